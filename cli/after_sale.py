@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, amount_of, awaited, command, say
+from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, amount_of, awaited, command, say, settings_now
+from cli.lazily import lazily
 from domain.after_sale import RefundKind, standing
 from flows.prefect_ui import remedy_parameters as form
 
-if TYPE_CHECKING:
-    import flows.after_sale
-    import flows.cancel_orders
-    from flows.after_sale_reporting import AfterSaleReport
-else:
-    from cli.failures import flows
+with lazily():
+    from cli import running, status, terminal
+    from flows import after_sale, after_sale_reporting, cancel_orders
+    from flows.answers import dropping
+    from flows.prefect_ui import artifacts
+    from tasks import snapshot
 
 app = typer.Typer()
 
@@ -27,7 +28,7 @@ REFUNDS = ("order", "lines", "kind", "state", "asked", "came back", "refund id")
 @command(app)
 def cancel(order_ref: form.OrderRefs, *, reason: form.CancelReason = form.CHANGED_MY_MIND, json: Json = False) -> int:
     """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back."""
-    return _taken_back(lambda: flows.cancel_orders.cancel_orders(order_ref, reason, only_show=False), as_json=json)
+    return _taken_back(lambda: cancel_orders.cancel_orders(order_ref, reason, only_show=False), as_json=json)
 
 
 @command(app)
@@ -40,24 +41,19 @@ def drop(
     json: Json = False,
 ) -> int:
     """Lay aside orders of which nothing was begun: they wait no longer, until a later run names them again."""
-    from cli.status import open_ledger
-    from cli.terminal import console, person, print_json, warn
-    from connectors.settings import SourcingSettings
-    from flows.answers.dropping import NOTHING_NAMED, dropped
-    from tasks.snapshot import LedgerAlone
-
-    with open_ledger() as ledger:
-        source = LedgerAlone(ledger, SourcingSettings())
-        done = awaited(dropped(source, order_ref, batch, by=by or person(), why=why))
+    with status.open_ledger() as ledger:
+        source = snapshot.LedgerAlone(ledger, settings_now())
+        done = awaited(dropping.dropped(source, order_ref, batch, by=by or terminal.person(), why=why))
     if done is None:
-        say(NOTHING_NAMED)
+        say(dropping.NOTHING_NAMED)
         return BAD_USAGE
     if json:
-        print_json({"dropped": list(done.dropped), "stay": {ref: str(reason) for ref, reason in done.stay.items()}})
+        stay = {ref: str(reason) for ref, reason in done.stay.items()}
+        terminal.print_json({"dropped": list(done.dropped), "stay": stay})
     else:
-        console.print(done.words, highlight=False)
+        terminal.console.print(done.words, highlight=False)
     for ref, reason in done.stay.items():
-        warn("stays:", f"{ref}: {reason}")
+        terminal.warn("stays:", f"{ref}: {reason}")
     return NEEDS_A_PERSON if done.stay else 0
 
 
@@ -78,7 +74,7 @@ def refund(
     if not reason:
         return _reasons_listed(order_ref, kind)
     return _taken_back(
-        lambda: flows.after_sale.request_refund(order_ref, kind, reason, amount, line, words, voucher, only_show=False),
+        lambda: after_sale.request_refund(order_ref, kind, reason, amount, line, words, voucher, only_show=False),
         as_json=json,
     )
 
@@ -96,7 +92,7 @@ def return_(
 ) -> int:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
     return _taken_back(
-        lambda: flows.after_sale.return_parcel(order_ref, company, number, line, note, voucher, only_show=False),
+        lambda: after_sale.return_parcel(order_ref, company, number, line, note, voucher, only_show=False),
         as_json=json,
     )
 
@@ -104,13 +100,13 @@ def return_(
 @command(app)
 def refunds(*, json: Json = False) -> int:
     """Follow every refund and return that is not over, and say what waits for you."""
-    return _taken_back(lambda: flows.after_sale.follow_after_sale(chunk_size=0), as_json=json)
+    return _taken_back(lambda: after_sale.follow_after_sale(chunk_size=0), as_json=json)
 
 
 @command(app)
 def withdraw(order_ref: form.OrderRef, *, line: form.LineNo = 0, json: Json = False) -> int:
     """Take a refund back (Taobao)."""
-    return _taken_back(lambda: flows.after_sale.withdraw_refund(order_ref, line, only_show=False), as_json=json)
+    return _taken_back(lambda: after_sale.withdraw_refund(order_ref, line, only_show=False), as_json=json)
 
 
 @command(app)
@@ -124,44 +120,36 @@ def message(
 ) -> int:
     """Write to the seller about a refund (Taobao)."""
     return _taken_back(
-        lambda: flows.after_sale.message_seller(order_ref, words, line, voucher, only_show=False), as_json=json
+        lambda: after_sale.message_seller(order_ref, words, line, voucher, only_show=False), as_json=json
     )
 
 
 @command(app)
 def receive(order_ref: form.OrderRefs, *, json: Json = False) -> int:
     """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
-    return _taken_back(lambda: flows.after_sale.confirm_receipt(order_ref, only_show=False), as_json=json)
+    return _taken_back(lambda: after_sale.confirm_receipt(order_ref, only_show=False), as_json=json)
 
 
-def _taken_back(flow: Callable[[], Coroutine[Any, Any, AfterSaleReport]], *, as_json: bool) -> int:
+def _taken_back(flow: Callable[[], Coroutine[Any, Any, after_sale_reporting.AfterSaleReport]], *, as_json: bool) -> int:
     """Run a flow that works on orders after their purchase, and print its report."""
-    from cli.running import run_flow
-    from cli.terminal import print_json, warn
-
-    report = run_flow(flow)
-    print_json(report.to_json()) if as_json else _show(report)
+    report = running.run_flow(flow)
+    terminal.print_json(report.to_json()) if as_json else _show(report)
     for trouble in report.troubles:
-        warn("not as asked:", str(trouble))
+        terminal.warn("not as asked:", str(trouble))
     return 0 if report.all_fine else NEEDS_A_PERSON
 
 
 def _reasons_listed(order_ref: str, kind: RefundKind) -> int:
     """List the marketplace's reasons for a command that named none."""
-    from cli.terminal import console, table_of
-    from flows.after_sale import options_for
-    from flows.prefect_ui.artifacts import reasons_shown
-
-    options = awaited(options_for(order_ref, kind))  # no flow, so it needs no Prefect server
+    options = awaited(after_sale.options_for(order_ref, kind))  # no flow, so it needs no Prefect server
     say("say why with --reason, an id or words of this list" if options else "the marketplace takes no such refund now")
-    console.print(table_of(REASONS, (row.values() for row in reasons_shown(options)), title="Reasons"))
+    rows = (row.values() for row in artifacts.reasons_shown(options))
+    terminal.console.print(terminal.table_of(REASONS, rows, title="Reasons"))
     return BAD_USAGE
 
 
-def _show(report: AfterSaleReport) -> None:
-    from cli.terminal import console, show_orders, show_snapshot, table_of
-
-    show_orders("Orders", report.orders)
+def _show(report: after_sale_reporting.AfterSaleReport) -> None:
+    terminal.show_orders("Orders", report.orders)
     rows = [
         (
             refund.order_ref,
@@ -175,9 +163,9 @@ def _show(report: AfterSaleReport) -> None:
         for refund in report.refunds
     ]
     if rows:
-        console.print(table_of(REFUNDS, rows, title="Refunds"))
+        terminal.console.print(terminal.table_of(REFUNDS, rows, title="Refunds"))
     for ref, deed in report.did.items():
-        console.print(f"  {ref}: {deed}", markup=False)
+        terminal.console.print(f"  {ref}: {deed}", markup=False)
     for refund in report.waiting:
-        console.print(f"  {refund.order_ref}: {standing(refund)}")
-    show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+        terminal.console.print(f"  {refund.order_ref}: {standing(refund)}")
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, agrees, awaited, money_of, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, agrees, awaited, money_of, say, settings_now
+from cli.lazily import lazily
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 from domain.holds import BALANCE
 from domain.marketplace import Marketplace
 from flows.prefect_ui.remedy_parameters import AnsweredBy, ConfirmedAt, FirstPaymentOtherwise
 
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
-    from flows.answers.marketplaces import Question
+with lazily():
+    from cli import status, terminal
+    from connectors.ledger import store
+    from connectors.xportcn import settings as xportcn
+    from deployments import local_server
+    from flows.answers import marketplaces, questions
+    from flows.answers import resolve as answering
+    from flows.prefect_ui import events
+    from tasks.engine import resources
 
 ASKS = {  # by topic of the question
     "amounts": "Have you looked, and is all as it should be there?",
@@ -69,12 +76,10 @@ def resolve(  # noqa: PLR0913 - one option an answer
 ) -> int:
     """Answer what only a person can find out about an order; without an answer show what is asked."""
     given = locals()  # before any other name is bound: the options alone
-    from cli.terminal import person
-
     answers = {kind: given[kind.replace("-", "_")] for kind in ResolutionKind}
     answer = answer_of(answers, tracking or [], up_to)
     try:
-        return _show_questions(order_ref) if answer is None else _take(order_ref, answer, by or person())
+        return _show_questions(order_ref) if answer is None else _take(order_ref, answer, by or terminal.person())
     except ResolutionRefused as error:
         say(str(error))
         return COULD_NOT_RUN
@@ -106,50 +111,39 @@ def answer_of(
 
 
 def _take(order_ref: str, answer: Resolution, by: str) -> int:
-    from cli.terminal import console
-    from connectors.settings import SourcingSettings
-    from connectors.xportcn.settings import XportcnSettings
-    from deployments.local_server import running_server
-
-    settings = SourcingSettings()
+    settings = settings_now()
 
     async def run() -> str:
-        from flows.answers.resolve import resolve
-        from flows.prefect_ui.events import EventFeed
-        from tasks.engine.resources import open_resources
-
-        async with open_resources(settings, XportcnSettings()) as resources:
-            feed = EventFeed(resources.ledger, resources.ledger.each_order([order_ref]), without_run=True)
-            order = await resolve(resources, order_ref, answer, by=by)
+        async with resources.open_resources(settings, xportcn.XportcnSettings()) as opened:
+            feed = events.EventFeed(opened.ledger, opened.ledger.each_order([order_ref]), without_run=True)
+            order = await answering.resolve(opened, order_ref, answer, by=by)
             await feed.emit([order_ref])  # else an alarm about this very question would still go off
             return f"{order.order_ref} is now {order.state}" + (f": {order.reason}" if order.reason else "")
 
-    with running_server(settings.data_dir):
-        console.print(awaited(run()), soft_wrap=True)
+    with local_server.running_server(settings.data_dir):
+        terminal.console.print(awaited(run()), soft_wrap=True)
     return 0
 
 
 def _show_questions(order_ref: str) -> int:
     """List the open questions of an order and how to answer; answers 3 while there is one."""
-    from cli.status import open_ledger
-    from cli.terminal import clock_time, console, zone
-    from flows.answers.questions import open_questions
-
-    with open_ledger() as ledger:
+    with status.open_ledger() as ledger:
         order = ledger.orders([order_ref]).get(order_ref)
         if order is None:
             raise ResolutionRefused(f"no order {order_ref} in the ledger; see all with: sourcing status")
-        questions = open_questions(ledger, order)
-    if not questions:
-        console.print(f"{order_ref} is {order.state}: nothing about it waits for an answer")
+        open_questions = questions.open_questions(ledger, order)
+    if not open_questions:
+        terminal.console.print(f"{order_ref} is {order.state}: nothing about it waits for an answer")
         return 0
-    for asked in questions:
-        console.print(f"{asked.words} (open since {clock_time(asked.since)} {zone()})", soft_wrap=True)
+    for asked in open_questions:
+        since = f"open since {terminal.clock_time(asked.since)} {terminal.zone()}"
+        terminal.console.print(f"{asked.words} ({since})", soft_wrap=True)
         if asked.held_until:
-            console.print(f"  a run has it until {clock_time(asked.held_until)} {zone()}: wait for that")
+            until = f"{terminal.clock_time(asked.held_until)} {terminal.zone()}"
+            terminal.console.print(f"  a run has it until {until}: wait for that")
         for command in asked.commands:
-            console.print(f"  {command}", soft_wrap=True, highlight=False)
-    console.print("Running its request file again reads the service first, which settles most of this.")
+            terminal.console.print(f"  {command}", soft_wrap=True, highlight=False)
+    terminal.console.print("Running its request file again reads the service first, which settles most of this.")
     return NEEDS_A_PERSON
 
 
@@ -165,38 +159,32 @@ def confirm(
     by: AnsweredBy = "",
 ) -> int:
     """Answer all that is open about a marketplace: its first payment, amounts that differ, orders of unknown origin."""
-    from cli.status import open_ledger
-    from cli.terminal import person
-    from flows.answers.marketplaces import open_about
-
-    with open_ledger() as ledger:
+    with status.open_ledger() as ledger:
         ledger.marks.require_in_use()
         ledger.asks_first = True  # a person who asks is answered, also about what an earlier program has paid
-        questions = open_about(ledger, marketplace)
-        if not questions:
+        asked = marketplaces.open_about(ledger, marketplace)
+        if not asked:
             say(f"nothing is open about {marketplace}")
             return 0
         left = 0
-        for question in questions:
+        for question in asked:
             say(question.words)
-            left += not _answered(ledger, marketplace, question, yes, channel, otherwise, by or person())
+            left += not _answered(ledger, marketplace, question, yes, channel, otherwise, by or terminal.person())
         return COULD_NOT_RUN if left else 0
 
 
 def _answered(
-    ledger: Ledger,
+    ledger: store.Ledger,
     marketplace: Marketplace,
-    question: Question,
+    question: marketplaces.Question,
     yes: bool,  # noqa: FBT001
     channel: str | None,
     otherwise: str,
     by: str,
 ) -> bool:
-    from flows.answers.marketplaces import Topic, answer
-
-    if question.topic is not Topic.FIRST_PAYMENT:
+    if question.topic is not marketplaces.Topic.FIRST_PAYMENT:
         if agreed := agrees(ASKS[question.topic], yes=yes):
-            say(f"confirmed: {answer(ledger, marketplace, question.topic, by=by, about=question.about)}")
+            say(f"confirmed: {marketplaces.answer(ledger, marketplace, question.topic, by=by, about=question.about)}")
         return agreed
     if not otherwise:
         if not agrees(EXACTLY, yes=yes):
@@ -206,7 +194,8 @@ def _answered(
             otherwise = f"it was paid by {channel.strip()}"
         elif not agrees(GOODS, yes=yes):
             return _left_open(marketplace)
-    say(f"recorded: {answer(ledger, marketplace, question.topic, by=by, about=question.about, otherwise=otherwise)}")
+    told = marketplaces.answer(ledger, marketplace, question.topic, by=by, about=question.about, otherwise=otherwise)
+    say(f"recorded: {told}")
     return True
 
 

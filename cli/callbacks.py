@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, Json, command, explained, say
+from cli.failures import COULD_NOT_RUN, Json, command, explained, say, settings_now, utc_now
+from cli.lazily import lazily
 from connectors.foreign import clean, shortened
 from domain.received import CallbackKind, CallbackState
 from domain.wording import pluralize, shorten
 
-if TYPE_CHECKING:
-    from connectors.callbacks.schema import Callback
-    from connectors.callbacks.store import CallbackStore
+with lazily():
+    from rich import text
+
+    from cli import terminal
+    from connectors.callbacks import schema, store
+    from deployments import receiver
 
 app = typer.Typer(help="Receive what the service posts, and show what it posted.", invoke_without_command=True)
 
@@ -39,12 +43,8 @@ def receive(
     """Receive what the service posts, and show what it posted. Without a command: receive, until stopped."""
     if context.invoked_subcommand is not None:
         return
-    from cli.terminal import messages
-    from connectors.settings import SourcingSettings
-    from deployments import receiver
-
-    receiver.receive(host, SourcingSettings().callbacks_port if port is None else port, say=messages.print)
-    messages.print("Ended.")
+    receiver.receive(host, settings_now().callbacks_port if port is None else port, say=terminal.messages.print)
+    terminal.messages.print("Ended.")
 
 
 @command(app, "token")
@@ -56,17 +56,14 @@ def token(
     end_all: Annotated[bool, typer.Option("--end-all", help="Make none; end all of them: no post is taken.")] = False,
 ) -> None:
     """Make the secret part of the address to enter in the console. The one before stays valid beside it."""
-    from cli.terminal import console, messages
-    from connectors.callbacks.store import end_tokens, new_token
-
-    with _store() as store:
+    with _store() as messages:
         if end_older or end_all:
-            ended = end_tokens(store, but_newest=not end_all)
-            messages.print(f"{pluralize(ended, 'token')} ended; within seconds no post with them is taken")
+            ended = store.end_tokens(messages, but_newest=not end_all)
+            terminal.messages.print(f"{pluralize(ended, 'token')} ended; within seconds no post with them is taken")
             return
-        made = new_token(store)
-    console.print(f"https://YOUR-HOST/callbacks/{made}", soft_wrap=True)
-    messages.print(
+        made = store.new_token(messages)
+    terminal.console.print(f"https://YOUR-HOST/callbacks/{made}", soft_wrap=True)
+    terminal.messages.print(
         "Enter this in the service's console, with the name of your proxy for YOUR-HOST. It is not shown again: make "
         "another if it is lost. The one before stays valid until: sourcing callbacks token --end-older"
     )
@@ -82,51 +79,42 @@ def ls(
     json: Json = False,
 ) -> None:
     """List what was posted, the newest first, and its outcome."""
-    from rich.text import Text
-
-    from cli.terminal import clock_time, console, print_json, table_of, zone
-
-    with _store() as store:
-        found = store.listed(state=state, kind=kind, order_id=order_id, most=most)
-        counts = store.counts()
+    with _store() as messages:
+        found = messages.listed(state=state, kind=kind, order_id=order_id, most=most)
+        counts = messages.counts()
     if json:
-        print_json([_as_json(one) for one in found])
+        terminal.print_json([_as_json(one) for one in found])
         return
-    columns = ("id", f"received ({zone()})", "about", "order", "times", "state", "what came of it")
+    columns = ("id", f"received ({terminal.zone()})", "about", "order", "times", "state", "what came of it")
     rows = (
         (
             str(one.id),
-            clock_time(one.received_at),
+            terminal.clock_time(one.received_at),
             f"{one.marketplace} {one.kind}".strip(),
             shorten(one.order_ids),
             str(one.times),
-            Text(one.state, style=COLOURS.get(one.state, "")),
+            text.Text(one.state, style=COLOURS.get(one.state, "")),
             str(one.outcome or ""),
         )
         for one in found
     )
-    console.print(
-        table_of(columns, rows, title=", ".join(f"{count:,} {name}" for name, count in counts.items()), overflow="fold")
-    )
+    title = ", ".join(f"{count:,} {name}" for name, count in counts.items())
+    terminal.console.print(terminal.table_of(columns, rows, title=title, overflow="fold"))
 
 
 @command(app, "show")
 def show(number: Annotated[int, typer.Argument(metavar="ID")], *, json: Json = False) -> int:
     """Show one message with its text as it was posted. Nothing in it is proven."""
-    from rich.text import Text
-
-    from cli.terminal import console, print_json
-
-    with _store() as store:
-        found = store.found([number])
+    with _store() as messages:
+        found = messages.found([number])
     if not found:
         return _unknown([number])
     document = _as_json(found[0]) | {"text": _text(found[0])}
     if json:
-        print_json(document)
+        terminal.print_json(document)
         return 0
     for name, value in document.items():
-        console.print(Text.assemble((f"{name:14}", "bold"), str(value)), soft_wrap=True)
+        terminal.console.print(text.Text.assemble((f"{name:14}", "bold"), str(value)), soft_wrap=True)
     return 0
 
 
@@ -135,13 +123,10 @@ def replay(
     numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="Messages that are done or set aside.")],
 ) -> int:
     """Let messages count as new: their orders are read again within seconds. Changes nothing by itself."""
-    from cli.terminal import console
-    from deployments.receiver import read_arrival
-
-    with _store() as store:
-        again = store.replay(numbers, read_arrival)
+    with _store() as messages:
+        again = messages.replay(numbers, receiver.read_arrival)
     if again:
-        console.print(f"{pluralize(len(again), 'message')} to be read again")
+        terminal.console.print(f"{pluralize(len(again), 'message')} to be read again")
     return _unknown(left) if (left := [number for number in numbers if number not in again]) else 0
 
 
@@ -151,19 +136,15 @@ def _unknown(numbers: Sequence[int]) -> int:
     return COULD_NOT_RUN
 
 
-def _store() -> CallbackStore:
-    from connectors.callbacks.store import CallbackStore
-    from connectors.settings import SourcingSettings
-    from tasks.engine.resources import utc_now
-
-    return CallbackStore(SourcingSettings().ledger_url, clock=utc_now)
+def _store() -> store.CallbackStore:
+    return store.CallbackStore(settings_now().ledger_url, clock=utc_now)
 
 
-def _text(one: Callback) -> str:
+def _text(one: schema.Callback) -> str:
     return shortened(clean(one.body.decode("utf-8", "replace")), MOST_TEXT)
 
 
-def _as_json(one: Callback) -> dict[str, Any]:
+def _as_json(one: schema.Callback) -> dict[str, Any]:
     times = {name: getattr(one, name) for name in ("received_at", "last_at", "sent_at", "settled_at")}
     return {
         "id": one.id,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -20,15 +20,15 @@ from cli.failures import (
     require_batch_name,
     require_encoding,
 )
+from cli.lazily import lazily
 from domain.marketplace import Marketplace
 from domain.orders import CartRow
 from domain.reasons import ReasonCode
+from domain.report import BatchReport
 
-if TYPE_CHECKING:
-    import flows.carts
-    from domain.report import BatchReport
-else:
-    from cli.failures import flows
+with lazily():
+    from cli import run, running, terminal
+    from flows import carts
 
 app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
 
@@ -44,35 +44,31 @@ def add(
     json: Json = False,
 ) -> int:
     """Lay the orders of a request file into the carts; buys nothing."""
-    from cli.run import print_report, print_warnings, require_no_faults
-    from cli.running import run_flow
-    from cli.terminal import print_json
-
     require_batch_name(batch)
     require_encoding(encoding)
-    print_warnings(require_no_faults(file, encoding=encoding, as_json=json))
+    run.print_warnings(run.require_no_faults(file, encoding=encoding, as_json=json))
 
-    report = run_flow(lambda: flows.carts.fill_cart(file, batch, encoding))
-    print_json(report.to_json()) if json else print_report(report)
+    report = running.run_flow(lambda: carts.fill_cart(file, batch, encoding))
+    terminal.print_json(report.to_json()) if json else run.print_report(report)
     return 0 if all(line.reason_code is ReasonCode.IN_CART for line in report.orders) else NEEDS_A_PERSON
 
 
 @command(app, "list")
 def list_rows(marketplace: Marketplace, *, json: Json = False) -> None:
     """Show what lies in a marketplace's cart."""
-    _show(lambda: flows.carts.show_cart(marketplace), as_json=json)
+    _show(lambda: carts.show_cart(marketplace), as_json=json)
 
 
 @command(app, "set")
 def set_quantity(marketplace: Marketplace, row: str, quantity: int, *, json: Json = False) -> None:
     """Change how many pieces a row holds."""
-    _show(lambda: flows.carts.change_cart(marketplace, {row: quantity}), as_json=json)
+    _show(lambda: carts.change_cart(marketplace, {row: quantity}), as_json=json)
 
 
 @command(app, "delete")
 def delete(marketplace: Marketplace, row: list[str], *, json: Json = False) -> None:
     """Take rows out of a cart."""
-    _show(lambda: flows.carts.change_cart(marketplace, delete=row), as_json=json)
+    _show(lambda: carts.change_cart(marketplace, delete=row), as_json=json)
 
 
 @command(app, "preview")
@@ -105,25 +101,19 @@ def _ordered(
     as_json: bool,
     wait: bool = False,
 ) -> int:
-    from cli.run import buy, require_somebody
-    from cli.running import with_follow_ups
-
-    require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
+    run.require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
 
     def flow() -> Coroutine[Any, Any, BatchReport]:
-        return flows.carts.order_cart(order_refs, dry_run, yes, budget_cny)
+        return carts.order_cart(order_refs, dry_run, yes, budget_cny)
 
-    return buy(with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
+    return run.buy(running.with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
 
 
 def _show(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> None:
     """Run a flow that answers the rows of a cart, and show them."""
-    from cli.running import run_flow
-    from cli.terminal import console, print_json, table_of
-
-    rows = run_flow(flow)
+    rows = running.run_flow(flow)
     if as_json:
-        print_json([_as_json(row) for row in rows])
+        terminal.print_json([_as_json(row) for row in rows])
         return
     shown = (
         (
@@ -138,7 +128,7 @@ def _show(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json
         )
         for row in rows
     )
-    console.print(table_of(COLUMNS, shown, title="Cart"))
+    terminal.console.print(terminal.table_of(COLUMNS, shown, title="Cart"))
 
 
 def _as_json(row: CartRow) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The sections of `sourcing diff`: the changes of a table, sorted by what they mean to a merchant."""
+"""`sourcing diff`: the changes of a table, sorted by what they mean to a merchant."""
 
 from __future__ import annotations
 
@@ -6,21 +6,24 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from rich.table import Table as Shown
+import typer
 
-from cli.failures import BadUsage
-from cli.terminal import MOST_SHOWN, and_more, clock_time, console, print_json, zone
-from connectors.snapshots import Snapshots
-from connectors.snapshots.reader import moment_of
-from connectors.snapshots.rows import records
-from connectors.snapshots.tables import TABLES, Table
+from cli.failures import BadUsage, Json
+from cli.lazily import lazily
 from domain.money import Money
 from domain.wording import counted
 
+with lazily():
+    from cli import terminal
+    from connectors import snapshots
+    from connectors.snapshots import reader, rows
+
 if TYPE_CHECKING:
     import pandas as pd
+
+    from connectors.snapshots.tables import Table
 
 
 Row = Mapping[str, Any]
@@ -42,12 +45,12 @@ class DiffSection:
         """Show a table of the first rows, and how many more there are; nothing where there is none."""
         if not len(self.rows):
             return
-        shown = Shown(*map(_heading, self.columns), title=f"{self.heading} ({len(self.rows):,})", title_justify="left")
-        for row in records(self.rows.head(MOST_SHOWN)):
+        shown = terminal.table_of(map(_heading, self.columns), (), title=f"{self.heading} ({len(self.rows):,})")
+        for row in rows.records(self.rows.head(terminal.MOST_SHOWN)):
             shown.add_row(*(_cell(self.table, row, name) for name in self.columns))
-        console.print(shown)
-        if len(self.rows) > MOST_SHOWN:
-            console.print(and_more(len(self.rows), "--json"))
+        terminal.console.print(shown)
+        if len(self.rows) > terminal.MOST_SHOWN:
+            terminal.console.print(terminal.and_more(len(self.rows), "--json"))
 
 
 def sections(table: Table, changes: pd.DataFrame) -> Iterator[DiffSection]:
@@ -100,7 +103,7 @@ def _cell(table: Table, row: Row, name: str) -> str:
     if currency := table.columns[told].currency:
         currency = row[name.removesuffix(told) + currency]
         return str(Money(value, currency)) if currency else "–"
-    return clock_time(value) if isinstance(value, datetime) else str(value)
+    return terminal.clock_time(value) if isinstance(value, datetime) else str(value)
 
 
 def _move(table: Table, row: Row, column: str) -> str:
@@ -110,29 +113,42 @@ def _move(table: Table, row: Row, column: str) -> str:
     return f"{_heading(column)}: {_cell(table, row, f'was_{column}')} → {_cell(table, row, column)}"
 
 
-def show_diff(table: str, *, since: str, until: str, as_json: bool) -> int:
-    """Print what changed as tables, or as one JSON document; answers the exit code. No personal value is shown."""
+def diff(
+    table: Annotated[str, typer.Argument(help="A table of the snapshots, such as offers or orders.")],
+    *,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="WHEN", help="A time such as 06:00, 2026-11-26 or '2026-11-26 06:00', 12h, 7d, or a snapshot."
+        ),
+    ] = "1d",
+    until: Annotated[str, typer.Option(metavar="WHEN", help="The same; without it now.")] = "",
+    json: Json = False,
+) -> None:
+    """What changed in a table: new offers, prices, stock gone and back, states of orders."""
+    from connectors.snapshots.tables import TABLES
+
     if table not in TABLES:
         raise BadUsage(f"there is no table {table}; there are {', '.join(TABLES)}")
-    now = datetime.now(UTC)
-    begin, end = moment_of(since, now, zone()), moment_of(until, now, zone()) if until else now
+    now, zone = datetime.now(UTC), terminal.zone()
+    begin, end = reader.moment_of(since, now, zone), reader.moment_of(until, now, zone) if until else now
     personal = {name for name, column in TABLES[table].columns.items() if column.personal}
-    changes = Snapshots().changes(table, begin, end)
+    changes = snapshots.Snapshots().changes(table, begin, end)
     changes = changes[[name for name in changes if str(name).removeprefix("was_") not in personal]]
-    if as_json:
-        print_json(document(table, begin, end, changes))
-        return 0
+    if json:
+        terminal.print_json(document(table, begin, end, changes))
+        return
     counts = counted(changes["change"]) or "nothing changed"
-    console.print(
-        f"{table}, from {_columns_shown(begin)} to {_columns_shown(end)} ({zone()}): {counts}", soft_wrap=True
-    )
+    span = f"from {_columns_shown(begin)} to {_columns_shown(end)} ({zone})"
+    terminal.console.print(f"{table}, {span}: {counts}", soft_wrap=True)
     for section in sections(TABLES[table], changes):
         section.show()
-    return 0
 
 
 def document(table: str, since: datetime | str, until: datetime | str, changes: pd.DataFrame) -> dict[str, object]:
     """For programs: times in ISO 8601 and UTC; of each change its key, the row now, and the values before."""
+    from connectors.snapshots.tables import TABLES
+
     key = TABLES[table].key
     facts = [
         name for name in TABLES[table].columns if name in changes and name not in (*key, "snapshot_id", "snapshot_at")
@@ -151,7 +167,7 @@ def document(table: str, since: datetime | str, until: datetime | str, changes: 
                 "was": {name: _plain(row[f"was_{name}"]) for name in row["columns"] if name in facts},
                 "snapshot_id": row["snapshot_id"],
             }
-            for row in records(changes)
+            for row in rows.records(changes)
         ],
     }
 
@@ -161,4 +177,4 @@ def _plain(value: object) -> object:
 
 
 def _columns_shown(moment: datetime | str) -> str:
-    return clock_time(moment) if isinstance(moment, datetime) else f"snapshot {moment}"
+    return terminal.clock_time(moment) if isinstance(moment, datetime) else f"snapshot {moment}"

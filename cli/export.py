@@ -2,108 +2,134 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from json import dumps
 from pathlib import Path
+from typing import Annotated
 
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
+import typer
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
-from cli.terminal import MOST_SHOWN, and_more, console, print_json, show_snapshot, table_of, warn
-from connectors.export_formats import ExportFormat
-from connectors.exports import export, print_csv
-from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings
-from connectors.snapshots.reader import QueryBounds, QueryResult, sql
-from connectors.tracking_files import waiting_words, write_tracking
+from cli.failures import NEEDS_A_PERSON, BadUsage, Json, as_usage, settings_now, utc_now
+from cli.lazily import lazily
 from domain.cost_report import CostReport, OrderCost, sum_of
 from domain.money import Money
 from domain.wording import pluralize, shorten
 
+with lazily():
+    from rich import padding, table, text
+
+    from cli import running, terminal
+    from connectors import export_formats, exports, tracking_files
+    from connectors.ledger import store
+    from connectors.snapshots import reader
+    from flows import costs as costing
+    from flows.prefect_ui import parameters
+
 DESCRIBED = {"column_name", "column_type", "description", "unit", "example", "personal"}
 
 
-def run_export(tables: Sequence[str], query: str, files: Mapping[str, Path | None], *, as_json: bool) -> int:
-    """Write the one file that is named, and print what is in it; answers the exit code."""
-    named = [(ExportFormat(kind), file) for kind, file in files.items() if file]
+def export(
+    tables: Annotated[list[str] | None, typer.Argument(help="Tables, such as orders; without them all.")] = None,
+    *,
+    sql: Annotated[str, typer.Option(metavar="QUERY", help="In their place the answer to this query.")] = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write CSV: one table.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a sheet a table.")] = None,
+    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")] = None,
+    sqlite: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a SQLite database.")] = None,
+    shops: Annotated[
+        bool, typer.Option("--shops", help="Instead the tracking numbers that shops lack, a file a shop.")
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Write tables for other programs: amounts in their currency, times of SOURCING_TIMEZONE, ids as text."""
+    if shops:
+        if tables or sql or csv or xlsx or parquet or sqlite:
+            raise BadUsage("--shops takes no table, query or file: it names its files itself")
+        return run_shops(as_json=json)
+    files = {"csv": csv, "xlsx": xlsx, "parquet": parquet, "sqlite": sqlite}
+    named = [(export_formats.ExportFormat(kind), file) for kind, file in files.items() if file]
     if len(named) != 1:
         raise BadUsage("name one file: --csv, --xlsx, --parquet or --sqlite FILE")
+    bounds = reader.QueryBounds()
     with as_usage():
-        file, counts = export(SourcingSettings(), *named[0], tables=tables, query=query, bounds=QueryBounds())
-    if as_json:
-        print_json({"file": str(file), "rows": counts})
+        file, counts = exports.export(settings_now(), *named[0], tables=tables or [], query=sql, bounds=bounds)
+    if json:
+        terminal.print_json({"file": str(file), "rows": counts})
         return 0
-    console.print("\n".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items()))
-    console.print(f"Wrote {file}", soft_wrap=True)
+    terminal.console.print("\n".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items()))
+    terminal.console.print(f"Wrote {file}", soft_wrap=True)
     return 0
 
 
 def run_shops(*, as_json: bool) -> int:
     """Write the tracking numbers that no file for a shop has yet; answers the exit code."""
-    settings = SourcingSettings()
-    with Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="export") as ledger:
-        files = write_tracking(settings, ledger)
-        waiting = waiting_words(settings, ledger)
+    settings = settings_now()
+    with store.Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
+        files = tracking_files.write_tracking(settings, ledger)
+        waiting = tracking_files.waiting_words(settings, ledger)
     if as_json:
-        print_json([{"file": str(file.path), "numbers": file.numbers} for file in files])
+        terminal.print_json([{"file": str(file.path), "numbers": file.numbers} for file in files])
         return 0
-    console.print("\n".join([*map(str, files), *waiting]) or "No shop lacks a tracking number", soft_wrap=True)
+    words = "\n".join([*map(str, files), *waiting]) or "No shop lacks a tracking number"
+    terminal.console.print(words, soft_wrap=True)
     return 0
 
 
-def run_sql(query: str, *, as_json: bool, as_csv: bool = False, seconds: float = 60, memory_mb: int = 1_024) -> int:
-    """Print the answer as a table, as CSV, or as a JSON array of objects; answers the exit code."""
-    bounds = QueryBounds(seconds=seconds, memory_mb=memory_mb)
-    if as_csv:
-        print_csv(SourcingSettings(), query, bounds, sys.stdout)
-        return 0
-    result = sql(SourcingSettings().snapshot_root, query, bounds)
-    if as_json:
-        rows = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
-        print(json.dumps(rows, ensure_ascii=False, indent=2, default=str))
+def sql(
+    query: Annotated[str, typer.Argument(help='A query, such as "select state, count(*) from orders group by all".')],
+    *,
+    seconds: Annotated[float, typer.Option(min=0.1, help="How long the query may take.")] = 60,
+    memory_mb: Annotated[int, typer.Option(min=64, help="How much memory it may need.")] = 1_024,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, as export writes it.")] = False,
+    json: Json = False,
+) -> None:
+    """Ask the snapshots: a view per table with the newest row of each key, and <table>_history."""
+    bounds = reader.QueryBounds(seconds=seconds, memory_mb=memory_mb)
+    if csv:
+        exports.print_csv(settings_now(), query, bounds, sys.stdout)
+        return
+    result = reader.sql(settings_now().snapshot_root, query, bounds)
+    if json:
+        answer = [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+        print(dumps(answer, ensure_ascii=False, indent=2, default=str))
     elif {*result.columns} >= DESCRIBED:
-        console.print(_described(result))
+        terminal.console.print(_described(result))
     else:
-        console.print(
-            table_of(result.columns, (["" if value is None else str(value) for value in row] for row in result.rows))
-        )
-    return 0
+        rows = (["" if value is None else str(value) for value in row] for row in result.rows)
+        terminal.console.print(terminal.table_of(result.columns, rows))
 
 
-def _described(result: QueryResult) -> Table:
+def _described(result: reader.QueryResult) -> table.Table:
     """The columns of a table, in two lines or three each: as many columns as DuckDB has would be too narrow."""
-    table = Table("column", "means", show_lines=True)
+    shown, words = table.Table("column", "means", show_lines=True), text.Text.assemble
     for row in result.rows:
         told = dict(zip(result.columns, row, strict=True))
-        name = Text.assemble((str(told["column_name"]), "bold"), (" personal" if told["personal"] else "", "yellow"))
+        name = words((str(told["column_name"]), "bold"), (" personal" if told["personal"] else "", "yellow"))
         kind = " · ".join(str(part) for part in (told["column_type"], told["unit"]) if part)
-        table.add_row(name, Text.assemble(str(told["description"]), (f"\n{kind} · such as {told['example']}", "dim")))
-    return table
+        shown.add_row(name, words(str(told["description"]), (f"\n{kind} · such as {told['example']}", "dim")))
+    return shown
 
 
 ORDERS = ("order", "lines", "goods, postage, fees", "freight", "in all")
 SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without a sum")
 
 
-def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) -> int:
-    """Run the flow, print orders and sums; answers the exit code."""
-    from cli.running import run_flow
-    from flows.prefect_ui.parameters import a_currency, a_day
-
-    since, currency = a_day(since, "--since"), a_currency(currency, "--currency")  # before a server is started
-
-    async def flow() -> CostReport:
-        from flows.costs import compute_costs
-
-        return await compute_costs(since, currency, csv, xlsx)
-
-    report = run_flow(flow)
-    if as_json:
-        print_json(report.to_json())
+def costs(
+    *,
+    since: Annotated[str, typer.Option(metavar="DAY", help="Only orders paid on this day or later: 2026-11-01.")] = "",
+    currency: Annotated[str, typer.Option(metavar="CODE", help="Instead of SOURCING_CURRENCY, for this look.")] = "",
+    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of exports/ in the data folder.")] = None,
+    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the sheet.")] = None,
+    json: Json = False,
+) -> int:
+    """What every paid order cost in all, line by line: goods, postage, fees, freight, less what came back."""
+    csv_file, sheet = (str(file.absolute()) if file else "" for file in (csv, xlsx))
+    since = parameters.a_day(since, "--since")  # before a server is started
+    currency = parameters.a_currency(currency, "--currency")
+    report = running.run_flow(lambda: costing.compute_costs(since, currency, csv_file, sheet))
+    if json:
+        terminal.print_json(report.to_json())
     else:
         show_costs(report)
     return 0 if report.all_fine else NEEDS_A_PERSON
@@ -112,34 +138,35 @@ def run_costs(since: str, currency: str, csv: str, xlsx: str, *, as_json: bool) 
 def show_costs(report: CostReport) -> None:
     """Show the orders, those without a sum first where there are many; the reasons; the sums of each batch."""
     orders = report.orders
-    if len(orders) > MOST_SHOWN:
-        orders = sorted(orders, key=lambda order: not order.problem)[:MOST_SHOWN]
+    if len(orders) > terminal.MOST_SHOWN:
+        orders = sorted(orders, key=lambda order: not order.problem)[: terminal.MOST_SHOWN]
     rows = (
         (order.order_ref, str(order.lines), str(order.net_paid), str(order.freight or ""), _landed(order))
         for order in orders
     )
-    console.print(table_of(ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True))
-    if len(report.orders) > MOST_SHOWN:
-        console.print(and_more(len(report.orders), "--json, or in the files"))
+    terminal.console.print(terminal.table_of(ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True))
+    if len(report.orders) > terminal.MOST_SHOWN:
+        terminal.console.print(terminal.and_more(len(report.orders), "--json, or in the files"))
     _show_problems(report)
-    console.print(Padding(_sums(report), (1, 0)))
+    terminal.console.print(padding.Padding(_sums(report), (1, 0)))
     for note in report.notes:
-        warn(note)
-    console.print("\n".join(f"For the books: {path}" for path in (report.csv, report.xlsx) if path), soft_wrap=True)
-    show_snapshot(report.snapshot_id, report.snapshot_root)
+        terminal.warn(note)
+    files = "\n".join(f"For the books: {path}" for path in (report.csv, report.xlsx) if path)
+    terminal.console.print(files, soft_wrap=True)
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
-def _landed(order: OrderCost) -> Text:
-    return Text(str(order.landed), style="green") if order.landed else Text("no sum", style="yellow")
+def _landed(order: OrderCost) -> text.Text:
+    return text.Text(str(order.landed), "green") if order.landed else text.Text("no sum", "yellow")
 
 
 def _show_problems(report: CostReport) -> None:
     for problem, refs in report.problems.items():
-        words = Text.assemble((shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}")
-        console.print(Padding(words, (0, 0, 0, 2)))
+        words = text.Text.assemble((shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}")
+        terminal.console.print(padding.Padding(words, (0, 0, 0, 2)))
 
 
-def _sums(report: CostReport) -> Table:
+def _sums(report: CostReport) -> table.Table:
     whole = sum_of("all", report.orders, report.currency)
     rows = (
         (
@@ -152,7 +179,7 @@ def _sums(report: CostReport) -> Table:
         )
         for one in ([*report.sums, whole] if len(report.sums) > 1 else report.sums)
     )
-    return table_of(SUMS, rows, title="Sums", right=SUMS[1:], no_wrap=True)
+    return terminal.table_of(SUMS, rows, title="Sums", right=SUMS[1:], no_wrap=True)
 
 
 def _lines(amounts: Iterable[Money]) -> str:

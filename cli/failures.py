@@ -8,16 +8,26 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from cli.lazily import lazily
 from connectors.foreign import shut, shut_logs, words_of
+from domain.after_sale import RefundFault
 from domain.follow_ups import moment_of
 from domain.money import Money, yuan
+from domain.orders import CartFault
 from domain.report import BATCH_ID
+from domain.request_remarks import BadInput, BadRequests
+
+with lazily():
+    from connectors import crawl_files, settings
+    from connectors.ledger import engine
+    from connectors.snapshots import manifests
+    from connectors.xportcn import errors
+    from deployments import bounded_http, databases, local_server, registration, serving
 
 COULD_NOT_RUN = 1
 BAD_USAGE = 2
@@ -85,21 +95,20 @@ def explained(command: Callable[P, int | None]) -> Callable[P, None]:
     return wrapped
 
 
-class _Flows:
-    """The package `flows` for commands: a module of it, which loads Prefect, is imported with its first use."""
-
-    def __getattr__(self, module: str) -> Any:
-        return import_module(f"flows.{module}")
-
-
-flows = _Flows()
-
-
 def awaited(work: Coroutine[Any, Any, R]) -> R:
-    """What this work answers, without a flow. Loads asyncio, which a command's help does without."""
+    """What this work answers, without a flow."""
     import asyncio
 
     return asyncio.run(work)
+
+
+def settings_now() -> settings.SourcingSettings:
+    """The settings, as environment and `.env` have them."""
+    return settings.SourcingSettings()
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
 
 
 def say(message: str) -> None:
@@ -108,8 +117,6 @@ def say(message: str) -> None:
 
 
 def _message_of(error: Exception) -> str:
-    from domain.request_remarks import BadRequests
-
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
         return f"{_at_fault(Path(str(error.filename)))} can't be used ({error.strerror}): {REMEDIES[error.errno]}"
     return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.unlisted else words_of(error)
@@ -124,27 +131,16 @@ def exit_code_of(error: Exception) -> int | None:
     """The exit code for a failure that a person can act on; None for a defect."""
     from pydantic import ValidationError
 
-    from connectors.crawl_files import CrawlBusy
-    from connectors.ledger.engine import LedgerUnusable
     from connectors.request_files import UnreadableFile
-    from connectors.settings import BadSetting, MissingSetting
-    from connectors.snapshots.manifests import SnapshotError
-    from connectors.xportcn.errors import XportcnError
-    from deployments.bounded_http import ReceiverFailed
-    from deployments.databases import DatabaseUnusable, MessagingUnusable
-    from deployments.local_server import ServerFailed
-    from deployments.registration import DeployFailed
-    from deployments.serving import ServeFailed
-    from domain.after_sale import RefundFault
-    from domain.orders import CartFault
-    from domain.request_remarks import BadInput, BadRequests
 
-    if isinstance(error, BadInput | BadUsage | BadRequests | CartFault | CrawlBusy | RefundFault | UnreadableFile):
+    of_files = (crawl_files.CrawlBusy, UnreadableFile)
+    if isinstance(error, (BadInput, BadUsage, BadRequests, CartFault, RefundFault, *of_files)):
         return BAD_USAGE
-    settings = (BadSetting, MissingSetting)
-    known = (LedgerUnusable, OSError, ServerFailed, SnapshotError, ValidationError, XportcnError)
-    serving = (DatabaseUnusable, DeployFailed, MessagingUnusable, ReceiverFailed, ServeFailed)
-    return COULD_NOT_RUN if isinstance(error, (*settings, *known, *serving)) else None
+    of_settings = (ValidationError, settings.BadSetting, settings.MissingSetting)
+    of_runs = (engine.LedgerUnusable, OSError, local_server.ServerFailed, manifests.SnapshotError, errors.XportcnError)
+    of_serving = (bounded_http.ReceiverFailed, registration.DeployFailed, serving.ServeFailed)
+    of_databases = (databases.DatabaseUnusable, databases.MessagingUnusable)
+    return COULD_NOT_RUN if isinstance(error, (*of_settings, *of_runs, *of_serving, *of_databases)) else None
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
@@ -183,7 +179,7 @@ def require_encoding(name: str) -> None:
 def require_time(done_by: str) -> None:
     """Raise `BadUsage` unless this is a time to be done by, or nothing."""
     with as_usage("--done-by"):
-        moment_of(done_by, datetime.now(UTC), "UTC")
+        moment_of(done_by, utc_now(), "UTC")
 
 
 def require_batch_name(name: str | None) -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, agrees, command, say
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, agrees, command, say, settings_now, utc_now
+from cli.lazily import lazily
 from domain.marketplace import Marketplace
+from domain.wording import pluralize, shorten
 
-if TYPE_CHECKING:
-    from connectors.ledger.store import Ledger
-    from connectors.ledger.verify import Verification
+with lazily():
+    from cli import status, terminal
+    from connectors.ledger import backup, copying, engine, marks, send_log, store, verify
+    from flows.answers import marketplaces
 
 app = typer.Typer(help="Back the ledger up, check it, put a backup back, take it elsewhere.", no_args_is_help=True)
 
@@ -32,13 +36,8 @@ def backup_ledger(
     file: Annotated[Path, typer.Argument(help="A new file, or a folder: then it is named by the time.")],
 ) -> None:
     """Write a consistent backup, also while runs go on. Never overwrites anything."""
-    from cli.terminal import console
-    from connectors.ledger.backup import backup
-    from connectors.settings import SourcingSettings
-    from tasks.engine.resources import utc_now
-
-    written = backup(SourcingSettings().ledger_url, file, utc_now())
-    console.print(f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True)
+    written = backup.backup(settings_now().ledger_url, file, utc_now())
+    terminal.console.print(f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True)
 
 
 @command(app, "verify")
@@ -48,14 +47,8 @@ def verify_ledger(
     json: Json = False,
 ) -> int:
     """Check that the ledger, or a backup, is whole and says nothing that can't be. Changes nothing."""
-    from dataclasses import asdict
-
-    from cli.terminal import print_json
-    from connectors.ledger.verify import verify
-    from connectors.settings import SourcingSettings
-
-    verdict = verify(f"sqlite:///{file.absolute()}" if file else SourcingSettings().ledger_url)
-    print_json(asdict(verdict)) if json else _print_verdict(verdict)
+    verdict = verify.verify(f"sqlite:///{file.absolute()}" if file else settings_now().ledger_url)
+    terminal.print_json(asdict(verdict)) if json else _print_verdict(verdict)
     return NEEDS_A_PERSON if verdict.faults else 0
 
 
@@ -67,23 +60,17 @@ def restore_ledger(
     by: By = None,
 ) -> None:
     """Put a backup in the ledger's place. It buys nothing until `sourcing ledger confirm`."""
-    from cli.terminal import messages, person
-    from connectors.ledger.backup import restore
-    from connectors.ledger.engine import reading, shown
-    from connectors.ledger.marks import Mark, standing_marks
-    from connectors.settings import SourcingSettings
-    from tasks.engine.resources import utc_now
-
-    settings = SourcingSettings()
+    settings = settings_now()
+    url = settings.ledger_url
     _require_no_run(settings.data_dir, "restore")
-    question = f"Put {file} in the place of {shown(settings.ledger_url)}? It has forgotten what was bought since."
+    question = f"Put {file} in the place of {engine.shown(url)}? It has forgotten what was bought since."
     _require_yes(question, yes=yes)
-    kept = restore(settings.ledger_url, file, now=utc_now(), by=by or person())
+    kept = backup.restore(url, file, now=utc_now(), by=by or terminal.person())
     if kept:
-        messages.print(f"What was there is kept as {kept}", soft_wrap=True)
-    with reading(settings.ledger_url) as connection:
-        words = standing_marks(connection)[Mark.RESTORED]
-    messages.print(
+        terminal.messages.print(f"What was there is kept as {kept}", soft_wrap=True)
+    with engine.reading(url) as connection:
+        words = marks.standing_marks(connection)[marks.Mark.RESTORED]
+    terminal.messages.print(
         f"The ledger {words}.\n"
         "It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
         "1. sourcing reconcile        lists what the service has and this ledger does not\n"
@@ -108,44 +95,34 @@ def confirm_ledger(
     by: By = None,
 ) -> None:
     """Say that what a restored or new ledger can't know is dealt with: then it may buy again."""
-    from cli.status import open_ledger
-    from cli.terminal import person
-
     confirm = _confirm_restored if marketplace is None else partial(_confirm_marketplace, marketplace)
-    with open_ledger() as ledger:
+    with status.open_ledger() as ledger:
         ledger.marks.require_in_use()
-        say(confirm(ledger, yes=yes, by=by or person()))
+        say(confirm(ledger, yes=yes, by=by or terminal.person()))
 
 
-def _confirm_marketplace(marketplace: Marketplace, ledger: Ledger, *, yes: bool, by: str) -> str:
-    from domain.wording import shorten
-    from flows.answers.marketplaces import Topic, answer
-
+def _confirm_marketplace(marketplace: Marketplace, ledger: store.Ledger, *, yes: bool, by: str) -> str:
     held = ledger.holds.standing()
     if marketplace in held:
         reasons = shorten([why for why, _ in held[marketplace]], most=10)
         _require_yes(f"{marketplace} is held. {reasons}. Have you looked, and are its amounts right?", yes=yes)
-        answer(ledger, marketplace, Topic.AMOUNTS, by=by)
+        marketplaces.answer(ledger, marketplace, marketplaces.Topic.AMOUNTS, by=by)
         return f"confirmed: the next run may order and pay at {marketplace}"
     _require_yes(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes)
-    answer(ledger, marketplace, Topic.ALL_KNOWN, by=by)
+    marketplaces.answer(ledger, marketplace, marketplaces.Topic.ALL_KNOWN, by=by)
     return f"confirmed: the next run may buy at {marketplace}"
 
 
-def _confirm_restored(ledger: Ledger, *, yes: bool, by: str) -> str:
-    from connectors.ledger.marks import Mark
-    from connectors.ledger.send_log import noted
-    from connectors.settings import SourcingSettings
-
-    settings = SourcingSettings()
-    words = ledger.marks.standing().get(Mark.RESTORED)
+def _confirm_restored(ledger: store.Ledger, *, yes: bool, by: str) -> str:
+    settings = settings_now()
+    words = ledger.marks.standing().get(marks.Mark.RESTORED)
     if words is None:
         held = ledger.holds.standing()
         waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
         return f"marketplaces are held: {waiting}" if held else "this ledger waits for no confirmation"
     forgotten = "It has forgotten what was dropped, refused, cancelled and answered since; drop and refuse that again"
     _require_yes(f"This ledger {words}. {forgotten}. Is everything that was bought since known to it?", yes=yes)
-    last_sent = max((one.at for one in noted(settings.data_dir / "sends")), default=None)
+    last_sent = max((one.at for one in send_log.noted(settings.data_dir / "sends")), default=None)
     until = ledger.marks.confirm_restored(by=by, listed_within=settings.listed_within, last_sent=last_sent)
     if until is None:
         return "confirmed: the next run may buy"
@@ -165,10 +142,7 @@ def export_ledger(
     folder: Annotated[Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")],
 ) -> None:
     """Write every table as Parquet: amounts as whole minor units, JSON as text."""
-    from connectors.ledger.backup import export
-    from connectors.settings import SourcingSettings
-
-    _print_rows(export(SourcingSettings().ledger_url, folder))
+    _print_rows(backup.export(settings_now().ledger_url, folder))
 
 
 @command(app, "copy")
@@ -179,43 +153,33 @@ def copy_ledger(
     by: By = None,
 ) -> None:
     """Move the ledger to another database; the old one buys nothing any more."""
-    from cli.terminal import person
-    from connectors.ledger.copying import move_ledger
-    from connectors.ledger.engine import shown
-    from connectors.settings import SourcingSettings
-    from tasks.engine.resources import utc_now
-
-    settings = SourcingSettings()
+    settings = settings_now()
     _require_no_run(settings.data_dir, "copy")
-    _require_yes(f"Move {shown(settings.ledger_url)} to {shown(to)}? The old one will buy nothing any more.", yes=yes)
-    _print_rows(move_ledger(settings.ledger_url, to, now=utc_now(), by=by or person()))
-    say(f"moved. Set SOURCING_LEDGER_URL to {shown(to)} for every schedule, with its password")
+    url, target = settings.ledger_url, engine.shown(to)
+    _require_yes(f"Move {engine.shown(url)} to {target}? The old one will buy nothing any more.", yes=yes)
+    _print_rows(copying.move_ledger(url, to, now=utc_now(), by=by or terminal.person()))
+    say(f"moved. Set SOURCING_LEDGER_URL to {target} for every schedule, with its password")
 
 
 def _print_rows(rows: dict[str, int]) -> None:
-    from cli.terminal import console
-
-    console.print(", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False)
+    terminal.console.print(", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False)
 
 
 def _require_no_run(data_dir: Path, then: str) -> None:
-    from connectors.ledger.send_log import living
-
-    if runs := living(data_dir / "sends"):
+    if runs := send_log.living(data_dir / "sends"):
         say(f"a run is at work ({', '.join(runs)}): end it, then {then}")
         raise typer.Exit(COULD_NOT_RUN)
 
 
-def _print_verdict(verdict: Verification) -> None:
-    from cli.terminal import console, table_of
-    from domain.wording import pluralize
-
+def _print_verdict(verdict: verify.Verification) -> None:
     if not verdict.faults:
         _print_rows(dict(verdict.rows))
-        console.print("No faults")
+        terminal.console.print("No faults")
         return
     rows = ((fault.table, fault.row, fault.words) for fault in verdict.faults[:SHOWN_FAULTS])
-    console.print(table_of(("table", "row", "fault"), rows, title=pluralize(len(verdict.faults), "fault")))
+    title = pluralize(len(verdict.faults), "fault")
+    terminal.console.print(terminal.table_of(("table", "row", "fault"), rows, title=title))
     if len(verdict.faults) > SHOWN_FAULTS:
-        console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")
-    console.print(DAMAGED if any(fault.table == "" for fault in verdict.faults) else NOT_AS_WRITTEN, soft_wrap=True)
+        terminal.console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")
+    is_damaged = any(fault.table == "" for fault in verdict.faults)
+    terminal.console.print(DAMAGED if is_damaged else NOT_AS_WRITTEN, soft_wrap=True)

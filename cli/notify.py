@@ -1,15 +1,20 @@
-"""`sourcing notify`: tries the addresses, or sends what is due."""
+"""`sourcing notify`: tries the addresses, sends what is due, or stays and sends what becomes due."""
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Annotated
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON
-from cli.status import open_ledger
-from cli.terminal import clock_time, console, messages, print_json
-from connectors.notifying import replaced_setting, send_due, try_out
-from connectors.settings import SourcingSettings
+import typer
+
+from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, settings_now
+from cli.lazily import lazily
 from domain.wording import pluralize
+
+with lazily():
+    from cli import status, terminal
+    from connectors import notifying, settings
+    from deployments import post_office
 
 UNSENT_FOR = timedelta(days=7)
 NO_RECIPIENTS = (
@@ -18,40 +23,56 @@ NO_RECIPIENTS = (
 )
 
 
-def send_test(*, as_json: bool) -> int:
+def notify(
+    *,
+    test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,
+    watch: Annotated[
+        bool,
+        typer.Option("--watch", help="Stay: send what becomes due, and watch Prefect's server. serve does it too."),
+    ] = False,
+    json: Json = False,
+) -> int:
+    """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what did not arrive."""
+    if watch:
+        post_office.main()
+        return 0
+    return _try_addresses(as_json=json) if test else _send_due(as_json=json)
+
+
+def _try_addresses(*, as_json: bool) -> int:
     """Send a test message to each address; answers 1 when one did not take it, or there is none."""
-    settings = SourcingSettings()
-    done = try_out(settings)
-    _announce_replacement(settings)
+    mine = settings_now()
+    done = notifying.try_out(mine)
+    _announce_replacement(mine)
     if as_json:
-        print_json([{"addressee": name, "sent": not why, "why": str(why or "")} for name, why in done])
+        terminal.print_json([{"addressee": name, "sent": not why, "why": str(why or "")} for name, why in done])
     for name, why in () if as_json else done:
-        console.print(f"{name}: {f'not sent, {why}' if why else 'sent'}", soft_wrap=True, markup=False)
+        terminal.console.print(f"{name}: {f'not sent, {why}' if why else 'sent'}", soft_wrap=True, markup=False)
     if not done:
-        messages.print(NO_RECIPIENTS, soft_wrap=True)
+        terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
     return 0 if done and not any(why for _, why in done) else COULD_NOT_RUN
 
 
-def send_messages(*, as_json: bool) -> int:
+def _send_due(*, as_json: bool) -> int:
     """Send what is due; answers 3 while something of the last week did not arrive."""
-    settings = SourcingSettings()
-    _announce_replacement(settings)
-    with open_ledger() as ledger:
-        sending = send_due(ledger, settings)
+    mine = settings_now()
+    _announce_replacement(mine)
+    with status.open_ledger() as ledger:
+        sending = notifying.send_due(ledger, mine)
         unsent = ledger.outbox.unsent(ledger.clock() - UNSENT_FOR)
     if as_json:
         missed = [{"subject": one.subject, "addressee": one.recipient, "why": str(one.why)} for one in unsent]
-        print_json({"sent": sending.sent, "not_arrived": missed})
+        terminal.print_json({"sent": sending.sent, "not_arrived": missed})
     else:
-        console.print(f"{pluralize(sending.sent, 'message')} sent")
+        terminal.console.print(f"{pluralize(sending.sent, 'message')} sent")
         for one in unsent:
-            line = f"{clock_time(one.due_at)} {one.subject}: {one.why}"
-            console.print(line, soft_wrap=True, markup=False)
-    if not settings.notify.get_secret_value():
-        messages.print(NO_RECIPIENTS, soft_wrap=True)
+            line = f"{terminal.clock_time(one.due_at)} {one.subject}: {one.why}"
+            terminal.console.print(line, soft_wrap=True, markup=False)
+    if not mine.notify.get_secret_value():
+        terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
     return NEEDS_A_PERSON if unsent else 0
 
 
-def _announce_replacement(settings: SourcingSettings) -> None:
-    if words := replaced_setting(settings):
-        messages.print(words, soft_wrap=True)
+def _announce_replacement(mine: settings.SourcingSettings) -> None:
+    if words := notifying.replaced_setting(mine):
+        terminal.messages.print(words, soft_wrap=True)

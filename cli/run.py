@@ -2,106 +2,109 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Coroutine, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
-from rich.text import Text
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, agrees, require_batch_name, require_encoding, require_time, say
-from cli.running import Flow, nothing, run_flow, with_follow_ups
-from cli.terminal import (
-    MOST_SHOWN,
-    WIDE_ENOUGH_FOR_ORDER_IDS,
-    and_more,
-    bars_aside,
-    console,
-    first_of,
-    messages,
-    print_json,
-    show_orders,
-    show_reasons,
-    show_snapshot,
-    state_colour,
+from cli.failures import (
+    NEEDS_A_PERSON,
+    BadUsage,
+    BatchName,
+    ChunkSize,
+    Concurrency,
+    DoneBy,
+    Encoding,
+    Json,
+    Wait,
+    agrees,
+    amount_of,
+    awaited,
+    require_batch_name,
+    require_encoding,
+    require_time,
+    say,
+    settings_now,
+    utc_now,
 )
-from connectors.book_file import missing_file, reading_by
-from connectors.fetched_files import fetch_stored, is_address
-from connectors.request_files import read_request_file
-from connectors.settings import SourcingSettings
+from cli.lazily import lazily
 from domain.money import Money
 from domain.report import BatchReport, MatchLine
 from domain.request_remarks import BadRequests, Remark, merged_remarks
 from domain.states import OrderState
 from domain.wording import first_lines, pluralize
 
-if TYPE_CHECKING:
-    from flows.approval.request import ApprovalRequest
+with lazily():
+    from rich import console as consoles
+    from rich import padding, table, text
+
+    from cli import answers, running, status, terminal
+    from connectors import book_file, fetched_files
+    from connectors.ledger import engine
+    from flows import buy_from_file
+    from flows.answers import marketplaces
+    from flows.approval import form, request, words
+    from flows.batch import reporting
+    from flows.prefect_ui import markdown, parameters
 
 MOST_WARNINGS = 20
 PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
-    """The options of `sourcing run`; an empty budget is none, a zero means as the settings say.
+def run(  # noqa: PLR0913 - the options of the main job
+    file: Annotated[str, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet; a path or an https address.")],
+    *,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Plan only: prices, stock, freight. Buys nothing.")
+    ] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Approve the plan without asking, but for what a person has declined.")
+    ] = False,
+    budget_cny: Annotated[
+        str | None, typer.Option(help="Most that the batch may cost in yuan: goods and domestic postage, not freight.")
+    ] = None,
+    done_by: DoneBy = "",
+    batch: BatchName = None,
+    encoding: Encoding = "",
+    chunk_size: ChunkSize = None,
+    concurrency: Concurrency = None,
+    helpers: Annotated[
+        int | None,
+        typer.Option(min=1, max=64, help="So many further runs share the work; they need a ledger on PostgreSQL."),
+    ] = None,
+    wait: Wait = False,
+    json: Json = False,
+) -> int:
+    """Buy and ship what a request file asks for: plan, ask, create, pay, book, snapshot."""
+    budget = amount_of("--budget-cny", budget_cny)
+    require_somebody("plan", "--dry-run to look only", is_given=dry_run or yes)
+    require_batch_name(batch)
+    require_encoding(encoding)
+    require_time(done_by)
 
-    `file` is a path or an https address.
-    """
-
-    file: str
-    dry_run: bool
-    yes: bool
-    budget_cny: str
-    done_by: str
-    batch: str | None
-    encoding: str
-    chunk_size: int
-    concurrency: int
-    helpers: int
-    wait: bool
-
-
-def run_batch(options: RunOptions, *, as_json: bool) -> int:
-    """Run the flow and print its report; answers the exit code."""
-    require_somebody("plan", "--dry-run to look only", is_given=options.dry_run or options.yes)
-    require_batch_name(options.batch)
-    require_encoding(options.encoding)
-    require_time(options.done_by)
-
-    file = Path(options.file)
+    path = Path(file)
 
     def read_file() -> None:
-        nonlocal file
-        if is_address(options.file):
-            file = asyncio.run(fetch_stored(options.file, SourcingSettings()))
-            say(f"fetched and kept as {file}")
-        warnings = require_no_faults(file, encoding=options.encoding, as_json=as_json)
-        if options.yes:
+        nonlocal path
+        if fetched_files.is_address(file):
+            path = awaited(fetched_files.fetch_stored(file, settings_now()))
+            say(f"fetched and kept as {path}")
+        warnings = require_no_faults(path, encoding=encoding, as_json=json)
+        if yes:
             print_warnings(warnings)  # no person is shown a plan before money is spent
 
-    async def flow() -> BatchReport:
-        from flows.buy_from_file import buy_from_file
-        from flows.prefect_ui.parameters import Limits, Requests, Speed
+    def flow() -> Coroutine[Any, Any, BatchReport]:
+        requests = parameters.Requests(file=str(path), encoding=encoding)
+        limits = parameters.Limits(budget_cny=budget, done_by=done_by)
+        speed = parameters.Speed(chunk_size=chunk_size or 0, concurrency=concurrency or 0, helpers=helpers or 0)
+        return buy_from_file.buy_from_file(requests, dry_run, yes, batch or "", limits, speed)
 
-        return await buy_from_file(
-            Requests(file=str(file), encoding=options.encoding),
-            options.dry_run,
-            options.yes,
-            options.batch or "",
-            Limits(budget_cny=options.budget_cny, done_by=options.done_by),
-            Speed(chunk_size=options.chunk_size, concurrency=options.concurrency, helpers=options.helpers),
-        )
-
-    looking = with_follow_ups(flow, budget_cny=options.budget_cny, done_by=options.done_by) if options.wait else flow
-    return buy(looking, as_json=as_json, first=read_file, asks=not (options.yes or as_json))
+    looking = running.with_follow_ups(flow, budget_cny=budget, done_by=done_by) if wait else flow
+    return buy(looking, as_json=json, first=read_file, asks=not (yes or json))
 
 
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
@@ -110,13 +113,13 @@ def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
         raise BadUsage(f"there is no terminal to approve the {what} at: add --yes, or {otherwise}")
 
 
-def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing, asks: bool = False) -> int:
+def buy(flow: running.Flow, *, as_json: bool, first: Callable[[], object] = lambda: None, asks: bool = False) -> int:
     """Run a flow that may buy and print its report; answers the exit code. `first`: see `run_flow`.
 
     Where it `asks`, the person at the terminal may answer about first payments at once.
     """
     report, told = _reported(flow, first)
-    print_json(report.to_json(line_as=lambda line: line)) if as_json else print_report(report)
+    terminal.print_json(report.to_json(line_as=lambda line: line)) if as_json else print_report(report)
     if asks and report.questions and sys.stdin.isatty():
         ask_about_first_payments()
     code = 0 if report.all_fine else NEEDS_A_PERSON
@@ -128,15 +131,11 @@ def buy(flow: Flow, *, as_json: bool, first: Callable[[], object] = nothing, ask
 
 def ask_about_first_payments() -> None:
     """Ask about each first payment whose question is open; what is not answered stays open."""
-    from cli.answers import confirm
-    from cli.status import open_ledger
-    from flows.answers.marketplaces import first_payments
-
-    with open_ledger() as ledger:
-        asked = [*first_payments(ledger)]
+    with status.open_ledger() as ledger:
+        asked = [*marketplaces.first_payments(ledger)]
     for marketplace in asked:
         if agrees(f"Answer about {marketplace} now, with its console open?", yes=False):
-            confirm(marketplace)
+            answers.confirm(marketplace)
 
 
 def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:
@@ -144,10 +143,13 @@ def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[R
 
     Answers the warnings about the file.
     """
-    parsed = read_request_file(file, encoding=encoding, **asyncio.run(reading_by(SourcingSettings())))
+    from connectors.request_files import read_request_file
+
+    reading = awaited(book_file.reading_by(settings_now()))
+    parsed = read_request_file(file, encoding=encoding, **reading)
     faults = parsed.faults
     if faults and as_json:
-        print_json({"faults": [asdict(fault) for fault in faults]})
+        terminal.print_json({"faults": [asdict(fault) for fault in faults]})
     if faults:
         raise BadRequests(faults)
     return parsed.warnings
@@ -163,25 +165,20 @@ def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
     return first_lines(merged_remarks(warnings), MOST_WARNINGS, "and {more} more: see them with --json")
 
 
-def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, bool]:
+def _reported(flow: running.Flow, first: Callable[[], object]) -> tuple[BatchReport, bool]:
     """The report, and whether the Prefect server knows that the run has ended."""
     reports: list[BatchReport] = []
 
     async def asked() -> BatchReport:
-        from flows.approval.form import approver
-        from flows.batch.reporting import last_report
-
-        last_report.set(reports)
+        reporting.last_report.set(reports)
         if sys.stdin.isatty():
-            approver.set(ask)
+            form.approver.set(ask)
         return await flow()
 
     try:
-        return run_flow(asked, first=first), True
+        return running.run_flow(asked, first=first), True
     except Exception as error:
-        from connectors.ledger.engine import LedgerUnusable
-
-        if not reports or isinstance(error, LedgerUnusable):
+        if not reports or isinstance(error, engine.LedgerUnusable):
             raise
         say(
             f"the Prefect server went away ({type(error.__cause__ or error).__name__}): its pages don't show how this "
@@ -190,29 +187,20 @@ def _reported(flow: Flow, first: Callable[[], object]) -> tuple[BatchReport, boo
         return reports[-1], False
 
 
-def ask(question: ApprovalRequest) -> bool:
+def ask(question: request.ApprovalRequest) -> bool:
     """Show the plan and ask the person at the terminal."""
-    from flows.approval.words import AskedPlan, bare, question_words
-    from tasks.engine.resources import utc_now
-
-    plan = AskedPlan.of(question)
-    table = Table(title="Plan", title_justify="left", header_style="bold")
-    for name in PLAN:
-        table.add_column(name, justify="right" if name in NUMBERS else "left")
-    for row in plan.rows[:MOST_SHOWN]:
-        table.add_row(*(row[name] for name in PLAN))
-    messages.print(table)
-    if rest := plan.beyond(MOST_SHOWN):
-        messages.print(f"{rest} See them with --dry-run --json")
-    show_matches(
-        [MatchLine.of(plan.order_ref, match) for plan in question.all for match in plan.matches],
-        messages,
-    )
+    plan = words.AskedPlan.of(question)
+    rows = ([row[name] for name in PLAN] for row in plan.rows[: terminal.MOST_SHOWN])
+    terminal.messages.print(terminal.table_of(PLAN, rows, title="Plan", right=NUMBERS))
+    if rest := plan.beyond(terminal.MOST_SHOWN):
+        terminal.messages.print(f"{rest} See them with --dry-run --json")
+    matches = [MatchLine.of(plan.order_ref, match) for plan in question.all for match in plan.matches]
+    show_matches(matches, terminal.messages)
     print_warnings(question.warnings)
-    asked, *about = map(bare, question_words(question, plan, SourcingSettings(), utc_now()))
-    for words in about:
-        messages.print(Text(words))
-    with bars_aside():
+    asked, *about = map(words.bare, words.question_words(question, plan, settings_now(), utc_now()))
+    for line in about:
+        terminal.messages.print(text.Text(line))
+    with terminal.bars_aside():
         return typer.confirm(f"{asked.removesuffix('.')}?", default=False, err=True)
 
 
@@ -222,53 +210,47 @@ def print_report(report: BatchReport) -> None:
     if report.dry_run:
         show_plan(title, report)
     else:
-        show_orders(title, report.orders, whole="sourcing status")
-    show_matches(report.matches, console)
+        terminal.show_orders(title, report.orders, whole="sourcing status")
+    show_matches(report.matches, terminal.console)
     counts = ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
-    console.print(f"{pluralize(len(report.orders), 'order')}: {counts}")
-    console.print(totals(report) if report.dry_run else _spent(report))
+    terminal.console.print(f"{pluralize(len(report.orders), 'order')}: {counts}")
+    terminal.console.print(totals(report) if report.dry_run else _spent(report))
     if missing := report.missing_entries:
-        file = missing_file(SourcingSettings().data_dir, report.batch_id)
+        file = book_file.missing_file(settings_now().data_dir, report.batch_id)
         lacks = f"The SKU book lacks {pluralize(len(missing), 'own SKU')}"
-        console.print(Text(f"{lacks}: fill in {file}, put its rows into the book, and run again", style="yellow"))
+        terminal.note(f"{lacks}: fill in {file}, put its rows into the book, and run again")
     for line in _warning_lines(report.warnings):
-        console.print(Text(f"Warning: {line}"))
-    if report.paused:
-        console.print(Text(report.paused.notice, style="yellow"))
-    if report.broken_off:
-        console.print(Text(report.broken_off, style="yellow"))
-    if report.next_look:
-        console.print(Text(report.next_look.words, style="yellow"))
-    for question in report.questions:
-        console.print(Text(question, style="yellow"))
+        terminal.console.print(text.Text(f"Warning: {line}"))
+    pause, follow_up = report.paused, report.next_look
+    for told in (pause and pause.notice, report.broken_off, follow_up and follow_up.words, *report.questions):
+        if told:
+            terminal.note(told)
     for word, count in report.unknown_words.items():
-        console.print(Text(f"not known: {word} ({pluralize(count, 'order')})", style="yellow"))
-    show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+        terminal.note(f"not known: {word} ({pluralize(count, 'order')})")
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 
 def _spent(report: BatchReport) -> str:
-    from flows.prefect_ui.markdown import booked_freight
-
-    total = f"spent on this batch in all: {Money(report.spent_fen)}{booked_freight(report, ', and ')}"
+    total = f"spent on this batch in all: {Money(report.spent_fen)}{markdown.booked_freight(report, ', and ')}"
     if not report.bought_this_run:
         return f"This run bought nothing; {total}"
     bought = pluralize(report.bought_this_run, "order")
     return f"This run bought {bought} for {Money(report.spent_this_run_fen)}; {total}"
 
 
-def show_matches(matches: Sequence[MatchLine], where: Console) -> None:
+def show_matches(matches: Sequence[MatchLine], where: consoles.Console) -> None:
     """One paragraph for each line found by words: what was taken, why, and how to make it certain."""
     taken = [match for match in matches if match.item_id]  # where nothing was taken, the order's own reason says so
-    for match in taken[:MOST_SHOWN]:
-        where.print(Padding(_line(match), (0, 0, 0, 2)))
-    if len(taken) > MOST_SHOWN:
-        where.print(and_more(len(taken), "--json"))
+    for match in taken[: terminal.MOST_SHOWN]:
+        where.print(padding.Padding(_line(match), (0, 0, 0, 2)))
+    if len(taken) > terminal.MOST_SHOWN:
+        where.print(terminal.and_more(len(taken), "--json"))
 
 
-def _line(match: MatchLine) -> Text:
+def _line(match: MatchLine) -> text.Text:
     price = f", from {Money(match.price_fen)}" if match.price_fen is not None else ""
     others = [item_id for item_id in match.candidates if item_id != match.item_id]
-    return Text.assemble(
+    return text.Text.assemble(
         (match.order_ref, "bold"),
         f" {match.words!r} was taken to mean {match.item_id} ",
         f"({match.title}{price}, sold by {match.seller}): {match.why}. ",
@@ -284,24 +266,20 @@ NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 def show_plan(title: str, report: BatchReport) -> None:
     """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
-    from flows.prefect_ui.markdown import plan_rows
-
-    table = Table(title=title, title_justify="left")
-    columns = WIDE if console.width >= WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
+    plan = table.Table(title=title, title_justify="left")
+    columns = WIDE if terminal.console.width >= terminal.WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
     for name in columns:
-        table.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")
-    shown = replace(report, orders=first_of(report.orders))
-    for row in plan_rows(shown):
-        colour = state_colour(OrderState(row["state"]))
-        table.add_row(*(Text(row[name], style=colour if name == "state" else "") for name in columns))
-    console.print(table)
-    show_reasons(shown.orders)
-    if len(report.orders) > MOST_SHOWN:
-        console.print(and_more(len(report.orders), "--json"))
+        plan.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")
+    shown = replace(report, orders=terminal.first_of(report.orders))
+    for row in markdown.plan_rows(shown):
+        colour = terminal.state_colour(OrderState(row["state"]))
+        plan.add_row(*(text.Text(row[name], style=colour if name == "state" else "") for name in columns))
+    terminal.console.print(plan)
+    terminal.show_reasons(shown.orders)
+    if len(report.orders) > terminal.MOST_SHOWN:
+        terminal.console.print(terminal.and_more(len(report.orders), "--json"))
 
 
 def totals(report: BatchReport) -> str:
     """The sums of a run, in one sentence."""
-    from flows.prefect_ui.markdown import dry_run_summary
-
-    return dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI
+    return markdown.dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI

@@ -11,21 +11,25 @@ import sys
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-from cli.failures import say
+from cli.failures import say, settings_now, utc_now
+from cli.lazily import lazily
 from cli.terminal import progress_bars, quiet_prefect
 from connectors.foreign import prefect_errors, words_of
-from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
 from deployments.local_server import ServerFailed, prefect_server
 from domain.follow_ups import FollowUp, merged
 from domain.report import BatchReport
 from tasks.engine.progress import listening, progress, wait_until
 
-if TYPE_CHECKING:
-    from flows.prefect_ui.parameters import Limits
+with lazily():
+    from connectors.ledger import engine
+    from flows import buy_from_file
+    from flows.batch import follow_up as following
+    from flows.batch import opening, reporting
+    from flows.prefect_ui import parameters
+    from tasks.engine import resources
 
 R = TypeVar("R")
 Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
@@ -33,11 +37,7 @@ SELDOM = 50_000, 10, 10
 """A run makes many lasting objects and few rings: by Python's own thresholds, collecting takes a tenth of it."""
 
 
-def nothing() -> None:
-    pass
-
-
-def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], object] = nothing) -> R:
+def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], object] = lambda: None) -> R:
     """The flow's answer.
 
     `flow` itself imports its modules of `flows`, so that the server starts beside that. So does `first`, work such as
@@ -48,7 +48,7 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], 
         first()
         _load()
 
-    with prefect_server(SourcingSettings().data_dir, meanwhile) as url:
+    with prefect_server(settings_now().data_dir, meanwhile) as url:
         quiet_prefect()
         with progress_bars() as bars, listening(bars.waits), _server_is_well(url):
             progress.set(bars)
@@ -81,16 +81,13 @@ def _server_is_well(url: str) -> Iterator[None]:
 
     With the data folder its server may have gone too: then the run's own account comes before that.
     """
-    from connectors.ledger.engine import LedgerUnusable
-    from tasks.engine.resources import last_replaced
-
     losses: list[str] = []
-    last_replaced.set(losses)
+    resources.last_replaced.set(losses)
     try:
         yield
     except Exception as error:
         if losses:
-            raise LedgerUnusable(losses[-1]) from error
+            raise engine.LedgerUnusable(losses[-1]) from error
         if not isinstance(error, prefect_errors()):
             raise
         raise ServerFailed(
@@ -106,10 +103,7 @@ def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
     """
 
     async def followed() -> BatchReport:
-        from flows.batch.opening import absolute
-        from flows.prefect_ui.parameters import Limits
-
-        limits = Limits(budget_cny=budget_cny, done_by=await absolute(done_by))
+        limits = parameters.Limits(budget_cny=budget_cny, done_by=await opening.absolute(done_by))
         report = await flow()
         while (
             (follow_up := report.next_look)
@@ -126,7 +120,7 @@ async def _is_due(follow_up: FollowUp) -> bool:
     """Wait until then; False when a person would not."""
     say(f"waiting until {follow_up.at:%H:%M:%S} UTC, then looking again (look {follow_up.number}); Ctrl-C is safe")
     try:
-        await wait_until(follow_up.at, lambda: datetime.now(UTC))
+        await wait_until(follow_up.at, utc_now)
     except asyncio.CancelledError:
         if (task := asyncio.current_task()) is not None:
             task.uncancel()
@@ -134,17 +128,13 @@ async def _is_due(follow_up: FollowUp) -> bool:
     return True
 
 
-async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: Limits) -> BatchReport:
+async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: parameters.Limits) -> BatchReport:
     """The report with the orders as the follow-up has left them, and all amounts spent."""
-    from flows.batch.follow_up import waits_s
-    from flows.batch.reporting import one_report
-    from flows.buy_from_file import finish_batch
-
     try:
-        reports = [await finish_batch(batch, limits, follow_up.number) for batch in follow_up.batches]
+        reports = [await buy_from_file.finish_batch(batch, limits, follow_up.number) for batch in follow_up.batches]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
-        return replace(report, next_look=follow_up.later(datetime.now(UTC), waits_s(error)))
-    whole = one_report([report, *reports], [line.order_ref for line in report.orders])
+        return replace(report, next_look=follow_up.later(utc_now(), following.waits_s(error)))
+    whole = reporting.one_report([report, *reports], [line.order_ref for line in report.orders])
     further = merged([one.next_look for one in reports if one.next_look])
     return replace(whole, matches=report.matches, warnings=report.warnings, next_look=further)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, as_usage
-from cli.terminal import console, print_json, table_of
-from connectors.marketplaces import offering_of
-from connectors.marketplaces.browsing import ROOT, Browser, Image, NotOffered
-from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.settings import XportcnSettings
+import typer
+
+from cli.failures import NEEDS_A_PERSON, BadUsage, Json, as_usage, awaited
+from cli.lazily import lazily
 from domain.marketplace import ItemId, Marketplace, read_item
-from domain.offers import Category, Filters, Hits, Offer
+from domain.money import Money
+from domain.offers import LARGEST_PAGE, Category, Filters, Hits, Offer, Sort
+
+with lazily():
+    from cli import terminal
+    from connectors import marketplaces
+    from connectors.marketplaces import browsing
+    from connectors.xportcn import client
+    from connectors.xportcn import settings as xportcn
 
 Answer = Hits | Offer | Sequence[Category] | None
 
@@ -43,8 +48,35 @@ class Question:
         return [name for name, value in asked.items() if value]
 
 
-def run_search(question: Question, *, as_json: bool) -> int:
-    """Ask and print what was found; answers the exit code."""
+def search(  # noqa: PLR0913 - one option a filter
+    marketplace: Annotated[Marketplace, typer.Argument(help="Where to look.")],
+    words: Annotated[str, typer.Argument(help="Words, a product link, or an item id.")] = "",
+    *,
+    image: Annotated[str, typer.Option(metavar="FILE|URL", help="What looks like this image.")] = "",
+    shop: Annotated[str, typer.Option(metavar="ID", help="What this seller offers.")] = "",
+    category: Annotated[str, typer.Option(metavar="ID", help="Only in this category, or all of it.")] = "",
+    hot: Annotated[bool, typer.Option("--hot", help="What sells best.")] = False,
+    tree: Annotated[bool, typer.Option("--tree", help="The categories (below --category).")] = False,
+    min_price: Annotated[str | None, typer.Option(help="Lowest price in yuan.")] = None,
+    max_price: Annotated[str | None, typer.Option(help="Highest price in yuan.")] = None,
+    sort: Annotated[Sort, typer.Option(help="The order of the hits.")] = Sort.RELEVANCE,
+    page: Annotated[int, typer.Option(min=1, help="Which page of the hits.")] = 1,
+    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Hits on a page.")] = 20,
+    json: Json = False,
+) -> int:
+    """Look for offers by words, image, shop, category or link; buys nothing."""
+    with as_usage():
+        filters = Filters(
+            sort=sort,
+            min_price=Money.parse(min_price) if min_price else None,
+            max_price=Money.parse(max_price) if max_price else None,
+            category_id=category,
+            page=page,
+            page_size=page_size,
+        )
+    question = Question(
+        marketplace=marketplace, filters=filters, words=words.strip(), image=image, shop=shop, hot=hot, tree=tree
+    )
     if len(question.ways()) > 1:
         raise BadUsage(f"{' and '.join(question.ways())} can't be asked for together: give one")
     if not question.ways() and not question.filters.category_id:
@@ -53,23 +85,23 @@ def run_search(question: Question, *, as_json: bool) -> int:
         )
     try:
         with as_usage():
-            answer = asyncio.run(_asked(question))
-    except NotOffered as error:
+            answer = awaited(_asked(question))
+    except browsing.NotOffered as error:
         raise BadUsage(str(error)) from error
-    print_json(_as_json(question, answer)) if as_json else _show(question, answer)
+    terminal.print_json(_as_json(question, answer)) if json else _show(question, answer)
     return NEEDS_A_PERSON if answer is None else 0
 
 
 async def _asked(question: Question) -> Answer:
-    async with XportcnClient(XportcnSettings()) as client:
-        return await _way(question)(offering_of(question.marketplace, client).browser)
+    async with client.XportcnClient(xportcn.XportcnSettings()) as service:
+        return await _way(question)(marketplaces.offering_of(question.marketplace, service).browser)
 
 
-def _way(question: Question) -> Callable[[Browser], Awaitable[Answer]]:
+def _way(question: Question) -> Callable[[browsing.Browser], Awaitable[Answer]]:
     filters = question.filters
-    image = Image.of(question.image) if question.image else Image()
-    ways: list[tuple[object, Callable[[Browser], Awaitable[Answer]]]] = [
-        (question.tree, lambda browser: browser.categories(filters.category_id or ROOT)),
+    image = browsing.Image.of(question.image) if question.image else browsing.Image()
+    ways: list[tuple[object, Callable[[browsing.Browser], Awaitable[Answer]]]] = [
+        (question.tree, lambda browser: browser.categories(filters.category_id or browsing.ROOT)),
         (question.hot, lambda browser: browser.hot(filters)),
         (question.shop, lambda browser: browser.by_shop(question.shop, filters)),
         (question.image, lambda browser: browser.by_image(image, filters)),
@@ -95,7 +127,7 @@ def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
     if answer is None:
         return {**head, "offer": None}
     if isinstance(answer, Offer):
-        from connectors.snapshots.tables.offers import offer_rows
+        from connectors.snapshots.tables.offers import offer_rows  # its package loads Arrow
 
         return {**head, "offer": [_plain(row) for row in offer_rows(answer)]}
     if isinstance(answer, Hits):
@@ -129,29 +161,29 @@ def _hit(offer: Any) -> dict[str, Any]:
 
 def _show(question: Question, answer: Answer) -> None:
     if not answer:
-        console.print(f"nothing on {question.marketplace} matches")
+        terminal.console.print(f"nothing on {question.marketplace} matches")
     elif isinstance(answer, Offer):
         _show_offer(answer)
     elif isinstance(answer, Hits):
         _show_hits(question, answer)
     else:
         rows = ((one.category_id, one.name, "" if one.is_leaf else "more") for one in answer)
-        console.print(table_of(("category", "name", "below it"), rows))
+        terminal.console.print(terminal.table_of(("category", "name", "below it"), rows))
 
 
 def _show_hits(question: Question, hits: Hits) -> None:
     rows = ((one.item_id, one.title, str(one.price), one.seller_name or one.seller_id) for one in hits.offers)
-    console.print(table_of(("item", "title", "from", "seller"), rows))
+    terminal.console.print(terminal.table_of(("item", "title", "from", "seller"), rows))
     first = (question.filters.page - 1) * question.filters.page_size + 1
-    console.print(
+    terminal.console.print(
         f"{first:,}–{first + len(hits.offers) - 1:,} of {hits.total:,}" if hits.offers else f"0 of {hits.total:,}"
     )
 
 
 def _show_offer(offer: Offer) -> None:
     state = "" if offer.active else f" ({offer.unknown_state or 'not on sale'})"
-    console.print(
+    terminal.console.print(
         f"{offer.item_id} {offer.title}{state}, sold by {offer.seller_name}, from {offer.min_quantity} pieces"
     )
     rows = ((sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}") for sku in offer.skus)
-    console.print(table_of(("sku", "variant", "price", "stock"), rows))
+    terminal.console.print(terminal.table_of(("sku", "variant", "price", "stock"), rows))

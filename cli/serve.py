@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import socket
@@ -11,95 +10,120 @@ import threading
 import time
 from contextlib import nullcontext
 from select import select
+from typing import Annotated
 from urllib.parse import urlsplit
 
-from rich.table import Table
+import typer
 
-from cli.notify import NO_RECIPIENTS
-from cli.terminal import console, messages
-from connectors.apprise_sender import recipients_of
-from connectors.callbacks.store import SANDBOX, CallbackStore, new_token
-from connectors.notifying import replaced_setting
-from connectors.settings import SourcingSettings, is_loopback
-from connectors.xportcn.settings import XportcnSettings
-from deployments import databases
-from deployments.bounded_http import listening, run_app
-from deployments.local_server import is_healthy, is_served, running_server, server_folder
-from deployments.serving import Installation, ServeFailed, check_port, installation, watch
-from tasks.engine.resources import utc_now
+from cli.failures import awaited, settings_now, utc_now
+from cli.lazily import lazily
+
+with lazily():
+    from rich import table
+
+    from cli import notify, terminal
+    from connectors import apprise_sender, notifying, settings
+    from connectors.callbacks import store
+    from connectors.xportcn import settings as xportcn
+    from deployments import bounded_http, databases, local_server, serving
 
 SERVER_WITHIN_S = 60
 
 
-def run_installation(
-    *, host: str, port: int, postgres_url: str | None, redis_url: str | None, helpers: int, with_sandbox: bool
+def serve(
+    *,
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")] = 4200,
+    postgres: Annotated[
+        str | None,
+        typer.Option(
+            metavar="URL", help="Keep Prefect's records and the ledger in this database, at later starts too."
+        ),
+    ] = None,
+    redis: Annotated[
+        str | None, typer.Option(metavar="URL", help="Pass the Prefect server's messages through this Redis.")
+    ] = None,
+    helpers: Annotated[
+        int,
+        typer.Option(min=0, max=64, help="So many more workers, for helpers of large batches; see docs/scaling.md."),
+    ] = 0,
+    host: Annotated[str, typer.Option(help="Another address needs a password; see docs/deploying.md.")] = "127.0.0.1",
+    no_sandbox: Annotated[
+        bool, typer.Option("--no-sandbox", help="Start no sandbox, wherever the service is.")
+    ] = False,
 ) -> None:
-    """Start everything, print where it is, and stay until stopped."""
+    """Run everything on this machine: Prefect server, worker, schedules, automations, and for a try-out the sandbox."""
     began = time.monotonic()
-    if not (is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
-        raise ServeFailed(
+    if not (settings.is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
+        raise serving.ServeFailed(
             f"{host} can be reached from elsewhere, and who reaches Prefect can buy and read credentials: set "
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
             ".env), or leave --host out"
         )
-    settings = SourcingSettings()
-    if redis_url and not (postgres_url or databases.noted(settings)):
-        raise ServeFailed("--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL")
-    if helpers and not (postgres_url or settings.ledger_url.startswith("postgres")):
-        raise ServeFailed("helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out")
-    xportcn = XportcnSettings()
-    wanted = with_sandbox and xportcn.is_sandbox
-
-    port_of_callbacks = free_port(settings.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=xportcn.is_sandbox)
-    port_of_page = free_port(settings.page_port, "SOURCING_PAGE_PORT", or_any=True)  # it is printed, and buys nothing
-    page_host = host if settings.page_password.get_secret_value() else "127.0.0.1"
+    mine, service = settings_now(), xportcn.XportcnSettings()
+    if redis and not (postgres or databases.noted(mine)):
+        raise serving.ServeFailed("--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL")
+    if helpers and not (postgres or mine.ledger_url.startswith("postgres")):
+        raise serving.ServeFailed("helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out")
+    wanted = service.is_sandbox and not no_sandbox
+    port_of_callbacks = free_port(mine.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=service.is_sandbox)
+    port_of_page = free_port(mine.page_port, "SOURCING_PAGE_PORT", or_any=True)  # it is printed, and buys nothing
+    page_host = host if mine.page_password.get_secret_value() else "127.0.0.1"
 
     def beside() -> dict[str, list[str]]:
         page = [sys.executable, "-m", "cli.main", "page", "--host", page_host, "--port", str(port_of_page)]
-        sandbox = _sandbox(xportcn.base_url, port_of_callbacks) if wanted else {}
+        sandbox = _sandbox(service.base_url, port_of_callbacks) if wanted else {}
         return {"page": page} | _receiver(port_of_callbacks) | sandbox
 
     if host in ("0.0.0.0", "::") and not os.environ.get("PREFECT_UI_URL"):
-        messages.print(f"Links lead to {host}: set PREFECT_UI_URL to where you open the UI, such as http://NAME:{port}")
-    messages.print("Starting Prefect, the worker and the deployments …")
-    with installation(
-        host=host, port=port, postgres_url=postgres_url, redis_url=redis_url, helpers=helpers, beside=beside
+        terminal.messages.print(
+            f"Links lead to {host}: set PREFECT_UI_URL to where you open the UI, such as http://NAME:{port}"
+        )
+    terminal.messages.print("Starting Prefect, the worker and the deployments …")
+    with serving.installation(
+        host=host, port=port, postgres_url=postgres, redis_url=redis, helpers=helpers, beside=beside
     ) as place:
-        page = f"http://{page_host}:{port_of_page}"
-        _show(place, xportcn, page, time.monotonic() - began, port_of_callbacks=port_of_callbacks)
-        watch(place, say=messages.print)
-        messages.print("Ending … runs in progress go on at the next start.")
-    messages.print("Ended.")
+        address = f"http://{page_host}:{port_of_page}"
+        _show(place, service, address, time.monotonic() - began, port_of_callbacks=port_of_callbacks)
+        serving.watch(place, say=terminal.messages.print)
+        terminal.messages.print("Ending … runs in progress go on at the next start.")
+    terminal.messages.print("Ended.")
 
 
-def show_page(host: str, port: int | None) -> None:
-    """Show the page until SIGINT or SIGTERM, with links to the forms of a `sourcing serve` of the folder."""
+def page(
+    *,
+    port: Annotated[
+        int | None, typer.Option(min=0, max=65535, help="Instead of SOURCING_PAGE_PORT; 0 is any free one.")
+    ] = None,
+    host: Annotated[str, typer.Option(help="Another address needs SOURCING_PAGE_PASSWORD.")] = "127.0.0.1",
+) -> None:
+    """Show orders, what waits, reports and downloads in the browser, and take request files. `serve` does it too."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
-    settings = SourcingSettings()
+    mine = settings_now()
     url = "http://" + (f"[{host}]" if ":" in host else host)
-    if not (is_loopback(url) or settings.page_password.get_secret_value()):
-        raise ServeFailed(
+    if not (settings.is_loopback(url) or mine.page_password.get_secret_value()):
+        raise serving.ServeFailed(
             f"{host} can be reached from elsewhere, and the page shows every order and takes files that are bought: "
             "set SOURCING_PAGE_PASSWORD, or leave --host out"
         )
-    wished = settings.page_port if port is None else port
-    forms = running_server(settings.data_dir) if is_served(server_folder(settings.data_dir)) else nullcontext()
-    with forms, listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
+    wished = mine.page_port if port is None else port
+    is_served = local_server.is_served(local_server.server_folder(mine.data_dir))
+    forms = local_server.running_server(mine.data_dir) if is_served else nullcontext()
+    with forms, bounded_http.listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
         address = f"{url}:{listener.getsockname()[1]}"
-        console.print(f"The page is at {address}; Ctrl-C ends it.")
+        terminal.console.print(f"The page is at {address}; Ctrl-C ends it.")
         if api := os.environ.get("PREFECT_API_URL", ""):
             _await_server(api, listener)
         from deployments.page.app import app_of  # it loads Prefect, which takes seconds: its server goes first
 
         if api:
             threading.Thread(target=_show_beginning, args=[api, address], daemon=True).start()
-        run_app(app_of(settings, {host}, utc_now), listener)
+        bounded_http.run_app(app_of(mine, {host}, utc_now), listener)
 
 
 def _await_server(api: str, *callers: socket.socket) -> None:
     """Wait for a server that is just starting, or for the first caller: the page has answers without it."""
     for _ in range(SERVER_WITHIN_S):
-        if is_healthy(api) or select(callers, (), (), 1)[0]:
+        if local_server.is_healthy(api) or select(callers, (), (), 1)[0]:
             return
 
 
@@ -108,7 +132,7 @@ def _show_beginning(api: str, address: str) -> None:
     from flows.prefect_ui.todo_artifact import show_beginning
 
     _await_server(api)
-    asyncio.run(best_effort("the page's address", show_beginning(address), without_run=True))
+    awaited(best_effort("the page's address", show_beginning(address), without_run=True))
 
 
 def free_port(wished: int, setting: str, *, or_any: bool) -> int:
@@ -119,7 +143,7 @@ def free_port(wished: int, setting: str, *, or_any: bool) -> int:
             probe.bind(("127.0.0.1", wished))
         except OSError:
             if not or_any:
-                check_port("127.0.0.1", wished, setting)
+                serving.check_port("127.0.0.1", wished, setting)
             probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
@@ -131,38 +155,43 @@ def _receiver(port: int) -> dict[str, list[str]]:
 
 def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     """The command that starts the sandbox; none when one answers there already."""
-    if is_healthy(f"{base_url}/_sandbox"):
+    if local_server.is_healthy(f"{base_url}/_sandbox"):
         return {}
     address = urlsplit(base_url)
     host, port = address.hostname or "127.0.0.1", address.port or 80
-    check_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
-    state = SourcingSettings().data_dir.absolute() / "sandbox.db"
+    serving.check_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
+    state = settings_now().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)]
-    with CallbackStore(SourcingSettings().ledger_url, clock=utc_now) as store:
-        token = new_token(store, SANDBOX)
+    with store.CallbackStore(settings_now().ledger_url, clock=utc_now) as messages:
+        token = store.new_token(messages, store.SANDBOX)
     return {"sandbox": [*command, "--callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}"]}
 
 
-def _show(place: Installation, xportcn: XportcnSettings, page: str, seconds: float, *, port_of_callbacks: int) -> None:
-    inbox = SourcingSettings().inbox
+def _show(
+    place: serving.Installation, service: xportcn.XportcnSettings, page: str, seconds: float, *, port_of_callbacks: int
+) -> None:
+    inbox, console = settings_now().inbox, terminal.console
     inbox.mkdir(parents=True, exist_ok=True)
-    table = Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    table.add_row("Begin here", page)
-    table.add_row("Prefect UI", place.ui)
     is_here = any(part.name == "sandbox" for part in place.parts)
     whose = f" (the sandbox{', running here' if is_here else ', of another start: its books go on'})"
-    table.add_row("Xportcn", xportcn.base_url + (whose if xportcn.is_sandbox else ""))
-    table.add_row("Callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md")
-    table.add_row("Data", str(place.data_dir.absolute()))
-    if place.records:
-        table.add_row("Prefect's records", place.records)
-    table.add_row("Inbox", str(inbox))
-    table.add_row("Logs", str(place.folder / "*.log"))
-    table.add_row("Messages", _messages_go_to())
-    console.print(table)
+    rows = {
+        "Begin here": page,
+        "Prefect UI": place.ui,
+        "Xportcn": service.base_url + (whose if service.is_sandbox else ""),
+        "Callbacks": f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md",
+        "Data": str(place.data_dir.absolute()),
+        **({"Prefect's records": place.records} if place.records else {}),
+        "Inbox": str(inbox),
+        "Logs": str(place.folder / "*.log"),
+        "Messages": _messages_go_to(),
+    }
+    ready = table.Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
+    ready.add_column(style="bold")
+    ready.add_column(overflow="fold")
+    for row in rows.items():
+        ready.add_row(*row)
+    console.print(ready)
     console.print()
     console.print("What next", style="bold")
     console.print(f"  1. Open {page}: what is under way, what waits, files in and out, and links to every form.")
@@ -175,8 +204,8 @@ def _show(place: Installation, xportcn: XportcnSettings, page: str, seconds: flo
 
 
 def _messages_go_to() -> str:
-    settings = SourcingSettings()
-    if words := replaced_setting(settings):
+    mine = settings_now()
+    if words := notifying.replaced_setting(mine):
         return words
-    names = ", ".join(one.name for one in recipients_of(settings.notify))
-    return f"sent to {names}; try it: sourcing notify --test" if names else f"{NO_RECIPIENTS}; then start again"
+    names = ", ".join(one.name for one in apprise_sender.recipients_of(mine.notify))
+    return f"sent to {names}; try it: sourcing notify --test" if names else f"{notify.NO_RECIPIENTS}; then start again"

@@ -70,6 +70,11 @@ def warn(what: str, words: str = "") -> None:
     messages.print(Text.assemble((what, "yellow"), " " if words else "", words))
 
 
+def note(words: str) -> None:
+    """Print a line of the result that a person has to see, in yellow."""
+    console.print(Text(words, style="yellow"))
+
+
 def print_json(document: object) -> None:
     """The one document that `--json` promises on stdout, in parts: of 100,000 orders the whole text is large.
 
@@ -101,7 +106,7 @@ def show_snapshot(snapshot_id: str | None, root: str, rejected: Rejected = NONE_
     if snapshot_id:
         console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
     if rejected:
-        console.print(Text(rejected.words, style="yellow"))
+        note(rejected.words)
 
 
 class _Display(Progress):

@@ -171,7 +171,7 @@ def test_what_was_cleaned_is_said_before_anything_is_bought(
 ) -> None:
     """With `--yes` nobody is shown a plan, so it is said first."""
     pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
-    monkeypatch.setattr("cli.run.run_flow", lambda _flow, *, first: first() or 1 / 0)
+    monkeypatch.setattr("cli.running.run_flow", lambda _flow, *, first: first() or 1 / 0)
     done = sourcing("run", tmp_path / "requests.csv", "--yes")
     assert str(done.exception) == "ZeroDivisionError"
     assert done.stderr == "sourcing: warning: row 2, column note: line breaks and tabs in this cell became blanks\n"

@@ -43,6 +43,17 @@ def test_help_imports_nothing_heavy() -> None:
     assert set(json.loads(done.stdout)).isdisjoint(HEAVY)
 
 
+def test_only_modules_are_loaded_late() -> None:
+    """A package would load what it imports a second time: two classes of one name, and one of them is not caught."""
+    late = (
+        "import sys, cli.main; from importlib.util import _LazyModule as Late; "
+        "found = {name: object.__getattribute__(one, '__dict__') for name, one in sys.modules.items() "
+        "if type(one) is Late}; "
+        "assert 'cli.terminal' in found, found; assert not [name for name in found if '__path__' in found[name]], found"
+    )
+    subprocess.run([sys.executable, "-c", late], cwd=ROOT, check=True)
+
+
 def test_looking_loads_neither_prefect_nor_arrow() -> None:
     """`status`, `todo` and the reading of a request file, which a person waits for, and what serves."""
     looking = (

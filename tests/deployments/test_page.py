@@ -26,7 +26,7 @@ from sqlalchemy.engine import Engine
 import connectors.durable
 import deployments.page.app
 import deployments.page.guard
-from cli.serve import _await_server, show_page
+from cli import serve
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark, set_mark
 from connectors.ledger.plans import put_rows
@@ -288,14 +288,14 @@ def test_the_first_caller_waits_for_no_server_of_prefect() -> None:
     for api in ("http://127.0.0.1:1/api", "nonsense", "http://[", "http://a b/api"):
         with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
             began = time.monotonic()
-            _await_server(api, listener)
+            serve._await_server(api, listener)
             assert time.monotonic() - began < 1
 
 
 def test_without_a_password_other_machines_are_not_let_in(settings: SourcingSettings) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.com"):
         with pytest.raises(ServeFailed, match=r"can be reached from elsewhere.* set SOURCING_PAGE_PASSWORD"):
-            show_page(host, 0)
+            serve.page(host=host, port=0)
     with pytest.raises(
         BadSetting, match=r"SOURCING_PAGE_PASSWORD: has fewer than 12 characters; its value is not shown"
     ):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.export import run_sql
+from cli import export
 from connectors.snapshots.frames import Snapshots
 from connectors.snapshots.reader import sql
 from connectors.snapshots.tables import TABLES, Table
@@ -80,7 +80,7 @@ def test_the_terminal_shows_what_a_column_means(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SOURCING_SNAPSHOTS", str(tmp_path))
-    assert run_sql("describe requests", as_json=False) == 0
+    export.sql("describe requests")
     shown = capsys.readouterr().out
     assert "city personal" in shown
     assert "BIGINT · pieces · such as 2" in shown
