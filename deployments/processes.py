@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,7 +46,7 @@ class Supervised:
 
     def keep_running(self) -> str:
         """Start it again when it has ended, after a growing pause, or hangs; answers what was done, and why."""
-        if self.process and not has_ended(self.process):
+        if self.process and self.process.poll() is None:
             return self._again_if_it_hangs(self.process)
         now = time.monotonic()
         if self.process:
@@ -83,19 +84,18 @@ class Supervised:
 ENDS_WITHIN_S = 8.0
 
 
-def children_of(pid: int) -> list[int]:
-    """The processes that this one started and that still run."""
-    try:
-        listed = [thread.read_text() for thread in Path(f"/proc/{pid}/task").glob("*/children")]
-    except OSError:
-        return []
-    return [int(child) for line in listed for child in line.split()]
-
-
 def descendants_of(pid: int) -> list[int]:
-    """The processes below this one, nearest first."""
-    children = children_of(pid)
-    return children + [one for child in children for one in descendants_of(child)]
+    """The processes below this one that run, nearest first; not those whose parent has only to read their exit code."""
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, parent, *_ = stat.read_bytes().rpartition(b")")[2].split()
+            if state != b"Z":
+                children.setdefault(int(parent), []).append(int(stat.parent.name))
+    below = [*children.get(pid, ())]
+    for one in below:
+        below += children.get(one, ())
+    return below
 
 
 def end(process: subprocess.Popen[bytes]) -> None:
@@ -118,32 +118,14 @@ def end_tree(process: subprocess.Popen[bytes]) -> None:
 
 def end_descendants(pid: int) -> None:
     """End everything below a process: asked first, killed when it does not end."""
-    _signal(_alive_below(pid), signal.SIGTERM)
+    _signal(descendants_of(pid), signal.SIGTERM)
     deadline = time.monotonic() + ENDS_WITHIN_S
-    while (alive := _alive_below(pid)) and time.monotonic() < deadline:
+    while (alive := descendants_of(pid)) and time.monotonic() < deadline:
         time.sleep(0.1)
     _signal(alive, signal.SIGKILL)
 
 
-def has_ended(process: subprocess.Popen[bytes]) -> bool:
-    return process.poll() is not None
-
-
-def _alive_below(pid: int) -> list[int]:
-    return [one for one in descendants_of(pid) if not _is_zombie(one)]
-
-
-def _is_zombie(pid: int) -> bool:
-    """Whether it has ended and only its parent has not read its exit code yet."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
-
-
 def _signal(pids: Iterable[int], number: signal.Signals) -> None:
     for pid in pids:
-        try:
+        with suppress(ProcessLookupError):
             os.kill(pid, number)
-        except ProcessLookupError:
-            continue

@@ -28,7 +28,7 @@ from connectors.xportcn.settings import XportcnSettings
 from deployments import databases, local_server
 from deployments.die_with_parent import die_with_parent
 from deployments.post_office import POST_OFFICE, is_open
-from deployments.processes import Supervised, end, end_tree, has_ended
+from deployments.processes import Supervised, end, end_tree
 from deployments.registration import ROOT, DeployFailed
 from deployments.watched_worker import HELPER, WORKER, watched_worker
 
@@ -281,5 +281,5 @@ def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
 def _end(place: Installation) -> None:
     """End runs and worker, then the rest, the server late: it has to record the end of the runs."""
     for part in reversed(place.parts):
-        if (process := part.process) and not has_ended(process):
+        if (process := part.process) and process.poll() is None:
             (end_tree if part.name.startswith((WORKER, HELPER)) else end)(process)

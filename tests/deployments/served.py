@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deployments.processes import children_of, descendants_of
+from deployments.processes import descendants_of
 from tests.endurance.retention import SWEEPS_OFTEN, asked
 from tests.running import PATIENCE_S, RunningSandbox
 
@@ -112,7 +112,7 @@ class Served:
         serve = json.loads((self.folder / "served.json").read_text())["pid"]
 
         def found() -> int:
-            commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in children_of(serve)}
+            commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in descendants_of(serve)}
             return next((pid for pid, words in commands.items() if module.encode() in words[:4]), 0)
 
         return wait_for(found)

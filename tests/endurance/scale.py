@@ -25,7 +25,7 @@ import psycopg
 
 from connectors.settings import SourcingSettings
 from deployments.databases import PREFECT_SCHEMA
-from deployments.processes import children_of, descendants_of, end_tree
+from deployments.processes import descendants_of, end_tree
 from deployments.registration import HELPERS
 from domain.effects import OPEN
 from tasks.effects.kinds import kind_of
@@ -157,7 +157,7 @@ def _words(pid: int) -> list[str]:
 
 
 def _is_a_run(pid: int) -> bool:
-    return b"PREFECT__FLOW_RUN_ID" in environment_of(pid) and not children_of(pid)
+    return b"PREFECT__FLOW_RUN_ID" in environment_of(pid) and not descendants_of(pid)
 
 
 def undisturbed(scene: Scene) -> None:
