@@ -64,6 +64,14 @@ def put(path: Path, content: bytes, *, mode: int = 0o666) -> None:
         unfinished.write_bytes(content)
 
 
+def put_once(path: Path, content: bytes, *, mode: int = 0o666) -> None:
+    """Write a file whole, unless it is there: of several processes that do it, one is the first. Raises `OSError`."""
+    unborn = path.with_name(f".{path.name}-{os.getpid()}")
+    put(unborn, content, mode=mode)
+    put_first(unborn, path)
+    sync(path.parent)
+
+
 def put_first(unborn: Path, path: Path) -> None:
     """Give a whole file its name, unless another one has it."""
     try:

@@ -9,11 +9,10 @@ The address itself is not stored.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from pathlib import Path
 
-from connectors.durable import put, put_first, sync
+from connectors.durable import put, put_once
 from connectors.request_files import UnreadableFile
 from connectors.request_files.decoding import Unusable
 from connectors.settings import SourcingSettings
@@ -64,10 +63,5 @@ def _noted(note: Path) -> str:
 
 def _first_noted(note: Path, name: str) -> str:
     """The name that the first process of a run noted; two processes may have been started."""
-    mine = note.with_name(f".{note.name}.{os.getpid()}")
-    mine.parent.mkdir(parents=True, exist_ok=True)
-    mine.write_text(name)
-    sync(mine)
-    put_first(mine, note)
-    sync(note.parent)
+    put_once(note, name.encode())
     return _noted(note)

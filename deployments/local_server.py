@@ -28,6 +28,7 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+from connectors.durable import put_once
 from connectors.ui_pages import TEMPORARY
 from deployments.die_with_parent import die_with_parent
 from deployments.retention import retention_settings
@@ -41,7 +42,6 @@ from deployments.server_process import (
     is_used,
     locks,
     noted,
-    put,
     wake,
 )
 
@@ -349,7 +349,7 @@ def _encryption_key(folder: Path) -> str:
     if not path.exists():
         from cryptography.fernet import Fernet
 
-        put(path, Fernet.generate_key().decode(), instead=False)
+        put_once(path, Fernet.generate_key(), mode=0o600)
     return path.read_text().strip()
 
 

@@ -24,7 +24,7 @@ from typing import IO, TYPE_CHECKING
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from connectors.durable import put_first
+from connectors.durable import put
 from connectors.foreign import words_of
 from deployments.prefect_patches import RetryWhenBusy, copy_template, saving_template
 
@@ -128,19 +128,6 @@ def damage_of(database: Path) -> str:
     return "" if found == "ok" else str(found)
 
 
-def put(path: Path, content: str, *, instead: bool = True) -> None:
-    """Write a file, readable by its user only, that is there whole or not at all; `instead` of an older one or not."""
-    unborn = path.with_name(f".{path.name}.{os.getpid()}")
-    with os.fdopen(os.open(unborn, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    if instead:
-        os.replace(unborn, path)
-    else:
-        put_first(unborn, path)
-
-
 def serve(folder: Path, host: str, port: int) -> None:
     """Be the server until no command has used it for a minute, or the folder is gone. Port 0 is any that is free."""
     with (folder / LOCK).open("a+") as lock:
@@ -181,7 +168,7 @@ def _serve(folder: Path, host: str, port: int) -> None:
     )
     with closing(config.bind_socket()) as place:
         url = f"http://{host}:{place.getsockname()[1]}/api"
-        put(folder / NOTE, json.dumps(asdict(Address(url, os.getpid(), identity))))
+        put(folder / NOTE, json.dumps(asdict(Address(url, os.getpid(), identity))).encode(), mode=0o600)
         server = uvicorn.Server(config)
         threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
         server.run(sockets=[place])

@@ -15,6 +15,7 @@ from types import SimpleNamespace
 import pytest
 from prefect.settings import Settings
 
+from connectors.durable import put_once
 from deployments import local_server
 from deployments.local_server import (
     ServerFailed,
@@ -25,7 +26,7 @@ from deployments.local_server import (
     server_folder,
     start_server,
 )
-from deployments.server_process import at_work, put
+from deployments.server_process import at_work
 from deployments.serving import COMPLETE_SERVER
 from tests.http_server import serving
 from tests.running import ROOT
@@ -134,8 +135,8 @@ def test_a_file_that_is_made_once_needs_no_hard_links(tmp_path: Path, monkeypatc
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr("os.link", no_link)
-    for content in ("first", "second"):
-        put(tmp_path / "key", content, instead=False)
+    for content in (b"first", b"second"):
+        put_once(tmp_path / "key", content)
     assert [path.read_text() for path in tmp_path.iterdir()] == ["first"]
 
 
