@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from functools import partial
@@ -286,9 +286,13 @@ class BatchRun:
         finally:
             looking.cancel()
         asked = {request.order_ref: request for request in requests}
-        self.postponed |= {ref: asked[ref] for ref in together.postponed}
-        self.matches |= together.matches
-        made = together.plans
+        made, matches = dict[str, PlanSummary](), defaultdict[str, list[MatchLine]](list)
+        for planned in together:
+            made |= {plan.order_ref: plan for plan in planned.plans}
+            self.postponed |= {ref: asked[ref] for ref in planned.postponed}
+            for line in planned.matches:
+                matches[line.order_ref].append(line)
+        self.matches |= matches
         there = [plan for plan in made.values() if plan.is_fine and plan.order_ref in why]
         await asyncio.to_thread(self.source.hold, self.resources, self.batch_id, there, why)
         return made | {plan.order_ref: replace(plan, is_fine=False) for plan in there}

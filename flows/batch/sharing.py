@@ -6,7 +6,6 @@ import asyncio
 import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -26,8 +25,6 @@ from connectors.ledger.send_log import is_dead
 from connectors.process_locks import program
 from connectors.xportcn.settings import XportcnSettings
 from domain.orders import OrderRequest
-from domain.plan import PlanSummary
-from domain.report import MatchLine
 from domain.request_remarks import BadInput
 from flows.batch.chunks import chunks
 from flows.batch.helping import STOPPED, ChunkWorker
@@ -52,22 +49,6 @@ ACCOUNT_OF_THE_RUN = (
 """What helpers take from its `XportcnSettings`. The account itself must be their own."""
 
 
-@dataclass(kw_only=True)
-class PlannedTogether:
-    """The plans in the ledger by reference, postponed orders, and matches of words."""
-
-    plans: dict[str, PlanSummary] = field(default_factory=dict)
-    postponed: list[str] = field(default_factory=list)
-    matches: dict[str, list[MatchLine]] = field(default_factory=dict)
-
-    def take(self, planned: Planned) -> None:
-        """Add the result of a chunk."""
-        self.plans |= {plan.order_ref: plan for plan in planned.plans}
-        self.postponed += planned.postponed
-        for line in planned.matches:
-            self.matches.setdefault(line.order_ref, []).append(line)
-
-
 class Coordinator:
     """The run's side of a batch that it shares with so many `helpers`."""
 
@@ -81,13 +62,13 @@ class Coordinator:
         self._numbers = 0
         self.remarks: list[str] = []
 
-    async def planned(self, requests: Sequence[OrderRequest]) -> PlannedTogether:
-        """Have these planned; requests missing from the answer are left to this run."""
-        together, listener = PlannedTogether(), progress.get()
+    async def planned(self, requests: Sequence[OrderRequest]) -> list[Planned]:
+        """Have these planned, in chunks; requests missing from the answer are left to this run."""
+        together, listener = list[Planned](), progress.get()
 
         async def take_in(numbers: Sequence[int]) -> None:
             for planned in await asyncio.to_thread(self._rows.planned, self._shared, numbers):
-                together.take(planned)
+                together.append(planned)
                 listener.advance("plan", len(planned.plans))
 
         listener.start("plan", len(requests))

@@ -13,7 +13,7 @@ from typing import Any, cast
 import pytest
 from prefect.client.schemas.objects import State
 
-from connectors.ledger.chunks import Chunk, SharedBatch, Work
+from connectors.ledger.chunks import Chunk, Planned, SharedBatch, Work
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.store import Ledger
@@ -29,7 +29,7 @@ from flows.batch.helping import ChunkWorker
 from flows.batch.plan_sources import FromRequests, summary_of
 from flows.batch.planning import Take
 from flows.batch.run import BatchRun
-from flows.batch.sharing import Coordinator, PlannedTogether, helpers_for, shared
+from flows.batch.sharing import Coordinator, helpers_for, shared
 from flows.batch.sorting import SortedOrders
 from flows.helper import Helped, account_for, help_batch
 from tasks.engine.progress import SILENT, progress
@@ -363,10 +363,10 @@ def planned_by_helpers(ledger: Ledger, tmp_path: Path, plans: Sequence[PlannedOr
     async def looked_up(*_: Any) -> Any:
         return why
 
-    made = PlannedTogether(plans={plan.order_ref: summary_of(plan) for plan in plans})
+    made = Planned(plans=tuple(summary_of(plan) for plan in plans))
 
-    async def together(_: Any) -> PlannedTogether:
-        return made
+    async def together(_: Any) -> list[Planned]:
+        return [made]
 
     source = FromRequests([planned(ref).request for ref in ("A-1", "A-2", "A-3")], "file.csv")
     source.check_unrecorded = looked_up  # type: ignore[assignment, method-assign]
