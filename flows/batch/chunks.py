@@ -51,29 +51,6 @@ async def taken_from(items: list[T], size: int) -> AsyncGenerator[tuple[str, Seq
         yield label_of(start, start + len(chunk), total), chunk
 
 
-class Window:
-    """A limit of orders under way: a chunk begins while there is room; its slow orders delay no other chunk."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
-        self._under_way = 0
-        self._news = asyncio.Event()
-
-    async def has_room(self, orders: int) -> None:
-        """Wait until there is room for so many, or for at least half of them."""
-        while self._under_way and self._under_way + orders / 2 > self._most:
-            self._news.clear()
-            await self._news.wait()
-
-    def enter(self, orders: int) -> None:
-        self._under_way += orders
-
-    def leave(self, orders: int = 1) -> None:
-        """So many are done."""
-        self._under_way -= orders
-        self._news.set()
-
-
 async def side_by_side(
     resources: Resources,
     items: Sequence[T],
@@ -99,29 +76,34 @@ async def as_they_come(
     source: AsyncGenerator[tuple[str, C], None],
     work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
 ) -> None:
-    """Do the work on chunks of an iterator, many at once; each is taken when there is room for the size of the last."""
-    window, size = Window(ORDERS_A_CALL * resources.concurrency), 0
+    """Do the work on chunks of an iterator, many at once; its slow items delay no other chunk.
+
+    Each is taken when there is room for at least half of the size of the last one.
+    """
+    most, under_way, size, news = ORDERS_A_CALL * resources.concurrency, 0, 0, asyncio.Event()
 
     async def one(chunk: C, label: str) -> None:
-        under_way = len(chunk)
+        left = len(chunk)
 
         def through(items: int = 1) -> None:
-            nonlocal under_way
-            under_way -= items
-            window.leave(items)
+            nonlocal left, under_way
+            left, under_way = left - items, under_way - items
+            news.set()
 
         try:
             with suppress(ServiceAway):
                 await work(chunk, label, through)
         finally:
-            window.leave(under_way)
+            through(left)
 
     async with aclosing(source), task_group() as running:
         while not resources.breaker.is_over:
-            await window.has_room(size)
+            while under_way and under_way + size / 2 > most:
+                news.clear()
+                await news.wait()
             if resources.breaker.is_over or (next_one := await anext(source, None)) is None:
                 break
             label, chunk = next_one
             size = len(chunk)
-            window.enter(size)
+            under_way += size
             running.create_task(one(chunk, label))
