@@ -119,6 +119,7 @@ class CallbackReceiver:
             if self._digests is None:
                 self._digests = await asyncio.to_thread(valid_digests, self.store)
             elif time.monotonic() - self._read_at >= TOKENS_LAST_S:
+                self.settings = self.settings.renewed()
                 with contextlib.suppress(LedgerUnusable, TimeoutError):
                     async with asyncio.timeout(READ_WITHIN_S):
                         self._digests = await asyncio.to_thread(valid_digests, self.store)

@@ -109,6 +109,18 @@ async def test_only_named_addresses_may_post(store: CallbackStore, clock: Movabl
             assert (await client.post(path, content=posted("7"))).status_code == status
 
 
+async def test_an_address_that_is_added_to_the_settings_may_post_without_a_restart(
+    store: CallbackStore, clock: MovableClock, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The service has a new one, and what it posts until then is lost."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deployments.receiver.TOKENS_LAST_S", 0)
+    async with client_of(store, clock, callbacks_from="198.51.100.0/24") as client:
+        assert (await client.post(path, content=posted("7"))).status_code == 404
+        (tmp_path / ".env").write_text("SOURCING_CALLBACKS_FROM=198.51.100.0/24, 203.0.113.7\n")
+        assert (await client.post(path, content=posted("7"))).status_code == 200
+
+
 async def test_a_message_that_can_t_be_kept_is_not_acknowledged(
     sender: httpx.AsyncClient, path: str, store: CallbackStore, caplog: pytest.LogCaptureFixture
 ) -> None:
