@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from difflib import get_close_matches
+from importlib import metadata
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -262,11 +263,21 @@ def _prefect() -> CheckResult:
     try:
         if configured := os.environ.get("PREFECT_API_URL"):
             local_server.require_reachable(configured)
-            return well("Prefect", f"{local_server.without_password(configured)} answers")
+            return _served(configured)
         local_server.require_sound_records(settings_now().data_dir / "prefect")
     except local_server.ServerFailed as error:
         return unwell("Prefect", str(error), "see docs/operating.md, when it can't begin")
     return well("Prefect", "a server of the data folder, started when it is needed")
+
+
+def _served(address: str) -> CheckResult:
+    """The server is of this program's Prefect: links, forms and schedules are made for that."""
+    found, ours = f"{local_server.without_password(address)} answers", metadata.version("prefect")
+    if not (theirs := local_server.version_at(address)) or theirs.split(".")[:2] == ours.split(".")[:2]:
+        return well("Prefect", found)
+    remedy = f"this program has Prefect {ours}, and was tried with a server of that alone"
+    is_newer = [int(one) for one in theirs.split(".")[:2]] > [int(one) for one in ours.split(".")[:2]]
+    return CheckResult("Prefect", f"{found}, with Prefect {theirs}", remedy, ok=is_newer)
 
 
 def _messages() -> CheckResult:

@@ -12,6 +12,7 @@ A command that is killed while its server starts leaves a server that goes on st
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -19,6 +20,7 @@ import ssl
 import subprocess
 import sys
 import time
+from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from http.client import HTTPException
@@ -26,7 +28,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import urlopen
+from urllib.request import Request, urlopen
 
 from connectors.durable import put_once
 from connectors.ui_pages import TEMPORARY
@@ -175,6 +177,15 @@ def require_reachable(url: str) -> None:
             f"({getattr(reason, 'strerror', 0) or reason}): start it, correct the address, or unset it to "
             "use a server of the data folder. Nothing was sent"
         ) from error
+
+
+def version_at(url: str) -> str:
+    """The version of Prefect that a server names; empty where Prefect alone may ask."""
+    password = b64encode(os.environ.get("PREFECT_API_AUTH_STRING", "").encode()).decode()
+    asked = Request(f"{url}/admin/version", headers={"Authorization": f"Basic {password}"})
+    with suppress(OSError, ValueError), urlopen(asked, timeout=10) as answer:
+        return str(json.load(answer))
+    return ""
 
 
 def without_password(url: str) -> str:
