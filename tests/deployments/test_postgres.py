@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from deployments.databases import (
 )
 from tests.deployments.served import wait_for
 from tests.postgres import Postgres, free_port
+from tests.running import ROOT
 
 URL = "postgresql://merchant:p%40ss@db.example:5433/shop"
 
@@ -128,6 +130,16 @@ def test_a_ledger_that_was_moved_there_is_accepted(monkeypatch: pytest.MonkeyPat
     (tmp_path / "ledger.db").touch()
     monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
     settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
+
+
+def test_what_the_page_of_the_ledger_says_of_a_move_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Another schema of the database would be refused, with a second copy as the remedy."""
+    page = (ROOT / "docs/ledger.md").read_text()
+    [(to, database)] = re.findall(r"ledger copy --to '(\S+)'[\s\S]*`serve --postgres (\S+)`", page)
+    monkeypatch.setenv("SOURCING_LEDGER_URL", to)
+    settle_ledger(SourcingSettings(data_dir=tmp_path), database)
 
 
 def test_two_addresses_for_one_ledger_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
