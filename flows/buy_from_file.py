@@ -14,7 +14,7 @@ from prefect.runtime import flow_run
 from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, moment_of
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, moment_of
 from domain.report import BatchReport, check_batch_id
 from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
 from flows.batch.opening import absolute, opened
@@ -131,12 +131,13 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
 
 
 async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:
-    """Schedule the next follow-up although the service can't be reached now."""
+    """Schedule this follow-up once more: without the service it could not begin, and does not count."""
     now = utc_now()
     limits = limits.model_copy(update={"done_by": await absolute(limits.done_by)})
     until = moment_of(limits.done_by, now, SourcingSettings().timezone)
-    later = FollowUp(orders=0, batches=(batch,), number=number, at=now, here=False).later(now, ready_in_s)
-    later = replace(later, is_late=until is not None and later.at >= until)
-    if not (later.is_over or later.is_late):
+    at = due([], now=now, number=number, ready_in_s=ready_in_s)
+    is_late = until is not None and at >= until
+    later = FollowUp(orders=0, batches=(batch,), number=number, at=at, here=False, is_late=is_late)
+    if not is_late:
         later = await scheduled(later, limits)
     run_logger().warning("Batch %s: %s", batch, later.words)

@@ -222,6 +222,12 @@ class Ledger(Switches):
         return self._orders(found if since is None else found.where(orders.c.updated_at >= since))
 
     @repeating
+    def approved_before(self, at: datetime) -> dict[str, OrderRecord]:
+        """The orders whose plan is approved, and of which nothing was begun or changed since then."""
+        planned = _ALL_ORDERS.where(orders.c.state == OrderState.PLANNED, orders.c.plan_hash.is_not(None))
+        return self._orders(planned.where(orders.c.updated_at < at))
+
+    @repeating
     def orders_with_reason(self, code: ReasonCode) -> dict[str, OrderRecord]:
         """The orders whose reason has this code; not those of several reasons."""
         return self._orders(_WITH_REASON, {"code": code})

@@ -16,6 +16,7 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.outbox import Unsent
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
+from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
 from connectors.settings import SourcingSettings
@@ -46,6 +47,10 @@ DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
 PASTE = "paste its lines again, mended where the reason says so"
 DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
 AT_ONCE = timedelta(0)
+LEFT_FOR = timedelta(days=1)
+"""An approved order of which nothing was begun for so long: a follow-up would have come."""
+LEFT_ALONE = "approved, and nothing of it is begun"
+FINISH = "if no run is due for it, start finish-batch of {}"
 REFUND_REMEDIES = {
     RefundState.ASKING: "sourcing refunds",
     RefundState.TO_RETURN: "sourcing return {order_ref} --company CODE --number NUMBER",
@@ -60,6 +65,7 @@ URGENCY: Mapping[str, int] = {
     ASKED: 2,
     **dict.fromkeys(BEGUN, 3),
     FAULTY: 4,
+    OrderState.PLANNED: 4,
     OrderState.HELD: 5,
     OrderState.REFUSED: 6,
     NOT_DELIVERED: 7,
@@ -127,12 +133,13 @@ def to_do(
     """Everything that waits, the most urgent first, then the oldest.
 
     A refused order is over for its file, and so is a faulty file: they are listed for a while (`refused_for`), then no
-    more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it.
-    `settings` have the inbox.
+    more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it,
+    and an approved one of which nothing is begun after a day. `settings` have the inbox.
     """
     newest, at_rest = ledger.clock() - refused_for, ledger.clock() - begun_for
     orders = ledger.orders_in(STUCK) | ledger.orders_in([OrderState.REFUSED], since=newest)
     orders |= ledger.orders({one.order_ref for one in _asked_about(ledger)} - orders.keys())
+    orders |= _left_alone(ledger)
     waiting = {
         ref: order
         for ref, order in orders.items()
@@ -174,6 +181,13 @@ def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
     for effect in every_open_effect(ledger):
         if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking:
             yield effect
+
+
+def _left_alone(ledger: Ledger) -> dict[str, OrderRecord]:
+    """Approved orders that no run has begun; a pause holds them back by itself, and a cart waits for its command."""
+    left = {} if ledger.buying_paused() else ledger.approved_before(ledger.clock() - LEFT_FOR)
+    carted = {one.order_ref for one in ledger.effects_of(left, Action.CART) if one.status in COUNTS_AS_SPENT}
+    return {ref: order for ref, order in left.items() if ref not in carted}
 
 
 def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[EffectRecord]]:
@@ -246,7 +260,7 @@ def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
             said.append(QUESTION_HELD.format(asked.held_until))
         elif not _asks(order.why, asked):
             said.append(asked.words)
-    return "; ".join(dict.fromkeys(said)) or UNFINISHED
+    return "; ".join(dict.fromkeys(said)) or (LEFT_ALONE if order.state is OrderState.PLANNED else UNFINISHED)
 
 
 def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
@@ -257,6 +271,8 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
 def _advice(order: OrderRecord, way: _Way) -> str:
     if order.reason_code in DECLINED and way.advice != PASTE:
         return ""  # a night with a yes given beforehand buys it in no shape: its command asks
+    if order.state is OrderState.PLANNED:
+        return FINISH.format(order.batch_id)
     if way.advice == DROP_AGAIN and order.state is not OrderState.REFUSED:
         return NEXT_NIGHT
     return "" if way.advice == PASTE and order.state not in (OrderState.HELD, OrderState.REFUSED) else way.advice

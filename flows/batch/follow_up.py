@@ -231,10 +231,11 @@ def next_follow_up(resources: Resources, batch_id: str, number: int) -> FollowUp
     if not refs:
         return None
     clear = [clear_from(resources, one) for one in waiting]
-    at = due(clear, now=resources.clock(), number=number, ready_in_s=resources.breaker.ready_in_s)
-    if is_paused := bool(resources.paused and left.to_do and (not waiting or number > MOST_FOLLOW_UPS)):
-        # a follow-up that can do nothing does not count
-        number, at = max(number - 1, 1), due_while_paused(resources.clock())
+    is_paused = bool(resources.paused and left.to_do and (not waiting or number > MOST_FOLLOW_UPS))
+    if is_paused or resources.breaker.is_over:  # the one before could do nothing, or not all, and does not count
+        number = max(number - 1, 1)
+    now, ready_in_s = resources.clock(), resources.breaker.ready_in_s
+    at = due_while_paused(now) if is_paused else due(clear, now=now, number=number, ready_in_s=ready_in_s)
     return FollowUp(
         orders=len(refs),
         batches=(batch_id,),

@@ -53,8 +53,12 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
         return without_receiver(line.reason, receiver) if receiver else ""
 
     bought = f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
-    later = [f"Read again by itself: {report.next_look.words}."] if report.next_look else []
-    messages = []
+    look, messages = report.next_look, []
+    later = [f"Read again by itself: {look.words}."] if look and not look.is_over else []
+    if look and look.is_over:
+        subject = f"Batch {report.batch_id}: {pluralize(look.orders, 'order')} left, and no run takes them up"
+        cause = f"left:{report.batch_id}:{look.at:%Y-%m-%dT%H:%M}"
+        messages.append(Message(cause=cause, kind=MessageKind.ORDERS_WAIT, subject=subject, body=f"{look.words}."))
     if rest:
         subject = f"Batch {report.batch_id}: {counted(map(_what_waits, rest))}"
         lines = [*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]

@@ -109,11 +109,38 @@ def test_what_a_person_treats_in_one_go_is_one_group(resources: Resources) -> No
 
 
 def test_a_refused_order_is_listed_for_some_days_only(resources: Resources, clock: MovableClock) -> None:
-    planned(resources, "a.csv", "A-1")
-    stands(resources, "A-1", OrderState.REFUSED, "0 in stock")
+    planned(resources, "a.csv", "A-1", "A-2")
+    for ref in ("A-1", "A-2"):
+        stands(resources, ref, OrderState.REFUSED, "0 in stock")
     clock.advance(8 * 86_400)
     assert to_do(resources.ledger, refused_for=WEEK) == []
-    assert len(to_do(resources.ledger, refused_for=timedelta(days=30))) == 1
+    assert len(to_do(resources.ledger, refused_for=timedelta(days=30))) == 2
+
+
+def test_approved_orders_that_no_run_has_begun_for_a_day_are_listed(resources: Resources, clock: MovableClock) -> None:
+    """Not what a pause holds back, what a person has not said yes to, and what waits in a cart."""
+    planned(resources, "pasted lines", "A-1", "A-2", "C-1")
+    put_rows(resources.ledger, [plan("A-3", batch_id=BATCH, plan_hash=None)])
+    record = resources.ledger.claim(intents("C-1", action=Action.CART), lease=resources.lease).won["C-1"]
+    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)])
+    clock.advance(86_400)
+    assert to_do(resources.ledger, refused_for=WEEK) == []
+    clock.advance(1)
+    assert [
+        (one.order_ref, one.state, one.reason, one.commands, one.advice)
+        for one in to_do(resources.ledger, refused_for=WEEK)
+    ] == [
+        (
+            ref,
+            "planned",
+            "approved, and nothing of it is begun",
+            [],
+            f"if no run is due for it, start finish-batch of {BATCH}",
+        )
+        for ref in ("A-1", "A-2")
+    ]
+    resources.ledger.pause_buying("mei")
+    assert to_do(resources.ledger, refused_for=WEEK) == []
 
 
 def test_pasted_lines_have_no_command_that_runs_them_again(resources: Resources) -> None:
@@ -236,7 +263,8 @@ def test_a_request_file_with_faults_waits_for_some_days(
         "1 fault; nothing was bought: row 3 receiver_phone",
     )
     clock.advance(8 * 86_400)
-    assert to_do(resources.ledger, refused_for=WEEK, settings=settings) == []
+    later = to_do(resources.ledger, refused_for=WEEK, settings=settings)
+    assert [one.order_ref for one in later if one.state == "faulty file"] == []
 
 
 def test_nothing_waits_in_an_empty_ledger(resources: Resources) -> None:

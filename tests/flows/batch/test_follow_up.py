@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from prefect.exceptions import ObjectNotFound
@@ -172,6 +172,30 @@ def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(ledger: Ledger, c
     settling = next_follow_up(run, "batch", 2)
     assert settling
     assert (settling.is_paused, settling.number, settling.at) == (False, 2, clock.now + timedelta(seconds=60 + 900 + 5))
+
+
+def test_a_look_that_met_an_absent_service_counts_for_none_of_the_five(ledger: Ledger, clock: MovableClock) -> None:
+    """However long it is away: what is approved still is bought once it is back."""
+    put_rows(ledger, [plan("A-1")])
+    run = run_on(ledger, clock)
+    cast(Any, run.breaker).is_over = True
+    looks = [next_follow_up(run, "batch", number) for number in (1, 2, 6)]
+    assert [(one.number, one.is_over) for one in looks if one] == [(1, False), (1, False), (5, False)]
+
+
+@pytest.mark.parametrize("look", [1, 5])
+async def test_a_look_that_could_not_begin_is_made_again(monkeypatch: pytest.MonkeyPatch, look: int) -> None:
+    begun: list[int] = []
+
+    async def scheduled(follow_up: FollowUp, _: Limits) -> FollowUp:
+        begun.append(follow_up.number)
+        return replace(follow_up, by="finish-batch")
+
+    monkeypatch.setattr(finishing, "opened", Mock(side_effect=ServiceAway("the service is away")))
+    monkeypatch.setattr(finishing, "is_deployed", lambda: True)
+    monkeypatch.setattr(finishing, "scheduled", scheduled)
+    state: Any = await finishing.finish_batch.fn("b", look=look)
+    assert (state.is_failed(), begun) == (True, [look])
 
 
 NUMBER = FollowUp(orders=1, batches=("b",), number=1, at=MovableClock().now)

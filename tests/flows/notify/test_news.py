@@ -19,6 +19,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.xportcn.breaker import BACK, TOO_MANY, BreakerNews
 from domain.after_sale import Refund, RefundKind, RefundState
+from domain.follow_ups import FollowUp
 from domain.marketplace import Marketplace
 from domain.messages import CAUSE, Message, MessageKind, Place, UnknownWord
 from domain.money import Money
@@ -101,6 +102,16 @@ def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
     assert message.body == (
         "2 held (A-1, A-2): no stock\n1 unknown (A-3): no answer\nBought in this run: 2 orders for 123.00 CNY."
     )
+
+
+def test_that_the_last_follow_up_left_orders_is_a_message_though_none_of_them_waits() -> None:
+    look = FollowUp(orders=3, batches=("spring",), number=5, at=datetime(2026, 11, 30, 13, 10, tzinfo=UTC))
+    going_on = report(line("A-1", OrderState.PLANNED, ""))
+    assert of_batch(replace(going_on, next_look=look), {}) == []
+    (message,) = of_batch(replace(going_on, next_look=replace(look, number=6)), {})
+    assert message.kind is MessageKind.ORDERS_WAIT
+    assert message.subject == "Batch spring: 3 orders left, and no run takes them up"
+    assert message.body.endswith("then start finish-batch of spring, or run the file again.")
 
 
 def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
