@@ -10,9 +10,9 @@ from functools import cache
 from connectors.marketplaces import Offering
 from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser, AlibabaChannel, address, cargo
 from connectors.marketplaces.alibaba_1688.reading import (
-    domestic_parcels,
     failed_words,
     not_created,
+    parcels,
     problem,
     traced,
     trade,
@@ -201,7 +201,7 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
         created_at=order.created_at,
         paid_at=order.pay_time if is_paid else None,
         close_reason=order.close_reason,
-        parcels=domestic_parcels(order.logistics_items),
+        parcels=parcels(order.logistics_items),
         shipments=shipments(order.international_logistics),
         is_partly_sent=order.order_status in PARTLY_SENT,
         goods=tuple(Goods(item_id=it.offer_id, sku_id=it.sku_id, quantity=it.quantity) for it in order.order_items),

@@ -20,6 +20,7 @@ from domain.offers import Category, Filters, Hits, Offer, OfferSummary, Sort
 LARGEST_IMAGE = 3 * 1024 * 1024
 
 ROOT = "0"
+SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
 class UnreadableImage(ValueError):

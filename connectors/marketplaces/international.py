@@ -13,6 +13,7 @@ from connectors.marketplaces.browsing import Browser, refuse_filters
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
+    domestic,
     scans,
     shipments,
     sku_ids,
@@ -42,7 +43,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus
+from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 
 ONLINE = "online"
 CNY = "CNY"
@@ -232,13 +233,7 @@ def any_order(order: international.Order) -> ServiceOrder:
         created_at=order.create_date,
         paid_at=order.pay_date,
         close_reason=order.close_reason,
-        parcels=tuple(
-            DomesticParcel(
-                tracking_number=parcel.tracking_number, company=parcel.carrier_name, sent_at=parcel.sent_date
-            )
-            for parcel in order.logistics_list
-            if parcel.tracking_number
-        ),
+        parcels=domestic(*((one.tracking_number, one.carrier_name, one.sent_date) for one in order.logistics_list)),
         shipments=shipments(order.international_logistics),
         scans=scans(
             *((one.tracking_number, one.traces) for one in order.logistics_list),

@@ -15,7 +15,7 @@ from connectors.xportcn.operations.warehouse import BookedParcel
 from domain.money import Money, total_of
 from domain.offers import LineProblem, Problem, QuoteLine
 from domain.orders import OrderLine
-from domain.service_orders import ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
+from domain.service_orders import DomesticParcel, ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
 from domain.witnessed import FAR, UNIT_FROM
 
 LineIds = tuple[str, str]
@@ -181,6 +181,15 @@ def scan(number: str, at: datetime, word: str, words: str, place: str = "") -> T
 def scans(*parcels: tuple[str, Iterable[Any]]) -> tuple[TrackingEvent, ...]:
     """The events of parcels, each with its number."""
     return tuple(scan(number, one.time, one.status, one.desc) for number, traces in parcels for one in traces)
+
+
+def domestic(*parcels: tuple[str, str, datetime | None]) -> tuple[DomesticParcel, ...]:
+    """The parcels in China that have a number, by number, carrier and time of sending."""
+    return tuple(
+        DomesticParcel(tracking_number=number, company=company, sent_at=sent_at)
+        for number, company, sent_at in parcels
+        if number
+    )
 
 
 def _stage_by(words: str) -> TraceStatus:

@@ -181,11 +181,7 @@ def _is_sorted(orders: Sequence[ServiceOrder], *, newest_first: bool = False) ->
     return (falls and times[0] > times[-1]) if newest_first else falls or times == sorted(times)
 
 
-def _never(_: Walk) -> bool:
-    return False
-
-
-async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = _never) -> Walk:
+async def walk(turn: OrderTurn, is_enough: Callable[[Walk], bool] = lambda _done: False) -> Walk:
     """Read page by page, to a page without new rows, or until it `is_enough`.
 
     Where the first page shows fewer rows than asked for, further pages are asked for in that size: a service that

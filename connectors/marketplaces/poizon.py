@@ -6,10 +6,11 @@ from dataclasses import replace
 from datetime import datetime
 
 from connectors.marketplaces import Offering
-from connectors.marketplaces.browsing import Browser
+from connectors.marketplaces.browsing import SORTS, Browser
 from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
+    domestic,
     other_pieces,
     parts_of,
     scans,
@@ -40,9 +41,9 @@ from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, Sort
+from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus
+from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 
 ON_SALE = "ON_SALE"
 
@@ -167,11 +168,7 @@ def service_order(order: poizon.Order) -> ServiceOrder:
         created_at=order.create_time,
         paid_at=order.pay_time,
         close_reason=order.close_reason,
-        parcels=tuple(
-            DomesticParcel(tracking_number=parcel.express_no, company=parcel.express_company, sent_at=parcel.sent_time)
-            for parcel in order.logistics_list
-            if parcel.express_no
-        ),
+        parcels=domestic(*((one.express_no, one.express_company, one.sent_time) for one in order.logistics_list)),
         shipments=shipments(order.international_logistics),
         scans=scans(
             *((one.express_no, one.traces) for one in order.logistics_list),
@@ -181,9 +178,6 @@ def service_order(order: poizon.Order) -> ServiceOrder:
             Goods(item_id=one.dw_spu_id, sku_id=one.dw_sku_id, quantity=one.quantity) for one in order.order_items
         ),
     )
-
-
-SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
 class PoizonChannel(FilteredOrders):

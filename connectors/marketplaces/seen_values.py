@@ -80,7 +80,7 @@ class Verdict(StrEnum):
     CONTRADICTED = "contradicted"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class SeenValue:
     """One assumption about values beside what was seen. `setting`, name and value, mends it where there is one."""
 
@@ -126,17 +126,17 @@ def _units(answered: Sequence[Checked], units: Units) -> Iterator[SeenValue]:
         near, apart = _compared(place, places)
         if in_yuan:
             words, setting = f"{in_yuan[0].raw}, a decimal point where fen are whole", (UNITS, f"{place}=yuan")
-            yield _unit(place, words, Verdict.CONTRADICTED, setting=setting)
+            yield SeenValue(place, "unit", words, Verdict.CONTRADICTED, setting=setting)
         elif apart:
             remedy = "one of them is in another unit: compare with the marketplace's page, then XPORTCN_UNITS"
-            yield _unit(place, f"100 times off {', '.join(apart)}", Verdict.CONTRADICTED, remedy)
+            yield SeenValue(place, "unit", f"100 times off {', '.join(apart)}", Verdict.CONTRADICTED, remedy)
         elif pointed:
-            yield _unit(place, f"{pointed[0].raw} is yuan", Verdict.PROVEN)
+            yield SeenValue(place, "unit", f"{pointed[0].raw} is yuan", Verdict.PROVEN)
         elif near:
-            yield _unit(place, f"the prices of {', '.join(near)}", Verdict.PROVEN)
+            yield SeenValue(place, "unit", f"the prices of {', '.join(near)}", Verdict.PROVEN)
         elif seen:
-            remedy = "compare with the marketplace's page"
-            yield _unit(place, f"whole numbers, read as {seen[0].unit}: {seen[0].raw}", Verdict.OPEN, remedy)
+            words = f"whole numbers, read as {seen[0].unit}: {seen[0].raw}"
+            yield SeenValue(place, "unit", words, Verdict.OPEN, "compare with the marketplace's page")
 
 
 def _compared(place: str, places: Mapping[str, Sequence[_Amount]]) -> tuple[list[str], list[str]]:
@@ -152,12 +152,6 @@ def _compared(place: str, places: Mapping[str, Sequence[_Amount]]) -> tuple[list
         elif any(one.has_point for one in amounts) and all(1 / NEAR <= ratio <= NEAR for ratio in ratios):
             near.append(other)
     return near, apart
-
-
-def _unit(
-    place: str, seen: str, verdict: Verdict, remedy: str = "", setting: tuple[str, str] | None = None
-) -> SeenValue:
-    return SeenValue(place=place, about="unit", seen=seen, verdict=verdict, remedy=remedy, setting=setting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,13 +221,8 @@ def _rows(checked: Checked) -> list[Any]:
 
 
 def _value(checked: Checked, about: str, seen: str, *, proven: bool, remedy: str = READ) -> SeenValue:
-    return SeenValue(
-        place=_place(checked),
-        about=about,
-        seen=seen,
-        verdict=Verdict.PROVEN if proven else Verdict.CONTRADICTED,
-        remedy="" if proven else remedy,
-    )
+    verdict = Verdict.PROVEN if proven else Verdict.CONTRADICTED
+    return SeenValue(_place(checked), about, seen, verdict, "" if proven else remedy)
 
 
 def _place(checked: Checked) -> str:
@@ -360,12 +349,9 @@ def _ways(findings: Iterable[Checked]) -> Iterator[SeenValue]:
         assumption, other = WAYS.get(checked.operation.nav or 0, (None, ""))
         if assumption is None or checked.verdict is Conformance.SKIPPED:
             continue
-        is_refused = bool(ABOUT[assumption].search(checked.words))
-        yield SeenValue(
-            place=_place(checked),
-            about=assumption.replace("_", " "),
-            seen=checked.words if is_refused else "not refused",
-            verdict=Verdict.CONTRADICTED if is_refused else Verdict.OPEN,
-            remedy="" if is_refused else ASK,
-            setting=(f"XPORTCN_{assumption.upper()}", other) if is_refused else None,
-        )
+        place, about = _place(checked), assumption.replace("_", " ")
+        if ABOUT[assumption].search(checked.words):
+            setting = (f"XPORTCN_{assumption.upper()}", other)
+            yield SeenValue(place, about, checked.words, Verdict.CONTRADICTED, setting=setting)
+        else:
+            yield SeenValue(place, about, "not refused", Verdict.OPEN, ASK)

@@ -10,6 +10,7 @@ from connectors.marketplaces.lines import (
     LinesByIds,
     Parts,
     distinct,
+    domestic,
     oldest_first,
     parts_of,
     scan,
@@ -135,7 +136,11 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
         problems = (problem(preview.error_code, preview.error_msg or "refused without a word"),)
     if not problems and not preview.results:
         raise _no_sums()
-    priced = tuple(_quote_line(our, cargo.amount) for our, cargo in told if our and cargo.amount is not None)
+    priced = tuple(
+        QuoteLine(line_no=our.line_no, unit_price=per_unit(cargo.amount, our.quantity), amount=cargo.amount)
+        for our, cargo in told
+        if our and cargo.amount is not None
+    )
     total = _sum([part.sum_payment for part in preview.results], needed=not problems)
     goods = [part.sum_payment_no_carriage for part in preview.results]
     postage = [part.sum_carriage for part in preview.results]
@@ -178,10 +183,6 @@ def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
     for part in preview.results:
         if part.result_code in PROBLEMS or part.status.lower() == "false":
             yield problem(part.result_code, part.message or part.result_code or "refused without a word")
-
-
-def _quote_line(our: OrderLine, amount: Money) -> QuoteLine:
-    return QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
 
 
 def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
@@ -276,7 +277,7 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
         created_at=base.create_time,
         paid_at=base.pay_time,
         close_reason=base.close_reason,
-        parcels=domestic_parcels(order.native_logistics.logistics_items),
+        parcels=parcels(order.native_logistics.logistics_items),
         shipments=shipments(order.international_logistics),
         is_partly_sent=base.status in PARTLY_SENT,
         goods=tuple(
@@ -287,14 +288,8 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
     )
 
 
-def domestic_parcels(items: Iterable[alibaba_order.LogisticsItem]) -> tuple[DomesticParcel, ...]:
-    return tuple(
-        DomesticParcel(
-            tracking_number=item.logistics_bill_no, company=item.logistics_company_name, sent_at=item.delivered_time
-        )
-        for item in items
-        if item.logistics_bill_no
-    )
+def parcels(items: Iterable[alibaba_order.LogisticsItem]) -> tuple[DomesticParcel, ...]:
+    return domestic(*((one.logistics_bill_no, one.logistics_company_name, one.delivered_time) for one in items))
 
 
 async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[TrackingEvent]:

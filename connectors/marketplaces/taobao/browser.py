@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
-from connectors.marketplaces.browsing import Browser, Image, refuse_filters
+from connectors.marketplaces.browsing import SORTS, Browser, Image, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.errors import Misconfigured
@@ -16,13 +16,12 @@ from connectors.xportcn.operations.operation import ASSUMED
 from connectors.xportcn.wire import unix_ms
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import Filters, Hits, Offer, OfferSummary, Sort
+from domain.offers import Filters, Hits, Offer, OfferSummary
 
 RECOMMENDED = taobao_product.GROUP(1, taobao_product.HOT.title, "POST /open/product/recommend", ASSUMED).read(
     taobao_product.RecommendRequest, PageOf[taobao_product.Recommended]
 )
 NO_SUCH_PATH = (404, 405)
-SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
 
 
 class TaobaoBrowser(Browser):

@@ -10,6 +10,7 @@ from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
     distribution_ids,
+    domestic,
     other_pieces,
     parts_of,
     scan,
@@ -226,15 +227,9 @@ def _open_parts(order: taobao_order.PurchaseOrder) -> list[taobao_order.SubPurch
 
 
 def _parcels(order: taobao_order.PurchaseOrder) -> tuple[DomesticParcel, ...]:
-    parcels = (
-        DomesticParcel(
-            tracking_number=parcel.logistic_number, company=parcel.logistic_company_name, sent_at=parcel.rts_time
-        )
-        for part in order.sub_purchase_orders
-        for parcel in part.logistic_orders
-        if parcel.logistic_number
-    )
-    return tuple({parcel.tracking_number: parcel for parcel in parcels}.values())
+    sent = [parcel for part in order.sub_purchase_orders for parcel in part.logistic_orders]
+    told = domestic(*((one.logistic_number, one.logistic_company_name, one.rts_time) for one in sent))
+    return tuple({parcel.tracking_number: parcel for parcel in told}.values())
 
 
 def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
