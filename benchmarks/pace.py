@@ -1,4 +1,4 @@
-"""What a permit of the account's rate costs a call: leased in bulk from the ledger, or a round trip a call, or nothing.
+"""What a permit of the account's rate costs a call: by a share leased from the ledger, by a round trip a call, or none.
 
 Both keep their books in the same PostgreSQL, and the limit is far away, so that nobody waits for anything but the
 permit. The rival is only for comparison and no dependency: `pip install "pyrate-limiter[postgres]"` brings it.
@@ -32,12 +32,12 @@ def run() -> list[Comparison]:
         url = server.new_database()
         ledger = stack.enter_context(Ledger(url, clock=lambda: datetime.now(UTC), owner="benchmark"))
         runner = stack.enter_context(asyncio.Runner())
-        breaker = CircuitBreaker(at_once=AT_ONCE, is_fixed=True)
+        breaker = CircuitBreaker(at_once=AT_ONCE)
         lent = leasing(ledger.pace, breaker, client="benchmark", run="benchmark", limit=LIMIT)
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
         ours = _passing(breaker)
-        found = [_compared(runner, ours, "no permit at all", _passing(CircuitBreaker(at_once=AT_ONCE, is_fixed=True)))]
+        found = [_compared(runner, ours, "no permit at all", _passing(CircuitBreaker(at_once=AT_ONCE)))]
         if rival := _round_trips(url, stack):
             found.append(_compared(runner, ours, "pyrate-limiter's PostgresBucket, a round trip a call", rival))
         return found

@@ -105,8 +105,7 @@ class Buyer:
     def loop(self, record: Path | None = None) -> Measured:
         """The same calls over the product's own client, and nothing else; as many at once as are allowed."""
         command: Command = ["benchmarks.bare_loop", self._file, str(self.at_once)]
-        settings = {**self._settings, "XPORTCN_FIXED_CONCURRENCY": "true"}
-        return _measured(*self._measured(command, settings, record=record))
+        return _measured(*self._measured(command, self._settings, record=record))
 
     def replay(self) -> Measured:
         """The calls of the last run, sent again."""

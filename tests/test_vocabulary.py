@@ -55,7 +55,7 @@ RETIRED = {
     "gate_of": "breaker_of",
     "attend": "register",
     "desert": "unregister",
-    "unfeed": "drop_rate",
+    "unfeed": "at_rate",
     "Ceiling": "AdaptiveLimit",
     "Lessor": "RateServer",
     "lessor": "server",

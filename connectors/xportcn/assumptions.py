@@ -151,19 +151,14 @@ class PageBases:
         page: int = getattr(request, field)
         if call.path not in self._known and call.path not in self._tried:
             async with self._one_at_a_time[call.path]:
-                await self._recall(call.path)
+                if self._kept is not None and (base := await asyncio.to_thread(self._kept.shown, _name(call.path))):
+                    self._known[call.path] = int(base)
                 if call.path not in self._known and page == FIRST:
                     self._tried.add(call.path)
                     return await self._both(read, call, request, field)
         if call.path not in self._known and page == FIRST:
             return await self._both(read, call, request, field)
         return await read(call, _at(request, field, page - FIRST + self._known.get(call.path, FIRST)))
-
-    async def _recall(self, path: str) -> None:
-        if self._kept is None or path in self._known:
-            return
-        if base := await asyncio.to_thread(self._kept.shown, _name(path)):
-            self._known[path] = int(base)
 
     async def _both(self, read: Reads, call: ReadCall[Req, Res], request: Req, field: str) -> Res:
         """The first page. A list from 1 refuses page 0, shows nothing there, or the first page again."""

@@ -62,18 +62,14 @@ BACK = BreakerNews("")
 TOO_MANY = "the service has too many calls"
 
 
-def ignore(news: BreakerNews) -> None:
-    """The listener that ignores all news."""
-
-
 _Queue = deque[asyncio.Future[None]]
 
 
 class CircuitBreaker:
     """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
 
-    Fewer while the service throttles or gets slower with more of them (`AdaptiveLimit`), unless the number `is_fixed`.
-    Each call takes a permit as it leaves: of `per_second`, 0 is no limit, or of a source that is given (`use_rate`).
+    Fewer while the service throttles or gets slower with more of them (`AdaptiveLimit`).
+    Each call takes a permit as it leaves: of `per_second`, 0 is no limit, or of a source that is given (`at_rate`).
     Calls that hold a lease go first.
 
     An absent service is waited for `patience_s` after its last good answer, or its first failure; 0: not at all, each
@@ -86,13 +82,11 @@ class CircuitBreaker:
         at_once: int,
         patience_s: float = 0.0,
         per_second: float = 0.0,
-        is_fixed: bool = False,
         clock: Callable[[], float] | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         luck: Callable[[], float] = random.random,
     ) -> None:
-        self.listener: Callable[[BreakerNews], None] = ignore
-        self._is_fixed = is_fixed
+        self.listener: Callable[[BreakerNews], None] = lambda _news: None
         self._patience_s = patience_s
         self._clock = clock or _loop_time
         self._rates: list[TokenBucket] = [TokenBucket(per_second, clock=self._clock)]
@@ -103,7 +97,7 @@ class CircuitBreaker:
         self._done_by: tuple[datetime, Callable[[], datetime]] | None = None
 
         self._in_flight = 0
-        self._limit = self._limit_of(at_once)
+        self._limit = AdaptiveLimit(at_once, clock=self._clock)
         self._size = self._limit.now
         self._queues: tuple[_Queue, _Queue] = (deque(), deque())
 
@@ -200,7 +194,7 @@ class CircuitBreaker:
         """Add a client: `probe` makes a cheap call past the breaker and answers whether the service answered."""
         self._probes.append(probe)
         if self._limit.most != at_once:
-            self._limit = self._limit_of(at_once)
+            self._limit = AdaptiveLimit(at_once, clock=self._clock)
         self._size = min(self._size, at_once) if self._ever_succeeded or self._strain else self._limit.now
 
     def unregister(self, probe: Probe) -> None:
@@ -209,14 +203,15 @@ class CircuitBreaker:
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
-    def use_rate(self, permits: TokenBucket) -> None:
-        """Take permits from this source from now on."""
+    @contextmanager
+    def at_rate(self, permits: TokenBucket) -> Iterator[None]:
+        """Take permits from this source in the block."""
         self._rates.append(permits)
-
-    def drop_rate(self, permits: TokenBucket) -> None:
-        """Take no more permits from this source, which has ended."""
-        self._rates.remove(permits)
-        self.admit()
+        try:
+            yield
+        finally:
+            self._rates.remove(permits)
+            self.admit()
 
     def admit(self) -> None:
         """Admit waiting calls, as far as there are places and permits."""
@@ -281,9 +276,6 @@ class CircuitBreaker:
     def _begin_trouble(self) -> None:
         if self._trouble_since is None:
             self._trouble_since = self._clock()
-
-    def _limit_of(self, at_once: int) -> AdaptiveLimit:
-        return AdaptiveLimit(at_once, clock=self._clock, is_fixed=self._is_fixed)
 
     def _ends_at(self) -> float:
         """The time at which patience is used up."""

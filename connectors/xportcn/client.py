@@ -105,10 +105,6 @@ class SignatureAuth:
 log = logging.getLogger("xportcn")
 
 
-def allow(claim: Claim) -> None:
-    """The default `on_send`: every claim may be sent."""
-
-
 @dataclass(slots=True)
 class Answer:
     """An HTTP answer out of its envelope."""
@@ -131,7 +127,7 @@ class XportcnClient:
         self,
         settings: XportcnSettings,
         *,
-        on_send: Callable[[Claim], None] = allow,
+        on_send: Callable[[Claim], None] = lambda _claim: None,
         clock: Callable[[], float] = time.time,
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -153,9 +149,7 @@ class XportcnClient:
         self._units = parse_units(settings.units)
         self._bounds = Bounds(most_minor=settings.most_cny * 100)
         most = min(at_once or settings.max_connections, settings.max_connections)
-        self.breaker = breaker or CircuitBreaker(
-            at_once=most, per_second=settings.requests_per_second, is_fixed=settings.fixed_concurrency, sleep=sleep
-        )
+        self.breaker = breaker or CircuitBreaker(at_once=most, per_second=settings.requests_per_second, sleep=sleep)
         self.breaker.register(self._probe, at_once=most)
         self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
         bounds = settings.model_dump(include={"base_url", "max_connections", "most_answer_mb", "connect_timeout_s"})
@@ -246,7 +240,7 @@ class XportcnClient:
         result = await self._exchange(call, request, send)
         seconds = self.breaker.now() - started
         if log.isEnabledFor(logging.DEBUG):
-            _log(self._as_called(call), seconds, result)
+            _log(self.overrides[call].operation, seconds, result)
         if isinstance(result, FailedCall):
             self._report(result)
             return result
@@ -303,13 +297,10 @@ class XportcnClient:
     def _unit_of(self, call: Call[Req, Res]) -> Unit | None:
         return self._units.get(place_of(call))
 
-    def _as_called(self, call: Call[Req, Res]) -> Operation:
-        return self.overrides[call].operation
-
     def _unanswered(self, call: Call[Req, Res], kind: FailureKind, words: str, *, sent: bool) -> FailedCall:
         """A call whose answer did not come, or was not read to its end."""
         failure = Failure(kind=kind, effect=call.effect, sent=sent)
-        return FailedCall(operation=self._as_called(call), address=self.address, failure=failure, words=words)
+        return FailedCall(operation=self.overrides[call].operation, address=self.address, failure=failure, words=words)
 
     def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | FailedCall:
         envelope = answer.envelope
@@ -330,7 +321,7 @@ class XportcnClient:
         envelope, now = answer.envelope, self._clock()
         field, fault, is_point = _misfit(error) if error else ("", "", False)
         return FailedCall(
-            operation=self._as_called(call),
+            operation=self.overrides[call].operation,
             address=self.address,
             failure=Failure(
                 kind=kind,

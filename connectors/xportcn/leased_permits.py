@@ -98,7 +98,8 @@ class LeasedRate(TokenBucket):
             return
         self._held_until = until
         self.empty(until)
-        reporting = asyncio.create_task(self._report_pause(until))
+        report = self._tried(lambda: self._server.hold(max(0.0, until - self._clock())))
+        reporting = asyncio.create_task(report)
         self._reporting.add(reporting)
         reporting.add_done_callback(self._reporting.discard)
 
@@ -163,9 +164,6 @@ class LeasedRate(TokenBucket):
             unused, self._is_known, self._valid_until = self.permits, False, 0.0
             await self._tried(lambda: self._server.leave(self._name, unused))
 
-    async def _report_pause(self, until: float) -> None:
-        await self._tried(lambda: self._server.hold(max(0.0, until - self._clock())))
-
     def _hold(self, pause_s: float) -> None:
         self._held_until = max(self._held_until, self._clock() + pause_s)
         self.empty(self._held_until)
@@ -188,11 +186,10 @@ async def leasing(
 ) -> AsyncIterator[LeasedRate]:
     """The breaker keeps to the ledger's rate in the block, for the run of this name, of one or several processes."""
     permits = LeasedRate(server, breaker, name=client, run=run, limit=limit, clock=breaker.now)
-    breaker.use_rate(permits)
     try:
-        yield permits
+        with breaker.at_rate(permits):
+            yield permits
     finally:
-        breaker.drop_rate(permits)
         await permits.aclose()
 
 

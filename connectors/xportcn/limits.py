@@ -73,10 +73,9 @@ class AdaptiveLimit:
     new norm.
     """
 
-    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic, is_fixed: bool = False) -> None:
+    def __init__(self, most: int, *, clock: Callable[[], float] = time.monotonic) -> None:
         self.most = most
-        self.now = most if is_fixed else max(min(most, LEAST_AT_ONCE), most // 2)
-        self._is_fixed = is_fixed
+        self.now = max(min(most, LEAST_AT_ONCE), most // 2)
         self._clock = clock
         self._since = clock()
         self._count = 0
@@ -87,7 +86,7 @@ class AdaptiveLimit:
 
     def answered(self, kind: str, seconds: float) -> None:
         """Record an answer after so many seconds. Calls that were sent before this window do not count in it."""
-        if self._is_fixed or self._clock() - seconds < self._since:
+        if self._clock() - seconds < self._since:
             return
         self._seen[kind].append(seconds)
         self._count += 1

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
 from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
 
 from connectors.process_locks import deployed_run
@@ -131,9 +131,6 @@ class XportcnSettings(Settings):
     connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
     timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
     max_connections: int = Field(32, ge=1, description="At once to the service")
-    fixed_concurrency: bool = Field(
-        default=False, description="Make as many calls at once as allowed also while the service gets slower by it"
-    )
     retries: int = Field(4, ge=0, description="Further tries of a call that changes nothing")
     most_cny: int = Field(
         10_000_000,
@@ -164,21 +161,16 @@ class XportcnSettings(Settings):
                 values[name] = values.get(name) or value
         return values
 
-    @field_validator("units")
+    @field_validator("units", "pay_is")
     @classmethod
-    def names_places(cls, text: str) -> str:
-        parse_units(text)
+    def can_be_read(cls, text: str, info: ValidationInfo) -> str:
+        reader: Callable[[str], object] = parse_units if info.field_name == "units" else _payments
+        reader(text)
         return text
 
     def units_at(self, marketplace: Marketplace) -> str:
         """What is set for the units of a marketplace; empty where the contract's count."""
         return units_at(parse_units(self.units), marketplace)
-
-    @field_validator("pay_is")
-    @classmethod
-    def says_what_payments_are(cls, text: str) -> str:
-        _payments(text)
-        return text
 
     def pay_is_at(self, marketplace: Marketplace) -> str:
         """What a payment call of a marketplace is, as far as it is set."""

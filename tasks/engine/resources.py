@@ -31,7 +31,7 @@ from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import require_place
 from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
-from connectors.xportcn.client import XportcnClient, allow
+from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NEVER_S, NotSent
 from connectors.xportcn.leased_permits import DailyCalls, leasing
 from connectors.xportcn.settings import XportcnSettings
@@ -82,7 +82,7 @@ class Resources:
     offerings: dict[Marketplace, Offering]
     concurrency: int
     noted: Collection[int] | None = None
-    leave: Callable[[Claim], None] = allow
+    leave: Callable[[Claim], None] = lambda _claim: None
     calls: DailyCalls | None = None
     done_by: datetime | None = None
     in_hand: set[str] = field(default_factory=set)
@@ -230,7 +230,6 @@ def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int)
         at_once=at_once,
         patience_s=settings.patience_s,
         per_second=xportcn.requests_per_second,
-        is_fixed=xportcn.fixed_concurrency,
     )
     breaker.listener = notify_listeners
     return breaker

@@ -327,9 +327,9 @@ class Load:
         return sum(counted) / len(counted)
 
 
-def load_of(takes: Callable[[int], float], *, at_once: int, seconds: float, is_fixed: bool = False) -> Load:
+def load_of(takes: Callable[[int], float], *, at_once: int, seconds: float) -> Load:
     async def play() -> Load:
-        load = Load(Service(CircuitBreaker(at_once=at_once, patience_s=600, is_fixed=is_fixed), takes=takes))
+        load = Load(Service(CircuitBreaker(at_once=at_once, patience_s=600), takes=takes))
         await load.lasts(seconds)
         return load
 
@@ -346,13 +346,12 @@ def test_half_of_the_calls_allowed_go_at_first_and_all_within_a_second(at_once: 
 
 
 def test_fewer_calls_go_while_the_service_gets_slower_by_them() -> None:
-    """It takes 20 at once well and chokes on more: with 32 each took eight times as long. A fixed number stays."""
+    """It takes 20 at once well and chokes on more: with 32 each took ten times as long."""
 
     def takes(in_flight: int) -> float:
         return 0.1 if in_flight <= 20 else 0.1 * (in_flight / 20) ** 5
 
     assert 16 < load_of(takes, at_once=32, seconds=60).mean(since_s=10) < 28
-    assert load_of(takes, at_once=32, seconds=60, is_fixed=True).mean() == 32
 
 
 def test_a_service_that_has_become_slower_by_itself_is_asked_by_as_many_as_before() -> None:
