@@ -16,7 +16,8 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, moment_of
 from domain.report import BatchReport, check_batch_id
-from flows.batch.follow_up import FromLedger, is_deployed, schedule_follow_up, scheduled, unfinished_of, waits_s
+from flows.approval.form import is_deployed
+from flows.batch.follow_up import FromLedger, schedule_follow_up, scheduled, unfinished_of, waits_s
 from flows.batch.opening import absolute, opened
 from flows.batch.plan_sources import FromRequests
 from flows.batch.reporting import batch_report, ended, notifies_when_stopped, show_outcome

@@ -316,17 +316,21 @@ def _last(*of: Any) -> Any:
 
 
 _CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
-_YES = _last(_CODE == ReasonCode.APPROVED, moves.c.reason_facts["by"].as_string() != bindparam("beforehand"))
+_by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
+_YES = _last(_CODE == ReasonCode.APPROVED, _by != bindparam("beforehand"))
 _LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
-_ORAL_NO = or_(_TAKEN_BACK, _CODE.in_((ReasonCode.NOT_WANTED, ReasonCode.NOT_APPROVED)))
+_LAID_ASIDE = or_(_TAKEN_BACK, _CODE == ReasonCode.NOT_WANTED)
+# one with a note and no name is of a run that could not ask
+_A_NO = or_(_LAID_ASIDE, and_(_CODE == ReasonCode.NOT_APPROVED, or_(_by.is_not(None), _note.is_(None))))
 _SILENCE = _CODE.in_((ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED))
-_LAST_NO = _last(or_(_ORAL_NO, _SILENCE))
-_DECLINED = select(orders.c.order_ref, orders.c.state).where(_THESE, _YES < _LAST_NO)
+_LAST_NO = _last(or_(_LAID_ASIDE, _SILENCE, _CODE == ReasonCode.NOT_APPROVED))
+_IS_NO = _last(_A_NO) > _YES
+_DECLINED = select(orders.c.order_ref, _IS_NO).where(_THESE, _YES < _LAST_NO)
 _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
     _THESE,
     or_(
         and_(orders.c.state == OrderState.CANCELLED, orders.c.reason_code == ReasonCode.NOT_WANTED),
-        and_(orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.NOT_APPROVED, _YES < _LAST_NO),
+        and_(orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.NOT_APPROVED, _IS_NO),
     ),
 )
 _WITHDRAWN = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None))
@@ -342,10 +346,10 @@ def laid_aside(ledger: Transactions, order_refs: Iterable[str], *, beforehand: s
     return _each(ledger, _ASIDE, order_refs, beforehand)
 
 
-def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> Collection[str]:
+def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> dict[str, bool]:
     """Those to which a person, asked last, did not say yes, or that a person laid aside or took back since.
 
-    An approval by the word `beforehand` is no person's yes.
+    True for a no, False for silence. An approval by the word `beforehand` is no person's yes.
     """
     return _each(ledger, _DECLINED, order_refs, beforehand)
 

@@ -255,7 +255,7 @@ class ApprovalNotice:
                 kind=MessageKind.NOT_APPROVED,
                 subject=f"{self.batch_id}: {decision.not_bought}",
                 body=f"Until {self.until} no approval came for this: {self._action}. What is held stays so until "
-                "a run of the same file that is not approved beforehand makes a new plan and asks again.",
+                "a run of the same file asks again.",
             )
             await enqueue(self.ledger, message)
         await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
@@ -311,6 +311,7 @@ class ApprovalNotice:
 
 
 BEFOREHAND = "a yes given beforehand"
+UNANSWERED = "no answer came when some of it was asked about before"
 Approver = Callable[[ApprovalRequest], bool]
 
 
@@ -351,17 +352,23 @@ async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: 
 
     Beyond the approval limit a yes beforehand is not enough.
     """
-    above = above_limit(question, settings, utc_now())
+    above = above_limit(question, settings, utc_now()) or (UNANSWERED if question.is_repeated else "")
     if yes and not above:
         return Decision(approved=question.refs, by=BEFOREHAND)
     question = replace(question, why=why_asked(above, settings, yes=yes))
     if (person := approver.get()) is not no_approver:
         said, name = person(question), getpass.getuser()
         return Decision(approved=question.refs if said else [], by=name, why_not=not_approved_by(name))
-    if asks_in_the_ui.get() or has_deployment():
+    if is_deployed():
         async with aside():
             return await ask_in_the_ui(question, settings, ledger)
     return _unasked(question, settings, above) if yes else _not_asked()
+
+
+def asks(question: ApprovalRequest, settings: SourcingSettings) -> bool:
+    """Whether a run asks a person about this although it was approved beforehand."""
+    can_ask = approver.get() is not no_approver or is_deployed()
+    return can_ask and bool(above_limit(question, settings, utc_now()))
 
 
 def _not_asked() -> Decision:
@@ -380,3 +387,8 @@ def has_deployment() -> bool:
     """Whether this is the run of a deployment, which people follow in the UI and can answer there."""
     context = FlowRunContext.get()
     return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
+
+
+def is_deployed() -> bool:
+    """Whether a worker runs this, so that a worker can run a follow-up later; true also for the batches of an inbox."""
+    return asks_in_the_ui.get() or has_deployment()

@@ -30,7 +30,7 @@ class ApprovalRequest:
     the request file, `why` is the reason for asking. While buying is `paused`, approved orders wait until it is
     resumed. `allowed` is what a yes given beforehand has approved of the batch already: the approval limit is for all
     of it. `beside` reads the orders of the batch that are not asked about and wait for a person; `pictures` are those
-    to show.
+    to show. One that `is_repeated` got no answer before, for some of its orders: no yes given beforehand counts.
     """
 
     batch_id: str
@@ -43,6 +43,7 @@ class ApprovalRequest:
     allowed: Sequence[PlanSummary] = ()
     beside: Callable[[], Sequence[ReportLine]] = tuple
     pictures: Pictures = NO_PICTURES
+    is_repeated: bool = False
 
     @property
     def all(self) -> Iterable[PlannedOrder]:

@@ -40,7 +40,7 @@ from domain.request_remarks import BadInput
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
-from flows.approval.form import asks_in_the_ui, has_deployment
+from flows.approval.form import is_deployed
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
 from flows.notify.news import of_batch, of_first_payments, waiting_in
@@ -58,11 +58,6 @@ PAUSED = "waits until buying is resumed"
 PAUSES_S = (0.0, 1.0, 3.0, 10.0)
 PATIENCE_S = 10.0
 MOST_ENDED = 5
-
-
-def is_deployed() -> bool:
-    """Whether a worker runs this, so that a worker can run a follow-up later; true also for the batches of an inbox."""
-    return asks_in_the_ui.get() or has_deployment()
 
 
 async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:

@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import approved_by, declined, drop, laid_aside, needing_a_person, plan_hash, say_no
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
-from connectors.ledger.store import Ledger
 from domain.decisions import FINE, Verdict, held
-from domain.holds import MOST, BudgetLimits, first_goes_alone, over_budget
+from domain.holds import MOST, BudgetLimits, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest, without_texts
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because, outranking
 from domain.report import BatchReport, MatchLine, ReportLine
-from domain.request_remarks import FIRST_PAYMENT, HELPERS, Remark
+from domain.request_remarks import HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
-from domain.witnessed import marketplace_held
-from domain.wording import pluralize, shorten
-from flows.approval.form import BEFOREHAND, decide
+from domain.wording import pluralize
+from flows.approval.form import BEFOREHAND, asks, decide, is_deployed
 from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
@@ -31,7 +29,7 @@ from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import Take
 from flows.batch.reporting import batch_report
 from flows.batch.sharing import Coordinator, helpers_end, shared
-from flows.batch.sorting import SortedOrders
+from flows.batch.sorting import SortedOrders, at_held_marketplaces, first_payments_ahead
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up
@@ -161,22 +159,12 @@ class BatchRun:
 
     async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
         """Plan, ask and execute; `again` are orders of this run that need no further approval."""
-        to_plan = [one.order_ref for one in work.to_plan]
-        fine = self._within(await self._planned(work.to_plan), beforehand=not ask)
-        asked = {plan.order_ref for plan in fine}
         begun = work.under_way if self.source.asks else ()
-        freight = await estimate_unbooked(self.resources, begun, beforehand=not ask)
-        ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
-        question = ApprovalRequest(
-            batch_id=self.batch_id,
-            to_buy=self.source.stored(self.resources, fine),
-            to_ship=freight,
-            warnings=[*self.source.warnings, *ahead],
-            paused=self.resources.paused,
-            allowed=self._allowed(asked, freight),
-            summaries=fine,
-            beside=partial(self._waiting, [ref for ref in to_plan if ref not in asked]),
-            pictures=self.resources.pictures,
+        question = self._question(
+            await self._planned(work.to_plan),
+            await estimate_unbooked(self.resources, begun, beforehand=not ask),
+            beforehand=not ask,
+            is_alone=not (work.under_way or again or self.tried),
         )
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
@@ -187,7 +175,7 @@ class BatchRun:
                 self._hold_unasked(set(work.under_way) - set(question.refs))
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
-            del question, fine, decision, refused  # while a large batch is bought they are much memory
+            del question, decision, refused  # while a large batch is bought they are much memory
             if self._is_paused():
                 return
             if self.coordinator is not None:
@@ -195,6 +183,43 @@ class BatchRun:
                 refs = await self.coordinator.bought(left, self.approved, self.feed.emit)
                 await settle_open(self.resources, refs)
             await self._execute(refs)
+
+    def _question(
+        self, plans: Sequence[PlanSummary], freight: Sequence[PlannedOrder], *, beforehand: bool, is_alone: bool
+    ) -> ApprovalRequest:
+        """What is to be approved; other plans are held. So is, where the yes was given `beforehand`, what was declined.
+
+        Of that, what got no answer is asked about once more where the run asks, or has nothing else.
+        """
+        fine, no = [plan for plan in plans if plan.is_fine], dict[str, bool]()
+        if beforehand:
+            no = declined(self.resources.ledger, (plan.order_ref for plan in fine), beforehand=BEFOREHAND)
+        to_buy, why = self._within(fine, no)
+        question = self._request(plans, to_buy, freight)
+        said = [ref for ref, is_said in no.items() if is_said]
+        has_else = bool(to_buy) or not is_alone
+        if len(said) < len(no) and (asks(question, self.resources.settings) or (is_deployed() and not has_else)):
+            to_buy, why = self._within(fine, said)
+            question = replace(self._request(plans, to_buy, freight), is_repeated=True)
+        self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
+        return question
+
+    def _request(
+        self, plans: Sequence[PlanSummary], to_buy: Sequence[PlanSummary], freight: Sequence[PlannedOrder]
+    ) -> ApprovalRequest:
+        asked = {plan.order_ref for plan in to_buy}
+        ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
+        return ApprovalRequest(
+            batch_id=self.batch_id,
+            to_buy=self.source.stored(self.resources, to_buy),
+            to_ship=freight,
+            warnings=[*self.source.warnings, *ahead],
+            paused=self.resources.paused,
+            allowed=self._allowed(asked, freight),
+            summaries=to_buy,
+            beside=partial(self._waiting, [ref for plan in plans if (ref := plan.order_ref) not in asked]),
+            pictures=self.resources.pictures,
+        )
 
     def _allowed(self, to_buy: Collection[str], to_ship: Sequence[PlannedOrder]) -> Sequence[PlanSummary]:
         """What a yes given beforehand has approved of the batch so far, but for what is asked about now."""
@@ -329,20 +354,16 @@ class BatchRun:
         over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], self._limits())
         return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
-    def _within(self, plans: Sequence[PlanSummary], *, beforehand: bool) -> list[PlanSummary]:
-        """The plans that may be bought; plans at a held marketplace, or beyond the budgets, are held.
+    def _within(self, fine: Sequence[PlanSummary], no: Collection[str]) -> tuple[list[PlanSummary], dict[str, Verdict]]:
+        """The plans that may be bought, and why not the others: at a held marketplace, beyond the budgets, or a `no`.
 
-        So is what a person has declined, where the yes was given `beforehand`: it takes no room from the others.
+        That takes no room from the others.
         """
-        fine = [plan for plan in plans if plan.is_fine]
         why = at_held_marketplaces(self.resources.ledger, self.source.requests)
-        if beforehand:
-            no = declined(self.resources.ledger, (plan.order_ref for plan in fine), beforehand=BEFOREHAND)
-            why = dict.fromkeys(no, held(UNASKED)) | why
+        why = dict.fromkeys(no, held(UNASKED)) | why
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
         why |= over_budget(to_buy, self._limits())
-        self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
-        return [plan for plan in fine if plan.order_ref not in why]
+        return [plan for plan in fine if plan.order_ref not in why], why
 
     async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
         """The decision; None when there is nothing to approve. What is not approved is held, with the reason."""
@@ -419,34 +440,3 @@ class BatchRun:
 def _renewed(order: OrderRecord) -> OrderChange:
     """The change that records the plan's approval anew, after an earlier no to the order."""
     return OrderChange(order_ref=order.order_ref, writes=OrderUpdate.plan_approved(plan_hash(order.plan)))
-
-
-def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
-    """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
-    held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
-    behind = {
-        one.order_ref: held(first_goes_alone(first[one.marketplace], one.marketplace))
-        for one in (requests if first else ())
-        if first.get(one.marketplace, one.order_ref) != one.order_ref
-    }
-    return behind | {
-        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
-        for one in (requests if held_ones else ())
-        if one.marketplace in held_ones
-    }
-
-
-def first_payments_ahead(ledger: Ledger, requests: Iterable[OrderRequest], to_buy: Collection[str]) -> Sequence[Remark]:
-    """Where only one of several orders to buy will be bought, since the question about its payment is open."""
-    counts = Counter(one.marketplace for one in requests if one.order_ref in to_buy)
-    several = {one: count for one, count in counts.items() if count > 1}
-    return [
-        Remark(
-            FIRST_PAYMENT,
-            "",
-            f"of these {several[one]:,} orders of {one} one is bought; the others wait until you have seen its payment "
-            f"in the console: sourcing confirm {one}",
-        )
-        for one, begun in (ledger.first_orders.open_at().items() if several else ())
-        if one in several and begun is None
-    ]

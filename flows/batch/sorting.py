@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -17,13 +18,15 @@ from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.absence import LISTS_BEHIND, Control, Reading, judge_account, written_otherwise
 from domain.decisions import Verdict, held
 from domain.effects import Action
+from domain.holds import first_goes_alone
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_cells import respelled
+from domain.request_remarks import FIRST_PAYMENT, Remark
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import REACHED_BOOKED, OrderState
-from domain.witnessed import words_of
+from domain.witnessed import marketplace_held, words_of
 from domain.wording import shorten
 from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
@@ -181,4 +184,35 @@ def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
     return [
         f"it still has the data of receivers who were forgotten ({shorten(order_refs, MOST_LISTED)}): nothing is "
         "bought for them; take their lines out of it"
+    ]
+
+
+def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
+    """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
+    held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
+    behind = {
+        one.order_ref: held(first_goes_alone(first[one.marketplace], one.marketplace))
+        for one in (requests if first else ())
+        if first.get(one.marketplace, one.order_ref) != one.order_ref
+    }
+    return behind | {
+        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
+        for one in (requests if held_ones else ())
+        if one.marketplace in held_ones
+    }
+
+
+def first_payments_ahead(ledger: Ledger, requests: Iterable[OrderRequest], to_buy: Collection[str]) -> Sequence[Remark]:
+    """Where only one of several orders to buy will be bought, since the question about its payment is open."""
+    counts = Counter(one.marketplace for one in requests if one.order_ref in to_buy)
+    several = {one: count for one, count in counts.items() if count > 1}
+    return [
+        Remark(
+            FIRST_PAYMENT,
+            "",
+            f"of these {several[one]:,} orders of {one} one is bought; the others wait until you have seen its payment "
+            f"in the console: sourcing confirm {one}",
+        )
+        for one, begun in (ledger.first_orders.open_at().items() if several else ())
+        if one in several and begun is None
     ]

@@ -12,7 +12,9 @@ from typing import Any
 from unittest.mock import patch
 from uuid import UUID
 
-from connectors.ledger.plans import drop
+from prefect.input import RunInput
+
+from connectors.ledger.plans import drop, plan_hash
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
@@ -34,8 +36,9 @@ from tasks.engine.resources import Resources, utc_now
 from tasks.engine.retrying import run_task
 from tasks.pay import read_unpaid
 from tasks.refund import RefundWish, ask_refund, follow_refunds
+from tests.history import all_orders
 from tests.simulation.deviations.wire import Role
-from tests.simulation.process import Crash, Process
+from tests.simulation.process import Crash, Process, current
 from tests.simulation.runs import BATCH
 from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
 
@@ -375,19 +378,26 @@ async def bought_by_an_earlier_program(scene: Scene) -> None:
     await scene.buys()
 
 
-def asked_in_the_ui(answer: Exception | None, meanwhile: Script | None = None, *, ask: bool = True) -> Script:
-    """The run pauses in the Prefect UI, until its time is up or somebody cancels it, while this is done elsewhere."""
+def asked_in_the_ui(answer: Exception | str | None, meanwhile: Script | None = None, *, ask: bool = True) -> Script:
+    """The run pauses in the Prefect UI, while this is done elsewhere.
+
+    It does until somebody decides, or cancels it, or until its time is up.
+    """
 
     @asynccontextmanager
     async def first_asked(_: str) -> AsyncIterator[datetime]:
         yield utc_now()
 
     async def script(scene: Scene) -> None:
-        async def filled_in(*_: object) -> None:
+        async def filled_in(asked: type[RunInput], _key: str, _until: datetime, nothing: Any) -> RunInput | None:
             if meanwhile:
                 await scene.loop.create_task(meanwhile(scene), context=Context())
-            if answer:
+            if isinstance(answer, Exception):
                 raise answer
+            process, orders = current(), all_orders(scene.ledger)
+            if answer and process:
+                process.approved |= {ref: plan_hash(order.plan) for ref, order in orders.items()}
+            return asked(**{**nothing, "decision": answer}) if answer else None
 
         with (
             patch.object(form, "has_deployment", lambda: True),

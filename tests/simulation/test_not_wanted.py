@@ -13,6 +13,7 @@ from connectors.marketplaces.refusals import ORDER_STATUS_ERROR
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
+from domain.wording import ALL
 from flows.approval.pause import CancelledBelow
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
@@ -198,8 +199,40 @@ def test_nor_ships_what_was_refused_while_its_payment_was_pending(made: Stage, n
 
 def test_a_night_whose_yes_was_given_beforehand_asks_nobody_about_it(made: Stage) -> None:
     """A question would keep the report of the rest, its messages and its follow-up waiting for up to 20 hours."""
-    assert states(made, decline, HOUR_S, night) == {"R-1": "held"}, "its person would say yes"
-    assert states(made, SILENCE, HOUR_S, asked_in_the_ui(AssertionError("asks"), ask=False)) == {"R-1": "held"}
+    for no in (decline, SILENCE):
+        assert states(made, no, HOUR_S, night) == {"R-1": "held"}, "its person, at a terminal, would say yes"
+    assert states(made, decline, HOUR_S, asked_in_the_ui(ALL, ask=False)) == {"R-1": "held"}
+
+
+@pytest.mark.parametrize(
+    ("no", "limit", "ends"),
+    [
+        (SILENCE, "", ["booked"]),
+        (CANCELLED, "", ["booked"]),
+        (SILENCE, "", ["held", "booked"]),
+        (SILENCE, "1", ["booked", "booked"]),
+        (decline, "1", ["held", "booked"]),
+    ],
+    ids=["alone", "cancelled", "beside-others", "beside-a-question", "a-no-beside-a-question"],
+)
+def test_where_a_night_asks_or_has_nothing_else_it_asks_once_more_about_what_nobody_answered(
+    made: Stage, no: Script, limit: str, ends: list[str]
+) -> None:
+    """A silent weekend loses no file, and keeps none from being bought."""
+    settings: dict[str, Any] = {"approval_limit_cny": limit} if limit else {}
+    scene = Scene(made, *[Marketplace.TAOBAO] * len(ends), **settings)
+    both = scene.scenario
+
+    async def script() -> None:
+        scene.scenario = replace(both, requests=both.requests[:1])
+        await no(scene)
+        await asyncio.sleep(HOUR_S)
+        scene.scenario = both
+        await asked_in_the_ui(ALL, ask=False)(scene)
+
+    scene.run(script())
+    assert scene.found == []
+    assert [str(order.state) for order in scene.database.orders().values()] == ends
 
 
 @pytest.mark.parametrize("budget", [None, Money(3000)], ids=["no-limit", "room-for-one"])

@@ -21,7 +21,7 @@ from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.answers.todo import to_do
-from flows.batch.run import at_held_marketplaces
+from flows.batch.sorting import at_held_marketplaces
 from tasks.book_shipment import still_to_book
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kinds import settle_open

@@ -150,6 +150,26 @@ async def test_beyond_the_limit_a_person_at_the_terminal_decides(
     assert str(said.not_bought) == "not approved by mei"
 
 
+async def test_a_yes_beforehand_approves_nothing_that_nobody_answered_about_before(book: Ledger) -> None:
+    """Within the limit too: a person is asked, and reads why."""
+    why = list[str]()
+    question = replace(request_for(batch_id="b", to_buy=PLANS, to_ship=[]), is_repeated=True)
+
+    def person(asked: ApprovalRequest) -> bool:
+        why.append(asked.why)
+        return False
+
+    token = approver.set(person)
+    try:
+        said = await decide(question, SourcingSettings(), book, yes=True)
+    finally:
+        approver.reset(token)
+    assert (said.approved, why) == (
+        [],
+        ["the run was approved beforehand, but no answer came when some of it was asked about before."],
+    )
+
+
 async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledger) -> None:
     """And orders begun earlier are left alone as well."""
     assert approver.get() is no_approver

@@ -19,7 +19,7 @@ from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from flows.batch.planning import plan_orders
-from flows.batch.run import first_payments_ahead
+from flows.batch.sorting import first_payments_ahead
 from tasks.engine.gathering import OrderQueue
 from tasks.engine.resources import Resources
 from tasks.preview import preview_orders
