@@ -45,6 +45,7 @@ class Canaries:
 
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
+        self._program = program()  # of now: a run may wait for its answer until the files are those of a newer version
         self._free: set[Marketplace] = set()
         self._lost = defaultdict[Marketplace, dict[str, OrderRecord]](dict)
         self._one_by_one = defaultdict[Marketplace, asyncio.Lock](asyncio.Lock)
@@ -87,7 +88,7 @@ class Canaries:
         since = self._resources.clock() - GOOD_FOR
         marks = self._resources.ledger.marks
         if marketplace not in self._free and await asyncio.to_thread(
-            marks.is_noted, Note.CANARY.at(marketplace), program(), since=since
+            marks.is_noted, Note.CANARY.at(marketplace), self._program, since=since
         ):
             self._free.add(marketplace)
         return marketplace in self._free
@@ -96,7 +97,7 @@ class Canaries:
         await asyncio.to_thread(self._resources.ledger.marks.show, Note.FIRST.at(canary.marketplace), canary.order_ref)
 
     async def _set_free(self, marketplace: Marketplace) -> None:
-        await asyncio.to_thread(self._resources.ledger.marks.show, Note.CANARY.at(marketplace), program())
+        await asyncio.to_thread(self._resources.ledger.marks.show, Note.CANARY.at(marketplace), self._program)
         self._free.add(marketplace)
 
     async def _kept_back(self, orders: Sequence[OrderRecord]) -> list[OrderChange]:

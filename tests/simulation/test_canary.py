@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
+from itertools import count
 from typing import Any, ClassVar, cast
 
 import pytest
@@ -170,6 +171,19 @@ def test_what_was_bought_within_a_day_needs_no_canary(made: Stage) -> None:
     assert set(shop.states.values()) == {"booked"}
     went_first = shop.database.rows("SELECT words FROM marks WHERE name = 'first:taobao' ORDER BY id")
     assert [row.words for row in went_first] == ["R-1", "R-7"]
+
+
+def test_a_canary_counts_for_the_program_that_its_run_began_with(made: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a run waits for its answer, its files may become those of a newer version."""
+    versions = map("v{}".format, count(1))
+    monkeypatch.setattr("flows.batch.execution.program", lambda: next(versions))
+
+    async def script(shop: Shop) -> None:
+        await shop.start("source")
+
+    shop = Shop(made, *[TAOBAO] * 3).plays(script)
+    noted = shop.database.rows("SELECT words FROM marks WHERE name = 'canary:taobao'")
+    assert [row.words for row in noted] == ["v1"]
 
 
 class SharedRun(BatchRun):
