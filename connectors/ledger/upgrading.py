@@ -117,6 +117,8 @@ SENTENCES = {
     "the service has accepted the cancellation and not yet closed%": "cancel_accepted",
     "lies in the cart%": "in_cart",
     "%nobody answered within%": "nobody_answered",
+    "not approved by %": "not_approved",
+    "freight not approved by %": "not_approved",
     "% Answer with: sourcing resolve%": "no_answer_asked",
     "%no payment of this ledger accounts for it%": "paid_elsewhere",
     "%approved was%ask for the difference back": "taken_above_approved",

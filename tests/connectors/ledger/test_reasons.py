@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger.plans import put_rows
+from connectors.ledger.plans import declined, put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
@@ -31,6 +31,10 @@ SAID = {
         ReasonCode.NO_ANSWER_ASKED,
     ),
     "A-5": ("no stock", None, ReasonCode.EARLIER),
+    "A-6": ("not approved by Mei: too dear", None, ReasonCode.NOT_APPROVED),
+    "A-7": ("freight not approved by Mei", None, ReasonCode.NOT_APPROVED),
+    "A-8": ("not bought, nobody answered within 20 hours", None, ReasonCode.NOBODY_ANSWERED),
+    "A-9": ("not approved: nobody could be asked", None, ReasonCode.EARLIER),
 }
 
 
@@ -65,6 +69,8 @@ def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
             ref: (words, code) for ref, (words, _, code) in SAID.items()
         }
         assert {ref: ledger.moves_of(ref)[-1]["reason"] for ref in SAID} == {ref: one[0] for ref, one in SAID.items()}
+        said = declined(ledger, SAID, beforehand="a yes given beforehand")
+        assert said == {"A-6": True, "A-7": True, "A-8": False}, "a no for a night as well"
         ledger.change([OrderChange(order_ref="A-5", state=OrderState.HELD, why=OVER)])  # the batch goes on
     assert verify(f"sqlite:///{file}").faults == []
 
