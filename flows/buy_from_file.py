@@ -20,10 +20,11 @@ from flows.approval.form import is_deployed
 from flows.batch.follow_up import FromLedger, schedule_follow_up, scheduled, unfinished_of, waits_s
 from flows.batch.opening import absolute, opened
 from flows.batch.plan_sources import FromRequests
-from flows.batch.reporting import batch_report, ended, notifies_when_stopped, show_outcome
+from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import FETCHED, PASTED, note_missing, orders_to_buy, read_shown
 from flows.batch.run import BatchRun
 from flows.batch.sharing import helpers_for
+from flows.batch.sorting import SortedOrders
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
@@ -118,7 +119,7 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
     run = BatchRun(resources, batch, source, budget=limits.budget, helpers=helpers)
     await best_effort("the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}"))
     if not left.words:
-        report = batch_report(resources, batch, source.requests, taken={}, snapshot_id="")
+        report = run.report(SortedOrders(), snapshot_id="")
         run_logger().info("Batch %s: nothing is left to do: %s", batch, counts_of(report))
     else:
         run_logger().info("Batch %s: %s", batch, left.words)

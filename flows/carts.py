@@ -17,7 +17,7 @@ from connectors.settings import SourcingSettings
 from domain.decisions import held
 from domain.effects import Action
 from domain.marketplace import Marketplace
-from domain.orders import CartFault, CartRow, OrderRequest
+from domain.orders import CartFault, CartRow, OrderRequest, lines_without_limit, marketplaces_of
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.states import OrderState
@@ -52,7 +52,13 @@ async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
     refused = await _fill(resources, asked.orders, asked.batch_id)
     snapshot_id = await snapshot_orders(resources, asked.batch_id, begun)
     return batch_report(
-        resources, asked.batch_id, asked.orders, taken=refused, snapshot_id=snapshot_id, warnings=asked.warnings
+        resources,
+        asked.batch_id,
+        marketplaces_of(asked.orders),
+        taken=refused,
+        snapshot_id=snapshot_id,
+        lines_without_limit=lines_without_limit(asked.orders),
+        warnings=asked.warnings,
     )
 
 

@@ -206,7 +206,7 @@ class ChunkRows(LedgerRows):
         """The processes with a chunk that is not done."""
         c = chunks.c
         taken = select(c.taken_by).where(*_of(shared), c.done_at.is_(None), c.taken_by.is_not(None)).distinct()
-        return {row["taken_by"] for row in self._ledger.rows(taken)}
+        return set(self._ledger.column(taken))
 
     @repeating
     def take(self, shared: SharedBatch, *, in_hand: Collection[int] = (), dead: Collection[str] = ()) -> Chunk | None:

@@ -138,4 +138,4 @@ def _newest(ledger: Ledger, marketplace: Marketplace) -> list[str]:
         .order_by(orders.c.ordered_at.desc())
         .limit(MOST_READ)
     )
-    return [row["order_ref"] for row in ledger.rows(statement)]
+    return ledger.column(statement)

@@ -114,7 +114,7 @@ class MarkRows(LedgerRows):
             .order_by(func.max(marks.c.id).desc())
             .limit(most)
         )
-        return [str(row["order_ref"]) for row in self._ledger.rows(statement)]
+        return self._ledger.column(statement)
 
     @repeating
     def shown(self, name: str) -> str:

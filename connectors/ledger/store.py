@@ -298,7 +298,7 @@ class Ledger(Switches):
     def refs_in(self, batch_id: str) -> list[str]:
         """The references of a batch's orders, oldest first."""
         statement = select(orders.c.order_ref).where(orders.c.batch_id == batch_id)
-        return [row["order_ref"] for row in self.rows(statement.order_by(orders.c.recorded_at, orders.c.order_ref))]
+        return self.column(statement.order_by(orders.c.recorded_at, orders.c.order_ref))
 
     def sources_of(self, batch_ids: Iterable[str]) -> dict[str, str]:
         """The source of each batch: a file's path, or a description of another source."""
@@ -415,17 +415,15 @@ class Ledger(Switches):
 
     def paid_by(self, senders: Iterable[str], order_refs: Iterable[str]) -> set[str]:
         """Those of these orders whose payment one of these owners sent, also where its outcome is unknown."""
-        rows = self.rows(_PAID_BY, {"refs": list(order_refs), "senders": list(senders)})
-        return {row["order_ref"] for row in rows}
+        return set(self.column(_PAID_BY, {"refs": list(order_refs), "senders": list(senders)}))
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect without a known outcome."""
-        return {row["order_ref"] for row in self.rows(_UNSETTLED, {"refs": list(order_refs)})}
+        return set(self.column(_UNSETTLED, {"refs": list(order_refs)}))
 
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """The owners of unsettled effects whose lease still runs."""
-        rows = self.rows(_AT_WORK, {"refs": list(order_refs), "now": self.clock()})
-        return {row["owner"] for row in rows}
+        return set(self.column(_AT_WORK, {"refs": list(order_refs), "now": self.clock()}))
 
     def senders_in_doubt(self) -> set[str]:
         """The send logs that unsettled effects still need: of their possible senders, and of their present holders."""

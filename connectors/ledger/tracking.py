@@ -243,7 +243,7 @@ class ExportedRows(LedgerRows):
 
     def unsent(self) -> list[str]:
         """The orders of shops on their way or lately delivered, but for those of which all numbers are exported."""
-        return [row["order_ref"] for row in self._ledger.rows(_UNSENT, {"since": self._ledger.clock() - LATEST})]
+        return self._ledger.column(_UNSENT, {"since": self._ledger.clock() - LATEST})
 
     def of(self, order_refs: Iterable[str]) -> set[Number]:
         """The exported numbers of these orders."""

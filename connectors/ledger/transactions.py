@@ -137,6 +137,12 @@ class Transactions:
         with self.reading() as connection:
             return [dict(row) for row in connection.execute(statement, given).mappings()]
 
+    @repeating
+    def column(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[Any]:
+        """The values of the first column of a statement that only reads."""
+        with self.reading() as connection:
+            return [*connection.scalars(statement, given)]
+
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A connection for reads that lock nothing. Raises `LedgerUnusable`."""

@@ -157,17 +157,15 @@ def sort_approved(ledger: Ledger, batch_id: str, order_refs: Sequence[str]) -> S
     ordered, they go on.
     """
     work = SortedOrders()
-    carted = {one.order_ref for one in ledger.effects_of(order_refs, Action.CART) if one.status in COUNTS_AS_SPENT}
     for order in ledger.each_order(order_refs):
-        ref = order.order_ref
-        if order.batch_id != batch_id or order.plan_hash is None:
-            work.over.append(ref)
-        elif order.state in BEGUN and order.order_id is not None and order.shipment_order_id is None:
-            work.under_way.append(ref)
-        elif order.state is OrderState.PLANNED and order.order_id is None and ref not in carted:
-            work.approved[ref] = order.plan_hash
-        else:
-            work.over.append(ref)
+        if order.batch_id == batch_id and order.plan_hash is not None:
+            if order.state in BEGUN and order.order_id is not None and order.shipment_order_id is None:
+                work.under_way.append(order.order_ref)
+            elif order.state is OrderState.PLANNED and order.order_id is None:
+                work.approved[order.order_ref] = order.plan_hash
+    for effect in ledger.effects_of(work.approved, Action.CART):
+        if effect.status in COUNTS_AS_SPENT:
+            work.approved.pop(effect.order_ref, "")
     return work
 
 

@@ -15,7 +15,8 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.decisions import Verdict, held
 from domain.effects import Action
-from domain.orders import CartFault, OrderRequest, without_texts
+from domain.marketplace import Marketplace
+from domain.orders import CartFault, OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import WHOLE_FILE, Remark
@@ -93,7 +94,7 @@ class PlanSource:
         `anew` matches words again that an earlier run matched.
         """
 
-    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+    async def check_unrecorded(self, resources: Resources, asked: Mapping[str, Marketplace]) -> Mapping[str, Verdict]:
         """The reasons not to buy some of these, by reference, whatever their plans are."""
         return {}
 
@@ -139,7 +140,7 @@ class FromRequests(PlanSource):
     async def plan(
         self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
     ) -> None:
-        looking = asyncio.create_task(self.check_unrecorded(resources, [*without_texts(requests)]))
+        looking = asyncio.create_task(self.check_unrecorded(resources, marketplaces_of(requests)))
 
         async def checked(plans: Sequence[PlannedOrder]) -> None:
             why = await looking
@@ -151,8 +152,8 @@ class FromRequests(PlanSource):
         finally:
             looking.cancel()
 
-    async def check_unrecorded(self, resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
-        return await find_unrecorded(resources, requests)
+    async def check_unrecorded(self, resources: Resources, asked: Mapping[str, Marketplace]) -> Mapping[str, Verdict]:
+        return await find_unrecorded(resources, asked)
 
     def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
         resources.ledger.put_plans(plans, batch_id)

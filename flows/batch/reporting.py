@@ -17,13 +17,14 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed
 
 from connectors.book_file import of_a_night
+from connectors.ledger.engine import chunked
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.process_locks import deployed_run
 from connectors.snapshots.rejecting import rejected_in
 from domain.follow_ups import merged
+from domain.marketplace import Marketplace
 from domain.messages import counted
-from domain.orders import OrderRequest, lines_without_limit
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, explained
 from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
@@ -47,26 +48,29 @@ from tasks.engine.resources import Resources
 def batch_report(
     resources: Resources,
     batch_id: str,
-    requests: Sequence[OrderRequest],
+    asked: Mapping[str, Marketplace],
     *,
     taken: Mapping[str, Reason],
     snapshot_id: str,
+    lines_without_limit: int,
     plans: Sequence[PlannedOrder] = (),
     matches: Sequence[MatchLine] = (),
     dry_run: bool = False,
     warnings: Sequence[Remark] = (),
 ) -> BatchReport:
-    """One line an order, in the order of the file. `plans` speak for orders that the ledger does not have.
+    """One line an order that was `asked` for, in the order of the file.
+
+    `plans` speak for orders that the ledger does not have.
 
     `taken` has the reasons of orders that the run did not touch.
     """
-    lines, bought = lines_of(resources.ledger, [request.order_ref for request in requests])
+    lines, bought = lines_of(resources.ledger, [*asked])
     planned = {plan.order_ref: plan for plan in plans}
     return BatchReport(
         batch_id=batch_id,
         # no list: Prefect walks each object in those of a flow's result, and keeps a note of all
-        orders=deque(_line(request, lines, planned, taken, dry_run=dry_run) for request in requests),
-        spent_this_run_fen=sum(bought.values()),
+        orders=deque(_line(*one, lines, planned, taken, dry_run=dry_run) for one in asked.items()),
+        spent_this_run_fen=sum(bought),
         bought_this_run=len(bought),
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
@@ -76,7 +80,7 @@ def batch_report(
         paused=resources.paused,
         unknown_words=counted(resources.unknown),
         pictures=resources.pictures,
-        lines_without_limit=lines_without_limit(requests),
+        lines_without_limit=lines_without_limit,
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
 
@@ -99,32 +103,37 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
     )
 
 
-def lines_of(ledger: Ledger, order_refs: Sequence[str]) -> tuple[dict[str, ReportLine], dict[str, int]]:
-    """These orders as they stand, and fen by reference for those whose payment this run or a helper of it sent.
+def lines_of(ledger: Ledger, order_refs: Sequence[str]) -> tuple[dict[str, ReportLine], list[int]]:
+    """These orders as they stand, and the fen of each payment that this run or a helper of it sent.
 
     Orders that it found paid count for the run that paid them. A payment that a dead helper sent may be unsettled yet.
     """
-    sent = ledger.paid_by({ledger.owner, *ledger.chunks.helpers}, order_refs)
-    lines = {order.order_ref: line_of(order) for order in ledger.each_order(order_refs)}
-    return lines, {ref: line.paid_fen for ref, line in lines.items() if ref in sent and line.paid_fen}
+    lines, bought = dict[str, ReportLine](), list[int]()
+    for some in chunked(order_refs):
+        sent = ledger.paid_by({ledger.owner, *ledger.chunks.helpers}, some)
+        for order in ledger.each_order(some):
+            lines[order.order_ref] = line_of(order)
+            if order.order_ref in sent and order.paid_minor:
+                bought.append(order.paid_minor)
+    return lines, bought
 
 
 def _line(
-    request: OrderRequest,
+    ref: str,
+    marketplace: Marketplace,
     lines: Mapping[str, ReportLine],
     plans: Mapping[str, PlannedOrder],
     taken: Mapping[str, Reason],
     *,
     dry_run: bool,
 ) -> ReportLine:
-    ref = request.order_ref
     if ref in taken:
         state = OrderState.REFUSED
-        return ReportLine(order_ref=ref, marketplace=request.marketplace, state=state, **explained(taken[ref]))
+        return ReportLine(order_ref=ref, marketplace=marketplace, state=state, **explained(taken[ref]))
     if ref in lines and not (dry_run and ref in plans):
         return lines[ref]
     plan = plans[ref]
-    return ReportLine(order_ref=ref, marketplace=request.marketplace, state=plan.state, **explained(plan.why))
+    return ReportLine(order_ref=ref, marketplace=marketplace, state=plan.state, **explained(plan.why))
 
 
 HELD = "Held"
@@ -208,7 +217,7 @@ def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
     return BatchReport(
         batch_id=batch_id,
         orders=[*lines.values()],
-        spent_this_run_fen=sum(bought.values()),
+        spent_this_run_fen=sum(bought),
         bought_this_run=len(bought),
         snapshot_id=None,
         snapshot_root="",

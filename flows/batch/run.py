@@ -14,7 +14,7 @@ from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, lin
 from domain.decisions import FINE, Verdict, held
 from domain.holds import MOST, BudgetLimits, over_budget
 from domain.money import Money
-from domain.orders import OrderRequest, without_texts
+from domain.orders import OrderRequest, lines_without_limit, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import ReasonCode, because, outranking
 from domain.report import BatchReport, MatchLine, ReportLine
@@ -67,7 +67,7 @@ class BatchRun:
         self.batch_id = batch_id
         self.source = source
         self.chunk_size = chunk_size or settings.chunk_size
-        self.refs = [request.order_ref for request in source.requests]
+        self._remember(source.requests)
         self.plans: dict[str, PlannedOrder] = {}
         self.postponed: dict[str, OrderRequest] = {}
         self.matches: dict[str, list[MatchLine]] = {}
@@ -77,9 +77,12 @@ class BatchRun:
         if resources.done_by is not None:
             resources.breaker.until(resources.done_by, resources.clock)  # no minute more: it begins nothing
 
+    def _remember(self, requests: Sequence[OrderRequest]) -> None:
+        self.asked, self.lines_without_limit = marketplaces_of(requests), lines_without_limit(requests)
+
     async def followed(self, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show the progress."""
-        orders = pluralize(len(self.refs), "order")
+        orders = pluralize(len(self.asked), "order")
         run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
         await best_effort("the run's name", rename_run(f"{self.batch_id}: {orders}"))
         async with progress_shown(artifact_key(self.batch_id)):
@@ -96,28 +99,26 @@ class BatchRun:
         plans = with_remedy(self.within_budget(made), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
-        report = self._report(work, snapshot_id, plans=plans, dry_run=True)
+        report = self.report(work, snapshot_id, plans=plans, dry_run=True)
         broken_off = in_all(why, Counter(str(plan.state) for plan in plans if plan.is_postponed))
         fine = {plan.order_ref for plan in plans if plan.is_fine}
-        warnings = [*report.warnings, *first_payments_ahead(self.resources.ledger, self.source.requests, fine)]
+        warnings = [*report.warnings, *first_payments_ahead(self.resources.ledger, self.asked, fine)]
         return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off, warnings=warnings)
 
     async def buy(self, *, ask: bool) -> BatchReport:
         """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
         ledger = self.resources.ledger
         self._is_paused()
-        self.feed = EventFeed(ledger, ledger.each_order(self.refs))
+        self.feed = EventFeed(ledger, ledger.each_order(self.asked))
         begun = ledger.start_batch(self.batch_id, self.source.name)
         await helpers_end(self.resources, self.batch_id)  # of a run before, whether or not this one has any
-        await settle_open(self.resources, self.refs)
+        await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
         if not ask:
             aside = laid_aside(ledger, (one.order_ref for one in work.to_plan), beforehand=BEFOREHAND)
             work.to_plan = [one for one in work.to_plan if aside.get(one.order_ref) != one.fingerprint]
-        self.refs = [request.order_ref for request in self.source.requests]  # without those that it leaves to another
-        without = without_texts(self.source.requests)
-        self.source.requests = ()  # what has no plan yet keeps its texts until it has one, which is in the ledger
-        self.source.requests = [*without]
+        self._remember(self.source.requests)  # without those that it leaves to another
+        self.source.requests = ()  # what has no plan yet stays whole until it has one, which is in the ledger
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources)
         if self.helpers and (work.to_plan or work.under_way or work.approved):
@@ -136,11 +137,11 @@ class BatchRun:
             cause(self.resources),
             asks=self.source.asks,
         )
-        await self.feed.emit(self.refs)
+        await self.feed.emit([*self.asked])
         for done in (self.feed, self.approved, self.tried):
             done.clear()  # while a large batch is written they are much memory
-        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, self.refs)
-        report = replace(self._report(work, snapshot_id, dry_run=False), broken_off=broken_off)
+        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, [*self.asked])
+        report = replace(self.report(work, snapshot_id), broken_off=broken_off)
         await self.feed.emit((), *budget_used_up(self.batch_id, report), batch_finished(report))
         return report
 
@@ -208,7 +209,7 @@ class BatchRun:
         self, plans: Sequence[PlanSummary], to_buy: Sequence[PlanSummary], freight: Sequence[PlannedOrder]
     ) -> ApprovalRequest:
         asked = {plan.order_ref for plan in to_buy}
-        ahead = first_payments_ahead(self.resources.ledger, self.source.requests, asked)
+        ahead = first_payments_ahead(self.resources.ledger, self.asked, asked)
         return ApprovalRequest(
             batch_id=self.batch_id,
             to_buy=self.source.stored(self.resources, to_buy),
@@ -304,7 +305,7 @@ class BatchRun:
         self, coordinator: Coordinator, requests: Sequence[OrderRequest]
     ) -> dict[str, PlanSummary]:
         """Plan with helpers, while this run looks for orders that its ledger does not know: those are held."""
-        looking = asyncio.create_task(self.source.check_unrecorded(self.resources, requests))
+        looking = asyncio.create_task(self.source.check_unrecorded(self.resources, marketplaces_of(requests)))
         try:
             together = await coordinator.planned(requests)
             why = await looking
@@ -359,7 +360,7 @@ class BatchRun:
 
         That takes no room from the others.
         """
-        why = at_held_marketplaces(self.resources.ledger, self.source.requests)
+        why = at_held_marketplaces(self.resources.ledger, self.asked)
         why = dict.fromkeys(no, held(UNASKED)) | why
         to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
         why |= over_budget(to_buy, self._limits())
@@ -421,17 +422,19 @@ class BatchRun:
         ledger.change([orders[ref].stays(one) for ref, one in why.items()])
         return {plan.order_ref: plan.plan_hash for plan in to_buy}
 
-    def _report(
-        self, work: SortedOrders, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool
+    def report(
+        self, work: SortedOrders, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool = False
     ) -> BatchReport:
+        """The batch as it stands."""
         return batch_report(
             self.resources,
             self.batch_id,
-            self.source.requests,
+            self.asked,
             taken=work.taken,
             snapshot_id=snapshot_id,
+            lines_without_limit=self.lines_without_limit,
             plans=plans,
-            matches=[line for ref in self.refs for line in self.matches.get(ref, ())],
+            matches=[line for ref in self.asked for line in self.matches.get(ref, ())],
             dry_run=dry_run,
             warnings=self.source.warnings,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -35,7 +35,7 @@ CLOCK_AHEAD = timedelta(days=366)
 """A clock of the service, or of a moved sandbox, may be ahead: an order dated tomorrow is known all the same."""
 
 
-async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]) -> Mapping[str, Verdict]:
+async def find_unrecorded(resources: Resources, asked: Mapping[str, Marketplace]) -> Mapping[str, Verdict]:
     """Why not to order what the service may have and this ledger has not ordered, by `order_ref`.
 
     A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
@@ -43,7 +43,7 @@ async def find_unrecorded(resources: Resources, requests: Sequence[OrderRequest]
     """
     reasons: dict[str, Verdict] = {}
     for marketplace, offering in resources.offerings.items():
-        refs = [request.order_ref for request in requests if request.marketplace is marketplace]
+        refs = [ref for ref, where in asked.items() if where is marketplace]
         if not refs or marketplace.create_is_idempotent:
             continue
         try:
@@ -187,24 +187,24 @@ def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
     ]
 
 
-def at_held_marketplaces(ledger: Ledger, requests: Iterable[OrderRequest]) -> dict[str, Verdict]:
+def at_held_marketplaces(ledger: Ledger, asked: Mapping[str, Marketplace]) -> dict[str, Verdict]:
     """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
     held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
     behind = {
-        one.order_ref: held(first_goes_alone(first[one.marketplace], one.marketplace))
-        for one in (requests if first else ())
-        if first.get(one.marketplace, one.order_ref) != one.order_ref
+        ref: held(first_goes_alone(first[where], where))
+        for ref, where in (asked.items() if first else ())
+        if first.get(where, ref) != ref
     }
     return behind | {
-        one.order_ref: held(marketplace_held(one.marketplace, shorten([why for why, _ in held_ones[one.marketplace]])))
-        for one in (requests if held_ones else ())
-        if one.marketplace in held_ones
+        ref: held(marketplace_held(where, shorten([why for why, _ in held_ones[where]])))
+        for ref, where in (asked.items() if held_ones else ())
+        if where in held_ones
     }
 
 
-def first_payments_ahead(ledger: Ledger, requests: Iterable[OrderRequest], to_buy: Collection[str]) -> Sequence[Remark]:
+def first_payments_ahead(ledger: Ledger, asked: Mapping[str, Marketplace], to_buy: Collection[str]) -> Sequence[Remark]:
     """Where only one of several orders to buy will be bought, since the question about its payment is open."""
-    counts = Counter(one.marketplace for one in requests if one.order_ref in to_buy)
+    counts = Counter(where for ref, where in asked.items() if ref in to_buy)
     several = {one: count for one, count in counts.items() if count > 1}
     return [
         Remark(

@@ -197,7 +197,7 @@ class SharedRun(BatchRun):
         return made
 
     async def bought(self, refs: Sequence[str], *_: object) -> list[str]:
-        self.handed_out.append((list(refs), len(self.resources.ledger.effects_of(self.refs, Action.CREATE))))
+        self.handed_out.append((list(refs), len(self.resources.ledger.effects_of(self.asked, Action.CREATE))))
         self.canaries = Canaries(self.resources)
         await self._execute(refs)
         return []

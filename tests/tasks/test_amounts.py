@@ -16,6 +16,7 @@ from connectors.marketplaces.protocol import Created
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.orders import marketplaces_of
 from domain.reasons import Reason, earlier
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
@@ -122,7 +123,7 @@ async def test_a_held_marketplace_waits_for_a_person_and_nobody_is_asked_to_buy_
     assert "the ledger says 14.20 CNY, and the order says 0.14 CNY" in first.reason
     here = planned("A-2", 1420).request
     elsewhere = replace(here, order_ref="B-1", marketplace=Marketplace.POIZON)
-    assert list(at_held_marketplaces(resources.ledger, [here, elsewhere])) == ["A-2"]
+    assert list(at_held_marketplaces(resources.ledger, marketplaces_of([here, elsewhere]))) == ["A-2"]
 
 
 async def test_after_a_confirmation_held_orders_are_paid_at_what_was_approved(

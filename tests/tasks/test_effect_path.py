@@ -25,7 +25,7 @@ from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
-from domain.orders import OrderRequest, SourcingOrder
+from domain.orders import OrderRequest, SourcingOrder, marketplaces_of
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode, because, earlier
 from domain.service_orders import Goods, ServiceStatus, Shipment
@@ -543,7 +543,7 @@ async def test_what_could_not_be_looked_for_is_not_ordered(
 
     monkeypatch.setattr(channel, "find", find)
     request: OrderRequest = replace(planned("A-1").request, marketplace=Marketplace.ALIBABA_1688)
-    assert (in_words(await find_unrecorded(resources, [request]))) == {
+    assert (in_words(await find_unrecorded(resources, marketplaces_of([request])))) == {
         "A-1": postponed(earlier("could not be looked for at the service (no answer)"))
     }
 

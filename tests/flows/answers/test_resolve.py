@@ -22,7 +22,7 @@ from domain.decisions import held
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.orders import OrderLine
+from domain.orders import OrderLine, marketplaces_of
 from domain.reasons import Reason, ReasonCode, because, earlier
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment, TrackingEvent
 from domain.states import OrderState
@@ -645,7 +645,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     put_rows(resources.ledger, [plan("A-1", marketplace="1688", lines=[to_json(LINE)], **unapproved)])
     channel.show("77", ServiceStatus.UNPAID)
     request = cast(Any, type("Request", (), {"marketplace": Marketplace.ALIBABA_1688, "order_ref": "A-1"}))
-    (why,) = (await find_unrecorded(resources, [request])).values()
+    (why,) = (await find_unrecorded(resources, marketplaces_of([request]))).values()
     assert in_words(why) == held(
         earlier(
             "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered "

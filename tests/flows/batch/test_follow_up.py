@@ -110,7 +110,6 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     work = sort_approved(ledger, "batch", list(orders))
     assert work.approved == {"approved": "h"}
     assert set(work.under_way) == {"ordered", "payment_pending", "paid"}
-    assert set(work.over) == orders.keys() - {"approved", *work.under_way}
     assert (work.to_plan, unfinished_of(ledger, "batch").words) == ([], "4 to go on with")
     assert unfinished_of(ledger, "later").words == "1 to go on with"
 

@@ -15,7 +15,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from domain.decisions import refused
 from domain.marketplace import Marketplace
-from domain.orders import OrderRequest
+from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from flows.batch.planning import plan_orders
@@ -85,8 +85,8 @@ def test_where_one_order_is_bought_first_the_plan_says_so_beforehand(tmp_path: P
     with Ledger(url, clock=MovableClock(), owner="run", asks_first=True) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-0")])
-        asked = requests(3)
-        refs = {one.order_ref for one in asked}
+        asked = marketplaces_of(requests(3))
+        refs = {*asked}
         assert [str(one) for one in first_payments_ahead(ledger, asked, refs)] == [
             "first payment: of these 3 orders of taobao one is bought; the others wait until you have seen its payment "
             "in the console: sourcing confirm taobao"

@@ -16,7 +16,7 @@ from connectors.marketplaces import Offering
 from domain.absence import Misread, Reading
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
-from domain.orders import OrderRequest
+from domain.orders import OrderRequest, marketplaces_of
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
@@ -39,7 +39,7 @@ def channel(resources: Resources) -> FakeChannel:
 
 async def why(resources: Resources) -> str:
     """Why A-9 is held; empty when nothing speaks against ordering it."""
-    verdicts = (await find_unrecorded(resources, [REQUEST])).values()
+    verdicts = (await find_unrecorded(resources, marketplaces_of([REQUEST]))).values()
     assert all(verdict.state is OrderState.HELD for verdict in verdicts)
     return "".join(str(verdict.why) for verdict in verdicts)
 
