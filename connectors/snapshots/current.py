@@ -16,7 +16,7 @@ from itertools import accumulate, pairwise
 from operator import methodcaller
 from pathlib import Path
 from shutil import rmtree
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -55,26 +55,11 @@ UNSORTED_ROWS = 500_000
 """The rows of a file from which on they keep their old order: sorting takes memory."""
 
 
-class NewestRows(Protocol):
-    """Rows that win, each with the month of its key.
+class FewRows:
+    """Rows that win, chosen in memory by their keys. Whole rows are read a part at a time.
 
     They are chosen against `known`: key, snapshot and month of rows of the state, and whether a row `is_gone`.
     """
-
-    @property
-    def months(self) -> list[str]:
-        """The months of the winners' keys, sorted."""
-
-    @property
-    def replaces_all_gone(self) -> bool:
-        """Whether each row that is gone has a winner that is at least as new."""
-
-    def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
-        """The rows of a month's file: its winners, and the rows of the file `kept` with other keys."""
-
-
-class FewRows:
-    """Chosen in memory by their keys. Whole rows are read a part at a time."""
 
     def __init__(self, table: Table, paths: Sequence[Path], known: pa.Table) -> None:
         self._table, self._known, self._rows = table, known, rows_in(paths, table)
@@ -84,26 +69,35 @@ class FewRows:
 
     @property
     def months(self) -> list[str]:
+        """The months of the winners' keys, sorted."""
         return sorted(self._won["month"].unique().to_pylist())
 
     @property
     def replaces_all_gone(self) -> bool:
+        """Whether each row that is gone has a winner that is at least as new."""
         gone = self._known.filter(self._known["is_gone"])
         winners = self._won["snapshot_at"].take(_places(keys_of(gone, self._table.key), self._won[KEY]))
         is_newer = pc.greater_equal(winners, gone["snapshot_at"])
         return bool(pc.all(is_newer, skip_nulls=False, min_count=0).as_py())
 
     def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
-        """In the order of the file."""
-        won = self._won.filter(pc.equal(self._won["month"], month)).select([KEY, PLACE]).combine_chunks()
-        for rows in _merged(self._winners(won), self._others(won[KEY], kept)):
-            yield rows.drop_columns(KEY)
+        """The rows of a month's file, sorted: its winners, and the rows of the file `kept` with other keys."""
+        won, begin = self._won.filter(pc.equal(self._won["month"], month)), 0
+        batches = rows_in([kept], self._table).scanner(**ALONE).to_batches() if kept else ()
+        for batch in (one for one in batches if one.num_rows):
+            rows = pa.Table.from_batches([batch]).append_column(KEY, keys_of(batch, self._table.key))
+            others = rows.filter(pc.invert(pc.is_in(rows[KEY], won[KEY])))
+            end = bisect_right(won[KEY], pc.max(rows[KEY]).as_py(), begin, key=VALUE)
+            yield pa.concat_tables([others, *self._whole(won[begin:end])]).sort_by(KEY).drop_columns(KEY)
+            begin = end
+        for some in self._whole(won[begin:]):
+            yield some.drop_columns(KEY)
 
-    def _winners(self, won: pa.Table) -> Iterator[pa.Table]:
+    def _whole(self, won: pa.Table) -> Iterator[pa.Table]:
         """Whole rows, from the groups of rows that have them."""
         groups = [one for file in self._rows.get_fragments() for one in file.split_by_row_group()] if len(won) else []
         starts = [0, *accumulate(one.row_groups[0].num_rows for one in groups)]
-        for some in won.to_batches(AT_ONCE):
+        for some in won.combine_chunks().to_batches(AT_ONCE):
             order = pc.sort_indices(some[PLACE])
             places, parts = some[PLACE].take(order), []
             for group, (start, end) in zip(groups, pairwise(starts), strict=True):
@@ -112,36 +106,6 @@ class FewRows:
                     rows = group.to_table(self._table.schema, use_threads=False)
                     parts.append(rows.take(pc.subtract(places[first:last], start)))
             yield pa.concat_tables(parts).take(pc.sort_indices(order)).append_column(KEY, some[KEY])
-
-    def _others(self, won: pa.ChunkedArray, kept: Path | None) -> Iterator[pa.Table]:
-        """The rows of the file `kept` with other keys."""
-        batches = rows_in([kept], self._table).scanner(**ALONE).to_batches() if kept else ()
-        for batch in (one for one in batches if one.num_rows):
-            rows = pa.Table.from_batches([batch]).append_column(KEY, keys_of(batch, self._table.key))
-            if pc.any(pc.less(rows[KEY][1:], rows[KEY][:-1])).as_py():  # of earlier versions
-                rows = rows.sort_by(KEY)
-            first, last = (bisect_left(won, rows[KEY][end].as_py(), key=VALUE) for end in (0, -1))
-            others = rows.filter(pc.invert(pc.is_in(rows[KEY], won[first : last + 1])))
-            if others.num_rows:
-                yield others
-
-
-def _merged(*streams: Iterator[pa.Table]) -> Iterator[pa.Table]:
-    """Streams of rows that are sorted by `KEY`, as one."""
-    heads = {stream: head for stream in streams if (head := next(stream, None)) is not None}
-    while len(heads) > 1:
-        end, due = min(head[KEY][-1].as_py() for head in heads.values()), []
-        for stream, head in [*heads.items()]:
-            count = bisect_right(head[KEY], end, key=VALUE)
-            due += [head[:count]] if count else []
-            if (rest := head[count:] if count < len(head) else next(stream, None)) is not None:
-                heads[stream] = rest
-            else:
-                del heads[stream]
-        yield due[0] if len(due) == 1 else pa.concat_tables(due).sort_by(KEY)
-    for stream, head in heads.items():
-        yield head
-        yield from stream
 
 
 def _newest(rows: pa.Table, known_keys: pa.ChunkedArray, known: pa.Table) -> pa.Table:
@@ -353,7 +317,7 @@ class Merging:
     def _paths(self, manifests: Iterable[Manifest], table: Table) -> list[Path]:
         return [locate(self.root, one, file) for one, file in self._files(manifests, table)]
 
-    def _updates(self, table: Table, paths: Sequence[Path], kept: Months) -> NewestRows | None:
+    def _updates(self, table: Table, paths: Sequence[Path], kept: Months) -> FewRows | ManyRows | None:
         """The rows that are new in the state; None where these and its other rows are not all that there should be."""
         try:
             known = self._known(table, self._touched(table, paths), is_anew=False)
@@ -365,7 +329,7 @@ class Merging:
         rewritten = [kept[month] for month in newest.months if month in kept]
         return newest if all(is_as_written(self.root / file.path, file) for file in rewritten) else None
 
-    def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table) -> NewestRows:
+    def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table) -> FewRows | ManyRows:
         """The rows that win."""
         with _in_words(self.root, *FAULTS):
             rows = rows_in(paths, table).count_rows() if paths else 0
@@ -397,7 +361,7 @@ class Merging:
         ids = known["snapshot_id"] if is_anew else pa.array(self.gone, pa.string())
         return known.append_column("is_gone", pc.is_in(known["snapshot_id"], ids))
 
-    def _write(self, table: Table, newest: NewestRows, month: str, kept: SnapshotFile | None) -> SnapshotFile:
+    def _write(self, table: Table, newest: FewRows | ManyRows, month: str, kept: SnapshotFile | None) -> SnapshotFile:
         """Stage the file of a month: the rows that won, and the other rows that it has."""
         place = f"{table.name}/{month}.parquet"
         staged = _staged(self.root, place)
