@@ -12,7 +12,7 @@ from connectors.ledger.plans import plan_hash, take_back
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.marketplaces.protocol import ListsRefunds
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import Refused, UnknownRefundState
 from domain.absence import OwnRecord
 from domain.after_sale import (
     ALL_LINES,
@@ -348,10 +348,17 @@ async def _is_closed(case: Case, *, is_all: bool) -> bool:
 
 
 async def _require_followed(case: Case, refunds: Sequence[Refund]) -> None:
-    """Each refund must stand at the service as it was last followed: what came back of it would count twice."""
+    """Each refund must stand at the service as it was last followed: what came back of it would count twice.
+
+    One that can't be followed, as it can't be read or is not believed, is left to the person.
+    """
     for refund in (one for one in refunds if one.state in FOLLOWED and one.refund_id):
-        shown = await after_sale_of(case.resources, refund.marketplace).read(refund.refund_id)
-        if (shown.state, shown.refunded) != (refund.state, refund.refunded):
+        try:
+            shown = await after_sale_of(case.resources, refund.marketplace).read(refund.refund_id)
+        except (Refused, UnknownRefundState):
+            continue
+        is_believed = max(shown.asked, shown.refunded) <= case.order.paid
+        if is_believed and (shown.state, shown.refunded) != (refund.state, refund.refunded):
             raise case.contradicted(
                 f"refund {refund.refund_id} is {shown.state}, {shown.refunded} came back. Follow it first: sourcing "
                 "refunds"

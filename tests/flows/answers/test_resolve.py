@@ -16,6 +16,7 @@ from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import ListedRefund
 from connectors.snapshots import Snapshots
+from connectors.xportcn.errors import Refused, UnknownRefundState, XportcnError
 from domain.absence import EVER, Reading
 from domain.after_sale import RefundState, ServiceRefund
 from domain.decisions import held
@@ -327,6 +328,37 @@ async def test_what_came_back_of_a_refund_that_the_ledger_follows_is_never_count
         await say(resources, ResolutionKind.CAME_BACK, amount=Money(60))
     assert (order(resources).state, order(resources).refunded_minor) == ("paid", None)
     service.refunds["R1"] = replace(came_back, state=RefundState.REFUSED, refunded=Money(0))
+    assert (await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))).refunded_minor == 20
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        UnknownRefundState("refund status 仲裁中 is not known", code="仲裁中"),
+        Refused("no such refund"),
+        ServiceRefund(refund_id="R1", state=RefundState.REFUNDED, asked=Money(600), refunded=Money(600)),
+    ],
+    ids=["unknown-word", "shown-no-more", "not-believed"],
+)
+async def test_what_came_back_can_be_told_beside_a_refund_that_can_t_be_followed(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch, shown: ServiceRefund | XportcnError
+) -> None:
+    """The answer would be refused for ever: following it changes nothing."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    channel.show("77", ServiceStatus.CLOSED, paid=Money(100))
+    refused = replace(refund("A-1", 60, 0), order_id="77", state=RefundState.REFUSED, refund_id="R1")
+    resources.ledger.refunds.put(replace(refused, marketplace=Marketplace.TAOBAO))
+    service = FakeAfterSale()
+
+    async def read(_: str) -> ServiceRefund:
+        if isinstance(shown, XportcnError):
+            raise shown
+        return shown
+
+    monkeypatch.setattr(service, "read", read)
+    resources.offerings[Marketplace.TAOBAO] = Offering(
+        cast(Any, channel), cast(Any, None), after_sale=cast(Any, service)
+    )
     assert (await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))).refunded_minor == 20
 
 
