@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
-from typing import NamedTuple, Protocol, TypeVar, Union
+from typing import NamedTuple, TypeVar, Union
 
 import pyarrow as pa
 from prefect import task
@@ -75,21 +75,15 @@ def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[R
     }
 
 
-class Source(Protocol):
-    """A ledger, and the settings that say where its snapshots are."""
-
-    @property
-    def ledger(self) -> Ledger: ...
-
-    @property
-    def settings(self) -> SourcingSettings: ...
-
-
 class LedgerAlone(NamedTuple):
     """The source of a command that does not call the service."""
 
     ledger: Ledger
     settings: SourcingSettings
+
+
+Source = Resources | LedgerAlone
+"""A ledger, and the settings that say where its snapshots are."""
 
 
 class LedgerSums:

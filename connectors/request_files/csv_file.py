@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
 from io import TextIOBase
-from typing import Any, Protocol
 
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable, text_of, undecodable
+from domain.cell_table import CheckedTable
 from domain.cells import BLANKS
-from domain.request_files import MOST_COLUMNS
+from domain.request_files import MOST_COLUMNS, RequestTable
 from domain.request_remarks import HEADER_ROW, UNNAMED
 
 DELIMITERS = ",;\t"
@@ -18,19 +18,8 @@ LEFT_OUT = "Excel leaves out empty cells at the end of rows: save as XLSX, or fi
 LONGEST_ROW = 2**18  # characters, over all lines of one row
 
 
-class RowSink(Protocol):
-    """The receiver of a file's rows, such as a `RequestTable`."""
-
-    is_full: bool
-    is_quoted: bool
-
-    def begin(self, columns: Sequence[str], /) -> None: ...
-    def add(self, row: int, cells: Sequence[Any], /) -> None: ...
-    def fault(self, row: int, column: str, message: str, /) -> None: ...
-    def warn(self, row: int, column: str, message: str, /) -> None: ...
-    def skips(self, cells: Sequence[str], /) -> bool: ...
-    def broken_row(self, row: int, message: str, /) -> None: ...
-    def lack(self, found: Iterable[str], /) -> None: ...
+RowSink = RequestTable | CheckedTable
+"""The receiver of a file's rows."""
 
 
 def read_csv(content: bytes, encoding: str, table: RowSink) -> None:
