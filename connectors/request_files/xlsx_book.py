@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import posixpath
 import re
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -194,10 +195,21 @@ class Workbook:
 
     def _formats(self) -> list[Shown]:
         """How each cell style shows numbers."""
-        styles = _Styles()
+        codes, used, styles = dict(BUILT_IN), defaultdict[str, list[int]](list), ""
+
+        def start(name: str, attributes: dict[str, str]) -> None:
+            nonlocal styles
+            if name == "numFmt":
+                codes[int(attributes["numFmtId"])] = attributes.get("formatCode", "")
+            elif name in ("cellStyleXfs", "cellXfs"):
+                styles = name
+            elif name == "xf":
+                used[styles].append(int(attributes.get("numFmtId", 0)))
+
         if part := self._related_part("styles"):
-            self.parse(part, styles.start, styles.end)
-        return [styles.shown(number) for number in styles.used]
+            self.parse(part, start)
+        shown = {number: _format(number, codes.get(number)) for number in {*used["cellXfs"]}}
+        return [shown[number] for number in used["cellXfs"]]
 
 
 class TextReader:
@@ -242,33 +254,10 @@ class TextReader:
             raise Unusable(f"has more than {MOST_TEXT / 2**20:,.0f} million characters of text; split it")
 
 
-class _Styles:
-    """Reads number formats: `used` is the format number of each cell style."""
-
-    def __init__(self) -> None:
-        self.used: list[int] = []
-        self._codes: dict[int, str] = {}
-        self._known: dict[int, Shown] = {}
-        self._in_cells = False
-
-    def start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "numFmt":
-            self._codes[int(attributes["numFmtId"])] = attributes.get("formatCode", "")
-        elif name == "cellXfs":
-            self._in_cells = True
-        elif name == "xf" and self._in_cells:
-            self.used.append(int(attributes.get("numFmtId", 0)))
-
-    def end(self, name: str) -> None:
-        if name == "cellXfs":
-            self._in_cells = False
-
-    def shown(self, number: int) -> Shown:
-        if number not in self._known:
-            code = self._codes.get(number, BUILT_IN.get(number))
-            unknown = A_DATE if number in LOCAL_DATES or number in range(50, 82) else AS_IT_IS
-            self._known[number] = unknown if code is None else shown_by(code)
-        return self._known[number]
+def _format(number: int, code: str | None) -> Shown:
+    if code is not None:
+        return shown_by(code)
+    return A_DATE if number in LOCAL_DATES or number in range(50, 82) else AS_IT_IS
 
 
 @contextmanager
