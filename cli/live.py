@@ -39,8 +39,6 @@ OVERRIDDEN = "(overridden)"
 
 def list_endpoints(*, everything: bool, as_json: bool) -> int:
     """Print the operations that have a number in the manual, or all, as they are called; answers the exit code."""
-    from connectors.xportcn.settings import XportcnSettings
-
     file = XportcnSettings().overrides
     overrides = load_overrides(file)
     listed = [operation for operation in catalogue() if everything or operation.nav is not None]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,9 +73,6 @@ class InboxReport:
 
     inbox: str
     files: Sequence[FileResult]
-
-    def to_json(self) -> dict[str, Any]:
-        return asdict(self)
 
 
 class Night:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 from prefect import flow
 
@@ -55,9 +55,6 @@ class CallbackReport:
     moved: Sequence[str]
     troubles: Sequence[str]
     parcels: Sequence[str] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "outcomes": {number: str(why) for number, why in self.outcomes.items()}}
 
 
 @asynccontextmanager
