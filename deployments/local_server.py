@@ -33,6 +33,7 @@ from urllib.request import Request, urlopen
 from connectors.durable import put_once
 from connectors.ui_pages import TEMPORARY
 from deployments.die_with_parent import die_with_parent
+from deployments.prefect_patches import damage_of
 from deployments.retention import retention_settings
 from deployments.server_process import (
     COMMANDS,
@@ -40,7 +41,6 @@ from deployments.server_process import (
     NOT_OURS,
     STOP_TIMEOUT_S,
     at_work,
-    damage_of,
     is_used,
     locks,
     noted,

@@ -6,7 +6,6 @@ Prefect itself is not imported: commands start the server before that.
 from __future__ import annotations
 
 import asyncio
-import os
 import random
 import sqlite3
 import sys
@@ -15,6 +14,9 @@ from http import HTTPStatus
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from connectors.durable import whole
+from connectors.foreign import words_of
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -88,7 +90,7 @@ def saving_template(app: ASGIApp, records: Path) -> ASGIApp:
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         async def saved_before(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete":
-                save_template(records)
+                copy_database(records, template_path())
             await send(message)
 
         await app(scope, receive, saved_before if scope["type"] == "lifespan" else send)
@@ -100,40 +102,31 @@ def template_path() -> Path:
     return Path(sys.prefix, "var", "sourcing", f"prefect-{version('prefect')}.db")
 
 
-def copy_template(records: Path) -> None:
-    """Begin a database of Prefect with the empty one, if there is one."""
-    unborn = records.with_name(f".{records.name}.{os.getpid()}")
+def copy_database(source: Path, target: Path) -> None:
+    """Copy one that is sound, where there is none yet; without a copy Prefect makes its own."""
     with suppress(OSError, sqlite3.Error):
-        try:
-            if template_path().exists():
-                _copy(template_path(), unborn)
-                os.rename(unborn, records)
-        finally:
-            unborn.unlink(missing_ok=True)
-
-
-def save_template(records: Path) -> None:
-    """Keep a database for the next servers, where none is kept."""
-    kept = template_path()
-    unborn = kept.with_name(f".{kept.name}.{os.getpid()}")
-    with suppress(OSError, sqlite3.Error):
-        if kept.exists():
+        if target.exists() or not source.exists() or damage_of(source):
             return
-        kept.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            _copy(records, unborn)
-            with closing(sqlite3.connect(unborn)) as connection:
-                connection.execute("PRAGMA journal_mode = DELETE")  # other users may read it and write nothing beside
-            os.rename(unborn, kept)
-        finally:
-            unborn.unlink(missing_ok=True)
+        with whole(target) as unborn, closing(_only_read(source)) as old:
+            unborn.touch(mode=0o600)
+            with closing(sqlite3.connect(unborn)) as new:
+                old.backup(new)
+                new.execute("PRAGMA journal_mode = DELETE")  # other users may read it and write nothing beside
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Raises `sqlite3.Error` for a damaged one."""
-    with closing(sqlite3.connect(f"{source.absolute().as_uri()}?mode=ro", uri=True)) as old:
-        if old.execute("PRAGMA quick_check(1)").fetchone() != ("ok",):
-            raise sqlite3.DatabaseError(source)
-        target.touch(mode=0o600)
-        with closing(sqlite3.connect(target)) as new:
-            old.backup(new)
+def damage_of(database: Path) -> str:
+    """What SQLite finds wrong with a file; empty for a whole one, and for none."""
+    if not database.exists():
+        return ""
+    try:
+        with closing(_only_read(database)) as connection:
+            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    except sqlite3.OperationalError:
+        return ""  # it can't be opened, or is in use, which proves nothing about its content
+    except sqlite3.DatabaseError as error:
+        return words_of(error)
+    return "" if found == "ok" else str(found)
+
+
+def _only_read(database: Path) -> sqlite3.Connection:
+    return sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)

@@ -12,7 +12,6 @@ import gc
 import json
 import os
 import signal
-import sqlite3
 import sys
 import threading
 import time
@@ -25,8 +24,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from connectors.durable import put
-from connectors.foreign import words_of
-from deployments.prefect_patches import RetryWhenBusy, copy_template, saving_template
+from deployments.prefect_patches import RetryWhenBusy, copy_database, saving_template, template_path
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -114,20 +112,6 @@ def locks(file: IO[str]) -> bool:
     return True
 
 
-def damage_of(database: Path) -> str:
-    """What SQLite finds wrong with a file; empty for a whole one, and for none."""
-    if not database.exists():
-        return ""
-    try:
-        with closing(sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            (found,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    except sqlite3.OperationalError:
-        return ""  # it can't be opened, or is in use, which proves nothing about its content
-    except sqlite3.DatabaseError as error:
-        return words_of(error)
-    return "" if found == "ok" else str(found)
-
-
 def serve(folder: Path, host: str, port: int) -> None:
     """Be the server until no command has used it for a minute, or the folder is gone. Port 0 is any that is free."""
     with (folder / LOCK).open("a+") as lock:
@@ -155,7 +139,7 @@ def _serve(folder: Path, host: str, port: int) -> None:
     records = folder / "prefect.db"
     is_new = str(records) in os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", "") and not records.exists()
     if is_new:
-        copy_template(records)
+        copy_database(template_path(), records)
     app = RetryWhenBusy(_prefect_app())
     identity = uuid.uuid4().hex
     config = uvicorn.Config(

@@ -10,7 +10,7 @@ import pytest
 from starlette.types import Message, Receive, Scope, Send
 
 from deployments import prefect_patches
-from deployments.prefect_patches import copy_template, save_template, saving_template
+from deployments.prefect_patches import copy_database, saving_template
 
 
 @pytest.fixture
@@ -50,7 +50,7 @@ async def test_a_new_folder_begins_with_a_database_as_it_was_before_the_first_re
         record(records, message["type"])
 
     await saving_template(server, records)({"type": "lifespan"}, receive, noted)
-    copy_template(tmp_path / "second.db")
+    copy_database(kept, tmp_path / "second.db")
     assert tables(records) == ["alembic_version", "lifespan.startup.complete"]
     assert tables(tmp_path / "second.db") == ["alembic_version"]
 
@@ -61,12 +61,12 @@ def test_without_a_sound_one_prefect_makes_its_own(kept: Path, tmp_path: Path, c
     if content is not None:
         kept.parent.mkdir()
         kept.write_bytes(content)
-    copy_template(tmp_path / "new.db")
+    copy_database(kept, tmp_path / "new.db")
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
 def test_where_it_can_not_be_written_nothing_is_kept(kept: Path, tmp_path: Path) -> None:
     """An installation may belong to somebody else."""
     kept.parent.write_text("a file where the folder would be")
-    save_template(record(tmp_path / "first.db", "flow_run"))
+    copy_database(record(tmp_path / "first.db", "flow_run"), kept)
     assert not kept.exists()
