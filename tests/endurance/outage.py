@@ -20,8 +20,16 @@ AWAY_S, STORM_S = (20, 90), 60
 BEGUN = 20
 LATENCY_S = 0.2
 """So that calls are on the wire when the service falls."""
-SETTINGS = {"SOURCING_LEASE_S": "20", "SOURCING_SETTLE_S": "30", "SOURCING_PATIENCE_S": "600"}
-"""So that what was on the wire is settled within a minute, by the run itself (`--wait`)."""
+SETTINGS = {
+    "SOURCING_LEASE_S": "20",
+    "SOURCING_SETTLE_S": "30",
+    "SOURCING_PATIENCE_S": "600",
+    "XPORTCN_PAY_IS": "debit",
+}
+"""So that what was on the wire is settled within a minute, by the run itself (`--wait`).
+
+What is shown as unpaid is looked at for hours where a payment may be a submission.
+"""
 COUNTED = {"create": "orders", "pay": "payments", "book": "shipments", "track": "domestic_updates"}
 STAGES = ("plan", *COUNTED)
 
