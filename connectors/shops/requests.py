@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import csv
+import fcntl
 import io
-import os
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
+from contextlib import ExitStack
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
-from connectors.durable import put
+from connectors.durable import whole
 from connectors.inbox import ASKS
 from connectors.ledger.overview import standing_of
 from connectors.ledger.plans import ended_in_shop
 from connectors.ledger.store import Ledger
+from connectors.process_locks import is_free
 from connectors.request_files import UnreadableFile, read_request_text
 from connectors.request_files.csv_file import DELIMITERS, header_of
 from connectors.shop_files import profiles_in
@@ -90,7 +90,6 @@ def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3])
 
 
 FILE = "read-from-{}.csv"
-WRITTEN_WITHIN_S = 60.0
 REOPENED = "it had ended there and is open again: buy it by a request file, under another order_ref"
 UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"
 
@@ -129,7 +128,7 @@ def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[Wait
     if not rows:
         path.unlink(missing_ok=True)
         return left
-    put(path, _csv(name, rows).encode(UTF_8))
+    _put(path, _csv(name, rows).encode(UTF_8))
     return left
 
 
@@ -148,29 +147,27 @@ def waiting_without(
 
 def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
     """Write files anew, or take away those without orders; and what killed runs left of unfinished ones."""
-    _drop_unfinished(inbox, also_of=_has_died)
+    _drop_unfinished(inbox)
     for path, text in files.items():
         if len(text.splitlines()) > 1:
-            put(path, text.encode(UTF_8, AS_IT_IS))
+            _put(path, text.encode(UTF_8, AS_IT_IS))
         else:
             path.unlink(missing_ok=True)
 
 
-def _drop_unfinished(inbox: Path, also_of: Callable[[str], bool] = lambda _pid: False) -> None:
+def _drop_unfinished(inbox: Path) -> None:
     for path in inbox.glob(f".*{FILE.format('*')}.*"):
-        with suppress(FileNotFoundError):  # of a run beside this one: it is written within seconds
-            if time.time() - path.stat().st_mtime > WRITTEN_WITHIN_S or also_of(path.suffix[1:]):
-                path.unlink()
+        if is_free(path, fcntl.LOCK_EX):  # else of a run beside this one, maybe in another container
+            path.unlink(missing_ok=True)
 
 
-def _has_died(pid: str) -> bool:
-    try:
-        os.kill(int(pid), 0)
-    except (PermissionError, ValueError):  # another user's process, or no file of ours
-        return False
-    except ProcessLookupError:
-        return True
-    return False
+def _put(path: Path, content: bytes) -> None:
+    """Write a file whole, and lock it until it has its name."""
+    with ExitStack() as held, whole(path) as unfinished:
+        file = held.enter_context(unfinished.open("wb"))
+        fcntl.flock(file, fcntl.LOCK_SH)
+        file.write(content)
+        file.flush()
 
 
 def _profile(name: str, data_dir: Path) -> Profile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import fcntl
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,11 +13,12 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from connectors import http
+from connectors import durable, http
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import THE_SHOP, drop
 from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
+from connectors.process_locks import is_free
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
 from connectors.shop_files import shipped
@@ -340,28 +341,38 @@ def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
 def test_a_file_that_a_run_beside_this_one_is_writing_is_left_alone(tmp_path: Path) -> None:
     """A press on the form's button beside the schedule: the first would find its own file gone."""
     writing = tmp_path / ".read-from-shopify.csv.4711"
-    writing.write_text("Jane Doe")
-    write_requests(tmp_path, tmp_path, "shopify", [order("#1")])
-    assert writing.exists()
-    os.utime(writing, (0, 0))
+    with writing.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_SH)
+        write_requests(tmp_path, tmp_path, "shopify", [order("#1")])
+        assert writing.exists()
     write_requests(tmp_path, tmp_path, "shopify", [order("#1")])
     assert [one.name for one in tmp_path.iterdir()] == ["read-from-shopify.csv"]
+
+
+def test_a_file_is_locked_as_long_as_it_has_not_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process beside it may see no such process: in another container it has other numbers."""
+    found, move = list[bool](), durable.move
+
+    def moved(source: Path, target: Path) -> None:
+        found.append(is_free(source, fcntl.LOCK_EX))
+        move(source, target)
+
+    monkeypatch.setattr(durable, "move", moved)
+    write_requests(tmp_path, tmp_path, "shopify", [order("#1"), order("#2")])
+    rewrite(tmp_path, waiting_without(tmp_path, ["S-1"], {}, shipped())[0])
+    assert found == [False, False]
 
 
 def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:
     write_requests(tmp_path, tmp_path, "shopify", [order("#1"), order("#2")])
     write_requests(tmp_path, tmp_path, "woocommerce", [order("1")])
     (tmp_path / ".read-from-shopify.csv.4711").write_text("Jane Doe")
-    os.utime(tmp_path / ".read-from-shopify.csv.4711", (0, 0))
-    killed, living = (tmp_path / f".read-from-shopify.csv.{pid}" for pid in (2**22 + 1, os.getppid()))
-    for path in (killed, living):
-        path.write_text("Jane Doe")
     (tmp_path / "orders.csv").write_text("order_ref\nS-1\n")
     (tmp_path / "my-read-from-a.csv").write_bytes(b"\xff\xfeo\0r\0")
     files, had = waiting_without(tmp_path, ["S-1", "W-1", "S-9"], {}, shipped())
     rewrite(tmp_path, files)
     assert (sorted(one.name for one in tmp_path.iterdir()), had) == (
-        [living.name, "my-read-from-a.csv", "orders.csv", "read-from-shopify.csv"],
+        ["my-read-from-a.csv", "orders.csv", "read-from-shopify.csv"],
         {"S-1", "W-1"},
     )
     parsed = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK)
