@@ -174,8 +174,8 @@ class ChunkRows(LedgerRows):
     def planned(self, shared: SharedBatch, numbers: Collection[int]) -> list[Planned]:
         """The results of these chunks, which are planned."""
         c = chunks.c
-        rows = self._ledger.rows(select(c.content).where(*_of(shared), c.number.in_(numbers)).order_by(c.number))
-        return [from_json(Planned, row["content"]) for row in rows]
+        content = select(c.content).where(*_of(shared), c.number.in_(numbers)).order_by(c.number)
+        return [from_json(Planned, one) for one in self._ledger.column(content)]
 
     def withdraw(self, shared: SharedBatch) -> None:
         """Delete the chunks that are not done: from now on no process finishes them."""
@@ -206,7 +206,7 @@ class ChunkRows(LedgerRows):
         """The processes with a chunk that is not done."""
         c = chunks.c
         taken = select(c.taken_by).where(*_of(shared), c.done_at.is_(None), c.taken_by.is_not(None)).distinct()
-        return set(self._ledger.column(taken))
+        return {*self._ledger.column(taken)}
 
     @repeating
     def take(self, shared: SharedBatch, *, in_hand: Collection[int] = (), dead: Collection[str] = ()) -> Chunk | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Select, func, select
 
-from connectors.ledger.engine import chunked
+from connectors.ledger.engine import one_of
 from connectors.ledger.marks import paid_anew_since
 from connectors.ledger.schema import effects, moves, orders
 from connectors.ledger.send_log import noted
@@ -51,26 +51,25 @@ def _controls(ledger: Transactions, statement: Select[Any]) -> list[Control]:
 def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
     """The `order_ref` of each of these order ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(
-        orders.c.marketplace.concat("") == marketplace  # by the id: SQLite would read all orders of the marketplace
+        orders.c.marketplace.concat("") == marketplace,  # by the id: SQLite would read all orders of the marketplace
+        one_of(orders.c.order_id, "ids"),
     )
-    known: dict[str, str] = {}
-    for ids in chunked(order_ids):
-        rows = ledger.rows(statement.where(orders.c.order_id.in_(ids)))
-        known |= {str(row["order_id"]): str(row["order_ref"]) for row in rows}
-    return known
+    return ledger.pairs(statement, ids=[*order_ids])
 
 
 def account_of(
     ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder | Misread], controls: Sequence[Control]
 ) -> Account:
     """What the ledger knows of the orders that a listing of a marketplace shows."""
-    orders = list(shown)
-    parts = map(ledger.orders, chunked(sorted({name for one in orders for name in one.names})))
+    listed = list(shown)
+    ordered = select(orders.c.order_ref, orders.c.order_id).where(
+        orders.c.order_id.is_not(None), one_of(orders.c.order_ref, "refs")
+    )
     foreign = {order_id for place, order_id in ledger.foreign_orders.standing() if place is marketplace}
     return Account(
         controls=controls,
-        ids={ref: order.order_id for part in parts for ref, order in part.items() if order.order_id},
-        accounted=foreign | refs_by_id(ledger, marketplace, [one.order_id for one in orders]).keys(),
+        ids=ledger.pairs(ordered, refs=[*{name for one in listed for name in one.names}]),
+        accounted=foreign | refs_by_id(ledger, marketplace, [one.order_id for one in listed]).keys(),
         confirmed_at=ledger.marks.confirmed_at(marketplace),
     )
 
@@ -80,7 +79,7 @@ def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
     since = ledger.marks.restored_at()
     newer = [one for one in noted(send_logs) if since is None or one.at > since]
     keys = dict.fromkeys(key for one in newer for key in one.keys)
-    known = _known(ledger, keys)
+    known = {*ledger.column(select(effects.c.key).where(one_of(effects.c.key, "keys")), keys=[*keys])}
     if missing := [key for key in keys if key not in known]:
         at = max(one.at for one in newer)
         ledger.marks.put_back(
@@ -88,11 +87,6 @@ def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
             f"where the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",
             by=ledger.owner,
         )
-
-
-def _known(ledger: Ledger, keys: dict[str, None]) -> set[str]:
-    parts = (ledger.rows(select(effects.c.key).where(effects.c.key.in_(part))) for part in chunked(keys))
-    return {str(row["key"]) for part in parts for row in part}
 
 
 AT_ONCE = timedelta(seconds=60)
@@ -113,7 +107,7 @@ def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
         .where(moves.c.order_ref.in_(refs), moves.c.new_state == OrderState.PAID)
         .group_by(moves.c.order_ref)
     )
-    paid_at = {row["order_ref"]: row["at"] for row in ledger.rows(paid)}
+    paid_at = ledger.pairs(paid)
     answered = [
         one
         for one in (ledger.effects_of(refs, Action.PAY) if refs else ())

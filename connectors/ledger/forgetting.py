@@ -68,7 +68,7 @@ class ForgottenRows(LedgerRows):
 
     def known(self, order_refs: Iterable[str]) -> dict[str, datetime]:
         """Those of these orders whose receiver was forgotten, and when."""
-        return {row["order_ref"]: row["at"] for row in self._ledger.rows(_FORGOTTEN, {"refs": list(order_refs)})}
+        return self._ledger.pairs(_FORGOTTEN, refs=[*order_refs])
 
     def of_order(self, order_ref: str) -> dict[str, Any] | None:
         """The row of an order; None where no erasure was requested."""
@@ -96,7 +96,7 @@ class ForgottenRows(LedgerRows):
         others = (
             select(receivers).where(ref.not_in([order_ref, *besides]), or_(*found)).order_by(ref).limit(MOST_OTHERS)
         )
-        return {row["order_ref"]: row["receiver"] for row in self._ledger.rows(others)}
+        return self._ledger.pairs(others)
 
     def scrub(self) -> None:
         """Remove old rows from the database's files. Raises `NotScrubbed`.

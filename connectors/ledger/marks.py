@@ -68,8 +68,8 @@ class MarkRows(LedgerRows):
 
     def confirmed_at(self, marketplace: Marketplace) -> datetime | None:
         """When a person last confirmed this marketplace (UTC)."""
-        said = select(func.max(marks.c.ended_at).label("at")).where(marks.c.name == Note.KNOWN.at(marketplace))
-        at: datetime | None = self._ledger.rows(said)[0]["at"]
+        said = select(func.max(marks.c.ended_at)).where(marks.c.name == Note.KNOWN.at(marketplace))
+        at: datetime | None = self._ledger.column(said)[0]
         return at
 
     def confirm_units(self, marketplace: Marketplace, units: str, *, by: str) -> None:
@@ -87,7 +87,7 @@ class MarkRows(LedgerRows):
     def nameless(self) -> set[Marketplace]:
         """The marketplaces where a person has confirmed that orders of ours show no reference."""
         names = {Note.NAMELESS.at(one): one for one in Marketplace}
-        return {names[row["name"]] for row in self._ledger.rows(select(marks.c.name).where(marks.c.name.in_(names)))}
+        return {names[name] for name in self._ledger.column(select(marks.c.name).where(marks.c.name.in_(names)))}
 
     def units_agreed(self, marketplace: Marketplace, units: str) -> bool:
         """Whether the prices there agreed, read as `units`, or an order was paid at this marketplace before."""
@@ -158,8 +158,7 @@ class MarkRows(LedgerRows):
 
     def restored_at(self) -> datetime | None:
         """When the ledger was last restored; None for never."""
-        (row,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == Mark.RESTORED))
-        at: datetime | None = row["at"]
+        at: datetime | None = self._ledger.column(select(func.max(marks.c.at)).where(marks.c.name == Mark.RESTORED))[0]
         return at
 
     def require_in_use(self) -> None:

@@ -200,13 +200,13 @@ class Outbox(LedgerRows):
     def causes_after(self, prefix: str) -> list[str]:
         """What stands after a prefix in the causes that have it, the oldest first."""
         statement = select(messages.c.cause).where(messages.c.cause.startswith(prefix, autoescape=True))
-        found = self._ledger.rows(statement.order_by(messages.c.told_at, messages.c.cause))
-        return [row["cause"].removeprefix(prefix) for row in found]
+        found = self._ledger.column(statement.order_by(messages.c.told_at, messages.c.cause))
+        return [cause.removeprefix(prefix) for cause in found]
 
     def known(self, causes: Iterable[str]) -> set[str]:
         """Those of these causes that were enqueued before."""
         keys = {_key(cause): cause for cause in causes}
-        return {keys[row["cause"]] for row in self._ledger.rows(_KNOWN, {"causes": keys})} if keys else set()
+        return {keys[key] for key in self._ledger.column(_KNOWN, causes=[*keys])}
 
 
 def withdraw_all(connection: Connection, now: datetime) -> None:

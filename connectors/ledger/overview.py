@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -74,7 +73,7 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
         spent=_sums(bought),
         booked=sum(row["count"] for row in freight),
         freight=_sums(freight),
-        came={row["state"]: row["count"] for row in ledger.rows(into)},
+        came=ledger.pairs(into),
     )
 
 
@@ -160,7 +159,7 @@ def moved_since(ledger: Transactions, table: str, since: datetime) -> dict[str, 
     statement = select(at.table.c.order_ref, at.label("at")).where(at >= since).order_by(at)
     if table == "orders":
         statement = statement.where(orders.c.state.in_(list(OrderState)))  # only with these an index serves
-    return {row["order_ref"]: row["at"] for row in ledger.rows(statement)}
+    return ledger.pairs(statement)
 
 
 def ids_of_rows(ledger: Transactions, since: datetime) -> dict[tuple[str, str], dict[str, str]]:
@@ -200,7 +199,7 @@ def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datet
 
 def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:
     """These orders, without their effects."""
-    return [_order(row) for refs in chunked(order_refs, LARGE_CHUNK) for row in ledger.rows(_BY_REF, {"refs": refs})]
+    return [_order(row) for refs in chunked(order_refs, LARGE_CHUNK) for row in ledger.rows(_BY_REF, refs=refs)]
 
 
 def orders_to_compare(
@@ -226,7 +225,7 @@ def orders_to_compare(
         for row in ledger.rows(select(*COLUMNS).where(which))
     }
     for ids in chunked(order_ids, LARGE_CHUNK):
-        found |= {row["order_ref"]: row for row in ledger.rows(_BY_ID, {"ids": ids})}
+        found |= {row["order_ref"]: row for row in ledger.rows(_BY_ID, ids=ids)}
     named = orders_of(ledger, [ref for ref in dict.fromkeys(order_refs) if ref not in found])
     return sorted([*map(_order, found.values()), *named], key=lambda order: order.order_ref)
 
@@ -235,9 +234,8 @@ def standing_of(
     ledger: Transactions, *, states: Iterable[OrderState] = (), order_refs: Iterable[str] = ()
 ) -> dict[str, OrderStanding]:
     """Where these orders stand, and all orders in these states, oldest first."""
-    rows = ledger.rows(_STANDING.where(one_of(orders.c.state, "states")), {"states": list(states)})
-    for refs in chunked(order_refs, LARGE_CHUNK):
-        rows += ledger.rows(_STANDING.where(one_of(orders.c.order_ref, "refs")), {"refs": refs})
+    rows = ledger.rows(_STANDING.where(one_of(orders.c.state, "states")), states=[*states])
+    rows += ledger.rows(_STANDING.where(one_of(orders.c.order_ref, "refs")), refs=[*order_refs])
     rows.sort(key=lambda row: (row["recorded_at"], row["order_ref"]))
     return {
         row["order_ref"]: OrderStanding(OrderState(row["state"]), row["reason_code"], row["order_id"]) for row in rows
@@ -253,8 +251,7 @@ def not_begun_of_shop(ledger: Transactions, shop: str, *, by: str) -> dict[str, 
     closed = and_(orders.c.updated_at > ledger.clock() - ASKED_FOR, or_(orders.c.state == OrderState.REFUSED, aside))
     waits = or_(orders.c.state.in_([OrderState.PLANNED, OrderState.HELD]), closed)
     statement = select(orders.c.order_ref, orders.c.shop_ref).where(orders.c.shop == shop, waits)
-    rows = ledger.rows(statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None)))
-    return {row["order_ref"]: row["shop_ref"] for row in rows}
+    return ledger.pairs(statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None)))
 
 
 def counted_by_state(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
@@ -266,7 +263,7 @@ def counted_by_state(connection: Connection, states: Collection[OrderState]) -> 
 def every_batch(ledger: Transactions) -> dict[str, datetime]:
     """When each batch was started, oldest first."""
     statement = select(batches.c.batch_id, batches.c.created_at).order_by(batches.c.created_at, batches.c.batch_id)
-    return {row["batch_id"]: row["created_at"] for row in ledger.rows(statement)}
+    return ledger.pairs(statement)
 
 
 def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
@@ -279,7 +276,7 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
     """A hash over these orders, which changes with each of them, and their batches."""
     told, batches = hashlib.blake2b(), set[str]()
     for some in chunked(order_refs, LARGE_CHUNK):
-        for row in ledger.rows(_SMALL, {"refs": some}):
+        for row in ledger.rows(_SMALL, refs=some):
             told.update(repr(row).encode())
             batches.add(row["batch_id"])
     return told.hexdigest(), batches
@@ -288,19 +285,18 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
 def pulse(ledger: Transactions, states: Iterable[OrderState], *, refused_since: datetime) -> str:
     """A text that changes whenever an order enters, leaves or is updated in one of these states, or is refused, and
     with each open effect and refund. A few counts by indexes: cheap enough to poll every few seconds."""
-    given = {"states": list(states), "newest": refused_since}
-    return repr([ledger.rows(statement, given) for statement in _PULSE])
+    given = {"states": [*states], "newest": refused_since}
+    return repr([ledger.rows(statement, **given) for statement in _PULSE])
 
 
 def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:
     """Sums of these orders by currency: what was paid, as `orders` and `payments`, and `refunds`."""
-    paid, refunded = Counter[str](), Counter[str]()
-    for some in chunked(order_refs, LARGE_CHUNK):
-        for total, statement in ((paid, _PAID), (refunded, _REFUNDED)):
-            for row in ledger.rows(statement, {"refs": some}):
-                total[row["currency"]] += row["minor"]
-    sums = {currency: minor for currency, minor in paid.items() if minor}
-    return {"orders": sums, "payments": sums, "refunds": {name: minor for name, minor in refunded.items() if minor}}
+    refs = [*order_refs]
+    paid, refunded = (
+        {currency: minor for currency, minor in ledger.pairs(sums, refs=refs).items() if minor}
+        for sums in (_PAID, _REFUNDED)
+    )
+    return {"orders": paid, "payments": paid, "refunds": refunded}
 
 
 def _order(row: Mapping[str, Any]) -> LedgerOrder:

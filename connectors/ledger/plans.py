@@ -198,7 +198,7 @@ def approved_by(ledger: Transactions, batch_id: str, by: str) -> list[PlanSummar
             freight=Money(freight, row["freight_currency"]) if (freight := row["freight_approved_minor"]) else None,
             is_fine=True,
         )
-        for row in ledger.rows(_APPROVED_BY, {"batch": batch_id, "by": by})
+        for row in ledger.rows(_APPROVED_BY, batch=batch_id, by=by)
     ]
 
 
@@ -343,7 +343,7 @@ def laid_aside(ledger: Transactions, order_refs: Iterable[str], *, beforehand: s
 
     They keep the reason that the person gave. An approval by the word `beforehand` is no person's yes.
     """
-    return _each(ledger, _ASIDE, order_refs, beforehand)
+    return ledger.pairs(_ASIDE, refs=[*order_refs], beforehand=beforehand)
 
 
 def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> dict[str, bool]:
@@ -351,17 +351,12 @@ def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
 
     True for a no, False for silence. An approval by the word `beforehand` is no person's yes.
     """
-    return _each(ledger, _DECLINED, order_refs, beforehand)
-
-
-def _each(ledger: Transactions, which: Executable, order_refs: Iterable[str], beforehand: str) -> dict[str, Any]:
-    values = ({"refs": some, "beforehand": beforehand} for some in chunked(order_refs))
-    return dict(tuple(row.values()) for each in values for row in ledger.rows(which, each))
+    return ledger.pairs(_DECLINED, refs=[*order_refs], beforehand=beforehand)
 
 
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
     """Withdraw the approval of orders that a person wants to take back, whatever becomes of that; once is enough."""
-    before = {row["order_ref"] for row in ledger.rows(_WANTED_BACK, {"refs": order_refs})}
+    before = {*ledger.column(_WANTED_BACK, refs=[*order_refs])}
     say_no(ledger, [ref for ref in order_refs if ref not in before], because(ReasonCode.WANTED_BACK), {})
 
 
@@ -383,7 +378,7 @@ def say_no(ledger: Transactions, refs: Collection[str], why: Reason | None, expl
 
 def needing_a_person(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
     """Those without an approval that no yes beforehand renews: unpaid ones, and what a person refused or took back."""
-    return {row["order_ref"] for some in chunked(order_refs) for row in ledger.rows(_UNASKED, {"refs": some})}
+    return {*ledger.column(_UNASKED, refs=[*order_refs])}
 
 
 Parts = dict[str, dict[str, str]]
@@ -398,20 +393,18 @@ class PartRows(LedgerRows):
     def of(self, order_refs: Iterable[str]) -> Parts:
         """The standing order of each own SKU, by the request's name."""
         found: Parts = {}
-        for some in chunked(order_refs):
-            for row in self._ledger.rows(_OF, {"refs": some}):
-                found.setdefault(row["part_of"], {})[row["own_sku"]] = row["order_ref"]
+        for row in self._ledger.rows(_OF, refs=[*order_refs]):
+            found.setdefault(row["part_of"], {})[row["own_sku"]] = row["order_ref"]
         return found
 
     def wholes(self, order_refs: Iterable[str]) -> dict[str, str]:
         """The name of the request that each of these orders is a part of."""
-        found = (row for some in chunked(order_refs) for row in self._ledger.rows(_WHOLES, {"refs": some}))
-        return {row["order_ref"]: row["part_of"] for row in found}
+        return self._ledger.pairs(_WHOLES, refs=[*order_refs])
 
     def begun(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders of which something may have happened."""
-        asked = ((which, some) for some in chunked(order_refs) for which in (BEGUN, _ORDERED))
-        return {row["order_ref"] for which, some in asked for row in self._ledger.rows(which, {"refs": some})}
+        refs = [*order_refs]
+        return {ref for which in (BEGUN, _ORDERED) for ref in self._ledger.column(which, refs=refs)}
 
     @repeating
     def keep(self, wanted: Mapping[str, Mapping[str, str]]) -> Parts:
@@ -422,8 +415,8 @@ class PartRows(LedgerRows):
             for own_sku, order_ref in sorted(wanted[ref].items())
         ]
         with self._ledger.transaction(()) as connection:
-            for some in chunked(rows):
-                connection.execute(self._ledger.insert(parts).on_conflict_do_nothing(), some)
+            if rows:
+                connection.execute(self._ledger.insert(parts).on_conflict_do_nothing(), rows)
         return self.of(wanted)
 
 

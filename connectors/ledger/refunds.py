@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from connectors.ledger.engine import chunked, minor_sum
+from connectors.ledger.engine import minor_sum, one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
@@ -36,11 +36,8 @@ class RefundRows(LedgerRows):
 
     def with_ids(self, refund_ids: Iterable[str]) -> set[str]:
         """Those of these ids of the service that refunds of the ledger have."""
-        return {
-            row["refund_id"]
-            for some in chunked(refund_ids)
-            for row in self._ledger.rows(select(refunds.c.refund_id).where(refunds.c.refund_id.in_(some)))
-        }
+        known = select(refunds.c.refund_id).where(one_of(refunds.c.refund_id, "ids"))
+        return {*self._ledger.column(known, ids=[*refund_ids])}
 
     def put(self, refund: Refund) -> None:
         """Record a refund, or replace it while it is not requested yet."""

@@ -244,14 +244,14 @@ class Ledger(Switches):
 
     def count(self) -> int:
         """The number of all orders."""
-        return int(self.rows(select(func.count().label("count")).select_from(orders))[0]["count"])
+        return int(self.column(select(func.count()).select_from(orders))[0])
 
     def newest(self, most: int | None = None) -> Iterator[OrderRecord]:
         """The orders that changed last, or all of them, the newest first; never all of them are in memory."""
         found = [
             (-row["updated_at"].timestamp(), row["order_ref"])
             for state in OrderState
-            for row in self.rows(_NEWEST.order_by(orders.c.updated_at.desc()).limit(most), {"state": state})
+            for row in self.rows(_NEWEST.order_by(orders.c.updated_at.desc()).limit(most), state=state)
         ]
         yield from self.each_order(order_ref for _, order_ref in sorted(found)[:most])
 
@@ -303,7 +303,7 @@ class Ledger(Switches):
     def sources_of(self, batch_ids: Iterable[str]) -> dict[str, str]:
         """The source of each batch: a file's path, or a description of another source."""
         statement = select(batches.c.batch_id, batches.c.source).where(batches.c.batch_id.in_(list(batch_ids)))
-        return {row["batch_id"]: row["source"] for row in self.rows(statement)}
+        return self.pairs(statement)
 
     # effects
 
@@ -410,20 +410,20 @@ class Ledger(Switches):
 
     def effects_of(self, order_refs: Iterable[str], *actions: Action) -> list[EffectRecord]:
         """All effects of these orders, or those of some `actions`, oldest first."""
-        given = {"refs": list(order_refs), "actions": actions}
-        return [EffectRecord.of(row) for row in self.rows(_ACTED if actions else _EFFECTS, given)]
+        rows = self.rows(_ACTED if actions else _EFFECTS, refs=[*order_refs], actions=actions)
+        return [EffectRecord.of(row) for row in rows]
 
     def paid_by(self, senders: Iterable[str], order_refs: Iterable[str]) -> set[str]:
         """Those of these orders whose payment one of these owners sent, also where its outcome is unknown."""
-        return set(self.column(_PAID_BY, {"refs": list(order_refs), "senders": list(senders)}))
+        return {*self.column(_PAID_BY, refs=[*order_refs], senders=[*senders])}
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect without a known outcome."""
-        return set(self.column(_UNSETTLED, {"refs": list(order_refs)}))
+        return {*self.column(_UNSETTLED, refs=[*order_refs])}
 
     def owners_at_work(self, order_refs: Iterable[str]) -> set[str]:
         """The owners of unsettled effects whose lease still runs."""
-        return set(self.column(_AT_WORK, {"refs": list(order_refs), "now": self.clock()}))
+        return {*self.column(_AT_WORK, refs=[*order_refs], now=self.clock())}
 
     def senders_in_doubt(self) -> set[str]:
         """The send logs that unsettled effects still need: of their possible senders, and of their present holders."""

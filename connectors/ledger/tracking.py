@@ -127,8 +127,8 @@ class TrackingRows(LedgerRows):
         }
 
     def _read_until(self, now: datetime) -> datetime | None:
-        (until,) = self._ledger.rows(select(func.max(marks.c.at).label("at")).where(marks.c.name == READ_UNTIL))
-        return until["at"] if until["at"] and until["at"] <= now else None
+        (until,) = self._ledger.column(select(func.max(marks.c.at)).where(marks.c.name == READ_UNTIL))
+        return until if until and until <= now else None
 
     def since_all_were_read(self, statuses: Iterable[str], words: str) -> list[dict[str, Any]]:
         """Events of the last run that read all, and since then: of these statuses, or that match `words`.
@@ -183,8 +183,7 @@ class TrackingRows(LedgerRows):
 
     def last_recorded(self, order_refs: Iterable[str]) -> dict[str, datetime]:
         """When the newest event of each of these orders was recorded."""
-        parts = (self._ledger.rows(_LAST, {"refs": refs}) for refs in chunked(order_refs))
-        return {row["order_ref"]: row["at"] for rows in parts for row in rows}
+        return self._ledger.pairs(_LAST, refs=[*order_refs])
 
     def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
         """Recorded events in order, optionally of some orders, or recorded since a time."""
@@ -243,17 +242,16 @@ class ExportedRows(LedgerRows):
 
     def unsent(self) -> list[str]:
         """The orders of shops on their way or lately delivered, but for those of which all numbers are exported."""
-        return self._ledger.column(_UNSENT, {"since": self._ledger.clock() - LATEST})
+        return self._ledger.column(_UNSENT, since=self._ledger.clock() - LATEST)
 
     def of(self, order_refs: Iterable[str]) -> set[Number]:
         """The exported numbers of these orders."""
-        return {
-            (row["order_ref"], row["tracking_number"]) for row in self._ledger.rows(_EXPORTED, {"refs": order_refs})
-        }
+        rows = self._ledger.rows(_EXPORTED, refs=[*order_refs])
+        return {(row["order_ref"], row["tracking_number"]) for row in rows}
 
     def first_scans(self, order_refs: Iterable[str]) -> dict[Number, datetime]:
         """When each parcel of these orders was first scanned; what only waits to be picked up was not."""
-        rows = self._ledger.rows(_SCANNED, {"refs": order_refs})
+        rows = self._ledger.rows(_SCANNED, refs=[*order_refs])
         return {(row["order_ref"], row["tracking_number"]): row["at"] for row in rows}
 
     def has_file(self, name: str) -> bool:

@@ -6,7 +6,7 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
@@ -132,16 +132,22 @@ class Transactions:
         return self.engine.begin()
 
     @repeating
-    def rows(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """The rows of a statement that only reads."""
+    def rows(self, statement: Executable, **given: Any) -> list[dict[str, Any]]:
+        """The rows of a statement that only reads, with the values of its parameters."""
         with self.reading() as connection:
             return [dict(row) for row in connection.execute(statement, given).mappings()]
 
     @repeating
-    def column(self, statement: Executable, given: Mapping[str, Any] | None = None) -> list[Any]:
-        """The values of the first column of a statement that only reads."""
+    def column(self, statement: Executable, **given: Any) -> list[Any]:
+        """The first column of such rows."""
         with self.reading() as connection:
             return [*connection.scalars(statement, given)]
+
+    @repeating
+    def pairs(self, statement: Executable, **given: Any) -> dict[Any, Any]:
+        """Their second column by the first."""
+        with self.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement, given)}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -171,4 +177,4 @@ class LedgerRows:
             statement = statement.where(one_of(events.c.order_ref, "refs"))
         if since is not None:
             statement = statement.where(events.c.recorded_at >= since)
-        return self._ledger.rows(statement, {"refs": refs})
+        return self._ledger.rows(statement, refs=refs)
