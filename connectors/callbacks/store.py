@@ -328,7 +328,7 @@ class Intake:
         if len(self._waiting) >= MOST_WAITING:
             raise TooMany
         kept: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(PendingCall(arrival, kept, [None]))
+        self._waiting.append(PendingCall(arrival, kept))
         if self._writing is None or self._writing.done():
             self._writing = asyncio.create_task(self._write())
         await kept
@@ -340,7 +340,10 @@ class Intake:
                 await asyncio.to_thread(self._store.add, [one.what for one in some])
             except BaseException as error:  # noqa: BLE001 - raised where it is waited for
                 for one in some:
-                    one.error = error
+                    one.fail(error)
+            else:
+                for one in some:
+                    one.answer(None)
             for one in some:
                 one.resolve()
 

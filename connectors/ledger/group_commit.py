@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 from itertools import chain
@@ -15,7 +15,7 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
 from connectors.ledger.store import Ledger
 from domain.absence import NeverLeft
-from domain.effects import Action, EffectStatus
+from domain.effects import EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.witnessed import Source
 
@@ -38,68 +38,41 @@ STOPPED = nothing_sent("the run was stopped before that")
 
 
 class ClaimRequest(NamedTuple):
-    """One caller's claim. Claims that are `alike` may be merged, as long as each order is in the result once."""
+    """One caller's claim."""
 
     intents: Sequence[Intent]
     lease: timedelta
     limits: SpendLimits | None
 
     @property
-    def alike(self) -> tuple[Action | None, timedelta, SpendLimits | None]:
-        return self.intents[0].action if self.intents else None, self.lease, self.limits
+    def parts(self) -> tuple[object, set[str]]:
+        """What claims that are merged have in common, and the orders, of which each is in the result once."""
+        action = self.intents[0].action if self.intents else None
+        return (action, self.lease, self.limits), {intent.order_ref for intent in self.intents}
 
 
 @dataclass(eq=False, slots=True)
 class PendingCall(Generic[What, Answer]):
-    """One coroutine's call, the future on which it waits, and its result: `answers` or `error`."""
+    """One coroutine's call, the future on which it waits, and how that ends, as the thread of the commit has it."""
 
     what: What
     future: asyncio.Future[Answer]
-    answers: list[Answer] = field(default_factory=list)
-    error: BaseException | None = None
+    ending: Callable[[], object] | None = None
 
-    def resolve(self) -> None:
-        if self.future.done():
-            return
-        if self.error is not None:
-            self.future.set_exception(self.error)
-        else:
-            self.future.set_result(self.answers[0])
-
-
-@dataclass(eq=False, slots=True)
-class CommitBatch:
-    """Calls that run together: writes first, so that the reads after them see what was written."""
-
-    writes: list[PendingCall[Write, bool]] = field(default_factory=list)
-    claims: list[PendingCall[ClaimRequest, Claimed]] = field(default_factory=list)
-    orders: list[PendingCall[Refs, dict[str, OrderRecord]]] = field(default_factory=list)
-    effects: list[PendingCall[Refs, list[EffectRecord]]] = field(default_factory=list)
-    unsettled: list[PendingCall[Refs, set[str]]] = field(default_factory=list)
-
-    def __iter__(self) -> Iterator[PendingCall[Any, Any]]:
-        return chain(self.writes, self.claims, self.orders, self.effects, self.unsettled)
-
-    def run(self, ledger: Ledger) -> None:
-        """Run all calls; blocks. An error of the ledger itself, not of one call, reaches every call not done yet."""
-        try:
-            _all_or_each(self.writes, partial(_write, ledger))
-            for claims in _mergeable(self.claims):
-                _all_or_each(claims, partial(_claim, ledger))
-            _all_or_each(self.orders, partial(_orders, ledger))
-            _all_or_each(self.effects, partial(_effects, ledger))
-            _all_or_each(self.unsettled, partial(_unsettled, ledger))
-        except Exception as error:  # noqa: BLE001 - raised where it is waited for
-            self.fail(error)
+    def answer(self, answer: Answer) -> None:
+        self.ending = partial(self.future.set_result, answer)
 
     def fail(self, error: BaseException) -> None:
-        for call in self:
-            if not call.answers and call.error is None:
-                call.error = error
+        """End with an error, unless there is an answer already."""
+        self.ending = self.ending or partial(self.future.set_exception, error)
 
     def resolve(self) -> None:
-        for call in self:
-            call.resolve()
+        if self.ending and not self.future.done():
+            self.ending()
+
+
+Operation = Callable[[Ledger, Sequence[Any]], Sequence[Any]]
+Queues = defaultdict[Operation, list[PendingCall[Any, Any]]]
 
 
 class GroupCommit:
@@ -111,27 +84,27 @@ class GroupCommit:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._next = CommitBatch()
+        self._next = Queues(list)
         self._committing: asyncio.Task[None] | None = None
 
     async def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         """See `Ledger.orders`; in the order of the references."""
         refs = list(order_refs)
-        return await self._enqueue(self._next.orders, refs) if refs else {}
+        return await self._enqueue(_orders, refs) if refs else {}
 
     async def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """See `Ledger.unsettled`."""
         refs = list(order_refs)
-        return await self._enqueue(self._next.unsettled, refs) if refs else set()
+        return await self._enqueue(_unsettled, refs) if refs else set()
 
     async def effects_of(self, order_refs: Iterable[str]) -> list[EffectRecord]:
         """See `Ledger.effects_of`."""
         refs = list(order_refs)
-        return await self._enqueue(self._next.effects, refs) if refs else []
+        return await self._enqueue(_effects, refs) if refs else []
 
     async def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
         """See `Ledger.claim`. A caller that is cancelled meanwhile gives back what it won: it would never send it."""
-        claimed = self._enqueue(self._next.claims, ClaimRequest(intents, lease, limits))
+        claimed = self._enqueue(_claim, ClaimRequest(intents, lease, limits))
         try:
             return await asyncio.shield(claimed)
         except asyncio.CancelledError:
@@ -140,16 +113,16 @@ class GroupCommit:
 
     def record(self, outcome: Outcome) -> asyncio.Future[bool]:
         """See `Ledger.record`, of one outcome. It is written also if the caller is cancelled."""
-        return self._enqueue(self._next.writes, outcome)
+        return self._enqueue(_write, outcome)
 
     async def change(self, changes: Sequence[OrderChange]) -> None:
         """See `Ledger.change`. The changes are applied also if the caller is cancelled."""
         if changes:
-            await self._enqueue(self._next.writes, changes)
+            await self._enqueue(_write, changes)
 
-    def _enqueue(self, queue: list[PendingCall[What, Answer]], what: What) -> asyncio.Future[Answer]:
+    def _enqueue(self, do: Callable[[Ledger, Sequence[What]], Sequence[Answer]], what: What) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        queue.append(PendingCall(what, future))
+        self._next[do].append(PendingCall(what, future))
         if self._committing is None or self._committing.done():
             self._committing = asyncio.create_task(self._commit_queued())
         return future
@@ -165,49 +138,59 @@ class GroupCommit:
                 came_to_nothing=True,
                 proof=NeverLeft(by=Source.CALL),
             )
-            self._enqueue(self._next.writes, stopped)
+            self._enqueue(_write, stopped)
 
     async def _commit_queued(self) -> None:
-        while any(self._next):
-            batch = CommitBatch()
+        while self._next:
+            queues = Queues(list)
             try:
                 for _ in range(MAX_YIELDS):
                     await asyncio.sleep(0)
-                batch, self._next = self._next, CommitBatch()
-                await asyncio.to_thread(batch.run, self._ledger)
+                queues, self._next = self._next, Queues(list)
+                await asyncio.to_thread(_run, self._ledger, queues)
             except BaseException as error:  # the program ends: waiting callers must get the error
-                for ending in (batch, self._next):
-                    ending.fail(error)
-                    ending.resolve()
-                self._next = CommitBatch()
+                for call in chain(*queues.values(), *self._next.values()):
+                    call.fail(error)
+                    call.resolve()
+                self._next = Queues(list)
                 raise
-            batch.resolve()
+            for call in chain(*queues.values()):
+                call.resolve()
+
+
+def _run(ledger: Ledger, queues: Queues) -> None:
+    """Run all calls; blocks. An error of the ledger itself, not of one call, reaches every call not done yet."""
+    try:
+        for do in (_write, _claim, _orders, _effects, _unsettled):  # reads see what was written
+            for calls in _mergeable(queues.get(do, ())):
+                _all_or_each(calls, partial(do, ledger))
+    except Exception as error:  # noqa: BLE001 - raised where it is waited for
+        for call in chain(*queues.values()):
+            call.fail(error)
 
 
 def _all_or_each(calls: Sequence[PendingCall[What, Answer]], do: Callable[[Sequence[What]], Sequence[Answer]]) -> None:
     """Do all calls in one transaction, or, where that fails, each in its own. Raises `LedgerUnusable`."""
-    if not calls:
-        return
     try:
         answers = do([one.what for one in calls])
     except LedgerUnusable:
         raise
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
         if len(calls) == 1:
-            calls[0].error = error
+            calls[0].fail(error)
         else:
             for one in calls:
                 _all_or_each([one], do)
     else:
         for one, answer in zip(calls, answers, strict=True):
-            one.answers.append(answer)
+            one.answer(answer)
 
 
-def _mergeable(claims: Iterable[PendingCall[ClaimRequest, Claimed]]) -> list[list[PendingCall[ClaimRequest, Claimed]]]:
-    """Groups of claims that may be merged: alike, and of different orders."""
-    groups: list[tuple[object, set[str], list[PendingCall[ClaimRequest, Claimed]]]] = []
-    for call in claims:
-        alike, refs = call.what.alike, {intent.order_ref for intent in call.what.intents}
+def _mergeable(calls: Iterable[PendingCall[Any, Any]]) -> list[list[PendingCall[Any, Any]]]:
+    """Groups of calls that may be merged: of claims those that are alike, and of different orders."""
+    groups: list[tuple[object, set[str], list[PendingCall[Any, Any]]]] = []
+    for call in calls:
+        alike, refs = call.what.parts if isinstance(call.what, ClaimRequest) else (None, set())
         for others, taken, group in groups:
             if others == alike and taken.isdisjoint(refs):
                 taken.update(refs)
