@@ -36,19 +36,6 @@ NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
 LEAST_OF_LIMIT = 20
 """A price below this part of its limit may be yuan that were read as fen. The sentence of the reason names it too."""
 
-PROBLEM_WORDS = {
-    Problem.OUT_OF_STOCK: "not enough stock",
-    Problem.BELOW_MIN_QUANTITY: "below the seller's minimum quantity",
-    Problem.OFFLINE: "no longer on sale",
-    Problem.SKU_UNKNOWN: "this variant does not exist",
-    Problem.SELLERS_DIFFER: "items of different sellers: give each seller an order_ref of its own",
-    Problem.ADDRESS_INVALID: "the service does not accept the address",
-    Problem.PRICE_CHANGED: "the price has changed",
-    Problem.SEVERAL_PRODUCTS: "the service may take one product an order",
-    Problem.RULED_OUT: "the service refuses it",
-    Problem.OTHER: "the service refuses it",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
@@ -428,7 +415,7 @@ def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:
     line = next((line for line in lines if line.line_no == problem.line_no), None)
     subject = f"{line.title} ({line.item_id}) × {line.quantity}: " if line else ""
     service_words = f" ({problem.message})" if problem.message else ""
-    return f"{subject}{PROBLEM_WORDS[problem.problem]}{service_words}"
+    return f"{subject}{problem.problem.words}{service_words}"
 
 
 def _choices(skus: list[Sku], most: int = 6) -> str:

@@ -10,6 +10,7 @@ from enum import StrEnum
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
+from domain.wording import Worded
 
 CHEAPEST = "cheapest"
 FASTEST = "fastest"
@@ -73,19 +74,19 @@ def choose_freight(services: Sequence[FreightService], wish: str, currency: str 
 NOTHING = Money(0)
 
 
-class Problem(StrEnum):
+class Problem(Worded):
     """Why a line can't be bought as asked; by `OTHER` words, which are not understood."""
 
-    OUT_OF_STOCK = "out_of_stock"
-    BELOW_MIN_QUANTITY = "below_min_quantity"
-    OFFLINE = "offline"
-    SKU_UNKNOWN = "sku_unknown"
-    SELLERS_DIFFER = "sellers_differ"
-    ADDRESS_INVALID = "address_invalid"
-    PRICE_CHANGED = "price_changed"
-    SEVERAL_PRODUCTS = "several_products"
-    RULED_OUT = "ruled_out"  # a no that is listed, without a term of its own
-    OTHER = "other"
+    OUT_OF_STOCK = "out_of_stock", "not enough stock"
+    BELOW_MIN_QUANTITY = "below_min_quantity", "below the seller's minimum quantity"
+    OFFLINE = "offline", "no longer on sale"
+    SKU_UNKNOWN = "sku_unknown", "this variant does not exist"
+    SELLERS_DIFFER = "sellers_differ", "items of different sellers: give each seller an order_ref of its own"
+    ADDRESS_INVALID = "address_invalid", "the service does not accept the address"
+    PRICE_CHANGED = "price_changed", "the price has changed"
+    SEVERAL_PRODUCTS = "several_products", "the service may take one product an order"
+    RULED_OUT = "ruled_out", "the service refuses it"  # a no that is listed, without a term of its own
+    OTHER = "other", "the service refuses it"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,7 +20,7 @@ from enum import StrEnum
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
-from domain.wording import shorten
+from domain.wording import Worded, shorten
 
 
 class Kind(StrEnum):
@@ -71,8 +71,6 @@ class Lack(StrEnum):
     READABLE_ROWS = "readable_rows"  # some of its rows do not fit the contract
     NAMED_ORDERS = "named_orders"  # orders on it show no reference, and nothing accounts for them
     CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and none was confirmed
-    SETTLE_TIME = "settle_time"  # it may still arrive
-    SECOND_READING = "second_reading"  # only one source shows this amount
     DEBIT_AT_ONCE = "debit_at_once"  # "unpaid" proves nothing where paying may be a submission
     READ_BACK = "read_back"  # the order's own record was not read, or does not show it
     KNOWN_REFUSAL = "known_refusal"  # the words of the refusal don't say that nothing happened
@@ -88,12 +86,12 @@ class Open:
     known: tuple[Statement, ...] = ()
 
 
-class Gap(StrEnum):
+class Gap(Worded):
     """How far two readings of one amount are apart."""
 
-    UNIT = "unit"  # near 100 or 1/100: yuan and fen, no bargain
-    FAR = "far"  # beyond 3 either way
-    HALF = "half"  # a total below half of what was approved
+    UNIT = "unit", "about a hundred times apart, so one of them is in another unit (yuan, fen)"
+    FAR = "far", "more than three times apart"
+    HALF = "half", "less than half"  # a total, of what was approved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,12 +148,6 @@ class Booked(_TwoSources):
     ours: Statement
 
 
-APART = {
-    Gap.UNIT: "about a hundred times apart, so one of them is in another unit (yuan, fen)",
-    Gap.FAR: "more than three times apart",
-    Gap.HALF: "less than half",
-    None: "they differ",
-}
 PLACE_OF = {
     Source.SEARCH: "search",
     Source.OFFER: "detail",
@@ -196,7 +188,8 @@ def words_of(verdict: Open | Contradicted) -> str:
     """Why nothing is settled."""
     if isinstance(verdict, Contradicted):
         both = f"{_statement_words(verdict.first)}, and {_statement_words(verdict.second)}"
-        return f"{both}: {APART[verdict.gap]}" if verdict.kind is Kind.AMOUNT else both
+        apart = verdict.gap.words if verdict.gap else "they differ"
+        return f"{both}: {apart}" if verdict.kind is Kind.AMOUNT else both
     known = shorten([_value(one) for one in verdict.known])
     lacks = LACKS.get((verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}")
     words = lacks.format(known=known) if "{known}" in lacks or not known else f"{lacks} ({known})"

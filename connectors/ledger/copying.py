@@ -12,6 +12,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, func, insert, select, text
 
 from connectors.crash_points import DURING_MOVE, reach
+from connectors.durable import put
 from connectors.foreign import words_of
 from connectors.ledger.engine import LedgerUnusable, blaming, open_engine, read_only, shown
 from connectors.ledger.marks import Mark, end_mark, require_unmarked, set_mark, standing_marks, standing_since
@@ -126,14 +127,18 @@ CHECKED_EVERY = timedelta(hours=26)
 """A nightly backup, which reads the whole file and checks its copy, comes in time."""
 
 
+def damages(file: Path, most: int) -> list[str]:
+    """What SQLite finds wrong with a file, none for a sound one. Raises `sqlite3.DatabaseError` for one not to read."""
+    with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
+        return [words for (words,) in database.execute(f"PRAGMA integrity_check({most})") if words != "ok"]
+
+
 def damage_in(file: Path) -> str:
-    """What SQLite finds wrong with a file; empty for a sound one."""
+    """The first of these, or why it can't be read; empty for a sound one."""
     try:
-        with closing(sqlite3.connect(read_only(file), uri=True)) as database:
-            (found,) = database.execute("PRAGMA integrity_check(1)").fetchone()
+        return next(iter(damages(file, 1)), "")
     except sqlite3.DatabaseError as error:
         return words_of(error)
-    return "" if found == "ok" else str(found)
 
 
 def sound_since(file: Path, now: datetime) -> datetime | None:
@@ -148,12 +153,9 @@ def sound_since(file: Path, now: datetime) -> datetime | None:
 
 def found_sound(file: Path, at: datetime) -> None:
     """Record that a check that began then found no fault."""
-    unfinished = _record(file).with_name(f".{file.name}.{os.getpid()}.sound")
+    record = {"file": _identity(file), "boot": boot_id(), "at": at.astimezone(UTC).isoformat()}
     with suppress(OSError):  # without a record the next run checks again
-        unfinished.write_text(
-            json.dumps({"file": _identity(file), "boot": boot_id(), "at": at.astimezone(UTC).isoformat()})
-        )
-        unfinished.replace(_record(file))
+        put(_record(file), json.dumps(record).encode())
 
 
 def _record(file: Path) -> Path:

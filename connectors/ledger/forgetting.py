@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy import (
@@ -143,12 +144,10 @@ class ForgottenRows(LedgerRows):
             _erase_outbox(connection, order_ref, mentions, or_(one_of(messages.c.cause, "causes"), told_since), causes)
             _no_longer_approved(connection, order_ref)
 
-    @repeating
     def finish(self, order_ref: str) -> None:
         """Record that all copies are erased: the texts to search for are deleted too."""
-        with self._ledger.transaction([]) as connection:
-            done = update(forgotten).where(forgotten.c.order_ref == order_ref)
-            connection.execute(done.values(receivers=None, finished_at=self._ledger.clock()))
+        done = update(forgotten).where(forgotten.c.order_ref == order_ref)
+        self._do(done.values(receivers=None, finished_at=self._ledger.clock()))
 
 
 def require_over(stands: Standing) -> None:
@@ -237,31 +236,26 @@ def _outbox_of(order_ref: str, mentions: Mentions, *columns: ColumnElement[Any])
 def _erased(column: str, value: Any, mentions: Mentions) -> Any:
     if column in FREE:
         return ""
-    if column == "reason_facts":
-        return _erased_throughout(value, mentions)
     if column == "refund":
         value = {**value, "description": ""}
-    return erased_request(value) if column == "request" else _without(value, mentions)
+    if column == "request":
+        return erased_request(value)
+    return _without(value, mentions, all_of_it=column == "reason_facts")
 
 
-def _without(value: Any, mentions: Mentions, *, is_free: bool = True) -> Any:
-    """A text without the receiver; of JSON only under `FREE_TEXTS`, since other fields are parsed again."""
+def _without(value: Any, mentions: Mentions, *, all_of_it: bool, is_free: bool = True) -> Any:
+    """A text without the receiver; of JSON only under `FREE_TEXTS`, since other fields are parsed again.
+
+    Any fact of a reason may be the service's text: there `all_of_it` is without the receiver.
+    """
+    within = partial(_without, mentions=mentions, all_of_it=all_of_it)
     if isinstance(value, str):
-        return mentions.erased(value) if is_free else value
+        return mentions.erased(value) if is_free or all_of_it else value
     if isinstance(value, list):
-        return [_without(one, mentions, is_free=is_free and not isinstance(one, dict)) for one in value]
+        return [within(one, is_free=is_free and not isinstance(one, dict)) for one in value]
     if isinstance(value, dict):
-        return {name: _without(one, mentions, is_free=name in FREE_TEXTS) for name, one in value.items()}
+        return {name: within(one, is_free=name in FREE_TEXTS) for name, one in value.items()}
     return value
-
-
-def _erased_throughout(value: Any, mentions: Mentions) -> Any:
-    """Facts of a reason without the receiver: any of them may be the service's text."""
-    if isinstance(value, list):
-        return [_erased_throughout(one, mentions) for one in value]
-    if isinstance(value, dict):
-        return {name: _erased_throughout(one, mentions) for name, one in value.items()}
-    return mentions.erased(value) if isinstance(value, str) else value
 
 
 def erased_request(request: Any) -> Any:

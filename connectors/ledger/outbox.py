@@ -10,7 +10,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -20,6 +20,7 @@ from connectors.foreign import clean
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.schema import from_json, messages, to_json
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.absence import EVER
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 from domain.reasons import Reason, ReasonCode, as_text, because, from_text
 
@@ -32,7 +33,6 @@ LONGEST_PAUSE = timedelta(hours=1)
 """No pause is longer: a later end was written by a clock that is ahead."""
 MOST_CAUSE, DIGITS = 160, 16
 SENT, WITHDRAWN, PAST, PART = "sent", "withdrawn", "past", "part"
-NEVER = datetime.min.replace(tzinfo=UTC)
 
 _IS_DUE = and_(messages.c.ended_at.is_(None), messages.c.due_at <= bindparam("now"))
 _LATELY = and_(messages.c.ended_at.between(bindparam("since"), bindparam("now")), messages.c.ended == SENT)
@@ -166,10 +166,10 @@ class Outbox(LedgerRows):
 
     def unreached(self, since: datetime) -> list[Unsent]:
         """The newest message due since then that was given up, of each recipient that got nothing after it."""
-        found, last = self._due_since(since - KEPT_FOR), defaultdict[str, datetime](lambda: NEVER)
+        found, last = self._due_since(since - KEPT_FOR), defaultdict[str, datetime](lambda: EVER)
         for name, tries in (one for message in found for one in message.tries.items()):
-            last[name] = max(last[name], tries.sent_at or NEVER)
-        last[""] = max(last.values(), default=NEVER)
+            last[name] = max(last[name], tries.sent_at or EVER)
+        last[""] = max(last.values(), default=EVER)
         lost = [one for one in self.unsent(since) if one.is_over and one.due_at > last[one.recipient]]
         return list({one.recipient: one for one in lost}.values())
 

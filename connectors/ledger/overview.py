@@ -120,7 +120,6 @@ COLUMNS = (
 LARGE_CHUNK = 5_000
 _STANDING = select(*(orders.c[name] for name in ("order_ref", "state", "reason_code", "order_id", "recorded_at")))
 _BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
-_BY_ID = select(*COLUMNS).where(one_of(orders.c.order_id, "ids"))
 _PULSE = [
     select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "states")),
     select(func.count(), func.max(orders.c.updated_at)).where(
@@ -215,19 +214,17 @@ def orders_to_compare(
     Each by its own index: never all orders.
     """
     marketplaces = orders.c.marketplace.in_(list(Marketplace))  # only with these the index of `ordered_at` serves
-    found = {
-        row["order_ref"]: row
-        for which in (
-            and_(marketplaces, orders.c.ordered_at >= since),
-            orders.c.paid_at >= since,
-            orders.c.state.in_(list(states)),
-        )
-        for row in ledger.rows(select(*COLUMNS).where(which))
-    }
-    for ids in chunked(order_ids, LARGE_CHUNK):
-        found |= {row["order_ref"]: row for row in ledger.rows(_BY_ID, ids=ids)}
-    named = orders_of(ledger, [ref for ref in dict.fromkeys(order_refs) if ref not in found])
-    return sorted([*map(_order, found.values()), *named], key=lambda order: order.order_ref)
+    those = (
+        and_(marketplaces, orders.c.ordered_at >= since),
+        orders.c.paid_at >= since,
+        orders.c.state.in_(list(states)),
+        one_of(orders.c.order_id, "ids"),
+        one_of(orders.c.order_ref, "refs"),
+    )
+    given = {"ids": [*order_ids], "refs": [*order_refs]}
+    each = (row for which in those for row in ledger.rows(select(*COLUMNS).where(which), **given))
+    found = {row["order_ref"]: _order(row) for row in each}
+    return [found[ref] for ref in sorted(found)]
 
 
 def standing_of(

@@ -431,12 +431,12 @@ class MatchRows(LedgerRows):
     @repeating
     def keep(self, found: Mapping[tuple[str, str], Match]) -> None:
         """Store matches, each in place of an earlier one of its reference and words."""
-        if not found:
-            return
-        now = self._ledger.clock()
+        rows = [
+            {"order_ref": ref, "words": words, "match": to_json(match), "decided_at": self._ledger.clock()}
+            for (ref, words), match in found.items()
+        ]
+        insert = self._ledger.insert(matches)
+        changed = {name: insert.excluded[name] for name in ("match", "decided_at")}
         with self._ledger.transaction(()) as connection:
-            for (order_ref, words), match in found.items():
-                row = {"order_ref": order_ref, "words": words, "match": to_json(match), "decided_at": now}
-                statement = self._ledger.insert(matches).values(row)
-                changed = {name: statement.excluded[name] for name in ("match", "decided_at")}
-                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref", "words"], set_=changed))
+            if rows:
+                connection.execute(insert.on_conflict_do_update(index_elements=matches.primary_key, set_=changed), rows)

@@ -36,12 +36,12 @@ DECODED_AT_ONCE = 2_000
 
 def to_json(value: object) -> Any:
     """A domain dataclass as plain JSON values."""
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(cast(Any, type(value))).dump_python(value, mode="json")
 
 
 def from_json(kind: type[T], value: Any) -> T:
     """A domain dataclass from plain JSON values."""
-    return cast(T, _adapter(kind).validate_python(value))
+    return cast(T, _adapter(cast(Any, kind)).validate_python(value))
 
 
 def from_text(kind: type[T], text: str) -> T:
@@ -59,12 +59,8 @@ def _decoded(kind: Any, text: str) -> Any:
     return _adapter(kind).validate_json(text)
 
 
-def _adapter(kind: Any) -> TypeAdapter[Any]:
-    return _made(kind)
-
-
 @cache
-def _made(kind: Any) -> TypeAdapter[Any]:
+def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, u
 
 from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
-from connectors.ledger.copying import found_sound, sound_since
+from connectors.ledger.copying import damage_in, found_sound, sound_since
 from connectors.ledger.engine import LedgerUnusable, chunked, one_of, sqlite_file, unusable
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.forgetting import ForgottenRows
@@ -132,32 +132,30 @@ class Ledger(Switches):
         work.
         """
         ended = ended_badly(send_logs) if send_logs else []
-        if self.engine.dialect.name == "sqlite":
-            self._require_sound_file(trusts=send_logs is not None and not ended)
+        if file := sqlite_file(self.url):
+            self._require_sound_file(file, trusts=send_logs is not None and not ended)
         for mark in ended:
             mark.unlink(missing_ok=True)
-        if self.engine.dialect.name == "sqlite":
-            return
-        with self.reading() as connection:
-            apart = abs((connection.execute(select(func.now())).scalar_one() - datetime.now(UTC)).total_seconds())
+        if file is None:
+            self._require_one_time()
+
+    def _require_one_time(self) -> None:
+        apart = abs((self.column(select(func.now()))[0] - datetime.now(UTC)).total_seconds())
         if apart > CLOCKS_APART_S:
             raise LedgerUnusable(
                 f"this machine's clock and that of the ledger's database {self.shown} are {apart:.0f} s apart, more "
                 f"than {CLOCKS_APART_S}: leases of several machines need one time. Turn NTP on. Nothing was sent."
             )
 
-    def _require_sound_file(self, *, trusts: bool) -> None:
-        file, began = sqlite_file(self.url), datetime.now(UTC)
-        if trusts and file and (since := sound_since(file, began)):
+    def _require_sound_file(self, file: Path, *, trusts: bool) -> None:
+        began = datetime.now(UTC)
+        if trusts and (since := sound_since(file, began)):
             restored = self.marks.restored_at()
             if restored is None or restored < since:
                 return
-        with self.reading() as connection:
-            found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
-        if found != "ok":
+        if found := damage_in(file):
             raise unusable(self.url, sqlite3.DatabaseError(f"malformed: {found}"))
-        if file:
-            found_sound(file, began)
+        found_sound(file, began)
 
     # batches and orders
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, text, update
 
@@ -35,10 +34,11 @@ _ALONE = select(func.pg_advisory_xact_lock(BUYING_LOCK))
 class Switches(Transactions):
     """A ledger with its switch. Every method is one or two durable transactions, or a read."""
 
+    @repeating
     def buying_paused(self) -> Pause | None:
         """The present pause; None while buying is allowed."""
-        rows = self.rows(_STANDING)
-        return _pause(rows[0]) if rows else None
+        with self.reading() as connection:
+            return standing_pause(connection)
 
     @repeating
     def pause_buying(self, by: str, why: str = "", requested_at: datetime | None = None) -> Pause:
@@ -102,15 +102,11 @@ def share_switch(connection: Connection) -> None:
 def standing_pause(connection: Connection) -> Pause | None:
     """The present pause, in this transaction."""
     row = connection.execute(_STANDING).mappings().first()
-    return _pause(dict(row)) if row else None
+    return Pause(**row) if row else None
 
 
 def _is_timed_out(error: LedgerUnusable) -> bool:
     return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == LOCK_NOT_AVAILABLE
-
-
-def _pause(row: Mapping[str, Any]) -> Pause:
-    return Pause(by=row["by"], at=row["at"], why=row["why"])
 
 
 def _one_by_one(connection: Connection) -> None:

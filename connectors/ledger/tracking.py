@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
@@ -18,6 +18,7 @@ from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import exported_numbers, marks, orders, tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
+from domain.absence import EVER
 from domain.follow_ups import LONGEST, is_due, next_poll
 from domain.marketplace import Marketplace
 from domain.service_orders import TraceStatus, TrackingEvent
@@ -40,7 +41,6 @@ _TIMES = (
     .join(orders)
     .where(orders.c.state.in_((*TRAVELLING, OrderState.HELD)))
 )
-NEVER = datetime.min.replace(tzinfo=UTC)
 UNKNOWN_RUN = timedelta(days=7)
 
 
@@ -111,7 +111,7 @@ class TrackingRows(LedgerRows):
         be read now. A time of a clock that was ahead is none.
         """
         now = self._ledger.clock()
-        since = self._read_until(now) or NEVER
+        since = self._read_until(now) or EVER
         return {
             row["order_ref"]
             for row in self._ledger.rows(_TIMES)

@@ -6,7 +6,6 @@ import json
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,10 +19,10 @@ from sqlalchemy import JSON, Connection, Table, text
 from connectors.callbacks.schema import metadata as messages
 from connectors.foreign import words_of
 from connectors.ledger.backup import backup
+from connectors.ledger.copying import damages
 from connectors.ledger.engine import (
     LedgerUnusable,
     open_engine,
-    read_only,
     reading,
     require_file,
     require_upgradable,
@@ -113,8 +112,7 @@ def _verify_migrated(url: str, version: str) -> Verification:
 def _damages(file: Path) -> list[Flaw]:
     """The faults that SQLite itself finds in the file."""
     try:
-        with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
-            found = [words for (words,) in database.execute(f"PRAGMA integrity_check({MOST_DAMAGES})") if words != "ok"]
+        found = damages(file, MOST_DAMAGES)
     except sqlite3.DatabaseError as error:
         if "malformed" not in str(error):
             raise unusable(f"sqlite:///{file}", error) from error

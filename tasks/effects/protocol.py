@@ -408,17 +408,12 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
         return chunk.unsent(record, Harmless(), because(ReasonCode.FAILED_HARMLESSLY, failure=str(reply)))
     try:
         if isinstance(reply, Refused):
-            return await _after_refusal(chunk, record, reply)
+            return chunk.after_refusal(record, reply, await chunk.read_back([record]))  # it may be done (contract 2.7)
         return await _after_silence(chunk, record, reply)
     except Misconfigured as error:  # the others of the chunk are on their way and must get their answers
         chunk.work.trouble.append(error)
         why = because(ReasonCode.NO_WORD_UNASKED, failure=reply.message, error=str(error))
         return chunk.unknown(record, why)
-
-
-async def _after_refusal(chunk: _Chunk, record: EffectRecord, error: Refused) -> Outcome:
-    """A refusal may mean that it is done already, so the service's own record decides (contract 2.7)."""
-    return chunk.after_refusal(record, error, await chunk.read_back([record]))
 
 
 async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 
@@ -63,12 +63,11 @@ async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) 
     Not those that it has paid since, for only a paid order is booked; nor those that a person has since answered for as
     not booked.
     """
-
-    async def paid_after(since: datetime) -> set[str]:
-        effects = await resources.group_commit.effects_of(orders)
-        return {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
-
-    return await _may_lack(resources, orders, "booked", ResolutionKind.NOT_BOOKED, paid_after)
+    if (since := await asyncio.to_thread(resources.ledger.marks.restored_at)) is None:
+        return {}
+    effects = await resources.group_commit.effects_of(orders)
+    paid = {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
+    return await _not_denied(resources, orders.keys() - paid, since, "booked", ResolutionKind.NOT_BOOKED)
 
 
 async def maybe_paid(resources: Resources, shown: Mapping[str, ServiceOrder]) -> dict[str, str]:
@@ -77,26 +76,17 @@ async def maybe_paid(resources: Resources, shown: Mapping[str, ServiceOrder]) ->
     Not those that the service shows as created since, nor those that a person has since answered for as not paid. That
     this ledger has created an order proves less: the service may have answered with one that was there.
     """
-
-    async def created_after(since: datetime) -> set[str]:
-        return {ref for ref, one in shown.items() if one.created_at and one.created_at > since + CLOCKS_APART}
-
-    return await _may_lack(resources, shown, "paid", ResolutionKind.NOT_PAID, created_after)
-
-
-async def _may_lack(
-    resources: Resources,
-    order_refs: Iterable[str],
-    done: str,
-    denial: ResolutionKind,
-    known_after: Callable[[datetime], Awaitable[set[str]]],
-) -> dict[str, str]:
-    """The orders for which a restored ledger may lack an effect: neither known since then, nor denied by a person."""
-    marks, answers = resources.ledger.marks, resources.ledger.resolutions
-    if (since := await asyncio.to_thread(marks.restored_at)) is None:
+    if (since := await asyncio.to_thread(resources.ledger.marks.restored_at)) is None:
         return {}
-    known = await known_after(since)
-    doubtful = [ref for ref in order_refs if ref not in known]
+    new = {ref for ref, one in shown.items() if one.created_at and one.created_at > since + CLOCKS_APART}
+    return await _not_denied(resources, shown.keys() - new, since, "paid", ResolutionKind.NOT_PAID)
+
+
+async def _not_denied(
+    resources: Resources, doubtful: Collection[str], since: datetime, done: str, denial: ResolutionKind
+) -> dict[str, str]:
+    """Those for which a person has not said since the ledger was put back that it was not done."""
+    answers = resources.ledger.resolutions
     given = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
     newer = {ref: {one["answer"] for one in given[ref] if one["at"] > since} for ref in doubtful}
     at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
