@@ -150,34 +150,13 @@ EARLY = timedelta(minutes=45)
 
 
 def next_poll(now: datetime, booked_at: datetime, last_scan: datetime | None, *, least_h: int = 0) -> datetime:
-    """When a parcel is due again that was read just now; at least so many hours later."""
-    return now + _pause(now, booked_at, last_scan, least_h) - EARLY
+    """When a parcel is due again that was read just now; at least so many hours later.
 
-
-def is_due(
-    first: datetime,
-    booked_at: datetime,
-    last_scan: datetime | None,
-    *,
-    since: datetime,
-    now: datetime,
-    least_h: int = 0,
-) -> bool:
-    """Whether a parcel of which nothing is new since its `first` time came due again after `since`.
-
-    So a time is stored with news alone, and not with each reading.
+    One without any scan is quiet, however lately it was booked.
     """
-    at = first
-    while at <= since:
-        pause = _pause(at + EARLY, booked_at, last_scan, least_h)  # it was read about then
-        at += pause * max(1, (since - at) // pause if pause >= LONGEST else 1)
-    return at <= now
-
-
-def _pause(at: datetime, booked_at: datetime, last_scan: datetime | None, least_h: int) -> timedelta:
-    """The hours between two readings; a parcel without any scan is quiet, however lately it was booked."""
-    quiet = at - (last_scan or min(booked_at, at - STEPS[0][0]))
-    return max(next((pause for within, pause in STEPS if quiet < within), LONGEST), timedelta(hours=least_h))
+    quiet = now - (last_scan or min(booked_at, now - STEPS[0][0]))
+    pause = next((pause for within, pause in STEPS if quiet < within), LONGEST)
+    return now + max(pause, timedelta(hours=least_h)) - EARLY
 
 
 def parse_hours(text: str) -> Mapping[Marketplace, int]:

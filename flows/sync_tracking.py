@@ -24,8 +24,6 @@ from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.addresses import without_receiver
-from domain.follow_ups import parse_hours
-from domain.marketplace import Marketplace
 from domain.messages import counted
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
 from domain.report import NONE_REJECTED, Rejected, ReportLine
@@ -160,7 +158,7 @@ async def track(
     """
     ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
-    watched = _to_watch(ledger, opened, only, parse_hours(resources.settings.poll_h), due_only=due_only)
+    watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, ledger.each_order(watched))
     unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
     followed, before = _Followed(resources), ledger.orders(unsettled)
@@ -178,7 +176,7 @@ async def track(
         why = followed.wrong[0].message if followed.wrong else "the service was away"
         troubles.append(f"{shorten(unasked)}: {why}; the next run asks about them")
     if only is None and len(unread) + len(unasked) < len(orders):
-        ledger.tracking.read_until(begun, unread=unasked)
+        ledger.tracking.read_until(begun)
     await feed.emit(watched, *followed.silent)
     moved = [
         followed.lines[ref]
@@ -283,13 +281,12 @@ def _to_watch(
     ledger: Ledger,
     opened: Collection[str],
     only: Collection[str] | None,
-    hours: Mapping[Marketplace, int],
     *,
     due_only: bool,
 ) -> dict[str, OrderState]:
     """The orders on their way and those with an open effect, with their states."""
     states = [*FOLLOWED, OrderState.PAYMENT_PENDING, OrderState.PAID]
-    later = ledger.tracking.not_due(hours) if due_only else set()
+    later = ledger.tracking.not_due() if due_only else set()
     return {
         ref: one.state
         for ref, one in standing_of(ledger, states=states, order_refs=opened).items()

@@ -97,16 +97,12 @@ async def follow_parcels(
         hours = parse_hours(resources.settings.poll_h)
         since = resources.clock() - HOURLY_FOR
         held = {one.order_ref for one in left.values() if one.state is OrderState.HELD and one.updated_at < since}
-        travelling = [one for one in left.values() if one.state in TRAVELLING or one.order_ref in held]
         polled = {
             one.order_ref: (one.booked_at or one.updated_at, hours.get(one.marketplace, 0))
-            for one in travelling
-            if one.order_ref in events
+            for one in left.values()
+            if one.order_ref in events and (one.state in TRAVELLING or one.order_ref in held)
         }
-        unpolled = [one.order_ref for one in travelling if one.order_ref not in events]
-        resources.scans += await asyncio.to_thread(
-            resources.ledger.tracking.add, events, changes, polled=polled, unread=unpolled
-        )
+        resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes, polled=polled)
 
 
 async def _read_again(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,9 +18,7 @@ from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import exported_numbers, marks, orders, tracked, tracking_events
 from connectors.ledger.transactions import LedgerRows, repeating
-from domain.absence import EVER
-from domain.follow_ups import LONGEST, is_due, next_poll
-from domain.marketplace import Marketplace
+from domain.follow_ups import LONGEST, next_poll
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import TRAVELLING, OrderState
 
@@ -28,18 +26,12 @@ Polled = Mapping[str, tuple[datetime, int]]
 """Parcels that were read: when the order of each was booked, and the least hours until it is due again."""
 NONE_POLLED: Polled = {}
 READ_UNTIL = "tracked"
-"""The mark with the time until which every parcel that was due is read."""
+"""The mark with the time until which parcels that were due are read."""
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
     select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
     .where(one_of(tracking_events.c.order_ref, "refs"))
     .group_by(tracking_events.c.order_ref)
-)
-_TRACKED = select(tracked).where(one_of(tracked.c.order_ref, "refs"))
-_TIMES = (
-    select(tracked, orders.c.booked_at, orders.c.updated_at, orders.c.marketplace)
-    .join(orders)
-    .where(orders.c.state.in_((*TRAVELLING, OrderState.HELD)))
 )
 UNKNOWN_RUN = timedelta(days=7)
 
@@ -54,20 +46,16 @@ class TrackingRows(LedgerRows):
         changes: Sequence[OrderChange] = (),
         *,
         polled: Polled = NONE_POLLED,
-        unread: Collection[str] = (),
     ) -> list[dict[str, Any]]:
         """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
 
-        Of parcels that were `polled` the first time or with news it is recorded when they are due again (`not_due`);
-        those that could not be read stay due.
+        Of parcels that were `polled` it is recorded when they are due again (`not_due`).
 
         A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
-        words and place are recorded empty: they may name the signer. Without news no transaction is begun that others
-        would wait for.
+        words and place are recorded empty: they may name the signer.
         """
-        with self._ledger.reading() as connection:
-            if not (changes or unread or self._polls(connection, polled) or self._new_rows(connection, events)):
-                return []
+        if not (events or changes or polled):
+            return []
         with self._ledger.transaction([change.order_ref for change in changes]) as connection:
             rows = self._new_rows(connection, events)
             if rows:
@@ -77,7 +65,6 @@ class TrackingRows(LedgerRows):
                 statement = self._ledger.insert(tracked)
                 new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
                 connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), polls)
-            self._stay_due(connection, unread)
             if numbered := [one.order_ref for one in changes if "shipment" in one.writes.columns]:
                 connection.execute(_NOT_ALL_EXPORTED, {"refs": numbered})
             if ended := [one.order_ref for one in changes if one.state not in (None, *TRAVELLING)]:
@@ -86,14 +73,8 @@ class TrackingRows(LedgerRows):
         return rows
 
     def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:
-        """The rows of polled parcels that have none, or an older scan, or the time of a clock that was ahead."""
-        now, refs = self._ledger.clock(), {"refs": list(polled)}
-        last = {row.order_ref: row.at for row in connection.execute(_LAST, refs)}
-        known = {
-            row.order_ref: row.last_scan_at
-            for row in connection.execute(_TRACKED, refs)
-            if row.next_poll_at <= now + LONGEST
-        }
+        now = self._ledger.clock()
+        last = {row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})}
         return [
             {
                 "order_ref": ref,
@@ -101,34 +82,12 @@ class TrackingRows(LedgerRows):
                 "last_scan_at": last.get(ref),
             }
             for ref, (booked_at, least_h) in sorted(polled.items())
-            if ref not in known or known[ref] != last.get(ref)
         ]
 
-    def not_due(self, hours: Mapping[Marketplace, int]) -> set[str]:
-        """The orders whose parcels need not be read yet, at the least hours apart that their marketplace has.
-
-        A parcel comes due at times that follow from its row; those since the last run that read all are the ones to
-        be read now. A time of a clock that was ahead is none.
-        """
-        now = self._ledger.clock()
-        since = self._read_until(now) or EVER
-        return {
-            row["order_ref"]
-            for row in self._ledger.rows(_TIMES)
-            if row["next_poll_at"] <= now + LONGEST
-            and not is_due(
-                row["next_poll_at"],
-                row["booked_at"] or row["updated_at"],
-                row["last_scan_at"],
-                since=since,
-                now=now,
-                least_h=hours.get(Marketplace(row["marketplace"]), 0),
-            )
-        }
-
-    def _read_until(self, now: datetime) -> datetime | None:
-        (until,) = self._ledger.column(select(func.max(marks.c.at)).where(marks.c.name == READ_UNTIL))
-        return until if until and until <= now else None
+    def not_due(self) -> set[str]:
+        """The orders whose parcels need not be read yet. A time of a clock that was ahead is none."""
+        now, at = self._ledger.clock(), tracked.c.next_poll_at
+        return {*self._ledger.column(select(tracked.c.order_ref).where(at > now, at <= now + LONGEST))}
 
     def since_all_were_read(self, statuses: Iterable[str], words: str) -> list[dict[str, Any]]:
         """Events of the last run that read all, and since then: of these statuses, or that match `words`.
@@ -136,20 +95,17 @@ class TrackingRows(LedgerRows):
         Without such a run those of a week.
         """
         c, now = tracking_events.c, self._ledger.clock()
-        is_recent = c.recorded_at >= (self._read_until(now) or now - UNKNOWN_RUN)
+        (until,) = self._ledger.column(
+            select(func.max(marks.c.at)).where(marks.c.name == READ_UNTIL, marks.c.at <= now)
+        )
+        is_recent = c.recorded_at >= (until or now - UNKNOWN_RUN)
         is_meant = or_(c.status.in_(statuses), c.description.regexp_match(words))
         return self._ledger.rows(select(tracking_events).where(is_recent, is_meant))
 
-    def _stay_due(self, connection: Connection, unread: Collection[str]) -> None:
-        stays = update(tracked).where(one_of(tracked.c.order_ref, "refs")).values(next_poll_at=self._ledger.clock())
-        if unread:
-            connection.execute(stays, {"refs": unread})
-
     @repeating
-    def read_until(self, at: datetime, *, unread: Collection[str]) -> None:
-        """Record that every parcel that was due at this time is read, but for these, which stay due."""
+    def read_until(self, at: datetime) -> None:
+        """Record that a run has read the parcels that were due at this time."""
         with self._ledger.transaction(()) as connection:
-            self._stay_due(connection, unread)
             is_known = update(marks).where(marks.c.name == READ_UNTIL).values(at=at, ended_at=at)
             if not connection.execute(is_known).rowcount:
                 note(connection, READ_UNTIL, "", by=self._ledger.owner, at=at)

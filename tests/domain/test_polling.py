@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.follow_ups import is_due, next_poll, parse_hours
+from domain.follow_ups import next_poll, parse_hours
 from domain.marketplace import Marketplace
 from sandbox.lifecycle import domestic_parcel, international_events
 from sandbox.times import HOUR
@@ -38,16 +38,6 @@ def test_a_marketplace_may_have_longer_pauses_of_its_own() -> None:
             parse_hours(fault)
 
 
-@pytest.mark.parametrize("quiet_h", [0, 47, 48, 49, 119, 120, 500])
-def test_between_two_hourly_runs_a_parcel_is_due_as_if_each_reading_had_set_its_next_time(quiet_h: float) -> None:
-    last, at = NOW - quiet_h * H, NOW
-    first = due = next_poll(at, NOW, last)
-    for _ in range(24 * 20):
-        since, at = at, at + H
-        assert is_due(first, NOW, last, since=since, now=at) == (at >= due), at - NOW
-        due = next_poll(at, NOW, last) if at >= due else due
-
-
 CALLS_THEN = (1.02, 2, 2, 1.02, 1.02)
 """Calls to read an order and its parcels when each hourly run read all: fifty orders a call, or one, and each trace."""
 CALLS_NOW = (1.02, 2, 2, 0.02, 0.02)
@@ -66,18 +56,16 @@ def polled(scans: Sequence[datetime], *, are_announced: bool) -> tuple[int, list
     scan the first new one came, and how late it is told."""
     hourly = [(NOW + H / 6 + hours * H, False) for hours in range(24 * 30)]
     announced = [(at, True) for at in scans if are_announced]
-    reads, known, told, since = 0, 0, list[tuple[timedelta, timedelta]](), NEVER
+    reads, known, told = 0, 0, list[tuple[timedelta, timedelta]]()
     last: datetime | None = None
-    first, least_h = NOW, 12 if are_announced else 0
+    due, least_h = NOW, 12 if are_announced else 0
     for at, is_callback in sorted(hourly + announced):
-        if known < len(scans) and (is_callback or is_due(first, NOW, last, since=since, now=at, least_h=least_h)):
+        if known < len(scans) and (is_callback or at >= due):
             new = [scan for scan in scans[known:] if scan <= at]
             told += [(scan - (scans[known - 1] if known else NEVER), at - scan) for scan in new[:1]]
-            if new or not reads:
-                last = at if new else last
-                first = next_poll(at, NOW, last, least_h=least_h)
+            last = at if new else last
+            due = next_poll(at, NOW, last, least_h=least_h)
             reads, known = reads + 1, known + len(new)
-        since = since if is_callback else at
     return reads, told
 
 

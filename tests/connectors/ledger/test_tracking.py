@@ -1,4 +1,4 @@
-"""Tracking events: each once, many orders in a commit, and none without news; and when a parcel is due again."""
+"""Tracking events: each once, many orders in a commit; and when a parcel is due again."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.ledger.tracking import _STAND, ALL
-from domain.marketplace import Marketplace
 from domain.service_orders import Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.sync_tracking import RETURNED
@@ -44,7 +43,7 @@ def commits(ledger: Ledger) -> list[str]:
     return begun
 
 
-def test_news_of_several_orders_are_one_commit_and_no_news_is_none(shipped: Ledger, clock: MovableClock) -> None:
+def test_news_of_several_orders_are_one_commit_and_each_is_recorded_once(shipped: Ledger, clock: MovableClock) -> None:
     known = {"A-1": [scan("P", clock), scan("P", clock, "there")], "A-2": [scan("Q", clock)]}
     begun = commits(shipped)
     moved = OrderChange(order_ref="A-2", state=OrderState.IN_WAREHOUSE, expected=OrderState.SHIPPED)
@@ -55,9 +54,9 @@ def test_news_of_several_orders_are_one_commit_and_no_news_is_none(shipped: Ledg
         ("A-2", "Q", 1),
     ]
     assert shipped.orders(["A-2"])["A-2"].state is OrderState.IN_WAREHOUSE
-    assert shipped.tracking.add(known) == []
     assert shipped.tracking.add({}) == []
     assert len(begun) == 1
+    assert shipped.tracking.add(known) == []
     later = shipped.tracking.add({"A-1": [*known["A-1"], scan("P", clock, "at the door")]})
     assert [(row["sequence"], row["description"]) for row in later] == [(3, "at the door")]
 
@@ -75,7 +74,7 @@ def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
     """Those recorded before the last run that read all are left out."""
     shipped.tracking.add({"A-1": [scan("OLD", clock, "快件已退回")]})
     clock.advance(3600)
-    shipped.tracking.read_until(clock(), unread=())
+    shipped.tracking.read_until(clock())
     back, other = scan("P", clock, "RETURNED TO SENDER"), scan("Q", clock, "at the door")
     stuck = TrackingEvent(tracking_number="R", occurred_at=clock(), status=TraceStatus.EXCEPTION, description="")
     shipped.tracking.add({"A-1": [back, other], "A-2": [stuck]})
@@ -83,75 +82,57 @@ def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
     assert sorted(row["tracking_number"] for row in found) == ["P", "R"]
 
 
-FOUR = {Marketplace.TAOBAO: 4}
-
-
 def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock: MovableClock) -> None:
     """A-1 is polled at least hours apart that its marketplace has, A-2 was booked long ago."""
     booked = {"A-1": (clock(), 4), "A-2": (clock() - 200 * H, 0)}
     shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": []}, polled=booked)
     clock.advance(2 * 3600)
-    assert shipped.tracking.not_due(FOUR) == {"A-1", "A-2"}
+    assert shipped.tracking.not_due() == {"A-1", "A-2"}
     clock.advance(2 * 3600)
-    assert shipped.tracking.not_due(FOUR) == {"A-2"}
+    assert shipped.tracking.not_due() == {"A-2"}
     shipped.tracking.add({"A-2": [scan("Q", clock)]}, polled={"A-2": booked["A-2"]})  # as a callback lets it be read
     clock.advance(4 * 3600)
-    assert shipped.tracking.not_due(FOUR) == set()
+    assert shipped.tracking.not_due() == set()
 
 
-def test_reading_without_news_writes_nothing_and_each_comes_due_again_by_its_hours(
-    shipped: Ledger, clock: MovableClock
-) -> None:
+def test_each_comes_due_again_by_its_hours(shipped: Ledger, clock: MovableClock) -> None:
     """A-1 has a scan, A-2 has none; of 24 hourly runs each reads what is due, and one of them is late."""
     booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
     events = {"A-1": [scan("P", clock)], "A-2": []}
     shipped.tracking.add(events, polled=booked)
-    shipped.tracking.read_until(clock(), unread=())
-    begun, reads = commits(shipped), Counter[str]()
+    reads = Counter[str]()
     for hour in range(1, 25):
         clock.advance(3600)
-        if hour == 7:
-            continue
-        if due := {*booked} - shipped.tracking.not_due({}):
+        if hour != 7 and (due := {*booked} - shipped.tracking.not_due()):
             reads.update(due)
-            at = clock()
-            clock.advance(60)
             assert shipped.tracking.add(events, polled={ref: booked[ref] for ref in due}) == []
-            clock.advance(-60)
-            shipped.tracking.read_until(at, unread=())
     assert reads == {"A-1": 12, "A-2": 4}
-    assert len(begun) == 12
 
 
 def test_what_could_not_be_read_stays_due(shipped: Ledger, clock: MovableClock) -> None:
     booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
     shipped.tracking.add({"A-1": [], "A-2": []}, polled=booked)
     clock.advance(6 * 3600)
-    assert shipped.tracking.not_due({}) == set()
-    begun = clock()
-    clock.advance(60)
-    shipped.tracking.add({"A-1": []}, polled={"A-1": booked["A-1"]}, unread=["A-2"])
-    shipped.tracking.read_until(begun, unread=())
-    assert shipped.tracking.not_due({}) == {"A-1"}
-    shipped.tracking.read_until(begun, unread=["A-1"])
-    assert shipped.tracking.not_due({}) == set()
+    assert shipped.tracking.not_due() == set()
+    shipped.tracking.add({"A-1": []}, polled={"A-1": booked["A-1"]})
+    assert shipped.tracking.not_due() == {"A-1"}
 
 
 def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(shipped: Ledger, clock: MovableClock) -> None:
     polled = {"A-1": (clock(), 0)}
     clock.advance(400 * 86_400)
     shipped.tracking.add({"A-1": []}, polled=polled)
-    shipped.tracking.read_until(clock(), unread=())
+    shipped.tracking.read_until(clock())
     clock.advance(-400 * 86_400)
-    assert shipped.tracking.not_due({}) == set()
+    assert shipped.tracking.not_due() == set()
     shipped.tracking.add({"A-1": []}, polled=polled)
-    assert shipped.tracking.not_due({}) == {"A-1"}
+    assert shipped.tracking.not_due() == {"A-1"}
 
 
 def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: MovableClock) -> None:
     shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
     shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": (clock(), 0)})
-    assert shipped.tracking.not_due({}) == set()
+    assert shipped.tracking.not_due() == set()
 
 
 def test_the_scans_of_more_orders_than_a_statement_has_parameters(shipped: Ledger, clock: MovableClock) -> None:
