@@ -10,23 +10,10 @@ from typing import Self
 
 from domain.decisions import Verdict, held, postponed, refused
 from domain.marketplace import Marketplace
-from domain.money import Money
-from domain.offers import Offer, OfferSummary
+from domain.offers import Candidate, Offer, OfferSummary
 from domain.reasons import Detail, Part, ReasonCode, because, detail
 
 CANDIDATES = 5
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
-    """One hit that the words of a line may mean. `price` is the cheapest variant's."""
-
-    item_id: str
-    title: str
-    price: Money
-    seller_id: str = ""
-    seller_name: str = ""
-    image_url: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +71,7 @@ class Match:
 
 def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], at: datetime) -> Match:
     """Take the first hit whose title holds every word; when none does, take none, since a guess spends money."""
-    candidates = tuple(_candidate(hit) for hit in hits[:CANDIDATES])
+    candidates = tuple(hits[:CANDIDATES])
     open_match = Match(marketplace=marketplace, words=words, candidates=candidates, decided_at=at)
     if not candidates:
         return replace(open_match, why=detail(Part.NOTHING_FOUND, marketplace=marketplace, words=words))
@@ -98,17 +85,6 @@ def missing_words(words: str, title: str) -> list[str]:
     """The words that a title lacks; case and width of letters don't count."""
     told = _plain(title)
     return [word for word in words.split() if _plain(word) not in told]
-
-
-def _candidate(hit: OfferSummary) -> Candidate:
-    return Candidate(
-        item_id=hit.item_id,
-        title=hit.title,
-        price=hit.price,
-        seller_id=hit.seller_id,
-        seller_name=hit.seller_name,
-        image_url=hit.image_url,
-    )
 
 
 def _why(words: str, whole: int, found: int) -> Detail:

@@ -214,16 +214,22 @@ def price_at(offer: Offer, sku: Sku, pieces: int) -> Money:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfferSummary:
-    """One hit of a search: enough to choose by, not to order by. `price` is the lowest variant's."""
+class Candidate:
+    """A product that words may mean: enough to choose by, not to order by. `price` is the cheapest variant's."""
 
-    marketplace: Marketplace
     item_id: str
     title: str
     price: Money
-    image_url: str = ""
     seller_id: str = ""
     seller_name: str = ""
+    image_url: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfferSummary(Candidate):
+    """One hit of a search."""
+
+    marketplace: Marketplace
 
 
 LARGEST_PAGE = 50

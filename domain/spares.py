@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domain.decisions import Verdict, above_limit, above_limits, judge_availability, match_sku, no_such_item
-from domain.matching import Candidate, Match
-from domain.offers import Offer, Problem, price_at
+from domain.matching import Match
+from domain.offers import Candidate, Offer, Problem, price_at
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.reasons import Part, Reason, ReasonCode, because, detail

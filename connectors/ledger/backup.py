@@ -162,27 +162,30 @@ def _blamed(url: str, *codes: int) -> Iterator[None]:
 
 
 @contextmanager
-def _as_of_sqlite() -> Iterator[None]:
-    """Errors of a file that is being written come as SQLite's own: the caller knows what the file is to become."""
+def _writing(file: Path) -> Iterator[Connection]:
+    """A transaction in a ledger that is being made, of this program's schema; at its end the file stands alone.
+
+    Errors come as SQLite's own: the caller knows what the file is to become.
+    """
     try:
-        yield
+        engine = open_engine(f"sqlite:///{file}")
+        try:
+            with engine.begin() as connection:
+                yield connection
+        finally:
+            engine.dispose()
     except (DatabaseError, LedgerUnusable) as error:
         wrapped = error if isinstance(error, DatabaseError) else error.__cause__
         if isinstance(cause := getattr(wrapped, "orig", None), sqlite3.Error):
             raise cause from error
         raise
+    _settle_file(file)
 
 
 def _copy_tables(url: str, target: Path) -> None:
-    with _as_of_sqlite():
-        engine = open_engine(f"sqlite:///{target}")
-    try:
-        with reading(url) as source, _as_of_sqlite(), engine.begin() as copy:
-            require_version(url, source)
-            copy_rows(source, copy)
-    finally:
-        engine.dispose()
-    _settle_file(target)
+    with reading(url) as source, _writing(target) as copy:
+        require_version(url, source)
+        copy_rows(source, copy)
 
 
 def require_version(url: str, connection: Connection) -> None:
@@ -251,20 +254,14 @@ def _stopped(url: str) -> list[dict[str, Any]] | None:
 
 
 def _mark_restored(file: Path, source: Path, stopped: list[dict[str, Any]] | None, *, now: datetime, by: str) -> None:
-    with _as_of_sqlite():
-        engine = open_engine(f"sqlite:///{file}")
-    try:
-        with _as_of_sqlite(), engine.begin() as connection:
-            words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
-            words += "; whether buying was paused since is not known: sourcing pause" if stopped is None else ""
-            set_mark(connection, Mark.RESTORED, words, by=by, at=now)
-            withdraw_all(connection, now)  # of its time, and sent long ago
-            of_its_time = [(row["name"], row["why"]) for row in connection.execute(_OFF).mappings()]
-            if new := [row for row in stopped or () if (row["name"], row["why"]) not in of_its_time]:
-                connection.execute(switches.insert(), new)
-    finally:
-        engine.dispose()
-    _settle_file(file)
+    with _writing(file) as connection:
+        words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
+        words += "; whether buying was paused since is not known: sourcing pause" if stopped is None else ""
+        set_mark(connection, Mark.RESTORED, words, by=by, at=now)
+        withdraw_all(connection, now)  # of its time, and sent long ago
+        of_its_time = [(row["name"], row["why"]) for row in connection.execute(_OFF).mappings()]
+        if new := [row for row in stopped or () if (row["name"], row["why"]) not in of_its_time]:
+            connection.execute(switches.insert(), new)
     sync(file)
 
 

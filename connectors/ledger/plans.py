@@ -159,9 +159,8 @@ def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: 
     """Record approvals of plans that are unchanged in this batch and not begun. Other orders stay as they are."""
     said = {approval.order_ref: approval for approval in approvals}
     with ledger.transaction(()) as connection:
-        mover = OrderMover(
-            ledger, connection, said
-        )  # locked: another run's plan is seen below or waits for this commit
+        # this locks the orders: another run's plan is seen below or waits for this commit
+        mover = OrderMover(ledger, connection, said)
         begun = set(connection.scalars(BEGUN, {"refs": said}))
         for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
             approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun

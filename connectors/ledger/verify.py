@@ -18,7 +18,7 @@ from sqlalchemy import JSON, Connection, Table, text
 
 from connectors.callbacks.schema import metadata as messages
 from connectors.foreign import words_of
-from connectors.ledger.backup import backup
+from connectors.ledger.backup import backup, require_version
 from connectors.ledger.copying import damages
 from connectors.ledger.engine import (
     LedgerUnusable,
@@ -26,6 +26,7 @@ from connectors.ledger.engine import (
     reading,
     require_file,
     require_upgradable,
+    shown,
     unusable,
     version_of,
 )
@@ -82,27 +83,19 @@ class Verification:
 def verify(url: str) -> Verification:
     """Check a ledger as it is now, and change nothing. Raises `LedgerUnusable` when it can't be read.
 
-    A ledger of an earlier program is checked as it will be after its migration.
+    A ledger of an earlier program is checked as it will be once it is brought up to date.
     """
     if url.startswith("sqlite") and (damages := _damages(require_file(url))):
         return Verification(rows={}, faults=damages)
     with reading(url) as connection:
         version = version_of(connection)
+        if version is None:
+            raise LedgerUnusable(f"{shown(url)} is no ledger: give another one")
         if version == SCHEMA_VERSION:
             return _verdict(connection)
-    if version is None or version > SCHEMA_VERSION:
-        what = "no ledger" if version is None else f"of schema {version}, newer than this program's {SCHEMA_VERSION}"
-        raise LedgerUnusable(f"{url} is {what}: give another file, or update the program")
-    return _verify_migrated(url, version)
-
-
-def _verify_migrated(url: str, version: str) -> Verification:
+        if not url.startswith("sqlite"):
+            require_version(url, connection)
     require_upgradable(url, version)
-    if not url.startswith("sqlite"):
-        raise LedgerUnusable(
-            f"the ledger has schema {version}, this program's is {SCHEMA_VERSION}: any command that opens it, such as "
-            "sourcing status, brings it up to date. Then verify it"
-        )
     with TemporaryDirectory() as folder:
         copy = f"sqlite:///{backup(url, Path(folder) / 'copy.db', datetime.now(UTC))}"
         open_engine(copy).dispose()

@@ -7,7 +7,8 @@ from typing import NamedTuple
 
 from connectors.snapshots.tables.shared import amount, currency_of, moment, shared, variant
 from connectors.snapshots.tables.table import Column, Table, count, flag, text
-from domain.matching import Candidate, Match
+from domain.matching import Match
+from domain.offers import Candidate
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 

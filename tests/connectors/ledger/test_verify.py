@@ -200,5 +200,5 @@ def test_what_is_no_ledger_cannot_be_verified(tmp_path: Path, content: bytes) ->
 def test_a_newer_ledger_cannot_be_verified(lived: Ledger, url: str) -> None:
     """This program doesn't know what would be right there."""
     plant(url, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerUnusable, match="of schema 9999, newer than this program's"):
+    with pytest.raises(LedgerUnusable, match="has schema 9999, newer than this program's"):
         verify(url)

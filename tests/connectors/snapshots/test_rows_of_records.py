@@ -11,8 +11,9 @@ from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.reconciliation import RECONCILIATION
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from domain.marketplace import Marketplace
-from domain.matching import Candidate, Match
+from domain.matching import Match
 from domain.money import Money
+from domain.offers import Candidate
 from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.plan import PlannedOrder
 from tests.connectors.snapshots.sample import AT

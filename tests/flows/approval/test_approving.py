@@ -17,9 +17,9 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.holds import Pause
 from domain.marketplace import Marketplace
-from domain.matching import Candidate, Match
+from domain.matching import Match
 from domain.money import Money
-from domain.offers import Quote
+from domain.offers import Candidate, Quote
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode, because, earlier
 from domain.report import ReportLine
