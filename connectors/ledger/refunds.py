@@ -83,10 +83,11 @@ class RefundRows(LedgerRows):
             statement = self._ledger.insert(refund_events).values(rows).on_conflict_do_nothing()
             return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
 
-    def events(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a time."""
+    def events(self, *, order_refs: Iterable[str]) -> list[dict[str, Any]]:
+        """The events of the refunds of these orders."""
         c = refund_events.c
-        return self._events(refund_events, c.order_ref, c.key, c.sequence, order_refs=order_refs, since=since)
+        found = select(refund_events).where(one_of(c.order_ref, "refs")).order_by(c.order_ref, c.key, c.sequence)
+        return self._ledger.rows(found, refs=[*order_refs])
 
     def _refunds(self, statement: Select[Any]) -> list[Refund]:
         rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key))

@@ -141,11 +141,11 @@ class TrackingRows(LedgerRows):
         """When the newest event of each of these orders was recorded."""
         return self._ledger.pairs(_LAST, refs=[*order_refs])
 
-    def listed(self, *, order_refs: Iterable[str] | None = None, since: datetime | None = None) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a time."""
+    def listed(self, *, order_refs: Iterable[str], since: datetime | None = None) -> list[dict[str, Any]]:
+        """The events of these orders, or those recorded since then."""
         c = tracking_events.c
-        order = (c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        return self._events(tracking_events, *order, order_refs=order_refs, since=since)
+        found = _KNOWN.order_by(c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
+        return self._ledger.rows(found.where(c.recorded_at >= since) if since else found, refs=[*order_refs])
 
 
 Number = tuple[str, str]

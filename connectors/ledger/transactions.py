@@ -6,12 +6,12 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import ColumnElement, Connection, Executable, Table, UpdateBase, event, select
+from sqlalchemy import Connection, Executable, UpdateBase, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -19,7 +19,6 @@ from connectors.ledger.engine import (
     ONLY_READS,
     LedgerUnusable,
     blaming,
-    one_of,
     open_engine,
     reading_engine,
     require_lasting,
@@ -167,14 +166,3 @@ class LedgerRows:
         """Write by one statement that spends nothing, in a commit of its own; answers how many rows it changed."""
         with self._ledger.transaction(()) as connection:
             return connection.execute(statement).rowcount
-
-    def _events(
-        self, events: Table, *order: ColumnElement[Any], order_refs: Iterable[str] | None, since: datetime | None
-    ) -> list[dict[str, Any]]:
-        """Recorded events in order, optionally of some orders, or recorded since a time."""
-        statement, refs = select(events).order_by(*order), list(order_refs or ())
-        if order_refs is not None:
-            statement = statement.where(one_of(events.c.order_ref, "refs"))
-        if since is not None:
-            statement = statement.where(events.c.recorded_at >= since)
-        return self._ledger.rows(statement, refs=refs)
