@@ -17,14 +17,14 @@ from typing import Any
 from sqlalchemy import Connection, and_, bindparam, or_, select, update
 
 from connectors.foreign import clean
-from connectors.ledger.engine import chunked, one_of
+from connectors.ledger.engine import one_of
 from connectors.ledger.schema import from_json, messages, to_json
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.absence import EVER
 from domain.messages import KEPT_FOR, TRIED_FOR, Message, MessageKind, pause_after
 from domain.reasons import Reason, ReasonCode, as_text, because, from_text
 
-ROWS_AT_ONCE, MOST_TOGETHER = 200, 500
+MOST_TOGETHER = 500
 HOLD = timedelta(seconds=90)
 """Twice the longest that sending takes."""
 PACE = timedelta(seconds=20)
@@ -105,11 +105,8 @@ class Outbox(LedgerRows):
 
     def _insert(self, connection: Connection, rows: Iterable[dict[str, Any]]) -> bool:
         """Write the rows of new causes; whether there was one."""
-        is_new = False
-        for some in chunked(rows, ROWS_AT_ONCE):
-            statement = self._ledger.insert(messages).values(some).on_conflict_do_nothing()
-            is_new |= bool(connection.execute(statement.returning(messages.c.cause)).all())
-        return is_new
+        given, statement = [*rows], self._ledger.insert(messages).on_conflict_do_nothing()
+        return bool(given and connection.execute(statement.returning(messages.c.cause), given).all())
 
     @repeating
     def withdraw(self, cause: str) -> bool:

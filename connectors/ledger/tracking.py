@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
 
-from connectors.ledger.engine import chunked, one_of
+from connectors.ledger.engine import one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.marks import note
 from connectors.ledger.order_mover import write_all
@@ -152,7 +152,6 @@ Number = tuple[str, str]
 """An order and one of its tracking numbers."""
 ALL = ""
 """In place of a number: all numbers of an order."""
-ROWS_AT_ONCE = 200
 LATEST = timedelta(days=30)
 """Numbers of orders delivered earlier are exported no more."""
 _ALL_EXPORTED = exists().where(
@@ -221,15 +220,14 @@ class ExportedRows(LedgerRows):
         And the orders that have no others, unless they were updated since the given time. A process that exports one
         of them meanwhile waits for this commit.
         """
-        now, new = self._ledger.clock(), set[Number]()
+        now, c = self._ledger.clock(), exported_numbers.c
+        recording = self._ledger.insert(exported_numbers).on_conflict_do_nothing()
         with self._ledger.transaction(()) as connection:
             stand = connection.execute(_STAND, {"refs": list(whole)})
             done = [(row.order_ref, ALL) for row in stand if row.updated_at == whole[row.order_ref]]
-            for some in chunked(sorted([*numbers, *done]), ROWS_AT_ONCE):
-                rows = [{"order_ref": ref, "tracking_number": number, "file": file, "at": now} for ref, number in some]
-                statement = self._ledger.insert(exported_numbers).values(rows).on_conflict_do_nothing()
-                found = connection.execute(
-                    statement.returning(exported_numbers.c.order_ref, exported_numbers.c.tracking_number)
-                )
-                new |= {(row.order_ref, row.tracking_number) for row in found}
-            yield new
+            rows = [
+                {"order_ref": ref, "tracking_number": number, "file": file, "at": now}
+                for ref, number in sorted([*numbers, *done])
+            ]
+            new = connection.execute(recording.returning(c.order_ref, c.tracking_number), rows) if rows else ()
+            yield {(row.order_ref, row.tracking_number) for row in new}
