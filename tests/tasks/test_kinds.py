@@ -378,7 +378,7 @@ def _declared_effect_calls() -> dict[str, str]:
         for node in ast.parse(file.read_text()).body:
             if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
                 continue
-            if isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "effect":
+            if isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "sends":
                 action = ast.unparse(node.value.args[2])
                 found[f"{file.stem}.{ast.unparse(node.targets[0])}"] = action.removeprefix("Action.")
     return found
