@@ -14,7 +14,7 @@ import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
-from prefect.client.schemas.objects import DeploymentSchedule
+from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -43,6 +43,7 @@ def own(yes: bool = True): ...
 """
 AT_TWO = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "Asia/Shanghai", "parameters": {"news_only": True}}
 AT_FIVE = AT_TWO | {"cron": "0 5 * * *"}
+CANCEL_NEW = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 OFF = {"slug": "nightly", "cron": "30 1 * * *", "timezone": "Asia/Shanghai", "active": False}
 
 
@@ -58,6 +59,7 @@ class Product:
         place = {"working_dir": folder} if folder else {}
         pool = {"name": "kept", "job_variables": {**place, "env": {"A": "1"}}}
         about = {"work_pool": pool, "tags": ["sourcing"], "version": "1", "enforce_parameter_schema": True}
+        about |= {"concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"}}
         listed = [
             {"name": "night", "parameters": {"inbox": "{{ site.inbox }}", "pace": pace}, "schedules": night},
             {"name": "shop", "parameters": {}, "schedules": [OFF]},
@@ -252,7 +254,9 @@ def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_
         anew = product.of("night")
         assert anew.parameters == {"inbox": "{{ prefect.variables.mine }}", "pace": 2, "yes": False}
         assert anew.job_variables == {"working_dir": "/opt/2", "env": {"A": "1"}}
-        assert (anew.paused, anew.enforce_parameter_schema) == (True, True)
+        assert (anew.paused, anew.enforce_parameter_schema, anew.work_pool_name) == (True, True, "kept")
+        assert anew.global_concurrency_limit
+        assert (anew.global_concurrency_limit.limit, anew.concurrency_options) == (1, CANCEL_NEW)
         assert product.schedules("night") == {
             "nightly": ("0 5 * * *", False, {"news_only": True}),
             None: ("0 14 * * *", True, {"yes": False}),
