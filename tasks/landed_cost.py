@@ -35,6 +35,7 @@ UNKNOWN = "unknown"
 """In place of a month, of payments without a known day."""
 OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
 OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")
+QUOTED = ("goods", "postage", "total")
 OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
 TABLES_OF_COSTS = ("orders", "order_lines", "quotes", "shipments", "refunds", "payments", "parcels_received")
 """The tables that costs are made of. Orders come first: nothing that belongs to them is older, so none lacks its lines.
@@ -78,12 +79,12 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pa.Table:
     An unknown value is null. Days are those of `timezone`.
     """
     orders = [*(row for row in tables["orders"] if row["paid_minor"] > 0), *_lost(tables)]
-    own = _of_their_batch(orders, _by_order(tables["order_lines"]))
-    bills = _Bills(tables, own, ZoneInfo(timezone))
-    told = {bill.order_ref: bill for bill in map(bills.of, orders)}
+    kept = {name: _by_order(rows) for name, rows in tables.items()}
+    own = {one["order_ref"]: {name: rows.get(one["order_ref"], []) for name, rows in kept.items()} for one in orders}
+    told = {one["order_ref"]: _bill(one, own[one["order_ref"]], ZoneInfo(timezone)) for one in orders}
     costs = sorted(landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no))
     about = {order["order_ref"]: order for order in orders}
-    of_line = {(ref, line["line_no"]): line for ref, some in own.items() for line in some}
+    of_line = {(ref, line["line_no"]): line for ref, one in about.items() for line in _lines_of(one, own[ref])}
     rows = [
         {
             **{name: about[cost.order_ref][name] for name in OF_THE_ORDER},
@@ -95,15 +96,11 @@ def landed_cost(tables: CostTables, books: Books, timezone: str) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=SCHEMA)
 
 
-def _of_their_batch(orders: Iterable[Row], lines: Mapping[str, list[Row]]) -> dict[str, list[Row]]:
-    """Lines without those that an order had before its request was changed."""
-    own = {order["order_ref"]: (order["batch_id"], order["line_count"]) for order in orders}
-
-    def is_own(row: Row) -> bool:
-        batch, count = own[row["order_ref"]]
-        return row["batch_id"] == batch and (count is None or row["line_no"] <= count)
-
-    return {ref: [*filter(is_own, some)] or some for ref, some in lines.items() if ref in own}
+def _lines_of(order: Row, own: Mapping[str, Sequence[Row]]) -> Sequence[Row]:
+    """An order's lines without those that it had before its request was changed."""
+    batch, count, lines = order["batch_id"], order["line_count"], own["order_lines"]
+    now = [row for row in lines if row["batch_id"] == batch and (count is None or row["line_no"] <= count)]
+    return now or lines
 
 
 NO_LINE = dict.fromkeys(OF_THE_LINE)
@@ -150,60 +147,46 @@ def _rate_columns(prefix: str, rate: Rate | None) -> Row:
     }
 
 
-class _Bills:
-    def __init__(self, tables: CostTables, lines: Mapping[str, list[Row]], timezone: ZoneInfo) -> None:
-        self._lines, self._timezone = lines, timezone
-        self._quotes, self._refunds = _by_order(tables["quotes"]), _by_order(tables["refunds"])
-        self._grams = _grams(tables["parcels_received"])
-        self._shipments = {(row["order_ref"], row["shipment_order_id"]): row for row in tables["shipments"]}
+def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
+    """An order's bill, of its own rows by table."""
+    currency, lines, quotes, refunds = order["currency"], _lines_of(order, own), own["quotes"], own["refunds"]
+    strange = {row["currency"] for row in (*lines, *quotes, *refunds)} - {currency}
+    problem = f"it was paid in {currency}, and some of it is shown in {', '.join(sorted(strange))}" if strange else ""
+    came_back = tuple((row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"])
+    if _is_closed(order) and sum(amount for _, amount in came_back) < order["paid_minor"]:
+        problem = CLOSED
+    grams = _grams(own["parcels_received"]) if len(lines) == 1 else None  # the order's weight is that of its only line
+    ordered = sorted(lines, key=lambda line: int(line["line_no"]))
+    return Bill(
+        order_ref=order["order_ref"],
+        currency=currency,
+        paid=order["paid_minor"],
+        paid_on=_day(order["paid_at"], zone),
+        lines=tuple(BillLine(line_no=line["line_no"], goods=line["amount_minor"], grams=grams) for line in ordered)
+        or (BillLine(line_no=0, goods=0),),
+        quoted=next((Quoted(**{name: one[f"{name}_minor"] for name in QUOTED}) for one in quotes), None),
+        refunds=came_back,
+        booking=_booking(order, own["shipments"], zone),
+        is_over=order["state"] in OVER or bool(came_back and _is_answered(order)),
+        problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
+    )
 
-    def of(self, order: Row) -> Bill:
-        ref, currency = order["order_ref"], order["currency"]
-        lines, quotes, refunds = (kept.get(ref, []) for kept in (self._lines, self._quotes, self._refunds))
-        quote = quotes[0] if quotes else None
-        strange = {row["currency"] for row in (*lines, *quotes, *refunds)} - {currency}
-        problem = (
-            f"it was paid in {currency}, and some of it is shown in {', '.join(sorted(strange))}" if strange else ""
-        )
-        came_back = tuple((row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"])
-        if _is_closed(order) and sum(amount for _, amount in came_back) < order["paid_minor"]:
-            problem = CLOSED
-        return Bill(
-            order_ref=ref,
-            currency=currency,
-            paid=order["paid_minor"],
-            paid_on=self._day(order["paid_at"]),
-            lines=self._lines_of(ref, lines) or (BillLine(line_no=0, goods=0),),
-            quoted=Quoted(**{name: quote[f"{name}_minor"] for name in ("goods", "postage", "total")})
-            if quote
-            else None,
-            refunds=came_back,
-            booking=self._booking(order),
-            is_over=order["state"] in OVER or bool(came_back and _is_answered(order)),
-            problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
-        )
 
-    def _lines_of(self, ref: str, lines: Sequence[Row]) -> tuple[BillLine, ...]:
-        """An order's weight is that of a line where it has but one."""
-        grams = self._grams.get(ref) if len(lines) == 1 else None
-        own = sorted(lines, key=lambda line: int(line["line_no"]))
-        return tuple(BillLine(line_no=line["line_no"], goods=line["amount_minor"], grams=grams) for line in own)
+def _booking(order: Row, shipments: Sequence[Row], zone: ZoneInfo) -> Booking | None:
+    if not (number := order["shipment_order_id"]):
+        return None
+    shipment: Row = next((row for row in shipments if row["shipment_order_id"] == number), {})
+    fee = _money(shipment.get("fee_minor"), shipment.get("currency"))
+    return Booking(
+        shipment_order_id=number,
+        numbers=frozenset(shipment.get("tracking_numbers") or order["tracking_numbers"]),
+        fee=fee or _money(order["freight_minor"], order["freight_currency"]),
+        on=_day(order["booked_at"], zone),
+    )
 
-    def _booking(self, order: Row) -> Booking | None:
-        if not (number := order["shipment_order_id"]):
-            return None
-        shipment = self._shipments.get((order["order_ref"], number), {})
-        parcels = shipment.get("tracking_numbers") or order["tracking_numbers"]
-        fee = _money(shipment.get("fee_minor"), shipment.get("currency"))
-        return Booking(
-            shipment_order_id=number,
-            numbers=frozenset(parcels),
-            fee=fee or _money(order["freight_minor"], order["freight_currency"]),
-            on=self._day(order["booked_at"]),
-        )
 
-    def _day(self, moment: datetime | None) -> date | None:
-        return moment.astimezone(self._timezone).date() if moment else None
+def _day(moment: datetime | None, zone: ZoneInfo) -> date | None:
+    return moment.astimezone(zone).date() if moment else None
 
 
 def _is_closed(order: Row) -> bool:
@@ -217,12 +200,12 @@ def _is_answered(order: Row) -> bool:
     return is_unbooked and (order["state"], order["reason_code"]) == (OrderState.HELD, ReasonCode.ANSWERED)
 
 
-def _grams(parcels: Sequence[Row]) -> dict[str, int]:
-    """The weight of an order's goods, by its parcels, where every one that the service shows of it was weighed."""
-    told = _by_order(row for row in parcels if row["is_shown"])
-    weighed = {ref: [row["weight_grams"] for row in rows] for ref, rows in told.items()}
-    most = {ref: max(row["parcels_shown"] for row in rows) for ref, rows in told.items()}
-    return {ref: sum(grams) for ref, grams in weighed.items() if all(grams) and len(grams) >= most[ref]}
+def _grams(parcels: Sequence[Row]) -> int | None:
+    """The weight of an order's goods, where every parcel that the service shows of it was weighed."""
+    told = [row for row in parcels if row["is_shown"]]
+    grams = [row["weight_grams"] for row in told]
+    is_whole = told and all(grams) and len(told) >= max(row["parcels_shown"] for row in told)
+    return sum(grams) if is_whole else None
 
 
 def _money(minor: int | None, currency: str | None) -> Money | None:
