@@ -49,8 +49,7 @@ class DiffSection:
         for row in rows.records(self.rows.head(terminal.MOST_SHOWN)):
             shown.add_row(*(_cell(self.table, row, name) for name in self.columns))
         terminal.console.print(shown)
-        if len(self.rows) > terminal.MOST_SHOWN:
-            terminal.console.print(terminal.and_more(len(self.rows), "--json"))
+        terminal.show_more(len(self.rows), "--json")
 
 
 def sections(table: Table, changes: pd.DataFrame) -> Iterator[DiffSection]:

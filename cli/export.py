@@ -145,8 +145,7 @@ def show_costs(report: CostReport) -> None:
         for order in orders
     )
     terminal.console.print(terminal.table_of(ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True))
-    if len(report.orders) > terminal.MOST_SHOWN:
-        terminal.console.print(terminal.and_more(len(report.orders), "--json, or in the files"))
+    terminal.show_more(len(report.orders), "--json, or in the files")
     _show_problems(report)
     terminal.console.print(padding.Padding(_sums(report), (1, 0)))
     for note in report.notes:

@@ -111,8 +111,7 @@ def _show_differences(report: reconcile_artifact.ReconciliationReport) -> None:
         terminal.console.print(padding.Padding(_sums(report), (0, 0, 1, 0)))
     for finding in report.findings[: terminal.MOST_SHOWN]:
         _show_finding(finding)
-    if len(report.findings) > terminal.MOST_SHOWN:
-        terminal.console.print(terminal.and_more(len(report.findings), "--json, or sourcing sql"))
+    terminal.show_more(len(report.findings), "--json, or sourcing sql")
     for note in report.notes:
         terminal.console.print(f"Note: {note}", soft_wrap=True)
     terminal.console.print(f"Since {report.begins}: {reconcile_artifact.summary_of(report)}", soft_wrap=True)

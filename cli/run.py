@@ -243,8 +243,7 @@ def show_matches(matches: Sequence[MatchLine], where: consoles.Console) -> None:
     taken = [match for match in matches if match.item_id]  # where nothing was taken, the order's own reason says so
     for match in taken[: terminal.MOST_SHOWN]:
         where.print(padding.Padding(_line(match), (0, 0, 0, 2)))
-    if len(taken) > terminal.MOST_SHOWN:
-        where.print(terminal.and_more(len(taken), "--json"))
+    terminal.show_more(len(taken), "--json", where)
 
 
 def _line(match: MatchLine) -> text.Text:
@@ -276,8 +275,7 @@ def show_plan(title: str, report: BatchReport) -> None:
         plan.add_row(*(text.Text(row[name], style=colour if name == "state" else "") for name in columns))
     terminal.console.print(plan)
     terminal.show_reasons(shown.orders)
-    if len(report.orders) > terminal.MOST_SHOWN:
-        terminal.console.print(terminal.and_more(len(report.orders), "--json"))
+    terminal.show_more(len(report.orders), "--json")
 
 
 def totals(report: BatchReport) -> str:

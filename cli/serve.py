@@ -137,16 +137,12 @@ def _show_beginning(api: str, address: str) -> None:
 
 def free_port(wished: int, setting: str, *, or_any: bool) -> int:
     """The port that is set; where it is taken, any that is free, or an error that names the setting."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", wished))
-        except OSError:
-            if not or_any:
-                serving.check_port("127.0.0.1", wished, setting)
-            probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    try:
+        return serving.usable_port("127.0.0.1", wished, setting)
+    except serving.ServeFailed:
+        if not or_any:
+            raise
+        return serving.usable_port("127.0.0.1", 0, setting)
 
 
 def _receiver(port: int) -> dict[str, list[str]]:
@@ -159,7 +155,7 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
         return {}
     address = urlsplit(base_url)
     host, port = address.hostname or "127.0.0.1", address.port or 80
-    serving.check_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
+    serving.usable_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = settings_now().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)]

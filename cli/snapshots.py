@@ -74,8 +74,7 @@ def show(snapshot_id: Id, *, json: Json = False) -> int:
         for row in rejected.rows[: terminal.MOST_SHOWN]:
             bad.add_row(row.table, row.key, row.rule, row.message)
         terminal.console.print(bad)
-        if rejected.count > terminal.MOST_SHOWN:
-            terminal.console.print(terminal.and_more(rejected.count, 'sourcing sql "select * from rejected_rows"'))
+        terminal.show_more(rejected.count, 'sourcing sql "select * from rejected_rows"')
     return NEEDS_A_PERSON if rejected else 0
 
 

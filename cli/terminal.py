@@ -189,8 +189,7 @@ def show_orders(title: str, lines: Sequence[ReportLine], *, whole: str = "--json
     Of many only the first, those that wait for a person before others; `whole` names the way to show all of them.
     """
     show_all_orders(title, first_of(lines))
-    if len(lines) > MOST_SHOWN:
-        console.print(and_more(len(lines), whole))
+    show_more(len(lines), whole)
 
 
 def first_of(lines: Sequence[ReportLine]) -> Sequence[ReportLine]:
@@ -200,9 +199,10 @@ def first_of(lines: Sequence[ReportLine]) -> Sequence[ReportLine]:
     return sorted(lines, key=lambda line: line.state not in STATE_COLOURS)[:MOST_SHOWN]
 
 
-def and_more(count: int, whole: str) -> str:
-    """The last line of a table that is cut."""
-    return f"and {count - MOST_SHOWN:,} more: see them with {whole}"
+def show_more(count: int, whole: str, where: Console = console) -> None:
+    """Print the last line of a table of so many rows, if it is cut."""
+    if count > MOST_SHOWN:
+        where.print(f"and {count - MOST_SHOWN:,} more: see them with {whole}")
 
 
 def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:

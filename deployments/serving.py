@@ -114,7 +114,7 @@ def installation(
     folder = local_server.server_folder(settings.data_dir)
     with ExitStack() as stack:
         stack.enter_context(_only_one(folder, host, port))
-        check_port(host, port, "--port")
+        usable_port(host, port, "--port")
         records = postgres_url or databases.noted(settings)
         if records:
             databases.prepare(records)
@@ -172,8 +172,8 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
         time.sleep(0.2)
 
 
-def check_port(host: str, port: int, option: str) -> None:
-    """Raise `ServeFailed` when another process listens there."""
+def usable_port(host: str, port: int, option: str) -> int:
+    """The port, or for 0 any that is free. Raises `ServeFailed` when another process listens there."""
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -183,6 +183,7 @@ def check_port(host: str, port: int, option: str) -> None:
                 f"port {port} on {host} can't be used ({error.strerror}): end what listens there, or choose another "
                 f"with {option}"
             ) from error
+        return int(probe.getsockname()[1])
 
 
 def _server_settings(folder: Path, records: str, redis_url: str | None) -> dict[str, str]:
