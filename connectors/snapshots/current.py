@@ -383,10 +383,9 @@ def damaged_files(root: Path) -> list[Path]:
 
 
 def settle(root: Path, manifest: Manifest) -> None:
-    """Restore a manifest's files where a dead writer has put other files in their place."""
+    """Put a manifest's files in their places, where these have others yet."""
     for file in manifest.files:
-        aside = aside_path(root, manifest.snapshot_id, file)
-        if aside.exists() and not is_as_written(file.place(root), file):
+        if (aside := aside_path(root, manifest.snapshot_id, file)).exists():
             move(aside, file.place(root))
 
 

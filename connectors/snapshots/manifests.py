@@ -174,7 +174,7 @@ def manifest_path(root: Path, snapshot_id: str) -> Path:
 
 
 def aside_path(root: Path, snapshot_id: str, file: SnapshotFile) -> Path:
-    """The place of an earlier manifest's file during a rewrite, while that manifest still counts."""
+    """The place of a manifest's file during a rewrite, while its own has that of the earlier manifest."""
     return root / WORK / snapshot_id / f"{file.sha256}.parquet"
 
 

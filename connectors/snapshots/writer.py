@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.crash_points import BEFORE_MANIFEST, reach
-from connectors.durable import exclusive, keep_aside, move, sync
+from connectors.durable import exclusive, move, sync
 from connectors.foreign import words_of
 from connectors.snapshots.current import refresh, settle
 from connectors.snapshots.manifests import (
@@ -63,9 +63,9 @@ def write_snapshot(
     Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
     `SnapshotValueError` for a column that its table does not have.
 
-    New files wait in `_work` beside the table folders, since Polars and DuckDB read hidden files in them. While a
-    replaced snapshot's manifest still counts, `_work` also keeps its files. So our reader sees the old snapshot or the
-    new one, and readers of plain folders never a half-written file.
+    New files wait in `_work` beside the table folders, since Polars and DuckDB read hidden files in them. Those that
+    replace others wait there until the manifest counts. So our reader sees the old snapshot or the new one, and readers
+    of plain folders never a half-written file.
     """
     _check_arguments(snapshot_id, written_at)
     envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
@@ -102,18 +102,21 @@ def write_snapshot(
 def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) -> None:
     """Make a snapshot of staged `files` and its present ones; the old one counts until this one does.
 
+    A file for a place that is taken waits aside until then, where readers find it by its hash.
     The caller holds `exclusive(root / WORK)`.
     """
-    _keep_replaced(root, manifest)
     is_old = any(old_files(root))
     for file in files:
         path = root / file.path
-        if is_old and not path.exists():  # until they are moved, plain readers see all snapshots beside them
+        if file.place(root).exists():
+            path = aside_path(root, manifest.snapshot_id, file)
+        elif is_old:  # until they are moved, plain readers see all snapshots beside them
             path = root / file.path.removeprefix(f"{HISTORY}/")
         move(staged_path(root, manifest.snapshot_id, file.table), path)
     sync(root)
     reach(BEFORE_MANIFEST, manifest.snapshot_id)
     write_manifest(root, manifest)
+    settle(root, manifest)
     _clean(root, manifest)
 
 
@@ -209,21 +212,6 @@ def _first_written(root: Path, snapshot_id: str) -> datetime | None:
         old = read_manifest(manifest_path(root, snapshot_id))
         return old.first_written_at or old.written_at
     return None
-
-
-def _keep_replaced(root: Path, new: Manifest) -> None:
-    """Keep the files that the new ones replace. After a crash half way they are kept already, and not kept again."""
-    path = manifest_path(root, new.snapshot_id)
-    if not path.exists():
-        return
-    try:
-        old = read_manifest(path)
-    except SnapshotDamaged:
-        return  # writing it again is the remedy
-    replaced = {file.path for file in new.files}
-    for file in old.files:
-        if file.path in replaced:
-            keep_aside(file.place(root), aside_path(root, new.snapshot_id, file))
 
 
 def write_manifest(root: Path, manifest: Manifest) -> None:
