@@ -41,6 +41,8 @@ MOST_TURNS = 3
 MOST_PAGES = 2_000
 MOST_ITEMS = 10**9
 PART_SIZE = 100
+FEW = 10
+"""Items, of which a last part may have none that can be read."""
 SHOWN_TROUBLES = 20
 
 
@@ -205,7 +207,7 @@ class Crawl:
                         part,
                         found,
                         part=number,
-                        may_fail=bool(self.files.part_files()) or missed.issuperset(part),
+                        may_fail=missed.issuperset(part) or (number > 1 and len(part) < FEW),
                         label=label,
                     )
                 finally:

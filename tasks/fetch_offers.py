@@ -15,7 +15,7 @@ from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables.offers import OFFERS, offer_rows
 from connectors.snapshots.tables.table import Row
-from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
+from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, XportcnError
 from domain.catalogue import ListedPage, Listing, Way, pages_of
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
@@ -142,7 +142,7 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
     """An item with its rows, or one that says it is gone."""
     try:
         offer = await resources.offerings[marketplace].channel.offer(item_id)
-    except (Misconfigured, ServiceAway):
+    except (Misconfigured, NotSent):  # the day's calls may be used up: the crawl goes on later
         raise
     except XportcnError as error:
         return error

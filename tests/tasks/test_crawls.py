@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -9,7 +10,7 @@ import pytest
 
 from connectors.crawl_files import CrawlFiles
 from connectors.marketplaces import Offering
-from connectors.xportcn.errors import Refused
+from connectors.xportcn.errors import NotSent, Refused, XportcnError
 from domain.catalogue import Selection, crawl_name
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits
@@ -18,6 +19,7 @@ from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 
 ITEMS = [str(number) for number in range(600001, 600102)]
+MORE = [*ITEMS, *map(str, range(700001, 700050))]
 LAST = ITEMS[-1]
 ALL = [Selection(marketplace=Marketplace.TAOBAO, everything=True)]
 
@@ -27,18 +29,19 @@ class Shop:
 
     lists_everything = lists_changes = True
 
-    def __init__(self, unreadable: set[str]) -> None:
-        self.unreadable, self.asked = unreadable, list[str]()
+    def __init__(self, unreadable: set[str], error: XportcnError | None = None, items: Sequence[str] = ITEMS) -> None:
+        self.unreadable, self.asked, self.items = unreadable, list[str](), items
+        self.error = error or Refused("the detail can't be read")
 
     async def listing(self, filters: Filters, *, changed_since: object) -> Hits:
-        ids = [] if changed_since else ITEMS
+        ids = [] if changed_since else self.items
         page = ids[(filters.page - 1) * filters.page_size : filters.page * filters.page_size]
         return Hits(total=len(ids), offers=cast(Any, tuple(SimpleNamespace(item_id=one) for one in page)))
 
     async def offer(self, item_id: str) -> None:
         self.asked.append(item_id)
         if item_id in self.unreadable:
-            raise Refused("the detail can't be read")
+            raise self.error
 
 
 async def crawled(resources: Resources, shop: Shop) -> CatalogReport:
@@ -72,3 +75,20 @@ async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(resources: 
             await crawled(resources, shop)
         assert len(shop.asked) == 100
         clock.advance(25 * 3600)
+
+
+@pytest.mark.parametrize(
+    ("unreadable", "error"),
+    [({MORE[-1]}, NotSent("the calls of today are used up")), ({*MORE[100:]}, Refused("the detail can't be read"))],
+)
+async def test_a_crawl_that_can_read_nothing_more_fails_and_goes_on_where_it_was(
+    resources: Resources, clock: MovableClock, unreadable: set[str], error: XportcnError
+) -> None:
+    """It ended as if the rest could not be read: the next began anew, and never came further."""
+    shop = Shop(unreadable, error, MORE)
+    with pytest.raises(type(error), match=str(error)):
+        await crawled(resources, shop)
+    clock.advance(3600)
+    shop.unreadable.clear()
+    report = await crawled(resources, shop)
+    assert (report.is_resumed, report.trouble_count, set(shop.asked)) == (True, 0, {*MORE[100:]})
