@@ -9,10 +9,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.ledger.plans import THE_SHOP, drop, put_rows
+from connectors.ledger.plans import THE_SHOP, declined, drop, laid_aside, put_rows, take_back
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger
+from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from tests.clock import MovableClock
@@ -39,6 +40,27 @@ def test_what_is_not_begun_is_closed_with_the_persons_words(ledger: Ledger) -> N
     assert {(one.state, one.reason, one.plan_hash) for one in closed.values()} == {(OrderState.CANCELLED, SAYS, None)}
     assert drop(ledger, ["A-1"], by="yu") == {}
     assert ledger.orders(["A-1"])["A-1"].reason == SAYS
+
+
+def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(ledger: Ledger) -> None:
+    """Silence may be asked about by a night; what a person declined is not even planned by one."""
+    silence, unasked = (
+        because(ReasonCode.NOBODY_ANSWERED, within="20 hours"),
+        because(ReasonCode.NOT_APPROVED, note="-"),
+    )
+    for ref, reasons in {"A-2": [silence], "A-3": [silence, unasked]}.items():
+        for why in reasons:
+            ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=why)])
+    refs = ["A-1", "A-2", "A-3"]
+    assert declined(ledger, refs, beforehand="a yes") == {"A-1": True, "A-2": False, "A-3": False}
+    assert laid_aside(ledger, refs, beforehand="a yes") == {"A-1": "print"}
+    yes = because(ReasonCode.APPROVED, by="a yes", at="now", total=Money(100), plan="p")
+    ledger.change([OrderChange(order_ref=ref, state=OrderState.PLANNED, why=yes) for ref in refs])
+    assert [*declined(ledger, refs, beforehand="a yes")] == refs
+    assert declined(ledger, refs, beforehand="mei") == {}
+    for _ in range(2):
+        take_back(ledger, refs)
+    assert [len(ledger.moves_of(ref)) for ref in refs] == [4, 4, 5]
 
 
 def test_what_its_shop_ended_names_no_run_that_plans_it_anew(ledger: Ledger) -> None:
