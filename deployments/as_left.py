@@ -20,11 +20,6 @@ from prefect.client.schemas.filters import (
     DeploymentFilterTags,
     FlowFilter,
     FlowFilterName,
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
 )
 from prefect.client.schemas.objects import DeploymentSchedule, StateType
 from prefect.client.schemas.responses import DeploymentResponse
@@ -34,6 +29,7 @@ from prefect.variables import Variable
 
 from connectors.settings import SourcingSettings
 from deployments.registration import ROOT, TAG, describe_site
+from flows.prefect_ui.runs import runs_in
 
 if TYPE_CHECKING:
     from connectors.ledger.store import Ledger
@@ -359,13 +355,8 @@ async def _copy(client: PrefectClient, before: DeploymentResponse, name: str) ->
 
 
 async def _has_runs(client: PrefectClient, deployment_id: UUID) -> bool:
-    lately = FlowRunFilterEndTime(after_=datetime.now(UTC) - A_DAY)
-    for states, ended in ((NOT_OVER, None), (MAY_GO_ON, lately)):
-        wanted = FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states])),
-            end_time=ended,
-        )
+    for states, since in ((NOT_OVER, None), (MAY_GO_ON, datetime.now(UTC) - A_DAY)):
+        wanted = runs_in(*states, deployment=deployment_id, ended_since=since)
         if await client.read_flow_runs(flow_run_filter=wanted, limit=1):
             return True
     return False

@@ -16,23 +16,14 @@ Events alone can't do it: Prefect's server loses those that it had not yet acted
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 from uuid import UUID
 
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterEndTime,
-    FlowRunFilterState,
-    FlowRunFilterStateName,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-    Operator,
-)
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.events import Event, RelatedResource, Resource, get_events_client
 
@@ -42,9 +33,7 @@ from connectors.settings import SourcingSettings
 from deployments.registration import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
 from domain.reasons import Reason, ReasonCode, because
 from domain.wording import GOES_ON
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import PrefectClient
+from flows.prefect_ui.runs import runs_in
 
 SUSPENDED = "Suspended"
 AWAITING_RETRY = "AwaitingRetry"
@@ -150,15 +139,8 @@ async def _watch(watching: RunRecovery) -> None:
         await asyncio.sleep(POLLS_EVERY_S)
 
 
-def ours(*states: StateType, or_named: Sequence[str] = (), ended_since: datetime | None = None) -> FlowRunFilter:
-    """The runs of our deployments in these states, or in states of these names."""
-    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=[*states]))
-    names = {"operator": Operator.or_, "name": FlowRunFilterStateName(any_=[*or_named])}
-    return FlowRunFilter(
-        state=state.model_copy(update=names) if or_named else state,
-        tags=FlowRunFilterTags(all_=[TAG]),
-        end_time=FlowRunFilterEndTime(after_=ended_since) if ended_since else None,
-    )
+ours = partial(runs_in, tag=TAG)
+"""The runs of our deployments."""
 
 
 async def candidates(client: PrefectClient) -> list[FlowRun]:

@@ -11,9 +11,10 @@ import platform
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterName
 from prefect.client.schemas.objects import DeploymentSchedule, FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
@@ -33,9 +34,6 @@ from domain.messages import KEPT_FOR, Message, MessageKind, alert
 from domain.reasons import Reason, ReasonCode, because, run_label
 from domain.wording import shorten
 from flows.notify.outbox import Outage, newest_outage
-
-if TYPE_CHECKING:
-    from prefect.client.orchestration import PrefectClient
 
 REGULAR = ("buy-from-inbox", "sync-tracking")
 COMPLETES_WITHIN = timedelta(hours=2)

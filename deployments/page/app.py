@@ -20,8 +20,6 @@ from zoneinfo import ZoneInfo
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.sorting import FlowRunSort
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -49,6 +47,7 @@ from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
 from flows.answers.todo import ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import picture
+from flows.prefect_ui.runs import next_start
 from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, links_of, paused_at, that_ask
 from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
@@ -347,15 +346,12 @@ async def ask_server() -> Server:
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
             forms = {one.name: one.id for one in await client.read_deployments()}
-            nightly = [forms[name] for name in (NIGHTLY,) if name in forms]
-            planned = {"state": {"type": {"any_": ["SCHEDULED"]}}, "deployment_id": {"any_": nightly}}
-            runs, first = FlowRunFilter.model_validate(planned), FlowRunSort.EXPECTED_START_TIME_ASC
-            nights = await client.read_flow_runs(flow_run_filter=runs, sort=first, limit=1)
+            night = await next_start(client, forms[NIGHTLY]) if NIGHTLY in forms else None
             asks = await that_ask(client)
             asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
     except prefect_errors(OSError):
         return Server()
-    return Server(forms, nights[0].expected_start_time if nights else None, asking)
+    return Server(forms, night, asking)
 
 
 def _asked(request: Request, name: str) -> str:

@@ -10,15 +10,7 @@ from datetime import datetime
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import (
-    FlowRunFilter,
-    FlowRunFilterDeploymentId,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-    FlowRunFilterTags,
-)
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
@@ -47,6 +39,7 @@ from flows.notify.news import of_batch, of_first_payments, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, run_logger
 from flows.prefect_ui.parameters import Limits
+from flows.prefect_ui.runs import next_start, runs_in
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
@@ -82,12 +75,8 @@ async def scheduled(follow_up: FollowUp, limits: Limits) -> FollowUp:
 
 async def begin_paused_follow_ups() -> list[str]:
     """Start the follow-ups that wait for buying to be resumed; answers the names of their runs."""
-    waiting = FlowRunFilter(
-        tags=FlowRunFilterTags(all_=[PAUSED]),
-        state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-    )
     async with get_client() as client:
-        runs = await client.read_flow_runs(flow_run_filter=waiting)
+        runs = await client.read_flow_runs(flow_run_filter=runs_in(StateType.SCHEDULED, tag=PAUSED))
         for run in runs:
             await client.set_flow_run_state(run.id, Scheduled())
     return [run.name for run in runs]
@@ -356,15 +345,8 @@ async def _planned_next() -> Detail:
 async def _ask_when(coming: list[datetime]) -> None:
     """The next scheduled run of the deployment that this run, or the night around it, is of."""
     async with get_client() as client:
-        if (deployment := await _deployment(client)) is None:
-            return
-        of_it = FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[deployment]),
-            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
-        )
-        first = FlowRunSort.EXPECTED_START_TIME_ASC
-        runs = await client.read_flow_runs(flow_run_filter=of_it, sort=first, limit=1)
-        coming += [run.expected_start_time for run in runs if run.expected_start_time]
+        if (deployment := await _deployment(client)) and (start := await next_start(client, deployment)):
+            coming.append(start)
 
 
 async def _deployment(client: PrefectClient) -> UUID | None:

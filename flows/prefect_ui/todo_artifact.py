@@ -15,13 +15,7 @@ from zoneinfo import ZoneInfo
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.filters import (
-    ArtifactCollectionFilter,
-    ArtifactCollectionFilterKey,
-    FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
-)
+from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
 from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
@@ -37,6 +31,7 @@ from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import Leads, inert
+from flows.prefect_ui.runs import runs_in
 
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)
@@ -130,8 +125,7 @@ def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
 
 async def that_ask(client: PrefectClient) -> list[FlowRun]:
     """The runs that wait for approval, the longest first."""
-    paused = FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.PAUSED]))
-    runs = await client.read_flow_runs(flow_run_filter=FlowRunFilter(state=paused))
+    runs = await client.read_flow_runs(flow_run_filter=runs_in(StateType.PAUSED))
     return sorted((run for run in runs if run.state), key=paused_at)
 
 

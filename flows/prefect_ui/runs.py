@@ -1,0 +1,37 @@
+"""Which flow runs Prefect's server is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import FlowRunFilter
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
+
+
+def runs_in(
+    *states: StateType,
+    or_named: Sequence[str] = (),
+    tag: str = "",
+    deployment: UUID | None = None,
+    ended_since: datetime | None = None,
+) -> FlowRunFilter:
+    """Runs in these states, or in states of these names."""
+    or_so = {"operator": "or_", "name": {"any_": or_named}} if or_named else {}
+    wanted = {
+        "state": {"type": {"any_": states}, **or_so},
+        "tags": {"all_": [tag]} if tag else None,
+        "deployment_id": {"any_": [deployment]} if deployment else None,
+        "end_time": {"after_": ended_since} if ended_since else None,
+    }
+    return FlowRunFilter.model_validate(wanted)
+
+
+async def next_start(client: PrefectClient, deployment: UUID) -> datetime | None:
+    """When the next run of a deployment is planned."""
+    planned, first = runs_in(StateType.SCHEDULED, deployment=deployment), FlowRunSort.EXPECTED_START_TIME_ASC
+    runs = await client.read_flow_runs(flow_run_filter=planned, sort=first, limit=1)
+    return runs[0].expected_start_time if runs else None
