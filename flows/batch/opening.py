@@ -12,6 +12,7 @@ from prefect.context import FlowRunContext
 from connectors.ledger.overview import every_open_effect, standing_of
 from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings
+from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
@@ -99,7 +100,11 @@ async def opened(
         if begins_orders:
             require_not_lost(resources)
         with outages_notified(resources.ledger):
-            await resources.addresses()
+            try:
+                await resources.addresses()
+            except (Refused, ContractMismatch):  # an answer too: this failure is told
+                await asyncio.to_thread(service_back, resources.ledger, run_link())
+                raise
             await asyncio.to_thread(service_back, resources.ledger, run_link())
             async with moves_written(resources):
                 yield resources

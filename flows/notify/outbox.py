@@ -95,7 +95,7 @@ def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
             "unless a person started them, and are taken up by the next. Nothing is lost and nothing is bought twice. "
             "A message comes when it is back.",
             link=link,
-            due_at=began + AWAY_AFTER,
+            due_at=since + AWAY_AFTER,
             until=began + (days + 1) * ONCE_A_DAY,
         )
     )

@@ -302,6 +302,20 @@ def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None
     assert len(told(ledger)) == 1
 
 
+def test_a_moment_without_the_service_after_days_without_a_run_is_not_told(ledger: Ledger, clock: MovableClock) -> None:
+    """The last run before them gave up in an outage; the first after them meets ten seconds without a network."""
+    service_away(ledger, clock())
+    clock.advance(15 * 60)
+    assert len(told(ledger)) == 1
+    clock.advance(3 * 24 * 3600)
+    service_away(ledger, clock())
+    clock.advance(10)
+    assert told(ledger) == []
+    service_back(ledger)
+    service_back(ledger)
+    assert [message.subject for message in told(ledger)] == ["The service is back"]
+
+
 async def test_the_begin_and_the_end_of_an_outage_are_heeded_and_throttling_is_none(ledger: Ledger) -> None:
     away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY, is_throttled=True)
     outages = []
