@@ -13,7 +13,7 @@ from prefect.runtime import flow_run
 
 from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import NotSent, Unanswered
+from connectors.xportcn.errors import ContractMismatch, NotSent, Unanswered
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, moment_of
 from domain.report import BatchReport, check_batch_id
 from flows.approval.form import is_deployed
@@ -108,7 +108,8 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
             return await _finished(resources, batch, limits, look)
     except (NotSent, Unanswered) as error:
         if is_deployed():
-            await _follow_up_later(batch, limits, look, waits_s(error))
+            counts = isinstance(error, ContractMismatch)  # an odd answer does not pass by itself
+            await _follow_up_later(batch, limits, look + counts, waits_s(error))
         raise
 
 
@@ -133,13 +134,13 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
 
 
 async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:
-    """Schedule this follow-up once more: without the service it could not begin, and does not count."""
+    """Schedule the follow-up of this number: one that could not begin without the service does not count."""
     now = utc_now()
     limits = limits.model_copy(update={"done_by": await absolute(limits.done_by)})
     until = moment_of(limits.done_by, now, SourcingSettings().timezone)
     at = due([], now=now, number=number, ready_in_s=ready_in_s)
     is_late = until is not None and at >= until
     later = FollowUp(orders=0, batches=(batch,), number=number, at=at, here=False, is_late=is_late)
-    if not is_late:
+    if not (later.is_over or is_late):
         later = await scheduled(later, limits)
     run_logger().warning("Batch %s: %s", batch, later.words)

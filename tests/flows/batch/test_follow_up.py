@@ -22,7 +22,7 @@ from connectors.ledger.plans import put_rows, take_back
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import ServiceAway
+from connectors.xportcn.errors import ContractMismatch, ServiceAway, XportcnError
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import FollowUp
 from domain.money import Money
@@ -182,19 +182,30 @@ def test_a_look_that_met_an_absent_service_counts_for_none_of_the_five(ledger: L
     assert [(one.number, one.is_over) for one in looks if one] == [(1, False), (1, False), (5, False)]
 
 
-@pytest.mark.parametrize("look", [1, 5])
-async def test_a_look_that_could_not_begin_is_made_again(monkeypatch: pytest.MonkeyPatch, look: int) -> None:
+@pytest.mark.parametrize(
+    ("error", "look", "made"),
+    [
+        (ServiceAway("away"), 1, [1]),
+        (ServiceAway("away"), 5, [5]),
+        (ContractMismatch("odd"), 1, [2]),
+        (ContractMismatch("odd"), 5, []),
+    ],
+)
+async def test_a_look_that_could_not_begin_is_made_again(
+    monkeypatch: pytest.MonkeyPatch, error: XportcnError, look: int, made: list[int]
+) -> None:
+    """Without the service for ever; an odd answer does not pass, and each look that it ends is one of the five."""
     begun: list[int] = []
 
     async def scheduled(follow_up: FollowUp, _: Limits) -> FollowUp:
         begun.append(follow_up.number)
         return replace(follow_up, by="finish-batch")
 
-    monkeypatch.setattr(finishing, "opened", Mock(side_effect=ServiceAway("the service is away")))
+    monkeypatch.setattr(finishing, "opened", Mock(side_effect=error))
     monkeypatch.setattr(finishing, "is_deployed", lambda: True)
     monkeypatch.setattr(finishing, "scheduled", scheduled)
     state: Any = await finishing.finish_batch.fn("b", look=look)
-    assert (state.is_failed(), begun) == (True, [look])
+    assert (state.is_failed(), begun) == (True, made)
 
 
 NUMBER = FollowUp(orders=1, batches=("b",), number=1, at=MovableClock().now)
