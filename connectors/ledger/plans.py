@@ -316,7 +316,8 @@ def _last(*of: Any) -> Any:
 
 _CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
 _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
-_YES = _last(_CODE == ReasonCode.APPROVED, _by != bindparam("beforehand"))
+# words of an earlier program name only the yes given beforehand
+_YES = _last(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand")))
 _LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
 _LAID_ASIDE = or_(_TAKEN_BACK, _CODE == ReasonCode.NOT_WANTED)
 # one with a note and no name is of a run that could not ask

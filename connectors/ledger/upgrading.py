@@ -117,13 +117,15 @@ SENTENCES = {
     "the service has accepted the cancellation and not yet closed%": "cancel_accepted",
     "lies in the cart%": "in_cart",
     "%nobody answered within%": "nobody_answered",
+    "approved by %": "approved",
+    "freight approved by %": "freight_approved",
     "not approved by %": "not_approved",
     "freight not approved by %": "not_approved",
     "% Answer with: sourcing resolve%": "no_answer_asked",
     "%no payment of this ledger accounts for it%": "paid_elsewhere",
     "%approved was%ask for the difference back": "taken_above_approved",
 }
-"""The reasons that earlier programs recognized by a sentence; all others keep their words alone."""
+"""The reasons that this program recognizes by their codes, in earlier words; all others keep their words alone."""
 
 
 def _give_codes(connection: Connection) -> None:
@@ -131,6 +133,9 @@ def _give_codes(connection: Connection) -> None:
         for words, code in SENTENCES.items():
             these = update(one).where(one.c.reason_code.is_(None), one.c.reason.like(words))
             connection.execute(these.values(reason_code=code))
+    beforehand = "a yes given beforehand"
+    these = update(moves).where(moves.c.reason.like(f"approved by {beforehand} at %"))
+    connection.execute(these.values(reason_facts={"by": beforehand}))
 
 
 AT_ONCE = 500

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger.plans import declined, put_rows
+from connectors.ledger.plans import approved_by, declined, needing_a_person, put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
@@ -36,6 +36,7 @@ SAID = {
     "A-8": ("not bought, nobody answered within 20 hours", None, ReasonCode.NOBODY_ANSWERED),
     "A-9": ("not approved: nobody could be asked", None, ReasonCode.EARLIER),
 }
+BEFOREHAND = "a yes given beforehand"
 
 
 def open_ledger(file: Path) -> Ledger:
@@ -50,18 +51,27 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "ledger.db"
 
 
-def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
-    """And what that program decided by the beginning of a sentence has its code."""
+MOVED = """
+    INSERT INTO moves (order_ref, at, old_state, new_state, reason, by)
+    VALUES (?, '2026-01-02 03:04:05.000000', ?, ?, ?, 'run')
+"""
+
+
+def make_older(file: Path) -> None:
     with open_ledger(file) as ledger, ledger.engine.begin() as connection:
         take_back(connection, "0012")
         connection.exec_driver_sql("ALTER TABLE orders ADD COLUMN reason_code VARCHAR(64)")
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0014'")
+
+
+def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
+    """And what that program decided by the beginning of a sentence has its code."""
+    make_older(file)
     with closing(sqlite3.connect(file)) as database:
         for ref, (words, code, _) in SAID.items():
             told = (words, code, ref)
             database.execute("UPDATE orders SET state = 'held', reason = ?, reason_code = ? WHERE order_ref = ?", told)
-            moved = "INSERT INTO moves (order_ref, at, old_state, new_state, reason, by) VALUES (?, ?, ?, ?, ?, ?)"
-            database.execute(moved, (ref, "2026-01-02 03:04:05.000000", "planned", "held", words, "run"))
+            database.execute(MOVED, (ref, "planned", "held", words))
         database.commit()
     with open_ledger(file) as ledger:
         orders = all_orders(ledger)
@@ -69,10 +79,34 @@ def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
             ref: (words, code) for ref, (words, _, code) in SAID.items()
         }
         assert {ref: ledger.moves_of(ref)[-1]["reason"] for ref in SAID} == {ref: one[0] for ref, one in SAID.items()}
-        said = declined(ledger, SAID, beforehand="a yes given beforehand")
+        said = declined(ledger, SAID, beforehand=BEFOREHAND)
         assert said == {"A-6": True, "A-7": True, "A-8": False}, "a no for a night as well"
         ledger.change([OrderChange(order_ref="A-5", state=OrderState.HELD, why=OVER)])  # the batch goes on
     assert verify(f"sqlite:///{file}").faults == []
+
+
+def test_a_yes_from_the_version_before_counts(file: Path) -> None:
+    """It is in the sum of what a yes given beforehand has bought, and a person's outranks the no before it."""
+    make_older(file)
+    at = "at 2026-01-02 03:04:05 UTC: 17.80 CNY"
+    said = {
+        "A-1": [f"approved by {BEFOREHAND} {at}, plan 7d116c36c54b"],
+        "A-2": ["not approved by Mei", f"approved by Mei {at}, plan 7d116c36c54b"],
+        "A-3": ["not approved by Mei", f"approved by {BEFOREHAND} {at}, plan 7d116c36c54b"],
+        "A-4": ["freight not approved by Mei", f"freight approved by Mei {at}"],
+    }
+    with closing(sqlite3.connect(file)) as database:
+        for ref, words in said.items():
+            database.executemany(MOVED, [(ref, "planned", "planned", one) for one in words])
+        database.execute("UPDATE orders SET approved_minor = 1780 WHERE order_ref = 'A-1'")
+        database.execute("UPDATE orders SET plan_hash = NULL, paid_minor = 1 WHERE order_ref != 'A-1'")
+        database.commit()
+    with open_ledger(file) as ledger:
+        bought = approved_by(ledger, "batch", BEFOREHAND)
+        assert [(one.order_ref, one.total) for one in bought] == [("A-1", Money(1780))]
+        assert declined(ledger, said, beforehand=BEFOREHAND) == {"A-3": True, "A-4": True}
+        assert needing_a_person(ledger, ["A-4"]) == set(), "its freight was approved after the no"
+        assert ledger.moves_of("A-2")[-1]["reason"] == said["A-2"][-1]
 
 
 def test_what_an_earlier_program_writes_in_the_middle_of_a_batch_counts(file: Path) -> None:
