@@ -88,7 +88,11 @@ class FewRows:
             rows = pa.Table.from_batches([batch]).append_column(KEY, keys_of(batch, self._table.key))
             others = rows.filter(pc.invert(pc.is_in(rows[KEY], won[KEY])))
             end = bisect_right(won[KEY], pc.max(rows[KEY]).as_py(), begin, key=VALUE)
-            yield pa.concat_tables([others, *self._whole(won[begin:end])]).sort_by(KEY).drop_columns(KEY)
+            for some in self._whole(won[begin:end]):
+                goes_before = pc.less_equal(others[KEY], some[KEY][-1])
+                yield pa.concat_tables([others.filter(goes_before), some]).sort_by(KEY).drop_columns(KEY)
+                others = others.filter(pc.invert(goes_before))
+            yield others.sort_by(KEY).drop_columns(KEY)
             begin = end
         for some in self._whole(won[begin:]):
             yield some.drop_columns(KEY)

@@ -13,6 +13,7 @@ from unittest.mock import patch
 import duckdb
 import pandas as pd
 import polars as pl
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -25,6 +26,7 @@ from connectors.snapshots.manifests import STATE, SnapshotError, list_snapshots,
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.reader import sql
 from connectors.snapshots.rewriting import Arranged, arrange
+from connectors.snapshots.rows import Growing
 from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import TEXT, Column
 from connectors.snapshots.writer import drop_tables
@@ -99,6 +101,21 @@ def test_the_newest_row_of_each_key_is_the_current_one(
         assert dict(zip(frame["order_ref"], frame["state"], strict=True)) == met
         assert by_sql(root) == wanted
         (root / STATE).unlink(missing_ok=True)  # then from the snapshots
+
+
+def test_rows_that_win_are_read_a_part_at_a_time_also_before_one_of_the_file(tmp_path: Path) -> None:
+    """A whole night's rows in memory, beside a run that is buying, were too many."""
+    write(tmp_path, "a", orders=[order("Z-1")])
+    parts: list[list[str]] = []
+
+    class Watched(Growing):
+        def take(self, table: pa.Table) -> None:
+            parts.append(table["order_ref"].to_pylist())
+            super().take(table)
+
+    with patch.multiple("connectors.snapshots.current", AT_ONCE=2, Growing=Watched):
+        write(tmp_path, "b", orders=[order(f"A-{number}") for number in range(5)])
+    assert parts == [["A-0", "A-1"], ["A-2", "A-3"], ["A-4"], ["Z-1"]]
 
 
 def test_a_key_stays_in_the_file_of_the_month_in_which_it_was_first_seen(tmp_path: Path) -> None:
