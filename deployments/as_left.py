@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import json
+import platform
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 from zlib import compress, decompress
@@ -24,10 +26,11 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import DeploymentSchedule, StateType
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound
+from prefect.settings import PREFECT_API_URL
 from prefect.utilities.templating import apply_values
 from prefect.variables import Variable
 
-from connectors.settings import SourcingSettings
+from connectors.settings import SourcingSettings, is_loopback
 from deployments.registration import ROOT, TAG, describe_site
 from flows.prefect_ui.runs import runs_in
 
@@ -36,8 +39,8 @@ if TYPE_CHECKING:
 
 REGISTERED = "sourcing-registered"
 """A variable of the server: what a person may change, as it was registered last."""
-LEFT = "deployments"
-"""A note in the ledger: that, and how the deployments were left, for a server whose records begin anew."""
+LEFT = "left:"
+"""Notes in the ledger, by installation: that, and how its deployments were left, for records that begin anew."""
 
 NEW_NAMES = {
     "manual": "buy-from-file",
@@ -99,7 +102,7 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
     noted = _unpacked(str(packed)) if packed else {}
     references = dict[UUID, Any]()
     with get_client(sync_client=True) as client:
-        if not packed and (left := _left()):
+        if not packed and (left := _left(wanted)):
             noted = left["registered"]
             _make_anew(client, left["deployments"])
         names = DeploymentFilterName(any_=[one["name"] for one in listed])
@@ -173,13 +176,23 @@ async def keep_left(client: PrefectClient, ledger: Ledger, known: str = "") -> s
         if key in registered
     ]
     left = _packed({"registered": registered, "deployments": deployments})
-    if left not in (known, await asyncio.to_thread(ledger.marks.shown, LEFT)):
-        await asyncio.to_thread(ledger.marks.show, LEFT, left)
+    if left != known and left != await asyncio.to_thread(ledger.marks.shown, name := _own_note()):
+        await asyncio.to_thread(ledger.marks.show, name, left)
     return left
 
 
-def _left() -> dict[str, Any]:
-    """What was noted in the ledger last; nothing without one."""
+def _own_note() -> str:
+    """The name of this installation's note: others may have the same ledger, and deployments of their own."""
+    api = PREFECT_API_URL.value() or ""
+    place = f"{platform.node()}:{SourcingSettings().data_dir.absolute()}" if is_loopback(api) else api
+    return f"{LEFT}{sha256(place.encode()).hexdigest()[:11]}"
+
+
+def _left(wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """What this installation noted in the ledger last, else the only other one; nothing without a note.
+
+    Of several others none is taken: all that is made begins with its schedules off, as if a person had deleted it.
+    """
     from connectors.ledger.engine import sqlite_file
     from connectors.ledger.store import Ledger  # a worker, which loads this too, needs none
 
@@ -187,13 +200,25 @@ def _left() -> dict[str, Any]:
     if (file := sqlite_file(url)) and not file.exists():
         return {}
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="register") as ledger:
-        left = ledger.marks.shown(LEFT)
+        names = ledger.marks.names(LEFT)
+        name = own if (own := _own_note()) in names or len(names) != 1 else names[0]
+        left = ledger.marks.shown(name)
+    if names and not left:
+        print(f"{len(names)} other installations share this ledger: schedules are off until you switch them on")
+        return {"registered": wanted, "deployments": []}
     return _unpacked(left) if left else {}
 
 
 def _make_anew(client: SyncPrefectClient, left: Sequence[dict[str, Any]]) -> None:
-    """Make the deployments as they were left on another server; they are brought up to date then."""
+    """Make the deployments as they were left on another server, but for those that are there; they are updated then."""
+    names = DeploymentFilterName(any_=[one["name"] for one in left])
+    there = {
+        _key(one.name, one.entrypoint)
+        for one in client.read_deployments(deployment_filter=DeploymentFilter(name=names))
+    }
     for one in left:
+        if _key(one["name"], one["entrypoint"]) in there:
+            continue
         schedules = [DeploymentScheduleCreate.model_validate(schedule) for schedule in one.pop("schedules")]
         flow = client.create_flow_from_name(one.pop("flow_name"))
         client.create_deployment(flow, schedules=schedules, enforce_parameter_schema=False, **one)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -224,13 +225,39 @@ def test_what_an_earlier_version_registered_keeps_what_it_had_no_word_for(produc
     assert product.schedules("shop") == {}
 
 
+async def look(ledger: Ledger, known: str) -> str:
+    async with get_client() as client:
+        return await keep_left(client, ledger, known)
+
+
+def test_installations_of_one_ledger_get_back_their_own(
+    product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is in doubt begins nothing by itself; what a server has already is left alone."""
+    monkeypatch.setenv("SOURCING_LEDGER_URL", url := f"sqlite:///{tmp_path}/ledger.db")
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="notify") as ledger:
+        for machine, yes in (("a", False), ("b", True)):
+            monkeypatch.setattr(platform, "node", lambda machine=machine: machine)
+            product.register(night=[AT_TWO])
+            product.client.update_deployment(product.of("night").id, DeploymentUpdate(parameters={"yes": yes}))
+            asyncio.run(look(ledger, ""))
+    begun = dict[str, Any]()
+    for machine in ("a", "b", "c"):
+        monkeypatch.setattr(platform, "node", lambda machine=machine: machine)
+        Variable.unset(REGISTERED)
+        product.client.delete_deployment(product.of("night").id)
+        product.register(night=[AT_TWO])
+        begun[machine] = (product.of("night").parameters.get("yes"), product.schedules("night")["nightly"][1])
+    assert begun == {"a": (False, True), "b": (True, True), "c": (None, False)}
+    Variable.unset(REGISTERED)
+    product.client.update_deployment(product.of("night").id, DeploymentUpdate(parameters={"yes": False}))
+    monkeypatch.setattr(platform, "node", lambda: "b")
+    product.register(night=[AT_TWO])
+    assert product.of("night").parameters["yes"] is False
+
+
 def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_path: Path) -> None:
     """They begin anew in another database, on another machine, or after a damage: the ledger goes along."""
-
-    async def look(ledger: Ledger, known: str) -> str:
-        async with get_client() as client:
-            return await keep_left(client, ledger, known)
-
     with Ledger(f"sqlite:///{tmp_path}/ledger.db", clock=lambda: datetime.now(UTC), owner="notify") as ledger:
         assert asyncio.run(look(ledger, "")) == ""
         product.register(night=[AT_TWO])
