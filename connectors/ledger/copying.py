@@ -153,8 +153,8 @@ def sound_since(file: Path, now: datetime) -> datetime | None:
 
 def found_sound(file: Path, at: datetime) -> None:
     """Record that a check that began then found no fault."""
-    record = {"file": _identity(file), "boot": boot_id(), "at": at.astimezone(UTC).isoformat()}
     with suppress(OSError):  # without a record the next run checks again
+        record = {"file": _identity(file), "boot": boot_id(), "at": at.astimezone(UTC).isoformat()}
         put(_record(file), json.dumps(record).encode())
 
 

@@ -14,7 +14,7 @@ from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, u
 
 from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
-from connectors.ledger.copying import damage_in, found_sound, sound_since
+from connectors.ledger.copying import found_sound, sound_since
 from connectors.ledger.engine import LedgerUnusable, chunked, one_of, sqlite_file, unusable
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.forgetting import ForgottenRows
@@ -153,7 +153,9 @@ class Ledger(Switches):
             restored = self.marks.restored_at()
             if restored is None or restored < since:
                 return
-        if found := damage_in(file):
+        with self.reading() as connection:
+            found = connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one()
+        if found != "ok":
             raise unusable(self.url, sqlite3.DatabaseError(f"malformed: {found}"))
         found_sound(file, began)
 
