@@ -119,10 +119,9 @@ def installation(
         if records:
             databases.prepare(records)
             stack.enter_context(databases.only_serve(records))
+            _require_account(databases.ledger_url(postgres_url) if postgres_url else settings.ledger_url)
         if postgres_url:
             databases.settle_ledger(settings, postgres_url)
-        if records:
-            _require_account(SourcingSettings().ledger_url)  # settled by now
         if redis_url:
             databases.require_messaging(redis_url)
         local_server.end_small_server(folder)

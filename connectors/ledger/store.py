@@ -177,7 +177,7 @@ class Ledger(Switches):
         for owner in self.rows(select(account.c.name).where(account.c.name != name)):
             raise LedgerUnusable(
                 f"the ledger {self.shown} holds orders of {owner['name']}, the settings say {name}: "
-                "give each account its own SOURCING_DATA_DIR. Nothing was sent."
+                "give each account its own SOURCING_DATA_DIR, and in PostgreSQL its own database. Nothing was sent."
             )
 
     def is_new(self) -> bool:

@@ -87,7 +87,8 @@ def test_a_ledger_of_another_account_is_named_before_the_run_that_is_refused(
     assert ledger_check(sourcing) == (
         False,
         f"the ledger sqlite:///{empty_ledger} holds orders of user 2100007300001 at the sandbox, the settings say "
-        "user 1 at sourcing.invalid: give each account its own SOURCING_DATA_DIR. Nothing was sent.",
+        "user 1 at sourcing.invalid: give each account its own SOURCING_DATA_DIR, and in PostgreSQL its own database. "
+        "Nothing was sent.",
     )
 
 

@@ -195,4 +195,7 @@ def test_a_serve_of_another_account_ends_before_it_registers_anything(postgres: 
     other = {"XPORTCN_BASE_URL": "https://real.example/api", "XPORTCN_USER_ID": "2"}
     said = begun(tmp_path, "--postgres", url, SOURCING_CALLBACKS_PORT=str(free_port()), **other)
     assert "holds orders of user 1 at real.example, the settings say user 2 at real.example" in said
+    assert "its own SOURCING_DATA_DIR, and in PostgreSQL its own database" in said
     assert not (tmp_path / "prefect" / "register.log").exists()
+    assert not (tmp_path / "ledger.url").exists()  # it would open, and `ledger copy` move away, the other's
+    assert not (tmp_path / "prefect" / "database.url").exists()
