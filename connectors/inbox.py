@@ -316,7 +316,8 @@ def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
 
 def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
     """All copies, each with the time at which it came to its place: a move keeps the time of the content."""
-    folders = [inbox / Folder.DONE, inbox / Folder.FAILED, settings.data_dir / FOLDER]
+    ended = [one / place for one in (inbox, *settings.inboxes) for place in (Folder.DONE, Folder.FAILED)]
+    folders = [*ended, settings.data_dir / FOLDER]
     found = [path for folder in folders for path in folder.rglob("*")]
     if ledger := sqlite_file(settings.ledger_url):
         found += [*ledger.parent.glob(f"{ledger.name}.replaced-*"), *ledger.parent.glob(f"{ledger.stem}.rescued-*")]

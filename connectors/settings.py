@@ -413,6 +413,11 @@ class SourcingSettings(Settings):
         return Path(self.inbox_setting or self.data_dir / "inbox").absolute()
 
     @property
+    def inboxes(self) -> tuple[Path, ...]:
+        """The inbox, and the one that was it before another was set."""
+        return tuple(dict.fromkeys([self.inbox, self.data_dir.absolute() / "inbox"]))
+
+    @property
     def rates_file(self) -> Path | None:
         return Path(self.rates) if self.rates else None
 

@@ -56,7 +56,7 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
     ledger.chunks.drop_old()
     with _server(settings, records, erasure) as url:
         runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles) if url else []
-        waiting, waits = waiting_without(settings.inbox, order_refs, ledger.parts.wholes(order_refs), profiles)
+        waiting, waits = waiting_without(settings.inboxes, order_refs, ledger.parts.wholes(order_refs), profiles)
         named = waits.union(*(run.order_refs for run in runs))
         for ref in order_refs:
             if ref not in named and not _is_known(settings, ledger, ref):
@@ -67,7 +67,7 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
         }
         for ref in order_refs:
             ledger.forgotten.erase(ref, mentions[ref], by=by)
-        rewrite(settings.inbox, waiting)
+        rewrite(settings.inboxes, waiting)
         erasure.erased += map(str, waiting)
         reach(DURING_FORGET, "ledger")
         erasure.erased += [f"snapshot {one}" for one in erase_snapshots(settings.snapshot_root, mentions)]

@@ -16,7 +16,7 @@ from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, of_a_night, reading_by
 from connectors.foreign import words_of
-from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
+from connectors.inbox import ASKS, RESULT, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
@@ -329,19 +329,22 @@ async def buy_from_inbox(
 
 
 async def notify_of_left_behind(taken: Path) -> None:
-    """Notify of files in the inbox of the settings, where page and shops put them, and the nights take another's."""
+    """Notify of files in the inbox of the settings, and in the one of before, while the nights take another's."""
     settings, context = SourcingSettings(), FlowRunContext.get()
     is_scheduled = context and context.flow_run and context.flow_run.auto_scheduled
-    files = await asyncio.to_thread(_left_in, settings.inbox, taken) if is_scheduled else []
-    if files:
-        with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            await enqueue(ledger, of_left_behind(settings.inbox, taken, files, utc_now().date()))
+    for inbox in settings.inboxes if is_scheduled else ():
+        if files := await asyncio.to_thread(_left_in, inbox, taken):
+            with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
+                await enqueue(ledger, of_left_behind(inbox, taken, files, utc_now().date()))
 
 
 def _left_in(inbox: Path, taken: Path) -> list[str]:
-    """The request files of an inbox, unless it is the one that is taken."""
-    found = [] if inbox.resolve() == taken.resolve() else inbox.glob("[!.~]*")
-    return sorted(path.name for path in found if path.suffix.lower() in READERS and path.is_file())
+    """The request files that a run over an inbox would take, unless it is the one that is taken."""
+    if inbox.resolve() == taken.resolve():
+        return []
+    found = [path for place in ("", Folder.OPEN, Folder.WORKING) for path in (inbox / place).glob("[!.~]*")]
+    files = (path for path in found if path.suffix.lower() in READERS and not path.name.endswith(RESULT))
+    return sorted(str(path.relative_to(inbox)) for path in files if path.is_file())
 
 
 @asynccontextmanager

@@ -133,11 +133,11 @@ def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[Wait
 
 
 def waiting_without(
-    inbox: Path, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+    inboxes: Sequence[Path], order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
 ) -> tuple[dict[Path, str], set[str]]:
     """The untaken files that have some of these orders, each as it is without them; and which orders they have."""
     found, had = dict[Path, str](), set[str]()
-    for path in sorted(inbox.glob(f"*{FILE.format('*')}")):
+    for path in sorted(path for inbox in inboxes for path in inbox.glob(f"*{FILE.format('*')}")):
         kept, of_it = without_orders(path.read_text(UTF_8, AS_IT_IS), order_refs, wholes, profiles)
         if of_it:
             found[path] = kept
@@ -145,9 +145,10 @@ def waiting_without(
     return found, had
 
 
-def rewrite(inbox: Path, files: Mapping[Path, str]) -> None:
+def rewrite(inboxes: Sequence[Path], files: Mapping[Path, str]) -> None:
     """Write files anew, or take away those without orders; and what killed runs left of unfinished ones."""
-    _drop_unfinished(inbox)
+    for inbox in inboxes:
+        _drop_unfinished(inbox)
     for path, text in files.items():
         if len(text.splitlines()) > 1:
             _put(path, text.encode(UTF_8, AS_IT_IS))

@@ -151,7 +151,8 @@ def to_do(
     ways = {batch_id: _Way.of(batch_id, source, encoding) for batch_id, source in sources.items()}
     effects = _effects_of(ledger, waiting)
     found = [_of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref]) for ref, order in waiting.items()]
-    files = [_of_file(one) for one in faulty_files(settings.inbox, since=newest)] if settings else []
+    inboxes = settings.inboxes if settings else ()
+    files = [_of_file(one) for inbox in inboxes for one in faulty_files(inbox, since=newest)]
     unsent = map(_of_message, ledger.outbox.unreached(newest))
     found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
     found += [_of_first_payment(ledger, place, why) for place, why in first_payments(ledger).items()]

@@ -100,9 +100,9 @@ def of_left_behind(inbox: Path, taken: Path, files: Sequence[str], day: date) ->
         cause=f"left-behind:{inbox}:{day}",
         kind=MessageKind.NOTHING_RAN,
         subject=f"{pluralize(len(files), 'request file')} in an inbox that no night takes: {shorten(files)}",
-        body=f"They lie in {inbox}, as the page and shop-orders put them; the night took {taken}.\nWhat to do: set "
-        f"SOURCING_INBOX={taken}, start `sourcing serve` again and move them there; or make theirs the *Inbox* of the "
-        "night again.",
+        body=f"They lie in {inbox}; the night took {taken}.\nWhat to do: start buy-from-inbox with their folder as "
+        "*Inbox*, which goes on with them; first delete there what shop-orders has written anew into the other. Page "
+        "and shop-orders fill SOURCING_INBOX: let the *Inbox* of the night be that.",
     )
 
 

@@ -17,7 +17,10 @@ COPIES = (
 OTHERS = ("inbox/c.csv", "inbox/open/d.csv", "inbox/working/e.csv", "ledger.db", "ledger-20260101T120000Z.db", "notes")
 
 
-def test_only_what_the_program_set_aside_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("inbox", ["", "another"])
+def test_only_what_the_program_set_aside_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: str) -> None:
+    """Also in the inbox of before, where another is set meanwhile."""
+    monkeypatch.setenv("SOURCING_INBOX", inbox and str(tmp_path / inbox))
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SOURCING_KEEP_COPIES_DAYS", "30")
     settings, now = SourcingSettings(), datetime.now(UTC)

@@ -359,19 +359,19 @@ def test_a_file_is_locked_as_long_as_it_has_not_its_name(tmp_path: Path, monkeyp
 
     monkeypatch.setattr(durable, "move", moved)
     write_requests(tmp_path, tmp_path, "shopify", [order("#1"), order("#2")])
-    rewrite(tmp_path, waiting_without(tmp_path, ["S-1"], {}, shipped())[0])
+    rewrite([tmp_path], waiting_without([tmp_path], ["S-1"], {}, shipped())[0])
     assert found == [False, False]
 
 
 def test_untaken_files_lose_the_orders_to_forget(tmp_path: Path) -> None:
     write_requests(tmp_path, tmp_path, "shopify", [order("#1"), order("#2")])
-    write_requests(tmp_path, tmp_path, "woocommerce", [order("1")])
+    write_requests(tmp_path, former := tmp_path / "former", "woocommerce", [order("1")])
     (tmp_path / ".read-from-shopify.csv.4711").write_text("Jane Doe")
     (tmp_path / "orders.csv").write_text("order_ref\nS-1\n")
     (tmp_path / "my-read-from-a.csv").write_bytes(b"\xff\xfeo\0r\0")
-    files, had = waiting_without(tmp_path, ["S-1", "W-1", "S-9"], {}, shipped())
-    rewrite(tmp_path, files)
-    assert (sorted(one.name for one in tmp_path.iterdir()), had) == (
+    files, had = waiting_without([tmp_path, former], ["S-1", "W-1", "S-9"], {}, shipped())
+    rewrite([tmp_path, former], files)
+    assert (sorted(one.name for one in tmp_path.rglob("*.csv*")), had) == (
         ["my-read-from-a.csv", "orders.csv", "read-from-shopify.csv"],
         {"S-1", "W-1"},
     )

@@ -368,15 +368,20 @@ async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
     assert given == [*["a-e7cd9c3a"] * 3, "a-11507a0e"]
 
 
-async def test_a_night_of_another_inbox_tells_what_lies_in_that_of_the_page_and_of_shops(
+async def test_a_night_of_another_inbox_tells_what_lies_in_those_that_none_takes(
     tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They fill it each day, the night ends well, and no paid order of the shop is ever bought."""
+    """Page and shops fill it each day, the night ends well, and no paid order of the shop is ever bought.
+
+    And what was under way in the inbox of before is taken up by no night.
+    """
+    monkeypatch.setenv("SOURCING_INBOX", str(tmp_path / "set"))
     settings = SourcingSettings()
-    (own := tmp_path / "own").mkdir()
-    inbox = Inbox(settings.inbox).root
-    for name in ("read-from-shopify.csv", "ask-may.xlsx", "notes.pdf", ".hidden.csv", "open/old.csv"):
+    former, inbox, own = (Inbox(at).root for at in (settings.data_dir / "inbox", settings.inbox, tmp_path / "own"))
+    for name in ("read-from-shopify.csv", "ask-may.xlsx", "notes.pdf", ".hidden.csv", "open/a.csv.result.csv"):
         (inbox / name).touch()
+    for name in ("open/old.csv", "working/older.csv", "done/over.csv"):
+        (former / name).touch()
 
     async def told(folder: Path, *, scheduled: bool) -> list[str]:
         context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(auto_scheduled=scheduled)))
@@ -385,8 +390,8 @@ async def test_a_night_of_another_inbox_tells_what_lies_in_that_of_the_page_and_
         with Ledger(settings.ledger_url, clock=utc_now, owner="test") as ledger:
             return [one.subject for one in ledger.outbox.begin("mei")]
 
-    assert await told(inbox, scheduled=True) == []
+    words = "2 request files in an inbox that no night takes: "
     assert await told(own, scheduled=False) == []  # a person tries another folder
-    found = "2 request files in an inbox that no night takes: ask-may.xlsx, read-from-shopify.csv"
-    assert await told(own, scheduled=True) == [found]
+    assert await told(inbox, scheduled=True) == [f"{words}open/old.csv, working/older.csv"]
+    assert await told(own, scheduled=True) == [f"{words}ask-may.xlsx, read-from-shopify.csv"]
     assert await told(own, scheduled=True) == []
