@@ -116,13 +116,15 @@ def settle_ledger(settings: SourcingSettings, url: str) -> None:
     kept = address_of(settings.ledger_url)
     sqlite = settings.data_dir / "ledger.db"
     if kept != wanted and (settings.ledger_url_setting or settings.ledger_note.exists() or sqlite.exists()):
+        to = f"'{wanted.render_as_string()}' with the password for ***"
+        renewed = f"If only its address or password has changed: begin once with SOURCING_LEDGER_URL={to}. "
         raise DatabaseUnusable(
-            f"the ledger of {settings.data_dir.absolute()} is {kept.render_as_string()}. To "
-            f"take it along: sourcing ledger copy --to '{wanted.render_as_string()}' with the password for ***, then "
+            f"the ledger of {settings.data_dir.absolute()} is {kept.render_as_string()}. "
+            f"{renewed if kept.database == wanted.database else ''}"
+            f"To take it along: sourcing ledger copy --to {to}, then "
             "set SOURCING_LEDGER_URL to that address and start again. To stay with it: leave out --postgres"
         )
-    if kept != wanted:
-        put(settings.ledger_note, _shown(wanted).encode(), mode=0o600)
+    put(settings.ledger_note, _shown(wanted).encode(), mode=0o600)
     put(settings.server_note, url.encode(), mode=0o600)
 
 

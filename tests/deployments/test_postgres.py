@@ -148,6 +148,24 @@ def test_two_addresses_for_one_ledger_are_refused(monkeypatch: pytest.MonkeyPatc
         settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
 
 
+@pytest.mark.parametrize(("old", "new"), [("p%40ss", "another"), ("db.example:5433", "db2.example")])
+def test_a_changed_password_or_host_can_be_told(
+    settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+) -> None:
+    """By a person alone: it may be another ledger, with which the folder would buy everything again."""
+    settle_ledger(settings, URL)
+    now = URL.replace(old, new)
+    with pytest.raises(
+        DatabaseUnusable, match="If only its address or password has changed: begin once with SOURCING_LEDGER_URL="
+    ):
+        settle_ledger(SourcingSettings(data_dir=tmp_path), now)
+    with monkeypatch.context() as patch:
+        patch.setenv("SOURCING_LEDGER_URL", ledger_url(now))
+        settle_ledger(SourcingSettings(data_dir=tmp_path), now)
+    later = SourcingSettings(data_dir=tmp_path)
+    assert (later.ledger_url, noted(later)) == (ledger_url(now), now)
+
+
 def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> None:
     """Both keep their migrations in a table called alembic_version."""
     url = postgres.new_database()
