@@ -6,10 +6,12 @@ import asyncio
 import io
 import json
 import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
@@ -383,15 +385,25 @@ async def test_a_night_of_another_inbox_tells_what_lies_in_those_that_none_takes
     for name in ("open/old.csv", "working/older.csv", "done/over.csv"):
         (former / name).touch()
 
-    async def told(folder: Path, *, scheduled: bool) -> list[str]:
+    async def told(folder: Path, *, scheduled: bool, others: Sequence[Any] = ()) -> list[str]:
+        nights = AsyncMock(return_value=others)
+        client = AsyncMock(__aenter__=AsyncMock(return_value=SimpleNamespace(read_deployments=nights)))
+        monkeypatch.setattr(flows.buy_from_inbox, "get_client", lambda: client)
         context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(auto_scheduled=scheduled)))
         monkeypatch.setattr(flows.buy_from_inbox, "FlowRunContext", context)
         await notify_of_left_behind(folder)
         with Ledger(settings.ledger_url, clock=utc_now, owner="test") as ledger:
             return [one.subject for one in ledger.outbox.begin("mei")]
 
+    def other(at: Path, *, paused: bool = False, active: bool = True) -> Any:
+        schedules = [SimpleNamespace(active=active, parameters={"inbox": str(at)})]
+        return SimpleNamespace(paused=paused, schedules=schedules, parameters={"inbox": str(own)})
+
     words = "2 request files in an inbox that no night takes: "
+    by_another = [other(inbox), other(former)]
+    assert await told(own, scheduled=True, others=by_another) == []  # at another hour
+    off = [other(former, paused=True), other(former, active=False)]
     assert await told(own, scheduled=False) == []  # a person tries another folder
-    assert await told(inbox, scheduled=True) == [f"{words}open/old.csv, working/older.csv"]
+    assert await told(inbox, scheduled=True, others=off) == [f"{words}open/old.csv, working/older.csv"]
     assert await told(own, scheduled=True) == [f"{words}ask-may.xlsx, read-from-shopify.csv"]
     assert await told(own, scheduled=True) == []
