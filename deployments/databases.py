@@ -8,7 +8,7 @@ good.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,7 +30,8 @@ UNTIL_GONE = (
     "-c idle_session_timeout=0 -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
 LOCKED_AGAIN_S = 30.0
-"""A database server that was started anew has forgotten who has locked it."""
+REFUSED_AT_MOST = 3
+"""A database server that was started anew has forgotten who has locked it; after a cut it still has the old session."""
 
 
 class DatabaseUnusable(Exception):
@@ -41,12 +42,17 @@ def prepare(url: str) -> None:
     """Create the two schemas where they are missing. Raises `DatabaseUnusable`."""
     if find_spec("psycopg") is None:
         raise DatabaseUnusable("--postgres needs psycopg: pip install 'psycopg[binary]'")
+    engine = create_engine(_parsed(url).set(drivername="postgresql+psycopg"))
+    with _blaming(url), engine.begin() as connection:
+        for schema in (PREFECT_SCHEMA, LEDGER_SCHEMA):
+            connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
+    engine.dispose()
+
+
+@contextmanager
+def _blaming(url: str) -> Iterator[None]:
     try:
-        engine = create_engine(_parsed(url).set(drivername="postgresql+psycopg"))
-        with engine.begin() as connection:
-            for schema in (PREFECT_SCHEMA, LEDGER_SCHEMA):
-                connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
-        engine.dispose()
+        yield
     except DBAPIError as error:
         raise DatabaseUnusable(
             f"PostgreSQL at {shown(url)} can't be used: {words_of(error)}. Check that it runs and that the user may "
@@ -55,35 +61,43 @@ def prepare(url: str) -> None:
 
 
 @contextmanager
-def only_serve(url: str) -> Iterator[None]:
+def only_serve(url: str) -> Iterator[Callable[[], None]]:
     """Let one `sourcing serve` work with this database, and no other meanwhile. Raises `DatabaseUnusable`.
 
     Each registers its own folders, and its worker takes any run: another's files would not be bought, or by it. A
-    machine that is gone holds the database for half a minute.
+    machine that is gone holds the database for half a minute; what is yielded raises once another one has taken it.
     """
     address, ended = _parsed(url).set(drivername="postgresql+psycopg"), Event()
     engine = create_engine(address, isolation_level="AUTOCOMMIT", connect_args={**SILENCE, "options": UNTIL_GONE})
-    connection = engine.connect()
+    with _blaming(url):
+        connection = engine.connect()
+    refused = 0
 
     def lock() -> object:
         connection.rollback()
         return connection.scalar(select(func.pg_try_advisory_lock(SERVE_LOCK)))
 
     def keep() -> None:
+        nonlocal refused
         while not ended.wait(LOCKED_AGAIN_S):
             with suppress(DBAPIError):
-                lock()
+                refused = 0 if lock() else refused + 1
 
-    keeper = Thread(target=keep, daemon=True)
-    try:
-        if not lock():
+    def require_alone() -> None:
+        if refused >= REFUSED_AT_MOST:
             raise DatabaseUnusable(
                 f"another sourcing serve works with {shown(url)}: one serve a database. End that one first, give this "
                 "one a database of its own, or let it help: docs/scaling.md, Helpers"
             )
+
+    keeper = Thread(target=keep, daemon=True)
+    try:
+        with _blaming(url):
+            refused = 0 if lock() else REFUSED_AT_MOST
+        require_alone()
         keeper.start()
         try:
-            yield
+            yield require_alone
         finally:
             ended.set()
             keeper.join(LOCKED_AGAIN_S)

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,6 +58,7 @@ class Installation:
     data_dir: Path
     environment: Mapping[str, str]
     records: str = ""
+    require_alone: Callable[[], None] = lambda: None
     parts: list[Supervised] = field(default_factory=list)
 
     @property
@@ -118,7 +119,8 @@ def installation(
         records = postgres_url or databases.noted(settings)
         if records:
             databases.prepare(records)
-            stack.enter_context(databases.only_serve(records))
+        require_alone = stack.enter_context(databases.only_serve(records) if records else nullcontext(lambda: None))
+        if records:
             _require_account(databases.ledger_url(postgres_url) if postgres_url else settings.ledger_url)
         if postgres_url:
             databases.settle_ledger(settings, postgres_url)
@@ -133,6 +135,7 @@ def installation(
             data_dir=settings.data_dir,
             environment=environment_of_runs(settings, url),
             records=databases.shown(records) if records else "",
+            require_alone=require_alone,
         )
         stack.callback(_end, place)
         for name, command in beside().items():
@@ -153,7 +156,7 @@ def installation(
 
 
 def watch(place: Installation, *, say: Callable[[str], None]) -> None:
-    """Keep every part running until this process is stopped."""
+    """Keep every part running until this process is stopped, or another one has taken the database."""
     stopped = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -164,6 +167,7 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
     for number in (signal.SIGINT, signal.SIGTERM, *(() if under_nohup else (signal.SIGHUP,))):
         signal.signal(number, stop)
     while not stopped:
+        place.require_alone()
         for part in place.parts:
             if what := part.keep_running():
                 with suppress(OSError, SystemExit):  # rich's answer to a pipe that is gone; a terminal may go too

@@ -24,6 +24,7 @@ from deployments.databases import (
     prepare,
     settle_ledger,
 )
+from deployments.serving import Installation, watch
 from tests.deployments.served import wait_for
 from tests.postgres import Postgres, free_port
 from tests.running import ROOT
@@ -202,6 +203,30 @@ def test_a_second_serve_of_a_database_is_refused(
             assert wait_for(lambda: connection.scalar(holder) not in (None, first))
         engine.dispose()
     with only_serve(url):
+        pass
+
+
+def test_a_serve_ends_when_another_took_its_database_meanwhile(
+    postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A laptop that slept: its server and worker would go on with the other's records. Once refused is no proof."""
+    monkeypatch.setattr(databases, "LOCKED_AGAIN_S", 0.3)
+    engine = create_engine((url := postgres.new_database()).replace("postgresql:", "postgresql+psycopg:"))
+    place = Installation(url="", folder=tmp_path, data_dir=tmp_path, environment={})
+    with only_serve(url) as place.require_alone, engine.connect() as other:
+        place.require_alone()
+        other.execute(text("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"))
+        assert other.scalar(text(f"SELECT pg_try_advisory_lock({databases.SERVE_LOCK})"))
+        with pytest.raises(DatabaseUnusable, match="another sourcing serve works with"):
+            watch(place, say=print)
+    engine.dispose()
+
+
+def test_a_database_that_lets_no_serve_lock_it_is_named() -> None:
+    with (
+        pytest.raises(DatabaseUnusable, match=r"PostgreSQL at postgresql://merchant@127.0.0.1:9/shop can't be used"),
+        only_serve("postgresql://merchant@127.0.0.1:9/shop"),
+    ):
         pass
 
 

@@ -18,7 +18,7 @@ def lost(_line):
     raise OSError(5, "the terminal is gone")
 
 part = types.SimpleNamespace(name="worker", keep_running=lambda: print("watching", flush=True) or "was started again")
-watch(types.SimpleNamespace(parts=[part], log=lambda name: name), say=lost)
+watch(types.SimpleNamespace(parts=[part], log=lambda name: name, require_alone=lambda: None), say=lost)
 print("ended in order", flush=True)
 """
 
