@@ -29,6 +29,7 @@ from connectors.callbacks.tickets import Tickets
 from connectors.foreign import shut_logs, words_of
 from connectors.ledger.engine import require_file, sqlite_file
 from connectors.ledger.guard import LedgerReplaced
+from connectors.ledger.marks import LedgerMarked
 from connectors.ledger.store import Ledger
 from connectors.notifying import send_due
 from connectors.settings import BadSetting, SourcingSettings
@@ -182,8 +183,11 @@ class Notifier:
                     self._ledger = None
             url = self.settings.ledger_url
             ledger = self._ledger = self._ledger or Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
-        self._is_moved = True
-        ledger.marks.require_in_use()
+        try:
+            ledger.marks.require_in_use()
+        except LedgerMarked:
+            self._is_moved = True
+            raise
         self._is_moved = False
         return ledger
 

@@ -251,6 +251,10 @@ class StillArriving(LedgerUnusable):
         self.until = until
 
 
-def refused_for(mark: Mark, words: str, url: str) -> LedgerUnusable:
+class LedgerMarked(LedgerUnusable):
+    """A mark forbids to use the ledger."""
+
+
+def refused_for(mark: Mark, words: str, url: str) -> LedgerMarked:
     """The error of a ledger with this mark: why it buys nothing, and the remedy."""
-    return LedgerUnusable(f"the ledger {url} {words}. {REMEDY[mark]}")
+    return LedgerMarked(f"the ledger {url} {words}. {REMEDY[mark]}")

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -169,6 +169,17 @@ def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp
         with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
             find()
     assert not is_open(office.settings)  # doctor says so, and `serve` starts it anew, with the new address
+    ledger.close()
+
+
+def test_a_notifier_whose_ledger_is_away_works_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each few minutes of an outage of the database `serve` ended it as hanging."""
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    ledger = office.ledger()
+    monkeypatch.setattr(type(ledger.marks), "require_in_use", Mock(side_effect=LedgerUnusable("no connection")))
+    with pytest.raises(LedgerUnusable, match="no connection"):
+        asyncio.run(office.send())
+    assert is_open(office.settings)
     ledger.close()
 
 
