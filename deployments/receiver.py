@@ -54,6 +54,7 @@ class CallbackReceiver:
 
     def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
         self.store, self.settings, self.clock = store, settings, clock
+        self._newest = settings
         self.intake = Intake(store)
         self.registry = CollectorRegistry()
         self.registry.register(MetricsCollector(store, settings, clock))
@@ -119,7 +120,7 @@ class CallbackReceiver:
             if self._digests is None:
                 self._digests = await asyncio.to_thread(valid_digests, self.store)
             elif time.monotonic() - self._read_at >= TOKENS_LAST_S:
-                self.settings = self.settings.renewed()
+                self._renew()
                 with contextlib.suppress(LedgerUnusable, TimeoutError):
                     async with asyncio.timeout(READ_WITHIN_S):
                         self._digests = await asyncio.to_thread(valid_digests, self.store)
@@ -127,6 +128,12 @@ class CallbackReceiver:
                 return self._digests
             self._read_at = time.monotonic()
         return self._digests
+
+    def _renew(self) -> None:
+        """Take on the settings; without addresses once they are read so twice: an editor empties `.env` to save it."""
+        before, self._newest = self._newest, self.settings.renewed()
+        if self._newest.callbacks_networks or not before.callbacks_networks:
+            self.settings = self._newest
 
     def _may_post(self, request: Request) -> bool:
         networks = self.settings.callbacks_networks

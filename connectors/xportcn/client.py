@@ -69,6 +69,9 @@ def signature(*, access_key: str, timestamp: str, nonce: str, access_secret: str
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
 
 
+LOGISTICS = "/open/pp/logistics/"
+
+
 class SignatureAuth:
     """Signs every request anew: a nonce is good for one try only."""
 
@@ -96,8 +99,8 @@ class SignatureAuth:
         }
 
     def query(self, headers: Mapping[str, str], operation: Operation) -> dict[str, str]:
-        """Headers that the query repeats: only in logistics calls, wherever an override has moved them."""
-        if self._signs_query and operation.group == warehouse.LOGISTICS.name:
+        """Headers that the query repeats: in logistics calls, wherever an override moves them, and in those there."""
+        if self._signs_query and (operation.group == warehouse.LOGISTICS.name or LOGISTICS in operation.path):
             return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
         return {}
 

@@ -121,6 +121,18 @@ async def test_an_address_that_is_added_to_the_settings_may_post_without_a_resta
         assert (await client.post(path, content=posted("7"))).status_code == 200
 
 
+async def test_a_file_of_settings_that_is_being_saved_lets_no_other_address_post(
+    store: CallbackStore, clock: MovableClock, path: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An editor empties it first. A list that is taken out counts with the next reading."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("deployments.receiver.TOKENS_LAST_S", 0)
+    async with client_of(store, clock, callbacks_from="198.51.100.0/24") as client:
+        assert (await client.get(path)).status_code == 404
+        (tmp_path / ".env").touch()
+        assert [(await client.get(path)).status_code for _ in range(2)] == [404, 200]
+
+
 async def test_a_message_that_can_t_be_kept_is_not_acknowledged(
     sender: httpx.AsyncClient, path: str, store: CallbackStore, caplog: pytest.LogCaptureFixture
 ) -> None:

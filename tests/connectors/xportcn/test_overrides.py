@@ -123,6 +123,15 @@ async def test_a_moved_logistics_call_keeps_its_second_signature(service: FakeSe
     assert service.asked[0].query["sign"] == service.asked[0].headers["signature"]
 
 
+async def test_a_call_that_is_moved_among_the_logistics_calls_is_signed_as_they_are(
+    service: FakeService, tmp_path: Path
+) -> None:
+    service.answers("/open/pp/logistics/address", lambda: ok([]))
+    async with corrected(service, tmp_path, '[75]\npath = "/open/pp/logistics/address"') as client:
+        await client.read(ADDRESSES, Nothing())
+    assert service.asked[0].query["sign"] == service.asked[0].headers["signature"]
+
+
 async def test_errors_name_the_path_that_was_called(service: FakeService, tmp_path: Path) -> None:
     """Not the one of the contract, which nobody asked."""
     async with corrected(service, tmp_path, '[75]\npath = "/open/v9/address"') as client:
