@@ -198,7 +198,7 @@ class BatchRun:
         to_buy, why = self._within(fine, no)
         question = self._request(plans, to_buy, freight)
         said = [ref for ref, is_said in no.items() if is_said]
-        has_else = bool(to_buy) or not is_alone
+        has_else = bool(to_buy or self._to_plan_again()) or not is_alone
         if len(said) < len(no) and (asks(question, self.resources.settings) or (is_deployed() and not has_else)):
             to_buy, why = self._within(fine, said)
             question = replace(self._request(plans, to_buy, freight), is_repeated=True)

@@ -235,6 +235,23 @@ def test_where_a_night_asks_or_has_nothing_else_it_asks_once_more_about_what_nob
     assert [str(order.state) for order in scene.database.orders().values()] == ends
 
 
+def test_it_asks_nobody_before_it_has_bought_what_could_not_be_looked_up_at_first(made: Stage) -> None:
+    """The answer may take 20 hours."""
+    scene = Scene(made, Marketplace.TAOBAO, Marketplace.POIZON)
+    both = scene.scenario
+
+    async def script() -> None:
+        scene.scenario = replace(both, requests=both.requests[:1])
+        await SILENCE(scene)
+        scene.scenario = both
+        scene.hears(refuses("/poizon/order/orderPreview", 503, "busy", times=6))
+        await asked_in_the_ui(ALL, ask=False)(scene)
+
+    scene.run(script())
+    assert scene.found == []
+    assert [str(order.state) for order in scene.database.orders().values()] == ["held", "booked"]
+
+
 @pytest.mark.parametrize("budget", [None, Money(3000)], ids=["no-limit", "room-for-one"])
 def test_what_was_not_declined_is_bought_beforehand_beside_it(made: Stage, budget: Money | None) -> None:
     """At 25.00 and 29.06 CNY: what the yes does not cover takes no room from the other."""
