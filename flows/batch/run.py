@@ -165,7 +165,7 @@ class BatchRun:
             await self._planned(work.to_plan),
             await estimate_unbooked(self.resources, begun, beforehand=not ask),
             beforehand=not ask,
-            is_alone=not (work.under_way or again or self.tried),
+            begun=work.under_way,
         )
         decision = await self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
@@ -186,7 +186,7 @@ class BatchRun:
             await self._execute(refs)
 
     def _question(
-        self, plans: Sequence[PlanSummary], freight: Sequence[PlannedOrder], *, beforehand: bool, is_alone: bool
+        self, plans: Sequence[PlanSummary], freight: Sequence[PlannedOrder], *, beforehand: bool, begun: Sequence[str]
     ) -> ApprovalRequest:
         """What is to be approved; other plans are held. So is, where the yes was given `beforehand`, what was declined.
 
@@ -198,12 +198,18 @@ class BatchRun:
         to_buy, why = self._within(fine, no)
         question = self._request(plans, to_buy, freight)
         said = [ref for ref, is_said in no.items() if is_said]
-        has_else = bool(to_buy or self._to_plan_again()) or not is_alone
-        if len(said) < len(no) and (asks(question, self.resources.settings) or (is_deployed() and not has_else)):
+        is_asked = asks(question, self.resources.settings)
+        if len(said) < len(no) and (is_asked or (is_deployed() and not (question.refs or self._has_else(begun)))):
             to_buy, why = self._within(fine, said)
             question = replace(self._request(plans, to_buy, freight), is_repeated=True)
         self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
         return question
+
+    def _has_else(self, begun: Sequence[str]) -> bool:
+        """Whether this run has orders to look up again, or did or may go on with one by itself."""
+        ledger, is_at_work = self.resources.ledger, bool(self.tried or self._to_plan_again())
+        stuck = needing_a_person(ledger, begun)
+        return is_at_work or any(one.state in LEFT and one.order_ref not in stuck for one in ledger.each_order(begun))
 
     def _request(
         self, plans: Sequence[PlanSummary], to_buy: Sequence[PlanSummary], freight: Sequence[PlannedOrder]
@@ -235,8 +241,7 @@ class BatchRun:
         ]
 
     def _waiting(self, refs: Sequence[str]) -> list[ReportLine]:
-        orders = self.resources.ledger.each_order(refs)
-        return [line_of(order) for order in orders if order.state in NEEDS_A_PERSON]
+        return [line_of(order) for order in self.resources.ledger.each_order(refs) if order.state in NEEDS_A_PERSON]
 
     async def _bought_first(self, refs: Sequence[str]) -> list[str]:
         """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
@@ -272,8 +277,7 @@ class BatchRun:
         if self.resources.breaker.is_over or self._is_paused():
             return []
         waiting = {*LEFT, OrderState.UNKNOWN}
-        orders = self.resources.ledger.each_order(self.tried)
-        left = [order.order_ref for order in orders if order.state in waiting]
+        left = [order.order_ref for order in self.resources.ledger.each_order(self.tried) if order.state in waiting]
         await settle_open(self.resources, left)
         return [order.order_ref for order in self.resources.ledger.each_order(left) if order.state in LEFT]
 

@@ -235,6 +235,23 @@ def test_where_a_night_asks_or_has_nothing_else_it_asks_once_more_about_what_nob
     assert [str(order.state) for order in scene.database.orders().values()] == ends
 
 
+def test_it_asks_also_beside_a_begun_order_that_no_night_may_go_on_with(made: Stage) -> None:
+    scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO)
+    both = scene.scenario
+
+    async def script() -> None:
+        scene.scenario = replace(both, requests=both.requests[:1])
+        await steps(paid_alone, HOUR_S, decline, HOUR_S)(scene)
+        scene.scenario = replace(both, requests=both.requests[1:])
+        await SILENCE(scene)
+        scene.scenario = both
+        await asked_in_the_ui(ALL, ask=False)(scene)
+
+    scene.run(script())
+    assert scene.found == []
+    assert [str(order.state) for order in scene.database.orders().values()] == ["held", "booked"]
+
+
 def test_it_asks_nobody_before_it_has_bought_what_could_not_be_looked_up_at_first(made: Stage) -> None:
     """The answer may take 20 hours."""
     scene = Scene(made, Marketplace.TAOBAO, Marketplace.POIZON)
