@@ -30,7 +30,7 @@ UNTIL_GONE = (
     "-c idle_session_timeout=0 -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
 LOCKED_AGAIN_S = 30.0
-REFUSED_AT_MOST = 3
+REFUSED_AT_MOST, A_DAY_S = 3, 86_400
 """A database server that was started anew has forgotten who has locked it; after a cut it still has the old session."""
 
 
@@ -149,6 +149,20 @@ def noted(settings: SourcingSettings) -> str:
     if settings.ledger_note.exists() and not settings.ledger_url_setting:  # of an earlier version
         return _shown(address_of(settings.ledger_url).difference_update_query(["options"]))
     return ""
+
+
+def require_one(settings: SourcingSettings) -> None:
+    """Raise `DatabaseUnusable` where a version that noted the ledger alone has used the folder's records since."""
+    records, url = settings.server_note.with_name("prefect.db"), noted(settings)
+    if not url or settings.server_note.exists() or not records.exists():
+        return
+    if records.stat().st_mtime > settings.ledger_note.stat().st_mtime + A_DAY_S:
+        raise DatabaseUnusable(
+            f"{records} was used after serve was given {shown(url)}: the schedules, pauses and budgets you set last "
+            f"may be in either. To go on with those of PostgreSQL: sourcing serve --postgres '{shown(url)}'. To go on "
+            f"with those of the folder: set SOURCING_LEDGER_URL to '{shown(settings.ledger_url)}' for good, each with "
+            "the password for ***"
+        )
 
 
 def shown(url: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -90,6 +91,24 @@ def test_a_later_start_finds_prefect_s_records_there_without_the_option(
     away = URL.replace("db.example:5433", "127.0.0.1:9")
     moved.server_note.write_text(away)
     assert "PostgreSQL at postgresql://merchant:***@127.0.0.1:9/shop can't be used" in begun(tmp_path)
+
+
+def test_records_that_an_earlier_version_used_in_the_folder_since_are_a_person_s_choice(
+    settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of PostgreSQL are as of one day long ago: a night that was switched off since would be on again."""
+    settings.ledger_note.write_text(ledger_url(URL))
+    (records := tmp_path / "prefect" / "prefect.db").parent.mkdir()
+    records.touch()
+    databases.require_one(settings)
+    os.utime(settings.ledger_note, (0, 0))
+    said = begun(tmp_path)
+    assert "To go on with those of PostgreSQL: sourcing serve --postgres 'postgresql+psycopg://merchant:***@" in said
+    monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
+    folder = SourcingSettings(data_dir=tmp_path)
+    assert noted(folder) == ""
+    settle_ledger(folder, URL)
+    assert noted(settings) == URL
 
 
 def begun(data_dir: Path, *options: str, **settings: str) -> str:
