@@ -110,9 +110,11 @@ def rows_in(paths: Sequence[Path], table: Table, *, texts_as_numbers: bool = Fal
 def open_file(path: Path) -> ParquetFileFragment:
     """A file that stays readable when its name goes to another. Raises `SnapshotDamaged` where it has gone."""
     try:
-        return _checked().make_fragment(pa.OSFile(str(path)))
+        file = _checked().make_fragment(pa.OSFile(str(path)))
     except OSError as error:
         raise SnapshotDamaged(f"{path} has just gone ({words_of(error)}); run the query again") from error
+    file.ensure_complete_metadata()
+    return file
 
 
 def _checked(texts_as_numbers: Collection[str] = ()) -> ParquetFileFormat:

@@ -313,3 +313,12 @@ def test_the_installed_package_says_of_what_type_its_snapshots_are() -> None:
         defaults = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
         expected = [one.default for one in given.values() if one.default is not inspect.Parameter.empty]
         assert [ast.literal_eval(one) for one in defaults] == expected
+
+
+def test_batches_are_read_from_the_snapshots_where_a_file_of_the_state_is_damaged(tmp_path: Path) -> None:
+    """As a power cut leaves one: of its size, with zeros."""
+    write(tmp_path, orders=[order("A-1")])
+    (damaged,) = tmp_path.glob("orders/*.parquet")
+    content = damaged.read_bytes()
+    damaged.write_bytes(content[:100] + bytes(len(content) - 100))
+    assert [pairs(frame) for frame in Snapshots(tmp_path).batches("orders", columns=["order_ref"])] == [[("A-1",)]]
