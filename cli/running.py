@@ -134,7 +134,7 @@ async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: paramet
         reports = [await buy_from_file.finish_batch(batch, limits, follow_up.number) for batch in follow_up.batches]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
-        return replace(report, next_look=follow_up.later(utc_now(), following.waits_s(error)))
+        return replace(report, next_look=following.once_more(follow_up, error, limits.done_by))
     whole = reporting.one_report([report, *reports], [line.order_ref for line in report.orders])
     further = merged([one.next_look for one in reports if one.next_look])
     return replace(whole, matches=report.matches, warnings=report.warnings, next_look=further)

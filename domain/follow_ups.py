@@ -100,11 +100,6 @@ class FollowUp:
         """The form in the report of `--json`."""
         return {**asdict(self), "batches": list(self.batches), "at": self.at.isoformat(), "words": self.words}
 
-    def later(self, now: datetime, ready_in_s: float = 0) -> FollowUp:
-        """The follow-up after this one, when this one could not be made."""
-        number = self.number + 1
-        return replace(self, number=number, at=due([], now=now, number=number, ready_in_s=ready_in_s))
-
 
 def due(clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_s: float = 0) -> datetime:
     """When a follow-up is due: once all is `clear_from` then on whether it happened; else after a pause that grows.

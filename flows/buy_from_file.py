@@ -13,11 +13,11 @@ from prefect.runtime import flow_run
 
 from connectors.fetched_files import is_address
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import ContractMismatch, NotSent, Unanswered
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, due, moment_of
+from connectors.xportcn.errors import NotSent, Unanswered
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp
 from domain.report import BatchReport, check_batch_id
 from flows.approval.form import is_deployed
-from flows.batch.follow_up import FromLedger, schedule_follow_up, scheduled, unfinished_of, waits_s
+from flows.batch.follow_up import FromLedger, once_more, schedule_follow_up, scheduled, unfinished_of
 from flows.batch.opening import absolute, opened
 from flows.batch.plan_sources import FromRequests
 from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
@@ -108,8 +108,7 @@ async def finish_batch(batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, l
             return await _finished(resources, batch, limits, look)
     except (NotSent, Unanswered) as error:
         if is_deployed():
-            counts = isinstance(error, ContractMismatch)  # an odd answer does not pass by itself
-            await _follow_up_later(batch, limits, look + counts, waits_s(error))
+            await _follow_up_later(batch, limits, look, error)
         raise
 
 
@@ -133,14 +132,10 @@ async def _finished(resources: Resources, batch: str, limits: Limits, number: in
     return answer
 
 
-async def _follow_up_later(batch: str, limits: Limits, number: int, ready_in_s: float) -> None:
-    """Schedule the follow-up of this number: one that could not begin without the service does not count."""
-    now = utc_now()
+async def _follow_up_later(batch: str, limits: Limits, number: int, error: NotSent | Unanswered) -> None:
     limits = limits.model_copy(update={"done_by": await absolute(limits.done_by)})
-    until = moment_of(limits.done_by, now, SourcingSettings().timezone)
-    at = due([], now=now, number=number, ready_in_s=ready_in_s)
-    is_late = until is not None and at >= until
-    later = FollowUp(orders=0, batches=(batch,), number=number, at=at, here=False, is_late=is_late)
-    if not (later.is_over or is_late):
+    this = FollowUp(orders=0, batches=(batch,), number=number, at=utc_now(), here=False)
+    later = once_more(this, error, limits.done_by)
+    if not (later.is_over or later.is_late):
         later = await scheduled(later, limits)
     run_logger().warning("Batch %s: %s", batch, later.words)

@@ -20,9 +20,10 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
-from connectors.xportcn.errors import NotSent, Unanswered
+from connectors.settings import SourcingSettings
+from connectors.xportcn.errors import ContractMismatch, NotSent, Unanswered
 from domain.effects import OPEN, Action
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, as_text, due, due_while_paused
+from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp, as_text, due, due_while_paused, moment_of
 from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
@@ -43,7 +44,7 @@ from flows.prefect_ui.runs import next_start, runs_in
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, utc_now
 from tasks.preview import not_looked_up
 
 DEPLOYMENT = "finish-batch"
@@ -236,9 +237,18 @@ def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
     return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
 
 
-def waits_s(error: NotSent | Unanswered) -> float:
-    """Seconds for which the service asks for no calls."""
-    return (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0
+def once_more(follow_up: FollowUp, error: NotSent | Unanswered, done_by: str) -> FollowUp:
+    """The follow-up again, later: one that could not begin without the service does not count.
+
+    One that an odd answer ended does, since that does not pass by itself. `done_by` has its day.
+    """
+    now, number = utc_now(), follow_up.number + isinstance(error, ContractMismatch)
+    waits_s = (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0
+    at, until = (
+        due([], now=now, number=number, ready_in_s=waits_s),
+        moment_of(done_by, now, SourcingSettings().timezone),
+    )
+    return replace(follow_up, number=number, at=at, is_late=until is not None and at >= until)
 
 
 LEFT = {

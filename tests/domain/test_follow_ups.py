@@ -36,7 +36,6 @@ def test_two_runs_that_end_together_agree_on_one_look() -> None:
 def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
     assert due([], now=NOON, number=1, ready_in_s=7200) == NOON + 120 * MINUTE
     assert due([NOON + MINUTE], now=NOON, number=1, ready_in_s=7200) == NOON + 120 * MINUTE + timedelta(seconds=5)
-    assert follow_up().later(NOON, 7200).at == NOON + 120 * MINUTE
 
 
 @pytest.mark.parametrize(
