@@ -163,6 +163,7 @@ async def keep_left(client: PrefectClient, ledger: Ledger, known: str = "") -> s
     """Note in the ledger how the deployments are left, where that is not `known`; answers what is known then.
 
     So it goes where the ledger goes: to another database or machine. Nothing while deployments are being registered.
+    Variables of the environment may be secrets and stay out: where a person set some, the deployment comes paused.
     """
     if (noted := await client.read_variable_by_name(REGISTERED)) is None:
         return known
@@ -171,11 +172,16 @@ async def keep_left(client: PrefectClient, ledger: Ledger, known: str = "") -> s
     flows = {flow.id: flow.name for flow in await client.read_flows(deployment_filter=named)}
     found = {_key(one.name, one.entrypoint): one for one in await client.read_deployments(deployment_filter=named)}
     deployments = [
-        {"flow_name": flows[one.flow_id], **one.model_dump(mode="json", include=KEPT)}
+        {
+            "flow_name": flows[one.flow_id],
+            **one.model_dump(mode="json", include=KEPT),
+            "paused": one.paused or one.job_variables.get("env") != registered[key]["variables"].get("env"),
+        }
         for key, one in sorted(found.items())
         if key in registered
     ]
-    left = _packed({"registered": registered, "deployments": deployments})
+    # pasted lines name receivers, and `forget` does not look there
+    left = _packed({"registered": registered, "deployments": deployments}, "lines", "env")
     if left != known and left != await asyncio.to_thread(ledger.marks.shown, name := _own_note()):
         await asyncio.to_thread(ledger.marks.show, name, left)
     return left
@@ -224,10 +230,9 @@ def _make_anew(client: SyncPrefectClient, left: Sequence[dict[str, Any]]) -> Non
         client.create_deployment(flow, schedules=schedules, enforce_parameter_schema=False, **one)
 
 
-def _packed(value: Mapping[str, Any]) -> str:
-    """Without pasted lines, which name receivers: `forget` does not look there."""
+def _packed(value: Mapping[str, Any], *without: str) -> str:
     text = json.dumps(value, sort_keys=True)
-    bare = json.dumps(json.loads(text, object_hook=lambda one: {key: one[key] for key in one if key != "lines"}))
+    bare = json.dumps(json.loads(text, object_hook=lambda one: {key: one[key] for key in one if key not in without}))
     return b64encode(compress(bare.encode())).decode()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import platform
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,7 +26,7 @@ from sqlalchemy import select
 from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from deployments import registration
-from deployments.as_left import REGISTERED, keep_left, merged
+from deployments.as_left import REGISTERED, _unpacked, keep_left, merged
 
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 """Prefect's command leaves its connections to the end of its process."""
@@ -254,6 +255,25 @@ def test_installations_of_one_ledger_get_back_their_own(
     monkeypatch.setattr(platform, "node", lambda: "b")
     product.register(night=[AT_TWO])
     assert product.of("night").parameters["yes"] is False
+
+
+def test_variables_of_the_environment_stay_out_of_the_ledger(product: Product, tmp_path: Path) -> None:
+    """They may be secrets, or limits and accounts: without them nothing begins by itself."""
+    with Ledger(f"sqlite:///{tmp_path}/ledger.db", clock=lambda: datetime.now(UTC), owner="notify") as ledger:
+        product.register(night=[AT_TWO])
+        night = product.of("night")
+        env = {"A": "1", "SOURCING_DAY_LIMIT_CNY": "s3cret"}
+        product.client.update_deployment(night.id, DeploymentUpdate(job_variables={"env": env}))
+        asyncio.run(look(ledger, ""))
+        (words,) = ledger.column(select(marks.c.words))
+    left = json.dumps(_unpacked(words))
+    assert ("s3cret" in left, '"env"' in left, "working_dir" in left) == (False, False, True)
+    product.client.delete_deployment(night.id)
+    product.client.delete_deployment(product.of("shop").id)
+    Variable.unset(REGISTERED)
+    product.register(night=[AT_TWO])
+    found = {name: (product.of(name).paused, product.of(name).job_variables["env"]) for name in ("night", "shop")}
+    assert found == {"night": (True, {"A": "1"}), "shop": (False, {"A": "1"})}
 
 
 def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_path: Path) -> None:
