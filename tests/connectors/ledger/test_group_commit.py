@@ -12,9 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection
 
-from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.group_commit import GroupCommit
-from connectors.ledger.marks import Mark
+from connectors.ledger.marks import LedgerMarked, Mark
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Claimed, EffectRecord, OrderChange, Outcome, SpendLimits
 from connectors.ledger.schema import marks
@@ -163,7 +162,7 @@ async def test_a_ledger_that_may_not_buy_is_told_to_all_who_wait(group_commit: G
     heard = await raised(
         group_commit.claim(intents("A-2"), lease=LEASE), group_commit.record(done(record)), group_commit.orders(["A-1"])
     )
-    assert [type(one) for one in heard] == [LedgerUnusable, bool, LedgerUnusable]
+    assert [type(one) for one in heard] == [LedgerMarked, bool, LedgerMarked]
     assert (await group_commit.orders(["A-1"]))["A-1"].order_id == "id-A-1"
 
 
