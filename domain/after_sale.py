@@ -317,14 +317,13 @@ def _is_all(back: Money, of: Money) -> bool:
     return back * 100 >= of * NEARLY_ALL
 
 
-def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, payable: Money) -> set[int]:
+def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> set[int]:
     """The lines that were returned, or nearly all of whose money came back, before the order was delivered.
 
     Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces. What
-    was taken above what may be paid comes back first: `refunds` are the oldest first.
+    was taken `above` what might be paid comes back first: `refunds` are the oldest first.
     """
-    above, found = max(paid - payable, NOTHING), set[int]()
-    back = dict[tuple[int, ...], Money]()
+    found, back = set[int](), dict[tuple[int, ...], Money]()
     for refund in refunds:
         if refund.state is not R.REFUNDED or refund.state_before is OrderState.DELIVERED:
             continue

@@ -14,6 +14,7 @@ from prefect import task
 from connectors.concurrently import concurrently
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.refunds import taken_above
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
@@ -87,7 +88,7 @@ async def ask_refund(
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
     wanted = [_modified(refund, request) for refund, request in prepared]
     is_most = is_for_all([*earlier, *wanted], paid=order.paid, lines=[line.line_no for line in order.lines])
-    above = max(order.paid - order.refunded - order.payable, NOTHING)
+    above = max(taken_above(order) - order.refunded, NOTHING)
     if not is_whole and (is_most or any(leaves_open(one, order.priced_lines, order.paid, above) for one in wanted)):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)

@@ -16,6 +16,7 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import from_json, orders, refund_events, refunds, to_json
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.after_sale import Refund, RefundEvent, RefundState, unsent_lines
+from domain.money import Money
 
 
 class RefundRows(LedgerRows):
@@ -94,9 +95,15 @@ class RefundRows(LedgerRows):
         return [from_json(Refund, row["refund"]) for row in rows]
 
 
+def taken_above(order: OrderRecord) -> Money:
+    """What was taken for an order above what might be paid for it, also where a person has accepted that since."""
+    most = order.quote.total if order.quote and order.approved == order.paid else order.payable
+    return max(order.paid - most, Money(0, order.currency))
+
+
 def lines_unsent(refunds: Sequence[Refund], order: OrderRecord) -> frozenset[int]:
     """The lines of an order with these refunds, oldest first, whose goods never arrive at the warehouse."""
-    return frozenset(unsent_lines(refunds, order.priced_lines, paid=order.paid, payable=order.payable))
+    return frozenset(unsent_lines(refunds, order.priced_lines, paid=order.paid, above=taken_above(order)))
 
 
 def add_refund(ledger: Transactions, connection: Connection, refund: Refund) -> bool:

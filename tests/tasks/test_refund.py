@@ -215,6 +215,7 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     assert shipped == {no: each for no, (each, _) in paid_for.items() if no not in unsent}
 
 
+@pytest.mark.parametrize("accepted", [False, True])
 @pytest.mark.parametrize(
     ("came", "unsent"),
     [
@@ -227,12 +228,18 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     ids=["difference", "price", "price-of-the-other", "difference-by-the-other", "postage"],
 )
 def test_the_difference_that_the_seller_gives_back_keeps_no_line_from_being_shipped(
-    resources: Resources, clock: MovableClock, came: list[tuple[int, int, int]], unsent: set[int]
+    resources: Resources, clock: MovableClock, came: list[tuple[int, int, int]], unsent: set[int], *, accepted: bool
 ) -> None:
-    """Of 115.00 CNY approved 135.00 were taken: line 1 cost 35.00 in place of 15.00, and money comes back by lines."""
+    """Of 115.00 CNY approved 135.00 were taken: line 1 cost 35.00 in place of 15.00, and money comes back by lines.
+
+    A person may have said yes to shipping it at that before.
+    """
     lines = [replace(LINE, unit_price=Money(1_500)), replace(LINE, line_no=2, unit_price=Money(10_000))]
-    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)], approved_minor=11_500)])
+    quote = to_json(Quote(goods=Money(11_500), postage=NOTHING, total=Money(11_500)))
+    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)], quote=quote, approved_minor=11_500)])
     resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 13_500}))])
+    if accepted:
+        resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.approved(amount=Money(13_500)))])
     for line_no, back, postage in came:
         sums = {"refunded": Money(back), "postage": Money(postage)}
         part = {"key": f"A-1:{line_no}.1", "part": str(line_no), "lines": (line_no,)}
