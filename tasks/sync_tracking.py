@@ -153,7 +153,9 @@ async def _follow(
         return None
     is_held = order.state is OrderState.HELD and order.shipment is not None and order.reason_code in OF_SEVERAL
     if is_held and shown.shipments:
-        change = replace(Book(resources).seen(order, shown.shipments), expected=OrderState.HELD)
+        ours = order.shipment_order_id
+        listed = sorted(shown.shipments, key=lambda one: (one.shipment_order_id != ours, one.shipment_order_id))
+        change = replace(Book(resources).seen(order, listed), expected=OrderState.HELD)
         if (change.state, change.why) != (order.state, order.why):
             changes.append(change)
             return None

@@ -130,6 +130,10 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
         resources.ledger.change([order(resources).held(back)])
         await track(resources, 10)
         assert (order(resources).state, order(resources).why) == (OrderState.HELD, why), "its question is back"
+    before = order(resources)
+    shown(channel, shipments=both[::-1])
+    await track(resources, 10)
+    assert order(resources) == before, "in another order they are no news"
     [left] = both[:1] if is_first_left else both[1:]
     shown(channel, shipments=(left,))
     await track(resources, 10)
