@@ -121,6 +121,7 @@ SENTENCES = {
     "freight approved by %": "freight_approved",
     "not approved by %": "not_approved",
     "freight not approved by %": "not_approved",
+    "%not approved: its run was cancelled": "asking_run_cancelled",
     "% Answer with: sourcing resolve%": "no_answer_asked",
     "%no payment of this ledger accounts for it%": "paid_elsewhere",
     "%approved was%ask for the difference back": "taken_above_approved",

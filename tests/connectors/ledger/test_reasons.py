@@ -35,6 +35,7 @@ SAID = {
     "A-7": ("freight not approved by Mei", None, ReasonCode.NOT_APPROVED),
     "A-8": ("not bought, nobody answered within 20 hours", None, ReasonCode.NOBODY_ANSWERED),
     "A-9": ("not approved: nobody could be asked", None, ReasonCode.EARLIER),
+    "A-10": ("not approved: its run was cancelled", None, ReasonCode.ASKING_RUN_CANCELLED),
 }
 BEFOREHAND = "a yes given beforehand"
 
@@ -80,7 +81,7 @@ def test_the_ledger_of_the_version_before_reads_as_before(file: Path) -> None:
         }
         assert {ref: ledger.moves_of(ref)[-1]["reason"] for ref in SAID} == {ref: one[0] for ref, one in SAID.items()}
         said = declined(ledger, SAID, beforehand=BEFOREHAND)
-        assert said == {"A-6": True, "A-7": True, "A-8": False}, "a no for a night as well"
+        assert said == {"A-6": True, "A-7": True, "A-8": False, "A-10": False}, "a no for a night as well"
         ledger.change([OrderChange(order_ref="A-5", state=OrderState.HELD, why=OVER)])  # the batch goes on
     assert verify(f"sqlite:///{file}").faults == []
 
