@@ -92,6 +92,7 @@ class BatchRun:
         """Report what would happen; the ledger keeps only the matches of words."""
         self._is_paused()
         work = self.source.sort(self.resources.ledger)
+        self._remember(self.source.requests)  # without those that it leaves to another
         await self._plan([*work.to_plan], self._remember_whole, anew=True)
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
         why = cause(self.resources)
