@@ -40,8 +40,8 @@ SELDOM = 50_000, 10, 10
 def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], object] = lambda: None) -> R:
     """The flow's answer.
 
-    `flow` itself imports its modules of `flows`, so that the server starts beside that. So does `first`, work such as
-    reading a file; its error ends the command, and the server with it.
+    While the server starts, `first` does work such as reading a file, and modules are loaded. An error of `first` ends
+    the command, and the server with it.
     """
 
     def meanwhile() -> None:

@@ -30,8 +30,10 @@ UNTIL_GONE = (
     "-c idle_session_timeout=0 -c tcp_keepalives_idle=15 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3"
 )
 LOCKED_AGAIN_S = 30.0
-REFUSED_AT_MOST, A_DAY_S = 3, 86_400
-"""A database server that was started anew has forgotten who has locked it; after a cut it still has the old session."""
+"""A database server that was started anew has forgotten its locks."""
+REFUSED_AT_MOST = 3
+"""After a cut the server still has the lock of the session before, for a while."""
+A_DAY_S = 86_400
 
 
 class DatabaseUnusable(Exception):

@@ -123,7 +123,7 @@ class MarkRows(LedgerRows):
             return newest(connection, name) or ""
 
     def names(self, beginning: str) -> list[str]:
-        """The names under which values were recorded that begin so."""
+        """The names with this beginning under which values were recorded."""
         return self._ledger.column(select(marks.c.name).where(marks.c.name.startswith(beginning)).distinct())
 
     def show(self, name: str, value: str) -> None:

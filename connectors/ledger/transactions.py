@@ -138,13 +138,13 @@ class Transactions:
 
     @repeating
     def column(self, statement: Executable, **given: Any) -> list[Any]:
-        """The first column of such rows."""
+        """The first column of the rows of a statement that only reads."""
         with self.reading() as connection:
             return [*connection.scalars(statement, given)]
 
     @repeating
     def pairs(self, statement: Executable, **given: Any) -> dict[Any, Any]:
-        """Their second column by the first."""
+        """The second column of the rows of a statement that only reads, by the first."""
         with self.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(statement, given)}
 
