@@ -18,6 +18,8 @@ from domain.request_files import normal_name
 from domain.request_remarks import HEADER_ROW, Remark
 
 MOST_FAULTS, MOST_LISTED = 100, 10
+NEVER_BLANK = ("country", "rank", "pieces", "max_unit_price", "group")  # a lost value would be no limit, or 1
+ONLY_BLANKS = "this cell holds blanks alone; empty it, or write what is meant"
 
 
 class BadTable(ValueError):
@@ -68,8 +70,11 @@ class CheckedTable:
         texts = {column.name: column.default for column in self._known if column.may_be_absent}
         before = len(self.faults)
         for column, at in self._columns:
+            value = cells[at] if at < len(cells) else None
             try:
-                texts[column.name] = check_cell(column, read_cell(column, cells[at] if at < len(cells) else None)[0])
+                texts[column.name] = check_cell(column, text := read_cell(column, value)[0])
+                if not text and value and column.name in NEVER_BLANK:
+                    raise ValueError(ONLY_BLANKS)
             except ValueError as error:
                 self.fault(row, column.name, str(error))
         if len(texts) == len(self._known) and len(self.faults) == before:

@@ -96,6 +96,18 @@ def test_a_book_obeys_the_rule_that_each_row_has_a_limit() -> None:
     ]
 
 
+def test_a_cell_of_blanks_or_of_a_formula_with_an_empty_text_is_no_empty_one() -> None:
+    """Its value is lost: it would be no limit, one piece, every country."""
+    lost = [row("FERN-1", FERN, **{column: " "}) for column in ("max_unit_price", "pieces", "country", "rank", "group")]
+    assert faults(*lost, row("FERN-2", FERN, max_unit_price="\u200b")) == [
+        f"row {number}, column {column}: this cell holds blanks alone; empty it, or write what is meant"
+        for number, column in enumerate(
+            ("max_unit_price", "pieces", "country", "rank", "group", "max_unit_price"), start=2
+        )
+    ]
+    assert book(row("FERN-1", FERN, note=" ", sku=" ")).rows[0].component.sku == ""
+
+
 def test_an_own_sku_becomes_the_bundle_of_its_first_rank() -> None:
     """Its pieces are multiplied, and each component has the limit of its row; the file's words stay."""
     of = book(
