@@ -56,8 +56,9 @@ class Pace:
         return {name: client for name, client in self.clients.items() if now < client.until}
 
     def pause(self, now: float) -> float:
-        """For how many seconds no call may be made."""
-        return max(0.0, self.not_before - now)
+        """For how many seconds no call may be made; a longer pause than any is of a clock that was ahead."""
+        pause = max(0.0, self.not_before - now)
+        return pause if pause <= LONGEST_PAUSE_S + BURST_S else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, case, func, literal, select, text, update
+from sqlalchemy import Connection, DateTime, case, func, literal, or_, select, text, update
 
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import from_json, pace, to_json
@@ -87,9 +87,10 @@ class PaceRows(LedgerRows):
     def take_today(self, day: datetime, calls: int, most: int) -> int:
         """How many of so many calls are left, of `most` on a day; they count as made.
 
-        Fewer than 0 are given back, unless that day is over by the row: they would count for the next one.
+        Fewer than 0 are given back, unless that day is over by the row: they would count for the next one. The row of
+        a later day than the next is of a clock that was ahead.
         """
-        is_new = pace.c.at < day
+        is_new = or_(pace.c.at < day, pace.c.at > day + timedelta(days=1))
         made = case((is_new, 0), else_=pace.c.permits)
         first = self._ledger.insert(pace).values(one=TODAY, permits=0, at=day, not_before=day, takers={})
         with self._writing() as connection:

@@ -68,6 +68,24 @@ def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     assert shared[3].pace.poll()[0] == 0
 
 
+def test_calls_of_a_clock_that_was_a_month_ahead_are_none_of_today(shared: list[Ledger]) -> None:
+    """Those of the day that has just begun elsewhere count."""
+    today, ahead = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 10, 3, tzinfo=UTC)
+    assert shared[0].pace.take_today(ahead, 100, 100) == 100
+    assert [shared[at].pace.take_today(today, 60, 100) for at in (1, 0, 2)] == [60, 40, 0]
+    assert shared[1].pace.take_today(today, -5, 100) == -5
+    assert shared[2].pace.take_today(today, 30, 100) == 5
+
+
+def test_nobody_waits_for_a_clock_that_was_ahead(ledger: Ledger, clock: MovableClock) -> None:
+    """A pause of then would last until the hour it ended at, for whoever has no limit of its own."""
+    clock.advance(8 * 3600)
+    ledger.pace.hold(900)
+    assert ledger.pace.poll()[0] == 300
+    clock.advance(-8 * 3600)
+    assert ledger.pace.poll()[0] == 0
+
+
 def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) -> None:
     """One process was told to wait a minute."""
     first, second, *_ = shared
