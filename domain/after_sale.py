@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from itertools import chain
 
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
@@ -271,7 +272,7 @@ def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
 
 
 def order_state_after(
-    refunds: Sequence[Refund], *, paid: Money, lines: Collection[int]
+    refunds: Sequence[Refund], *, paid: Money, lines: Collection[QuoteLine]
 ) -> tuple[OrderState, Reason | None]:
     """The state of an order with these refunds (at least one), oldest first, and the reason.
 
@@ -279,14 +280,10 @@ def order_state_after(
     """
     if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
         return OrderState.REFUNDING, together(map(standing, open_ones))
-    back = total_of([refund.refunded for refund in refunds if refund.state is R.REFUNDED])
-    returned = {
-        line_no
-        for refund in refunds
-        if refund.state is R.REFUNDED and refund.kind is RefundKind.RETURN
-        for line_no in refund.lines
-    }
-    if back.minor and (back >= paid or returned >= set(lines)):
+    paid_back = [refund for refund in refunds if refund.state is R.REFUNDED]
+    back = total_of([refund.refunded for refund in paid_back])
+    returned = _nearly_all_back([one for one in paid_back if one.kind is RefundKind.RETURN], lines, paid, NOTHING)
+    if back.minor and (back >= paid or {*chain(*returned)} >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, all_came_back(back, paid)
     return after_refunding(refunds[-1].state_before), standing(refunds[-1])
 
@@ -317,24 +314,31 @@ def _is_all(back: Money, of: Money) -> bool:
     return back * 100 >= of * NEARLY_ALL
 
 
+def _nearly_all_back(
+    refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money
+) -> list[tuple[int, ...]]:
+    """The lines, as they were asked for together, nearly all of whose money these refunds, oldest first, brought back.
+
+    What was taken `above` what might be paid comes back first, unless goods went back for it.
+    """
+    back = dict[tuple[int, ...], Money]()
+    for refund in refunds:
+        goods = refund.refunded
+        if refund.kind is RefundKind.REFUND:
+            goods = max(goods - refund.postage, NOTHING)
+            above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
+        back[refund.lines] = back.get(refund.lines, NOTHING) + goods
+    return [some for some, goods in back.items() if _is_all(goods, _paid_for(some, lines, paid))]
+
+
 def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> set[int]:
-    """The lines that were returned, or nearly all of whose money came back, before the order was delivered.
+    """The lines nearly all of whose money came back, for the goods or without them, before the order was delivered.
 
     Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces. What
     was taken `above` what might be paid comes back first: `refunds` are the oldest first.
     """
-    found, back = set[int](), dict[tuple[int, ...], Money]()
-    for refund in refunds:
-        if refund.state is not R.REFUNDED or refund.state_before is OrderState.DELIVERED:
-            continue
-        is_gone = refund.kind is RefundKind.RETURN
-        if not is_gone:
-            goods = max(refund.refunded - refund.postage, NOTHING)
-            above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
-            back[refund.lines] = back.get(refund.lines, NOTHING) + goods
-            is_gone = _is_all(back[refund.lines], _paid_for(refund.lines, lines, paid))
-        found |= {*refund.lines} if is_gone and len(refund.lines) < len(lines) else set()
-    return found
+    here = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
+    return {*chain(*(some for some in _nearly_all_back(here, lines, paid, above) if len(some) < len(lines)))}
 
 
 def leaves_open(refund: Refund, lines: Collection[QuoteLine], paid: Money, above: Money) -> bool:

@@ -318,8 +318,7 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
     is_closed = await _is_closed(case, is_all=told >= order.paid)
     await _require_followed(case, refunds)
     refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
-    lines = [line.line_no for line in order.lines]
-    after, why = order_state_after([*refunds, refund], paid=order.paid, lines=lines)
+    after, why = order_state_after([*refunds, refund], paid=order.paid, lines=order.priced_lines)
     is_all = after is OrderState.REFUNDED
     state = after if is_all else OrderState.HELD if is_closed else None
     back = OrderUpdate.refunded(amount_minor=told.minor)

@@ -92,7 +92,7 @@ async def restate(resources: Resources, order_ref: str) -> None:
     order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
         return
-    state, why = order_state_after(refunds, paid=order.paid, lines=[line.line_no for line in order.lines])
+    state, why = order_state_after(refunds, paid=order.paid, lines=order.priced_lines)
     touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
     if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
         return

@@ -302,7 +302,8 @@ def test_a_line_whose_money_came_back_is_told_to_no_shop(
         "delivered": ([2], {"state_before": OrderState.DELIVERED}, ["70", "72", "71"]),
         "all": ([1, 2], {}, ["70", "72", "71"]),
         "for-a-scratch": ([2], {"refunded": Money(1)}, ["70", "72", "71"]),
-        "sent-back": ([2], {"refunded": Money(1), "kind": RefundKind.RETURN}, ["70", "72"]),
+        "sent-back": ([2], {"kind": RefundKind.RETURN}, ["70", "72"]),
+        "a-piece-sent-back": ([2], {"refunded": Money(20), "kind": RefundKind.RETURN}, ["70", "72", "71"]),
     }
     for name, (lines, facts, _) in told.items():
         order = replace(amazon(tmp_path, *rows), order_ref=name, shop_ref=name)

@@ -28,6 +28,7 @@ from domain.after_sale import (
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
+from domain.offers import QuoteLine
 from domain.reasons import ReasonCode, because
 from domain.states import MOVES, OrderState
 
@@ -178,6 +179,22 @@ def test_a_part_is_named_by_its_lines() -> None:
         ([refund(RefundState.REFUNDED, refunded=Money(100))], OrderState.BOOKED),
         ([refund(RefundState.REFUNDED, refunded=Money(3000), kind=RefundKind.RETURN)], OrderState.REFUNDED),
         ([refund(RefundState.REFUNDED, refunded=Money(3000), kind=RefundKind.RETURN, lines=(1,))], OrderState.BOOKED),
+        ([refund(RefundState.REFUNDED, refunded=Money(2700), kind=RefundKind.RETURN)], OrderState.REFUNDED),
+        ([refund(RefundState.REFUNDED, refunded=Money(2699), kind=RefundKind.RETURN)], OrderState.BOOKED),
+        (
+            [
+                refund(RefundState.REFUNDED, refunded=Money(2000), kind=RefundKind.RETURN, lines=(1,)),
+                refund(RefundState.REFUNDED, refunded=Money(1000), kind=RefundKind.RETURN, lines=(2,)),
+            ],
+            OrderState.REFUNDED,
+        ),
+        (
+            [
+                refund(RefundState.REFUNDED, refunded=Money(2000), kind=RefundKind.RETURN, lines=(1,)),
+                refund(RefundState.REFUNDED, refunded=Money(200), kind=RefundKind.RETURN, lines=(2,)),
+            ],
+            OrderState.BOOKED,
+        ),
         ([refund(RefundState.REFUSED)], OrderState.BOOKED),
         ([refund(RefundState.CLOSED)], OrderState.BOOKED),
         ([refund(RefundState.CLOSED, refunded=Money(3500))], OrderState.BOOKED),
@@ -194,8 +211,12 @@ def test_a_part_is_named_by_its_lines() -> None:
     ],
 )
 def test_refunds_decide_where_the_order_stands(refunds: list[Refund], state: OrderState) -> None:
-    """Under way: refunding; all money or all goods back: refunded; else where it was, and never an illegal move."""
-    answered, reason = order_state_after(refunds, paid=Money(3500), lines=[1, 2])
+    """Under way: refunding; all money or all goods back: refunded; else where it was, and never an illegal move.
+
+    A return for less than nearly all of what its lines cost (20.00 and 10.00) is of some pieces: the others travel on.
+    """
+    lines = [QuoteLine(line_no=no, unit_price=Money(fen), amount=Money(fen)) for no, fen in ((1, 2000), (2, 1000))]
+    answered, reason = order_state_after(refunds, paid=Money(3500), lines=lines)
     assert answered is state
     assert reason
     assert state is OrderState.REFUNDING or state in MOVES[OrderState.REFUNDING]
