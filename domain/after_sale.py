@@ -184,10 +184,13 @@ class CancelWay(StrEnum):
 
 
 def judge_cancel(
-    state: OrderState, *, ordered: bool, paid: bool, why: Reason | None = None
+    state: OrderState, *, ordered: bool, paid: bool, asked_back: bool = False, why: Reason | None = None
 ) -> tuple[CancelWay, Reason | None]:
-    """Whether and how an order may be cancelled, and why not. `why` is the order's own reason."""
-    if state in (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED):
+    """Whether and how an order may be cancelled, and why not. `why` is the order's own reason.
+
+    `asked_back` says that its money is asked back whole.
+    """
+    if state in (OrderState.CANCELLED, OrderState.REFUNDED) or (state is OrderState.REFUNDING and asked_back):
         return CancelWay.IS_DONE, None
     if state is OrderState.UNKNOWN:
         return CancelWay.STOP, why
@@ -195,7 +198,7 @@ def judge_cancel(
         return CancelWay.STOP, because(ReasonCode.NOTHING_TO_CANCEL)
     if not paid:
         return CancelWay.CANCEL, None
-    if state in (OrderState.PAID, OrderState.BOOKED, OrderState.HELD):
+    if state in (OrderState.PAID, OrderState.BOOKED, OrderState.HELD, OrderState.REFUNDING):
         return CancelWay.REFUND, None
     return CancelWay.STOP, past_cancelling(state)
 
@@ -329,6 +332,13 @@ def _nearly_all_back(
             above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
         back[refund.lines] = back.get(refund.lines, NOTHING) + goods
     return [some for some, goods in back.items() if _is_all(goods, _paid_for(some, lines, paid))]
+
+
+def is_asked_back(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
+    """Whether nearly all that was paid is asked back or came back, of all lines; what the seller refused is not."""
+    asked = [one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}]
+    back = total_of([one.refunded if one.state is R.REFUNDED else one.asked for one in asked])
+    return {line_no for one in asked for line_no in one.lines} >= {*lines} and _is_all(back, paid)
 
 
 def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> set[int]:

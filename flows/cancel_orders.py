@@ -10,7 +10,7 @@ from prefect.runtime import flow_run
 from connectors.ledger.plans import NOT_THERE, take_back
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.after_sale import CancelWay, RefundFault, RefundKind, judge_cancel, past_cancelling
+from domain.after_sale import CancelWay, RefundFault, RefundKind, is_asked_back, judge_cancel, past_cancelling
 from domain.effects import OPEN, SPENDING, Action
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
@@ -37,6 +37,7 @@ from tasks.refund import RefundWish, ask_refund
 
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
+NOTHING_TO_TAKE_BACK = (OrderState.PLANNED, OrderState.CANCELLED, OrderState.REFUNDED)
 NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 
@@ -59,8 +60,8 @@ def _dry_run(
     money = f"; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)" if payment else ""
     would = {
         CancelWay.CANCEL: f"close it unpaid{money}",
-        CancelWay.REFUND: f"ask the seller for {order.paid} back{freight}",
-        CancelWay.IS_DONE: "do nothing: it is cancelled, or its money is asked back already",
+        CancelWay.REFUND: f"ask the seller for {order.paid - order.refunded} back{freight}",
+        CancelWay.IS_DONE: "do nothing: it is cancelled, or all its money is asked back already",
     }
     why_not = unread or why or (NOT_CANCELLED if way is CancelWay.STOP else None)
     return DryRunRow(order_ref=order.order_ref, state=order.state, would="" if why_not else would[way], why_not=why_not)
@@ -71,8 +72,8 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
-    wanted_back = [ref for ref, way in ways.items() if way is not CancelWay.IS_DONE]
-    take_back(resources.ledger, [ref for ref in wanted_back if orders[ref].state is not OrderState.PLANNED])
+    wanted_back = [ref for ref, one in orders.items() if one.state not in NOTHING_TO_TAKE_BACK]
+    take_back(resources.ledger, wanted_back)
     listener = progress.get()
     for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
         chunk = {ref: unpaid[ref] for ref in refs}
@@ -99,8 +100,14 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason 
         return CancelWay.STOP, order.why  # several orders for one reference: only a person can say which
     if order.state is OrderState.PLANNED and order.plan_hash is not None:
         return CancelWay.STOP, because(ReasonCode.APPROVED_ALREADY)
-    is_ordered, is_paid = order.order_id is not None, order.paid_minor is not None
-    return judge_cancel(order.state, ordered=is_ordered, paid=is_paid, why=order.why)
+    refunds = resources.ledger.refunds.of_orders([order.order_ref])
+    return judge_cancel(
+        order.state,
+        ordered=order.order_id is not None,
+        paid=order.paid_minor is not None,
+        asked_back=is_asked_back(refunds, paid=order.paid, lines=[line.line_no for line in order.lines]),
+        why=order.why,
+    )
 
 
 async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[Trouble]:

@@ -16,6 +16,7 @@ from domain.after_sale import (
     RefundOption,
     RefundState,
     choose_reason,
+    is_asked_back,
     is_for_all,
     judge_cancel,
     order_state_after,
@@ -266,12 +267,24 @@ def test_a_refusal_that_an_earlier_program_wrote_leaves_kind_and_amount_to_be_fi
         (OrderState.PLANNED, False, False, CancelWay.STOP),
         (OrderState.UNKNOWN, True, False, CancelWay.STOP),
         (OrderState.CANCELLED, True, False, CancelWay.IS_DONE),
+        (OrderState.REFUNDING, True, True, CancelWay.REFUND),
         (OrderState.REFUNDED, True, True, CancelWay.IS_DONE),
     ],
 )
 def test_how_an_order_is_cancelled(state: OrderState, way: CancelWay, *, ordered: bool, paid: bool) -> None:
     """Closed while unpaid, asked back while unshipped, else left to a person."""
     assert judge_cancel(state, ordered=ordered, paid=paid)[0] is way
+
+
+def test_an_order_is_asked_back_once_all_its_lines_and_nearly_all_its_money_are() -> None:
+    """What came back counts as it came, whatever was asked; what the seller refused, or was taken back, does not."""
+    first, second = (refund(part=str(n), lines=(n,), goods_amount=Money(15)) for n in (1, 2))
+    asked = [[first], [first, second], [refund(goods_amount=Money(26))], [refund(goods_amount=Money(27))]]
+    assert [is_asked_back(ones, paid=Money(30), lines=[1, 2]) for ones in asked] == [False, True, False, True]
+    for state in (RefundState.REFUNDED, RefundState.REFUSED, RefundState.CLOSED):
+        ends = [[first, replace(second, state=state, refunded=Money(back))] for back in (2, 13)]
+        came = [False, state is RefundState.REFUNDED]
+        assert [is_asked_back(ones, paid=Money(30), lines=[1, 2]) for ones in ends] == came
 
 
 def test_what_was_asked_for_all_goods_is_told_from_a_compensation() -> None:

@@ -649,7 +649,7 @@ MUTANTS = (
     Mutant(
         name="cancelled-in-vain-is-paid",
         means="somebody cancels an order, the service does not take it, and the night pays the order",
-        edits=(Edit(file=CANCELLING, old="for ref in wanted_back if", new="for ref in () if"),),
+        edits=(Edit(file=CANCELLING, old="ledger, wanted_back)", new="ledger, [])"),),
         found_by="tests/simulation/test_not_wanted.py::test_only_a_person_s_yes_pays_it_after_that",
     ),
     Mutant(

@@ -19,6 +19,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.callbacks.store import CallbackStore
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
@@ -44,7 +45,7 @@ from flows.batch.follow_up import FromLedger
 from flows.batch.opening import moves_written, refund_messages
 from flows.batch.run import BatchRun
 from flows.callbacks import handle_callbacks
-from flows.cancel_orders import cancel_orders
+from flows.cancel_orders import cancel_orders, dry_run_of
 from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
 from tasks.effects.kinds import settle_open
@@ -235,7 +236,7 @@ def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_fo
 def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) -> None:
     """And never the words to a seller: they may name the receiver, and logs and names of runs can't be erased."""
     with opened_shop(tmp_path) as shop:
-        told = list[dict[str, str]]()
+        told, shop.service.most = list[dict[str, str]](), Money(1000)
         for number, remedy in enumerate(
             (
                 request_refund.fn(REF, reason="101", only_show=False),
@@ -250,12 +251,47 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
             report = getattr(ended, "data", ended)
             told.append({**report.did, **{one.order_ref: str(one.why) for one in report.troubles}})
         asked, again, written, back, cancelled = told
-    assert asked == {REF: "asked the seller for a refund of 5.00 CNY"}
+    assert asked == {REF: "asked the seller for a refund of 10.00 CNY"}
     unheard = "no such order in the ledger; see all with: sourcing status"
     assert again == {REF: "nothing: it was done before", "B-9": unheard}
-    assert written == {REF: "sent to the seller about the refund of 5.00 CNY"}
-    assert back == {REF: "taken back by you: the refund of 5.00 CNY"}
-    assert cancelled == {REF: "asked the seller for a refund of 5.00 CNY"}
+    assert written == {REF: "sent to the seller about the refund of 10.00 CNY"}
+    assert back == {REF: "taken back by you: the refund of 10.00 CNY"}
+    assert cancelled == {REF: "asked the seller for a refund of 10.00 CNY"}
+
+
+def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(tmp_path: Path) -> None:
+    """3.00 CNY of 10.00 are: its approval falls, the rest is asked for, and while it can't be that is told."""
+    with opened_shop(tmp_path) as shop:
+        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        ledger.change([OrderChange(order_ref=REF, writes=OrderUpdate.plan_approved("hash"))])
+        shop.service.least, shop.service.most = Money(1), Money(1000)
+        partly = request_refund.fn(REF, reason="101", amount_cny="3.00", only_show=False)
+        for number, remedy in enumerate((partly, *(cancel_orders.fn([REF], only_show=False) for _ in range(3)))):
+            shop.service.abilities = frozenset({Ability.MODIFY}) if number > 1 else frozenset()
+            assert ledger.orders([REF])[REF].plan_hash == (None if number > 1 else "hash")
+            ledger.owner = f"run {number}"
+            ended: Any = asyncio.run(cast(Any, remedy))
+            report = getattr(ended, "data", ended)
+            told.append({**report.did, **{one.order_ref: str(one.why) for one in report.troubles}})
+    waits = "refund of 3.00 CNY (不想要了) waits for the seller's answer"
+    assert [one[REF] for one in told] == [
+        "asked the seller for a refund of 3.00 CNY",
+        f"not cancelled: a refund is under way already: {waits}",
+        "asked the seller anew for a refund of 10.00 CNY",
+        "nothing: it was done before",
+    ]
+    assert (shop.service.asked, shop.service.refunds["R1"].asked) == (
+        ["B-1:refund:all.1", "B-1:refund:all.1-modify-1"],
+        Money(1000),
+    )
+
+
+def test_cancelling_would_ask_for_what_has_not_come_back_yet(tmp_path: Path) -> None:
+    with opened_shop(tmp_path) as shop:
+        back = OrderUpdate.refunded(amount_minor=300)
+        shop.resources.ledger.change([OrderChange(order_ref=REF, writes=back)])
+        (row,) = asyncio.run(dry_run_of(shop.resources, [REF]))
+        assert row.would == "ask the seller for 7.00 CNY back"
 
 
 def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(

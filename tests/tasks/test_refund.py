@@ -48,6 +48,7 @@ from tests.connectors.ledger.plans import Columns, plan
 from tests.domain.test_after_sale import refund
 from tests.flows.plans import planned
 
+PRICE = Money(500)
 WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
 
 
@@ -64,6 +65,8 @@ class FakeAfterSale:
     settles_in: timedelta = timedelta(0)
     closes_after: timedelta = timedelta(0)
     over: set[int] = field(default_factory=set)
+    least: Money = PRICE
+    most: Money = PRICE
 
     async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
         newest = tuple(self.refunds)[-1:]
@@ -72,13 +75,13 @@ class FakeAfterSale:
     async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
         if self.over & {*target.lines}:
             return ()
-        return (RefundOption(reason_id=101, name="不想要了", goods="1", least=Money(500), most=Money(500)),)
+        return (RefundOption(reason_id=101, name="不想要了", goods="1", least=self.least, most=self.most),)
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         self.asked.append(claim.key)
         failure = self.failures.pop(0) if self.failures else None
         if failure is None or self.lands:
-            self.land()
+            self.land(asked=request.amount.total)
         if failure is not None:
             raise failure
         return tuple(self.refunds)[-1]
@@ -87,12 +90,13 @@ class FakeAfterSale:
         self.asked.append(claim.key)
         if self.failures:
             raise self.failures.pop(0)
-        self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.ASKED)
+        asked = request.amount.total
+        self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.ASKED, asked=asked)
 
-    def land(self, state: RefundState = RefundState.ASKED) -> None:
+    def land(self, state: RefundState = RefundState.ASKED, *, asked: Money = PRICE) -> None:
         refund_id = f"R{len(self.refunds) + 1}"
         self.refunds[refund_id] = ServiceRefund(
-            refund_id=refund_id, state=state, asked=Money(500), refunded=NOTHING, reason_id=101
+            refund_id=refund_id, state=state, asked=asked, refunded=NOTHING, reason_id=101
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
@@ -180,14 +184,11 @@ async def test_what_can_t_be_asked_back_now_is_not_booked_all_the_same(
 
 @pytest.mark.parametrize(("fen", "stands"), [(249, True), (250, False), (449, False), (450, True), (500, True)])
 async def test_a_sum_that_leaves_open_what_of_a_line_travels_waits_for_a_person(
-    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch, fen: int, *, stands: bool
+    resources: Resources, service: FakeAfterSale, fen: int, *, stands: bool
 ) -> None:
     """6 of 10 pieces may be sold out, or all of them damaged: only a run that asks books it."""
 
-    async def options(*_: object) -> tuple[RefundOption, ...]:
-        return (RefundOption(reason_id=101, name="少件", goods="1", least=Money(1), most=Money(500)),)
-
-    monkeypatch.setattr(service, "options", options)
+    service.least = Money(1)
     paid_order(resources, LINE, replace(LINE, line_no=2))
     resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
     await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen)))
@@ -250,14 +251,11 @@ def test_the_difference_that_the_seller_gives_back_keeps_no_line_from_being_ship
 
 @pytest.mark.parametrize(("fen", "stands"), [(200, True), (500, False), (700, True)])
 async def test_a_difference_that_is_asked_back_is_no_price_of_a_line(
-    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch, fen: int, *, stands: bool
+    resources: Resources, service: FakeAfterSale, fen: int, *, stands: bool
 ) -> None:
     """2.00 CNY more were taken than approved: of 5.00 that are asked for, 3.00 are for a line that cost 5.00."""
 
-    async def options(*_: object) -> tuple[RefundOption, ...]:
-        return (RefundOption(reason_id=101, name="少件", goods="1", least=Money(1), most=Money(900)),)
-
-    monkeypatch.setattr(service, "options", options)
+    service.least, service.most = Money(1), Money(900)
     paid_order(resources, LINE, replace(LINE, line_no=2))
     above = {"plan_hash": "hash", "approved_minor": 800, "paid_minor": 1_000}
     resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns(above))])
