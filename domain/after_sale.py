@@ -275,7 +275,7 @@ def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
 
 
 def order_state_after(
-    refunds: Sequence[Refund], *, paid: Money, lines: Collection[QuoteLine]
+    refunds: Sequence[Refund], *, paid: Money, lines: Collection[QuoteLine], is_booked: bool
 ) -> tuple[OrderState, Reason | None]:
     """The state of an order with these refunds (at least one), oldest first, and the reason.
 
@@ -288,7 +288,7 @@ def order_state_after(
     returned = _nearly_all_back([one for one in paid_back if one.kind is RefundKind.RETURN], lines, paid, NOTHING)
     if back.minor and (back >= paid or {*chain(*returned)} >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, all_came_back(back, paid)
-    return after_refunding(refunds[-1].state_before), standing(refunds[-1])
+    return after_refunding(refunds[-1].state_before, is_booked=is_booked), standing(refunds[-1])
 
 
 def all_came_back(back: Money, paid: Money) -> Reason:
@@ -360,8 +360,13 @@ def leaves_open(refund: Refund, lines: Collection[QuoteLine], paid: Money, above
     return asked * LEAST_PART >= price and not _is_all(asked, price)
 
 
-def after_refunding(before: OrderState) -> OrderState:
-    """Where an order goes that leaves refunding: its earlier state; one that was closed waits for a person."""
+def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:
+    """Where an order goes that leaves refunding: its earlier state; one that was closed waits for a person.
+
+    It may have been booked since, where an earlier refund is asked for anew.
+    """
+    if before is OrderState.PAID and is_booked:
+        return OrderState.BOOKED
     return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before
 
 

@@ -23,7 +23,6 @@ from domain.after_sale import (
     Refund,
     RefundKind,
     RefundState,
-    order_state_after,
 )
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
@@ -41,7 +40,7 @@ from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import taken_above_approved
 from tasks.effects.refund import AskRefund, after_sale_of, refund_of
-from tasks.effects.refund_states import take_outcome
+from tasks.effects.refund_states import state_after, take_outcome
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
@@ -318,7 +317,7 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
     is_closed = await _is_closed(case, is_all=told >= order.paid)
     await _require_followed(case, refunds)
     refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
-    after, why = order_state_after([*refunds, refund], paid=order.paid, lines=order.priced_lines)
+    after, why = state_after(order, [*refunds, refund])
     is_all = after is OrderState.REFUNDED
     state = after if is_all else OrderState.HELD if is_closed else None
     back = OrderUpdate.refunded(amount_minor=told.minor)

@@ -121,7 +121,7 @@ class AskRefund(OnRefund):
         others = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
         if any(other.state in UNDER_WAY for other in others if other.key != refund.key):
             return OrderState.REFUNDING
-        return after_refunding(refund.state_before)
+        return after_refunding(refund.state_before, is_booked=attempt.order.shipment is not None)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         order_ref, refund = attempt.order.order_ref, refund_of(self.resources, attempt.effect)

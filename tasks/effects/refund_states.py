@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.ledger.order_ids import id_taken
-from connectors.ledger.records import EffectRecord, OrderChange
+from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import Action, EffectStatus
@@ -92,12 +92,18 @@ async def restate(resources: Resources, order_ref: str) -> None:
     order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
     if not refunds or order.state is OrderState.UNKNOWN:
         return
-    state, why = order_state_after(refunds, paid=order.paid, lines=order.priced_lines)
+    state, why = state_after(order, refunds)
     touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
     if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
         return
     change = OrderChange(order_ref=order_ref, state=state, expected=order.state, why=why)
     await asyncio.to_thread(ledger.change, [change])
+
+
+def state_after(order: OrderRecord, refunds: Sequence[Refund]) -> tuple[OrderState, Reason | None]:
+    """The state of an order with these refunds, oldest first, and the reason."""
+    is_booked = order.shipment is not None
+    return order_state_after(refunds, paid=order.paid, lines=order.priced_lines, is_booked=is_booked)
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:

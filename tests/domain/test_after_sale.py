@@ -209,6 +209,7 @@ def test_a_part_is_named_by_its_lines() -> None:
             OrderState.REFUNDED,
         ),
         ([refund(RefundState.CLOSED, state_before=OrderState.CANCELLED)], OrderState.HELD),
+        ([refund(RefundState.CLOSED, state_before=OrderState.PAID)], OrderState.BOOKED),
     ],
 )
 def test_refunds_decide_where_the_order_stands(refunds: list[Refund], state: OrderState) -> None:
@@ -217,7 +218,7 @@ def test_refunds_decide_where_the_order_stands(refunds: list[Refund], state: Ord
     A return for less than nearly all of what its lines cost (20.00 and 10.00) is of some pieces: the others travel on.
     """
     lines = [QuoteLine(line_no=no, unit_price=Money(fen), amount=Money(fen)) for no, fen in ((1, 2000), (2, 1000))]
-    answered, reason = order_state_after(refunds, paid=Money(3500), lines=lines)
+    answered, reason = order_state_after(refunds, paid=Money(3500), lines=lines, is_booked=True)
     assert answered is state
     assert reason
     assert state is OrderState.REFUNDING or state in MOVES[OrderState.REFUNDING]

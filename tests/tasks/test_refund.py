@@ -34,6 +34,7 @@ from domain.money import Money
 from domain.offers import Quote, QuoteLine
 from domain.orders import OrderLine
 from domain.reasons import ReasonCode, because
+from domain.service_orders import Shipment
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import unfinished_of
@@ -412,6 +413,23 @@ async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
     await settle_open(next_run, ["A-1"])
     await run(resources)
     assert service.asked[2:] == ["A-1:refund:all.1-modify-1:2"]
+
+
+async def test_an_order_that_was_booked_since_its_refund_was_refused_travels_on(
+    resources: Resources, service: FakeAfterSale
+) -> None:
+    """Asked anew for the same refund, and given nothing, it is booked, and not paid as at its first asking."""
+    paid_order(resources)
+    await run(resources)
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    shipment = Columns({"shipment": to_json(Shipment(shipment_order_id="S", tracking_numbers=("SF1",)))})
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=shipment)])
+    service.abilities = frozenset({Ability.MODIFY})
+    assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    assert order(resources).state is OrderState.BOOKED
 
 
 async def test_the_end_is_followed(resources: Resources, service: FakeAfterSale) -> None:
