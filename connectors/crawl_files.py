@@ -48,8 +48,8 @@ class CrawlFiles:
         self._seen = root / "seen"
         self._folder = root / "crawls" / name
         started = _read(self._folder / "begun.json")
-        if started is not None and now - datetime.fromisoformat(started["at"]) > TOO_OLD:
-            started = None  # its first pages are out of date
+        if started is not None and not timedelta() <= now - datetime.fromisoformat(started["at"]) <= TOO_OLD:
+            started = None  # its first pages are out of date, or a clock was ahead
         if started is None:
             self._clear()
             _write(self._folder / "begun.json", {"at": now.isoformat()})

@@ -68,7 +68,7 @@ async def cost(
     refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
     parts = await asyncio.to_thread(in_parts, root, refs)
     computed = await run_quoted(cost_of, root, books, settings.timezone, books.currency or "no currency", parts)
-    snapshot_id = await snapshot_costs(resources, computed, as_of, parts) if is_kept else None
+    snapshot_id = await snapshot_costs(resources, computed, as_of, parts, mark.newest) if is_kept else None
     if is_kept:
         now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
         await asyncio.to_thread(now.write, path)

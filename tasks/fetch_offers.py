@@ -121,7 +121,7 @@ def _changed_since(resources: Resources, crawl: CrawlFiles, source: Listing) -> 
     if not resources.offerings[source.marketplace].browser.lists_changes:
         return None
     seen = crawl.seen(source)
-    return seen.begun_at - CLOCK_MARGIN if seen else None
+    return seen.begun_at - CLOCK_MARGIN if seen and seen.begun_at <= resources.clock() else None
 
 
 async def _page(resources: Resources, source: Listing, number: int, since: datetime | None) -> Hits:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -281,9 +281,15 @@ def of_month(root: Path, month: str) -> pa.Table:
     return _stored(root, paid_on.is_null() if month == UNKNOWN else pc.starts_with(paid_on, month))
 
 
-async def snapshot_costs(resources: Resources, costs: Sequence[pa.Table], as_of: datetime, parts: Parts) -> str | None:
-    """Write the rows of each part that moved since the last write; answers the snapshot's id, None for none."""
+async def snapshot_costs(
+    resources: Resources, costs: Sequence[pa.Table], as_of: datetime, parts: Parts, newest: str
+) -> str | None:
+    """Write the rows of each part that moved since the last write; answers the snapshot's id, None for none.
+
+    They are later than the table's `newest` row, which a clock that was ahead may have dated.
+    """
     snapshots = Snapshots(resources.settings.snapshot_root)
+    at = max(as_of, datetime.fromisoformat(newest) + timedelta(microseconds=1)) if newest else as_of
 
     def rows() -> Iterator[dict[str, list[Row]]]:
         for refs, now in zip(parts, costs, strict=True):
@@ -292,4 +298,4 @@ async def snapshot_costs(resources: Resources, costs: Sequence[pa.Table], as_of:
 
     if await asyncio.to_thread(next, rows(), None) is None:
         return None
-    return await write(resources, f"costs-{as_of:%Y%m%dT%H%M%S%f}", Slices(rows), batch_id=None, as_of=as_of)
+    return await write(resources, f"costs-{as_of:%Y%m%dT%H%M%S%f}", Slices(rows), batch_id=None, as_of=at)

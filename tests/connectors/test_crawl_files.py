@@ -74,6 +74,14 @@ def test_what_is_a_day_old_is_not_gone_on_with(tmp_path: Path) -> None:
         assert (second.is_resumed, second.begun_at, second.sources()) == (False, late, None)
 
 
+def test_a_crawl_that_a_clock_ahead_began_is_not_gone_on_with(tmp_path: Path) -> None:
+    """The next crawl would ask for changes since a day that is still to come."""
+    with CrawlFiles.open(tmp_path, "a", AT + timedelta(days=2)) as first:
+        first.keep_sources([BAGS])
+    with CrawlFiles.open(tmp_path, "a", AT) as second:
+        assert (second.is_resumed, second.begun_at, second.sources()) == (False, AT, None)
+
+
 def test_what_a_half_cleared_crawl_left_does_not_count(tmp_path: Path) -> None:
     """A kill while clearing leaves files, and the next crawl must not take them for its own."""
     with CrawlFiles.open(tmp_path, "a", AT) as first:

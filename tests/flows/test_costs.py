@@ -309,6 +309,21 @@ async def test_a_paid_order_without_a_row_is_computed_however_late_its_rows_came
     assert "B-2" in set(Snapshots(books_run.settings.snapshot_root).table("landed_costs")["order_ref"])
 
 
+async def test_what_is_computed_later_counts_though_the_clock_was_ahead_before(
+    books_run: Resources, clock: MovableClock
+) -> None:
+    """The rows of then were the newest until that day, and the seller's refund stood in no table and no file."""
+    clock.now = WRITTEN + timedelta(days=9)
+    before = await costed(books_run)
+    written(books_run, {"refunds": rows_of("refunds", [refund("B-1", 100)])}, "after", minutes=60)
+    for hours in (2, 3):
+        clock.now = WRITTEN + timedelta(hours=hours)
+        report = await costed(books_run)
+        assert (report.snapshot_id is None, report.summary != before.summary) == (hours == 3, True)
+        stored = Snapshots(books_run.settings.snapshot_root).table("landed_costs", columns=["refunded_minor"])
+        assert stored["refunded_minor"].sum() == 1100
+
+
 async def test_orders_are_computed_some_at_a_time_and_those_of_one_parcel_together(
     books_run: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -68,6 +68,19 @@ async def test_an_item_that_can_never_be_read_is_asked_for_again_alone(
     assert [(await crawled(resources, shop)).trouble_count, *shop.asked] == [0]
 
 
+async def test_a_crawl_of_a_clock_that_was_ahead_is_no_time_to_ask_from(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """What changed before its begin would be in no list any more: all are asked for, and changes again from then on."""
+    shop, counts = Shop(set()), list[int]()
+    clock.advance(2 * 86400)
+    for seconds in (-86400, 3600, 3600):
+        await crawled(resources, shop)
+        counts.append(len(shop.asked))
+        clock.advance(seconds)
+    assert counts == [101, 101, 0]
+
+
 async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(resources: Resources, clock: MovableClock) -> None:
     shop = Shop({*ITEMS})
     for _ in range(2):
