@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from connectors.durable import exclusive, sync
+from connectors.foreign import words_of
 from connectors.snapshots.current import follow_merge, refresh, sweep
 from connectors.snapshots.manifests import (
     MANIFESTS,
@@ -168,16 +170,23 @@ def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str) -> tuple[Snap
     """Merge the old snapshots into a new one. As of any later time the tables are unchanged."""
     import duckdb
 
-    newest = old[-1]
-    (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
+    newest, work = old[-1], root / WORK / snapshot_id
+    needed = 2 * sum(file.bytes for one in old for file in one.files)
+    if needed > shutil.disk_usage(root).free and not snapshot_id.startswith(PRUNED):  # which makes room
+        space = f"{needed / 1e6:,.0f} MB of free disk space"
+        raise SnapshotError(f"to be merged, snapshots below {root} need {space}: they stay as they were")
+    work.mkdir(parents=True, exist_ok=True)
     names = [name for name in TABLES if any(file.table == name and file.rows for one in old for file in one.files)]
     for one in old:
         for file in one.files:
             verify_file(root, one, file)
     try:
         counts = {name: _write(root, old, name, snapshot_id) for name in names}
-    except (duckdb.Error, pa.ArrowException) as error:
-        fault = type(error).__name__
+    except Exception as error:
+        shutil.rmtree(work, ignore_errors=True)  # else a full disk stays full
+        if not isinstance(error, (duckdb.Error, pa.ArrowException, OSError)):
+            raise
+        fault = words_of(error)
         raise SnapshotError(f"snapshots below {root} can't be merged ({fault}), and stay as they were") from error
     place = partial(staged_path, root, snapshot_id)
     files = tuple(finished(place(name), snapshot_id, newest.date, name, count) for name, count in counts.items())

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from errno import ENOSPC
 from itertools import count
 from pathlib import Path
-from shutil import copytree
+from types import SimpleNamespace
 from typing import Any
 
 import duckdb
@@ -60,7 +62,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def days(template: Path, tmp_path: Path) -> Path:
     """A copy of the template."""
-    return copytree(template, tmp_path, dirs_exist_ok=True)
+    return shutil.copytree(template, tmp_path, dirs_exist_ok=True)
 
 
 def names(root: Path) -> list[str]:
@@ -180,7 +182,7 @@ def test_a_killed_merge_is_ended_by_the_next(template: Path, tmp_path: Path) -> 
     before = by_every_reader(template)
     for step in count(1, 17):
         root = tmp_path / str(step)
-        copytree(template, root)
+        shutil.copytree(template, root)
         try:
             with killed_at(step):
                 compact(root, LATER, keep_days=KEPT)
@@ -211,23 +213,41 @@ def test_a_merge_that_has_begun_leaves_alone_what_a_writer_replaced(
 
 
 @pytest.mark.parametrize(
-    "fault", [duckdb.OutOfMemoryException("full"), pytest.param(SnapshotDamaged("gone"), marks=pytest.mark.endurance)]
+    "fault",
+    [
+        pytest.param(duckdb.OutOfMemoryException("full"), marks=pytest.mark.endurance),
+        OSError(ENOSPC, "No space left on device"),
+        pytest.param(SnapshotDamaged("gone"), marks=pytest.mark.endurance),
+    ],
 )
 def test_what_can_not_be_merged_stays_and_the_other_days_are_merged(
     days: Path, monkeypatch: pytest.MonkeyPatch, fault: Exception
 ) -> None:
+    """What a merge has staged by then goes with it: the next night needs the disk."""
     before, merge = by_every_reader(days), pruning._write
 
     def fails_once(root: Path, old: Sequence[Manifest], *further: Any) -> int:
+        rows = merge(root, old, *further)
         if old[0].snapshot_id == "t-1-0":
             raise fault
-        return merge(root, old, *further)
+        return rows
 
     monkeypatch.setattr(pruning, "_write", fails_once)
     with pytest.raises(SnapshotError, match=r"stay as they were|gone"):
         compact(days, FIRST + 5 * DAY, keep_days=KEPT)
     assert [name[:13] for name in names(days)] == ["of-2026-01-28", "t-1-0", "t-1-1", "of-2026-01-31", "t-4-0", "t-4-1"]
     assert by_every_reader(days) == before
+    assert not [*(days / manifests.WORK).glob("of-*")]
+
+
+def test_nothing_is_merged_without_twice_its_size_of_free_disk(days: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before, free = names(days), SimpleNamespace(free=5_000)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _root: free)
+    with pytest.raises(SnapshotError, match=r"need .* MB of free disk space: they stay as they were"):
+        compact(days, LATER, keep_days=KEPT)
+    assert names(days) == before
+    free.free = 1_000_000_000
+    assert compact(days, LATER, keep_days=KEPT)
 
 
 def test_what_is_merged_is_pruned_too_and_no_file_of_it_counts_as_a_dead_writers(days: Path) -> None:
