@@ -158,14 +158,19 @@ class Inbox:
 
     def newer(self, working: Path) -> list[Path]:
         """The files of its name that came after this one, in that order, also those that were bought from."""
-        name, at, found = self.name_of(working), self.came(working), dict[Path, datetime]()
+        return [path for path, is_of_it in self.later(working).items() if is_of_it]
+
+    def later(self, working: Path) -> dict[Path, bool]:
+        """The files that came after this one, in that order, each with whether it is of its name."""
+        name, at, found = self.name_of(working), self.came(working), dict[Path, tuple[datetime, bool]]()
         moving = ("", Folder.WORKING, Folder.OPEN)  # looked at twice, as other runs go on
         for folder in (*moving, *moving, Folder.DONE, Folder.FAILED):
             for path in [one.path for one in self._scan(self.root / folder)]:
                 with suppress(FileNotFoundError):
-                    if name in _plain(path.name.casefold()) and self.name_of(path) == name and self.came(path) > at:
-                        found[path] = self.came(path)
-        return sorted(found, key=found.__getitem__)
+                    if self.came(path) > at:
+                        is_of_it = name in _plain(path.name.casefold()) and self.name_of(path) == name
+                        found[path] = self.came(path), is_of_it
+        return {path: found[path][1] for path in sorted(found, key=found.__getitem__)}
 
     def open_of(self, batch_id: str) -> Path | None:
         """The file of `open` that a batch was begun from, whatever it is called there."""

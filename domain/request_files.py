@@ -155,12 +155,14 @@ ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is non
 class ParsedRequests:
     """The orders of a file in its order, or its faults: a file with any fault gives no orders.
 
-    `warnings` are what was cleaned or skipped, and what a person should check before anything is bought.
+    `warnings` are what was cleaned or skipped, and what a person should check before anything is bought. `turned_away`
+    are orders with a line that a shop's export says must not be bought.
     """
 
     orders: tuple[OrderRequest, ...]
     faults: tuple[Fault, ...]
     warnings: tuple[Remark, ...] = ()
+    turned_away: frozenset[str] = frozenset()
 
 
 class RequestTable:

@@ -160,6 +160,7 @@ class ShopTable(RequestTable):
         self._lines: dict[str, int] = {}
         self._kept: dict[tuple[str, str], tuple[int, dict[str, object]]] = {}
         self._left = Counter[str]()
+        self._turned_away = set[str]()
         self._shop_refs: dict[str, str] = {}
         self._shop_lines: dict[int, list[ShopLine]] = {}
 
@@ -202,11 +203,12 @@ class ShopTable(RequestTable):
         for name, cell in cells.items():
             if cell == "" and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
                 cells[name] = first.get(name, "")
+        order_ref = profile.ref_of(shop_ref)
         for rule in profile.keep:
             if rule.column in cells and not rule.keeps(text := _text(cells[rule.column])):
                 self._left[f"{rule.column} {shortened(text, 30) or 'empty'}"] += 1
+                self._turned_away.add(order_ref)
                 return
-        order_ref = profile.ref_of(shop_ref)
         if CUT_SHORT.fullmatch(shop_ref):
             self.fault(row, "order_ref", "this is a number that a spreadsheet cut short; use the shop's file untouched")
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
@@ -275,7 +277,7 @@ class ShopTable(RequestTable):
             for one in parsed.orders
         ]
         faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
-        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings)
+        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, frozenset(self._turned_away - {""}))
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         found = tuple(self._shop_lines.get(line.row, ()))

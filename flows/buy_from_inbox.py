@@ -22,7 +22,7 @@ from connectors.inbox import ASKS, RESULT, Folder, Inbox, plain_name, whole_dige
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
-from connectors.request_files import READERS, UnreadableFile
+from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
@@ -34,7 +34,7 @@ from domain.wording import counted, pluralize
 from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
-from flows.batch.request_batches import batch_id_with, read_requests
+from flows.batch.request_batches import batch_id_with
 from flows.buy_from_file import buy_from_file
 from flows.notify.news import of_faults, of_left_behind
 from flows.notify.outbox import enqueue
@@ -88,7 +88,7 @@ class Night:
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
-        self.refs = dict[tuple[Path, int, int], set[str]]()
+        self.refs = dict[tuple[Path, int, int], tuple[set[str] | None, set[str], bool]]()
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
@@ -155,36 +155,45 @@ class Night:
         """The orders that a file leaves to newer ones of its name, in words too, and whether it waits for one of them.
 
         It waits for one that can't be read, as what that says of its orders is not known, until a newer one can; and
-        for one that no run has worked on yet.
+        for one that no run has worked on yet. A shop's export also leaves what later ones of any name turn away.
         """
         left, name, unread, waits = set[str](), "", "", False
-        newer = await asyncio.to_thread(self.folder.newer, working)
-        reading = await reading_by(self.settings) if newer else {}
+        if not (later := await asyncio.to_thread(self.folder.later, working)):
+            return left, name, waits
+        reading = await reading_by(self.settings)
         try:
-            own = await asyncio.to_thread(self._refs, working, reading) if newer else left
-        except (BadRequests, UnreadableFile):  # its own run says so
-            return left, "", False
-        for path in newer:
-            if path.suffix.lower() not in TABLES:
+            own, _, is_export = await asyncio.to_thread(self._refs, working, reading)
+        except UnreadableFile:
+            own = None
+        if own is None:  # its own run says so
+            return left, name, waits
+        for path, is_of_it in later.items():
+            if path.suffix.lower() not in TABLES or not (is_of_it or is_export):
                 continue
-            unread = path.name if path.parent.name == Folder.FAILED else ""
             try:
-                if not unread and (both := own & await asyncio.to_thread(self._refs, path, reading)):
-                    left, name = left | both, path.name
-                    waits = waits or path.parent.name not in (Folder.OPEN, Folder.DONE)
-            except (BadRequests, UnreadableFile):
-                unread = path.name if path.parent.name != Folder.DONE else ""
+                has, turned_away, _ = await asyncio.to_thread(self._refs, path, reading)
+            except UnreadableFile:
+                has, turned_away = None, set()
             except FileNotFoundError:  # moved by another run
                 return await self._left_to_newer(working)
+            place = path.parent.name
+            if is_of_it:
+                unread = path.name if place == Folder.FAILED or (has is None and place != Folder.DONE) else ""
+                turned_away = set() if unread else turned_away | (has or set())
+            if both := own & turned_away:
+                left, name = left | both, path.name
+                waits = waits or place not in (Folder.OPEN, Folder.DONE, Folder.FAILED)
         if unread:
             return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
-        return left, f"; what {name}, of the same name, has too is left to it" if left else "", waits
+        return left, f"; what {name}, which came later, has too or turns away is left to it" if left else "", waits
 
-    def _refs(self, path: Path, reading: Reading) -> set[str]:
+    def _refs(self, path: Path, reading: Reading) -> tuple[set[str] | None, set[str], bool]:
+        """The orders of a file, None where it has faults; those that it turns away; and whether a shop exported it."""
         stat = path.stat()
         if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.refs:
-            asked = read_requests(Requests(file=str(path), encoding=self.settings.inbox_encoding), **reading)
-            self.refs[known] = {one.order_ref for one in asked.orders}
+            found = read_request_file(path, encoding=self.settings.inbox_encoding, **reading)
+            has = None if found.faults else {one.order_ref for one in found.orders}
+            self.refs[known] = has, {*found.turned_away}, any(one.shop for one in found.orders)
         return self.refs[known]
 
     async def _back(self, working: Path, content: str) -> FileResult | None:

@@ -16,6 +16,7 @@ from unittest.mock import AsyncMock
 import pytest
 
 import flows.buy_from_inbox
+from connectors.book_file import reading_by
 from connectors.inbox import Folder, Inbox
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
@@ -30,6 +31,7 @@ from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tasks.engine.resources import utc_now
 from tests.cli.test_long_tables import line, report
 from tests.connectors.request_files.writing import GOOD, csv_bytes
+from tests.connectors.test_shop_files import SHOPIFY, SHOPIFY_HEADER, text_of
 
 CHINESE = csv_bytes(GOOD | {"receiver_name": "王小明", "quantity": "0"}, encoding="gb18030")
 
@@ -201,7 +203,8 @@ def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     found: list[str] = []
 
     async def source(requests: Requests, **options: Any) -> BatchReport:
-        asked, left = read_requests(requests, options["batch"]).orders, left_to_newer.get()
+        reading = await reading_by(SourcingSettings())
+        asked, left = read_requests(requests, options["batch"], **reading).orders, left_to_newer.get()
         mine = [f"{one.order_ref} {one.lines[0].max_unit_price}" for one in asked if one.order_ref not in left]
         found.extend(mine)
         return report(*(line(number, OrderState.HELD) for number, _ in enumerate(mine)))
@@ -334,6 +337,35 @@ async def test_what_was_refused_as_the_newest_file_has_it_is_not_tried_as_an_ear
     tried.clear()
     assert [place for place, _ in await night(tmp_path)] == ["open"]
     assert tried == ["B-2 19.90 CNY"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "new"),
+    [
+        ("orders_export.csv", "orders_export (1).csv", ["#1004"]),
+        ("orders_11-28.csv", "orders_11-29.csv", ["#1004"]),
+        ("orders_11-28.csv", "orders_11-29.csv", []),
+    ],
+)
+async def test_what_a_later_export_of_a_shop_turns_away_is_not_bought_by_an_earlier_one(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch, first: str, second: str, new: list[str]
+) -> None:
+    """Cancelled or sent since: under whatever name, also by one that fails since nothing is left. The others go on."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
+    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
+    orders = [SHOPIFY | {"Name": name} for name in ("#1001", "#1002", "#1003")]
+    (tmp_path / first).write_text(text_of(SHOPIFY_HEADER, orders))
+    await night(tmp_path)
+    assert tried == ["S-1001 None", "S-1002 None", "S-1003 None"]
+    over = [orders[0] | {"Cancelled at": "2026-11-29"}, orders[1] | {"Lineitem fulfillment status": "fulfilled"}]
+    for again in (text_of(SHOPIFY_HEADER, [*over, *(SHOPIFY | {"Name": name} for name in new)]), ""):
+        tried.clear()
+        if again:
+            (tmp_path / second).write_text(again)
+        told = await night(tmp_path)
+        assert sorted(tried) == ["S-1003 None", "S-1004 None"][: 1 + len(new)]
+        assert ("open", f"what {second}, which came later, has too or turns away is left to it") in told
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
