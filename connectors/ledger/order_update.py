@@ -96,6 +96,12 @@ class OrderUpdate:
         return cls({"shipment": to_json(shipment), **ids, **chosen})
 
     @classmethod
+    def charged(cls, *, price: Money, service_id: str = "") -> OrderUpdate:
+        """Shipping was booked at this price, and with this service where that is known."""
+        service = {"freight_service": service_id} if service_id else {}
+        return cls({**service, "freight_minor": price.minor, "freight_currency": price.currency})
+
+    @classmethod
     def renumbered(cls, shipment: Shipment) -> OrderUpdate:
         """The booked shipment has other tracking numbers now."""
         return cls({"shipment": to_json(shipment)})
@@ -107,13 +113,8 @@ class OrderUpdate:
 
 
 def _chosen(freight: ChosenFreight) -> dict[str, Any]:
-    price = freight.service.price
-    return {
-        "freight_quote": to_json(freight.quote),
-        "freight_service": freight.service.service_id,
-        "freight_minor": price.minor,
-        "freight_currency": price.currency,
-    }
+    charged = OrderUpdate.charged(price=freight.service.price, service_id=freight.service.service_id)
+    return {"freight_quote": to_json(freight.quote), **charged.columns}
 
 
 NOTHING = OrderUpdate({})

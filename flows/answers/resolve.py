@@ -33,7 +33,7 @@ from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
 from domain.witnessed import LEAST_PART, Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
-from tasks.effects.book import Book, booked
+from tasks.effects.book import Book, booked, freight_of
 from tasks.effects.cart import AddToCart
 from tasks.effects.create_by_reference import in_part
 from tasks.effects.kind import Proof
@@ -208,11 +208,12 @@ async def _about_booking(case: Case) -> ResolutionRecord:
         raise case.nothing_asked("booking")
     shown = await case.shown()
     shipment = _shipment_named(case, shown.shipments if shown else ())
+    fact = OrderUpdate.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock())
     record = case.record(
         effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
-        OrderUpdate.booked(booked(case.order, shipment, Source.PERSON), shipment=shipment, at=case.resources.clock()),
+        fact | freight_of(effect) if effect else fact,
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
         why=because(ReasonCode.SAID_BOOKED, by=case.by, shipment=shipment_id),
     )

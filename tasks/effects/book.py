@@ -7,8 +7,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
 
-from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.records import OrderChange, OrderRecord
+from connectors.ledger.order_update import NOTHING, OrderUpdate
+from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.freight import book
 from connectors.marketplaces.refusals import CHECKED
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
@@ -34,6 +34,13 @@ def booking_hash(chosen: ChosenFreight) -> str:
     service = chosen.service
     without = "".join(f"-{line_no}" for line_no in sorted(chosen.unsent))
     return f"{chosen.quote.render_id}/{service.service_id}/{service.price.minor}{without}"[:LONGEST_HASH]
+
+
+def freight_of(effect: EffectRecord) -> OrderUpdate:
+    """Price and service that a booking was sent with, whose answer with its fee was lost."""
+    sent, price = effect.request_hash, effect.amount
+    service_id = sent.split("/")[1] if "/" in sent and len(sent) < LONGEST_HASH else ""
+    return OrderUpdate.charged(price=price, service_id=service_id) if price else NOTHING
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,9 @@ class Book(EffectKind):
 
     async def _seen(self, attempt: Attempt, shown: ServiceOrder) -> Sighting:
         if shown.shipments:
-            return Proof(answer=_ids(shown.shipments[0]), change=self.seen(attempt.order, shown.shipments))
+            change = self.seen(attempt.order, shown.shipments)
+            change = replace(change, writes=change.writes | freight_of(attempt.effect))
+            return Proof(answer=_ids(shown.shipments[0]), change=change)
         if abroad := await self._parcel_abroad(attempt.order, shown):
             none = Statement(source=Source.DETAIL, of="a shipment", value="")
             parcel = Statement(source=Source.TRACE, of="a parcel of it on its way", value=abroad)

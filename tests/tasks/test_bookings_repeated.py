@@ -117,6 +117,22 @@ async def test_it_is_booked_by_a_second_call_under_the_render_that_the_service_r
     assert scene.end == ("booked", "done", ["r-1", second])
 
 
+@pytest.mark.parametrize("shipments", [(SHIPMENT,), (SHIPMENT, Shipment(shipment_order_id="S-2", tracking_numbers=()))])
+async def test_one_whose_answer_was_lost_costs_what_it_was_sent_with(
+    scene: Scene, shipments: tuple[Shipment, ...]
+) -> None:
+    """The order shows its shipment, and not what that costs; no other answer does."""
+    scene.warehouse.answers = [LOST]
+    scene.warehouse.meanwhile = lambda: scene.channel.show(
+        "77", ServiceStatus.PAID, paid=Money(100), shipments=shipments
+    )
+    await scene.books("r-1")
+    await scene.night("r-2")
+    order = now(scene.runs[1])
+    assert (order.shipment_order_id, len(scene.warehouse.renders)) == ("S-1", 1)
+    assert (order.freight_service, order.freight_minor, order.freight_currency) == ("s", 500, "USD")
+
+
 CHEAP = replace(FREIGHT, service_id="s-2", price=Money(400, "USD"))
 
 

@@ -573,6 +573,7 @@ async def test_a_booking_is_answered_either_way(
     unanswered(resources, Action.BOOK)
     booked = await say(resources, ResolutionKind.BOOKED, "9", tracking=("LP1", "LP2"))
     assert (booked.state, booked.shipment_order_id, booked.tracking_numbers) == (OrderState.BOOKED, "9", ["LP1", "LP2"])
+    assert (booked.freight_minor, booked.freight_currency, booked.freight_service) == (100, "CNY", None)
     assert [kept["answer"] for kept in resources.ledger.resolutions.of_order("A-1")] == [
         "--not-booked",
         "--booked 9 --tracking LP1 --tracking LP2",
