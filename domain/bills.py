@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from enum import StrEnum
 
 from domain.money import Money
@@ -156,17 +156,32 @@ class Basis(StrEnum):
     NONE = "none"
 
 
+NUMBERED_ANEW = timedelta(days=180)
+"""A parcel's number is compared with those of orders booked within so long: carriers use numbers again."""
+
+
 def parcels(bills: Iterable[Bill]) -> list[list[Bill]]:
     """The orders by the parcels they share, directly or through a third; in the order of their references."""
     groups: dict[str, list[Bill]] = {}
-    of_number: dict[str, str] = {}
-    for bill in sorted(bills, key=lambda bill: bill.order_ref):
-        met = {of_number[number] for number in _numbers(bill) if number in of_number}
-        together = [*(one for name in sorted(met) for one in groups.pop(name)), bill]
-        groups[bill.order_ref] = together
-        of_number |= {number: bill.order_ref for one in together for number in _numbers(one)}
+    newest: dict[str, Bill] = {}
+    group_of: dict[str, str] = {}
+    for bill in sorted(bills, key=lambda bill: (_booked_on(bill) or date.max, bill.order_ref)):
+        shared = (newest[number] for number in _numbers(bill) if number in newest)
+        met = {group_of[other.order_ref] for other in shared if not _is_anew(bill, other)}
+        groups[bill.order_ref] = [*(one for name in sorted(met) for one in groups.pop(name)), bill]
+        group_of |= dict.fromkeys((one.order_ref for one in groups[bill.order_ref]), bill.order_ref)
+        newest |= dict.fromkeys(_numbers(bill), bill)
     grouped = [sorted(group, key=lambda bill: bill.order_ref) for group in groups.values()]
     return sorted(grouped, key=lambda group: group[0].order_ref)
+
+
+def _is_anew(later: Bill, earlier: Bill) -> bool:
+    on, before = _booked_on(later), _booked_on(earlier)
+    return on is not None and before is not None and on - before > NUMBERED_ANEW
+
+
+def _booked_on(bill: Bill) -> date | None:
+    return bill.booking.on if bill.booking else None
 
 
 def _numbers(bill: Bill) -> frozenset[str]:

@@ -24,7 +24,7 @@ from connectors.snapshots.tables import LANDED_COSTS
 from domain.landed import Books
 from tasks.landed_cost import TABLES_OF_COSTS
 
-RULES = 5
+RULES = 6
 """Raised with any change of how costs are computed: then all are computed anew."""
 LATE = timedelta(days=1)
 """A slow writer dates its rows by when it read them, so they may come so long after younger ones."""

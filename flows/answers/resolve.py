@@ -24,6 +24,7 @@ from domain.after_sale import (
     RefundKind,
     RefundState,
 )
+from domain.bills import NUMBERED_ANEW
 from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
@@ -45,9 +46,6 @@ from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
 from tasks.snapshot import snapshot_moved
-
-NUMBERED_ANEW = timedelta(days=180)
-"""A parcel's number is compared with those of orders booked within so long: carriers use numbers again."""
 
 
 async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, by: str) -> OrderRecord:

@@ -130,8 +130,8 @@ def test_converted_lines_add_up_to_the_order_and_parts_to_the_line(
             assert all(parts[name] >= 0 and abs(parts[name] - paid[name] * factor) < 1 for name in OF_THE_GOODS)
 
 
-def booked(ref: str, *numbers: str) -> Bill:
-    booking = Booking(shipment_order_id=ref, numbers=frozenset(numbers), fee=None, on=DAY)
+def booked(ref: str, *numbers: str, on: date | None = DAY) -> Bill:
+    booking = Booking(shipment_order_id=ref, numbers=frozenset(numbers), fee=None, on=on)
     return Bill(order_ref=ref, currency="CNY", paid=1, paid_on=DAY, lines=(), booking=booking)
 
 
@@ -140,3 +140,20 @@ def test_orders_that_share_a_number_share_a_parcel_also_through_a_third() -> Non
     orders = [booked("D", "4"), booked("C", "1", "2"), booked("B", "2"), loose, booked("A", "1")]
 
     assert [[bill.order_ref for bill in group] for group in parcels(orders)] == [["A", "B", "C"], ["D"], ["E"]]
+
+
+@pytest.mark.parametrize(
+    ("second", "third", "groups"),
+    [
+        (date(2027, 5, 1), date(2027, 10, 28), [["A", "B", "C"]]),
+        (date(2027, 5, 2), date(2027, 5, 2), [["A", "C"], ["B"]]),
+        (date(2027, 5, 2), None, [["A", "C"], ["B"]]),
+        (None, None, [["A", "B", "C"]]),
+    ],
+)
+def test_a_number_that_a_carrier_uses_again_is_another_parcel(
+    second: date | None, third: date | None, groups: list[list[str]]
+) -> None:
+    """B is booked on 2026-11-02: after more than 180 days a number is its parcel's no more. An unknown day is near."""
+    orders = [booked("B", "1"), booked("A", "1", on=second), booked("C", "1", on=third)]
+    assert [[bill.order_ref for bill in group] for group in parcels(orders)] == groups
