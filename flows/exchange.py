@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shops import connected, opened_shop
 from connectors.shops.protocol import Shop, WaitingOrder
-from connectors.shops.requests import unknown_orders, write_requests
+from connectors.shops.requests import REOPENED, unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
 from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
@@ -126,8 +126,7 @@ async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
 async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: str) -> int:
     """Answers how many orders of a shop are in its file."""
     async with opened_shop(settings, name) as shop:
-        waiting = await shop.waiting()
-        await _lay_aside(ledger, shop, name, {one.name for one in waiting})
+        waiting = await _lay_aside(ledger, shop, name, await shop.waiting())
         found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, waiting)
         orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
@@ -139,20 +138,23 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
     return count
 
 
-async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Collection[str]) -> None:
-    """Drop orders of which nothing was begun and that are over in the shop, such as cancelled ones.
+async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Sequence[WaitingOrder]) -> Sequence[WaitingOrder]:
+    """Drop orders of which nothing was begun and that are over in the shop, such as cancelled ones, also in part.
 
-    The message of it goes out first.
+    The message of it goes out first. Answers those that wait, without these.
     """
     known = await asyncio.to_thread(not_begun_of_shop, ledger, name, by=THE_SHOP)
-    gone = sorted({*known.values()}.difference(waiting))
+    there = await asyncio.gather(*(_judged(shop, one) for one in waiting if one.name in {*known.values()}))
+    gone = sorted({*known.values()}.difference(one.name for one in waiting))
     whys = dict(zip(gone, await asyncio.gather(*(_ended(shop, one) for one in gone)), strict=True))
+    whys |= {one.name: one.why for one in there if one.changed}
     over = {shop_ref: why for shop_ref, why in whys.items() if why}
     await enqueue(ledger, *of_shop(name, over, outcome=ENDED))
     for ref, shop_ref in known.items():
         if why := over.get(shop_ref):
             stays = await asyncio.to_thread(drop, ledger, [ref], by=THE_SHOP, note=why)
             run_logger().warning("%s: order %s: %s there; %s", name, shop_ref, why, stays.get(ref, "no longer bought"))
+    return [one for one in waiting if one.name not in over]
 
 
 async def _ended(shop: Shop, shop_ref: str) -> str:
@@ -166,7 +168,10 @@ async def _ended(shop: Shop, shop_ref: str) -> str:
 
 async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
     """The order, with why it is not bought where its shop shows more of it alone."""
+    if order.why not in ("", REOPENED):
+        return order
     try:
-        return order if order.why else replace(order, why=await shop.patiently(shop.sent, order.name))
+        sent = await shop.patiently(shop.sent, order.name)
+        return replace(order, why=sent or order.why, changed=bool(sent))
     except (Refused, ContractMismatch):
         return replace(order, why="the shop does not show what was sent of it")

@@ -199,11 +199,15 @@ class WaitingLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WaitingOrder:
-    """A paid order with the lines to buy, `name` as its shop has it. `why`: it is not bought as it is."""
+    """A paid order with the lines to buy, `name` as its shop has it. `why`: it is not bought as it is.
+
+    `changed`: it is not bought as it was before either.
+    """
 
     name: str
     lines: tuple[WaitingLine, ...] = ()
     why: str = ""
+    changed: bool = False
 
 
 def read_each(

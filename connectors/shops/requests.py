@@ -13,8 +13,9 @@ from typing import Literal
 
 from connectors.durable import whole
 from connectors.inbox import ASKS
-from connectors.ledger.overview import standing_of
-from connectors.ledger.plans import ended_in_shop
+from connectors.ledger.overview import not_begun_of_shop, standing_of
+from connectors.ledger.plans import THE_SHOP, ended_in_shop
+from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.process_locks import is_free
 from connectors.request_files import UnreadableFile, read_request_text
@@ -23,9 +24,11 @@ from connectors.shop_files import profiles_in
 from connectors.shops import KINDS
 from connectors.shops.protocol import WaitingLine, WaitingOrder
 from domain.cells import BLANKS, csv_cell, csv_text
+from domain.orders import OrderRequest, Receiver
 from domain.request_files import normal_name
 from domain.shop_files import Profile, profile_of
 from domain.sku_book import EMPTY_BOOK
+from domain.states import OrderState
 
 ORDER = "order_ref"
 
@@ -99,9 +102,11 @@ def unknown_orders(
 ) -> dict[str, WaitingOrder]:
     """Those by our name that the ledger has neither whole nor in parts, and whose receiver is not to be forgotten.
 
-    An order that would be called as another one is left out, and one that its shop had ended and has opened again.
+    Also those of which nothing was begun and that the shop shows with other lines or another receiver by now. An order
+    that would be called as another one is left out, and one that its shop had ended and has opened again.
     """
-    profile, found = _profile(name, data_dir), dict[str, WaitingOrder]()
+    profiles, found = profiles_in(data_dir), dict[str, WaitingOrder]()
+    profile = _profile(name, profiles)
     for one in orders:
         ref = profile.ref_of(one.name)
         same = found.setdefault(ref, one)
@@ -109,8 +114,14 @@ def unknown_orders(
             found[f"{ref} of {one.name}"] = WaitingOrder(name=one.name, why=f"it would be called {ref}, as another is")
     refs = [*found]
     reopened = {ref for ref, one in ledger.orders(refs).items() if ended_in_shop(one)}
-    again = {ref: WaitingOrder(name=found[ref].name, why=REOPENED) for ref in reopened}
-    known = {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *ledger.forgotten.known(refs)}
+    again = {ref: WaitingOrder(name=one.name, why=REOPENED) for ref in reopened if not (one := found[ref]).why}
+    forgotten, stands = ledger.forgotten.known(refs), ledger.parts.of(refs)
+    known = {*standing_of(ledger, order_refs=refs), *stands, *forgotten}
+    waits = not_begun_of_shop(ledger, name, by=THE_SHOP)
+    for ref in known.difference(forgotten, reopened):
+        parts = {*stands.get(ref, {}).values()} or {ref}
+        if parts <= {*waits} and _differs(found[ref], [*ledger.orders(parts).values()], name, profiles):
+            known.remove(ref)
     return again | {ref: one for ref, one in found.items() if ref not in known}
 
 
@@ -171,8 +182,25 @@ def _put(path: Path, content: bytes) -> None:
         file.flush()
 
 
-def _profile(name: str, data_dir: Path) -> Profile:
-    return next(one for one in profiles_in(data_dir) if one.header[0] == f"{name} order")
+def _profile(name: str, profiles: Sequence[Profile]) -> Profile:
+    return next(one for one in profiles if one.header[0] == f"{name} order")
+
+
+def _differs(order: WaitingOrder, parts: Sequence[OrderRecord], name: str, profiles: Sequence[Profile]) -> bool:
+    """Whether a shop shows an order with other lines or another receiver than its parts have."""
+    if order.why or any(one.state is OrderState.CANCELLED for one in parts):
+        return False
+    try:
+        now = read_request_text(_csv(name, order.lines), book=EMPTY_BOOK, shops=profiles).orders
+    except UnreadableFile:
+        return True
+    return _goods_and_receiver(now) != _goods_and_receiver([one.request for one in parts])
+
+
+def _goods_and_receiver(requests: Sequence[OrderRequest]) -> tuple[set[Receiver], list[tuple[str, int]]]:
+    return {one.receiver for one in requests}, sorted(
+        (own.sku, own.quantity) for one in requests for own in one.own_skus
+    )
 
 
 def _faults(name: str, order: WaitingOrder, profiles: Sequence[Profile]) -> str:

@@ -222,10 +222,11 @@ def _waiting(order: Waiting) -> WaitingOrder | None:
         return None
     state = order.display_financial_status, order.display_fulfillment_status
     if state not in (("PAID", "UNFULFILLED"), ("PAID", "OPEN")):
-        return WaitingOrder(name=order.name, why=f"it is {' and '.join(state).lower().replace('_', ' ')}")
+        words = " and ".join(state).lower().replace("_", " ")
+        return WaitingOrder(name=order.name, why=f"it is {words}", changed=True)
     if (at := order.shipping_address) is None or is_cut:
         why = "it has more lines than are read" if is_cut else "it has no shipping address"
-        return WaitingOrder(name=order.name, why=why)
+        return WaitingOrder(name=order.name, why=why, changed=not is_cut)
     lines = [
         WaitingLine(
             order=order.name,

@@ -12,11 +12,12 @@ from typing import Any
 
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import update
 
 from connectors import durable, http
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import THE_SHOP, drop
-from connectors.ledger.schema import marks
+from connectors.ledger.schema import marks, orders
 from connectors.ledger.store import Ledger
 from connectors.process_locks import is_free
 from connectors.request_files import read_request_file
@@ -117,6 +118,64 @@ def test_an_order_that_its_shop_opened_again_is_named(ledger: Ledger, tmp_path: 
     assert [(ref, one.name, one.why[:39]) for ref, one in found.items()] == [
         ("S-1", "#1", "it had ended there and is open again: b")
     ]
+
+
+def test_an_order_that_waits_here_is_read_anew_where_its_shop_shows_it_otherwise(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Whole or in parts; as long as nothing was begun, and unless it was laid aside."""
+    two = replace(order("#1"), lines=(*order("#1").lines, *order("#1", sku="MOSS-1", line="gid:2").lines))
+    assert write_requests(tmp_path, tmp_path, "shopify", [two, order("#2"), order("#3")]) == {}
+    whole, *others = read_request_file(tmp_path / "read-from-shopify.csv", book=BOOK).orders
+    parts = [
+        replace(whole, order_ref=ref, lines=(line,)) for ref, line in zip(("S-1", "S-1-b"), whole.lines, strict=True)
+    ]
+    ledger.parts.keep({"S-1": {"FERN-1": "S-1", "MOSS-1": "S-1-b"}})
+    ledger.start_batch("batch", "file.csv")
+    ledger.put_plans([replace(planned(one.order_ref), request=one) for one in (*parts, *others)], "batch")
+    drop(ledger, ["S-3"], by="mei")
+
+    def anew(*shown: WaitingOrder) -> list[str]:
+        return sorted(unknown_orders(ledger, tmp_path, "shopify", shown))
+
+    assert anew(two, order("#2"), order("#3", quantity=2)) == []
+    assert anew(replace(two, lines=two.lines[:1]), order("#2", quantity=2)) == ["S-1", "S-2"]
+    assert anew(replace(two, lines=tuple(replace(one, address="2 Main St") for one in two.lines))) == ["S-1"]
+    assert anew(order("#2", address="x" * 300_000)) == ["S-2"]
+    assert anew(WaitingOrder(name="#2", why="it has more lines than are read")) == []
+    with ledger.transaction() as connection:
+        connection.execute(update(orders).where(orders.c.order_ref == "S-1-b").values(order_id="77"))
+    assert anew(replace(two, lines=two.lines[:1])) == []
+
+
+@pytest.mark.parametrize(("name", "prefix"), [("shopify", "#"), ("woocommerce", "")])
+async def test_an_order_that_waits_here_and_was_partly_refunded_or_sent_is_bought_no_more(
+    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, prefix: str
+) -> None:
+    """It is told once, and never named as one that was opened again; one that can't be read for once stays."""
+    monkeypatch.setenv(f"SOURCING_{name.upper()}", SHOPS[name].get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    part = {"displayFinancialStatus": "PARTIALLY_REFUNDED"}, {"refunds": [{"id": 1}]}
+    odd = {"displayFinancialStatus": 5}, {"line_items": [{"id": 1, "quantity": 1.5}]}
+    shown, woo = server._waiting, server._woo_waiting
+    monkeypatch.setattr(server, "_waiting", lambda ref: shown(ref) | (part[0] if ref == "1001" else odd[0]))
+    changes = {1001: part[1], 1002: odd[1]}
+    monkeypatch.setattr(server, "_woo_waiting", lambda: [one | changes.get(one["id"], {}) for one in woo()])
+    with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        held = [planned(f"{name[0].upper()}-{at}") for at in ("1001", "1002")]
+        refs = [f"{prefix}{at}" for at in ("1001", "1002")]
+        known = [
+            replace(one, request=replace(one.request, shop=name, shop_ref=ref))
+            for one, ref in zip(held, refs, strict=True)
+        ]
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans(known, "batch")
+        for _ in range(2):
+            assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 0}
+        assert sort_requests(ledger, [one.request for one in known]).over == [known[0].order_ref]
+        assert [one.subject for one in ledger.outbox.begin("ntfy")] == [
+            f"{name}: 1 order ended there, no longer bought"
+        ]
 
 
 def test_what_woocommerce_can_t_prove_is_bought_after_an_approval(tmp_path: Path) -> None:
@@ -277,7 +336,7 @@ async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
             drop(ledger, [one.order_ref for one in known], by="mei")
         with pytest.raises(KeyboardInterrupt):
             await flow.shop_orders.fn(str(tmp_path / "inbox"))
-        assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 1}
+        assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 1 if before == "laid aside" else 2}
         work = sort_requests(ledger, [one.request for one in known])
         told = [one.subject for one in ledger.outbox.begin("ntfy")]
     assert (work.over, len(work.to_plan)) == ([known[1].order_ref], 3)
