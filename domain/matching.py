@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -82,9 +83,9 @@ def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], a
 
 
 def missing_words(words: str, title: str) -> list[str]:
-    """The words that a title lacks; case and width of letters don't count."""
+    """The words that a title lacks; case and width of letters don't count, and 50 is not in 350."""
     told = _plain(title)
-    return [word for word in words.split() if _plain(word) not in told]
+    return [word for word in words.split() if not re.search(_alone(_plain(word)), told)]
 
 
 def _why(words: str, whole: int, found: int) -> Detail:
@@ -96,6 +97,13 @@ def _why(words: str, whole: int, found: int) -> Detail:
 def _no_title_holds_all(match: Match) -> Detail:
     offers = [f"{one.item_id} ({one.title}, {one.price})" for one in match.candidates]
     return detail(Part.NO_TITLE_HAS_ALL, marketplace=match.marketplace, words=match.words, offers=offers)
+
+
+def _alone(word: str) -> str:
+    """A pattern of the word, whose digits at either end go on in no further ones, also behind a point."""
+    before = r"(?<!\d)(?<!\d[.,])" if word[0].isdecimal() else ""
+    after = r"(?!\d)(?![.,]\d)" if word[-1].isdecimal() else ""
+    return before + re.escape(word) + after
 
 
 def _plain(text: str) -> str:

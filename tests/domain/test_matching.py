@@ -91,6 +91,12 @@ def test_five_candidates_are_kept() -> None:
         ("帆布置", "帆布 置物架", ["帆布置"]),
         ("Ａ１０ bag", "BAG a10", []),
         ("red bag", "redbag", []),
+        ("保温杯 50ml", "不锈钢保温杯 350ml 大容量", ["50ml"]),
+        ("保温杯 50ml", "保温杯350ml/50ml可选", []),
+        ("手机壳 iPhone 1", "手机壳 iPhone 15", ["1"]),
+        ("A10 5W 2米 iPhone15", "a100 65W 12米 iPhone15", ["A10", "5W", "2米"]),
+        ("1.5m 5m ５０", "线 1.5m 50", ["5m"]),
+        ("1 12", "线 1.5m 12.", ["1"]),
     ],
 )
 def test_case_and_width_do_not_count(words: str, title: str, missing: list[str]) -> None:
