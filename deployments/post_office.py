@@ -40,6 +40,8 @@ from domain.wording import pluralize
 if TYPE_CHECKING:
     from prefect.client.orchestration import PrefectClient
 
+    from deployments.server_watch import ServerWatch
+
 SENDS_EVERY_S, DISPATCHES_EVERY_S, POLLS_EVERY_S = 3.0, 1.0, 10.0
 POST_OFFICE = "post-office"
 SEEN = f"{POST_OFFICE}.seen"
@@ -59,7 +61,7 @@ def is_open(settings: SourcingSettings) -> bool:
     Not so one whose ledger was moved elsewhere.
     """
     try:
-        return time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime < OPEN_FOR_S
+        return abs(time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime) < OPEN_FOR_S
     except OSError:
         return False
 
@@ -75,6 +77,7 @@ class Notifier:
         self._opening = threading.Lock()
         self._ledger: Ledger | None = None
         self._gone_since: datetime | None = None
+        self._watch: ServerWatch | None = None
         self._is_moved = False
 
     async def work(self) -> None:
@@ -124,8 +127,9 @@ class Notifier:
         from flows.prefect_ui.todo_artifact import refresh
 
         ledger = await asyncio.to_thread(self.ledger)
-        since = await asyncio.to_thread(watched_since, ledger)
-        watch = ServerWatch(ledger=ledger, timezone=self.settings.timezone, since=since)
+        if not (watch := self._watch) or watch.ledger is not ledger:
+            since = await asyncio.to_thread(watched_since, ledger)
+            watch = self._watch = ServerWatch(ledger=ledger, timezone=self.settings.timezone, since=since)
         left = ""
         try:
             async with get_client() as client:
@@ -161,8 +165,8 @@ class Notifier:
             return
         from deployments.server_watch import Polled, server_away  # loads Prefect
 
-        now = datetime.now(UTC)
-        self._gone_since = self._gone_since or now
+        now, self._watch = datetime.now(UTC), None
+        self._gone_since = min(self._gone_since or now, now)
         zone = self.settings.timezone
         seen = Polled(now=now, since=now, up_since=now, timezone=zone, away_since=self._gone_since)
         for message in server_away(seen):

@@ -273,8 +273,11 @@ def watched_since(ledger: Ledger) -> datetime:
 
 
 def awake_since(known: datetime | None, polled_at: datetime | None, now: datetime) -> datetime:
-    """Since when polls have followed each other: everything has time again after a sleep of the machine."""
-    return known if known and not (polled_at and now - polled_at > SLEPT) else now
+    """Since when polls have followed each other: everything has time again after a sleep of the machine.
+
+    And after its clock was set back.
+    """
+    return known if known and not (polled_at and abs(now - polled_at) > SLEPT) else now
 
 
 @dataclass(eq=False, kw_only=True)
@@ -293,7 +296,9 @@ class ServerWatch:
     async def poll(self, client: PrefectClient) -> list[Message]:
         """Store new messages; answers them. Raises what Prefect's client and the ledger raise."""
         now = datetime.now(UTC)
-        self.up_since = awake_since(self.up_since, self.polled_at, now)
+        self.up_since, self.since = awake_since(self.up_since, self.polled_at, now), min(self.since, now)
+        if self.up_since == now:
+            self.in_time.clear()
         runs = await self._runs(client)
         late = [(await self._name(client, run), run) for run in runs if _is_late(run)]
         missed = await asyncio.to_thread(self.ledger.outbox.newest, MessageKind.WORKER_GONE, of=f"-gone:{site()}")

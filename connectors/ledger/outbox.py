@@ -34,7 +34,9 @@ LONGEST_PAUSE = timedelta(hours=1)
 MOST_CAUSE, DIGITS = 160, 16
 SENT, WITHDRAWN, PAST, PART = "sent", "withdrawn", "past", "part"
 
-_IS_DUE = and_(messages.c.ended_at.is_(None), messages.c.due_at <= bindparam("now"))
+_OF_A_CLOCK_AHEAD = and_(messages.c.due_at == messages.c.told_at, messages.c.told_at > bindparam("now"))
+_HAS_COME = or_(messages.c.due_at <= bindparam("now"), _OF_A_CLOCK_AHEAD)
+_IS_DUE = and_(messages.c.ended_at.is_(None), _HAS_COME)
 _LATELY = and_(messages.c.ended_at.between(bindparam("since"), bindparam("now")), messages.c.ended == SENT)
 _STORED = select(messages).order_by(messages.c.due_at, messages.c.told_at, messages.c.cause)
 _WAITING = _STORED.where(or_(_IS_DUE, _LATELY))

@@ -322,6 +322,11 @@ def test_after_a_sleep_of_the_machine_everything_has_time_again() -> None:
     assert awake_since(None, None, NOW) == NOW
 
 
+def test_a_clock_that_was_ahead_mutes_no_alert() -> None:
+    """What a watch knows of that time would lie ahead for as long."""
+    assert awake_since(NOW + timedelta(hours=8), NOW + timedelta(hours=8), NOW) == NOW
+
+
 @pytest.mark.parametrize(
     ("hours", "due", "subjects"),
     [

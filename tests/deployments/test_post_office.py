@@ -219,6 +219,45 @@ async def test_recipients_are_those_of_the_settings_as_they_are_now(
     office.ledger().close()
 
 
+async def test_what_a_watch_knows_of_a_clock_that_was_ahead_does_not_mute_it(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An installation that did nothing said nothing of it, for as long as the clock had been ahead."""
+    clock, client, moments = Mock(wraps=datetime), AsyncMock(), list[datetime]()
+    for found in (client.read_flow_runs, client.read_deployments, client.read_workers_for_work_pool):
+        found.return_value = []
+    monkeypatch.setattr(server_watch, "datetime", clock)
+    watch = _watch(ledger)
+    for ahead in (timedelta(days=9), timedelta()):
+        clock.now.return_value = now = datetime.now(UTC) + ahead
+        await watch.poll(client)
+        assert (watch.up_since, watch.in_time) == (now, {})
+        watch.in_time["sync-tracking"] = watch.since = now
+        moments.append(now)
+    clock.now.return_value += timedelta(seconds=10)
+    await watch.poll(client)
+    assert (watch.up_since, watch.since, [*watch.in_time]) == (moments[1], moments[1], ["sync-tracking"])
+
+
+async def test_a_watch_goes_on_where_what_is_not_of_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No alert of a wait of ten minutes came while something failed once in ten minutes."""
+    monkeypatch.setattr("prefect.client.orchestration.get_client", nullcontext)
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    watches = list[ServerWatch]()
+
+    async def failing(watch: ServerWatch, _client: object) -> None:
+        watches.append(watch)
+        raise OSError("the disk is full")
+
+    monkeypatch.setattr(ServerWatch, "poll", failing)
+    for is_there in (True, True, False, True):
+        monkeypatch.setattr(post_office, "is_healthy", lambda _url, it=is_there: it)
+        with pytest.raises(OSError, match="disk is full"):
+            await office.poll()
+    assert [one is watches[0] for one in watches] == [True, True, True, False]
+    office.ledger().close()
+
+
 def test_a_server_that_does_not_answer_is_told_after_five_minutes(
     tmp_path: Path, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -227,7 +266,10 @@ def test_a_server_that_does_not_answer_is_told_after_five_minutes(
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     office.miss_server(ledger)
     assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
-    office._gone_since = datetime.now(UTC) - timedelta(minutes=6)
+    office._gone_since = datetime.now(UTC) + timedelta(hours=8)  # by a clock that was ahead
+    office.miss_server(ledger)
+    assert office._gone_since <= datetime.now(UTC)
+    office._gone_since -= timedelta(minutes=6)
     office.miss_server(ledger)
     assert ledger.outbox.newest(MessageKind.WORKER_GONE)
 

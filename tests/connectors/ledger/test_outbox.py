@@ -101,8 +101,18 @@ def test_a_clock_that_went_ahead_mutes_nothing(ledger: Ledger, clock: MovableClo
     clock.advance(-9_000 * HOUR_S)
     ledger.outbox.put(message("run:2"), message("z-parcel:2", kind=MessageKind.PARCEL))
     assert causes(ledger) == ["run:2"]
-    assert causes(ledger) == ["z-parcel:2"]
+    assert causes(ledger) == ["z-parcel:2", "z-parcel:1"]
     clock.advance(9_000 * HOUR_S - 2 * HOUR_S)
+    assert causes(ledger) == ["z-parcel:1"]  # nobody said that it was sent
+
+
+def test_what_was_told_by_a_clock_that_went_ahead_is_due(ledger: Ledger, clock: MovableClock) -> None:
+    """Such as that it is ahead, before there was a network. What has a time of its own waits for it."""
+    clock.advance(8 * HOUR_S)
+    ledger.outbox.put(message("run:1"), message("reminder:1", due_at=clock() + timedelta(hours=1)))
+    clock.advance(-8 * HOUR_S)
+    assert ledger.outbox.is_due(["ntfy"])
+    assert sent(ledger, "ntfy") == ["run:1"]
     assert causes(ledger) == []
 
 
