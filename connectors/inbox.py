@@ -172,6 +172,12 @@ class Inbox:
                         found[path] = self.came(path), is_of_it
         return {path: found[path][1] for path in sorted(found, key=found.__getitem__)}
 
+    def superseding(self) -> set[Path]:
+        """What is over and has the last word on orders of a file that still waits, with the results beside it."""
+        waits = [one.path for place in (Folder.OPEN, Folder.WORKING) for one in self._scan(self.root / place)]
+        over = {path for one in waits for path in self.newer(one) if path.parent.name in (Folder.DONE, Folder.FAILED)}
+        return {path.with_name(f"{path.name}{ending}") for path in over for ending in ("", *RESULT)}
+
     def open_of(self, batch_id: str) -> Path | None:
         """The file of `open` that a batch was begun from, whatever it is called there."""
         there = [one.path for one in self._scan(self.root / Folder.OPEN)]
@@ -311,9 +317,14 @@ def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
 
 
 def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
-    """Delete the copies whose days are over; returns their number."""
+    """Delete the copies whose days are over; returns their number.
+
+    One that superseded a file stays as long as that one waits, which would be bought from as it was.
+    """
     before = now - timedelta(days=settings.keep_copies_days)
-    old = [path for path, since in _copies(settings, inbox).items() if since < before]
+    there = [Inbox(one) for one in (inbox, *settings.inboxes) if (one / Folder.OPEN).is_dir()]
+    needed = {path for one in there for path in one.superseding()}
+    old = [path for path, since in _copies(settings, inbox).items() if since < before and path not in needed]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)

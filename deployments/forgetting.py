@@ -19,7 +19,7 @@ from zoneinfo import ZoneInfo
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
-from connectors.inbox import RESULT, Folder, last_end
+from connectors.inbox import RESULT, Folder, Inbox, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
@@ -178,6 +178,7 @@ def _unfinished(source: Path, mark: str) -> set[Path]:
     """The files of an inbox that are not over and are called as this one: each may have the order."""
     folders = [source.parent.parent / place for place in UNFINISHED] if source.parent.name == Folder.WORKING else []
     found = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()]
+    found += Inbox(source.parent.parent).superseding() if found else ()
     name = source.stem.removesuffix(f"-{mark}")
     return {path for path in found if path.name.startswith(name) and not path.name.endswith(RESULT)}
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import delete_old, last_end
+from connectors.inbox import Folder, Inbox, delete_old, last_end
 from connectors.settings import SourcingSettings
 
 COPIES = (
@@ -34,3 +34,28 @@ def test_only_what_the_program_set_aside_ends(tmp_path: Path, monkeypatch: pytes
     assert delete_old(settings, settings.inbox, now + timedelta(days=29)) == 0
     assert delete_old(settings, settings.inbox, now + timedelta(days=31)) == len(COPIES)
     assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {*OTHERS}
+
+
+@pytest.mark.parametrize("place", [Folder.DONE, Folder.FAILED])
+def test_what_superseded_a_file_that_waits_stays_until_that_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Folder
+) -> None:
+    """Without it the orders of the earlier file would be bought as they were before they were corrected."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    settings, later = SourcingSettings(), datetime.now(UTC) + timedelta(days=91)
+    inbox, put = Inbox(settings.inbox), list[Path]()
+    for folder in (place, Folder.OPEN, place):
+        (settings.inbox / "a.csv").write_text(f"{len(put)}")
+        with inbox.taken(settings.inbox / "a.csv") as working:
+            assert working
+            put.append(inbox.put(working, folder, {"first_taken": inbox.came(working).isoformat()}, []))
+    delete_old(settings, settings.inbox, later)
+    assert [path.exists() for path in put] == [False, True, True]
+    assert inbox.newer(put[1]) == [put[2]]
+    with inbox.taken(put[1]) as working:
+        delete_old(settings, settings.inbox, later)
+        assert put[2].exists()
+        assert working
+        inbox.put(working, Folder.DONE, {}, [])
+    delete_old(settings, settings.inbox, later)
+    assert [path.exists() for path in put] == [False, False, False]
