@@ -35,7 +35,7 @@ class RefundKind(StrEnum):
 class RefundState(StrEnum):
     """Where a refund stands, in one vocabulary for all marketplaces."""
 
-    ASKING = "asking"  # written down, and not known to have reached the service
+    ASKING = "asking"  # written down; it may have reached the service
     ASKED = "asked"  # the seller has to answer
     AGREED = "agreed"  # the money is on its way
     TO_RETURN = "to_return"  # agreed: the goods must be sent back
@@ -43,7 +43,7 @@ class RefundState(StrEnum):
     REFUNDED = "refunded"
     REFUSED = "refused"  # the seller said no; it may be modified for a while
     CLOSED = "closed"  # over without money
-    DECLINED = "declined"  # the service did not take it on
+    DECLINED = "declined"  # the service did not take it on, or it never got there
 
 
 R = RefundState

@@ -302,11 +302,11 @@ def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState
     found = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
-        if refund.state in FOLLOWED and (not line or line in refund.lines)
+        if refund.state in FOLLOWED and refund.refund_id and (not line or line in refund.lines)
     ]
     found = [refund for refund in found if refund.state is prefer] or found
     if not found:
-        raise RefundFault(f"{order_ref} has no refund under way")
+        raise RefundFault(f"{order_ref} has no refund under way at the marketplace")
     if len(found) > 1:
         lines = ", ".join(str(number) for refund in found for number in refund.lines)
         raise RefundFault(f"{order_ref} has several refunds under way: say which line (one of {lines})")

@@ -131,8 +131,6 @@ def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
         raise RefundFault(f"{refund.marketplace} has no call to write to the seller; do it in the console")
     if not 1 <= len(words) <= LONGEST_MESSAGE:
         raise RefundFault(f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed")
-    if not refund.refund_id:
-        raise RefundFault(f"{refund.order_ref}: the refund has not reached the service yet")
 
 
 @task(task_run_name="return {refund.key}", **RETRYING)

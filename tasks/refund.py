@@ -43,7 +43,7 @@ from domain.reasons import Reason, together
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
-from tasks.effects.refund_states import asking, read_refund, restate, take_outcome
+from tasks.effects.refund_states import asking, never_left, read_refund, restate, take_outcome
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
@@ -157,7 +157,7 @@ async def _prepare(
     prepared, over = list[tuple[Refund, RefundRequest]](), list[NothingToAsk]()
     for target in targets:
         try:
-            prepared.append(await _prepared(after_sale, order, wish, target, earlier, links))
+            prepared.append(await _prepared(resources, order, wish, target, earlier, links))
         except NothingToAsk as fault:
             over.append(fault)
     if over and (wish.lines or not prepared):
@@ -166,13 +166,14 @@ async def _prepare(
 
 
 async def _prepared(
-    after_sale: AfterSale,
+    resources: Resources,
     order: OrderRecord,
     wish: RefundWish,
     target: Target,
     earlier: Sequence[Refund],
     links: tuple[str, ...],
 ) -> tuple[Refund, RefundRequest]:
+    after_sale = require_after_sale(resources, order)
     part = part_name(target.lines, [line.line_no for line in order.lines])
     last = next((refund for refund in reversed(earlier) if refund.part == part), None)
     again = last if last and last.state in (RefundState.REFUSED, RefundState.ASKED) else None
@@ -194,7 +195,8 @@ async def _prepared(
     if again and _can_modify(after_sale):
         _require_difference(again, request)
         return again, request
-    return _new_refund(order, target, part, last, earlier, request, option), request
+    number = 1 if last is None else last.number + (not never_left(resources, last))
+    return _new_refund(order, target, part, number, earlier, request, option), request
 
 
 def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
@@ -229,12 +231,11 @@ def _new_refund(
     order: OrderRecord,
     target: Target,
     part: str,
-    last: Refund | None,
+    number: int,
     earlier: Sequence[Refund],
     request: RefundRequest,
     option: RefundOption,
 ) -> Refund:
-    number = 1 if last is None else last.number + (last.state is not RefundState.ASKING)
     before = next((one.state_before for one in earlier if one.state in UNDER_WAY), order.state)
     return Refund(
         key=f"{order.order_ref}:{part}.{number}",
@@ -359,6 +360,6 @@ async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, lab
 
 
 async def _follow(resources: Resources, refund: Refund) -> Reason | None:
-    if refund.state is RefundState.ASKING:
+    if not refund.refund_id:
         return await take_outcome(resources, refund)
     return await read_refund(resources, refund)

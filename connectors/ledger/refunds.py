@@ -18,6 +18,8 @@ from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.after_sale import Refund, RefundEvent, RefundState, unsent_lines
 from domain.money import Money
 
+_NOT_REQUESTED = (RefundState.ASKING, RefundState.DECLINED)
+
 
 class RefundRows(LedgerRows):
     """The tables `refunds` and `refund_events` of one ledger."""
@@ -48,10 +50,16 @@ class RefundRows(LedgerRows):
         changed = {name: statement.excluded[name] for name in row if name not in ("key", "recorded_at")}
         self._do(
             statement.on_conflict_do_update(
-                index_elements=["key"], set_=changed, where=refunds.c.state == RefundState.ASKING
+                index_elements=["key"], set_=changed, where=refunds.c.state.in_(_NOT_REQUESTED)
             )
         )
         self._ledger.moved.add(refund.order_ref)
+
+    def is_left(self, key: str, *, since: datetime) -> bool:
+        """Whether nothing was written about a refund since that moment."""
+        return bool(
+            self._ledger.column(select(refunds.c.key).where(refunds.c.key == key, refunds.c.updated_at < since))
+        )
 
     @repeating
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:

@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway
-from domain.after_sale import UNDER_WAY, RefundState
+from domain.after_sale import UNDER_WAY
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.states import OrderState
@@ -103,7 +103,7 @@ async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> 
     refunds = await asyncio.to_thread(ledger.refunds.of_orders, order_refs)
     in_hand = _in_hand(resources, [refund.order_ref for refund in refunds])
     for refund in refunds:
-        if refund.state is RefundState.ASKING and refund.order_ref not in in_hand:
+        if not refund.refund_id and refund.order_ref not in in_hand:
             await take_outcome(resources, refund)
     under_way = {refund.order_ref for refund in refunds if refund.state in UNDER_WAY}
     for ref, order in ledger.orders({refund.order_ref for refund in refunds} - in_hand).items():

@@ -10,11 +10,12 @@ from connectors.ledger.order_ids import id_taken
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
-from domain.effects import Action, EffectStatus
+from domain.effects import OPEN, Action, EffectStatus
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
 from tasks.effects.refund import after_sale_of
+from tasks.effects.settling import RUN_ENDED
 from tasks.engine.resources import Resources
 from tasks.engine.tries import raise_if_it_passes
 
@@ -24,16 +25,17 @@ AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETUR
 async def take_outcome(resources: Resources, refund: Refund) -> Reason | None:
     """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that."""
     effect, known = asking(resources, refund), refund
-    if refund.state is RefundState.ASKING and effect and effect.status is EffectStatus.DONE:
+    if not refund.refund_id and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
             return id_taken(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
         refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
-    elif refund.state is RefundState.ASKING and effect:
-        declined = effect.status is EffectStatus.REFUSED
-        state = RefundState.DECLINED if declined else RefundState.ASKING
+    elif not refund.refund_id and effect:
+        state = RefundState.ASKING if effect.status in OPEN else RefundState.DECLINED
         refund = replace(refund, state=state, refusal=effect.reason)
+    elif refund.state is RefundState.ASKING and await asyncio.to_thread(_is_left, resources, refund):
+        refund = replace(refund, state=RefundState.DECLINED, refusal=str(RUN_ENDED))
     if refund != known:  # another run may have written more meanwhile than was read here
         await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
     return await read_refund(resources, refund) if refund.refund_id else None
@@ -61,6 +63,11 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     return None
+
+
+def _is_left(resources: Resources, refund: Refund) -> bool:
+    """Whether the run that wrote it down has been at work on it for longer than it takes to ask."""
+    return resources.ledger.refunds.is_left(refund.key, since=resources.clock() - resources.lease)
 
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
@@ -107,15 +114,18 @@ def state_after(order: OrderRecord, refunds: Sequence[Refund]) -> tuple[OrderSta
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
-    """Whether those under way are only written down: nothing was sent, so the order's state is as before."""
+    """Whether those under way are only written down just now: nothing was sent, so the order's state is as before."""
     under_way = [refund for refund in refunds if refund.state in UNDER_WAY]
     return bool(under_way) and all(
-        refund.state is RefundState.ASKING and _is_unsent(asking(resources, refund)) for refund in under_way
+        refund.state is RefundState.ASKING and not asking(resources, refund) for refund in under_way
     )
 
 
-def _is_unsent(effect: EffectRecord | None) -> bool:
-    return effect is None or effect.status is EffectStatus.UNSENT
+def never_left(resources: Resources, refund: Refund) -> bool:
+    """Whether it was written down, and provably did not reach the service: it is asked for under its own key."""
+    effect = asking(resources, refund)
+    is_nameless = refund.state in (RefundState.ASKING, RefundState.DECLINED)
+    return is_nameless and (effect is None or effect.status is EffectStatus.UNSENT)
 
 
 def asking(resources: Resources, refund: Refund) -> EffectRecord | None:

@@ -17,6 +17,8 @@ from tasks.effects.kind import EffectKind, Proof, not_to_be_asked
 from tasks.effects.outcomes import NOT_READ, Begun, Seen, refusal_of
 from tasks.engine.resources import Resources
 
+RUN_ENDED = because(ReasonCode.RUN_ENDED)
+
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
     """Read back effects of a kind that may have been sent: by a run that died, or that got no answer.
@@ -63,7 +65,7 @@ def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime)
     if isinstance(sighting, Proof):
         return begun.done(record, sighting)
     if begun.resources.never_left(record):
-        return begun.unsent(record, NeverLeft(by=Source.SEND_LOG), because(ReasonCode.RUN_ENDED))
+        return begun.unsent(record, NeverLeft(by=Source.SEND_LOG), RUN_ENDED)
     if isinstance(seen, XportcnError):
         return begun.unknown(record, not_to_be_asked(seen))
     if isinstance(sighting, Reason):

@@ -17,10 +17,11 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Ability, RefundRequest, Target
-from connectors.xportcn.errors import Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.errors import NEVER_S, NotSent, Refused, ServiceAway, Unanswered, XportcnError
 from domain.after_sale import (
     NOTHING,
     NothingToAsk,
+    RefundAmount,
     RefundEvent,
     RefundFault,
     RefundKind,
@@ -42,6 +43,8 @@ from flows.batch.opening import refund_messages
 from flows.cancel_orders import dry_run_of
 from tasks.after_sale import require_receivable
 from tasks.effects.kinds import settle_open
+from tasks.effects.protocol import perform_alone
+from tasks.effects.refund import AskRefund
 from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tests.clock import MovableClock
@@ -394,6 +397,77 @@ async def test_a_run_that_died_before_sending_leaves_no_trace_on_the_order(
     assert order(resources).state is OrderState.PAID
     assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
     assert service.asked == ["A-1:refund:all.1"]
+
+
+@pytest.mark.parametrize("way", ["away", "killed"])
+async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    way: str,
+) -> None:
+    """Line 1 is asked back, line 2 is not: once the money of line 1 is there the order goes on, and a person is told.
+
+    Told again, it is the same refund, under its own key; what came back otherwise can be told.
+    """
+
+    async def dies(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
+    service.failures = [NotSent("no connection", retry_after_s=NEVER_S)]
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        if way == "killed":
+            patch.setattr("tasks.refund.concurrently", dies)
+        await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
+    clock.advance(3600)
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
+    await follow_refunds.fn(next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    came, never = next_run.ledger.refunds.of_orders(["A-1"])
+    assert (order(next_run).state, came.state, never.state) == (
+        OrderState.PAID,
+        RefundState.REFUNDED,
+        RefundState.DECLINED,
+    )
+    assert (
+        never.refusal
+        == {
+            "away": "no connection; nothing was sent. Run again",
+            "killed": "the run ended before it was sent",
+        }[way]
+    )
+    service.failures, service.asked = [], []
+    await ask_refund.fn(next_run, order(next_run), replace(WISH, lines=(2,)))
+    assert (service.asked, order(next_run).state) == (["A-1:refund:2.1"], OrderState.REFUNDING)
+    assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [came.state, RefundState.ASKED]
+
+
+async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followed(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """It slept between two rounds, asked after all, and died before it wrote that down."""
+    paid_order(resources)
+    service.failures = [NotSent("no connection", retry_after_s=NEVER_S)]
+    assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
+    (never,) = resources.ledger.refunds.of_orders(["A-1"])
+    asked = RefundRequest(
+        order_id="77",
+        entry_ids=never.entry_ids,
+        kind=never.kind,
+        goods="1",
+        reason_id=101,
+        amount=RefundAmount(goods=Money(500)),
+        description="",
+    )
+    kind = AskRefund(resources, never, asked)
+    await perform_alone(kind, order(resources), "101", part=never.effect_part, amount=Money(500))
+    clock.advance(3600)
+    await settle_open(next_run, ["A-1"])
+    (refund,) = next_run.ledger.refunds.of_orders(["A-1"])
+    assert (refund.state, refund.refund_id, order(next_run).state) == (RefundState.ASKED, "R1", OrderState.REFUNDING)
 
 
 async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
