@@ -29,6 +29,7 @@ MONTHS = (
 SERVICE_ID = re.compile(r"[A-Za-z0-9_-]+")
 EMAIL = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s.]+")
 WHOLE = re.compile(r"0*(0|[1-9][0-9]*)(?:\.0+)?")
+A_THOUSAND = re.compile(r"[1-9][0-9]{0,2}\.000")
 AMOUNT = re.compile(r"0*(0|[1-9][0-9]*)(?:\.[0-9]+)?")
 MOST_DIGITS = 12  # of what is counted or paid: a longer number is a slip
 DAMAGED_NUMBER = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
@@ -150,6 +151,8 @@ def _quantity(text: str) -> str:
     whole = WHOLE.fullmatch(half_width(text))
     if _is_too_long(whole) or HUGE_NUMBER.fullmatch(text):
         raise ValueError(f"{shortened(text)} is too large: an order takes up to {MAX_QUANTITY} pieces of an item")
+    if A_THOUSAND.fullmatch(half_width(text)):
+        raise ValueError(f"{text} may be a whole number or thousands; write it without the point")
     if not whole or int(whole.group(1)) < 1:
         raise ValueError(f"{shortened(text)} is not a whole number of at least 1")
     if int(whole.group(1)) > MAX_QUANTITY:

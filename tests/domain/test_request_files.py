@@ -117,6 +117,9 @@ def test_optional_columns_may_be_absent() -> None:
         ("quantity", "0", "0 is not a whole number of at least 1"),
         ("quantity", 2.5, "2.5 is not a whole number of at least 1"),
         ("quantity", "two", "two is not a whole number of at least 1"),
+        ("quantity", "1.000", "1.000 may be a whole number or thousands; write it without the point"),
+        ("quantity", "１２.000", "１２.000 may be a whole number or thousands; write it without the point"),
+        ("quantity", "1.000.000", "1.000.000 is not a whole number of at least 1"),
         ("quantity", "1e3", "1e3 is not a whole number of at least 1"),
         ("quantity", "9" * 5000, f"{'9' * 97}... is too large: an order takes up to 1000000 pieces of an item"),
         ("quantity", "9" * 30, f"{'9' * 30} is too large: an order takes up to 1000000 pieces of an item"),
@@ -193,7 +196,17 @@ def test_a_country_may_be_a_code_or_a_name(cell: str, code: str) -> None:
 
 @pytest.mark.parametrize(
     ("cell", "quantity"),
-    [("3", 3), (3, 3), (3.0, 3), ("3.0", 3), (Decimal("3.00"), 3), ("\u300012 ", 12), ("１２", 12), ("007", 7)],
+    [
+        ("3", 3),
+        (3, 3),
+        (3.0, 3),
+        ("3.0", 3),
+        (Decimal("3.000"), 3),
+        ("3.0000", 3),
+        ("\u300012 ", 12),
+        ("１２", 12),
+        ("007", 7),
+    ],
 )
 def test_a_quantity_may_be_text_or_a_whole_number(cell: object, quantity: int) -> None:
     assert order_of(quantity=cell).lines[0].quantity == quantity

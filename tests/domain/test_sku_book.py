@@ -65,6 +65,7 @@ def test_a_bad_cell_is_told_by_its_row() -> None:
         row("FERN-4", FERN, pieces="1.5"),
         row("FERN-5", FERN, country="Atlantis"),
         row("FERN-6", FERN, group="two words"),
+        row("FERN-7", FERN, pieces="6.000"),
         row("", FERN),
     ) == [
         "row 2, column item: words may mean another item tomorrow; give an id or a product URL",
@@ -74,7 +75,8 @@ def test_a_bad_cell_is_told_by_its_row() -> None:
         "row 5, column pieces: 1.5 is not a whole number of at least 1",
         "row 6, column country: 'Atlantis' is not a country; give its two-letter code, such as DE",
         "row 7, column group: a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'",
-        "row 8, column own_sku: this cell is empty; fill it in",
+        "row 8, column pieces: 6.000 may be a whole number or thousands; write it without the point",
+        "row 9, column own_sku: this cell is empty; fill it in",
     ]
 
 
