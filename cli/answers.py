@@ -66,7 +66,8 @@ def resolve(  # noqa: PLR0913 - one option an answer
     ] = None,
     not_refunded: Annotated[bool, typer.Option("--not-refunded", help="The refund was not asked for.")] = False,
     came_back: Annotated[
-        str | None, typer.Option(metavar="AMOUNT_CNY", help="So much has come back in all, also unasked.")
+        str | None,
+        typer.Option(metavar="AMOUNT_CNY", help="So much has come back in all, also unasked; 0: nothing will."),
     ] = None,
     done: Annotated[
         str | None, typer.Option(metavar="EFFECT", help="Any other effect, by its key: it happened.")
@@ -102,7 +103,8 @@ def answer_of(
     if kind is ResolutionKind.BOOKED and not tracking:
         raise BadUsage("say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked")
     if kind in (ResolutionKind.PAID, ResolutionKind.CAME_BACK):
-        return Resolution(kind=kind, amount=money_of(f"--{kind}", str(value)))
+        least = int(kind is ResolutionKind.PAID)
+        return Resolution(kind=kind, amount=money_of(f"--{kind}", str(value), least=least))
     amount = money_of("--up-to", up_to) if up_to is not None else None
     text = value.strip() if isinstance(value, str) else ""
     if isinstance(value, str) and not text:

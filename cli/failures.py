@@ -162,10 +162,10 @@ def amount_of(option: str, text: str | None) -> str:
     return "" if text is None else f"{money_of(option, text).major:f}"
 
 
-def money_of(option: str, text: str) -> Money:
+def money_of(option: str, text: str, *, least: int = 1) -> Money:
     """An amount in yuan. Raises `BadUsage`."""
     with as_usage(option):
-        return yuan(text)
+        return yuan(text, least=least)
 
 
 def require_encoding(name: str) -> None:

@@ -120,7 +120,7 @@ class Resolution:
     @property
     def words(self) -> str:
         """The answer as it is typed, for the audit trail."""
-        amount = str(self.amount.major) if self.amount else ""
+        amount = str(self.amount.major) if self.amount is not None else ""
         parts = [f"--{self.kind}", self.value or (amount if self.kind in (K.PAID, K.CAME_BACK) else "")]
         parts += [f"--tracking {number}" for number in self.tracking]
         parts += [f"--up-to {amount}"] if amount and self.kind is K.ORDERED else []

@@ -97,12 +97,12 @@ class Money:
         return other
 
 
-def yuan(text: str) -> Money:
-    """The amount above 0 that a person wrote down in yuan; an exponent is taken for a slip. Raises `ValueError`."""
+def yuan(text: str, *, least: int = 1) -> Money:
+    """The amount that a person wrote down in yuan, of so many fen; an exponent is a slip. Raises `ValueError`."""
     if not TYPED.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is not an amount in yuan, such as 1500 or 99.50")
     amount = Money.parse(text)
-    if not amount.minor:
+    if amount.minor < least:
         raise ValueError(f"{text!r} is not above 0")
     return amount
 

@@ -325,6 +325,7 @@ class ReasonCode(StrEnum):
     ALL_CAME_BACK = "all_came_back", note("{back} of {paid} came back")
     # a person's answers
     ANSWERED = "answered", note("{by} answered: {answer}")
+    REST_IS_LOST = "rest_is_lost", note("{by} answered: {answer}")
     PAYMENT_DROPPED = "payment_dropped", note("{by} answered: {answer}. The service dropped the payment it had "
         "accepted; {remedy}", "run again to pay", who=MERCHANT, command="run")
     SAID_PAID = "said_paid", waits("{by} answered: {answer}; the service shows it as {status} still")

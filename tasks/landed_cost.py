@@ -167,7 +167,7 @@ def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
         quoted=next((Quoted(**{name: one[f"{name}_minor"] for name in QUOTED}) for one in quotes), None),
         refunds=came_back,
         booking=_booking(order, own["shipments"], zone),
-        is_over=order["state"] in OVER or bool(came_back and _is_answered(order)),
+        is_over=order["state"] in OVER or _is_answered(order),
         problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
     )
 
@@ -197,7 +197,7 @@ def _is_closed(order: Row) -> bool:
 def _is_answered(order: Row) -> bool:
     """Whether a person has said how much came back of a closed order that was never booked."""
     is_unbooked = order["shipment_order_id"] is None
-    return is_unbooked and (order["state"], order["reason_code"]) == (OrderState.HELD, ReasonCode.ANSWERED)
+    return is_unbooked and (order["state"], order["reason_code"]) == (OrderState.HELD, ReasonCode.REST_IS_LOST)
 
 
 def _grams(parcels: Sequence[Row]) -> int | None:

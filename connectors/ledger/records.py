@@ -135,8 +135,7 @@ class OrderRecord:
 
         A part may have come back before it was closed, which says nothing of the rest.
         """
-        is_answered = (self.state, self.reason_code) == (OrderState.HELD, ReasonCode.ANSWERED)
-        return is_answered and bool(self.refunded_minor)
+        return (self.state, self.reason_code) == (OrderState.HELD, ReasonCode.REST_IS_LOST)
 
     @cached_property
     def request(self) -> OrderRequest:

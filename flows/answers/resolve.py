@@ -317,10 +317,13 @@ async def _about_money_back(case: Case) -> ResolutionRecord:
     await _require_followed(case, refunds)
     refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
     after, why = state_after(order, [*refunds, refund])
+    if not told.minor and not is_closed:
+        raise case.contradicted(f"order {order.order_id} goes on")
     is_all = after is OrderState.REFUNDED
     state = after if is_all else OrderState.HELD if is_closed else None
     back = OrderUpdate.refunded(amount_minor=told.minor)
-    record = case.record(None, EffectStatus.DONE, state, back, why=why if is_all else None)
+    said = because(ReasonCode.REST_IS_LOST, by=case.by, answer=case.answer.words)
+    record = case.record(None, EffectStatus.DONE, state, back, why=why if is_all else said)
     return replace(record, question=CAME_BACK, refund=refund if refund.refunded.minor else None)
 
 

@@ -194,19 +194,20 @@ def some_orders(order_refs: Sequence[str]) -> list[str]:
     return named
 
 
-def an_amount(text: str) -> Money | None:
+def an_amount(text: str, *, least: int = 1) -> Money | None:
     """The amount, None for an empty field. Raises `BadInput`."""
     if not text.strip():
         return None
     try:
-        return yuan(text)
+        return yuan(text, least=least)
     except ValueError as error:
         raise BadInput(f"mend the amount: {error}. Nothing was sent") from error
 
 
 def resolution_of(answer: Answer, named: str, amount_cny: str, tracking: str) -> Resolution:
     """The answer that these fields make. Raises `BadInput` for a missing field, or one that does not belong to it."""
-    kind, named, amount = answer.kind, named.strip(), an_amount(amount_cny)
+    kind, named = answer.kind, named.strip()
+    amount = an_amount(amount_cny, least=int(kind is not K.CAME_BACK))
     numbers = tuple(references_in(tracking))
     given = {
         "Id": (bool(named), kind in NAMED_BY, NAMED_BY.get(kind, "")),

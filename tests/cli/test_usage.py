@@ -69,6 +69,7 @@ def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[s
     [
         (("--booked", "21"), "say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"),
         (("--booked", "21", "--tracking", "LP1", "--not-booked"), "give one answer, not 2: --booked, --not-booked"),
+        (("--paid", "0"), "--paid '0' is not above 0"),
         (("--paid", "9.90", "--not-paid"), "give one answer, not 2: --paid, --not-paid"),
     ],
 )
@@ -79,7 +80,7 @@ def test_resolve_takes_one_whole_answer(sourcing: Sourcing, answers: tuple[str, 
 
 
 @pytest.mark.usefixtures("empty_ledger")
-@pytest.mark.parametrize("answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--not-booked",)])
+@pytest.mark.parametrize("answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--came-back", "0")])
 def test_resolve_of_an_unknown_order(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
     """Exit code 1, and where to look."""
     done = sourcing("resolve", "A-1", *answer)

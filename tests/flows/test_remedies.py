@@ -89,6 +89,7 @@ async def test_bad_input_is_one_sentence_that_says_what_to_do(run: Coroutine[Any
     ("answer", "fields", "resolution"),
     [
         (Answer.PAID, ("", "12.50", ""), Resolution(kind=ResolutionKind.PAID, amount=Money(1250))),
+        (Answer.CAME_BACK, ("", "0", ""), Resolution(kind=ResolutionKind.CAME_BACK, amount=Money(0))),
         (Answer.ORDERED, (" 77 ", "9", ""), Resolution(kind=ResolutionKind.ORDERED, value="77", amount=Money(900))),
         (Answer.BOOKED, ("9", "", "T1，T2"), Resolution(kind=ResolutionKind.BOOKED, value="9", tracking=("T1", "T2"))),
         (Answer.NOT_DONE, ("A-1:receive", "", ""), Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:receive")),

@@ -388,6 +388,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.REFUND_DECLINED: played(a_line_declined),
     # a person's answers
     R.ANSWERED: struck_and_answered(Call.CREATE, K.NOT_ORDERED),
+    R.REST_IS_LOST: refunded(telling(tells(Role.LIST, status=4)), track, answering(K.CAME_BACK, amount=FEN)),
     R.PAYMENT_DROPPED: played(
         steps(telling(tells(Role.LIST, status=1, skip=1)), buy, SETTLED_S, UNPAID_STILL, answering(K.NOT_PAID))
     ),

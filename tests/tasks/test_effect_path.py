@@ -263,7 +263,7 @@ async def test_what_came_back_of_a_closed_order_is_not_asked_for_again_by_a_run(
     """Less than was paid did: the rest is lost, and the person's answer stands."""
     channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
     assert await still_to_book(resources, {"A-1": paid(resources)}) == {}
-    told = because(ReasonCode.ANSWERED, by="ann", answer="--came-back 0.60")
+    told = because(ReasonCode.REST_IS_LOST, by="ann", answer="--came-back 0.60")
     resources.ledger.change([replace(now(resources).stays(told), writes=OrderUpdate.refunded(amount_minor=60))])
     assert await still_to_book(resources, {"A-1": now(resources)}) == {}
     assert (now(resources).state, now(resources).why) == (OrderState.HELD, told)

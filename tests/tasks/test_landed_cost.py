@@ -313,13 +313,16 @@ def test_a_closed_order_whose_money_came_back_has_a_sum() -> None:
 
 
 def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
-    """A person has answered that 1.00 of 51.00 did not come back: nothing will be shipped."""
-    answered = order("B-1", 5100, None, state="held", reason_code="answered")
-    found = costs(three_orders(orders=[answered], refunds=[refund("B-1", 5000)]))
+    """A person has answered that 1.00, or all, of 51.00 did not come back: nothing will be shipped.
 
-    assert sum(found["landed_minor"]) == 13  # EUR cents
-    assert problems(found) == {"B-1": None}
-    assert problems(costs(three_orders(orders=[answered]))) == {
+    An answer about a refund that was not asked for is none to that.
+    """
+    answered = order("B-1", 5100, None, state="held", reason_code="rest_is_lost")
+    for back, lost in ([refund("B-1", 5000)], 13), ([], 655):  # EUR cents
+        found = costs(three_orders(orders=[answered], refunds=back))
+        assert (sum(found["landed_minor"]), problems(found)) == (lost, {"B-1": None})
+    other = {**answered, "reason_code": "answered"}
+    assert problems(costs(three_orders(orders=[other], refunds=[refund("B-1", 5000)]))) == {
         "B-1": "shipping is not booked yet, so what it costs is not known"
     }
 

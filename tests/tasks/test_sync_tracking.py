@@ -92,10 +92,11 @@ async def test_parcels_are_followed_while_money_is_asked_back(
 @pytest.mark.parametrize(
     ("told", "ends"),
     [
-        (because(ReasonCode.ANSWERED, by="ann", answer="--came-back 9.50"), True),
+        (because(ReasonCode.REST_IS_LOST, by="ann", answer="--came-back 9.50"), True),
         (because(ReasonCode.REFUND_CAME_BACK, refunded=Money(950), what="refund of 10.00 CNY"), False),
+        (because(ReasonCode.ANSWERED, by="ann", answer="--not-refunded"), False),
     ],
-    ids=["told", "read"],
+    ids=["told", "read", "told-of-another"],
 )
 async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tells_it(
     resources: Resources, channel: CountingChannel, reports: REPORTS, told: Reason, *, ends: bool

@@ -18,7 +18,7 @@ from connectors.marketplaces.protocol import ListedRefund
 from connectors.snapshots import Snapshots
 from connectors.xportcn.errors import Refused, UnknownRefundState, XportcnError
 from domain.absence import EVER, Reading
-from domain.after_sale import RefundState, ServiceRefund
+from domain.after_sale import NOTHING, RefundState, ServiceRefund
 from domain.decisions import held
 from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
@@ -213,6 +213,9 @@ async def test_what_the_marketplace_gave_back_by_itself_is_told_by_a_person(
 ) -> None:
     """No refund of ours is to be followed. It counts as one: in budgets, in costs and for the order's state."""
     closed(resources, channel)
+    lost = await say(resources, ResolutionKind.CAME_BACK, amount=NOTHING)
+    assert (lost.state, lost.refunded_minor, lost.reason) == ("held", 0, "ann answered: --came-back 0.00")
+    assert (lost.reason_code, lost.knows_what_came_back) == (ReasonCode.REST_IS_LOST, True)
     for _ in range(2):  # the second is a Retry: what came back in all is as before
         part = await say(resources, ResolutionKind.CAME_BACK, amount=Money(60))
         assert (part.state, part.refunded_minor, part.reason) == ("held", 60, "ann answered: --came-back 0.60")
@@ -227,7 +230,7 @@ async def test_what_the_marketplace_gave_back_by_itself_is_told_by_a_person(
         ("A-1:all.1", "refunded", 60),
         ("A-1:all.2", "refunded", 40),
     ]
-    assert [kept["question"] for kept in resources.ledger.resolutions.of_order("A-1")] == [CAME_BACK] * 4
+    assert [kept["question"] for kept in resources.ledger.resolutions.of_order("A-1")] == [CAME_BACK] * 5
     table = Snapshots(resources.settings.snapshot_root).table("refunds")
     assert sorted(table["refunded_minor"]) == [40, 60]
     with pytest.raises(ResolutionRefused, match="A-1 is refunded: that money came back is told of a paid order"):
@@ -252,8 +255,9 @@ async def test_of_an_order_on_its_way_no_money_came_back(
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     lists_none = Offering(cast(Any, channel), cast(Any, None), after_sale=cast(Any, Console([])))
     resources.offerings[Marketplace.TAOBAO] = lists_none
-    with pytest.raises(ResolutionRefused, match="order 77 is paid, and no refund of it was asked for elsewhere"):
-        await say(resources, ResolutionKind.CAME_BACK, amount=Money(20))
+    for fen in (0, 20):
+        with pytest.raises(ResolutionRefused, match="order 77 is paid, and no refund of it was asked for elsewhere"):
+            await say(resources, ResolutionKind.CAME_BACK, amount=Money(fen))
     assert (order(resources).state, order(resources).refunded_minor) == (state, None)
 
 
@@ -268,6 +272,8 @@ async def test_where_no_refunds_are_listed_a_part_that_came_back_is_a_persons_wo
     ordered(resources, OrderState.PAID, paid_minor=100)
     resources.ledger.change([OrderChange(order_ref="A-1", state=state)])
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 goes on"):
+        await say(resources, ResolutionKind.CAME_BACK, amount=NOTHING)
     for amount, asks in ((20, set()), (60, {"A-1"})):
         told = await say(resources, ResolutionKind.CAME_BACK, amount=Money(amount))
         assert (told.state, told.refunded_minor, told.reason) == (state, amount, "")
