@@ -15,7 +15,7 @@ from pydantic import Field
 from domain.cells import BLANKS, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
-from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
+from domain.request_cells import BY_NAME, DAMAGED_NUMBER, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
 from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
@@ -27,6 +27,7 @@ NOT_IN_A_REF = re.compile("[^A-Za-z0-9._-]+")
 LEAST_ALIKE = 3
 NO_TEXT = "\0"
 CUT_SHORT = re.compile(r"-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
+ROUNDED = "this is a number that a spreadsheet cut short; use the shop's file untouched"
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 
 
@@ -210,7 +211,7 @@ class ShopTable(RequestTable):
                 self._turned_away.add(order_ref)
                 return
         if CUT_SHORT.fullmatch(shop_ref):
-            self.fault(row, "order_ref", "this is a number that a spreadsheet cut short; use the shop's file untouched")
+            self.fault(row, "order_ref", ROUNDED)
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
         made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
@@ -232,7 +233,9 @@ class ShopTable(RequestTable):
 
     def _require_once(self, row: int, shop_ref: str, column: str, line: str) -> None:
         """Fault a line that is there twice, as in a file of two exports; without an id, an order that begins anew."""
-        if line:
+        if DAMAGED_NUMBER.fullmatch(line):
+            self.fault(row, column, ROUNDED)
+        elif line:
             if (first := self._lines.setdefault(line, row)) != row:
                 self.fault(row, column, f"the same line as row {first}; use one export at a time")
         elif shop_ref and shop_ref != self._last and shop_ref in self._firsts:

@@ -306,6 +306,15 @@ def test_a_rounded_id_names_no_order(tmp_path: Path, rounded: str) -> None:
     assert (2, "Order ID") in {(one.row, one.column) for one in faults if "cut short" in one.message}
 
 
+@pytest.mark.parametrize("other", ["1.23457E+13", "6.83457E+13"])
+def test_a_rounded_id_of_a_line_is_refused_by_its_column(tmp_path: Path, other: str) -> None:
+    """The shop would take no tracking number for it; and two that are the same by then are no two exports."""
+    rows = [AMAZON | {"order-item-id": one, "sku": sku} for one, sku in (("1.23457E+13", "FERN-1"), (other, "MOSS-1"))]
+    faults = read(tmp_path, "unshipped.txt", text_of(AMAZON_HEADER, rows, "\t")).faults
+    told = "this is a number that a spreadsheet cut short; use the shop's file untouched"
+    assert [str(one) for one in faults] == [f"row {row}, column order-item-id: {told}" for row in (2, 3)]
+
+
 def test_a_row_that_a_shop_has_not_yet_left_to_the_seller_is_not_bought(tmp_path: Path) -> None:
     """Words of states that no profile knows leave a line, told with its word."""
     rows = [
