@@ -12,7 +12,7 @@ from domain.marketplace import ItemId, Marketplace, read_item
 from domain.money import Money
 from domain.orders import Component
 from domain.request_cells import BY_NAME, OWN_SKU, Column
-from domain.request_remarks import UNNAMED
+from domain.request_remarks import HEADER_ROW, UNNAMED
 from domain.sku_book import BookRow, SkuBook
 
 RANK = re.compile("[1-9][0-9]?")
@@ -87,7 +87,14 @@ class BookTable(CheckedTable):
             self.fault(row, column, message)
 
     def finish(self) -> SkuBook:
-        """The book; an empty one is a book too. Raises `BadTable` with every fault."""
+        """The book; a header alone is a book too. Raises `BadTable` with every fault."""
+        if not self._columns:
+            self.fault(HEADER_ROW, "", "the file is empty: it has no header")
+        bought = {(one.own_sku, one.country) for one in self._rows if one.rank == 1}
+        for (own_sku, country), first in self._first.items():
+            if country and (own_sku, "") in self._first and (own_sku, country) not in bought:
+                problem = f"rows for {country} replace all others of {own_sku}: give it a rank 1 for {country} too"
+                self.fault(first.row, "rank", problem)
         self.raise_faults()
         return SkuBook(self._rows)
 

@@ -101,6 +101,8 @@ def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (None, "can't be opened (No such file or directory); check the path and its permissions"),
+        (b"", "row 1: the file is empty: it has no header"),
+        (b"\xef\xbb\xbf\r\n\r\n", "row 1: the file is empty: it has no header"),
         (b"\xff\xff", "line 1 is no UTF-8 text; save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”)"),
         (b"own_sku,item\nFERN-1,1\n", "row 1, column marketplace: this column is missing; add it: one of"),
         (b"own_sku,marketplace,item,price\n", "row 1, column price: not known; the columns are own_sku, country"),

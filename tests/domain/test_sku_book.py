@@ -136,6 +136,18 @@ def test_a_row_for_the_country_comes_before_the_one_for_all() -> None:
     assert entry.ranks[0][0].item == FERN
 
 
+def test_a_spare_offer_for_a_country_alone_is_refused() -> None:
+    """It would be bought at once, in place of what is bought elsewhere."""
+    spare = row("FERN-1", MOSS, country="DE", rank="2")
+    assert faults(row("FERN-1", FERN), spare) == [
+        "row 3, column rank: rows for DE replace all others of FERN-1: give it a rank 1 for DE too"
+    ]
+    of = book(
+        row("FERN-1", FERN), spare, row("FERN-1", FERN, country="DE"), row("MOSS-1", MOSS, country="DE", rank="2")
+    )
+    assert bought(request("FERN-1", of=of)) == [(FERN, 3)]
+
+
 def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
     of = book(row("FERN-1", FERN))
     assert [str(one) for one in parsed([{"own_sku": "FERN-1", "item": FERN, "max_unit_price": "3"}], of).faults] == [
