@@ -176,23 +176,29 @@ async def _prepared(
     after_sale = require_after_sale(resources, order)
     part = part_name(target.lines, [line.line_no for line in order.lines])
     last = next((refund for refund in reversed(earlier) if refund.part == part), None)
-    again = last if last and last.state in (RefundState.REFUSED, RefundState.ASKED) else None
-    _require_free(target, earlier, again if _can_modify(after_sale) else None)
-    options = await after_sale.options(str(order.order_id), target, again.kind if again else wish.kind)
+    is_open = last is not None and last.state in (RefundState.REFUSED, RefundState.ASKED)
+    again = last if is_open and Ability.MODIFY in after_sale.abilities else None
+    _require_free(target, earlier, again)
+    if again and again.kind is not wish.kind:
+        raise RefundFault(
+            f"the {again.kind} of {again.asked} would stay a {again.kind}: take it back first (sourcing withdraw "
+            f"{order.order_ref}), then ask for a {wish.kind}"
+        )
+    options = await after_sale.options(str(order.order_id), target, wish.kind)
     option = choose_reason(options, wish.reason)
     amount = settle_amount(option, wish.amount)
     require_vouchers(option, len(links))
     request = RefundRequest(
         order_id=str(order.order_id),
         entry_ids=target.entry_ids,
-        kind=again.kind if again else wish.kind,
+        kind=wish.kind,
         goods=option.goods,
         reason_id=option.reason_id,
         amount=amount,
         description=settled_description(wish.description, option.name),
         vouchers=links,
     )
-    if again and _can_modify(after_sale):
+    if again:
         _require_difference(again, request)
         return again, request
     number = 1 if last is None else last.number + (not never_left(resources, last))
@@ -208,10 +214,6 @@ def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
         for one in resources.ledger.effects_of([refund.order_ref], Action.REFUND):
             if one.status in OPEN and one.part.startswith(f"{refund.effect_part}{MODIFY}"):
                 raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
-
-
-def _can_modify(after_sale: AfterSale) -> bool:
-    return Ability.MODIFY in after_sale.abilities
 
 
 def _require_free(target: Target, earlier: Sequence[Refund], modifiable: Refund | None) -> None:

@@ -470,6 +470,36 @@ async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followe
     assert (refund.state, refund.refund_id, order(next_run).state) == (RefundState.ASKED, "R1", OrderState.REFUNDING)
 
 
+@pytest.mark.parametrize("state", [RefundState.REFUSED, RefundState.ASKED])
+async def test_a_refund_is_not_asked_for_anew_as_another_kind(
+    resources: Resources, service: FakeAfterSale, state: RefundState
+) -> None:
+    """A modification leaves it what it was: goods would be sent back, or not, unlike what was meant."""
+    paid_order(resources)
+    await run(resources)
+    service.abilities = frozenset({Ability.MODIFY})
+    service.refunds["R1"] = replace(service.refunds["R1"], state=state)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    words = (
+        r"the refund of 5\.00 CNY would stay a refund: take it back first \(sourcing withdraw A-1\), then ask for a "
+    )
+    with pytest.raises(RefundFault, match=f"{words}return"):
+        await ask_refund.fn(resources, order(resources), replace(WISH, kind=RefundKind.RETURN))
+    assert service.asked == ["A-1:refund:all.1"]
+
+
+async def test_where_nothing_is_modified_a_return_after_a_refusal_is_one(
+    resources: Resources, service: FakeAfterSale
+) -> None:
+    paid_order(resources)
+    await run(resources)
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await ask_refund.fn(resources, order(resources), replace(WISH, kind=RefundKind.RETURN))
+    kinds = {one.key: one.kind for one in resources.ledger.refunds.of_orders(["A-1"])}
+    assert kinds == {"A-1:all.1": RefundKind.REFUND, "A-1:all.2": RefundKind.RETURN}
+
+
 async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
     resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
 ) -> None:
