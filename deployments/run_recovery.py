@@ -25,6 +25,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import Event, RelatedResource, Resource, get_events_client
 
 from connectors.foreign import words_of
@@ -118,6 +119,15 @@ async def resync_heartbeats(client: PrefectClient) -> None:
         for run in runs:
             if run.state_name != SUSPENDED:  # it has no process; one that is paused has, and asks
                 await events.emit(_event("prefect.flow-run.heartbeat", run))
+
+
+async def forget_early_failures(client: PrefectClient) -> None:
+    """Delete the planned runs that failed before their time, by a clock that was ahead: Prefect plans a time once."""
+    wanted, latest_first = ours(StateType.FAILED), FlowRunSort.EXPECTED_START_TIME_DESC
+    soon = datetime.now(UTC) + PATIENCE
+    for run in await client.read_flow_runs(flow_run_filter=wanted, sort=latest_first):
+        if run.auto_scheduled and run.expected_start_time and run.expected_start_time > soon:
+            await client.delete_flow_run(run.id)
 
 
 def watch(began: datetime) -> None:

@@ -33,6 +33,8 @@ from deployments.registration import ROOT, DeployFailed
 from deployments.watched_worker import HELPER, WORKER, watched_worker
 
 WORKER_POLLS_EVERY_S = 2
+SET_BACK_S = 60.0
+REGISTER = (sys.executable, "-m", "deployments")
 
 COMPLETE_SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -51,7 +53,10 @@ class ServeFailed(Exception):
 
 @dataclass(eq=False, kw_only=True)
 class Installation:
-    """The paths of an installation, its parts, and where Prefect's records are if not in its folder."""
+    """The paths of an installation, its parts, and where Prefect's records are if not in its folder.
+
+    `clock` is the clock on the wall, less the machine's steady one.
+    """
 
     url: str
     folder: Path
@@ -60,6 +65,7 @@ class Installation:
     records: str = ""
     require_alone: Callable[[], None] = lambda: None
     parts: list[Supervised] = field(default_factory=list)
+    clock: float = field(default_factory=lambda: time.time() - time.monotonic())
 
     @property
     def ui(self) -> str:
@@ -143,7 +149,7 @@ def installation(
         for name, command in beside().items():
             place.add(name, command)
         _start_server(place, host, port, _server_settings(folder, records, redis_url))
-        registering = place.start("register", [sys.executable, "-m", "deployments"])
+        registering = place.start("register", REGISTER)
         worker = [sys.executable, "-m", "deployments.worker", "serve"]
         place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
         for number in range(1, helpers + 1):
@@ -170,11 +176,25 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
         signal.signal(number, stop)
     while not stopped:
         place.require_alone()
+        plan_anew_where_set_back(place)
         for part in place.parts:
             if what := part.keep_running():
                 with suppress(OSError, SystemExit):  # rich's answer to a pipe that is gone; a terminal may go too
                     say(f"{part.name} {what}; see {place.log(part.name)}")
         time.sleep(0.2)
+
+
+def plan_anew_where_set_back(place: Installation) -> None:
+    """End the server, which is started again, and register once more, where the machine's clock was set back.
+
+    Until the time that the clock had shown, the server would plan nothing and look for no lost run.
+    """
+    before, place.clock = place.clock, time.time() - time.monotonic()
+    if before - place.clock > SET_BACK_S:
+        for part in place.parts:
+            if part.name == "server" and part.process:
+                end(part.process)
+        place.start("register", REGISTER)
 
 
 def usable_port(host: str, port: int, option: str) -> int:

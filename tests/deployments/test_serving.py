@@ -12,10 +12,12 @@ from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
+from prefect.client.orchestration import get_client
 from typer.testing import CliRunner, Result
 
 from cli.main import app
 from deployments.local_server import is_healthy
+from deployments.run_recovery import forget_early_failures
 from tests.deployments.served import Served, environment_of, wait_for
 from tests.deployments.test_prefect_yaml import DEPLOYMENTS
 from tests.running import PATIENCE_S, ROOT
@@ -83,6 +85,25 @@ def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_li
 
     times = [datetime.fromisoformat(run["expected_start_time"]) for run in wait_for(planned)]
     assert {(time.astimezone(ZoneInfo("Asia/Shanghai")).hour, time.minute) for time in times} == {(2, 0)}
+
+
+async def test_a_time_that_a_clock_ahead_used_up_is_planned_once_more(served: Served) -> None:
+    """The run failed hours before its time, and its time had no other."""
+    name = "compute-costs/compute-costs"
+    wanted = {"deployments": {"id": {"any_": [served.deployment(name)["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
+
+    def planned() -> list[tuple[str, str]]:
+        runs = served.ask("flow_runs/filter", wanted)
+        served.ask(f"deployments/{served.deployment(name)['id']}/schedule", {})
+        return [(run["expected_start_time"], run["state_type"]) for run in runs if run["auto_scheduled"]]
+
+    (time, _), *_ = wait_for(planned)
+    run_id = served.ask("flow_runs/filter", wanted)[0]["id"]
+    served.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "FAILED"}, "force": True})
+    assert (time, "FAILED") in planned()
+    async with get_client() as client:
+        await forget_early_failures(client)
+    assert wait_for(lambda: (time, "SCHEDULED") in planned())
 
 
 @pytest.mark.usefixtures("automations_alone")

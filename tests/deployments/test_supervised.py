@@ -5,12 +5,16 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
+from signal import SIGTERM
+from unittest.mock import Mock
 
 import pytest
 
 from deployments import processes
 from deployments.local_server import ServerFailed
-from deployments.processes import Supervised
+from deployments.processes import Supervised, end
+from deployments.serving import Installation, plan_anew_where_set_back
 from deployments.watched_worker import watched_worker
 from tests.deployments.conftest import free_port
 from tests.http_server import serving
@@ -51,6 +55,28 @@ def _kept(one: Supervised, times: int) -> list[str]:
         assert one.process
         one.process.kill()
         one.process.wait()
+
+
+def test_a_clock_that_is_set_back_ends_the_server_and_registers_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where it is set back while all is started; a machine that slept, or a second more or less, ends nothing."""
+    folder, registered, clock = tmp_path, list[str](), Mock()
+    clock.monotonic.return_value, clock.time.return_value = 0.0, 1e9 + 8 * 3600
+    monkeypatch.setattr("deployments.serving.time", clock)
+    monkeypatch.setattr(Installation, "start", lambda _place, name, _command: registered.append(name))
+    server, worker = Supervised(name="server", start=_sleeper), Supervised(name="worker", start=_sleeper)
+    place = Installation(url="", folder=folder, data_dir=folder, environment={}, parts=[server, worker])
+    for part in place.parts:
+        part.begin()
+    assert server.process
+    assert worker.process
+    for seconds, code in ((32_400, None), (32_395, None), (0, -SIGTERM), (1, -SIGTERM)):
+        clock.time.return_value = 1e9 + seconds
+        plan_anew_where_set_back(place)
+        assert server.process.poll() == code
+    assert (registered, worker.process.poll()) == (["register"], None)
+    end(worker.process)
 
 
 def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_again() -> None:

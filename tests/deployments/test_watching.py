@@ -18,7 +18,8 @@ def lost(_line):
     raise OSError(5, "the terminal is gone")
 
 part = types.SimpleNamespace(name="worker", keep_running=lambda: print("watching", flush=True) or "was started again")
-watch(types.SimpleNamespace(parts=[part], log=lambda name: name, require_alone=lambda: None), say=lost)
+place = types.SimpleNamespace(parts=[part], log=lambda name: name, require_alone=lambda: None, clock=0.0)
+watch(place, say=lost)
 print("ended in order", flush=True)
 """
 
