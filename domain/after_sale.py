@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -216,15 +217,22 @@ class NothingToAsk(RefundFault):
     """Nothing of these goods can be asked back now."""
 
 
+def reason_ids(options: Sequence[RefundOption]) -> list[str]:
+    """What names each reason: its id, and the state of the goods where one id is listed for several."""
+    listed = Counter(option.reason_id for option in options)
+    return [f"{one.reason_id}/{one.goods}" if listed[one.reason_id] > 1 else str(one.reason_id) for one in options]
+
+
 def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
     """The reason meant by an id or by words of its name. Raises `RefundFault` with the list."""
     if not options:
         raise NothingToAsk("the service takes no such refund for this order now")
-    exact = [option for option in options if wish in (str(option.reason_id), option.name)]
+    ids = reason_ids(options)
+    exact = [option for named, option in zip(ids, options, strict=True) if wish in (named, option.name)]
     found = exact or [option for option in options if wish and wish in option.name]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{option.reason_id} {option.name}" for option in options)
+    listed = ", ".join(f"{named} {option.name}" for named, option in zip(ids, options, strict=True))
     if not wish:
         raise RefundFault(f"say why, with a reason of this list: {listed}")
     problem = "more than one reason matches" if found else "no reason matches"

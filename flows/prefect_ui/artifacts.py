@@ -15,7 +15,7 @@ from connectors.foreign import words_of
 from connectors.process_locks import deployed_run
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page
-from domain.after_sale import RefundOption
+from domain.after_sale import RefundOption, reason_ids
 from domain.money import Money
 from domain.reasons import Reason
 from domain.report import BatchReport
@@ -222,11 +222,11 @@ def reasons_shown(options: Sequence[RefundOption]) -> list[dict[str, str]]:
     """The reasons that the marketplace takes, a row each."""
     return [
         {
-            "reason": str(option.reason_id),
+            "reason": named,
             "words": option.name,
             "from": str(option.least + option.least_postage),
             "up to": str(option.most + option.most_postage),
             "picture": "needed" if option.needs_voucher else "",
         }
-        for option in options
+        for named, option in zip(reason_ids(options), options, strict=True)
     ]

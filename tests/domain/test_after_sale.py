@@ -102,6 +102,17 @@ def test_a_reason_that_does_not_fit_is_answered_with_the_list(
     assert str(fault.value) == words
 
 
+def test_a_reason_that_is_listed_for_two_states_of_the_goods_is_named_with_one() -> None:
+    """Whether they have arrived is the seller's first question: none of the two is guessed."""
+    options = [replace(QUALITY, goods="3"), at_hand := replace(QUALITY, goods="4"), MISSING]
+    assert choose_reason(options, "202/4") is at_hand
+    assert choose_reason(options, "203") is MISSING
+    for wish, problem in (("202", "no reason matches"), ("质量问题", "more than one reason matches")):
+        with pytest.raises(RefundFault) as fault:
+            choose_reason(options, wish)
+        assert str(fault.value) == f"{problem} '{wish}': 202/3 质量问题, 202/4 质量问题, 203 少件"
+
+
 @pytest.mark.parametrize(
     ("option", "wish", "goods", "postage"),
     [
