@@ -42,6 +42,7 @@ class Order:
     lines: dict[str, tuple[str, int]]
     sent: Counter[str] = field(default_factory=Counter)
     numbers: list[str] = field(default_factory=list)
+    cancelled: list[str] = field(default_factory=list)
 
 
 @dataclass
@@ -114,7 +115,11 @@ class ShopServer:
         ]
         part = {"id": f"fo:{ref}", "status": "OPEN", "lineItems": {"pageInfo": whole, "nodes": lines}}
         return {
-            "fulfillments": [{"trackingInfo": [{"number": number}]} for number in order.numbers],
+            "fulfillments": [
+                {"status": status, "trackingInfo": [{"number": number}]}
+                for status, numbers in (("SUCCESS", order.numbers), ("CANCELLED", order.cancelled))
+                for number in numbers
+            ],
             "fulfillmentOrders": {"pageInfo": whole, "nodes": [part]},
         }
 

@@ -152,7 +152,6 @@ class ShownOrder:
     numbers: frozenset[str] = frozenset()
     lines: tuple[ShownLine, ...] = ()
     why: str = ""
-    order_id: str = ""
     route: str = ""
     is_whole: bool = False
 

@@ -9,7 +9,16 @@ from pydantic import BaseModel, ConfigDict
 from pydantic.alias_generators import to_camel
 
 from connectors.foreign import clean, shortened
-from connectors.shops.protocol import Shop, ShownLine, ShownOrder, WaitingLine, WaitingOrder, fitting, read_each
+from connectors.shops.protocol import (
+    THROTTLED,
+    Shop,
+    ShownLine,
+    ShownOrder,
+    WaitingLine,
+    WaitingOrder,
+    fitting,
+    read_each,
+)
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered
 from domain.shop_tracking import Parcel
 
@@ -18,7 +27,7 @@ OPEN = ("OPEN", "IN_PROGRESS")
 FIND = """query($query: String!) { orders(first: 5, query: $query) { nodes {
   id name cancelledAt displayFinancialStatus displayFulfillmentStatus } } }"""
 SHOW = """query($id: ID!) { order(id: $id) {
-  fulfillments(first: 50) { trackingInfo { number } }
+  fulfillments(first: 50) { status trackingInfo { number } }
   fulfillmentOrders(first: 5) { pageInfo { hasNextPage } nodes { id status
     lineItems(first: 50) { pageInfo { hasNextPage } nodes { id remainingQuantity lineItem { id sku name } } } } } } }"""
 FULFIL = """mutation($fulfillment: FulfillmentInput!) { fulfillmentCreate(fulfillment: $fulfillment) {
@@ -84,6 +93,7 @@ class TrackingInfo(Node):
 
 
 class Fulfillment(Node):
+    status: str
     tracking_info: list[TrackingInfo]
 
 
@@ -148,7 +158,8 @@ class Shopify(Shop):
         if len(found) != 1:
             return ShownOrder(why=f"the shop has {'several orders' if found else 'no order'} of this name")
         order = fitting(Order, await self._asked(SHOW, {"id": found[0].id}, "order"))
-        numbers = frozenset(one.number for each in order.fulfillments for one in each.tracking_info if one.number)
+        sent = [one for one in order.fulfillments if one.status != "CANCELLED"]
+        numbers = frozenset(one.number for each in sent for one in each.tracking_info if one.number)
         parts = order.fulfillment_orders.nodes
         pages: list[Page[Any]] = [order.fulfillment_orders, *(one.line_items for one in parts)]
         if any(page.page_info.has_next_page for page in pages):
@@ -202,8 +213,8 @@ def _raise(errors: object) -> None:
     listed = errors if isinstance(errors, list) else []
     codes = {(one.get("extensions") or {}).get("code") for one in listed if isinstance(one, dict)}
     words = shortened(clean(str(errors)), 200)
-    if "THROTTLED" in codes:  # by the cost of a query, which is known before it is carried out
-        raise NotSent("too many calls", operation="shopify", code="THROTTLED")
+    if THROTTLED in codes:  # by the cost of a query, which is known before it is carried out
+        raise NotSent("too many calls", operation="shopify", code=THROTTLED)
     if "ACCESS_DENIED" in codes:
         raise Misconfigured(f"shopify refuses the credentials: {words}", code="ACCESS_DENIED")
     raise Unanswered(words, operation="shopify")

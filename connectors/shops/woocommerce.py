@@ -142,7 +142,6 @@ class WooCommerce(Shop):
             numbers=frozenset(numbers),
             lines=tuple(_line(one, sent[one.id], by_id=order.number not in ("", ref)) for one in order.line_items),
             why=_why(order, route),
-            order_id=ref,
             route=route,
             is_whole=route == TRACKINGS,
         )
@@ -187,13 +186,14 @@ class WooCommerce(Shop):
         return "the shop has a shipment of it" if (await self._numbers_of(name))[1] else ""
 
     async def fulfil(self, shown: ShownOrder, parcel: Parcel, carrier: str, leave: Callable[[], None]) -> None:
+        ref = parcel.shop_ref.removeprefix("#")
         if shown.route == TRACKINGS:
             body: dict[str, object] = {
                 "custom_tracking_provider": carrier,
                 "tracking_number": parcel.number,
                 "date_shipped": parcel.day.isoformat(),
             }
-            await self.calls.post(TRACKINGS.format(shown.order_id), body, leave)
+            await self.calls.post(TRACKINGS.format(ref), body, leave)
             return
         items = [{"item_id": int(line.ref), "qty": count} for line, count in shown.pieces(parcel)]
         facts = {
@@ -203,7 +203,7 @@ class WooCommerce(Shop):
             "_provider_name": carrier,
         }
         body = {"status": "fulfilled", "meta_data": [{"key": key, "value": value} for key, value in facts.items()]}
-        await self.calls.post(FULFILLMENTS.format(shown.order_id), body, leave, {"notify_customer": "true"})
+        await self.calls.post(FULFILLMENTS.format(ref), body, leave, {"notify_customer": "true"})
 
 
 def _why(order: Order, route: str) -> str:

@@ -11,7 +11,7 @@ from typing import ClassVar
 from connectors.ledger.records import OrderRecord
 from connectors.shops import KINDS as SHOPS
 from connectors.shops import opened_shop
-from connectors.shops.protocol import NOTHING_LEFT, Shop
+from connectors.shops.protocol import NOTHING_LEFT, THROTTLED, Shop
 from connectors.xportcn.errors import NEVER_S, Misconfigured, NotSent, Refused, ServiceAway, XportcnError
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim
@@ -19,7 +19,7 @@ from domain.shop_tracking import Carrier, Parcel, carrier_names
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
 
-THROTTLED, TOO_MANY_CALLS, BROKEN = "THROTTLED", 429, 500
+BROKEN = 500
 LONGEST_WAIT_S = 8.0
 """A shop that asks for a longer wait is asked no more in this run."""
 
@@ -83,7 +83,7 @@ class Fulfil(EffectKind):
 
 def _turned_away(error: XportcnError) -> NotSent:
     """A read that failed, and so nothing was sent: what does not pass within seconds is left to the next run."""
-    is_busy = error.code == THROTTLED or error.status == TOO_MANY_CALLS or (error.status or 0) >= BROKEN
+    is_busy = error.code == THROTTLED or (error.status or 0) >= BROKEN
     wait = NEVER_S if not is_busy else error.retry_after_s if isinstance(error, NotSent) else None
     kind = ServiceAway if is_busy or isinstance(error, NotSent) else NotSent
     return kind(error.message, retry_after_s=wait, operation=error.operation)

@@ -182,6 +182,14 @@ async def test_what_the_merchant_has_told_the_shop_is_told_no_more(world: World)
     assert (world.server.given, any("POST /wp" in call for call in world.server.calls)) == (["A"], False)
 
 
+@pytest.mark.parametrize("shop", ["shopify"])
+async def test_a_number_whose_shipment_was_cancelled_there_is_told_anew(world: World) -> None:
+    world.order("1001", "A")
+    world.server.orders["1001"].cancelled.append("A")
+    await world.night()
+    assert world.server.given == ["A"]
+
+
 @pytest.mark.parametrize("shop", ["shopify", "woocommerce"])
 async def test_what_the_shop_can_t_take_comes_in_a_file(world: World) -> None:
     """It was sent under another number, or the order is gone."""
