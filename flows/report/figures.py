@@ -36,8 +36,8 @@ Rows = Sequence[dict[str, Any]]
 class Figures:
     """What a report shows. `batch` is empty for everything; `as_of` is the newest row's moment, None without rows.
 
-    `not_compared` are paid orders that `limits` leaves out, `freight_unknown` booked orders that `freight` does,
-    `not_costed` paid orders that the table `landed_costs` does not have. The rows have these names:
+    `not_compared` are paid orders that `limits` leaves out, but for refunded ones, `freight_unknown` booked orders that
+    `freight` does, `not_costed` paid orders that the table `landed_costs` does not have. The rows have these names:
 
     - `standing`: state, orders; along the road, then off it. `reached`: state, orders that came at least so far, where
       one that left the road counts as far as its times show
@@ -104,7 +104,7 @@ TOOK = " UNION ALL ".join(
 
 QUERIES = {
     "counts": f"""{COSTED}
-SELECT count(*) AS orders, count(*) FILTER (paid_minor > 0) AS paid,
+SELECT count(*) AS orders, count(*) FILTER (paid_minor > 0 AND state <> 'refunded') AS paid,
     count(*) FILTER (shipment_order_id IS NOT NULL AND freight_currency IS NULL) AS freight_unknown,
     count(*) FILTER (paid_minor > 0 AND order_ref NOT IN (SELECT order_ref FROM costs)) AS not_costed,
     (SELECT count(*) FROM asked) AS lines_asked,
@@ -124,9 +124,9 @@ FROM (SELECT unnest($steps) AS state) ORDER BY list_position($road, state)""",
 )
 SELECT currency, marketplace, day, count(*) AS orders, sum(amount_minor)::BIGINT AS paid_minor
 FROM days GROUP BY ALL ORDER BY ALL""",
-    # What the goods of paid orders might have cost by the request's limits, and what they did cost. Compared are orders
-    # that have a limit on each line, in the currency that they were paid in. What was paid above or below the quote is
-    # the goods' difference.
+    # What the goods of paid orders, not refunded ones, might have cost by the request's limits, and what they did cost.
+    # Compared are orders that have a limit on each line, in the currency that they were paid in. What was paid above or
+    # below the quote is the goods' difference.
     "limits": f""", allowed AS (
     SELECT order_ref, sum(max_unit_price_minor * quantity) AS limit_minor, arg_min(currency, line_no) AS limit_currency
     FROM asked SEMI JOIN bare ON {OWN.format("asked", "bare")}
@@ -140,7 +140,7 @@ compared AS (
     SELECT currency, marketplace, limit_minor,
         goods_minor + CASE WHEN quoted_minor > 0 THEN paid_minor - quoted_minor ELSE 0 END AS cost_minor
     FROM mine JOIN allowed USING (order_ref) JOIN goods USING (order_ref)
-    WHERE paid_minor > 0 AND limit_currency = currency
+    WHERE paid_minor > 0 AND state <> 'refunded' AND limit_currency = currency
 )
 SELECT currency, marketplace, count(*) AS orders, sum(limit_minor)::BIGINT AS limit_minor,
     sum(cost_minor)::BIGINT AS paid_minor, sum(limit_minor - cost_minor)::BIGINT AS saved_minor

@@ -97,7 +97,8 @@ def test_spend_is_by_day_of_the_merchant_and_never_across_currencies() -> None:
 def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> None:
     """Postage is not part of it, what was paid above the quote is; an order with a line without limit is left out.
 
-    Lines that were taken out of an order stay in the tables: of another batch, or above the number of its lines.
+    So is one that was refunded whole. Lines that were taken out of an order stay in the tables: of another batch,
+    or above the number of its lines.
     """
     line = {"quantity": 2, "max_unit_price_minor": 500, "currency": "CNY"}
     figures = told(
@@ -105,8 +106,10 @@ def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> Non
             order("A", "booked", paid_minor=1000, quoted_minor=960, line_count=1),
             order("B", "booked", paid_minor=400, quoted_minor=400),
             order("C", "held"),
+            order("D", "refunded", paid_minor=600, quoted_minor=600),
         ],
         requests=[
+            {**line, "order_ref": "D", "line_no": 1},
             {**line, "order_ref": "A", "line_no": 1},
             {**line, "order_ref": "A", "line_no": 2},
             {**line, "order_ref": "B", "line_no": 1},
@@ -118,6 +121,7 @@ def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> Non
             {"order_ref": "A", "line_no": 2, "amount_minor": 5000},
             {"order_ref": "A", "line_no": 3, "amount_minor": 5000, "batch_id": "before its request was changed"},
             {"order_ref": "B", "line_no": 1, "amount_minor": 400},
+            {"order_ref": "D", "line_no": 1, "amount_minor": 600},
         ],
     )
     assert rows(figures.limits) == [("CNY", "taobao", 1, 1000, 900, 100)]
