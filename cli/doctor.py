@@ -33,7 +33,7 @@ with lazily():
     from cli import live as examining
     from cli import terminal
     from connectors import apprise_sender, book_file, notifying, settings, ui_pages
-    from connectors.ledger import engine, store
+    from connectors.ledger import copying, engine, store
     from connectors.marketplaces import freight
     from connectors.xportcn import client, errors
     from connectors.xportcn import overrides as corrections
@@ -188,7 +188,7 @@ def _of_ledger() -> list[CheckResult]:
     try:
         engine.require_begun(url)
         with store.Ledger(url, clock=utc_now, owner="doctor", asks_first=asks) as ledger:
-            return [_orders(ledger), _buying(ledger), _payments(ledger), _words(ledger)]
+            return [_orders(ledger), _buying(ledger), _payments(ledger), _words(ledger), *_backup(url)]
     except engine.NoLedger:
         why, found = "there is no ledger yet", well("ledger", f"none yet at {engine.shown(url)}")
     except (engine.LedgerUnusable, OSError) as error:
@@ -221,6 +221,13 @@ def _payments(ledger: store.Ledger) -> CheckResult:
     if found := [one for one in (*first, debit) if one]:
         return CheckResult("payments", "; ".join(map(str, found)), found[0].remedy)
     return well("payments", mine.pay_is)
+
+
+def _backup(url: str) -> list[CheckResult]:
+    """How old the last backup is: nothing else has what was bought."""
+    last = copying.last_backup(url, utc_now())
+    remedy = "" if last == "within a day" else "sourcing ledger backup FOLDER, each night: docs/operating.md, Schedule"
+    return [CheckResult("backup", f"the last one: {last}", remedy)] if last else []
 
 
 def _words(ledger: store.Ledger) -> CheckResult:

@@ -15,6 +15,7 @@ from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
+from connectors.ledger.copying import last_backup
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.overview import Happened, happened, in_warehouse_since
 from connectors.ledger.store import Ledger
@@ -81,6 +82,8 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
         message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)
         if pause:
             message = replace(message, body=f"{pause.notice}\n\n{message.body}")
+        if backup := last_backup(settings.ledger_url, now):
+            message = replace(message, body=f"{message.body}\nLast backup of the ledger: {backup}")
         arrived = in_warehouse_since(ledger, now - timedelta(days=settings.return_days))
         ends = [replace(one, link=link) for one in of_arrived(arrived, settings.return_days, now)]
         ledger.outbox.put(message, *ends)

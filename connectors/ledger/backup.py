@@ -32,7 +32,7 @@ from sqlalchemy.exc import DatabaseError
 
 from connectors.durable import keep_aside, sync
 from connectors.foreign import words_of
-from connectors.ledger.copying import copy_rows, damage_in, found_sound
+from connectors.ledger.copying import copy_rows, damage_in, found_sound, note_backup
 from connectors.ledger.engine import (
     LedgerUnusable,
     open_engine,
@@ -81,6 +81,8 @@ def backup(url: str, target: Path, now: datetime) -> Path:
             raise unusable(url, sqlite3.DatabaseError(f"malformed: {damage}"))
         if url.startswith("sqlite"):  # a copy page by page: what is sound in it is sound in the ledger
             found_sound(require_file(url), began)
+    if file := sqlite_file(url):
+        note_backup(file)
     return target
 
 

@@ -14,11 +14,12 @@ from sqlalchemy import Connection, Engine, func, insert, select, text
 from connectors.crash_points import DURING_MOVE, reach
 from connectors.durable import put
 from connectors.foreign import words_of
-from connectors.ledger.engine import LedgerUnusable, blaming, open_engine, read_only, shown
+from connectors.ledger.engine import LedgerUnusable, blaming, open_engine, read_only, shown, sqlite_file
 from connectors.ledger.marks import Mark, end_mark, require_unmarked, set_mark, standing_marks, standing_since
 from connectors.ledger.schema import effects, metadata
 from connectors.ledger.send_log import boot_id
 from domain.effects import EffectStatus
+from domain.wording import pluralize
 
 ROWS_AT_ONCE = 500
 NUMBERED = ("moves", "answers", "marks", "not_ours", "switches")
@@ -160,6 +161,26 @@ def found_sound(file: Path, at: datetime) -> None:
 
 def _record(file: Path) -> Path:
     return file.with_name(f"{file.name}.sound")
+
+
+def note_backup(file: Path) -> None:
+    with suppress(OSError):
+        _backed_up(file).touch()
+
+
+def last_backup(url: str, now: datetime) -> str:
+    """How long ago this program backed a ledger up, in words; empty for one on PostgreSQL, which has its own tools."""
+    if (file := sqlite_file(url)) is None:
+        return ""
+    try:
+        days = int(now.timestamp() - _backed_up(file).stat().st_mtime) // 86_400
+    except OSError:
+        return "never"
+    return f"{pluralize(days, 'day')} ago" if days > 0 else "within a day"
+
+
+def _backed_up(file: Path) -> Path:
+    return file.with_name(f"{file.name}.backed-up")
 
 
 def _identity(file: Path) -> list[int]:

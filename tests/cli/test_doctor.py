@@ -92,6 +92,18 @@ def test_a_ledger_of_another_account_is_named_before_the_run_that_is_refused(
     )
 
 
+@pytest.mark.usefixtures("empty_ledger")
+def test_the_age_of_the_last_backup_is_shown(sourcing: Sourcing, tmp_path: Path) -> None:
+    def shown() -> dict[str, object]:
+        [check] = [one for one in json.loads(sourcing("doctor", "--json").stdout) if one["check"] == "backup"]
+        return dict(check)
+
+    remedy = "sourcing ledger backup FOLDER, each night: docs/operating.md, Schedule"
+    assert shown() == {"check": "backup", "found": "the last one: never", "remedy": remedy, "ok": True}
+    assert sourcing("ledger", "backup", str(tmp_path)).exit_code == 0
+    assert shown() == {"check": "backup", "found": "the last one: within a day", "remedy": "", "ok": True}
+
+
 def test_none_is_made_to_be_looked_at(sourcing: Sourcing, tmp_path: Path) -> None:
     assert ledger_check(sourcing) == (True, f"none yet at sqlite:///{tmp_path}/data/ledger.db")
     assert not (tmp_path / "data" / "ledger.db").exists()

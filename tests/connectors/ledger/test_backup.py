@@ -18,7 +18,7 @@ from pyarrow import parquet
 from sqlalchemy import Connection, select, text
 
 from connectors.ledger.backup import backup, export, restore
-from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, move_ledger
+from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, last_backup, move_ledger
 from connectors.ledger.engine import LedgerUnusable, durable_engine
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import drop, put_rows
@@ -65,6 +65,17 @@ def test_a_backup_in_a_folder_is_named_by_its_time(ledger: Ledger, url: str, tmp
     """What a schedule needs: each night another file."""
     (tmp_path / "backups").mkdir()
     assert backup(url, tmp_path / "backups", NOW).name == "ledger-20260102T030405Z.db"
+
+
+def test_the_age_of_the_last_backup_is_known(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    """Nothing told that the disk of the backups was gone, until the other one was."""
+    now = datetime.now(UTC)
+    assert last_backup(url, now) == "never"
+    backup(url, tmp_path / "b.db", NOW)
+    days = (-9, 0.9, 1.1, 17.5)
+    told = [last_backup(url, now + timedelta(days=one)) for one in days]
+    assert told == ["within a day", "within a day", "1 day ago", "17 days ago"]
+    assert last_backup("postgresql://office/ledger", now) == ""
 
 
 def test_a_backup_overwrites_nothing(ledger: Ledger, url: str, tmp_path: Path) -> None:
@@ -370,7 +381,7 @@ def test_a_ledger_that_another_program_has_open_is_not_replaced(
     with opened(tmp_path / "ledger.db") as untouched:
         assert set(all_orders(untouched)) == {"A-1", "A-2", "A-3"}
         assert untouched.marks.standing() == {}
-    assert {path.name for path in tmp_path.iterdir()} == {"b.db", "ledger.db", "ledger.db.sound"}
+    assert {path.name for path in tmp_path.iterdir()} == {"b.db", "ledger.db", "ledger.db.backed-up", "ledger.db.sound"}
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b""])

@@ -441,6 +441,7 @@ async def test_a_digest_goes_back_to_the_last_that_anyone_got(
             (digest,) = [one for one in ledger.outbox.begin("mail") if one.kind is MessageKind.DIGEST]
             ledger.outbox.end([digest], "mail", None if is_sent else because(ReasonCode.NO_SUCH_ITEM), ["mail"])
             since.append(digest.body.splitlines()[0])
+            assert digest.body.splitlines()[-1] == "Last backup of the ledger: never"
             clock.advance(timedelta(days=1).total_seconds())
     first, *others = (f"Since {day} 12:00:" for day in ("2025-12-31", "2026-01-01", "2026-01-04", "2026-01-05"))
     assert since == [first, *[others[0]] * 3, *[others[1]] * 7, others[2]]
