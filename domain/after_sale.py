@@ -325,21 +325,27 @@ def _is_all(back: Money, of: Money) -> bool:
     return back * 100 >= of * NEARLY_ALL
 
 
-def _nearly_all_back(
-    refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money
-) -> list[tuple[int, ...]]:
-    """The lines, as they were asked for together, nearly all of whose money these refunds, oldest first, brought back.
+def _goods_back(refunds: Iterable[Refund], above: Money) -> dict[tuple[int, ...], list[Money]]:
+    """What these refunds, oldest first, bring back for the goods of lines, as they were asked for together.
 
     What was taken `above` what might be paid comes back first, unless goods went back for it.
     """
-    back = dict[tuple[int, ...], Money]()
+    back = dict[tuple[int, ...], list[Money]]()
     for refund in refunds:
-        goods = refund.refunded
+        goods = refund.refunded if refund.state is R.REFUNDED else refund.asked
         if refund.kind is RefundKind.REFUND:
             goods = max(goods - refund.postage, NOTHING)
             above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
-        back[refund.lines] = back.get(refund.lines, NOTHING) + goods
-    return [some for some, goods in back.items() if _is_all(goods, _paid_for(some, lines, paid))]
+        back.setdefault(refund.lines, []).append(goods)
+    return back
+
+
+def _nearly_all_back(
+    refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money
+) -> list[tuple[int, ...]]:
+    """The lines, as they were asked for together, nearly all of whose money these refunds brought back."""
+    back = _goods_back(refunds, above).items()
+    return [some for some, sums in back if _is_all(total_of(sums), _paid_for(some, lines, paid))]
 
 
 def is_asked_back(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
@@ -359,13 +365,19 @@ def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, pai
     return {*chain(*(some for some in _nearly_all_back(here, lines, paid, above) if len(some) < len(lines)))}
 
 
-def leaves_open(refund: Refund, lines: Collection[QuoteLine], paid: Money, above: Money) -> bool:
-    """Whether what it was asked for leaves open if the goods travel: most of their price, and not nearly all.
+def leaves_open(refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money) -> bool:
+    """Whether what came back, or is asked for, leaves open if the goods travel: it is most of their price.
 
-    What was taken `above` what may be paid, and has not come back, comes back first.
+    A line travels unless nearly all of its price comes at once. What was taken `above` what may be paid comes first.
     """
-    price, asked = _paid_for(refund.lines, lines, paid), refund.goods_amount - above
-    return asked * LEAST_PART >= price and not _is_all(asked, price)
+    back, whole = _goods_back(refunds, above), set[tuple[int, ...]]()
+    for some, sums in back.items():
+        if len(some) < len(lines) and any(_is_all(one, _paid_for(some, lines, paid)) for one in sums):
+            whole.add(some)
+    parts = [(some, total_of(sums)) for some, sums in back.items() if some not in whole]
+    travel = tuple({line.line_no for line in lines} - {*chain(*whole)})
+    parts += [(travel, total_of([one for _, one in parts]))] if parts else []
+    return any(one * LEAST_PART >= _paid_for(some, lines, paid) for some, one in parts)
 
 
 def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:

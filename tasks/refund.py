@@ -14,7 +14,7 @@ from prefect import task
 from connectors.concurrently import concurrently
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.refunds import taken_above
+from connectors.ledger.refunds import is_left_open
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
@@ -29,7 +29,6 @@ from domain.after_sale import (
     RefundState,
     choose_reason,
     is_for_all,
-    leaves_open,
     part_name,
     require_jpg,
     require_vouchers,
@@ -87,9 +86,9 @@ async def ask_refund(
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
     wanted = [_modified(refund, request) for refund, request in prepared]
+    came = [refund for refund in earlier if refund.state is RefundState.REFUNDED]
     is_most = is_for_all([*earlier, *wanted], paid=order.paid, lines=[line.line_no for line in order.lines])
-    above = max(taken_above(order) - order.refunded, NOTHING)
-    if not is_whole and (is_most or any(leaves_open(one, order.priced_lines, order.paid, above) for one in wanted)):
+    if not is_whole and (is_most or is_left_open(order, [*came, *wanted])):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]

@@ -15,7 +15,7 @@ from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import from_json, orders, refund_events, refunds, to_json
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.after_sale import Refund, RefundEvent, RefundState, unsent_lines
+from domain.after_sale import Refund, RefundEvent, RefundState, leaves_open, unsent_lines
 from domain.money import Money
 
 _NOT_REQUESTED = (RefundState.ASKING, RefundState.DECLINED)
@@ -107,6 +107,11 @@ def taken_above(order: OrderRecord) -> Money:
     """What was taken for an order above what might be paid for it, also where a person has accepted that since."""
     most = order.quote.total if order.quote and order.approved == order.paid else order.payable
     return max(order.paid - most, Money(0, order.currency))
+
+
+def is_left_open(order: OrderRecord, refunds: Iterable[Refund]) -> bool:
+    """Whether an order is not booked, and these refunds of it, oldest first, leave open if its goods travel."""
+    return order.shipment is None and leaves_open(refunds, order.priced_lines, order.paid, taken_above(order))
 
 
 def lines_unsent(refunds: Sequence[Refund], order: OrderRecord) -> frozenset[int]:

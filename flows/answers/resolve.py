@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import plan_hash, take_back
+from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import EffectRecord, Intent, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.marketplaces.protocol import ListsRefunds
@@ -32,7 +32,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
-from domain.witnessed import LEAST_PART, Amount, Paid, Source, Statement, agreed_taken
+from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import Case, accepted_payment, is_several, may_be_adopted, newest_done
 from tasks.effects.book import Book, booked, freight_of
 from tasks.effects.cart import AddToCart
@@ -41,7 +41,7 @@ from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import taken_above_approved
 from tasks.effects.refund import AskRefund, after_sale_of, refund_of
-from tasks.effects.refund_states import state_after, take_outcome
+from tasks.effects.refund_states import state_after, take_outcome, withdraw_if_open
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
@@ -59,9 +59,8 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect))
-    now = order_of(resources, order_ref)
-    if answer.kind is K.CAME_BACK and now.paid > now.refunded and now.refunded * LEAST_PART >= now.paid:
-        await asyncio.to_thread(take_back, resources.ledger, [order_ref])
+    if answer.kind is K.CAME_BACK and order_of(resources, order_ref).state is not OrderState.REFUNDED:
+        await asyncio.to_thread(withdraw_if_open, resources, order_ref)
     await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 

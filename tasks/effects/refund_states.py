@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from connectors.ledger.order_ids import id_taken
+from connectors.ledger.plans import take_back
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.ledger.refunds import is_left_open
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import OPEN, Action, EffectStatus
@@ -62,6 +64,8 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
+    if refund.state not in UNDER_WAY and now.state is RefundState.REFUNDED and refund.refunded != now.refunded:
+        await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref)
     return None
 
 
@@ -93,6 +97,13 @@ def merged(refund: Refund, shown: ServiceRefund) -> Refund:
     )
 
 
+def withdraw_if_open(resources: Resources, order_ref: str) -> None:
+    """Withdraw an approval where what came back leaves open if the goods travel: a person says yes to that anew."""
+    order, refunds = resources.ledger.orders([order_ref])[order_ref], resources.ledger.refunds.of_orders([order_ref])
+    if is_left_open(order, [refund for refund in refunds if refund.state is RefundState.REFUNDED]):
+        take_back(resources.ledger, [order_ref])
+
+
 async def restate(resources: Resources, order_ref: str) -> None:
     """Move the order to the state that its refunds put it in."""
     ledger = resources.ledger
@@ -103,6 +114,8 @@ async def restate(resources: Resources, order_ref: str) -> None:
     touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
     if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
         return
+    if state not in (OrderState.REFUNDING, OrderState.REFUNDED):
+        await asyncio.to_thread(withdraw_if_open, resources, order_ref)
     change = OrderChange(order_ref=order_ref, state=state, expected=order.state, why=why)
     await asyncio.to_thread(ledger.change, [change])
 

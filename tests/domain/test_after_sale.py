@@ -19,6 +19,7 @@ from domain.after_sale import (
     is_asked_back,
     is_for_all,
     judge_cancel,
+    leaves_open,
     order_state_after,
     part_name,
     require_jpg,
@@ -309,3 +310,30 @@ def test_what_was_asked_for_all_goods_is_told_from_a_compensation() -> None:
     assert not is_for_all([first, replace(second, goods_amount=Money(2)), small], paid=Money(30), lines=[1, 2])
     for over in (RefundState.CLOSED, RefundState.DECLINED):
         assert not is_for_all([replace(second, state=over), small], paid=Money(30), lines=[1, 2])
+
+
+@pytest.mark.parametrize(
+    ("came", "is_open"),
+    [
+        ([("all", 400)], False),
+        ([("all", 400), ("all", 100)], True),
+        ([("1", 249)], False),
+        ([("1", 200), ("1", 50)], True),
+        ([("1", 200), ("1", 200), ("1", 100)], True),
+        ([("1", 450)], False),
+        ([("1", 450), ("all", 240)], False),
+        ([("1", 450), ("all", 250)], True),
+        ([("1", 240), ("2", 240), ("all", 20)], True),
+        ([], False),
+    ],
+)
+def test_sums_leave_open_what_travels_unless_each_is_small_or_for_a_whole_line(
+    came: list[tuple[str, int]], *, is_open: bool
+) -> None:
+    """Two lines of 5.00: one that was given back at once and nearly whole is known not to travel."""
+    priced = [QuoteLine(line_no=no, unit_price=Money(500), amount=Money(500)) for no in (1, 2)]
+    of = {"all": (1, 2), "1": (1,), "2": (2,)}
+    refunds = [refund(RefundState.REFUNDED, part=part, lines=of[part], refunded=Money(fen)) for part, fen in came]
+    asked = [refund(part=part, lines=of[part], goods_amount=Money(fen)) for part, fen in came]
+    for ones in (refunds, asked):
+        assert leaves_open(ones, priced, Money(1000), NOTHING) is is_open

@@ -199,6 +199,41 @@ async def test_a_sum_that_leaves_open_what_of_a_line_travels_waits_for_a_person(
     assert (order(resources).plan_hash == "hash") is stands
 
 
+async def test_sums_that_leave_open_together_what_travels_wait_for_a_person_too(
+    resources: Resources, service: FakeAfterSale
+) -> None:
+    """4 of 10 pieces are sold out, and 2 more a day later. A person's yes to the rest stands until more comes back."""
+    service.least = Money(1)
+    paid_order(resources)
+    for number, (fen, stands) in enumerate(((200, True), (100, False), (50, False)), start=1):
+        resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+        await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(fen)))
+        assert (order(resources).plan_hash == "hash") is stands
+        await paid_back(resources, service, f"R{number}", Money(fen))
+        assert (order(resources).plan_hash == "hash", order(resources).state) == (stands, OrderState.PAID)
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    assert order(resources).plan_hash == "hash"
+
+
+@pytest.mark.parametrize(("fen", "stands"), [(249, True), (250, False), (450, False)])
+async def test_a_sum_that_was_raised_in_the_console_waits_for_a_person_too(
+    resources: Resources, service: FakeAfterSale, fen: int, *, stands: bool
+) -> None:
+    service.least = Money(1)
+    paid_order(resources)
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(5)))
+    service.refunds["R1"] = replace(service.refunds["R1"], asked=Money(fen))
+    await paid_back(resources, service, "R1", Money(fen))
+    assert (order(resources).plan_hash == "hash", order(resources).state) == (stands, OrderState.PAID)
+
+
+async def paid_back(resources: Resources, service: FakeAfterSale, refund_id: str, back: Money) -> None:
+    service.refunds[refund_id] = replace(service.refunds[refund_id], state=RefundState.REFUNDED, refunded=back)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+
+
 @pytest.mark.parametrize(("line_no", "back", "unsent"), [(2, 40_000, set()), (2, 72_000, {2}), (1, 20_000, {1})])
 def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     resources: Resources, line_no: int, back: int, unsent: set[int]
