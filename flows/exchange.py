@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -144,10 +144,12 @@ async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Sequence[Wa
     The message of it goes out first. Answers those that wait, without these.
     """
     known = await asyncio.to_thread(not_begun_of_shop, ledger, name, by=THE_SHOP)
-    there = await asyncio.gather(*(_judged(shop, one) for one in waiting if one.name in {*known.values()}))
-    gone = sorted({*known.values()}.difference(one.name for one in waiting))
-    whys = dict(zip(gone, await asyncio.gather(*(_ended(shop, one) for one in gone)), strict=True))
-    whys |= {one.name: one.why for one in there if one.changed}
+    names = {*known.values()}
+    there = {one.name: one for one in waiting if one.name in names}
+    asked = sorted(ref for ref in names if ref not in there or not there[ref].why)
+    ended = [_ended(shop, shop.sent if ref in there else shop.over, ref) for ref in asked]
+    whys = dict(zip(asked, await asyncio.gather(*ended), strict=True))
+    whys |= {ref: one.why for ref, one in there.items() if one.changed}
     over = {shop_ref: why for shop_ref, why in whys.items() if why}
     await enqueue(ledger, *of_shop(name, over, outcome=ENDED))
     for ref, shop_ref in known.items():
@@ -157,10 +159,10 @@ async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Sequence[Wa
     return [one for one in waiting if one.name not in over]
 
 
-async def _ended(shop: Shop, shop_ref: str) -> str:
+async def _ended(shop: Shop, read: Callable[[str], Awaitable[str]], shop_ref: str) -> str:
     """Why an order is over in its shop; empty for one that is not, or that the shop does not show."""
     try:
-        return await shop.patiently(shop.over, shop_ref)
+        return await shop.patiently(read, shop_ref)
     except XportcnError as error:  # the shop itself was read before, and its new orders wait
         run_logger().info("Order %s: not known whether it ended in its shop: %s", shop_ref, words_of(error))
         return ""
@@ -171,7 +173,6 @@ async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
     if order.why not in ("", REOPENED):
         return order
     try:
-        sent = await shop.patiently(shop.sent, order.name)
-        return replace(order, why=sent or order.why, changed=bool(sent))
+        return replace(order, why=await shop.patiently(shop.sent, order.name) or order.why)
     except (Refused, ContractMismatch):
         return replace(order, why="the shop does not show what was sent of it")

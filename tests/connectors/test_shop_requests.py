@@ -16,7 +16,7 @@ from sqlalchemy import update
 
 from connectors import durable, http
 from connectors.ledger.marks import Mark
-from connectors.ledger.plans import THE_SHOP, drop
+from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.schema import marks, orders
 from connectors.ledger.store import Ledger
 from connectors.process_locks import is_free
@@ -368,6 +368,29 @@ async def test_a_question_about_one_order_that_gets_no_answer_keeps_none_from_be
             ledger.put_plans([one], "batch")
     assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {"shopify": 2}
     assert sorted(asked) == ["#1", "#3"]
+
+
+async def test_a_shipment_of_an_order_that_waits_here_is_seen_and_one_that_can_t_be_read_keeps_none_from_being_read(
+    server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SOURCING_WOOCOMMERCE", SHOPS["woocommerce"].get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    server.orders["1003"] = Order({"73": ("FERN-1", 1)})
+
+    async def sent(_: object, name: str) -> str:
+        if name == "1002":
+            raise Unanswered("timeout", operation="woocommerce")
+        return "the shop has a shipment of it" if name == "1001" else ""
+
+    monkeypatch.setattr(WooCommerce, "sent", sent)
+    with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        held = [(planned(f"W-{at}"), at) for at in ("1001", "1002")]
+        known = [replace(one, request=replace(one.request, shop="woocommerce", shop_ref=at)) for one, at in held]
+        ledger.put_plans([one.with_verdict(FINE) for one in known], "batch")
+        drop(ledger, ["W-1002"], by="mei")
+        assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {"woocommerce": 1}
+        assert ended_in_shop(ledger.orders(["W-1001"])["W-1001"])
 
 
 async def test_orders_of_shops_are_not_read_into_a_ledger_that_was_moved(
