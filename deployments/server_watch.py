@@ -28,6 +28,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import is_loopback
 from connectors.ui_pages import deployment_page, run_page, runs_page
 from deployments.registration import HELPERS, POOL, STARTED_AGAIN_AT_MOST
+from deployments.retention import RUNS
 from deployments.run_recovery import AT_WORK, AWAITING_RETRY, SUSPENDED, ours, times_started_again
 from domain.follow_ups import as_text
 from domain.messages import KEPT_FOR, Message, MessageKind, alert
@@ -195,7 +196,8 @@ def overdue(seen: Polled) -> Iterator[Message]:
         since, due = known.last or known.made, known.due[0]
         waited = timedelta(seconds=(seen.now - since).total_seconds())  # Prefect's own kind of period can't be divided
         late, own = seen.now - due - COMPLETES_WITHIN, known.due[-1] - due + COMPLETES_WITHIN
-        if late > timedelta() and not (known.begun and seen.now - known.begun <= own):
+        is_forgotten = not (known.is_scheduled or known.last) and seen.now - known.made > RUNS  # its last run, if any
+        if late > timedelta() and not is_forgotten and not (known.begun and seen.now - known.begun <= own):
             days = late // ONCE_A_DAY if known.is_scheduled else 0
             facts = {"scheduled": known.is_scheduled, "off": not known.is_scheduled, **seen.since_or_never(known.last)}
             why = because(ReasonCode.OVERDUE, deployment=name, **facts)

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Collection, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -163,6 +163,7 @@ async def open_resources(
         SendLog(send_logs) as log,
         repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner, asks_first=xportcn.asks_first) as ledger,
         _explaining_replaced(ledger),
+        ExitStack() as ending,
     ):
         ledger.since = clock()
         ledger.guard.watch(settings.data_dir, log.path)
@@ -176,6 +177,7 @@ async def open_resources(
         at_once = concurrency or settings.concurrency
         leave, breaker = _leave_of(ledger, log, clock), _breaker(settings, xportcn, at_once)
         calls = DailyCalls(ledger.pace, most=xportcn.calls_a_day, is_buying=is_buying, clock=clock)
+        ending.callback(calls.close)
         async with (
             XportcnClient(xportcn, on_send=leave, breaker=breaker, at_once=at_once, calls=calls) as client,
             leasing(
@@ -197,7 +199,6 @@ async def open_resources(
                 leave=leave,
                 calls=calls,
             )
-        calls.close()
         ledger.guard.require_files()
         if not log.noted and log.owner not in ledger.senders_in_doubt():
             log.discard()

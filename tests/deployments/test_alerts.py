@@ -399,6 +399,12 @@ def test_a_schedule_that_is_off_has_one_message() -> None:
     assert "Its schedule is switched off: switch it on, on the deployment's page." in overdue.body
 
 
+@pytest.mark.parametrize(("days", "count"), [(89, 1), (91, 0)])
+def test_a_schedule_that_is_off_has_no_second_message_once_its_last_run_is_forgotten(days: int, count: int) -> None:
+    known = _completion(None, due_s=80 * 86_400)._replace(made=ago(days * 86_400), is_scheduled=False)
+    assert len(_messages(completions={"buy-from-inbox": known})) == count
+
+
 def test_before_the_first_completion_the_wait_begins_with_the_deployment() -> None:
     [overdue] = _messages(completions={"buy-from-inbox": _completion(None, due_s=8000)})
     assert overdue.body.startswith("No run of the deployment buy-from-inbox has completed yet.")
