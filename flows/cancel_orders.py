@@ -12,6 +12,7 @@ from connectors.ledger.records import OrderRecord
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, is_asked_back, judge_cancel, past_cancelling
 from domain.effects import OPEN, SPENDING, Action
+from domain.money import Money, total_of
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
 from domain.service_orders import ServiceOrder, ServiceStatus
@@ -33,7 +34,7 @@ from tasks.effects.reading_orders import read_each
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
-from tasks.refund import RefundWish, ask_refund
+from tasks.refund import RefundWish, ask_refund, foresee_refund
 
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
 NOT_CANCELLED = because(ReasonCode.NOT_CANCELLED)
@@ -41,26 +42,45 @@ NOTHING_TO_TAKE_BACK = (OrderState.PLANNED, OrderState.CANCELLED, OrderState.REF
 NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 
-async def dry_run_of(resources: Resources, order_refs: Sequence[str]) -> list[DryRunRow]:
-    """What cancelling would do to each order, by the ledger and a reading of the paid orders."""
+async def dry_run_of(resources: Resources, order_refs: Sequence[str], reason: str) -> list[DryRunRow]:
+    """What cancelling would do to each order, by the ledger and a reading of the paid orders and their refunds."""
     orders = resources.ledger.orders(order_refs)
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
     why_not = unread | _past_cancelling(at_service)
-    rows = [_dry_run(resources, order, *verdicts[ref], why_not.get(ref)) for ref, order in orders.items()]
+    asked = dict[str, Money]()
+    for order in paid:
+        if order.order_ref in why_not:
+            continue
+        try:
+            refunds = await foresee_refund(resources, order, _wish(reason))
+        except Misconfigured:
+            raise
+        except (RefundFault, XportcnError) as error:
+            why_not[order.order_ref] = _not_asked_back(error)
+        else:
+            asked[order.order_ref] = total_of([one.asked for one in refunds])
+    rows = [
+        _dry_run(resources, order, *verdicts[ref], asked.get(ref), why_not.get(ref)) for ref, order in orders.items()
+    ]
     return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
 
 
 def _dry_run(
-    resources: Resources, order: OrderRecord, way: CancelWay, why: Reason | None, unread: Reason | None
+    resources: Resources,
+    order: OrderRecord,
+    way: CancelWay,
+    why: Reason | None,
+    asked: Money | None,
+    unread: Reason | None,
 ) -> DryRunRow:
     freight = f"; {ITS_FREIGHT}" if order.shipment is not None else ""
     payment = newest_done(resources.ledger.effects_of([order.order_ref]), Action.PAY)
     money = f"; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)" if payment else ""
     would = {
         CancelWay.CANCEL: f"close it unpaid{money}",
-        CancelWay.REFUND: f"ask the seller for {order.paid - order.refunded} back{freight}",
+        CancelWay.REFUND: f"ask the seller for {asked} back{freight}",
         CancelWay.IS_DONE: "do nothing: it is cancelled, or all its money is asked back already",
     }
     why_not = unread or why or (NOT_CANCELLED if way is CancelWay.STOP else None)
@@ -116,15 +136,23 @@ async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], rea
     troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
     for ref in (ref for ref in shown if ref not in past):
         try:
-            await run_task(ask_refund, resources, orders[ref], RefundWish(kind=RefundKind.REFUND, reason=reason))
+            await run_task(ask_refund, resources, orders[ref], _wish(reason))
         except Misconfigured:
             raise
         except (RefundFault, XportcnError) as error:
-            troubles.append(Trouble(ref, because(ReasonCode.MONEY_NOT_ASKED_BACK, failure=str(error))))
+            troubles.append(Trouble(ref, _not_asked_back(error)))
         else:
             if orders[ref].shipment is not None:
                 troubles.append(Trouble(ref, ITS_FREIGHT))
     return troubles
+
+
+def _wish(reason: str) -> RefundWish:
+    return RefundWish(kind=RefundKind.REFUND, reason=reason)
+
+
+def _not_asked_back(error: Exception) -> Reason:
+    return because(ReasonCode.MONEY_NOT_ASKED_BACK, failure=str(error))
 
 
 def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
@@ -167,7 +195,7 @@ async def cancel_orders(
         run_logger().info("%s to cancel", pluralize(len(order_refs), "order"))
         await settle_open(resources, before)
         if only_show:
-            return await dry_run_report(resources, await dry_run_of(resources, order_refs))
+            return await dry_run_report(resources, await dry_run_of(resources, order_refs, reason))
         async with progress_shown("orders"):
             troubles = await cancel(resources, order_refs, reason, resources.settings.chunk_size)
         await feed.emit(order_refs)

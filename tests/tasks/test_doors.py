@@ -286,12 +286,22 @@ def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(tmp_pat
     )
 
 
-def test_cancelling_would_ask_for_what_has_not_come_back_yet(tmp_path: Path) -> None:
+def test_what_cancelling_would_ask_for_is_checked_as_it_is_asked_for(tmp_path: Path) -> None:
+    """Of 10.00 CNY 3.00 came back already; then 2.00 of it are asked for."""
     with opened_shop(tmp_path) as shop:
-        back = OrderUpdate.refunded(amount_minor=300)
-        shop.resources.ledger.change([OrderChange(order_ref=REF, writes=back)])
-        (row,) = asyncio.run(dry_run_of(shop.resources, [REF]))
-        assert row.would == "ask the seller for 7.00 CNY back"
+        shop.resources.ledger.change([OrderChange(order_ref=REF, writes=OrderUpdate.refunded(amount_minor=300))])
+        shop.service.least, shop.service.most = Money(1), Money(700)
+
+        def told(reason: str) -> str:
+            (row,) = asyncio.run(dry_run_of(shop.resources, [REF], reason))
+            return row.would or str(row.why_not)
+
+        assert told("101") == "ask the seller for 7.00 CNY back"
+        assert told("102") == "not cancelled: no reason matches '102': 101 不想要了"
+        asyncio.run(cast(Any, request_refund.fn(REF, reason="101", amount_cny="2.00", only_show=False)))
+        assert told("101").startswith("not cancelled: a refund is under way already: refund of 2.00 CNY")
+        shop.service.abilities = frozenset({Ability.MODIFY})
+        assert told("101") == "ask the seller for 7.00 CNY back"
 
 
 def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(

@@ -312,7 +312,7 @@ async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_wi
     """During a pause, say: a file without its lines keeps no look from ordering it once buying is resumed."""
     put_rows(resources.ledger, [plan("A-1"), plan("A-2", plan_hash=None)])
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-1"]
-    told = {one.order_ref: one.why_not for one in await dry_run_of(resources, ["A-1", "A-2"])}
+    told = {one.order_ref: one.why_not for one in await dry_run_of(resources, ["A-1", "A-2"], "101")}
     assert told == {"A-1": because(ReasonCode.APPROVED_ALREADY), "A-2": because(ReasonCode.NOTHING_TO_CANCEL)}
     assert str(told["A-1"]).endswith("Drop it: sourcing drop")
     assert drop(resources.ledger, ["A-1"], by="mei") == {}

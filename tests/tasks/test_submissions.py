@@ -296,7 +296,7 @@ async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
     after_sale = cast(Any, FakeAfterSale())
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, channel), cast(Any, None), after_sale=after_sale)
     await pay(resources)
-    (row,) = await dry_run_of(resources, ["A-1"])
+    (row,) = await dry_run_of(resources, ["A-1"], "101")
     assert row.would == (
         "close it unpaid; its payment of 1.00 CNY was accepted, look for its return (取消提交支付退款)"
     )
