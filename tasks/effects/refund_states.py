@@ -36,7 +36,9 @@ async def take_outcome(resources: Resources, refund: Refund) -> Reason | None:
     elif not refund.refund_id and effect:
         state = RefundState.ASKING if effect.status in OPEN else RefundState.DECLINED
         refund = replace(refund, state=state, refusal=effect.reason)
-    elif refund.state is RefundState.ASKING and await asyncio.to_thread(_is_left, resources, refund):
+    elif refund.state is RefundState.ASKING and resources.ledger.refunds.is_left(
+        refund.key, since=resources.clock() - resources.lease
+    ):
         refund = replace(refund, state=RefundState.DECLINED, refusal=str(RUN_ENDED))
     if refund != known:  # another run may have written more meanwhile than was read here
         await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
@@ -67,11 +69,6 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     if refund.state not in UNDER_WAY and now.state is RefundState.REFUNDED and refund.refunded != now.refunded:
         await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref)
     return None
-
-
-def _is_left(resources: Resources, refund: Refund) -> bool:
-    """Whether the run that wrote it down has been at work on it for longer than it takes to ask."""
-    return resources.ledger.refunds.is_left(refund.key, since=resources.clock() - resources.lease)
 
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
