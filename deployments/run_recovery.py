@@ -49,15 +49,19 @@ AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 def why_lost(state: State, *, died: datetime | None, began: datetime, now: datetime) -> Reason | None:
     """Why a run in this state has to be started again; None while another may start it, or while it may live.
 
-    `died` is when its process was first seen to be gone, `began` when the worker began.
+    `died` is when its process was first seen to be gone, `began` when the worker began. A time that lies as far ahead
+    is of a clock that was.
     """
-    long_ago = now - PATIENCE
-    if state.type is StateType.CRASHED and state.timestamp <= long_ago:
+
+    def is_past(moment: datetime) -> bool:
+        return abs(now - moment) >= PATIENCE
+
+    if state.type is StateType.CRASHED and is_past(state.timestamp):
         return because(ReasonCode.RUN_CRASHED)
-    if state.type is StateType.PENDING and state.timestamp < began <= long_ago:
+    if state.type is StateType.PENDING and state.timestamp < began <= now - PATIENCE:
         return because(ReasonCode.RUN_NEVER_BEGAN)
     at_work = state.type in (StateType.RUNNING, StateType.PAUSED) and state.name != SUSPENDED
-    if at_work and died and (state.timestamp < began or died <= long_ago):
+    if at_work and died and (state.timestamp < began or is_past(died)):
         return because(ReasonCode.RUN_PROCESS_GONE)
     return None
 

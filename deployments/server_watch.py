@@ -269,9 +269,8 @@ LATE = "Late"
 def watched_since(ledger: Ledger) -> datetime:
     """When the runs of this ledger were first watched; a weekend ago at most, what is older is old news."""
     ledger.outbox.put(WATCHED)
-    began = ledger.outbox.newest(MessageKind.WATCHED)
-    assert began
-    return min(max(began[1], ledger.clock() - KEPT_FOR), ledger.clock())
+    began, now = ledger.outbox.newest(MessageKind.WATCHED), ledger.clock()
+    return min(max(began[1], now - KEPT_FOR), now) if began else now
 
 
 def awake_since(known: datetime | None, polled_at: datetime | None, now: datetime) -> datetime:

@@ -31,6 +31,8 @@ PACE = timedelta(seconds=20)
 """The pause between two messages of a kind: three hundred faulty files become a few messages."""
 LONGEST_PAUSE = timedelta(hours=1)
 """No pause is longer: a later end was written by a clock that is ahead."""
+SKEW = timedelta(minutes=1)
+"""What was enqueued so much later than now has the time of a clock that was ahead."""
 MOST_CAUSE, DIGITS = 160, 16
 SENT, WITHDRAWN, PAST, PART = "sent", "withdrawn", "past", "part"
 
@@ -180,10 +182,11 @@ class Outbox(LedgerRows):
     def newest(self, kind: MessageKind, *, withdrawn: bool = True, of: str = "") -> tuple[str, datetime] | None:
         """The cause of the newest message of this kind, `withdrawn` ones too or not, and when it was enqueued.
 
-        Of those whose cause has the words `of`.
+        Of those whose cause has the words `of`. One of a clock that was ahead is none.
         """
         other = (PART,) if withdrawn else (PART, WITHDRAWN)
         is_meant = or_(messages.c.ended.is_(None), messages.c.ended.not_in(other))
+        is_meant = and_(is_meant, messages.c.told_at <= self._ledger.clock() + SKEW)
         is_meant = and_(is_meant, messages.c.cause.contains(of, autoescape=True))
         statement = select(messages.c.cause, messages.c.told_at).where(messages.c.kind == kind, is_meant)
         found = self._ledger.rows(statement.order_by(messages.c.told_at.desc()).limit(1))
@@ -191,7 +194,8 @@ class Outbox(LedgerRows):
 
     def reached(self, kind: MessageKind, since: datetime) -> datetime | None:
         """When the newest message of this kind that a recipient has got was due, of those since then."""
-        statement = _STORED.where(messages.c.kind == kind, messages.c.told_at >= since)
+        until = self._ledger.clock() + SKEW
+        statement = _STORED.where(messages.c.kind == kind, messages.c.told_at.between(since, until))
         with self._ledger.reading() as connection:
             found = _stored(connection, statement)
         return max((one.due_at for one in found if any(it.sent_at for it in one.tries.values())), default=None)

@@ -40,6 +40,9 @@ FORGOTTEN = because(ReasonCode.RUN_CRASHED)
         pytest.param("PENDING", 300, 0, 10, None, id="dead is the attempt before"),
         ("CRASHED", 59, None, 600, None),
         ("CRASHED", 60, None, 600, FORGOTTEN),
+        pytest.param("CRASHED", -28_800, None, 600, FORGOTTEN, id="by a clock that was ahead"),
+        pytest.param("RUNNING", -28_800, -28_790, 600, GONE, id="found gone by one"),
+        pytest.param("PENDING", 5, None, -28_800, None, id="this worker began by one, and takes it now"),
     ],
 )
 def test_a_run_is_taken_up_when_nobody_else_will(

@@ -116,6 +116,19 @@ def test_what_was_told_by_a_clock_that_went_ahead_is_due(ledger: Ledger, clock: 
     assert causes(ledger) == []
 
 
+def test_what_was_told_by_a_clock_that_went_ahead_is_not_the_newest(ledger: Ledger, clock: MovableClock) -> None:
+    """Each digest would begin where that one ended, in a week, and tell of nothing."""
+    ledger.outbox.put(message("run:1"))
+    assert sent(ledger, "ntfy") == ["run:1"]
+    first = clock()
+    clock.advance(160 * HOUR_S)
+    ledger.outbox.put(message("run:2"))
+    assert sent(ledger, "ntfy") == ["run:2"]
+    clock.advance(-159 * HOUR_S)
+    assert ledger.outbox.newest(MessageKind.RUN_FAILED) == ("run:1", first)
+    assert ledger.outbox.reached(MessageKind.RUN_FAILED, first) == first
+
+
 def test_what_is_not_due_yet_waits_and_can_be_withdrawn(ledger: Ledger, clock: MovableClock) -> None:
     later = clock() + timedelta(hours=1)
     ledger.outbox.put(message("reminder:1", due_at=later), message("reminder:2", due_at=later))
