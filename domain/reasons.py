@@ -193,6 +193,9 @@ def explained(why: Reason | None) -> dict[str, Any]:
     return {"reason": str(why), "reason_code": why.code, "reason_facts": why.facts, "remedy": why.remedy}
 
 
+NO_FACTS: Mapping[str, Any] = {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
     """An order, or a thing to do, as people are shown it: its state, and the reason with its words made."""
@@ -200,7 +203,7 @@ class Explained:
     state: str
     reason: str
     reason_code: ReasonCode | None = None
-    reason_facts: Mapping[str, Any] = field(default_factory=dict)
+    reason_facts: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)  # one for all: lines are many
     remedy: str = ""
 
 

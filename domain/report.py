@@ -96,7 +96,7 @@ class ReportLine(Explained):
     order_id: str | None = None
     paid_fen: int | None = None
     shipment_order_id: str | None = None
-    tracking_numbers: list[str] = field(default_factory=list)
+    tracking_numbers: Sequence[str] = ()
     freight_minor: int | None = None
     freight_currency: str | None = None
 

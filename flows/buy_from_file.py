@@ -81,6 +81,7 @@ async def buy_from_file(
         )
         async with notifies_when_stopped(resources.ledger, asked.batch_id, buys=not dry_run):
             report = await run.followed(dry_run=dry_run, ask=not yes)
+        del run, source  # what they know of each order is much memory
         report = await schedule_follow_up(resources, report, limits)
         note_missing(report, resources.settings.data_dir)
         await show_outcome(report, resources.ledger.orders(shown_whole(report)))

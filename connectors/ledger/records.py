@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, cached_property, lru_cache
+from sys import intern
 from types import NoneType, UnionType
 from typing import Any, TypeVar
 
@@ -440,7 +441,7 @@ def line_of(order: OrderRecord) -> ReportLine:
         order_id=order.order_id,
         paid_fen=order.paid_minor,
         shipment_order_id=order.shipment_order_id,
-        tracking_numbers=order.tracking_numbers,
+        tracking_numbers=tuple(order.tracking_numbers),
         freight_minor=order.freight_minor if is_booked else None,
-        freight_currency=order.freight_currency if is_booked else None,
+        freight_currency=intern(order.freight_currency) if is_booked and order.freight_currency else None,
     )

@@ -64,12 +64,14 @@ def batch_report(
 
     `taken` has the reasons of orders that the run did not touch.
     """
-    lines, bought = lines_of(resources.ledger, [*asked])
-    planned = {plan.order_ref: plan for plan in plans}
+    orders, bought, planned = deque[ReportLine](), list[int](), {plan.order_ref: plan for plan in plans}
+    for some in chunked(asked):
+        lines, paid = lines_of(resources.ledger, some)
+        orders += (_line(ref, asked[ref], lines, planned, taken, dry_run=dry_run) for ref in some)
+        bought += paid
     return BatchReport(
         batch_id=batch_id,
-        # no list: Prefect walks each object in those of a flow's result, and keeps a note of all
-        orders=deque(_line(*one, lines, planned, taken, dry_run=dry_run) for one in asked.items()),
+        orders=orders,  # no list: Prefect walks each object in those of a flow's result, and keeps a note of all
         spent_this_run_fen=sum(bought),
         bought_this_run=len(bought),
         snapshot_id=snapshot_id,

@@ -177,7 +177,7 @@ class BatchRun:
                 self._hold_unasked(set(work.under_way) - set(question.refs))
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
-            del question, decision, refused  # while a large batch is bought they are much memory
+            del question, decision, approved, refused  # while a large batch is bought they are much memory
             if self._is_paused():
                 return
             if self.coordinator is not None:
