@@ -83,13 +83,16 @@ class Notifier:
     async def work(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
-        works = [self.keep("messages can't be sent", self.send)]
+        beside: list[asyncio.Task[None]] = []
         if self.api:
-            works.append(self.keep("Prefect's server can't be asked", self.poll))
-            works.append(self.keep("callbacks can't be acted on", self.dispatch))
+            beside.append(asyncio.create_task(self.keep("Prefect's server can't be asked", self.poll)))
+            beside.append(asyncio.create_task(self.keep("callbacks can't be acted on", self.dispatch)))
         else:
             _say("PREFECT_API_URL is not set: messages of runs are sent, and lost runs are not looked for")
-        await asyncio.gather(*works)
+        await self.keep("messages can't be sent", self.send)
+        for one in beside:
+            one.cancel()  # a server that is about to end may answer after a minute, or not
+        await asyncio.gather(*beside, return_exceptions=True)
 
     async def keep(self, trouble: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do a work again whenever it fails. A trouble is logged once, not every few seconds."""

@@ -288,6 +288,18 @@ def test_an_outage_ends_with_the_servers_answer_also_where_the_poll_fails(
     assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
 
 
+async def test_a_server_that_ends_without_an_answer_keeps_no_notifier_from_ending(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    monkeypatch.setattr(office, "send", office.ended.wait)
+    for work in ("poll", "dispatch"):
+        monkeypatch.setattr(office, work, lambda: asyncio.sleep(3_600))
+    asyncio.get_running_loop().call_later(0.05, office.ended.set)
+    await asyncio.wait_for(office.work(), timeout=20)
+
+
 def _watch(ledger: Ledger) -> ServerWatch:
     return ServerWatch(ledger=ledger, timezone="UTC", since=watched_since(ledger))
 
