@@ -205,6 +205,8 @@ def _say(words: str) -> None:
 
 DEPLOYMENT = "hear-callbacks/hear-callbacks"
 FORGETS_EVERY = timedelta(hours=6)
+SET_BY = timedelta(minutes=10)
+"""After the start: a machine's clock may be ahead until NTP has answered."""
 UPDATE = "this process is older than the receiver; bring both to one version and start this one again"
 
 
@@ -214,7 +216,7 @@ class Dispatcher:
     def __init__(self, store: CallbackStore, client: PrefectClient) -> None:
         self._store, self._client = store, client
         self._tickets = Tickets(store)
-        self._forgot_at: datetime | None = None
+        self._forget_at = store.clock() + SET_BY
         self._foreign: set[str] = set()
 
     async def poll(self) -> list[Ticket]:
@@ -248,8 +250,8 @@ class Dispatcher:
 
     async def _forget_old(self) -> None:
         now = self._store.clock()
-        if self._forgot_at is None or now - self._forgot_at >= FORGETS_EVERY:
-            self._forgot_at = now
+        if not now < self._forget_at <= now + FORGETS_EVERY:
+            self._forget_at = now + FORGETS_EVERY
             await asyncio.to_thread(self._store.forget_old)
 
 

@@ -134,3 +134,20 @@ def test_where_nobody_receives_there_is_nothing_to_look_at(tmp_path: Path) -> No
     """No file is made for it."""
     assert not are_received(f"sqlite:///{tmp_path / 'ledger.db'}")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("works_s", "count"), [(0, 1), (600, 0)])
+async def test_a_clock_that_is_ahead_as_the_machine_starts_forgets_no_message(
+    store: CallbackStore, clock: MovableClock, works_s: float, count: int
+) -> None:
+    """It is set right within minutes; then what was settled long ago goes."""
+    server = Server()
+    keep(store, posted("7"))
+    await dispatcher(store, server).poll()
+    assert work(store, server) == 1
+    clock.advance(400 * 86_400)
+    one = dispatcher(store, server)
+    await one.poll()
+    clock.advance(works_s)
+    await one.poll()
+    assert store.forget_old() == count
