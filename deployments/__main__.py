@@ -22,11 +22,11 @@ def main() -> None:
 async def _register(pool_type: str) -> None:
     from prefect.client.orchestration import get_client
 
-    from deployments.run_recovery import forget_early_failures, resync_heartbeats
+    from deployments.run_recovery import forget_early_runs, resync_heartbeats
 
     async with get_client() as client:
         await register(client, pool_type)
-        await forget_early_failures(client)
+        await forget_early_runs(client)
         await resync_heartbeats(client)
 
 

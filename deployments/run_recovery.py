@@ -24,6 +24,7 @@ from pathlib import Path
 from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterParentFlowRunId
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import Event, RelatedResource, Resource, get_events_client
@@ -125,13 +126,19 @@ async def resync_heartbeats(client: PrefectClient) -> None:
                 await events.emit(_event("prefect.flow-run.heartbeat", run))
 
 
-async def forget_early_failures(client: PrefectClient) -> None:
-    """Delete the planned runs that failed before their time, by a clock that was ahead: Prefect plans a time once."""
-    wanted, latest_first = ours(StateType.FAILED), FlowRunSort.EXPECTED_START_TIME_DESC
+async def forget_early_runs(client: PrefectClient) -> None:
+    """Delete the planned runs that a clock that was ahead began, and that bought nothing: Prefect plans a time once.
+
+    A batch of a night is a run below its own.
+    """
+    wanted, latest_first = ours(StateType.FAILED, StateType.COMPLETED), FlowRunSort.EXPECTED_START_TIME_DESC
     soon = datetime.now(UTC) + PATIENCE
     for run in await client.read_flow_runs(flow_run_filter=wanted, sort=latest_first):
-        if run.auto_scheduled and run.expected_start_time and run.expected_start_time > soon:
-            await client.delete_flow_run(run.id)
+        times = (run.expected_start_time, run.start_time)
+        if run.auto_scheduled and all(time and time > soon for time in times):
+            below = FlowRunFilter(parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id]))
+            if not await client.read_flow_runs(flow_run_filter=below, limit=1):
+                await client.delete_flow_run(run.id)
 
 
 def watch(began: datetime) -> None:
