@@ -76,6 +76,9 @@ def test_a_clock_that_is_set_back_ends_the_server_and_registers_anew(
         plan_anew_where_set_back(place)
         assert server.process.poll() == code
     assert (registered, worker.process.poll()) == (["register"], None)
+    monkeypatch.setattr(Installation, "start", Mock(side_effect=OSError("the disk is full")))
+    clock.time.return_value = 0
+    plan_anew_where_set_back(place)
     end(worker.process)
 
 
