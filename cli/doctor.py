@@ -35,6 +35,7 @@ with lazily():
     from connectors import apprise_sender, book_file, notifying, settings, ui_pages
     from connectors.ledger import copying, engine, store
     from connectors.marketplaces import freight
+    from connectors.snapshots import manifests
     from connectors.xportcn import client, errors
     from connectors.xportcn import overrides as corrections
     from connectors.xportcn import settings as xportcn
@@ -168,7 +169,14 @@ def _data_folder() -> CheckResult:
 
 
 def _snapshots() -> CheckResult:
-    return _writable("snapshot folder", settings_now().snapshot_root, "SOURCING_SNAPSHOTS")
+    """One that can't be read keeps all past days from being merged."""
+    root = settings_now().snapshot_root
+    found = _writable("snapshot folder", root, "SOURCING_SNAPSHOTS")
+    try:
+        manifests.list_snapshots(root)
+    except manifests.SnapshotDamaged as error:
+        return unwell(found.check, str(error), "see all that is damaged: sourcing snapshot verify")
+    return found
 
 
 def _writable(check: str, folder: Path, variable: str) -> CheckResult:
