@@ -141,6 +141,8 @@ class Command:
 
 def main(arguments: Sequence[str]) -> None:
     options = _options(arguments)
+    if options.folder:
+        options.folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=options.folder) as name, service() as (url, _):
         young = bought(Installation("young", url, Path(name)), options)
         aged = Installation("aged", url, Path(name))
