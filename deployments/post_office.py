@@ -83,16 +83,17 @@ class Notifier:
     async def work(self) -> None:
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, self.ended.set)
-        beside: list[asyncio.Task[None]] = []
+        works = [self.keep("messages can't be sent", self.send)]
         if self.api:
-            beside.append(asyncio.create_task(self.keep("Prefect's server can't be asked", self.poll)))
-            beside.append(asyncio.create_task(self.keep("callbacks can't be acted on", self.dispatch)))
+            works.append(self.keep("Prefect's server can't be asked", self.poll))
+            works.append(self.keep("callbacks can't be acted on", self.dispatch))
         else:
             _say("PREFECT_API_URL is not set: messages of runs are sent, and lost runs are not looked for")
-        await self.keep("messages can't be sent", self.send)
-        for one in beside:
-            one.cancel()  # a server that is about to end may answer after a minute, or not
-        await asyncio.gather(*beside, return_exceptions=True)
+        ended, others = await asyncio.wait(map(asyncio.create_task, works), return_when=asyncio.FIRST_COMPLETED)
+        for work in others:  # a server that is about to end may answer after a minute; what a thread sends is sent
+            work.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        await asyncio.gather(*ended)
 
     async def keep(self, trouble: str, work: Callable[[], Awaitable[None]]) -> None:
         """Do a work again whenever it fails. A trouble is logged once, not every few seconds."""

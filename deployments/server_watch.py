@@ -316,11 +316,12 @@ class ServerWatch:
             outage=await asyncio.to_thread(newest_outage, self.ledger),
             completions={name: one for name in REGULAR if (one := await self._completion(client, name, now, runs))},
         )
-        self.polled_at = now
         found = {message.cause: message for alerts in ALERTS for message in alerts(seen)}
         known = await asyncio.to_thread(self.ledger.outbox.known, found)
         new = [await self._with_what_it_bought(client, seen, found[cause]) for cause in found if cause not in known]
-        return [message for message in new if await asyncio.to_thread(self.ledger.outbox.put, message)]
+        stored = [message for message in new if await asyncio.to_thread(self.ledger.outbox.put, message)]
+        self.polled_at = now  # what could not be stored is found again
+        return stored
 
     async def _runs(self, client: PrefectClient) -> list[FlowRun]:
         """The runs that are not over and not just planned, and those that ended since the poll before."""

@@ -288,6 +288,21 @@ def test_an_outage_ends_with_the_servers_answer_also_where_the_poll_fails(
     assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
 
 
+async def test_what_could_not_be_stored_is_found_again(
+    served: Served, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long the ledger's disk is full."""
+    watch = _watch(ledger)
+    await _told(watch)
+    before, failed = watch.polled_at, _failed(served)
+    with monkeypatch.context() as full:
+        full.setattr(type(ledger.outbox), "put", Mock(side_effect=OSError("disk is full")))
+        with pytest.raises(OSError, match="disk is full"):
+            await _told(watch)
+    assert watch.polled_at == before
+    assert failed in await _told(watch)
+
+
 async def test_a_server_that_ends_without_an_answer_keeps_no_notifier_from_ending(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -298,6 +313,20 @@ async def test_a_server_that_ends_without_an_answer_keeps_no_notifier_from_endin
         monkeypatch.setattr(office, work, lambda: asyncio.sleep(3_600))
     asyncio.get_running_loop().call_later(0.05, office.ended.set)
     await asyncio.wait_for(office.work(), timeout=20)
+
+
+async def test_a_notifier_one_of_whose_works_has_died_ends_so_that_serve_starts_it_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    office = Notifier(SourcingSettings(data_dir=tmp_path))
+    for work in ("send", "dispatch"):
+        monkeypatch.setattr(office, work, lambda: asyncio.sleep(3_600))
+    monkeypatch.setattr(office, "poll", AsyncMock(side_effect=OSError("the server is away")))
+    monkeypatch.setattr(office, "pause", AsyncMock())
+    monkeypatch.setattr(post_office, "_say", Mock(side_effect=OSError("disk is full")))  # as it notes the trouble
+    with pytest.raises(OSError, match="disk is full"):
+        await asyncio.wait_for(office.work(), timeout=20)
 
 
 def _watch(ledger: Ledger) -> ServerWatch:
