@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -283,18 +283,20 @@ def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
 
 
 def order_state_after(
-    refunds: Sequence[Refund], *, paid: Money, lines: Collection[QuoteLine], is_booked: bool
+    refunds: Sequence[Refund], *, paid: Money, above: Money, lines: Collection[QuoteLine], is_booked: bool
 ) -> tuple[OrderState, Reason | None]:
     """The state of an order with these refunds (at least one), oldest first, and the reason.
 
-    Refunding while any is under way; refunded when all money came back or all goods went back; else where it was.
+    Refunding while any is under way; refunded when all money came back or all goods went back, also where some of their
+    price came back without them; else where it was.
     """
     if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
         return OrderState.REFUNDING, together(map(standing, open_ones))
     paid_back = [refund for refund in refunds if refund.state is R.REFUNDED]
     back = total_of([refund.refunded for refund in paid_back])
-    returned = _nearly_all_back([one for one in paid_back if one.kind is RefundKind.RETURN], lines, paid, NOTHING)
-    if back.minor and (back >= paid or {*chain(*returned)} >= {line.line_no for line in lines}):
+    gone = _nearly_all_back(_goods_back(paid_back, above), lines, paid)
+    returned = gone & {*chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))}
+    if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, all_came_back(back, paid)
     return after_refunding(refunds[-1].state_before, is_booked=is_booked), standing(refunds[-1])
 
@@ -328,11 +330,14 @@ def _is_all(back: Money, of: Money) -> bool:
 def _goods_back(refunds: Iterable[Refund], above: Money) -> dict[tuple[int, ...], list[Money]]:
     """What these refunds, oldest first, bring back for the goods of lines, as they were asked for together.
 
-    What was taken `above` what might be paid comes back first, unless goods went back for it.
+    What was taken `above` what might be paid comes back first, unless goods went back for it: they went back for what
+    was asked, though the seller kept something of it.
     """
     back = dict[tuple[int, ...], list[Money]]()
     for refund in refunds:
         goods = refund.refunded if refund.state is R.REFUNDED else refund.asked
+        if refund.kind is RefundKind.RETURN and goods * LEAST_PART >= refund.asked:
+            goods = max(goods, refund.asked)
         if refund.kind is RefundKind.REFUND:
             goods = max(goods - refund.postage, NOTHING)
             above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
@@ -341,18 +346,22 @@ def _goods_back(refunds: Iterable[Refund], above: Money) -> dict[tuple[int, ...]
 
 
 def _nearly_all_back(
-    refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money
-) -> list[tuple[int, ...]]:
-    """The lines, as they were asked for together, nearly all of whose money these refunds brought back."""
-    back = _goods_back(refunds, above).items()
-    return [some for some, sums in back if _is_all(total_of(sums), _paid_for(some, lines, paid))]
+    back: Mapping[tuple[int, ...], Sequence[Money]], lines: Collection[QuoteLine], paid: Money
+) -> set[int]:
+    """The lines nearly all of whose price came `back`: for them alone, or for them and others of which it had not."""
+    gone = set[int]()
+    for some in sorted(back, key=len):
+        left = {*some} - gone
+        came = (sums for part, sums in back.items() if left & {*part} and {*some} >= {*part})
+        if _is_all(total_of([*chain(*came)]), _paid_for(left, lines, paid)):
+            gone |= left
+    return gone
 
 
-def is_asked_back(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
-    """Whether nearly all that was paid is asked back or came back, of all lines; what the seller refused is not."""
+def is_asked_back(refunds: Iterable[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> bool:
+    """Whether nearly all that was paid for each line is asked back or came back; what the seller refused is not."""
     asked = [one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}]
-    back = total_of([one.refunded if one.state is R.REFUNDED else one.asked for one in asked])
-    return {line_no for one in asked for line_no in one.lines} >= {*lines} and _is_all(back, paid)
+    return _nearly_all_back(_goods_back(asked, above), lines, paid) >= {line.line_no for line in lines}
 
 
 def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> set[int]:
@@ -362,7 +371,8 @@ def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, pai
     was taken `above` what might be paid comes back first: `refunds` are the oldest first.
     """
     here = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
-    return {*chain(*(some for some in _nearly_all_back(here, lines, paid, above) if len(some) < len(lines)))}
+    back = _goods_back(here, above)
+    return _nearly_all_back({some: back[some] for some in back if len(some) < len(lines)}, lines, paid)
 
 
 def leaves_open(refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money) -> bool:

@@ -9,6 +9,7 @@ from prefect.runtime import flow_run
 
 from connectors.ledger.plans import NOT_THERE, take_back
 from connectors.ledger.records import OrderRecord
+from connectors.ledger.refunds import taken_above
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.after_sale import CancelWay, RefundFault, RefundKind, is_asked_back, judge_cancel, past_cancelling
 from domain.effects import OPEN, SPENDING, Action
@@ -125,7 +126,7 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason 
         order.state,
         ordered=order.order_id is not None,
         paid=order.paid_minor is not None,
-        asked_back=is_asked_back(refunds, paid=order.paid, lines=[line.line_no for line in order.lines]),
+        asked_back=is_asked_back(refunds, order.priced_lines, paid=order.paid, above=taken_above(order)),
         why=order.why,
     )
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 from connectors.ledger.order_ids import id_taken
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
-from connectors.ledger.refunds import is_left_open
+from connectors.ledger.refunds import is_left_open, taken_above
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import OPEN, Action, EffectStatus
@@ -119,8 +119,13 @@ async def restate(resources: Resources, order_ref: str) -> None:
 
 def state_after(order: OrderRecord, refunds: Sequence[Refund]) -> tuple[OrderState, Reason | None]:
     """The state of an order with these refunds, oldest first, and the reason."""
-    is_booked = order.shipment is not None
-    return order_state_after(refunds, paid=order.paid, lines=order.priced_lines, is_booked=is_booked)
+    return order_state_after(
+        refunds,
+        paid=order.paid,
+        above=taken_above(order),
+        lines=order.priced_lines,
+        is_booked=order.shipment is not None,
+    )
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
