@@ -54,13 +54,13 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
     Raises `ResolutionRefused` for an answer without a question, that comes too early, or that the service contradicts.
     """
     was, record = order_of(resources, order_ref), await checked_answer(resources, order_ref, answer, by=by)
+    if record.refund and record.change.state is not OrderState.REFUNDED:
+        await asyncio.to_thread(withdraw_if_open, resources, order_ref, record.refund)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect))
-    if answer.kind is K.CAME_BACK and order_of(resources, order_ref).state is not OrderState.REFUNDED:
-        await asyncio.to_thread(withdraw_if_open, resources, order_ref)
     await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 

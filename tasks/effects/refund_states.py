@@ -65,9 +65,9 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     now = merged(refund, shown)
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
-    await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     if refund.state not in UNDER_WAY and now.state is RefundState.REFUNDED and refund.refunded != now.refunded:
-        await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref)
+        await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref, now)
+    await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     return None
 
 
@@ -94,10 +94,14 @@ def merged(refund: Refund, shown: ServiceRefund) -> Refund:
     )
 
 
-def withdraw_if_open(resources: Resources, order_ref: str) -> None:
-    """Withdraw an approval where what came back leaves open if the goods travel: a person says yes to that anew."""
+def withdraw_if_open(resources: Resources, order_ref: str, *now: Refund) -> None:
+    """Withdraw an approval where what came back leaves open if the goods travel: a person says yes to that anew.
+
+    What comes back `now` is written afterwards: it is withdrawn twice rather than not at all.
+    """
     order, refunds = resources.ledger.orders([order_ref])[order_ref], resources.ledger.refunds.of_orders([order_ref])
-    if is_left_open(order, [refund for refund in refunds if refund.state is RefundState.REFUNDED]):
+    newest = {one.key: one for one in (*refunds, *now)}.values()
+    if is_left_open(order, [refund for refund in newest if refund.state is RefundState.REFUNDED]):
         take_back(resources.ledger, [order_ref])
 
 

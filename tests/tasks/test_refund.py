@@ -11,6 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from connectors.foreign import Defect
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange, OrderRecord
@@ -227,6 +228,29 @@ async def test_a_sum_that_was_raised_in_the_console_waits_for_a_person_too(
     service.refunds["R1"] = replace(service.refunds["R1"], asked=Money(fen))
     await paid_back(resources, service, "R1", Money(fen))
     assert (order(resources).plan_hash == "hash", order(resources).state) == (stands, OrderState.PAID)
+
+
+async def test_a_run_that_dies_as_what_came_back_is_written_leaves_no_approval(
+    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The seller refused, and paid in the console: such a refund is followed to its end once, and never read again."""
+    service.least, follow = Money(1), resources.ledger.refunds.follow
+    paid_order(resources)
+    await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(300)))
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+
+    def dies(*given: Any) -> int:
+        follow(*given)
+        raise Defect
+
+    monkeypatch.setattr(resources.ledger.refunds, "follow", dies)
+    with pytest.raises(Defect):
+        await paid_back(resources, service, "R1", Money(300))
+    (refund,) = resources.ledger.refunds.of_orders(["A-1"])
+    assert (refund.state, order(resources).state) == (RefundState.REFUNDED, OrderState.PAID)
+    assert order(resources).plan_hash is None
 
 
 async def paid_back(resources: Resources, service: FakeAfterSale, refund_id: str, back: Money) -> None:

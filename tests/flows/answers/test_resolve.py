@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import needing_a_person, put_rows
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.resolutions import ResolutionRecord
@@ -312,6 +313,20 @@ async def test_of_a_refund_asked_for_by_hand_a_part_comes_back_and_the_order_goe
     console.listed.append(replace(first, refund_id="R-2", amount=Money(90)))
     (finding,) = await unknown_refunds(resources, Marketplace.TAOBAO, since)
     assert finding.seen_amount == Money(100)
+
+
+async def test_what_a_person_tells_that_leaves_open_what_travels_takes_the_approval_before_it_is_written(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of the price: a run that dies right after its commit would leave an approval that nothing withdraws."""
+    ordered(resources, OrderState.PAID, paid_minor=100)
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    channel.show("77", ServiceStatus.CLOSED)
+    monkeypatch.setattr(resources.ledger.resolutions, "record", lambda *_, **__: False)
+    for fen, stands in ((49, "hash"), (100, "hash"), (50, None)):
+        with pytest.raises(ResolutionRefused, match="another run has just dealt with it"):
+            await say(resources, ResolutionKind.CAME_BACK, amount=Money(fen))
+        assert order(resources).plan_hash == stands
 
 
 async def test_what_came_back_of_a_refund_that_the_ledger_follows_is_never_counted_twice(
