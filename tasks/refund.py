@@ -42,7 +42,7 @@ from domain.reasons import Reason, together
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
-from tasks.effects.refund_states import asking, never_left, read_refund, restate, take_outcome
+from tasks.effects.refund_states import never_left, read_refund, restate, take_outcome
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
@@ -152,7 +152,7 @@ async def _prepare(
         raise RefundFault("each line has a refund of its own here: give the amount with its line, line by line")
     targets = tuple(one for one in targets if part_name(one.lines, numbers) not in leave_out)
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
-    _require_known(resources, earlier)
+    _require_known(resources, order.order_ref)
     prepared, over = list[tuple[Refund, RefundRequest]](), list[NothingToAsk]()
     for target in targets:
         try:
@@ -204,15 +204,11 @@ async def _prepared(
     return _new_refund(order, target, part, number, earlier, request, option), request
 
 
-def _require_known(resources: Resources, earlier: Sequence[Refund]) -> None:
+def _require_known(resources: Resources, order_ref: str) -> None:
     """Raise `RefundFault` while one may have been asked for, or modified: it must not be asked for differently."""
-    for refund in earlier:
-        effect = asking(resources, refund)
-        if refund.state is RefundState.ASKING and effect and effect.status in OPEN:
-            raise RefundFault(standing(refund))
-        for one in resources.ledger.effects_of([refund.order_ref], Action.REFUND):
-            if one.status in OPEN and one.part.startswith(f"{refund.effect_part}{MODIFY}"):
-                raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
+    for one in resources.ledger.effects_of([order_ref], Action.REFUND):
+        if one.status in OPEN:
+            raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
 
 
 def _require_free(target: Target, earlier: Sequence[Refund], modifiable: Refund | None) -> None:
@@ -294,7 +290,7 @@ async def _ask(resources: Resources, order: OrderRecord, refund: Refund, request
     await perform_alone(kind, order, str(request.reason_id), part=part, amount=request.amount.total)
     if not is_new:
         refund = _modified(refund, request)
-    await take_outcome(resources, refund)
+    await take_outcome(resources, refund, is_over=True)
     await restate(resources, order.order_ref)
 
 
@@ -309,14 +305,18 @@ def _modified(refund: Refund, request: RefundRequest) -> Refund:
 
 
 def _next_part(resources: Resources, refund: Refund) -> str:
-    return f"{refund.effect_part}{MODIFY}{times_modified(resources.ledger, [refund])[refund.key] + 1}"
+    beginning, effects = f"{refund.effect_part}{MODIFY}", resources.ledger.effects_of([refund.order_ref], Action.REFUND)
+    done = [one for one in effects if one.part.startswith(beginning) and one.status is EffectStatus.DONE]
+    return f"{beginning}{len(done) + 1}"
 
 
-def times_modified(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
-    """How often each of these refunds was modified, by its key."""
-    effects = ledger.effects_of({one.order_ref for one in refunds}, Action.REFUND)
-    done = [one for one in effects if MODIFY in one.part and one.status is EffectStatus.DONE]
-    return Counter(f"{one.order_ref}:{one.part.partition(MODIFY)[0]}" for one in done)
+def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
+    """How often each of these refunds was begun to be asked for, or was modified, by its key."""
+    times = Counter[str]()
+    for one in ledger.effects_of({refund.order_ref for refund in refunds}, Action.REFUND):
+        refund, modified, _ = one.part.partition(MODIFY)
+        times[f"{one.order_ref}:{refund}"] += one.status is EffectStatus.DONE if modified else one.fence
+    return times
 
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:

@@ -60,7 +60,7 @@ async def resolve(resources: Resources, order_ref: str, answer: Resolution, *, b
     if not await asyncio.to_thread(resources.ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(f"another run has just dealt with it; look again: sourcing status {order_ref}")
     if record.effect and kind_of(record.effect) is AskRefund:
-        await take_outcome(resources, refund_of(resources, record.effect))
+        await take_outcome(resources, refund_of(resources, record.effect), is_over=True)
     await snapshot_moved(resources, "answered", before={order_ref: was})
     return order_of(resources, order_ref)
 

@@ -26,7 +26,7 @@ from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
 from tasks.engine.retrying import begins_no_task
-from tasks.refund import times_modified
+from tasks.refund import times_requested
 from tasks.snapshot import snapshot_moved
 
 LEAST = timedelta(seconds=60)
@@ -130,8 +130,8 @@ def refund_messages(resources: Resources) -> list[Message]:
     """The messages of refunds that need a person and were not enqueued before: else each run would write."""
     ledger, now = resources.ledger, resources.clock()
     waiting = ledger.refunds.in_states(REFUND_WAITS)
-    times = times_modified(ledger, waiting)
-    messages = [(one.order_ref, each) for one in waiting for each in of_refund(one, now, modified=times[one.key])]
+    times = times_requested(ledger, waiting)
+    messages = [(one.order_ref, each) for one in waiting for each in of_refund(one, now, times=times[one.key])]
     known = ledger.outbox.known(message.cause for _, message in messages)
     new = [(ref, message) for ref, message in messages if message.cause not in known]
     orders = standing_of(ledger, order_refs={ref for ref, _ in new})

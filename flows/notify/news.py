@@ -199,14 +199,14 @@ def stuck_cause(parcel: tuple[str, str]) -> str:
     return f"stuck:{':'.join(parcel)}"
 
 
-def of_refund(one: Refund, now: datetime, *, modified: int = 0) -> Iterator[Message]:
+def of_refund(one: Refund, now: datetime, *, times: int = 1) -> Iterator[Message]:
     """The message of a refund that waits for a person, and two days before its date the reminder.
 
-    Once more after each time that it was `modified`: it may have been refused again.
+    Once more for each of the `times` that it was asked for, or modified: it may have been refused again.
     """
     by = f", by {one.deadline:%Y-%m-%d %H:%M} UTC" if one.deadline else ""
     what = f"{one.order_ref}: {one.kind} of {one.asked}"
-    key = f"{one.key}:{one.state}{by}" + (f":{modified}" if modified else "")
+    key = f"{one.key}:{one.state}{by}" + (f":{times - 1}" if times != 1 else "")
     subject, why = f"{what} {REFUND_WAITS[one.state]}{by}", standing(one)
     yield alert(f"refund:{key}", MessageKind.REFUND, subject, why)
     if one.deadline and one.deadline - REMIND_AHEAD <= now < one.deadline:

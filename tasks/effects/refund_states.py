@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import timedelta
 
 from connectors.ledger.order_ids import id_taken
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.refunds import is_left_open, taken_above
+from connectors.settings import DEPLOYED_PATIENCE_S
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
 from domain.effects import OPEN, Action, EffectStatus
@@ -24,8 +26,11 @@ from tasks.engine.tries import raise_if_it_passes
 AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
 
 
-async def take_outcome(resources: Resources, refund: Refund) -> Reason | None:
-    """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that."""
+async def take_outcome(resources: Resources, refund: Refund, *, is_over: bool = False) -> Reason | None:
+    """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that.
+
+    One that never left may still be asked for by the run that wrote it down, until that `is_over`.
+    """
     effect, known = asking(resources, refund), refund
     if not refund.refund_id and effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
@@ -33,13 +38,12 @@ async def take_outcome(resources: Resources, refund: Refund) -> Reason | None:
             return id_taken(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
         refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
-    elif not refund.refund_id and effect:
+    elif not refund.refund_id and effect and effect.status is not EffectStatus.UNSENT:
         state = RefundState.ASKING if effect.status in OPEN else RefundState.DECLINED
         refund = replace(refund, state=state, refusal=effect.reason)
-    elif refund.state is RefundState.ASKING and resources.ledger.refunds.is_left(
-        refund.key, since=resources.clock() - resources.lease
-    ):
-        refund = replace(refund, state=RefundState.DECLINED, refusal=str(RUN_ENDED))
+    elif refund.state is RefundState.ASKING and (is_over or await asyncio.to_thread(_is_left, resources, refund)):
+        why = effect.why if effect and effect.why else RUN_ENDED
+        refund = replace(refund, state=RefundState.DECLINED, refusal=str(why.facts.get("failure", why)))
     if refund != known:  # another run may have written more meanwhile than was read here
         await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
     return await read_refund(resources, refund) if refund.refund_id else None
@@ -69,6 +73,12 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
         await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref, now)
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     return None
+
+
+def _is_left(resources: Resources, refund: Refund) -> bool:
+    """Whether nothing was written about it for longer than any run waits out an outage."""
+    seconds = max(DEPLOYED_PATIENCE_S, resources.settings.patience_s) + resources.settings.lease_s
+    return resources.ledger.refunds.is_left(refund.key, since=resources.clock() - timedelta(seconds=seconds))
 
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
@@ -133,11 +143,9 @@ def state_after(order: OrderRecord, refunds: Sequence[Refund]) -> tuple[OrderSta
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
-    """Whether those under way are only written down just now: nothing was sent, so the order's state is as before."""
+    """Whether those under way are only written down: nothing was sent, so the order's state is as before."""
     under_way = [refund for refund in refunds if refund.state in UNDER_WAY]
-    return bool(under_way) and all(
-        refund.state is RefundState.ASKING and not asking(resources, refund) for refund in under_way
-    )
+    return bool(under_way) and all(never_left(resources, refund) for refund in under_way)
 
 
 def never_left(resources: Resources, refund: Refund) -> bool:

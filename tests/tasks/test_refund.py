@@ -482,7 +482,7 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
         if way == "killed":
             patch.setattr("tasks.refund.concurrently", dies)
         await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
-    clock.advance(3600)
+    clock.advance(7200)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
     await follow_refunds.fn(next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1")
     came, never = next_run.ledger.refunds.of_orders(["A-1"])
@@ -494,7 +494,7 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
     assert (
         never.refusal
         == {
-            "away": "no connection; nothing was sent. Run again",
+            "away": "no connection",
             "killed": "the run ended before it was sent",
         }[way]
     )
@@ -557,6 +557,39 @@ async def test_where_nothing_is_modified_a_return_after_a_refusal_is_one(
     await ask_refund.fn(resources, order(resources), replace(WISH, kind=RefundKind.RETURN))
     kinds = {one.key: one.kind for one in resources.ledger.refunds.of_orders(["A-1"])}
     assert kinds == {"A-1:all.1": RefundKind.REFUND, "A-1:all.2": RefundKind.RETURN}
+
+
+async def test_a_refund_that_a_run_still_tries_to_ask_for_is_told_as_no_refusal(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """Between two of its tries: a person who obeyed such a message in the console would have two."""
+    paid_order(resources)
+    service.failures = [NotSent("no connection", retry_after_s=NEVER_S)]
+    assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
+    (never,) = resources.ledger.refunds.of_orders(["A-1"])
+    resources.ledger.refunds.put(replace(never, state=RefundState.ASKING, refusal=""))
+    for seconds, state, told in ((1800, RefundState.ASKING, 0), (5400, RefundState.DECLINED, 1)):
+        clock.advance(seconds)
+        await settle_open(next_run, ["A-1"])
+        await follow_refunds.fn(next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        (never,) = next_run.ledger.refunds.of_orders(["A-1"])
+        assert (order(next_run).state, never.state, len(refund_messages(next_run))) == (OrderState.PAID, state, told)
+
+
+async def test_a_refund_that_never_left_is_told_once_more_each_time_that_it_is_not_taken(
+    resources: Resources, service: FakeAfterSale
+) -> None:
+    """It keeps its key; unheard of, its money would not be asked back while the days for that pass."""
+    paid_order(resources)
+    away = NotSent("no connection", retry_after_s=NEVER_S)
+    told = []
+    for failure in (away, away, Refused("REFUND_FEE_INVALID")):
+        service.failures = [failure]
+        assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
+        told.append(len(messages := refund_messages(resources)))
+        resources.ledger.outbox.put(*messages)
+        assert refund_messages(resources) == []
+    assert (told, service.asked) == ([1, 1, 1], ["A-1:refund:all.1"] * 3)
 
 
 async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(

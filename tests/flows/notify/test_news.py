@@ -486,7 +486,7 @@ def test_a_refused_refund_is_told_with_its_reason_and_how_to_ask_again(
     assert why in told.body.replace("The s", "the s")
     assert "not as described" in told.body
     assert "ask again: sourcing refund R-04 --kind return --amount-cny 13.83 --reason REASON" in told.body
-    (again,) = of_refund(refund(state), clock(), modified=1)  # and it was refused once more
+    (again,) = of_refund(refund(state), clock(), times=2)  # and it was refused once more
     assert again.cause != told.cause
 
 
