@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,19 +13,20 @@ from prefect.artifacts import acreate_link_artifact
 from connectors.export_formats import ExportFormat
 from connectors.exports import export
 from connectors.foreign import words_of
+from connectors.ledger.order_mover import reopen
 from connectors.ledger.overview import not_begun_of_shop
-from connectors.ledger.plans import THE_SHOP, drop
+from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shops import connected, opened_shop
 from connectors.shops.protocol import Shop, WaitingOrder
-from connectors.shops.requests import REOPENED, unknown_orders, write_requests
+from connectors.shops.requests import left_out, parts_of, unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
 from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
-from flows.notify.news import ENDED, of_shop
+from flows.notify.news import of_shop
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
 from flows.prefect_ui.parameters import (
@@ -126,10 +127,14 @@ async def shop_orders(inbox: InboxFolder = "inbox") -> dict[str, int]:
 async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: str) -> int:
     """Answers how many orders of a shop are in its file."""
     async with opened_shop(settings, name) as shop:
-        waiting = await _lay_aside(ledger, shop, name, await shop.waiting())
+        waiting = await _lay_aside(ledger, settings.data_dir, shop, name, await shop.waiting())
         found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, waiting)
         orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
+    parts = parts_of(ledger, [ref for ref, one in found.items() if one.name not in left])
+    known = ledger.orders(set[str]().union(*parts.values()))
+    again = {ref: one.why for ref, one in known.items() if ended_in_shop(one) and one.why}
+    reopen(ledger, again, by=THE_SHOP)
     for order, why in left.items():
         run_logger().warning("%s: order %s is left out: %s", name, order, why)
     await enqueue(ledger, *of_shop(name, left))
@@ -138,10 +143,13 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
     return count
 
 
-async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Sequence[WaitingOrder]) -> Sequence[WaitingOrder]:
-    """Drop orders of which nothing was begun and that are over in the shop, such as cancelled ones, also in part.
+async def _lay_aside(
+    ledger: Ledger, data_dir: Path, shop: Shop, name: str, waiting: Sequence[WaitingOrder]
+) -> Sequence[WaitingOrder]:
+    """Close orders of which nothing was begun and that are not to be bought as their shop shows them, until it does.
 
-    The message of it goes out first. Answers those that wait, without these.
+    What was sent of an order under numbers of its other parts alone is none of that. The message goes out first.
+    Answers those that wait, without these.
     """
     known = await asyncio.to_thread(not_begun_of_shop, ledger, name, by=THE_SHOP)
     names = {*known.values()}
@@ -149,14 +157,38 @@ async def _lay_aside(ledger: Ledger, shop: Shop, name: str, waiting: Sequence[Wa
     asked = sorted(ref for ref in names if ref not in there or not there[ref].why)
     ended = [_ended(shop, shop.sent if ref in there else shop.over, ref) for ref in asked]
     whys = dict(zip(asked, await asyncio.gather(*ended), strict=True))
-    whys |= {ref: one.why for ref, one in there.items() if one.changed}
+    left = await asyncio.to_thread(left_out, data_dir, name, [*there.values()])
+    sent = {ref for ref in there if there[ref].sent or (whys.get(ref) and ref not in left)}
+    whys |= left
+    ours = await asyncio.to_thread(_numbers_beside, ledger, {ref: of for ref, of in known.items() if of in sent})
+    whys |= {ref: "" for ref, numbers in ours.items() if await _has_only(shop, ref, numbers)}
     over = {shop_ref: why for shop_ref, why in whys.items() if why}
-    await enqueue(ledger, *of_shop(name, over, outcome=ENDED))
+    await enqueue(ledger, *of_shop(name, over))
     for ref, shop_ref in known.items():
         if why := over.get(shop_ref):
             stays = await asyncio.to_thread(drop, ledger, [ref], by=THE_SHOP, note=why)
             run_logger().warning("%s: order %s: %s there; %s", name, shop_ref, why, stays.get(ref, "no longer bought"))
     return [one for one in waiting if one.name not in over]
+
+
+def _numbers_beside(ledger: Ledger, known: Mapping[str, str]) -> dict[str, set[str]]:
+    """The numbers of the other parts of these orders, by their shop's name, where there are any."""
+    found, wholes = dict[str, set[str]](), ledger.parts.wholes(known)
+    parts = parts_of(ledger, {*wholes.values()})
+    for ref, whole in wholes.items():
+        if numbers := {one for part in ledger.orders(parts[whole]).values() for one in part.tracking_numbers}:
+            found[known[ref]] = numbers
+    return found
+
+
+async def _has_only(shop: Shop, shop_ref: str, numbers: Collection[str]) -> bool:
+    """Whether all that its shop knows to be sent of an order has these numbers; also where it does not say."""
+    try:
+        shown = await shop.patiently(shop.read, shop_ref)
+    except XportcnError as error:
+        run_logger().info("Order %s: not known what was sent of it: %s", shop_ref, words_of(error))
+        return True
+    return bool(shown.numbers) and shown.numbers <= {*numbers}
 
 
 async def _ended(shop: Shop, read: Callable[[str], Awaitable[str]], shop_ref: str) -> str:
@@ -170,9 +202,9 @@ async def _ended(shop: Shop, read: Callable[[str], Awaitable[str]], shop_ref: st
 
 async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
     """The order, with why it is not bought where its shop shows more of it alone."""
-    if order.why not in ("", REOPENED):
+    if order.why:
         return order
     try:
-        return replace(order, why=await shop.patiently(shop.sent, order.name) or order.why)
+        return replace(order, why=await shop.patiently(shop.sent, order.name))
     except (Refused, ContractMismatch):
         return replace(order, why="the shop does not show what was sent of it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -17,7 +17,7 @@ from connectors.ledger.records import REASON, OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects, moves, orders
 from connectors.ledger.spending import PAYABLE
 from connectors.ledger.switches import hold
-from connectors.ledger.transactions import Transactions
+from connectors.ledger.transactions import Transactions, repeating
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because, read, stored
@@ -197,3 +197,13 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
         "settled_at": now,
         "lease_until": now,
     }
+
+
+@repeating
+def reopen(ledger: Transactions, closed: Mapping[str, Reason], *, by: str) -> None:
+    """Let any later run plan orders anew that were closed for these reasons: `by`, who closed them, wants them."""
+    with ledger.transaction(closed) as connection:
+        mover, state = OrderMover(ledger, connection, closed, by=by), OrderState.CANCELLED
+        for ref, why in closed.items():
+            mover.change(OrderChange(order_ref=ref, state=state, expected=state, why=why.but(again=True)))
+        mover.write()

@@ -261,7 +261,12 @@ _DROPPED = select(orders.c.order_ref, orders.c.fingerprint).where(
 
 
 def ended_in_shop(order: OrderRecord | None) -> bool:
-    """Whether an order was closed as its shop had ended it."""
+    """Whether an order was closed as its shop shows it, and not shown by it as one to be bought since."""
+    return closed_by_shop(order) and not (order and order.why and order.why.facts.get("again"))
+
+
+def closed_by_shop(order: OrderRecord | None) -> bool:
+    """Whether an order was closed so, also where it was opened again and no run has planned it since."""
     return bool(order and order.state is OrderState.CANCELLED and order.why and order.why.facts.get("by") == THE_SHOP)
 
 
@@ -270,8 +275,8 @@ def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: st
 
     One that lies in a cart is not begun: its rows stay there.
 
-    A run that is at work on such an order can't begin it any more, nor plan it anew; a later run that asks may, unless
-    it was closed `by` `THE_SHOP`.
+    A run that is at work on such an order can't begin it any more, nor plan it anew; a later run that asks may, and
+    where it was closed `by` `THE_SHOP` any later run after `reopen`.
     """
     stay: dict[str, Reason] = {}
     for refs in chunked(order_refs):
@@ -319,17 +324,18 @@ _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
 # words of an earlier program name only the yes given beforehand
 _YES = _last(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand")))
 _LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
-_LAID_ASIDE = or_(_TAKEN_BACK, _CODE == ReasonCode.NOT_WANTED)
+_LAID_ASIDE = or_(_TAKEN_BACK, and_(_CODE == ReasonCode.NOT_WANTED, _by.is_distinct_from(THE_SHOP)))
 # one with a note and no name is of a run that could not ask
 _A_NO = or_(_LAID_ASIDE, and_(_CODE == ReasonCode.NOT_APPROVED, or_(_by.is_not(None), _note.is_(None))))
 _SILENCE = _CODE.in_((ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED))
 _LAST_NO = _last(or_(_LAID_ASIDE, _SILENCE, _CODE == ReasonCode.NOT_APPROVED))
 _IS_NO = _last(_A_NO) > _YES
 _DECLINED = select(orders.c.order_ref, _IS_NO).where(_THESE, _YES < _LAST_NO)
+_IS_OF_A_PERSON = orders.c.reason_facts["by"].as_string().is_distinct_from(THE_SHOP)
 _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
     _THESE,
     or_(
-        and_(orders.c.state == OrderState.CANCELLED, orders.c.reason_code == ReasonCode.NOT_WANTED),
+        and_(orders.c.state == OrderState.CANCELLED, orders.c.reason_code == ReasonCode.NOT_WANTED, _IS_OF_A_PERSON),
         and_(orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.NOT_APPROVED, _IS_NO),
     ),
 )

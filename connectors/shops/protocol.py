@@ -200,13 +200,13 @@ class WaitingLine:
 class WaitingOrder:
     """A paid order with the lines to buy, `name` as its shop has it. `why`: it is not bought as it is.
 
-    `changed`: it is not bought as it was before either.
+    `sent`: it is so as some of it was sent, maybe by this program.
     """
 
     name: str
     lines: tuple[WaitingLine, ...] = ()
     why: str = ""
-    changed: bool = False
+    sent: bool = False
 
 
 def read_each(

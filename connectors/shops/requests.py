@@ -14,7 +14,7 @@ from typing import Literal
 from connectors.durable import whole
 from connectors.inbox import ASKS
 from connectors.ledger.overview import not_begun_of_shop, standing_of
-from connectors.ledger.plans import THE_SHOP, ended_in_shop
+from connectors.ledger.plans import THE_SHOP, closed_by_shop
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.process_locks import is_free
@@ -93,7 +93,6 @@ def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3])
 
 
 FILE = "read-from-{}.csv"
-REOPENED = "it had ended there and is open again: buy it by a request file, under another order_ref"
 UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"
 
 
@@ -102,8 +101,8 @@ def unknown_orders(
 ) -> dict[str, WaitingOrder]:
     """Those by our name that the ledger has neither whole nor in parts, and whose receiver is not to be forgotten.
 
-    Also those of which nothing was begun and that the shop shows with other lines or another receiver by now. An order
-    that would be called as another one is left out, and one that its shop had ended and has opened again.
+    Also those of which nothing was begun and that the shop shows with other lines or another receiver by now, and those
+    that were closed for what it showed before. An order that would be called as another one is left out.
     """
     profiles, found = profiles_in(data_dir), dict[str, WaitingOrder]()
     profile = _profile(name, profiles)
@@ -113,16 +112,21 @@ def unknown_orders(
         if same.name != one.name:
             found[f"{ref} of {one.name}"] = WaitingOrder(name=one.name, why=f"it would be called {ref}, as another is")
     refs = [*found]
-    reopened = {ref for ref, one in ledger.orders(refs).items() if ended_in_shop(one)}
-    again = {ref: WaitingOrder(name=one.name, why=REOPENED) for ref in reopened if not (one := found[ref]).why}
-    forgotten, stands = ledger.forgotten.known(refs), ledger.parts.of(refs)
-    known = {*standing_of(ledger, order_refs=refs), *stands, *forgotten}
+    forgotten, parts = ledger.forgotten.known(refs), parts_of(ledger, refs)
+    known = {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *forgotten}
     waits = not_begun_of_shop(ledger, name, by=THE_SHOP)
-    for ref in known.difference(forgotten, reopened):
-        parts = {*stands.get(ref, {}).values()} or {ref}
-        if parts <= {*waits} and _differs(found[ref], [*ledger.orders(parts).values()], name, profiles):
+    for ref in known.difference(forgotten):
+        here = [*ledger.orders(parts[ref]).values()]
+        is_shown_again = not found[ref].why and any(map(closed_by_shop, here))
+        if is_shown_again or (parts[ref] <= {*waits} and _differs(found[ref], here, name, profiles)):
             known.remove(ref)
-    return again | {ref: one for ref, one in found.items() if ref not in known}
+    return {ref: one for ref, one in found.items() if ref not in known}
+
+
+def parts_of(ledger: Ledger, order_refs: Collection[str]) -> dict[str, set[str]]:
+    """The names of the orders that each of these was split into, its own where it was not."""
+    stands = ledger.parts.of(order_refs)
+    return {ref: {*stands.get(ref, {}).values()} or {ref} for ref in order_refs}
 
 
 def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:
@@ -132,8 +136,7 @@ def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[Wait
     """
     inbox.mkdir(parents=True, exist_ok=True)
     _drop_unfinished(inbox)
-    profiles = profiles_in(data_dir)
-    left = {one.name: why for one in orders if (why := one.why or _faults(name, one, profiles))}
+    left = left_out(data_dir, name, orders)
     rows = [line for one in orders if one.name not in left for line in one.lines]
     path = inbox / f"{ASKS if KINDS[name].asks else ''}{FILE.format(name)}"
     if not rows:
@@ -141,6 +144,12 @@ def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[Wait
         return left
     _put(path, _csv(name, rows).encode(UTF_8))
     return left
+
+
+def left_out(data_dir: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:
+    """Those of these orders that can't be bought as their shop shows them, and why."""
+    profiles = profiles_in(data_dir)
+    return {one.name: why for one in orders if (why := one.why or _faults(name, one, profiles))}
 
 
 def waiting_without(

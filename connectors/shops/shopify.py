@@ -234,10 +234,10 @@ def _waiting(order: Waiting) -> WaitingOrder | None:
     state = order.display_financial_status, order.display_fulfillment_status
     if state not in (("PAID", "UNFULFILLED"), ("PAID", "OPEN")):
         words = " and ".join(state).lower().replace("_", " ")
-        return WaitingOrder(name=order.name, why=f"it is {words}", changed=True)
+        return WaitingOrder(name=order.name, why=f"it is {words}", sent=state == ("PAID", "PARTIALLY_FULFILLED"))
     if (at := order.shipping_address) is None or is_cut:
         why = "it has more lines than are read" if is_cut else "it has no shipping address"
-        return WaitingOrder(name=order.name, why=why, changed=not is_cut)
+        return WaitingOrder(name=order.name, why=why)
     lines = [
         WaitingLine(
             order=order.name,

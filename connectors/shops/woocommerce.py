@@ -236,7 +236,7 @@ def _waiting(products: Mapping[int, str], order: Waiting) -> WaitingOrder | None
     if not order.date_paid:
         return None
     if order.refunds:  # quantities stay as they were ordered
-        return WaitingOrder(name=str(order.id), why="it was refunded in part", changed=True)
+        return WaitingOrder(name=str(order.id), why="it was refunded in part")
     to, by = order.shipping, order.billing
     at = to if to.address_1 else by
     lines = [

@@ -127,24 +127,18 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
 
 
 LEFT_OUT = (
-    "left out of the request file",
-    "nothing where it was sent. Else mend the order in the shop, which is read again each night, or buy what is left "
-    "of it by a request file of yours.",
-)
-ENDED = (
-    "ended there, no longer bought",
-    "nothing. What no run has begun is not bought any more, in whatever file it is.",
+    "nothing where it was cancelled or sent. Else mend the order in the shop, which is read again each night (no file "
+    "buys it until then), or buy what is left of it by a request file of yours, under another order_ref."
 )
 
 
-def of_shop(shop: str, orders: Mapping[str, str], *, outcome: tuple[str, str] = LEFT_OUT) -> list[Message]:
-    """The message of a shop's orders of one outcome, each with the reason once."""
-    what = "ended" if outcome is ENDED else "left-out"
-    about = tuple(f"{what}:{shop}:{order}:{why}" for order, why in orders.items())
+def of_shop(shop: str, orders: Mapping[str, str]) -> list[Message]:
+    """The message of a shop's orders that are not bought, each with the reason once."""
+    about = tuple(f"left-out:{shop}:{order}:{why}" for order, why in orders.items())
     lines = [f"- {order or 'without a name'}: {why}" for order, why in orders.items()]
     first = first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run")
-    subject = f"{shop}: {pluralize(len(orders), 'order')} {outcome[0]}"
-    return _covering(about, what, MessageKind.FAULTS, subject, *first, f"What to do: {outcome[1]}")
+    subject = f"{shop}: {pluralize(len(orders), 'order')} not bought as shown there"
+    return _covering(about, "left-out", MessageKind.FAULTS, subject, *first, f"What to do: {LEFT_OUT}")
 
 
 def of_parcels(

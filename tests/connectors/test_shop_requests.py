@@ -16,8 +16,8 @@ from sqlalchemy import update
 
 from connectors import durable, http
 from connectors.ledger.marks import Mark
-from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
-from connectors.ledger.schema import marks, orders
+from connectors.ledger.plans import THE_SHOP, declined, drop, ended_in_shop, laid_aside
+from connectors.ledger.schema import marks, orders, to_json
 from connectors.ledger.store import Ledger
 from connectors.process_locks import is_free
 from connectors.request_files import read_request_file
@@ -31,6 +31,7 @@ from connectors.shops.woocommerce import WooCommerce
 from connectors.xportcn.errors import NotSent, Refused, Unanswered
 from domain.decisions import FINE, refused
 from domain.reasons import ReasonCode, because
+from domain.service_orders import Shipment
 from flows import exchange as flow
 from flows.batch.sorting import sort_requests
 from flows.notify.news import of_shop
@@ -108,16 +109,14 @@ def test_orders_of_one_name_here_are_not_joined(ledger: Ledger, tmp_path: Path) 
     ]
 
 
-def test_an_order_that_its_shop_opened_again_is_named(ledger: Ledger, tmp_path: Path) -> None:
-    """It is bought under another name alone, since its own is over in each file."""
+def test_an_order_that_its_shop_opened_again_is_read_anew(ledger: Ledger, tmp_path: Path) -> None:
+    """Not one that a person laid aside."""
     ledger.start_batch("batch", "file.csv")
     ledger.put_plans([planned("S-1"), planned("S-2")], "batch")
     drop(ledger, ["S-1"], by=THE_SHOP, note="it is cancelled")
     drop(ledger, ["S-2"], by="mei")
     found = unknown_orders(ledger, tmp_path, "shopify", [order("#1"), order("#2")])
-    assert [(ref, one.name, one.why[:39]) for ref, one in found.items()] == [
-        ("S-1", "#1", "it had ended there and is open again: b")
-    ]
+    assert [(ref, one.name, one.why) for ref, one in found.items()] == [("S-1", "#1", "")]
 
 
 def test_an_order_that_waits_here_is_read_anew_where_its_shop_shows_it_otherwise(
@@ -149,14 +148,14 @@ def test_an_order_that_waits_here_is_read_anew_where_its_shop_shows_it_otherwise
 
 
 @pytest.mark.parametrize(("name", "prefix"), [("shopify", "#"), ("woocommerce", "")])
-async def test_an_order_that_waits_here_and_was_partly_refunded_or_sent_is_bought_no_more(
+async def test_an_order_that_waits_here_and_can_t_be_bought_as_shown_is_bought_no_more_until_it_can(
     server: ShopServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, prefix: str
 ) -> None:
-    """It is told once, and never named as one that was opened again; one that can't be read for once stays."""
+    """Refunded in part, held there, or with a cell that no file may have; it is told once, and then read again."""
     monkeypatch.setenv(f"SOURCING_{name.upper()}", SHOPS[name].get_secret_value())
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    part = {"displayFinancialStatus": "PARTIALLY_REFUNDED"}, {"refunds": [{"id": 1}]}
-    odd = {"displayFinancialStatus": 5}, {"line_items": [{"id": 1, "quantity": 1.5}]}
+    part = {"displayFulfillmentStatus": "ON_HOLD"}, {"refunds": [{"id": 1}]}
+    odd = {"email": "jane@gmail"}, {"billing": {"email": "jane@gmail"}}
     shown, woo = server._waiting, server._woo_waiting
     monkeypatch.setattr(server, "_waiting", lambda ref: shown(ref) | (part[0] if ref == "1001" else odd[0]))
     changes = {1001: part[1], 1002: odd[1]}
@@ -168,14 +167,56 @@ async def test_an_order_that_waits_here_and_was_partly_refunded_or_sent_is_bough
             replace(one, request=replace(one.request, shop=name, shop_ref=ref))
             for one, ref in zip(held, refs, strict=True)
         ]
+        requests, both = [one.request for one in known], [one.order_ref for one in known]
         ledger.start_batch("batch", "file.csv")
         ledger.put_plans(known, "batch")
         for _ in range(2):
             assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 0}
-        assert sort_requests(ledger, [one.request for one in known]).over == [known[0].order_ref]
-        assert [one.subject for one in ledger.outbox.begin("ntfy")] == [
-            f"{name}: 1 order ended there, no longer bought"
-        ]
+        assert sort_requests(ledger, requests).over == both
+        assert [one.subject for one in ledger.outbox.begin("ntfy")] == [f"{name}: 2 orders not bought as shown there"]
+        monkeypatch.setattr(server, "_waiting", shown)
+        monkeypatch.setattr(server, "_woo_waiting", woo)
+        for _ in range(2):  # until a run has planned them
+            assert await flow.shop_orders.fn(str(tmp_path / "inbox")) == {name: 2}
+        assert [one.order_ref for one in sort_requests(ledger, requests).to_plan] == both
+        assert (laid_aside(ledger, both, beforehand=""), declined(ledger, both, beforehand="")) == ({}, {})
+        ledger.since = datetime.now(UTC)
+        ledger.put_plans(known, "batch")
+        assert {str(one.state) for one in ledger.each_order(both)} == {"planned"}
+
+
+@pytest.mark.parametrize(("name", "ref"), [("shopify", "#1001"), ("woocommerce", "1001")])
+@pytest.mark.parametrize(("numbers", "ends"), [(["OURS"], False), (["OURS", "BY-HAND"], True)])
+async def test_a_part_waits_on_while_its_shop_has_the_numbers_of_other_parts_alone(
+    server: ShopServer,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    ref: str,
+    numbers: list[str],
+    *,
+    ends: bool,
+) -> None:
+    monkeypatch.setenv(f"SOURCING_{name.upper()}", SHOPS[name].get_secret_value())
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    server.orders["1001"].sent["71"] = 1
+    server.orders["1001"].numbers += numbers
+    shown, sent = server._waiting, {"displayFulfillmentStatus": "PARTIALLY_FULFILLED"}
+    monkeypatch.setattr(server, "_waiting", lambda at: shown(at) | (sent if at == "1001" else {}))
+    begun, waits = (f"{name[0].upper()}-1001{part}" for part in ("", "-b"))
+    with Ledger(SourcingSettings().ledger_url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        plans = [planned(one) for one in (begun, waits)]
+        ledger.start_batch("batch", "file.csv")
+        ledger.parts.keep({begun: {"FERN-1": begun, "MOSS-1": waits}})
+        ledger.put_plans(
+            [replace(one, request=replace(one.request, shop=name, shop_ref=ref)) for one in plans], "batch"
+        )
+        with ledger.transaction() as connection:
+            shipment = to_json(Shipment(shipment_order_id="9", tracking_numbers=("OURS",)))
+            was = update(orders).where(orders.c.order_ref == begun)
+            connection.execute(was.values(order_id="77", shipment=shipment, state="in_transit"))
+        await flow.shop_orders.fn(str(tmp_path / "inbox"))
+        assert ended_in_shop(ledger.orders([waits])[waits]) == ends
 
 
 def test_what_woocommerce_can_t_prove_is_bought_after_an_approval(tmp_path: Path) -> None:
@@ -340,7 +381,7 @@ async def test_an_order_that_its_shop_ended_is_not_bought_any_more(
         work = sort_requests(ledger, [one.request for one in known])
         told = [one.subject for one in ledger.outbox.begin("ntfy")]
     assert (work.over, len(work.to_plan)) == ([known[1].order_ref], 3)
-    assert told == [f"{name}: 1 order ended there, no longer bought"]
+    assert told == [f"{name}: 1 order not bought as shown there"]
 
 
 async def test_a_question_about_one_order_that_gets_no_answer_keeps_none_from_being_read(
@@ -412,11 +453,11 @@ def test_an_order_that_is_left_out_is_told_once(ledger: Ledger) -> None:
     for one in (first, second, first):
         ledger.outbox.put(one)
     assert sorted(one.subject for one in ledger.outbox.begin("ntfy")) == [
-        "shopify: 1 order left out of the request file",
-        "shopify: 2 orders left out of the request file",
+        "shopify: 1 order not bought as shown there",
+        "shopify: 2 orders not bought as shown there",
     ]
     assert first.body.startswith("- #1001: it has no shipping address\n")
-    assert "nothing where it was sent" in first.body
+    assert "nothing where it was cancelled or sent" in first.body
     assert of_shop("shopify", {}) == []
 
 

@@ -669,7 +669,7 @@ MUTANTS = (
     Mutant(
         name="asked-back-in-vain-is-booked",
         means="somebody cancels a paid order or asks for all its money, in vain, and the night books and ships it",
-        edits=(Edit(file=PLANS, old="or_(_TAKEN_BACK, _CODE", new="or_(_CODE"),),
+        edits=(Edit(file=PLANS, old="or_(_TAKEN_BACK, and_(", new="or_(and_("),),
         found_by="tests/simulation/test_not_wanted.py::"
         "test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone",
     ),
