@@ -400,6 +400,20 @@ def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:
     return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before
 
 
+def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
+    """Those of refunds, oldest first, that wait for a person.
+
+    One that was not taken waits no longer once another of any of its lines is recorded: it was settled otherwise.
+    """
+    found, later = list[Refund](), set[tuple[str, int]]()
+    for one in reversed(refunds):
+        lines = {(one.order_ref, line_no) for line_no in one.lines}
+        if one.state in WAITS_FOR_A_PERSON and not (one.state is R.DECLINED and lines & later):
+            found.append(one)
+        later |= lines
+    return found[::-1]
+
+
 _STANDING = {
     R.ASKING: ReasonCode.REFUND_ASKING,
     R.ASKED: ReasonCode.REFUND_ASKED,

@@ -12,7 +12,7 @@ from prefect.states import Completed
 
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.snapshots.rejecting import rejected_in
-from domain.after_sale import WAITS_FOR_A_PERSON, Refund, standing
+from domain.after_sale import Refund, standing, those_waiting
 from domain.effects import OPEN, EffectStatus
 from domain.marketplace import shortened
 from domain.money import Money
@@ -63,7 +63,7 @@ class AfterSaleReport:
     @property
     def waiting(self) -> list[Refund]:
         """The refunds that wait for a person."""
-        return [refund for refund in self.refunds if refund.state in WAITS_FOR_A_PERSON]
+        return those_waiting(self.refunds)
 
     @property
     def all_fine(self) -> bool:
@@ -73,8 +73,9 @@ class AfterSaleReport:
 
     def to_json(self) -> dict[str, Any]:
         """The report that the commands print with `--json`."""
-        told = {"refunds": [*map(refund_as_json, self.refunds)], "troubles": [*map(str, self.troubles)]}
-        return {**asdict(self), **told}
+        waiting = self.waiting
+        refunds = [refund_as_json(refund, waits=refund in waiting) for refund in self.refunds]
+        return {**asdict(self), "refunds": refunds, "troubles": [*map(str, self.troubles)]}
 
 
 async def after_sale_report(
@@ -206,7 +207,7 @@ def summary_of(report: AfterSaleReport) -> str:
     return "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
 
 
-def refund_as_json(refund: Refund) -> dict[str, Any]:
+def refund_as_json(refund: Refund, *, waits: bool) -> dict[str, Any]:
     """One refund as it stands; amounts in fen, `words` are the next step."""
     return {
         "order_ref": refund.order_ref,
@@ -221,7 +222,7 @@ def refund_as_json(refund: Refund) -> dict[str, Any]:
         "tracking_number": refund.tracking_number,
         "deadline": refund.deadline.isoformat() if refund.deadline else None,
         "words": str(standing(refund)),
-        "waits_for_a_person": refund.state in WAITS_FOR_A_PERSON,
+        "waits_for_a_person": waits,
     }
 
 

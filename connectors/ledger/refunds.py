@@ -47,7 +47,7 @@ class RefundRows(LedgerRows):
         now = self._ledger.clock()
         row = {**_row(refund), "recorded_at": now, "updated_at": now}
         statement = self._ledger.insert(refunds).values(row)
-        changed = {name: statement.excluded[name] for name in row if name not in ("key", "recorded_at")}
+        changed = {name: statement.excluded[name] for name in row if name != "key"}
         self._do(
             statement.on_conflict_do_update(
                 index_elements=["key"], set_=changed, where=refunds.c.state.in_(_NOT_REQUESTED)

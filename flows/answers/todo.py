@@ -20,7 +20,7 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
 from connectors.settings import SourcingSettings
-from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing
+from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing, those_waiting
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.reason_codes import ASK_AGAIN
@@ -76,7 +76,7 @@ URGENCY: Mapping[str, int] = {
 KINDS: Mapping[str, str] = {
     ReasonCode.REFUND_TO_RETURN: "return to send",
     ReasonCode.REFUND_REFUSED: "refund refused",
-    ReasonCode.REFUND_DECLINED: "refund refused",
+    ReasonCode.REFUND_DECLINED: "refund not taken",
     ReasonCode.REFUND_ASKING: "refund to ask for",
 }
 
@@ -281,11 +281,10 @@ def _advice(order: OrderRecord, way: _Way) -> str:
 
 def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:
     """A refund that is still to be asked for is `shown_already` with its order: that row has the question."""
-    refunds = ledger.refunds.in_states(WAITS_FOR_A_PERSON)
-    orders = ledger.orders({refund.order_ref for refund in refunds})
-    for refund in refunds:
-        is_told = refund.state is RefundState.ASKING and refund.order_ref in shown_already
-        if orders[refund.order_ref].state in NOT_OVER and not is_told:
+    orders = ledger.orders({refund.order_ref for refund in ledger.refunds.in_states(WAITS_FOR_A_PERSON)})
+    orders = {ref: order for ref, order in orders.items() if order.state in NOT_OVER}
+    for refund in those_waiting(ledger.refunds.of_orders(orders)):
+        if refund.state is not RefundState.ASKING or refund.order_ref not in shown_already:
             yield _of_refund(orders[refund.order_ref], refund)
 
 

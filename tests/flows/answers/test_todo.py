@@ -13,6 +13,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.schema import to_json
 from connectors.settings import SourcingSettings
+from domain.after_sale import RefundState
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine
@@ -22,6 +23,7 @@ from flows.answers.todo import ToDo, alike, to_do
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
+from tests.domain.test_after_sale import refund
 
 LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
 WEEK = timedelta(days=7)
@@ -269,3 +271,23 @@ def test_a_request_file_with_faults_waits_for_some_days(
 
 def test_nothing_waits_in_an_empty_ledger(resources: Resources) -> None:
     assert to_do(resources.ledger, refused_for=WEEK) == []
+
+
+def test_a_refund_that_was_not_taken_is_listed_until_another_of_its_lines_is_recorded(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """It was asked for otherwise by then: its command would ask the seller twice."""
+
+    def listed(state: RefundState, part: str, *lines: int) -> list[str]:
+        """The lines to ask for again, as the commands name them."""
+        clock.advance(60)
+        resources.ledger.refunds.put(refund(state, key=f"A-1:{part}", part=part.split(".", maxsplit=1)[0], lines=lines))
+        commands = [one.commands[0] for one in to_do(resources.ledger, refused_for=WEEK)]
+        return [one.partition(" --amount")[0].partition("--kind refund ")[2] for one in commands if "refund" in one]
+
+    planned(resources, "a.csv", "A-1")
+    ordered(resources, "A-1")
+    assert listed(RefundState.DECLINED, "1.1", 1) == ["--line 1"]
+    assert listed(RefundState.REFUNDED, "2.1", 2) == ["--line 1"]
+    assert listed(RefundState.REFUNDED, "1+2.1", 1, 2) == []
+    assert listed(RefundState.DECLINED, "1.1", 1) == ["--line 1"]  # asked for once more, in vain
