@@ -359,9 +359,10 @@ def _nearly_all_back(
 
 
 def is_asked_back(refunds: Iterable[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> bool:
-    """Whether nearly all that was paid for each line is asked back or came back; what the seller refused is not."""
-    asked = [one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}]
-    return _nearly_all_back(_goods_back(asked, above), lines, paid) >= {line.line_no for line in lines}
+    """Whether nearly all that was paid for the goods is asked back or came back, of all lines; a refused sum is not."""
+    back = _goods_back([one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}], above)
+    every, total = {line.line_no for line in lines}, total_of([*chain(*back.values())])
+    return {*chain(*back)} >= every and _is_all(total, _paid_for(every, lines, paid))
 
 
 def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> set[int]:

@@ -286,11 +286,12 @@ async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
     """The order, after its open effects were settled and its refunds brought up to date."""
     _order(resources, order_ref)
     await settle_open(resources, [order_ref])
-    await _follow(resources, resources.ledger.refunds.of_orders([order_ref]))
+    await bring_up_to_date(resources, resources.ledger.refunds.of_orders([order_ref]))
     return _order(resources, order_ref)
 
 
-async def _follow(resources: Resources, refunds: Sequence[Refund]) -> list[Trouble]:
+async def bring_up_to_date(resources: Resources, refunds: Sequence[Refund]) -> list[Trouble]:
+    """Follow those of these refunds that are not over; answers the orders with one that could not be read."""
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
         unread = await run_task(follow_refunds, resources, followed, label=followed[0].order_ref)
         return [Trouble(ref, why) for ref, why in unread.items()]
@@ -315,5 +316,5 @@ def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState
 
 async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
     """The report, after the refund was read from the service."""
-    unread = await _follow(resources, [refund])
+    unread = await bring_up_to_date(resources, [refund])
     return await remedy_report(resources, [refund.order_ref], keys=[refund.key], troubles=unread)

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from prefect import flow
 from prefect.runtime import flow_run
 
+from connectors.concurrently import concurrently
 from connectors.ledger.plans import NOT_THERE, take_back
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.refunds import taken_above
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.after_sale import CancelWay, RefundFault, RefundKind, is_asked_back, judge_cancel, past_cancelling
+from domain.after_sale import (
+    UNDER_WAY,
+    CancelWay,
+    Refund,
+    RefundFault,
+    RefundKind,
+    RefundState,
+    is_asked_back,
+    judge_cancel,
+    past_cancelling,
+    standing,
+)
 from domain.effects import OPEN, SPENDING, Action
-from domain.money import Money, total_of
-from domain.reasons import Reason, ReasonCode, because
+from domain.money import total_of
+from domain.reasons import Reason, ReasonCode, because, together
 from domain.request_remarks import BadInput
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
+from flows.after_sale import bring_up_to_date
 from flows.after_sale_reporting import AfterSaleReport, Trouble, dry_run_report, remedy_report
 from flows.answers.questions import newest_done
 from flows.batch.chunks import chunks_with_progress
@@ -45,56 +59,53 @@ NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 async def dry_run_of(resources: Resources, order_refs: Sequence[str], reason: str) -> list[DryRunRow]:
     """What cancelling would do to each order, by the ledger and a reading of the paid orders and their refunds."""
+    await bring_up_to_date(resources, resources.ledger.refunds.of_orders(order_refs))
     orders = resources.ledger.orders(order_refs)
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
     why_not = unread | _past_cancelling(at_service)
-    asked = dict[str, Money]()
-    for order in paid:
-        if order.order_ref in why_not:
-            continue
-        try:
-            refunds = await foresee_refund(resources, order, _wish(reason))
-        except Misconfigured:
-            raise
-        except (RefundFault, XportcnError) as error:
-            why_not[order.order_ref] = _not_asked_back(error)
-        else:
-            asked[order.order_ref] = total_of([one.asked for one in refunds])
-    rows = [
-        _dry_run(resources, order, *verdicts[ref], asked.get(ref), why_not.get(ref)) for ref, order in orders.items()
-    ]
+
+    async def row(order: OrderRecord) -> DryRunRow:
+        way, why = verdicts[order.order_ref]
+        told = why_not.get(order.order_ref) or why or await _would(resources, order, way, reason)
+        would, no = (told, None) if isinstance(told, str) else ("", told)
+        return DryRunRow(order_ref=order.order_ref, state=order.state, would=would, why_not=no)
+
+    rows = await concurrently([*orders.values()], row, at_once=resources.concurrency)
     return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
 
 
-def _dry_run(
-    resources: Resources,
-    order: OrderRecord,
-    way: CancelWay,
-    why: Reason | None,
-    asked: Money | None,
-    unread: Reason | None,
-) -> DryRunRow:
-    freight = f"; {ITS_FREIGHT}" if order.shipment is not None else ""
-    payment = newest_done(resources.ledger.effects_of([order.order_ref]), Action.PAY)
-    money = f"; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)" if payment else ""
-    would = {
-        CancelWay.CANCEL: f"close it unpaid{money}",
-        CancelWay.REFUND: f"ask the seller for {asked} back{freight}",
-        CancelWay.IS_DONE: "do nothing: it is cancelled, or all its money is asked back already",
-    }
-    why_not = unread or why or (NOT_CANCELLED if way is CancelWay.STOP else None)
-    return DryRunRow(order_ref=order.order_ref, state=order.state, would="" if why_not else would[way], why_not=why_not)
+async def _would(resources: Resources, order: OrderRecord, way: CancelWay, reason: str) -> str | Reason:
+    """What cancelling would do to an order, or why it can't be done."""
+    if way is CancelWay.STOP:
+        return NOT_CANCELLED
+    if way is CancelWay.IS_DONE:
+        return "do nothing: it is cancelled, or all its money is asked back already"
+    if way is CancelWay.CANCEL:
+        payment = newest_done(resources.ledger.effects_of([order.order_ref]), Action.PAY)
+        if payment is None:
+            return "close it unpaid"
+        return f"close it unpaid; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)"
+    try:
+        asked = await foresee_refund(resources, order, _wish(reason))
+    except Misconfigured:
+        raise
+    except (RefundFault, XportcnError) as error:
+        return _not_asked_back(error)
+    total = total_of([one.asked for one in asked])
+    return "; ".join([f"ask the seller for {total} back", *map(str, _notes(resources, order, asked))])
 
 
 async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[Trouble]:
+    known = resources.ledger.orders(order_refs).values()
+    wanted_back = [one.order_ref for one in known if one.state not in NOTHING_TO_TAKE_BACK]
+    take_back(resources.ledger, wanted_back)
+    unread = await bring_up_to_date(resources, resources.ledger.refunds.of_orders(order_refs))
     orders = resources.ledger.orders(order_refs)
     verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
-    wanted_back = [ref for ref, one in orders.items() if one.state not in NOTHING_TO_TAKE_BACK]
-    take_back(resources.ledger, wanted_back)
     listener = progress.get()
     for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
         chunk = {ref: unpaid[ref] for ref in refs}
@@ -108,7 +119,7 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     listener.advance("ask back", len(paid))
     unknown = [Trouble(ref, NOT_THERE) for ref in order_refs if ref not in orders]
     stopped = [Trouble(ref, why or NOT_CANCELLED) for ref, (way, why) in verdicts.items() if way is CancelWay.STOP]
-    return [*unknown, *stopped, *refused, *_still_open(resources, [*unpaid, *accepted])]
+    return [*unknown, *stopped, *unread, *refused, *_still_open(resources, [*unpaid, *accepted])]
 
 
 def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason | None]:
@@ -126,9 +137,25 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason 
         order.state,
         ordered=order.order_id is not None,
         paid=order.paid_minor is not None,
-        asked_back=is_asked_back(refunds, order.priced_lines, paid=order.paid, above=taken_above(order)),
+        asked_back=_is_asked_back(order, refunds),
         why=order.why,
     )
+
+
+def _is_asked_back(order: OrderRecord, refunds: Iterable[Refund]) -> bool:
+    return is_asked_back(refunds, order.priced_lines, paid=order.paid, above=taken_above(order))
+
+
+def _notes(resources: Resources, order: OrderRecord, asked: Sequence[Refund]) -> list[Reason]:
+    """What asking for these refunds leaves to be done: the order's freight, and money that can't be asked for now."""
+    notes = [ITS_FREIGHT] if order.shipment is not None else []
+    now = {one.key: replace(one, state=RefundState.ASKED) for one in asked}
+    others = [one for one in resources.ledger.refunds.of_orders([order.order_ref]) if one.key not in now]
+    if not _is_asked_back(order, [*others, *now.values()]):
+        why = together(standing(one) for one in others if one.state in UNDER_WAY) or "the marketplace takes no more"
+        sums = f"{total_of([one.asked for one in asked])} of {order.paid}"
+        notes.append(_not_asked_back(f"only {sums} can be asked for now: {why}"))
+    return notes
 
 
 async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[Trouble]:
@@ -137,14 +164,14 @@ async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], rea
     troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
     for ref in (ref for ref in shown if ref not in past):
         try:
-            await run_task(ask_refund, resources, orders[ref], _wish(reason))
+            keys = await run_task(ask_refund, resources, orders[ref], _wish(reason))
         except Misconfigured:
             raise
         except (RefundFault, XportcnError) as error:
             troubles.append(Trouble(ref, _not_asked_back(error)))
         else:
-            if orders[ref].shipment is not None:
-                troubles.append(Trouble(ref, ITS_FREIGHT))
+            asked = [one for one in resources.ledger.refunds.of_orders([ref]) if one.key in keys]
+            troubles += [Trouble(ref, why) for why in _notes(resources, orders[ref], asked)]
     return troubles
 
 
@@ -152,8 +179,8 @@ def _wish(reason: str) -> RefundWish:
     return RefundWish(kind=RefundKind.REFUND, reason=reason)
 
 
-def _not_asked_back(error: Exception) -> Reason:
-    return because(ReasonCode.MONEY_NOT_ASKED_BACK, failure=str(error))
+def _not_asked_back(failure: Exception | str) -> Reason:
+    return because(ReasonCode.MONEY_NOT_ASKED_BACK, failure=str(failure))
 
 
 def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:

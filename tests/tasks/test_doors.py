@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 from connectors.callbacks.store import CallbackStore
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
+from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Ability
@@ -54,6 +55,7 @@ from tasks.refund import RefundWish, ask_refund
 from tasks.snapshot import order_tables, refund_tables, snapshot_moved
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
+from tests.domain.test_after_sale import refund
 from tests.everyday import examples
 from tests.flows.plans import planned
 from tests.tasks.conftest import resources_on
@@ -105,9 +107,9 @@ class Shop:
 
     def becomes(self, state: RefundState) -> None:
         """What the seller does with the refund."""
-        for refund_id, refund in self.service.refunds.items():
+        for refund_id, shown in self.service.refunds.items():
             back = Money(500) if state is RefundState.REFUNDED else Money(0)
-            self.service.refunds[refund_id] = replace(refund, state=state, refunded=back)
+            self.service.refunds[refund_id] = replace(shown, state=state, refunded=back)
 
     def scan(self) -> None:
         at = self.clock()
@@ -286,10 +288,46 @@ def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(tmp_pat
     )
 
 
+def test_what_cancelling_can_t_ask_for_beside_the_rest_is_told_at_once(tmp_path: Path) -> None:
+    """Line 1 was given back for 3.00 CNY, which the seller agreed to: the others are asked for, and 2.00 are not."""
+    with opened_shop(tmp_path) as shop:
+        ledger = shop.resources.ledger
+        lines = [replace(one, line_no=no) for one in ledger.orders([REF])[REF].lines for no in (1, 2)]
+        ledger.change([OrderChange(order_ref=REF, writes=OrderUpdate({"lines": [*map(to_json, lines)]}))])
+        shop.service.least = Money(1)
+        asyncio.run(cast(Any, request_refund.fn(REF, reason="101", amount_cny="3.00", lines=[1], only_show=False)))
+        shop.becomes(RefundState.AGREED)
+        ledger.owner = "run 2"
+        (row,) = asyncio.run(dry_run_of(shop.resources, [REF], "101"))
+        ended: Any = asyncio.run(cast(Any, cancel_orders.fn([REF], only_show=False)))
+    left = (
+        "not cancelled: only 5.00 CNY of 10.00 CNY can be asked for now: refund of 3.00 CNY (不想要了) is agreed; the "
+        "money is on its way"
+    )
+    assert row.would == f"ask the seller for 5.00 CNY back; {left}"
+    assert ended.data.did == {REF: "asked the seller for a refund of 5.00 CNY"}
+    assert [str(one.why) for one in ended.data.troubles] == [left]
+
+
+def test_what_was_settled_since_is_read_before_an_order_is_cancelled(tmp_path: Path) -> None:
+    """The seller refused to give all of it back: it is asked for anew, and was not done before."""
+    with opened_shop(tmp_path) as shop:
+        ledger, told = shop.resources.ledger, list[dict[str, str]]()
+        shop.service.most = Money(1000)
+        for number in range(2):
+            ledger.owner = f"run {number}"
+            ended: Any = asyncio.run(cast(Any, cancel_orders.fn([REF], only_show=False)))
+            told.append(dict(getattr(ended, "data", ended).did))
+            shop.becomes(RefundState.REFUSED)
+    assert told == [{REF: "asked the seller for a refund of 10.00 CNY"}] * 2
+    assert shop.service.asked == ["B-1:refund:all.1", "B-1:refund:all.2"]
+
+
 def test_what_cancelling_would_ask_for_is_checked_as_it_is_asked_for(tmp_path: Path) -> None:
     """Of 10.00 CNY 3.00 came back already; then 2.00 of it are asked for."""
     with opened_shop(tmp_path) as shop:
-        shop.resources.ledger.change([OrderChange(order_ref=REF, writes=OrderUpdate.refunded(amount_minor=300))])
+        came = {"key": f"{REF}:all.1", "order_ref": REF, "lines": (1,), "refunded": Money(300)}
+        shop.resources.ledger.refunds.put(refund(RefundState.REFUNDED, **came))
         shop.service.least, shop.service.most = Money(1), Money(700)
 
         def told(reason: str) -> str:
