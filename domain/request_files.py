@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import lru_cache
 from itertools import islice
@@ -156,13 +156,13 @@ class ParsedRequests:
     """The orders of a file in its order, or its faults: a file with any fault gives no orders.
 
     `warnings` are what was cleaned or skipped, and what a person should check before anything is bought. `turned_away`
-    are orders with a line that a shop's export says must not be bought.
+    are orders with a line that a shop's export says must not be bought, and whether for good (`Keep.ends`).
     """
 
     orders: tuple[OrderRequest, ...]
     faults: tuple[Fault, ...]
     warnings: tuple[Remark, ...] = ()
-    turned_away: frozenset[str] = frozenset()
+    turned_away: Mapping[str, str] = field(default_factory=dict)
 
 
 class RequestTable:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Se
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Literal
 
 from pydantic import Field
 
@@ -34,7 +35,8 @@ COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 class Keep(Strict):
     """A row is kept whose cell in `column` is one of `values`, none of `never`, or filled, or above a number.
 
-    A file without the column is faulty, unless it is `optional`.
+    A file without the column is faulty, unless it is `optional`. What it turns away is so for good where it `ends`: as
+    `void`, or as `sent`, which a shop may say of a whole order once a part of it was.
     """
 
     column: str
@@ -43,6 +45,7 @@ class Keep(Strict):
     filled: bool = False
     above: int | None = None
     optional: bool = False
+    ends: Literal["", "sent", "void"] = ""
 
     def keeps(self, cell: str) -> bool:
         plain = cell.casefold()
@@ -161,7 +164,7 @@ class ShopTable(RequestTable):
         self._lines: dict[str, int] = {}
         self._kept: dict[tuple[str, str], tuple[int, dict[str, object]]] = {}
         self._left = Counter[str]()
-        self._turned_away = set[str]()
+        self._turned_away = dict[str, str]()
         self._shop_refs: dict[str, str] = {}
         self._shop_lines: dict[int, list[ShopLine]] = {}
 
@@ -205,11 +208,12 @@ class ShopTable(RequestTable):
             if cell == "" and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
                 cells[name] = first.get(name, "")
         order_ref = profile.ref_of(shop_ref)
-        for rule in profile.keep:
-            if rule.column in cells and not rule.keeps(text := _text(cells[rule.column])):
-                self._left[f"{rule.column} {shortened(text, 30) or 'empty'}"] += 1
-                self._turned_away.add(order_ref)
-                return
+        texts = {rule.column: _text(cells[rule.column]) for rule in profile.keep if rule.column in cells}
+        if failed := [rule for rule in profile.keep if rule.column in texts and not rule.keeps(texts[rule.column])]:
+            self._left[f"{failed[0].column} {shortened(texts[failed[0].column], 30) or 'empty'}"] += 1
+            ends = max(rule.ends for rule in failed)
+            self._turned_away[order_ref] = min(self._turned_away.get(order_ref, ends), ends)
+            return
         if CUT_SHORT.fullmatch(shop_ref):
             self.fault(row, "order_ref", ROUNDED)
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
@@ -280,7 +284,8 @@ class ShopTable(RequestTable):
             for one in parsed.orders
         ]
         faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
-        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, frozenset(self._turned_away - {""}))
+        ends = {ref: "" if ref in self._shop_refs else end for ref, end in self._turned_away.items() if ref}
+        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, ends)
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         found = tuple(self._shop_lines.get(line.row, ()))

@@ -20,10 +20,12 @@ from connectors.book_file import Reading, book_text, of_a_night, reading_by
 from connectors.foreign import prefect_errors, words_of
 from connectors.inbox import ASKS, RESULT, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
+from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
 from connectors.request_files import READERS, UnreadableFile, read_request_file
 from connectors.settings import MissingSetting, SourcingSettings
+from connectors.shops.requests import parts_of
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
@@ -88,7 +90,7 @@ class Night:
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
-        self.refs = dict[tuple[Path, int, int], tuple[set[str] | None, set[str], bool]]()
+        self.refs = dict[tuple[Path, int, int], tuple[set[str] | None, Mapping[str, str], bool]]()
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
@@ -155,9 +157,10 @@ class Night:
         """The orders that a file leaves to newer ones of its name, in words too, and whether it waits for one of them.
 
         It waits for one that can't be read, as what that says of its orders is not known, until a newer one can; and
-        for one that no run has worked on yet. A shop's export also leaves what later ones of any name turn away.
+        for one that no run has worked on yet. A shop's export also leaves what later ones of any name turn away: what
+        they do for good is closed in the ledger, as they may be deleted.
         """
-        left, name, unread, waits = set[str](), "", "", False
+        left, name, unread, waits, ends = set[str](), "", "", False, dict[str, str]()
         if not (later := await asyncio.to_thread(self.folder.later, working)):
             return left, name, waits
         reading = await reading_by(self.settings)
@@ -173,27 +176,42 @@ class Night:
             try:
                 has, turned_away, _ = await asyncio.to_thread(self._refs, path, reading)
             except UnreadableFile:
-                has, turned_away = None, set()
+                has, turned_away = None, {}
             except FileNotFoundError:  # moved by another run
                 return await self._left_to_newer(working)
             place = path.parent.name
             if is_of_it:
                 unread = path.name if place == Folder.FAILED or (has is None and place != Folder.DONE) else ""
-                turned_away = set() if unread else turned_away | (has or set())
-            if both := own & turned_away:
+                turned_away = {} if unread else {**turned_away, **dict.fromkeys(has or (), "")}
+            if both := own & turned_away.keys():
                 left, name = left | both, path.name
+                ends |= {ref: turned_away[ref] for ref in both}
                 waits = waits or place not in (Folder.OPEN, Folder.DONE, Folder.FAILED)
         if unread:
             return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
+        left -= await asyncio.to_thread(self._close, {ref: end for ref, end in ends.items() if end}, name)
         return left, f"; what {name}, which came later, has too or turns away is left to it" if left else "", waits
 
-    def _refs(self, path: Path, reading: Reading) -> tuple[set[str] | None, set[str], bool]:
+    def _close(self, ends: Mapping[str, str], file: str) -> set[str]:
+        """Close orders that a file turns away for good; answers those that go on: a part of ours was sent."""
+        if not ends:
+            return set()
+        with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
+            parts = parts_of(ledger, ends)
+            begun = ledger.parts.begun(set[str]().union(*parts.values()))
+            stay = {ref for ref, some in parts.items() if ends[ref] == "sent" and some & begun}
+            known = ledger.orders(part for ref, some in parts.items() if ref not in stay for part in some)
+            over = [ref for ref, one in known.items() if one.request.shop and not ended_in_shop(one)]
+            drop(ledger, over, by=THE_SHOP, note=f"{file} turns it away")
+        return stay
+
+    def _refs(self, path: Path, reading: Reading) -> tuple[set[str] | None, Mapping[str, str], bool]:
         """The orders of a file, None where it has faults; those that it turns away; and whether a shop exported it."""
         stat = path.stat()
         if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.refs:
             found = read_request_file(path, encoding=self.settings.inbox_encoding, **reading)
             has = None if found.faults else {one.order_ref for one in found.orders}
-            self.refs[known] = has, {*found.turned_away}, any(one.shop for one in found.orders)
+            self.refs[known] = has, found.turned_away, any(one.shop for one in found.orders)
         return self.refs[known]
 
     async def _back(self, working: Path, content: str) -> FileResult | None:

@@ -105,6 +105,7 @@ def test_shopify(tmp_path: Path) -> None:
         ("S-1001", "#1001"): [("FERN-1", 3), ("MOSS-1", 3)],
         ("S-1004", "#1004"): [("Fern in a pot", 2)],
     }
+    assert parsed.turned_away == {"S-1001": "", "S-1002": "", "S-1003": "void"}
     order = parsed.orders[0]
     assert (order.shop, order.receiver.zip, order.receiver.phone) == ("shopify", "02134", "+1 617 555 0100")
     assert (order.receiver.address, order.receiver.state) == ("1 Main St, Apt 2", "MA")

@@ -8,16 +8,20 @@ import json
 import os
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from unittest.mock import AsyncMock
 
 import pytest
+from sqlalchemy import update
 
 import flows.buy_from_inbox
 from connectors.book_file import reading_by
 from connectors.inbox import Folder, Inbox
+from connectors.ledger.plans import ended_in_shop
+from connectors.ledger.schema import orders as order_rows
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
 from connectors.settings import SourcingSettings
@@ -31,7 +35,8 @@ from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tasks.engine.resources import utc_now
 from tests.cli.test_long_tables import line, report
 from tests.connectors.request_files.writing import GOOD, csv_bytes
-from tests.connectors.test_shop_files import SHOPIFY, SHOPIFY_HEADER, text_of
+from tests.connectors.test_shop_files import EBAY, EBAY_HEADER, SHOPIFY, SHOPIFY_HEADER, text_of
+from tests.flows.plans import planned
 
 CHINESE = csv_bytes(GOOD | {"receiver_name": "王小明", "quantity": "0"}, encoding="gb18030")
 
@@ -366,6 +371,46 @@ async def test_what_a_later_export_of_a_shop_turns_away_is_not_bought_by_an_earl
         told = await night(tmp_path)
         assert sorted(tried) == ["S-1003 None", "S-1004 None"][: 1 + len(new)]
         assert ("open", f"what {second}, which came later, has too or turns away is left to it") in told
+
+
+@pytest.mark.parametrize(
+    ("cells", "begun", "over", "goes_on"),
+    [
+        ({"Shipped On Date": "Jul-26-26"}, None, ["", "-b"], False),
+        ({"Tracking Number": "OURS"}, "77", [], True),
+        ({"Paid On Date": ""}, None, [], False),
+    ],
+)
+async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_file(
+    tmp_path: Path,
+    tried: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    cells: dict[str, str],
+    begun: str | None,
+    over: list[str],
+    *,
+    goes_on: bool,
+) -> None:
+    """Its days end before those of the file that waits. An order of which a part is ours already goes on, when sent."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
+    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
+    ref = "EBAY-12-34567-89012"
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.parts.keep({ref: {"FERN-1": ref, "MOSS-1": f"{ref}-b"}})
+        plans = [planned(f"{ref}{part}") for part in ("", "-b")]
+        ledger.put_plans([replace(one, request=replace(one.request, shop="ebay")) for one in plans], "batch")
+        with ledger.transaction() as connection:
+            connection.execute(update(order_rows).where(order_rows.c.order_ref == ref).values(order_id=begun))
+        (tmp_path / "first.csv").write_text(text_of(EBAY_HEADER, [EBAY]))
+        await night(tmp_path)
+        (tmp_path / "second.csv").write_text(text_of(EBAY_HEADER, [EBAY | cells]))
+        tried.clear()
+        await night(tmp_path)
+        closed = [part for part in ("", "-b") if ended_in_shop(ledger.orders([f"{ref}{part}"])[f"{ref}{part}"])]
+    assert closed == over
+    assert tried == [f"{ref} None"] * goes_on
 
 
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
