@@ -43,6 +43,11 @@ class Match:
         return next((candidate for candidate in self.candidates if candidate.item_id == self.item_id), None)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether the title that was taken holds every word as they are compared now; so where none was taken."""
+        return not (taken := self.taken) or not missing_words(self.words, taken.title)
+
+    @property
     def pin(self) -> str:
         """The text for the request file that makes this match certain; empty without a match."""
         if not self.item_id:

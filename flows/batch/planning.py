@@ -36,14 +36,18 @@ from tasks.search import (
 async def match_requests(
     resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
 ) -> dict[tuple[str, str], Match]:
-    """A match for each line with words. A match of an earlier run stands, unless it is to be made `anew`."""
+    """A match for each line with words. A match of an earlier run stands, unless it is to be made `anew`.
+
+    Nor does one that an earlier program made, and this one would not.
+    """
     wanted = {
         (request.order_ref, line.item): (request.marketplace, line.item) for request, line in lines_with_words(requests)
     }
     if not wanted:
         return {}
     kept = await stored_matches(resources, [order_ref for order_ref, _ in wanted])
-    stands = {} if anew else {key: match for key, match in kept.items() if wanted.get(key) == match.item}
+    fits = {key: match for key, match in kept.items() if wanted.get(key) == match.item and match.is_whole}
+    stands = {} if anew else fits
     items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
     found: PartialResults[Item, Match] = PartialResults()
 
