@@ -64,7 +64,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-SCHEMA_VERSION = "0025"
+SCHEMA_VERSION = "0026"
 
 
 class UtcDateTime(TypeDecorator[datetime]):

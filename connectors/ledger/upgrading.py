@@ -10,10 +10,12 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
+    ColumnElement,
     Connection,
     MetaData,
     PrimaryKeyConstraint,
@@ -54,7 +56,7 @@ from connectors.ledger.schema import (
     refunds,
     to_json,
 )
-from domain.effects import OPEN, Action
+from domain.effects import OPEN, Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 
@@ -231,17 +233,15 @@ def _withdraw_approvals(connection: Connection) -> None:
     is_above = o.paid_minor > func.coalesce(o.payable_minor, o.approved_minor)
     is_asked_back = and_(asked > 0, 2 * asked >= o.paid_minor)
     taken_back = and_(is_left, or_(cancelled, is_asked_back, is_above))
-    moved = {
-        "order_ref": o.order_ref,
-        "old_state": o.state,
-        "new_state": o.state,
-        "reason": literal(""),
-        "reason_code": literal("wanted_back"),
-        "by": literal(BY),
-        "at": literal(datetime.now(UTC), UtcDateTime()),
-    }
-    connection.execute(insert(moves).from_select([*moved], select(*moved.values()).where(taken_back)))
+    _write_moves(connection, taken_back, new_state=o.state, reason=literal(""), reason_code=literal("wanted_back"))
     connection.execute(update(orders).where(taken_back).values(plan_hash=None))
+
+
+def _write_moves(connection: Connection, these: ColumnElement[bool], **columns: ColumnElement[Any]) -> None:
+    """Write into the audit trail what happens to these orders."""
+    o, at = orders.c, literal(datetime.now(UTC), UtcDateTime())
+    moved = {"order_ref": o.order_ref, "old_state": o.state, **columns, "by": literal(BY), "at": at}
+    connection.execute(insert(moves).from_select([*moved], select(*moved.values()).where(these)))
 
 
 def _note_paid_anew(connection: Connection) -> None:
@@ -254,6 +254,27 @@ def _note_paid_anew(connection: Connection) -> None:
         note(connection, Note.PAID_ANEW.at(at), "by one call, alone or together", by=BY, at=datetime.now(UTC))
 
 
+def _mend_booked(connection: Connection) -> None:
+    """Booked is what went back to paid as its refund ended, and booked at the price that was sent, if no fee is known.
+
+    The answer of such a booking was lost, and what the order shows has no fee.
+    """
+    o, e, now = orders.c, effects.c, datetime.now(UTC)
+    went_back = and_(o.state == OrderState.PAID, o.shipment_order_id.is_not(None))
+    _write_moves(connection, went_back, new_state=literal(OrderState.BOOKED.value), reason=literal("it is booked"))
+    connection.execute(update(orders).where(went_back).values(state=OrderState.BOOKED, updated_at=now))
+    newest = (
+        select(e.amount_minor)
+        .where(e.order_ref == o.order_ref, e.action == Action.BOOK, e.status == EffectStatus.DONE)
+        .order_by(e.attempt.desc())
+        .limit(1)
+    )
+    sent = {"freight_minor": newest, "freight_currency": newest.with_only_columns(e.currency)}
+    priced = {name: one.scalar_subquery() for name, one in sent.items()}
+    unpriced = and_(o.shipment_order_id.is_not(None), o.freight_minor.is_(None), priced["freight_minor"].is_not(None))
+    connection.execute(update(orders).where(unpriced).values(**priced, updated_at=now))
+
+
 STEPS: dict[str, Callable[[Connection], None]] = {
     "0014": _count_doubtful_sends,
     "0015": _give_codes,
@@ -263,5 +284,6 @@ STEPS: dict[str, Callable[[Connection], None]] = {
     "0021": _drop_shares,
     "0024": _withdraw_approvals,
     "0025": _note_paid_anew,
+    "0026": _mend_booked,
 }
 """What brings the rows of an earlier ledger to each version."""

@@ -12,9 +12,11 @@ from typing import Any
 from sqlalchemy import insert, select, text
 
 from connectors.ledger.plans import needing_a_person, put_rows
+from connectors.ledger.records import Intent, Outcome
 from connectors.ledger.schema import moves, orders, refunds
 from connectors.ledger.store import Ledger
-from domain.effects import Action
+from domain.effects import Action, EffectStatus
+from domain.money import Money
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_forgetting import ledger
 from tests.history import all_orders
@@ -74,3 +76,44 @@ def test_what_an_earlier_program_was_to_take_back_waits_for_a_yes(ledger: Ledger
             ("lines", "paid", "wanted_back"),
             ("unpaid", "ordered", "wanted_back"),
         ]
+
+
+def test_what_was_booked_and_is_paid_by_an_earlier_program_s_fault_is_booked(ledger: Ledger) -> None:
+    """A booking whose answer was lost costs what it was sent with; a fee that is known stays."""
+    booked = {"shipment_order_id": "9", "freight_approved_minor": 900, "freight_currency": "USD"}
+    put_rows(
+        ledger,
+        [
+            paid("paid"),
+            paid("back", **booked),
+            paid("lost", **booked, state="booked"),
+            paid("known", **booked, state="shipped", freight_minor=700),
+            paid("console", **booked, state="booked"),
+        ],
+    )
+    price = Money(800, "USD")
+    refs = ("back", "lost", "known")
+    sent = [Intent(order_ref=ref, action=Action.BOOK, amount=price, request_hash="h") for ref in refs]
+    won = ledger.claim(sent, lease=timedelta(seconds=60)).won.values()
+    ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, answer={}) for record in won])
+    with ledger.transaction() as connection:
+        connection.execute(text("DELETE FROM moves"))
+        connection.execute(text("UPDATE alembic_version SET version_num = '0025'"))
+    with Ledger(ledger.url, clock=ledger.clock, owner="later") as later:
+        shown = select(*(orders.c[name] for name in ("order_ref", "state", "freight_minor"))).order_by(
+            orders.c.order_ref
+        )
+        assert [tuple(row.values()) for row in later.rows(shown)] == [
+            ("back", "booked", 800),
+            ("console", "booked", None),
+            ("known", "shipped", 700),
+            ("lost", "booked", 800),
+            ("paid", "paid", None),
+        ]
+        (told,) = later.rows(select(moves))
+        assert (told["order_ref"], told["old_state"], told["new_state"], told["by"]) == (
+            "back",
+            "paid",
+            "booked",
+            "upgrade",
+        )
