@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.request_files import UnreadableFile, read_request_file
+from connectors.request_files import UnreadableFile, read_request_file, read_request_text
 from connectors.settings import BadSetting
 from connectors.shop_files import profiles_in, shipped
 from domain.marketplace import Marketplace
@@ -491,3 +491,12 @@ def test_a_merchant_s_own_profile_comes_first(tmp_path: Path) -> None:
     (folder / "mine.toml").write_text("shop =")
     with pytest.raises(BadSetting, match=r"mine\.toml: is no TOML in UTF-8"):
         profiles_in(tmp_path)
+
+
+def test_a_program_that_writes_three_decimals_is_read_by_a_profile_that_says_so() -> None:
+    shopify = next(one for one in shipped() if one.fits(SHOPIFY_HEADER))
+    rows = [SHOPIFY | {"Lineitem quantity": "1.000"}, SHOPIFY | {"Name": "#1002", "Lineitem quantity": "100.000"}]
+    text = text_of(SHOPIFY_HEADER, rows)
+    assert len(read_request_text(text, book=BOOK, shops=[shopify]).faults) == 2
+    parsed = read_request_text(text, book=BOOK, shops=[shopify.model_copy(update={"decimals": True})])
+    assert lines(parsed) == {("S-1001", "#1001"): [("FERN-1", 1)], ("S-1002", "#1002"): [("FERN-1", 100)]}
