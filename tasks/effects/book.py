@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -27,6 +28,8 @@ from tasks.effects.reading_orders import read_orders
 RENDER_REFUSED, ORDER_REFUSED = "render_refused", "order_refused"
 """Values of `XPORTCN_BOOKING_REPEATED` for a service that refuses a second booking of one render, or of one order."""
 LONGEST_HASH = 64
+SENT = re.compile(r"[^/]*/(?P<service>[^/]*)/(?P<minor>[0-9]+)(-[0-9]+)*")
+"""What `booking_hash` makes."""
 
 
 def booking_hash(chosen: ChosenFreight) -> str:
@@ -37,10 +40,15 @@ def booking_hash(chosen: ChosenFreight) -> str:
 
 
 def freight_of(effect: EffectRecord) -> OrderUpdate:
-    """Price and service that a booking was sent with, whose answer with its fee was lost."""
-    sent, price = effect.request_hash, effect.amount
-    service_id = sent.split("/")[1] if "/" in sent and len(sent) < LONGEST_HASH else ""
-    return OrderUpdate.charged(price=price, service_id=service_id) if price else NOTHING
+    """Price and service that a booking was sent with, whose answer with its fee was lost; of a repeated one the first.
+
+    The service refuses a second one.
+    """
+    first, price = repeats(effect), effect.amount
+    sent = first or effect.request_hash
+    if price and len(sent) < LONGEST_HASH and (found := SENT.fullmatch(sent)):
+        return OrderUpdate.charged(price=Money(int(found["minor"]), price.currency), service_id=found["service"])
+    return OrderUpdate.charged(price=price) if price and not first else NOTHING
 
 
 @dataclass(frozen=True)

@@ -136,6 +136,20 @@ async def test_one_whose_answer_was_lost_costs_what_it_was_sent_with(
 CHEAP = replace(FREIGHT, service_id="s-2", price=Money(400, "USD"))
 
 
+async def test_a_repetition_that_is_refused_leaves_the_price_of_the_first(scene: Scene) -> None:
+    """The first one was booked, at its own price and with its own service."""
+    scene.said("order_refused")
+    scene.warehouse.answers = [LOST, TWICE]
+    await scene.books("r-1")
+    scene.warehouse.meanwhile = lambda: scene.channel.show(
+        "77", ServiceStatus.PAID, paid=Money(100), shipments=(SHIPMENT,)
+    )
+    await scene.night("r-2", CHEAP)
+    order = now(scene.runs[1])
+    assert (scene.end, order.freight_service) == (("booked", "done", ["r-1", "r-2"]), "s")
+    assert (order.freight_minor, order.freight_currency) == (500, "USD")
+
+
 @pytest.mark.parametrize(
     ("is_so", "offered", "sent"),
     [
