@@ -12,7 +12,7 @@ from domain.wording import Actor, ReasonKind, Wording, worded
 AGAIN = ("then [typed?run the command again][deployed?press Retry on the run's page]"
     "[scheduled?, or wait for the next run of its schedule]")
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
-IF_IT_CAME = "if it came back by itself: sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
+IF_IT_CAME = "if it came back by itself (0: none will): sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
 ASK_AGAIN = ("sourcing refund {order_ref} --kind {kind}[ --line {lines: --line }] --amount-cny {amount_cny} "
     "--reason REASON")
 KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"

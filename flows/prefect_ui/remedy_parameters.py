@@ -39,7 +39,7 @@ class Answer(StrEnum):
     NOT_CANCELLED = "it is not cancelled"
     REFUND_ASKED = "the refund was asked for"
     NOT_REFUNDED = "the refund was not asked for"
-    CAME_BACK = "money came back that was not asked for here"
+    CAME_BACK = "money came back that was not asked for here, or none will"
     DONE = "something else happened"
     NOT_DONE = "something else did not happen"
 
@@ -57,7 +57,7 @@ NAMED_BY = {
 }
 
 
-AMOUNTS = {K.PAID: "what left the wallet", K.CAME_BACK: "what has come back in all"}
+AMOUNTS = {K.PAID: "what left the wallet", K.CAME_BACK: "what has come back in all, 0 if nothing will"}
 
 
 def field(title: str, words: str, kind: Callable[..., Any] = Option, **option: Any) -> Any:
