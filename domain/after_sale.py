@@ -140,19 +140,19 @@ class Refund:
     part: str
     number: int
     lines: tuple[int, ...]
-    entry_ids: tuple[str, ...]
+    entry_ids: tuple[str, ...] = ()
     kind: RefundKind
     state: RefundState
-    reason_id: int
-    reason: str
-    goods: str
+    reason_id: int = 0
+    reason: str = ""
+    goods: str = ""
     goods_amount: Money
-    postage: Money
-    approved: Money
-    refunded: Money
-    description: str
-    vouchers: tuple[str, ...]
-    earlier_refund_ids: tuple[str, ...]
+    postage: Money = NOTHING
+    approved: Money = NOTHING
+    refunded: Money = NOTHING
+    description: str = ""
+    vouchers: tuple[str, ...] = ()
+    earlier_refund_ids: tuple[str, ...] = ()
     state_before: OrderState
     refund_id: str = ""
     refusal: str = ""

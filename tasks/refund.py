@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from prefect import task
@@ -19,7 +20,6 @@ from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
-    NOTHING,
     UNDER_WAY,
     NothingToAsk,
     Refund,
@@ -42,7 +42,7 @@ from domain.reasons import Reason, together
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
-from tasks.effects.refund_states import never_left, read_refund, restate, take_outcome
+from tasks.effects.refund_states import never_left, restate, take_outcome
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import this_try
@@ -250,8 +250,6 @@ def _new_refund(
         goods=request.goods,
         goods_amount=request.amount.goods,
         postage=request.amount.postage,
-        approved=NOTHING,
-        refunded=NOTHING,
         description=request.description,
         vouchers=request.vouchers,
         earlier_refund_ids=target.refund_ids,
@@ -350,7 +348,7 @@ async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> 
 @behind_breaker
 async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
     """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
-    troubles = await concurrently(refunds, lambda refund: _follow(resources, refund), at_once=resources.concurrency)
+    troubles = await concurrently(refunds, partial(take_outcome, resources), at_once=resources.concurrency)
     for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
         await restate(resources, order_ref)
     unread: dict[str, Reason] = {}
@@ -358,9 +356,3 @@ async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, lab
         if both := together([unread.get(refund.order_ref), trouble]):
             unread[refund.order_ref] = both
     return unread
-
-
-async def _follow(resources: Resources, refund: Refund) -> Reason | None:
-    if not refund.refund_id:
-        return await take_outcome(resources, refund)
-    return await read_refund(resources, refund)

@@ -31,14 +31,16 @@ async def take_outcome(resources: Resources, refund: Refund, *, is_over: bool = 
 
     One that never left may still be asked for by the run that wrote it down, until that `is_over`.
     """
+    if refund.refund_id:
+        return await read_refund(resources, refund)
     effect, known = asking(resources, refund), refund
-    if not refund.refund_id and effect and effect.status is EffectStatus.DONE:
+    if effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
             return id_taken(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
         refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
-    elif not refund.refund_id and effect and effect.status is not EffectStatus.UNSENT:
+    elif effect and effect.status is not EffectStatus.UNSENT:
         state = RefundState.ASKING if effect.status in OPEN else RefundState.DECLINED
         refund = replace(refund, state=state, refusal=effect.reason)
     elif refund.state is RefundState.ASKING and (is_over or await asyncio.to_thread(_is_left, resources, refund)):
