@@ -151,7 +151,7 @@ class Inbox:
         if path.parent == self.root:
             return datetime.max.replace(tzinfo=UTC)
         _, first_taken, content = self._note_of(path)
-        if path.parent.name != Folder.OPEN or content in ("", digest(path)):  # else it was mended there
+        if path.parent.name != Folder.OPEN or content in ("", _digest_of(path)):  # else it was mended there
             with suppress(ValueError):
                 return datetime.fromisoformat(first_taken)
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -256,6 +256,17 @@ def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
 def digest(path: Path) -> str:
     """The start of the content's hash."""
     return whole_digest(path)[:8]
+
+
+def _digest_of(path: Path) -> str:
+    """The same, kept: each open file is compared with every other."""
+    stat = path.stat()
+    return _kept_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+
+
+@lru_cache(maxsize=10_000)
+def _kept_digest(path: Path, *_: int) -> str:
+    return digest(path)
 
 
 def whole_digest(path: Path) -> str:

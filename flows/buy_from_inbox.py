@@ -23,8 +23,9 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
-from connectors.request_files import READERS, UnreadableFile, read_request_file
+from connectors.request_files import READERS, UnreadableFile, has_our_header, read_request_file
 from connectors.settings import MissingSetting, SourcingSettings
+from connectors.shop_files import profiles_in
 from connectors.shops.requests import parts_of
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
@@ -161,7 +162,7 @@ class Night:
         they do for good is closed in the ledger, as they may be deleted.
         """
         left, name, unread, waits, ends = set[str](), "", "", False, dict[str, str]()
-        if not (later := await asyncio.to_thread(self.folder.later, working)):
+        if not (later := await asyncio.to_thread(self._later, working)):
             return left, name, waits
         reading = await reading_by(self.settings)
         try:
@@ -171,7 +172,7 @@ class Night:
         if own is None:  # its own run says so
             return left, name, waits
         for path, is_of_it in later.items():
-            if path.suffix.lower() not in TABLES or not (is_of_it or is_export):
+            if not (is_of_it or is_export):
                 continue
             try:
                 has, turned_away, _ = await asyncio.to_thread(self._refs, path, reading)
@@ -191,6 +192,16 @@ class Night:
             return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
         left -= await asyncio.to_thread(self._close, {ref: end for ref, end in ends.items() if end}, name)
         return left, f"; what {name}, which came later, has too or turns away is left to it" if left else "", waits
+
+    def _later(self, working: Path) -> dict[Path, bool]:
+        """The later tables of its name, and where it may be a shop's export those of any name that may be too."""
+        later, shops = self.folder.later(working), profiles_in(self.settings.data_dir)
+        is_ours = bool(later) and has_our_header(working, shops)
+        return {
+            path: is_of_it
+            for path, is_of_it in later.items()
+            if path.suffix.lower() in TABLES and (is_of_it or not (is_ours or has_our_header(path, shops)))
+        }
 
     def _close(self, ends: Mapping[str, str], file: str) -> set[str]:
         """Close orders that a file turns away for good; answers those that go on: a part of ours was sent."""

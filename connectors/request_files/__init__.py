@@ -19,11 +19,12 @@ from connectors.request_files.json_file import read_json
 from connectors.request_files.parquet_file import read_parquet
 from connectors.request_files.xlsx_file import read_xlsx
 from connectors.shop_files import shipped
-from domain.request_files import ParsedRequests, RequestTable
+from domain.request_cells import BY_NAME
+from domain.request_files import ParsedRequests, RequestTable, normal_name
 from domain.shop_files import Profile, ShopTable, profile_of
 from domain.sku_book import SkuBook
 
-__all__ = ["READERS", "UnreadableFile", "check_encoding", "read_request_file", "read_request_text"]
+__all__ = ["READERS", "UnreadableFile", "check_encoding", "has_our_header", "read_request_file", "read_request_text"]
 PASTED = Path("pasted lines")
 FileReader = Callable[[bytes, str, RequestTable], None]
 READERS: dict[str, FileReader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}
@@ -63,6 +64,18 @@ def read_request_file(
         raise UnreadableFile(path, str(error)) from error
 
 
+def has_our_header(path: Path, shops: Sequence[Profile]) -> bool:
+    """Whether a text's header has names of a request file alone, so that no shop exported it. Reads no further."""
+    if READERS.get(path.suffix.lower()) is not read_csv:
+        return False
+    try:
+        with path.open("rb") as file:
+            names = _header(file.read(LONGEST_ROW))
+    except OSError:  # its own reading says so
+        return False
+    return "order_ref" in names and {*map(normal_name, names)} <= {*BY_NAME} and profile_of(names, shops) is None
+
+
 def read_request_text(
     text: str, *, require_limit: bool = False, book: SkuBook | None = None, shops: Sequence[Profile] | None = None
 ) -> ParsedRequests:
@@ -80,16 +93,16 @@ def read_request_text(
         raise UnreadableFile(PASTED, str(error)) from error
 
 
+def _header(start: bytes) -> list[str]:
+    return header_of(start.removeprefix(BOM_UTF8).lstrip(b"\r\n").decode("latin-1"))
+
+
 def _parsed(
     read: FileReader, content: bytes, encoding: str, table: RequestTable, shops: Sequence[Profile]
 ) -> ParsedRequests:
     if read in (read_csv, read_xlsx):
         table = ShopTable(shops, table)
-    known = (
-        profile_of(header_of(content[:LONGEST_ROW].removeprefix(BOM_UTF8).lstrip(b"\r\n").decode("latin-1")), shops)
-        if read is read_csv
-        else None
-    )
+    known = profile_of(_header(content[:LONGEST_ROW]), shops) if read is read_csv else None
     if known and known.encoding and not encoding and not is_utf_8(content):
         encoding = known.encoding
     try:

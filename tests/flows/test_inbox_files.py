@@ -413,6 +413,28 @@ async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_fil
     assert tried == [f"{ref} None"] * goes_on
 
 
+async def test_of_later_files_of_another_name_only_exports_are_read(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Copies of three months lie there, request files of any size among them."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
+    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
+    read, refs = list[str](), flows.buy_from_inbox.Night._refs
+
+    def noted(run: Any, path: Path, reading: Any) -> Any:
+        read.append(path.name)
+        return refs(run, path, reading)
+
+    monkeypatch.setattr(flows.buy_from_inbox.Night, "_refs", noted)
+    (tmp_path / "first.csv").write_text(text_of(EBAY_HEADER, [EBAY]))
+    await night(tmp_path)
+    (tmp_path / "second.csv").write_bytes(rows("A-7"))
+    (tmp_path / "third.csv").write_text(text_of(EBAY_HEADER, [EBAY | {"Order Number": "12-34567-89013"}]))
+    await night(tmp_path)
+    assert sorted({*read}) == ["first.csv", "third.csv"]
+
+
 async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
