@@ -114,9 +114,9 @@ def unknown_orders(
     refs = [*found]
     forgotten, parts = ledger.forgotten.known(refs), parts_of(ledger, refs)
     known = {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *forgotten}
-    waits = not_begun_of_shop(ledger, name, by=THE_SHOP)
+    waits, records = not_begun_of_shop(ledger, name, by=THE_SHOP), ledger.orders(set[str]().union(*parts.values()))
     for ref in known.difference(forgotten):
-        here = [*ledger.orders(parts[ref]).values()]
+        here = [records[part] for part in parts[ref] if part in records]
         is_shown_again = not found[ref].why and any(map(closed_by_shop, here))
         if is_shown_again or (parts[ref] <= {*waits} and _differs(found[ref], here, name, profiles)):
             known.remove(ref)
