@@ -388,7 +388,7 @@ def leaves_open(refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: M
     parts = [(some, total_of(sums)) for some, sums in back.items() if some not in whole]
     travel = tuple({line.line_no for line in lines} - {*chain(*whole)})
     parts += [(travel, total_of([one for _, one in parts]))] if parts else []
-    return any(one * LEAST_PART >= _paid_for(some, lines, paid) for some, one in parts)
+    return not travel or any(one * LEAST_PART >= _paid_for(some, lines, paid) for some, one in parts)
 
 
 def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:

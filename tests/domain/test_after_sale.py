@@ -350,6 +350,7 @@ def test_what_was_asked_for_all_goods_is_told_from_a_compensation() -> None:
         ([("1", 450)], False),
         ([("1", 450), ("all", 240)], False),
         ([("1", 450), ("all", 250)], True),
+        ([("1", 450), ("2", 450)], True),
         ([("1", 240), ("2", 240), ("all", 20)], True),
         ([], False),
     ],
