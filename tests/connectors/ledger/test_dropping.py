@@ -9,7 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.ledger.plans import THE_SHOP, declined, drop, laid_aside, put_rows, take_back
+from connectors.ledger.order_mover import reopen
+from connectors.ledger.plans import THE_SHOP, declined, drop, ended_in_shop, laid_aside, put_rows, take_back
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger
@@ -66,6 +67,19 @@ def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(ledger: Led
 def test_what_its_shop_ended_names_no_run_that_plans_it_anew(ledger: Ledger) -> None:
     drop(ledger, ["A-1"], by=THE_SHOP, note="it is cancelled")
     assert ledger.orders(["A-1"])["A-1"].reason == "not wanted any more, says the shop: it is cancelled"
+
+
+def test_what_its_shop_shows_again_is_planned_anew_and_a_person_s_no_stands(ledger: Ledger) -> None:
+    """Of two that the shop held for a while, a person had dropped one before."""
+    drop(ledger, ["A-2"], by="mei")
+    refs = ["A-2", "A-3"]
+    drop(ledger, refs, by=THE_SHOP, note="it is on hold")
+    assert all(map(ended_in_shop, ledger.each_order(refs)))
+    for _ in range(2):
+        closed = {one.order_ref: one.why for one in ledger.each_order(refs) if one.why and ended_in_shop(one)}
+        reopen(ledger, closed, by=THE_SHOP)
+    assert not any(map(ended_in_shop, ledger.each_order(refs)))
+    assert (laid_aside(ledger, refs, beforehand=""), declined(ledger, refs, beforehand="")) == ({}, {"A-2": True})
 
 
 def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:
