@@ -152,7 +152,7 @@ class BatchReport:
     """
 
     batch_id: str
-    orders: Sequence[ReportLine]
+    orders: Sequence[ReportLine] = field(repr=False)  # `asyncio.run` prints its task's result as it ends, and drops it
     spent_this_run_fen: int
     bought_this_run: int
     snapshot_id: str | None

@@ -82,7 +82,7 @@ class TrackReport:
     troubles: Sequence[str]
     snapshot_id: str | None
     snapshot_root: str
-    orders: Sequence[ReportLine]
+    orders: Sequence[ReportLine] = field(repr=False)
     rejected: Rejected = NONE_REJECTED
     unasked: Sequence[str] = ()
     unread: Mapping[str, Reason] = field(default_factory=dict)
