@@ -15,6 +15,7 @@ ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows th
 IF_IT_CAME = "if it came back by itself (0: none will): sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
 ASK_AGAIN = ("sourcing refund {order_ref} --kind {kind}[ --line {lines: --line }] --amount-cny {amount_cny} "
     "--reason REASON")
+OR_ASK = f"ask again: {ASK_AGAIN}"
 KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
@@ -176,7 +177,7 @@ class ReasonCode(StrEnum):
     BOOKING_REFUSED = "booking_refused", money("paid, not booked: {failure}", "do what the service says, then run "
         "again", "run")
     CANCEL_REFUSED = "cancel_refused", money("not cancelled: {failure}", "look it up in the console", "cancel")
-    REFUND_NOT_TAKEN = "refund_not_taken", money("no {what}: {failure}", f"ask again: {ASK_AGAIN}", "refund")
+    REFUND_NOT_TAKEN = "refund_not_taken", money("no {what}: {failure}", OR_ASK, "refund")
     # two readings that can't both be true
     READINGS_DIFFER = "readings_differ", doubt("{both}; {remedy}", "look it up in the console")
     TAKEN_DIFFERS = "taken_differs", doubt("{both}; {remedy}", "look in the statement of the wallet")
@@ -317,11 +318,9 @@ class ReasonCode(StrEnum):
         "--company CODE --number NUMBER", "return")
     REFUND_RETURNED = "refund_returned", note("{what}: the seller has to receive {number}")
     REFUND_CAME_BACK = "refund_came_back", note("{refunded} came back for {what}")
-    REFUND_REFUSED = "refund_refused", money("the seller refused the {what}: {why}", f"ask again: {ASK_AGAIN}",
-        "refund")
+    REFUND_REFUSED = "refund_refused", money("the seller refused the {what}: {why}", OR_ASK, "refund")
     REFUND_CLOSED = "refund_closed", note("the {what} was closed: {why}")
-    REFUND_DECLINED = "refund_declined", money("the service did not take the {what}: {why}", f"ask again: "
-        f"{ASK_AGAIN}", "refund")
+    REFUND_DECLINED = "refund_declined", money("the service did not take the {what}: {why}", OR_ASK, "refund")
     ALL_CAME_BACK = "all_came_back", note("{back} of {paid} came back")
     # a person's answers
     ANSWERED = "answered", note("{by} answered: {answer}")
