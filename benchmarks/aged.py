@@ -17,6 +17,7 @@ import shutil
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
+from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -172,7 +173,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--orders", type=int, default=1_000, help="of a night")
     parser.add_argument("--open", type=int, default=1_000, help="orders on their way")
     parser.add_argument("--repetitions", type=int, default=1)
-    parser.add_argument("--commands", nargs="*", help="some of them: 'run of 1,000' costs")
+    parser.add_argument("--commands", nargs="*", help="some of them: 'run of 1,000' 'costs of a day'")
     parser.add_argument("--folder", type=Path, help="where there is room: 10 KB an order twice; default the system's")
     return parser.parse_args(arguments)
 
@@ -233,7 +234,8 @@ def commands(folder: Path) -> list[Command]:
         sourcing("ledger verify", "ledger", "verify", "--json", mib=500),
         into("export", "", 500),
         *(reading(name) for name in ('Snapshots.table("orders")', "one order by key")),
-        sourcing("costs", "costs", "--json", mib=500),
+        sourcing("costs of a day", "costs", "--json", "--since", f"{datetime.now(UTC):%Y-%m-%d}", mib=500),
+        sourcing("costs of ever", "costs", "--json"),
         Command("a night", lambda one, _: one.night(), None, 500),
         Command("a night with nothing new", lambda one, _: one.night(), None, 500),
     ]
