@@ -263,16 +263,16 @@ def _mend_booked(connection: Connection) -> None:
     went_back = and_(o.state == OrderState.PAID, o.shipment_order_id.is_not(None))
     _write_moves(connection, went_back, new_state=literal(OrderState.BOOKED.value), reason=literal("it is booked"))
     connection.execute(update(orders).where(went_back).values(state=OrderState.BOOKED, updated_at=now))
-    newest = (
-        select(e.amount_minor)
-        .where(e.order_ref == o.order_ref, e.action == Action.BOOK, e.status == EffectStatus.DONE)
-        .order_by(e.attempt.desc())
-        .limit(1)
-    )
-    sent = {"freight_minor": newest, "freight_currency": newest.with_only_columns(e.currency)}
-    priced = {name: one.scalar_subquery() for name, one in sent.items()}
-    unpriced = and_(o.shipment_order_id.is_not(None), o.freight_minor.is_(None), priced["freight_minor"].is_not(None))
-    connection.execute(update(orders).where(unpriced).values(**priced, updated_at=now))
+    is_booking = and_(e.action == Action.BOOK, e.status == EffectStatus.DONE, e.amount_minor.is_not(None))
+    unpriced = and_(o.shipment_order_id.is_not(None), o.freight_minor.is_(None))
+    sent = select(o.order_ref, e.amount_minor, e.currency).join_from(effects, orders).where(is_booking, unpriced)
+    newest = {
+        ref: {"ref": ref, "minor": minor, "in": into}
+        for ref, minor, into in connection.execute(sent.order_by(e.attempt))
+    }
+    price = {"freight_minor": bindparam("minor"), "freight_currency": bindparam("in"), "updated_at": now}
+    if newest:  # a statement for all would look at each booking for each order
+        connection.execute(update(orders).where(o.order_ref == bindparam("ref")).values(price), [*newest.values()])
 
 
 STEPS: dict[str, Callable[[Connection], None]] = {
