@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -404,14 +404,16 @@ def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:
 def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
     """Those of refunds, oldest first, that wait for a person.
 
-    One that was not taken waits no longer once another of any of its lines is recorded: it was settled otherwise.
+    One that was not taken waits no longer once as much was asked for, or came back, of its lines: later, by others.
     """
-    found, later = list[Refund](), set[tuple[str, int]]()
+    found, later = list[Refund](), defaultdict[str, list[Refund]](list)
     for one in reversed(refunds):
-        lines = {(one.order_ref, line_no) for line_no in one.lines}
-        if one.state in WAITS_FOR_A_PERSON and not (one.state is R.DECLINED and lines & later):
+        beside = [other for other in later[one.order_ref] if {*other.lines} & {*one.lines}]
+        sums = total_of([max(other.asked, other.refunded) for other in beside])
+        is_settled = {*chain(*(other.lines for other in beside))} >= {*one.lines} and sums >= one.asked
+        if one.state in WAITS_FOR_A_PERSON and not (one.state is R.DECLINED and is_settled):
             found.append(one)
-        later |= lines
+        later[one.order_ref] += [one] if one.state in UNDER_WAY | {R.REFUNDED} else []
     return found[::-1]
 
 

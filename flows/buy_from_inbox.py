@@ -185,9 +185,10 @@ class Night:
                 unread = path.name if place == Folder.FAILED or (has is None and place != Folder.DONE) else ""
                 turned_away = {} if unread else {**turned_away, **dict.fromkeys(has or (), "")}
             if both := own & turned_away.keys():
-                left, name = left | both, path.name
-                ends |= {ref: turned_away[ref] for ref in both}
-                waits = waits or place not in (Folder.OPEN, Folder.DONE, Folder.FAILED)
+                is_read = place in (Folder.OPEN, Folder.DONE, Folder.FAILED)  # others may still be written to
+                left, name, waits = left | both, path.name, waits or not is_read
+                ends |= {ref: turned_away[ref] if is_read else "" for ref in both}
+            ends |= dict.fromkeys(own.intersection(has or ()), "")
         if unread:
             return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
         left -= await asyncio.to_thread(self._close, {ref: end for ref, end in ends.items() if end}, name)

@@ -28,6 +28,7 @@ from domain.after_sale import (
     settle_amount,
     settled_description,
     standing,
+    those_waiting,
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -365,3 +366,13 @@ def test_sums_leave_open_what_travels_unless_each_is_small_or_for_a_whole_line(
     asked = [refund(part=part, lines=of[part], goods_amount=Money(fen)) for part, fen in came]
     for ones in (refunds, asked):
         assert leaves_open(ones, priced, Money(1000), NOTHING) is is_open
+
+
+def test_what_was_not_taken_waits_until_as_much_of_its_lines_is_asked_for_otherwise() -> None:
+    declined = refund(RefundState.DECLINED, key="A-1:1.1", lines=(1,), goods_amount=Money(500))
+    small = refund(RefundState.REFUNDED, key="A-1:all.1", lines=(1, 2), refunded=Money(20), goods_amount=Money(20))
+    large = refund(RefundState.REFUNDED, key="A-1:all.2", lines=(1, 2), refunded=Money(480), goods_amount=Money(480))
+    line_2 = refund(RefundState.REFUNDED, key="A-1:2.1", lines=(2,), refunded=Money(580), goods_amount=Money(580))
+    assert those_waiting([declined, small]) == [declined]
+    assert those_waiting([declined, line_2]) == [declined]
+    assert those_waiting([declined, small, large]) == []

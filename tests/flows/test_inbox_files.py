@@ -406,11 +406,30 @@ async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_fil
         (tmp_path / "first.csv").write_text(text_of(EBAY_HEADER, [EBAY]))
         await night(tmp_path)
         (tmp_path / "second.csv").write_text(text_of(EBAY_HEADER, [EBAY | cells]))
-        tried.clear()
         await night(tmp_path)
+        tried.clear()
+        await night(tmp_path)  # until a run has taken it, it may still be written to
         closed = [part for part in ("", "-b") if ended_in_shop(ledger.orders([f"{ref}{part}"])[f"{ref}{part}"])]
     assert closed == over
     assert tried == [f"{ref} None"] * goes_on
+
+
+async def test_what_a_still_later_export_shows_as_to_be_bought_is_not_closed(
+    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was marked as sent by mistake."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
+    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
+    ref = "EBAY-12-34567-89012"
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        ledger.put_plans([replace(one := planned(ref), request=replace(one.request, shop="ebay"))], "batch")
+        for name, cells in (("first", {}), ("second", {"Shipped On Date": "Jul-26-26"}), ("third", {})):
+            (tmp_path / f"{name}.csv").write_text(text_of(EBAY_HEADER, [EBAY | cells]))
+        await night(tmp_path)
+        await night(tmp_path)
+        assert not ended_in_shop(ledger.orders([ref])[ref])
 
 
 async def test_of_later_files_of_another_name_only_exports_are_read(
