@@ -26,10 +26,10 @@ SETTINGS = {
     "SOURCING_PATIENCE_S": "600",
     "XPORTCN_PAY_IS": "debit",
 }
-"""So that most of what was on the wire is settled within the run; for the rest a person is asked.
+"""So that what was on the wire is settled within a minute: payments by the run itself (`--wait`), as promised.
 
 What is shown as unpaid is looked at for hours where a payment may be a submission, and the last create at a marketplace
-for half an hour, until no list can be behind.
+for half an hour, until no list can be behind: of those some may be asked about.
 """
 COUNTED = {"create": "orders", "pay": "payments", "book": "shipments", "track": "domestic_updates"}
 STAGES = ("plan", *COUNTED)
@@ -57,7 +57,7 @@ def _outage(stage: str, away_s: float) -> bool:
         merchant = Merchant(sandbox.running, folder, SETTINGS)
         _alone(merchant, "run", _first_of(file), "--yes", "--json")
         _make_older(folder / "data" / "ledger.db")
-        run = ("run", file, "--yes", "--json")
+        run: tuple[Any, ...] = ("run", file, "--yes", "--json", *(["--wait"] if stage == "pay" else []))
         if stage == "track":
             _alone(merchant, *run)
             sandbox.running.advance(2 * 86_400)
