@@ -131,16 +131,19 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
         found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, waiting)
         orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
-    parts = parts_of(ledger, [ref for ref, one in found.items() if one.name not in left])
-    known = ledger.orders(set[str]().union(*parts.values()))
-    again = {ref: one.why for ref, one in known.items() if ended_in_shop(one) and one.why}
-    reopen(ledger, again, by=THE_SHOP)
+    await asyncio.to_thread(_reopen, ledger, [ref for ref, one in found.items() if one.name not in left])
     for order, why in left.items():
         run_logger().warning("%s: order %s is left out: %s", name, order, why)
     await enqueue(ledger, *of_shop(name, left))
     count = len(orders) - len(left)
     run_logger().info("%s: %s for the inbox", name, pluralize(count, "order"))
     return count
+
+
+def _reopen(ledger: Ledger, order_refs: Collection[str]) -> None:
+    """Let orders be bought that were closed for what their shop showed before, now that it shows them so."""
+    known = ledger.orders(set[str]().union(*parts_of(ledger, order_refs).values()))
+    reopen(ledger, {ref: one.why for ref, one in known.items() if ended_in_shop(one) and one.why}, by=THE_SHOP)
 
 
 async def _lay_aside(

@@ -203,6 +203,14 @@ def rows(*names: str, limit: str = "19.90") -> bytes:
 
 
 @pytest.fixture
+def book(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A SKU book with the one own SKU of the exports here."""
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
+    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
+
+
+@pytest.fixture
 def tried(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the nights try, all of which is held, none begun."""
     found: list[str] = []
@@ -352,13 +360,11 @@ async def test_what_was_refused_as_the_newest_file_has_it_is_not_tried_as_an_ear
         ("orders_11-28.csv", "orders_11-29.csv", []),
     ],
 )
+@pytest.mark.usefixtures("book")
 async def test_what_a_later_export_of_a_shop_turns_away_is_not_bought_by_an_earlier_one(
-    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch, first: str, second: str, new: list[str]
+    tmp_path: Path, tried: list[str], first: str, second: str, new: list[str]
 ) -> None:
     """Cancelled or sent since: under whatever name, also by one that fails since nothing is left. The others go on."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
-    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
     orders = [SHOPIFY | {"Name": name} for name in ("#1001", "#1002", "#1003")]
     (tmp_path / first).write_text(text_of(SHOPIFY_HEADER, orders))
     await night(tmp_path)
@@ -381,10 +387,10 @@ async def test_what_a_later_export_of_a_shop_turns_away_is_not_bought_by_an_earl
         ({"Paid On Date": ""}, None, [], False),
     ],
 )
+@pytest.mark.usefixtures("book")
 async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_file(
     tmp_path: Path,
     tried: list[str],
-    monkeypatch: pytest.MonkeyPatch,
     cells: dict[str, str],
     begun: str | None,
     over: list[str],
@@ -392,9 +398,6 @@ async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_fil
     goes_on: bool,
 ) -> None:
     """Its days end before those of the file that waits. An order of which a part is ours already goes on, when sent."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
-    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
     ref = "EBAY-12-34567-89012"
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test") as ledger:
         ledger.start_batch("batch", "file.csv")
@@ -414,13 +417,9 @@ async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_fil
     assert tried == [f"{ref} None"] * goes_on
 
 
-async def test_what_a_still_later_export_shows_as_to_be_bought_is_not_closed(
-    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("book")
+async def test_what_a_still_later_export_shows_as_to_be_bought_is_not_closed(tmp_path: Path, tried: list[str]) -> None:
     """It was marked as sent by mistake."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
-    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
     ref = "EBAY-12-34567-89012"
     with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test") as ledger:
         ledger.start_batch("batch", "file.csv")
@@ -432,13 +431,11 @@ async def test_what_a_still_later_export_shows_as_to_be_bought_is_not_closed(
         assert not ended_in_shop(ledger.orders([ref])[ref])
 
 
+@pytest.mark.usefixtures("book")
 async def test_of_later_files_of_another_name_only_exports_are_read(
     tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Copies of three months lie there, request files of any size among them."""
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/book.csv").write_text("own_sku,marketplace,item\nFERN-1,1688,610000000001\n")
-    monkeypatch.setenv("SOURCING_BOOK", str(tmp_path / "data/book.csv"))
     read, refs = list[str](), flows.buy_from_inbox.Night._refs
 
     def noted(run: Any, path: Path, reading: Any) -> Any:

@@ -22,6 +22,7 @@ from connectors.xportcn.errors import NEVER_S, NotSent, Refused, ServiceAway, Un
 from domain.after_sale import (
     NOTHING,
     NothingToAsk,
+    Refund,
     RefundAmount,
     RefundEvent,
     RefundFault,
@@ -504,14 +505,20 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
     assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [came.state, RefundState.ASKED]
 
 
-async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followed(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
-) -> None:
-    """It slept between two rounds, asked after all, and died before it wrote that down."""
+async def _never_sent(resources: Resources, service: FakeAfterSale) -> Refund:
+    """A refund of A-1 that did not reach the service."""
     paid_order(resources)
     service.failures = [NotSent("no connection", retry_after_s=NEVER_S)]
     assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
     (never,) = resources.ledger.refunds.of_orders(["A-1"])
+    return never
+
+
+async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followed(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+) -> None:
+    """It slept between two rounds, asked after all, and died before it wrote that down."""
+    never = await _never_sent(resources, service)
     asked = RefundRequest(
         order_id="77",
         entry_ids=never.entry_ids,
@@ -563,10 +570,7 @@ async def test_a_refund_that_a_run_still_tries_to_ask_for_is_told_as_no_refusal(
     resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
 ) -> None:
     """Between two of its tries: a person who obeyed such a message in the console would have two."""
-    paid_order(resources)
-    service.failures = [NotSent("no connection", retry_after_s=NEVER_S)]
-    assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
-    (never,) = resources.ledger.refunds.of_orders(["A-1"])
+    never = await _never_sent(resources, service)
     resources.ledger.refunds.put(replace(never, state=RefundState.ASKING, refusal=""))
     for seconds, state, told in ((1800, RefundState.ASKING, 0), (5400, RefundState.DECLINED, 1)):
         clock.advance(seconds)
