@@ -59,12 +59,10 @@ NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 async def dry_run_of(resources: Resources, order_refs: Sequence[str], reason: str) -> list[DryRunRow]:
     """What cancelling would do to each order, by the ledger and a reading of the paid orders and their refunds."""
-    await bring_up_to_date(resources, resources.ledger.refunds.of_orders(order_refs))
-    orders = resources.ledger.orders(order_refs)
-    verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
+    orders, verdicts, not_followed = await _looked_at(resources, order_refs)
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
-    why_not = unread | _past_cancelling(at_service)
+    why_not = dict(not_followed) | unread | _past_cancelling(at_service)
 
     async def row(order: OrderRecord) -> DryRunRow:
         way, why = verdicts[order.order_ref]
@@ -101,9 +99,7 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     known = resources.ledger.orders(order_refs).values()
     wanted_back = [one.order_ref for one in known if one.state not in NOTHING_TO_TAKE_BACK]
     take_back(resources.ledger, wanted_back)
-    unread = await bring_up_to_date(resources, resources.ledger.refunds.of_orders(order_refs))
-    orders = resources.ledger.orders(order_refs)
-    verdicts = {ref: _judge(resources, order) for ref, order in orders.items()}
+    orders, verdicts, unread = await _looked_at(resources, order_refs)
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
     listener = progress.get()
@@ -120,6 +116,16 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     unknown = [Trouble(ref, NOT_THERE) for ref in order_refs if ref not in orders]
     stopped = [Trouble(ref, why or NOT_CANCELLED) for ref, (way, why) in verdicts.items() if way is CancelWay.STOP]
     return [*unknown, *stopped, *unread, *refused, *_still_open(resources, [*unpaid, *accepted])]
+
+
+async def _looked_at(
+    resources: Resources, order_refs: Sequence[str]
+) -> tuple[dict[str, OrderRecord], dict[str, tuple[CancelWay, Reason | None]], list[Trouble]]:
+    """Orders after their refunds were read, the way in which each is cancelled, and those with a refund left unread."""
+    known = resources.ledger.orders(order_refs)
+    unread = await bring_up_to_date(resources, resources.ledger.refunds.of_orders(known))
+    orders = resources.ledger.orders(order_refs)
+    return orders, {ref: _judge(resources, order) for ref, order in orders.items()}, unread
 
 
 def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason | None]:

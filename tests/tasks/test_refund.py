@@ -134,6 +134,19 @@ def paid_order(resources: Resources, *lines: OrderLine) -> OrderRecord:
     return order(resources)
 
 
+async def test_a_look_at_cancelling_says_that_a_refund_could_not_be_read(
+    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ask_refund.fn(resources, paid_order(resources), WISH)
+
+    async def is_down(_refund_id: str) -> ServiceRefund:
+        raise Unanswered("no answer")
+
+    monkeypatch.setattr(service, "read", is_down)
+    (row,) = await dry_run_of(resources, ["A-1"], "101")
+    assert (row.would, "no answer" in str(row.why_not)) == ("", True)
+
+
 @pytest.mark.parametrize("over", ["under way", "given back"])
 async def test_lines_that_are_over_keep_no_other_from_being_asked_back(
     resources: Resources, service: FakeAfterSale, over: str
