@@ -15,7 +15,7 @@ from domain.landed import Rate, Rates
 from domain.marketplace import shortened
 from domain.request_cells import Column, check_cell, read_cell
 from domain.request_files import normal_name
-from domain.request_remarks import HEADER_ROW, Remark
+from domain.request_remarks import HEADER_ROW, TWICE, Remark
 
 MOST_FAULTS, MOST_LISTED = 100, 10
 NEVER_BLANK = ("country", "rank", "pieces", "max_unit_price", "group")  # a lost value would be no limit, or 1
@@ -61,7 +61,7 @@ class CheckedTable:
             if name and name not in known:
                 self.fault(HEADER_ROW, shortened(name), f"not known; the columns are {', '.join(known)}")
             elif name and name in names[:at]:
-                self.fault(HEADER_ROW, name, "this column is there more than once; keep one of them")
+                self.fault(HEADER_ROW, name, TWICE)
 
     def add(self, row: int, cells: Sequence[Any]) -> None:
         """Check one row; a blank one is skipped."""

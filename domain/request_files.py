@@ -25,7 +25,7 @@ from domain.request_cells import (
     check_cell,
     read_cell,
 )
-from domain.request_remarks import HEADER_ROW, Fault, Remark, place_of
+from domain.request_remarks import HEADER_ROW, TWICE, Fault, Remark, place_of
 from domain.sku_book import EMPTY_BOOK, SkuBook, at_rank
 
 RECEIVER = ("receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address")
@@ -193,7 +193,7 @@ class RequestTable:
         self._absent = {c.name: c.default for c in COLUMNS if c.may_be_absent and c.name not in names}
         for name, times in Counter(names).items():
             if times > 1 and name in NAMES:
-                self.fault(HEADER_ROW, name, "this column is there more than once; keep one of them")
+                self.fault(HEADER_ROW, name, TWICE)
         self.pass_over((name for name in names if name and name not in NAMES), HEADER_ROW)
 
     def pass_over(self, names: Iterable[str], row: int) -> None:

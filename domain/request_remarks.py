@@ -19,6 +19,7 @@ OTHER_PLACES = {
 }
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
 MOST_ROWS_NAMED = 5
+TWICE = "this column is there more than once; keep one of them"
 UNNAMED = "cells under a column without a name are passed over; name the column, or empty them"
 
 

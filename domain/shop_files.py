@@ -18,7 +18,7 @@ from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, DAMAGED_NUMBER, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
 from domain.request_files import ParsedRequests, RequestTable
-from domain.request_remarks import HEADER_ROW, WHOLE_FILE, Fault
+from domain.request_remarks import HEADER_ROW, TWICE, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
 from domain.wording import pluralize, shorten
 
@@ -108,15 +108,14 @@ class Profile(Strict):
 
     def named(self, header: Iterable[str]) -> list[str]:
         """The header with the names that the profile uses."""
-        plain = [name.strip(BLANKS + "\ufeff") for name in header]
-        return [self.aliases.get(name, name) for name in plain]
+        return [self.aliases.get(name, name) for name in map(_bare, header)]
 
     def fits(self, header: Sequence[str]) -> bool:
         return {*self.header} <= {*self.named(header)}
 
     def alike(self, header: Sequence[str]) -> int:
         """How many columns of a header are known to be of this shop."""
-        return len({*self.named(header)} & {*self.header, *self.signs, *self._sources()})
+        return len({*self.named(header)} & {*self.header, *self.signs, *self.used})
 
     def differs(self, header: Sequence[str]) -> str:
         """What keeps a header that resembles this export from being one."""
@@ -135,8 +134,11 @@ class Profile(Strict):
         """The shop's name of a column of a request file."""
         return next(_names(self.columns.get(column, column)))
 
-    def _sources(self) -> set[str]:
-        return {name for source in self.columns.values() for name in _names(source)}
+    @property
+    def used(self) -> set[str]:
+        """The columns of the shop that decide what is bought."""
+        sources = {name for source in self.columns.values() for name in _names(source)}
+        return {*sources, *(rule.column for rule in self.keep), *filter(None, [self.line])}
 
 
 def profile_of(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | None:
@@ -181,6 +183,9 @@ class ShopTable(RequestTable):
             for name in filter(None, needed):
                 if name not in self._header:
                     self.fault(HEADER_ROW, name, "this column is missing, and says what must not be bought")
+            for name, times in sorted(Counter(map(_bare, columns)).items()):
+                if times > 1 and self._profile.aliases.get(name, name) in self._profile.used:
+                    self.fault(HEADER_ROW, name, TWICE)
 
     def skips(self, cells: Sequence[str]) -> bool:
         if self._profile is None:
@@ -194,7 +199,10 @@ class ShopTable(RequestTable):
         elif self._profile and any(cell not in (None, "") for cell in cells):
             padded = (*cells, *("" for _ in self._header[len(cells) :]))
             undo = with_formula if self._profile.escaped else unmarked
-            named = {name: _cell(cell, undo) for name, cell in zip(self._header, padded, strict=False)}
+            named = dict[str, object]()
+            for name, cell in zip(self._header, padded, strict=False):
+                if named.get(name, "") == "":  # of two names for one column the filled one counts
+                    named[name] = _cell(cell, undo)
             if not self.skips([_text(cell) for cell in named.values()]):
                 self._take(self._profile, row, named)
 
@@ -293,6 +301,10 @@ class ShopTable(RequestTable):
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         found = tuple(self._shop_lines.get(line.row, ()))
         return replace(line, own=replace(line.own, shop_lines=found)) if line.own and found else line
+
+
+def _bare(name: str) -> str:
+    return name.strip(BLANKS + "\ufeff")
 
 
 def _cell(cell: object, undo: Callable[[str], str]) -> object:

@@ -402,6 +402,27 @@ def test_a_file_without_the_column_of_a_rule_is_refused(tmp_path: Path, column: 
     assert (fault.row, column in str(fault)) == (1, True)
 
 
+def test_a_column_that_stands_twice_is_refused(tmp_path: Path) -> None:
+    """Plugins name columns of the shipping and the billing address alike, and merchants add some of their own."""
+    header = [*SHOPIFY_HEADER, "Shipping City", "Lineitem sku", "Vendor", "Vendor"]
+    faults = read(tmp_path, "orders.csv", text_of(header, [SHOPIFY])).faults
+    assert [str(one) for one in faults] == [
+        f"row 1, column {name}: this column is there more than once; keep one of them"
+        for name in ("Lineitem sku", "Shipping City")
+    ]
+
+
+@pytest.mark.parametrize("state_first", [True, False])
+def test_of_two_names_of_one_column_the_filled_one_counts(tmp_path: Path, *, state_first: bool) -> None:
+    """British reports of eBay have a state and a county."""
+    two = ("Post To State", "Post To County")
+    at = EBAY_HEADER.index("Ship To State")
+    header = [*EBAY_HEADER[:at], *(two if state_first else two[::-1]), *EBAY_HEADER[at + 1 :]]
+    row = {name: cell for name, cell in EBAY.items() if name != "Ship To State"} | {"Post To County": "Kent"}
+    (order,) = read(tmp_path, "ebay.csv", text_of(header, [row])).orders
+    assert order.receiver.state == "Kent"
+
+
 def test_british_ebay_dispatches(tmp_path: Path) -> None:
     header = ["Dispatched On Date" if name == "Shipped On Date" else name for name in EBAY_HEADER]
     rows = [EBAY, EBAY | {"Order Number": "12-34567-89013", "Dispatched On Date": "Jul-26-26"}]
