@@ -59,7 +59,7 @@ NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 async def dry_run_of(resources: Resources, order_refs: Sequence[str], reason: str) -> list[DryRunRow]:
     """What cancelling would do to each order, by the ledger and a reading of the paid orders and their refunds."""
-    orders, verdicts, not_followed = await _looked_at(resources, order_refs)
+    orders, verdicts, not_followed = await _verdicts(resources, order_refs)
     paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
     at_service, unread = await read_each(resources, paid)
     why_not = dict(not_followed) | unread | _past_cancelling(at_service)
@@ -99,7 +99,7 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     known = resources.ledger.orders(order_refs).values()
     wanted_back = [one.order_ref for one in known if one.state not in NOTHING_TO_TAKE_BACK]
     take_back(resources.ledger, wanted_back)
-    orders, verdicts, unread = await _looked_at(resources, order_refs)
+    orders, verdicts, unread = await _verdicts(resources, order_refs)
     ways = {ref: way for ref, (way, _) in verdicts.items()}
     unpaid = {ref: orders[ref] for ref, way in ways.items() if way is CancelWay.CANCEL}
     listener = progress.get()
@@ -118,7 +118,7 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     return [*unknown, *stopped, *unread, *refused, *_still_open(resources, [*unpaid, *accepted])]
 
 
-async def _looked_at(
+async def _verdicts(
     resources: Resources, order_refs: Sequence[str]
 ) -> tuple[dict[str, OrderRecord], dict[str, tuple[CancelWay, Reason | None]], list[Trouble]]:
     """Orders after their refunds were read, the way in which each is cancelled, and those with a refund left unread."""
