@@ -92,6 +92,10 @@ class OrderMover:
         """The state of an order, with the changes made here."""
         return self._locked[order_ref][0]
 
+    def why(self, order_ref: str) -> Reason | None:
+        """The reason of that state."""
+        return self._locked[order_ref][1]
+
     def audit(self, order_ref: str, old: str | None, new: str, why: Reason | None) -> None:
         """Add a move to the audit trail, by this run or by a person."""
         if old != new or why:
@@ -201,9 +205,10 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 @repeating
 def reopen(ledger: Transactions, closed: Mapping[str, Reason], *, by: str) -> None:
-    """Let any later run plan orders anew that were closed for these reasons: `by`, who closed them, wants them."""
+    """Let any later run plan orders anew that are still closed for these reasons: `by`, who closed them, wants them."""
     with ledger.transaction(closed) as connection:
         mover, state = OrderMover(ledger, connection, closed, by=by), OrderState.CANCELLED
         for ref, why in closed.items():
-            mover.change(OrderChange(order_ref=ref, state=state, expected=state, why=why.but(again=True)))
+            if mover.why(ref) == why:
+                mover.change(OrderChange(order_ref=ref, state=state, expected=state, why=why.but(again=True)))
         mover.write()

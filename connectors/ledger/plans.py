@@ -299,7 +299,8 @@ def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) ->
                 stay[ref] = because(ReasonCode.NOT_DROPPED, state=state)
                 continue
             del stay[ref]
-            if state is not OrderState.CANCELLED or by == THE_SHOP:
+            why = mover.why(ref)
+            if state is not OrderState.CANCELLED or THE_SHOP in (by, why and why.facts.get("by")):
                 writes, cart = OrderUpdate.approval_withdrawn(), ref in carted
                 again = by != THE_SHOP and not cart
                 why = because(ReasonCode.NOT_WANTED, by=by, note=note, again=again, cart=cart)

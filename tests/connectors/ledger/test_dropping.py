@@ -82,6 +82,19 @@ def test_what_its_shop_shows_again_is_planned_anew_and_a_person_s_no_stands(ledg
     assert (laid_aside(ledger, refs, beforehand=""), declined(ledger, refs, beforehand="")) == ({}, {"A-2": True})
 
 
+@pytest.mark.parametrize("is_reopened", [False, True])
+def test_what_a_person_drops_after_its_shop_closed_it_stays_dropped(ledger: Ledger, *, is_reopened: bool) -> None:
+    """Also where the shop shows it again before the person drops it, or just then: nobody else says no to it."""
+    drop(ledger, ["A-2"], by=THE_SHOP, note="it is on hold")
+    seen = {"A-2": why} if (why := ledger.orders(["A-2"])["A-2"].why) else {}
+    if is_reopened:
+        reopen(ledger, seen, by=THE_SHOP)
+    assert drop(ledger, ["A-2"], by="mei", note="too dear") == {}
+    reopen(ledger, seen, by=THE_SHOP)
+    assert ledger.orders(["A-2"])["A-2"].reason == SAYS
+    assert [*laid_aside(ledger, ["A-2"], beforehand="")] == ["A-2"]
+
+
 def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:
     """An order on its way, and one that was never heard of; the others are closed all the same."""
     ledger.claim(intents("A-2"), lease=LEASE)
