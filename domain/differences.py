@@ -138,7 +138,7 @@ def standing(order: ServiceOrder) -> str:
         return f"closed{why}, {order.paid} paid" if order.paid else f"closed unpaid{why}"
     if not is_paid(order):
         return f"{order.status.replace('_', ' ')}, {order.total}"
-    return f"{order.status}, {order.paid or order.total} paid"
+    return f"{order.status}, {order.costs} paid"
 
 
 def orphan(
@@ -166,7 +166,7 @@ def orphan(
         expected=expected,
         seen=standing(order),
         remedy=f"{remedy}. If it is not wanted, {end}",
-        seen_amount=order.paid or order.total,
+        seen_amount=order.costs,
     )
 
 
@@ -225,7 +225,7 @@ def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
             expected=f"{ours.state}, not paid",
             seen=standing(theirs),
             remedy=_of_unrecorded(ours),
-            seen_amount=theirs.paid or theirs.total,
+            seen_amount=theirs.costs,
         )
     return _dropped(ours, theirs, now)
 

@@ -184,8 +184,7 @@ class _Sides:
         said = self._foreign.get((name, order.order_id))
         if said is None or (name, self._name_of(name, order)) in self._ours:
             return False
-        costs = order.paid or order.total
-        return costs.currency == said.amount.currency and costs <= said.amount
+        return order.costs.currency == said.amount.currency and order.costs <= said.amount
 
 
 def _silent_about_shipments(pairs: Iterable[tuple[LedgerOrder, ServiceOrder]]) -> list[Marketplace]:
@@ -214,7 +213,7 @@ def paid_sums(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -
                 theirs[order.marketplace, amount.currency].append(amount)
     for identity, one in seen.items():
         if _at_least(one.paid_at or one.created_at, since):
-            amount = one.paid or one.total
+            amount = one.costs
             if identity in paid and amount == left(paid[identity][1], paid[identity][0].refunded):
                 amount = paid[identity][1]
             theirs[identity[0], amount.currency].append(amount)

@@ -93,7 +93,7 @@ class ReferenceField(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceOrder:
-    """One order as the service shows it. Times are UTC. `paid` is None while unpaid.
+    """One order as the service shows it. Times are UTC. `paid` is None while unpaid, also where 0 is shown.
 
     `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688 and
     big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
@@ -119,6 +119,10 @@ class ServiceOrder:
     is_partly_sent: bool = False
     scans: tuple[TrackingEvent, ...] = ()
 
+    def __post_init__(self) -> None:
+        if self.paid is not None and self.paid.minor <= 0:
+            object.__setattr__(self, "paid", None)
+
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
         """Where the order shows exactly this reference."""
         shown = {ReferenceField.REFERENCE: self.reference, ReferenceField.OWN_ID: self.own_id}
@@ -127,12 +131,17 @@ class ServiceOrder:
     @property
     def payment(self) -> datetime | Money | None:
         """The fact that shows a payment, whatever the status says: its time or its amount; None for neither."""
-        return self.paid_at or (self.paid if self.paid and self.paid.minor > 0 else None)
+        return self.paid_at or self.paid
+
+    @property
+    def costs(self) -> Money:
+        """What was paid, else what is to be paid."""
+        return self.paid or self.total
 
     @property
     def taken(self) -> Money | None:
         """What a paid order took from the wallet; None where no amount above zero is shown, since nothing is free."""
-        return next((amount for amount in (self.paid, self.total) if amount is not None and amount.minor > 0), None)
+        return self.costs if self.costs.minor > 0 else None
 
     @property
     def names(self) -> tuple[str, ...]:

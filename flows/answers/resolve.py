@@ -138,7 +138,7 @@ def _approved_by(case: Case, shown: ServiceOrder) -> Money:
             f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} costs {shown.total}: say how "
             f"much it may cost with --up-to {shown.total.major}"
         )
-    taken = (shown.paid or shown.total) if shown.status.is_paid else Money(0)
+    taken = shown.costs if shown.status.is_paid else Money(0)
     if amount < taken:
         raise ResolutionRefused(f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at least")
     return amount

@@ -272,6 +272,34 @@ def test_a_closed_order_of_which_a_part_is_told_to_have_come_back_is_no_finding(
     assert list(differences(part, theirs(status=ServiceStatus.CLOSED, paid=paid), NOW, with_shipment=True)) == []
 
 
+@pytest.mark.parametrize(
+    ("order", "shown", "kinds"),
+    [
+        (unpaid(), theirs_unpaid(paid=Money(0)), []),
+        (unpaid(state=OrderState.CANCELLED), theirs_unpaid(paid=Money(0), status=ServiceStatus.CLOSED), []),
+        (
+            unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW),
+            theirs_unpaid(paid=Money(0)),
+            [FindingKind.PAYMENT_DROPPED],
+        ),
+        (
+            ours(shipment_order_id="", tracking_numbers=()),
+            theirs_unpaid(paid=Money(0)),
+            [FindingKind.PAYMENT_MISSING],
+        ),
+        (ours(), theirs(paid=Money(0)), []),
+        (
+            unpaid(state=OrderState.PLANNED, order_id="", ordered_at=None),
+            theirs_unpaid("X-1", paid=Money(0), status=ServiceStatus.CLOSED),
+            [],
+        ),
+    ],
+)
+def test_an_amount_paid_of_0_is_none(order: LedgerOrder, shown: ServiceOrder, kinds: list[FindingKind]) -> None:
+    """A service may show it before payment, and where it doesn't know the amount yet."""
+    assert [one.kind for one in compared([order], [shown]).findings] == kinds
+
+
 def test_what_came_back_may_be_taken_off() -> None:
     """A marketplace may show what is left after a partial refund, or what was paid."""
     order = ours(refunded=Money(200))
@@ -423,6 +451,8 @@ def test_sums_by_marketplace_and_currency() -> None:
         (ours(refunded=Money(200)), [theirs(paid=Money(1000))], 1200),
         (ours(refunded=Money(200)), [theirs(paid=None, total=Money(1000))], 1200),
         (ours(refunded=Money(200)), [theirs()], 1200),
+        (ours(), [theirs(paid=Money(0))], 1200),
+        (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [theirs(paid=Money(0))], 1200),
         (ours(refunded=Money(200)), [theirs(paid=Money(1300))], 1300),
         (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [], 1200),
         (ours(state=OrderState.HELD, refunded=Money(200)), [], 1200),
