@@ -29,14 +29,16 @@ LEAST_ALIKE = 3
 NO_TEXT = "\0"
 CUT_SHORT = re.compile(r"-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 ROUNDED = "this is a number that a spreadsheet cut short; use the shop's file untouched"
+FINALITY = ("", "sent", "void", "sums")  # the last one of the rules of a row, the first one of the rows of an order
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 
 
 class Keep(Strict):
     """A row is kept whose cell in `column` is one of `values`, none of `never`, or filled, or above a number.
 
-    A file without the column is faulty, unless it is `optional`. What it turns away is so for good where it `ends`: as
-    `void`, or as `sent`, which a shop may say of a whole order once a part of it was.
+    A file without the column is faulty, unless it is `optional`. What it turns away is so for good where the cell is as
+    one of the patterns in `ends`: as `void`, or as `sent`, which a shop may say of a whole order once a part of it was;
+    a row of `sums` says nothing of its own. Any other word may be of a spreadsheet, and ends nothing.
     """
 
     column: str
@@ -45,7 +47,7 @@ class Keep(Strict):
     filled: bool = False
     above: int | None = None
     optional: bool = False
-    ends: Literal["", "sent", "void"] = ""
+    ends: Mapping[Literal["sent", "void", "sums"], tuple[str, ...]] = {}
 
     def keeps(self, cell: str) -> bool:
         plain = cell.casefold()
@@ -54,6 +56,11 @@ class Keep(Strict):
         if self.above is not None:
             return cell.isascii() and cell.isdecimal() and int(cell) > self.above
         return plain not in {one.casefold() for one in self.never} and (bool(cell) or not self.filled)
+
+    def ending(self, cell: str) -> str:
+        """How a cell that is turned away ends its order; empty where it does not."""
+        plain = cell.casefold()
+        return next((end for end, of in self.ends.items() if any(fnmatchcase(plain, one.casefold()) for one in of)), "")
 
 
 class Joined(Strict):
@@ -220,8 +227,8 @@ class ShopTable(RequestTable):
         texts = {rule.column: _text(cells[rule.column]) for rule in profile.keep if rule.column in cells}
         if failed := [rule for rule in profile.keep if rule.column in texts and not rule.keeps(texts[rule.column])]:
             self._left[f"{failed[0].column} {shortened(texts[failed[0].column], 30) or 'empty'}"] += 1
-            ends = max(rule.ends for rule in failed)
-            self._turned_away[order_ref] = min(self._turned_away.get(order_ref, ends), ends)
+            end = max((rule.ending(texts[rule.column]) for rule in failed), key=FINALITY.index)
+            self._turned_away[order_ref] = min(self._turned_away.get(order_ref, end), end, key=FINALITY.index)
             return
         if CUT_SHORT.fullmatch(shop_ref):
             self.fault(row, "order_ref", ROUNDED)
@@ -295,7 +302,8 @@ class ShopTable(RequestTable):
             for one in parsed.orders
         ]
         faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
-        ends = {ref: "" if ref in self._shop_refs else end for ref, end in self._turned_away.items() if ref}
+        away = self._turned_away.items()
+        ends = {ref: "" if ref in self._shop_refs or end == "sums" else end for ref, end in away if ref}
         return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, ends)
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:

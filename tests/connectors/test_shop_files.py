@@ -351,6 +351,66 @@ def test_what_a_buyer_wants_to_cancel_or_has_given_back_is_not_bought(tmp_path: 
     assert list(lines(parsed)) == [("TT-576460000000000001", "576460000000000001")]
 
 
+ASKED = "is-buyer-requested-cancellation"
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "end"),
+    [
+        ("quantity-to-ship", "0", "void"),
+        *(("quantity-to-ship", cell, "") for cell in ("1.0", "1,0", "")),
+        (ASKED, "true", "void"),
+        *((ASKED, cell, "") for cell in ("WAHR?", "0", "n/a")),
+    ],
+)
+def test_a_word_that_is_not_understood_turns_an_order_away_and_ends_none(
+    tmp_path: Path, column: str, cell: str, end: str
+) -> None:
+    """A spreadsheet or a program rewrote it: the next export shows what is meant."""
+    text = text_of([*AMAZON_HEADER, ASKED], [AMAZON | {ASKED: "false"} | {column: cell}], "\t")
+    assert read(tmp_path, "unshipped.txt", text).turned_away == {"AMZ-503-1234567-1234567": end}
+
+
+@pytest.mark.parametrize(
+    ("cells", "end"),
+    [
+        ({"Financial Status": "refunded"}, "void"),
+        ({"Financial Status": "partially_refunded"}, ""),
+        ({"Cancelled at": "2026-11-28 10:00:00 +0100"}, "void"),
+        ({"Cancelled at": "#NV"}, ""),
+        ({"Lineitem requires shipping": "false"}, "void"),
+        ({"Lineitem requires shipping": "FALSCH?"}, ""),
+        ({"Lineitem fulfillment status": "fulfilled"}, "void"),
+        ({"Lineitem fulfillment status": "partial"}, ""),
+        ({"Lineitem fulfillment status": "partial", "Financial Status": "voided"}, "void"),
+    ],
+)
+def test_only_words_that_are_known_end_an_order_of_shopify(tmp_path: Path, cells: dict[str, str], end: str) -> None:
+    text = text_of(SHOPIFY_HEADER, [SHOPIFY | cells])
+    assert read(tmp_path, "orders.csv", text).turned_away == {"S-1001": end}
+
+
+@pytest.mark.parametrize(
+    ("rows", "end"),
+    [
+        ([EBAY | {"Shipped On Date": "Jul-26-26"}], "sent"),
+        ([EBAY | {"Tracking Number": "-"}], ""),
+        ([EBAY | {"Item Number": "", "Shipped On Date": "Jul-26-26"}, {name: EBAY[name] for name in ITEM}], "sent"),
+        ([EBAY | {"Item Number": ""}, EBAY | {"Shipped On Date": "Jul-26-26"}], "sent"),
+        ([EBAY | {"Item Number": ""}], ""),
+    ],
+)
+def test_a_row_of_sums_says_nothing_of_its_order(tmp_path: Path, rows: Rows, end: str) -> None:
+    """It is as its other rows; where there are none, that is no end."""
+    assert read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)).turned_away == {"EBAY-12-34567-89012": end}
+
+
+@pytest.mark.parametrize("word", ["true", "TRUE", "WAHR", "vrai", ""])
+def test_what_a_spreadsheet_makes_of_true_is_to_be_shipped(tmp_path: Path, word: str) -> None:
+    text = text_of(SHOPIFY_HEADER, [SHOPIFY | {"Lineitem requires shipping": word}])
+    assert [*lines(read(tmp_path, "orders.csv", text))] == [("S-1001", "#1001")]
+
+
 def test_an_order_without_an_address_lets_the_others_be_bought(tmp_path: Path) -> None:
     """What is picked up or was sold in person has none; an address that is given in part is a fault."""
     picked_up = {name: text for name, text in SHOPIFY.items() if not name.startswith("Shipping")} | {"Name": "#1002"}

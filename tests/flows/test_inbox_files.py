@@ -383,7 +383,7 @@ async def test_what_a_later_export_of_a_shop_turns_away_is_not_bought_by_an_earl
     ("cells", "begun", "over", "goes_on"),
     [
         ({"Shipped On Date": "Jul-26-26"}, None, ["", "-b"], False),
-        ({"Tracking Number": "OURS"}, "77", [], True),
+        ({"Tracking Number": "OURS1"}, "77", [], True),
         ({"Paid On Date": ""}, None, [], False),
     ],
 )
