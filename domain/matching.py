@@ -88,7 +88,7 @@ def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], a
 
 
 def missing_words(words: str, title: str) -> list[str]:
-    """The words that a title lacks; case and width of letters don't count, and 50 is not in 350."""
+    """The words that a title lacks; case and width of letters don't count, 50 is not in 350, nor XL in XXL."""
     told = _plain(title)
     return [word for word in words.split() if not re.search(_alone(_plain(word)), told)]
 
@@ -105,9 +105,12 @@ def _no_title_holds_all(match: Match) -> Detail:
 
 
 def _alone(word: str) -> str:
-    """A pattern of the word, whose digits at either end go on in no further ones, also behind a point."""
-    before = r"(?<!\d)(?<!\d[.,])" if word[0].isdecimal() else ""
-    after = r"(?!\d)(?![.,]\d)" if word[-1].isdecimal() else ""
+    """A pattern of the word, whose digits at either end go on in no further ones, also behind a point; nor letters.
+
+    Letters of Chinese do, as its titles have no blanks.
+    """
+    before = r"(?<!\d)(?<!\d[.,])" if word[0].isdecimal() else "(?<![a-z])" if "a" <= word[0] <= "z" else ""
+    after = r"(?!\d)(?![.,]\d)" if word[-1].isdecimal() else "(?![a-z])" if "a" <= word[-1] <= "z" else ""
     return before + re.escape(word) + after
 
 
