@@ -30,6 +30,7 @@ NO_TEXT = "\0"
 CUT_SHORT = re.compile(r"-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
 ROUNDED = "this is a number that a spreadsheet cut short; use the shop's file untouched"
 FINALITY = ("", "sent", "void", "sums")  # the last one of the rules of a row, the first one of the rows of an order
+NOT_FIRST = "blank in this order's first row, which says it of all: use the shop's file as it is, not sorted"
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 
 
@@ -169,6 +170,7 @@ class ShopTable(RequestTable):
         self._profile: Profile | None = None
         self._resembled: Profile | None = None
         self._header: list[str] = []
+        self._of_first: set[str] = set()
         self._firsts: dict[str, Mapping[str, object]] = {}
         self._last = ""
         self._lines: dict[str, int] = {}
@@ -186,6 +188,8 @@ class ShopTable(RequestTable):
         else:
             self._header = self._profile.named(columns)
             self.is_quoted = self._profile.quoted
+            down = self._profile.fill_down
+            self._of_first = {one for one in self._header if any(fnmatchcase(one, pattern) for pattern in down)}
             needed = [*(rule.column for rule in self._profile.keep if not rule.optional), self._profile.line]
             for name in filter(None, needed):
                 if name not in self._header:
@@ -219,10 +223,7 @@ class ShopTable(RequestTable):
             return
         line = _text(cells.get(profile.line, "")) if profile.line else ""
         self._require_once(row, shop_ref, profile.line, line)
-        first = self._firsts.setdefault(shop_ref, cells)
-        for name, cell in cells.items():
-            if cell == "" and any(fnmatchcase(name, pattern) for pattern in profile.fill_down):
-                cells[name] = first.get(name, "")
+        self._fill_from_first(profile, row, shop_ref, cells)
         order_ref = profile.ref_of(shop_ref)
         texts = {rule.column: _text(cells[rule.column]) for rule in profile.keep if rule.column in cells}
         if failed := [rule for rule in profile.keep if rule.column in texts and not rule.keeps(texts[rule.column])]:
@@ -252,6 +253,15 @@ class ShopTable(RequestTable):
             self.warn(row, "", f"the pieces of this row are added to row {first_row}: both are of one order and SKU")
         else:
             self._kept[order_ref, f"{own_sku} in row {row}"] = row, made
+
+    def _fill_from_first(self, profile: Profile, row: int, shop_ref: str, cells: dict[str, object]) -> None:
+        """Fill what the first row of an order says of all; fault a later one that alone says what a rule asks."""
+        first = self._firsts.setdefault(shop_ref, cells)
+        for name in self._of_first:
+            if cells[name] == "":
+                cells[name] = first[name]
+            elif first[name] == "" and shop_ref and any(of.column == name and not of.keeps("") for of in profile.keep):
+                self.fault(row, name, NOT_FIRST)
 
     def _require_once(self, row: int, shop_ref: str, column: str, line: str) -> None:
         """Fault a line that is there twice, as in a file of two exports; without an id, an order that begins anew."""

@@ -454,6 +454,22 @@ def test_two_exports_in_one_file_are_refused(tmp_path: Path) -> None:
     assert read(tmp_path, "amazon.txt", text_of(AMAZON_HEADER, apart, "\t")).faults == ()
 
 
+def test_an_export_that_was_sorted_anew_is_refused(tmp_path: Path) -> None:
+    """The row with status and receiver no longer comes first: the rows above it would be left out."""
+    further = follow_up(**{"Lineitem quantity": "3", "Lineitem sku": "CARD-1", "Lineitem requires shipping": "true"})
+    told = "blank in this order's first row, which says it of all: use the shop's file as it is, not sorted"
+    faults = read(tmp_path, "orders.csv", text_of(SHOPIFY_HEADER, [further, SHOPIFY])).faults
+    assert [str(one) for one in faults] == [
+        f"row 3, column {name}: {told}" for name in ("Financial Status", "Shipping Country")
+    ]
+    sums, item = EBAY | {"Item Number": ""}, {name: EBAY[name] for name in ITEM}
+    faults = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, [item, sums])).faults
+    assert (3, "Paid On Date") in [(one.row, one.column) for one in faults]
+    sent = item | {"Tracking Number": "LX1"}
+    rows = [sums, item, sent | {"Item Number": "2", "Custom Label": "MOSS-1"}]
+    assert [*lines(read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows))).values()] == [[("FERN-1", 1)]]
+
+
 @pytest.mark.parametrize("column", ["Financial Status", "Cancelled at", "Lineitem fulfillment status"])
 def test_a_file_without_the_column_of_a_rule_is_refused(tmp_path: Path, column: str) -> None:
     header = [name for name in SHOPIFY_HEADER if name != column]
