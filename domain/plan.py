@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP
 from typing import Self
 
@@ -26,9 +26,9 @@ class PlannedOrder:
     """One order with all that is known before it is bought; `state` says whether it may be.
 
     `is_postponed`: the service could not be asked, so it is still to be planned, by this run or the next.
-    `contradicted` are two readings of an amount for which it is held. `is_withdrawn`: it is begun, and its approval was
-    withdrawn; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what did of the money of a begun one,
-    `taken` what was paid of it where that is more than was approved: a person's yes accepts it.
+    `contradicted` are two readings of an amount for which it is held. `withdrawn_at` is when the ledger last wrote to a
+    begun one without an approval; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what did of the
+    money of a begun one, `taken` what was paid of it where that is more than was approved: a person's yes accepts it.
     """
 
     request: OrderRequest
@@ -43,7 +43,7 @@ class PlannedOrder:
     freight: FreightQuote | None = None
     freight_service: FreightService | None = None
     matches: tuple[Match, ...] = field(default_factory=tuple)
-    is_withdrawn: bool = False
+    withdrawn_at: datetime | None = None
     is_unpaid: bool = False
     came_back: Money = NOTHING
     taken: Money = NOTHING

@@ -162,13 +162,13 @@ def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
 
 def _still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
     """The plan of a begun order, with the total that the service demands where a yes pays it."""
-    is_withdrawn = order.plan_hash is None
-    if not is_withdrawn or order.paid_minor is not None:
+    withdrawn_at = order.updated_at if order.plan_hash is None else None
+    if not withdrawn_at or order.paid_minor is not None:
         taken = order.paid if order.is_overpaid else Money(0)
-        return replace(plan, is_withdrawn=is_withdrawn, came_back=order.refunded, taken=taken)
+        return replace(plan, withdrawn_at=withdrawn_at, came_back=order.refunded, taken=taken)
     due = order.approved if order.total_minor is None else Money(order.total_minor, order.currency)
     quote = replace(plan.quote or Quote(goods=due, postage=Money(0), total=due), total=due)
-    return replace(plan, is_withdrawn=True, is_unpaid=True, quote=quote)
+    return replace(plan, withdrawn_at=withdrawn_at, is_unpaid=True, quote=quote)
 
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:

@@ -10,7 +10,7 @@ from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import approved_by, declined, drop, laid_aside, needing_a_person, plan_hash, say_no
-from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits, line_of
+from connectors.ledger.records import OrderChange, SpendLimits, line_of
 from domain.decisions import FINE, Verdict, held
 from domain.holds import MOST, BudgetLimits, over_budget
 from domain.money import Money
@@ -174,7 +174,7 @@ class BatchRun:
             self.approved |= approved
             refused = set(question.refs) - set(decision.approved) if decision else set()
             if self.source.asks:
-                self._hold_unasked(set(work.under_way) - set(question.refs))
+                self._hold_unasked(set(work.under_way) - refused)
             refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
             self.tried += refs
             del question, decision, approved, refused  # while a large batch is bought they are much memory
@@ -412,11 +412,13 @@ class BatchRun:
         ledger, now, approved = self.resources.ledger, self.resources.clock(), set(decision.approved)
         to_buy = [plan for plan in question.summaries if plan.order_ref in approved]
         self.source.approve(self.resources, self.batch_id, (decision.approval_of(plan, now) for plan in to_buy))
-        to_ship = [plan for plan in question.to_ship if plan.order_ref in approved]
+        orders = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref in approved)
+        asked = [(plan, orders[plan.order_ref]) for plan in question.to_ship if plan.order_ref in orders]
+        # not one that was withdrawn since it was asked about, nor a withdrawn one of which there is news
+        to_ship = [plan for plan, order in asked if order.plan_hash or order.updated_at == plan.withdrawn_at]
         approve_freight(self.resources, to_ship)
-        orders = ledger.orders(plan.order_ref for plan in to_ship)
-        withdrawn = [orders[plan.order_ref] for plan in to_ship if plan.is_withdrawn]  # not what was since it was asked
-        ledger.change([_renewed(order) for order in withdrawn if order.plan_hash is None])
+        renewed = {ref: plan_hash(one.plan) for plan in to_ship if not (one := orders[ref := plan.order_ref]).plan_hash}
+        ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.plan_approved(renewed[ref])) for ref in renewed])
         why = {plan.order_ref: decision.approval_of(summary_of(plan), now).why for plan in to_ship if plan.is_unpaid}
         for plan in to_ship:
             if plan.freight_service and orders[plan.order_ref].state in SHIPPABLE:
@@ -443,8 +445,3 @@ class BatchRun:
             dry_run=dry_run,
             warnings=self.source.warnings,
         )
-
-
-def _renewed(order: OrderRecord) -> OrderChange:
-    """The change that records the plan's approval anew, after an earlier no to the order."""
-    return OrderChange(order_ref=order.order_ref, writes=OrderUpdate.plan_approved(plan_hash(order.plan)))

@@ -690,13 +690,13 @@ MUTANTS = (
         name="goods-in-no-sum-are-paid",
         means="a question names freight of 35 USD, and its yes pays goods for 6,000 CNY",
         edits=(Edit(file=ASKING, old=", *unpaid])", new="])"),),
-        found_by="tests/tasks/test_declined.py::test_a_yes_pays_what_the_question_names_and_no_more",
+        found_by="tests/tasks/test_declined.py::test_a_yes_is_to_an_order_as_the_question_names_it",
     ),
     Mutant(
         name="yes-renews-what-was-cancelled-since",
         means="somebody cancels an order while a question waits, and the yes to its freight pays its goods",
-        edits=(Edit(file=BATCH_RUN, old="for plan in to_ship if plan.is_withdrawn]", new="for plan in to_ship]"),),
-        found_by="tests/tasks/test_declined.py::test_a_yes_pays_what_the_question_names_and_no_more",
+        edits=(Edit(file=BATCH_RUN, old="if order.plan_hash or order.updated_at == plan.withdrawn_at]", new="]"),),
+        found_by="tests/tasks/test_declined.py::test_a_yes_is_to_an_order_as_the_question_names_it",
     ),
     Mutant(
         name="tolerance-passes-the-approval-limit",

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.ledger.plans import declined, needing_a_person, take_back
+from connectors.ledger.plans import declined, needing_a_person, say_no, take_back
 from connectors.ledger.records import OrderChange, Outcome
 from domain.effects import EffectStatus
 from domain.money import Money
@@ -48,7 +48,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
     approved = ["A-2"]
 
     async def estimate(_: Resources, order_refs: Sequence[str], **__: Any) -> list[PlannedOrder]:
-        return [replace(planned(ref), is_withdrawn=True) for ref in order_refs]
+        return [replace(planned(ref), withdrawn_at=MovableClock().now) for ref in order_refs]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         return Decision(approved=approved, by="ann", why_not=not_approved_by("ann"))
@@ -108,23 +108,38 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
     ]
 
 
-@pytest.mark.parametrize("withdrawn", ["before it is asked", "since it was asked"])
-async def test_a_yes_pays_what_the_question_names_and_no_more(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch, withdrawn: str
+@pytest.mark.parametrize("paid_minor", [None, 1000])
+@pytest.mark.parametrize(("before", "since"), [(True, False), (False, True), (True, True)])
+async def test_a_yes_is_to_an_order_as_the_question_names_it(
+    resources: Resources,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    paid_minor: int | None,
+    *,
+    before: bool,
+    since: bool,
 ) -> None:
-    """An unpaid order that a person cancels while the question waits is in it with its freight alone."""
+    """Cancelled while the question waits it is neither paid nor shipped: only a run that asks goes on with it."""
     resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
     won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "A-1"}))
+    writes = Columns({"order_id": "A-1", "paid_minor": paid_minor})
+    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=writes)
     resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
-    is_named = withdrawn == "before it is asked"
+    if paid_minor:
+        resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
+    if before:
+        say_no(resources.ledger, ["A-1"], because(ReasonCode.NOBODY_ANSWERED, within="20 hours"), {})
 
     async def estimate(*_: Any, **__: Any) -> list[PlannedOrder]:
-        return [replace(planned("A-1"), is_withdrawn=is_named, is_unpaid=is_named)]
+        at = resources.ledger.orders(["A-1"])["A-1"].updated_at if before else None
+        plan = planned("A-1", freight_cents=700)
+        return [replace(plan, withdrawn_at=at, is_unpaid=before and not paid_minor)]
 
     async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
-        assert question.total == Money(1000 if is_named else 0)
-        take_back(resources.ledger, ["A-1"])
+        assert question.total == Money(1000 if before and not paid_minor else 0)
+        clock.advance(3_600)
+        if since:
+            take_back(resources.ledger, ["A-1"])
         return Decision(approved=question.refs, by="ann")
 
     async def nothing(*_: Any, **__: Any) -> str:
@@ -133,9 +148,12 @@ async def test_a_yes_pays_what_the_question_names_and_no_more(
     stand_in(monkeypatch, estimate_unbooked=estimate, decide=decide, execute=nothing, snapshot_orders=nothing)
     await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=True)
     order = resources.ledger.orders(["A-1"])["A-1"]
-    assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (
-        (True, "approved by ann") if is_named else (False, "")
-    )
+    if since:
+        assert (order.plan_hash, order.freight_approved_minor, order.reason) == (None, 500, str(run.UNASKED))
+        assert needing_a_person(resources.ledger, ["A-1"]) == {"A-1"}
+    else:
+        said = "freight approved by ann" if paid_minor else "approved by ann"
+        assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (True, said)
 
 
 @pytest.mark.parametrize("is_accepted", [True, False])

@@ -232,7 +232,8 @@ async def test_a_begun_order_without_an_approval_is_asked_about_with_what_is_lef
     [approved] = await estimate_unbooked(resources, ["A-1"])
     take_back(resources.ledger, ["A-1"])
     [asked] = await estimate_unbooked(resources, ["A-1"])
-    assert (approved.is_withdrawn, approved.is_unpaid, asked.is_withdrawn) == (False, False, True)
+    written = resources.ledger.orders(["A-1"])["A-1"].updated_at
+    assert (approved.withdrawn_at, approved.is_unpaid, asked.withdrawn_at) == (None, False, written)
     assert (str(asked.total) if asked.is_unpaid else "", asked.came_back) == (pays, Money(back))
 
 

@@ -253,8 +253,8 @@ def test_the_dearest_stand_first_and_of_many_the_table_has_a_thousand() -> None:
 
 def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> None:
     """Its approval was withdrawn: a yes pays them, so they are in the sum, and count for the approval limit."""
-    unpaid = replace(planned("B-1", fen=600_000), is_withdrawn=True, is_unpaid=True)
-    compensated = replace(planned("B-2", fen=700), is_withdrawn=True, came_back=Money(400), taken=Money(1200))
+    unpaid = replace(planned("B-1", fen=600_000), withdrawn_at=NOW, is_unpaid=True)
+    compensated = replace(planned("B-2", fen=700), withdrawn_at=NOW, came_back=Money(400), taken=Money(1200))
     question = request_for(batch_id="b-1", to_buy=PLANS, to_ship=[unpaid, compensated])
     words = " ".join(question_words(question, plan := AskedPlan.of(question), SourcingSettings(), NOW))
     assert "Buy **3 orders** for **6,035.00 CNY** and ship **4 orders** for freight of **20.00 USD**" in words
