@@ -176,6 +176,10 @@ class Inbox:
         """What is over and has the last word on orders of a file that still waits, with the results beside it."""
         waits = [one.path for place in (Folder.OPEN, Folder.WORKING) for one in self._scan(self.root / place)]
         over = {path for one in waits for path in self.newer(one) if path.parent.name in (Folder.DONE, Folder.FAILED)}
+        for result in (self.root / Folder.OPEN).glob(f"*{RESULT[0]}"):  # also of a file that a dead run took
+            with suppress(OSError, ValueError, AttributeError, TypeError):
+                left_to = json.loads(result.read_bytes()).get("left_to", ())
+                over.update(self.root / place / name for place in (Folder.DONE, Folder.FAILED) for name in left_to)
         return {path.with_name(f"{path.name}{ending}") for path in over for ending in ("", *RESULT)}
 
     def open_of(self, batch_id: str) -> Path | None:

@@ -153,7 +153,7 @@ class SourcingSettings(Settings):
         ge=1,
         description=(
             "How many days processed files of the inbox, fetched files and ledgers that were replaced are kept: they "
-            "have receivers. One that replaced an older file of its name stays while that waits in open"
+            "have receivers. One that an older file leaves orders to stays while that waits in open"
         ),
     )
     history_days: int = Field(

@@ -175,12 +175,13 @@ def _list_rest(
 
 
 def _unfinished(source: Path, mark: str) -> set[Path]:
-    """The files of an inbox that are not over and are called as this one: each may have the order."""
+    """The files of an inbox that are not over and are called as this one, and what such ones keep: each may have it."""
     folders = [source.parent.parent / place for place in UNFINISHED] if source.parent.name == Folder.WORKING else []
     found = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()]
-    found += Inbox(source.parent.parent).superseding() if found else ()
     name = source.stem.removesuffix(f"-{mark}")
-    return {path for path in found if path.name.startswith(name) and not path.name.endswith(RESULT)}
+    near = {path for path in found if path.name.startswith(name)}
+    near |= {path for path in Inbox(source.parent.parent).superseding() if path.is_file()} if found else set()
+    return {path for path in near if not path.name.endswith(RESULT)}
 
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")

@@ -151,18 +151,21 @@ IN_BOTH = "own_sku stands in this row, and the SKU book says this: empty the one
 ONLY_BLANKS = "this cell holds blanks, and no limit; empty it where there is none, or write it"
 
 
+TO_BUY = "to buy"
+
+
 @dataclass(frozen=True, slots=True)
 class ParsedRequests:
     """The orders of a file in its order, or its faults: a file with any fault gives no orders.
 
-    `warnings` are what was cleaned or skipped, and what a person should check before anything is bought. `turned_away`
-    are orders with a line that a shop's export says must not be bought, and whether for good (`Keep.ends`).
+    `warnings` are what was cleaned or skipped, and what a person should check before anything is bought. `shown` is of
+    each order of a shop's export, also a faulty one: it has a line `TO_BUY`, or is turned away, as `Keep.ends` says.
     """
 
     orders: tuple[OrderRequest, ...]
     faults: tuple[Fault, ...]
     warnings: tuple[Remark, ...] = ()
-    turned_away: Mapping[str, str] = field(default_factory=dict)
+    shown: Mapping[str, str] = field(default_factory=dict)
 
 
 class RequestTable:

@@ -17,7 +17,7 @@ from domain.cells import BLANKS, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, DAMAGED_NUMBER, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
-from domain.request_files import ParsedRequests, RequestTable
+from domain.request_files import TO_BUY, ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, TWICE, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
 from domain.wording import pluralize, shorten
@@ -312,9 +312,10 @@ class ShopTable(RequestTable):
             for one in parsed.orders
         ]
         faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
-        away = self._turned_away.items()
-        ends = {ref: "" if ref in self._shop_refs or end == "sums" else end for ref, end in away if ref}
-        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, ends)
+        away = {ref: "" if end == "sums" else end for ref, end in self._turned_away.items()}
+        shown = away | dict.fromkeys(self._shop_refs, TO_BUY)
+        shown.pop("", None)
+        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, shown)
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         found = tuple(self._shop_lines.get(line.row, ()))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,10 @@ from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
 from domain.report import BatchReport
+from domain.request_files import TO_BUY
 from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import counted, pluralize
+from domain.wording import counted, pluralize, shorten
 from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
@@ -80,6 +81,25 @@ class InboxReport:
     files: Sequence[FileResult]
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a file shows of each order (`ParsedRequests.shown`), if a shop exported it, and if it has faults."""
+
+    orders: Mapping[str, str] = field(default_factory=dict)
+    is_export: bool = False
+    is_faulty: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """The orders that a file leaves to newer ones, in words too, to which, and whether it waits for one of them."""
+
+    orders: Collection[str] = ()
+    words: str = ""
+    to: Sequence[str] = ()
+    waits: bool = False
+
+
 class Night:
     """One run over an inbox."""
 
@@ -91,7 +111,7 @@ class Night:
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
-        self.refs = dict[tuple[Path, int, int], tuple[set[str] | None, Mapping[str, str], bool]]()
+        self.shown = dict[tuple[Path, int, int], Shown]()
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file would meet all others.
@@ -128,10 +148,16 @@ class Night:
         content = await asyncio.to_thread(whole_digest, working)
         batch_id = self.folder.batch_of(working) or batch_id_with(working.stem, content[:8])
         first_taken = self.folder.came(working).isoformat()
-        about = {"file": working.name, "content": content[:8], "batch_id": batch_id, "first_taken": first_taken}
+        about: dict[str, Any] = {
+            "file": working.name,
+            "content": content[:8],
+            "batch_id": batch_id,
+            "first_taken": first_taken,
+        }
         try:
-            left, to_newer, waits = await self._left_to_newer(working)
-            left_to_newer.set(left)
+            left = await self._left_to_newer(working)
+            about |= {"left_to": left.to}
+            left_to_newer.set(left.orders)
             with tags(*flow_run.tags):  # a batch is found and notified by the tags of its night
                 report: BatchReport = await buy_from_file(
                     Requests(file=str(working), encoding=self.settings.inbox_encoding),
@@ -152,47 +178,46 @@ class Night:
         if back := await self._back(working, content):
             return back
         self.broken_off = report.broken_off.partition(": ")[0]
-        return self._finish(working, report, about, to_newer, waits=waits)
+        return self._finish(working, report, about, left)
 
-    async def _left_to_newer(self, working: Path) -> tuple[set[str], str, bool]:
-        """The orders that a file leaves to newer ones of its name, in words too, and whether it waits for one of them.
+    async def _left_to_newer(self, working: Path) -> Left:
+        """What a file leaves to newer ones.
 
-        It waits for one that can't be read, as what that says of its orders is not known, until a newer one can; and
-        for one that no run has worked on yet. A shop's export also leaves what later ones of any name turn away: what
-        they do for good is closed in the ledger, as they may be deleted.
+        The newest file that shows an order decides all about it: of those of the file's name, and for a shop's export
+        of the exports of any name. What that turns away for good is closed in the ledger. A file waits for one that no
+        run has worked on yet, and for one that failed, as what that wants is not known, until a newer one is read.
         """
-        left, name, unread, waits, ends = set[str](), "", "", False, dict[str, str]()
         if not (later := await asyncio.to_thread(self._later, working)):
-            return left, name, waits
+            return Left()
         reading = await reading_by(self.settings)
-        try:
-            own, _, is_export = await asyncio.to_thread(self._refs, working, reading)
-        except UnreadableFile:
-            own = None
-        if own is None:  # its own run says so
-            return left, name, waits
+        own = await asyncio.to_thread(self._shown, working, reading)
+        if not (mine := {ref for ref, how in own.orders.items() if how == TO_BUY and not own.is_faulty}):
+            return Left()
+        decided, unread = dict[str, tuple[str, str, bool]](), ""
         for path, is_of_it in later.items():
-            if not (is_of_it or is_export):
+            if not (is_of_it or own.is_export):
                 continue
             try:
-                has, turned_away, _ = await asyncio.to_thread(self._refs, path, reading)
-            except UnreadableFile:
-                has, turned_away = None, {}
+                one = await asyncio.to_thread(self._shown, path, reading)
             except FileNotFoundError:  # moved by another run
                 return await self._left_to_newer(working)
             place = path.parent.name
+            fails = place == Folder.FAILED or (one.is_faulty and place != Folder.DONE)
             if is_of_it:
-                unread = path.name if place == Folder.FAILED or (has is None and place != Folder.DONE) else ""
-                turned_away = {} if unread else {**turned_away, **dict.fromkeys(has or (), "")}
-            if both := own & turned_away.keys():
+                unread = path.name if fails else ""
+            if one.is_export or (is_of_it and not fails):
                 is_read = place in (Folder.OPEN, Folder.DONE, Folder.FAILED)  # others may still be written to
-                left, name, waits = left | both, path.name, waits or not is_read
-                ends |= {ref: turned_away[ref] if is_read else "" for ref in both}
-            ends |= dict.fromkeys(own.intersection(has or ()), "")
+                for ref in mine & one.orders.keys():
+                    how = one.orders[ref]
+                    decided[ref] = path.name, how, is_read and not (fails and how == TO_BUY)
         if unread:
-            return own, f"; what is not begun waits: {unread}, of the same name, came later and can't be read", True
-        left -= await asyncio.to_thread(self._close, {ref: end for ref, end in ends.items() if end}, name)
-        return left, f"; what {name}, which came later, has too or turns away is left to it" if left else "", waits
+            words = f"; what is not begun waits: {unread}, of the same name, came later and can't be read"
+            return Left(mine, words, waits=True)
+        ends = {ref: how for ref, (_, how, is_over) in decided.items() if is_over and how not in ("", TO_BUY)}
+        to = sorted({file for file, _, _ in decided.values()})
+        left = decided.keys() - await asyncio.to_thread(self._close, ends, shorten(to))
+        words = f"; left to what came later: {shorten(to)}" if left else ""
+        return Left(left, words, to, waits=not all(is_over for _, _, is_over in decided.values()))
 
     def _later(self, working: Path) -> dict[Path, bool]:
         """The later tables of its name, and where it may be a shop's export those of any name that may be too."""
@@ -217,14 +242,16 @@ class Night:
             drop(ledger, over, by=THE_SHOP, note=f"{file} turns it away")
         return stay
 
-    def _refs(self, path: Path, reading: Reading) -> tuple[set[str] | None, Mapping[str, str], bool]:
-        """The orders of a file, None where it has faults; those that it turns away; and whether a shop exported it."""
+    def _shown(self, path: Path, reading: Reading) -> Shown:
         stat = path.stat()
-        if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.refs:
-            found = read_request_file(path, encoding=self.settings.inbox_encoding, **reading)
-            has = None if found.faults else {one.order_ref for one in found.orders}
-            self.refs[known] = has, found.turned_away, any(one.shop for one in found.orders)
-        return self.refs[known]
+        if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.shown:
+            try:
+                found = read_request_file(path, encoding=self.settings.inbox_encoding, **reading)
+            except UnreadableFile:
+                return Shown()
+            orders = found.shown or dict.fromkeys((one.order_ref for one in found.orders), TO_BUY)
+            self.shown[known] = Shown(orders, is_export=bool(found.shown), is_faulty=bool(found.faults))
+        return self.shown[known]
 
     async def _back(self, working: Path, content: str) -> FileResult | None:
         """The file in the inbox again, where it no longer has the content that was read."""
@@ -233,7 +260,7 @@ class Night:
         back = self.folder.give_back(working)
         return FileResult(file=back.name, place="", note="written to meanwhile: the next run takes it as it is then")
 
-    async def _failed(self, working: Path, why: BadRequests | UnreadableFile, about: Mapping[str, str]) -> FileResult:
+    async def _failed(self, working: Path, why: BadRequests | UnreadableFile, about: Mapping[str, Any]) -> FileResult:
         """Notify before the file is laid aside: a run that dies in between finds it again and notifies only once."""
         words, faults = "can't be read; nothing was bought", [Fault(0, "", str(why).removeprefix(f"{working}: "))]
         if isinstance(why, BadRequests):
@@ -245,11 +272,9 @@ class Night:
             run_logger().warning("No message goes out about the faults in %s: %s", about["file"], error)
         return self._put(working, Folder.FAILED, words, about, faults)
 
-    def _finish(
-        self, working: Path, report: BatchReport, about: Mapping[str, Any], to_newer: str, *, waits: bool
-    ) -> FileResult:
-        place = Folder.OPEN if waits or any(line.state not in OVER for line in report.orders) else Folder.DONE
-        result = {**about, "note": note_of(report, place) + to_newer, "place": place, **report.to_json()}
+    def _finish(self, working: Path, report: BatchReport, about: Mapping[str, Any], left: Left) -> FileResult:
+        place = Folder.OPEN if left.waits or any(line.state not in OVER for line in report.orders) else Folder.DONE
+        result = {**about, "note": note_of(report, place) + left.words, "place": place, **report.to_json()}
         missing = book_text(rows) if (rows := report.missing_entries) else b""
         target = self.folder.put(working, place, result, _rows(report), missing)
         return FileResult(

@@ -105,7 +105,7 @@ def test_shopify(tmp_path: Path) -> None:
         ("S-1001", "#1001"): [("FERN-1", 3), ("MOSS-1", 3)],
         ("S-1004", "#1004"): [("Fern in a pot", 2)],
     }
-    assert parsed.turned_away == {"S-1001": "", "S-1002": "", "S-1003": "void"}
+    assert parsed.shown == {"S-1001": "to buy", "S-1002": "", "S-1003": "void", "S-1004": "to buy"}
     order = parsed.orders[0]
     assert (order.shop, order.receiver.zip, order.receiver.phone) == ("shopify", "02134", "+1 617 555 0100")
     assert (order.receiver.address, order.receiver.state) == ("1 Main St, Apt 2", "MA")
@@ -368,7 +368,7 @@ def test_a_word_that_is_not_understood_turns_an_order_away_and_ends_none(
 ) -> None:
     """A spreadsheet or a program rewrote it: the next export shows what is meant."""
     text = text_of([*AMAZON_HEADER, ASKED], [AMAZON | {ASKED: "false"} | {column: cell}], "\t")
-    assert read(tmp_path, "unshipped.txt", text).turned_away == {"AMZ-503-1234567-1234567": end}
+    assert read(tmp_path, "unshipped.txt", text).shown == {"AMZ-503-1234567-1234567": end}
 
 
 @pytest.mark.parametrize(
@@ -387,7 +387,7 @@ def test_a_word_that_is_not_understood_turns_an_order_away_and_ends_none(
 )
 def test_only_words_that_are_known_end_an_order_of_shopify(tmp_path: Path, cells: dict[str, str], end: str) -> None:
     text = text_of(SHOPIFY_HEADER, [SHOPIFY | cells])
-    assert read(tmp_path, "orders.csv", text).turned_away == {"S-1001": end}
+    assert read(tmp_path, "orders.csv", text).shown == {"S-1001": end}
 
 
 @pytest.mark.parametrize(
@@ -402,7 +402,7 @@ def test_only_words_that_are_known_end_an_order_of_shopify(tmp_path: Path, cells
 )
 def test_a_row_of_sums_says_nothing_of_its_order(tmp_path: Path, rows: Rows, end: str) -> None:
     """It is as its other rows; where there are none, that is no end."""
-    assert read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)).turned_away == {"EBAY-12-34567-89012": end}
+    assert read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)).shown == {"EBAY-12-34567-89012": end}
 
 
 @pytest.mark.parametrize("word", ["true", "TRUE", "WAHR", "vrai", ""])

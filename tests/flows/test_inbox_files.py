@@ -9,6 +9,7 @@ import os
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,7 +20,7 @@ from sqlalchemy import update
 
 import flows.buy_from_inbox
 from connectors.book_file import reading_by
-from connectors.inbox import Folder, Inbox
+from connectors.inbox import Folder, Inbox, delete_old
 from connectors.ledger.plans import ended_in_shop
 from connectors.ledger.schema import orders as order_rows
 from connectors.ledger.store import Ledger
@@ -268,7 +269,7 @@ async def test_an_order_is_tried_as_the_newest_file_of_a_name_has_it(tmp_path: P
         told = await night(tmp_path, again)
         assert sorted(tried) == ["A-7 12.00 CNY", "A-8 19.90 CNY", "B-2 19.90 CNY"]
         assert [place for place, _ in told] == ["open"] * 3
-        assert [note for _, note in told if "left to it" in note] == [told[0][1]]
+        assert [note for _, note in told if "left to" in note] == [told[0][1]]
 
 
 async def test_a_file_without_orders_of_its_own_is_done_once_the_newer_one_was_tried(
@@ -376,7 +377,7 @@ async def test_what_a_later_export_of_a_shop_turns_away_is_not_bought_by_an_earl
             (tmp_path / second).write_text(again)
         told = await night(tmp_path)
         assert sorted(tried) == ["S-1003 None", "S-1004 None"][: 1 + len(new)]
-        assert ("open", f"what {second}, which came later, has too or turns away is left to it") in told
+        assert ("open", f"left to what came later: {second}") in told
 
 
 @pytest.mark.parametrize(
@@ -431,18 +432,46 @@ async def test_what_a_still_later_export_shows_as_to_be_bought_is_not_closed(tmp
         assert not ended_in_shop(ledger.orders([ref])[ref])
 
 
+@pytest.mark.parametrize(
+    ("cells", "by_it"), [({}, ["EBAY-12-34567-89012 None"]), ({"Quantity": "some"}, []), ({"Paid On Date": ""}, [])]
+)
+@pytest.mark.usefixtures("book")
+async def test_an_order_is_tried_as_the_newest_export_that_shows_it_has_it(
+    tmp_path: Path, tried: list[str], cells: dict[str, str], by_it: list[str]
+) -> None:
+    """Its receiver was changed in the shop. What has a fault there, or is not to be bought, is bought by no older one.
+
+    That stays so when the days of the newer one are over. What it does not show goes on as it was.
+    """
+    other = EBAY | {"Order Number": "12-34567-89013"}
+    (tmp_path / "orders-mon.csv").write_text(text_of(EBAY_HEADER, [EBAY, other]))
+    await night(tmp_path)
+    assert tried == ["EBAY-12-34567-89012 None", "EBAY-12-34567-89013 None"]
+    (tmp_path / "orders-tue.csv").write_text(text_of(EBAY_HEADER, [EBAY | {"Ship To Address 1": "2 Side St"} | cells]))
+    for _ in range(3):
+        tried.clear()
+        told = await night(tmp_path)
+        assert tried == ["EBAY-12-34567-89013 None", *by_it]
+        assert told[0] == ("open", "left to what came later: orders-tue.csv")
+        delete_old(SourcingSettings(), tmp_path, utc_now() + timedelta(days=91))
+    (tmp_path / "orders-wed.csv").write_text(text_of(EBAY_HEADER, [EBAY]))
+    tried.clear()
+    await night(tmp_path)
+    assert tried == ["EBAY-12-34567-89013 None", "EBAY-12-34567-89012 None"]
+
+
 @pytest.mark.usefixtures("book")
 async def test_of_later_files_of_another_name_only_exports_are_read(
     tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Copies of three months lie there, request files of any size among them."""
-    read, refs = list[str](), flows.buy_from_inbox.Night._refs
+    read, shown = list[str](), flows.buy_from_inbox.Night._shown
 
     def noted(run: Any, path: Path, reading: Any) -> Any:
         read.append(path.name)
-        return refs(run, path, reading)
+        return shown(run, path, reading)
 
-    monkeypatch.setattr(flows.buy_from_inbox.Night, "_refs", noted)
+    monkeypatch.setattr(flows.buy_from_inbox.Night, "_shown", noted)
     (tmp_path / "first.csv").write_text(text_of(EBAY_HEADER, [EBAY]))
     await night(tmp_path)
     (tmp_path / "second.csv").write_bytes(rows("A-7"))
