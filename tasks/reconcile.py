@@ -109,17 +109,12 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Liste
 def facts_about(resources: Resources, shown: Shown, *, since: datetime) -> list[LedgerOrder]:
     """The orders that lists since then show or should show, and those that are not settled, with what is open."""
     listed = [one for orders in shown.values() for one in orders]
-    names = [name for one in listed for name in one.names]
-    return _with_open_effects(
-        resources,
-        lambda opened: orders_to_compare(
-            resources.ledger,
-            since=since,
-            states=UNSETTLED,
-            order_refs=[*opened, *names],
-            order_ids=[one.order_id for one in listed],
-        ),
-    )
+    names, ids = [name for one in listed for name in one.names], [one.order_id for one in listed]
+
+    def read(opened: Iterable[str]) -> list[LedgerOrder]:
+        return orders_to_compare(resources.ledger, since=since, order_refs=[*opened, *names], order_ids=ids)
+
+    return _with_open_effects(resources, read)
 
 
 def facts_again(resources: Resources, order_refs: Iterable[str]) -> list[LedgerOrder]:

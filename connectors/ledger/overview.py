@@ -19,6 +19,7 @@ from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode
+from domain.reconciliation import UNSETTLED
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
 
@@ -202,14 +203,9 @@ def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrd
 
 
 def orders_to_compare(
-    ledger: Transactions,
-    *,
-    since: datetime,
-    states: Iterable[OrderState],
-    order_refs: Iterable[str],
-    order_ids: Iterable[str],
+    ledger: Transactions, *, since: datetime, order_refs: Iterable[str], order_ids: Iterable[str]
 ) -> list[LedgerOrder]:
-    """The orders that were ordered or paid since then, are in one of the states, or are named; without their effects.
+    """The orders that were ordered or paid since then, are not settled, or are named; without their effects.
 
     Each by its own index: never all orders.
     """
@@ -217,7 +213,7 @@ def orders_to_compare(
     those = (
         and_(marketplaces, orders.c.ordered_at >= since),
         orders.c.paid_at >= since,
-        orders.c.state.in_(list(states)),
+        orders.c.state.in_(UNSETTLED),
         one_of(orders.c.order_id, "ids"),
         one_of(orders.c.order_ref, "refs"),
     )
