@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict
 from types import MappingProxyType
 from typing import TypeVar
 
@@ -280,14 +281,4 @@ def _items_of(lines: Iterable[OrderLine], shipment: Shipment) -> tuple[ShipmentI
 
 def _address(receiver: Receiver, form: type[Address]) -> Address:
     """The final address of the goods, in the model `form`."""
-    return form(
-        name=receiver.name,
-        email=receiver.email,
-        phone=receiver.phone,
-        mobile_phone=receiver.phone,
-        address=receiver.address,
-        country=receiver.country,
-        state=receiver.state,
-        city=receiver.city,
-        zip=receiver.zip,
-    )
+    return form(**asdict(receiver), mobile_phone=receiver.phone)
