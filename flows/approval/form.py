@@ -18,7 +18,6 @@ from typing import Any, Literal
 from uuid import uuid4
 
 from prefect.artifacts import acreate_markdown_artifact
-from prefect.context import FlowRunContext
 from prefect.exceptions import TerminationSignal
 from prefect.input import RunInput
 from pydantic import Field, ValidationError, create_model
@@ -36,6 +35,7 @@ from flows.notify.outbox import enqueue, withdraw
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import action_words, inert
+from flows.prefect_ui.runs import current_run
 from tasks.engine.resources import utc_now
 
 NAME = r"^\s*\S.{0,99}$"
@@ -385,8 +385,8 @@ def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) 
 
 def has_deployment() -> bool:
     """Whether this is the run of a deployment, which people follow in the UI and can answer there."""
-    context = FlowRunContext.get()
-    return context is not None and context.flow_run is not None and context.flow_run.deployment_id is not None
+    run = current_run()
+    return run is not None and run.deployment_id is not None
 
 
 def is_deployed() -> bool:

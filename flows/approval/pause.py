@@ -16,7 +16,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.responses import SetStateStatus
-from prefect.context import FlowRunContext
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from prefect.flow_runs import apause_flow_run
 from prefect.input import RunInput, keyset_from_paused_state
@@ -26,6 +25,7 @@ from connectors.foreign import prefect_errors
 from connectors.process_locks import deployed_run
 from domain.wording import GOES_ON
 from flows.prefect_ui.expected_errors import ASKING, run_logger
+from flows.prefect_ui.runs import current_run
 from tasks.engine.resources import utc_now
 
 POLL_S = 3
@@ -43,10 +43,9 @@ def outermost_run() -> UUID:
 
 
 def this_run() -> UUID:
-    context = FlowRunContext.get()
-    assert context is not None
-    assert context.flow_run is not None
-    return context.flow_run.id
+    run = current_run()
+    assert run is not None
+    return run.id
 
 
 async def retried_at() -> datetime | None:

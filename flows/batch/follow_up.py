@@ -11,7 +11,6 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Scheduled
@@ -40,7 +39,7 @@ from flows.notify.news import of_batch, of_first_payments, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, run_logger
 from flows.prefect_ui.parameters import Limits
-from flows.prefect_ui.runs import next_start, runs_in
+from flows.prefect_ui.runs import current_run, next_start, runs_in
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
@@ -360,8 +359,7 @@ async def _ask_when(coming: list[datetime]) -> None:
 
 
 async def _deployment(client: PrefectClient) -> UUID | None:
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = current_run()
     if run is not None and run.parent_task_run_id is not None:
         task_run = await client.read_task_run(run.parent_task_run_id)
         run = await client.read_flow_run(task_run.flow_run_id) if task_run.flow_run_id else run

@@ -7,8 +7,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import datetime, timedelta
 
-from prefect.context import FlowRunContext
-
 from connectors.ledger.overview import every_open_effect, standing_of
 from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings
@@ -22,6 +20,7 @@ from flows.answers.todo import NOT_OVER
 from flows.approval.pause import retried_at
 from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
 from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
+from flows.prefect_ui.runs import current_run
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
@@ -38,8 +37,7 @@ def begun_at(now: datetime) -> datetime:
 
     Never later than now: the start is of the Prefect server's clock, which may be ahead.
     """
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = current_run()
     return min((run.start_time if run else None) or now, now)
 
 
@@ -50,15 +48,14 @@ async def requested_at(now: datetime) -> datetime:
 
 def planned_at(now: datetime) -> datetime:
     """When this run was to begin first, as a person pressed or planned it."""
-    context = FlowRunContext.get()
-    run = context.flow_run if context else None
+    run = current_run()
     return min((run.expected_start_time if run else None) or now, now)
 
 
 def this_run() -> str:
     """The id of this flow run; empty outside one."""
-    context = FlowRunContext.get()
-    return str(context.flow_run.id) if context and context.flow_run else ""
+    run = current_run()
+    return str(run.id) if run else ""
 
 
 async def absolute(done_by: str) -> str:

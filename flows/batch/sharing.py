@@ -13,7 +13,6 @@ from uuid import UUID
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import FlowRun
-from prefect.context import FlowRunContext
 from prefect.deployments import arun_deployment
 from prefect.exceptions import ObjectNotFound
 from prefect.states import Cancelled
@@ -30,6 +29,7 @@ from flows.batch.chunks import chunks
 from flows.batch.helping import STOPPED, ChunkWorker
 from flows.batch.opening import this_run
 from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.runs import current_run
 from tasks.engine.progress import SILENT, progress
 from tasks.engine.resources import Resources
 
@@ -178,12 +178,11 @@ class Coordinator:
 
     async def _start_helpers(self, parts: int) -> None:
         """Start those that are missing: the first ones may have ended while a person was asked."""
-        context = FlowRunContext.get()
-        if context is None or context.flow_run is None or parts < 2:
+        if (run := current_run()) is None or parts < 2:
             return
         await self._asked(self._read_runs())
-        me = f"{context.flow_run.id}:{context.flow_run.run_count}"
-        at_work = sum(not _is_over(run) for run in self._runs.values())
+        me = f"{run.id}:{run.run_count}"
+        at_work = sum(not _is_over(one) for one in self._runs.values())
         for _ in range(self._helpers - at_work):
             if not await self._asked(self._start_one(f"{self._batch}:{me}:{len(self._runs)}")):
                 return

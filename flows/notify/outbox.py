@@ -10,14 +10,13 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from prefect.context import FlowRunContext
-
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.ui_pages import TEMPORARY, run_page
 from connectors.xportcn.breaker import BreakerNews
 from domain.messages import Message, MessageKind
 from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.runs import current_run
 from tasks.engine.progress import listening
 
 AWAY_AFTER = timedelta(minutes=15)
@@ -48,8 +47,8 @@ async def withdraw(ledger: Ledger, *causes: str) -> None:
 
 def run_link() -> str:
     """Where the present run is shown; empty outside one, and where its server ends before the link is opened."""
-    context = FlowRunContext.get()
-    return run_page(context.flow_run.id) if context and context.flow_run and TEMPORARY not in os.environ else ""
+    run = current_run()
+    return run_page(run.id) if run and TEMPORARY not in os.environ else ""
 
 
 @contextmanager

@@ -30,6 +30,7 @@ from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.reasons import ReasonCode, run_label
 from domain.request_remarks import BadInput, BadRequests
 from flows.prefect_ui.parameters import form_field
+from flows.prefect_ui.runs import current_run
 
 CODES: dict[type[Exception], ReasonCode] = {
     BadInput: ReasonCode.RUN_INPUT_WRONG,
@@ -62,11 +63,9 @@ def run_logger() -> Logger:
 
 async def _label(code: ReasonCode) -> None:
     """Leave the code of a failure with its run in Prefect, for alerts. The words are the state's message."""
-    context = FlowRunContext.get()
-    if context and context.flow_run:
+    if run := current_run():
         async with get_client() as client:
-            labels = {run_label(context.flow_run.run_count): str(code)}
-            await client.update_flow_run_labels(context.flow_run.id, {**labels})
+            await client.update_flow_run_labels(run.id, {run_label(run.run_count): str(code)})
 
 
 class _WithoutTracebacks(logging.Filter):
@@ -218,8 +217,6 @@ async def best_effort(what: str, work: Coroutine[Any, Any, object], *, without_r
 
 async def rename_run(name: str) -> None:
     """Give the flow run a name that says more than the first one; nothing outside a run."""
-    context = FlowRunContext.get()
-    if context is None or context.flow_run is None:
-        return
-    async with get_client() as client:
-        await client.update_flow_run(context.flow_run.id, name=name)
+    if run := current_run():
+        async with get_client() as client:
+            await client.update_flow_run(run.id, name=name)

@@ -1,4 +1,4 @@
-"""Which flow runs Prefect's server is asked for."""
+"""The flow run of this process, and which ones Prefect's server is asked for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,15 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
+from prefect.context import FlowRunContext
+
+
+def current_run() -> FlowRun | None:
+    """The flow run that this code runs in, as it was when it began; None outside one."""
+    context = FlowRunContext.get()
+    return context.flow_run if context else None
 
 
 def runs_in(

@@ -85,8 +85,7 @@ def test_a_run_began_before_now_also_by_the_clock_of_a_server_that_is_ahead(
     """What is dropped while it works was dropped since it began."""
     noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
     start = None if started is None else noon + timedelta(seconds=started)
-    context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(start_time=start)))
-    monkeypatch.setattr(opening, "FlowRunContext", context)
+    monkeypatch.setattr(opening, "current_run", lambda: SimpleNamespace(start_time=start))
     assert begun_at(noon) == noon + timedelta(seconds=begun)
 
 
@@ -100,7 +99,6 @@ async def test_a_time_of_day_is_the_next_one_after_a_person_pressed_retry(
     async def pressed() -> datetime | None:
         return night.replace(hour=retried) if retried else None
 
-    context = SimpleNamespace(get=lambda: SimpleNamespace(flow_run=SimpleNamespace(start_time=night)))
-    monkeypatch.setattr(opening, "FlowRunContext", context)
+    monkeypatch.setattr(opening, "current_run", lambda: SimpleNamespace(start_time=night))
     monkeypatch.setattr(opening, "retried_at", pressed)
     assert await opening.absolute("06:00") == until
