@@ -51,34 +51,16 @@ async def taken_from(items: list[T], size: int) -> AsyncGenerator[tuple[str, Seq
         yield label_of(start, start + len(chunk), total), chunk
 
 
-async def side_by_side(
-    resources: Resources,
-    items: Sequence[T],
-    size: int,
-    work: Callable[[Sequence[T], str, Callable[..., None]], Awaitable[object]],
-) -> None:
-    """Do the work on each chunk, with its label, many at once, begun in order until patience or time is used up.
-
-    The third argument of `work` is a callback for the number of items that are done (1 by default): it lets the next
-    chunk begin while slow items of this one are awaited. The first exception cancels the rest, and is raised as itself
-    when all have ended.
-    """
-
-    async def listed() -> AsyncGenerator[tuple[str, Sequence[T]], None]:
-        for labelled in chunks(items, size):
-            yield labelled
-
-    await as_they_come(resources, listed(), work)
-
-
 async def as_they_come(
     resources: Resources,
     source: AsyncGenerator[tuple[str, C], None],
     work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
 ) -> None:
-    """Do the work on chunks of an iterator, many at once; its slow items delay no other chunk.
+    """Do the work on chunks of an iterator, with their labels, many at once, until patience or time is used up.
 
-    Each is taken when there is room for at least half of the size of the last one.
+    Each is taken when there is room for at least half of the size of the last one. The third argument of `work` is a
+    callback for the number of items that are done (1 by default): so slow items of a chunk delay no other one. The
+    first exception cancels the rest, and is raised as itself when all have ended.
     """
     most, under_way, size, news = ORDERS_A_CALL * resources.concurrency, 0, 0, asyncio.Event()
 

@@ -19,7 +19,7 @@ from domain.holds import MOST, given_up, is_understood, waits_for
 from domain.marketplace import Marketplace
 from domain.offers import ChosenFreight
 from domain.states import OrderState
-from flows.batch.chunks import side_by_side
+from flows.batch.chunks import as_they_come, taken_from
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.book_shipment import book_shipments, render_freights
@@ -190,7 +190,7 @@ async def execute(
         counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.emit(chunk)).most_common())
         run_logger().info("Orders %s: %s", label, counts)
 
-    await side_by_side(resources, order_refs, chunk_size, take)
+    await as_they_come(resources, taken_from([*order_refs], chunk_size), take)
 
 
 class Steps:

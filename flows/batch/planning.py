@@ -15,7 +15,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
-from flows.batch.chunks import as_they_come, label_of, side_by_side, taken_from
+from flows.batch.chunks import as_they_come, label_of, taken_from
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
@@ -60,7 +60,7 @@ async def match_requests(
         found.update(matched)
         listener.advance("match words", len(chunk))
 
-    await side_by_side(resources, items, chunk_size, match)
+    await as_they_come(resources, taken_from([*items], chunk_size), match)
     unasked = {item: Match(marketplace=item[0], words=item[1], why=detail(Part.NOT_SEARCHED_YET)) for item in items}
     new = {**unasked, **found}
     matches = {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
