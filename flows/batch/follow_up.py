@@ -276,16 +276,10 @@ def cause(resources: Resources) -> Cause:
 
 
 async def explain_unfinished(
-    resources: Resources,
-    batch_id: str,
-    order_refs: Iterable[str],
-    postponed: Collection[str],
-    why: Cause,
-    *,
-    asks: bool,
+    resources: Resources, batch_id: str, order_refs: Iterable[str], postponed: Collection[str], *, asks: bool
 ) -> str:
     """Record what happens next with each of these orders, and when; answers the line for all of them, or ""."""
-    states: Counter[str] = Counter()
+    why, states = cause(resources), Counter[str]()
     further = await _planned_next() if postponed else detail(Part.RUN_AGAIN_TO_PLAN)
     goes_on = _goes_on(resources, batch_id, asks=asks) if why[0] else None
     resumed = _once_resumed(resources, batch_id) if resources.paused else None

@@ -130,14 +130,8 @@ class BatchRun:
         if postponed or again:
             run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
             await self._go_on(SortedOrders(to_plan=postponed), again, ask=ask)
-        broken_off = await explain_unfinished(
-            self.resources,
-            self.batch_id,
-            dict.fromkeys([*self.tried, *self.postponed]),
-            self.postponed,
-            cause(self.resources),
-            asks=self.source.asks,
-        )
+        tried, asks = dict.fromkeys([*self.tried, *self.postponed]), self.source.asks
+        broken_off = await explain_unfinished(self.resources, self.batch_id, tried, self.postponed, asks=asks)
         await self.feed.emit([*self.asked])
         for done in (self.feed, self.approved, self.tried):
             done.clear()  # while a large batch is written they are much memory

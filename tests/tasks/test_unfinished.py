@@ -196,6 +196,6 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     for ref, why in (("A-1", doubt), ("A-2", None)):
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
-    await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), (None, ""), asks=True)
+    await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), asks=True)
     codes = {ref: order.reason_code for ref, order in all_orders(ledger).items()}
     assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}
