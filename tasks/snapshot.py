@@ -133,26 +133,8 @@ ORDERS_A_PART = 100
 
 @task(task_run_name="snapshot {snapshot_id}", **READING)
 @shut_in
-async def write_tables(
-    source: Source,
-    snapshot_id: str,
-    tables: Tables,
-    *,
-    batch_id: str | None,
-    as_of: datetime,
-    begun: datetime,
-    agreement: Agreement | None = None,
-) -> None:
-    await asyncio.to_thread(
-        write_snapshot,
-        source.settings.snapshot_root,
-        snapshot_id,
-        begun.date(),
-        tables,
-        batch_id=batch_id,
-        written_at=as_of,
-        agreement=agreement,
-    )
+async def write_tables(snapshot_id: str, write_all: Callable[[], object]) -> None:
+    await asyncio.to_thread(write_all)
 
 
 async def write(
@@ -174,10 +156,11 @@ async def write(
     another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
     """
     source.ledger.guard.require_files()  # a folder that went away would be made anew, without its files
-    begun = begun or as_of
-    await run_quoted(
-        write_tables, source, snapshot_id, tables, batch_id=batch_id, as_of=as_of, begun=begun, agreement=agreement
+    root, day = source.settings.snapshot_root, (begun or as_of).date()
+    write_all = partial(
+        write_snapshot, root, snapshot_id, day, tables, batch_id=batch_id, written_at=as_of, agreement=agreement
     )
+    await run_quoted(write_tables, snapshot_id, write_all)
     return snapshot_id
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapshot_orders, snapshot_plan, write_tables
+from tasks.snapshot import Slices, order_tables, rows_of, snapshot_moved, snapshot_orders, snapshot_plan
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.connectors.ledger.test_forgetting import request as a_request
@@ -56,18 +57,18 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
     resources: Resources, next_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It read the order as planned; by the time it writes that, another run has ordered and written it."""
-    root, write_now = resources.settings.snapshot_root, write_tables.fn
+    root = resources.settings.snapshot_root
 
-    async def stopped_before(run: Resources, snapshot_id: str, tables: Any, **options: Any) -> None:
+    def stopped_before(root: Path, snapshot_id: str, day: date, tables: Any, **options: Any) -> None:
         parts = [*tables]
         clock.advance(30)
         next_run.ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
         rows = [order_row(next_run, "A-1")]
         write_snapshot(root, "newer", clock().date(), {"orders": rows}, batch_id=None, written_at=clock())
         clock.advance(30)
-        await write_now(run, snapshot_id, Slices(lambda: iter(parts)), **{**options, "agreement": None})
+        write_snapshot(root, snapshot_id, day, Slices(lambda: iter(parts)), **{**options, "agreement": None})
 
-    monkeypatch.setattr(write_tables, "fn", stopped_before)
+    monkeypatch.setattr("tasks.snapshot.write_snapshot", stopped_before)
     await snapshot_moved(resources, refs=["A-1"])
     assert sql(root, "select state from orders").rows == (("ordered",),)
     assert sql(root, "select state from orders_history order by snapshot_at").rows == (("planned",), ("ordered",))
