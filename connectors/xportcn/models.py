@@ -313,6 +313,10 @@ class FittingRows(tuple[Row, ...]):
         )
 
 
+RowsWithin = Annotated[FittingRows[Row], if_it_fits(FittingRows())]
+"""Rows within an order, which they make unreadable in no case."""
+
+
 class PageOf(Page, Generic[Row]):
     """A page of rows that stand for themselves."""
 

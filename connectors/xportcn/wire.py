@@ -320,9 +320,6 @@ ChinaTime = Annotated[datetime, PlainValidator(_china_time)]
 
 MaybeChinaTime = Annotated[ChinaTime | None, BeforeValidator(_no_time_is_absent)]
 
-MaybeUnixTime = Annotated[Annotated[datetime, PlainValidator(_epoch_time)] | None, BeforeValidator(_no_time_is_absent)]
-"""Unix seconds, a number or a text; UTC inside."""
-
 UnixMs = Annotated[datetime, PlainValidator(_epoch_time)]
 """Unix milliseconds, a number or a text; UTC inside."""
 

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Page, Request, Response, alias
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.operations.warehouse import BookedParcel
+from connectors.xportcn.operations.warehouse import BookedParcel, SentTime
 from connectors.xportcn.wire import (
     ChinaTime,
     Counted,
@@ -214,7 +214,7 @@ class ProductItem(Response, passed_over="refundStatus price"):
 class LogisticsItem(Response):
     logistics_bill_no: ParcelNumber = ""
     logistics_company_name: str = ""
-    delivered_time: MaybeChinaTime = None
+    delivered_time: SentTime = None
 
 
 class NativeLogistics(Response):
@@ -246,7 +246,7 @@ class LogisticsStep(Response):
 
 class LogisticsTrace(Response, passed_over="logisticsId orderId logisticsCompanyName"):
     logistics_bill_no: ParcelNumber = ""
-    logistics_steps: tuple[LogisticsStep, ...] = ()
+    logistics_steps: FittingRows[LogisticsStep] = FittingRows()
 
 
 class Logistics(Response):

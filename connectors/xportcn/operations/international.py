@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Request, Response
+from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Request, Response, RowsWithin
 from connectors.xportcn.operations.operation import ASSUMED, Group
-from connectors.xportcn.operations.warehouse import BookedParcel
+from connectors.xportcn.operations.warehouse import BookedParcel, SentTime
 from connectors.xportcn.wire import (
     Amount,
     ChinaTime,
@@ -208,12 +208,12 @@ class Trace(Response):
 class DomesticParcel(Response):
     tracking_number: ParcelNumber = ""
     carrier_name: str = ""
-    sent_date: MaybeChinaTime = None
-    traces: tuple[Trace, ...] = ()
+    sent_date: SentTime = None
+    traces: RowsWithin[Trace] = FittingRows()
 
 
 class ParcelAbroad(BookedParcel):
-    traces: tuple[Trace, ...] = ()
+    traces: RowsWithin[Trace] = FittingRows()
 
 
 class OrderItem(Response, passed_over="title unitPrice amount"):

@@ -5,9 +5,19 @@ Amounts are fen in requests and yuan text in answers; times are UTC milliseconds
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from connectors.xportcn.models import CheckedAnswer, HeadNames, PagedRequest, PageOf, Request, Response
+from connectors.xportcn.models import (
+    CheckedAnswer,
+    FittingRows,
+    HeadNames,
+    PagedRequest,
+    PageOf,
+    Request,
+    Response,
+    RowsWithin,
+    if_it_fits,
+)
 from connectors.xportcn.operations.operation import ASSUMED, UPSTREAM, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import (
@@ -196,12 +206,12 @@ class Trace(Response):
 class DomesticParcel(Response):
     express_no: ParcelNumber = ""
     express_company: str = ""
-    sent_time: MaybeUnixMs = None
-    traces: tuple[Trace, ...] = ()
+    sent_time: Annotated[MaybeUnixMs, if_it_fits(None)] = None
+    traces: RowsWithin[Trace] = FittingRows()
 
 
 class ParcelAbroad(BookedParcel):
-    traces: tuple[Trace, ...] = ()
+    traces: RowsWithin[Trace] = FittingRows()
 
 
 class Order(Response, passed_over="customerOrderNo sellerId modifyTime"):

@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr, model_validator
 from connectors.xportcn.models import (
     CheckedAnswer,
     EffectAnswer,
+    FittingRows,
     HeadNames,
     JsonObjectText,
     JsonText,
@@ -23,7 +24,7 @@ from connectors.xportcn.models import (
 )
 from connectors.xportcn.operations import upstream_render
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
-from connectors.xportcn.operations.warehouse import BookedParcel
+from connectors.xportcn.operations.warehouse import BookedParcel, SentTime
 from connectors.xportcn.wire import (
     ChinaTime,
     Code,
@@ -33,7 +34,6 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeChinaTime,
-    MaybeUnixTime,
     ParcelNumber,
     Reference,
     Word,
@@ -203,7 +203,7 @@ class OrderPageRequest(ListedSince, passed_over="createTimeEnd modifyTimeStart m
 class LogisticOrder(Response):
     logistic_company_name: str = ""
     logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumber", "logisticNumer"))
-    rts_time: MaybeUnixTime = None
+    rts_time: SentTime = None
 
 
 class SubPurchaseOrder(Response, passed_over="purchaseOrderOuterId"):
@@ -261,7 +261,7 @@ class LogisticsTrace(Response):
 
 class TracedParcel(Response, passed_over="receiver logisticsGoods logisticsPartner"):
     mail_no: ParcelNumber = ""
-    logistics_traces: tuple[LogisticsTrace, ...] = ()
+    logistics_traces: FittingRows[LogisticsTrace] = FittingRows()
 
 
 class Logistics(Response, passed_over="purchaseOrderOuterId"):

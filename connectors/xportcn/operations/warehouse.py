@@ -8,8 +8,11 @@ from pydantic import Field, model_validator
 
 from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias, if_it_fits
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
-from connectors.xportcn.wire import Amount, Counted, Currency, Fen, GivenId, Id, IdNumber, ParcelNumber
+from connectors.xportcn.wire import Amount, Counted, Currency, Fen, GivenId, Id, IdNumber, MaybeChinaTime, ParcelNumber
 from domain.effects import Action
+
+SentTime = Annotated[MaybeChinaTime, if_it_fits(None)]
+"""When a seller sent a parcel: nothing rests on it, so it makes no order unreadable."""
 
 
 class UserAddress(Response):

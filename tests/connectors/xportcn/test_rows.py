@@ -8,14 +8,19 @@ from typing import Any
 import pytest
 
 from connectors.marketplaces import offering_of
+from connectors.marketplaces.alibaba_1688 import reading as reading_1688
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
+from connectors.marketplaces.international import any_order
 from connectors.marketplaces.listing import OrderPage, find_in_list
+from connectors.marketplaces.poizon import service_order as order_of_poizon
+from connectors.marketplaces.taobao import reading as reading_of_taobao
 from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import alibaba_order, big_major, international, poizon, taobao_product
 from connectors.xportcn.operations.operation import Call
+from connectors.xportcn.operations.taobao_order import LOGISTICS
 from connectors.xportcn.operations.taobao_order import ORDER_PAGE as TAOBAO_PAGE
 from domain.absence import Misread
 from domain.marketplace import Marketplace
@@ -166,3 +171,56 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
     reading = await find_in_list(turn, ["A-2"], SINCE)
     assert (reading.lacks, reading.ended, reading.found) == (Lack.WHOLE_LIST, False, {})
     assert asked == [(1, 1), (1, 50), (2, 1)]
+
+
+AT = "2026-11-02 10:00:00"
+SCANS: list[dict[str, Any]] = [{"time": None, "status": "SIGN"}, {"time": AT, "status": "ACCEPT"}]
+POIZON = {"distOrderNo": 1, "orderStatus": "PAID", "totalAmount": 1}
+ABROAD = {"tradeId": 1, "tradeStatus": "PAID", "totalAmount": 1, "currency": "CNY"}
+
+
+def with_parcel(name: str, sent: object, scans: object = ()) -> ServiceOrder:
+    """An order whose parcel SF1 was sent at that time, at the marketplace of the field's name."""
+    match name:
+        case "rtsTime":
+            part = {"subPurchaseOrderId": 5, "logisticOrders": [{"logisticNumber": "SF1", name: sent}]}
+            page = TAOBAO_PAGE.parse({"data": [taobao_order(1, "A-1") | {"subPurchaseOrders": [part]}]})
+            return reading_of_taobao.service_order(page.data[0])
+        case "deliveredTime":
+            parcels = {"nativeLogistics": {"logisticsItems": [{"logisticsBillNo": "SF1", name: sent}]}}
+            orders = alibaba_order.ORDER_PAGE.parse({"result": [order_1688(1, "A-1") | parcels]})
+            return reading_1688.service_order(orders.result[0])
+        case "sentTime":
+            parcel = {"expressNo": "SF1", name: sent, "traces": scans}
+            return order_of_poizon(poizon.ORDER_LIST.parse({"data": [POIZON | {"logisticsList": [parcel]}]}).data[0])
+    parcel = {"trackingNumber": "SF1", name: sent, "traces": scans}
+    listed = international.ORDER_LIST.parse({"orderList": [ABROAD | {"logisticsList": [parcel]}]})
+    return any_order(listed.order_list[0])
+
+
+@pytest.mark.parametrize("sent", ["2026-11-02", "2026-11-02 10:00", "soon", {"at": 1}])
+@pytest.mark.parametrize("name", ["rtsTime", "deliveredTime", "sentTime", "sentDate"])
+def test_a_time_of_sending_that_does_not_fit_leaves_the_order_readable(name: str, sent: object) -> None:
+    """Nothing rests on it; the parcel is the warehouse's to hear of."""
+    (parcel,) = with_parcel(name, sent).parcels
+    assert (parcel.tracking_number, parcel.sent_at) == ("SF1", None)
+
+
+@pytest.mark.parametrize("sent", [1793584800, "1793584800", AT])
+def test_taobaos_time_of_sending_is_read_as_a_number_and_as_its_other_times(sent: object) -> None:
+    assert with_parcel("rtsTime", sent).parcels[0].sent_at == datetime(2026, 11, 2, 2, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(("name", "at"), [("sentTime", 1793584800000), ("sentDate", AT)])
+def test_scans_that_do_not_fit_leave_the_order_and_its_other_scans_readable(name: str, at: object) -> None:
+    order = with_parcel(name, None, [{"time": None, "status": "SIGN"}, {"time": at, "status": "ACCEPT"}])
+    assert [one.status for one in order.scans] == ["ACCEPT"]
+    assert with_parcel(name, None, SCANS[:1]).scans == ()
+
+
+def test_scans_that_do_not_fit_leave_the_others_of_a_trace_readable() -> None:
+    steps = [{"acceptTime": AT, "remark": "1"}, {"remark": "2"}]
+    trace = alibaba_order.LOGISTICS.parse({"logisticsTrace": [{"logisticsBillNo": "SF1", "logisticsSteps": steps}]})
+    assert [one.description for one in reading_1688.events(trace)] == ["1"]
+    details = LOGISTICS.parse({"pnmLogisticsDetails": [{"mailNo": "SF1", "logisticsTraces": SCANS}]})
+    assert [one.status for one in reading_of_taobao.events(details)] == ["ACCEPT"]

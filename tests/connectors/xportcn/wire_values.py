@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from connectors.xportcn.models import FittingRows, Response
-from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, MaybeUnixTime, ParcelNumber, UnixMs, Yuan, china_text
+from connectors.xportcn.wire import Amount, ChinaTime, Fen, Id, ParcelNumber, UnixMs, Yuan, china_text
 from domain.money import Money
 from tests.connectors.xportcn.models import bare, fields_of
 
@@ -57,7 +57,6 @@ CHINA_TIMES = MOMENTS.flatmap(
         lambda wire: Sent(wire, moment)
     )
 )
-UNIX_TIMES = MOMENTS.flatmap(lambda moment: _either_way(_seconds(moment)).map(lambda wire: Sent(wire, moment)))
 UNIX_MS = MOMENTS.flatmap(lambda moment: _either_way(_seconds(moment) * 1000).map(lambda wire: Sent(wire, moment)))
 PLAIN: dict[Any, st.SearchStrategy[Sent]] = {
     str: IDS,  # a number where text belongs is its text
@@ -75,7 +74,6 @@ SPECIAL = [
     (get_args(Amount)[1], YUAN),
     (get_args(ChinaTime)[1], CHINA_TIMES),
     (get_args(UnixMs)[1], UNIX_MS),
-    (get_args(get_args(get_args(MaybeUnixTime)[0])[0])[1], UNIX_TIMES),
 ]
 
 
