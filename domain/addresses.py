@@ -32,12 +32,14 @@ def _read() -> Mapping[str, Mapping[str, Sequence[str]]]:
 
 
 TWO_LETTERS = "give its two-letter code, such as DE"
-# Everyday names that ISO 3166 spells otherwise.
+# Everyday names that ISO 3166 spells otherwise, and Kosovo's code, which it leaves to its users.
 EVERYDAY_NAMES = {
     "america": "US", "brunei": "BN", "cape verde": "CV", "dr congo": "CD", "east timor": "TL", "england": "GB",
-    "great britain": "GB", "holland": "NL", "ivory coast": "CI", "macau": "MO", "macedonia": "MK", "micronesia": "FM",
+    "great britain": "GB", "holland": "NL", "ivory coast": "CI", "korea, south": "KR",
+    "kosovo": "XK", "macau": "MO", "macedonia": "MK", "micronesia": "FM",
     "palestine": "PS", "russia": "RU", "scotland": "GB", "swaziland": "SZ", "turkey": "TR", "u.k.": "GB", "u.s.": "US",
-    "u.s.a.": "US", "uae": "AE", "uk": "GB", "vatican": "VA", "vatican city": "VA", "wales": "GB",
+    "u.s.a.": "US", "uae": "AE", "uk": "GB", "vatican": "VA", "vatican city": "VA",
+    "virgin islands (u.s.)": "VI", "wales": "GB", "xk": "XK",
 }  # fmt: skip
 
 
