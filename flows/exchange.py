@@ -23,7 +23,7 @@ from connectors.shops.protocol import Shop, WaitingOrder
 from connectors.shops.requests import left_out, parts_of, unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
-from connectors.xportcn.errors import ContractMismatch, Refused, XportcnError
+from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.notify.news import of_shop
@@ -209,5 +209,5 @@ async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
         return order
     try:
         return replace(order, why=await shop.patiently(shop.sent, order.name))
-    except (Refused, ContractMismatch):
+    except (Refused, Unanswered):  # as where a plugin fails at this one
         return replace(order, why="the shop does not show what was sent of it")

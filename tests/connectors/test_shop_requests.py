@@ -28,7 +28,7 @@ from connectors.shops.protocol import WaitingLine, WaitingOrder
 from connectors.shops.requests import rewrite, unknown_orders, waiting_without, write_requests
 from connectors.shops.shopify import Shopify
 from connectors.shops.woocommerce import WooCommerce
-from connectors.xportcn.errors import NotSent, Refused, Unanswered
+from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
 from domain.decisions import FINE, refused
 from domain.reasons import ReasonCode, because
 from domain.service_orders import Shipment
@@ -298,11 +298,14 @@ async def test_a_malformed_order_of_woocommerce_keeps_no_other_from_being_read(
     }
 
 
+@pytest.mark.parametrize(
+    "error", [Refused("gone", code="woocommerce_rest_shop_order_invalid_id"), Unanswered("HTTP 500", status=500)]
+)
 async def test_an_order_whose_shipments_the_shop_does_not_show_is_left_out(
-    server: ShopServer, monkeypatch: pytest.MonkeyPatch
+    server: ShopServer, monkeypatch: pytest.MonkeyPatch, error: XportcnError
 ) -> None:
     async def refused(*_: object) -> str:
-        raise Refused("gone", code="woocommerce_rest_shop_order_invalid_id")
+        raise error
 
     monkeypatch.setattr(WooCommerce, "sent", refused)
     assert {*(await waiting("woocommerce")).values()} == {"the shop does not show what was sent of it"}
