@@ -19,7 +19,7 @@ from domain.request_remarks import HEADER_ROW, TWICE, Remark
 
 MOST_FAULTS, MOST_LISTED = 100, 10
 NEVER_BLANK = ("country", "rank", "pieces", "max_unit_price", "group")  # a lost value would be no limit, or 1
-ONLY_BLANKS = "this cell holds blanks alone; empty it, or write what is meant"
+ONLY_BLANKS = "this cell holds blanks alone, or a formula that gives an empty text; empty it, or write what is meant"
 
 
 class BadTable(ValueError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -143,6 +144,9 @@ MOST_HINTS = 200
 MOST_WARNINGS = 1_000
 NAMES = tuple(column.name for column in COLUMNS)
 OFTEN_THE_SAME = frozenset(("marketplace", "item", "sku", "quantity", "country", "state", "city", "zip", "freight"))
+NAMES_AN_ID = ("order_ref", "item", "sku")
+LIKE_ROUNDED = re.compile("(?<![0-9])[1-9][0-9]{14}0{3,}$")
+MAY_BE_ROUNDED = "this id ends in zeros as one does that a spreadsheet rounded; compare it with the shop's"
 ON_THE_PARCEL = ("zip", "receiver_phone", "state", "city", "address")
 NOT_ASKED = "this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it"
 NO_BOOK = "SOURCING_BOOK names no SKU book to look this up in: name one, or fill in marketplace and item instead"
@@ -360,6 +364,9 @@ class RequestTable:
         if phone and country and not is_possible_phone(phone, country):
             doubt = f"this can't be a phone number that is dialled from {country}; it is bought all the same"
             self.warn(row, "receiver_phone", doubt)
+        for name in NAMES_AN_ID:
+            if LIKE_ROUNDED.search(cells.get(name, "")):
+                self.warn(row, name, MAY_BE_ROUNDED)
         for name in ON_THE_PARCEL:
             if (text := cells.get(name)) and len(text) < 10 and text.casefold() in EMPTY_WORDS:
                 self.warn(row, name, f"{text!r} goes onto the parcel as it is; empty the cell if nothing is meant")

@@ -57,7 +57,7 @@ def shown_by(code: str) -> Shown:
     sections = [section.strip() for section in bare.split(";")]
     if not {word.strip() for word in words} <= OWN_WORDS or not all(_is_plain(one) for one in sections[:3] if one):
         return A_DATE if re.search("[dmyhsaegb年月日]", bare, re.IGNORECASE) else _another(code)
-    if not sections[0] or re.search("0{2,}", sections[0].partition(".")[0].replace(",", "").replace("E+00", "")):
+    if not sections[0] or re.search("0[0#?]", sections[0].partition(".")[0].replace(",", "").replace("E+00", "")):
         return _another(code)
     return AS_IT_IS
 

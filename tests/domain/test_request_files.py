@@ -188,7 +188,8 @@ def test_what_is_neither_text_nor_a_number_is_refused_in_every_column(column: st
 @pytest.mark.parametrize(
     ("cell", "code"),
     [("de", "DE"), ("DEU", "DE"), ("germany", "DE"), ("Viet Nam", "VN"), ("Vietnam", "VN"), ("South Korea", "KR"),
-     ("UK", "GB"), ("The Netherlands", "NL"), ("Russia", "RU"), ("Côte d’Ivoire", "CI"), ("Turkey", "TR")],
+     ("UK", "GB"), ("The Netherlands", "NL"), ("Russia", "RU"), ("Côte d’Ivoire", "CI"), ("Turkey", "TR"),
+     ("Kosovo", "XK"), ("xk", "XK"), ("Korea, South", "KR"), ("Virgin Islands (U.S.)", "VI")],
 )  # fmt: skip
 def test_a_country_may_be_a_code_or_a_name(cell: str, code: str) -> None:
     assert order_of(country=cell).receiver.country == code
@@ -417,6 +418,24 @@ def test_no_header_crashes(columns: list[str]) -> None:
 )
 def test_what_a_program_made_of_a_cell_is_a_fault(column: str, cell: str, words: str) -> None:
     assert faults_of({column: cell}) == [f"row 2, column {column}: {words}"]
+
+
+@pytest.mark.parametrize(
+    ("column", "cell", "is_told"),
+    [
+        ("item", "672991141190123000", True),
+        ("item", "https://item.taobao.com/item.htm?id=2048020617114730000", True),
+        ("order_ref", "TT-576461000000000000", True),
+        ("sku", "672991141190123456", False),
+        ("sku", "4137327200000", False),
+        ("sku", "6729911411901234000", False),
+    ],
+)
+def test_an_id_whose_digits_after_the_15th_are_zeros_is_told(column: str, cell: str, is_told: bool) -> None:  # noqa: FBT001 - a case of the table
+    """As a spreadsheet leaves a longer one when it saves a CSV."""
+    told = "this id ends in zeros as one does that a spreadsheet rounded; compare it with the shop's"
+    warnings = parse_requests([GOOD | {column: cell}], NAMES).warnings
+    assert [str(one) for one in warnings] == [f"row 2, column {column}: {told}"] * is_told
 
 
 def test_references_that_differ_in_case_alone_are_told() -> None:

@@ -102,7 +102,8 @@ def test_a_cell_of_blanks_or_of_a_formula_with_an_empty_text_is_no_empty_one() -
     """Its value is lost: it would be no limit, one piece, every country."""
     lost = [row("FERN-1", FERN, **{column: " "}) for column in ("max_unit_price", "pieces", "country", "rank", "group")]
     assert faults(*lost, row("FERN-2", FERN, max_unit_price="\u200b")) == [
-        f"row {number}, column {column}: this cell holds blanks alone; empty it, or write what is meant"
+        f"row {number}, column {column}: this cell holds blanks alone, or a formula that gives an empty text; "
+        "empty it, or write what is meant"
         for number, column in enumerate(
             ("max_unit_price", "pieces", "country", "rank", "group", "max_unit_price"), start=2
         )

@@ -319,6 +319,8 @@ def _xlsx_files() -> Iterator[BadFile]:
         "[$R$-416]0",
         '0"k"',
         "00-00",
+        '0#" "##" "##" "##" "##',
+        "0####",
     ):
         yield _xlsx(f"format {code}", "max_unit_price", number_cell("@", 12, 1), f"{limit}the number's format (", code)
     for number in ("1e400", "1e15", "12.345", "0", "-1"):
