@@ -36,6 +36,7 @@ DAMAGED_NUMBER = re.compile(r"-?[0-9](?:[.,][0-9]+)?[eE]\+[0-9]+")
 HUGE_NUMBER = re.compile(r"[0-9](?:\.[0-9]+)?[eE]\+?0*[1-9][0-9]+")  # 1e10 and more
 AS_BYTES = re.compile(r"""b(?:'.*'|".*")""", re.DOTALL)
 FRACTION = re.compile(r"[+-]?[0-9]+[.,][0-9]+")
+OF_A_NUMBER = re.compile(r"[0-9]+\.0+")
 WHOLE_AS_FLOAT = re.compile(r"([0-9]+)\.0")
 # Of Excel, Google Sheets and LibreOffice, in capitals in each language; a run of # is a number in a narrow column.
 SPREADSHEET_ERROR = re.compile(
@@ -70,6 +71,8 @@ def _order_ref(text: str) -> str:
     _plain(text)
     if text == EXAMPLE_REF:
         raise ValueError("this is the template's example row; write your own over it, or delete it")
+    if OF_A_NUMBER.fullmatch(text):
+        raise ValueError("a program made a number of this and wrote it with decimals; write it as it was, as text")
     if not ORDER_REF.fullmatch(text):
         raise ValueError(f"{shortened(text)!r} is not 1 to 64 of the characters A-Z, a-z, 0-9, '-', '_' and '.'")
     return text
@@ -88,6 +91,8 @@ def respelled(order_ref: str) -> set[str]:
         for day, month, year in product(*map(_written, (ends[0], date[3], ends[1]))):
             dates = [f"{day}-{month}-{year}", f"{day}.{month}.{year}", f"{year}-{month}-{day}"]
             found |= {one + date[5] for one in dates[: 3 if len(year) == 4 else 2]}
+    if order_ref[-1:].isdigit():
+        found.add(f"{order_ref}.0")  # which earlier programs took
     return found - {order_ref}
 
 

@@ -16,7 +16,7 @@ from pydantic import Field
 from domain.cells import BLANKS, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
-from domain.request_cells import BY_NAME, DAMAGED_NUMBER, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
+from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
 from domain.request_files import TO_BUY, ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, TWICE, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
@@ -27,8 +27,12 @@ AS_TEXT = re.compile(r"^'(?=[0-9+=@(-])")
 NOT_IN_A_REF = re.compile("[^A-Za-z0-9._-]+")
 LEAST_ALIKE = 3
 NO_TEXT = "\0"
-CUT_SHORT = re.compile(r"-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+")
+OF_A_NUMBER = re.compile(
+    r"(?P<cut>-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+)|[0-9]+[.,]0{1,2}"
+    r"|[0-9]{1,3}(?:[,'’\s][0-9]{3})+(?:\.0+)?|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?:,0+)?"  # 1.234 is one of some shop
+)
 ROUNDED = "this is a number that a spreadsheet cut short; use the shop's file untouched"
+REWRITTEN = "a program wrote this id as a number; use the shop's file untouched"
 FINALITY = ("", "sent", "void", "sums")  # the last one of the rules of a row, the first one of the rows of an order
 NOT_FIRST = "blank in this order's first row, which says it of all: use the shop's file as it is, not sorted"
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
@@ -222,7 +226,8 @@ class ShopTable(RequestTable):
         if profile.explained and row == HEADER_ROW + 1 and not re.search("[0-9]", shop_ref):
             return
         line = _text(cells.get(profile.line, "")) if profile.line else ""
-        self._require_once(row, shop_ref, profile.line, line)
+        shop_ref = self._id(row, "order_ref", shop_ref)
+        self._require_once(row, shop_ref, profile.line, self._id(row, profile.line, line))
         self._fill_from_first(profile, row, shop_ref, cells)
         order_ref = profile.ref_of(shop_ref)
         texts = {rule.column: _text(cells[rule.column]) for rule in profile.keep if rule.column in cells}
@@ -231,8 +236,6 @@ class ShopTable(RequestTable):
             end = max((rule.ending(texts[rule.column]) for rule in failed), key=FINALITY.index)
             self._turned_away[order_ref] = min(self._turned_away.get(order_ref, end), end, key=FINALITY.index)
             return
-        if CUT_SHORT.fullmatch(shop_ref):
-            self.fault(row, "order_ref", ROUNDED)
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
             self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
         made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
@@ -263,11 +266,16 @@ class ShopTable(RequestTable):
             elif first[name] == "" and shop_ref and any(of.column == name and not of.keeps("") for of in profile.keep):
                 self.fault(row, name, NOT_FIRST)
 
+    def _id(self, row: int, column: str, text: str) -> str:
+        """An id as its shop wrote it, where that is known; also where a number made of it is a fault."""
+        if not (number := OF_A_NUMBER.fullmatch(text)):
+            return text
+        self.fault(row, column, ROUNDED if number["cut"] else REWRITTEN)
+        return "" if number["cut"] else re.sub("[^0-9]", "", re.sub("[.,]0{1,2}$", "", text))
+
     def _require_once(self, row: int, shop_ref: str, column: str, line: str) -> None:
         """Fault a line that is there twice, as in a file of two exports; without an id, an order that begins anew."""
-        if DAMAGED_NUMBER.fullmatch(line):
-            self.fault(row, column, ROUNDED)
-        elif line:
+        if line:
             if (first := self._lines.setdefault(line, row)) != row:
                 self.fault(row, column, f"the same line as row {first}; use one export at a time")
         elif shop_ref and shop_ref != self._last and shop_ref in self._firsts:

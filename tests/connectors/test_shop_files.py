@@ -15,6 +15,7 @@ from connectors.shop_files import profiles_in, shipped
 from domain.marketplace import Marketplace
 from domain.orders import Component
 from domain.request_files import ParsedRequests
+from domain.request_remarks import Fault
 from domain.sku_book import BookRow, SkuBook
 
 SKUS = ("FERN-1", "MOSS-1")
@@ -305,6 +306,36 @@ BACK = ("Cancel", "Return/Refund")
 def test_a_rounded_id_names_no_order(tmp_path: Path, rounded: str) -> None:
     faults = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": rounded}])).faults
     assert (2, "Order ID") in {(one.row, one.column) for one in faults if "cut short" in one.message}
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        *((one, "3123456789") for one in ("3123456789.0", "3,123,456,789", "3.123.456.789", "3'123'456'789.00")),
+        *(("1,001", "1001"), ("12,0", "12"), ("3 123 456 789", "3123456789")),
+    ],
+)
+def test_an_id_that_a_program_wrote_as_a_number_is_refused_and_still_known(
+    tmp_path: Path, written: str, meant: str
+) -> None:
+    """It would be bought a second time. What the file turns away is turned away under its own name."""
+    for cells, shown in (({}, "to buy"), ({"Cancelled Time": "07/26/2026 1:00:00 PM"}, "void")):
+        parsed = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": written} | cells]))
+        told = Fault(2, "Order ID", "a program wrote this id as a number; use the shop's file untouched")
+        assert (told in parsed.faults, parsed.shown) == (True, {f"TT-{meant}": shown})
+
+
+def test_an_id_with_points_is_none_that_was_rewritten(tmp_path: Path) -> None:
+    parsed = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": "24.001"}]))
+    assert (parsed.faults, parsed.shown) == ((), {"TT-24.001": "to buy"})
+
+
+@pytest.mark.parametrize("written", ["456.0", "4,567"])
+def test_an_id_of_a_line_that_a_program_wrote_as_a_number_is_refused(tmp_path: Path, written: str) -> None:
+    row = AMAZON | {"order-item-id": written}
+    assert [(one.row, one.column) for one in read(tmp_path, "u.txt", text_of(AMAZON_HEADER, [row], "\t")).faults] == [
+        (2, "order-item-id")
+    ]
 
 
 @pytest.mark.parametrize("other", ["1.23457E+13", "6.83457E+13"])

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
-from domain.request_cells import respelled
+from domain.request_cells import BY_NAME, check_cell, respelled
 from domain.request_files import ParsedRequests, RequestTable
 from tests.connectors.request_files.writing import GOOD
 from tests.in_turn import in_turn
@@ -469,6 +469,18 @@ def test_references_that_differ_in_case_alone_are_told() -> None:
 def test_what_a_spreadsheet_makes_of_a_reference_is_known_both_ways(typed: str, made: str) -> None:
     assert made in respelled(typed)
     assert typed in respelled(made)
+
+
+@pytest.mark.parametrize("ref", ["1001", "ETSY-3123456789"])
+def test_a_reference_that_an_earlier_program_took_with_decimals_is_known(ref: str) -> None:
+    assert f"{ref}.0" in respelled(ref)
+
+
+@pytest.mark.parametrize("ref", ["1001.0", "1001.00"])
+def test_a_reference_that_a_program_made_a_number_of_is_refused(ref: str) -> None:
+    """It would be another order than 1001, and bought a second time."""
+    with pytest.raises(ValueError, match="a program made a number of this"):
+        check_cell(BY_NAME["order_ref"], ref)
 
 
 @pytest.mark.parametrize(
