@@ -432,7 +432,7 @@ class MatchRows(LedgerRows):
 
     def of(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
         """The stored matches of these orders, by reference and words."""
-        rows = self._ledger.rows(select(matches).where(matches.c.order_ref.in_(list(order_refs))))
+        rows = self._ledger.rows(select(matches).where(one_of(matches.c.order_ref, "refs")), refs=[*order_refs])
         return {(row["order_ref"], row["words"]): from_json(Match, row["match"]) for row in rows}
 
     @repeating

@@ -26,7 +26,7 @@ class RefundRows(LedgerRows):
 
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
         """The refunds of these orders, oldest first."""
-        return self._refunds(select(refunds).where(refunds.c.order_ref.in_(list(order_refs))))
+        return self._refunds(select(refunds).where(one_of(refunds.c.order_ref, "refs")), refs=[*order_refs])
 
     def unsent(self, orders: Mapping[str, OrderRecord]) -> dict[str, frozenset[int]]:
         """The lines of each of these orders whose goods never arrive at the warehouse."""
@@ -98,8 +98,8 @@ class RefundRows(LedgerRows):
         found = select(refund_events).where(one_of(c.order_ref, "refs")).order_by(c.order_ref, c.key, c.sequence)
         return self._ledger.rows(found, refs=[*order_refs])
 
-    def _refunds(self, statement: Select[Any]) -> list[Refund]:
-        rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key))
+    def _refunds(self, statement: Select[Any], **given: Any) -> list[Refund]:
+        rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key), **given)
         return [from_json(Refund, row["refund"]) for row in rows]
 
 

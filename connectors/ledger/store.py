@@ -352,9 +352,9 @@ class Ledger(Switches):
         dead, or which this very run holds without working on them (their slots are not `in_hand`). `sender` and
         `intent_at` stay: they say what may be on its way.
         """
-        now = self.clock()
+        now, given = self.clock(), {"refs": [*order_refs]}
         adrift = and_(
-            effects.c.order_ref.in_(list(order_refs)),
+            _ASKED,
             effects.c.action == action,
             effects.c.status.in_(OPEN),
             or_(effects.c.lease_until <= now, effects.c.owner.in_([self.owner, *dead_owners])),
@@ -364,12 +364,12 @@ class Ledger(Switches):
         with self.transaction(()) as connection:
             free = [
                 record.key
-                for record in effect_records(connection, locked)
+                for record in effect_records(connection, locked, given)
                 if owns(record.part) and not (record.owner == self.owner and record.slot in in_hand)
             ]
-            taken = update(effects).where(adrift, effects.c.key.in_(free))
+            taken = update(effects).where(adrift, one_of(effects.c.key, "keys"))
             held = taken.values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
-            return effect_records(connection, held.returning(effects))
+            return effect_records(connection, held.returning(effects), given | {"keys": free})
 
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.

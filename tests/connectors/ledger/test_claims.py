@@ -93,6 +93,20 @@ def test_a_dead_owner_needs_no_waiting(ledger: Ledger, other: Ledger) -> None:
     assert [e.key for e in taken] == ["A-1:create"]
 
 
+def test_what_is_read_of_a_batch_is_more_than_a_statement_of_postgresql_has_parameters(
+    postgres: Postgres, clock: MovableClock
+) -> None:
+    """It takes 65,535, and a request file may have 100,000 orders: no batch of them would begin."""
+    refs = [f"A-{number}" for number in range(65_536)]
+    with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        put_rows(ledger, [plan("A-1")])
+        ledger.claim(intents("A-1"), lease=LEASE)
+        assert (ledger.refunds.of_orders(refs), ledger.matches.of(refs)) == ([], {})
+        taken = ledger.take_over(refs, action=Action.CREATE, lease=LEASE, dead_owners=["first"])
+    assert [e.key for e in taken] == ["A-1:create"]
+
+
 def test_an_old_fence_writes_nothing(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
     """A run that comes back after its lease was taken can't overrule the new holder."""
     late = claim_one(ledger)
