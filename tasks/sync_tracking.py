@@ -14,6 +14,7 @@ from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.failures import NOT_FOUND
 from domain.addresses import without_receiver
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
@@ -28,7 +29,7 @@ from tasks.effects.kinds import settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform
-from tasks.effects.reading_orders import NOT_FOUND, by_channel, read_each
+from tasks.effects.reading_orders import by_channel, read_each
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker

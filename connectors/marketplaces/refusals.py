@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from connectors.xportcn.errors import NEVER_S, ContractMismatch, NotSent, Refused, Unanswered
-from connectors.xportcn.failures import ANY_NO, problem_in
+from connectors.xportcn.failures import ANY_NO, NO_ORDER, NOT_FOUND, problem_in
 from connectors.xportcn.models import CheckedAnswer, EffectAnswer
 from connectors.xportcn.operations import international
 from connectors.xportcn.operations.operation import Call, EffectCall
@@ -28,7 +28,7 @@ ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
 
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
-ANY_NOES = frozenset({ANY_NO, "1009"})
+ANY_NOES = frozenset({ANY_NO, NOT_FOUND, "1009"})
 """Codes that stand for any no, which their words tell (of another reseller; inferred)."""
 OFFLINE = Problem.OFFLINE
 TOO_MANY_ORDERS = re.compile(
@@ -180,10 +180,15 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
     try:
         return await asked
     except Refused as refused:
-        is_gone = code == PRODUCT_NOT_FOUND and refused.code in ANY_NOES and problem_in(refused.message) is OFFLINE
-        if refused.code == code or is_gone:
+        if refused.code == code or (refused.code in ANY_NOES and _is_gone(refused, code)):
             return None
         raise
+
+
+def _is_gone(refused: Refused, code: str) -> bool:
+    if code == PRODUCT_NOT_FOUND:
+        return problem_in(refused.message) is OFFLINE
+    return refused.code == NOT_FOUND or bool(NO_ORDER.search(refused.message))
 
 
 def is_understood(refused: Refused) -> bool:

@@ -34,6 +34,7 @@ from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
 from connectors.xportcn.failures import (
+    NOT_FOUND,
     OUT_OF_ORDER,
     FailedCall,
     Failure,
@@ -144,6 +145,7 @@ class XportcnClient:
         self.settings = settings
         self.assumptions = Assumptions(settings)
         self.page_bases = PageBases(settings)
+        self._answered = set[str]()
         self._on_send = on_send
         self._calls = calls
         self._clock = clock
@@ -309,6 +311,7 @@ class XportcnClient:
         envelope = answer.envelope
         if envelope is None or not envelope.ok or not 200 <= answer.status < 300:
             return self._failed(call, answer, FailureKind.ANSWERED)
+        self._answered.add(call.path)
         try:
             data = call.parse(renamed(envelope.data, self.overrides[call].response, reading=True), self.bounds_of(call))
         except ValidationError as error:
@@ -323,6 +326,8 @@ class XportcnClient:
     ) -> FailedCall:
         envelope, now = answer.envelope, self._clock()
         field, fault, is_point = _misfit(error) if error else ("", "", False)
+        code = envelope.code if envelope else None
+        is_not_found = NOT_FOUND in (code, str(answer.status))
         return FailedCall(
             operation=self.overrides[call].operation,
             address=self.address,
@@ -331,9 +336,12 @@ class XportcnClient:
                 effect=call.effect,
                 sent=True,
                 status=answer.status,
-                code=envelope.code if envelope else None,
+                code=code,
                 is_known_refusal=_is_known_refusal(call, envelope),
-                says_why=bool(envelope and envelope.words and not OUT_OF_ORDER.search(envelope.words)),
+                says_why=bool(
+                    envelope and (envelope.words or is_not_found) and not OUT_OF_ORDER.search(envelope.words)
+                ),
+                proven=call.path in self._answered if is_not_found else bool(self._answered),
             ),
             words=envelope.words if envelope and not envelope.ok else "",  # a success may quote the receiver
             request_id=envelope.request_id if envelope else "",

@@ -30,10 +30,14 @@ TOO_MANY = 429
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 EXPIRED_TOKENS = frozenset({"IllegalAccessToken"})
 """Upstream's codes for a token of the service's account at a marketplace, at HTTP 200; of no order (assumed)."""
+NOT_FOUND = "404"
 ANY_NO = "500"
 """A code that also stands for any no of a marketplace, in words (inferred)."""
 OUT_OF_ORDER = re.compile(
     r"系统|服务器|服务异常|繁忙|超时|网络|internal|server|exception|busy|time.?out|unavailable", re.IGNORECASE
+)
+NO_ORDER = re.compile(
+    r"订单(?:信息)?不存在|未找到(?:该)?订单|order (?:\S+ )?(?:does|is) not (?:exist|found)", re.IGNORECASE
 )
 NOES = {
     re.compile(r"OUT_OF_STOCK|out of stock|sold out|库存不足|无库存|售罄|已售完", re.IGNORECASE): Problem.OUT_OF_STOCK,
@@ -42,6 +46,7 @@ NOES = {
     re.compile(r"BELOW_MIN_QUANTITY|起批量|起订量"): Problem.BELOW_MIN_QUANTITY,
     re.compile(r"ADDRESS_INVALID|AddressId invalid"): Problem.ADDRESS_INVALID,
     re.compile(r"^(?:ORDER|GOODS)_STATUS_ERROR\b"): Problem.OTHER,
+    NO_ORDER: Problem.OTHER,
 }
 """Words of a no to a read, under whatever code."""
 
@@ -78,7 +83,8 @@ class Failure:
 
     `status` is None without an HTTP answer, `code` None without the service's envelope. `is_known_refusal` is true for
     a code that the contract lists as this operation's no, and for words of a read's. `says_why`: the service has
-    words of its own, and not that it is out of order.
+    words of its own, and not that it is out of order. `proven`: it has answered this client before, so that the
+    settings are right; of something not found, under this very path.
     """
 
     kind: FailureKind
@@ -88,6 +94,7 @@ class Failure:
     code: str | None = None
     is_known_refusal: bool = False
     says_why: bool = False
+    proven: bool = False
 
     @property
     def is_any_no(self) -> bool:
@@ -126,7 +133,23 @@ def is_missed(failure: Failure) -> bool:
     """
     if failure.status is None:
         return failure.kind in (FailureKind.BROKEN, FailureKind.TIMED_OUT)
+    if failure.proven and _is_stray(failure, failure.status):
+        return True
     return not failure.is_any_no and (_is_fault(failure.status) or _is_fault(_number(failure.code)))
+
+
+def _is_stray(failure: Failure, status: int) -> bool:
+    """Whether a gateway or a firewall answered in the service's place, or no such path is there."""
+    if failure.code is None or 300 <= status < 400:
+        return 300 <= status < 500 and status not in (401, TOO_MANY)
+    return _is_of_path(failure)
+
+
+def _is_of_path(failure: Failure) -> bool:
+    """Whether a read's 404 may mean its path, and not the thing it asks for."""
+    if failure.code != NOT_FOUND or failure.effect or failure.is_known_refusal:
+        return False
+    return failure.status == int(NOT_FOUND) or not (failure.proven and failure.says_why)
 
 
 def _without_answer(failure: Failure) -> Meaning:
@@ -142,7 +165,8 @@ def _without_envelope(failure: Failure, status: int) -> Meaning:
         return Meaning.MISCONFIGURED
     if failure.effect:
         return Meaning.UNANSWERED
-    return Meaning.RETRY_NOW if status < 300 or _is_fault(status) else Meaning.MISCONFIGURED
+    is_passing = status < 300 or _is_fault(status) or failure.proven
+    return Meaning.RETRY_NOW if is_passing else Meaning.MISCONFIGURED
 
 
 def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
@@ -154,8 +178,8 @@ def _with_envelope(failure: Failure, status: int, code: str) -> Meaning:
     is_known_no = failure.is_any_no and failure.is_known_refusal and not failure.effect
     if code == SUCCESS or ((_is_fault(status) or _is_fault(_number(code))) and not is_known_no):
         return again
-    if code == "404" and not failure.effect:
-        return Meaning.MISCONFIGURED
+    if _is_of_path(failure):
+        return Meaning.RETRY_NOW if failure.proven else Meaning.MISCONFIGURED
     if failure.effect and not failure.is_known_refusal and not _is_refusal(_number(code)):
         return Meaning.UNANSWERED  # only what is sure to be a refusal counts as one (contract 1.6)
     return Meaning.REFUSED
@@ -367,6 +391,6 @@ def what_came(failed: FailedCall) -> str:
     if failure.status is None:
         return f"the connection broke before the answer ({failed.words})"
     if failure.code is None:
-        unfit = " and does not fit the contract" if failure.status < 300 else ""
-        return f"the answer is not the service's{unfit}"
+        page = f"HTTP {failure.status} came in place of the service's answer, from a gateway or a firewall before it"
+        return page if failure.status >= 300 else "the answer is not the service's and does not fit the contract"
     return f"the service failed ({failed.words or 'no reason given'})"

@@ -8,12 +8,11 @@ from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.failures import NOT_FOUND
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from tasks.engine.resources import Resources
-
-NOT_FOUND = "404"
 
 
 def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[tuple[Channel, list[OrderRecord]]]:

@@ -43,7 +43,8 @@ ALWAYS = 10**6
 class Odd:
     """Answers that are not as the books have it: of calls in a `role`, or to a path.
 
-    The first `skip` of them are as they should be, `times` are not. `instead`: the call is not carried out.
+    The first `skip` of them are as they should be, `times` are not. `instead`: the call is not carried out; with a
+    `status` a gateway's page comes.
     """
 
     at: str
@@ -51,6 +52,7 @@ class Odd:
     skip: int = 0
     times: int = ALWAYS
     instead: bool = False
+    status: int = 200
 
     def is_of(self, path: str) -> bool:
         return self.at in (path, ROLES.get(path))
@@ -89,6 +91,8 @@ class OddSandbox(Sandbox):
     async def handle(self, request: web.BaseRequest) -> web.Response:
         if (odd := self._struck_by(request.path)) is None:
             return await super().handle(request)
+        if odd.status != 200:
+            return web.Response(status=odd.status, text="<html>")
         if odd.instead:
             return web.json_response(odd.tells(None))
         response = await super().handle(request)

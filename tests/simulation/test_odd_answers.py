@@ -48,6 +48,15 @@ def test_an_order_refused_in_words_that_are_not_understood_is_bought_on_the_next
     assert ReasonCode.ANSWER_UNUSABLE in reasons
 
 
+@pytest.mark.parametrize("at", Marketplace)
+@pytest.mark.parametrize("call", [Role.PREVIEW, ESTIMATE])
+@pytest.mark.parametrize("status", [302, 405])
+def test_a_page_that_passes_ends_no_night(made: Stage, at: Marketplace, call: str, status: int) -> None:
+    """A gateway answers in the service's place for a moment, or a firewall to a few requests."""
+    odd = Odd(at=call, tells=lambda _: None, instead=True, status=status, times=3)
+    assert night(made, at, odd, nights=1)[:2] == (["booked"], 1)
+
+
 @pytest.mark.parametrize("at", [Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL])
 def test_a_preview_inside_a_create_that_is_refused_so_leaves_the_order_for_the_next_night(
     made: Stage, at: Marketplace

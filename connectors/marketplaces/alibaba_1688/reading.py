@@ -299,7 +299,7 @@ async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[Tracking
     """
     try:
         return oldest_first(events(await logistics))
-    except Misconfigured as error:
+    except (Misconfigured, Refused) as error:
         if error.code == NOTHING_YET and error.status != NO_SUCH_PATH:
             return []
         raise

@@ -498,6 +498,45 @@ async def test_a_trace_is_oldest_first(channel: Alibaba1688Channel, service: Fak
     ]
 
 
+@pytest.mark.parametrize(
+    ("code", "words", "is_missing"),
+    [
+        (404, "订单不存在", True),
+        (404, "数据不存在", True),
+        (500, "订单不存在", True),
+        (500, "ORDER_STATUS_ERROR", False),
+    ],
+)
+async def test_an_order_that_is_not_there_concerns_itself_alone(
+    channel: Alibaba1688Channel, service: FakeService, code: int, words: str, *, is_missing: bool
+) -> None:
+    """Java's plain words for it, after an answer; and where those words are known before one too."""
+    service.answers(ORDER, lambda: ok(listed(7)), lambda: no(code, words))
+    await channel.read(["7"])
+    if is_missing:
+        assert await channel.read(["8"]) == {}
+    else:
+        with pytest.raises(Refused):
+            await channel.read(["8"])
+
+
+async def test_an_item_that_is_gone_in_plain_words_is_no_offer(
+    channel: Alibaba1688Channel, service: FakeService
+) -> None:
+    """One item taken off sale ends no run, be it the first that is asked about."""
+    service.answers(DETAIL, lambda: no(404, "商品不存在"))
+    assert await channel.offer("1") is None
+
+
+async def test_no_tracking_after_tracking_is_no_tracking(channel: Alibaba1688Channel, service: FakeService) -> None:
+    """Code 404 with words or none, of a path that has answered."""
+    service.answers(ORDER, lambda: ok(listed(7)))
+    (read,) = (await channel.read(["7"])).values()
+    service.answers(TRACE, lambda: ok({"logisticsTrace": []}), lambda: no(404, "no logistics"), lambda: no(404, ""))
+    assert [await channel.trace(read) for _ in range(3)] == [[], [], []]
+    assert [asked.path for asked in service.asked].count(TRACE) == 3
+
+
 @pytest.mark.parametrize(("status", "nothing_yet"), [(200, True), (400, True), (404, False)])
 async def test_tracking_that_is_not_there_yet(
     channel: Alibaba1688Channel, service: FakeService, status: int, *, nothing_yet: bool

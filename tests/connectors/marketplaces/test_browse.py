@@ -20,6 +20,7 @@ from connectors.xportcn.operations import taobao_product
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Sort
+from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox
 from tests.running import ROOT
 
@@ -116,9 +117,10 @@ async def test_best_sellers(live: XportcnClient, marketplace: Marketplace, categ
 
 async def test_best_sellers_are_found_at_the_path_of_a_public_client_too(live: XportcnClient, sandbox: Sandbox) -> None:
     """The same ones at the same prices, though told as text in yuan. Where neither path is, the first is named."""
-    browser = offering_of(TAOBAO, live).browser
-    as_assumed = await browser.hot(filters())
+    async with client_of(sandbox.url) as another:
+        as_assumed = await offering_of(TAOBAO, another).browser.hot(filters())
     sandbox.control("PUT", "dialects", {"names": ["hot-recommend"]})
+    browser = offering_of(TAOBAO, live).browser
     hits = await browser.hot(filters())
     assert [(one.item_id, one.price, one.image_url) for one in hits.offers] == [
         (one.item_id, one.price, one.image_url) for one in as_assumed.offers

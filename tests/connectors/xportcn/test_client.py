@@ -30,6 +30,7 @@ from tests.connectors.xportcn.orders import Naps, claim, client_of, settings
 
 PRODUCT = "/open/product/get"
 PAY = "/open/purchase/pay"
+ORDERS = "/open/purchase/page"
 ITEM = taobao_product.ProductRequest(item_id="672991141190")
 ORDER = taobao_order.PayRequest(purchase_order_id_list=("7",))
 ADDRESS_FIELDS = list(alibaba_order.AddressParam.model_fields)
@@ -269,6 +270,26 @@ async def test_a_wrong_address_names_the_setting(client: XportcnClient, service:
     """An answer that is not the service's points at the base URL."""
     service.answers(PRODUCT, lambda: bare(status))
     with pytest.raises(Misconfigured, match=rf"127\.0\.0\.1.*HTTP {status}.*check XPORTCN_BASE_URL"):
+        await read(client)
+
+
+@pytest.mark.parametrize("status", [302, 403, 404, 405, 413])
+async def test_a_firewall_s_page_amid_good_answers_fails_its_call_alone(
+    client: XportcnClient, service: FakeService, naps: Naps, status: int
+) -> None:
+    """The account and the address are right, as the answers before show; the words name what stood in between."""
+    service.answers(PRODUCT, lambda: ok({"itemId": 1}), lambda: bare(status))
+    await read(client)
+    with pytest.raises(Unanswered, match=f"HTTP {status} came in place of the service's answer"):
+        await read(client)
+    assert len(naps.taken) == 4
+
+
+async def test_a_path_that_never_answered_is_told_as_wrong(client: XportcnClient, service: FakeService) -> None:
+    """Also where other calls have had their answers."""
+    service.answers(ORDERS, lambda: ok({"data": []}))
+    await client.read(taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1))
+    with pytest.raises(Misconfigured, match=r"HTTP 404.*check XPORTCN_BASE_URL"):
         await read(client)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 
 import pytest
@@ -94,6 +95,58 @@ def test_an_answer_means_what_its_status_and_envelope_say(
     """An HTTP answer is judged by status, envelope and effect; whether we saw it leave adds nothing."""
     failure = Failure(kind=FailureKind.ANSWERED, effect=effect, sent=sent, status=status, code=code)
     assert meaning_of(failure) is ANSWERED[status, code][effect]
+
+
+# (HTTP status, envelope code) for a read of a service that answered before: meaning, whether it is missed
+STRAY = {
+    (302, None): (NOW, True),
+    (302, "200"): (NOW, True),
+    (403, None): (NOW, True),
+    (404, None): (NOW, True),
+    (405, None): (NOW, True),
+    (413, None): (NOW, True),
+    (401, None): (MISCONFIGURED, False),
+    (401, "40101"): (MISCONFIGURED, False),
+    (404, "404"): (NOW, True),
+    (200, "404"): (NOW, True),
+    (404, "40402"): (REFUSED, False),
+}
+
+
+@pytest.mark.parametrize(("status", "code"), STRAY)
+def test_a_page_of_a_gateway_before_a_service_that_answered_concerns_a_call_or_a_moment(
+    *, status: int, code: str | None
+) -> None:
+    """A wrong setting would have shown before. An effect that met one may have been carried out, as ever."""
+    read = Failure(kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, code=code, proven=True)
+    assert (meaning_of(read), is_missed(read)) == STRAY[status, code]
+    effect = replace(read, effect=True)
+    assert meaning_of(effect) is ANSWERED.get((status, code), (NOW, UNANSWERED))[1]
+    assert is_missed(effect) is (is_missed(read) and code != "404")
+
+
+@pytest.mark.parametrize(
+    ("is_known", "says_why", "proven", "meaning"),
+    [
+        (True, True, False, REFUSED),
+        (True, True, True, REFUSED),
+        (False, True, True, REFUSED),
+        (False, True, False, MISCONFIGURED),
+    ],
+)
+def test_404_with_words_of_its_own_is_a_no(*, is_known: bool, says_why: bool, proven: bool, meaning: Meaning) -> None:
+    """Not of a path that never answered, unless the words are known: there the path may be wrong."""
+    failure = Failure(
+        kind=FailureKind.ANSWERED,
+        effect=False,
+        sent=True,
+        status=200,
+        code="404",
+        is_known_refusal=is_known,
+        says_why=says_why,
+        proven=proven,
+    )
+    assert (meaning_of(failure), is_missed(failure)) == (meaning, False)
 
 
 @pytest.mark.parametrize(("kind", "effect", "sent", "meaning"), NOT_ANSWERED)

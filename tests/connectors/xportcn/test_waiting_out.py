@@ -12,6 +12,7 @@ import pytest
 from connectors.xportcn.breaker import CircuitBreaker, fail_fast
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, ServiceAway, Unanswered
+from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import taobao_order, taobao_product, warehouse
 from domain.effects import Action
 from tests.connectors.xportcn.broken_answers import BROKEN, whole
@@ -42,6 +43,34 @@ async def test_a_read_outlasts_a_service_that_is_away(service: FakeService) -> N
         assert (await client.read(taobao_product.PRODUCT, ITEM)).item_id == "1"
     assert paths(service) == [*[PRODUCT] * 4, *[ADDRESSES] * 2, PRODUCT]
     assert len(service.asked[4].headers["signature"]) == 32
+
+
+@pytest.mark.parametrize("page", [302, 404])
+async def test_a_maintenance_page_is_waited_out(service: FakeService, page: int) -> None:
+    """What a gateway shows while the service behind it is changed is no answer of the service, nor is it to a probe."""
+    service.answers(PRODUCT, lambda: ok({"itemId": 1}), *[lambda: bare(page)] * 4, lambda: ok({"itemId": 2}))
+    service.answers(ADDRESSES, lambda: ok([]), lambda: bare(page), lambda: ok([]))
+    async with patient_client(service) as client:
+        await client.read(taobao_product.PRODUCT, ITEM)
+        await client.read(warehouse.ADDRESSES, Nothing())
+        assert (await client.read(taobao_product.PRODUCT, ITEM)).item_id == "2"
+    assert paths(service) == [PRODUCT, ADDRESSES, *[PRODUCT] * 4, *[ADDRESSES] * 2, PRODUCT]
+
+
+@pytest.mark.parametrize("page", [302, 403, 405])
+async def test_payments_do_not_go_on_into_a_page_of_a_gateway(service: FakeService, page: int) -> None:
+    """Four are in doubt; what comes after them is not sent while the probe finds the same page."""
+    service.answers(PAY, lambda: bare(page))
+    service.answers(ADDRESSES, lambda: ok([]), lambda: bare(page))
+    service.answers(PRODUCT, lambda: ok({"itemId": 1}))
+    async with patient_client(service) as client:
+        await client.read(warehouse.ADDRESSES, Nothing())
+        for _ in range(4):
+            with pytest.raises(Unanswered, match="may have been carried out"):
+                await pay(client)
+        with pytest.raises(ServiceAway):
+            await pay(client)
+    assert paths(service).count(PAY) == 4
 
 
 async def test_a_read_that_fails_alone_is_given_up_as_ever(service: FakeService) -> None:
