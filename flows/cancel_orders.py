@@ -46,6 +46,7 @@ from tasks.after_sale import cancel_orders as cancel_chunk
 from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import settle_open
 from tasks.effects.reading_orders import read_each
+from tasks.effects.refund_states import never_left
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
@@ -143,13 +144,14 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason 
         order.state,
         ordered=order.order_id is not None,
         paid=order.paid_minor is not None,
-        asked_back=_is_asked_back(order, refunds),
+        asked_back=_is_asked_back(resources, order, refunds),
         why=order.why,
     )
 
 
-def _is_asked_back(order: OrderRecord, refunds: Iterable[Refund]) -> bool:
-    return is_asked_back(refunds, order.priced_lines, paid=order.paid, above=taken_above(order))
+def _is_asked_back(resources: Resources, order: OrderRecord, refunds: Iterable[Refund]) -> bool:
+    sent = [one for one in refunds if not never_left(resources, one)]  # a run before may have ended halfway
+    return is_asked_back(sent, order.priced_lines, paid=order.paid, above=taken_above(order))
 
 
 def _notes(resources: Resources, order: OrderRecord, asked: Sequence[Refund]) -> list[Reason]:
@@ -157,7 +159,7 @@ def _notes(resources: Resources, order: OrderRecord, asked: Sequence[Refund]) ->
     notes = [ITS_FREIGHT] if order.shipment is not None else []
     now = {one.key: replace(one, state=RefundState.ASKED) for one in asked}
     others = [one for one in resources.ledger.refunds.of_orders([order.order_ref]) if one.key not in now]
-    if not _is_asked_back(order, [*others, *now.values()]):
+    if not _is_asked_back(resources, order, [*others, *now.values()]):
         why = together(standing(one) for one in others if one.state in UNDER_WAY) or "the marketplace takes no more"
         sums = f"{total_of([one.asked for one in asked])} of {order.paid}"
         notes.append(_not_asked_back(f"only {sums} can be asked for now: {why}"))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -163,6 +163,32 @@ async def test_lines_that_are_over_keep_no_other_from_being_asked_back(
     for wish in (replace(WISH, lines=(1,)), WISH):
         with pytest.raises(RefundFault, match=r"takes no such refund|is under way already"):
             await ask_refund.fn(resources, order(resources), wish)
+
+
+async def test_cancelling_again_asks_for_the_line_that_the_run_before_left_unasked(
+    resources: Resources, next_run: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was ended halfway a moment ago: the line is written down, and no more."""
+
+    async def half(pairs: Sequence[Any], ask: Callable[[Any], Awaitable[None]], **_: object) -> None:
+        await ask(pairs[0])
+        raise KeyboardInterrupt
+
+    async def reads(*_: object) -> tuple[dict[str, object], dict[str, object]]:
+        return {}, {}
+
+    monkeypatch.setattr("flows.cancel_orders.read_each", reads)
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+        patch.setattr("tasks.refund.concurrently", half)
+        await ask_refund.fn(resources, order(resources), WISH)
+    assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [RefundState.ASKED, RefundState.ASKING]
+    (row,) = await dry_run_of(next_run, ["A-1"], "101")
+    assert (row.would, row.why_not) == ("ask the seller for 5.00 CNY back", None)
+    await ask_refund.fn(next_run, order(next_run), WISH)
+    (row,) = await dry_run_of(next_run, ["A-1"], "101")
+    assert row.would == "do nothing: it is cancelled, or all its money is asked back already"
+    assert service.asked == ["A-1:refund:1.1", "A-1:refund:2.1"]
 
 
 async def test_a_run_that_is_taken_up_once_its_refund_was_paid_asks_for_no_second_one(
