@@ -66,11 +66,6 @@ PAYABLE_FOR = timedelta(hours=25)
 NONE_FOREIGN: Mapping[OrderId, str] = {}
 
 
-def foreign_by(orders: Sequence[OrderId], by: str) -> dict[OrderId, str]:
-    """The orders that are not ours, each with the name of the person who says so."""
-    return dict.fromkeys(orders, by_whom(by))
-
-
 class Reconciliation:
     """One reconciliation. `troubles` name what could not be read, `not_marked` what is no foreign order."""
 
@@ -321,7 +316,7 @@ async def reconcile_ledger(
         await asyncio.to_thread(compact_snapshots)
         run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
         async with progress_shown("reconciliation"):
-            report = await run.report(left_wallet, foreign_by(foreign_ids, said_by))
+            report = await run.report(left_wallet, dict.fromkeys(foreign_ids, by_whom(said_by)))
         await enqueue(resources.ledger, *of_findings(report.findings, summary_of(report)))
     await log_and_show(report)
     return report

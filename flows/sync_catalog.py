@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -75,25 +75,19 @@ class CatalogReport:
         return {**asdict(self), "troubles": [*map(str, self.troubles)]}
 
 
+@dataclass(eq=False)
 class Crawl:
     """One run of one crawl. `offers` takes those that it fetches, None for an item that is not there."""
 
-    def __init__(
-        self,
-        resources: Resources,
-        files: CrawlFiles,
-        *,
-        full: bool = False,
-        limit: int | None = None,
-        offers: dict[Item, Offer | None] | None = None,
-    ) -> None:
-        self.resources = resources
-        self.files = files
-        self.full = full
-        self.limit = limit
-        self.offers = offers
-        self.pages = self.fetched = 0
-        self.troubles: dict[Item, Detail] = {}
+    resources: Resources
+    files: CrawlFiles
+    _: KW_ONLY
+    full: bool = False
+    limit: int | None = None
+    offers: dict[Item, Offer | None] | None = None
+    pages: int = field(default=0, init=False)
+    fetched: int = field(default=0, init=False)
+    troubles: dict[Item, Detail] = field(default_factory=dict, init=False)
 
     async def run(self, wanted: Sequence[Selection]) -> CatalogReport:
         sources = self.files.sources()

@@ -76,21 +76,18 @@ def changes_schema(table: Table) -> pa.Schema:
     return pa.schema(list((marks | facts | before | ends).items()))
 
 
-def macros_of(table: Table) -> tuple[str, str]:
-    """`<table>_at(moment)`: the newest row of each key as of then. `<table>_changes(since, until)`: a row for each key
-    that is `new` or `changed` between the two, with its old values; `rewritten` if its snapshot was replaced or pruned
-    since, so that these are not known. Without `since` all rows are new.
-    """
-    return _at(table), _changes(table)
-
-
 def _at(table: Table) -> str:
+    """`<table>_at(moment)`: the newest row of each key as of then."""
     until = """moment IS NULL OR snapshot_at < moment_of(moment) OR (snapshot_at = moment_of(moment) AND snapshot_id <=
     coalesce((SELECT s.snapshot_id FROM snapshots s WHERE s.snapshot_id = moment::VARCHAR), snapshot_id))"""
     return f"CREATE TEMP MACRO {table.name}_at(moment) AS TABLE {table.newest(f'{table.name}_history', until)}"
 
 
 def _changes(table: Table) -> str:
+    """`<table>_changes(since, until)`: a row for each key that is `new` or `changed` between the two, with its old
+    values; `rewritten` if its snapshot was replaced or pruned since, so that these are not known. Without `since` all
+    rows are new.
+    """
     facts = facts_of(table)
     compared = [name for name in facts if name not in MOMENTS]
     differs = {name: f"now.{name} IS DISTINCT FROM was.{name}{LACKED.get(name, '')}" for name in compared}
@@ -299,8 +296,8 @@ def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> No
         connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
     else:
         connection.register(table.name, rows_in(sources.current.get(table.name, ()), table))
-    for macro in macros_of(table):
-        connection.execute(macro)
+    connection.execute(_at(table))
+    connection.execute(_changes(table))
 
 
 def _statement(connection: DuckDBPyConnection, query: str) -> Statement:

@@ -204,11 +204,7 @@ def _field(kind: Any, value: Any, title: str, description: str, **rules: Any) ->
 
 
 LONGEST_AHEAD = timedelta(hours=4)
-
-
-def ahead_of(timeout: timedelta) -> timedelta:
-    """How long before the deadline the reminder is sent: a quarter of the time, and four hours at most."""
-    return min(timeout / 4, LONGEST_AHEAD)
+"""The reminder comes when a quarter of the time is left, and no earlier before the deadline than this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -241,7 +237,7 @@ class ApprovalNotice:
             subject=f"{self.batch_id} still waits for your yes, until {self.until}",
             body=f"No answer has come yet. {how} After that nothing of it is bought.",
             link=self._link,
-            due_at=self.deadline - ahead_of(self.deadline - self.first),
+            due_at=self.deadline - min((self.deadline - self.first) / 4, LONGEST_AHEAD),
             until=self.deadline,
         )
         await enqueue(self.ledger, waits, ends)

@@ -68,11 +68,6 @@ async def match_requests(
     return matches
 
 
-def unmatched(matches: Matches) -> dict[Item, Offer | Verdict]:
-    """Words that mean no item, with the reason."""
-    return {match.item: match.verdict for match in matches.values() if not match.item_id}
-
-
 def _against(stored: Match | None, found: Match) -> Match:
     return found.in_place_of(stored) if stored else found
 
@@ -140,7 +135,7 @@ class Planning:
     def expect(self, requests: Sequence[OrderRequest], matches: Matches) -> None:
         """Announce requests that will be planned, a chunk at a time; their words mean `matches`."""
         self._matches |= matches
-        self._offers.update(unmatched(matches))
+        self._offers.update({match.item: match.verdict for match in matches.values() if not match.item_id})
         needed = Counter(item for request in requests for item in items_of(request, self._matches))
         new = len(needed.keys() - self._needed.keys() - self._offers.keys())
         self._needed += needed

@@ -31,13 +31,14 @@ from connectors.xportcn.settings import XportcnSettings
 from domain.absence import Reading
 from domain.after_sale import Refund, RefundKind, RefundState
 from domain.effects import Action, EffectStatus
+from domain.holds import by_whom
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.prefect_ui.parameters import foreign_orders
 from flows.prefect_ui.reconcile_artifact import ReconciliationReport, artifact_rows, markdown, summary_of
-from flows.reconcile import Reconciliation, foreign_by, reconcile_ledger
+from flows.reconcile import Reconciliation, reconcile_ledger
 from tasks import reconcile as reading
 from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import Columns, intents, plan
@@ -111,7 +112,7 @@ class World:
     ) -> ReconciliationReport:
         known: dict[str, Any] = {"since_days": 30, "marketplaces": list(Marketplace), "chunk_size": 50}
         run = Reconciliation(self.resources, *(known | options).values())
-        return await run.report(wallet_out, foreign_by(foreign_orders(foreign), said_by))
+        return await run.report(wallet_out, dict.fromkeys(foreign_orders(foreign), by_whom(said_by)))
 
 
 @pytest.fixture
