@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
 
-from connectors.ledger.plans import NO_TOLERANCE, ledger_row, put_rows
+from connectors.ledger.plans import ledger_row, put_rows
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.schema import batches, chunks, from_json, to_json
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
@@ -248,7 +248,7 @@ class ChunkRows(LedgerRows):
         content = {"content": to_json(planned)}
         return put_rows(
             self._ledger,
-            [ledger_row(plan, shared.batch_id, approved=False, tolerance=NO_TOLERANCE) for plan in plans],
+            [ledger_row(plan, shared.batch_id) for plan in plans],
             contradicted=contradicted_in(plans),
             if_so=lambda connection: self._finish(connection, shared, number, content),
         )

@@ -65,13 +65,8 @@ def _hash_of(fingerprint: str, seller: tuple[str, str], lines: Sequence[Any], to
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: Decimal) -> dict[str, Any]:
-    """The `orders` columns that a plan fills. Nothing may be bought on a plan before it is written as `approved`.
-
-    Raises `ValueError` for an approved plan that costs nothing: budgets add them up.
-    """
-    if approved and plan.is_fine and plan.total.minor <= 0:
-        raise ValueError(f"{plan.order_ref}: nothing can be approved for {plan.total}")
+def ledger_row(plan: PlannedOrder, batch_id: str) -> dict[str, Any]:
+    """The `orders` columns that a plan fills. Nothing may be bought on it before it is approved."""
     freight = plan.freight_service.price if plan.freight_service else None
     return {
         "order_ref": plan.order_ref,
@@ -85,13 +80,13 @@ def ledger_row(plan: PlannedOrder, batch_id: str, *, approved: bool, tolerance: 
         "offers": [to_json(offer) for offer in plan.offers],
         "quote": to_json(plan.quote) if plan.quote else None,
         "seller_id": plan.seller_id,
-        "approved_minor": plan.total.minor if approved else None,
-        "payable_minor": payable(plan.total, tolerance).minor if approved else None,
-        "plan_hash": plan_hash(plan) if approved else None,
+        "approved_minor": None,
+        "payable_minor": None,
+        "plan_hash": None,
         "currency": plan.total.currency,
         "freight_quote": to_json(plan.freight) if plan.freight else None,
         "freight_service": plan.freight_service.service_id if plan.freight_service else None,
-        "freight_approved_minor": freight.minor if freight and approved else None,
+        "freight_approved_minor": None,
         "freight_currency": freight.currency if freight else None,
         "shop": plan.request.shop or None,
         "shop_ref": plan.request.shop_ref or None,
@@ -166,25 +161,26 @@ def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: 
             approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
             is_same = row["batch_id"] == batch_id and _hash_of_row(dict(row)) == approval.plan_hash
             if is_same and not is_begun and mover.state(row["order_ref"]) in (OrderState.PLANNED, OrderState.HELD):
-                mover.change(_approved(approval, tolerance))
+                ref, writes = approval.order_ref, OrderUpdate(approval_columns(approval, tolerance))
+                mover.change(OrderChange(order_ref=ref, state=OrderState.PLANNED, why=approval.why, writes=writes))
         mover.write()
 
 
-def _approved(approval: Approval, tolerance: Decimal) -> OrderChange:
-    """The columns that `ledger_row` fills for approved plans only. Raises `ValueError` for one that costs nothing."""
+def approval_columns(approval: Approval, tolerance: Decimal) -> dict[str, Any]:
+    """The `orders` columns that an approval fills. `tolerance` is how many percent dearer the order may be paid.
+
+    Raises `ValueError` for a plan that costs nothing: budgets add them up.
+    """
     total, freight = approval.total, approval.freight
     if total.minor <= 0:
         raise ValueError(f"{approval.order_ref}: nothing can be approved for {total}")
-    columns = {
+    return {
         "approved_minor": total.minor,
         "payable_minor": payable(total, tolerance).minor,
         "plan_hash": approval.plan_hash,
         "freight_approved_minor": freight.minor if freight else None,
         "freight_currency": freight.currency if freight else None,
     }
-    return OrderChange(
-        order_ref=approval.order_ref, state=OrderState.PLANNED, why=approval.why, writes=OrderUpdate(columns)
-    )
 
 
 def approved_by(ledger: Transactions, batch_id: str, by: str) -> list[PlanSummary]:
@@ -209,12 +205,14 @@ def _hash_of_row(row: Mapping[str, Any]) -> str:
 
 
 @repeating
-def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: OrderState) -> bool:
+def put_cart_plan(
+    ledger: Transactions, plan: PlannedOrder, approval: Approval, tolerance: Decimal, *, seen_in: OrderState
+) -> bool:
     """Write what was approved of an order in a cart, which becomes planned.
 
     False when it is being ordered, or has moved on.
     """
-    order_ref = row["order_ref"]
+    order_ref, row = plan.order_ref, ledger_row(plan, "") | approval_columns(approval, tolerance)
     request, contact = divided(row["request"])
     values = {**{name: value for name, value in row.items() if name not in KEPT_IN_CART}, "request": request}
     with ledger.transaction([order_ref]) as connection:
@@ -224,8 +222,7 @@ def put_cart_row(ledger: Transactions, row: Mapping[str, Any], *, seen_in: Order
         statement = update(orders).where(orders.c.order_ref == order_ref)
         connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
         put_receivers(ledger.insert, connection, {order_ref: contact}, [order_ref])
-        why = read(*(row[name] for name in REASON))
-        planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, why=why)
+        planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, why=approval.why)
         change_order(ledger, connection, planned)
     return True
 

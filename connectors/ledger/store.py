@@ -25,7 +25,7 @@ from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outbox import Outbox
 from connectors.ledger.pace import PaceRows
-from connectors.ledger.plans import NO_TOLERANCE, MatchRows, PartRows, approve_rows, ledger_row, put_cart_row, put_rows
+from connectors.ledger.plans import NO_TOLERANCE, MatchRows, PartRows, approve_rows, ledger_row, put_rows
 from connectors.ledger.records import (
     JSON_COLUMNS,
     REASON,
@@ -255,16 +255,9 @@ class Ledger(Switches):
         ]
         yield from self.each_order(order_ref for _, order_ref in sorted(found)[:most])
 
-    def put_plans(
-        self, plans: Sequence[PlannedOrder], batch_id: str, *, approved: bool = False, tolerance: Decimal = NO_TOLERANCE
-    ) -> None:
-        """Write planned orders: new ones, and ones without an effect (a plan may be made again). Others stay as is.
-
-        Nothing may be bought on a plan before it is written as `approved`. `tolerance` is how many percent dearer than
-        approved an order may be paid. Raises `ValueError` for an approved plan that costs nothing.
-        """
-        rows = [ledger_row(plan, batch_id, approved=approved, tolerance=tolerance) for plan in plans]
-        put_rows(self, rows, contradicted=contradicted_in(plans))
+    def put_plans(self, plans: Sequence[PlannedOrder], batch_id: str) -> None:
+        """Write planned orders: new ones, and ones without an effect (a plan may be made again). Others stay as is."""
+        put_rows(self, [ledger_row(plan, batch_id) for plan in plans], contradicted=contradicted_in(plans))
 
     def approve(self, approvals: Iterable[Approval], batch_id: str, *, tolerance: Decimal = NO_TOLERANCE) -> None:
         """Record approvals of a batch's plans.
@@ -273,11 +266,6 @@ class Ledger(Switches):
         """
         for some in chunked(approvals):
             approve_rows(self, some, batch_id, tolerance)
-
-    def put_cart_plan(self, plan: PlannedOrder, *, seen_in: OrderState, tolerance: Decimal = NO_TOLERANCE) -> bool:
-        """Write what was approved of an order in a cart; False when it is being ordered, or has moved on."""
-        row = ledger_row(plan, "", approved=True, tolerance=tolerance)
-        return put_cart_row(self, row, seen_in=seen_in)
 
     def change(self, changes: Sequence[OrderChange]) -> None:
         """Apply moves of orders without an effect. An illegal move raises `IllegalMove` and changes nothing."""

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from connectors.ledger.engine import chunked
-from connectors.ledger.plans import plan_hash
+from connectors.ledger.plans import plan_hash, put_cart_plan
 from connectors.ledger.records import Approval, OrderChange, OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -215,9 +215,9 @@ class FromCarts(PlanSource):
         """Only while the order is in the state it was planned in."""
         tolerance = resources.settings.price_tolerance_percent
         for approval in approvals:  # a run that dies now leaves it approved: no other command orders it
-            why = approval.why.but(cart=approval.order_ref)
             plan, seen_in = self._plans[approval.order_ref], self._seen[approval.order_ref].state
-            resources.ledger.put_cart_plan(replace(plan, why=why), seen_in=seen_in, tolerance=tolerance)
+            said = replace(approval, why=approval.why.but(cart=approval.order_ref))
+            put_cart_plan(resources.ledger, plan, said, tolerance, seen_in=seen_in)
 
     def _held(self, plan: PlannedOrder) -> OrderChange:
         expected = self._seen[plan.order_ref].state

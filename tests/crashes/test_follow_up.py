@@ -13,6 +13,7 @@ from connectors.ledger.schema import marks
 from flows.prefect_ui.parameters import Limits
 from tests.crashes.books import assert_books_are_exact, ledger_of
 from tests.crashes.light import Job, Speed, bought_before, context, killed, run, start, states
+from tests.flows.plans import put_approved
 from tests.running import RunningSandbox, single_line_orders, write_csv
 
 AFTER_SETTLE_TIME, CAUGHT_UP = Speed(ahead_s=1100), Speed(ahead_s=3000)
@@ -103,7 +104,7 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(sandbox: Running
         plans = {ref: order.plan for ref, order in ledger.orders(ledger.refs_in("batch")).items()}
         ledger.put_plans([plans["taobao-000"]], "batch")
         ledger.start_batch("later", "later.csv")
-        ledger.put_plans([plans["taobao-001"]], "later", approved=True)
+        put_approved(ledger, plans["taobao-001"], batch_id="later")
     poor = replace(follow_up(job), arguments={"batch": "batch", "limits": Limits(budget_cny="0.01")})
     assert states(run(poor)) == states(run(follow_up(job))) == {"taobao-000": "planned", "1688-000": "held"}
     assert counted(sandbox) == [0, 0, 0]

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from connectors.ledger.plans import NO_TOLERANCE, approval_columns, ledger_row, plan_hash, put_rows
+from connectors.ledger.records import Approval
+from connectors.ledger.store import Ledger
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import FreightService, Quote
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.plan import PlannedOrder
+from domain.reasons import earlier
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import summary_of
 
@@ -33,6 +37,18 @@ def planned(order_ref: str, fen: int = 1000, freight_cents: int = 500) -> Planne
             service_id="s", company="Line", category="air", price=Money(freight_cents, "USD"), min_days=4, max_days=7
         ),
     )
+
+
+def approval_of(plan: PlannedOrder) -> Approval:
+    freight = plan.freight_service.price if plan.freight_service else None
+    return Approval(
+        order_ref=plan.order_ref, plan_hash=plan_hash(plan), total=plan.total, freight=freight, why=earlier("yes")
+    )
+
+
+def put_approved(ledger: Ledger, *plans: PlannedOrder, batch_id: str = "batch") -> None:
+    """Plans with the amounts of an approval, and without its words."""
+    put_rows(ledger, [ledger_row(one, batch_id) | approval_columns(approval_of(one), NO_TOLERANCE) for one in plans])
 
 
 def request_for(*, to_buy: Sequence[PlannedOrder], **given: Any) -> ApprovalRequest:

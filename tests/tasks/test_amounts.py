@@ -33,7 +33,7 @@ from tasks.pay import pay_orders
 from tasks.sync_tracking import follow_parcels
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 from tests.tasks.stepping import step_of
 
 PAID_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -178,7 +178,7 @@ async def test_the_answer_to_a_create_is_compared_with_what_was_approved(
 ) -> None:
     """The order is there, with its id; a unit holds the marketplace before the second is created."""
     monkeypatch.setattr(Resources, "warehouse", channel.warehouse)
-    resources.ledger.put_plans([planned("A-1", 1420), planned("A-2", 1420)], "batch", approved=True)
+    put_approved(resources.ledger, planned("A-1", 1420), planned("A-2", 1420))
     channel.totals = [total, 1420]
     for ref in ("A-1", "A-2"):
         await perform(CreateByReference(resources), intents(ref), resources.ledger.orders([ref]))

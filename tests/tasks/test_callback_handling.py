@@ -43,7 +43,7 @@ from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import posted
 from tests.connectors.ledger.plans import intents
 from tests.flows.answers.test_resolve import FakeChannel
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 from tests.tasks.test_refund import FakeAfterSale
 
 NOT_OURS = "no order of this ledger"
@@ -83,7 +83,7 @@ def store(tmp_path: Path, clock: MovableClock) -> Iterator[CallbackStore]:
 
 def ordered(resources: Resources, order_ref: str, order_id: str, *further: OrderState) -> None:
     """An order at the service, further on as these states say."""
-    resources.ledger.put_plans([planned(order_ref)], "batch", approved=True)
+    put_approved(resources.ledger, planned(order_ref))
     record = resources.ledger.claim(intents(order_ref), lease=resources.lease).won[order_ref]
     facts = OrderUpdate({"order_id": order_id, "paid_minor": 1000 if further else None})
     change = OrderChange(order_ref=order_ref, state=OrderState.ORDERED, writes=facts)

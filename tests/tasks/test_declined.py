@@ -24,7 +24,7 @@ from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 
 
 def stand_in(monkeypatch: pytest.MonkeyPatch, **functions: Callable[..., Any]) -> None:
@@ -37,7 +37,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
 ) -> None:
     """Of two paid orders one is approved: only that one goes on."""
     for ref in ("A-1", "A-2"):
-        resources.ledger.put_plans([planned(ref)], "batch", approved=True)
+        put_approved(resources.ledger, planned(ref))
         won = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
         bought = OrderChange(
             order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref, "paid_minor": 1000})
@@ -82,7 +82,7 @@ async def test_an_unpaid_order_without_an_approval_that_no_run_could_ask_about_i
     answered: dict[str, Any] = {"A-2": {"refunded_minor": 600}, "A-3": {"shipment_order_id": "7"}}
     columns = {"A-1": dict[str, Any](), **{ref: {"paid_minor": 1000, **more} for ref, more in answered.items()}}
     for ref, paid in columns.items():
-        resources.ledger.put_plans([planned(ref)], "batch", approved=True)
+        put_approved(resources.ledger, planned(ref))
         won = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
         made = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref, **paid}))
         resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
@@ -120,7 +120,7 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
     since: bool,
 ) -> None:
     """Cancelled while the question waits it is neither paid nor shipped: only a run that asks goes on with it."""
-    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    put_approved(resources.ledger, planned("A-1"))
     won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     writes = Columns({"order_id": "A-1", "paid_minor": paid_minor})
     made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=writes)
@@ -160,7 +160,7 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
 async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_person_accepts_it(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, *, is_accepted: bool
 ) -> None:
-    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    put_approved(resources.ledger, planned("A-1"))
     won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     paid = Columns({"order_id": "A-1", "paid_minor": 1050})
     made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=paid)
@@ -190,7 +190,7 @@ async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_perso
 
 def test_what_is_taken_back_twice_stands_once_in_the_trail(resources: Resources) -> None:
     """As `cancel` of a paid order does, which asks its money back."""
-    resources.ledger.put_plans([planned("A-1")], "batch", approved=True)
+    put_approved(resources.ledger, planned("A-1"))
     for _ in range(2):
         take_back(resources.ledger, ["A-1"])
     assert told(resources).count(ReasonCode.WANTED_BACK) == 1

@@ -50,7 +50,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.domain.test_after_sale import refund
 from tests.flows.answers.test_resolve import LINE, FakeChannel
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 from tests.tasks.stepping import step_of
 from tests.tasks.test_effects import FakeKind, FakeService
 from tests.verdicts import in_words
@@ -77,7 +77,7 @@ def freight_offered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def at(resources: Resources, *states: OrderState, **columns: Any) -> OrderRecord:
     """A-1 at the service, moved through these states."""
-    resources.ledger.put_plans([planned("A-1", 100)], "batch", approved=True)
+    put_approved(resources.ledger, planned("A-1", 100))
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     first = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77", **columns}))
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=first)])
@@ -453,7 +453,7 @@ async def test_an_order_that_lacks_a_line_is_held_with_what_the_service_said(
 ) -> None:
     """A create that failed in part is found under our reference: its goods are not paid and booked as the whole."""
     two = (LINE, replace(LINE, line_no=2, sku_id="3", title="lid"))
-    resources.ledger.put_plans([replace(planned("A-1", 100), lines=two)], "batch", approved=True)
+    put_approved(resources.ledger, replace(planned("A-1", 100), lines=two))
 
     async def create(*_: Any, **__: Any) -> Created:
         channel.show("77", ServiceStatus.UNPAID, goods=(Goods(item_id="6", sku_id="2", quantity=1),))
@@ -477,7 +477,7 @@ async def test_an_order_that_is_split_while_it_is_created_is_held(
     resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was approved as one order is not paid as two."""
-    resources.ledger.put_plans([planned("A-1", 100)], "batch", approved=True)
+    put_approved(resources.ledger, planned("A-1", 100))
 
     async def create(*_: Any, **__: Any) -> Created:
         return Created(order_ids=("77", "78"), total=Money(100))

@@ -47,7 +47,7 @@ from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.flows.answers.test_resolve import FakeChannel
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 from tests.postgres import Postgres
 from tests.tasks.conftest import resources_on
 
@@ -264,7 +264,7 @@ class World:
 
 def _begin(run: Resources, kind: type[EffectKind], case: Case, ref: str) -> Claim:
     """The order in its state, and the effect claimed by a run that will die."""
-    run.ledger.put_plans([planned(ref, 100)], "batch", approved=True)
+    put_approved(run.ledger, planned(ref, 100))
     known: dict[str, Any] = {}
     if case.state not in (O.PLANNED, O.HELD):
         known = {"order_id": f"id-{ref}", "ordered_at": run.clock()}

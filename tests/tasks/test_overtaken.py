@@ -9,7 +9,7 @@ from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.plans import plan_hash
+from connectors.ledger.plans import NO_TOLERANCE, plan_hash, put_cart_plan
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
@@ -35,7 +35,7 @@ from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.answers.test_resolve import FakeChannel
-from tests.flows.plans import planned
+from tests.flows.plans import approval_of, planned, put_approved
 from tests.tasks.stepping import step_of
 from tests.tasks.test_pay import ordered
 
@@ -207,7 +207,7 @@ async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
 ) -> None:
     """Another run orders the cart while a person thinks about five times as much: lines and limit stay as ordered."""
     plan = planned("A-3")
-    resources.ledger.put_plans([plan], "batch", approved=True)
+    put_approved(resources.ledger, plan)
     intent = Intent(
         order_ref=plan.order_ref, action=Action.CREATE, amount=plan.total, request_hash="", part="cart",
         plan_hash=plan_hash(plan),
@@ -215,7 +215,8 @@ async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
     assert resources.ledger.claim([intent], lease=resources.lease).won
     before = resources.ledger.orders([plan.order_ref])
     more = replace(plan, lines=tuple(replace(line, quantity=5 * line.quantity) for line in plan.lines))
-    assert not next_run.ledger.put_cart_plan(more, seen_in=before[plan.order_ref].state)
+    seen_in = before[plan.order_ref].state
+    assert not put_cart_plan(next_run.ledger, more, approval_of(more), NO_TOLERANCE, seen_in=seen_in)
     assert resources.ledger.orders([plan.order_ref]) == before
 
 

@@ -28,7 +28,7 @@ from tasks.effects.refund_states import restate, take_outcome
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 from tests.tasks.stepping import step_of
 from tests.tasks.test_kinds import REFUND, ROW, FakeAfterSale, FakeCart, FakeService
 
@@ -63,7 +63,7 @@ def state(run: Resources, order_ref: str) -> OrderState:
 
 async def test_an_order_is_not_made_of_half_of_its_lines(resources: Resources, service: FakeService) -> None:
     """Another run is putting the order into the cart while this one has its plan approved: it is held."""
-    resources.ledger.put_plans([two_lines("B-1")], "batch", approved=True)
+    put_approved(resources.ledger, two_lines("B-1"))
     line_added(resources, "B-1")
     limits = SpendLimits(batch_id="batch", batch=None, day=None)
     await create_orders.fn(resources, step_of(resources.ledger.orders(["B-1"])), limits, label="1 of 1")
@@ -127,7 +127,7 @@ async def test_a_cart_whose_rows_are_gone_can_be_answered(
     resources: Resources, next_run: Resources, service: FakeService, clock: MovableClock
 ) -> None:
     """Nothing shows what became of them: the question stands, and a person's no is taken."""
-    resources.ledger.put_plans([planned("B-1")], "batch", approved=True)
+    put_approved(resources.ledger, planned("B-1"))
     lost = Intent(order_ref="B-1", action=Action.CREATE, amount=Money(100), request_hash="h", part="cart")
     resources.ledger.claim([lost], lease=resources.lease)
     clock.advance(10_000)

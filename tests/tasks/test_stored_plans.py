@@ -27,7 +27,7 @@ from flows.batch.plan_sources import StoredPlans, summary_of
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 
 BATCH = "batch"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -146,7 +146,7 @@ def test_what_is_approved_is_what_was_shown_chosen_and_not_changed(resources: Re
 
 def test_what_is_begun_is_not_approved_anew(resources: Resources) -> None:
     plan = planned("B-1")
-    resources.ledger.put_plans([plan], BATCH, approved=True)
+    put_approved(resources.ledger, plan)
     assert resources.ledger.claim(intents("B-1"), lease=resources.lease).won
     approve(resources, plan)
     assert resources.ledger.orders(["B-1"])["B-1"].reason == ""

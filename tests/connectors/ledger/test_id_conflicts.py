@@ -15,7 +15,7 @@ from domain.money import Money
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from tests.connectors.ledger.plans import Columns, intents, plan
-from tests.flows.plans import planned
+from tests.flows.plans import planned, put_approved
 
 LEASE = timedelta(seconds=60)
 
@@ -128,5 +128,5 @@ def test_a_payment_shown_as_less_than_its_order_opens_no_budget(ledger: Ledger) 
 def test_nothing_is_approved_for_nothing(ledger: Ledger, fen: int) -> None:
     """The ledger takes no such plan."""
     with pytest.raises(ValueError, match="nothing can be approved"):
-        ledger.put_plans([planned("A-3", fen)], "batch", approved=True)
+        put_approved(ledger, planned("A-3", fen))
     assert not ledger.orders(["A-3"])
