@@ -217,11 +217,17 @@ def refresh(root: Path) -> None:
     changed = [one for one in manifests if before.get(one.snapshot_id) != one.digest]
     gone = sorted({*before} - {*digests} | {one.snapshot_id for one in changed})
     work.mkdir(parents=True)
-    with ExitStack() as opened:
-        connect = cache(lambda: opened.enter_context(_duck(root, work / "spill")))
-        adds_only = not was_cut and before.keys().isdisjoint(gone)
-        merging = Merging(connect, root, manifests, changed, gone, state, adds_only=adds_only, old=old)
-        tables = {name: merging.files(table) for name, table in TABLES.items()}
+    try:
+        with ExitStack() as opened:
+            connect = cache(lambda: opened.enter_context(_duck(root, work / "spill")))
+            adds_only = not was_cut and before.keys().isdisjoint(gone)
+            merging = Merging(connect, root, manifests, changed, gone, state, adds_only=adds_only, old=old)
+            tables = {name: merging.files(table) for name, table in TABLES.items()}
+    except BaseException:  # else a full disk stays full
+        rmtree(work, ignore_errors=True)
+        if was_cut:
+            work.mkdir()
+        raise
     _put_in_place(root, tables)
     current = Current(snapshots=digests, files=tuple(file for months in tables.values() for file in months.values()))
     current.write(root, work / STATE)

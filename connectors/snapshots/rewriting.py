@@ -30,7 +30,7 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.writer import finished, put_in_place, staged_path
+from connectors.snapshots.writer import finished, put_in_place, staged_path, staging
 from domain.forgetting import Mentions
 
 Test = Callable[[SnapshotFile, Path], bool]
@@ -101,10 +101,11 @@ def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
         manifest = read_manifest(path)
         settle(root, manifest)
         due = [file for file in manifest.files if _passes(root, manifest, file, change.is_due)]
-        new = {file.table: _written(root, manifest, file, change) for file in due}
-        if new:
-            files = tuple(new.get(file.table, file) for file in manifest.files)
-            put_in_place(root, replace(manifest, files=files), new.values())
+        with staging(root, manifest.snapshot_id):
+            new = {file.table: _written(root, manifest, file, change) for file in due}
+            if new:
+                files = tuple(new.get(file.table, file) for file in manifest.files)
+                put_in_place(root, replace(manifest, files=files), new.values())
     return bool(new)
 
 

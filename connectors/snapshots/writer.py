@@ -76,25 +76,27 @@ def write_snapshot(
     parts: Iterable[Part] = ({name: arrow(_table(name), rows) for name, rows in part.items()} for part in given)
     if isinstance(tables, Mapping):
         parts = list(parts)  # what can't be written leaves no trace
-    with _disk_errors_in_words(root, snapshot_id), exclusive(root / WORK):
+    with _disk_errors_in_words(root, f"snapshot {snapshot_id}", "the snapshot"), exclusive(root / WORK):
         pa.default_memory_pool().release_unused()  # what the run has freed
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
-        rows = _write(parts, place)
-        staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=rows, unfit=unfit)
-        rows = staged.checked(envelope)
-        if agreement:
-            agreement(staged.sums)
-        files = tuple(finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
-        manifest = Manifest(
-            snapshot_id=snapshot_id,
-            batch_id=batch_id,
-            date=date,
-            written_at=written_at.astimezone(UTC),
-            files=files,
-            first_written_at=_first_written(root, snapshot_id),
-        )
-        put_in_place(root, manifest, files)
-        with suppress(SnapshotDamaged):  # of another snapshot: our readers tell of it
+        with staging(root, snapshot_id):
+            rows = _write(parts, place)
+            staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=rows, unfit=unfit)
+            rows = staged.checked(envelope)
+            if agreement:
+                agreement(staged.sums)
+            files = tuple(finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
+            manifest = Manifest(
+                snapshot_id=snapshot_id,
+                batch_id=batch_id,
+                date=date,
+                written_at=written_at.astimezone(UTC),
+                files=files,
+                first_written_at=_first_written(root, snapshot_id),
+            )
+            put_in_place(root, manifest, files)
+        beside = f"snapshot {snapshot_id} is complete; the tables with it"
+        with _disk_errors_in_words(root, beside, "them"), suppress(SnapshotDamaged):  # of another: our readers tell
             refresh(root)
     return manifest
 
@@ -146,14 +148,25 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
 
 
 @contextmanager
-def _disk_errors_in_words(root: Path, snapshot_id: str) -> Iterator[None]:
+def staging(root: Path, snapshot_id: str) -> Iterator[None]:
+    """Leave no staged file of what fails here, else a full disk stays full; files that wait aside may count."""
+    try:
+        yield
+    except BaseException:
+        for left in (root / WORK / snapshot_id).glob("*.new"):
+            left.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _disk_errors_in_words(root: Path, what: str, again: str) -> Iterator[None]:
     """Turn errors of the disk into `SnapshotError`: the ledger is safe, and the snapshot can be written again."""
     try:
         yield
     except OSError as error:
         raise SnapshotError(
-            f"snapshot {snapshot_id} can't be written to {root} ({words_of(error)}): free some disk space, and "
-            "make the folder writable for this user. The ledger has everything; run again to write the snapshot"
+            f"{what} can't be written to {root} ({words_of(error)}): free some disk space, and "
+            f"make the folder writable for this user. The ledger has everything; run again to write {again}"
         ) from error
 
 

@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from errno import ENOSPC
 from pathlib import Path
 from shutil import copytree
 from unittest.mock import patch
@@ -21,8 +22,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.current import FEW, ManyRows, damaged_files
-from connectors.snapshots.manifests import STATE, SnapshotError, list_snapshots, read_current, verify_snapshot
+from connectors.snapshots.current import FEW, ManyRows, Merging, Months, damaged_files
+from connectors.snapshots.manifests import (
+    STATE,
+    WORK,
+    SnapshotError,
+    list_snapshots,
+    read_current,
+    verify_snapshot,
+)
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.reader import sql
 from connectors.snapshots.rewriting import Arranged, arrange
@@ -334,11 +342,37 @@ def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, mon
 
     with monkeypatch.context() as patch:
         patch.setattr("connectors.snapshots.current._put_in_place", full)
-        with pytest.raises(SnapshotError, match="free some disk space"):
+        with pytest.raises(SnapshotError, match=r"is complete; the tables with it .*free some disk space.* write them"):
             write(tmp_path, orders=[order("A-1")])
     assert list(Snapshots(tmp_path).table("orders")["order_ref"]) == ["A-1"]
     write(tmp_path, orders=[order("A-1", state="held")], at=AT + MONTH)
     assert plain(tmp_path) == {"A-1": "held"}
+
+
+@pytest.mark.parametrize("was_cut", [True, False])
+def test_months_that_fill_the_disk_leave_nothing_of_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, was_cut: bool
+) -> None:
+    """Only that an earlier one was cut while it put its months in place is still known."""
+    write(tmp_path, "one", orders=[order("A-1")])
+    staged = tmp_path / WORK / "_current"
+    if was_cut:
+        staged.mkdir()
+    made = Merging.files
+
+    def full(merging: Merging, table: Table) -> Months:
+        made(merging, table)
+        if table.name == "payments":
+            raise OSError(ENOSPC, "No space left on device")
+        return made(merging, table)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Merging, "files", full)
+        with pytest.raises(SnapshotError, match="is complete"):
+            write(tmp_path, "two", orders=[order("A-1", state="held")], payments=[payment()], at=AT + MONTH)
+    assert (staged.exists(), [*staged.glob("*")]) == (was_cut, [])
+    write(tmp_path, "three", orders=[order("A-2")], at=AT + MONTH)
+    assert plain(tmp_path) == {"A-1": "held", "A-2": "booked"}
 
 
 def test_memory_that_runs_out_loses_no_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

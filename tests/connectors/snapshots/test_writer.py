@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, date, datetime, timedelta, timezone
 from enum import Enum
+from errno import ENOSPC
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from connectors.snapshots.manifests import list_snapshots, verify_snapshot
+from connectors.snapshots.manifests import WORK, SnapshotError, list_snapshots, verify_snapshot
 from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
 from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.writer import write_snapshot
@@ -276,3 +277,25 @@ def test_slices_grow_into_the_same_files(tmp_path: Path) -> None:
     one = write_snapshot(whole, "s", DAY, {"orders": [first, second], "payments": []}, batch_id=None, written_at=AT)
     other = write_snapshot(parts, "s", DAY, tables, batch_id=None, written_at=AT)
     assert other == one
+
+
+def test_a_snapshot_that_fills_the_disk_leaves_nothing_of_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ledger stands on the same disk; what waits aside for a manifest that counts stays."""
+    aside = tmp_path / WORK / "batch-2" / "of-a-manifest.parquet"
+
+    def full(growing: Growing, _: object) -> None:
+        aside.write_bytes(b"it counts")
+        growing._writer.close()
+        raise OSError(ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Growing, "write", full)
+        with pytest.raises(
+            SnapshotError, match=r"^snapshot batch-2 can't be written .* run again to write the snapshot"
+        ):
+            write(tmp_path, "batch-2", orders=[order("A-1")], payments=[payment()])
+    assert [path for path in (tmp_path / WORK).rglob("*") if path.is_file() and path.name != ".lock"] == [aside]
+    write(tmp_path, "batch-2", orders=[order("A-1")])
+    assert not aside.exists()
