@@ -193,7 +193,8 @@ def state_from_parcels(
     """The furthest state that the service's order and events prove; None when they prove nothing beyond booking.
 
     Delivered means that every international parcel is signed for, in the warehouse that every domestic one is, and that
-    all goods are in a parcel. One that waits to be picked up has not moved.
+    all goods are in a parcel: while the order is paid, its seller still has to send. One that waits to be picked up has
+    not moved.
     """
     numbers, moved = set(international), [event for event in events if event.status is not TraceStatus.WAITING]
     abroad = [event for event in moved if event.tracking_number in numbers]
@@ -203,7 +204,8 @@ def state_from_parcels(
     if abroad:
         return OrderState.IN_TRANSIT
     parcels = {parcel.tracking_number for parcel in shown.parcels}
-    if parcels and parcels <= arrived(domestic) and not shown.is_partly_sent:
+    is_partly_sent = shown.is_partly_sent or shown.status is ServiceStatus.PAID
+    if parcels and parcels <= arrived(domestic) and not is_partly_sent:
         return OrderState.IN_WAREHOUSE
     if parcels or domestic or shown.status in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
         return OrderState.SHIPPED

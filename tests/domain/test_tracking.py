@@ -26,7 +26,7 @@ def event(number: str, status: TraceStatus) -> TrackingEvent:
     return TrackingEvent(tracking_number=number, occurred_at=AT, status=status, description="")
 
 
-def order(*parcels: str, status: ServiceStatus = ServiceStatus.PAID) -> ServiceOrder:
+def order(*parcels: str, status: ServiceStatus = ServiceStatus.SHIPPED) -> ServiceOrder:
     sent = tuple(DomesticParcel(tracking_number=number, company="顺丰", sent_at=AT) for number in parcels)
     return ServiceOrder(
         order_id="1", reference="A", status=status, total=Money(1), paid=Money(1), created_at=AT, parcels=sent
@@ -39,12 +39,13 @@ SIGN, TRANSPORT, WAITING = TraceStatus.SIGN, TraceStatus.TRANSPORT, TraceStatus.
 @pytest.mark.parametrize(
     ("shown", "events", "state"),
     [
-        (order(), [], None),
+        (order(status=ServiceStatus.PAID), [], None),
         (order("SF1"), [], OrderState.SHIPPED),
+        (order("SF1", status=ServiceStatus.PAID), [event("SF1", SIGN)], OrderState.SHIPPED),  # more is to be sent
         (order("SF1"), [event("SF1", TRANSPORT)], OrderState.SHIPPED),
         (order("SF1", "SF2"), [event("SF1", SIGN)], OrderState.SHIPPED),
         (order("SF1"), [event("SF1", SIGN)], OrderState.IN_WAREHOUSE),
-        (order(), [event("FAR1", WAITING)], None),  # its label is made with the booking
+        (order(status=ServiceStatus.PAID), [event("FAR1", WAITING)], None),  # its label is made with the booking
         (order("SF1"), [event("SF1", SIGN), event("FAR1", WAITING)], OrderState.IN_WAREHOUSE),
         (order("SF1"), [event("SF1", SIGN), event("FAR1", TRANSPORT)], OrderState.IN_TRANSIT),
         (order("SF1"), [event("FAR1", SIGN), event("FAR2", TRANSPORT)], OrderState.IN_TRANSIT),

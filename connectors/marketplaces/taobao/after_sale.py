@@ -79,7 +79,7 @@ class TaobaoAfterSale(AfterSale):
     async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
         """The options for goods as the order shows them: not shipped while no part of the target has a parcel."""
         shown = (await self._order(order_id)).sub_purchase_orders
-        sent = any(part.logistic_orders for part in shown if part.sub_purchase_order_id in target.entry_ids)
+        sent = any(part.is_sent for part in shown if part.sub_purchase_order_id in target.entry_ids)
         states = SHIPPED[kind] if sent else (UNSHIPPED,)
         found = await concurrently(states, lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods))
         return tuple(option for options in found for option in options)

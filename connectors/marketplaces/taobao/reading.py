@@ -218,8 +218,8 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
 
 
 def _lacks_parcels(order: taobao_order.PurchaseOrder) -> bool:
-    """Whether some open parts have a parcel and others have none."""
-    return len({bool(part.logistic_orders) for part in _open_parts(order)}) > 1
+    """Whether some open parts are sent and others are not."""
+    return len({part.is_sent for part in _open_parts(order)}) > 1
 
 
 def _open_parts(order: taobao_order.PurchaseOrder) -> list[taobao_order.SubPurchaseOrder]:

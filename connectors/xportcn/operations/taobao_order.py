@@ -220,6 +220,11 @@ class SubPurchaseOrder(Response, passed_over="purchaseOrderOuterId"):
     logistic_orders: tuple[LogisticOrder, ...] = ()
     international_logistic_orders: tuple[BookedParcel, ...] = ()
 
+    @property
+    def is_sent(self) -> bool:
+        """Whether a parcel has a number or a time of sending: what has neither is the place of one to come."""
+        return any(one.logistic_number or one.rts_time for one in self.logistic_orders)
+
 
 class PurchaseOrder(Response, passed_over="payCurrency modifyTime closeReason warehouseName receiver"):
     """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""

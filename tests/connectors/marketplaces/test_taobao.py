@@ -8,12 +8,15 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplaces.protocol import Created, RowsAreGone
+from connectors.marketplaces.protocol import Created, RowsAreGone, Target
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.marketplaces.taobao.browser import TaobaoBrowser
 from connectors.marketplaces.taobao.channel import TaobaoCart, TaobaoChannel
+from connectors.marketplaces.taobao.reading import service_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
+from connectors.xportcn.operations import taobao_order
+from domain.after_sale import RefundKind
 from domain.effects import Action
 from domain.money import Money
 from domain.offers import LineProblem, Problem, QuoteLine
@@ -295,6 +298,37 @@ async def test_an_order_shows_parts_parcels_and_shipments(channel: TaobaoChannel
     (shipment,) = read.shipments
     assert (shipment.shipment_order_id, shipment.tracking_numbers) == ("21", ("FAR1",))
     assert [item.item_id for item in shipment.items] == ["71", "72"]
+
+
+@pytest.mark.parametrize(
+    ("second", "is_partly_sent"),
+    [
+        ({"logisticNumber": "SF2"}, False),
+        ({"rtsTime": "1754342534"}, False),
+        ({"logisticNumber": None}, True),
+        ({}, True),
+    ],
+)
+def test_the_place_of_a_parcel_that_is_not_sent_yet_is_no_parcel(
+    second: dict[str, Any], *, is_partly_sent: bool
+) -> None:
+    """A carrier's name may stand there before the number does."""
+    told = [{"logisticNumber": "SF1"}, {"logisticCompanyName": "顺丰"} | second]
+    parts = [{"subPurchaseOrderId": 71 + place, "logisticOrders": [one]} for place, one in enumerate(told)]
+    shown = taobao_order.ORDER_PAGE.parse(page(purchase(status=11, subPurchaseOrders=parts))).data[0]
+    assert service_order(shown).is_partly_sent is is_partly_sent
+
+
+async def test_goods_without_a_parcels_number_are_asked_back_as_not_sent(
+    client: XportcnClient, service: FakeService
+) -> None:
+    part = {"subPurchaseOrderId": "71", "logisticOrders": [{"logisticCompanyName": "顺丰", "logisticNumber": None}]}
+    service.answers("/open/order/detail/get", lambda: ok(purchase("7", subPurchaseOrders=[part])))
+    service.answers("/v2/taobao/order/refund/render", lambda: no("40001", "no"))
+    target = Target(lines=(1,), entry_ids=("71",), refund_ids=())
+    with pytest.raises(Refused):
+        await TaobaoAfterSale(client).options("7", target, RefundKind.REFUND)
+    assert [asked.body["goodsStatus"] for asked in service.asked[1:]] == [1]
 
 
 def whole(*parts: str) -> ServiceOrder:
