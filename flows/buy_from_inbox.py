@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from connectors.notifying import ping_watcher
 from connectors.request_files import READERS, UnreadableFile, has_our_header, read_request_file
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.shop_files import profiles_in
-from connectors.shops.requests import parts_of
+from connectors.shops.requests import parts_of, shown_again
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
@@ -40,7 +41,7 @@ from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import batch_id_with
 from flows.buy_from_file import buy_from_file
-from flows.notify.news import of_faults, of_left_behind
+from flows.notify.news import of_faults, of_left_behind, of_shown_again
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, show_table, with_what_waits
@@ -147,13 +148,8 @@ class Night:
     async def _work(self, working: Path) -> FileResult:
         content = await asyncio.to_thread(whole_digest, working)
         batch_id = self.folder.batch_of(working) or batch_id_with(working.stem, content[:8])
-        first_taken = self.folder.came(working).isoformat()
-        about: dict[str, Any] = {
-            "file": working.name,
-            "content": content[:8],
-            "batch_id": batch_id,
-            "first_taken": first_taken,
-        }
+        came = self.folder.came(working)
+        about = dict[str, Any](file=working.name, content=content[:8], batch_id=batch_id, first_taken=came.isoformat())
         try:
             left = await self._left_to_newer(working)
             about |= {"left_to": left.to}
@@ -178,7 +174,8 @@ class Night:
         if back := await self._back(working, content):
             return back
         self.broken_off = report.broken_off.partition(": ")[0]
-        return self._finish(working, report, about, left)
+        closed = await self._notify_of_closed(report, came, left)
+        return self._finish(working, report, about, replace(left, words=left.words + closed))
 
     async def _left_to_newer(self, working: Path) -> Left:
         """What a file leaves to newer ones.
@@ -241,6 +238,14 @@ class Night:
             over = [ref for ref, one in known.items() if one.request.shop and not ended_in_shop(one)]
             drop(ledger, over, by=THE_SHOP, note=f"{file} turns it away")
         return stay
+
+    async def _notify_of_closed(self, report: BatchReport, came: datetime, left: Left) -> str:
+        """Notify once of orders that were closed, and that a file of since then wants: it may be an old export."""
+        cancelled = [one.order_ref for one in report.orders if one.state is OrderState.CANCELLED]
+        with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
+            closed = shown_again(ledger, cancelled, came, left.orders) if cancelled else {}
+            await enqueue(ledger, *of_shown_again(closed.values()))
+        return f"; closed before, so not bought: {shorten([*closed])}" if closed else ""
 
     def _shown(self, path: Path, reading: Reading) -> Shown:
         stat = path.stat()

@@ -8,13 +8,14 @@ import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
 from typing import Literal
 
 from connectors.durable import whole
 from connectors.inbox import ASKS
 from connectors.ledger.overview import not_begun_of_shop, standing_of
-from connectors.ledger.plans import THE_SHOP, closed_by_shop
+from connectors.ledger.plans import THE_SHOP, closed_by_shop, ended_in_shop
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.process_locks import is_free
@@ -127,6 +128,15 @@ def parts_of(ledger: Ledger, order_refs: Collection[str]) -> dict[str, set[str]]
     """The names of the orders that each of these was split into, its own where it was not."""
     stands = ledger.parts.of(order_refs)
     return {ref: {*stands.get(ref, {}).values()} or {ref} for ref in order_refs}
+
+
+def shown_again(
+    ledger: Ledger, order_refs: Collection[str], came: datetime, left: Collection[str]
+) -> dict[str, OrderRecord]:
+    """Those that were closed as their shop showed them before a file came, unless it left them to a newer one."""
+    wholes, known = ledger.parts.wholes(order_refs), ledger.orders(order_refs)
+    closed = {ref: one for ref, one in known.items() if ended_in_shop(one) and one.updated_at < came}
+    return {ref: one for ref, one in closed.items() if wholes.get(ref, ref) not in left}
 
 
 def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:

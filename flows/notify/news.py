@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from connectors.ledger.records import EffectRecord
+from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.xportcn.leased_permits import DailyCalls
 from domain.addresses import without_receiver
 from domain.after_sale import Refund, RefundState, standing
@@ -127,8 +127,8 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
 
 
 LEFT_OUT = (
-    "nothing where it was cancelled or sent. Else mend the order in the shop, which is read again each night (no file "
-    "buys it until then), or buy what is left of it by a request file of yours, under another order_ref."
+    "nothing where it was cancelled or sent. Else mend the order in a connected shop, which is read again each night "
+    "(no file buys it until then), or buy what is left of it by a request file of yours, under another order_ref."
 )
 
 
@@ -139,6 +139,15 @@ def of_shop(shop: str, orders: Mapping[str, str]) -> list[Message]:
     first = first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run")
     subject = f"{shop}: {pluralize(len(orders), 'order')} not bought as shown there"
     return _covering(about, "left-out", MessageKind.FAULTS, subject, *first, f"What to do: {LEFT_OUT}")
+
+
+def of_shown_again(closed: Iterable[OrderRecord]) -> list[Message]:
+    """Messages of orders that are closed as their shop showed them, and that a later file of it has again."""
+    found: dict[str, dict[str, str]] = {}
+    for one in closed:
+        why = f"{one.why}; a file that came later shows it as to be bought"
+        found.setdefault(one.request.shop, {})[one.request.shop_ref] = why
+    return [message for shop, orders in found.items() for message in of_shop(shop, orders)]
 
 
 def of_parcels(

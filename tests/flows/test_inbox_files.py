@@ -21,7 +21,7 @@ from sqlalchemy import update
 import flows.buy_from_inbox
 from connectors.book_file import reading_by
 from connectors.inbox import Folder, Inbox, delete_old
-from connectors.ledger.plans import ended_in_shop
+from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.schema import orders as order_rows
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
@@ -458,6 +458,32 @@ async def test_an_order_is_tried_as_the_newest_export_that_shows_it_has_it(
     tried.clear()
     await night(tmp_path)
     assert tried == ["EBAY-12-34567-89013 None", "EBAY-12-34567-89012 None"]
+
+
+@pytest.mark.usefixtures("book")
+async def test_an_order_that_is_shown_as_to_be_bought_after_it_was_closed_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was marked as sent by mistake. Nothing buys it: the file may as well be an old one that came late."""
+    ref, other = "EBAY-12-34567-89012", "EBAY-12-34567-89013"
+    shown = report(*(replace(line(0, OrderState.CANCELLED), order_ref=one) for one in (ref, other)))
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", AsyncMock(return_value=shown))
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test") as ledger:
+        ledger.start_batch("batch", "file.csv")
+        requests = [replace(planned(one).request, shop="ebay", shop_ref=one[5:]) for one in (ref, other)]
+        ledger.put_plans([replace(planned(one.order_ref), request=one) for one in requests], "batch")
+        drop(ledger, [ref], by=THE_SHOP, note="second.csv turns it away")
+        drop(ledger, [other], by="Mei")
+        told = "; closed before, so not bought: EBAY-12-34567-89012"
+        for name, words in (("third", told), ("fourth", told)):
+            (tmp_path / f"{name}.csv").write_text(text_of(EBAY_HEADER, [EBAY]))
+            ((place, note),) = await night(tmp_path)
+            assert (place, f"; {note}") == ("done", words)
+        (message,) = ledger.outbox.begin("mei")
+    assert message.subject == "ebay: 1 order not bought as shown there"
+    why = "not wanted any more, says the shop: second.csv turns it away"
+    assert f"- 12-34567-89012: {why}; a file that came later shows it as to be bought" in message.body
 
 
 @pytest.mark.usefixtures("book")
