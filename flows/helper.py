@@ -82,7 +82,7 @@ def _found(settings: SourcingSettings, batch: str) -> SharedBatch | None:
 @repeating
 def _read(ledger_url: str, batch: str) -> SharedBatch | None:
     with reading(ledger_url) as connection:
-        return shared_in(connection, batch)
+        return shared_in(connection, batch, utc_now)
 
 
 def _require_same_program(shared: SharedBatch) -> None:

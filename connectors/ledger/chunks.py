@@ -12,12 +12,13 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, delete, literal, or_, select, update
 
+from connectors.ledger.pace import CLOCK, is_postgres
 from connectors.ledger.plans import ledger_row, put_rows
 from connectors.ledger.records import SpendLimits
 from connectors.ledger.schema import batches, chunks, from_json, to_json
-from connectors.ledger.transactions import LedgerRows, Transactions, repeating
+from connectors.ledger.transactions import Clock, LedgerRows, Transactions, repeating
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder, PlanSummary, contradicted_in
 from domain.report import MatchLine
@@ -124,7 +125,7 @@ class ChunkRows(LedgerRows):
     def share(self, shared: SharedBatch) -> None:
         """Share a batch for this run alone; the chunks of runs before it are deleted."""
         self.drop_old()
-        row = {"shared": to_json(shared), "shared_by": shared.owner, "shared_at": self._ledger.clock()}
+        row = {"shared": to_json(shared), "shared_by": shared.owner, "shared_at": self._now}
         with self._ledger.transaction(()) as connection:
             connection.execute(update(batches).where(batches.c.batch_id == shared.batch_id).values(row))
             others = (chunks.c.batch_id == shared.batch_id, chunks.c.owner != shared.owner)
@@ -132,7 +133,11 @@ class ChunkRows(LedgerRows):
 
     def touch(self, shared: SharedBatch) -> bool:
         """Record that this run is alive; False once another one shares the batch."""
-        return self._do(update(batches).where(*_still(shared)).values(shared_at=self._ledger.clock())) > 0
+        return self._do(update(batches).where(*_still(shared)).values(shared_at=self._now)) > 0
+
+    @property
+    def _now(self) -> ColumnElement[datetime] | datetime:
+        return CLOCK if is_postgres(self._ledger.engine) else self._ledger.clock()
 
     @repeating
     def put(
@@ -200,7 +205,7 @@ class ChunkRows(LedgerRows):
     def of_batch(self, batch_id: str) -> SharedBatch | None:
         """What helpers of a batch work by; None where it is not shared."""
         with self._ledger.reading() as connection:
-            return shared_in(connection, batch_id)
+            return shared_in(connection, batch_id, self._ledger.clock)
 
     def at_work(self, shared: SharedBatch) -> set[str]:
         """The processes with a chunk that is not done."""
@@ -262,15 +267,20 @@ class ChunkRows(LedgerRows):
         return *_of(shared), chunks.c.taken_by == self._ledger.owner, chunks.c.done_at.is_(None)
 
 
-def shared_in(connection: Connection, batch_id: str) -> SharedBatch | None:
+def shared_in(connection: Connection, batch_id: str, clock: Clock) -> SharedBatch | None:
     """What helpers of a batch work by, in a ledger of this schema; None where it is not shared.
 
-    Raises `LookupError` for an unknown batch.
+    Its `seen_at` is by `clock`, whatever the clock of the run's machine: its age is by the ledger's own. Raises
+    `LookupError` for an unknown batch.
     """
-    row = connection.execute(select(batches).where(batches.c.batch_id == batch_id)).first()
+    now = CLOCK if is_postgres(connection) else literal(None)
+    row = connection.execute(select(batches, now.label("now")).where(batches.c.batch_id == batch_id)).first()
     if row is None:
         raise LookupError(batch_id)
-    return replace(from_json(SharedBatch, row.shared), seen_at=row.shared_at) if row.shared_by else None
+    if not row.shared_by:
+        return None
+    seen_at = clock() - (row.now - row.shared_at) if row.now else row.shared_at
+    return replace(from_json(SharedBatch, row.shared), seen_at=seen_at)
 
 
 def _still(shared: SharedBatch) -> tuple[ColumnElement[bool], ...]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, DateTime, case, func, literal, or_, select, text, update
+from sqlalchemy import Connection, DateTime, Engine, case, func, literal, or_, select, text, update
 
 from connectors.ledger.engine import blaming
 from connectors.ledger.schema import from_json, pace, to_json
@@ -20,9 +20,9 @@ from domain.fair_pace import Lease, Pace, RateClient, held, is_limited, leased, 
 RATE, TODAY = 1, 2
 """The rows of the table: the call rate, and the calls made on a day, as `permits`, since its beginning, as `at`."""
 _ROW = select(pace.c.permits, pace.c.at, pace.c.not_before, pace.c.takers).where(pace.c.one == RATE)
-_CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
-_ITS_CLOCK, _OUR_CLOCK = _ROW.add_columns(_CLOCK.label("now")), _ROW.add_columns(literal(None).label("now"))
-_LOCKED, _NOW = _ITS_CLOCK.with_for_update(), select(_CLOCK)
+CLOCK = func.clock_timestamp(type_=DateTime(timezone=True))
+_ITS_CLOCK, _OUR_CLOCK = _ROW.add_columns(CLOCK.label("now")), _ROW.add_columns(literal(None).label("now"))
+_LOCKED, _NOW = _ITS_CLOCK.with_for_update(), select(CLOCK)
 STUCK_S = 2
 """A transaction that is idle for longer is ended by the database: all other clients wait for the row."""
 _SHORT = text(
@@ -67,7 +67,7 @@ class PaceRows(LedgerRows):
     def _writing(self) -> Iterator[Connection]:
         # not `transaction`: nothing is spent here, so no other run need sum up anew
         with blaming(self._ledger.url), self._ledger.engine.begin() as connection:
-            if _is_postgres(connection):
+            if is_postgres(connection):
                 connection.execute(_SHORT)
             yield connection
 
@@ -106,11 +106,11 @@ class PaceRows(LedgerRows):
 
 def pace_in(connection: Connection, clock: Clock, *, locked: bool = False) -> tuple[float, Pace | None]:
     """The time on the ledger's clock, and the state of the account's permits; None where none was ever leased."""
-    is_postgres = _is_postgres(connection)
-    statement = (_LOCKED if locked else _ITS_CLOCK) if is_postgres else _OUR_CLOCK
+    has_clock = is_postgres(connection)
+    statement = (_LOCKED if locked else _ITS_CLOCK) if has_clock else _OUR_CLOCK
     row = connection.execute(statement).first()
     if row is None:
-        return (connection.execute(_NOW).scalar_one() if is_postgres else clock()).timestamp(), None
+        return (connection.execute(_NOW).scalar_one() if has_clock else clock()).timestamp(), None
     known = Pace(
         at=row.at.timestamp(),
         permits=row.permits,
@@ -129,5 +129,6 @@ def _row(known: Pace) -> dict[str, Any]:
     }
 
 
-def _is_postgres(connection: Connection) -> bool:
+def is_postgres(connection: Connection | Engine) -> bool:
+    """Whether the ledger has a `CLOCK` of its own."""
     return connection.dialect.name == "postgresql"

@@ -5,23 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlalchemy import select, text
+from sqlalchemy import select, text, update
 
 from connectors.ledger.chunks import Chunk, Planned, SharedBatch, Work
 from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Approval, SpendLimits
-from connectors.ledger.schema import chunks, to_json
+from connectors.ledger.schema import batches, chunks, to_json
 from connectors.ledger.store import Ledger
 from domain.forgetting import Mentions
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.reasons import earlier
+from tasks.engine.resources import utc_now
 from tests.clock import MovableClock
 from tests.connectors.ledger.older import take_back
 from tests.everyday import examples
@@ -267,6 +268,29 @@ def _approval(plan: PlannedOrder) -> Approval:
     return Approval(
         order_ref=plan.order_ref, plan_hash=plan_hash(plan), total=plan.total, freight=None, why=earlier("yes")
     )
+
+
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(minutes=-5)])
+def test_how_long_ago_a_run_was_seen_is_by_the_database_s_clock(postgres: Postgres, ahead: timedelta) -> None:
+    """A helper whose clock is ahead took no chunk, and one whose clock was behind went on for a dead run."""
+    url = postgres.new_ledger()
+    with (
+        Ledger(url, clock=utc_now, owner="run") as run,
+        Ledger(url, clock=lambda: utc_now() + ahead, owner="helper") as helper,
+    ):
+
+        def seen_ago() -> timedelta:
+            found = helper.chunks.of_batch("batch")
+            assert found is not None
+            return helper.clock() - found.seen_at
+
+        shared, long, minute = shared_by(run), timedelta(minutes=3), timedelta(minutes=1)
+        assert timedelta(0) <= seen_ago() < minute
+        with run.transaction(()) as connection:
+            connection.execute(update(batches).values(shared_at=utc_now() - long))
+        assert long <= seen_ago() < long + minute
+        assert run.chunks.touch(shared)
+        assert timedelta(0) <= seen_ago() < minute
 
 
 @pytest.fixture(scope="module")
