@@ -9,12 +9,11 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Select,
     and_,
     bindparam,
     case,
@@ -25,13 +24,12 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DatabaseError
 
 from connectors.callbacks.schema import Arrival, Callback, callbacks, metadata, tickets, tokens
-from connectors.ledger.engine import ONLY_READS, blaming, durable_engine, require_lasting, sqlite_file, unusable
+from connectors.ledger.engine import blaming, durable_engine, require_lasting, sqlite_file, unusable
 from connectors.ledger.group_commit import PendingCall
-from connectors.ledger.transactions import repeating
+from connectors.ledger.transactions import Database, repeating
 from domain.reasons import Reason, as_text
 from domain.received import CallbackKind, CallbackState
 
@@ -59,44 +57,27 @@ def callbacks_url(ledger_url: str) -> str:
     return f"sqlite:///{file.absolute().parent / FILE}" if file else ledger_url
 
 
-class CallbackStore:
+class CallbackStore(Database):
     """The table of messages. Safe for several processes at once. Raises `LedgerUnusable`."""
 
     def __init__(self, ledger_url: str, *, clock: Callable[[], datetime]) -> None:
         require_lasting(ledger_url)
-        self.url = callbacks_url(ledger_url)
-        self.clock = clock
-        self.engine = durable_engine(self.url)
-        is_postgres = self.engine.dialect.name == "postgresql"
-        self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
-        self.insert = postgresql.insert if is_postgres else sqlite.insert
+        url = callbacks_url(ledger_url)
+        super().__init__(url, durable_engine(url), clock=clock)
         self._keep = _keeping(self.insert(callbacks))
         try:
             with self.engine.begin() as connection:
-                if is_postgres:
+                if self.is_postgres:
                     connection.execute(select(func.pg_advisory_xact_lock(MAKING_LOCK)))
                 metadata.create_all(connection)
         except (DatabaseError, OSError) as error:
-            self.engine.dispose()
+            self.close()
             raise unusable(self.url, error) from error
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.engine.dispose()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
         with blaming(self.url), self.engine.begin() as connection:
             yield connection
-
-    @repeating
-    def rows(self, statement: Select[Any]) -> list[Any]:
-        """The rows of a statement that only reads, as mappings."""
-        with blaming(self.url), self.engine.connect() as connection:
-            reader = connection.execution_options(**self._only_reads)
-            return [dict(row) for row in reader.execute(statement).mappings()]
 
     # intake
 
@@ -133,20 +114,19 @@ class CallbackStore:
 
     def counts(self) -> dict[CallbackState, int]:
         """How many messages are in each state."""
-        statement = select(callbacks.c.state, func.count().label("count")).group_by(callbacks.c.state)
-        found = {row["state"]: row["count"] for row in self.rows(statement)}
+        found = self.pairs(select(callbacks.c.state, func.count()).group_by(callbacks.c.state))
         return {state: found.get(state, 0) for state in CallbackState}
 
     def kinds_at_hand(self) -> list[str]:
         """The kinds of messages that wait or are taken by a run; also kinds that only a newer version knows."""
         waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
-        return [row["kind"] for row in self.rows(select(callbacks.c.kind).where(waiting).distinct())]
+        return self.column(select(callbacks.c.kind).where(waiting).distinct())
 
     def oldest_waiting(self) -> datetime | None:
         """When the oldest waiting message was received."""
         waiting = callbacks.c.state.in_([CallbackState.WAITING, CallbackState.TAKEN])
         statement = select(callbacks.c.received_at).where(waiting).order_by(callbacks.c.id).limit(1)
-        return next((row["received_at"] for row in self.rows(statement)), None)
+        return next(iter(self.column(statement)), None)
 
     # processing
 
@@ -298,7 +278,7 @@ def end_tokens(store: CallbackStore, *, but_newest: bool) -> int:
 
 def valid_digests(store: CallbackStore) -> list[str]:
     """The hashes of the tokens that are valid now."""
-    return [row["digest"] for row in store.rows(select(tokens.c.digest).where(tokens.c.ended_at.is_(None)))]
+    return store.column(select(tokens.c.digest).where(tokens.c.ended_at.is_(None)))
 
 
 def fits(token: str, digests: Iterable[str]) -> bool:

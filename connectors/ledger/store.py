@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
@@ -116,12 +116,6 @@ class Ledger(Switches):
         self.matches = MatchRows(self)
         self.exported = ExportedRows(self)
         self.chunks = ChunkRows(self)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc_info: object) -> None:
-        self.close()
 
     @repeating
     def require_sound(self, send_logs: Path | None = None) -> None:

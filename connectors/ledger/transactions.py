@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, Executable, UpdateBase, event
+from sqlalchemy import Connection, Engine, Executable, UpdateBase, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -78,8 +78,52 @@ Scan = tuple[str, str, int]
 """The key of a tracking event: order, tracking number, its number."""
 
 
-class Transactions:
-    """An open database. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC).
+class Database:
+    """An open database, and reads of it that lock nothing. Raises `LedgerUnusable`."""
+
+    def __init__(self, url: str, engine: Engine, *, clock: Clock) -> None:
+        self.url = url
+        self.engine = engine
+        self.clock = clock
+        self.is_postgres = engine.dialect.name == "postgresql"
+        self.insert = postgresql.insert if self.is_postgres else sqlite.insert
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+    @repeating
+    def rows(self, statement: Executable, **given: Any) -> list[dict[str, Any]]:
+        """The rows of a statement that only reads, with the values of its parameters."""
+        with self.reading() as connection:
+            return [dict(row) for row in connection.execute(statement, given).mappings()]
+
+    @repeating
+    def column(self, statement: Executable, **given: Any) -> list[Any]:
+        """The first column of the rows of a statement that only reads."""
+        with self.reading() as connection:
+            return [*connection.scalars(statement, given)]
+
+    @repeating
+    def pairs(self, statement: Executable, **given: Any) -> dict[Any, Any]:
+        """The second column of the rows of a statement that only reads, by the first."""
+        with self.reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(statement, given)}
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if self.is_postgres else {ONLY_READS: True}
+        with blaming(self.url), self.engine.connect() as connection:
+            yield connection.execution_options(**only_reads)
+
+
+class Transactions(Database):
+    """An open ledger. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC).
 
     `moved` are orders that this run has changed, or whose refunds, and `scanned` the scans that it has recorded, which
     no snapshot has yet.
@@ -89,8 +133,7 @@ class Transactions:
 
     def __init__(self, url: str, *, clock: Clock, owner: str, only_reads: bool = False) -> None:
         require_lasting(url)
-        self.url = url
-        self.clock = clock
+        super().__init__(url, reading_engine(url) if only_reads else open_engine(url), clock=clock)
         self.owner = owner
         self.since: datetime | None = None
         self.totals = CommittedTotals()
@@ -98,14 +141,7 @@ class Transactions:
         self.free_of_first = set[str]()
         self.moved = set[str]()
         self.scanned = set[Scan]()
-        self.engine = reading_engine(url) if only_reads else open_engine(url)
         event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # it may be another server by now
-        is_postgres = self.engine.dialect.name == "postgresql"
-        self._only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if is_postgres else {ONLY_READS: True}
-        self.insert = postgresql.insert if is_postgres else sqlite.insert
-
-    def close(self) -> None:
-        self.engine.dispose()
 
     @property
     def shown(self) -> str:
@@ -129,30 +165,6 @@ class Transactions:
 
     def _begun(self) -> AbstractContextManager[Connection]:
         return self.engine.begin()
-
-    @repeating
-    def rows(self, statement: Executable, **given: Any) -> list[dict[str, Any]]:
-        """The rows of a statement that only reads, with the values of its parameters."""
-        with self.reading() as connection:
-            return [dict(row) for row in connection.execute(statement, given).mappings()]
-
-    @repeating
-    def column(self, statement: Executable, **given: Any) -> list[Any]:
-        """The first column of the rows of a statement that only reads."""
-        with self.reading() as connection:
-            return [*connection.scalars(statement, given)]
-
-    @repeating
-    def pairs(self, statement: Executable, **given: Any) -> dict[Any, Any]:
-        """The second column of the rows of a statement that only reads, by the first."""
-        with self.reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(statement, given)}
-
-    @contextmanager
-    def reading(self) -> Iterator[Connection]:
-        """A connection for reads that lock nothing. Raises `LedgerUnusable`."""
-        with blaming(self.url), self.engine.connect() as connection:
-            yield connection.execution_options(**self._only_reads)
 
 
 class LedgerRows:
