@@ -218,21 +218,12 @@ async def each_once(turn: Callable[[int], Awaitable[Sequence[Row]]], id_of: Call
     raise _endless()
 
 
-async def whole_list(turn: OrderTurn, since: datetime) -> Reading:
-    """All orders of a list created after `since`, also when it ignores its filter or its sorting."""
-    return await _read(turn, since, [])
+async def read_list(turn: OrderTurn, since: datetime, references: Sequence[str] = ()) -> Reading:
+    """All orders of a list created after `since`, also when it ignores its filter or its sorting.
 
-
-async def find_in_list(turn: OrderTurn, references: Sequence[str], since: datetime) -> Reading:
-    """Search a list, newest first, that has no filter by reference.
-
-    It ends early only once all are found *and* the orders get older than `since`: an order further down could
-    carry a reference a second time.
+    A search for `references` ends early once all are found *and* the orders, newest first, get older than `since`: an
+    order further down could carry a reference a second time.
     """
-    return await _read(turn, since, references)
-
-
-async def _read(turn: OrderTurn, since: datetime, references: Sequence[str]) -> Reading:
     head = await _head(turn)
 
     def is_enough(done: Walk) -> bool:
@@ -342,7 +333,7 @@ class FilteredOrders(ABC):
         return await walk(lambda page_no, size: self._page(OrderQuery(page_no, size, references=references)), all_found)
 
     async def list_orders(self, *, since: datetime) -> Reading:
-        return await whole_list(
+        return await read_list(
             lambda page_no, size: self._page(OrderQuery(page_no, size, since=since - CLOCK_MARGIN)), since
         )
 

@@ -12,14 +12,7 @@ from typing import Any
 from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.browsing import ROOT, Browser, Image, not_offered, refuse_filters
-from connectors.marketplaces.listing import (
-    FIRST_PAGE,
-    MOST_PAGES,
-    PAGE_SIZE,
-    OrderPage,
-    find_in_list,
-    whole_list,
-)
+from connectors.marketplaces.listing import FIRST_PAGE, MOST_PAGES, PAGE_SIZE, OrderPage, read_list
 from connectors.marketplaces.protocol import Warehouse
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
@@ -166,10 +159,10 @@ class AlibabaChannel(ABC):
     async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
         """Search the order list, which has no filter by reference."""
         wanted = [*references, *controls]
-        return await find_in_list(lambda page_no, size: self._page(page_no, since, size), wanted, since)
+        return await read_list(lambda page_no, size: self._page(page_no, since, size), since, wanted)
 
     async def list_orders(self, *, since: datetime) -> Reading:
-        return await whole_list(lambda page_no, size: self._page(page_no, since, size), since)
+        return await read_list(lambda page_no, size: self._page(page_no, since, size), since)
 
     async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
         """The orders, by one call each; where answers may lag, several are read from the list's first pages."""

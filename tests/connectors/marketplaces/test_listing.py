@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connectors.marketplaces.listing import OrderPage, find_in_list
+from connectors.marketplaces.listing import OrderPage, read_list
 from domain.absence import Account, Between, Control, Sent, ToItsEnd, judge_absence, judge_account
 from domain.money import Money
 from domain.service_orders import ReferenceField, ServiceOrder, ServiceStatus
@@ -90,7 +90,7 @@ def account_of(older: int, younger: int) -> tuple[list[ServiceOrder], list[Contr
 async def test_what_a_list_hides_is_never_absent(shape: Shape, older: int, younger: int, is_there: bool) -> None:  # noqa: FBT001
     made, known = account_of(older, younger)
     ours = [*made[:younger], *([order("1", "R-1", SENT.at)] if is_there else []), *made[younger:]]
-    reading = await find_in_list(shape.turn(ours), ["R-1", *(one.order_ref for one in known)], SINCE)
+    reading = await read_list(shape.turn(ours), SINCE, ["R-1", *(one.order_ref for one in known)])
     if "R-1" in reading.found:
         return
     account = Account(controls=known, accounted={one.order_id for one in known}, confirmed_at=NOW)
@@ -103,7 +103,7 @@ async def test_what_a_ledger_has_forgotten_is_found_or_asked_about(shape: Shape,
     """An older ledger was put back; it knows the older orders, and each younger one is ours."""
     made, known = account_of(older, forgotten)
     refs = [one.reference for one in made[:forgotten]]
-    reading = await find_in_list(shape.turn(made), refs, SINCE)
+    reading = await read_list(shape.turn(made), SINCE, refs)
     account = Account(controls=known[forgotten:][:3], accounted={one.order_id for one in known[forgotten:]})
     assert set(refs) <= set(reading.found) or judge_account(reading, account) is not None
 
@@ -114,5 +114,5 @@ async def test_what_is_not_there_is_absent_whatever_is_counted(shape: Shape, tot
     """Pages of another size than asked are read all the same."""
     made, known = account_of(60, 5)
     turn = Shape(rows=shape.rows, gaps=shape.gaps, total=total).turn(made)
-    reading = await find_in_list(turn, ["R-1", *(one.order_ref for one in known)], SINCE)
+    reading = await read_list(turn, SINCE, ["R-1", *(one.order_ref for one in known)])
     assert isinstance(judge_absence(SENT, reading, Account(controls=known), NOW), Between | ToItsEnd)

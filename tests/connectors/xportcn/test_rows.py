@@ -11,7 +11,7 @@ from connectors.marketplaces import offering_of
 from connectors.marketplaces.alibaba_1688 import reading as reading_1688
 from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 from connectors.marketplaces.international import any_order
-from connectors.marketplaces.listing import OrderPage, find_in_list
+from connectors.marketplaces.listing import OrderPage, read_list
 from connectors.marketplaces.poizon import service_order as order_of_poizon
 from connectors.marketplaces.taobao import reading as reading_of_taobao
 from connectors.marketplaces.taobao.channel import TaobaoChannel
@@ -168,7 +168,7 @@ async def test_a_list_that_turns_for_ever_ends() -> None:
         )
         return OrderPage([order] * 50, total=10**12)
 
-    reading = await find_in_list(turn, ["A-2"], SINCE)
+    reading = await read_list(turn, SINCE, ["A-2"])
     assert (reading.lacks, reading.ended, reading.found) == (Lack.WHOLE_LIST, False, {})
     assert asked == [(1, 1), (1, 50), (2, 1)]
 
