@@ -306,16 +306,6 @@ def all_came_back(back: Money, paid: Money) -> Reason:
     return because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
 
 
-def is_for_all(refunds: Iterable[Refund], *, paid: Money, lines: Collection[int]) -> bool:
-    """Whether these refunds of an order, oldest first, were asked for all its goods: a smaller sum compensates.
-
-    Those that were taken back, or never taken on, count no more.
-    """
-    newest = {one.part: one for one in refunds if one.state in FOLLOWED | {R.REFUNDED}}.values()
-    asked = total_of([refund.asked for refund in newest])
-    return {line_no for refund in newest for line_no in refund.lines} >= {*lines} and asked * LEAST_PART >= paid
-
-
 def _paid_for(some: Collection[int], lines: Collection[QuoteLine], paid: Money) -> Money:
     """What was paid for the goods of some lines: their part of it, without postage."""
     worth = {line.line_no: line.amount.minor for line in lines}

@@ -19,6 +19,7 @@ from connectors.ledger.refunds import is_left_open
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
+    FOLLOWED,
     MAY_ASK,
     UNDER_WAY,
     NothingToAsk,
@@ -28,7 +29,6 @@ from domain.after_sale import (
     RefundOption,
     RefundState,
     choose_reason,
-    is_for_all,
     part_name,
     require_jpg,
     require_vouchers,
@@ -86,9 +86,10 @@ async def ask_refund(
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
     wanted = [_modified(refund, request) for refund, request in prepared]
+    anew = {refund.part for refund in wanted}
+    tried = [one for one in earlier if one.state in FOLLOWED and one.part not in anew]
     came = [refund for refund in earlier if refund.state is RefundState.REFUNDED]
-    is_most = is_for_all([*earlier, *wanted], paid=order.paid, lines=[line.line_no for line in order.lines])
-    if not is_whole and (is_most or is_left_open(order, [*came, *wanted])):
+    if not is_whole and is_left_open(order, [*came, *wanted, *tried]):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]

@@ -18,7 +18,6 @@ from domain.after_sale import (
     RefundState,
     choose_reason,
     is_asked_back,
-    is_for_all,
     judge_cancel,
     leaves_open,
     order_state_after,
@@ -326,18 +325,6 @@ def test_an_order_is_asked_back_once_all_its_lines_and_nearly_all_their_price_ar
     for state in (RefundState.REFUNDED, RefundState.REFUSED, RefundState.CLOSED):
         ends = [is_all(first, replace(second, state=state, refunded=Money(back))) for back in (1199, 1200)]
         assert ends == [False, state is RefundState.REFUNDED]
-
-
-def test_what_was_asked_for_all_goods_is_told_from_a_compensation() -> None:
-    """Also line by line; of refunds of one part the newest counts, also a refused one, unless it was taken back."""
-    first, second = (refund(RefundState.REFUSED, part=str(n), lines=(n,), goods_amount=Money(15)) for n in (1, 2))
-    small = replace(first, goods_amount=Money(2), number=2)
-    asked = [[first, second], [first], [refund(goods_amount=Money(14))], [refund(goods_amount=Money(15))]]
-    answers = [is_for_all(ones, paid=Money(30), lines=[1, 2]) for ones in (*asked, [first, second, small], [])]
-    assert answers == [True, False, False, True, True, False]
-    assert not is_for_all([first, replace(second, goods_amount=Money(2)), small], paid=Money(30), lines=[1, 2])
-    for over in (RefundState.CLOSED, RefundState.DECLINED):
-        assert not is_for_all([replace(second, state=over), small], paid=Money(30), lines=[1, 2])
 
 
 @pytest.mark.parametrize(

@@ -257,6 +257,25 @@ async def test_sums_that_leave_open_together_what_travels_wait_for_a_person_too(
     assert order(resources).plan_hash == "hash"
 
 
+@pytest.mark.parametrize("answer", [RefundState.ASKED, RefundState.REFUSED, RefundState.CLOSED])
+async def test_the_last_line_that_is_asked_back_leaves_nothing_that_was_approved(
+    resources: Resources, service: FakeAfterSale, answer: RefundState
+) -> None:
+    """Also where the seller refused another, unless it was taken back; a compensation for the last leaves it."""
+    service.least = Money(1)
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
+    service.refunds["R1"] = replace(service.refunds["R1"], state=answer)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(100)))
+    assert order(resources).plan_hash == "hash"
+    service.refunds["R2"] = replace(service.refunds["R2"], state=RefundState.CLOSED)
+    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
+    assert (order(resources).plan_hash == "hash") is (answer is RefundState.CLOSED)
+
+
 @pytest.mark.parametrize(("fen", "stands"), [(249, True), (250, False), (450, False)])
 async def test_a_sum_that_was_raised_in_the_console_waits_for_a_person_too(
     resources: Resources, service: FakeAfterSale, fen: int, *, stands: bool
