@@ -129,8 +129,9 @@ class Refund:
     """A refund as the ledger keeps it; one row of `refunds`. Times are UTC.
 
     `part` names what of the order it is for (`all`, or lines such as `1` or `1+3`), `number` counts the refunds of that
-    part. `approved` is what the seller agreed to, `refunded` what came back. `state_before` is the order's state once
-    this ends without taking it off the road; `earlier_refund_ids` are those that the service showed before.
+    part. `most` could be asked for its goods (0: not known), the seller agreed to `approved`, `refunded` came back.
+    `state_before` is the order's state once this ends without taking it off the road; the service showed
+    `earlier_refund_ids` before.
     """
 
     key: str
@@ -147,6 +148,7 @@ class Refund:
     reason: str = ""
     goods: str = ""
     goods_amount: Money
+    most: Money = NOTHING
     postage: Money = NOTHING
     approved: Money = NOTHING
     refunded: Money = NOTHING
@@ -294,7 +296,7 @@ def order_state_after(
         return OrderState.REFUNDING, together(map(standing, open_ones))
     paid_back = [refund for refund in refunds if refund.state is R.REFUNDED]
     back = total_of([refund.refunded for refund in paid_back])
-    gone = _nearly_all_back(_goods_back(paid_back, above), lines, paid)
+    gone = _nearly_all_back(_goods_back(paid_back, above, lines, paid), lines, paid)
     returned = gone & {*chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))}
     if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, all_came_back(back, paid)
@@ -317,21 +319,25 @@ def _is_all(back: Money, of: Money) -> bool:
     return back * 100 >= of * NEARLY_ALL
 
 
-def _goods_back(refunds: Iterable[Refund], above: Money) -> dict[tuple[int, ...], list[Money]]:
+def _goods_back(
+    refunds: Iterable[Refund], above: Money, lines: Collection[QuoteLine] = (), paid: Money = NOTHING
+) -> dict[tuple[int, ...], list[Money]]:
     """What these refunds, oldest first, bring back for the goods of lines, as they were asked for together.
 
-    What was taken `above` what might be paid comes back first, unless goods went back for it: they went back for what
-    was asked, though the seller kept something of it.
+    What was taken `above` what might be paid comes back first. Goods that went back did for what was asked, though the
+    seller kept some. Nearly the most that could be asked for some of `lines` is their whole part of what was `paid`.
     """
     back = dict[tuple[int, ...], list[Money]]()
     for refund in refunds:
         goods = refund.refunded if refund.state is R.REFUNDED else refund.asked
-        if refund.kind is RefundKind.RETURN and goods * LEAST_PART >= refund.asked:
-            goods = max(goods, refund.asked)
         if refund.kind is RefundKind.REFUND:
             goods = max(goods - refund.postage, NOTHING)
-            above, goods = max(above - goods, NOTHING), max(goods - above, NOTHING)
-        back.setdefault(refund.lines, []).append(goods)
+        elif goods * LEAST_PART >= refund.asked:
+            goods = max(goods, refund.asked)
+        is_whole = bool(lines) and refund.most.minor > 0 and _is_all(goods, refund.most)
+        over = min(above, goods) if refund.kind is RefundKind.REFUND else NOTHING
+        above, goods = above - over, goods - over
+        back.setdefault(refund.lines, []).append(_paid_for(refund.lines, lines, paid) if is_whole else goods)
     return back
 
 
@@ -362,7 +368,7 @@ def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, pai
     was taken `above` what might be paid comes back first: `refunds` are the oldest first.
     """
     here = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
-    back = _goods_back(here, above)
+    back = _goods_back(here, above, lines, paid)
     return _nearly_all_back({some: back[some] for some in back if len(some) < len(lines)}, lines, paid)
 
 
@@ -371,7 +377,7 @@ def leaves_open(refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: M
 
     A line travels unless nearly all of its price comes at once. What was taken `above` what may be paid comes first.
     """
-    back, whole = _goods_back(refunds, above), set[tuple[int, ...]]()
+    back, whole = _goods_back(refunds, above, lines, paid), set[tuple[int, ...]]()
     for some, sums in back.items():
         if len(some) < len(lines) and any(_is_all(one, _paid_for(some, lines, paid)) for one in sums):
             whole.add(some)

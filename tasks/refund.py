@@ -200,7 +200,7 @@ async def _prepared(
     )
     if again:
         _require_difference(again, request)
-        return again, request
+        return replace(again, most=option.most), request
     number = 1 if last is None else last.number + (not never_left(resources, last))
     return _new_refund(order, target, part, number, earlier, request, option), request
 
@@ -250,6 +250,7 @@ def _new_refund(
         reason=option.name,
         goods=request.goods,
         goods_amount=request.amount.goods,
+        most=option.most,
         postage=request.amount.postage,
         description=request.description,
         vouchers=request.vouchers,

@@ -28,6 +28,7 @@ from domain.after_sale import (
     settled_description,
     standing,
     those_waiting,
+    unsent_lines,
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -353,6 +354,50 @@ def test_sums_leave_open_what_travels_unless_each_is_small_or_for_a_whole_line(
     asked = [refund(part=part, lines=of[part], goods_amount=Money(fen)) for part, fen in came]
     for ones in (refunds, asked):
         assert leaves_open(ones, priced, Money(1000), NOTHING) is is_open
+
+
+@pytest.mark.parametrize("kind", [*RefundKind])
+@pytest.mark.parametrize(
+    ("most", "asked", "back", "is_gone"),
+    [
+        (3000, 3000, 3000, True),
+        (3000, 2700, 2700, True),
+        (3000, 2699, 2699, False),
+        (3000, 3000, 2000, None),
+        (3000, 3000, 1400, False),
+        (10_000, 3000, 3000, False),
+        (0, 3000, 3000, False),
+    ],
+)
+def test_all_that_can_be_asked_for_a_line_is_its_whole_price_also_where_a_discount_was_for_it_alone(
+    kind: RefundKind, most: int, asked: int, back: int, *, is_gone: bool | None
+) -> None:
+    """Two lines of 100.00, of which a coupon paid 70.00 of the first; at an even share it cost 65.00.
+
+    Goods that went back are gone though the seller kept something; a smaller sum without them compensates.
+    """
+    lines = [QuoteLine(line_no=no, unit_price=Money(10_000), amount=Money(10_000)) for no in (1, 2)]
+    paid, sums = Money(13_800), {"goods_amount": Money(asked), "refunded": Money(back), "most": Money(most)}
+    one = refund(RefundState.REFUNDED, part="1", lines=(1,), kind=kind, state_before=OrderState.PAID, **sums)
+    is_gone = kind is RefundKind.RETURN if is_gone is None else is_gone
+    assert (unsent_lines([one], lines, paid=paid, above=NOTHING) == {1}) is is_gone
+    other = refund(**returned(10_000, 2) | {"part": "2", "most": Money(10_000)})
+    state, _ = order_state_after([one, other], paid=paid, above=NOTHING, lines=lines, is_booked=False)
+    assert (state is OrderState.REFUNDED) is (is_gone and kind is RefundKind.RETURN)
+
+
+def test_a_line_that_is_asked_back_whole_is_no_part_of_what_travels_and_no_more_money_than_it_is() -> None:
+    """Of two lines of 100.00 a coupon paid 50.00 of the first: at an even share its 50.00 are most of 75.00."""
+    lines = [QuoteLine(line_no=no, unit_price=Money(10_000), amount=Money(10_000)) for no in (1, 2)]
+    one, other = (
+        refund(part=str(no), lines=(no,), goods_amount=Money(fen), most=Money(most))
+        for no, fen, most in ((1, 5_000, 5_000), (2, 7_000, 10_000))
+    )
+    assert [leaves_open([replace(one, most=most)], lines, Money(15_000), NOTHING) for most in (NOTHING, one.most)] == [
+        True,
+        False,
+    ]
+    assert not is_asked_back([one, other], lines, paid=Money(15_000), above=NOTHING)
 
 
 def test_what_was_not_taken_waits_until_as_much_of_its_lines_is_asked_for_otherwise() -> None:

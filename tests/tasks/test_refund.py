@@ -385,6 +385,20 @@ async def test_a_difference_that_is_asked_back_is_no_price_of_a_line(
     assert (order(resources).plan_hash == "hash") is stands
 
 
+@pytest.mark.parametrize(("amount", "unsent"), [(None, {1}), (Money(20), set())])
+async def test_a_line_that_is_given_back_whole_is_not_shipped_though_a_discount_was_for_it_alone(
+    resources: Resources, service: FakeAfterSale, amount: Money | None, unsent: set[int]
+) -> None:
+    """Of 10.00 CNY for two lines 6.50 were paid, for this one 1.50: the seller gives no more back for it."""
+    service.least, service.most = Money(1), Money(150)
+    paid_order(resources, LINE, replace(LINE, line_no=2))
+    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 650}))])
+    wish = replace(WISH, kind=RefundKind.RETURN, lines=(1,), amount=amount)
+    await ask_refund.fn(resources, order(resources), wish)
+    await paid_back(resources, service, "R1", amount or Money(150))
+    assert resources.ledger.refunds.unsent({"A-1": order(resources)}) == {"A-1": unsent}
+
+
 def order(resources: Resources) -> OrderRecord:
     return resources.ledger.orders(["A-1"])["A-1"]
 
