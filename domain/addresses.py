@@ -111,12 +111,12 @@ def _possible(text: str, country: str) -> bool:
 
 
 DIGITS = {
-    **dict.fromkeys(("AU", "BD", "CY", "DK", "GE", "HU", "MZ", "NO", "NZ", "PH", "PY", "TN", "ZA"), 4),
+    **dict.fromkeys(("AM", "AU", "BD", "CY", "DK", "GE", "HU", "MZ", "NO", "NZ", "PA", "PH", "PY", "TN", "ZA"), 4),
     **dict.fromkeys(
         ("AS", "CR", "CU", "CZ", "DE", "DO", "DZ", "EE", "EG", "ES", "FI", "FR", "GF", "GP", "GR", "GT", "GU", "HN",
          "HR", "ID", "IQ", "IT", "JO", "KE", "KR", "KW", "LA", "LK", "LT", "MA", "MC", "MM", "MP", "MQ", "MX", "MY",
          "NP", "PE", "PK", "PL", "PM", "PR", "RE", "RS", "SA", "SE", "SK", "SM", "SN", "TH", "TR", "UA", "US", "UY",
-         "VA", "VI", "YT"),
+         "VA", "VI", "VN", "YT"),
         5,
     ),
     **dict.fromkeys(("BY", "CN", "CO", "EC", "IN", "KG", "KZ", "RO", "RU", "SG", "TM", "UZ"), 6),

@@ -22,6 +22,7 @@ from domain.request_cells import (
     IN_THE_BOOK,
     LIMIT,
     OWN_SKU,
+    WHOLE_AS_FLOAT,
     Column,
     check_cell,
     read_cell,
@@ -351,7 +352,7 @@ class RequestTable:
 
     def _cut_short(self, row: int, country: str, value: object) -> None:
         """A number has certainly lost its zeros; a text may be meant as it stands."""
-        if not isinstance(value, str):
+        if not isinstance(value, str) or WHOLE_AS_FLOAT.fullmatch(value.strip()):
             raise ValueError(
                 f"this is a number and too short for a postcode of {country}: its first zeros are lost; "
                 "write it as text"

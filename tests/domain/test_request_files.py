@@ -412,6 +412,11 @@ def test_no_header_crashes(columns: list[str]) -> None:
             "-5083326888",
             "a phone number begins with no minus; format the column as text, enter it again",
         ),
+        (
+            "zip",
+            "1067.0",
+            "this is a number and too short for a postcode of DE: its first zeros are lost; write it as text",
+        ),
         ("receiver_name", "b'Jane Doe'", "this is what a program prints of bytes, b'…'; write the words themselves"),
         ("address", 'b"1 Oak Street"', "this is what a program prints of bytes, b'…'; write the words themselves"),
     ],
