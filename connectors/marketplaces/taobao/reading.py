@@ -124,7 +124,8 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
 
     Raises `ContractMismatch` for an answer without parts, and for a total of all parts that is above theirs.
     """
-    if rendered.is_refused:
+    parts = [line for order in rendered.orders for line in order.lines]
+    if rendered.is_refused and all(line.available and not line.error_code for line in parts):
         code, words = rendered.error_code, rendered.error_message or "refused without a word"
         return no_quote(problem(code, words), code)
     if not rendered.orders:

@@ -6,28 +6,35 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 WRAPS = ("result", "data")
+NO = ("false", "0", "n", "no")
 CNY = "CNY"
 
 
 def in_contract_shape(raw: Any) -> Any:
     """A preview as the contract has it; an answer of neither shape stays as it is."""
     inner = _unwrapped(raw)
-    if inner is None or "orders" in inner:
-        return raw if inner is None else inner
-    if (items := _get(inner, "renderItemList")) is not None:
-        return _rendered(items, inner)
+    if inner is None:
+        return raw
+    items = _get(inner, "renderItemList")
+    shaped = inner if "orders" in inner or items is None else _rendered(items, inner)
+    if not _refuses(inner):
+        return shaped
     words = _get(inner, "errorMsg") or _get(inner, "errorMessage")
-    return {**inner, "isRefused": True, "errorCode": _get(inner, "errorCode"), "errorMessage": words}
+    return {**shaped, "isRefused": True, "errorCode": _get(inner, "errorCode"), "errorMessage": words}
 
 
 def _unwrapped(raw: Any) -> Mapping[str, Any] | None:
     """The part that has the orders, or refuses."""
     inner = raw
     while isinstance(inner, Mapping):
-        if "orders" in inner or _get(inner, "renderItemList") is not None or _get(inner, "success") is False:
+        if "orders" in inner or _get(inner, "renderItemList") is not None or _refuses(inner):
             return inner
         inner = next((inner[name] for name in WRAPS if isinstance(inner.get(name), Mapping)), None)
     return None
+
+
+def _refuses(inner: Mapping[str, Any]) -> bool:
+    return str(_get(inner, "success")).lower() in NO
 
 
 def _rendered(items: Any, whole: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from connectors.marketplaces.protocol import refund_state
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders, no_quote
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.xportcn.errors import ContractMismatch, Refused, UnknownRefundState
-from connectors.xportcn.operations import alibaba_after_sale, alibaba_order, taobao_order
+from connectors.xportcn.operations import alibaba_after_sale, alibaba_order, taobao_order, upstream_render
 from connectors.xportcn.wire import Bounds
 from domain.after_sale import RefundState
 from domain.money import Money
@@ -209,7 +209,7 @@ UPSTREAM: dict[str, Any] = {
     "unavailableSkuList": [],
     "totalRealPayPrice": {"amount": 1260, "currency": "CNY"},
 }
-SNAKE = {
+SNAKE: dict[str, Any] = {
     "result": {
         "success": True,
         "data": {
@@ -240,6 +240,23 @@ def test_what_upstream_can_t_sell_is_a_problem_of_its_line() -> None:
 def test_a_preview_that_refuses_inside_its_wrapping_has_upstream_s_words() -> None:
     refused = rendered_quote({"result": {"success": False, "error_code": "X", "error_msg": "库存不足"}})
     assert [(one.problem, one.message) for one in refused.problems] == [(Problem.OUT_OF_STOCK, "库存不足")]
+
+
+@pytest.mark.parametrize("no", [False, "false", 0, "N"])
+@pytest.mark.parametrize("in_contract_shape", [True, False])
+def test_a_preview_that_refuses_beside_its_orders_is_no_quote(*, no: object, in_contract_shape: bool) -> None:
+    """It was approved, and refused at the create."""
+    told = upstream_render.in_contract_shape(UPSTREAM) if in_contract_shape else UPSTREAM
+    refused = rendered_quote({**told, "success": no, "errorCode": "X", "errorMsg": "地址不支持"})
+    assert [(one.problem, one.message) for one in refused.problems] == [(Problem.OTHER, "地址不支持")]
+    assert rendered_quote({**told, "success": True}).problems == ()
+
+
+def test_a_refusal_that_names_its_lines_is_theirs() -> None:
+    """Another spare may be there for that line."""
+    no = {"success": False, "error_code": "X", "error_msg": "no"}
+    (problem,) = rendered_quote({**SNAKE["result"]["data"], **no}).problems
+    assert (problem.problem, problem.line_no) == (Problem.OUT_OF_STOCK, 1)
 
 
 @pytest.mark.parametrize("told", [{}, {"data": {"things": []}}, {**UPSTREAM, "totalRealPayPrice": {"amount": 1481}}])
