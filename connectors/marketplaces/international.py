@@ -37,7 +37,7 @@ from connectors.marketplaces.refusals import (
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import international
-from connectors.xportcn.wire import china_text
+from connectors.xportcn.wire import china_text, numbers_in
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
@@ -236,7 +236,7 @@ def any_order(order: international.Order) -> ServiceOrder:
         parcels=domestic(*((one.tracking_number, one.carrier_name, one.sent_date) for one in order.logistics_list)),
         shipments=shipments(order.international_logistics),
         scans=scans(
-            *((one.tracking_number, one.traces) for one in order.logistics_list),
+            *((number, one.traces) for one in order.logistics_list for number in numbers_in(one.tracking_number)),
             *((one.logistic_number, one.traces) for one in order.international_logistics),
         ),
         goods=tuple(Goods(item_id=one.product_id, sku_id=one.sku_id, quantity=one.quantity) for one in order.products),

@@ -12,6 +12,7 @@ from typing import Any, TypedDict, TypeVar
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations.operation import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
+from connectors.xportcn.wire import numbers_in
 from domain.money import Money, total_of
 from domain.offers import LineProblem, Problem, QuoteLine
 from domain.orders import OrderLine
@@ -184,11 +185,11 @@ def scans(*parcels: tuple[str, Iterable[Any]]) -> tuple[TrackingEvent, ...]:
 
 
 def domestic(*parcels: tuple[str, str, datetime | None]) -> tuple[DomesticParcel, ...]:
-    """The parcels in China that have a number, by number, carrier and time of sending."""
+    """The parcels in China that have a number, by numbers, carrier and time of sending."""
     return tuple(
         DomesticParcel(tracking_number=number, company=company, sent_at=sent_at)
-        for number, company, sent_at in parcels
-        if number
+        for numbers, company, sent_at in parcels
+        for number in numbers_in(numbers)
     )
 
 

@@ -37,7 +37,7 @@ from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.failures import problem_in
 from connectors.xportcn.operations import poizon
-from connectors.xportcn.wire import unix_ms
+from connectors.xportcn.wire import numbers_in, unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
@@ -171,7 +171,7 @@ def service_order(order: poizon.Order) -> ServiceOrder:
         parcels=domestic(*((one.express_no, one.express_company, one.sent_time) for one in order.logistics_list)),
         shipments=shipments(order.international_logistics),
         scans=scans(
-            *((one.express_no, one.traces) for one in order.logistics_list),
+            *((number, one.traces) for one in order.logistics_list for number in numbers_in(one.express_no)),
             *((one.logistic_number, one.traces) for one in order.international_logistics),
         ),
         goods=tuple(

@@ -40,6 +40,7 @@ MOST_TEXT = 2_000
 MOST_ID = 64
 FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
+JOINED = re.compile(r"\s*[,，;；、/|]\s*|(?<=\w{8})\s+(?=\w{8})")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
@@ -113,6 +114,11 @@ def _parcel_number(value: object) -> str:
     """The number; `0`, `-` and `NA` stand for none."""
     text = _label(value)
     return text if re.search("[1-9]", text) else ""
+
+
+def numbers_in(field: str) -> list[str]:
+    """The numbers of parcels that a field joins; a blank parts only what is as long as a number on both sides."""
+    return [one for one in JOINED.split(field) if re.search("[1-9]", one) and len(one) <= MOST_ID]
 
 
 def _reference(value: object) -> str:
@@ -284,6 +290,9 @@ GivenId = Annotated[Id, Field(min_length=1)]
 
 ParcelNumber = Annotated[str, BeforeValidator(_parcel_number), Field(max_length=MOST_ID)]
 """A carrier's number of a parcel: text, or a number; its characters are up to the carrier. Empty: none."""
+
+ParcelNumbers = Annotated[str, BeforeValidator(_parcel_number)]
+"""A field with the number of a seller's parcel, or of several: see `numbers_in`."""
 
 Reference = Annotated[str, BeforeValidator(_reference)]
 """The buyer's reference of an order, ours or a foreign one: text, or a number."""

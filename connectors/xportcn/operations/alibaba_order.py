@@ -16,6 +16,7 @@ from connectors.xportcn.wire import (
     IdNumber,
     MaybeChinaTime,
     ParcelNumber,
+    ParcelNumbers,
     Reference,
     Word,
     Yuan,
@@ -212,7 +213,7 @@ class ProductItem(Response, passed_over="refundStatus price"):
 
 
 class LogisticsItem(Response):
-    logistics_bill_no: ParcelNumber = ""
+    logistics_bill_no: ParcelNumbers = ""
     logistics_company_name: str = ""
     delivered_time: SentTime = None
 

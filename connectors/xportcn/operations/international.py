@@ -19,7 +19,7 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeChinaTime,
-    ParcelNumber,
+    ParcelNumbers,
     Reference,
     Word,
 )
@@ -206,7 +206,7 @@ class Trace(Response):
 
 
 class DomesticParcel(Response):
-    tracking_number: ParcelNumber = ""
+    tracking_number: ParcelNumbers = ""
     carrier_name: str = ""
     sent_date: SentTime = None
     traces: RowsWithin[Trace] = FittingRows()

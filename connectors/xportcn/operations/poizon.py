@@ -27,7 +27,7 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeUnixMs,
-    ParcelNumber,
+    ParcelNumbers,
     Reference,
     UnixMs,
     Word,
@@ -204,7 +204,7 @@ class Trace(Response):
 
 
 class DomesticParcel(Response):
-    express_no: ParcelNumber = ""
+    express_no: ParcelNumbers = ""
     express_company: str = ""
     sent_time: Annotated[MaybeUnixMs, if_it_fits(None)] = None
     traces: RowsWithin[Trace] = FittingRows()

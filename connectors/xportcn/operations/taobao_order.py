@@ -35,6 +35,7 @@ from connectors.xportcn.wire import (
     Id,
     MaybeChinaTime,
     ParcelNumber,
+    ParcelNumbers,
     Reference,
     Word,
 )
@@ -202,7 +203,7 @@ class OrderPageRequest(ListedSince, passed_over="createTimeEnd modifyTimeStart m
 
 class LogisticOrder(Response):
     logistic_company_name: str = ""
-    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumber", "logisticNumer"))
+    logistic_number: ParcelNumbers = Field("", validation_alias=alias("logisticNumber", "logisticNumer"))
     rts_time: SentTime = None
 
 

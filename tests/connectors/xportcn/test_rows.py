@@ -25,7 +25,7 @@ from connectors.xportcn.operations.taobao_order import ORDER_PAGE as TAOBAO_PAGE
 from domain.absence import Misread
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.service_orders import ServiceOrder, ServiceStatus
+from domain.service_orders import ServiceOrder, ServiceStatus, arrived
 from domain.witnessed import Lack
 from tests.connectors.xportcn.fake_service import FakeService, ok
 
@@ -179,21 +179,21 @@ POIZON = {"distOrderNo": 1, "orderStatus": "PAID", "totalAmount": 1}
 ABROAD = {"tradeId": 1, "tradeStatus": "PAID", "totalAmount": 1, "currency": "CNY"}
 
 
-def with_parcel(name: str, sent: object, scans: object = ()) -> ServiceOrder:
-    """An order whose parcel SF1 was sent at that time, at the marketplace of the field's name."""
+def with_parcel(name: str, sent: object, scans: object = (), number: str = "SF1") -> ServiceOrder:
+    """An order whose parcel was sent at that time, at the marketplace of the field's name."""
     match name:
         case "rtsTime":
-            part = {"subPurchaseOrderId": 5, "logisticOrders": [{"logisticNumber": "SF1", name: sent}]}
+            part = {"subPurchaseOrderId": 5, "logisticOrders": [{"logisticNumber": number, name: sent}]}
             page = TAOBAO_PAGE.parse({"data": [taobao_order(1, "A-1") | {"subPurchaseOrders": [part]}]})
             return reading_of_taobao.service_order(page.data[0])
         case "deliveredTime":
-            parcels = {"nativeLogistics": {"logisticsItems": [{"logisticsBillNo": "SF1", name: sent}]}}
+            parcels = {"nativeLogistics": {"logisticsItems": [{"logisticsBillNo": number, name: sent}]}}
             orders = alibaba_order.ORDER_PAGE.parse({"result": [order_1688(1, "A-1") | parcels]})
             return reading_1688.service_order(orders.result[0])
         case "sentTime":
-            parcel = {"expressNo": "SF1", name: sent, "traces": scans}
+            parcel = {"expressNo": number, name: sent, "traces": scans}
             return order_of_poizon(poizon.ORDER_LIST.parse({"data": [POIZON | {"logisticsList": [parcel]}]}).data[0])
-    parcel = {"trackingNumber": "SF1", name: sent, "traces": scans}
+    parcel = {"trackingNumber": number, name: sent, "traces": scans}
     listed = international.ORDER_LIST.parse({"orderList": [ABROAD | {"logisticsList": [parcel]}]})
     return any_order(listed.order_list[0])
 
@@ -204,6 +204,33 @@ def test_a_time_of_sending_that_does_not_fit_leaves_the_order_readable(name: str
     """Nothing rests on it; the parcel is the warehouse's to hear of."""
     (parcel,) = with_parcel(name, sent).parcels
     assert (parcel.tracking_number, parcel.sent_at) == ("SF1", None)
+
+
+FIVE = [f"SF14450{number}7789123" for number in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("joined", "numbers"),
+    [
+        ("SF1,SF2", ["SF1", "SF2"]),
+        ("SF1，SF2;0", ["SF1", "SF2"]),
+        ("SF1 / SF2、顺丰", ["SF1", "SF2"]),
+        ("YT8812345678 YT8812345679", ["YT8812345678", "YT8812345679"]),
+        ("SF 1234 5678", ["SF 1234 5678"]),
+        (",".join(FIVE), FIVE),
+    ],
+)
+@pytest.mark.parametrize("name", ["rtsTime", "deliveredTime", "sentTime", "sentDate"])
+def test_numbers_of_parcels_in_one_field_are_as_many_parcels(name: str, joined: str, numbers: list[str]) -> None:
+    """No parcel bears what is joined: the warehouse would wait for it. A blank may stand within a number."""
+    order = with_parcel(name, None, number=joined)
+    assert [parcel.tracking_number for parcel in order.parcels] == numbers
+
+
+@pytest.mark.parametrize(("name", "at"), [("sentTime", 1793584800000), ("sentDate", AT)])
+def test_a_scan_of_numbers_in_one_field_is_one_of_each(name: str, at: object) -> None:
+    order = with_parcel(name, None, [{"time": at, "status": "SIGN"}], "SF1,SF2")
+    assert arrived(order.scans) == {"SF1", "SF2"}
 
 
 @pytest.mark.parametrize("sent", [1793584800, "1793584800", AT])
