@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from domain.cell_table import CheckedTable
 from domain.cells import half_width, with_formula
-from domain.marketplace import ItemId, Marketplace, read_item
+from domain.marketplace import ItemId, Marketplace, read_item, sku_of
 from domain.money import Money
 from domain.orders import Component
 from domain.request_cells import BY_NAME, OWN_SKU, Column
@@ -102,7 +102,7 @@ class BookTable(CheckedTable):
         """Check the row beside the others of its own SKU."""
         marketplace = Marketplace(texts["marketplace"])
         try:
-            item = read_item(marketplace, texts["item"])
+            item, sku = read_item(marketplace, texts["item"]), sku_of(texts["item"], texts["sku"])
         except ValueError as error:
             self.fault(row, "item", str(error))
             return
@@ -119,7 +119,7 @@ class BookTable(CheckedTable):
             marketplace=marketplace,
             component=Component(
                 item=item.id,
-                sku=texts["sku"],
+                sku=sku,
                 pieces=int(texts["pieces"]),
                 max_unit_price=Money.parse(texts["max_unit_price"]) if texts["max_unit_price"] else None,
             ),

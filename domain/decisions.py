@@ -76,27 +76,24 @@ def postponed(why: Reason) -> Verdict:
 
 
 def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
-    """The SKU that a line asks for. An empty wish is fine when there is only one to choose."""
+    """The SKU that a line asks for. An empty wish is fine when there is only one."""
     active = [sku for sku in offer.skus if sku.active]
     if not offer.active or not active:
         return _not_on_sale(offer)
     if wish:
         found = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
-        if found:
-            return found[0]
+        if found and (found[0].active or offer.unknown_state):
+            return found[0] if found[0].active else _not_on_sale(offer)
         unknown = because(ReasonCode.SKU_UNKNOWN, item=offer.item_id, wish=wish, choices=_choices(active))
         return refused(unknown)
-    if len(active) > 1:
-        return held(
-            because(
-                ReasonCode.SKU_NOT_CHOSEN,
-                item=offer.item_id,
-                title=offer.title,
-                count=len(active),
-                choices=_choices(active),
-            )
-        )
-    return active[0]
+    several = because(
+        ReasonCode.SKU_NOT_CHOSEN,
+        item=offer.item_id,
+        title=offer.title,
+        count=len(offer.skus),
+        choices=_choices(active),
+    )
+    return offer.only_sku or held(several)
 
 
 def no_such_item(marketplace: Marketplace, item: str) -> Reason:

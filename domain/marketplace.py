@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Self
-from urllib.parse import SplitResult, parse_qs, quote, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, quote, urlsplit
 
 from domain.cells import half_width
 
@@ -112,6 +112,30 @@ def read_item(marketplace: Marketplace, text: str) -> ItemId | Words:
     if "://" in text:
         raise ValueError(f"{shortened(text)!r} is a link among other words; give the link alone, or the item id")
     return Words(text)
+
+
+def sku_of(text: str, sku: str) -> str:
+    """The variant of a line: that of its cell, else of its link. Raises `ValueError` where these are several."""
+    linked = _skus_in(text)
+    if len(linked) > 1:
+        raise ValueError("this link names several SKUs; leave one of them, or put the item id in its place")
+    if linked and sku.isdecimal() and sku not in linked:  # another text is 1688's spec id
+        raise ValueError(f"this link names SKU {linked[0]}, and column sku {sku}; leave the one that is meant")
+    return sku or "".join(linked)
+
+
+def sku_in(text: str) -> str:
+    """The variant that a link names; empty for other texts, and where it names several."""
+    return linked[0] if len(linked := _skus_in(text)) == 1 else ""
+
+
+def _skus_in(text: str) -> list[str]:
+    try:
+        link = _link(half_width(text).strip()) if "=" in text else None
+    except ValueError:  # where it is read as an item it is told
+        link = None
+    found = parse_qsl(link.query) if link else ()
+    return list(dict.fromkeys(one for name, one in found if name.lower() == "skuid" and ITEM_ID.fullmatch(one)))
 
 
 def marketplace_of(text: str) -> Marketplace | None:

@@ -64,9 +64,9 @@ class Match:
         return refused(because(ReasonCode.WORDS_FOUND_NOTHING, why=self.why))
 
     def sold_as(self, offer: Offer | Verdict) -> Self:
-        """The match with the SKU, when its offer has just one that is on sale."""
-        active = [] if isinstance(offer, Verdict) else [sku.sku_id for sku in offer.skus if sku.active]
-        return replace(self, sku_id=active[0]) if len(active) == 1 else self
+        """The match with the SKU, when its offer has just one."""
+        only = None if isinstance(offer, Verdict) else offer.only_sku
+        return replace(self, sku_id=only.sku_id) if only else self
 
     def in_place_of(self, earlier: Match) -> Self:
         """The match, with a note when an earlier run had taken another item for these words."""

@@ -194,6 +194,11 @@ class Offer:
     unknown_state: str = ""
     seen_at: datetime | None = field(default=None, compare=False)
 
+    @property
+    def only_sku(self) -> Sku | None:
+        """The SKU of an offer that has no other, which may be meant while it is not on sale."""
+        return self.skus[0] if len(self.skus) == 1 else None
+
 
 def volume_prices_of(offer: Offer, sku: Sku) -> tuple[VolumePrice, ...]:
     """The price of one piece of a SKU from each quantity on: its own steps, else its price less the offer's discount.

@@ -13,7 +13,7 @@ from sys import intern
 
 from domain.addresses import UnknownCountry, is_cut_short, is_possible_phone
 from domain.cells import BLANKS
-from domain.marketplace import ItemId, Marketplace, read_item, shortened
+from domain.marketplace import ItemId, Marketplace, read_item, shortened, sku_of
 from domain.money import Money
 from domain.orders import OrderRequest, OwnSku, Receiver, RequestLine
 from domain.request_cells import (
@@ -40,7 +40,7 @@ SHARED = ("marketplace", *RECEIVER, "freight")
 class RequestRow:
     """The faultless cells of one row, in normal form, by column name.
 
-    `item` sets one item apart from another, however the cell writes it; it is empty while the cells don't name one.
+    `item` sets one item and SKU apart from another, however the cells write it; it is empty while they don't name one.
     """
 
     row: int
@@ -68,12 +68,12 @@ def disagreements(rows: Sequence[RequestRow]) -> Iterator[Fault]:
 
 def repetitions(rows: Sequence[RequestRow]) -> Iterator[Fault]:
     """Rows of one order with one and the same item."""
-    first: dict[tuple[str, str, str], int] = {}
+    first: dict[tuple[str, str], int] = {}
     for line in rows:
         order_ref = line.cells.get("order_ref")
         if not order_ref or not line.item or "sku" not in line.cells:
             continue
-        row = first.setdefault((order_ref, line.item, line.cells["sku"]), line.row)
+        row = first.setdefault((order_ref, line.item), line.row)
         if row != line.row:
             message = f"the same item and sku as row {row} of order {order_ref}; put the sum of both in one row"
             yield Fault(line.row, "item", message)
@@ -379,10 +379,11 @@ def normal_name(column: str) -> str:
 
 
 def _item_of(cells: Mapping[str, str]) -> str:
-    """What sets one item apart from another, however the cell writes it; empty while the cells don't name one."""
+    """What sets one item and SKU apart from another, however the cells write it; empty while they don't name one."""
     if cells.get(OWN_SKU.name):
         return f"own {cells[OWN_SKU.name]}"
     if not (cells.get("item") and cells.get("marketplace")):
         return ""
     item = read_item(Marketplace(cells["marketplace"]), cells["item"])
-    return item.id if isinstance(item, ItemId) else item.text.casefold()
+    named = item.id if isinstance(item, ItemId) else item.text.casefold()
+    return f"{named} {sku_of(cells['item'], cells.get('sku', ''))}"

@@ -30,7 +30,7 @@ from domain.decisions import (
     postponed,
     refused,
 )
-from domain.marketplace import Marketplace
+from domain.marketplace import Marketplace, sku_in
 from domain.matching import Match
 from domain.money import Money
 from domain.offers import Filters, FreightQuote, Offer, Quote, Sku, choose_freight
@@ -226,7 +226,7 @@ def of_several_sellers(sellers: Sequence[str]) -> Verdict:
 def _match(line: RequestLine, offer: Offer | Verdict, match: Match | None) -> tuple[Offer, Sku] | Verdict:
     if isinstance(offer, Verdict):
         return offer if offer.is_postponed else _as_matched(offer, match)
-    sku = match_sku(offer, line.sku or (match.sku_id if match else ""))
+    sku = match_sku(offer, line.sku or sku_in(line.item) or (match.sku_id if match else ""))
     return _as_matched(sku, match) if isinstance(sku, Verdict) else (offer, sku)
 
 

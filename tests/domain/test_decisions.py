@@ -35,6 +35,7 @@ from domain.offers import LineProblem, Offer, Problem, Quote, QuoteLine, Sku, Vo
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus
+from domain.states import OrderState
 from domain.witnessed import Amount, Contradicted, Gap, Kind, Paid, Source, Statement
 from tests.verdicts import in_words
 
@@ -99,6 +100,22 @@ def test_several_skus_without_a_wish_are_held_with_the_choices() -> None:
     """The merchant is told what to put in the column."""
     assert in_words(match_sku(offer(RED, BLUE), "")) == held(
         earlier("77 (杯子) has 2 SKUs; put one in column sku: 11 (红), 22 (蓝)")
+    )
+
+
+def test_a_named_sku_that_is_off_sale_is_none_that_there_is() -> None:
+    """In a state that is not understood it waits."""
+    shown = offer(RED, replace(BLUE, active=False))
+    assert in_words(match_sku(shown, "22")) == refused(earlier("77 has no SKU 22; it has 11 (红)"))
+    waits = match_sku(replace(shown, unknown_state="paused"), "22")
+    assert isinstance(waits, Verdict)
+    assert waits.state is OrderState.HELD
+
+
+def test_the_only_one_on_sale_is_not_taken_for_one_that_is_off_it() -> None:
+    """Nobody chose it: the other one may be meant, and was on sale when the line was written."""
+    assert in_words(match_sku(offer(RED, replace(BLUE, active=False)), "")) == held(
+        earlier("77 (杯子) has 2 SKUs; put one in column sku: 11 (红)")
     )
 
 

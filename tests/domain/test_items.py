@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.marketplace import ItemId, Marketplace, Words, product_page, read_item
+from domain.marketplace import ItemId, Marketplace, Words, product_page, read_item, sku_in, sku_of
 
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
 BIG_MAJOR, INTERNATIONAL, POIZON = Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL, Marketplace.POIZON
@@ -91,6 +91,43 @@ def test_an_alibaba_com_link_gives_its_product(link: str) -> None:
 def test_a_poizon_link_gives_its_product(link: str) -> None:
     """The id stands in the query, or at the end of the path."""
     assert read_item(POIZON, link) == ItemId("81293114")
+
+
+@pytest.mark.parametrize(
+    ("link", "sku"),
+    [
+        ("https://detail.tmall.com/item.htm?abbucket=9&id=672991141190&skuId=5736673805656", "5736673805656"),
+        ("//item.taobao.com/item.htm?skuid=5736673805656&id=672991141190", "5736673805656"),
+        ("https://detail.1688.com/offer/889512351602.html?skuId=5736673805656#x", "5736673805656"),
+        ("m.dewu.com/router/product/ProductDetail?spuId=81293114&skuId=600123456", "600123456"),
+        *((f"https://item.taobao.com/item.htm?id=672991141190&skuId={no}", "") for no in ("", "0", "undefined")),
+        *((text, "") for text in ("672991141190", "红色 skuId=5736673805656", "http://[", "")),
+    ],
+)
+def test_a_link_may_name_its_variant(link: str, sku: str) -> None:
+    """It does once a variant was clicked on its page."""
+    assert sku_in(link) == sku
+
+
+LINK = "https://detail.tmall.com/item.htm?id=672991141190&skuId=5736673805656"
+
+
+@pytest.mark.parametrize("sku", ["", "5736673805656", "b1946ac92492d2347c6235b4d2611184"])
+def test_the_variant_of_a_link_may_be_named_once_more(sku: str) -> None:
+    """1688 has a spec id for each variant too, which can't be compared."""
+    assert sku_of(LINK, sku) == (sku or "5736673805656")
+
+
+@pytest.mark.parametrize(
+    ("link", "sku", "problem"),
+    [
+        (LINK, "5736673805657", "this link names SKU 5736673805656, and column sku 5736673805657"),
+        (f"{LINK}&skuId=5736673805657", "", "this link names several SKUs"),
+    ],
+)
+def test_two_variants_for_one_line_are_refused(link: str, sku: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        sku_of(link, sku)
 
 
 @pytest.mark.parametrize(

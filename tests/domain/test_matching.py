@@ -110,10 +110,11 @@ def test_case_and_width_do_not_count(words: str, title: str, missing: list[str])
 
 
 def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
-    """SKUs that are not on sale are no choice."""
+    """One beside it that is not on sale may be the one that is meant."""
     match = chosen("red bag", hit("600001", "red bag"))
     assert match.pin == "item=600001"
-    assert match.sold_as(offer(("1", True), ("2", False))).pin == "item=600001 sku=1"
+    assert match.sold_as(offer(("1", True))).pin == "item=600001 sku=1"
+    assert match.sold_as(offer(("1", True), ("2", False))).pin == "item=600001"
     assert match.sold_as(offer(("1", True), ("2", True))).pin == "item=600001"
     assert match.sold_as(refused(earlier("taobao has no item 600001"))).pin == "item=600001"
 

@@ -336,6 +336,15 @@ def test_the_same_item_twice_in_one_order_is_a_fault_however_it_is_written() -> 
     ]
 
 
+def test_links_of_two_variants_are_two_lines_of_an_order() -> None:
+    red, blue = (f"https://item.taobao.com/item.htm?id=672991141190&skuId={sku}" for sku in ("111111", "222222"))
+    assert faults_of({"item": red, "sku": ""}, {"item": blue, "sku": ""}) == []
+    assert faults_of({"item": red, "sku": ""}, {"sku": "111111"}, {"item": blue, "sku": "111111"}) == [
+        "row 3, column item: the same item and sku as row 2 of order A-1; put the sum of both in one row",
+        "row 4, column item: this link names SKU 222222, and column sku 111111; leave the one that is meant",
+    ]
+
+
 def test_the_same_item_twice_is_a_fault_without_a_sku_column_too() -> None:
     columns = [name for name in NAMES if name != "sku"]
     assert faults_of({}, {}, columns=columns) == [

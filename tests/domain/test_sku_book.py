@@ -80,6 +80,17 @@ def test_a_bad_cell_is_told_by_its_row() -> None:
     ]
 
 
+def test_the_variant_of_a_link_is_that_of_its_row() -> None:
+    link = f"https://detail.1688.com/offer/{FERN}.html?skuId=5736673805656"
+    entry = book(row("FERN-1", link)).entry("FERN-1", "DE")
+    assert entry is not None
+    assert [(one.item, one.sku) for one in entry.ranks[0]] == [(FERN, "5736673805656")]
+    assert faults(row("FERN-1", link, sku="5736673805657"), row("MOSS-1", link)) == [
+        "row 2, column item: this link names SKU 5736673805656, and column sku 5736673805657; leave the one that is "
+        "meant"
+    ]
+
+
 def test_rows_of_one_own_sku_agree_on_marketplace_and_group() -> None:
     assert faults(
         row("FERN-1", FERN),

@@ -16,14 +16,16 @@ from connectors.ledger.store import Ledger
 from domain.decisions import refused
 from domain.marketplace import Marketplace
 from domain.matching import Match, choose
+from domain.money import Money
+from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder
-from domain.reasons import earlier
+from domain.reasons import ReasonCode, earlier
 from flows.batch.planning import match_requests, plan_orders
 from flows.batch.sorting import first_payments_ahead
 from tasks.engine.gathering import OrderQueue
 from tasks.engine.resources import Resources
-from tasks.preview import preview_orders
+from tasks.preview import match_lines, preview_orders
 from tasks.search import match_words, search_items
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -45,6 +47,41 @@ def requests(count: int) -> list[OrderRequest]:
         )
         for number in range(count)
     ]
+
+
+LINK = "https://item.taobao.com/item.htm?id=600000000001&skuId=111111"
+
+
+@pytest.mark.parametrize(
+    ("item", "sku", "on_sale", "made"),
+    [
+        (LINK, "", True, ["111111"]),
+        (LINK, "111111", True, ["111111"]),
+        (LINK, "", False, ReasonCode.SKU_UNKNOWN),
+        ("600000000001", "111111", False, ReasonCode.SKU_UNKNOWN),
+        ("600000000001", "", False, ReasonCode.SKU_NOT_CHOSEN),
+    ],
+)
+def test_the_variant_that_a_line_or_its_link_names_is_planned_and_no_other(
+    item: str, sku: str, made: list[str] | ReasonCode, *, on_sale: bool
+) -> None:
+    """Also where another one alone is on sale."""
+    red, blue = (Sku(sku_id=one, name="", price=Money(500), stock=9) for one in ("111111", "222222"))
+    shown = Offer(
+        marketplace=Marketplace.TAOBAO,
+        item_id="600000000001",
+        title="cup",
+        image_url="",
+        seller_id="7",
+        seller_name="shop",
+        min_quantity=1,
+        active=True,
+        skus=(replace(red, active=on_sale), blue),
+    )
+    (asked,) = requests(1)
+    one = replace(asked, lines=(replace(asked.lines[0], item=item, sku=sku),))
+    plan = match_lines(one, {(Marketplace.TAOBAO, item): shown})
+    assert ([line.sku_id for line in plan.lines] or (plan.why and plan.why.code)) == made
 
 
 async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.MonkeyPatch) -> None:
