@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, amount, currency_of, moment, shared, variant
@@ -14,7 +13,6 @@ from domain.states import REACHED_BOOKED, OrderState
 
 DONE = "done"
 DONE_STATES = REACHED_BOOKED | {OrderState.ORDERED, OrderState.PAID, OrderState.PAYMENT_PENDING}
-CHANGED_AT = datetime(2026, 11, 20, 3, 4, 5, tzinfo=UTC)
 
 
 class PricedLine(NamedTuple):
