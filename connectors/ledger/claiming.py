@@ -43,7 +43,7 @@ def claim_each(
     Where a first payment is not confirmed yet, no second order is claimed.
     """
     if not intents:
-        return Claimed(won={}, settled={}, open={})
+        return Claimed()
     refs = {"refs": [intent.order_ref for intent in intents]}
     # Orders first: this locks them until the claim is committed, so what is read below stays true.
     now_standing = {row.order_ref: row for row in connection.execute(LOCKED_ORDERS, refs)}
@@ -55,7 +55,7 @@ def claim_each(
     if intents:
         intents = _without(ledger, connection, intents, behind_first(ledger, connection, intents, now_standing, begun))
     if not intents:
-        return Claimed(won={}, settled={}, open={})
+        return Claimed()
     latest = _latest(begun, intents[0].action)
     asked = {slot_of(intent): intent for intent in intents}  # PostgreSQL refuses a statement that meets a row twice
     rows = [
@@ -81,11 +81,7 @@ def claimed_of(connection: Connection, won: Sequence[EffectRecord], intents: Seq
     lost = {slot_of(intent) for intent in intents} - {record.slot for record in won}
     latest = latest_attempts(connection, intents) if lost else {}
     others = [latest[slot] for slot in lost if slot in latest]
-    return Claimed(
-        won={e.order_ref: e for e in won},
-        settled={e.order_ref: e for e in others if e.status not in OPEN},
-        open={e.order_ref: e for e in others if e.status in OPEN},
-    )
+    return Claimed(won={e.order_ref: e for e in won}, open={e.order_ref: e for e in others if e.status in OPEN})
 
 
 def won_unheard(

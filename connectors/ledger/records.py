@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cache, cached_property, lru_cache
 from sys import intern
@@ -365,23 +365,19 @@ class SpendLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claimed:
-    """The result of a claim, by order: effects to send, settled ones, and ones that may be under way.
+    """The result of a claim, by order: effects to send, and ones that may be under way.
 
-    All are empty while buying is `paused`.
+    Both are empty while buying is `paused`.
     """
 
-    won: dict[str, EffectRecord]
-    settled: dict[str, EffectRecord]
-    open: dict[str, EffectRecord]
+    won: dict[str, EffectRecord] = field(default_factory=dict)
+    open: dict[str, EffectRecord] = field(default_factory=dict)
     paused: Pause | None = None
 
     def part(self, order_refs: Collection[str]) -> Claimed:
         """The result for some of the orders."""
-        won, settled, opened = (
-            {ref: effects[ref] for ref in order_refs if ref in effects}
-            for effects in (self.won, self.settled, self.open)
-        )
-        return Claimed(won=won, settled=settled, open=opened, paused=self.paused)
+        won, opened = ({ref: some[ref] for ref in order_refs if ref in some} for some in (self.won, self.open))
+        return Claimed(won=won, open=opened, paused=self.paused)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -310,7 +310,7 @@ class Ledger(Switches):
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
                 if buys and ALL_BUYING in off:
-                    return Claimed(won={}, settled={}, open={}, paused=standing_pause(connection))
+                    return Claimed(paused=standing_pause(connection))
                 return claim_each(self, connection, intents, now=now, lease=lease, limits=limits, off=off)
 
         claimed = try_once()
