@@ -161,7 +161,10 @@ class PageBases:
         return await read(call, _at(request, field, page - FIRST + self._known.get(call.path, FIRST)))
 
     async def _both(self, read: Reads, call: ReadCall[Req, Res], request: Req, field: str) -> Res:
-        """The first page. A list from 1 refuses page 0, shows nothing there, or the first page again."""
+        """The first page. A list from 1 refuses page 0, shows nothing there, or the first page again.
+
+        Where page 0 is another one, page 1 has to be as it was: new rows make another one of a list from 1 too.
+        """
         by_one = await read(call, request)
         try:
             by_zero = await read(call, _at(request, field, 0), once=True)
@@ -173,7 +176,7 @@ class PageBases:
         ones, zeros = ids_of(by_one), ids_of(by_zero)
         if ones and (not zeros or ones[0] == zeros[0]):
             await self._learn(call.path, FIRST)
-        elif zeros and not {*ones} & {*zeros}:
+        elif zeros and not {*ones} & {*zeros} and ids_of(await read(call, request))[:1] == ones[:1]:
             await self._learn(call.path, 0)
             return by_zero
         return by_one

@@ -33,10 +33,11 @@ class Kept:
 
 
 class List:
-    """Two hits a page; `zero` is what page 0 comes to at a list from 1."""
+    """Two hits a page; `zero` is what page 0 comes to at a list from 1. So many readings find new hits after them."""
 
-    def __init__(self, base: int, zero: XportcnError | str = "empty", hits: int = 5) -> None:
+    def __init__(self, base: int, zero: XportcnError | str = "empty", hits: int = 5, moves: int = 0) -> None:
         self.base, self.zero, self.hits, self.asked = base, zero, hits, list[int]()
+        self.first, self.moves = 1, moves
 
     async def read(self, _call: Any, request: Any, *, once: bool = False) -> Any:
         page = request.page_no
@@ -47,7 +48,9 @@ class List:
                 raise self.zero
             page = self.base if self.zero == "clamped" else 99
         start = (page - self.base) * 2
-        numbers = range(1, self.hits + 1)[start : start + 2]
+        numbers = range(self.first, self.hits + 1)[start : start + 2]
+        if len(self.asked) <= self.moves:
+            self.first -= 2
         hits = [taobao_product.SearchHit.model_construct(item_id=str(number), price=PRICE) for number in numbers]
         return PageOf[taobao_product.SearchHit].model_construct(data=FittingRows(hits))
 
@@ -64,7 +67,7 @@ ALL = [["1", "2"], ["3", "4"], ["5"], []]
 async def test_a_list_from_0_is_read_from_its_first_page_on_and_asked_twice_once() -> None:
     shop, kept = List(0), Kept()
     assert await pages(PageBases(REAL, kept), shop, 1, 2, 3, 4) == ALL
-    assert shop.asked == [1, 0, 1, 2, 3]
+    assert shop.asked == [1, 0, 1, 1, 2, 3]
     again = List(0)
     assert await pages(PageBases(REAL, kept), again, 1, 2) == ALL[:2]
     assert again.asked == [0, 1]
@@ -76,6 +79,17 @@ async def test_a_list_from_1_is_asked_for_page_0_once(zero: XportcnError | str) 
     shop, kept = List(1, zero), Kept()
     assert await pages(PageBases(REAL, kept), shop, 1, 2, 3, 4, 1) == [*ALL, ALL[0]]
     assert shop.asked == [1, 0, 2, 3, 4, 1]
+    assert [*kept.marks.values()] == ["1"]
+
+
+@pytest.mark.parametrize("hits", [0, 5])
+async def test_a_list_that_moves_between_both_readings_is_not_learned_from_them(hits: int) -> None:
+    """Its first page is another one then, read as page 0 or as page 1: the next reading tells."""
+    shop, kept = List(1, "clamped", hits, moves=1), Kept()
+    bases = PageBases(REAL, kept)
+    await pages(bases, shop, 1)
+    assert kept.marks == {}
+    assert await pages(bases, shop, 1) == [["-1", "0"]]
     assert [*kept.marks.values()] == ["1"]
 
 
