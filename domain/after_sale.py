@@ -390,7 +390,7 @@ def leaves_open(refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: M
 def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:
     """Where an order goes that leaves refunding: its earlier state; one that was closed waits for a person.
 
-    It may have been booked since, where an earlier refund is asked for anew.
+    It may have been booked since, where an earlier refund is asked for anew in the console.
     """
     if before is OrderState.PAID and is_booked:
         return OrderState.BOOKED

@@ -39,6 +39,7 @@ from domain.after_sale import (
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
 from domain.reasons import Reason, together
+from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
@@ -79,12 +80,15 @@ async def ask_refund(
     if is_whole := not wish.lines and wish.amount is None:
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await settle_open(resources, [order.order_ref])
+    order = resources.ledger.orders([order.order_ref])[order.order_ref]
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
     asked = _asked_before(resources, earlier, wish, requested_at)
     prepared = await _prepare(resources, order, wish, earlier, [refund.part for refund in asked])
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
+        else:
+            await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
     wanted = [_modified(refund, request) for refund, request in prepared]
     anew = {refund.part for refund in wanted}
     tried = [one for one in earlier if one.state in FOLLOWED and one.part not in anew]
@@ -198,11 +202,12 @@ async def _prepared(
         description=settled_description(wish.description, option.name),
         vouchers=links,
     )
+    before = next((one.state_before for one in earlier if one.state in UNDER_WAY), order.state)
     if again:
         _require_difference(again, request)
-        return replace(again, most=option.most), request
+        return replace(again, most=option.most, state_before=before), request
     number = 1 if last is None else last.number + (not never_left(resources, last))
-    return _new_refund(order, target, part, number, earlier, request, option), request
+    return _new_refund(order, target, part, number, before, request, option), request
 
 
 def _require_known(resources: Resources, order_ref: str) -> None:
@@ -230,11 +235,10 @@ def _new_refund(
     target: Target,
     part: str,
     number: int,
-    earlier: Sequence[Refund],
+    before: OrderState,
     request: RefundRequest,
     option: RefundOption,
 ) -> Refund:
-    before = next((one.state_before for one in earlier if one.state in UNDER_WAY), order.state)
     return Refund(
         key=f"{order.order_ref}:{part}.{number}",
         order_ref=order.order_ref,

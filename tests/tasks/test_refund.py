@@ -687,21 +687,39 @@ async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
     assert service.asked[2:] == ["A-1:refund:all.1-modify-1:2"]
 
 
-async def test_an_order_that_was_booked_since_its_refund_was_refused_travels_on(
-    resources: Resources, service: FakeAfterSale
+@pytest.mark.parametrize(
+    ("before", "since"),
+    [
+        (OrderState.PAID, OrderState.BOOKED),
+        (OrderState.HELD, OrderState.IN_TRANSIT),
+        (OrderState.BOOKED, OrderState.DELIVERED),
+    ],
+)
+async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again_once_that_ends(
+    resources: Resources, service: FakeAfterSale, before: OrderState, since: OrderState
 ) -> None:
-    """Asked anew for the same refund, and given nothing, it is booked, and not paid as at its first asking."""
+    """Asked anew for the same refund, and given nothing, it is not where it was at the first asking.
+
+    So it is where the run that asked dies as the seller has it.
+    """
     paid_order(resources)
+    if before is not OrderState.PAID:
+        resources.ledger.change([OrderChange(order_ref="A-1", state=before)])
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
     await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     shipment = Columns({"shipment": to_json(Shipment(shipment_order_id="S", tracking_numbers=("SF1",)))})
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=shipment)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=since, writes=shipment)])
     service.abilities = frozenset({Ability.MODIFY})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("tasks.refund.take_outcome", Mock(side_effect=Defect))
+        with pytest.raises(Defect):
+            await run(resources)
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
     await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    assert order(resources).state is OrderState.BOOKED
+    (ended,) = resources.ledger.refunds.of_orders(["A-1"])
+    assert (order(resources).state, ended.state_before) == (since, since)
 
 
 async def test_the_end_is_followed(resources: Resources, service: FakeAfterSale) -> None:
