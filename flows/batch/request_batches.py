@@ -16,6 +16,7 @@ from prefect.runtime import flow_run
 from connectors.book_file import Reading, book_text, missing_file, reading_by
 from connectors.durable import put
 from connectors.fetched_files import FOLDER, fetch_anew, fetch_stored, is_address, is_fetched
+from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile, read_request_file, read_request_text
 from connectors.settings import SourcingSettings
@@ -136,12 +137,14 @@ def _split(
 
 def note_missing(report: BatchReport, data_dir: Path) -> None:
     """Write the rows that the SKU book lacks into a file to be filled in; where it lacks none the file goes."""
-    file = missing_file(data_dir, report.batch_id)
-    if not (rows := report.missing_entries):
-        file.unlink(missing_ok=True)
+    file, rows = missing_file(data_dir, report.batch_id), report.missing_entries
+    try:
+        put(file, book_text(rows)) if rows else file.unlink(missing_ok=True)
+    except OSError as error:  # the run has bought by now, and its report has them too
+        run_logger().warning("%s, what the SKU book lacks, can't be kept: %s", file, words_of(error))
         return
-    put(file, book_text(rows))
-    run_logger().warning("The SKU book lacks %s: fill in %s", pluralize(len(rows), "own SKU"), file)
+    if rows:
+        run_logger().warning("The SKU book lacks %s: fill in %s", pluralize(len(rows), "own SKU"), file)
 
 
 NO_NAME = "another order has that name, or it is too long; change the order_ref, or the group in the SKU book"

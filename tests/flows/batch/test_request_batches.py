@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 
 from connectors.request_files import UnreadableFile
 from connectors.settings import SourcingSettings
 from domain.request_remarks import BadRequests
-from flows.batch.request_batches import batch_id_of, default_batch_id, read_requests, read_shown
+from flows.batch.request_batches import batch_id_of, default_batch_id, note_missing, read_requests, read_shown
 from flows.prefect_ui.parameters import Requests
 from tests.connectors.request_files.sheets import serving_sheets
 
@@ -67,3 +68,13 @@ async def test_a_retry_reads_a_faulty_file_at_an_address_anew_and_a_sound_one_ne
         await bought_from(faulty)
     assert await bought_from(ROW.encode()) == "A-1"
     assert await bought_from(ROW.replace("A-1", "A-2").encode()) == "A-1"
+
+
+@pytest.mark.parametrize("rows", [[{"own_sku": "FERN-1", "rank": "1"}], []])
+def test_a_list_of_what_the_book_lacks_that_can_t_be_kept_ends_no_run(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path, rows: list[dict[str, str]]
+) -> None:
+    """By then the run has bought, and its report waits to be shown."""
+    (tmp_path / "book-missing-b.csv").mkdir()
+    note_missing(Mock(batch_id="b", missing_entries=rows), tmp_path)
+    assert "what the SKU book lacks, can't be kept" in caplog.text
