@@ -93,10 +93,10 @@ class Call(Operation, Generic[Req, Res]):
     def parse(self, data: Any, bounds: Bounds | None = None) -> Res:
         """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`.
 
-        A list of one row may come as the bare row.
+        A list of one row may come as the bare row, a read one without rows as null.
         """
-        if isinstance(data, dict) and is_list(self.response):
-            data = [data]
+        if is_list(self.response) and (isinstance(data, dict) or (data is None and not self.effect)):
+            data = [data] if data is not None else []
         return self._answers.validate_python(data, context=bounds)
 
 

@@ -11,19 +11,22 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from pydantic import ValidationError
 
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered, XportcnError
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
+    alibaba_after_sale,
     alibaba_batch,
     alibaba_order,
+    big_major,
     taobao_after_sale,
     taobao_order,
     taobao_product,
     warehouse,
 )
-from connectors.xportcn.operations.operation import Group, Provenance
+from connectors.xportcn.operations.operation import Group, Provenance, ReadCall
 from domain.effects import Action
 from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_ok, raw_server
 from tests.connectors.xportcn.orders import Naps, claim, client_of, settings
@@ -112,6 +115,17 @@ async def test_a_list_is_read(client: XportcnClient, service: FakeService) -> No
     service.answers("/open/address/get", lambda: ok([address]))
     (only,) = await client.read(warehouse.ADDRESSES, Nothing())
     assert only.is_default is True
+
+
+@pytest.mark.parametrize("call", [warehouse.ADDRESSES, alibaba_after_sale.COMPANIES, big_major.PREVIEW])
+def test_null_for_a_list_is_a_list_without_rows(call: ReadCall[Any, tuple[Any, ...]]) -> None:
+    """As Java writes it where it found none."""
+    assert call.parse(None) == ()
+
+
+def test_null_for_what_is_no_list_fits_nothing() -> None:
+    with pytest.raises(ValidationError):
+        taobao_product.PRODUCT.parse(None)
 
 
 @pytest.mark.parametrize(
