@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 from prefect import task
 from pyarrow.compute import Expression, field
 
+from connectors.ledger.records import HELD_WITHOUT_REST
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import LANDED_COSTS, TABLES
 from domain.bills import Bill, BillLine, Booking, Quoted, net
@@ -156,7 +157,7 @@ def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
     if _is_closed(order) and sum(amount for _, amount in came_back) < order["paid_minor"]:
         problem = CLOSED
     grams = _grams(own["parcels_received"]) if len(lines) == 1 else None  # the order's weight is that of its only line
-    ordered = sorted(lines, key=lambda line: int(line["line_no"]))
+    ordered, stands = sorted(lines, key=lambda line: int(line["line_no"])), (order["state"], order["reason_code"])
     return Bill(
         order_ref=order["order_ref"],
         currency=currency,
@@ -167,7 +168,7 @@ def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
         quoted=next((Quoted(**{name: one[f"{name}_minor"] for name in QUOTED}) for one in quotes), None),
         refunds=came_back,
         booking=_booking(order, own["shipments"], zone),
-        is_over=order["state"] in OVER or _is_answered(order),
+        is_over=order["state"] in OVER or (order["shipment_order_id"] is None and stands == HELD_WITHOUT_REST),
         problem=order.get("problem") or problem or ("" if lines else "the tables have no line of it"),
     )
 
@@ -192,12 +193,6 @@ def _day(moment: datetime | None, zone: ZoneInfo) -> date | None:
 def _is_closed(order: Row) -> bool:
     codes = (ReasonCode.CLOSED_AFTER_PAYMENT, ReasonCode.PAID_AND_CLOSED, ReasonCode.PAID_BEFORE_CLOSED)
     return order["reason_code"] in codes
-
-
-def _is_answered(order: Row) -> bool:
-    """Whether a person has said how much came back of a closed order that was never booked."""
-    is_unbooked = order["shipment_order_id"] is None
-    return is_unbooked and (order["state"], order["reason_code"]) == (OrderState.HELD, ReasonCode.REST_IS_LOST)
 
 
 def _grams(parcels: Sequence[Row]) -> int | None:

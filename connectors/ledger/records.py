@@ -70,6 +70,7 @@ def _writing(insert_into: Callable[..., Any]) -> Executable:
 T = TypeVar("T")
 JSON_COLUMNS = ("request", "receiver", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")
 REASON = ("reason", "reason_code", "reason_facts")
+HELD_WITHOUT_REST = OrderState.HELD, ReasonCode.REST_IS_LOST
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -136,7 +137,7 @@ class OrderRecord:
 
         A part may have come back before it was closed, which says nothing of the rest.
         """
-        return (self.state, self.reason_code) == (OrderState.HELD, ReasonCode.REST_IS_LOST)
+        return (self.state, self.reason_code) == HELD_WITHOUT_REST
 
     @cached_property
     def request(self) -> OrderRequest:
