@@ -244,7 +244,7 @@ COLUMNS = (
     ),
     Column(
         name="sku",
-        words="a SKU id (1688: or spec id); may be empty when its link names one, or the item has only one",
+        words="a SKU id (1688: or spec id); may be empty when its link names one, or the item has one",
         example="413185732720",
         most=100,
         check=_code,

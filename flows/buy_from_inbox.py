@@ -207,12 +207,12 @@ class Night:
                 for ref in mine & one.orders.keys():
                     how = one.orders[ref]
                     decided[ref] = path.name, how, is_read and not (fails and how == TO_BUY)
+        ends = {ref: how for ref, (_, how, is_over) in decided.items() if is_over and how not in ("", TO_BUY)}
+        to, by = (sorted({decided[ref][0] for ref in refs}) for refs in (decided, ends))
         if unread:
             words = f"; what is not begun waits: {unread}, of the same name, came later and can't be read"
-            return Left(mine, words, waits=True)
-        ends = {ref: how for ref, (_, how, is_over) in decided.items() if is_over and how not in ("", TO_BUY)}
-        to = sorted({file for file, _, _ in decided.values()})
-        left = decided.keys() - await asyncio.to_thread(self._close, ends, shorten(to))
+            return Left(mine, words, to, waits=True)
+        left = decided.keys() - await asyncio.to_thread(self._close, ends, shorten(by))
         words = f"; left to what came later: {shorten(to)}" if left else ""
         return Left(left, words, to, waits=not all(is_over for _, _, is_over in decided.values()))
 
