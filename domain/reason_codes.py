@@ -213,7 +213,7 @@ class ReasonCode(StrEnum):
         "know ({state}); it is booked once that is known, or a parcel is on its way", who=NOBODY)
     # ownership of an order
     NOT_SHOWN = "not_shown", doubt("the service does not show this order; {remedy}", "look it up in the console")
-    ORDER_NOT_SHOWN = "order_not_shown", doubt("the service does not show the order")
+    ORDER_NOT_SHOWN = "order_not_shown", doubt("the service shows no such order that can be read")
     NO_REFERENCE_YET = "no_reference_yet", waits("the service does not show our reference on order {order_id} yet, so "
         "it is not paid[. If that lasts, look it up in the console: sourcing confirm {marketplace}]", "look up order "
         "{order_id} in the console", "confirm", who=MERCHANT)

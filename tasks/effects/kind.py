@@ -156,7 +156,7 @@ def not_to_be_asked(error: XportcnError) -> Reason:
 
 
 def not_shown() -> Reason:
-    """Why a reading can't tell: the order itself is not there."""
+    """Why a reading can't tell: the order itself is not there, or can't be read."""
     return because(ReasonCode.ORDER_NOT_SHOWN)
 
 

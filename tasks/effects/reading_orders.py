@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.protocol import Channel
-from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, ServiceAway, XportcnError
 from connectors.xportcn.failures import NOT_FOUND
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
@@ -69,10 +70,24 @@ def _is_about_all(error: XportcnError) -> bool:
 async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
     """Our orders as their marketplaces show them now, by `order_ref`; those not shown are missing.
 
-    An order that shows another's reference is foreign, whatever our ledger says: it counts as not shown.
+    An order that shows another's reference is foreign, whatever our ledger says: it counts as not shown. So does, of
+    several, one that is answered so that it can't be read; a service that does not answer is not asked about each.
     """
-    shown = await _read(resources, orders)
+    listed = list(orders)
+    try:
+        shown = await _read(resources, listed)
+    except (ContractMismatch, Refused):
+        if len(listed) == 1:
+            raise
+        alone = await concurrently(listed, lambda one: _if_readable(resources, one), at_once=resources.concurrency)
+        shown = {ref: one for answer in alone for ref, one in answer.items()}
     return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
+
+
+async def _if_readable(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder]:
+    with suppress(ContractMismatch, Refused):
+        return await _read(resources, [order])
+    return {}
 
 
 async def _read(

@@ -10,16 +10,16 @@ from typing import Any, cast
 import pytest
 
 from connectors.ledger.plans import put_rows
-from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import Unanswered
-from domain.effects import EffectStatus, Resolution, ResolutionKind, ResolutionRefused
+from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, XportcnError
+from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode, earlier
-from domain.service_orders import Goods, ServiceStatus
+from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
 from tasks.effects.kinds import settle_open
@@ -249,3 +249,31 @@ async def test_a_payment_of_another_s_order_accounts_for_nothing(resources: Reso
     channel.show("77", ServiceStatus.PAID, paid=Money(100), reference="B-9")
     (order,) = await pay(resources)
     assert (order.state, order.paid_minor) == (OrderState.HELD, None)
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "reads"), [(ContractMismatch, "paid", 3), (Refused, "paid", 3), (Unanswered, "unknown", 1)]
+)
+async def test_a_payment_is_settled_beside_one_whose_order_can_not_be_read(
+    resources: Resources, next_run: Resources, channel: FakeChannel, failure: type[XportcnError], state: str, reads: int
+) -> None:
+    """A service that does not answer is not asked about each: that may take longer than a lease."""
+    for order_ref, order_id in (("A-1", "77"), ("A-2", "78")):
+        ordered(resources, order_ref, order_id)
+        channel.show(order_id, ServiceStatus.PAID, paid=Money(100), reference=order_ref)
+    payments = [Intent(order_ref=ref, action=Action.PAY, amount=Money(100), request_hash="h") for ref in ("A-1", "A-2")]
+    for record in resources.ledger.claim(payments, lease=resources.lease).won.values():
+        change = OrderChange(order_ref=record.order_ref, state=OrderState.UNKNOWN, why=earlier("no answer"))
+        resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+    asked = list[Sequence[str]]()
+
+    async def read(order_ids: Sequence[str], **_: bool) -> dict[str, ServiceOrder]:
+        asked.append(order_ids)
+        if "78" in order_ids:
+            raise failure("of 78")
+        return await FakeChannel.read(channel, order_ids)
+
+    channel.read = read  # type: ignore[method-assign]
+    await settle_open(next_run, ["A-1", "A-2"])
+    orders = next_run.ledger.orders(["A-1", "A-2"])
+    assert ([orders[ref].state for ref in orders], len(asked)) == ([state, OrderState.UNKNOWN], reads)
