@@ -206,7 +206,7 @@ class Night:
                 is_read = place in (Folder.OPEN, Folder.DONE, Folder.FAILED)  # others may still be written to
                 for ref in mine & one.orders.keys():
                     how = one.orders[ref]
-                    decided[ref] = path.name, how, is_read and not (fails and how == TO_BUY)
+                    decided[ref] = path.name, how, is_read and not (fails and how in ("", TO_BUY))
         ends = {ref: how for ref, (_, how, is_over) in decided.items() if is_over and how not in ("", TO_BUY)}
         to, by = (sorted({decided[ref][0] for ref in refs}) for refs in (decided, ends))
         if unread:

@@ -436,7 +436,7 @@ def test_a_row_of_sums_says_nothing_of_its_order(tmp_path: Path, rows: Rows, end
     assert read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)).shown == {"EBAY-12-34567-89012": end}
 
 
-@pytest.mark.parametrize("word", ["true", "TRUE", "WAHR", "vrai", ""])
+@pytest.mark.parametrize("word", ["true", "TRUE", "WAHR", "vrai", "VERDADEIRO", "DOĞRU", "TOSI", ""])
 def test_what_a_spreadsheet_makes_of_true_is_to_be_shipped(tmp_path: Path, word: str) -> None:
     text = text_of(SHOPIFY_HEADER, [SHOPIFY | {"Lineitem requires shipping": word}])
     assert [*lines(read(tmp_path, "orders.csv", text))] == [("S-1001", "#1001")]

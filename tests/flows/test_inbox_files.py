@@ -461,6 +461,25 @@ async def test_an_order_is_tried_as_the_newest_export_that_shows_it_has_it(
 
 
 @pytest.mark.usefixtures("book")
+async def test_what_waits_stays_open_where_a_later_export_that_failed_turns_it_away_by_words_of_a_spreadsheet(
+    tmp_path: Path, tried: list[str]
+) -> None:
+    """Nothing buys it meanwhile; once the bad file is deleted it goes on."""
+    orders = [SHOPIFY | {"Name": name} for name in ("#1001", "#1002")]
+    (tmp_path / "mon.csv").write_text(text_of(SHOPIFY_HEADER, orders))
+    await night(tmp_path)
+    saved = [order | {"Lineitem requires shipping": "VERO UND WAHR"} for order in orders]
+    (tmp_path / "tue.csv").write_text(text_of(SHOPIFY_HEADER, saved))
+    tried.clear()
+    await night(tmp_path)
+    assert [place for place, _ in await night(tmp_path)] == ["open"]
+    assert tried == []
+    (tmp_path / "failed/tue.csv").unlink()
+    await night(tmp_path)
+    assert tried == ["S-1001 None", "S-1002 None"]
+
+
+@pytest.mark.usefixtures("book")
 async def test_an_order_that_is_shown_as_to_be_bought_after_it_was_closed_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
