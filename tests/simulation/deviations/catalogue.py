@@ -20,6 +20,7 @@ from tests.simulation.deviations.changes import (
     code,
     envelope,
     names,
+    page_of_a_gateway,
     pages,
     references,
     refusals,
@@ -264,8 +265,12 @@ def _envelopes() -> Iterator[Deviation]:
         yield one(name=f"success {value!r} beside code 200", tells=tell)
     wrong = partial(Deviation, group=Group.ENVELOPE, expected=SAFE, refusals=True)
     yield wrong(name="errors as code 200", tells=refusals(lambda answer: {**answer, "code": 200}))
+    yield wrong(name="errors as code 404", tells=refusals(lambda answer: {**answer, "code": 404}))
     yield wrong(name="errors inside data", tells=refusals(_error_inside))
     yield wrong(name="errors as `error`", tells=refusals(_error_named))
+    for status in (302, 405):
+        tell = page_of_a_gateway(status)
+        yield Deviation(name=f"some answers a page, HTTP {status}", group=Group.ENVELOPE, expected=SAFE, tells=tell)
     for status in (202, 400, 500):
         yield one(name=f"a yes at HTTP {status}", tells=with_status(status))
     yield _in_data("data as text", json.dumps)

@@ -147,6 +147,16 @@ def refusals(change: Callable[[dict[str, Any]], dict[str, Any]]) -> Tell:
     return tell
 
 
+def page_of_a_gateway(status: int) -> Tell:
+    """In place of one in eight answers; the call was carried out."""
+
+    def tell(told: Told) -> None:
+        if told.dice.random() < 1 / 8:
+            told.answer, told.status = {"error": "Not Allowed"}, status
+
+    return tell
+
+
 def with_status(status: int) -> Tell:
     def tell(told: Told) -> None:
         told.status = status if told.is_yes else told.status

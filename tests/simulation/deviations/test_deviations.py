@@ -29,6 +29,7 @@ SAMPLE: tuple[tuple[str, Marketplace, Setting, int], ...] = (
     ("filters ignored", INTERNATIONAL, CALM, 0),
     ("references in lower case", ALIBABA, CALM, 0),
     ("errors as code 200", INTERNATIONAL, CALM, 0),
+    ("some answers a page, HTTP 405", TAOBAO, CRASH, 0),
     ("paid is waitbuyersign", ALIBABA, CALM, 0),
     ("booleans as text", POIZON, CALM, 0),
     ("text with NaN", BIG_MAJOR, CALM, 0),
