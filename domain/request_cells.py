@@ -19,6 +19,7 @@ MAX_QUANTITY = 1_000_000
 ORDER_REF = re.compile(r"(?=.*[A-Za-z0-9])[A-Za-z0-9._-]{1,64}")
 PADDED = re.compile(r"0*(\d+)(.*)", re.ASCII)
 MOST_PADDED = 20
+MOST_OF_OWN = 6  # digits of a number that may be a name of one's own, beside which 1-001 is another
 OF_MONTH = re.compile(r"(\d{1,4}|[A-Za-z]{3,4}\.?)-(\d{1,4}|[A-Za-z]{3,4}\.?)(-[A-Za-z].*|)", re.ASCII)
 FULL_DATE = re.compile(r"(\d\d?|\d{4})([-.])(\d\d?)\2(\d\d?|\d{4})(-[A-Za-z].*|)", re.ASCII)
 # As spreadsheets write them in English, German, Spanish, French, Italian, Dutch and Portuguese.
@@ -91,9 +92,19 @@ def respelled(order_ref: str) -> set[str]:
         for day, month, year in product(*map(_written, (ends[0], date[3], ends[1]))):
             dates = [f"{day}-{month}-{year}", f"{day}.{month}.{year}", f"{year}-{month}-{day}"]
             found |= {one + date[5] for one in dates[: 3 if len(year) == 4 else 2]}
-    if order_ref[-1:].isdigit():
-        found.add(f"{order_ref}.0")  # which earlier programs took
-    return found - {order_ref}
+    return (found | {*_as_numbers(order_ref)}) - {order_ref}
+
+
+def _as_numbers(order_ref: str) -> Iterator[str]:
+    """What earlier programs took for it of a file that had `1001.0` or `3,123,456`; commas and blanks became `-`."""
+    yield re.sub(r"(?<=\d)\.(?=\d{3}(?!\d))", "", order_ref)
+    for run in re.finditer(r"\d+(?=-|$)", order_ref):
+        before, digits, after = order_ref[: run.start()], run[0], order_ref[run.end() :]
+        dotted, dashed = (re.sub(r"(?<=\d)(?=(?:\d{3})+$)", mark, digits) for mark in ".-")
+        in_shop = before or len(digits) > MOST_OF_OWN
+        of_shop = product((digits, dotted, dashed), ("", ".0", ".00", "-0", "-00")) if in_shop else ()
+        for number, end in (*product([digits], (".0", ".00")), *of_shop):
+            yield f"{before}{number}{end}{after}"
 
 
 def _of_month(text: str, other: str) -> Iterator[str]:
