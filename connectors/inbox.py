@@ -176,16 +176,20 @@ class Inbox:
         """What is over and has the last word on orders of a file that still waits, with the results beside it."""
         waits = [one.path for place in (Folder.OPEN, Folder.WORKING) for one in self._scan(self.root / place)]
         over = {path for one in waits for path in self.newer(one) if path.parent.name in (Folder.DONE, Folder.FAILED)}
-        for result in (self.root / Folder.OPEN).glob(f"*{RESULT[0]}"):  # also of a file that a dead run took
-            with suppress(OSError, ValueError, AttributeError, TypeError):
-                left_to = json.loads(result.read_bytes()).get("left_to", ())
-                over.update(self.root / place / name for place in (Folder.DONE, Folder.FAILED) for name in left_to)
+        left_to = {name for one in waits for name in self.left_to(self.root / Folder.OPEN / one.name)}
+        over.update(self.root / place / name for place in (Folder.DONE, Folder.FAILED) for name in left_to)
         return {path.with_name(f"{path.name}{ending}") for path in over for ending in ("", *RESULT)}
 
-    def open_of(self, batch_id: str) -> Path | None:
-        """The file of `open` that a batch was begun from, whatever it is called there."""
-        there = [one.path for one in self._scan(self.root / Folder.OPEN)]
-        return next((path for path in there if self.batch_of(path) == batch_id), None)
+    def left_to(self, path: Path) -> list[str]:
+        """The later files to which a file left orders, by the result beside it, which stays when a run takes it."""
+        with suppress(OSError, ValueError, AttributeError, TypeError):
+            return [*json.loads(path.with_name(f"{path.name}{RESULT[0]}").read_bytes()).get("left_to", ())]
+        return []
+
+    def file_of(self, batch_id: str, place: Folder) -> Path | None:
+        """The file of a folder that a batch was begun from, whatever it is called there."""
+        there = [one.path for one in self._scan(self.root / place)]
+        return next((path for path in there if self._note_of(path)[0] == batch_id), None)
 
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""

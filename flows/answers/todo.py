@@ -44,6 +44,7 @@ TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment sen
 MEND = "mend the file and drop it into the inbox again, or take it out of the folder failed"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
 DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
+LEFT = "{}, which came later, decides all that it shows; else {}"
 PASTE = "paste its lines again, mended where the reason says so"
 DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
 AT_ONCE = timedelta(0)
@@ -212,20 +213,28 @@ class _Way:
 
     @classmethod
     def of(cls, batch_id: str, source: str, encoding: str) -> _Way:
-        """A file of the inbox is known by its batch: others have its name, and the newest has the last word."""
+        """A file of the inbox is known by its batch: others have its name, and the newest has the last word.
+
+        No command reads a file that left orders to a later one, or beside which one lies that no run has read.
+        """
         file = Path(source)
         if file.suffix.lower() not in READERS:
             return cls()
         if file.parent.name != Folder.WORKING:
             return cls(command=f"sourcing run {shlex.quote(source)}", advice="", file=source)
-        lies, is_newest = None, False
+        lies, is_newest, left = None, False, list[str]()
         with suppress(OSError):  # moved meanwhile, or not this user's to read
             if (file.parent.parent / Folder.OPEN).is_dir():
                 inbox = Inbox(file.parent.parent)
-                lies = inbox.open_of(batch_id)
-                is_newest = lies is not None and not inbox.newer(lies)
-        if not lies or not is_newest:
-            return cls(advice=NEXT_NIGHT if lies else DROP_AGAIN)
+                lies = inbox.file_of(batch_id, Folder.OPEN)
+                there = lies or inbox.file_of(batch_id, Folder.DONE)
+                left = inbox.left_to(there) if there else []
+                later = inbox.later(lies) if lies else {}
+                unread = any(path.parent == inbox.root and path.suffix.lower() in READERS for path in later)
+                is_newest = not unread and not any(later.values())
+        if not lies or not is_newest or left:
+            rest = NEXT_NIGHT if lies else DROP_AGAIN
+            return cls(advice=LEFT.format(shorten(left), rest) if left else rest)
         command = f"sourcing run {shlex.quote(str(lies))} --batch {batch_id}"
         command += f" --encoding {shlex.quote(encoding)}" if encoding else ""
         return cls(command=command, advice=NEXT_NIGHT, file=str(lies), encoding=encoding, goes_on=True)
@@ -270,7 +279,7 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
 
 
 def _advice(order: OrderRecord, way: _Way) -> str:
-    if order.reason_code in DECLINED and way.advice != PASTE:
+    if order.reason_code in DECLINED and way.advice in ("", NEXT_NIGHT, DROP_AGAIN):
         return ""  # a night with a yes given beforehand buys it in no shape: its command asks
     if order.state is OrderState.PLANNED:
         return FINISH.format(order.batch_id)

@@ -59,3 +59,24 @@ def test_what_superseded_a_file_that_waits_stays_until_that_is_over(
         inbox.put(working, Folder.DONE, {}, [])
     delete_old(settings, settings.inbox, later)
     assert [path.exists() for path in put] == [False, False, False]
+
+
+def test_what_a_file_left_orders_to_stays_as_long_as_that_file_waits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Under another name. A result whose file was taken away by hand keeps nothing."""
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
+    settings, later = SourcingSettings(), datetime.now(UTC) + timedelta(days=91)
+    inbox = Inbox(settings.inbox)
+    for name, place in (("tue.csv", Folder.DONE), ("mon.csv", Folder.OPEN)):
+        (settings.inbox / name).write_text(name)
+        with inbox.taken(settings.inbox / name) as working:
+            assert working
+            inbox.put(working, place, {"left_to": ["tue.csv"]}, [])
+    with inbox.taken(settings.inbox / "open/mon.csv") as working:  # a run that dies puts nothing back
+        assert working
+    delete_old(settings, settings.inbox, later)
+    assert (settings.inbox / "done/tue.csv").exists()
+    working.unlink()
+    delete_old(settings, settings.inbox, later)
+    assert not (settings.inbox / "done/tue.csv").exists()

@@ -224,6 +224,27 @@ def test_another_file_of_the_same_name_is_never_named(resources: Resources, tmp_
         assert older.advice.startswith("its file is in the inbox: mend it in the folder open")
 
 
+def test_no_command_buys_by_a_file_that_left_orders_to_a_later_one(resources: Resources, tmp_path: Path) -> None:
+    """Of another name: it may have turned them away, or have another receiver. One that no run read may do so too."""
+    inbox = Inbox(tmp_path)
+    planned(resources, f"{tmp_path}/working/orders-mon.csv", "A-1")
+    stands(resources, "A-1", OrderState.HELD, "over the limit")
+    laid(inbox, "orders-mon.csv", "order_ref\n", BATCH, Folder.OPEN)
+    (tmp_path / "orders-tue.csv").write_text("Order Number\n")
+    (one,) = to_do(resources.ledger, refused_for=WEEK)
+    assert (one.commands, one.file) == ([], "")
+    (tmp_path / "orders-tue.csv").rename(tmp_path / "done/orders-tue.csv")
+    decides = "orders-tue.csv, which came later, decides all that it shows; else "
+    for place, rest in ((Folder.OPEN, "its file is in the inbox"), (Folder.DONE, "drop a mended copy of its file")):
+        with inbox.taken(tmp_path / "open/orders-mon.csv") as working:
+            assert working
+            told = {"batch_id": BATCH, "content": digest(working), "left_to": ["orders-tue.csv"]}
+            inbox.put(working, place, told, [])
+        (one,) = to_do(resources.ledger, refused_for=WEEK)
+        assert (one.commands, one.file, one.goes_on) == ([], "", False)
+        assert one.advice.startswith(decides + rest)
+
+
 def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(resources: Resources, clock: MovableClock) -> None:
     planned(resources, "a.csv", "A-1")
     ordered(resources, "A-1")
