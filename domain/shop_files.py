@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from domain.cells import BLANKS, value_text, with_formula
+from domain.cells import BLANKS, DATE, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
@@ -27,6 +27,7 @@ AS_TEXT = re.compile(r"^'(?=[0-9+=@(-])")
 NOT_IN_A_REF = re.compile("[^A-Za-z0-9._-]+")
 LEAST_ALIKE = 3
 NO_TEXT = "\0"
+A_DATE = "a date (1/1)"  # with a digit, by which a rule knows one
 OF_A_NUMBER = re.compile(
     r"(?P<cut>-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+)|[0-9]+[.,]0{1,2}"
     r"|[0-9]{1,3}(?:[,'’\s][0-9]{3})+(?:\.0+)?|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?:,0+)?"  # 1.234 is one of some shop
@@ -230,7 +231,7 @@ class ShopTable(RequestTable):
         self._require_once(row, shop_ref, profile.line, self._id(row, profile.line, line))
         self._fill_from_first(profile, row, shop_ref, cells)
         order_ref = profile.ref_of(shop_ref)
-        texts = {rule.column: _text(cells[rule.column]) for rule in profile.keep if rule.column in cells}
+        texts = {rule.column: _text(cells[rule.column], dated=A_DATE) for rule in profile.keep if rule.column in cells}
         if failed := [rule for rule in profile.keep if rule.column in texts and not rule.keeps(texts[rule.column])]:
             self._left[f"{failed[0].column} {shortened(texts[failed[0].column], 30) or 'empty'}"] += 1
             end = max((rule.ending(texts[rule.column]) for rule in failed), key=FINALITY.index)
@@ -344,12 +345,12 @@ def unmarked(text: str) -> str:
     return AS_TEXT.sub("", text.strip(BLANKS))
 
 
-def _text(cell: object) -> str:
-    """What a rule reads; a cell that no request file could have, such as a date, is no text of one."""
+def _text(cell: object, *, dated: str = NO_TEXT) -> str:
+    """What a rule reads; a cell that no request file could have is no text of one, and a date is as `dated`."""
     try:
         return str(cell).lower() if isinstance(cell, bool) else value_text(cell)
-    except ValueError:
-        return NO_TEXT
+    except ValueError as error:
+        return dated if str(error) == DATE.why else NO_TEXT
 
 
 def _value(cells: Mapping[str, object], source: Source) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Mapping, Sequence
+from datetime import date, time
 from pathlib import Path
 
 import pytest
@@ -561,6 +562,22 @@ def test_cells_of_a_spreadsheet_keep_what_a_rule_asks(tmp_path: Path) -> None:
         "row 2, column Shipping Zip: this is a number and too short for a postcode of US: its first zeros are lost; "
         "write it as text"
     )
+
+
+@pytest.mark.parametrize(
+    ("header", "row", "column", "end"),
+    [
+        (EBAY_HEADER, EBAY, "Shipped On Date", "sent"),
+        (SHOPIFY_HEADER, SHOPIFY, "Cancelled at", "void"),
+        (TIKTOK_HEADER, TIKTOK, "Cancelled Time", "void"),
+    ],
+)
+def test_a_date_that_a_spreadsheet_made_of_the_shop_s_ends_the_order_as_that_does(
+    tmp_path: Path, header: Sequence[str], row: Mapping[str, str], column: str, end: str
+) -> None:
+    """An error that it made ends nothing."""
+    for cell, ends in ((time(13, 5), end), (date(2026, 11, 29), end), ("#N/A", ""), (True, "")):
+        assert [*sheet_of(tmp_path, header, {**row, column: cell}).shown.values()] == [ends]
 
 
 def test_a_file_with_a_byte_order_mark_is_named_by_its_shop(tmp_path: Path) -> None:
