@@ -15,6 +15,8 @@ from domain.offers import Candidate, Offer, OfferSummary
 from domain.reasons import Detail, Part, ReasonCode, because, detail
 
 CANDIDATES = 5
+PLURAL = re.compile(r"(?<![a-z])(?!x+[sl]$)[a-z]{3,}$")  # what may have one: no size
+LENGTH = re.compile("[0-9](?:mm|cm|dm|m|in|inch|ft)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,10 +109,14 @@ def _no_title_holds_all(match: Match) -> Detail:
 def _alone(word: str) -> str:
     """A pattern of the word, whose digits at either end go on in no further ones, also behind a point; nor letters.
 
-    Letters of Chinese do, as its titles have no blanks.
+    Letters of Chinese do, as its titles have no blanks; so do the ending of a plural, and lengths with an x between.
     """
     before = r"(?<!\d)(?<!\d[.,])" if word[0].isdecimal() else "(?<![a-z])" if "a" <= word[0] <= "z" else ""
     after = r"(?!\d)(?![.,]\d)" if word[-1].isdecimal() else "(?![a-z])" if "a" <= word[-1] <= "z" else ""
+    if PLURAL.search(word) and not any(map(str.isdecimal, word)):
+        after = ("(?:es)?" if word.endswith(("s", "x", "z", "ch", "sh")) else "s?") + after
+    elif LENGTH.search(word):
+        after = r"(?:(?=x\d)|(?![a-z]))"
     return before + re.escape(word) + after
 
 

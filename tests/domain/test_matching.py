@@ -90,7 +90,7 @@ def test_five_candidates_are_kept() -> None:
         ("帆布 置物架", "可折叠 帆布 置物架 送礼", []),
         ("帆布置", "帆布 置物架", ["帆布置"]),
         ("Ａ１０ bag", "BAG a10", []),
-        ("red bag", "redbag, covered bags", ["red", "bag"]),
+        ("red bag", "redbag, covered baggage", ["red", "bag"]),
         ("cable 1m", "Cable 1mm", ["1m"]),
         ("cable 1m", "Cable黑色1m黑色", []),
         ("hoodie XL", "Hoodie black XXL cotton", ["XL"]),
@@ -102,6 +102,12 @@ def test_five_candidates_are_kept() -> None:
         ("A10 5W 2米 iPhone15", "a100 65W 12米 iPhone15", ["A10", "5W", "2米"]),
         ("1.5m 5m ５０", "线 1.5m 50", ["5m"]),
         ("1 12", "线 1.5m 12.", ["1"]),
+        ("canvas bag T-shirt", "Canvas Bags, T-Shirts", []),
+        ("dress box watch", "Dresses Boxes Watches", []),
+        ("bags cap dress", "bag capes dressers", ["bags", "cap", "dress"]),
+        ("XXL 10kg PC", "XXLS 10KGS PCs", ["XXL", "10kg", "PC"]),
+        ("mat 30cm 20cm", "Mat 30CMx20CM", []),
+        ("mat 30cm 5m", "Mat 30cmX, 5mXL", ["30cm", "5m"]),
     ],
 )
 def test_case_and_width_do_not_count(words: str, title: str, missing: list[str]) -> None:
