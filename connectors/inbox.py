@@ -211,12 +211,19 @@ class Inbox:
         return working.replace(self.root / place / self._free_name(working, place))
 
     def _take_back_changed(self) -> None:
-        """Give back what changed after it failed: its sender wrote on, or a person mended it there."""
+        """Give back what changed after it failed: its sender wrote on, or a person mended it there.
+
+        A shop's export goes to `open`, with the result that says when it came: what it shows is of that time.
+        """
         for path in [one.path for one in self._scan(self.root / Folder.FAILED)]:
             results = [path.with_name(f"{path.name}{ending}") for ending in RESULT]
             with suppress(OSError, ValueError, LookupError, TypeError):  # without a result, or taken by another run
-                if json.loads(results[0].read_bytes())["content"] != digest(path):
-                    self.give_back(path)
+                if (told := json.loads(results[0].read_bytes()))["content"] != digest(path):
+                    place = Folder.OPEN if told.get("is_export") else ""
+                    back = self.root / place / self._free_name(path, place)
+                    if place:
+                        put(back.with_name(f"{back.name}{RESULT[0]}"), results[0].read_bytes())
+                    path.replace(back)
                     for result in results:
                         result.unlink(missing_ok=True)
 
@@ -296,7 +303,8 @@ def plain_name(path: Path) -> str:
 @lru_cache(maxsize=10_000)
 def _noted(result: Path, _modified_ns: int) -> tuple[str, str, str]:
     told = json.loads(result.read_bytes())
-    return str(told.get("batch_id") or ""), str(told.get("first_taken", "")), str(told.get("content", ""))
+    content = "" if told.get("is_export") else str(told.get("content", ""))  # mended, one shows no newer state
+    return str(told.get("batch_id") or ""), str(told.get("first_taken", "")), content
 
 
 def plain_stem(stem: str) -> str:

@@ -93,12 +93,13 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """The orders that a file leaves to newer ones, in words too, to which, and whether it waits for one of them."""
+    """The orders that a file leaves to newer ones, in words too, to which, if it waits for one, if it is a shop's."""
 
     orders: Collection[str] = ()
     words: str = ""
     to: Sequence[str] = ()
     waits: bool = False
+    is_export: bool = False
 
 
 class Night:
@@ -152,7 +153,7 @@ class Night:
         about = dict[str, Any](file=working.name, content=content[:8], batch_id=batch_id, first_taken=came.isoformat())
         try:
             left = await self._left_to_newer(working)
-            about |= {"left_to": left.to}
+            about |= {"left_to": left.to, "is_export": left.is_export}
             left_to_newer.set(left.orders)
             with tags(*flow_run.tags):  # a batch is found and notified by the tags of its night
                 report: BatchReport = await buy_from_file(
@@ -189,7 +190,7 @@ class Night:
         reading = await reading_by(self.settings)
         own = await asyncio.to_thread(self._shown, working, reading)
         if not (mine := {ref for ref, how in own.orders.items() if how == TO_BUY and not own.is_faulty}):
-            return Left()
+            return Left(is_export=own.is_export)
         decided, unread = dict[str, tuple[str, str, bool]](), ""
         for path, is_of_it in later.items():
             if not (is_of_it or own.is_export):
@@ -211,10 +212,11 @@ class Night:
         to, by = (sorted({decided[ref][0] for ref in refs}) for refs in (decided, ends))
         if unread:
             words = f"; what is not begun waits: {unread}, of the same name, came later and can't be read"
-            return Left(mine, words, to, waits=True)
+            return Left(mine, words, to, waits=True, is_export=own.is_export)
         left = decided.keys() - await asyncio.to_thread(self._close, ends, shorten(by))
         words = f"; left to what came later: {shorten(to)}" if left else ""
-        return Left(left, words, to, waits=not all(is_over for _, _, is_over in decided.values()))
+        waits = not all(is_over for _, _, is_over in decided.values())
+        return Left(left, words, to, waits=waits, is_export=own.is_export)
 
     def _later(self, working: Path) -> dict[Path, bool]:
         """The later tables of its name, and where it may be a shop's export those of any name that may be too."""
@@ -270,6 +272,8 @@ class Night:
         words, faults = "can't be read; nothing was bought", [Fault(0, "", str(why).removeprefix(f"{working}: "))]
         if isinstance(why, BadRequests):
             words, faults = f"{pluralize(len(why.faults), 'fault')}; nothing was bought", list(why.faults)
+            shown = await asyncio.to_thread(self._shown, working, await reading_by(self.settings))
+            about = {**about, "is_export": shown.is_export}
         try:
             with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
                 await enqueue(ledger, of_faults(about["file"], about["content"], words, faults))
@@ -330,8 +334,7 @@ async def show_inbox(report: InboxReport) -> None:
     ]
     name = Path(report.inbox).name
     await rename_run(f"inbox: {places_of(report)}")
-    words = f"Of {report.inbox}: {places_of(report)}"
-    words = with_what_waits(words, between=" · ")
+    words = with_what_waits(f"Of {report.inbox}: {places_of(report)}", between=" · ")
     await show_table(artifact_key(f"inbox-{name}"), rows, words, rest="the results beside the files")
 
 
@@ -350,11 +353,7 @@ def _rows(report: BatchReport) -> list[dict[str, Any]]:
     ]
 
 
-def run_name() -> str:
-    return f"inbox {flow_run.parameters.get('inbox', 'inbox')}"
-
-
-@flow(flow_run_name=run_name, persist_result=False)
+@flow(flow_run_name="inbox {inbox}", persist_result=False)
 @report_expected_errors()
 async def buy_from_inbox(
     inbox: form.InboxFolder = "inbox",

@@ -115,8 +115,8 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
     places = [f"row {one.row} {one.column}".rstrip() for one in faults if one.row > HEADER_ROW]
     where = [*whole[:MOST_REASONS], *([f"See {shorten(places, 10)}."] if places else [])]
     remedy = (
-        "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it and drop it into "
-        "the inbox again."
+        "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it there, or "
+        "export it anew and drop that into the inbox."
     )
     return Message(
         cause=f"faults:{file}:{content}",

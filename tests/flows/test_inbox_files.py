@@ -479,6 +479,28 @@ async def test_what_waits_stays_open_where_a_later_export_that_failed_turns_it_a
     assert tried == ["S-1001 None", "S-1002 None"]
 
 
+@pytest.mark.parametrize("place", ["failed", "open"])
+@pytest.mark.usefixtures("book")
+async def test_an_export_that_is_mended_where_it_lies_is_no_newer_for_that(
+    tmp_path: Path, tried: list[str], place: str
+) -> None:
+    """What an export of since then shows otherwise is bought as that has it."""
+    other = EBAY | {"Order Number": "12-34567-89013"}
+    bad = EBAY | {"Order Number": "12-34567-89014"} | ({"Quantity": "some"} if place == "failed" else {})
+    (tmp_path / "orders-mon.csv").write_text(text_of(EBAY_HEADER, [EBAY, other, bad]))
+    await night(tmp_path)
+    (tmp_path / "orders-tue.csv").write_text(text_of(EBAY_HEADER, [EBAY | {"Ship To Address 1": "2 Side St"}, other]))
+    await night(tmp_path)
+    mended = [EBAY, other | {"Quantity": "9"}, bad | {"Quantity": "1"}]
+    (tmp_path / place / "orders-mon.csv").write_text(text_of(EBAY_HEADER, mended))
+    for _ in range(2):
+        tried.clear()
+        told = await night(tmp_path)
+        assert ("open", "left to what came later: orders-tue.csv") in told
+        assert sorted(tried) == [f"EBAY-12-34567-8901{last} None" for last in (2, 3, 4)]
+    assert [path.name for path in (tmp_path / "failed").iterdir()] == []
+
+
 @pytest.mark.usefixtures("book")
 async def test_an_order_that_is_shown_as_to_be_bought_after_it_was_closed_is_told_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
