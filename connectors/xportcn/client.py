@@ -341,7 +341,8 @@ class XportcnClient:
                 says_why=bool(
                     envelope and (envelope.words or is_not_found) and not OUT_OF_ORDER.search(envelope.words)
                 ),
-                proven=call.path in self._answered if is_not_found else bool(self._answered),
+                served=bool(self._answered),
+                proven=call.path in self._answered,
             ),
             words=envelope.words if envelope and not envelope.ok else "",  # a success may quote the receiver
             request_id=envelope.request_id if envelope else "",

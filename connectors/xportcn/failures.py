@@ -26,6 +26,8 @@ NONCE_USED = "40104"
 BEFORE_ALL = frozenset({"40101", "40102", "40105", "40106"})
 """Refusals of the account by what the request itself says: each copy of it is refused, so none was carried out."""
 TOO_MANY = 429
+OF_ONE_REQUEST = (403, 413)
+"""What a firewall answers to one request for what is in it, as to an address that looks like an attack."""
 # Upstream's codes for too many calls, at HTTP 200 or 400 (assumed: passed through unchanged).
 THROTTLED = frozenset({"gw.QosAppFrequencyLimit", "gw.QosApiFrequencyLimit", "ApiCallLimit"})
 EXPIRED_TOKENS = frozenset({"IllegalAccessToken"})
@@ -83,8 +85,8 @@ class Failure:
 
     `status` is None without an HTTP answer, `code` None without the service's envelope. `is_known_refusal` is true for
     a code that the contract lists as this operation's no, and for words of a read's. `says_why`: the service has
-    words of its own, and not that it is out of order. `proven`: it has answered this client before, so that the
-    settings are right; of something not found, under this very path.
+    words of its own, and not that it is out of order. `served`: it has answered this client before, so that address
+    and account are right; `proven`: under this very path.
     """
 
     kind: FailureKind
@@ -94,6 +96,7 @@ class Failure:
     code: str | None = None
     is_known_refusal: bool = False
     says_why: bool = False
+    served: bool = False
     proven: bool = False
 
     @property
@@ -133,16 +136,20 @@ def is_missed(failure: Failure) -> bool:
     """
     if failure.status is None:
         return failure.kind in (FailureKind.BROKEN, FailureKind.TIMED_OUT)
-    if failure.proven and _is_stray(failure, failure.status):
+    if _is_stray(failure, failure.status):
         return True
     return not failure.is_any_no and (_is_fault(failure.status) or _is_fault(_number(failure.code)))
 
 
 def _is_stray(failure: Failure, status: int) -> bool:
-    """Whether a gateway or a firewall answered in the service's place, or no such path is there."""
+    """Whether a gateway or a firewall answered in the place of a service that has answered there before.
+
+    To an effect, at all: its own path answers only once it is carried out.
+    """
     if failure.code is None or 300 <= status < 400:
-        return 300 <= status < 500 and status not in (401, TOO_MANY)
-    return _is_of_path(failure)
+        is_known = failure.served if failure.effect else failure.proven
+        return is_known and 300 <= status < 500 and status not in (401, TOO_MANY)
+    return failure.proven and _is_of_path(failure)
 
 
 def _is_of_path(failure: Failure) -> bool:
@@ -165,7 +172,7 @@ def _without_envelope(failure: Failure, status: int) -> Meaning:
         return Meaning.MISCONFIGURED
     if failure.effect:
         return Meaning.UNANSWERED
-    is_passing = status < 300 or _is_fault(status) or failure.proven
+    is_passing = status < 300 or _is_fault(status) or failure.proven or (failure.served and status in OF_ONE_REQUEST)
     return Meaning.RETRY_NOW if is_passing else Meaning.MISCONFIGURED
 
 
@@ -392,5 +399,7 @@ def what_came(failed: FailedCall) -> str:
         return f"the connection broke before the answer ({failed.words})"
     if failure.code is None:
         page = f"HTTP {failure.status} came in place of the service's answer, from a gateway or a firewall before it"
-        return page if failure.status >= 300 else "the answer is not the service's and does not fit the contract"
+        or_path = "" if failure.proven or _is_fault(failure.status) else f", or {_address_remedy(failed)}"
+        unfit = "the answer is not the service's and does not fit the contract"
+        return f"{page}{or_path}" if failure.status >= 300 else unfit
     return f"the service failed ({failed.words or 'no reason given'})"

@@ -50,9 +50,9 @@ def test_an_order_refused_in_words_that_are_not_understood_is_bought_on_the_next
 
 @pytest.mark.parametrize("at", Marketplace)
 @pytest.mark.parametrize("call", [Role.PREVIEW, ESTIMATE])
-@pytest.mark.parametrize("status", [302, 405])
+@pytest.mark.parametrize("status", [403, 413])
 def test_a_page_that_passes_ends_no_night(made: Stage, at: Marketplace, call: str, status: int) -> None:
-    """A gateway answers in the service's place for a moment, or a firewall to a few requests."""
+    """A firewall answers in the service's place to the first few requests of their kind."""
     odd = Odd(at=call, tells=lambda _: None, instead=True, status=status, times=3)
     assert night(made, at, odd, nights=1)[:2] == (["booked"], 1)
 

@@ -299,11 +299,28 @@ async def test_a_firewall_s_page_amid_good_answers_fails_its_call_alone(
     assert len(naps.taken) == 4
 
 
-async def test_a_path_that_never_answered_is_told_as_wrong(client: XportcnClient, service: FakeService) -> None:
+@pytest.mark.parametrize("status", [302, 404, 405])
+async def test_a_path_that_never_answered_is_told_as_wrong(
+    client: XportcnClient, service: FakeService, status: int
+) -> None:
     """Also where other calls have had their answers."""
     service.answers(ORDERS, lambda: ok({"data": []}))
+    service.answers(PRODUCT, lambda: bare(status))
     await client.read(taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1))
-    with pytest.raises(Misconfigured, match=r"HTTP 404.*check XPORTCN_BASE_URL"):
+    with pytest.raises(Misconfigured, match=rf"HTTP {status}.*check XPORTCN_BASE_URL"):
+        await read(client)
+    assert len(service.asked) == 2
+
+
+@pytest.mark.parametrize("status", [403, 413])
+async def test_a_firewall_s_page_to_the_first_request_of_its_kind_names_the_path_too(
+    client: XportcnClient, service: FakeService, status: int
+) -> None:
+    """One order's address may look like an attack: the others go on, each night too."""
+    service.answers(ORDERS, lambda: ok({"data": []}))
+    service.answers(PRODUCT, lambda: bare(status))
+    await client.read(taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1))
+    with pytest.raises(Unanswered, match=rf"firewall before it, or GET {PRODUCT} .*check XPORTCN_BASE_URL"):
         await read(client)
 
 

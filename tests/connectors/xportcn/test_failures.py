@@ -118,11 +118,25 @@ def test_a_page_of_a_gateway_before_a_service_that_answered_concerns_a_call_or_a
     *, status: int, code: str | None
 ) -> None:
     """A wrong setting would have shown before. An effect that met one may have been carried out, as ever."""
-    read = Failure(kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, code=code, proven=True)
+    read = Failure(
+        kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, code=code, served=True, proven=True
+    )
     assert (meaning_of(read), is_missed(read)) == STRAY[status, code]
     effect = replace(read, effect=True)
     assert meaning_of(effect) is ANSWERED.get((status, code), (NOW, UNANSWERED))[1]
     assert is_missed(effect) is (is_missed(read) and code != "404")
+
+
+@pytest.mark.parametrize(
+    ("status", "meaning"),
+    [(302, MISCONFIGURED), (401, MISCONFIGURED), (403, NOW), (404, MISCONFIGURED), (405, MISCONFIGURED), (413, NOW)],
+)
+def test_a_page_at_a_path_that_never_answered_is_no_outage(*, status: int, meaning: Meaning) -> None:
+    """The path may be wrong, whatever else has answered; a firewall may stop one request for what is in it."""
+    read = Failure(kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, served=True)
+    assert (meaning_of(read), is_missed(read)) == (meaning, False)
+    effect = replace(read, effect=True)
+    assert (meaning_of(effect), is_missed(effect)) == ((UNANSWERED, True), (MISCONFIGURED, False))[status == 401]
 
 
 @pytest.mark.parametrize(

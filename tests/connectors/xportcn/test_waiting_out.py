@@ -57,7 +57,7 @@ async def test_a_maintenance_page_is_waited_out(service: FakeService, page: int)
     assert paths(service) == [PRODUCT, ADDRESSES, *[PRODUCT] * 4, *[ADDRESSES] * 2, PRODUCT]
 
 
-@pytest.mark.parametrize("page", [302, 403, 405])
+@pytest.mark.parametrize("page", [302, 403, 404, 405])
 async def test_payments_do_not_go_on_into_a_page_of_a_gateway(service: FakeService, page: int) -> None:
     """Four are in doubt; what comes after them is not sent while the probe finds the same page."""
     service.answers(PAY, lambda: bare(page))
