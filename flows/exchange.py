@@ -19,11 +19,11 @@ from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.shops import connected, opened_shop
-from connectors.shops.protocol import Shop, WaitingOrder
+from connectors.shops.protocol import THROTTLED, Shop, WaitingOrder
 from connectors.shops.requests import left_out, parts_of, unknown_orders, write_requests
 from connectors.snapshots.reader import QueryBounds
 from connectors.tracking_files import TrackingFile, waiting_words, write_tracking
-from connectors.xportcn.errors import Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
 from domain.request_remarks import BadInput
 from domain.wording import pluralize
 from flows.notify.news import of_shop
@@ -129,7 +129,7 @@ async def _read(settings: SourcingSettings, ledger: Ledger, inbox: Path, name: s
     async with opened_shop(settings, name) as shop:
         waiting = await _lay_aside(ledger, settings.data_dir, shop, name, await shop.waiting())
         found = await asyncio.to_thread(unknown_orders, ledger, settings.data_dir, name, waiting)
-        orders = await asyncio.gather(*(_judged(shop, one) for one in found.values()))
+        orders = await _judged(shop, [*found.values()])
     left = await asyncio.to_thread(write_requests, settings.data_dir, inbox, name, orders)
     await asyncio.to_thread(_reopen, ledger, [ref for ref, one in found.items() if one.name not in left])
     for order, why in left.items():
@@ -203,11 +203,25 @@ async def _ended(shop: Shop, read: Callable[[str], Awaitable[str]], shop_ref: st
         return ""
 
 
-async def _judged(shop: Shop, order: WaitingOrder) -> WaitingOrder:
-    """The order, with why it is not bought where its shop shows more of it alone."""
-    if order.why:
-        return order
-    try:
-        return replace(order, why=await shop.patiently(shop.sent, order.name))
-    except (Refused, Unanswered):  # as where a plugin fails at this one
-        return replace(order, why="the shop does not show what was sent of it")
+async def _judged(shop: Shop, orders: Sequence[WaitingOrder]) -> list[WaitingOrder]:
+    """The orders, with why they are not bought where their shop shows more of them alone.
+
+    Raises the failure where it is one of all that the shop is asked about: then it is none of an order.
+    """
+
+    async def sent(order: WaitingOrder) -> str | XportcnError:
+        try:
+            return order.why or await shop.patiently(shop.sent, order.name)
+        except (Refused, Unanswered, NotSent) as error:  # as where a plugin fails, or hangs, at this one
+            if error.code == THROTTLED:
+                raise
+            return error
+
+    whys = await asyncio.gather(*map(sent, orders))
+    failures = [why for why in whys if isinstance(why, XportcnError)]
+    if len(failures) > 1 and len(failures) == sum(1 for one in orders if not one.why):
+        raise failures[0]
+    return [
+        replace(one, why=why if isinstance(why, str) else "the shop does not show what was sent of it")
+        for one, why in zip(orders, whys, strict=True)
+    ]

@@ -69,7 +69,7 @@ def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
 async def waiting(name: str) -> dict[str, str]:
     """Each order that a shop shows, and why it is left out."""
     async with opened_shop(SourcingSettings().model_copy(update=SHOPS), name) as shop:
-        return {one.name: (await flow._judged(shop, one)).why for one in await shop.waiting()}
+        return {one.name: one.why for one in await flow._judged(shop, await shop.waiting())}
 
 
 @pytest.mark.parametrize(
@@ -299,16 +299,29 @@ async def test_a_malformed_order_of_woocommerce_keeps_no_other_from_being_read(
 
 
 @pytest.mark.parametrize(
-    "error", [Refused("gone", code="woocommerce_rest_shop_order_invalid_id"), Unanswered("HTTP 500", status=500)]
+    "error",
+    [
+        Refused("gone", code="woocommerce_rest_shop_order_invalid_id"),
+        Unanswered("HTTP 500", status=500),
+        NotSent("no answer within 30 s"),
+    ],
 )
 async def test_an_order_whose_shipments_the_shop_does_not_show_is_left_out(
     server: ShopServer, monkeypatch: pytest.MonkeyPatch, error: XportcnError
 ) -> None:
-    async def refused(*_: object) -> str:
-        raise error
+    """Where it is each order that was asked about, the shop itself fails, and no order of it is left out for that."""
+    failing = ["1002"]
 
-    monkeypatch.setattr(WooCommerce, "sent", refused)
-    assert {*(await waiting("woocommerce")).values()} == {"the shop does not show what was sent of it"}
+    async def sent(_: object, ref: str) -> str:
+        if ref in failing:
+            raise error
+        return ""
+
+    monkeypatch.setattr(WooCommerce, "sent", sent)
+    assert await waiting("woocommerce") == {"1001": "", "1002": "the shop does not show what was sent of it"}
+    failing.append("1001")
+    with pytest.raises(type(error)):
+        await waiting("woocommerce")
 
 
 async def test_one_shop_s_failure_keeps_no_other_from_being_read(
