@@ -339,7 +339,7 @@ _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
 )
 _WITHDRAWN = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None))
 _UNASKED = _WITHDRAWN.where(or_(orders.c.paid_minor.is_(None), _LAST_YES < _LAST_NO))
-_WANTED_BACK = _WITHDRAWN.where(_last(_TAKEN_BACK) > _LAST_YES)
+_WANTED_BACK = _WITHDRAWN.where(_last(_TAKEN_BACK, moves.c.by == bindparam("owner")) > _LAST_YES)
 
 
 def laid_aside(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> dict[str, str]:
@@ -359,8 +359,11 @@ def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
 
 
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
-    """Withdraw the approval of orders that a person wants to take back, whatever becomes of that; once is enough."""
-    before = {*ledger.column(_WANTED_BACK, refs=[*order_refs])}
+    """Withdraw the approval of orders that a person wants to take back, whatever becomes of that.
+
+    Once in a run is enough; a later run's stands in the trail anew, or a yes to a question that waits would renew them.
+    """
+    before = {*ledger.column(_WANTED_BACK, refs=[*order_refs], owner=ledger.owner)}
     say_no(ledger, [ref for ref in order_refs if ref not in before], because(ReasonCode.WANTED_BACK), {})
 
 

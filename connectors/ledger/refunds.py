@@ -67,7 +67,7 @@ class RefundRows(LedgerRows):
 
         The service lists all events each time, the newest first or last (assumed). The order's `refunded_minor` is kept
         as the sum over its refunds, which is no more than was paid: it makes room in budgets, and one refund may be
-        shown under two ids.
+        shown under two ids. Where it is the same, nothing is written to the order: a yes that waits stays one.
         """
         now = self._ledger.clock()
         if events and events[0].occurred_at > events[-1].occurred_at:
@@ -75,16 +75,18 @@ class RefundRows(LedgerRows):
         rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
         with self._ledger.transaction([refund.order_ref]) as connection:
             # another refund of the order may be followed at this moment: the sum below must see both
-            of_order = select(orders.c.paid_minor).where(orders.c.order_ref == refund.order_ref).with_for_update()
-            paid = connection.execute(of_order).scalar_one()
+            of_order = select(orders.c.paid_minor, orders.c.refunded_minor).with_for_update()
+            paid, before = connection.execute(of_order.where(orders.c.order_ref == refund.order_ref)).one()
             connection.execute(
                 refunds.update().where(refunds.c.key == refund.key).values({**_row(refund), "updated_at": now})
             )
             back = select(minor_sum(refunds.c.refunded_minor)).where(refunds.c.order_ref == refund.order_ref)
             total = connection.execute(back).scalar_one()
             total = total if paid is None else min(total, paid)
-            change = OrderChange(order_ref=refund.order_ref, writes=OrderUpdate.refunded(amount_minor=total))
-            change_order(self._ledger, connection, change)
+            self._ledger.moved.add(refund.order_ref)
+            if total != (before or 0):
+                change = OrderChange(order_ref=refund.order_ref, writes=OrderUpdate.refunded(amount_minor=total))
+                change_order(self._ledger, connection, change)
             if not rows:
                 return 0
             if forgotten_in(connection, [refund.order_ref]):

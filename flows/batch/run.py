@@ -16,7 +16,7 @@ from domain.holds import MOST, BudgetLimits, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest, lines_without_limit, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
-from domain.reasons import ReasonCode, because, outranking
+from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
@@ -43,6 +43,7 @@ from tasks.snapshot import snapshot_orders, snapshot_plan
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 WAITING = (OrderState.ORDERED, *SHIPPABLE)
 UNASKED = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
+OVERTAKEN = not_approved_by("", "there was news, such as a cancellation, while its question waited: ask anew")
 
 
 class BatchRun:
@@ -391,13 +392,14 @@ class BatchRun:
         states = {ref: one.state for ref, one in to_ship.items() if one.state in SHIPPABLE and not one.is_overpaid}
         say_no(ledger, to_ship, decision.not_shipped, states)
 
-    def _hold_unasked(self, refs: Collection[str]) -> None:
+    def _hold_unasked(self, refs: Collection[str], why: Reason = UNASKED) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""
         ledger = self.resources.ledger
         found = ledger.each_order(needing_a_person(ledger, refs))
         unasked = [one for one in found if one.state in WAITING and not one.knows_what_came_back]
-        unbooked = [(one, one.held(outranking([one.why, UNASKED]))) for one in unasked if one.shipment_order_id is None]
-        ledger.change([new for one, new in unbooked if (new.state, new.why) != (one.state, one.why)])
+        unbooked = [one for one in unasked if one.shipment_order_id is None]
+        changes = [(one, one.held(outranking([why if one.why == UNASKED else one.why, why]))) for one in unbooked]
+        ledger.change([new for one, new in changes if (new.state, new.why) != (one.state, one.why)])
 
     def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
         """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""
@@ -410,6 +412,10 @@ class BatchRun:
         asked = [(plan, orders[plan.order_ref]) for plan in question.to_ship if plan.order_ref in orders]
         # not one that was withdrawn since it was asked about, nor a withdrawn one of which there is news
         to_ship = [plan for plan, order in asked if order.plan_hash or order.updated_at == plan.withdrawn_at]
+        if overtaken := sorted(orders.keys() - {plan.order_ref for plan in to_ship}):
+            words = "%s: news while the question waited, so the yes goes no further"
+            run_logger().warning(words, ", ".join(overtaken))
+            self._hold_unasked(overtaken, OVERTAKEN)
         approve_freight(self.resources, to_ship)
         renewed = {ref: plan_hash(one.plan) for plan in to_ship if not (one := orders[ref := plan.order_ref]).plan_hash}
         ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.plan_approved(renewed[ref])) for ref in renewed])

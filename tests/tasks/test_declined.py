@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from connectors.ledger.plans import declined, needing_a_person, say_no, take_back
-from connectors.ledger.records import OrderChange, Outcome
+from connectors.ledger.records import OrderChange, OrderRecord, Outcome
+from domain.after_sale import RefundState
 from domain.effects import EffectStatus
 from domain.money import Money
 from domain.plan import PlannedOrder
@@ -24,6 +25,7 @@ from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
+from tests.domain.test_after_sale import refund
 from tests.flows.plans import planned, put_approved
 
 
@@ -149,11 +151,55 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
     await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=True)
     order = resources.ledger.orders(["A-1"])["A-1"]
     if since:
-        assert (order.plan_hash, order.freight_approved_minor, order.reason) == (None, 500, str(run.UNASKED))
+        assert (order.plan_hash, order.freight_approved_minor, order.reason) == (None, 500, str(run.OVERTAKEN))
         assert needing_a_person(resources.ledger, ["A-1"]) == {"A-1"}
     else:
         said = "freight approved by ann" if paid_minor else "approved by ann"
         assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (True, said)
+
+
+@pytest.mark.parametrize("meanwhile", ["read again", "came back", "cancelled again"])
+async def test_a_yes_waits_through_readings_without_news(
+    resources: Resources, next_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, meanwhile: str
+) -> None:
+    """An order is cancelled, its seller refuses, and each hour reads that refund, for ever: a yes ships the goods."""
+    put_approved(resources.ledger, planned("A-1"))
+    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    bought = Columns({"order_id": "A-1", "paid_minor": 1000})
+    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=bought)
+    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
+    take_back(resources.ledger, ["A-1"])
+    refused = refund(RefundState.REFUSED)
+    resources.ledger.refunds.put(refused)
+    resources.ledger.refunds.follow(refused, ())
+
+    async def estimate(*_: Any, **__: Any) -> list[PlannedOrder]:
+        return [replace(planned("A-1", freight_cents=700), withdrawn_at=order_of(resources).updated_at)]
+
+    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+        clock.advance(3_600)
+        if meanwhile == "cancelled again":
+            take_back(next_run.ledger, ["A-1"])
+        back = 300 if meanwhile == "came back" else 0
+        next_run.ledger.moved.clear()
+        next_run.ledger.refunds.follow(replace(refused, refunded=Money(back)), ())
+        assert next_run.ledger.moved == {"A-1"}, "the tables have each reading"
+        return Decision(approved=question.refs, by="ann")
+
+    async def nothing(*_: Any, **__: Any) -> str:
+        return "batch"
+
+    stand_in(monkeypatch, estimate_unbooked=estimate, decide=decide, execute=nothing, snapshot_orders=nothing)
+    await BatchRun(resources, "batch", FromRequests([planned("A-1").request], "file.csv")).buy(ask=True)
+    order = order_of(resources)
+    assert (order.plan_hash is not None, order.freight_approved_minor, order.reason.partition(" at ")[0]) == (
+        (True, 700, "freight approved by ann") if meanwhile == "read again" else (False, 500, str(run.OVERTAKEN))
+    )
+
+
+def order_of(resources: Resources) -> OrderRecord:
+    return resources.ledger.orders(["A-1"])["A-1"]
 
 
 @pytest.mark.parametrize("is_accepted", [True, False])
@@ -188,12 +234,12 @@ async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_perso
     assert needing_a_person(resources.ledger, ["A-1"]) == (set() if is_accepted else {"A-1"})
 
 
-def test_what_is_taken_back_twice_stands_once_in_the_trail(resources: Resources) -> None:
-    """As `cancel` of a paid order does, which asks its money back."""
+def test_what_a_run_takes_back_twice_stands_once_in_the_trail(resources: Resources, next_run: Resources) -> None:
+    """As `cancel` of a paid order does, which asks its money back. A later run's stands there anew."""
     put_approved(resources.ledger, planned("A-1"))
-    for _ in range(2):
-        take_back(resources.ledger, ["A-1"])
-    assert told(resources).count(ReasonCode.WANTED_BACK) == 1
+    for ledger in [resources.ledger] * 2 + [next_run.ledger] * 2:
+        take_back(ledger, ["A-1"])
+    assert told(resources).count(ReasonCode.WANTED_BACK) == 2
 
 
 def test_what_is_taken_back_again_after_a_yes_stands_in_the_trail_again(resources: Resources) -> None:
