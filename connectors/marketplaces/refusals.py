@@ -30,6 +30,8 @@ ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
 ANY_NOES = frozenset({ANY_NO, NOT_FOUND, "1009"})
 """Codes that stand for any no, which their words tell (of another reseller; inferred)."""
+NO_DATA = re.compile(r"(?:数据|记录)不存在")
+"""Java's plain words for an order that is not there, under code 404 alone (inferred)."""
 OFFLINE = Problem.OFFLINE
 TOO_MANY_ORDERS = re.compile(
     r"TOO_MANY_ORDERS|ORDER_(?:COUNT|NUM)_LIMIT|too many orders|"
@@ -188,7 +190,8 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
 def _is_gone(refused: Refused, code: str) -> bool:
     if code == PRODUCT_NOT_FOUND:
         return problem_in(refused.message) is OFFLINE
-    return refused.code == NOT_FOUND or bool(NO_ORDER.search(refused.message))
+    no_data = refused.code == NOT_FOUND and NO_DATA.search(refused.message)
+    return bool(no_data or NO_ORDER.search(refused.message))
 
 
 def is_understood(refused: Refused) -> bool:

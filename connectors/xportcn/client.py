@@ -327,7 +327,6 @@ class XportcnClient:
         envelope, now = answer.envelope, self._clock()
         field, fault, is_point = _misfit(error) if error else ("", "", False)
         code = envelope.code if envelope else None
-        is_not_found = NOT_FOUND in (code, str(answer.status))
         return FailedCall(
             operation=self.overrides[call].operation,
             address=self.address,
@@ -339,7 +338,7 @@ class XportcnClient:
                 code=code,
                 is_known_refusal=_is_known_refusal(call, envelope),
                 says_why=bool(
-                    envelope and (envelope.words or is_not_found) and not OUT_OF_ORDER.search(envelope.words)
+                    envelope and (envelope.words or code == NOT_FOUND) and not OUT_OF_ORDER.search(envelope.words)
                 ),
                 served=bool(self._answered),
                 proven=call.path in self._answered,

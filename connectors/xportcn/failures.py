@@ -36,8 +36,11 @@ NOT_FOUND = "404"
 ANY_NO = "500"
 """A code that also stands for any no of a marketplace, in words (inferred)."""
 OUT_OF_ORDER = re.compile(
-    r"系统|服务器|服务异常|繁忙|超时|网络|internal|server|exception|busy|time.?out|unavailable", re.IGNORECASE
+    r"系统|服务器|服务异常|繁忙|超时|网络|internal|server|exception|busy|time.?out|unavailable|"
+    r"没找到请求|no (?:handler|static resource)|^404\b|^not.?found\W*$",
+    re.IGNORECASE,
 )
+"""Words of the service, or of a gateway before it, that tell nothing of what was asked for."""
 NO_ORDER = re.compile(
     r"订单(?:信息)?不存在|未找到(?:该)?订单|order (?:\S+ )?(?:does|is) not (?:exist|found)", re.IGNORECASE
 )
@@ -153,10 +156,9 @@ def _is_stray(failure: Failure, status: int) -> bool:
 
 
 def _is_of_path(failure: Failure) -> bool:
-    """Whether a read's 404 may mean its path, and not the thing it asks for."""
-    if failure.code != NOT_FOUND or failure.effect or failure.is_known_refusal:
-        return False
-    return failure.status == int(NOT_FOUND) or not (failure.proven and failure.says_why)
+    """Whether a read's code 404 may mean its path, and not the thing it asks for."""
+    is_no = failure.is_known_refusal or (failure.proven and failure.says_why)
+    return failure.code == NOT_FOUND and not (failure.effect or is_no)
 
 
 def _without_answer(failure: Failure) -> Meaning:

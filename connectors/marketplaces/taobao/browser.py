@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from connectors.marketplaces.browsing import SORTS, Browser, Image, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
-from connectors.xportcn.errors import Misconfigured, Unanswered
+from connectors.xportcn.errors import Misconfigured
 from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import taobao_product
 from connectors.xportcn.operations.operation import ASSUMED
@@ -69,12 +69,12 @@ class TaobaoBrowser(Browser):
         )
         try:
             page = await self._client.read(taobao_product.HOT, request)
-        except (Misconfigured, Unanswered) as error:
+        except Misconfigured as error:
             if error.status not in NO_SUCH_PATH or filters.category_id:
                 raise
             try:
                 return await self._recommended(filters)
-            except (Misconfigured, Unanswered):
+            except Misconfigured:
                 raise error from None
         return _hits(page)
 

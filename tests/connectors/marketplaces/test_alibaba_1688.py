@@ -505,12 +505,17 @@ async def test_a_trace_is_oldest_first(channel: Alibaba1688Channel, service: Fak
         (404, "数据不存在", True),
         (500, "订单不存在", True),
         (500, "ORDER_STATUS_ERROR", False),
+        (404, "no such thing", False),
+        (404, "", False),
     ],
 )
 async def test_an_order_that_is_not_there_concerns_itself_alone(
     channel: Alibaba1688Channel, service: FakeService, code: int, words: str, *, is_missing: bool
 ) -> None:
-    """Java's plain words for it, after an answer; and where those words are known before one too."""
+    """Java's plain words for it, after an answer; and where those words are known before one too.
+
+    Others may be of the path: an order that was not read is no missing one.
+    """
     service.answers(ORDER, lambda: ok(listed(7)), lambda: no(code, words))
     await channel.read(["7"])
     if is_missing:
@@ -518,6 +523,16 @@ async def test_an_order_that_is_not_there_concerns_itself_alone(
     else:
         with pytest.raises(Refused):
             await channel.read(["8"])
+
+
+@pytest.mark.parametrize("words", ["没找到请求", "No handler found for GET /x", "404 NOT_FOUND", "Not Found"])
+async def test_a_gateway_that_wraps_its_own_errors_says_nothing_about_an_order(
+    channel: Alibaba1688Channel, service: FakeService, words: str
+) -> None:
+    """During a deployment all orders would be told as missing; it is tried again, as its bare page is."""
+    service.answers(ORDER, lambda: ok(listed(7)), lambda: no(404, words), lambda: ok(listed(8)))
+    await channel.read(["7"])
+    assert set(await channel.read(["8"])) == {"8"}
 
 
 async def test_an_item_that_is_gone_in_plain_words_is_no_offer(

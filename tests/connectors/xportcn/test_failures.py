@@ -139,6 +139,7 @@ def test_a_page_at_a_path_that_never_answered_is_no_outage(*, status: int, meani
     assert (meaning_of(effect), is_missed(effect)) == ((UNANSWERED, True), (MISCONFIGURED, False))[status == 401]
 
 
+@pytest.mark.parametrize("status", [200, 404])
 @pytest.mark.parametrize(
     ("is_known", "says_why", "proven", "meaning"),
     [
@@ -148,13 +149,15 @@ def test_a_page_at_a_path_that_never_answered_is_no_outage(*, status: int, meani
         (False, True, False, MISCONFIGURED),
     ],
 )
-def test_404_with_words_of_its_own_is_a_no(*, is_known: bool, says_why: bool, proven: bool, meaning: Meaning) -> None:
+def test_404_with_words_of_its_own_is_a_no(
+    *, is_known: bool, says_why: bool, proven: bool, meaning: Meaning, status: int
+) -> None:
     """Not of a path that never answered, unless the words are known: there the path may be wrong."""
     failure = Failure(
         kind=FailureKind.ANSWERED,
         effect=False,
         sent=True,
-        status=200,
+        status=status,
         code="404",
         is_known_refusal=is_known,
         says_why=says_why,
