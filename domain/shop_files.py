@@ -29,7 +29,7 @@ LEAST_ALIKE = 3
 NO_TEXT = "\0"
 A_DATE = "a date (1/1)"  # with a digit, by which a rule knows one
 OF_A_NUMBER = re.compile(
-    r"(?P<cut>-?[0-9][.,]?[0-9]*[eE]\+?[0-9]+)|[0-9]+[.,]0{1,2}"
+    r"(?P<cut>-?[0-9][.,]?[0-9]*[eE]\+[0-9]+|-?[0-9](?:[.,][0-9]+)?[eE][0-9]{1,2})|[0-9]+[.,]0{1,2}"
     r"|[0-9]{1,3}(?:[,'’\s][0-9]{3})+(?:\.0+)?|[0-9]{1,3}(?:\.[0-9]{3}){2,}(?:,0+)?"  # 1.234 is one of some shop
 )
 ROUNDED = "this is a number that a spreadsheet cut short; use the shop's file untouched"

@@ -164,6 +164,7 @@ class Night:
                     limits=self.limits,
                     speed=self.speed,
                 )
+            closed = await self._notify_of_closed(report, came, left)
         except (BadRequests, UnreadableFile) as error:
             return await self._back(working, content) or await self._failed(working, error, about)
         except CancelledRun:
@@ -175,7 +176,6 @@ class Night:
         if back := await self._back(working, content):
             return back
         self.broken_off = report.broken_off.partition(": ")[0]
-        closed = await self._notify_of_closed(report, came, left)
         return self._finish(working, report, about, replace(left, words=left.words + closed))
 
     async def _left_to_newer(self, working: Path) -> Left:
@@ -243,9 +243,10 @@ class Night:
 
     async def _notify_of_closed(self, report: BatchReport, came: datetime, left: Left) -> str:
         """Notify once of orders that were closed, and that a file of since then wants: it may be an old export."""
-        cancelled = [one.order_ref for one in report.orders if one.state is OrderState.CANCELLED]
+        if not (cancelled := [one.order_ref for one in report.orders if one.state is OrderState.CANCELLED]):
+            return ""
         with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            closed = shown_again(ledger, cancelled, came, left.orders) if cancelled else {}
+            closed = shown_again(ledger, cancelled, came, left.orders)
             await enqueue(ledger, *of_shown_again(closed.values()))
         return f"; closed before, so not bought: {shorten([*closed])}" if closed else ""
 
@@ -255,6 +256,7 @@ class Night:
             try:
                 found = read_request_file(path, encoding=self.settings.inbox_encoding, **reading)
             except UnreadableFile:
+                path.stat()  # raises for one that another run has moved
                 return Shown()
             orders = found.shown or dict.fromkeys((one.order_ref for one in found.orders), TO_BUY)
             self.shown[known] = Shown(orders, is_export=bool(found.shown), is_faulty=bool(found.faults))
@@ -332,10 +334,9 @@ async def show_inbox(report: InboxReport) -> None:
         {"file": one.file, "now in": one.place or "inbox", "note": one.note, "batch": one.batch_id or ""}
         for one in files
     ]
-    name = Path(report.inbox).name
     await rename_run(f"inbox: {places_of(report)}")
     words = with_what_waits(f"Of {report.inbox}: {places_of(report)}", between=" · ")
-    await show_table(artifact_key(f"inbox-{name}"), rows, words, rest="the results beside the files")
+    await show_table(artifact_key(f"inbox-{Path(report.inbox).name}"), rows, words, rest="the results beside the files")
 
 
 def _rows(report: BatchReport) -> list[dict[str, Any]]:

@@ -303,7 +303,7 @@ TIKTOK = {
 BACK = ("Cancel", "Return/Refund")
 
 
-@pytest.mark.parametrize("rounded", ["5.76461E+17", "5,76461E+17", "5.7646100000000000e+17"])
+@pytest.mark.parametrize("rounded", ["5.76461E+17", "5,76461E+17", "5.7646100000000000e+17", "5.76461E17"])
 def test_a_rounded_id_names_no_order(tmp_path: Path, rounded: str) -> None:
     faults = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": rounded}])).faults
     assert (2, "Order ID") in {(one.row, one.column) for one in faults if "cut short" in one.message}
@@ -326,9 +326,10 @@ def test_an_id_that_a_program_wrote_as_a_number_is_refused_and_still_known(
         assert (told in parsed.faults, parsed.shown) == (True, {f"TT-{meant}": shown})
 
 
-def test_an_id_with_points_is_none_that_was_rewritten(tmp_path: Path) -> None:
-    parsed = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": "24.001"}]))
-    assert (parsed.faults, parsed.shown) == ((), {"TT-24.001": "to buy"})
+@pytest.mark.parametrize("ref", ["24.001", "12345e67", "1e345678", "3E"])
+def test_an_id_with_points_or_of_hexadecimal_digits_is_none_that_was_rewritten(tmp_path: Path, ref: str) -> None:
+    parsed = read(tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": ref}]))
+    assert (parsed.faults, parsed.shown) == ((), {f"TT-{ref}": "to buy"})
 
 
 @pytest.mark.parametrize("written", ["456.0", "4,567"])
