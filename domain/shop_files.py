@@ -259,8 +259,14 @@ class ShopTable(RequestTable):
             self._kept[order_ref, f"{own_sku} in row {row}"] = row, made
 
     def _fill_from_first(self, profile: Profile, row: int, shop_ref: str, cells: dict[str, object]) -> None:
-        """Fill what the first row of an order says of all; fault a later one that alone says what a rule asks."""
+        """Fill what the first row of an order says of all; fault a later one that alone says what a rule asks.
+
+        What a row of sums leaves blank of that the one below it says.
+        """
         first = self._firsts.setdefault(shop_ref, cells)
+        if first is not cells and any("sums" in of.ends and first.get(of.column) == "" for of in profile.keep):
+            asked = {of.column for of in profile.keep if not of.keeps("") and first.get(of.column) == ""}
+            first = self._firsts[shop_ref] = {**first, **{name: cells[name] for name in asked}}
         for name in self._of_first:
             if cells[name] == "":
                 cells[name] = first[name]

@@ -487,6 +487,18 @@ def test_two_exports_in_one_file_are_refused(tmp_path: Path) -> None:
     assert read(tmp_path, "amazon.txt", text_of(AMAZON_HEADER, apart, "\t")).faults == ()
 
 
+def test_what_a_row_of_sums_leaves_blank_is_said_by_the_order_s_first_item(tmp_path: Path) -> None:
+    sums, item = EBAY | {"Item Number": "", "Paid On Date": ""}, {name: EBAY[name] for name in ITEM}
+    paid, further = item | {"Paid On Date": "Jul-25-26"}, item | {"Item Number": "2", "Custom Label": "MOSS-1"}
+    parsed = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, [sums, paid, further]))
+    assert (parsed.faults, [*lines(parsed).values()]) == ((), [[("FERN-1", 1), ("MOSS-1", 1)]])
+    rows = [sums, paid | {"Shipped On Date": "Jul-26-26"}, further]
+    assert [*lines(read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows))).values()] == [[("MOSS-1", 1)]]
+    later = further | {"Paid On Date": "Jul-25-26"}
+    (fault, *_) = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, [sums, item, later])).faults
+    assert (fault.row, fault.column) == (4, "Paid On Date")
+
+
 def test_an_export_that_was_sorted_anew_is_refused(tmp_path: Path) -> None:
     """The row with status and receiver no longer comes first: the rows above it would be left out."""
     further = follow_up(**{"Lineitem quantity": "3", "Lineitem sku": "CARD-1", "Lineitem requires shipping": "true"})

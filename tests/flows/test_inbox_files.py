@@ -13,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import AsyncMock
+from unittest.mock import AsyncMock, Mock
 
 import pytest
 from sqlalchemy import update
@@ -21,6 +21,7 @@ from sqlalchemy import update
 import flows.buy_from_inbox
 from connectors.book_file import reading_by
 from connectors.inbox import Folder, Inbox, delete_old
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
 from connectors.ledger.schema import orders as order_rows
 from connectors.ledger.store import Ledger
@@ -525,6 +526,17 @@ async def test_an_order_that_is_shown_as_to_be_bought_after_it_was_closed_is_tol
     assert message.subject == "ebay: 1 order not bought as shown there"
     why = "not wanted any more, says the shop: second.csv turns it away"
     assert f"- 12-34567-89012: {why}; a file that came later shows it as to be bought" in message.body
+
+
+async def test_a_ledger_that_fails_after_the_purchases_leaves_the_file_a_result(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It lay in `working` without a word."""
+    shown = report(replace(line(0, OrderState.CANCELLED), order_ref="A-1"))
+    monkeypatch.setattr(flows.buy_from_inbox, "buy_from_file", AsyncMock(return_value=shown))
+    monkeypatch.setattr(flows.buy_from_inbox, "shown_again", Mock(side_effect=LedgerUnusable("the disk is full")))
+    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
+    assert await night(tmp_path, rows("A-1")) == [("open", "broken off, the next run goes on: the disk is full")]
 
 
 @pytest.mark.usefixtures("book")
