@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, literal, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, literal, or_, select, update
 
 from connectors.ledger.pace import CLOCK, is_postgres
 from connectors.ledger.plans import ledger_row, put_rows
@@ -91,7 +91,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChunkState:
-    """The state of a chunk, and when the process that has taken it, if any, was last seen."""
+    """The state of a chunk, and when, by our clock, the process that has taken it, if any, was last seen."""
 
     number: int
     taken_by: str | None
@@ -114,10 +114,10 @@ class ChunkRows(LedgerRows):
     @repeating
     def unshare(self, batch_id: str, *, since: datetime) -> set[str]:
         """End the work of helpers of runs before; answers the processes with chunks in hand that were seen since."""
-        c = chunks.c
+        c, silent_for = chunks.c, self._ledger.clock() - since
         with self._ledger.transaction(()) as connection:
             connection.execute(update(batches).where(batches.c.batch_id == batch_id).values(shared_by=None))
-            free = or_(c.taken_by.is_(None), c.done_at.is_not(None), c.seen_at < since)
+            free = or_(c.taken_by.is_(None), c.done_at.is_not(None), c.seen_at < self._now - silent_for)
             connection.execute(delete(chunks).where(c.batch_id == batch_id, free))
             return set(connection.scalars(select(c.taken_by).where(c.batch_id == batch_id)))
 
@@ -169,11 +169,13 @@ class ChunkRows(LedgerRows):
 
     def states(self, shared: SharedBatch) -> list[ChunkState]:
         """The states of all chunks, in order."""
-        c = chunks.c
+        c, now = chunks.c, _its_now(self._ledger.engine)
         rows = self._ledger.rows(
-            select(c.number, c.taken_by, c.seen_at, c.done_at).where(*_of(shared)).order_by(c.number)
+            select(c.number, c.taken_by, c.seen_at, c.done_at, now).where(*_of(shared)).order_by(c.number)
         )
         self.helpers.update(row["taken_by"] for row in rows if row["taken_by"])
+        for row in rows:
+            row["seen_at"] = _by(self._ledger.clock, row["seen_at"], row.pop("now"))
         return [ChunkState(is_done=row.pop("done_at") is not None, **row) for row in rows]
 
     def planned(self, shared: SharedBatch, numbers: Collection[int]) -> list[Planned]:
@@ -195,8 +197,7 @@ class ChunkRows(LedgerRows):
 
     def drop_old(self) -> None:
         """Delete the chunks of runs that were not seen for a day."""
-        since = self._ledger.clock() - KEPT_FOR
-        gone = select(batches.c.batch_id).where(batches.c.shared_at < since)
+        gone = select(batches.c.batch_id).where(batches.c.shared_at < self._now - KEPT_FOR)
         self._do(delete(chunks).where(chunks.c.batch_id.in_(gone)))
 
     # of its helpers, and of itself
@@ -220,20 +221,20 @@ class ChunkRows(LedgerRows):
         Beside those that no process has taken, these are free: chunks of `dead` processes of this machine, and those of
         this process that are not `in_hand`, which it took by a commit whose confirmation was lost.
         """
-        c, me, now = chunks.c, self._ledger.owner, self._ledger.clock()
+        c, me = chunks.c, self._ledger.owner
         lost = and_(c.taken_by == me, c.number.not_in(in_hand))
         is_free = or_(c.taken_by.is_(None), c.taken_by.in_(dead), lost)
         first = select(c.number).where(*_of(shared), c.done_at.is_(None), is_free).order_by(c.number).limit(1)
         # a lock that SQLite does without: it has one writer at a time
         number = first.with_for_update(skip_locked=True).scalar_subquery()
-        taken = update(chunks).where(*_of(shared), c.number == number).values(taken_by=me, seen_at=now)
+        taken = update(chunks).where(*_of(shared), c.number == number).values(taken_by=me, seen_at=self._now)
         with self._ledger.transaction(()) as connection:
             row = connection.execute(taken.returning(c.number, c.work, c.content)).first()
         return Chunk(number=row.number, work=Work(row.work), content=row.content) if row else None
 
     def show_alive(self, shared: SharedBatch) -> None:
         """Record that this process works on what it has taken."""
-        self._do(update(chunks).where(*self._mine(shared)).values(seen_at=self._ledger.clock()))
+        self._do(update(chunks).where(*self._mine(shared)).values(seen_at=self._now))
 
     def release(self, shared: SharedBatch) -> None:
         """Let other processes take what this one has not done."""
@@ -273,14 +274,23 @@ def shared_in(connection: Connection, batch_id: str, clock: Clock) -> SharedBatc
     Its `seen_at` is by `clock`, whatever the clock of the run's machine: its age is by the ledger's own. Raises
     `LookupError` for an unknown batch.
     """
-    now = CLOCK if is_postgres(connection) else literal(None)
-    row = connection.execute(select(batches, now.label("now")).where(batches.c.batch_id == batch_id)).first()
+    row = connection.execute(select(batches, _its_now(connection)).where(batches.c.batch_id == batch_id)).first()
     if row is None:
         raise LookupError(batch_id)
     if not row.shared_by:
         return None
-    seen_at = clock() - (row.now - row.shared_at) if row.now else row.shared_at
-    return replace(from_json(SharedBatch, row.shared), seen_at=seen_at)
+    return replace(from_json(SharedBatch, row.shared), seen_at=_by(clock, row.shared_at, row.now))
+
+
+def _its_now(ledger: Connection | Engine) -> ColumnElement[Any]:
+    """The time on the ledger's own clock, where it has one, as a column `now`."""
+    now: ColumnElement[Any] = CLOCK if is_postgres(ledger) else literal(None)
+    return now.label("now")
+
+
+def _by(clock: Clock, at: Any, now: datetime | None) -> Any:
+    """A moment as `clock` has it, which may differ from the ledger's."""
+    return clock() - (now - at) if now and at else at
 
 
 def _still(shared: SharedBatch) -> tuple[ColumnElement[bool], ...]:

@@ -293,6 +293,35 @@ def test_how_long_ago_a_run_was_seen_is_by_the_database_s_clock(postgres: Postgr
         assert timedelta(0) <= seen_ago() < minute
 
 
+@pytest.mark.parametrize("ahead", [timedelta(minutes=5), timedelta(minutes=-5)])
+def test_how_long_ago_a_helper_was_seen_is_by_the_database_s_clock(postgres: Postgres, ahead: timedelta) -> None:
+    """A helper whose clock was behind lost its chunk to the run, and a dead one that was ahead was waited for."""
+    url, long, minute = postgres.new_ledger(), timedelta(minutes=3), timedelta(minutes=1)
+    with (
+        Ledger(url, clock=utc_now, owner="run") as run,
+        Ledger(url, clock=lambda: utc_now() + ahead, owner="helper") as helper,
+    ):
+        batch = shared_by(run)
+
+        def seen_ago() -> timedelta:
+            (state,) = run.chunks.states(batch)
+            assert state.seen_at is not None
+            return run.clock() - state.seen_at
+
+        run.chunks.put(batch, 1, Work.BUY, TO_BUY[:1])
+        take(helper, batch)
+        assert timedelta(0) <= seen_ago() < minute
+        with run.transaction(()) as connection:
+            connection.execute(update(chunks).values(seen_at=utc_now() - long))
+        assert long <= seen_ago() < long + minute
+        helper.chunks.show_alive(batch)
+        assert timedelta(0) <= seen_ago() < minute
+        assert helper.chunks.unshare("batch", since=helper.clock() - minute) == {"helper"}
+        with run.transaction(()) as connection:
+            connection.execute(update(chunks).values(seen_at=utc_now() - long))
+        assert helper.chunks.unshare("batch", since=helper.clock() - minute) == set()
+
+
 @pytest.fixture(scope="module")
 def crew(postgres: Postgres) -> Iterator[tuple[MovableClock, list[Ledger]]]:
     """Three processes on PostgreSQL, and their clock."""
