@@ -190,6 +190,7 @@ def domestic(*parcels: tuple[str, str, datetime | None]) -> tuple[DomesticParcel
         DomesticParcel(tracking_number=number, company=company, sent_at=sent_at)
         for numbers, company, sent_at in parcels
         for number in numbers_in(numbers)
+        if number
     )
 
 

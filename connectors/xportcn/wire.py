@@ -41,6 +41,7 @@ MOST_ID = 64
 FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
 JOINED = re.compile(r"\s*[,，;；、/|]\s*|(?<=\w{8})\s+(?=\w{8})")
+MOBILE = re.compile(r"[^0-9A-Za-z]*1[3-9][0-9]{9}")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
@@ -117,8 +118,13 @@ def _parcel_number(value: object) -> str:
 
 
 def numbers_in(field: str) -> list[str]:
-    """The numbers of parcels that a field joins; a blank parts only what is as long as a number on both sides."""
-    return [one for one in JOINED.split(field) if re.search("[1-9]", one) and len(one) <= MOST_ID]
+    """The numbers of parcels that a field joins, one that is empty for none.
+
+    What stands beside them, a count of pieces or the carrier's telephone, is none: the warehouse would wait for it.
+    """
+    parts = [one for one in JOINED.split(field) if re.search("[0-9]{8}", one)]
+    numbers = [one for one in parts if not MOBILE.fullmatch(one)] or parts or [field]
+    return [one for one in dict.fromkeys(numbers) if re.search("[1-9]", one) and len(one) <= MOST_ID] or [""]
 
 
 def _reference(value: object) -> str:

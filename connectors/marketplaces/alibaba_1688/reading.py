@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable, Sequence
+from itertools import product
 from typing import Any, TypedDict
 
 from connectors.marketplaces.lines import (
@@ -31,6 +32,7 @@ from connectors.marketplaces.refusals import (
 from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.operations.operation import EffectCall
+from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import NOTHING, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
@@ -307,5 +309,5 @@ async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[Tracking
 
 def events(logistics: alibaba_order.Logistics) -> Iterable[TrackingEvent]:
     for parcel in logistics.logistics_trace:
-        for step in parcel.logistics_steps:
-            yield scan(parcel.logistics_bill_no, step.accept_time, step.status, step.remark)
+        for number, step in product(numbers_in(parcel.logistics_bill_no), parcel.logistics_steps):
+            yield scan(number, step.accept_time, step.status, step.remark)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from itertools import product
 
 from connectors.marketplaces.lines import (
     PARTLY_SENT,
@@ -23,6 +24,7 @@ from connectors.marketplaces.protocol import Created, PayOutcome
 from connectors.marketplaces.refusals import no_quote, refusal, unsettled
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_order, taobao_product
+from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
 from domain.money import per_unit, total_of
 from domain.offers import LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku
@@ -251,6 +253,6 @@ def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
 
 def events(logistics: taobao_order.Logistics) -> Iterable[TrackingEvent]:
     for parcel in logistics.pnm_logistics_details:
-        for trace in parcel.logistics_traces:
+        for number, trace in product(numbers_in(parcel.mail_no), parcel.logistics_traces):
             words, place = trace.standard_desc or trace.status_desc, trace.city or trace.facility_name
-            yield scan(parcel.mail_no, trace.time, trace.status, words, place)
+            yield scan(number, trace.time, trace.status, words, place)

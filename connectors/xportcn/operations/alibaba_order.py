@@ -15,7 +15,6 @@ from connectors.xportcn.wire import (
     Id,
     IdNumber,
     MaybeChinaTime,
-    ParcelNumber,
     ParcelNumbers,
     Reference,
     Word,
@@ -246,7 +245,7 @@ class LogisticsStep(Response):
 
 
 class LogisticsTrace(Response, passed_over="logisticsId orderId logisticsCompanyName"):
-    logistics_bill_no: ParcelNumber = ""
+    logistics_bill_no: ParcelNumbers = ""
     logistics_steps: FittingRows[LogisticsStep] = FittingRows()
 
 

@@ -34,7 +34,6 @@ from connectors.xportcn.wire import (
     GivenId,
     Id,
     MaybeChinaTime,
-    ParcelNumber,
     ParcelNumbers,
     Reference,
     Word,
@@ -266,7 +265,7 @@ class LogisticsTrace(Response):
 
 
 class TracedParcel(Response, passed_over="receiver logisticsGoods logisticsPartner"):
-    mail_no: ParcelNumber = ""
+    mail_no: ParcelNumbers = ""
     logistics_traces: FittingRows[LogisticsTrace] = FittingRows()
 
 

@@ -206,15 +206,24 @@ def test_a_time_of_sending_that_does_not_fit_leaves_the_order_readable(name: str
     assert (parcel.tracking_number, parcel.sent_at) == ("SF1", None)
 
 
+SF, YT = "SF1234567890123", "YT8812345679012"
 FIVE = [f"SF14450{number}7789123" for number in range(5)]
 
 
 @pytest.mark.parametrize(
     ("joined", "numbers"),
     [
-        ("SF1,SF2", ["SF1", "SF2"]),
-        ("SF1，SF2;0", ["SF1", "SF2"]),
-        ("SF1 / SF2、顺丰", ["SF1", "SF2"]),
+        (f"{SF},{YT}", [SF, YT]),
+        (f"{SF}，{YT};0", [SF, YT]),
+        (f"{SF} / {YT}、顺丰", [SF, YT]),
+        (f"{SF},{SF}", [SF]),
+        (f"{SF}/2", [SF]),
+        (f"{SF}, 共2件", [SF]),
+        ("78912345678 / 顺丰2", ["78912345678"]),
+        (f"{SF};13800138000", [SF]),
+        (f"电话：13800138000，{SF}", [SF]),
+        ("13800138000,13900139000", ["13800138000", "13900139000"]),
+        ("A1/2", ["A1/2"]),
         ("YT8812345678 YT8812345679", ["YT8812345678", "YT8812345679"]),
         ("SF 1234 5678", ["SF 1234 5678"]),
         (",".join(FIVE), FIVE),
@@ -222,15 +231,28 @@ FIVE = [f"SF14450{number}7789123" for number in range(5)]
 )
 @pytest.mark.parametrize("name", ["rtsTime", "deliveredTime", "sentTime", "sentDate"])
 def test_numbers_of_parcels_in_one_field_are_as_many_parcels(name: str, joined: str, numbers: list[str]) -> None:
-    """No parcel bears what is joined: the warehouse would wait for it. A blank may stand within a number."""
+    """The warehouse would wait for a parcel that bears what is joined, or the count of pieces or a telephone beside it.
+
+    A blank may stand within a number.
+    """
     order = with_parcel(name, None, number=joined)
     assert [parcel.tracking_number for parcel in order.parcels] == numbers
 
 
 @pytest.mark.parametrize(("name", "at"), [("sentTime", 1793584800000), ("sentDate", AT)])
 def test_a_scan_of_numbers_in_one_field_is_one_of_each(name: str, at: object) -> None:
-    order = with_parcel(name, None, [{"time": at, "status": "SIGN"}], "SF1,SF2")
-    assert arrived(order.scans) == {"SF1", "SF2"}
+    order = with_parcel(name, None, [{"time": at, "status": "SIGN"}], f"{SF},{YT}/2")
+    assert arrived(order.scans) == {SF, YT}
+
+
+@pytest.mark.parametrize(("joined", "numbers"), [(f"{SF},{YT}/2", [SF, YT]), (",".join(FIVE), FIVE), ("", [""])])
+def test_a_scan_of_a_trace_is_one_of_each_number_in_its_field(joined: str, numbers: list[str]) -> None:
+    """As the order's own field is read, or the order would never be in the warehouse."""
+    steps = [{"acceptTime": AT, "remark": "1"}]
+    trace = alibaba_order.LOGISTICS.parse({"logisticsTrace": [{"logisticsBillNo": joined, "logisticsSteps": steps}]})
+    assert [one.tracking_number for one in reading_1688.events(trace)] == numbers
+    details = LOGISTICS.parse({"pnmLogisticsDetails": [{"mailNo": joined, "logisticsTraces": SCANS[1:]}]})
+    assert [one.tracking_number for one in reading_of_taobao.events(details)] == numbers
 
 
 @pytest.mark.parametrize("sent", [1793584800, "1793584800", AT])
