@@ -226,7 +226,7 @@ def refresh(root: Path) -> None:
     except BaseException:  # else a full disk stays full
         rmtree(work, ignore_errors=True)
         if was_cut:
-            work.mkdir()
+            work.mkdir(exist_ok=True)  # a file that is open can stay, on Windows
         raise
     _put_in_place(root, tables)
     current = Current(snapshots=digests, files=tuple(file for months in tables.values() for file in months.values()))

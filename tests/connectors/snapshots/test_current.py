@@ -349,6 +349,22 @@ def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, mon
     assert plain(tmp_path) == {"A-1": "held"}
 
 
+def test_what_breaks_tables_off_is_told_though_its_files_can_t_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a Windows share one that is still open can't be, after tables that were cut before."""
+    write(tmp_path, "one", orders=[order("A-1")])
+    (tmp_path / WORK / "_current").mkdir()
+
+    def cut(*_: object) -> Months:
+        monkeypatch.setattr("connectors.snapshots.current.rmtree", lambda *_, **__: None)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Merging, "files", cut)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path, "two", orders=[order("A-1", state="held")], at=AT + MONTH)
+
+
 @pytest.mark.parametrize("was_cut", [True, False])
 def test_months_that_fill_the_disk_leave_nothing_of_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, was_cut: bool
