@@ -15,7 +15,7 @@ from domain.offers import Candidate, Offer, OfferSummary
 from domain.reasons import Detail, Part, ReasonCode, because, detail
 
 CANDIDATES = 5
-PLURAL = re.compile(r"(?<![a-z])(?!x+[sl]$)[a-z]{3,}$")  # what may have one: no size
+PLURAL = re.compile(r"(?<![a-z])(?!x+[sl]$)[a-z]{2,}[a-rt-z]$")  # what may have one: no size, and no glass
 LENGTH = re.compile("[0-9](?:mm|cm|dm|m|in|inch|ft)$")
 
 
@@ -78,21 +78,25 @@ class Match:
 
 
 def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], at: datetime) -> Match:
-    """Take the first hit whose title holds every word; when none does, take none, since a guess spends money."""
+    """Take the first hit whose title holds every word, as it is written if any does so; when none does, take none.
+
+    A guess spends money.
+    """
     candidates = tuple(hits[:CANDIDATES])
     open_match = Match(marketplace=marketplace, words=words, candidates=candidates, decided_at=at)
     if not candidates:
         return replace(open_match, why=detail(Part.NOTHING_FOUND, marketplace=marketplace, words=words))
-    whole = [candidate for candidate in candidates if not missing_words(words, candidate.title)]
+    whole = [one for one in candidates if not missing_words(words, one.title)]
+    whole = [one for one in whole if not missing_words(words, one.title, plurals=False)] or whole
     if not whole:
         return replace(open_match, why=_no_title_holds_all(open_match))
     return replace(open_match, item_id=whole[0].item_id, why=_why(words, len(whole), len(candidates)))
 
 
-def missing_words(words: str, title: str) -> list[str]:
+def missing_words(words: str, title: str, *, plurals: bool = True) -> list[str]:
     """The words that a title lacks; case and width of letters don't count, 50 is not in 350, nor XL in XXL."""
     told = _plain(title)
-    return [word for word in words.split() if not re.search(_alone(_plain(word)), told)]
+    return [word for word in words.split() if not re.search(_alone(_plain(word), plurals=plurals), told)]
 
 
 def _why(words: str, whole: int, found: int) -> Detail:
@@ -106,15 +110,15 @@ def _no_title_holds_all(match: Match) -> Detail:
     return detail(Part.NO_TITLE_HAS_ALL, marketplace=match.marketplace, words=match.words, offers=offers)
 
 
-def _alone(word: str) -> str:
+def _alone(word: str, *, plurals: bool) -> str:
     """A pattern of the word, whose digits at either end go on in no further ones, also behind a point; nor letters.
 
     Letters of Chinese do, as its titles have no blanks; so do the ending of a plural, and lengths with an x between.
     """
     before = r"(?<!\d)(?<!\d[.,])" if word[0].isdecimal() else "(?<![a-z])" if "a" <= word[0] <= "z" else ""
     after = r"(?!\d)(?![.,]\d)" if word[-1].isdecimal() else "(?![a-z])" if "a" <= word[-1] <= "z" else ""
-    if PLURAL.search(word) and not any(map(str.isdecimal, word)):
-        after = ("(?:es)?" if word.endswith(("s", "x", "z", "ch", "sh")) else "s?") + after
+    if plurals and PLURAL.search(word) and not any(map(str.isdecimal, word)):
+        after = ("(?:es)?" if word.endswith(("x", "z", "ch", "sh")) else "s?") + after
     elif LENGTH.search(word):
         after = r"(?:(?=x\d)|(?![a-z]))"
     return before + re.escape(word) + after

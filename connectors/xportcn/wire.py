@@ -40,8 +40,8 @@ MOST_TEXT = 2_000
 MOST_ID = 64
 FIRST_TIME, LAST_TIME = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 ID = re.compile(rf"[0-9A-Za-z][0-9A-Za-z._:+=@|~-]{{0,{MOST_ID - 1}}}")
-JOINED = re.compile(r"\s*[,，;；、/|]\s*|(?<=\w{8})\s+(?=\w{8})")
-MOBILE = re.compile(r"[^0-9A-Za-z]*1[3-9][0-9]{9}")
+JOINED = re.compile(r"\s*[,，;；、/|(（]\s*|(?<=\w{8})\s+(?=\w{8})")
+TELEPHONE = re.compile(r"[^0-9A-Za-z]*(?:1[3-9][0-9]{9}|0[0-9]{2,3}-[0-9]{7,8}|400-?[0-9]{3}-?[0-9]{4})")
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
@@ -123,7 +123,7 @@ def numbers_in(field: str) -> list[str]:
     What stands beside them, a count of pieces or the carrier's telephone, is none: the warehouse would wait for it.
     """
     parts = [one for one in JOINED.split(field) if re.search("[0-9]{8}", one)]
-    numbers = [one for one in parts if not MOBILE.fullmatch(one)] or parts or [field]
+    numbers = [one for one in parts if not TELEPHONE.fullmatch(one)] or parts or [field]
     return [one for one in dict.fromkeys(numbers) if re.search("[1-9]", one) and len(one) <= MOST_ID] or [""]
 
 

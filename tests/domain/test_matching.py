@@ -47,6 +47,13 @@ def test_the_first_title_with_all_the_words_is_taken() -> None:
     assert match.decided_at == AT
 
 
+def test_a_title_with_the_words_as_they_are_written_goes_before_one_with_their_plurals() -> None:
+    """Short is not shorts, where there is a choice."""
+    hits = (hit("600001", "black shorts dress"), hit("600002", "short dress, black"))
+    assert chosen("short dress black", *hits).item_id == "600002"
+    assert chosen("short dress black", hits[0]).item_id == "600001"
+
+
 def test_the_only_one_with_all_the_words_says_so() -> None:
     """The reason counts what was looked at."""
     match = chosen("red bag", hit("600001", "red bag"), hit("600002", "blue bag"))
@@ -103,7 +110,8 @@ def test_five_candidates_are_kept() -> None:
         ("1.5m 5m ５０", "线 1.5m 50", ["5m"]),
         ("1 12", "线 1.5m 12.", ["1"]),
         ("canvas bag T-shirt", "Canvas Bags, T-Shirts", []),
-        ("dress box watch", "Dresses Boxes Watches", []),
+        ("box watch", "Boxes Watches", []),
+        ("glass dress case", "Reading glasses, dresses, cases", ["glass", "dress"]),
         ("bags cap dress", "bag capes dressers", ["bags", "cap", "dress"]),
         ("XXL 10kg PC", "XXLS 10KGS PCs", ["XXL", "10kg", "PC"]),
         ("mat 30cm 20cm", "Mat 30CMx20CM", []),
