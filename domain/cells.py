@@ -116,6 +116,10 @@ class NotACell:
 DATE = NotACell("a date or time stands here; format the column as text and enter again what is meant")
 
 
+def is_date(value: object) -> bool:
+    return value == DATE or isinstance(value, date | time | timedelta)
+
+
 def value_text(value: object) -> str:
     """A cell as text; None is empty, and a whole number loses its `.0`.
 
@@ -168,7 +172,7 @@ def _not_finite(value: float | Decimal) -> str:
 def _what_it_is(value: object) -> str:
     if isinstance(value, bool):
         return f"a yes/no value ({str(value).upper()}) stands here; write the text or number that is meant"
-    if isinstance(value, date | time | timedelta):
+    if is_date(value):
         return DATE.why
     kinds: dict[type, str] = {dict: "an object", list: "a list", tuple: "a list", bytes: "binary data"}
     what = kinds.get(type(value), f"a value of type {type(value).__name__}")

@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from domain.cells import BLANKS, DATE, value_text, with_formula
+from domain.cells import BLANKS, is_date, value_text, with_formula
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
@@ -353,10 +353,12 @@ def unmarked(text: str) -> str:
 
 def _text(cell: object, *, dated: str = NO_TEXT) -> str:
     """What a rule reads; a cell that no request file could have is no text of one, and a date is as `dated`."""
+    if is_date(cell):
+        return dated
     try:
         return str(cell).lower() if isinstance(cell, bool) else value_text(cell)
-    except ValueError as error:
-        return dated if str(error) == DATE.why else NO_TEXT
+    except ValueError:
+        return NO_TEXT
 
 
 def _value(cells: Mapping[str, object], source: Source) -> object:
