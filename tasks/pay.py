@@ -252,9 +252,12 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
     """Orders whose id leads to nothing, or to a foreign order: never paid under it.
 
     Where the service shows an order with our reference under another id, that is ours: the id is taken back, and the
-    creation settled anew by our reference. Else the order is held.
+    creation settled anew by our reference. Else the order is held. One whose payment the service accepted under that id
+    keeps both: later readings say what was taken.
     """
-    astray = [orders[ref] for ref in reasons]
+    accepted = [orders[ref] for ref in reasons if orders[ref].state is OrderState.PAYMENT_PENDING]
+    await resources.group_commit.change([order.stays(reasons[order.order_ref]) for order in accepted])
+    astray = [orders[ref] for ref in reasons if orders[ref] not in accepted]
     elsewhere = await _shown_elsewhere(resources, astray)
     for order in astray:
         why = reasons[order.order_ref]

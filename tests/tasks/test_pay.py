@@ -144,6 +144,27 @@ async def test_an_order_that_carries_another_reference_is_never_paid(
     assert order.reason == "order 77 carries the reference 'B-9', not A-1: look it up in the console"
 
 
+@pytest.mark.parametrize("elsewhere", ["", "78"])
+async def test_an_order_whose_payment_was_accepted_stays_pending_whatever_one_reading_names_it(
+    resources: Resources, channel: FakeChannel, elsewhere: str
+) -> None:
+    """It was held or given back, and what was taken was recorded by no run that came by itself."""
+    ordered(resources)
+    payment = replace(intents("A-1")[0], action=Action.PAY, seen_in=OrderState.ORDERED)
+    claim = resources.ledger.claim([payment], lease=resources.lease).won["A-1"].claim
+    pending = OrderChange(order_ref="A-1", state=OrderState.PAYMENT_PENDING)
+    resources.ledger.record([Outcome(claim=claim, status=EffectStatus.DONE, change=pending)])
+    channel.show("77", ServiceStatus.PAID, reference="B-9", paid=Money(100))
+    if elsewhere:
+        channel.show(elsewhere, ServiceStatus.UNPAID)
+    (order,) = await pay(resources)
+    assert (order.state, order.order_id, channel.payments) == (OrderState.PAYMENT_PENDING, "77", [])
+    assert order.reason == "order 77 carries the reference 'B-9', not A-1: look it up in the console"
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    (order,) = await pay(resources)
+    assert (order.state, order.paid_minor, order.reason) == (OrderState.PAID, 100, "")
+
+
 async def test_an_order_that_shows_no_reference_yet_is_paid_once_it_does(
     resources: Resources, channel: FakeChannel
 ) -> None:
