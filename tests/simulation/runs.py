@@ -30,7 +30,7 @@ from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, Resources, open_resources
 from tasks.snapshot import snapshot_moved
-from tests.simulation.process import Process
+from tests.simulation.process import Crash, Process
 
 BATCH, CORRECTED = "batch", "corrected"
 """The same orders may come again in a corrected file, which is another batch with a budget of its own."""
@@ -66,7 +66,12 @@ class Judged(FromRequests):
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         given = {one.order_ref: one for one in approvals}
-        super().approve(resources, batch_id, given.values())
+        try:
+            super().approve(resources, batch_id, given.values())
+        except Crash:  # it may have come after the commit, and then the person's yes is the last word
+            said = self._process.approved
+            self._process.fate.refused -= {ref for ref, one in given.items() if said.get(ref) == one.plan_hash}
+            raise
         for ref, one in given.items():
             self._process.approves(ref, one.plan_hash)
 
