@@ -62,7 +62,8 @@ class Judged(FromRequests):
     ) -> None:
         super().hold(resources, batch_id, plans, why)
         noes = resources.ledger.each_order([ref for ref, verdict in why.items() if verdict.why and is_no(verdict.why)])
-        self._process.fate.refused |= {order.order_ref for order in noes if order.state is OrderState.HELD}
+        held = {one.order_ref for one in noes if one.state is OrderState.HELD and one.why and is_no(one.why)}
+        self._process.fate.refused |= held
 
     def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
         given = {one.order_ref: one for one in approvals}
