@@ -13,34 +13,21 @@ import time
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from connectors.durable import put_first
-
-if TYPE_CHECKING:
-    from connectors.settings import SourcingSettings
 
 KEPT_S = 7 * 86_400
 """How long the file of an ended run is kept; without it nothing is proven."""
 
 
-def folder_of(settings: SourcingSettings) -> Path:
+def folder_in(data_dir: Path) -> Path:
     """The folder with the lock files of the flow runs of a data folder."""
-    return settings.data_dir / "runs"
+    return data_dir / "runs"
 
 
 def deployed_run() -> str:
     """The flow run that a worker started this process for; empty for none."""
     return os.environ.get("PREFECT__FLOW_RUN_ID", "")
-
-
-def hold_lock() -> None:
-    """Hold the lock file of this process's flow run until its end. The run itself reports bad settings and disks."""
-    if run_id := deployed_run():
-        from connectors.settings import BadSetting, SourcingSettings
-
-        with suppress(BadSetting, OSError):
-            hold(folder_of(SourcingSettings()), run_id)
 
 
 def hold(folder: Path, run_id: str) -> int:

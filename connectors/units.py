@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
 from domain.marketplace import Marketplace
-
-if TYPE_CHECKING:
-    from connectors.xportcn.operations.operation import Operation
 
 
 class Unit(StrEnum):
@@ -49,11 +45,6 @@ PLACES: Mapping[str, tuple[int | str, ...]] = {
 PLACE_OF = {operation: place for place, operations in PLACES.items() for operation in operations}
 Units = Mapping[str, Unit]
 """The places whose unit is set, sorted."""
-
-
-def place_of(operation: Operation) -> str:
-    """The place to which an operation belongs; empty for those without amounts in fen or yuan."""
-    return PLACE_OF.get(operation.path if operation.nav is None else operation.nav, "")
 
 
 def parse_units(text: str) -> Units:

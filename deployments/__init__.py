@@ -4,6 +4,11 @@ A server on this machine is never asked through a proxy of the environment, neit
 """
 
 import os
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+TAG = "sourcing"
+"""What is ours at a Prefect server has it."""
 
 _DIRECT = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
 if "*" not in _DIRECT:

@@ -31,7 +31,7 @@ from prefect.utilities.templating import apply_values
 from prefect.variables import Variable
 
 from connectors.settings import SourcingSettings, is_loopback
-from deployments.registration import ROOT, TAG, describe_site
+from deployments import ROOT, TAG
 from flows.prefect_ui.runs import runs_in
 
 if TYPE_CHECKING:
@@ -84,8 +84,10 @@ A_DAY = timedelta(days=1)
 """So long a crashed run is started again by itself, and a failed one likely by a person."""
 
 
-def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], Mapping[UUID, Any]]:
-    """Put what a person changed into these deployments of `prefect.yaml`.
+def keep_changes(
+    listed: Sequence[dict[str, Any]], site: Mapping[str, str]
+) -> tuple[Mapping[str, Any], Mapping[UUID, Any]]:
+    """Put what a person changed into these deployments of `prefect.yaml`, which is filled in with the `site`.
 
     Answers what to `note` once they run, and the references for `updating`. Changed is what is not as it was registered
     last. `prefect deploy` alone replaces parameters and job variables, resumes what is paused, and may make all
@@ -96,7 +98,7 @@ def keep_changes(listed: Sequence[dict[str, Any]]) -> tuple[Mapping[str, Any], M
         one["schedules"] = [{"slug": f"schedule-{number}"} | schedule for number, schedule in schedules]
         one["parameters"] = one.get("parameters") or {}
         one["work_pool"] = {"job_variables": {}} | (one.get("work_pool") or {})
-    filled: Any = apply_values([*listed], {"site": describe_site()}, remove_notset=False)
+    filled: Any = apply_values([*listed], {"site": site}, remove_notset=False)
     wanted = {_key(one["name"], one["entrypoint"]): _of_file(one) for one in filled}
     packed = Variable.get(REGISTERED)
     noted = _unpacked(str(packed)) if packed else {}

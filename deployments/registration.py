@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from connectors.settings import SourcingSettings
+from deployments import ROOT, TAG
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 from domain.request_cells import COLUMNS
 from domain.wording import GOES_ON
@@ -33,7 +34,6 @@ RUN_AGAIN = "sourcing: run again"
 LOST_AFTER = timedelta(seconds=120)
 ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
 STARTED_AGAIN_AT_MOST = 5
-TAG = "sourcing"
 OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
 OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
 """A batch of a night has none: only its night can start it again."""
@@ -148,7 +148,6 @@ def _lost(after: timedelta) -> str:
     return f"No sign of life for {after.total_seconds():.0f} seconds: its process or machine is gone."
 
 
-ROOT = Path(__file__).parent.parent
 POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "help-batch"
 """Helpers have a pool of their own, of processes in any case: each worker of it has a home that outlives its runs."""
 
@@ -189,7 +188,7 @@ def deploy() -> None:
     os.chdir(ROOT)
     content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
     content["deployments"] = [one for one in content["deployments"] if one["name"] != HELPER or may_share()]
-    registered, references = keep_changes(content["deployments"])
+    registered, references = keep_changes(content["deployments"], describe_site())
     with NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(content, file)
         file.flush()

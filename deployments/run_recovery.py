@@ -30,9 +30,10 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.events import Event, RelatedResource, Resource, get_events_client
 
 from connectors.foreign import words_of
-from connectors.process_locks import folder_of, forget, has_died, prune
+from connectors.process_locks import folder_in, forget, has_died, prune
 from connectors.settings import SourcingSettings
-from deployments.registration import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAG, TAKEN_UP
+from deployments import TAG
+from deployments.registration import OF_A_DEPLOYMENT, OUR_TAG, RUN_AGAIN, STARTED_AGAIN_AT_MOST, TAKEN_UP
 from domain.reasons import Reason, ReasonCode, because
 from domain.wording import GOES_ON
 from flows.prefect_ui.runs import runs_in
@@ -143,7 +144,7 @@ async def forget_early_runs(client: PrefectClient) -> None:
 
 def watch(began: datetime) -> None:
     """Recover the runs of this machine as long as this process, or thread, lives; its worker began then."""
-    locks = folder_of(SourcingSettings())
+    locks = folder_in(SourcingSettings().data_dir)
     prune(locks)
     asyncio.run(_watch(RunRecovery(locks=locks, began=began)))
 

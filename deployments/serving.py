@@ -25,11 +25,11 @@ from connectors.fetched_files import is_address
 from connectors.ledger.engine import sqlite_file
 from connectors.settings import ENV_FILE, SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
-from deployments import databases, local_server
+from deployments import ROOT, databases, local_server
 from deployments.die_with_parent import die_with_parent
 from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import Supervised, end, end_tree
-from deployments.registration import ROOT, DeployFailed
+from deployments.registration import DeployFailed
 from deployments.watched_worker import HELPER, WORKER, watched_worker
 
 WORKER_POLLS_EVERY_S = 2

@@ -68,7 +68,7 @@ RETIRED = {
     "naming": "id_conflicts",
     "Names": "IdOwners",
     "NAMING_LOCK": "ID_OWNERS_LOCK",
-    "show_life": "hold_lock",
+    "show_life": "hold",
     "call_the_roll": "resync_heartbeats",
     "lost_runs": "run_recovery",
     "AsksAgain": "RetryWhenBusy",

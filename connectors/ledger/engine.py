@@ -18,7 +18,6 @@ import orjson
 from sqlalchemy import (
     ARRAY,
     URL,
-    BigInteger,
     ColumnElement,
     Connection,
     Dialect,
@@ -26,10 +25,8 @@ from sqlalchemy import (
     Text,
     TypeDecorator,
     bindparam,
-    cast,
     create_engine,
     event,
-    func,
     inspect,
     text,
 )
@@ -379,11 +376,6 @@ def shown(url: str) -> str:
         return make_url(url).render_as_string(hide_password=True)
     except (ArgumentError, ValueError):
         return "address in SOURCING_LEDGER_URL"
-
-
-def minor_sum(amounts: ColumnElement[Any]) -> ColumnElement[int]:
-    """A sum in minor units, 0 without rows. The cast is for PostgreSQL, whose sum of `bigint` is `numeric`."""
-    return cast(func.coalesce(func.sum(amounts), 0), BigInteger)
 
 
 T = TypeVar("T")

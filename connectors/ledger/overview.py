@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import JSON, ColumnElement, Connection, FromClause, Select, and_, bindparam, func, or_, select
 
-from connectors.ledger.engine import chunked, minor_sum, one_of
+from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.schema import batches, effects, moves, orders, refunds, tracking_events
+from connectors.ledger.schema import batches, effects, minor_sum, moves, orders, refunds, tracking_events
 from connectors.ledger.transactions import Transactions
 from domain.differences import LedgerOrder
 from domain.effects import OPEN

@@ -8,12 +8,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from connectors.ledger.engine import minor_sum, one_of
+from connectors.ledger.engine import one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.ledger.schema import from_json, orders, refund_events, refunds, to_json
+from connectors.ledger.schema import from_json, minor_sum, orders, refund_events, refunds, to_json
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.after_sale import Refund, RefundEvent, RefundState, leaves_open, unsent_lines
 from domain.money import Money

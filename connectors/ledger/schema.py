@@ -25,13 +25,20 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    func,
     literal_column,
     text,
 )
+from sqlalchemy import cast as cast_to
 
 T = TypeVar("T")
 
 DECODED_AT_ONCE = 2_000
+
+
+def minor_sum(amounts: ColumnElement[Any]) -> ColumnElement[int]:
+    """A sum in minor units, 0 without rows. The cast is for PostgreSQL, whose sum of `bigint` is `numeric`."""
+    return cast_to(func.coalesce(func.sum(amounts), 0), BigInteger)
 
 
 def to_json(value: object) -> Any:

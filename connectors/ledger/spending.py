@@ -35,9 +35,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects import postgresql, sqlite
 
-from connectors.ledger.engine import minor_sum, one_of
+from connectors.ledger.engine import one_of
 from connectors.ledger.records import Intent, SpendLimits
-from connectors.ledger.schema import BEGINS_TO_SPEND, STATUS_OF_THESE, changes, effects, orders
+from connectors.ledger.schema import BEGINS_TO_SPEND, STATUS_OF_THESE, changes, effects, minor_sum, orders
 from domain.decisions import Verdict
 from domain.effects import Action, EffectStatus
 from domain.holds import BudgetLimits, over_budget

@@ -39,17 +39,16 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
 from connectors.crash_points import AFTER_REVISION, reach
-from connectors.ledger.engine import minor_sum
-from connectors.ledger.marks import Note, note
-from connectors.ledger.outbox import Tries
 from connectors.ledger.records import divided
 from connectors.ledger.schema import (
     SCHEMA_VERSION,
     UtcDateTime,
     effects,
     forgotten,
+    marks,
     messages,
     metadata,
+    minor_sum,
     moves,
     orders,
     receivers,
@@ -200,15 +199,15 @@ def _move_tries(connection: Connection) -> None:
     """Move the tries of a message at its recipients, which had a table of their own, into its row."""
     if not inspect(connection).has_table(_DELIVERIES.name):
         return
-    tries = defaultdict[str, dict[str, Tries]](dict)
+    tries = defaultdict[str, dict[str, object]](dict)
     for row in connection.execute(select(_DELIVERIES)):
-        tries[row.cause][row.addressee] = Tries(
-            count=row.tries,
-            first_at=row.first_try_at,
-            next_at=None if row.sent_at or row.given_up_at else row.free_at,
-            sent_at=row.sent_at,
-            why=row.reason,
-        )
+        tries[row.cause][row.addressee] = {
+            "count": row.tries,
+            "first_at": row.first_try_at,
+            "next_at": None if row.sent_at or row.given_up_at else row.free_at,
+            "sent_at": row.sent_at,
+            "why": row.reason,
+        }
     for cause, those in tries.items():
         connection.execute(update(messages).where(messages.c.cause == cause).values(tries=to_json(those)))
     connection.execute(text("DROP TABLE deliveries"))
@@ -251,7 +250,9 @@ def _note_paid_anew(connection: Connection) -> None:
         orders.c.order_ref == effects.c.order_ref, orders.c.marketplace == at, effects.c.action == Action.PAY
     )
     if connection.scalar(select(paid)):
-        note(connection, Note.PAID_ANEW.at(at), "by one call, alone or together", by=BY, at=datetime.now(UTC))
+        now, words = datetime.now(UTC), "by one call, alone or together"
+        said = {"name": f"paid_anew:{at}", "at": now, "by": BY, "words": words, "ended_at": now, "ended_by": BY}
+        connection.execute(insert(marks).values(said))
 
 
 def _mend_booked(connection: Connection) -> None:

@@ -17,7 +17,7 @@ from connectors.marketplaces import big_major, international, poizon
 from connectors.marketplaces.alibaba_1688 import reading as alibaba_1688
 from connectors.marketplaces.lines import STAGES, status_of
 from connectors.marketplaces.taobao import reading as taobao
-from connectors.units import Unit, Units, place_of
+from connectors.units import Unit, Units
 from connectors.xportcn.assumptions import ABOUT, DISTRIBUTION, WAREHOUSE, Assumption
 from connectors.xportcn.live_check.comparing import element_of, fields_of, model_in, unit_of
 from connectors.xportcn.live_check.examination import Checked, Conformance
@@ -117,7 +117,7 @@ def setting_lines(values: Iterable[SeenValue], units: str) -> list[str]:
 def _units(answered: Sequence[Checked], units: Units) -> Iterator[SeenValue]:
     amounts: defaultdict[str, list[_Amount]] = defaultdict(list)
     for checked in answered:
-        if place := place_of(checked.operation):
+        if place := checked.operation.place:
             amounts[place] += _amounts(_call(checked).response, checked.data)
     places = {place: [replace(one, unit=units.get(place, one.unit)) for one in seen] for place, seen in amounts.items()}
     for place, seen in places.items():

@@ -28,7 +28,7 @@ from connectors.http import (
     sending,
 )
 from connectors.settings import MissingSetting
-from connectors.units import Unit, parse_units, place_of
+from connectors.units import Unit, parse_units
 from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
@@ -300,7 +300,7 @@ class XportcnClient:
         return replace(self._bounds, unit=self._unit_of(call))
 
     def _unit_of(self, call: Call[Req, Res]) -> Unit | None:
-        return self._units.get(place_of(call))
+        return self._units.get(call.place)
 
     def _unanswered(self, call: Call[Req, Res], kind: FailureKind, words: str, *, sent: bool) -> FailedCall:
         """A call whose answer did not come, or was not read to its end."""
@@ -349,7 +349,7 @@ class XportcnClient:
             skew_s=skew_s(answer.headers, now),
             field=field,
             fault=fault,
-            place=place_of(call) if is_point else "",
+            place=call.place if is_point else "",
         )
 
 

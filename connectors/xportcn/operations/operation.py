@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter
 
+from connectors.units import PLACE_OF
 from connectors.xportcn.models import Request, is_list
 from connectors.xportcn.wire import Bounds
 from domain.effects import Action
@@ -66,6 +67,11 @@ class Operation:
         """Whether a call leaves account, carts and orders unchanged: one without an effect may still write."""
         last = [part for part in self.path.split("/") if part and not part.startswith("{")][-1]
         return not self.effect and not {word.lower() for word in WORD.findall(last)} & WRITES
+
+    @property
+    def place(self) -> str:
+        """The place to which it belongs (`connectors/units.py`); empty for one without amounts in fen or yuan."""
+        return PLACE_OF.get(self.path if self.nav is None else self.nav, "")
 
     def read(self, request: type[Req], response: type[Res]) -> ReadCall[Req, Res]:
         return ReadCall(**vars(self), request=request, response=response)

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from connectors.settings import BadSetting
-from connectors.units import parse_units, place_of
+from connectors.units import parse_units
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import (
     alibaba_order,
@@ -74,7 +74,7 @@ def has_cny(annotation: Any) -> bool:
 def test_every_call_with_amounts_in_fen_or_yuan_is_a_place() -> None:
     """All but the freight quote: its request has a price, its answer amounts with their currency."""
     with_cny = {one.name for one in CALLS if has_cny(one.request) or has_cny(one.response)}
-    placed = {one.name for one in CALLS if place_of(one)}
+    placed = {one.name for one in CALLS if one.place}
     assert with_cny - placed == {"Warehouse logistics / Order overseas freight preview"}
     assert placed - with_cny == set()
 
