@@ -27,7 +27,7 @@ def test_helpers_are_registered_where_the_ledger_lets_runs_share(
         raise SystemExit(0)
 
     noted = list[object]()
-    monkeypatch.setattr(as_left, "keep_changes", lambda listed: ([one["name"] for one in listed], {}))
+    monkeypatch.setattr(as_left, "keep_changes", lambda listed, _site: ([one["name"] for one in listed], {}))
     monkeypatch.setattr(as_left, "note", noted.append)
     monkeypatch.setitem(sys.modules, "prefect.cli", SimpleNamespace(app=prefect))
     monkeypatch.setattr(sys, "argv", ["deployments"])
