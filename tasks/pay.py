@@ -255,9 +255,9 @@ async def _give_back(resources: Resources, orders: Mapping[str, OrderRecord], re
     creation settled anew by our reference. Else the order is held. One whose payment the service accepted under that id
     keeps both: later readings say what was taken.
     """
-    accepted = [orders[ref] for ref in reasons if orders[ref].state is OrderState.PAYMENT_PENDING]
-    await resources.group_commit.change([order.stays(reasons[order.order_ref]) for order in accepted])
-    astray = [orders[ref] for ref in reasons if orders[ref] not in accepted]
+    accepted = {ref for ref in reasons if orders[ref].state is OrderState.PAYMENT_PENDING}
+    await resources.group_commit.change([orders[ref].stays(reasons[ref]) for ref in accepted])
+    astray = [orders[ref] for ref in reasons if ref not in accepted]
     elsewhere = await _shown_elsewhere(resources, astray)
     for order in astray:
         why = reasons[order.order_ref]

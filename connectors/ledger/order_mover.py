@@ -205,7 +205,7 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 @repeating
 def reopen(ledger: Transactions, closed: Mapping[str, Reason], *, by: str) -> None:
-    """Let any later run plan orders anew that are still closed for these reasons: `by`, who closed them, wants them."""
+    """Let any later run plan orders anew that are still closed for these reasons; `by` closed and reopens them."""
     with ledger.transaction(closed) as connection:
         mover, state = OrderMover(ledger, connection, closed, by=by), OrderState.CANCELLED
         for ref, why in closed.items():

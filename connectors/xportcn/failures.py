@@ -40,7 +40,7 @@ OUT_OF_ORDER = re.compile(
     r"没找到请求|no (?:handler|static resource)|^404\b|^not.?found\W*$",
     re.IGNORECASE,
 )
-"""Words of the service, or of a gateway before it, that tell nothing of what was asked for."""
+"""Words of the service, or of a gateway before it, that say nothing about what was asked for."""
 NO_ORDER = re.compile(
     r"订单(?:信息)?不存在|未找到(?:该)?订单|order (?:\S+ )?(?:does|is) not (?:exist|found)", re.IGNORECASE
 )

@@ -158,16 +158,21 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
         assert (order.plan_hash is not None, order.reason.partition(" at ")[0]) == (True, said)
 
 
+def put_ordered(resources: Resources, paid_minor: int) -> None:
+    """An order that was approved for 10.00 CNY and made, with what was taken for it."""
+    put_approved(resources.ledger, planned("A-1"))
+    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
+    paid = Columns({"order_id": "A-1", "paid_minor": paid_minor})
+    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=paid)
+    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+
+
 @pytest.mark.parametrize("meanwhile", ["read again", "came back", "cancelled again"])
 async def test_a_yes_waits_through_readings_without_news(
     resources: Resources, next_run: Resources, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, meanwhile: str
 ) -> None:
     """An order is cancelled, its seller refuses, and each hour reads that refund, for ever: a yes ships the goods."""
-    put_approved(resources.ledger, planned("A-1"))
-    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    bought = Columns({"order_id": "A-1", "paid_minor": 1000})
-    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=bought)
-    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    put_ordered(resources, 1000)
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
     take_back(resources.ledger, ["A-1"])
     refused = refund(RefundState.REFUSED)
@@ -206,11 +211,7 @@ def order_of(resources: Resources) -> OrderRecord:
 async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_person_accepts_it(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, *, is_accepted: bool
 ) -> None:
-    put_approved(resources.ledger, planned("A-1"))
-    won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
-    paid = Columns({"order_id": "A-1", "paid_minor": 1050})
-    made = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=paid)
-    resources.ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=made)])
+    put_ordered(resources, 1050)
     why = because(ReasonCode.TAKEN_ABOVE_APPROVED, taken=Money(1050), approved=Money(1000))
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=why)])
 
