@@ -1,4 +1,4 @@
-"""The mutants still fit the code that they break; `make mutants` shows that each is found."""
+"""The mutants still fit the code that they break; `make mutants` has each found."""
 
 from __future__ import annotations
 
@@ -8,25 +8,62 @@ from pathlib import Path
 
 import pytest
 
-from tests.mutants.__main__ import break_it
-from tests.mutants.catalogue import MUTANTS, Mutant
+from tests.mutants.catalogue import MUTANTS, RULES, Mutant, Rule
+from tests.mutants.changes import Change, never
 from tests.running import ROOT
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_a_mutant_still_breaks_what_it_says(mutant: Mutant, tmp_path: Path) -> None:
-    """Each edit finds its text exactly once, and what comes out is a program."""
-    for edit in mutant.edits:
-        (tmp_path / edit.file).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(ROOT / edit.file, tmp_path / edit.file)
-    break_it(mutant, tmp_path)
-    for edit in mutant.edits:
-        changed = (tmp_path / edit.file).read_text(encoding="utf-8")
-        assert ast.dump(ast.parse(changed)) != ast.dump(ast.parse((ROOT / edit.file).read_text(encoding="utf-8")))
+    """Each change finds its place and its one node, and a program comes out."""
+    before = {}
+    for file in {change.file for change in mutant.changes}:
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / file, tmp_path / file)
+        before[file] = ast.dump(ast.parse((ROOT / file).read_text(encoding="utf-8")))
+    for change in mutant.changes:
+        change.apply(tmp_path)
+    for file, tree in before.items():
+        assert (
+            ast.dump(ast.parse((tmp_path / file).read_text(encoding="utf-8"))) != tree
+        )
 
 
-@pytest.mark.parametrize("mutant", [one for one in MUTANTS if one.found_by], ids=lambda mutant: mutant.name)
+@pytest.mark.parametrize(
+    "mutant",
+    [mutant for mutant in MUTANTS if mutant.found_by],
+    ids=lambda mutant: mutant.name,
+)
 def test_the_test_that_finds_a_mutant_is_there(mutant: Mutant) -> None:
     """It is named by its file and its function."""
     file, _, function = mutant.found_by.partition("::")
     assert f"def {function}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.promise)
+def test_a_rule_has_a_mutant(rule: Rule) -> None:
+    """A rewrite that takes a rule's last mutant away owes it another."""
+    assert rule.mutants
+
+
+def test_a_mutant_has_a_name_of_its_own() -> None:
+    """The command line picks it by that name."""
+    assert len({mutant.name for mutant in MUTANTS}) == len(MUTANTS)
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (never("code.py::pay", "paid"), "'paid' matches nothing"),
+        (never("code.py::book", "due"), "there is no book"),
+        (never("code.py::pay", "due"), "'due' matches late > due; due > late"),
+    ],
+)
+def test_a_change_breaks_nothing_that_it_does_not_mean(
+    change: Change, error: str, tmp_path: Path
+) -> None:
+    """Where not one node matches, the error says which do."""
+    code = "def pay(due, late):\n    return late > due or due > late\n"
+    (tmp_path / "code.py").write_text(code, encoding="utf-8")
+    with pytest.raises(ValueError, match=f"{error}$"):
+        change.apply(tmp_path)
