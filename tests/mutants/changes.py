@@ -30,7 +30,7 @@ class Change:
         return self.at.partition("::")[0]
 
     def apply(self, root: Path) -> None:
-        """Change the file below `root`. Raises `ValueError` unless it finds one node."""
+        """Change the file below `root`. `ValueError` unless it finds one node."""
         path = root / self.file
         tree = ast.parse(path.read_text(encoding="utf-8"))
         _Swap(_is_docstring, ast.Pass()).visit(tree)
