@@ -33,7 +33,6 @@ class Change:
         """Change the file below `root`. `ValueError` unless it finds one node."""
         path = root / self.file
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        _Swap(_is_docstring, ast.Pass()).visit(tree)
         place: ast.AST = tree
         for name in self.at.partition("::")[2].split("."):
             places = [node for node in ast.walk(place) if name in _declared(node)]
@@ -85,7 +84,7 @@ def _conditions(place: ast.AST) -> Iterator[ast.AST]:
 
 
 def _expressions(place: ast.AST) -> Iterator[ast.AST]:
-    nodes = [node for node in ast.walk(place) if isinstance(node, ast.expr)]
+    nodes = [node for node in _code(place) if isinstance(node, ast.expr)]
     awaited = [node.value for node in nodes if isinstance(node, ast.Await)]
     for node in nodes:
         is_bound = isinstance(getattr(node, "ctx", None), ast.Store)
@@ -94,9 +93,18 @@ def _expressions(place: ast.AST) -> Iterator[ast.AST]:
 
 
 def _statements(place: ast.AST) -> Iterator[ast.AST]:
-    for node in ast.walk(place):
+    for node in _code(place):
         if isinstance(node, ast.stmt) and not hasattr(node, "body"):
             yield node
+
+
+def _code(place: ast.AST) -> list[ast.AST]:
+    """Return the nodes of a place but those of its docstrings."""
+    prose = set[ast.AST]()
+    for node in ast.walk(place):
+        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+            prose |= {node, node.value}
+    return [node for node in ast.walk(place) if node not in prose]
 
 
 def _declared(node: ast.AST) -> set[str]:
@@ -130,10 +138,6 @@ class _Swap(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         return self.new if self.is_old(node) else self.generic_visit(node)
-
-
-def _is_docstring(node: ast.AST) -> bool:
-    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
 
 
 def _is_ellipsis(node: ast.AST) -> bool:
