@@ -1,11 +1,14 @@
-"""`python -m benchmarks aged`: an installation of so many nights against one of two, command by command, in turn.
+"""`python -m benchmarks aged`: an installation of so many nights against one of two,
+command by command, in turn.
 
-One night is bought, followed to the door and costed; a second one is left open. That is the young installation. The
-aged one is a copy of it, in whose ledger and snapshots the first night stands once more for each of `--nights` nights
-before it. What grows with the past grows by its rows, or their logarithm: so 200,000 orders show what more would.
+One night is bought, followed to the door and costed; a second one is left open. That is
+the young installation. The aged one is a copy of it, in whose ledger and snapshots the
+first night stands once more for each of `--nights` nights before it. What grows with
+the past grows by its rows, or their logarithm: so 200,000 orders show what more would.
 
-Both are asked the same of one service: so each is shown the other's orders as orphans, as many as the other is.
-Ledgers are SQLite files. Prefect's database is not aged, messages and offers are not copied.
+Both are asked the same of one service: so each is shown the other's orders as orphans,
+as many as the other is. Ledgers are SQLite files. Prefect's database is not aged,
+messages and offers are not copied.
 """
 
 from __future__ import annotations
@@ -37,7 +40,9 @@ LARGEST_FILE = 5_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Of one command: seconds of CPU and of the clock, peak MiB, MB written, when the service had its first call."""
+    """Of one command: seconds of CPU and of the clock, peak MiB, MB written, when the
+    service had its first call.
+    """
 
     cpu_s: float
     seconds: float
@@ -49,7 +54,10 @@ class Seen:
 def scheduled(inbox: Path) -> list[tuple[str, str]]:
     """The entrypoint and the parameters of each deployment with an active schedule."""
     return [
-        (one["entrypoint"], json.dumps(given | ({"inbox": str(inbox)} if "inbox" in given else {})))
+        (
+            one["entrypoint"],
+            json.dumps(given | ({"inbox": str(inbox)} if "inbox" in given else {})),
+        )
         for one in yaml.safe_load((ROOT / "prefect.yaml").read_text())["deployments"]
         for when in one["schedules"]
         if when.get("active", True)
@@ -77,9 +85,14 @@ class Installation:
         return self._played("cli.main", *words)
 
     def night(self) -> Seen:
-        """All that prefect.yaml schedules, once, each as a process of its own; its memory is that of the largest."""
+        """All that prefect.yaml schedules, once, each as a process of its own; its
+        memory is that of the largest.
+        """
         (self.data / "inbox").mkdir(exist_ok=True)
-        parts = [self._played("benchmarks.ageing", "play", *words) for words in scheduled(self.data / "inbox")]
+        parts = [
+            self._played("benchmarks.ageing", "play", *words)
+            for words in scheduled(self.data / "inbox")
+        ]
         return Seen(
             cpu_s=sum(one.cpu_s for one in parts),
             seconds=sum(one.seconds for one in parts),
@@ -88,7 +101,9 @@ class Installation:
         )
 
     def _played(self, *command: str | Path) -> Seen:
-        """A command as a process of its own, and Prefect's server too, which is not counted."""
+        """A command as a process of its own, and Prefect's server too, which is not
+        counted.
+        """
         shop.control(self.url, "PUT", "_bench/record", {"file": ""})
         try:
             cost = self._done([*command])
@@ -105,7 +120,9 @@ class Installation:
         )
 
     def read(self, name: str) -> Seen:
-        """A read without what its process takes to start; its memory is that of the process."""
+        """A read without what its process takes to start; its memory is that of the
+        process.
+        """
         cost = self._done(["benchmarks.ageing", "read", name])
         cpu_s, seconds = json.loads(self._output.read_text())
         return Seen(cpu_s=cpu_s, seconds=seconds, peak_mib=cost.peak_mib)
@@ -126,13 +143,17 @@ class Installation:
         cost = measured(command, self.settings, self._output)
         if cost.code not in ANY_CODE or (cost.code == 1 and command[1] != "doctor"):
             errors = self._output.with_suffix(".err").read_text()[-3_000:]
-            raise SystemExit(f"{' '.join(map(str, command))}: exit code {cost.code}:\n{errors}")
+            raise SystemExit(
+                f"{' '.join(map(str, command))}: exit code {cost.code}:\n{errors}"
+            )
         return cost
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """What is measured, how in which turn, and the bar: so many times the young one's CPU, and so many MiB."""
+    """What is measured, how in which turn, and the bar: so many times the young one's
+    CPU, and so many MiB.
+    """
 
     name: str
     done: Callable[[Installation, int], Seen]
@@ -150,31 +171,51 @@ def main(arguments: Sequence[str]) -> None:
         shutil.copytree(young.data, aged.data)
         _say(f"copying {options.nights} nights")
         aged.ages(options.nights)
-        aged.sourcing("costs", "--json", "--since", NEVER)  # as if it had been done every day
+        aged.sourcing(
+            "costs", "--json", "--since", NEVER
+        )  # as if it had been done every day
         _head(options, young, aged)
         for command in commands(Path(name)):
             if not options.commands or command.name in options.commands:
-                print(measured_row(command, young, aged, options.repetitions), flush=True)
+                print(
+                    measured_row(command, young, aged, options.repetitions), flush=True
+                )
 
 
 def _head(options: argparse.Namespace, *both: Installation) -> None:
-    sizes = ", ".join(f"{one.name} {used_bytes(one.data / 'ledger.db') / 1e6:,.0f} MB" for one in both)
-    print(f"{options.nights:,} nights of {options.orders:,} orders, {options.open:,} open; ledgers: {sizes}")
-    print(f"Load {os.getloadavg()[0]:.1f}. CPU and wall in seconds, memory in MiB, each young and aged\n")
-    print("| command | CPU | | × | wall | | memory | | MB written | | first call | | bar |")
+    sizes = ", ".join(
+        f"{one.name} {used_bytes(one.data / 'ledger.db') / 1e6:,.0f} MB" for one in both
+    )
+    print(
+        f"{options.nights:,} nights of {options.orders:,} orders, {options.open:,} open; ledgers: {sizes}"
+    )
+    print(
+        f"Load {os.getloadavg()[0]:.1f}. CPU and wall in seconds, memory in MiB, each young and aged\n"
+    )
+    print(
+        "| command | CPU | | × | wall | | memory | | MB written | | first call | | bar |"
+    )
     print(f"|{'---|' * 13}", flush=True)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks aged", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks aged",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--nights", type=int, default=200)
     parser.add_argument("--orders", type=int, default=1_000, help="of a night")
     parser.add_argument("--open", type=int, default=1_000, help="orders on their way")
     parser.add_argument("--repetitions", type=int, default=1)
-    parser.add_argument("--commands", nargs="*", help="some of them: 'run of 1,000' 'costs of a day'")
-    parser.add_argument("--folder", type=Path, help="where there is room: 10 KB an order twice; default the system's")
+    parser.add_argument(
+        "--commands", nargs="*", help="some of them: 'run of 1,000' 'costs of a day'"
+    )
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        help="where there is room: 10 KB an order twice; default the system's",
+    )
     return parser.parse_args(arguments)
 
 
@@ -198,19 +239,27 @@ def _pass(url: str, days: int) -> None:
 
 
 def commands(folder: Path) -> list[Command]:
-    def sourcing(name: str, *words: str, times: float | None = None, mib: float | None = None) -> Command:
+    def sourcing(
+        name: str, *words: str, times: float | None = None, mib: float | None = None
+    ) -> Command:
         return Command(name, lambda one, _: one.sourcing(*words), times, mib)
 
     def into(name: str, ending: str, mib: float) -> Command:
         return Command(
             f"ledger {name}",
-            lambda one, turn: one.sourcing("ledger", name, folder / f"{one.name}-{name}{turn}{ending}"),
+            lambda one, turn: one.sourcing(
+                "ledger", name, folder / f"{one.name}-{name}{turn}{ending}"
+            ),
             None,
             mib,
         )
 
     def run(orders: int) -> Command:
-        return Command(f"run of {orders:,}", lambda one, turn: one.buys(orders, f"{one.name}{orders}t{turn}"), 1.15)
+        return Command(
+            f"run of {orders:,}",
+            lambda one, turn: one.buys(orders, f"{one.name}{orders}t{turn}"),
+            1.15,
+        )
 
     def tracked(one: Installation, _turn: int) -> Seen:
         if one.name == "young":
@@ -228,22 +277,37 @@ def commands(folder: Path) -> list[Command]:
         Command("track, with news", tracked, None, 400),
         sourcing("track, no news", "track", "--json", mib=400),
         sourcing("reconcile", "reconcile", "--json", times=2, mib=400),
-        *(sourcing(name, *name.split(), times=1.5) for name in ("doctor", "status", f"status {ref}", "todo")),
+        *(
+            sourcing(name, *name.split(), times=1.5)
+            for name in ("doctor", "status", f"status {ref}", "todo")
+        ),
         sourcing("resolve", "resolve", ref, times=1.5),
         *(reading(name, 1.5) for name in ("digest", "metrics scrape", "pulse")),
         sourcing("ledger verify", "ledger", "verify", "--json", mib=500),
         into("export", "", 500),
         *(reading(name) for name in ('Snapshots.table("orders")', "one order by key")),
-        sourcing("costs of a day", "costs", "--json", "--since", f"{datetime.now(UTC):%Y-%m-%d}", mib=500),
+        sourcing(
+            "costs of a day",
+            "costs",
+            "--json",
+            "--since",
+            f"{datetime.now(UTC):%Y-%m-%d}",
+            mib=500,
+        ),
         sourcing("costs of ever", "costs", "--json"),
         Command("a night", lambda one, _: one.night(), None, 500),
         Command("a night with nothing new", lambda one, _: one.night(), None, 500),
     ]
 
 
-def measured_row(command: Command, young: Installation, aged: Installation, repetitions: int) -> str:
+def measured_row(
+    command: Command, young: Installation, aged: Installation, repetitions: int
+) -> str:
     try:
-        pairs = [(command.done(young, turn), command.done(aged, turn)) for turn in range(repetitions)]
+        pairs = [
+            (command.done(young, turn), command.done(aged, turn))
+            for turn in range(repetitions)
+        ]
     except SystemExit as failed:
         return f"| {command.name} | failed |\n{failed}"
     return row(command, *map(middle, zip(*pairs, strict=True)))
@@ -251,7 +315,9 @@ def measured_row(command: Command, young: Installation, aged: Installation, repe
 
 def middle(several: Sequence[Seen]) -> Seen:
     figures = [field.name for field in fields(Seen)]
-    return Seen(**{name: median(getattr(one, name) for one in several) for name in figures})
+    return Seen(
+        **{name: median(getattr(one, name) for one in several) for name in figures}
+    )
 
 
 def row(command: Command, young: Seen, aged: Seen) -> str:
@@ -259,9 +325,15 @@ def row(command: Command, young: Seen, aged: Seen) -> str:
     missed = (command.times is not None and times > command.times) or (
         command.mib is not None and aged.peak_mib > command.mib
     )
-    bars = [f"{command.times:g} ×" if command.times else "", f"{command.mib:g} MiB" if command.mib else ""]
+    bars = [
+        f"{command.times:g} ×" if command.times else "",
+        f"{command.mib:g} MiB" if command.mib else "",
+    ]
     bar = ", ".join(filter(None, bars)) + (" **missed**" if missed else "")
-    calls = [f"{one.first_call_s:.1f}" if command.name.startswith("run") else "" for one in (young, aged)]
+    calls = [
+        f"{one.first_call_s:.1f}" if command.name.startswith("run") else ""
+        for one in (young, aged)
+    ]
     cells = [
         *(command.name, f"{young.cpu_s:.3g}", f"{aged.cpu_s:.3g}", f"{times:.2f}"),
         *(f"{one.seconds:.3g}" for one in (young, aged)),

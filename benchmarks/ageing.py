@@ -1,4 +1,6 @@
-"""Ages a data folder by copies of a night it bought, and reads of it: each in a process of its own, for `aged`."""
+"""Ages a data folder by copies of a night it bought, and reads of it: each in a process
+of its own, for `aged`.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ from flows.answers.todo import STUCK, to_do
 PAST = "past"
 """What the references of the night that is copied begin with."""
 DAYS_BACK = 31
-"""The copies are older than `SOURCING_LOOK_BACK_DAYS`: the service does not have them."""
+"""The copies are older than `SOURCING_LOOK_BACK_DAYS`: the service does not have
+them.
+"""
 MONTH = 30
 NAMES = ("order_ref", "key", "batch_id", "effect_key")
 NUMBERS = ("order_id", "shipment_order_id", "refund_id")
@@ -36,7 +40,9 @@ DAY, WEEK = timedelta(days=1), timedelta(days=7)
 
 
 def age(data: Path, nights: int) -> None:
-    """Copy the past night's orders, with everything about them, once for each of so many nights before it."""
+    """Copy the past night's orders, with everything about them, once for each of so
+    many nights before it.
+    """
     age_ledger(data / "ledger.db", nights)
     age_snapshots(data / "snapshots", nights)
 
@@ -46,12 +52,27 @@ def age_ledger(file: Path, nights: int) -> None:
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA synchronous = OFF")
         tables = {
-            name: {column: kind for _, column, kind, *_ in database.execute(f"PRAGMA table_info({name})")}
-            for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+            name: {
+                column: kind
+                for _, column, kind, *_ in database.execute(
+                    f"PRAGMA table_info({name})"
+                )
+            }
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table'"
+            ).fetchall()
         }
-        copied = {name: columns for name, columns in tables.items() if name == "batches" or "order_ref" in columns}
+        copied = {
+            name: columns
+            for name, columns in tables.items()
+            if name == "batches" or "order_ref" in columns
+        }
         for night in range(nights, 0, -1):
-            given = {"name": _name(night), "days": f"-{DAYS_BACK + night} days", "number": f"{night:04}"}
+            given = {
+                "name": _name(night),
+                "days": f"-{DAYS_BACK + night} days",
+                "number": f"{night:04}",
+            }
             for name, columns in copied.items():
                 database.execute(_copying(name, columns), given)
             database.commit()
@@ -65,7 +86,9 @@ def _name(night: int) -> str:
 def _copying(table: str, columns: Mapping[str, str]) -> str:
     """The statement that copies the past night's rows of a table once."""
     key = "order_ref" if "order_ref" in columns else "batch_id"
-    values = {name: _aged(table, name, kind) for name, kind in columns.items() if name != "id"}
+    values = {
+        name: _aged(table, name, kind) for name, kind in columns.items() if name != "id"
+    }
     return (
         f"INSERT INTO {table} ({', '.join(map(_quoted, values))}) SELECT {', '.join(values.values())} FROM {table} "
         f"WHERE {key} >= '{PAST}' AND {key} < '{PAST}~'"
@@ -86,64 +109,100 @@ def _aged(table: str, column: str, kind: str) -> str:
     if column in NUMBERS:
         return f"{name} || :number"
     if (table, column) == ("effects", "answer"):
-        order_id = "(SELECT order_id FROM orders WHERE orders.order_ref = effects.order_ref)"
+        order_id = (
+            "(SELECT order_id FROM orders WHERE orders.order_ref = effects.order_ref)"
+        )
         return f"coalesce(replace(answer, {order_id}, {order_id} || :number), answer)"
     return name
 
 
 def age_snapshots(root: Path, nights: int) -> None:
-    """By the product's writer, a snapshot a month, as the nightly leaves them; offers and searches are not copied."""
-    found = {name: Snapshots(root).arrow(name) for name, table in TABLES.items() if "order_ref" in table.schema.names}
-    past = {name: rows.filter(pc.starts_with(rows["order_ref"], PAST)) for name, rows in found.items()}
+    """By the product's writer, a snapshot a month, as the nightly leaves them; offers
+    and searches are not copied.
+    """
+    found = {
+        name: Snapshots(root).arrow(name)
+        for name, table in TABLES.items()
+        if "order_ref" in table.schema.names
+    }
+    past = {
+        name: rows.filter(pc.starts_with(rows["order_ref"], PAST))
+        for name, rows in found.items()
+    }
     for last in range(nights, 0, -MONTH):
         at = datetime.now(UTC) - timedelta(days=DAYS_BACK + max(last - MONTH, 0))
         snapshot_id = f"aged-{last:04}"
         tables = {
             name: pa.RecordBatchReader.from_batches(
-                TABLES[name].schema, _copies(rows, range(last, max(last - MONTH, 0), -1), snapshot_id, at)
+                TABLES[name].schema,
+                _copies(rows, range(last, max(last - MONTH, 0), -1), snapshot_id, at),
             )
             for name, rows in past.items()
         }
-        write_snapshot(root, snapshot_id, at.date(), tables, batch_id=None, written_at=at)
+        write_snapshot(
+            root, snapshot_id, at.date(), tables, batch_id=None, written_at=at
+        )
 
 
-def _copies(rows: pa.Table, nights: range, snapshot_id: str, at: datetime) -> Iterator[pa.RecordBatch]:
+def _copies(
+    rows: pa.Table, nights: range, snapshot_id: str, at: datetime
+) -> Iterator[pa.RecordBatch]:
     for night in nights:
         columns = [_of_night(rows[field.name], field, night) for field in rows.schema]
         copy = pa.Table.from_arrays(columns, schema=rows.schema)
         for name, value in (("snapshot_id", snapshot_id), ("snapshot_at", at)):
             place = copy.schema.get_field_index(name)
             field = copy.schema.field(place)
-            copy = copy.set_column(place, field, pa.repeat(pa.scalar(value, field.type), len(copy)))
+            copy = copy.set_column(
+                place, field, pa.repeat(pa.scalar(value, field.type), len(copy))
+            )
         yield from copy.cast(rows.schema).to_batches()
 
 
 def _of_night(column: pa.ChunkedArray, field: pa.Field, night: int) -> pa.ChunkedArray:
     if pa.types.is_timestamp(field.type):
-        return pc.subtract(column, pa.scalar(timedelta(days=DAYS_BACK + night))).cast(field.type)
+        return pc.subtract(column, pa.scalar(timedelta(days=DAYS_BACK + night))).cast(
+            field.type
+        )
     if field.name == "paid_on":
-        days = pc.subtract(pc.strptime(column, "%Y-%m-%d", "s"), pa.scalar(timedelta(days=DAYS_BACK + night)))
+        days = pc.subtract(
+            pc.strptime(column, "%Y-%m-%d", "s"),
+            pa.scalar(timedelta(days=DAYS_BACK + night)),
+        )
         return pc.strftime(days, "%Y-%m-%d")
-    if field.name == "tracking_numbers":  # of parcels of its own: one that many orders share is costed with all
-        own = [numbers and [f"{number}{night:04}" for number in numbers] for numbers in column.to_pylist()]
+    if (
+        field.name == "tracking_numbers"
+    ):  # of parcels of its own: one that many orders share is costed with all
+        own = [
+            numbers and [f"{number}{night:04}" for number in numbers]
+            for numbers in column.to_pylist()
+        ]
         return pa.chunked_array([pa.array(own, field.type)])
     if field.name in NUMBERS:
         return pc.binary_join_element_wise(column, f"{night:04}", "")
     if pa.types.is_string(field.type):
-        copied = pc.binary_join_element_wise(_name(night), pc.utf8_slice_codeunits(column, len(PAST)), "")
+        copied = pc.binary_join_element_wise(
+            _name(night), pc.utf8_slice_codeunits(column, len(PAST)), ""
+        )
         return pc.if_else(pc.starts_with(column, PAST), copied, column)
     return column
 
 
 def read(name: str) -> None:
-    """Do a read of `READS` twice; prints the seconds of CPU and of the clock that the second took."""
+    """Do a read of `READS` twice; prints the seconds of CPU and of the clock that the
+    second took.
+    """
     settings = SourcingSettings()
     with (
-        Ledger(settings.ledger_url, clock=lambda: datetime.now(UTC), owner="benchmark") as ledger,
+        Ledger(
+            settings.ledger_url, clock=lambda: datetime.now(UTC), owner="benchmark"
+        ) as ledger,
         CallbackStore(settings.ledger_url, clock=ledger.clock) as store,
     ):
         collector = MetricsCollector(store, settings, ledger.clock)
-        READS[name](ledger, collector, settings.snapshot_root)  # loads what it needs, and counts what is over
+        READS[name](
+            ledger, collector, settings.snapshot_root
+        )  # loads what it needs, and counts what is over
         began, used = time.perf_counter(), time.process_time()
         READS[name](ledger, collector, settings.snapshot_root)
         print(json.dumps([time.process_time() - used, time.perf_counter() - began]))
@@ -154,14 +213,20 @@ def _digest(ledger: Ledger, _collector: MetricsCollector, _root: Path) -> object
 
 
 def _one_order(_ledger: Ledger, _collector: MetricsCollector, root: Path) -> object:
-    return Snapshots(root).table("orders", where=[("order_ref", "==", f"{PAST}-taobao-000007")])
+    return Snapshots(root).table(
+        "orders", where=[("order_ref", "==", f"{PAST}-taobao-000007")]
+    )
 
 
 READS: dict[str, Callable[[Ledger, MetricsCollector, Path], object]] = {
     "digest": _digest,
     "metrics scrape": lambda _ledger, collector, _root: list(collector.collect()),
-    "pulse": lambda ledger, _collector, _root: pulse(ledger, STUCK, refused_since=ledger.clock() - WEEK),
-    'Snapshots.table("orders")': lambda _ledger, _collector, root: Snapshots(root).table("orders"),
+    "pulse": lambda ledger, _collector, _root: pulse(
+        ledger, STUCK, refused_since=ledger.clock() - WEEK
+    ),
+    'Snapshots.table("orders")': lambda _ledger, _collector, root: Snapshots(
+        root
+    ).table("orders"),
     "one order by key": _one_order,
 }
 
@@ -170,7 +235,9 @@ def play(entrypoint: str, parameters: str) -> None:
     """A run of a deployment, with the folder's own Prefect server."""
 
     async def played() -> None:
-        from prefect.flows import load_flow_from_entrypoint  # beside the start of its server
+        from prefect.flows import (
+            load_flow_from_entrypoint,
+        )  # beside the start of its server
 
         await load_flow_from_entrypoint(entrypoint)(**json.loads(parameters))
 

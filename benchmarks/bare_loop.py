@@ -1,7 +1,9 @@
-"""The same calls as a loop of coroutines over the product's own client and channels: no ledger, no Prefect, no safety.
+"""The same calls as a loop of coroutines over the product's own client and channels: no
+ledger, no Prefect, no safety.
 
-`python -m benchmarks.bare_loop FILE AT_ONCE`: plans everything, then takes orders of one marketplace, ten at a time,
-from create to book, every ten as fast as their answers come. Ten, because that many fit into a read or a payment.
+`python -m benchmarks.bare_loop FILE AT_ONCE`: plans everything, then takes orders of
+one marketplace, ten at a time, from create to book, every ten as fast as their answers
+come. Ten, because that many fit into a read or a payment.
 """
 
 from __future__ import annotations
@@ -36,12 +38,18 @@ class Loop:
     def __init__(self, client: XportcnClient, requests: Sequence[OrderRequest]) -> None:
         self._client = client
         self._channels: dict[Marketplace, Channel] = {
-            one: offering_of(one, client).channel for one in {request.marketplace for request in requests}
+            one: offering_of(one, client).channel
+            for one in {request.marketplace for request in requests}
         }
         ordered = sorted(requests, key=lambda request: request.marketplace)
         self._groups = [
             group[start : start + TOGETHER]
-            for group in (list(found) for _, found in groupby(ordered, key=lambda request: request.marketplace))
+            for group in (
+                list(found)
+                for _, found in groupby(
+                    ordered, key=lambda request: request.marketplace
+                )
+            )
             for start in range(0, len(group), TOGETHER)
         ]
         self._offers: dict[tuple[Marketplace, str], asyncio.Task[Offer | None]] = {}
@@ -49,15 +57,25 @@ class Loop:
     async def bought(self) -> None:
         self._warehouse = warehouse_of(await addresses_of(self._client))
         reading = asyncio.create_task(self._read_back())
-        planned = await asyncio.gather(*(self._planned(group) for group in self._groups))
+        planned = await asyncio.gather(
+            *(self._planned(group) for group in self._groups)
+        )
         await reading
         await asyncio.gather(*(self._executed(group) for group in planned))
 
     async def _read_back(self) -> None:
-        """As a run does: whether the service has orders already that creating would not refuse."""
+        """As a run does: whether the service has orders already that creating would not
+        refuse.
+        """
         since = datetime.now(UTC) - SEARCHES_BACK
-        kinds = [channel for place, channel in self._channels.items() if not place.create_is_idempotent]
-        await asyncio.gather(*(channel.find(["none-of-these"], since=since) for channel in kinds))
+        kinds = [
+            channel
+            for place, channel in self._channels.items()
+            if not place.create_is_idempotent
+        ]
+        await asyncio.gather(
+            *(channel.find(["none-of-these"], since=since) for channel in kinds)
+        )
 
     def _offer(self, marketplace: Marketplace, item: str) -> asyncio.Task[Offer | None]:
         if (marketplace, item) not in self._offers:
@@ -66,21 +84,30 @@ class Loop:
         return self._offers[marketplace, item]
 
     async def _planned(self, requests: Sequence[OrderRequest]) -> list[Buying]:
-        offers = await asyncio.gather(*(self._offer(one.marketplace, one.lines[0].item) for one in requests))
+        offers = await asyncio.gather(
+            *(self._offer(one.marketplace, one.lines[0].item) for one in requests)
+        )
         orders = [
-            Buying(request, *order_lines(request, offer)) for request, offer in zip(requests, offers, strict=True)
+            Buying(request, *order_lines(request, offer))
+            for request, offer in zip(requests, offers, strict=True)
         ]
-        await asyncio.gather(self._quoted(orders), *(self._estimated(order) for order in orders))
+        await asyncio.gather(
+            self._quoted(orders), *(self._estimated(order) for order in orders)
+        )
         return orders
 
     async def _quoted(self, orders: Sequence[Buying]) -> None:
         channel = self._channels[orders[0].request.marketplace]
         if isinstance(channel, QuotesMany):
-            quotes = await channel.quote_many([order.to_buy for order in orders], self._warehouse)
+            quotes = await channel.quote_many(
+                [order.to_buy for order in orders], self._warehouse
+            )
             for order in orders:
                 order.quote = quotes[order.ref]
             return
-        quotes_alone = await asyncio.gather(*(channel.quote(order.to_buy, self._warehouse) for order in orders))
+        quotes_alone = await asyncio.gather(
+            *(channel.quote(order.to_buy, self._warehouse) for order in orders)
+        )
         for order, quote in zip(orders, quotes_alone, strict=True):
             order.quote = quote
 
@@ -89,7 +116,9 @@ class Loop:
 
     async def _executed(self, orders: Sequence[Buying]) -> None:
         channel = self._channels[orders[0].request.marketplace]
-        await asyncio.gather(*(order.create(channel, self._warehouse) for order in orders))
+        await asyncio.gather(
+            *(order.create(channel, self._warehouse) for order in orders)
+        )
         ids = [order.order_id for order in orders]
         await self._read(channel, ids)
         await self._paid(channel, orders, ids)
@@ -102,11 +131,20 @@ class Loop:
         shown = await channel.read(ids)
         assert len(shown) == len(ids)
 
-    async def _paid(self, channel: Channel, orders: Sequence[Buying], ids: Sequence[str]) -> None:
+    async def _paid(
+        self, channel: Channel, orders: Sequence[Buying], ids: Sequence[str]
+    ) -> None:
         if not isinstance(channel, PaysMany):
-            await asyncio.gather(*(channel.pay(order.claim(Action.PAY), order.order_id) for order in orders))
+            await asyncio.gather(
+                *(
+                    channel.pay(order.claim(Action.PAY), order.order_id)
+                    for order in orders
+                )
+            )
             return
-        outcomes = await channel.pay_many([order.claim(Action.PAY) for order in orders], ids)
+        outcomes = await channel.pay_many(
+            [order.claim(Action.PAY) for order in orders], ids
+        )
         assert not any(outcomes.values())
 
 

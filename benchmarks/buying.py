@@ -35,17 +35,24 @@ class Buying:
     @property
     def to_buy(self) -> SourcingOrder:
         return PlannedOrder(
-            request=self.request, seller_id=self.seller_id, lines=self.lines, quote=self.quote
+            request=self.request,
+            seller_id=self.seller_id,
+            lines=self.lines,
+            quote=self.quote,
         ).sourcing_order
 
     def claim(self, action: Action) -> Claim:
         """Leave that nobody gave."""
         key = effect_key(self.ref, action)
-        return Claim(key=key, order_ref=self.ref, action=action, fence=1, lease_until=FAR)
+        return Claim(
+            key=key, order_ref=self.ref, action=action, fence=1, lease_until=FAR
+        )
 
     async def create(self, channel: Channel, warehouse: Warehouse) -> None:
         assert self.quote is not None
-        created = await channel.create(self.claim(Action.CREATE), self.to_buy, warehouse, approved=self.quote.total)
+        created = await channel.create(
+            self.claim(Action.CREATE), self.to_buy, warehouse, approved=self.quote.total
+        )
         (self.order_id,) = created.order_ids
 
     async def render(self, client: XportcnClient) -> None:
@@ -54,7 +61,14 @@ class Buying:
     async def book(self, client: XportcnClient) -> None:
         assert self.freight is not None
         service = self._service(self.freight)
-        await book(client, self.claim(Action.BOOK), self.to_buy, self.order_id, self.freight, service)
+        await book(
+            client,
+            self.claim(Action.BOOK),
+            self.to_buy,
+            self.order_id,
+            self.freight,
+            service,
+        )
 
     def _service(self, freight: FreightQuote) -> FreightService:
         service = choose_freight(freight.services, self.request.freight)
@@ -62,7 +76,9 @@ class Buying:
         return service
 
 
-def order_lines(request: OrderRequest, offer: Offer | None) -> tuple[str, tuple[OrderLine, ...]]:
+def order_lines(
+    request: OrderRequest, offer: Offer | None
+) -> tuple[str, tuple[OrderLine, ...]]:
     """The seller, and the request's only line matched to its SKU."""
     assert offer is not None
     (line,) = request.lines

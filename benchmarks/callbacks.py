@@ -1,4 +1,6 @@
-"""How fast posted messages are on disk and answered, and the slowest in a hundred at the service's pace."""
+"""How fast posted messages are on disk and answered, and the slowest in a hundred at
+the service's pace.
+"""
 
 from __future__ import annotations
 
@@ -36,18 +38,32 @@ async def _measured(folder: Path) -> list[Comparison]:
     with CallbackStore(f"sqlite:///{folder / 'ledger.db'}", clock=utc_now) as store:
         path = f"/callbacks/{new_token(store)}"
         async with (
-            _client(app_of(CallbackReceiver(store, SourcingSettings(), utc_now))) as ours,
+            _client(
+                app_of(CallbackReceiver(store, SourcingSettings(), utc_now))
+            ) as ours,
             _client(_plain(folder)) as plain,
         ):
             senders: list[Post] = [
                 lambda body: ours.post(path, content=body),
                 lambda body: plain.post("/", content=body),
             ]
-            at_once = [[await _seconds(post, number) for post in senders] for number in range(REPETITIONS + 1)][1:]
-            paced = [[await _slowest(post, number) for post in senders] for number in range(REPETITIONS)]
+            at_once = [
+                [await _seconds(post, number) for post in senders]
+                for number in range(REPETITIONS + 1)
+            ][1:]
+            paced = [
+                [await _slowest(post, number) for post in senders]
+                for number in range(REPETITIONS)
+            ]
     return [
-        _comparison("messages posted all at once, each on disk before its answer", at_once, MESSAGES),
-        _comparison(f"99th percentile of an answer at {RATE} messages a second", paced, 1),
+        _comparison(
+            "messages posted all at once, each on disk before its answer",
+            at_once,
+            MESSAGES,
+        ),
+        _comparison(
+            f"99th percentile of an answer at {RATE} messages a second", paced, 1
+        ),
     ]
 
 
@@ -65,13 +81,17 @@ def _comparison(work: str, pairs: Sequence[Sequence[float]], amount: int) -> Com
 
 
 def _client(app: Starlette) -> httpx.AsyncClient:
-    return httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://receiver")
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app), base_url="http://receiver"
+    )
 
 
 def _plain(folder: Path) -> Starlette:
     """The receiver of a textbook."""
     database = sqlite3.connect(folder / "plain.db", check_same_thread=False)
-    database.executescript("PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE message (body BLOB)")
+    database.executescript(
+        "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; CREATE TABLE message (body BLOB)"
+    )
 
     async def receive(request: Request) -> Response:
         body = await request.body()
@@ -84,10 +104,10 @@ def _plain(folder: Path) -> Starlette:
 
 
 def _bodies(number: int) -> list[bytes]:
-    text = (
-        '{{"messageType": "ORDER_CREATE", "messageBody": "{{\\"orderId\\": \\"{}\\"}}", "timestamp": "1779263269913"}}'
-    )
-    return [text.format(10**17 * (number + 1) + place).encode() for place in range(MESSAGES)]
+    text = '{{"messageType": "ORDER_CREATE", "messageBody": "{{\\"orderId\\": \\"{}\\"}}", "timestamp": "1779263269913"}}'
+    return [
+        text.format(10**17 * (number + 1) + place).encode() for place in range(MESSAGES)
+    ]
 
 
 async def _seconds(post: Post, number: int) -> float:
@@ -105,5 +125,7 @@ async def _slowest(post: Post, number: int) -> float:
         await post(body)
         took.append(time.perf_counter() - due)
 
-    await asyncio.gather(*(one(place, body) for place, body in enumerate(_bodies(100 + number))))
+    await asyncio.gather(
+        *(one(place, body) for place, body in enumerate(_bodies(100 + number)))
+    )
     return quantiles(took, n=100)[98]

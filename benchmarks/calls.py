@@ -1,7 +1,9 @@
-"""Which of the recorded calls need which answers: what a replay may send when, and how long the longest chain takes.
+"""Which of the recorded calls need which answers: what a replay may send when, and how
+long the longest chain takes.
 
-A call needs the answers that gave the ids it names; a call about an order, those of the earlier calls about that order
-as well; and what spends needs all that was planned before, since the whole plan is what is approved.
+A call needs the answers that gave the ids it names; a call about an order, those of the
+earlier calls about that order as well; and what spends needs all that was planned
+before, since the whole plan is what is approved.
 
 `python -m benchmarks.calls RECORD STEPS` writes down what `benchmarks.replay` sends.
 """
@@ -33,10 +35,15 @@ def steps_of(calls: Sequence[Recorded]) -> list[Step]:
     texts = [f"{_unsigned(call)}\n{call.body}" for call in calls]
     named = [set(ID.findall(text)) for text in texts]
     makers = _makers(calls, named)
-    spending_since = min((call.begun for call in calls if is_effect(call)), default=float("inf"))
-    fresh = {one for one, maker in makers.items() if calls[maker].begun >= spending_since}
+    spending_since = min(
+        (call.begun for call in calls if is_effect(call)), default=float("inf")
+    )
+    fresh = {
+        one for one, maker in makers.items() if calls[maker].begun >= spending_since
+    }
     steps = [
-        _step(call, text, fresh, is_plan=call.begun < spending_since) for call, text in zip(calls, texts, strict=True)
+        _step(call, text, fresh, is_plan=call.begun < spending_since)
+        for call, text in zip(calls, texts, strict=True)
     ]
     for place, needed in enumerate(_needs(calls, named, makers)):
         steps[place].needs = sorted(needed)
@@ -78,12 +85,16 @@ def is_effect(call: Recorded) -> bool:
 
 
 def _makers(calls: Sequence[Recorded], named: Sequence[set[str]]) -> dict[str, int]:
-    """The call whose answer was the first to show an id that a later call names and nobody had named before."""
+    """The call whose answer was the first to show an id that a later call names and
+    nobody had named before.
+    """
     wanted, known = set().union(*named), set[str]()
     makers: dict[str, int] = {}
     asked = sorted((call.begun, place) for place, call in enumerate(calls))
     ended = sorted((call.ended, place) for place, call in enumerate(calls))
-    for _, is_end, place in sorted([*((at, 0, n) for at, n in asked), *((at, 1, n) for at, n in ended)]):
+    for _, is_end, place in sorted(
+        [*((at, 0, n) for at, n in asked), *((at, 1, n) for at, n in ended)]
+    ):
         if not is_end:
             known |= named[place]
             continue
@@ -93,14 +104,18 @@ def _makers(calls: Sequence[Recorded], named: Sequence[set[str]]) -> dict[str, i
     return makers
 
 
-def _needs(calls: Sequence[Recorded], named: Sequence[set[str]], makers: dict[str, int]) -> Iterator[set[int]]:
+def _needs(
+    calls: Sequence[Recorded], named: Sequence[set[str]], makers: dict[str, int]
+) -> Iterator[set[int]]:
     """Of each call the others whose answers it needs."""
     about: dict[str, list[int]] = defaultdict(list)
     for place, call in enumerate(calls):
         needed = {makers[one] for one in named[place] if one in makers}
         for one in named[place]:
             if one in makers and is_effect(calls[makers[one]]):
-                needed |= {other for other in about[one] if calls[other].ended <= call.begun}
+                needed |= {
+                    other for other in about[one] if calls[other].ended <= call.begun
+                }
                 about[one].append(place)
         yield needed
 
@@ -116,14 +131,19 @@ def place_of(data: Any, value: str) -> Place | None:
 
 
 def longest_chain(calls: Sequence[Recorded], most_s: float = float("inf")) -> float:
-    """Seconds that the slowest chain of calls takes if nothing ever waits for a connection.
+    """Seconds that the slowest chain of calls takes if nothing ever waits for a
+    connection.
 
-    A call takes as long as the service kept its answer back, `most_s` at most: then the client gives up.
+    A call takes as long as the service kept its answer back, `most_s` at most: then the
+    client gives up.
     """
     ends: list[float] = []
     steps, planned = steps_of(calls), 0.0
     for call, step in zip(calls, steps, strict=True):
-        begun = max([ends[other] for other in step.needs] + [planned if step.waits_for_plan else 0.0])
+        begun = max(
+            [ends[other] for other in step.needs]
+            + [planned if step.waits_for_plan else 0.0]
+        )
         ends.append(begun + min(call.delay_s, most_s))
         if step.is_plan:
             planned = max(planned, ends[-1])
@@ -131,4 +151,6 @@ def longest_chain(calls: Sequence[Recorded], most_s: float = float("inf")) -> fl
 
 
 if __name__ == "__main__":
-    Path(sys.argv[2]).write_bytes(pickle.dumps(steps_of(read_record(Path(sys.argv[1])))))
+    Path(sys.argv[2]).write_bytes(
+        pickle.dumps(steps_of(read_record(Path(sys.argv[1]))))
+    )

@@ -1,4 +1,6 @@
-"""Signed reads through the connector, against httpx with the transport that it brings along and bare aiohttp."""
+"""Signed reads through the connector, against httpx with the transport that it brings
+along and bare aiohttp.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ def run() -> list[Comparison]:
     with sandbox() as url:
         settings = XportcnSettings(base_url=url, max_connections=CONNECTIONS)
         items = catalogue(url)
-        requests = [ProductRequest(item_id=items[place % len(items)]) for place in range(CALLS)]
+        requests = [
+            ProductRequest(item_id=items[place % len(items)]) for place in range(CALLS)
+        ]
         return [
             compare(
                 lambda: asyncio.run(through_the_connector(settings, requests)),
@@ -65,11 +69,15 @@ def sandbox() -> Iterator[str]:
 
 
 def catalogue(url: str) -> list[str]:
-    with urlopen(f"{url}/_sandbox/catalogue?marketplace=taobao&limit=200", timeout=30) as answer:
+    with urlopen(
+        f"{url}/_sandbox/catalogue?marketplace=taobao&limit=200", timeout=30
+    ) as answer:
         return [item["item_id"] for item in json.load(answer)["items"]]
 
 
-async def through_the_connector(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
+async def through_the_connector(
+    settings: XportcnSettings, requests: list[ProductRequest]
+) -> None:
     async with XportcnClient(settings) as client:
 
         async def read(request: ProductRequest) -> None:
@@ -78,16 +86,22 @@ async def through_the_connector(settings: XportcnSettings, requests: list[Produc
         await all_of(requests, read)
 
 
-async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
+async def through_plain_httpx(
+    settings: XportcnSettings, requests: list[ProductRequest]
+) -> None:
     """The same signature, address and models; only the transport is another."""
-    limits = httpx.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS)
+    limits = httpx.Limits(
+        max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
+    )
     auth = SignatureAuth(settings, clock=time.time)
 
     def sign(request: httpx.Request) -> httpx.Request:
         request.headers.update(auth.headers())
         return request
 
-    async with httpx.AsyncClient(base_url=settings.base_url, auth=sign, limits=limits, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        base_url=settings.base_url, auth=sign, limits=limits, trust_env=False
+    ) as client:
 
         async def read(request: ProductRequest) -> None:
             answer = await client.get(PRODUCT.path, params=request.query())
@@ -98,19 +112,32 @@ async def through_plain_httpx(settings: XportcnSettings, requests: list[ProductR
         await all_of(requests, read)
 
 
-async def through_bare_aiohttp(settings: XportcnSettings, requests: list[ProductRequest]) -> None:
-    """The floor: nothing is checked, and nothing stands between the call and the wire."""
-    auth, url = SignatureAuth(settings, clock=time.time), settings.base_url + PRODUCT.path
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=CONNECTIONS)) as session:
+async def through_bare_aiohttp(
+    settings: XportcnSettings, requests: list[ProductRequest]
+) -> None:
+    """The floor: nothing is checked, and nothing stands between the call and the
+    wire.
+    """
+    auth, url = (
+        SignatureAuth(settings, clock=time.time),
+        settings.base_url + PRODUCT.path,
+    )
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=CONNECTIONS)
+    ) as session:
 
         async def read(request: ProductRequest) -> None:
-            async with session.get(url, params=request.query(), headers=auth.headers()) as answer:
+            async with session.get(
+                url, params=request.query(), headers=auth.headers()
+            ) as answer:
                 assert (await answer.json())["code"] == 200
 
         await all_of(requests, read)
 
 
-async def all_of(requests: list[ProductRequest], read: Callable[[ProductRequest], Awaitable[None]]) -> None:
+async def all_of(
+    requests: list[ProductRequest], read: Callable[[ProductRequest], Awaitable[None]]
+) -> None:
     """Every request once, by as many workers as there are connections."""
     waiting = iter(requests)
 

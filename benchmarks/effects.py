@@ -1,6 +1,8 @@
-"""The effect protocol as `tasks.effects.protocol` does it, against a commit for each intent and each outcome.
+"""The effect protocol as `tasks.effects.protocol` does it, against a commit for each
+intent and each outcome.
 
-The service answers at once here, so what is left is the price of safety: the ledger on disk, every commit synced.
+The service answers at once here, so what is left is the price of safety: the ledger on
+disk, every commit synced.
 """
 
 from __future__ import annotations
@@ -51,7 +53,9 @@ PLAN: dict[str, Any] = {
 
 def run() -> list[Comparison]:
     with TemporaryDirectory() as folder, resources_in(Path(folder)) as resources:
-        chunks = iter([planned(resources, number) for number in range(2 * (REPETITIONS + 1))])
+        chunks = iter(
+            [planned(resources, number) for number in range(2 * (REPETITIONS + 1))]
+        )
         return [
             compare(
                 lambda: asyncio.run(in_a_chunk(resources, next(chunks))),
@@ -72,7 +76,10 @@ def resources_in(folder: Path) -> Iterator[Resources]:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    with SendLog(folder / "sends") as log, Ledger(f"sqlite:///{folder / 'l.db'}", clock=now, owner=log.owner) as ledger:
+    with (
+        SendLog(folder / "sends") as log,
+        Ledger(f"sqlite:///{folder / 'l.db'}", clock=now, owner=log.owner) as ledger,
+    ):
         ledger.start_batch("benchmark", "")
         resources = Resources(
             settings=SourcingSettings(data_dir=folder),
@@ -95,7 +102,9 @@ def planned(resources: Resources, number: int) -> dict[str, OrderRecord]:
 
 
 async def in_a_chunk(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    await perform(CreateAtOnce(resources), [intent_of(order) for order in orders.values()], orders)
+    await perform(
+        CreateAtOnce(resources), [intent_of(order) for order in orders.values()], orders
+    )
     check(resources, orders)
 
 
@@ -103,10 +112,17 @@ async def one_by_one(resources: Resources, orders: Mapping[str, OrderRecord]) ->
     ledger = resources.ledger
 
     async def one(order: OrderRecord) -> None:
-        claimed = await asyncio.to_thread(ledger.claim, [intent_of(order)], lease=resources.lease)
+        claimed = await asyncio.to_thread(
+            ledger.claim, [intent_of(order)], lease=resources.lease
+        )
         claim = claimed.won[order.order_ref].claim
         proof = send(claim, order)
-        outcome = Outcome(claim=claim, status=EffectStatus.DONE, answer=proof.answer, change=proof.change)
+        outcome = Outcome(
+            claim=claim,
+            status=EffectStatus.DONE,
+            answer=proof.answer,
+            change=proof.change,
+        )
         await asyncio.to_thread(ledger.record, [outcome])
 
     await concurrently(orders.values(), one, at_once=resources.concurrency)
@@ -114,7 +130,12 @@ async def one_by_one(resources: Resources, orders: Mapping[str, OrderRecord]) ->
 
 
 def intent_of(order: OrderRecord) -> Intent:
-    return Intent(order_ref=order.order_ref, action=Action.CREATE, amount=PRICE, request_hash=order.fingerprint)
+    return Intent(
+        order_ref=order.order_ref,
+        action=Action.CREATE,
+        amount=PRICE,
+        request_hash=order.fingerprint,
+    )
 
 
 @dataclass(frozen=True)
@@ -127,8 +148,15 @@ class CreateAtOnce(CreateByReference):
 
 def send(claim: Claim, order: OrderRecord) -> Proof:
     fact = OrderUpdate.ordered(order_id=claim.key, total=PRICE, at=claim.lease_until)
-    return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact))
+    return Proof(
+        answer={},
+        change=OrderChange(
+            order_ref=order.order_ref, state=OrderState.ORDERED, writes=fact
+        ),
+    )
 
 
 def check(resources: Resources, orders: Mapping[str, OrderRecord]) -> None:
-    assert {order.state for order in resources.ledger.orders(orders).values()} == {OrderState.ORDERED}
+    assert {order.state for order in resources.ledger.orders(orders).values()} == {
+        OrderState.ORDERED
+    }

@@ -1,7 +1,8 @@
-"""A million rows as a frame: `Snapshots.table`, the newest row of each key, against a plain read of all rows.
+"""A million rows as a frame: `Snapshots.table`, the newest row of each key, against a
+plain read of all rows.
 
-The rows lie in eleven snapshots: a full one, and ten that each changed and added some. `python -m benchmarks.frames
-[FOLDER]` measures memory too, in a process for each look.
+The rows lie in eleven snapshots: a full one, and ten that each changed and added some.
+`python -m benchmarks.frames [FOLDER]` measures memory too, in a process for each look.
 """
 
 from __future__ import annotations
@@ -45,30 +46,46 @@ def run() -> list[Comparison]:
 
 
 def main() -> None:
-    """Time and memory of both sides, each in processes of its own; `FOLDER` keeps what is written for the next time."""
+    """Time and memory of both sides, each in processes of its own; `FOLDER` keeps what
+    is written for the next time.
+    """
     root = Path(sys.argv[1]) if sys.argv[1:] else Path("data/benchmark")
     if not root.exists():
         write_nights(root)
         write_nights(root / SMALL, 10_000)
-    print("| table | side | seconds | processor | frame, MiB | peak above start, MiB | peak / frame |")
+    print(
+        "| table | side | seconds | processor | frame, MiB | peak above start, MiB | peak / frame |"
+    )
     print("|---|---|---|---|---|---|---|")
     for table in ROWS_OF:
         for side in ("plain", "ours"):
             seen = [_measured(root, table, side) for _ in range(REPETITIONS)]
-            seconds, processor, frame, peak = (median(values) for values in zip(*seen, strict=True))
+            seconds, processor, frame, peak = (
+                median(values) for values in zip(*seen, strict=True)
+            )
             cells = f"{seconds:.2f} | {processor:.2f} | {frame / 2**20:.0f} | {peak / 2**20:.0f} | {peak / frame:.2f}"
             print(f"| {table} | {side} | {cells} |", flush=True)
 
 
 def _measured(root: Path, table: str, side: str) -> tuple[float, float, int, int]:
-    command = [sys.executable, "-m", "benchmarks.frames", "--one", str(root), table, side]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.frames",
+        "--one",
+        str(root),
+        table,
+        side,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     seconds, processor, frame, peak = json.loads(done.stdout)
     return seconds, processor, frame, peak
 
 
 def measure_once(root: Path, table: str, side: str) -> None:
-    """Prints seconds, seconds of the processor, bytes of the frame, and how far memory went above the start."""
+    """Prints seconds, seconds of the processor, bytes of the frame, and how far memory
+    went above the start.
+    """
     read = SIDES[side]
     read(root / SMALL, table)  # what is loaded with the first look
     Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
@@ -80,7 +97,11 @@ def measure_once(root: Path, table: str, side: str) -> None:
 
 
 def _status(name: str) -> int:
-    (line,) = [line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith(f"{name}:")]
+    (line,) = [
+        line
+        for line in Path("/proc/self/status").read_text().splitlines()
+        if line.startswith(f"{name}:")
+    ]
     return int(line.split()[1]) * 1024
 
 
@@ -102,7 +123,9 @@ def ours(root: Path, table: str) -> pd.DataFrame:
 
 def plain(root: Path, table: str) -> pd.DataFrame:
     frame: pd.DataFrame = (
-        dataset(root / table, schema=TABLES[table].schema).to_table().to_pandas(types_mapper=pd.ArrowDtype)
+        dataset(root / table, schema=TABLES[table].schema)
+        .to_table()
+        .to_pandas(types_mapper=pd.ArrowDtype)
     )
     return frame
 
@@ -111,43 +134,70 @@ SIDES = {"ours": ours, "plain": plain}
 
 
 def write_nights(root: Path, first: int = FIRST) -> None:
-    """A first snapshot, then one a night that changes rows spread over all keys and adds some."""
+    """A first snapshot, then one a night that changes rows spread over all keys and
+    adds some.
+    """
     random = np.random.default_rng(7)
     keys, known = np.arange(first), first
     for night in range(NIGHTS + 1):
         at = NOW + timedelta(days=night)
         tables: dict[str, Any] = {
-            name: pa.RecordBatchReader.from_batches(TABLES[name].schema, _batches(name, keys, f"night-{night:02}", at))
+            name: pa.RecordBatchReader.from_batches(
+                TABLES[name].schema, _batches(name, keys, f"night-{night:02}", at)
+            )
             for name in ROWS_OF
         }
-        write_snapshot(root, f"night-{night:02}", at.date(), tables, batch_id=None, written_at=at)
-        keys = np.concatenate([random.choice(first, CHANGED, replace=False), np.arange(known, known + NEW)])
+        write_snapshot(
+            root, f"night-{night:02}", at.date(), tables, batch_id=None, written_at=at
+        )
+        keys = np.concatenate(
+            [
+                random.choice(first, CHANGED, replace=False),
+                np.arange(known, known + NEW),
+            ]
+        )
         known += NEW
 
 
-def _batches(name: str, keys: np.ndarray[Any, Any], snapshot_id: str, at: datetime) -> Iterator[pa.RecordBatch]:
+def _batches(
+    name: str, keys: np.ndarray[Any, Any], snapshot_id: str, at: datetime
+) -> Iterator[pa.RecordBatch]:
     for start in range(0, len(keys), PART):
         part = keys[start : start + PART]
-        columns = {**ROWS_OF[name](part, at), "snapshot_id": snapshot_id, "snapshot_at": at}
+        columns = {
+            **ROWS_OF[name](part, at),
+            "snapshot_id": snapshot_id,
+            "snapshot_at": at,
+        }
         yield _record_batch(TABLES[name].schema, columns, len(part))
 
 
-def _record_batch(schema: pa.Schema, columns: dict[str, Any], rows: int) -> pa.RecordBatch:
+def _record_batch(
+    schema: pa.Schema, columns: dict[str, Any], rows: int
+) -> pa.RecordBatch:
     arrays = []
     for field in schema:
         value = columns.get(field.name)
-        array = value if isinstance(value, pa.Array) else pa.repeat(pa.scalar(value, field.type), rows)
+        array = (
+            value
+            if isinstance(value, pa.Array)
+            else pa.repeat(pa.scalar(value, field.type), rows)
+        )
         arrays.append(array.cast(field.type))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
 
 
 def _text(before: str, numbers: np.ndarray[Any, Any], after: str = "") -> pa.Array:
-    return pc.binary_join_element_wise(before, pa.array(numbers).cast(pa.string()), after, "")
+    return pc.binary_join_element_wise(
+        before, pa.array(numbers).cast(pa.string()), after, ""
+    )
 
 
 def _lists(texts: pa.Array) -> pa.Array:
     """Each text alone in a list."""
-    return pa.ListArray.from_arrays(pa.array(np.arange(len(texts) + 1), pa.int32()), texts)
+    return pa.ListArray.from_arrays(
+        pa.array(np.arange(len(texts) + 1), pa.int32()), texts
+    )
 
 
 def _scattered(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
@@ -158,7 +208,9 @@ def _scattered(numbers: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 def _offers(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
     """Three SKUs an item; a price and stock of each night."""
     items, changing = keys // 3, (keys * 7919 + at.day * 104_729) % 9_973
-    pictures = _text("https://img.example.com/ibank/O1CN", _scattered(items), "_!!2200000-0-cib.jpg")
+    pictures = _text(
+        "https://img.example.com/ibank/O1CN", _scattered(items), "_!!2200000-0-cib.jpg"
+    )
     return {
         "marketplace": pa.array(np.array(["taobao", "1688", "poizon"])[items % 3]),
         "item_id": _text("6", _scattered(items)),
@@ -185,7 +237,9 @@ def _orders(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
     return {
         "order_ref": _text("US-", keys),
         "marketplace": pa.array(np.array(["taobao", "1688", "poizon"])[keys % 3]),
-        "state": pa.array(np.array(["paid", "booked", "shipped", "delivered"])[(keys + at.day) % 4]),
+        "state": pa.array(
+            np.array(["paid", "booked", "shipped", "delivered"])[(keys + at.day) % 4]
+        ),
         "order_id": _text("26", _scattered(keys)),
         "seller_id": _text("22", 10**9 + keys % 5_000),
         "quoted_minor": pa.array(1_000 + keys),
@@ -206,7 +260,10 @@ def _orders(keys: np.ndarray[Any, Any], at: datetime) -> dict[str, Any]:
     }
 
 
-ROWS_OF: dict[str, Callable[[np.ndarray[Any, Any], datetime], dict[str, Any]]] = {"offers": _offers, "orders": _orders}
+ROWS_OF: dict[str, Callable[[np.ndarray[Any, Any], datetime], dict[str, Any]]] = {
+    "offers": _offers,
+    "orders": _orders,
+}
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from statistics import median
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """What was done, ours and the rival's way, in median seconds for `amount` things (calls, rows, orders, starts)."""
+    """What was done, ours and the rival's way, in median seconds for `amount` things
+    (calls, rows, orders, starts).
+    """
 
     work: str
     rival: str
@@ -36,7 +38,9 @@ def compare(
     things: str,
     repetitions: int,
 ) -> Comparison:
-    """Do both in turn, after one warm-up of each, so that a busy moment of the machine hits both."""
+    """Do both in turn, after one warm-up of each, so that a busy moment of the machine
+    hits both.
+    """
     ours()
     other()
     pairs = [(_seconds(ours), _seconds(other)) for _ in range(repetitions)]

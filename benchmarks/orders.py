@@ -1,11 +1,17 @@
-"""`python -m benchmarks orders`: a run of so many orders against other ways to make the same calls.
+"""`python -m benchmarks orders`: a run of so many orders against other ways to make the
+same calls.
 
-- *run*: the product, as `sourcing run FILE --yes --json` does it, with a data folder of its own
-- *bare loop*: the same calls over the product's own client, in the order that their answers allow
-- *replay*: the calls recorded from the run, sent again with bare aiohttp as soon as each may be
-- *textbook*: a mapped Prefect task for each order and step, and httpx with its defaults, at 100 orders
+- *run*: the product, as `sourcing run FILE --yes --json` does it, with a data folder of
+  its own
+- *bare loop*: the same calls over the product's own client, in the order that their
+  answers allow
+- *replay*: the calls recorded from the run, sent again with bare aiohttp as soon as
+  each may be
+- *textbook*: a mapped Prefect task for each order and step, and httpx with its
+  defaults, at 100 orders
 
-The service is a process of its own (`benchmarks.service`) that is not the bottleneck. All in turn, the median of each.
+The service is a process of its own (`benchmarks.service`) that is not the bottleneck.
+All in turn, the median of each.
 """
 
 from __future__ import annotations
@@ -28,7 +34,15 @@ from benchmarks.ways import Buyer, Measured, Weather, middle
 WARM_UP, TEXTBOOK_ORDERS, STRAGGLING_ORDERS = 5, 100, 200
 WAYS = ("run", "loop", "replay", "textbook")
 COLUMNS = (
-    *("way", "first call after", "first to last call", "whole process", "CPU", "peak memory", "calls"),
+    *(
+        "way",
+        "first call after",
+        "first to last call",
+        "whole process",
+        "CPU",
+        "peak memory",
+        "calls",
+    ),
     *("in flight", "while work is left"),
 )
 Results = dict[str, Measured]
@@ -39,28 +53,55 @@ def main(arguments: Sequence[str]) -> None:
     with TemporaryDirectory() as folder, service() as (url, pid):
         make = _buyers(url, pid, Path(folder), options)
         if options.stragglers:
-            from benchmarks.stragglers import straggling  # what it imports would count as memory of the ways
+            from benchmarks.stragglers import (
+                straggling,
+            )  # what it imports would count as memory of the ways
 
             told = straggling(make(options.orders or STRAGGLING_ORDERS))
-            print(json.dumps(told) if options.json else "\n".join(f"{name}: {value}" for name, value in told.items()))
+            print(
+                json.dumps(told)
+                if options.json
+                else "\n".join(f"{name}: {value}" for name, value in told.items())
+            )
             return
         results = _compared(make, options)
     if options.json:
-        print(json.dumps({"machine": _machine(), **vars(options), "ways": _as_json(results)}))
+        print(
+            json.dumps(
+                {"machine": _machine(), **vars(options), "ways": _as_json(results)}
+            )
+        )
     else:
         _print(results, options)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks orders", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks orders",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--orders", type=int, default=0, help="default 1,000; with --stragglers 200")
-    parser.add_argument("--at-once", type=int, default=32, help="calls under way at most, of each way")
-    parser.add_argument("--latency-ms", type=float, default=0.0, help="added to each call")
+    parser.add_argument(
+        "--orders", type=int, default=0, help="default 1,000; with --stragglers 200"
+    )
+    parser.add_argument(
+        "--at-once", type=int, default=32, help="calls under way at most, of each way"
+    )
+    parser.add_argument(
+        "--latency-ms", type=float, default=0.0, help="added to each call"
+    )
     parser.add_argument("--repetitions", type=int, default=3)
-    parser.add_argument("--ways", default=",".join(WAYS), help="some of them; what they are compared with is left out")
-    parser.add_argument("--stragglers", metavar="SECONDS:SHARE", type=_share, help="only the run, with slow answers")
+    parser.add_argument(
+        "--ways",
+        default=",".join(WAYS),
+        help="some of them; what they are compared with is left out",
+    )
+    parser.add_argument(
+        "--stragglers",
+        metavar="SECONDS:SHARE",
+        type=_share,
+        help="only the run, with slow answers",
+    )
     parser.add_argument("--seed", type=int, default=7, help="which calls are slow")
     parser.add_argument("--json", action="store_true")
     return parser.parse_args(arguments)
@@ -71,15 +112,27 @@ def _share(text: str) -> tuple[float, float]:
     return float(seconds), float(share)
 
 
-def _buyers(url: str, pid: int, folder: Path, options: argparse.Namespace) -> Callable[[int], Buyer]:
+def _buyers(
+    url: str, pid: int, folder: Path, options: argparse.Namespace
+) -> Callable[[int], Buyer]:
     weather = Weather(
-        latency_s=options.latency_ms / 1000, stragglers=options.stragglers or (0.0, 0.0), seed=options.seed
+        latency_s=options.latency_ms / 1000,
+        stragglers=options.stragglers or (0.0, 0.0),
+        seed=options.seed,
     )
 
     keeps_calls = bool(options.stragglers) or "replay" in options.ways
 
     def make(orders: int) -> Buyer:
-        return Buyer(url, pid, folder, orders=orders, at_once=options.at_once, weather=weather, keeps_calls=keeps_calls)
+        return Buyer(
+            url,
+            pid,
+            folder,
+            orders=orders,
+            at_once=options.at_once,
+            weather=weather,
+            keeps_calls=keeps_calls,
+        )
 
     return make
 
@@ -89,7 +142,9 @@ def _compared(make: Callable[[int], Buyer], options: argparse.Namespace) -> Resu
     wanted = options.ways.split(",")
     many, few, first = make(options.orders), make(TEXTBOOK_ORDERS), make(WARM_UP)
     empty = first.run()  # also warms up the machine
-    ways: dict[str, Callable[[], Measured]] = {name: getattr(many, name) for name in WAYS[:3] if name in wanted}
+    ways: dict[str, Callable[[], Measured]] = {
+        name: getattr(many, name) for name in WAYS[:3] if name in wanted
+    }
     if "textbook" in wanted:
         ways |= {"run of 100": few.run, "textbook of 100": few.textbook}
     several: dict[str, list[Measured]] = {name: [] for name in ways}
@@ -99,7 +154,10 @@ def _compared(make: Callable[[int], Buyer], options: argparse.Namespace) -> Resu
             _print_one(f"{turn + 1}/{options.repetitions} {name}", several[name][-1])
     _require_same_books(several)
     results = {name: middle(measured) for name, measured in several.items()}
-    return {name: _grown(one, empty, options.orders) if name == "run" else one for name, one in results.items()}
+    return {
+        name: _grown(one, empty, options.orders) if name == "run" else one
+        for name, one in results.items()
+    }
 
 
 def _require_same_books(several: dict[str, list[Measured]]) -> None:
@@ -111,7 +169,9 @@ def _require_same_books(several: dict[str, list[Measured]]) -> None:
 
 
 def _grown(run: Measured, empty: Measured, orders: int) -> Measured:
-    """What both databases grew by for each order, instead of what they hold; and what the start took."""
+    """What both databases grew by for each order, instead of what they hold; and what
+    the start took.
+    """
     return replace(
         run,
         prefect_bytes=(run.prefect_bytes - empty.prefect_bytes) / (orders - WARM_UP),
@@ -127,7 +187,11 @@ def _as_json(results: Results) -> dict[str, Any]:
 
 def _machine() -> dict[str, Any]:
     commit = subprocess.run(
-        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+        ["git", "rev-parse", "--short", "HEAD"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     return {
         "python": platform.python_version(),
@@ -140,7 +204,9 @@ def _machine() -> dict[str, Any]:
 
 def _print(results: Results, options: argparse.Namespace) -> None:
     print(", ".join(f"{name} {value}" for name, value in _machine().items()))
-    print(f"{options.orders:,} orders, {options.at_once} at once, {options.latency_ms:g} ms on every call\n")
+    print(
+        f"{options.orders:,} orders, {options.at_once} at once, {options.latency_ms:g} ms on every call\n"
+    )
     print(f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}")
     for name, one in results.items():
         print(_row(name, one, is_slow=options.latency_ms > 0))
@@ -173,9 +239,18 @@ def _ratios(results: Results) -> list[str]:
             times, cpu = run.seconds / other.seconds, run.cpu_s / other.cpu_s
             lines.append(f"run / {name}: {times:.2f} × in time, {cpu:.2f} × in CPU")
     if textbook := results.get("textbook of 100"):
-        alone, few = textbook.whole_s / TEXTBOOK_ORDERS, results["run of 100"].whole_s / TEXTBOOK_ORDERS
-        many = f", {alone / (run.whole_s / run.books[0]):.1f} × in the run of {run.books[0]:,}" if run else ""
-        lines.append(f"textbook / run, an order, to the end of the process: {alone / few:.1f} × at 100{many}")
+        alone, few = (
+            textbook.whole_s / TEXTBOOK_ORDERS,
+            results["run of 100"].whole_s / TEXTBOOK_ORDERS,
+        )
+        many = (
+            f", {alone / (run.whole_s / run.books[0]):.1f} × in the run of {run.books[0]:,}"
+            if run
+            else ""
+        )
+        lines.append(
+            f"textbook / run, an order, to the end of the process: {alone / few:.1f} × at 100{many}"
+        )
     return lines
 
 
@@ -185,7 +260,10 @@ def _growth(results: Results) -> list[str]:
         return []
     kib = f"Prefect's database {run.prefect_bytes / 1024:.2f} KiB, the ledger {run.ledger_bytes / 1024:.2f} KiB"
     start = f"a run of {WARM_UP} orders takes {run.start_cpu_s:.2f} s of CPU, and {run.server_start_cpu_s:.2f} s of it"
-    return [f"an order adds to {kib}", f"Prefect's server took {run.server_cpu_s:.2f} s of CPU; {start}"]
+    return [
+        f"an order adds to {kib}",
+        f"Prefect's server took {run.server_cpu_s:.2f} s of CPU; {start}",
+    ]
 
 
 def _service(results: Results, options: argparse.Namespace) -> list[str]:
@@ -200,4 +278,8 @@ def _service(results: Results, options: argparse.Namespace) -> list[str]:
 
 
 def _print_one(what: str, one: Measured) -> None:
-    print(f"{what}: {one.seconds:.2f} s, {one.cpu_s:.2f} s of CPU", file=sys.stderr, flush=True)
+    print(
+        f"{what}: {one.seconds:.2f} s, {one.cpu_s:.2f} s of CPU",
+        file=sys.stderr,
+        flush=True,
+    )

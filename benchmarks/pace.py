@@ -1,7 +1,9 @@
-"""What a permit of the account's rate costs a call: by a share leased from the ledger, by a round trip a call, or none.
+"""What a permit of the account's rate costs a call: by a share leased from the ledger,
+by a round trip a call, or none.
 
-Both keep their books in the same PostgreSQL, and the limit is far away, so that nobody waits for anything but the
-permit. The rival is only for comparison and no dependency: `pip install "pyrate-limiter[postgres]"` brings it.
+Both keep their books in the same PostgreSQL, and the limit is far away, so that nobody
+waits for anything but the permit. The rival is only for comparison and no dependency:
+`pip install "pyrate-limiter[postgres]"` brings it.
 """
 
 from __future__ import annotations
@@ -30,20 +32,40 @@ def run() -> list[Comparison]:
     with ExitStack() as stack:
         server = stack.enter_context(running_postgres(durable=True))
         url = server.new_database()
-        ledger = stack.enter_context(Ledger(url, clock=lambda: datetime.now(UTC), owner="benchmark"))
+        ledger = stack.enter_context(
+            Ledger(url, clock=lambda: datetime.now(UTC), owner="benchmark")
+        )
         runner = stack.enter_context(asyncio.Runner())
         breaker = CircuitBreaker(at_once=AT_ONCE)
-        lent = leasing(ledger.pace, breaker, client="benchmark", run="benchmark", limit=LIMIT)
+        lent = leasing(
+            ledger.pace, breaker, client="benchmark", run="benchmark", limit=LIMIT
+        )
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
         ours = _passing(breaker)
-        found = [_compared(runner, ours, "no permit at all", _passing(CircuitBreaker(at_once=AT_ONCE)))]
+        found = [
+            _compared(
+                runner,
+                ours,
+                "no permit at all",
+                _passing(CircuitBreaker(at_once=AT_ONCE)),
+            )
+        ]
         if rival := _round_trips(url, stack):
-            found.append(_compared(runner, ours, "pyrate-limiter's PostgresBucket, a round trip a call", rival))
+            found.append(
+                _compared(
+                    runner,
+                    ours,
+                    "pyrate-limiter's PostgresBucket, a round trip a call",
+                    rival,
+                )
+            )
         return found
 
 
-def _compared(runner: asyncio.Runner, ours: Call, rival: str, theirs: Call) -> Comparison:
+def _compared(
+    runner: asyncio.Runner, ours: Call, rival: str, theirs: Call
+) -> Comparison:
     return compare(
         lambda: runner.run(_called(ours)),
         lambda: runner.run(_called(theirs)),
@@ -70,7 +92,9 @@ def _round_trips(url: str, stack: ExitStack) -> Call | None:
         print(MISSING, file=sys.stderr)
         return None
     pool = stack.enter_context(pools.ConnectionPool(url, min_size=4, open=True))
-    bucket = limiters.PostgresBucket(pool, "calls", [limiters.Rate(LIMIT, limiters.Duration.SECOND)])
+    bucket = limiters.PostgresBucket(
+        pool, "calls", [limiters.Rate(LIMIT, limiters.Duration.SECOND)]
+    )
     limiter = limiters.Limiter(bucket)
 
     async def call() -> None:

@@ -18,7 +18,9 @@ from sandbox.app import LOGISTICS
 
 
 class PlainClient:
-    """As much of the product's client as channels ask for, over an `httpx.AsyncClient` with its defaults."""
+    """As much of the product's client as channels ask for, over an `httpx.AsyncClient`
+    with its defaults.
+    """
 
     def __init__(self, settings: XportcnSettings, http: httpx.AsyncClient) -> None:
         self.settings = settings
@@ -30,17 +32,27 @@ class PlainClient:
     async def effect(self, call: Call[Any, Any], request: Any, *, claim: Claim) -> Any:
         return await self._made(call, request)
 
-    async def joint_effect(self, call: Call[Any, Any], request: Any, *, claims: Sequence[Claim]) -> Any:
+    async def joint_effect(
+        self, call: Call[Any, Any], request: Any, *, claims: Sequence[Claim]
+    ) -> Any:
         return await self._made(call, request)
 
     async def _made(self, call: Call[Any, Any], request: Any) -> Any:
         headers, timestamp = signed()
         is_logistics = call.path.startswith(LOGISTICS)
-        query = {"timestamp": timestamp, "sign": headers["signature"]} if is_logistics else {}
+        query = (
+            {"timestamp": timestamp, "sign": headers["signature"]}
+            if is_logistics
+            else {}
+        )
         if call.method == "GET":
-            answer = await self._http.get(call.path, params={**request.query(), **query}, headers=headers)
+            answer = await self._http.get(
+                call.path, params={**request.query(), **query}, headers=headers
+            )
         else:
-            answer = await self._http.post(call.path, params=query, content=request.body(), headers=headers)
+            answer = await self._http.post(
+                call.path, params=query, content=request.body(), headers=headers
+            )
         envelope = open_envelope(answer.content)
         if envelope is None or not envelope.ok:
             raise RuntimeError(f"{call.path}: {answer.text}")

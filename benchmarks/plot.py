@@ -1,6 +1,8 @@
-"""`python -m benchmarks.plot BEFORE.json AFTER.json >docs/images/orders.svg`: what `orders --json` told, as bars.
+"""`python -m benchmarks.plot BEFORE.json AFTER.json >docs/images/orders.svg`: what
+`orders --json` told, as bars.
 
-Two panels, time from first to last call and CPU of the process, both as multiples of the replay measured beside it.
+Two panels, time from first to last call and CPU of the process, both as multiples of
+the replay measured beside it.
 """
 
 from __future__ import annotations
@@ -39,7 +41,15 @@ def svg(bars: Sequence[Bar]) -> str:
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img">'
     label = "<title>A run beside its own calls: time from first to last call, and CPU</title>"
     return "\n".join(
-        [head, f"<style>{STYLE}</style>", label, *_names(bars), *_panel(bars, 0), *_panel(bars, 1), "</svg>"]
+        [
+            head,
+            f"<style>{STYLE}</style>",
+            label,
+            *_names(bars),
+            *_panel(bars, 0),
+            *_panel(bars, 1),
+            "</svg>",
+        ]
     )
 
 

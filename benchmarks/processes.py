@@ -21,7 +21,9 @@ OURS = ("XPORTCN_", "SOURCING_", "PREFECT_")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cost:
-    """Of one process, from its start (monotonic) to its end: seconds, CPU seconds (user and system), peak MiB, MB."""
+    """Of one process, from its start (monotonic) to its end: seconds, CPU seconds (user
+    and system), peak MiB, MB.
+    """
 
     started: float
     seconds: float
@@ -33,14 +35,25 @@ class Cost:
 
 def environment(settings: Mapping[str, str]) -> dict[str, str]:
     """These settings and nobody else's."""
-    return {**{name: value for name, value in os.environ.items() if not name.startswith(OURS)}, **settings}
+    return {
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(OURS)
+        },
+        **settings,
+    }
 
 
-def measured(arguments: Sequence[str | Path], settings: Mapping[str, str], output: Path) -> Cost:
-    """Run a Python module to its end; its output goes to a file, since nobody reads while it runs.
+def measured(
+    arguments: Sequence[str | Path], settings: Mapping[str, str], output: Path
+) -> Cost:
+    """Run a Python module to its end; its output goes to a file, since nobody reads
+    while it runs.
 
-    Processes that it starts and does not wait for, such as Prefect's server, are not counted. Linux counts the memory
-    of a parent as that of its child, so whoever calls this had better be small.
+    Processes that it starts and does not wait for, such as Prefect's server, are not
+    counted. Linux counts the memory of a parent as that of its child, so whoever calls
+    this had better be small.
     """
     started = time.monotonic()
     with output.open("wb") as out, output.with_suffix(".err").open("wb") as errors:
@@ -90,12 +103,16 @@ def end_server(data_dir: Path) -> float:
 
 def _is_zombie(pid: int) -> bool:
     with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+        )
     return True
 
 
 def used_bytes(database: Path) -> int:
-    """What an SQLite database holds, without its free pages; 0 for one that is not there."""
+    """What an SQLite database holds, without its free pages; 0 for one that is not
+    there.
+    """
     if not database.exists():
         return 0
     with closing(sqlite3.connect(database)) as connection:
@@ -108,9 +125,13 @@ def used_bytes(database: Path) -> int:
 
 @contextmanager
 def service() -> Iterator[tuple[str, int]]:
-    """The address and the process id of a service of its own (see `benchmarks.service`)."""
+    """The address and the process id of a service of its own (see
+    `benchmarks.service`).
+    """
     command = [sys.executable, "-m", "benchmarks.service"]
-    with subprocess.Popen(command, cwd=ROOT, env=environment({}), stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment({}), stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         try:
             yield process.stdout.readline().strip(), process.pid

@@ -1,7 +1,9 @@
-"""`python -m benchmarks.profile_shares STACKS`: what py-spy sampled (`--format raw`), as shares of the product's parts.
+"""`python -m benchmarks.profile_shares STACKS`: what py-spy sampled (`--format raw`),
+as shares of the product's parts.
 
-A sample belongs to the innermost frame that is ours or Prefect's: what a library does, it does for its caller. Whatever
-happens inside an import, or while Prefect walks through parameters, is theirs.
+A sample belongs to the innermost frame that is ours or Prefect's: what a library does,
+it does for its caller. Whatever happens inside an import, or while Prefect walks
+through parameters, is theirs.
 """
 
 from __future__ import annotations
@@ -11,7 +13,10 @@ from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
-WHOLE = {"importlib._bootstrap": "imports", "visit_collection (prefect/": "Prefect, walking what tasks are given"}
+WHOLE = {
+    "importlib._bootstrap": "imports",
+    "visit_collection (prefect/": "Prefect, walking what tasks are given",
+}
 PARTS = {
     "prefect/": "Prefect",
     "connectors/ledger/": "ledger",
@@ -33,13 +38,22 @@ LIBRARIES = {
 
 
 def part_of(stack: str) -> str:
-    """The part that a stack, outermost frame first and separated by `;`, is counted for."""
+    """The part that a stack, outermost frame first and separated by `;`, is counted
+    for.
+    """
     frames = stack.split(";")
     for words, part in WHOLE.items():
         if any(words in frame for frame in frames):
             return part
-    own = (name for frame in reversed(frames) for name in [_named(frame, PARTS)] if name)
-    others = (name for frame in reversed(frames) for name in [_named(frame, LIBRARIES)] if name)
+    own = (
+        name for frame in reversed(frames) for name in [_named(frame, PARTS)] if name
+    )
+    others = (
+        name
+        for frame in reversed(frames)
+        for name in [_named(frame, LIBRARIES)]
+        if name
+    )
     return next(own, None) or next(others, "other")
 
 

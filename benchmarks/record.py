@@ -1,4 +1,6 @@
-"""What a service saw of one way to buy: every call with its request, its answer, and when it came and was answered."""
+"""What a service saw of one way to buy: every call with its request, its answer, and
+when it came and was answered.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ import orjson
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One call; times are seconds of the service's monotonic clock, `delay_s` of them it kept its answer back."""
+    """One call; times are seconds of the service's monotonic clock, `delay_s` of them
+    it kept its answer back.
+    """
 
     method: str
     target: str
@@ -29,17 +33,36 @@ class Recorded:
 
 
 class Record:
-    """The calls as they are answered, in a file if one is named; their times in memory."""
+    """The calls as they are answered, in a file if one is named; their times in
+    memory.
+    """
 
     def __init__(self, file: str) -> None:
         self._file = Path(file).open("wb", buffering=1 << 20) if file else None  # noqa: SIM115 - closed by `ended`
         self._spans: list[tuple[float, float]] = []
 
-    def add(self, method: str, target: str, body: bytes, answer: bytes, *, begun: float, delay_s: float) -> None:
+    def add(
+        self,
+        method: str,
+        target: str,
+        body: bytes,
+        answer: bytes,
+        *,
+        begun: float,
+        delay_s: float,
+    ) -> None:
         ended = monotonic()
         self._spans.append((begun, ended))
         if self._file is not None:
-            told = (method, target, body.decode(), answer.decode(), begun, ended, delay_s)
+            told = (
+                method,
+                target,
+                body.decode(),
+                answer.decode(),
+                begun,
+                ended,
+                delay_s,
+            )
             self._file.write(orjson.dumps(told) + b"\n")
 
     def ended(self, at_once: int) -> dict[str, Any]:
@@ -49,12 +72,20 @@ class Record:
 
 
 def sums(spans: Sequence[tuple[float, float]], at_once: int) -> dict[str, Any]:
-    """Calls, when the first came, seconds from it to the end of the last, and how many were under way in the mean.
+    """Calls, when the first came, seconds from it to the end of the last, and how many
+    were under way in the mean.
 
-    That over all, and while work is left. Work is left until the last `at_once` calls begin.
+    That over all, and while work is left. Work is left until the last `at_once` calls
+    begin.
     """
     if not spans:
-        return {"calls": 0, "first": 0.0, "seconds": 0.0, "in_flight": 0.0, "in_flight_left": 0.0}
+        return {
+            "calls": 0,
+            "first": 0.0,
+            "seconds": 0.0,
+            "in_flight": 0.0,
+            "in_flight_left": 0.0,
+        }
     begins = sorted(begun for begun, _ in spans)
     first, last = begins[0], max(ended for _, ended in spans)
     left_until = begins[-min(at_once, len(begins))]
@@ -75,4 +106,7 @@ def _mean(spans: Sequence[tuple[float, float]], since: float, until: float) -> f
 def read_record(file: Path) -> list[Recorded]:
     """The calls of a file, in the order in which they came."""
     with file.open("rb") as lines:
-        return sorted((Recorded(*orjson.loads(line)) for line in lines), key=lambda call: call.begun)
+        return sorted(
+            (Recorded(*orjson.loads(line)) for line in lines),
+            key=lambda call: call.begun,
+        )

@@ -1,7 +1,9 @@
-"""Recorded calls sent again with bare aiohttp, each as soon as the answers that it needs are there.
+"""Recorded calls sent again with bare aiohttp, each as soon as the answers that it
+needs are there.
 
-`python -m benchmarks.replay STEPS URL AT_ONCE`: the floor under every way to buy the same. Ids are exchanged for those
-of the new run; signature, nonce and time-stamp are fresh. No models, no ledger, no Prefect, and no thought for safety.
+`python -m benchmarks.replay STEPS URL AT_ONCE`: the floor under every way to buy the
+same. Ids are exchanged for those of the new run; signature, nonce and time-stamp are
+fresh. No models, no ledger, no Prefect, and no thought for safety.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ SAID_YES = (b'"code":200,', b'"errorCode":200,')
 class Replay:
     """Steps on their way."""
 
-    def __init__(self, steps: Sequence[Step], url: str, session: aiohttp.ClientSession) -> None:
+    def __init__(
+        self, steps: Sequence[Step], url: str, session: aiohttp.ClientSession
+    ) -> None:
         self._steps = steps
         self._url = url
         self._session = session
@@ -66,7 +70,9 @@ class Replay:
         if step.signs_query:
             url += f"{'&' if '?' in url else '?'}timestamp={timestamp}&sign={headers['signature']}"
         content = self._filled(step.body).encode() or None
-        async with self._session.request(step.method, URL(url, encoded=True), data=content, headers=headers) as answer:
+        async with self._session.request(
+            step.method, URL(url, encoded=True), data=content, headers=headers
+        ) as answer:
             body = await answer.read()
         if answer.status != 200 or not any(yes in body for yes in SAID_YES):
             raise RuntimeError(f"{step.method} {url}: {body.decode()[:300]}")
@@ -77,7 +83,10 @@ class Replay:
     def _filled(self, pieces: tuple[str, ...]) -> str:
         if len(pieces) == 1:
             return pieces[0]
-        return "".join(self._ids[piece] if number % 2 else piece for number, piece in enumerate(pieces))
+        return "".join(
+            self._ids[piece] if number % 2 else piece
+            for number, piece in enumerate(pieces)
+        )
 
     def _done(self, place: int) -> None:
         self._left -= 1
@@ -124,7 +133,9 @@ def _value(data: object, place: Place) -> str:
 async def _replayed(steps: Sequence[Step], url: str, at_once: int) -> None:
     connector = aiohttp.TCPConnector(limit=at_once)
     cookies = aiohttp.DummyCookieJar()
-    async with aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=False) as session:
+    async with aiohttp.ClientSession(
+        connector=connector, cookie_jar=cookies, trust_env=False
+    ) as session:
         await Replay(steps, url, session).sent(at_once)
 
 

@@ -1,4 +1,6 @@
-"""Reading and checking a request file, against pandas reading it and checking nothing."""
+"""Reading and checking a request file, against pandas reading it and checking
+nothing.
+"""
 
 from __future__ import annotations
 
@@ -38,7 +40,10 @@ def write_requests(path: Path) -> Path:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, lines[0])
         writer.writeheader()
-        writer.writerows({**lines[place % len(lines)], "order_ref": f"B-{place}"} for place in range(ROWS))
+        writer.writerows(
+            {**lines[place % len(lines)], "order_ref": f"B-{place}"}
+            for place in range(ROWS)
+        )
     return path
 
 

@@ -1,8 +1,11 @@
-"""A service that is not the bottleneck: the sandbox's own operations behind a bare HTTP server that records calls.
+"""A service that is not the bottleneck: the sandbox's own operations behind a bare HTTP
+server that records calls.
 
-`python -m benchmarks.service` prints its address. What it serves is a sandbox: signatures are checked, books are kept.
-Only what stands around the operations is lean. `PUT /_bench/record` begins a record (`latency_s` and `stragglers` say
-how long answers take), `GET /_bench/record?at_once=N` ends it and answers its sums; `GET /_bench/books` sums the books.
+`python -m benchmarks.service` prints its address. What it serves is a sandbox:
+signatures are checked, books are kept. Only what stands around the operations is lean.
+`PUT /_bench/record` begins a record (`latency_s` and `stragglers` say how long answers
+take), `GET /_bench/record?at_once=N` ends it and answers its sums; `GET /_bench/books`
+sums the books.
 """
 
 from __future__ import annotations
@@ -31,14 +34,28 @@ SEED = 7
 class ReceivedRequest:
     """As much of aiohttp's request as the sandbox looks at."""
 
-    __slots__ = ("body", "headers", "method", "path", "query", "remote", "target", "transport")
+    __slots__ = (
+        "body",
+        "headers",
+        "method",
+        "path",
+        "query",
+        "remote",
+        "target",
+        "transport",
+    )
 
-    def __init__(self, head: bytes, body: bytes, transport: asyncio.BaseTransport) -> None:
+    def __init__(
+        self, head: bytes, body: bytes, transport: asyncio.BaseTransport
+    ) -> None:
         first, *lines = head.decode("latin-1").split("\r\n")
         self.method, self.target, _ = first.split(" ")
         self.path, _, query = self.target.partition("?")
         self.query = dict(parse_qsl(query, keep_blank_values=True))
-        self.headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        self.headers = {
+            name.lower(): value.strip()
+            for name, _, value in (line.partition(":") for line in lines)
+        }
         self.body = body
         self.transport = transport
         self.remote = "127.0.0.1"
@@ -67,9 +84,13 @@ class Service:
         return self.straggler_s if self.luck.random() < self.share else self.latency_s
 
     def answer(self, request: ReceivedRequest) -> tuple[int, bytes]:
-        """Carry a call out; what the sandbox does for one is done without waiting for anything."""
+        """Carry a call out; what the sandbox does for one is done without waiting for
+        anything.
+        """
         if request.path in (RECORD, BOOKS):
-            return 200, orjson.dumps(self._recorded(request) if request.path == RECORD else self._books())
+            return 200, orjson.dumps(
+                self._recorded(request) if request.path == RECORD else self._books()
+            )
         work = self.sandbox.handle(cast(web.BaseRequest, request))
         try:
             work.send(None)
@@ -78,12 +99,21 @@ class Service:
         raise RuntimeError(f"{request.path} waits for something")
 
     def _books(self) -> tuple[int, int, int, int]:
-        """Orders, those of them paid once, fen that left the wallet, and orders shipped once."""
+        """Orders, those of them paid once, fen that left the wallet, and orders shipped
+        once.
+        """
         kept = self.sandbox.world.books
         paid = [order.paid_times == 1 for order in kept.every_order()]
-        shipped = Counter(shipment.tmall_order_id for shipment in kept.shipments.values())
+        shipped = Counter(
+            shipment.tmall_order_id for shipment in kept.shipments.values()
+        )
         spent = kept.opening_fen - kept.balance_fen
-        return len(paid), sum(paid), spent, sum(times == 1 for times in shipped.values())
+        return (
+            len(paid),
+            sum(paid),
+            spent,
+            sum(times == 1 for times in shipped.values()),
+        )
 
     def _recorded(self, request: ReceivedRequest) -> Mapping[str, Any]:
         if request.method == "PUT":
@@ -99,7 +129,9 @@ class Service:
 
 
 class Connection(asyncio.Protocol):
-    """One client's connection: calls one after another, each answered before the next is read."""
+    """One client's connection: calls one after another, each answered before the next
+    is read.
+    """
 
     def __init__(self, service: Service) -> None:
         self._service = service
@@ -120,7 +152,9 @@ class Connection(asyncio.Protocol):
         self._arrived(ReceivedRequest(head, rest[:length], self._transport))
 
     def _arrived(self, request: ReceivedRequest) -> None:
-        """In a later turn of the loop, so that calls which arrived together begin together."""
+        """In a later turn of the loop, so that calls which arrived together begin
+        together.
+        """
         loop, begun = asyncio.get_running_loop(), monotonic()
         is_control = request.path.startswith("/_")
         delay_s = 0.0 if is_control else self._service.delay_s()
@@ -134,7 +168,14 @@ class Connection(asyncio.Protocol):
         status, body = self._service.answer(request)
         self._transport.write(_head(status, len(body)) + body)
         if record is not None:
-            record.add(request.method, request.target, request.body, body, begun=begun, delay_s=delay_s)
+            record.add(
+                request.method,
+                request.target,
+                request.body,
+                body,
+                begun=begun,
+                delay_s=delay_s,
+            )
 
 
 def _content_length(head: bytes) -> int:
@@ -143,12 +184,17 @@ def _content_length(head: bytes) -> int:
 
 
 def _head(status: int, length: int) -> bytes:
-    return b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % (status, length)
+    return (
+        b"HTTP/1.1 %d X\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+        % (status, length)
+    )
 
 
 async def serve() -> None:
     service, loop = Service(), asyncio.get_running_loop()
-    server = await loop.create_server(lambda: Connection(service), "127.0.0.1", 0, backlog=1024)
+    server = await loop.create_server(
+        lambda: Connection(service), "127.0.0.1", 0, backlog=1024
+    )
     gc.freeze()
     gc.disable()
     print(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", flush=True)

@@ -1,6 +1,8 @@
-"""A month's sheet of 5,000 lines with 35 columns, against openpyxl's write-only mode with plain values.
+"""A month's sheet of 5,000 lines with 35 columns, against openpyxl's write-only mode
+with plain values.
 
-Ours also has the amounts in their currency, formats and text that is no formula, and moves the file into its place.
+Ours also has the amounts in their currency, formats and text that is no formula, and
+moves the file into its place.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ UTC = ZoneInfo("UTC")
 
 def run() -> list[Comparison]:
     rows = lines()
-    values = [*map(tuple, zip(*(column.to_pylist() for column in rows.columns), strict=True))]
+    values = [
+        *map(tuple, zip(*(column.to_pylist() for column in rows.columns), strict=True))
+    ]
     with TemporaryDirectory() as name:
         folder = Path(name)
 
@@ -37,7 +41,9 @@ def run() -> list[Comparison]:
 
         return [
             compare(
-                lambda: write_xlsx(folder / "ours.xlsx", [table_file("landed_costs", rows, UTC)]),
+                lambda: write_xlsx(
+                    folder / "ours.xlsx", [table_file("landed_costs", rows, UTC)]
+                ),
                 plain,
                 work="a sheet of costs",
                 rival="openpyxl, write-only, plain values",
@@ -50,7 +56,10 @@ def run() -> list[Comparison]:
 
 def lines() -> pa.Table:
     """Amounts and ids that mostly differ, and other texts that mostly don't."""
-    columns = [pa.array([_value(field.name, number) for number in range(LINES)], field.type) for field in SCHEMA]
+    columns = [
+        pa.array([_value(field.name, number) for number in range(LINES)], field.type)
+        for field in SCHEMA
+    ]
     return pa.Table.from_arrays(columns, schema=SCHEMA)
 
 

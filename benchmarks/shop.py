@@ -26,15 +26,31 @@ RECEIVER = {
 def control(url: str, method: str, path: str, body: object = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
     headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"{url}/{path}", content, headers, method=method), timeout=120) as answer:
+    with urlopen(
+        Request(f"{url}/{path}", content, headers, method=method), timeout=120
+    ) as answer:
         return json.load(answer)
 
 
-def begin(url: str, record: Path | None, *, latency_s: float, stragglers: tuple[float, float], seed: int = 7) -> None:
-    """Empty books, a full wallet, and a new record; without a file it keeps only when calls were made."""
+def begin(
+    url: str,
+    record: Path | None,
+    *,
+    latency_s: float,
+    stragglers: tuple[float, float],
+    seed: int = 7,
+) -> None:
+    """Empty books, a full wallet, and a new record; without a file it keeps only when
+    calls were made.
+    """
     control(url, "POST", "_sandbox/reset", {})
     control(url, "PUT", "_sandbox/wallet", {"balance_fen": WALLET_FEN})
-    asked = {"file": str(record or ""), "latency_s": latency_s, "stragglers": stragglers, "seed": seed}
+    asked = {
+        "file": str(record or ""),
+        "latency_s": latency_s,
+        "stragglers": stragglers,
+        "seed": seed,
+    }
     control(url, "PUT", "_bench/record", asked)
 
 
@@ -45,17 +61,26 @@ def end(url: str, at_once: int) -> dict[str, Any]:
 
 
 def books(url: str) -> tuple[int, int, int, int]:
-    """What was bought: orders, those of them paid once, fen that left the wallet, and orders shipped once."""
+    """What was bought: orders, those of them paid once, fen that left the wallet, and
+    orders shipped once.
+    """
     orders, paid, spent, shipped = control(url, "GET", "_bench/books")
     return orders, paid, spent, shipped
 
 
 def request_file(url: str, path: Path, orders: int, *, named: str = "") -> Path:
-    """So many orders of one line each, the marketplaces in turn; `named` begins their references."""
+    """So many orders of one line each, the marketplaces in turn; `named` begins their
+    references.
+    """
     share = -(-orders // len(MARKETPLACES))
-    shelves = [control(url, "GET", f"_sandbox/catalogue?marketplace={name}&limit={share}") for name in MARKETPLACES]
+    shelves = [
+        control(url, "GET", f"_sandbox/catalogue?marketplace={name}&limit={share}")
+        for name in MARKETPLACES
+    ]
     if share > min(shelf["total"] for shelf in shelves):
-        raise SystemExit(f"{orders} orders: the sandbox's shelves hold {min(shelf['total'] for shelf in shelves) * 5}")
+        raise SystemExit(
+            f"{orders} orders: the sandbox's shelves hold {min(shelf['total'] for shelf in shelves) * 5}"
+        )
     goods = [shelf["items"] for shelf in shelves]
     rows = [
         _row(f"{named}{name}-{place:06d}", name, shelf[place])

@@ -1,6 +1,8 @@
-"""Writing a snapshot of 10,000 orders and reading a sum from it, against pandas with CSV and with a file a chunk.
+"""Writing a snapshot of 10,000 orders and reading a sum from it, against pandas with
+CSV and with a file a chunk.
 
-Ours also checks every value against the schema, syncs every file, hashes it and writes a manifest.
+Ours also checks every value against the schema, syncs every file, hashes it and writes
+a manifest.
 """
 
 from __future__ import annotations
@@ -29,7 +31,9 @@ def run() -> list[Comparison]:
     with TemporaryDirectory() as name:
         numbers, folder = count(), Path(name)
 
-        def in_new_folder(work: Callable[[Path, list[dict[str, Any]]], int]) -> Callable[[], None]:
+        def in_new_folder(
+            work: Callable[[Path, list[dict[str, Any]]], int],
+        ) -> Callable[[], None]:
             def once() -> None:
                 new = folder / str(next(numbers))
                 new.mkdir()
@@ -47,12 +51,22 @@ def run() -> list[Comparison]:
                 things="orders",
                 repetitions=5,
             )
-            for name, rival in (("pandas and CSV", csv), ("pandas, a Parquet file for 50 orders", parquet_per_chunk))
+            for name, rival in (
+                ("pandas and CSV", csv),
+                ("pandas, a Parquet file for 50 orders", parquet_per_chunk),
+            )
         ]
 
 
 def our_snapshot(folder: Path, rows: list[dict[str, Any]]) -> int:
-    write_snapshot(folder, "benchmark", NOW.date(), {"orders": rows}, batch_id="benchmark", written_at=NOW)
+    write_snapshot(
+        folder,
+        "benchmark",
+        NOW.date(),
+        {"orders": rows},
+        batch_id="benchmark",
+        written_at=NOW,
+    )
     answer = sql(folder, "select sum(paid_minor)::bigint from orders").rows[0][0]
     assert isinstance(answer, int)
     return answer
@@ -65,7 +79,9 @@ def csv(folder: Path, rows: list[dict[str, Any]]) -> int:
 
 def parquet_per_chunk(folder: Path, rows: list[dict[str, Any]]) -> int:
     for start in range(0, len(rows), CHUNK):
-        pd.DataFrame(rows[start : start + CHUNK]).to_parquet(folder / f"{start}.parquet")
+        pd.DataFrame(rows[start : start + CHUNK]).to_parquet(
+            folder / f"{start}.parquet"
+        )
     return int(pd.read_parquet(folder)["paid_minor"].sum())
 
 

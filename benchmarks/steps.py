@@ -1,4 +1,6 @@
-"""What a replay is told to send; in a module that imports nothing, since the replay's process should be as lean."""
+"""What a replay is told to send; in a module that imports nothing, since the replay's
+process should be as lean.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,9 @@ Place = tuple[str | int, ...]
 class Step:
     """One call to be sent again.
 
-    `target` and `body` are pieces of text, of which every second one is an id to be exchanged. `gives` says where in
-    the answer which id will be. `needs` are the places of other steps; `is_planned` waits for the whole plan too.
+    `target` and `body` are pieces of text, of which every second one is an id to be
+    exchanged. `gives` says where in the answer which id will be. `needs` are the places
+    of other steps; `is_planned` waits for the whole plan too.
     """
 
     method: str

@@ -1,4 +1,6 @@
-"""A run at a service that is slow with some answers, against what a perfect scheduler would need for the same calls."""
+"""A run at a service that is slow with some answers, against what a perfect scheduler
+would need for the same calls.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,18 @@ TIMEOUT_S = 30.0
 
 
 def straggling(buyer: Buyer) -> dict[str, Any]:
-    """Seconds, what became of the orders, and the two floors under any scheduler: the chain and the connections."""
+    """Seconds, what became of the orders, and the two floors under any scheduler: the
+    chain and the connections.
+    """
     measured = buyer.run()
     report = json.loads(buyer.output.read_text())
     calls = read_record(buyer.record)
     slow_s = buyer.weather.stragglers[0]
     slow = [call for call in calls if call.delay_s >= slow_s]
-    chain, work = longest_chain(calls, TIMEOUT_S), sum(min(call.delay_s, TIMEOUT_S) for call in calls)
+    chain, work = (
+        longest_chain(calls, TIMEOUT_S),
+        sum(min(call.delay_s, TIMEOUT_S) for call in calls),
+    )
     perfect = max(chain, work / buyer.at_once)
     return {
         "orders": buyer.orders,
@@ -36,7 +43,9 @@ def straggling(buyer: Buyer) -> dict[str, Any]:
         "slow bookings": sum(_kind(call) == BOOKING for call in slow),
         "longest chain, s": round(chain, 1),
         "all delays / connections, s": round(work / buyer.at_once, 1),
-        "times what a perfect scheduler needs": round(measured.seconds / perfect, 2) if perfect else None,
+        "times what a perfect scheduler needs": round(measured.seconds / perfect, 2)
+        if perfect
+        else None,
     }
 
 

@@ -1,7 +1,9 @@
-"""The pipeline as a textbook on Prefect writes it: a mapped task for each order and step, a client for each task run.
+"""The pipeline as a textbook on Prefect writes it: a mapped task for each order and
+step, a client for each task run.
 
-`python -m benchmarks.textbook FILE`: without a Prefect server of its own choice, Prefect starts its temporary one.
-It has no ledger: killed half-way, it does not know what it bought.
+`python -m benchmarks.textbook FILE`: without a Prefect server of its own choice,
+Prefect starts its temporary one. It has no ledger: killed half-way, it does not know
+what it bought.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ from domain.orders import OrderRequest
 async def search(request: OrderRequest) -> Buying:
     async with plain_client() as client:
         channel = offering_of(request.marketplace, client).channel
-        return Buying(request, *order_lines(request, await channel.offer(request.lines[0].item)))
+        return Buying(
+            request, *order_lines(request, await channel.offer(request.lines[0].item))
+        )
 
 
 @task
@@ -32,7 +36,9 @@ async def preview(order: Buying) -> Buying:
     async with plain_client() as client:
         request = order.request
         channel = offering_of(request.marketplace, client).channel
-        order.quote = await channel.quote(order.to_buy, warehouse_of(await addresses_of(client)))
+        order.quote = await channel.quote(
+            order.to_buy, warehouse_of(await addresses_of(client))
+        )
         await estimate(client, order.to_buy)
     return order
 

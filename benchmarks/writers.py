@@ -1,8 +1,10 @@
-"""`python -m benchmarks writers`: several processes on one PostgreSQL ledger that claim, record and read as runs do.
+"""`python -m benchmarks writers`: several processes on one PostgreSQL ledger that
+claim, record and read as runs do.
 
-Each order is created, paid and booked at a service that takes `--latency-ms` an answer, with `--at-once` calls under
-way in each process. The server is a real one of its own, whose commits are durable. Each row of the table is one
-ledger of its own; CPU is that of all processes, and of the server, in milliseconds an order.
+Each order is created, paid and booked at a service that takes `--latency-ms` an answer,
+with `--at-once` calls under way in each process. The server is a real one of its own,
+whose commits are durable. Each row of the table is one ledger of its own; CPU is that
+of all processes, and of the server, in milliseconds an order.
 """
 
 from __future__ import annotations
@@ -82,7 +84,9 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """Of one ledger: what it took, in seconds, and where connections stood when they were looked at."""
+    """Of one ledger: what it took, in seconds, and where connections stood when they
+    were looked at.
+    """
 
     seconds: float
     cpu_s: float
@@ -94,38 +98,79 @@ class Seen:
 
 def main(arguments: Sequence[str]) -> None:
     options = _options(arguments)
-    print("| processes | limits | orders/s | times one | CPU ms | server's CPU ms | commits | deadlocks | waits |")
+    print(
+        "| processes | limits | orders/s | times one | CPU ms | server's CPU ms | commits | deadlocks | waits |"
+    )
     print("|---|---|---|---|---|---|---|---|---|")
     with running_postgres(durable=True) as server:
-        for limits in ({"none": NO_LIMITS, "both": LIMITS}[name] for name in options.limits.split(",")):
+        for limits in (
+            {"none": NO_LIMITS, "both": LIMITS}[name]
+            for name in options.limits.split(",")
+        ):
             alone: float | None = None
             for processes in map(int, options.processes.split(",")):
-                seen = bought(server.new_database(), server.data, processes, limits, options)
+                seen = bought(
+                    server.new_database(), server.data, processes, limits, options
+                )
                 a_second = options.orders / seen.seconds
                 alone = alone or a_second / processes
-                waits = ", ".join(f"{name} {number}" for name, number in Counter(seen.waits).most_common(4))
+                waits = ", ".join(
+                    f"{name} {number}"
+                    for name, number in Counter(seen.waits).most_common(4)
+                )
                 cells = (
-                    *(str(processes), "both" if limits.batch else "none", f"{a_second:.0f}", f"{a_second / alone:.2f}"),
-                    *(f"{1000 * cpu_s / options.orders:.1f}" for cpu_s in (seen.cpu_s, seen.server_cpu_s)),
-                    *(f"{seen.commits / options.orders:.2f}", str(seen.deadlocks), waits),
+                    *(
+                        str(processes),
+                        "both" if limits.batch else "none",
+                        f"{a_second:.0f}",
+                        f"{a_second / alone:.2f}",
+                    ),
+                    *(
+                        f"{1000 * cpu_s / options.orders:.1f}"
+                        for cpu_s in (seen.cpu_s, seen.server_cpu_s)
+                    ),
+                    *(
+                        f"{seen.commits / options.orders:.2f}",
+                        str(seen.deadlocks),
+                        waits,
+                    ),
                 )
                 print(f"| {' | '.join(cells)} |", flush=True)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks writers", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks writers",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--orders", type=int, default=1_000, help="bought by all processes together")
-    parser.add_argument("--begun", type=int, default=0, help="so many orders of the batch are ordered already")
+    parser.add_argument(
+        "--orders", type=int, default=1_000, help="bought by all processes together"
+    )
+    parser.add_argument(
+        "--begun",
+        type=int,
+        default=0,
+        help="so many orders of the batch are ordered already",
+    )
     parser.add_argument("--processes", default="1,2,4")
-    parser.add_argument("--at-once", type=int, default=16, help="calls under way in each process")
-    parser.add_argument("--limits", default="none,both", help="batch's budget and day's limit")
+    parser.add_argument(
+        "--at-once", type=int, default=16, help="calls under way in each process"
+    )
+    parser.add_argument(
+        "--limits", default="none,both", help="batch's budget and day's limit"
+    )
     parser.add_argument("--latency-ms", type=float, default=200)
     return parser.parse_args(arguments)
 
 
-def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: argparse.Namespace) -> Seen:
+def bought(
+    url: str,
+    data: Path,
+    processes: int,
+    limits: SpendLimits,
+    options: argparse.Namespace,
+) -> Seen:
     """Let so many processes buy a batch."""
     refs = [f"B-{number}" for number in range(options.orders)]
     with Ledger(url, clock=_now, owner="plans") as ledger:
@@ -134,10 +179,18 @@ def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: a
         for some in chunked([*begun, *refs]):
             put_rows(ledger, [{**PLAN, "order_ref": ref} for ref in some])
         for some in chunked(begun):
-            won = ledger.claim([_intent(ref, Action.CREATE) for ref in some], lease=LEASE).won
-            ledger.record([_outcome(record.claim, Action.CREATE) for record in won.values()])
+            won = ledger.claim(
+                [_intent(ref, Action.CREATE) for ref in some], lease=LEASE
+            ).won
+            ledger.record(
+                [_outcome(record.claim, Action.CREATE) for record in won.values()]
+            )
     spawning = multiprocessing.get_context("spawn")
-    begin, end, cpu_s = spawning.Barrier(processes + 1), spawning.Barrier(processes + 1), spawning.Value("d", 0.0)
+    begin, end, cpu_s = (
+        spawning.Barrier(processes + 1),
+        spawning.Barrier(processes + 1),
+        spawning.Value("d", 0.0),
+    )
     jobs = [
         Job(
             url=url,
@@ -151,7 +204,10 @@ def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: a
         )
         for place in range(processes)
     ]
-    workers = [spawning.Process(target=work, args=(f"run-{place}", job)) for place, job in enumerate(jobs)]
+    workers = [
+        spawning.Process(target=work, args=(f"run-{place}", job))
+        for place, job in enumerate(jobs)
+    ]
     for worker in workers:
         worker.start()
     with psycopg.connect(url, autocommit=True) as watching, sampling(watching) as waits:
@@ -159,13 +215,18 @@ def bought(url: str, data: Path, processes: int, limits: SpendLimits, options: a
         commits, deadlocks = _counts(watching)
         server_cpu_s, began = _cpu_of_server(data), time.monotonic()
         end.wait(3600)
-        seconds, server_cpu_s = time.monotonic() - began, _cpu_of_server(data) - server_cpu_s
+        seconds, server_cpu_s = (
+            time.monotonic() - began,
+            _cpu_of_server(data) - server_cpu_s,
+        )
     for worker in workers:
         worker.join()
     with psycopg.connect(url, autocommit=True) as watching:
         after = _counts(watching)
     with Ledger(url, clock=_now, owner="judge") as ledger:
-        assert {order.state for order in ledger.orders(refs).values()} == {OrderState.BOOKED}
+        assert {order.state for order in ledger.orders(refs).values()} == {
+            OrderState.BOOKED
+        }
     return Seen(
         seconds=seconds,
         cpu_s=cpu_s.value,
@@ -183,7 +244,11 @@ def work(name: str, job: Job) -> None:
         ledger.committed_in(BATCH)
         job.begin.wait(60)
         before = _cpu_s()
-        asyncio.run(concurrently(job.refs, lambda ref: _buy(group_commit, ref, job), at_once=job.at_once))
+        asyncio.run(
+            concurrently(
+                job.refs, lambda ref: _buy(group_commit, ref, job), at_once=job.at_once
+            )
+        )
         with job.cpu_s.get_lock():
             job.cpu_s.value += _cpu_s() - before
         job.end.wait(3600)
@@ -193,7 +258,9 @@ async def _buy(group_commit: GroupCommit, ref: str, job: Job) -> None:
     for action in (Action.CREATE, Action.PAY, Action.BOOK):
         await group_commit.orders([ref])
         limits = job.limits if action is not Action.BOOK else None
-        claimed = await group_commit.claim([_intent(ref, action)], lease=LEASE, limits=limits)
+        claimed = await group_commit.claim(
+            [_intent(ref, action)], lease=LEASE, limits=limits
+        )
         await asyncio.sleep(job.latency_s)
         await group_commit.record(_outcome(claimed.won[ref].claim, action))
 
@@ -213,7 +280,9 @@ def _outcome(claim: Any, action: Action) -> Outcome:
         Action.PAY: OrderChange(
             order_ref=ref,
             state=OrderState.PAID,
-            writes=OrderUpdate({"paid_minor": PRICE.minor, "paid_at": at, "total_minor": PRICE.minor}),
+            writes=OrderUpdate(
+                {"paid_minor": PRICE.minor, "paid_at": at, "total_minor": PRICE.minor}
+            ),
         ),
         Action.BOOK: OrderChange(
             order_ref=ref,
@@ -221,7 +290,9 @@ def _outcome(claim: Any, action: Action) -> Outcome:
             writes=OrderUpdate({"shipment_order_id": f"s-{ref}", "booked_at": at}),
         ),
     }[action]
-    return Outcome(claim=claim, status=EffectStatus.DONE, answer={"of": ref}, change=change)
+    return Outcome(
+        claim=claim, status=EffectStatus.DONE, answer={"of": ref}, change=change
+    )
 
 
 @contextmanager
@@ -251,8 +322,13 @@ def _cpu_of_server(data: Path) -> float:
     """CPU seconds of the server's processes that live, and of those that ended."""
     postmaster = int((data / "postmaster.pid").read_text().split()[0])
     fields = Path(f"/proc/{postmaster}/stat").read_text().rpartition(")")[2].split()
-    children = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
-    return sum(cpu_of(int(pid)) for pid in children) + (int(fields[13]) + int(fields[14])) / 100
+    children = (
+        Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+    )
+    return (
+        sum(cpu_of(int(pid)) for pid in children)
+        + (int(fields[13]) + int(fields[14])) / 100
+    )
 
 
 def _cpu_s() -> float:

@@ -1,4 +1,6 @@
-"""The commands that take orders back: drop, cancel, refund, return, receive, and their like."""
+"""The commands that take orders back: drop, cancel, refund, return, receive, and their
+like.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,16 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.failures import BAD_USAGE, NEEDS_A_PERSON, Json, amount_of, awaited, command, say, settings_now
+from cli.failures import (
+    BAD_USAGE,
+    NEEDS_A_PERSON,
+    Json,
+    amount_of,
+    awaited,
+    command,
+    say,
+    settings_now,
+)
 from cli.lazily import lazily
 from domain.after_sale import RefundKind, standing
 from flows.prefect_ui import remedy_parameters as form
@@ -26,9 +37,19 @@ REFUNDS = ("order", "lines", "kind", "state", "asked", "came back", "refund id")
 
 
 @command(app)
-def cancel(order_ref: form.OrderRefs, *, reason: form.CancelReason = form.CHANGED_MY_MIND, json: Json = False) -> int:
-    """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back."""
-    return _taken_back(lambda: cancel_orders.cancel_orders(order_ref, reason, only_show=False), as_json=json)
+def cancel(
+    order_ref: form.OrderRefs,
+    *,
+    reason: form.CancelReason = form.CHANGED_MY_MIND,
+    json: Json = False,
+) -> int:
+    """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the
+    money is asked back.
+    """
+    return _taken_back(
+        lambda: cancel_orders.cancel_orders(order_ref, reason, only_show=False),
+        as_json=json,
+    )
 
 
 @command(app)
@@ -40,10 +61,16 @@ def drop(
     by: form.AnsweredBy = "",
     json: Json = False,
 ) -> int:
-    """Lay aside orders of which nothing was begun: they wait no longer, until a later run names them again."""
+    """Lay aside orders of which nothing was begun: they wait no longer, until a later
+    run names them again.
+    """
     with status.open_ledger() as ledger:
         source = snapshot.LedgerAlone(ledger, settings_now())
-        done = awaited(dropping.dropped(source, order_ref, batch, by=by or terminal.person(), why=why))
+        done = awaited(
+            dropping.dropped(
+                source, order_ref, batch, by=by or terminal.person(), why=why
+            )
+        )
     if done is None:
         say(dropping.NOTHING_NAMED)
         return BAD_USAGE
@@ -69,12 +96,16 @@ def refund(
     voucher: form.Pictures = form.NO_TEXTS,
     json: Json = False,
 ) -> int:
-    """Ask for a refund or a return of a paid order, or anew where the seller refused."""
+    """Ask for a refund or a return of a paid order, or anew where the seller
+    refused.
+    """
     amount = amount_of("--amount-cny", amount_cny)
     if not reason:
         return _reasons_listed(order_ref, kind)
     return _taken_back(
-        lambda: after_sale.request_refund(order_ref, kind, reason, amount, line, words, voucher, only_show=False),
+        lambda: after_sale.request_refund(
+            order_ref, kind, reason, amount, line, words, voucher, only_show=False
+        ),
         as_json=json,
     )
 
@@ -92,7 +123,9 @@ def return_(
 ) -> int:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
     return _taken_back(
-        lambda: after_sale.return_parcel(order_ref, company, number, line, note, voucher, only_show=False),
+        lambda: after_sale.return_parcel(
+            order_ref, company, number, line, note, voucher, only_show=False
+        ),
         as_json=json,
     )
 
@@ -104,9 +137,14 @@ def refunds(*, json: Json = False) -> int:
 
 
 @command(app)
-def withdraw(order_ref: form.OrderRef, *, line: form.LineNo = 0, json: Json = False) -> int:
+def withdraw(
+    order_ref: form.OrderRef, *, line: form.LineNo = 0, json: Json = False
+) -> int:
     """Take a refund back (Taobao)."""
-    return _taken_back(lambda: after_sale.withdraw_refund(order_ref, line, only_show=False), as_json=json)
+    return _taken_back(
+        lambda: after_sale.withdraw_refund(order_ref, line, only_show=False),
+        as_json=json,
+    )
 
 
 @command(app)
@@ -120,17 +158,28 @@ def message(
 ) -> int:
     """Write to the seller about a refund (Taobao)."""
     return _taken_back(
-        lambda: after_sale.message_seller(order_ref, words, line, voucher, only_show=False), as_json=json
+        lambda: after_sale.message_seller(
+            order_ref, words, line, voucher, only_show=False
+        ),
+        as_json=json,
     )
 
 
 @command(app)
 def receive(order_ref: form.OrderRefs, *, json: Json = False) -> int:
-    """Confirm to the marketplace that goods arrived, which lets the seller have the money (1688)."""
-    return _taken_back(lambda: after_sale.confirm_receipt(order_ref, only_show=False), as_json=json)
+    """Confirm to the marketplace that goods arrived, which lets the seller have the
+    money (1688).
+    """
+    return _taken_back(
+        lambda: after_sale.confirm_receipt(order_ref, only_show=False), as_json=json
+    )
 
 
-def _taken_back(flow: Callable[[], Coroutine[Any, Any, after_sale_reporting.AfterSaleReport]], *, as_json: bool) -> int:
+def _taken_back(
+    flow: Callable[[], Coroutine[Any, Any, after_sale_reporting.AfterSaleReport]],
+    *,
+    as_json: bool,
+) -> int:
     """Run a flow that works on orders after their purchase, and print its report."""
     report = running.run_flow(flow)
     terminal.print_json(report.to_json()) if as_json else _show(report)
@@ -141,8 +190,14 @@ def _taken_back(flow: Callable[[], Coroutine[Any, Any, after_sale_reporting.Afte
 
 def _reasons_listed(order_ref: str, kind: RefundKind) -> int:
     """List the marketplace's reasons for a command that named none."""
-    options = awaited(after_sale.options_for(order_ref, kind))  # no flow, so it needs no Prefect server
-    say("say why with --reason, an id or words of this list" if options else "the marketplace takes no such refund now")
+    options = awaited(
+        after_sale.options_for(order_ref, kind)
+    )  # no flow, so it needs no Prefect server
+    say(
+        "say why with --reason, an id or words of this list"
+        if options
+        else "the marketplace takes no such refund now"
+    )
     rows = (row.values() for row in artifacts.reasons_shown(options))
     terminal.console.print(terminal.table_of(REASONS, rows, title="Reasons"))
     return BAD_USAGE

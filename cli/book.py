@@ -1,4 +1,6 @@
-"""`sourcing book`: the merchant's own SKUs; look up the rows of the SKU book, and add to them."""
+"""`sourcing book`: the merchant's own SKUs; look up the rows of the SKU book, and add
+to them.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import NEEDS_A_PERSON, BadUsage, Json, awaited, command, say, settings_now
+from cli.failures import (
+    NEEDS_A_PERSON,
+    BadUsage,
+    Json,
+    awaited,
+    command,
+    say,
+    settings_now,
+)
 from cli.lazily import lazily
 from domain.marketplace import Marketplace, marketplace_of
 from domain.offers import Offer
@@ -24,7 +34,8 @@ with lazily():
     from connectors.xportcn import settings as xportcn
 
 app = typer.Typer(
-    help="The SKU book (SOURCING_BOOK): what your own SKUs are at the marketplaces.", no_args_is_help=True
+    help="The SKU book (SOURCING_BOOK): what your own SKUs are at the marketplaces.",
+    no_args_is_help=True,
 )
 
 NO_FILE = "rows are added to a CSV file: name one in SOURCING_BOOK"
@@ -33,35 +44,59 @@ ABSENT = "SOURCING_BOOK names no SKU book: name a CSV or XLSX file, or the https
 
 @command(app, "check")
 def check(*, json: Json = False) -> int:
-    """Look up every row of the SKU book: what is gone, sold out, dearer than its limit, or not clear. Buys nothing."""
+    """Look up every row of the SKU book: what is gone, sold out, dearer than its limit,
+    or not clear. Buys nothing.
+    """
     if (book := awaited(book_file.read_book(settings_now()))) is None:
         raise BadUsage(ABSENT)
     wrong = awaited(_looked_up(book))
     if json:
-        found = [{"row": row.row, "own_sku": row.own_sku, "rank": row.rank, "wrong": why} for row, why in wrong]
+        found = [
+            {"row": row.row, "own_sku": row.own_sku, "rank": row.rank, "wrong": why}
+            for row, why in wrong
+        ]
         terminal.print_json(found)
         return NEEDS_A_PERSON if wrong else 0
     if wrong:
         rows = [(str(row.row), row.own_sku, str(row.rank), why) for row, why in wrong]
-        terminal.console.print(terminal.table_of(("row", "own SKU", "rank", "what to mend"), rows))
+        terminal.console.print(
+            terminal.table_of(("row", "own SKU", "rank", "what to mend"), rows)
+        )
     without = sum(row.component.max_unit_price is None for row in book.rows)
-    terminal.console.print(f"{len(book.rows):,} rows looked up, {without:,} without a limit, {len(wrong):,} to mend")
+    terminal.console.print(
+        f"{len(book.rows):,} rows looked up, {without:,} without a limit, {len(wrong):,} to mend"
+    )
     if book.bundles:
         terminal.console.print(f"bundles, each bought whole: {shorten(book.bundles)}")
     return NEEDS_A_PERSON if wrong else 0
 
 
 async def _looked_up(book: SkuBook) -> Sequence[tuple[BookRow, str]]:
-    """The rows that can't be bought as they stand, and why. Each item is looked up once."""
-    items = list(dict.fromkeys((row.marketplace, row.component.item) for row in book.rows))
+    """The rows that can't be bought as they stand, and why. Each item is looked up
+    once.
+    """
+    items = list(
+        dict.fromkeys((row.marketplace, row.component.item) for row in book.rows)
+    )
     async with client.XportcnClient(xportcn.XportcnSettings()) as service:
-        found = dict(zip(items, await concurrently.concurrently(items, partial(_offer, service)), strict=True))
+        found = dict(
+            zip(
+                items,
+                await concurrently.concurrently(items, partial(_offer, service)),
+                strict=True,
+            )
+        )
     offers = [(row, found[row.marketplace, row.component.item]) for row in book.rows]
-    judged = [(row, offer if isinstance(offer, str) else judge_row(row, offer)) for row, offer in offers]
+    judged = [
+        (row, offer if isinstance(offer, str) else judge_row(row, offer))
+        for row, offer in offers
+    ]
     return [(row, str(why)) for row, why in judged if why]
 
 
-async def _offer(service: client.XportcnClient, of: tuple[Marketplace, str]) -> Offer | str | None:
+async def _offer(
+    service: client.XportcnClient, of: tuple[Marketplace, str]
+) -> Offer | str | None:
     """The offer, None where there is none, or why it is not known."""
     marketplace, item = of
     try:
@@ -75,26 +110,51 @@ async def _offer(service: client.XportcnClient, of: tuple[Marketplace, str]) -> 
 @command(app, "add")
 def add(
     own_sku: Annotated[str, typer.Argument(help="Your own SKU.")],
-    item: Annotated[str, typer.Argument(help="A product URL, or an item id with --marketplace.")],
+    item: Annotated[
+        str, typer.Argument(help="A product URL, or an item id with --marketplace.")
+    ],
     *,
     marketplace: Annotated[
-        Marketplace | None, typer.Option(help="Where the item is; an URL says so by itself.")
+        Marketplace | None,
+        typer.Option(help="Where the item is; an URL says so by itself."),
     ] = None,
-    sku: Annotated[str, typer.Option(help="The variant, where the item has several.")] = "",
-    pieces: Annotated[int, typer.Option(min=1, help="Pieces that make one own SKU.")] = 1,
-    rank: Annotated[int, typer.Option(min=1, max=99, help="2 and more: a spare offer.")] = 1,
-    country: Annotated[str, typer.Option(help="For receivers in this country alone.")] = "",
-    max_unit_price: Annotated[str, typer.Option(help="The most one piece may cost, in yuan.")] = "",
-    group: Annotated[str, typer.Option(help="What is bought together, such as the seller.")] = "",
-    bundle: Annotated[bool, typer.Option("--bundle", help="Buy it together with what has this rank.")] = False,
+    sku: Annotated[
+        str, typer.Option(help="The variant, where the item has several.")
+    ] = "",
+    pieces: Annotated[
+        int, typer.Option(min=1, help="Pieces that make one own SKU.")
+    ] = 1,
+    rank: Annotated[
+        int, typer.Option(min=1, max=99, help="2 and more: a spare offer.")
+    ] = 1,
+    country: Annotated[
+        str, typer.Option(help="For receivers in this country alone.")
+    ] = "",
+    max_unit_price: Annotated[
+        str, typer.Option(help="The most one piece may cost, in yuan.")
+    ] = "",
+    group: Annotated[
+        str, typer.Option(help="What is bought together, such as the seller.")
+    ] = "",
+    bundle: Annotated[
+        bool, typer.Option("--bundle", help="Buy it together with what has this rank.")
+    ] = False,
 ) -> None:
-    """Add a row to the SKU book, which must be a CSV file; it is made where there is none."""
+    """Add a row to the SKU book, which must be a CSV file; it is made where there is
+    none.
+    """
     named = settings_now().book.get_secret_value()
     if not named or fetched_files.is_address(named):
         raise BadUsage(NO_FILE)
     if (at := marketplace or marketplace_of(item)) is None:
         raise BadUsage(f"{item!r} does not say where it is: add --marketplace")
-    row = {"own_sku": own_sku, "country": country, "rank": str(rank), "item": item, "sku": sku}
+    row = {
+        "own_sku": own_sku,
+        "country": country,
+        "rank": str(rank),
+        "item": item,
+        "sku": sku,
+    }
     row |= {"pieces": str(pieces), "max_unit_price": max_unit_price, "group": group}
     book_file.add_row(Path(named), {**row, "marketplace": at}, bundle=bundle)
     say(f"added {own_sku} to {named}; to look it up: sourcing book check")

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, Json, command, explained, say, settings_now, utc_now
+from cli.failures import (
+    COULD_NOT_RUN,
+    Json,
+    command,
+    explained,
+    say,
+    settings_now,
+    utc_now,
+)
 from cli.lazily import lazily
 from connectors.foreign import clean, shortened
 from domain.received import CallbackKind, CallbackState
@@ -20,7 +28,10 @@ with lazily():
     from connectors.callbacks import schema, store
     from deployments import receiver
 
-app = typer.Typer(help="Receive what the service posts, and show what it posted.", invoke_without_command=True)
+app = typer.Typer(
+    help="Receive what the service posts, and show what it posted.",
+    invoke_without_command=True,
+)
 
 COLOURS: dict[str, str] = {
     CallbackState.WAITING: "cyan",
@@ -35,15 +46,26 @@ MOST_TEXT = 20_000
 def receive(
     context: typer.Context,
     *,
-    host: Annotated[str, typer.Option(help="Where to listen; put a proxy with TLS before it.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Where to listen; put a proxy with TLS before it.")
+    ] = "127.0.0.1",
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Without it SOURCING_CALLBACKS_PORT, else 8791.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Without it SOURCING_CALLBACKS_PORT, else 8791."
+        ),
     ] = None,
 ) -> None:
-    """Receive what the service posts, and show what it posted. Without a command: receive, until stopped."""
+    """Receive what the service posts, and show what it posted. Without a command:
+    receive, until stopped.
+    """
     if context.invoked_subcommand is not None:
         return
-    receiver.receive(host, settings_now().callbacks_port if port is None else port, say=terminal.messages.print)
+    receiver.receive(
+        host,
+        settings_now().callbacks_port if port is None else port,
+        say=terminal.messages.print,
+    )
     terminal.messages.print("Ended.")
 
 
@@ -51,15 +73,26 @@ def receive(
 def token(
     *,
     end_older: Annotated[
-        bool, typer.Option("--end-older", help="Make none; end the one before the newest, once the console has it.")
+        bool,
+        typer.Option(
+            "--end-older",
+            help="Make none; end the one before the newest, once the console has it.",
+        ),
     ] = False,
-    end_all: Annotated[bool, typer.Option("--end-all", help="Make none; end all of them: no post is taken.")] = False,
+    end_all: Annotated[
+        bool,
+        typer.Option("--end-all", help="Make none; end all of them: no post is taken."),
+    ] = False,
 ) -> None:
-    """Make the secret part of the address to enter in the console. The one before stays valid beside it."""
+    """Make the secret part of the address to enter in the console. The one before stays
+    valid beside it.
+    """
     with _store() as messages:
         if end_older or end_all:
             ended = store.end_tokens(messages, but_newest=not end_all)
-            terminal.messages.print(f"{pluralize(ended, 'token')} ended; within seconds no post with them is taken")
+            terminal.messages.print(
+                f"{pluralize(ended, 'token')} ended; within seconds no post with them is taken"
+            )
             return
         made = store.new_token(messages)
     terminal.console.print(f"https://YOUR-HOST/callbacks/{made}", soft_wrap=True)
@@ -74,7 +107,10 @@ def ls(
     *,
     state: Annotated[CallbackState | None, typer.Option(help="Only those.")] = None,
     kind: Annotated[CallbackKind | None, typer.Option(help="Only those.")] = None,
-    order_id: Annotated[str, typer.Option(metavar="ID", help="Only those about this order of the service.")] = "",
+    order_id: Annotated[
+        str,
+        typer.Option(metavar="ID", help="Only those about this order of the service."),
+    ] = "",
     most: Annotated[int, typer.Option(min=1, help="So many of the newest.")] = 50,
     json: Json = False,
 ) -> None:
@@ -85,7 +121,15 @@ def ls(
     if json:
         terminal.print_json([_as_json(one) for one in found])
         return
-    columns = ("id", f"received ({terminal.zone()})", "about", "order", "times", "state", "what came of it")
+    columns = (
+        "id",
+        f"received ({terminal.zone()})",
+        "about",
+        "order",
+        "times",
+        "state",
+        "what came of it",
+    )
     rows = (
         (
             str(one.id),
@@ -99,11 +143,15 @@ def ls(
         for one in found
     )
     title = ", ".join(f"{count:,} {name}" for name, count in counts.items())
-    terminal.console.print(terminal.table_of(columns, rows, title=title, overflow="fold"))
+    terminal.console.print(
+        terminal.table_of(columns, rows, title=title, overflow="fold")
+    )
 
 
 @command(app, "show")
-def show(number: Annotated[int, typer.Argument(metavar="ID")], *, json: Json = False) -> int:
+def show(
+    number: Annotated[int, typer.Argument(metavar="ID")], *, json: Json = False
+) -> int:
     """Show one message with its text as it was posted. Nothing in it is proven."""
     with _store() as messages:
         found = messages.found([number])
@@ -114,20 +162,31 @@ def show(number: Annotated[int, typer.Argument(metavar="ID")], *, json: Json = F
         terminal.print_json(document)
         return 0
     for name, value in document.items():
-        terminal.console.print(text.Text.assemble((f"{name:14}", "bold"), str(value)), soft_wrap=True)
+        terminal.console.print(
+            text.Text.assemble((f"{name:14}", "bold"), str(value)), soft_wrap=True
+        )
     return 0
 
 
 @command(app, "replay")
 def replay(
-    numbers: Annotated[list[int], typer.Argument(metavar="ID...", help="Messages that are done or set aside.")],
+    numbers: Annotated[
+        list[int],
+        typer.Argument(metavar="ID...", help="Messages that are done or set aside."),
+    ],
 ) -> int:
-    """Let messages count as new: their orders are read again within seconds. Changes nothing by itself."""
+    """Let messages count as new: their orders are read again within seconds. Changes
+    nothing by itself.
+    """
     with _store() as messages:
         again = messages.replay(numbers, receiver.read_arrival)
     if again:
         terminal.console.print(f"{pluralize(len(again), 'message')} to be read again")
-    return _unknown(left) if (left := [number for number in numbers if number not in again]) else 0
+    return (
+        _unknown(left)
+        if (left := [number for number in numbers if number not in again])
+        else 0
+    )
 
 
 def _unknown(numbers: Sequence[int]) -> int:
@@ -145,10 +204,16 @@ def _text(one: schema.Callback) -> str:
 
 
 def _as_json(one: schema.Callback) -> dict[str, Any]:
-    times = {name: getattr(one, name) for name in ("received_at", "last_at", "sent_at", "settled_at")}
+    times = {
+        name: getattr(one, name)
+        for name in ("received_at", "last_at", "sent_at", "settled_at")
+    }
     return {
         "id": one.id,
-        **{name: moment.isoformat() if moment else None for name, moment in times.items()},
+        **{
+            name: moment.isoformat() if moment else None
+            for name, moment in times.items()
+        },
         "times": one.times,
         "source": one.source,
         "kind": one.kind,

@@ -30,14 +30,18 @@ with lazily():
     from cli import run, running, terminal
     from flows import carts
 
-app = typer.Typer(help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True)
+app = typer.Typer(
+    help="Prepare orders by hand in the marketplaces' own carts.", no_args_is_help=True
+)
 
 COLUMNS = ("row", "item", "sku", "what", "price", "pieces", "stock", "seller")
 
 
 @command(app, "add")
 def add(
-    file: Annotated[Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")],
+    file: Annotated[
+        Path, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet.")
+    ],
     *,
     batch: BatchName = None,
     encoding: Encoding = "",
@@ -50,7 +54,11 @@ def add(
 
     report = running.run_flow(lambda: carts.fill_cart(file, batch, encoding))
     terminal.print_json(report.to_json()) if json else run.print_report(report)
-    return 0 if all(line.reason_code is ReasonCode.IN_CART for line in report.orders) else NEEDS_A_PERSON
+    return (
+        0
+        if all(line.reason_code is ReasonCode.IN_CART for line in report.orders)
+        else NEEDS_A_PERSON
+    )
 
 
 @command(app, "list")
@@ -60,7 +68,9 @@ def list_rows(marketplace: Marketplace, *, json: Json = False) -> None:
 
 
 @command(app, "set")
-def set_quantity(marketplace: Marketplace, row: str, quantity: int, *, json: Json = False) -> None:
+def set_quantity(
+    marketplace: Marketplace, row: str, quantity: int, *, json: Json = False
+) -> None:
     """Change how many pieces a row holds."""
     _show(lambda: carts.change_cart(marketplace, {row: quantity}), as_json=json)
 
@@ -73,7 +83,9 @@ def delete(marketplace: Marketplace, row: list[str], *, json: Json = False) -> N
 
 @command(app, "preview")
 def preview(
-    order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")], *, json: Json = False
+    order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")],
+    *,
+    json: Json = False,
 ) -> int:
     """Show what ordering would cost, with the quantities that lie in the cart now."""
     return _ordered(order_ref, dry_run=True, as_json=json)
@@ -83,13 +95,23 @@ def preview(
 def order(
     order_ref: Annotated[list[str], typer.Argument(help="Orders that lie in a cart.")],
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Approve without asking.")] = False,
-    budget_cny: Annotated[str | None, typer.Option(help="Most that their batch may cost, in yuan.")] = None,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Approve without asking.")
+    ] = False,
+    budget_cny: Annotated[
+        str | None, typer.Option(help="Most that their batch may cost, in yuan.")
+    ] = None,
     wait: Wait = False,
     json: Json = False,
 ) -> int:
     """Order what lies in the carts, then pay, book and ship it like any other order."""
-    return _ordered(order_ref, yes=yes, budget_cny=amount_of("--budget-cny", budget_cny), as_json=json, wait=wait)
+    return _ordered(
+        order_ref,
+        yes=yes,
+        budget_cny=amount_of("--budget-cny", budget_cny),
+        as_json=json,
+        wait=wait,
+    )
 
 
 def _ordered(
@@ -101,15 +123,22 @@ def _ordered(
     as_json: bool,
     wait: bool = False,
 ) -> int:
-    run.require_somebody("order", "look only with: sourcing cart preview", is_given=dry_run or yes)
+    run.require_somebody(
+        "order", "look only with: sourcing cart preview", is_given=dry_run or yes
+    )
 
     def flow() -> Coroutine[Any, Any, BatchReport]:
         return carts.order_cart(order_refs, dry_run, yes, budget_cny)
 
-    return run.buy(running.with_follow_ups(flow, budget_cny=budget_cny) if wait else flow, as_json=as_json)
+    return run.buy(
+        running.with_follow_ups(flow, budget_cny=budget_cny) if wait else flow,
+        as_json=as_json,
+    )
 
 
-def _show(flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool) -> None:
+def _show(
+    flow: Callable[[], Coroutine[Any, Any, Sequence[CartRow]]], *, as_json: bool
+) -> None:
     """Run a flow that answers the rows of a cart, and show them."""
     rows = running.run_flow(flow)
     if as_json:

@@ -27,9 +27,22 @@ if TYPE_CHECKING:
 
 
 Row = Mapping[str, Any]
-CONTEXT = ("state", "status", "kind", "item_id", "title", "reason", "quantity", "price_minor", "paid_minor", "stock")
+CONTEXT = (
+    "state",
+    "status",
+    "kind",
+    "item_id",
+    "title",
+    "reason",
+    "quantity",
+    "price_minor",
+    "paid_minor",
+    "stock",
+)
 MOST_CONTEXT = 5
-REPLACED = "Of snapshots that were replaced meanwhile: what they said before is not kept"
+REPLACED = (
+    "Of snapshots that were replaced meanwhile: what they said before is not kept"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +55,16 @@ class DiffSection:
     columns: Sequence[str]
 
     def show(self) -> None:
-        """Show a table of the first rows, and how many more there are; nothing where there is none."""
+        """Show a table of the first rows, and how many more there are; nothing where
+        there is none.
+        """
         if not len(self.rows):
             return
-        shown = terminal.table_of(map(_heading, self.columns), (), title=f"{self.heading} ({len(self.rows):,})")
+        shown = terminal.table_of(
+            map(_heading, self.columns),
+            (),
+            title=f"{self.heading} ({len(self.rows):,})",
+        )
         for row in rows.records(self.rows.head(terminal.MOST_SHOWN)):
             shown.add_row(*(_cell(self.table, row, name) for name in self.columns))
         terminal.console.print(shown)
@@ -53,31 +72,61 @@ class DiffSection:
 
 
 def sections(table: Table, changes: pd.DataFrame) -> Iterator[DiffSection]:
-    """Every change is in one section at least; `changes` is as `Snapshots.changes` gives it."""
+    """Every change is in one section at least; `changes` is as `Snapshots.changes`
+    gives it.
+    """
     key = table.key
-    context = [name for name in CONTEXT if name in changes and name not in key][:MOST_CONTEXT]
+    context = [name for name in CONTEXT if name in changes and name not in key][
+        :MOST_CONTEXT
+    ]
     changed = changes[changes["change"] == "changed"]
     section = partial(DiffSection, table)
-    has_states = "state" in table.columns and "country" not in table.columns  # of a receiver it is the address's
+    has_states = (
+        "state" in table.columns and "country" not in table.columns
+    )  # of a receiver it is the address's
     yield section("New", changes[changes["change"] == "new"], [*key, *context])
     if table.name == "offers":
         yield from _of_offers(section, key, changed)
     elif has_states:
         more = [name for name in ("reason",) if name in changes]
-        yield section("States moved", changed[_moved(changed, "state")], [*key, "was_state", "state", *more])
-    told = {"price_minor", "stock", "active"} if table.name == "offers" else {"state"} if has_states else set()
-    other = changed["columns"].map(lambda columns: not told.issuperset(columns)).astype("bool")
-    yield section("Other changes" if told else "Changed", changed[other], [*key, "columns"])
+        yield section(
+            "States moved",
+            changed[_moved(changed, "state")],
+            [*key, "was_state", "state", *more],
+        )
+    told = (
+        {"price_minor", "stock", "active"}
+        if table.name == "offers"
+        else {"state"}
+        if has_states
+        else set()
+    )
+    other = (
+        changed["columns"]
+        .map(lambda columns: not told.issuperset(columns))
+        .astype("bool")
+    )
+    yield section(
+        "Other changes" if told else "Changed", changed[other], [*key, "columns"]
+    )
     yield section(REPLACED, changes[changes["change"] == "rewritten"], [*key, *context])
 
 
-def _of_offers(section: Callable[..., DiffSection], key: Sequence[str], changed: pd.DataFrame) -> Iterator[DiffSection]:
+def _of_offers(
+    section: Callable[..., DiffSection], key: Sequence[str], changed: pd.DataFrame
+) -> Iterator[DiffSection]:
     named = [*key, "title"]
     here = changed["active"] & (changed["stock"] > 0)
     was = changed["was_active"] & (changed["was_stock"] > 0)
     stock = [*named, "was_stock", "stock"]
-    yield section("Price moves", changed[_moved(changed, "price_minor")], [*named, "was_price_minor", "price_minor"])
-    yield section("Gone: sold out or off sale", changed[was & ~here], [*stock, "active"])
+    yield section(
+        "Price moves",
+        changed[_moved(changed, "price_minor")],
+        [*named, "was_price_minor", "price_minor"],
+    )
+    yield section(
+        "Gone: sold out or off sale", changed[was & ~here], [*stock, "active"]
+    )
     yield section("Back", changed[here & ~was], [*stock, "price_minor"])
     left = (here == was) & (_moved(changed, "stock") | _moved(changed, "active"))
     yield section("More or less in stock", changed[left], [*stock, "active"])
@@ -113,27 +162,41 @@ def _move(table: Table, row: Row, column: str) -> str:
 
 
 def diff(
-    table: Annotated[str, typer.Argument(help="A table of the snapshots, such as offers or orders.")],
+    table: Annotated[
+        str, typer.Argument(help="A table of the snapshots, such as offers or orders.")
+    ],
     *,
     since: Annotated[
         str,
         typer.Option(
-            metavar="WHEN", help="A time such as 06:00, 2026-11-26 or '2026-11-26 06:00', 12h, 7d, or a snapshot."
+            metavar="WHEN",
+            help="A time such as 06:00, 2026-11-26 or '2026-11-26 06:00', 12h, 7d, or a snapshot.",
         ),
     ] = "1d",
-    until: Annotated[str, typer.Option(metavar="WHEN", help="The same; without it now.")] = "",
+    until: Annotated[
+        str, typer.Option(metavar="WHEN", help="The same; without it now.")
+    ] = "",
     json: Json = False,
 ) -> None:
-    """What changed in a table: new offers, prices, stock gone and back, states of orders."""
+    """What changed in a table: new offers, prices, stock gone and back, states of
+    orders.
+    """
     from connectors.snapshots.tables import TABLES
 
     if table not in TABLES:
         raise BadUsage(f"there is no table {table}; there are {', '.join(TABLES)}")
     now, zone = datetime.now(UTC), terminal.zone()
-    begin, end = reader.moment_of(since, now, zone), reader.moment_of(until, now, zone) if until else now
-    personal = {name for name, column in TABLES[table].columns.items() if column.personal}
+    begin, end = (
+        reader.moment_of(since, now, zone),
+        reader.moment_of(until, now, zone) if until else now,
+    )
+    personal = {
+        name for name, column in TABLES[table].columns.items() if column.personal
+    }
     changes = snapshots.Snapshots().changes(table, begin, end)
-    changes = changes[[name for name in changes if str(name).removeprefix("was_") not in personal]]
+    changes = changes[
+        [name for name in changes if str(name).removeprefix("was_") not in personal]
+    ]
     if json:
         terminal.print_json(document(table, begin, end, changes))
         return
@@ -144,26 +207,39 @@ def diff(
         section.show()
 
 
-def document(table: str, since: datetime | str, until: datetime | str, changes: pd.DataFrame) -> dict[str, object]:
-    """For programs: times in ISO 8601 and UTC; of each change its key, the row now, and the values before."""
+def document(
+    table: str, since: datetime | str, until: datetime | str, changes: pd.DataFrame
+) -> dict[str, object]:
+    """For programs: times in ISO 8601 and UTC; of each change its key, the row now, and
+    the values before.
+    """
     from connectors.snapshots.tables import TABLES
 
     key = TABLES[table].key
     facts = [
-        name for name in TABLES[table].columns if name in changes and name not in (*key, "snapshot_id", "snapshot_at")
+        name
+        for name in TABLES[table].columns
+        if name in changes and name not in (*key, "snapshot_id", "snapshot_at")
     ]
     return {
         "table": table,
         "since": _plain(since),
         "until": _plain(until),
-        "counts": {str(kind): int(count) for kind, count in changes["change"].value_counts().items()},
+        "counts": {
+            str(kind): int(count)
+            for kind, count in changes["change"].value_counts().items()
+        },
         "changes": [
             {
                 "change": row["change"],
                 "key": {name: row[name] for name in key},
                 "columns": row["columns"],
                 "now": {name: _plain(row[name]) for name in facts},
-                "was": {name: _plain(row[f"was_{name}"]) for name in row["columns"] if name in facts},
+                "was": {
+                    name: _plain(row[f"was_{name}"])
+                    for name in row["columns"]
+                    if name in facts
+                },
                 "snapshot_id": row["snapshot_id"],
             }
             for row in rows.records(changes)
@@ -176,4 +252,8 @@ def _plain(value: object) -> object:
 
 
 def _columns_shown(moment: datetime | str) -> str:
-    return terminal.clock_time(moment) if isinstance(moment, datetime) else f"snapshot {moment}"
+    return (
+        terminal.clock_time(moment)
+        if isinstance(moment, datetime)
+        else f"snapshot {moment}"
+    )

@@ -15,7 +15,15 @@ from zoneinfo import ZoneInfo
 
 import typer
 
-from cli.failures import BAD_USAGE, COULD_NOT_RUN, Json, awaited, say, settings_now, utc_now
+from cli.failures import (
+    BAD_USAGE,
+    COULD_NOT_RUN,
+    Json,
+    awaited,
+    say,
+    settings_now,
+    utc_now,
+)
 from cli.lazily import lazily
 from connectors import crash_points
 from connectors.foreign import words_of
@@ -69,31 +77,58 @@ def unwell(check: str, found: str, remedy: str) -> CheckResult:
 def doctor(
     *,
     live: Annotated[
-        bool, typer.Option("--live", help="Make every call that changes nothing and compare it with the contract.")
+        bool,
+        typer.Option(
+            "--live",
+            help="Make every call that changes nothing and compare it with the contract.",
+        ),
     ] = False,
     record: Annotated[
         Path | None,
         typer.Option(
-            "--record", "--samples", metavar="DIR", help="With --live: save what was answered there, redacted."
+            "--record",
+            "--samples",
+            metavar="DIR",
+            help="With --live: save what was answered there, redacted.",
         ),
     ] = None,
     replay: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Read such a folder as a run would, without network.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Read such a folder as a run would, without network."
+        ),
     ] = None,
     write: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="With --live or --replay: add the settings that mend values to it, as .env."),
+        typer.Option(
+            metavar="FILE",
+            help="With --live or --replay: add the settings that mend values to it, as .env.",
+        ),
     ] = None,
     json: Json = False,
 ) -> int:
-    """Check settings, folders, ledger, clock, reachability and credentials; say the remedy."""
+    """Check settings, folders, ledger, clock, reachability and credentials; say the
+    remedy.
+    """
     if replay:
         return examining.replay_recorded(replay, write=write, as_json=json)
     if (record or write) and not live:
-        say(f"{'--record saves' if record else '--write mends'} what --live was answered: add --live")
+        say(
+            f"{'--record saves' if record else '--write mends'} what --live was answered: add --live"
+        )
         return BAD_USAGE
     findings = [
-        *(check() for check in (_settings, _names, _limits, _overrides, _data_folder, _snapshots)),
+        *(
+            check()
+            for check in (
+                _settings,
+                _names,
+                _limits,
+                _overrides,
+                _data_folder,
+                _snapshots,
+            )
+        ),
         *_of_ledger(),
         *(check() for check in (_rates, _book, _prefect, _messages)),
         *_service(with_account=not live),
@@ -115,10 +150,14 @@ def _show(findings: Sequence[CheckResult]) -> None:
     for finding in findings:
         mark = ("ok", "green") if finding.ok else ("not well", "red")
         terminal.console.print(
-            text.Text.assemble(mark, f"  {finding.check}: {finding.found}"), soft_wrap=True, highlight=False
+            text.Text.assemble(mark, f"  {finding.check}: {finding.found}"),
+            soft_wrap=True,
+            highlight=False,
         )
         if finding.remedy:
-            terminal.console.print(f"      → {finding.remedy}", soft_wrap=True, highlight=False)
+            terminal.console.print(
+                f"      → {finding.remedy}", soft_wrap=True, highlight=False
+            )
 
 
 def _settings() -> CheckResult:
@@ -136,22 +175,50 @@ def _names() -> CheckResult:
     from dotenv import dotenv_values
 
     read = (xportcn.XportcnSettings, settings.SourcingSettings)
-    known = [settings.variable_of(one, name) for one in read for name in one.model_fields]
-    beside = ("XPORTCN_CREDENTIALS_BLOCK", "SOURCING_ENV_FILE", ui_pages.TEMPORARY, crash_points.VARIABLE)
+    known = [
+        settings.variable_of(one, name) for one in read for name in one.model_fields
+    ]
+    beside = (
+        "XPORTCN_CREDENTIALS_BLOCK",
+        "SOURCING_ENV_FILE",
+        ui_pages.TEMPORARY,
+        crash_points.VARIABLE,
+    )
     named = (*os.environ, *dotenv_values(settings.ENV_FILE))
     given = {name.upper() for name in named} - {*known, *beside}
-    if not (strange := sorted(name for name in given if name.startswith(("SOURCING_", "XPORTCN_")))):
+    if not (
+        strange := sorted(
+            name for name in given if name.startswith(("SOURCING_", "XPORTCN_"))
+        )
+    ):
         return well("names of settings", "all known")
-    nearest = [f"{near} for {name}" for name in strange for near in get_close_matches(name, known, 1, cutoff=0.75)]
-    remedy = f"did you mean {', '.join(nearest)}?" if nearest else "see docs/reference.md, settings"
-    return CheckResult("names of settings", f"nothing reads {', '.join(strange)}", remedy)
+    nearest = [
+        f"{near} for {name}"
+        for name in strange
+        for near in get_close_matches(name, known, 1, cutoff=0.75)
+    ]
+    remedy = (
+        f"did you mean {', '.join(nearest)}?"
+        if nearest
+        else "see docs/reference.md, settings"
+    )
+    return CheckResult(
+        "names of settings", f"nothing reads {', '.join(strange)}", remedy
+    )
 
 
 def _limits() -> CheckResult:
     """What a run may spend, and above what a plan waits for a person's yes."""
     mine = settings_now()
-    limits = {"order": mine.order_limit, "day": mine.day_limit, "approval": mine.approval_limit}
-    return well("limits", ", ".join(f"{name} {limit or 'none'}" for name, limit in limits.items()))
+    limits = {
+        "order": mine.order_limit,
+        "day": mine.day_limit,
+        "approval": mine.approval_limit,
+    }
+    return well(
+        "limits",
+        ", ".join(f"{name} {limit or 'none'}" for name, limit in limits.items()),
+    )
 
 
 def _overrides() -> CheckResult:
@@ -161,7 +228,9 @@ def _overrides() -> CheckResult:
         overrides = corrections.load_overrides(file)
     except errors.Misconfigured as error:
         return unwell("overrides", error.message, "see docs/going-live.md, overrides")
-    return well("overrides", f"{len(overrides)} operations in {file}" if file else "none")
+    return well(
+        "overrides", f"{len(overrides)} operations in {file}" if file else "none"
+    )
 
 
 def _data_folder() -> CheckResult:
@@ -175,7 +244,9 @@ def _snapshots() -> CheckResult:
     try:
         manifests.list_snapshots(root)
     except manifests.SnapshotDamaged as error:
-        return unwell(found.check, str(error), "see all that is damaged: sourcing snapshot verify")
+        return unwell(
+            found.check, str(error), "see all that is damaged: sourcing snapshot verify"
+        )
     return found
 
 
@@ -186,7 +257,9 @@ def _writable(check: str, folder: Path, variable: str) -> CheckResult:
         probe.write_text("ok")
         probe.unlink()
     except OSError as error:
-        return unwell(check, f"{folder}: {error.strerror}", f"make it writable, or set {variable}")
+        return unwell(
+            check, f"{folder}: {error.strerror}", f"make it writable, or set {variable}"
+        )
     return well(check, str(folder.absolute()))
 
 
@@ -195,16 +268,35 @@ def _of_ledger() -> list[CheckResult]:
     url, asks = settings_now().ledger_url, xportcn.XportcnSettings().asks_first
     try:
         engine.require_begun(url)
-        with store.Ledger(url, clock=utc_now, owner="doctor", asks_first=asks) as ledger:
-            return [_orders(ledger), _buying(ledger), _payments(ledger), _words(ledger), *_backup(url)]
+        with store.Ledger(
+            url, clock=utc_now, owner="doctor", asks_first=asks
+        ) as ledger:
+            return [
+                _orders(ledger),
+                _buying(ledger),
+                _payments(ledger),
+                _words(ledger),
+                *_backup(url),
+            ]
     except engine.NoLedger:
-        why, found = "there is no ledger yet", well("ledger", f"none yet at {engine.shown(url)}")
+        why, found = (
+            "there is no ledger yet",
+            well("ledger", f"none yet at {engine.shown(url)}"),
+        )
     except (engine.LedgerUnusable, OSError) as error:
         why, found = (
             "the ledger can't be used",
-            unwell("ledger", words_of(error), "see docs/ledger.md, When it can't be used"),
+            unwell(
+                "ledger", words_of(error), "see docs/ledger.md, When it can't be used"
+            ),
         )
-    return [found, *(well(check, f"not checked, since {why}") for check in ("buying", "payments", WORDS))]
+    return [
+        found,
+        *(
+            well(check, f"not checked, since {why}")
+            for check in ("buying", "payments", WORDS)
+        ),
+    ]
 
 
 def _orders(ledger: store.Ledger) -> CheckResult:
@@ -219,13 +311,22 @@ def _orders(ledger: store.Ledger) -> CheckResult:
 def _buying(ledger: store.Ledger) -> CheckResult:
     """A pause is no fault, but it is the first cause to show when nothing is bought."""
     pause = ledger.buying_paused()
-    return CheckResult("buying", pause.words, "to go on: sourcing resume") if pause else well("buying", "allowed")
+    return (
+        CheckResult("buying", pause.words, "to go on: sourcing resume")
+        if pause
+        else well("buying", "allowed")
+    )
 
 
 def _payments(ledger: store.Ledger) -> CheckResult:
-    """What a payment call is: what is set, which first payment is a question, and what the ledger has seen."""
+    """What a payment call is: what is set, which first payment is a question, and what
+    the ledger has seen.
+    """
     mine = xportcn.XportcnSettings().doubting(ledger.first_orders.unproven())
-    first, debit = marketplaces.first_payments(ledger).values(), marketplaces.proposed_debit(ledger, mine)
+    first, debit = (
+        marketplaces.first_payments(ledger).values(),
+        marketplaces.proposed_debit(ledger, mine),
+    )
     if found := [one for one in (*first, debit) if one]:
         return CheckResult("payments", "; ".join(map(str, found)), found[0].remedy)
     return well("payments", mine.pay_is)
@@ -234,15 +335,25 @@ def _payments(ledger: store.Ledger) -> CheckResult:
 def _backup(url: str) -> list[CheckResult]:
     """How old the last backup is: nothing else has what was bought."""
     last = copying.last_backup(url, utc_now())
-    remedy = "" if last == "within a day" else "sourcing ledger backup FOLDER, each night: docs/operating.md, Schedule"
+    remedy = (
+        ""
+        if last == "within a day"
+        else "sourcing ledger backup FOLDER, each night: docs/operating.md, Schedule"
+    )
     return [CheckResult("backup", f"the last one: {last}", remedy)] if last else []
 
 
 def _words(ledger: store.Ledger) -> CheckResult:
-    """The words of the service without a meaning here that runs have met: no fault, and a release may know them."""
+    """The words of the service without a meaning here that runs have met: no fault, and
+    a release may know them.
+    """
     if not (met := ledger.outbox.causes_after(CAUSE)):
         return well(WORDS, "all that runs have met are known")
-    return CheckResult(WORDS, f"not known: {', '.join(met)}", "ask the service's support what they mean")
+    return CheckResult(
+        WORDS,
+        f"not known: {', '.join(met)}",
+        "ask the service's support what they mean",
+    )
 
 
 def _book() -> CheckResult:
@@ -251,11 +362,18 @@ def _book() -> CheckResult:
         book = awaited(book_file.read_book(settings_now()))
     except book_file.TableUnusable as error:
         return unwell("SKU book", str(error), "mend it; see docs/shops.md")
-    return well("SKU book", "none: SOURCING_BOOK names no file" if book is None else f"{len(book.rows):,} rows")
+    return well(
+        "SKU book",
+        "none: SOURCING_BOOK names no file"
+        if book is None
+        else f"{len(book.rows):,} rows",
+    )
 
 
 def _rates() -> CheckResult:
-    """The merchant's exchange rates can be read, and each pair into the books' currency has one of this week."""
+    """The merchant's exchange rates can be read, and each pair into the books' currency
+    has one of this week.
+    """
     mine = settings_now()
     if not mine.rates_file:
         return well("rates", "none: SOURCING_RATES names no file")
@@ -264,35 +382,65 @@ def _rates() -> CheckResult:
     except book_file.TableUnusable as error:
         return unwell("rates", str(error), "see docs/costs.md, the rates")
     today = utc_now().astimezone(ZoneInfo(mine.timezone)).date()
-    pairs = {(rate.base, rate.into): rate for rate in rates if rate.into == (mine.currency or rate.into)}
-    lacking = [found.why for pair in pairs if isinstance(found := rates.at(*pair, today), NoRate)]
+    pairs = {
+        (rate.base, rate.into): rate
+        for rate in rates
+        if rate.into == (mine.currency or rate.into)
+    }
+    lacking = [
+        found.why
+        for pair in pairs
+        if isinstance(found := rates.at(*pair, today), NoRate)
+    ]
     if lacking or not pairs:
         none = f"{mine.rates_file} has no rate into {mine.currency}"
-        return unwell("rates", "; ".join(lacking) or none, "see docs/costs.md, the rates")
-    newest = ", ".join(f"{base} to {into} of {rate.on}" for (base, into), rate in pairs.items())
+        return unwell(
+            "rates", "; ".join(lacking) or none, "see docs/costs.md, the rates"
+        )
+    newest = ", ".join(
+        f"{base} to {into} of {rate.on}" for (base, into), rate in pairs.items()
+    )
     return well("rates", f"{mine.rates_file}: {newest}")
 
 
 def _prefect() -> CheckResult:
-    """Prefect's server: the one that is set can be reached, or the folder's own has sound records."""
+    """Prefect's server: the one that is set can be reached, or the folder's own has
+    sound records.
+    """
     try:
         if configured := os.environ.get("PREFECT_API_URL"):
             local_server.require_reachable(configured)
             return _served(configured)
         local_server.require_sound_records(settings_now().data_dir / "prefect")
     except local_server.ServerFailed as error:
-        return unwell("Prefect", str(error), "see docs/operating.md, when it can't begin")
+        return unwell(
+            "Prefect", str(error), "see docs/operating.md, when it can't begin"
+        )
     return well("Prefect", "a server of the data folder, started when it is needed")
 
 
 def _served(address: str) -> CheckResult:
-    """The server is of this program's Prefect: links, forms and schedules are made for that."""
-    found, ours = f"{local_server.without_password(address)} answers", metadata.version("prefect")
-    if not (theirs := local_server.version_at(address)) or theirs.split(".")[:2] == ours.split(".")[:2]:
+    """The server is of this program's Prefect: links, forms and schedules are made for
+    that.
+    """
+    found, ours = (
+        f"{local_server.without_password(address)} answers",
+        metadata.version("prefect"),
+    )
+    if (
+        not (theirs := local_server.version_at(address))
+        or theirs.split(".")[:2] == ours.split(".")[:2]
+    ):
         return well("Prefect", found)
-    remedy = f"this program has Prefect {ours}, and was tried with a server of that alone"
-    is_newer = [int(one) for one in theirs.split(".")[:2]] > [int(one) for one in ours.split(".")[:2]]
-    return CheckResult("Prefect", f"{found}, with Prefect {theirs}", remedy, ok=is_newer)
+    remedy = (
+        f"this program has Prefect {ours}, and was tried with a server of that alone"
+    )
+    is_newer = [int(one) for one in theirs.split(".")[:2]] > [
+        int(one) for one in ours.split(".")[:2]
+    ]
+    return CheckResult(
+        "Prefect", f"{found}, with Prefect {theirs}", remedy, ok=is_newer
+    )
 
 
 def _messages() -> CheckResult:
@@ -303,12 +451,24 @@ def _messages() -> CheckResult:
     if words := notifying.replaced_setting(mine):
         return unwell("messages", "SOURCING_ALERT_URL is set", words)
     if not names:
-        return CheckResult("messages", "no recipients", "set SOURCING_NOTIFY, then try it: sourcing notify --test")
-    if strange := ", ".join(one.name for one in recipients if not apprise_sender.is_understood(one)):
-        return unwell("messages", f"apprise does not understand the address of {strange}", "see appriseit.com")
+        return CheckResult(
+            "messages",
+            "no recipients",
+            "set SOURCING_NOTIFY, then try it: sourcing notify --test",
+        )
+    if strange := ", ".join(
+        one.name for one in recipients if not apprise_sender.is_understood(one)
+    ):
+        return unwell(
+            "messages",
+            f"apprise does not understand the address of {strange}",
+            "see appriseit.com",
+        )
     if not post_office.is_open(mine):
         remedy = "start `sourcing serve`, the post office's service, or sourcing notify --watch"
-        return unwell("messages", f"to {names}; no post office works for this data folder", remedy)
+        return unwell(
+            "messages", f"to {names}; no post office works for this data folder", remedy
+        )
     return _arriving(mine.ledger_url, names)
 
 
@@ -318,23 +478,39 @@ def _arriving(ledger_url: str, names: str) -> CheckResult:
         with store.Ledger(ledger_url, clock=utc_now, owner="doctor") as ledger:
             unsent = ledger.outbox.unsent(ledger.clock() - timedelta(days=1))
     except (engine.LedgerUnusable, OSError):
-        return well("messages", f"to {names}; the post office works, and the ledger can't be asked what arrived")
+        return well(
+            "messages",
+            f"to {names}; the post office works, and the ledger can't be asked what arrived",
+        )
     if unsent:
         found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
-        return unwell("messages", f"to {names}; {found}", "see whether they work: sourcing notify --test")
+        return unwell(
+            "messages",
+            f"to {names}; {found}",
+            "see whether they work: sourcing notify --test",
+        )
     return well("messages", f"to {names}; the post office works")
 
 
 def _service(*, with_account: bool) -> list[CheckResult]:
-    """The service answers at all, and takes the account; without a call of its own when others are to follow."""
+    """The service answers at all, and takes the account; without a call of its own when
+    others are to follow.
+    """
     mine = xportcn.XportcnSettings()
     try:
         date = _date_of(mine.base_url)
     except (OSError, ValueError) as error:
         found = f"{mine.base_url} can't be reached: {words_of(error)}"
-        remedy = _how_to_start_the_sandbox() if mine.is_sandbox else "check the network and the address"
+        remedy = (
+            _how_to_start_the_sandbox()
+            if mine.is_sandbox
+            else "check the network and the address"
+        )
         service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
-        return [service, *([unwell("account", NOT_CHECKED, "")] if with_account else [])]
+        return [
+            service,
+            *([unwell("account", NOT_CHECKED, "")] if with_account else []),
+        ]
     return [_clock(mine.base_url, date), *([_account()] if with_account else [])]
 
 
@@ -348,7 +524,9 @@ def _date_of(url: str) -> str | None:
 
 
 def _how_to_start_the_sandbox() -> str:
-    """The command, with the books that `make run` left, or the orders of the ledger would be missing there."""
+    """The command, with the books that `make run` left, or the orders of the ledger
+    would be missing there.
+    """
     books = settings_now().data_dir / "sandbox.db"
     return f"start it with `sourcing sandbox{f' --state {books}' if books.exists() else ''}`"
 
@@ -368,12 +546,22 @@ def _clock(url: str, date: str | None) -> CheckResult:
 def _account() -> CheckResult:
     async def ask() -> str:
         async with client.XportcnClient(xportcn.XportcnSettings()) as service:
-            return freight.warehouse_of(await freight.addresses_of(service), service.settings.warehouse).name
+            return freight.warehouse_of(
+                await freight.addresses_of(service), service.settings.warehouse
+            ).name
 
     try:
         warehouse = awaited(ask())
     except (errors.XportcnError, settings.MissingSetting) as error:
-        is_accepted = isinstance(error, errors.Misconfigured) and error.operation and error.status is None
-        remedy = "" if is_accepted else "the access key, secret and user id are in the developer console"
+        is_accepted = (
+            isinstance(error, errors.Misconfigured)
+            and error.operation
+            and error.status is None
+        )
+        remedy = (
+            ""
+            if is_accepted
+            else "the access key, secret and user id are in the developer console"
+        )
         return unwell("account", str(error), remedy)
     return well("account", f"signed call answered; warehouse {warehouse}")

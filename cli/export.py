@@ -1,4 +1,6 @@
-"""Results at a terminal: tables as files, tracking numbers for shops, answers to queries, and what orders cost."""
+"""Results at a terminal: tables as files, tracking numbers for shops, answers to
+queries, and what orders cost.
+"""
 
 from __future__ import annotations
 
@@ -30,46 +32,82 @@ DESCRIBED = {"column_name", "column_type", "description", "unit", "example", "pe
 
 
 def export(
-    tables: Annotated[list[str] | None, typer.Argument(help="Tables, such as orders; without them all.")] = None,
+    tables: Annotated[
+        list[str] | None,
+        typer.Argument(help="Tables, such as orders; without them all."),
+    ] = None,
     *,
-    sql: Annotated[str, typer.Option(metavar="QUERY", help="In their place the answer to this query.")] = "",
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Write CSV: one table.")] = None,
-    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a sheet a table.")] = None,
-    parquet: Annotated[Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")] = None,
-    sqlite: Annotated[Path | None, typer.Option(metavar="FILE", help="Write a SQLite database.")] = None,
+    sql: Annotated[
+        str,
+        typer.Option(metavar="QUERY", help="In their place the answer to this query."),
+    ] = "",
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write CSV: one table.")
+    ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a sheet a table.")
+    ] = None,
+    parquet: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")
+    ] = None,
+    sqlite: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write a SQLite database.")
+    ] = None,
     shops: Annotated[
-        bool, typer.Option("--shops", help="Instead the tracking numbers that shops lack, a file a shop.")
+        bool,
+        typer.Option(
+            "--shops",
+            help="Instead the tracking numbers that shops lack, a file a shop.",
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
-    """Write tables for other programs: amounts in their currency, times of SOURCING_TIMEZONE, ids as text."""
+    """Write tables for other programs: amounts in their currency, times of
+    SOURCING_TIMEZONE, ids as text.
+    """
     if shops:
         if tables or sql or csv or xlsx or parquet or sqlite:
-            raise BadUsage("--shops takes no table, query or file: it names its files itself")
+            raise BadUsage(
+                "--shops takes no table, query or file: it names its files itself"
+            )
         return run_shops(as_json=json)
     files = {"csv": csv, "xlsx": xlsx, "parquet": parquet, "sqlite": sqlite}
-    named = [(export_formats.ExportFormat(kind), file) for kind, file in files.items() if file]
+    named = [
+        (export_formats.ExportFormat(kind), file)
+        for kind, file in files.items()
+        if file
+    ]
     if len(named) != 1:
         raise BadUsage("name one file: --csv, --xlsx, --parquet or --sqlite FILE")
     bounds = reader.QueryBounds()
     with as_usage():
-        file, counts = exports.export(settings_now(), *named[0], tables=tables or [], query=sql, bounds=bounds)
+        file, counts = exports.export(
+            settings_now(), *named[0], tables=tables or [], query=sql, bounds=bounds
+        )
     if json:
         terminal.print_json({"file": str(file), "rows": counts})
         return 0
-    terminal.console.print("\n".join(f"{name}: {pluralize(count, 'row')}" for name, count in counts.items()))
+    terminal.console.print(
+        "\n".join(
+            f"{name}: {pluralize(count, 'row')}" for name, count in counts.items()
+        )
+    )
     terminal.console.print(f"Wrote {file}", soft_wrap=True)
     return 0
 
 
 def run_shops(*, as_json: bool) -> int:
-    """Write the tracking numbers that no file for a shop has yet; answers the exit code."""
+    """Write the tracking numbers that no file for a shop has yet; answers the exit
+    code.
+    """
     settings = settings_now()
     with store.Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
         files = tracking_files.write_tracking(settings, ledger)
         waiting = tracking_files.waiting_words(settings, ledger)
     if as_json:
-        terminal.print_json([{"file": str(file.path), "numbers": file.numbers} for file in files])
+        terminal.print_json(
+            [{"file": str(file.path), "numbers": file.numbers} for file in files]
+        )
         return 0
     words = "\n".join([*map(str, files), *waiting]) or "No shop lacks a tracking number"
     terminal.console.print(words, soft_wrap=True)
@@ -77,14 +115,27 @@ def run_shops(*, as_json: bool) -> int:
 
 
 def sql(
-    query: Annotated[str, typer.Argument(help='A query, such as "select state, count(*) from orders group by all".')],
+    query: Annotated[
+        str,
+        typer.Argument(
+            help='A query, such as "select state, count(*) from orders group by all".'
+        ),
+    ],
     *,
-    seconds: Annotated[float, typer.Option(min=0.1, help="How long the query may take.")] = 60,
-    memory_mb: Annotated[int, typer.Option(min=64, help="How much memory it may need.")] = 1_024,
-    csv: Annotated[bool, typer.Option("--csv", help="Print CSV, as export writes it.")] = False,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, help="How long the query may take.")
+    ] = 60,
+    memory_mb: Annotated[
+        int, typer.Option(min=64, help="How much memory it may need.")
+    ] = 1_024,
+    csv: Annotated[
+        bool, typer.Option("--csv", help="Print CSV, as export writes it.")
+    ] = False,
     json: Json = False,
 ) -> None:
-    """Ask the snapshots: a view per table with the newest row of each key, and <table>_history."""
+    """Ask the snapshots: a view per table with the newest row of each key, and
+    <table>_history.
+    """
     bounds = reader.QueryBounds(seconds=seconds, memory_mb=memory_mb)
     if csv:
         exports.print_csv(settings_now(), query, bounds, sys.stdout)
@@ -96,18 +147,34 @@ def sql(
     elif {*result.columns} >= DESCRIBED:
         terminal.console.print(_described(result))
     else:
-        rows = (["" if value is None else str(value) for value in row] for row in result.rows)
+        rows = (
+            ["" if value is None else str(value) for value in row]
+            for row in result.rows
+        )
         terminal.console.print(terminal.table_of(result.columns, rows))
 
 
 def _described(result: reader.QueryResult) -> table.Table:
-    """The columns of a table, in two lines or three each: as many columns as DuckDB has would be too narrow."""
+    """The columns of a table, in two lines or three each: as many columns as DuckDB has
+    would be too narrow.
+    """
     shown, words = table.Table("column", "means", show_lines=True), text.Text.assemble
     for row in result.rows:
         told = dict(zip(result.columns, row, strict=True))
-        name = words((str(told["column_name"]), "bold"), (" personal" if told["personal"] else "", "yellow"))
-        kind = " · ".join(str(part) for part in (told["column_type"], told["unit"]) if part)
-        shown.add_row(name, words(str(told["description"]), (f"\n{kind} · such as {told['example']}", "dim")))
+        name = words(
+            (str(told["column_name"]), "bold"),
+            (" personal" if told["personal"] else "", "yellow"),
+        )
+        kind = " · ".join(
+            str(part) for part in (told["column_type"], told["unit"]) if part
+        )
+        shown.add_row(
+            name,
+            words(
+                str(told["description"]),
+                (f"\n{kind} · such as {told['example']}", "dim"),
+            ),
+        )
     return shown
 
 
@@ -117,17 +184,36 @@ SUMS = ("batch", "orders", "goods, postage, fees", "freight", "in all", "without
 
 def costs(
     *,
-    since: Annotated[str, typer.Option(metavar="DAY", help="Only orders paid on this day or later: 2026-11-01.")] = "",
-    currency: Annotated[str, typer.Option(metavar="CODE", help="Instead of SOURCING_CURRENCY, for this look.")] = "",
-    csv: Annotated[Path | None, typer.Option(metavar="FILE", help="Instead of exports/ in the data folder.")] = None,
-    xlsx: Annotated[Path | None, typer.Option(metavar="FILE", help="The same for the sheet.")] = None,
+    since: Annotated[
+        str,
+        typer.Option(
+            metavar="DAY", help="Only orders paid on this day or later: 2026-11-01."
+        ),
+    ] = "",
+    currency: Annotated[
+        str,
+        typer.Option(
+            metavar="CODE", help="Instead of SOURCING_CURRENCY, for this look."
+        ),
+    ] = "",
+    csv: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Instead of exports/ in the data folder."),
+    ] = None,
+    xlsx: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The same for the sheet.")
+    ] = None,
     json: Json = False,
 ) -> int:
-    """What every paid order cost in all, line by line: goods, postage, fees, freight, less what came back."""
+    """What every paid order cost in all, line by line: goods, postage, fees, freight,
+    less what came back.
+    """
     csv_file, sheet = (str(file.absolute()) if file else "" for file in (csv, xlsx))
     since = parameters.a_day(since, "--since")  # before a server is started
     currency = parameters.a_currency(currency, "--currency")
-    report = running.run_flow(lambda: costing.compute_costs(since, currency, csv_file, sheet))
+    report = running.run_flow(
+        lambda: costing.compute_costs(since, currency, csv_file, sheet)
+    )
     if json:
         terminal.print_json(report.to_json())
     else:
@@ -136,32 +222,54 @@ def costs(
 
 
 def show_costs(report: CostReport) -> None:
-    """Show the orders, those without a sum first where there are many; the reasons; the sums of each batch."""
+    """Show the orders, those without a sum first where there are many; the reasons; the
+    sums of each batch.
+    """
     orders = report.orders
     if len(orders) > terminal.MOST_SHOWN:
-        orders = sorted(orders, key=lambda order: not order.problem)[: terminal.MOST_SHOWN]
+        orders = sorted(orders, key=lambda order: not order.problem)[
+            : terminal.MOST_SHOWN
+        ]
     rows = (
-        (order.order_ref, str(order.lines), str(order.net_paid), str(order.freight or ""), _landed(order))
+        (
+            order.order_ref,
+            str(order.lines),
+            str(order.net_paid),
+            str(order.freight or ""),
+            _landed(order),
+        )
         for order in orders
     )
-    terminal.console.print(terminal.table_of(ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True))
+    terminal.console.print(
+        terminal.table_of(
+            ORDERS, rows, title="What orders cost", right=ORDERS[1:], no_wrap=True
+        )
+    )
     terminal.show_more(len(report.orders), "--json, or in the files")
     _show_problems(report)
     terminal.console.print(padding.Padding(_sums(report), (1, 0)))
     for note in report.notes:
         terminal.warn(note)
-    files = "\n".join(f"For the books: {path}" for path in (report.csv, report.xlsx) if path)
+    files = "\n".join(
+        f"For the books: {path}" for path in (report.csv, report.xlsx) if path
+    )
     terminal.console.print(files, soft_wrap=True)
     terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
 def _landed(order: OrderCost) -> text.Text:
-    return text.Text(str(order.landed), "green") if order.landed else text.Text("no sum", "yellow")
+    return (
+        text.Text(str(order.landed), "green")
+        if order.landed
+        else text.Text("no sum", "yellow")
+    )
 
 
 def _show_problems(report: CostReport) -> None:
     for problem, refs in report.problems.items():
-        words = text.Text.assemble((shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}")
+        words = text.Text.assemble(
+            (shorten(refs), "bold"), (" no sum", "yellow"), f": {problem}"
+        )
         terminal.console.print(padding.Padding(words, (0, 0, 0, 2)))
 
 

@@ -44,7 +44,9 @@ class BadUsage(Exception):
 
 @contextmanager
 def as_usage(option: str = "") -> Iterator[None]:
-    """Raise `BadUsage` for a `ValueError`: the value of the option, which is named, can't be used."""
+    """Raise `BadUsage` for a `ValueError`: the value of the option, which is named,
+    can't be used.
+    """
     try:
         yield
     except ValueError as error:
@@ -63,7 +65,9 @@ REMEDIES = {
 """What to do about the errors of files that any command may meet."""
 
 
-def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[P, int | None]], Callable[P, None]]:
+def command(
+    app: typer.Typer, name: str | None = None
+) -> Callable[[Callable[P, int | None]], Callable[P, None]]:
     """Register a function as a command, `explained`."""
     return lambda function: app.command(name)(explained(function))
 
@@ -71,7 +75,8 @@ def command(app: typer.Typer, name: str | None = None) -> Callable[[Callable[P, 
 def explained(command: Callable[P, int | None]) -> Callable[P, None]:
     """A command that ends with the exit code it returns, 0 for None.
 
-    Its expected failures end in a message, not a traceback. Unexpected ones keep theirs.
+    Its expected failures end in a message, not a traceback. Unexpected ones keep
+    theirs.
     """
 
     @functools.wraps(command)
@@ -119,7 +124,11 @@ def say(message: str) -> None:
 def _message_of(error: Exception) -> str:
     if isinstance(error, OSError) and error.filename and error.errno in REMEDIES:
         return f"{_at_fault(Path(str(error.filename)))} can't be used ({error.strerror}): {REMEDIES[error.errno]}"
-    return f"{error}: see them with --json" if isinstance(error, BadRequests) and error.unlisted else words_of(error)
+    return (
+        f"{error}: see them with --json"
+        if isinstance(error, BadRequests) and error.unlisted
+        else words_of(error)
+    )
 
 
 def _at_fault(path: Path) -> Path:
@@ -134,31 +143,73 @@ def exit_code_of(error: Exception) -> int | None:
     from connectors.request_files import UnreadableFile
 
     of_files = (crawl_files.CrawlBusy, UnreadableFile)
-    if isinstance(error, (BadInput, BadUsage, BadRequests, CartFault, RefundFault, *of_files)):
+    if isinstance(
+        error, (BadInput, BadUsage, BadRequests, CartFault, RefundFault, *of_files)
+    ):
         return BAD_USAGE
     of_settings = (ValidationError, settings.BadSetting, settings.MissingSetting)
-    of_runs = (engine.LedgerUnusable, OSError, local_server.ServerFailed, manifests.SnapshotError, errors.XportcnError)
-    of_serving = (bounded_http.ReceiverFailed, registration.DeployFailed, serving.ServeFailed)
+    of_runs = (
+        engine.LedgerUnusable,
+        OSError,
+        local_server.ServerFailed,
+        manifests.SnapshotError,
+        errors.XportcnError,
+    )
+    of_serving = (
+        bounded_http.ReceiverFailed,
+        registration.DeployFailed,
+        serving.ServeFailed,
+    )
     of_databases = (databases.DatabaseUnusable, databases.MessagingUnusable)
-    return COULD_NOT_RUN if isinstance(error, (*of_settings, *of_runs, *of_serving, *of_databases)) else None
+    return (
+        COULD_NOT_RUN
+        if isinstance(error, (*of_settings, *of_runs, *of_serving, *of_databases))
+        else None
+    )
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to stdout and nothing else there.")]
-ChunkSize = Annotated[int | None, typer.Option(min=1, max=1000, help="Orders per task run.")]
-Wait = Annotated[bool, typer.Option("--wait", help="Wait until what got no answer can be read again, and finish it.")]
-Concurrency = Annotated[int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")]
+Json = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print one JSON document to stdout and nothing else there."
+    ),
+]
+ChunkSize = Annotated[
+    int | None, typer.Option(min=1, max=1000, help="Orders per task run.")
+]
+Wait = Annotated[
+    bool,
+    typer.Option(
+        "--wait", help="Wait until what got no answer can be read again, and finish it."
+    ),
+]
+Concurrency = Annotated[
+    int | None, typer.Option(min=1, max=200, help="Calls to the service at once.")
+]
 
-BatchName = Annotated[str | None, typer.Option(help="Name of the batch; the same name goes on with it.")]
+BatchName = Annotated[
+    str | None, typer.Option(help="Name of the batch; the same name goes on with it.")
+]
 Encoding = Annotated[
-    str, typer.Option(metavar="NAME", help="Of a text file that is neither UTF-8 nor UTF-16, such as gb18030.")
+    str,
+    typer.Option(
+        metavar="NAME",
+        help="Of a text file that is neither UTF-8 nor UTF-16, such as gb18030.",
+    ),
 ]
 DoneBy = Annotated[
-    str, typer.Option(metavar="TIME", help="Begin nothing after this time, such as 06:00 or '2026-11-26 06:00'.")
+    str,
+    typer.Option(
+        metavar="TIME",
+        help="Begin nothing after this time, such as 06:00 or '2026-11-26 06:00'.",
+    ),
 ]
 
 
 def amount_of(option: str, text: str | None) -> str:
-    """An amount in yuan as the flows take it; empty where the option is left out. Raises `BadUsage`."""
+    """An amount in yuan as the flows take it; empty where the option is left out.
+    Raises `BadUsage`.
+    """
     return "" if text is None else f"{money_of(option, text).major:f}"
 
 
@@ -183,17 +234,23 @@ def require_time(done_by: str) -> None:
 
 
 def require_batch_name(name: str | None) -> None:
-    """Raise `BadUsage` for a text that can't name a batch, which is also a file name."""
+    """Raise `BadUsage` for a text that can't name a batch, which is also a file
+    name.
+    """
     if name is not None and not BATCH_ID.fullmatch(name):
         words = "use up to 100 letters, digits, '.', '_' and '-', the first a letter or digit"
         raise BadUsage(f"--batch {name}: {words}")
 
 
 def agrees(question: str, *, yes: bool) -> bool:
-    """Whether a person agrees now, or did with `--yes`. Where no person can answer, that is printed."""
+    """Whether a person agrees now, or did with `--yes`. Where no person can answer,
+    that is printed.
+    """
     try:
         return yes or typer.confirm(question, default=False, err=True)
     except typer.Abort:
         print(file=sys.stderr)
-        say("no answer came, so nothing was done: without a terminal, say yes with --yes")
+        say(
+            "no answer came, so nothing was done: without a terminal, say yes with --yes"
+        )
         return False

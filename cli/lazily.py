@@ -1,4 +1,6 @@
-"""Imports whose modules are loaded with their first use: the help of the commands needs none of what they need."""
+"""Imports whose modules are loaded with their first use: the help of the commands needs
+none of what they need.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +14,21 @@ from types import ModuleType
 
 @contextmanager
 def lazily() -> Iterator[None]:
-    """Load each module of the block's `from package import module` when a name of it is first used.
+    """Load each module of the block's `from package import module` when a name of it is
+    first used.
 
-    Packages, and what they import, are loaded at once. Python 3.15 has `lazy import` for all of it.
+    Packages, and what they import, are loaded at once. Python 3.15 has `lazy import`
+    for all of it.
     """
     names, load = vars(builtins), builtins.__import__
 
-    def load_later(package: str, scope: object, local: object, modules: Sequence[str] | None, level: int) -> ModuleType:
+    def load_later(
+        package: str,
+        scope: object,
+        local: object,
+        modules: Sequence[str] | None,
+        level: int,
+    ) -> ModuleType:
         names["__import__"] = load
         try:
             load(package)

@@ -9,20 +9,43 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, Json, agrees, command, say, settings_now, utc_now
+from cli.failures import (
+    COULD_NOT_RUN,
+    NEEDS_A_PERSON,
+    Json,
+    agrees,
+    command,
+    say,
+    settings_now,
+    utc_now,
+)
 from cli.lazily import lazily
 from domain.marketplace import Marketplace
 from domain.wording import pluralize, shorten
 
 with lazily():
     from cli import status, terminal
-    from connectors.ledger import backup, copying, engine, marks, send_log, store, verify
+    from connectors.ledger import (
+        backup,
+        copying,
+        engine,
+        marks,
+        send_log,
+        store,
+        verify,
+    )
     from flows.answers import marketplaces
 
-app = typer.Typer(help="Back the ledger up, check it, put a backup back, take it elsewhere.", no_args_is_help=True)
+app = typer.Typer(
+    help="Back the ledger up, check it, put a backup back, take it elsewhere.",
+    no_args_is_help=True,
+)
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-By = Annotated[str | None, typer.Option(metavar="NAME", help="Who does it; without it user and host.")]
+By = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Who does it; without it user and host."),
+]
 SHOWN_FAULTS = 50
 DAMAGED = "Buy nothing with this file. Keep it as it is and put a backup in its place: sourcing ledger restore FILE"
 NOT_AS_WRITTEN = (
@@ -33,21 +56,32 @@ NOT_AS_WRITTEN = (
 
 @command(app, "backup")
 def backup_ledger(
-    file: Annotated[Path, typer.Argument(help="A new file, or a folder: then it is named by the time.")],
+    file: Annotated[
+        Path,
+        typer.Argument(help="A new file, or a folder: then it is named by the time."),
+    ],
 ) -> None:
     """Write a consistent backup, also while runs go on. Never overwrites anything."""
     written = backup.backup(settings_now().ledger_url, file, utc_now())
-    terminal.console.print(f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True)
+    terminal.console.print(
+        f"{written} ({written.stat().st_size:,} bytes)", soft_wrap=True
+    )
 
 
 @command(app, "verify")
 def verify_ledger(
-    file: Annotated[Path | None, typer.Argument(help="A backup; without it the ledger in use.")] = None,
+    file: Annotated[
+        Path | None, typer.Argument(help="A backup; without it the ledger in use.")
+    ] = None,
     *,
     json: Json = False,
 ) -> int:
-    """Check that the ledger, or a backup, is whole and says nothing that can't be. Changes nothing."""
-    verdict = verify.verify(f"sqlite:///{file.absolute()}" if file else settings_now().ledger_url)
+    """Check that the ledger, or a backup, is whole and says nothing that can't be.
+    Changes nothing.
+    """
+    verdict = verify.verify(
+        f"sqlite:///{file.absolute()}" if file else settings_now().ledger_url
+    )
     terminal.print_json(asdict(verdict)) if json else _print_verdict(verdict)
     return NEEDS_A_PERSON if verdict.faults else 0
 
@@ -59,7 +93,9 @@ def restore_ledger(
     yes: Yes = False,
     by: By = None,
 ) -> None:
-    """Put a backup in the ledger's place. It buys nothing until `sourcing ledger confirm`."""
+    """Put a backup in the ledger's place. It buys nothing until `sourcing ledger
+    confirm`.
+    """
     settings = settings_now()
     url = settings.ledger_url
     _require_no_run(settings.data_dir, "restore")
@@ -94,21 +130,34 @@ def confirm_ledger(
     yes: Yes = False,
     by: By = None,
 ) -> None:
-    """Say that what a restored or new ledger can't know is dealt with: then it may buy again."""
-    confirm = _confirm_restored if marketplace is None else partial(_confirm_marketplace, marketplace)
+    """Say that what a restored or new ledger can't know is dealt with: then it may buy
+    again.
+    """
+    confirm = (
+        _confirm_restored
+        if marketplace is None
+        else partial(_confirm_marketplace, marketplace)
+    )
     with status.open_ledger() as ledger:
         ledger.marks.require_in_use()
         say(confirm(ledger, yes=yes, by=by or terminal.person()))
 
 
-def _confirm_marketplace(marketplace: Marketplace, ledger: store.Ledger, *, yes: bool, by: str) -> str:
+def _confirm_marketplace(
+    marketplace: Marketplace, ledger: store.Ledger, *, yes: bool, by: str
+) -> str:
     held = ledger.holds.standing()
     if marketplace in held:
         reasons = shorten([why for why, _ in held[marketplace]], most=10)
-        _require_yes(f"{marketplace} is held. {reasons}. Have you looked, and are its amounts right?", yes=yes)
+        _require_yes(
+            f"{marketplace} is held. {reasons}. Have you looked, and are its amounts right?",
+            yes=yes,
+        )
         marketplaces.answer(ledger, marketplace, marketplaces.Topic.AMOUNTS, by=by)
         return f"confirmed: the next run may order and pay at {marketplace}"
-    _require_yes(f"Is every order of ours at {marketplace} known to this ledger?", yes=yes)
+    _require_yes(
+        f"Is every order of ours at {marketplace} known to this ledger?", yes=yes
+    )
     marketplaces.answer(ledger, marketplace, marketplaces.Topic.ALL_KNOWN, by=by)
     return f"confirmed: the next run may buy at {marketplace}"
 
@@ -119,17 +168,26 @@ def _confirm_restored(ledger: store.Ledger, *, yes: bool, by: str) -> str:
     if words is None:
         held = ledger.holds.standing()
         waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
-        return f"marketplaces are held: {waiting}" if held else "this ledger waits for no confirmation"
+        return (
+            f"marketplaces are held: {waiting}"
+            if held
+            else "this ledger waits for no confirmation"
+        )
     forgotten = "It has forgotten what was dropped, refused, cancelled and answered since; drop and refuse that again"
-    _require_yes(f"This ledger {words}. {forgotten}. Is everything that was bought since known to it?", yes=yes)
-    last_sent = max((one.at for one in send_log.noted(settings.data_dir / "sends")), default=None)
-    until = ledger.marks.confirm_restored(by=by, listed_within=settings.listed_within, last_sent=last_sent)
+    _require_yes(
+        f"This ledger {words}. {forgotten}. Is everything that was bought since known to it?",
+        yes=yes,
+    )
+    last_sent = max(
+        (one.at for one in send_log.noted(settings.data_dir / "sends")), default=None
+    )
+    until = ledger.marks.confirm_restored(
+        by=by, listed_within=settings.listed_within, last_sent=last_sent
+    )
     if until is None:
         return "confirmed: the next run may buy"
     at = f"{until:%Y-%m-%d %H:%M:%S} UTC"
-    return (
-        f"confirmed: the next run may buy, once it is {at}: what was sent before may be missing from a list until then"
-    )
+    return f"confirmed: the next run may buy, once it is {at}: what was sent before may be missing from a list until then"
 
 
 def _require_yes(question: str, *, yes: bool) -> None:
@@ -139,7 +197,9 @@ def _require_yes(question: str, *, yes: bool) -> None:
 
 @command(app, "export")
 def export_ledger(
-    folder: Annotated[Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")],
+    folder: Annotated[
+        Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")
+    ],
 ) -> None:
     """Write every table as Parquet: amounts as whole minor units, JSON as text."""
     _print_rows(backup.export(settings_now().ledger_url, folder))
@@ -148,7 +208,12 @@ def export_ledger(
 @command(app, "copy")
 def copy_ledger(
     *,
-    to: Annotated[str, typer.Option(metavar="URL", help="An empty database: postgresql://… or sqlite:///….")],
+    to: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="An empty database: postgresql://… or sqlite:///…."
+        ),
+    ],
     yes: Yes = False,
     by: By = None,
 ) -> None:
@@ -156,13 +221,20 @@ def copy_ledger(
     settings = settings_now()
     _require_no_run(settings.data_dir, "copy")
     url, target = settings.ledger_url, engine.shown(to)
-    _require_yes(f"Move {engine.shown(url)} to {target}? The old one will buy nothing any more.", yes=yes)
+    _require_yes(
+        f"Move {engine.shown(url)} to {target}? The old one will buy nothing any more.",
+        yes=yes,
+    )
     _print_rows(copying.move_ledger(url, to, now=utc_now(), by=by or terminal.person()))
-    say(f"moved. Set SOURCING_LEDGER_URL to {target} for every schedule, with its password")
+    say(
+        f"moved. Set SOURCING_LEDGER_URL to {target} for every schedule, with its password"
+    )
 
 
 def _print_rows(rows: dict[str, int]) -> None:
-    terminal.console.print(", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False)
+    terminal.console.print(
+        ", ".join(f"{count:,} {name}" for name, count in rows.items()), highlight=False
+    )
 
 
 def _require_no_run(data_dir: Path, then: str) -> None:
@@ -176,10 +248,16 @@ def _print_verdict(verdict: verify.Verification) -> None:
         _print_rows(dict(verdict.rows))
         terminal.console.print("No faults")
         return
-    rows = ((fault.table, fault.row, fault.words) for fault in verdict.faults[:SHOWN_FAULTS])
+    rows = (
+        (fault.table, fault.row, fault.words) for fault in verdict.faults[:SHOWN_FAULTS]
+    )
     title = pluralize(len(verdict.faults), "fault")
-    terminal.console.print(terminal.table_of(("table", "row", "fault"), rows, title=title))
+    terminal.console.print(
+        terminal.table_of(("table", "row", "fault"), rows, title=title)
+    )
     if len(verdict.faults) > SHOWN_FAULTS:
-        terminal.console.print(f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json")
+        terminal.console.print(
+            f"and {len(verdict.faults) - SHOWN_FAULTS} more: sourcing ledger verify --json"
+        )
     is_damaged = any(fault.table == "" for fault in verdict.faults)
     terminal.console.print(DAMAGED if is_damaged else NOT_AS_WRITTEN, soft_wrap=True)

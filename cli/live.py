@@ -1,4 +1,6 @@
-"""`sourcing doctor --live`: every call that changes nothing, compared with the contract."""
+"""`sourcing doctor --live`: every call that changes nothing, compared with the
+contract.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,12 @@ from rich.text import Text
 
 from cli.failures import BAD_USAGE, NEEDS_A_PERSON, say
 from cli.terminal import console, messages, print_json, table_of
-from connectors.marketplaces.seen_values import SeenValue, Verdict, setting_lines, values_in
+from connectors.marketplaces.seen_values import (
+    SeenValue,
+    Verdict,
+    setting_lines,
+    values_in,
+)
 from connectors.units import parse_units
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.live_check.comparing import Difference
@@ -38,10 +45,16 @@ OVERRIDDEN = "(overridden)"
 
 
 def list_endpoints(*, everything: bool, as_json: bool) -> int:
-    """Print the operations that have a number in the manual, or all, as they are called; answers the exit code."""
+    """Print the operations that have a number in the manual, or all, as they are
+    called; answers the exit code.
+    """
     file = XportcnSettings().overrides
     overrides = load_overrides(file)
-    listed = [operation for operation in catalogue() if everything or operation.nav is not None]
+    listed = [
+        operation
+        for operation in catalogue()
+        if everything or operation.nav is not None
+    ]
     entries = [_operation_entry(overrides[operation].operation) for operation in listed]
     if as_json:
         print_json(entries)
@@ -50,19 +63,34 @@ def list_endpoints(*, everything: bool, as_json: bool) -> int:
         if operation in overrides:
             entry["provenance"] = f"{operation.provenance} {OVERRIDDEN}"
     console.print(
-        table_of(entries[0], (["" if value is None else str(value) for value in entry.values()] for entry in entries))
+        table_of(
+            entries[0],
+            (
+                ["" if value is None else str(value) for value in entry.values()]
+                for entry in entries
+            ),
+        )
     )
     if any(operation in overrides for operation in listed):
-        console.print(f"{OVERRIDDEN} by {file}; how well a path is known is said of the contract's", highlight=False)
+        console.print(
+            f"{OVERRIDDEN} by {file}; how well a path is known is said of the contract's",
+            highlight=False,
+        )
     return 0
 
 
 def _operation_entry(operation: Operation) -> dict[str, object]:
-    return _named(operation) | {"provenance": str(operation.provenance), "effect": operation.effect}
+    return _named(operation) | {
+        "provenance": str(operation.provenance),
+        "effect": operation.effect,
+    }
 
 
 def _named(operation: Operation) -> dict[str, object]:
-    return {name: getattr(operation, name) for name in ("nav", "group", "title", "method", "path")}
+    return {
+        name: getattr(operation, name)
+        for name in ("nav", "group", "title", "method", "path")
+    }
 
 
 VALUE_COLOURS = {Verdict.OPEN: "yellow", Verdict.CONTRADICTED: "red"}
@@ -74,19 +102,31 @@ COLOURS = {
 }
 
 
-def examine_live(checks: list[dict[str, Any]], *, record: Path | None, write: Path | None, as_json: bool) -> int:
-    """Ask, print the findings, record the answers, write settings that mend them; 0 when nothing differs, else 3."""
+def examine_live(
+    checks: list[dict[str, Any]],
+    *,
+    record: Path | None,
+    write: Path | None,
+    as_json: bool,
+) -> int:
+    """Ask, print the findings, record the answers, write settings that mend them; 0
+    when nothing differs, else 3.
+    """
     settings = XportcnSettings()
     findings = asyncio.run(_examined(settings))
     saved = _saved(findings, record, settings) if record else 0
     code = _report(findings, checks, write, settings, as_json=as_json)
     if record and not as_json:
-        console.print(f"{saved} redacted answers in {record}", soft_wrap=True, highlight=False)
+        console.print(
+            f"{saved} redacted answers in {record}", soft_wrap=True, highlight=False
+        )
     return code
 
 
 def replay_recorded(folder: Path, *, write: Path | None, as_json: bool) -> int:
-    """Read recorded answers as a run would, without network, and print the findings; 0 when all is read, else 3."""
+    """Read recorded answers as a run would, without network, and print the findings; 0
+    when all is read, else 3.
+    """
     settings = XportcnSettings()
     try:
         findings = asyncio.run(_replayed(folder, settings))
@@ -113,32 +153,63 @@ def _report(
     lines = setting_lines(values, settings.units)
     if as_json:
         operations = [_entry(checked) for checked in findings]
-        shown = {"counts": _counts(findings), "operations": operations, "values": [asdict(value) for value in values]}
+        shown = {
+            "counts": _counts(findings),
+            "operations": operations,
+            "values": [asdict(value) for value in values],
+        }
         print(json.dumps({"checks": checks, **shown}, ensure_ascii=False))
     else:
         _show(findings)
         _show_values(values, lines)
     if write and lines:
-        is_line_open = write.exists() and not write.read_bytes().endswith((b"\n", b"\r"))
+        is_line_open = write.exists() and not write.read_bytes().endswith(
+            (b"\n", b"\r")
+        )
         with write.open("a", encoding="utf-8") as file:
-            file.writelines(["\n" if is_line_open else "", *(f"{line}\n" for line in lines)])
-        own = ", ".join(name for line in lines if (name := line.partition("=")[0]) in os.environ)
+            file.writelines(
+                ["\n" if is_line_open else "", *(f"{line}\n" for line in lines)]
+            )
+        own = ", ".join(
+            name for line in lines if (name := line.partition("=")[0]) in os.environ
+        )
         overruled = f"; {own} of the environment overrules it" if own else ""
-        messages.print(f"{', '.join(lines)} added to {write}{overruled}", soft_wrap=True, highlight=False)
-    return 0 if all(checked.verdict in WELL for checked in findings) and not lines else NEEDS_A_PERSON
+        messages.print(
+            f"{', '.join(lines)} added to {write}{overruled}",
+            soft_wrap=True,
+            highlight=False,
+        )
+    return (
+        0
+        if all(checked.verdict in WELL for checked in findings) and not lines
+        else NEEDS_A_PERSON
+    )
 
 
 def _show_values(values: Sequence[SeenValue], lines: Sequence[str]) -> None:
-    """Each value that is not proven, those that are in a count, and the settings that mend what is contradicted."""
+    """Each value that is not proven, those that are in a count, and the settings that
+    mend what is contradicted.
+    """
     shown = [value for value in values if value.verdict is not Verdict.PROVEN]
     rows = (
-        (value.about, value.place, Text(value.verdict, style=VALUE_COLOURS[value.verdict]), value.seen, _mended(value))
+        (
+            value.about,
+            value.place,
+            Text(value.verdict, style=VALUE_COLOURS[value.verdict]),
+            value.seen,
+            _mended(value),
+        )
         for value in shown
     )
-    console.print(table_of(("values", "of", "verdict", "seen", "then"), rows, overflow="fold"))
+    console.print(
+        table_of(("values", "of", "verdict", "seen", "then"), rows, overflow="fold")
+    )
     console.print(f"{len(values) - len(shown)} values proven", highlight=False)
     if lines:
-        console.print(f"Settings that mend it (--write FILE adds them): {', '.join(lines)}", highlight=False)
+        console.print(
+            f"Settings that mend it (--write FILE adds them): {', '.join(lines)}",
+            highlight=False,
+        )
 
 
 def _mended(value: SeenValue) -> str:
@@ -159,8 +230,15 @@ async def _examined(settings: XportcnSettings) -> list[Checked]:
 
 
 def _saved(findings: Sequence[Checked], folder: Path, settings: XportcnSettings) -> int:
-    secrets = (settings.access_key, settings.access_secret.get_secret_value(), settings.user_id)
-    return sum(save_sample(folder, checked, secrets=secrets) is not None for checked in findings)
+    secrets = (
+        settings.access_key,
+        settings.access_secret.get_secret_value(),
+        settings.user_id,
+    )
+    return sum(
+        save_sample(folder, checked, secrets=secrets) is not None
+        for checked in findings
+    )
 
 
 def _counts(findings: Sequence[Checked]) -> dict[str, int]:
@@ -195,18 +273,30 @@ def _show(findings: Sequence[Checked]) -> None:
         for checked in findings
         if checked not in silent
     )
-    console.print(table_of(("nav", "operation", "path", "outcome", "what"), rows, overflow="fold"))
+    console.print(
+        table_of(("nav", "operation", "path", "outcome", "what"), rows, overflow="fold")
+    )
     for why in NeverAsked:
         named = [_short(checked) for checked in silent if checked.reason is why]
         if named:
             console.print(f"not called, {why}: {', '.join(named)}", highlight=False)
-    console.print(", ".join(f"{count} {verdict}" for verdict, count in _counts(findings).items()), highlight=False)
+    console.print(
+        ", ".join(f"{count} {verdict}" for verdict, count in _counts(findings).items()),
+        highlight=False,
+    )
     if any(checked.verdict not in WELL for checked in findings):
-        console.print("What to do about what differs: docs/going-live.md, overrides", highlight=False)
+        console.print(
+            "What to do about what differs: docs/going-live.md, overrides",
+            highlight=False,
+        )
 
 
 def _short(checked: Checked) -> str:
-    return checked.operation.title if checked.operation.nav is None else str(checked.operation.nav)
+    return (
+        checked.operation.title
+        if checked.operation.nav is None
+        else str(checked.operation.nav)
+    )
 
 
 def _what(checked: Checked) -> list[str]:

@@ -1,4 +1,6 @@
-"""`sourcing`: every command of the product. Heavy parts are imported by the commands that need them."""
+"""`sourcing`: every command of the product. Heavy parts are imported by the commands
+that need them.
+"""
 
 from __future__ import annotations
 
@@ -53,7 +55,13 @@ def show_version(wanted: bool) -> None:  # noqa: FBT001 - Typer's own form
 def common(
     *,
     version: Annotated[
-        bool, typer.Option("--version", is_eager=True, callback=show_version, help="Show the version, then end.")
+        bool,
+        typer.Option(
+            "--version",
+            is_eager=True,
+            callback=show_version,
+            help="Show the version, then end.",
+        ),
     ] = False,
 ) -> None:
     """Options that go before a command."""
@@ -62,7 +70,10 @@ def common(
 def endpoints(
     *,
     everything: Annotated[
-        bool, typer.Option("--all", help="Also operations that have no number in the manual.")
+        bool,
+        typer.Option(
+            "--all", help="Also operations that have no number in the manual."
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
@@ -76,14 +87,27 @@ def sandbox(
     port: Annotated[int, typer.Option(help="0 is any free one.")] = 8790,
     seed: Annotated[int, typer.Option(help="Another seed is another catalogue.")] = 7,
     state: Annotated[
-        Path | None, typer.Option(help="Keep the books in this file; without it they live in memory.")
+        Path | None,
+        typer.Option(
+            help="Keep the books in this file; without it they live in memory."
+        ),
     ] = None,
     dialect: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="Deviate from the written contract as this dialect says; may be repeated."),
+        typer.Option(
+            metavar="NAME",
+            help="Deviate from the written contract as this dialect says; may be repeated.",
+        ),
     ] = None,
-    callbacks: Annotated[str, typer.Option(metavar="URL", help="Post the service's messages to this address.")] = "",
-    dialects: Annotated[bool, typer.Option("--dialects", help="List the dialects, then end.")] = False,
+    callbacks: Annotated[
+        str,
+        typer.Option(
+            metavar="URL", help="Post the service's messages to this address."
+        ),
+    ] = "",
+    dialects: Annotated[
+        bool, typer.Option("--dialects", help="List the dialects, then end.")
+    ] = False,
 ) -> None:
     """Run a stand-in for the Xportcn service, with its own books."""
     from sandbox.server import list_dialects, serve
@@ -95,10 +119,14 @@ def sandbox(
 
 
 def template(
-    file: Annotated[Path, typer.Argument(help="Where to write it: .xlsx or .csv.")] = Path("requests.xlsx"),
+    file: Annotated[
+        Path, typer.Argument(help="Where to write it: .xlsx or .csv.")
+    ] = Path("requests.xlsx"),
 ) -> None:
     """Write an empty request file with an example row."""
-    from connectors.request_files.template import write_template  # its package loads all that reads files
+    from connectors.request_files.template import (
+        write_template,
+    )  # its package loads all that reads files
 
     with as_usage():
         write_template(file)
@@ -113,7 +141,22 @@ def _list(listed: typer.Typer, *commands: Callable[..., int | None]) -> typer.Ty
     return listed
 
 
-_list(app, run, track, reconcile, status, resolve, sql, search, catalog, endpoints, sandbox, serve, page, notify)
+_list(
+    app,
+    run,
+    track,
+    reconcile,
+    status,
+    resolve,
+    sql,
+    search,
+    catalog,
+    endpoints,
+    sandbox,
+    serve,
+    page,
+    notify,
+)
 _list(app, confirm, todo, pause, resume, template, doctor)
 app.add_typer(after_sale.app)
 app.add_typer(_list(typer.Typer(), costs, report, export, forget, diff))
@@ -130,13 +173,17 @@ def main() -> None:
 
 
 def refs_last(arguments: list[str]) -> list[str]:
-    """The arguments with references such as `-1001` behind a `--`, unless they are the value of an option.
+    """The arguments with references such as `-1001` behind a `--`, unless they are the
+    value of an option.
 
-    What follows one, up to an option, goes with it: it may be another argument of the command.
+    What follows one, up to an option, goes with it: it may be another argument of the
+    command.
     """
     kept, last, is_last = arguments[:1], list[str](), False
     for before, one in [] if "--" in arguments else pairwise(arguments):
-        is_ref = re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith("--")
+        is_ref = re.fullmatch("-[0-9][A-Za-z0-9._-]*", one) and not before.startswith(
+            "--"
+        )
         is_last = bool(is_ref) or (is_last and not one.startswith("-"))
         (last if is_last else kept).append(one)
     return [*kept, "--", *last] if last else arguments

@@ -1,4 +1,6 @@
-"""`sourcing notify`: tries the addresses, sends what is due, or stays and sends what becomes due."""
+"""`sourcing notify`: tries the addresses, sends what is due, or stays and sends what
+becomes due.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,21 @@ NO_RECIPIENTS = (
 
 def notify(
     *,
-    test: Annotated[bool, typer.Option("--test", help="Send a test message to each address, now.")] = False,
+    test: Annotated[
+        bool, typer.Option("--test", help="Send a test message to each address, now.")
+    ] = False,
     watch: Annotated[
         bool,
-        typer.Option("--watch", help="Stay: send what becomes due, and watch Prefect's server. serve does it too."),
+        typer.Option(
+            "--watch",
+            help="Stay: send what becomes due, and watch Prefect's server. serve does it too.",
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
-    """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what did not arrive."""
+    """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what
+    did not arrive.
+    """
     if watch:
         post_office.main()
         return 0
@@ -40,14 +49,25 @@ def notify(
 
 
 def _try_addresses(*, as_json: bool) -> int:
-    """Send a test message to each address; answers 1 when one did not take it, or there is none."""
+    """Send a test message to each address; answers 1 when one did not take it, or there
+    is none.
+    """
     mine = settings_now()
     done = notifying.try_out(mine)
     _announce_replacement(mine)
     if as_json:
-        terminal.print_json([{"addressee": name, "sent": not why, "why": str(why or "")} for name, why in done])
+        terminal.print_json(
+            [
+                {"addressee": name, "sent": not why, "why": str(why or "")}
+                for name, why in done
+            ]
+        )
     for name, why in () if as_json else done:
-        terminal.console.print(f"{name}: {f'not sent, {why}' if why else 'sent'}", soft_wrap=True, markup=False)
+        terminal.console.print(
+            f"{name}: {f'not sent, {why}' if why else 'sent'}",
+            soft_wrap=True,
+            markup=False,
+        )
     if not done:
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
     return 0 if done and not any(why for _, why in done) else COULD_NOT_RUN
@@ -61,7 +81,10 @@ def _send_due(*, as_json: bool) -> int:
         sending = notifying.send_due(ledger, mine)
         unsent = ledger.outbox.unsent(ledger.clock() - UNSENT_FOR)
     if as_json:
-        missed = [{"subject": one.subject, "addressee": one.recipient, "why": str(one.why)} for one in unsent]
+        missed = [
+            {"subject": one.subject, "addressee": one.recipient, "why": str(one.why)}
+            for one in unsent
+        ]
         terminal.print_json({"sent": sending.sent, "not_arrived": missed})
     else:
         terminal.console.print(f"{pluralize(sending.sent, 'message')} sent")

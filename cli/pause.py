@@ -17,11 +17,17 @@ with lazily():
 
 
 def pause(*, why: Why = "", by: AnsweredBy = "", json: Json = False) -> int:
-    """Stop everything that buys, in all runs; ends when nothing that was begun before can leave any more."""
+    """Stop everything that buys, in all runs; ends when nothing that was begun before
+    can leave any more.
+    """
     with status.open_ledger() as ledger:
         try:
-            paused = pausing.pause(ledger, settings_now(), by=by or terminal.person(), why=why, notify=say)
-        except KeyboardInterrupt:  # ends the waiting: the pause stands from its first line on
+            paused = pausing.pause(
+                ledger, settings_now(), by=by or terminal.person(), why=why, notify=say
+            )
+        except (
+            KeyboardInterrupt
+        ):  # ends the waiting: the pause stands from its first line on
             if ledger.buying_paused() is None:
                 raise
             begun = "what was begun before may still leave for a moment"
@@ -31,7 +37,11 @@ def pause(*, why: Why = "", by: AnsweredBy = "", json: Json = False) -> int:
     if json:
         terminal.print_json(paused.to_json())
     else:
-        lines = paused.lines if paused.resumed else [*paused.lines, f"Paused in the ledger {where}"]
+        lines = (
+            paused.lines
+            if paused.resumed
+            else [*paused.lines, f"Paused in the ledger {where}"]
+        )
         terminal.console.print("\n".join(lines), soft_wrap=True, highlight=False)
     return NEEDS_A_PERSON if paused.resumed else 0
 
@@ -42,13 +52,19 @@ def resume(*, by: AnsweredBy = "", json: Json = False) -> None:
         ended, left = pausing.resume(ledger, by=by or terminal.person())
     follow_ups = _follow_ups_begun()
     if json:
-        terminal.print_json({"resumed": ended is not None, "left": left, "looks": follow_ups})
+        terminal.print_json(
+            {"resumed": ended is not None, "left": left, "looks": follow_ups}
+        )
     else:
-        terminal.console.print(pausing.left_words(ended, left, follow_ups), soft_wrap=True, highlight=False)
+        terminal.console.print(
+            pausing.left_words(ended, left, follow_ups), soft_wrap=True, highlight=False
+        )
 
 
 def _follow_ups_begun() -> list[str]:
-    """The follow-ups begun now; without a server that is known or answers, they begin by themselves."""
+    """The follow-ups begun now; without a server that is known or answers, they begin
+    by themselves.
+    """
     with local_server.running_server(settings_now().data_dir):
         if not os.environ.get("PREFECT_API_URL"):
             return []
@@ -56,5 +72,7 @@ def _follow_ups_begun() -> list[str]:
         try:
             return awaited(follow_up.begin_paused_follow_ups())
         except Exception as error:  # noqa: BLE001 - buying goes on whether Prefect hears of it now or not
-            say(f"the Prefect server was not reached ({type(error).__name__}): follow-ups begin within the hour")
+            say(
+                f"the Prefect server was not reached ({type(error).__name__}): follow-ups begin within the hour"
+            )
             return []

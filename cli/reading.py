@@ -1,4 +1,6 @@
-"""Commands that read the service and compare, and buy nothing: track, reconcile, catalog."""
+"""Commands that read the service and compare, and buy nothing: track, reconcile,
+catalog.
+"""
 
 from __future__ import annotations
 
@@ -27,19 +29,30 @@ SUMS = ("marketplace", "ledger", "service", "difference")
 COLOURS = {FindingKind.STATE_DIFFERS: "yellow", FindingKind.OPEN_QUESTION: "magenta"}
 
 
-def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json: Json = False) -> int:
+def track(
+    *, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json: Json = False
+) -> int:
     """Follow the parcels of booked orders and report incoming ones to the warehouse."""
-    report = running.run_flow(lambda: sync_tracking.sync_tracking(chunk_size or 0, concurrency or 0))
+    report = running.run_flow(
+        lambda: sync_tracking.sync_tracking(chunk_size or 0, concurrency or 0)
+    )
     if json:
         terminal.print_json(report.to_json())
     else:
         if report.moved:
             terminal.show_orders("Moved", report.moved)
-        followed, events = pluralize(report.followed, "order"), pluralize(report.new_events, "new event")
-        terminal.console.print(f"{followed} followed, {len(report.moved):,} moved, {events}")
+        followed, events = (
+            pluralize(report.followed, "order"),
+            pluralize(report.new_events, "new event"),
+        )
+        terminal.console.print(
+            f"{followed} followed, {len(report.moved):,} moved, {events}"
+        )
         for file in (*report.shops, *report.files):
             terminal.console.print(f"For a shop: {file}", soft_wrap=True)
-        terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+        terminal.show_snapshot(
+            report.snapshot_id, report.snapshot_root, report.rejected
+        )
     for word, count in report.unknown_words.items():
         terminal.warn("not known:", f"{word} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
@@ -52,13 +65,22 @@ def track(*, chunk_size: ChunkSize = None, concurrency: Concurrency = None, json
 def reconcile(
     *,
     since: Annotated[
-        int | None, typer.Option(metavar="DAYS", min=0, help="How far back; 0 is today. Else SOURCING_LOOK_BACK_DAYS.")
+        int | None,
+        typer.Option(
+            metavar="DAYS",
+            min=0,
+            help="How far back; 0 is today. Else SOURCING_LOOK_BACK_DAYS.",
+        ),
     ] = None,
     marketplace: Annotated[
-        list[Marketplace] | None, typer.Option(help="Only this one; may be repeated. Else all of them.")
+        list[Marketplace] | None,
+        typer.Option(help="Only this one; may be repeated. Else all of them."),
     ] = None,
     wallet_out_cny: Annotated[
-        str, typer.Option(help="What left the wallet since then for orders, by the console's statement, in yuan.")
+        str,
+        typer.Option(
+            help="What left the wallet since then for orders, by the console's statement, in yuan."
+        ),
     ] = "",
     not_ours: Annotated[
         list[str] | None,
@@ -68,19 +90,26 @@ def reconcile(
         ),
     ] = None,
     ours: Annotated[
-        list[str] | None, typer.Option(metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is listed again.")
+        list[str] | None,
+        typer.Option(
+            metavar="MARKETPLACE:ORDER_ID", help="Takes that back; it is listed again."
+        ),
     ] = None,
     by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
-    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys nothing."""
+    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments.
+    Buys nothing.
+    """
     parameters.wallet_out(wallet_out_cny, "--wallet-out-cny")
     parameters.foreign_orders(not_ours or [], "--not-ours")
     by = by or terminal.person()
     _take_back(parameters.foreign_orders(ours or [], "--ours"), by)
     days, foreign = -1 if since is None else since, not_ours or []
     report = running.run_flow(
-        lambda: reconciling.reconcile_ledger(days, wallet_out_cny, marketplace or [], foreign, by)
+        lambda: reconciling.reconcile_ledger(
+            days, wallet_out_cny, marketplace or [], foreign, by
+        )
     )
     if json:
         terminal.print_json(report.to_json())
@@ -100,7 +129,9 @@ def _take_back(orders: Sequence[OrderId], by: str) -> None:
     with status.open_ledger() as ledger:
         for marketplace, order_id in orders:
             if not ledger.foreign_orders.take_back((marketplace, order_id), by=by):
-                terminal.warn(f"{marketplace}:{order_id}: it was not marked as not ours")
+                terminal.warn(
+                    f"{marketplace}:{order_id}: it was not marked as not ours"
+                )
 
 
 def _show_differences(report: reconcile_artifact.ReconciliationReport) -> None:
@@ -114,14 +145,22 @@ def _show_differences(report: reconcile_artifact.ReconciliationReport) -> None:
     terminal.show_more(len(report.findings), "--json, or sourcing sql")
     for note in report.notes:
         terminal.console.print(f"Note: {note}", soft_wrap=True)
-    terminal.console.print(f"Since {report.begins}: {reconcile_artifact.summary_of(report)}", soft_wrap=True)
+    terminal.console.print(
+        f"Since {report.begins}: {reconcile_artifact.summary_of(report)}",
+        soft_wrap=True,
+    )
     terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
 
 
 def _sums(report: reconcile_artifact.ReconciliationReport) -> table.Table:
     gaps = [(one, one.service - one.ledger) for one in report.paid]
     rows = (
-        (one.marketplace, str(one.ledger), str(one.service), text.Text(str(gap), "red" if gap.minor else "green"))
+        (
+            one.marketplace,
+            str(one.ledger),
+            str(one.service),
+            text.Text(str(gap), "red" if gap.minor else "green"),
+        )
         for one, gap in gaps
     )
     return terminal.table_of(SUMS, rows, title="Paid", right=SUMS[1:], no_wrap=True)
@@ -130,30 +169,59 @@ def _sums(report: reconcile_artifact.ReconciliationReport) -> table.Table:
 def _show_finding(finding: Finding) -> None:
     head = text.Text.assemble(
         (finding.kind.replace("_", " "), f"bold {COLOURS.get(finding.kind, 'red')}"),
-        *(f"  {part}" for part in (finding.marketplace, finding.order_ref, finding.order_id) if part),
+        *(
+            f"  {part}"
+            for part in (finding.marketplace, finding.order_ref, finding.order_id)
+            if part
+        ),
     )
     terminal.console.print(head, soft_wrap=True)
-    sides = ("orders", "wallet") if finding.kind is FindingKind.WALLET_DIFFERS else ("ledger", "service")
+    sides = (
+        ("orders", "wallet")
+        if finding.kind is FindingKind.WALLET_DIFFERS
+        else ("ledger", "service")
+    )
     grid = table.Table.grid(padding=(0, 2))
-    for name, words in zip((*sides, "to do"), (finding.expected, finding.seen, finding.remedy), strict=True):
+    for name, words in zip(
+        (*sides, "to do"), (finding.expected, finding.seen, finding.remedy), strict=True
+    ):
         grid.add_row(text.Text(name, style="dim"), words)
     terminal.console.print(padding.Padding(grid, (0, 0, 1, 2)))
 
 
 def catalog(
-    marketplaces: Annotated[list[Marketplace], typer.Argument(help="Where to look; several are possible.")],
+    marketplaces: Annotated[
+        list[Marketplace], typer.Argument(help="Where to look; several are possible.")
+    ],
     *,
-    keyword: Annotated[list[str] | None, typer.Option(help="What these words find; may be repeated.")] = None,
-    category: Annotated[list[str] | None, typer.Option(metavar="ID", help="All of a category.")] = None,
-    shop: Annotated[list[str] | None, typer.Option(metavar="ID", help="All that a seller offers.")] = None,
-    item: Annotated[list[str] | None, typer.Option(metavar="ID|URL", help="One item.")] = None,
-    everything: Annotated[bool, typer.Option("--everything", help="All that there is.")] = False,
-    full: Annotated[bool, typer.Option("--full", help="Fetch and write also what has not changed.")] = False,
-    limit: Annotated[int | None, typer.Option(min=1, help="Most items from each keyword, category and shop.")] = None,
+    keyword: Annotated[
+        list[str] | None, typer.Option(help="What these words find; may be repeated.")
+    ] = None,
+    category: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="All of a category.")
+    ] = None,
+    shop: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="All that a seller offers.")
+    ] = None,
+    item: Annotated[
+        list[str] | None, typer.Option(metavar="ID|URL", help="One item.")
+    ] = None,
+    everything: Annotated[
+        bool, typer.Option("--everything", help="All that there is.")
+    ] = False,
+    full: Annotated[
+        bool, typer.Option("--full", help="Fetch and write also what has not changed.")
+    ] = False,
+    limit: Annotated[
+        int | None,
+        typer.Option(min=1, help="Most items from each keyword, category and shop."),
+    ] = None,
     concurrency: Concurrency = None,
     json: Json = False,
 ) -> int:
-    """Bring the table of offers up to date: prices, stock, sellers, pictures. Goes on after a break."""
+    """Bring the table of offers up to date: prices, stock, sellers, pictures. Goes on
+    after a break.
+    """
     with as_usage():
         wanted = [
             Selection(
@@ -169,7 +237,10 @@ def catalog(
 
     async def flow() -> sync_catalog.CatalogReport:
         return await sync_catalog.sync_catalog(
-            [parameters.WantedOffers.model_validate(one) for one in wanted], full, limit or 0, concurrency or 0
+            [parameters.WantedOffers.model_validate(one) for one in wanted],
+            full,
+            limit or 0,
+            concurrency or 0,
         )
 
     with as_usage():
@@ -191,4 +262,6 @@ def _show_catalog(report: sync_catalog.CatalogReport) -> None:
     for trouble in report.troubles:
         terminal.warn("not fetched:", str(trouble))
     if report.trouble_count > len(report.troubles):
-        terminal.warn("not fetched:", f"{report.trouble_count - len(report.troubles):,} more")
+        terminal.warn(
+            "not fetched:", f"{report.trouble_count - len(report.troubles):,} more"
+        )

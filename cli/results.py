@@ -10,7 +10,14 @@ from typing import Annotated
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, say, settings_now
+from cli.failures import (
+    COULD_NOT_RUN,
+    NEEDS_A_PERSON,
+    BadUsage,
+    Json,
+    say,
+    settings_now,
+)
 from cli.lazily import lazily
 from domain.forgetting import Erased
 from domain.wording import first_lines
@@ -32,14 +39,22 @@ OUTSIDE = (
 
 
 def report(
-    batch: Annotated[str, typer.Argument(help="Of this batch; without it of everything.")] = "",
+    batch: Annotated[
+        str, typer.Argument(help="Of this batch; without it of everything.")
+    ] = "",
     *,
     html: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write it with charts, as one page that needs no network.")
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Write it with charts, as one page that needs no network.",
+        ),
     ] = None,
     json: Json = False,
 ) -> None:
-    """Show states, spend, savings, freight, landed cost, times, and what waits for you."""
+    """Show states, spend, savings, freight, landed cost, times, and what waits for
+    you.
+    """
     settings = settings_now()
     try:
         sums = figures.report(settings.snapshot_root, batch, settings.timezone)
@@ -50,7 +65,9 @@ def report(
     if json:
         terminal.print_json(sums.to_json())
     elif html:
-        terminal.console.print(f"Report of {sums.orders:,} orders in {html.absolute()}", soft_wrap=True)
+        terminal.console.print(
+            f"Report of {sums.orders:,} orders in {html.absolute()}", soft_wrap=True
+        )
     else:
         _print_report(sums, settings.timezone)
 
@@ -58,7 +75,9 @@ def report(
 def _print_report(sums: figures.Figures, timezone: str) -> None:
     head = f"{sections.heading(sums)}, {sections.moment(sums, timezone)}"
     terminal.console.print(head, style="bold", soft_wrap=True)
-    terminal.console.print("; ".join(f"{name} {value}" for name, value in sections.totals(sums)))
+    terminal.console.print(
+        "; ".join(f"{name} {value}" for name, value in sections.totals(sums))
+    )
     for part in sections.sections(sums, timezone):
         if not part.on_paper:
             _print_section(part)
@@ -67,7 +86,11 @@ def _print_report(sums: figures.Figures, timezone: str) -> None:
 def _print_section(part: sections.ReportSection) -> None:
     shown = table.Table(title=part.title, title_justify="left", title_style="bold")
     for name in part.columns:
-        shown.add_column(name, justify="right" if name in sections.NUMBERS else "left", overflow="fold")
+        shown.add_column(
+            name,
+            justify="right" if name in sections.NUMBERS else "left",
+            overflow="fold",
+        )
     for row in part.rows[:MOST_ROWS]:
         shown.add_row(*row, style="bold" if row[0] == sections.ALL else "")
     terminal.console.print()
@@ -79,24 +102,41 @@ def _print_section(part: sections.ReportSection) -> None:
 
 
 def forget(
-    order_ref: Annotated[list[str], typer.Argument(help="The orders whose receiver asks to be forgotten.")],
+    order_ref: Annotated[
+        list[str],
+        typer.Argument(help="The orders whose receiver asks to be forgotten."),
+    ],
     *,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Strike without asking.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Strike without asking.")
+    ] = False,
     by: AnsweredBy = "",
     json: Json = False,
 ) -> int:
-    """Erase a receiver's name, phone, e-mail and address from all that is kept here; the order itself stays."""
+    """Erase a receiver's name, phone, e-mail and address from all that is kept here;
+    the order itself stays.
+    """
     refs = list(dict.fromkeys(order_ref))
     with status.open_ledger() as ledger:
         if marks.Mark.MOVED in ledger.marks.standing():
-            say("this ledger was moved and still has that receiver: delete it once every program uses the new one")
+            say(
+                "this ledger was moved and still has that receiver: delete it once every program uses the new one"
+            )
         ledger.marks.require_in_use()
         try:
-            standing = [stands for ref in refs if (stands := ledger.forgotten.standing(ref))]
+            standing = [
+                stands for ref in refs if (stands := ledger.forgotten.standing(ref))
+            ]
             for stands in standing:
                 forgetting.require_over(stands)
-            _require_yes(refs, [stands.order_ref for stands in standing if stands.never_begun], yes=yes)
-            erasure = erasing.forget(settings_now(), ledger, refs, by=by or terminal.person())
+            _require_yes(
+                refs,
+                [stands.order_ref for stands in standing if stands.never_begun],
+                yes=yes,
+            )
+            erasure = erasing.forget(
+                settings_now(), ledger, refs, by=by or terminal.person()
+            )
         except forgetting.StillNeeded as error:
             say(str(error))
             return COULD_NOT_RUN
@@ -107,12 +147,20 @@ def forget(
     return NEEDS_A_PERSON if erasure.left else 0
 
 
-def _require_yes(order_refs: Sequence[str], unordered: Sequence[str], *, yes: bool) -> None:
+def _require_yes(
+    order_refs: Sequence[str], unordered: Sequence[str], *, yes: bool
+) -> None:
     if yes:
         return
     if not sys.stdin.isatty():
-        raise BadUsage("there is no terminal to ask whether to forget the receiver: add --yes")
-    never = f" Nothing of {', '.join(unordered)} was ordered, and nothing will be." if unordered else ""
+        raise BadUsage(
+            "there is no terminal to ask whether to forget the receiver: add --yes"
+        )
+    never = (
+        f" Nothing of {', '.join(unordered)} was ordered, and nothing will be."
+        if unordered
+        else ""
+    )
     words = f"Strike name, phone, e-mail and address of {', '.join(order_refs)} for good?{never} This can't be undone"
     typer.confirm(words, default=False, abort=True, err=True)
 
@@ -122,7 +170,9 @@ def _show_erased(order_refs: Sequence[str], erasure: Erased) -> None:
     terminal.console.print(words, soft_wrap=True)
     _list("Struck also from", erasure.erased)
     _list("Left, and to be checked", erasure.left)
-    _list("May name them until", [f"{day}: {what}" for what, day in erasure.ends.items()])
+    _list(
+        "May name them until", [f"{day}: {what}" for what, day in erasure.ends.items()]
+    )
     _list("Not this program's to change", erasure.elsewhere)
     terminal.console.print(OUTSIDE, soft_wrap=True)
 
@@ -131,4 +181,6 @@ def _list(title: str, lines: list[str]) -> None:
     if lines:
         terminal.console.print(f"{title}:")
     for line in first_lines(lines, MOST_LINES, "and {more} more: see them with --json"):
-        terminal.console.print(f"  {line}", soft_wrap=True, highlight=False, markup=False)
+        terminal.console.print(
+            f"  {line}", soft_wrap=True, highlight=False, markup=False
+        )

@@ -56,16 +56,32 @@ PLAN = ("order", "marketplace", "goods and postage", "freight", "service", "days
 
 
 def run(  # noqa: PLR0913 - the options of the main job
-    file: Annotated[str, typer.Argument(help="Request file: CSV, XLSX, JSON or Parquet; a path or an https address.")],
+    file: Annotated[
+        str,
+        typer.Argument(
+            help="Request file: CSV, XLSX, JSON or Parquet; a path or an https address."
+        ),
+    ],
     *,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Plan only: prices, stock, freight. Buys nothing.")
+        bool,
+        typer.Option(
+            "--dry-run", help="Plan only: prices, stock, freight. Buys nothing."
+        ),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Approve the plan without asking, but for what a person has declined.")
+        bool,
+        typer.Option(
+            "--yes",
+            "-y",
+            help="Approve the plan without asking, but for what a person has declined.",
+        ),
     ] = False,
     budget_cny: Annotated[
-        str | None, typer.Option(help="Most that the batch may cost in yuan: goods and domestic postage, not freight.")
+        str | None,
+        typer.Option(
+            help="Most that the batch may cost in yuan: goods and domestic postage, not freight."
+        ),
     ] = None,
     done_by: DoneBy = "",
     batch: BatchName = None,
@@ -74,12 +90,18 @@ def run(  # noqa: PLR0913 - the options of the main job
     concurrency: Concurrency = None,
     helpers: Annotated[
         int | None,
-        typer.Option(min=1, max=64, help="So many further runs share the work; they need a ledger on PostgreSQL."),
+        typer.Option(
+            min=1,
+            max=64,
+            help="So many further runs share the work; they need a ledger on PostgreSQL.",
+        ),
     ] = None,
     wait: Wait = False,
     json: Json = False,
 ) -> int:
-    """Buy and ship what a request file asks for: plan, ask, create, pay, book, snapshot."""
+    """Buy and ship what a request file asks for: plan, ask, create, pay, book,
+    snapshot.
+    """
     budget = amount_of("--budget-cny", budget_cny)
     require_somebody("plan", "--dry-run to look only", is_given=dry_run or yes)
     require_batch_name(batch)
@@ -100,37 +122,62 @@ def run(  # noqa: PLR0913 - the options of the main job
     def flow() -> Coroutine[Any, Any, BatchReport]:
         requests = parameters.Requests(file=str(path), encoding=encoding)
         limits = parameters.Limits(budget_cny=budget, done_by=done_by)
-        speed = parameters.Speed(chunk_size=chunk_size or 0, concurrency=concurrency or 0, helpers=helpers or 0)
-        return buy_from_file.buy_from_file(requests, dry_run, yes, batch or "", limits, speed)
+        speed = parameters.Speed(
+            chunk_size=chunk_size or 0,
+            concurrency=concurrency or 0,
+            helpers=helpers or 0,
+        )
+        return buy_from_file.buy_from_file(
+            requests, dry_run, yes, batch or "", limits, speed
+        )
 
-    looking = running.with_follow_ups(flow, budget_cny=budget, done_by=done_by) if wait else flow
+    looking = (
+        running.with_follow_ups(flow, budget_cny=budget, done_by=done_by)
+        if wait
+        else flow
+    )
     return buy(looking, as_json=json, first=read_file, asks=not (yes or json))
 
 
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:
     """Raise `BadUsage` where no person can be asked and no option has the answer."""
     if not (is_given or sys.stdin.isatty()):
-        raise BadUsage(f"there is no terminal to approve the {what} at: add --yes, or {otherwise}")
+        raise BadUsage(
+            f"there is no terminal to approve the {what} at: add --yes, or {otherwise}"
+        )
 
 
-def buy(flow: running.Flow, *, as_json: bool, first: Callable[[], object] = lambda: None, asks: bool = False) -> int:
-    """Run a flow that may buy and print its report; answers the exit code. `first`: see `run_flow`.
+def buy(
+    flow: running.Flow,
+    *,
+    as_json: bool,
+    first: Callable[[], object] = lambda: None,
+    asks: bool = False,
+) -> int:
+    """Run a flow that may buy and print its report; answers the exit code. `first`: see
+    `run_flow`.
 
     Where it `asks`, the person at the terminal may answer about first payments at once.
     """
     report, told = _reported(flow, first)
-    terminal.print_json(report.to_json(line_as=lambda line: line)) if as_json else print_report(report)
+    terminal.print_json(
+        report.to_json(line_as=lambda line: line)
+    ) if as_json else print_report(report)
     if asks and report.questions and sys.stdin.isatty():
         ask_about_first_payments()
     code = 0 if report.all_fine else NEEDS_A_PERSON
     if not told:
         sys.stdout.flush()
-        os._exit(code)  # Prefect would wait for its lost server, seconds for each of its events
+        os._exit(
+            code
+        )  # Prefect would wait for its lost server, seconds for each of its events
     return code
 
 
 def ask_about_first_payments() -> None:
-    """Ask about each first payment whose question is open; what is not answered stays open."""
+    """Ask about each first payment whose question is open; what is not answered stays
+    open.
+    """
     with status.open_ledger() as ledger:
         asked = [*marketplaces.first_payments(ledger)]
     for marketplace in asked:
@@ -139,7 +186,8 @@ def ask_about_first_payments() -> None:
 
 
 def require_no_faults(file: Path, *, encoding: str, as_json: bool) -> Sequence[Remark]:
-    """Raise `BadRequests` before anything is bought; with `as_json` print every fault as the command's document.
+    """Raise `BadRequests` before anything is bought; with `as_json` print every fault
+    as the command's document.
 
     Answers the warnings about the file.
     """
@@ -162,10 +210,14 @@ def print_warnings(warnings: Sequence[Remark]) -> None:
 
 
 def _warning_lines(warnings: Sequence[Remark]) -> list[str]:
-    return first_lines(merged_remarks(warnings), MOST_WARNINGS, "and {more} more: see them with --json")
+    return first_lines(
+        merged_remarks(warnings), MOST_WARNINGS, "and {more} more: see them with --json"
+    )
 
 
-def _reported(flow: running.Flow, first: Callable[[], object]) -> tuple[BatchReport, bool]:
+def _reported(
+    flow: running.Flow, first: Callable[[], object]
+) -> tuple[BatchReport, bool]:
     """The report, and whether the Prefect server knows that the run has ended."""
     reports: list[BatchReport] = []
 
@@ -194,10 +246,16 @@ def ask(question: request.ApprovalRequest) -> bool:
     terminal.messages.print(terminal.table_of(PLAN, rows, title="Plan", right=NUMBERS))
     if rest := plan.beyond(terminal.MOST_SHOWN):
         terminal.messages.print(f"{rest} See them with --dry-run --json")
-    matches = [MatchLine.of(plan.order_ref, match) for plan in question.all for match in plan.matches]
+    matches = [
+        MatchLine.of(plan.order_ref, match)
+        for plan in question.all
+        for match in plan.matches
+    ]
     show_matches(matches, terminal.messages)
     print_warnings(question.warnings)
-    asked, *about = map(words.bare, words.question_words(question, plan, settings_now(), utc_now()))
+    asked, *about = map(
+        words.bare, words.question_words(question, plan, settings_now(), utc_now())
+    )
     for line in about:
         terminal.messages.print(text.Text(line))
     with terminal.bars_aside():
@@ -206,7 +264,9 @@ def ask(question: request.ApprovalRequest) -> bool:
 
 def print_report(report: BatchReport) -> None:
     """Print a table of every order, what was spent, and where the snapshot lies."""
-    title = f"Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
+    title = f"Batch {report.batch_id}" + (
+        " (dry run: nothing was bought)" if report.dry_run else ""
+    )
     if report.dry_run:
         show_plan(title, report)
     else:
@@ -218,11 +278,18 @@ def print_report(report: BatchReport) -> None:
     if missing := report.missing_entries:
         file = book_file.missing_file(settings_now().data_dir, report.batch_id)
         lacks = f"The SKU book lacks {pluralize(len(missing), 'own SKU')}"
-        terminal.note(f"{lacks}: fill in {file}, put its rows into the book, and run again")
+        terminal.note(
+            f"{lacks}: fill in {file}, put its rows into the book, and run again"
+        )
     for line in _warning_lines(report.warnings):
         terminal.console.print(text.Text(f"Warning: {line}"))
     pause, follow_up = report.paused, report.next_look
-    for told in (pause and pause.notice, report.broken_off, follow_up and follow_up.words, *report.questions):
+    for told in (
+        pause and pause.notice,
+        report.broken_off,
+        follow_up and follow_up.words,
+        *report.questions,
+    ):
         if told:
             terminal.note(told)
     for word, count in report.unknown_words.items():
@@ -239,8 +306,12 @@ def _spent(report: BatchReport) -> str:
 
 
 def show_matches(matches: Sequence[MatchLine], where: consoles.Console) -> None:
-    """One paragraph for each line found by words: what was taken, why, and how to make it certain."""
-    taken = [match for match in matches if match.item_id]  # where nothing was taken, the order's own reason says so
+    """One paragraph for each line found by words: what was taken, why, and how to make
+    it certain.
+    """
+    taken = [
+        match for match in matches if match.item_id
+    ]  # where nothing was taken, the order's own reason says so
     for match in taken[: terminal.MOST_SHOWN]:
         where.print(padding.Padding(_line(match), (0, 0, 0, 2)))
     terminal.show_more(len(taken), "--json", where)
@@ -259,20 +330,42 @@ def _line(match: MatchLine) -> text.Text:
 
 
 NARROW = ("order", "state", "goods and postage", "stock", "freight", "days")
-WIDE = ("order", "marketplace", "state", "goods and postage", "stock", "freight", "service", "days")
+WIDE = (
+    "order",
+    "marketplace",
+    "state",
+    "goods and postage",
+    "stock",
+    "freight",
+    "service",
+    "days",
+)
 NUMBERS = ("goods and postage", "stock", "freight", "days")
 
 
 def show_plan(title: str, report: BatchReport) -> None:
-    """One row an order, of many those that wait for a person first; below the table why some would not be bought."""
+    """One row an order, of many those that wait for a person first; below the table why
+    some would not be bought.
+    """
     plan = table.Table(title=title, title_justify="left")
-    columns = WIDE if terminal.console.width >= terminal.WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
+    columns = (
+        WIDE if terminal.console.width >= terminal.WIDE_ENOUGH_FOR_ORDER_IDS else NARROW
+    )
     for name in columns:
-        plan.add_column(name, justify="right" if name in NUMBERS else "left", no_wrap=name != "goods and postage")
+        plan.add_column(
+            name,
+            justify="right" if name in NUMBERS else "left",
+            no_wrap=name != "goods and postage",
+        )
     shown = replace(report, orders=terminal.first_of(report.orders))
     for row in markdown.plan_rows(shown):
         colour = terminal.state_colour(OrderState(row["state"]))
-        plan.add_row(*(text.Text(row[name], style=colour if name == "state" else "") for name in columns))
+        plan.add_row(
+            *(
+                text.Text(row[name], style=colour if name == "state" else "")
+                for name in columns
+            )
+        )
     terminal.console.print(plan)
     terminal.show_reasons(shown.orders)
     terminal.show_more(len(report.orders), "--json")
@@ -280,4 +373,6 @@ def show_plan(title: str, report: BatchReport) -> None:
 
 def totals(report: BatchReport) -> str:
     """The sums of a run, in one sentence."""
-    return markdown.dry_run_summary(report).replace("**", "")  # Markdown's bold is for the UI
+    return markdown.dry_run_summary(report).replace(
+        "**", ""
+    )  # Markdown's bold is for the UI

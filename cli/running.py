@@ -1,4 +1,5 @@
-"""Runs a flow for a command: on the data folder's own Prefect server, with progress bars, and nothing else to see.
+"""Runs a flow for a command: on the data folder's own Prefect server, with progress
+bars, and nothing else to see.
 
 With `--wait` what it left open is followed up in this process, once that is due.
 """
@@ -34,14 +35,20 @@ with lazily():
 R = TypeVar("R")
 Flow = Callable[[], Coroutine[Any, Any, BatchReport]]
 SELDOM = 50_000, 10, 10
-"""A run makes many lasting objects and few rings: by Python's own thresholds, collecting takes a tenth of it."""
+"""A run makes many lasting objects and few rings: by Python's own thresholds,
+collecting takes a tenth of it.
+"""
 
 
-def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], object] = lambda: None) -> R:
+def run_flow(
+    flow: Callable[[], Coroutine[Any, Any, R]],
+    *,
+    first: Callable[[], object] = lambda: None,
+) -> R:
     """The flow's answer.
 
-    While the server starts, `first` does work such as reading a file, and modules are loaded. An error of `first` ends
-    the command, and the server with it.
+    While the server starts, `first` does work such as reading a file, and modules are
+    loaded. An error of `first` ends the command, and the server with it.
     """
 
     def meanwhile() -> None:
@@ -56,7 +63,8 @@ def run_flow(flow: Callable[[], Coroutine[Any, Any, R]], *, first: Callable[[], 
 
 
 def _load() -> None:
-    """Import what every flow needs, also what would be imported late, while the server starts.
+    """Import what every flow needs, also what would be imported late, while the server
+    starts.
 
     Without garbage collection: imports leave little garbage.
     """
@@ -77,9 +85,11 @@ def _load() -> None:
 
 @contextmanager
 def _server_is_well(url: str) -> Iterator[None]:
-    """Errors of Prefect's own client end in a sentence; the service's failures have errors of their own.
+    """Errors of Prefect's own client end in a sentence; the service's failures have
+    errors of their own.
 
-    With the data folder its server may have gone too: then the run's own account comes before that.
+    With the data folder its server may have gone too: then the run's own account comes
+    before that.
     """
     losses: list[str] = []
     resources.last_replaced.set(losses)
@@ -97,13 +107,16 @@ def _server_is_well(url: str) -> Iterator[None]:
 
 
 def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
-    """The flow, and as many follow-ups as may help; answers the report as the last one left it.
+    """The flow, and as many follow-ups as may help; answers the report as the last one
+    left it.
 
     Ctrl-C while it waits ends the waiting, not the report.
     """
 
     async def followed() -> BatchReport:
-        limits = parameters.Limits(budget_cny=budget_cny, done_by=await opening.absolute(done_by))
+        limits = parameters.Limits(
+            budget_cny=budget_cny, done_by=await opening.absolute(done_by)
+        )
         report = await flow()
         while (
             (follow_up := report.next_look)
@@ -118,7 +131,9 @@ def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
 
 async def _is_due(follow_up: FollowUp) -> bool:
     """Wait until then; False when a person would not."""
-    say(f"waiting until {follow_up.at:%H:%M:%S} UTC, then looking again (look {follow_up.number}); Ctrl-C is safe")
+    say(
+        f"waiting until {follow_up.at:%H:%M:%S} UTC, then looking again (look {follow_up.number}); Ctrl-C is safe"
+    )
     try:
         await wait_until(follow_up.at, utc_now)
     except asyncio.CancelledError:
@@ -128,13 +143,26 @@ async def _is_due(follow_up: FollowUp) -> bool:
     return True
 
 
-async def _followed_up(report: BatchReport, follow_up: FollowUp, limits: parameters.Limits) -> BatchReport:
-    """The report with the orders as the follow-up has left them, and all amounts spent."""
+async def _followed_up(
+    report: BatchReport, follow_up: FollowUp, limits: parameters.Limits
+) -> BatchReport:
+    """The report with the orders as the follow-up has left them, and all amounts
+    spent.
+    """
     try:
-        reports = [await buy_from_file.finish_batch(batch, limits, follow_up.number) for batch in follow_up.batches]
+        reports = [
+            await buy_from_file.finish_batch(batch, limits, follow_up.number)
+            for batch in follow_up.batches
+        ]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
-        return replace(report, next_look=following.once_more(follow_up, error, limits.done_by))
-    whole = reporting.one_report([report, *reports], [line.order_ref for line in report.orders])
+        return replace(
+            report, next_look=following.once_more(follow_up, error, limits.done_by)
+        )
+    whole = reporting.one_report(
+        [report, *reports], [line.order_ref for line in report.orders]
+    )
     further = merged([one.next_look for one in reports if one.next_look])
-    return replace(whole, matches=report.matches, warnings=report.warnings, next_look=further)
+    return replace(
+        whole, matches=report.matches, warnings=report.warnings, next_look=further
+    )

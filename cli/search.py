@@ -26,7 +26,9 @@ Answer = Hits | Offer | Sequence[Category] | None
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """One way to search; of words, image, shop, best sellers and tree exactly one is asked for."""
+    """One way to search; of words, image, shop, best sellers and tree exactly one is
+    asked for.
+    """
 
     marketplace: Marketplace
     filters: Filters
@@ -37,7 +39,9 @@ class Question:
     tree: bool = False
 
     def ways(self) -> list[str]:
-        """The ways that are asked for, besides the category, which may stand alone or narrow another."""
+        """The ways that are asked for, besides the category, which may stand alone or
+        narrow another.
+        """
         asked = {
             "WORDS": self.words,
             "--image": self.image,
@@ -50,18 +54,32 @@ class Question:
 
 def search(  # noqa: PLR0913 - one option a filter
     marketplace: Annotated[Marketplace, typer.Argument(help="Where to look.")],
-    words: Annotated[str, typer.Argument(help="Words, a product link, or an item id.")] = "",
+    words: Annotated[
+        str, typer.Argument(help="Words, a product link, or an item id.")
+    ] = "",
     *,
-    image: Annotated[str, typer.Option(metavar="FILE|URL", help="What looks like this image.")] = "",
-    shop: Annotated[str, typer.Option(metavar="ID", help="What this seller offers.")] = "",
-    category: Annotated[str, typer.Option(metavar="ID", help="Only in this category, or all of it.")] = "",
+    image: Annotated[
+        str, typer.Option(metavar="FILE|URL", help="What looks like this image.")
+    ] = "",
+    shop: Annotated[
+        str, typer.Option(metavar="ID", help="What this seller offers.")
+    ] = "",
+    category: Annotated[
+        str, typer.Option(metavar="ID", help="Only in this category, or all of it.")
+    ] = "",
     hot: Annotated[bool, typer.Option("--hot", help="What sells best.")] = False,
-    tree: Annotated[bool, typer.Option("--tree", help="The categories (below --category).")] = False,
+    tree: Annotated[
+        bool, typer.Option("--tree", help="The categories (below --category).")
+    ] = False,
     min_price: Annotated[str | None, typer.Option(help="Lowest price in yuan.")] = None,
-    max_price: Annotated[str | None, typer.Option(help="Highest price in yuan.")] = None,
+    max_price: Annotated[
+        str | None, typer.Option(help="Highest price in yuan.")
+    ] = None,
     sort: Annotated[Sort, typer.Option(help="The order of the hits.")] = Sort.RELEVANCE,
     page: Annotated[int, typer.Option(min=1, help="Which page of the hits.")] = 1,
-    page_size: Annotated[int, typer.Option(min=1, max=LARGEST_PAGE, help="Hits on a page.")] = 20,
+    page_size: Annotated[
+        int, typer.Option(min=1, max=LARGEST_PAGE, help="Hits on a page.")
+    ] = 20,
     json: Json = False,
 ) -> int:
     """Look for offers by words, image, shop, category or link; buys nothing."""
@@ -75,10 +93,18 @@ def search(  # noqa: PLR0913 - one option a filter
             page_size=page_size,
         )
     question = Question(
-        marketplace=marketplace, filters=filters, words=words.strip(), image=image, shop=shop, hot=hot, tree=tree
+        marketplace=marketplace,
+        filters=filters,
+        words=words.strip(),
+        image=image,
+        shop=shop,
+        hot=hot,
+        tree=tree,
     )
     if len(question.ways()) > 1:
-        raise BadUsage(f"{' and '.join(question.ways())} can't be asked for together: give one")
+        raise BadUsage(
+            f"{' and '.join(question.ways())} can't be asked for together: give one"
+        )
     if not question.ways() and not question.filters.category_id:
         raise BadUsage(
             "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"
@@ -94,14 +120,19 @@ def search(  # noqa: PLR0913 - one option a filter
 
 async def _asked(question: Question) -> Answer:
     async with client.XportcnClient(xportcn.XportcnSettings()) as service:
-        return await _way(question)(marketplaces.offering_of(question.marketplace, service).browser)
+        return await _way(question)(
+            marketplaces.offering_of(question.marketplace, service).browser
+        )
 
 
 def _way(question: Question) -> Callable[[browsing.Browser], Awaitable[Answer]]:
     filters = question.filters
     image = browsing.Image.of(question.image) if question.image else browsing.Image()
     ways: list[tuple[object, Callable[[browsing.Browser], Awaitable[Answer]]]] = [
-        (question.tree, lambda browser: browser.categories(filters.category_id or browsing.ROOT)),
+        (
+            question.tree,
+            lambda browser: browser.categories(filters.category_id or browsing.ROOT),
+        ),
         (question.hot, lambda browser: browser.hot(filters)),
         (question.shop, lambda browser: browser.by_shop(question.shop, filters)),
         (question.image, lambda browser: browser.by_image(image, filters)),
@@ -127,7 +158,9 @@ def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
     if answer is None:
         return {**head, "offer": None}
     if isinstance(answer, Offer):
-        from connectors.snapshots.tables.offers import offer_rows  # its package loads Arrow
+        from connectors.snapshots.tables.offers import (
+            offer_rows,
+        )  # its package loads Arrow
 
         return {**head, "offer": [_plain(row) for row in offer_rows(answer)]}
     if isinstance(answer, Hits):
@@ -139,7 +172,10 @@ def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
         }
     return {
         **head,
-        "categories": [{"category_id": c.category_id, "name": c.name, "is_leaf": c.is_leaf} for c in answer],
+        "categories": [
+            {"category_id": c.category_id, "name": c.name, "is_leaf": c.is_leaf}
+            for c in answer
+        ],
     }
 
 
@@ -167,16 +203,25 @@ def _show(question: Question, answer: Answer) -> None:
     elif isinstance(answer, Hits):
         _show_hits(question, answer)
     else:
-        rows = ((one.category_id, one.name, "" if one.is_leaf else "more") for one in answer)
-        terminal.console.print(terminal.table_of(("category", "name", "below it"), rows))
+        rows = (
+            (one.category_id, one.name, "" if one.is_leaf else "more") for one in answer
+        )
+        terminal.console.print(
+            terminal.table_of(("category", "name", "below it"), rows)
+        )
 
 
 def _show_hits(question: Question, hits: Hits) -> None:
-    rows = ((one.item_id, one.title, str(one.price), one.seller_name or one.seller_id) for one in hits.offers)
+    rows = (
+        (one.item_id, one.title, str(one.price), one.seller_name or one.seller_id)
+        for one in hits.offers
+    )
     terminal.console.print(terminal.table_of(("item", "title", "from", "seller"), rows))
     first = (question.filters.page - 1) * question.filters.page_size + 1
     terminal.console.print(
-        f"{first:,}–{first + len(hits.offers) - 1:,} of {hits.total:,}" if hits.offers else f"0 of {hits.total:,}"
+        f"{first:,}–{first + len(hits.offers) - 1:,} of {hits.total:,}"
+        if hits.offers
+        else f"0 of {hits.total:,}"
     )
 
 
@@ -185,5 +230,9 @@ def _show_offer(offer: Offer) -> None:
     terminal.console.print(
         f"{offer.item_id} {offer.title}{state}, sold by {offer.seller_name}, from {offer.min_quantity} pieces"
     )
-    rows = ((sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}") for sku in offer.skus)
-    terminal.console.print(terminal.table_of(("sku", "variant", "price", "stock"), rows))
+    rows = (
+        (sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}") for sku in offer.skus
+    )
+    terminal.console.print(
+        terminal.table_of(("sku", "variant", "price", "stock"), rows)
+    )

@@ -32,28 +32,47 @@ SERVER_WITHIN_S = 60
 
 def serve(
     *,
-    port: Annotated[int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")] = 4200,
+    port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")
+    ] = 4200,
     postgres: Annotated[
         str | None,
         typer.Option(
-            metavar="URL", help="Keep Prefect's records and the ledger in this database, at later starts too."
+            metavar="URL",
+            help="Keep Prefect's records and the ledger in this database, at later starts too.",
         ),
     ] = None,
     redis: Annotated[
-        str | None, typer.Option(metavar="URL", help="Pass the Prefect server's messages through this Redis.")
+        str | None,
+        typer.Option(
+            metavar="URL", help="Pass the Prefect server's messages through this Redis."
+        ),
     ] = None,
     helpers: Annotated[
         int,
-        typer.Option(min=0, max=64, help="So many more workers, for helpers of large batches; see docs/scaling.md."),
+        typer.Option(
+            min=0,
+            max=64,
+            help="So many more workers, for helpers of large batches; see docs/scaling.md.",
+        ),
     ] = 0,
-    host: Annotated[str, typer.Option(help="Another address needs a password; see docs/deploying.md.")] = "127.0.0.1",
+    host: Annotated[
+        str,
+        typer.Option(help="Another address needs a password; see docs/deploying.md."),
+    ] = "127.0.0.1",
     no_sandbox: Annotated[
-        bool, typer.Option("--no-sandbox", help="Start no sandbox, wherever the service is.")
+        bool,
+        typer.Option("--no-sandbox", help="Start no sandbox, wherever the service is."),
     ] = False,
 ) -> None:
-    """Run everything on this machine: Prefect server, worker, schedules, automations, and for a try-out the sandbox."""
+    """Run everything on this machine: Prefect server, worker, schedules, automations,
+    and for a try-out the sandbox.
+    """
     began = time.monotonic()
-    if not (settings.is_loopback(f"http://{host}") or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")):
+    if not (
+        settings.is_loopback(f"http://{host}")
+        or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
+    ):
         raise serving.ServeFailed(
             f"{host} can be reached from elsewhere, and who reaches Prefect can buy and read credentials: set "
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
@@ -61,16 +80,33 @@ def serve(
         )
     mine, service = settings_now(), xportcn.XportcnSettings()
     if redis and not (postgres or databases.noted(mine)):
-        raise serving.ServeFailed("--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL")
+        raise serving.ServeFailed(
+            "--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL"
+        )
     if helpers and not (postgres or mine.ledger_url.startswith("postgres")):
-        raise serving.ServeFailed("helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out")
+        raise serving.ServeFailed(
+            "helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out"
+        )
     wanted = service.is_sandbox and not no_sandbox
-    port_of_callbacks = free_port(mine.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=service.is_sandbox)
-    port_of_page = free_port(mine.page_port, "SOURCING_PAGE_PORT", or_any=True)  # it is printed, and buys nothing
+    port_of_callbacks = free_port(
+        mine.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=service.is_sandbox
+    )
+    port_of_page = free_port(
+        mine.page_port, "SOURCING_PAGE_PORT", or_any=True
+    )  # it is printed, and buys nothing
     page_host = host if mine.page_password.get_secret_value() else "127.0.0.1"
 
     def beside() -> dict[str, list[str]]:
-        page = [sys.executable, "-m", "cli.main", "page", "--host", page_host, "--port", str(port_of_page)]
+        page = [
+            sys.executable,
+            "-m",
+            "cli.main",
+            "page",
+            "--host",
+            page_host,
+            "--port",
+            str(port_of_page),
+        ]
         sandbox = _sandbox(service.base_url, port_of_callbacks) if wanted else {}
         return {"page": page} | _receiver(port_of_callbacks) | sandbox
 
@@ -80,10 +116,21 @@ def serve(
         )
     terminal.messages.print("Starting Prefect, the worker and the deployments …")
     with serving.installation(
-        host=host, port=port, postgres_url=postgres, redis_url=redis, helpers=helpers, beside=beside
+        host=host,
+        port=port,
+        postgres_url=postgres,
+        redis_url=redis,
+        helpers=helpers,
+        beside=beside,
     ) as place:
         address = f"http://{page_host}:{port_of_page}"
-        _show(place, service, address, time.monotonic() - began, port_of_callbacks=port_of_callbacks)
+        _show(
+            place,
+            service,
+            address,
+            time.monotonic() - began,
+            port_of_callbacks=port_of_callbacks,
+        )
         serving.watch(place, say=terminal.messages.print)
         terminal.messages.print("Ending … runs in progress go on at the next start.")
     terminal.messages.print("Ended.")
@@ -92,11 +139,18 @@ def serve(
 def page(
     *,
     port: Annotated[
-        int | None, typer.Option(min=0, max=65535, help="Instead of SOURCING_PAGE_PORT; 0 is any free one.")
+        int | None,
+        typer.Option(
+            min=0, max=65535, help="Instead of SOURCING_PAGE_PORT; 0 is any free one."
+        ),
     ] = None,
-    host: Annotated[str, typer.Option(help="Another address needs SOURCING_PAGE_PASSWORD.")] = "127.0.0.1",
+    host: Annotated[
+        str, typer.Option(help="Another address needs SOURCING_PAGE_PASSWORD.")
+    ] = "127.0.0.1",
 ) -> None:
-    """Show orders, what waits, reports and downloads in the browser, and take request files. `serve` does it too."""
+    """Show orders, what waits, reports and downloads in the browser, and take request
+    files. `serve` does it too.
+    """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     mine = settings_now()
     url = "http://" + (f"[{host}]" if ":" in host else host)
@@ -108,20 +162,31 @@ def page(
     wished = mine.page_port if port is None else port
     is_served = local_server.is_served(local_server.server_folder(mine.data_dir))
     forms = local_server.running_server(mine.data_dir) if is_served else nullcontext()
-    with forms, bounded_http.listening(host, wished, "the page", "SOURCING_PAGE_PORT") as listener:
+    with (
+        forms,
+        bounded_http.listening(
+            host, wished, "the page", "SOURCING_PAGE_PORT"
+        ) as listener,
+    ):
         address = f"{url}:{listener.getsockname()[1]}"
         terminal.console.print(f"The page is at {address}; Ctrl-C ends it.")
         if api := os.environ.get("PREFECT_API_URL", ""):
             _await_server(api, listener)
-        from deployments.page.app import app_of  # it loads Prefect, which takes seconds: its server goes first
+        from deployments.page.app import (
+            app_of,
+        )  # it loads Prefect, which takes seconds: its server goes first
 
         if api:
-            threading.Thread(target=_show_beginning, args=[api, address], daemon=True).start()
+            threading.Thread(
+                target=_show_beginning, args=[api, address], daemon=True
+            ).start()
         bounded_http.run_app(app_of(mine, {host}, utc_now), listener)
 
 
 def _await_server(api: str, *callers: socket.socket) -> None:
-    """Wait for a server that is just starting, or for the first caller: the page has answers without it."""
+    """Wait for a server that is just starting, or for the first caller: the page has
+    answers without it.
+    """
     for _ in range(SERVER_WITHIN_S):
         if local_server.is_healthy(api) or select(callers, (), (), 1)[0]:
             return
@@ -132,11 +197,15 @@ def _show_beginning(api: str, address: str) -> None:
     from flows.prefect_ui.todo_artifact import show_beginning
 
     _await_server(api)
-    awaited(best_effort("the page's address", show_beginning(address), without_run=True))
+    awaited(
+        best_effort("the page's address", show_beginning(address), without_run=True)
+    )
 
 
 def free_port(wished: int, setting: str, *, or_any: bool) -> int:
-    """The port that is set; where it is taken, any that is free, or an error that names the setting."""
+    """The port that is set; where it is taken, any that is free, or an error that names
+    the setting.
+    """
     try:
         return serving.usable_port("127.0.0.1", wished, setting)
     except serving.ServeFailed:
@@ -146,7 +215,9 @@ def free_port(wished: int, setting: str, *, or_any: bool) -> int:
 
 
 def _receiver(port: int) -> dict[str, list[str]]:
-    return {"callbacks": [sys.executable, "-m", "deployments.receiver", "--port", str(port)]}
+    return {
+        "callbacks": [sys.executable, "-m", "deployments.receiver", "--port", str(port)]
+    }
 
 
 def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
@@ -158,14 +229,35 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     serving.usable_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = settings_now().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port), "--state", str(state)]
+    command = [
+        sys.executable,
+        "-m",
+        "sandbox",
+        "--host",
+        host,
+        "--port",
+        str(port),
+        "--state",
+        str(state),
+    ]
     with store.CallbackStore(settings_now().ledger_url, clock=utc_now) as messages:
         token = store.new_token(messages, store.SANDBOX)
-    return {"sandbox": [*command, "--callbacks", f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}"]}
+    return {
+        "sandbox": [
+            *command,
+            "--callbacks",
+            f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}",
+        ]
+    }
 
 
 def _show(
-    place: serving.Installation, service: xportcn.XportcnSettings, page: str, seconds: float, *, port_of_callbacks: int
+    place: serving.Installation,
+    service: xportcn.XportcnSettings,
+    page: str,
+    seconds: float,
+    *,
+    port_of_callbacks: int,
 ) -> None:
     inbox, console = settings_now().inbox, terminal.console
     inbox.mkdir(parents=True, exist_ok=True)
@@ -182,7 +274,12 @@ def _show(
         "Logs": str(place.folder / "*.log"),
         "Messages": _messages_go_to(),
     }
-    ready = table.Table(title=f"Ready after {seconds:.0f} seconds", title_justify="left", show_header=False, box=None)
+    ready = table.Table(
+        title=f"Ready after {seconds:.0f} seconds",
+        title_justify="left",
+        show_header=False,
+        box=None,
+    )
     ready.add_column(style="bold")
     ready.add_column(overflow="fold")
     for row in rows.items():
@@ -190,9 +287,15 @@ def _show(
     console.print(ready)
     console.print()
     console.print("What next", style="bold")
-    console.print(f"  1. Open {page}: what is under way, what waits, files in and out, and links to every form.")
-    console.print(f"  2. Open {place.ui}/deployments and choose buy-from-file, then Run, to plan a first batch.")
-    console.print("  3. Put request files into the inbox; buy-from-inbox takes them at 02:00, or at Quick run.")
+    console.print(
+        f"  1. Open {page}: what is under way, what waits, files in and out, and links to every form."
+    )
+    console.print(
+        f"  2. Open {place.ui}/deployments and choose buy-from-file, then Run, to plan a first batch."
+    )
+    console.print(
+        "  3. Put request files into the inbox; buy-from-inbox takes them at 02:00, or at Quick run."
+    )
     console.print(
         "  4. In another terminal, in this folder, sourcing status shows every order; commands use this server."
     )
@@ -204,4 +307,8 @@ def _messages_go_to() -> str:
     if words := notifying.replaced_setting(mine):
         return words
     names = ", ".join(one.name for one in apprise_sender.recipients_of(mine.notify))
-    return f"sent to {names}; try it: sourcing notify --test" if names else f"{notify.NO_RECIPIENTS}; then start again"
+    return (
+        f"sent to {names}; try it: sourcing notify --test"
+        if names
+        else f"{notify.NO_RECIPIENTS}; then start again"
+    )

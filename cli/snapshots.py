@@ -1,4 +1,6 @@
-"""`sourcing snapshot`: list the snapshots, show one, verify, prune, and write them again from the ledger."""
+"""`sourcing snapshot`: list the snapshots, show one, verify, prune, and write them
+again from the ledger.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,17 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.failures import COULD_NOT_RUN, NEEDS_A_PERSON, BadUsage, Json, agrees, awaited, command, settings_now, utc_now
+from cli.failures import (
+    COULD_NOT_RUN,
+    NEEDS_A_PERSON,
+    BadUsage,
+    Json,
+    agrees,
+    awaited,
+    command,
+    settings_now,
+    utc_now,
+)
 from cli.lazily import lazily
 from domain.wording import pluralize, shorten
 
@@ -20,14 +32,26 @@ with lazily():
     from rich import table
 
     from cli import terminal
-    from connectors.snapshots import current, damage, manifests, pruning, rejecting, rewriting
+    from connectors.snapshots import (
+        current,
+        damage,
+        manifests,
+        pruning,
+        rejecting,
+        rewriting,
+    )
     from connectors.xportcn import settings as xportcn
     from tasks import rebuild as rebuilding
     from tasks.engine import resources
 
-app = typer.Typer(help="List the snapshots, show one, verify, prune, write them again.", no_args_is_help=True)
+app = typer.Typer(
+    help="List the snapshots, show one, verify, prune, write them again.",
+    no_args_is_help=True,
+)
 
-Id = Annotated[str, typer.Argument(metavar="ID", help="The snapshot's id, as `ls` shows it.")]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", help="The snapshot's id, as `ls` shows it.")
+]
 KEEP_DAYS = 365
 
 
@@ -37,16 +61,25 @@ def list_all(*, json: Json = False) -> int:
     root = _root()
     whole, broken = damage.whole_manifests(root), damage.broken_manifests(root)
     if json:
-        terminal.print_json({"snapshots": list(map(_summary, whole)), "damaged": list(map(asdict, broken))})
+        terminal.print_json(
+            {
+                "snapshots": list(map(_summary, whole)),
+                "damaged": list(map(asdict, broken)),
+            }
+        )
     elif whole:
         _show_listed(whole)
         sums = f"{sum(map(_rows, whole)):,} rows, {sum(map(_bytes, whole)):,} bytes"
-        terminal.console.print(f"{pluralize(len(whole), 'snapshot')}, {sums} in {root}", soft_wrap=True)
+        terminal.console.print(
+            f"{pluralize(len(whole), 'snapshot')}, {sums} in {root}", soft_wrap=True
+        )
         if any(manifests.old_files(root)):
             words = "The tables' folders have all rows of all snapshots: sourcing snapshot arrange moves them"
             terminal.console.print(words)
     else:
-        terminal.console.print(f"No snapshots in {root} yet: a run writes the first", soft_wrap=True)
+        terminal.console.print(
+            f"No snapshots in {root} yet: a run writes the first", soft_wrap=True
+        )
     return _print_damage(broken)
 
 
@@ -59,7 +92,10 @@ def show(snapshot_id: Id, *, json: Json = False) -> int:
         raise manifests.SnapshotError(
             f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls"
         )
-    manifest, rejected = manifests.read_manifest(path), rejecting.rejected_in(root, snapshot_id)
+    manifest, rejected = (
+        manifests.read_manifest(path),
+        rejecting.rejected_in(root, snapshot_id),
+    )
     if json:
         terminal.print_json({**loads(manifest.to_json()), "rejected": asdict(rejected)})
         return NEEDS_A_PERSON if rejected else 0
@@ -67,10 +103,18 @@ def show(snapshot_id: Id, *, json: Json = False) -> int:
     title = f"Snapshot {snapshot_id}{batch}, {_when(manifest)}"
     files = table.Table("table", "rows", "bytes", "version", "file", title=title)
     for file in manifest.files:
-        files.add_row(file.table, f"{file.rows:,}", f"{file.bytes:,}", str(file.schema_version), file.path)
+        files.add_row(
+            file.table,
+            f"{file.rows:,}",
+            f"{file.bytes:,}",
+            str(file.schema_version),
+            file.path,
+        )
     terminal.console.print(files)
     if rejected:
-        bad = table.Table("table", "key", "rule", "what is wrong", title=rejected.counted)
+        bad = table.Table(
+            "table", "key", "rule", "what is wrong", title=rejected.counted
+        )
         for row in rejected.rows[: terminal.MOST_SHOWN]:
             bad.add_row(row.table, row.key, row.rule, row.message)
         terminal.console.print(bad)
@@ -80,11 +124,15 @@ def show(snapshot_id: Id, *, json: Json = False) -> int:
 
 @command(app, "verify")
 def verify(
-    snapshot_id: Annotated[str | None, typer.Argument(metavar="ID", help="Only this one; else all.")] = None,
+    snapshot_id: Annotated[
+        str | None, typer.Argument(metavar="ID", help="Only this one; else all.")
+    ] = None,
     *,
     json: Json = False,
 ) -> int:
-    """Read every byte of every file, and compare it with what was written. Changes nothing."""
+    """Read every byte of every file, and compare it with what was written. Changes
+    nothing.
+    """
     root = _root()
     found = damage.damages(root, snapshot_id)
     found += damage.damaged_state(root) if snapshot_id is None else []
@@ -94,9 +142,16 @@ def verify(
         for one in damage.whole_manifests(root)
         if one.snapshot_id not in damaged and snapshot_id in (None, one.snapshot_id)
     ]
-    unnamed = current.unnamed_files(root, damage.readable_manifests(root)) if snapshot_id is None and not found else []
+    unnamed = (
+        current.unnamed_files(root, damage.readable_manifests(root))
+        if snapshot_id is None and not found
+        else []
+    )
     if json:
-        shown = {"whole": sorted(one.snapshot_id for one in whole), "damaged": [asdict(one) for one in found]}
+        shown = {
+            "whole": sorted(one.snapshot_id for one in whole),
+            "damaged": [asdict(one) for one in found],
+        }
         terminal.print_json({**shown, "unnamed": [str(path) for path in unnamed]})
     else:
         files = sum(len(one.files) for one in whole)
@@ -112,18 +167,30 @@ def verify(
 def prune(
     *,
     keep_days: Annotated[
-        int | None, typer.Option(metavar="N", min=0, help="Keep the history of the last N days. Else 365.")
+        int | None,
+        typer.Option(
+            metavar="N", min=0, help="Keep the history of the last N days. Else 365."
+        ),
     ] = None,
-    keep: Annotated[int | None, typer.Option(metavar="N", min=0, help="Keep the newest N snapshots instead.")] = None,
+    keep: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Keep the newest N snapshots instead."),
+    ] = None,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
     json: Json = False,
 ) -> int:
-    """Make one snapshot of the old ones: current rows stay, the history before goes. Removes what crashes left."""
+    """Make one snapshot of the old ones: current rows stay, the history before goes.
+    Removes what crashes left.
+    """
     if keep_days is not None and keep is not None:
         raise BadUsage("give --keep-days or --keep, not both")
     root, now = _root(), utc_now()
     days = KEEP_DAYS if keep_days is None else keep_days
-    old = pruning.Old(keep=keep) if keep is not None else pruning.Old(before=now - timedelta(days=days))
+    old = (
+        pruning.Old(keep=keep)
+        if keep is not None
+        else pruning.Old(before=now - timedelta(days=days))
+    )
     going = old.among(manifests.list_snapshots(root))
     if going and not agrees(_question(going), yes=yes):
         return COULD_NOT_RUN
@@ -131,19 +198,28 @@ def prune(
     if json:
         terminal.print_json(asdict(done))
     elif done.dropped:
-        kept = f"{pluralize(done.rows, 'row')} of them went into {done.into}" if done.into else "they had no rows"
+        kept = (
+            f"{pluralize(done.rows, 'row')} of them went into {done.into}"
+            if done.into
+            else "they had no rows"
+        )
         words = f"{pluralize(len(done.dropped), 'snapshot')} dropped; {kept}; {done.bytes:,} bytes are free"
         terminal.console.print(words)
     else:
-        terminal.console.print(f"Nothing to prune{'' if keep is not None else f': nothing is older than {days} days'}")
+        terminal.console.print(
+            f"Nothing to prune{'' if keep is not None else f': nothing is older than {days} days'}"
+        )
     if done.unnamed and not json:
-        terminal.console.print(f"{pluralize(done.unnamed, 'file')} of a writer that died removed")
+        terminal.console.print(
+            f"{pluralize(done.unnamed, 'file')} of a writer that died removed"
+        )
     return 0
 
 
 @command(app, "arrange")
 def arrange(*, json: Json = False) -> None:
-    """Move what earlier versions wrote out of the tables' folders, which then have one row a key, and mend these files.
+    """Move what earlier versions wrote out of the tables' folders, which then have one
+    row a key, and mend these files.
 
     Columns that are gone, such as names of receivers, leave all snapshots.
     """
@@ -160,17 +236,27 @@ def arrange(*, json: Json = False) -> None:
 
 @command(app, "rebuild")
 def rebuild(
-    batch: Annotated[str | None, typer.Argument(help="Only this one; else all, and damage is mended.")] = None,
+    batch: Annotated[
+        str | None,
+        typer.Argument(help="Only this one; else all, and damage is mended."),
+    ] = None,
     *,
     give_up: Annotated[
-        bool, typer.Option("--give-up", help="Also drop damaged files that the ledger can't give back.")
+        bool,
+        typer.Option(
+            "--give-up", help="Also drop damaged files that the ledger can't give back."
+        ),
     ] = False,
     json: Json = False,
 ) -> int:
-    """Write the snapshots of batches again, from the ledger. Asks the service nothing, buys nothing."""
+    """Write the snapshots of batches again, from the ledger. Asks the service nothing,
+    buys nothing.
+    """
 
     async def rebuilt() -> rebuilding.Rebuilding:
-        async with resources.open_resources(settings_now(), xportcn.XportcnSettings()) as opened:
+        async with resources.open_resources(
+            settings_now(), xportcn.XportcnSettings()
+        ) as opened:
             return await rebuilding.rebuild(opened, batch, give_up=give_up)
 
     done = awaited(rebuilt())
@@ -183,11 +269,15 @@ def rebuild(
         )
         for one in done.dropped:
             what = ", ".join(one.tables) or "its manifest"
-            terminal.console.print(f"Dropped what was damaged of {one.snapshot_id}: {what}")
+            terminal.console.print(
+                f"Dropped what was damaged of {one.snapshot_id}: {what}"
+            )
         terminal.console.print(rebuilding.NOT_KNOWN, soft_wrap=True)
         if done.rejected:
             terminal.warn("rejected:", done.rejected.words)
-    _print_damage(done.lost, "not in the ledger, and damaged still (--give-up goes without it):")
+    _print_damage(
+        done.lost, "not in the ledger, and damaged still (--give-up goes without it):"
+    )
     return 0 if done.all_fine else NEEDS_A_PERSON
 
 
@@ -216,7 +306,10 @@ def _show_listed(whole: Sequence[manifests.Manifest]) -> None:
         numbers = (len(one.files), _rows(one), bad, _bytes(one))
         told = (f"{number:,}" if number else "" for number in numbers)
         rows.append((one.snapshot_id, one.batch_id or "", _when(one), *told))
-    columns, title = ("snapshot", "batch", "written", *figures), "Snapshots, the oldest first"
+    columns, title = (
+        ("snapshot", "batch", "written", *figures),
+        "Snapshots, the oldest first",
+    )
     terminal.console.print(terminal.table_of(columns, rows, title=title, right=figures))
 
 

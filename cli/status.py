@@ -1,4 +1,6 @@
-"""`sourcing status` and `sourcing todo`: the orders of the ledger, and all that waits for a person."""
+"""`sourcing status` and `sourcing todo`: the orders of the ledger, and all that waits
+for a person.
+"""
 
 from __future__ import annotations
 
@@ -29,25 +31,40 @@ MOST_ORDERS = 200
 
 
 def status(
-    order_ref: Annotated[str | None, typer.Argument(help="One order, with its history.")] = None,
+    order_ref: Annotated[
+        str | None, typer.Argument(help="One order, with its history.")
+    ] = None,
     *,
     reason: Annotated[
-        str, typer.Option(metavar="CODE", help="Only orders that stand as they do for this reason (docs/reasons.md).")
+        str,
+        typer.Option(
+            metavar="CODE",
+            help="Only orders that stand as they do for this reason (docs/reasons.md).",
+        ),
     ] = "",
-    every: Annotated[bool, typer.Option("--all", help="All orders, not only the 200 that changed last.")] = False,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="All orders, not only the 200 that changed last."),
+    ] = False,
 ) -> int:
     """Show the orders that changed last, or everything known of one."""
     code = ReasonCode.of(reason)
     if reason and code is None:
         alike = get_close_matches(reason, map(str, ReasonCode))
-        say(f"no reason {reason}; {f'perhaps {shorten(alike)}; ' if alike else ''}all are in docs/reasons.md")
+        say(
+            f"no reason {reason}; {f'perhaps {shorten(alike)}; ' if alike else ''}all are in docs/reasons.md"
+        )
         return COULD_NOT_RUN
     with open_ledger() as ledger:
         print_if_paused(ledger)
         if order_ref is not None:
             return _show_one(ledger, order_ref)
         orders = ledger.newest(None if every or code else MOST_ORDERS)
-        found = [order for order in orders if code is None or (order.why and order.why.is_one_of([code]))]
+        found = [
+            order
+            for order in orders
+            if code is None or (order.why and order.why.is_one_of([code]))
+        ]
         lines = [records.line_of(order) for order in found]
         if reason and not lines:
             terminal.console.print(f"No order has the reason {reason}")
@@ -66,19 +83,30 @@ def _show_one(ledger: store.Ledger, order_ref: str) -> int:
     if order is None:
         say(f"no order {order_ref} in the ledger; see all with: sourcing status")
         return COULD_NOT_RUN
-    terminal.show_orders(f"Order {order_ref} of batch {order.batch_id}", [line := records.line_of(order)])
+    terminal.show_orders(
+        f"Order {order_ref} of batch {order.batch_id}", [line := records.line_of(order)]
+    )
     _show_remedies([line])
-    approved = f"approved {Money(order.approved_minor)}" if order.approved_minor is not None else "nothing approved"
+    approved = (
+        f"approved {Money(order.approved_minor)}"
+        if order.approved_minor is not None
+        else "nothing approved"
+    )
     if order.payable > order.approved:
         approved += f", at most {order.payable} with the price tolerance"
-    terminal.console.print(f"{approved}; paid {order.paid}; order id {order.order_id or '–'}")
+    terminal.console.print(
+        f"{approved}; paid {order.paid}; order id {order.order_id or '–'}"
+    )
     if order.reason_code:
         terminal.console.print(f"Reason {order.reason_code}: see docs/reasons.md")
     if forgotten := ledger.forgotten.known([order_ref]):
         at = f"{terminal.clock_time(forgotten[order_ref])} {terminal.zone()}"
         terminal.console.print(f"Its receiver was forgotten on {at}")
     for title, columns, rows in histories.history_of(ledger, order):
-        heads = [f"{name} ({terminal.zone()})" if name in ("at", "since") else name for name in columns]
+        heads = [
+            f"{name} ({terminal.zone()})" if name in ("at", "since") else name
+            for name in columns
+        ]
         if cells := [[_shown(cell) for cell in row] for row in rows]:
             terminal.console.print(terminal.table_of(heads, cells, title=title))
     return 0
@@ -90,21 +118,30 @@ def _shown(cell: object) -> str:
 
 def _show_remedies(lines: Iterable[ReportLine]) -> None:
     for remedy in dict.fromkeys(line.remedy for line in lines if line.remedy):
-        terminal.console.print(text.Text(f"What to do: {remedy[:1].upper()}{remedy[1:]}"))
+        terminal.console.print(
+            text.Text(f"What to do: {remedy[:1].upper()}{remedy[1:]}")
+        )
 
 
 def todo(
     *,
     refused_days: Annotated[
-        int, typer.Option(min=0, help="List orders that were refused in the last so many days.")
+        int,
+        typer.Option(
+            min=0, help="List orders that were refused in the last so many days."
+        ),
     ] = 7,
     json: Json = False,
 ) -> int:
-    """List everything that waits for you, over all batches, the most urgent first: why, and what to do."""
+    """List everything that waits for you, over all batches, the most urgent first: why,
+    and what to do.
+    """
     with open_ledger() as ledger:
         if not json:
             print_if_paused(ledger)
-        found = waiting.to_do(ledger, refused_for=timedelta(days=refused_days), settings=settings_now())
+        found = waiting.to_do(
+            ledger, refused_for=timedelta(days=refused_days), settings=settings_now()
+        )
     if json:
         terminal.print_json([one.to_json() for one in found])
     elif not found:
@@ -118,12 +155,16 @@ def _show_waiting(found: list[waiting.ToDo]) -> None:
     """Those with one cause together."""
     groups = waiting.alike(found)
     count = f"{len(found):,} to do: {counted(one.state for one in found)}"
-    terminal.console.print(f"{count}; the most urgent first (times in {terminal.zone()})", soft_wrap=True)
+    terminal.console.print(
+        f"{count}; the most urgent first (times in {terminal.zone()})", soft_wrap=True
+    )
     for those, reason in groups[: terminal.MOST_SHOWN]:
         state, advice = those[0].state, those[0].advice
         refs = shorten([one.order_ref for one in those])
         since = f" since {terminal.clock_time(those[0].since)}: "
-        told = text.Text.assemble((refs, "bold"), " ", (state, terminal.state_colour(state)), since, reason)
+        told = text.Text.assemble(
+            (refs, "bold"), " ", (state, terminal.state_colour(state)), since, reason
+        )
         terminal.console.print(padding.Padding(told, (0, 0, 0, 2)))
         commands = (*waiting.shared_commands(those), *_dropping(those))
         for line in (*commands, *([advice] if advice else [])):
@@ -134,13 +175,21 @@ def _show_waiting(found: list[waiting.ToDo]) -> None:
 def _dropping(those: Sequence[waiting.ToDo]) -> list[str]:
     if not those[0].is_dispensable:
         return []
-    whole = f"--batch {shlex.quote(those[0].batch_id)}  # all of it that is held or refused"
-    named = whole if len(those) > MOST_NAMED else " ".join(shlex.quote(one.order_ref) for one in those)
+    whole = (
+        f"--batch {shlex.quote(those[0].batch_id)}  # all of it that is held or refused"
+    )
+    named = (
+        whole
+        if len(those) > MOST_NAMED
+        else " ".join(shlex.quote(one.order_ref) for one in those)
+    )
     return [f"sourcing drop {named}"]
 
 
 def open_ledger() -> store.Ledger:
-    """The ledger of the settings, in the name of the person at the terminal. Raises `LedgerUnusable`, also for none."""
+    """The ledger of the settings, in the name of the person at the terminal. Raises
+    `LedgerUnusable`, also for none.
+    """
     url = settings_now().ledger_url
     engine.require_begun(url)
     return store.Ledger(url, clock=utc_now, owner=terminal.person())

@@ -1,4 +1,6 @@
-"""Times as the merchant reads them: of SOURCING_TIMEZONE, which is named beside them."""
+"""Times as the merchant reads them: of SOURCING_TIMEZONE, which is named beside
+them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from zoneinfo import ZoneInfo
 
 from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Table
 from rich.text import Text
 
@@ -47,14 +56,20 @@ def clock_time(moment: datetime) -> str:
 SAY_EVERY_S = 60.0
 SAFE = "Ctrl-C is safe, nothing is lost"
 MOST_SHOWN = 50  # of anything that grows with a batch
-STATE_COLOURS: dict[str, str] = {OrderState.HELD: "yellow", OrderState.UNKNOWN: "magenta", OrderState.REFUSED: "red"}
+STATE_COLOURS: dict[str, str] = {
+    OrderState.HELD: "yellow",
+    OrderState.UNKNOWN: "magenta",
+    OrderState.REFUSED: "red",
+}
 
 WIDE_ENOUGH_FOR_ORDER_IDS = 96
 PAPER_WIDTH = 140  # for files and pipes, which have no width
 
 
 def _console(*, stderr: bool) -> Console:
-    """A console that shows text as written: words of the service may look like markup or like the name of an emoji."""
+    """A console that shows text as written: words of the service may look like markup
+    or like the name of an emoji.
+    """
     made = Console(stderr=stderr, markup=False, emoji=False)
     if not made.is_terminal and "COLUMNS" not in os.environ:
         made = Console(stderr=stderr, markup=False, emoji=False, width=PAPER_WIDTH)
@@ -76,11 +91,16 @@ def note(words: str) -> None:
 
 
 def print_json(document: object) -> None:
-    """The one document that `--json` promises on stdout, in parts: of 100,000 orders the whole text is large.
+    """The one document that `--json` promises on stdout, in parts: of 100,000 orders
+    the whole text is large.
 
     Dataclasses in it become objects as they are written.
     """
-    sys.stdout.writelines(json.JSONEncoder(ensure_ascii=False, indent=2, default=asdict).iterencode(document))
+    sys.stdout.writelines(
+        json.JSONEncoder(ensure_ascii=False, indent=2, default=asdict).iterencode(
+            document
+        )
+    )
     print()
 
 
@@ -92,7 +112,9 @@ def table_of(
     right: Container[str] = (),
     **each: Any,
 ) -> Table:
-    """A table with figures in the columns of `right`. `each` is for every column, as Rich takes it."""
+    """A table with figures in the columns of `right`. `each` is for every column, as
+    Rich takes it.
+    """
     table = Table(title=title, title_justify="left")
     for name in columns:
         table.add_column(name, justify="right" if name in right else "left", **each)
@@ -101,8 +123,12 @@ def table_of(
     return table
 
 
-def show_snapshot(snapshot_id: str | None, root: str, rejected: Rejected = NONE_REJECTED) -> None:
-    """Print where the snapshot lies, if one was written, and what it left out of its tables."""
+def show_snapshot(
+    snapshot_id: str | None, root: str, rejected: Rejected = NONE_REJECTED
+) -> None:
+    """Print where the snapshot lies, if one was written, and what it left out of its
+    tables.
+    """
     if snapshot_id:
         console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
     if rejected:
@@ -121,7 +147,9 @@ class _Display(Progress):
 
 
 class Bars(progress.Progress):
-    """One progress bar a stage; waiting for the service is shown below them, or in a line now and then."""
+    """One progress bar a stage; waiting for the service is shown below them, or in a
+    line now and then.
+    """
 
     def __init__(self, display: _Display) -> None:
         self._display = display
@@ -160,8 +188,15 @@ _drawn: ContextVar[_Display | None] = ContextVar("drawn", default=None)
 @contextmanager
 def progress_bars() -> Iterator[Bars]:
     """Bars on stderr while the block runs; nothing when stderr is no terminal."""
-    columns = (TextColumn("{task.description:>16}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with _Display(*columns, console=messages, transient=False, disable=not messages.is_terminal) as display:
+    columns = (
+        TextColumn("{task.description:>16}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    with _Display(
+        *columns, console=messages, transient=False, disable=not messages.is_terminal
+    ) as display:
         token = _drawn.set(display)
         yield Bars(display)
         _drawn.reset(token)
@@ -169,12 +204,18 @@ def progress_bars() -> Iterator[Bars]:
 
 @contextmanager
 def bars_aside() -> Iterator[None]:
-    """Stop the bars above a question, which they would be drawn over; finished ones stay there."""
+    """Stop the bars above a question, which they would be drawn over; finished ones
+    stay there.
+    """
     display = _drawn.get()
     if display is None:
         yield
         return
-    height = len(messages.render_lines(display.get_renderable())) if messages.is_interactive else 0
+    height = (
+        len(messages.render_lines(display.get_renderable()))
+        if messages.is_interactive
+        else 0
+    )
     display.stop()
     yield
     for task in display.tasks:
@@ -183,10 +224,13 @@ def bars_aside() -> Iterator[None]:
     display.start()
 
 
-def show_orders(title: str, lines: Sequence[ReportLine], *, whole: str = "--json") -> None:
+def show_orders(
+    title: str, lines: Sequence[ReportLine], *, whole: str = "--json"
+) -> None:
     """One row an order, and below the table the reasons of some of them.
 
-    Of many only the first, those that wait for a person before others; `whole` names the way to show all of them.
+    Of many only the first, those that wait for a person before others; `whole` names
+    the way to show all of them.
     """
     show_all_orders(title, first_of(lines))
     show_more(len(lines), whole)
@@ -208,7 +252,14 @@ def show_more(count: int, whole: str, where: Console = console) -> None:
 def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
     """One row an order, however many there are."""
     with_ids = console.width >= WIDE_ENOUGH_FOR_ORDER_IDS
-    columns = ("order", "marketplace", "state", "paid CNY", "tracking", *(["order id"] if with_ids else []))
+    columns = (
+        "order",
+        "marketplace",
+        "state",
+        "paid CNY",
+        "tracking",
+        *(["order id"] if with_ids else []),
+    )
     rows: list[tuple[RenderableType, ...]] = [
         (
             line.order_ref,
@@ -220,7 +271,9 @@ def show_all_orders(title: str, lines: Sequence[ReportLine]) -> None:
         )
         for line in lines
     ]
-    console.print(table_of(columns, rows, title=title, right=("paid CNY",), no_wrap=True))
+    console.print(
+        table_of(columns, rows, title=title, right=("paid CNY",), no_wrap=True)
+    )
     show_reasons(lines)
 
 
@@ -230,7 +283,12 @@ def show_reasons(lines: Sequence[ReportLine]) -> None:
         if reason:
             refs, state = [line.order_ref for line in alike], alike[0].state
             verb = " is " if len(refs) == 1 else " are "
-            words = Text.assemble((shorten(refs), "bold"), verb, (state, state_colour(state)), f": {reason}")
+            words = Text.assemble(
+                (shorten(refs), "bold"),
+                verb,
+                (state, state_colour(state)),
+                f": {reason}",
+            )
             console.print(Padding(words, (0, 0, 0, 2)))
 
 
@@ -249,11 +307,15 @@ LOG_LINE = _LogLine(logging.WARNING)
 
 
 def quiet_prefect() -> None:
-    """Hide Prefect's own log lines from the terminal: they still reach its server; our own warnings are printed."""
+    """Hide Prefect's own log lines from the terminal: they still reach its server; our
+    own warnings are printed.
+    """
     from prefect import flow  # noqa: F401 - makes Prefect's handlers, which would else come after this
     from prefect.logging.handlers import PrefectConsoleHandler
 
-    logging.getLogger("sourcing").addHandler(LOG_LINE)  # adding it again changes nothing
+    logging.getLogger("sourcing").addHandler(
+        LOG_LINE
+    )  # adding it again changes nothing
 
     for logger in map(logging.getLogger, (None, *logging.root.manager.loggerDict)):
         for handler in logger.handlers:

@@ -1,4 +1,5 @@
-"""Sends one message to one recipient by apprise. A recipient's address is a secret, and in no message of this module.
+"""Sends one message to one recipient by apprise. A recipient's address is a secret, and
+in no message of this module.
 
 Apprise takes a second and 50 MB to load, so the first message loads it.
 """
@@ -20,45 +21,63 @@ LONGEST_S = 45.0
 ANSWER_S = 15.0
 """The time-out of one answer: after a later one the message would be sent twice."""
 MOST_BYTES = 2_000
-"""The size that every service takes (WeCom 2,048 bytes), and that is readable on a phone."""
+"""The size that every service takes (WeCom 2,048 bytes), and that is readable on a
+phone.
+"""
 MOST_SUBJECT = 150
 SCHEME = re.compile(r"([A-Za-z0-9]{2,32})://\S+")
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{2,32}://)")
 LATE = because(ReasonCode.RECIPIENT_LATE)
 _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORECASE)
-"""Texts that a chat takes for a mention of a whole channel, which foreign text must not cause."""
+"""Texts that a chat takes for a mention of a whole channel, which foreign text must not
+cause.
+"""
 WRONG_ADDRESS = ("401", "403", "404", "410", "535")
 _QUIET = ("apprise", "urllib3", "requests")
 _NOBODY = logging.NullHandler()
 
 
 class BadAddress(ValueError):
-    """An invalid address of `SOURCING_NOTIFY`; the message has its number, not the address."""
+    """An invalid address of `SOURCING_NOTIFY`; the message has its number, not the
+    address.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A recipient of messages. `name` is its service, numbered if there are several: `slack`, `mailto 2`."""
+    """A recipient of messages. `name` is its service, numbered if there are several:
+    `slack`, `mailto 2`.
+    """
 
     name: str
     address: SecretStr
 
 
 def recipients_of(addresses: SecretStr) -> list[Recipient]:
-    """Each address once, in the given order, separated by blanks, commas or line breaks. Raises `BadAddress`."""
+    """Each address once, in the given order, separated by blanks, commas or line
+    breaks. Raises `BadAddress`.
+    """
     found: list[Recipient] = []
-    given = dict.fromkeys(_BETWEEN.split(addresses.get_secret_value().strip(" \t\r\n,")))
+    given = dict.fromkeys(
+        _BETWEEN.split(addresses.get_secret_value().strip(" \t\r\n,"))
+    )
     for number, address in enumerate(filter(None, given), start=1):
         if (scheme := SCHEME.fullmatch(address)) is None:
-            raise BadAddress(f"address {number} is none of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…")
+            raise BadAddress(
+                f"address {number} is none of apprise, such as ntfys://ntfy.sh/TOPIC or mailtos://…"
+            )
         name = scheme[1].lower()
         same = sum(one.name.split()[0] == name for one in found)
-        found.append(Recipient(f"{name} {same + 1}" if same else name, SecretStr(address)))
+        found.append(
+            Recipient(f"{name} {same + 1}" if same else name, SecretStr(address))
+        )
     return found
 
 
 def send(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
-    """Send one message; returns why it was not accepted, without foreign words, or None. Raises nothing."""
+    """Send one message; returns why it was not accepted, without foreign words, or
+    None. Raises nothing.
+    """
 
     def sent() -> Reason | None:
         try:
@@ -78,7 +97,9 @@ def _sent(recipient: Recipient, subject: str, body: str, link: str) -> Reason | 
     service.overflow_mode = apprise.OverflowMode.SPLIT
     sender = apprise.Apprise(asset=service.asset)
     sender.add(service)
-    title, text = fitting(subject, body, link, most=service.body_maxlen, title_most=service.title_maxlen)
+    title, text = fitting(
+        subject, body, link, most=service.body_maxlen, title_most=service.title_maxlen
+    )
     entries: list[str] = []
     result = sender.notify(
         body=text,
@@ -100,15 +121,23 @@ def _service(recipient: Recipient) -> tuple[Any, Any]:
     import apprise
 
     asset = apprise.AppriseAsset(
-        app_id="sourcing", app_desc="sourcing", app_url="", async_mode=False, service_timeout=0
+        app_id="sourcing",
+        app_desc="sourcing",
+        app_url="",
+        async_mode=False,
+        service_timeout=0,
     )
-    return apprise, apprise.Apprise.instantiate(recipient.address.get_secret_value(), asset=asset)
+    return apprise, apprise.Apprise.instantiate(
+        recipient.address.get_secret_value(), asset=asset
+    )
 
 
 def _hush() -> None:
-    """Remove all log handlers of these loggers, whose messages may quote the address, but for apprise's own.
+    """Remove all log handlers of these loggers, whose messages may quote the address,
+    but for apprise's own.
 
-    Apprise reads its failures from the log, and another recipient's thread may be sending now.
+    Apprise reads its failures from the log, and another recipient's thread may be
+    sending now.
     """
     for name in _QUIET:
         logger = logging.getLogger(name)
@@ -117,14 +146,22 @@ def _hush() -> None:
             if not type(ear).__module__.startswith("apprise"):
                 logger.removeHandler(ear)
         logger.addHandler(_NOBODY)  # without any, warnings go to stderr
-    logging.getLogger("apprise").setLevel(logging.DEBUG)  # only then its log has the cause
+    logging.getLogger("apprise").setLevel(
+        logging.DEBUG
+    )  # only then its log has the cause
 
 
-def fitting(subject: str, body: str, link: str, *, most: int, title_most: int) -> tuple[str, str]:
-    """Title and text in a service's limits: the text is cut at the end of a line, the link after it never."""
+def fitting(
+    subject: str, body: str, link: str, *, most: int, title_most: int
+) -> tuple[str, str]:
+    """Title and text in a service's limits: the text is cut at the end of a line, the
+    link after it never.
+    """
     subject, body = (_CALLS.sub(r"\g<0> ", words) for words in (subject, body))
     title = _cut(subject, min(MOST_SUBJECT, title_most or MOST_SUBJECT))
-    room = min(MOST_BYTES, most * 4 // 5) - (0 if title_most else len(title.encode()) + 1)
+    room = min(MOST_BYTES, most * 4 // 5) - (
+        0 if title_most else len(title.encode()) + 1
+    )
     end = f"\n\n{link}" if link else ""
     return title, (_cut(body, room - len(end.encode())) + end).strip() or title
 
@@ -139,11 +176,16 @@ def _cut(text: str, most: int) -> str:
 
 
 def _reason(entries: list[str]) -> Reason:
-    """Why a service did not accept a message: only numbers of apprise's words, since these may quote the address."""
+    """Why a service did not accept a message: only numbers of apprise's words, since
+    these may quote the address.
+    """
     words = " ".join(entries)
     if code := re.search(r"(?:error=|\(|code[ :=]+)([45]\d\d)\b", words):
         return because(
-            ReasonCode.RECIPIENT_ANSWERED, status=code[1], wrong=code[1] in WRONG_ADDRESS, busy=code[1] == "429"
+            ReasonCode.RECIPIENT_ANSWERED,
+            status=code[1],
+            wrong=code[1] in WRONG_ADDRESS,
+            busy=code[1] == "429",
         )
     if re.search(r"timed? ?out", words, re.IGNORECASE):
         return LATE

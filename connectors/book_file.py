@@ -1,4 +1,6 @@
-"""The tables that a merchant keeps, SKU book and rates, used whole or not at all; and how request files are read."""
+"""The tables that a merchant keeps, SKU book and rates, used whole or not at all; and
+how request files are read.
+"""
 
 from __future__ import annotations
 
@@ -31,11 +33,15 @@ READERS: dict[str, Reader] = {".csv": read_csv, ".xlsx": read_xlsx}
 BOOK = "SOURCING_BOOK"
 NAMES = [column.name for column in COLUMNS]
 of_a_night: ContextVar[dict[str, SkuBook]] = ContextVar("of_a_night")
-"""The sound books of a run over an inbox, by address: a sheet is fetched once for all its files."""
+"""The sound books of a run over an inbox, by address: a sheet is fetched once for all
+its files.
+"""
 
 
 class TableUnusable(BadSetting):
-    """The file of a setting can't be used; the message names both, and every fault with its row and its remedy."""
+    """The file of a setting can't be used; the message names both, and every fault with
+    its row and its remedy.
+    """
 
     def __init__(self, setting: str, file: str, problem: str) -> None:
         super().__init__(f"{setting}, {file}: {problem}")
@@ -48,16 +54,22 @@ def _sound(setting: str, file: str) -> Iterator[None]:
         yield
     except OSError as error:
         raise TableUnusable(
-            setting, file, f"can't be opened ({error.strerror}); check the path and its permissions"
+            setting,
+            file,
+            f"can't be opened ({error.strerror}); check the path and its permissions",
         ) from error
     except Unusable as error:
-        raise TableUnusable(setting, file, str(error).replace(REMEDY, SAVE_IT)) from error
+        raise TableUnusable(
+            setting, file, str(error).replace(REMEDY, SAVE_IT)
+        ) from error
     except BadTable as error:
         raise TableUnusable(setting, file, error.listed) from error
 
 
 def read_rates(path: Path | None) -> Rates:
-    """All rates of the file; none for None. Raises `TableUnusable`: a faulty file is never used in part."""
+    """All rates of the file; none for None. Raises `TableUnusable`: a faulty file is
+    never used in part.
+    """
     table = RatesTable()
     if path is None:
         return Rates()
@@ -67,7 +79,9 @@ def read_rates(path: Path | None) -> Rates:
 
 
 async def read_book(settings: SourcingSettings) -> SkuBook | None:
-    """The whole book; None where no file is named. Raises `TableUnusable`: a faulty book is never used in part."""
+    """The whole book; None where no file is named. Raises `TableUnusable`: a faulty
+    book is never used in part.
+    """
     if not (named := settings.book.get_secret_value()):
         return None
     if not is_address(named):
@@ -79,7 +93,9 @@ async def read_book(settings: SourcingSettings) -> SkuBook | None:
         file = await fetch_stored(named, settings)
     except UnreadableFile as error:
         raise TableUnusable(BOOK, shown, str(error)) from None
-    books[named] = book_in(file, shown=shown, require_limit=settings.require_price_limit)
+    books[named] = book_in(
+        file, shown=shown, require_limit=settings.require_price_limit
+    )
     return books[named]
 
 
@@ -87,7 +103,9 @@ def book_in(file: Path, *, shown: str = "", require_limit: bool = False) -> SkuB
     """The book in a file. Raises `TableUnusable`."""
     shown = shown or str(file)
     if (read := READERS.get(file.suffix.lower())) is None:
-        raise TableUnusable(BOOK, shown, f"ends in {file.suffix!r}; save it as {' or '.join(READERS)}")
+        raise TableUnusable(
+            BOOK, shown, f"ends in {file.suffix!r}; save it as {' or '.join(READERS)}"
+        )
     with _sound(BOOK, shown):
         return _book(read, content_of(file), require_limit=require_limit)
 
@@ -110,10 +128,11 @@ def missing_file(data_dir: Path, batch_id: str) -> Path:
 
 
 def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None:
-    """Add a row to a book in CSV, whole or not at all; the file is made where there is none.
+    """Add a row to a book in CSV, whole or not at all; the file is made where there is
+    none.
 
-    One at a time; a link stays one. Raises `TableUnusable`, also for a row of a rank that is there, unless it makes a
-    `bundle`.
+    One at a time; a link stays one. Raises `TableUnusable`, also for a row of a rank
+    that is there, unless it makes a `bundle`.
     """
     with exclusive(file.resolve().parent):
         put(file.resolve(), _with_row(file, row, bundle=bundle))
@@ -121,25 +140,48 @@ def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None
 
 def _with_row(file: Path, row: Mapping[str, str], *, bundle: bool) -> bytes:
     if file.suffix.lower() != ".csv":
-        raise TableUnusable(BOOK, str(file), "rows are added to a book in CSV alone; write the row into it by hand")
+        raise TableUnusable(
+            BOOK,
+            str(file),
+            "rows are added to a book in CSV alone; write the row into it by hand",
+        )
     try:
         there = file.read_bytes() if file.exists() else b""
-        lines = [line for line in there.decode("utf-8-sig").splitlines() if line.strip(BLANKS)]
+        lines = [
+            line
+            for line in there.decode("utf-8-sig").splitlines()
+            if line.strip(BLANKS)
+        ]
     except (OSError, UnicodeDecodeError) as error:
-        raise TableUnusable(BOOK, str(file), f"can't be added to ({words_of(error)})") from error
+        raise TableUnusable(
+            BOOK, str(file), f"can't be added to ({words_of(error)})"
+        ) from error
     delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
     header = next(csv.reader(lines[:1], delimiter=delimiter), NAMES)
     names = list(map(normal_name, header))
     absent = [column for column in COLUMNS if column.name not in names]
-    if lost := [column.name for column in absent if row.get(column.name, "") not in ("", column.default)]:
-        raise TableUnusable(BOOK, str(file), f"has no column {', '.join(lost)}: add it to the header, then try again")
+    if lost := [
+        column.name
+        for column in absent
+        if row.get(column.name, "") not in ("", column.default)
+    ]:
+        raise TableUnusable(
+            BOOK,
+            str(file),
+            f"has no column {', '.join(lost)}: add it to the header, then try again",
+        )
     rows = [[row.get(name, "") for name in names]]
     added = csv_text(rows if lines else [header, *rows], delimiter)
     joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
     content = (there or b"\xef\xbb\xbf") + joint + added.encode()
     with _sound(BOOK, str(file)):
         *others, made = _book(read_csv, content).rows
-    same = [one for one in others if (one.own_sku, one.country, one.rank) == (made.own_sku, made.country, made.rank)]
+    same = [
+        one
+        for one in others
+        if (one.own_sku, one.country, one.rank)
+        == (made.own_sku, made.country, made.rank)
+    ]
     if same and not bundle:
         raise TableUnusable(
             BOOK,
@@ -151,7 +193,9 @@ def _with_row(file: Path, row: Mapping[str, str], *, bundle: bool) -> bytes:
 
 
 class Reading(TypedDict, total=False):
-    """Whether each row needs a price limit, what own SKUs are, and the profiles of shops' exports."""
+    """Whether each row needs a price limit, what own SKUs are, and the profiles of
+    shops' exports.
+    """
 
     require_limit: bool
     book: SkuBook | None
@@ -159,7 +203,9 @@ class Reading(TypedDict, total=False):
 
 
 async def reading_by(settings: SourcingSettings) -> Reading:
-    """The one way for each door by which a request file comes in. Raises `BadSetting` for a faulty book or profile."""
+    """The one way for each door by which a request file comes in. Raises `BadSetting`
+    for a faulty book or profile.
+    """
     return {
         "require_limit": settings.require_price_limit,
         "book": await read_book(settings),

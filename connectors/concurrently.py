@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Coroutine, Iterable
+from collections.abc import (
+    AsyncIterator,
+    Awaitable,
+    Callable,
+    Collection,
+    Coroutine,
+    Iterable,
+)
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -17,12 +24,16 @@ CALLS_AT_ONCE = 8
 
 
 def within(seconds: float, work: Callable[[], Result], late: Late) -> Result | Late:
-    """The result of blocking `work`, or what stands for one that is `late`. What the work raises is lost.
+    """The result of blocking `work`, or what stands for one that is `late`. What the
+    work raises is lost.
 
-    It runs in a daemon thread: an answer in drips delays neither others nor the end of the process.
+    It runs in a daemon thread: an answer in drips delays neither others nor the end of
+    the process.
     """
     results: list[Result | Late] = [late]
-    thread = threading.Thread(target=lambda: results.__setitem__(0, work()), daemon=True)
+    thread = threading.Thread(
+        target=lambda: results.__setitem__(0, work()), daemon=True
+    )
     thread.start()
     thread.join(seconds)
     return results[0]
@@ -30,7 +41,9 @@ def within(seconds: float, work: Callable[[], Result], late: Late) -> Result | L
 
 @asynccontextmanager
 async def task_group() -> AsyncIterator[asyncio.TaskGroup]:
-    """A task group that raises the first exception itself, not an exception group; the other tasks are cancelled."""
+    """A task group that raises the first exception itself, not an exception group; the
+    other tasks are cancelled.
+    """
     try:
         async with asyncio.TaskGroup() as group:
             yield group
@@ -48,7 +61,9 @@ class Slots:
         self._news = asyncio.Event()
 
     async def take(self, most: int) -> int:
-        """Wait for a free slot, and take as many as are free by then, at most `most`."""
+        """Wait for a free slot, and take as many as are free by then, at most
+        `most`.
+        """
         async with self._turn:
             while not (taken := self._take(most)):
                 self._news.clear()
@@ -56,7 +71,9 @@ class Slots:
             return taken
 
     def take_now(self, most: int) -> int:
-        """Take as many slots as are free now, at most `most`; none while other tasks wait."""
+        """Take as many slots as are free now, at most `most`; none while other tasks
+        wait.
+        """
         return 0 if self._turn.locked() else self._take(most)
 
     def _take(self, most: int) -> int:
@@ -83,11 +100,16 @@ class Slots:
 
 
 async def concurrently(
-    items: Iterable[Item], work: Callable[[Item], Awaitable[Result]], *, at_once: int = CALLS_AT_ONCE
+    items: Iterable[Item],
+    work: Callable[[Item], Awaitable[Result]],
+    *,
+    at_once: int = CALLS_AT_ONCE,
 ) -> list[Result]:
-    """The results of `work` on each item, in order. The first exception cancels the rest and is raised itself.
+    """The results of `work` on each item, in order. The first exception cancels the
+    rest and is raised itself.
 
-    For reads only: the outcome of a cancelled effect would be lost (see `run_all_shielded`).
+    For reads only: the outcome of a cancelled effect would be lost (see
+    `run_all_shielded`).
     """
     limit = asyncio.Semaphore(at_once)
 
@@ -101,9 +123,14 @@ async def concurrently(
 
 
 async def run_all_shielded(
-    items: Collection[Item], work: Callable[[Item], Awaitable[None]], *, at_once: int, until: Callable[[], object]
+    items: Collection[Item],
+    work: Callable[[Item], Awaitable[None]],
+    *,
+    at_once: int,
+    until: Callable[[], object],
 ) -> None:
-    """Do `work` on each item and never cancel begun work. After an exception, or once `until`, no more begins.
+    """Do `work` on each item and never cancel begun work. After an exception, or once
+    `until`, no more begins.
 
     The first exception is raised when all have ended.
     """
@@ -118,30 +145,46 @@ async def run_all_shielded(
             except BaseException as failure:  # noqa: BLE001 - it must not cancel the others
                 failures.append(failure)
 
-    await _all_ended([asyncio.create_task(worker()) for _ in range(min(at_once, len(items)))])
+    await _all_ended(
+        [asyncio.create_task(worker()) for _ in range(min(at_once, len(items)))]
+    )
     if failures:
         raise failures[0]
 
 
 async def wait_all_shielded(works: Iterable[asyncio.Task[None]]) -> None:
-    """Wait until all tasks have ended, then raise the first exception. A cancellation takes effect after that."""
+    """Wait until all tasks have ended, then raise the first exception. A cancellation
+    takes effect after that.
+    """
     working = list(works)
     cancelled = await _all_ended(working)
-    failures = [failure for task in working if not task.cancelled() and (failure := task.exception())]
+    failures = [
+        failure
+        for task in working
+        if not task.cancelled() and (failure := task.exception())
+    ]
     if cancelled or failures:
         raise cancelled or failures[0]
 
 
-async def shield_until_done(work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]) -> Result:
-    """The result of `work`. A cancellation calls `on_cancel`, and takes effect once the work has ended."""
+async def shield_until_done(
+    work: Coroutine[Any, Any, Result], *, on_cancel: Callable[[], None]
+) -> Result:
+    """The result of `work`. A cancellation calls `on_cancel`, and takes effect once the
+    work has ended.
+    """
     working = asyncio.create_task(work)
     if cancelled := await _all_ended([working], on_cancel):
         raise cancelled from (None if working.cancelled() else working.exception())
     return working.result()
 
 
-async def run_or_cancel(stopped: asyncio.Event, work: Coroutine[Any, Any, Result]) -> Result | None:
-    """The result of `work`; None, with the work cancelled, when `stopped` is set before."""
+async def run_or_cancel(
+    stopped: asyncio.Event, work: Coroutine[Any, Any, Result]
+) -> Result | None:
+    """The result of `work`; None, with the work cancelled, when `stopped` is set
+    before.
+    """
     working, stop = asyncio.ensure_future(work), asyncio.ensure_future(stopped.wait())
     try:
         await asyncio.wait({working, stop}, return_when=asyncio.FIRST_COMPLETED)

@@ -1,8 +1,10 @@
-"""Named points at which a test makes this process die or stop, so that "whatever crashes" is tested for real.
+"""Named points at which a test makes this process die or stop, so that "whatever
+crashes" is tested for real.
 
-`SOURCING_CRASH_AT=[kill@|stop@]POINT[:DETAIL[:COUNT]]` names one: at the COUNTth time (the first, when not given) that
-this process reaches POINT with that DETAIL (any, when not given) it sends itself SIGKILL, or SIGSTOP with `stop@`.
-Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
+`SOURCING_CRASH_AT=[kill@|stop@]POINT[:DETAIL[:COUNT]]` names one: at the COUNTth time
+(the first, when not given) that this process reaches POINT with that DETAIL (any, when
+not given) it sends itself SIGKILL, or SIGSTOP with `stop@`. Examples:
+`after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 
 | point | what is durable, and what has left | detail |
 |---|---|---|
@@ -21,8 +23,9 @@ Examples: `after-intent:pay`, `after-send:book:3`, `stop@before-send:pay`.
 | `message-sent` | that a message is tried at a recipient; it has left, and that is not recorded | |
 | `tracking-written` | a file of tracking numbers; that they are exported is not recorded | shop |
 
-Every command that opens a ledger or writes a snapshot refuses an unknown value: a test that arms a misspelt point would
-prove nothing. Without the variable a point costs one reading of the environment.
+Every command that opens a ledger or writes a snapshot refuses an unknown value: a test
+that arms a misspelt point would prove nothing. Without the variable a point costs one
+reading of the environment.
 """
 
 from __future__ import annotations
@@ -52,11 +55,29 @@ MESSAGE_CLAIMED = "message-claimed"
 MESSAGE_SENT = "message-sent"
 TRACKING_WRITTEN = "tracking-written"
 
-EFFECT_POINTS = (BEFORE_INTENT, AFTER_INTENT, BEFORE_SEND, BEFORE_FIRST_BYTE, AFTER_SEND, AFTER_ANSWER, AFTER_RECORD)
-OTHERS = (BEFORE_MANIFEST, AFTER_REVISION, DURING_MOVE, DURING_FORGET, MESSAGE_CLAIMED, MESSAGE_SENT, TRACKING_WRITTEN)
+EFFECT_POINTS = (
+    BEFORE_INTENT,
+    AFTER_INTENT,
+    BEFORE_SEND,
+    BEFORE_FIRST_BYTE,
+    AFTER_SEND,
+    AFTER_ANSWER,
+    AFTER_RECORD,
+)
+OTHERS = (
+    BEFORE_MANIFEST,
+    AFTER_REVISION,
+    DURING_MOVE,
+    DURING_FORGET,
+    MESSAGE_CLAIMED,
+    MESSAGE_SENT,
+    TRACKING_WRITTEN,
+)
 POINTS = (*EFFECT_POINTS, *OTHERS)
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
-FORM = re.compile(r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?")
+FORM = re.compile(
+    r"((?P<how>kill|stop)@)?(?P<point>[a-z-]+)(:(?P<detail>[^:]*)(:(?P<count>[1-9][0-9]*))?)?"
+)
 
 
 class UnknownCrashPoint(ValueError):
@@ -75,7 +96,9 @@ _reached: Counter[str] = Counter()
 
 
 def reach(point: str, detail: str = "") -> None:
-    """Pass a point, at which this process may end. `detail` distinguishes places of one point."""
+    """Pass a point, at which this process may end. `detail` distinguishes places of one
+    point.
+    """
     if text := os.environ.get(VARIABLE):
         _strike(_parsed(text), point, detail)
 
@@ -93,7 +116,9 @@ def _strike(armed: _Armed, point: str, detail: str) -> None:
     if _reached[point] == armed.count:
         os.kill(os.getpid(), armed.signal)
         if armed.signal is signal.SIGKILL:
-            time.sleep(60)  # a thread other than the first may run on for a moment, beyond the point
+            time.sleep(
+                60
+            )  # a thread other than the first may run on for a moment, beyond the point
 
 
 @cache

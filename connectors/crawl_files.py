@@ -1,6 +1,8 @@
-"""The progress of a catalogue crawl in files: a page or part that exists is finished, whatever crashes.
+"""The progress of a catalogue crawl in files: a page or part that exists is finished,
+whatever crashes.
 
-`<root>/crawls/<name>/` has one unfinished crawl, `<root>/seen/` the items that finished crawls saw of each source.
+`<root>/crawls/<name>/` has one unfinished crawl, `<root>/seen/` the items that finished
+crawls saw of each source.
 """
 
 from __future__ import annotations
@@ -33,7 +35,9 @@ class CrawlBusy(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The items that a finished crawl saw of a source, those of them that it could not fetch, and its begin (UTC)."""
+    """The items that a finished crawl saw of a source, those of them that it could not
+    fetch, and its begin (UTC).
+    """
 
     begun_at: datetime
     item_ids: tuple[str, ...]
@@ -48,7 +52,12 @@ class CrawlFiles:
         self._seen = root / "seen"
         self._folder = root / "crawls" / name
         started = _read(self._folder / "begun.json")
-        if started is not None and not timedelta() <= now - datetime.fromisoformat(started["at"]) <= TOO_OLD:
+        if (
+            started is not None
+            and not timedelta()
+            <= now - datetime.fromisoformat(started["at"])
+            <= TOO_OLD
+        ):
             started = None  # its first pages are out of date, or a clock was ahead
         if started is None:
             self._clear()
@@ -58,7 +67,9 @@ class CrawlFiles:
 
     @classmethod
     @contextmanager
-    def open(cls, root: Path, name: str, now: datetime, *, anew: bool = False) -> Iterator[Self]:
+    def open(
+        cls, root: Path, name: str, now: datetime, *, anew: bool = False
+    ) -> Iterator[Self]:
         """Go on with the crawl of this name, or begin it, `anew` always.
 
         Raises `CrawlBusy` while another run works on it.
@@ -77,7 +88,9 @@ class CrawlFiles:
 
     @property
     def snapshot_id(self) -> str:
-        """The id of this crawl's snapshot: stable when the crawl goes on, and different for each crawl."""
+        """The id of this crawl's snapshot: stable when the crawl goes on, and different
+        for each crawl.
+        """
         return f"catalog-{self.begun_at:%Y%m%dT%H%M%S%f}-{self.name}"
 
     @property
@@ -93,23 +106,42 @@ class CrawlFiles:
         return None if kept is None else [_source(one) for one in kept]
 
     def keep_sources(self, sources: Sequence[Listing]) -> None:
-        _write(self._folder / "sources.json", [[one.marketplace, one.way, one.key] for one in sources])
+        _write(
+            self._folder / "sources.json",
+            [[one.marketplace, one.way, one.key] for one in sources],
+        )
 
     def pages(self, source: Listing, turn: int) -> dict[int, ListedPage]:
-        """The finished pages of a source by number; `turn` counts how often the source is listed."""
+        """The finished pages of a source by number; `turn` counts how often the source
+        is listed.
+        """
         pages = {}
         for path in self._pages(source, turn).glob("[0-9]*.json"):
             kept = _read(path)
-            pages[int(path.stem)] = ListedPage(total=kept["total"], item_ids=tuple(kept["items"]))
+            pages[int(path.stem)] = ListedPage(
+                total=kept["total"], item_ids=tuple(kept["items"])
+            )
         return pages
 
-    def keep_page(self, source: Listing, turn: int, number: int, page: ListedPage) -> None:
-        _write(self._pages(source, turn) / f"{number:06}.json", {"total": page.total, "items": page.item_ids})
+    def keep_page(
+        self, source: Listing, turn: int, number: int, page: ListedPage
+    ) -> None:
+        _write(
+            self._pages(source, turn) / f"{number:06}.json",
+            {"total": page.total, "items": page.item_ids},
+        )
 
     def items(self) -> list[list[Item]] | None:
         """The items to fetch, part by part; None until they are settled."""
         kept = _read(self._folder / "items.json")
-        return None if kept is None else [[(Marketplace(place), item_id) for place, item_id in part] for part in kept]
+        return (
+            None
+            if kept is None
+            else [
+                [(Marketplace(place), item_id) for place, item_id in part]
+                for part in kept
+            ]
+        )
 
     def keep_items(self, parts: Sequence[Sequence[Item]]) -> None:
         _write(self._folder / "items.json", parts)
@@ -129,8 +161,16 @@ class CrawlFiles:
         """The items of finished parts, with those that no longer exist."""
         items: set[Item] = set()
         for path in self.part_files():
-            columns = parquet.read_table(path, columns=["marketplace", "item_id"]).to_pydict()
-            items.update(zip(map(Marketplace, columns["marketplace"]), columns["item_id"], strict=True))
+            columns = parquet.read_table(
+                path, columns=["marketplace", "item_id"]
+            ).to_pydict()
+            items.update(
+                zip(
+                    map(Marketplace, columns["marketplace"]),
+                    columns["item_id"],
+                    strict=True,
+                )
+            )
         return items
 
     def seen(self, source: Listing) -> Seen | None:
@@ -139,18 +179,32 @@ class CrawlFiles:
         if kept is None:
             return None
         ids, missed = (tuple(kept.get(name, ())) for name in ("items", "missed"))
-        return Seen(begun_at=datetime.fromisoformat(kept["begun_at"]), item_ids=ids, missed=missed)
+        return Seen(
+            begun_at=datetime.fromisoformat(kept["begun_at"]),
+            item_ids=ids,
+            missed=missed,
+        )
 
-    def finish(self, seen: Mapping[Listing, Sequence[str]], missed: Collection[Item] = ()) -> None:
-        """Store what was seen of each source, and what of it was missed, and delete the other files."""
+    def finish(
+        self, seen: Mapping[Listing, Sequence[str]], missed: Collection[Item] = ()
+    ) -> None:
+        """Store what was seen of each source, and what of it was missed, and delete the
+        other files.
+        """
         for source, item_ids in seen.items():
-            fields = {"source": str(source), "begun_at": self.begun_at.isoformat(), "items": list(item_ids)}
+            fields = {
+                "source": str(source),
+                "begun_at": self.begun_at.isoformat(),
+                "items": list(item_ids),
+            }
             lacking = [one for one in item_ids if (source.marketplace, one) in missed]
             _write(self._seen / f"{source.name}.json", {**fields, "missed": lacking})
         self._clear()
 
     def _clear(self) -> None:
-        (self._folder / "begun.json").unlink(missing_ok=True)  # first: without it nothing else counts
+        (self._folder / "begun.json").unlink(
+            missing_ok=True
+        )  # first: without it nothing else counts
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def _pages(self, source: Listing, turn: int) -> Path:

@@ -1,4 +1,6 @@
-"""The account at the service as a Prefect block, for runs without an account in their environment."""
+"""The account at the service as a Prefect block, for runs without an account in their
+environment.
+"""
 
 from __future__ import annotations
 
@@ -16,10 +18,12 @@ class BlockUnreadable(Exception):
 
 
 class XportcnCredentials(Block):
-    """Your account at Xportcn: where the service is, and the keys of your account there.
+    """Your account at Xportcn: where the service is, and the keys of your account
+    there.
 
-    A flow run uses the block named `default` when its environment and its `.env` file name no account. Set
-    `XPORTCN_CREDENTIALS_BLOCK` where the run takes place to use another.
+    A flow run uses the block named `default` when its environment and its `.env` file
+    name no account. Set `XPORTCN_CREDENTIALS_BLOCK` where the run takes place to use
+    another.
 
     Example:
         ```python
@@ -42,10 +46,16 @@ class XportcnCredentials(Block):
         examples=["https://www.xportcn.com/api"],
         pattern="^https?://",
     )
-    access_key: str = Field(title="Access key", description="The access key of your account.", min_length=1)
-    access_secret: SecretStr = Field(title="Access secret", description="The secret that requests are signed with.")
+    access_key: str = Field(
+        title="Access key", description="The access key of your account.", min_length=1
+    )
+    access_secret: SecretStr = Field(
+        title="Access secret", description="The secret that requests are signed with."
+    )
     user_id: str = Field(
-        title="User ID", description="The number of your account, as the console shows it.", min_length=1
+        title="User ID",
+        description="The number of your account, as the console shows it.",
+        min_length=1,
     )
     pay_is: str = Field(
         default="unknown",
@@ -74,7 +84,9 @@ class XportcnCredentials(Block):
         title="Warehouse",
         description="Words of the one address in China that goods go to. Empty: the account's default.",
     )
-    booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
+    booking_repeated: Literal[
+        "unknown", "render_refused", "order_refused", "booked"
+    ] = Field(
         default="unknown",
         title="A second booking",
         description="What the service does with it. Only where it is refused, for one renderId or for one order, is a "
@@ -83,20 +95,30 @@ class XportcnCredentials(Block):
 
     def settings(self) -> dict[str, Any]:
         """The block's values, under the names of `XportcnSettings`."""
-        told = {name: getattr(self, name) for name in type(self).model_fields if not name.startswith("_")}
+        told = {
+            name: getattr(self, name)
+            for name in type(self).model_fields
+            if not name.startswith("_")
+        }
         return told | {"access_secret": self.access_secret.get_secret_value()}
 
 
 def settings_from_block(name: str) -> dict[str, Any] | None:
-    """The settings in a block; None when there is no such block. Raises `BlockUnreadable`."""
+    """The settings in a block; None when there is no such block. Raises
+    `BlockUnreadable`.
+    """
     if not PREFECT_API_URL.value():
-        raise BlockUnreadable(f"the account is in the Prefect block {name!r}: set PREFECT_API_URL to reach it")
+        raise BlockUnreadable(
+            f"the account is in the Prefect block {name!r}: set PREFECT_API_URL to reach it"
+        )
     try:
         block: XportcnCredentials = XportcnCredentials.load(name, _sync=True)  # type: ignore[assignment, call-arg]
     except ValueError as error:
         if "Unable to find block document" in str(error):
             return None
-        raise BlockUnreadable(f"the Prefect block {name!r} can't be read ({words_of(error)}): save it again") from error
+        raise BlockUnreadable(
+            f"the Prefect block {name!r} can't be read ({words_of(error)}): save it again"
+        ) from error
     except prefect_errors(OSError) as error:
         raise BlockUnreadable(
             f"the Prefect block {name!r} can't be read, and with it the account: {words_of(error)}"

@@ -28,11 +28,18 @@ def is_address(file: str) -> bool:
 
 def is_fetched(file: Path) -> bool:
     """Whether a path is one of the kept files."""
-    return file.parent.name == FOLDER and re.fullmatch("[0-9a-f]{64}", file.stem) is not None
+    return (
+        file.parent.name == FOLDER
+        and re.fullmatch("[0-9a-f]{64}", file.stem) is not None
+    )
 
 
-async def fetch_stored(address: str, settings: SourcingSettings, *, run_id: str = "") -> Path:
-    """The kept copy of a fetched file; a run that fetched before gets its first copy. Raises `UnreadableFile`."""
+async def fetch_stored(
+    address: str, settings: SourcingSettings, *, run_id: str = ""
+) -> Path:
+    """The kept copy of a fetched file; a run that fetched before gets its first copy.
+    Raises `UnreadableFile`.
+    """
     from connectors.request_files.fetching import fetch
 
     folder = settings.data_dir.absolute() / FOLDER
@@ -42,16 +49,22 @@ async def fetch_stored(address: str, settings: SourcingSettings, *, run_id: str 
     try:
         fetched = await fetch(address.strip(), settings.private_networks)
     except Unusable as error:
-        raise UnreadableFile(THE_ADDRESS, str(error)) from None  # the cause names the address
+        raise UnreadableFile(
+            THE_ADDRESS, str(error)
+        ) from None  # the cause names the address
     file = folder / f"{hashlib.sha256(fetched.content).hexdigest()}{fetched.suffix}"
     put(file, fetched.content, mode=0o600)  # it names receivers
     return folder / _first_noted(note, file.name) if run_id else file
 
 
 def fetch_anew(settings: SourcingSettings, run_id: str) -> None:
-    """Have a retry of this run fetch again: nothing can be bought from its first copy."""
+    """Have a retry of this run fetch again: nothing can be bought from its first
+    copy.
+    """
     if run_id:
-        (settings.data_dir.absolute() / FOLDER / "runs" / run_id).unlink(missing_ok=True)
+        (settings.data_dir.absolute() / FOLDER / "runs" / run_id).unlink(
+            missing_ok=True
+        )
 
 
 def _noted(note: Path) -> str:
@@ -62,6 +75,8 @@ def _noted(note: Path) -> str:
 
 
 def _first_noted(note: Path, name: str) -> str:
-    """The name that the first process of a run noted; two processes may have been started."""
+    """The name that the first process of a run noted; two processes may have been
+    started.
+    """
     put_once(note, name.encode())
     return _noted(note)

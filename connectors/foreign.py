@@ -1,7 +1,9 @@
-"""Filters the errors of other programs: their type is shown, their text only where it can't quote data.
+"""Filters the errors of other programs: their type is shown, their text only where it
+can't quote data.
 
-Such a text may quote what was read: aiohttp quotes a body that is longer than declared, PostgreSQL the row that it
-refuses, DuckDB and Arrow the value that they can't convert, Prefect the parameters of a run.
+Such a text may quote what was read: aiohttp quotes a body that is longer than declared,
+PostgreSQL the row that it refuses, DuckDB and Arrow the value that they can't convert,
+Prefect the parameters of a run.
 """
 
 from __future__ import annotations
@@ -17,14 +19,23 @@ from typing import Any
 STRUCK_OUT = "***"
 LEAST_SECRET = 8  # shorter ones would be found by chance
 MOST_WORDS = 500
-# JSON's escapes of characters that may need cleaning; letters beyond the first two blocks are left to the quick way.
-_ESCAPED = re.compile(r"\\(?:[bfnrt/]|u(?:00|06|07|08|18|20|[dD][89a-fA-F]|[fF][eEfF]))")
+# JSON's escapes of characters that may need cleaning; letters beyond the first two
+# blocks are left to the quick way.
+_ESCAPED = re.compile(
+    r"\\(?:[bfnrt/]|u(?:00|06|07|08|18|20|[dD][89a-fA-F]|[fF][eEfF]))"
+)
 _HARMFUL = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def are_clean(text: str, secrets: Sequence[str]) -> bool:
-    """Whether nothing in a JSON text can need cleaning; cheap, and right for nearly all answers."""
-    return text.isprintable() and not ("\\" in text and _ESCAPED.search(text)) and not any(s in text for s in secrets)
+    """Whether nothing in a JSON text can need cleaning; cheap, and right for nearly all
+    answers.
+    """
+    return (
+        text.isprintable()
+        and not ("\\" in text and _ESCAPED.search(text))
+        and not any(s in text for s in secrets)
+    )
 
 
 def cleaned(value: Any, secrets: Sequence[str] = ()) -> Any:
@@ -32,7 +43,10 @@ def cleaned(value: Any, secrets: Sequence[str] = ()) -> Any:
     if isinstance(value, str):
         return clean(value, secrets)
     if isinstance(value, Mapping):
-        return {clean(name, secrets): cleaned(entry, secrets) for name, entry in value.items()}
+        return {
+            clean(name, secrets): cleaned(entry, secrets)
+            for name, entry in value.items()
+        }
     if isinstance(value, list):
         return [cleaned(entry, secrets) for entry in value]
     return value
@@ -48,7 +62,11 @@ def clean(text: str, secrets: Sequence[str] = ()) -> str:
 def _clean_character(character: str) -> str:
     if character in "\n\r\t":
         return " "
-    return "\N{REPLACEMENT CHARACTER}" if unicodedata.category(character) in _HARMFUL else character
+    return (
+        "\N{REPLACEMENT CHARACTER}"
+        if unicodedata.category(character) in _HARMFUL
+        else character
+    )
 
 
 def shortened(text: str, most: int = MOST_WORDS) -> str:
@@ -59,16 +77,44 @@ def shortened(text: str, most: int = MOST_WORDS) -> str:
 OURS = frozenset({"cli", "connectors", "deployments", "domain", "flows", "tasks"})
 SPEAKING = frozenset(
     {
-        *("socket.gaierror", "ssl.SSLError", "builtins.ImportError", "builtins.UnicodeDecodeError"),
-        *("json.JSONDecodeError", "tomllib.TOMLDecodeError", "csv.Error", "zlib.error", "zipfile.BadZipFile"),
-        *("sqlite3.Error", "redis.ConnectionError", "redis.TimeoutError", "httpx.ConnectError"),
-        *("duckdb.ParserException", "duckdb.BinderException", "duckdb.CatalogException"),
-        *("duckdb.PermissionException", "duckdb.OutOfMemoryException", "duckdb.InterruptException"),
+        *(
+            "socket.gaierror",
+            "ssl.SSLError",
+            "builtins.ImportError",
+            "builtins.UnicodeDecodeError",
+        ),
+        *(
+            "json.JSONDecodeError",
+            "tomllib.TOMLDecodeError",
+            "csv.Error",
+            "zlib.error",
+            "zipfile.BadZipFile",
+        ),
+        *(
+            "sqlite3.Error",
+            "redis.ConnectionError",
+            "redis.TimeoutError",
+            "httpx.ConnectError",
+        ),
+        *(
+            "duckdb.ParserException",
+            "duckdb.BinderException",
+            "duckdb.CatalogException",
+        ),
+        *(
+            "duckdb.PermissionException",
+            "duckdb.OutOfMemoryException",
+            "duckdb.InterruptException",
+        ),
     }
 )
-"""Errors whose text names files, hosts, positions and a person's input, and quotes no answer and no row."""
+"""Errors whose text names files, hosts, positions and a person's input, and quotes no
+answer and no row.
+"""
 SPEAKING_STATES = ("08", "25", "28", "3D", "40", "42", "53", "55", "57", "58")
-"""PostgreSQL's error classes about the connection, the account, names and resources: none is about data."""
+"""PostgreSQL's error classes about the connection, the account, names and resources:
+none is about data.
+"""
 MOST = 300
 
 
@@ -77,18 +123,27 @@ class Defect(Exception):
 
 
 def prefect_errors(*others: type[Exception]) -> tuple[type[Exception], ...]:
-    """The errors of Prefect's client, and others: its own, and those of httpx, or of httpx2 once it is built on that.
+    """The errors of Prefect's client, and others: its own, and those of httpx, or of
+    httpx2 once it is built on that.
 
-    The two have no class in common: the one in use stands above Prefect's own error of an HTTP status.
+    The two have no class in common: the one in use stands above Prefect's own error of
+    an HTTP status.
     """
-    from prefect.exceptions import PrefectException, PrefectHTTPStatusError  # loads Prefect
+    from prefect.exceptions import (
+        PrefectException,
+        PrefectHTTPStatusError,
+    )  # loads Prefect
 
-    below = (kind for kind in PrefectHTTPStatusError.__mro__ if kind.__name__ == "HTTPError")
+    below = (
+        kind for kind in PrefectHTTPStatusError.__mro__ if kind.__name__ == "HTTPError"
+    )
     return PrefectException, *below, *others
 
 
 def words_of(error: BaseException) -> str:
-    """The text of an error that may be shown: our own words, a text that can't quote data, or else its type."""
+    """The text of an error that may be shown: our own words, a text that can't quote
+    data, or else its type.
+    """
     error = _inmost(error)
     text = str(error) if is_ours(error) else _first_line(_text_of(error))
     return text or type(error).__name__
@@ -100,7 +155,9 @@ def is_ours(error: BaseException) -> bool:
 
 
 def shut(error: BaseException) -> BaseException:
-    """The error with its traceback, without words that may not be shown; causes with such words are dropped."""
+    """The error with its traceback, without words that may not be shown; causes with
+    such words are dropped.
+    """
     if not _may_be_shown(error):
         told = dict.fromkeys((type(error).__name__, words_of(error)))
         return Defect(": ".join(told)).with_traceback(error.__traceback__)
@@ -132,13 +189,21 @@ class _Shutting:
             error = shut(error)
             record.exc_info = (type(error), error, error.__traceback__)
         if isinstance(record.args, tuple):
-            record.args = tuple(words_of(arg) if isinstance(arg, BaseException) else arg for arg in record.args)
+            record.args = tuple(
+                words_of(arg) if isinstance(arg, BaseException) else arg
+                for arg in record.args
+            )
         return record
 
 
 def _may_be_shown(error: BaseException) -> bool:
     of_system = isinstance(error, OSError) and error.errno is not None
-    return not isinstance(error, Exception) or is_ours(error) or of_system or bool(_names(error) & SPEAKING)
+    return (
+        not isinstance(error, Exception)
+        or is_ours(error)
+        or of_system
+        or bool(_names(error) & SPEAKING)
+    )
 
 
 def _inmost(error: BaseException) -> BaseException:
@@ -150,9 +215,16 @@ def _inmost(error: BaseException) -> BaseException:
 
 
 def _names(error: BaseException) -> set[str]:
-    """The public names of its kinds: of the package, not of the module in it. httpx2 has the names of httpx."""
-    packages = ((kind.__module__.partition(".")[0].lstrip("_"), kind.__qualname__) for kind in type(error).__mro__)
-    return {f"{package.replace('httpx2', 'httpx')}.{name}" for package, name in packages}
+    """The public names of its kinds: of the package, not of the module in it. httpx2
+    has the names of httpx.
+    """
+    packages = (
+        (kind.__module__.partition(".")[0].lstrip("_"), kind.__qualname__)
+        for kind in type(error).__mro__
+    )
+    return {
+        f"{package.replace('httpx2', 'httpx')}.{name}" for package, name in packages
+    }
 
 
 def _text_of(error: BaseException) -> str:
@@ -174,15 +246,24 @@ def _of_system(error: Any) -> str:
 
 
 def _of_postgresql(error: Any) -> str:
-    """The server's message without its detail, which quotes rows; the whole text for a failed connection."""
+    """The server's message without its detail, which quotes rows; the whole text for a
+    failed connection.
+    """
     if error.sqlstate is None:
         return str(error) if "psycopg.OperationalError" in _names(error) else ""
-    return str(error.diag.message_primary or "") if error.sqlstate.startswith(SPEAKING_STATES) else ""
+    return (
+        str(error.diag.message_primary or "")
+        if error.sqlstate.startswith(SPEAKING_STATES)
+        else ""
+    )
 
 
 def _of_pydantic(error: Any) -> str:
     faults = error.errors(include_url=False, include_input=False)
-    return "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ") for fault in faults)
+    return "; ".join(
+        f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}".removeprefix(": ")
+        for fault in faults
+    )
 
 
 TEXTS: Mapping[str, Callable[[Any], str]] = {
@@ -191,7 +272,9 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "builtins.OSError": _of_system,
     "psycopg.Error": _of_postgresql,
     "httpx.HTTPStatusError": lambda error: f"HTTP {error.response.status_code}",
-    "xml.ParseError": lambda error: "no XML at line {}, column {}".format(*error.position),
+    "xml.ParseError": lambda error: "no XML at line {}, column {}".format(
+        *error.position
+    ),
     "pydantic_core.ValidationError": _of_pydantic,
 }
 """The part that may be shown of errors whose whole text may not."""

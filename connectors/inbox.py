@@ -1,14 +1,15 @@
-"""A folder for request files: which are ready, which are taken by a run, and where they end.
+"""A folder for request files: which are ready, which are taken by a run, and where they
+end.
 
-    inbox/orders.csv             dropped, not yet taken
-    inbox/working/orders.csv     taken by a living run, or by a dead one: then the next run takes it up again
-    inbox/open/orders.csv        not over: some orders are held or unknown; every run tries again
-    inbox/done/orders.csv        every order is over
-    inbox/failed/orders.csv      can't be read, or has faults
+    inbox/orders.csv dropped, not yet taken inbox/working/orders.csv taken by a living
+    run, or by a dead one: then the next run takes it up again inbox/open/orders.csv not
+    over: some orders are held or unknown; every run tries again inbox/done/orders.csv
+    every order is over inbox/failed/orders.csv can't be read, or has faults
 
-A lock on a file of `working/.locks` belongs to one process and ends with it, so two runs never work on one file; in it
-stand the batch of a file that was taken from `open`, and when a run first took the file. Local folders only: the moves
-must be renames, and locks work.
+A lock on a file of `working/.locks` belongs to one process and ends with it, so two
+runs never work on one file; in it stand the batch of a file that was taken from `open`,
+and when a run first took the file. Local folders only: the moves must be renames, and
+locks work.
 """
 
 from __future__ import annotations
@@ -35,14 +36,28 @@ from connectors.process_locks import is_free
 from connectors.settings import SourcingSettings
 from domain.cells import csv_text, no_formula
 
-TEMPORARY = (".part", ".partial", ".tmp", ".crdownload", ".download", ".filepart", ".swp", "thumbs.db", "desktop.ini")
+TEMPORARY = (
+    ".part",
+    ".partial",
+    ".tmp",
+    ".crdownload",
+    ".download",
+    ".filepart",
+    ".swp",
+    "thumbs.db",
+    "desktop.ini",
+)
 OF_MACOS = re.compile(r"\.sb-[0-9a-f]{8}-\w+$")
 SECOND = re.compile(r" ?\([0-9]+\)$")
 RESULT = (".result.json", ".result.csv", ".book-missing.csv")
 LONGEST_STEM, LONGEST_SUFFIX = 200, 20
-LONGEST_SENT = 40  # of four bytes each: with what is put around them they fit into a file name
+LONGEST_SENT = (
+    40  # of four bytes each: with what is put around them they fit into a file name
+)
 ASKS = "ask-"
-"""A file whose name begins so, in capitals too, is bought only after a person's yes; it does wherever it is moved."""
+"""A file whose name begins so, in capitals too, is bought only after a person's yes; it
+does wherever it is moved.
+"""
 
 
 class Folder(StrEnum):
@@ -56,7 +71,9 @@ class Folder(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScannedFile:
-    """The state of a file at one time: a file that differs a little later is still being written."""
+    """The state of a file at one time: a file that differs a little later is still
+    being written.
+    """
 
     path: Path
     size: int
@@ -74,25 +91,37 @@ class Inbox:
         self.locks.mkdir(exist_ok=True)
 
     def waiting(self, *, quiet_s: float) -> list[Path]:
-        """Files to take: first those of dead runs, then open ones, then new ones, each group oldest first.
+        """Files to take: first those of dead runs, then open ones, then new ones, each
+        group oldest first.
 
-        New and open files must be unchanged for `quiet_s`; hidden and temporary files belong to other programs.
+        New and open files must be unchanged for `quiet_s`; hidden and temporary files
+        belong to other programs.
         """
         self._take_back_changed()
         settled = (self.root / Folder.OPEN, self.root)
         groups = [self._scan(folder) for folder in settled]
-        if quiet_s and any(time.time() - one.modified_ns / 1e9 < quiet_s for group in groups for one in group):
+        if quiet_s and any(
+            time.time() - one.modified_ns / 1e9 < quiet_s
+            for group in groups
+            for one in group
+        ):
             time.sleep(quiet_s)
             groups = [
                 [one for one in self._scan(folder) if one in set(group)]
                 for folder, group in zip(settled, groups, strict=True)
             ]
         groups.insert(0, self._scan(self.root / Folder.WORKING))
-        return [file.path for group in groups for file in sorted(group, key=lambda one: (one.modified_ns, one.path))]
+        return [
+            file.path
+            for group in groups
+            for file in sorted(group, key=lambda one: (one.modified_ns, one.path))
+        ]
 
     @contextmanager
     def taken(self, path: Path) -> Iterator[Path | None]:
-        """The file's path in `working` while the block runs; None when another run has or had it."""
+        """The file's path in `working` while the block runs; None when another run has
+        or had it.
+        """
         try:
             name = self._free_name(path, Folder.WORKING)
         except FileNotFoundError:
@@ -105,10 +134,14 @@ class Inbox:
                 if path != target:
                     noted = f"{self.batch_of(path)} {min(self.came(path), datetime.now(UTC)).isoformat()}"
                     lock.truncate(0)
-                    lock.write(noted)  # before the file is there: the run may die at any time
+                    lock.write(
+                        noted
+                    )  # before the file is there: the run may die at any time
                     lock.flush()
                     os.fsync(lock.fileno())
-                path.replace(target)  # onto itself for one in `working`; missing if another run took it
+                path.replace(
+                    target
+                )  # onto itself for one in `working`; missing if another run took it
             except (BlockingIOError, FileNotFoundError):
                 yield None
                 return
@@ -117,7 +150,11 @@ class Inbox:
     def is_taken(self, path: Path) -> bool:
         """Whether a living process has this file of `working`."""
         lock = self.locks / f"{path.name}.lock"
-        return path.parent == self.root / Folder.WORKING and lock.exists() and not is_free(lock, fcntl.LOCK_SH)
+        return (
+            path.parent == self.root / Folder.WORKING
+            and lock.exists()
+            and not is_free(lock, fcntl.LOCK_SH)
+        )
 
     def put(
         self,
@@ -127,19 +164,30 @@ class Inbox:
         table: Sequence[Mapping[str, Any]],
         missing: bytes = b"",
     ) -> Path:
-        """Write the result into a folder, and what the SKU book lacks; move the file there, return its new path."""
+        """Write the result into a folder, and what the SKU book lacks; move the file
+        there, return its new path.
+        """
         target = self.root / place / self._free_name(working, place)
-        for ending, content in zip(RESULT, (_json(result), _csv(table), missing), strict=True):
+        for ending, content in zip(
+            RESULT, (_json(result), _csv(table), missing), strict=True
+        ):
             beside = target.with_name(f"{target.name}{ending}")
             put(beside, content) if content else beside.unlink(missing_ok=True)
         move(working, target)
-        if place is not Folder.OPEN and not (self.root / Folder.OPEN / working.name).exists():
+        if (
+            place is not Folder.OPEN
+            and not (self.root / Folder.OPEN / working.name).exists()
+        ):
             for ending in RESULT:
-                (self.root / Folder.OPEN / f"{working.name}{ending}").unlink(missing_ok=True)
+                (self.root / Folder.OPEN / f"{working.name}{ending}").unlink(
+                    missing_ok=True
+                )
         return target
 
     def name_of(self, path: Path) -> str:
-        """What a file is called without the marks of one to be asked about, of a second one, and of its format."""
+        """What a file is called without the marks of one to be asked about, of a second
+        one, and of its format.
+        """
         stem = Path(plain_name(path)).stem
         with suppress(FileNotFoundError):  # taken by another run
             for mark in filter(None, (digest(path), self._note_of(path)[0][-8:])):
@@ -147,82 +195,156 @@ class Inbox:
         return plain_stem(re.sub(f"^({ASKS})+", "", stem.casefold()))
 
     def came(self, path: Path) -> datetime:
-        """When a run first took a file: a new one came last. Where nothing tells it, when its content was written."""
+        """When a run first took a file: a new one came last. Where nothing tells it,
+        when its content was written.
+        """
         if path.parent == self.root:
             return datetime.max.replace(tzinfo=UTC)
         _, first_taken, content = self._note_of(path)
-        if path.parent.name != Folder.OPEN or content in ("", _digest_of(path)):  # else it was mended there
+        if path.parent.name != Folder.OPEN or content in (
+            "",
+            _digest_of(path),
+        ):  # else it was mended there
             with suppress(ValueError):
                 return datetime.fromisoformat(first_taken)
         return datetime.fromtimestamp(path.stat().st_mtime, UTC)
 
     def newer(self, working: Path) -> list[Path]:
-        """The files of its name that came after this one, in that order, also those that were bought from."""
+        """The files of its name that came after this one, in that order, also those
+        that were bought from.
+        """
         return [path for path, is_of_it in self.later(working).items() if is_of_it]
 
     def later(self, working: Path) -> dict[Path, bool]:
-        """The files that came after this one, in that order, each with whether it is of its name."""
-        name, at, found = self.name_of(working), self.came(working), dict[Path, tuple[datetime, bool]]()
-        moving = ("", Folder.WORKING, Folder.OPEN)  # looked at twice, as other runs go on
+        """The files that came after this one, in that order, each with whether it is of
+        its name.
+        """
+        name, at, found = (
+            self.name_of(working),
+            self.came(working),
+            dict[Path, tuple[datetime, bool]](),
+        )
+        moving = (
+            "",
+            Folder.WORKING,
+            Folder.OPEN,
+        )  # looked at twice, as other runs go on
         for folder in (*moving, *moving, Folder.DONE, Folder.FAILED):
             for path in [one.path for one in self._scan(self.root / folder)]:
                 with suppress(FileNotFoundError):
                     if self.came(path) > at:
-                        is_of_it = name in _plain(path.name.casefold()) and self.name_of(path) == name
+                        is_of_it = (
+                            name in _plain(path.name.casefold())
+                            and self.name_of(path) == name
+                        )
                         found[path] = self.came(path), is_of_it
         return {path: found[path][1] for path in sorted(found, key=found.__getitem__)}
 
     def superseding(self) -> set[Path]:
-        """What is over and has the last word on orders of a file that still waits, with the results beside it."""
-        waits = [one.path for place in (Folder.OPEN, Folder.WORKING) for one in self._scan(self.root / place)]
-        over = {path for one in waits for path in self.newer(one) if path.parent.name in (Folder.DONE, Folder.FAILED)}
-        left_to = {name for one in waits for name in self.left_to(self.root / Folder.OPEN / one.name)}
-        over.update(self.root / place / name for place in (Folder.DONE, Folder.FAILED) for name in left_to)
-        return {path.with_name(f"{path.name}{ending}") for path in over for ending in ("", *RESULT)}
+        """What is over and has the last word on orders of a file that still waits, with
+        the results beside it.
+        """
+        waits = [
+            one.path
+            for place in (Folder.OPEN, Folder.WORKING)
+            for one in self._scan(self.root / place)
+        ]
+        over = {
+            path
+            for one in waits
+            for path in self.newer(one)
+            if path.parent.name in (Folder.DONE, Folder.FAILED)
+        }
+        left_to = {
+            name
+            for one in waits
+            for name in self.left_to(self.root / Folder.OPEN / one.name)
+        }
+        over.update(
+            self.root / place / name
+            for place in (Folder.DONE, Folder.FAILED)
+            for name in left_to
+        )
+        return {
+            path.with_name(f"{path.name}{ending}")
+            for path in over
+            for ending in ("", *RESULT)
+        }
 
     def left_to(self, path: Path) -> list[str]:
-        """The later files to which a file left orders, by the result beside it, which stays when a run takes it."""
+        """The later files to which a file left orders, by the result beside it, which
+        stays when a run takes it.
+        """
         with suppress(OSError, ValueError, AttributeError, TypeError):
-            return [*json.loads(path.with_name(f"{path.name}{RESULT[0]}").read_bytes()).get("left_to", ())]
+            return [
+                *json.loads(path.with_name(f"{path.name}{RESULT[0]}").read_bytes()).get(
+                    "left_to", ()
+                )
+            ]
         return []
 
     def file_of(self, batch_id: str, place: Folder) -> Path | None:
-        """The file of a folder that a batch was begun from, whatever it is called there."""
+        """The file of a folder that a batch was begun from, whatever it is called
+        there.
+        """
         there = [one.path for one in self._scan(self.root / place)]
-        return next((path for path in there if self._note_of(path)[0] == batch_id), None)
+        return next(
+            (path for path in there if self._note_of(path)[0] == batch_id), None
+        )
 
     def batch_of(self, path: Path) -> str:
-        """The batch of a file that lies in `open` or was taken there, also once it was mended; empty for a new one."""
-        return self._note_of(path)[0] if path.parent.name in (Folder.WORKING, Folder.OPEN) else ""
+        """The batch of a file that lies in `open` or was taken there, also once it was
+        mended; empty for a new one.
+        """
+        return (
+            self._note_of(path)[0]
+            if path.parent.name in (Folder.WORKING, Folder.OPEN)
+            else ""
+        )
 
     def _note_of(self, path: Path) -> tuple[str, str, str]:
-        """A file's batch, when it was first taken, and its digest then; empty for what no run laid there."""
+        """A file's batch, when it was first taken, and its digest then; empty for what
+        no run laid there.
+        """
         with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
             if path.parent == self.root / Folder.WORKING:
-                batch_id, _, first_taken = (self.locks / f"{path.name}.lock").read_text().partition(" ")
+                batch_id, _, first_taken = (
+                    (self.locks / f"{path.name}.lock").read_text().partition(" ")
+                )
                 return batch_id, first_taken, ""
             result = path.with_name(f"{path.name}{RESULT[0]}")
             return _noted(result, result.stat().st_mtime_ns)
         return "", "", ""
 
     def give_back(self, working: Path) -> Path:
-        """Put a file back where it was taken: it was written to while a run worked on its earlier content."""
+        """Put a file back where it was taken: it was written to while a run worked on
+        its earlier content.
+        """
         place = Folder.OPEN if self.batch_of(working) else ""
         return working.replace(self.root / place / self._free_name(working, place))
 
     def _take_back_changed(self) -> None:
-        """Give back what changed after it failed: its sender wrote on, or a person mended it there.
+        """Give back what changed after it failed: its sender wrote on, or a person
+        mended it there.
 
-        A shop's export goes to `open`, with the result that says when it came: what it shows is of that time.
+        A shop's export goes to `open`, with the result that says when it came: what it
+        shows is of that time.
         """
         for path in [one.path for one in self._scan(self.root / Folder.FAILED)]:
             results = [path.with_name(f"{path.name}{ending}") for ending in RESULT]
-            with suppress(OSError, ValueError, LookupError, TypeError):  # without a result, or taken by another run
-                if (told := json.loads(results[0].read_bytes()))["content"] != digest(path):
+            with suppress(
+                OSError, ValueError, LookupError, TypeError
+            ):  # without a result, or taken by another run
+                if (told := json.loads(results[0].read_bytes()))["content"] != digest(
+                    path
+                ):
                     place = Folder.OPEN if told.get("is_export") else ""
                     back = self.root / place / self._free_name(path, place)
                     if place:
-                        put(back.with_name(f"{back.name}{RESULT[0]}"), results[0].read_bytes())
+                        put(
+                            back.with_name(f"{back.name}{RESULT[0]}"),
+                            results[0].read_bytes(),
+                        )
                     path.replace(back)
                     for result in results:
                         result.unlink(missing_ok=True)
@@ -237,7 +359,9 @@ class Inbox:
         return found
 
     def _free_name(self, path: Path, place: str) -> str:
-        """The file's name, with its hash where a different file has that name already."""
+        """The file's name, with its hash where a different file has that name
+        already.
+        """
         named = Path(plain_name(path))
         there = self.root / place / named
         if there == path or not there.exists() or digest(there) == digest(path):
@@ -260,11 +384,17 @@ def faulty_files(inbox: Path, *, since: datetime) -> list[FaultyFile]:
     found = []
     for result in (inbox / Folder.FAILED).glob(f"*{RESULT[0]}"):
         path = result.with_name(result.name.removesuffix(RESULT[0]))
-        with suppress(OSError, ValueError, LookupError, TypeError):  # removed meanwhile, or another program's
+        with suppress(
+            OSError, ValueError, LookupError, TypeError
+        ):  # removed meanwhile, or another program's
             at = datetime.fromtimestamp(result.stat().st_mtime, UTC)
             if at >= since and path.exists():
                 told = json.loads(result.read_bytes())
-                found.append(FaultyFile(path, at, str(told["note"]), list(told.get("faults", ()))))
+                found.append(
+                    FaultyFile(
+                        path, at, str(told["note"]), list(told.get("faults", ()))
+                    )
+                )
     return found
 
 
@@ -285,7 +415,9 @@ def _kept_digest(path: Path, *_: int) -> str:
 
 
 def whole_digest(path: Path) -> str:
-    """The hash of a file's content, or of its size and time where this user may not read it."""
+    """The hash of a file's content, or of its size and time where this user may not
+    read it.
+    """
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
@@ -295,7 +427,9 @@ def whole_digest(path: Path) -> str:
 
 
 def plain_name(path: Path) -> str:
-    """The file's name in UTF-8, short enough for what is put around it: the names of its result, a hash."""
+    """The file's name in UTF-8, short enough for what is put around it: the names of
+    its result, a hash.
+    """
     named = Path(os.fsencode(path.name).decode(errors="replace"))
     return _cut(named.stem, LONGEST_STEM) + _cut(named.suffix, LONGEST_SUFFIX)
 
@@ -303,7 +437,9 @@ def plain_name(path: Path) -> str:
 @lru_cache(maxsize=10_000)
 def _noted(result: Path, _modified_ns: int) -> tuple[str, str, str]:
     told = json.loads(result.read_bytes())
-    content = "" if told.get("is_export") else str(told.get("content", ""))  # mended, one shows no newer state
+    content = (
+        "" if told.get("is_export") else str(told.get("content", ""))
+    )  # mended, one shows no newer state
     return str(told.get("batch_id") or ""), str(told.get("first_taken", "")), content
 
 
@@ -330,10 +466,15 @@ def _json(result: Mapping[str, Any]) -> bytes:
 
 
 def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
-    """A CSV that spreadsheets open as UTF-8, taking no cell for a formula or a number."""
+    """A CSV that spreadsheets open as UTF-8, taking no cell for a formula or a
+    number.
+    """
     names = [*rows[0]] if rows else []
     values = ([row.get(name) for name in names] for row in rows)
-    cells = [["" if value is None else no_formula(str(value)) for value in row] for row in values]
+    cells = [
+        ["" if value is None else no_formula(str(value)) for value in row]
+        for row in values
+    ]
     return csv_text([names, *cells] if rows else []).encode("utf-8-sig")
 
 
@@ -346,24 +487,40 @@ def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
 def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
     """Delete the copies whose days are over; returns their number.
 
-    One that superseded a file stays as long as that one waits, which would be bought from as it was.
+    One that superseded a file stays as long as that one waits, which would be bought
+    from as it was.
     """
     before = now - timedelta(days=settings.keep_copies_days)
-    there = [Inbox(one) for one in (inbox, *settings.inboxes) if (one / Folder.OPEN).is_dir()]
+    there = [
+        Inbox(one) for one in (inbox, *settings.inboxes) if (one / Folder.OPEN).is_dir()
+    ]
     needed = {path for one in there for path in one.superseding()}
-    old = [path for path, since in _copies(settings, inbox).items() if since < before and path not in needed]
+    old = [
+        path
+        for path, since in _copies(settings, inbox).items()
+        if since < before and path not in needed
+    ]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)
 
 
 def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
-    """All copies, each with the time at which it came to its place: a move keeps the time of the content."""
-    ended = [one / place for one in (inbox, *settings.inboxes) for place in (Folder.DONE, Folder.FAILED)]
+    """All copies, each with the time at which it came to its place: a move keeps the
+    time of the content.
+    """
+    ended = [
+        one / place
+        for one in (inbox, *settings.inboxes)
+        for place in (Folder.DONE, Folder.FAILED)
+    ]
     folders = [*ended, settings.data_dir / FOLDER]
     found = [path for folder in folders for path in folder.rglob("*")]
     if ledger := sqlite_file(settings.ledger_url):
-        found += [*ledger.parent.glob(f"{ledger.name}.replaced-*"), *ledger.parent.glob(f"{ledger.stem}.rescued-*")]
+        found += [
+            *ledger.parent.glob(f"{ledger.name}.replaced-*"),
+            *ledger.parent.glob(f"{ledger.stem}.rescued-*"),
+        ]
     copies = {}
     for path in found:
         with suppress(FileNotFoundError):

@@ -1,7 +1,9 @@
-"""Which flow runs have a process on this machine: each locks a file of its own before it reports that it runs.
+"""Which flow runs have a process on this machine: each locks a file of its own before
+it reports that it runs.
 
-The system drops the lock with the process. So a file without a lock proves a death; a missing file proves nothing.
-Files, not process ids: the system reuses ids. A command's help loads this, so it loads no settings by itself.
+The system drops the lock with the process. So a file without a lock proves a death; a
+missing file proves nothing. Files, not process ids: the system reuses ids. A command's
+help loads this, so it loads no settings by itself.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ def deployed_run() -> str:
 
 
 def hold(folder: Path, run_id: str) -> int:
-    """Hold a run's file until this process ends or the returned descriptor is closed; several processes may at once."""
+    """Hold a run's file until this process ends or the returned descriptor is closed;
+    several processes may at once.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     path, unborn = folder / run_id, folder / f".{run_id}-{os.getpid()}"
     held = _held(unborn)  # before any process finds it
@@ -43,12 +47,16 @@ def hold(folder: Path, run_id: str) -> int:
 
 
 def has_died(folder: Path, run_id: str) -> bool:
-    """Whether the run had a process here and has none; False when this machine can't tell."""
+    """Whether the run had a process here and has none; False when this machine can't
+    tell.
+    """
     return is_free(folder / run_id, fcntl.LOCK_EX)
 
 
 def is_free(path: Path, lock: int) -> bool:
-    """Whether a file is there, and no living process holds a lock on it that excludes this one."""
+    """Whether a file is there, and no living process holds a lock on it that excludes
+    this one.
+    """
     try:
         file = os.open(path, os.O_RDONLY)
     except OSError:
@@ -63,7 +71,9 @@ def is_free(path: Path, lock: int) -> bool:
 
 
 def forget(folder: Path, run_id: str) -> None:
-    """Delete the file of a reported dead attempt: it would prove the next one dead, which may be on another machine."""
+    """Delete the file of a reported dead attempt: it would prove the next one dead,
+    which may be on another machine.
+    """
     if has_died(folder, run_id):
         with suppress(OSError):
             (folder / run_id).unlink()
@@ -73,7 +83,9 @@ def prune(folder: Path) -> None:
     """Delete old files of ended runs."""
     for path in folder.glob("*"):
         with suppress(OSError):
-            if time.time() - path.stat().st_mtime > KEPT_S and has_died(folder, path.name):
+            if time.time() - path.stat().st_mtime > KEPT_S and has_died(
+                folder, path.name
+            ):
                 path.unlink()
 
 
@@ -88,7 +100,9 @@ PARTS = ("connectors", "domain", "flows", "tasks")
 
 @cache
 def program() -> str:
-    """`0.9.0-3f9c2a7b51d0`: the version, and a digest of the code that works on orders."""
+    """`0.9.0-3f9c2a7b51d0`: the version, and a digest of the code that works on
+    orders.
+    """
     from sourcing.version import FALLBACK
 
     root, digest = Path(__file__).parent.parent, hashlib.sha256()

@@ -1,4 +1,6 @@
-"""Settings: environment first, then `.env`, then the defaults below. Those of the service stand with its client."""
+"""Settings: environment first, then `.env`, then the defaults below. Those of the
+service stand with its client.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ from domain.marketplace import picture_hosts
 from domain.money import Money, yuan
 
 ENV_FILE = os.environ.get("SOURCING_ENV_FILE", ".env")
-"""The file of settings; `sourcing serve` names that of its own folder for runs, which start in the program's."""
+"""The file of settings; `sourcing serve` names that of its own folder for runs, which
+start in the program's.
+"""
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
 LEAST_PASSWORD = 12
 
@@ -46,7 +50,9 @@ class MissingSetting(Exception):
 
 
 class BadSetting(Exception):
-    """A setting has an invalid value; the message names each such variable and what is valid."""
+    """A setting has an invalid value; the message names each such variable and what is
+    valid.
+    """
 
 
 class Settings(BaseSettings):
@@ -60,12 +66,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="wrap")
     @classmethod
-    def faults_name_the_variable(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def faults_name_the_variable(
+        cls, values: Any, handler: ModelWrapValidatorHandler[Self]
+    ) -> Self:
         try:
             return handler(values)
         except ValidationError as error:
             faults = [_fault(cls, fault) for fault in error.errors(include_url=False)]
-        # outside, so that the traceback lacks pydantic's error, which has every value, secrets too
+        # outside, so that the traceback lacks pydantic's error, which has every value,
+        # secrets too
         raise BadSetting("\n".join(faults))
 
 
@@ -76,12 +85,16 @@ def variable_of(settings: type[BaseSettings], name: str) -> str:
 
 
 def _fault(settings: type[BaseSettings], fault: Any) -> str:
-    """One fault as a line: the variable, its value unless that is a secret, and the cause."""
+    """One fault as a line: the variable, its value unless that is a secret, and the
+    cause.
+    """
     name = str(fault["loc"][0]) if fault["loc"] else ""
     field = settings.model_fields.get(name)
     variable = variable_of(settings, name) if field else name
     if field is not None and field.annotation is SecretStr:
-        why = fault["ctx"]["error"] if fault["type"] == "value_error" else "can't be used"  # a validator of ours
+        why = (
+            fault["ctx"]["error"] if fault["type"] == "value_error" else "can't be used"
+        )  # a validator of ours
         return f"{variable}: {why}; its value is not shown"
     if fault["type"] == "value_error":
         return f"{variable}: {fault['ctx']['error']}"
@@ -90,11 +103,18 @@ def _fault(settings: type[BaseSettings], fault: Any) -> str:
 
 
 class SourcingSettings(Settings):
-    """Where the product stores its data, and its limits. Variables start with `SOURCING_`."""
+    """Where the product stores its data, and its limits. Variables start with
+    `SOURCING_`.
+    """
 
-    model_config = SettingsConfigDict(env_prefix="SOURCING_", env_file=ENV_FILE, extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="SOURCING_", env_file=ENV_FILE, extra="ignore", frozen=True
+    )
 
-    data_dir: Path = Field(Path("data"), description="Folder of ledger, snapshots, inbox and history of runs")
+    data_dir: Path = Field(
+        Path("data"),
+        description="Folder of ledger, snapshots, inbox and history of runs",
+    )
     ledger_url_setting: str = Field(
         "",
         validation_alias="SOURCING_LEDGER_URL",
@@ -112,7 +132,9 @@ class SourcingSettings(Settings):
         "folder",
     )
     chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
-    concurrency: int = Field(16, ge=1, le=200, description="Calls to the service at once")
+    concurrency: int = Field(
+        16, ge=1, le=200, description="Calls to the service at once"
+    )
     poll_h: str = Field(
         "",
         description=(
@@ -122,10 +144,19 @@ class SourcingSettings(Settings):
         ),
     )
     helpers: int = Field(
-        0, ge=0, le=64, description="So many helpers share a large run; they need a ledger on PostgreSQL. 0 is none"
+        0,
+        ge=0,
+        le=64,
+        description="So many helpers share a large run; they need a ledger on PostgreSQL. 0 is none",
     )
-    help_above: int = Field(1_000, ge=0, description="Only a run of more orders than this is shared with helpers")
-    lease_s: int = Field(120, ge=10, description="How long a claim on an effect holds without an outcome")
+    help_above: int = Field(
+        1_000,
+        ge=0,
+        description="Only a run of more orders than this is shared with helpers",
+    )
+    lease_s: int = Field(
+        120, ge=10, description="How long a claim on an effect holds without an outcome"
+    )
     patience_s_setting: int | None = Field(
         None,
         ge=0,
@@ -133,7 +164,9 @@ class SourcingSettings(Settings):
         description="How long a run waits for a service that is away; unset: an hour, 10 minutes at the terminal",
     )
     settle_s: int = Field(
-        900, ge=0, description="How long an unanswered effect may still land; until then not seeing it proves nothing"
+        900,
+        ge=0,
+        description="How long an unanswered effect may still land; until then not seeing it proves nothing",
     )
     retry_delays_s: tuple[float, ...] = Field(
         (5, 15, 30, 60),
@@ -162,10 +195,17 @@ class SourcingSettings(Settings):
         description="How many days snapshots keep what rows were before; current rows stay for good",
     )
     look_back_days: int = Field(
-        30, ge=1, description="How far back to look for orders of ours that this ledger does not know"
+        30,
+        ge=1,
+        description="How far back to look for orders of ours that this ledger does not know",
     )
-    order_limit_cny: str = Field("", description="No order above this, in yuan; empty is no limit")
-    day_limit_cny: str = Field("", description="No more than this in one day of `timezone`, in yuan; empty is no limit")
+    order_limit_cny: str = Field(
+        "", description="No order above this, in yuan; empty is no limit"
+    )
+    day_limit_cny: str = Field(
+        "",
+        description="No more than this in one day of `timezone`, in yuan; empty is no limit",
+    )
     approval_limit_cny: str = Field(
         "",
         description=(
@@ -199,16 +239,25 @@ class SourcingSettings(Settings):
         ),
     )
     require_price_limit: bool = Field(
-        default=False, description="Whether each row of a request file must have a `max_unit_price`"
+        default=False,
+        description="Whether each row of a request file must have a `max_unit_price`",
     )
     inbox_encoding: str = Field(
         "",
         description="Encoding of text files without a mark in an inbox, such as gb18030; one that is UTF-8 all the "
         "same is refused. Empty: UTF-8",
     )
-    timezone: str = Field("UTC", description="Whose days and hours limits, schedules and `--done-by` mean")
-    currency: str = Field("", description="Currency of the merchant's books, such as EUR; costs are shown in it")
-    rates: str = Field("", description="CSV file of exchange rates: from,to,rate,date,source; empty is none")
+    timezone: str = Field(
+        "UTC", description="Whose days and hours limits, schedules and `--done-by` mean"
+    )
+    currency: str = Field(
+        "",
+        description="Currency of the merchant's books, such as EUR; costs are shown in it",
+    )
+    rates: str = Field(
+        "",
+        description="CSV file of exchange rates: from,to,rate,date,source; empty is none",
+    )
     book: SecretStr = Field(
         SecretStr(""),
         description="SKU book, CSV or XLSX or the https address of a sheet, in which `own_sku` of request files is "
@@ -243,15 +292,21 @@ class SourcingSettings(Settings):
         "--test` tries them",
     )
     alert_url: SecretStr = Field(
-        SecretStr(""), description="No longer read: SOURCING_NOTIFY has taken its place", exclude=True
+        SecretStr(""),
+        description="No longer read: SOURCING_NOTIFY has taken its place",
+        exclude=True,
     )
     ping_url: SecretStr = Field(
-        SecretStr(""), description="Asked at the end of each night, for a watcher elsewhere; empty is none"
+        SecretStr(""),
+        description="Asked at the end of each night, for a watcher elsewhere; empty is none",
     )
 
-    callbacks_port: int = Field(8791, ge=0, le=65535, description="Where the service's messages are received")
+    callbacks_port: int = Field(
+        8791, ge=0, le=65535, description="Where the service's messages are received"
+    )
     callbacks_from: str = Field(
-        "", description="Addresses or networks that may post messages, separated by commas; empty is any"
+        "",
+        description="Addresses or networks that may post messages, separated by commas; empty is any",
     )
 
     page_port: int = Field(
@@ -282,15 +337,27 @@ class SourcingSettings(Settings):
     def is_where_it_seems(cls, value: Any) -> Any:
         path = Path(value.get_secret_value() if isinstance(value, SecretStr) else value)
         if str(path).startswith("~"):
-            so_far = f" (so far it was {path.absolute()}: write that, or move it)" if path.exists() else ""
-            raise ValueError(f"begins with ~, which only a shell takes for your home: write the whole path{so_far}")
+            so_far = (
+                f" (so far it was {path.absolute()}: write that, or move it)"
+                if path.exists()
+                else ""
+            )
+            raise ValueError(
+                f"begins with ~, which only a shell takes for your home: write the whole path{so_far}"
+            )
         return value
 
-    @field_validator("picture_hosts", "poll_h", "notify", "private_sources", "callbacks_from")
+    @field_validator(
+        "picture_hosts", "poll_h", "notify", "private_sources", "callbacks_from"
+    )
     @classmethod
     def can_be_read(cls, value: Any, info: ValidationInfo) -> Any:
         readers: dict[str, Callable[[Any], object]]
-        readers = {"picture_hosts": picture_hosts, "poll_h": parse_hours, "notify": recipients_of}
+        readers = {
+            "picture_hosts": picture_hosts,
+            "poll_h": parse_hours,
+            "notify": recipients_of,
+        }
         readers.get(str(info.field_name), _networks)(value)
         return value
 
@@ -334,11 +401,15 @@ class SourcingSettings(Settings):
         try:
             return ZoneInfo(text).key
         except (LookupError, ValueError, OSError):
-            raise ValueError(f"{text!r} is no time zone; give one such as Europe/Berlin") from None
+            raise ValueError(
+                f"{text!r} is no time zone; give one such as Europe/Berlin"
+            ) from None
 
     @property
     def arrives_within(self) -> timedelta:
-        """How long after its claim a sent request may still arrive: a lease and the settle time."""
+        """How long after its claim a sent request may still arrive: a lease and the
+        settle time.
+        """
         return timedelta(seconds=self.lease_s + self.settle_s)
 
     @property
@@ -368,13 +439,17 @@ class SourcingSettings(Settings):
 
     @property
     def patience_s(self) -> int:
-        """How long a run waits for an unreachable service, in seconds since its last good answer; 0: not at all."""
+        """How long a run waits for an unreachable service, in seconds since its last
+        good answer; 0: not at all.
+        """
         if self.patience_s_setting is not None:
             return self.patience_s_setting
         return DEPLOYED_PATIENCE_S if deployed_run() else TERMINAL_PATIENCE_S
 
     def renewed(self) -> Self:
-        """What `.env` has now, at the same places; these settings while it can't be read."""
+        """What `.env` has now, at the same places; these settings while it can't be
+        read.
+        """
         kept = ("data_dir", "ledger_url_setting", "snapshots_setting", "inbox_setting")
         places = {name: getattr(self, name) for name in kept}
         with suppress(BadSetting, OSError):
@@ -383,17 +458,27 @@ class SourcingSettings(Settings):
 
     @cached_property
     def ledger_url(self) -> str:
-        """The address set, else the one noted by `sourcing serve --postgres`, else SQLite in the data folder."""
-        return self.ledger_url_setting or self._noted_ledger() or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
+        """The address set, else the one noted by `sourcing serve --postgres`, else
+        SQLite in the data folder.
+        """
+        return (
+            self.ledger_url_setting
+            or self._noted_ledger()
+            or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
+        )
 
     @property
     def ledger_note(self) -> Path:
-        """The file that notes the address of a data folder's ledger, so that every command finds the same one."""
+        """The file that notes the address of a data folder's ledger, so that every
+        command finds the same one.
+        """
         return self.data_dir / "ledger.url"
 
     @property
     def server_note(self) -> Path:
-        """The file that notes which PostgreSQL has the records of the folder's Prefect server, for each later start."""
+        """The file that notes which PostgreSQL has the records of the folder's Prefect
+        server, for each later start.
+        """
         return self.data_dir / "prefect" / "database.url"
 
     def _noted_ledger(self) -> str:
@@ -423,7 +508,11 @@ class SourcingSettings(Settings):
 
     @cached_property
     def snapshot_root(self) -> Path:
-        return Path(self.snapshots_setting) if self.snapshots_setting else self.data_dir / "snapshots"
+        return (
+            Path(self.snapshots_setting)
+            if self.snapshots_setting
+            else self.data_dir / "snapshots"
+        )
 
 
 def _amount(text: str) -> Money | None:
@@ -431,7 +520,9 @@ def _amount(text: str) -> Money | None:
 
 
 def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Networks in a comma-separated text. Raises `ValueError`, which names what is no network."""
+    """Networks in a comma-separated text. Raises `ValueError`, which names what is no
+    network.
+    """
     return tuple(ip_network(name.strip()) for name in text.split(",") if name.strip())
 
 

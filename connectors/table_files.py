@@ -1,6 +1,8 @@
-"""Tables as files of other programs: CSV, XLSX and SQLite; each whole or absent, whatever crashes.
+"""Tables as files of other programs: CSV, XLSX and SQLite; each whole or absent,
+whatever crashes.
 
-A spreadsheet takes no text for a formula, ids stay text, and an amount keeps the digits of its currency.
+A spreadsheet takes no text for a formula, ids stay text, and an amount keeps the digits
+of its currency.
 """
 
 from __future__ import annotations
@@ -47,12 +49,15 @@ PLAIN_NUMBER = r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$"
 """What stands in no file for anything else: it needs no quotes, and is no formula."""
 SPECIAL = re.compile('[",\r\n]')
 FAST = 1
-"""How hard a sheet is compressed: its cells repeat, so that more takes three times as long for a few percent."""
+"""How hard a sheet is compressed: its cells repeat, so that more takes three times as
+long for a few percent.
+"""
 
 
 @dataclass(frozen=True)
 class Column:
-    """Cells of a column: what each is `read` of. What matches `plain` is written as it stands, up to `most` characters.
+    """Cells of a column: what each is `read` of. What matches `plain` is written as it
+    stands, up to `most` characters.
 
     What does not is made a cell in Python, once of each value that differs.
     """
@@ -64,15 +69,25 @@ class Column:
 
     def cells(self, value: Callable[[Cell], object]) -> Iterator[object]:
         """The value of each row's cell."""
-        different, places = self._encoded.dictionary.to_pylist(), self._encoded.indices.to_pylist()
+        different, places = (
+            self._encoded.dictionary.to_pylist(),
+            self._encoded.indices.to_pylist(),
+        )
         return map([value(self.read(one)) for one in different].__getitem__, places)
 
-    def texts(self, quick: Callable[[pa.Array], pa.Array], slow: Callable[[Cell], str | None]) -> pa.Array:
+    def texts(
+        self, quick: Callable[[pa.Array], pa.Array], slow: Callable[[Cell], str | None]
+    ) -> pa.Array:
         """The text of each row's cell: `quick` makes those of plain texts."""
         plain, is_plain = self._plain
-        others = [slow(self.read(one)) for one in self._encoded.dictionary.filter(pc.invert(is_plain)).to_pylist()]
+        others = [
+            slow(self.read(one))
+            for one in self._encoded.dictionary.filter(pc.invert(is_plain)).to_pylist()
+        ]
         made = quick(plain) if pc.any(is_plain).as_py() else plain
-        return pc.replace_with_mask(made, pc.invert(is_plain), pa.array(others, TEXT)).take(self._encoded.indices)
+        return pc.replace_with_mask(
+            made, pc.invert(is_plain), pa.array(others, TEXT)
+        ).take(self._encoded.indices)
 
     @cached_property
     def _encoded(self) -> pa.DictionaryArray:
@@ -84,7 +99,9 @@ class Column:
         different = self._encoded.dictionary
         texts = different.cast(TEXT) if self.plain else pa.nulls(len(different), TEXT)
         is_short = pc.less_equal(pc.utf8_length(texts), self.most)
-        return texts, pc.and_(pc.match_substring_regex(texts, self.plain), is_short).fill_null(False)  # noqa: FBT003
+        return texts, pc.and_(
+            pc.match_substring_regex(texts, self.plain), is_short
+        ).fill_null(False)  # noqa: FBT003
 
 
 def text_column(values: pa.Array) -> Column:
@@ -93,7 +110,12 @@ def text_column(values: pa.Array) -> Column:
 
 def number_column(values: pa.Array) -> Column:
     """Decimals that are written as texts."""
-    return Column(values, lambda text: None if text is None else Decimal(text), PLAIN_NUMBER, MOST_DIGITS)
+    return Column(
+        values,
+        lambda text: None if text is None else Decimal(text),
+        PLAIN_NUMBER,
+        MOST_DIGITS,
+    )
 
 
 def _same(cell: Cell) -> Cell:
@@ -102,7 +124,9 @@ def _same(cell: Cell) -> Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableFile:
-    """A table to write, some rows at a time; `formats` are a spreadsheet's, by heading, where another is meant."""
+    """A table to write, some rows at a time; `formats` are a spreadsheet's, by heading,
+    where another is meant.
+    """
 
     name: str
     heads: Sequence[str]
@@ -114,24 +138,35 @@ class TableFile:
 
 def write_csv(path: Path, table: TableFile) -> None:
     """Write UTF-8 with a byte order mark, by which Excel recognizes it."""
-    with whole(path) as unfinished, unfinished.open("w", encoding="utf-8-sig", newline="") as file:
+    with (
+        whole(path) as unfinished,
+        unfinished.open("w", encoding="utf-8-sig", newline="") as file,
+    ):
         write_lines(file, table)
 
 
 def write_lines(file: TextIO, table: TableFile) -> None:
-    """Write lines with commas; `'` precedes texts that a spreadsheet would take for formulas."""
+    """Write lines with commas; `'` precedes texts that a spreadsheet would take for
+    formulas.
+    """
     csv.writer(file).writerow(map(no_formula, table.heads))
     for part in table.parts:
         texts = [column.texts(_same, _as_csv) for column in part]
         if len(texts) == 1:
-            texts = [pc.if_else(pc.equal(texts[0], ""), '""', texts[0])]  # an empty line is none
-        file.writelines(f"{line}\r\n" for line in _joined(*texts, between=",").to_pylist())
+            texts = [
+                pc.if_else(pc.equal(texts[0], ""), '""', texts[0])
+            ]  # an empty line is none
+        file.writelines(
+            f"{line}\r\n" for line in _joined(*texts, between=",").to_pylist()
+        )
 
 
 def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
-    """Write a sheet a table, with a frozen header. Raises `ValueError` for more rows than a sheet has.
+    """Write a sheet a table, with a frozen header. Raises `ValueError` for more rows
+    than a sheet has.
 
-    The rows are written here, since a library takes ten times as long; all around them is the library's.
+    The rows are written here, since a library takes ten times as long; all around them
+    is the library's.
     """
     from openpyxl import Workbook
 
@@ -145,7 +180,9 @@ def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
         for number, table in enumerate(tables, 1):
             if table.count > MOST_SHEET_ROWS:
                 rows = f"{table.name} has {table.count:,} rows"
-                raise ValueError(f"{rows}, more than a sheet of Excel: use another format")
+                raise ValueError(
+                    f"{rows}, more than a sheet of Excel: use another format"
+                )
             sheet = Path(folder) / "sheet.xml"
             with sheet.open("w", encoding="utf-8", newline="") as file:
                 file.writelines(_sheet(book.create_sheet(table.name), table))
@@ -158,19 +195,27 @@ def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
 
 
 def write_sqlite(path: Path, tables: Iterable[TableFile]) -> None:
-    """Write a database with a table each; decimals are SQLite's REAL, times are text, which sorts as they do."""
+    """Write a database with a table each; decimals are SQLite's REAL, times are text,
+    which sorts as they do.
+    """
     import sqlite3
     from contextlib import closing
 
     with whole(path) as unfinished, closing(sqlite3.connect(unfinished)) as database:
         for table in tables:
             columns = ", ".join(map(_quoted, table.heads))
-            key = f", PRIMARY KEY ({', '.join(map(_quoted, table.key))})" if table.key else ""
+            key = (
+                f", PRIMARY KEY ({', '.join(map(_quoted, table.key))})"
+                if table.key
+                else ""
+            )
             database.execute(f"CREATE TABLE {_quoted(table.name)} ({columns}{key})")
             marks = ", ".join("?" * len(table.heads))
             for part in table.parts:
                 rows = zip(*(column.cells(_as_value) for column in part), strict=True)
-                database.executemany(f"INSERT INTO {_quoted(table.name)} VALUES ({marks})", rows)
+                database.executemany(
+                    f"INSERT INTO {_quoted(table.name)} VALUES ({marks})", rows
+                )
         database.commit()
 
 
@@ -181,11 +226,19 @@ def _as_csv(cell: Cell) -> str:
         return f'"{doubled}"' if SPECIAL.search(text) else text
     if isinstance(cell, bool):
         return str(cell).lower()
-    return "" if cell is None else f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
+    return (
+        "" if cell is None else f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
+    )
 
 
 def _as_value(cell: Cell) -> object:
-    return float(cell) if isinstance(cell, Decimal) else str(cell) if isinstance(cell, date) else cell
+    return (
+        float(cell)
+        if isinstance(cell, Decimal)
+        else str(cell)
+        if isinstance(cell, date)
+        else cell
+    )
 
 
 def _quoted(name: str) -> str:
@@ -206,38 +259,66 @@ def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:
         yield f'<col min="{at}" max="{at}" width="{WIDTHS.get(name, WIDTH)}" customWidth="1"/>'
     yield "</cols><sheetData>"
     header = _Cells(sheet, None, is_bold=True)
-    yield from _rows(letters, [pa.array([header.xml(name)], TEXT) for name in table.heads], 1)
+    yield from _rows(
+        letters, [pa.array([header.xml(name)], TEXT) for name in table.heads], 1
+    )
     cells, first = [_Cells(sheet, table.formats.get(head)) for head in table.heads], 2
     for part in table.parts:
-        yield from _rows(letters, [one.of(column) for one, column in zip(cells, part, strict=True)], first)
+        yield from _rows(
+            letters,
+            [one.of(column) for one, column in zip(cells, part, strict=True)],
+            first,
+        )
         first += len(part[0].values) if part else 0
-    sheet.auto_filter.ref = f"A1:{letters[-1]}{table.count + 1}"  # the library names the area in the book
+    sheet.auto_filter.ref = (
+        f"A1:{letters[-1]}{table.count + 1}"  # the library names the area in the book
+    )
     yield f'</sheetData><autoFilter ref="{sheet.auto_filter.ref}"/></worksheet>'
 
 
-def _rows(letters: Sequence[str], columns: Sequence[pa.Array], first: int) -> Iterator[str]:
-    """The rows of cells that lack the beginning, which names the place; none is written where there is no cell."""
+def _rows(
+    letters: Sequence[str], columns: Sequence[pa.Array], first: int
+) -> Iterator[str]:
+    """The rows of cells that lack the beginning, which names the place; none is written
+    where there is no cell.
+    """
     if not columns:
         return
     numbers = pa.array(range(first, first + len(columns[0]))).cast(TEXT)
-    placed = (_joined(f'<c r="{letter}', numbers, cells) for letter, cells in zip(letters, columns, strict=True))
-    yield from _joined('<row r="', numbers, '">', *placed, "</row>", null_handling="skip").to_pylist()
+    placed = (
+        _joined(f'<c r="{letter}', numbers, cells)
+        for letter, cells in zip(letters, columns, strict=True)
+    )
+    yield from _joined(
+        '<row r="', numbers, '">', *placed, "</row>", null_handling="skip"
+    ).to_pylist()
 
 
-def _joined(*parts: str | pa.Array, between: str = "", null_handling: str = "emit_null") -> pa.Array:
-    texts = [pa.scalar(part, TEXT) if isinstance(part, str) else part for part in (*parts, between)]
+def _joined(
+    *parts: str | pa.Array, between: str = "", null_handling: str = "emit_null"
+) -> pa.Array:
+    texts = [
+        pa.scalar(part, TEXT) if isinstance(part, str) else part
+        for part in (*parts, between)
+    ]
     return pc.binary_join_element_wise(*texts, null_handling=null_handling)
 
 
 class _Cells:
-    """The cells of a column as XML, from behind their place on; a style takes long to make, so each is made once."""
+    """The cells of a column as XML, from behind their place on; a style takes long to
+    make, so each is made once.
+    """
 
-    def __init__(self, sheet: Any, number_format: str | None, *, is_bold: bool = False) -> None:
+    def __init__(
+        self, sheet: Any, number_format: str | None, *, is_bold: bool = False
+    ) -> None:
         self._sheet, self._number_format, self._is_bold = sheet, number_format, is_bold
         self._styles: dict[tuple[str, bool], int] = {}
 
     def of(self, column: Column) -> pa.Array:
-        return column.texts(self._numbers if column.plain == PLAIN_NUMBER else self._texts, self.xml)
+        return column.texts(
+            self._numbers if column.plain == PLAIN_NUMBER else self._texts, self.xml
+        )
 
     def _texts(self, plain: pa.Array) -> pa.Array:
         style = self._style(self._number_format or TEXT_FORMAT)
@@ -246,7 +327,10 @@ class _Cells:
     def _numbers(self, plain: pa.Array) -> pa.Array:
         decimals = pc.utf8_length(pc.replace_substring_regex(plain, r"^[^.]*\.?", ""))
         different = decimals.unique()
-        known = [None if digits is None else self._style(self._decimals(digits)) for digits in different.to_pylist()]
+        known = [
+            None if digits is None else self._style(self._decimals(digits))
+            for digits in different.to_pylist()
+        ]
         styles = pa.array(known).cast(TEXT).take(pc.index_in(decimals, different))
         return _joined('" s="', styles, '"><v>', plain, "</v></c>")
 
@@ -269,7 +353,9 @@ class _Cells:
         text = CONTROL.sub("", value)[:MOST_TEXT]
         space = "" if text == text.strip() else ' xml:space="preserve"'
         written = escape(text, {"\r": "&#13;"})
-        is_quoted = bool(FORMULA.match(text))  # else a spreadsheet takes `=1` for a formula once it is edited
+        is_quoted = bool(
+            FORMULA.match(text)
+        )  # else a spreadsheet takes `=1` for a formula once it is edited
         return f'" s="{self._style(style, is_quoted=is_quoted)}" t="inlineStr"><is><t{space}>{written}</t></is></c>'
 
     def _style(self, number_format: str, *, is_quoted: bool = False) -> int:
@@ -287,7 +373,9 @@ class _Cells:
 
 def _serial(day: date) -> str:
     """The days since 1899-12-30, as a sheet counts them."""
-    moment = day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)  # noqa: DTZ001 - no zone
+    moment = (
+        day if isinstance(day, datetime) else datetime(day.year, day.month, day.day)  # noqa: DTZ001
+    )
     return str((moment - FIRST_DAY) / timedelta(days=1))
 
 

@@ -1,4 +1,6 @@
-"""Files with the tracking numbers of shops' orders, in each shop's shape: each number in one file."""
+"""Files with the tracking numbers of shops' orders, in each shop's shape: each number
+in one file.
+"""
 
 from __future__ import annotations
 
@@ -31,22 +33,28 @@ from domain.wording import pluralize
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingFile:
-    """A file that was written, with how many numbers it has; some of its texts are more than `lacking` can encode."""
+    """A file that was written, with how many numbers it has; some of its texts are more
+    than `lacking` can encode.
+    """
 
     path: Path
     numbers: int
     lacking: str = ""
 
     def __str__(self) -> str:
-        lacking = f"; ? stands for what {self.lacking} can't hold" if self.lacking else ""
+        lacking = (
+            f"; ? stands for what {self.lacking} can't hold" if self.lacking else ""
+        )
         return f"{self.path}: {pluralize(self.numbers, 'tracking number')}{lacking}"
 
 
 @dataclass(slots=True)
 class Due:
-    """The parcels whose numbers a shop lacks, for a file and for its API, and the orders that a file makes whole.
+    """The parcels whose numbers a shop lacks, for a file and for its API, and the
+    orders that a file makes whole.
 
-    `whole` has when each of them was updated, `in_doubt` counts the numbers that were sent by API without an answer.
+    `whole` has when each of them was updated, `in_doubt` counts the numbers that were
+    sent by API without an answer.
     """
 
     parcels: list[Parcel] = field(default_factory=list)
@@ -56,32 +64,50 @@ class Due:
 
 
 def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingFile]:
-    """Write the numbers that shops lack, a file a shop; a file that is there is never changed. A restored ledger has
-    forgotten which were written: none are until a person has confirmed it.
+    """Write the numbers that shops lack, a file a shop; a file that is there is never
+    changed. A restored ledger has forgotten which were written: none are until a person
+    has confirmed it.
 
-    A process that dies between the file and its commit has the numbers written once more, into the next file.
-    Raises `OSError`, `LedgerUnusable` and `BadSetting`.
+    A process that dies between the file and its commit has the numbers written once
+    more, into the next file. Raises `OSError`, `LedgerUnusable` and `BadSetting`.
     """
     ledger.marks.require_settled()
     sheets = _sheets(settings)
-    due = {shop: one for shop, one in sorted(due_numbers(settings, ledger).items()) if one.parcels or one.whole}
+    due = {
+        shop: one
+        for shop, one in sorted(due_numbers(settings, ledger).items())
+        if one.parcels or one.whole
+    }
     if not due:
         return []
     with exclusive(settings.data_dir / "exports"):
-        files = [_write(settings, ledger, shop, sheets.get(shop, GENERIC), one) for shop, one in due.items()]
+        files = [
+            _write(settings, ledger, shop, sheets.get(shop, GENERIC), one)
+            for shop, one in due.items()
+        ]
     return [file for file in files if file]
 
 
 def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]:
-    """The numbers that each shop lacks. What its API refused comes in a file; what is in doubt there waits.
+    """The numbers that each shop lacks. What its API refused comes in a file; what is
+    in doubt there waits.
 
     Raises `LedgerUnusable` and `BadSetting`.
     """
-    sheets, zone, asked = _sheets(settings), ZoneInfo(settings.timezone), shops_with_api(settings)
+    sheets, zone, asked = (
+        _sheets(settings),
+        ZoneInfo(settings.timezone),
+        shops_with_api(settings),
+    )
     due: dict[str, Due] = defaultdict(Due)
     for refs in chunked(ledger.exported.unsent()):
-        sent = {(one.order_ref, one.part): one.status for one in ledger.effects_of(refs, Action.FULFIL)}
-        known = ledger.exported.of(refs) | {number for number, status in sent.items() if status is EffectStatus.DONE}
+        sent = {
+            (one.order_ref, one.part): one.status
+            for one in ledger.effects_of(refs, Action.FULFIL)
+        }
+        known = ledger.exported.of(refs) | {
+            number for number, status in sent.items() if status is EffectStatus.DONE
+        }
         scans = ledger.exported.first_scans(refs)
         refunds: dict[str, list[Refund]] = defaultdict(list)
         for refund in ledger.refunds.of_orders(refs):
@@ -90,9 +116,15 @@ def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]
             shop = str(order.shop)
             is_booking = sheets.get(shop, GENERIC).after == "booking"
             numbers = {(order.order_ref, number) for number in order.tracking_numbers}
-            proven = {one: at for one in numbers - known if (at := order.booked_at if is_booking else scans.get(one))}
+            proven = {
+                one: at
+                for one in numbers - known
+                if (at := order.booked_at if is_booking else scans.get(one))
+            }
             by_api, filed = list[Parcel](), list[Parcel]()
-            for parcel in _parcels(order, refunds[order.order_ref], proven, zone, ledger.clock()):
+            for parcel in _parcels(
+                order, refunds[order.order_ref], proven, zone, ledger.clock()
+            ):
                 status = sent.get((order.order_ref, parcel.number), EffectStatus.UNSENT)
                 if status is EffectStatus.UNSENT and shop in asked:
                     by_api.append(parcel)
@@ -108,19 +140,38 @@ def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]
 
 def waiting_words(settings: SourcingSettings, ledger: Ledger) -> list[str]:
     """How many numbers wait for each shop's API, or for its word on what was sent."""
-    counts = {shop: len(one.by_api) + one.in_doubt for shop, one in sorted(due_numbers(settings, ledger).items())}
-    return [f"{shop}: {pluralize(count, 'tracking number')} for its API" for shop, count in counts.items() if count]
+    counts = {
+        shop: len(one.by_api) + one.in_doubt
+        for shop, one in sorted(due_numbers(settings, ledger).items())
+    }
+    return [
+        f"{shop}: {pluralize(count, 'tracking number')} for its API"
+        for shop, count in counts.items()
+        if count
+    ]
 
 
 def _sheets(settings: SourcingSettings) -> dict[str, Sheet]:
-    return {one.shop: one.tracking for one in reversed(profiles_in(settings.data_dir)) if one.tracking}
+    return {
+        one.shop: one.tracking
+        for one in reversed(profiles_in(settings.data_dir))
+        if one.tracking
+    }
 
 
 def _parcels(
-    order: OrderRecord, refunds: Sequence[Refund], proven: Mapping[Number, datetime], zone: ZoneInfo, now: datetime
+    order: OrderRecord,
+    refunds: Sequence[Refund],
+    proven: Mapping[Number, datetime],
+    zone: ZoneInfo,
+    now: datetime,
 ) -> Iterator[Parcel]:
-    """The parcels of these numbers; none while a refund is under way, since it decides which lines are sent."""
-    if not (proven and order.shipment) or any(one.state in UNDER_WAY for one in refunds):
+    """The parcels of these numbers; none while a refund is under way, since it decides
+    which lines are sent.
+    """
+    if not (proven and order.shipment) or any(
+        one.state in UNDER_WAY for one in refunds
+    ):
         return
     unsent = lines_unsent(refunds, order)
     parcels = lines_by_number(order.request, order.lines, order.shipment, unsent)
@@ -137,16 +188,34 @@ def _parcels(
             )
 
 
-def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: Due) -> TrackingFile | None:
+def _write(
+    settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, due: Due
+) -> TrackingFile | None:
     day = ledger.clock().astimezone(ZoneInfo(settings.timezone)).date()
-    name = sheet.name if f"{sheet.name}-".startswith(f"{shop}-") else f"{sheet.name}-{shop}".strip("-")
+    name = (
+        sheet.name
+        if f"{sheet.name}-".startswith(f"{shop}-")
+        else f"{sheet.name}-{shop}".strip("-")
+    )
     name = NOT_IN_A_REF.sub("-", f"{name}-{day}")
     path = _free(settings.data_dir.absolute() / "exports", name, sheet.suffix, ledger)
-    names = cache(partial(carrier_names, carriers=carriers_in(settings.data_dir), shop=sheet.carriers or shop))
+    names = cache(
+        partial(
+            carrier_names,
+            carriers=carriers_in(settings.data_dir),
+            shop=sheet.carriers or shop,
+        )
+    )
     numbers = [(one.order_ref, one.number) for one in due.parcels]
-    with ledger.exported.exporting(numbers, path.name if due.parcels else "", due.whole) as new:
+    with ledger.exported.exporting(
+        numbers, path.name if due.parcels else "", due.whole
+    ) as new:
         parcels = [one for one in due.parcels if (one.order_ref, one.number) in new]
-        rows = [row for parcel in parcels for row in sheet.rows(parcel, *names(parcel.company))]
+        rows = [
+            row
+            for parcel in parcels
+            for row in sheet.rows(parcel, *names(parcel.company))
+        ]
         if not rows:
             return None
         text = _text(sheet, rows)
@@ -158,12 +227,27 @@ def _write(settings: SourcingSettings, ledger: Ledger, shop: str, sheet: Sheet, 
 
 
 def _free(folder: Path, name: str, suffix: str, ledger: Ledger) -> Path:
-    """A name that no file has or had: one that was uploaded and taken away may be remembered by its name."""
-    names = (f"{name}{'' if number == 1 else f'-{number}'}.{suffix}" for number in count(1))
-    return folder / next(one for one in names if not ((folder / one).exists() or ledger.exported.has_file(one)))
+    """A name that no file has or had: one that was uploaded and taken away may be
+    remembered by its name.
+    """
+    names = (
+        f"{name}{'' if number == 1 else f'-{number}'}.{suffix}" for number in count(1)
+    )
+    return folder / next(
+        one
+        for one in names
+        if not ((folder / one).exists() or ledger.exported.has_file(one))
+    )
 
 
 def _text(sheet: Sheet, rows: list[list[str]]) -> str:
     """Lines with commas, or with tabs and without quotes."""
-    cells = [[csv_cell(cell) for cell in row] for row in (*sheet.above, [*sheet.columns], *rows)]
-    return csv_text(cells) if sheet.suffix == "csv" else "".join("\t".join(row) + "\r\n" for row in cells)
+    cells = [
+        [csv_cell(cell) for cell in row]
+        for row in (*sheet.above, [*sheet.columns], *rows)
+    ]
+    return (
+        csv_text(cells)
+        if sheet.suffix == "csv"
+        else "".join("\t".join(row) + "\r\n" for row in cells)
+    )

@@ -1,7 +1,9 @@
-"""Addresses of pages of the Prefect UI, for links in messages, reports and the terminal.
+"""Addresses of pages of the Prefect UI, for links in messages, reports and the
+terminal.
 
-All lead to the UI's second version, under `/v2`: without that the server answers some paths with the first one. Without
-a known UI each address is empty, and no link is shown.
+All lead to the UI's second version, under `/v2`: without that the server answers some
+paths with the first one. Without a known UI each address is empty, and no link is
+shown.
 """
 
 from __future__ import annotations
@@ -14,24 +16,31 @@ from urllib.parse import quote
 from uuid import UUID
 
 TEMPORARY = "SOURCING_TEMPORARY_SERVER"
-"""Set while this process's server ends with its commands: links to it would not open later."""
+"""Set while this process's server ends with its commands: links to it would not open
+later.
+"""
 WHAT_WAITS = "what-waits"
 """The key of the artifact with everything that waits for a person."""
 
 
 def ui_address() -> str:
-    """The address of the Prefect UI without a final slash: PREFECT_UI_URL, else the API's host; or empty.
+    """The address of the Prefect UI without a final slash: PREFECT_UI_URL, else the
+    API's host; or empty.
 
     A password in it stays out of links.
     """
-    known = os.environ.get("PREFECT_UI_URL") or os.environ.get("PREFECT_API_URL", "").rstrip("/").removesuffix("/api")
+    known = os.environ.get("PREFECT_UI_URL") or os.environ.get(
+        "PREFECT_API_URL", ""
+    ).rstrip("/").removesuffix("/api")
     scheme, _, rest = known.rstrip("/").removesuffix("/v2").partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if rest else ""
 
 
 def run_page(run_id: UUID | str) -> str:
-    """The page of a flow run. A person answers there by *Resume*, which has no address of its own."""
+    """The page of a flow run. A person answers there by *Resume*, which has no address
+    of its own.
+    """
     return _page(f"runs/flow-run/{run_id}")
 
 
@@ -41,26 +50,38 @@ def runs_page(named: str = "") -> str:
 
 
 def deployment_page(name_or_id: UUID | str) -> str:
-    """The page of a deployment by its id; by its name the list of that name, since the UI has pages for ids alone."""
+    """The page of a deployment by its id; by its name the list of that name, since the
+    UI has pages for ids alone.
+    """
     if _is_id(name_or_id):
         return _page(f"deployments/deployment/{name_or_id}")
     return _page("deployments", flowOrDeploymentName=str(name_or_id))
 
 
-def run_form(deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None) -> str:
-    """The form of a run, filled with these parameters. The address shows them: no names, no pasted lines."""
-    filled = {"parameters": json.dumps(parameters, ensure_ascii=False)} if parameters else {}
+def run_form(
+    deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None
+) -> str:
+    """The form of a run, filled with these parameters. The address shows them: no
+    names, no pasted lines.
+    """
+    filled = (
+        {"parameters": json.dumps(parameters, ensure_ascii=False)} if parameters else {}
+    )
     return _page(f"deployments/deployment/{deployment_id}/run", **filled)
 
 
 def artifact_page(id_or_key: UUID | str) -> str:
-    """The page of an artifact by its id, or by its key: that page shows the newest and all earlier ones."""
+    """The page of an artifact by its id, or by its key: that page shows the newest and
+    all earlier ones.
+    """
     return _page(f"artifacts/{'artifact' if _is_id(id_or_key) else 'key'}/{id_or_key}")
 
 
 def _page(path: str, **search: str) -> str:
     ui = ui_address()
-    query = "&".join(f"{name}={quote(value, safe='')}" for name, value in search.items())
+    query = "&".join(
+        f"{name}={quote(value, safe='')}" for name, value in search.items()
+    )
     return f"{ui}/v2/{path}{'?' if query else ''}{query}" if ui else ""
 
 

@@ -1,4 +1,6 @@
-"""The unit of amounts in CNY by place, a part of one marketplace's calls: the contract's, or as XPORTCN_UNITS says."""
+"""The unit of amounts in CNY by place, a part of one marketplace's calls: the
+contract's, or as XPORTCN_UNITS says.
+"""
 
 from __future__ import annotations
 
@@ -42,20 +44,28 @@ PLACES: Mapping[str, tuple[int | str, ...]] = {
     "poizon.orders": (93, 94),
 }
 """The operations of each place, by number, or by path for those without one."""
-PLACE_OF = {operation: place for place, operations in PLACES.items() for operation in operations}
+PLACE_OF = {
+    operation: place for place, operations in PLACES.items() for operation in operations
+}
 Units = Mapping[str, Unit]
 """The places whose unit is set, sorted."""
 
 
 def parse_units(text: str) -> Units:
-    """Read `taobao.detail=yuan, 1688=fen`; a marketplace alone means all its places. Raises `ValueError`."""
+    """Read `taobao.detail=yuan, 1688=fen`; a marketplace alone means all its places.
+    Raises `ValueError`.
+    """
     units: dict[str, Unit] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):
         name, _, unit = (word.strip() for word in part.partition("="))
         places = [place for place in PLACES if name in (place, place.partition(".")[0])]
         if not places or unit not in [*Unit]:
-            known = ", ".join(f"{one}.({'|'.join(_places_at(one))})" for one in _marketplaces())
-            raise ValueError(f"{part!r} is not PLACE=fen or PLACE=yuan; places are {known}, or a marketplace alone")
+            known = ", ".join(
+                f"{one}.({'|'.join(_places_at(one))})" for one in _marketplaces()
+            )
+            raise ValueError(
+                f"{part!r} is not PLACE=fen or PLACE=yuan; places are {known}, or a marketplace alone"
+            )
         if again := [place for place in places if units.get(place, unit) != unit]:
             raise ValueError(f"{again[0]} can't be in both fen and yuan")
         units |= dict.fromkeys(places, Unit(unit))
@@ -63,12 +73,20 @@ def parse_units(text: str) -> Units:
 
 
 def units_at(units: Units, marketplace: Marketplace) -> str:
-    """What is set for a marketplace, always in the same words; empty where the contract's units count."""
-    return ", ".join(f"{place}={unit}" for place, unit in units.items() if place.startswith(f"{marketplace}."))
+    """What is set for a marketplace, always in the same words; empty where the
+    contract's units count.
+    """
+    return ", ".join(
+        f"{place}={unit}"
+        for place, unit in units.items()
+        if place.startswith(f"{marketplace}.")
+    )
 
 
 def setting_of(marketplace: Marketplace) -> str:
-    """The setting by which all amounts of a marketplace are in yuan; empty where its calls tell their currency."""
+    """The setting by which all amounts of a marketplace are in yuan; empty where its
+    calls tell their currency.
+    """
     return f"XPORTCN_UNITS={marketplace}=yuan" if marketplace in _marketplaces() else ""
 
 
@@ -77,4 +95,8 @@ def _marketplaces() -> list[str]:
 
 
 def _places_at(marketplace: str) -> list[str]:
-    return [place.partition(".")[2] for place in PLACES if place.startswith(f"{marketplace}.")]
+    return [
+        place.partition(".")[2]
+        for place in PLACES
+        if place.startswith(f"{marketplace}.")
+    ]

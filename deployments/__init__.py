@@ -1,6 +1,8 @@
-"""The programs beside the flows: the Prefect server of a try-out, blocks, automations, services.
+"""The programs beside the flows: the Prefect server of a try-out, blocks, automations,
+services.
 
-A server on this machine is never asked through a proxy of the environment, neither here nor by what is started here.
+A server on this machine is never asked through a proxy of the environment, neither here
+nor by what is started here.
 """
 
 import os

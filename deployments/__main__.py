@@ -1,4 +1,6 @@
-"""`python -m deployments [process|docker|kubernetes]`: register everything with the server at `PREFECT_API_URL`."""
+"""`python -m deployments [process|docker|kubernetes]`: register everything with the
+server at `PREFECT_API_URL`.
+"""
 
 from __future__ import annotations
 

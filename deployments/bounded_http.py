@@ -1,4 +1,6 @@
-"""Connections of unknown clients: how many at once, and how long each may take to send its request."""
+"""Connections of unknown clients: how many at once, and how long each may take to send
+its request.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,12 @@ class ReceiverFailed(Exception):
     """The receiver can't listen there; the message says what to do."""
 
 
-def listening(host: str, port: int, what: str = "callbacks", setting: str = "SOURCING_CALLBACKS_PORT") -> socket.socket:
+def listening(
+    host: str,
+    port: int,
+    what: str = "callbacks",
+    setting: str = "SOURCING_CALLBACKS_PORT",
+) -> socket.socket:
     """A socket that listens. Raises `ReceiverFailed`."""
     try:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -70,8 +77,11 @@ async def body_of(request: Request, *, most: int, within_s: float) -> bytes:
     return bytes(body)
 
 
-def bounded(most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S) -> type[H11Protocol]:
-    """A protocol that closes silent and trickling connections; the most silent one where all slots are taken.
+def bounded(
+    most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S
+) -> type[H11Protocol]:
+    """A protocol that closes silent and trickling connections; the most silent one
+    where all slots are taken.
 
     So a thousand silent connections keep no client out.
     """
@@ -106,7 +116,9 @@ def bounded(most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S) -> ty
         def _wait(self) -> None:
             self._received()
             silent[self] = None
-            self._deadline = asyncio.get_running_loop().call_later(within_s, self.transport.abort)
+            self._deadline = asyncio.get_running_loop().call_later(
+                within_s, self.transport.abort
+            )
 
         def _received(self) -> None:
             silent.pop(self, None)

@@ -1,4 +1,6 @@
-"""`python -m deployments.die_with_parent PARENT COMMAND...`: run a command that ends when PARENT is gone."""
+"""`python -m deployments.die_with_parent PARENT COMMAND...`: run a command that ends
+when PARENT is gone.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ PR_SET_PDEATHSIG = 1
 
 
 def main() -> None:
-    """Become the command; the kernel watches the parent, on Linux alone, where `serve` runs."""
+    """Become the command; the kernel watches the parent, on Linux alone, where `serve`
+    runs.
+    """
     parent, *command = sys.argv[1:]
     # SIGTERM when the parent ends, however it ends; this outlives the change of program
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
@@ -22,7 +26,13 @@ def main() -> None:
 
 def die_with_parent(command: list[str]) -> list[str]:
     """The command, tied to the life of this process."""
-    return [sys.executable, "-m", "deployments.die_with_parent", str(os.getpid()), *command]
+    return [
+        sys.executable,
+        "-m",
+        "deployments.die_with_parent",
+        str(os.getpid()),
+        *command,
+    ]
 
 
 if __name__ == "__main__":

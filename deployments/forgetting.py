@@ -1,7 +1,9 @@
-"""Erases receivers: at once from the ledger, snapshots, logs and Prefect's runs. Copies end by a day that is named.
+"""Erases receivers: at once from the ledger, snapshots, logs and Prefect's runs. Copies
+end by a day that is named.
 
-The ledger comes first: from then on no program writes the receiver into anything new. It keeps the texts to look for
-until all is done, so a second call finishes what a killed one began.
+The ledger comes first: from then on no program writes the receiver into anything new.
+It keeps the texts to look for until all is done, so a second call finishes what a
+killed one began.
 """
 
 from __future__ import annotations
@@ -29,7 +31,13 @@ from connectors.shop_files import profiles_in
 from connectors.shops.requests import rewrite, waiting_without, without_orders
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.databases import noted
-from deployments.local_server import ServerFailed, prefect_server, running, server_folder, without_password
+from deployments.local_server import (
+    ServerFailed,
+    prefect_server,
+    running,
+    server_folder,
+    without_password,
+)
 from deployments.post_office import are_received
 from deployments.retention import OUR_EVENTS
 from domain.forgetting import FORGOTTEN, Erased, Mentions
@@ -42,40 +50,64 @@ AGAIN = "give the same command again"
 SENDS = "sends"
 UNFINISHED = (Folder.OPEN, Folder.WORKING)
 MOST_BESIDE_A_RUN = 5_000_000
-"""Bytes of a ledger that is written anew in as long as a claim of a hundred orders takes (50 ms)."""
+"""Bytes of a ledger that is written anew in as long as a claim of a hundred orders
+takes (50 ms).
+"""
 
 
-def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str], *, by: str) -> Erased:
-    """Erase the receivers of these orders, and report what was erased, what is left, and what ends when.
+def forget(
+    settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str], *, by: str
+) -> Erased:
+    """Erase the receivers of these orders, and report what was erased, what is left,
+    and what ends when.
 
-    Raises `StillNeeded` for an order that needs its receiver yet, or that is unknown: none after it is erased. After
-    `SnapshotError`, `LedgerUnusable` or `ServerFailed` a second call goes on.
+    Raises `StillNeeded` for an order that needs its receiver yet, or that is unknown:
+    none after it is erased. After `SnapshotError`, `LedgerUnusable` or `ServerFailed` a
+    second call goes on.
     """
     erasure, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
     profiles = profiles_in(settings.data_dir)
     ledger.chunks.drop_old()
     with _server(settings, records, erasure) as url:
-        runs = runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles) if url else []
-        waiting, waits = waiting_without(settings.inboxes, order_refs, ledger.parts.wholes(order_refs), profiles)
+        runs = (
+            runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles)
+            if url
+            else []
+        )
+        waiting, waits = waiting_without(
+            settings.inboxes, order_refs, ledger.parts.wholes(order_refs), profiles
+        )
         named = waits.union(*(run.order_refs for run in runs))
         for ref in order_refs:
             if ref not in named and not _is_known(settings, ledger, ref):
-                raise StillNeeded(f"nothing is known of an order {ref}; see all with: sourcing status")
-        mentions = {ref: Mentions.of(ledger.forgotten.receivers_of(ref)) for ref in order_refs}
+                raise StillNeeded(
+                    f"nothing is known of an order {ref}; see all with: sourcing status"
+                )
+        mentions = {
+            ref: Mentions.of(ledger.forgotten.receivers_of(ref)) for ref in order_refs
+        }
         others = {
-            ref: ledger.forgotten.others_with(ref, mentions[ref].identifying, besides=order_refs) for ref in order_refs
+            ref: ledger.forgotten.others_with(
+                ref, mentions[ref].identifying, besides=order_refs
+            )
+            for ref in order_refs
         }
         for ref in order_refs:
             ledger.forgotten.erase(ref, mentions[ref], by=by)
         rewrite(settings.inboxes, waiting)
         erasure.erased += map(str, waiting)
         reach(DURING_FORGET, "ledger")
-        erasure.erased += [f"snapshot {one}" for one in erase_snapshots(settings.snapshot_root, mentions)]
+        erasure.erased += [
+            f"snapshot {one}"
+            for one in erase_snapshots(settings.snapshot_root, mentions)
+        ]
         reach(DURING_FORGET, "snapshots")
         texts = {
             text
             for ref in order_refs
-            for text in mentions[ref].without(part for one in others[ref].values() for part in one.values())
+            for text in mentions[ref].without(
+                part for one in others[ref].values() for part in one.values()
+            )
         }
         _erase_logs(settings.data_dir, texts, erasure)
         if url:
@@ -90,10 +122,16 @@ def forget(settings: SourcingSettings, ledger: Ledger, order_refs: Sequence[str]
 
 
 @contextmanager
-def _server(settings: SourcingSettings, records: Path, erasure: Erased) -> Iterator[str]:
-    """The address of the Prefect server that has the runs, started if need be; empty where there are none."""
+def _server(
+    settings: SourcingSettings, records: Path, erasure: Erased
+) -> Iterator[str]:
+    """The address of the Prefect server that has the runs, started if need be; empty
+    where there are none.
+    """
     if not os.environ.get("PREFECT_API_URL") and not running(records.parent):
-        if noted(settings):  # before, or of commands at a terminal, it has runs in the folder too
+        if noted(
+            settings
+        ):  # before, or of commands at a terminal, it has runs in the folder too
             erasure.left.append(
                 f"Prefect has its runs in PostgreSQL, and its server does not run: start it and {AGAIN}"
             )
@@ -128,11 +166,15 @@ def _erase_logs(data_dir: Path, texts: set[str], erasure: Erased) -> None:
 
 
 def _scrub(ledger: Ledger, send_logs: Path, records: Path, erasure: Erased) -> None:
-    """Remove old rows from the files. A large ledger is not written anew beside a run, whose claims would wait."""
+    """Remove old rows from the files. A large ledger is not written anew beside a run,
+    whose claims would wait.
+    """
     try:
         file = sqlite_file(ledger.url)
         if file and file.stat().st_size > MOST_BESIDE_A_RUN and living(send_logs):
-            raise NotScrubbed(f"{file} keeps old rows until no run is at work: to write it anew takes long")
+            raise NotScrubbed(
+                f"{file} keeps old rows until no run is at work: to write it anew takes long"
+            )
         ledger.forgotten.scrub()
         if records.exists():
             scrub(records)
@@ -148,39 +190,76 @@ def _list_rest(
     erasure: Erased,
 ) -> None:
     same = sorted({other for found in others.values() for other in found})
-    erasure.left += [f"order {ref} names the same receiver: sourcing forget {ref}" for ref in same]
+    erasure.left += [
+        f"order {ref} names the same receiver: sourcing forget {ref}" for ref in same
+    ]
     if runs := living(settings.data_dir / SENDS):
         erasure.left.append(
             f"a run is at work ({', '.join(runs)}), which may have read the order before; {AGAIN} afterwards"
         )
     zone = ZoneInfo(settings.timezone)
     if end := last_end(settings, settings.inbox):
-        erasure.ends["processed request files, fetched files, ledgers set aside"] = f"{end.astimezone(zone):%Y-%m-%d}"
+        erasure.ends["processed request files, fetched files, ledgers set aside"] = (
+            f"{end.astimezone(zone):%Y-%m-%d}"
+        )
     season = f"{datetime.now(zone) + OUR_EVENTS:%Y-%m-%d}"
     erasure.ends["states, logs and events of Prefect's runs"] = season
     if are_received(ledger.url):
-        erasure.ends["messages of the service, which by its contract name no receiver"] = season
+        erasure.ends[
+            "messages of the service, which by its contract name no receiver"
+        ] = season
     orders = ledger.orders(order_refs)
     sources = ledger.sources_of({order.batch_id for order in orders.values()})
     home = settings.data_dir.absolute()
     files = {
-        path for source in sources.values() if (path := Path(source).absolute()).is_file() and home not in path.parents
+        path
+        for source in sources.values()
+        if (path := Path(source).absolute()).is_file() and home not in path.parents
     }
-    files.update(*(_unfinished(Path(source), batch_id[-8:]) for batch_id, source in sources.items()))
-    backups = sorted(settings.data_dir.glob(f"{(sqlite_file(ledger.url) or Path('ledger')).stem}-*Z.db"))
-    erasure.elsewhere += [f"{path}: a backup; delete it, or forget again after a restore" for path in backups]
+    files.update(
+        *(
+            _unfinished(Path(source), batch_id[-8:])
+            for batch_id, source in sources.items()
+        )
+    )
+    backups = sorted(
+        settings.data_dir.glob(
+            f"{(sqlite_file(ledger.url) or Path('ledger')).stem}-*Z.db"
+        )
+    )
     erasure.elsewhere += [
-        f"{path}: your own file may still have the order's lines; take them out" for path in sorted(files)
+        f"{path}: a backup; delete it, or forget again after a restore"
+        for path in backups
+    ]
+    erasure.elsewhere += [
+        f"{path}: your own file may still have the order's lines; take them out"
+        for path in sorted(files)
     ]
 
 
 def _unfinished(source: Path, mark: str) -> set[Path]:
-    """The files of an inbox that are not over and are called as this one, and what such ones keep: each may have it."""
-    folders = [source.parent.parent / place for place in UNFINISHED] if source.parent.name == Folder.WORKING else []
-    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir() if path.is_file()]
+    """The files of an inbox that are not over and are called as this one, and what such
+    ones keep: each may have it.
+    """
+    folders = (
+        [source.parent.parent / place for place in UNFINISHED]
+        if source.parent.name == Folder.WORKING
+        else []
+    )
+    found = [
+        path
+        for folder in folders
+        if folder.is_dir()
+        for path in folder.iterdir()
+        if path.is_file()
+    ]
     name = source.stem.removesuffix(f"-{mark}")
     near = {path for path in found if path.name.startswith(name)}
-    near |= {path for path in Inbox(source.parent.parent).superseding() if path.is_file()} if found else set()
+    near |= (
+        {path for path in Inbox(source.parent.parent).superseding() if path.is_file()}
+        if found
+        else set()
+    )
     return {path for path in near if not path.name.endswith(RESULT)}
 
 
@@ -201,9 +280,13 @@ class PastedRun:
 
 
 def without_lines(
-    parameters: Any, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+    parameters: Any,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str],
+    profiles: Sequence[Profile],
 ) -> tuple[Any, set[str]]:
-    """Parameters without the orders' rows in any pasted lines, and which orders these had.
+    """Parameters without the orders' rows in any pasted lines, and which orders these
+    had.
 
     A run that is started again with them is still the same batch.
     """
@@ -233,31 +316,58 @@ def _batch_of(parameters: Mapping[str, Any]) -> str:
 
 
 def runs_with(
-    url: str, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+    url: str,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str],
+    profiles: Sequence[Profile],
 ) -> list[PastedRun]:
-    """All runs of a server with pasted lines of these orders, in one reading. Raises `ServerFailed`."""
+    """All runs of a server with pasted lines of these orders, in one reading. Raises
+    `ServerFailed`.
+    """
     found = []
     with _asking(url) as client:
         for run in _pages(client, "/flow_runs/filter"):
             kept, had = without_lines(run["parameters"], order_refs, wholes, profiles)
             if had:
-                found.append(PastedRun(run["id"], run["name"], str(run["state_type"]), frozenset(had), kept))
+                found.append(
+                    PastedRun(
+                        run["id"],
+                        run["name"],
+                        str(run["state_type"]),
+                        frozenset(had),
+                        kept,
+                    )
+                )
     return found
 
 
-def erase_runs(url: str, runs: Sequence[PastedRun], texts: Collection[str], erasure: Erased) -> None:
-    """Erase these orders' lines from runs that have ended, with all their inputs, and these texts from all artifacts.
+def erase_runs(
+    url: str, runs: Sequence[PastedRun], texts: Collection[str], erasure: Erased
+) -> None:
+    """Erase these orders' lines from runs that have ended, with all their inputs, and
+    these texts from all artifacts.
 
     Raises `ServerFailed`.
     """
     with _asking(url) as client:
         for run in runs:
             if run.state not in ENDED:
-                words = f"run {run.name}: it is {run.state.lower()} with the order's lines"
-                erasure.left.append(f"{words}; give the same command again when it has ended")
+                words = (
+                    f"run {run.name}: it is {run.state.lower()} with the order's lines"
+                )
+                erasure.left.append(
+                    f"{words}; give the same command again when it has ended"
+                )
                 continue
-            _send(client, "PATCH", f"/flow_runs/{run.id}", {"parameters": run.parameters})
-            for one in _send(client, "POST", f"/flow_runs/{run.id}/input/filter", {"prefix": "", "limit": PAGE}).json():
+            _send(
+                client, "PATCH", f"/flow_runs/{run.id}", {"parameters": run.parameters}
+            )
+            for one in _send(
+                client,
+                "POST",
+                f"/flow_runs/{run.id}/input/filter",
+                {"prefix": "", "limit": PAGE},
+            ).json():
                 _send(client, "DELETE", f"/flow_runs/{run.id}/input/{one['key']}")
             erasure.erased.append(f"parameters of run {run.name}")
         for artifact in list(_pages(client, "/artifacts/filter")) if texts else ():
@@ -269,7 +379,9 @@ def erase_runs(url: str, runs: Sequence[PastedRun], texts: Collection[str], eras
 
 
 def _without(value: Any, texts: Iterable[str]) -> Any:
-    """A value without some texts: of JSON, also JSON within a text as tables have it, the values alone."""
+    """A value without some texts: of JSON, also JSON within a text as tables have it,
+    the values alone.
+    """
     if isinstance(value, str):
         try:
             within = json.loads(value) if value[:1] in ("[", "{") else None
@@ -293,7 +405,10 @@ def _asking(url: str) -> Iterator[SyncPrefectClient]:
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     try:
-        with temporary_settings({PREFECT_API_URL: url}), get_client(sync_client=True) as client:
+        with (
+            temporary_settings({PREFECT_API_URL: url}),
+            get_client(sync_client=True) as client,
+        ):
             yield client
     except prefect_errors() as error:
         raise ServerFailed(
@@ -302,13 +417,17 @@ def _asking(url: str) -> Iterator[SyncPrefectClient]:
         ) from error
 
 
-def _send(client: SyncPrefectClient, method: Any, path: Any, body: object = None) -> Any:
+def _send(
+    client: SyncPrefectClient, method: Any, path: Any, body: object = None
+) -> Any:
     return client.request(method, path, json=body).raise_for_status()
 
 
 def _pages(client: SyncPrefectClient, path: str) -> Iterator[dict[str, Any]]:
     """All that a server answers, page by page."""
     offset = 0
-    while page := _send(client, "POST", path, {"limit": PAGE, "offset": offset, "sort": "ID_DESC"}).json():
+    while page := _send(
+        client, "POST", path, {"limit": PAGE, "offset": offset, "sort": "ID_DESC"}
+    ).json():
         yield from page
         offset += len(page)

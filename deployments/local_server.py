@@ -1,12 +1,16 @@
-"""The Prefect server of a data folder: small and short-lived for commands, complete and lasting under `sourcing serve`.
+"""The Prefect server of a data folder: small and short-lived for commands, complete and
+lasting under `sourcing serve`.
 
-Prefect's own temporary server costs each command ten seconds and is left behind when the command is killed. This one is
-started once, serves all commands that share a data folder, and keeps the history of runs there. It ends by itself a
-minute after the last command has ended, however that ended: every command holds a shared lock on one file, and the
-server waits for the moment when no process does. `sourcing serve` is one more holder of that lock, so its server, which
-has a known port and all of Prefect's services, is also the one that commands find and use.
+Prefect's own temporary server costs each command ten seconds and is left behind when
+the command is killed. This one is started once, serves all commands that share a data
+folder, and keeps the history of runs there. It ends by itself a minute after the last
+command has ended, however that ended: every command holds a shared lock on one file,
+and the server waits for the moment when no process does. `sourcing serve` is one more
+holder of that lock, so its server, which has a known port and all of Prefect's
+services, is also the one that commands find and use.
 
-A command that is killed while its server starts leaves a server that goes on starting: the next command waits for it.
+A command that is killed while its server starts leaves a server that goes on starting:
+the next command waits for it.
 """
 
 from __future__ import annotations
@@ -53,7 +57,9 @@ ENDS_WITHIN_S = 2.0
 SERVE_LOCK = "serve.lock"
 LOG_LIMIT_BYTES = 20_000_000
 LEAST_FREE_MB = 20
-"""Less room than this on the folder's disk does not even hold a new database of Prefect and its log."""
+"""Less room than this on the folder's disk does not even hold a new database of Prefect
+and its log.
+"""
 
 QUIET_SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -67,13 +73,18 @@ QUIET_SERVER = {
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
-"""A server for commands plans no runs, fires no automations and has no page: no worker would be there, and no reader.
+"""A server for commands plans no runs, fires no automations and has no page: no worker
+would be there, and no reader.
 
 So it need not load all kinds of blocks either; a complete server does.
 """
 
 OF_A_PERSON = (
-    *("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING", "PREFECT_SERVER_ENCRYPTION_KEY"),
+    *(
+        "PREFECT_SERVER_API_AUTH_STRING",
+        "PREFECT_API_AUTH_STRING",
+        "PREFECT_SERVER_ENCRYPTION_KEY",
+    ),
     *("PREFECT_SERVER_SERVICES_DB_VACUUM_", "PREFECT_SERVER_EVENTS_RETENTION_PERIOD"),
 )
 """Prefect's settings that the environment may give to a folder's server."""
@@ -84,15 +95,20 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 class ServerFailed(Exception):
-    """The Prefect server can't be used; the message says why or names its log, and what to do."""
+    """The Prefect server can't be used; the message says why or names its log, and what
+    to do.
+    """
 
 
 @contextmanager
-def prefect_server(data_dir: Path, meanwhile: Callable[[], object] = lambda: None) -> Iterator[str]:
-    """The API address to use: the configured one, or this folder's own server, started if need be.
+def prefect_server(
+    data_dir: Path, meanwhile: Callable[[], object] = lambda: None
+) -> Iterator[str]:
+    """The API address to use: the configured one, or this folder's own server, started
+    if need be.
 
-    `meanwhile` is called while it starts: work without a server, which may raise to show that none is needed. Raises
-    `ServerFailed`.
+    `meanwhile` is called while it starts: work without a server, which may raise to
+    show that none is needed. Raises `ServerFailed`.
     """
     if configured := os.environ.get("PREFECT_API_URL"):
         meanwhile()
@@ -116,15 +132,22 @@ def prefect_server(data_dir: Path, meanwhile: Callable[[], object] = lambda: Non
 
 @contextmanager
 def running_server(data_dir: Path) -> Iterator[None]:
-    """Use the folder's server if it runs; none is started for events that only a running one is to have."""
-    url = None if os.environ.get("PREFECT_API_URL") else running(server_folder(data_dir))
+    """Use the folder's server if it runs; none is started for events that only a
+    running one is to have.
+    """
+    url = (
+        None if os.environ.get("PREFECT_API_URL") else running(server_folder(data_dir))
+    )
     with _addressed(url) if url else nullcontext():
         yield
 
 
 @contextmanager
 def _addressed(url: str) -> Iterator[None]:
-    os.environ |= {"PREFECT_API_URL": url, TEMPORARY: "1"}  # for threads, and for a Prefect that is imported later
+    os.environ |= {
+        "PREFECT_API_URL": url,
+        TEMPORARY: "1",
+    }  # for threads, and for a Prefect that is imported later
     try:
         with _server_address_set(url) if "prefect" in sys.modules else nullcontext():
             yield
@@ -134,7 +157,9 @@ def _addressed(url: str) -> Iterator[None]:
 
 
 def _server_address_set(url: str) -> AbstractContextManager[object]:
-    """Prefect has read its server's address when it was imported, and without one starts a server of its own."""
+    """Prefect has read its server's address when it was imported, and without one
+    starts a server of its own.
+    """
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     return temporary_settings({PREFECT_API_URL: url})
@@ -162,7 +187,9 @@ def running(folder: Path) -> str | None:
 
 
 def require_reachable(url: str) -> None:
-    """Raise `ServerFailed` when no server answers at the configured address; the answer itself is left to Prefect."""
+    """Raise `ServerFailed` when no server answers at the configured address; the answer
+    itself is left to Prefect.
+    """
     try:
         with urlopen(f"{url}/health", timeout=10):
             return
@@ -181,8 +208,12 @@ def require_reachable(url: str) -> None:
 
 def version_at(url: str) -> str:
     """The version of Prefect that a server names; empty where Prefect alone may ask."""
-    password = b64encode(os.environ.get("PREFECT_API_AUTH_STRING", "").encode()).decode()
-    asked = Request(f"{url}/admin/version", headers={"Authorization": f"Basic {password}"})
+    password = b64encode(
+        os.environ.get("PREFECT_API_AUTH_STRING", "").encode()
+    ).decode()
+    asked = Request(
+        f"{url}/admin/version", headers={"Authorization": f"Basic {password}"}
+    )
     with suppress(OSError, ValueError), urlopen(asked, timeout=10) as answer:
         return str(json.load(answer))
     return ""
@@ -194,7 +225,9 @@ def without_password(url: str) -> str:
 
 
 def require_sound_records(folder: Path) -> None:
-    """Raise `ServerFailed` for a damaged database of Prefect. No purchase depends on it."""
+    """Raise `ServerFailed` for a damaged database of Prefect. No purchase depends on
+    it.
+    """
     records = folder / "prefect.db"
     if damage := damage_of(records):
         raise ServerFailed(
@@ -212,17 +245,30 @@ def start_server(
     settings: Mapping[str, str],
     lasts: bool = True,
 ) -> subprocess.Popen[bytes]:
-    """Start the folder's server as a process of its own, with these settings over the environment's.
+    """Start the folder's server as a process of its own, with these settings over the
+    environment's.
 
-    One that does not last ends with this process, others a minute after the last command. Raises `ServerFailed` on a
-    full disk.
+    One that does not last ends with this process, others a minute after the last
+    command. Raises `ServerFailed` on a full disk.
     """
     require_room(folder)
-    command = [sys.executable, "-m", "deployments.server_process", str(folder), host, str(port)]
+    command = [
+        sys.executable,
+        "-m",
+        "deployments.server_process",
+        str(folder),
+        host,
+        str(port),
+    ]
     with opened_log(folder / "server.log") as log:
         return subprocess.Popen(
             command if lasts else die_with_parent(command),
-            env={**_inherited(os.environ), **_home(folder), **retention_settings(os.environ), **settings},
+            env={
+                **_inherited(os.environ),
+                **_home(folder),
+                **retention_settings(os.environ),
+                **settings,
+            },
             cwd=Path(__file__).parent.parent,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -239,7 +285,9 @@ def opened_log(log: Path) -> BinaryIO:
 
 
 def require_room(folder: Path) -> None:
-    """Raise `ServerFailed` on a full disk: the server would fail on it, and the log that says so is on it too."""
+    """Raise `ServerFailed` on a full disk: the server would fail on it, and the log
+    that says so is on it too.
+    """
     free_mb = shutil.disk_usage(folder).free / 1e6
     if free_mb < LEAST_FREE_MB:
         raise ServerFailed(
@@ -259,24 +307,32 @@ def await_health(folder: Path, server: subprocess.Popen[bytes]) -> None:
 
 
 def end_small_server(folder: Path) -> None:
-    """Make room for a complete server. Raises `ServerFailed` while commands use the small one."""
+    """Make room for a complete server. Raises `ServerFailed` while commands use the
+    small one.
+    """
     with (folder / LOCK).open("a+") as lock:
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while not locks(lock):
             if is_used(folder):
-                raise ServerFailed(f"a command is running with {folder.parent}: start again when it has ended")
+                raise ServerFailed(
+                    f"a command is running with {folder.parent}: start again when it has ended"
+                )
             if pid := at_work(folder):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
                 wake(pid)
             if time.monotonic() > deadline:
-                raise ServerFailed(f"another Prefect server (process {pid}) works on {folder} and does not end: end it")
+                raise ServerFailed(
+                    f"another Prefect server (process {pid}) works on {folder} and does not end: end it"
+                )
             time.sleep(0.2)
 
 
 def database(folder: Path) -> dict[str, str]:
     """The settings for a database in the folder."""
-    return {"PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"}
+    return {
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
+    }
 
 
 def is_healthy(url: str) -> bool:
@@ -299,7 +355,11 @@ def _begin(folder: Path) -> subprocess.Popen[bytes] | None:
 
 def _end_unused(folder: Path) -> None:
     """End a server that this command has started and that no other command uses."""
-    starting = [one for one in _started if str(folder) in cast(list[str], one.args) and one.poll() is None]
+    starting = [
+        one
+        for one in _started
+        if str(folder) in cast(list[str], one.args) and one.poll() is None
+    ]
     with (folder / COMMANDS).open("a") as commands:
         for server in starting if locks(commands) else ():
             server.terminate()
@@ -311,7 +371,9 @@ def _end_unused(folder: Path) -> None:
 
 
 def _await_for_commands(folder: Path, ours: subprocess.Popen[bytes] | None) -> str:
-    """The address of the folder's server, once it answers: one that is starting already, or a new one."""
+    """The address of the folder's server, once it answers: one that is starting
+    already, or a new one.
+    """
     deadline = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < deadline:
         if url := running(folder):
@@ -333,29 +395,36 @@ def is_served(folder: Path) -> bool:
 
 
 def _why_not(folder: Path) -> str:
-    """Why the folder's server does not answer, and what to do. Raises `ServerFailed` for damaged records."""
+    """Why the folder's server does not answer, and what to do. Raises `ServerFailed`
+    for damaged records.
+    """
     require_sound_records(folder)
     if pid := at_work(folder):
         return (
             f"the Prefect server of {folder} (process {pid}) does not answer: end it with `kill -9 {pid}` and run "
             f"again; its log is {folder / 'server.log'}. Nothing was sent"
         )
-    return (
-        f"the local Prefect server did not start; see {folder / 'server.log'}, or set PREFECT_API_URL. Nothing was sent"
-    )
+    return f"the local Prefect server did not start; see {folder / 'server.log'}, or set PREFECT_API_URL. Nothing was sent"
 
 
 def _home(folder: Path) -> dict[str, str]:
     return {
         "PREFECT_HOME": str(folder),
-        "PREFECT_SERVER_ENCRYPTION_KEY": os.environ.get("PREFECT_SERVER_ENCRYPTION_KEY") or _encryption_key(folder),
+        "PREFECT_SERVER_ENCRYPTION_KEY": os.environ.get("PREFECT_SERVER_ENCRYPTION_KEY")
+        or _encryption_key(folder),
     }
 
 
 def _encryption_key(folder: Path) -> str:
-    """The key that blocks are encrypted with. Prefect would keep it in the database, beside what it encrypts."""
+    """The key that blocks are encrypted with. Prefect would keep it in the database,
+    beside what it encrypts.
+    """
     path = folder / "encryption.key"
-    if path.exists() and not path.stat().st_size and not (folder / "prefect.db").exists():
+    if (
+        path.exists()
+        and not path.stat().st_size
+        and not (folder / "prefect.db").exists()
+    ):
         path.unlink()  # an earlier version was killed before it had written it, and nothing was encrypted since
     if not path.exists():
         from cryptography.fernet import Fernet
@@ -365,13 +434,15 @@ def _encryption_key(folder: Path) -> str:
 
 
 def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the service's account, and without the settings of another server of Prefect.
+    """The environment without the service's account, and without the settings of
+    another server of Prefect.
 
-    Each of its settings has several names, so that its database, which this one would migrate and empty of old runs,
-    can't be overridden one by one.
+    Each of its settings has several names, so that its database, which this one would
+    migrate and empty of old runs, can't be overridden one by one.
     """
     return {
         name: value
         for name, value in environment.items()
-        if not name.upper().startswith(("XPORTCN_", "PREFECT_")) or name.startswith(OF_A_PERSON)
+        if not name.upper().startswith(("XPORTCN_", "PREFECT_"))
+        or name.startswith(OF_A_PERSON)
     }

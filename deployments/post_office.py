@@ -1,4 +1,5 @@
-"""`python -m deployments.post_office`, also `sourcing notify --watch`: sends messages, as long as it lives.
+"""`python -m deployments.post_office`, also `sourcing notify --watch`: sends messages,
+as long as it lives.
 
 | every | it does |
 |---|---|
@@ -6,8 +7,9 @@
 | 1 s | starts runs for messages that the service posted (`Dispatcher`) |
 | 10 s | polls Prefect's server for what a dead worker can't report (`server_watch.py`), and what waits for people |
 
-It keeps nothing that has to outlive it: messages, sent ones too, are in the ledger. So it may be killed at
-any moment, there may be two of it, and a server or a ledger that is away is waited for.
+It keeps nothing that has to outlive it: messages, sent ones too, are in the ledger. So
+it may be killed at any moment, there may be two of it, and a server or a ledger that is
+away is waited for.
 """
 
 from __future__ import annotations
@@ -50,18 +52,24 @@ OPEN_FOR_S = 120.0
 
 
 def main() -> None:
-    """Work until stopped; a message that is being sent then is sent to its end. Raises `BadSetting`."""
+    """Work until stopped; a message that is being sent then is sent to its end. Raises
+    `BadSetting`.
+    """
     shut_logs()
     asyncio.run(Notifier(SourcingSettings()).work())
 
 
 def is_open(settings: SourcingSettings) -> bool:
-    """Whether a notifier works for this data folder: its last round was a moment ago, however that ended.
+    """Whether a notifier works for this data folder: its last round was a moment ago,
+    however that ended.
 
     Not so one whose ledger was moved elsewhere.
     """
     try:
-        return abs(time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime) < OPEN_FOR_S
+        return (
+            abs(time.time() - (server_folder(settings.data_dir) / SEEN).stat().st_mtime)
+            < OPEN_FOR_S
+        )
     except OSError:
         return False
 
@@ -88,22 +96,30 @@ class Notifier:
             works.append(self.keep("Prefect's server can't be asked", self.poll))
             works.append(self.keep("callbacks can't be acted on", self.dispatch))
         else:
-            _say("PREFECT_API_URL is not set: messages of runs are sent, and lost runs are not looked for")
-        ended, others = await asyncio.wait(map(asyncio.create_task, works), return_when=asyncio.FIRST_COMPLETED)
+            _say(
+                "PREFECT_API_URL is not set: messages of runs are sent, and lost runs are not looked for"
+            )
+        ended, others = await asyncio.wait(
+            map(asyncio.create_task, works), return_when=asyncio.FIRST_COMPLETED
+        )
         for work in others:  # a server that is about to end may answer after a minute; what a thread sends is sent
             work.cancel()
         await asyncio.gather(*others, return_exceptions=True)
         await asyncio.gather(*ended)
 
     async def keep(self, trouble: str, work: Callable[[], Awaitable[None]]) -> None:
-        """Do a work again whenever it fails. A trouble is logged once, not every few seconds."""
+        """Do a work again whenever it fails. A trouble is logged once, not every few
+        seconds.
+        """
         seen = said = ""
         while not self.ended.is_set():
             try:
                 await work()
             except Exception as error:  # noqa: BLE001 - whatever it is, the next try must follow
                 words = f"{trouble} now: {words_of(error)}"
-                if words == seen != said:  # twice: a server that is just about to start is no trouble
+                if (
+                    words == seen != said
+                ):  # twice: a server that is just about to start is no trouble
                     _say(said := words)
                 seen = words
             await self.pause(POLLS_EVERY_S)
@@ -133,11 +149,15 @@ class Notifier:
         ledger = await asyncio.to_thread(self.ledger)
         if not (watch := self._watch) or watch.ledger is not ledger:
             since = await asyncio.to_thread(watched_since, ledger)
-            watch = self._watch = ServerWatch(ledger=ledger, timezone=self.settings.timezone, since=since)
+            watch = self._watch = ServerWatch(
+                ledger=ledger, timezone=self.settings.timezone, since=since
+            )
         left = ""
         try:
             async with get_client() as client:
-                while not self.ended.is_set() and ledger is await asyncio.to_thread(self.ledger):
+                while not self.ended.is_set() and ledger is await asyncio.to_thread(
+                    self.ledger
+                ):
                     for message in await watch.poll(client):
                         _say(f"sent: {message.subject}")
                     await refresh(client, ledger)
@@ -149,7 +169,9 @@ class Notifier:
             raise
 
     async def dispatch(self) -> None:
-        """Dispatch until something fails; where no messages are received there is nothing to do."""
+        """Dispatch until something fails; where no messages are received there is
+        nothing to do.
+        """
         from prefect.client.orchestration import get_client
 
         url = self.settings.ledger_url
@@ -172,25 +194,32 @@ class Notifier:
         now, self._watch = datetime.now(UTC), None
         self._gone_since = min(self._gone_since or now, now)
         zone = self.settings.timezone
-        seen = Polled(now=now, since=now, up_since=now, timezone=zone, away_since=self._gone_since)
+        seen = Polled(
+            now=now, since=now, up_since=now, timezone=zone, away_since=self._gone_since
+        )
         for message in server_away(seen):
             ledger.outbox.put(message)
 
     def ledger(self) -> Ledger:
         """The present ledger: a file that took the place of another is opened anew.
 
-        Raises `LedgerUnusable`, also for one that was moved elsewhere: its messages went along.
+        Raises `LedgerUnusable`, also for one that was moved elsewhere: its messages
+        went along.
         """
         with self._opening:
             if ledger := self._ledger:
                 try:
                     ledger.guard.require_files()
                 except LedgerReplaced:
-                    require_file(self.settings.ledger_url)  # an empty one would stand in the way of the old one
+                    require_file(
+                        self.settings.ledger_url
+                    )  # an empty one would stand in the way of the old one
                     ledger.close()
                     self._ledger = None
             url = self.settings.ledger_url
-            ledger = self._ledger = self._ledger or Ledger(url, clock=lambda: datetime.now(UTC), owner="notify")
+            ledger = self._ledger = self._ledger or Ledger(
+                url, clock=lambda: datetime.now(UTC), owner="notify"
+            )
         try:
             ledger.marks.require_in_use()
         except LedgerMarked:
@@ -221,12 +250,16 @@ class Dispatcher:
         self._foreign: set[str] = set()
 
     async def poll(self) -> list[Ticket]:
-        """Have a run started for each kind that waits and has none at work; answers their tickets."""
+        """Have a run started for each kind that waits and has none at work; answers
+        their tickets.
+        """
         started = []
         kinds = await asyncio.to_thread(self._store.kinds_at_hand)
         self._report_foreign({kind for kind in kinds if kind not in list(CallbackKind)})
         for kind in CallbackKind:
-            if kind in kinds and (ticket := await asyncio.to_thread(self._tickets.next, kind)):
+            if kind in kinds and (
+                ticket := await asyncio.to_thread(self._tickets.next, kind)
+            ):
                 await self._start(ticket)
                 await asyncio.to_thread(self._tickets.asked, ticket.id)
                 started.append(ticket)
@@ -234,13 +267,21 @@ class Dispatcher:
         return started
 
     def _report_foreign(self, kinds: set[str]) -> None:
-        """Log kinds that this version does not know, once each: a newer one takes them up."""
+        """Log kinds that this version does not know, once each: a newer one takes them
+        up.
+        """
         for kind in sorted(kinds - self._foreign):
-            print(f"messages about {kind!r} wait for a newer version: {UPDATE}", file=sys.stderr, flush=True)
+            print(
+                f"messages about {kind!r} wait for a newer version: {UPDATE}",
+                file=sys.stderr,
+                flush=True,
+            )
         self._foreign |= kinds
 
     async def _start(self, ticket: Ticket) -> None:
-        """Start under the ticket's own key: asked for again after a lost answer it is still one run."""
+        """Start under the ticket's own key: asked for again after a lost answer it is
+        still one run.
+        """
         deployment = await self._client.read_deployment_by_name(DEPLOYMENT)
         await self._client.create_flow_run_from_deployment(
             deployment.id,

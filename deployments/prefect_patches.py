@@ -1,4 +1,5 @@
-"""Prefect's server as this product needs it: a busy database is asked again, and the empty one is made beforehand.
+"""Prefect's server as this product needs it: a busy database is asked again, and the
+empty one is made beforehand.
 
 Prefect itself is not imported: commands start the server before that.
 """
@@ -27,7 +28,9 @@ READS = ("GET", "HEAD", "OPTIONS")
 
 
 class RetryWhenBusy:
-    """Middleware around all of the server; a request that only reads, and a socket, passes through."""
+    """Middleware around all of the server; a request that only reads, and a socket,
+    passes through.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -41,11 +44,15 @@ class RetryWhenBusy:
         for pause in PAUSES_S:
             if await self._is_done(scope, _giving(body, receive), send):
                 return
-            await asyncio.sleep(random.uniform(0, pause))  # not all of them at once again
+            await asyncio.sleep(
+                random.uniform(0, pause)
+            )  # not all of them at once again
         await self._app(scope, _giving(body, receive), send)
 
     async def _is_done(self, scope: Scope, receive: Receive, send: Send) -> bool:
-        """Whether the request was answered, with anything but 503, which is never passed on."""
+        """Whether the request was answered, with anything but 503, which is never
+        passed on.
+        """
         is_busy = False
 
         async def unless_busy(message: Message) -> None:
@@ -85,7 +92,9 @@ def _giving(body: bytes, receive: Receive) -> Receive:
 
 
 def saving_template(app: ASGIApp, records: Path) -> ASGIApp:
-    """The server, whose new database is kept for the next ones as it is before the first request."""
+    """The server, whose new database is kept for the next ones as it is before the
+    first request.
+    """
 
     async def served(scope: Scope, receive: Receive, send: Send) -> None:
         async def saved_before(message: Message) -> None:
@@ -103,7 +112,9 @@ def template_path() -> Path:
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copy one that is sound, where there is none yet; without a copy Prefect makes its own."""
+    """Copy one that is sound, where there is none yet; without a copy Prefect makes its
+    own.
+    """
     with suppress(OSError, sqlite3.Error):
         if target.exists() or not source.exists() or damage_of(source):
             return
@@ -111,7 +122,9 @@ def copy_database(source: Path, target: Path) -> None:
             unborn.touch(mode=0o600)
             with closing(sqlite3.connect(unborn)) as new:
                 old.backup(new)
-                new.execute("PRAGMA journal_mode = DELETE")  # other users may read it and write nothing beside
+                new.execute(
+                    "PRAGMA journal_mode = DELETE"
+                )  # other users may read it and write nothing beside
 
 
 def damage_of(database: Path) -> str:

@@ -1,4 +1,6 @@
-"""Ends processes with everything that they started, and starts those anew that must run on."""
+"""Ends processes with everything that they started, and starts those anew that must run
+on.
+"""
 
 from __future__ import annotations
 
@@ -23,10 +25,12 @@ HANGS_AFTER_CHECKS = 15  # Prefect's worker pauses up to 104 s after its server 
 
 @dataclass(eq=False, kw_only=True)
 class Supervised:
-    """One child: how to start it, how to check that it works, and how often it had to be started again.
+    """One child: how to start it, how to check that it works, and how often it had to
+    be started again.
 
-    `is_well` may take seconds. It counts from two minutes after a start, and only a row of failures is believed, so
-    that neither a slow start nor a machine that was asleep is taken for a process that hangs.
+    `is_well` may take seconds. It counts from two minutes after a start, and only a row
+    of failures is believed, so that neither a slow start nor a machine that was asleep
+    is taken for a process that hangs.
     """
 
     name: str
@@ -45,12 +49,16 @@ class Supervised:
         self.next_check, self.unwell = self.started_at + STARTS_WITHIN_S, 0
 
     def keep_running(self) -> str:
-        """Start it again when it has ended, after a growing pause, or hangs; answers what was done, and why."""
+        """Start it again when it has ended, after a growing pause, or hangs; answers
+        what was done, and why.
+        """
         if self.process and self.process.poll() is None:
             return self._again_if_it_hangs(self.process)
         now = time.monotonic()
         if self.process:
-            self._pause(now, 0 if now - self.started_at > STEADY_AFTER_S else self.ended)
+            self._pause(
+                now, 0 if now - self.started_at > STEADY_AFTER_S else self.ended
+            )
         return "" if now < self.not_before else self._begin_again("had ended")
 
     def _pause(self, now: float, ended_before: int) -> None:
@@ -58,12 +66,16 @@ class Supervised:
         self.not_before = now + PATIENCE_S[min(self.ended, len(PATIENCE_S)) - 1]
 
     def _begin_again(self, cause: str) -> str:
-        """A disk or a memory that is full for a while must not end the parts beside this one."""
+        """A disk or a memory that is full for a while must not end the parts beside
+        this one.
+        """
         try:
             self.begin()
         except (OSError, ServerFailed) as error:
             self._pause(time.monotonic(), self.ended)
-            return f"{cause}, can't be started now and is tried again: {words_of(error)}"
+            return (
+                f"{cause}, can't be started now and is tried again: {words_of(error)}"
+            )
         return f"{cause} and was started again"
 
     def _again_if_it_hangs(self, process: subprocess.Popen[bytes]) -> str:
@@ -85,7 +97,9 @@ ENDS_WITHIN_S = 8.0
 
 
 def descendants_of(pid: int) -> list[int]:
-    """The processes below this one that run, nearest first; not those whose parent has only to read their exit code."""
+    """The processes below this one that run, nearest first; not those whose parent has
+    only to read their exit code.
+    """
     children: dict[int, list[int]] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has just ended
@@ -109,7 +123,9 @@ def end(process: subprocess.Popen[bytes]) -> None:
 
 
 def end_tree(process: subprocess.Popen[bytes]) -> None:
-    """End the children of a process, then the process, which is held still so that it starts no more meanwhile."""
+    """End the children of a process, then the process, which is held still so that it
+    starts no more meanwhile.
+    """
     process.send_signal(signal.SIGSTOP)
     end_descendants(process.pid)
     process.kill()

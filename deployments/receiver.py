@@ -1,6 +1,8 @@
-"""`python -m deployments.receiver`: takes what the service posts, keeps it, and answers; nothing else happens here.
+"""`python -m deployments.receiver`: takes what the service posts, keeps it, and
+answers; nothing else happens here.
 
-A message is answered 200 once it is on disk. A client without the token learns nothing, not even that there is one.
+A message is answered 200 once it is on disk. A client without the token learns nothing,
+not even that there is one.
 """
 
 from __future__ import annotations
@@ -28,11 +30,21 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.callbacks.figures import MetricsCollector
 from connectors.callbacks.schema import Arrival
-from connectors.callbacks.store import CallbackStore, Intake, TooMany, fits, valid_digests
+from connectors.callbacks.store import (
+    CallbackStore,
+    Intake,
+    TooMany,
+    fits,
+    valid_digests,
+)
 from connectors.foreign import MOST_WORDS, clean, shortened, shut_logs
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import BadSetting, SourcingSettings
-from connectors.xportcn.callback_reader import CallbackMessage, UnreadableCallback, parse_callback
+from connectors.xportcn.callback_reader import (
+    CallbackMessage,
+    UnreadableCallback,
+    parse_callback,
+)
 from deployments.bounded_http import ReceiverFailed, body_of, listening, run_app
 from domain.reasons import Reason, ReasonCode, because
 from domain.received import CallbackKind, CallbackState
@@ -52,15 +64,28 @@ log = logging.getLogger("sourcing")
 class CallbackReceiver:
     """The ASGI endpoint of the messages, and what it needs."""
 
-    def __init__(self, store: CallbackStore, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        store: CallbackStore,
+        settings: SourcingSettings,
+        clock: Callable[[], datetime],
+    ) -> None:
         self.store, self.settings, self.clock = store, settings, clock
         self._newest = settings
         self.intake = Intake(store)
         self.registry = CollectorRegistry()
         self.registry.register(MetricsCollector(store, settings, clock))
-        self.answers = Counter("sourcing_posts", "Posts by their answer", ["status"], registry=self.registry)
+        self.answers = Counter(
+            "sourcing_posts",
+            "Posts by their answer",
+            ["status"],
+            registry=self.registry,
+        )
         self.took = Histogram(
-            "sourcing_post_seconds", "From the head of a post to its answer", buckets=UNTIL, registry=self.registry
+            "sourcing_post_seconds",
+            "From the head of a post to its answer",
+            buckets=UNTIL,
+            registry=self.registry,
         )
         self._digests: Sequence[str] | None = None
         self._read_at = 0.0
@@ -83,17 +108,24 @@ class CallbackReceiver:
         await answer(scope, receive, send)
 
     async def _answered(self, request: Request) -> Response:
-        if not (fits(request.path_params["token"], await self._tokens()) and self._may_post(request)):
+        if not (
+            fits(request.path_params["token"], await self._tokens())
+            and self._may_post(request)
+        ):
             raise HTTPException(404)
         if request.method in ("GET", "HEAD"):
-            return PlainTextResponse("ok")  # the console checks that the address answers
+            return PlainTextResponse(
+                "ok"
+            )  # the console checks that the address answers
         if request.method != "POST":
             return _refused(405, "post messages here")
         try:
             body = await body_of(request, most=MOST_BYTES, within_s=BODY_WITHIN_S)
         except HTTPException as error:
             return _refused(error.status_code, error.detail)
-        return await self._kept(body, request) if body.strip() else PlainTextResponse("ok")
+        return (
+            await self._kept(body, request) if body.strip() else PlainTextResponse("ok")
+        )
 
     async def _kept(self, body: bytes, request: Request) -> Response:
         arrival = read_arrival(body, _source(request), self.clock())
@@ -105,16 +137,22 @@ class CallbackReceiver:
         return PlainTextResponse("ok")
 
     def _not_kept(self, error: Exception) -> Response:
-        """Answered to each sender, and logged once in a while: a full disk is not to be filled with it."""
+        """Answered to each sender, and logged once in a while: a full disk is not to be
+        filled with it.
+        """
         if time.monotonic() - self._complained_at >= COMPLAINS_EVERY_S:
             self._complained_at = time.monotonic()
-            log.error("Callbacks can't be kept now, and their senders get an error: %s", error or type(error).__name__)
+            log.error(
+                "Callbacks can't be kept now, and their senders get an error: %s",
+                error or type(error).__name__,
+            )
         return _refused(503, "not kept; send it again")
 
     async def _tokens(self) -> Sequence[str]:
         """The valid tokens; while the table can't be read, the last known ones.
 
-        Raises `LedgerUnusable` where none were ever read: a rightful sender must not be answered that nothing is there.
+        Raises `LedgerUnusable` where none were ever read: a rightful sender must not be
+        answered that nothing is there.
         """
         async with self._reading:
             if self._digests is None:
@@ -123,14 +161,18 @@ class CallbackReceiver:
                 self._renew()
                 with contextlib.suppress(LedgerUnusable, TimeoutError):
                     async with asyncio.timeout(READ_WITHIN_S):
-                        self._digests = await asyncio.to_thread(valid_digests, self.store)
+                        self._digests = await asyncio.to_thread(
+                            valid_digests, self.store
+                        )
             else:
                 return self._digests
             self._read_at = time.monotonic()
         return self._digests
 
     def _renew(self) -> None:
-        """Take on the settings; without addresses once they are read so twice: an editor empties `.env` to save it."""
+        """Take on the settings; without addresses once they are read so twice: an
+        editor empties `.env` to save it.
+        """
         before, self._newest = self._newest, self.settings.renewed()
         if self._newest.callbacks_networks or not before.callbacks_networks:
             self.settings = self._newest
@@ -138,7 +180,9 @@ class CallbackReceiver:
     def _may_post(self, request: Request) -> bool:
         networks = self.settings.callbacks_networks
         try:
-            return not networks or any(ip_address(_source(request)) in network for network in networks)
+            return not networks or any(
+                ip_address(_source(request)) in network for network in networks
+            )
         except ValueError:
             return False
 
@@ -152,17 +196,23 @@ class CallbackReceiver:
         except (LedgerUnusable, TimeoutError):
             return PlainTextResponse("messages can't be kept: see the log", 503)
         if not digests:
-            return PlainTextResponse("no post is taken: make a token with sourcing callbacks token", 503)
+            return PlainTextResponse(
+                "no post is taken: make a token with sourcing callbacks token", 503
+            )
         return PlainTextResponse("ready")
 
     async def metrics(self, request: Request) -> Response:
-        is_passed_on = "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        is_passed_on = (
+            "x-forwarded-for" in request.headers or "forwarded" in request.headers
+        )
         if is_passed_on or not _is_near(request):
             raise HTTPException(404)
         try:
             text = await asyncio.to_thread(generate_latest, self.registry)
         except LedgerUnusable as error:
-            log.error("Figures can't be read now: %s", error)  # its words name files and hosts
+            log.error(
+                "Figures can't be read now: %s", error
+            )  # its words name files and hosts
             return PlainTextResponse("figures can't be read: see the log", 503)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
@@ -188,7 +238,9 @@ def app_of(receiver: CallbackReceiver) -> Starlette:
         ],
         lifespan=lifespan,
     )
-    app.router.redirect_slashes = False  # else a path of one more slash shows which paths there are
+    app.router.redirect_slashes = (
+        False  # else a path of one more slash shows which paths there are
+    )
     return app
 
 
@@ -214,27 +266,39 @@ def utc_now() -> datetime:
 
 
 def receive(host: str, port: int, *, say: Callable[[str], None] = print) -> None:
-    """Receive until SIGINT or SIGTERM; a message being answered then is answered. Port 0 takes any free one.
+    """Receive until SIGINT or SIGTERM; a message being answered then is answered. Port
+    0 takes any free one.
 
     Raises `ReceiverFailed`, `LedgerUnusable` or `BadSetting`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
     settings = SourcingSettings()
-    with listening(host, port) as listener, CallbackStore(settings.ledger_url, clock=utc_now) as store:
+    with (
+        listening(host, port) as listener,
+        CallbackStore(settings.ledger_url, clock=utc_now) as store,
+    ):
         address = listener.getsockname()
         shown = f"[{address[0]}]" if ":" in address[0] else address[0]
-        say(f"callbacks are received on http://{shown}:{address[1]}{PATH}TOKEN; sourcing callbacks token makes a token")
+        say(
+            f"callbacks are received on http://{shown}:{address[1]}{PATH}TOKEN; sourcing callbacks token makes a token"
+        )
         run_app(app_of(CallbackReceiver(store, settings, utc_now)), listener)
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m deployments.receiver", description="Receives callbacks.")
+    parser = argparse.ArgumentParser(
+        prog="python -m deployments.receiver", description="Receives callbacks."
+    )
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=None, help="without it SOURCING_CALLBACKS_PORT")
+    parser.add_argument(
+        "--port", type=int, default=None, help="without it SOURCING_CALLBACKS_PORT"
+    )
     options = parser.parse_args()
     shut_logs()
     try:
-        port = SourcingSettings().callbacks_port if options.port is None else options.port
+        port = (
+            SourcingSettings().callbacks_port if options.port is None else options.port
+        )
         receive(options.host, port, say=lambda words: print(words, flush=True))
     except (BadSetting, LedgerUnusable, ReceiverFailed) as error:
         sys.exit(f"callbacks: {error}")
@@ -249,9 +313,13 @@ BRACKETS = re.compile(rb"[\[{}\]]")
 
 
 def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
-    """Any posted bytes as a message to store; unreadable ones are set aside with a reason. Raises nothing."""
+    """Any posted bytes as a message to store; unreadable ones are set aside with a
+    reason. Raises nothing.
+    """
     if _depth(body) > DEEPEST:
-        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_TOO_DEEP, most=DEEPEST))
+        return _set_aside(
+            body, source, now, because(ReasonCode.CALLBACK_TOO_DEEP, most=DEEPEST)
+        )
     try:
         message = parse_callback(body)
     except UnreadableCallback as error:
@@ -260,11 +328,15 @@ def read_arrival(body: bytes, source: str, now: datetime) -> Arrival:
         failure = f"can't be read ({type(error).__name__})"
     else:
         return _understood(message, body, source, now)
-    return _set_aside(body, source, now, because(ReasonCode.CALLBACK_UNREADABLE, failure=failure))
+    return _set_aside(
+        body, source, now, because(ReasonCode.CALLBACK_UNREADABLE, failure=failure)
+    )
 
 
 def _depth(body: bytes) -> int:
-    """The nesting depth of brackets outside of texts; an upper bound where texts are broken."""
+    """The nesting depth of brackets outside of texts; an upper bound where texts are
+    broken.
+    """
     deepest = depth = 0
     for bracket in BRACKETS.findall(TEXTS.sub(b"", body)):
         depth += 1 if bracket in b"[{" else -1
@@ -273,15 +345,30 @@ def _depth(body: bytes) -> int:
 
 
 def _set_aside(body: bytes, source: str, now: datetime, why: Reason) -> Arrival:
-    return Arrival(body=body, source=source, received_at=now, state=CallbackState.SET_ASIDE, outcome=why)
+    return Arrival(
+        body=body,
+        source=source,
+        received_at=now,
+        state=CallbackState.SET_ASIDE,
+        outcome=why,
+    )
 
 
-def _understood(message: CallbackMessage, body: bytes, source: str, now: datetime) -> Arrival:
+def _understood(
+    message: CallbackMessage, body: bytes, source: str, now: datetime
+) -> Arrival:
     order_ids = message.order_ids
     if len(order_ids) > MOST_ORDERS:
-        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_NAMES_TOO_MANY, count=len(order_ids)))
+        return _set_aside(
+            body,
+            source,
+            now,
+            because(ReasonCode.CALLBACK_NAMES_TOO_MANY, count=len(order_ids)),
+        )
     if any(len(order_id) > LONGEST_ID for order_id in order_ids):
-        return _set_aside(body, source, now, because(ReasonCode.CALLBACK_ID_TOO_LONG, most=LONGEST_ID))
+        return _set_aside(
+            body, source, now, because(ReasonCode.CALLBACK_ID_TOO_LONG, most=LONGEST_ID)
+        )
     return Arrival(
         body=body,
         source=source,

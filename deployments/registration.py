@@ -1,4 +1,6 @@
-"""Everything a Prefect server must know of the product: work pool and queues, block types, automations, deployments."""
+"""Everything a Prefect server must know of the product: work pool and queues, block
+types, automations, deployments.
+"""
 
 from __future__ import annotations
 
@@ -43,10 +45,20 @@ TAKEN_UP = "sourcing.run.taken-up"
 
 SIGNS_OF_LIFE = frozenset({"prefect.flow-run.*", TAKEN_UP})
 MUST_BE_FOLLOWED = frozenset({"prefect.flow-run.heartbeat", "prefect.flow-run.Running"})
-"""Another has to follow these. An answer makes a paused run *Running*, whether its process still gets it or not."""
+"""Another has to follow these. An answer makes a paused run *Running*, whether its
+process still gets it or not.
+"""
 NO_LONGER_CRASHED = frozenset(
     f"prefect.flow-run.{name}"
-    for name in ("AwaitingRetry", "Scheduled", "Pending", "Running", "Completed", "Failed", "Cancelled")
+    for name in (
+        "AwaitingRetry",
+        "Scheduled",
+        "Pending",
+        "Running",
+        "Completed",
+        "Failed",
+        "Cancelled",
+    )
 ) | {TAKEN_UP}
 
 OF_OLDER_VERSIONS = (
@@ -62,16 +74,24 @@ OF_OLDER_VERSIONS = (
 """They notified people, and lost their state when the server ended."""
 
 
-async def register_automations(client: PrefectClient, *, lost_after: timedelta = LOST_AFTER) -> None:
-    """Create each automation, or bring the one of its name up to date; one paused by a person stays paused."""
+async def register_automations(
+    client: PrefectClient, *, lost_after: timedelta = LOST_AFTER
+) -> None:
+    """Create each automation, or bring the one of its name up to date; one paused by a
+    person stays paused.
+    """
     for wanted in automations(lost_after=lost_after):
         known = await client.read_automations_by_name(wanted.name)
         if not known:
             await client.create_automation(wanted)
             continue
         first, *doubles = known
-        if _content(first) != _content(wanted):  # an update resets what a trigger waits for
-            await client.update_automation(first.id, wanted.model_copy(update={"enabled": first.enabled}))
+        if _content(first) != _content(
+            wanted
+        ):  # an update resets what a trigger waits for
+            await client.update_automation(
+                first.id, wanted.model_copy(update={"enabled": first.enabled})
+            )
         for double in doubles:
             await client.delete_automation(double.id)
 
@@ -86,8 +106,12 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
         AutomationCore(
             name="sourcing: run lost",
             description="A run that gives no sign of life has lost its process or machine: it is marked as crashed.",
-            trigger=_on_runs({*SIGNS_OF_LIFE}, after=MUST_BE_FOLLOWED, within=lost_after),
-            actions=[ChangeFlowRunState(state=StateType.CRASHED, message=_lost(lost_after))],
+            trigger=_on_runs(
+                {*SIGNS_OF_LIFE}, after=MUST_BE_FOLLOWED, within=lost_after
+            ),
+            actions=[
+                ChangeFlowRunState(state=StateType.CRASHED, message=_lost(lost_after))
+            ],
         ),
         AutomationCore(
             name=RUN_AGAIN,
@@ -95,7 +119,8 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
                 "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
                 f"began. After {STARTED_AGAIN_AT_MOST} times a person has to find out why."
             ),
-            # a worker reports a killed process twice, seconds apart: the second report must not meet the next attempt
+            # a worker reports a killed process twice, seconds apart: the second report
+            # must not meet the next attempt
             trigger=_on_runs(
                 {*NO_LONGER_CRASHED},
                 after={"prefect.flow-run.Crashed"},
@@ -113,11 +138,19 @@ def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCor
     ]
 
 
-def _on_runs(expect: set[str], *, after: Set[str], within: timedelta, run_counts: Iterable[int] = ()) -> EventTrigger:
-    """On the absence of all these events after such a one, for runs of our deployments that began so often.
+def _on_runs(
+    expect: set[str],
+    *,
+    after: Set[str],
+    within: timedelta,
+    run_counts: Iterable[int] = (),
+) -> EventTrigger:
+    """On the absence of all these events after such a one, for runs of our deployments
+    that began so often.
 
-    With `after` equal to `expect` each event begins the wait anew. Without `after` windows follow one another, and up
-    to three pass before it fires. A wait that ends while the server is away is swept, and never fires.
+    With `after` equal to `expect` each event begins the wait anew. Without `after`
+    windows follow one another, and up to three pass before it fires. A wait that ends
+    while the server is away is swept, and never fires.
     """
     from prefect.events import EventTrigger, Posture, ResourceSpecification
 
@@ -127,7 +160,9 @@ def _on_runs(expect: set[str], *, after: Set[str], within: timedelta, run_counts
     return EventTrigger(
         posture=Posture.Proactive,
         match=ResourceSpecification(root=runs),
-        match_related=[ResourceSpecification(root={**one}) for one in (OUR_TAG, OF_A_DEPLOYMENT)],
+        match_related=[
+            ResourceSpecification(root={**one}) for one in (OUR_TAG, OF_A_DEPLOYMENT)
+        ],
         after=set(after),
         expect=expect,
         for_each={"prefect.resource.id"},
@@ -138,9 +173,16 @@ def _on_runs(expect: set[str], *, after: Set[str], within: timedelta, run_counts
 
 def _content(automation: AutomationCore) -> dict[str, Any]:
     """The content of an automation, without what a server adds."""
-    content = automation.model_dump(mode="json", include={"description", "trigger", "actions"})
+    content = automation.model_dump(
+        mode="json", include={"description", "trigger", "actions"}
+    )
     content["trigger"].pop("id", None)
-    content["trigger"].update({name: sorted(content["trigger"][name]) for name in ("after", "expect", "for_each")})
+    content["trigger"].update(
+        {
+            name: sorted(content["trigger"][name])
+            for name in ("after", "expect", "for_each")
+        }
+    )
     return content
 
 
@@ -149,7 +191,9 @@ def _lost(after: timedelta) -> str:
 
 
 POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "help-batch"
-"""Helpers have a pool of their own, of processes in any case: each worker of it has a home that outlives its runs."""
+"""Helpers have a pool of their own, of processes in any case: each worker of it has a
+home that outlives its runs.
+"""
 
 AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
 """Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
@@ -162,7 +206,9 @@ class DeployFailed(Exception):
 
 
 async def register(client: PrefectClient, pool_type: str) -> None:
-    """Create or bring up to date all but the deployments, whose old names it replaces. Safe to repeat."""
+    """Create or bring up to date all but the deployments, whose old names it replaces.
+    Safe to repeat.
+    """
     from connectors.credentials_block import XportcnCredentials
     from deployments.as_left import rename_deployments
 
@@ -179,7 +225,9 @@ async def register(client: PrefectClient, pool_type: str) -> None:
 
 
 def deploy() -> None:
-    """`prefect deploy` of all that can run here, in the product's folder, with what a person changed in the UI."""
+    """`prefect deploy` of all that can run here, in the product's folder, with what a
+    person changed in the UI.
+    """
     import yaml
     from prefect.client.orchestration import PrefectClient
 
@@ -187,15 +235,20 @@ def deploy() -> None:
 
     os.chdir(ROOT)
     content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
-    content["deployments"] = [one for one in content["deployments"] if one["name"] != HELPER or may_share()]
+    content["deployments"] = [
+        one for one in content["deployments"] if one["name"] != HELPER or may_share()
+    ]
     registered, references = keep_changes(content["deployments"], describe_site())
     with NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(content, file)
         file.flush()
         sys.argv[1:] = ["--no-prompt", "deploy", "--all", "--prefect-file", file.name]
-        # each of its 150 clients would read the certificates anew, a fifth of the time that registering takes
+        # each of its 150 clients would read the certificates anew, a fifth of the time
+        # that registering takes
         with (
-            patch.object(ssl, "create_default_context", cache(ssl.create_default_context)),
+            patch.object(
+                ssl, "create_default_context", cache(ssl.create_default_context)
+            ),
             patch.object(PrefectClient, "update_deployment", updating(references)),
         ):
             try:
@@ -215,15 +268,22 @@ async def _remove_helpers(client: PrefectClient) -> None:
     """Else they would stand there as not ready for ever."""
     from prefect.exceptions import ObjectNotFound
 
-    for name in (f"{HELPER}/{HELPER}", "helper/helper"):  # the second is its name of earlier versions
+    for name in (
+        f"{HELPER}/{HELPER}",
+        "helper/helper",
+    ):  # the second is its name of earlier versions
         with suppress(ObjectNotFound):
-            await client.delete_deployment((await client.read_deployment_by_name(name)).id)
+            await client.delete_deployment(
+                (await client.read_deployment_by_name(name)).id
+            )
     with suppress(ObjectNotFound):
         await client.delete_work_pool(HELPERS)
 
 
 def await_server() -> None:
-    """Import the slow modules, and wait until the server at `PREFECT_API_URL` answers. Raises `DeployFailed`."""
+    """Import the slow modules, and wait until the server at `PREFECT_API_URL` answers.
+    Raises `DeployFailed`.
+    """
     import prefect.client.orchestration  # noqa: F401
 
     address = api_address()
@@ -247,7 +307,9 @@ async def _register_pool(client: PrefectClient, name: str, pool_type: str) -> No
 
     template = json.loads((TEMPLATES / f"{pool_type}.json").read_text())
     try:
-        await client.create_work_pool(WorkPoolCreate(name=name, type=pool_type, base_job_template=template))
+        await client.create_work_pool(
+            WorkPoolCreate(name=name, type=pool_type, base_job_template=template)
+        )
     except ObjectAlreadyExists:
         return  # as the merchant left it
 
@@ -257,27 +319,39 @@ async def _register_queues(client: PrefectClient) -> None:
 
     for name, limit in AT_ONCE.items():
         with suppress(ObjectAlreadyExists):  # as the merchant left it
-            await client.create_work_queue(name, work_pool_name=POOL, concurrency_limit=limit)
+            await client.create_work_queue(
+                name, work_pool_name=POOL, concurrency_limit=limit
+            )
 
 
 async def remove_old_automations(client: PrefectClient) -> None:
-    """Remove older versions' automations that notified people, as the notifier now does. Those made in the UI stay."""
+    """Remove older versions' automations that notified people, as the notifier now
+    does. Those made in the UI stay.
+    """
 
     for name in OF_OLDER_VERSIONS:
         for automation in await client.read_automations_by_name(name):
             await client.delete_automation(automation.id)
     for document in await client.read_block_documents():
-        if document.name == ALERTS_BLOCK and document.data.get("url") == "{{ address }}":
+        if (
+            document.name == ALERTS_BLOCK
+            and document.data.get("url") == "{{ address }}"
+        ):
             await client.delete_block_document(document.id)
 
 
-EXAMPLE = "\n".join(",".join(cells) for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True))
+EXAMPLE = "\n".join(
+    ",".join(cells)
+    for cells in zip(*((one.name, one.example) for one in COLUMNS), strict=True)
+)
 
 
 def describe_site() -> dict[str, str]:
-    """The folder that is deployed, where request files are put, the version, and the time zone that schedules mean.
+    """The folder that is deployed, where request files are put, the version, and the
+    time zone that schedules mean.
 
-    And the header and a row of a request file, for the description of what starts from one.
+    And the header and a row of a request file, for the description of what starts from
+    one.
     """
     settings = SourcingSettings()
     return {

@@ -1,8 +1,10 @@
-"""The process of a data folder's Prefect server: one a folder, known by its own note, gone when no command needs it.
+"""The process of a data folder's Prefect server: one a folder, known by its own note,
+gone when no command needs it.
 
-It notes its address before it begins to listen, so that the next command finds it, also when the one that started it
-was killed meanwhile. The note is put in place whole, and names an identity that the server gives with each of its
-answers: neither a note that was left behind nor another server on the same port is taken for it.
+It notes its address before it begins to listen, so that the next command finds it, also
+when the one that started it was killed meanwhile. The note is put in place whole, and
+names an identity that the server gives with each of its answers: neither a note that
+was left behind nor another server on the same port is taken for it.
 """
 
 from __future__ import annotations
@@ -24,7 +26,12 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from connectors.durable import put
-from deployments.prefect_patches import RetryWhenBusy, copy_database, saving_template, template_path
+from deployments.prefect_patches import (
+    RetryWhenBusy,
+    copy_database,
+    saving_template,
+    template_path,
+)
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -38,7 +45,15 @@ IDENTITY = "x-sourcing-server"
 NOT_OURS = 75
 """The exit code of a process that found another one at work."""
 
-FIRST_ASKED = ("/admin", "/csrf-token", "/flows", "/flow_runs", "/events", "/logs", "/artifacts")
+FIRST_ASKED = (
+    "/admin",
+    "/csrf-token",
+    "/flows",
+    "/flow_runs",
+    "/events",
+    "/logs",
+    "/artifacts",
+)
 """The prefixes of Prefect's routers that a run of a command asks."""
 
 LOCK, NOTE, COMMANDS = "server.lock", "server.json", "commands.lock"
@@ -46,7 +61,9 @@ LOCK, NOTE, COMMANDS = "server.lock", "server.json", "commands.lock"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a folder's server is, or will be once it has started; servers of earlier versions have no identity."""
+    """Where a folder's server is, or will be once it has started; servers of earlier
+    versions have no identity.
+    """
 
     url: str
     pid: int
@@ -56,13 +73,18 @@ class Address:
         """Whether this very server is there and ready."""
         try:
             with urlopen(f"{self.url}/health", timeout=2) as answer:
-                return bool(answer.status == 200 and answer.headers.get(IDENTITY, "") == self.identity)
+                return bool(
+                    answer.status == 200
+                    and answer.headers.get(IDENTITY, "") == self.identity
+                )
         except (URLError, OSError, ValueError):
             return False
 
 
 def noted(folder: Path) -> Address | None:
-    """The address that the folder's server has noted; it may be gone since, or not be ready yet."""
+    """The address that the folder's server has noted; it may be gone since, or not be
+    ready yet.
+    """
     try:
         return Address(**json.loads((folder / NOTE).read_text()))
     except (OSError, ValueError, TypeError):
@@ -70,7 +92,9 @@ def noted(folder: Path) -> Address | None:
 
 
 def at_work(folder: Path) -> int | None:
-    """The process that is, or is about to be, the folder's server; None for none, 0 for one not yet known by its id."""
+    """The process that is, or is about to be, the folder's server; None for none, 0 for
+    one not yet known by its id.
+    """
     with (folder / LOCK).open("a+") as lock:
         if locks(lock):
             return None
@@ -87,9 +111,13 @@ def wake(pid: int) -> None:
 
 
 def _is_of(folder: Path, pid: int) -> bool:
-    """Whether this process is a server of the folder: the lock may have the id of the one before."""
+    """Whether this process is a server of the folder: the lock may have the id of the
+    one before.
+    """
     try:
-        return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        return os.fsencode(folder) in Path(f"/proc/{pid}/cmdline").read_bytes().split(
+            b"\0"
+        )
     except OSError:
         return not Path("/proc/self").exists()
 
@@ -113,7 +141,9 @@ def locks(file: IO[str]) -> bool:
 
 
 def serve(folder: Path, host: str, port: int) -> None:
-    """Be the server until no command has used it for a minute, or the folder is gone. Port 0 is any that is free."""
+    """Be the server until no command has used it for a minute, or the folder is gone.
+    Port 0 is any that is free.
+    """
     with (folder / LOCK).open("a+") as lock:
         deadline = time.monotonic() + STOP_TIMEOUT_S
         while not locks(lock):  # the one before may be about to end
@@ -137,7 +167,10 @@ def _serve(folder: Path, host: str, port: int) -> None:
     import uvicorn
 
     records = folder / "prefect.db"
-    is_new = str(records) in os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", "") and not records.exists()
+    is_new = (
+        str(records) in os.environ.get("PREFECT_SERVER_DATABASE_CONNECTION_URL", "")
+        and not records.exists()
+    )
     if is_new:
         copy_database(template_path(), records)
     app = RetryWhenBusy(_prefect_app())
@@ -152,22 +185,31 @@ def _serve(folder: Path, host: str, port: int) -> None:
     )
     with closing(config.bind_socket()) as place:
         url = f"http://{host}:{place.getsockname()[1]}/api"
-        put(folder / NOTE, json.dumps(asdict(Address(url, os.getpid(), identity))).encode(), mode=0o600)
+        put(
+            folder / NOTE,
+            json.dumps(asdict(Address(url, os.getpid(), identity))).encode(),
+            mode=0o600,
+        )
         server = uvicorn.Server(config)
-        threading.Thread(target=_end_when_idle, args=(server, folder), daemon=True).start()
+        threading.Thread(
+            target=_end_when_idle, args=(server, folder), daemon=True
+        ).start()
         server.run(sockets=[place])
     if not server.started:
         raise SystemExit("Prefect's server did not start")
 
 
 def _prefect_app() -> ASGIApp:
-    """Prefect's server, made and first asked without work that one app of one folder does not need."""
+    """Prefect's server, made and first asked without work that one app of one folder
+    does not need.
+    """
     from prefect.server.api import server
     from prefect.settings import Settings
 
     gc.freeze()  # Prefect collects once it has made the app
     Settings.hash_key = lambda _: ""  # type: ignore[method-assign,assignment] # the key of a cache, in which there is one app
-    # FastAPI makes all routes of a router to know whether one of them is asked, and goes on with the next router
+    # FastAPI makes all routes of a router to know whether one of them is asked, and
+    # goes on with the next router
     in_turn = sorted(server.API_ROUTERS, key=lambda one: one.prefix not in FIRST_ASKED)
     server.API_ROUTERS = tuple(in_turn)  # type: ignore[assignment]
     return server.create_app(final=True)
@@ -181,7 +223,9 @@ def _end_when_idle(server: Server, folder: Path) -> None:
     last_seen = time.monotonic()
     while time.monotonic() - last_seen < IDLE_S:
         time.sleep(1)
-        if is_used(folder):  # never once the folder is gone: a run that stops for that has to report it first
+        if is_used(
+            folder
+        ):  # never once the folder is gone: a run that stops for that has to report it first
             last_seen = time.monotonic()
     server.should_exit = True
 

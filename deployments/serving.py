@@ -1,8 +1,10 @@
-"""A whole installation on one machine: server, worker, notifier, deployments, and whatever else the caller adds.
+"""A whole installation on one machine: server, worker, notifier, deployments, and
+whatever else the caller adds.
 
-All are children of one process. It starts again what ends by itself, and ends all of them when it is stopped; when it
-is killed, the kernel ends them. Runs are children of the worker: when they are ended, Prefect notes a crash, and the
-next worker lets them go on (`run_recovery.py`).
+All are children of one process. It starts again what ends by itself, and ends all of
+them when it is stopped; when it is killed, the kernel ends them. Runs are children of
+the worker: when they are ended, Prefect notes a crash, and the next worker lets them go
+on (`run_recovery.py`).
 """
 
 from __future__ import annotations
@@ -42,18 +44,22 @@ COMPLETE_SERVER = {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_UI_API_URL": "/api",
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.causal_order",
-    # in memory, a restart would lose the holder of a deployment's slot and leave the slot taken
+    # in memory, a restart would lose the holder of a deployment's slot and leave the
+    # slot taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
 
 
 class ServeFailed(Exception):
-    """The installation could not be started, or runs already; the message says what to do."""
+    """The installation could not be started, or runs already; the message says what to
+    do.
+    """
 
 
 @dataclass(eq=False, kw_only=True)
 class Installation:
-    """The paths of an installation, its parts, and where Prefect's records are if not in its folder.
+    """The paths of an installation, its parts, and where Prefect's records are if not
+    in its folder.
 
     `clock` is the clock on the wall, less the machine's steady one.
     """
@@ -76,7 +82,9 @@ class Installation:
         return self.folder / f"{name}.log"
 
     def process(self, name: str) -> subprocess.Popen[bytes]:
-        return next(part.process for part in self.parts if part.name == name and part.process)
+        return next(
+            part.process for part in self.parts if part.name == name and part.process
+        )
 
     def add(self, name: str, command: Sequence[str]) -> None:
         """Start a part that is to run all the time."""
@@ -87,7 +95,10 @@ class Installation:
         self.parts.append(part)
 
     def start(
-        self, name: str, command: Sequence[str], settings: Mapping[str, str] = MappingProxyType({})
+        self,
+        name: str,
+        command: Sequence[str],
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> subprocess.Popen[bytes]:
         """Start a process that ends with this one; its output goes to its log."""
         with local_server.opened_log(self.log(name)) as output:
@@ -112,10 +123,11 @@ def installation(
     helpers: int = 0,
     beside: Callable[[], Mapping[str, Sequence[str]]],
 ) -> Iterator[Installation]:
-    """Server, workers, notifier, and all that is registered, and what `beside` names, while the block runs.
+    """Server, workers, notifier, and all that is registered, and what `beside` names,
+    while the block runs.
 
-    Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`, `MessagingUnusable`,
-    `LedgerUnusable` or `registration.DeployFailed`.
+    Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`,
+    `MessagingUnusable`, `LedgerUnusable` or `registration.DeployFailed`.
     """
     settings = SourcingSettings()
     folder = local_server.server_folder(settings.data_dir)
@@ -127,9 +139,15 @@ def installation(
         records = postgres_url or databases.noted(settings)
         if records:
             databases.prepare(records)
-        require_alone = stack.enter_context(databases.only_serve(records) if records else nullcontext(lambda: None))
+        require_alone = stack.enter_context(
+            databases.only_serve(records) if records else nullcontext(lambda: None)
+        )
         if records:
-            _require_account(databases.ledger_url(postgres_url) if postgres_url else settings.ledger_url)
+            _require_account(
+                databases.ledger_url(postgres_url)
+                if postgres_url
+                else settings.ledger_url
+            )
         if postgres_url:
             databases.settle_ledger(settings, postgres_url)
         if redis_url:
@@ -151,9 +169,13 @@ def installation(
         _start_server(place, host, port, _server_settings(folder, records, redis_url))
         registering = place.start("register", REGISTER)
         worker = [sys.executable, "-m", "deployments.worker", "serve"]
-        place.keep(watched_worker(lambda settings: place.start(WORKER, worker, settings), url))
+        place.keep(
+            watched_worker(lambda settings: place.start(WORKER, worker, settings), url)
+        )
         for number in range(1, helpers + 1):
-            place.keep(_helper(place, number, SourcingSettings().ledger_url))  # settled by now
+            place.keep(
+                _helper(place, number, SourcingSettings().ledger_url)
+            )  # settled by now
         place.keep(_post_office(place, settings))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():
@@ -164,7 +186,9 @@ def installation(
 
 
 def watch(place: Installation, *, say: Callable[[str], None]) -> None:
-    """Keep every part running until this process is stopped, or another one has taken the database."""
+    """Keep every part running until this process is stopped, or another one has taken
+    the database.
+    """
     stopped = False
 
     def stop(_number: int, _frame: FrameType | None) -> None:
@@ -172,34 +196,46 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
         stopped = True
 
     under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    for number in (signal.SIGINT, signal.SIGTERM, *(() if under_nohup else (signal.SIGHUP,))):
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+        *(() if under_nohup else (signal.SIGHUP,)),
+    ):
         signal.signal(number, stop)
     while not stopped:
         place.require_alone()
         plan_anew_where_set_back(place)
         for part in place.parts:
             if what := part.keep_running():
-                with suppress(OSError, SystemExit):  # rich's answer to a pipe that is gone; a terminal may go too
+                with suppress(
+                    OSError, SystemExit
+                ):  # rich's answer to a pipe that is gone; a terminal may go too
                     say(f"{part.name} {what}; see {place.log(part.name)}")
         time.sleep(0.2)
 
 
 def plan_anew_where_set_back(place: Installation) -> None:
-    """End the server, which is started again, and register once more, where the machine's clock was set back.
+    """End the server, which is started again, and register once more, where the
+    machine's clock was set back.
 
-    Until the time that the clock had shown, the server would plan nothing and look for no lost run.
+    Until the time that the clock had shown, the server would plan nothing and look for
+    no lost run.
     """
     before, place.clock = place.clock, time.time() - time.monotonic()
     if before - place.clock > SET_BACK_S:
         for part in place.parts:
             if part.name == "server" and part.process:
                 end(part.process)
-        with suppress(OSError):  # a full disk ends no other part; the next start registers
+        with suppress(
+            OSError
+        ):  # a full disk ends no other part; the next start registers
             place.start("register", REGISTER)
 
 
 def usable_port(host: str, port: int, option: str) -> int:
-    """The port, or for 0 any that is free. Raises `ServeFailed` when another process listens there."""
+    """The port, or for 0 any that is free. Raises `ServeFailed` when another process
+    listens there.
+    """
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -212,47 +248,78 @@ def usable_port(host: str, port: int, option: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _server_settings(folder: Path, records: str, redis_url: str | None) -> dict[str, str]:
-    kept = databases.postgres_settings(records) if records else local_server.database(folder)
-    return {**COMPLETE_SERVER, **kept, **(databases.redis_settings(redis_url) if redis_url else {})}
+def _server_settings(
+    folder: Path, records: str, redis_url: str | None
+) -> dict[str, str]:
+    kept = (
+        databases.postgres_settings(records)
+        if records
+        else local_server.database(folder)
+    )
+    return {
+        **COMPLETE_SERVER,
+        **kept,
+        **(databases.redis_settings(redis_url) if redis_url else {}),
+    }
 
 
-def _start_server(place: Installation, host: str, port: int, kept: Mapping[str, str]) -> None:
+def _start_server(
+    place: Installation, host: str, port: int, kept: Mapping[str, str]
+) -> None:
     settings = {**kept, "PREFECT_UI_URL": place.ui}
 
     def start() -> subprocess.Popen[bytes]:
-        return local_server.start_server(place.folder, host=host, port=port, settings=settings, lasts=False)
+        return local_server.start_server(
+            place.folder, host=host, port=port, settings=settings, lasts=False
+        )
 
     place.keep(Supervised(name="server", start=start))
 
 
 def _helper(place: Installation, number: int, ledger_url: str) -> Supervised:
     """A worker for helpers whose home is its own, as on another machine."""
-    name, home = f"{HELPER}-{number}", place.data_dir.absolute() / "helpers" / str(number)
+    name, home = (
+        f"{HELPER}-{number}",
+        place.data_dir.absolute() / "helpers" / str(number),
+    )
     (home / "prefect").mkdir(parents=True, exist_ok=True)
-    own = {"SOURCING_DATA_DIR": str(home), "SOURCING_LEDGER_URL": ledger_url, "PREFECT_HOME": str(home / "prefect")}
+    own = {
+        "SOURCING_DATA_DIR": str(home),
+        "SOURCING_LEDGER_URL": ledger_url,
+        "PREFECT_HOME": str(home / "prefect"),
+    }
     command = [sys.executable, "-m", "deployments.worker", "--helper", name]
-    return watched_worker(lambda settings: place.start(name, command, {**own, **settings}), place.url, name)
+    return watched_worker(
+        lambda settings: place.start(name, command, {**own, **settings}),
+        place.url,
+        name,
+    )
 
 
 def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
     command = [sys.executable, "-m", "deployments.post_office"]
     return Supervised(
-        name=POST_OFFICE, start=lambda: place.start(POST_OFFICE, command), is_well=lambda: is_open(settings)
+        name=POST_OFFICE,
+        start=lambda: place.start(POST_OFFICE, command),
+        is_well=lambda: is_open(settings),
     )
 
 
 def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
-    """The settings of this folder, with paths that hold in every folder; each run reads its `.env` as it is by then.
+    """The settings of this folder, with paths that hold in every folder; each run reads
+    its `.env` as it is by then.
 
-    One that is not there is named too: in the program's folder the account of another installation may lie.
+    One that is not there is named too: in the program's folder the account of another
+    installation may lie.
     """
     return {
         **os.environ,
         **_absolute_paths(settings),
         "SOURCING_ENV_FILE": str(Path(ENV_FILE).absolute()),
         "PREFECT_API_URL": url,
-        "PREFECT_UI_URL": _second_ui(os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")),
+        "PREFECT_UI_URL": _second_ui(
+            os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")
+        ),
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
         "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_POLLS_EVERY_S),
     }
@@ -267,11 +334,16 @@ def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
     found = dict[str, str]()
     if Path.cwd() != ROOT:  # there each run reads `.env` as it is by then
         book = settings.book.get_secret_value()
-        paths |= {"SOURCING_RATES": settings.rates, "SOURCING_BOOK": "" if is_address(book) else book}
+        paths |= {
+            "SOURCING_RATES": settings.rates,
+            "SOURCING_BOOK": "" if is_address(book) else book,
+        }
         paths["SOURCING_INBOX"] = settings.inbox_setting
         if ledger := sqlite_file(settings.ledger_url_setting):
             found["SOURCING_LEDGER_URL"] = f"sqlite:///{ledger.absolute()}"
-    return found | {name: str(Path(path).absolute()) for name, path in paths.items() if path}
+    return found | {
+        name: str(Path(path).absolute()) for name, path in paths.items() if path
+    }
 
 
 def _second_ui(address: str) -> str:
@@ -279,7 +351,8 @@ def _second_ui(address: str) -> str:
 
 
 def _require_account(ledger_url: str) -> None:
-    """Raise `LedgerUnusable` where the ledger belongs to another account: its deployments would be taken over.
+    """Raise `LedgerUnusable` where the ledger belongs to another account: its
+    deployments would be taken over.
 
     An account in a Prefect block is known to runs alone.
     """
@@ -287,7 +360,9 @@ def _require_account(ledger_url: str) -> None:
 
     xportcn = XportcnSettings()
     if xportcn.user_id and not xportcn.is_sandbox:
-        with Ledger(ledger_url, clock=lambda: datetime.now(UTC), owner="serve") as ledger:
+        with Ledger(
+            ledger_url, clock=lambda: datetime.now(UTC), owner="serve"
+        ) as ledger:
             ledger.require_account(xportcn.account_name)
 
 
@@ -298,7 +373,9 @@ def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             lock.seek(0)
-            raise ServeFailed(f"sourcing serve runs already for {folder.parent}: open {lock.read().strip()}") from None
+            raise ServeFailed(
+                f"sourcing serve runs already for {folder.parent}: open {lock.read().strip()}"
+            ) from None
         lock.truncate(0)
         lock.write(f"http://{host}:{port}")
         lock.flush()
@@ -306,7 +383,9 @@ def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
 
 
 def _end(place: Installation) -> None:
-    """End runs and worker, then the rest, the server late: it has to record the end of the runs."""
+    """End runs and worker, then the rest, the server late: it has to record the end of
+    the runs.
+    """
     for part in reversed(place.parts):
         if (process := part.process) and process.poll() is None:
             (end_tree if part.name.startswith((WORKER, HELPER)) else end)(process)

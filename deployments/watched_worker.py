@@ -1,6 +1,8 @@
-"""`python -m deployments.watched_worker [--helper]`: a process worker where there is no `sourcing serve`.
+"""`python -m deployments.watched_worker [--helper]`: a process worker where there is no
+`sourcing serve`.
 
-It starts the worker again when that ends or hangs. When it is stopped it stops the worker, which waits for its runs.
+It starts the worker again when that ends or hangs. When it is stopped it stops the
+worker, which waits for its runs.
 """
 
 from __future__ import annotations
@@ -24,20 +26,31 @@ from deployments.registration import DeployFailed, api_address
 WORKER, HELPER = "worker", "helper"
 
 
-def watched_worker(start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER) -> Supervised:
-    """A worker that is started again when it hangs; `start` gets the settings of its health check.
+def watched_worker(
+    start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER
+) -> Supervised:
+    """A worker that is started again when it hangs; `start` gets the settings of its
+    health check.
 
-    It has a new port at each start: one taken by another process meanwhile would make it seem to hang.
+    It has a new port at each start: one taken by another process meanwhile would make
+    it seem to hang.
     """
     port = 0
 
     def begin() -> Popen[bytes]:
         nonlocal port
         port = _free_port()
-        return start({"PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1", "PREFECT_WORKER_WEBSERVER_PORT": str(port)})
+        return start(
+            {
+                "PREFECT_WORKER_WEBSERVER_HOST": "127.0.0.1",
+                "PREFECT_WORKER_WEBSERVER_PORT": str(port),
+            }
+        )
 
     def is_well() -> bool:
-        """A worker whose server is away can't poll for runs, and ending it would end those that it has."""
+        """A worker whose server is away can't poll for runs, and ending it would end
+        those that it has.
+        """
         return is_healthy(f"http://127.0.0.1:{port}") or not is_healthy(api)
 
     return Supervised(name=name, start=begin, is_well=is_well)
@@ -77,7 +90,9 @@ def main() -> None:
 
 
 def _start(settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
-    return subprocess.Popen(die_with_parent([sys.executable, *COMMAND]), env={**os.environ, **settings})
+    return subprocess.Popen(
+        die_with_parent([sys.executable, *COMMAND]), env={**os.environ, **settings}
+    )
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""`python -m deployments.worker [--helper] [NAME]`: Prefect's own process worker, which also restarts lost runs.
+"""`python -m deployments.worker [--helper] [NAME]`: Prefect's own process worker, which
+also restarts lost runs.
 
-With `--helper` it works for the pool of helpers, one at a time: its home is the helper's.
+With `--helper` it works for the pool of helpers, one at a time: its home is the
+helper's.
 
 It does not outlive its parent, nor do its runs.
 """
@@ -49,11 +51,16 @@ async def _redirect() -> None:
         async with get_client() as client:
             await redirect(client)
     except Exception as error:  # noqa: BLE001 - whatever it is, the worker has other runs, and registration comes
-        print(f"runs of an earlier version can't be looked for now: {words_of(error)}", flush=True)
+        print(
+            f"runs of an earlier version can't be looked for now: {words_of(error)}",
+            flush=True,
+        )
 
 
 def _end_with(parent: int) -> None:
-    """A worker that is asked to end waits for its runs; without a server they would not end well."""
+    """A worker that is asked to end waits for its runs; without a server they would not
+    end well.
+    """
     while os.getppid() == parent:
         time.sleep(0.5)
     end_descendants(os.getpid())

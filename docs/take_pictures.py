@@ -1,4 +1,6 @@
-"""`make pictures` takes all pictures of the documentation anew, of real runs; benchmarks draw their own."""
+"""`make pictures` takes all pictures of the documentation anew, of real runs;
+benchmarks draw their own.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,16 @@ if TYPE_CHECKING:
 IMAGES = ROOT / "docs/images"
 WIDTH = 118
 COMMAND = ("sourcing", "run", "orders.csv", "--budget-cny", "5000")
-ORDERS = ("US-1001", "DE-2002", "GB-3001", "JP-7001", "AU-6003", "FR-4002", "XX-0001", "XX-0002")
+ORDERS = (
+    "US-1001",
+    "DE-2002",
+    "GB-3001",
+    "JP-7001",
+    "AU-6003",
+    "FR-4002",
+    "XX-0001",
+    "XX-0002",
+)
 MOVES = re.compile(r"(\r|\n|\x1b\[(?:\d*A|2K|\?25[hl]))")
 
 
@@ -40,15 +51,27 @@ def terminal_svg(folder: Path) -> str:
         rows = [row for row in csv.DictReader(file) if row["order_ref"] in ORDERS]
     write_csv(folder / "orders.csv", rows)
     with own_sandbox() as sandbox:
-        settings = {"XPORTCN_BASE_URL": sandbox.url, "SOURCING_DATA_DIR": "data", "COLUMNS": str(WIDTH)}
+        settings = {
+            "XPORTCN_BASE_URL": sandbox.url,
+            "SOURCING_DATA_DIR": "data",
+            "COLUMNS": str(WIDTH),
+        }
         written = typed(COMMAND, folder, settings, answer="y")
     console = Console(record=True, width=WIDTH, file=io.StringIO())
-    console.print(Text.from_ansi(f"$ {' '.join(COMMAND)}\n{left_on_screen(written).replace(f'{folder}/', '')}"))
+    console.print(
+        Text.from_ansi(
+            f"$ {' '.join(COMMAND)}\n{left_on_screen(written).replace(f'{folder}/', '')}"
+        )
+    )
     return console.export_svg(title="sourcing", theme=DIMMED_MONOKAI)
 
 
-def typed(command: tuple[str, ...], folder: Path, settings: dict[str, str], *, answer: str) -> str:
-    """All that a command writes to a terminal of its own, where its one question is answered."""
+def typed(
+    command: tuple[str, ...], folder: Path, settings: dict[str, str], *, answer: str
+) -> str:
+    """All that a command writes to a terminal of its own, where its one question is
+    answered.
+    """
     child, terminal = pty.fork()
     if child == 0:
         os.chdir(folder)
@@ -65,7 +88,9 @@ def typed(command: tuple[str, ...], folder: Path, settings: dict[str, str], *, a
 
 
 def left_on_screen(written: str) -> str:
-    """What still stands there once progress bars have moved up and wiped their lines."""
+    """What still stands there once progress bars have moved up and wiped their
+    lines.
+    """
     lines, at = [""], 0
     for part in MOVES.split(written):
         if part == "\n":
@@ -92,12 +117,16 @@ def take_terminal(folder: Path) -> None:
 
 
 def take_pages(folder: Path) -> None:
-    """Of the UI: a run is filled in, asks, ends; a wrong one fails; and the page of its report."""
+    """Of the UI: a run is filled in, asks, ends; a wrong one fails; and the page of its
+    report.
+    """
     with serve(folder) as served, window(height=1000) as page:
         day = of(served, page)
         run_id = day.paste("spring", 6, at=lambda: take(page, "run-form"))
         day.ui.await_state(run_id, "PAUSED")
-        day.approve_all_but(run_id, ["spring-2", "spring-5"], "", at=lambda form: take_form(page, form))
+        day.approve_all_but(
+            run_id, ["spring-2", "spring-5"], "", at=lambda form: take_form(page, form)
+        )
         run = day.see_the_outcome(run_id, "")
         batch = run["name"].split(":")[0]
         day.ui.open_run(run_id)
@@ -131,14 +160,21 @@ def take_report(page: Page, file: Path) -> None:
         page.set_viewport_size({"width": width, "height": 1100})
         page.goto(file.as_uri())
         both.append(page.screenshot())
-    page.goto("about:blank")  # what the report forbids itself would hold for its pictures too
+    page.goto(
+        "about:blank"
+    )  # what the report forbids itself would hold for its pictures too
     page.set_viewport_size({"width": 1460, "height": 1130})
     take_together(page, both, "report-page")
 
 
 def take_together(page: Page, pictures: Sequence[bytes], name: str) -> None:
     shown = (base64.b64encode(one).decode() for one in pictures)
-    page.set_content("".join(f'<img style="margin-right: 20px" src="data:image/png;base64,{one}">' for one in shown))
+    page.set_content(
+        "".join(
+            f'<img style="margin-right: 20px" src="data:image/png;base64,{one}">'
+            for one in shown
+        )
+    )
     take(page, name)
 
 

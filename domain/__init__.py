@@ -1,1 +1,3 @@
-"""What an order is: requests, money, states, decisions. No I/O, no Prefect, no clock of its own."""
+"""What an order is: requests, money, states, decisions. No I/O, no Prefect, no clock of
+its own.
+"""

@@ -1,13 +1,12 @@
-"""When not seeing an effect proves that it did not happen: types that can't be made without their witnesses.
+"""When not seeing an effect proves that it did not happen: types that can't be made
+without their witnesses.
 
 ```
-NotHappened
-├── Absent              # it could arrive no more when the service was asked, and a reading would have shown it:
-│   ├── Between         #   two orders of ours in that reading, one older, one at its young end
-│   ├── ToItsEnd        #   a list read to its empty page, of an account that a person confirmed
-│   └── OwnRecord       #   the record that would change by it
-├── NeverLeft           # provably not sent
-└── Harmless            # doing it again changes nothing
+NotHappened ├── Absent # it could arrive no more when the service was asked, and a
+reading would have shown it: │ ├── Between # two orders of ours in that reading, one
+older, one at its young end │ ├── ToItsEnd # a list read to its empty page, of an
+account that a person confirmed │ └── OwnRecord # the record that would change by it ├──
+NeverLeft # provably not sent └── Harmless # doing it again changes nothing
 ```
 """
 
@@ -26,15 +25,21 @@ from domain.witnessed import Contradicted, Kind, Lack, Open, Source, Statement
 CLOCKS_APART = timedelta(minutes=10)
 ZONES_APART = timedelta(days=1)
 LISTS_BEHIND = timedelta(minutes=30)
-"""Every order is listed by then. Some lists are read from copies that lag by twenty minutes."""
+"""Every order is listed by then. Some lists are read from copies that lag by twenty
+minutes.
+"""
 LEAST_CUT = 8
-"""A reference of so many letters and digits may be the beginning of a longer one that was cut."""
+"""A reference of so many letters and digits may be the beginning of a longer one that
+was cut.
+"""
 EVER = datetime.min.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Control:
-    """An order of ours that is known to be at the service since `ordered_at` (UTC): a reading should show it."""
+    """An order of ours that is known to be at the service since `ordered_at` (UTC): a
+    reading should show it.
+    """
 
     order_ref: str
     order_id: str
@@ -43,7 +48,9 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Misread:
-    """A listed row that does not fit the contract at `field`, and what can be read of it: without an id, nothing."""
+    """A listed row that does not fit the contract at `field`, and what can be read of
+    it: without an id, nothing.
+    """
 
     field: str
     order_id: str = ""
@@ -59,11 +66,13 @@ class Misread:
 class Reading:
     """What one reading of a marketplace's orders showed.
 
-    `found` has the orders under each reference that was asked for, controls among them. `listed` is every order read,
-    empty where the marketplace is asked for references alone. `lacks` says why an order may be missing all the same;
-    rows that can't be read are in `misread`.
-    `ended`: read to an empty page. `covers`: what was created since then (UTC) would stand on its first page; None
-    where that is not known. `unbroken`: what was created between two orders that it shows would stand between them.
+    `found` has the orders under each reference that was asked for, controls among them.
+    `listed` is every order read, empty where the marketplace is asked for references
+    alone. `lacks` says why an order may be missing all the same; rows that can't be
+    read are in `misread`. `ended`: read to an empty page. `covers`: what was created
+    since then (UTC) would stand on its first page; None where that is not known.
+    `unbroken`: what was created between two orders that it shows would stand between
+    them.
     """
 
     found: Mapping[str, Sequence[ServiceOrder]]
@@ -107,7 +116,9 @@ class Sent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FirstPage:
-    """The young end of a reading of `read_at` whose first page reaches back to `since` (UTC)."""
+    """The young end of a reading of `read_at` whose first page reaches back to `since`
+    (UTC).
+    """
 
     since: datetime
     read_at: datetime
@@ -123,7 +134,9 @@ def caught_up(sent: Sent) -> datetime:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Between:
-    """Two witnesses in the reading that does not show what was sent; it shows orders of ours in the same place."""
+    """Two witnesses in the reading that does not show what was sent; it shows orders of
+    ours in the same place.
+    """
 
     sent: Sent
     older: Control
@@ -131,14 +144,22 @@ class Between:
 
     def __post_init__(self) -> None:
         young = self.younger
-        is_young = self.sent.is_before(young) if isinstance(young, Control) else young.covers(self.sent)
+        is_young = (
+            self.sent.is_before(young)
+            if isinstance(young, Control)
+            else young.covers(self.sent)
+        )
         if not (self.sent.is_after(self.older) and is_young):
-            raise ValueError(f"{self.sent.order_ref} does not lie between its witnesses")
+            raise ValueError(
+                f"{self.sent.order_ref} does not lie between its witnesses"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToItsEnd:
-    """A list read to its empty page that shows orders, all accounted for; a person confirmed the account."""
+    """A list read to its empty page that shows orders, all accounted for; a person
+    confirmed the account.
+    """
 
     sent: Sent
     read_at: datetime
@@ -147,12 +168,16 @@ class ToItsEnd:
 
     def __post_init__(self) -> None:
         if not self.accounted or self.read_at < caught_up(self.sent):
-            raise ValueError(f"the list does not show yet whether {self.sent.order_ref} is there")
+            raise ValueError(
+                f"the list does not show yet whether {self.sent.order_ref} is there"
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRecord:
-    """The record that an effect changes, shown unchanged: an order's status, a refund, a cart."""
+    """The record that an effect changes, shown unchanged: an order's status, a refund,
+    a cart.
+    """
 
     shown: Statement
 
@@ -163,7 +188,9 @@ Unseen = Between | ToItsEnd | OwnRecord
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Absent:
-    """An effect that did not happen: unseen by a reading that began when it could arrive no more."""
+    """An effect that did not happen: unseen by a reading that began when it could
+    arrive no more.
+    """
 
     unseen: Unseen
     asked_at: datetime
@@ -194,8 +221,9 @@ NotHappened = Absent | NeverLeft | Harmless
 class Account:
     """What the ledger knows of a marketplace's orders.
 
-    `ids` maps references to the ids of their orders. `accounted` are ids of the ledger's orders, and of those that a
-    person declared foreign. `confirmed_at` (UTC) is when a person last confirmed that the ledger knows all of ours.
+    `ids` maps references to the ids of their orders. `accounted` are ids of the
+    ledger's orders, and of those that a person declared foreign. `confirmed_at` (UTC)
+    is when a person last confirmed that the ledger knows all of ours.
     """
 
     controls: Sequence[Control] = ()
@@ -209,52 +237,89 @@ def judge_absence(
 ) -> Between | ToItsEnd | Open | Contradicted:
     """What it means that a reading, begun at `asked_at`, does not show what was sent.
 
-    A control counts where the reading shows it by its id under its reference, in a place where what was sent would have
-    its own. A filter on times that is read in another zone hides orders some hours older; a list that lags, or that
-    does not begin with its newest, hides younger ones.
+    A control counts where the reading shows it by its id under its reference, in a
+    place where what was sent would have its own. A filter on times that is read in
+    another zone hides orders some hours older; a list that lags, or that does not begin
+    with its newest, hides younger ones.
     """
-    if wrong := misnamed(reading.rows, account.ids) or written_otherwise(sent.order_ref, reading, account):
+    if wrong := misnamed(reading.rows, account.ids) or written_otherwise(
+        sent.order_ref, reading, account
+    ):
         return wrong
     if unclear := _unclear(reading, account, lambda at: at < sent.at - ZONES_APART):
         return unclear
     older = [control for control in account.controls if sent.is_after(control)]
     if not older:
         return _without_a_witness(sent, reading, account, asked_at)
-    witnesses = [control for control in account.controls if _places(control, reading) & sent.places]
+    witnesses = [
+        control
+        for control in account.controls
+        if _places(control, reading) & sent.places
+    ]
     before = next((control for control in witnesses if sent.is_after(control)), None)
     if before is None:
-        return _open(Lack.OLDER_ORDER, *(place for control in older for place in _places(control, reading)))
-    after = next((control for control in witnesses if sent.is_before(control) and reading.unbroken), None)
+        return _open(
+            Lack.OLDER_ORDER,
+            *(place for control in older for place in _places(control, reading)),
+        )
+    after = next(
+        (
+            control
+            for control in witnesses
+            if sent.is_before(control) and reading.unbroken
+        ),
+        None,
+    )
     younger = after or _young_end(sent, reading.covers, asked_at)
-    return younger if isinstance(younger, Open) else Between(sent=sent, older=before, younger=younger)
+    return (
+        younger
+        if isinstance(younger, Open)
+        else Between(sent=sent, older=before, younger=younger)
+    )
 
 
-def _unclear(reading: Reading, account: Account, is_none: Callable[[datetime], bool]) -> Open | None:
-    """Why a list may hide an order of ours: it is not whole, or a row that does not fit may be that order.
+def _unclear(
+    reading: Reading, account: Account, is_none: Callable[[datetime], bool]
+) -> Open | None:
+    """Why a list may hide an order of ours: it is not whole, or a row that does not fit
+    may be that order.
 
-    A row is another's whose id is accounted for, that has another's reference, or that `is_none` by its time.
+    A row is another's whose id is accounted for, that has another's reference, or that
+    `is_none` by its time.
     """
     if reading.lacks and reading.lacks is not Lack.READABLE_ROWS:
         return _open(reading.lacks)
     rows = [
         row
         for row in reading.misread
-        if not (row.order_id in account.accounted or row.names or (row.created_at and is_none(row.created_at)))
+        if not (
+            row.order_id in account.accounted
+            or row.names
+            or (row.created_at and is_none(row.created_at))
+        )
     ]
     is_unclear = rows or (reading.lacks and not reading.misread)
     return _open(Lack.READABLE_ROWS, *map(str, rows)) if is_unclear else None
 
 
-def _young_end(sent: Sent, covers: datetime | None, asked_at: datetime) -> FirstPage | Open:
+def _young_end(
+    sent: Sent, covers: datetime | None, asked_at: datetime
+) -> FirstPage | Open:
     if covers is None or covers > sent.at - CLOCKS_APART:
         return _open(Lack.YOUNGER_ORDER)
     if asked_at < caught_up(sent):
-        return Open(kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent))
+        return Open(
+            kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent)
+        )
     return FirstPage(since=covers, read_at=asked_at)
 
 
-def _without_a_witness(sent: Sent, reading: Reading, account: Account, asked_at: datetime) -> ToItsEnd | Open:
-    """The ledger knows no older order there: only a list of which every order is accounted for is proof."""
+def _without_a_witness(
+    sent: Sent, reading: Reading, account: Account, asked_at: datetime
+) -> ToItsEnd | Open:
+    """The ledger knows no older order there: only a list of which every order is
+    accounted for is proof.
+    """
     listed = {order.order_id for order in reading.listed}
     rows: list[ServiceOrder | Misread] = [*reading.listed, *reading.misread]
     unknown = sorted(order.order_id for order in rows if _may_be(order, sent, account))
@@ -263,35 +328,61 @@ def _without_a_witness(sent: Sent, reading: Reading, account: Account, asked_at:
     if not reading.ended:
         return _open(Lack.EMPTY_PAGE)
     if asked_at < caught_up(sent):
-        return Open(kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent))
-    return ToItsEnd(sent=sent, read_at=asked_at, confirmed_at=account.confirmed_at, accounted=sorted(listed))
+        return Open(
+            kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent)
+        )
+    return ToItsEnd(
+        sent=sent,
+        read_at=asked_at,
+        confirmed_at=account.confirmed_at,
+        accounted=sorted(listed),
+    )
 
 
 def _may_be(order: ServiceOrder | Misread, sent: Sent, account: Account) -> bool:
     is_since = order.created_at is None or order.created_at >= sent.at - CLOCKS_APART
-    return is_since and order.status is not ServiceStatus.CLOSED and order.order_id not in account.accounted
+    return (
+        is_since
+        and order.status is not ServiceStatus.CLOSED
+        and order.order_id not in account.accounted
+    )
 
 
 def _places(control: Control, reading: Reading) -> frozenset[ReferenceField]:
-    orders = [order for order in reading.found.get(control.order_ref, ()) if order.order_id == control.order_id]
-    return frozenset(place for order in orders for place in order.places_of(control.order_ref))
+    orders = [
+        order
+        for order in reading.found.get(control.order_ref, ())
+        if order.order_id == control.order_id
+    ]
+    return frozenset(
+        place for order in orders for place in order.places_of(control.order_ref)
+    )
 
 
-def misnamed(shown: Iterable[ServiceOrder | Misread], ours: Mapping[str, str]) -> Contradicted | None:
+def misnamed(
+    shown: Iterable[ServiceOrder | Misread], ours: Mapping[str, str]
+) -> Contradicted | None:
     """Why a reading's references can't be relied on.
 
-    `ours` maps references to the ids under which the ledger has them. A living order with another id under one of them
-    may be the very order that is looked for, shown under a wrong reference.
+    `ours` maps references to the ids under which the ledger has them. A living order
+    with another id under one of them may be the very order that is looked for, shown
+    under a wrong reference.
     """
     for order in shown:
         for name in order.names:
-            if ours.get(name, order.order_id) != order.order_id and order.status is not ServiceStatus.CLOSED:
+            if (
+                ours.get(name, order.order_id) != order.order_id
+                and order.status is not ServiceStatus.CLOSED
+            ):
                 return two_ids(name, Source.LEDGER, ours[name], order.order_id)
     return None
 
 
-def written_otherwise(order_ref: str, reading: Reading, account: Account) -> Contradicted | None:
-    """A living order that nothing accounts for, whose reference may be this one: in another case, quoted, or cut.
+def written_otherwise(
+    order_ref: str, reading: Reading, account: Account
+) -> Contradicted | None:
+    """A living order that nothing accounts for, whose reference may be this one: in
+    another case, quoted, or cut.
 
     Of a row that does not fit it may be this very one.
     """
@@ -299,19 +390,27 @@ def written_otherwise(order_ref: str, reading: Reading, account: Account) -> Con
         if order.order_id in account.accounted or order.status is ServiceStatus.CLOSED:
             continue
         for name in order.names:
-            if (name != order_ref or isinstance(order, Misread)) and _may_mean(name, order_ref):
+            if (name != order_ref or isinstance(order, Misread)) and _may_mean(
+                name, order_ref
+            ):
                 told = str(order) if isinstance(order, Misread) else order.order_id
                 return two_ids(order_ref, Source.LEDGER, "", f"{told}, {name}")
     return None
 
 
 def _may_mean(name: str, order_ref: str) -> bool:
-    told, ours = ("".join(filter(str.isalnum, text.casefold())) for text in (name, order_ref))
+    told, ours = (
+        "".join(filter(str.isalnum, text.casefold())) for text in (name, order_ref)
+    )
     return told == ours or (len(told) >= LEAST_CUT and ours.startswith(told))
 
 
-def two_ids(order_ref: str, source: Source, order_id: str, listed_id: str) -> Contradicted:
-    """A reference that the list shows at another order than `source` does; an empty id is none."""
+def two_ids(
+    order_ref: str, source: Source, order_id: str, listed_id: str
+) -> Contradicted:
+    """A reference that the list shows at another order than `source` does; an empty id
+    is none.
+    """
     return Contradicted(
         kind=Kind.ABSENT,
         first=Statement(source=source, of=order_ref, value=order_id),
@@ -320,34 +419,53 @@ def two_ids(order_ref: str, source: Source, order_id: str, listed_id: str) -> Co
 
 
 def _open(lacks: Lack, *shown: str) -> Open:
-    known = tuple(Statement(source=Source.LISTED, value=one) for one in sorted(set(shown)))
+    known = tuple(
+        Statement(source=Source.LISTED, value=one) for one in sorted(set(shown))
+    )
     return Open(kind=Kind.ABSENT, lacks=lacks, known=known)
 
 
 def judge_account(reading: Reading, account: Account) -> Open | None:
-    """Why the service may have an order of ours that neither this reading nor the ledger shows; None for no reason.
+    """Why the service may have an order of ours that neither this reading nor the
+    ledger shows; None for no reason.
 
-    The controls are the newest orders that the ledger knows. Orders that the ledger has lost since are younger: where a
-    control is shown by its reference, so would they be. A person's confirmation that the ledger knows every order is as
-    good up to that moment.
+    The controls are the newest orders that the ledger knows. Orders that the ledger has
+    lost since are younger: where a control is shown by its reference, so would they be.
+    A person's confirmation that the ledger knows every order is as good up to that
+    moment.
     """
     said, covers = account.confirmed_at, reading.covers
-    alive = [order for order in reading.listed if order.status is not ServiceStatus.CLOSED]
-    nameless = [order.order_id for order in could_be_ours(alive, account) if not _is_before(order, account)]
-    if unclear := _unclear(reading, account, lambda at: said is not None and at <= said):
+    alive = [
+        order for order in reading.listed if order.status is not ServiceStatus.CLOSED
+    ]
+    nameless = [
+        order.order_id
+        for order in could_be_ours(alive, account)
+        if not _is_before(order, account)
+    ]
+    if unclear := _unclear(
+        reading, account, lambda at: said is not None and at <= said
+    ):
         return unclear
     if nameless:
         return _open(Lack.NAMED_ORDERS, *nameless)
     listed = {order.order_id: order for order in reading.listed}
-    if any(one.order_id in listed and listed[one.order_id].places_of(one.order_ref) for one in account.controls):
+    if any(
+        one.order_id in listed and listed[one.order_id].places_of(one.order_ref)
+        for one in account.controls
+    ):
         is_whole = reading.ended or (reading.unbroken and reading.covers is not None)
         return None if is_whole else _open(Lack.EMPTY_PAGE)
     if said is None and account.controls:
         return _open(Lack.OLDER_ORDER)
     if said is None and (alive or reading.misread):
-        ids = [order.order_id for order in alive] + [row.order_id for row in reading.misread]
+        ids = [order.order_id for order in alive] + [
+            row.order_id for row in reading.misread
+        ]
         return _open(Lack.CONFIRMED_ACCOUNT, *ids)
-    reaches_back = reading.ended or (said is not None and covers is not None and covers <= said)
+    reaches_back = reading.ended or (
+        said is not None and covers is not None and covers <= said
+    )
     return None if reaches_back else _open(Lack.EMPTY_PAGE)
 
 
@@ -357,32 +475,58 @@ def _is_before(order: ServiceOrder, account: Account) -> bool:
     return said is not None and at is not None and at <= said
 
 
-def could_be_ours(listed: Iterable[ServiceOrder], account: Account) -> Sequence[ServiceOrder]:
+def could_be_ours(
+    listed: Iterable[ServiceOrder], account: Account
+) -> Sequence[ServiceOrder]:
     """The listed orders that may be orders of ours without showing it.
 
-    None, once an order of ours shows its own reference: then an order without one has none.
+    None, once an order of ours shows its own reference: then an order without one has
+    none.
     """
     orders = list(listed)
-    if any(account.ids.get(name) == order.order_id for order in orders for name in order.names):
+    if any(
+        account.ids.get(name) == order.order_id
+        for order in orders
+        for name in order.names
+    ):
         return ()
-    return [order for order in orders if order.order_id not in account.accounted and not order.names]
+    return [
+        order
+        for order in orders
+        if order.order_id not in account.accounted and not order.names
+    ]
 
 
-def is_as_created(shown: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime) -> bool:
-    """Whether an order has exactly the goods and the total of our create, and its time. What is not shown differs."""
-    is_then = shown.created_at is not None and abs(shown.created_at - at) <= CLOCKS_APART
+def is_as_created(
+    shown: ServiceOrder, lines: Sequence[OrderLine], total: Money, at: datetime
+) -> bool:
+    """Whether an order has exactly the goods and the total of our create, and its time.
+    What is not shown differs.
+    """
+    is_then = (
+        shown.created_at is not None and abs(shown.created_at - at) <= CLOCKS_APART
+    )
     return is_then and pieces(shown.goods) == pieces(lines) and shown.total == total
 
 
 def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]:
-    """The lines of our create of which an order shows fewer pieces; none where it does not count its goods by id.
+    """The lines of our create of which an order shows fewer pieces; none where it does
+    not count its goods by id.
 
-    An item that is shown with no SKU of ours, distribution ids included, has its SKUs named otherwise: its pieces alone
-    count. So do those of all where no item is ours.
+    An item that is shown with no SKU of ours, distribution ids included, has its SKUs
+    named otherwise: its pieces alone count. So do those of all where no item is ours.
     """
-    if not shown.goods or not all(one.item_id and one.sku_id and one.quantity for one in shown.goods):
+    if not shown.goods or not all(
+        one.item_id and one.sku_id and one.quantity for one in shown.goods
+    ):
         return []
-    ours = {(line.distribution_item_id, line.distribution_sku_id): (line.item_id, line.sku_id) for line in lines}
+    ours = {
+        (line.distribution_item_id, line.distribution_sku_id): (
+            line.item_id,
+            line.sku_id,
+        )
+        for line in lines
+    }
     asked, told = pieces(lines), Counter[tuple[str, str]]()
     for ids, count in pieces(shown.goods).items():
         told[ours.get(ids, ids)] += count
@@ -393,7 +537,11 @@ def left_out(shown: ServiceOrder, lines: Sequence[OrderLine]) -> list[OrderLine]
     return [
         line
         for line in lines
-        if ((line.item_id, line.sku_id) in lacks if line.item_id in named else line.item_id in lacking)
+        if (
+            (line.item_id, line.sku_id) in lacks
+            if line.item_id in named
+            else line.item_id in lacking
+        )
     ]
 
 

@@ -1,4 +1,6 @@
-"""A receiver's country, phone and postcode, as written and as sent; and foreign texts without a receiver's data."""
+"""A receiver's country, phone and postcode, as written and as sent; and foreign texts
+without a receiver's data.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,8 @@ def _read() -> Mapping[str, Mapping[str, Sequence[str]]]:
 
 
 TWO_LETTERS = "give its two-letter code, such as DE"
-# Everyday names that ISO 3166 spells otherwise, and Kosovo's code, which it leaves to its users.
+# Everyday names that ISO 3166 spells otherwise, and Kosovo's code, which it leaves to
+# its users.
 EVERYDAY_NAMES = {
     "america": "US", "brunei": "BN", "cape verde": "CV", "dr congo": "CD", "east timor": "TL", "england": "GB",
     "great britain": "GB", "holland": "NL", "ivory coast": "CI", "korea, south": "KR",
@@ -44,7 +47,9 @@ EVERYDAY_NAMES = {
 
 
 class UnknownCountry(ValueError):
-    """No country. Its text needs a search for a near name, longer than reading a row; `briefly` needs none."""
+    """No country. Its text needs a search for a near name, longer than reading a row;
+    `briefly` needs none.
+    """
 
     def __init__(self, text: str, folded: str) -> None:
         super().__init__(text, folded)
@@ -67,12 +72,16 @@ def country_code(text: str) -> str:
     raise UnknownCountry(text, folded)
 
 
-@lru_cache(maxsize=1024)  # one misspelling often fills a column, and a search takes milliseconds
+@lru_cache(
+    maxsize=1024
+)  # one misspelling often fills a column, and a search takes milliseconds
 def _hint(folded: str) -> str:
     known = _codes()
     likely = [name for name in known if len(name) > 3 and name[0] == folded[:1]]
     near = get_close_matches(folded, likely, n=1, cutoff=0.75)
-    return f"did you mean {capwords(near[0])} ({known[near[0]]})?" if near else TWO_LETTERS
+    return (
+        f"did you mean {capwords(near[0])} ({known[near[0]]})?" if near else TWO_LETTERS
+    )
 
 
 @cache
@@ -86,7 +95,9 @@ def _codes() -> dict[str, str]:
 @lru_cache(maxsize=1024)
 def _folded(text: str) -> str:
     plain = unicodedata.normalize("NFKD", text.replace("\u2019", "'")).casefold()
-    return " ".join("".join(letter for letter in plain if not unicodedata.combining(letter)).split())
+    return " ".join(
+        "".join(letter for letter in plain if not unicodedata.combining(letter)).split()
+    )
 
 
 INTERNATIONAL = re.compile(r"\+[0-9]{7,}")
@@ -94,15 +105,23 @@ PREFIX = 7  # characters that give the country and the kind of number; beyond th
 
 
 def is_possible_phone(text: str, country: str) -> bool:
-    """Whether a number may exist, dialled from its country (an ISO code) or with the country's prefix."""
+    """Whether a number may exist, dialled from its country (an ISO code) or with the
+    country's prefix.
+    """
     if INTERNATIONAL.fullmatch(text):
         return _possible(text[:PREFIX] + "1" * (len(text) - PREFIX), country)
-    return _possible(text, country) or (text[:1] != "+" and _possible(f"+{text}", country))
+    return _possible(text, country) or (
+        text[:1] != "+" and _possible(f"+{text}", country)
+    )
 
 
 @lru_cache(maxsize=8192)
 def _possible(text: str, country: str) -> bool:
-    from phonenumbers import NumberParseException, is_possible_number, parse  # only request files need its tables
+    from phonenumbers import (
+        NumberParseException,
+        is_possible_number,
+        parse,
+    )  # only request files need its tables
 
     try:
         return is_possible_number(parse(text, country))
@@ -126,8 +145,14 @@ DIGITS = {
 
 
 def is_cut_short(postcode: str, country: str) -> bool:
-    """Whether a postcode of digits alone has fewer than its country (an ISO code) gives each of its own."""
-    return postcode.isascii() and postcode.isdigit() and len(postcode) < DIGITS.get(country, 0)
+    """Whether a postcode of digits alone has fewer than its country (an ISO code) gives
+    each of its own.
+    """
+    return (
+        postcode.isascii()
+        and postcode.isdigit()
+        and len(postcode) < DIGITS.get(country, 0)
+    )
 
 
 PARTS = {
@@ -139,15 +164,18 @@ PARTS = {
     "city": "city",
     "state": "state",
 }
-"""The parts that are erased, by the request file's column: the address first, since it may hold the city."""
+"""The parts that are erased, by the request file's column: the address first, since it
+may hold the city.
+"""
 LEAST_DIGITS, LEAST_NAME = 6, 3
 
 
 def without_receiver(words: str, receiver: Receiver) -> str:
-    """The words with the receiver's data replaced by the names of its columns: `no delivery to [address]`.
+    """The words with the receiver's data replaced by the names of its columns: `no
+    delivery to [address]`.
 
-    Whole words only, in whatever case; each part of a name too, and a phone number however its digits are grouped. The
-    country stays.
+    Whole words only, in whatever case; each part of a name too, and a phone number
+    however its digits are grouped. The country stays.
     """
     if not words:
         return words
@@ -159,12 +187,24 @@ def without_receiver(words: str, receiver: Receiver) -> str:
 @lru_cache(maxsize=256)
 def _patterns(receiver: Receiver) -> list[tuple[re.Pattern[str], str]]:
     told = [(getattr(receiver, part).strip(), column) for part, column in PARTS.items()]
-    told += [(name, "receiver_name") for name in receiver.name.split() if len(name) >= LEAST_NAME]
+    told += [
+        (name, "receiver_name")
+        for name in receiver.name.split()
+        if len(name) >= LEAST_NAME
+    ]
     digits = re.sub(r"[^0-9]", "", receiver.phone)
-    grouped = [(_whole(r"\+?" + "[^0-9]{0,2}".join(digits)), "receiver_phone")] if len(digits) >= LEAST_DIGITS else []
-    return grouped + [(_whole(re.escape(text)), column) for text, column in told if len(text) > 1]
+    grouped = (
+        [(_whole(r"\+?" + "[^0-9]{0,2}".join(digits)), "receiver_phone")]
+        if len(digits) >= LEAST_DIGITS
+        else []
+    )
+    return grouped + [
+        (_whole(re.escape(text)), column) for text, column in told if len(text) > 1
+    ]
 
 
 def _whole(pattern: str) -> re.Pattern[str]:
-    """A pattern that matches whole words only; scripts without blanks between words have none."""
+    """A pattern that matches whole words only; scripts without blanks between words
+    have none.
+    """
     return re.compile(f"(?<![A-Za-z0-9])(?:{pattern})(?![A-Za-z0-9])", re.IGNORECASE)

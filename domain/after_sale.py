@@ -1,4 +1,6 @@
-"""Refunds and returns: kinds, states, what may be asked for, and the order's state after them."""
+"""Refunds and returns: kinds, states, what may be asked for, and the order's state
+after them.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ ALL_LINES = "all"
 LONGEST_DESCRIPTION = 150
 NOTHING = Money(0)
 NEARLY_ALL = 90
-"""Percent of what was paid for a line. Less than that compensates, or is for some of its pieces: the others travel."""
+"""Percent of what was paid for a line. Less than that compensates, or is for some of
+its pieces: the others travel.
+"""
 
 
 class RefundKind(StrEnum):
@@ -72,8 +76,8 @@ MAY_ASK = frozenset(
 class RefundOption:
     """One reason that the service takes now, and the amounts that go with it.
 
-    `goods` is the marketplace's own word for where the goods are. `least` and `most` bound the goods' part,
-    `least_postage` and `most_postage` the postage on top.
+    `goods` is the marketplace's own word for where the goods are. `least` and `most`
+    bound the goods' part, `least_postage` and `most_postage` the postage on top.
     """
 
     reason_id: int
@@ -100,7 +104,9 @@ class RefundAmount:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundEvent:
-    """One step or message of a refund as the service lists it. `status` is the service's word; `occurred_at` is UTC."""
+    """One step or message of a refund as the service lists it. `status` is the
+    service's word; `occurred_at` is UTC.
+    """
 
     occurred_at: datetime
     status: str
@@ -128,9 +134,10 @@ class ServiceRefund:
 class Refund:
     """A refund as the ledger keeps it; one row of `refunds`. Times are UTC.
 
-    `part` names what of the order it is for (`all`, or lines such as `1` or `1+3`), `number` counts the refunds of that
-    part. `most` could be asked for its goods (0: not known), the seller agreed to `approved`, `refunded` came back.
-    `state_before` is the order's state once this ends without taking it off the road; the service showed
+    `part` names what of the order it is for (`all`, or lines such as `1` or `1+3`),
+    `number` counts the refunds of that part. `most` could be asked for its goods (0:
+    not known), the seller agreed to `approved`, `refunded` came back. `state_before` is
+    the order's state once this ends without taking it off the road; the service showed
     `earlier_refund_ids` before.
     """
 
@@ -170,12 +177,16 @@ class Refund:
 
     @property
     def lines_named(self) -> tuple[int, ...]:
-        """The lines to name where it is asked for again; empty for all of the order's."""
+        """The lines to name where it is asked for again; empty for all of the
+        order's.
+        """
         return () if self.part == ALL_LINES else self.lines
 
     @property
     def effect_part(self) -> str:
-        """The part of an effect key that sets this refund apart from the order's other refunds."""
+        """The part of an effect key that sets this refund apart from the order's other
+        refunds.
+        """
         return f"{self.part}.{self.number}"
 
 
@@ -187,13 +198,21 @@ class CancelWay(StrEnum):
 
 
 def judge_cancel(
-    state: OrderState, *, ordered: bool, paid: bool, asked_back: bool = False, why: Reason | None = None
+    state: OrderState,
+    *,
+    ordered: bool,
+    paid: bool,
+    asked_back: bool = False,
+    why: Reason | None = None,
 ) -> tuple[CancelWay, Reason | None]:
-    """Whether and how an order may be cancelled, and why not. `why` is the order's own reason.
+    """Whether and how an order may be cancelled, and why not. `why` is the order's own
+    reason.
 
     `asked_back` says that its money is asked back whole.
     """
-    if state in (OrderState.CANCELLED, OrderState.REFUNDED) or (state is OrderState.REFUNDING and asked_back):
+    if state in (OrderState.CANCELLED, OrderState.REFUNDED) or (
+        state is OrderState.REFUNDING and asked_back
+    ):
         return CancelWay.IS_DONE, None
     if state is OrderState.UNKNOWN:
         return CancelWay.STOP, why
@@ -201,7 +220,12 @@ def judge_cancel(
         return CancelWay.STOP, because(ReasonCode.NOTHING_TO_CANCEL)
     if not paid:
         return CancelWay.CANCEL, None
-    if state in (OrderState.PAID, OrderState.BOOKED, OrderState.HELD, OrderState.REFUNDING):
+    if state in (
+        OrderState.PAID,
+        OrderState.BOOKED,
+        OrderState.HELD,
+        OrderState.REFUNDING,
+    ):
         return CancelWay.REFUND, None
     return CancelWay.STOP, past_cancelling(state)
 
@@ -212,7 +236,9 @@ def past_cancelling(state: str) -> Reason:
 
 
 class RefundFault(ValueError):
-    """A request for a refund that can't be made; the message says what can. Nothing was sent."""
+    """A request for a refund that can't be made; the message says what can. Nothing was
+    sent.
+    """
 
 
 class NothingToAsk(RefundFault):
@@ -220,21 +246,36 @@ class NothingToAsk(RefundFault):
 
 
 def reason_ids(options: Sequence[RefundOption]) -> list[str]:
-    """What names each reason: its id, and the state of the goods where one id is listed for several."""
+    """What names each reason: its id, and the state of the goods where one id is listed
+    for several.
+    """
     listed = Counter(option.reason_id for option in options)
-    return [f"{one.reason_id}/{one.goods}" if listed[one.reason_id] > 1 else str(one.reason_id) for one in options]
+    return [
+        f"{one.reason_id}/{one.goods}"
+        if listed[one.reason_id] > 1
+        else str(one.reason_id)
+        for one in options
+    ]
 
 
 def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
-    """The reason meant by an id or by words of its name. Raises `RefundFault` with the list."""
+    """The reason meant by an id or by words of its name. Raises `RefundFault` with the
+    list.
+    """
     if not options:
         raise NothingToAsk("the service takes no such refund for this order now")
     ids = reason_ids(options)
-    exact = [option for named, option in zip(ids, options, strict=True) if wish in (named, option.name)]
+    exact = [
+        option
+        for named, option in zip(ids, options, strict=True)
+        if wish in (named, option.name)
+    ]
     found = exact or [option for option in options if wish and wish in option.name]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{named} {option.name}" for named, option in zip(ids, options, strict=True))
+    listed = ", ".join(
+        f"{named} {option.name}" for named, option in zip(ids, options, strict=True)
+    )
     if not wish:
         raise RefundFault(f"say why, with a reason of this list: {listed}")
     problem = "more than one reason matches" if found else "no reason matches"
@@ -242,7 +283,9 @@ def choose_reason(options: Sequence[RefundOption], wish: str) -> RefundOption:
 
 
 def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
-    """Goods and postage for a wished total, the most that is possible for none. Raises `RefundFault`."""
+    """Goods and postage for a wished total, the most that is possible for none. Raises
+    `RefundFault`.
+    """
     least, most = option.least + option.least_postage, option.most + option.most_postage
     if most.minor < 1 or least > most:
         raise NothingToAsk("nothing is left to be refunded")
@@ -250,7 +293,9 @@ def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
         return RefundAmount(goods=option.most, postage=option.most_postage)
     if not least <= wish <= most:
         bounds = f"exactly {most}" if least == most else f"{least} to {most}"
-        raise RefundFault(f"{wish} can't be asked for with reason {option.name}: {bounds}")
+        raise RefundFault(
+            f"{wish} can't be asked for with reason {option.name}: {bounds}"
+        )
     goods = min(wish - option.least_postage, option.most)
     return RefundAmount(goods=goods, postage=wish - goods)
 
@@ -258,49 +303,75 @@ def settle_amount(option: RefundOption, wish: Money | None) -> RefundAmount:
 def require_vouchers(option: RefundOption, count: int) -> None:
     """Raise `RefundFault` unless this many pictures go with the reason."""
     if count > MOST_VOUCHERS:
-        raise RefundFault(f"{count} vouchers: the service takes at most {MOST_VOUCHERS}")
+        raise RefundFault(
+            f"{count} vouchers: the service takes at most {MOST_VOUCHERS}"
+        )
     if option.needs_voucher and not count:
-        raise RefundFault(f"reason {option.name} needs a picture (JPG, below 1 MB, 1 to 5)")
+        raise RefundFault(
+            f"reason {option.name} needs a picture (JPG, below 1 MB, 1 to 5)"
+        )
 
 
 def require_jpg(name: str, content: bytes) -> None:
-    """Raise `RefundFault` for a file that the service would refuse as a voucher (contract 1.7)."""
+    """Raise `RefundFault` for a file that the service would refuse as a voucher
+    (contract 1.7).
+    """
     if not content.startswith(JPEG):
         raise RefundFault(f"{name} is no JPG: save it as JPG and try again")
     if len(content) >= VOUCHER_LIMIT:
-        raise RefundFault(f"{name} has {len(content):,} bytes: it must be below 1 MB ({VOUCHER_LIMIT:,})")
+        raise RefundFault(
+            f"{name} has {len(content):,} bytes: it must be below 1 MB ({VOUCHER_LIMIT:,})"
+        )
 
 
 def settled_description(text: str, reason: str) -> str:
-    """The description for the seller: 2 to 150 characters, the reason itself when none is given."""
+    """The description for the seller: 2 to 150 characters, the reason itself when none
+    is given.
+    """
     words = text.strip() or reason
     if not 2 <= len(words) <= LONGEST_DESCRIPTION:
-        raise RefundFault(f"the description has {len(words)} characters: 2 to {LONGEST_DESCRIPTION} are allowed")
+        raise RefundFault(
+            f"the description has {len(words)} characters: 2 to {LONGEST_DESCRIPTION} are allowed"
+        )
     return words
 
 
 def part_name(lines: Collection[int], all_lines: Collection[int]) -> str:
     """`all`, or the line numbers; part of the keys of a refund's effects."""
-    return ALL_LINES if set(lines) == set(all_lines) else "+".join(str(line_no) for line_no in sorted(lines))
+    return (
+        ALL_LINES
+        if set(lines) == set(all_lines)
+        else "+".join(str(line_no) for line_no in sorted(lines))
+    )
 
 
 def order_state_after(
-    refunds: Sequence[Refund], *, paid: Money, above: Money, lines: Collection[QuoteLine], is_booked: bool
+    refunds: Sequence[Refund],
+    *,
+    paid: Money,
+    above: Money,
+    lines: Collection[QuoteLine],
+    is_booked: bool,
 ) -> tuple[OrderState, Reason | None]:
-    """The state of an order with these refunds (at least one), oldest first, and the reason.
+    """The state of an order with these refunds (at least one), oldest first, and the
+    reason.
 
-    Refunding while any is under way; refunded when all money came back or all goods went back, also where some of their
-    price came back without them; else where it was.
+    Refunding while any is under way; refunded when all money came back or all goods
+    went back, also where some of their price came back without them; else where it was.
     """
     if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
         return OrderState.REFUNDING, together(map(standing, open_ones))
     paid_back = [refund for refund in refunds if refund.state is R.REFUNDED]
     back = total_of([refund.refunded for refund in paid_back])
     gone = _nearly_all_back(_goods_back(paid_back, above, lines, paid), lines, paid)
-    returned = gone & {*chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))}
+    returned = gone & {
+        *chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))
+    }
     if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
         return OrderState.REFUNDED, all_came_back(back, paid)
-    return after_refunding(refunds[-1].state_before, is_booked=is_booked), standing(refunds[-1])
+    return after_refunding(refunds[-1].state_before, is_booked=is_booked), standing(
+        refunds[-1]
+    )
 
 
 def all_came_back(back: Money, paid: Money) -> Reason:
@@ -308,11 +379,15 @@ def all_came_back(back: Money, paid: Money) -> Reason:
     return because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
 
 
-def _paid_for(some: Collection[int], lines: Collection[QuoteLine], paid: Money) -> Money:
+def _paid_for(
+    some: Collection[int], lines: Collection[QuoteLine], paid: Money
+) -> Money:
     """What was paid for the goods of some lines: their part of it, without postage."""
     worth = {line.line_no: line.amount.minor for line in lines}
     of_all, part = sum(worth.values()), sum(worth[line_no] for line_no in some)
-    return Money(part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency)
+    return Money(
+        part * min(paid.minor or of_all, of_all) // max(of_all, 1), paid.currency
+    )
 
 
 def _is_all(back: Money, of: Money) -> bool:
@@ -320,12 +395,17 @@ def _is_all(back: Money, of: Money) -> bool:
 
 
 def _goods_back(
-    refunds: Iterable[Refund], above: Money, lines: Collection[QuoteLine] = (), paid: Money = NOTHING
+    refunds: Iterable[Refund],
+    above: Money,
+    lines: Collection[QuoteLine] = (),
+    paid: Money = NOTHING,
 ) -> dict[tuple[int, ...], list[Money]]:
-    """What these refunds, oldest first, bring back for the goods of lines, as they were asked for together.
+    """What these refunds, oldest first, bring back for the goods of lines, as they were
+    asked for together.
 
-    What was taken `above` what might be paid comes back first. Goods that went back did for what was asked, though the
-    seller kept some. Nearly the most that could be asked for some of `lines` is their whole part of what was `paid`.
+    What was taken `above` what might be paid comes back first. Goods that went back did
+    for what was asked, though the seller kept some. Nearly the most that could be asked
+    for some of `lines` is their whole part of what was `paid`.
     """
     back = dict[tuple[int, ...], list[Money]]()
     for refund in refunds:
@@ -337,77 +417,130 @@ def _goods_back(
         is_whole = bool(lines) and refund.most.minor > 0 and _is_all(goods, refund.most)
         over = min(above, goods) if refund.kind is RefundKind.REFUND else NOTHING
         above, goods = above - over, goods - over
-        back.setdefault(refund.lines, []).append(_paid_for(refund.lines, lines, paid) if is_whole else goods)
+        back.setdefault(refund.lines, []).append(
+            _paid_for(refund.lines, lines, paid) if is_whole else goods
+        )
     return back
 
 
 def _nearly_all_back(
-    back: Mapping[tuple[int, ...], Sequence[Money]], lines: Collection[QuoteLine], paid: Money
+    back: Mapping[tuple[int, ...], Sequence[Money]],
+    lines: Collection[QuoteLine],
+    paid: Money,
 ) -> set[int]:
-    """The lines nearly all of whose price came `back`: for them alone, or for them and others of which it had not."""
+    """The lines nearly all of whose price came `back`: for them alone, or for them and
+    others of which it had not.
+    """
     gone = set[int]()
     for some in sorted(back, key=len):
         left = {*some} - gone
-        came = (sums for part, sums in back.items() if left & {*part} and {*some} >= {*part})
+        came = (
+            sums for part, sums in back.items() if left & {*part} and {*some} >= {*part}
+        )
         if _is_all(total_of([*chain(*came)]), _paid_for(left, lines, paid)):
             gone |= left
     return gone
 
 
-def is_asked_back(refunds: Iterable[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> bool:
-    """Whether nearly all that was paid for the goods is asked back or came back, of all lines; a refused sum is not."""
-    back = _goods_back([one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}], above)
+def is_asked_back(
+    refunds: Iterable[Refund],
+    lines: Collection[QuoteLine],
+    *,
+    paid: Money,
+    above: Money,
+) -> bool:
+    """Whether nearly all that was paid for the goods is asked back or came back, of all
+    lines; a refused sum is not.
+    """
+    back = _goods_back(
+        [one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}], above
+    )
     every, total = {line.line_no for line in lines}, total_of([*chain(*back.values())])
     return {*chain(*back)} >= every and _is_all(total, _paid_for(every, lines, paid))
 
 
-def unsent_lines(refunds: Sequence[Refund], lines: Collection[QuoteLine], *, paid: Money, above: Money) -> set[int]:
-    """The lines nearly all of whose money came back, for the goods or without them, before the order was delivered.
+def unsent_lines(
+    refunds: Sequence[Refund],
+    lines: Collection[QuoteLine],
+    *,
+    paid: Money,
+    above: Money,
+) -> set[int]:
+    """The lines nearly all of whose money came back, for the goods or without them,
+    before the order was delivered.
 
-    Money for all of them is for goods that travel on, and a smaller sum compensates, or is for some of the pieces. What
-    was taken `above` what might be paid comes back first: `refunds` are the oldest first.
+    Money for all of them is for goods that travel on, and a smaller sum compensates, or
+    is for some of the pieces. What was taken `above` what might be paid comes back
+    first: `refunds` are the oldest first.
     """
-    here = [one for one in refunds if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED]
+    here = [
+        one
+        for one in refunds
+        if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED
+    ]
     back = _goods_back(here, above, lines, paid)
-    return _nearly_all_back({some: back[some] for some in back if len(some) < len(lines)}, lines, paid)
+    return _nearly_all_back(
+        {some: back[some] for some in back if len(some) < len(lines)}, lines, paid
+    )
 
 
-def leaves_open(refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money) -> bool:
-    """Whether what came back, or is asked for, leaves open if the goods travel: it is most of their price.
+def leaves_open(
+    refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money
+) -> bool:
+    """Whether what came back, or is asked for, leaves open if the goods travel: it is
+    most of their price.
 
-    A line travels unless nearly all of its price comes at once. What was taken `above` what may be paid comes first.
+    A line travels unless nearly all of its price comes at once. What was taken `above`
+    what may be paid comes first.
     """
     back, whole = _goods_back(refunds, above, lines, paid), set[tuple[int, ...]]()
     for some, sums in back.items():
-        if len(some) < len(lines) and any(_is_all(one, _paid_for(some, lines, paid)) for one in sums):
+        if len(some) < len(lines) and any(
+            _is_all(one, _paid_for(some, lines, paid)) for one in sums
+        ):
             whole.add(some)
     parts = [(some, total_of(sums)) for some, sums in back.items() if some not in whole]
     travel = tuple({line.line_no for line in lines} - {*chain(*whole)})
     parts += [(travel, total_of([one for _, one in parts]))] if parts else []
-    return not travel or any(one * LEAST_PART >= _paid_for(some, lines, paid) for some, one in parts)
+    return not travel or any(
+        one * LEAST_PART >= _paid_for(some, lines, paid) for some, one in parts
+    )
 
 
 def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:
-    """Where an order goes that leaves refunding: its earlier state; one that was closed waits for a person.
+    """Where an order goes that leaves refunding: its earlier state; one that was closed
+    waits for a person.
 
-    It may have been booked since, where an earlier refund is asked for anew in the console.
+    It may have been booked since, where an earlier refund is asked for anew in the
+    console.
     """
     if before is OrderState.PAID and is_booked:
         return OrderState.BOOKED
-    return OrderState.HELD if before in (OrderState.CANCELLED, OrderState.REFUNDING) else before
+    return (
+        OrderState.HELD
+        if before in (OrderState.CANCELLED, OrderState.REFUNDING)
+        else before
+    )
 
 
 def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
     """Those of refunds, oldest first, that wait for a person.
 
-    One that was not taken waits no longer once as much was asked for, or came back, of its lines: later, by others.
+    One that was not taken waits no longer once as much was asked for, or came back, of
+    its lines: later, by others.
     """
     found, later = list[Refund](), defaultdict[str, list[Refund]](list)
     for one in reversed(refunds):
-        beside = [other for other in later[one.order_ref] if {*other.lines} & {*one.lines}]
+        beside = [
+            other for other in later[one.order_ref] if {*other.lines} & {*one.lines}
+        ]
         sums = total_of([max(other.asked, other.refunded) for other in beside])
-        is_settled = {*chain(*(other.lines for other in beside))} >= {*one.lines} and sums >= one.asked
-        if one.state in WAITS_FOR_A_PERSON and not (one.state is R.DECLINED and is_settled):
+        is_settled = {*chain(*(other.lines for other in beside))} >= {
+            *one.lines
+        } and sums >= one.asked
+        if one.state in WAITS_FOR_A_PERSON and not (
+            one.state is R.DECLINED and is_settled
+        ):
             found.append(one)
         later[one.order_ref] += [one] if one.state in UNDER_WAY | {R.REFUNDED} else []
     return found[::-1]

@@ -1,4 +1,6 @@
-"""A paid order's amounts, a parcel's freight, and each line's part of them in whole minor units."""
+"""A paid order's amounts, a parcel's freight, and each line's part of them in whole
+minor units.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from domain.reasons import Detail, Part, detail
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
-    """`total` cut in proportion to `weights`, none of them below zero; into equal parts where all are zero."""
+    """`total` cut in proportion to `weights`, none of them below zero; into equal parts
+    where all are zero.
+    """
     if not total or len(weights) == 1:
         return [total] * len(weights)
     if not any(weights):
@@ -21,10 +25,12 @@ def allocate(total: int, weights: Sequence[int]) -> list[int]:
 
 
 def apportioned(numerators: Sequence[int], denominator: int, total: int) -> list[int]:
-    """Each `numerator / denominator` rounded down or up to a whole number, so that together they are `total`.
+    """Each `numerator / denominator` rounded down or up to a whole number, so that
+    together they are `total`.
 
-    Those with the largest remainders are rounded up; of equal ones the first. `total` must be the exact sum, or that
-    rounded. Raises `ValueError` where whole numbers next to the exact ones can't come to it.
+    Those with the largest remainders are rounded up; of equal ones the first. `total`
+    must be the exact sum, or that rounded. Raises `ValueError` where whole numbers next
+    to the exact ones can't come to it.
     """
     if denominator == 1 and sum(numerators) == total:
         return list(numerators)
@@ -44,7 +50,9 @@ OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line: its goods in minor units of the order's currency, and what it weighs, where that is known."""
+    """One line: its goods in minor units of the order's currency, and what it weighs,
+    where that is known.
+    """
 
     line_no: int
     goods: int
@@ -62,7 +70,9 @@ class Quoted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booking:
-    """What shipping was booked for an order. `numbers` are those of its parcels: a common one is a shared parcel."""
+    """What shipping was booked for an order. `numbers` are those of its parcels: a
+    common one is a shared parcel.
+    """
 
     shipment_order_id: str
     numbers: frozenset[str]
@@ -72,9 +82,11 @@ class Booking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bill:
-    """What is known of one paid order, in minor units of `currency`; days are the merchant's.
+    """What is known of one paid order, in minor units of `currency`; days are the
+    merchant's.
 
-    `refunds` are (part, amount): `all`, or lines such as `1+3`. `is_over` says that nothing more will be shipped.
+    `refunds` are (part, amount): `all`, or lines such as `1+3`. `is_over` says that
+    nothing more will be shipped.
     """
 
     order_ref: str
@@ -91,7 +103,9 @@ class Bill:
 
 def net(amounts: dict[str, int]) -> int:
     """What the components come to."""
-    return sum(-amount if name in TAKEN_OFF else amount for name, amount in amounts.items())
+    return sum(
+        -amount if name in TAKEN_OFF else amount for name, amount in amounts.items()
+    )
 
 
 def fault_of(bill: Bill) -> str:
@@ -99,7 +113,17 @@ def fault_of(bill: Bill) -> str:
     listed = sum(line.goods for line in bill.lines)
     quoted = bill.quoted
     beside = (quoted.goods, quoted.postage) if quoted else ()
-    if min([*beside, bill.paid, *(line.goods for line in bill.lines), *(back for _, back in bill.refunds)]) < 0:
+    if (
+        min(
+            [
+                *beside,
+                bill.paid,
+                *(line.goods for line in bill.lines),
+                *(back for _, back in bill.refunds),
+            ]
+        )
+        < 0
+    ):
         return "an amount of it is below zero"
     if quoted and listed < quoted.goods:
         lacking = f"{Money(listed, bill.currency)}, its quote to {Money(quoted.goods, bill.currency)}"
@@ -108,7 +132,8 @@ def fault_of(bill: Bill) -> str:
 
 
 def split(bill: Bill) -> list[dict[str, int]]:
-    """Each line's part of the order, in minor units; the lines add up to what was paid less what came back.
+    """Each line's part of the order, in minor units; the lines add up to what was paid
+    less what came back.
 
     Raises `ValueError` for a bill with a `fault_of`.
     """
@@ -119,23 +144,41 @@ def split(bill: Bill) -> list[dict[str, int]]:
     off = allocate(discount, gross)
     kept = [one - less for one, less in zip(gross, off, strict=True)]
     columns = (goods, *added, off, _refunded(bill, kept))
-    return [dict(zip(OF_THE_GOODS, amounts, strict=True)) for amounts in zip(*columns, strict=True)]
+    return [
+        dict(zip(OF_THE_GOODS, amounts, strict=True))
+        for amounts in zip(*columns, strict=True)
+    ]
 
 
 def _beside_the_goods(bill: Bill) -> tuple[int, int, int]:
-    """Postage as quoted; and what else was paid above (surcharge) or below (discount) the prices of the lines."""
+    """Postage as quoted; and what else was paid above (surcharge) or below (discount)
+    the prices of the lines.
+    """
     listed = sum(line.goods for line in bill.lines)
     quoted = bill.quoted or Quoted(goods=listed, postage=0, total=listed)
-    apart = (quoted.goods - listed, quoted.total - quoted.goods - quoted.postage, bill.paid - quoted.total)
-    return quoted.postage, sum(one for one in apart if one > 0), -sum(one for one in apart if one < 0)
+    apart = (
+        quoted.goods - listed,
+        quoted.total - quoted.goods - quoted.postage,
+        bill.paid - quoted.total,
+    )
+    return (
+        quoted.postage,
+        sum(one for one in apart if one > 0),
+        -sum(one for one in apart if one < 0),
+    )
 
 
 def _refunded(bill: Bill, kept: Sequence[int]) -> list[int]:
-    """What came back of each line, never more than its part: the lines that a refund is for, then the others."""
+    """What came back of each line, never more than its part: the lines that a refund is
+    for, then the others.
+    """
     back = [0] * len(kept)
     for part, amount in bill.refunds:
         left = [took - returned for took, returned in zip(kept, back, strict=True)]
-        named = [one if _is_for(part, line) else 0 for one, line in zip(left, bill.lines, strict=True)]
+        named = [
+            one if _is_for(part, line) else 0
+            for one, line in zip(left, bill.lines, strict=True)
+        ]
         first = min(amount, sum(named))
         others = [one - own for one, own in zip(left, named, strict=True)]
         rest = min(amount - first, sum(others))
@@ -157,21 +200,36 @@ class Basis(StrEnum):
 
 
 NUMBERED_ANEW = timedelta(days=180)
-"""A parcel's number is compared with those of orders booked within so long: carriers use numbers again."""
+"""A parcel's number is compared with those of orders booked within so long: carriers
+use numbers again.
+"""
 
 
 def parcels(bills: Iterable[Bill]) -> list[list[Bill]]:
-    """The orders by the parcels they share, directly or through a third; in the order of their references."""
+    """The orders by the parcels they share, directly or through a third; in the order
+    of their references.
+    """
     groups: dict[str, list[Bill]] = {}
     newest: dict[str, Bill] = {}
     group_of: dict[str, str] = {}
-    for bill in sorted(bills, key=lambda bill: (_booked_on(bill) or date.max, bill.order_ref)):
+    for bill in sorted(
+        bills, key=lambda bill: (_booked_on(bill) or date.max, bill.order_ref)
+    ):
         shared = (newest[number] for number in _numbers(bill) if number in newest)
-        met = {group_of[other.order_ref] for other in shared if not _is_anew(bill, other)}
-        groups[bill.order_ref] = [*(one for name in sorted(met) for one in groups.pop(name)), bill]
-        group_of |= dict.fromkeys((one.order_ref for one in groups[bill.order_ref]), bill.order_ref)
+        met = {
+            group_of[other.order_ref] for other in shared if not _is_anew(bill, other)
+        }
+        groups[bill.order_ref] = [
+            *(one for name in sorted(met) for one in groups.pop(name)),
+            bill,
+        ]
+        group_of |= dict.fromkeys(
+            (one.order_ref for one in groups[bill.order_ref]), bill.order_ref
+        )
         newest |= dict.fromkeys(_numbers(bill), bill)
-    grouped = [sorted(group, key=lambda bill: bill.order_ref) for group in groups.values()]
+    grouped = [
+        sorted(group, key=lambda bill: bill.order_ref) for group in groups.values()
+    ]
     return sorted(grouped, key=lambda group: group[0].order_ref)
 
 
@@ -190,7 +248,9 @@ def _numbers(bill: Bill) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Freight:
-    """The cost of a parcel, by line of its orders in minor units; or why it can't be known."""
+    """The cost of a parcel, by line of its orders in minor units; or why it can't be
+    known.
+    """
 
     amounts: Sequence[int]
     basis: Basis = Basis.NONE
@@ -200,12 +260,17 @@ class Freight:
 
 
 def freight_of(together: Sequence[Bill]) -> Freight:
-    """The fees of all bookings of one parcel, split over its lines: by weight where all are known, else by value.
+    """The fees of all bookings of one parcel, split over its lines: by weight where all
+    are known, else by value.
 
     A parcel is converted at one rate, that of the day of its first booking.
     """
     lines = [line for bill in together for line in bill.lines]
-    fees = {bill.booking.shipment_order_id: bill.booking.fee for bill in together if bill.booking}
+    fees = {
+        bill.booking.shipment_order_id: bill.booking.fee
+        for bill in together
+        if bill.booking
+    }
     told = [fee for fee in fees.values() if fee is not None]
     currencies = {fee.currency for fee in told}
     if problem := _against(together, fees, currencies):
@@ -218,19 +283,34 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         return Freight(amounts=[0] * len(lines), problem=problem)
     days = [bill.booking.on for bill in together if bill.booking and bill.booking.on]
     amounts = allocate(sum(fee.minor for fee in told), weights)
-    return Freight(amounts=amounts, basis=basis, currency=currencies.pop(), on=min(days, default=None))
+    return Freight(
+        amounts=amounts,
+        basis=basis,
+        currency=currencies.pop(),
+        on=min(days, default=None),
+    )
 
 
-def _against(together: Sequence[Bill], fees: Mapping[str, Money | None], currencies: set[str]) -> Detail | None:
+def _against(
+    together: Sequence[Bill], fees: Mapping[str, Money | None], currencies: set[str]
+) -> Detail | None:
     if not fees:
         return None if together[0].is_over else detail(Part.FREIGHT_NOT_BOOKED)
     if None in fees.values():
         return detail(Part.FREIGHT_NOT_SHOWN)
     if any(fee.minor < 0 for fee in fees.values() if fee):
         return detail(Part.FREIGHT_BELOW_ZERO)
-    return detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies)) if len(currencies) > 1 else None
+    return (
+        detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies))
+        if len(currencies) > 1
+        else None
+    )
 
 
 def _weights(lines: Sequence[BillLine]) -> tuple[Basis, list[int]]:
     grams = [line.grams or 0 for line in lines]
-    return (Basis.WEIGHT, grams) if all(grams) else (Basis.VALUE, [max(line.goods, 0) for line in lines])
+    return (
+        (Basis.WEIGHT, grams)
+        if all(grams)
+        else (Basis.VALUE, [max(line.goods, 0) for line in lines])
+    )

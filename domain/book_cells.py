@@ -21,13 +21,17 @@ GROUP = re.compile("[A-Za-z0-9._-]{1,20}")
 
 def _rank(text: str) -> str:
     if not RANK.fullmatch(half_width(text)):
-        raise ValueError("a rank is 1 for what is bought, 2 for the first spare, and so on")
+        raise ValueError(
+            "a rank is 1 for what is bought, 2 for the first spare, and so on"
+        )
     return half_width(text)
 
 
 def _group(text: str) -> str:
     if not GROUP.fullmatch(text):
-        raise ValueError("a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'")
+        raise ValueError(
+            "a group is 1 to 20 of the characters A-Z, a-z, 0-9, '-', '_' and '.'"
+        )
     return text.lower()
 
 
@@ -37,11 +41,24 @@ def _own_sku(text: str) -> str:
 
 
 def _optional(name: str, words: str, default: str = "") -> Column:
-    return replace(BY_NAME[name], words=words, empty_means="cells may be empty", may_be_absent=True, default=default)
+    return replace(
+        BY_NAME[name],
+        words=words,
+        empty_means="cells may be empty",
+        may_be_absent=True,
+        default=default,
+    )
 
 
 COLUMNS = (
-    replace(OWN_SKU, words="your own SKU", example="FERN-1", empty_means=None, may_be_absent=False, check=_own_sku),
+    replace(
+        OWN_SKU,
+        words="your own SKU",
+        example="FERN-1",
+        empty_means=None,
+        may_be_absent=False,
+        check=_own_sku,
+    ),
     _optional("country", "the receiver's country; empty is every other one"),
     Column(
         name="rank",
@@ -56,8 +73,13 @@ COLUMNS = (
     BY_NAME["marketplace"],
     replace(BY_NAME["item"], words="an id or a product URL"),
     BY_NAME["sku"],
-    replace(_optional("quantity", "how many pieces make one own SKU; empty is 1", "1"), name="pieces"),
-    _optional("max_unit_price", "the most one piece may cost, in yuan; empty is no limit"),
+    replace(
+        _optional("quantity", "how many pieces make one own SKU; empty is 1", "1"),
+        name="pieces",
+    ),
+    _optional(
+        "max_unit_price", "the most one piece may cost, in yuan; empty is no limit"
+    ),
     Column(
         name="group",
         words="what is bought together, such as the seller: each group of a shop's order becomes an order",
@@ -82,17 +104,25 @@ class BookTable(CheckedTable):
         self._seen: dict[tuple[str, str, int, str, str], int] = {}
 
     def warn(self, row: int, column: str, message: str) -> None:
-        """A further sheet or a hidden row does no harm; a column that lost its name may be that of the limits."""
+        """A further sheet or a hidden row does no harm; a column that lost its name may
+        be that of the limits.
+        """
         if message == UNNAMED:
             self.fault(row, column, message)
 
     def finish(self) -> SkuBook:
-        """The book; a header alone is a book too. Raises `BadTable` with every fault."""
+        """The book; a header alone is a book too. Raises `BadTable` with every
+        fault.
+        """
         if not self._columns:
             self.fault(HEADER_ROW, "", "the file is empty: it has no header")
         bought = {(one.own_sku, one.country) for one in self._rows if one.rank == 1}
         for (own_sku, country), first in self._first.items():
-            if country and (own_sku, "") in self._first and (own_sku, country) not in bought:
+            if (
+                country
+                and (own_sku, "") in self._first
+                and (own_sku, country) not in bought
+            ):
                 problem = f"rows for {country} replace all others of {own_sku}: give it a rank 1 for {country} too"
                 self.fault(first.row, "rank", problem)
         self.raise_faults()
@@ -102,15 +132,26 @@ class BookTable(CheckedTable):
         """Check the row beside the others of its own SKU."""
         marketplace = Marketplace(texts["marketplace"])
         try:
-            item, sku = read_item(marketplace, texts["item"]), sku_of(texts["item"], texts["sku"])
+            item, sku = (
+                read_item(marketplace, texts["item"]),
+                sku_of(texts["item"], texts["sku"]),
+            )
         except ValueError as error:
             self.fault(row, "item", str(error))
             return
         if not isinstance(item, ItemId):
-            self.fault(row, "item", "words may mean another item tomorrow; give an id or a product URL")
+            self.fault(
+                row,
+                "item",
+                "words may mean another item tomorrow; give an id or a product URL",
+            )
             return
         if self._require_limit and not texts["max_unit_price"]:
-            self.fault(row, "max_unit_price", "SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it")
+            self.fault(
+                row,
+                "max_unit_price",
+                "SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every row; write it",
+            )
         made = BookRow(
             row=row,
             own_sku=texts["own_sku"],
@@ -121,15 +162,25 @@ class BookTable(CheckedTable):
                 item=item.id,
                 sku=sku,
                 pieces=int(texts["pieces"]),
-                max_unit_price=Money.parse(texts["max_unit_price"]) if texts["max_unit_price"] else None,
+                max_unit_price=Money.parse(texts["max_unit_price"])
+                if texts["max_unit_price"]
+                else None,
             ),
             group=texts["group"],
         )
         first = self._first.setdefault((made.own_sku, made.country), made)
         for column in ("marketplace", "group"):
             if (there := str(getattr(first, column))) != getattr(made, column):
-                self.fault(row, column, f"differs from row {first.row} of {made.own_sku} ({there!r} there)")
+                self.fault(
+                    row,
+                    column,
+                    f"differs from row {first.row} of {made.own_sku} ({there!r} there)",
+                )
         same = (made.own_sku, made.country, made.rank, item.id, made.component.sku)
         if (before := self._seen.setdefault(same, row)) != row:
-            self.fault(row, "item", f"row {before} has it already at this rank; put the sum of pieces in one row")
+            self.fault(
+                row,
+                "item",
+                f"row {before} has it already at this rank; put the sum of pieces in one row",
+            )
         self._rows.append(made)

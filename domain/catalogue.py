@@ -30,20 +30,36 @@ class Selection:
     everything: bool = False
 
     def __post_init__(self) -> None:
-        if not (self.keywords or self.categories or self.shops or self.items or self.everything):
-            raise ValueError(f"{self.marketplace}: name keywords, categories, shops or items, or ask for everything")
+        if not (
+            self.keywords
+            or self.categories
+            or self.shops
+            or self.items
+            or self.everything
+        ):
+            raise ValueError(
+                f"{self.marketplace}: name keywords, categories, shops or items, or ask for everything"
+            )
         for text in (*self.keywords, *self.categories, *self.shops):
             if not text.strip():
-                raise ValueError(f"{self.marketplace}: an empty keyword, category or shop; ask for everything instead")
+                raise ValueError(
+                    f"{self.marketplace}: an empty keyword, category or shop; ask for everything instead"
+                )
         self.item_ids()
 
     def item_ids(self) -> tuple[str, ...]:
-        """The ids of `items`; raises `ValueError` for what is neither id nor link of this marketplace."""
+        """The ids of `items`; raises `ValueError` for what is neither id nor link of
+        this marketplace.
+        """
         read = [(text, read_item(self.marketplace, text)) for text in self.items]
         wrong = [text for text, item in read if not isinstance(item, ItemId)]
         if wrong:
-            raise ValueError(f"{self.marketplace}: {', '.join(wrong)}: neither item id nor product link")
-        return tuple(dict.fromkeys(item.id for _, item in read if isinstance(item, ItemId)))
+            raise ValueError(
+                f"{self.marketplace}: {', '.join(wrong)}: neither item id nor product link"
+            )
+        return tuple(
+            dict.fromkeys(item.id for _, item in read if isinstance(item, ItemId))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
@@ -57,7 +73,9 @@ class Listing:
     @property
     def name(self) -> str:
         """A name for files: a source has one name in every crawl."""
-        digest = hashlib.sha256(f"{self.marketplace}\n{self.way}\n{self.key}".encode()).hexdigest()
+        digest = hashlib.sha256(
+            f"{self.marketplace}\n{self.way}\n{self.key}".encode()
+        ).hexdigest()
         return f"{self.marketplace}-{self.way}-{digest[:12]}"
 
     def __str__(self) -> str:
@@ -66,7 +84,9 @@ class Listing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedPage:
-    """One page of a source: the item ids on it, and how many items the source counted then."""
+    """One page of a source: the item ids on it, and how many items the source counted
+    then.
+    """
 
     total: int
     item_ids: tuple[str, ...]
@@ -89,26 +109,43 @@ def _sources(wanted: Selection) -> Iterator[Listing]:
 
 
 def crawl_name(wanted: Sequence[Selection], *, full: bool, limit: int | None) -> str:
-    """A name made from the selection, so that a later run finds a broken crawl again."""
-    question = json.dumps([[asdict(one) for one in wanted], full, limit], sort_keys=True)
+    """A name made from the selection, so that a later run finds a broken crawl
+    again.
+    """
+    question = json.dumps(
+        [[asdict(one) for one in wanted], full, limit], sort_keys=True
+    )
     return hashlib.sha256(question.encode()).hexdigest()[:12]
 
 
 def pages_of(total: int, *, page_size: int, limit: int | None) -> int:
-    """How many pages a source of `total` items has, of which at most `limit` items are wanted."""
+    """How many pages a source of `total` items has, of which at most `limit` items are
+    wanted.
+    """
     return -(-min(total, limit if limit is not None else total) // page_size)
 
 
 def listed_steadily(pages: Iterable[ListedPage]) -> bool:
-    """Whether the source counted alike on every page, or each page alone: else items may have slipped to another."""
+    """Whether the source counted alike on every page, or each page alone: else items
+    may have slipped to another.
+    """
     pages = list(pages)
-    return len({page.total for page in pages}) <= 1 or all(page.total == len(page.item_ids) for page in pages)
+    return len({page.total for page in pages}) <= 1 or all(
+        page.total == len(page.item_ids) for page in pages
+    )
 
 
 def to_fetch(
-    listed: Mapping[Marketplace, Iterable[str]], known: Mapping[Marketplace, Iterable[str]]
+    listed: Mapping[Marketplace, Iterable[str]],
+    known: Mapping[Marketplace, Iterable[str]],
 ) -> list[tuple[Marketplace, str]]:
-    """Each item once: those listed, then those that an earlier crawl saw and the lists no longer show."""
-    items = [(marketplace, item_id) for marketplace, ids in listed.items() for item_id in ids]
-    gone = [(marketplace, item_id) for marketplace, ids in known.items() for item_id in ids]
+    """Each item once: those listed, then those that an earlier crawl saw and the lists
+    no longer show.
+    """
+    items = [
+        (marketplace, item_id) for marketplace, ids in listed.items() for item_id in ids
+    ]
+    gone = [
+        (marketplace, item_id) for marketplace, ids in known.items() for item_id in ids
+    ]
     return list(dict.fromkeys([*items, *gone]))

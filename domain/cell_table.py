@@ -1,4 +1,6 @@
-"""A table that a person keeps, such as the SKU book: used whole and faultless, or not at all; and that of rates."""
+"""A table that a person keeps, such as the SKU book: used whole and faultless, or not
+at all; and that of rates.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from domain.request_files import normal_name
 from domain.request_remarks import HEADER_ROW, TWICE, Remark
 
 MOST_FAULTS, MOST_LISTED = 100, 10
-NEVER_BLANK = ("country", "rank", "pieces", "max_unit_price", "group")  # a lost value would be no limit, or 1
+NEVER_BLANK = (
+    "country",
+    "rank",
+    "pieces",
+    "max_unit_price",
+    "group",
+)  # a lost value would be no limit, or 1
 ONLY_BLANKS = "this cell holds blanks alone, or a formula that gives an empty text; empty it, or write what is meant"
 
 
@@ -32,13 +40,19 @@ class BadTable(ValueError):
     @property
     def listed(self) -> str:
         """The first faults, a line each, and how many more there are."""
-        more = [f"and {len(self.faults) - MOST_LISTED} more"] if len(self.faults) > MOST_LISTED else []
+        more = (
+            [f"and {len(self.faults) - MOST_LISTED} more"]
+            if len(self.faults) > MOST_LISTED
+            else []
+        )
         told = "\n  ".join([*map(str, self.faults[:MOST_LISTED]), *more])
         return f"nothing of it is used until this is mended:\n  {told}"
 
 
 class CheckedTable:
-    """Takes the rows of the file as a reader finds them: `begin` with the header, `add` each row; `keep` gets them."""
+    """Takes the rows of the file as a reader finds them: `begin` with the header, `add`
+    each row; `keep` gets them.
+    """
 
     is_quoted = True
 
@@ -53,26 +67,45 @@ class CheckedTable:
         raise NotImplementedError
 
     def begin(self, columns: Sequence[str]) -> None:
-        """Take the header; a column that is not known, or there twice, is a fault: its cells would be lost unseen."""
+        """Take the header; a column that is not known, or there twice, is a fault: its
+        cells would be lost unseen.
+        """
         names = [normal_name(column) for column in columns]
         known = [column.name for column in self._known]
-        self._columns = [(column, names.index(column.name)) for column in self._known if column.name in names]
+        self._columns = [
+            (column, names.index(column.name))
+            for column in self._known
+            if column.name in names
+        ]
         for at, name in enumerate(names):
             if name and name not in known:
-                self.fault(HEADER_ROW, shortened(name), f"not known; the columns are {', '.join(known)}")
+                self.fault(
+                    HEADER_ROW,
+                    shortened(name),
+                    f"not known; the columns are {', '.join(known)}",
+                )
             elif name and name in names[:at]:
                 self.fault(HEADER_ROW, name, TWICE)
 
     def add(self, row: int, cells: Sequence[Any]) -> None:
         """Check one row; a blank one is skipped."""
-        if not any(cell.strip() if isinstance(cell, str) else cell is not None for cell in cells):
+        if not any(
+            cell.strip() if isinstance(cell, str) else cell is not None
+            for cell in cells
+        ):
             return
-        texts = {column.name: column.default for column in self._known if column.may_be_absent}
+        texts = {
+            column.name: column.default
+            for column in self._known
+            if column.may_be_absent
+        }
         before = len(self.faults)
         for column, at in self._columns:
             value = cells[at] if at < len(cells) else None
             try:
-                texts[column.name] = check_cell(column, text := read_cell(column, value)[0])
+                texts[column.name] = check_cell(
+                    column, text := read_cell(column, value)[0]
+                )
                 if not text and value and column.name in NEVER_BLANK:
                     raise ValueError(ONLY_BLANKS)
             except ValueError as error:
@@ -115,25 +148,36 @@ def currency_code(text: str) -> str:
     """The code in capital letters. Raises `ValueError` for what is no currency."""
     code = half_width(text).strip().upper()
     if code not in currency_codes():
-        raise ValueError(f"{shortened(text)!r} is no currency; give its three letters, such as EUR")
+        raise ValueError(
+            f"{shortened(text)!r} is no currency; give its three letters, such as EUR"
+        )
     return code
 
 
-# A comma is a decimal one where it can't be a thousands separator; a point is always a decimal point.
+# A comma is a decimal one where it can't be a thousands separator; a point is always a
+# decimal point.
 NUMBER = re.compile(r"([0-9]{1,7})(?:[.,]([0-9]{1,12}))?")
 THOUSANDS = re.compile(r"[1-9][0-9]{0,2},[0-9]{3}")
-DAY = re.compile(r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})")  # the year first: no usual form has the day second then
+DAY = re.compile(
+    r"([0-9]{4})(-|/)([0-9]{1,2})\2([0-9]{1,2})"
+)  # the year first: no usual form has the day second then
 JUMP = 5
 JUMP_DAYS = 90
-"""No rate moves so many times in so few days: that is a slip of the point, or the wrong way round."""
+"""No rate moves so many times in so few days: that is a slip of the point, or the wrong
+way round.
+"""
 
 
 def _rate(text: str) -> str:
     number = half_width(text)
     if THOUSANDS.fullmatch(number):
-        raise ValueError(f"{shortened(text)} may be a decimal or a thousand; write it with a point, or one digit more")
+        raise ValueError(
+            f"{shortened(text)} may be a decimal or a thousand; write it with a point, or one digit more"
+        )
     if not NUMBER.fullmatch(number):
-        raise ValueError(f"{shortened(text)!r} is no rate; write a plain number such as 0.1285")
+        raise ValueError(
+            f"{shortened(text)!r} is no rate; write a plain number such as 0.1285"
+        )
     plain = number.replace(",", ".")
     if not Decimal(plain):
         raise ValueError("a rate is above 0")
@@ -153,10 +197,34 @@ def _day(text: str) -> str:
 
 
 COLUMNS = (
-    Column(name="from", words="the currency that was paid", example="CNY", most=100, check=currency_code),
-    Column(name="to", words="the currency of your books", example="EUR", most=100, check=currency_code),
-    Column(name="rate", words="how much one of `from` was worth", example="0.1285", most=100, check=_rate),
-    Column(name="date", words="the day of the rate", example="2026-01-31", most=100, check=_day),
+    Column(
+        name="from",
+        words="the currency that was paid",
+        example="CNY",
+        most=100,
+        check=currency_code,
+    ),
+    Column(
+        name="to",
+        words="the currency of your books",
+        example="EUR",
+        most=100,
+        check=currency_code,
+    ),
+    Column(
+        name="rate",
+        words="how much one of `from` was worth",
+        example="0.1285",
+        most=100,
+        check=_rate,
+    ),
+    Column(
+        name="date",
+        words="the day of the rate",
+        example="2026-01-31",
+        most=100,
+        check=_day,
+    ),
     Column(name="source", words="who gave it", example="ECB", most=200, prose=True),
 )
 
@@ -178,20 +246,36 @@ class RatesTable(CheckedTable):
 
     def keep(self, row: int, texts: Mapping[str, str]) -> None:
         base, into, on = texts["from"], texts["to"], date.fromisoformat(texts["date"])
-        rate = Rate(base=base, into=into, rate=Decimal(texts["rate"]), on=on, source=texts["source"])
+        rate = Rate(
+            base=base,
+            into=into,
+            rate=Decimal(texts["rate"]),
+            on=on,
+            source=texts["source"],
+        )
         first, _ = self._rates.setdefault((base, into, on), (row, rate))
         if base == into:
-            self.fault(row, "to", f"is {into} as well; a rate is between two currencies")
+            self.fault(
+                row, "to", f"is {into} as well; a rate is between two currencies"
+            )
         elif first != row:
-            self.fault(row, "date", f"row {first} has a rate from {base} to {into} of that day; keep one of them")
+            self.fault(
+                row,
+                "date",
+                f"row {first} has a rate from {base} to {into} of that day; keep one of them",
+            )
 
 
 def _jumps(rates: Sequence[tuple[int, Rate]]) -> Iterator[Remark]:
     ordered = sorted(rates, key=lambda kept: (kept[1].base, kept[1].into, kept[1].on))
     for (_, old), (row, new) in pairwise(ordered):
         low, high = sorted((old.rate, new.rate))
-        is_next = (old.base, old.into) == (new.base, new.into) and (new.on - old.on).days <= JUMP_DAYS
+        is_next = (old.base, old.into) == (new.base, new.into) and (
+            new.on - old.on
+        ).days <= JUMP_DAYS
         if is_next and high >= low * JUMP:
             yield Remark(
-                row, "rate", f"{new.rate} follows {old.rate} of {old.on}; check the point, and which way it is meant"
+                row,
+                "rate",
+                f"{new.rate} follows {old.rate} of {old.on}; check the point, and which way it is meant",
             )

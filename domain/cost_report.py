@@ -17,9 +17,11 @@ CostRow = dict[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderCost:
-    """One order: what was paid for the goods less what came back, freight, and all of it in the books' currency.
+    """One order: what was paid for the goods less what came back, freight, and all of
+    it in the books' currency.
 
-    `landed` is None, and `problem` says why, where no sum could be made; `freight` where there is none or is not known.
+    `landed` is None, and `problem` says why, where no sum could be made; `freight`
+    where there is none or is not known.
     """
 
     order_ref: str
@@ -46,7 +48,9 @@ class OrderCost:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostSum:
-    """The sums of a batch's orders, by currency; `landed` counts those that have a sum, `open` those without."""
+    """The sums of a batch's orders, by currency; `landed` counts those that have a sum,
+    `open` those without.
+    """
 
     batch_id: str
     orders: int
@@ -68,9 +72,11 @@ class CostSum:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CostReport:
-    """The orders, their sums by batch, and where they were written. `notes` say what was not written, and why.
+    """The orders, their sums by batch, and where they were written. `notes` say what
+    was not written, and why.
 
-    Where it `is_news` they are the orders that moved, and all without a sum; `months` are the files of their months.
+    Where it `is_news` they are the orders that moved, and all without a sum; `months`
+    are the files of their months.
     """
 
     currency: str
@@ -90,7 +96,9 @@ class CostReport:
         batches: dict[str, list[OrderCost]] = {}
         for order in self.orders:
             batches.setdefault(order.batch_id, []).append(order)
-        return [sum_of(batch, orders, self.currency) for batch, orders in batches.items()]
+        return [
+            sum_of(batch, orders, self.currency) for batch, orders in batches.items()
+        ]
 
     @property
     def problems(self) -> dict[str, list[str]]:
@@ -110,8 +118,14 @@ class CostReport:
     def summary(self) -> str:
         """The run in one line."""
         whole = sum_of("", self.orders, self.currency)
-        cost = f"{pluralize(whole.orders, 'paid order')}" + (f": {whole.landed}" if whole.landed else "")
-        return f"{cost}, {pluralize(whole.open, 'order')} without a sum" if whole.open else cost
+        cost = f"{pluralize(whole.orders, 'paid order')}" + (
+            f": {whole.landed}" if whole.landed else ""
+        )
+        return (
+            f"{cost}, {pluralize(whole.open, 'order')} without a sum"
+            if whole.open
+            else cost
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing costs --json` prints; amounts in minor units."""
@@ -146,14 +160,21 @@ def _sums(amounts: Iterable[Money | None]) -> tuple[Money, ...]:
 
 def orders_of(rows: Iterable[CostRow]) -> list[OrderCost]:
     """The orders of the table's rows, which are in the order of its key."""
-    return [_order(ref, list(own)) for ref, own in groupby(rows, itemgetter("order_ref"))]
+    return [
+        _order(ref, list(own)) for ref, own in groupby(rows, itemgetter("order_ref"))
+    ]
 
 
 def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:
     first = lines[0]
-    taken = sum(row["goods_minor"] + row["postage_minor"] + row["surcharge_minor"] for row in lines)
+    taken = sum(
+        row["goods_minor"] + row["postage_minor"] + row["surcharge_minor"]
+        for row in lines
+    )
     off = sum(row["discount_minor"] + row["refunded_minor"] for row in lines)
-    freight = Money(sum(row["freight_minor"] for row in lines), first["freight_currency"] or "CNY")
+    freight = Money(
+        sum(row["freight_minor"] for row in lines), first["freight_currency"] or "CNY"
+    )
     has_sum = all(row["landed_minor"] is not None for row in lines)
     return OrderCost(
         order_ref=ref,
@@ -161,6 +182,10 @@ def _order(ref: str, lines: Sequence[CostRow]) -> OrderCost:
         lines=len(lines),
         net_paid=Money(taken - off, first["currency"]),
         freight=freight if first["freight_currency"] else None,
-        landed=Money(sum(row["landed_minor"] for row in lines), first["landed_currency"]) if has_sum else None,
+        landed=Money(
+            sum(row["landed_minor"] for row in lines), first["landed_currency"]
+        )
+        if has_sum
+        else None,
         problem=first["problem"] or "",
     )

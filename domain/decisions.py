@@ -1,4 +1,6 @@
-"""The decisions about one order: which SKU, may it be ordered, may it be paid; each with its reason."""
+"""The decisions about one order: which SKU, may it be ordered, may it be paid; each
+with its reason.
+"""
 
 from __future__ import annotations
 
@@ -29,20 +31,40 @@ from domain.witnessed import (
 )
 
 NO_POSTCODES = frozenset(
-    {"AE", "AG", "AO", "BS", "BZ", "CI", "GH", "HK", "IE", "JM", "KE", "MO", "PA", "QA", "TT", "UG"}
+    {
+        "AE",
+        "AG",
+        "AO",
+        "BS",
+        "BZ",
+        "CI",
+        "GH",
+        "HK",
+        "IE",
+        "JM",
+        "KE",
+        "MO",
+        "PA",
+        "QA",
+        "TT",
+        "UG",
+    }
 )
 NEEDS_STATE = frozenset({"AU", "BR", "CA", "IN", "MX", "MY", "US"})
 
 LEAST_OF_LIMIT = 20
-"""A price below this part of its limit may be yuan that were read as fen. The sentence of the reason names it too."""
+"""A price below this part of its limit may be yuan that were read as fen. The sentence
+of the reason names it too.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What a decision makes of an order: `planned` is fine, `refused` can't be bought, `held` waits for a person.
+    """What a decision makes of an order: `planned` is fine, `refused` can't be bought,
+    `held` waits for a person.
 
-    `is_postponed`: nothing could be decided yet; the order stays to be planned, and is not bought. `contradicted` are
-    two readings of an amount for which it is held.
+    `is_postponed`: nothing could be decided yet; the order stays to be planned, and is
+    not bought. `contradicted` are two readings of an amount for which it is held.
     """
 
     state: OrderState
@@ -68,7 +90,11 @@ def unusable(what: str, failure: str) -> Verdict:
 
 
 def contradicted(verdict: Contradicted, marketplace: Marketplace) -> Verdict:
-    return Verdict(state=OrderState.HELD, why=contradiction(verdict, marketplace), contradicted=verdict)
+    return Verdict(
+        state=OrderState.HELD,
+        why=contradiction(verdict, marketplace),
+        contradicted=verdict,
+    )
 
 
 def postponed(why: Reason) -> Verdict:
@@ -84,7 +110,12 @@ def match_sku(offer: Offer, wish: str) -> Sku | Verdict:
         found = [sku for sku in offer.skus if wish in (sku.sku_id, sku.spec_id)]
         if found and (found[0].active or offer.unknown_state):
             return found[0] if found[0].active else _not_on_sale(offer)
-        unknown = because(ReasonCode.SKU_UNKNOWN, item=offer.item_id, wish=wish, choices=_choices(active))
+        unknown = because(
+            ReasonCode.SKU_UNKNOWN,
+            item=offer.item_id,
+            wish=wish,
+            choices=_choices(active),
+        )
         return refused(unknown)
     several = because(
         ReasonCode.SKU_NOT_CHOSEN,
@@ -103,7 +134,9 @@ def no_such_item(marketplace: Marketplace, item: str) -> Reason:
 
 def _not_on_sale(offer: Offer) -> Verdict:
     if not offer.unknown_state:
-        return refused(because(ReasonCode.NOT_ON_SALE, item=offer.item_id, title=offer.title))
+        return refused(
+            because(ReasonCode.NOT_ON_SALE, item=offer.item_id, title=offer.title)
+        )
     return held(
         because(
             ReasonCode.OFFER_STATE_UNKNOWN,
@@ -132,7 +165,9 @@ def order_line(line_no: int, line: RequestLine, offer: Offer, sku: Sku) -> Order
 
 
 def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdict:
-    """What the offers themselves rule out: fewer pieces than the seller sells, more than there are."""
+    """What the offers themselves rule out: fewer pieces than the seller sells, more
+    than there are.
+    """
     asked: Counter[str] = Counter()
     for line, offer, _ in lines:
         asked[offer.item_id] += line.quantity
@@ -140,15 +175,33 @@ def judge_availability(lines: Sequence[tuple[RequestLine, Offer, Sku]]) -> Verdi
         title, item, pieces = offer.title, offer.item_id, asked[offer.item_id]
         if pieces < offer.min_quantity:
             least = offer.min_quantity
-            return refused(because(ReasonCode.BELOW_MINIMUM, title=title, item=item, least=least, asked=pieces))
+            return refused(
+                because(
+                    ReasonCode.BELOW_MINIMUM,
+                    title=title,
+                    item=item,
+                    least=least,
+                    asked=pieces,
+                )
+            )
         if sku.stock < line.quantity:
             stock, pieces = sku.stock, line.quantity
-            return refused(because(ReasonCode.OUT_OF_STOCK, title=title, item=item, stock=stock, asked=pieces))
+            return refused(
+                because(
+                    ReasonCode.OUT_OF_STOCK,
+                    title=title,
+                    item=item,
+                    stock=stock,
+                    asked=pieces,
+                )
+            )
     return FINE
 
 
 def missing_address_parts(receiver: Receiver) -> list[str]:
-    """The request columns that a parcel to this country can't do without and that are empty."""
+    """The request columns that a parcel to this country can't do without and that are
+    empty.
+    """
     needed = {
         "receiver_phone": receiver.phone,
         "city": receiver.city,
@@ -161,68 +214,133 @@ def missing_address_parts(receiver: Receiver) -> list[str]:
 def judge_request(request: OrderRequest) -> Verdict:
     """What is decided before the service is asked anything."""
     missing = missing_address_parts(request.receiver)
-    return held(because(ReasonCode.ADDRESS_INCOMPLETE, columns=missing)) if missing else FINE
+    return (
+        held(because(ReasonCode.ADDRESS_INCOMPLETE, columns=missing))
+        if missing
+        else FINE
+    )
 
 
 def judge_quote(
-    request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, offers: Iterable[Offer] = ()
+    request: OrderRequest,
+    lines: tuple[OrderLine, ...],
+    quote: Quote,
+    offers: Iterable[Offer] = (),
 ) -> Verdict:
-    """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit, far from what `offers` say)."""
+    """Fine, refused (gone, no stock, below minimum) or held (over a line's price limit,
+    far from what `offers` say).
+    """
     if quote.problems:
         return _with_problems(request, lines, quote)
     if quote.hold or quote.order_count > 1:
         on_hold = quote.hold and because(ReasonCode.QUOTE_ON_HOLD, why=quote.hold)
-        return held(on_hold or because(ReasonCode.SEVERAL_DEPOTS, count=quote.order_count))
-    goods = agreed(offered(lines, offers), Statement(source=Source.PREVIEW, value=quote.goods + quote.discount))
+        return held(
+            on_hold or because(ReasonCode.SEVERAL_DEPOTS, count=quote.order_count)
+        )
+    goods = agreed(
+        offered(lines, offers),
+        Statement(source=Source.PREVIEW, value=quote.goods + quote.discount),
+    )
     if isinstance(goods, Contradicted) and quote.goods.minor > 0:
         return contradicted(goods, request.marketplace)
     over = _against_limits(request, lines, quote, lambda amount, most: amount > most)
     if over:
         return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))
-    unpriced = [line.title for line in lines if line.line_no not in {priced.line_no for priced in quote.lines}]
+    unpriced = [
+        line.title
+        for line in lines
+        if line.line_no not in {priced.line_no for priced in quote.lines}
+    ]
     if unpriced:
         return held(_without_price(request, quote, unpriced, offered(lines, offers)))
     odd = _does_not_add_up(quote)
     return held(because(ReasonCode.PREVIEW_ADDS_UP_WRONG, odd=odd)) if odd else FINE
 
 
-def _without_price(request: OrderRequest, quote: Quote, unpriced: Sequence[str], offer: Statement) -> Reason:
+def _without_price(
+    request: OrderRequest, quote: Quote, unpriced: Sequence[str], offer: Statement
+) -> Reason:
     if quote.lines or quote.goods.minor:
         return because(ReasonCode.NO_PRICE_TOLD, titles=unpriced)
     at = request.marketplace
-    return because(ReasonCode.NOTHING_TO_COMPARE, marketplace=at, total=quote.total, offer=money_of(offer))
+    return because(
+        ReasonCode.NOTHING_TO_COMPARE,
+        marketplace=at,
+        total=quote.total,
+        offer=money_of(offer),
+    )
 
 
-def _with_problems(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote) -> Verdict:
-    several = [one.message for one in quote.problems if one.problem is Problem.SEVERAL_PRODUCTS]
+def _with_problems(
+    request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote
+) -> Verdict:
+    several = [
+        one.message for one in quote.problems if one.problem is Problem.SEVERAL_PRODUCTS
+    ]
     if several:
-        return held(because(ReasonCode.ONE_PRODUCT_AN_ORDER, marketplace=request.marketplace, failure=several))
+        return held(
+            because(
+                ReasonCode.ONE_PRODUCT_AN_ORDER,
+                marketplace=request.marketplace,
+                failure=several,
+            )
+        )
     problems = [_in_words(problem, lines) for problem in quote.problems]
-    if all(one.problem is Problem.OTHER for one in quote.problems):  # a fault of the service may be told as a no
+    if all(
+        one.problem is Problem.OTHER for one in quote.problems
+    ):  # a fault of the service may be told as a no
         return unusable("could not be previewed", "; ".join(problems))
     return refused(because(ReasonCode.QUOTE_REFUSED, problems=problems))
 
 
 def above_limits(request: OrderRequest, quote: Quote) -> list[int]:
     """The numbers of the lines that cost more than their limit."""
-    return [one.line_no for one, _ in _odd_beside_limits(request, quote, lambda amount, most: amount > most)]
+    return [
+        one.line_no
+        for one, _ in _odd_beside_limits(
+            request, quote, lambda amount, most: amount > most
+        )
+    ]
 
 
-def far_below_limits(request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, *, setting: str) -> Verdict:
-    """Held for a unit price so far below its limit that yuan may have been read as fen; `setting` corrects that."""
-    low = _against_limits(request, lines, quote, lambda amount, most: amount * LEAST_OF_LIMIT < most)
+def far_below_limits(
+    request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, *, setting: str
+) -> Verdict:
+    """Held for a unit price so far below its limit that yuan may have been read as fen;
+    `setting` corrects that.
+    """
+    low = _against_limits(
+        request, lines, quote, lambda amount, most: amount * LEAST_OF_LIMIT < most
+    )
     at = request.marketplace
-    return held(because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=low, marketplace=at, setting=setting)) if low else FINE
+    return (
+        held(
+            because(
+                ReasonCode.PRICE_FAR_BELOW_LIMIT,
+                lines=low,
+                marketplace=at,
+                setting=setting,
+            )
+        )
+        if low
+        else FINE
+    )
 
 
 def _against_limits(
-    request: OrderRequest, lines: tuple[OrderLine, ...], quote: Quote, is_odd: Callable[[Money, Money], bool]
+    request: OrderRequest,
+    lines: tuple[OrderLine, ...],
+    quote: Quote,
+    is_odd: Callable[[Money, Money], bool],
 ) -> list[Reason]:
     """What each line costs whose amount is odd beside as many pieces at their limit."""
     titles = {line.line_no: line.title for line in lines}
     return [
         above_limit(
-            titles.get(one.line_no, "line"), one.unit_price, limit, one.amount if one.unit_price == limit else None
+            titles.get(one.line_no, "line"),
+            one.unit_price,
+            limit,
+            one.amount if one.unit_price == limit else None,
         )
         for one, limit in _odd_beside_limits(request, quote, is_odd)
     ]
@@ -241,14 +359,30 @@ def _odd_beside_limits(
     ]
 
 
-def above_limit(title: str, price: Money, limit: Money, amount: Money | None = None) -> Reason:
-    """What one piece costs beside its limit; `amount`, that of all pieces, where the rounded price hides it."""
-    return because(ReasonCode.LINE_ABOVE_LIMIT, title=title, price=price, amount=amount, limit=limit)
+def above_limit(
+    title: str, price: Money, limit: Money, amount: Money | None = None
+) -> Reason:
+    """What one piece costs beside its limit; `amount`, that of all pieces, where the
+    rounded price hides it.
+    """
+    return because(
+        ReasonCode.LINE_ABOVE_LIMIT,
+        title=title,
+        price=price,
+        amount=amount,
+        limit=limit,
+    )
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
-    """What the goods cost by their offers, for as many pieces; by the order line where its offer is not at hand."""
-    known = {(offer.item_id, sku.sku_id): (offer, sku) for offer in offers for sku in offer.skus}
+    """What the goods cost by their offers, for as many pieces; by the order line where
+    its offer is not at hand.
+    """
+    known = {
+        (offer.item_id, sku.sku_id): (offer, sku)
+        for offer in offers
+        for sku in offer.skus
+    }
     pieces = Counter[str]()
     for line in lines:
         pieces[line.item_id] += line.quantity
@@ -258,12 +392,16 @@ def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
         else line.unit_price
         for line in lines
     ]
-    goods = total_of([price * line.quantity for price, line in zip(prices, lines, strict=True)])
+    goods = total_of(
+        [price * line.quantity for price, line in zip(prices, lines, strict=True)]
+    )
     return Statement(source=Source.OFFER, value=goods)
 
 
 def _does_not_add_up(quote: Quote) -> str:
-    """Amounts that can't be meant. The service may add a fee, or take a discount off that it does not tell."""
+    """Amounts that can't be meant. The service may add a fee, or take a discount off
+    that it does not tell.
+    """
     if quote.goods.minor <= 0 or quote.total.minor <= 0:
         return f"goods for {quote.goods}, {quote.total} in all, and nothing is free"
     if quote.postage.minor < 0 or quote.total * FAR < quote.goods + quote.postage:
@@ -287,19 +425,26 @@ class Payment(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Left:
-    """An order that is not paid, or not booked, now: left for a follow-up, or stopped for a person."""
+    """An order that is not paid, or not booked, now: left for a follow-up, or stopped
+    for a person.
+    """
 
     how: Payment
     why: Reason
 
 
 def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
-    """Whether an order is paid: by its status, or by its facts where a payment of ours (`by_us`) was begun.
+    """Whether an order is paid: by its status, or by its facts where a payment of ours
+    (`by_us`) was begun.
 
-    Facts count more than a status that says nothing of them, as an unknown one does. For a payment that the service
-    calls under way, or refused by finance, they may be from when it was submitted.
+    Facts count more than a status that says nothing of them, as an unknown one does.
+    For a payment that the service calls under way, or refused by finance, they may be
+    from when it was submitted.
     """
-    submitted = shown.status in (ServiceStatus.PAYMENT_PENDING, ServiceStatus.PAYMENT_REFUSED)
+    submitted = shown.status in (
+        ServiceStatus.PAYMENT_PENDING,
+        ServiceStatus.PAYMENT_REFUSED,
+    )
     by_fact = by_us and shown.payment is not None and not submitted
     if not (shown.status.is_paid or by_fact):
         return None
@@ -308,15 +453,25 @@ def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
 
 
 def unknown_state(shown: ServiceOrder, *, paying: bool = False) -> Reason | None:
-    """Why an unpaid order in a state without a meaning here waits; None for all others."""
+    """Why an unpaid order in a state without a meaning here waits; None for all
+    others.
+    """
     code = ReasonCode.PAYING_IN_UNKNOWN_STATE if paying else ReasonCode.UNKNOWN_STATE
-    return because(code, state=_state_word(shown)) if shown.status is ServiceStatus.OTHER else None
+    return (
+        because(code, state=_state_word(shown))
+        if shown.status is ServiceStatus.OTHER
+        else None
+    )
 
 
 def still_unknown(shown: ServiceOrder) -> Reason | None:
     """The note on a paid order in an unknown state; None for all others."""
     is_unknown = shown.status is ServiceStatus.OTHER
-    return because(ReasonCode.PAID_IN_UNKNOWN_STATE, state=_state_word(shown)) if is_unknown else None
+    return (
+        because(ReasonCode.PAID_IN_UNKNOWN_STATE, state=_state_word(shown))
+        if is_unknown
+        else None
+    )
 
 
 def _state_word(shown: ServiceOrder) -> str:
@@ -331,22 +486,32 @@ def judge_payment(
     is_ours: bool = True,
     by_us: bool = False,
 ) -> Amount | Paid | Contradicted | Left:
-    """Whether to pay an order as the service shows it now, and for what amount, or why not.
+    """Whether to pay an order as the service shows it now, and for what amount, or why
+    not.
 
-    `payable` is the most that may be paid where a tolerance on top of `approved` was granted. `is_ours`: the order
-    carries our reference, or needs none; an order without a reference may be foreign. `by_us`: a payment of this ledger
-    was begun for it.
+    `payable` is the most that may be paid where a tolerance on top of `approved` was
+    granted. `is_ours`: the order carries our reference, or needs none; an order without
+    a reference may be foreign. `by_us`: a payment of this ledger was begun for it.
     """
     if shown is None:
         return Left(how=Payment.STOP, why=NOT_SHOWN)
     if paid := judge_paid(shown, approved, by_us=by_us):
-        return paid if by_us or shown.taken else Left(how=Payment.WAIT, why=PAID_FOR_NOTHING)
+        return (
+            paid
+            if by_us or shown.taken
+            else Left(how=Payment.WAIT, why=PAID_FOR_NOTHING)
+        )
     if left := _under_way(shown, by_us=by_us):
         return left
-    if verdict := _against_paying(shown, approved, approved if payable is None else payable):
+    if verdict := _against_paying(
+        shown, approved, approved if payable is None else payable
+    ):
         return verdict
     if not is_ours:
-        return Left(how=Payment.WAIT, why=because(ReasonCode.NO_REFERENCE_YET, order_id=shown.order_id))
+        return Left(
+            how=Payment.WAIT,
+            why=because(ReasonCode.NO_REFERENCE_YET, order_id=shown.order_id),
+        )
     return agreed_total(_approved(approved), _total(shown))
 
 
@@ -358,7 +523,9 @@ def _under_way(shown: ServiceOrder, *, by_us: bool) -> Left | None:
     return None
 
 
-def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Contradicted | Left | None:
+def _against_paying(
+    shown: ServiceOrder, approved: Money, payable: Money
+) -> Contradicted | Left | None:
     why = None
     if shown.status is ServiceStatus.CLOSED:
         why = because(ReasonCode.CLOSED_UNPAID, why=shown.close_reason)
@@ -367,21 +534,32 @@ def _against_paying(shown: ServiceOrder, approved: Money, payable: Money) -> Con
     elif unknown := unknown_state(shown):
         why = unknown
     elif shown.payment:
-        word, fact = (Statement(source=Source.DETAIL, value=value) for value in (shown.status, shown.payment))
+        word, fact = (
+            Statement(source=Source.DETAIL, value=value)
+            for value in (shown.status, shown.payment)
+        )
         return Contradicted(kind=Kind.PAID, first=word, second=fact)
     elif shown.total.minor <= 0:
         why = because(ReasonCode.SHOWN_FOR_NOTHING, total=shown.total)
-    elif isinstance(total := agreed_total(_approved(approved), _total(shown)), Contradicted):
+    elif isinstance(
+        total := agreed_total(_approved(approved), _total(shown)), Contradicted
+    ):
         return total
     elif shown.total > payable:
         most = payable if payable > approved else None
-        why = because(ReasonCode.PRICE_ROSE, total=shown.total, approved=approved, payable=most)
+        why = because(
+            ReasonCode.PRICE_ROSE, total=shown.total, approved=approved, payable=most
+        )
     return Left(how=Payment.STOP, why=why) if why else None
 
 
 def refused_by_finance(shown: ServiceOrder) -> Reason:
-    """Why an order waits whose payment was taken in, and refused by the service's finance."""
-    return because(ReasonCode.FINANCE_REFUSED, order_id=shown.order_id, amount=shown.total)
+    """Why an order waits whose payment was taken in, and refused by the service's
+    finance.
+    """
+    return because(
+        ReasonCode.FINANCE_REFUSED, order_id=shown.order_id, amount=shown.total
+    )
 
 
 def _approved(amount: Money) -> Statement:
@@ -395,14 +573,17 @@ def _total(shown: ServiceOrder) -> Statement:
 def judge_booking(shown: ServiceOrder) -> Left | None:
     """Why an order that we paid must not be booked now; None when it may be.
 
-    An order in an unknown state waits until the state is known, or until a parcel is on its way.
+    An order in an unknown state waits until the state is known, or until a parcel is on
+    its way.
     """
     if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
         return None
     if unknown := still_unknown(shown):
         return Left(how=Payment.WAIT, why=unknown)
     if shown.status is ServiceStatus.CLOSED:
-        why = because(ReasonCode.PAID_AND_CLOSED, why=shown.close_reason or "no reason given")
+        why = because(
+            ReasonCode.PAID_AND_CLOSED, why=shown.close_reason or "no reason given"
+        )
     else:
         why = because(ReasonCode.PAID_SHOWN_OTHERWISE, status=shown.status)
     return Left(how=Payment.STOP, why=why)
@@ -416,5 +597,7 @@ def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:
 
 
 def _choices(skus: list[Sku], most: int = 6) -> str:
-    shown = ", ".join(f"{sku.sku_id} ({sku.name})" if sku.name else sku.sku_id for sku in skus[:most])
+    shown = ", ".join(
+        f"{sku.sku_id} ({sku.name})" if sku.name else sku.sku_id for sku in skus[:most]
+    )
     return shown if len(skus) <= most else f"{shown}, and {len(skus) - most} more"

@@ -1,4 +1,6 @@
-"""Differences between an order of the ledger and the service's, in words that say what to do."""
+"""Differences between an order of the ledger and the service's, in words that say what
+to do.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,24 @@ class FindingKind(StrEnum):
     SEVERAL_ORDERS = "several_orders"  # more than one live order under one reference
     ORPHAN = "orphan"  # a live or paid order that the ledger doesn't know
     WALLET_DIFFERS = "wallet_differs"  # the wallet's statement is not the sum of the orders' payments
-    PAYMENT_MISSING = "payment_missing"  # paid in the ledger, unpaid or closed unpaid at the service
-    UNRECORDED_PAYMENT = "unrecorded_payment"  # paid at the service, no payment in the ledger
-    PAYMENT_DROPPED = "payment_dropped"  # accepted by the service once, plainly unpaid there now
+    PAYMENT_MISSING = (
+        "payment_missing"  # paid in the ledger, unpaid or closed unpaid at the service
+    )
+    UNRECORDED_PAYMENT = (
+        "unrecorded_payment"  # paid at the service, no payment in the ledger
+    )
+    PAYMENT_DROPPED = (
+        "payment_dropped"  # accepted by the service once, plainly unpaid there now
+    )
     AMOUNT_DIFFERS = "amount_differs"
-    UNKNOWN_REFUND = "unknown_refund"  # of an order of ours at the service, not asked by this ledger
+    UNKNOWN_REFUND = (
+        "unknown_refund"  # of an order of ours at the service, not asked by this ledger
+    )
     MISSING = "missing"  # ordered in the ledger, not to be found at the service
     STATE_DIFFERS = "state_differs"  # over on one side, alive on the other
-    SHIPMENT_MISSING = "shipment_missing"  # booked in the ledger, no shipment on the order
+    SHIPMENT_MISSING = (
+        "shipment_missing"  # booked in the ledger, no shipment on the order
+    )
     SHIPMENT_DIFFERS = "shipment_differs"
     OPEN_QUESTION = "open_question"  # an effect whose outcome is not known
 
@@ -40,8 +52,9 @@ class FindingKind(StrEnum):
 class OpenEffect:
     """An effect without an outcome.
 
-    Until `clear_at` (UTC) it may still arrive, and a later read may settle it; None where no read does. `asked` is what
-    a person has to find out, with the commands that show it; empty for what needs no person.
+    Until `clear_at` (UTC) it may still arrive, and a later read may settle it; None
+    where no read does. `asked` is what a person has to find out, with the commands that
+    show it; empty for what needs no person.
     """
 
     action: Action
@@ -52,10 +65,12 @@ class OpenEffect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerOrder:
-    """What the ledger knows of one order, as far as the service can confirm it. Times are UTC.
+    """What the ledger knows of one order, as far as the service can confirm it. Times
+    are UTC.
 
-    `payment_clear_at` is when an accepted payment, which does not show yet, must show at last. An order that another
-    run has `in_hand` changes meanwhile: it makes no finding.
+    `payment_clear_at` is when an accepted payment, which does not show yet, must show
+    at last. An order that another run has `in_hand` changes meanwhile: it makes no
+    finding.
     """
 
     order_ref: str
@@ -75,13 +90,19 @@ class LedgerOrder:
 
     @property
     def gives_back(self) -> bool:
-        """Whether its money comes or came back; of a held one as much as was answered."""
-        return self.state in GIVEN_BACK or (self.state is OrderState.HELD and self.refunded.minor > 0)
+        """Whether its money comes or came back; of a held one as much as was
+        answered.
+        """
+        return self.state in GIVEN_BACK or (
+            self.state is OrderState.HELD and self.refunded.minor > 0
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignOrder:
-    """A person's statement that an order of the account is not this ledger's, and its cost at that time."""
+    """A person's statement that an order of the account is not this ledger's, and its
+    cost at that time.
+    """
 
     marketplace: Marketplace
     order_id: str
@@ -98,7 +119,8 @@ class ForeignOrder:
 class Finding:
     """One difference, with the `remedy` for a person.
 
-    `order_ref` is empty for an order without a reference, `order_id` for one without an id.
+    `order_ref` is empty for an order without a reference, `order_id` for one without an
+    id.
     """
 
     kind: FindingKind
@@ -135,18 +157,29 @@ def standing(order: ServiceOrder) -> str:
     """What the service shows, in a few words."""
     if order.status is ServiceStatus.CLOSED:
         why = f" ({order.close_reason})" if order.close_reason else ""
-        return f"closed{why}, {order.paid} paid" if order.paid else f"closed unpaid{why}"
+        return (
+            f"closed{why}, {order.paid} paid" if order.paid else f"closed unpaid{why}"
+        )
     if not is_paid(order):
         return f"{order.status.replace('_', ' ')}, {order.total}"
     return f"{order.status}, {order.costs} paid"
 
 
 def orphan(
-    marketplace: Marketplace, order: ServiceOrder, ours: LedgerOrder | None, foreign: ForeignOrder | None = None
+    marketplace: Marketplace,
+    order: ServiceOrder,
+    ours: LedgerOrder | None,
+    foreign: ForeignOrder | None = None,
 ) -> Finding:
-    """An order that the ledger doesn't know, or (`ours`) knows as not ordered; `foreign`: it cost less then."""
+    """An order that the ledger doesn't know, or (`ours`) knows as not ordered;
+    `foreign`: it cost less then.
+    """
     if ours is None:
-        expected = f"no order of ours; {foreign.by} said so when it cost {foreign.amount}" if foreign else "no order"
+        expected = (
+            f"no order of ours; {foreign.by} said so when it cost {foreign.amount}"
+            if foreign
+            else "no order"
+        )
         remedy = (
             "find out who ordered it: another ledger or a person at the console. If it is to stay: "
             f"sourcing reconcile --not-ours {marketplace}:{order.order_id}"
@@ -154,7 +187,9 @@ def orphan(
     else:
         expected = f"{ours.order_ref} is {ours.state}, without this order"
         answer = f"sourcing resolve {ours.order_ref} --ordered {order.order_id}"
-        if order.total.currency == "CNY":  # a ledger that lost the order may have lost its approval too
+        if (
+            order.total.currency == "CNY"
+        ):  # a ledger that lost the order may have lost its approval too
             answer += f" --up-to {order.total.major}"
         remedy = f"if it is this order: {answer}"
     end = "ask for the money back there" if is_paid(order) else "cancel it there"
@@ -184,7 +219,9 @@ def several(ours: LedgerOrder, orders: list[ServiceOrder]) -> Finding:
 
 
 def missing(ours: LedgerOrder, instead: ServiceOrder | None) -> Finding:
-    """The service does not show the order; it may show another one under its reference `instead`."""
+    """The service does not show the order; it may show another one under its reference
+    `instead`.
+    """
     seen = "no such order"
     if instead is not None:
         seen = f"another order under this reference: {instead.order_id} ({standing(instead)})"
@@ -198,11 +235,23 @@ def missing(ours: LedgerOrder, instead: ServiceOrder | None) -> Finding:
     )
 
 
-def differences(ours: LedgerOrder, theirs: ServiceOrder, now: datetime, *, with_shipment: bool) -> Iterator[Finding]:
-    """At most one finding about payment, amount or state, and one about the shipment."""
-    if found := _payment(ours, theirs, now) or _state(ours, theirs) or _amount(ours, theirs):
+def differences(
+    ours: LedgerOrder, theirs: ServiceOrder, now: datetime, *, with_shipment: bool
+) -> Iterator[Finding]:
+    """At most one finding about payment, amount or state, and one about the
+    shipment.
+    """
+    if (
+        found := _payment(ours, theirs, now)
+        or _state(ours, theirs)
+        or _amount(ours, theirs)
+    ):
         yield found
-    if with_shipment and ours.state not in OVER and theirs.status is not ServiceStatus.CLOSED:
+    if (
+        with_shipment
+        and ours.state not in OVER
+        and theirs.status is not ServiceStatus.CLOSED
+    ):
         yield from _shipment(ours, theirs)
 
 
@@ -241,9 +290,13 @@ def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
     if waits or is_paid(theirs) or ours.payment_clear_at is None:
         return None
     closed = theirs.status is ServiceStatus.CLOSED
-    if not closed and (ours.state is not OrderState.PAYMENT_PENDING or now < ours.payment_clear_at):
+    if not closed and (
+        ours.state is not OrderState.PAYMENT_PENDING or now < ours.payment_clear_at
+    ):
         return None
-    if_none, then = ("is missing", "") if closed else ("left", ", then run its request file again")
+    if_none, then = (
+        ("is missing", "") if closed else ("left", ", then run its request file again")
+    )
     return _finding(
         FindingKind.PAYMENT_DROPPED,
         ours,
@@ -265,7 +318,13 @@ def _state(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
         remedy = "look it up in the console: the service shows a state that this program does not know"
     else:
         return None
-    return _finding(FindingKind.STATE_DIFFERS, ours, expected=str(ours.state), seen=standing(theirs), remedy=remedy)
+    return _finding(
+        FindingKind.STATE_DIFFERS,
+        ours,
+        expected=str(ours.state),
+        seen=standing(theirs),
+        remedy=remedy,
+    )
 
 
 def _of_closed(ours: LedgerOrder) -> str:
@@ -285,11 +344,18 @@ def _of_alive(ours: LedgerOrder) -> str:
 
 
 def _amount(ours: LedgerOrder, theirs: ServiceOrder) -> Finding | None:
-    """A finding where the amounts differ; after a refund a marketplace may show what is left (not documented)."""
+    """A finding where the amounts differ; after a refund a marketplace may show what is
+    left (not documented).
+    """
     pairs = [
         (what, our, their)
-        for what, our, their in (("paid", ours.paid, theirs.paid), ("total", ours.total, theirs.total))
-        if our is not None and their is not None and their not in (our, left(our, ours.refunded))
+        for what, our, their in (
+            ("paid", ours.paid, theirs.paid),
+            ("total", ours.total, theirs.total),
+        )
+        if our is not None
+        and their is not None
+        and their not in (our, left(our, ours.refunded))
     ]
     if not pairs or (theirs.status is ServiceStatus.CLOSED and not is_paid(theirs)):
         return None
@@ -315,8 +381,15 @@ def left(amount: Money, refunded: Money) -> Money:
 
 
 def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
-    expected = _booking(ours.shipment_order_id, ours.tracking_numbers) if ours.shipment_order_id else "no shipment"
-    seen = ", ".join(_booking(one.shipment_order_id, one.tracking_numbers) for one in theirs.shipments)
+    expected = (
+        _booking(ours.shipment_order_id, ours.tracking_numbers)
+        if ours.shipment_order_id
+        else "no shipment"
+    )
+    seen = ", ".join(
+        _booking(one.shipment_order_id, one.tracking_numbers)
+        for one in theirs.shipments
+    )
     if ours.shipment_order_id and not theirs.shipments:
         yield _finding(
             FindingKind.SHIPMENT_MISSING,
@@ -327,23 +400,39 @@ def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
         )
     elif theirs.shipments and not _same_shipment(ours, theirs):
         remedy = "ask the warehouse which one counts, and have the others cancelled"
-        if {one.shipment_order_id for one in theirs.shipments} == {ours.shipment_order_id}:
+        if {one.shipment_order_id for one in theirs.shipments} == {
+            ours.shipment_order_id
+        }:
             remedy = "tracking takes its new numbers; where they still differ then, ask the warehouse which count"
         if not ours.shipment_order_id:
             remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
-        yield _finding(FindingKind.SHIPMENT_DIFFERS, ours, expected=expected, seen=seen, remedy=remedy)
+        yield _finding(
+            FindingKind.SHIPMENT_DIFFERS,
+            ours,
+            expected=expected,
+            seen=seen,
+            remedy=remedy,
+        )
 
 
 def _same_shipment(ours: LedgerOrder, theirs: ServiceOrder) -> bool:
-    """Numbers that are not shown yet don't contradict those that the booking answered."""
+    """Numbers that are not shown yet don't contradict those that the booking
+    answered.
+    """
     shown = theirs.shipments[0]
     numbers = set(shown.tracking_numbers)
     same_numbers = not numbers or numbers == set(ours.tracking_numbers)
-    return len(theirs.shipments) == 1 and shown.shipment_order_id == ours.shipment_order_id and same_numbers
+    return (
+        len(theirs.shipments) == 1
+        and shown.shipment_order_id == ours.shipment_order_id
+        and same_numbers
+    )
 
 
 def _booking(shipment_order_id: str, numbers: tuple[str, ...]) -> str:
-    return f"{shipment_order_id} ({', '.join(numbers)})" if numbers else shipment_order_id
+    return (
+        f"{shipment_order_id} ({', '.join(numbers)})" if numbers else shipment_order_id
+    )
 
 
 def questions(ours: LedgerOrder, now: datetime) -> Iterator[Finding]:

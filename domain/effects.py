@@ -1,4 +1,6 @@
-"""A foreign action with consequences, the claim that allows sending it, and what is known of it."""
+"""A foreign action with consequences, the claim that allows sending it, and what is
+known of it.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +14,10 @@ from domain.money import Money
 class Action(StrEnum):
     """What an effect does.
 
-    `NOTIFY` sends the warehouse or the service information (a parcel number, a message, an address), `RETURN` sends
-    goods back, `RECEIVE` confirms that goods arrived, `CART` puts something into a cart. `FULFIL` gives a shop the
-    tracking number of a parcel.
+    `NOTIFY` sends the warehouse or the service information (a parcel number, a message,
+    an address), `RETURN` sends goods back, `RECEIVE` confirms that goods arrived,
+    `CART` puts something into a cart. `FULFIL` gives a shop the tracking number of a
+    parcel.
     """
 
     CREATE = "create"
@@ -38,7 +41,8 @@ TAKING_BACK = (Action.CANCEL, Action.REFUND)
 class EffectStatus(StrEnum):
     """What the ledger knows of an effect.
 
-    `SENDING` is written before the request leaves. It stays when the process dies, so it means: it may have happened.
+    `SENDING` is written before the request leaves. It stays when the process dies, so
+    it means: it may have happened.
     """
 
     SENDING = "sending"
@@ -53,14 +57,18 @@ OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
 
 
 REPEATS = "repeats"
-"""In the answer of an effect that may be sent once more: the hash of its first request, which may have arrived."""
+"""In the answer of an effect that may be sent once more: the hash of its first request,
+which may have arrived.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """The right to send one effect, until `lease_until` (UTC). Only the ledger makes one.
+    """The right to send one effect, until `lease_until` (UTC). Only the ledger makes
+    one.
 
-    `fence` grows with every new holder: an outcome written with an old fence is not accepted.
+    `fence` grows with every new holder: an outcome written with an old fence is not
+    accepted.
     """
 
     key: str
@@ -71,16 +79,27 @@ class Claim:
 
 
 MOST_DOUBTFUL_SENDS = 2
-"""After so many sends of an effect with an unknown outcome only a person lets it be sent again."""
+"""After so many sends of an effect with an unknown outcome only a person lets it be
+sent again.
+"""
 
 
-def effect_key(order_ref: str, action: Action, *, part: str = "", attempt: int = 1) -> str:
+def effect_key(
+    order_ref: str, action: Action, *, part: str = "", attempt: int = 1
+) -> str:
     """`order_ref:action[:part][:n]`: made from what the action is, never from a run.
 
-    `part` sets several effects of one action apart (a parcel number); `n` stands from the second attempt on, which only
-    a refusal of the one before allows.
+    `part` sets several effects of one action apart (a parcel number); `n` stands from
+    the second attempt on, which only a refusal of the one before allows.
     """
-    return ":".join([order_ref, action, *([part] if part else []), *([str(attempt)] if attempt > 1 else [])])
+    return ":".join(
+        [
+            order_ref,
+            action,
+            *([part] if part else []),
+            *([str(attempt)] if attempt > 1 else []),
+        ]
+    )
 
 
 class ResolutionKind(StrEnum):
@@ -105,12 +124,16 @@ K = ResolutionKind
 
 
 class ResolutionRefused(Exception):
-    """An answer that can't be taken; the message says why and what to do. Nothing was written or sent."""
+    """An answer that can't be taken; the message says why and what to do. Nothing was
+    written or sent.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolution:
-    """A person's answer. `value` is an id or an effect's key; `amount` what was or may be paid, or came back."""
+    """A person's answer. `value` is an id or an effect's key; `amount` what was or may
+    be paid, or came back.
+    """
 
     kind: ResolutionKind
     value: str = ""
@@ -121,7 +144,10 @@ class Resolution:
     def words(self) -> str:
         """The answer as it is typed, for the audit trail."""
         amount = str(self.amount.major) if self.amount is not None else ""
-        parts = [f"--{self.kind}", self.value or (amount if self.kind in (K.PAID, K.CAME_BACK) else "")]
+        parts = [
+            f"--{self.kind}",
+            self.value or (amount if self.kind in (K.PAID, K.CAME_BACK) else ""),
+        ]
         parts += [f"--tracking {number}" for number in self.tracking]
         parts += [f"--up-to {amount}"] if amount and self.kind is K.ORDERED else []
         return " ".join(part for part in parts if part)

@@ -1,8 +1,10 @@
-"""How many calls a second each process of an account may make: the account's rate, divided between its rate clients.
+"""How many calls a second each process of an account may make: the account's rate,
+divided between its rate clients.
 
-It is divided between the runs that call, so that none gets more while another gets less and wants more (max-min), and
-within a run between its processes; the rest is for all alike. A share grows only by what others have given up:
-together they never exceed the rate. Times are seconds on one clock, that of the ledger's database.
+It is divided between the runs that call, so that none gets more while another gets less
+and wants more (max-min), and within a run between its processes; the rest is for all
+alike. A share grows only by what others have given up: together they never exceed the
+rate. Times are seconds on one clock, that of the ledger's database.
 """
 
 from __future__ import annotations
@@ -18,16 +20,21 @@ BURST_S = 1.0
 KEEP_S = 0.5
 """How much later than due a client may ask again before its share is for all."""
 PERIOD_S, CLIENT_S, LONGEST_S = 0.25, 0.01, 2.0
-"""How long a client waits before it asks again: longer among many, and with less than a call in that time."""
+"""How long a client waits before it asks again: longer among many, and with less than a
+call in that time.
+"""
 LONGEST_PAUSE_S = 300.0
-"""A pause that one process reports binds the others no longer than this; the next call after it reports anew."""
+"""A pause that one process reports binds the others no longer than this; the next call
+after it reports anew.
+"""
 
 Name = TypeVar("Name", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateClient:
-    """A process that calls: its run, how many calls a second it could make, and its own limit; 0 is none.
+    """A process that calls: its run, how many calls a second it could make, and its own
+    limit; 0 is none.
 
     Its `share` are the calls a second that it may make `until` then.
     """
@@ -41,7 +48,8 @@ class RateClient:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """The account's clients, and the permits that had gathered at `at` for the first of them.
+    """The account's clients, and the permits that had gathered at `at` for the first of
+    them.
 
     No call may be made before `not_before`.
     """
@@ -53,10 +61,14 @@ class Pace:
 
     def alive(self, now: float) -> dict[str, RateClient]:
         """The clients that call at present."""
-        return {name: client for name, client in self.clients.items() if now < client.until}
+        return {
+            name: client for name, client in self.clients.items() if now < client.until
+        }
 
     def pause(self, now: float) -> float:
-        """For how many seconds no call may be made; a longer pause than any is of a clock that was ahead."""
+        """For how many seconds no call may be made; a longer pause than any is of a
+        clock that was ahead.
+        """
         pause = max(0.0, self.not_before - now)
         return pause if pause <= LONGEST_PAUSE_S + BURST_S else 0.0
 
@@ -80,7 +92,9 @@ def opening(now: float, limit: float) -> Pace:
 
 
 def leased(pace: Pace, name: str, asking: RateClient, now: float) -> tuple[Pace, Lease]:
-    """Give a client its share, as far as others have given it up: an infinite one where no client has a limit."""
+    """Give a client its share, as far as others have given it up: an infinite one where
+    no client has a limit.
+    """
     pace = _of_this_clock(pace, now)
     alive = pace.alive(now)
     clients = {**alive, name: asking}
@@ -92,7 +106,9 @@ def leased(pace: Pace, name: str, asking: RateClient, now: float) -> tuple[Pace,
         fair = shares(clients, limit)[name]
         taken = sum(client.share for other, client in alive.items() if other != name)
         share = max(0.0, min(fair, limit - taken))
-        again_s = period if share < fair else max(period, min(BURST_S / share, LONGEST_S))
+        again_s = (
+            period if share < fair else max(period, min(BURST_S / share, LONGEST_S))
+        )
         permits = 0.0 if alive else _gathered(pace, limit, now)
         lease = Lease(share=share, again_s=again_s, permits=permits, pause_s=pause)
     clients[name] = replace(asking, share=share, until=now + lease.again_s + KEEP_S)
@@ -104,11 +120,18 @@ def left(pace: Pace, client: str, permits: float, now: float) -> Pace:
     pace = _of_this_clock(pace, now)
     others = {name: one for name, one in pace.alive(now).items() if name != client}
     is_last = client in pace.clients and not others
-    return replace(pace, at=max(pace.at, now), permits=permits if is_last else pace.permits, clients=others)
+    return replace(
+        pace,
+        at=max(pace.at, now),
+        permits=permits if is_last else pace.permits,
+        clients=others,
+    )
 
 
 def held(pace: Pace, pause_s: float, now: float) -> Pace:
-    """The service has too many calls: none is made for so long, and then all begin with nothing saved up."""
+    """The service has too many calls: none is made for so long, and then all begin with
+    nothing saved up.
+    """
     pace = _of_this_clock(pace, now)
     not_before = max(pace.not_before, now + min(pause_s, LONGEST_PAUSE_S))
     return replace(pace, at=max(pace.at, now), permits=0.0, not_before=not_before)
@@ -120,12 +143,18 @@ def is_limited(pace: Pace, now: float) -> bool:
 
 
 def shares(clients: Mapping[str, RateClient], limit: float) -> dict[str, float]:
-    """Calls a second for each client: the limit divided between runs, then each run's part between its clients."""
+    """Calls a second for each client: the limit divided between runs, then each run's
+    part between its clients.
+    """
     runs = defaultdict[str, dict[str, float]](dict)
     for name, client in clients.items():
         runs[client.run][name] = client.wants
     of_runs = _divided(limit, {run: sum(wants.values()) for run, wants in runs.items()})
-    return {name: share for run, part in of_runs.items() for name, share in _divided(part, runs[run]).items()}
+    return {
+        name: share
+        for run, part in of_runs.items()
+        for name, share in _divided(part, runs[run]).items()
+    }
 
 
 def _divided(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
@@ -136,7 +165,9 @@ def _divided(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
 
 
 def max_min(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
-    """Divide an amount: no share exceeds its want, and none is below another unless it wants no more."""
+    """Divide an amount: no share exceeds its want, and none is below another unless it
+    wants no more.
+    """
     parts = dict[Name, float]()
     for place, (name, want) in enumerate(sorted(wants.items(), key=lambda one: one[1])):
         parts[name] = min(want, amount / (len(wants) - place))
@@ -145,7 +176,9 @@ def max_min(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
 
 
 def most_permits(per_second: float) -> float:
-    """The permits that gather at a rate; none without one, where no call needs a permit."""
+    """The permits that gather at a rate; none without one, where no call needs a
+    permit.
+    """
     return max(1.0, per_second * BURST_S) if 0 < per_second < math.inf else 0.0
 
 
@@ -155,9 +188,16 @@ def _gathered(pace: Pace, limit: float, now: float) -> float:
 
 
 def _of_this_clock(pace: Pace, now: float) -> Pace:
-    """The pace after the clock was set back: shares and pauses keep the length they had."""
+    """The pace after the clock was set back: shares and pauses keep the length they
+    had.
+    """
     ahead = pace.at - now
-    if ahead <= BURST_S:  # a client that waited for the row may have read the clock before
+    if (
+        ahead <= BURST_S
+    ):  # a client that waited for the row may have read the clock before
         return pace
-    clients = {name: replace(client, until=client.until - ahead) for name, client in pace.clients.items()}
+    clients = {
+        name: replace(client, until=client.until - ahead)
+        for name, client in pace.clients.items()
+    }
     return replace(pace, at=now, not_before=pace.not_before - ahead, clients=clients)

@@ -1,4 +1,6 @@
-"""When batches are looked at again and must be done by, and how often parcels are read."""
+"""When batches are looked at again and must be done by, and how often parcels are
+read.
+"""
 
 from __future__ import annotations
 
@@ -14,18 +16,23 @@ from domain.wording import pluralize, shorten
 
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 DONE_BY = rf"^$|^{TIME}$|^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {TIME}([+-][0-9]{{4}})?$"
-"""`06:00`, or `2026-11-26 06:00`, there also with the offset to UTC; nothing for no limit."""
+"""`06:00`, or `2026-11-26 06:00`, there also with the offset to UTC; nothing for no
+limit.
+"""
 
 
 def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
-    """The moment that `text` means in `timezone`: a time of day is the next one after a run has `begun` (UTC).
+    """The moment that `text` means in `timezone`: a time of day is the next one after a
+    run has `begun` (UTC).
 
     None for no limit. Raises `ValueError` for what is no time.
     """
     if not text:
         return None
     if not re.fullmatch(DONE_BY, text):
-        raise ValueError(f"{text!r} is no time: give one such as 06:00, or a day with it such as 2026-11-26 06:00")
+        raise ValueError(
+            f"{text!r} is no time: give one such as 06:00, or a day with it such as 2026-11-26 06:00"
+        )
     zone = ZoneInfo(timezone)
     if " " in text:
         meant = datetime.fromisoformat(text)
@@ -33,12 +40,20 @@ def moment_of(text: str, begun: datetime, timezone: str) -> datetime | None:
     here = begun.astimezone(zone)
     hour, minute = map(int, text.split(":"))
     today = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
-    return today if today > here else (today.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
+    return (
+        today
+        if today > here
+        else (today.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=zone)
+    )
 
 
 def as_text(moment: datetime, timezone: str) -> str:
-    """The moment in the form that `moment_of` reads, with the day, and with the offset in the hour that comes twice."""
-    here = datetime.fromtimestamp(moment.timestamp(), ZoneInfo(timezone))  # Prefect's own kind has another `replace`
+    """The moment in the form that `moment_of` reads, with the day, and with the offset
+    in the hour that comes twice.
+    """
+    here = datetime.fromtimestamp(
+        moment.timestamp(), ZoneInfo(timezone)
+    )  # Prefect's own kind has another `replace`
     comes_twice = here.replace(fold=0).utcoffset() != here.replace(fold=1).utcoffset()
     return f"{here:%Y-%m-%d %H:%M%z}" if comes_twice else f"{here:%Y-%m-%d %H:%M}"
 
@@ -53,11 +68,13 @@ EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """Orders of some batches that a later run may finish without a person, and when it is due (UTC).
+    """Orders of some batches that a later run may finish without a person, and when it
+    is due (UTC).
 
-    `number` counts the follow-ups of a batch, from 1. `by` is the deployment that Prefect starts then; empty: a person
-    starts it, `here` at the terminal or in the UI. One that `is_late` comes after the deadline. One that `is_paused`
-    can do nothing before buying is resumed, which begins it.
+    `number` counts the follow-ups of a batch, from 1. `by` is the deployment that
+    Prefect starts then; empty: a person starts it, `here` at the terminal or in the UI.
+    One that `is_late` comes after the deadline. One that `is_paused` can do nothing
+    before buying is resumed, which begins it.
     """
 
     orders: int
@@ -77,7 +94,11 @@ class FollowUp:
     @property
     def words(self) -> str:
         """What happens next, for a person."""
-        left = f"{pluralize(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}" if self.orders else "it is"
+        left = (
+            f"{pluralize(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}"
+            if self.orders
+            else "it is"
+        )
         if self.is_over:
             return (
                 f"{left} still open after {MOST_FOLLOW_UPS} looks, and no further one comes by itself: see to what "
@@ -94,18 +115,28 @@ class FollowUp:
         after = f"after {_minute(self.at)}"
         if not self.here:
             return f"start finish-batch of {shorten(self.batches)} {after}"
-        return f"run the same command {after}" + ("" if self.is_late else ", or with --wait")
+        return f"run the same command {after}" + (
+            "" if self.is_late else ", or with --wait"
+        )
 
     def to_json(self) -> dict[str, Any]:
         """The form in the report of `--json`."""
-        return {**asdict(self), "batches": list(self.batches), "at": self.at.isoformat(), "words": self.words}
+        return {
+            **asdict(self),
+            "batches": list(self.batches),
+            "at": self.at.isoformat(),
+            "words": self.words,
+        }
 
 
-def due(clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_s: float = 0) -> datetime:
-    """When a follow-up is due: once all is `clear_from` then on whether it happened; else after a pause that grows.
+def due(
+    clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_s: float = 0
+) -> datetime:
+    """When a follow-up is due: once all is `clear_from` then on whether it happened;
+    else after a pause that grows.
 
-    Not before the service takes calls again, in `ready_in_s`. Pauses end with a slot of the clock, so that runs of one
-    batch that end together agree on one follow-up.
+    Not before the service takes calls again, in `ready_in_s`. Pauses end with a slot of
+    the clock, so that runs of one batch that end together agree on one follow-up.
     """
     opens = now + timedelta(seconds=ready_in_s)
     if coming := [one for one in clear_from if one > now]:
@@ -115,7 +146,9 @@ def due(clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_
 
 
 def due_while_paused(now: datetime) -> datetime:
-    """When to poll whether buying was resumed; resuming itself begins the follow-up at once, where it is known here."""
+    """When to poll whether buying was resumed; resuming itself begins the follow-up at
+    once, where it is known here.
+    """
     after = now + SLOT
     return after + (EPOCH - after) % PAUSED_SLOT
 
@@ -128,7 +161,13 @@ def merged(follow_ups: Sequence[FollowUp]) -> FollowUp | None:
     batches = tuple(dict.fromkeys(batch for one in follow_ups for batch in one.batches))
     by = "" if any(not one.by for one in follow_ups) else last.by
     number = min(one.number for one in follow_ups)
-    return replace(last, orders=sum(one.orders for one in follow_ups), batches=batches, by=by, number=number)
+    return replace(
+        last,
+        orders=sum(one.orders for one in follow_ups),
+        batches=batches,
+        by=by,
+        number=number,
+    )
 
 
 def _minute(moment: datetime) -> str:
@@ -136,15 +175,26 @@ def _minute(moment: datetime) -> str:
     return f"{moment + timedelta(minutes=1, microseconds=-1):%Y-%m-%d %H:%M} UTC"
 
 
-STEPS = ((timedelta(days=2), timedelta(hours=2)), (timedelta(days=5), timedelta(hours=6)))
-"""Without news for less than this, a parcel is read again after that; then after `LONGEST`."""
+STEPS = (
+    (timedelta(days=2), timedelta(hours=2)),
+    (timedelta(days=5), timedelta(hours=6)),
+)
+"""Without news for less than this, a parcel is read again after that; then after
+`LONGEST`.
+"""
 LONGEST = timedelta(hours=12)
-"""No later time is believed to be due: a clock that was ahead has stored it (`connectors/ledger/tracking.py`)."""
+"""No later time is believed to be due: a clock that was ahead has stored it
+(`connectors/ledger/tracking.py`).
+"""
 EARLY = timedelta(minutes=45)
-"""How much sooner a parcel is due: a run once an hour may take as long for all parcels."""
+"""How much sooner a parcel is due: a run once an hour may take as long for all
+parcels.
+"""
 
 
-def next_poll(now: datetime, booked_at: datetime, last_scan: datetime | None, *, least_h: int = 0) -> datetime:
+def next_poll(
+    now: datetime, booked_at: datetime, last_scan: datetime | None, *, least_h: int = 0
+) -> datetime:
     """When a parcel is due again that was read just now; at least so many hours later.
 
     One without any scan is quiet, however lately it was booked.
@@ -159,7 +209,11 @@ def parse_hours(text: str) -> Mapping[Marketplace, int]:
     hours = dict[Marketplace, int]()
     for part in filter(None, map(str.strip, text.split(","))):
         name, _, number = part.partition("=")
-        if not re.fullmatch(r" *([1-9]|1[0-2])", number) or name.strip() not in [*Marketplace]:
-            raise ValueError(f"{part!r} is no marketplace with its hours from 1 to 12, such as taobao=12")
+        if not re.fullmatch(r" *([1-9]|1[0-2])", number) or name.strip() not in [
+            *Marketplace
+        ]:
+            raise ValueError(
+                f"{part!r} is no marketplace with its hours from 1 to 12, such as taobao=12"
+            )
         hours[Marketplace(name.strip())] = int(number)
     return hours

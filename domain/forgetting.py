@@ -1,4 +1,6 @@
-"""Erasing a receiver on request: which orders allow it, and what is erased where the receiver is mentioned."""
+"""Erasing a receiver on request: which orders allow it, and what is erased where the
+receiver is mentioned.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,14 @@ from domain.states import NEVER_BEGUN, REACHED_BOOKED, OrderState
 
 FORGOTTEN = "[forgotten]"
 PARTS = tuple(part for part in ADDRESS if part != "country")
-"""What is erased. The country stays: it identifies no person, and customs statistics ask for it."""
+"""What is erased. The country stays: it identifies no person, and customs statistics
+ask for it.
+"""
 
 LEAST_BYTES = 6
-"""Shorter words are found in everything: they are erased where they stand as a receiver, and not looked for."""
+"""Shorter words are found in everything: they are erased where they stand as a
+receiver, and not looked for.
+"""
 
 LEAST_IN_WORDS = 3
 
@@ -26,7 +32,9 @@ Receiver = Mapping[str, str]
 
 @dataclass(kw_only=True)
 class Erased:
-    """What was erased, what was not (with its cause or remedy), what ends by a day, and what is others' to change."""
+    """What was erased, what was not (with its cause or remedy), what ends by a day, and
+    what is others' to change.
+    """
 
     erased: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
@@ -36,42 +44,73 @@ class Erased:
 
 @dataclass(frozen=True)
 class Mentions:
-    """What is known of a receiver, by every address that an order was ever asked for with."""
+    """What is known of a receiver, by every address that an order was ever asked for
+    with.
+    """
 
     receivers: tuple[Receiver, ...]
 
     @classmethod
     def of(cls, receivers: Iterable[Receiver]) -> Mentions:
         """Each address once, without the country and without what is empty."""
-        told = [{part: text for part in PARTS if (text := str(one.get(part) or "").strip())} for one in receivers]
+        told = [
+            {part: text for part in PARTS if (text := str(one.get(part) or "").strip())}
+            for one in receivers
+        ]
         return cls(tuple({repr(one): one for one in told if one}.values()))
 
     def without(self, others: Iterable[str]) -> frozenset[str]:
-        """What to look for everywhere, but for what stands in these texts, which other orders still need."""
+        """What to look for everywhere, but for what stands in these texts, which other
+        orders still need.
+        """
         needed = "\n".join(others).casefold()
-        return frozenset(text for text in self.identifying if text.casefold() not in needed)
+        return frozenset(
+            text for text in self.identifying if text.casefold() not in needed
+        )
 
     @cached_property
     def identifying(self) -> frozenset[str]:
         """The texts that point to this person wherever they stand."""
         texts = {one.get(part, "") for one in self.receivers for part in CONTACT}
-        texts |= {"".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers}
+        texts |= {
+            "".join(filter(str.isdigit, one.get("phone", ""))) for one in self.receivers
+        }
         return frozenset(text for text in texts if len(text.encode()) >= LEAST_BYTES)
 
     def erased(self, text: str) -> str:
-        """The text about an order without the receiver: also without a single name or the city."""
+        """The text about an order without the receiver: also without a single name or
+        the city.
+        """
         return self._words.sub(FORGOTTEN, text) if self._words else text
 
     @cached_property
     def _words(self) -> re.Pattern[str] | None:
-        """All of a receiver: what is whole in any case, a single name as it is written or in capitals."""
-        whole = {text for one in self.receivers for text in one.values()} - self.identifying
+        """All of a receiver: what is whole in any case, a single name as it is written
+        or in capitals.
+        """
+        whole = {
+            text for one in self.receivers for text in one.values()
+        } - self.identifying
         single = {
-            form for one in self.receivers for word in one.get("name", "").split() for form in (word, word.upper())
+            form
+            for one in self.receivers
+            for word in one.get("name", "").split()
+            for form in (word, word.upper())
         }
-        patterns = [f"(?i:{re.escape(text)})" for text in sorted(self.identifying, key=len, reverse=True)]
-        patterns += [f"(?i:{_as_word(text)})" for text in sorted(whole, key=len, reverse=True) if _is_word(text)]
-        patterns += [_as_word(text) for text in sorted(single - whole, key=len, reverse=True) if _is_word(text)]
+        patterns = [
+            f"(?i:{re.escape(text)})"
+            for text in sorted(self.identifying, key=len, reverse=True)
+        ]
+        patterns += [
+            f"(?i:{_as_word(text)})"
+            for text in sorted(whole, key=len, reverse=True)
+            if _is_word(text)
+        ]
+        patterns += [
+            _as_word(text)
+            for text in sorted(single - whole, key=len, reverse=True)
+            if _is_word(text)
+        ]
         return re.compile("|".join(patterns)) if patterns else None
 
 
@@ -88,7 +127,9 @@ def _as_word(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An order's state, as far as it matters here. `effects` are actions with what is known of each."""
+    """An order's state, as far as it matters here. `effects` are actions with what is
+    known of each.
+    """
 
     order_ref: str
     state: OrderState
@@ -100,25 +141,40 @@ class Standing:
     @property
     def never_begun(self) -> bool:
         """Nothing of it was ever ordered; it may lie in a cart."""
-        begun = any(status is EffectStatus.DONE and action is not Action.CART for action, status in self.effects)
-        return self.state in NEVER_BEGUN and not (self.is_ordered or begun or self._open)
+        begun = any(
+            status is EffectStatus.DONE and action is not Action.CART
+            for action, status in self.effects
+        )
+        return self.state in NEVER_BEGUN and not (
+            self.is_ordered or begun or self._open
+        )
 
     @property
     def _open(self) -> list[Action]:
         return [action for action, status in self.effects if status in OPEN]
 
     def why_needed(self) -> str:
-        """Why the receiver can't be forgotten yet, and what ends that; empty where nothing needs them any more."""
+        """Why the receiver can't be forgotten yet, and what ends that; empty where
+        nothing needs them any more.
+        """
         ref = self.order_ref
         if self._open:
             return (
                 f"it is not known yet what became of its {self._open[0]}. Run its request file again, or answer: "
                 f"sourcing resolve {ref}"
             )
-        if self.never_begun or self.state in (*REACHED_BOOKED, OrderState.CANCELLED, OrderState.REFUNDED):
+        if self.never_begun or self.state in (
+            *REACHED_BOOKED,
+            OrderState.CANCELLED,
+            OrderState.REFUNDED,
+        ):
             return ""
         if self.state is OrderState.REFUNDING:
-            return "" if self.is_booked else f"a refund that is refused leaves it to be booked. Follow it: {_REFUNDS}"
+            return (
+                ""
+                if self.is_booked
+                else f"a refund that is refused leaves it to be booked. Follow it: {_REFUNDS}"
+            )
         said = f" It says: {self.reason}." if self.reason else ""
         if self.is_booked:
             return f"it is {self.state}, so its parcel may still be in question.{said} See: sourcing status {ref}"

@@ -1,6 +1,8 @@
-"""What stops buying: the one switch, the first order at a marketplace, which goes alone, and budgets.
+"""What stops buying: the one switch, the first order at a marketplace, which goes
+alone, and budgets.
 
-These are sums of amounts that can only grow: what costs nothing or less has no place in them.
+These are sums of amounts that can only grow: what costs nothing or less has no place in
+them.
 """
 
 from __future__ import annotations
@@ -27,7 +29,9 @@ LONGEST_NAME, LONGEST_WHY = 120, 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Nothing is created, paid, booked or put into a cart while it stands; `at` is UTC, `why` may be empty."""
+    """Nothing is created, paid, booked or put into a cart while it stands; `at` is UTC,
+    `why` may be empty.
+    """
 
     by: str
     at: datetime
@@ -35,7 +39,9 @@ class Pause:
 
     @property
     def words(self) -> str:
-        """`buying is paused since 2026-11-26 09:40 UTC by mei@shop: prices look wrong`."""
+        """`buying is paused since 2026-11-26 09:40 UTC by mei@shop: prices look
+        wrong`.
+        """
         return f"{PAUSED} since {self.at:%Y-%m-%d %H:%M} UTC by {self.by}{f': {self.why}' if self.why else ''}"
 
     @property
@@ -55,7 +61,9 @@ def by_whom(name: str) -> str:
 
 
 def why_in_words(words: str) -> str:
-    """A reason as every message shows it: one line, bounded, without the full stop that follows it there."""
+    """A reason as every message shows it: one line, bounded, without the full stop that
+    follows it there.
+    """
     return " ".join(words.split())[:LONGEST_WHY].rstrip(".")
 
 
@@ -64,14 +72,22 @@ BALANCE = "balance"
 
 
 def first_goes_alone(first: str, marketplace: Marketplace) -> Reason:
-    """Why an order is not begun: no person has looked yet at what the first payment there did."""
+    """Why an order is not begun: no person has looked yet at what the first payment
+    there did.
+    """
     return because(ReasonCode.FIRST_GOES_ALONE, first=first, marketplace=marketplace)
 
 
 def first_payment(
-    marketplace: Marketplace, order_ref: str, order_id: str, amount: Money, lines: Sequence[OrderLine]
+    marketplace: Marketplace,
+    order_ref: str,
+    order_id: str,
+    amount: Money,
+    lines: Sequence[OrderLine],
 ) -> Reason:
-    """The question that only a person with the console can answer: it settles units, credit and warehouse."""
+    """The question that only a person with the console can answer: it settles units,
+    credit and warehouse.
+    """
     goods = shorten([f"{line.title} × {line.quantity}" for line in lines])
     return because(
         ReasonCode.FIRST_PAYMENT,
@@ -84,7 +100,9 @@ def first_payment(
 
 
 def differs(order_ref: str, what: str) -> str:
-    """The words for holding a marketplace whose first payment was not as it should be."""
+    """The words for holding a marketplace whose first payment was not as it should
+    be.
+    """
     return f"the payment of {order_ref} was not as expected: {what}"
 
 
@@ -93,7 +111,9 @@ MOST = 4
 
 
 def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
-    """Whether an unpaid order reads as it should, so that what keeps it from being paid concerns it alone."""
+    """Whether an unpaid order reads as it should, so that what keeps it from being paid
+    concerns it alone.
+    """
     return (
         shown is not None
         and (shown.reference.strip() in ("", order_ref) or shown.own_id == order_ref)
@@ -104,14 +124,24 @@ def is_understood(order_ref: str, shown: ServiceOrder | None) -> bool:
 
 def waits_for(order_ref: str, marketplace: Marketplace, why: Reason | None) -> Reason:
     """Why an order is not created yet: the canary was not read back."""
-    return because(ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=why)
+    return because(
+        ReasonCode.WAITS_FOR_FIRST, first=order_ref, marketplace=marketplace, why=why
+    )
 
 
-def given_up(order_refs: list[str], marketplace: Marketplace, last: Reason | None) -> Reason:
-    """Why an order is not created: every order that may go first was refused or held, each for a reason of its own."""
+def given_up(
+    order_refs: list[str], marketplace: Marketplace, last: Reason | None
+) -> Reason:
+    """Why an order is not created: every order that may go first was refused or held,
+    each for a reason of its own.
+    """
     count = len(order_refs)
     return because(
-        ReasonCode.FIRST_ONES_FAILED, count=count, marketplace=marketplace, refs=order_refs, why=last or "not known"
+        ReasonCode.FIRST_ONES_FAILED,
+        count=count,
+        marketplace=marketplace,
+        refs=order_refs,
+        why=last or "not known",
     )
 
 
@@ -121,7 +151,8 @@ HUNDREDTHS_OF_A_PERCENT = 10_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLimits:
-    """Upper bounds in CNY; None is no bound. What is in flight or unknown counts as spent.
+    """Upper bounds in CNY; None is no bound. What is in flight or unknown counts as
+    spent.
 
     With `tolerance`, in percent, an order counts for the most that it may come to.
     """
@@ -135,13 +166,21 @@ class BudgetLimits:
 
 
 def payable(approved: Money, tolerance: Decimal) -> Money:
-    """The most that may be paid for what was approved. `tolerance` is in percent, to the hundredth; rounded down."""
+    """The most that may be paid for what was approved. `tolerance` is in percent, to
+    the hundredth; rounded down.
+    """
     hundredths = int(tolerance * 100)
-    return Money(approved.minor + approved.minor * hundredths // HUNDREDTHS_OF_A_PERCENT, approved.currency)
+    return Money(
+        approved.minor + approved.minor * hundredths // HUNDREDTHS_OF_A_PERCENT,
+        approved.currency,
+    )
 
 
-def over_budget(orders: Sequence[tuple[str, Money]], limits: BudgetLimits) -> dict[str, Verdict]:
-    """The orders that don't fit, each held with the reason. Taken in file order; a smaller later one may still fit.
+def over_budget(
+    orders: Sequence[tuple[str, Money]], limits: BudgetLimits
+) -> dict[str, Verdict]:
+    """The orders that don't fit, each held with the reason. Taken in file order; a
+    smaller later one may still fit.
 
     Raises `ValueError` for an order that costs nothing: its preview is not taken.
     """
@@ -159,13 +198,20 @@ def over_budget(orders: Sequence[tuple[str, Money]], limits: BudgetLimits) -> di
 def start_of_day(now: datetime, timezone: str) -> datetime:
     """The first instant, in UTC, of the day of `now` in the merchant's time zone.
 
-    Where clocks go back at midnight the day begins with the first of the two; where they skip it, with the jump.
+    Where clocks go back at midnight the day begins with the first of the two; where
+    they skip it, with the jump.
     """
-    midnight = now.astimezone(ZoneInfo(timezone)).replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
-    return midnight.astimezone(UTC)  # a local time that is skipped or comes twice equals no time of another zone
+    midnight = now.astimezone(ZoneInfo(timezone)).replace(
+        hour=0, minute=0, second=0, microsecond=0, fold=0
+    )
+    return midnight.astimezone(
+        UTC
+    )  # a local time that is skipped or comes twice equals no time of another zone
 
 
-def _over(most: Money, batch: Money, day: Money, limits: BudgetLimits) -> Verdict | None:
+def _over(
+    most: Money, batch: Money, day: Money, limits: BudgetLimits
+) -> Verdict | None:
     if most.minor <= 0:
         raise ValueError(f"an order can't cost {most}")
     why = None

@@ -1,6 +1,8 @@
-"""Exchange rates, and the landed cost of each line of a paid order, in the currency of the merchant's books.
+"""Exchange rates, and the landed cost of each line of a paid order, in the currency of
+the merchant's books.
 
-Nothing here is estimated. An amount that is not known makes a `problem`, and then the order has no sum.
+Nothing here is estimated. An amount that is not known makes a `problem`, and then the
+order has no sum.
 """
 
 from __future__ import annotations
@@ -12,7 +14,18 @@ from datetime import date
 from decimal import ROUND_HALF_UP, Decimal, localcontext
 from fractions import Fraction
 
-from domain.bills import OF_THE_GOODS, TAKEN_OFF, Basis, Bill, apportioned, fault_of, freight_of, net, parcels, split
+from domain.bills import (
+    OF_THE_GOODS,
+    TAKEN_OFF,
+    Basis,
+    Bill,
+    apportioned,
+    fault_of,
+    freight_of,
+    net,
+    parcels,
+    split,
+)
 from domain.money import Money, minor_digits
 from domain.wording import pluralize
 
@@ -22,7 +35,9 @@ OLDEST_DAYS = 7
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """One `base` was worth `rate` of `into` on the day `on`, as `source` says. The other way round it says nothing."""
+    """One `base` was worth `rate` of `into` on the day `on`, as `source` says. The
+    other way round it says nothing.
+    """
 
     base: str
     into: str
@@ -31,7 +46,9 @@ class Rate:
     source: str
 
     def of(self, money: Money, rounding: str = ROUND_HALF_UP) -> Money:
-        """The amount in `into`, rounded to its whole minor units. Raises `ValueError` for another `base`."""
+        """The amount in `into`, rounded to its whole minor units. Raises `ValueError`
+        for another `base`.
+        """
         if money.currency != self.base:
             raise ValueError(f"{money} is not in {self.base}")
         with localcontext(prec=100):
@@ -41,13 +58,17 @@ class Rate:
 
 @dataclass(frozen=True, slots=True)
 class NoRate:
-    """There is no rate for that day. `why` says what is missing and what to add to the merchant's file."""
+    """There is no rate for that day. `why` says what is missing and what to add to the
+    merchant's file.
+    """
 
     why: str
 
 
 class Rates:
-    """All rates of the merchant's file; none where there is no file, or where a `fault` keeps it from being used."""
+    """All rates of the merchant's file; none where there is no file, or where a `fault`
+    keeps it from being used.
+    """
 
     def __init__(self, rates: Iterable[Rate] = (), *, fault: str = "") -> None:
         self.fault = fault
@@ -61,14 +82,18 @@ class Rates:
             yield from rates
 
     def at(self, base: str, into: str, on: date) -> Rate | NoRate:
-        """The newest rate of that day or the `OLDEST_DAYS` before it; one of a later day never counts."""
+        """The newest rate of that day or the `OLDEST_DAYS` before it; one of a later
+        day never counts.
+        """
         if self.fault:
             return NoRate(self.fault)
         rates = self._of.get((base, into), [])
         upto = bisect_right(rates, on, key=lambda rate: rate.on)
         if upto and (on - rates[upto - 1].on).days <= OLDEST_DAYS:
             return rates[upto - 1]
-        remedy = f"add one of {on} or of the {OLDEST_DAYS} days before it to SOURCING_RATES"
+        remedy = (
+            f"add one of {on} or of the {OLDEST_DAYS} days before it to SOURCING_RATES"
+        )
         return NoRate(f"{_lack(base, into, on, rates, upto)}; {remedy}")
 
 
@@ -78,9 +103,7 @@ def _lack(base: str, into: str, on: date, rates: list[Rate], upto: int) -> str:
     if not upto:
         return f"the rates from {base} to {into} begin with {rates[0].on}, after {on}"
     newest = rates[upto - 1].on
-    return (
-        f"the newest rate from {base} to {into} for {on} is {pluralize((on - newest).days, 'day')} older, of {newest}"
-    )
+    return f"the newest rate from {base} to {into} for {on} is {pluralize((on - newest).days, 'day')} older, of {newest}"
 
 
 NOT_PAID = "the line is no longer among those that were paid"
@@ -90,26 +113,35 @@ NO_CURRENCY = "SOURCING_CURRENCY is not set: name the currency of your books the
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """The currency of the merchant's books, empty while it is not set, and the rates into it."""
+    """The currency of the merchant's books, empty while it is not set, and the rates
+    into it.
+    """
 
     currency: str
     rates: Rates
 
     def rate(self, currency: str, on: date | None, day: str) -> tuple[Rate | None, str]:
-        """The rate of that day, None where none is needed; and what is missing; `day` names the day there."""
+        """The rate of that day, None where none is needed; and what is missing; `day`
+        names the day there.
+        """
         if not self.currency:
             return None, NO_CURRENCY
         if currency == self.currency:
             return None, ""
         if on is None:
-            return None, f"{day} is not known, and so no rate from {currency} to {self.currency}"
+            return (
+                None,
+                f"{day} is not known, and so no rate from {currency} to {self.currency}",
+            )
         found = self.rates.at(currency, self.currency, on)
         return (None, found.why) if isinstance(found, NoRate) else (found, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LandedLine:
-    """One line with its amounts by component: in minor units as paid, and converted unless `problem` says why not."""
+    """One line with its amounts by component: in minor units as paid, and converted
+    unless `problem` says why not.
+    """
 
     order_ref: str
     line_no: int
@@ -129,15 +161,25 @@ def landed(bills: Iterable[Bill], books: Books) -> list[LandedLine]:
 
 def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
     freight = freight_of(together)
-    rate, lacking = books.rate(freight.currency or books.currency, freight.on, "the day of its booking")
-    amounts = iter(zip(freight.amounts, _converted_sums(freight.amounts, _factor(rate)), strict=True))
+    rate, lacking = books.rate(
+        freight.currency or books.currency, freight.on, "the day of its booking"
+    )
+    amounts = iter(
+        zip(
+            freight.amounts,
+            _converted_sums(freight.amounts, _factor(rate)),
+            strict=True,
+        )
+    )
     for bill in together:
         for line in _of_bill(bill, books, str(freight.problem or lacking)):
             own, abroad = next(amounts)
             yield replace(
                 line,
                 paid={**line.paid, "freight": own},
-                converted=None if line.converted is None else {**line.converted, "freight": abroad},
+                converted=None
+                if line.converted is None
+                else {**line.converted, "freight": abroad},
                 freight_currency=freight.currency,
                 basis=freight.basis,
                 freight_rate=rate,
@@ -149,7 +191,9 @@ def _of_bill(bill: Bill, books: Books, problem: str) -> Iterator[LandedLine]:
     fault = fault_of(bill)
     rate, lacking = books.rate(bill.currency, bill.paid_on, "the day of its payment")
     said = "; ".join(dict.fromkeys(one for one in (fault, lacking, problem) if one))
-    amounts = [dict.fromkeys(OF_THE_GOODS, 0) for _ in bill.lines] if fault else split(bill)
+    amounts = (
+        [dict.fromkeys(OF_THE_GOODS, 0) for _ in bill.lines] if fault else split(bill)
+    )
     converted = _converted(amounts, _factor(rate))
     for line, paid, abroad in zip(bill.lines, amounts, converted, strict=True):
         yield LandedLine(
@@ -166,17 +210,25 @@ def _factor(rate: Rate | None) -> Fraction:
     """From minor units to minor units."""
     if rate is None:
         return Fraction(1)
-    return Fraction(rate.rate) * Fraction(10) ** (minor_digits(rate.into) - minor_digits(rate.base))
+    return Fraction(rate.rate) * Fraction(10) ** (
+        minor_digits(rate.into) - minor_digits(rate.base)
+    )
 
 
 def _half_up(exact: Fraction) -> int:
     return (2 * exact.numerator + exact.denominator) // (2 * exact.denominator)
 
 
-def _converted(amounts: Sequence[dict[str, int]], factor: Fraction) -> list[dict[str, int]]:
-    """Each line in the other currency: the lines add up to the converted order, and the parts of a line to the line."""
+def _converted(
+    amounts: Sequence[dict[str, int]], factor: Fraction
+) -> list[dict[str, int]]:
+    """Each line in the other currency: the lines add up to the converted order, and the
+    parts of a line to the line.
+    """
     sums = _converted_sums([net(line) for line in amounts], factor)
-    return [_parts(line, factor, total) for line, total in zip(amounts, sums, strict=True)]
+    return [
+        _parts(line, factor, total) for line, total in zip(amounts, sums, strict=True)
+    ]
 
 
 def _converted_sums(amounts: Sequence[int], factor: Fraction) -> list[int]:
@@ -186,6 +238,11 @@ def _converted_sums(amounts: Sequence[int], factor: Fraction) -> list[int]:
 
 def _parts(line: dict[str, int], factor: Fraction, total: int) -> dict[str, int]:
     signs = [-1 if name in TAKEN_OFF else 1 for name in line]
-    exact = [sign * amount * factor.numerator for sign, amount in zip(signs, line.values(), strict=True)]
+    exact = [
+        sign * amount * factor.numerator
+        for sign, amount in zip(signs, line.values(), strict=True)
+    ]
     parts = apportioned(exact, factor.denominator, total)
-    return {name: sign * part for name, sign, part in zip(line, signs, parts, strict=True)}
+    return {
+        name: sign * part for name, sign, part in zip(line, signs, parts, strict=True)
+    }

@@ -15,16 +15,20 @@ from domain.offers import Candidate, Offer, OfferSummary
 from domain.reasons import Detail, Part, ReasonCode, because, detail
 
 CANDIDATES = 5
-PLURAL = re.compile(r"(?<![a-z])(?!x+[sl]$)[a-z]{2,}[a-rt-z]$")  # what may have one: no size, and no glass
+PLURAL = re.compile(
+    r"(?<![a-z])(?!x+[sl]$)[a-z]{2,}[a-rt-z]$"
+)  # what may have one: no size, and no glass
 LENGTH = re.compile("[0-9](?:mm|cm|dm|m|in|inch|ft)$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """The item that the words of a request line are taken to mean, among which others, and why.
+    """The item that the words of a request line are taken to mean, among which others,
+    and why.
 
-    `item_id` is empty when none could be taken; `sku_id` is set once the item is known to have only one. `decided_at`
-    is UTC, None when nothing could be searched. `why` is text where an earlier program stored it.
+    `item_id` is empty when none could be taken; `sku_id` is set once the item is known
+    to have only one. `decided_at` is UTC, None when nothing could be searched. `why` is
+    text where an earlier program stored it.
     """
 
     marketplace: Marketplace
@@ -42,23 +46,40 @@ class Match:
 
     @property
     def taken(self) -> Candidate | None:
-        return next((candidate for candidate in self.candidates if candidate.item_id == self.item_id), None)
+        return next(
+            (
+                candidate
+                for candidate in self.candidates
+                if candidate.item_id == self.item_id
+            ),
+            None,
+        )
 
     @property
     def is_whole(self) -> bool:
-        """Whether the title that was taken holds every word as they are compared now; so where none was taken."""
+        """Whether the title that was taken holds every word as they are compared now;
+        so where none was taken.
+        """
         return not (taken := self.taken) or not missing_words(self.words, taken.title)
 
     @property
     def pin(self) -> str:
-        """The text for the request file that makes this match certain; empty without a match."""
+        """The text for the request file that makes this match certain; empty without a
+        match.
+        """
         if not self.item_id:
             return ""
-        return f"item={self.item_id} sku={self.sku_id}" if self.sku_id else f"item={self.item_id}"
+        return (
+            f"item={self.item_id} sku={self.sku_id}"
+            if self.sku_id
+            else f"item={self.item_id}"
+        )
 
     @property
     def verdict(self) -> Verdict:
-        """The verdict on a line whose words mean no item: a person chooses among candidates, if there are any."""
+        """The verdict on a line whose words mean no item: a person chooses among
+        candidates, if there are any.
+        """
         if self.decided_at is None:
             return postponed(because(ReasonCode.WORDS_NOT_SEARCHED, why=self.why))
         if self.candidates:
@@ -71,52 +92,103 @@ class Match:
         return replace(self, sku_id=only.sku_id) if only else self
 
     def in_place_of(self, earlier: Match) -> Self:
-        """The match, with a note when an earlier run had taken another item for these words."""
+        """The match, with a note when an earlier run had taken another item for these
+        words.
+        """
         if earlier.item_id in ("", self.item_id):
             return self
-        return replace(self, why=self.why.but(earlier=earlier.item_id)) if isinstance(self.why, Detail) else self
+        return (
+            replace(self, why=self.why.but(earlier=earlier.item_id))
+            if isinstance(self.why, Detail)
+            else self
+        )
 
 
-def choose(marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], at: datetime) -> Match:
-    """Take the first hit whose title holds every word, as it is written if any does so; when none does, take none.
+def choose(
+    marketplace: Marketplace, words: str, hits: Sequence[OfferSummary], at: datetime
+) -> Match:
+    """Take the first hit whose title holds every word, as it is written if any does so;
+    when none does, take none.
 
     A guess spends money.
     """
     candidates = tuple(hits[:CANDIDATES])
-    open_match = Match(marketplace=marketplace, words=words, candidates=candidates, decided_at=at)
+    open_match = Match(
+        marketplace=marketplace, words=words, candidates=candidates, decided_at=at
+    )
     if not candidates:
-        return replace(open_match, why=detail(Part.NOTHING_FOUND, marketplace=marketplace, words=words))
+        return replace(
+            open_match,
+            why=detail(Part.NOTHING_FOUND, marketplace=marketplace, words=words),
+        )
     whole = [one for one in candidates if not missing_words(words, one.title)]
-    whole = [one for one in whole if not missing_words(words, one.title, plurals=False)] or whole
+    whole = [
+        one for one in whole if not missing_words(words, one.title, plurals=False)
+    ] or whole
     if not whole:
         return replace(open_match, why=_no_title_holds_all(open_match))
-    return replace(open_match, item_id=whole[0].item_id, why=_why(words, len(whole), len(candidates)))
+    return replace(
+        open_match,
+        item_id=whole[0].item_id,
+        why=_why(words, len(whole), len(candidates)),
+    )
 
 
 def missing_words(words: str, title: str, *, plurals: bool = True) -> list[str]:
-    """The words that a title lacks; case and width of letters don't count, 50 is not in 350, nor XL in XXL."""
+    """The words that a title lacks; case and width of letters don't count, 50 is not in
+    350, nor XL in XXL.
+    """
     told = _plain(title)
-    return [word for word in words.split() if not re.search(_alone(_plain(word), plurals=plurals), told)]
+    return [
+        word
+        for word in words.split()
+        if not re.search(_alone(_plain(word), plurals=plurals), told)
+    ]
 
 
 def _why(words: str, whole: int, found: int) -> Detail:
     if found == 1:
-        return detail(Part.ONLY_OFFER, one=len(words.split()) == 1, several=len(words.split()) > 1)
-    return detail(Part.ONLY_TITLE, found=found) if whole == 1 else detail(Part.FIRST_TITLE, whole=whole)
+        return detail(
+            Part.ONLY_OFFER, one=len(words.split()) == 1, several=len(words.split()) > 1
+        )
+    return (
+        detail(Part.ONLY_TITLE, found=found)
+        if whole == 1
+        else detail(Part.FIRST_TITLE, whole=whole)
+    )
 
 
 def _no_title_holds_all(match: Match) -> Detail:
     offers = [f"{one.item_id} ({one.title}, {one.price})" for one in match.candidates]
-    return detail(Part.NO_TITLE_HAS_ALL, marketplace=match.marketplace, words=match.words, offers=offers)
+    return detail(
+        Part.NO_TITLE_HAS_ALL,
+        marketplace=match.marketplace,
+        words=match.words,
+        offers=offers,
+    )
 
 
 def _alone(word: str, *, plurals: bool) -> str:
-    """A pattern of the word, whose digits at either end go on in no further ones, also behind a point; nor letters.
+    """A pattern of the word, whose digits at either end go on in no further ones, also
+    behind a point; nor letters.
 
-    Letters of Chinese do, as its titles have no blanks; so do the ending of a plural, and lengths with an x between.
+    Letters of Chinese do, as its titles have no blanks; so do the ending of a plural,
+    and lengths with an x between.
     """
-    before = r"(?<!\d)(?<!\d[.,])" if word[0].isdecimal() else "(?<![a-z])" if "a" <= word[0] <= "z" else ""
-    after = r"(?!\d)(?![.,]\d)" if word[-1].isdecimal() else "(?![a-z])" if "a" <= word[-1] <= "z" else ""
+    before = (
+        r"(?<!\d)(?<!\d[.,])"
+        if word[0].isdecimal()
+        else "(?<![a-z])"
+        if "a" <= word[0] <= "z"
+        else ""
+    )
+    after = (
+        r"(?!\d)(?![.,]\d)"
+        if word[-1].isdecimal()
+        else "(?![a-z])"
+        if "a" <= word[-1] <= "z"
+        else ""
+    )
     if plurals and PLURAL.search(word) and not any(map(str.isdecimal, word)):
         after = ("(?:es)?" if word.endswith(("x", "z", "ch", "sh")) else "s?") + after
     elif LENGTH.search(word):

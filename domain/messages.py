@@ -1,4 +1,6 @@
-"""Notifications of a person away from the terminal: each message once, by its cause; unknown words too."""
+"""Notifications of a person away from the terminal: each message once, by its cause;
+unknown words too.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,18 @@ from domain.reasons import Reason
 from domain.wording import Worded, pluralize, shorten
 
 KEPT_FOR = timedelta(days=3)
-"""How long a message waits for a sender: over a weekend, and no longer, or it would be old news."""
+"""How long a message waits for a sender: over a weekend, and no longer, or it would be
+old news.
+"""
 TRIED_FOR = timedelta(days=1)
 """How long an unreachable recipient is tried again."""
 _PAUSES_S = (15, 30, 60, 120, 300, 600, 1200, 1800)
 
 
 class MessageKind(Worded):
-    """What a message is about. Those of one kind that are due together go out as one: `several`, after their number."""
+    """What a message is about. Those of one kind that are due together go out as one:
+    `several`, after their number.
+    """
 
     @property
     def several(self) -> str:
@@ -55,12 +61,15 @@ class MessageKind(Worded):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """A message to send. `cause` names why, and each cause is sent once, ever: `approval:RUN`, `stalled:ORDER`.
+    """A message to send. `cause` names why, and each cause is sent once, ever:
+    `approval:RUN`, `stalled:ORDER`.
 
-    Plain text that holds no address, phone number or name of a parcel's receiver, and no secret. Sent at `due_at`
-    (None: now), and not at all once `until` is over (None: three days later): a reminder of what is past is no help.
+    Plain text that holds no address, phone number or name of a parcel's receiver, and
+    no secret. Sent at `due_at` (None: now), and not at all once `until` is over (None:
+    three days later): a reminder of what is past is no help.
 
-    `about` are further causes that it covers, such as the orders of a batch: it is sent while one of them is new.
+    `about` are further causes that it covers, such as the orders of a batch: it is sent
+    while one of them is new.
     """
 
     cause: str
@@ -73,19 +82,37 @@ class Message:
     about: tuple[str, ...] = ()
 
 
-def alert(cause: str, kind: MessageKind, subject: str, why: Reason, *notes: str, link: str = "") -> Message:
+def alert(
+    cause: str,
+    kind: MessageKind,
+    subject: str,
+    why: Reason,
+    *notes: str,
+    link: str = "",
+) -> Message:
     """The message of a reason, with further lines."""
-    return Message(cause=cause, kind=kind, subject=subject, body="\n".join([*sentences(why), *notes]), link=link)
+    return Message(
+        cause=cause,
+        kind=kind,
+        subject=subject,
+        body="\n".join([*sentences(why), *notes]),
+        link=link,
+    )
 
 
 def sentences(why: Reason) -> list[str]:
     """The sentence of a reason, and what to do."""
     words = str(why)
-    return [f"{words[:1].upper()}{words[1:]}.", *([f"What to do: {why.remedy}."] if why.remedy else [])]
+    return [
+        f"{words[:1].upper()}{words[1:]}.",
+        *([f"What to do: {why.remedy}."] if why.remedy else []),
+    ]
 
 
 def pause_after(tries: int) -> timedelta:
-    """The pause before an unreachable recipient is tried again, after so many tries, from 1."""
+    """The pause before an unreachable recipient is tried again, after so many tries,
+    from 1.
+    """
     return timedelta(seconds=_PAUSES_S[min(tries, len(_PAUSES_S)) - 1])
 
 

@@ -13,7 +13,9 @@ UNUSUAL = {
     3: "BHD IQD JOD KWD LYD OMR TND",
     4: "CLF UYW",
 }
-MINOR_DIGITS = {code: digits for digits, codes in UNUSUAL.items() for code in codes.split()}
+MINOR_DIGITS = {
+    code: digits for digits, codes in UNUSUAL.items() for code in codes.split()
+}
 """Digits of the currencies (ISO 4217) that don't have the usual two."""
 AMOUNT = re.compile(r"[+-]?\d{1,30}(\.\d{1,30})?([eE][+-]?\d{1,2})?")
 
@@ -41,18 +43,23 @@ class Money:
 
     def __post_init__(self) -> None:
         if type(self.minor) is not int:
-            raise TypeError(f"money is a whole number of minor units, not {self.minor!r}")
+            raise TypeError(
+                f"money is a whole number of minor units, not {self.minor!r}"
+            )
 
     @classmethod
     def parse(cls, amount: str | int | float | Decimal, currency: str = "CNY") -> Self:
         """Read a decimal amount in major units ("322.92" USD is 32292 minor).
 
-        A float is read by its shortest text, so 0.1 is ten fen. Raises `ValueError` for text that is no
-        number, and for more digits than the currency has, since rounding money is never ours to do.
+        A float is read by its shortest text, so 0.1 is ten fen. Raises `ValueError` for
+        text that is no number, and for more digits than the currency has, since
+        rounding money is never ours to do.
         """
         text = str(amount).strip()
         whole, _, part = text.partition(".")
-        if len(part) <= (digits := minor_digits(currency)) and TYPED.fullmatch(text):  # as nearly all are
+        if len(part) <= (digits := minor_digits(currency)) and TYPED.fullmatch(
+            text
+        ):  # as nearly all are
             return cls(int(whole + part.ljust(digits, "0")), currency)
         if not AMOUNT.fullmatch(text):
             raise ValueError(f"{amount!r} is not an amount of money")
@@ -98,7 +105,9 @@ class Money:
 
 
 def yuan(text: str, *, least: int = 1) -> Money:
-    """The amount that a person wrote down in yuan, of so many fen; an exponent is a slip. Raises `ValueError`."""
+    """The amount that a person wrote down in yuan, of so many fen; an exponent is a
+    slip. Raises `ValueError`.
+    """
     if not TYPED.fullmatch(text.strip()):
         raise ValueError(f"{text!r} is not an amount in yuan, such as 1500 or 99.50")
     amount = Money.parse(text)
@@ -108,8 +117,12 @@ def yuan(text: str, *, least: int = 1) -> Money:
 
 
 def per_unit(total: Money, quantity: int) -> Money:
-    """The price of one piece, rounded up half way to whole minor units; for display only."""
-    unit = (Decimal(total.minor) / quantity).quantize(Decimal(1), rounding=ROUND_HALF_UP)
+    """The price of one piece, rounded up half way to whole minor units; for display
+    only.
+    """
+    unit = (Decimal(total.minor) / quantity).quantize(
+        Decimal(1), rounding=ROUND_HALF_UP
+    )
     return Money(int(unit), total.currency)
 
 
@@ -117,7 +130,9 @@ def by_currency(amounts: Iterable[Money]) -> dict[str, Money]:
     """The sum of each currency among these amounts."""
     sums: dict[str, Money] = {}
     for amount in amounts:
-        sums[amount.currency] = sums.get(amount.currency, Money(0, amount.currency)) + amount
+        sums[amount.currency] = (
+            sums.get(amount.currency, Money(0, amount.currency)) + amount
+        )
     return sums
 
 

@@ -13,7 +13,9 @@ from domain.money import Money
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receiver:
-    """The recipient of the parcel abroad. `country` is an ISO 3166-1 alpha-2 code; empty text stands for not given."""
+    """The recipient of the parcel abroad. `country` is an ISO 3166-1 alpha-2 code;
+    empty text stands for not given.
+    """
 
     name: str
     phone: str
@@ -32,7 +34,9 @@ CONTACT = ("name", "phone", "email", "address")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Component:
-    """A row of the SKU book: `pieces` of an item for each own SKU. `max_unit_price` is in CNY; None is no limit."""
+    """A row of the SKU book: `pieces` of an item for each own SKU. `max_unit_price` is
+    in CNY; None is no limit.
+    """
 
     item: str
     sku: str
@@ -42,7 +46,9 @@ class Component:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShopLine:
-    """A line of the shop's order with its pieces. `line` is its id there, empty where the shop's file has none."""
+    """A line of the shop's order with its pieces. `line` is its id there, empty where
+    the shop's file has none.
+    """
 
     line: str
     quantity: int
@@ -50,10 +56,12 @@ class ShopLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnSku:
-    """An own SKU of the merchant, `quantity` of which a line asks for, and the entry of the SKU book as it was read.
+    """An own SKU of the merchant, `quantity` of which a line asks for, and the entry of
+    the SKU book as it was read.
 
-    Of `ranks`, the best first, each is a bundle of components; the one at `rank` is bought. There is none where the
-    book has no entry. Lines of one `group` and `marketplace` make an order. `shop_lines` are those that ask for it.
+    Of `ranks`, the best first, each is a bundle of components; the one at `rank` is
+    bought. There is none where the book has no entry. Lines of one `group` and
+    `marketplace` make an order. `shop_lines` are those that ask for it.
     """
 
     sku: str
@@ -69,8 +77,9 @@ class OwnSku:
 class RequestLine:
     """One row of the merchant's file, or one component of its own SKU.
 
-    `row` counts as the file does (the header is row 1). `item` is an id, a product URL or words to search;
-    `sku` may be empty. `max_unit_price` is in CNY; None is no limit.
+    `row` counts as the file does (the header is row 1). `item` is an id, a product URL
+    or words to search; `sku` may be empty. `max_unit_price` is in CNY; None is no
+    limit.
     """
 
     row: int
@@ -88,7 +97,9 @@ class RequestLine:
 
     @property
     def is_in_book(self) -> bool:
-        """Whether it is known what to buy; false for an own SKU that the SKU book lacks."""
+        """Whether it is known what to buy; false for an own SKU that the SKU book
+        lacks.
+        """
         return self.own is None or bool(self.own.ranks)
 
 
@@ -96,7 +107,8 @@ class RequestLine:
 class OrderRequest:
     """The lines that share an `order_ref`: one marketplace, one seller, one receiver.
 
-    `freight` is `cheapest`, `fastest` or a service id. `shop_ref` is the order's id in the shop whose file it is of.
+    `freight` is `cheapest`, `fastest` or a service id. `shop_ref` is the order's id in
+    the shop whose file it is of.
     """
 
     order_ref: str
@@ -110,7 +122,9 @@ class OrderRequest:
     @property
     def own_skus(self) -> tuple[OwnSku, ...]:
         """The own SKUs of its lines, each once."""
-        return tuple({line.own.sku: line.own for line in self.lines if line.own}.values())
+        return tuple(
+            {line.own.sku: line.own for line in self.lines if line.own}.values()
+        )
 
     @property
     def lacks_an_entry(self) -> bool:
@@ -119,7 +133,8 @@ class OrderRequest:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of goods and receiver; two orders of one `order_ref` must not differ in it.
+        """A hash of goods and receiver; two orders of one `order_ref` must not differ
+        in it.
 
         For own SKUs it is of what was asked for: it stands whatever the SKU book says.
         """
@@ -130,27 +145,38 @@ class OrderRequest:
             "receiver": {name: getattr(self.receiver, name) for name in ADDRESS},
             "freight": self.freight,
             "lines": [{"own_sku": one.sku, "quantity": one.quantity} for one in own]
-            or [{"item": line.item, "sku": line.sku, "quantity": line.quantity} for line in self.lines],
+            or [
+                {"item": line.item, "sku": line.sku, "quantity": line.quantity}
+                for line in self.lines
+            ],
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def marketplaces_of(requests: Iterable[OrderRequest]) -> dict[str, Marketplace]:
-    """Each order's marketplace by its reference: all that a run of 100,000 orders keeps of requests it has planned."""
+    """Each order's marketplace by its reference: all that a run of 100,000 orders keeps
+    of requests it has planned.
+    """
     return {request.order_ref: request.marketplace for request in requests}
 
 
 def lines_without_limit(requests: Iterable[OrderRequest]) -> int:
     """How many lines have no price limit, so that budgets alone bound them."""
-    return sum(1 for request in requests for line in request.lines if line.max_unit_price is None)
+    return sum(
+        1
+        for request in requests
+        for line in request.lines
+        if line.max_unit_price is None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OrderLine:
     """A request line matched to one SKU of one offer.
 
-    `sku_id` is the marketplace's SKU; `spec_id` is 1688's 32-hex twin of it; `distribution_item_id` and
-    `distribution_sku_id` are the ids that Taobao orders need (contract 2.2). Unused ones are empty.
+    `sku_id` is the marketplace's SKU; `spec_id` is 1688's 32-hex twin of it;
+    `distribution_item_id` and `distribution_sku_id` are the ids that Taobao orders need
+    (contract 2.2). Unused ones are empty.
     """
 
     line_no: int
@@ -167,7 +193,8 @@ class OrderLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SourcingOrder:
-    """An order ready to be quoted, created, paid and booked: the request with every line matched.
+    """An order ready to be quoted, created, paid and booked: the request with every
+    line matched.
 
     `flow` and `trade_type` are those of its quote.
     """
@@ -184,12 +211,16 @@ class SourcingOrder:
 
 
 class CartFault(ValueError):
-    """A request that the cart can't fulfil; the message says what can be done. Nothing was sent."""
+    """A request that the cart can't fulfil; the message says what can be done. Nothing
+    was sent.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CartRow:
-    """One row of a cart. `price` is today's for one piece, `stock` in pieces; a row that isn't buyable is sold out."""
+    """One row of a cart. `price` is today's for one piece, `stock` in pieces; a row
+    that isn't buyable is sold out.
+    """
 
     row_id: str
     item_id: str
@@ -205,7 +236,11 @@ class CartRow:
 
     def holds(self, line: OrderLine) -> bool:
         """Whether this row is of the line's SKU."""
-        same_sku = self.sku_id == line.sku_id if not line.spec_id else self.spec_id == line.spec_id
+        same_sku = (
+            self.sku_id == line.sku_id
+            if not line.spec_id
+            else self.spec_id == line.spec_id
+        )
         return self.item_id == line.item_id and same_sku
 
 
@@ -217,7 +252,8 @@ def row_of(rows: Sequence[CartRow], line: OrderLine) -> CartRow | None:
 def lines_as_carted(
     lines: Sequence[OrderLine], rows: Sequence[CartRow], row_ids: Mapping[int, str]
 ) -> tuple[OrderLine, ...]:
-    """An order's lines with the quantities that lie in the cart now. Raises `CartFault` for a line that is gone.
+    """An order's lines with the quantities that lie in the cart now. Raises `CartFault`
+    for a line that is gone.
 
     `row_ids` has the row of each line number.
     """
@@ -226,14 +262,20 @@ def lines_as_carted(
     for line in lines:
         row = by_id.get(row_ids.get(line.line_no, ""))
         if row is None:
-            raise CartFault(f"line {line.line_no} ({line.title}) does not lie in the cart any more")
+            raise CartFault(
+                f"line {line.line_no} ({line.title}) does not lie in the cart any more"
+            )
         if not row.buyable:
-            raise CartFault(f"row {row.row_id} ({row.title}) can't be bought any more: delete it from the cart")
+            raise CartFault(
+                f"row {row.row_id} ({row.title}) can't be bought any more: delete it from the cart"
+            )
         carted.append(replace(line, quantity=row.quantity))
     return tuple(carted)
 
 
-def request_as_carted(request: OrderRequest, lines: Sequence[OrderLine]) -> OrderRequest:
+def request_as_carted(
+    request: OrderRequest, lines: Sequence[OrderLine]
+) -> OrderRequest:
     """The request with the quantities of these lines."""
     quantities = {line.line_no: line.quantity for line in lines}
     return replace(

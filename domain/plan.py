@@ -23,12 +23,15 @@ NOTHING = Money(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedOrder:
-    """One order with all that is known before it is bought; `state` says whether it may be.
+    """One order with all that is known before it is bought; `state` says whether it may
+    be.
 
-    `is_postponed`: the service could not be asked, so it is still to be planned, by this run or the next.
-    `contradicted` are two readings of an amount for which it is held. `withdrawn_at` is when the ledger last wrote to a
-    begun one without an approval; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what did of the
-    money of a begun one, `taken` what was paid of it where that is more than was approved: a person's yes accepts it.
+    `is_postponed`: the service could not be asked, so it is still to be planned, by
+    this run or the next. `contradicted` are two readings of an amount for which it is
+    held. `withdrawn_at` is when the ledger last wrote to a begun one without an
+    approval; where it `is_unpaid` as well, a yes pays its goods. `came_back` is what
+    did of the money of a begun one, `taken` what was paid of it where that is more than
+    was approved: a person's yes accepts it.
     """
 
     request: OrderRequest
@@ -68,26 +71,55 @@ class PlannedOrder:
     @property
     def stock(self) -> int | None:
         """Pieces in stock of its scarcest SKU; None while no SKU is known."""
-        stock = {(offer.item_id, sku.sku_id): sku.stock for offer in self.offers for sku in offer.skus}
-        return min((stock[key] for line in self.lines if (key := (line.item_id, line.sku_id)) in stock), default=None)
+        stock = {
+            (offer.item_id, sku.sku_id): sku.stock
+            for offer in self.offers
+            for sku in offer.skus
+        }
+        return min(
+            (
+                stock[key]
+                for line in self.lines
+                if (key := (line.item_id, line.sku_id)) in stock
+            ),
+            default=None,
+        )
 
     def variant(self, line: OrderLine) -> str:
-        """The name of a line's SKU, such as `颜色: 蓝色`; empty where its offer is not known."""
-        names = {sku.sku_id: sku.name for offer in self.offers if offer.item_id == line.item_id for sku in offer.skus}
+        """The name of a line's SKU, such as `颜色: 蓝色`; empty where its offer is not
+        known.
+        """
+        names = {
+            sku.sku_id: sku.name
+            for offer in self.offers
+            if offer.item_id == line.item_id
+            for sku in offer.skus
+        }
         return names.get(line.sku_id, "")
 
     def limit(self, line: OrderLine) -> Money | None:
         """The most that one piece of a line may cost."""
-        return next((asked.max_unit_price for asked in self.request.lines[line.line_no - 1 : line.line_no]), None)
+        return next(
+            (
+                asked.max_unit_price
+                for asked in self.request.lines[line.line_no - 1 : line.line_no]
+            ),
+            None,
+        )
 
     @property
     def seller(self) -> str:
         """The seller's name, else the id."""
-        return next((offer.seller_name for offer in self.offers if offer.seller_name), self.seller_id)
+        return next(
+            (offer.seller_name for offer in self.offers if offer.seller_name),
+            self.seller_id,
+        )
 
     @property
     def sourcing_order(self) -> SourcingOrder:
-        return SourcingOrder(request=self.request, seller_id=self.seller_id, lines=self.lines)
+        return SourcingOrder(
+            request=self.request, seller_id=self.seller_id, lines=self.lines
+        )
 
     def with_verdict(self, verdict: Verdict) -> Self:
         """The plan under a verdict; the first verdict that isn't fine stands."""
@@ -103,7 +135,9 @@ class PlannedOrder:
 
 
 def contradicted_in(plans: Iterable[PlannedOrder]) -> dict[str, Contradicted]:
-    """The contradicting readings of an amount, by reference, of the plans that are held for one."""
+    """The contradicting readings of an amount, by reference, of the plans that are held
+    for one.
+    """
     return {plan.order_ref: plan.contradicted for plan in plans if plan.contradicted}
 
 
@@ -122,7 +156,8 @@ class PlanSummary:
 class PlanCost:
     """The orders to buy and to ship, added up; goods, postage and `total` in CNY.
 
-    `total` is the amount that paying will take: goods, postage and the service's fees. `freight` has a sum a currency.
+    `total` is the amount that paying will take: goods, postage and the service's fees.
+    `freight` has a sum a currency.
     """
 
     to_buy: int = 0
@@ -135,7 +170,9 @@ class PlanCost:
     freight: dict[str, Money] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, to_buy: Iterable[PlannedOrder], to_ship: Iterable[PlannedOrder] = ()) -> PlanCost:
+    def of(
+        cls, to_buy: Iterable[PlannedOrder], to_ship: Iterable[PlannedOrder] = ()
+    ) -> PlanCost:
         """The cost of orders to buy and ship, and of others `to_ship` alone."""
         cost = cls()
         for plan in to_buy:
@@ -150,12 +187,17 @@ class PlanCost:
         self.lines += len(plan.request.lines)
         self.without_limit += lines_without_limit([plan.request])
         if quote := plan.quote:
-            self.goods, self.postage = self.goods + quote.goods, self.postage + quote.postage
+            self.goods, self.postage = (
+                self.goods + quote.goods,
+                self.postage + quote.postage,
+            )
             self.total += quote.total
         self._ship(plan)
 
     def go_on(self, plan: PlannedOrder) -> None:
-        """Count an order that was begun: its freight, and its goods where a yes pays them."""
+        """Count an order that was begun: its freight, and its goods where a yes pays
+        them.
+        """
         (self.buy if plan.is_unpaid else self._ship)(plan)
 
     def _ship(self, plan: PlannedOrder) -> None:
@@ -165,13 +207,17 @@ class PlanCost:
 
     @property
     def fees(self) -> Money:
-        """The service's fees on top of goods and postage; below zero where discounts are larger."""
+        """The service's fees on top of goods and postage; below zero where discounts
+        are larger.
+        """
         return self.total - self.goods - self.postage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sum:
-    """Amounts in one currency, at these `rates`. Amounts without a rate are left out, and each is in `lacks`."""
+    """Amounts in one currency, at these `rates`. Amounts without a rate are left out,
+    and each is in `lacks`.
+    """
 
     money: Money
     rates: Sequence[Rate] = ()
@@ -182,14 +228,24 @@ class Sum:
         return self.money <= limit and not self.lacks
 
 
-def in_one(amounts: Iterable[Money], into: str, rates: Rates, on: date, rounding: str = ROUND_HALF_UP) -> Sum:
-    """All of it in the currency `into`, at the rates of the day `on` (see `Rates.at`)."""
+def in_one(
+    amounts: Iterable[Money],
+    into: str,
+    rates: Rates,
+    on: date,
+    rounding: str = ROUND_HALF_UP,
+) -> Sum:
+    """All of it in the currency `into`, at the rates of the day `on` (see
+    `Rates.at`).
+    """
     sums = by_currency(amounts)
     own = sums.pop(into, Money(0, into))
     found = {one: rates.at(one.currency, into, on) for one in sums.values()}
     known = {one: rate for one, rate in found.items() if isinstance(rate, Rate)}
     return Sum(
-        money=total_of([own, *(rate.of(one, rounding) for one, rate in known.items())], into),
+        money=total_of(
+            [own, *(rate.of(one, rounding) for one, rate in known.items())], into
+        ),
         rates=[*known.values()],
         lacks=[rate.why for rate in found.values() if isinstance(rate, NoRate)],
     )

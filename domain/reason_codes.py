@@ -1,4 +1,6 @@
-"""The codes of reasons: the sentence of each, its class, what to do about it, and who can do that."""
+"""The codes of reasons: the sentence of each, its class, what to do about it, and who
+can do that.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +9,33 @@ from functools import partial
 
 from domain.wording import Actor, ReasonKind, Wording, worded
 
-# Facts stand in braces. A part in brackets is there when each fact in it is, or the one before its question mark.
-# fmt: off
-AGAIN = ("then [typed?run the command again][deployed?press Retry on the run's page]"
-    "[scheduled?, or wait for the next run of its schedule]")
+# Facts stand in braces. A part in brackets is there when each fact in it is, or the one
+# before its question mark. fmt: off
+AGAIN = (
+    "then [typed?run the command again][deployed?press Retry on the run's page]"
+    "[scheduled?, or wait for the next run of its schedule]"
+)
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
 IF_IT_CAME = "if it came back by itself (0: none will): sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
-ASK_AGAIN = ("sourcing refund {order_ref} --kind {kind}[ --line {lines: --line }] --amount-cny {amount_cny} "
-    "--reason REASON")
+ASK_AGAIN = (
+    "sourcing refund {order_ref} --kind {kind}[ --line {lines: --line }] --amount-cny {amount_cny} "
+    "--reason REASON"
+)
 OR_ASK = f"ask again: {ASK_AGAIN}"
 KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"
 FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
-note, waits, choice, request, limit, doubt, money, other = (partial(worded, kind) for kind in ReasonKind)
+note, waits, choice, request, limit, doubt, money, other = (
+    partial(worded, kind) for kind in ReasonKind
+)
 MERCHANT, OPERATOR, NOBODY = Actor
 
 
 class ReasonCode(StrEnum):
-    """Why an order, an effect, a run, a callback, a parcel or a message stands as it does."""
+    """Why an order, an effect, a run, a callback, a parcel or a message stands as it
+    does.
+    """
 
     words: Wording
 
@@ -36,414 +46,1397 @@ class ReasonCode(StrEnum):
 
     @classmethod
     def of(cls, text: str | None) -> ReasonCode | None:
-        """The code that a ledger holds; None also for a code that a later program has written."""
+        """The code that a ledger holds; None also for a code that a later program has
+        written.
+        """
         return CODES.get(text or "")
 
     EARLIER = "earlier", choice("a reason of an earlier program")
     # the request can't be bought as it stands
-    SKU_UNKNOWN = "sku_unknown", request("{item} has no SKU {wish}; it has {choices}", "put one of these into column "
-        "sku: {choices}")
-    SKU_NOT_CHOSEN = "sku_not_chosen", request("{item} ({title}) has {count} SKUs; {remedy}", "put one in column sku: "
-        "{choices}")
-    NOT_ON_SALE = "not_on_sale", request("{item} ({title}) is no longer on sale", "drop the line, or name another item")
-    OFFER_STATE_UNKNOWN = "offer_state_unknown", request("{item} ({title}) is in a state that this program does not "
-        "know ({state}): {remedy}", "see its page on {marketplace}; drop the line, or run again when it is on sale")
-    BELOW_MINIMUM = "below_minimum", request("{title} ({item}): the seller's minimum is {least}, asked {asked}",
-        "ask for at least {least}, or drop the line")
-    OUT_OF_STOCK = "out_of_stock", request("{title} ({item}): {stock} in stock, asked {asked}", "ask for {stock} at "
-        "most, or drop the line")
-    NO_SUCH_ITEM = "no_such_item", request("{marketplace} has no item {item}", "correct the item, or drop the line")
-    SEVERAL_SELLERS = "several_sellers", request("one order, several sellers ({sellers}): {remedy}", "give each seller "
-        "an order_ref of its own")
-    SEVERAL_DEPOTS = "several_depots", request("the service would split this into {count} orders, since its items lie "
-        "in different depots: {remedy}", "give the items of each depot an order_ref of their own")
-    ONE_PRODUCT_AN_ORDER = "one_product_an_order", request("{marketplace} refuses an order of several products "
-        "({failure}), and may take one an order: {remedy}", "give each product an order_ref of its own")
-    ADDRESS_INCOMPLETE = "address_incomplete", request("the receiver's address is incomplete: {remedy}",
-        "fill in {columns}")
-    OWN_SKU_MISSING = "own_sku_missing", request("the SKU book has no entry for {own_skus}: {remedy}", "add a row to "
-        "the SKU book for each, then run again")
-    OWN_SKUS_ALIKE = "own_skus_alike", request("{own_skus} are one and the same variant, {item}: {remedy}",
-        "give one of them an order_ref of its own")
+    SKU_UNKNOWN = (
+        "sku_unknown",
+        request(
+            "{item} has no SKU {wish}; it has {choices}",
+            "put one of these into column sku: {choices}",
+        ),
+    )
+    SKU_NOT_CHOSEN = (
+        "sku_not_chosen",
+        request(
+            "{item} ({title}) has {count} SKUs; {remedy}",
+            "put one in column sku: {choices}",
+        ),
+    )
+    NOT_ON_SALE = (
+        "not_on_sale",
+        request(
+            "{item} ({title}) is no longer on sale",
+            "drop the line, or name another item",
+        ),
+    )
+    OFFER_STATE_UNKNOWN = (
+        "offer_state_unknown",
+        request(
+            "{item} ({title}) is in a state that this program does not "
+            "know ({state}): {remedy}",
+            "see its page on {marketplace}; drop the line, or run again when it is on sale",
+        ),
+    )
+    BELOW_MINIMUM = (
+        "below_minimum",
+        request(
+            "{title} ({item}): the seller's minimum is {least}, asked {asked}",
+            "ask for at least {least}, or drop the line",
+        ),
+    )
+    OUT_OF_STOCK = (
+        "out_of_stock",
+        request(
+            "{title} ({item}): {stock} in stock, asked {asked}",
+            "ask for {stock} at most, or drop the line",
+        ),
+    )
+    NO_SUCH_ITEM = (
+        "no_such_item",
+        request(
+            "{marketplace} has no item {item}", "correct the item, or drop the line"
+        ),
+    )
+    SEVERAL_SELLERS = (
+        "several_sellers",
+        request(
+            "one order, several sellers ({sellers}): {remedy}",
+            "give each seller an order_ref of its own",
+        ),
+    )
+    SEVERAL_DEPOTS = (
+        "several_depots",
+        request(
+            "the service would split this into {count} orders, since its items lie "
+            "in different depots: {remedy}",
+            "give the items of each depot an order_ref of their own",
+        ),
+    )
+    ONE_PRODUCT_AN_ORDER = (
+        "one_product_an_order",
+        request(
+            "{marketplace} refuses an order of several products "
+            "({failure}), and may take one an order: {remedy}",
+            "give each product an order_ref of its own",
+        ),
+    )
+    ADDRESS_INCOMPLETE = (
+        "address_incomplete",
+        request("the receiver's address is incomplete: {remedy}", "fill in {columns}"),
+    )
+    OWN_SKU_MISSING = (
+        "own_sku_missing",
+        request(
+            "the SKU book has no entry for {own_skus}: {remedy}",
+            "add a row to the SKU book for each, then run again",
+        ),
+    )
+    OWN_SKUS_ALIKE = (
+        "own_skus_alike",
+        request(
+            "{own_skus} are one and the same variant, {item}: {remedy}",
+            "give one of them an order_ref of its own",
+        ),
+    )
     WORDS_NOT_SEARCHED = "words_not_searched", waits("{why}")
-    WORDS_AMBIGUOUS = "words_ambiguous", request("{why}", "put the id that is meant into column item")
-    WORDS_FOUND_NOTHING = "words_found_nothing", request("{why}", "write other words, or an id, into column item")
-    QUOTE_REFUSED = "quote_refused", request("{problems:; }", "change the lines, or drop them")
-    PREVIEW_REFUSED = "preview_refused", request("{failure}", "do what the service says, then run again")
-    QUOTE_ON_HOLD = "quote_on_hold", request("{why}. {remedy}", "If one of them is no credit, add it to "
-        "XPORTCN_TRADE_TYPES and run again", who=OPERATOR)
-    NO_FREIGHT_TO_COUNTRY = "no_freight_to_country", request("no freight service to {country}", "drop the order, or "
-        "send it elsewhere")
-    FREIGHT_SERVICE_UNKNOWN = "freight_service_unknown", request("no freight service {wish!r} to {country}; offered: "
-        "{offered}", "put one that is offered into column freight")
-    PRICE_ABOVE_LIMIT = "price_above_limit", limit("{lines:; }: {remedy}", "raise max_unit_price or drop the line")
-    OVER_ORDER_LIMIT = "over_order_limit", limit("{costs}[tolerated? with the price tolerance] is above the limit for "
-        "one order, {limit}", "raise the limit for one order, or buy less")
-    OVER_BUDGET = "over_budget", limit("{costs}[tolerated? with the price tolerance] does not fit the budget: {taken} "
-        "of {limit} is taken", "raise the budget, and run the same file again", "run")
-    OVER_DAY_LIMIT = "over_day_limit", limit("{costs}[tolerated? with the price tolerance] does not fit the day's "
-        "limit: {taken} of {limit} is taken", "raise it, or wait for the next day, and run the same file again", "run")
-    PRICE_ROSE = "price_rose", limit("the price rose after ordering: {total}, approved {approved}[, at most {payable} "
-        "with the price tolerance]. Not paid; the order closes by itself. {remedy}", "To buy at the new price, order "
-        "again under a new order_ref")
-    PRICE_FELL = "price_fell", note("its price is within what was approved again: a follow-up, or its request file, "
-        "goes on with it", "run its file again, or finish-batch", "run")
-    APPROVED = "approved", note("approved by {by} at {at}: {total}, plan {plan}[; order it with: sourcing cart order "
-        "{cart}]")
-    FREIGHT_APPROVED = "freight_approved", note("freight approved by {by} at {at}: {price}[, and the {taken} "
-        "that were taken]")
-    NOT_APPROVED = "not_approved", choice("[freight?freight ]not approved[ by {by}][: {note}]", "run the file again "
-        "without --yes, or from the Prefect UI, to be asked anew", "run")
-    NOT_WANTED = "not_wanted", note("not wanted any more, says {by}[: {note}][again?; a later run that asks, and names "
-        "it, plans it anew][cart?; its rows stay in the cart: sourcing cart list]")
-    NOBODY_TO_ASK = "nobody_to_ask", choice("[freight?freight ]not approved: the run had no way to ask", "run it at a "
-        "terminal or from the Prefect UI, or with --yes", "run")
-    ASKING_RUN_CANCELLED = "asking_run_cancelled", choice("[freight?freight ]not approved: its run was cancelled",
-        "run the file again without --yes, or from the Prefect UI, to be asked anew", "run")
-    ABOVE_APPROVAL_LIMIT = "above_approval_limit", choice("[freight?freight ]not approved: {above}. {remedy}",
-        "Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY",
-        "run")
-    NOBODY_ANSWERED = "nobody_answered", choice("[freight?freight not approved, ][goods?not bought, ]no answer within "
-        "{within}", "run the file again without --yes, or from the Prefect UI, to be asked anew", "run")
-    FIRST_GOES_ALONE = "first_goes_alone", choice("not bought yet: {first} goes first at {marketplace}, and it is not "
-        "confirmed yet what its payment took from the balance. {remedy}", "Once it is paid, answer the question: "
-        "sourcing confirm {marketplace}; then run the file again", "confirm")
-    FIRST_PAYMENT = "first_payment", other("{first}, order {order_id}, is the first one paid at {marketplace}. Did the "
-        "balance fall by exactly {amount}, once, by which channel, and does the console show its goods ({goods}) for "
-        "your warehouse?", "sourcing confirm {marketplace}", "confirm")
-    DEBIT_PROPOSED = "debit_proposed", other("the last {count} payments[ at {marketplaces}] ({refs}), each sent once, "
-        "were seen as paid within a minute of their answer", "if the console shows a bill and less balance for each at "
-        "once, set XPORTCN_PAY_IS[={setting}]: then a payment there without an answer settles itself", who=OPERATOR,
-        command="doctor")
+    WORDS_AMBIGUOUS = (
+        "words_ambiguous",
+        request("{why}", "put the id that is meant into column item"),
+    )
+    WORDS_FOUND_NOTHING = (
+        "words_found_nothing",
+        request("{why}", "write other words, or an id, into column item"),
+    )
+    QUOTE_REFUSED = (
+        "quote_refused",
+        request("{problems:; }", "change the lines, or drop them"),
+    )
+    PREVIEW_REFUSED = (
+        "preview_refused",
+        request("{failure}", "do what the service says, then run again"),
+    )
+    QUOTE_ON_HOLD = (
+        "quote_on_hold",
+        request(
+            "{why}. {remedy}",
+            "If one of them is no credit, add it to XPORTCN_TRADE_TYPES and run again",
+            who=OPERATOR,
+        ),
+    )
+    NO_FREIGHT_TO_COUNTRY = (
+        "no_freight_to_country",
+        request(
+            "no freight service to {country}", "drop the order, or send it elsewhere"
+        ),
+    )
+    FREIGHT_SERVICE_UNKNOWN = (
+        "freight_service_unknown",
+        request(
+            "no freight service {wish!r} to {country}; offered: {offered}",
+            "put one that is offered into column freight",
+        ),
+    )
+    PRICE_ABOVE_LIMIT = (
+        "price_above_limit",
+        limit("{lines:; }: {remedy}", "raise max_unit_price or drop the line"),
+    )
+    OVER_ORDER_LIMIT = (
+        "over_order_limit",
+        limit(
+            "{costs}[tolerated? with the price tolerance] is above the limit for "
+            "one order, {limit}",
+            "raise the limit for one order, or buy less",
+        ),
+    )
+    OVER_BUDGET = (
+        "over_budget",
+        limit(
+            "{costs}[tolerated? with the price tolerance] does not fit the budget: {taken} "
+            "of {limit} is taken",
+            "raise the budget, and run the same file again",
+            "run",
+        ),
+    )
+    OVER_DAY_LIMIT = (
+        "over_day_limit",
+        limit(
+            "{costs}[tolerated? with the price tolerance] does not fit the day's "
+            "limit: {taken} of {limit} is taken",
+            "raise it, or wait for the next day, and run the same file again",
+            "run",
+        ),
+    )
+    PRICE_ROSE = (
+        "price_rose",
+        limit(
+            "the price rose after ordering: {total}, approved {approved}[, at most {payable} "
+            "with the price tolerance]. Not paid; the order closes by itself. {remedy}",
+            "To buy at the new price, order again under a new order_ref",
+        ),
+    )
+    PRICE_FELL = (
+        "price_fell",
+        note(
+            "its price is within what was approved again: a follow-up, or its request file, "
+            "goes on with it",
+            "run its file again, or finish-batch",
+            "run",
+        ),
+    )
+    APPROVED = (
+        "approved",
+        note(
+            "approved by {by} at {at}: {total}, plan {plan}[; order it with: sourcing cart order "
+            "{cart}]"
+        ),
+    )
+    FREIGHT_APPROVED = (
+        "freight_approved",
+        note(
+            "freight approved by {by} at {at}: {price}[, and the {taken} "
+            "that were taken]"
+        ),
+    )
+    NOT_APPROVED = (
+        "not_approved",
+        choice(
+            "[freight?freight ]not approved[ by {by}][: {note}]",
+            "run the file again "
+            "without --yes, or from the Prefect UI, to be asked anew",
+            "run",
+        ),
+    )
+    NOT_WANTED = (
+        "not_wanted",
+        note(
+            "not wanted any more, says {by}[: {note}][again?; a later run that asks, and names "
+            "it, plans it anew][cart?; its rows stay in the cart: sourcing cart list]"
+        ),
+    )
+    NOBODY_TO_ASK = (
+        "nobody_to_ask",
+        choice(
+            "[freight?freight ]not approved: the run had no way to ask",
+            "run it at a terminal or from the Prefect UI, or with --yes",
+            "run",
+        ),
+    )
+    ASKING_RUN_CANCELLED = (
+        "asking_run_cancelled",
+        choice(
+            "[freight?freight ]not approved: its run was cancelled",
+            "run the file again without --yes, or from the Prefect UI, to be asked anew",
+            "run",
+        ),
+    )
+    ABOVE_APPROVAL_LIMIT = (
+        "above_approval_limit",
+        choice(
+            "[freight?freight ]not approved: {above}. {remedy}",
+            "Run it without --yes at a terminal, or from the Prefect UI, to be asked; or raise SOURCING_APPROVAL_LIMIT_CNY",
+            "run",
+        ),
+    )
+    NOBODY_ANSWERED = (
+        "nobody_answered",
+        choice(
+            "[freight?freight not approved, ][goods?not bought, ]no answer within "
+            "{within}",
+            "run the file again without --yes, or from the Prefect UI, to be asked anew",
+            "run",
+        ),
+    )
+    FIRST_GOES_ALONE = (
+        "first_goes_alone",
+        choice(
+            "not bought yet: {first} goes first at {marketplace}, and it is not "
+            "confirmed yet what its payment took from the balance. {remedy}",
+            "Once it is paid, answer the question: "
+            "sourcing confirm {marketplace}; then run the file again",
+            "confirm",
+        ),
+    )
+    FIRST_PAYMENT = (
+        "first_payment",
+        other(
+            "{first}, order {order_id}, is the first one paid at {marketplace}. Did the "
+            "balance fall by exactly {amount}, once, by which channel, and does the console show its goods ({goods}) for "
+            "your warehouse?",
+            "sourcing confirm {marketplace}",
+            "confirm",
+        ),
+    )
+    DEBIT_PROPOSED = (
+        "debit_proposed",
+        other(
+            "the last {count} payments[ at {marketplaces}] ({refs}), each sent once, "
+            "were seen as paid within a minute of their answer",
+            "if the console shows a bill and less balance for each at "
+            "once, set XPORTCN_PAY_IS[={setting}]: then a payment there without an answer settles itself",
+            who=OPERATOR,
+            command="doctor",
+        ),
+    )
     # not begun, or left in the middle: a later run goes on
     NOT_LOOKED_UP = "not_looked_up", waits("not looked up yet: {why}")
     ASKED_IN_VAIN = "asked_in_vain", waits("{what} ({failure})")
-    ANSWER_UNUSABLE = "answer_unusable", doubt("{what} ({failure}). {remedy}", "Run again; if it lasts, "
-        "change the lines or sourcing drop", command="run")
-    BUYING_PAUSED = "buying_paused", waits("no {action}: {pause}. It goes on after resume-buying in the Prefect UI, "
-        "or: sourcing resume", "sourcing resume", who=MERCHANT)
-    LEFT_PAUSED = "left_paused", waits("{left}: {pause}", "sourcing resume", who=MERCHANT)
+    ANSWER_UNUSABLE = (
+        "answer_unusable",
+        doubt(
+            "{what} ({failure}). {remedy}",
+            "Run again; if it lasts, change the lines or sourcing drop",
+            command="run",
+        ),
+    )
+    BUYING_PAUSED = (
+        "buying_paused",
+        waits(
+            "no {action}: {pause}. It goes on after resume-buying in the Prefect UI, "
+            "or: sourcing resume",
+            "sourcing resume",
+            who=MERCHANT,
+        ),
+    )
+    LEFT_PAUSED = (
+        "left_paused",
+        waits("{left}: {pause}", "sourcing resume", who=MERCHANT),
+    )
     LEFT_UNFINISHED = "left_unfinished", waits("{left}: {why}")
-    READ_TOO_LONG_AGO = "read_too_long_ago", waits("no {action}: no call could be made for so long that what the "
-        "service showed before is too old; nothing was sent. {remedy}", "Run again", "run")
-    NOTHING_SENT = "nothing_sent", waits("{failure}; nothing was sent. {remedy}", "Run again", "run")
-    TOO_MANY_ORDERS = "too_many_orders", waits("the marketplace takes no more orders of this account now: {failure}; "
-        "nothing was ordered. {remedy}", "Run again later", "run")
-    ACCOUNT_REFUSED = "account_refused", waits("{failure}", "correct the account's settings (XPORTCN_*)", who=OPERATOR)
+    READ_TOO_LONG_AGO = (
+        "read_too_long_ago",
+        waits(
+            "no {action}: no call could be made for so long that what the "
+            "service showed before is too old; nothing was sent. {remedy}",
+            "Run again",
+            "run",
+        ),
+    )
+    NOTHING_SENT = (
+        "nothing_sent",
+        waits("{failure}; nothing was sent. {remedy}", "Run again", "run"),
+    )
+    TOO_MANY_ORDERS = (
+        "too_many_orders",
+        waits(
+            "the marketplace takes no more orders of this account now: {failure}; "
+            "nothing was ordered. {remedy}",
+            "Run again later",
+            "run",
+        ),
+    )
+    ACCOUNT_REFUSED = (
+        "account_refused",
+        waits("{failure}", "correct the account's settings (XPORTCN_*)", who=OPERATOR),
+    )
     RUN_ENDED = "run_ended", waits("the run ended before it was sent")
     NEVER_RECEIVED = "never_received", waits("the service never received it")
-    SENT_ONCE_MORE = "sent_once_more", waits("no answer, and nothing shows it: sent once more, as the service refuses "
-        "a second one (XPORTCN_BOOKING_REPEATED)")
+    SENT_ONCE_MORE = (
+        "sent_once_more",
+        waits(
+            "no answer, and nothing shows it: sent once more, as the service refuses "
+            "a second one (XPORTCN_BOOKING_REPEATED)"
+        ),
+    )
     DONE_AGAIN = "done_again", waits("no answer; done again by the next run")
     FAILED_HARMLESSLY = "failed_harmlessly", waits("{failure}")
-    WAITS_FOR_FIRST = "waits_for_first", waits("not ordered yet: {first} goes first at {marketplace} and was not read "
-        "back as ordered[ ({why})]. See to it: sourcing status {first}; a run after that goes on", "see to {first}: "
-        "sourcing status {first}", who=MERCHANT)
-    FIRST_ONES_FAILED = "first_ones_failed", doubt("not ordered: none of the first {count} orders at {marketplace} "
-        "could be bought ({refs}; the last: {why}). {remedy}", "See to them, then run again", command="run")
-    MARKETPLACE_HELD = "marketplace_held", doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger")
+    WAITS_FOR_FIRST = (
+        "waits_for_first",
+        waits(
+            "not ordered yet: {first} goes first at {marketplace} and was not read "
+            "back as ordered[ ({why})]. See to it: sourcing status {first}; a run after that goes on",
+            "see to {first}: sourcing status {first}",
+            who=MERCHANT,
+        ),
+    )
+    FIRST_ONES_FAILED = (
+        "first_ones_failed",
+        doubt(
+            "not ordered: none of the first {count} orders at {marketplace} "
+            "could be bought ({refs}; the last: {why}). {remedy}",
+            "See to them, then run again",
+            command="run",
+        ),
+    )
+    MARKETPLACE_HELD = (
+        "marketplace_held",
+        doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger"),
+    )
     COSTS = "costs", note("costs {total} with postage[, freight {freight}]")
-    IN_CART = "in_cart", note("lies in the cart of {marketplace} (rows {rows}): {remedy}", "order it with sourcing "
-        "cart order {order_ref}", who=MERCHANT)
-    TO_BE_CARTED = "to_be_carted", waits("to be laid into the cart; {remedy}", "run again")
-    CART_PAUSED = "cart_paused", waits("not all in the cart: {pause}. {remedy}", "Run again after that", who=MERCHANT)
-    NOT_ALL_IN_CART = "not_all_in_cart", request("not all in the cart. {lines:; }", "do what the lines say, then lay "
-        "it into the cart again")
-    CART_INCOMPLETE = "cart_incomplete", request("not ordered: not all of it lies in the cart; {remedy}",
-        "put the rest there with sourcing cart add")
-    ROW_IN_THE_WAY = "row_in_the_way", request("{title} lies in the cart already (row {row}, {quantity} pieces), and a "
-        "cart keeps one row a SKU: {remedy}", "order or delete that row first")
-    GONE_FROM_CART = "gone_from_cart", request("line {line} does not lie in the cart any more: {remedy}",
-        "use a new order_ref, by cart or by sourcing run")
-    CART_FAULT = "cart_fault", request("not ordered: {fault}; {remedy}", "use a new order_ref, by cart or file", "run")
-    NO_CART = "no_cart", request("the service has no cart for {marketplace}: {remedy}", "use sourcing run")
-    ALREADY_ORDERED = "already_ordered", note("{order_ref} is ordered already ({state})")
-    OTHERWISE_IN_CART = "otherwise_in_cart", request("{order_ref} lies in the cart with other contents: {remedy}",
-        "new order_ref")
-    OTHER_CONTENTS = "other_contents", request("{order_ref} already stands for an order with other contents (batch "
-        "{batch}, {state}), which is left as it is. {remedy}", "To go on with that order, put the old contents back; "
-        "to buy something further, give it a new order_ref")
-    RECEIVER_FORGOTTEN = "receiver_forgotten", request("the receiver of {order_ref} was forgotten on {on}, and nothing "
-        "is bought as that order any more; {remedy}", "to buy something, give it a new order_ref")
-    NAME_FORGOTTEN = "name_forgotten", request("its receiver was forgotten, and nothing is bought under that name any "
-        "more", "give it a new order_ref")
-    FORGOTTEN_UNORDERED = "forgotten_unordered", note("its receiver was forgotten before anything was ordered")
+    IN_CART = (
+        "in_cart",
+        note(
+            "lies in the cart of {marketplace} (rows {rows}): {remedy}",
+            "order it with sourcing cart order {order_ref}",
+            who=MERCHANT,
+        ),
+    )
+    TO_BE_CARTED = (
+        "to_be_carted",
+        waits("to be laid into the cart; {remedy}", "run again"),
+    )
+    CART_PAUSED = (
+        "cart_paused",
+        waits(
+            "not all in the cart: {pause}. {remedy}",
+            "Run again after that",
+            who=MERCHANT,
+        ),
+    )
+    NOT_ALL_IN_CART = (
+        "not_all_in_cart",
+        request(
+            "not all in the cart. {lines:; }",
+            "do what the lines say, then lay it into the cart again",
+        ),
+    )
+    CART_INCOMPLETE = (
+        "cart_incomplete",
+        request(
+            "not ordered: not all of it lies in the cart; {remedy}",
+            "put the rest there with sourcing cart add",
+        ),
+    )
+    ROW_IN_THE_WAY = (
+        "row_in_the_way",
+        request(
+            "{title} lies in the cart already (row {row}, {quantity} pieces), and a "
+            "cart keeps one row a SKU: {remedy}",
+            "order or delete that row first",
+        ),
+    )
+    GONE_FROM_CART = (
+        "gone_from_cart",
+        request(
+            "line {line} does not lie in the cart any more: {remedy}",
+            "use a new order_ref, by cart or by sourcing run",
+        ),
+    )
+    CART_FAULT = (
+        "cart_fault",
+        request(
+            "not ordered: {fault}; {remedy}",
+            "use a new order_ref, by cart or file",
+            "run",
+        ),
+    )
+    NO_CART = (
+        "no_cart",
+        request(
+            "the service has no cart for {marketplace}: {remedy}", "use sourcing run"
+        ),
+    )
+    ALREADY_ORDERED = (
+        "already_ordered",
+        note("{order_ref} is ordered already ({state})"),
+    )
+    OTHERWISE_IN_CART = (
+        "otherwise_in_cart",
+        request(
+            "{order_ref} lies in the cart with other contents: {remedy}",
+            "new order_ref",
+        ),
+    )
+    OTHER_CONTENTS = (
+        "other_contents",
+        request(
+            "{order_ref} already stands for an order with other contents (batch "
+            "{batch}, {state}), which is left as it is. {remedy}",
+            "To go on with that order, put the old contents back; "
+            "to buy something further, give it a new order_ref",
+        ),
+    )
+    RECEIVER_FORGOTTEN = (
+        "receiver_forgotten",
+        request(
+            "the receiver of {order_ref} was forgotten on {on}, and nothing "
+            "is bought as that order any more; {remedy}",
+            "to buy something, give it a new order_ref",
+        ),
+    )
+    NAME_FORGOTTEN = (
+        "name_forgotten",
+        request(
+            "its receiver was forgotten, and nothing is bought under that name any "
+            "more",
+            "give it a new order_ref",
+        ),
+    )
+    FORGOTTEN_UNORDERED = (
+        "forgotten_unordered",
+        note("its receiver was forgotten before anything was ordered"),
+    )
     # refusals of the service
-    REFUSED = "refused", request("{failure}", "do what the service says, then run again")
-    ORDER_REFUSED = "order_refused", request("not ordered: {failure}", "do as the service says, then run again", "run")
-    CART_ORDER_REFUSED = "cart_order_refused", request("not ordered: {failure}. Its lines lie in the cart as before",
-        "do what the service says, then order it again")
-    PAYMENT_REFUSED = "payment_refused", money("not paid: {failure}. {remedy}", "Mend that and run again", "run")
-    BOOKING_REFUSED = "booking_refused", money("paid, not booked: {failure}", "do what the service says, then run "
-        "again", "run")
-    CANCEL_REFUSED = "cancel_refused", money("not cancelled: {failure}", "look it up in the console", "cancel")
-    REFUND_NOT_TAKEN = "refund_not_taken", money("no {what}: {failure}", OR_ASK, "refund")
+    REFUSED = (
+        "refused",
+        request("{failure}", "do what the service says, then run again"),
+    )
+    ORDER_REFUSED = (
+        "order_refused",
+        request(
+            "not ordered: {failure}", "do as the service says, then run again", "run"
+        ),
+    )
+    CART_ORDER_REFUSED = (
+        "cart_order_refused",
+        request(
+            "not ordered: {failure}. Its lines lie in the cart as before",
+            "do what the service says, then order it again",
+        ),
+    )
+    PAYMENT_REFUSED = (
+        "payment_refused",
+        money("not paid: {failure}. {remedy}", "Mend that and run again", "run"),
+    )
+    BOOKING_REFUSED = (
+        "booking_refused",
+        money(
+            "paid, not booked: {failure}",
+            "do what the service says, then run again",
+            "run",
+        ),
+    )
+    CANCEL_REFUSED = (
+        "cancel_refused",
+        money("not cancelled: {failure}", "look it up in the console", "cancel"),
+    )
+    REFUND_NOT_TAKEN = (
+        "refund_not_taken",
+        money("no {what}: {failure}", OR_ASK, "refund"),
+    )
     # two readings that can't both be true
-    READINGS_DIFFER = "readings_differ", doubt("{both}; {remedy}", "look it up in the console")
-    TAKEN_DIFFERS = "taken_differs", doubt("{both}; {remedy}", "look in the statement of the wallet")
-    UNITS_DIFFER = "units_differ", doubt("{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "ledger")
-    PRICE_FAR_BELOW_LIMIT = "price_far_below_limit", doubt("{lines:; }: less than a twentieth, and it is not confirmed "
-        "yet in which unit {marketplace} has amounts. {remedy}", "See its page there: if the price is right, say so: "
-        "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again", "confirm")
-    SEARCH_DIFFERS = "search_differs", doubt("{both}. {remedy}", "See its page at {marketplace}: if the offer's price "
-        "is right, say so: sourcing confirm {marketplace}. Then run again", command="confirm")
-    UNIT_UNCLEAR = "unit_unclear", doubt("{what}: {field} is {amount}, with a decimal point where whole fen belong. "
-        "{remedy}", "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again", who=OPERATOR,
-        command="run")
-    TAKEN_BOTH_WAYS = "taken_both_ways", doubt("{what}: of the ways to name {point} ({first}, {second}) the service "
-        "refuses neither[ as such: {refused}], so which one it means is open. {remedy}", "Ask its support, set "
-        "{setting} to {first} or {second}, and run again", who=OPERATOR, command="run")
-    NO_PRICE_TOLD = "no_price_told", doubt("no price is shown for {titles}: {remedy}", "look it up there")
-    NOTHING_TO_COMPARE = "nothing_to_compare", doubt("the preview tells a total of {total} and the price of nothing, "
-        "so there is nothing to compare with the offer, which costs {offer}: {remedy}", "compare both with its page at "
-        "{marketplace}, and send us the answers (sourcing doctor --live --record DIR)")
-    PREVIEW_ADDS_UP_WRONG = "preview_adds_up_wrong", doubt("the preview does not add up: {odd}; {remedy}",
-        "look it up there")
-    SHOWN_FOR_NOTHING = "shown_for_nothing", doubt("the service shows it for {total}, and nothing is free; {remedy}",
-        "look it up there")
-    PAID_FOR_NOTHING = "paid_for_nothing", waits("the service shows it as paid, and not for how much; {remedy}",
-        "run again", "run")
-    PRICE_NOT_CONFIRMED = "price_not_confirmed", waits("the service showed it for {total}, and when asked again not; "
-        "{remedy}", "run again", "run")
-    UNKNOWN_STATE = "unknown_state", doubt("the service shows it in a state that this program does not know ({state}); "
-        "{remedy}", "look it up there")
-    PAYING_IN_UNKNOWN_STATE = "paying_in_unknown_state", doubt("a payment was begun, and the service shows it in a "
-        "state that this program does not know ({state}); read again by itself", who=NOBODY)
-    PAID_IN_UNKNOWN_STATE = "paid_in_unknown_state", doubt("the service shows it in a state that this program does not "
-        "know ({state}); it is booked once that is known, or a parcel is on its way", who=NOBODY)
+    READINGS_DIFFER = (
+        "readings_differ",
+        doubt("{both}; {remedy}", "look it up in the console"),
+    )
+    TAKEN_DIFFERS = (
+        "taken_differs",
+        doubt("{both}; {remedy}", "look in the statement of the wallet"),
+    )
+    UNITS_DIFFER = (
+        "units_differ",
+        doubt(
+            "{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "ledger"
+        ),
+    )
+    PRICE_FAR_BELOW_LIMIT = (
+        "price_far_below_limit",
+        doubt(
+            "{lines:; }: less than a twentieth, and it is not confirmed "
+            "yet in which unit {marketplace} has amounts. {remedy}",
+            "See its page there: if the price is right, say so: "
+            "sourcing confirm {marketplace}[; if it costs that many yuan, set {setting}]. Then run again",
+            "confirm",
+        ),
+    )
+    SEARCH_DIFFERS = (
+        "search_differs",
+        doubt(
+            "{both}. {remedy}",
+            "See its page at {marketplace}: if the offer's price "
+            "is right, say so: sourcing confirm {marketplace}. Then run again",
+            command="confirm",
+        ),
+    )
+    UNIT_UNCLEAR = (
+        "unit_unclear",
+        doubt(
+            "{what}: {field} is {amount}, with a decimal point where whole fen belong. "
+            "{remedy}",
+            "If the console shows that many yuan, set XPORTCN_UNITS={place}=yuan and run again",
+            who=OPERATOR,
+            command="run",
+        ),
+    )
+    TAKEN_BOTH_WAYS = (
+        "taken_both_ways",
+        doubt(
+            "{what}: of the ways to name {point} ({first}, {second}) the service "
+            "refuses neither[ as such: {refused}], so which one it means is open. {remedy}",
+            "Ask its support, set {setting} to {first} or {second}, and run again",
+            who=OPERATOR,
+            command="run",
+        ),
+    )
+    NO_PRICE_TOLD = (
+        "no_price_told",
+        doubt("no price is shown for {titles}: {remedy}", "look it up there"),
+    )
+    NOTHING_TO_COMPARE = (
+        "nothing_to_compare",
+        doubt(
+            "the preview tells a total of {total} and the price of nothing, "
+            "so there is nothing to compare with the offer, which costs {offer}: {remedy}",
+            "compare both with its page at "
+            "{marketplace}, and send us the answers (sourcing doctor --live --record DIR)",
+        ),
+    )
+    PREVIEW_ADDS_UP_WRONG = (
+        "preview_adds_up_wrong",
+        doubt("the preview does not add up: {odd}; {remedy}", "look it up there"),
+    )
+    SHOWN_FOR_NOTHING = (
+        "shown_for_nothing",
+        doubt(
+            "the service shows it for {total}, and nothing is free; {remedy}",
+            "look it up there",
+        ),
+    )
+    PAID_FOR_NOTHING = (
+        "paid_for_nothing",
+        waits(
+            "the service shows it as paid, and not for how much; {remedy}",
+            "run again",
+            "run",
+        ),
+    )
+    PRICE_NOT_CONFIRMED = (
+        "price_not_confirmed",
+        waits(
+            "the service showed it for {total}, and when asked again not; {remedy}",
+            "run again",
+            "run",
+        ),
+    )
+    UNKNOWN_STATE = (
+        "unknown_state",
+        doubt(
+            "the service shows it in a state that this program does not know ({state}); "
+            "{remedy}",
+            "look it up there",
+        ),
+    )
+    PAYING_IN_UNKNOWN_STATE = (
+        "paying_in_unknown_state",
+        doubt(
+            "a payment was begun, and the service shows it in a "
+            "state that this program does not know ({state}); read again by itself",
+            who=NOBODY,
+        ),
+    )
+    PAID_IN_UNKNOWN_STATE = (
+        "paid_in_unknown_state",
+        doubt(
+            "the service shows it in a state that this program does not "
+            "know ({state}); it is booked once that is known, or a parcel is on its way",
+            who=NOBODY,
+        ),
+    )
     # ownership of an order
-    NOT_SHOWN = "not_shown", doubt("the service does not show this order; {remedy}", "look it up in the console")
-    ORDER_NOT_SHOWN = "order_not_shown", doubt("the service shows no such order that can be read")
-    NO_REFERENCE_YET = "no_reference_yet", waits("the service does not show our reference on order {order_id} yet, so "
-        "it is not paid[. If that lasts, look it up in the console: sourcing confirm {marketplace}]", "look up order "
-        "{order_id} in the console", "confirm", who=MERCHANT)
-    ANOTHERS_REFERENCE = "anothers_reference", doubt("order {order_id} carries the reference {reference!r}, not "
-        "{order_ref}: {remedy}", "look it up in the console")
-    HAS_ANOTHER_ID = "has_another_id", doubt("{why}. Not paid: the service has {order_id} for it. {remedy}",
-        "Run again", command="run")
-    ID_IS_ANOTHERS = "id_is_anothers", doubt("the service names {thing} {id}, which is {owner}'s in this ledger: not "
-        "believed[, and looked for by {by}. Run again]", "run again", command="run")
-    ID_IS_ANOTHERS_ASKED = "id_is_anothers_asked", doubt("the service names {thing} {id}, which is {owner}'s in this "
-        "ledger: not believed. {question} Answer with: {answers}", "answer with: {answers}", "resolve")
-    ID_TAKEN = "id_taken", doubt("the service names {thing} {id}, which is {owner}'s in this ledger: {remedy}",
-        "look both up in the console")
-    SEVERAL_ORDERS = "several_orders", doubt("the service holds {count} orders for {order_ref}: {order_ids}; none is "
-        "paid. {remedy}", KEEP_ONE, "resolve")
-    ORDERED_IN_PART = "ordered_in_part", doubt("order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
-        "service said: {failure})]. {remedy}", "Let it close unpaid and order again under a new order_ref, or take it "
-        "as it is: sourcing resolve {order_ref} --ordered {order_id} --up-to {total}", "resolve")
-    CART_BECAME_SEVERAL = "cart_became_several", doubt("the cart became {count} orders: {order_ids}; none is paid. "
-        "{remedy}", KEEP_ONE, "resolve")
-    ALREADY_THERE = "already_there", doubt("the service already has order {orders} under this order_ref, and this "
-        "ledger has not ordered it. If it is this order, take it over: {command}. If another ledger ordered it, use "
-        "that one: under a new order_ref it would be bought a second time", "take it over: {command}", "resolve")
-    MAY_BE_THERE = "may_be_there", doubt("{doubt}: one may be this order, bought with another ledger. Look them up in "
-        "the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that no other "
-        "is ours: sourcing ledger confirm {marketplace}", "take ours over (sourcing resolve ORDER_REF --ordered "
-        "ORDER_ID), then: sourcing ledger confirm {marketplace}", "resolve ledger")
-    OVERTAKEN = "overtaken", doubt("{what} (came when the order was {old}): {remedy}", "look it up in the console")
+    NOT_SHOWN = (
+        "not_shown",
+        doubt(
+            "the service does not show this order; {remedy}",
+            "look it up in the console",
+        ),
+    )
+    ORDER_NOT_SHOWN = (
+        "order_not_shown",
+        doubt("the service shows no such order that can be read"),
+    )
+    NO_REFERENCE_YET = (
+        "no_reference_yet",
+        waits(
+            "the service does not show our reference on order {order_id} yet, so "
+            "it is not paid[. If that lasts, look it up in the console: sourcing confirm {marketplace}]",
+            "look up order {order_id} in the console",
+            "confirm",
+            who=MERCHANT,
+        ),
+    )
+    ANOTHERS_REFERENCE = (
+        "anothers_reference",
+        doubt(
+            "order {order_id} carries the reference {reference!r}, not "
+            "{order_ref}: {remedy}",
+            "look it up in the console",
+        ),
+    )
+    HAS_ANOTHER_ID = (
+        "has_another_id",
+        doubt(
+            "{why}. Not paid: the service has {order_id} for it. {remedy}",
+            "Run again",
+            command="run",
+        ),
+    )
+    ID_IS_ANOTHERS = (
+        "id_is_anothers",
+        doubt(
+            "the service names {thing} {id}, which is {owner}'s in this ledger: not "
+            "believed[, and looked for by {by}. Run again]",
+            "run again",
+            command="run",
+        ),
+    )
+    ID_IS_ANOTHERS_ASKED = (
+        "id_is_anothers_asked",
+        doubt(
+            "the service names {thing} {id}, which is {owner}'s in this "
+            "ledger: not believed. {question} Answer with: {answers}",
+            "answer with: {answers}",
+            "resolve",
+        ),
+    )
+    ID_TAKEN = (
+        "id_taken",
+        doubt(
+            "the service names {thing} {id}, which is {owner}'s in this ledger: {remedy}",
+            "look both up in the console",
+        ),
+    )
+    SEVERAL_ORDERS = (
+        "several_orders",
+        doubt(
+            "the service holds {count} orders for {order_ref}: {order_ids}; none is "
+            "paid. {remedy}",
+            KEEP_ONE,
+            "resolve",
+        ),
+    )
+    ORDERED_IN_PART = (
+        "ordered_in_part",
+        doubt(
+            "order {order_id} of {order_ref} lacks {lines}, and is not paid[ (the "
+            "service said: {failure})]. {remedy}",
+            "Let it close unpaid and order again under a new order_ref, or take it "
+            "as it is: sourcing resolve {order_ref} --ordered {order_id} --up-to {total}",
+            "resolve",
+        ),
+    )
+    CART_BECAME_SEVERAL = (
+        "cart_became_several",
+        doubt(
+            "the cart became {count} orders: {order_ids}; none is paid. {remedy}",
+            KEEP_ONE,
+            "resolve",
+        ),
+    )
+    ALREADY_THERE = (
+        "already_there",
+        doubt(
+            "the service already has order {orders} under this order_ref, and this "
+            "ledger has not ordered it. If it is this order, take it over: {command}. If another ledger ordered it, use "
+            "that one: under a new order_ref it would be bought a second time",
+            "take it over: {command}",
+            "resolve",
+        ),
+    )
+    MAY_BE_THERE = (
+        "may_be_there",
+        doubt(
+            "{doubt}: one may be this order, bought with another ledger. Look them up in "
+            "the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that no other "
+            "is ours: sourcing ledger confirm {marketplace}",
+            "take ours over (sourcing resolve ORDER_REF --ordered "
+            "ORDER_ID), then: sourcing ledger confirm {marketplace}",
+            "resolve ledger",
+        ),
+    )
+    OVERTAKEN = (
+        "overtaken",
+        doubt(
+            "{what} (came when the order was {old}): {remedy}",
+            "look it up in the console",
+        ),
+    )
     CAME_LATE = "came_late", note("{what} (came when the order was {old})")
     # an effect without a known outcome
     NO_ANSWER = "no_answer", doubt("no answer to {action}[: {why}]", who=NOBODY)
-    NO_ANSWER_ASKED = "no_answer_asked", doubt("no answer to {action}[: {why}]. {question} Answer with: {answers}",
-        "answer with: {answers}", "resolve")
+    NO_ANSWER_ASKED = (
+        "no_answer_asked",
+        doubt(
+            "no answer to {action}[: {why}]. {question} Answer with: {answers}",
+            "answer with: {answers}",
+            "resolve",
+        ),
+    )
     WAS_REFUSED = "was_refused", doubt("refused ({failure})[; {why}]")
-    REFUSED_UNASKED = "refused_unasked", doubt("refused ({failure}), and the service could not be asked for the "
-        "order's state")
+    REFUSED_UNASKED = (
+        "refused_unasked",
+        doubt(
+            "refused ({failure}), and the service could not be asked for the "
+            "order's state"
+        ),
+    )
     REFUSED_BUT = "refused_but", doubt("refused ({failure}), but {seen}")
-    REFUSED_UNCLEARLY = "refused_unclearly", doubt("refused ({failure}), which does not say that nothing happened")
-    REFUSED_AS_DONE = "refused_as_done", doubt("refused as done already ({failure}), and not to be found")
-    SENT_TOO_OFTEN = "sent_too_often", doubt("sent {times} times without an answer, it is not sent again by itself")
+    REFUSED_UNCLEARLY = (
+        "refused_unclearly",
+        doubt("refused ({failure}), which does not say that nothing happened"),
+    )
+    REFUSED_AS_DONE = (
+        "refused_as_done",
+        doubt("refused as done already ({failure}), and not to be found"),
+    )
+    SENT_TOO_OFTEN = (
+        "sent_too_often",
+        doubt("sent {times} times without an answer, it is not sent again by itself"),
+    )
     NO_WORD = "no_word", doubt("{failure}")
-    NO_WORD_UNASKED = "no_word_unasked", doubt("{failure}; and the service could not be asked ({error})")
-    NOT_TO_BE_ASKED = "not_to_be_asked", doubt("the service could not be asked what became of it ({failure})")
+    NO_WORD_UNASKED = (
+        "no_word_unasked",
+        doubt("{failure}; and the service could not be asked ({error})"),
+    )
+    NOT_TO_BE_ASKED = (
+        "not_to_be_asked",
+        doubt("the service could not be asked what became of it ({failure})"),
+    )
     UNPROVEN = "unproven", doubt("{seen}")
-    MAY_STILL_ARRIVE = "may_still_arrive", doubt("it may still arrive until {until}; run again after that")
+    MAY_STILL_ARRIVE = (
+        "may_still_arrive",
+        doubt("it may still arrive until {until}; run again after that"),
+    )
     ROWS_ARE_GONE = "rows_are_gone", doubt("{failure}")
     # paying
-    PAYMENT_ACCEPTED = "payment_accepted", waits("the service has accepted the payment and not yet confirmed it")
-    PAYMENT_UNCONFIRMED = "payment_unconfirmed", waits("the service has taken the payment and not yet confirmed it")
-    PAYMENT_NOT_TAKEN = "payment_not_taken", money("the service accepted the payment at {accepted} and has not taken "
-        "it[; unpaid, the order closes at {closes}][; its order was closed ({closed})]: {remedy}", "look in the "
-        "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
-        "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
-        "{order_ref} --not-paid[closed?, else ask the service for the money]", "resolve")
-    FINANCE_REFUSED = "finance_refused", money("not paid: the service's finance refused the payment (支付失败), and it "
-        "is not made again by itself; {remedy}", "look in the console at order {order_id} for the cause, and in the "
-        "statement whether {amount} came back; have it paid or cancelled there", "status")
-    NOT_READ_TO_PAY = "not_read_to_pay", waits("not paid: {failure}. {remedy}", "Run again", "run")
-    NO_ANSWER_ABOUT = "no_answer_about", waits("the service does not answer about the order ({failure}). {remedy}",
-        "Run again", "run")
-    PAID_ELSEWHERE = "paid_elsewhere", note("the service shows it paid, and no payment of this ledger accounts for it")
-    PAID_COUNTED_WITH = "paid_counted_with", note("paid, counted with {amount}: {differs}", "look in the statement of "
-        "the wallet", who=MERCHANT)
-    TAKEN_ABOVE_APPROVED = "taken_above_approved", money("the service took {taken}, approved was {approved}[tolerated? "
-        "with the price tolerance]: {remedy}", "ask for the difference back, then run again; or accept it: run without "
-        "--yes, or from the Prefect UI", "refund")
-    CLOSED_UNPAID = "closed_unpaid", request("the order was closed unpaid[ ({why})]; {remedy}", "order again under a "
-        "new order_ref")
-    CLOSED_BY_MARKETPLACE = "closed_by_marketplace", request("the marketplace closed the unpaid order ({why})",
-        "order again under a new order_ref")
-    CLOSED_AFTER_PAYMENT = "closed_after_payment", money("the marketplace closed the order after it was paid ({why})",
-        f"ask for the money back: sourcing refund; {IF_IT_CAME}", "refund")
+    PAYMENT_ACCEPTED = (
+        "payment_accepted",
+        waits("the service has accepted the payment and not yet confirmed it"),
+    )
+    PAYMENT_UNCONFIRMED = (
+        "payment_unconfirmed",
+        waits("the service has taken the payment and not yet confirmed it"),
+    )
+    PAYMENT_NOT_TAKEN = (
+        "payment_not_taken",
+        money(
+            "the service accepted the payment at {accepted} and has not taken "
+            "it[; unpaid, the order closes at {closes}][; its order was closed ({closed})]: {remedy}",
+            "look in the "
+            "console whether order {order_id} waits for finance (待财务支付), and in the statement for a bill 支付扣款 of "
+            "{amount}[closed? without one of its return (取消提交支付退款)]; if none is there: sourcing resolve "
+            "{order_ref} --not-paid[closed?, else ask the service for the money]",
+            "resolve",
+        ),
+    )
+    FINANCE_REFUSED = (
+        "finance_refused",
+        money(
+            "not paid: the service's finance refused the payment (支付失败), and it "
+            "is not made again by itself; {remedy}",
+            "look in the console at order {order_id} for the cause, and in the "
+            "statement whether {amount} came back; have it paid or cancelled there",
+            "status",
+        ),
+    )
+    NOT_READ_TO_PAY = (
+        "not_read_to_pay",
+        waits("not paid: {failure}. {remedy}", "Run again", "run"),
+    )
+    NO_ANSWER_ABOUT = (
+        "no_answer_about",
+        waits(
+            "the service does not answer about the order ({failure}). {remedy}",
+            "Run again",
+            "run",
+        ),
+    )
+    PAID_ELSEWHERE = (
+        "paid_elsewhere",
+        note(
+            "the service shows it paid, and no payment of this ledger accounts for it"
+        ),
+    )
+    PAID_COUNTED_WITH = (
+        "paid_counted_with",
+        note(
+            "paid, counted with {amount}: {differs}",
+            "look in the statement of the wallet",
+            who=MERCHANT,
+        ),
+    )
+    TAKEN_ABOVE_APPROVED = (
+        "taken_above_approved",
+        money(
+            "the service took {taken}, approved was {approved}[tolerated? "
+            "with the price tolerance]: {remedy}",
+            "ask for the difference back, then run again; or accept it: run without "
+            "--yes, or from the Prefect UI",
+            "refund",
+        ),
+    )
+    CLOSED_UNPAID = (
+        "closed_unpaid",
+        request(
+            "the order was closed unpaid[ ({why})]; {remedy}",
+            "order again under a new order_ref",
+        ),
+    )
+    CLOSED_BY_MARKETPLACE = (
+        "closed_by_marketplace",
+        request(
+            "the marketplace closed the unpaid order ({why})",
+            "order again under a new order_ref",
+        ),
+    )
+    CLOSED_AFTER_PAYMENT = (
+        "closed_after_payment",
+        money(
+            "the marketplace closed the order after it was paid ({why})",
+            f"ask for the money back: sourcing refund; {IF_IT_CAME}",
+            "refund",
+        ),
+    )
     # freight and booking
-    PAID_AND_CLOSED = "paid_and_closed", money("paid, not booked: the marketplace closed the order ({why})",
-        f"ask for the money back: sourcing refund; {IF_IT_CAME}", "refund")
-    PAID_SHOWN_OTHERWISE = "paid_shown_otherwise", money("paid, not booked: the service shows the order as {status}; "
-        "{remedy}", "look it up there")
-    PAID_NOT_SHOWN = "paid_not_shown", money("paid, not booked: the service does not show the order; {remedy}",
-        "look it up there")
-    PAID_NO_FREIGHT = "paid_no_freight", money("paid, not booked: no freight service {wish!r}[; offered: {offered}]. "
-        "{remedy}", "Run again once it is offered, or ask for the money back: sourcing refund", "run")
-    FREIGHT_UNAPPROVED = "freight_unapproved", choice("paid, not booked: freight of {price} was not approved. {remedy}",
-        "Run it without --yes, or from the Prefect UI, to approve it", "run")
-    FREIGHT_ROSE = "freight_rose", limit("paid, not booked: freight rose to {price}, approved {approved}. {remedy}",
-        "Run it without --yes, or from the Prefect UI, to approve it", "run")
-    SEVERAL_SHIPMENTS = "several_shipments", money("the warehouse shows {count} shipments for this order: {ids}. "
-        "{remedy}", "Cancel all but one at the warehouse; tracking goes on with that. If it still shows the "
-        "others: sourcing resolve ORDER_REF --booked SHIPMENT_ORDER_ID --tracking NUMBER", "resolve")
-    FREIGHT_CHARGED_MORE = "freight_charged_more", note("the warehouse charges {fee}, approved was {approved}: "
-        "{remedy}", "ask for the difference", who=MERCHANT)
+    PAID_AND_CLOSED = (
+        "paid_and_closed",
+        money(
+            "paid, not booked: the marketplace closed the order ({why})",
+            f"ask for the money back: sourcing refund; {IF_IT_CAME}",
+            "refund",
+        ),
+    )
+    PAID_SHOWN_OTHERWISE = (
+        "paid_shown_otherwise",
+        money(
+            "paid, not booked: the service shows the order as {status}; {remedy}",
+            "look it up there",
+        ),
+    )
+    PAID_NOT_SHOWN = (
+        "paid_not_shown",
+        money(
+            "paid, not booked: the service does not show the order; {remedy}",
+            "look it up there",
+        ),
+    )
+    PAID_NO_FREIGHT = (
+        "paid_no_freight",
+        money(
+            "paid, not booked: no freight service {wish!r}[; offered: {offered}]. "
+            "{remedy}",
+            "Run again once it is offered, or ask for the money back: sourcing refund",
+            "run",
+        ),
+    )
+    FREIGHT_UNAPPROVED = (
+        "freight_unapproved",
+        choice(
+            "paid, not booked: freight of {price} was not approved. {remedy}",
+            "Run it without --yes, or from the Prefect UI, to approve it",
+            "run",
+        ),
+    )
+    FREIGHT_ROSE = (
+        "freight_rose",
+        limit(
+            "paid, not booked: freight rose to {price}, approved {approved}. {remedy}",
+            "Run it without --yes, or from the Prefect UI, to approve it",
+            "run",
+        ),
+    )
+    SEVERAL_SHIPMENTS = (
+        "several_shipments",
+        money(
+            "the warehouse shows {count} shipments for this order: {ids}. {remedy}",
+            "Cancel all but one at the warehouse; tracking goes on with that. If it still shows the "
+            "others: sourcing resolve ORDER_REF --booked SHIPMENT_ORDER_ID --tracking NUMBER",
+            "resolve",
+        ),
+    )
+    FREIGHT_CHARGED_MORE = (
+        "freight_charged_more",
+        note(
+            "the warehouse charges {fee}, approved was {approved}: {remedy}",
+            "ask for the difference",
+            who=MERCHANT,
+        ),
+    )
     # cancelling and refunds
-    CANCEL_ACCEPTED = "cancel_accepted", waits("the service has accepted the cancellation and not yet closed the "
-        "order; {remedy}", "look again: sourcing cancel", "cancel")
-    PAID_BEFORE_CLOSED = "paid_before_closed", money("the order was paid before it closed; {remedy}", "ask for {paid} "
-        "back: sourcing refund {order_ref} --kind refund; " + IF_IT_CAME, "refund")
-    REFUND_ASKING = "refund_asking", doubt("{what} is not known to have reached the service; {remedy}", "run again",
-        "refunds")
+    CANCEL_ACCEPTED = (
+        "cancel_accepted",
+        waits(
+            "the service has accepted the cancellation and not yet closed the "
+            "order; {remedy}",
+            "look again: sourcing cancel",
+            "cancel",
+        ),
+    )
+    PAID_BEFORE_CLOSED = (
+        "paid_before_closed",
+        money(
+            "the order was paid before it closed; {remedy}",
+            "ask for {paid} "
+            "back: sourcing refund {order_ref} --kind refund; " + IF_IT_CAME,
+            "refund",
+        ),
+    )
+    REFUND_ASKING = (
+        "refund_asking",
+        doubt(
+            "{what} is not known to have reached the service; {remedy}",
+            "run again",
+            "refunds",
+        ),
+    )
     REFUND_ASKED = "refund_asked", note("{what} waits for the seller's answer")
     REFUND_AGREED = "refund_agreed", note("{what} is agreed; the money is on its way")
-    REFUND_TO_RETURN = "refund_to_return", money("{what} is agreed: send the goods back[ by {by}], then: sourcing "
-        "return {order_ref} --company CODE --number NUMBER", "send the goods back, then: sourcing return {order_ref} "
-        "--company CODE --number NUMBER", "return")
-    REFUND_RETURNED = "refund_returned", note("{what}: the seller has to receive {number}")
+    REFUND_TO_RETURN = (
+        "refund_to_return",
+        money(
+            "{what} is agreed: send the goods back[ by {by}], then: sourcing "
+            "return {order_ref} --company CODE --number NUMBER",
+            "send the goods back, then: sourcing return {order_ref} "
+            "--company CODE --number NUMBER",
+            "return",
+        ),
+    )
+    REFUND_RETURNED = (
+        "refund_returned",
+        note("{what}: the seller has to receive {number}"),
+    )
     REFUND_CAME_BACK = "refund_came_back", note("{refunded} came back for {what}")
-    REFUND_REFUSED = "refund_refused", money("the seller refused the {what}: {why}", OR_ASK, "refund")
+    REFUND_REFUSED = (
+        "refund_refused",
+        money("the seller refused the {what}: {why}", OR_ASK, "refund"),
+    )
     REFUND_CLOSED = "refund_closed", note("the {what} was closed: {why}")
-    REFUND_DECLINED = "refund_declined", money("the service did not take the {what}: {why}", OR_ASK, "refund")
+    REFUND_DECLINED = (
+        "refund_declined",
+        money("the service did not take the {what}: {why}", OR_ASK, "refund"),
+    )
     ALL_CAME_BACK = "all_came_back", note("{back} of {paid} came back")
     # a person's answers
     ANSWERED = "answered", note("{by} answered: {answer}")
     REST_IS_LOST = "rest_is_lost", note("{by} answered: {answer}")
-    PAYMENT_DROPPED = "payment_dropped", note("{by} answered: {answer}. The service dropped the payment it had "
-        "accepted; {remedy}", "run again to pay", who=MERCHANT, command="run")
-    SAID_PAID = "said_paid", waits("{by} answered: {answer}; the service shows it as {status} still")
+    PAYMENT_DROPPED = (
+        "payment_dropped",
+        note(
+            "{by} answered: {answer}. The service dropped the payment it had "
+            "accepted; {remedy}",
+            "run again to pay",
+            who=MERCHANT,
+            command="run",
+        ),
+    )
+    SAID_PAID = (
+        "said_paid",
+        waits("{by} answered: {answer}; the service shows it as {status} still"),
+    )
     SAID_BOOKED = "said_booked", note("{by} found that it was booked as {shipment}")
-    SAID_NOT_BOOKED = "said_not_booked", note("{by} found that it was not booked; {remedy}", "run again to book it",
-        who=MERCHANT, command="run")
+    SAID_NOT_BOOKED = (
+        "said_not_booked",
+        note(
+            "{by} found that it was not booked; {remedy}",
+            "run again to book it",
+            who=MERCHANT,
+            command="run",
+        ),
+    )
     # parts of a reason
-    LINE_ABOVE_LIMIT = "line_above_limit", other("{title} costs {price} each[ ({amount} in all)], limit {limit}")
+    LINE_ABOVE_LIMIT = (
+        "line_above_limit",
+        other("{title} costs {price} each[ ({amount} in all)], limit {limit}"),
+    )
     # a remedy that was not carried out
-    NOT_IN_LEDGER = "not_in_ledger", other("no such order in the ledger; {remedy}", "see all with: sourcing status")
-    NO_CANCELLING = "no_cancelling", other("the service can't cancel orders of {marketplace}; unpaid ones close by "
-        "themselves after 24 hours")
-    AT_WORK_ON_IT = "at_work_on_it", other("another run is at work on it, or it is not known yet what became of that; "
-        "{remedy}[. {why}]", "run again", "cancel")
-    APPROVED_ALREADY = "approved_already", other("nothing was ordered yet, but it is approved: a run or a follow-up "
-        "goes on to order it, whether its lines are still in the file or not. {remedy}", "Drop it: sourcing drop",
-        "drop")
-    NOTHING_TO_CANCEL = "nothing_to_cancel", other("nothing was ordered, so there is nothing to cancel: {remedy}",
-        "drop it (sourcing drop), and its lines from the file", who=MERCHANT, command="drop")
-    NOT_DROPPED = "not_dropped", other("it is {state}, and something of it was begun: {remedy}", "cancel it, or ask "
-        "for a refund", "cancel")
-    PAST_CANCELLING = "past_cancelling", other("it is {state}: {remedy}", "ask for a refund or a return (sourcing "
-        "refund)", "refund")
+    NOT_IN_LEDGER = (
+        "not_in_ledger",
+        other("no such order in the ledger; {remedy}", "see all with: sourcing status"),
+    )
+    NO_CANCELLING = (
+        "no_cancelling",
+        other(
+            "the service can't cancel orders of {marketplace}; unpaid ones close by "
+            "themselves after 24 hours"
+        ),
+    )
+    AT_WORK_ON_IT = (
+        "at_work_on_it",
+        other(
+            "another run is at work on it, or it is not known yet what became of that; "
+            "{remedy}[. {why}]",
+            "run again",
+            "cancel",
+        ),
+    )
+    APPROVED_ALREADY = (
+        "approved_already",
+        other(
+            "nothing was ordered yet, but it is approved: a run or a follow-up "
+            "goes on to order it, whether its lines are still in the file or not. {remedy}",
+            "Drop it: sourcing drop",
+            "drop",
+        ),
+    )
+    NOTHING_TO_CANCEL = (
+        "nothing_to_cancel",
+        other(
+            "nothing was ordered, so there is nothing to cancel: {remedy}",
+            "drop it (sourcing drop), and its lines from the file",
+            who=MERCHANT,
+            command="drop",
+        ),
+    )
+    NOT_DROPPED = (
+        "not_dropped",
+        other(
+            "it is {state}, and something of it was begun: {remedy}",
+            "cancel it, or ask for a refund",
+            "cancel",
+        ),
+    )
+    PAST_CANCELLING = (
+        "past_cancelling",
+        other(
+            "it is {state}: {remedy}",
+            "ask for a refund or a return (sourcing refund)",
+            "refund",
+        ),
+    )
     MONEY_NOT_ASKED_BACK = "money_not_asked_back", other("not cancelled: {failure}")
-    FREIGHT_STAYS_BOOKED = "freight_stays_booked", other("its freight is booked: ask the warehouse to cancel it")
+    FREIGHT_STAYS_BOOKED = (
+        "freight_stays_booked",
+        other("its freight is booked: ask the warehouse to cancel it"),
+    )
     NOT_CANCELLED = "not_cancelled", other("it is not cancelled")
-    WANTED_BACK = "wanted_back", note("a person wants it cancelled, or most of its money back: only a run that asks "
-        "goes on with it")
+    WANTED_BACK = (
+        "wanted_back",
+        note(
+            "a person wants it cancelled, or most of its money back: only a run that asks "
+            "goes on with it"
+        ),
+    )
     EFFECT_NOT_DONE = "effect_not_done", other("{key} is {status}[: {why}]")
     NO_REFUND_NOW = "no_refund_now", other("the marketplace takes no such refund now")
-    RECEIPT_NOT_CONFIRMED = "receipt_not_confirmed", other("its receipt is not confirmed: {failure}")
-    NOT_ON_ITS_WAY = "not_on_its_way", other("[state?the marketplace shows it as {state}][unseen?the marketplace does "
-        "not show it]: only goods that are on their way can have arrived")
-    REFUND_UNREAD = "refund_unread", other("refund {refund_id} can't be read ({failure})")
-    REFUND_NOT_BELIEVED = "refund_not_believed", other("refund {refund_id} shows {refunded} given back of {asked} "
-        "asked, and {paid} was paid: not believed, {remedy}", "look it up there")
+    RECEIPT_NOT_CONFIRMED = (
+        "receipt_not_confirmed",
+        other("its receipt is not confirmed: {failure}"),
+    )
+    NOT_ON_ITS_WAY = (
+        "not_on_its_way",
+        other(
+            "[state?the marketplace shows it as {state}][unseen?the marketplace does "
+            "not show it]: only goods that are on their way can have arrived"
+        ),
+    )
+    REFUND_UNREAD = (
+        "refund_unread",
+        other("refund {refund_id} can't be read ({failure})"),
+    )
+    REFUND_NOT_BELIEVED = (
+        "refund_not_believed",
+        other(
+            "refund {refund_id} shows {refunded} given back of {asked} "
+            "asked, and {paid} was paid: not believed, {remedy}",
+            "look it up there",
+        ),
+    )
     TRACE_UNREAD = "trace_unread", other("{failure}")
     # parcels
-    PARCEL_NOT_SHOWN = "parcel_not_shown", other("the service shows no such parcel for this order: its report is not "
-        "believed")
-    PARCEL_NOT_PASSED = "parcel_not_passed", other("it did not pass the warehouse's inspection ({status})[: {remark}]")
-    PARCEL_TOO_HEAVY = "parcel_too_heavy", other("it weighs {weight}, and by earlier parcels of the same goods "
-        "{expected} were to be expected: freight may be charged anew")
-    PARCEL_FREIGHT_ROSE = "parcel_freight_rose", other("its freight would be {estimated} by a fresh estimate, and was "
-        "booked for {booked}")
-    PARCEL_SILENT = "parcel_silent", other("no scan for {days} days", ASK_CARRIER, "status")
-    PARCEL_RETURNS = "parcel_returns", other("on its way back to the sender", ASK_CARRIER, "status")
-    PARCEL_EXCEPTION = "parcel_exception", other("the carrier reports that it is stuck, such as at customs",
-        ASK_CARRIER, "status")
+    PARCEL_NOT_SHOWN = (
+        "parcel_not_shown",
+        other(
+            "the service shows no such parcel for this order: its report is not "
+            "believed"
+        ),
+    )
+    PARCEL_NOT_PASSED = (
+        "parcel_not_passed",
+        other("it did not pass the warehouse's inspection ({status})[: {remark}]"),
+    )
+    PARCEL_TOO_HEAVY = (
+        "parcel_too_heavy",
+        other(
+            "it weighs {weight}, and by earlier parcels of the same goods "
+            "{expected} were to be expected: freight may be charged anew"
+        ),
+    )
+    PARCEL_FREIGHT_ROSE = (
+        "parcel_freight_rose",
+        other(
+            "its freight would be {estimated} by a fresh estimate, and was "
+            "booked for {booked}"
+        ),
+    )
+    PARCEL_SILENT = (
+        "parcel_silent",
+        other("no scan for {days} days", ASK_CARRIER, "status"),
+    )
+    PARCEL_RETURNS = (
+        "parcel_returns",
+        other("on its way back to the sender", ASK_CARRIER, "status"),
+    )
+    PARCEL_EXCEPTION = (
+        "parcel_exception",
+        other(
+            "the carrier reports that it is stuck, such as at customs",
+            ASK_CARRIER,
+            "status",
+        ),
+    )
     # callbacks
     CALLBACK_TOO_DEEP = "callback_too_deep", other("is nested deeper than {most}")
     CALLBACK_UNREADABLE = "callback_unreadable", other("{failure}")
-    CALLBACK_NAMES_TOO_MANY = "callback_names_too_many", other("names {count} orders; no message has so many")
-    CALLBACK_ID_TOO_LONG = "callback_id_too_long", other("names an order of more than {most} characters")
-    CALLBACK_NAMES_NONE = "callback_names_none", other("names no order: there is nothing to read again")
+    CALLBACK_NAMES_TOO_MANY = (
+        "callback_names_too_many",
+        other("names {count} orders; no message has so many"),
+    )
+    CALLBACK_ID_TOO_LONG = (
+        "callback_id_too_long",
+        other("names an order of more than {most} characters"),
+    )
+    CALLBACK_NAMES_NONE = (
+        "callback_names_none",
+        other("names no order: there is nothing to read again"),
+    )
     CALLBACK_NOT_OURS = "callback_not_ours", other("no order of this ledger")
     CALLBACK_ORDER_MOVED = "callback_order_moved", other("{order_ref}: {old} → {new}")
-    CALLBACK_ORDER_STAYS = "callback_order_stays", other("{order_ref}[again? read again]: still {state}")
-    CALLBACK_ORDER_UNREAD = "callback_order_unread", other("{order_ref} could not be read: {why}")
-    CALLBACK_ENDS_RUNS = "callback_ends_runs", other("{times} runs that read it ended without a word; {remedy}",
-        "see their logs, then replay it", who=OPERATOR, command="callbacks")
+    CALLBACK_ORDER_STAYS = (
+        "callback_order_stays",
+        other("{order_ref}[again? read again]: still {state}"),
+    )
+    CALLBACK_ORDER_UNREAD = (
+        "callback_order_unread",
+        other("{order_ref} could not be read: {why}"),
+    )
+    CALLBACK_ENDS_RUNS = (
+        "callback_ends_runs",
+        other(
+            "{times} runs that read it ended without a word; {remedy}",
+            "see their logs, then replay it",
+            who=OPERATOR,
+            command="callbacks",
+        ),
+    )
     # deliveries of messages
-    MESSAGE_UNSENT = "message_unsent", other("not sent in time: neither sourcing serve nor the deployment "
-        "send-messages was at work", "start sourcing serve", who=OPERATOR, command="serve")
-    MESSAGE_UNDELIVERED = "message_undelivered", other("{addressee} did not get it: {why}; [over?given "
-        "up][goes_on?tried again]", "try it: sourcing notify --test", "notify")
+    MESSAGE_UNSENT = (
+        "message_unsent",
+        other(
+            "not sent in time: neither sourcing serve nor the deployment "
+            "send-messages was at work",
+            "start sourcing serve",
+            who=OPERATOR,
+            command="serve",
+        ),
+    )
+    MESSAGE_UNDELIVERED = (
+        "message_undelivered",
+        other(
+            "{addressee} did not get it: {why}; [over?given up][goes_on?tried again]",
+            "try it: sourcing notify --test",
+            "notify",
+        ),
+    )
     RECIPIENT_LATE = "recipient_late", other("it did not answer in time")
     RECIPIENT_UNUSABLE = "recipient_unusable", other("it can't be used ({failure})")
-    RECIPIENT_UNKNOWN = "recipient_unknown", other("its address is not one that apprise understands: {remedy}",
-        "see its page on appriseit.com")
-    RECIPIENT_ANSWERED = "recipient_answered", other("it answered {status}[wrong?: the address is wrong or no longer "
-        "valid][busy?: too many messages]")
-    RECIPIENT_LOGIN_REFUSED = "recipient_login_refused", other("it refused user or password")
+    RECIPIENT_UNKNOWN = (
+        "recipient_unknown",
+        other(
+            "its address is not one that apprise understands: {remedy}",
+            "see its page on appriseit.com",
+        ),
+    )
+    RECIPIENT_ANSWERED = (
+        "recipient_answered",
+        other(
+            "it answered {status}[wrong?: the address is wrong or no longer "
+            "valid][busy?: too many messages]"
+        ),
+    )
+    RECIPIENT_LOGIN_REFUSED = (
+        "recipient_login_refused",
+        other("it refused user or password"),
+    )
     RECIPIENT_UNREACHABLE = "recipient_unreachable", other("it can't be reached")
     RECIPIENT_REFUSES = "recipient_refuses", other("it did not take the message")
-    RUN_FILE_FAULTY = "run_file_faulty", other("the file has faults; nothing was sent", f"mend the file, {AGAIN}")
-    RUN_FILE_UNREADABLE = "run_file_unreadable", other("{failure}", f"mend the file, {AGAIN}")
-    RUN_INPUT_WRONG = "run_input_wrong", other("{failure}", "start it anew with other values")
-    RUN_SETTING_WRONG = "run_setting_wrong", other("{failure}", f"correct the setting, {AGAIN}", who=OPERATOR)
-    RUN_LEDGER_UNUSABLE = "run_ledger_unusable", other("{failure}", f"see to the ledger, {AGAIN}", who=OPERATOR,
-        command="doctor")
-    RUN_SNAPSHOT_FAILED = "run_snapshot_failed", other("{failure}", f"see to the snapshots, {AGAIN}", who=OPERATOR,
-        command="snapshot")
-    RUN_SERVICE_FAILED = "run_service_failed", other("{failure}", f"see whether the service answers, {AGAIN}", "doctor")
-    RUN_MACHINE_FAILED = "run_machine_failed", other("{failure}", f"see to the disk and the network, {AGAIN}",
-        who=OPERATOR, command="doctor")
-    RUN_DEFECT = "run_defect", other("{failure}", f"report it with that log, {AGAIN}", who=OPERATOR)
-    RUN_TOOK_TOO_LONG = "run_took_too_long", other("it took too long and was ended", f"see its log, {AGAIN}",
-        who=OPERATOR)
-    RUN_NOT_BEGUN = "run_not_begun", other("Prefect could not begin or end it; its page says why", "mend what its page "
-        f"says, {AGAIN}", who=OPERATOR)
-    RUN_NOT_RESUMED = "run_not_resumed", other("it was paused on its page and not resumed in time; it does not go on "
-        "by itself", "press Retry on its page. To pause all buying for as long as you like: pause-buying", who=MERCHANT)
-    RUN_LOST = "run_lost", other("its process or machine is gone: it was killed, had no memory left, or the machine "
-        "was switched off. It is started again by itself and goes on where it was", "nothing, unless this comes again "
-        "and again; then check the memory of the machine, and the log of the run", who=NOBODY)
-    RUN_LOST_TOO_OFTEN = "run_lost_too_often", other("it was started again {times} times and lost its process each "
-        "time, so it is left alone now", FIND_OUT, who=OPERATOR)
-    RUN_NOT_STARTED_AGAIN = "run_not_started_again", other("its process is gone, and it was not started again: the "
-        "automation `sourcing: run again` may be switched off", FIND_OUT, who=OPERATOR)
+    RUN_FILE_FAULTY = (
+        "run_file_faulty",
+        other("the file has faults; nothing was sent", f"mend the file, {AGAIN}"),
+    )
+    RUN_FILE_UNREADABLE = (
+        "run_file_unreadable",
+        other("{failure}", f"mend the file, {AGAIN}"),
+    )
+    RUN_INPUT_WRONG = (
+        "run_input_wrong",
+        other("{failure}", "start it anew with other values"),
+    )
+    RUN_SETTING_WRONG = (
+        "run_setting_wrong",
+        other("{failure}", f"correct the setting, {AGAIN}", who=OPERATOR),
+    )
+    RUN_LEDGER_UNUSABLE = (
+        "run_ledger_unusable",
+        other(
+            "{failure}", f"see to the ledger, {AGAIN}", who=OPERATOR, command="doctor"
+        ),
+    )
+    RUN_SNAPSHOT_FAILED = (
+        "run_snapshot_failed",
+        other(
+            "{failure}",
+            f"see to the snapshots, {AGAIN}",
+            who=OPERATOR,
+            command="snapshot",
+        ),
+    )
+    RUN_SERVICE_FAILED = (
+        "run_service_failed",
+        other("{failure}", f"see whether the service answers, {AGAIN}", "doctor"),
+    )
+    RUN_MACHINE_FAILED = (
+        "run_machine_failed",
+        other(
+            "{failure}",
+            f"see to the disk and the network, {AGAIN}",
+            who=OPERATOR,
+            command="doctor",
+        ),
+    )
+    RUN_DEFECT = (
+        "run_defect",
+        other("{failure}", f"report it with that log, {AGAIN}", who=OPERATOR),
+    )
+    RUN_TOOK_TOO_LONG = (
+        "run_took_too_long",
+        other("it took too long and was ended", f"see its log, {AGAIN}", who=OPERATOR),
+    )
+    RUN_NOT_BEGUN = (
+        "run_not_begun",
+        other(
+            "Prefect could not begin or end it; its page says why",
+            f"mend what its page says, {AGAIN}",
+            who=OPERATOR,
+        ),
+    )
+    RUN_NOT_RESUMED = (
+        "run_not_resumed",
+        other(
+            "it was paused on its page and not resumed in time; it does not go on "
+            "by itself",
+            "press Retry on its page. To pause all buying for as long as you like: pause-buying",
+            who=MERCHANT,
+        ),
+    )
+    RUN_LOST = (
+        "run_lost",
+        other(
+            "its process or machine is gone: it was killed, had no memory left, or the machine "
+            "was switched off. It is started again by itself and goes on where it was",
+            "nothing, unless this comes again "
+            "and again; then check the memory of the machine, and the log of the run",
+            who=NOBODY,
+        ),
+    )
+    RUN_LOST_TOO_OFTEN = (
+        "run_lost_too_often",
+        other(
+            "it was started again {times} times and lost its process each "
+            "time, so it is left alone now",
+            FIND_OUT,
+            who=OPERATOR,
+        ),
+    )
+    RUN_NOT_STARTED_AGAIN = (
+        "run_not_started_again",
+        other(
+            "its process is gone, and it was not started again: the "
+            "automation `sourcing: run again` may be switched off",
+            FIND_OUT,
+            who=OPERATOR,
+        ),
+    )
     RUN_CRASHED = "run_crashed", other("it crashed, and was not started again")
-    RUN_NEVER_BEGAN = "run_never_began", other("it never began: the worker that had taken it is gone")
+    RUN_NEVER_BEGAN = (
+        "run_never_began",
+        other("it never began: the worker that had taken it is gone"),
+    )
     RUN_PROCESS_GONE = "run_process_gone", other("its process is gone")
-    NO_WORKER = "no_worker", other("no worker of the pool {pool} gives signs of life, [since?since {since}][never?and "
-        "there has been none yet][. Waiting for one: {waiting}]. Runs that are at work end as they would",
-        "start `sourcing serve`, or the worker's service, again; its log says why it ended. What was missed is started "
-        "by itself then", who=OPERATOR, command="serve")
-    RUN_NOT_TAKEN = "run_not_taken", other("the run {run} was due at {due}, and no worker takes it, though there is "
-        "one and its queue {queue} has room", "in the UI, see whether the pool {pool} (Work Pools), its queue {queue} "
-        "or the deployment is paused, and resume it; if none is, start the worker again", who=OPERATOR)
-    OVERDUE = "overdue", other("no run of the deployment {deployment} has completed [since?since {since}][never?yet]. "
-        "Was the machine off? Then what it missed is started by itself", "nothing is lost, the next run that completes "
-        "catches up. [scheduled?See Runs: one that waits for an answer, is late or fails again and again says "
-        "why][off?Its schedule is switched off: switch it on, on the deployment's page]", who=OPERATOR)
-    SERVER_AWAY = "server_away", other("Prefect's server has not answered since {since}", "start `sourcing serve`, or "
-        "the server's service, again; its log says why it ended. Runs that are at work go on without it, and what was "
-        "missed is started by itself", who=OPERATOR, command="serve")
-    RUNS_BEGIN_AGAIN = "runs_begin_again", other("server and worker are there again, seen at {at}. What was missed is "
-        "started by itself; nothing is left to do")
+    NO_WORKER = (
+        "no_worker",
+        other(
+            "no worker of the pool {pool} gives signs of life, [since?since {since}][never?and "
+            "there has been none yet][. Waiting for one: {waiting}]. Runs that are at work end as they would",
+            "start `sourcing serve`, or the worker's service, again; its log says why it ended. What was missed is started "
+            "by itself then",
+            who=OPERATOR,
+            command="serve",
+        ),
+    )
+    RUN_NOT_TAKEN = (
+        "run_not_taken",
+        other(
+            "the run {run} was due at {due}, and no worker takes it, though there is "
+            "one and its queue {queue} has room",
+            "in the UI, see whether the pool {pool} (Work Pools), its queue {queue} "
+            "or the deployment is paused, and resume it; if none is, start the worker again",
+            who=OPERATOR,
+        ),
+    )
+    OVERDUE = (
+        "overdue",
+        other(
+            "no run of the deployment {deployment} has completed [since?since {since}][never?yet]. "
+            "Was the machine off? Then what it missed is started by itself",
+            "nothing is lost, the next run that completes "
+            "catches up. [scheduled?See Runs: one that waits for an answer, is late or fails again and again says "
+            "why][off?Its schedule is switched off: switch it on, on the deployment's page]",
+            who=OPERATOR,
+        ),
+    )
+    SERVER_AWAY = (
+        "server_away",
+        other(
+            "Prefect's server has not answered since {since}",
+            "start `sourcing serve`, or "
+            "the server's service, again; its log says why it ended. Runs that are at work go on without it, and what was "
+            "missed is started by itself",
+            who=OPERATOR,
+            command="serve",
+        ),
+    )
+    RUNS_BEGIN_AGAIN = (
+        "runs_begin_again",
+        other(
+            "server and worker are there again, seen at {at}. What was missed is "
+            "started by itself; nothing is left to do"
+        ),
+    )
+
+
 # fmt: on
 
 

@@ -1,4 +1,6 @@
-"""Why an order, an effect or a run stands as it does: a code with facts. Its words are made where people read."""
+"""Why an order, an effect or a run stands as it does: a code with facts. Its words are
+made where people read.
+"""
 
 from __future__ import annotations
 
@@ -78,14 +80,24 @@ class Part(Worded):
 __all__ = ["Reason", "ReasonCode", "because"]
 
 NO_ROOM = frozenset({ReasonCode.OVER_BUDGET, ReasonCode.OVER_DAY_LIMIT})
-"""A limit was used up by other orders: more room, or another day, lets this one be bought."""
+"""A limit was used up by other orders: more room, or another day, lets this one be
+bought.
+"""
 UNKNOWN_STATES = frozenset(
-    {ReasonCode.UNKNOWN_STATE, ReasonCode.PAYING_IN_UNKNOWN_STATE, ReasonCode.PAID_IN_UNKNOWN_STATE}
+    {
+        ReasonCode.UNKNOWN_STATE,
+        ReasonCode.PAYING_IN_UNKNOWN_STATE,
+        ReasonCode.PAID_IN_UNKNOWN_STATE,
+    }
 )
 """The service shows an order in a state without a meaning here."""
 GOES_ALONG = frozenset({ReasonCode.PAID_COUNTED_WITH, ReasonCode.FREIGHT_CHARGED_MORE})
-"""A difference in money of an order that goes on: it stands there on its way, until another reason takes its place."""
-UNITS_IN_DOUBT = frozenset({ReasonCode.PRICE_FAR_BELOW_LIMIT, ReasonCode.SEARCH_DIFFERS})
+"""A difference in money of an order that goes on: it stands there on its way, until
+another reason takes its place.
+"""
+UNITS_IN_DOUBT = frozenset(
+    {ReasonCode.PRICE_FAR_BELOW_LIMIT, ReasonCode.SEARCH_DIFFERS}
+)
 """The amounts of a marketplace may be in another unit than they are read in."""
 TEXT = "text"
 """The fact that takes the place of the sentence: the words of an earlier program."""
@@ -101,13 +113,19 @@ FACT = re.compile(r"\{(\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """A code and the facts of its sentence: JSON values, amounts in minor units, nothing of a receiver."""
+    """A code and the facts of its sentence: JSON values, amounts in minor units,
+    nothing of a receiver.
+    """
 
     code: ReasonCode
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        words = "{text}" if TEXT in self.facts else self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
+        words = (
+            "{text}"
+            if TEXT in self.facts
+            else self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
+        )
         return _filled(f"{BEFORE}{words}{AFTER}", self.facts)
 
     @property
@@ -116,7 +134,9 @@ class Reason:
         return "" if TEXT in self.facts else self.fill(self.code.words.remedy)
 
     def fill(self, template: str) -> str:
-        """A template, in the form of the sentences of codes, with the facts of this reason."""
+        """A template, in the form of the sentences of codes, with the facts of this
+        reason.
+        """
         return _filled(template, self.facts)
 
     @property
@@ -130,7 +150,9 @@ class Reason:
 
     def is_one_of(self, codes: Collection[ReasonCode]) -> bool:
         """Whether the reason, or one beside it, has one of these codes."""
-        return self.code in codes or any(one["code"] in codes for one in self.facts.get(ALSO, ()))
+        return self.code in codes or any(
+            one["code"] in codes for one in self.facts.get(ALSO, ())
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +186,9 @@ def earlier(text: str) -> Reason:
 
 
 def together(reasons: Iterable[Reason | None]) -> Reason | None:
-    """The reason of the highest class, the first of equals, with the others beside it; None for none."""
+    """The reason of the highest class, the first of equals, with the others beside it;
+    None for none.
+    """
     given = [reason for reason in reasons if reason]
     if len(given) < 2:
         return given[0] if given else None
@@ -176,13 +200,17 @@ def going_along(why: Reason | None) -> Reason | None:
     """What of a reason an order keeps that goes on."""
     if why is None:
         return None
-    alone = Reason(why.code, {name: fact for name, fact in why.facts.items() if name != ALSO})
+    alone = Reason(
+        why.code, {name: fact for name, fact in why.facts.items() if name != ALSO}
+    )
     beside = (read("", one["code"], one["facts"]) for one in why.facts.get(ALSO, ()))
     return together(one for one in (alone, *beside) if one and one.code in GOES_ALONG)
 
 
 def outranking(reasons: Iterable[Reason | None]) -> Reason:
-    """The reason that stands where several meet: that of the highest class, the first of equals."""
+    """The reason that stands where several meet: that of the highest class, the first
+    of equals.
+    """
     return max(filter(None, reasons), key=lambda reason: reason.code.words.kind)
 
 
@@ -190,7 +218,12 @@ def explained(why: Reason | None) -> dict[str, Any]:
     """The fields of `Explained` but the state."""
     if why is None:
         return {"reason": ""}
-    return {"reason": str(why), "reason_code": why.code, "reason_facts": why.facts, "remedy": why.remedy}
+    return {
+        "reason": str(why),
+        "reason_code": why.code,
+        "reason_facts": why.facts,
+        "remedy": why.remedy,
+    }
 
 
 NO_FACTS: Mapping[str, Any] = {}
@@ -198,23 +231,35 @@ NO_FACTS: Mapping[str, Any] = {}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explained:
-    """An order, or a thing to do, as people are shown it: its state, and the reason with its words made."""
+    """An order, or a thing to do, as people are shown it: its state, and the reason
+    with its words made.
+    """
 
     state: str
     reason: str
     reason_code: ReasonCode | None = None
-    reason_facts: Mapping[str, Any] = field(default_factory=lambda: NO_FACTS)  # one for all: lines are many
+    reason_facts: Mapping[str, Any] = field(
+        default_factory=lambda: NO_FACTS
+    )  # one for all: lines are many
     remedy: str = ""
 
 
 T = TypeVar("T", bound=Explained)
 
 
-def grouped(lines: Iterable[T], further: Callable[[T], object] = lambda _: None) -> list[tuple[Sequence[T], str]]:
-    """Lines with one code and one thing to do, in order of appearance, each group with its words."""
+def grouped(
+    lines: Iterable[T], further: Callable[[T], object] = lambda _: None
+) -> list[tuple[Sequence[T], str]]:
+    """Lines with one code and one thing to do, in order of appearance, each group with
+    its words.
+    """
     alike: dict[object, list[T]] = {}
     for line in lines:
-        what = line.reason if line.reason_code in (None, ReasonCode.EARLIER) else (line.reason_code, line.remedy)
+        what = (
+            line.reason
+            if line.reason_code in (None, ReasonCode.EARLIER)
+            else (line.reason_code, line.remedy)
+        )
         alike.setdefault((line.state, what, further(line)), []).append(line)
     return [(some, _of_all(some)) for some in alike.values()]
 
@@ -225,11 +270,17 @@ def _of_all(lines: Sequence[Explained]) -> str:
     if first.reason_code is None or len({line.reason for line in lines}) == 1:
         return first.reason
     code, remedy = str(first.reason_code).replace("_", " "), first.remedy
-    return f"{code}. {remedy[:1].upper()}{remedy[1:]}" if remedy else f"{code}. The first: {first.reason}"
+    return (
+        f"{code}. {remedy[:1].upper()}{remedy[1:]}"
+        if remedy
+        else f"{code}. The first: {first.reason}"
+    )
 
 
 def stored(reason: Reason | None) -> dict[str, Any]:
-    """The columns that hold a reason. Words stand there only where an earlier program wrote them."""
+    """The columns that hold a reason. Words stand there only where an earlier program
+    wrote them.
+    """
     if reason is None:
         return {"reason": "", "reason_code": None, "reason_facts": None}
     code = None if reason.code is ReasonCode.EARLIER else reason.code
@@ -238,11 +289,13 @@ def stored(reason: Reason | None) -> dict[str, Any]:
     return {"reason": "", "reason_code": code, "reason_facts": reason.facts or None}
 
 
-def read(text: str | None, code: str | None, facts: Mapping[str, Any] | None) -> Reason | None:
+def read(
+    text: str | None, code: str | None, facts: Mapping[str, Any] | None
+) -> Reason | None:
     """The reason that these columns hold.
 
-    A program from before the facts writes words, at times with a code, and leaves older facts as they are: its words
-    count.
+    A program from before the facts writes words, at times with a code, and leaves older
+    facts as they are: its words count.
     """
     known = ReasonCode.of(code)
     if text:
@@ -258,7 +311,9 @@ def as_text(reason: Reason) -> str:
 
 
 def from_text(text: str) -> Reason | None:
-    """The reason of such a text; that of an earlier program has its words, an empty one is none."""
+    """The reason of such a text; that of an earlier program has its words, an empty one
+    is none.
+    """
     try:
         held = json.loads(text)
         return read("", held["code"], held["facts"])
@@ -267,12 +322,18 @@ def from_text(text: str) -> Reason | None:
 
 
 def run_label(run_count: int) -> str:
-    """The label of a run in Prefect with the code of why it failed, at its start of this number."""
+    """The label of a run in Prefect with the code of why it failed, at its start of
+    this number.
+    """
     return f"sourcing.reason.{run_count}"
 
 
 def _known(facts: Mapping[str, object]) -> dict[str, Any]:
-    return {name: _json(fact) for name, fact in facts.items() if fact is not False and fact not in (None, "", [], ())}
+    return {
+        name: _json(fact)
+        for name, fact in facts.items()
+        if fact is not False and fact not in (None, "", [], ())
+    }
 
 
 def _json(fact: object) -> Any:
@@ -299,13 +360,17 @@ def _chosen(template: str, there: frozenset[str]) -> str:
 
     def part(found: re.Match[str]) -> str:
         guard, words = found.groups()
-        return words if there.issuperset([guard] if guard else FACT.findall(words)) else ""
+        return (
+            words if there.issuperset([guard] if guard else FACT.findall(words)) else ""
+        )
 
     return OPTIONAL.sub(part, template)
 
 
 class _Shown(dict[str, Any]):
-    """Facts as a sentence shows them. One that another version did not write is a dash."""
+    """Facts as a sentence shows them. One that another version did not write is a
+    dash.
+    """
 
     def __getitem__(self, name: str) -> Any:
         fact = super().__getitem__(name)
@@ -329,5 +394,11 @@ def _words(fact: Any) -> str:
     if isinstance(fact, Mapping) and "code" in fact:
         return str(read("", fact["code"], fact["facts"]))
     if isinstance(fact, Mapping) and "part" in fact:
-        return str(Detail(PARTS[fact["part"]], fact["facts"]) if fact["part"] in PARTS else fact["part"])
-    return str(Money(fact["minor"], fact["currency"]) if isinstance(fact, Mapping) else fact)
+        return str(
+            Detail(PARTS[fact["part"]], fact["facts"])
+            if fact["part"] in PARTS
+            else fact["part"]
+        )
+    return str(
+        Money(fact["minor"], fact["currency"]) if isinstance(fact, Mapping) else fact
+    )

@@ -1,4 +1,6 @@
-"""Messages of the service: their kinds and states; and whether a report of a parcel fits order and booking."""
+"""Messages of the service: their kinds and states; and whether a report of a parcel
+fits order and booking.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ TOLERATED_PERCENT, TOLERATED_GRAMS = 10, 50
 
 
 class Inspection(StrEnum):
-    """The result of a parcel's inspection; `not_said`: the report does not mention one."""
+    """The result of a parcel's inspection; `not_said`: the report does not mention
+    one.
+    """
 
     PASSED = "passed"
     FAILED = "failed"
@@ -46,7 +50,9 @@ class Inspection(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A parcel as reported. `weight` has no unit in the contract (assumed: kilograms)."""
+    """A parcel as reported. `weight` has no unit in the contract (assumed:
+    kilograms).
+    """
 
     tracking_number: str
     status: str
@@ -80,20 +86,32 @@ def problems_of(
     booked: Money | None = None,
     estimated: Money | None = None,
 ) -> Reason | None:
-    """The problems of a parcel that a merchant must know, as one reason; None where all is as expected.
+    """The problems of a parcel that a merchant must know, as one reason; None where all
+    is as expected.
 
-    `shown` are the numbers that the service itself shows for the order. `per_piece` are grams of these goods in earlier
-    parcels, `pieces` how many are in this one. `booked` is what its freight was booked for, `estimated` what the
-    service would ask for these goods now; an estimate may be lower than a booking, so only a rise is a problem.
+    `shown` are the numbers that the service itself shows for the order. `per_piece` are
+    grams of these goods in earlier parcels, `pieces` how many are in this one. `booked`
+    is what its freight was booked for, `estimated` what the service would ask for these
+    goods now; an estimate may be lower than a booking, so only a rise is a problem.
     """
     if parcel.tracking_number not in shown:
         return because(ReasonCode.PARCEL_NOT_SHOWN)
     found = [_too_heavy(parcel.grams, per_piece, pieces)]
     if parcel.inspection is Inspection.FAILED:
         remark = parcel.failed_remark
-        found.insert(0, because(ReasonCode.PARCEL_NOT_PASSED, status=parcel.status, remark=remark))
-    if booked and estimated and estimated.currency == booked.currency and estimated.minor > booked.minor:
-        found.append(because(ReasonCode.PARCEL_FREIGHT_ROSE, estimated=estimated, booked=booked))
+        found.insert(
+            0,
+            because(ReasonCode.PARCEL_NOT_PASSED, status=parcel.status, remark=remark),
+        )
+    if (
+        booked
+        and estimated
+        and estimated.currency == booked.currency
+        and estimated.minor > booked.minor
+    ):
+        found.append(
+            because(ReasonCode.PARCEL_FREIGHT_ROSE, estimated=estimated, booked=booked)
+        )
     return together(found)
 
 
@@ -102,13 +120,19 @@ def parcel_silent(days: int) -> Reason:
     return because(ReasonCode.PARCEL_SILENT, days=days)
 
 
-def _too_heavy(grams: int | None, per_piece: Sequence[int], pieces: int) -> Reason | None:
+def _too_heavy(
+    grams: int | None, per_piece: Sequence[int], pieces: int
+) -> Reason | None:
     if grams is None or not per_piece or not pieces:
         return None
     expected = median_low(per_piece) * pieces
     if grams <= expected * (100 + TOLERATED_PERCENT) // 100 + TOLERATED_GRAMS:
         return None
-    return because(ReasonCode.PARCEL_TOO_HEAVY, weight=_kilograms(grams), expected=_kilograms(expected))
+    return because(
+        ReasonCode.PARCEL_TOO_HEAVY,
+        weight=_kilograms(grams),
+        expected=_kilograms(expected),
+    )
 
 
 def _kilograms(grams: int) -> str:

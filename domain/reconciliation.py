@@ -1,4 +1,6 @@
-"""Ledger against service: which orders belong together, what differs, and what both accounts show as paid."""
+"""Ledger against service: which orders belong together, what differs, and what both
+accounts show as paid.
+"""
 
 from __future__ import annotations
 
@@ -30,15 +32,21 @@ from domain.states import OrderState
 
 CNY = "CNY"
 NONE_FOREIGN: Mapping[OrderId, ForeignOrder] = {}
-UNSETTLED = frozenset({OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.UNKNOWN})
+UNSETTLED = frozenset(
+    {OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.UNKNOWN}
+)
 
 Shown = Mapping[Marketplace, Sequence[ServiceOrder]]
-"""The orders that marketplaces show; an unreadable marketplace is absent, and its orders are not judged."""
+"""The orders that marketplaces show; an unreadable marketplace is absent, and its
+orders are not judged.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Findings, the most costly kind first. `notes` say what could not be compared; `in_hand` orders were left out."""
+    """Findings, the most costly kind first. `notes` say what could not be compared;
+    `in_hand` orders were left out.
+    """
 
     findings: tuple[Finding, ...]
     notes: tuple[str, ...]
@@ -48,7 +56,9 @@ class Comparison:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaidSum:
-    """What was paid for orders of one marketplace in one currency, by both accounts; refunds are not taken off."""
+    """What was paid for orders of one marketplace in one currency, by both accounts;
+    refunds are not taken off.
+    """
 
     marketplace: Marketplace
     ledger: Money
@@ -66,14 +76,19 @@ def compare(
 ) -> Comparison:
     """Compare the ledger's orders with those shown.
 
-    An order from before `since` counts only when it is shown: the lists don't reach back to it, so its absence means
-    nothing. A younger one must be shown where the list is `whole`. Orders that a person declared `foreign` are no
-    orphans as long as the ledger has nothing under their reference and they cost no more than they did then.
+    An order from before `since` counts only when it is shown: the lists don't reach
+    back to it, so its absence means nothing. A younger one must be shown where the list
+    is `whole`. Orders that a person declared `foreign` are no orphans as long as the
+    ledger has nothing under their reference and they cost no more than they did then.
     """
     orders = list(ledger)
     sides = _Sides(orders, shown, foreign)
     listed = {name: shown[name] for name in whole if name in shown}
-    absent = [order for order in orders if _must_show(order, listed, since) and not sides.shown(order)]
+    absent = [
+        order
+        for order in orders
+        if _must_show(order, listed, since) and not sides.shown(order)
+    ]
     pairs = [(order, theirs) for order in orders if (theirs := sides.shown(order))]
     silent = _silent_about_shipments(pairs)
     found = [
@@ -82,16 +97,23 @@ def compare(
         *(
             finding
             for ours, theirs in pairs
-            for finding in differences(ours, theirs, now, with_shipment=ours.marketplace not in silent)
+            for finding in differences(
+                ours, theirs, now, with_shipment=ours.marketplace not in silent
+            )
         ),
         *(finding for order in orders for finding in questions(order, now)),
     ]
     in_hand = {order.order_ref for order in orders if order.in_hand}
     return Comparison(
-        findings=ranked(finding for finding in found if finding.order_ref not in in_hand),
+        findings=ranked(
+            finding for finding in found if finding.order_ref not in in_hand
+        ),
         notes=(
             *sides.left_out(),
-            *(f"{name}: no order shows a shipment there, so bookings were not compared" for name in silent),
+            *(
+                f"{name}: no order shows a shipment there, so bookings were not compared"
+                for name in silent
+            ),
         ),
         compared=len(pairs) + len(absent),
         in_hand=len(in_hand),
@@ -101,11 +123,17 @@ def compare(
 def ranked(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """The most costly kind first."""
     ranks = {kind: place for place, kind in enumerate(FindingKind)}
-    return tuple(sorted(findings, key=lambda finding: (ranks[finding.kind], *finding.identity)))
+    return tuple(
+        sorted(findings, key=lambda finding: (ranks[finding.kind], *finding.identity))
+    )
 
 
-def to_look_up(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -> list[LedgerOrder]:
-    """Orders to be read by their id: not in a list that should have them, or unsettled or paid since, and older."""
+def to_look_up(
+    ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime
+) -> list[LedgerOrder]:
+    """Orders to be read by their id: not in a list that should have them, or unsettled
+    or paid since, and older.
+    """
     orders = list(ledger)
     sides = _Sides(orders, shown)
     return [
@@ -114,41 +142,70 @@ def to_look_up(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) 
         if order.order_id
         and order.marketplace in shown
         and not sides.shown(order)
-        and (_must_show(order, shown, since) or order.state in UNSETTLED or _paid_late(order, since))
+        and (
+            _must_show(order, shown, since)
+            or order.state in UNSETTLED
+            or _paid_late(order, since)
+        )
     ]
 
 
 def _paid_late(order: LedgerOrder, since: datetime) -> bool:
     is_old = order.ordered_at is not None and order.ordered_at < since
-    return is_old and order.paid_at is not None and order.paid_at >= since and order.state not in OVER
+    return (
+        is_old
+        and order.paid_at is not None
+        and order.paid_at >= since
+        and order.state not in OVER
+    )
 
 
 def _must_show(order: LedgerOrder, shown: Shown, since: datetime) -> bool:
-    """Whether the service has to show this order; one that came to nothing may be gone there."""
-    came_to_nothing = order.state is OrderState.REFUNDED or (order.state in OVER and order.paid is None)
+    """Whether the service has to show this order; one that came to nothing may be gone
+    there.
+    """
+    came_to_nothing = order.state is OrderState.REFUNDED or (
+        order.state in OVER and order.paid is None
+    )
     in_time = order.ordered_at is not None and order.ordered_at >= since
-    return bool(order.order_id) and order.marketplace in shown and in_time and not came_to_nothing
+    return (
+        bool(order.order_id)
+        and order.marketplace in shown
+        and in_time
+        and not came_to_nothing
+    )
 
 
 class _Sides:
     """The orders of ledger and service, found by id and by reference."""
 
     def __init__(
-        self, orders: Sequence[LedgerOrder], shown: Shown, foreign: Mapping[OrderId, ForeignOrder] = NONE_FOREIGN
+        self,
+        orders: Sequence[LedgerOrder],
+        shown: Shown,
+        foreign: Mapping[OrderId, ForeignOrder] = NONE_FOREIGN,
     ) -> None:
         self._foreign = foreign
-        self._listed = [(name, order) for name, listed in shown.items() for order in listed]
+        self._listed = [
+            (name, order) for name, listed in shown.items() for order in listed
+        ]
         self._by_id = {(name, order.order_id): order for name, order in self._listed}
         self._ours = {(order.marketplace, order.order_ref): order for order in orders}
-        self._our_ids = {(order.marketplace, order.order_id) for order in orders if order.order_id}
-        self._live: defaultdict[tuple[Marketplace, str], list[ServiceOrder]] = defaultdict(list)
+        self._our_ids = {
+            (order.marketplace, order.order_id) for order in orders if order.order_id
+        }
+        self._live: defaultdict[tuple[Marketplace, str], list[ServiceOrder]] = (
+            defaultdict(list)
+        )
         for (name, _), order in self._by_id.items():
             if is_live(order):
                 self._live[name, self._name_of(name, order)].append(order)
 
     def _name_of(self, place: Marketplace, order: ServiceOrder) -> str:
         """The reference by which the order is ours, else the first that it shows."""
-        names = [name for name in order.names if (place, name) in self._ours] or list(order.names)
+        names = [name for name in order.names if (place, name) in self._ours] or list(
+            order.names
+        )
         return names[0] if names else ""
 
     def shown(self, ours: LedgerOrder) -> ServiceOrder | None:
@@ -160,16 +217,22 @@ class _Sides:
         return found[0] if len(found) == 1 else None
 
     def unknown_here(self, *, replaced: set[str]) -> Iterator[Finding]:
-        """Live orders that the ledger has no id of, and references with several; not those `replaced`."""
+        """Live orders that the ledger has no id of, and references with several; not
+        those `replaced`.
+        """
         for (name, reference), orders in self._live.items():
             ours = self._ours.get((name, reference)) if reference else None
             if ours is not None and len(orders) > 1:
                 yield several(ours, orders)
                 continue
             for order in orders:
-                known = (name, order.order_id) in self._our_ids or (ours is not None and reference in replaced)
+                known = (name, order.order_id) in self._our_ids or (
+                    ours is not None and reference in replaced
+                )
                 if not known and not self._is_left_out(name, order):
-                    yield orphan(name, order, ours, self._foreign.get((name, order.order_id)))
+                    yield orphan(
+                        name, order, ours, self._foreign.get((name, order.order_id))
+                    )
 
     def left_out(self) -> Iterator[str]:
         """How many orders are no findings because a person declared them foreign."""
@@ -184,28 +247,53 @@ class _Sides:
         said = self._foreign.get((name, order.order_id))
         if said is None or (name, self._name_of(name, order)) in self._ours:
             return False
-        return order.costs.currency == said.amount.currency and order.costs <= said.amount
+        return (
+            order.costs.currency == said.amount.currency and order.costs <= said.amount
+        )
 
 
-def _silent_about_shipments(pairs: Iterable[tuple[LedgerOrder, ServiceOrder]]) -> list[Marketplace]:
-    """Marketplaces where none of several booked orders shows its booking: that orders show it is assumed (contract)."""
+def _silent_about_shipments(
+    pairs: Iterable[tuple[LedgerOrder, ServiceOrder]],
+) -> list[Marketplace]:
+    """Marketplaces where none of several booked orders shows its booking: that orders
+    show it is assumed (contract).
+    """
     shows: defaultdict[Marketplace, list[bool]] = defaultdict(list)
     for ours, theirs in pairs:
-        if ours.shipment_order_id and ours.state not in OVER and theirs.status is not ServiceStatus.CLOSED:
+        if (
+            ours.shipment_order_id
+            and ours.state not in OVER
+            and theirs.status is not ServiceStatus.CLOSED
+        ):
             shows[ours.marketplace].append(bool(theirs.shipments))
     return [name for name, each in shows.items() if len(each) > 1 and not any(each)]
 
 
-def paid_sums(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -> list[PaidSum]:
-    """What was paid since `since`, by marketplace and currency, of the marketplaces that could be read.
+def paid_sums(
+    ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime
+) -> list[PaidSum]:
+    """What was paid since `since`, by marketplace and currency, of the marketplaces
+    that could be read.
 
-    A marketplace may show what is left of an order after a refund, or none that was refunded.
+    A marketplace may show what is left of an order after a refund, or none that was
+    refunded.
     """
     ours: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
     theirs: defaultdict[tuple[Marketplace, str], list[Money]] = defaultdict(list)
-    orders = [(order, order.paid) for order in ledger if order.paid and order.marketplace in shown]
-    paid = {(order.marketplace, order.order_id): (order, amount) for order, amount in orders}
-    seen = {(name, one.order_id): one for name, listed in shown.items() for one in listed if is_paid(one)}
+    orders = [
+        (order, order.paid)
+        for order in ledger
+        if order.paid and order.marketplace in shown
+    ]
+    paid = {
+        (order.marketplace, order.order_id): (order, amount) for order, amount in orders
+    }
+    seen = {
+        (name, one.order_id): one
+        for name, listed in shown.items()
+        for one in listed
+        if is_paid(one)
+    }
     for order, amount in orders:
         if _at_least(order.paid_at or order.ordered_at, since):
             ours[order.marketplace, amount.currency].append(amount)
@@ -214,7 +302,9 @@ def paid_sums(ledger: Iterable[LedgerOrder], shown: Shown, *, since: datetime) -
     for identity, one in seen.items():
         if _at_least(one.paid_at or one.created_at, since):
             amount = one.costs
-            if identity in paid and amount == left(paid[identity][1], paid[identity][0].refunded):
+            if identity in paid and amount == left(
+                paid[identity][1], paid[identity][0].refunded
+            ):
                 amount = paid[identity][1]
             theirs[identity[0], amount.currency].append(amount)
     return [
@@ -232,7 +322,9 @@ def _at_least(moment: datetime | None, since: datetime) -> bool:
 
 
 def wallet_finding(sums: Iterable[PaidSum], left: Money) -> Finding | None:
-    """A finding where the CNY that `left` the wallet are not the payments that the service's orders show."""
+    """A finding where the CNY that `left` the wallet are not the payments that the
+    service's orders show.
+    """
     paid = total_of([one.service for one in sums if one.service.currency == CNY])
     if left == paid:
         return None

@@ -25,7 +25,9 @@ LISTED = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedRow:
-    """A row left out: the table and key it would have, the rule that it breaks, and how."""
+    """A row left out: the table and key it would have, the rule that it breaks, and
+    how.
+    """
 
     table: str
     key: str
@@ -50,10 +52,22 @@ class Rejected:
 
     @property
     def lines(self) -> list[str]:
-        """`orders A-1 (state): state is 'lost', …`: the first of them, and how many more there are."""
-        told = [f"{row.table} {row.key} ({row.rule}): {row.message}" for row in self.rows[:LISTED]]
+        """`orders A-1 (state): state is 'lost', …`: the first of them, and how many
+        more there are.
+        """
+        told = [
+            f"{row.table} {row.key} ({row.rule}): {row.message}"
+            for row in self.rows[:LISTED]
+        ]
         more = self.count - len(told)
-        return [*told, f"and {more:,} more: sourcing snapshot show, or the table rejected_rows"] if more > 0 else told
+        return (
+            [
+                *told,
+                f"and {more:,} more: sourcing snapshot show, or the table rejected_rows",
+            ]
+            if more > 0
+            else told
+        )
 
     @property
     def words(self) -> str:
@@ -70,7 +84,10 @@ class Rejected:
 def all_rejected(some: Iterable[Rejected]) -> Rejected:
     """The rejected rows of several snapshots."""
     parts = list(some)
-    return Rejected(count=sum(part.count for part in parts), rows=[row for part in parts for row in part.rows])
+    return Rejected(
+        count=sum(part.count for part in parts),
+        rows=[row for part in parts for row in part.rows],
+    )
 
 
 NONE_REJECTED = Rejected()
@@ -80,15 +97,21 @@ BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 def check_batch_id(text: str) -> str:
-    """The name of a batch, which is also a file name. Raises `ValueError` for a name that can't be."""
+    """The name of a batch, which is also a file name. Raises `ValueError` for a name
+    that can't be.
+    """
     if not BATCH_ID.fullmatch(text):
-        raise ValueError(f"{text!r} can't name a batch: use up to 100 letters, digits, '.', '_' and '-'")
+        raise ValueError(
+            f"{text!r} can't name a batch: use up to 100 letters, digits, '.', '_' and '-'"
+        )
     return text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportLine(Explained):
-    """One order as it stands; what was paid in fen, the freight that was booked in minor units of its currency."""
+    """One order as it stands; what was paid in fen, the freight that was booked in
+    minor units of its currency.
+    """
 
     order_ref: str
     marketplace: str
@@ -109,7 +132,9 @@ class ReportLine(Explained):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MatchLine:
-    """The item taken for the words of one line. `pin` is the text for the file that makes it certain."""
+    """The item taken for the words of one line. `pin` is the text for the file that
+    makes it certain.
+    """
 
     order_ref: str
     marketplace: str
@@ -141,18 +166,24 @@ class MatchLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchReport:
-    """The report of one batch: `spent_fen` for all its orders so far, `spent_this_run_fen` for what this run paid.
+    """The report of one batch: `spent_fen` for all its orders so far,
+    `spent_this_run_fen` for what this run paid.
 
-    A dry run has the `plans` of new orders, whatever was decided on them, and those `to_ship` of orders begun earlier.
-    `warnings` are those of the request file, and `lines_without_limit` counts its lines without a price limit.
-    `next_follow_up` is for what may end well without a person, only later. `broken_off` says why a run ended before its
-    work did: the service was away, or the time was up; `paused` that it bought nothing, or no more. `rejected` are rows
-    that the snapshot left out of their tables. `questions` are about first payments, for a person with the console.
-    `unknown_words` counts the orders of each word of the service without a meaning here. `pictures` are those to show.
+    A dry run has the `plans` of new orders, whatever was decided on them, and those
+    `to_ship` of orders begun earlier. `warnings` are those of the request file, and
+    `lines_without_limit` counts its lines without a price limit. `next_follow_up` is
+    for what may end well without a person, only later. `broken_off` says why a run
+    ended before its work did: the service was away, or the time was up; `paused` that
+    it bought nothing, or no more. `rejected` are rows that the snapshot left out of
+    their tables. `questions` are about first payments, for a person with the console.
+    `unknown_words` counts the orders of each word of the service without a meaning
+    here. `pictures` are those to show.
     """
 
     batch_id: str
-    orders: Sequence[ReportLine] = field(repr=False)  # `asyncio.run` prints its task's result as it ends, and drops it
+    orders: Sequence[ReportLine] = field(
+        repr=False
+    )  # `asyncio.run` prints its task's result as it ends, and drops it
     spent_this_run_fen: int
     bought_this_run: int
     snapshot_id: str | None
@@ -183,13 +214,23 @@ class BatchReport:
     @property
     def without_room(self) -> list[ReportLine]:
         """The orders that are held since the budget or the day's limit is used up."""
-        return [line for line in self.orders if line.state is OrderState.HELD and line.reason_code in NO_ROOM]
+        return [
+            line
+            for line in self.orders
+            if line.state is OrderState.HELD and line.reason_code in NO_ROOM
+        ]
 
     @property
     def missing_entries(self) -> list[dict[str, str]]:
         """Rows for the SKU book, of the own SKUs that it lacks."""
-        missing = [line for line in self.orders if line.reason_code is ReasonCode.OWN_SKU_MISSING]
-        return missing_entries((line.order_ref, line.reason_facts["own_skus"]) for line in missing)
+        missing = [
+            line
+            for line in self.orders
+            if line.reason_code is ReasonCode.OWN_SKU_MISSING
+        ]
+        return missing_entries(
+            (line.order_ref, line.reason_facts["own_skus"]) for line in missing
+        )
 
     @property
     def freight(self) -> dict[str, Money]:
@@ -198,8 +239,12 @@ class BatchReport:
 
     @property
     def all_wait(self) -> bool:
-        """Whether nothing was bought or planned: each order is held, refused or unknown."""
-        return bool(self.orders) and all(line.state in NEEDS_A_PERSON for line in self.orders)
+        """Whether nothing was bought or planned: each order is held, refused or
+        unknown.
+        """
+        return bool(self.orders) and all(
+            line.state in NEEDS_A_PERSON for line in self.orders
+        )
 
     @property
     def all_booked(self) -> bool:
@@ -207,37 +252,54 @@ class BatchReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether nothing waits for a person: all booked, or all planned in a dry run, and no row rejected."""
+        """Whether nothing waits for a person: all booked, or all planned in a dry run,
+        and no row rejected.
+        """
         if self.rejected or any(plan.is_postponed for plan in self.plans):
             return False
-        return self.all_booked or (self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED})
+        return self.all_booked or (
+            self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED}
+        )
 
-    def to_json(self, line_as: Callable[[ReportLine], object] = asdict) -> dict[str, Any]:
-        """The report that `sourcing run --json` prints; orders of a dry run also have their costs.
+    def to_json(
+        self, line_as: Callable[[ReportLine], object] = asdict
+    ) -> dict[str, Any]:
+        """The report that `sourcing run --json` prints; orders of a dry run also have
+        their costs.
 
-        `line_as` may leave a line as it is, to be encoded later: of 100,000 orders they are much memory.
+        `line_as` may leave a line as it is, to be encoded later: of 100,000 orders they
+        are much memory.
         """
         costs = {plan.order_ref: _goods(plan) | _freight(plan) for plan in self.plans}
-        costs |= {plan.order_ref: (_goods(plan) if plan.is_unpaid else {}) | _freight(plan) for plan in self.to_ship}
+        costs |= {
+            plan.order_ref: (_goods(plan) if plan.is_unpaid else {}) | _freight(plan)
+            for plan in self.to_ship
+        }
         return {
             "batch_id": self.batch_id,
             "counts": self.counts,
             "spent_fen": self.spent_fen,
             "spent_this_run_fen": self.spent_this_run_fen,
-            "freight_booked_minor": {sum_.currency: sum_.minor for sum_ in self.freight.values()},
+            "freight_booked_minor": {
+                sum_.currency: sum_.minor for sum_ in self.freight.values()
+            },
             "bought_this_run": self.bought_this_run,
             "dry_run": self.dry_run,
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
             "orders": [
-                asdict(line) | costs[line.order_ref] if line.order_ref in costs else line_as(line)
+                asdict(line) | costs[line.order_ref]
+                if line.order_ref in costs
+                else line_as(line)
                 for line in self.orders
             ],
             "matches": [asdict(match) for match in self.matches],
             "lines_without_limit": self.lines_without_limit,
             "warnings": [asdict(warning) for warning in self.warnings],
             "broken_off": self.broken_off,
-            "paused": asdict(self.paused) | {"at": self.paused.at.isoformat()} if self.paused else None,
+            "paused": asdict(self.paused) | {"at": self.paused.at.isoformat()}
+            if self.paused
+            else None,
             "next_look": self.next_look.to_json() if self.next_look else None,
             "questions": [*self.questions],
             "unknown_words": dict(self.unknown_words),
@@ -246,9 +308,15 @@ class BatchReport:
 
 
 def _goods(plan: PlannedOrder) -> dict[str, Any]:
-    return {"quoted_fen": plan.quote.total.minor if plan.quote else None, "stock": plan.stock}
+    return {
+        "quoted_fen": plan.quote.total.minor if plan.quote else None,
+        "stock": plan.stock,
+    }
 
 
 def _freight(plan: PlannedOrder) -> dict[str, Any]:
     price = plan.freight_service.price if plan.freight_service else None
-    return {"freight_minor": price.minor if price else None, "freight_currency": price.currency if price else None}
+    return {
+        "freight_minor": price.minor if price else None,
+        "freight_currency": price.currency if price else None,
+    }

@@ -25,10 +25,12 @@ UNNAMED = "cells under a column without a name are passed over; name the column,
 
 @dataclass(frozen=True, slots=True)
 class Remark:
-    """One remark. `row` counts as a CSV file does: the header is row 1; 0 means the whole file.
+    """One remark. `row` counts as a CSV file does: the header is row 1; 0 means the
+    whole file.
 
-    The others stand for remarks on something else: what the service does not show, which helpers did not join, where
-    one order is bought before the question about its payment is answered.
+    The others stand for remarks on something else: what the service does not show,
+    which helpers did not join, where one order is bought before the question about its
+    payment is answered.
 
     `column` is empty when the whole row is meant.
     """
@@ -39,7 +41,11 @@ class Remark:
 
     def __str__(self) -> str:
         place = OTHER_PLACES.get(self.row, f"row {self.row}")
-        return f"{place}, column {self.column}: {self.message}" if self.column else f"{place}: {self.message}"
+        return (
+            f"{place}, column {self.column}: {self.message}"
+            if self.column
+            else f"{place}: {self.message}"
+        )
 
 
 class Fault(Remark):
@@ -47,7 +53,9 @@ class Fault(Remark):
 
 
 def place_of(remark: Remark) -> tuple[int, int, str]:
-    """By row, then by column as the columns are documented; what concerns the whole row comes first."""
+    """By row, then by column as the columns are documented; what concerns the whole row
+    comes first.
+    """
     position = POSITION.get(remark.column, len(POSITION)) if remark.column else -1
     return remark.row, position, remark.column
 
@@ -64,24 +72,38 @@ def _line(column: str, message: str, rows: Sequence[int]) -> str:
     if len(rows) == 1:
         return str(Remark(rows[0], column, message))
     named = ", ".join(map(str, rows[:MOST_ROWS_NAMED]))
-    more = f" and {pluralize(len(rows) - MOST_ROWS_NAMED, 'row')} more" if len(rows) > MOST_ROWS_NAMED else ""
-    return f"rows {named}{more}" + (f", column {column}" if column else "") + f": {message}"
+    more = (
+        f" and {pluralize(len(rows) - MOST_ROWS_NAMED, 'row')} more"
+        if len(rows) > MOST_ROWS_NAMED
+        else ""
+    )
+    return (
+        f"rows {named}{more}"
+        + (f", column {column}" if column else "")
+        + f": {message}"
+    )
 
 
 MOST_LISTED = 50
 
 
 class BadInput(ValueError):
-    """A form asks for something that can't be done; the message says what to change. Nothing was sent."""
+    """A form asks for something that can't be done; the message says what to change.
+    Nothing was sent.
+    """
 
 
 class BadRequests(Exception):
-    """The request file has faults; nothing was sent. The message lists the first of them, `faults` has every one."""
+    """The request file has faults; nothing was sent. The message lists the first of
+    them, `faults` has every one.
+    """
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         listed = [f"  {fault}" for fault in faults[:MOST_LISTED]]
         self.unlisted = len(faults) - len(listed)
         listed += [f"  and {self.unlisted:,} more"] if self.unlisted else []
-        head = f"the request file has {pluralize(len(faults), 'fault')}; nothing was sent:"
+        head = (
+            f"the request file has {pluralize(len(faults), 'fault')}; nothing was sent:"
+        )
         super().__init__("\n".join([head, *listed]))
         self.faults = tuple(faults)

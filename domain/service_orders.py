@@ -12,7 +12,9 @@ from domain.states import OrderState
 
 
 class ServiceStatus(StrEnum):
-    """An order's status at the marketplace, in one vocabulary for all of them (contract 4)."""
+    """An order's status at the marketplace, in one vocabulary for all of them (contract
+    4).
+    """
 
     BUILDING = "building"
     UNPAID = "unpaid"
@@ -26,7 +28,11 @@ class ServiceStatus(StrEnum):
 
     @property
     def is_paid(self) -> bool:
-        return self in (ServiceStatus.PAID, ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
+        return self in (
+            ServiceStatus.PAID,
+            ServiceStatus.SHIPPED,
+            ServiceStatus.FINISHED,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +46,9 @@ class DomesticParcel:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shipment:
-    """An international shipment: the booking's order id and one tracking number a parcel."""
+    """An international shipment: the booking's order id and one tracking number a
+    parcel.
+    """
 
     shipment_order_id: str
     tracking_numbers: tuple[str, ...]
@@ -51,17 +59,35 @@ class Shipment:
     items: tuple[ShipmentItem, ...] = ()
 
     def renumbered(self, shown: Sequence[Shipment]) -> Shipment | None:
-        """This booking with the tracking numbers that it has now; None where no others are shown for it alone."""
-        news = [one for one in shown if not set(one.tracking_numbers) <= set(self.tracking_numbers)]
-        if len(shown) != 1 or not news or news[0].shipment_order_id != self.shipment_order_id:
+        """This booking with the tracking numbers that it has now; None where no others
+        are shown for it alone.
+        """
+        news = [
+            one
+            for one in shown
+            if not set(one.tracking_numbers) <= set(self.tracking_numbers)
+        ]
+        if (
+            len(shown) != 1
+            or not news
+            or news[0].shipment_order_id != self.shipment_order_id
+        ):
             return None
         (now,) = news
-        new, here = now.tracking_numbers, [one for one in now.tracking_numbers if one not in self.tracking_numbers]
+        new, here = (
+            now.tracking_numbers,
+            [one for one in now.tracking_numbers if one not in self.tracking_numbers],
+        )
         items = tuple(
-            item if item.tracking_number in new else replace(item, tracking_number=here[0]) for item in self.items
+            item
+            if item.tracking_number in new
+            else replace(item, tracking_number=here[0])
+            for item in self.items
         )
         company = now.company or self.company
-        return replace(now, company=company, render_id=self.render_id, fee=self.fee, items=items)
+        return replace(
+            now, company=company, render_id=self.render_id, fee=self.fee, items=items
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +119,15 @@ class ReferenceField(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceOrder:
-    """One order as the service shows it. Times are UTC. `paid` is None while unpaid, also where 0 is shown.
+    """One order as the service shows it. Times are UTC. `paid` is None while unpaid,
+    also where 0 is shown.
 
-    `reference` is what stands where the contract has room for ours, `own_id` what stands in `outOrderId` (1688 and
-    big_major, assumed). Either may be empty, or foreign. `parts` are the ids by which the marketplace traces parcels
-    (Taobao sub-orders; 1688 none). `state_word` is the marketplace's own word for the status. `goods`
-    are those that it still has.
-    `is_partly_sent`: some goods have no parcel yet. `scans` are those of its parcels, where the order itself has them.
+    `reference` is what stands where the contract has room for ours, `own_id` what
+    stands in `outOrderId` (1688 and big_major, assumed). Either may be empty, or
+    foreign. `parts` are the ids by which the marketplace traces parcels (Taobao
+    sub-orders; 1688 none). `state_word` is the marketplace's own word for the status.
+    `goods` are those that it still has. `is_partly_sent`: some goods have no parcel
+    yet. `scans` are those of its parcels, where the order itself has them.
     """
 
     order_id: str
@@ -125,12 +153,17 @@ class ServiceOrder:
 
     def places_of(self, order_ref: str) -> frozenset[ReferenceField]:
         """Where the order shows exactly this reference."""
-        shown = {ReferenceField.REFERENCE: self.reference, ReferenceField.OWN_ID: self.own_id}
+        shown = {
+            ReferenceField.REFERENCE: self.reference,
+            ReferenceField.OWN_ID: self.own_id,
+        }
         return frozenset(place for place, name in shown.items() if name == order_ref)
 
     @property
     def payment(self) -> datetime | Money | None:
-        """The fact that shows a payment, whatever the status says: its time or its amount; None for neither."""
+        """The fact that shows a payment, whatever the status says: its time or its
+        amount; None for neither.
+        """
         return self.paid_at or self.paid
 
     @property
@@ -140,17 +173,23 @@ class ServiceOrder:
 
     @property
     def taken(self) -> Money | None:
-        """What a paid order took from the wallet; None where no amount above zero is shown, since nothing is free."""
+        """What a paid order took from the wallet; None where no amount above zero is
+        shown, since nothing is free.
+        """
         return self.costs if self.costs.minor > 0 else None
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every reference that the order shows, whatever its origin."""
-        return tuple(dict.fromkeys(name for name in (self.reference, self.own_id) if name))
+        return tuple(
+            dict.fromkeys(name for name in (self.reference, self.own_id) if name)
+        )
 
 
 class TraceStatus(StrEnum):
-    """The stage that a tracking event reports (contract 3.4, `statusChanged`; from `WAITING` on upstream's)."""
+    """The stage that a tracking event reports (contract 3.4, `statusChanged`; from
+    `WAITING` on upstream's).
+    """
 
     CONSIGN = "CONSIGN"
     ACCEPT = "ACCEPT"
@@ -170,7 +209,9 @@ GONE_BACK = frozenset({TraceStatus.REJECTED, TraceStatus.RETURNED})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackingEvent:
-    """One scan of one parcel; `occurred_at` is UTC. `unknown_word` is the carrier's word for a stage unknown here."""
+    """One scan of one parcel; `occurred_at` is UTC. `unknown_word` is the carrier's
+    word for a stage unknown here.
+    """
 
     tracking_number: str
     occurred_at: datetime
@@ -181,22 +222,30 @@ class TrackingEvent:
 
 
 def arrived(events: Iterable[TrackingEvent]) -> set[str]:
-    """The parcels that are signed for. One that went back is not: its sender signs for it."""
+    """The parcels that are signed for. One that went back is not: its sender signs for
+    it.
+    """
     told = list(events)
     back = {event.tracking_number for event in told if event.status in GONE_BACK}
-    return {event.tracking_number for event in told if event.status is TraceStatus.SIGN} - back
+    return {
+        event.tracking_number for event in told if event.status is TraceStatus.SIGN
+    } - back
 
 
 def state_from_parcels(
     shown: ServiceOrder, events: Sequence[TrackingEvent], international: Iterable[str]
 ) -> OrderState | None:
-    """The furthest state that the service's order and events prove; None when they prove nothing beyond booking.
+    """The furthest state that the service's order and events prove; None when they
+    prove nothing beyond booking.
 
-    Delivered means that every international parcel is signed for, in the warehouse that every domestic one is, and that
-    all goods are in a parcel: while the order is paid, its seller still has to send. One that waits to be picked up has
-    not moved.
+    Delivered means that every international parcel is signed for, in the warehouse that
+    every domestic one is, and that all goods are in a parcel: while the order is paid,
+    its seller still has to send. One that waits to be picked up has not moved.
     """
-    numbers, moved = set(international), [event for event in events if event.status is not TraceStatus.WAITING]
+    numbers, moved = (
+        set(international),
+        [event for event in events if event.status is not TraceStatus.WAITING],
+    )
     abroad = [event for event in moved if event.tracking_number in numbers]
     domestic = [event for event in moved if event.tracking_number not in numbers]
     if numbers and arrived(abroad) == numbers:
@@ -207,6 +256,10 @@ def state_from_parcels(
     is_partly_sent = shown.is_partly_sent or shown.status is ServiceStatus.PAID
     if parcels and parcels <= arrived(domestic) and not is_partly_sent:
         return OrderState.IN_WAREHOUSE
-    if parcels or domestic or shown.status in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
+    if (
+        parcels
+        or domestic
+        or shown.status in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED)
+    ):
         return OrderState.SHIPPED
     return None

@@ -34,17 +34,24 @@ OF_A_NUMBER = re.compile(
 )
 ROUNDED = "this is a number that a spreadsheet cut short; use the shop's file untouched"
 REWRITTEN = "a program wrote this id as a number; use the shop's file untouched"
-FINALITY = ("", "sent", "void", "sums")  # the last one of the rules of a row, the first one of the rows of an order
+FINALITY = (
+    "",
+    "sent",
+    "void",
+    "sums",
+)  # the last one of the rules of a row, the first one of the rows of an order
 NOT_FIRST = "blank in this order's first row, which says it of all: use the shop's file as it is, not sorted"
 COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 
 
 class Keep(Strict):
-    """A row is kept whose cell in `column` is one of `values`, none of `never`, or filled, or above a number.
+    """A row is kept whose cell in `column` is one of `values`, none of `never`, or
+    filled, or above a number.
 
-    A file without the column is faulty, unless it is `optional`. What it turns away is so for good where the cell is as
-    one of the patterns in `ends`: as `void`, or as `sent`, which a shop may say of a whole order once a part of it was;
-    a row of `sums` says nothing of its own. Any other word may be of a spreadsheet, and ends nothing.
+    A file without the column is faulty, unless it is `optional`. What it turns away is
+    so for good where the cell is as one of the patterns in `ends`: as `void`, or as
+    `sent`, which a shop may say of a whole order once a part of it was; a row of `sums`
+    says nothing of its own. Any other word may be of a spreadsheet, and ends nothing.
     """
 
     column: str
@@ -61,12 +68,21 @@ class Keep(Strict):
             return plain in {one.casefold() for one in self.values}
         if self.above is not None:
             return cell.isascii() and cell.isdecimal() and int(cell) > self.above
-        return plain not in {one.casefold() for one in self.never} and (bool(cell) or not self.filled)
+        return plain not in {one.casefold() for one in self.never} and (
+            bool(cell) or not self.filled
+        )
 
     def ending(self, cell: str) -> str:
         """How a cell that is turned away ends its order; empty where it does not."""
         plain = cell.casefold()
-        return next((end for end, of in self.ends.items() if any(fnmatchcase(plain, one.casefold()) for one in of)), "")
+        return next(
+            (
+                end
+                for end, of in self.ends.items()
+                if any(fnmatchcase(plain, one.casefold()) for one in of)
+            ),
+            "",
+        )
 
 
 class Joined(Strict):
@@ -81,14 +97,17 @@ Source = str | tuple[str | Joined, ...] | Joined
 class Profile(Strict):
     """What is known of a shop's export.
 
-    The file is recognised by all columns in `header`, by any of their names in `aliases`; one in another language by
-    its `signs`. `columns` say where a column of a request file is from: one column of the shop, the first filled one of
-    several, or several joined. A blank cell of a column in `fill_down` has the text of
-    the order's first row. `skip` are patterns of lines that are no data; where `explained` is set, the row below the
-    header explains the columns. `line` is the column of an id that each line has once. `encoding` is of files that are
-    no UTF-8. `escaped` are cells as this program writes them, with `'` before what may be a formula. Where `quoted` is
-    unset, a quote in a tab file is a character like any other. With `decimals` a quantity `1.000` is 1. `tracking` is
-    the file by which the shop takes tracking numbers.
+    The file is recognised by all columns in `header`, by any of their names in
+    `aliases`; one in another language by its `signs`. `columns` say where a column of a
+    request file is from: one column of the shop, the first filled one of several, or
+    several joined. A blank cell of a column in `fill_down` has the text of the order's
+    first row. `skip` are patterns of lines that are no data; where `explained` is set,
+    the row below the header explains the columns. `line` is the column of an id that
+    each line has once. `encoding` is of files that are no UTF-8. `escaped` are cells as
+    this program writes them, with `'` before what may be a formula. Where `quoted` is
+    unset, a quote in a tab file is a character like any other. With `decimals` a
+    quantity `1.000` is 1. `tracking` is the file by which the shop takes tracking
+    numbers.
     """
 
     shop: str = Field(pattern="^[a-z0-9_-]{1,40}$")
@@ -111,7 +130,11 @@ class Profile(Strict):
 
     def model_post_init(self, _context: object) -> None:
         unknown = [name for name in self.columns if name not in COLUMNS]
-        lacking = [name for name in ("order_ref", "own_sku", "quantity") if name not in self.columns]
+        lacking = [
+            name
+            for name in ("order_ref", "own_sku", "quantity")
+            if name not in self.columns
+        ]
         if unknown or lacking:
             raise ValueError(
                 f"columns: {', '.join(unknown) or 'none'} not known, {', '.join(lacking) or 'none'} missing"
@@ -139,7 +162,9 @@ class Profile(Strict):
         )
 
     def ref_of(self, shop_ref: str) -> str:
-        """Our name for an order of the shop; empty for a row that names none, which must not join others."""
+        """Our name for an order of the shop; empty for a row that names none, which
+        must not join others.
+        """
         own = NOT_IN_A_REF.sub("-", shop_ref).strip("-")
         return self.prefix + own if own else ""
 
@@ -151,16 +176,28 @@ class Profile(Strict):
     def used(self) -> set[str]:
         """The columns of the shop that decide what is bought."""
         sources = {name for source in self.columns.values() for name in _names(source)}
-        return {*sources, *(rule.column for rule in self.keep), *filter(None, [self.line])}
+        return {
+            *sources,
+            *(rule.column for rule in self.keep),
+            *filter(None, [self.line]),
+        }
 
 
 def profile_of(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | None:
-    """The profile of a header: of several the one that demands most, the earlier of equals."""
-    return max((one for one in profiles if one.fits(header)), key=lambda one: len(one.header), default=None)
+    """The profile of a header: of several the one that demands most, the earlier of
+    equals.
+    """
+    return max(
+        (one for one in profiles if one.fits(header)),
+        key=lambda one: len(one.header),
+        default=None,
+    )
 
 
 def resembled(header: Sequence[str], profiles: Sequence[Profile]) -> Profile | None:
-    """The profile that a header which has none comes closest to, if it comes close; a request file's has none."""
+    """The profile that a header which has none comes closest to, if it comes close; a
+    request file's has none.
+    """
     best = max(profiles, key=lambda one: one.alike(header), default=None)
     ours = sum(1 for name in header if name.strip().lower() in BY_NAME)
     return best if best and best.alike(header) >= max(LEAST_ALIKE, ours + 1) else None
@@ -194,13 +231,27 @@ class ShopTable(RequestTable):
             self._header = self._profile.named(columns)
             self.is_quoted = self._profile.quoted
             down = self._profile.fill_down
-            self._of_first = {one for one in self._header if any(fnmatchcase(one, pattern) for pattern in down)}
-            needed = [*(rule.column for rule in self._profile.keep if not rule.optional), self._profile.line]
+            self._of_first = {
+                one
+                for one in self._header
+                if any(fnmatchcase(one, pattern) for pattern in down)
+            }
+            needed = [
+                *(rule.column for rule in self._profile.keep if not rule.optional),
+                self._profile.line,
+            ]
             for name in filter(None, needed):
                 if name not in self._header:
-                    self.fault(HEADER_ROW, name, "this column is missing, and says what must not be bought")
+                    self.fault(
+                        HEADER_ROW,
+                        name,
+                        "this column is missing, and says what must not be bought",
+                    )
             for name, times in sorted(Counter(map(_bare, columns)).items()):
-                if times > 1 and self._profile.aliases.get(name, name) in self._profile.used:
+                if (
+                    times > 1
+                    and self._profile.aliases.get(name, name) in self._profile.used
+                ):
                     self.fault(HEADER_ROW, name, TWICE)
 
     def skips(self, cells: Sequence[str]) -> bool:
@@ -217,29 +268,57 @@ class ShopTable(RequestTable):
             undo = with_formula if self._profile.escaped else unmarked
             named = dict[str, object]()
             for name, cell in zip(self._header, padded, strict=False):
-                if named.get(name, "") == "":  # of two names for one column the filled one counts
+                if (
+                    named.get(name, "") == ""
+                ):  # of two names for one column the filled one counts
                     named[name] = _cell(cell, undo)
             if not self.skips([_text(cell) for cell in named.values()]):
                 self._take(self._profile, row, named)
 
     def _take(self, profile: Profile, row: int, cells: dict[str, object]) -> None:
         shop_ref = _text(cells.get(profile.shown("order_ref"), ""))
-        if profile.explained and row == HEADER_ROW + 1 and not re.search("[0-9]", shop_ref):
+        if (
+            profile.explained
+            and row == HEADER_ROW + 1
+            and not re.search("[0-9]", shop_ref)
+        ):
             return
         line = _text(cells.get(profile.line, "")) if profile.line else ""
         shop_ref = self._id(row, "order_ref", shop_ref)
-        self._require_once(row, shop_ref, profile.line, self._id(row, profile.line, line))
+        self._require_once(
+            row, shop_ref, profile.line, self._id(row, profile.line, line)
+        )
         self._fill_from_first(profile, row, shop_ref, cells)
         order_ref = profile.ref_of(shop_ref)
-        texts = {rule.column: _text(cells[rule.column], dated=A_DATE) for rule in profile.keep if rule.column in cells}
-        if failed := [rule for rule in profile.keep if rule.column in texts and not rule.keeps(texts[rule.column])]:
-            self._left[f"{failed[0].column} {shortened(texts[failed[0].column], 30) or 'empty'}"] += 1
-            end = max((rule.ending(texts[rule.column]) for rule in failed), key=FINALITY.index)
-            self._turned_away[order_ref] = min(self._turned_away.get(order_ref, end), end, key=FINALITY.index)
+        texts = {
+            rule.column: _text(cells[rule.column], dated=A_DATE)
+            for rule in profile.keep
+            if rule.column in cells
+        }
+        if failed := [
+            rule
+            for rule in profile.keep
+            if rule.column in texts and not rule.keeps(texts[rule.column])
+        ]:
+            self._left[
+                f"{failed[0].column} {shortened(texts[failed[0].column], 30) or 'empty'}"
+            ] += 1
+            end = max(
+                (rule.ending(texts[rule.column]) for rule in failed), key=FINALITY.index
+            )
+            self._turned_away[order_ref] = min(
+                self._turned_away.get(order_ref, end), end, key=FINALITY.index
+            )
             return
         if order_ref and self._shop_refs.setdefault(order_ref, shop_ref) != shop_ref:
-            self.fault(row, "order_ref", f"this would be called {order_ref}, as another order of the file is")
-        made = {name: _value(cells, source) for name, source in profile.columns.items()} | {"order_ref": order_ref}
+            self.fault(
+                row,
+                "order_ref",
+                f"this would be called {order_ref}, as another order of the file is",
+            )
+        made = {
+            name: _value(cells, source) for name, source in profile.columns.items()
+        } | {"order_ref": order_ref}
         if cells.get(profile.shown("own_sku"), "") == "":
             made["own_sku"] = line_name(_text(made["own_sku"]), cells.values())
         if profile.decimals and isinstance(pieces := made["quantity"], str):
@@ -247,44 +326,80 @@ class ShopTable(RequestTable):
         own_sku = _text(made["own_sku"])
         first_row, before = self._kept.setdefault((order_ref, own_sku), (row, made))
         if (pieces := _text(made["quantity"])).isdecimal():
-            self._shop_lines.setdefault(first_row, []).append(ShopLine(line=line, quantity=int(pieces)))
+            self._shop_lines.setdefault(first_row, []).append(
+                ShopLine(line=line, quantity=int(pieces))
+            )
         if before is made:
             return
         # shops write one SKU of an order twice, such as for a gift
         both = [_text(one["quantity"]) for one in (before, made)]
-        if before | {"quantity": ""} == made | {"quantity": ""} and all(map(str.isdecimal, both)):
+        if before | {"quantity": ""} == made | {"quantity": ""} and all(
+            map(str.isdecimal, both)
+        ):
             before["quantity"] = str(sum(map(int, both)))
-            self.warn(row, "", f"the pieces of this row are added to row {first_row}: both are of one order and SKU")
+            self.warn(
+                row,
+                "",
+                f"the pieces of this row are added to row {first_row}: both are of one order and SKU",
+            )
         else:
             self._kept[order_ref, f"{own_sku} in row {row}"] = row, made
 
-    def _fill_from_first(self, profile: Profile, row: int, shop_ref: str, cells: dict[str, object]) -> None:
-        """Fill what the first row of an order says of all; fault a later one that alone says what a rule asks.
+    def _fill_from_first(
+        self, profile: Profile, row: int, shop_ref: str, cells: dict[str, object]
+    ) -> None:
+        """Fill what the first row of an order says of all; fault a later one that alone
+        says what a rule asks.
 
         What a row of sums leaves blank of that the one below it says.
         """
         first = self._firsts.setdefault(shop_ref, cells)
-        if first is not cells and any("sums" in of.ends and first.get(of.column) == "" for of in profile.keep):
-            asked = {of.column for of in profile.keep if not of.keeps("") and first.get(of.column) == ""}
-            first = self._firsts[shop_ref] = {**first, **{name: cells[name] for name in asked}}
+        if first is not cells and any(
+            "sums" in of.ends and first.get(of.column) == "" for of in profile.keep
+        ):
+            asked = {
+                of.column
+                for of in profile.keep
+                if not of.keeps("") and first.get(of.column) == ""
+            }
+            first = self._firsts[shop_ref] = {
+                **first,
+                **{name: cells[name] for name in asked},
+            }
         for name in self._of_first:
             if cells[name] == "":
                 cells[name] = first[name]
-            elif first[name] == "" and shop_ref and any(of.column == name and not of.keeps("") for of in profile.keep):
+            elif (
+                first[name] == ""
+                and shop_ref
+                and any(of.column == name and not of.keeps("") for of in profile.keep)
+            ):
                 self.fault(row, name, NOT_FIRST)
 
     def _id(self, row: int, column: str, text: str) -> str:
-        """An id as its shop wrote it, where that is known; also where a number made of it is a fault."""
+        """An id as its shop wrote it, where that is known; also where a number made of
+        it is a fault.
+        """
         if not (number := OF_A_NUMBER.fullmatch(text)):
             return text
         self.fault(row, column, ROUNDED if number["cut"] else REWRITTEN)
-        return "" if number["cut"] else re.sub("[^0-9]", "", re.sub("[.,]0{1,2}$", "", text))
+        return (
+            ""
+            if number["cut"]
+            else re.sub("[^0-9]", "", re.sub("[.,]0{1,2}$", "", text))
+        )
 
     def _require_once(self, row: int, shop_ref: str, column: str, line: str) -> None:
-        """Fault a line that is there twice, as in a file of two exports; without an id, an order that begins anew."""
+        """Fault a line that is there twice, as in a file of two exports; without an id,
+        an order that begins anew.
+        """
         if line:
             if (first := self._lines.setdefault(line, row)) != row:
-                self.fault(row, column, f"the same line as row {first}; use one export at a time")
+                self.fault(
+                    row,
+                    column,
+                    f"the same line as row {first}; use one export at a time",
+                )
         elif shop_ref and shop_ref != self._last and shop_ref in self._firsts:
             problem = "rows of this order stand apart, as in a file of two exports; use one, its rows sorted by order"
             self.fault(row, "order_ref", problem)
@@ -299,12 +414,23 @@ class ShopTable(RequestTable):
                 super().lack(found)
             return
         if self._left:
-            why = shorten([f"{count:,} with {why}" for why, count in self._left.most_common()], MOST_NAMED)
+            why = shorten(
+                [f"{count:,} with {why}" for why, count in self._left.most_common()],
+                MOST_NAMED,
+            )
             left = pluralize(sum(self._left.values()), "line")
-            self.warn(WHOLE_FILE, "", f"of this {self._profile.title} {left} must not be bought: {why}")
+            self.warn(
+                WHOLE_FILE,
+                "",
+                f"of this {self._profile.title} {left} must not be bought: {why}",
+            )
         if not self._kept:
             super().add(HEADER_ROW, ())
-            self.fault(HEADER_ROW, "", f"no line of this {self._profile.title} is paid and left to be bought")
+            self.fault(
+                HEADER_ROW,
+                "",
+                f"no line of this {self._profile.title} is paid and left to be bought",
+            )
             return
         names = [*self._profile.columns]
         absent = [name for name in COLUMNS if name not in names]
@@ -326,15 +452,24 @@ class ShopTable(RequestTable):
             )
             for one in parsed.orders
         ]
-        faults = [Fault(one.row, profile.shown(one.column), one.message) for one in parsed.faults]
-        away = {ref: "" if end == "sums" else end for ref, end in self._turned_away.items()}
+        faults = [
+            Fault(one.row, profile.shown(one.column), one.message)
+            for one in parsed.faults
+        ]
+        away = {
+            ref: "" if end == "sums" else end for ref, end in self._turned_away.items()
+        }
         shown = away | dict.fromkeys(self._shop_refs, TO_BUY)
         shown.pop("", None)
         return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, shown)
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         found = tuple(self._shop_lines.get(line.row, ()))
-        return replace(line, own=replace(line.own, shop_lines=found)) if line.own and found else line
+        return (
+            replace(line, own=replace(line.own, shop_lines=found))
+            if line.own and found
+            else line
+        )
 
 
 def _bare(name: str) -> str:
@@ -342,17 +477,29 @@ def _bare(name: str) -> str:
 
 
 def _cell(cell: object, undo: Callable[[str], str]) -> object:
-    """The cell without the marks around a text; another value stays, for the checks of a request file."""
-    return "" if cell is None else undo(cell.strip(BLANKS)) if isinstance(cell, str) else cell
+    """The cell without the marks around a text; another value stays, for the checks of
+    a request file.
+    """
+    return (
+        ""
+        if cell is None
+        else undo(cell.strip(BLANKS))
+        if isinstance(cell, str)
+        else cell
+    )
 
 
 def unmarked(text: str) -> str:
-    """The text without blanks around it, and without the mark that a spreadsheet may need before it."""
+    """The text without blanks around it, and without the mark that a spreadsheet may
+    need before it.
+    """
     return AS_TEXT.sub("", text.strip(BLANKS))
 
 
 def _text(cell: object, *, dated: str = NO_TEXT) -> str:
-    """What a rule reads; a cell that no request file could have is no text of one, and a date is as `dated`."""
+    """What a rule reads; a cell that no request file could have is no text of one, and
+    a date is as `dated`.
+    """
     if is_date(cell):
         return dated
     try:
@@ -366,20 +513,32 @@ def _value(cells: Mapping[str, object], source: Source) -> object:
         return cells.get(source, "")
     parts = source.join if isinstance(source, Joined) else source
     filled = [cell for part in parts if (cell := _value(cells, part)) != ""]
-    return ", ".join(map(_text, filled)) if isinstance(source, Joined) else filled[0] if filled else ""
+    return (
+        ", ".join(map(_text, filled))
+        if isinstance(source, Joined)
+        else filled[0]
+        if filled
+        else ""
+    )
 
 
 def line_name(text: str, cells: Container[object]) -> str:
-    """What stands for a SKU: one of the cells as it was written, where it can be an own SKU.
+    """What stands for a SKU: one of the cells as it was written, where it can be an own
+    SKU.
 
-    Else, and for a title with its variant, one line, and where it is too long a hash in place of its end.
+    Else, and for a title with its variant, one line, and where it is too long a hash in
+    place of its end.
     """
     with suppress(ValueError):
         if check_cell(OWN_SKU, read_cell(OWN_SKU, text)[0]) and text in cells:
             return text
-    plain = " ".join("".join(char if char.isprintable() else " " for char in text).split())
+    plain = " ".join(
+        "".join(char if char.isprintable() else " " for char in text).split()
+    )
     cut = f"… {hashlib.sha256(plain.encode(errors='replace')).hexdigest()[:8]}"
-    return plain if len(plain) <= OWN_SKU.most else plain[: OWN_SKU.most - len(cut)] + cut
+    return (
+        plain if len(plain) <= OWN_SKU.most else plain[: OWN_SKU.most - len(cut)] + cut
+    )
 
 
 def _names(source: Source) -> Iterator[str]:

@@ -17,7 +17,16 @@ from domain.orders import OrderLine, OrderRequest, OwnSku, ShopLine
 from domain.service_orders import Shipment
 
 OF_A_LINE = ("line", "own_sku", "quantity")
-OF_A_PARCEL = ("shop_ref", "order_ref", "number", "day", "goods", "carrier", "carrier_code", "other_carrier")
+OF_A_PARCEL = (
+    "shop_ref",
+    "order_ref",
+    "number",
+    "day",
+    "goods",
+    "carrier",
+    "carrier_code",
+    "other_carrier",
+)
 
 
 class Strict(BaseModel):
@@ -27,11 +36,13 @@ class Strict(BaseModel):
 
 
 class Sheet(Strict):
-    """The columns of a file, each a text with facts in braces: those of a parcel, and of a line of the shop's order.
+    """The columns of a file, each a text with facts in braces: those of a parcel, and
+    of a line of the shop's order.
 
-    A file with facts of lines has a row a line; another a row a parcel. `above` are rows above the header, `carriers`
-    names the column of carriers' names where it is not the shop's, `other` stands for a carrier without a name there.
-    A number is written after its first `scan`, or from the `booking` on.
+    A file with facts of lines has a row a line; another a row a parcel. `above` are
+    rows above the header, `carriers` names the column of carriers' names where it is
+    not the shop's, `other` stands for a carrier without a name there. A number is
+    written after its first `scan`, or from the `booking` on.
     """
 
     columns: Mapping[str, str] = Field(min_length=1)
@@ -55,15 +66,25 @@ class Sheet(Strict):
 
     @cached_property
     def _facts(self) -> set[str]:
-        parts = [part for text in self.columns.values() for part in Formatter().parse(text)]
-        return {f"{name}{form or ''}{as_ or ''}" for _, name, form, as_ in parts if name is not None}
+        parts = [
+            part for text in self.columns.values() for part in Formatter().parse(text)
+        ]
+        return {
+            f"{name}{form or ''}{as_ or ''}"
+            for _, name, form, as_ in parts
+            if name is not None
+        }
 
     def rows(self, parcel: Parcel, carrier: str, there: str) -> list[list[str]]:
-        """The rows of a parcel; none of one whose lines all went back under an earlier number, if lines matter.
+        """The rows of a parcel; none of one whose lines all went back under an earlier
+        number, if lines matter.
 
         `there` is the carrier's name at the shop, if it has one.
         """
-        lines = [{"line": one.line, "own_sku": sku, "quantity": one.quantity} for sku, one in parcel.lines]
+        lines = [
+            {"line": one.line, "own_sku": sku, "quantity": one.quantity}
+            for sku, one in parcel.lines
+        ]
         shared: dict[str, object] = {
             "shop_ref": parcel.shop_ref,
             "order_ref": parcel.order_ref,
@@ -75,7 +96,10 @@ class Sheet(Strict):
             "other_carrier": "" if there else carrier,
         }
         of_lines = lines if self._facts & {*OF_A_LINE} else [{}]
-        return [[text.format_map(shared | line) for text in self.columns.values()] for line in of_lines]
+        return [
+            [text.format_map(shared | line) for text in self.columns.values()]
+            for line in of_lines
+        ]
 
 
 GENERIC = Sheet(
@@ -88,11 +112,15 @@ GENERIC = Sheet(
         "our_order": "{order_ref}",
     }
 )
-"""For a shop that imports no such file, or none that is known: it is read by a person."""
+"""For a shop that imports no such file, or none that is known: it is read by a
+person.
+"""
 
 
 class Carrier(Strict):
-    """A carrier: its name, the `words` by which the service's name of it is known, and its `names` at shops."""
+    """A carrier: its name, the `words` by which the service's name of it is known, and
+    its `names` at shops.
+    """
 
     name: str
     words: tuple[str, ...] = Field(min_length=1)
@@ -101,18 +129,26 @@ class Carrier(Strict):
     def is_of(self, company: str) -> bool:
         """Whether a name of the service has one of the words, as a whole one."""
         name = company.casefold()
-        return any(re.search(f"(?<![a-z0-9]){re.escape(word.casefold())}(?![a-z0-9])", name) for word in self.words)
+        return any(
+            re.search(f"(?<![a-z0-9]){re.escape(word.casefold())}(?![a-z0-9])", name)
+            for word in self.words
+        )
 
 
-def carrier_names(company: str, carriers: Sequence[Carrier], shop: str) -> tuple[str, str]:
-    """The name of a carrier, and its name at a shop; the second is empty where the shop has none."""
+def carrier_names(
+    company: str, carriers: Sequence[Carrier], shop: str
+) -> tuple[str, str]:
+    """The name of a carrier, and its name at a shop; the second is empty where the shop
+    has none.
+    """
     known = next((one for one in carriers if one.is_of(company)), None)
     return (known.name, known.names.get(shop, "")) if known else (company, "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parcel:
-    """A parcel abroad, with the own SKUs and lines of the shop that go back under its number. `day` is when it left.
+    """A parcel abroad, with the own SKUs and lines of the shop that go back under its
+    number. `day` is when it left.
 
     `of_order` are those of all parcels of the order.
     """
@@ -127,12 +163,23 @@ class Parcel:
 
 
 def lines_by_number(
-    request: OrderRequest, lines: Sequence[OrderLine], shipment: Shipment, unsent: Collection[int] = ()
+    request: OrderRequest,
+    lines: Sequence[OrderLine],
+    shipment: Shipment,
+    unsent: Collection[int] = (),
 ) -> dict[str, list[tuple[str, ShopLine]]]:
-    """The lines of the shop's order by parcel, with as many pieces as are in each; those `unsent` are in none."""
-    found: dict[str, list[tuple[str, ShopLine]]] = {number: [] for number in shipment.tracking_numbers}
+    """The lines of the shop's order by parcel, with as many pieces as are in each;
+    those `unsent` are in none.
+    """
+    found: dict[str, list[tuple[str, ShopLine]]] = {
+        number: [] for number in shipment.tracking_numbers
+    }
     pairs = [*zip(request.lines, lines, strict=False)]
-    placed = {wanted.own.sku for wanted, line in pairs if wanted.own and line.line_no in unsent}
+    placed = {
+        wanted.own.sku
+        for wanted, line in pairs
+        if wanted.own and line.line_no in unsent
+    }
     for wanted, line in pairs:
         if (own := wanted.own) and own.sku not in placed:
             placed.add(own.sku)
@@ -143,7 +190,9 @@ def lines_by_number(
 
 
 def _counts(own: OwnSku, line: OrderLine, shipment: Shipment) -> list[tuple[str, int]]:
-    """How many of an own SKU each parcel has, by its first component; where that is unclear, one parcel has all."""
+    """How many of an own SKU each parcel has, by its first component; where that is
+    unclear, one parcel has all.
+    """
     pieces = Counter[str]()
     for item in shipment.items:
         if (item.item_id, item.sku_id) == (
@@ -152,7 +201,11 @@ def _counts(own: OwnSku, line: OrderLine, shipment: Shipment) -> list[tuple[str,
         ) and item.tracking_number in shipment.tracking_numbers:
             pieces[item.tracking_number] += item.quantity
     each = line.quantity // own.quantity
-    if each * own.quantity == pieces.total() and each and not any(count % each for count in pieces.values()):
+    if (
+        each * own.quantity == pieces.total()
+        and each
+        and not any(count % each for count in pieces.values())
+    ):
         return [(number, count // each) for number, count in pieces.items()]
     return [(next(iter(pieces), shipment.tracking_numbers[0]), own.quantity)]
 

@@ -1,4 +1,6 @@
-"""The SKU book: what the merchant's own SKUs are, at which marketplace, and what is bought in their place."""
+"""The SKU book: what the merchant's own SKUs are, at which marketplace, and what is
+bought in their place.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,9 @@ from domain.wording import shorten
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookRow:
-    """One row of the SKU book. `country` is the receiver's, empty for all others; rows of one rank are a bundle."""
+    """One row of the SKU book. `country` is the receiver's, empty for all others; rows
+    of one rank are a bundle.
+    """
 
     row: int
     own_sku: str
@@ -35,17 +39,25 @@ class SkuBook:
 
     @property
     def usual(self) -> Marketplace:
-        """The marketplace under which an order stands whose own SKUs are in no entry."""
+        """The marketplace under which an order stands whose own SKUs are in no
+        entry.
+        """
         return self.rows[0].marketplace if self.rows else Marketplace.ALIBABA_1688
 
     @property
     def bundles(self) -> tuple[str, ...]:
         """The own SKUs with several rows of one rank, which are bought together."""
         entries = self._entries.values()
-        return tuple(dict.fromkeys(one.sku for one in entries if any(len(rank) > 1 for rank in one.ranks)))
+        return tuple(
+            dict.fromkeys(
+                one.sku for one in entries if any(len(rank) > 1 for rank in one.ranks)
+            )
+        )
 
     def entry(self, own_sku: str, country: str) -> OwnSku | None:
-        """The entry for a receiver's country, else the one for all others; one piece is asked for."""
+        """The entry for a receiver's country, else the one for all others; one piece is
+        asked for.
+        """
         return self._entries.get((own_sku, country)) or self._entries.get((own_sku, ""))
 
 
@@ -66,8 +78,12 @@ def _entry(rows: Sequence[BookRow]) -> OwnSku:
     )
 
 
-def at_rank(request: OrderRequest, ranks: Mapping[str, int] | None = None) -> OrderRequest:
-    """The request with a line for each component of its own SKUs, at these ranks, else at those where they stand."""
+def at_rank(
+    request: OrderRequest, ranks: Mapping[str, int] | None = None
+) -> OrderRequest:
+    """The request with a line for each component of its own SKUs, at these ranks, else
+    at those where they stand.
+    """
     lines: list[RequestLine] = []
     expanded = set[str]()
     for line in request.lines:
@@ -91,8 +107,12 @@ def _line(line: RequestLine, own: OwnSku, component: Component) -> RequestLine:
     )
 
 
-def at_next_rank(request: OrderRequest, own_skus: Collection[str]) -> OrderRequest | None:
-    """The request with the next rank of these own SKUs; None where one of them has no further rank."""
+def at_next_rank(
+    request: OrderRequest, own_skus: Collection[str]
+) -> OrderRequest | None:
+    """The request with the next rank of these own SKUs; None where one of them has no
+    further rank.
+    """
     wanted = {own.sku: own.rank + 1 for own in request.own_skus if own.sku in own_skus}
     ends = {own.sku: len(own.ranks) for own in request.own_skus}
     if not wanted or any(rank >= ends[own_sku] for own_sku, rank in wanted.items()):
@@ -100,12 +120,16 @@ def at_next_rank(request: OrderRequest, own_skus: Collection[str]) -> OrderReque
     return at_rank(request, wanted)
 
 
-def by_seller(request: OrderRequest, stands: Mapping[str, str], begun: Collection[str] = ()) -> list[OrderRequest]:
-    """The orders of a request with own SKUs: one a group and marketplace, the first under the request's own name.
+def by_seller(
+    request: OrderRequest, stands: Mapping[str, str], begun: Collection[str] = ()
+) -> list[OrderRequest]:
+    """The orders of a request with own SKUs: one a group and marketplace, the first
+    under the request's own name.
 
-    `stands` has the order that each own SKU went to in an earlier run: nothing is split anew then, and what is new in
-    the request counts as a change of an order that was `begun`, or of its first one. A request that the SKU book lacks
-    an entry for stays whole. Two orders of one name are the caller's to refuse.
+    `stands` has the order that each own SKU went to in an earlier run: nothing is split
+    anew then, and what is new in the request counts as a change of an order that was
+    `begun`, or of its first one. A request that the SKU book lacks an entry for stays
+    whole. Two orders of one name are the caller's to refuse.
     """
     first = request.order_ref
     if not request.own_skus or (request.lacks_an_entry and not stands):
@@ -116,13 +140,19 @@ def by_seller(request: OrderRequest, stands: Mapping[str, str], begun: Collectio
     for line in request.lines:
         assert line.own is not None  # a row has an own SKU like the others of its order
         key = line.own.group, line.own.marketplace
-        part = (stands.get(line.own.sku, changed), None) if stands else (names[key], key)
+        part = (
+            (stands.get(line.own.sku, changed), None) if stands else (names[key], key)
+        )
         parts.setdefault(part, []).append(line)
     return [_part(request, name, lines) for (name, _), lines in parts.items()]
 
 
-def _part(request: OrderRequest, name: str, lines: Sequence[RequestLine]) -> OrderRequest:
-    of_book = [line.own.marketplace for line in lines if line.own and line.own.marketplace]
+def _part(
+    request: OrderRequest, name: str, lines: Sequence[RequestLine]
+) -> OrderRequest:
+    of_book = [
+        line.own.marketplace for line in lines if line.own and line.own.marketplace
+    ]
     marketplace = (*of_book, request.marketplace)[0]
     return replace(request, order_ref=name, marketplace=marketplace, lines=tuple(lines))
 
@@ -134,17 +164,25 @@ def parts_of(orders: Sequence[OrderRequest]) -> dict[str, str]:
 
 def _names(request: OrderRequest) -> dict[tuple[str, Marketplace | None], str]:
     keys = list(dict.fromkeys((own.group, own.marketplace) for own in request.own_skus))
-    keys.sort(key=lambda key: key[0] != "")  # what has no group keeps the name of the order
+    keys.sort(
+        key=lambda key: key[0] != ""
+    )  # what has no group keeps the name of the order
     groups = [group for group, _ in keys]
     names = {keys[0]: request.order_ref}
     for group, marketplace in keys[1:]:
-        parts = [request.order_ref, group, marketplace if not group or groups.count(group) > 1 else ""]
+        parts = [
+            request.order_ref,
+            group,
+            marketplace if not group or groups.count(group) > 1 else "",
+        ]
         names[group, marketplace] = "-".join(filter(None, parts))
     return names
 
 
 def missing_entries(held: Iterable[tuple[str, Sequence[str]]]) -> list[dict[str, str]]:
-    """Rows of a SKU book to be filled in, one an own SKU that it lacks; `held` has orders with theirs."""
+    """Rows of a SKU book to be filled in, one an own SKU that it lacks; `held` has
+    orders with theirs.
+    """
     waiting: dict[str, list[str]] = {}
     for order_ref, own_skus in held:
         for own_sku in own_skus:

@@ -6,7 +6,9 @@ from enum import StrEnum
 
 
 class OrderState(StrEnum):
-    """The state of an order. The first nine are the road, the others are where it can leave it."""
+    """The state of an order. The first nine are the road, the others are where it can
+    leave it.
+    """
 
     PLANNED = "planned"
     ORDERED = "ordered"
@@ -27,37 +29,87 @@ class OrderState(StrEnum):
 
 S = OrderState
 
-ROAD = (S.PLANNED, S.ORDERED, S.PAYMENT_PENDING, S.PAID, S.BOOKED, S.SHIPPED, S.IN_WAREHOUSE, S.IN_TRANSIT, S.DELIVERED)
+ROAD = (
+    S.PLANNED,
+    S.ORDERED,
+    S.PAYMENT_PENDING,
+    S.PAID,
+    S.BOOKED,
+    S.SHIPPED,
+    S.IN_WAREHOUSE,
+    S.IN_TRANSIT,
+    S.DELIVERED,
+)
 REACHED_BOOKED = frozenset(ROAD[ROAD.index(S.BOOKED) :])
 TRAVELLING = (S.BOOKED, S.SHIPPED, S.IN_WAREHOUSE, S.IN_TRANSIT)
 BEGUN = (S.ORDERED, S.PAYMENT_PENDING, S.PAID)
 NEEDS_A_PERSON = (S.UNKNOWN, S.HELD, S.REFUSED)
 NEVER_BEGUN = (S.PLANNED, S.HELD, S.REFUSED, S.CANCELLED)
-"""States in which nothing of an order need have been begun; its effects say whether that is so."""
+"""States in which nothing of an order need have been begun; its effects say whether
+that is so.
+"""
 
 MOVES: dict[OrderState, frozenset[OrderState]] = {
     S.PLANNED: frozenset({S.ORDERED, S.HELD, S.REFUSED, S.UNKNOWN, S.CANCELLED}),
     S.ORDERED: frozenset({S.PAYMENT_PENDING, S.PAID, S.HELD, S.UNKNOWN, S.CANCELLED}),
     S.PAYMENT_PENDING: frozenset({S.PAID, S.HELD, S.UNKNOWN, S.CANCELLED}),
     S.PAID: frozenset({S.BOOKED, S.HELD, S.UNKNOWN, S.REFUNDING, S.REFUNDED}),
-    S.BOOKED: frozenset({S.SHIPPED, S.IN_WAREHOUSE, S.IN_TRANSIT, S.DELIVERED, S.HELD, S.REFUNDING, S.REFUNDED}),
-    S.SHIPPED: frozenset({S.IN_WAREHOUSE, S.IN_TRANSIT, S.DELIVERED, S.HELD, S.REFUNDING, S.REFUNDED}),
-    S.IN_WAREHOUSE: frozenset({S.IN_TRANSIT, S.DELIVERED, S.HELD, S.REFUNDING, S.REFUNDED}),
+    S.BOOKED: frozenset(
+        {
+            S.SHIPPED,
+            S.IN_WAREHOUSE,
+            S.IN_TRANSIT,
+            S.DELIVERED,
+            S.HELD,
+            S.REFUNDING,
+            S.REFUNDED,
+        }
+    ),
+    S.SHIPPED: frozenset(
+        {S.IN_WAREHOUSE, S.IN_TRANSIT, S.DELIVERED, S.HELD, S.REFUNDING, S.REFUNDED}
+    ),
+    S.IN_WAREHOUSE: frozenset(
+        {S.IN_TRANSIT, S.DELIVERED, S.HELD, S.REFUNDING, S.REFUNDED}
+    ),
     S.IN_TRANSIT: frozenset({S.DELIVERED, S.HELD, S.REFUNDING, S.REFUNDED}),
     S.DELIVERED: frozenset({S.REFUNDING, S.REFUNDED}),
-    S.HELD: frozenset(set(ROAD) | {S.REFUSED, S.UNKNOWN, S.CANCELLED, S.REFUNDING, S.REFUNDED}),
+    S.HELD: frozenset(
+        set(ROAD) | {S.REFUSED, S.UNKNOWN, S.CANCELLED, S.REFUNDING, S.REFUNDED}
+    ),
     S.REFUSED: frozenset({S.PLANNED, S.HELD, S.CANCELLED}),
-    S.UNKNOWN: frozenset({S.PLANNED, S.ORDERED, S.PAYMENT_PENDING, S.PAID, S.BOOKED, S.HELD, S.REFUSED, S.CANCELLED}),
+    S.UNKNOWN: frozenset(
+        {
+            S.PLANNED,
+            S.ORDERED,
+            S.PAYMENT_PENDING,
+            S.PAID,
+            S.BOOKED,
+            S.HELD,
+            S.REFUSED,
+            S.CANCELLED,
+        }
+    ),
     S.CANCELLED: frozenset({S.REFUNDING, S.REFUNDED}),
     S.REFUNDING: frozenset(
-        {S.REFUNDED, S.HELD, S.PAID, S.BOOKED, S.SHIPPED, S.IN_WAREHOUSE, S.IN_TRANSIT, S.DELIVERED}
+        {
+            S.REFUNDED,
+            S.HELD,
+            S.PAID,
+            S.BOOKED,
+            S.SHIPPED,
+            S.IN_WAREHOUSE,
+            S.IN_TRANSIT,
+            S.DELIVERED,
+        }
     ),
     S.REFUNDED: frozenset(),
 }
 
 
 class IllegalMove(Exception):
-    """A change of state that the table does not have: a defect, or a ledger changed by hand."""
+    """A change of state that the table does not have: a defect, or a ledger changed by
+    hand.
+    """
 
 
 def move(old: OrderState, new: OrderState) -> OrderState:
@@ -73,5 +125,7 @@ def can_move(old: OrderState, new: OrderState) -> bool:
 
 
 def is_behind(new: OrderState, old: OrderState) -> bool:
-    """Whether a move would go back on the road: a state that a later one has overtaken."""
+    """Whether a move would go back on the road: a state that a later one has
+    overtaken.
+    """
     return new in ROAD and old in ROAD and ROAD.index(new) < ROAD.index(old)

@@ -1,10 +1,10 @@
-"""Verdicts that money rests on: each kind is a type whose fields are the witnesses that it demands.
+"""Verdicts that money rests on: each kind is a type whose fields are the witnesses that
+it demands.
 
 ```
-Verdict
-├── settled: Absent (domain.absence), Amount, Paid, RefusedForGood, Booked    # can't be made without their witnesses
-├── Open            # a witness is missing: look again, or ask a person
-└── Contradicted    # two witnesses can't both be right: held, with both
+Verdict ├── settled: Absent (domain.absence), Amount, Paid, RefusedForGood, Booked #
+can't be made without their witnesses ├── Open # a witness is missing: look again, or
+ask a person └── Contradicted # two witnesses can't both be right: held, with both
 ```
 
 A witness is a `Statement` of one source. Two statements of one answer are one witness.
@@ -54,7 +54,9 @@ class Source(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Statement:
-    """What one source says: an amount, a state, a time or an id; `of` is the order that it is about, where unclear."""
+    """What one source says: an amount, a state, a time or an id; `of` is the order that
+    it is about, where unclear.
+    """
 
     source: Source
     value: Money | datetime | str
@@ -69,16 +71,26 @@ class Lack(StrEnum):
     EMPTY_PAGE = "empty_page"  # the list was not read to its end
     WHOLE_LIST = "whole_list"  # it counts more than it shows, or its pages do not join
     READABLE_ROWS = "readable_rows"  # some of its rows do not fit the contract
-    NAMED_ORDERS = "named_orders"  # orders on it show no reference, and nothing accounts for them
-    CONFIRMED_ACCOUNT = "confirmed_account"  # the ledger knows no order there, and none was confirmed
-    DEBIT_AT_ONCE = "debit_at_once"  # "unpaid" proves nothing where paying may be a submission
+    NAMED_ORDERS = (
+        "named_orders"  # orders on it show no reference, and nothing accounts for them
+    )
+    CONFIRMED_ACCOUNT = (
+        "confirmed_account"  # the ledger knows no order there, and none was confirmed
+    )
+    DEBIT_AT_ONCE = (
+        "debit_at_once"  # "unpaid" proves nothing where paying may be a submission
+    )
     READ_BACK = "read_back"  # the order's own record was not read, or does not show it
-    KNOWN_REFUSAL = "known_refusal"  # the words of the refusal don't say that nothing happened
+    KNOWN_REFUSAL = (
+        "known_refusal"  # the words of the refusal don't say that nothing happened
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Open:
-    """A verdict that lacks a witness; `again_at` (UTC): when a reading may have it; None: a person must answer."""
+    """A verdict that lacks a witness; `again_at` (UTC): when a reading may have it;
+    None: a person must answer.
+    """
 
     kind: Kind
     lacks: Lack
@@ -89,14 +101,19 @@ class Open:
 class Gap(Worded):
     """How far two readings of one amount are apart."""
 
-    UNIT = "unit", "about a hundred times apart, so one of them is in another unit (yuan, fen)"
+    UNIT = (
+        "unit",
+        "about a hundred times apart, so one of them is in another unit (yuan, fen)",
+    )
     FAR = "far", "more than three times apart"
     HALF = "half", "less than half"  # a total, of what was approved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contradicted:
-    """Two statements of which one must be wrong; for amounts `gap` is how far they are apart."""
+    """Two statements of which one must be wrong; for amounts `gap` is how far they are
+    apart.
+    """
 
     kind: Kind
     first: Statement
@@ -106,7 +123,9 @@ class Contradicted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _TwoSources:
-    """A verdict that rests on two statements. Raises `ValueError` for two of one source."""
+    """A verdict that rests on two statements. Raises `ValueError` for two of one
+    source.
+    """
 
     def __post_init__(self) -> None:
         first, second = (getattr(self, one.name).source for one in fields(self))
@@ -116,7 +135,9 @@ class _TwoSources:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Amount(_TwoSources):
-    """An amount that two independent readings agree on, as far as amounts of that kind do."""
+    """An amount that two independent readings agree on, as far as amounts of that kind
+    do.
+    """
 
     first: Statement
     second: Statement
@@ -124,7 +145,9 @@ class Amount(_TwoSources):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paid(_TwoSources):
-    """A payment that took money: the order's own record, beside our effect or the ledger's total for it."""
+    """A payment that took money: the order's own record, beside our effect or the
+    ledger's total for it.
+    """
 
     order: Statement
     ours: Statement
@@ -132,8 +155,8 @@ class Paid(_TwoSources):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefusedForGood(_TwoSources):
-    """A refusal after which nothing happened: words known to mean that, and a record read afterwards without the
-    effect.
+    """A refusal after which nothing happened: words known to mean that, and a record
+    read afterwards without the effect.
     """
 
     words: Statement
@@ -142,7 +165,9 @@ class RefusedForGood(_TwoSources):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Booked(_TwoSources):
-    """A booking that stands: shown by the answer or the order, and the order of ours that it is for."""
+    """A booking that stands: shown by the answer or the order, and the order of ours
+    that it is for.
+    """
 
     shown: Statement
     ours: Statement
@@ -168,32 +193,58 @@ LACKS: Mapping[tuple[Kind, Lack], str] = {
     (Kind.ABSENT, Lack.OLDER_ORDER): (
         f"{NOT_SHOWN}, but nothing shows an older order of ours by its reference either, so that is no proof"
     ),
-    (Kind.ABSENT, Lack.YOUNGER_ORDER): f"{NOT_SHOWN}, but nothing shows that the service shows all by now",
-    **{(Kind.ABSENT, lack): f"{NOT_SHOWN}, but {words}" for lack, words in FLAWS.items()},
-    (Kind.ABSENT, Lack.NAMED_ORDERS): f"{NOT_SHOWN}, but the order list has orders of unknown origin without reference",
+    (
+        Kind.ABSENT,
+        Lack.YOUNGER_ORDER,
+    ): f"{NOT_SHOWN}, but nothing shows that the service shows all by now",
+    **{
+        (Kind.ABSENT, lack): f"{NOT_SHOWN}, but {words}"
+        for lack, words in FLAWS.items()
+    },
+    (
+        Kind.ABSENT,
+        Lack.NAMED_ORDERS,
+    ): f"{NOT_SHOWN}, but the order list has orders of unknown origin without reference",
     (Kind.ABSENT, Lack.CONFIRMED_ACCOUNT): (
         f"{NOT_SHOWN}, but this ledger knows no older order of ours there, so that is no proof"
     ),
     (Kind.ABSENT, Lack.READ_BACK): "the service does not show what would tell",
-    (Kind.BOOKED, Lack.KNOWN_REFUSAL): "the order shows no shipment, which proves nothing",
+    (
+        Kind.BOOKED,
+        Lack.KNOWN_REFUSAL,
+    ): "the order shows no shipment, which proves nothing",
     (Kind.PAID, Lack.DEBIT_AT_ONCE): (
         "the order is shown as unpaid, which proves nothing where paying may be a submission (XPORTCN_PAY_IS): look "
         "for a bill 支付扣款 of {known}"
     ),
 }
-"""The words for a verdict without this witness; what is `known` follows in brackets where it does not stand."""
+"""The words for a verdict without this witness; what is `known` follows in brackets
+where it does not stand.
+"""
 
 
 def words_of(verdict: Open | Contradicted) -> str:
     """Why nothing is settled."""
     if isinstance(verdict, Contradicted):
-        both = f"{_statement_words(verdict.first)}, and {_statement_words(verdict.second)}"
+        both = (
+            f"{_statement_words(verdict.first)}, and {_statement_words(verdict.second)}"
+        )
         apart = verdict.gap.words if verdict.gap else "they differ"
         return f"{both}: {apart}" if verdict.kind is Kind.AMOUNT else both
     known = shorten([_value(one) for one in verdict.known])
-    lacks = LACKS.get((verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}")
-    words = lacks.format(known=known) if "{known}" in lacks or not known else f"{lacks} ({known})"
-    return f"{words}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC" if verdict.again_at else words
+    lacks = LACKS.get(
+        (verdict.kind, verdict.lacks), f"no {verdict.lacks.replace('_', ' ')}"
+    )
+    words = (
+        lacks.format(known=known)
+        if "{known}" in lacks or not known
+        else f"{lacks} ({known})"
+    )
+    return (
+        f"{words}; run again after {verdict.again_at:%Y-%m-%d %H:%M} UTC"
+        if verdict.again_at
+        else words
+    )
 
 
 def _statement_words(statement: Statement) -> str:
@@ -201,7 +252,11 @@ def _statement_words(statement: Statement) -> str:
     value, of = _value(statement), statement.of
     if not value:
         return f"{statement.source} does not show {of}"
-    return f"{statement.source} shows {of} as {value}" if of else f"{statement.source} says {value}"
+    return (
+        f"{statement.source} shows {of} as {value}"
+        if of
+        else f"{statement.source} says {value}"
+    )
 
 
 def _value(statement: Statement) -> str:
@@ -215,14 +270,27 @@ def contradiction(verdict: Contradicted, marketplace: Marketplace) -> Reason:
     """Both readings, how far they are apart, and what to do."""
     both = words_of(verdict)
     if verdict.gap is Gap.UNIT:
-        low = min((verdict.first, verdict.second), key=lambda one: getattr(one.value, "minor", 0))
-        place = marketplace is not Marketplace.INTERNATIONAL and PLACE_OF.get(low.source)
+        low = min(
+            (verdict.first, verdict.second),
+            key=lambda one: getattr(one.value, "minor", 0),
+        )
+        place = marketplace is not Marketplace.INTERNATIONAL and PLACE_OF.get(
+            low.source
+        )
         setting = place and f"XPORTCN_UNITS={marketplace}.{place}=yuan"
-        return because(ReasonCode.UNITS_DIFFER, both=both, marketplace=marketplace, setting=setting, told=low.source)
+        return because(
+            ReasonCode.UNITS_DIFFER,
+            both=both,
+            marketplace=marketplace,
+            setting=setting,
+            told=low.source,
+        )
     if verdict.first.source is Source.SEARCH:
         return because(ReasonCode.SEARCH_DIFFERS, both=both, marketplace=marketplace)
     is_taken = Source.TAKEN in (verdict.first.source, verdict.second.source)
-    return because(ReasonCode.TAKEN_DIFFERS if is_taken else ReasonCode.READINGS_DIFFER, both=both)
+    return because(
+        ReasonCode.TAKEN_DIFFERS if is_taken else ReasonCode.READINGS_DIFFER, both=both
+    )
 
 
 def unproven(verdict: Open | Contradicted) -> Reason:
@@ -236,20 +304,30 @@ def marketplace_held(marketplace: Marketplace, why: str) -> Reason:
 
 
 UNIT_FROM, UNIT_TO = 50, 200
-"""Between yuan and fen lies a factor of 100; whole yuan that were rounded make it 50 (0.50 as 1) to 200 (1.99 as 1)."""
+"""Between yuan and fen lies a factor of 100; whole yuan that were rounded make it 50
+(0.50 as 1) to 200 (1.99 as 1).
+"""
 FAR = 3
-"""Volume prices, promotions and coupons stay within a third and three times of each other."""
+"""Volume prices, promotions and coupons stay within a third and three times of each
+other.
+"""
 LEAST_PART = 2
 """A coupon after the approval takes less than a half off the total."""
 
 
 def agreed(first: Statement, second: Statement) -> Amount | Contradicted:
-    """Compare two readings: goods with goods, totals with totals. Raises `CurrencyMismatch`."""
-    return _amount_or_contradicted(first, second, _gap(money_of(first), money_of(second)))
+    """Compare two readings: goods with goods, totals with totals. Raises
+    `CurrencyMismatch`.
+    """
+    return _amount_or_contradicted(
+        first, second, _gap(money_of(first), money_of(second))
+    )
 
 
 def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted:
-    """Compare a total with the approved one. A limit decides about one that is higher and within reason."""
+    """Compare a total with the approved one. A limit decides about one that is higher
+    and within reason.
+    """
     most, now = money_of(approved), money_of(shown)
     gap = _gap(most, now)
     if gap is not Gap.UNIT and now * LEAST_PART < most:
@@ -258,16 +336,29 @@ def agreed_total(approved: Statement, shown: Statement) -> Amount | Contradicted
 
 
 def agreed_taken(owed: Money, shown: Money, *, is_ours: bool) -> Amount | Contradicted:
-    """Compare what is shown as taken with what was owed; what is counted is the owed amount where they contradict.
+    """Compare what is shown as taken with what was owed; what is counted is the owed
+    amount where they contradict.
 
-    A payment of our own (`is_ours`) was for this very amount, so less is never believed. A foreign payment may have
-    been cheaper, as far as totals are. More that is no other unit was taken.
+    A payment of our own (`is_ours`) was for this very amount, so less is never
+    believed. A foreign payment may have been cheaper, as far as totals are. More that
+    is no other unit was taken.
     """
-    first, second = Statement(source=Source.LEDGER, value=owed), Statement(source=Source.TAKEN, value=shown)
+    first, second = (
+        Statement(source=Source.LEDGER, value=owed),
+        Statement(source=Source.TAKEN, value=shown),
+    )
     verdict = agreed_total(first, second)
     if isinstance(verdict, Contradicted):
-        return verdict if verdict.gap is Gap.UNIT or shown < owed else Amount(first=first, second=second)
-    return Contradicted(kind=Kind.AMOUNT, first=first, second=second) if is_ours and shown < owed else verdict
+        return (
+            verdict
+            if verdict.gap is Gap.UNIT or shown < owed
+            else Amount(first=first, second=second)
+        )
+    return (
+        Contradicted(kind=Kind.AMOUNT, first=first, second=second)
+        if is_ours and shown < owed
+        else verdict
+    )
 
 
 def money_of(statement: Statement) -> Money:
@@ -277,7 +368,9 @@ def money_of(statement: Statement) -> Money:
     return statement.value
 
 
-def _amount_or_contradicted(first: Statement, second: Statement, gap: Gap | None) -> Amount | Contradicted:
+def _amount_or_contradicted(
+    first: Statement, second: Statement, gap: Gap | None
+) -> Amount | Contradicted:
     if gap is None:
         return Amount(first=first, second=second)
     return Contradicted(kind=Kind.AMOUNT, first=first, second=second, gap=gap)

@@ -1,4 +1,6 @@
-"""Words that messages, run names, log lines and artifacts share, and what the words of a reason consist of."""
+"""Words that messages, run names, log lines and artifacts share, and what the words of
+a reason consist of.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,9 @@ MOST_NAMED = 3
 
 
 class Worded(StrEnum):
-    """Base of values that stand in tables and files, each with the words that people read for it."""
+    """Base of values that stand in tables and files, each with the words that people
+    read for it.
+    """
 
     words: str
 
@@ -30,14 +34,19 @@ def shorten(names: Sequence[str], most: int = MOST_NAMED) -> str:
 
 
 def first_lines(lines: Sequence[str], most: int, rest: str) -> list[str]:
-    """The first lines; where there are more, `rest` is the last one, with their number for `{more}`."""
+    """The first lines; where there are more, `rest` is the last one, with their number
+    for `{more}`.
+    """
     more = len(lines) - most
     return [*lines[:most], *([rest.format(more=f"{more:,}")] if more > 0 else [])]
 
 
 def counted(kinds: Iterable[str]) -> str:
     """`3 cancelled, 1 held`, the most frequent first; empty for none."""
-    return ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in Counter(kinds).most_common())
+    return ", ".join(
+        f"{count:,} {kind.replace('_', ' ')}"
+        for kind, count in Counter(kinds).most_common()
+    )
 
 
 def pluralize(count: int, thing: str) -> str:
@@ -51,26 +60,36 @@ ALL = "approve all orders"
 ALL_BUT = "approve all but the orders below"
 SOME = "approve only the orders below"
 NONE = "refuse: buy nothing"
-BETWEEN_REFERENCES = re.compile(r"[\s,;，；、\"']+")  # none of these can be part of a reference
+BETWEEN_REFERENCES = re.compile(
+    r"[\s,;，；、\"']+"
+)  # none of these can be part of a reference
 
 
 class BadChoice(ValueError):
-    """The answer leaves open what it approves; the message is one sentence that says what to change."""
+    """The answer leaves open what it approves; the message is one sentence that says
+    what to change.
+    """
 
 
 def references_in(text: str) -> list[str]:
-    """The references of a text: one a line, or with commas, semicolons or blanks between them."""
+    """The references of a text: one a line, or with commas, semicolons or blanks
+    between them.
+    """
     return [ref for ref in BETWEEN_REFERENCES.split(text) if ref]
 
 
 def chosen(choice: str, named: Sequence[str], asked: Sequence[str]) -> list[str]:
-    """The approved ones of the orders that were `asked` about, in their order. Raises `BadChoice`."""
+    """The approved ones of the orders that were `asked` about, in their order. Raises
+    `BadChoice`.
+    """
     if choice == NONE:
         return []
     if fault := _fault(choice, named, set(asked)):
         raise BadChoice(fault)
     of_them = set(named)
-    return [ref for ref in asked if choice == ALL or (ref in of_them) is (choice == SOME)]
+    return [
+        ref for ref in asked if choice == ALL or (ref in of_them) is (choice == SOME)
+    ]
 
 
 def _fault(choice: str, named: Sequence[str], asked: set[str]) -> str:
@@ -88,7 +107,9 @@ def _fault(choice: str, named: Sequence[str], asked: set[str]) -> str:
 
 
 class ReasonKind(IntEnum):
-    """The classes of reasons. Where two reasons meet, that of the higher class stands."""
+    """The classes of reasons. Where two reasons meet, that of the higher class
+    stands.
+    """
 
     NOTE = 0
     """The order goes on, or is over."""
@@ -105,7 +126,9 @@ class ReasonKind(IntEnum):
     MONEY = 6
     """Money has left, and not all is as it was approved."""
     OTHER = 7
-    """Of a run, a parcel, a callback, a message, or a part of a reason: no order stands by it."""
+    """Of a run, a parcel, a callback, a message, or a part of a reason: no order stands
+    by it.
+    """
 
 
 class Actor(StrEnum):
@@ -135,5 +158,9 @@ def worded(
 ) -> Wording:
     """The words of a code of this class, which also gives its actor."""
     K = ReasonKind
-    who = who or (Actor.NOBODY if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy) else Actor.MERCHANT)
+    who = who or (
+        Actor.NOBODY
+        if kind in (K.NOTE, K.WAITS) or (kind is K.OTHER and not remedy)
+        else Actor.MERCHANT
+    )
     return Wording(kind, sentence, remedy, command, who)

@@ -1,1 +1,3 @@
-"""Request files to run as they are, and the try-out that runs one against the sandbox."""
+"""Request files to run as they are, and the try-out that runs one against the
+sandbox.
+"""

@@ -1,4 +1,6 @@
-"""`make run`: a whole batch against the sandbox, from the request file to delivered parcels."""
+"""`make run`: a whole batch against the sandbox, from the request file to delivered
+parcels.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,9 @@ def main() -> None:
         )
     data_dir = SourcingSettings().data_dir
     with sandbox(data_dir / "sandbox.db") as address, prefect_server(data_dir):
-        console.rule("1 · Source examples/requests.csv against the sandbox", align="left")
+        console.rule(
+            "1 · Source examples/requests.csv against the sandbox", align="left"
+        )
         report = run_flow(bought)
         print_report(report)
         console.rule("2 · Track, while the sandbox's clock moves on", align="left")
@@ -62,12 +66,16 @@ async def bought() -> BatchReport:
     from flows.buy_from_file import buy_from_file
     from flows.prefect_ui.parameters import Requests
 
-    return await buy_from_file(Requests(file=str(REQUESTS)), dry_run=False, yes=True, batch="try-out")
+    return await buy_from_file(
+        Requests(file=str(REQUESTS)), dry_run=False, yes=True, batch="try-out"
+    )
 
 
 @contextmanager
 def sandbox(state: Path) -> Iterator[str]:
-    """A sandbox of our own on a free port, with its books in a file; the settings of this process lead to it."""
+    """A sandbox of our own on a free port, with its books in a file; the settings of
+    this process lead to it.
+    """
     state.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "sandbox", "--port", "0", "--state", str(state)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
@@ -77,7 +85,12 @@ def sandbox(state: Path) -> Iterator[str]:
             if "on" not in words:
                 raise SystemExit("the sandbox did not start; its message stands above")
             address = words[words.index("on") + 1]
-            names = ("XPORTCN_BASE_URL", "XPORTCN_ACCESS_KEY", "XPORTCN_ACCESS_SECRET", "XPORTCN_USER_ID")
+            names = (
+                "XPORTCN_BASE_URL",
+                "XPORTCN_ACCESS_KEY",
+                "XPORTCN_ACCESS_SECRET",
+                "XPORTCN_USER_ID",
+            )
             os.environ.update(zip(names, (address, *SANDBOX_ACCOUNT), strict=True))
             yield address
         finally:
@@ -96,9 +109,15 @@ def follow_until_delivered(address: str) -> None:
     for day in range(STEP_DAYS, MOST_DAYS + 1, STEP_DAYS):
         move_clock(address, STEP_DAYS * DAY_S)
         seen = run_flow(tracked)
-        moved, events = pluralize(len(seen.moved), "order"), pluralize(seen.new_events, "new event")
+        moved, events = (
+            pluralize(len(seen.moved), "order"),
+            pluralize(seen.new_events, "new event"),
+        )
         console.print(f"day {day:>2}: {moved} moved, {events}")
-        if not any(line.state in ROAD and line.state is not OrderState.DELIVERED for line in seen.orders):
+        if not any(
+            line.state in ROAD and line.state is not OrderState.DELIVERED
+            for line in seen.orders
+        ):
             return
 
 
@@ -106,7 +125,10 @@ def move_clock(address: str, seconds: int) -> None:
     """Let the sandbox's time pass."""
     body = json.dumps({"advance_s": seconds}).encode()
     headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"{address}/_sandbox/clock", data=body, headers=headers, method="POST"), timeout=30):
+    with urlopen(
+        Request(f"{address}/_sandbox/clock", data=body, headers=headers, method="POST"),
+        timeout=30,
+    ):
         pass
 
 
@@ -115,7 +137,11 @@ def show_end(report: BatchReport, data_dir: Path) -> None:
     ledger_url = SourcingSettings().ledger_url
     with Ledger(ledger_url, clock=lambda: datetime.now(UTC), owner="try-out") as ledger:
         orders = ledger.orders(line.order_ref for line in report.orders)
-    lines = [line_of(orders[line.order_ref]) for line in report.orders if line.order_ref in orders]
+    lines = [
+        line_of(orders[line.order_ref])
+        for line in report.orders
+        if line.order_ref in orders
+    ]
     show_orders("Orders of examples/requests.csv", lines)
     spent = sum(line.paid_fen or 0 for line in lines)
     bought = (
@@ -125,9 +151,19 @@ def show_end(report: BatchReport, data_dir: Path) -> None:
     )
     console.print(f"Spent in all: {Money(spent)}. This run bought {bought}.")
     console.print(f"Snapshots: {report.snapshot_root}", soft_wrap=True)
-    looks = ("status", "todo", f"sql '{LOOK}'", f"report --html {data_dir / 'report.html'}")
-    console.print("Look on:" + "".join(f"\n  {SOURCING} {look}" for look in looks), soft_wrap=True)
-    console.print(f"Go on with this sandbox:\n  {SOURCING} sandbox --state {data_dir / 'sandbox.db'}", soft_wrap=True)
+    looks = (
+        "status",
+        "todo",
+        f"sql '{LOOK}'",
+        f"report --html {data_dir / 'report.html'}",
+    )
+    console.print(
+        "Look on:" + "".join(f"\n  {SOURCING} {look}" for look in looks), soft_wrap=True
+    )
+    console.print(
+        f"Go on with this sandbox:\n  {SOURCING} sandbox --state {data_dir / 'sandbox.db'}",
+        soft_wrap=True,
+    )
 
 
 if __name__ == "__main__":

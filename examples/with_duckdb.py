@@ -16,8 +16,12 @@ def main(root: str = "data/snapshots") -> None:
     """Spend by marketplace."""
     with duckdb.connect() as connection:
         connection.execute("SET VARIABLE orders = ?", [f"{root}/orders/*.parquet"])
-        for marketplace, currency, orders, paid_minor in connection.execute(SPEND).fetchall():
-            print(f"{marketplace}: {orders} orders, {paid_minor} minor units of {currency}")
+        for marketplace, currency, orders, paid_minor in connection.execute(
+            SPEND
+        ).fetchall():
+            print(
+                f"{marketplace}: {orders} orders, {paid_minor} minor units of {currency}"
+            )
 
 
 if __name__ == "__main__":

@@ -6,7 +6,9 @@ from connectors.process_locks import deployed_run, folder_in, hold
 
 
 def _hold_lock(run_id: str) -> None:
-    """Hold the lock file of this process's flow run until its end. The run itself reports bad settings and disks."""
+    """Hold the lock file of this process's flow run until its end. The run itself
+    reports bad settings and disks.
+    """
     from connectors.settings import BadSetting, SourcingSettings
 
     with suppress(BadSetting, OSError):

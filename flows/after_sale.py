@@ -1,4 +1,6 @@
-"""The after-sale flows: ask for a refund or a return, send goods back, and follow it all to the end."""
+"""The after-sale flows: ask for a refund or a return, send goods back, and follow it
+all to the end.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,15 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
-from domain.after_sale import FOLLOWED, Refund, RefundFault, RefundKind, RefundOption, RefundState, standing
+from domain.after_sale import (
+    FOLLOWED,
+    Refund,
+    RefundFault,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    standing,
+)
 from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
@@ -30,7 +40,12 @@ from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ChunkSize
-from tasks.after_sale import carriers_for, choose_carrier, require_receivable, require_sayable
+from tasks.after_sale import (
+    carriers_for,
+    choose_carrier,
+    require_receivable,
+    require_sayable,
+)
 from tasks.after_sale import confirm_receipt as confirm_one
 from tasks.after_sale import message_seller as write_message
 from tasks.after_sale import return_parcel as name_parcel
@@ -53,7 +68,9 @@ WHY = (
     "takes. Nothing was sent"
 )
 CHOOSE_REASON = "choose a reason first: those that the marketplace takes are in the artifact choices"
-CHOOSE_CARRIER = "choose a carrier first: those that take return parcels are in the artifact choices"
+CHOOSE_CARRIER = (
+    "choose a carrier first: those that take return parcels are in the artifact choices"
+)
 
 
 @flow(flow_run_name="refund {order_ref}", persist_result=False)
@@ -68,9 +85,11 @@ async def request_refund(
     vouchers: form.Pictures = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> AfterSaleReport:
-    """Ask for money back, alone or against the goods; where the seller refused before, ask anew.
+    """Ask for money back, alone or against the goods; where the seller refused before,
+    ask anew.
 
-    No amount asks for the most that is possible, no lines for all. The reason is one of the marketplace's own.
+    No amount asks for the most that is possible, no lines for all. The reason is one of
+    the marketplace's own.
     """
     order_ref = form.one_order(order_ref)
     if not (reason.strip() or only_show):
@@ -88,18 +107,38 @@ async def request_refund(
         if only_show and not wish.reason:
             reasons = reasons_shown(await refund_options(resources, order, kind))
             none = because(ReasonCode.NO_REFUND_NOW)
-            row = _would(order, f"ask for a {kind}: {CHOOSE_REASON}") if reasons else _not(order, none)
+            row = (
+                _would(order, f"ask for a {kind}: {CHOOSE_REASON}")
+                if reasons
+                else _not(order, none)
+            )
             return await dry_run_report(resources, [row], reasons)
         if only_show:
             refunds = await foresee_refund(resources, order, wish)
-            return await dry_run_report(resources, [_would(order, "; ".join(map(_dry_run, refunds)))])
-        keys = await run_task(ask_refund, resources, order, wish, planned_at(resources.clock()))
-        return await remedy_report(resources, [order_ref], keys=keys, was_done=_asked_before(resources, order_ref))
+            return await dry_run_report(
+                resources, [_would(order, "; ".join(map(_dry_run, refunds)))]
+            )
+        keys = await run_task(
+            ask_refund, resources, order, wish, planned_at(resources.clock())
+        )
+        return await remedy_report(
+            resources,
+            [order_ref],
+            keys=keys,
+            was_done=_asked_before(resources, order_ref),
+        )
 
 
 def _asked_before(resources: Resources, order_ref: str) -> str:
-    """What the run reports of a refund that this run did not ask for: another may have, for the same sum of its own."""
-    if not (asked := [one.intent_at for one in resources.ledger.effects_of([order_ref], Action.REFUND)]):
+    """What the run reports of a refund that this run did not ask for: another may have,
+    for the same sum of its own.
+    """
+    if not (
+        asked := [
+            one.intent_at
+            for one in resources.ledger.effects_of([order_ref], Action.REFUND)
+        ]
+    ):
         return DONE_BEFORE
     return f"nothing: asked for at {max(asked):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
 
@@ -116,16 +155,29 @@ async def return_parcel(
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
     """Name the parcel that brings the goods of an agreed return back to the seller."""
-    order_ref, company, number = form.one_order(order_ref), company.strip(), number.strip()
+    order_ref, company, number = (
+        form.one_order(order_ref),
+        company.strip(),
+        number.strip(),
+    )
     if not (only_show or (number and company)):
-        raise BadInput("say which parcel: fill in its carrier and its tracking number. Nothing was sent")
+        raise BadInput(
+            "say which parcel: fill in its carrier and its tracking number. Nothing was sent"
+        )
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
             return await _parcel_dry_run(resources, order, refund, company, number)
         await run_task(
-            name_parcel, resources, order, refund, company=company, number=number, note=note, vouchers=tuple(vouchers)
+            name_parcel,
+            resources,
+            order,
+            refund,
+            company=company,
+            number=number,
+            note=note,
+            vouchers=tuple(vouchers),
         )
         return await _after(resources, refund)
 
@@ -144,7 +196,9 @@ async def withdraw_refund(
         refund = _chosen(resources, order_ref, line)
         if only_show:
             require_withdrawable(resources, order)
-            return await dry_run_report(resources, [_would(order, f"take back: {standing(refund)}")])
+            return await dry_run_report(
+                resources, [_would(order, f"take back: {standing(refund)}")]
+            )
         await run_task(withdraw, resources, order, refund)
         return await _after(resources, refund)
 
@@ -161,13 +215,17 @@ async def message_seller(
     """Write to the seller about a refund (Taobao); the same words are said once."""
     order_ref = form.one_order(order_ref)
     if not words.strip():
-        raise BadInput("say what to write: fill in a message of 1 to 500 characters. Nothing was sent")
+        raise BadInput(
+            "say what to write: fill in a message of 1 to 500 characters. Nothing was sent"
+        )
     async with opened() as resources:
         order = await _settled_order(resources, order_ref)
         refund = _chosen(resources, order_ref, line)
         if only_show:
             require_sayable(resources, refund, words)
-            return await dry_run_report(resources, [_would(order, f"write it about: {standing(refund)}")])
+            return await dry_run_report(
+                resources, [_would(order, f"write it about: {standing(refund)}")]
+            )
         await run_task(write_message, resources, order, refund, words, tuple(vouchers))
         return await _after(resources, refund)
 
@@ -183,7 +241,8 @@ async def confirm_receipt(
     order_refs: form.OrderRefs = form.NO_TEXTS,
     only_show: form.OnlyShow = True,  # noqa: FBT002
 ) -> AfterSaleReport:
-    """Confirm that the goods of these orders arrived, which lets their sellers have the money (1688).
+    """Confirm that the goods of these orders arrived, which lets their sellers have the
+    money (1688).
 
     Each by itself: the others are confirmed where one can't be.
     """
@@ -193,15 +252,27 @@ async def confirm_receipt(
         troubles: list[Trouble] = []
         for ref in refs:
             try:
-                require_receivable(resources, order := await _settled_order(resources, ref))
+                require_receivable(
+                    resources, order := await _settled_order(resources, ref)
+                )
             except RefundFault as error:
-                troubles.append(Trouble(ref, because(ReasonCode.RECEIPT_NOT_CONFIRMED, failure=str(error))))
+                troubles.append(
+                    Trouble(
+                        ref,
+                        because(ReasonCode.RECEIPT_NOT_CONFIRMED, failure=str(error)),
+                    )
+                )
             else:
                 orders.append(order)
         if only_show:
             at_service, _ = await read_each(resources, orders)
-            not_possible = [DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles]
-            return await dry_run_report(resources, [*(_received(one, at_service) for one in orders), *not_possible])
+            not_possible = [
+                DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles
+            ]
+            return await dry_run_report(
+                resources,
+                [*(_received(one, at_service) for one in orders), *not_possible],
+            )
         for order in orders:
             await run_task(confirm_one, resources, order)
         return await remedy_report(resources, refs, troubles=troubles)
@@ -216,11 +287,19 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     """
     async with opened() as resources:
         ledger = resources.ledger
-        refs = list(dict.fromkeys(refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)))
+        refs = list(
+            dict.fromkeys(
+                refund.order_ref for refund in ledger.refunds.in_states(FOLLOWED)
+            )
+        )
         before = ledger.orders(refs)
         feed = EventFeed(ledger, before.values())
         await settle_open(resources, refs)
-        refunds = [refund for refund in ledger.refunds.of_orders(refs) if refund.state in FOLLOWED]
+        refunds = [
+            refund
+            for refund in ledger.refunds.of_orders(refs)
+            if refund.state in FOLLOWED
+        ]
         run_logger().info("%s to follow", pluralize(len(refunds), "refund"))
         troubles: list[Trouble] = []
         async with progress_shown("refunds"):
@@ -231,7 +310,9 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
-        return await after_sale_report(resources, refs, before=before, keys=keys, troubles=troubles)
+        return await after_sale_report(
+            resources, refs, before=before, keys=keys, troubles=troubles
+        )
 
 
 async def _parcel_dry_run(
@@ -241,8 +322,13 @@ async def _parcel_dry_run(
     carriers = await carriers_for(resources, refund)
     if not company:
         listed = [{"carrier": one.code, "name": one.name} for one in carriers]
-        return await dry_run_report(resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed)
-    carrier, told = choose_carrier(carriers, company), number or "(its tracking number is still to be filled in)"
+        return await dry_run_report(
+            resources, [_would(order, f"name the parcel: {CHOOSE_CARRIER}")], listed
+        )
+    carrier, told = (
+        choose_carrier(carriers, company),
+        number or "(its tracking number is still to be filled in)",
+    )
     words = f"name parcel {told} of {carrier.code} ({carrier.name}) for the {refund.kind} of {refund.asked}"
     return await dry_run_report(resources, [_would(order, words)])
 
@@ -264,9 +350,22 @@ def _dry_run(refund: Refund) -> str:
 
 def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> DryRunRow:
     shown = at_service.get(order.order_ref)
-    if shown is None or shown.status not in (ServiceStatus.SHIPPED, ServiceStatus.FINISHED):
-        return _not(order, because(ReasonCode.NOT_ON_ITS_WAY, state=shown and shown.status, unseen=shown is None))
-    return _would(order, f"confirm that its goods arrived; the marketplace shows it as {shown.status}")
+    if shown is None or shown.status not in (
+        ServiceStatus.SHIPPED,
+        ServiceStatus.FINISHED,
+    ):
+        return _not(
+            order,
+            because(
+                ReasonCode.NOT_ON_ITS_WAY,
+                state=shown and shown.status,
+                unseen=shown is None,
+            ),
+        )
+    return _would(
+        order,
+        f"confirm that its goods arrived; the marketplace shows it as {shown.status}",
+    )
 
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:
@@ -278,43 +377,63 @@ async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, .
 def _order(resources: Resources, order_ref: str) -> OrderRecord:
     order = resources.ledger.orders([order_ref]).get(order_ref)
     if order is None:
-        raise RefundFault(f"no order {order_ref} in the ledger; see all with: sourcing status")
+        raise RefundFault(
+            f"no order {order_ref} in the ledger; see all with: sourcing status"
+        )
     return order
 
 
 async def _settled_order(resources: Resources, order_ref: str) -> OrderRecord:
-    """The order, after its open effects were settled and its refunds brought up to date."""
+    """The order, after its open effects were settled and its refunds brought up to
+    date.
+    """
     _order(resources, order_ref)
     await settle_open(resources, [order_ref])
     await bring_up_to_date(resources, resources.ledger.refunds.of_orders([order_ref]))
     return _order(resources, order_ref)
 
 
-async def bring_up_to_date(resources: Resources, refunds: Sequence[Refund]) -> list[Trouble]:
-    """Follow those of these refunds that are not over; answers the orders with one that could not be read."""
+async def bring_up_to_date(
+    resources: Resources, refunds: Sequence[Refund]
+) -> list[Trouble]:
+    """Follow those of these refunds that are not over; answers the orders with one that
+    could not be read.
+    """
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
-        unread = await run_task(follow_refunds, resources, followed, label=followed[0].order_ref)
+        unread = await run_task(
+            follow_refunds, resources, followed, label=followed[0].order_ref
+        )
         return [Trouble(ref, why) for ref, why in unread.items()]
     return []
 
 
-def _chosen(resources: Resources, order_ref: str, line: int, prefer: RefundState | None = None) -> Refund:
-    """The refund of that line, or of any, in the preferred state. Raises `RefundFault` unless exactly one fits."""
+def _chosen(
+    resources: Resources, order_ref: str, line: int, prefer: RefundState | None = None
+) -> Refund:
+    """The refund of that line, or of any, in the preferred state. Raises `RefundFault`
+    unless exactly one fits.
+    """
     found = [
         refund
         for refund in resources.ledger.refunds.of_orders([order_ref])
-        if refund.state in FOLLOWED and refund.refund_id and (not line or line in refund.lines)
+        if refund.state in FOLLOWED
+        and refund.refund_id
+        and (not line or line in refund.lines)
     ]
     found = [refund for refund in found if refund.state is prefer] or found
     if not found:
         raise RefundFault(f"{order_ref} has no refund under way at the marketplace")
     if len(found) > 1:
         lines = ", ".join(str(number) for refund in found for number in refund.lines)
-        raise RefundFault(f"{order_ref} has several refunds under way: say which line (one of {lines})")
+        raise RefundFault(
+            f"{order_ref} has several refunds under way: say which line (one of {lines})"
+        )
     return found[0]
 
 
 async def _after(resources: Resources, refund: Refund) -> AfterSaleReport:
     """The report, after the refund was read from the service."""
     unread = await bring_up_to_date(resources, [refund])
-    return await remedy_report(resources, [refund.order_ref], keys=[refund.key], troubles=unread)
+    return await remedy_report(
+        resources, [refund.order_ref], keys=[refund.key], troubles=unread
+    )

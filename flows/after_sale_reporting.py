@@ -20,7 +20,12 @@ from domain.reasons import Reason, ReasonCode, because, together
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
-from flows.prefect_ui.artifacts import DryRunRow, show_dry_run, show_table, with_what_waits
+from flows.prefect_ui.artifacts import (
+    DryRunRow,
+    show_dry_run,
+    show_table,
+    with_what_waits,
+)
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
 from flows.prefect_ui.markdown import inert
 from tasks.effects.cancel import Cancel
@@ -30,12 +35,24 @@ from tasks.engine.resources import Resources
 from tasks.snapshot import snapshot_moved
 
 NOT_AS_ASKED = "not as asked"
-COLUMNS = ("order", "state", NOT_AS_ASKED, "done", "reason", "refunds", "asked back", "came back", "marketplace")
+COLUMNS = (
+    "order",
+    "state",
+    NOT_AS_ASKED,
+    "done",
+    "reason",
+    "refunds",
+    "asked back",
+    "came back",
+    "marketplace",
+)
 NOTHING_DONE: Mapping[str, str] = {}
 DONE_BEFORE = "nothing: it was done before"
 MOST_LISTED, LONGEST_DEED = 5, 60
 NEEDS_ATTENTION = "To be checked"
-"""The name of the final state of a run that did not do all it was asked: not to be mistaken for full success."""
+"""The name of the final state of a run that did not do all it was asked: not to be
+mistaken for full success.
+"""
 
 
 class Trouble(NamedTuple):
@@ -50,7 +67,9 @@ class Trouble(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AfterSaleReport:
-    """Orders that were worked on and their refunds. `troubles` name what did not go as asked, `did` what was done."""
+    """Orders that were worked on and their refunds. `troubles` name what did not go as
+    asked, `did` what was done.
+    """
 
     orders: Sequence[ReportLine]
     refunds: Sequence[Refund]
@@ -74,8 +93,14 @@ class AfterSaleReport:
     def to_json(self) -> dict[str, Any]:
         """The report that the commands print with `--json`."""
         waiting = self.waiting
-        refunds = [refund_as_json(refund, waits=refund in waiting) for refund in self.refunds]
-        return {**asdict(self), "refunds": refunds, "troubles": [*map(str, self.troubles)]}
+        refunds = [
+            refund_as_json(refund, waits=refund in waiting) for refund in self.refunds
+        ]
+        return {
+            **asdict(self),
+            "refunds": refunds,
+            "troubles": [*map(str, self.troubles)],
+        }
 
 
 async def after_sale_report(
@@ -87,13 +112,17 @@ async def after_sale_report(
     troubles: Sequence[Trouble] = (),
     did: Mapping[str, str] = NOTHING_DONE,
 ) -> AfterSaleReport:
-    """Write the snapshot, and show the state of these orders in the run's log and in the Prefect UI.
+    """Write the snapshot, and show the state of these orders in the run's log and in
+    the Prefect UI.
 
-    `keys` limits the report to some refunds. A run that may settle payments gives the orders as they were `before`.
+    `keys` limits the report to some refunds. A run that may settle payments gives the
+    orders as they were `before`.
     """
     orders = resources.ledger.orders(order_refs)
     refunds = resources.ledger.refunds.of_orders(order_refs)
-    snapshot_id = await snapshot_moved(resources, "after-sale", refs=orders, before=before or {})
+    snapshot_id = await snapshot_moved(
+        resources, "after-sale", refs=orders, before=before or {}
+    )
     report = AfterSaleReport(
         orders=[line_of(order) for order in orders.values()],
         refunds=[refund for refund in refunds if keys is None or refund.key in keys],
@@ -108,7 +137,9 @@ async def after_sale_report(
     for trouble in report.troubles:
         run_logger().warning("Not as asked: %s", trouble)
     for refund in report.waiting:
-        run_logger().warning("Waits for you: %s: %s", refund.order_ref, standing(refund))
+        run_logger().warning(
+            "Waits for you: %s: %s", refund.order_ref, standing(refund)
+        )
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
@@ -125,16 +156,24 @@ async def remedy_report(
     troubles: Sequence[Trouble] = (),
     was_done: str = DONE_BEFORE,
 ) -> AfterSaleReport:
-    """The report of a remedy: of each order what the run did, or why not, or that it `was_done`."""
+    """The report of a remedy: of each order what the run did, or why not, or that it
+    `was_done`.
+    """
     deeds, not_done = _worked_on(resources, order_refs)
     troubles = [*troubles, *not_done]
     stuck = {one.order_ref for one in troubles}
     did = {ref: was_done for ref in order_refs if ref not in stuck} | deeds
-    return await after_sale_report(resources, order_refs, before=before, keys=keys, troubles=troubles, did=did)
+    return await after_sale_report(
+        resources, order_refs, before=before, keys=keys, troubles=troubles, did=did
+    )
 
 
-def _worked_on(resources: Resources, order_refs: Sequence[str]) -> tuple[dict[str, str], list[Trouble]]:
-    """What this run did to each order, and what it did not, or is open; of each effect the newest attempt."""
+def _worked_on(
+    resources: Resources, order_refs: Sequence[str]
+) -> tuple[dict[str, str], list[Trouble]]:
+    """What this run did to each order, and what it did not, or is open; of each effect
+    the newest attempt.
+    """
     ledger = resources.ledger
     newest = {
         effect.slot: effect
@@ -147,30 +186,49 @@ def _worked_on(resources: Resources, order_refs: Sequence[str]) -> tuple[dict[st
         if not kind.reported:
             continue
         if effect.status is EffectStatus.DONE:
-            refund = refund_of(resources, effect) if issubclass(kind, OnRefund) else None
+            refund = (
+                refund_of(resources, effect) if issubclass(kind, OnRefund) else None
+            )
             what = f"{refund.kind} of {refund.asked}" if refund else ""
-            did[ref].append(kind.reported.format_map(defaultdict(str, {**(effect.answer or {}), "what": what})))
+            did[ref].append(
+                kind.reported.format_map(
+                    defaultdict(str, {**(effect.answer or {}), "what": what})
+                )
+            )
         elif kind is not Cancel:  # why an order is not closed is its own reason
-            why = because(ReasonCode.EFFECT_NOT_DONE, key=effect.key, status=effect.status, why=effect.why)
+            why = because(
+                ReasonCode.EFFECT_NOT_DONE,
+                key=effect.key,
+                status=effect.status,
+                why=effect.why,
+            )
             not_done.append(Trouble(ref, why))
     return {ref: "; ".join(deeds) for ref, deeds in did.items()}, not_done
 
 
 def ended(report: AfterSaleReport) -> AfterSaleReport:
-    """The result of a flow: the report, in a state of another name where something did not go as asked."""
+    """The result of a flow: the report, in a state of another name where something did
+    not go as asked.
+    """
     if not report.troubles:
         return report
     state: Any = Completed(
-        name=NEEDS_ATTENTION, message="; ".join(map(str, report.troubles[:MOST_LISTED])), data=report
+        name=NEEDS_ATTENTION,
+        message="; ".join(map(str, report.troubles[:MOST_LISTED])),
+        data=report,
     )
     ends: AfterSaleReport = state
     return ends
 
 
 async def dry_run_report(
-    resources: Resources, rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()
+    resources: Resources,
+    rows: Sequence[DryRunRow],
+    choices: Sequence[Mapping[str, str]] = (),
 ) -> AfterSaleReport:
-    """Show what a run would do; its report has the orders as they are, and what can't be done."""
+    """Show what a run would do; its report has the orders as they are, and what can't
+    be done.
+    """
     await show_dry_run(rows, choices)
     orders = resources.ledger.orders([row.order_ref for row in rows])
     report = AfterSaleReport(
@@ -185,16 +243,32 @@ async def dry_run_report(
 
 async def _show(report: AfterSaleReport) -> None:
     summary = summary_of(report)
-    await show_table("after-sale", artifact_rows(report), with_what_waits(inert(summary), between=" · "))
-    first_name = str(runtime.flow_run.name or "after-sale").split(": ")[0]  # a restarted run already has a summary
+    await show_table(
+        "after-sale",
+        artifact_rows(report),
+        with_what_waits(inert(summary), between=" · "),
+    )
+    first_name = str(runtime.flow_run.name or "after-sale").split(": ")[
+        0
+    ]  # a restarted run already has a summary
     await rename_run(f"{first_name}: {summary}")
 
 
 def summary_of(report: AfterSaleReport) -> str:
-    """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came back`."""
-    parts = [f"{pluralize(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"]
+    """`3 orders: 2 cancelled, 1 held; 2 refunds: 1 asked, 1 refunded, 12.00 CNY came
+    back`.
+    """
+    parts = [
+        f"{pluralize(len(report.orders), 'order')}: {counted(line.state for line in report.orders)}"
+    ]
     deeds = [*report.did.values()]
-    parts += [shortened(deeds[0], LONGEST_DEED)] if len(deeds) == 1 else [f"{len(deeds):,} done"] if deeds else []
+    parts += (
+        [shortened(deeds[0], LONGEST_DEED)]
+        if len(deeds) == 1
+        else [f"{len(deeds):,} done"]
+        if deeds
+        else []
+    )
     if report.refunds:
         back = Money(sum(refund.refunded.minor for refund in report.refunds))
         states = counted(refund.state for refund in report.refunds)
@@ -204,7 +278,9 @@ def summary_of(report: AfterSaleReport) -> str:
         parts.append(f"{len(report.troubles):,} not as asked")
     if report.rejected:
         parts.append(report.rejected.counted)
-    return "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
+    return (
+        "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
+    )
 
 
 def refund_as_json(refund: Refund, *, waits: bool) -> dict[str, Any]:
@@ -227,18 +303,25 @@ def refund_as_json(refund: Refund, *, waits: bool) -> dict[str, Any]:
 
 
 def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
-    """One row an order, with its refunds in words; first what did not go as asked, also without an order."""
+    """One row an order, with its refunds in words; first what did not go as asked, also
+    without an order.
+    """
     troubles: dict[str, list[Reason]] = {}
     for trouble in report.troubles:
         troubles.setdefault(trouble.order_ref, []).append(trouble.why)
-    known = [_row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders]
+    known = [
+        _row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders
+    ]
     strange = [
-        {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: str(together(t))} for ref, t in troubles.items()
+        {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: str(together(t))}
+        for ref, t in troubles.items()
     ]
     return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
 
 
-def _row(line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]) -> dict[str, str]:
+def _row(
+    line: ReportLine, report: AfterSaleReport, troubles: Sequence[Reason]
+) -> dict[str, str]:
     refunds = [one for one in report.refunds if one.order_ref == line.order_ref]
     cells = (
         line.order_ref,

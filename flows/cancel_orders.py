@@ -1,4 +1,6 @@
-"""Cancelling orders: unpaid orders are closed, paid and unshipped orders get their money back."""
+"""Cancelling orders: unpaid orders are closed, paid and unshipped orders get their
+money back.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,12 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.wording import pluralize, shorten
 from flows.after_sale import bring_up_to_date
-from flows.after_sale_reporting import AfterSaleReport, Trouble, dry_run_report, remedy_report
+from flows.after_sale_reporting import (
+    AfterSaleReport,
+    Trouble,
+    dry_run_report,
+    remedy_report,
+)
 from flows.answers.questions import newest_done
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.opening import opened
@@ -58,31 +65,54 @@ NOTHING_TO_TAKE_BACK = (OrderState.PLANNED, OrderState.CANCELLED, OrderState.REF
 NOT_CLOSED = (ReasonCode.CANCEL_ACCEPTED, ReasonCode.PAID_BEFORE_CLOSED)
 
 
-async def dry_run_of(resources: Resources, order_refs: Sequence[str], reason: str) -> list[DryRunRow]:
-    """What cancelling would do to each order, by the ledger and a reading of the paid orders and their refunds."""
+async def dry_run_of(
+    resources: Resources, order_refs: Sequence[str], reason: str
+) -> list[DryRunRow]:
+    """What cancelling would do to each order, by the ledger and a reading of the paid
+    orders and their refunds.
+    """
     orders, verdicts, not_followed = await _verdicts(resources, order_refs)
-    paid = [orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND]
+    paid = [
+        orders[ref] for ref, (way, _) in verdicts.items() if way is CancelWay.REFUND
+    ]
     at_service, unread = await read_each(resources, paid)
     why_not = dict(not_followed) | unread | _past_cancelling(at_service)
 
     async def row(order: OrderRecord) -> DryRunRow:
         way, why = verdicts[order.order_ref]
-        told = why_not.get(order.order_ref) or why or await _would(resources, order, way, reason)
+        told = (
+            why_not.get(order.order_ref)
+            or why
+            or await _would(resources, order, way, reason)
+        )
         would, no = (told, None) if isinstance(told, str) else ("", told)
-        return DryRunRow(order_ref=order.order_ref, state=order.state, would=would, why_not=no)
+        return DryRunRow(
+            order_ref=order.order_ref, state=order.state, would=would, why_not=no
+        )
 
     rows = await concurrently([*orders.values()], row, at_once=resources.concurrency)
-    return [*rows, *(DryRunRow(order_ref=ref, state="", why_not=NOT_THERE) for ref in order_refs if ref not in orders)]
+    return [
+        *rows,
+        *(
+            DryRunRow(order_ref=ref, state="", why_not=NOT_THERE)
+            for ref in order_refs
+            if ref not in orders
+        ),
+    ]
 
 
-async def _would(resources: Resources, order: OrderRecord, way: CancelWay, reason: str) -> str | Reason:
+async def _would(
+    resources: Resources, order: OrderRecord, way: CancelWay, reason: str
+) -> str | Reason:
     """What cancelling would do to an order, or why it can't be done."""
     if way is CancelWay.STOP:
         return NOT_CANCELLED
     if way is CancelWay.IS_DONE:
         return "do nothing: it is cancelled, or all its money is asked back already"
     if way is CancelWay.CANCEL:
-        payment = newest_done(resources.ledger.effects_of([order.order_ref]), Action.PAY)
+        payment = newest_done(
+            resources.ledger.effects_of([order.order_ref]), Action.PAY
+        )
         if payment is None:
             return "close it unpaid"
         return f"close it unpaid; its payment of {payment.amount} was accepted, look for its return (取消提交支付退款)"
@@ -93,12 +123,20 @@ async def _would(resources: Resources, order: OrderRecord, way: CancelWay, reaso
     except (RefundFault, XportcnError) as error:
         return _not_asked_back(error)
     total = total_of([one.asked for one in asked])
-    return "; ".join([f"ask the seller for {total} back", *map(str, _notes(resources, order, asked))])
+    return "; ".join(
+        [f"ask the seller for {total} back", *map(str, _notes(resources, order, asked))]
+    )
 
 
-async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int) -> list[Trouble]:
+async def cancel(
+    resources: Resources, order_refs: Sequence[str], reason: str, chunk_size: int
+) -> list[Trouble]:
     known = resources.ledger.orders(order_refs).values()
-    wanted_back = [one.order_ref for one in known if one.state not in NOTHING_TO_TAKE_BACK or closed_by_shop(one)]
+    wanted_back = [
+        one.order_ref
+        for one in known
+        if one.state not in NOTHING_TO_TAKE_BACK or closed_by_shop(one)
+    ]
     take_back(resources.ledger, wanted_back)
     orders, verdicts, unread = await _verdicts(resources, order_refs)
     ways = {ref: way for ref, (way, _) in verdicts.items()}
@@ -115,28 +153,55 @@ async def cancel(resources: Resources, order_refs: Sequence[str], reason: str, c
     refused = await _ask_back(resources, paid, reason)
     listener.advance("ask back", len(paid))
     unknown = [Trouble(ref, NOT_THERE) for ref in order_refs if ref not in orders]
-    stopped = [Trouble(ref, why or NOT_CANCELLED) for ref, (way, why) in verdicts.items() if way is CancelWay.STOP]
-    return [*unknown, *stopped, *unread, *refused, *_still_open(resources, [*unpaid, *accepted])]
+    stopped = [
+        Trouble(ref, why or NOT_CANCELLED)
+        for ref, (way, why) in verdicts.items()
+        if way is CancelWay.STOP
+    ]
+    return [
+        *unknown,
+        *stopped,
+        *unread,
+        *refused,
+        *_still_open(resources, [*unpaid, *accepted]),
+    ]
 
 
 async def _verdicts(
     resources: Resources, order_refs: Sequence[str]
-) -> tuple[dict[str, OrderRecord], dict[str, tuple[CancelWay, Reason | None]], list[Trouble]]:
-    """Orders after their refunds were read, the way in which each is cancelled, and those with a refund left unread."""
+) -> tuple[
+    dict[str, OrderRecord], dict[str, tuple[CancelWay, Reason | None]], list[Trouble]
+]:
+    """Orders after their refunds were read, the way in which each is cancelled, and
+    those with a refund left unread.
+    """
     known = resources.ledger.orders(order_refs)
-    unread = await bring_up_to_date(resources, resources.ledger.refunds.of_orders(known))
+    unread = await bring_up_to_date(
+        resources, resources.ledger.refunds.of_orders(known)
+    )
     orders = resources.ledger.orders(order_refs)
-    return orders, {ref: _judge(resources, order) for ref, order in orders.items()}, unread
+    return (
+        orders,
+        {ref: _judge(resources, order) for ref, order in orders.items()},
+        unread,
+    )
 
 
 def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason | None]:
     if resources.offerings[order.marketplace].after_sale is None:
-        return CancelWay.STOP, because(ReasonCode.NO_CANCELLING, marketplace=order.marketplace)
+        return CancelWay.STOP, because(
+            ReasonCode.NO_CANCELLING, marketplace=order.marketplace
+        )
     effects = resources.ledger.effects_of([order.order_ref])
     if any(effect.status in OPEN and effect.action in SPENDING for effect in effects):
         return CancelWay.STOP, because(ReasonCode.AT_WORK_ON_IT, why=order.why)
-    if order.order_id is None and any(effect.action is Action.CREATE and effect.answer for effect in effects):
-        return CancelWay.STOP, order.why  # several orders for one reference: only a person can say which
+    if order.order_id is None and any(
+        effect.action is Action.CREATE and effect.answer for effect in effects
+    ):
+        return (
+            CancelWay.STOP,
+            order.why,
+        )  # several orders for one reference: only a person can say which
     if order.state is OrderState.PLANNED and order.plan_hash is not None:
         return CancelWay.STOP, because(ReasonCode.APPROVED_ALREADY)
     refunds = resources.ledger.refunds.of_orders([order.order_ref])
@@ -149,24 +214,43 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason 
     )
 
 
-def _is_asked_back(resources: Resources, order: OrderRecord, refunds: Iterable[Refund]) -> bool:
-    sent = [one for one in refunds if not never_left(resources, one)]  # a run before may have ended halfway
-    return is_asked_back(sent, order.priced_lines, paid=order.paid, above=taken_above(order))
+def _is_asked_back(
+    resources: Resources, order: OrderRecord, refunds: Iterable[Refund]
+) -> bool:
+    sent = [
+        one for one in refunds if not never_left(resources, one)
+    ]  # a run before may have ended halfway
+    return is_asked_back(
+        sent, order.priced_lines, paid=order.paid, above=taken_above(order)
+    )
 
 
-def _notes(resources: Resources, order: OrderRecord, asked: Sequence[Refund]) -> list[Reason]:
-    """What asking for these refunds leaves to be done: the order's freight, and money that can't be asked for now."""
+def _notes(
+    resources: Resources, order: OrderRecord, asked: Sequence[Refund]
+) -> list[Reason]:
+    """What asking for these refunds leaves to be done: the order's freight, and money
+    that can't be asked for now.
+    """
     notes = [ITS_FREIGHT] if order.shipment is not None else []
     now = {one.key: replace(one, state=RefundState.ASKED) for one in asked}
-    others = [one for one in resources.ledger.refunds.of_orders([order.order_ref]) if one.key not in now]
+    others = [
+        one
+        for one in resources.ledger.refunds.of_orders([order.order_ref])
+        if one.key not in now
+    ]
     if not _is_asked_back(resources, order, [*others, *now.values()]):
-        why = together(standing(one) for one in others if one.state in UNDER_WAY) or "the marketplace takes no more"
+        why = (
+            together(standing(one) for one in others if one.state in UNDER_WAY)
+            or "the marketplace takes no more"
+        )
         sums = f"{total_of([one.asked for one in asked])} of {order.paid}"
         notes.append(_not_asked_back(f"only {sums} can be asked for now: {why}"))
     return notes
 
 
-async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], reason: str) -> list[Trouble]:
+async def _ask_back(
+    resources: Resources, orders: Mapping[str, OrderRecord], reason: str
+) -> list[Trouble]:
     shown, unread = await read_each(resources, orders.values())
     past = _past_cancelling(shown)
     troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
@@ -178,8 +262,14 @@ async def _ask_back(resources: Resources, orders: Mapping[str, OrderRecord], rea
         except (RefundFault, XportcnError) as error:
             troubles.append(Trouble(ref, _not_asked_back(error)))
         else:
-            asked = [one for one in resources.ledger.refunds.of_orders([ref]) if one.key in keys]
-            troubles += [Trouble(ref, why) for why in _notes(resources, orders[ref], asked)]
+            asked = [
+                one
+                for one in resources.ledger.refunds.of_orders([ref])
+                if one.key in keys
+            ]
+            troubles += [
+                Trouble(ref, why) for why in _notes(resources, orders[ref], asked)
+            ]
     return troubles
 
 
@@ -193,14 +283,21 @@ def _not_asked_back(failure: Exception | str) -> Reason:
 
 def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
     """The paid orders whose money can't be asked back by cancelling, and why."""
-    return {ref: past_cancelling(one.status) for ref, one in shown.items() if one.status is not ServiceStatus.PAID}
+    return {
+        ref: past_cancelling(one.status)
+        for ref, one in shown.items()
+        if one.status is not ServiceStatus.PAID
+    }
 
 
 def _still_open(resources: Resources, order_refs: Sequence[str]) -> list[Trouble]:
     """Those that are not cancelled, and why, where that is more than a note."""
     left = resources.ledger.orders(order_refs).values()
     return [
-        Trouble(order.order_ref, order.why if order.why and order.why.code.words.kind else NOT_CANCELLED)
+        Trouble(
+            order.order_ref,
+            order.why if order.why and order.why.code.words.kind else NOT_CANCELLED,
+        )
         for order in left
         if order.state is not OrderState.CANCELLED or order.why
     ]
@@ -218,21 +315,31 @@ async def cancel_orders(
     reason: form.CancelReason = form.CHANGED_MY_MIND,
     only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> AfterSaleReport:
-    """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the money is asked back.
+    """Cancel orders: unpaid ones are closed, for paid ones that are not shipped the
+    money is asked back.
 
-    Effects without an answer are settled first. Safe to run again: nothing is cancelled or asked for twice.
+    Effects without an answer are settled first. Safe to run again: nothing is cancelled
+    or asked for twice.
     """
     order_refs = form.some_orders(order_refs)
     if not reason.strip():
-        raise BadInput("say why: fill in a reason, it is sent to the marketplace. Nothing was sent")
+        raise BadInput(
+            "say why: fill in a reason, it is sent to the marketplace. Nothing was sent"
+        )
     async with opened() as resources:
         before = resources.ledger.orders(order_refs)
         feed = EventFeed(resources.ledger, before.values())
         run_logger().info("%s to cancel", pluralize(len(order_refs), "order"))
         await settle_open(resources, before)
         if only_show:
-            return await dry_run_report(resources, await dry_run_of(resources, order_refs, reason))
+            return await dry_run_report(
+                resources, await dry_run_of(resources, order_refs, reason)
+            )
         async with progress_shown("orders"):
-            troubles = await cancel(resources, order_refs, reason, resources.settings.chunk_size)
+            troubles = await cancel(
+                resources, order_refs, reason, resources.settings.chunk_size
+            )
         await feed.emit(order_refs)
-        return await remedy_report(resources, order_refs, before=before, troubles=troubles)
+        return await remedy_report(
+            resources, order_refs, before=before, troubles=troubles
+        )

@@ -17,7 +17,13 @@ from connectors.settings import SourcingSettings
 from domain.decisions import held
 from domain.effects import Action
 from domain.marketplace import Marketplace
-from domain.orders import CartFault, CartRow, OrderRequest, lines_without_limit, marketplaces_of
+from domain.orders import (
+    CartFault,
+    CartRow,
+    OrderRequest,
+    lines_without_limit,
+    marketplaces_of,
+)
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.states import OrderState
@@ -28,11 +34,20 @@ from flows.batch.opening import opened
 from flows.batch.plan_sources import FromCarts
 from flows.batch.planning import plan_orders
 from flows.batch.reporting import batch_report, ended, one_report, show_outcome
-from flows.batch.request_batches import RequestBatch, note_missing, orders_to_buy, read_shown
+from flows.batch.request_batches import (
+    RequestBatch,
+    note_missing,
+    orders_to_buy,
+    read_shown,
+)
 from flows.batch.run import BatchRun
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
-from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors
+from flows.prefect_ui.expected_errors import (
+    best_effort,
+    rename_run,
+    report_expected_errors,
+)
 from flows.prefect_ui.markdown import shown_whole
 from flows.prefect_ui.parameters import BudgetCny, DryRun, Limits, Requests, Yes
 from flows.prefect_ui.remedy_parameters import OrderRefs
@@ -45,7 +60,9 @@ from tasks.snapshot import snapshot_orders
 
 
 async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
-    """Plan the orders and lay their lines into the carts, each once; orders left out carry the reason."""
+    """Plan the orders and lay their lines into the carts, each once; orders left out
+    carry the reason.
+    """
     ledger = resources.ledger
     resources.heed(ledger.buying_paused())
     begun = ledger.start_batch(asked.batch_id, asked.source)
@@ -62,32 +79,61 @@ async def fill_carts(resources: Resources, asked: RequestBatch) -> BatchReport:
     )
 
 
-async def _fill(resources: Resources, requests: Sequence[OrderRequest], batch_id: str) -> dict[str, Reason]:
-    """Lay what may be laid; answers the reasons of the orders left alone, by reference."""
+async def _fill(
+    resources: Resources, requests: Sequence[OrderRequest], batch_id: str
+) -> dict[str, Reason]:
+    """Lay what may be laid; answers the reasons of the orders left alone, by
+    reference.
+    """
     ledger, chunk_size = resources.ledger, resources.settings.chunk_size
     refs = [request.order_ref for request in requests]
     await settle_open(resources, refs)
-    live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
+    live = [
+        effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT
+    ]
     carted = {effect.order_ref for effect in live if effect.action is Action.CART}
     ordered = {effect.order_ref for effect in live if effect.action is not Action.CART}
     known = ledger.orders(refs)
     forgotten = ledger.forgotten.known(refs)
-    why = {one.order_ref: _left_alone(resources, one, known.get(one.order_ref), carted, ordered) for one in requests}
+    why = {
+        one.order_ref: _left_alone(
+            resources, one, known.get(one.order_ref), carted, ordered
+        )
+        for one in requests
+    }
     why |= dict.fromkeys(forgotten, because(ReasonCode.NAME_FORGOTTEN))
     refused = {ref: one for ref, one in why.items() if one}
-    to_plan = [request for request in requests if request.order_ref not in refused.keys() | carted]
+    to_plan = [
+        request
+        for request in requests
+        if request.order_ref not in refused.keys() | carted
+    ]
     plans = await plan_orders(resources, to_plan, chunk_size=chunk_size)
-    waiting = [plan.with_verdict(held(because(ReasonCode.TO_BE_CARTED))) for plan in plans]
+    waiting = [
+        plan.with_verdict(held(because(ReasonCode.TO_BE_CARTED))) for plan in plans
+    ]
     ledger.put_plans(waiting, batch_id)
-    wanted = [plan.order_ref for plan in plans if plan.is_fine] + [ref for ref in carted if ref not in refused]
-    orders = {ref: order for ref, order in ledger.orders(wanted).items() if order.order_id is None}
+    wanted = [plan.order_ref for plan in plans if plan.is_fine] + [
+        ref for ref in carted if ref not in refused
+    ]
+    orders = {
+        ref: order
+        for ref, order in ledger.orders(wanted).items()
+        if order.order_id is None
+    }
     for label, chunk in chunks_with_progress("fill cart", list(orders), chunk_size):
-        await run_task(fill_chunk, resources, {ref: orders[ref] for ref in chunk}, label=label)
+        await run_task(
+            fill_chunk, resources, {ref: orders[ref] for ref in chunk}, label=label
+        )
     return refused
 
 
 def _left_alone(
-    resources: Resources, request: OrderRequest, order: OrderRecord | None, carted: set[str], ordered: set[str]
+    resources: Resources,
+    request: OrderRequest,
+    order: OrderRecord | None,
+    carted: set[str],
+    ordered: set[str],
 ) -> Reason | None:
     """Why nothing of the order is laid into a cart; None where it may be."""
     ref = request.order_ref
@@ -109,18 +155,30 @@ def filling_name() -> str:
 
 @flow(flow_run_name=filling_name, persist_result=False)
 @report_expected_errors(CartFault)
-async def fill_cart(file: Path, batch: str | None = None, encoding: str = "") -> BatchReport:
-    """Plan the orders of a request file and lay their lines into the carts; nothing is bought.
+async def fill_cart(
+    file: Path, batch: str | None = None, encoding: str = ""
+) -> BatchReport:
+    """Plan the orders of a request file and lay their lines into the carts; nothing is
+    bought.
 
-    Safe to run again: each line is laid there once. Raises `BadRequests` before anything is sent.
+    Safe to run again: each line is laid there once. Raises `BadRequests` before
+    anything is sent.
     """
     requests = Requests(file=str(file), encoding=encoding)
     asked = await read_shown(requests, batch or "", SourcingSettings())
     await best_effort(
-        "the run's name", rename_run(f"{asked.batch_id}: {pluralize(len(asked.orders), 'order')} to the carts")
+        "the run's name",
+        rename_run(
+            f"{asked.batch_id}: {pluralize(len(asked.orders), 'order')} to the carts"
+        ),
     )
-    async with opened(begins_orders=True) as resources, progress_shown(artifact_key(asked.batch_id)):
-        asked = replace(asked, orders=orders_to_buy(resources.ledger, asked.orders, dry_run=False))
+    async with (
+        opened(begins_orders=True) as resources,
+        progress_shown(artifact_key(asked.batch_id)),
+    ):
+        asked = replace(
+            asked, orders=orders_to_buy(resources.ledger, asked.orders, dry_run=False)
+        )
         report = await fill_carts(resources, asked)
         note_missing(report, resources.settings.data_dir)
     await show_outcome(report)
@@ -141,17 +199,20 @@ async def order_cart(
     yes: Yes = False,  # noqa: FBT002
     budget_cny: BudgetCny = "",
 ) -> BatchReport:
-    """Order what lies in the carts for these orders, with the quantities found there; then pay, book and ship.
+    """Order what lies in the carts for these orders, with the quantities found there;
+    then pay, book and ship.
 
-    Each batch of theirs is a run of its own. `budget_cny` bounds what the orders of the one batch may cost in yuan.
-    Raises `CartFault` before anything is sent.
+    Each batch of theirs is a run of its own. `budget_cny` bounds what the orders of the
+    one batch may cost in yuan. Raises `CartFault` before anything is sent.
     """
     limits = Limits(budget_cny=budget_cny)
     limits.check()
     async with opened() as resources:
         orders = _known(resources.ledger, order_refs)
         if limits.budget and len(_by_batch(orders)) > 1:
-            raise CartFault(f"a budget is for one batch: order those of {' and '.join(_by_batch(orders))} apart")
+            raise CartFault(
+                f"a budget is for one batch: order those of {' and '.join(_by_batch(orders))} apart"
+            )
         if dry_run:  # a run settles by itself; without that a line with a lost answer would seem missing
             await settle_open(resources, orders)
         reports = []
@@ -174,9 +235,13 @@ async def show_cart(marketplace: Marketplace) -> tuple[CartRow, ...]:
 @flow(flow_run_name="change the cart of {marketplace}", persist_result=False)
 @report_expected_errors(CartFault)
 async def change_cart(
-    marketplace: Marketplace, quantities: dict[str, int] | None = None, delete: list[str] | None = None
+    marketplace: Marketplace,
+    quantities: dict[str, int] | None = None,
+    delete: list[str] | None = None,
 ) -> tuple[CartRow, ...]:
-    """Set quantities of rows and take rows out; answers what lies there then. Safe to run again."""
+    """Set quantities of rows and take rows out; answers what lies there then. Safe to
+    run again.
+    """
     async with opened() as resources:
         cart = require_cart(resources, marketplace)
         _require_rows(await cart.rows(), quantities or {})
@@ -189,15 +254,21 @@ async def change_cart(
 
 def _require_rows(rows: Sequence[CartRow], quantities: Mapping[str, int]) -> None:
     if missing := set(quantities) - {row.row_id for row in rows}:
-        raise CartFault(f"row {min(missing)} is not in the cart; see: sourcing cart list")
+        raise CartFault(
+            f"row {min(missing)} is not in the cart; see: sourcing cart list"
+        )
     if any(quantity < 1 for quantity in quantities.values()):
-        raise CartFault("a quantity is 1 or more; to take a row out: sourcing cart delete")
+        raise CartFault(
+            "a quantity is 1 or more; to take a row out: sourcing cart delete"
+        )
 
 
 def _known(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, OrderRecord]:
     orders = ledger.orders(order_refs)
     if missing := [ref for ref in order_refs if ref not in orders]:
-        raise CartFault(f"no order {missing[0]} in the ledger: lay it into the cart with sourcing cart add FILE")
+        raise CartFault(
+            f"no order {missing[0]} in the ledger: lay it into the cart with sourcing cart add FILE"
+        )
     return {ref: orders[ref] for ref in order_refs}
 
 

@@ -1,4 +1,6 @@
-"""The cost of every paid order: computed, kept in the table `landed_costs`, written for the books, and shown."""
+"""The cost of every paid order: computed, kept in the table `landed_costs`, written for
+the books, and shown.
+"""
 
 from __future__ import annotations
 
@@ -27,12 +29,33 @@ from domain.landed import Books
 from domain.money import Money
 from domain.wording import shorten
 from flows.prefect_ui.artifacts import MOST_ROWS, show_table, with_what_waits
-from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import (
+    best_effort,
+    rename_run,
+    report_expected_errors,
+    run_logger,
+)
 from flows.prefect_ui.markdown import inert
-from flows.prefect_ui.parameters import BooksCurrency, CsvFile, NewsOnly, SheetFile, SinceDay, a_currency, a_day
+from flows.prefect_ui.parameters import (
+    BooksCurrency,
+    CsvFile,
+    NewsOnly,
+    SheetFile,
+    SinceDay,
+    a_currency,
+    a_day,
+)
 from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import run_quoted
-from tasks.landed_cost import UNKNOWN, cost_of, months, moved_or_open, of_month, snapshot_costs, with_stored
+from tasks.landed_cost import (
+    UNKNOWN,
+    cost_of,
+    months,
+    moved_or_open,
+    of_month,
+    snapshot_costs,
+    with_stored,
+)
 from tasks.moved_costs import CostMark, in_parts, moved_orders, read_mark
 
 MOST_LISTED = 50
@@ -49,35 +72,67 @@ class CostFiles:
     xlsx: str = ""
 
     def paths(self, folder: Path, name: str) -> tuple[Path, Path]:
-        """The two files. `name` keeps apart what is in another currency, or of other days."""
-        return Path(self.csv or folder / f"{name}.csv"), Path(self.xlsx or folder / f"{name}.xlsx")
+        """The two files. `name` keeps apart what is in another currency, or of other
+        days.
+        """
+        return Path(self.csv or folder / f"{name}.csv"), Path(
+            self.xlsx or folder / f"{name}.xlsx"
+        )
 
 
 async def cost(
-    resources: Resources, books: Books, since: str, files: CostFiles, *, news_only: bool = False
+    resources: Resources,
+    books: Books,
+    since: str,
+    files: CostFiles,
+    *,
+    news_only: bool = False,
 ) -> CostReport:
-    """Compute the orders that may have moved; show and write all that were paid on the day `since` or later.
+    """Compute the orders that may have moved; show and write all that were paid on the
+    day `since` or later.
 
-    With `news_only` and no day or file those that moved are shown, and written as files of their months. In another
-    currency than the settings' all are computed, and the table stays as it is: a report does not change the books.
+    With `news_only` and no day or file those that moved are shown, and written as files
+    of their months. In another currency than the settings' all are computed, and the
+    table stays as it is: a report does not change the books.
     """
     settings, root = resources.settings, resources.settings.snapshot_root
     as_of = resources.clock()  # a moment before the tables are read
-    is_kept, path = books.currency == settings.currency, settings.data_dir / "costs.json"
+    is_kept, path = (
+        books.currency == settings.currency,
+        settings.data_dir / "costs.json",
+    )
     mark = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
-    refs = await asyncio.to_thread(moved_orders, root, read_mark(path), mark) if is_kept else None
+    refs = (
+        await asyncio.to_thread(moved_orders, root, read_mark(path), mark)
+        if is_kept
+        else None
+    )
     parts = await asyncio.to_thread(in_parts, root, refs)
-    computed = await run_quoted(cost_of, root, books, settings.timezone, books.currency or "no currency", parts)
-    snapshot_id = await snapshot_costs(resources, computed, as_of, parts, mark.newest) if is_kept else None
+    computed = await run_quoted(
+        cost_of, root, books, settings.timezone, books.currency or "no currency", parts
+    )
+    snapshot_id = (
+        await snapshot_costs(resources, computed, as_of, parts, mark.newest)
+        if is_kept
+        else None
+    )
     if is_kept:
-        now = await asyncio.to_thread(CostMark.of, root, books, settings.timezone, as_of)
+        now = await asyncio.to_thread(
+            CostMark.of, root, books, settings.timezone, as_of
+        )
         await asyncio.to_thread(now.write, path)
     rejected = rejected_in(root, snapshot_id).words if snapshot_id else ""
     notes = [rejected] if rejected else []
     report = CostReport(
-        currency=books.currency, since=since, notes=notes, snapshot_id=snapshot_id, snapshot_root=str(root)
+        currency=books.currency,
+        since=since,
+        notes=notes,
+        snapshot_id=snapshot_id,
+        snapshot_root=str(root),
     )
-    name = "-".join(["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])])
+    name = "-".join(
+        ["landed-costs", *filter(None, [books.currency, since and f"since-{since}"])]
+    )
     if is_kept and news_only and not (since or files.csv or files.xlsx):
         return await asyncio.to_thread(_news, settings.data_dir, report, name)
     costs = await asyncio.to_thread(with_stored, root, computed, refs, since)
@@ -89,17 +144,28 @@ async def cost(
 
 
 def _news(folder: Path, report: CostReport, name: str) -> CostReport:
-    """The report with what has moved, once each month that differs from its files is written."""
+    """The report with what has moved, once each month that differs from its files is
+    written.
+    """
     root, known_at = Path(report.snapshot_root), folder / "cost-files.json"
-    known, now, notes, written = _known_files(known_at), months(root), list(report.notes), list[str]()
+    known, now, notes, written = (
+        _known_files(known_at),
+        months(root),
+        list(report.notes),
+        list[str](),
+    )
     of_these = [MONTHLY.fullmatch(file) for file in known]
-    for month in sorted({*now, *(file["month"] for file in of_these if file and file["name"] == name)}):
+    for month in sorted(
+        {*now, *(file["month"] for file in of_these if file and file["name"] == name)}
+    ):
         csv, xlsx = CostFiles().paths(folder / "exports", f"{name}-{month}")
         if month not in now:
             del known[csv.stem]
             csv.unlink(missing_ok=True)
             xlsx.unlink(missing_ok=True)
-        elif not csv.exists() or known.get(csv.stem) != now[month] + ("" if xlsx.exists() else NO_SHEET):
+        elif not csv.exists() or known.get(csv.stem) != now[month] + (
+            "" if xlsx.exists() else NO_SHEET
+        ):
             too_long = _write(of_month(root, month), csv, xlsx)
             notes += [f"{month}: {too_long}"] if too_long else []
             written += [str(csv), *([] if too_long else [str(xlsx)])]
@@ -110,7 +176,9 @@ def _news(folder: Path, report: CostReport, name: str) -> CostReport:
 
 
 def _known_files(path: Path) -> dict[str, str]:
-    """What the files of months were made of; nothing where that is not known, and they are written anew."""
+    """What the files of months were made of; nothing where that is not known, and they
+    are written anew.
+    """
     try:
         known = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -119,7 +187,9 @@ def _known_files(path: Path) -> dict[str, str]:
 
 
 def _each(costs: pa.Table) -> Iterator[dict[str, Any]]:
-    return (row for some in costs.to_batches(RECORDS_AT_ONCE) for row in some.to_pylist())
+    return (
+        row for some in costs.to_batches(RECORDS_AT_ONCE) for row in some.to_pylist()
+    )
 
 
 def _write(costs: pa.Table, csv: Path, xlsx: Path) -> str:
@@ -153,11 +223,15 @@ async def _show(report: CostReport) -> None:
             "in all": str(order.landed or ""),
             "no sum, since": order.problem,
         }
-        for order in sorted(report.orders, key=lambda order: not order.problem)[:MOST_ROWS]
+        for order in sorted(report.orders, key=lambda order: not order.problem)[
+            :MOST_ROWS
+        ]
     ]
     await show_table("costs", rows, report.summary, of=len(report.orders))
     await acreate_markdown_artifact(
-        key="costs-summary", markdown=with_what_waits(markdown(report)), description=report.summary
+        key="costs-summary",
+        markdown=with_what_waits(markdown(report)),
+        description=report.summary,
     )
     await rename_run(f"costs: {report.summary}")
 
@@ -169,9 +243,20 @@ def markdown(report: CostReport) -> str:
         f"| {one.open or ''} |\n"
         for one in report.sums
     )
-    open_ = [f"- {shorten(refs)}: {inert(why)}" for why, refs in list(report.problems.items())[:MOST_LISTED]]
-    files = [f"- `{path}`" for path in (*report.months, report.csv, report.xlsx) if path]
-    span = " that moved, or have no sum" if report.is_news else f" since {report.since}" if report.since else ""
+    open_ = [
+        f"- {shorten(refs)}: {inert(why)}"
+        for why, refs in list(report.problems.items())[:MOST_LISTED]
+    ]
+    files = [
+        f"- `{path}`" for path in (*report.months, report.csv, report.xlsx) if path
+    ]
+    span = (
+        " that moved, or have no sum"
+        if report.is_news
+        else f" since {report.since}"
+        if report.since
+        else ""
+    )
     return "\n\n".join(
         [
             f"# What orders cost{span}",
@@ -196,14 +281,20 @@ async def compute_costs(
     sheet: SheetFile = "",
     news_only: NewsOnly = False,  # noqa: FBT002 - a box of a form
 ) -> CostReport:
-    """What each line of every paid order cost in all: goods, postage, fees, freight, less discounts and refunds.
+    """What each line of every paid order cost in all: goods, postage, fees, freight,
+    less discounts and refunds.
 
-    In the currency of your books, at your own rates: SOURCING_RATES names the file. An order whose rate is missing or
-    older than 7 days gets no sum, and that is said. Asks the service nothing, and changes no order.
+    In the currency of your books, at your own rates: SOURCING_RATES names the file. An
+    order whose rate is missing or older than 7 days gets no sum, and that is said. Asks
+    the service nothing, and changes no order.
     """
     settings, since = SourcingSettings(), a_day(since)
-    books = Books(a_currency(currency) or settings.currency, read_rates(settings.rates_file))
+    books = Books(
+        a_currency(currency) or settings.currency, read_rates(settings.rates_file)
+    )
     async with open_resources(settings, XportcnSettings()) as resources:
-        report = await cost(resources, books, since, CostFiles(csv_file, sheet), news_only=news_only)
+        report = await cost(
+            resources, books, since, CostFiles(csv_file, sheet), news_only=news_only
+        )
     await report_costs(report)
     return report

@@ -1,4 +1,6 @@
-"""The flows that tell people: what waits, the digest of the morning, and what is due in the outbox."""
+"""The flows that tell people: what waits, the digest of the morning, and what is due in
+the outbox.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,11 @@ from domain.wording import counted, pluralize
 from flows.answers.todo import ToDo, to_do
 from flows.notify.news import of_arrived
 from flows.notify.outbox import run_link
-from flows.prefect_ui.expected_errors import rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import (
+    rename_run,
+    report_expected_errors,
+    run_logger,
+)
 from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, what_waits
 from tasks.engine.resources import utc_now
@@ -39,7 +45,8 @@ from tasks.engine.resources import utc_now
 @flow(flow_run_name="what waits", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def show_todo() -> str:
-    """Show all that waits for you over all batches, the most urgent first, each with its reason and what to do.
+    """Show all that waits for you over all batches, the most urgent first, each with
+    its reason and what to do.
 
     Reads the ledger alone: it asks the service nothing and changes nothing.
     """
@@ -60,7 +67,8 @@ MOST_CODES = 5
 @flow(flow_run_name="morning digest", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def send_digest() -> str:
-    """Tell what was bought, spent, booked, held and refused since the last digest, and what waits. Once a day.
+    """Tell what was bought, spent, booked, held and refused since the last digest, and
+    what waits. Once a day.
 
     Reads the ledger alone: it asks the service nothing and changes no order.
     """
@@ -74,24 +82,49 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
         now = ledger.clock()
         newest = ledger.outbox.newest(MessageKind.DIGEST)
         last = newest[1] if newest else now - A_DAY
-        if newest and settings.notify.get_secret_value():  # what no recipient got is told again
-            last = ledger.outbox.reached(MessageKind.DIGEST, now - LONGEST) or now - LONGEST
+        if (
+            newest and settings.notify.get_secret_value()
+        ):  # what no recipient got is told again
+            last = (
+                ledger.outbox.reached(MessageKind.DIGEST, now - LONGEST)
+                or now - LONGEST
+            )
         since = min(max(last, now - LONGEST), now)  # a clock may have run ahead
-        waits = to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings)
+        waits = to_do(
+            ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
+        )
         pause = ledger.buying_paused()
-        message = digest_of(happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone, link=link)
+        message = digest_of(
+            happened(ledger, since),
+            waits,
+            since=since,
+            now=now,
+            timezone=settings.timezone,
+            link=link,
+        )
         if pause:
             message = replace(message, body=f"{pause.notice}\n\n{message.body}")
         if backup := last_backup(settings.ledger_url, now):
-            message = replace(message, body=f"{message.body}\nLast backup of the ledger: {backup}")
+            message = replace(
+                message, body=f"{message.body}\nLast backup of the ledger: {backup}"
+            )
         arrived = in_warehouse_since(ledger, now - timedelta(days=settings.return_days))
-        ends = [replace(one, link=link) for one in of_arrived(arrived, settings.return_days, now)]
+        ends = [
+            replace(one, link=link)
+            for one in of_arrived(arrived, settings.return_days, now)
+        ]
         ledger.outbox.put(message, *ends)
     return message
 
 
 def digest_of(
-    done: Happened, waits: Sequence[ToDo], *, since: datetime, now: datetime, timezone: str, link: str = ""
+    done: Happened,
+    waits: Sequence[ToDo],
+    *,
+    since: datetime,
+    now: datetime,
+    timezone: str,
+    link: str = "",
 ) -> Message:
     """The message: one a day of the merchant's time zone."""
     zone = ZoneInfo(timezone)
@@ -119,19 +152,31 @@ def digest_of(
 
 
 def _of_one_reason(waits: Sequence[ToDo]) -> list[str]:
-    """`- 31 held: over budget. Raise the budget`, for each code of several orders; the most frequent first."""
+    """`- 31 held: over budget. Raise the budget`, for each code of several orders; the
+    most frequent first.
+    """
     coded = [one for one in waits if one.reason_code not in (None, ReasonCode.EARLIER)]
     counts = Counter((one.state, one.reason_code, one.remedy) for one in coded)
-    several = [(*what, count) for what, count in counts.most_common(MOST_CODES) if count > 1]
+    several = [
+        (*what, count) for what, count in counts.most_common(MOST_CODES) if count > 1
+    ]
     return [
-        f"- {count:,} {state}: {str(code).replace('_', ' ')}. {remedy[:1].upper()}{remedy[1:]}".rstrip(". ")
+        f"- {count:,} {state}: {str(code).replace('_', ' ')}. {remedy[:1].upper()}{remedy[1:]}".rstrip(
+            ". "
+        )
         for state, code, remedy, count in several
     ]
 
 
 def _failed(came: Mapping[str, int]) -> str:
-    states = {OrderState.REFUSED: "refused", OrderState.CANCELLED: "cancelled", OrderState.UNKNOWN: "without an answer"}
-    return ", ".join(f"{came[state]:,} {words}" for state, words in states.items() if came.get(state))
+    states = {
+        OrderState.REFUSED: "refused",
+        OrderState.CANCELLED: "cancelled",
+        OrderState.UNKNOWN: "without an answer",
+    }
+    return ", ".join(
+        f"{came[state]:,} {words}" for state, words in states.items() if came.get(state)
+    )
 
 
 def _sum(amounts: tuple[Money, ...]) -> str:
@@ -141,7 +186,8 @@ def _sum(amounts: tuple[Money, ...]) -> str:
 TestMessage = Annotated[
     bool,
     asked(
-        "Send a test message", "To each address in SOURCING_NOTIFY, now. Else what is due is sent, and nothing more."
+        "Send a test message",
+        "To each address in SOURCING_NOTIFY, now. Else what is due is sent, and nothing more.",
     ),
 ]
 
@@ -156,20 +202,32 @@ class Nobody(Exception):
 @flow(flow_run_name="send messages", persist_result=False)
 @report_expected_errors(LedgerUnusable, Nobody)
 async def send_messages(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
-    """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test message to each.
+    """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test
+    message to each.
 
     A message that could not be sent stays, and is tried again for a day.
     """
     settings = SourcingSettings()
     if not settings.notify.get_secret_value():
-        raise Nobody("SOURCING_NOTIFY is not set where this runs, so no message goes out: give it addresses of apprise")
+        raise Nobody(
+            "SOURCING_NOTIFY is not set where this runs, so no message goes out: give it addresses of apprise"
+        )
     sending = await asyncio.to_thread(_tried if test else _sent, settings)
     failed = [f"{name} did not get it: {why}" for name, why in sending.failures]
-    summary = "; ".join([f"{pluralize(sending.sent, 'test message' if test else 'message')} sent", *failed])
+    summary = "; ".join(
+        [
+            f"{pluralize(sending.sent, 'test message' if test else 'message')} sent",
+            *failed,
+        ]
+    )
     await rename_run(summary)
     (run_logger().warning if failed else run_logger().info)("%s", summary)
     # no failure: that would be one more message that can't be sent
-    state: Any = Completed(name=NOT_DELIVERED, message=summary, data=summary) if failed else summary
+    state: Any = (
+        Completed(name=NOT_DELIVERED, message=summary, data=summary)
+        if failed
+        else summary
+    )
     return state  # type: ignore[no-any-return]
 
 
@@ -180,4 +238,7 @@ def _sent(settings: SourcingSettings) -> Sending:
 
 def _tried(settings: SourcingSettings) -> Sending:
     done = try_out(settings)
-    return Sending(sent=sum(not why for _, why in done), failures=tuple((name, why) for name, why in done if why))
+    return Sending(
+        sent=sum(not why for _, why in done),
+        failures=tuple((name, why) for name, why in done if why),
+    )

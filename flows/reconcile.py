@@ -1,4 +1,6 @@
-"""One reconciliation: settle what can be settled, compare ledger and service, and the upkeep of every day."""
+"""One reconciliation: settle what can be settled, compare ledger and service, and the
+upkeep of every day.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,16 @@ from domain.holds import by_whom, start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Detail, Part, detail
-from domain.reconciliation import CNY, Comparison, Shown, compare, paid_sums, ranked, to_look_up, wallet_finding
+from domain.reconciliation import (
+    CNY,
+    Comparison,
+    Shown,
+    compare,
+    paid_sums,
+    ranked,
+    to_look_up,
+    wallet_finding,
+)
 from domain.service_orders import ServiceOrder
 from domain.witnessed import FLAWS
 from flows.batch.chunks import chunks
@@ -41,7 +52,11 @@ from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
 from flows.prefect_ui.parameters import ChunkSize
-from flows.prefect_ui.reconcile_artifact import ReconciliationReport, log_and_show, summary_of
+from flows.prefect_ui.reconcile_artifact import (
+    ReconciliationReport,
+    log_and_show,
+    summary_of,
+)
 from flows.prefect_ui.remedy_parameters import AnsweredBy
 from tasks.effects.kinds import settle_open
 from tasks.engine.progress import progress
@@ -61,23 +76,32 @@ from tasks.reconcile import (
 )
 from tasks.snapshot import note_missing, snapshot_moved
 
-# An unpaid order closes after a day: an order paid since a moment was created no more than this before it.
+# An unpaid order closes after a day: an order paid since a moment was created no more
+# than this before it.
 PAYABLE_FOR = timedelta(hours=25)
 NONE_FOREIGN: Mapping[OrderId, str] = {}
 
 
 class Reconciliation:
-    """One reconciliation. `troubles` name what could not be read, `not_marked` what is no foreign order."""
+    """One reconciliation. `troubles` name what could not be read, `not_marked` what is
+    no foreign order.
+    """
 
     def __init__(
-        self, resources: Resources, since_days: int | None, marketplaces: Sequence[Marketplace], chunk_size: int
+        self,
+        resources: Resources,
+        since_days: int | None,
+        marketplaces: Sequence[Marketplace],
+        chunk_size: int,
     ) -> None:
         days = resources.settings.look_back_days if since_days is None else since_days
         self.resources = resources
         self.marketplaces = list(dict.fromkeys(marketplaces))
         self.chunk_size = chunk_size
         self.now = resources.clock()
-        self.since = start_of_day(self.now - timedelta(days=days), resources.settings.timezone)
+        self.since = start_of_day(
+            self.now - timedelta(days=days), resources.settings.timezone
+        )
         self.whole: list[Marketplace] = []
         self.troubles: list[Detail] = []
         self.not_marked: list[str] = []
@@ -96,10 +120,18 @@ class Reconciliation:
         listings = await self._list()
         await confirm_what_lists_show(self.resources, listings)
         await feed.emit(before)
-        shown, facts = await self._completed({listing.marketplace: listing.orders for listing in listings})
+        shown, facts = await self._completed(
+            {listing.marketplace: listing.orders for listing in listings}
+        )
         seen = await self._seen_twice(facts, shown)
-        sums = paid_sums(facts, {name: shown[name] for name in self.whole}, since=self.since)
-        wallet = self._wallet(wallet_finding(sums, wallet_out)) if wallet_out is not None else None
+        sums = paid_sums(
+            facts, {name: shown[name] for name in self.whole}, since=self.since
+        )
+        wallet = (
+            self._wallet(wallet_finding(sums, wallet_out))
+            if wallet_out is not None
+            else None
+        )
         unknown_here = self._without(seen.findings, foreign)
         refunds, unread = await self._unknown_refunds()
         missing, trouble = await note_missing(self.resources, self.since)
@@ -120,27 +152,45 @@ class Reconciliation:
             snapshot_id="",
             snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
         )
-        rows = reconciliation_rows(findings, since=self.since, summary=summary_of(report))
+        rows = reconciliation_rows(
+            findings, since=self.since, summary=summary_of(report)
+        )
         written = {ref: order for ref, order in before.items() if ref not in missing}
         snapshot_id = await snapshot_moved(
-            self.resources, "reconciliation", before=written, further={"reconciliation": rows}, begun=self.now
+            self.resources,
+            "reconciliation",
+            before=written,
+            further={"reconciliation": rows},
+            begun=self.now,
         )
         rejected = rejected_in(self.resources.settings.snapshot_root, snapshot_id)
         return replace(report, snapshot_id=snapshot_id or "", rejected=rejected)
 
     async def _settle(self) -> list[str]:
-        """Settle open effects by reading; answers the orders that have none open any more."""
+        """Settle open effects by reading; answers the orders that have none open any
+        more.
+        """
         listener, opened = progress.get(), refs_with_open_effects(self.resources)
-        mine = {name: refs for name, refs in opened.items() if name in self.marketplaces}
+        mine = {
+            name: refs for name, refs in opened.items() if name in self.marketplaces
+        }
         listener.start("settle", sum(map(len, mine.values())))
         for marketplace, refs in mine.items():
             for _, chunk in chunks(refs, self.chunk_size):
                 try:
                     await settle_open(self.resources, chunk)
                 except XportcnError as error:
-                    self.troubles.append(detail(Part.NOT_SETTLED, marketplace=marketplace, failure=error.message))
+                    self.troubles.append(
+                        detail(
+                            Part.NOT_SETTLED,
+                            marketplace=marketplace,
+                            failure=error.message,
+                        )
+                    )
                 listener.advance("settle", len(chunk))
-        still = {effect.order_ref for effect in every_open_effect(self.resources.ledger)}
+        still = {
+            effect.order_ref for effect in every_open_effect(self.resources.ledger)
+        }
         return [ref for ref in _all(mine) if ref not in still]
 
     async def _list(self) -> list[ListedOrders]:
@@ -150,17 +200,26 @@ class Reconciliation:
 
         async def listed(marketplace: Marketplace) -> ListedOrders:
             try:
-                listing = await run_task(list_orders, self.resources, marketplace, since=self.listed_since)
+                listing = await run_task(
+                    list_orders, self.resources, marketplace, since=self.listed_since
+                )
             except ServiceAway as error:
                 listing = ListedOrders(marketplace=marketplace, error=error)
             listener.advance("list orders", 1)
             return listing
 
         listings = await asyncio.gather(*map(listed, self.marketplaces))
-        failed = [(listing.marketplace, listing.error) for listing in listings if listing.error is not None]
+        failed = [
+            (listing.marketplace, listing.error)
+            for listing in listings
+            if listing.error is not None
+        ]
         if len(failed) == len(listings):
             raise failed[0][1]
-        self.troubles += [detail(Part.NOT_LISTED, marketplace=name, failure=error.message) for name, error in failed]
+        self.troubles += [
+            detail(Part.NOT_LISTED, marketplace=name, failure=error.message)
+            for name, error in failed
+        ]
         self.troubles += [
             detail(Part.LIST_LACKS, marketplace=one.marketplace, lacks=FLAWS[one.lacks])
             for one in listings
@@ -171,19 +230,39 @@ class Reconciliation:
         return read
 
     async def _completed(self, shown: Shown) -> tuple[Shown, list[LedgerOrder]]:
-        """The lists with orders that only single readings show, and the ledger without unreadable orders."""
+        """The lists with orders that only single readings show, and the ledger without
+        unreadable orders.
+        """
         known = facts_about(self.resources, shown, since=self.listed_since)
         facts = [order for order in known if order.marketplace in self.marketplaces]
         wanted = to_look_up(facts, shown, since=self.listed_since)
-        found, troubles = await look_up(self.resources, [(order.marketplace, order.order_id) for order in wanted])
+        found, troubles = await look_up(
+            self.resources, [(order.marketplace, order.order_id) for order in wanted]
+        )
         self.troubles += troubles
-        unread = {order.order_ref for order in wanted if (order.marketplace, order.order_id) not in found}
-        return _with(shown, found), [order for order in facts if order.order_ref not in unread]
+        unread = {
+            order.order_ref
+            for order in wanted
+            if (order.marketplace, order.order_id) not in found
+        }
+        return _with(shown, found), [
+            order for order in facts if order.order_ref not in unread
+        ]
 
-    async def _seen_twice(self, facts: Sequence[LedgerOrder], shown: Shown) -> Comparison:
-        """The findings that a second reading of both sides confirms: orders change while their lists are read."""
+    async def _seen_twice(
+        self, facts: Sequence[LedgerOrder], shown: Shown
+    ) -> Comparison:
+        """The findings that a second reading of both sides confirms: orders change
+        while their lists are read.
+        """
         foreign = self.resources.ledger.foreign_orders.standing()
-        compared = partial(compare, whole=self.whole, since=self.listed_since, now=self.now, foreign=foreign)
+        compared = partial(
+            compare,
+            whole=self.whole,
+            since=self.listed_since,
+            now=self.now,
+            foreign=foreign,
+        )
         first = compared(facts, shown)
         doubtful = [
             (finding.marketplace, finding.order_id)
@@ -199,40 +278,69 @@ class Reconciliation:
         again = facts_again(self.resources, [order.order_ref for order in facts])
         second = compared(again, _with(shown, found))
         both = {finding.identity for finding in first.findings}
-        confirmed = tuple(finding for finding in second.findings if finding.identity in both)
-        return Comparison(findings=confirmed, notes=second.notes, compared=second.compared, in_hand=second.in_hand)
+        confirmed = tuple(
+            finding for finding in second.findings if finding.identity in both
+        )
+        return Comparison(
+            findings=confirmed,
+            notes=second.notes,
+            compared=second.compared,
+            in_hand=second.in_hand,
+        )
 
     async def _unknown_refunds(self) -> tuple[list[Finding], list[str]]:
-        """Refunds that this ledger does not know, and notes on what could not be listed."""
+        """Refunds that this ledger does not know, and notes on what could not be
+        listed.
+        """
         found, notes = list[Finding](), list[str]()
         for marketplace in self.marketplaces:
             try:
                 found += await unknown_refunds(self.resources, marketplace, self.since)
             except XportcnError as error:
-                notes.append(f"{marketplace}: refunds of others were not looked for ({error.message})")
+                notes.append(
+                    f"{marketplace}: refunds of others were not looked for ({error.message})"
+                )
         return found, notes
 
-    def _without(self, findings: Sequence[Finding], foreign: Mapping[OrderId, str]) -> list[Finding]:
-        """Record the orphans of this run that a person calls foreign; answers the findings that are left."""
+    def _without(
+        self, findings: Sequence[Finding], foreign: Mapping[OrderId, str]
+    ) -> list[Finding]:
+        """Record the orphans of this run that a person calls foreign; answers the
+        findings that are left.
+        """
         ledger = self.resources.ledger
         unknown = self._unknown_here(findings)
         said = [
-            ForeignOrder(marketplace=order[0], order_id=order[1], amount=amount, by=by, at=self.now)
+            ForeignOrder(
+                marketplace=order[0],
+                order_id=order[1],
+                amount=amount,
+                by=by,
+                at=self.now,
+            )
             for order, by in foreign.items()
             if order in unknown and (amount := unknown[order].seen_amount)
         ]
         ledger.foreign_orders.record(said)
         self.not_marked = [
             f"{name}:{order_id} was not found as an orphan without an order of ours: nothing was noted about it"
-            for name, order_id in sorted(foreign.keys() - ledger.foreign_orders.standing().keys())
+            for name, order_id in sorted(
+                foreign.keys() - ledger.foreign_orders.standing().keys()
+            )
         ]
         taken = [unknown[one.identity] for one in said]
         return [finding for finding in findings if finding not in taken]
 
     def _unknown_here(self, findings: Sequence[Finding]) -> dict[OrderId, Finding]:
         """The orphans under whose reference the ledger has no order."""
-        orphans = [(one.marketplace, one) for one in findings if one.kind is FindingKind.ORPHAN and one.marketplace]
-        ours = self.resources.ledger.orders([one.order_ref for _, one in orphans if one.order_ref])
+        orphans = [
+            (one.marketplace, one)
+            for one in findings
+            if one.kind is FindingKind.ORPHAN and one.marketplace
+        ]
+        ours = self.resources.ledger.orders(
+            [one.order_ref for _, one in orphans if one.order_ref]
+        )
         return {
             (name, one.order_id): one
             for name, one in orphans
@@ -240,7 +348,9 @@ class Reconciliation:
         }
 
     def _wallet(self, finding: Finding | None) -> Finding | None:
-        """The finding about the wallet; None unless all orders were read, since only the whole sum proves it."""
+        """The finding about the wallet; None unless all orders were read, since only
+        the whole sum proves it.
+        """
         if self.troubles or set(self.marketplaces) != set(Marketplace):
             self.troubles.append(detail(Part.WALLET_NOT_COMPARED))
             return None
@@ -251,9 +361,16 @@ def _all(refs: Mapping[Marketplace, Sequence[str]]) -> list[str]:
     return [ref for listed in refs.values() for ref in listed]
 
 
-def _with(shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | None]) -> Shown:
-    """The lists with these orders as they were read one by one; what was not there is taken out."""
-    lists = {name: {order.order_id: order for order in orders} for name, orders in shown.items()}
+def _with(
+    shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | None]
+) -> Shown:
+    """The lists with these orders as they were read one by one; what was not there is
+    taken out.
+    """
+    lists = {
+        name: {order.order_id: order for order in orders}
+        for name, orders in shown.items()
+    }
     for (marketplace, order_id), order in found.items():
         if order is None:
             lists[marketplace].pop(order_id, None)
@@ -263,12 +380,16 @@ def _with(shown: Shown, found: Mapping[tuple[Marketplace, str], ServiceOrder | N
 
 
 def _in_cny(finding: Finding) -> bool:
-    """Whether the order can be read by itself: orders in other currencies can only be listed."""
+    """Whether the order can be read by itself: orders in other currencies can only be
+    listed.
+    """
     return finding.seen_amount is None or finding.seen_amount.currency == CNY
 
 
 def end_personal_data(inbox: Path) -> None:
-    """Delete copies and waiting requests whose time is over, and forgotten receivers in put-back snapshots."""
+    """Delete copies and waiting requests whose time is over, and forgotten receivers in
+    put-back snapshots.
+    """
     settings = SourcingSettings()
     try:
         delete_old(settings, inbox, utc_now())
@@ -277,7 +398,9 @@ def end_personal_data(inbox: Path) -> None:
             if mentions := ledger.forgotten.mentions():
                 erase_snapshots(settings.snapshot_root, mentions)
     except (OSError, SnapshotError, LedgerUnusable) as error:
-        run_logger().warning("Personal data whose time is over stays until tomorrow: %s", words_of(error))
+        run_logger().warning(
+            "Personal data whose time is over stays until tomorrow: %s", words_of(error)
+        )
 
 
 def compact_snapshots() -> None:
@@ -286,7 +409,10 @@ def compact_snapshots() -> None:
     try:
         compact(settings.snapshot_root, utc_now(), keep_days=settings.history_days)
     except (OSError, SnapshotError) as error:
-        run_logger().warning("The snapshots of past days stay as they are until tomorrow: %s", words_of(error))
+        run_logger().warning(
+            "The snapshots of past days stay as they are until tomorrow: %s",
+            words_of(error),
+        )
 
 
 EVERY_MARKETPLACE: list[Marketplace] = []
@@ -303,20 +429,36 @@ async def reconcile_ledger(
     said_by: AnsweredBy = "",
     chunk_size: ChunkSize = 0,
 ) -> ReconciliationReport:
-    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments. Buys, pays and cancels nothing.
+    """Compare the ledger with the marketplaces' own lists: orders, payments, shipments.
+    Buys, pays and cancels nothing.
 
-    Effects without an answer are settled by reading first, and the results recorded. The service has no operation for
-    what left the wallet: give the sum of the console's statement, to have it compared too. Orders that other people
-    made in the same account are found every time until you say that they are not ours.
+    Effects without an answer are settled by reading first, and the results recorded.
+    The service has no operation for what left the wallet: give the sum of the console's
+    statement, to have it compared too. Orders that other people made in the same
+    account are found every time until you say that they are not ours.
     """
-    left_wallet, foreign_ids = form.wallet_out(wallet_out_cny), form.foreign_orders(not_ours)
-    asked, days = marketplaces or list(Marketplace), None if since_days == form.AS_SET else since_days
-    async with opened() as resources:  # which proves the clock: one that is far ahead would end all that is kept
+    left_wallet, foreign_ids = (
+        form.wallet_out(wallet_out_cny),
+        form.foreign_orders(not_ours),
+    )
+    asked, days = (
+        marketplaces or list(Marketplace),
+        None if since_days == form.AS_SET else since_days,
+    )
+    async with (
+        opened() as resources
+    ):  # which proves the clock: one that is far ahead would end all that is kept
         await asyncio.to_thread(end_personal_data, resources.settings.inbox)
         await asyncio.to_thread(compact_snapshots)
-        run = Reconciliation(resources, days, asked, chunk_size or resources.settings.chunk_size)
+        run = Reconciliation(
+            resources, days, asked, chunk_size or resources.settings.chunk_size
+        )
         async with progress_shown("reconciliation"):
-            report = await run.report(left_wallet, dict.fromkeys(foreign_ids, by_whom(said_by)))
-        await enqueue(resources.ledger, *of_findings(report.findings, summary_of(report)))
+            report = await run.report(
+                left_wallet, dict.fromkeys(foreign_ids, by_whom(said_by))
+            )
+        await enqueue(
+            resources.ledger, *of_findings(report.findings, summary_of(report))
+        )
     await log_and_show(report)
     return report

@@ -1,4 +1,6 @@
-"""The forms by which a person steps in: pause buying, drop orders, confirm what was checked, answer about an order."""
+"""The forms by which a person steps in: pause buying, drop orders, confirm what was
+checked, answer about an order.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ from flows.batch.opening import opened, requested_at
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import (
+    best_effort,
+    rename_run,
+    report_expected_errors,
+    run_logger,
+)
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources, utc_now
 from tasks.snapshot import LedgerAlone
@@ -31,15 +38,24 @@ from tasks.snapshot import LedgerAlone
 @flow(flow_run_name="pause all buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str:
-    """Stop everything that buys: from now on nothing is created, paid, booked or put into a cart.
+    """Stop everything that buys: from now on nothing is created, paid, booked or put
+    into a cart.
 
-    Ends when nothing that was begun before can leave any more. Runs at work end in order and their orders keep their
-    state; tracking, cancelling and refunds go on.
+    Ends when nothing that was begun before can leave any more. Runs at work end in
+    order and their orders keep their state; tracking, cancelling and refunds go on.
     """
     settings, log = SourcingSettings(), run_logger()
     with Ledger(settings.ledger_url, clock=utc_now, owner="pause-buying") as ledger:
         at = await requested_at(utc_now())
-        paused = await asyncio.to_thread(pause, ledger, settings, by=said_by, why=why, notify=log.info, requested_at=at)
+        paused = await asyncio.to_thread(
+            pause,
+            ledger,
+            settings,
+            by=said_by,
+            why=why,
+            notify=log.info,
+            requested_at=at,
+        )
     for line in paused.lines:
         log.info("%s", line)
     await best_effort("the run's name", rename_run(paused.words))
@@ -49,12 +65,20 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
 @flow(flow_run_name="resume buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def resume_buying(said_by: form.AnsweredBy = "") -> str:
-    """Allow buying again. What was approved and waits goes on at once: its batches are looked at by finish-batch."""
-    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying") as ledger:
-        ended, left = resume(ledger, by=said_by, requested_at=await requested_at(utc_now()))
+    """Allow buying again. What was approved and waits goes on at once: its batches are
+    looked at by finish-batch.
+    """
+    with Ledger(
+        SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying"
+    ) as ledger:
+        ended, left = resume(
+            ledger, by=said_by, requested_at=await requested_at(utc_now())
+        )
         later = ledger.buying_paused()
     if later is not None:
-        words = name = f"{later.words}, which was said after this: to resume it, say so again"
+        words = name = (
+            f"{later.words}, which was said after this: to resume it, say so again"
+        )
     else:
         words = left_words(ended, left, await begin_paused_follow_ups())
         name = "buying goes on" if ended else "buying was not paused"
@@ -71,14 +95,18 @@ async def drop_orders(
     why: form.Why = "",
     said_by: form.AnsweredBy = "",
 ) -> str:
-    """Close orders that are not wanted any more and of which nothing was begun; the service is not called.
+    """Close orders that are not wanted any more and of which nothing was begun; the
+    service is not called.
 
-    They wait for nothing any longer, and come back when a later run that asks names them. An order of which something
-    was begun stays as it is, and its log line says what to do instead.
+    They wait for nothing any longer, and come back when a later run that asks names
+    them. An order of which something was begun stays as it is, and its log line says
+    what to do instead.
     """
     settings = SourcingSettings()
     with Ledger(settings.ledger_url, clock=utc_now, owner="drop-orders") as ledger:
-        done = await dropped(LedgerAlone(ledger, settings), order_refs, batch, by=said_by, why=why)
+        done = await dropped(
+            LedgerAlone(ledger, settings), order_refs, batch, by=said_by, why=why
+        )
     if done is None:
         raise BadInput(NOTHING_NAMED)
     for ref, reason in done.stay.items():
@@ -99,18 +127,34 @@ async def confirm_marketplace(
     first_payment_otherwise: form.FirstPaymentOtherwise = "",
     said_by: form.AnsweredBy = "",
 ) -> str:
-    """Write down what a person has checked: then the next run may order and pay there again."""
-    with Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="confirm-marketplace", asks_first=True) as ledger:
+    """Write down what a person has checked: then the next run may order and pay there
+    again.
+    """
+    with Ledger(
+        SourcingSettings().ledger_url,
+        clock=utc_now,
+        owner="confirm-marketplace",
+        asks_first=True,
+    ) as ledger:
         ledger.marks.require_in_use()
         by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
-        given = {Topic.AMOUNTS: amounts_are_right, Topic.ALL_KNOWN: every_order_is_known}
-        done = [answer(ledger, marketplace, topic, by=by) for topic, is_given in given.items() if is_given]
+        given = {
+            Topic.AMOUNTS: amounts_are_right,
+            Topic.ALL_KNOWN: every_order_is_known,
+        }
+        done = [
+            answer(ledger, marketplace, topic, by=by)
+            for topic, is_given in given.items()
+            if is_given
+        ]
         words = f"{marketplace}: {', '.join(done) or 'nothing was confirmed'}"
         if first_payment_is_right or otherwise:
             first = [Topic.FIRST_PAYMENT]
             words = f"{words}; {answered(ledger, marketplace, first, by=by, otherwise=otherwise)}"
         if order_without_reference_is_ours:
-            words = f"{words}; {answered(ledger, marketplace, [Topic.REFERENCE], by=by)}"
+            words = (
+                f"{words}; {answered(ledger, marketplace, [Topic.REFERENCE], by=by)}"
+            )
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(words))
     return words
@@ -130,16 +174,26 @@ async def resolve_order(
     by: form.AnsweredBy = "",
     only_show: form.OnlyShow = True,  # noqa: FBT002 - flow parameters make a form
 ) -> str:
-    """Answer what only a person can find out about an order: whether something without an answer has happened.
+    """Answer what only a person can find out about an order: whether something without
+    an answer has happened.
 
-    The service is read first. An answer that it contradicts is refused with what was seen, and nothing is written.
+    The service is read first. An answer that it contradicts is refused with what was
+    seen, and nothing is written.
     """
     order_ref, by = form.one_order(order_ref), by.strip()
-    said = None if answer is form.Answer.NONE_YET else form.resolution_of(answer, named, amount_cny, tracking)
+    said = (
+        None
+        if answer is form.Answer.NONE_YET
+        else form.resolution_of(answer, named, amount_cny, tracking)
+    )
     if not (said or only_show):
-        raise BadInput("choose your answer: what you saw in the console. Nothing was written")
+        raise BadInput(
+            "choose your answer: what you saw in the console. Nothing was written"
+        )
     if not (by or only_show):
-        raise BadInput("say who answers: fill in your name, it is kept with the answer. Nothing was written")
+        raise BadInput(
+            "say who answers: fill in your name, it is kept with the answer. Nothing was written"
+        )
     async with opened() as resources:
         if said is None:
             words, rows = await _asked(resources, order_ref)
@@ -152,7 +206,9 @@ async def resolve_order(
     return words
 
 
-async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[str, str]]]:
+async def _asked(
+    resources: Resources, order_ref: str
+) -> tuple[str, list[dict[str, str]]]:
     """The open question about the order, and what the service shows of it now."""
     order = order_of(resources, order_ref)
     at_service, unread = await read_each(resources, [order])
@@ -163,10 +219,16 @@ async def _asked(resources: Resources, order_ref: str) -> tuple[str, list[dict[s
         else str(unread.get(order_ref, "nothing of it"))
     )
     rows = [
-        {"question": one.words, "open since": f"{one.since:%Y-%m-%d %H:%M} UTC", "the service shows now": seen}
+        {
+            "question": one.words,
+            "open since": f"{one.since:%Y-%m-%d %H:%M} UTC",
+            "the service shows now": seen,
+        }
         for one in open_questions(resources.ledger, order)
     ]
-    return (f"{len(rows)} to answer" if rows else f"{order.state}, {NOTHING_ASKED}"), rows
+    return (
+        f"{len(rows)} to answer" if rows else f"{order.state}, {NOTHING_ASKED}"
+    ), rows
 
 
 async def _dry_run(
@@ -176,22 +238,37 @@ async def _dry_run(
     was = order_of(resources, order_ref)
     would = record.change.state or was.state
     words = f"only shown: nothing contradicts it, it would be {would}"
-    return words, [{"question": record.question, "is": was.state, "would be": would, "reason": str(record.why)}]
+    return words, [
+        {
+            "question": record.question,
+            "is": was.state,
+            "would be": would,
+            "reason": str(record.why),
+        }
+    ]
 
 
-async def _taken(resources: Resources, order_ref: str, answer: Resolution, by: str) -> tuple[str, list[dict[str, str]]]:
+async def _taken(
+    resources: Resources, order_ref: str, answer: Resolution, by: str
+) -> tuple[str, list[dict[str, str]]]:
     was = order_of(resources, order_ref)
     feed = EventFeed(resources.ledger, [was])
     now = await resolve(resources, order_ref, answer, by=by)
-    await feed.emit([order_ref])  # else an alarm about this very question would still go off
+    await feed.emit(
+        [order_ref]
+    )  # else an alarm about this very question would still go off
     question = resources.ledger.resolutions.of_order(order_ref)[-1]["question"]
-    return f"now {now.state}", [{"question": question, "was": was.state, "is": now.state, "reason": now.reason}]
+    return f"now {now.state}", [
+        {"question": question, "was": was.state, "is": now.state, "reason": now.reason}
+    ]
 
 
 async def _show(order_ref: str, words: str, rows: list[dict[str, str]]) -> None:
     told = f"{order_ref}: {words}"
     if rows:
         table = [{"order": order_ref, **row} for row in rows]
-        description = f"{told}. {SWITCH_OFF}" if words.startswith("only shown") else told
+        description = (
+            f"{told}. {SWITCH_OFF}" if words.startswith("only shown") else told
+        )
         await show_table("answer", table, description)
     await rename_run(f"resolve {told}")

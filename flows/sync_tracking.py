@@ -1,4 +1,6 @@
-"""One tracking run over every order on its way: parcels, events, states; and the report of it."""
+"""One tracking run over every order on its way: parcels, events, states; and the report
+of it.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,12 @@ from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
-from flows.prefect_ui.expected_errors import best_effort, rename_run, report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import (
+    best_effort,
+    rename_run,
+    report_expected_errors,
+    run_logger,
+)
 from flows.prefect_ui.parameters import ChunkSize, Concurrency, DueOnly
 from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
@@ -58,22 +65,32 @@ FOLLOWED = (
     OrderState.UNKNOWN,
     OrderState.REFUNDING,  # other lines' parcels travel on
 )
-RETURNED = re.compile(r"(?i)退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by")
-"""Carriers' words for a returned parcel: no status of the contract says it (3.4). PostgreSQL reads them too."""
+RETURNED = re.compile(
+    r"(?i)退回|退件|拒收|return(?:ed|ing)? to (?:the )?sender|refused by"
+)
+"""Carriers' words for a returned parcel: no status of the contract says it (3.4).
+PostgreSQL reads them too.
+"""
 TASKS = 4
-"""Task runs of a tracking run: Prefect keeps each for weeks, and there is a tracking run every hour."""
+"""Task runs of a tracking run: Prefect keeps each for weeks, and there is a tracking
+run every hour.
+"""
 LATE_REFUNDS = timedelta(days=2)
-"""Refunds that moved before are compared with the tables by the daily reconciliation."""
+"""Refunds that moved before are compared with the tables by the daily
+reconciliation.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrackReport:
     """The result of a tracking run. `troubles` names orders that could not be read.
 
-    `unasked` are orders not reached, since the service was away; `unread` has the reasons why others could not be read.
-    `returned` have a new scan of a parcel that goes back, `stuck` of one with an exception; `unknown_words` counts the
-    orders of each word of the service without a meaning here. `files` have the new numbers for shops, `shops` says how
-    many each has got by its API, `lacking` what keeps one from getting them.
+    `unasked` are orders not reached, since the service was away; `unread` has the
+    reasons why others could not be read. `returned` have a new scan of a parcel that
+    goes back, `stuck` of one with an exception; `unknown_words` counts the orders of
+    each word of the service without a meaning here. `files` have the new numbers for
+    shops, `shops` says how many each has got by its API, `lacking` what keeps one from
+    getting them.
     """
 
     followed: int
@@ -99,9 +116,11 @@ class TrackReport:
 
 
 class _Followed:
-    """Orders on their way, a chunk in memory at a time: a line of the report of each, and what is new of some.
+    """Orders on their way, a chunk in memory at a time: a line of the report of each,
+    and what is new of some.
 
-    `before` has the rows of those that moved, `scans` counts the new scans, `newest` has the last of each in words.
+    `before` has the rows of those that moved, `scans` counts the new scans, `newest`
+    has the last of each in words.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -123,51 +142,79 @@ class _Followed:
         except Misconfigured as error:
             self.wrong.append(error)
 
-    def take(self, read: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()) -> None:
-        """These orders were followed as they were `read`; `events` are the new scans of them."""
+    def take(
+        self, read: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """These orders were followed as they were `read`; `events` are the new scans of
+        them.
+        """
         self.silent += stalled(self._ledger, self.compare(read, events), self._clock())
 
     def compare(
-        self, earlier: Mapping[str, OrderRecord], events: Sequence[Mapping[str, Any]] = ()
+        self,
+        earlier: Mapping[str, OrderRecord],
+        events: Sequence[Mapping[str, Any]] = (),
     ) -> dict[str, OrderRecord]:
-        """Note what is new of orders that were so `earlier`; answers them as they are now."""
+        """Note what is new of orders that were so `earlier`; answers them as they are
+        now.
+        """
         later = self._ledger.orders(earlier)
         for ref, order in later.items():
             self.lines[ref] = line_of(order)
             if order != earlier[ref]:
                 self.before[ref] = rows_of(earlier[ref])
-        for event in sorted(events, key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"])):
+        for event in sorted(
+            events,
+            key=lambda row: (row["order_ref"], row["occurred_at"], row["sequence"]),
+        ):
             ref, number = event["order_ref"], event["tracking_number"]
             self.scans += 1
             self.newest[ref] = scan_words(event, later[ref])
             if _goes_back(event):
                 self.back.add((ref, number))
             if event["status"] == TraceStatus.EXCEPTION:
-                self.stuck[ref, number] = without_receiver(event["description"], later[ref].request.receiver)
+                self.stuck[ref, number] = without_receiver(
+                    event["description"], later[ref].request.receiver
+                )
         return later
 
 
 async def track(
-    resources: Resources, chunk_size: int = 0, only: Collection[str] | None = None, *, due_only: bool = False
+    resources: Resources,
+    chunk_size: int = 0,
+    only: Collection[str] | None = None,
+    *,
+    due_only: bool = False,
 ) -> TrackReport:
-    """Read every order on its way, or `only` those that a callback names; or those due (`domain/follow_ups.py`).
+    """Read every order on its way, or `only` those that a callback names; or those due
+    (`domain/follow_ups.py`).
 
-    What travels and was quiet for long is not due each time; everything else is. A task run is for so many orders; 0:
-    there are few task runs, however many orders. Raises `Misconfigured`, unless `only` some are asked about, once all
-    else is done.
+    What travels and was quiet for long is not due each time; everything else is. A task
+    run is for so many orders; 0: there are few task runs, however many orders. Raises
+    `Misconfigured`, unless `only` some are asked about, once all else is done.
     """
     ledger, begun = resources.ledger, resources.clock()
     opened = {effect.order_ref for effect in every_open_effect(ledger)}
     watched = _to_watch(ledger, opened, only, due_only=due_only)
     feed = EventFeed(ledger, ledger.each_order(watched))
-    unsettled = [ref for ref, state in watched.items() if ref in opened or state is OrderState.PAYMENT_PENDING]
+    unsettled = [
+        ref
+        for ref, state in watched.items()
+        if ref in opened or state is OrderState.PAYMENT_PENDING
+    ]
     followed, before = _Followed(resources), ledger.orders(unsettled)
     if only is None:
         await _notify_of_left(resources)
     pending = await _settled(resources, watched, unsettled, followed)
-    orders = [ref for ref, one in standing_of(ledger, order_refs=watched).items() if one.order_id and _is_followed(one)]
+    orders = [
+        ref
+        for ref, one in standing_of(ledger, order_refs=watched).items()
+        if one.order_id and _is_followed(one)
+    ]
     run_logger().info("%s to follow", pluralize(len(orders), "order"))
-    await best_effort("the run's name", rename_run(f"track {pluralize(len(orders), 'order')}"))
+    await best_effort(
+        "the run's name", rename_run(f"track {pluralize(len(orders), 'order')}")
+    )
     asked = await _follow(resources, orders, chunk_size, followed)
     followed.compare(before)
     unread = {ref: why for ref, why in asked.items() if why}
@@ -214,13 +261,20 @@ async def track(
 
 
 async def _settled(
-    resources: Resources, watched: Collection[str], unsettled: Sequence[str], followed: _Followed
+    resources: Resources,
+    watched: Collection[str],
+    unsettled: Sequence[str],
+    followed: _Followed,
 ) -> list[str]:
-    """Read what became of open effects and pending payments; answers the orders whose payment was pending."""
+    """Read what became of open effects and pending payments; answers the orders whose
+    payment was pending.
+    """
     with followed.passing_over():
         await settle_open(resources, watched)
     standing = standing_of(resources.ledger, order_refs=unsettled)
-    pending = [ref for ref, one in standing.items() if one.state is OrderState.PAYMENT_PENDING]
+    pending = [
+        ref for ref, one in standing.items() if one.state is OrderState.PAYMENT_PENDING
+    ]
     with followed.passing_over(), suppress(ServiceAway):
         await confirm_payments(resources, pending)
     return pending
@@ -229,7 +283,9 @@ async def _settled(
 async def _follow(
     resources: Resources, orders: Sequence[str], chunk_size: int, followed: _Followed
 ) -> Mapping[str, Reason | None]:
-    """Read the orders in chunks, until the service is away; answers why some could not be read, None for the others."""
+    """Read the orders in chunks, until the service is away; answers why some could not
+    be read, None for the others.
+    """
     asked: PartialResults[str, Reason | None] = PartialResults()
 
     async def take(read: Mapping[str, OrderRecord]) -> None:
@@ -240,7 +296,9 @@ async def _follow(
 
     listener = progress.get()
     listener.start("track", len(orders))
-    for label, refs in chunks(orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)):
+    for label, refs in chunks(
+        orders, chunk_size or orders_a_task(len(orders), resources.settings.chunk_size)
+    ):
         if not resources.breaker.is_over:
             with followed.passing_over(), suppress(ServiceAway):
                 await run_task(sync_chunk, resources, refs, asked, take, label=label)
@@ -250,25 +308,39 @@ async def _follow(
 
 
 async def _snapshot_written(resources: Resources, followed: _Followed) -> str | None:
-    _, trouble = await note_missing(resources, resources.clock() - LATE_REFUNDS, ("refunds",))
+    _, trouble = await note_missing(
+        resources, resources.clock() - LATE_REFUNDS, ("refunds",)
+    )
     if trouble:
         run_logger().warning("%s", trouble)
     return await snapshot_moved(resources, "tracking", before=followed.before)
 
 
 async def _sent_to_shops(resources: Resources) -> tuple[list[GivenNumbers], list[str]]:
-    """Give shops the numbers that they lack, by API or as files. The next run does what fails."""
+    """Give shops the numbers that they lack, by API or as files. The next run does what
+    fails.
+    """
     files, given = list[TrackingFile](), list[GivenNumbers]()
     try:
         try:
             if shops_with_api(resources.settings):
                 given = await run_task(fulfil_orders, resources)
         finally:
-            files = await asyncio.to_thread(write_tracking, resources.settings, resources.ledger)
+            files = await asyncio.to_thread(
+                write_tracking, resources.settings, resources.ledger
+            )
     except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
-        run_logger().error("Shops lack tracking numbers, the next run tries again: %s", words_of(error))
+        run_logger().error(
+            "Shops lack tracking numbers, the next run tries again: %s", words_of(error)
+        )
     day, lacking = resources.clock().date(), [one for one in given if one.is_lasting]
-    await enqueue(resources.ledger, *(news.of_lacking(one.shop, day, one.due - one.given, str(one)) for one in lacking))
+    await enqueue(
+        resources.ledger,
+        *(
+            news.of_lacking(one.shop, day, one.due - one.given, str(one))
+            for one in lacking
+        ),
+    )
     return given, [str(file) for file in files]
 
 
@@ -290,8 +362,16 @@ def _to_watch(
     return {
         ref: one.state
         for ref, one in standing_of(ledger, states=states, order_refs=opened).items()
-        if not (ref in later and ref not in opened and one.state in (*TRAVELLING, OrderState.HELD))
-        and (ref in opened or one.state is OrderState.PAYMENT_PENDING or _is_followed(one))
+        if not (
+            ref in later
+            and ref not in opened
+            and one.state in (*TRAVELLING, OrderState.HELD)
+        )
+        and (
+            ref in opened
+            or one.state is OrderState.PAYMENT_PENDING
+            or _is_followed(one)
+        )
         and (only is None or ref in only)
     }
 
@@ -311,8 +391,12 @@ def _log(report: TrackReport) -> None:
 
 
 def _is_followed(order: OrderStanding) -> bool:
-    """Whether the order is on its way, or paid and in a state that this program does not know."""
-    return order.state in FOLLOWED or (order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES)
+    """Whether the order is on its way, or paid and in a state that this program does
+    not know.
+    """
+    return order.state in FOLLOWED or (
+        order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES
+    )
 
 
 def _goes_back(event: Mapping[str, Any]) -> bool:
@@ -320,39 +404,72 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
 
 
 async def _notify_of_left(resources: Resources) -> None:
-    """Notify of scans whose run ended right after their commit: they are new to that run alone."""
+    """Notify of scans whose run ended right after their commit: they are new to that
+    run alone.
+    """
     statuses, left = (*GONE_BACK, TraceStatus.EXCEPTION), _Followed(resources)
-    events = await asyncio.to_thread(resources.ledger.tracking.since_all_were_read, statuses, RETURNED.pattern)
-    left.compare(resources.ledger.orders({event["order_ref"] for event in events}), events)
+    events = await asyncio.to_thread(
+        resources.ledger.tracking.since_all_were_read, statuses, RETURNED.pattern
+    )
+    left.compare(
+        resources.ledger.orders({event["order_ref"] for event in events}), events
+    )
     await _notify_of_scans(resources.ledger, left)
 
 
 async def _notify_of_scans(ledger: Ledger, followed: _Followed) -> None:
     """Notify of parcels that go back or are stuck, each once."""
-    causes = [*map(news.returned_cause, followed.back), *map(news.stuck_cause, followed.stuck)]
+    causes = [
+        *map(news.returned_cause, followed.back),
+        *map(news.stuck_cause, followed.stuck),
+    ]
     known = await asyncio.to_thread(ledger.outbox.known, causes)
-    back = [parcel for parcel in followed.back if news.returned_cause(parcel) not in known]
-    stuck = {parcel: words for parcel, words in followed.stuck.items() if news.stuck_cause(parcel) not in known}
-    await enqueue(ledger, *news.of_parcels({}, back, [], days=STALLED_AFTER.days), *news.of_stuck(stuck))
+    back = [
+        parcel for parcel in followed.back if news.returned_cause(parcel) not in known
+    ]
+    stuck = {
+        parcel: words
+        for parcel, words in followed.stuck.items()
+        if news.stuck_cause(parcel) not in known
+    }
+    await enqueue(
+        ledger,
+        *news.of_parcels({}, back, [], days=STALLED_AFTER.days),
+        *news.of_stuck(stuck),
+    )
 
 
-async def _notify_parcels(ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]) -> None:
-    """Notify of stalled parcels, of each once after each scan, of held orders and late payments."""
+async def _notify_parcels(
+    ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]
+) -> None:
+    """Notify of stalled parcels, of each once after each scan, of held orders and late
+    payments.
+    """
     last = {
-        one.resource["prefect.resource.name"]: datetime.fromisoformat(one.payload["last_heard_of"])
+        one.resource["prefect.resource.name"]: datetime.fromisoformat(
+            one.payload["last_heard_of"]
+        )
         for one in followed.silent
     }
-    known = await asyncio.to_thread(ledger.outbox.known, [news.stall_cause(ref, at) for ref, at in last.items()])
-    new = {ref: at for ref, at in last.items() if news.stall_cause(ref, at) not in known}
+    known = await asyncio.to_thread(
+        ledger.outbox.known, [news.stall_cause(ref, at) for ref, at in last.items()]
+    )
+    new = {
+        ref: at for ref, at in last.items() if news.stall_cause(ref, at) not in known
+    }
     held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
     waiting = ledger.each_order([ref for ref in pending if ref not in held])
     late = [one for one in waiting if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
-    parcels = news.of_parcels(new, (), [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days)
+    parcels = news.of_parcels(
+        new, (), [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days
+    )
     await enqueue(ledger, *parcels, *news.of_late_payments([*map(_line, late)]))
 
 
 def _line(order: OrderRecord) -> ReportLine:
-    return replace(line_of(order), reason=without_receiver(order.reason, order.request.receiver))
+    return replace(
+        line_of(order), reason=without_receiver(order.reason, order.request.receiver)
+    )
 
 
 def summary_of(report: TrackReport) -> str:
@@ -365,16 +482,22 @@ def summary_of(report: TrackReport) -> str:
     return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"
 
 
-async def _show(report: TrackReport, was: Mapping[str, OrderState], newest: Mapping[str, str]) -> None:
+async def _show(
+    report: TrackReport, was: Mapping[str, OrderState], newest: Mapping[str, str]
+) -> None:
     rows = tracking_rows(report, was, newest)
-    await show_table("tracking", rows, with_what_waits(summary_of(report), between=" · "))
+    await show_table(
+        "tracking", rows, with_what_waits(summary_of(report), between=" · ")
+    )
     await rename_run(f"track {summary_of(report)}")
 
 
 def tracking_rows(
     report: TrackReport, was: Mapping[str, OrderState], newest: Mapping[str, str]
 ) -> list[dict[str, str]]:
-    """One row an order that moved or had events, with its newest scan; orders that moved come first."""
+    """One row an order that moved or had events, with its newest scan; orders that
+    moved come first.
+    """
     moved = {line.order_ref for line in report.moved}
     return [
         {
@@ -386,16 +509,25 @@ def tracking_rows(
             "tracking": ", ".join(line.tracking_numbers),
             "marketplace": line.marketplace,
         }
-        for line in {line.order_ref: line for line in (*report.moved, *report.orders)}.values()
+        for line in {
+            line.order_ref: line for line in (*report.moved, *report.orders)
+        }.values()
         if line.order_ref in moved or line.order_ref in newest
     ]
 
 
 def scan_words(event: Mapping[str, Any], order: OrderRecord) -> str:
-    """A scan without the receiver's data, and at the door the bare stage: there carriers write the signer's name."""
+    """A scan without the receiver's data, and at the door the bare stage: there
+    carriers write the signer's name.
+    """
     place = f", {event['place']}" if event["place"] else ""
-    told = without_receiver(f"{event['description'] or event['status']}{place}", order.request.receiver)
-    at_the_door = event["status"] == TraceStatus.SIGN and event["tracking_number"] in order.tracking_numbers
+    told = without_receiver(
+        f"{event['description'] or event['status']}{place}", order.request.receiver
+    )
+    at_the_door = (
+        event["status"] == TraceStatus.SIGN
+        and event["tracking_number"] in order.tracking_numbers
+    )
     return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['status'] if at_the_door else told}"
 
 
@@ -406,10 +538,11 @@ async def sync_tracking(
     concurrency: Concurrency = 0,
     due_only: DueOnly = False,  # noqa: FBT002 - a box of a form
 ) -> TrackReport:
-    """Follow every booked order until it is delivered: parcels, scans, states. Safe to run at any time, and twice.
+    """Follow every booked order until it is delivered: parcels, scans, states. Safe to
+    run at any time, and twice.
 
-    Payments, orders and bookings without an answer are looked for first. Domestic parcels are reported to the
-    warehouse, each once.
+    Payments, orders and bookings without an answer are looked for first. Domestic
+    parcels are reported to the warehouse, each once.
     """
     async with opened(concurrency=concurrency) as resources, progress_shown("parcels"):
         return await track(resources, chunk_size, due_only=due_only)

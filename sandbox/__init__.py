@@ -1,1 +1,3 @@
-"""A stand-in for the Xportcn service, written from docs/contract alone: own process, own books."""
+"""A stand-in for the Xportcn service, written from docs/contract alone: own process,
+own books.
+"""

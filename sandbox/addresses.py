@@ -1,4 +1,6 @@
-"""The account's own addresses: the warehouses that domestic parcels go to, and addresses that the caller added."""
+"""The account's own addresses: the warehouses that domestic parcels go to, and
+addresses that the caller added.
+"""
 
 from __future__ import annotations
 
@@ -25,15 +27,35 @@ class Warehouse:
 
 WAREHOUSES = (
     Warehouse(
-        *("1", "华南集运仓", "13800000001", "广东省", "深圳市", "宝安区", "福永街道和平路1号A栋", "518103"),
+        *(
+            "1",
+            "华南集运仓",
+            "13800000001",
+            "广东省",
+            "深圳市",
+            "宝安区",
+            "福永街道和平路1号A栋",
+            "518103",
+        ),
         isDefault=True,
     ),
-    Warehouse("2", "华东集运仓", "13800000002", "浙江省", "金华市", "义乌市", "稠江街道四海大道2号", "322000"),
+    Warehouse(
+        "2",
+        "华东集运仓",
+        "13800000002",
+        "浙江省",
+        "金华市",
+        "义乌市",
+        "稠江街道四海大道2号",
+        "322000",
+    ),
 )
 
 
 class AddressBook:
-    """The account's addresses. Every change goes through a method here, which also writes it to the store."""
+    """The account's addresses. Every change goes through a method here, which also
+    writes it to the store.
+    """
 
     def __init__(self, store: Store, books: Books) -> None:
         self._store = store
@@ -51,7 +73,9 @@ class AddressBook:
         return [asdict(warehouse) for warehouse in self._by_id.values()]
 
     def default(self) -> Warehouse:
-        return next(warehouse for warehouse in self._by_id.values() if warehouse.isDefault)
+        return next(
+            warehouse for warehouse in self._by_id.values() if warehouse.isDefault
+        )
 
     def named(self, address_id: str) -> Warehouse:
         warehouse = self._by_id.get(address_id)
@@ -60,7 +84,9 @@ class AddressBook:
         return warehouse
 
     def add(self, fields: dict[str, Any]) -> None:
-        """Add an address, without a default flag and a post code, which the caller cannot give."""
+        """Add an address, without a default flag and a post code, which the caller
+        cannot give.
+        """
         number = len(WAREHOUSES) + self._books.next("address")
         self._keep(Warehouse(id=str(number), **fields))
 

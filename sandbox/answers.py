@@ -17,7 +17,9 @@ SUCCESS = "成功"
 
 def success(envelope: Envelope, data: Any) -> web.Response:
     if envelope is Envelope.B:
-        return as_json({"errorCode": 200, "errorMsg": None, "success": True, "data": data})
+        return as_json(
+            {"errorCode": 200, "errorMsg": None, "success": True, "data": data}
+        )
     if envelope is Envelope.BARE:
         return as_json({"code": 200, "msg": SUCCESS})
     return as_json(_general(200, SUCCESS, data))
@@ -27,9 +29,14 @@ def refused(envelope: Envelope, refusal: Refusal) -> web.Response:
     return failure(envelope, refusal.status, refusal.code, refusal.message)
 
 
-def failure(envelope: Envelope, status: int, code: int | str, message: str) -> web.Response:
+def failure(
+    envelope: Envelope, status: int, code: int | str, message: str
+) -> web.Response:
     if envelope is Envelope.B:
-        return as_json({"errorCode": code, "errorMsg": message, "success": False, "data": None}, status)
+        return as_json(
+            {"errorCode": code, "errorMsg": message, "success": False, "data": None},
+            status,
+        )
     return as_json(_general(code, message, None), status)
 
 
@@ -45,21 +52,40 @@ def too_many(envelope: Envelope) -> web.Response:
 
 def throttled(envelope: Envelope) -> web.Response:
     """The answer to too many calls in 1688's form, with HTTP 200 (upstream)."""
-    return failure(envelope, 200, "gw.QosAppFrequencyLimit", "App request frequency limit")
+    return failure(
+        envelope, 200, "gw.QosAppFrequencyLimit", "App request frequency limit"
+    )
 
 
 def token_expired(envelope: Envelope) -> web.Response:
-    """The answer of Taobao Global where the service's own token has expired, with HTTP 200 (upstream)."""
-    return failure(envelope, 200, "IllegalAccessToken", "The specified access token is invalid or expired")
+    """The answer of Taobao Global where the service's own token has expired, with HTTP
+    200 (upstream).
+    """
+    return failure(
+        envelope,
+        200,
+        "IllegalAccessToken",
+        "The specified access token is invalid or expired",
+    )
 
 
 def garbage(_: Envelope) -> web.Response:
-    return web.Response(body=b"<html><body>upstream timed out", content_type="text/html")
+    return web.Response(
+        body=b"<html><body>upstream timed out", content_type="text/html"
+    )
 
 
 def as_json(body: Any, status: int = 200) -> web.Response:
-    return web.Response(body=orjson.dumps(body), status=status, content_type="application/json")
+    return web.Response(
+        body=orjson.dumps(body), status=status, content_type="application/json"
+    )
 
 
 def _general(code: int | str, message: str, data: Any) -> dict[str, Any]:
-    return {"requestId": os.urandom(16).hex(), "code": code, "developId": DEVELOP_ID, "msg": message, "data": data}
+    return {
+        "requestId": os.urandom(16).hex(),
+        "code": code,
+        "developId": DEVELOP_ID,
+        "msg": message,
+        "data": data,
+    }

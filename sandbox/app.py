@@ -1,4 +1,6 @@
-"""The handling of a request: find the operation, check the signature, apply faults, carry it out, answer."""
+"""The handling of a request: find the operation, check the signature, apply faults,
+carry it out, answer.
+"""
 
 from __future__ import annotations
 
@@ -57,19 +59,33 @@ log = logging.getLogger(__name__)
 class Sandbox:
     """The HTTP face of one world."""
 
-    def __init__(self, world: World, signatures: SignatureCheck | None = None, *, callbacks: str = "") -> None:
+    def __init__(
+        self,
+        world: World,
+        signatures: SignatureCheck | None = None,
+        *,
+        callbacks: str = "",
+    ) -> None:
         self.world = world
         self.faults = Faults()
         self.late = LateEffects(world, OPERATIONS)
-        self.callbacks = Callbacks(world, self.faults, control.MESSAGE_SOURCES, callbacks) if callbacks else None
+        self.callbacks = (
+            Callbacks(world, self.faults, control.MESSAGE_SOURCES, callbacks)
+            if callbacks
+            else None
+        )
         self._signatures = signatures or SignatureCheck()
 
     async def handle(self, request: web.BaseRequest) -> web.Response:
-        """Answer one request, also when its sender is gone: between body and effect only a latency fault is awaited."""
+        """Answer one request, also when its sender is gone: between body and effect
+        only a latency fault is awaited.
+        """
         try:
             body = await request.read()
         except ConnectionError:
-            return web.Response()  # the sender was gone before all of it had arrived: nothing to do
+            return (
+                web.Response()
+            )  # the sender was gone before all of it had arrived: nothing to do
         if request.path.startswith(control.PREFIX):
             return control.answer(self, request, body)
         envelope = Envelope.B if request.path.startswith(LOGISTICS) else Envelope.A
@@ -85,12 +101,24 @@ class Sandbox:
             return answers.refused(envelope, refusal)
 
     def _check_signature(self, request: web.BaseRequest, operation: Operation) -> None:
-        self._signatures.check(request.headers, request.query if operation.envelope is Envelope.B else None)
+        self._signatures.check(
+            request.headers, request.query if operation.envelope is Envelope.B else None
+        )
 
-    def _answer(self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule | None) -> web.Response:
+    def _answer(
+        self,
+        request: web.BaseRequest,
+        operation: Operation,
+        call: Call,
+        rule: Rule | None,
+    ) -> web.Response:
         self.world.agenda.catch_up()
         try:
-            return self._struck(request, operation, call, rule) if rule else self._carried_out(operation, call)
+            return (
+                self._struck(request, operation, call, rule)
+                if rule
+                else self._carried_out(operation, call)
+            )
         finally:
             self.world.store.flush()
 
@@ -98,19 +126,28 @@ class Sandbox:
         world, dialects = self.world, self.world.dialects
         try:
             spoken = dialects.call(world, operation.path, call)
-            answer = dialects.answer(world, operation.path, spoken, operation.handler(world, spoken))
+            answer = dialects.answer(
+                world, operation.path, spoken, operation.handler(world, spoken)
+            )
             return answers.success(operation.envelope, answer)
         except Refusal as refusal:
-            return answers.refused(operation.envelope, dialects.refusal(operation.path, refusal))
+            return answers.refused(
+                operation.envelope, dialects.refusal(operation.path, refusal)
+            )
         except Exception:
             log.exception("%s %s failed", operation.method, operation.path)
             return answers.server_fault(operation.envelope)
 
-    def _struck(self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule) -> web.Response:
+    def _struck(
+        self, request: web.BaseRequest, operation: Operation, call: Call, rule: Rule
+    ) -> web.Response:
         if rule.kind in WITHOUT_EFFECT:
             return WITHOUT_EFFECT[rule.kind](operation.envelope)
         if rule.kind is Kind.NO_DEFAULT:
-            own = [address | {"isDefault": False} for address in self.world.addresses.every()]
+            own = [
+                address | {"isDefault": False}
+                for address in self.world.addresses.every()
+            ]
             return answers.success(operation.envelope, own)
         if rule.kind is Kind.DROP_BEFORE:
             return _cut(request)
@@ -120,9 +157,13 @@ class Sandbox:
         if rule.kind is Kind.PRICE_CHANGE:
             self._raise_prices(call)
         if rule.kind is Kind.OUT_OF_STOCK:
-            self.world.catalogue.sell_out(subjects_of(self.world, call).goods(self.world))
+            self.world.catalogue.sell_out(
+                subjects_of(self.world, call).goods(self.world)
+            )
         said = rule.kind is Kind.PART_FAILS
-        call = replace(call, in_part=said or rule.kind is Kind.PART_UNSAID, says_so=said)
+        call = replace(
+            call, in_part=said or rule.kind is Kind.PART_UNSAID, says_so=said
+        )
         answer = self._carried_out(operation, call)
         return _cut(request) if rule.kind is Kind.DROP_AFTER else answer
 
@@ -143,7 +184,9 @@ class Sandbox:
 def _operation(request: web.BaseRequest) -> Operation:
     methods = OPERATIONS.at(request.path)
     if not methods:
-        raise Refusal(refusals.NO_SUCH_OPERATION, f"no operation at {request.path}", status=404)
+        raise Refusal(
+            refusals.NO_SUCH_OPERATION, f"no operation at {request.path}", status=404
+        )
     if request.method not in methods:
         message = f"{request.path} takes {', '.join(methods)}"
         raise Refusal(refusals.WRONG_METHOD, message, status=405)

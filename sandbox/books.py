@@ -1,4 +1,6 @@
-"""The sandbox's own record of orders, payments, shipments and the wallet, indexed for every lookup."""
+"""The sandbox's own record of orders, payments, shipments and the wallet, indexed for
+every lookup.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ OPENING_FEN = 100_000_000
 
 
 class Books:
-    """The record. Every change goes through a method here, which also writes it to the store."""
+    """The record. Every change goes through a method here, which also writes it to the
+    store.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -46,9 +50,14 @@ class Books:
 
     def restore(self) -> None:
         """Read everything back from the store."""
-        self._counters.update((entry["name"], entry["last"]) for entry in self._store.read("counter"))
+        self._counters.update(
+            (entry["name"], entry["last"]) for entry in self._store.read("counter")
+        )
         for wallet in self._store.read("wallet"):
-            self.opening_fen, self.balance_fen = wallet["opening_fen"], wallet["balance_fen"]
+            self.opening_fen, self.balance_fen = (
+                wallet["opening_fen"],
+                wallet["balance_fen"],
+            )
         for body in self._store.read("order"):
             self._list(Order.restored(body))
         self.payments += [Payment(**body) for body in self._store.read("payment")]
@@ -56,12 +65,16 @@ class Books:
             self.renders[body["id"]] = Render.restored(body)
         for body in self._store.read("shipment"):
             self._file(Shipment.restored(body))
-        self.domestic_updates += [DomesticUpdate(**body) for body in self._store.read("domestic_update")]
+        self.domestic_updates += [
+            DomesticUpdate(**body) for body in self._store.read("domestic_update")
+        ]
 
     def next(self, counter: str) -> int:
         """1, 2, 3, ... per name; survives a restart."""
         self._counters[counter] += 1
-        self._store.put("counter", counter, {"name": counter, "last": self._counters[counter]})
+        self._store.put(
+            "counter", counter, {"name": counter, "last": self._counters[counter]}
+        )
         return self._counters[counter]
 
     # orders
@@ -96,21 +109,38 @@ class Books:
         return self._listed[marketplace]
 
     def every_order(self) -> list[Order]:
-        return sorted((order for orders in self._listed.values() for order in orders), key=lambda order: order.sequence)
+        return sorted(
+            (order for orders in self._listed.values() for order in orders),
+            key=lambda order: order.sequence,
+        )
 
     def referenced(self, marketplace: str, reference: str) -> Sequence[Order]:
         return self._by_reference.get((marketplace, reference), [])
 
     def has_out_order_id(self, marketplace: str, out_order_id: str) -> bool:
-        return bool(out_order_id) and any(order.out_order_id == out_order_id for order in self._listed[marketplace])
+        return bool(out_order_id) and any(
+            order.out_order_id == out_order_id for order in self._listed[marketplace]
+        )
 
-    def created_between(self, marketplace: str, start: int | None, end: int | None) -> Sequence[Order]:
-        """Orders created from `start` to `end`, both included, oldest first; without a scan."""
+    def created_between(
+        self, marketplace: str, start: int | None, end: int | None
+    ) -> Sequence[Order]:
+        """Orders created from `start` to `end`, both included, oldest first; without a
+        scan.
+        """
         orders = self._listed[marketplace]
         if start is None and end is None:
             return orders
-        first = 0 if start is None else bisect_left(orders, start, key=lambda order: order.created_at)
-        last = len(orders) if end is None else bisect_right(orders, end, key=lambda order: order.created_at)
+        first = (
+            0
+            if start is None
+            else bisect_left(orders, start, key=lambda order: order.created_at)
+        )
+        last = (
+            len(orders)
+            if end is None
+            else bisect_right(orders, end, key=lambda order: order.created_at)
+        )
         return orders[first:last]
 
     def raise_prices(self, order: Order, now: int) -> None:
@@ -131,7 +161,9 @@ class Books:
     # money
 
     def debit(self, order: Order, now: int) -> None:
-        """Take the order's amount from the wallet; the caller has checked that it may be taken."""
+        """Take the order's amount from the wallet; the caller has checked that it may
+        be taken.
+        """
         self.balance_fen -= order.amount_fen
         self._save_wallet()
         self._pay(order, order.amount_fen, now, "wallet")
@@ -164,7 +196,9 @@ class Books:
         self.touch(order, now)
 
     def set_balance(self, balance_fen: int) -> None:
-        """Set the balance, as if the wallet had opened with just enough for all payments and this balance."""
+        """Set the balance, as if the wallet had opened with just enough for all
+        payments and this balance.
+        """
         self.opening_fen += balance_fen - self.balance_fen
         self.balance_fen = balance_fen
         self._save_wallet()
@@ -200,5 +234,7 @@ class Books:
         self.domestic_updates.append(update)
         self._store.put("domestic_update", f"{update.sequence:012d}", update)
         shipment = self.shipments[update.order_id]
-        shipment.domestic_numbers.setdefault(update.logistic_number, []).append(update.domestic_number)
+        shipment.domestic_numbers.setdefault(update.logistic_number, []).append(
+            update.domestic_number
+        )
         self.save_shipment(shipment)

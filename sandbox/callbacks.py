@@ -1,7 +1,8 @@
 """Posts the messages to the developer's URL as contract 3.1 says.
 
-It waits 1,000 ms for a 200, tries again after 30 minutes of sandbox time, at most 5 times, and promises no order.
-Faults let it lose, triple or forge some, and let the warehouse's inspection of a parcel fail.
+It waits 1,000 ms for a 200, tries again after 30 minutes of sandbox time, at most 5
+times, and promises no order. Faults let it lose, triple or forge some, and let the
+warehouse's inspection of a parcel fail.
 """
 
 from __future__ import annotations
@@ -36,7 +37,9 @@ FAILED, HEAVIER = "质检不通过", 3
 class Callbacks:
     """Posted messages, messages to post again, and the orders that may have news."""
 
-    def __init__(self, world: World, faults: Faults, sources: Mapping[str, Source], url: str) -> None:
+    def __init__(
+        self, world: World, faults: Faults, sources: Mapping[str, Source], url: str
+    ) -> None:
         self._world, self._faults, self._sources, self.url = world, faults, sources, url
         self._random = Random(world.seed)
         self.clear()
@@ -48,7 +51,9 @@ class Callbacks:
         self._pending: list[tuple[int, str]] = []
         self._again: list[tuple[int, int, int, bytes]] = []
         self._entries = 0
-        self.counts = dict.fromkeys(("posted", "acknowledged", "given_up", "lost", "tripled", "forged"), 0)
+        self.counts = dict.fromkeys(
+            ("posted", "acknowledged", "given_up", "lost", "tripled", "forged"), 0
+        )
 
     @property
     def waiting(self) -> int:
@@ -70,17 +75,28 @@ class Callbacks:
         self._world.store.flush()
         self._random.shuffle(posts)
         waiting = iter(posts)
-        await asyncio.gather(*(self._post_each(session, waiting) for _ in range(min(AT_ONCE, len(posts)))))
+        await asyncio.gather(
+            *(
+                self._post_each(session, waiting)
+                for _ in range(min(AT_ONCE, len(posts)))
+            )
+        )
 
-    async def _post_each(self, session: aiohttp.ClientSession, posts: Iterator[tuple[int, bytes]]) -> None:
+    async def _post_each(
+        self, session: aiohttp.ClientSession, posts: Iterator[tuple[int, bytes]]
+    ) -> None:
         for tries, body in posts:
             await self._post(session, tries, body)
 
-    async def _post(self, session: aiohttp.ClientSession, tries: int, body: bytes) -> None:
+    async def _post(
+        self, session: aiohttp.ClientSession, tries: int, body: bytes
+    ) -> None:
         self.counts["posted"] += 1
         with suppress(aiohttp.ClientError, TimeoutError, OSError):
             headers = {"Content-Type": "application/json"}
-            async with session.post(self.url, data=body, headers=headers, allow_redirects=False) as answer:
+            async with session.post(
+                self.url, data=body, headers=headers, allow_redirects=False
+            ) as answer:
                 if answer.status == 200:
                     self.counts["acknowledged"] += 1
                     return
@@ -88,7 +104,10 @@ class Callbacks:
             self.counts["given_up"] += 1
             return
         self._entries += 1
-        heapq.heappush(self._again, (self._world.now() + AGAIN_AFTER, self._entries, tries + 1, body))
+        heapq.heappush(
+            self._again,
+            (self._world.now() + AGAIN_AFTER, self._entries, tries + 1, body),
+        )
 
     def _due_again(self) -> Iterator[tuple[int, bytes]]:
         while self._again and self._again[0][0] <= self._world.now():
@@ -96,7 +115,9 @@ class Callbacks:
             yield tries, body
 
     def _new(self) -> Iterator[bytes]:
-        """The bodies of messages since the last round, as far as faults let them out."""
+        """The bodies of messages since the last round, as far as faults let them
+        out.
+        """
         for order in self._with_news():
             for message in self._sources[order.marketplace](self._world, order):
                 key = _key(message)
@@ -112,7 +133,11 @@ class Callbacks:
             touched.add(heapq.heappop(self._pending)[1])
         orders = [self._world.books.orders[order_id] for order_id in sorted(touched)]
         touched.clear()
-        found = [order for order in orders if order.sequence and order.marketplace in self._sources]
+        found = [
+            order
+            for order in orders
+            if order.sequence and order.marketplace in self._sources
+        ]
         for order in found:
             for moment in _moments(order):
                 if moment > now:
@@ -120,7 +145,9 @@ class Callbacks:
         return found
 
     def _struck(self, message: Message) -> Iterable[dict[str, Any]]:
-        kind = self._faults.strike_callback(f"callbacks/{message.marketplace}/{message.nav}")
+        kind = self._faults.strike_callback(
+            f"callbacks/{message.marketplace}/{message.nav}"
+        )
         if kind is Kind.CALLBACK_LOST:
             self.counts["lost"] += 1
             return []
@@ -139,24 +166,51 @@ class Callbacks:
             return message.body
         found = dict(message.body["quality_inspection_info"])
         if kind is Kind.INSPECTION_FAILED:
-            found |= {"status": FAILED, "failed_remark": "有污渍", "images": ["https://cbu01.alicdn.com/stain.jpg"]}
+            found |= {
+                "status": FAILED,
+                "failed_remark": "有污渍",
+                "images": ["https://cbu01.alicdn.com/stain.jpg"],
+            }
         else:
             found["weight"] *= HEAVIER
-            catalogue, order = self._world.catalogue, self._world.books.orders[message.order_id]
-            catalogue.weigh(filter(None, (catalogue.find(line.item_id) for line in order.lines)), HEAVIER)
+            catalogue, order = (
+                self._world.catalogue,
+                self._world.books.orders[message.order_id],
+            )
+            catalogue.weigh(
+                filter(None, (catalogue.find(line.item_id) for line in order.lines)),
+                HEAVIER,
+            )
         return {**message.body, "quality_inspection_info": found}
 
 
 def forged(message: Message, at: int) -> list[dict[str, Any]]:
-    """Forged messages about the order of a message: that it was paid, and that it was refunded."""
+    """Forged messages about the order of a message: that it was paid, and that it was
+    refunded.
+    """
     if message.marketplace == "taobao":
-        refund = {"refundId": "399999999999999999", "purchaseId": message.order_id, "refundStatus": 100, "refundFee": 1}
+        refund = {
+            "refundId": "399999999999999999",
+            "purchaseId": message.order_id,
+            "refundStatus": 100,
+            "refundFee": 1,
+        }
         return [
-            enveloped("TAOBAO_ORDER_STATUS_MODIFY", 0, at, {"purchaseId": message.order_id, "status": 10}),
+            enveloped(
+                "TAOBAO_ORDER_STATUS_MODIFY",
+                0,
+                at,
+                {"purchaseId": message.order_id, "status": 10},
+            ),
             enveloped("TAOBAO_ORDER_REFUND", 0, at, refund),
         ]
     order = {"orderId": message.order_id, "currentStatus": "waitsellersend"}
-    refund = {**order, "refundId": "TQ999999999999", "refundAction": "SELLER_AGREE_REFUND", "operator": "seller"}
+    refund = {
+        **order,
+        "refundId": "TQ999999999999",
+        "refundAction": "SELLER_AGREE_REFUND",
+        "operator": "seller",
+    }
     return [
         enveloped("ORDER_BUYER_VIEW_ORDER_PAY", 1, at, order),
         enveloped("ORDER_BUYER_VIEW_ORDER_REFUND_AFTER_SALES", 1, at, refund),

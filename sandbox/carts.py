@@ -26,7 +26,9 @@ class CartRow:
 
 
 class Carts:
-    """All carts. Every change goes through a method here, which also writes it to the store."""
+    """All carts. Every change goes through a method here, which also writes it to the
+    store.
+    """
 
     def __init__(self, store: Store, books: Books) -> None:
         self._store = store
@@ -54,11 +56,16 @@ class Carts:
     def add(self, item: Item, sku: Sku, quantity: int) -> CartRow:
         """Add a SKU, or more pieces of it; raises CartFull."""
         rows = self.rows(item.marketplace)
-        row = next((row for row in rows if (row.item_id, row.sku_id) == (item.id, sku.id)), None)
+        row = next(
+            (row for row in rows if (row.item_id, row.sku_id) == (item.id, sku.id)),
+            None,
+        )
         if row is None:
             if len(rows) >= MAX_ROWS:
                 raise CartFull
-            row = CartRow(self._books.next("cart"), item.marketplace, item.id, sku.id, 0)
+            row = CartRow(
+                self._books.next("cart"), item.marketplace, item.id, sku.id, 0
+            )
             self._rows[row.id] = row
         self.set_quantity(row, row.quantity + quantity)
         return row

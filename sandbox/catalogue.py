@@ -46,10 +46,14 @@ class Shelf:
         """Items by their own id or the id of one of their SKUs."""
         return {sku.id: item for item, sku in self.rows} | self.by_id
 
-    def search(self, keyword: str, lowest: int | None, highest: int | None) -> list[Item]:
-        """Items on sale whose title holds every word of the keyword; whole words before parts, then short titles first.
+    def search(
+        self, keyword: str, lowest: int | None, highest: int | None
+    ) -> list[Item]:
+        """Items on sale whose title holds every word of the keyword; whole words before
+        parts, then short titles first.
 
-        Without words all items on sale, by id. `lowest` and `highest` bound the price of the cheapest SKU, in fen.
+        Without words all items on sale, by id. `lowest` and `highest` bound the price
+        of the cheapest SKU, in fen.
         """
         found = self._with_words(keyword.lower())
         if lowest is None and highest is None:
@@ -58,12 +62,20 @@ class Shelf:
         return [item for item in found if floor <= item.lowest_fen <= ceiling]
 
     def _with_words(self, keyword: str) -> list[Item]:
-        """Items whose title has these words. Titles never change, so a paged search scans them once."""
+        """Items whose title has these words. Titles never change, so a paged search
+        scans them once.
+        """
         if (known := self._found.get(keyword)) is not None:
             return known
         words = keyword.split()
-        found = [item for item in (self.items if words else self.by_number) if not item.offline]
-        for word in sorted(words, key=len, reverse=True):  # long words leave the fewest for the next
+        found = [
+            item
+            for item in (self.items if words else self.by_number)
+            if not item.offline
+        ]
+        for word in sorted(
+            words, key=len, reverse=True
+        ):  # long words leave the fewest for the next
             found = [item for item in found if word in item.title_lower]
         if words:
             found.sort(key=lambda item: _distance(item, words))
@@ -80,7 +92,9 @@ def _distance(item: Item, words: list[str]) -> tuple[int, int]:
 
 @contextmanager
 def _without_garbage_collection() -> Iterator[None]:
-    """Garbage collection would scan tens of thousands of new objects, none of them garbage, again and again."""
+    """Garbage collection would scan tens of thousands of new objects, none of them
+    garbage, again and again.
+    """
     collecting = gc.isenabled()
     gc.disable()
     try:
@@ -91,7 +105,9 @@ def _without_garbage_collection() -> Iterator[None]:
 
 
 class Catalogue:
-    """Every marketplace's shelf; changes of price and stock are written to the store."""
+    """Every marketplace's shelf; changes of price and stock are written to the
+    store.
+    """
 
     def __init__(self, seed: int, store: Store, now: Callable[[], int]) -> None:
         self._now = now
@@ -118,11 +134,15 @@ class Catalogue:
         self._changed.clear()
 
     def shelf(self, marketplace: str) -> Shelf:
-        """A marketplace's shelf, filled at first use, since filling all would delay a start."""
+        """A marketplace's shelf, filled at first use, since filling all would delay a
+        start.
+        """
         shelf = self._shelves.get(marketplace)
         if shelf is None:
             with _without_garbage_collection():
-                shelf = self._shelves[marketplace] = Shelf(generate(self._seed, marketplace))
+                shelf = self._shelves[marketplace] = Shelf(
+                    generate(self._seed, marketplace)
+                )
         return shelf
 
     @property
@@ -138,11 +158,21 @@ class Catalogue:
 
     def find(self, item_id: str) -> Item | None:
         """An item of any marketplace by its own id."""
-        return next((item for shelf in self._every_shelf() if (item := shelf.by_id.get(item_id))), None)
+        return next(
+            (
+                item
+                for shelf in self._every_shelf()
+                if (item := shelf.by_id.get(item_id))
+            ),
+            None,
+        )
 
     def named(self, any_id: str) -> Item | None:
         """An item by its own id or its distribution id."""
-        found = (shelf.by_id.get(any_id) or shelf.by_mp_id.get(any_id) for shelf in self._every_shelf())
+        found = (
+            shelf.by_id.get(any_id) or shelf.by_mp_id.get(any_id)
+            for shelf in self._every_shelf()
+        )
         return next((item for item in found if item), None)
 
     def take(self, item: Item, sku: Sku, quantity: int) -> None:
@@ -160,7 +190,9 @@ class Catalogue:
         self._change(items, Item.sell_out)
 
     def weigh(self, items: Iterable[Item], times: int) -> None:
-        """Weigh items at `times` the grams of their pages; freight is quoted by that from now on (assumed)."""
+        """Weigh items at `times` the grams of their pages; freight is quoted by that
+        from now on (assumed).
+        """
 
         def weigh(item: Item) -> None:
             item.weighed = item.grams * times

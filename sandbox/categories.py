@@ -40,4 +40,6 @@ def leaves_at_or_below(category_id: str) -> frozenset[str]:
         return frozenset()
     if not category.children:
         return frozenset({category.id})
-    return frozenset().union(*(leaves_at_or_below(child) for child in category.children))
+    return frozenset().union(
+        *(leaves_at_or_below(child) for child in category.children)
+    )

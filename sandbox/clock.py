@@ -1,4 +1,6 @@
-"""Sandbox time: the real time plus an offset that only grows, and the effects that are due later."""
+"""Sandbox time: the real time plus an offset that only grows, and the effects that are
+due later.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,9 @@ from sandbox.times import SECOND
 
 
 class Clock:
-    """Milliseconds since 1970. While a due effect lands, the clock stands at the moment it was due."""
+    """Milliseconds since 1970. While a due effect lands, the clock stands at the moment
+    it was due.
+    """
 
     def __init__(self, wall_ns: Callable[[], int] = time.time_ns) -> None:
         self.offset = 0
@@ -41,7 +45,9 @@ class Clock:
 
 
 class Agenda:
-    """Events that are due later: unpaid orders close, late effects land. Earliest first."""
+    """Events that are due later: unpaid orders close, late effects land. Earliest
+    first.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock

@@ -1,4 +1,6 @@
-"""The endpoints under /_sandbox/: for tests and try-outs, without signature, for this machine only."""
+"""The endpoints under /_sandbox/: for tests and try-outs, without signature, for this
+machine only.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,10 @@ STATUS: dict[str, Callable[[Order, int], int | str]] = {
     "international": international_status,
     "poizon": poizon_status,
 }
-REFUND_STATUS: dict[str, Mapping[State, int | str]] = {"taobao": TAOBAO_REFUND_STATUS, "1688": ALIBABA_REFUND_STATUS}
+REFUND_STATUS: dict[str, Mapping[State, int | str]] = {
+    "taobao": TAOBAO_REFUND_STATUS,
+    "1688": ALIBABA_REFUND_STATUS,
+}
 MESSAGE_SOURCES: dict[str, Source] = {
     "taobao": taobao_messages,
     "1688": alibaba_messages,
@@ -75,7 +80,9 @@ def answer(sandbox: Controlled, request: web.BaseRequest, body: bytes) -> web.Re
     action = ACTIONS.get((request.method, request.path))
     if action is None:
         known = ", ".join(f"{method} {path}" for method, path in ACTIONS)
-        return as_json({"error": f"no {request.method} {request.path}; there are {known}"}, 404)
+        return as_json(
+            {"error": f"no {request.method} {request.path}; there are {known}"}, 404
+        )
     sandbox.world.agenda.catch_up()
     try:
         return as_json(action(sandbox, Fields(request.query), body))
@@ -96,7 +103,9 @@ def _is_loopback(address: str) -> bool:
 
 
 def picture(of: str) -> web.Response:
-    """A drawing for the address of a picture of goods: one address always has the same one."""
+    """A drawing for the address of a picture of goods: one address always has the same
+    one.
+    """
     marks = md5(of.encode(), usedforsecurity=False).hexdigest()
     drawn = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="96" height="96"><rect width="96" height="96" '
@@ -116,7 +125,10 @@ def catalogue(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]
         raise bad_request("marketplace", f"must be one of {', '.join(MARKETPLACES)}")
     offset, limit = _number(query, "offset", 0), _number(query, "limit", 100)
     rows = sandbox.world.catalogue.shelf(marketplace).rows
-    return {"total": len(rows), "items": [_row(item, sku) for item, sku in rows[offset : offset + limit]]}
+    return {
+        "total": len(rows),
+        "items": [_row(item, sku) for item, sku in rows[offset : offset + limit]],
+    }
 
 
 def _number(query: Fields, name: str, default: int) -> int:
@@ -154,9 +166,15 @@ def books(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
         ],
         "refunds": [_refund(refund) for refund in sandbox.world.refunds.every()],
         "shipments": [_shipment(shipment) for shipment in kept.shipments.values()],
-        "domestic_updates": [_domestic_update(update) for update in kept.domestic_updates],
+        "domestic_updates": [
+            _domestic_update(update) for update in kept.domestic_updates
+        ],
         "wallet": wallet_of(sandbox.world),
-        "late_effects": {"pending": late.pending, "landed": late.landed, "refused": late.refused},
+        "late_effects": {
+            "pending": late.pending,
+            "landed": late.landed,
+            "refused": late.refused,
+        },
     }
 
 
@@ -175,7 +193,12 @@ def _order(world: World, order: Order) -> dict[str, Any]:
         "seller_id": order.seller_id,
         "post_fen": order.post_fen,
         "items": [
-            {"item_id": line.item_id, "sku_id": line.sku_id, "quantity": line.quantity, "unit_fen": line.unit_fen}
+            {
+                "item_id": line.item_id,
+                "sku_id": line.sku_id,
+                "quantity": line.quantity,
+                "unit_fen": line.unit_fen,
+            }
             for line in order.lines
         ],
     }
@@ -190,7 +213,9 @@ def _refund(refund: Refund) -> dict[str, Any]:
         "status": REFUND_STATUS[refund.marketplace][refund.state],
         "refunded_fen": refund.refunded_fen,
         "created_at": iso_text(refund.created_at),
-        "refunded_at": None if refund.refunded_at is None else iso_text(refund.refunded_at),
+        "refunded_at": None
+        if refund.refunded_at is None
+        else iso_text(refund.refunded_at),
     }
 
 
@@ -198,7 +223,10 @@ def messages(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     query.only("limit", "offset")
     offset, limit = _number(query, "offset", 0), _number(query, "limit", 100)
     found = posted(sandbox.world, MESSAGE_SOURCES)
-    return {"total": len(found), "messages": [_message(message) for message in found[offset : offset + limit]]}
+    return {
+        "total": len(found),
+        "messages": [_message(message) for message in found[offset : offset + limit]],
+    }
 
 
 def _message(message: Message) -> dict[str, Any]:
@@ -208,7 +236,11 @@ def _message(message: Message) -> dict[str, Any]:
 def callbacks(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
     """Counts of posted messages and their outcomes; nothing without `--callbacks`."""
     posting = sandbox.callbacks
-    return {"url": posting.url, **posting.counts, "waiting": posting.waiting} if posting else {"url": ""}
+    return (
+        {"url": posting.url, **posting.counts, "waiting": posting.waiting}
+        if posting
+        else {"url": ""}
+    )
 
 
 def _shipment(shipment: Shipment) -> dict[str, Any]:
@@ -228,7 +260,10 @@ def _domestic_update(update: DomesticUpdate) -> dict[str, Any]:
 
 
 def wallet_of(world: World) -> dict[str, int]:
-    return {"opening_fen": world.books.opening_fen, "balance_fen": world.books.balance_fen}
+    return {
+        "opening_fen": world.books.opening_fen,
+        "balance_fen": world.books.balance_fen,
+    }
 
 
 def set_wallet(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, int]:
@@ -265,7 +300,9 @@ def dialects(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
 
 
 def reset(sandbox: Controlled, query: Fields, body: bytes) -> dict[str, Any]:
-    """With `keep_ids` no id is given a second time: for a client that still knows the orders from before."""
+    """With `keep_ids` no id is given a second time: for a client that still knows the
+    orders from before.
+    """
     request = read_object(body or b"{}")
     request.only("keep_ids")
     sandbox.reset(keep_ids=request.flag("keep_ids"))

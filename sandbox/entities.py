@@ -1,4 +1,6 @@
-"""Entities of the books: orders, payments, freight renders, shipments, reported domestic numbers."""
+"""Entities of the books: orders, payments, freight renders, shipments, reported
+domestic numbers.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ FINANCE_REFUSED = 3
 
 @dataclass(slots=True)
 class OrderLine:
-    """`number` is the caller's orderLineNo, `sub_id` ours; ids are the marketplace's own, prices in fen."""
+    """`number` is the caller's orderLineNo, `sub_id` ours; ids are the marketplace's
+    own, prices in fen.
+    """
 
     number: str
     sub_id: str
@@ -24,10 +28,14 @@ class OrderLine:
     title: str
     quantity: int
     unit_fen: int
-    withdrawn_at: int | None = None  # a refund was agreed before shipping: the seller leaves it out
+    withdrawn_at: int | None = (
+        None  # a refund was agreed before shipping: the seller leaves it out
+    )
     closed_at: int | None = None
     returned_fen: int = 0
-    lost_at: int | None = None  # paid back, or sent back: none of it is the buyer's any more
+    lost_at: int | None = (
+        None  # paid back, or sent back: none of it is the buyer's any more
+    )
 
     @property
     def goods_fen(self) -> int:
@@ -41,7 +49,9 @@ class OrderLine:
 
 @dataclass(slots=True)
 class Repricing:
-    """Unit prices of an order's lines since `at`, in the order of the lines; the first repricing is the original."""
+    """Unit prices of an order's lines since `at`, in the order of the lines; the first
+    repricing is the original.
+    """
 
     at: int
     unit_fens: list[int]
@@ -66,7 +76,9 @@ class Voucher:
 
 @dataclass(slots=True)
 class Order:
-    """`reference` and `out_order_id` are the caller's, to find the order again; times in milliseconds."""
+    """`reference` and `out_order_id` are the caller's, to find the order again; times
+    in milliseconds.
+    """
 
     sequence: int
     marketplace: str
@@ -103,7 +115,9 @@ class Order:
     def restored(cls, body: dict[str, Any]) -> Self:
         parts: dict[str, Any] = {
             "lines": [OrderLine(**line) for line in body["lines"]],
-            "repricings": [Repricing(**repricing) for repricing in body.get("repricings", [])],
+            "repricings": [
+                Repricing(**repricing) for repricing in body.get("repricings", [])
+            ],
             "finance": [FinanceStep(**step) for step in body.get("finance", [])],
             "voucher": Voucher(**body["voucher"]) if body.get("voucher") else None,
         }
@@ -124,7 +138,11 @@ class Order:
     @property
     def fee_fen(self) -> int:
         """The service's own fee, which only orders of big sellers have."""
-        return service_fee(self.goods_and_post_fen) if self.marketplace == "big_major" else 0
+        return (
+            service_fee(self.goods_and_post_fen)
+            if self.marketplace == "big_major"
+            else 0
+        )
 
     @property
     def amount_fen(self) -> int:
@@ -136,8 +154,14 @@ class Order:
 
     @property
     def under_check(self) -> bool:
-        """An offline payment waits for finance: neither paid, cancelled nor closed meanwhile."""
-        return self.unpaid and bool(self.finance) and self.finance[-1].state != FINANCE_REFUSED
+        """An offline payment waits for finance: neither paid, cancelled nor closed
+        meanwhile.
+        """
+        return (
+            self.unpaid
+            and bool(self.finance)
+            and self.finance[-1].state != FINANCE_REFUSED
+        )
 
     @property
     def payable(self) -> bool:
@@ -151,7 +175,11 @@ class Order:
     @property
     def bookable(self) -> bool:
         """Paid, not closed, and something of it is still the buyer's."""
-        return self.paid_at is not None and self.closed_at is None and any(line.lost_at is None for line in self.lines)
+        return (
+            self.paid_at is not None
+            and self.closed_at is None
+            and any(line.lost_at is None for line in self.lines)
+        )
 
     @property
     def closes_at(self) -> int:
@@ -162,19 +190,29 @@ class Order:
         return line.goods_fen + (self.post_fen if line is self.lines[0] else 0)
 
     def quantity_of(self, item_id: str, sku_id: str) -> int:
-        return sum(line.quantity for line in self.lines if (line.item_id, line.sku_id) == (item_id, sku_id))
+        return sum(
+            line.quantity
+            for line in self.lines
+            if (line.item_id, line.sku_id) == (item_id, sku_id)
+        )
 
     @property
     def first_unit_fens(self) -> list[int]:
         """Unit prices of the lines at the time of ordering."""
-        return self.repricings[0].unit_fens if self.repricings else [line.unit_fen for line in self.lines]
+        return (
+            self.repricings[0].unit_fens
+            if self.repricings
+            else [line.unit_fen for line in self.lines]
+        )
 
     def line(self, sub_id: str) -> OrderLine | None:
         return next((line for line in self.lines if line.sub_id == sub_id), None)
 
     def raise_prices(self, now: int) -> None:
         if not self.repricings:
-            self.repricings.append(Repricing(self.created_at, [line.unit_fen for line in self.lines]))
+            self.repricings.append(
+                Repricing(self.created_at, [line.unit_fen for line in self.lines])
+            )
         self.repriced_at = now
         for line in self.lines:
             line.unit_fen = raised(line.unit_fen)
@@ -239,7 +277,9 @@ class Parcel:
 
 @dataclass(slots=True)
 class Shipment:
-    """One booking; `domestic_numbers` maps a tracking number to the domestic numbers reported for it."""
+    """One booking; `domestic_numbers` maps a tracking number to the domestic numbers
+    reported for it.
+    """
 
     sequence: int
     id: str
@@ -254,10 +294,22 @@ class Shipment:
 
     @classmethod
     def restored(cls, body: dict[str, Any]) -> Self:
-        return cls(**{**body, "parcels": [Parcel.restored(parcel) for parcel in body["parcels"]]})
+        return cls(
+            **{
+                **body,
+                "parcels": [Parcel.restored(parcel) for parcel in body["parcels"]],
+            }
+        )
 
     def parcel(self, tracking_number: str) -> Parcel | None:
-        return next((parcel for parcel in self.parcels if parcel.tracking_number == tracking_number), None)
+        return next(
+            (
+                parcel
+                for parcel in self.parcels
+                if parcel.tracking_number == tracking_number
+            ),
+            None,
+        )
 
 
 @dataclass(slots=True)

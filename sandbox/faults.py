@@ -20,14 +20,17 @@ class Kind(StrEnum):
     EXPIRED_TOKEN = "expired_token"  # HTTP 200 and Taobao's code for a token of the service that expired, no effect
     DROP_BEFORE = "drop_before"  # connection cut, no effect
     DROP_AFTER = "drop_after"  # effect, then connection cut
-    LATE_EFFECT = "late_effect"  # answers 500, effect lands delay_s of sandbox time later
+    LATE_EFFECT = (
+        "late_effect"  # answers 500, effect lands delay_s of sandbox time later
+    )
     PRICE_CHANGE = "price_change"  # goods of the request cost 10 % more from now on
     OUT_OF_STOCK = "out_of_stock"  # goods of the request are sold out from now on
     PART_FAILS = "part_fails"  # a create orders all lines but the last, which it names where it has a field (assumed)
     PART_UNSAID = "part_unsaid"  # a create orders all lines but the last, as if these were all (assumed)
     NO_DEFAULT = "no_default"  # the account's addresses, none of them the default
     GARBAGE = "garbage"  # answers 200 with something else than JSON, no effect
-    # kinds for messages; their path is callbacks/MARKETPLACE/NUMBER, such as callbacks/big_major/90
+    # kinds for messages; their path is callbacks/MARKETPLACE/NUMBER, such as
+    # callbacks/big_major/90
     CALLBACK_LOST = "callback_lost"  # it is never posted
     CALLBACK_TRIPLED = "callback_tripled"  # it is posted three times
     CALLBACK_FORGED = "callback_forged"  # with it come forged posts that the order was paid, and refunded
@@ -36,7 +39,13 @@ class Kind(StrEnum):
 
 
 OF_CALLBACKS = frozenset(
-    {Kind.CALLBACK_LOST, Kind.CALLBACK_TRIPLED, Kind.CALLBACK_FORGED, Kind.INSPECTION_FAILED, Kind.PARCEL_HEAVIER}
+    {
+        Kind.CALLBACK_LOST,
+        Kind.CALLBACK_TRIPLED,
+        Kind.CALLBACK_FORGED,
+        Kind.INSPECTION_FAILED,
+        Kind.PARCEL_HEAVIER,
+    }
 )
 
 
@@ -67,7 +76,11 @@ class Faults:
     def replace(self, request: Fields) -> None:
         """Replace all rules by these; refused as a whole if a rule is wrong."""
         request.only("seed", "rules")
-        rules = [_rule(entry) for entry in request.objects("rules")] if request.raw.get("rules") != [] else []
+        rules = (
+            [_rule(entry) for entry in request.objects("rules")]
+            if request.raw.get("rules") != []
+            else []
+        )
         self._seed = request.whole("seed", default=1)
         self._rules = rules
         self._random = Random(self._seed)
@@ -85,7 +98,10 @@ class Faults:
         for rule in self._rules:
             if (rule.kind in OF_CALLBACKS) is not of_callbacks or rule.spent():
                 continue
-            if fnmatchcase(path, rule.path) and self._random.random() < rule.probability:
+            if (
+                fnmatchcase(path, rule.path)
+                and self._random.random() < rule.probability
+            ):
                 rule.fired += 1
                 return rule
         return None

@@ -1,4 +1,6 @@
-"""Reading a request's fields; a missing field, or one of the wrong kind, is refused with its name (40001)."""
+"""Reading a request's fields; a missing field, or one of the wrong kind, is refused
+with its name (40001).
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ MAX_PAGE_SIZE = 50
 
 
 class Fields:
-    """A JSON object (or query string) of a request, with its place in the request for messages."""
+    """A JSON object (or query string) of a request, with its place in the request for
+    messages.
+    """
 
     __slots__ = ("_place", "_raw")
 
@@ -61,7 +65,10 @@ class Fields:
         values = self._raw.get(name)
         if not isinstance(values, list):
             raise bad_request(self.named(name), "a list of ids is required")
-        return [_identifier(f"{self.named(name)}[{index}]", value) for index, value in enumerate(values)]
+        return [
+            _identifier(f"{self.named(name)}[{index}]", value)
+            for index, value in enumerate(values)
+        ]
 
     def flag(self, name: str) -> bool:
         """A boolean; false when it is left out."""
@@ -82,7 +89,9 @@ class Fields:
         values = self._raw.get(name)
         if values is None and not at_least:
             return []
-        if not isinstance(values, list) or not all(isinstance(value, str) and value.strip() for value in values):
+        if not isinstance(values, list) or not all(
+            isinstance(value, str) and value.strip() for value in values
+        ):
             raise bad_request(self.named(name), "a list of texts is required")
         if not at_least <= len(values) <= at_most:
             raise bad_request(self.named(name), f"from {at_least} to {at_most} texts")
@@ -92,9 +101,18 @@ class Fields:
         """Distinct numbers of cart rows, at least one."""
         values = self._raw.get(name)
         if not isinstance(values, list) or not values:
-            raise bad_request(self.named(name), "a list with at least one number is required")
-        places = (Fields({f"{name}[{index}]": value}, self._place) for index, value in enumerate(values))
-        return list(dict.fromkeys(place.whole(f"{name}[{index}]") for index, place in enumerate(places)))
+            raise bad_request(
+                self.named(name), "a list with at least one number is required"
+            )
+        places = (
+            Fields({f"{name}[{index}]": value}, self._place)
+            for index, value in enumerate(values)
+        )
+        return list(
+            dict.fromkeys(
+                place.whole(f"{name}[{index}]") for index, place in enumerate(places)
+            )
+        )
 
     def optional_identifier(self, name: str) -> str:
         return self.identifier(name) if self.has(name) else ""
@@ -113,7 +131,9 @@ class Fields:
     def optional_whole(self, name: str) -> int | None:
         return self.whole(name) if self.has(name) else None
 
-    def number(self, name: str, *, default: float | None = None, maximum: float = float("inf")) -> float:
+    def number(
+        self, name: str, *, default: float | None = None, maximum: float = float("inf")
+    ) -> float:
         """A number from 0 to `maximum`; required when there is no default."""
         value = self._raw.get(name, default)
         if not isinstance(value, int | float) or isinstance(value, bool):
@@ -126,7 +146,9 @@ class Fields:
         """Refuse unread fields, so that a misspelt one is noticed."""
         for name in self._raw:
             if name not in names:
-                raise bad_request(self.named(name), f"unknown; known are {', '.join(names)}")
+                raise bad_request(
+                    self.named(name), f"unknown; known are {', '.join(names)}"
+                )
 
     def quantity(self, name: str = "quantity") -> int:
         """A quantity of 1688: a number, which may be written 2.0 but not 2.5."""
@@ -159,33 +181,50 @@ class Fields:
         try:
             value = orjson.loads(self.text(name))
         except orjson.JSONDecodeError as error:
-            raise bad_request(self.named(name), "must be the JSON text of a list") from error
+            raise bad_request(
+                self.named(name), "must be the JSON text of a list"
+            ) from error
         return self._objects(name, value)
 
     def _objects(self, name: str, value: Any) -> list[Fields]:
         if not isinstance(value, list) or not value:
-            raise bad_request(self.named(name), "a list with at least one entry is required")
+            raise bad_request(
+                self.named(name), "a list with at least one entry is required"
+            )
         if not all(isinstance(entry, dict) for entry in value):
             raise bad_request(self.named(name), "every entry must be an object")
-        return [Fields(entry, f"{self.named(name)}[{index}].") for index, entry in enumerate(value)]
+        return [
+            Fields(entry, f"{self.named(name)}[{index}].")
+            for index, entry in enumerate(value)
+        ]
 
     def object_in_text(self, name: str) -> Fields:
         """An object that travels as JSON text."""
         try:
             value = orjson.loads(self.text(name))
         except orjson.JSONDecodeError as error:
-            raise bad_request(self.named(name), "must be the JSON text of an object") from error
+            raise bad_request(
+                self.named(name), "must be the JSON text of an object"
+            ) from error
         return Fields({name: value}, self._place).object(name)
 
     def with_numbers(self, *names: str) -> Fields:
-        """A query string with the named texts as numbers, where they are decimal digits."""
-        numbers = {name: int(text) for name in names if (text := str(self._raw.get(name, ""))).isdecimal()}
+        """A query string with the named texts as numbers, where they are decimal
+        digits.
+        """
+        numbers = {
+            name: int(text)
+            for name in names
+            if (text := str(self._raw.get(name, ""))).isdecimal()
+        }
         return Fields({**self._raw, **numbers}, self._place)
 
     def page(self, name: str) -> Page:
         size = self.whole("pageSize", minimum=1)
         if size > MAX_PAGE_SIZE:
-            raise bad_request(self.named("pageSize"), f"must be at most {MAX_PAGE_SIZE}")
+            raise bad_request(
+                self.named("pageSize"), f"must be at most {MAX_PAGE_SIZE}"
+            )
         return Page(self.whole(name, minimum=1), size)
 
 

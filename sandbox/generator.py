@@ -1,4 +1,6 @@
-"""Makes each marketplace's goods from the seed: a seed always gives one and the same catalogue."""
+"""Makes each marketplace's goods from the seed: a seed always gives one and the same
+catalogue.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from typing import NamedTuple
 
 from sandbox.goods import SECOND_DEPOT, Item, Seller, Sku
 from sandbox.public_products import PUBLIC_PRODUCTS, PublicProduct
-from sandbox.vocabulary import ADJECTIVES, COLOURS, GOODS, MORE_GOODS, SHOP_NAMES, SHOP_PLACES, SIZES, USES
+from sandbox.vocabulary import (
+    ADJECTIVES,
+    COLOURS,
+    GOODS,
+    MORE_GOODS,
+    SHOP_NAMES,
+    SHOP_PLACES,
+    SIZES,
+    USES,
+)
 
 BUYABLE_SKUS = 4_200
 SOLD_OUT_ITEMS = 20
@@ -20,7 +31,9 @@ SELLERS = 40
 
 
 def generate(seed: int, marketplace: str) -> list[Item]:
-    """Buyable items first, then the sold out, those offline, those of the second depot, then many more."""
+    """Buyable items first, then the sold out, those offline, those of the second depot,
+    then many more.
+    """
     maker = MAKERS[marketplace](seed)
     items = maker.first_items()
     skus = 0
@@ -37,7 +50,9 @@ def generate(seed: int, marketplace: str) -> list[Item]:
 
 
 class Ids(NamedTuple):
-    """The first ids of items and SKUs and the distances between ids; no two marketplaces share any."""
+    """The first ids of items and SKUs and the distances between ids; no two
+    marketplaces share any.
+    """
 
     first_item: int
     item_stride: int
@@ -74,14 +89,21 @@ class Maker:
         random = self._random
         self._items += 1
         category_id, category, materials, products = random.choice(self._goods)
-        words = (random.choice(ADJECTIVES), random.choice(materials), random.choice(products), random.choice(USES))
+        words = (
+            random.choice(ADJECTIVES),
+            random.choice(materials),
+            random.choice(products),
+            random.choice(USES),
+        )
         style = f"{self.style_letter}{10_000 + self._items}"
         minimum, price = self._minimum(), self._price()
         skus = self._skus_at(price)
         lowest = min(sku.price_fen for sku in skus)
         return Item(
             marketplace=self.marketplace,
-            id=str(self._spread(self.ids.first_item, self._items, self.ids.item_stride)),
+            id=str(
+                self._spread(self.ids.first_item, self._items, self.ids.item_stride)
+            ),
             mp_id=str(self._spread(self.first_mp_id, self._items, 1_000_000_007)),
             title=" ".join([*(word[self.title_language] for word in words), style]),
             title_en=" ".join([*(word[1] for word in words), style]),
@@ -125,25 +147,38 @@ class Maker:
         )
 
     def _skus_at(self, price: int) -> list[Sku]:
-        """One SKU for every third item, else two to six in colours, sometimes with sizes."""
+        """One SKU for every third item, else two to six in colours, sometimes with
+        sizes.
+        """
         random = self._random
         count = random.choice((1, 1, 2, 3, 4, 6))
         if count == 1:
             return [self._sku(price, (("颜色", "默认"),))]
         colours = random.sample(COLOURS, count if count < 4 else count // 2)
         sizes = random.sample(SIZES, 2) if count >= 4 else []
-        choices: list[tuple[tuple[str, str], ...]] = [(("颜色", colour),) for colour in colours]
+        choices: list[tuple[tuple[str, str], ...]] = [
+            (("颜色", colour),) for colour in colours
+        ]
         if sizes:
-            choices = [(*choice, ("尺码", size)) for choice in choices for size in sizes]
-        return [self._sku(price + random.randrange(0, price // 4 + 1), choice) for choice in choices]
+            choices = [
+                (*choice, ("尺码", size)) for choice in choices for size in sizes
+            ]
+        return [
+            self._sku(price + random.randrange(0, price // 4 + 1), choice)
+            for choice in choices
+        ]
 
     def _sku(self, price: int, properties: tuple[tuple[str, str], ...]) -> Sku:
         self.skus_made += 1
-        sku_id = str(self._spread(self.ids.first_sku, self.skus_made, self.ids.sku_stride))
+        sku_id = str(
+            self._spread(self.ids.first_sku, self.skus_made, self.ids.sku_stride)
+        )
         return Sku(
             id=sku_id,
             spec_id=md5(f"spec {sku_id}".encode()).hexdigest(),
-            mp_id=str(self._spread(self.first_mp_sku_id, self.skus_made, 1_000_000_007)),
+            mp_id=str(
+                self._spread(self.first_mp_sku_id, self.skus_made, 1_000_000_007)
+            ),
             properties=properties,
             price_fen=price,
             stock=self._random.randrange(500, 40_000),
@@ -219,7 +254,11 @@ class AlibabaMaker(Maker):
 
     def _ranges(self, minimum: int, lowest: int) -> list[tuple[int, int]]:
         """From none to two discounts for volume, at most a tenth of the price."""
-        steps = ((minimum, lowest), (minimum * 5, lowest * 95 // 100), (minimum * 20, lowest * 90 // 100))
+        steps = (
+            (minimum, lowest),
+            (minimum * 5, lowest * 95 // 100),
+            (minimum * 20, lowest * 90 // 100),
+        )
         return list(steps[: self._random.choice((1, 2, 3))])
 
 
@@ -252,7 +291,9 @@ class InternationalMaker(Maker):
     def _ranges(self, minimum: int, lowest: int) -> list[tuple[int, int]]:
         """From none to three discounts for volume, at most a fifth of the price."""
         discounts = ((1, 100), (3, 96), (10, 90), (50, 80))
-        steps = [(minimum * times, lowest * percent // 100) for times, percent in discounts]
+        steps = [
+            (minimum * times, lowest * percent // 100) for times, percent in discounts
+        ]
         return steps[: self._random.choice((1, 2, 3, 4))]
 
 
@@ -274,5 +315,12 @@ class PoizonMaker(Maker):
 
 
 MAKERS: dict[str, type[Maker]] = {
-    maker.marketplace: maker for maker in (TaobaoMaker, AlibabaMaker, BigMajorMaker, InternationalMaker, PoizonMaker)
+    maker.marketplace: maker
+    for maker in (
+        TaobaoMaker,
+        AlibabaMaker,
+        BigMajorMaker,
+        InternationalMaker,
+        PoizonMaker,
+    )
 }

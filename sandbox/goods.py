@@ -18,7 +18,9 @@ def decimal_text(minor: int) -> str:
 
 
 def service_fee(fen: int) -> int:
-    """The service's fee for an order of a big seller: 2.516 percent, rounded half up (assumed-all.md, 5.2)."""
+    """The service's fee for an order of a big seller: 2.516 percent, rounded half up
+    (assumed-all.md, 5.2).
+    """
     return (fen * 2516 + 50_000) // 100_000
 
 
@@ -32,7 +34,9 @@ class Seller:
 
     def postage(self, goods_fen: int) -> int:
         """Domestic postage of one order, in fen; orders above a sum travel free."""
-        if goods_fen == 0 or (self.free_from_fen is not None and goods_fen >= self.free_from_fen):
+        if goods_fen == 0 or (
+            self.free_from_fen is not None and goods_fen >= self.free_from_fen
+        ):
             return 0
         return self.post_fen
 
@@ -51,7 +55,9 @@ class Sku:
 
 @dataclass(slots=True)
 class Item:
-    """`ranges` are 1688's volume prices: a quantity, and the price from there on (of the cheapest SKU), in fen."""
+    """`ranges` are 1688's volume prices: a quantity, and the price from there on (of
+    the cheapest SKU), in fen.
+    """
 
     marketplace: str
     id: str
@@ -72,7 +78,9 @@ class Item:
     changed_at: int | None = None  # when price, stock or status changed last
     title_lower: str = field(init=False)
     second_depot: bool = field(init=False)
-    _listed: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(init=False, repr=False)
+    _listed: tuple[list[tuple[int, int]], list[tuple[int, int]]] = field(
+        init=False, repr=False
+    )
 
     def __post_init__(self) -> None:
         self.title_lower = self.title.lower()
@@ -109,7 +117,9 @@ class Item:
         return next((sku for sku in self.skus if sku.spec_id == spec_id), None)
 
     def unit_fen(self, sku: Sku, quantity: int) -> int:
-        """Price of one, when `quantity` of the item (all its SKUs together) are in the order."""
+        """Price of one, when `quantity` of the item (all its SKUs together) are in the
+        order.
+        """
         reached = [price for start, price in self.ranges if quantity >= start]
         return sku.price_fen - (self.ranges[0][1] - reached[-1] if reached else 0)
 

@@ -1,4 +1,6 @@
-"""Finding goods by picture: the shown item is computed from the picture's bytes (assumed-all.md, section 1)."""
+"""Finding goods by picture: the shown item is computed from the picture's bytes
+(assumed-all.md, section 1).
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,18 @@ def picture(asked: Fields, name: str) -> bytes:
     return content
 
 
-def similar(shelf: Shelf, needle: bytes, lowest: int | None, highest: int | None) -> list[Item]:
-    """The item that the picture shows, then others of its category; price bounds in fen."""
+def similar(
+    shelf: Shelf, needle: bytes, lowest: int | None, highest: int | None
+) -> list[Item]:
+    """The item that the picture shows, then others of its category; price bounds in
+    fen.
+    """
     shown = _shown(shelf, needle)
-    others = (item for item in shelf.search("", None, None) if item.category_id == shown.category_id)
+    others = (
+        item
+        for item in shelf.search("", None, None)
+        if item.category_id == shown.category_id
+    )
     found = [shown, *(item for item in others if item is not shown)]
     floor, ceiling = lowest or 0, float("inf") if highest is None else highest
     return [item for item in found if floor <= item.lowest_fen <= ceiling][:MAX_FOUND]

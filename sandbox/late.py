@@ -14,7 +14,9 @@ from sandbox.world import World
 
 
 class LateEffects:
-    """Keeps postponed calls, also in the store, and carries each out at its sandbox time."""
+    """Keeps postponed calls, also in the store, and carries each out at its sandbox
+    time.
+    """
 
     def __init__(self, world: World, operations: Operations) -> None:
         self._world = world
@@ -36,7 +38,9 @@ class LateEffects:
             "path": operation.path,
             "query": dict(call.query.raw),
             "body": call.body.raw,
-            "late_pay": [order.id for order in subjects_of(self._world, call).unpaid_orders],
+            "late_pay": [
+                order.id for order in subjects_of(self._world, call).unpaid_orders
+            ],
         }
         self._world.store.put("late", _key(entry), entry)
         self._expect(entry)
@@ -47,7 +51,9 @@ class LateEffects:
 
     def _land(self, entry: dict[str, Any]) -> None:
         operation = self._operations.at(entry["path"])[entry["method"]]
-        call = Call(Fields(entry["query"]), Fields(entry["body"]), frozenset(entry["late_pay"]))
+        call = Call(
+            Fields(entry["query"]), Fields(entry["body"]), frozenset(entry["late_pay"])
+        )
         self._world.store.drop("late", _key(entry))
         self.pending -= 1
         try:

@@ -1,4 +1,6 @@
-"""An order's life after payment, as pure functions of its id, its times and now (assumed.md, section 5)."""
+"""An order's life after payment, as pure functions of its id, its times and now
+(assumed.md, section 5).
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ SUCCESS_TAKES = HOUR
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of a parcel's trace; `status` is CONSIGN, ACCEPT, TRANSPORT, DELIVERING or SIGN."""
+    """One line of a parcel's trace; `status` is CONSIGN, ACCEPT, TRANSPORT, DELIVERING
+    or SIGN.
+    """
 
     at: int
     status: str
@@ -50,9 +54,17 @@ def between(low: int, high: int, *names: str) -> int:
 def domestic_parcel(order_id: str, paid_at: int) -> DomesticParcel:
     shipped = paid_at + between(6 * HOUR, 30 * HOUR, order_id, "ship")
     signed = shipped + between(DAY, 3 * DAY, order_id, "arrive")
-    company, letters = DOMESTIC_COMPANIES[between(0, len(DOMESTIC_COMPANIES), order_id, "company")]
+    company, letters = DOMESTIC_COMPANIES[
+        between(0, len(DOMESTIC_COMPANIES), order_id, "company")
+    ]
     digits = between(10**12, 10**13, order_id, "number")
-    return DomesticParcel(f"{letters}{digits}", company, shipped, signed, _domestic_events(shipped, signed))
+    return DomesticParcel(
+        f"{letters}{digits}",
+        company,
+        shipped,
+        signed,
+        _domestic_events(shipped, signed),
+    )
 
 
 def _domestic_events(shipped: int, signed: int) -> tuple[Event, ...]:
@@ -60,22 +72,52 @@ def _domestic_events(shipped: int, signed: int) -> tuple[Event, ...]:
     return (
         Event(shipped, "CONSIGN", "商家已发货", "CONSIGN", "义乌市"),
         Event(shipped + way // 10, "ACCEPT", "快件已揽收", "GOT", "义乌市"),
-        Event(shipped + way * 3 // 10, "TRANSPORT", "快件已发往深圳转运中心", "TMS_STATION_OUT", "义乌市"),
-        Event(shipped + way * 7 // 10, "TRANSPORT", "快件已到达深圳转运中心", "TMS_STATION_IN", WAREHOUSE_CITY),
-        Event(shipped + way * 9 // 10, "DELIVERING", "快件正在派送", "TMS_DELIVERING", WAREHOUSE_CITY),
+        Event(
+            shipped + way * 3 // 10,
+            "TRANSPORT",
+            "快件已发往深圳转运中心",
+            "TMS_STATION_OUT",
+            "义乌市",
+        ),
+        Event(
+            shipped + way * 7 // 10,
+            "TRANSPORT",
+            "快件已到达深圳转运中心",
+            "TMS_STATION_IN",
+            WAREHOUSE_CITY,
+        ),
+        Event(
+            shipped + way * 9 // 10,
+            "DELIVERING",
+            "快件正在派送",
+            "TMS_DELIVERING",
+            WAREHOUSE_CITY,
+        ),
         Event(signed, "SIGN", "仓库已签收", "TMS_SIGN", WAREHOUSE_CITY),
     )
 
 
 @lru_cache(maxsize=100_000)
-def international_events(order_id: str, tracking_number: str, at_warehouse: int) -> tuple[Event, ...]:
+def international_events(
+    order_id: str, tracking_number: str, at_warehouse: int
+) -> tuple[Event, ...]:
     """The future events of a booked parcel, counted from its SIGN at the warehouse."""
-    accepted = at_warehouse + between(12 * HOUR, DAY, order_id, tracking_number, "accept")
-    signed = at_warehouse + between(4 * DAY, 12 * DAY, order_id, tracking_number, "sign")
+    accepted = at_warehouse + between(
+        12 * HOUR, DAY, order_id, tracking_number, "accept"
+    )
+    signed = at_warehouse + between(
+        4 * DAY, 12 * DAY, order_id, tracking_number, "sign"
+    )
     way = signed - accepted
     return (
         Event(accepted, "ACCEPT", "国际包裹已接收", "GOT", WAREHOUSE_CITY),
-        Event(accepted + way // 5, "TRANSPORT", "已离开始发国", "TMS_STATION_OUT", WAREHOUSE_CITY),
+        Event(
+            accepted + way // 5,
+            "TRANSPORT",
+            "已离开始发国",
+            "TMS_STATION_OUT",
+            WAREHOUSE_CITY,
+        ),
         Event(accepted + way // 2, "TRANSPORT", "已到达目的国", "TMS_STATION_IN", ""),
         Event(accepted + way * 7 // 10, "TRANSPORT", "清关完成", "TMS_STATION_OUT", ""),
         Event(accepted + way * 9 // 10, "DELIVERING", "正在派送", "TMS_DELIVERING", ""),
@@ -90,8 +132,14 @@ def sent_parcel(order: Order, now: int) -> DomesticParcel | None:
 
 
 def coming_parcel(order: Order) -> DomesticParcel | None:
-    """The domestic parcel of a paid order, shipped or not; none when nothing is left to ship."""
-    return domestic_parcel(order.id, order.paid_at) if order.paid_at is not None and order.ships else None
+    """The domestic parcel of a paid order, shipped or not; none when nothing is left to
+    ship.
+    """
+    return (
+        domestic_parcel(order.id, order.paid_at)
+        if order.paid_at is not None and order.ships
+        else None
+    )
 
 
 def signed(order: Order, now: int) -> bool:
@@ -100,10 +148,16 @@ def signed(order: Order, now: int) -> bool:
     return parcel is not None and parcel.signed_at <= now
 
 
-def moved(order: Order, shipment: Shipment, tracking_number: str, now: int) -> list[Event]:
-    """The past events of a booked parcel; none unless the order's domestic number was reported for it."""
+def moved(
+    order: Order, shipment: Shipment, tracking_number: str, now: int
+) -> list[Event]:
+    """The past events of a booked parcel; none unless the order's domestic number was
+    reported for it.
+    """
     parcel = coming_parcel(order)
-    if parcel is None or parcel.number not in shipment.domestic_numbers.get(tracking_number, ()):
+    if parcel is None or parcel.number not in shipment.domestic_numbers.get(
+        tracking_number, ()
+    ):
         return []
     return past(international_events(order.id, tracking_number, parcel.signed_at), now)
 
@@ -116,8 +170,24 @@ def modified_at(order: Order, now: int) -> int:
     """The time of the order's last change that its listing shows."""
     parcel = sent_parcel(order, now)
     shipped_at = parcel.shipped_at if parcel else None
-    moments = (order.repriced_at, order.paid_at, order.closed_at, order.booked_at, order.touched_at, shipped_at)
-    return max([order.created_at, *(moment for moment in (*moments, _succeeded_at(order, now)) if moment is not None)])
+    moments = (
+        order.repriced_at,
+        order.paid_at,
+        order.closed_at,
+        order.booked_at,
+        order.touched_at,
+        shipped_at,
+    )
+    return max(
+        [
+            order.created_at,
+            *(
+                moment
+                for moment in (*moments, _succeeded_at(order, now))
+                if moment is not None
+            ),
+        ]
+    )
 
 
 def _succeeded_at(order: Order, now: int) -> int | None:

@@ -10,7 +10,11 @@ from sandbox.goods import Item
 
 
 def map_id(item: Item) -> str:
-    return urlsafe_b64encode(f"{item.marketplace}#{item.id[::-1]}".encode()).decode().rstrip("=")
+    return (
+        urlsafe_b64encode(f"{item.marketplace}#{item.id[::-1]}".encode())
+        .decode()
+        .rstrip("=")
+    )
 
 
 def item_with_map_id(shelf: Shelf, text: str) -> Item | None:

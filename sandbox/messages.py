@@ -1,4 +1,6 @@
-"""Messages that the service would have posted to the developer's URL so far (assumed-all.md, section 6)."""
+"""Messages that the service would have posted to the developer's URL so far
+(assumed-all.md, section 6).
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ class Message:
 Source = Callable[[World, Order], Iterator[Message]]
 
 
-def enveloped(kind: str, platform: int, at: int, body: dict[str, Any]) -> dict[str, Any]:
+def enveloped(
+    kind: str, platform: int, at: int, body: dict[str, Any]
+) -> dict[str, Any]:
     """The envelope of contract 3.2, which carries the body as text."""
     return {
         "messageType": kind,
@@ -39,6 +43,15 @@ def enveloped(kind: str, platform: int, at: int, body: dict[str, Any]) -> dict[s
 def posted(world: World, sources: dict[str, Source]) -> list[Message]:
     """Every message of every marketplace that posts any, oldest first."""
     now = world.now()
-    orders = (order for order in world.books.every_order() if order.marketplace in sources)
-    found = [message for order in orders for message in sources[order.marketplace](world, order)]
-    return sorted((message for message in found if message.at <= now), key=lambda message: message.at)
+    orders = (
+        order for order in world.books.every_order() if order.marketplace in sources
+    )
+    found = [
+        message
+        for order in orders
+        for message in sources[order.marketplace](world, order)
+    ]
+    return sorted(
+        (message for message in found if message.at <= now),
+        key=lambda message: message.at,
+    )

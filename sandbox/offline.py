@@ -1,4 +1,6 @@
-"""Offline payment: a voucher is uploaded, finance checks it, accepts it and pays (contract 4.1: 1, 2, 3, 5)."""
+"""Offline payment: a voucher is uploaded, finance checks it, accepts it and pays
+(contract 4.1: 1, 2, 3, 5).
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ REFUSING_WORD = "拒绝"
 class OfflinePayments:
     """`close_overdue` closes an unpaid order whose time is over."""
 
-    def __init__(self, books: Books, agenda: Agenda, close_overdue: Callable[[Order], None]) -> None:
+    def __init__(
+        self, books: Books, agenda: Agenda, close_overdue: Callable[[Order], None]
+    ) -> None:
         self._books = books
         self._agenda = agenda
         self._close_overdue = close_overdue
@@ -52,4 +56,8 @@ class OfflinePayments:
 
 def _accepted(order: Order) -> bool:
     voucher = order.voucher
-    return voucher is not None and voucher.amount_fen == order.amount_fen and REFUSING_WORD not in voucher.remark
+    return (
+        voucher is not None
+        and voucher.amount_fen == order.amount_fen
+        and REFUSING_WORD not in voucher.remark
+    )

@@ -1,4 +1,6 @@
-"""The table of operations: method, path, envelope and handler. A new operation is one decorated function."""
+"""The table of operations: method, path, envelope and handler. A new operation is one
+decorated function.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,9 @@ Line = TypeVar("Line")
 
 
 class Envelope(Enum):
-    """A: requestId, code, developId, msg, data. B: errorCode, errorMsg, success, data. Bare: code, msg
-    (contract 1.5)."""
+    """A: requestId, code, developId, msg, data. B: errorCode, errorMsg, success, data.
+    Bare: code, msg (contract 1.5).
+    """
 
     A = "general"
     B = "logistics"
@@ -24,7 +27,8 @@ class Envelope(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request, checked for signature. `late_pay`: orders that it may pay though they are paid by now.
+    """One request, checked for signature. `late_pay`: orders that it may pay though
+    they are paid by now.
 
     One `in_part` orders all lines but the last, and `says_so`.
     """
@@ -46,7 +50,9 @@ Handler = Callable[[World, Call], Any]
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """`effect`: the call changes something, so it can land late. A path may end in one `{name}`."""
+    """`effect`: the call changes something, so it can land late. A path may end in one
+    `{name}`.
+    """
 
     method: str
     path: str
@@ -77,7 +83,11 @@ class Operations:
         return table
 
     def __iter__(self) -> Iterator[Operation]:
-        return (operation for methods in self._by_path.values() for operation in methods.values())
+        return (
+            operation
+            for methods in self._by_path.values()
+            for operation in methods.values()
+        )
 
     def add(self, operation: Operation) -> None:
         folder, _, last = operation.path.rpartition("/")
@@ -90,7 +100,9 @@ class Operations:
 
     def at(self, path: str) -> dict[str, Operation]:
         """The operations of the path by method; empty for an unknown path."""
-        return self._by_path.get(path) or self._by_folder.get(path.rpartition("/")[0], {})
+        return self._by_path.get(path) or self._by_folder.get(
+            path.rpartition("/")[0], {}
+        )
 
     def get(self, path: str, *, effect: bool = False) -> Callable[[Handler], Handler]:
         return self._register("GET", path, effect=effect)
@@ -98,7 +110,9 @@ class Operations:
     def post(self, path: str, *, effect: bool = False) -> Callable[[Handler], Handler]:
         return self._register("POST", path, effect=effect)
 
-    def _register(self, method: str, path: str, *, effect: bool) -> Callable[[Handler], Handler]:
+    def _register(
+        self, method: str, path: str, *, effect: bool
+    ) -> Callable[[Handler], Handler]:
         def register(handler: Handler) -> Handler:
             self.add(Operation(method, path, self._envelope, effect, handler))
             return handler

@@ -35,10 +35,21 @@ class Showing:
     modified_at: Callable[[World, Order], int]
 
 
-def select_orders(world: World, marketplace: str, wanted: OrderFilter, showing: Showing) -> Sequence[Order]:
-    """The orders of a listing, newest first. Only filters by status and change scan; ids and references are indexed."""
-    orders, tests = _candidates(world, marketplace, wanted)[::-1], _tests(world, wanted, showing)
-    return [order for order in orders if all(test(order) for test in tests)] if tests else orders
+def select_orders(
+    world: World, marketplace: str, wanted: OrderFilter, showing: Showing
+) -> Sequence[Order]:
+    """The orders of a listing, newest first. Only filters by status and change scan;
+    ids and references are indexed.
+    """
+    orders, tests = (
+        _candidates(world, marketplace, wanted)[::-1],
+        _tests(world, wanted, showing),
+    )
+    return (
+        [order for order in orders if all(test(order) for test in tests)]
+        if tests
+        else orders
+    )
 
 
 def _candidates(world: World, marketplace: str, wanted: OrderFilter) -> Sequence[Order]:
@@ -57,19 +68,27 @@ def _named(world: World, marketplace: str, wanted: OrderFilter) -> list[Order]:
             for order in world.books.referenced(marketplace, reference)
         ]
     else:
-        found = [order for order_id in dict.fromkeys(wanted.ids) if (order := world.books.order(marketplace, order_id))]
+        found = [
+            order
+            for order_id in dict.fromkeys(wanted.ids)
+            if (order := world.books.order(marketplace, order_id))
+        ]
         if wanted.references is not None:
             found = [order for order in found if order.reference in wanted.references]
     return sorted(found, key=lambda order: order.sequence)
 
 
-def _tests(world: World, wanted: OrderFilter, showing: Showing) -> list[Callable[[Order], bool]]:
+def _tests(
+    world: World, wanted: OrderFilter, showing: Showing
+) -> list[Callable[[Order], bool]]:
     now = world.now()
     tests: list[Callable[[Order], bool]] = []
     if wanted.status:
         tests.append(lambda order: showing.status(order, now) == wanted.status)
     if wanted.modified != (None, None):
-        tests.append(lambda order: _within(showing.modified_at(world, order), wanted.modified))
+        tests.append(
+            lambda order: _within(showing.modified_at(world, order), wanted.modified)
+        )
     return tests
 
 

@@ -69,19 +69,36 @@ def postage_fen(picks: Sequence[Pick]) -> int:
     return picks[0].item.seller.postage(goods_fen(picks)) if picks else 0
 
 
-def by_depot(lines: Sequence[Line], item_of: Callable[[Line], Item]) -> list[list[Line]]:
-    """Lines of one seller as they become orders: the first depot's, then the second's (assumed-all.md, section 1)."""
+def by_depot(
+    lines: Sequence[Line], item_of: Callable[[Line], Item]
+) -> list[list[Line]]:
+    """Lines of one seller as they become orders: the first depot's, then the second's
+    (assumed-all.md, section 1).
+    """
     first = [line for line in lines if not item_of(line).second_depot]
     second = [line for line in lines if item_of(line).second_depot]
     return [depot for depot in (first, second) if depot]
 
 
 def place_orders(
-    world: World, picks: Sequence[Pick], reference: str, addresses: Addresses, first_id: int, *, out_order_id: str = ""
+    world: World,
+    picks: Sequence[Pick],
+    reference: str,
+    addresses: Addresses,
+    first_id: int,
+    *,
+    out_order_id: str = "",
 ) -> list[Order]:
-    """Order picks of one seller: one order a depot, each with its own postage, all with one reference."""
+    """Order picks of one seller: one order a depot, each with its own postage, all with
+    one reference.
+    """
     depots = by_depot(picks, lambda pick: pick.item)
-    return [place_order(world, depot, reference, addresses, first_id, out_order_id=out_order_id) for depot in depots]
+    return [
+        place_order(
+            world, depot, reference, addresses, first_id, out_order_id=out_order_id
+        )
+        for depot in depots
+    ]
 
 
 def place_order(
@@ -95,20 +112,29 @@ def place_order(
     carrier: str = "",
     out_order_id: str = "",
 ) -> Order:
-    """Order checked picks, of one seller and depot, in stock. Ids go up from about `first_id`, by the seed.
+    """Order checked picks, of one seller and depot, in stock. Ids go up from about
+    `first_id`, by the seed.
 
     `post_fen` is the seller's own postage unless a carrier asks for more.
     """
     marketplace = picks[0].item.marketplace
     number = world.books.next(f"order:{marketplace}")
-    order_id = first_id + between(0, first_id // 10, str(world.seed), marketplace) + number * ID_STEP
+    order_id = (
+        first_id
+        + between(0, first_id // 10, str(world.seed), marketplace)
+        + number * ID_STEP
+    )
     order = Order(
         sequence=world.books.next("order"),
         marketplace=marketplace,
-        id=f"{order_id}{PART}" if marketplace == "poizon" and POIZON_ONE_PRODUCT in world.dialects else str(order_id),
+        id=f"{order_id}{PART}"
+        if marketplace == "poizon" and POIZON_ONE_PRODUCT in world.dialects
+        else str(order_id),
         reference=reference,
         seller_id=picks[0].item.seller.id,
-        lines=[_line(pick, str(order_id + place)) for place, pick in enumerate(picks, 1)],
+        lines=[
+            _line(pick, str(order_id + place)) for place, pick in enumerate(picks, 1)
+        ],
         post_fen=postage_fen(picks) if post_fen is None else post_fen,
         receiver=addresses.receiver,
         warehouse=addresses.warehouse,
@@ -137,7 +163,9 @@ def _line(pick: Pick, sub_id: str) -> OrderLine:
 
 
 def pay_order(world: World, order: Order, call: Call) -> str | None:
-    """Debit the wallet, or refuse. A late call pays again an order that was unpaid when it was sent."""
+    """Debit the wallet, or refuse. A late call pays again an order that was unpaid when
+    it was sent.
+    """
     if PAY_IS_SUBMISSION in world.dialects or PAY_REFUSED_BY_FINANCE in world.dialects:
         return _submit(world, order)
     late = order.id in call.late_pay and order.closed_at is None
@@ -153,7 +181,9 @@ def pay_order(world: World, order: Order, call: Call) -> str | None:
 
 
 def _submit(world: World, order: Order) -> str | None:
-    """Debit the wallet for an order that finance pays later. One that was submitted before is debited again."""
+    """Debit the wallet for an order that finance pays later. One that was submitted
+    before is debited again.
+    """
     if not order.unpaid or order.under_check:
         return ORDER_STATUS_ERROR
     if order.amount_fen > world.books.balance_fen:

@@ -1,11 +1,15 @@
-"""The order and quote that make the public booking page's request get the page's answer."""
+"""The order and quote that make the public booking page's request get the page's
+answer.
+"""
 
 from __future__ import annotations
 
 from sandbox.entities import FreightLine, Order, OrderLine, Render
 from sandbox.public_products import PUBLIC_PRODUCTS, PublicProduct
 
-BOOKED_ON = 1_722_565_800_000  # 2024-08-02 10:30 in China, the date in the page's renderId
+BOOKED_ON = (
+    1_722_565_800_000  # 2024-08-02 10:30 in China, the date in the page's renderId
+)
 SHIPMENT_ID = "21"
 TRACKING_NUMBERS = ("FARJP2408000013YQ", "FARJP2408000014YQ")
 
@@ -30,7 +34,10 @@ PUBLIC_ORDER = Order(
     id="123123444",
     reference="",
     seller_id="57301000",
-    lines=[_order_line(number, product) for number, product in enumerate(PUBLIC_PRODUCTS, 1)],
+    lines=[
+        _order_line(number, product)
+        for number, product in enumerate(PUBLIC_PRODUCTS, 1)
+    ],
     post_fen=0,
     receiver={},
     warehouse={},
@@ -44,6 +51,9 @@ PUBLIC_RENDER = Render(
     sequence=0,
     id="FF2024080200007",
     country="US",
-    lines=[FreightLine(line.item_id, line.sku_id, line.quantity) for line in PUBLIC_ORDER.lines],
+    lines=[
+        FreightLine(line.item_id, line.sku_id, line.quantity)
+        for line in PUBLIC_ORDER.lines
+    ],
     expires_at=None,
 )

@@ -18,6 +18,22 @@ class PublicProduct(NamedTuple):
 
 
 PUBLIC_PRODUCTS = (
-    PublicProduct("2048020617114736", "413185732720", "这是商品1", "This is product 1", 2_900, 2_785, 1),
-    PublicProduct("2048232789087639", "4970432383383", "这是商品2", "This is product 2", 1_900, 6_900, 2),
+    PublicProduct(
+        "2048020617114736",
+        "413185732720",
+        "这是商品1",
+        "This is product 1",
+        2_900,
+        2_785,
+        1,
+    ),
+    PublicProduct(
+        "2048232789087639",
+        "4970432383383",
+        "这是商品2",
+        "This is product 2",
+        1_900,
+        6_900,
+        2,
+    ),
 )

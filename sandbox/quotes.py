@@ -1,4 +1,6 @@
-"""State between the calls of one purchase: the time of a cargo's quote, and each key's first answer."""
+"""State between the calls of one purchase: the time of a cargo's quote, and each key's
+first answer.
+"""
 
 from __future__ import annotations
 
@@ -20,14 +22,18 @@ def cargo_key(lines: Iterable[Line]) -> str:
 
 
 class Quotes:
-    """The last quote time of each cargo, for marketplaces where a create must follow its quote."""
+    """The last quote time of each cargo, for marketplaces where a create must follow
+    its quote.
+    """
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self._quoted_at: dict[str, int] = {}
 
     def restore(self) -> None:
-        self._quoted_at.update((body["key"], body["at"]) for body in self._store.read("quote"))
+        self._quoted_at.update(
+            (body["key"], body["at"]) for body in self._store.read("quote")
+        )
 
     def reset(self) -> None:
         self._quoted_at.clear()
@@ -37,7 +43,9 @@ class Quotes:
         self._quoted_at[key] = at
         self._store.put("quote", key, {"key": key, "at": at})
 
-    def quoted_since(self, marketplace: str, lines: Iterable[Line], moment: int) -> bool:
+    def quoted_since(
+        self, marketplace: str, lines: Iterable[Line], moment: int
+    ) -> bool:
         return self._quoted_at.get(f"{marketplace}:{cargo_key(lines)}", -1) >= moment
 
 
@@ -66,8 +74,12 @@ class FirstAnswers:
     def reset(self) -> None:
         self._answers.clear()
 
-    def keep(self, marketplace: str, reference: str, cargo: str, data: dict[str, Any]) -> None:
-        answer = self._answers[marketplace, reference] = FirstAnswer(marketplace, reference, cargo, data)
+    def keep(
+        self, marketplace: str, reference: str, cargo: str, data: dict[str, Any]
+    ) -> None:
+        answer = self._answers[marketplace, reference] = FirstAnswer(
+            marketplace, reference, cargo, data
+        )
         self._store.put("first_answer", f"{marketplace}:{reference}", answer)
 
     def of(self, marketplace: str, reference: str) -> FirstAnswer | None:

@@ -49,7 +49,9 @@ class Note:
 
 @dataclass(slots=True)
 class Demand:
-    """The buyer's demand. `goods_status` is the marketplace's own word; amounts in fen."""
+    """The buyer's demand. `goods_status` is the marketplace's own word; amounts in
+    fen.
+    """
 
     returns: bool
     goods_status: str
@@ -71,7 +73,9 @@ class ReturnParcel:
 
 @dataclass(slots=True)
 class Refund:
-    """`before_shipping`: asked for before the seller shipped; shipping makes it void."""
+    """`before_shipping`: asked for before the seller shipped; shipping makes it
+    void.
+    """
 
     sequence: int
     marketplace: str

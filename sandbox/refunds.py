@@ -1,4 +1,6 @@
-"""After-sale, shared by its marketplaces: a refund's life by the clock and its money."""
+"""After-sale, shared by its marketplaces: a refund's life by the clock and its
+money.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,9 @@ SELLER_RECEIVES = 72 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class Custom:
-    """A marketplace's differences. `refused`: the state after a refusal; `money_takes`: from consent to state 100."""
+    """A marketplace's differences. `refused`: the state after a refusal; `money_takes`:
+    from consent to state 100.
+    """
 
     id_prefix: str
     first_id: int
@@ -40,7 +44,9 @@ CUSTOMS = {
 
 
 class Refunds:
-    """All refunds, indexed for every lookup. Every change goes through a method here."""
+    """All refunds, indexed for every lookup. Every change goes through a method
+    here.
+    """
 
     def __init__(self, store: Store, books: Books, agenda: Agenda) -> None:
         self._store = store
@@ -76,7 +82,9 @@ class Refunds:
 
     def refund(self, marketplace: str, refund_id: str) -> Refund | None:
         refund = self._by_id.get(refund_id)
-        return refund if refund is not None and refund.marketplace == marketplace else None
+        return (
+            refund if refund is not None and refund.marketplace == marketplace else None
+        )
 
     def of_line(self, sub_id: str) -> Sequence[Refund]:
         """A line's refunds, oldest first."""
@@ -86,21 +94,31 @@ class Refunds:
         return next(reversed(self.of_line(sub_id)), None)
 
     def open_one(self, sub_id: str) -> Refund | None:
-        return next((refund for refund in self.of_line(sub_id) if refund.state in OPEN), None)
+        return next(
+            (refund for refund in self.of_line(sub_id) if refund.state in OPEN), None
+        )
 
     def of_order(self, order: Order) -> list[Refund]:
-        found = {refund.id: refund for line in order.lines for refund in self.of_line(line.sub_id)}
+        found = {
+            refund.id: refund
+            for line in order.lines
+            for refund in self.of_line(line.sub_id)
+        }
         return sorted(found.values(), key=lambda refund: refund.sequence)
 
     def lines(self, refund: Refund) -> list[OrderLine]:
-        return [line for line in self._order(refund).lines if line.sub_id in refund.sub_ids]
+        return [
+            line for line in self._order(refund).lines if line.sub_id in refund.sub_ids
+        ]
 
     def _order(self, refund: Refund) -> Order:
         return self._books.orders[refund.order_id]
 
     # acts of the buyer
 
-    def ask(self, order: Order, lines: Sequence[OrderLine], demand: Demand, now: int) -> Refund:
+    def ask(
+        self, order: Order, lines: Sequence[OrderLine], demand: Demand, now: int
+    ) -> Refund:
         custom = CUSTOMS[order.marketplace]
         refund = Refund(
             sequence=self._books.next("refund"),
@@ -208,7 +226,9 @@ def _refusal(refund: Refund, *, shipped: bool) -> str | None:
 
 
 def _settle_lines(lines: Sequence[OrderLine], refund: Refund, now: int) -> None:
-    """Share the money out over the lines, first come first served, and close lines that the seller left out."""
+    """Share the money out over the lines, first come first served, and close lines that
+    the seller left out.
+    """
     left = refund.demand.goods_fen
     for line in lines:
         share = min(left, line.left_fen) if line is not lines[-1] else left

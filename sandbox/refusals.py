@@ -1,4 +1,6 @@
-"""The service's refusals: one exception, and the envelope codes of docs/contract/assumed.md, section 1."""
+"""The service's refusals: one exception, and the envelope codes of
+docs/contract/assumed.md, section 1.
+"""
 
 BAD_REQUEST = 40001
 UNKNOWN_ACCESS_KEY = 40101
@@ -22,7 +24,9 @@ UPSTREAM_REFUSED = 400
 
 
 class Refusal(Exception):
-    """A call that is refused as a whole; `status` is the HTTP status, the rest goes into the envelope."""
+    """A call that is refused as a whole; `status` is the HTTP status, the rest goes
+    into the envelope.
+    """
 
     def __init__(self, code: int, message: str, *, status: int = 200) -> None:
         super().__init__(message)

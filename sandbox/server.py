@@ -32,17 +32,24 @@ def serve(
     dialects: Iterable[str] = (),
     callbacks: str = "",
 ) -> None:
-    """Serve until SIGINT or SIGTERM. Exits with status 1 and a remedy on stderr if it cannot start.
+    """Serve until SIGINT or SIGTERM. Exits with status 1 and a remedy on stderr if it
+    cannot start.
 
-    Without `state` everything lives in memory. Port 0 takes any free port; the line on stdout names it. Messages are
-    posted to the URL `callbacks`, if there is one.
+    Without `state` everything lives in memory. Port 0 takes any free port; the line on
+    stdout names it. Messages are posted to the URL `callbacks`, if there is one.
     """
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(name)s %(message)s")
+    logging.basicConfig(
+        level=logging.WARNING, format="%(asctime)s %(name)s %(message)s"
+    )
     try:
         spoken = dialects_named(dialects)
         store = FileStore(Path(state), seed) if state else Store()
-        sandbox = Sandbox(World(seed, store, dialects=spoken), callbacks=_address(callbacks))
-        asyncio.run(_run(sandbox, host, port, f"state in {state}" if state else "in memory"))
+        sandbox = Sandbox(
+            World(seed, store, dialects=spoken), callbacks=_address(callbacks)
+        )
+        asyncio.run(
+            _run(sandbox, host, port, f"state in {state}" if state else "in memory")
+        )
     except (StateError, Refusal) as error:
         _give_up(str(error))
     except OSError as error:
@@ -52,7 +59,9 @@ def serve(
 def _address(url: str) -> str:
     """Raises `Refusal` for a URL that can't be posted to."""
     if url and not url.startswith(("http://", "https://")):
-        raise bad_request("--callbacks", "must be an address that begins with http:// or https://")
+        raise bad_request(
+            "--callbacks", "must be an address that begins with http:// or https://"
+        )
     return url
 
 
@@ -63,10 +72,17 @@ def list_dialects() -> None:
 
 
 @asynccontextmanager
-async def listening(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) -> AsyncIterator[str]:
-    """Serve on the running loop while the context lasts; gives the origin, such as http://127.0.0.1:8790."""
-    # no handler cancellation: an arrived request is carried out even if its sender is gone
-    runner = web.ServerRunner(web.Server(sandbox.handle, request_factory=_request, access_log=None))
+async def listening(
+    sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0
+) -> AsyncIterator[str]:
+    """Serve on the running loop while the context lasts; gives the origin, such as
+    http://127.0.0.1:8790.
+    """
+    # no handler cancellation: an arrived request is carried out even if its sender is
+    # gone
+    runner = web.ServerRunner(
+        web.Server(sandbox.handle, request_factory=_request, access_log=None)
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=BACKLOG).start()
@@ -75,18 +91,27 @@ async def listening(sandbox: Sandbox, host: str = "127.0.0.1", port: int = 0) ->
         await runner.cleanup()
 
 
-def _request(message: Any, payload: Any, protocol: Any, writer: Any, task: Any) -> web.BaseRequest:
+def _request(
+    message: Any, payload: Any, protocol: Any, writer: Any, task: Any
+) -> web.BaseRequest:
     """A request with room for the largest picture, which travels as text."""
     loop = asyncio.get_running_loop()
-    return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES)
+    return web.BaseRequest(
+        message, payload, protocol, writer, task, loop, client_max_size=MAX_BODY_BYTES
+    )
 
 
 async def _run(sandbox: Sandbox, host: str, port: int, where: str) -> None:
     stopped = _stopped_by_signal()
-    posting = asyncio.create_task(sandbox.callbacks.run()) if sandbox.callbacks else None
+    posting = (
+        asyncio.create_task(sandbox.callbacks.run()) if sandbox.callbacks else None
+    )
     try:
         async with listening(sandbox, host, port) as origin:
-            print(f"sandbox ready on {origin} (seed {sandbox.world.seed}, {where})", flush=True)
+            print(
+                f"sandbox ready on {origin} (seed {sandbox.world.seed}, {where})",
+                flush=True,
+            )
             await stopped.wait()
     finally:
         if posting:

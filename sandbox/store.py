@@ -1,4 +1,6 @@
-"""The sandbox's state: in memory, or in a SQLite file that survives a kill of the process."""
+"""The sandbox's state: in memory, or in a SQLite file that survives a kill of the
+process.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ class Store:
         """Forget the entity at the next flush."""
 
     def flush(self) -> None:
-        """Make everything since the last flush safe against a kill; called before each answer."""
+        """Make everything since the last flush safe against a kill; called before each
+        answer.
+        """
 
     def read(self, kind: str) -> Iterator[Any]:
         """Entities of a kind in the order of their keys."""
@@ -42,7 +46,9 @@ class Store:
 
 
 class FileStore(Store):
-    """One row per entity, its body as JSON. Another process that opens the same file is turned away."""
+    """One row per entity, its body as JSON. Another process that opens the same file is
+    turned away.
+    """
 
     def __init__(self, path: Path, seed: int) -> None:
         self._path = path
@@ -69,12 +75,22 @@ class FileStore(Store):
         return database
 
     def _prepare(self, database: sqlite3.Connection) -> None:
-        database.execute("PRAGMA locking_mode=EXCLUSIVE")  # held until the process ends, however it ends
+        database.execute(
+            "PRAGMA locking_mode=EXCLUSIVE"
+        )  # held until the process ends, however it ends
         tables = database.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-        if tables and database.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
-            raise StateError(f"{self._path} belongs to another program. Name another file with --state.")
+        if (
+            tables
+            and database.execute("PRAGMA application_id").fetchone()[0]
+            != APPLICATION_ID
+        ):
+            raise StateError(
+                f"{self._path} belongs to another program. Name another file with --state."
+            )
         database.execute("PRAGMA journal_mode=WAL")
-        database.execute("PRAGMA synchronous=OFF")  # a killed process loses nothing; only a dead machine would
+        database.execute(
+            "PRAGMA synchronous=OFF"
+        )  # a killed process loses nothing; only a dead machine would
         database.execute("BEGIN IMMEDIATE")
         database.execute(f"PRAGMA application_id={APPLICATION_ID}")
         database.execute(SCHEMA)
@@ -113,17 +129,26 @@ class FileStore(Store):
     def flush(self) -> None:
         if not self._changed and not self._dropped:
             return
-        rows = [(kind, key, orjson.dumps(body)) for (kind, key), body in self._changed.items()]
+        rows = [
+            (kind, key, orjson.dumps(body))
+            for (kind, key), body in self._changed.items()
+        ]
         with self._database:
             self._database.execute("BEGIN IMMEDIATE")
-            self._database.executemany("INSERT OR REPLACE INTO entity VALUES (?, ?, ?)", rows)
-            self._database.executemany("DELETE FROM entity WHERE kind = ? AND key = ?", list(self._dropped))
+            self._database.executemany(
+                "INSERT OR REPLACE INTO entity VALUES (?, ?, ?)", rows
+            )
+            self._database.executemany(
+                "DELETE FROM entity WHERE kind = ? AND key = ?", list(self._dropped)
+            )
         self._changed.clear()
         self._dropped.clear()
 
     def read(self, kind: str) -> Iterator[Any]:
         try:
-            for (body,) in self._database.execute("SELECT body FROM entity WHERE kind = ? ORDER BY key", (kind,)):
+            for (body,) in self._database.execute(
+                "SELECT body FROM entity WHERE kind = ? ORDER BY key", (kind,)
+            ):
                 yield orjson.loads(body)
         except (sqlite3.DatabaseError, orjson.JSONDecodeError) as error:
             raise StateError(

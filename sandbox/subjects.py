@@ -1,4 +1,6 @@
-"""The items and orders that a request of any operation names: the subjects of price and stock faults."""
+"""The items and orders that a request of any operation names: the subjects of price and
+stock faults.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from sandbox.map_ids import item_with_map_id
 from sandbox.operations import Call
 from sandbox.world import World
 
-ITEM_FIELDS = frozenset({"itemId", "offerId", "mpId", "productId", "dwSpuId", "distSpuId"})
+ITEM_FIELDS = frozenset(
+    {"itemId", "offerId", "mpId", "productId", "dwSpuId", "distSpuId"}
+)
 CART_FIELDS = frozenset({"ids", "cartIds"})
 ORDER_FIELDS = frozenset(
     {
@@ -34,21 +38,34 @@ class Subjects:
     def goods(self, world: World) -> list[Item]:
         """The named items and those of the named unpaid orders."""
         ordered = {line.item_id for order in self.unpaid_orders for line in order.lines}
-        found = [world.catalogue.find(item_id) for item_id in ordered - {item.id for item in self.items}]
+        found = [
+            world.catalogue.find(item_id)
+            for item_id in ordered - {item.id for item in self.items}
+        ]
         return self.items + [item for item in found if item]
 
 
 def subjects_of(world: World, call: Call) -> Subjects:
     found = [*_ids(call.query.raw), *_ids(call.body.raw)]
-    items = {item.id: item for kind, text in found if (item := _item(world, kind, text))}
-    orders = {order.id: order for kind, text in found if kind == "order" and (order := _order(world, text))}
-    return Subjects(list(items.values()), [order for order in orders.values() if order.unpaid])
+    items = {
+        item.id: item for kind, text in found if (item := _item(world, kind, text))
+    }
+    orders = {
+        order.id: order
+        for kind, text in found
+        if kind == "order" and (order := _order(world, text))
+    }
+    return Subjects(
+        list(items.values()), [order for order in orders.values() if order.unpaid]
+    )
 
 
 def _item(world: World, kind: str, text: str) -> Item | None:
     if kind == "cart":
         row = world.carts.named(int(text)) if text.isdecimal() else None
-        return world.catalogue.shelf(row.marketplace).by_id[row.item_id] if row else None
+        return (
+            world.catalogue.shelf(row.marketplace).by_id[row.item_id] if row else None
+        )
     if kind == "map":
         return item_with_map_id(world.catalogue.shelf("taobao"), text)
     return world.catalogue.named(text) if kind == "item" else None
@@ -60,7 +77,9 @@ def _order(world: World, text: str) -> Order | None:
 
 
 def _ids(value: Any, field: str = "") -> Iterator[tuple[str, str]]:
-    """Pairs of ("item", "map", "cart" or "order", id), also from JSON that travels as text."""
+    """Pairs of ("item", "map", "cart" or "order", id), also from JSON that travels as
+    text.
+    """
     if isinstance(value, Mapping):
         for name, inner in value.items():
             yield from _ids(inner, name)

@@ -1,4 +1,6 @@
-"""Times as the service writes them; inside the sandbox a time is whole milliseconds since 1970, UTC."""
+"""Times as the service writes them; inside the sandbox a time is whole milliseconds
+since 1970, UTC.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,14 @@ def china_text_or_none(at: int | None) -> str | None:
 
 def read_china_text(text: str) -> int:
     """The inverse of `china_text`; raises ValueError on any other form."""
-    return int(datetime.strptime(text, "%Y-%m-%d %H:%M:%S").replace(tzinfo=CHINA).timestamp()) * SECOND
+    return (
+        int(
+            datetime.strptime(text, "%Y-%m-%d %H:%M:%S")
+            .replace(tzinfo=CHINA)
+            .timestamp()
+        )
+        * SECOND
+    )
 
 
 def alibaba_text(at: int | None) -> str | None:

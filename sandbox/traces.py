@@ -1,4 +1,6 @@
-"""An order's parcels with their traces, for the marketplaces whose order list carries them."""
+"""An order's parcels with their traces, for the marketplaces whose order list carries
+them.
+"""
 
 from __future__ import annotations
 
@@ -14,17 +16,24 @@ WrittenTime = Callable[[int], int | str]
 
 
 def trace_rows(events: Iterable[Event], written: WrittenTime) -> list[dict[str, Any]]:
-    return [{"time": written(event.at), "status": event.status, "desc": event.text} for event in events]
+    return [
+        {"time": written(event.at), "status": event.status, "desc": event.text}
+        for event in events
+    ]
 
 
-def international_logistics(world: World, order: Order, written: WrittenTime) -> list[dict[str, Any]]:
+def international_logistics(
+    world: World, order: Order, written: WrittenTime
+) -> list[dict[str, Any]]:
     return [
         {**international_view(shipment, parcel), "traces": trace_rows(events, written)}
         for shipment, parcel, events in _travelling(world, order)
     ]
 
 
-def _travelling(world: World, order: Order) -> Iterator[tuple[Shipment, Parcel, list[Event]]]:
+def _travelling(
+    world: World, order: Order
+) -> Iterator[tuple[Shipment, Parcel, list[Event]]]:
     now = world.now()
     for shipment, parcel in booked_parcels(world, order):
         yield shipment, parcel, moved(order, shipment, parcel.tracking_number, now)

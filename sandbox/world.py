@@ -94,7 +94,9 @@ class World:
 
     def expect_cancel(self, order: Order) -> None:
         if order.unpaid and order.cancel_due_at is not None:
-            self.agenda.add(order.cancel_due_at, partial(self._cancel, order, order.cancel_due_at))
+            self.agenda.add(
+                order.cancel_due_at, partial(self._cancel, order, order.cancel_due_at)
+            )
 
     def _cancel(self, order: Order, due: int) -> None:
         """Cancel the order, unless it was paid, closed or put under check meanwhile."""
@@ -103,7 +105,10 @@ class World:
 
     def expect_finance(self, order: Order) -> None:
         if order.unpaid and order.submitted_at is not None:
-            self.agenda.add(order.submitted_at + FINANCE_TAKES, partial(self._finance, order, order.submitted_at))
+            self.agenda.add(
+                order.submitted_at + FINANCE_TAKES,
+                partial(self._finance, order, order.submitted_at),
+            )
 
     def _finance(self, order: Order, submitted_at: int) -> None:
         """Pay a submitted order, or refuse it and give the money back."""
@@ -121,7 +126,9 @@ class World:
         self.books.give_back(order, order.paid_fen - order.refunded_fen, self.now())
 
     def close(self, order: Order, reason: str) -> None:
-        """Close an unpaid order and put its goods back on the shelf; money of a submission comes back."""
+        """Close an unpaid order and put its goods back on the shelf; money of a
+        submission comes back.
+        """
         if order.submitted_at is not None:
             self._withdraw(order)
         self.books.close(order, self.now(), reason)
@@ -133,7 +140,9 @@ class World:
             self.catalogue.put_back(item, sku, line.quantity)
 
     def reset(self, *, keep_ids: bool = False) -> None:
-        """Reset to empty books, the first catalogue and dialects, and the real time; also in the state file."""
+        """Reset to empty books, the first catalogue and dialects, and the real time;
+        also in the state file.
+        """
         self.dialects.reset()
         self.store.clear()
         self.agenda.clear()

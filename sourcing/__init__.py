@@ -1,4 +1,6 @@
-"""The sourcing pipeline as an installed package: `from sourcing import Snapshots`, `__version__`."""
+"""The sourcing pipeline as an installed package: `from sourcing import Snapshots`,
+`__version__`.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ __all__ = ["SITE", "Snapshots", "__version__"]
 
 _HERE = Path(__file__).resolve().parent
 SITE = _HERE / "site" if (_HERE / "site").is_dir() else _HERE.parent
-"""The folder with `prefect.yaml` and the product's folders: in an installation below this one, else the repository."""
+"""The folder with `prefect.yaml` and the product's folders: in an installation below
+this one, else the repository.
+"""
 
 __version__: str
 
@@ -32,11 +36,15 @@ def __getattr__(name: str) -> object:
 
 
 def from_site(name: str) -> ModuleType:
-    """A module of the product, in a program with modules of its own: those come first. Raises `ImportError`."""
+    """A module of the product, in a program with modules of its own: those come first.
+    Raises `ImportError`.
+    """
     if str(SITE) not in sys.path:
         sys.path.append(str(SITE))
     found = import_module(name)
     if not Path(found.__file__ or "").resolve().is_relative_to(SITE):
         package = name.partition(".")[0]
-        raise ImportError(f"{package} is not the one of sourcing but {found.__file__}: run from another folder")
+        raise ImportError(
+            f"{package} is not the one of sourcing but {found.__file__}: run from another folder"
+        )
     return found

@@ -56,6 +56,11 @@ class Snapshots:
         categories: bool = False,
     ) -> pd.DataFrame: ...
     def changes(
-        self, name: str, since: datetime | str | None = None, until: datetime | str | None = None
+        self,
+        name: str,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
     ) -> pd.DataFrame: ...
-    def sql(self, query: str, *, money: bool = False, categories: bool = False) -> pd.DataFrame: ...
+    def sql(
+        self, query: str, *, money: bool = False, categories: bool = False
+    ) -> pd.DataFrame: ...

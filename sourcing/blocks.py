@@ -1,4 +1,6 @@
-"""The block types that Prefect finds in an installation, by the entry point `prefect.collections`."""
+"""The block types that Prefect finds in an installation, by the entry point
+`prefect.collections`.
+"""
 
 from __future__ import annotations
 

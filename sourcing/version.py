@@ -12,11 +12,15 @@ DESCRIBE = ("git", "describe", "--tags", "--long", "--always", "--match", "v[0-9
 
 
 def version() -> str:
-    """`0.2.0` at its tag, `0.2.0.post5+g1a2b3c4` five commits later, `0.1.0.dev0+g1a2b3c4` in a clone without tags."""
+    """`0.2.0` at its tag, `0.2.0.post5+g1a2b3c4` five commits later,
+    `0.1.0.dev0+g1a2b3c4` in a clone without tags.
+    """
     if not (ROOT / ".git").exists():
         return installed()
     try:
-        described = subprocess.run(DESCRIBE, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+        described = subprocess.run(
+            DESCRIBE, cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return installed()
     return from_description(described)
@@ -31,7 +35,9 @@ def from_description(described: str) -> str:
 
 
 def installed() -> str:
-    """The version of the installation; without one, as when it is being built from an archive, the fallback."""
+    """The version of the installation; without one, as when it is being built from an
+    archive, the fallback.
+    """
     try:
         return metadata.version("sourcing")
     except metadata.PackageNotFoundError:

@@ -1,4 +1,6 @@
-"""What is done about an order after its purchase, but for refunds: cancel, write, return goods, confirm receipt."""
+"""What is done about an order after its purchase, but for refunds: cancel, write,
+return goods, confirm receipt.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,13 @@ from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform, perform_alone
 from tasks.effects.reading_orders import read_each
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import SAY, MessageSeller, ReturnParcel, after_sale_of, words_hash
+from tasks.effects.refund import (
+    SAY,
+    MessageSeller,
+    ReturnParcel,
+    after_sale_of,
+    words_hash,
+)
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes
@@ -35,24 +43,49 @@ CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
 @task(task_run_name="cancel {label}", **RETRYING)
 @behind_breaker
-async def cancel_orders(resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str) -> None:
+async def cancel_orders(
+    resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str
+) -> None:
     """Cancel each unpaid order once, and wait for the service to close it."""
     given, now = orders, await settled(resources, orders)
-    orders = {ref: order for ref, order in now.items() if order.state in (given[ref].state, OrderState.ORDERED)}
-    await asyncio.sleep(max((_too_young(resources, order).total_seconds() for order in orders.values()), default=0))
+    orders = {
+        ref: order
+        for ref, order in now.items()
+        if order.state in (given[ref].state, OrderState.ORDERED)
+    }
+    await asyncio.sleep(
+        max(
+            (_too_young(resources, order).total_seconds() for order in orders.values()),
+            default=0,
+        )
+    )
     intents = [
-        Intent(order_ref=ref, action=Action.CANCEL, amount=None, request_hash=order.fingerprint, seen_in=order.state)
+        Intent(
+            order_ref=ref,
+            action=Action.CANCEL,
+            amount=None,
+            request_hash=order.fingerprint,
+            seen_in=order.state,
+        )
         for ref, order in orders.items()
     ]
     await perform(Cancel(resources, reason), intents, orders)
     await confirm_cancellations(resources, list(given))
 
 
-async def confirm_cancellations(resources: Resources, order_refs: Sequence[str]) -> None:
-    """Read whether cancelled orders are closed: an accepted cancellation lapses when the order is paid meanwhile."""
+async def confirm_cancellations(
+    resources: Resources, order_refs: Sequence[str]
+) -> None:
+    """Read whether cancelled orders are closed: an accepted cancellation lapses when
+    the order is paid meanwhile.
+    """
     for pause in CONFIRM_PAUSES_S:
         orders = resources.ledger.orders(order_refs)
-        open_ones = {ref: order for ref, order in orders.items() if order.reason_code is ReasonCode.CANCEL_ACCEPTED}
+        open_ones = {
+            ref: order
+            for ref, order in orders.items()
+            if order.reason_code is ReasonCode.CANCEL_ACCEPTED
+        }
         if not open_ones:
             return
         await asyncio.sleep(pause)
@@ -62,19 +95,30 @@ async def confirm_cancellations(resources: Resources, order_refs: Sequence[str])
             raise_if_it_passes(resources, away)
             return
         money = await not_taken_and_closed(resources, shown)
-        changes = [change for ref, one in shown.items() if (change := _confirmed(orders[ref], one, money.get(ref)))]
+        changes = [
+            change
+            for ref, one in shown.items()
+            if (change := _confirmed(orders[ref], one, money.get(ref)))
+        ]
         await asyncio.to_thread(resources.ledger.change, changes)
 
 
 def _too_young(resources: Resources, order: OrderRecord) -> timedelta:
-    """How long to wait until the marketplace takes a cancellation (1688: 10 seconds after creation)."""
+    """How long to wait until the marketplace takes a cancellation (1688: 10 seconds
+    after creation).
+    """
     after_sale = after_sale_of(resources, order.marketplace)
     if not after_sale.closes_after or order.ordered_at is None:
         return timedelta(0)
-    return max(order.ordered_at + after_sale.closes_after + CLOCK_MARGIN - resources.clock(), timedelta(0))
+    return max(
+        order.ordered_at + after_sale.closes_after + CLOCK_MARGIN - resources.clock(),
+        timedelta(0),
+    )
 
 
-def _confirmed(order: OrderRecord, shown: ServiceOrder, money: Reason | None) -> OrderChange | None:
+def _confirmed(
+    order: OrderRecord, shown: ServiceOrder, money: Reason | None
+) -> OrderChange | None:
     order_ref = order.order_ref
     if shown.status is ServiceStatus.CLOSED:
         return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)
@@ -83,13 +127,19 @@ def _confirmed(order: OrderRecord, shown: ServiceOrder, money: Reason | None) ->
         return None
     fact = OrderUpdate.paid(verdict, amount=paid, total=shown.total, at=shown.paid_at)
     why = because(ReasonCode.PAID_BEFORE_CLOSED, paid=paid, order_ref=order_ref)
-    return OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact)
+    return OrderChange(
+        order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact
+    )
 
 
 def require_receivable(resources: Resources, order: OrderRecord) -> None:
-    """Raise `RefundFault` unless the receipt of this order can be confirmed, and no refund of it is under way."""
+    """Raise `RefundFault` unless the receipt of this order can be confirmed, and no
+    refund of it is under way.
+    """
     if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
-        raise RefundFault(f"{order.marketplace} has no call to confirm receipt; it is done there by itself")
+        raise RefundFault(
+            f"{order.marketplace} has no call to confirm receipt; it is done there by itself"
+        )
     for refund in resources.ledger.refunds.of_orders([order.order_ref]):
         if refund.state in UNDER_WAY:
             raise RefundFault(
@@ -113,9 +163,15 @@ LONGEST_MESSAGE = 500
 @task(task_run_name="message {refund.key}", **RETRYING)
 @behind_breaker
 async def message_seller(
-    resources: Resources, order: OrderRecord, refund: Refund, words: str, vouchers: tuple[str, ...] = ()
+    resources: Resources,
+    order: OrderRecord,
+    refund: Refund,
+    words: str,
+    vouchers: tuple[str, ...] = (),
 ) -> None:
-    """Send a text about a refund, never the same one twice. Raises `RefundFault` before anything is sent."""
+    """Send a text about a refund, never the same one twice. Raises `RefundFault` before
+    anything is sent.
+    """
     require_sayable(resources, refund, words)
     await settle_open(resources, [order.order_ref])
     kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
@@ -128,9 +184,13 @@ def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
     """Raise `RefundFault` unless this text can be sent about the refund."""
     after_sale = after_sale_of(resources, refund.marketplace)
     if Ability.MESSAGE not in after_sale.abilities:
-        raise RefundFault(f"{refund.marketplace} has no call to write to the seller; do it in the console")
+        raise RefundFault(
+            f"{refund.marketplace} has no call to write to the seller; do it in the console"
+        )
     if not 1 <= len(words) <= LONGEST_MESSAGE:
-        raise RefundFault(f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed")
+        raise RefundFault(
+            f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed"
+        )
 
 
 @task(task_run_name="return {refund.key}", **RETRYING)
@@ -145,18 +205,23 @@ async def return_parcel(
     note: str = "",
     vouchers: tuple[str, ...] = (),
 ) -> None:
-    """Report once which parcel is on its way back. Raises `RefundFault` before anything is sent.
+    """Report once which parcel is on its way back. Raises `RefundFault` before anything
+    is sent.
 
     `company` is the carrier's code or name.
     """
     await settle_open(resources, [order.order_ref])
     carrier = choose_carrier(await carriers_for(resources, refund), company)
     kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)
-    await perform_alone(kind, order, f"{carrier.code}/{number}"[:64], part=refund.effect_part)
+    await perform_alone(
+        kind, order, f"{carrier.code}/{number}"[:64], part=refund.effect_part
+    )
 
 
 async def carriers_for(resources: Resources, refund: Refund) -> tuple[Carrier, ...]:
-    """The carriers that take this return now. Raises `RefundFault` where no parcel can be named."""
+    """The carriers that take this return now. Raises `RefundFault` where no parcel can
+    be named.
+    """
     if refund.state is not RefundState.TO_RETURN:
         raise RefundFault(f"no parcel can be named now: {standing(refund)}")
     return await after_sale_of(resources, refund.marketplace).carriers(refund.refund_id)
@@ -167,5 +232,9 @@ def choose_carrier(carriers: Sequence[Carrier], wish: str) -> Carrier:
     for carrier in carriers:
         if wish.upper() == carrier.code.upper() or wish == carrier.name:
             return carrier
-    listed = ", ".join(f"{carrier.code} ({carrier.name})" for carrier in carriers) or "none"
-    raise RefundFault(f"no carrier {wish!r} takes return parcels; the service names: {listed}")
+    listed = (
+        ", ".join(f"{carrier.code} ({carrier.name})" for carrier in carriers) or "none"
+    )
+    raise RefundFault(
+        f"no carrier {wish!r} takes return parcels; the service names: {listed}"
+    )

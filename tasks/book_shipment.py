@@ -40,18 +40,31 @@ from tasks.steps import Orders, Step
 @task(task_run_name="render freight {label}", **RETRYING)
 @behind_breaker
 async def render_freights(
-    resources: Resources, step: Step, chosen: PartialResults[str, ChosenFreight], *, label: str
+    resources: Resources,
+    step: Step,
+    chosen: PartialResults[str, ChosenFreight],
+    *,
+    label: str,
 ) -> None:
-    """Find a freight quote for each order that is still to be booked. Without one it is held, with the reason."""
+    """Find a freight quote for each order that is still to be booked. Without one it is
+    held, with the reason.
+    """
     await step.each_group(
         resources,
         lambda orders: _each(resources, step, orders, chosen),
-        waits=lambda order, given: order.state is given.state and order.shipment is None,
+        waits=lambda order, given: (
+            order.state is given.state and order.shipment is None
+        ),
         reads=True,
     )
 
 
-async def _each(resources: Resources, step: Step, orders: Orders, chosen: PartialResults[str, ChosenFreight]) -> None:
+async def _each(
+    resources: Resources,
+    step: Step,
+    orders: Orders,
+    chosen: PartialResults[str, ChosenFreight],
+) -> None:
     async with resources.slots.one():
         read_at, ready = resources.clock(), await still_to_book(resources, orders)
 
@@ -84,15 +97,34 @@ async def _render(
         return replace(change, state=order.state) if said.is_postponed else change
     service = choose_freight(quote.services, wish, order.freight_currency)
     if service is None:
-        return _held(order, because(ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote)))
+        return _held(
+            order,
+            because(
+                ReasonCode.PAID_NO_FREIGHT, wish=wish or " ", offered=offered(quote)
+            ),
+        )
     if why := _above_approved(order, service):
         voids_approval = order.freight_currency != service.price.currency
-        return _held(order, why, OrderUpdate.freight_asked(price=service.price, voids_approval=voids_approval))
+        return _held(
+            order,
+            why,
+            OrderUpdate.freight_asked(
+                price=service.price, voids_approval=voids_approval
+            ),
+        )
     return ChosenFreight(quote=quote, service=service, read_at=read_at, unsent=unsent)
 
 
-def _held(order: OrderRecord, why: Reason | None, writes: OrderUpdate = NOTHING) -> OrderChange:
-    return OrderChange(order_ref=order.order_ref, state=OrderState.HELD, expected=order.state, why=why, writes=writes)
+def _held(
+    order: OrderRecord, why: Reason | None, writes: OrderUpdate = NOTHING
+) -> OrderChange:
+    return OrderChange(
+        order_ref=order.order_ref,
+        state=OrderState.HELD,
+        expected=order.state,
+        why=why,
+        writes=writes,
+    )
 
 
 def _above_approved(order: OrderRecord, service: FreightService) -> Reason | None:
@@ -100,30 +132,43 @@ def _above_approved(order: OrderRecord, service: FreightService) -> Reason | Non
     if order.freight_approved_minor is None or currency != price.currency:
         return because(ReasonCode.FREIGHT_UNAPPROVED, price=price)
     approved = Money(order.freight_approved_minor, currency)
-    return because(ReasonCode.FREIGHT_ROSE, price=price, approved=approved) if price > approved else None
+    return (
+        because(ReasonCode.FREIGHT_ROSE, price=price, approved=approved)
+        if price > approved
+        else None
+    )
 
 
 async def estimate_unbooked(
     resources: Resources, order_refs: Sequence[str], *, beforehand: bool = False
 ) -> list[PlannedOrder]:
-    """The present cost of shipping begun orders, to be approved again. Those without an estimate are left out.
+    """The present cost of shipping begun orders, to be approved again. Those without an
+    estimate are left out.
 
-    So are those without an order that is known for theirs: nothing pays or ships them before a person says which it is.
-    So are unpaid ones that cost more by now than may be paid: a yes renews the approval of their plan, and no other.
+    So are those without an order that is known for theirs: nothing pays or ships them
+    before a person says which it is. So are unpaid ones that cost more by now than may
+    be paid: a yes renews the approval of their plan, and no other.
 
-    A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no person refused or took back,
-    since it would pay the others without counting their goods; and raises none unless the approval limit counts
-    freight. What was taken above what was approved it never accepts.
+    A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no
+    person refused or took back, since it would pay the others without counting their
+    goods; and raises none unless the approval limit counts freight. What was taken
+    above what was approved it never accepts.
     """
     settings = resources.settings
-    may_rise = not beforehand or (settings.approval_limit is not None and settings.approval_counts_freight)
+    may_rise = not beforehand or (
+        settings.approval_limit is not None and settings.approval_counts_freight
+    )
 
     unsent: dict[str, frozenset[int]] = {}
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
         try:
             lines = order.shipped_order(unsent[order.order_ref]).lines
-            plan = await with_freight(resources, replace(order.plan, offers=(), lines=lines), order.freight_currency)
+            plan = await with_freight(
+                resources,
+                replace(order.plan, offers=(), lines=lines),
+                order.freight_currency,
+            )
             plan = _still_to_pay(order, _at_least(order, plan))
         except Misconfigured:
             raise
@@ -131,53 +176,100 @@ async def estimate_unbooked(
             return None
         if (service := plan.freight_service) is None:
             return None
-        is_new = may_rise if _above_approved(order, service) else order.plan_hash is None
+        is_new = (
+            may_rise if _above_approved(order, service) else order.plan_hash is None
+        )
         return plan if is_new or not beforehand else None
 
     plans: list[PlannedOrder | None] = []
     for some in chunked(order_refs):
         orders = resources.ledger.each_order(some)
-        unbooked = [one for one in orders if one.order_id and one.shipment is None and one.lines and not _rose(one)]
+        unbooked = [
+            one
+            for one in orders
+            if one.order_id and one.shipment is None and one.lines and not _rose(one)
+        ]
         unasked = needing_a_person(resources.ledger, some) if beforehand else ()
-        waiting = [order for order in unbooked if (may_rise if order.plan_hash else order.order_ref not in unasked)]
+        waiting = [
+            order
+            for order in unbooked
+            if (may_rise if order.plan_hash else order.order_ref not in unasked)
+        ]
         waiting = [order for order in waiting if not (beforehand and order.is_overpaid)]
-        unsent = resources.ledger.refunds.unsent({order.order_ref: order for order in waiting})
-        waiting = [order for order in waiting if order.shipped_order(unsent[order.order_ref]).lines]
+        unsent = resources.ledger.refunds.unsent(
+            {order.order_ref: order for order in waiting}
+        )
+        waiting = [
+            order
+            for order in waiting
+            if order.shipped_order(unsent[order.order_ref]).lines
+        ]
         plans += await concurrently(waiting, one, at_once=resources.concurrency)
     return [plan for plan in plans if plan]
 
 
 def _rose(order: OrderRecord) -> bool:
-    return order.plan_hash is None and order.paid_minor is None and (order.total_minor or 0) > order.payable.minor
+    return (
+        order.plan_hash is None
+        and order.paid_minor is None
+        and (order.total_minor or 0) > order.payable.minor
+    )
 
 
 def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
-    """The plan at the price that the last render asked for, where that was more than the estimate."""
+    """The plan at the price that the last render asked for, where that was more than
+    the estimate.
+    """
     service = plan.freight_service
-    if service is None or order.freight_minor is None or order.freight_currency != service.price.currency:
+    if (
+        service is None
+        or order.freight_minor is None
+        or order.freight_currency != service.price.currency
+    ):
         return plan
-    price = max(service.price, Money(order.freight_minor, order.freight_currency), key=lambda money: money.minor)
+    price = max(
+        service.price,
+        Money(order.freight_minor, order.freight_currency),
+        key=lambda money: money.minor,
+    )
     return replace(plan, freight_service=replace(service, price=price))
 
 
 def _still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
-    """The plan of a begun order, with the total that the service demands where a yes pays it."""
+    """The plan of a begun order, with the total that the service demands where a yes
+    pays it.
+    """
     withdrawn_at = order.updated_at if order.plan_hash is None else None
     if not withdrawn_at or order.paid_minor is not None:
         taken = order.paid if order.is_overpaid else Money(0)
-        return replace(plan, withdrawn_at=withdrawn_at, came_back=order.refunded, taken=taken)
-    due = order.approved if order.total_minor is None else Money(order.total_minor, order.currency)
-    quote = replace(plan.quote or Quote(goods=due, postage=Money(0), total=due), total=due)
+        return replace(
+            plan, withdrawn_at=withdrawn_at, came_back=order.refunded, taken=taken
+        )
+    due = (
+        order.approved
+        if order.total_minor is None
+        else Money(order.total_minor, order.currency)
+    )
+    quote = replace(
+        plan.quote or Quote(goods=due, postage=Money(0), total=due), total=due
+    )
     return replace(plan, withdrawn_at=withdrawn_at, is_unpaid=True, quote=quote)
 
 
 def approve_freight(resources: Resources, plans: Sequence[PlannedOrder]) -> None:
-    """Record that these freight prices were approved, and with them what was taken above what was."""
+    """Record that these freight prices were approved, and with them what was taken
+    above what was.
+    """
     approved = [
-        (plan, OrderUpdate.freight_approved(price=plan.freight_service.price)) for plan in plans if plan.freight_service
+        (plan, OrderUpdate.freight_approved(price=plan.freight_service.price))
+        for plan in plans
+        if plan.freight_service
     ]
     resources.ledger.change(
-        [OrderChange(order_ref=plan.order_ref, writes=freight | _accepted(plan)) for plan, freight in approved]
+        [
+            OrderChange(order_ref=plan.order_ref, writes=freight | _accepted(plan))
+            for plan, freight in approved
+        ]
     )
 
 
@@ -187,17 +279,35 @@ def _accepted(plan: PlannedOrder) -> OrderUpdate:
 
 @task(task_run_name="book {label}", **RETRYING)
 @behind_breaker
-async def book_shipments(resources: Resources, step: Step, freight: Mapping[str, ChosenFreight], *, label: str) -> None:
-    """Book each order once with its chosen freight; a further try first reads whether it is booked after all."""
-    await step.each_group(resources, lambda orders: _book(resources, step, orders, freight), waits=_waits)
+async def book_shipments(
+    resources: Resources,
+    step: Step,
+    freight: Mapping[str, ChosenFreight],
+    *,
+    label: str,
+) -> None:
+    """Book each order once with its chosen freight; a further try first reads whether
+    it is booked after all.
+    """
+    await step.each_group(
+        resources, lambda orders: _book(resources, step, orders, freight), waits=_waits
+    )
 
 
-async def _book(resources: Resources, step: Step, orders: Orders, freight: Mapping[str, ChosenFreight]) -> None:
+async def _book(
+    resources: Resources,
+    step: Step,
+    orders: Orders,
+    freight: Mapping[str, ChosenFreight],
+) -> None:
     read_at = min(freight[ref].read_at for ref in orders)
     if this_try().this > 1:
         try:
             async with resources.slots.one():
-                read_at, orders = resources.clock(), await still_to_book(resources, orders)
+                read_at, orders = (
+                    resources.clock(),
+                    await still_to_book(resources, orders),
+                )
         except ServiceAway as away:
             raise_if_it_passes(resources, away)
             return
@@ -216,18 +326,26 @@ async def _book(resources: Resources, step: Step, orders: Orders, freight: Mappi
 
 
 def _waits(order: OrderRecord, given: OrderRecord) -> bool:
-    """Whether it is in the state in which it was given, or in that of an order whose booking was turned away."""
+    """Whether it is in the state in which it was given, or in that of an order whose
+    booking was turned away.
+    """
     return order.state in (given.state, OrderState.PAID) and order.shipment is None
 
 
 async def still_to_book(resources: Resources, orders: Orders) -> dict[str, OrderRecord]:
-    """The orders that the service shows as paid and not yet booked. Others are held, or booked already after all.
+    """The orders that the service shows as paid and not yet booked. Others are held, or
+    booked already after all.
 
-    There is neither key nor refusal against a second booking, so the service is read before the first.
+    There is neither key nor refusal against a second booking, so the service is read
+    before the first.
     """
     shown, unread = await read_each(resources, orders.values())
     gone = because(ReasonCode.PAID_NOT_SHOWN)
-    changes = [order.stays(unread.get(ref, gone)) for ref, order in orders.items() if ref not in shown]
+    changes = [
+        order.stays(unread.get(ref, gone))
+        for ref, order in orders.items()
+        if ref not in shown
+    ]
     ready: dict[str, OrderRecord] = {}
     for ref, order in orders.items():
         if ref not in shown:
@@ -236,7 +354,9 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
             booked = Book(resources).seen(order, shown[ref].shipments)
             changes.append(replace(booked, expected=order.state))
         elif left := judge_booking(shown[ref]):
-            is_answered = shown[ref].status is ServiceStatus.CLOSED and order.knows_what_came_back
+            is_answered = (
+                shown[ref].status is ServiceStatus.CLOSED and order.knows_what_came_back
+            )
             changes += [] if is_answered else [left_as(order, left)]
         else:
             ready[ref] = order

@@ -1,4 +1,6 @@
-"""List the sources of a catalogue crawl, page by page, and fetch the offers, part by part."""
+"""List the sources of a catalogue crawl, page by page, and fetch the offers, part by
+part.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables.offers import OFFERS, offer_rows
 from connectors.snapshots.tables.table import Row
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, XportcnError
+from connectors.xportcn.errors import (
+    Misconfigured,
+    NotSent,
+    Refused,
+    ServiceAway,
+    XportcnError,
+)
 from domain.catalogue import ListedPage, Listing, Way, pages_of
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
@@ -32,7 +40,9 @@ CLOCK_MARGIN = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedOffers:
-    """The result of one run of the task: how many items it fetched, and why it could not fetch the others."""
+    """The result of one run of the task: how many items it fetched, and why it could
+    not fetch the others.
+    """
 
     items: int
     troubles: dict[Item, Detail] = field(default_factory=dict)
@@ -50,7 +60,8 @@ async def list_offers(
     changed_only: bool,
     label: str,
 ) -> None:
-    """Read these pages of these sources and keep each as it comes. `changed_only` where a marketplace can filter.
+    """Read these pages of these sources and keep each as it comes. `changed_only` where
+    a marketplace can filter.
 
     One that is refused behind what page 1 counts is kept as an empty one.
     """
@@ -60,12 +71,19 @@ async def list_offers(
         since = _changed_since(resources, crawl, source) if changed_only else None
         try:
             hits = await _page(resources, source, number, since)
-            listed = ListedPage(total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers))
+            listed = ListedPage(
+                total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers)
+            )
         except Refused:
             first = (await asyncio.to_thread(crawl.pages, source, turn)).get(1)
-            if first is None or number <= pages_of(first.total, page_size=len(first.item_ids) or 1, limit=None):
+            if first is None or number <= pages_of(
+                first.total, page_size=len(first.item_ids) or 1, limit=None
+            ):
                 raise
-            listed = ListedPage(total=first.total if first.total > len(first.item_ids) else 0, item_ids=())
+            listed = ListedPage(
+                total=first.total if first.total > len(first.item_ids) else 0,
+                item_ids=(),
+            )
         await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
 
     await gather_missing(resources, pages, one, read)
@@ -84,20 +102,31 @@ async def fetch_offers(
     may_fail: bool,
     label: str,
 ) -> FetchedOffers:
-    """Fetch these items and keep them as one part. Raises when none could be fetched, unless they `may_fail`."""
-    await gather_missing(resources, items, lambda item: _fetch(resources, *item), fetched)
+    """Fetch these items and keep them as one part. Raises when none could be fetched,
+    unless they `may_fail`.
+    """
+    await gather_missing(
+        resources, items, lambda item: _fetch(resources, *item), fetched
+    )
     _require_all(items, fetched)
     found = [fetched[item] for item in items]
     failures = [answer for answer in found if isinstance(answer, XportcnError)]
     if failures and len(failures) == len(items) and not may_fail:
         raise failures[0]
-    rows = [row for answer in found if not isinstance(answer, XportcnError) for row in answer[1]]
+    rows = [
+        row
+        for answer in found
+        if not isinstance(answer, XportcnError)
+        for row in answer[1]
+    ]
     envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}
     table = await asyncio.to_thread(to_arrow, OFFERS, [envelope | row for row in rows])
     await asyncio.to_thread(crawl.keep_part, part, table)
     told = zip(items, found, strict=True)
     troubles = {
-        item: detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], failure=str(error))
+        item: detail(
+            Part.NOT_FETCHED, marketplace=item[0], item=item[1], failure=str(error)
+        )
         for item, error in told
         if isinstance(error, XportcnError)
     }
@@ -105,9 +134,15 @@ async def fetch_offers(
 
 
 async def root_categories(resources: Resources, marketplace: Marketplace) -> list[str]:
-    """The categories that hold everything, where a marketplace lists nothing without one; else none."""
+    """The categories that hold everything, where a marketplace lists nothing without
+    one; else none.
+    """
     browser = resources.offerings[marketplace].browser
-    return [] if browser.lists_everything else [one.category_id for one in await browser.categories()]
+    return (
+        []
+        if browser.lists_everything
+        else [one.category_id for one in await browser.categories()]
+    )
 
 
 def lists_changes(resources: Resources, crawl: CrawlFiles, source: Listing) -> bool:
@@ -115,16 +150,24 @@ def lists_changes(resources: Resources, crawl: CrawlFiles, source: Listing) -> b
     return _changed_since(resources, crawl, source) is not None
 
 
-def _changed_since(resources: Resources, crawl: CrawlFiles, source: Listing) -> datetime | None:
+def _changed_since(
+    resources: Resources, crawl: CrawlFiles, source: Listing
+) -> datetime | None:
     if source.way not in (Way.CATEGORY, Way.EVERYTHING):
         return None
     if not resources.offerings[source.marketplace].browser.lists_changes:
         return None
     seen = crawl.seen(source)
-    return seen.begun_at - CLOCK_MARGIN if seen and seen.begun_at <= resources.clock() else None
+    return (
+        seen.begun_at - CLOCK_MARGIN
+        if seen and seen.begun_at <= resources.clock()
+        else None
+    )
 
 
-async def _page(resources: Resources, source: Listing, number: int, since: datetime | None) -> Hits:
+async def _page(
+    resources: Resources, source: Listing, number: int, since: datetime | None
+) -> Hits:
     browser = resources.offerings[source.marketplace].browser
     size = resources.client.settings.search_page_size
     filters = Filters(page=number, page_size=size)
@@ -138,11 +181,16 @@ async def _page(resources: Resources, source: Listing, number: int, since: datet
             return await browser.listing(filters, changed_since=since)
 
 
-async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -> Fetched:
+async def _fetch(
+    resources: Resources, marketplace: Marketplace, item_id: str
+) -> Fetched:
     """An item with its rows, or one that says it is gone."""
     try:
         offer = await resources.offerings[marketplace].channel.offer(item_id)
-    except (Misconfigured, NotSent):  # the day's calls may be used up: the crawl goes on later
+    except (
+        Misconfigured,
+        NotSent,
+    ):  # the day's calls may be used up: the crawl goes on later
         raise
     except XportcnError as error:
         return error
@@ -151,7 +199,9 @@ async def _fetch(resources: Resources, marketplace: Marketplace, item_id: str) -
 
 
 def _require_all(wanted: Sequence[K], found: Mapping[K, object]) -> None:
-    """A crawl that was broken off goes on where it was: items missed while the service was away are not made up for."""
+    """A crawl that was broken off goes on where it was: items missed while the service
+    was away are not made up for.
+    """
     if any(one not in found for one in wanted):
         raise ServiceAway("the service was away; run again to go on with the crawl")
 

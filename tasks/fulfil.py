@@ -32,9 +32,11 @@ PASSES_WITHIN = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GivenNumbers:
-    """What a shop has got by its API: so many of its numbers. `why` counts those it lacks by cause.
+    """What a shop has got by its API: so many of its numbers. `why` counts those it
+    lacks by cause.
 
-    `is_lasting`: a cause does not pass by itself, or a number has waited for more than a day.
+    `is_lasting`: a cause does not pass by itself, or a number has waited for more than
+    a day.
     """
 
     shop: str
@@ -45,7 +47,12 @@ class GivenNumbers:
 
     def __str__(self) -> str:
         lacks = [f"{count:,} not: {why}" for why, count in self.why.items()]
-        return "; ".join([f"{self.shop}: {self.given:,} of {pluralize(self.due, 'tracking number')}", *lacks])
+        return "; ".join(
+            [
+                f"{self.shop}: {self.given:,} of {pluralize(self.due, 'tracking number')}",
+                *lacks,
+            ]
+        )
 
 
 @task(task_run_name="fulfil", **RETRYING)
@@ -64,41 +71,67 @@ async def fulfil_orders(resources: Resources) -> list[GivenNumbers]:
     return given
 
 
-async def _fulfil(resources: Resources, name: str, due: Sequence[Parcel]) -> GivenNumbers:
-    """Of several parcels of one order one after the other, since a claim is for one effect of each."""
+async def _fulfil(
+    resources: Resources, name: str, due: Sequence[Parcel]
+) -> GivenNumbers:
+    """Of several parcels of one order one after the other, since a claim is for one
+    effect of each.
+    """
     parcels: dict[str, list[Parcel]] = defaultdict(list)
     for parcel in due:
         parcels[parcel.order_ref].append(parcel)
     if this_try().this > 1:
         await settle_open(resources, parcels)
-    carriers, unread, wrong = carriers_in(resources.settings.data_dir), dict[str, NotSent](), list[XportcnError]()
+    carriers, unread, wrong = (
+        carriers_in(resources.settings.data_dir),
+        dict[str, NotSent](),
+        list[XportcnError](),
+    )
     try:
         async with opened_shop(resources.settings, name) as shop:
             for place in range(max(map(len, parcels.values()))):
-                for refs in chunked(ref for ref, listed in parcels.items() if place < len(listed)):
+                for refs in chunked(
+                    ref for ref, listed in parcels.items() if place < len(listed)
+                ):
                     now = {ref: parcels[ref][place] for ref in refs}
                     orders = await asyncio.to_thread(resources.ledger.orders, refs)
-                    kind = Fulfil(resources, shop=shop, parcels=now, carriers=carriers, unread=unread)
+                    kind = Fulfil(
+                        resources,
+                        shop=shop,
+                        parcels=now,
+                        carriers=carriers,
+                        unread=unread,
+                    )
                     await perform(kind, _intents(orders, now), orders)
     except Misconfigured as error:
         wrong.append(error)
     sent = await asyncio.to_thread(resources.ledger.effects_of, parcels, Action.FULFIL)
     status = {(one.order_ref, one.part): one.status for one in sent}
-    of_due = [(one, status.get((one.order_ref, one.number), EffectStatus.UNSENT)) for one in due]
+    of_due = [
+        (one, status.get((one.order_ref, one.number), EffectStatus.UNSENT))
+        for one in due
+    ]
     lacking = [one for one, is_now in of_due if is_now is EffectStatus.UNSENT]
     causes = [*wrong, *unread.values()]
-    why = Counter((wrong or [unread.get(one.order_ref, causes[0])])[0].message for one in lacking if causes)
+    why = Counter(
+        (wrong or [unread.get(one.order_ref, causes[0])])[0].message
+        for one in lacking
+        if causes
+    )
     is_old = any(resources.clock().date() - one.day > PASSES_WITHIN for one in lacking)
     return GivenNumbers(
         shop=name,
         due=len(due),
         given=sum(is_now is EffectStatus.DONE for _, is_now in of_due),
         why=why,
-        is_lasting=bool(why) and (is_old or not all(isinstance(one, ServiceAway) for one in causes)),
+        is_lasting=bool(why)
+        and (is_old or not all(isinstance(one, ServiceAway) for one in causes)),
     )
 
 
-def _intents(orders: Mapping[str, OrderRecord], parcels: Mapping[str, Parcel]) -> list[Intent]:
+def _intents(
+    orders: Mapping[str, OrderRecord], parcels: Mapping[str, Parcel]
+) -> list[Intent]:
     """The effects of orders that are still on the road."""
     return [
         Intent(

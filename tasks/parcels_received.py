@@ -1,4 +1,6 @@
-"""Parcels that reached the warehouse, as it reports them: compared with what the service shows and what was booked."""
+"""Parcels that reached the warehouse, as it reports them: compared with what the
+service shows and what was booked.
+"""
 
 from __future__ import annotations
 
@@ -42,27 +44,54 @@ class Received:
 
 
 async def received_parcels(
-    resources: Resources, store: CallbackStore, messages: Sequence[Callback], orders: Mapping[str, OrderRecord]
+    resources: Resources,
+    store: CallbackStore,
+    messages: Sequence[Callback],
+    orders: Mapping[str, OrderRecord],
 ) -> list[Received]:
-    """The parcels of these reports for these orders. One that the service does not show is listed, not believed."""
-    told = [(message, report, order) for message, report, order in _of_ours(messages, orders)]
+    """The parcels of these reports for these orders. One that the service does not show
+    is listed, not believed.
+    """
+    told = [
+        (message, report, order)
+        for message, report, order in _of_ours(messages, orders)
+    ]
     if not told:
         return []
-    shown, _ = await read_each(resources, {order.order_ref: order for _, _, order in told}.values())
-    earlier = await asyncio.to_thread(_grams_by_goods, resources, store, {message.id for message, _, _ in told})
-    freights = await _freights_now(resources, [order for _, _, order in told if order.order_ref in shown])
+    shown, _ = await read_each(
+        resources, {order.order_ref: order for _, _, order in told}.values()
+    )
+    earlier = await asyncio.to_thread(
+        _grams_by_goods, resources, store, {message.id for message, _, _ in told}
+    )
+    freights = await _freights_now(
+        resources, [order for _, _, order in told if order.order_ref in shown]
+    )
     return [
-        _received(message, report, order, shown.get(order.order_ref), earlier, freights.get(order.order_ref))
+        _received(
+            message,
+            report,
+            order,
+            shown.get(order.order_ref),
+            earlier,
+            freights.get(order.order_ref),
+        )
         for message, report, order in told
     ]
 
 
-async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, Money]:
-    """The present price of the booked service, by order. That it already counts the weight is assumed."""
+async def _freights_now(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> dict[str, Money]:
+    """The present price of the booked service, by order. That it already counts the
+    weight is assumed.
+    """
 
     async def one(order: OrderRecord) -> tuple[str, Money | None]:
         try:
-            quote = await estimate(resources.client, order.shipped_order(unsent[order.order_ref]))
+            quote = await estimate(
+                resources.client, order.shipped_order(unsent[order.order_ref])
+            )
         except (Misconfigured, ServiceAway):
             raise
         except XportcnError:
@@ -70,9 +99,15 @@ async def _freights_now(resources: Resources, orders: Iterable[OrderRecord]) -> 
         service = choose_freight(quote.services, order.freight_service or "")
         return order.order_ref, service.price if service else None
 
-    booked = {order.order_ref: order for order in orders if _booked(order) and order.freight_service}
+    booked = {
+        order.order_ref: order
+        for order in orders
+        if _booked(order) and order.freight_service
+    }
     unsent = resources.ledger.refunds.unsent(booked)
-    travelling = [order for ref, order in booked.items() if order.shipped_order(unsent[ref]).lines]
+    travelling = [
+        order for ref, order in booked.items() if order.shipped_order(unsent[ref]).lines
+    ]
     found = await concurrently(travelling, one, at_once=resources.concurrency)
     return {ref: price for ref, price in found if price}
 
@@ -118,23 +153,44 @@ def _received(
         parcel=parcel,
         why=why,
         row=PARCELS_RECEIVED.row(
-            {"message": message, "parcel": parcel, "order": order, "shown": numbers, "why": why},
-            **{name: _words(getattr(report.inspection, name)) for name in ("weight", "length", "width", "height")},
+            {
+                "message": message,
+                "parcel": parcel,
+                "order": order,
+                "shown": numbers,
+                "why": why,
+            },
+            **{
+                name: _words(getattr(report.inspection, name))
+                for name in ("weight", "length", "width", "height")
+            },
             images=[_words(image) for image in report.inspection.images[:MOST_IMAGES]],
         ),
     )
 
 
 def _goods(order: OrderRecord) -> tuple[str, str] | None:
-    """The goods of a parcel, where it is one thing: its weight gives that of a piece."""
-    return (order.lines[0].item_id, order.lines[0].sku_id) if len(order.lines) == 1 else None
+    """The goods of a parcel, where it is one thing: its weight gives that of a
+    piece.
+    """
+    return (
+        (order.lines[0].item_id, order.lines[0].sku_id)
+        if len(order.lines) == 1
+        else None
+    )
 
 
-def _grams_by_goods(resources: Resources, store: CallbackStore, but: set[int]) -> dict[tuple[str, str], list[int]]:
+def _grams_by_goods(
+    resources: Resources, store: CallbackStore, but: set[int]
+) -> dict[tuple[str, str], list[int]]:
     """Grams a piece, from the newest parcels with one kind of goods in them."""
-    done = store.listed(kind=CallbackKind.INBOUND, state=CallbackState.DONE, most=EARLIER)
+    done = store.listed(
+        kind=CallbackKind.INBOUND, state=CallbackState.DONE, most=EARLIER
+    )
     known = [message for message in done if message.id not in but]
-    orders = resources.ledger.orders_with_ids({order_id for message in known for order_id in message.order_ids})
+    orders = resources.ledger.orders_with_ids(
+        {order_id for message in known for order_id in message.order_ids}
+    )
     found = defaultdict[tuple[str, str], list[int]](list)
     for _, report, order in _of_ours(known, orders):
         grams, goods = _parcel(report).grams, _goods(order)

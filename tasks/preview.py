@@ -1,4 +1,6 @@
-"""Preview orders: price, postage, availability, the unit of their amounts, and an estimate of the freight."""
+"""Preview orders: price, postage, availability, the unit of their amounts, and an
+estimate of the freight.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
 from connectors.marketplaces.refusals import is_understood
 from connectors.units import setting_of
-from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, UnitUnclear, XportcnError
+from connectors.xportcn.errors import (
+    Misconfigured,
+    Refused,
+    ServiceAway,
+    UnitUnclear,
+    XportcnError,
+)
 from domain.decisions import (
     FINE,
     Verdict,
@@ -43,14 +51,24 @@ from domain.witnessed import Contradicted, Source, Statement, agreed
 from tasks.engine.gathering import OrderQueue, PartialResults, gather_queued, not_read
 from tasks.engine.resources import Resources, UnitCheck
 from tasks.engine.retrying import RETRYING, behind_breaker
-from tasks.search import Item, Matches, find_offer, item_of, items_of, with_matches, with_skus
+from tasks.search import (
+    Item,
+    Matches,
+    find_offer,
+    item_of,
+    items_of,
+    with_matches,
+    with_skus,
+)
 
 Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
 
 
 def not_looked_up(why: Detail) -> Reason:
-    """The reason of an order that could not be planned, for the one cause that all have."""
+    """The reason of an order that could not be planned, for the one cause that all
+    have.
+    """
     return because(ReasonCode.NOT_LOOKED_UP, why=why)
 
 
@@ -72,24 +90,35 @@ async def preview_orders(
     *,
     label: str,
 ) -> None:
-    """Find a plan for each request as soon as it arrives; an order that can't be bought carries the reason."""
+    """Find a plan for each request as soon as it arrives; an order that can't be bought
+    carries the reason.
+    """
 
     async def ask(ref: str) -> PlannedOrder:
         known = with_skus(requests[ref], offers, matches)
-        plan = await _preview(resources, quotes, match_lines(requests[ref], offers, known))
-        return await _with_spares(resources, quotes, plan) if requests[ref].own_skus else plan
+        plan = await _preview(
+            resources, quotes, match_lines(requests[ref], offers, known)
+        )
+        return (
+            await _with_spares(resources, quotes, plan)
+            if requests[ref].own_skus
+            else plan
+        )
 
     await gather_queued(resources, queue, ask, found)
 
 
 class QuotesTogether:
-    """Previews orders of one marketplace that come within a moment with one request, where its channel can.
+    """Previews orders of one marketplace that come within a moment with one request,
+    where its channel can.
 
-    A request leaves when it has orders of `most` sellers, or its first one has waited for `wait_s`. After any trouble
-    each order is asked about alone.
+    A request leaves when it has orders of `most` sellers, or its first one has waited
+    for `wait_s`. After any trouble each order is asked about alone.
     """
 
-    def __init__(self, resources: Resources, *, most: int = 10, wait_s: float = 0.1) -> None:
+    def __init__(
+        self, resources: Resources, *, most: int = 10, wait_s: float = 0.1
+    ) -> None:
         self._resources = resources
         self._most, self._wait_s = most, wait_s
         self._waiting: dict[Marketplace, Waiting] = {}
@@ -97,7 +126,9 @@ class QuotesTogether:
         self._spares: dict[Item, Offer | Verdict] = {}
         self._locks = defaultdict[Item, asyncio.Lock](asyncio.Lock)
 
-    async def spare_offers(self, request: OrderRequest) -> Mapping[Item, Offer | Verdict]:
+    async def spare_offers(
+        self, request: OrderRequest
+    ) -> Mapping[Item, Offer | Verdict]:
         """The offers for a request of spare ones, each looked up once."""
         for item in items_of(request, NO_MATCHES):
             async with self._locks[item]:
@@ -108,10 +139,16 @@ class QuotesTogether:
     async def quote(self, order: SourcingOrder) -> Quote:
         marketplace = order.request.marketplace
         channel = self._resources.offerings[marketplace].channel
-        quote = await self._shared(marketplace, order) if isinstance(channel, QuotesMany) else None
+        quote = (
+            await self._shared(marketplace, order)
+            if isinstance(channel, QuotesMany)
+            else None
+        )
         return quote or await channel.quote(order, await self._resources.warehouse())
 
-    async def _shared(self, marketplace: Marketplace, order: SourcingOrder) -> Quote | None:
+    async def _shared(
+        self, marketplace: Marketplace, order: SourcingOrder
+    ) -> Quote | None:
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[Quote | None] = loop.create_future()
         waiting = self._waiting.setdefault(marketplace, {})
@@ -120,7 +157,9 @@ class QuotesTogether:
         waiting[order.order_ref] = order, answer
         of_each_seller = {one.seller_id: ref for ref, (one, _) in waiting.items()}
         if len(of_each_seller) >= self._most:
-            self._leave(marketplace, {ref: waiting.pop(ref) for ref in of_each_seller.values()})
+            self._leave(
+                marketplace, {ref: waiting.pop(ref) for ref in of_each_seller.values()}
+            )
         return await answer
 
     def _leave(self, marketplace: Marketplace, waiting: Waiting) -> None:
@@ -136,49 +175,77 @@ class QuotesTogether:
         orders = [order for order, answer in waiting.values() if not answer.done()]
         try:
             if len(orders) > 1 and isinstance(channel, QuotesMany):
-                quotes = await channel.quote_many(orders, await self._resources.warehouse())
+                quotes = await channel.quote_many(
+                    orders, await self._resources.warehouse()
+                )
         except XportcnError as error:  # asking for each alone shows what it is
-            log.debug("%s: previewed one by one, since together failed: %s", marketplace, error)
+            log.debug(
+                "%s: previewed one by one, since together failed: %s",
+                marketplace,
+                error,
+            )
         finally:
             for ref, (_, answer) in waiting.items():
                 if not answer.done():
                     answer.set_result(quotes.get(ref))
 
 
-async def _with_spares(resources: Resources, quotes: QuotesTogether, first: PlannedOrder) -> PlannedOrder:
-    """The plan with the first ranks of its own SKUs that can be bought; where none can, the plan of their first."""
+async def _with_spares(
+    resources: Resources, quotes: QuotesTogether, first: PlannedOrder
+) -> PlannedOrder:
+    """The plan with the first ranks of its own SKUs that can be bought; where none can,
+    the plan of their first.
+    """
     plan, why = first, dict[str, Reason]()
-    while (unbuyable := without_goods(plan)) and (spare := at_next_rank(plan.request, unbuyable)):
+    while (unbuyable := without_goods(plan)) and (
+        spare := at_next_rank(plan.request, unbuyable)
+    ):
         why |= dict.fromkeys(unbuyable, plan.why) if plan.why else {}
-        plan = await _preview(resources, quotes, match_lines(spare, await quotes.spare_offers(spare)))
+        plan = await _preview(
+            resources, quotes, match_lines(spare, await quotes.spare_offers(spare))
+        )
     if unbuyable or not (plan.lines or plan.is_postponed):
         return first
     return replace(plan, matches=spare_matches(plan, why, resources.clock()))
 
 
-async def _preview(resources: Resources, quotes: QuotesTogether, plan: PlannedOrder) -> PlannedOrder:
+async def _preview(
+    resources: Resources, quotes: QuotesTogether, plan: PlannedOrder
+) -> PlannedOrder:
     if not (plan.is_fine and plan.lines):
         return plan
     try:
         quote = await quotes.quote(plan.sourcing_order)
-        plan = replace(plan, quote=quote).with_verdict(judge_quote(plan.request, plan.lines, quote, plan.offers))
+        plan = replace(plan, quote=quote).with_verdict(
+            judge_quote(plan.request, plan.lines, quote, plan.offers)
+        )
         return await further_checked(resources, plan)
     except (Misconfigured, ServiceAway):
         raise
     except XportcnError as error:
         if isinstance(error, Refused) and is_understood(error):
-            return plan.with_verdict(refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message)))
+            return plan.with_verdict(
+                refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message))
+            )
         return plan.with_verdict(not_read("could not be previewed", error))
 
 
 async def further_checked(resources: Resources, plan: PlannedOrder) -> PlannedOrder:
-    """A plan with a quote, held where the unit of its amounts is in doubt; a fine one with its freight."""
-    plan = plan.with_verdict(await judge_units(resources, plan)) if plan.is_fine else plan
+    """A plan with a quote, held where the unit of its amounts is in doubt; a fine one
+    with its freight.
+    """
+    plan = (
+        plan.with_verdict(await judge_units(resources, plan)) if plan.is_fine else plan
+    )
     return await with_freight(resources, plan) if plan.is_fine else plan
 
 
-async def with_freight(resources: Resources, plan: PlannedOrder, currency: str | None = None) -> PlannedOrder:
-    """The plan with the estimated freight, which is approved along with the goods; in `currency`, if it is offered."""
+async def with_freight(
+    resources: Resources, plan: PlannedOrder, currency: str | None = None
+) -> PlannedOrder:
+    """The plan with the estimated freight, which is approved along with the goods; in
+    `currency`, if it is offered.
+    """
     freight = await estimate(resources.client, plan.sourcing_order)
     service = choose_freight(freight.services, plan.request.freight, currency)
     plan = replace(plan, freight=freight, freight_service=service)
@@ -186,52 +253,87 @@ async def with_freight(resources: Resources, plan: PlannedOrder, currency: str |
 
 
 def match_lines(
-    request: OrderRequest, offers: Mapping[Item, Offer | Verdict], matches: Matches = NO_MATCHES
+    request: OrderRequest,
+    offers: Mapping[Item, Offer | Verdict],
+    matches: Matches = NO_MATCHES,
 ) -> PlannedOrder:
-    """The request with every line matched to a SKU, or judged by the first line that can't be."""
+    """The request with every line matched to a SKU, or judged by the first line that
+    can't be.
+    """
     if missing := [line.wanted for line in request.lines if not line.is_in_book]:
-        return PlannedOrder(request=request).with_verdict(held(because(ReasonCode.OWN_SKU_MISSING, own_skus=missing)))
-    places = list(dict.fromkeys(own.marketplace for own in request.own_skus if own.marketplace))
+        return PlannedOrder(request=request).with_verdict(
+            held(because(ReasonCode.OWN_SKU_MISSING, own_skus=missing))
+        )
+    places = list(
+        dict.fromkeys(own.marketplace for own in request.own_skus if own.marketplace)
+    )
     if len(places) > 1:
         return PlannedOrder(request=request).with_verdict(of_several_sellers(places))
-    by_words = {line.item: match for line in request.lines if (match := matches.get((request.order_ref, line.item)))}
-    plan = with_matches(PlannedOrder(request=request), matches).with_verdict(judge_request(request))
+    by_words = {
+        line.item: match
+        for line in request.lines
+        if (match := matches.get((request.order_ref, line.item)))
+    }
+    plan = with_matches(PlannedOrder(request=request), matches).with_verdict(
+        judge_request(request)
+    )
     found = [
-        _match(line, offers.get(item_of(request, line, matches), NOT_ASKED), by_words.get(line.item))
+        _match(
+            line,
+            offers.get(item_of(request, line, matches), NOT_ASKED),
+            by_words.get(line.item),
+        )
         for line in request.lines
     ]
     problems = [match for match in found if isinstance(match, Verdict)]
     if problems or not plan.is_fine:
         return plan.with_verdict(problems[0]) if problems else plan
     good = [match for match in found if not isinstance(match, Verdict)]
-    available = judge_availability([(line, offer, sku) for line, (offer, sku) in zip(request.lines, good, strict=True)])
+    available = judge_availability(
+        [
+            (line, offer, sku)
+            for line, (offer, sku) in zip(request.lines, good, strict=True)
+        ]
+    )
     sellers = {offer.seller_id: offer.seller_name for offer, _ in good}
     if len(sellers) > 1:
         return plan.with_verdict(of_several_sellers([*sellers.values()]))
     lines = tuple(
         order_line(line_no, line, offer, sku)
-        for line_no, (line, (offer, sku)) in enumerate(zip(request.lines, good, strict=True), start=1)
+        for line_no, (line, (offer, sku)) in enumerate(
+            zip(request.lines, good, strict=True), start=1
+        )
     )
     if alike := own_skus_alike(request, lines):
         return plan.with_verdict(held(alike))
     distinct = tuple({offer.item_id: offer for offer, _ in good}.values())
-    return replace(plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct).with_verdict(available)
+    return replace(
+        plan, seller_id=next(iter(sellers)), lines=lines, offers=distinct
+    ).with_verdict(available)
 
 
 def of_several_sellers(sellers: Sequence[str]) -> Verdict:
-    """The verdict on an order that no one seller has; marketplaces stand for sellers where these are not known."""
+    """The verdict on an order that no one seller has; marketplaces stand for sellers
+    where these are not known.
+    """
     return held(because(ReasonCode.SEVERAL_SELLERS, sellers=sellers))
 
 
-def _match(line: RequestLine, offer: Offer | Verdict, match: Match | None) -> tuple[Offer, Sku] | Verdict:
+def _match(
+    line: RequestLine, offer: Offer | Verdict, match: Match | None
+) -> tuple[Offer, Sku] | Verdict:
     if isinstance(offer, Verdict):
         return offer if offer.is_postponed else _as_matched(offer, match)
-    sku = match_sku(offer, line.sku or sku_in(line.item) or (match.sku_id if match else ""))
+    sku = match_sku(
+        offer, line.sku or sku_in(line.item) or (match.sku_id if match else "")
+    )
     return _as_matched(sku, match) if isinstance(sku, Verdict) else (offer, sku)
 
 
 def _as_matched(verdict: Verdict, match: Match | None) -> Verdict:
-    """A verdict on an item not named by id has whose choice it was, and how to choose anew."""
+    """A verdict on an item not named by id has whose choice it was, and how to choose
+    anew.
+    """
     if match is None or not match.item_id:
         return verdict
     return replace(verdict, why=verdict.why and verdict.why.but(taken_for=match.words))
@@ -242,7 +344,14 @@ def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
     if not freight.services:
         return held(because(ReasonCode.NO_FREIGHT_TO_COUNTRY, country=country))
     wish = request.freight or " "
-    return held(because(ReasonCode.FREIGHT_SERVICE_UNKNOWN, wish=wish, country=country, offered=offered(freight)))
+    return held(
+        because(
+            ReasonCode.FREIGHT_SERVICE_UNKNOWN,
+            wish=wish,
+            country=country,
+            offered=offered(freight),
+        )
+    )
 
 
 def offered(freight: FreightQuote) -> list[str]:
@@ -262,19 +371,38 @@ async def judge_units(resources: Resources, plan: PlannedOrder) -> Verdict:
     if check.is_confirmed or plan.quote is None:
         return FINE
     if check.verdict != FINE:
-        return check.verdict if check.with_order == plan.order_ref else replace(check.verdict, contradicted=None)
-    return far_below_limits(plan.request, plan.lines, plan.quote, setting=setting_of(plan.request.marketplace))
+        return (
+            check.verdict
+            if check.with_order == plan.order_ref
+            else replace(check.verdict, contradicted=None)
+        )
+    return far_below_limits(
+        plan.request,
+        plan.lines,
+        plan.quote,
+        setting=setting_of(plan.request.marketplace),
+    )
 
 
 async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> None:
-    """Compare the search's price of an item with its offer, which agrees with the preview; once for each account."""
+    """Compare the search's price of an item with its offer, which agrees with the
+    preview; once for each account.
+    """
     marketplace, marks = plan.request.marketplace, resources.ledger.marks
     units = resources.client.settings.units_at(marketplace)
-    check.is_confirmed = await asyncio.to_thread(marks.units_confirmed, marketplace, units)
-    if check.is_confirmed or not plan.offers or await asyncio.to_thread(marks.units_agreed, marketplace, units):
+    check.is_confirmed = await asyncio.to_thread(
+        marks.units_confirmed, marketplace, units
+    )
+    if (
+        check.is_confirmed
+        or not plan.offers
+        or await asyncio.to_thread(marks.units_agreed, marketplace, units)
+    ):
         return
     try:
-        check.verdict = _compared(plan.offers[0], await _searched(resources, plan, plan.offers[0]))
+        check.verdict = _compared(
+            plan.offers[0], await _searched(resources, plan, plan.offers[0])
+        )
     except ServiceAway:
         raise
     except UnitUnclear as error:
@@ -282,21 +410,43 @@ async def _check(resources: Resources, plan: PlannedOrder, check: UnitCheck) -> 
     except XportcnError:  # no search, or none that answers: offer and preview agree
         return
     if check.verdict == FINE:
-        await asyncio.to_thread(marks.show, Note.PRICES.at(marketplace), units or AS_ASSUMED)
+        await asyncio.to_thread(
+            marks.show, Note.PRICES.at(marketplace), units or AS_ASSUMED
+        )
 
 
-async def _searched(resources: Resources, plan: PlannedOrder, offer: Offer) -> Money | None:
-    """The item's price in a search: in the one for words of the request, or in one for its title."""
-    shown = [one for match in plan.matches for one in match.candidates if one.item_id == offer.item_id]
+async def _searched(
+    resources: Resources, plan: PlannedOrder, offer: Offer
+) -> Money | None:
+    """The item's price in a search: in the one for words of the request, or in one for
+    its title.
+    """
+    shown = [
+        one
+        for match in plan.matches
+        for one in match.candidates
+        if one.item_id == offer.item_id
+    ]
     if shown or not offer.title:
         return shown[0].price if shown else None
-    hits = await resources.offerings[offer.marketplace].browser.by_words(offer.title, Filters())
-    return next((hit.price for hit in hits.offers if hit.item_id == offer.item_id), None)
+    hits = await resources.offerings[offer.marketplace].browser.by_words(
+        offer.title, Filters()
+    )
+    return next(
+        (hit.price for hit in hits.offers if hit.item_id == offer.item_id), None
+    )
 
 
 def _compared(offer: Offer, found: Money | None) -> Verdict:
     lowest = min((sku.price for sku in offer.skus), key=lambda price: price.minor)
     if found is None or found.currency != lowest.currency:
         return FINE
-    verdict = agreed(Statement(source=Source.SEARCH, value=found), Statement(source=Source.OFFER, value=lowest))
-    return contradicted(verdict, offer.marketplace) if isinstance(verdict, Contradicted) else FINE
+    verdict = agreed(
+        Statement(source=Source.SEARCH, value=found),
+        Statement(source=Source.OFFER, value=lowest),
+    )
+    return (
+        contradicted(verdict, offer.marketplace)
+        if isinstance(verdict, Contradicted)
+        else FINE
+    )

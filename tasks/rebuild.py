@@ -1,4 +1,6 @@
-"""Write snapshots again from the ledger, and free the others of files that are damaged."""
+"""Write snapshots again from the ledger, and free the others of files that are
+damaged.
+"""
 
 from __future__ import annotations
 
@@ -25,11 +27,21 @@ from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, write
 REBUILT = "{}-rebuilt"
 KNOWN = frozenset(
     {
-        *("orders", "order_lines", "payments", "freight_quotes", "shipments", "shipment_items", "outcomes"),
+        *(
+            "orders",
+            "order_lines",
+            "payments",
+            "freight_quotes",
+            "shipments",
+            "shipment_items",
+            "outcomes",
+        ),
         *("tracking_events", "refunds", "refund_events", "rejected_rows"),
     }
 )
-"""Tables whose current rows are all in the ledger; of the others it has the rows of a batch's orders."""
+"""Tables whose current rows are all in the ledger; of the others it has the rows of a
+batch's orders.
+"""
 NOT_KNOWN = (
     "Not in the ledger, and so not rebuilt: offers of the catalogue, dry runs, reconciliations, landed costs, and how "
     "orders stood before"
@@ -38,7 +50,8 @@ NOT_KNOWN = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebuilding:
-    """Which snapshots were written anew, and which damaged files of others were dropped.
+    """Which snapshots were written anew, and which damaged files of others were
+    dropped.
 
     `lost` is what stays damaged: the ledger does not have it.
     """
@@ -54,24 +67,32 @@ class Rebuilding:
         return not (self.lost or self.rejected)
 
 
-async def rebuild(resources: Resources, batch_id: str | None, *, give_up: bool = False) -> Rebuilding:
-    """Write the snapshot of a batch, or of every one, as its runs do, and what the ledger knows of parcels and refunds.
+async def rebuild(
+    resources: Resources, batch_id: str | None, *, give_up: bool = False
+) -> Rebuilding:
+    """Write the snapshot of a batch, or of every one, as its runs do, and what the
+    ledger knows of parcels and refunds.
 
-    Without a batch, damaged files of other snapshots are looked for too; to `give_up` drops also those that the ledger
-    can't give back. Raises `SnapshotError` for an unknown batch, and `LedgerUnusable` for a ledger that was restored or
-    moved away: the snapshots may know of payments that it does not.
+    Without a batch, damaged files of other snapshots are looked for too; to `give_up`
+    drops also those that the ledger can't give back. Raises `SnapshotError` for an
+    unknown batch, and `LedgerUnusable` for a ledger that was restored or moved away:
+    the snapshots may know of payments that it does not.
     """
     for mark, words in resources.ledger.marks.standing().items():
         raise refused_for(mark, words, resources.ledger.shown)
     batches, root = every_batch(resources.ledger), resources.settings.snapshot_root
     if batch_id is not None and batch_id not in batches:
-        raise SnapshotError(f"the ledger knows no batch {batch_id}; without a name all batches are rebuilt")
+        raise SnapshotError(
+            f"the ledger knows no batch {batch_id}; without a name all batches are rebuilt"
+        )
     written: list[str] = []
     for name in [batch_id] if batch_id is not None else batches:
         written.append(await snapshot_orders(resources, name, batches[name]))
         written += await _followed(resources, name)
     dropped, lost = (
-        ([], []) if batch_id is not None else await asyncio.to_thread(_free_of_damage, root, give_up=give_up)
+        ([], [])
+        if batch_id is not None
+        else await asyncio.to_thread(_free_of_damage, root, give_up=give_up)
     )
     rejected = all_rejected(rejected_in(root, name) for name in written)
     return Rebuilding(written=written, dropped=dropped, lost=lost, rejected=rejected)
@@ -88,16 +109,22 @@ async def _followed(resources: Resources, batch_id: str) -> list[str]:
     return [await write(resources, name, tables, batch_id=batch_id, as_of=as_of)]
 
 
-def _followed_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[Mapping[str, Sequence[Row]]]:
+def _followed_tables(
+    ledger: Ledger, order_refs: Sequence[str]
+) -> Iterator[Mapping[str, Sequence[Row]]]:
     for some in chunked(order_refs, ORDERS_A_PART):
         if events := ledger.tracking.listed(order_refs=some):
             yield {"tracking_events": [TRACKING_EVENTS.row(event) for event in events]}
 
 
 def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Damage]]:
-    """Drop damaged files, most of whose rows have just been written anew; answers those, and those still damaged."""
+    """Drop damaged files, most of whose rows have just been written anew; answers
+    those, and those still damaged.
+    """
     found = damages(root)
-    dropped = [one for one in found if give_up or (one.tables and KNOWN.issuperset(one.tables))]
+    dropped = [
+        one for one in found if give_up or (one.tables and KNOWN.issuperset(one.tables))
+    ]
     for one in dropped:
         drop_tables(root, one.snapshot_id, one.tables)
     return dropped, [one for one in found if one not in dropped]

@@ -1,4 +1,6 @@
-"""Read both sides of a reconciliation: the order lists of the marketplaces, single orders, and the ledger."""
+"""Read both sides of a reconciliation: the order lists of the marketplaces, single
+orders, and the ledger.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,9 @@ MOST_LOOKED_UP = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOrders:
-    """The orders of a marketplace, and why there may be others; or why they could not be listed."""
+    """The orders of a marketplace, and why there may be others; or why they could not
+    be listed.
+    """
 
     marketplace: Marketplace
     orders: Sequence[ServiceOrder] = ()
@@ -51,10 +55,14 @@ class ListedOrders:
 
 @task(task_run_name="list orders of {marketplace}", **RETRYING)
 @behind_breaker
-async def list_orders(resources: Resources, marketplace: Marketplace, *, since: datetime) -> ListedOrders:
+async def list_orders(
+    resources: Resources, marketplace: Marketplace, *, since: datetime
+) -> ListedOrders:
     """All orders of the account at a marketplace created after `since`."""
     try:
-        reading = await resources.offerings[marketplace].channel.list_orders(since=since)
+        reading = await resources.offerings[marketplace].channel.list_orders(
+            since=since
+        )
     except XportcnError as error:
         raise_if_it_passes(resources, error)
         return ListedOrders(marketplace=marketplace, error=error)
@@ -64,7 +72,9 @@ async def list_orders(resources: Resources, marketplace: Marketplace, *, since: 
 
 def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]:
     """The orders of which an earlier run left an effect open."""
-    open_refs = dict.fromkeys(effect.order_ref for effect in every_open_effect(resources.ledger))
+    open_refs = dict.fromkeys(
+        effect.order_ref for effect in every_open_effect(resources.ledger)
+    )
     refs: dict[Marketplace, list[str]] = {}
     for order in orders_of(resources.ledger, open_refs):
         refs.setdefault(order.marketplace, []).append(order.order_ref)
@@ -72,22 +82,36 @@ def refs_with_open_effects(resources: Resources) -> dict[Marketplace, list[str]]
 
 
 def unsettled(resources: Resources) -> dict[str, OrderRecord]:
-    """The orders that a reconciliation may bring on: with an open effect, or not yet in the state that was accepted."""
+    """The orders that a reconciliation may bring on: with an open effect, or not yet in
+    the state that was accepted.
+    """
     ledger = resources.ledger
     accepted = {
         ref: one
         for ref, one in ledger.orders_with_reason(ReasonCode.CANCEL_ACCEPTED).items()
         if one.state is OrderState.CANCELLED
     }
-    opened = {ref for refs in refs_with_open_effects(resources).values() for ref in refs}
+    opened = {
+        ref for refs in refs_with_open_effects(resources).values() for ref in refs
+    }
     return ledger.orders_in(UNSETTLED) | accepted | ledger.orders(opened)
 
 
-async def confirm_what_lists_show(resources: Resources, listings: Iterable[ListedOrders]) -> None:
+async def confirm_what_lists_show(
+    resources: Resources, listings: Iterable[ListedOrders]
+) -> None:
     """Record payments and cancellations that the service had accepted and now shows."""
-    shown = {(listing.marketplace, one.order_id): one for listing in listings for one in listing.orders}
+    shown = {
+        (listing.marketplace, one.order_id): one
+        for listing in listings
+        for one in listing.orders
+    }
     waiting = unsettled(resources).values()
-    listed = [(order, one) for order in waiting if (one := shown.get((order.marketplace, order.order_id or "")))]
+    listed = [
+        (order, one)
+        for order in waiting
+        if (one := shown.get((order.marketplace, order.order_id or "")))
+    ]
     pending = [
         o.order_ref
         for o, one in listed
@@ -106,29 +130,44 @@ async def confirm_what_lists_show(resources: Resources, listings: Iterable[Liste
         await confirm_cancellations(resources, refs)
 
 
-def facts_about(resources: Resources, shown: Shown, *, since: datetime) -> list[LedgerOrder]:
-    """The orders that lists since then show or should show, and those that are not settled, with what is open."""
+def facts_about(
+    resources: Resources, shown: Shown, *, since: datetime
+) -> list[LedgerOrder]:
+    """The orders that lists since then show or should show, and those that are not
+    settled, with what is open.
+    """
     listed = [one for orders in shown.values() for one in orders]
-    names, ids = [name for one in listed for name in one.names], [one.order_id for one in listed]
+    names, ids = (
+        [name for one in listed for name in one.names],
+        [one.order_id for one in listed],
+    )
 
     def read(opened: Iterable[str]) -> list[LedgerOrder]:
-        return orders_to_compare(resources.ledger, since=since, order_refs=[*opened, *names], order_ids=ids)
+        return orders_to_compare(
+            resources.ledger, since=since, order_refs=[*opened, *names], order_ids=ids
+        )
 
     return _with_open_effects(resources, read)
 
 
 def facts_again(resources: Resources, order_refs: Iterable[str]) -> list[LedgerOrder]:
     """These orders as they are now, with what is open about them."""
-    return _with_open_effects(resources, lambda _: orders_of(resources.ledger, order_refs))
+    return _with_open_effects(
+        resources, lambda _: orders_of(resources.ledger, order_refs)
+    )
 
 
-def _with_open_effects(resources: Resources, read: Callable[[Iterable[str]], list[LedgerOrder]]) -> list[LedgerOrder]:
+def _with_open_effects(
+    resources: Resources, read: Callable[[Iterable[str]], list[LedgerOrder]]
+) -> list[LedgerOrder]:
     ledger = resources.ledger
     opened: dict[str, list[EffectRecord]] = {}
     for effect in every_open_effect(ledger):
         opened.setdefault(effect.order_ref, []).append(effect)
     orders = read(opened)
-    unpaid = [order.order_ref for order in orders if order.order_id and order.paid is None]
+    unpaid = [
+        order.order_ref for order in orders if order.order_id and order.paid is None
+    ]
     accepted = {
         effect.order_ref: effect
         for refs in chunked(unpaid)
@@ -139,17 +178,25 @@ def _with_open_effects(resources: Resources, read: Callable[[Iterable[str]], lis
     return [
         replace(
             order,
-            open_effects=tuple(_open_effect(resources, order, effect) for effect in opened.get(order.order_ref, ())),
-            in_hand=any(
-                effect.lease_until > now and effect.owner != ledger.owner for effect in opened.get(order.order_ref, ())
+            open_effects=tuple(
+                _open_effect(resources, order, effect)
+                for effect in opened.get(order.order_ref, ())
             ),
-            payment_clear_at=clear_from(resources, accepted[order.order_ref]) if order.order_ref in accepted else None,
+            in_hand=any(
+                effect.lease_until > now and effect.owner != ledger.owner
+                for effect in opened.get(order.order_ref, ())
+            ),
+            payment_clear_at=clear_from(resources, accepted[order.order_ref])
+            if order.order_ref in accepted
+            else None,
         )
         for order in orders
     ]
 
 
-def _open_effect(resources: Resources, order: LedgerOrder, effect: EffectRecord) -> OpenEffect:
+def _open_effect(
+    resources: Resources, order: LedgerOrder, effect: EffectRecord
+) -> OpenEffect:
     kind = kind_of(effect)
     commands = ", or ".join(kind.commands(order.order_ref, effect.key))
     return OpenEffect(
@@ -162,8 +209,11 @@ def _open_effect(resources: Resources, order: LedgerOrder, effect: EffectRecord)
     )
 
 
-async def unknown_refunds(resources: Resources, marketplace: Marketplace, since: datetime) -> list[Finding]:
-    """Refunds of this ledger's orders that it knows nothing of, for more than a person answered that came back.
+async def unknown_refunds(
+    resources: Resources, marketplace: Marketplace, since: datetime
+) -> list[Finding]:
+    """Refunds of this ledger's orders that it knows nothing of, for more than a person
+    answered that came back.
 
     Raises `XportcnError` where they can't be listed.
     """
@@ -172,19 +222,33 @@ async def unknown_refunds(resources: Resources, marketplace: Marketplace, since:
         return []
     listed = await after_sale.list_refunds(since=since)
     ledger = resources.ledger
-    ours = {one.order_id: ref for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()}
+    ours = {
+        one.order_id: ref
+        for ref, one in ledger.orders_with_ids({one.order_id for one in listed}).items()
+    }
     known = ledger.refunds.with_ids([one.refund_id for one in listed])
-    nameless = [one for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id]
+    nameless = [
+        one for one in ledger.refunds.of_orders(ours.values()) if not one.refund_id
+    ]
     asking = {one.order_ref for one in nameless if one.state is RefundState.ASKING}
     unknown = defaultdict[str, list[ListedRefund]](list)
     for one in listed:
-        if one.order_id in ours and one.refund_id not in known and ours[one.order_id] not in asking:
+        if (
+            one.order_id in ours
+            and one.refund_id not in known
+            and ours[one.order_id] not in asking
+        ):
             unknown[one.order_id].append(one)
     return [
         Finding(
             kind=FindingKind.UNKNOWN_REFUND,
             expected="no refund but those that were asked for here",
-            seen=shorten([f"refund {one.refund_id} of {one.amount}, in state {one.word}" for one in each]),
+            seen=shorten(
+                [
+                    f"refund {one.refund_id} of {one.amount}, in state {one.word}"
+                    for one in each
+                ]
+            ),
             remedy="see in the console by whom it was asked for. Once its money came back: "
             f"sourcing resolve {ours[order_id]} --came-back AMOUNT_CNY",
             marketplace=marketplace,
@@ -194,7 +258,9 @@ async def unknown_refunds(resources: Resources, marketplace: Marketplace, since:
         )
         for order_id, each in unknown.items()
         if total_of([one.amount for one in each])
-        > total_of([one.refunded for one in nameless if one.order_ref == ours[order_id]])
+        > total_of(
+            [one.refunded for one in nameless if one.order_ref == ours[order_id]]
+        )
     ]
 
 
@@ -203,12 +269,15 @@ async def look_up(
 ) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[Detail]]:
     """Orders by their ids, None for one that is not there; and what could not be read.
 
-    No more than `MOST_LOOKED_UP` of a marketplace are read: some can only be asked for one order at a time.
+    No more than `MOST_LOOKED_UP` of a marketplace are read: some can only be asked for
+    one order at a time.
     """
     ids: dict[Marketplace, list[str]] = {}
     for marketplace, order_id in dict.fromkeys(wanted):
         ids.setdefault(marketplace, []).append(order_id)
-    answers = await concurrently(ids.items(), lambda one: _read(resources, *one), at_once=len(Marketplace))
+    answers = await concurrently(
+        ids.items(), lambda one: _read(resources, *one), at_once=len(Marketplace)
+    )
     found = {
         (marketplace, order_id): shown.get(order_id)
         for marketplace, (shown, read, _) in zip(ids, answers, strict=True)
@@ -221,16 +290,29 @@ async def _read(
     resources: Resources, marketplace: Marketplace, order_ids: list[str]
 ) -> tuple[Mapping[str, ServiceOrder], list[str], list[Detail]]:
     read, left = order_ids[:MOST_LOOKED_UP], order_ids[MOST_LOOKED_UP:]
-    troubles = [detail(Part.TOO_MANY_TO_READ, marketplace=marketplace, count=len(left))] if left else []
+    troubles = (
+        [detail(Part.TOO_MANY_TO_READ, marketplace=marketplace, count=len(left))]
+        if left
+        else []
+    )
     try:
         return await resources.offerings[marketplace].channel.read(read), read, troubles
     except XportcnError as error:
-        failed = detail(Part.NOT_READ_SINGLY, marketplace=marketplace, count=len(read), failure=error.message)
+        failed = detail(
+            Part.NOT_READ_SINGLY,
+            marketplace=marketplace,
+            count=len(read),
+            failure=error.message,
+        )
         return {}, [], [*troubles, failed]
 
 
-def reconciliation_rows(findings: Sequence[Finding], *, since: datetime, summary: str) -> list[Row]:
-    """The run's row is written also when nothing was found: it sets a clean run apart from none."""
+def reconciliation_rows(
+    findings: Sequence[Finding], *, since: datetime, summary: str
+) -> list[Row]:
+    """The run's row is written also when nothing was found: it sets a clean run apart
+    from none.
+    """
     run = {
         **dict.fromkeys(("order_ref", "order_id", "remedy"), ""),
         **dict.fromkeys(("marketplace", "expected_amount", "seen_amount")),

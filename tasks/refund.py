@@ -42,7 +42,13 @@ from domain.reasons import Reason, together
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
-from tasks.effects.refund import MODIFY, WITHDRAW, AskRefund, ModifyRefund, WithdrawRefund
+from tasks.effects.refund import (
+    MODIFY,
+    WITHDRAW,
+    AskRefund,
+    ModifyRefund,
+    WithdrawRefund,
+)
 from tasks.effects.refund_states import never_left, restate, take_outcome
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
@@ -51,9 +57,11 @@ from tasks.engine.tries import this_try
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundWish:
-    """A person's request. No `lines` are all lines, no `amount` is the most that is possible.
+    """A person's request. No `lines` are all lines, no `amount` is the most that is
+    possible.
 
-    `reason` is an id or words of the service's own list; `vouchers` are files or links, as the marketplace has it.
+    `reason` is an id or words of the service's own list; `vouchers` are files or links,
+    as the marketplace has it.
     """
 
     kind: RefundKind
@@ -67,15 +75,21 @@ class RefundWish:
 @task(task_run_name="refund {order.order_ref}", **RETRYING)
 @behind_breaker
 async def ask_refund(
-    resources: Resources, order: OrderRecord, wish: RefundWish, requested_at: datetime | None = None
+    resources: Resources,
+    order: OrderRecord,
+    wish: RefundWish,
+    requested_at: datetime | None = None,
 ) -> list[str]:
-    """Ask for the refunds of a wish; answers their keys. A further try leaves out what this run has asked for.
+    """Ask for the refunds of a wish; answers their keys. A further try leaves out what
+    this run has asked for.
 
-    So does a run that is taken up or repeated: a sum that was asked for since it was said is not asked for again.
+    So does a run that is taken up or repeated: a sum that was asked for since it was
+    said is not asked for again.
 
-    Where the seller refused an earlier refund of the same part, that one is modified. Raises `RefundFault` before
-    anything is sent; where all is wanted back, the order's approval is withdrawn even so. So it is where the sum leaves
-    open what travels: a person says yes to that anew.
+    Where the seller refused an earlier refund of the same part, that one is modified.
+    Raises `RefundFault` before anything is sent; where all is wanted back, the order's
+    approval is withdrawn even so. So it is where the sum leaves open what travels: a
+    person says yes to that anew.
     """
     if is_whole := not wish.lines and wish.amount is None:
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
@@ -83,7 +97,9 @@ async def ask_refund(
     order = resources.ledger.orders([order.order_ref])[order.order_ref]
     earlier = resources.ledger.refunds.of_orders([order.order_ref])
     asked = _asked_before(resources, earlier, wish, requested_at)
-    prepared = await _prepare(resources, order, wish, earlier, [refund.part for refund in asked])
+    prepared = await _prepare(
+        resources, order, wish, earlier, [refund.part for refund in asked]
+    )
     for refund, _ in prepared:
         if refund.state is RefundState.ASKING:
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
@@ -95,34 +111,57 @@ async def ask_refund(
     came = [refund for refund in earlier if refund.state is RefundState.REFUNDED]
     if not is_whole and is_left_open(order, [*came, *wanted, *tried]):
         await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
-    await concurrently(prepared, lambda pair: _ask(resources, order, *pair), at_once=resources.concurrency)
+    await concurrently(
+        prepared,
+        lambda pair: _ask(resources, order, *pair),
+        at_once=resources.concurrency,
+    )
     return [refund.key for refund in (*asked, *(refund for refund, _ in prepared))]
 
 
 def _asked_before(
-    resources: Resources, refunds: Sequence[Refund], wish: RefundWish, requested_at: datetime | None
+    resources: Resources,
+    refunds: Sequence[Refund],
+    wish: RefundWish,
+    requested_at: datetime | None,
 ) -> list[Refund]:
-    """The refunds that an earlier try of this run has asked for, or modified; a later process knows its sum by then."""
-    effects, owner = resources.ledger.effects_of({one.order_ref for one in refunds}), resources.ledger.owner
+    """The refunds that an earlier try of this run has asked for, or modified; a later
+    process knows its sum by then.
+    """
+    effects, owner = (
+        resources.ledger.effects_of({one.order_ref for one in refunds}),
+        resources.ledger.owner,
+    )
     ours = {
         one.part
         for one in effects
         if one.status is EffectStatus.DONE
         and (
             (this_try().this > 1 and one.owner == owner)
-            or (requested_at is not None and one.intent_at >= requested_at and one.amount == wish.amount)
+            or (
+                requested_at is not None
+                and one.intent_at >= requested_at
+                and one.amount == wish.amount
+            )
         )
     }
     return [
         refund
         for refund in refunds
         if (not wish.lines or {*refund.lines} <= {*wish.lines})
-        and any(part == refund.effect_part or part.startswith(f"{refund.effect_part}{MODIFY}") for part in ours)
+        and any(
+            part == refund.effect_part
+            or part.startswith(f"{refund.effect_part}{MODIFY}")
+            for part in ours
+        )
     ]
 
 
-async def foresee_refund(resources: Resources, order: OrderRecord, wish: RefundWish) -> list[Refund]:
-    """The refunds that `ask_refund` would ask for now, checked as it checks them; pictures are read and not stored.
+async def foresee_refund(
+    resources: Resources, order: OrderRecord, wish: RefundWish
+) -> list[Refund]:
+    """The refunds that `ask_refund` would ask for now, checked as it checks them;
+    pictures are read and not stored.
 
     Raises `RefundFault`.
     """
@@ -131,11 +170,17 @@ async def foresee_refund(resources: Resources, order: OrderRecord, wish: RefundW
     return [_modified(refund, request) for refund, request in prepared]
 
 
-async def refund_options(resources: Resources, order: OrderRecord, kind: RefundKind) -> tuple[RefundOption, ...]:
-    """What the service takes now for the order, or for the first line where each line has a refund of its own."""
+async def refund_options(
+    resources: Resources, order: OrderRecord, kind: RefundKind
+) -> tuple[RefundOption, ...]:
+    """What the service takes now for the order, or for the first line where each line
+    has a refund of its own.
+    """
     after_sale = require_after_sale(resources, order)
     lines = order.lines
-    targets = await after_sale.targets(str(order.order_id), lines, {line.line_no for line in lines})
+    targets = await after_sale.targets(
+        str(order.order_id), lines, {line.line_no for line in lines}
+    )
     return await after_sale.options(str(order.order_id), targets[0], kind)
 
 
@@ -151,17 +196,27 @@ async def _prepare(
     after_sale = require_after_sale(resources, order)
     numbers = [line.line_no for line in order.lines]
     if unknown := set(wish.lines) - set(numbers):
-        raise RefundFault(f"{order.order_ref} has no line {min(unknown)}; it has {len(numbers)}")
-    targets = await after_sale.targets(str(order.order_id), order.lines, set(wish.lines or numbers))
+        raise RefundFault(
+            f"{order.order_ref} has no line {min(unknown)}; it has {len(numbers)}"
+        )
+    targets = await after_sale.targets(
+        str(order.order_id), order.lines, set(wish.lines or numbers)
+    )
     if wish.amount is not None and len(targets) > 1:
-        raise RefundFault("each line has a refund of its own here: give the amount with its line, line by line")
-    targets = tuple(one for one in targets if part_name(one.lines, numbers) not in leave_out)
+        raise RefundFault(
+            "each line has a refund of its own here: give the amount with its line, line by line"
+        )
+    targets = tuple(
+        one for one in targets if part_name(one.lines, numbers) not in leave_out
+    )
     links = await _links(after_sale, wish.vouchers, only_read=only_read)
     _require_known(resources, order.order_ref)
     prepared, over = list[tuple[Refund, RefundRequest]](), list[NothingToAsk]()
     for target in targets:
         try:
-            prepared.append(await _prepared(resources, order, wish, target, earlier, links))
+            prepared.append(
+                await _prepared(resources, order, wish, target, earlier, links)
+            )
         except NothingToAsk as fault:
             over.append(fault)
     if over and (wish.lines or not prepared):
@@ -180,7 +235,10 @@ async def _prepared(
     after_sale = require_after_sale(resources, order)
     part = part_name(target.lines, [line.line_no for line in order.lines])
     last = next((refund for refund in reversed(earlier) if refund.part == part), None)
-    is_open = last is not None and last.state in (RefundState.REFUSED, RefundState.ASKED)
+    is_open = last is not None and last.state in (
+        RefundState.REFUSED,
+        RefundState.ASKED,
+    )
     again = last if is_open and Ability.MODIFY in after_sale.abilities else None
     _require_free(target, earlier, again)
     if again and again.kind is not wish.kind:
@@ -202,7 +260,9 @@ async def _prepared(
         description=settled_description(wish.description, option.name),
         vouchers=links,
     )
-    before = next((one.state_before for one in earlier if one.state in UNDER_WAY), order.state)
+    before = next(
+        (one.state_before for one in earlier if one.state in UNDER_WAY), order.state
+    )
     if again:
         _require_difference(again, request)
         return replace(again, most=option.most, state_before=before), request
@@ -211,13 +271,19 @@ async def _prepared(
 
 
 def _require_known(resources: Resources, order_ref: str) -> None:
-    """Raise `RefundFault` while one may have been asked for, or modified: it must not be asked for differently."""
+    """Raise `RefundFault` while one may have been asked for, or modified: it must not
+    be asked for differently.
+    """
     for one in resources.ledger.effects_of([order_ref], Action.REFUND):
         if one.status in OPEN:
-            raise RefundFault(f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}")
+            raise RefundFault(
+                f"{one.key} may have reached the service: {one.reason or 'a run is at work on it'}"
+            )
 
 
-def _require_free(target: Target, earlier: Sequence[Refund], modifiable: Refund | None) -> None:
+def _require_free(
+    target: Target, earlier: Sequence[Refund], modifiable: Refund | None
+) -> None:
     for refund in earlier:
         under_way = refund.state in UNDER_WAY and refund.state is not RefundState.ASKING
         if under_way and refund != modifiable and set(refund.lines) & set(target.lines):
@@ -263,15 +329,26 @@ def _new_refund(
     )
 
 
-async def _links(after_sale: AfterSale, vouchers: Sequence[str], *, only_read: bool) -> tuple[str, ...]:
-    """Files become links where the marketplace stores them; all are checked before the first is sent."""
+async def _links(
+    after_sale: AfterSale, vouchers: Sequence[str], *, only_read: bool
+) -> tuple[str, ...]:
+    """Files become links where the marketplace stores them; all are checked before the
+    first is sent.
+    """
     files = [voucher for voucher in vouchers if not _is_link(voucher)]
     if files and Ability.UPLOAD not in after_sale.abilities:
-        raise RefundFault(f"{after_sale.marketplace} takes links to pictures, not files: {', '.join(files)}")
+        raise RefundFault(
+            f"{after_sale.marketplace} takes links to pictures, not files: {', '.join(files)}"
+        )
     pictures = {name: _picture(name) for name in files}
     if only_read:
         return tuple(vouchers)
-    return tuple([await after_sale.upload(pictures[name]) if name in pictures else name for name in vouchers])
+    return tuple(
+        [
+            await after_sale.upload(pictures[name]) if name in pictures else name
+            for name in vouchers
+        ]
+    )
 
 
 def _is_link(voucher: str) -> bool:
@@ -287,11 +364,19 @@ def _picture(name: str) -> bytes:
     return content
 
 
-async def _ask(resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest) -> None:
+async def _ask(
+    resources: Resources, order: OrderRecord, refund: Refund, request: RefundRequest
+) -> None:
     is_new = refund.state is RefundState.ASKING
-    kind = AskRefund(resources, refund, request) if is_new else ModifyRefund(resources, refund, request)
+    kind = (
+        AskRefund(resources, refund, request)
+        if is_new
+        else ModifyRefund(resources, refund, request)
+    )
     part = refund.effect_part if is_new else _next_part(resources, refund)
-    await perform_alone(kind, order, str(request.reason_id), part=part, amount=request.amount.total)
+    await perform_alone(
+        kind, order, str(request.reason_id), part=part, amount=request.amount.total
+    )
     if not is_new:
         refund = _modified(refund, request)
     await take_outcome(resources, refund, is_over=True)
@@ -309,36 +394,59 @@ def _modified(refund: Refund, request: RefundRequest) -> Refund:
 
 
 def _next_part(resources: Resources, refund: Refund) -> str:
-    beginning, effects = f"{refund.effect_part}{MODIFY}", resources.ledger.effects_of([refund.order_ref], Action.REFUND)
-    done = [one for one in effects if one.part.startswith(beginning) and one.status is EffectStatus.DONE]
+    beginning, effects = (
+        f"{refund.effect_part}{MODIFY}",
+        resources.ledger.effects_of([refund.order_ref], Action.REFUND),
+    )
+    done = [
+        one
+        for one in effects
+        if one.part.startswith(beginning) and one.status is EffectStatus.DONE
+    ]
     return f"{beginning}{len(done) + 1}"
 
 
 def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
-    """How often each of these refunds was begun to be asked for, or was modified, by its key."""
+    """How often each of these refunds was begun to be asked for, or was modified, by
+    its key.
+    """
     times = Counter[str]()
-    for one in ledger.effects_of({refund.order_ref for refund in refunds}, Action.REFUND):
+    for one in ledger.effects_of(
+        {refund.order_ref for refund in refunds}, Action.REFUND
+    ):
         refund, modified, _ = one.part.partition(MODIFY)
-        times[f"{one.order_ref}:{refund}"] += one.status is EffectStatus.DONE if modified else one.fence
+        times[f"{one.order_ref}:{refund}"] += (
+            one.status is EffectStatus.DONE if modified else one.fence
+        )
     return times
 
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
-    """The marketplace's after-sale. Raises `RefundFault` for an order that can't have a refund."""
+    """The marketplace's after-sale. Raises `RefundFault` for an order that can't have a
+    refund.
+    """
     after_sale = resources.offerings[order.marketplace].after_sale
     if after_sale is None:
-        raise RefundFault(f"the service has no after-sale for {order.marketplace}; ask its support")
+        raise RefundFault(
+            f"the service has no after-sale for {order.marketplace}; ask its support"
+        )
     if order.order_id is None or order.paid_minor is None:
-        raise RefundFault(f"{order.order_ref} is {order.state} and not paid: nothing can come back")
+        raise RefundFault(
+            f"{order.order_ref} is {order.state} and not paid: nothing can come back"
+        )
     if order.state not in MAY_ASK:
-        raise RefundFault(f"{order.order_ref} is {order.state}: {order.reason or 'no refund is possible'}")
+        raise RefundFault(
+            f"{order.order_ref} is {order.state}: {order.reason or 'no refund is possible'}"
+        )
     return after_sale
 
 
 def require_withdrawable(resources: Resources, order: OrderRecord) -> None:
     """Raise `RefundFault` unless a refund of this order can be taken back."""
     if Ability.WITHDRAW not in require_after_sale(resources, order).abilities:
-        raise RefundFault(f"{order.marketplace} has no call to withdraw a refund; do it in the console")
+        raise RefundFault(
+            f"{order.marketplace} has no call to withdraw a refund; do it in the console"
+        )
 
 
 @task(task_run_name="withdraw {refund.key}", **RETRYING)
@@ -347,14 +455,22 @@ async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> 
     require_withdrawable(resources, order)
     await settle_open(resources, [order.order_ref])
     part = f"{refund.effect_part}{WITHDRAW}"
-    await perform_alone(WithdrawRefund(resources, refund), order, refund.refund_id, part=part)
+    await perform_alone(
+        WithdrawRefund(resources, refund), order, refund.refund_id, part=part
+    )
 
 
 @task(task_run_name="follow {label}", **RETRYING)
 @behind_breaker
-async def follow_refunds(resources: Resources, refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
-    """Bring these refunds up to date; answers the orders whose refunds could not be asked about, and why."""
-    troubles = await concurrently(refunds, partial(take_outcome, resources), at_once=resources.concurrency)
+async def follow_refunds(
+    resources: Resources, refunds: Sequence[Refund], *, label: str
+) -> dict[str, Reason]:
+    """Bring these refunds up to date; answers the orders whose refunds could not be
+    asked about, and why.
+    """
+    troubles = await concurrently(
+        refunds, partial(take_outcome, resources), at_once=resources.concurrency
+    )
     for order_ref in dict.fromkeys(refund.order_ref for refund in refunds):
         await restate(resources, order_ref)
     unread: dict[str, Reason] = {}

@@ -1,4 +1,5 @@
-"""The rows of the snapshot tables, and some orders written as one Parquet snapshot that has the ledger's money.
+"""The rows of the snapshot tables, and some orders written as one Parquet snapshot that
+has the ledger's money.
 
 Whatever settles an effect or a refund writes what it moved.
 """
@@ -6,7 +7,15 @@ Whatever settles an effect or a refund writes what it moved.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import (
+    Callable,
+    Collection,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+    Set,
+)
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -17,16 +26,36 @@ from prefect import task
 from pyarrow.compute import field
 
 from connectors.ledger.engine import chunked
-from connectors.ledger.overview import MOVED_AT, ids_of_rows, money_of, moved_since, state_of_all
+from connectors.ledger.overview import (
+    MOVED_AT,
+    ids_of_rows,
+    money_of,
+    moved_since,
+    state_of_all,
+)
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Scan
 from connectors.settings import SourcingSettings
 from connectors.snapshots.frames import Snapshots
-from connectors.snapshots.manifests import Agreement, SnapshotError, SnapshotSumsDiffer, Sums
-from connectors.snapshots.tables.offers import FREIGHT_QUOTES, QUOTES, freight_on_offer, offer_rows
+from connectors.snapshots.manifests import (
+    Agreement,
+    SnapshotError,
+    SnapshotSumsDiffer,
+    Sums,
+)
+from connectors.snapshots.tables.offers import (
+    FREIGHT_QUOTES,
+    QUOTES,
+    freight_on_offer,
+    offer_rows,
+)
 from connectors.snapshots.tables.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
-from connectors.snapshots.tables.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACKING_EVENTS
+from connectors.snapshots.tables.parcels import (
+    SHIPMENT_ITEMS,
+    SHIPMENTS,
+    TRACKING_EVENTS,
+)
 from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.tables.table import Row
@@ -38,7 +67,15 @@ from tasks.engine.retrying import READING, run_quoted, shut_in
 from tasks.search import with_matches
 
 OF_PLANS = (REQUESTS, CANDIDATES, QUOTES)
-OF_ORDERS = (ORDERS, ORDER_LINES, PAYMENTS, FREIGHT_QUOTES, SHIPMENTS, SHIPMENT_ITEMS, OUTCOMES)
+OF_ORDERS = (
+    ORDERS,
+    ORDER_LINES,
+    PAYMENTS,
+    FREIGHT_QUOTES,
+    SHIPMENTS,
+    SHIPMENT_ITEMS,
+    OUTCOMES,
+)
 OF_NO_BATCH: Row = {"batch_id": None}
 
 
@@ -47,9 +84,14 @@ def plan_tables(plans: Sequence[PlannedOrder]) -> dict[str, list[Row]]:
     seen = [row for plan in plans for offer in plan.offers for row in offer_rows(offer)]
     offers = {(row["marketplace"], row["item_id"], row["sku_id"]): row for row in seen}
     return {
-        **{table.name: [row for plan in plans for row in table.rows(plan)] for table in OF_PLANS},
+        **{
+            table.name: [row for plan in plans for row in table.rows(plan)]
+            for table in OF_PLANS
+        },
         "offers": list(offers.values()),
-        "freight_quotes": [FREIGHT_QUOTES.row(one) for plan in plans for one in _freight(plan)],
+        "freight_quotes": [
+            FREIGHT_QUOTES.row(one) for plan in plans for one in _freight(plan)
+        ],
     }
 
 
@@ -59,18 +101,31 @@ def _freight(plan: PlannedOrder) -> Sequence[object]:
 
 
 def order_tables(orders: Sequence[OrderRecord]) -> dict[str, list[Row]]:
-    """The orders of the ledger; each row under the batch of its order, whatever run writes it."""
+    """The orders of the ledger; each row under the batch of its order, whatever run
+    writes it.
+    """
     return {
-        table.name: [{**row, "batch_id": order.batch_id} for order in orders for row in table.rows(order)]
+        table.name: [
+            {**row, "batch_id": order.batch_id}
+            for order in orders
+            for row in table.rows(order)
+        ]
         for table in OF_ORDERS
     }
 
 
 def refund_tables(ledger: Ledger, order_refs: Sequence[str]) -> dict[str, list[Row]]:
-    """The refunds of these orders and their events, under no batch, whatever run writes them."""
-    events = ledger.refunds.events(order_refs=order_refs)  # before the refunds: an event's own is never missing then
+    """The refunds of these orders and their events, under no batch, whatever run writes
+    them.
+    """
+    events = ledger.refunds.events(
+        order_refs=order_refs
+    )  # before the refunds: an event's own is never missing then
     return {
-        "refunds": [REFUNDS.row(refund) | OF_NO_BATCH for refund in ledger.refunds.of_orders(order_refs)],
+        "refunds": [
+            REFUNDS.row(refund) | OF_NO_BATCH
+            for refund in ledger.refunds.of_orders(order_refs)
+        ],
         "refund_events": [REFUND_EVENTS.row(event) | OF_NO_BATCH for event in events],
     }
 
@@ -87,14 +142,20 @@ Source = Resources | LedgerAlone
 
 
 class LedgerSums:
-    """The cost of a snapshot's orders by the ledger, to be made before their rows are read.
+    """The cost of a snapshot's orders by the ledger, to be made before their rows are
+    read.
 
-    The sums are compared while the ledger is as it was then: a later move is written by its own run, and a batch that
-    moved is written again. A plain class: Prefect must not walk it.
+    The sums are compared while the ledger is as it was then: a later move is written by
+    its own run, and a batch that moved is written again. A plain class: Prefect must
+    not walk it.
     """
 
     def __init__(
-        self, source: Source, order_refs: Iterable[str], tables: Sequence[str], state: str | None = None
+        self,
+        source: Source,
+        order_refs: Iterable[str],
+        tables: Sequence[str],
+        state: str | None = None,
     ) -> None:
         self._source = source
         self._refs = list(order_refs)
@@ -104,10 +165,13 @@ class LedgerSums:
     def __call__(self, written: Mapping[str, Sums]) -> None:
         """Raises `SnapshotSumsDiffer`."""
         known = money_of(self._source.ledger, self._refs)
-        wrong = [table for table in self._tables if written.get(table, {}) != known[table]]
+        wrong = [
+            table for table in self._tables if written.get(table, {}) != known[table]
+        ]
         if wrong and self._now() == self._state:
             sums = "; ".join(
-                f"{table}: {_words(written.get(table, {}))}, not {_words(known[table])}" for table in wrong
+                f"{table}: {_words(written.get(table, {}))}, not {_words(known[table])}"
+                for table in wrong
             )
             raise SnapshotSumsDiffer(
                 f"a snapshot for {self._source.settings.snapshot_root} adds up to other sums than the ledger "
@@ -121,7 +185,12 @@ class LedgerSums:
 
 
 def _words(sums: Sums) -> str:
-    return " and ".join(str(Money(minor, currency)) for currency, minor in sorted(sums.items())) or "nothing"
+    return (
+        " and ".join(
+            str(Money(minor, currency)) for currency, minor in sorted(sums.items())
+        )
+        or "nothing"
+    )
 
 
 T = TypeVar("T")
@@ -147,18 +216,27 @@ async def write(
     begun: datetime | None = None,
     agreement: Agreement | None = None,
 ) -> str:
-    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the same one for a rerun.
+    """Write or replace one snapshot; answers its id. `begun` gives the date folder, the
+    same one for a rerun.
 
-    Rows that can't be right go into `rejected_rows`. Raises `SnapshotSumsDiffer` where `agreement` does: nothing is
-    written then.
+    Rows that can't be right go into `rejected_rows`. Raises `SnapshotSumsDiffer` where
+    `agreement` does: nothing is written then.
 
-    The newest row counts, by `as_of`. A run that was slow or stopped between reading and writing must not hide what
-    another has written: `as_of` is a moment before the rows were read, or one after which they are read once more.
+    The newest row counts, by `as_of`. A run that was slow or stopped between reading
+    and writing must not hide what another has written: `as_of` is a moment before the
+    rows were read, or one after which they are read once more.
     """
     source.ledger.guard.require_files()  # a folder that went away would be made anew, without its files
     root, day = source.settings.snapshot_root, (begun or as_of).date()
     write_all = partial(
-        write_snapshot, root, snapshot_id, day, tables, batch_id=batch_id, written_at=as_of, agreement=agreement
+        write_snapshot,
+        root,
+        snapshot_id,
+        day,
+        tables,
+        batch_id=batch_id,
+        written_at=as_of,
+        agreement=agreement,
     )
     await run_quoted(write_tables, snapshot_id, write_all)
     return snapshot_id
@@ -172,11 +250,13 @@ async def snapshot_orders(
     *,
     written: Set[str] = frozenset(),
 ) -> str:
-    """All tables for a batch and for some further orders, from the ledger alone: every run of the batch replaces it.
+    """All tables for a batch and for some further orders, from the ledger alone: every
+    run of the batch replaces it.
 
-    Written again when the ledger has moved meanwhile: another run's newer snapshot, perhaps with orders that were not
-    there before, may just have been replaced. So are, once, the snapshots of batches in which these orders are or were:
-    lines that were taken out of them would stay.
+    Written again when the ledger has moved meanwhile: another run's newer snapshot,
+    perhaps with orders that were not there before, may just have been replaced. So are,
+    once, the snapshots of batches in which these orders are or were: lines that were
+    taken out of them would stay.
     """
 
     def state() -> tuple[list[str], str, set[str]]:
@@ -188,43 +268,72 @@ async def snapshot_orders(
         tables = Slices(partial(_batch_tables, resources.ledger, now[0]))
         sums = LedgerSums(resources, now[0], ("orders", "payments", "refunds"), now[1])
         as_of = resources.clock()
-        await write(resources, batch_id, tables, batch_id=batch_id, as_of=as_of, begun=begun, agreement=sums)
+        await write(
+            resources,
+            batch_id,
+            tables,
+            batch_id=batch_id,
+            as_of=as_of,
+            begun=begun,
+            agreement=sums,
+        )
         told, now = now, await asyncio.to_thread(state)
         if told == now:
             break
     resources.ledger.moved.difference_update(told[0])
     written |= {batch_id}
-    # of this batch's snapshots only those of its file's own runs have these orders, and a follow-up may be the last
-    for other in sorted((now[2] | await asyncio.to_thread(_batches_of_lines, resources, told[0])) - written):
-        await snapshot_orders(resources, other, resources.ledger.start_batch(other, ""), written=written)
+    # of this batch's snapshots only those of its file's own runs have these orders, and
+    # a follow-up may be the last
+    for other in sorted(
+        (now[2] | await asyncio.to_thread(_batches_of_lines, resources, told[0]))
+        - written
+    ):
+        await snapshot_orders(
+            resources, other, resources.ledger.start_batch(other, ""), written=written
+        )
     return batch_id
 
 
 def _batches_of_lines(resources: Resources, refs: Collection[str]) -> set[str]:
     """The batches under which the tables have lines of these orders."""
     with suppress(SnapshotError):  # of a damaged snapshot: its readers tell of it
-        return {*_written(resources, ORDER_LINES.name, "batch_id", refs)["batch_id"].unique().to_pylist()} - {None}
+        return {
+            *_written(resources, ORDER_LINES.name, "batch_id", refs)["batch_id"]
+            .unique()
+            .to_pylist()
+        } - {None}
     return set()
 
 
 class Slices:
     """The rows of the tables a part at a time, made anew for each reader."""
 
-    def __init__(self, parts: Callable[[], Iterator[Mapping[str, Sequence[Row]]]]) -> None:
+    def __init__(
+        self, parts: Callable[[], Iterator[Mapping[str, Sequence[Row]]]]
+    ) -> None:
         self._parts = parts
 
     def __iter__(self) -> Iterator[Mapping[str, Sequence[Row]]]:
         return self._parts()
 
 
-def _batch_tables(ledger: Ledger, order_refs: Sequence[str]) -> Iterator[dict[str, list[Row]]]:
+def _batch_tables(
+    ledger: Ledger, order_refs: Sequence[str]
+) -> Iterator[dict[str, list[Row]]]:
     seen: set[int] = set()
     for some in parts_of(order_refs):
         orders = list(ledger.each_order(some))
         matches = ledger.matches.of(some)
         plans = [with_matches(order.plan, matches) for order in orders]
-        refunds = {name: rows for name, rows in refund_tables(ledger, some).items() if rows}
-        yield {**_each_once(plan_tables(plans), seen), **order_tables(orders), **refunds, "tracking_events": []}
+        refunds = {
+            name: rows for name, rows in refund_tables(ledger, some).items() if rows
+        }
+        yield {
+            **_each_once(plan_tables(plans), seen),
+            **order_tables(orders),
+            **refunds,
+            "tracking_events": [],
+        }
 
 
 def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]]:
@@ -233,22 +342,37 @@ def _plan_tables(plans: Sequence[PlannedOrder]) -> Iterator[dict[str, list[Row]]
 
 
 def parts_of(items: Sequence[T]) -> Iterator[list[T]]:
-    """Parts of at most so many; of no items one empty part, so that its tables are there without rows."""
+    """Parts of at most so many; of no items one empty part, so that its tables are
+    there without rows.
+    """
     yield from chunked(items, ORDERS_A_PART) if items else ([],)
 
 
 def _each_once(tables: dict[str, list[Row]], seen: set[int]) -> dict[str, list[Row]]:
     """Rows without the offers of earlier parts: `seen` has a hash of each."""
-    keys = [hash((row["marketplace"], row["item_id"], row["sku_id"])) for row in tables["offers"]]
-    new = [row for row, key in zip(tables["offers"], keys, strict=True) if key not in seen]
+    keys = [
+        hash((row["marketplace"], row["item_id"], row["sku_id"]))
+        for row in tables["offers"]
+    ]
+    new = [
+        row for row, key in zip(tables["offers"], keys, strict=True) if key not in seen
+    ]
     seen.update(keys)
     return {**tables, "offers": new}
 
 
-async def snapshot_plan(resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> str:
+async def snapshot_plan(
+    resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
+) -> str:
     """The result of a dry run: no rows of orders, since there are none."""
     tables = Slices(partial(_plan_tables, plans))
-    return await write(resources, f"{batch_id}-plan", tables, batch_id=batch_id, as_of=resources.clock())
+    return await write(
+        resources,
+        f"{batch_id}-plan",
+        tables,
+        batch_id=batch_id,
+        as_of=resources.clock(),
+    )
 
 
 ALWAYS_WRITTEN = ("orders", "outcomes")
@@ -274,11 +398,13 @@ async def snapshot_moved(
     further: Mapping[str, Sequence[Row]] = NONE_FURTHER,
     begun: datetime | None = None,
 ) -> str | None:
-    """Write what this run has moved and no snapshot has yet, and how further orders are; answers the id.
+    """Write what this run has moved and no snapshot has yet, and how further orders
+    are; answers the id.
 
-    The one writer of whatever settles an effect or a refund, beside that of a batch. Of a moved order that is known
-    from `before` it writes what is new since, else all; `further` are rows of other tables. None, and no file, where
-    there is nothing to tell.
+    The one writer of whatever settles an effect or a refund, beside that of a batch. Of
+    a moved order that is known from `before` it writes what is new since, else all;
+    `further` are rows of other tables. None, and no file, where there is nothing to
+    tell.
     """
     ledger, now = source.ledger, source.ledger.clock()
     moved, scans = ledger.moved.copy(), ledger.scanned.copy()
@@ -292,7 +418,15 @@ async def snapshot_moved(
     ledger.scanned -= scans
     try:
         snapshot_id = f"{name}-{now:%Y%m%dT%H%M%S%f}"
-        return await write(source, snapshot_id, tables, batch_id=None, as_of=now, begun=begun, agreement=sums)
+        return await write(
+            source,
+            snapshot_id,
+            tables,
+            batch_id=None,
+            as_of=now,
+            begun=begun,
+            agreement=sums,
+        )
     except BaseException:
         ledger.moved |= moved
         ledger.scanned |= scans
@@ -300,7 +434,9 @@ async def snapshot_moved(
 
 
 def rows_of(order: OrderRecord) -> Rows:
-    return frozenset(_hash(row) for rows in order_tables([order]).values() for row in rows)
+    return frozenset(
+        _hash(row) for rows in order_tables([order]).values() for row in rows
+    )
 
 
 def _tables(
@@ -315,8 +451,16 @@ def _tables(
     scanned = {ref for ref, _, _ in scans}
     for some in parts_of(refs):
         tables = refund_tables(ledger, some)
-        events = ledger.tracking.listed(order_refs=scanned.intersection(some)) if scanned else ()
-        new = [one for one in events if (one["order_ref"], one["tracking_number"], one["sequence"]) in scans]
+        events = (
+            ledger.tracking.listed(order_refs=scanned.intersection(some))
+            if scanned
+            else ()
+        )
+        new = [
+            one
+            for one in events
+            if (one["order_ref"], one["tracking_number"], one["sequence"]) in scans
+        ]
         tables["tracking_events"] = [TRACKING_EVENTS.row(event) for event in new]
         for order in ledger.each_order(some):
             for table, row in _new_rows(order, before.get(order.order_ref)):
@@ -324,10 +468,13 @@ def _tables(
         yield {table: rows for table, rows in tables.items() if rows}
 
 
-def _new_rows(order: OrderRecord, before: OrderRecord | Rows | None) -> Iterator[tuple[str, Row]]:
+def _new_rows(
+    order: OrderRecord, before: OrderRecord | Rows | None
+) -> Iterator[tuple[str, Row]]:
     """The rows of an order without those from `before`; None: it has not moved.
 
-    So the tables of lines, payments and shipments grow with events, not with every run that reads an order.
+    So the tables of lines, payments and shipments grow with events, not with every run
+    that reads an order.
     """
     old = rows_of(before) if isinstance(before, OrderRecord) else before
     for table, rows in order_tables([order]).items():
@@ -343,18 +490,22 @@ def _hash(row: Row) -> int:
 async def note_missing(
     resources: Resources, since: datetime, tables: Collection[str] = tuple(MOVED_AT)
 ) -> tuple[set[str], str]:
-    """Call moved what moved since then and after these tables were written; answers its orders, and what went wrong.
+    """Call moved what moved since then and after these tables were written; answers its
+    orders, and what went wrong.
 
-    A run may end between settling and its snapshot; a later one writes only what is new of its orders. So they count as
-    missing also without rows of their lines, payment or shipment. All refunds are compared until none is missing once:
-    earlier versions wrote no rows of those that callbacks settled.
+    A run may end between settling and its snapshot; a later one writes only what is new
+    of its orders. So they count as missing also without rows of their lines, payment or
+    shipment. All refunds are compared until none is missing once: earlier versions
+    wrote no rows of those that callbacks settled.
     """
     marks, missing = resources.ledger.marks, set[str]()
     is_first = not await asyncio.to_thread(marks.shown, ALL_COMPARED)
     try:
         for table in tables:
             all_of_it = is_first and table == "refunds"
-            found = await asyncio.to_thread(_note_unwritten, resources, table, BEGINNING if all_of_it else since)
+            found = await asyncio.to_thread(
+                _note_unwritten, resources, table, BEGINNING if all_of_it else since
+            )
             missing.update(found)
             if all_of_it and not found:
                 await asyncio.to_thread(marks.show, ALL_COMPARED, "yes")
@@ -363,27 +514,46 @@ async def note_missing(
     return missing, ""
 
 
-def _note_unwritten(resources: Resources, table: str, since: datetime) -> Collection[str]:
-    """The orders of which this table has older rows than the ledger, or none; where nothing moved it is not read."""
+def _note_unwritten(
+    resources: Resources, table: str, since: datetime
+) -> Collection[str]:
+    """The orders of which this table has older rows than the ledger, or none; where
+    nothing moved it is not read.
+    """
     ledger = resources.ledger
     if not (moved := moved_since(ledger, table, since)):
         return ()
     rows = _written(resources, table, "snapshot_at", moved)
     newest = rows.group_by("order_ref").aggregate([("snapshot_at", "max")]).to_pydict()
-    told = dict[str, datetime](zip(newest["order_ref"], newest["snapshot_at_max"], strict=True))
+    told = dict[str, datetime](
+        zip(newest["order_ref"], newest["snapshot_at_max"], strict=True)
+    )
     missing = {ref for ref, at in moved.items() if ref not in told or told[ref] < at}
     if table == "orders":
         for (name, column), ids in ids_of_rows(ledger, since).items():
             found = _written(resources, name, column, ids).to_pydict()
-            missing |= dict(ids.items() - {*zip(found["order_ref"], found[column], strict=True)}).keys()
+            missing |= dict(
+                ids.items() - {*zip(found["order_ref"], found[column], strict=True)}
+            ).keys()
     ledger.moved |= missing
     if table == "tracking_events":
         events = ledger.tracking.listed(order_refs=missing, since=since)
-        new = (one for one in events if one["order_ref"] not in told or told[one["order_ref"]] < one["recorded_at"])
-        ledger.scanned.update((one["order_ref"], one["tracking_number"], one["sequence"]) for one in new)
+        new = (
+            one
+            for one in events
+            if one["order_ref"] not in told
+            or told[one["order_ref"]] < one["recorded_at"]
+        )
+        ledger.scanned.update(
+            (one["order_ref"], one["tracking_number"], one["sequence"]) for one in new
+        )
     return missing
 
 
-def _written(resources: Resources, table: str, column: str, refs: Collection[str]) -> pa.Table:
+def _written(
+    resources: Resources, table: str, column: str, refs: Collection[str]
+) -> pa.Table:
     these = field("order_ref").isin(pa.array([*refs], pa.string()))
-    return Snapshots(resources.settings.snapshot_root).arrow(table, columns=["order_ref", column], where=these)
+    return Snapshots(resources.settings.snapshot_root).arrow(
+        table, columns=["order_ref", column], where=these
+    )

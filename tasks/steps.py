@@ -1,4 +1,6 @@
-"""A step of a chunk: each order is worked on as soon as it comes, and goes on as soon as it is through."""
+"""A step of a chunk: each order is worked on as soon as it comes, and goes on as soon
+as it is through.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,13 @@ MOST_TOGETHER = 20
 
 
 class Step:
-    """The orders that come to a step of a chunk, those that it `is_for` in the state in which they came.
+    """The orders that come to a step of a chunk, those that it `is_for` in the state in
+    which they came.
 
-    Coming says that nothing more happens to an order in the step before, and not that this one has work with it. An
-    order that is through goes on (`then`). `seen` gets orders that the service shows as they should be. One object
-    serves all tries of the step's task.
+    Coming says that nothing more happens to an order in the step before, and not that
+    this one has work with it. An order that is through goes on (`then`). `seen` gets
+    orders that the service shows as they should be. One object serves all tries of the
+    step's task.
     """
 
     def __init__(
@@ -44,10 +48,14 @@ class Step:
         self._passed: set[str] = set()
         self._fresh: set[str] = set()
         self.put = self._queue.put
-        self.begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = asyncio.create_task
+        self.begin: Callable[[Coroutine[Any, Any, None]], asyncio.Task[None]] = (
+            asyncio.create_task
+        )
 
     def through(self, *order_refs: str) -> None:
-        """Nothing more happens to these in this step, in no try; a second call counts for nothing."""
+        """Nothing more happens to these in this step, in no try; a second call counts
+        for nothing.
+        """
         for ref in order_refs:
             self.given.pop(ref, None)
         first = [ref for ref in dict.fromkeys(order_refs) if ref not in self._passed]
@@ -60,7 +68,9 @@ class Step:
         self.through(*self._queue.take(), *self.given)
 
     async def has_work(self, resources: Resources) -> bool:
-        """Wait for the first order that the step is for; False when all have come and there is none."""
+        """Wait for the first order that the step is for; False when all have come and
+        there is none.
+        """
         while not self.given and await self._take_in(resources):
             pass
         return bool(self.given)
@@ -73,12 +83,14 @@ class Step:
         waits: Callable[[OrderRecord, OrderRecord], bool],
         reads: bool = False,
     ) -> None:
-        """One try: do `work` on what has come, marketplace by marketplace and without waiting for those before.
+        """One try: do `work` on what has come, marketplace by marketplace and without
+        waiting for those before.
 
-        Orders left by an earlier try are settled and read anew, and worked on while they still `waits` (as it is now,
-        as it was given). A new order was just read; a run that is faster is met when this one claims. A step that
-        `reads` makes a group when there is a slot for a call: while those are rare, groups become large. Raises the
-        first `TryAgain` once nothing is under way any more.
+        Orders left by an earlier try are settled and read anew, and worked on while
+        they still `waits` (as it is now, as it was given). A new order was just read; a
+        run that is faster is met when this one claims. A step that `reads` makes a
+        group when there is a slot for a call: while those are rare, groups become
+        large. Raises the first `TryAgain` once nothing is under way any more.
         """
         again: list[TryAgain] = []
         stopped = asyncio.Event()
@@ -89,7 +101,11 @@ class Step:
             self._fresh -= group.keys()
             try:
                 now = group if fresh else await settled(resources, group)
-                if orders := {ref: order for ref, order in now.items() if fresh or waits(order, group[ref])}:
+                if orders := {
+                    ref: order
+                    for ref, order in now.items()
+                    if fresh or waits(order, group[ref])
+                }:
                     await work(orders)
                 self.through(*group)
             except TryAgain as error:
@@ -98,7 +114,9 @@ class Step:
 
         async with task_group() as crew:
             self.begin = crew.create_task
-            while not stopped.is_set() and await run_or_cancel(stopped, self._has_more(resources)):
+            while not stopped.is_set() and await run_or_cancel(
+                stopped, self._has_more(resources)
+            ):
                 if reads:
                     await run_or_cancel(stopped, resources.slots.wait_free())
                 if not stopped.is_set():
@@ -108,20 +126,28 @@ class Step:
 
     async def _has_more(self, resources: Resources) -> bool:
         """Wait until there is an order that this try has not yet worked on."""
-        while not (more := self.given.keys() - self._under_way) and await self._take_in(resources):
+        while not (more := self.given.keys() - self._under_way) and await self._take_in(
+            resources
+        ):
             pass
         return bool(more)
 
     def _group(self, most: int) -> dict[str, OrderRecord]:
         """Orders that this try has not yet worked on, of one marketplace."""
-        waiting = [order for ref, order in self.given.items() if ref not in self._under_way]
-        group = [order for order in waiting if order.marketplace is waiting[0].marketplace]
+        waiting = [
+            order for ref, order in self.given.items() if ref not in self._under_way
+        ]
+        group = [
+            order for order in waiting if order.marketplace is waiting[0].marketplace
+        ]
         made = {order.order_ref: order for order in group[: most or None]}
         self._under_way |= made.keys()
         return made
 
     async def _take_in(self, resources: Resources) -> bool:
-        """Wait for the next orders, and take in those that the step is for; False when all have come."""
+        """Wait for the next orders, and take in those that the step is for; False when
+        all have come.
+        """
         if not await self._queue.wait():
             return False
         here = list(self._queue.here)
@@ -135,9 +161,18 @@ class Step:
 
 
 class Batcher:
-    """The joint work of a step's orders: a batch begins when it is full, or a moment after its first order came."""
+    """The joint work of a step's orders: a batch begins when it is full, or a moment
+    after its first order came.
+    """
 
-    def __init__(self, step: Step, do: Callable[[list[str]], Awaitable[None]], *, most: int, within_s: float) -> None:
+    def __init__(
+        self,
+        step: Step,
+        do: Callable[[list[str]], Awaitable[None]],
+        *,
+        most: int,
+        within_s: float,
+    ) -> None:
         self._step = step
         self._do = do
         self._most = most
@@ -158,7 +193,9 @@ class Batcher:
         await asyncio.shield(done)
 
     def _open(self) -> asyncio.Future[None]:
-        """A batch to fill. Raises `CancelledError` once the step's try is cancelled, which begins nothing more."""
+        """A batch to fill. Raises `CancelledError` once the step's try is cancelled,
+        which begins nothing more.
+        """
         self._filling, self._full = [], asyncio.Event()
         done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         work = self._begin(self._filling, self._full, done)
@@ -167,10 +204,14 @@ class Batcher:
         except RuntimeError as error:  # of a group of tasks that is being cancelled
             work.close()
             raise asyncio.CancelledError from error
-        begun.add_done_callback(lambda _: done.cancel())  # a task cancelled before it starts can't
+        begun.add_done_callback(
+            lambda _: done.cancel()
+        )  # a task cancelled before it starts can't
         return done
 
-    async def _begin(self, batch: list[str], full: asyncio.Event, done: asyncio.Future[None]) -> None:
+    async def _begin(
+        self, batch: list[str], full: asyncio.Event, done: asyncio.Future[None]
+    ) -> None:
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._within_s):

@@ -1,4 +1,6 @@
-"""Follow booked orders: parcels, events, states; and report our domestic parcels to the warehouse."""
+"""Follow booked orders: parcels, events, states; and report our domestic parcels to the
+warehouse.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because, going_along, together
-from domain.service_orders import ServiceOrder, ServiceStatus, TrackingEvent, state_from_parcels
+from domain.service_orders import (
+    ServiceOrder,
+    ServiceStatus,
+    TrackingEvent,
+    state_from_parcels,
+)
 from domain.states import ROAD, TRAVELLING, OrderState
 from tasks.effects.book import Book
 from tasks.effects.kinds import settle_open
@@ -44,7 +51,9 @@ OF_SEVERAL = (
     ReasonCode.REFUND_CLOSED,
     ReasonCode.REFUND_DECLINED,
 )
-"""Why an order is held of which several shipments were shown, also once a refund of it is over."""
+"""Why an order is held of which several shipments were shown, also once a refund of it
+is over.
+"""
 HOURLY_FOR = timedelta(days=7)
 """Held orders are read each hour for so long, then as parcels without news."""
 
@@ -59,18 +68,27 @@ async def sync_tracking(
     *,
     label: str,
 ) -> None:
-    """Bring these orders up to date, a part in memory at a time; `then` gets each part as it was read before.
+    """Bring these orders up to date, a part in memory at a time; `then` gets each part
+    as it was read before.
 
-    `troubles` has each that was followed, with why it could not be asked about. Raises `Misconfigured` once the orders
-    of all other marketplaces were followed.
+    `troubles` has each that was followed, with why it could not be asked about. Raises
+    `Misconfigured` once the orders of all other marketplaces were followed.
     """
-    left, wrong = (ref for ref in order_refs if ref not in troubles), dict[Marketplace, Misconfigured]()
+    left, wrong = (
+        (ref for ref in order_refs if ref not in troubles),
+        dict[Marketplace, Misconfigured](),
+    )
     for refs in chunked(left, resources.settings.chunk_size):
         orders = await asyncio.to_thread(resources.ledger.orders, refs)
         try:
-            for _, here in by_channel(resources, [one for one in orders.values() if one.marketplace not in wrong]):
+            for _, here in by_channel(
+                resources,
+                [one for one in orders.values() if one.marketplace not in wrong],
+            ):
                 try:
-                    await follow_parcels(resources, {one.order_ref: one for one in here}, troubles)
+                    await follow_parcels(
+                        resources, {one.order_ref: one for one in here}, troubles
+                    )
                 except Misconfigured as misconfigured:
                     wrong[here[0].marketplace] = misconfigured
         finally:
@@ -80,41 +98,74 @@ async def sync_tracking(
 
 
 async def follow_parcels(
-    resources: Resources, orders: Mapping[str, OrderRecord], troubles: PartialResults[str, Reason | None]
+    resources: Resources,
+    orders: Mapping[str, OrderRecord],
+    troubles: PartialResults[str, Reason | None],
 ) -> None:
     """Read these orders and their parcels, and write what is new in one transaction."""
     shown, unread = await read_each(resources, orders.values())
     await report_parcels(resources, orders, shown)
     left = await _read_again(resources, orders, shown)
-    not_shown = dict.fromkeys(ref for ref in left if ref not in shown)  # left to a reconciliation
+    not_shown = dict.fromkeys(
+        ref for ref in left if ref not in shown
+    )  # left to a reconciliation
     troubles |= not_shown | unread
     seen = [ref for ref in left if ref in shown]
     events, changes = dict[str, Sequence[TrackingEvent]](), list[OrderChange]()
     try:
         await gather_missing(
-            resources, seen, lambda ref: _follow(resources, left[ref], shown[ref], events, changes), troubles
+            resources,
+            seen,
+            lambda ref: _follow(resources, left[ref], shown[ref], events, changes),
+            troubles,
         )
     finally:  # what was read is written, also where some could not be asked
         hours = parse_hours(resources.settings.poll_h)
         since = resources.clock() - HOURLY_FOR
-        held = {one.order_ref for one in left.values() if one.state is OrderState.HELD and one.updated_at < since}
-        polled = {
-            one.order_ref: (one.booked_at or one.updated_at, hours.get(one.marketplace, 0))
+        held = {
+            one.order_ref
             for one in left.values()
-            if one.order_ref in events and (one.state in TRAVELLING or one.order_ref in held)
+            if one.state is OrderState.HELD and one.updated_at < since
         }
-        resources.scans += await asyncio.to_thread(resources.ledger.tracking.add, events, changes, polled=polled)
+        polled = {
+            one.order_ref: (
+                one.booked_at or one.updated_at,
+                hours.get(one.marketplace, 0),
+            )
+            for one in left.values()
+            if one.order_ref in events
+            and (one.state in TRAVELLING or one.order_ref in held)
+        }
+        resources.scans += await asyncio.to_thread(
+            resources.ledger.tracking.add, events, changes, polled=polled
+        )
 
 
 async def _read_again(
-    resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
+    resources: Resources,
+    orders: Mapping[str, OrderRecord],
+    shown: Mapping[str, ServiceOrder],
 ) -> dict[str, OrderRecord]:
-    """The orders once payments of ours that the service shows by now are recorded, and notes are true."""
-    unpaid = [ref for ref, order in orders.items() if order.state is OrderState.HELD and order.paid_minor is None]
-    await record_paid(resources, orders, {ref: shown[ref] for ref in unpaid if ref in shown})
-    waiting = {ref: order for ref, order in orders.items() if order.state is OrderState.PAID and ref in shown}
+    """The orders once payments of ours that the service shows by now are recorded, and
+    notes are true.
+    """
+    unpaid = [
+        ref
+        for ref, order in orders.items()
+        if order.state is OrderState.HELD and order.paid_minor is None
+    ]
+    await record_paid(
+        resources, orders, {ref: shown[ref] for ref in unpaid if ref in shown}
+    )
+    waiting = {
+        ref: order
+        for ref, order in orders.items()
+        if order.state is OrderState.PAID and ref in shown
+    }
     seen = {ref: _booking_seen(order, shown[ref]) for ref, order in waiting.items()}
-    await resources.group_commit.change([change for ref, change in seen.items() if _is_news(change, orders[ref])])
+    await resources.group_commit.change(
+        [change for ref, change in seen.items() if _is_news(change, orders[ref])]
+    )
     return await resources.group_commit.orders(orders)
 
 
@@ -125,7 +176,9 @@ def _booking_seen(order: OrderRecord, shown: ServiceOrder) -> OrderChange:
 
 
 def _is_news(change: OrderChange, order: OrderRecord) -> bool:
-    return (change.state, change.why) != (order.state, order.why) or bool(change.writes.columns)
+    return (change.state, change.why) != (order.state, order.why) or bool(
+        change.writes.columns
+    )
 
 
 async def _follow(
@@ -141,21 +194,32 @@ async def _follow(
     try:
         scans = await resources.offerings[order.marketplace].channel.trace(shown)
     except XportcnError as error:
-        if isinstance(error, ServiceAway) or (isinstance(error, Misconfigured) and error.code != NOT_FOUND):
+        if isinstance(error, ServiceAway) or (
+            isinstance(error, Misconfigured) and error.code != NOT_FOUND
+        ):
             raise
         return because(ReasonCode.TRACE_UNREAD, failure=error.message)
     events[order.order_ref] = scans
     for told in {event.unknown_word for event in scans if event.unknown_word}:
         word = without_receiver(told, order.request.receiver)[:MOST_WORD]
-        resources.unknown[UnknownWord(order.marketplace, Place.PARCEL, word)].add(order.order_ref)
+        resources.unknown[UnknownWord(order.marketplace, Place.PARCEL, word)].add(
+            order.order_ref
+        )
     if shown.status is ServiceStatus.CLOSED and order.state is not OrderState.REFUNDING:
         if _is_news(change := await _closed(resources, order, shown), order):
             changes.append(change)
         return None
-    is_held = order.state is OrderState.HELD and order.shipment is not None and order.reason_code in OF_SEVERAL
+    is_held = (
+        order.state is OrderState.HELD
+        and order.shipment is not None
+        and order.reason_code in OF_SEVERAL
+    )
     if is_held and shown.shipments:
         ours = order.shipment_order_id
-        listed = sorted(shown.shipments, key=lambda one: (one.shipment_order_id != ours, one.shipment_order_id))
+        listed = sorted(
+            shown.shipments,
+            key=lambda one: (one.shipment_order_id != ours, one.shipment_order_id),
+        )
         change = replace(Book(resources).seen(order, listed), expected=OrderState.HELD)
         if (change.state, change.why) != (order.state, order.why):
             changes.append(change)
@@ -163,34 +227,63 @@ async def _follow(
     renumbered = order.shipment.renumbered(shown.shipments) if order.shipment else None
     numbers = renumbered.tracking_numbers if renumbered else order.tracking_numbers
     state = state_from_parcels(shown, scans, numbers)
-    is_further = state is not None and order.state in ROAD and ROAD.index(state) > ROAD.index(order.state)
+    is_further = (
+        state is not None
+        and order.state in ROAD
+        and ROAD.index(state) > ROAD.index(order.state)
+    )
     if is_further or renumbered:
         writes = OrderUpdate.renumbered(renumbered) if renumbered else NOTHING
         to, why = (state if is_further else None), going_along(order.why)
-        changes.append(OrderChange(order_ref=order.order_ref, state=to, expected=order.state, why=why, writes=writes))
+        changes.append(
+            OrderChange(
+                order_ref=order.order_ref,
+                state=to,
+                expected=order.state,
+                why=why,
+                writes=writes,
+            )
+        )
     return None
 
 
-async def _closed(resources: Resources, order: OrderRecord, shown: ServiceOrder) -> OrderChange:
+async def _closed(
+    resources: Resources, order: OrderRecord, shown: ServiceOrder
+) -> OrderChange:
     why = shown.close_reason or "no reason given"
     if order.paid_minor is not None:
         closed = because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why)
-        return order.stays(order.why) if order.knows_what_came_back else order.held(closed)
+        return (
+            order.stays(order.why) if order.knows_what_came_back else order.held(closed)
+        )
     closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
-    money = (await not_taken_and_closed(resources, {order.order_ref: shown})).get(order.order_ref)
-    if order.reason_code is ReasonCode.FINANCE_REFUSED:  # where the money is, a person still has to look
+    money = (await not_taken_and_closed(resources, {order.order_ref: shown})).get(
+        order.order_ref
+    )
+    if (
+        order.reason_code is ReasonCode.FINANCE_REFUSED
+    ):  # where the money is, a person still has to look
         money = together([order.why, closed])
     if money or order.state is OrderState.UNKNOWN:
         return order.held(money or closed)
-    return OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED, expected=order.state, why=closed)
+    return OrderChange(
+        order_ref=order.order_ref,
+        state=OrderState.CANCELLED,
+        expected=order.state,
+        why=closed,
+    )
 
 
 async def report_parcels(
-    resources: Resources, orders: Mapping[str, OrderRecord], shown: Mapping[str, ServiceOrder]
+    resources: Resources,
+    orders: Mapping[str, OrderRecord],
+    shown: Mapping[str, ServiceOrder],
 ) -> None:
-    """Report each domestic parcel of a booked order to the warehouse, once, with all others that the order shows.
+    """Report each domestic parcel of a booked order to the warehouse, once, with all
+    others that the order shows.
 
-    Of several parcels of one order one after the other, since a claim is for one effect of each order.
+    Of several parcels of one order one after the other, since a claim is for one effect
+    of each order.
     """
     if this_try().this > 1:
         await settle_open(resources, shown)
@@ -198,16 +291,30 @@ async def report_parcels(
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except LedgerUnusable:  # it sends nothing now: a later run reports them
         return
-    parcels = {ref: one.parcels for ref, one in shown.items() if orders[ref].shipment is not None}
+    parcels = {
+        ref: one.parcels
+        for ref, one in shown.items()
+        if orders[ref].shipment is not None
+    }
     done = {
         effect.slot
         for effect in await resources.group_commit.effects_of(parcels)
         if effect.action is Action.NOTIFY and effect.status is EffectStatus.DONE
     }
     for place in range(max((len(listed) for listed in parcels.values()), default=0)):
-        now = {ref: listed[place].tracking_number for ref, listed in parcels.items() if place < len(listed)}
+        now = {
+            ref: listed[place].tracking_number
+            for ref, listed in parcels.items()
+            if place < len(listed)
+        }
         intents = [
-            Intent(order_ref=ref, action=Action.NOTIFY, amount=None, request_hash="", part=number)
+            Intent(
+                order_ref=ref,
+                action=Action.NOTIFY,
+                amount=None,
+                request_hash="",
+                part=number,
+            )
             for ref, number in now.items()
         ]
         if unreported := [intent for intent in intents if slot_of(intent) not in done]:

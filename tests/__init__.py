@@ -1,4 +1,6 @@
-"""Tests of the product. The sandbox takes the money at once, so they pay as one does at such a service."""
+"""Tests of the product. The sandbox takes the money at once, so they pay as one does at
+such a service.
+"""
 
 import os
 

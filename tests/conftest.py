@@ -16,21 +16,45 @@ from typer.main import get_command
 
 from deployments.local_server import prefect_server
 from tests.clock import clock
-from tests.everyday import OPTION, pytest_addoption, pytest_configure, pytest_ignore_collect, start_no_process
+from tests.everyday import (
+    OPTION,
+    pytest_addoption,
+    pytest_configure,
+    pytest_ignore_collect,
+    start_no_process,
+)
 from tests.kept import end_all_but, kept
-from tests.made_once import copy_new_ledgers, share_certificates, share_prefect_settings, share_statements
+from tests.made_once import (
+    copy_new_ledgers,
+    share_certificates,
+    share_prefect_settings,
+    share_statements,
+)
 from tests.needs import leave_out, pytest_terminal_summary
 from tests.postgres import INSTALL, Postgres, binaries, running_postgres
 from tests.running import ROOT, RunningSandbox, own_sandbox
 
 MEMORY, MEMORY_NEEDED = Path("/dev/shm"), 2**30
-"""Temporary folders are in memory where there is room: thousands of commits wait for no disk."""
+"""Temporary folders are in memory where there is room: thousands of commits wait for no
+disk.
+"""
 
-# no test fails by luck: the same examples each time, however long making them takes; `search` draws new ones
+# no test fails by luck: the same examples each time, however long making them takes;
+# `search` draws new ones
 settings.register_profile(
-    "same", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+    "same",
+    max_examples=50,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
 )
-settings.register_profile("search", settings.get_profile("same"), max_examples=100, derandomize=False, print_blob=True)
+settings.register_profile(
+    "search",
+    settings.get_profile("same"),
+    max_examples=100,
+    derandomize=False,
+    print_blob=True,
+)
 settings.load_profile("same")
 
 copy_new_ledgers()
@@ -41,28 +65,50 @@ share_certificates()
 # the commands are made once a process, as in a terminal, not once a call
 vars(typer.testing)["_get_command"] = cache(get_command)
 
-__all__ = ["clock", "pytest_addoption", "pytest_configure", "pytest_ignore_collect", "pytest_terminal_summary"]
+__all__ = [
+    "clock",
+    "pytest_addoption",
+    "pytest_configure",
+    "pytest_ignore_collect",
+    "pytest_terminal_summary",
+]
 
-os.environ["COLUMNS"] = "200"  # the terminal's width is measured once, by whichever test imports it first
-os.environ.setdefault("SOURCING_PATIENCE_S", "0")  # a test that is about waiting for the service says so
+os.environ["COLUMNS"] = (
+    "200"  # the terminal's width is measured once, by whichever test imports it first
+)
+os.environ.setdefault(
+    "SOURCING_PATIENCE_S", "0"
+)  # a test that is about waiting for the service says so
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_NEEDED:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
 INSTALLED, SERVER, POSTGRES = "installed", "prefect_url", "postgres"
 LANES = (
-    ((INSTALLED, ("deployments/test_recovery", "deployments/test_questions", "ui/", "")), ("", ("cli/test_starts",))),
+    (
+        (
+            INSTALLED,
+            ("deployments/test_recovery", "deployments/test_questions", "ui/", ""),
+        ),
+        ("", ("cli/test_starts",)),
+    ),
     ((SERVER, ("journeys/test_a", "journeys/test_c")),),
     ((SERVER, ("",)),),
     ((POSTGRES, ("",)), ("", ("crashes/", "simulation/", "upgrade/", "hostile/"))),
 )
-"""What each of the four workers of `make test` begins with: users of a fixture, by where they are; many processes.
+"""What each of the four workers of `make test` begins with: users of a fixture, by
+where they are; many processes.
 
-The users of an installation or a Prefect server stand together, since it ends before the first test without it; those
-of PostgreSQL do, or each worker had a server of its own.
+The users of an installation or a Prefect server stand together, since it ends before
+the first test without it; those of PostgreSQL do, or each worker had a server of its
+own.
 """
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Each worker gets its share of the list, slow tests first: what one takes off another at the end is quick."""
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Each worker gets its share of the list, slow tests first: what one takes off
+    another at the end is quick.
+    """
     if config.getoption(OPTION):  # not in the process that starts the workers
         start_no_process()
         return
@@ -70,8 +116,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     lanes: list[list[pytest.Item]] = []
     for wanted in LANES:
         lane: list[pytest.Item] = []
-        for fixture, place in ((fixture, place) for fixture, places in wanted for place in places):
-            found = [item for item, name in left.items() if name.startswith(place) and uses(item, fixture)]
+        for fixture, place in (
+            (fixture, place) for fixture, places in wanted for place in places
+        ):
+            found = [
+                item
+                for item, name in left.items()
+                if name.startswith(place) and uses(item, fixture)
+            ]
             lane += found
             for item in found:
                 del left[item]
@@ -85,7 +137,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What is loaded by now stays: the garbage collection does not go through it again and again."""
+    """What is loaded by now stays: the garbage collection does not go through it again
+    and again.
+    """
     gc.collect()
     gc.freeze()
 
@@ -122,13 +176,17 @@ def sandbox(sandbox_process: RunningSandbox) -> RunningSandbox:
 
 @pytest.fixture
 def prefect_url(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The small Prefect server of a data folder, one for all tests that follow each other and use one."""
+    """The small Prefect server of a data folder, one for all tests that follow each
+    other and use one.
+    """
     return kept(SERVER, lambda: prefect_server(tmp_path_factory.mktemp("server")))
 
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """One PostgreSQL server for the whole test session; each test has databases of its own."""
+    """One PostgreSQL server for the whole test session; each test has databases of its
+    own.
+    """
     if binaries() is None:
         leave_out("PostgreSQL", INSTALL)
     with running_postgres(durable=False) as server:

@@ -1,4 +1,6 @@
-"""`python -m tests.dictionary_page` writes docs/data-dictionary.md: the tables of the snapshots, column by column."""
+"""`python -m tests.dictionary_page` writes docs/data-dictionary.md: the tables of the
+snapshots, column by column.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,16 @@ from pathlib import Path
 import pyarrow as pa
 
 from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.tables.table import ENVELOPE, FLAG, MOMENT, TEXT, TEXTS, VOLUME_PRICES, WHOLE, Column
+from connectors.snapshots.tables.table import (
+    ENVELOPE,
+    FLAG,
+    MOMENT,
+    TEXT,
+    TEXTS,
+    VOLUME_PRICES,
+    WHOLE,
+    Column,
+)
 
 PAGE = Path(__file__).parents[1] / "docs/data-dictionary.md"
 
@@ -29,7 +40,11 @@ TYPES: Mapping[pa.DataType, Type] = {
     FLAG: Type("true or false", "BOOLEAN", "bool"),
     MOMENT: Type("time", "TIMESTAMP WITH TIME ZONE", "datetime64[us, UTC]"),
     TEXTS: Type("list of texts", "VARCHAR[]", "object"),
-    VOLUME_PRICES: Type("list of volume prices", "STRUCT(start_quantity BIGINT, price_minor BIGINT)[]", "object"),
+    VOLUME_PRICES: Type(
+        "list of volume prices",
+        "STRUCT(start_quantity BIGINT, price_minor BIGINT)[]",
+        "object",
+    ),
 }
 
 HEAD = """# Data dictionary
@@ -53,7 +68,13 @@ them there. They are in the schema of each Parquet file too, in `sourcing sql "d
 def page() -> str:
     """The page, in Markdown."""
     return "\n".join(
-        (HEAD, *_types(), *_overview(), *(line for table in TABLES.values() for line in _table(table)), *_envelope())
+        (
+            HEAD,
+            *_types(),
+            *_overview(),
+            *(line for table in TABLES.values() for line in _table(table)),
+            *_envelope(),
+        )
     )
 
 
@@ -75,7 +96,9 @@ def _table(table: Table) -> Iterator[str]:
     yield f"## {table.name}\n\n{table.words}\n"
     key = ", ".join(f"`{name}`" for name in table.key)
     yield f"Key: {key}. Version {table.version}. Every row has [these columns](#every-table) too.\n"
-    yield from _columns({name: column for name, column in table.columns.items() if name not in ENVELOPE})
+    yield from _columns(
+        {name: column for name, column in table.columns.items() if name not in ENVELOPE}
+    )
 
 
 def _envelope() -> Iterator[str]:
@@ -93,11 +116,15 @@ def _columns(columns: Mapping[str, Column]) -> Iterator[str]:
 def _cells(name: str, column: Column) -> Iterator[str]:
     yield f"`{name}`{' ⚠' if column.personal else ''}"
     yield TYPES[column.dtype].words
-    yield from (words.replace("|", "\\|") for words in (column.unit, column.words, column.null))
+    yield from (
+        words.replace("|", "\\|") for words in (column.unit, column.words, column.null)
+    )
     yield f"`{column.shown_example}`"
     yield column.source
 
 
 if __name__ == "__main__":
     PAGE.write_text(page(), encoding="utf-8")
-    print(f"{PAGE}: {sum(len(table.columns) for table in TABLES.values())} columns of {len(TABLES)} tables")
+    print(
+        f"{PAGE}: {sum(len(table.columns) for table in TABLES.values())} columns of {len(TABLES)} tables"
+    )

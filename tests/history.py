@@ -1,6 +1,8 @@
-"""What must hold between the sandbox's books, the ledger and the snapshot, whatever crashed on the way.
+"""What must hold between the sandbox's books, the ledger and the snapshot, whatever
+crashed on the way.
 
-The books are the truth about money. `violations` needs nothing but plain reads, so a test may ask at any moment.
+The books are the truth about money. `violations` needs nothing but plain reads, so a
+test may ask at any moment.
 """
 
 from __future__ import annotations
@@ -21,7 +23,13 @@ Row = Mapping[str, Any]
 
 OPEN = (EffectStatus.SENDING, EffectStatus.UNKNOWN)
 BEGUN = (*OPEN, EffectStatus.DONE)
-CLOSED = {"taobao": 4, "1688": "cancel", "big_major": "CANCEL", "international": "trade_close", "poizon": "CLOSED"}
+CLOSED = {
+    "taobao": 4,
+    "1688": "cancel",
+    "big_major": "CANCEL",
+    "international": "trade_close",
+    "poizon": "CLOSED",
+}
 
 
 class Rule(StrEnum):
@@ -70,7 +78,8 @@ def utc_day(moment: datetime) -> date:
 class AllowedAmounts:
     """What was allowed, in fen: by batch, and for each day as the merchant counts days.
 
-    With `as_paid` a paid order counts with what it took: a service that lies may have had more approved for it.
+    With `as_paid` a paid order counts with what it took: a service that lies may have
+    had more approved for it.
     """
 
     batches: Mapping[str, int] = field(default_factory=dict)
@@ -91,10 +100,12 @@ def violations(
     limits: AllowedAmounts = NO_LIMITS,
     at_rest: bool = False,
 ) -> list[Violation]:
-    """Every breach of a promise. `books` is the answer of `GET /_sandbox/books`, `snapshot` rows of table `orders`.
+    """Every breach of a promise. `books` is the answer of `GET /_sandbox/books`,
+    `snapshot` rows of table `orders`.
 
-    While runs are at work an effect that is open, or done and not yet confirmed, excuses what the order's row does
-    not tell. `at_rest` (no run at work, the last one ended by itself) only an open one does.
+    While runs are at work an effect that is open, or done and not yet confirmed,
+    excuses what the order's row does not tell. `at_rest` (no run at work, the last one
+    ended by itself) only an open one does.
     """
     history = _History(books, orders, effects, at_rest=at_rest)
     return [
@@ -119,7 +130,10 @@ class _History:
     ) -> None:
         ours = {order.order_id: ref for ref, order in orders.items()}
         # what was ordered from a cart shows no reference
-        placed = [{**o, "reference": o["reference"] or ours.get(o["order_id"], "")} for o in books["orders"]]
+        placed = [
+            {**o, "reference": o["reference"] or ours.get(o["order_id"], "")}
+            for o in books["orders"]
+        ]
         self.books = {**books, "orders": placed}
         self.orders = orders
         self.effects = effects
@@ -131,16 +145,35 @@ class _History:
 
     def orders_are_single(self) -> Iterator[Violation]:
         for reference, listed in self.under.items():
-            if len(paid := [order["order_id"] for order in listed if order["paid_times"]]) > 1:
-                yield Violation(rule=Rule.PAID_TWICE, what=f"{reference}: {', '.join(paid)}")
-            if len(live := [order["order_id"] for order in listed if _is_live(order)]) > 1:
-                yield Violation(rule=Rule.ORDERED_TWICE, what=f"{reference}: {', '.join(live)}")
+            if (
+                len(
+                    paid := [
+                        order["order_id"] for order in listed if order["paid_times"]
+                    ]
+                )
+                > 1
+            ):
+                yield Violation(
+                    rule=Rule.PAID_TWICE, what=f"{reference}: {', '.join(paid)}"
+                )
+            if (
+                len(live := [order["order_id"] for order in listed if _is_live(order)])
+                > 1
+            ):
+                yield Violation(
+                    rule=Rule.ORDERED_TWICE, what=f"{reference}: {', '.join(live)}"
+                )
             for order in listed:
                 if order["paid_times"] > 1:
-                    what = f"{reference}: {order['order_id']} {order['paid_times']} times"
+                    what = (
+                        f"{reference}: {order['order_id']} {order['paid_times']} times"
+                    )
                     yield Violation(rule=Rule.PAID_AGAIN, what=what)
                 if _is_live(order) and not self._knows(order):
-                    yield Violation(rule=Rule.FORGOTTEN_ORDER, what=f"{reference}: {order['order_id']}")
+                    yield Violation(
+                        rule=Rule.FORGOTTEN_ORDER,
+                        what=f"{reference}: {order['order_id']}",
+                    )
 
     def payments_are_right(self) -> Iterator[Violation]:
         for order in self.books["orders"]:
@@ -150,36 +183,65 @@ class _History:
             known = self.orders.get(reference)
             approved = (known.approved_minor or 0) if known else 0
             if paid > approved:
-                yield Violation(rule=Rule.ABOVE_APPROVED, what=f"{reference}: paid {paid}, approved {approved}")
+                yield Violation(
+                    rule=Rule.ABOVE_APPROVED,
+                    what=f"{reference}: paid {paid}, approved {approved}",
+                )
             told = known.paid_minor if known else None
             came_back = known is not None and _came_back(order)
-            if told is None and not came_back and not self._has(reference, Action.PAY, self.excuses):
-                yield Violation(rule=Rule.FORGOTTEN_PAYMENT, what=f"{reference}: {paid}")
+            if (
+                told is None
+                and not came_back
+                and not self._has(reference, Action.PAY, self.excuses)
+            ):
+                yield Violation(
+                    rule=Rule.FORGOTTEN_PAYMENT, what=f"{reference}: {paid}"
+                )
             if told is not None and told != paid:
-                yield Violation(rule=Rule.OTHER_AMOUNT, what=f"{reference}: paid {paid}, ledger {told}")
+                yield Violation(
+                    rule=Rule.OTHER_AMOUNT,
+                    what=f"{reference}: paid {paid}, ledger {told}",
+                )
 
     def wallet_agrees(self) -> Iterator[Violation]:
         """A payment without a source is one from the wallet."""
         wallet = self.books["wallet"]
-        paid = sum(p["amount_fen"] for p in self.books["payments"] if p.get("source", "wallet") == "wallet")
+        paid = sum(
+            p["amount_fen"]
+            for p in self.books["payments"]
+            if p.get("source", "wallet") == "wallet"
+        )
         back = sum(order.get("refunded_fen", 0) for order in self.books["orders"])
         left = wallet["opening_fen"] - wallet["balance_fen"]
         if left != paid - back:
-            yield Violation(rule=Rule.WALLET, what=f"{left} left the wallet, paid {paid}, refunded {back}")
+            yield Violation(
+                rule=Rule.WALLET,
+                what=f"{left} left the wallet, paid {paid}, refunded {back}",
+            )
 
     def shipments_are_right(self) -> Iterator[Violation]:
-        bookings = Counter(shipment["tmall_order_id"] for shipment in self.books["shipments"])
+        bookings = Counter(
+            shipment["tmall_order_id"] for shipment in self.books["shipments"]
+        )
         for order_id, times in bookings.items():
             if times > 1:
-                yield Violation(rule=Rule.SHIPPED_TWICE, what=f"order {order_id}: {times} shipments")
+                yield Violation(
+                    rule=Rule.SHIPPED_TWICE, what=f"order {order_id}: {times} shipments"
+                )
         parcels: dict[str, str] = {}
         for shipment in self.books["shipments"]:
-            shipment_id, order = shipment["order_id"], self.by_id.get(shipment["tmall_order_id"])
+            shipment_id, order = (
+                shipment["order_id"],
+                self.by_id.get(shipment["tmall_order_id"]),
+            )
             if order is None or not order["paid_times"]:
                 what = f"shipment {shipment_id} of order {shipment['tmall_order_id']}"
                 yield Violation(rule=Rule.SHIPPED_UNPAID, what=what)
             elif not self._knows_shipment(order["reference"], shipment_id):
-                yield Violation(rule=Rule.FORGOTTEN_SHIPMENT, what=f"{order['reference']}: {shipment_id}")
+                yield Violation(
+                    rule=Rule.FORGOTTEN_SHIPMENT,
+                    what=f"{order['reference']}: {shipment_id}",
+                )
             for number in shipment["tracking_numbers"]:
                 if parcels.setdefault(number, shipment_id) != shipment_id:
                     what = f"parcel {number}: {parcels[number]}, {shipment_id}"
@@ -188,10 +250,20 @@ class _History:
     def ledger_imagines_nothing(self) -> Iterator[Violation]:
         shipments = {shipment["order_id"] for shipment in self.books["shipments"]}
         for reference, order in self.orders.items():
-            if order.paid_minor is not None and not any(o["paid_times"] for o in self.under.get(reference, ())):
-                yield Violation(rule=Rule.IMAGINED_PAYMENT, what=f"{reference}: {order.paid_minor}")
-            if order.shipment_order_id is not None and order.shipment_order_id not in shipments:
-                yield Violation(rule=Rule.IMAGINED_SHIPMENT, what=f"{reference}: {order.shipment_order_id}")
+            if order.paid_minor is not None and not any(
+                o["paid_times"] for o in self.under.get(reference, ())
+            ):
+                yield Violation(
+                    rule=Rule.IMAGINED_PAYMENT, what=f"{reference}: {order.paid_minor}"
+                )
+            if (
+                order.shipment_order_id is not None
+                and order.shipment_order_id not in shipments
+            ):
+                yield Violation(
+                    rule=Rule.IMAGINED_SHIPMENT,
+                    what=f"{reference}: {order.shipment_order_id}",
+                )
 
     def snapshot_agrees(self, snapshot: Iterable[Row]) -> Iterator[Violation]:
         told = {row["order_ref"]: row["paid_minor"] for row in snapshot}
@@ -199,55 +271,107 @@ class _History:
             reference, paid = order["reference"], order["paid_fen"]
             open_still = self._has(reference, Action.PAY, OPEN)
             came_back = told.get(reference) in (None, 0) and _came_back(order)
-            if order["paid_times"] and told.get(reference) != paid and not open_still and not came_back:
+            if (
+                order["paid_times"]
+                and told.get(reference) != paid
+                and not open_still
+                and not came_back
+            ):
                 what = f"{reference}: paid {paid}, snapshot {told.get(reference)}"
                 yield Violation(rule=Rule.NOT_IN_SNAPSHOT, what=what)
 
     def limits_hold(self, limits: AllowedAmounts) -> Iterator[Violation]:
-        begun = {e.order_ref for e in self.effects if _may_spend(e)} - self._closed_unpaid()
+        begun = {
+            e.order_ref for e in self.effects if _may_spend(e)
+        } - self._closed_unpaid()
         for batch_id, most in limits.batches.items():
-            batch = [order for order in self.orders.values() if order.batch_id == batch_id]
-            paid = sum(one["paid_fen"] for order in batch for one in self.under.get(order.order_ref, ()))
-            taken = sum(self._outlay(order, limits) for order in batch if order.order_ref in begun)
+            batch = [
+                order for order in self.orders.values() if order.batch_id == batch_id
+            ]
+            paid = sum(
+                one["paid_fen"]
+                for order in batch
+                for one in self.under.get(order.order_ref, ())
+            )
+            taken = sum(
+                self._outlay(order, limits)
+                for order in batch
+                if order.order_ref in begun
+            )
             if max(paid, taken) > most:
                 what = f"batch {batch_id}: paid {paid}, begun {taken}, allowed {most}"
                 yield Violation(rule=Rule.OVER_BUDGET, what=what)
         if limits.day is not None:
             days: Counter[date] = Counter()
-            creates = {e.order_ref: limits.day_of(e.intent_at) for e in self.effects if _creates(e)}
+            creates = {
+                e.order_ref: limits.day_of(e.intent_at)
+                for e in self.effects
+                if _creates(e)
+            }
             for reference in creates.keys() & begun:
                 day = creates[reference]
                 days[day] += self._outlay(self.orders[reference], limits)
             for day, taken in days.items():
                 if taken > limits.day:
-                    yield Violation(rule=Rule.OVER_DAY_LIMIT, what=f"{day}: begun {taken}, allowed {limits.day}")
+                    yield Violation(
+                        rule=Rule.OVER_DAY_LIMIT,
+                        what=f"{day}: begun {taken}, allowed {limits.day}",
+                    )
 
     def _outlay(self, order: OrderRecord, limits: AllowedAmounts) -> int:
         paid = sum(one["paid_fen"] for one in self.under.get(order.order_ref, ()))
         return (limits.as_paid and paid) or order.approved_minor or 0
 
     def _closed_unpaid(self) -> set[str]:
-        """Orders that were cancelled before any payment was begun: nobody pays them any more."""
-        paying = {e.order_ref for e in self.effects if e.action is Action.PAY and _may_spend(e)}
-        return {ref for ref, order in self.orders.items() if order.state is OrderState.CANCELLED} - paying
+        """Orders that were cancelled before any payment was begun: nobody pays them any
+        more.
+        """
+        paying = {
+            e.order_ref
+            for e in self.effects
+            if e.action is Action.PAY and _may_spend(e)
+        }
+        return {
+            ref
+            for ref, order in self.orders.items()
+            if order.state is OrderState.CANCELLED
+        } - paying
 
     def _knows(self, order: Row) -> bool:
         reference, order_id = order["reference"], order["order_id"]
         known = self.orders.get(reference)
         if known is not None and known.order_id == order_id:
             return True
-        creates = [e for e in self.effects if e.order_ref == reference and e.action is Action.CREATE]
-        return any(e.status in OPEN or order_id in (e.answer or {}).get("order_ids", ()) for e in creates)
+        creates = [
+            e
+            for e in self.effects
+            if e.order_ref == reference and e.action is Action.CREATE
+        ]
+        return any(
+            e.status in OPEN or order_id in (e.answer or {}).get("order_ids", ())
+            for e in creates
+        )
 
     def _knows_shipment(self, reference: str, shipment_id: str) -> bool:
         known = self.orders.get(reference)
         if known is not None and known.shipment_order_id == shipment_id:
             return True
-        booked = [e for e in self.effects if e.order_ref == reference and e.action is Action.BOOK]
-        return any(e.status in self.excuses or "repeats" in (e.answer or {}) for e in booked)
+        booked = [
+            e
+            for e in self.effects
+            if e.order_ref == reference and e.action is Action.BOOK
+        ]
+        return any(
+            e.status in self.excuses or "repeats" in (e.answer or {}) for e in booked
+        )
 
-    def _has(self, reference: str, action: Action, statuses: Sequence[EffectStatus]) -> bool:
-        return any(e.order_ref == reference and e.action is action and e.status in statuses for e in self.effects)
+    def _has(
+        self, reference: str, action: Action, statuses: Sequence[EffectStatus]
+    ) -> bool:
+        return any(
+            e.order_ref == reference and e.action is action and e.status in statuses
+            for e in self.effects
+        )
 
 
 def _came_back(order: Row) -> bool:

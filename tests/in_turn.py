@@ -1,4 +1,6 @@
-"""Hundreds of quick cases as one test: collecting and reporting each by itself takes longer than playing it."""
+"""Hundreds of quick cases as one test: collecting and reporting each by itself takes
+longer than playing it.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,9 @@ from typing import Any
 def in_turn(
     names: str, cases: Iterable[Any], shown: Callable[[Any], object] = repr
 ) -> Callable[[Callable[..., None]], Callable[..., None]]:
-    """Like `parametrize`, for a test whose cases leave nothing behind; a failure's note says in which it happened."""
+    """Like `parametrize`, for a test whose cases leave nothing behind; a failure's note
+    says in which it happened.
+    """
 
     def of_one_case(test: Callable[..., None]) -> Callable[..., None]:
         several = names.split(", ")
@@ -20,7 +24,16 @@ def in_turn(
         def of_all(**fixtures: Any) -> None:
             for case in cases:
                 try:
-                    test(**fixtures, **dict(zip(several, case if len(several) > 1 else [case], strict=True)))
+                    test(
+                        **fixtures,
+                        **dict(
+                            zip(
+                                several,
+                                case if len(several) > 1 else [case],
+                                strict=True,
+                            )
+                        ),
+                    )
                 except BaseException as error:
                     error.add_note(f"{names}: {shown(case)}")
                     raise

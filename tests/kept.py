@@ -1,6 +1,8 @@
-"""What tests that follow each other share, and what is ended before the first one that has no use for it.
+"""What tests that follow each other share, and what is ended before the first one that
+has no use for it.
 
-A session's fixture would last to the end: each of Prefect's servers costs a twentieth of a core while nobody asks it.
+A session's fixture would last to the end: each of Prefect's servers costs a twentieth
+of a core while nobody asks it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""A sandbox that keeps its state in a file, to be killed and started again at the same address."""
+"""A sandbox that keeps its state in a file, to be killed and started again at the same
+address.
+"""
 
 from __future__ import annotations
 
@@ -24,9 +26,19 @@ class KeptSandbox:
 
     def start(self) -> None:
         """Start it, and wait until it listens."""
-        command = [sys.executable, "-m", "sandbox", "--port", str(self._port), "--state", str(self._state)]
+        command = [
+            sys.executable,
+            "-m",
+            "sandbox",
+            "--port",
+            str(self._port),
+            "--state",
+            str(self._state),
+        ]
         environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-        self._process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+        self._process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout
         self._process.stdout.readline()
 

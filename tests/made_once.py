@@ -1,4 +1,6 @@
-"""What is the same for each test of a process is made once: tables, compiled statements, settings, certificates."""
+"""What is the same for each test of a process is made once: tables, compiled
+statements, settings, certificates.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 
 
 class SameDialect(SQLiteDialect_pysqlite):
-    """The dialect is a part of the key of a compiled statement; that of each ledger is the same."""
+    """The dialect is a part of the key of a compiled statement; that of each ledger is
+    the same.
+    """
 
     supports_statement_cache = True
 
@@ -33,7 +37,9 @@ class SameDialect(SQLiteDialect_pysqlite):
 
 
 def share_statements() -> None:
-    """From now on, in this process: compiling a statement anew for each ledger took a sixth of a test's time."""
+    """From now on, in this process: compiling a statement anew for each ledger took a
+    sixth of a test's time.
+    """
     compiled: LRUCache[Any, Any] = LRUCache(3_000)
 
     def created(address: Any, **options: Any) -> Engine:
@@ -47,14 +53,18 @@ def share_statements() -> None:
 
 
 def share_certificates() -> None:
-    """From now on, in this process: each HTTP client reads the system's certificates, a tenth of a command."""
+    """From now on, in this process: each HTTP client reads the system's certificates, a
+    tenth of a command.
+    """
     vars(ssl)["create_default_context"] = cache(ssl.create_default_context)
 
 
 def copy_new_ledgers() -> None:
-    """From now on, in this process: the tables are the same each time, and take four times as long as a copy.
+    """From now on, in this process: the tables are the same each time, and take four
+    times as long as a copy.
 
-    Ledgers of an older version are migrated, and those of a process that is to die on the way.
+    Ledgers of an older version are migrated, and those of a process that is to die on
+    the way.
     """
     made: list[str] = []
     upgrade = upgrading.upgrade
@@ -69,13 +79,19 @@ def copy_new_ledgers() -> None:
         else:
             upgrade(connection, version)
             new: Any = connection.connection.driver_connection
-            made.extend(one for one in new.iterdump() if one not in ("BEGIN TRANSACTION;", "COMMIT;"))
+            made.extend(
+                one
+                for one in new.iterdump()
+                if one not in ("BEGIN TRANSACTION;", "COMMIT;")
+            )
 
     upgrading.upgrade = copied
 
 
 def share_prefect_settings() -> None:
-    """From now on, in this process: reading all of Prefect's settings for an address takes a tenth of a command."""
+    """From now on, in this process: reading all of Prefect's settings for an address
+    takes a tenth of a command.
+    """
     made: dict[str, tuple[Settings, Settings]] = {}
     read = local_server._server_address_set
 

@@ -1,4 +1,6 @@
-"""What some tests need beside Python: where it is missing they are left out, and the run's end says what gives it."""
+"""What some tests need beside Python: where it is missing they are left out, and the
+run's end says what gives it.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,15 @@ from typing import NoReturn
 import pytest
 
 DEMANDED = "TESTS_DEMAND"
-"""Environment: names of needs, such as `PostgreSQL Redis`, whose tests fail instead of being left out."""
+"""Environment: names of needs, such as `PostgreSQL Redis`, whose tests fail instead of
+being left out.
+"""
 
 
 def leave_out(needed: str, remedy: str) -> NoReturn:
-    """End the running test without a result, since this machine has not what it needs."""
+    """End the running test without a result, since this machine has not what it
+    needs.
+    """
     told = f"{needed}: {remedy}"
     if needed in os.environ.get(DEMANDED, "").split():
         pytest.fail(f"{DEMANDED} demands {told}", pytrace=False)
@@ -39,4 +45,6 @@ def left_out(skipped: Sequence[pytest.TestReport]) -> list[str]:
 
 def _reason(report: pytest.TestReport) -> str:
     where = report.longrepr
-    return str(where[2] if isinstance(where, tuple) else where).removeprefix("Skipped: ")
+    return str(where[2] if isinstance(where, tuple) else where).removeprefix(
+        "Skipped: "
+    )

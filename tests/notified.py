@@ -1,4 +1,6 @@
-"""Who is told, for tests: an HTTP receiver and a mail server on this machine, spoken to by apprise itself."""
+"""Who is told, for tests: an HTTP receiver and a mail server on this machine, spoken to
+by apprise itself.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def http_receiver(port: int = 0) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status = receiver.status  # as it is now: a slow answer may end in the next test
+            status = (
+                receiver.status
+            )  # as it is now: a slow answer may end in the next test
             time.sleep(receiver.slow_s)
             if status == 200:
                 receiver.got.append(sent)
@@ -82,10 +86,17 @@ class MailServer:
 
     @property
     def texts(self) -> list[str]:
-        parts = [part for mail in self.got for part in mail.walk() if part.get_content_type() == "text/plain"]
+        parts = [
+            part
+            for mail in self.got
+            for part in mail.walk()
+            if part.get_content_type() == "text/plain"
+        ]
         return [bytes(part.get_payload(decode=True)).decode() for part in parts]
 
-    async def handle_DATA(self, _server: object, _session: object, envelope: Any) -> str:
+    async def handle_DATA(
+        self, _server: object, _session: object, envelope: Any
+    ) -> str:
         self.got.append(message_from_bytes(envelope.content))
         return "250 OK"
 
@@ -94,7 +105,9 @@ class MailServer:
 def mail_server() -> Iterator[MailServer]:
     """A real SMTP server."""
     server = MailServer()
-    controller = Controller(server, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE_S)
+    controller = Controller(
+        server, hostname="127.0.0.1", port=0, ready_timeout=PATIENCE_S
+    )
     with _free_port() as port:
         controller.port = port
     controller.start()

@@ -1,4 +1,6 @@
-"""`python -m tests.reasons_page` writes docs/reasons.md: each reason with its words and the function that gives it."""
+"""`python -m tests.reasons_page` writes docs/reasons.md: each reason with its words and
+the function that gives it.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,16 @@ def page() -> str:
     places = given_by()
     parts = [HEAD]
     for kind in ReasonKind:
-        parts += [f"## {kind.name.title()}\n", "| code | sentence | what to do | who | given by |"]
+        parts += [
+            f"## {kind.name.title()}\n",
+            "| code | sentence | what to do | who | given by |",
+        ]
         parts += ["|---|---|---|---|---|"]
-        parts += [_row(code, places.get(code, [])) for code in ReasonCode if code.words.kind is kind]
+        parts += [
+            _row(code, places.get(code, []))
+            for code in ReasonCode
+            if code.words.kind is kind
+        ]
         parts.append("")
     return "\n".join(parts)
 
@@ -48,7 +57,9 @@ def _row(code: ReasonCode, places: list[str]) -> str:
 
 
 def given_by() -> dict[ReasonCode, list[str]]:
-    """The functions, or names of a module, where each code is made a reason: `domain/holds.py: _over`."""
+    """The functions, or names of a module, where each code is made a reason:
+    `domain/holds.py: _over`.
+    """
     found = defaultdict[ReasonCode, list[str]](list)
     for folder in PRODUCT:
         for file in sorted((ROOT / folder).rglob("*.py")):
@@ -62,31 +73,52 @@ def _made_in(module: ast.Module) -> Iterator[tuple[str, ReasonCode]]:
     for scope in _scopes(module):
         for node in ast.walk(scope):
             if made := _made(node):
-                yield from ((_name(scope), code) for code in GIVEN if f"ReasonCode.{code.name}" in made)
+                yield from (
+                    (_name(scope), code)
+                    for code in GIVEN
+                    if f"ReasonCode.{code.name}" in made
+                )
 
 
 def _scopes(module: ast.Module) -> Iterator[ast.stmt]:
     """Functions, methods apart, and the assignments of the module."""
     for statement in module.body:
-        yield from statement.body if isinstance(statement, ast.ClassDef) else [statement]
+        yield from (
+            statement.body if isinstance(statement, ast.ClassDef) else [statement]
+        )
 
 
 def _name(scope: ast.stmt) -> str:
     if isinstance(scope, ast.Assign):
         return ", ".join(ast.unparse(target) for target in scope.targets)
-    return getattr(scope, "name", "") or ast.unparse(getattr(scope, "target", scope))[:40]
+    return (
+        getattr(scope, "name", "") or ast.unparse(getattr(scope, "target", scope))[:40]
+    )
 
 
 def _made(node: ast.AST) -> set[str]:
     """The codes that `because` takes here, or that a choice or a table holds for it."""
     parts: list[ast.expr] = []
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because":
+    if (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Name)
+        and node.func.id == "because"
+    ):
         parts = [node.args[0]]
-    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.IfExp):
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(
+        node.value, ast.IfExp
+    ):
         parts = [node.value]
-    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Dict):
+    elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(
+        node.value, ast.Dict
+    ):
         parts = node.value.values  # a key only asks for words about a code
-    return {ast.unparse(one) for part in parts for one in ast.walk(part) if isinstance(one, ast.Attribute)}
+    return {
+        ast.unparse(one)
+        for part in parts
+        for one in ast.walk(part)
+        if isinstance(one, ast.Attribute)
+    }
 
 
 if __name__ == "__main__":

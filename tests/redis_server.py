@@ -1,4 +1,6 @@
-"""A real Redis for tests: a server of its own in a temporary folder, on a port of its own."""
+"""A real Redis for tests: a server of its own in a temporary folder, on a port of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,21 @@ def running_redis() -> Iterator[str]:
     assert found, f"no Redis here: {INSTALL}"
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="redis-") as folder:
-        options = ["--bind", "127.0.0.1", "--port", str(port), "--dir", folder, "--save", "", "--loglevel", "warning"]
-        process = subprocess.Popen([found, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        options = [
+            "--bind",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--dir",
+            folder,
+            "--save",
+            "",
+            "--loglevel",
+            "warning",
+        ]
+        process = subprocess.Popen(
+            [found, *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
         try:
             _await(port, process)
             yield f"redis://127.0.0.1:{port}/0"

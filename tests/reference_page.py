@@ -1,4 +1,6 @@
-"""`python -m tests.reference_page` writes docs/reference.md: commands, settings, deployments."""
+"""`python -m tests.reference_page` writes docs/reference.md: commands, settings,
+deployments.
+"""
 
 from __future__ import annotations
 
@@ -59,7 +61,15 @@ def page() -> str:
     """The page, in Markdown."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    parts = [HEAD, *_commands(group, "sourcing"), SETTINGS, *_settings(), FURTHER, DEPLOYED, *_deployments()]
+    parts = [
+        HEAD,
+        *_commands(group, "sourcing"),
+        SETTINGS,
+        *_settings(),
+        FURTHER,
+        DEPLOYED,
+        *_deployments(),
+    ]
     return "\n".join(parts)
 
 
@@ -74,40 +84,65 @@ def _commands(group: TyperGroup, called: str) -> Iterator[str]:
 
 def _command(command: TyperCommand | TyperGroup, called: str) -> Iterator[str]:
     arguments = [one for one in command.params if isinstance(one, TyperArgument)]
-    options = [one for one in command.params if isinstance(one, TyperOption) and not one.hidden]
-    usage = " ".join([called, *map(_argument, arguments), *(["[OPTIONS]"] if options else [])])
+    options = [
+        one for one in command.params if isinstance(one, TyperOption) and not one.hidden
+    ]
+    usage = " ".join(
+        [called, *map(_argument, arguments), *(["[OPTIONS]"] if options else [])]
+    )
     yield f"### {called}\n\n`{usage}`\n\n{command.help}\n"
-    rows = [(_argument(one), one) for one in arguments if one.help] + [(_option(one), one) for one in options]
+    rows = [(_argument(one), one) for one in arguments if one.help] + [
+        (_option(one), one) for one in options
+    ]
     if rows:
-        yield from _table(("", ""), [(f"`{name}`", f"{one.help or ''}{_default(one)}") for name, one in rows])
+        yield from _table(
+            ("", ""),
+            [(f"`{name}`", f"{one.help or ''}{_default(one)}") for name, one in rows],
+        )
 
 
 def _argument(argument: TyperArgument) -> str:
-    name = (argument.metavar or str(argument.name)).upper() + ("…" if argument.nargs == -1 else "")
+    name = (argument.metavar or str(argument.name)).upper() + (
+        "…" if argument.nargs == -1 else ""
+    )
     return name if argument.required else f"[{name}]"
 
 
 def _option(option: TyperOption) -> str:
     names = ", ".join([*option.opts, *option.secondary_opts])
-    return names if option.is_flag else f"{names} {option.metavar or _choices(option) or str(option.name).upper()}"
+    return (
+        names
+        if option.is_flag
+        else f"{names} {option.metavar or _choices(option) or str(option.name).upper()}"
+    )
 
 
 def _choices(option: TyperOption) -> str:
     of = option.type_descriptor.annotation
-    kinds = [kind for kind in (of, *get_args(of)) if isinstance(kind, type) and issubclass(kind, Enum)]
+    kinds = [
+        kind
+        for kind in (of, *get_args(of))
+        if isinstance(kind, type) and issubclass(kind, Enum)
+    ]
     return "|".join(str(choice.value) for kind in kinds for choice in kind)
 
 
 def _default(parameter: TyperOption | TyperArgument) -> str:
     default = parameter.default
-    is_none = default is None or default is False or default in ("", []) or parameter.required
+    is_none = (
+        default is None or default is False or default in ("", []) or parameter.required
+    )
     return "" if is_none else f" Else `{getattr(default, 'value', default)}`."
 
 
 def _settings() -> Iterator[str]:
     for settings in (XportcnSettings, SourcingSettings):
         fields = [
-            (f"`{variable_of(settings, name)}`", _preset(field), field.description or "")
+            (
+                f"`{variable_of(settings, name)}`",
+                _preset(field),
+                field.description or "",
+            )
             for name, field in settings.model_fields.items()
         ]
         yield from _table(("variable", "default", ""), fields)
@@ -123,9 +158,16 @@ def _preset(field: FieldInfo) -> str:
 
 
 def _deployments() -> Iterator[str]:
-    listed: Sequence[Mapping[str, Any]] = yaml.safe_load(DEPLOYMENTS.read_text(encoding="utf-8"))["deployments"]
+    listed: Sequence[Mapping[str, Any]] = yaml.safe_load(
+        DEPLOYMENTS.read_text(encoding="utf-8")
+    )["deployments"]
     rows = [
-        (f"`{one['name']}`", _when(one), f"`{one['work_pool']['work_queue_name']}`", _in_short(one["description"]))
+        (
+            f"`{one['name']}`",
+            _when(one),
+            f"`{one['work_pool']['work_queue_name']}`",
+            _in_short(one["description"]),
+        )
         for one in listed
     ]
     yield from _table(("deployment", "when", "queue", "does"), rows)
@@ -137,7 +179,9 @@ def _in_short(description: str) -> str:
 
 
 def _when(deployment: Mapping[str, Any]) -> str:
-    crons = [f"`{one['cron']}`" for one in deployment["schedules"] if one.get("active", True)]
+    crons = [
+        f"`{one['cron']}`" for one in deployment["schedules"] if one.get("active", True)
+    ]
     return ", ".join(crons) or "when started"
 
 
@@ -148,7 +192,11 @@ def _one_line(text: str) -> str:
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> Iterator[str]:
     yield "| " + " | ".join(heads) + " |\n|" + "---|" * len(tuple(heads))
     for row in rows:
-        yield "| " + " | ".join(_one_line(cell).replace("|", "\\|") for cell in row) + " |"
+        yield (
+            "| "
+            + " | ".join(_one_line(cell).replace("|", "\\|") for cell in row)
+            + " |"
+        )
     yield ""
 
 

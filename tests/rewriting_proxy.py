@@ -1,4 +1,6 @@
-"""A proxy between connector and sandbox that makes the service another one: paths moved, answers changed."""
+"""A proxy between connector and sandbox that makes the service another one: paths
+moved, answers changed.
+"""
 
 from __future__ import annotations
 
@@ -24,7 +26,8 @@ HOP_HEADERS = {"host", "content-length", "connection", "transfer-encoding"}
 
 @dataclass
 class RewritingProxy:
-    """`moved` maps the contract's paths to new ones, the old ones are gone then; `answers` changes `data` by path.
+    """`moved` maps the contract's paths to new ones, the old ones are gone then;
+    `answers` changes `data` by path.
 
     A `deviation` may be put in at any moment.
     """
@@ -39,15 +42,28 @@ class RewritingProxy:
     async def handle(self, request: web.Request) -> web.Response:
         self.asked.append((request.method, request.path))
         if request.path in self.moved:
-            return web.Response(status=404, text="<html>Not Found</html>", content_type="text/html")
-        path = next((old for old, new in self.moved.items() if new == request.path), request.path)
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in HOP_HEADERS}
+            return web.Response(
+                status=404, text="<html>Not Found</html>", content_type="text/html"
+            )
+        path = next(
+            (old for old, new in self.moved.items() if new == request.path),
+            request.path,
+        )
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in HOP_HEADERS
+        }
         content = await request.read()
         if self.deviation:
             content = asked_of(self.deviation, path, content)
         try:
             async with aiohttp.request(
-                request.method, f"{self.behind}{path}", params=request.query, data=content or None, headers=headers
+                request.method,
+                f"{self.behind}{path}",
+                params=request.query,
+                data=content or None,
+                headers=headers,
             ) as answer:
                 text = await answer.read()
         except aiohttp.ClientConnectionError:  # cut by the service: cut here too
@@ -60,7 +76,9 @@ class RewritingProxy:
             text = json.dumps(body).encode()
         if self.deviation:
             text = told_by(self.deviation, told, text)
-        return web.Response(status=told.status, body=text, content_type="application/json")
+        return web.Response(
+            status=told.status, body=text, content_type="application/json"
+        )
 
 
 @contextmanager
@@ -71,13 +89,17 @@ def rewriting_proxy(
     answers: Mapping[str, Change] | None = None,
     deviation: Deviation | None = None,
 ) -> Iterator[RewritingProxy]:
-    """A running proxy, in a thread of its own, so that a command in this process can use it."""
+    """A running proxy, in a thread of its own, so that a command in this process can
+    use it.
+    """
     proxy = RewritingProxy(behind, moved or {}, answers or {}, deviation)
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        runner = asyncio.run_coroutine_threadsafe(_started(proxy), loop).result(PATIENCE_S)
+        runner = asyncio.run_coroutine_threadsafe(_started(proxy), loop).result(
+            PATIENCE_S
+        )
         yield proxy
         asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(PATIENCE_S)
     finally:
@@ -103,7 +125,10 @@ def renamed(old: str, new: str) -> Change:
         if isinstance(data, list):
             return [change(entry) for entry in data]
         if isinstance(data, dict):
-            return {new if name == old else name: change(value) for name, value in data.items()}
+            return {
+                new if name == old else name: change(value)
+                for name, value in data.items()
+            }
         return data
 
     return change
@@ -116,7 +141,10 @@ def retyped(name: str, change_value: Change) -> Change:
         if isinstance(data, list):
             return [change(entry) for entry in data]
         if isinstance(data, dict):
-            return {key: change_value(value) if key == name else change(value) for key, value in data.items()}
+            return {
+                key: change_value(value) if key == name else change(value)
+                for key, value in data.items()
+            }
         return data
 
     return change

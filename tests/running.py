@@ -23,10 +23,21 @@ from cli.main import app
 
 ROOT = Path(__file__).parent.parent
 PATIENCE_S = 600
-"""So long a test waits for what must come; a busy machine takes ten times as long as a quiet one."""
+"""So long a test waits for what must come; a busy machine takes ten times as long as a
+quiet one.
+"""
 COLUMNS = [
     *["order_ref", "marketplace", "item", "sku", "quantity", "max_unit_price"],
-    *["receiver_name", "receiver_phone", "receiver_email", "country", "state", "city", "zip", "address"],
+    *[
+        "receiver_name",
+        "receiver_phone",
+        "receiver_email",
+        "country",
+        "state",
+        "city",
+        "zip",
+        "address",
+    ],
     *["freight", "note"],
 ]
 RECEIVER = {
@@ -50,7 +61,9 @@ class RunningSandbox:
     def control(self, method: str, path: str, body: object = None) -> Any:
         content = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = Request(f"{self.url}/_sandbox/{path}", content, headers, method=method)
+        request = Request(
+            f"{self.url}/_sandbox/{path}", content, headers, method=method
+        )
         with urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
@@ -67,7 +80,9 @@ class RunningSandbox:
     def faults(self, *rules: Mapping[str, object], seed: int = 1) -> None:
         self.control("PUT", "faults", {"seed": seed, "rules": list(rules)})
 
-    def catalogue(self, marketplace: str, limit: int, offset: int = 0) -> list[dict[str, Any]]:
+    def catalogue(
+        self, marketplace: str, limit: int, offset: int = 0
+    ) -> list[dict[str, Any]]:
         query = f"catalogue?marketplace={marketplace}&limit={limit}&offset={offset}"
         items: list[dict[str, Any]] = self.control("GET", query)["items"]
         return items
@@ -78,7 +93,9 @@ def own_sandbox() -> Iterator[RunningSandbox]:
     """A sandbox in memory, in a process of its own, that posts no messages."""
     command = [sys.executable, "-m", "sandbox", "--port", "0"]
     environment = {**os.environ, "PYTHONUNBUFFERED": "1"}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         words = process.stdout.readline().split()
         try:
@@ -98,8 +115,16 @@ class Merchant:
     @property
     def environment(self) -> dict[str, str]:
         """The merchant's settings and nobody else's."""
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("XPORTCN_", "SOURCING_"))}
-        own = {"XPORTCN_BASE_URL": self.sandbox.url, "SOURCING_DATA_DIR": str(self.folder / "data"), "COLUMNS": "200"}
+        others = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("XPORTCN_", "SOURCING_"))
+        }
+        own = {
+            "XPORTCN_BASE_URL": self.sandbox.url,
+            "SOURCING_DATA_DIR": str(self.folder / "data"),
+            "COLUMNS": "200",
+        }
         return {**others, **own, **self.settings}
 
     def start(self, *arguments: str | Path, **settings: str) -> subprocess.Popen[str]:
@@ -115,7 +140,9 @@ class Merchant:
         )
 
     def sourcing(self, *arguments: str | Path, **settings: str) -> Result:
-        """Run a command to its end, in this process; what it leaves in context variables ends with it."""
+        """Run a command to its end, in this process; what it leaves in context
+        variables ends with it.
+        """
         with patch.dict(os.environ, {**self.environment, **settings}, clear=True):
             words = [str(argument) for argument in arguments]
             return copy_context().run(CliRunner().invoke, app, words)
@@ -127,8 +154,12 @@ class Merchant:
         return json.loads(done.stdout)
 
 
-def single_line_orders(sandbox: RunningSandbox, counts: Mapping[str, int]) -> list[dict[str, object]]:
-    """One order for each of the first SKUs of each marketplace, at its minimum quantity and its price."""
+def single_line_orders(
+    sandbox: RunningSandbox, counts: Mapping[str, int]
+) -> list[dict[str, object]]:
+    """One order for each of the first SKUs of each marketplace, at its minimum quantity
+    and its price.
+    """
     return [
         {
             **RECEIVER,
@@ -156,18 +187,36 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> Path:
 
 
 def assert_books_are_exact(books: Mapping[str, Any], report: Mapping[str, Any]) -> None:
-    """Every booked order is in the books once, paid once for that amount and shipped once; nothing is there twice."""
-    booked = {order["order_ref"]: order for order in report["orders"] if order["state"] == "booked"}
+    """Every booked order is in the books once, paid once for that amount and shipped
+    once; nothing is there twice.
+    """
+    booked = {
+        order["order_ref"]: order
+        for order in report["orders"]
+        if order["state"] == "booked"
+    }
     assert {order["reference"] for order in books["orders"]} >= set(booked)
     assert max(Counter(order["reference"] for order in books["orders"]).values()) == 1
-    assert max(Counter(shipment["tmall_order_id"] for shipment in books["shipments"]).values()) == 1
+    assert (
+        max(
+            Counter(
+                shipment["tmall_order_id"] for shipment in books["shipments"]
+            ).values()
+        )
+        == 1
+    )
     assert all(order["paid_times"] <= 1 for order in books["orders"])
     by_reference = {order["reference"]: order for order in books["orders"]}
     for reference, order in booked.items():
         assert by_reference[reference]["paid_fen"] == order["paid_fen"]
         assert by_reference[reference]["order_id"] == order["order_id"]
-    shipped = {shipment["tmall_order_id"]: shipment["tracking_numbers"] for shipment in books["shipments"]}
+    shipped = {
+        shipment["tmall_order_id"]: shipment["tracking_numbers"]
+        for shipment in books["shipments"]
+    }
     for order in booked.values():
         assert shipped[order["order_id"]] == order["tracking_numbers"]
     wallet = books["wallet"]
-    assert wallet["opening_fen"] - wallet["balance_fen"] == sum(payment["amount_fen"] for payment in books["payments"])
+    assert wallet["opening_fen"] - wallet["balance_fen"] == sum(
+        payment["amount_fen"] for payment in books["payments"]
+    )

@@ -19,37 +19,77 @@ from tests.history import AllowedAmounts, Rule, violations
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
 
-def record(order_ref: str, order_id: str, paid_minor: int, shipment_order_id: str) -> OrderRecord:
+def record(
+    order_ref: str, order_id: str, paid_minor: int, shipment_order_id: str
+) -> OrderRecord:
     known: dict[str, Any] = dict.fromkeys(OrderRecord.__dataclass_fields__)
-    known |= {"order_ref": order_ref, "order_id": order_id, "batch_id": "batch", "state": OrderState.BOOKED}
-    known |= {"marketplace": Marketplace.TAOBAO, "currency": "CNY", "approved_minor": 1000}
-    return OrderRecord(**known | {"paid_minor": paid_minor, "shipment_order_id": shipment_order_id})
+    known |= {
+        "order_ref": order_ref,
+        "order_id": order_id,
+        "batch_id": "batch",
+        "state": OrderState.BOOKED,
+    }
+    known |= {
+        "marketplace": Marketplace.TAOBAO,
+        "currency": "CNY",
+        "approved_minor": 1000,
+    }
+    return OrderRecord(
+        **known | {"paid_minor": paid_minor, "shipment_order_id": shipment_order_id}
+    )
 
 
-def effect(order_ref: str, action: Action, status: EffectStatus = EffectStatus.DONE) -> EffectRecord:
+def effect(
+    order_ref: str, action: Action, status: EffectStatus = EffectStatus.DONE
+) -> EffectRecord:
     known: dict[str, Any] = dict.fromkeys(EffectRecord.__dataclass_fields__)
-    known |= {"key": f"{order_ref}:{action}", "order_ref": order_ref, "action": action, "status": status}
+    known |= {
+        "key": f"{order_ref}:{action}",
+        "order_ref": order_ref,
+        "action": action,
+        "status": status,
+    }
     return EffectRecord(**known | {"attempt": 1, "intent_at": NOON})
 
 
 class Story:
-    """Two orders, A and B: ordered, paid with 900 and 800 fen, booked; everything told as it was."""
+    """Two orders, A and B: ordered, paid with 900 and 800 fen, booked; everything told
+    as it was.
+    """
 
     def __init__(self) -> None:
         self.books: dict[str, Any] = {
             "orders": [book_order("A", "1", 900), book_order("B", "2", 800)],
-            "payments": [{"order_id": "1", "amount_fen": 900}, {"order_id": "2", "amount_fen": 800}],
+            "payments": [
+                {"order_id": "1", "amount_fen": 900},
+                {"order_id": "2", "amount_fen": 800},
+            ],
             "shipments": [shipment("S1", "1", "T1"), shipment("S2", "2", "T2")],
             "wallet": {"opening_fen": 5000, "balance_fen": 3300},
         }
-        self.orders = {"A": record("A", "1", 900, "S1"), "B": record("B", "2", 800, "S2")}
-        self.effects = [effect(ref, action) for ref in "AB" for action in (Action.CREATE, Action.PAY, Action.BOOK)]
-        self.snapshot = [{"order_ref": "A", "paid_minor": 900}, {"order_ref": "B", "paid_minor": 800}]
+        self.orders = {
+            "A": record("A", "1", 900, "S1"),
+            "B": record("B", "2", 800, "S2"),
+        }
+        self.effects = [
+            effect(ref, action)
+            for ref in "AB"
+            for action in (Action.CREATE, Action.PAY, Action.BOOK)
+        ]
+        self.snapshot = [
+            {"order_ref": "A", "paid_minor": 900},
+            {"order_ref": "B", "paid_minor": 800},
+        ]
         self.limits = AllowedAmounts(batches={"batch": 2000}, day=2000)
 
     def told(self, *, at_rest: bool = True) -> list[str]:
         found = violations(
-            self.books, self.orders, self.effects, snapshot=self.snapshot, limits=self.limits, at_rest=at_rest
+            self.books,
+            self.orders,
+            self.effects,
+            snapshot=self.snapshot,
+            limits=self.limits,
+            at_rest=at_rest,
         )
         return [str(violation) for violation in found]
 
@@ -57,7 +97,9 @@ class Story:
         self.orders[order_ref] = replace(self.orders[order_ref], **columns)
 
     def status(self, order_ref: str, action: Action, status: EffectStatus) -> None:
-        kept = [e for e in self.effects if (e.order_ref, e.action) != (order_ref, action)]
+        kept = [
+            e for e in self.effects if (e.order_ref, e.action) != (order_ref, action)
+        ]
         self.effects = [*kept, effect(order_ref, action, status)]
 
 
@@ -75,7 +117,11 @@ def book_order(reference: str, order_id: str, paid_fen: int) -> dict[str, Any]:
 
 
 def shipment(shipment_id: str, order_id: str, number: str) -> dict[str, Any]:
-    return {"order_id": shipment_id, "tmall_order_id": order_id, "tracking_numbers": [number]}
+    return {
+        "order_id": shipment_id,
+        "tmall_order_id": order_id,
+        "tracking_numbers": [number],
+    }
 
 
 def pay_again(story: Story) -> None:
@@ -179,7 +225,9 @@ PLANTED: dict[Callable[[Story], None], list[str]] = {
     approve_less: ["more was paid than approved: A: paid 900, approved 899"],
     lose_the_order: ["a live order is not in the ledger: C: 3"],
     lose_the_payment: ["a payment is not in the ledger: A: 900"],
-    tell_another_amount: ["the ledger tells another amount than was paid: A: paid 900, ledger 901"],
+    tell_another_amount: [
+        "the ledger tells another amount than was paid: A: paid 900, ledger 901"
+    ],
     imagine_a_payment: ["the ledger tells a payment that was never made: A: 900"],
     leave_out_of_the_snapshot: [
         "the snapshot does not tell a payment, or not its amount: A: paid 900, snapshot None",
@@ -220,11 +268,15 @@ def test_a_planted_violation_is_found(plant: Callable[[Story], None]) -> None:
 def test_every_rule_has_a_planted_violation() -> None:
     """A new rule needs a planted breach."""
 
-    assert {line.split(":")[0] for told in PLANTED.values() for line in told} == set(Rule)
+    assert {line.split(":")[0] for told in PLANTED.values() for line in told} == set(
+        Rule
+    )
 
 
 def test_what_is_open_excuses_what_the_row_does_not_tell() -> None:
-    """A payment and a shipment whose answers were lost are no breach while their effects are unknown."""
+    """A payment and a shipment whose answers were lost are no breach while their
+    effects are unknown.
+    """
     story = Story()
     story.ledger("A", paid_minor=None, shipment_order_id=None)
     story.status("A", Action.PAY, EffectStatus.UNKNOWN)
@@ -233,7 +285,9 @@ def test_what_is_open_excuses_what_the_row_does_not_tell() -> None:
 
 
 def test_an_accepted_payment_must_be_told_at_rest() -> None:
-    """Between acceptance and confirmation the row may be empty; when all runs have ended it may not."""
+    """Between acceptance and confirmation the row may be empty; when all runs have
+    ended it may not.
+    """
     story = Story()
     story.snapshot = deepcopy(story.snapshot)
     story.ledger("A", paid_minor=None)

@@ -10,7 +10,9 @@ PLAYED: list[tuple[str, str]] = []
 
 
 @in_turn("word", ["one", "two"])
-def test_each_case_is_played_with_the_fixtures(word: str, request: pytest.FixtureRequest) -> None:
+def test_each_case_is_played_with_the_fixtures(
+    word: str, request: pytest.FixtureRequest
+) -> None:
     PLAYED.append((word, request.node.name))
     assert [PLAYED[-1]] == [(word, "test_each_case_is_played_with_the_fixtures")]
     assert len(PLAYED) == 1 + (word == "two")

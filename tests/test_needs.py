@@ -22,16 +22,25 @@ def report(reason: str) -> pytest.TestReport:
     )
 
 
-def test_a_test_is_left_out_unless_what_it_needs_is_demanded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_test_is_left_out_unless_what_it_needs_is_demanded(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv(DEMANDED, "PostgreSQL Chromium")
-    with pytest.raises(pytest.skip.Exception, match=r"^Redis: apt-get install redis-server$"):
+    with pytest.raises(
+        pytest.skip.Exception, match=r"^Redis: apt-get install redis-server$"
+    ):
         leave_out("Redis", "apt-get install redis-server")
-    with pytest.raises(pytest.fail.Exception, match="demands Chromium: apt-get install chromium"):
+    with pytest.raises(
+        pytest.fail.Exception, match="demands Chromium: apt-get install chromium"
+    ):
         leave_out("Chromium", "apt-get install chromium")
 
 
 def test_the_end_tells_each_need_once_and_how_to_have_it() -> None:
-    redis, chromium = report("Redis: apt-get install redis-server"), report("Chromium: apt-get install chromium")
+    redis, chromium = (
+        report("Redis: apt-get install redis-server"),
+        report("Chromium: apt-get install chromium"),
+    )
     assert left_out([redis, chromium, chromium]) == [
         "left out 3 of the tests; what they need, and how to have it:",
         "     2  Chromium: apt-get install chromium",
@@ -40,8 +49,14 @@ def test_the_end_tells_each_need_once_and_how_to_have_it() -> None:
     assert left_out([]) == []
 
 
-def test_only_a_postgresql_that_runs_and_is_new_enough_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
-    told = {"/old": "9.6.24", "/new": "15.18 (Debian 15.18-0+deb12u1)", "/newest": "18.6"}
+def test_only_a_postgresql_that_runs_and_is_new_enough_is_taken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {
+        "/old": "9.6.24",
+        "/new": "15.18 (Debian 15.18-0+deb12u1)",
+        "/newest": "18.6",
+    }
 
     def answer(command: Sequence[Path]) -> str:
         if command[0].parent == Path("/none"):
@@ -49,5 +64,7 @@ def test_only_a_postgresql_that_runs_and_is_new_enough_is_taken(monkeypatch: pyt
         return f"initdb (PostgreSQL) {told[str(command[0].parent)]}\n"
 
     monkeypatch.setattr(postgres, "_as_owner", answer)
-    monkeypatch.setattr(postgres, "_places", lambda: map(Path, ("/none", "/old", "/new", "/newest")))
+    monkeypatch.setattr(
+        postgres, "_places", lambda: map(Path, ("/none", "/old", "/new", "/newest"))
+    )
     assert postgres.binaries.__wrapped__() == Path("/new")

@@ -1,7 +1,8 @@
-"""Inner names of other programs: each stands in one table with its reason, and what to do on the day it goes.
+"""Inner names of other programs: each stands in one table with its reason, and what to
+do on the day it goes.
 
-`PRIVATE` is compared both ways without starting or importing any of them: their installed source has the name, and
-the product touches no inner name that is not listed.
+`PRIVATE` is compared both ways without starting or importing any of them: their
+installed source has the name, and the product touches no inner name that is not listed.
 """
 
 from __future__ import annotations
@@ -21,7 +22,9 @@ from tests.test_vocabulary import PRODUCT
 
 
 class Private(NamedTuple):
-    """`name` stands in the product's file `at`; the file `of` of an installed package must have the text `has`."""
+    """`name` stands in the product's file `at`; the file `of` of an installed package
+    must have the text `has`.
+    """
 
     name: str
     at: str
@@ -97,7 +100,10 @@ PRIVATE = (
             "the server's limits outlive its restart; the documented module keeps them in memory",
             "Take the setting out, or name the module that keeps leases on disk.",
         )
-        for at in ("deployments/serving.py", "deployments/systemd/sourcing-prefect.service")
+        for at in (
+            "deployments/serving.py",
+            "deployments/systemd/sourcing-prefect.service",
+        )
     ),
     Private(
         "PREFECT_SERVER_ENCRYPTION_KEY",
@@ -143,9 +149,15 @@ PRIVATE = (
         for name, has in (
             ("runs/flow-run/{run_id}", "/runs/flow-run/$id"),
             ("flow-run-search", "flow-run-search"),
-            ("deployments/deployment/{deployment_id}/run", "/deployments/deployment/$id/run"),
+            (
+                "deployments/deployment/{deployment_id}/run",
+                "/deployments/deployment/$id/run",
+            ),
             ("flowOrDeploymentName", "flowOrDeploymentName"),
-            ("artifacts/{'artifact' if _is_id(id_or_key) else 'key'}", "/artifacts/key/$key"),
+            (
+                "artifacts/{'artifact' if _is_id(id_or_key) else 'key'}",
+                "/artifacts/key/$key",
+            ),
         )
     ),
     Private(
@@ -280,12 +292,16 @@ PRIVATE = (
         "Find out anew in Bounded whether a request has come.",
     ),
 )
-"""Everything of Prefect, aiohttp, uvicorn and others that is used though their documentation does not offer it."""
+"""Everything of Prefect, aiohttp, uvicorn and others that is used though their
+documentation does not offer it.
+"""
 
 DOCUMENTED = {"_asdict", "_exit", "_replace", "_value_"}
 """Names with an underscore that Python's own documentation offers."""
 
-IMPORT = re.compile(r"^ *(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE)
+IMPORT = re.compile(
+    r"^ *(?:from ([\w.]+) import (\([^)]*\)|[^\n]*)|import ([\w.]+))", re.MULTILINE
+)
 INNER = re.compile(
     r"prefect\.(?:cli|client\.base|engine|events\.(?:clients|related)|flow_engine|input\.run_input|main|runner|server"
     r"|task_engine|workers)(?:\..+)?"
@@ -295,7 +311,9 @@ INNER = re.compile(
 OF_AN_OBJECT = re.compile(r"\._(?<=[\w)\]]\._)(?<!\bself\._)(?<!\bcls\._)([a-z]\w*)")
 OF_ITSELF = re.compile(r"\b(?:self|cls)\.(_[a-z]\w*)")
 STORED = re.compile(r"^ *((?:self|cls)\._[^=\n]*)=", re.MULTILINE)
-DEFINED = re.compile(r"(?:def|class) (_\w+)|^ *(_\w+)(?:: |, | =)|\"(_\w+)\"", re.MULTILINE)
+DEFINED = re.compile(
+    r"(?:def|class) (_\w+)|^ *(_\w+)(?:: |, | =)|\"(_\w+)\"", re.MULTILINE
+)
 IN_A_TEXT = re.compile(r"prefect\.server\.[a-z][\w.]+|PREFECT__\w+")
 PROSE = re.compile(r'"""[\s\S]*?"""|#[^\n]*')
 
@@ -304,21 +322,39 @@ PROSE = re.compile(r'"""[\s\S]*?"""|#[^\n]*')
 def product() -> dict[str, str]:
     """The product's files without docstrings and comments."""
     python = [path for folder in PRODUCT for path in (ROOT / folder).rglob("*.py")]
-    settings = [path for ext in ("env", "service", "yaml") for path in (ROOT / "deployments").rglob(f"*.{ext}")]
-    texts = {path: PROSE.sub("", path.read_text()) for path in [*python, *settings, ROOT / "prefect.yaml"]}
+    settings = [
+        path
+        for ext in ("env", "service", "yaml")
+        for path in (ROOT / "deployments").rglob(f"*.{ext}")
+    ]
+    texts = {
+        path: PROSE.sub("", path.read_text())
+        for path in [*python, *settings, ROOT / "prefect.yaml"]
+    }
     return {str(path.relative_to(ROOT)): text for path, text in texts.items()}
 
 
 def imported(text: str) -> Iterator[str]:
-    """The modules that a text imports, and what it imports of modules where that may be inner."""
+    """The modules that a text imports, and what it imports of modules where that may be
+    inner.
+    """
     for module, names, plain in IMPORT.findall(text):
         yield module or plain
-        yield from (f"{module}.{name}" for name in re.findall(r"\w+", names) if module == "prefect" or name[0] == "_")
+        yield from (
+            f"{module}.{name}"
+            for name in re.findall(r"\w+", names)
+            if module == "prefect" or name[0] == "_"
+        )
 
 
 def touched() -> set[tuple[str, str]]:
     """Inner names of others in the product, with their files."""
-    own = {name for text in product().values() for names in DEFINED.findall(text) for name in names}
+    own = {
+        name
+        for text in product().values()
+        for names in DEFINED.findall(text)
+        for name in names
+    }
     stored = {line for text in product().values() for line in STORED.findall(text)}
     own |= {name for line in stored for name in OF_ITSELF.findall(line)}
     found = set()
@@ -341,14 +377,28 @@ def installed(of: str) -> str:
 
 @pytest.mark.parametrize("one", PRIVATE, ids=lambda one: f"{one.name} in {one.at}")
 def test_an_inner_name_is_still_there(one: Private) -> None:
-    assert one.has in installed(one.of), f"{one.of} has no {one.has!r} any more. {one.on_that_day}"
-    assert one.name in product()[one.at], f"{one.at} does without {one.name} now: take it out of the table"
+    assert one.has in installed(one.of), (
+        f"{one.of} has no {one.has!r} any more. {one.on_that_day}"
+    )
+    assert one.name in product()[one.at], (
+        f"{one.at} does without {one.name} now: take it out of the table"
+    )
 
 
 def test_settings_of_prefect_exist() -> None:
-    """Prefect ignores an unknown one. Its loggers have settings by their place in logging.yml, Redis has a package."""
-    named = {name for text in product().values() for name in re.findall(r"\bPREFECT_[A-Z]\w*[A-Z]\b", text)}
-    elsewhere = {"PREFECT_LOGGING_HANDLERS_API_CLASS", "PREFECT_REDIS_MESSAGING_URL", "PREFECT_SCHEMA"}
+    """Prefect ignores an unknown one. Its loggers have settings by their place in
+    logging.yml, Redis has a package.
+    """
+    named = {
+        name
+        for text in product().values()
+        for name in re.findall(r"\bPREFECT_[A-Z]\w*[A-Z]\b", text)
+    }
+    elsewhere = {
+        "PREFECT_LOGGING_HANDLERS_API_CLASS",
+        "PREFECT_REDIS_MESSAGING_URL",
+        "PREFECT_SCHEMA",
+    }
     others = {one.name for one in PRIVATE} | elsewhere
     assert sorted(name for name in named - others if not hasattr(settings, name)) == []
 

@@ -1,4 +1,6 @@
-"""A reason is made in one place and read by its code: the product's source is searched for anything else."""
+"""A reason is made in one place and read by its code: the product's source is searched
+for anything else.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,23 @@ from tests.simulation.reasons import BEYOND, SCENES
 
 FILES = [file for folder in PRODUCT for file in sorted((ROOT / folder).rglob("*.py"))]
 SOURCES = {str(file.relative_to(ROOT)): file.read_text() for file in FILES}
-READS = {"startswith", "endswith", "split", "rsplit", "partition", "rpartition", "removeprefix", "removesuffix", "find"}
+READS = {
+    "startswith",
+    "endswith",
+    "split",
+    "rsplit",
+    "partition",
+    "rpartition",
+    "removeprefix",
+    "removesuffix",
+    "find",
+}
 SEARCHES = {"match", "search", "fullmatch", "findall", "finditer", "sub"}
 BY_LATER_FACTS = {
-    **{code: {"costs"} for code in ("over_order_limit", "over_budget", "over_day_limit")},
+    **{
+        code: {"costs"}
+        for code in ("over_order_limit", "over_budget", "over_day_limit")
+    },
     **{code: {"thing", "id", "owner"} for code in ("id_is_anothers", "id_taken")},
     "id_is_anothers_asked": {"thing", "id", "owner", "question", "answers"},
     "no_answer_asked": {"question", "answers"},
@@ -27,12 +42,18 @@ BY_LATER_FACTS = {
 
 @cache
 def modules() -> dict[str, ast.Module]:
-    return {name: ast.parse(source) for name, source in SOURCES.items() if "reason" in source.lower()}
+    return {
+        name: ast.parse(source)
+        for name, source in SOURCES.items()
+        if "reason" in source.lower()
+    }
 
 
 def test_each_code_is_made_a_reason_in_one_place() -> None:
     places = given_by()
-    assert {code: places.get(code) for code in GIVEN if len(places.get(code, ())) != 1} == {}
+    assert {
+        code: places.get(code) for code in GIVEN if len(places.get(code, ())) != 1
+    } == {}
 
 
 def test_the_page_of_reasons_is_what_the_code_says() -> None:
@@ -40,7 +61,9 @@ def test_the_page_of_reasons_is_what_the_code_says() -> None:
 
 
 def test_each_code_has_a_scene() -> None:
-    """Played by `make endurance PART=reasons`: a code that no scene can reach is dead, and goes."""
+    """Played by `make endurance PART=reasons`: a code that no scene can reach is dead,
+    and goes.
+    """
     assert {*ReasonCode} - SCENES.keys() == BEYOND
 
 
@@ -48,17 +71,26 @@ def made() -> Iterator[tuple[str, set[str]]]:
     """Each code that a call names itself, with the facts that it is given."""
     for module in modules().values():
         for node in ast.walk(module):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "because":
+            if (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Name)
+                and node.func.id == "because"
+            ):
                 given = {keyword.arg for keyword in node.keywords if keyword.arg}
                 for one in ast.walk(node.args[0]):
-                    if isinstance(one, ast.Attribute) and ast.unparse(one.value) == "ReasonCode":
+                    if (
+                        isinstance(one, ast.Attribute)
+                        and ast.unparse(one.value) == "ReasonCode"
+                    ):
                         yield one.attr, given
 
 
 def test_a_reason_has_the_facts_that_its_sentence_needs() -> None:
     for name, given in made():
         words = ReasonCode[name].words
-        needed = {*FACT.findall(OPTIONAL.sub("", f"{words.sentence} {words.remedy}"))} - {"remedy"}
+        needed = {
+            *FACT.findall(OPTIONAL.sub("", f"{words.sentence} {words.remedy}"))
+        } - {"remedy"}
         assert needed - given <= BY_LATER_FACTS.get(name.lower(), set()), name
 
 

@@ -1,4 +1,5 @@
-"""Names are the field's words: identifiers that were retired do not come back, private words leave the prose.
+"""Names are the field's words: identifiers that were retired do not come back, private
+words leave the prose.
 
 A file is parsed only where its text has such a word, so the whole takes about a second.
 """
@@ -15,7 +16,16 @@ import pytest
 
 from tests.running import ROOT
 
-PRODUCT = ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "sourcing", "tasks")
+PRODUCT = (
+    "cli",
+    "connectors",
+    "deployments",
+    "domain",
+    "flows",
+    "sandbox",
+    "sourcing",
+    "tasks",
+)
 CODE = (*PRODUCT, "benchmarks", "examples", "tests")
 
 RETIRED = {
@@ -105,15 +115,34 @@ RETIRED = {
     "Together": "Batcher",
     "come": "put",
 }
-"""Identifiers that mean something else to an engineer of this field, or nothing, and what is used instead."""
+"""Identifiers that mean something else to an engineer of this field, or nothing, and
+what is used instead.
+"""
 
 LATER = {
     "Offering": "all parts of a marketplace, in 57 files",
 }
-"""Identifiers of what is rebuilt, and as what: they go with the old parts, and then from this list."""
+"""Identifiers of what is rebuilt, and as what: they go with the old parts, and then
+from this list.
+"""
 
-COMMON = ("told", "tell", "tells", "telling", "untell", "heard", "hear", "hears", "said", "look", "looks", "looked")
-"""Words with too many meanings to name anything a second file reads: a class, function, parameter, field or module."""
+COMMON = (
+    "told",
+    "tell",
+    "tells",
+    "telling",
+    "untell",
+    "heard",
+    "hear",
+    "hears",
+    "said",
+    "look",
+    "looks",
+    "looked",
+)
+"""Words with too many meanings to name anything a second file reads: a class, function,
+parameter, field or module.
+"""
 
 NAMED_SO = {
     "NO_PRICE_TOLD": "a code that ledgers keep",
@@ -138,7 +167,8 @@ NAMED_SO = {
 TEXT = re.compile(r'"""[\s\S]*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
 WORD = re.compile(r"[A-Za-z_]\w*")
 A_NAME = re.compile(
-    r"(?:def|class) (\w+)|self\.(\w+)(?:: [^=\n]+)? =|[(,] ?\*{0,2}(\w+):|^ *(\w+): |^(\w+) =", re.MULTILINE
+    r"(?:def|class) (\w+)|self\.(\w+)(?:: [^=\n]+)? =|[(,] ?\*{0,2}(\w+):|^ *(\w+): |^(\w+) =",
+    re.MULTILINE,
 )
 """Where a name may be defined. Whether it is says the syntax tree."""
 
@@ -146,13 +176,23 @@ A_NAME = re.compile(
 @cache
 def code_of(folder: str) -> dict[str, str]:
     """The files of a folder without texts and comments."""
-    files = {str(file.relative_to(ROOT)): file for file in sorted((ROOT / folder).rglob("*.py"))}
-    return {name: TEXT.sub("", file.read_text()) for name, file in files.items() if file != Path(__file__)}
+    files = {
+        str(file.relative_to(ROOT)): file
+        for file in sorted((ROOT / folder).rglob("*.py"))
+    }
+    return {
+        name: TEXT.sub("", file.read_text())
+        for name, file in files.items()
+        if file != Path(__file__)
+    }
 
 
 @cache
 def words_of(folder: str) -> dict[str, frozenset[str]]:
-    return {name: frozenset(WORD.findall(code)) | {Path(name).stem} for name, code in code_of(folder).items()}
+    return {
+        name: frozenset(WORD.findall(code)) | {Path(name).stem}
+        for name, code in code_of(folder).items()
+    }
 
 
 def having(names: Collection[str], *folders: str) -> Iterator[tuple[str, ast.Module]]:
@@ -164,7 +204,9 @@ def having(names: Collection[str], *folders: str) -> Iterator[tuple[str, ast.Mod
 
 
 def identifiers(tree: ast.Module) -> Iterator[str]:
-    """Every name that is defined or used, of variables, attributes, parameters, functions, classes and modules."""
+    """Every name that is defined or used, of variables, attributes, parameters,
+    functions, classes and modules.
+    """
     for node in ast.walk(tree):
         for field in ("id", "attr", "arg", "name", "asname", "module"):
             if isinstance(name := getattr(node, field, None), str):
@@ -172,10 +214,16 @@ def identifiers(tree: ast.Module) -> Iterator[str]:
 
 
 def defined(tree: ast.Module) -> Iterator[str]:
-    """What another file may name: classes, functions, parameters, fields and names of a module."""
+    """What another file may name: classes, functions, parameters, fields and names of a
+    module.
+    """
     for node in ast.walk(tree):
         match node:
-            case ast.ClassDef(name=name) | ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name):
+            case (
+                ast.ClassDef(name=name)
+                | ast.FunctionDef(name=name)
+                | ast.AsyncFunctionDef(name=name)
+            ):
                 yield name
             case ast.arg(arg=name) | ast.Attribute(attr=name, ctx=ast.Store()):
                 yield name
@@ -183,7 +231,11 @@ def defined(tree: ast.Module) -> Iterator[str]:
             yield from (
                 target.id
                 for line in node.body
-                for target in (line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)])
+                for target in (
+                    line.targets
+                    if isinstance(line, ast.Assign)
+                    else [getattr(line, "target", None)]
+                )
                 if isinstance(target, ast.Name)
             )
 
@@ -192,7 +244,8 @@ def test_no_retired_identifier_is_left() -> None:
     found = {
         f"{file}: {name}, say {RETIRED[name]}"
         for file, tree in having(RETIRED.keys(), *CODE)
-        for name in {*identifiers(tree), *Path(file).parts, Path(file).stem} & RETIRED.keys()
+        for name in {*identifiers(tree), *Path(file).parts, Path(file).stem}
+        & RETIRED.keys()
     }
     assert sorted(found) == []
 
@@ -211,19 +264,49 @@ def test_a_common_word_names_nothing_that_another_file_reads() -> None:
         for name in defined(ast.parse((ROOT / file).read_text()))
         if is_common(name)
     }
-    found |= {file for folder in PRODUCT for file in code_of(folder) if is_common(Path(file).stem)}
+    found |= {
+        file
+        for folder in PRODUCT
+        for file in code_of(folder)
+        if is_common(Path(file).stem)
+    }
     assert sorted(found) == []
 
 
 @pytest.mark.parametrize("name", LATER)
 def test_what_is_left_for_later_is_still_there(name: str) -> None:
     """Once it is gone it is a retired identifier: move it."""
-    assert any(name in {*identifiers(tree), Path(file).stem} for file, tree in having({name}, *PRODUCT))
+    assert any(
+        name in {*identifiers(tree), Path(file).stem}
+        for file, tree in having({name}, *PRODUCT)
+    )
 
 
 PRIVATE = (
-    *("desk", "post office", "courier", "addressee", "firm ground", "leftovers", "second look", "stranger", "the roll"),
-    *("lessor", "taker", "deed", "foreseen", "unborn", "crew", "till", "ceiling", "struck", "strike", "whoever"),
+    *(
+        "desk",
+        "post office",
+        "courier",
+        "addressee",
+        "firm ground",
+        "leftovers",
+        "second look",
+        "stranger",
+        "the roll",
+    ),
+    *(
+        "lessor",
+        "taker",
+        "deed",
+        "foreseen",
+        "unborn",
+        "crew",
+        "till",
+        "ceiling",
+        "struck",
+        "strike",
+        "whoever",
+    ),
     *("nobody", "somebody", "told", "hears", "heard"),
 )
 """Twenty-five words of a dialect of our own: the field has one for each."""
@@ -233,12 +316,18 @@ GENERATED = {"data-dictionary.md", "reference.md", "reasons.md"}
 
 @cache
 def prose() -> dict[str, str]:
-    """The docstrings of the product's files, and the pages that people write; CONTRIBUTING names words to avoid."""
-    pages = [ROOT / "README.md", *(page for page in (ROOT / "docs").glob("*.md") if page.name not in GENERATED)]
+    """The docstrings of the product's files, and the pages that people write;
+    CONTRIBUTING names words to avoid.
+    """
+    pages = [
+        ROOT / "README.md",
+        *(page for page in (ROOT / "docs").glob("*.md") if page.name not in GENERATED),
+    ]
     files = [file for folder in PRODUCT for file in (ROOT / folder).rglob("*.py")]
     texts = {file: "\n".join(DOCSTRING.findall(file.read_text())) for file in files}
     return {
-        str(file.relative_to(ROOT)): text for file, text in [*texts.items(), *((one, one.read_text()) for one in pages)]
+        str(file.relative_to(ROOT)): text
+        for file, text in [*texts.items(), *((one, one.read_text()) for one in pages)]
     }
 
 
@@ -249,7 +338,10 @@ def test_a_private_word_is_in_no_docstring_and_on_no_page(word: str) -> None:
 
 
 PAGES = [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]
-PRINTED = re.compile(r"\b(?:look(?:s|ed)? at|needs? a look|nobody|somebody|hears? of|heard of)\b", re.IGNORECASE)
+PRINTED = re.compile(
+    r"\b(?:look(?:s|ed)? at|needs? a look|nobody|somebody|hears? of|heard of)\b",
+    re.IGNORECASE,
+)
 STORED = {"connectors/ledger/upgrading.py": "texts of earlier programs"}
 
 
@@ -257,13 +349,26 @@ def printed(tree: ast.Module) -> Iterator[str]:
     """The texts of a module but its docstrings."""
     docs = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs:
+        if (
+            isinstance(node, ast.Constant)
+            and isinstance(node.value, str)
+            and id(node) not in docs
+        ):
             yield node.value
 
 
 def test_a_private_word_is_in_no_text_that_is_printed() -> None:
-    files = {file for folder in PRODUCT for file in (ROOT / folder).rglob("*.py") if folder != "sandbox"}
-    texts = {str(file.relative_to(ROOT)): text for file in files if PRINTED.search(text := file.read_text())}
+    files = {
+        file
+        for folder in PRODUCT
+        for file in (ROOT / folder).rglob("*.py")
+        if folder != "sandbox"
+    }
+    texts = {
+        str(file.relative_to(ROOT)): text
+        for file in files
+        if PRINTED.search(text := file.read_text())
+    }
     found = {
         (name, text)
         for name, source in texts.items()
@@ -271,5 +376,9 @@ def test_a_private_word_is_in_no_text_that_is_printed() -> None:
         for text in printed(ast.parse(source))
         if " " in text and PRINTED.search(text)
     }
-    found |= {(page.name, line) for page in PAGES for line in PRINTED.findall(page.read_text())}
+    found |= {
+        (page.name, line)
+        for page in PAGES
+        for line in PRINTED.findall(page.read_text())
+    }
     assert sorted(found) == []

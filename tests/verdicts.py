@@ -12,7 +12,9 @@ T = TypeVar("T")
 
 
 def in_words(judged: T) -> T:
-    """A verdict, or several by name, with the reason as it reads; anything else as it is."""
+    """A verdict, or several by name, with the reason as it reads; anything else as it
+    is.
+    """
     if isinstance(judged, Verdict):
         return replace(judged, why=judged.why and earlier(str(judged.why)))
     if isinstance(judged, dict):

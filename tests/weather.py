@@ -1,4 +1,6 @@
-"""A service with bad weather: in front of the sandbox, counts calls, throttles them, and goes away for a while."""
+"""A service with bad weather: in front of the sandbox, counts calls, throttles them,
+and goes away for a while.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ OF_A_CONNECTION = {"content-length", "transfer-encoding", "connection", "host"}
 
 @dataclass(kw_only=True)
 class Fall:
-    """The service goes away for a while, once: when a call to `path` arrives, or when one was answered."""
+    """The service goes away for a while, once: when a call to `path` arrives, or when
+    one was answered.
+    """
 
     path: str
     after: bool = False
@@ -34,7 +38,9 @@ class Fall:
 
 @dataclass(kw_only=True)
 class Throttling:
-    """This share of all calls is told to wait, for a while from the first of them on."""
+    """This share of all calls is told to wait, for a while from the first of them
+    on.
+    """
 
     share: float
     retry_after: str
@@ -48,9 +54,11 @@ class Throttling:
 
 
 class Weather:
-    """Forwards calls to a sandbox. `calls` counts those that arrived, by path; `throttled` those that were sent away.
+    """Forwards calls to a sandbox. `calls` counts those that arrived, by path;
+    `throttled` those that were sent away.
 
-    A call whose body holds one of the words in `fails_on` is always answered by 500, if it goes to that path.
+    A call whose body holds one of the words in `fails_on` is always answered by 500, if
+    it goes to that path.
     """
 
     def __init__(self, target: str) -> None:
@@ -74,10 +82,14 @@ class Weather:
 
     def throttle(self, share: float, seconds: float, retry_after: str = "") -> None:
         """For a while, from the next call on."""
-        self._throttling = Throttling(share=share, retry_after=retry_after, seconds=seconds)
+        self._throttling = Throttling(
+            share=share, retry_after=retry_after, seconds=seconds
+        )
 
     def go_away(self) -> int:
-        """No connection from now on; answers of how many orders, at most, a call was under way just then."""
+        """No connection from now on; answers of how many orders, at most, a call was
+        under way just then.
+        """
         return self._wait_for(self._go_away())
 
     def come_back(self) -> None:
@@ -86,7 +98,10 @@ class Weather:
     def _orders_on_the_wire(self) -> int:
         """One a call, but for payments, which name several."""
         calls = list(self._under_way.values())
-        return sum(max(1, len(set(ORDER_ID.findall(body)))) if "pay" in path else 1 for path, body in calls)
+        return sum(
+            max(1, len(set(ORDER_ID.findall(body)))) if "pay" in path else 1
+            for path, body in calls
+        )
 
     def end(self) -> None:
         self._wait_for(self._end())
@@ -104,7 +119,9 @@ class Weather:
         await self._listen()
 
     async def _listen(self) -> None:
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self._port, reuse_address=True)
+        self._site = web.TCPSite(
+            self._runner, "127.0.0.1", self._port, reuse_address=True
+        )
         await self._site.start()
         ((_, self._port, *_),) = self._runner.addresses
 
@@ -134,7 +151,11 @@ class Weather:
         throttling = self._throttling
         if throttling and throttling.goes_on and self._luck.random() < throttling.share:
             self.throttled += 1
-            headers = {"Retry-After": throttling.retry_after} if throttling.retry_after else {}
+            headers = (
+                {"Retry-After": throttling.retry_after}
+                if throttling.retry_after
+                else {}
+            )
             return web.Response(status=429, headers=headers)
         if (words := self.fails_on.get(request.path)) and words in await request.read():
             return web.Response(status=500)
@@ -151,21 +172,41 @@ class Weather:
         return answer
 
     async def _forward(self, request: web.BaseRequest) -> web.Response:
-        url, body = URL(f"{self._target}{request.raw_path}", encoded=True), await request.read()
+        url, body = (
+            URL(f"{self._target}{request.raw_path}", encoded=True),
+            await request.read(),
+        )
         self._under_way[id(request)] = (request.path, body)
         try:
             return await self._forwarded(request, url, body)
         finally:
             del self._under_way[id(request)]
 
-    async def _forwarded(self, request: web.BaseRequest, url: URL, body: bytes) -> web.Response:
-        headers = {name: value for name, value in request.headers.items() if name.lower() not in OF_A_CONNECTION}
-        async with self._session.request(request.method, url, data=body, headers=headers) as answer:
-            told = {name: value for name, value in answer.headers.items() if name.lower() not in OF_A_CONNECTION}
-            return web.Response(status=answer.status, body=await answer.read(), headers=told)
+    async def _forwarded(
+        self, request: web.BaseRequest, url: URL, body: bytes
+    ) -> web.Response:
+        headers = {
+            name: value
+            for name, value in request.headers.items()
+            if name.lower() not in OF_A_CONNECTION
+        }
+        async with self._session.request(
+            request.method, url, data=body, headers=headers
+        ) as answer:
+            told = {
+                name: value
+                for name, value in answer.headers.items()
+                if name.lower() not in OF_A_CONNECTION
+            }
+            return web.Response(
+                status=answer.status, body=await answer.read(), headers=told
+            )
 
     def _fall(self, path: str, *, after: bool) -> Fall | None:
-        found = next((fall for fall in self.falls if fall.path in path and fall.after is after), None)
+        found = next(
+            (fall for fall in self.falls if fall.path in path and fall.after is after),
+            None,
+        )
         if found is not None:
             self.falls.remove(found)
         return found

@@ -1,1 +1,3 @@
-"""Stores the service's callbacks: durable before the answer, processed later, never believed."""
+"""Stores the service's callbacks: durable before the answer, processed later, never
+believed.
+"""

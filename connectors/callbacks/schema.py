@@ -1,4 +1,6 @@
-"""The records and tables of callbacks: with SQLite in a file of their own, with PostgreSQL beside the ledger's."""
+"""The records and tables of callbacks: with SQLite in a file of their own, with
+PostgreSQL beside the ledger's.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from sqlalchemy import JSON, Column, Index, Integer, LargeBinary, MetaData, String, Table, Text, text
+from sqlalchemy import (
+    JSON,
+    Column,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
 
 from connectors.ledger.schema import UtcDateTime
 from domain.reasons import Reason, from_text
@@ -96,7 +109,8 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Callback:
-    """A stored message. Times are UTC; `times` is how often it was posted; `outcome` is the result of processing it.
+    """A stored message. Times are UTC; `times` is how often it was posted; `outcome` is
+    the result of processing it.
 
     A newer version may have written a `kind` or `state` that is unknown here.
     """
@@ -122,13 +136,18 @@ class Callback:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         known = {name: row[name] for name in cls.__slots__}
-        known |= {"order_ids": tuple(row["order_ids"]), "outcome": from_text(row["outcome"])}
+        known |= {
+            "order_ids": tuple(row["order_ids"]),
+            "outcome": from_text(row["outcome"]),
+        }
         return cls(**known | {"body": bytes(row["body"])})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ticket:
-    """The messages for one run. `id` is also the idempotency key of that run in Prefect."""
+    """The messages for one run. `id` is also the idempotency key of that run in
+    Prefect.
+    """
 
     id: str
     kind: CallbackKind

@@ -1,4 +1,6 @@
-"""A copy of a ledger that stands whatever runs beside it, and its tables as files for other programs."""
+"""A copy of a ledger that stands whatever runs beside it, and its tables as files for
+other programs.
+"""
 
 from __future__ import annotations
 
@@ -46,10 +48,22 @@ from connectors.ledger.engine import (
 )
 from connectors.ledger.marks import Mark, set_mark, standing_marks
 from connectors.ledger.outbox import withdraw_all
-from connectors.ledger.schema import SCHEMA_VERSION, UtcDateTime, metadata, moves, orders, switches
+from connectors.ledger.schema import (
+    SCHEMA_VERSION,
+    UtcDateTime,
+    metadata,
+    moves,
+    orders,
+    switches,
+)
 from domain.reasons import read
 
-OF_THE_SOURCE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+OF_THE_SOURCE = (
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+)
 """SQLite's errors that are about the source while one file is copied into another."""
 DAY = re.compile(r"\d{4}\D?\d\d\D?\d\d")
 
@@ -57,20 +71,26 @@ DAY = re.compile(r"\d{4}\D?\d\d\D?\d\d")
 def backup(url: str, target: Path, now: datetime) -> Path:
     """Write a backup, consistent while runs go on, and return its file.
 
-    In a folder the file is named by ledger and time. Nothing is overwritten. A PostgreSQL ledger becomes a SQLite file.
-    Raises `LedgerUnusable`.
+    In a folder the file is named by ledger and time. Nothing is overwritten. A
+    PostgreSQL ledger becomes a SQLite file. Raises `LedgerUnusable`.
     """
     if target.is_dir():
         name = (sqlite_file(url) or Path("ledger.db")).stem
         target = target / f"{name}-{now:%Y%m%dT%H%M%SZ}.db"
     if target.exists():
-        raise LedgerUnusable(f"{target} is there already, and no folder: give the backup another name")
-    if not (target.suffix or DAY.search(target.name)):  # a file by a folder's name would stop all further nights
+        raise LedgerUnusable(
+            f"{target} is there already, and no folder: give the backup another name"
+        )
+    if not (
+        target.suffix or DAY.search(target.name)
+    ):  # a file by a folder's name would stop all further nights
         raise LedgerUnusable(
             f"there is no folder {target}: make it (is its disk mounted?), or name a file such as {target}.db"
         )
     if not (folder := target.absolute().parent).is_dir():
-        raise LedgerUnusable(f"there is no folder {folder}: make it, or choose another place for the backup")
+        raise LedgerUnusable(
+            f"there is no folder {folder}: make it, or choose another place for the backup"
+        )
     with _written(target) as unfinished:
         began = datetime.now(UTC)
         if url.startswith("sqlite"):
@@ -79,7 +99,9 @@ def backup(url: str, target: Path, now: datetime) -> Path:
             _copy_tables(url, unfinished)
         if damage := damage_in(unfinished):
             raise unusable(url, sqlite3.DatabaseError(f"malformed: {damage}"))
-        if url.startswith("sqlite"):  # a copy page by page: what is sound in it is sound in the ledger
+        if url.startswith(
+            "sqlite"
+        ):  # a copy page by page: what is sound in it is sound in the ledger
             found_sound(require_file(url), began)
     if file := sqlite_file(url):
         note_backup(file)
@@ -87,14 +109,18 @@ def backup(url: str, target: Path, now: datetime) -> Path:
 
 
 def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
-    """Put a backup in the ledger's place, marked: it buys nothing until a person confirms it.
+    """Put a backup in the ledger's place, marked: it buys nothing until a person
+    confirms it.
 
-    A pause and held marketplaces are taken over from the present ledger; the mark says where it could not be read.
-    The old ledger is kept beside it, under the returned name. Raises `LedgerUnusable`; then nothing has changed.
+    A pause and held marketplaces are taken over from the present ledger; the mark says
+    where it could not be read. The old ledger is kept beside it, under the returned
+    name. Raises `LedgerUnusable`; then nothing has changed.
     """
     place = sqlite_file(url)
     if place is None:
-        raise LedgerUnusable("a PostgreSQL ledger is restored with PostgreSQL's own tools; docs/ledger.md says how")
+        raise LedgerUnusable(
+            "a PostgreSQL ledger is restored with PostgreSQL's own tools; docs/ledger.md says how"
+        )
     _require_backup(file)
     _require_here(url)
     unfinished = place.with_name(f".{place.name}.{os.getpid()}.restored")
@@ -117,7 +143,9 @@ def restore(url: str, file: Path, *, now: datetime, by: str) -> Path | None:
 
 @contextmanager
 def _written(target: Path) -> Iterator[Path]:
-    """An unfinished file that becomes `target` at the end, unless a `target` exists by then."""
+    """An unfinished file that becomes `target` at the end, unless a `target` exists by
+    then.
+    """
     unfinished = target.with_name(f".{target.name}.{os.getpid()}.unfinished")
     try:
         yield unfinished
@@ -126,7 +154,9 @@ def _written(target: Path) -> Iterator[Path]:
             raise FileExistsError
         keep_aside(unfinished, target)
     except FileExistsError as error:
-        raise LedgerUnusable(f"{target} is there already: give the backup another name") from error
+        raise LedgerUnusable(
+            f"{target} is there already: give the backup another name"
+        ) from error
     except (OSError, sqlite3.Error) as error:
         raise LedgerUnusable(
             f"{target} can't be written ({words_of(error)}): free some disk space, or choose another place"
@@ -141,7 +171,9 @@ def _forget(file: Path) -> None:
 
 
 def _copy_file(source: Path, target: Path, url: str) -> None:
-    """Copy a SQLite ledger. Raises `LedgerUnusable` for what is wrong with it, `sqlite3.Error` for the target."""
+    """Copy a SQLite ledger. Raises `LedgerUnusable` for what is wrong with it,
+    `sqlite3.Error` for the target.
+    """
     with _blamed(url):
         old = sqlite3.connect(read_only(source), uri=True, timeout=30)
     with closing(old), closing(sqlite3.connect(target)) as new:
@@ -154,7 +186,9 @@ def _copy_file(source: Path, target: Path, url: str) -> None:
 
 @contextmanager
 def _blamed(url: str, *codes: int) -> Iterator[None]:
-    """SQLite's errors, or only those with one of these codes, become `LedgerUnusable` of this ledger."""
+    """SQLite's errors, or only those with one of these codes, become `LedgerUnusable`
+    of this ledger.
+    """
     try:
         yield
     except sqlite3.DatabaseError as error:
@@ -165,7 +199,8 @@ def _blamed(url: str, *codes: int) -> Iterator[None]:
 
 @contextmanager
 def _writing(file: Path) -> Iterator[Connection]:
-    """A transaction in a ledger that is being made, of this program's schema; at its end the file stands alone.
+    """A transaction in a ledger that is being made, of this program's schema; at its
+    end the file stands alone.
 
     Errors come as SQLite's own: the caller knows what the file is to become.
     """
@@ -223,18 +258,29 @@ def _require_backup(file: Path) -> None:
     if not file.is_file():
         raise LedgerUnusable(f"there is no backup {file}: give the name of one")
     if damage := damage_in(file):
-        raise LedgerUnusable(f"{file} is no whole ledger ({damage}): take another backup")
+        raise LedgerUnusable(
+            f"{file} is no whole ledger ({damage}): take another backup"
+        )
     with closing(sqlite3.connect(read_only(file), uri=True)) as database:
-        tables = {name for (name,) in database.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+        tables = {
+            name
+            for (name,) in database.execute(
+                "SELECT name FROM sqlite_schema WHERE type = 'table'"
+            )
+        }
         if not {"orders", "effects", "alembic_version"} <= tables:
             raise LedgerUnusable(f"{file} is no ledger: it has no orders and effects")
-        (version,) = database.execute("SELECT max(version_num) FROM alembic_version").fetchone()
+        (version,) = database.execute(
+            "SELECT max(version_num) FROM alembic_version"
+        ).fetchone()
     if version:
         require_upgradable(f"sqlite:///{file.absolute()}", version)
 
 
 def _require_here(url: str) -> None:
-    """Raise `LedgerUnusable` where the present ledger was moved: a backup in its place would buy beside that one."""
+    """Raise `LedgerUnusable` where the present ledger was moved: a backup in its place
+    would buy beside that one.
+    """
     words = ""
     with suppress(LedgerUnusable, ValueError), reading(url) as connection:
         words = standing_marks(connection).get(Mark.MOVED, "")
@@ -245,30 +291,52 @@ def _require_here(url: str) -> None:
         )
 
 
-_OFF = select(*(one for one in switches.c if one.name != "id")).where(switches.c.ended_at.is_(None))
+_OFF = select(*(one for one in switches.c if one.name != "id")).where(
+    switches.c.ended_at.is_(None)
+)
 
 
 def _stopped(url: str) -> list[dict[str, Any]] | None:
-    """The switches that are off in a ledger; None where it is not there, or damaged, as a time may be."""
+    """The switches that are off in a ledger; None where it is not there, or damaged, as
+    a time may be.
+    """
     with suppress(LedgerUnusable, ValueError), reading(url) as connection:
         return [dict(row) for row in connection.execute(_OFF).mappings()]
     return None
 
 
-def _mark_restored(file: Path, source: Path, stopped: list[dict[str, Any]] | None, *, now: datetime, by: str) -> None:
+def _mark_restored(
+    file: Path,
+    source: Path,
+    stopped: list[dict[str, Any]] | None,
+    *,
+    now: datetime,
+    by: str,
+) -> None:
     with _writing(file) as connection:
         words = f"was restored from {source.name}, whose newest entry is of {_newest(connection)}"
-        words += "; whether buying was paused since is not known: sourcing pause" if stopped is None else ""
+        words += (
+            "; whether buying was paused since is not known: sourcing pause"
+            if stopped is None
+            else ""
+        )
         set_mark(connection, Mark.RESTORED, words, by=by, at=now)
         withdraw_all(connection, now)  # of its time, and sent long ago
-        of_its_time = [(row["name"], row["why"]) for row in connection.execute(_OFF).mappings()]
-        if new := [row for row in stopped or () if (row["name"], row["why"]) not in of_its_time]:
+        of_its_time = [
+            (row["name"], row["why"]) for row in connection.execute(_OFF).mappings()
+        ]
+        if new := [
+            row for row in stopped or () if (row["name"], row["why"]) not in of_its_time
+        ]:
             connection.execute(switches.insert(), new)
     sync(file)
 
 
 def _newest(connection: Connection) -> str:
-    times = [connection.execute(select(func.max(column))).scalar() for column in (moves.c.at, orders.c.updated_at)]
+    times = [
+        connection.execute(select(func.max(column))).scalar()
+        for column in (moves.c.at, orders.c.updated_at)
+    ]
     known = [moment for moment in times if moment is not None]
     return f"{max(known):%Y-%m-%d %H:%M:%S} UTC" if known else "no time"
 
@@ -276,12 +344,17 @@ def _newest(connection: Connection) -> str:
 def _keep_aside(place: Path, now: datetime) -> Path | None:
     """Give the present ledger, if there is one, a second name.
 
-    Its write-ahead log, also one that was left alone, must not meet the file that comes: SQLite would replay it there.
+    Its write-ahead log, also one that was left alone, must not meet the file that
+    comes: SQLite would replay it there.
     """
     aside = place.with_name(f"{place.name}.replaced-{now:%Y%m%dT%H%M%SZ}")
     if aside.exists():
-        raise LedgerUnusable(f"{aside} is there already: restore again. Nothing was changed.")
-    if place.exists() and not damage_in(place):  # opened for writing, a damaged one would lose its log
+        raise LedgerUnusable(
+            f"{aside} is there already: restore again. Nothing was changed."
+        )
+    if place.exists() and not damage_in(
+        place
+    ):  # opened for writing, a damaged one would lose its log
         _settle_alone(place)
     keep_aside(place, aside)
     for suffix in ("-wal", "-shm", "-journal"):
@@ -296,7 +369,9 @@ ROWS_AT_ONCE = 2_000
 
 
 def export(url: str, folder: Path) -> dict[str, int]:
-    """Write every table into a new folder, as one snapshot; returns the rows by table. Raises `LedgerUnusable`."""
+    """Write every table into a new folder, as one snapshot; returns the rows by table.
+    Raises `LedgerUnusable`.
+    """
     if folder.exists():
         raise LedgerUnusable(f"{folder} is there already: give the export another name")
     unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
@@ -305,7 +380,9 @@ def export(url: str, folder: Path) -> dict[str, int]:
         with reading(url) as connection:
             require_version(url, connection)
             rows = {
-                table.name: _write(connection, table, unfinished / f"{table.name}.parquet")
+                table.name: _write(
+                    connection, table, unfinished / f"{table.name}.parquet"
+                )
                 for table in metadata.sorted_tables
             }
         sync(unfinished)
@@ -321,8 +398,13 @@ def export(url: str, folder: Path) -> dict[str, int]:
 
 
 def arrow_schema(table: Table) -> pa.Schema:
-    fields = [pa.field(column.name, _kind(column), nullable=bool(column.nullable)) for column in table.columns]
-    return pa.schema(fields, metadata={"table": table.name, "schema_version": SCHEMA_VERSION})
+    fields = [
+        pa.field(column.name, _kind(column), nullable=bool(column.nullable))
+        for column in table.columns
+    ]
+    return pa.schema(
+        fields, metadata={"table": table.name, "schema_version": SCHEMA_VERSION}
+    )
 
 
 def _kind(column: Column[Any]) -> pa.DataType:
@@ -335,13 +417,24 @@ def _write(connection: Connection, table: Table, path: Path) -> int:
     schema, count = arrow_schema(table), 0
     # JSON as it is stored: decoded, it would only be encoded again
     columns = [
-        func.nullif(cast(one, Text), "null").label(one.name) if isinstance(one.type, JSON) else one for one in table.c
+        func.nullif(cast(one, Text), "null").label(one.name)
+        if isinstance(one.type, JSON)
+        else one
+        for one in table.c
     ]
-    ordered = select(*columns).order_by(*table.primary_key.columns).execution_options(yield_per=ROWS_AT_ONCE)
+    ordered = (
+        select(*columns)
+        .order_by(*table.primary_key.columns)
+        .execution_options(yield_per=ROWS_AT_ONCE)
+    )
     rows = connection.execute(ordered).mappings()
-    with parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True) as writer:
+    with parquet.ParquetWriter(
+        path, schema, compression="zstd", write_page_checksum=True
+    ) as writer:
         for part in rows.partitions(ROWS_AT_ONCE):
-            writer.write_batch(pa.RecordBatch.from_pylist([_with_words(row) for row in part], schema))
+            writer.write_batch(
+                pa.RecordBatch.from_pylist([_with_words(row) for row in part], schema)
+            )
             count += len(part)
     sync(path)
     return count
@@ -353,5 +446,12 @@ def _with_words(row: RowMapping) -> Mapping[str, Any]:
         return dict(row)
     return {
         **row,
-        "reason": str(read(row["reason"], row["reason_code"], json.loads(row["reason_facts"] or "null")) or ""),
+        "reason": str(
+            read(
+                row["reason"],
+                row["reason_code"],
+                json.loads(row["reason_facts"] or "null"),
+            )
+            or ""
+        ),
     }

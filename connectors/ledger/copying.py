@@ -1,4 +1,6 @@
-"""Copies all rows of one ledger into another; and when the file of a ledger was last checked whole."""
+"""Copies all rows of one ledger into another; and when the file of a ledger was last
+checked whole.
+"""
 
 from __future__ import annotations
 
@@ -14,8 +16,22 @@ from sqlalchemy import Connection, Engine, func, insert, select, text
 from connectors.crash_points import DURING_MOVE, reach
 from connectors.durable import put
 from connectors.foreign import words_of
-from connectors.ledger.engine import LedgerUnusable, blaming, open_engine, read_only, shown, sqlite_file
-from connectors.ledger.marks import Mark, end_mark, require_unmarked, set_mark, standing_marks, standing_since
+from connectors.ledger.engine import (
+    LedgerUnusable,
+    blaming,
+    open_engine,
+    read_only,
+    shown,
+    sqlite_file,
+)
+from connectors.ledger.marks import (
+    Mark,
+    end_mark,
+    require_unmarked,
+    set_mark,
+    standing_marks,
+    standing_since,
+)
 from connectors.ledger.schema import effects, metadata
 from connectors.ledger.send_log import boot_id
 from domain.effects import EffectStatus
@@ -26,14 +42,17 @@ NUMBERED = ("moves", "answers", "marks", "not_ours", "switches")
 
 
 def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
-    """Copy a ledger into an empty database and keep the old one from ever buying again; returns the rows by table.
+    """Copy a ledger into an empty database and keep the old one from ever buying again;
+    returns the rows by table.
 
-    At no moment both may buy: the copy arrives marked, then the old one is marked, then the copy's mark is lifted.
-    Another call finishes a move that was interrupted after the second step. No other process may write meanwhile.
-    Raises `LedgerUnusable`.
+    At no moment both may buy: the copy arrives marked, then the old one is marked, then
+    the copy's mark is lifted. Another call finishes a move that was interrupted after
+    the second step. No other process may write meanwhile. Raises `LedgerUnusable`.
     """
     if url == to:
-        raise LedgerUnusable(f"{shown(to)} is the ledger itself: give an empty database")
+        raise LedgerUnusable(
+            f"{shown(to)} is the ledger itself: give an empty database"
+        )
     source, target = open_engine(url), open_engine(to)
     try:
         if not _is_copied(source, target, url, to):
@@ -42,9 +61,21 @@ def move_ledger(url: str, to: str, *, now: datetime, by: str) -> dict[str, int]:
                 with blaming(to), target.begin() as new:
                     _require_empty(new, to)
                     copy_rows(old, new)
-                    set_mark(new, Mark.ARRIVING, f"is a copy of {shown(url)} that was not finished", at=now, by=by)
+                    set_mark(
+                        new,
+                        Mark.ARRIVING,
+                        f"is a copy of {shown(url)} that was not finished",
+                        at=now,
+                        by=by,
+                    )
                 reach(DURING_MOVE, "copied")
-                set_mark(old, Mark.MOVED, f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC", at=now, by=by)
+                set_mark(
+                    old,
+                    Mark.MOVED,
+                    f"was moved to {shown(to)} at {now:%Y-%m-%d %H:%M:%S} UTC",
+                    at=now,
+                    by=by,
+                )
         reach(DURING_MOVE, "marked")
         with blaming(to), target.begin() as new:
             end_mark(new, Mark.ARRIVING, at=now, by=by)
@@ -64,10 +95,15 @@ def _is_copied(source: Engine, target: Engine, url: str, to: str) -> bool:
 
 def _require_movable(connection: Connection, url: str, now: datetime) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))  # SQLite's commit may take long
-        # a claim reads the marks first: the lock waits for claims under way, and later ones see the mark
+        connection.execute(
+            text("SET LOCAL idle_in_transaction_session_timeout = 0")
+        )  # SQLite's commit may take long
+        # a claim reads the marks first: the lock waits for claims under way, and later
+        # ones see the mark
         connection.execute(text("LOCK TABLE marks IN ACCESS EXCLUSIVE MODE"))
-        connection.execute(text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE"))
+        connection.execute(
+            text("LOCK TABLE orders, effects, batches IN EXCLUSIVE MODE")
+        )
     require_unmarked(connection, shown(url))
     _require_quiet(connection, now)
 
@@ -76,19 +112,26 @@ def copy_rows(source: Connection, target: Connection) -> dict[str, int]:
     """Copy every row of every table; returns the counts by table."""
     copied = {}
     for table in metadata.sorted_tables:
-        # an option of the statement, not of the connection: there PostgreSQL would send later inserts as cursors too
-        rows = source.execute(select(table).execution_options(yield_per=ROWS_AT_ONCE)).mappings()
+        # an option of the statement, not of the connection: there PostgreSQL would send
+        # later inserts as cursors too
+        rows = source.execute(
+            select(table).execution_options(yield_per=ROWS_AT_ONCE)
+        ).mappings()
         copied[table.name] = 0
         for part in rows.partitions(ROWS_AT_ONCE):
             target.execute(insert(table), [dict(row) for row in part])
             copied[table.name] += len(part)
         there = target.execute(select(func.count()).select_from(table)).scalar_one()
         if there != copied[table.name]:
-            raise LedgerUnusable(f"of table {table.name} {copied[table.name]} rows were copied and {there} are there")
+            raise LedgerUnusable(
+                f"of table {table.name} {copied[table.name]} rows were copied and {there} are there"
+            )
     if target.dialect.name == "postgresql":
         for name in NUMBERED:
             target.execute(
-                text(f"SELECT setval('{name}_id_seq', (SELECT coalesce(max(id), 0) + 1 FROM {name}), false)")
+                text(
+                    f"SELECT setval('{name}_id_seq', (SELECT coalesce(max(id), 0) + 1 FROM {name}), false)"
+                )
             )
     return copied
 
@@ -114,12 +157,16 @@ def _require_empty(connection: Connection, url: str) -> None:
         )
     for table, rows in _counts(connection).items():
         if rows:
-            raise LedgerUnusable(f"the ledger {shown(url)} has rows in table {table}: give an empty database")
+            raise LedgerUnusable(
+                f"the ledger {shown(url)} has rows in table {table}: give an empty database"
+            )
 
 
 def _counts(connection: Connection) -> dict[str, int]:
     return {
-        table.name: connection.execute(select(func.count()).select_from(table)).scalar_one()
+        table.name: connection.execute(
+            select(func.count()).select_from(table)
+        ).scalar_one()
         for table in metadata.sorted_tables
     }
 
@@ -129,9 +176,15 @@ CHECKED_EVERY = timedelta(hours=26)
 
 
 def damages(file: Path, most: int) -> list[str]:
-    """What SQLite finds wrong with a file, none for a sound one. Raises `sqlite3.DatabaseError` for one not to read."""
+    """What SQLite finds wrong with a file, none for a sound one. Raises
+    `sqlite3.DatabaseError` for one not to read.
+    """
     with closing(sqlite3.connect(read_only(file), uri=True, timeout=30)) as database:
-        return [words for (words,) in database.execute(f"PRAGMA integrity_check({most})") if words != "ok"]
+        return [
+            words
+            for (words,) in database.execute(f"PRAGMA integrity_check({most})")
+            if words != "ok"
+        ]
 
 
 def damage_in(file: Path) -> str:
@@ -143,11 +196,17 @@ def damage_in(file: Path) -> str:
 
 
 def sound_since(file: Path, now: datetime) -> datetime | None:
-    """When this very file was last found sound, if that was lately and since the machine has started."""
+    """When this very file was last found sound, if that was lately and since the
+    machine has started.
+    """
     with suppress(OSError, ValueError, KeyError, TypeError):
         kept = json.loads(_record(file).read_text())
         at = datetime.fromisoformat(kept["at"])
-        if kept["file"] == _identity(file) and kept["boot"] == boot_id() and timedelta() <= now - at < CHECKED_EVERY:
+        if (
+            kept["file"] == _identity(file)
+            and kept["boot"] == boot_id()
+            and timedelta() <= now - at < CHECKED_EVERY
+        ):
             return at
     return None
 
@@ -155,7 +214,11 @@ def sound_since(file: Path, now: datetime) -> datetime | None:
 def found_sound(file: Path, at: datetime) -> None:
     """Record that a check that began then found no fault."""
     with suppress(OSError):  # without a record the next run checks again
-        record = {"file": _identity(file), "boot": boot_id(), "at": at.astimezone(UTC).isoformat()}
+        record = {
+            "file": _identity(file),
+            "boot": boot_id(),
+            "at": at.astimezone(UTC).isoformat(),
+        }
         put(_record(file), json.dumps(record).encode())
 
 
@@ -169,7 +232,9 @@ def note_backup(file: Path) -> None:
 
 
 def last_backup(url: str, now: datetime) -> str:
-    """How long ago this program backed a ledger up, in words; empty for one on PostgreSQL, which has its own tools."""
+    """How long ago this program backed a ledger up, in words; empty for one on
+    PostgreSQL, which has its own tools.
+    """
     if (file := sqlite_file(url)) is None:
         return ""
     try:

@@ -1,4 +1,6 @@
-"""Opens the ledger's database: durable commits, one writer at a time, the right schema version."""
+"""Opens the ledger's database: durable commits, one writer at a time, the right schema
+version.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ ADDRESSES = (
 ONLY_READS = "sourcing_only_reads"
 JSON: Any = {"json_serializer": as_text, "json_deserializer": orjson.loads}
 IDLE_S = 15
-"""The database ends a transaction that is idle for so long: its process was stopped or lost its connection."""
+"""The database ends a transaction that is idle for so long: its process was stopped or
+lost its connection.
+"""
 _UNHURRIED = (
     "SELECT set_config('lock_timeout', '0', false), set_config('statement_timeout', '0', false),"
     " CASE current_setting('synchronous_commit') WHEN 'off' THEN set_config('synchronous_commit', 'on', false) END"
@@ -63,17 +67,25 @@ SILENCE = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
-"""A peer that can't be reached for half a minute counts as gone (seconds and, last, milliseconds: libpq's names)."""
+"""A peer that can't be reached for half a minute counts as gone (seconds and, last,
+milliseconds: libpq's names).
+"""
 MIGRATED_A_SECOND = 5_000
-"""How many orders all steps since 0012 get through; 200,000 took 35 s of CPU on a busy machine."""
+"""How many orders all steps since 0012 get through; 200,000 took 35 s of CPU on a busy
+machine.
+"""
 LOCKED_PATIENCE_S = 60
-"""How long to wait for another writer of the file. SQLite has no queue, so one of several busy runs may wait long."""
+"""How long to wait for another writer of the file. SQLite has no queue, so one of
+several busy runs may wait long.
+"""
 
 log = logging.getLogger("sourcing")
 
 
 class LedgerUnusable(Exception):
-    """The ledger can't be read or written; nothing was sent. The message names the remedy."""
+    """The ledger can't be read or written; nothing was sent. The message names the
+    remedy.
+    """
 
 
 class NoLedger(LedgerUnusable):
@@ -99,12 +111,16 @@ def open_engine(url: str) -> Engine:
 
 
 def durable_engine(url: str) -> Engine:
-    """An engine whose commits outlive a power cut; the schema stays as it is. Raises `LedgerUnusable`."""
+    """An engine whose commits outlive a power cut; the schema stays as it is. Raises
+    `LedgerUnusable`.
+    """
     address = address_of(url)
     try:
         return _sqlite(url) if url.startswith("sqlite") else _postgresql(address)
     except ArgumentError:
-        raise LedgerUnusable(f"the ledger's address {shown(url)} can't be read: {ADDRESSES}") from None
+        raise LedgerUnusable(
+            f"the ledger's address {shown(url)} can't be read: {ADDRESSES}"
+        ) from None
     except (ImportError, OSError) as error:
         raise LedgerUnusable(
             f"the ledger {shown(url)} can't be opened: {words_of(error)}; check SOURCING_LEDGER_URL"
@@ -121,15 +137,21 @@ def blaming(url: str) -> Iterator[None]:
 
 
 def reading_engine(url: str) -> Engine:
-    """An engine that creates, migrates, locks and writes nothing. Raises `LedgerUnusable`, also without a ledger."""
+    """An engine that creates, migrates, locks and writes nothing. Raises
+    `LedgerUnusable`, also without a ledger.
+    """
     if url.startswith("sqlite"):
         return _sqlite_reader(url)
-    return create_engine(address_of(url), execution_options={"postgresql_readonly": True}, **JSON)
+    return create_engine(
+        address_of(url), execution_options={"postgresql_readonly": True}, **JSON
+    )
 
 
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
-    """One consistent view of a ledger while other processes write. Raises `LedgerUnusable`, also without a ledger."""
+    """One consistent view of a ledger while other processes write. Raises
+    `LedgerUnusable`, also without a ledger.
+    """
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
@@ -143,29 +165,46 @@ def reading(url: str) -> Iterator[Connection]:
 
 
 def address_of(url: str) -> URL:
-    """The parts of a ledger's address. Raises `LedgerUnusable` for one that leads to neither SQLite nor PostgreSQL."""
+    """The parts of a ledger's address. Raises `LedgerUnusable` for one that leads to
+    neither SQLite nor PostgreSQL.
+    """
     try:
         address = make_url(_with_driver(url))
     except (ArgumentError, ValueError):
-        # the cause quotes what it takes for the port, which may be part of a password with an unescaped @
-        raise LedgerUnusable(f"the ledger's address can't be read (the port is a number): {ADDRESSES}") from None
-    if "@" in (address.host or ""):  # what follows the first @ of a password would be shown as the host
-        raise LedgerUnusable(f"the ledger's address can't be read (an @ in the password is %40): {ADDRESSES}")
+        # the cause quotes what it takes for the port, which may be part of a password
+        # with an unescaped @
+        raise LedgerUnusable(
+            f"the ledger's address can't be read (the port is a number): {ADDRESSES}"
+        ) from None
+    if "@" in (
+        address.host or ""
+    ):  # what follows the first @ of a password would be shown as the host
+        raise LedgerUnusable(
+            f"the ledger's address can't be read (an @ in the password is %40): {ADDRESSES}"
+        )
     if address.get_backend_name() not in BACKENDS:
-        raise LedgerUnusable(f"the ledger {shown(url)} is neither SQLite nor PostgreSQL: {ADDRESSES}")
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} is neither SQLite nor PostgreSQL: {ADDRESSES}"
+        )
     return address
 
 
 def sqlite_file(url: str) -> Path | None:
-    """The file of a SQLite ledger; None for another database. Raises `LedgerUnusable`."""
+    """The file of a SQLite ledger; None for another database. Raises
+    `LedgerUnusable`.
+    """
     database = address_of(url).database if url.startswith("sqlite") else None
     return Path(database) if database else None
 
 
 def require_lasting(url: str) -> None:
-    """Raise `LedgerUnusable` for SQLite in memory: what was bought would be lost with the process."""
+    """Raise `LedgerUnusable` for SQLite in memory: what was bought would be lost with
+    the process.
+    """
     if url.startswith("sqlite") and address_of(url).database in (None, "", ":memory:"):
-        raise LedgerUnusable(f"the ledger {shown(url)} would be kept in memory and forget everything: {ADDRESSES}")
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} would be kept in memory and forget everything: {ADDRESSES}"
+        )
 
 
 def require_file(url: str) -> Path:
@@ -182,14 +221,17 @@ def require_file(url: str) -> Path:
 def require_begun(url: str) -> None:
     """Raise `NoLedger` before a command that only looks or answers would begin one.
 
-    In a wrong folder a pause of a new, empty ledger would stop nothing. Opening refuses a log without its file.
+    In a wrong folder a pause of a new, empty ledger would stop nothing. Opening refuses
+    a log without its file.
     """
     if (file := sqlite_file(url)) and not Path(f"{file}-wal").exists():
         require_file(url)
 
 
 def read_only(file: Path) -> str:
-    """The address by which SQLite opens a file without changing it: a writer would drop the `-wal` of a damaged one."""
+    """The address by which SQLite opens a file without changing it: a writer would drop
+    the `-wal` of a damaged one.
+    """
     return f"file:{quote(str(file.absolute()))}?mode=ro"
 
 
@@ -216,7 +258,8 @@ def unusable(url: str, error: Exception) -> LedgerUnusable:
     """A database error with its remedy."""
     cause = words_of(error)
     advice = next(
-        (text for sign, text in REMEDIES.items() if sign in cause), "check SOURCING_LEDGER_URL and the database server"
+        (text for sign, text in REMEDIES.items() if sign in cause),
+        "check SOURCING_LEDGER_URL and the database server",
     )
     return LedgerUnusable(
         f"the ledger {shown(url)} can't be used ({cause}): {advice}. "
@@ -226,7 +269,11 @@ def unusable(url: str, error: Exception) -> LedgerUnusable:
 
 def _sqlite_reader(url: str) -> Engine:
     address = read_only(require_file(url))
-    engine = create_engine("sqlite://", creator=lambda: sqlite3.connect(address, uri=True, timeout=30), **JSON)
+    engine = create_engine(
+        "sqlite://",
+        creator=lambda: sqlite3.connect(address, uri=True, timeout=30),
+        **JSON,
+    )
 
     @event.listens_for(engine, "connect")
     def unlocked(connection: Any, _record: Any) -> None:
@@ -240,13 +287,23 @@ def _sqlite_reader(url: str) -> Engine:
 
 
 def _postgresql(address: URL) -> Engine:
-    """An engine that no default of the server or role weakens: in isolation, durable commits, or waiting for locks.
+    """An engine that no default of the server or role weakens: in isolation, durable
+    commits, or waiting for locks.
 
-    It has time limits, unless the address sets its own: locks of a dead process are released in time.
+    It has time limits, unless the address sets its own: locks of a dead process are
+    released in time.
     """
-    limits = {name: value for name, value in SILENCE.items() if name not in address.query}
+    limits = {
+        name: value for name, value in SILENCE.items() if name not in address.query
+    }
     # a claim that waited for a lock must see what was committed meanwhile
-    engine = create_engine(address, pool_pre_ping=True, connect_args=limits, isolation_level="READ COMMITTED", **JSON)
+    engine = create_engine(
+        address,
+        pool_pre_ping=True,
+        connect_args=limits,
+        isolation_level="READ COMMITTED",
+        **JSON,
+    )
 
     @event.listens_for(engine, "connect")
     def as_claims_need_it(connection: Any, _record: Any) -> None:
@@ -260,17 +317,23 @@ def _postgresql(address: URL) -> Engine:
 def _sqlite(url: str) -> Engine:
     database = address_of(url).database
     if database and Path(database).is_dir():
-        raise LedgerUnusable(f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent.")
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} is a folder: give the name of a file in it. Nothing was sent."
+        )
     if database:
         log = Path(f"{database}-wal")
-        if log.exists() and not Path(database).exists():  # SQLite would drop the commits in it for an empty file
+        if (
+            log.exists() and not Path(database).exists()
+        ):  # SQLite would drop the commits in it for an empty file
             raise LedgerUnusable(
                 f"the ledger {shown(url)} is gone, and {log} is there, with its newest entries: put the file back "
                 "beside it, or restore a backup (sourcing ledger restore FILE); to begin anew, move that log away. "
                 "Nothing was sent."
             )
         Path(database).parent.mkdir(parents=True, exist_ok=True)
-        with suppress(OSError):  # SQLite reports a faulty path itself; its other files get the rights of this one
+        with suppress(
+            OSError
+        ):  # SQLite reports a faulty path itself; its other files get the rights of this one
             os.close(os.open(database, os.O_CREAT | os.O_EXCL, 0o600))
     arguments = {"timeout": LOCKED_PATIENCE_S, "check_same_thread": False}
     engine = create_engine(url, connect_args=arguments, **JSON)
@@ -281,11 +344,14 @@ def _sqlite(url: str) -> Engine:
         _write_ahead(connection)
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
-        connection.execute("SELECT count(*) FROM sqlite_schema")  # opens every file that SQLite will use
+        connection.execute(
+            "SELECT count(*) FROM sqlite_schema"
+        )  # opens every file that SQLite will use
 
     @event.listens_for(engine, "begin")
     def one_writer(connection: Connection) -> None:
-        # a transaction that starts as a reader can't become a writer while another transaction writes
+        # a transaction that starts as a reader can't become a writer while another
+        # transaction writes
         if not connection.get_execution_options().get(ONLY_READS):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
 
@@ -293,7 +359,9 @@ def _sqlite(url: str) -> Engine:
 
 
 def _write_ahead(connection: sqlite3.Connection) -> None:
-    """Turn on write-ahead logging. Several first runs do so at once, and SQLite's own time-out does not cover it."""
+    """Turn on write-ahead logging. Several first runs do so at once, and SQLite's own
+    time-out does not cover it.
+    """
     give_up = time.monotonic() + LOCKED_PATIENCE_S
     while True:
         try:
@@ -310,19 +378,25 @@ def _with_driver(url: str) -> str:
         if url.startswith(plain):
             url = "postgresql+psycopg://" + url.removeprefix(plain)
     if url.startswith("postgresql") and find_spec("psycopg") is None:
-        raise LedgerUnusable("a ledger on PostgreSQL needs psycopg: pip install 'psycopg[binary]'. Nothing was sent.")
+        raise LedgerUnusable(
+            "a ledger on PostgreSQL needs psycopg: pip install 'psycopg[binary]'. Nothing was sent."
+        )
     return url
 
 
 def _migrate(engine: Engine, url: str) -> None:
-    from connectors.ledger import upgrading  # it opens no ledger, and stands on what does
+    from connectors.ledger import (
+        upgrading,
+    )  # it opens no ledger, and stands on what does
 
     with engine.connect() as connection:
         if version_of(connection) == SCHEMA_VERSION:
             return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
-            connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK})
+            connection.execute(
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK}
+            )
         version = version_of(connection)
         if version == SCHEMA_VERSION:
             return
@@ -333,7 +407,9 @@ def _migrate(engine: Engine, url: str) -> None:
 
 
 def require_upgradable(url: str, version: str) -> None:
-    """Raise `LedgerUnusable` for a schema that this program neither has nor can bring up to its own."""
+    """Raise `LedgerUnusable` for a schema that this program neither has nor can bring
+    up to its own.
+    """
     if version > SCHEMA_VERSION:
         raise LedgerUnusable(
             f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
@@ -365,7 +441,9 @@ def version_of(connection: Connection) -> str | None:
     try:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+        return connection.execute(
+            text("SELECT version_num FROM alembic_version")
+        ).scalar()
     except OperationalError:
         connection.rollback()
         raise
@@ -397,7 +475,9 @@ class _Texts(TypeDecorator[Iterable[str]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(ARRAY(Text()) if dialect.name == "postgresql" else Text())
+        return dialect.type_descriptor(
+            ARRAY(Text()) if dialect.name == "postgresql" else Text()
+        )
 
     def process_bind_param(self, value: Iterable[str] | None, dialect: Dialect) -> Any:
         texts = list(value or ())
@@ -411,7 +491,9 @@ class _OneOf(FunctionElement[bool]):
 
 
 def one_of(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
-    """Whether a column is one of the texts in the parameter `name`, however many they are."""
+    """Whether a column is one of the texts in the parameter `name`, however many they
+    are.
+    """
     return _OneOf(column, bindparam(name, type_=_Texts()))
 
 

@@ -1,4 +1,6 @@
-"""What the ledger's own orders prove: a listing is complete, a ledger was put back, a payment is a debit."""
+"""What the ledger's own orders prove: a listing is complete, a ledger was put back, a
+payment is a debit.
+"""
 
 from __future__ import annotations
 
@@ -26,14 +28,24 @@ MOST_CONTROLS = 3
 
 
 def newest_until(
-    ledger: Transactions, marketplace: Marketplace, until: datetime, *, since: datetime = EVER
+    ledger: Transactions,
+    marketplace: Marketplace,
+    until: datetime,
+    *,
+    since: datetime = EVER,
 ) -> list[Control]:
     """The newest orders of a marketplace, ordered between `since` and `until`."""
-    in_time = _of_marketplace(marketplace).where(orders.c.ordered_at.between(since, until))
-    return _controls(ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref))
+    in_time = _of_marketplace(marketplace).where(
+        orders.c.ordered_at.between(since, until)
+    )
+    return _controls(
+        ledger, in_time.order_by(orders.c.ordered_at.desc(), orders.c.order_ref)
+    )
 
 
-def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime) -> list[Control]:
+def oldest_since(
+    ledger: Transactions, marketplace: Marketplace, since: datetime
+) -> list[Control]:
     """The first orders of a marketplace that were ordered from `since` on."""
     in_time = _of_marketplace(marketplace).where(orders.c.ordered_at >= since)
     return _controls(ledger, in_time.order_by(orders.c.ordered_at, orders.c.order_ref))
@@ -41,45 +53,66 @@ def oldest_since(ledger: Transactions, marketplace: Marketplace, since: datetime
 
 def _of_marketplace(marketplace: Marketplace) -> Select[Any]:
     known = select(orders.c.order_ref, orders.c.order_id, orders.c.ordered_at)
-    return known.where(orders.c.marketplace == marketplace, orders.c.order_id.is_not(None))
+    return known.where(
+        orders.c.marketplace == marketplace, orders.c.order_id.is_not(None)
+    )
 
 
 def _controls(ledger: Transactions, statement: Select[Any]) -> list[Control]:
     return [Control(**row) for row in ledger.rows(statement.limit(MOST_CONTROLS))]
 
 
-def refs_by_id(ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]) -> dict[str, str]:
+def refs_by_id(
+    ledger: Transactions, marketplace: Marketplace, order_ids: Iterable[str]
+) -> dict[str, str]:
     """The `order_ref` of each of these order ids that the ledger has."""
     statement = select(orders.c.order_id, orders.c.order_ref).where(
-        orders.c.marketplace.concat("") == marketplace,  # by the id: SQLite would read all orders of the marketplace
+        orders.c.marketplace.concat("")
+        == marketplace,  # by the id: SQLite would read all orders of the marketplace
         one_of(orders.c.order_id, "ids"),
     )
     return ledger.pairs(statement, ids=[*order_ids])
 
 
 def account_of(
-    ledger: Ledger, marketplace: Marketplace, shown: Iterable[ServiceOrder | Misread], controls: Sequence[Control]
+    ledger: Ledger,
+    marketplace: Marketplace,
+    shown: Iterable[ServiceOrder | Misread],
+    controls: Sequence[Control],
 ) -> Account:
     """What the ledger knows of the orders that a listing of a marketplace shows."""
     listed = list(shown)
     ordered = select(orders.c.order_ref, orders.c.order_id).where(
         orders.c.order_id.is_not(None), one_of(orders.c.order_ref, "refs")
     )
-    foreign = {order_id for place, order_id in ledger.foreign_orders.standing() if place is marketplace}
+    foreign = {
+        order_id
+        for place, order_id in ledger.foreign_orders.standing()
+        if place is marketplace
+    }
     return Account(
         controls=controls,
-        ids=ledger.pairs(ordered, refs=[*{name for one in listed for name in one.names}]),
-        accounted=foreign | refs_by_id(ledger, marketplace, [one.order_id for one in listed]).keys(),
+        ids=ledger.pairs(
+            ordered, refs=[*{name for one in listed for name in one.names}]
+        ),
+        accounted=foreign
+        | refs_by_id(ledger, marketplace, [one.order_id for one in listed]).keys(),
         confirmed_at=ledger.marks.confirmed_at(marketplace),
     )
 
 
 def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
-    """Mark the ledger as restored if it lacks effects of a log that was written since its last restore."""
+    """Mark the ledger as restored if it lacks effects of a log that was written since
+    its last restore.
+    """
     since = ledger.marks.restored_at()
     newer = [one for one in noted(send_logs) if since is None or one.at > since]
     keys = dict.fromkeys(key for one in newer for key in one.keys)
-    known = {*ledger.column(select(effects.c.key).where(one_of(effects.c.key, "keys")), keys=[*keys])}
+    known = {
+        *ledger.column(
+            select(effects.c.key).where(one_of(effects.c.key, "keys")), keys=[*keys]
+        )
+    }
     if missing := [key for key in keys if key not in known]:
         at = max(one.at for one in newer)
         ledger.marks.put_back(
@@ -95,9 +128,11 @@ MOST_READ = 20
 
 
 def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
-    """The newest orders there whose payment, sent once, was seen as paid within a minute of its answer.
+    """The newest orders there whose payment, sent once, was seen as paid within a
+    minute of its answer.
 
-    None for fewer than three of them, and none where one of the newest payments that were answered was not.
+    None for fewer than three of them, and none where one of the newest payments that
+    were answered was not.
     """
     refs = _newest(ledger, marketplace)
     with ledger.reading() as connection:
@@ -111,7 +146,9 @@ def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
     answered = [
         one
         for one in (ledger.effects_of(refs, Action.PAY) if refs else ())
-        if one.status is EffectStatus.DONE and one.settled_at and "accepted" in (one.answer or {})
+        if one.status is EffectStatus.DONE
+        and one.settled_at
+        and "accepted" in (one.answer or {})
         if one.intent_at >= since
     ]
     taken = [

@@ -1,6 +1,8 @@
-"""The first paid order of each marketplace: a person is asked about its payment, and nothing further is bought before.
+"""The first paid order of each marketplace: a person is asked about its payment, and
+nothing further is bought before.
 
-Claims to create and to pay read this in their own transaction, so no other run and no helper passes it.
+Claims to create and to pay read this in their own transaction, so no other run and no
+helper passes it.
 """
 
 from __future__ import annotations
@@ -31,7 +33,9 @@ _CREATING = and_(
     effects.c.action == Action.CREATE,
     or_(
         effects.c.status == EffectStatus.SENDING,
-        and_(effects.c.status == EffectStatus.DONE, orders.c.state == OrderState.ORDERED),
+        and_(
+            effects.c.status == EffectStatus.DONE, orders.c.state == OrderState.ORDERED
+        ),
     ),
 )
 
@@ -42,45 +46,86 @@ class FirstOrderRows(LedgerRows):
     def asked(self) -> dict[Marketplace, str]:
         """The order that each open question is about.
 
-        A ledger that asks has one too where an earlier program, which did not ask, has paid.
+        A ledger that asks has one too where an earlier program, which did not ask, has
+        paid.
         """
         with self._ledger.reading() as connection:
-            found = {one: self._about(connection, one) for one in Marketplace if not _is_answered(connection, one)}
-        return {one: order_ref for one, order_ref in found.items() if order_ref is not None}
+            found = {
+                one: self._about(connection, one)
+                for one in Marketplace
+                if not _is_answered(connection, one)
+            }
+        return {
+            one: order_ref for one, order_ref in found.items() if order_ref is not None
+        }
 
     def _about(self, connection: Connection, marketplace: Marketplace) -> str | None:
         noted = _question(connection, marketplace)
         if noted is None and not self._ledger.asks_first:
             return None
-        own = select(effects.c.key).where(effects.c.order_ref == noted, _PAYING).limit(1)
+        own = (
+            select(effects.c.key).where(effects.c.order_ref == noted, _PAYING).limit(1)
+        )
         is_paid = noted is not None and connection.execute(own).first() is not None
         return noted if is_paid else _begun(connection, marketplace, Action.PAY)
 
     def unproven(self) -> set[Marketplace]:
-        """Where payments are made by another call than an earlier program made, which no person has confirmed yet."""
+        """Where payments are made by another call than an earlier program made, which
+        no person has confirmed yet.
+        """
         with self._ledger.reading() as connection:
-            anew = {one for one in Marketplace if paid_anew_since(connection, one) > EVER}
+            anew = {
+                one for one in Marketplace if paid_anew_since(connection, one) > EVER
+            }
             return {one for one in anew if not _is_answered(connection, one)}
 
     def goes_alone(self) -> dict[Marketplace, str]:
-        """Where nothing further may be bought now, and the order there that was begun first."""
-        return {one: order_ref for one, order_ref in self.open_at().items() if order_ref is not None}
+        """Where nothing further may be bought now, and the order there that was begun
+        first.
+        """
+        return {
+            one: order_ref
+            for one, order_ref in self.open_at().items()
+            if order_ref is not None
+        }
 
     def open_at(self) -> dict[Marketplace, str | None]:
-        """Where one order is bought before a person has answered, and the one that was begun first, if any."""
+        """Where one order is bought before a person has answered, and the one that was
+        begun first, if any.
+        """
         if not self._ledger.asks_first:
             return {}
         with self._ledger.reading() as connection:
-            return {one: _begun(connection, one, Action.CREATE) for one in Marketplace if not _is_free(connection, one)}
+            return {
+                one: _begun(connection, one, Action.CREATE)
+                for one in Marketplace
+                if not _is_free(connection, one)
+            }
 
     @repeating
-    def answer(self, marketplace: Marketplace, order_ref: str, *, otherwise: str, by: str) -> None:
-        """Record a person's answer. One that is `otherwise` than it should be holds the marketplace."""
+    def answer(
+        self, marketplace: Marketplace, order_ref: str, *, otherwise: str, by: str
+    ) -> None:
+        """Record a person's answer. One that is `otherwise` than it should be holds the
+        marketplace.
+        """
         now = self._ledger.clock()
         with self._ledger.transaction(()) as connection:
-            note(connection, Note.PAID.at(marketplace), otherwise or "as it should be", by=by, at=now)
+            note(
+                connection,
+                Note.PAID.at(marketplace),
+                otherwise or "as it should be",
+                by=by,
+                at=now,
+            )
             if otherwise:
-                hold(connection, marketplace, [differs(order_ref, otherwise)], by=by, at=now)
+                hold(
+                    connection,
+                    marketplace,
+                    [differs(order_ref, otherwise)],
+                    by=by,
+                    at=now,
+                )
 
 
 def behind_first(
@@ -90,19 +135,26 @@ def behind_first(
     standing: Mapping[str, Any],
     begun: Collection[EffectRecord],
 ) -> dict[str, Verdict]:
-    """Why some of these orders may not be created or paid: another one is the first at their marketplace.
+    """Why some of these orders may not be created or paid: another one is the first at
+    their marketplace.
 
-    `begun` are the effects of these orders. An effect that is begun is left to its run. The first payment becomes a
-    question in this very transaction.
+    `begun` are the effects of these orders. An effect that is begun is left to its run.
+    The first payment becomes a question in this very transaction.
     """
     action = intents[0].action
     if not ledger.asks_first or action not in (Action.CREATE, Action.PAY):
         return {}
-    own = {one.order_ref for one in begun if one.action is action and one.status in COUNTS_AS_SPENT}
+    own = {
+        one.order_ref
+        for one in begun
+        if one.action is action and one.status in COUNTS_AS_SPENT
+    }
     at = defaultdict[Marketplace, list[str]](list)
     for intent in intents:
         if intent.order_ref not in own:
-            at[Marketplace(standing[intent.order_ref].marketplace)].append(intent.order_ref)
+            at[Marketplace(standing[intent.order_ref].marketplace)].append(
+                intent.order_ref
+            )
     waiting: dict[str, Verdict] = {}
     for marketplace, refs in at.items():
         if marketplace not in ledger.free_of_first:
@@ -111,7 +163,11 @@ def behind_first(
 
 
 def _at_one(
-    ledger: Transactions, connection: Connection, marketplace: Marketplace, refs: Sequence[str], action: Action
+    ledger: Transactions,
+    connection: Connection,
+    marketplace: Marketplace,
+    refs: Sequence[str],
+    action: Action,
 ) -> dict[str, Verdict]:
     if connection.dialect.name == "postgresql":
         connection.execute(_ONE_BY_ONE)
@@ -128,30 +184,65 @@ def _at_one(
     elif others is not None and question is None:
         _ask(ledger, connection, marketplace, others)
     first = others or refs[0]
-    return {ref: held(first_goes_alone(first, marketplace)) for ref in refs if others or ref != first}
+    return {
+        ref: held(first_goes_alone(first, marketplace))
+        for ref in refs
+        if others or ref != first
+    }
 
 
-def _ask(ledger: Transactions, connection: Connection, marketplace: Marketplace, order_ref: str) -> None:
-    note(connection, Note.ASKED.at(marketplace), order_ref, by=ledger.owner, at=ledger.clock())
+def _ask(
+    ledger: Transactions,
+    connection: Connection,
+    marketplace: Marketplace,
+    order_ref: str,
+) -> None:
+    note(
+        connection,
+        Note.ASKED.at(marketplace),
+        order_ref,
+        by=ledger.owner,
+        at=ledger.clock(),
+    )
 
 
-def _begun(connection: Connection, marketplace: Marketplace, action: Action) -> str | None:
-    """An order that may be paid there, or, before a create, is on its way to be; the one begun first."""
-    paying = and_(_PAYING, effects.c.intent_at >= paid_anew_since(connection, marketplace))
+def _begun(
+    connection: Connection, marketplace: Marketplace, action: Action
+) -> str | None:
+    """An order that may be paid there, or, before a create, is on its way to be; the
+    one begun first.
+    """
+    paying = and_(
+        _PAYING, effects.c.intent_at >= paid_anew_since(connection, marketplace)
+    )
     which = paying if action is Action.PAY else or_(paying, _CREATING)
-    statement = select(orders.c.order_ref).join(effects).where(orders.c.marketplace == marketplace, which)
-    found: str | None = connection.execute(statement.order_by(effects.c.intent_at).limit(1)).scalar()
+    statement = (
+        select(orders.c.order_ref)
+        .join(effects)
+        .where(orders.c.marketplace == marketplace, which)
+    )
+    found: str | None = connection.execute(
+        statement.order_by(effects.c.intent_at).limit(1)
+    ).scalar()
     return found
 
 
 def _is_free(connection: Connection, marketplace: Marketplace) -> bool:
     """Whether the question is answered, or goods of an order have arrived."""
-    arrived = exists().where(orders.c.state == OrderState.DELIVERED, orders.c.marketplace == marketplace)
-    return _is_answered(connection, marketplace) or bool(connection.execute(select(arrived)).scalar())
+    arrived = exists().where(
+        orders.c.state == OrderState.DELIVERED, orders.c.marketplace == marketplace
+    )
+    return _is_answered(connection, marketplace) or bool(
+        connection.execute(select(arrived)).scalar()
+    )
 
 
 def _question(connection: Connection, marketplace: Marketplace) -> str | None:
-    return newest(connection, Note.ASKED.at(marketplace), since=paid_anew_since(connection, marketplace))
+    return newest(
+        connection,
+        Note.ASKED.at(marketplace),
+        since=paid_anew_since(connection, marketplace),
+    )
 
 
 def _is_answered(connection: Connection, marketplace: Marketplace) -> bool:

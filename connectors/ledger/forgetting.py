@@ -1,4 +1,6 @@
-"""Erases a receiver from a ledger: its row, what other rows tell, and what SQLite leaves of old rows in its files."""
+"""Erases a receiver from a ledger: its row, what other rows tell, and what SQLite
+leaves of old rows in its files.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,15 @@ from connectors.ledger.engine import blaming, one_of, sqlite_file
 from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
-from connectors.ledger.schema import chunks, effects, forgotten, messages, metadata, orders, receivers
+from connectors.ledger.schema import (
+    chunks,
+    effects,
+    forgotten,
+    messages,
+    metadata,
+    orders,
+    receivers,
+)
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.addresses import PARTS
 from domain.effects import Action, EffectStatus
@@ -39,10 +49,23 @@ from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 
 FREE = ("description", "place")
-"""Free text of carriers and sellers, such as the name of the signer: emptied, and recorded empty from then on."""
+"""Free text of carriers and sellers, such as the name of the signer: emptied, and
+recorded empty from then on.
+"""
 
 WORDS = frozenset(
-    ("request", "quote", "freight_quote", "shipment", "refund", "reason", "reason_facts", "answer", "question", *FREE)
+    (
+        "request",
+        "quote",
+        "freight_quote",
+        "shipment",
+        "refund",
+        "reason",
+        "reason_facts",
+        "answer",
+        "question",
+        *FREE,
+    )
 )
 """The columns, of any table, that may have data of an order's receiver."""
 
@@ -50,18 +73,24 @@ FREE_TEXTS = ("message", "reason", "refusal", "tracking_urls")
 """The JSON fields that are free text."""
 
 NO_LONGER = timedelta(microseconds=1)
-"""How much later `updated_at` of an erased order becomes: a run that read it before writes its snapshot again."""
+"""How much later `updated_at` of an erased order becomes: a run that read it before
+writes its snapshot again.
+"""
 
 MOST_OTHERS = 1_000
 CLOCKS = timedelta(hours=1)
 """How far the clocks of two machines may differ."""
-_FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(one_of(forgotten.c.order_ref, "refs"))
+_FORGOTTEN = select(forgotten.c.order_ref, forgotten.c.at).where(
+    one_of(forgotten.c.order_ref, "refs")
+)
 _REQUEST = select(orders.c.request).where(orders.c.order_ref == bindparam("ref"))
 _CONTACT = select(receivers.c.receiver).where(receivers.c.order_ref == bindparam("ref"))
 
 
 class StillNeeded(Exception):
-    """The order still needs its receiver; the message has the cause and its remedy. Nothing was changed."""
+    """The order still needs its receiver; the message has the cause and its remedy.
+    Nothing was changed.
+    """
 
 
 class ForgottenRows(LedgerRows):
@@ -73,29 +102,51 @@ class ForgottenRows(LedgerRows):
 
     def of_order(self, order_ref: str) -> dict[str, Any] | None:
         """The row of an order; None where no erasure was requested."""
-        found = self._ledger.rows(select(forgotten).where(forgotten.c.order_ref == order_ref))
+        found = self._ledger.rows(
+            select(forgotten).where(forgotten.c.order_ref == order_ref)
+        )
         return found[0] if found else None
 
     def mentions(self) -> dict[str, Mentions]:
-        """All forgotten orders, with the texts that copies of their data are still searched for."""
-        return {row["order_ref"]: Mentions.of(row["receivers"] or ()) for row in self._ledger.rows(select(forgotten))}
+        """All forgotten orders, with the texts that copies of their data are still
+        searched for.
+        """
+        return {
+            row["order_ref"]: Mentions.of(row["receivers"] or ())
+            for row in self._ledger.rows(select(forgotten))
+        }
 
     def receivers_of(self, order_ref: str) -> list[Receiver]:
-        """The receiver of an order in the ledger, and those that copies are still searched for."""
+        """The receiver of an order in the ledger, and those that copies are still
+        searched for.
+        """
         row = self.of_order(order_ref)
         with self._ledger.reading() as connection:
-            return [*receivers_in(connection, order_ref), *((row or {}).get("receivers") or ())]
+            return [
+                *receivers_in(connection, order_ref),
+                *((row or {}).get("receivers") or ()),
+            ]
 
     def others_with(
         self, order_ref: str, identifying: Iterable[str], *, besides: Iterable[str] = ()
     ) -> dict[str, Receiver]:
-        """Orders besides these that name the same person, by some of these texts, with the receiver of each."""
+        """Orders besides these that name the same person, by some of these texts, with
+        the receiver of each.
+        """
         receiver, ref = cast(receivers.c.receiver, Text), receivers.c.order_ref
-        found = [receiver.contains(json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True) for one in identifying]
+        found = [
+            receiver.contains(
+                json.dumps(one, ensure_ascii=False)[1:-1], autoescape=True
+            )
+            for one in identifying
+        ]
         if not found:
             return {}
         others = (
-            select(receivers).where(ref.not_in([order_ref, *besides]), or_(*found)).order_by(ref).limit(MOST_OTHERS)
+            select(receivers)
+            .where(ref.not_in([order_ref, *besides]), or_(*found))
+            .order_by(ref)
+            .limit(MOST_OTHERS)
         )
         return self._ledger.pairs(others)
 
@@ -108,7 +159,9 @@ class ForgottenRows(LedgerRows):
             scrub(file)
             return
         with blaming(self._ledger.url), self._ledger.engine.connect() as connection:
-            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql("VACUUM")
+            connection.execution_options(isolation_level="AUTOCOMMIT").exec_driver_sql(
+                "VACUUM"
+            )
 
     def standing(self, order_ref: str) -> Standing | None:
         """The state of an order; None for an unknown one."""
@@ -117,35 +170,67 @@ class ForgottenRows(LedgerRows):
 
     @repeating
     def erase(self, order_ref: str, mentions: Mentions, *, by: str) -> None:
-        """Erase the receiver from every row, and keep the texts to search copies for until `finish`.
+        """Erase the receiver from every row, and keep the texts to search copies for
+        until `finish`.
 
-        An order without any effect is cancelled: a run at work on it can't order it any more. Raises `StillNeeded`.
+        An order without any effect is cancelled: a run at work on it can't order it any
+        more. Raises `StillNeeded`.
         """
         ledger = self._ledger
         since = ledger.clock() - CLOCKS
-        with ledger.reading() as connection:  # searching all messages takes longer than a claim may wait
-            causes = connection.scalars(_outbox_of(order_ref, mentions, messages.c.cause)).all()
+        with (
+            ledger.reading() as connection
+        ):  # searching all messages takes longer than a claim may wait
+            causes = connection.scalars(
+                _outbox_of(order_ref, mentions, messages.c.cause)
+            ).all()
         with ledger.transaction([order_ref]) as connection:
             require_in_use(connection, ledger.shown)
-            _take_out_of_chunks(connection, order_ref)  # before the orders, as every writer of a chunk's plans
+            _take_out_of_chunks(
+                connection, order_ref
+            )  # before the orders, as every writer of a chunk's plans
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:
                 require_over(stands)
             row = {"order_ref": order_ref, "at": ledger.clock(), "by": by}
-            connection.execute(ledger.insert(forgotten).values(row).on_conflict_do_nothing())
+            connection.execute(
+                ledger.insert(forgotten).values(row).on_conflict_do_nothing()
+            )
             kept = update(forgotten).where(forgotten.c.order_ref == order_ref)
-            connection.execute(kept.values(receivers=list(mentions.receivers), finished_at=None))
-            if stands and stands.never_begun and stands.state is not OrderState.CANCELLED:
+            connection.execute(
+                kept.values(receivers=list(mentions.receivers), finished_at=None)
+            )
+            if (
+                stands
+                and stands.never_begun
+                and stands.state is not OrderState.CANCELLED
+            ):
                 why = because(ReasonCode.FORGOTTEN_UNORDERED)
-                change_order(ledger, connection, OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=why))
+                change_order(
+                    ledger,
+                    connection,
+                    OrderChange(
+                        order_ref=order_ref, state=OrderState.CANCELLED, why=why
+                    ),
+                )
             erase_rows(connection, order_ref, mentions)
-            told_since = and_(messages.c.kind.in_(list(MessageKind)), messages.c.told_at >= since)
-            _erase_outbox(connection, order_ref, mentions, or_(one_of(messages.c.cause, "causes"), told_since), causes)
+            told_since = and_(
+                messages.c.kind.in_(list(MessageKind)), messages.c.told_at >= since
+            )
+            _erase_outbox(
+                connection,
+                order_ref,
+                mentions,
+                or_(one_of(messages.c.cause, "causes"), told_since),
+                causes,
+            )
             _no_longer_approved(connection, order_ref)
 
     def finish(self, order_ref: str) -> None:
-        """Record that all copies are erased: the texts to search for are deleted too."""
+        """Record that all copies are erased: the texts to search for are deleted
+        too.
+        """
         done = update(forgotten).where(forgotten.c.order_ref == order_ref)
         self._do(done.values(receivers=None, finished_at=self._ledger.clock()))
 
@@ -153,7 +238,9 @@ class ForgottenRows(LedgerRows):
 def require_over(stands: Standing) -> None:
     """Raise `StillNeeded` for an order that needs its receiver yet."""
     if why := stands.why_needed():
-        raise StillNeeded(f"the receiver of {stands.order_ref} is still needed: {why}. Nothing was changed")
+        raise StillNeeded(
+            f"the receiver of {stands.order_ref} is still needed: {why}. Nothing was changed"
+        )
 
 
 def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
@@ -163,17 +250,30 @@ def forgotten_in(connection: Connection, order_refs: Iterable[str]) -> set[str]:
 
 def receivers_in(connection: Connection, order_ref: str) -> list[Receiver]:
     """The receiver of an order: what its request has, and its row."""
-    found = [one.get("receiver") or {} for one in connection.scalars(_REQUEST, {"ref": order_ref})]
+    found = [
+        one.get("receiver") or {}
+        for one in connection.scalars(_REQUEST, {"ref": order_ref})
+    ]
     found += connection.scalars(_CONTACT, {"ref": order_ref})
-    return [{part: text for one in found for part, text in one.items()}] if found else []
+    return (
+        [{part: text for one in found for part, text in one.items()}] if found else []
+    )
 
 
 def standing_in(connection: Connection, order_ref: str) -> Standing | None:
     """The state of an order, in this transaction; None for an unknown one."""
-    order = connection.execute(select(orders).where(orders.c.order_ref == order_ref)).mappings().first()
+    order = (
+        connection.execute(select(orders).where(orders.c.order_ref == order_ref))
+        .mappings()
+        .first()
+    )
     if order is None:
         return None
-    found = connection.execute(select(effects.c.action, effects.c.status).where(effects.c.order_ref == order_ref))
+    found = connection.execute(
+        select(effects.c.action, effects.c.status).where(
+            effects.c.order_ref == order_ref
+        )
+    )
     return Standing(
         order_ref=order_ref,
         state=OrderState(order["state"]),
@@ -188,28 +288,46 @@ def erase_rows(connection: Connection, order_ref: str, mentions: Mentions) -> No
     """Erase a receiver from all rows of one order."""
     connection.execute(delete(receivers).where(receivers.c.order_ref == order_ref))
     for table in metadata.sorted_tables:
-        if "order_ref" in table.c and table.name not in (forgotten.name, receivers.name):
+        if "order_ref" in table.c and table.name not in (
+            forgotten.name,
+            receivers.name,
+        ):
             _erase_table(connection, table, order_ref, mentions)
 
 
 def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
-    """Take an order out of the chunks to plan; a helper that has it in hand sees it in `forgotten`."""
+    """Take an order out of the chunks to plan; a helper that has it in hand sees it in
+    `forgotten`.
+    """
     c = chunks.c
     named = cast(c.content, Text).contains(order_ref, autoescape=True)
-    waiting = select(c.batch_id, c.owner, c.number, c.content).where(c.work == "plan", c.done_at.is_(None), named)
-    # locked: a chunk that is finished meanwhile is found done, and its result is not overwritten
+    waiting = select(c.batch_id, c.owner, c.number, c.content).where(
+        c.work == "plan", c.done_at.is_(None), named
+    )
+    # locked: a chunk that is finished meanwhile is found done, and its result is not
+    # overwritten
     for *this, content in connection.execute(waiting.with_for_update()).all():
         others = [one for one in content if one["order_ref"] != order_ref]
         key = tuple_(c.batch_id, c.owner, c.number)
-        connection.execute(update(chunks).where(key == tuple_(*this)).values(content=others))
+        connection.execute(
+            update(chunks).where(key == tuple_(*this)).values(content=others)
+        )
 
 
-def _erase_table(connection: Connection, table: Table, order_ref: str, mentions: Mentions) -> None:
+def _erase_table(
+    connection: Connection, table: Table, order_ref: str, mentions: Mentions
+) -> None:
     told = [column for column in table.c if column.name in WORDS]
     keys = list(table.primary_key.columns)
-    for row in connection.execute(select(*keys, *told).where(table.c.order_ref == order_ref)).mappings().all():
+    for row in (
+        connection.execute(select(*keys, *told).where(table.c.order_ref == order_ref))
+        .mappings()
+        .all()
+    ):
         changed = {
-            one.name: new for one in told if (new := _erased(one.name, row[one.name], mentions)) != row[one.name]
+            one.name: new
+            for one in told
+            if (new := _erased(one.name, row[one.name], mentions)) != row[one.name]
         }
         if changed:
             this = [key == row[key.name] for key in keys]
@@ -217,19 +335,33 @@ def _erase_table(connection: Connection, table: Table, order_ref: str, mentions:
 
 
 def _erase_outbox(
-    connection: Connection, order_ref: str, mentions: Mentions, which: ColumnElement[bool], causes: Iterable[str]
+    connection: Connection,
+    order_ref: str,
+    mentions: Mentions,
+    which: ColumnElement[bool],
+    causes: Iterable[str],
 ) -> None:
-    """Erase those messages, sent or not, that name the order or have a text of the receiver."""
+    """Erase those messages, sent or not, that name the order or have a text of the
+    receiver.
+    """
     told = [messages.c.subject, messages.c.body]
     found = _outbox_of(order_ref, mentions, messages.c.cause, *told).where(which)
     for row in connection.execute(found, {"causes": causes}).mappings().all():
         erased = {column.name: mentions.erased(row[column.name]) for column in told}
-        connection.execute(update(messages).where(messages.c.cause == row["cause"]).values(erased))
+        connection.execute(
+            update(messages).where(messages.c.cause == row["cause"]).values(erased)
+        )
 
 
-def _outbox_of(order_ref: str, mentions: Mentions, *columns: ColumnElement[Any]) -> Select[Any]:
+def _outbox_of(
+    order_ref: str, mentions: Mentions, *columns: ColumnElement[Any]
+) -> Select[Any]:
     told = (messages.c.subject, messages.c.body)
-    named = [column.icontains(text, autoescape=True) for column in told for text in (order_ref, *mentions.identifying)]
+    named = [
+        column.icontains(text, autoescape=True)
+        for column in told
+        for text in (order_ref, *mentions.identifying)
+    ]
     return select(*columns).where(or_(*named))
 
 
@@ -243,32 +375,52 @@ def _erased(column: str, value: Any, mentions: Mentions) -> Any:
     return _without(value, mentions, all_of_it=column == "reason_facts")
 
 
-def _without(value: Any, mentions: Mentions, *, all_of_it: bool, is_free: bool = True) -> Any:
-    """A text without the receiver; of JSON only under `FREE_TEXTS`, since other fields are parsed again.
+def _without(
+    value: Any, mentions: Mentions, *, all_of_it: bool, is_free: bool = True
+) -> Any:
+    """A text without the receiver; of JSON only under `FREE_TEXTS`, since other fields
+    are parsed again.
 
-    Any fact of a reason may be the service's text: there `all_of_it` is without the receiver.
+    Any fact of a reason may be the service's text: there `all_of_it` is without the
+    receiver.
     """
     within = partial(_without, mentions=mentions, all_of_it=all_of_it)
     if isinstance(value, str):
         return mentions.erased(value) if is_free or all_of_it else value
     if isinstance(value, list):
-        return [within(one, is_free=is_free and not isinstance(one, dict)) for one in value]
+        return [
+            within(one, is_free=is_free and not isinstance(one, dict)) for one in value
+        ]
     if isinstance(value, dict):
-        return {name: within(one, is_free=name in FREE_TEXTS) for name, one in value.items()}
+        return {
+            name: within(one, is_free=name in FREE_TEXTS) for name, one in value.items()
+        }
     return value
 
 
 def erased_request(request: Any) -> Any:
-    """A request as JSON with an empty receiver, but for the country, and without the notes of its lines."""
+    """A request as JSON with an empty receiver, but for the country, and without the
+    notes of its lines.
+    """
     if not isinstance(request, dict) or "receiver" not in request:
         return request
     receiver = {**request["receiver"], **dict.fromkeys(PARTS, "")}
-    return {**request, "receiver": receiver, "lines": [{**line, "note": ""} for line in request.get("lines", ())]}
+    return {
+        **request,
+        "receiver": receiver,
+        "lines": [{**line, "note": ""} for line in request.get("lines", ())],
+    }
 
 
 def _no_longer_approved(connection: Connection, order_ref: str) -> None:
-    """Drop the approval: no unattended run goes on with the order, and a run that has read it sees the change."""
+    """Drop the approval: no unattended run goes on with the order, and a run that has
+    read it sees the change.
+    """
     this = orders.c.order_ref == order_ref
     now: datetime | None = connection.scalar(select(orders.c.updated_at).where(this))
     if now is not None:
-        connection.execute(update(orders).where(this).values(plan_hash=None, updated_at=now + NO_LONGER))
+        connection.execute(
+            update(orders)
+            .where(this)
+            .values(plan_hash=None, updated_at=now + NO_LONGER)
+        )

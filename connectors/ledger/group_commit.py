@@ -1,4 +1,6 @@
-"""Group commit of one run's ledger: calls that arrive while a transaction is under way share the next one."""
+"""Group commit of one run's ledger: calls that arrive while a transaction is under way
+share the next one.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,15 @@ from itertools import chain
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
+from connectors.ledger.records import (
+    Claimed,
+    EffectRecord,
+    Intent,
+    OrderChange,
+    OrderRecord,
+    Outcome,
+    SpendLimits,
+)
 from connectors.ledger.store import Ledger
 from domain.absence import NeverLeft
 from domain.effects import EffectStatus
@@ -25,12 +35,16 @@ Refs = Sequence[str]
 Write = Outcome | Sequence[OrderChange]
 
 MAX_YIELDS = 8
-"""How many rounds of the event loop a commit waits for further calls: it costs nearly the same for one and for twenty.
-That is no time while the loop is idle, and the time of a few orders while it is busy."""
+"""How many rounds of the event loop a commit waits for further calls: it costs nearly
+the same for one and for twenty. That is no time while the loop is idle, and the time of
+a few orders while it is busy.
+"""
 
 
 def nothing_sent(why: str) -> Reason:
-    """The reason of an order whose effect provably did not leave; it may be claimed again."""
+    """The reason of an order whose effect provably did not leave; it may be claimed
+    again.
+    """
     return because(ReasonCode.NOTHING_SENT, failure=why)
 
 
@@ -46,14 +60,20 @@ class ClaimRequest(NamedTuple):
 
     @property
     def parts(self) -> tuple[object, set[str]]:
-        """What claims that are merged have in common, and the orders, of which each is in the result once."""
+        """What claims that are merged have in common, and the orders, of which each is
+        in the result once.
+        """
         action = self.intents[0].action if self.intents else None
-        return (action, self.lease, self.limits), {intent.order_ref for intent in self.intents}
+        return (action, self.lease, self.limits), {
+            intent.order_ref for intent in self.intents
+        }
 
 
 @dataclass(eq=False, slots=True)
 class PendingCall(Generic[What, Answer]):
-    """One coroutine's call, the future on which it waits, and how that ends, as the thread of the commit has it."""
+    """One coroutine's call, the future on which it waits, and how that ends, as the
+    thread of the commit has it.
+    """
 
     what: What
     future: asyncio.Future[Answer]
@@ -76,10 +96,12 @@ Queues = defaultdict[Operation, list[PendingCall[Any, Any]]]
 
 
 class GroupCommit:
-    """The operations of one run's `Ledger` as coroutines: each returns once it is on disk, or raises as `Ledger` does.
+    """The operations of one run's `Ledger` as coroutines: each returns once it is on
+    disk, or raises as `Ledger` does.
 
-    Calls that arrive while a batch is under way share the next one: one thread, few commits. A batch that fails is done
-    again call by call, so that a faulty call fails alone.
+    Calls that arrive while a batch is under way share the next one: one thread, few
+    commits. A batch that fails is done again call by call, so that a faulty call fails
+    alone.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -102,8 +124,16 @@ class GroupCommit:
         refs = list(order_refs)
         return await self._enqueue(_effects, refs) if refs else []
 
-    async def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
-        """See `Ledger.claim`. A caller that is cancelled meanwhile gives back what it won: it would never send it."""
+    async def claim(
+        self,
+        intents: Sequence[Intent],
+        *,
+        lease: timedelta,
+        limits: SpendLimits | None = None,
+    ) -> Claimed:
+        """See `Ledger.claim`. A caller that is cancelled meanwhile gives back what it
+        won: it would never send it.
+        """
         claimed = self._enqueue(_claim, ClaimRequest(intents, lease, limits))
         try:
             return await asyncio.shield(claimed)
@@ -112,15 +142,21 @@ class GroupCommit:
             raise
 
     def record(self, outcome: Outcome) -> asyncio.Future[bool]:
-        """See `Ledger.record`, of one outcome. It is written also if the caller is cancelled."""
+        """See `Ledger.record`, of one outcome. It is written also if the caller is
+        cancelled.
+        """
         return self._enqueue(_write, outcome)
 
     async def change(self, changes: Sequence[OrderChange]) -> None:
-        """See `Ledger.change`. The changes are applied also if the caller is cancelled."""
+        """See `Ledger.change`. The changes are applied also if the caller is
+        cancelled.
+        """
         if changes:
             await self._enqueue(_write, changes)
 
-    def _enqueue(self, do: Callable[[Ledger, Sequence[What]], Sequence[Answer]], what: What) -> asyncio.Future[Answer]:
+    def _enqueue(
+        self, do: Callable[[Ledger, Sequence[What]], Sequence[Answer]], what: What
+    ) -> asyncio.Future[Answer]:
         future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._next[do].append(PendingCall(what, future))
         if self._committing is None or self._committing.done():
@@ -148,7 +184,9 @@ class GroupCommit:
                     await asyncio.sleep(0)
                 queues, self._next = self._next, Queues(list)
                 await asyncio.to_thread(_run, self._ledger, queues)
-            except BaseException as error:  # the program ends: waiting callers must get the error
+            except (
+                BaseException
+            ) as error:  # the program ends: waiting callers must get the error
                 for call in chain(*queues.values(), *self._next.values()):
                     call.fail(error)
                     call.resolve()
@@ -159,9 +197,17 @@ class GroupCommit:
 
 
 def _run(ledger: Ledger, queues: Queues) -> None:
-    """Run all calls; blocks. An error of the ledger itself, not of one call, reaches every call not done yet."""
+    """Run all calls; blocks. An error of the ledger itself, not of one call, reaches
+    every call not done yet.
+    """
     try:
-        for do in (_write, _claim, _orders, _effects, _unsettled):  # reads see what was written
+        for do in (
+            _write,
+            _claim,
+            _orders,
+            _effects,
+            _unsettled,
+        ):  # reads see what was written
             for calls in _mergeable(queues.get(do, ())):
                 _all_or_each(calls, partial(do, ledger))
     except Exception as error:  # noqa: BLE001 - raised where it is waited for
@@ -169,8 +215,13 @@ def _run(ledger: Ledger, queues: Queues) -> None:
             call.fail(error)
 
 
-def _all_or_each(calls: Sequence[PendingCall[What, Answer]], do: Callable[[Sequence[What]], Sequence[Answer]]) -> None:
-    """Do all calls in one transaction, or, where that fails, each in its own. Raises `LedgerUnusable`."""
+def _all_or_each(
+    calls: Sequence[PendingCall[What, Answer]],
+    do: Callable[[Sequence[What]], Sequence[Answer]],
+) -> None:
+    """Do all calls in one transaction, or, where that fails, each in its own. Raises
+    `LedgerUnusable`.
+    """
     try:
         answers = do([one.what for one in calls])
     except LedgerUnusable:
@@ -186,11 +237,17 @@ def _all_or_each(calls: Sequence[PendingCall[What, Answer]], do: Callable[[Seque
             one.answer(answer)
 
 
-def _mergeable(calls: Iterable[PendingCall[Any, Any]]) -> list[list[PendingCall[Any, Any]]]:
-    """Groups of calls that may be merged: of claims those that are alike, and of different orders."""
+def _mergeable(
+    calls: Iterable[PendingCall[Any, Any]],
+) -> list[list[PendingCall[Any, Any]]]:
+    """Groups of calls that may be merged: of claims those that are alike, and of
+    different orders.
+    """
     groups: list[tuple[object, set[str], list[PendingCall[Any, Any]]]] = []
     for call in calls:
-        alike, refs = call.what.parts if isinstance(call.what, ClaimRequest) else (None, set())
+        alike, refs = (
+            call.what.parts if isinstance(call.what, ClaimRequest) else (None, set())
+        )
         for others, taken, group in groups:
             if others == alike and taken.isdisjoint(refs):
                 taken.update(refs)
@@ -203,7 +260,9 @@ def _mergeable(calls: Iterable[PendingCall[Any, Any]]) -> list[list[PendingCall[
 
 def _write(ledger: Ledger, writes: Sequence[Write]) -> list[bool]:
     outcomes = [one for one in writes if isinstance(one, Outcome)]
-    changes = [change for one in writes if not isinstance(one, Outcome) for change in one]
+    changes = [
+        change for one in writes if not isinstance(one, Outcome) for change in one
+    ]
     written = iter(ledger.write(outcomes, changes))
     return [next(written) if isinstance(one, Outcome) else True for one in writes]
 
@@ -211,7 +270,9 @@ def _write(ledger: Ledger, writes: Sequence[Write]) -> list[bool]:
 def _claim(ledger: Ledger, wanted: Sequence[ClaimRequest]) -> list[Claimed]:
     all_of_them = [intent for one in wanted for intent in one.intents]
     claimed = ledger.claim(all_of_them, lease=wanted[0].lease, limits=wanted[0].limits)
-    return [claimed.part({intent.order_ref for intent in one.intents}) for one in wanted]
+    return [
+        claimed.part({intent.order_ref for intent in one.intents}) for one in wanted
+    ]
 
 
 def _orders(ledger: Ledger, asked: Sequence[Refs]) -> list[dict[str, OrderRecord]]:
@@ -223,7 +284,10 @@ def _effects(ledger: Ledger, asked: Sequence[Refs]) -> list[list[EffectRecord]]:
     found = defaultdict[str, list[EffectRecord]](list)
     for effect in ledger.effects_of(_all(asked)):
         found[effect.order_ref].append(effect)
-    return [sorted(chain(*(found[ref] for ref in {*refs})), key=lambda one: one.intent_at) for refs in asked]
+    return [
+        sorted(chain(*(found[ref] for ref in {*refs})), key=lambda one: one.intent_at)
+        for refs in asked
+    ]
 
 
 def _unsettled(ledger: Ledger, asked: Sequence[Refs]) -> list[set[str]]:

@@ -1,4 +1,6 @@
-"""Guards a run against a ledger that was deleted, replaced or dropped under it, with a journal of what it did."""
+"""Guards a run against a ledger that was deleted, replaced or dropped under it, with a
+journal of what it did.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,18 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, String, bindparam, column, event, literal_column, select, table
+from sqlalchemy import (
+    Connection,
+    Engine,
+    Select,
+    String,
+    bindparam,
+    column,
+    event,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy.exc import DBAPIError
 
 from connectors.durable import sync
@@ -40,13 +53,17 @@ class _Entry:
             return f"{self.action} without an answer that settles it"
         if self.action is Action.PAY:
             return f"paid {self.amount}" if self.amount else "paid"
-        done = {Action.CREATE: "ordered", Action.BOOK: "booked"}.get(self.action, f"{self.action} done")
+        done = {Action.CREATE: "ordered", Action.BOOK: "booked"}.get(
+            self.action, f"{self.action} done"
+        )
         return f"{done} as {self.id}" if self.id else done
 
 
 @dataclass(slots=True)
 class RunJournal:
-    """The effects that a run has claimed, with their outcomes; of orders beyond the first ones their references."""
+    """The effects that a run has claimed, with their outcomes; of orders beyond the
+    first ones their references.
+    """
 
     last_key: str = ""
     _first: dict[str, dict[str, _Entry]] = field(default_factory=dict)
@@ -63,7 +80,10 @@ class RunJournal:
 
     def ended(self, outcomes: Iterable[Outcome]) -> None:
         for outcome in outcomes:
-            entries, key = self._first.get(outcome.claim.order_ref, {}), outcome.claim.key
+            entries, key = (
+                self._first.get(outcome.claim.order_ref, {}),
+                outcome.claim.key,
+            )
             if outcome.status in (EffectStatus.UNSENT, EffectStatus.REFUSED):
                 if entries.pop(key, None) and not entries:
                     del self._first[outcome.claim.order_ref]
@@ -73,15 +93,22 @@ class RunJournal:
                 entries[key] = replace(
                     entry,
                     status=outcome.status,
-                    id=str(filled.get("order_id") or filled.get("shipment_order_id") or ""),
+                    id=str(
+                        filled.get("order_id") or filled.get("shipment_order_id") or ""
+                    ),
                     amount=entry.amount if paid is None else Money(paid),
                 )
 
     def summary(self) -> str:
-        """Every order with an effect that happened or may have, in words for a person; of further ones their number."""
+        """Every order with an effect that happened or may have, in words for a person;
+        of further ones their number.
+        """
         if not (self._first or self._further):
             return "This run had sent nothing."
-        lines = [f"  {ref}: {', '.join(one.words for one in entries.values())}" for ref, entries in self._first.items()]
+        lines = [
+            f"  {ref}: {', '.join(one.words for one in entries.values())}"
+            for ref, entries in self._first.items()
+        ]
         more = len(self._further - self._first.keys())
         beyond = f"  and {more:,} orders more, of which some may have been refused or never sent"
         return "\n".join(["This run had sent:", *lines, *([beyond] if more else [])])
@@ -96,11 +123,15 @@ FileId = tuple[int, int]
 
 
 class LedgerReplaced(LedgerUnusable):
-    """The ledger or the data folder was deleted or replaced under this run. Nothing more is sent."""
+    """The ledger or the data folder was deleted or replaced under this run. Nothing
+    more is sent.
+    """
 
 
 class LedgerGuard:
-    """The files and rows that a run of one ledger relies on: no files for PostgreSQL, nothing in memory."""
+    """The files and rows that a run of one ledger relies on: no files for PostgreSQL,
+    nothing in memory.
+    """
 
     def __init__(self, url: str, engine: Engine) -> None:
         self.journal = RunJournal()
@@ -111,7 +142,9 @@ class LedgerGuard:
         self._written = (0, 0)
         self._descriptor: int | None = None
         self._tables: str | None = None
-        self._statement = _STATEMENT if engine.dialect.name == "sqlite" else _with_tables()
+        self._statement = (
+            _STATEMENT if engine.dialect.name == "sqlite" else _with_tables()
+        )
         if self._file:
             self._watch_file(self._file)
 
@@ -120,20 +153,27 @@ class LedgerGuard:
         self._watched |= {path: _file_id(path) or (0, 0) for path in paths}
 
     def require_files(self) -> None:
-        """Raise `LedgerReplaced` unless every path still has the file that was opened. Costs a `stat` each."""
+        """Raise `LedgerReplaced` unless every path still has the file that was opened.
+        Costs a `stat` each.
+        """
         for path, file_id in self._watched.items():
             self._require(path, file_id)
 
     def require(self, connection: Connection, now: datetime) -> dict[str, str]:
-        """What is turned off (all buying, or a marketplace) and why; called in the claim's transaction.
+        """What is turned off (all buying, or a marketplace) and why; called in the
+        claim's transaction.
 
         Raises `LedgerReplaced`, or `LedgerUnusable` for a mark or another version.
         """
         self.require_files()
         if self._file:
             self._require_same_files(connection)
-        found: dict[str, list[Any]] = {name: [] for name in ("mark", "waits", "version", "claim", "tables", "off")}
-        for row in connection.execute(self._statement, {"last": self.journal.last_key, "now": now}):
+        found: dict[str, list[Any]] = {
+            name: [] for name in ("mark", "waits", "version", "claim", "tables", "off")
+        }
+        for row in connection.execute(
+            self._statement, {"last": self.journal.last_key, "now": now}
+        ):
             found[row.what].append(row)
         for row in found["mark"]:
             raise refused_for(Mark(row.name), row.words, self._shown)
@@ -142,7 +182,9 @@ class LedgerGuard:
         for row in found["version"]:
             self._require_version(row.name)
         if self.journal.last_key and not found["claim"]:
-            raise self._gone(f"no longer has what this run wrote into it ({self.journal.last_key}): it was replaced")
+            raise self._gone(
+                f"no longer has what this run wrote into it ({self.journal.last_key}): it was replaced"
+            )
         for row in found["tables"]:
             if self._tables not in (None, row.name):
                 raise self._gone("was dropped and made anew")
@@ -150,13 +192,24 @@ class LedgerGuard:
         return {row.name: row.words for row in found["off"]}
 
     def rescue(self, now: datetime) -> Path | None:
-        """Copy a file that lost its name, as far as this run still sees it, into a new one; None where it can't be."""
-        if self._file is None or (_file_id(self._file) == self._watched[self._file] and self._is_overwritten()):
+        """Copy a file that lost its name, as far as this run still sees it, into a new
+        one; None where it can't be.
+        """
+        if self._file is None or (
+            _file_id(self._file) == self._watched[self._file] and self._is_overwritten()
+        ):
             return None
-        folder = self._file.parent if self._file.parent.is_dir() else Path(tempfile.gettempdir())
+        folder = (
+            self._file.parent
+            if self._file.parent.is_dir()
+            else Path(tempfile.gettempdir())
+        )
         target = folder / f"{self._file.stem}.rescued-{now:%Y%m%dT%H%M%SZ}.db"
         try:
-            with closing(self._engine.raw_connection()) as pooled, closing(sqlite3.connect(target)) as copy:
+            with (
+                closing(self._engine.raw_connection()) as pooled,
+                closing(sqlite3.connect(target)) as copy,
+            ):
                 driver: Any = pooled.driver_connection
                 driver.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
@@ -186,24 +239,33 @@ class LedgerGuard:
 
     def _require(self, path: Path, expected: FileId) -> None:
         if (now := _file_id(path)) != expected:
-            raise self._gone(f"stood on {path}, which was {'replaced by another' if now else 'deleted or moved away'}")
+            raise self._gone(
+                f"stood on {path}, which was {'replaced by another' if now else 'deleted or moved away'}"
+            )
 
     def _require_same_files(self, connection: Connection) -> None:
         assert self._file
-        for suffix, opened, now in zip(BESIDE, connection.info[BESIDE], _beside(self._file), strict=True):
+        for suffix, opened, now in zip(
+            BESIDE, connection.info[BESIDE], _beside(self._file), strict=True
+        ):
             if now != opened:
-                raise self._gone(f"has lost its {self._file.name}{suffix}, which was deleted or replaced")
+                raise self._gone(
+                    f"has lost its {self._file.name}{suffix}, which was deleted or replaced"
+                )
         if self._is_overwritten():
             raise self._gone("was written over by another program")
 
     def _is_overwritten(self) -> bool:
-        """Whether the file's header shows that a copy was written over it: another mode, or an older state.
+        """Whether the file's header shows that a copy was written over it: another
+        mode, or an older state.
 
-        A smaller and newer file is no such copy: forgetting a receiver writes the file anew without its free pages.
+        A smaller and newer file is no such copy: forgetting a receiver writes the file
+        anew without its free pages.
         """
         assert self._file
         file_id, descriptor = self._watched[self._file], self._descriptor
-        # Through SQLite's own descriptor: closing one of ours would drop all locks that SQLite has on the file.
+        # Through SQLite's own descriptor: closing one of ours would drop all locks that
+        # SQLite has on the file.
         with suppress(OSError):
             if descriptor is None or _identity(os.fstat(descriptor)) != file_id:
                 self._descriptor = descriptor = _descriptor_of(file_id)
@@ -227,11 +289,15 @@ class LedgerGuard:
             )
 
     def _gone(self, what: str) -> LedgerReplaced:
-        return LedgerReplaced(f"the ledger {self._shown} {what} while this run was using it")
+        return LedgerReplaced(
+            f"the ledger {self._shown} {what} while this run was using it"
+        )
 
 
 def as_replaced(error: LedgerUnusable, url: str) -> LedgerReplaced | None:
-    """An error that says that the database or its tables are gone, as `LedgerReplaced`; None for any other."""
+    """An error that says that the database or its tables are gone, as `LedgerReplaced`;
+    None for any other.
+    """
     cause = str(getattr(error.__cause__, "orig", ""))
     if isinstance(error, LedgerReplaced):
         return error
@@ -242,8 +308,12 @@ def as_replaced(error: LedgerUnusable, url: str) -> LedgerReplaced | None:
     return None
 
 
-def explain_replaced(replaced: LedgerReplaced, journal: RunJournal, rescued: Path | None) -> str:
-    """The message for a person: what happened, what this run had done, and how to go on."""
+def explain_replaced(
+    replaced: LedgerReplaced, journal: RunJournal, rescued: Path | None
+) -> str:
+    """The message for a person: what happened, what this run had done, and how to go
+    on.
+    """
     if rescued:
         way = (
             f"Everything that the ledger knew is kept in {rescued}. Unless the old ledger can be put back as it was: "
@@ -274,7 +344,9 @@ def _identity(found: os.stat_result) -> FileId:
 
 
 def _descriptor_of(file_id: FileId) -> int | None:
-    """A descriptor by which this process has a file open; None where the system does not list them."""
+    """A descriptor by which this process has a file open; None where the system does
+    not list them.
+    """
     with suppress(OSError):
         for name in os.listdir("/dev/fd"):
             with suppress(OSError):
@@ -300,9 +372,13 @@ def _parts() -> Iterable[Select[Any]]:
     version: Any = column("version_num", String)
     yield _row("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
     since = bindparam("now", type_=marks.c.ended_at.type)
-    yield _row("waits", marks.c.name).where(marks.c.name == Mark.RESTORED, marks.c.ended_at > since)
+    yield _row("waits", marks.c.name).where(
+        marks.c.name == Mark.RESTORED, marks.c.ended_at > since
+    )
     yield _row("version", version).select_from(table("alembic_version", version))
-    yield _row("off", switches.c.name, switches.c.why).where(switches.c.ended_at.is_(None))
+    yield _row("off", switches.c.name, switches.c.why).where(
+        switches.c.ended_at.is_(None)
+    )
     yield _row("claim", effects.c.key).where(effects.c.key == bindparam("last"))
 
 
@@ -316,5 +392,13 @@ _STATEMENT = _union(*_parts())
 
 @cache
 def _with_tables() -> Any:
-    """The statement for PostgreSQL, with the oid of `effects`: a table made after a drop has another one."""
-    return _union(*_parts(), _row("tables", literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String)))
+    """The statement for PostgreSQL, with the oid of `effects`: a table made after a
+    drop has another one.
+    """
+    return _union(
+        *_parts(),
+        _row(
+            "tables",
+            literal_column("CAST(CAST('effects' AS regclass) AS oid)::text", String),
+        ),
+    )

@@ -1,4 +1,6 @@
-"""Ids of the service: each belongs to one order of the ledger, or to an order that a person declared foreign."""
+"""Ids of the service: each belongs to one order of the ledger, or to an order that a
+person declared foreign.
+"""
 
 from __future__ import annotations
 
@@ -21,19 +23,31 @@ from domain.states import OrderState
 
 ID_OWNERS_LOCK = 7_307_423
 ORDER_ID, SHIPMENT_ID = "order_id", "shipment_order_id"
-# the warehouse numbers the shipments of all marketplaces; each marketplace its own orders
+# the warehouse numbers the shipments of all marketplaces; each marketplace its own
+# orders
 _THING = {ORDER_ID: "order", SHIPMENT_ID: "shipment"}
-_NAMED = select(orders.c.order_ref, orders.c.marketplace, orders.c.order_id, orders.c.shipment_order_id)
-_BY_ORDER = _NAMED.where(or_(one_of(orders.c.order_ref, "refs"), one_of(orders.c.order_id, "ids")))
+_NAMED = select(
+    orders.c.order_ref,
+    orders.c.marketplace,
+    orders.c.order_id,
+    orders.c.shipment_order_id,
+)
+_BY_ORDER = _NAMED.where(
+    or_(one_of(orders.c.order_ref, "refs"), one_of(orders.c.order_id, "ids"))
+)
 _BY_SHIPMENT = _NAMED.where(one_of(orders.c.shipment_order_id, "ids"))
 
 OwnedId = tuple[str, str, str]  # column, marketplace (empty for shipments), id
 
 
 class IdOwners:
-    """The owners of the ids that these changes name. Transactions that name ids run one at a time, until the commit."""
+    """The owners of the ids that these changes name. Transactions that name ids run one
+    at a time, until the commit.
+    """
 
-    def __init__(self, connection: Connection, changes: Iterable[OrderChange | None]) -> None:
+    def __init__(
+        self, connection: Connection, changes: Iterable[OrderChange | None]
+    ) -> None:
         with_ids = [change for change in changes if change is not None and _ids(change)]
         self._owners: dict[OwnedId, str] = {}
         self._marketplaces: dict[str, str] = {}
@@ -44,14 +58,19 @@ class IdOwners:
         if connection.dialect.name == "postgresql":
             connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
         given = [_ids(change) for change in with_ids]
-        order_ids, shipment_ids = ([ids[column] for ids in given if column in ids] for column in _THING)
+        order_ids, shipment_ids = (
+            [ids[column] for ids in given if column in ids] for column in _THING
+        )
         refs = [change.order_ref for change in with_ids]
         rows = [*connection.execute(_BY_ORDER, {"refs": refs, "ids": order_ids})]
         if shipment_ids:
             rows += connection.execute(_BY_SHIPMENT, {"ids": shipment_ids})
         for row in rows:
             self._marketplaces[row.order_ref] = row.marketplace
-            self._keep(row.order_ref, {ORDER_ID: row.order_id, SHIPMENT_ID: row.shipment_order_id})
+            self._keep(
+                row.order_ref,
+                {ORDER_ID: row.order_id, SHIPMENT_ID: row.shipment_order_id},
+            )
 
     def _keep(self, order_ref: str, ids: Mapping[str, str | None]) -> None:
         for column, given in ids.items():
@@ -59,13 +78,23 @@ class IdOwners:
                 self._owners.setdefault(self._name(column, order_ref, given), order_ref)
 
     def _name(self, column: str, order_ref: str, given: str) -> OwnedId:
-        return column, self._marketplaces.get(order_ref, "") if column == ORDER_ID else "", given
+        return (
+            column,
+            self._marketplaces.get(order_ref, "") if column == ORDER_ID else "",
+            given,
+        )
 
     def conflict(self, change: OrderChange | None) -> dict[str, str]:
-        """The id of a change that is another order's. Where there is none, the change's ids become its order's."""
+        """The id of a change that is another order's. Where there is none, the change's
+        ids become its order's.
+        """
         ids = _ids(change) if change else {}
         for column, given in ids.items():
-            owner = self._owners.get(self._name(column, change.order_ref, given)) if change else None
+            owner = (
+                self._owners.get(self._name(column, change.order_ref, given))
+                if change
+                else None
+            )
             if change and owner not in (None, change.order_ref):
                 return {"thing": _THING[column], "id": given, "owner": owner or ""}
         if change:
@@ -73,22 +102,32 @@ class IdOwners:
         return {}
 
     def outcome(self, outcome: Outcome) -> Outcome:
-        """The outcome, or UNKNOWN in its place: the effect may have happened, and what it made has another id."""
+        """The outcome, or UNKNOWN in its place: the effect may have happened, and what
+        it made has another id.
+        """
         if not (taken := self.conflict(outcome.change)):
             return outcome
         why = (outcome.if_misnamed or misnamed()).but(**taken)
-        change = OrderChange(order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, why=why)
-        return Outcome(claim=outcome.claim, status=EffectStatus.UNKNOWN, why=why, change=change)
+        change = OrderChange(
+            order_ref=outcome.claim.order_ref, state=OrderState.UNKNOWN, why=why
+        )
+        return Outcome(
+            claim=outcome.claim, status=EffectStatus.UNKNOWN, why=why, change=change
+        )
 
     def change(self, change: OrderChange) -> OrderChange:
         """A change without an effect, or a hold in its place."""
         if not (taken := self.conflict(change)):
             return change
-        return replace(change, state=OrderState.HELD, why=id_taken(**taken), writes=NOTHING)
+        return replace(
+            change, state=OrderState.HELD, why=id_taken(**taken), writes=NOTHING
+        )
 
 
 def misnamed(looked_for_by: str = "") -> Reason:
-    """Why the id in an answer is not believed; `looked_for_by` is what the order is looked for by instead, if any."""
+    """Why the id in an answer is not believed; `looked_for_by` is what the order is
+    looked for by instead, if any.
+    """
     return because(ReasonCode.ID_IS_ANOTHERS, by=looked_for_by)
 
 
@@ -106,8 +145,14 @@ class ForeignOrderRows(LedgerRows):
     """The table `not_ours` of one ledger."""
 
     def standing(self) -> dict[OrderId, ForeignOrder]:
-        """The orders that are declared foreign now: of each the last declaration, unless it was withdrawn."""
-        statement = select(not_ours).where(not_ours.c.ended_at.is_(None)).order_by(not_ours.c.id)
+        """The orders that are declared foreign now: of each the last declaration,
+        unless it was withdrawn.
+        """
+        statement = (
+            select(not_ours)
+            .where(not_ours.c.ended_at.is_(None))
+            .order_by(not_ours.c.id)
+        )
         said = [
             ForeignOrder(
                 marketplace=Marketplace(row["marketplace"]),
@@ -122,7 +167,9 @@ class ForeignOrderRows(LedgerRows):
 
     @repeating
     def record(self, orders: Iterable[ForeignOrder]) -> None:
-        """Record a person's declaration about each order, in place of an earlier one."""
+        """Record a person's declaration about each order, in place of an earlier
+        one.
+        """
         with self._ledger.transaction(()) as connection:
             for one in orders:
                 self._end(connection, one.identity, by=one.by)
@@ -138,7 +185,9 @@ class ForeignOrderRows(LedgerRows):
 
     @repeating
     def take_back(self, order: OrderId, *, by: str) -> bool:
-        """Withdraw a declaration: reconciliation reports the order again. False when it was not declared foreign."""
+        """Withdraw a declaration: reconciliation reports the order again. False when it
+        was not declared foreign.
+        """
         with self._ledger.transaction(()) as connection:
             return self._end(connection, order, by=by)
 
@@ -147,7 +196,9 @@ class ForeignOrderRows(LedgerRows):
         statement = (
             update(not_ours)
             .where(
-                not_ours.c.marketplace == marketplace, not_ours.c.order_id == order_id, not_ours.c.ended_at.is_(None)
+                not_ours.c.marketplace == marketplace,
+                not_ours.c.order_id == order_id,
+                not_ours.c.ended_at.is_(None),
             )
             .values(ended_at=self._ledger.clock(), ended_by=by)
         )

@@ -1,4 +1,6 @@
-"""Outcomes of effects and moves of orders, within a transaction: what counts, what follows, and the audit trail."""
+"""Outcomes of effects and moves of orders, within a transaction: what counts, what
+follows, and the audit trail.
+"""
 
 from __future__ import annotations
 
@@ -28,21 +30,43 @@ from domain.witnessed import Contradicted, Gap, RefusedForGood, words_of
 _APPROVAL = ("plan_hash", "currency", "freight_approved_minor", "freight_currency")
 LOCKED_ORDERS = (
     select(
-        *(orders.c[name] for name in ("order_ref", "batch_id", "marketplace", "state", *_APPROVAL, *REASON)), PAYABLE
+        *(
+            orders.c[name]
+            for name in (
+                "order_ref",
+                "batch_id",
+                "marketplace",
+                "state",
+                *_APPROVAL,
+                *REASON,
+            )
+        ),
+        PAYABLE,
     )
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)
     .with_for_update()
 )
-"""The state of orders (`refs`). Locks them until the commit, always in one order, so that two runs never deadlock."""
+"""The state of orders (`refs`). Locks them until the commit, always in one order, so
+that two runs never deadlock.
+"""
 _AUDIT = insert(moves)
 _TAKEN_BACK = (OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED)
 
 
 class OrderMover:
-    """Moves of some orders in one transaction: read and locked at once, written in few statements by `write`."""
+    """Moves of some orders in one transaction: read and locked at once, written in few
+    statements by `write`.
+    """
 
-    def __init__(self, ledger: Transactions, connection: Connection, refs: Iterable[str], *, by: str = "") -> None:
+    def __init__(
+        self,
+        ledger: Transactions,
+        connection: Connection,
+        refs: Iterable[str],
+        *,
+        by: str = "",
+    ) -> None:
         self._connection = connection
         self._ledger = ledger
         self._now = ledger.clock()
@@ -59,10 +83,12 @@ class OrderMover:
         self._trail: list[dict[str, Any]] = []
 
     def change(self, change: OrderChange, *, is_fact: bool = False) -> None:
-        """Move an order. What an effect did (`is_fact`) is recorded also if the order has moved on meanwhile.
+        """Move an order. What an effect did (`is_fact`) is recorded also if the order
+        has moved on meanwhile.
 
-        The move may have been undone; or another run saw the effect and went on, and this one only knows of a doubt. A
-        fact that fits neither (an accepted cancellation of an order that was paid meanwhile) waits for a person.
+        The move may have been undone; or another run saw the effect and went on, and
+        this one only knows of a doubt. A fact that fits neither (an accepted
+        cancellation of an order that was paid meanwhile) waits for a person.
         """
         if change.contradicted:
             self.contradict(change.order_ref, change.contradicted)
@@ -71,7 +97,8 @@ class OrderMover:
             return
         if change.state is not None and is_behind(change.state, old):
             return  # another run saw more of the order than this one
-        # a payment that happened is written down wherever the order stands by now, or it would be made again
+        # a payment that happened is written down wherever the order stands by now, or
+        # it would be made again
         if is_fact and change.state is not None and not can_move(old, change.state):
             change = self._overtaken(change, old)
         written = self._written[change.order_ref]
@@ -86,7 +113,9 @@ class OrderMover:
     def contradict(self, order_ref: str, verdict: Contradicted) -> None:
         """Hold the marketplace of an order whose two readings are a unit apart."""
         if verdict.gap is Gap.UNIT:
-            self._held[self._marketplaces[order_ref]].append(f"{order_ref}: {words_of(verdict)}")
+            self._held[self._marketplaces[order_ref]].append(
+                f"{order_ref}: {words_of(verdict)}"
+            )
 
     def state(self, order_ref: str) -> OrderState:
         """The state of an order, with the changes made here."""
@@ -96,31 +125,51 @@ class OrderMover:
         """The reason of that state."""
         return self._locked[order_ref][1]
 
-    def audit(self, order_ref: str, old: str | None, new: str, why: Reason | None) -> None:
+    def audit(
+        self, order_ref: str, old: str | None, new: str, why: Reason | None
+    ) -> None:
         """Add a move to the audit trail, by this run or by a person."""
         if old != new or why:
-            row = {"order_ref": order_ref, "at": self._now, "old_state": old, "new_state": new, **stored(why)}
+            row = {
+                "order_ref": order_ref,
+                "at": self._now,
+                "old_state": old,
+                "new_state": new,
+                **stored(why),
+            }
             self._trail.append({**row, "by": self._by})
 
     def write(self) -> None:
-        """Write all changes and their audit trail; orders that fill the same columns share a statement."""
+        """Write all changes and their audit trail; orders that fill the same columns
+        share a statement.
+        """
         self._ledger.moved.update(self._written)
         alike = defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
         for order_ref, written in self._written.items():
             row = {"at_ref": order_ref, "to_updated_at": self._now}
-            alike[tuple(sorted(written))].append(row | {f"to_{name}": value for name, value in written.items()})
+            alike[tuple(sorted(written))].append(
+                row | {f"to_{name}": value for name, value in written.items()}
+            )
         for names, rows in alike.items():
             self._connection.execute(_filling(names), rows)
         if self._trail:
             self._connection.execute(_AUDIT, self._trail)
         for marketplace, reasons in self._held.items():
-            hold(self._connection, Marketplace(marketplace), reasons, by=self._by, at=self._now)
+            hold(
+                self._connection,
+                Marketplace(marketplace),
+                reasons,
+                by=self._by,
+                at=self._now,
+            )
 
     def _overtaken(self, change: OrderChange, old: OrderState) -> OrderChange:
         what = {"what": change.why or change.state, "old": old}
         overtaken = old in _TAKEN_BACK or change.state is OrderState.UNKNOWN
         if not overtaken and can_move(old, OrderState.HELD):
-            return replace(change, state=OrderState.HELD, why=because(ReasonCode.OVERTAKEN, **what))
+            return replace(
+                change, state=OrderState.HELD, why=because(ReasonCode.OVERTAKEN, **what)
+            )
         self.audit(change.order_ref, old, old, because(ReasonCode.CAME_LATE, **what))
         return replace(change, state=None)
 
@@ -129,10 +178,14 @@ class OrderMover:
 def _filling(names: tuple[str, ...]) -> Update:
     """The statement that writes these columns of one order."""
     statement = update(orders).where(orders.c.order_ref == bindparam("at_ref"))
-    return statement.values({name: bindparam(f"to_{name}") for name in (*names, "updated_at")})
+    return statement.values(
+        {name: bindparam(f"to_{name}") for name in (*names, "updated_at")}
+    )
 
 
-def change_order(ledger: Transactions, connection: Connection, change: OrderChange, *, by: str = "") -> None:
+def change_order(
+    ledger: Transactions, connection: Connection, change: OrderChange, *, by: str = ""
+) -> None:
     """Move one order, in this transaction."""
     mover = OrderMover(ledger, connection, [change.order_ref], by=by)
     mover.change(change)
@@ -150,31 +203,61 @@ _SETTLE = (
     .where(effects.c.key == bindparam("at_key"))
     .values(
         doubtful_sends=effects.c.doubtful_sends - bindparam("came_to_nothing"),
-        **{name: bindparam(name) for name in ("status", *REASON, "answer", "settled_at", "lease_until")},
+        **{
+            name: bindparam(name)
+            for name in ("status", *REASON, "answer", "settled_at", "lease_until")
+        },
     )
 )
 
 
 def write_all(
-    ledger: Transactions, connection: Connection, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
+    ledger: Transactions,
+    connection: Connection,
+    outcomes: Sequence[Outcome],
+    changes: Sequence[OrderChange],
 ) -> list[bool]:
-    """Write outcomes with what they do to their orders, then changes; returns for each outcome whether it counts."""
+    """Write outcomes with what they do to their orders, then changes; returns for each
+    outcome whether it counts.
+    """
     names = IdOwners(connection, [*(outcome.change for outcome in outcomes), *changes])
-    refs = [*(outcome.claim.order_ref for outcome in outcomes), *(change.order_ref for change in changes)]
+    refs = [
+        *(outcome.claim.order_ref for outcome in outcomes),
+        *(change.order_ref for change in changes),
+    ]
     mover = OrderMover(ledger, connection, refs)
-    ordered = sorted(outcomes, key=lambda outcome: outcome.claim.key)  # of two with one id the first key gets it
-    counts = _settle(connection, [names.outcome(outcome) for outcome in ordered], mover, ledger.clock())
+    ordered = sorted(
+        outcomes, key=lambda outcome: outcome.claim.key
+    )  # of two with one id the first key gets it
+    counts = _settle(
+        connection,
+        [names.outcome(outcome) for outcome in ordered],
+        mover,
+        ledger.clock(),
+    )
     for change in sorted(changes, key=lambda change: change.order_ref):
         mover.change(names.change(change))
     mover.write()
-    by_outcome = {id(outcome): count for outcome, count in zip(ordered, counts, strict=True)}
+    by_outcome = {
+        id(outcome): count for outcome, count in zip(ordered, counts, strict=True)
+    }
     return [by_outcome[id(outcome)] for outcome in outcomes]
 
 
-def _settle(connection: Connection, outcomes: Sequence[Outcome], mover: OrderMover, now: datetime) -> list[bool]:
-    # By the fence: a holder that was stopped past its lease must not overwrite what the next holder found out.
+def _settle(
+    connection: Connection,
+    outcomes: Sequence[Outcome],
+    mover: OrderMover,
+    now: datetime,
+) -> list[bool]:
+    # By the fence: a holder that was stopped past its lease must not overwrite what the
+    # next holder found out.
     keys = [outcome.claim.key for outcome in outcomes]
-    fences = {key: fence for key, fence in connection.execute(_OPEN, {"keys": keys})} if keys else {}
+    fences = (
+        {key: fence for key, fence in connection.execute(_OPEN, {"keys": keys})}
+        if keys
+        else {}
+    )
     counts, settled = [], []
     for outcome in outcomes:
         claim = outcome.claim
@@ -194,7 +277,9 @@ def _settle(connection: Connection, outcomes: Sequence[Outcome], mover: OrderMov
 def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
     return {
         "at_key": outcome.claim.key,
-        "came_to_nothing": int(outcome.came_to_nothing or isinstance(outcome.proof, RefusedForGood)),
+        "came_to_nothing": int(
+            outcome.came_to_nothing or isinstance(outcome.proof, RefusedForGood)
+        ),
         "status": outcome.status,
         **stored(outcome.why),
         "answer": outcome.answer,
@@ -205,10 +290,22 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
 
 @repeating
 def reopen(ledger: Transactions, closed: Mapping[str, Reason], *, by: str) -> None:
-    """Let any later run plan orders anew that are still closed for these reasons; `by` closed and reopens them."""
+    """Let any later run plan orders anew that are still closed for these reasons; `by`
+    closed and reopens them.
+    """
     with ledger.transaction(closed) as connection:
-        mover, state = OrderMover(ledger, connection, closed, by=by), OrderState.CANCELLED
+        mover, state = (
+            OrderMover(ledger, connection, closed, by=by),
+            OrderState.CANCELLED,
+        )
         for ref, why in closed.items():
             if mover.why(ref) == why:
-                mover.change(OrderChange(order_ref=ref, state=state, expected=state, why=why.but(again=True)))
+                mover.change(
+                    OrderChange(
+                        order_ref=ref,
+                        state=state,
+                        expected=state,
+                        why=why.but(again=True),
+                    )
+                )
         mover.write()

@@ -1,4 +1,6 @@
-"""What became known of an order or was decided about it, as the columns of `orders` that it fills."""
+"""What became known of an order or was decided about it, as the columns of `orders`
+that it fills.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,8 @@ from domain.witnessed import Booked, Paid
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """What to write to an order: amounts in minor units, times in UTC. Columns that are not named stay as they are.
+    """What to write to an order: amounts in minor units, times in UTC. Columns that are
+    not named stay as they are.
 
     Paid and booked can't be written without the verdict, which needs both witnesses.
     """
@@ -28,7 +31,9 @@ class OrderUpdate:
 
     @classmethod
     def approved(cls, *, amount: Money) -> OrderUpdate:
-        """A person approved that an order costs this much and no more, without a plan."""
+        """A person approved that an order costs this much and no more, without a
+        plan.
+        """
         return cls({"approved_minor": amount.minor, "payable_minor": amount.minor})
 
     @classmethod
@@ -38,7 +43,9 @@ class OrderUpdate:
 
     @classmethod
     def approval_withdrawn(cls) -> OrderUpdate:
-        """A person declined to go on: an unattended run leaves the order alone until a person approves it."""
+        """A person declined to go on: an unattended run leaves the order alone until a
+        person approves it.
+        """
         return cls({"plan_hash": None})
 
     @classmethod
@@ -62,8 +69,17 @@ class OrderUpdate:
         return cls({"order_id": None, "total_minor": None})
 
     @classmethod
-    def paid(cls, _verdict: Paid, *, amount: Money, at: datetime | None, total: Money | None = None) -> OrderUpdate:
-        """The service took `amount`; `at` is None where the answer has no time. Without `total` the order's stays."""
+    def paid(
+        cls,
+        _verdict: Paid,
+        *,
+        amount: Money,
+        at: datetime | None,
+        total: Money | None = None,
+    ) -> OrderUpdate:
+        """The service took `amount`; `at` is None where the answer has no time. Without
+        `total` the order's stays.
+        """
         paid = {"paid_minor": amount.minor, "paid_at": at}
         return cls(paid if total is None else {**paid, "total_minor": total.minor})
 
@@ -75,31 +91,51 @@ class OrderUpdate:
     @classmethod
     def freight_approved(cls, *, price: Money) -> OrderUpdate:
         """Shipping may cost this much and no more."""
-        return cls({"freight_approved_minor": price.minor, "freight_currency": price.currency})
+        return cls(
+            {"freight_approved_minor": price.minor, "freight_currency": price.currency}
+        )
 
     @classmethod
     def freight_asked(cls, *, price: Money, voids_approval: bool) -> OrderUpdate:
-        """What shipping would cost now, which was not approved; the next run asks for approval.
+        """What shipping would cost now, which was not approved; the next run asks for
+        approval.
 
         An approval in another currency is dropped (`voids_approval`).
         """
         asked = {"freight_minor": price.minor, "freight_currency": price.currency}
-        return cls({**asked, "freight_approved_minor": None} if voids_approval else asked)
+        return cls(
+            {**asked, "freight_approved_minor": None} if voids_approval else asked
+        )
 
     @classmethod
     def booked(
-        cls, _verdict: Booked, *, shipment: Shipment, at: datetime, freight: ChosenFreight | None = None
+        cls,
+        _verdict: Booked,
+        *,
+        shipment: Shipment,
+        at: datetime,
+        freight: ChosenFreight | None = None,
     ) -> OrderUpdate:
-        """The warehouse has the shipment. `freight` is what was chosen; None where the service just shows a booking."""
+        """The warehouse has the shipment. `freight` is what was chosen; None where the
+        service just shows a booking.
+        """
         chosen = {} if freight is None else _chosen(freight)
         ids = {"shipment_order_id": shipment.shipment_order_id, "booked_at": at}
         return cls({"shipment": to_json(shipment), **ids, **chosen})
 
     @classmethod
     def charged(cls, *, price: Money, service_id: str = "") -> OrderUpdate:
-        """Shipping was booked at this price, and with this service where that is known."""
+        """Shipping was booked at this price, and with this service where that is
+        known.
+        """
         service = {"freight_service": service_id} if service_id else {}
-        return cls({**service, "freight_minor": price.minor, "freight_currency": price.currency})
+        return cls(
+            {
+                **service,
+                "freight_minor": price.minor,
+                "freight_currency": price.currency,
+            }
+        )
 
     @classmethod
     def renumbered(cls, shipment: Shipment) -> OrderUpdate:
@@ -113,7 +149,9 @@ class OrderUpdate:
 
 
 def _chosen(freight: ChosenFreight) -> dict[str, Any]:
-    charged = OrderUpdate.charged(price=freight.service.price, service_id=freight.service.service_id)
+    charged = OrderUpdate.charged(
+        price=freight.service.price, service_id=freight.service.service_id
+    )
     return {"freight_quote": to_json(freight.quote), **charged.columns}
 
 

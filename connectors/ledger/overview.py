@@ -1,4 +1,6 @@
-"""Readings over all orders of the ledger: the columns that the service can confirm, without the large ones."""
+"""Readings over all orders of the ledger: the columns that the service can confirm,
+without the large ones.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import JSON, ColumnElement, Connection, FromClause, Select, and_, bindparam, func, or_, select
+from sqlalchemy import (
+    JSON,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    bindparam,
+    func,
+    or_,
+    select,
+)
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.records import EffectRecord
-from connectors.ledger.schema import batches, effects, minor_sum, moves, orders, refunds, tracking_events
+from connectors.ledger.schema import (
+    batches,
+    effects,
+    minor_sum,
+    moves,
+    orders,
+    refunds,
+    tracking_events,
+)
 from connectors.ledger.transactions import Transactions
 from domain.differences import LedgerOrder
 from domain.effects import OPEN
@@ -24,15 +45,18 @@ from domain.service_orders import TraceStatus
 from domain.states import OrderState
 
 ASKED_FOR = timedelta(days=60)
-"""How long a shop is asked about an order that waits for nothing here; Shopify shows no older ones to most apps."""
+"""How long a shop is asked about an order that waits for nothing here; Shopify shows no
+older ones to most apps.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Happened:
-    """Orders that the ledger learned since then to be paid, with their amounts, freight booked since then, and how many
-    orders entered which state.
+    """Orders that the ledger learned since then to be paid, with their amounts, freight
+    booked since then, and how many orders entered which state.
 
-    Sums are by currency. An order that entered a state and left it again is not counted there.
+    Sums are by currency. An order that entered a state and left it again is not counted
+    there.
     """
 
     bought: int
@@ -50,20 +74,30 @@ LATE = (ReasonCode.OVERTAKEN, ReasonCode.CAME_LATE)
 def happened(ledger: Transactions, since: datetime) -> Happened:
     earlier = moves.alias()
     known_before = select(1).where(
-        earlier.c.order_ref == moves.c.order_ref, earlier.c.at < since, _records_payment(earlier)
+        earlier.c.order_ref == moves.c.order_ref,
+        earlier.c.at < since,
+        _records_payment(earlier),
     )
-    told = select(moves.c.order_ref).where(moves.c.at >= since, _records_payment(moves), ~known_before.exists())
+    told = select(moves.c.order_ref).where(
+        moves.c.at >= since, _records_payment(moves), ~known_before.exists()
+    )
     paid = select(orders.c.currency, orders.c.paid_minor.label("minor")).where(
         orders.c.paid_minor.is_not(None), orders.c.order_ref.in_(told)
     )
-    fee_currency, fee = orders.c.shipment[("fee", "currency")].as_string(), orders.c.shipment[("fee", "minor")]
+    fee_currency, fee = (
+        orders.c.shipment[("fee", "currency")].as_string(),
+        orders.c.shipment[("fee", "minor")],
+    )
     booked = select(
         func.coalesce(fee_currency, orders.c.freight_currency).label("currency"),
         func.coalesce(fee.as_integer(), orders.c.freight_minor).label("minor"),
     ).where(orders.c.booked_at >= since)
     bought, freight = (ledger.rows(_by_currency(some)) for some in (paid, booked))
     into = (
-        select(moves.c.new_state.label("state"), func.count(moves.c.order_ref.distinct()).label("count"))
+        select(
+            moves.c.new_state.label("state"),
+            func.count(moves.c.order_ref.distinct()).label("count"),
+        )
         .join(orders, orders.c.order_ref == moves.c.order_ref)
         .where(moves.c.at >= since, moves.c.new_state == orders.c.state)
         .where(moves.c.old_state.is_distinct_from(moves.c.new_state))
@@ -79,19 +113,35 @@ def happened(ledger: Transactions, since: datetime) -> Happened:
 
 
 def _records_payment(move: FromClause) -> ColumnElement[bool]:
-    """The service's own time of a payment may lie before the last reading, or be of a clock that is ahead."""
-    late = move.c.reason_code.in_(LATE) & (move.c.reason_facts["what"].as_string() == OrderState.PAID)
-    return or_(move.c.new_state == OrderState.PAID, move.c.reason_code.in_(PAYMENT_REASONS), late)
+    """The service's own time of a payment may lie before the last reading, or be of a
+    clock that is ahead.
+    """
+    late = move.c.reason_code.in_(LATE) & (
+        move.c.reason_facts["what"].as_string() == OrderState.PAID
+    )
+    return or_(
+        move.c.new_state == OrderState.PAID,
+        move.c.reason_code.in_(PAYMENT_REASONS),
+        late,
+    )
 
 
 def _by_currency(amounts: Select[Any]) -> Select[Any]:
     each = amounts.subquery()
-    columns = each.c.currency, func.count().label("count"), minor_sum(each.c.minor).label("minor")
+    columns = (
+        each.c.currency,
+        func.count().label("count"),
+        minor_sum(each.c.minor).label("minor"),
+    )
     return select(*columns).group_by(each.c.currency).order_by(each.c.currency)
 
 
 def _sums(rows: list[dict[str, Any]]) -> tuple[Money, ...]:
-    return tuple(Money(row["minor"], row["currency"]) for row in rows if row["minor"] and row["currency"])
+    return tuple(
+        Money(row["minor"], row["currency"])
+        for row in rows
+        if row["minor"] and row["currency"]
+    )
 
 
 class OrderStanding(NamedTuple):
@@ -119,14 +169,23 @@ COLUMNS = (
 
 
 LARGE_CHUNK = 5_000
-_STANDING = select(*(orders.c[name] for name in ("order_ref", "state", "reason_code", "order_id", "recorded_at")))
+_STANDING = select(
+    *(
+        orders.c[name]
+        for name in ("order_ref", "state", "reason_code", "order_id", "recorded_at")
+    )
+)
 _BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
 _PULSE = [
-    select(func.count(), func.max(orders.c.updated_at)).where(one_of(orders.c.state, "states")),
+    select(func.count(), func.max(orders.c.updated_at)).where(
+        one_of(orders.c.state, "states")
+    ),
     select(func.count(), func.max(orders.c.updated_at)).where(
         orders.c.state == OrderState.REFUSED, orders.c.updated_at >= bindparam("newest")
     ),
-    select(func.count(), func.max(effects.c.intent_at)).where(effects.c.status.in_(OPEN)),
+    select(func.count(), func.max(effects.c.intent_at)).where(
+        effects.c.status.in_(OPEN)
+    ),
     select(func.max(refunds.c.updated_at)),
 ]
 _SMALL = (
@@ -153,63 +212,112 @@ MOVED_AT = {
 }
 
 
-def moved_since(ledger: Transactions, table: str, since: datetime) -> dict[str, datetime]:
-    """The orders with a row of this table that moved since then, and when it moved last."""
+def moved_since(
+    ledger: Transactions, table: str, since: datetime
+) -> dict[str, datetime]:
+    """The orders with a row of this table that moved since then, and when it moved
+    last.
+    """
     at = MOVED_AT[table]
-    statement = select(at.table.c.order_ref, at.label("at")).where(at >= since).order_by(at)
+    statement = (
+        select(at.table.c.order_ref, at.label("at")).where(at >= since).order_by(at)
+    )
     if table == "orders":
-        statement = statement.where(orders.c.state.in_(list(OrderState)))  # only with these an index serves
+        statement = statement.where(
+            orders.c.state.in_(list(OrderState))
+        )  # only with these an index serves
     return ledger.pairs(statement)
 
 
-def ids_of_rows(ledger: Transactions, since: datetime) -> dict[tuple[str, str], dict[str, str]]:
-    """The id with which each order that moved since then has a row in a table, by table and column."""
-    ids = (orders.c.order_ref, orders.c.order_id, orders.c.paid_minor, orders.c.shipment_order_id)
-    which = (orders.c.updated_at >= since, orders.c.state.in_(list(OrderState)))  # an index serves both together
+def ids_of_rows(
+    ledger: Transactions, since: datetime
+) -> dict[tuple[str, str], dict[str, str]]:
+    """The id with which each order that moved since then has a row in a table, by table
+    and column.
+    """
+    ids = (
+        orders.c.order_ref,
+        orders.c.order_id,
+        orders.c.paid_minor,
+        orders.c.shipment_order_id,
+    )
+    which = (
+        orders.c.updated_at >= since,
+        orders.c.state.in_(list(OrderState)),
+    )  # an index serves both together
     moved = ledger.rows(select(*ids).where(*which))
     ordered = [row for row in moved if row["order_id"]]
     return {
-        ("order_lines", "order_id"): {row["order_ref"]: row["order_id"] for row in ordered},
+        ("order_lines", "order_id"): {
+            row["order_ref"]: row["order_id"] for row in ordered
+        },
         ("payments", "order_id"): {
-            row["order_ref"]: row["order_id"] for row in ordered if row["paid_minor"] is not None
+            row["order_ref"]: row["order_id"]
+            for row in ordered
+            if row["paid_minor"] is not None
         },
         ("shipments", "shipment_order_id"): {
-            row["order_ref"]: row["shipment_order_id"] for row in moved if row["shipment_order_id"]
+            row["order_ref"]: row["shipment_order_id"]
+            for row in moved
+            if row["shipment_order_id"]
         },
     }
 
 
 def in_warehouse_since(ledger: Transactions, since: datetime) -> dict[str, datetime]:
-    """The orders in the warehouse that came there first since then, and when: at the last signature, where it is known.
+    """The orders in the warehouse that came there first since then, and when: at the
+    last signature, where it is known.
 
     A ledger may learn of it days later.
     """
     signed = select(func.max(tracking_events.c.occurred_at)).where(
-        tracking_events.c.order_ref == moves.c.order_ref, tracking_events.c.status == TraceStatus.SIGN
+        tracking_events.c.order_ref == moves.c.order_ref,
+        tracking_events.c.status == TraceStatus.SIGN,
     )
     statement = (
-        select(moves.c.order_ref, func.min(moves.c.at).label("at"), signed.scalar_subquery().label("signed"))
+        select(
+            moves.c.order_ref,
+            func.min(moves.c.at).label("at"),
+            signed.scalar_subquery().label("signed"),
+        )
         .join(orders, orders.c.order_ref == moves.c.order_ref)
-        .where(moves.c.new_state == OrderState.IN_WAREHOUSE, orders.c.state == OrderState.IN_WAREHOUSE)
+        .where(
+            moves.c.new_state == OrderState.IN_WAREHOUSE,
+            orders.c.state == OrderState.IN_WAREHOUSE,
+        )
         .group_by(moves.c.order_ref)
         .having(func.min(moves.c.at) >= since)
     )
-    return {row["order_ref"]: min(row["at"], row["signed"] or row["at"]) for row in ledger.rows(statement)}
+    return {
+        row["order_ref"]: min(row["at"], row["signed"] or row["at"])
+        for row in ledger.rows(statement)
+    }
 
 
 def orders_of(ledger: Transactions, order_refs: Iterable[str]) -> list[LedgerOrder]:
     """These orders, without their effects."""
-    return [_order(row) for refs in chunked(order_refs, LARGE_CHUNK) for row in ledger.rows(_BY_REF, refs=refs)]
+    return [
+        _order(row)
+        for refs in chunked(order_refs, LARGE_CHUNK)
+        for row in ledger.rows(_BY_REF, refs=refs)
+    ]
 
 
 def orders_to_compare(
-    ledger: Transactions, *, since: datetime, order_refs: Iterable[str], order_ids: Iterable[str]
+    ledger: Transactions,
+    *,
+    since: datetime,
+    order_refs: Iterable[str],
+    order_ids: Iterable[str],
 ) -> list[LedgerOrder]:
-    """The orders that were ordered or paid since then, are not settled, or are named; without their effects.
+    """The orders that were ordered or paid since then, are not settled, or are named;
+    without their effects.
 
     Each by its own index: never all orders.
     """
-    marketplaces = orders.c.marketplace.in_(list(Marketplace))  # only with these the index of `ordered_at` serves
+    marketplaces = orders.c.marketplace.in_(
+        list(Marketplace)
+    )  # only with these the index of `ordered_at` serves
     those = (
         and_(marketplaces, orders.c.ordered_at >= since),
         orders.c.paid_at >= since,
@@ -218,54 +326,94 @@ def orders_to_compare(
         one_of(orders.c.order_ref, "refs"),
     )
     given = {"ids": [*order_ids], "refs": [*order_refs]}
-    each = (row for which in those for row in ledger.rows(select(*COLUMNS).where(which), **given))
+    each = (
+        row
+        for which in those
+        for row in ledger.rows(select(*COLUMNS).where(which), **given)
+    )
     found = {row["order_ref"]: _order(row) for row in each}
     return [found[ref] for ref in sorted(found)]
 
 
 def standing_of(
-    ledger: Transactions, *, states: Iterable[OrderState] = (), order_refs: Iterable[str] = ()
+    ledger: Transactions,
+    *,
+    states: Iterable[OrderState] = (),
+    order_refs: Iterable[str] = (),
 ) -> dict[str, OrderStanding]:
     """Where these orders stand, and all orders in these states, oldest first."""
-    rows = ledger.rows(_STANDING.where(one_of(orders.c.state, "states")), states=[*states])
-    rows += ledger.rows(_STANDING.where(one_of(orders.c.order_ref, "refs")), refs=[*order_refs])
+    rows = ledger.rows(
+        _STANDING.where(one_of(orders.c.state, "states")), states=[*states]
+    )
+    rows += ledger.rows(
+        _STANDING.where(one_of(orders.c.order_ref, "refs")), refs=[*order_refs]
+    )
     rows.sort(key=lambda row: (row["recorded_at"], row["order_ref"]))
     return {
-        row["order_ref"]: OrderStanding(OrderState(row["state"]), row["reason_code"], row["order_id"]) for row in rows
+        row["order_ref"]: OrderStanding(
+            OrderState(row["state"]), row["reason_code"], row["order_id"]
+        )
+        for row in rows
     }
 
 
 def not_begun_of_shop(ledger: Transactions, shop: str, *, by: str) -> dict[str, str]:
-    """A shop's orders that a run may plan anew, not ordered and not ended `by` it, with its own names.
+    """A shop's orders that a run may plan anew, not ordered and not ended `by` it, with
+    its own names.
 
-    Those that were refused or laid aside of late: a shop may show nothing of older ones.
+    Those that were refused or laid aside of late: a shop may show nothing of older
+    ones.
     """
-    aside = and_(orders.c.reason_code == ReasonCode.NOT_WANTED, orders.c.reason_facts["by"].as_string() != by)
-    closed = and_(orders.c.updated_at > ledger.clock() - ASKED_FOR, or_(orders.c.state == OrderState.REFUSED, aside))
+    aside = and_(
+        orders.c.reason_code == ReasonCode.NOT_WANTED,
+        orders.c.reason_facts["by"].as_string() != by,
+    )
+    closed = and_(
+        orders.c.updated_at > ledger.clock() - ASKED_FOR,
+        or_(orders.c.state == OrderState.REFUSED, aside),
+    )
     waits = or_(orders.c.state.in_([OrderState.PLANNED, OrderState.HELD]), closed)
-    statement = select(orders.c.order_ref, orders.c.shop_ref).where(orders.c.shop == shop, waits)
-    return ledger.pairs(statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None)))
+    statement = select(orders.c.order_ref, orders.c.shop_ref).where(
+        orders.c.shop == shop, waits
+    )
+    return ledger.pairs(
+        statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None))
+    )
 
 
-def counted_by_state(connection: Connection, states: Collection[OrderState]) -> dict[str, int]:
+def counted_by_state(
+    connection: Connection, states: Collection[OrderState]
+) -> dict[str, int]:
     """The number of orders in each of these states that has any."""
-    counted = select(orders.c.state, func.count()).where(orders.c.state.in_(states)).group_by(orders.c.state)
+    counted = (
+        select(orders.c.state, func.count())
+        .where(orders.c.state.in_(states))
+        .group_by(orders.c.state)
+    )
     return {state: count for state, count in connection.execute(counted)}
 
 
 def every_batch(ledger: Transactions) -> dict[str, datetime]:
     """When each batch was started, oldest first."""
-    statement = select(batches.c.batch_id, batches.c.created_at).order_by(batches.c.created_at, batches.c.batch_id)
+    statement = select(batches.c.batch_id, batches.c.created_at).order_by(
+        batches.c.created_at, batches.c.batch_id
+    )
     return ledger.pairs(statement)
 
 
 def every_open_effect(ledger: Transactions) -> list[EffectRecord]:
     """Every effect that may have been sent and has no outcome, oldest first."""
-    statement = select(effects).where(effects.c.status.in_(OPEN)).order_by(effects.c.intent_at, effects.c.key)
+    statement = (
+        select(effects)
+        .where(effects.c.status.in_(OPEN))
+        .order_by(effects.c.intent_at, effects.c.key)
+    )
     return [EffectRecord.of(row) for row in ledger.rows(statement)]
 
 
-def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, set[str]]:
+def state_of_all(
+    ledger: Transactions, order_refs: Iterable[str]
+) -> tuple[str, set[str]]:
     """A hash over these orders, which changes with each of them, and their batches."""
     told, batches = hashlib.blake2b(), set[str]()
     for some in chunked(order_refs, LARGE_CHUNK):
@@ -275,18 +423,30 @@ def state_of_all(ledger: Transactions, order_refs: Iterable[str]) -> tuple[str, 
     return told.hexdigest(), batches
 
 
-def pulse(ledger: Transactions, states: Iterable[OrderState], *, refused_since: datetime) -> str:
-    """A text that changes whenever an order enters, leaves or is updated in one of these states, or is refused, and
-    with each open effect and refund. A few counts by indexes: cheap enough to poll every few seconds."""
+def pulse(
+    ledger: Transactions, states: Iterable[OrderState], *, refused_since: datetime
+) -> str:
+    """A text that changes whenever an order enters, leaves or is updated in one of
+    these states, or is refused, and with each open effect and refund. A few counts by
+    indexes: cheap enough to poll every few seconds.
+    """
     given = {"states": [*states], "newest": refused_since}
     return repr([ledger.rows(statement, **given) for statement in _PULSE])
 
 
-def money_of(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, dict[str, int]]:
-    """Sums of these orders by currency: what was paid, as `orders` and `payments`, and `refunds`."""
+def money_of(
+    ledger: Transactions, order_refs: Iterable[str]
+) -> dict[str, dict[str, int]]:
+    """Sums of these orders by currency: what was paid, as `orders` and `payments`, and
+    `refunds`.
+    """
     refs = [*order_refs]
     paid, refunded = (
-        {currency: minor for currency, minor in ledger.pairs(sums, refs=refs).items() if minor}
+        {
+            currency: minor
+            for currency, minor in ledger.pairs(sums, refs=refs).items()
+            if minor
+        }
         for sums in (_PAID, _REFUNDED)
     )
     return {"orders": paid, "payments": paid, "refunds": refunded}

@@ -1,4 +1,6 @@
-"""Plans as the ledger stores them: what a person approves, when one is made again, split in parts, or dropped."""
+"""Plans as the ledger stores them: what a person approves, when one is made again,
+split in parts, or dropped.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +14,41 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import Connection, Executable, and_, bindparam, exists, func, not_, or_, select, update
+from sqlalchemy import (
+    Connection,
+    Executable,
+    and_,
+    bindparam,
+    exists,
+    func,
+    not_,
+    or_,
+    select,
+    update,
+)
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.records import REASON, Approval, OrderChange, OrderRecord, divided, put_receivers
-from connectors.ledger.schema import effects, from_json, matches, moves, orders, parts, to_json
+from connectors.ledger.records import (
+    REASON,
+    Approval,
+    OrderChange,
+    OrderRecord,
+    divided,
+    put_receivers,
+)
+from connectors.ledger.schema import (
+    effects,
+    from_json,
+    matches,
+    moves,
+    orders,
+    parts,
+    to_json,
+)
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.effects import Action, EffectStatus
@@ -36,16 +64,37 @@ NO_TOLERANCE = Decimal(0)
 KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "fingerprint", *REASON)
 # built once: building a statement costs several times what running it does
 _PLANS = select(
-    *(orders.c[one] for one in ("order_ref", "batch_id", "fingerprint", "marketplace", "seller_id", "lines", "quote"))
+    *(
+        orders.c[one]
+        for one in (
+            "order_ref",
+            "batch_id",
+            "fingerprint",
+            "marketplace",
+            "seller_id",
+            "lines",
+            "quote",
+        )
+    )
 ).where(one_of(orders.c.order_ref, "refs"))
 _ORDERING = BEGUN.where(effects.c.action == Action.CREATE)
 _IN_CART = and_(effects.c.action == Action.CART, effects.c.status == EffectStatus.DONE)
 _BEYOND_CART, _CARTED = BEGUN.where(not_(_IN_CART)), BEGUN.where(_IN_CART)
-_PRICED = ("order_ref", "plan_hash", "approved_minor", "currency", "freight_approved_minor", "freight_currency")
+_PRICED = (
+    "order_ref",
+    "plan_hash",
+    "approved_minor",
+    "currency",
+    "freight_approved_minor",
+    "freight_currency",
+)
 _APPROVED_BY = select(*(orders.c[one] for one in _PRICED)).where(
     orders.c.batch_id == bindparam("batch"),
     or_(orders.c.plan_hash.is_not(None), orders.c.order_id.is_not(None)),
-    or_(orders.c.paid_minor.is_not(None), orders.c.state.not_in((OrderState.CANCELLED, OrderState.REFUSED))),
+    or_(
+        orders.c.paid_minor.is_not(None),
+        orders.c.state.not_in((OrderState.CANCELLED, OrderState.REFUSED)),
+    ),
     exists().where(
         moves.c.order_ref == orders.c.order_ref,
         moves.c.reason_code == ReasonCode.APPROVED,
@@ -55,18 +104,29 @@ _APPROVED_BY = select(*(orders.c[one] for one in _PRICED)).where(
 
 
 def plan_hash(plan: PlannedOrder) -> str:
-    """A hash of what a person approves: the goods, the receiver, the seller, and the most that may be paid."""
+    """A hash of what a person approves: the goods, the receiver, the seller, and the
+    most that may be paid.
+    """
     seller = plan.request.marketplace, plan.seller_id
-    return _hash_of(plan.request.fingerprint, seller, [to_json(line) for line in plan.lines], plan.total)
+    return _hash_of(
+        plan.request.fingerprint,
+        seller,
+        [to_json(line) for line in plan.lines],
+        plan.total,
+    )
 
 
-def _hash_of(fingerprint: str, seller: tuple[str, str], lines: Sequence[Any], total: Money) -> str:
+def _hash_of(
+    fingerprint: str, seller: tuple[str, str], lines: Sequence[Any], total: Money
+) -> str:
     content = [fingerprint, seller, lines, str(total)]
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 def ledger_row(plan: PlannedOrder, batch_id: str) -> dict[str, Any]:
-    """The `orders` columns that a plan fills. Nothing may be bought on it before it is approved."""
+    """The `orders` columns that a plan fills. Nothing may be bought on it before it is
+    approved.
+    """
     freight = plan.freight_service.price if plan.freight_service else None
     return {
         "order_ref": plan.order_ref,
@@ -85,7 +145,9 @@ def ledger_row(plan: PlannedOrder, batch_id: str) -> dict[str, Any]:
         "plan_hash": None,
         "currency": plan.total.currency,
         "freight_quote": to_json(plan.freight) if plan.freight else None,
-        "freight_service": plan.freight_service.service_id if plan.freight_service else None,
+        "freight_service": plan.freight_service.service_id
+        if plan.freight_service
+        else None,
         "freight_approved_minor": None,
         "freight_currency": freight.currency if freight else None,
         "shop": plan.request.shop or None,
@@ -101,11 +163,13 @@ def put_rows(
     contradicted: Mapping[str, Contradicted] = MappingProxyType({}),
     if_so: Callable[[Connection], bool] | None = None,
 ) -> bool:
-    """Write rows of planned orders, new ones and ones without an effect. False when `if_so` forbids it.
+    """Write rows of planned orders, new ones and ones without an effect. False when
+    `if_so` forbids it.
 
-    Other orders stay as they are, as do those that were dropped or whose receiver was forgotten meanwhile. Amounts
-    that are `contradicted`, by reference, may hold their marketplace. `if_so` is asked first in the transaction; after
-    False nothing is written.
+    Other orders stay as they are, as do those that were dropped or whose receiver was
+    forgotten meanwhile. Amounts that are `contradicted`, by reference, may hold their
+    marketplace. `if_so` is asked first in the transaction; after False nothing is
+    written.
     """
     if not rows and if_so is None:
         return True
@@ -115,26 +179,48 @@ def put_rows(
     contact: dict[str, Any] = {}
     for row in rows:
         request, contact[row["order_ref"]] = divided(row["request"])
-        planned[row["order_ref"]] = {**row, "request": request, "recorded_at": now, "updated_at": now}
-    with ledger.transaction(()) as connection:  # what has an effect that counts as spent stays as it is
+        planned[row["order_ref"]] = {
+            **row,
+            "request": request,
+            "recorded_at": now,
+            "updated_at": now,
+        }
+    with ledger.transaction(
+        ()
+    ) as connection:  # what has an effect that counts as spent stays as it is
         if if_so is not None and not if_so(connection):
             return False
-        # All rows exist and are locked before effects are read: another run's claim is either seen below or waits for
-        # this commit. A missing row can't be locked, so new orders are written first.
+        # All rows exist and are locked before effects are read: another run's claim is
+        # either seen below or waits for this commit. A missing row can't be locked, so
+        # new orders are written first.
         gone = forgotten_in(connection, planned)
         ordered = [planned[ref] for ref in sorted(planned) if ref not in gone]
-        new = {ref for part in _alike(ordered) for ref in connection.scalars(_new_order(ledger.insert), part)}
+        new = {
+            ref
+            for part in _alike(ordered)
+            for ref in connection.scalars(_new_order(ledger.insert), part)
+        }
         mover = OrderMover(ledger, connection, planned)
-        begun = {*connection.scalars(BEGUN, {"refs": planned}), *forgotten_in(connection, planned)}
+        begun = {
+            *connection.scalars(BEGUN, {"refs": planned}),
+            *forgotten_in(connection, planned),
+        }
         begun |= {*dropped_since(connection, planned, ledger.since or now)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
-        put_receivers(ledger.insert, connection, contact, (ref for ref in sorted(planned) if ref not in begun))
+        put_receivers(
+            ledger.insert,
+            connection,
+            contact,
+            (ref for ref in sorted(planned) if ref not in begun),
+        )
         for ref, row in planned.items():
             if ref not in begun:
                 why = read(*(row[name] for name in REASON))
-                mover.audit(ref, None if ref in new else mover.state(ref), row["state"], why)
+                mover.audit(
+                    ref, None if ref in new else mover.state(ref), row["state"], why
+                )
             if ref in contradicted and ref not in gone:
                 mover.contradict(ref, contradicted[ref])
         mover.write()
@@ -150,24 +236,51 @@ def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]
 
 
 @repeating
-def approve_rows(ledger: Transactions, approvals: Sequence[Approval], batch_id: str, tolerance: Decimal) -> None:
-    """Record approvals of plans that are unchanged in this batch and not begun. Other orders stay as they are."""
+def approve_rows(
+    ledger: Transactions,
+    approvals: Sequence[Approval],
+    batch_id: str,
+    tolerance: Decimal,
+) -> None:
+    """Record approvals of plans that are unchanged in this batch and not begun. Other
+    orders stay as they are.
+    """
     said = {approval.order_ref: approval for approval in approvals}
     with ledger.transaction(()) as connection:
-        # this locks the orders: another run's plan is seen below or waits for this commit
+        # this locks the orders: another run's plan is seen below or waits for this
+        # commit
         mover = OrderMover(ledger, connection, said)
         begun = set(connection.scalars(BEGUN, {"refs": said}))
         for row in connection.execute(_PLANS, {"refs": said}).mappings().all():
             approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
-            is_same = row["batch_id"] == batch_id and _hash_of_row(dict(row)) == approval.plan_hash
-            if is_same and not is_begun and mover.state(row["order_ref"]) in (OrderState.PLANNED, OrderState.HELD):
-                ref, writes = approval.order_ref, OrderUpdate(approval_columns(approval, tolerance))
-                mover.change(OrderChange(order_ref=ref, state=OrderState.PLANNED, why=approval.why, writes=writes))
+            is_same = (
+                row["batch_id"] == batch_id
+                and _hash_of_row(dict(row)) == approval.plan_hash
+            )
+            if (
+                is_same
+                and not is_begun
+                and mover.state(row["order_ref"])
+                in (OrderState.PLANNED, OrderState.HELD)
+            ):
+                ref, writes = (
+                    approval.order_ref,
+                    OrderUpdate(approval_columns(approval, tolerance)),
+                )
+                mover.change(
+                    OrderChange(
+                        order_ref=ref,
+                        state=OrderState.PLANNED,
+                        why=approval.why,
+                        writes=writes,
+                    )
+                )
         mover.write()
 
 
 def approval_columns(approval: Approval, tolerance: Decimal) -> dict[str, Any]:
-    """The `orders` columns that an approval fills. `tolerance` is how many percent dearer the order may be paid.
+    """The `orders` columns that an approval fills. `tolerance` is how many percent
+    dearer the order may be paid.
 
     Raises `ValueError` for a plan that costs nothing: budgets add them up.
     """
@@ -184,13 +297,17 @@ def approval_columns(approval: Approval, tolerance: Decimal) -> dict[str, Any]:
 
 
 def approved_by(ledger: Transactions, batch_id: str, by: str) -> list[PlanSummary]:
-    """The plans of a batch that were approved by this word, and that cost something or may."""
+    """The plans of a batch that were approved by this word, and that cost something or
+    may.
+    """
     return [
         PlanSummary(
             order_ref=row["order_ref"],
             plan_hash=row["plan_hash"] or "",
             total=Money(row["approved_minor"] or 0, row["currency"]),
-            freight=Money(freight, row["freight_currency"]) if (freight := row["freight_approved_minor"]) else None,
+            freight=Money(freight, row["freight_currency"])
+            if (freight := row["freight_approved_minor"])
+            else None,
             is_fine=True,
         )
         for row in ledger.rows(_APPROVED_BY, batch=batch_id, by=by)
@@ -201,20 +318,35 @@ def _hash_of_row(row: Mapping[str, Any]) -> str:
     """The `plan_hash` of a stored plan; empty without a quote."""
     quote = row["quote"]
     seller = row["marketplace"], row["seller_id"]
-    return _hash_of(row["fingerprint"], seller, row["lines"], Money(**quote["total"])) if quote else ""
+    return (
+        _hash_of(row["fingerprint"], seller, row["lines"], Money(**quote["total"]))
+        if quote
+        else ""
+    )
 
 
 @repeating
 def put_cart_plan(
-    ledger: Transactions, plan: PlannedOrder, approval: Approval, tolerance: Decimal, *, seen_in: OrderState
+    ledger: Transactions,
+    plan: PlannedOrder,
+    approval: Approval,
+    tolerance: Decimal,
+    *,
+    seen_in: OrderState,
 ) -> bool:
     """Write what was approved of an order in a cart, which becomes planned.
 
     False when it is being ordered, or has moved on.
     """
-    order_ref, row = plan.order_ref, ledger_row(plan, "") | approval_columns(approval, tolerance)
+    order_ref, row = (
+        plan.order_ref,
+        ledger_row(plan, "") | approval_columns(approval, tolerance),
+    )
     request, contact = divided(row["request"])
-    values = {**{name: value for name, value in row.items() if name not in KEPT_IN_CART}, "request": request}
+    values = {
+        **{name: value for name, value in row.items() if name not in KEPT_IN_CART},
+        "request": request,
+    }
     with ledger.transaction([order_ref]) as connection:
         now = connection.execute(LOCKED_ORDERS, {"refs": [order_ref]}).one()
         if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
@@ -222,26 +354,38 @@ def put_cart_plan(
         statement = update(orders).where(orders.c.order_ref == order_ref)
         connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
         put_receivers(ledger.insert, connection, {order_ref: contact}, [order_ref])
-        planned = OrderChange(order_ref=order_ref, state=OrderState.PLANNED, why=approval.why)
+        planned = OrderChange(
+            order_ref=order_ref, state=OrderState.PLANNED, why=approval.why
+        )
         change_order(ledger, connection, planned)
     return True
 
 
 @cache
 def _new_order(insert_into: Callable[..., Any]) -> Executable:
-    """The statement that writes the plan of a new order; it returns no row if the order exists."""
+    """The statement that writes the plan of a new order; it returns no row if the order
+    exists.
+    """
     statement: Executable = (
-        insert_into(orders).on_conflict_do_nothing(index_elements=["order_ref"]).returning(orders.c.order_ref)
+        insert_into(orders)
+        .on_conflict_do_nothing(index_elements=["order_ref"])
+        .returning(orders.c.order_ref)
     )
     return statement
 
 
 @cache
 def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Executable:
-    """The statement that writes a plan of these columns over an earlier one of the order, also of another batch."""
+    """The statement that writes a plan of these columns over an earlier one of the
+    order, also of another batch.
+    """
     insert = insert_into(orders)
-    changed = {name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}}
-    statement: Executable = insert.on_conflict_do_update(index_elements=["order_ref"], set_=changed)
+    changed = {
+        name: insert.excluded[name] for name in columns - {"order_ref", "recorded_at"}
+    }
+    statement: Executable = insert.on_conflict_do_update(
+        index_elements=["order_ref"], set_=changed
+    )
     return statement
 
 
@@ -258,22 +402,37 @@ _DROPPED = select(orders.c.order_ref, orders.c.fingerprint).where(
 
 
 def ended_in_shop(order: OrderRecord | None) -> bool:
-    """Whether an order was closed as its shop shows it, and not shown by it as one to be bought since."""
-    return closed_by_shop(order) and not (order and order.why and order.why.facts.get("again"))
+    """Whether an order was closed as its shop shows it, and not shown by it as one to
+    be bought since.
+    """
+    return closed_by_shop(order) and not (
+        order and order.why and order.why.facts.get("again")
+    )
 
 
 def closed_by_shop(order: OrderRecord | None) -> bool:
-    """Whether an order was closed so, also where it was opened again and no run has planned it since."""
-    return bool(order and order.state is OrderState.CANCELLED and order.why and order.why.facts.get("by") == THE_SHOP)
+    """Whether an order was closed so, also where it was opened again and no run has
+    planned it since.
+    """
+    return bool(
+        order
+        and order.state is OrderState.CANCELLED
+        and order.why
+        and order.why.facts.get("by") == THE_SHOP
+    )
 
 
-def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = "") -> dict[str, Reason]:
-    """Close orders of which nothing was begun, approved ones too; answers why not, for those that stay as they are.
+def drop(
+    ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = ""
+) -> dict[str, Reason]:
+    """Close orders of which nothing was begun, approved ones too; answers why not, for
+    those that stay as they are.
 
     One that lies in a cart is not begun: its rows stay there.
 
-    A run that is at work on such an order can't begin it any more, nor plan it anew; a later run that asks may, and
-    where it was closed `by` `THE_SHOP` any later run after `reopen`.
+    A run that is at work on such an order can't begin it any more, nor plan it anew; a
+    later run that asks may, and where it was closed `by` `THE_SHOP` any later run after
+    `reopen`.
     """
     stay: dict[str, Reason] = {}
     for refs in chunked(order_refs):
@@ -282,11 +441,14 @@ def drop(ledger: Transactions, order_refs: Collection[str], *, by: str, note: st
 
 
 @repeating
-def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) -> Mapping[str, Reason]:
+def _drop(
+    ledger: Transactions, refs: Collection[str], *, by: str, note: str
+) -> Mapping[str, Reason]:
     stay = dict.fromkeys(refs, NOT_THERE)
     with ledger.transaction(refs) as connection:
         require_in_use(connection, ledger.shown)
-        # this locks the orders: what another run claims is either seen below or waits for this commit
+        # this locks the orders: what another run claims is either seen below or waits
+        # for this commit
         mover = OrderMover(ledger, connection, refs, by=by)
         begun = {*connection.scalars(_BEYOND_CART, {"refs": refs})}
         carted = {*connection.scalars(_CARTED, {"refs": refs})}
@@ -297,34 +459,59 @@ def _drop(ledger: Transactions, refs: Collection[str], *, by: str, note: str) ->
                 continue
             del stay[ref]
             why = mover.why(ref)
-            if state is not OrderState.CANCELLED or THE_SHOP in (by, why and why.facts.get("by")):
+            if state is not OrderState.CANCELLED or THE_SHOP in (
+                by,
+                why and why.facts.get("by"),
+            ):
                 writes, cart = OrderUpdate.approval_withdrawn(), ref in carted
                 again = by != THE_SHOP and not cart
-                why = because(ReasonCode.NOT_WANTED, by=by, note=note, again=again, cart=cart)
-                mover.change(OrderChange(order_ref=ref, state=OrderState.CANCELLED, why=why, writes=writes))
+                why = because(
+                    ReasonCode.NOT_WANTED, by=by, note=note, again=again, cart=cart
+                )
+                mover.change(
+                    OrderChange(
+                        order_ref=ref,
+                        state=OrderState.CANCELLED,
+                        why=why,
+                        writes=writes,
+                    )
+                )
         mover.write()
     return stay
 
 
-def dropped_since(connection: Connection, order_refs: Collection[str], since: datetime) -> Collection[str]:
-    """Those of these orders that were dropped since then: a run that began before neither plans nor holds them."""
+def dropped_since(
+    connection: Connection, order_refs: Collection[str], since: datetime
+) -> Collection[str]:
+    """Those of these orders that were dropped since then: a run that began before
+    neither plans nor holds them.
+    """
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
 
 
 def _last(*of: Any) -> Any:
     """The newest move of the order that is such a one; 0 for none."""
-    found = select(func.coalesce(func.max(moves.c.id), 0)).where(moves.c.order_ref == orders.c.order_ref, *of)
+    found = select(func.coalesce(func.max(moves.c.id), 0)).where(
+        moves.c.order_ref == orders.c.order_ref, *of
+    )
     return found.scalar_subquery()
 
 
 _CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
 _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
 # words of an earlier program name only the yes given beforehand
-_YES = _last(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand")))
+_YES = _last(
+    _CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand"))
+)
 _LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
-_LAID_ASIDE = or_(_TAKEN_BACK, and_(_CODE == ReasonCode.NOT_WANTED, _by.is_distinct_from(THE_SHOP)))
+_LAID_ASIDE = or_(
+    _TAKEN_BACK, and_(_CODE == ReasonCode.NOT_WANTED, _by.is_distinct_from(THE_SHOP))
+)
 # one with a note and no name is of a run that could not ask
-_A_NO = or_(_LAID_ASIDE, and_(_CODE == ReasonCode.NOT_APPROVED, or_(_by.is_not(None), _note.is_(None))))
+_A_NO = or_(
+    _LAID_ASIDE,
+    and_(_CODE == ReasonCode.NOT_APPROVED, or_(_by.is_not(None), _note.is_(None))),
+)
 _SILENCE = _CODE.in_((ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED))
 _LAST_NO = _last(or_(_LAID_ASIDE, _SILENCE, _CODE == ReasonCode.NOT_APPROVED))
 _IS_NO = _last(_A_NO) > _YES
@@ -333,45 +520,76 @@ _IS_OF_A_PERSON = orders.c.reason_facts["by"].as_string().is_distinct_from(THE_S
 _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
     _THESE,
     or_(
-        and_(orders.c.state == OrderState.CANCELLED, orders.c.reason_code == ReasonCode.NOT_WANTED, _IS_OF_A_PERSON),
-        and_(orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.NOT_APPROVED, _IS_NO),
+        and_(
+            orders.c.state == OrderState.CANCELLED,
+            orders.c.reason_code == ReasonCode.NOT_WANTED,
+            _IS_OF_A_PERSON,
+        ),
+        and_(
+            orders.c.state == OrderState.HELD,
+            orders.c.reason_code == ReasonCode.NOT_APPROVED,
+            _IS_NO,
+        ),
     ),
 )
 _WITHDRAWN = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None))
 _UNASKED = _WITHDRAWN.where(or_(orders.c.paid_minor.is_(None), _LAST_YES < _LAST_NO))
-_WANTED_BACK = _WITHDRAWN.where(_last(_TAKEN_BACK, moves.c.by == bindparam("owner")) > _LAST_YES)
+_WANTED_BACK = _WITHDRAWN.where(
+    _last(_TAKEN_BACK, moves.c.by == bindparam("owner")) > _LAST_YES
+)
 
 
-def laid_aside(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> dict[str, str]:
-    """Those that a person dropped or declined, and not planned since, each with the fingerprint of its request.
+def laid_aside(
+    ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
+) -> dict[str, str]:
+    """Those that a person dropped or declined, and not planned since, each with the
+    fingerprint of its request.
 
-    They keep the reason that the person gave. An approval by the word `beforehand` is no person's yes.
+    They keep the reason that the person gave. An approval by the word `beforehand` is
+    no person's yes.
     """
     return ledger.pairs(_ASIDE, refs=[*order_refs], beforehand=beforehand)
 
 
-def declined(ledger: Transactions, order_refs: Iterable[str], *, beforehand: str) -> dict[str, bool]:
-    """Those to which a person, asked last, did not say yes, or that a person laid aside or took back since.
+def declined(
+    ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
+) -> dict[str, bool]:
+    """Those to which a person, asked last, did not say yes, or that a person laid aside
+    or took back since.
 
-    True for a no, False for silence. An approval by the word `beforehand` is no person's yes.
+    True for a no, False for silence. An approval by the word `beforehand` is no
+    person's yes.
     """
     return ledger.pairs(_DECLINED, refs=[*order_refs], beforehand=beforehand)
 
 
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:
-    """Withdraw the approval of orders that a person wants to take back, whatever becomes of that.
+    """Withdraw the approval of orders that a person wants to take back, whatever
+    becomes of that.
 
-    Once in a run is enough; a later run's stands in the trail anew, or a yes to a question that waits would renew them.
+    Once in a run is enough; a later run's stands in the trail anew, or a yes to a
+    question that waits would renew them.
     """
     before = {*ledger.column(_WANTED_BACK, refs=[*order_refs], owner=ledger.owner)}
-    say_no(ledger, [ref for ref in order_refs if ref not in before], because(ReasonCode.WANTED_BACK), {})
+    say_no(
+        ledger,
+        [ref for ref in order_refs if ref not in before],
+        because(ReasonCode.WANTED_BACK),
+        {},
+    )
 
 
 @repeating
-def say_no(ledger: Transactions, refs: Collection[str], why: Reason | None, explains: Mapping[str, OrderState]) -> None:
+def say_no(
+    ledger: Transactions,
+    refs: Collection[str],
+    why: Reason | None,
+    explains: Mapping[str, OrderState],
+) -> None:
     """Withdraw the approval of orders, and write down why, whatever state they are in.
 
-    It `explains` the state of some: it becomes the reason of those that are in it still.
+    It `explains` the state of some: it becomes the reason of those that are in it
+    still.
     """
     with ledger.transaction(()) as connection:
         mover = OrderMover(ledger, connection, refs)
@@ -384,14 +602,22 @@ def say_no(ledger: Transactions, refs: Collection[str], why: Reason | None, expl
 
 
 def needing_a_person(ledger: Transactions, order_refs: Iterable[str]) -> set[str]:
-    """Those without an approval that no yes beforehand renews: unpaid ones, and what a person refused or took back."""
+    """Those without an approval that no yes beforehand renews: unpaid ones, and what a
+    person refused or took back.
+    """
     return {*ledger.column(_UNASKED, refs=[*order_refs])}
 
 
 Parts = dict[str, dict[str, str]]
 _OF = select(parts).where(one_of(parts.c.part_of, "refs"))
-_WHOLES = select(parts.c.order_ref, parts.c.part_of).where(one_of(parts.c.order_ref, "refs")).distinct()
-_ORDERED = select(orders.c.order_ref).where(one_of(orders.c.order_ref, "refs"), orders.c.order_id.is_not(None))
+_WHOLES = (
+    select(parts.c.order_ref, parts.c.part_of)
+    .where(one_of(parts.c.order_ref, "refs"))
+    .distinct()
+)
+_ORDERED = select(orders.c.order_ref).where(
+    one_of(orders.c.order_ref, "refs"), orders.c.order_id.is_not(None)
+)
 
 
 class PartRows(LedgerRows):
@@ -411,11 +637,17 @@ class PartRows(LedgerRows):
     def begun(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders of which something may have happened."""
         refs = [*order_refs]
-        return {ref for which in (BEGUN, _ORDERED) for ref in self._ledger.column(which, refs=refs)}
+        return {
+            ref
+            for which in (BEGUN, _ORDERED)
+            for ref in self._ledger.column(which, refs=refs)
+        }
 
     @repeating
     def keep(self, wanted: Mapping[str, Mapping[str, str]]) -> Parts:
-        """Store the orders of requests that have none yet; answers those that stand: a run that was faster wins."""
+        """Store the orders of requests that have none yet; answers those that stand: a
+        run that was faster wins.
+        """
         rows = [
             {"part_of": ref, "own_sku": own_sku, "order_ref": order_ref}
             for ref in sorted(wanted)
@@ -423,7 +655,9 @@ class PartRows(LedgerRows):
         ]
         with self._ledger.transaction(()) as connection:
             if rows:
-                connection.execute(self._ledger.insert(parts).on_conflict_do_nothing(), rows)
+                connection.execute(
+                    self._ledger.insert(parts).on_conflict_do_nothing(), rows
+                )
         return self.of(wanted)
 
 
@@ -432,18 +666,34 @@ class MatchRows(LedgerRows):
 
     def of(self, order_refs: Iterable[str]) -> dict[tuple[str, str], Match]:
         """The stored matches of these orders, by reference and words."""
-        rows = self._ledger.rows(select(matches).where(one_of(matches.c.order_ref, "refs")), refs=[*order_refs])
-        return {(row["order_ref"], row["words"]): from_json(Match, row["match"]) for row in rows}
+        rows = self._ledger.rows(
+            select(matches).where(one_of(matches.c.order_ref, "refs")),
+            refs=[*order_refs],
+        )
+        return {
+            (row["order_ref"], row["words"]): from_json(Match, row["match"])
+            for row in rows
+        }
 
     @repeating
     def keep(self, found: Mapping[tuple[str, str], Match]) -> None:
         """Store matches, each in place of an earlier one of its reference and words."""
         rows = [
-            {"order_ref": ref, "words": words, "match": to_json(match), "decided_at": self._ledger.clock()}
+            {
+                "order_ref": ref,
+                "words": words,
+                "match": to_json(match),
+                "decided_at": self._ledger.clock(),
+            }
             for (ref, words), match in found.items()
         ]
         insert = self._ledger.insert(matches)
         changed = {name: insert.excluded[name] for name in ("match", "decided_at")}
         with self._ledger.transaction(()) as connection:
             if rows:
-                connection.execute(insert.on_conflict_do_update(index_elements=matches.primary_key, set_=changed), rows)
+                connection.execute(
+                    insert.on_conflict_do_update(
+                        index_elements=matches.primary_key, set_=changed
+                    ),
+                    rows,
+                )

@@ -40,7 +40,8 @@ def divided(request: Mapping[str, Any]) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=DECODED_AT_ONCE)
 def request_of(stored: str, contact: str | None) -> OrderRequest:
-    """The whole request. Parts in `orders` outrank the row: an earlier program wrote them, or they were erased.
+    """The whole request. Parts in `orders` outrank the row: an earlier program wrote
+    them, or they were erased.
 
     Results are cached: orders are read often, domain objects are frozen.
     """
@@ -50,10 +51,15 @@ def request_of(stored: str, contact: str | None) -> OrderRequest:
 
 
 def put_receivers(
-    insert: Callable[..., Any], connection: Connection, contact: Mapping[str, Any], refs: Iterable[str]
+    insert: Callable[..., Any],
+    connection: Connection,
+    contact: Mapping[str, Any],
+    refs: Iterable[str],
 ) -> None:
     """Write the rows of these orders over earlier ones."""
-    rows = [{"order_ref": ref, "receiver": contact[ref]} for ref in refs if contact[ref]]
+    rows = [
+        {"order_ref": ref, "receiver": contact[ref]} for ref in refs if contact[ref]
+    ]
     if rows:
         connection.execute(_writing(insert), rows)
 
@@ -68,16 +74,27 @@ def _writing(insert_into: Callable[..., Any]) -> Executable:
 
 
 T = TypeVar("T")
-JSON_COLUMNS = ("request", "receiver", "lines", "offers", "quote", "freight_quote", "shipment", "reason_facts")
+JSON_COLUMNS = (
+    "request",
+    "receiver",
+    "lines",
+    "offers",
+    "quote",
+    "freight_quote",
+    "shipment",
+    "reason_facts",
+)
 REASON = ("reason", "reason_code", "reason_facts")
 HELD_WITHOUT_REST = OrderState.HELD, ReasonCode.REST_IS_LOST
 
 
 @dataclass(frozen=True, kw_only=True)
 class OrderRecord:
-    """One row of `orders`. Amounts are minor units of `currency` (goods) or `freight_currency`; times are UTC.
+    """One row of `orders`. Amounts are minor units of `currency` (goods) or
+    `freight_currency`; times are UTC.
 
-    The JSON columns are kept as text in `stored`: runs read thousands of orders, often, and decode few of them.
+    The JSON columns are kept as text in `stored`: runs read thousands of orders, often,
+    and decode few of them.
     """
 
     order_ref: str
@@ -114,12 +131,23 @@ class OrderRecord:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> OrderRecord:
         values = dict(row)
-        values["stored"] = {column: _or_none(values.pop(column)) for column in JSON_COLUMNS}
-        values["marketplace"], values["state"] = Marketplace(values["marketplace"]), OrderState(values["state"])
+        values["stored"] = {
+            column: _or_none(values.pop(column)) for column in JSON_COLUMNS
+        }
+        values["marketplace"], values["state"] = (
+            Marketplace(values["marketplace"]),
+            OrderState(values["state"]),
+        )
         facts = values["stored"].pop("reason_facts")
-        values["why"] = read(values.pop("reason"), values.pop("reason_code"), facts and orjson.loads(facts))
+        values["why"] = read(
+            values.pop("reason"),
+            values.pop("reason_code"),
+            facts and orjson.loads(facts),
+        )
         order = cls.__new__(cls)
-        object.__setattr__(order, "__dict__", values)  # a frozen object takes its fields one by one: twice as slow
+        object.__setattr__(
+            order, "__dict__", values
+        )  # a frozen object takes its fields one by one: twice as slow
         return order
 
     @cached_property
@@ -133,7 +161,8 @@ class OrderRecord:
 
     @property
     def knows_what_came_back(self) -> bool:
-        """Whether it is held, and a person said how much of its money came back: so ends the question of a closed one.
+        """Whether it is held, and a person said how much of its money came back: so
+        ends the question of a closed one.
 
         A part may have come back before it was closed, which says nothing of the rest.
         """
@@ -172,7 +201,9 @@ class OrderRecord:
         return priced(self.lines, self.quote)
 
     def shipped_order(self, unsent: Collection[int]) -> SourcingOrder:
-        """What the warehouse gets of this order, without these lines, at the prices they were bought for."""
+        """What the warehouse gets of this order, without these lines, at the prices
+        they were bought for.
+        """
         bought = (
             replace(line, unit_price=one.unit_price)
             for line, one in zip(self.lines, self.priced_lines, strict=True)
@@ -210,8 +241,14 @@ class OrderRecord:
 
     @property
     def payable(self) -> Money:
-        """The most that may be paid for the goods: the approved amount with its tolerance; zero before approval."""
-        return self.approved if self.payable_minor is None else Money(self.payable_minor, self.currency)
+        """The most that may be paid for the goods: the approved amount with its
+        tolerance; zero before approval.
+        """
+        return (
+            self.approved
+            if self.payable_minor is None
+            else Money(self.payable_minor, self.currency)
+        )
 
     @property
     def paid(self) -> Money:
@@ -236,11 +273,15 @@ class OrderRecord:
 
     def contradicted(self, verdict: Contradicted) -> OrderChange:
         """A hold with two contradicting readings, unless the order has moved on."""
-        return replace(self.held(contradiction(verdict, self.marketplace)), contradicted=verdict)
+        return replace(
+            self.held(contradiction(verdict, self.marketplace)), contradicted=verdict
+        )
 
     def stays(self, why: Reason | None) -> OrderChange:
         """The order's state with a new reason, unless it has moved on."""
-        return OrderChange(order_ref=self.order_ref, state=self.state, expected=self.state, why=why)
+        return OrderChange(
+            order_ref=self.order_ref, state=self.state, expected=self.state, why=why
+        )
 
 
 def _or_none(stored: str | None) -> str | None:
@@ -249,10 +290,12 @@ def _or_none(stored: str | None) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EffectRecord:
-    """One row of `effects`. `sender` names the send log of the process that may have sent it.
+    """One row of `effects`. `sender` names the send log of the process that may have
+    sent it.
 
-    That process may send until `leaves_by`, its lease as it was claimed; None in rows of an earlier program.
-    `doubtful_sends` counts the claims of all attempts but for those that provably came to nothing.
+    That process may send until `leaves_by`, its lease as it was claimed; None in rows
+    of an earlier program. `doubtful_sends` counts the claims of all attempts but for
+    those that provably came to nothing.
     """
 
     key: str
@@ -277,7 +320,10 @@ class EffectRecord:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> EffectRecord:
         values = {name: value for name, value in row.items() if name not in REASON}
-        values |= {"action": Action(row["action"]), "status": EffectStatus(row["status"])}
+        values |= {
+            "action": Action(row["action"]),
+            "status": EffectStatus(row["status"]),
+        }
         return cls(**values, why=read(*(row[name] for name in REASON)))
 
     @property
@@ -291,27 +337,43 @@ class EffectRecord:
     @property
     def amount(self) -> Money | None:
         """What the effect would cost, as it was claimed."""
-        return None if self.amount_minor is None else Money(self.amount_minor, self.currency or "CNY")
+        return (
+            None
+            if self.amount_minor is None
+            else Money(self.amount_minor, self.currency or "CNY")
+        )
 
     @property
     def may_have_happened(self) -> bool:
-        """Whether it is open, or to be sent once more though its first request may have arrived."""
-        return self.status in OPEN or (self.status is EffectStatus.UNSENT and REPEATS in (self.answer or {}))
+        """Whether it is open, or to be sent once more though its first request may have
+        arrived.
+        """
+        return self.status in OPEN or (
+            self.status is EffectStatus.UNSENT and REPEATS in (self.answer or {})
+        )
 
     @property
     def slot(self) -> str:
         """The key without the number of the attempt."""
-        return self.key if self.attempt == 1 else self.key.removesuffix(f":{self.attempt}")
+        return (
+            self.key if self.attempt == 1 else self.key.removesuffix(f":{self.attempt}")
+        )
 
     @property
     def part(self) -> str:
         """The part that `effect_key` put into the key, empty for none."""
-        return self.slot.removeprefix(effect_key(self.order_ref, self.action)).removeprefix(":")
+        return self.slot.removeprefix(
+            effect_key(self.order_ref, self.action)
+        ).removeprefix(":")
 
     @property
     def claim(self) -> Claim:
         return Claim(
-            key=self.key, order_ref=self.order_ref, action=self.action, fence=self.fence, lease_until=self.lease_until
+            key=self.key,
+            order_ref=self.order_ref,
+            action=self.action,
+            fence=self.fence,
+            lease_until=self.lease_until,
         )
 
 
@@ -319,8 +381,9 @@ class EffectRecord:
 class Intent:
     """An effect to be claimed: what it would do, and for how much.
 
-    With a `plan_hash` it is claimed only while that is still the order's approved plan, with `seen_in` only while the
-    order is still in that state. Raises `ValueError` for an amount that is not above zero: budgets add them up.
+    With a `plan_hash` it is claimed only while that is still the order's approved plan,
+    with `seen_in` only while the order is still in that state. Raises `ValueError` for
+    an amount that is not above zero: budgets add them up.
     """
 
     order_ref: str
@@ -338,7 +401,9 @@ class Intent:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
-    """The approval of exactly one plan (`plan_hash`), its total and its freight; `why` names the approver."""
+    """The approval of exactly one plan (`plan_hash`), its total and its freight; `why`
+    names the approver.
+    """
 
     order_ref: str
     plan_hash: str
@@ -349,7 +414,8 @@ class Approval:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendLimits:
-    """What claims to create and to pay may spend in total, checked in the claim's transaction; None is no limit.
+    """What claims to create and to pay may spend in total, checked in the claim's
+    transaction; None is no limit.
 
     The day is the claim's, in `timezone`: a run may go past midnight.
     """
@@ -377,7 +443,10 @@ class Claimed:
 
     def part(self, order_refs: Collection[str]) -> Claimed:
         """The result for some of the orders."""
-        won, opened = ({ref: some[ref] for ref in order_refs if ref in some} for some in (self.won, self.open))
+        won, opened = (
+            {ref: some[ref] for ref in order_refs if ref in some}
+            for some in (self.won, self.open)
+        )
         return Claimed(won=won, open=opened, paused=self.paused)
 
 
@@ -385,8 +454,9 @@ class Claimed:
 class OrderChange:
     """A move of one order, and what is written to it.
 
-    With `expected` the move is dropped when the order is no longer in that state: another run has read more since, and
-    an older reading must not undo that. Readings that are a unit apart (`contradicted`) hold the marketplace even then.
+    With `expected` the move is dropped when the order is no longer in that state:
+    another run has read more since, and an older reading must not undo that. Readings
+    that are a unit apart (`contradicted`) hold the marketplace even then.
     """
 
     order_ref: str
@@ -401,10 +471,11 @@ class OrderChange:
 class Outcome:
     """What became of a claimed effect, and what that does to its order.
 
-    `if_misnamed` is the reason where it brings an id that is another order's. `came_to_nothing`: its send provably had
-    no effect, so it does not count among the `doubtful_sends`. A refused outcome needs its `proof`: a permanent
-    refusal, which came to nothing, or the effect's absence after an unknown refusal; an unsent one that it did not
-    happen. Raises `ValueError` without it.
+    `if_misnamed` is the reason where it brings an id that is another order's.
+    `came_to_nothing`: its send provably had no effect, so it does not count among the
+    `doubtful_sends`. A refused outcome needs its `proof`: a permanent refusal, which
+    came to nothing, or the effect's absence after an unknown refusal; an unsent one
+    that it did not happen. Raises `ValueError` without it.
     """
 
     claim: Claim
@@ -428,7 +499,9 @@ _PROOFS: Mapping[EffectStatus, type | UnionType] = {
 
 
 def line_of(order: OrderRecord) -> ReportLine:
-    """An order of the ledger as a line of a report; its freight is shown once it is booked."""
+    """An order of the ledger as a line of a report; its freight is shown once it is
+    booked.
+    """
     is_booked = order.shipment_order_id is not None
     return ReportLine(
         order_ref=order.order_ref,
@@ -440,5 +513,7 @@ def line_of(order: OrderRecord) -> ReportLine:
         shipment_order_id=order.shipment_order_id,
         tracking_numbers=tuple(order.tracking_numbers),
         freight_minor=order.freight_minor if is_booked else None,
-        freight_currency=intern(order.freight_currency) if is_booked and order.freight_currency else None,
+        freight_currency=intern(order.freight_currency)
+        if is_booked and order.freight_currency
+        else None,
     )

@@ -1,4 +1,6 @@
-"""The ledger's refunds: recorded before they are requested, followed to their end, never deleted."""
+"""The ledger's refunds: recorded before they are requested, followed to their end,
+never deleted.
+"""
 
 from __future__ import annotations
 
@@ -13,9 +15,22 @@ from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.order_mover import change_order
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.ledger.schema import from_json, minor_sum, orders, refund_events, refunds, to_json
+from connectors.ledger.schema import (
+    from_json,
+    minor_sum,
+    orders,
+    refund_events,
+    refunds,
+    to_json,
+)
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.after_sale import Refund, RefundEvent, RefundState, leaves_open, unsent_lines
+from domain.after_sale import (
+    Refund,
+    RefundEvent,
+    RefundState,
+    leaves_open,
+    unsent_lines,
+)
 from domain.money import Money
 
 _NOT_REQUESTED = (RefundState.ASKING, RefundState.DECLINED)
@@ -26,12 +41,22 @@ class RefundRows(LedgerRows):
 
     def of_orders(self, order_refs: Iterable[str]) -> list[Refund]:
         """The refunds of these orders, oldest first."""
-        return self._refunds(select(refunds).where(one_of(refunds.c.order_ref, "refs")), refs=[*order_refs])
+        return self._refunds(
+            select(refunds).where(one_of(refunds.c.order_ref, "refs")),
+            refs=[*order_refs],
+        )
 
     def unsent(self, orders: Mapping[str, OrderRecord]) -> dict[str, frozenset[int]]:
-        """The lines of each of these orders whose goods never arrive at the warehouse."""
+        """The lines of each of these orders whose goods never arrive at the
+        warehouse.
+        """
         known = self.of_orders(orders)
-        return {ref: lines_unsent([one for one in known if one.order_ref == ref], orders[ref]) for ref in orders}
+        return {
+            ref: lines_unsent(
+                [one for one in known if one.order_ref == ref], orders[ref]
+            )
+            for ref in orders
+        }
 
     def in_states(self, states: Collection[RefundState]) -> list[Refund]:
         """All refunds in any of these states, oldest first."""
@@ -50,7 +75,9 @@ class RefundRows(LedgerRows):
         changed = {name: statement.excluded[name] for name in row if name != "key"}
         self._do(
             statement.on_conflict_do_update(
-                index_elements=["key"], set_=changed, where=refunds.c.state.in_(_NOT_REQUESTED)
+                index_elements=["key"],
+                set_=changed,
+                where=refunds.c.state.in_(_NOT_REQUESTED),
             )
         )
         self._ledger.moved.add(refund.order_ref)
@@ -58,73 +85,128 @@ class RefundRows(LedgerRows):
     def is_left(self, key: str, *, since: datetime) -> bool:
         """Whether nothing was written about a refund since that moment."""
         return bool(
-            self._ledger.column(select(refunds.c.key).where(refunds.c.key == key, refunds.c.updated_at < since))
+            self._ledger.column(
+                select(refunds.c.key).where(
+                    refunds.c.key == key, refunds.c.updated_at < since
+                )
+            )
         )
 
     @repeating
     def follow(self, refund: Refund, events: Sequence[RefundEvent]) -> int:
-        """Write a refund's new state and its events, in one commit; returns how many events were new.
+        """Write a refund's new state and its events, in one commit; returns how many
+        events were new.
 
-        The service lists all events each time, the newest first or last (assumed). The order's `refunded_minor` is kept
-        as the sum over its refunds, which is no more than was paid: it makes room in budgets, and one refund may be
-        shown under two ids. Where it is the same, nothing is written to the order: a yes that waits stays one.
+        The service lists all events each time, the newest first or last (assumed). The
+        order's `refunded_minor` is kept as the sum over its refunds, which is no more
+        than was paid: it makes room in budgets, and one refund may be shown under two
+        ids. Where it is the same, nothing is written to the order: a yes that waits
+        stays one.
         """
         now = self._ledger.clock()
         if events and events[0].occurred_at > events[-1].occurred_at:
             events = events[::-1]
-        rows = [_event_row(refund, place, event, now) for place, event in enumerate(events, start=1)]
+        rows = [
+            _event_row(refund, place, event, now)
+            for place, event in enumerate(events, start=1)
+        ]
         with self._ledger.transaction([refund.order_ref]) as connection:
-            # another refund of the order may be followed at this moment: the sum below must see both
-            of_order = select(orders.c.paid_minor, orders.c.refunded_minor).with_for_update()
-            paid, before = connection.execute(of_order.where(orders.c.order_ref == refund.order_ref)).one()
+            # another refund of the order may be followed at this moment: the sum below
+            # must see both
+            of_order = select(
+                orders.c.paid_minor, orders.c.refunded_minor
+            ).with_for_update()
+            paid, before = connection.execute(
+                of_order.where(orders.c.order_ref == refund.order_ref)
+            ).one()
             connection.execute(
-                refunds.update().where(refunds.c.key == refund.key).values({**_row(refund), "updated_at": now})
+                refunds.update()
+                .where(refunds.c.key == refund.key)
+                .values({**_row(refund), "updated_at": now})
             )
-            back = select(minor_sum(refunds.c.refunded_minor)).where(refunds.c.order_ref == refund.order_ref)
+            back = select(minor_sum(refunds.c.refunded_minor)).where(
+                refunds.c.order_ref == refund.order_ref
+            )
             total = connection.execute(back).scalar_one()
             total = total if paid is None else min(total, paid)
             self._ledger.moved.add(refund.order_ref)
             if total != (before or 0):
-                change = OrderChange(order_ref=refund.order_ref, writes=OrderUpdate.refunded(amount_minor=total))
+                change = OrderChange(
+                    order_ref=refund.order_ref,
+                    writes=OrderUpdate.refunded(amount_minor=total),
+                )
                 change_order(self._ledger, connection, change)
             if not rows:
                 return 0
             if forgotten_in(connection, [refund.order_ref]):
                 rows = [{**row, "description": ""} for row in rows]
-            statement = self._ledger.insert(refund_events).values(rows).on_conflict_do_nothing()
-            return len(connection.execute(statement.returning(refund_events.c.sequence)).all())
+            statement = (
+                self._ledger.insert(refund_events).values(rows).on_conflict_do_nothing()
+            )
+            return len(
+                connection.execute(statement.returning(refund_events.c.sequence)).all()
+            )
 
     def events(self, *, order_refs: Iterable[str]) -> list[dict[str, Any]]:
         """The events of the refunds of these orders."""
         c = refund_events.c
-        found = select(refund_events).where(one_of(c.order_ref, "refs")).order_by(c.order_ref, c.key, c.sequence)
+        found = (
+            select(refund_events)
+            .where(one_of(c.order_ref, "refs"))
+            .order_by(c.order_ref, c.key, c.sequence)
+        )
         return self._ledger.rows(found, refs=[*order_refs])
 
     def _refunds(self, statement: Select[Any], **given: Any) -> list[Refund]:
-        rows = self._ledger.rows(statement.order_by(refunds.c.recorded_at, refunds.c.key), **given)
+        rows = self._ledger.rows(
+            statement.order_by(refunds.c.recorded_at, refunds.c.key), **given
+        )
         return [from_json(Refund, row["refund"]) for row in rows]
 
 
 def taken_above(order: OrderRecord) -> Money:
-    """What was taken for an order above what might be paid for it, also where a person has accepted that since."""
-    most = order.quote.total if order.quote and order.approved == order.paid else order.payable
+    """What was taken for an order above what might be paid for it, also where a person
+    has accepted that since.
+    """
+    most = (
+        order.quote.total
+        if order.quote and order.approved == order.paid
+        else order.payable
+    )
     return max(order.paid - most, Money(0, order.currency))
 
 
 def is_left_open(order: OrderRecord, refunds: Iterable[Refund]) -> bool:
-    """Whether an order is not booked, and these refunds of it, oldest first, leave open if its goods travel."""
-    return order.shipment is None and leaves_open(refunds, order.priced_lines, order.paid, taken_above(order))
+    """Whether an order is not booked, and these refunds of it, oldest first, leave open
+    if its goods travel.
+    """
+    return order.shipment is None and leaves_open(
+        refunds, order.priced_lines, order.paid, taken_above(order)
+    )
 
 
 def lines_unsent(refunds: Sequence[Refund], order: OrderRecord) -> frozenset[int]:
-    """The lines of an order with these refunds, oldest first, whose goods never arrive at the warehouse."""
-    return frozenset(unsent_lines(refunds, order.priced_lines, paid=order.paid, above=taken_above(order)))
+    """The lines of an order with these refunds, oldest first, whose goods never arrive
+    at the warehouse.
+    """
+    return frozenset(
+        unsent_lines(
+            refunds, order.priced_lines, paid=order.paid, above=taken_above(order)
+        )
+    )
 
 
 def add_refund(ledger: Transactions, connection: Connection, refund: Refund) -> bool:
-    """Record a refund that this ledger did not ask for, unless there is one of its key."""
+    """Record a refund that this ledger did not ask for, unless there is one of its
+    key.
+    """
     row = {**_row(refund), "recorded_at": ledger.clock(), "updated_at": ledger.clock()}
-    added = ledger.insert(refunds).values(row).on_conflict_do_nothing().returning(refunds.c.key)
+    added = (
+        ledger.insert(refunds)
+        .values(row)
+        .on_conflict_do_nothing()
+        .returning(refunds.c.key)
+    )
     return connection.execute(added).scalar() is not None
 
 
@@ -146,7 +228,9 @@ def _row(refund: Refund) -> dict[str, Any]:
     }
 
 
-def _event_row(refund: Refund, sequence: int, event: RefundEvent, now: datetime) -> dict[str, Any]:
+def _event_row(
+    refund: Refund, sequence: int, event: RefundEvent, now: datetime
+) -> dict[str, Any]:
     return {
         "key": refund.key,
         "sequence": sequence,

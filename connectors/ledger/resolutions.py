@@ -1,4 +1,6 @@
-"""People's answers to open questions: by whom, when, to which question; each in one commit with what it settles."""
+"""People's answers to open questions: by whom, when, to which question; each in one
+commit with what it settles.
+"""
 
 from __future__ import annotations
 
@@ -29,8 +31,9 @@ _ANSWERED = case((effects.c.doubtful_sends > 1, 1), else_=effects.c.doubtful_sen
 class ResolutionRecord:
     """A person's answer, and what it makes of an order and of one effect.
 
-    It settles `effect` as it was read, or writes one for `intent` where the ledger has none: then the effect happened
-    without this ledger. `refund` is what came back without it. `answer` is in the words of the command.
+    It settles `effect` as it was read, or writes one for `intent` where the ledger has
+    none: then the effect happened without this ledger. `refund` is what came back
+    without it. `answer` is in the words of the command.
     """
 
     order_ref: str
@@ -50,22 +53,31 @@ class ResolutionRows(LedgerRows):
     """The table `answers` of one ledger."""
 
     @repeating
-    def record(self, answer: ResolutionRecord, *, dead_owners: Iterable[str] = ()) -> bool:
+    def record(
+        self, answer: ResolutionRecord, *, dead_owners: Iterable[str] = ()
+    ) -> bool:
         """Write an answer and what it settles, in one commit.
 
-        False, and nothing is written, when the order, its refunds or the effect have changed since they were read, when
-        a living run holds the effect, or when another order got the service's order id that the answer names.
+        False, and nothing is written, when the order, its refunds or the effect have
+        changed since they were read, when a living run holds the effect, or when
+        another order got the service's order id that the answer names.
         """
         with self._ledger.transaction([answer.order_ref]) as connection:
             require_in_use(connection, self._ledger.shown)
-            names = IdOwners(connection, [answer.change])  # before the order is locked, as all writers do
+            names = IdOwners(
+                connection, [answer.change]
+            )  # before the order is locked, as all writers do
             now = connection.execute(LOCKED_ORDERS, {"refs": [answer.order_ref]}).one()
-            if answer.change.expected not in (None, now.state) or names.conflict(answer.change):
+            if answer.change.expected not in (None, now.state) or names.conflict(
+                answer.change
+            ):
                 return False
             key = self._settle(connection, answer, list(dead_owners))
             if key is None:
                 return False
-            if answer.refund and not add_refund(self._ledger, connection, answer.refund):
+            if answer.refund and not add_refund(
+                self._ledger, connection, answer.refund
+            ):
                 return False
             row = {
                 "order_ref": answer.order_ref,
@@ -81,10 +93,18 @@ class ResolutionRows(LedgerRows):
 
     def of_order(self, order_ref: str) -> list[dict[str, Any]]:
         """The answers about one order, oldest first."""
-        return self._ledger.rows(select(answers).where(answers.c.order_ref == order_ref).order_by(answers.c.id))
+        return self._ledger.rows(
+            select(answers)
+            .where(answers.c.order_ref == order_ref)
+            .order_by(answers.c.id)
+        )
 
-    def _settle(self, connection: Connection, answer: ResolutionRecord, dead_owners: list[str]) -> str | None:
-        """The key of the effect that is settled now; None when another process holds it or has settled it."""
+    def _settle(
+        self, connection: Connection, answer: ResolutionRecord, dead_owners: list[str]
+    ) -> str | None:
+        """The key of the effect that is settled now; None when another process holds it
+        or has settled it.
+        """
         now = self._ledger.clock()
         settled: dict[str, Any] = {
             "status": answer.status,
@@ -103,19 +123,37 @@ class ResolutionRows(LedgerRows):
                 effects.c.status == answer.effect.status,
                 or_(effects.c.lease_until <= now, effects.c.owner.in_(dead_owners)),
             )
-            .values(fence=effects.c.fence + 1, owner=self._ledger.owner, doubtful_sends=_ANSWERED, **settled)
+            .values(
+                fence=effects.c.fence + 1,
+                owner=self._ledger.owner,
+                doubtful_sends=_ANSWERED,
+                **settled,
+            )
         )
-        return answer.effect.key if connection.execute(statement).rowcount == 1 else None
+        return (
+            answer.effect.key if connection.execute(statement).rowcount == 1 else None
+        )
 
-    def _write(self, connection: Connection, answer: ResolutionRecord, settled: dict[str, Any]) -> str | None:
-        """Write an effect that happened without this ledger, over one that provably did not happen."""
+    def _write(
+        self, connection: Connection, answer: ResolutionRecord, settled: dict[str, Any]
+    ) -> str | None:
+        """Write an effect that happened without this ledger, over one that provably did
+        not happen.
+        """
         intent, now = answer.intent, self._ledger.clock()
         if intent is None:
             return ""
         latest = latest_attempts(connection, [intent]).get(slot_of(intent))
-        row = {**intent_row(intent, latest, owner=self._ledger.owner, now=now, lease=timedelta(0)), **settled}
+        row = {
+            **intent_row(
+                intent, latest, owner=self._ledger.owner, now=now, lease=timedelta(0)
+            ),
+            **settled,
+        }
         insert = self._ledger.insert(effects).values(row)
-        replaced = {name: insert.excluded[name] for name in row if name not in ("key", "fence")}
+        replaced = {
+            name: insert.excluded[name] for name in row if name not in ("key", "fence")
+        }
         statement = insert.on_conflict_do_update(
             index_elements=["key"],
             set_={**replaced, "fence": effects.c.fence + 1},

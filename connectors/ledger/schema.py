@@ -1,4 +1,6 @@
-"""The ledger's tables (SQLAlchemy Core) and the JSON in them. `upgrading.py` adds to older ledgers what they lack."""
+"""The ledger's tables (SQLAlchemy Core) and the JSON in them. `upgrading.py` adds to
+older ledgers what they lack.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ DECODED_AT_ONCE = 2_000
 
 
 def minor_sum(amounts: ColumnElement[Any]) -> ColumnElement[int]:
-    """A sum in minor units, 0 without rows. The cast is for PostgreSQL, whose sum of `bigint` is `numeric`."""
+    """A sum in minor units, 0 without rows. The cast is for PostgreSQL, whose sum of
+    `bigint` is `numeric`.
+    """
     return cast_to(func.coalesce(func.sum(amounts), 0), BigInteger)
 
 
@@ -52,7 +56,9 @@ def from_json(kind: type[T], value: Any) -> T:
 
 
 def from_text(kind: type[T], text: str) -> T:
-    """A domain object from a column's text. Results are cached: orders are read often, domain objects are frozen."""
+    """A domain object from a column's text. Results are cached: orders are read often,
+    domain objects are frozen.
+    """
     return cast(T, _decoded(cast(Any, kind), text))
 
 
@@ -75,18 +81,26 @@ SCHEMA_VERSION = "0026"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware datetimes in, aware UTC datetimes out; SQLite has no time zones of its own."""
+    """Aware datetimes in, aware UTC datetimes out; SQLite has no time zones of its
+    own.
+    """
 
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
         return None if value is None else value.astimezone(UTC)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
         if value is None:
             return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        return (
+            value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+        )
 
 
 metadata = MetaData(
@@ -98,9 +112,16 @@ metadata = MetaData(
 )
 
 
-def _index_of_some(where: ColumnElement[bool], *columns: Column[Any], name: str = "", unique: bool = False) -> Index:
+def _index_of_some(
+    where: ColumnElement[bool],
+    *columns: Column[Any],
+    name: str = "",
+    unique: bool = False,
+) -> Index:
     name = name or f"ix_{columns[0].table.name}_{columns[0].name}"
-    return Index(name, *columns, unique=unique, sqlite_where=where, postgresql_where=where)
+    return Index(
+        name, *columns, unique=unique, sqlite_where=where, postgresql_where=where
+    )
 
 
 account = Table(
@@ -120,13 +141,21 @@ batches = Table(
     Column("shared_by", String(120)),
     Column("shared_at", UtcDateTime),
 )
-"""`shared` has what helpers of the batch work by, for the run `shared_by`, which was last seen at `shared_at`."""
+"""`shared` has what helpers of the batch work by, for the run `shared_by`, which was
+last seen at `shared_at`.
+"""
 
 orders = Table(
     "orders",
     metadata,
     Column("order_ref", String(64), primary_key=True),
-    Column("batch_id", String(120), ForeignKey("batches.batch_id"), nullable=False, index=True),
+    Column(
+        "batch_id",
+        String(120),
+        ForeignKey("batches.batch_id"),
+        nullable=False,
+        index=True,
+    ),
     Column("marketplace", String(32), nullable=False),
     Column("state", String(32), nullable=False),
     Column("reason", Text, nullable=False),
@@ -162,7 +191,10 @@ orders = Table(
     Column("parcel_reported_at", UtcDateTime),
     Column("shop", String(40)),
     Column("shop_ref", String(80)),
-    CheckConstraint("payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)", name="ck_orders_payable"),
+    CheckConstraint(
+        "payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)",
+        name="ck_orders_payable",
+    ),
 )
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 Index("ix_orders_state", orders.c.state, orders.c.updated_at)
@@ -170,7 +202,11 @@ _index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
 _index_of_some(orders.c.booked_at.is_not(None), orders.c.booked_at)
 _index_of_some(orders.c.reason_code.is_not(None), orders.c.reason_code)
 _index_of_some(
-    orders.c.order_id.is_not(None), orders.c.marketplace, orders.c.order_id, name="uq_orders_order_id", unique=True
+    orders.c.order_id.is_not(None),
+    orders.c.marketplace,
+    orders.c.order_id,
+    name="uq_orders_order_id",
+    unique=True,
 )
 
 parts = Table(
@@ -180,7 +216,9 @@ parts = Table(
     Column("own_sku", Text, primary_key=True),
     Column("order_ref", String(64), nullable=False),
 )
-"""The order that an own SKU of a request went to when it was first split by the SKU book: it goes to no other."""
+"""The order that an own SKU of a request went to when it was first split by the SKU
+book: it goes to no other.
+"""
 
 exported_numbers = Table(
     "exported_numbers",
@@ -190,7 +228,9 @@ exported_numbers = Table(
     Column("file", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
 )
-"""Tracking numbers that were exported for an order's shop, and the file. An empty one stands for all of them."""
+"""Tracking numbers that were exported for an order's shop, and the file. An empty one
+stands for all of them.
+"""
 
 receivers = Table(
     "receivers",
@@ -204,7 +244,13 @@ effects = Table(
     "effects",
     metadata,
     Column("key", String(160), primary_key=True),
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column(
+        "order_ref",
+        String(64),
+        ForeignKey("orders.order_ref"),
+        nullable=False,
+        index=True,
+    ),
     Column("action", String(16), nullable=False),
     Column("attempt", Integer, nullable=False),
     Column("status", String(16), nullable=False),
@@ -230,17 +276,30 @@ effects = Table(
     ),
 )
 Index("ix_effects_status", effects.c.status)
-BEGINS_TO_SPEND: list[ColumnElement[str]] = [literal_column("'create'"), literal_column("'pay'")]
-"""The actions as literals, not parameters: only so SQLite knows that the index of these has them all."""
+BEGINS_TO_SPEND: list[ColumnElement[str]] = [
+    literal_column("'create'"),
+    literal_column("'pay'"),
+]
+"""The actions as literals, not parameters: only so SQLite knows that the index of these
+has them all.
+"""
 _index_of_some(effects.c.action.in_(BEGINS_TO_SPEND), effects.c.intent_at)
 STATUS_OF_THESE = effects.c.status.concat("")
-"""The status as a second condition, without its index: by that SQLite would read all effects of a status."""
+"""The status as a second condition, without its index: by that SQLite would read all
+effects of a status.
+"""
 
 answers = Table(
     "answers",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column(
+        "order_ref",
+        String(64),
+        ForeignKey("orders.order_ref"),
+        nullable=False,
+        index=True,
+    ),
     Column("effect_key", String(160), nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("by", String(120), nullable=False),
@@ -295,7 +354,9 @@ switches = Table(
     Column("ended_at", UtcDateTime),
     Column("ended_by", String(120)),
 )
-"""What is turned off, by whom and until when: `buying`, or a marketplace held for contradicting amounts."""
+"""What is turned off, by whom and until when: `buying`, or a marketplace held for
+contradicting amounts.
+"""
 
 forgotten = Table(
     "forgotten",
@@ -306,13 +367,21 @@ forgotten = Table(
     Column("receivers", JSON),
     Column("finished_at", UtcDateTime),
 )
-"""Orders whose receiver was erased. Until all copies are erased, `receivers` has the texts to search for."""
+"""Orders whose receiver was erased. Until all copies are erased, `receivers` has the
+texts to search for.
+"""
 
 moves = Table(
     "moves",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column(
+        "order_ref",
+        String(64),
+        ForeignKey("orders.order_ref"),
+        nullable=False,
+        index=True,
+    ),
     Column("at", UtcDateTime, nullable=False),
     Column("old_state", String(32)),
     Column("new_state", String(32), nullable=False),
@@ -335,7 +404,11 @@ tracking_events = Table(
     Column("place", Text, nullable=False),
     Column("recorded_at", UtcDateTime, nullable=False),
 )
-Index("ix_tracking_events_recorded_at", tracking_events.c.recorded_at, tracking_events.c.order_ref)
+Index(
+    "ix_tracking_events_recorded_at",
+    tracking_events.c.recorded_at,
+    tracking_events.c.order_ref,
+)
 
 tracked = Table(
     "tracked",
@@ -359,7 +432,13 @@ refunds = Table(
     "refunds",
     metadata,
     Column("key", String(160), primary_key=True),
-    Column("order_ref", String(64), ForeignKey("orders.order_ref"), nullable=False, index=True),
+    Column(
+        "order_ref",
+        String(64),
+        ForeignKey("orders.order_ref"),
+        nullable=False,
+        index=True,
+    ),
     Column("order_id", String(64), nullable=False),
     Column("part", String(64), nullable=False),
     Column("number", Integer, nullable=False),
@@ -420,7 +499,9 @@ chunks = Table(
     Column("seen_at", UtcDateTime),
     Column("done_at", UtcDateTime),
 )
-"""Parts of a batch that `owner` shares with helpers; only the claims of effects protect money."""
+"""Parts of a batch that `owner` shares with helpers; only the claims of effects protect
+money.
+"""
 
 pace = Table(
     "pace",
@@ -431,8 +512,9 @@ pace = Table(
     Column("not_before", UtcDateTime, nullable=False),
     Column("takers", JSON, nullable=False),
 )
-"""How many calls the account may make, as of a time, its clients, and until when the service throttles. A second row
-counts the calls of a day."""
+"""How many calls the account may make, as of a time, its clients, and until when the
+service throttles. A second row counts the calls of a day.
+"""
 
 changes = Table(
     "changes",
@@ -441,4 +523,6 @@ changes = Table(
     Column("order_refs", JSON(none_as_null=True)),
     Column("pruned", BigInteger),
 )
-"""Which orders a commit may have changed; NULL: any. Numbers below `pruned` are deleted since that commit."""
+"""Which orders a commit may have changed; NULL: any. Numbers below `pruned` are deleted
+since that commit.
+"""

@@ -1,9 +1,10 @@
 """Which effects were handed to the network: a killed process leaves few in doubt.
 
-The ledger's intents are written a chunk at a time, so after a crash most of them were never sent. This log notes each
-effect right before its first byte leaves. A plain write outlives the death of the process and needs no fsync, since it
-only counts within one boot of the machine. A lock on the file, which the system drops when its process ends, shows
-whether that process is alive.
+The ledger's intents are written a chunk at a time, so after a crash most of them were
+never sent. This log notes each effect right before its first byte leaves. A plain write
+outlives the death of the process and needs no fsync, since it only counts within one
+boot of the machine. A lock on the file, which the system drops when its process ends,
+shows whether that process is alive.
 """
 
 from __future__ import annotations
@@ -40,13 +41,17 @@ def names_a_run(owner: str) -> bool:
 
 
 class SendLog:
-    """The log of one run. `owner` is the run's name in the ledger; `noted` are effects that may have left, by hash.
+    """The log of one run. `owner` is the run's name in the ledger; `noted` are effects
+    that may have left, by hash.
 
-    They are looked through seldom, and as an array of eight bytes each: a large run has some 300,000.
+    They are looked through seldom, and as an array of eight bytes each: a large run has
+    some 300,000.
     """
 
     def __init__(self, folder: Path) -> None:
-        """Begin a log. Raises `LedgerUnusable` where none can be written: without it nothing may be sent."""
+        """Begin a log. Raises `LedgerUnusable` where none can be written: without it
+        nothing may be sent.
+        """
         self.noted = array("q")
         self._file = -1
         self._is_broken = False
@@ -61,7 +66,9 @@ class SendLog:
 
     def _begin(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        self.owner = f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        self.owner = (
+            f"{socket.gethostname()[:40]}-{os.getpid()}-{uuid.uuid4().hex[:12]}"
+        )
         self._folder = folder
         self.path = folder / f"{self.owner}.log"
         # made under another name, so that no process finds it without its lock
@@ -82,12 +89,17 @@ class SendLog:
         return self._folder / f"{self.owner}{OPEN_MARK}"
 
     def note(self, claim: Claim) -> None:
-        """Note an effect right before it leaves. Raises `OSError`; then it must not leave.
+        """Note an effect right before it leaves. Raises `OSError`; then it must not
+        leave.
 
-        After one failure all fail: a line that was cut off would run into the next one and hide it.
+        After one failure all fail: a line that was cut off would run into the next one
+        and hide it.
         """
         if self._is_broken:
-            raise OSError(errno.EIO, f"{self.path} could not be written before; free some disk space and run again")
+            raise OSError(
+                errno.EIO,
+                f"{self.path} could not be written before; free some disk space and run again",
+            )
         self.noted.append(hash(claim.key))
         self._write(claim.key)
 
@@ -95,7 +107,10 @@ class SendLog:
         content = f"{line}\n".encode()
         self._is_broken = True
         if os.write(self._file, content) != len(content):
-            raise OSError(errno.ENOSPC, f"{self.path} could not be written: free some disk space and run again")
+            raise OSError(
+                errno.ENOSPC,
+                f"{self.path} could not be written: free some disk space and run again",
+            )
         self._is_broken = False
 
     def _end(self) -> None:
@@ -118,13 +133,21 @@ class SendLog:
 
 
 def is_dead(folder: Path, owner: str) -> bool:
-    """Whether the run of that name has provably ended; False when this machine can't tell."""
+    """Whether the run of that name has provably ended; False when this machine can't
+    tell.
+    """
     return is_free(folder / f"{owner}.log", fcntl.LOCK_SH)
 
 
 def ended_badly(folder: Path) -> list[Path]:
-    """The marks of runs that were killed, or could not use the ledger; a caller that has seen to it deletes them."""
-    return [mark for mark in folder.glob(f"*{OPEN_MARK}") if not _is_alive(folder, mark.stem)]
+    """The marks of runs that were killed, or could not use the ledger; a caller that
+    has seen to it deletes them.
+    """
+    return [
+        mark
+        for mark in folder.glob(f"*{OPEN_MARK}")
+        if not _is_alive(folder, mark.stem)
+    ]
 
 
 def _is_alive(folder: Path, owner: str) -> bool:
@@ -133,14 +156,16 @@ def _is_alive(folder: Path, owner: str) -> bool:
 
 def living(folder: Path) -> list[str]:
     """The runs of this machine that are alive."""
-    return sorted(path.stem for path in folder.glob("*.log") if not is_dead(folder, path.stem))
+    return sorted(
+        path.stem for path in folder.glob("*.log") if not is_dead(folder, path.stem)
+    )
 
 
 def never_sent(folder: Path, sender: str, key: str) -> bool:
     """Whether a dead run provably never began to send this effect.
 
-    False when its log is not here, when it may still send, or when the machine has rebooted since (the log's last lines
-    may be lost then).
+    False when its log is not here, when it may still send, or when the machine has
+    rebooted since (the log's last lines may be lost then).
     """
     if not is_dead(folder, sender):
         return False
@@ -171,7 +196,9 @@ def noted(folder: Path) -> list[Noted]:
 
 
 def prune(folder: Path, *, needed: set[str], before: datetime) -> None:
-    """Delete the logs of ended runs that no unsettled effect needs and that were last written before then."""
+    """Delete the logs of ended runs that no unsettled effect needs and that were last
+    written before then.
+    """
     for path in folder.glob("*.log"):
         if path.stem not in needed and is_dead(folder, path.stem):
             with suppress(OSError):
@@ -181,12 +208,16 @@ def prune(folder: Path, *, needed: set[str], before: datetime) -> None:
 
 @cache
 def boot_id() -> str:
-    """The id of this boot of the machine; empty where the system has none, and then nothing is ever proven."""
+    """The id of this boot of the machine; empty where the system has none, and then
+    nothing is ever proven.
+    """
     if sys.platform == "linux":
         with suppress(OSError):
             return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     if sys.platform == "darwin":
         with suppress(OSError):
             command = ["/usr/sbin/sysctl", "-n", "kern.bootsessionuuid"]
-            return subprocess.run(command, capture_output=True, text=True, check=False).stdout.strip()
+            return subprocess.run(
+                command, capture_output=True, text=True, check=False
+            ).stdout.strip()
     return ""

@@ -1,9 +1,19 @@
-"""The ledger's operations: plans, claims and outcomes, moves of orders, tracking events."""
+"""The ledger's operations: plans, claims and outcomes, moves of orders, tracking
+events.
+"""
 
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import (
+    Callable,
+    Collection,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import count
@@ -13,9 +23,20 @@ from typing import Any
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
 from connectors.ledger.chunks import ChunkRows
-from connectors.ledger.claiming import claim_each, claimed_of, effect_records, won_unheard
+from connectors.ledger.claiming import (
+    claim_each,
+    claimed_of,
+    effect_records,
+    won_unheard,
+)
 from connectors.ledger.copying import found_sound, sound_since
-from connectors.ledger.engine import LedgerUnusable, chunked, one_of, sqlite_file, unusable
+from connectors.ledger.engine import (
+    LedgerUnusable,
+    chunked,
+    one_of,
+    sqlite_file,
+    unusable,
+)
 from connectors.ledger.first_orders import FirstOrderRows
 from connectors.ledger.forgetting import ForgottenRows
 from connectors.ledger.guard import LedgerGuard
@@ -25,7 +46,14 @@ from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.outbox import Outbox
 from connectors.ledger.pace import PaceRows
-from connectors.ledger.plans import NO_TOLERANCE, MatchRows, PartRows, approve_rows, ledger_row, put_rows
+from connectors.ledger.plans import (
+    NO_TOLERANCE,
+    MatchRows,
+    PartRows,
+    approve_rows,
+    ledger_row,
+    put_rows,
+)
 from connectors.ledger.records import (
     JSON_COLUMNS,
     REASON,
@@ -65,12 +93,17 @@ CLOCKS_APART_S = 30
 
 # built once: building a statement costs several times what running it does
 _ALL_ORDERS = select(
-    *(cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one for one in (*orders.c, receivers.c.receiver))
+    *(
+        cast(one, Text).label(one.name) if one.name in JSON_COLUMNS else one
+        for one in (*orders.c, receivers.c.receiver)
+    )
 ).select_from(orders.outerjoin(receivers))
 _ORDERS = _ALL_ORDERS.where(one_of(orders.c.order_ref, "refs"))
 _WITH_IDS = _ALL_ORDERS.where(one_of(orders.c.order_id, "ids"))
 _WITH_REASON = _ALL_ORDERS.where(orders.c.reason_code == bindparam("code"))
-_NEWEST = select(orders.c.order_ref, orders.c.updated_at).where(orders.c.state == bindparam("state"))
+_NEWEST = select(orders.c.order_ref, orders.c.updated_at).where(
+    orders.c.state == bindparam("state")
+)
 _ASKED = one_of(effects.c.order_ref, "refs")
 _EFFECTS = select(effects).where(_ASKED).order_by(effects.c.intent_at)
 _ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
@@ -80,7 +113,9 @@ _PAID_BY = (
     .where(one_of(effects.c.sender, "senders"))
     .distinct()
 )
-_UNSETTLED = select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN)).distinct()
+_UNSETTLED = (
+    select(effects.c.order_ref).where(_ASKED, STATUS_OF_THESE.in_(OPEN)).distinct()
+)
 _AT_WORK = (
     select(effects.c.owner)
     .where(_ASKED, STATUS_OF_THESE.in_(OPEN), effects.c.lease_until > bindparam("now"))
@@ -92,13 +127,22 @@ _IN_DOUBT = select(effects.c.sender, effects.c.owner).where(effects.c.status.in_
 class Ledger(Switches):
     """One database of orders and effects. Safe for several processes at once.
 
-    Every method is one durable transaction, or a read. `owner` is also the name of the run's send log.
+    Every method is one durable transaction, or a read. `owner` is also the name of the
+    run's send log.
     """
 
     def __init__(
-        self, url: str, *, clock: Clock, owner: str, asks_first: bool = False, only_reads: bool = False
+        self,
+        url: str,
+        *,
+        clock: Clock,
+        owner: str,
+        asks_first: bool = False,
+        only_reads: bool = False,
     ) -> None:
-        """`asks_first`: claims hold what follows the first paid order of a marketplace until a person has answered."""
+        """`asks_first`: claims hold what follows the first paid order of a marketplace
+        until a person has answered.
+        """
         super().__init__(url, clock=clock, owner=owner, only_reads=only_reads)
         self.asks_first = asks_first
         self.first_orders = FirstOrderRows(self)
@@ -119,11 +163,12 @@ class Ledger(Switches):
 
     @repeating
     def require_sound(self, send_logs: Path | None = None) -> None:
-        """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an effect be claimed twice.
+        """Raise `LedgerUnusable` for a damaged file: a fault in an index would let an
+        effect be claimed twice.
 
-        With `send_logs` a file that was lately found sound is trusted, unless a run has ended badly or the ledger was
-        restored since. PostgreSQL checks its own files; there the clocks are compared, since several machines may be at
-        work.
+        With `send_logs` a file that was lately found sound is trusted, unless a run has
+        ended badly or the ledger was restored since. PostgreSQL checks its own files;
+        there the clocks are compared, since several machines may be at work.
         """
         ended = ended_badly(send_logs) if send_logs else []
         if file := sqlite_file(self.url):
@@ -134,7 +179,9 @@ class Ledger(Switches):
             self._require_one_time()
 
     def _require_one_time(self) -> None:
-        apart = abs((self.column(select(func.now()))[0] - datetime.now(UTC)).total_seconds())
+        apart = abs(
+            (self.column(select(func.now()))[0] - datetime.now(UTC)).total_seconds()
+        )
         if apart > CLOCKS_APART_S:
             raise LedgerUnusable(
                 f"this machine's clock and that of the ledger's database {self.shown} are {apart:.0f} s apart, more "
@@ -157,17 +204,23 @@ class Ledger(Switches):
 
     @repeating
     def belong_to(self, name: str) -> None:
-        """Bind this ledger to one account of the service, so that test orders and real ones never mix.
+        """Bind this ledger to one account of the service, so that test orders and real
+        ones never mix.
 
-        Raises `LedgerUnusable` when it belongs to another account, was moved elsewhere, or is an unfinished copy.
+        Raises `LedgerUnusable` when it belongs to another account, was moved elsewhere,
+        or is an unfinished copy.
         """
         with self.transaction(()) as connection:
             require_in_use(connection, self.shown)
-            connection.execute(self.insert(account).values(one=1, name=name).on_conflict_do_nothing())
+            connection.execute(
+                self.insert(account).values(one=1, name=name).on_conflict_do_nothing()
+            )
         self.require_account(name)
 
     def require_account(self, name: str) -> None:
-        """Raise `LedgerUnusable` where it belongs to another account; a new one belongs to none."""
+        """Raise `LedgerUnusable` where it belongs to another account; a new one belongs
+        to none.
+        """
         for owner in self.rows(select(account.c.name).where(account.c.name != name)):
             raise LedgerUnusable(
                 f"the ledger {self.shown} holds orders of {owner['name']}, the settings say {name}: "
@@ -177,29 +230,39 @@ class Ledger(Switches):
     def is_new(self) -> bool:
         """Whether the ledger never had an order, and was never restored."""
         restored = select(marks.c.id).where(marks.c.name == Mark.RESTORED).limit(1)
-        return not self.rows(select(orders.c.order_ref).limit(1)) and not self.rows(restored)
+        return not self.rows(select(orders.c.order_ref).limit(1)) and not self.rows(
+            restored
+        )
 
     @repeating
     def start_batch(self, batch_id: str, source: str) -> datetime:
         """Record a batch once; returns when it was first started."""
         row = {"batch_id": batch_id, "source": source, "created_at": self.clock()}
         with self.transaction(()) as connection:
-            connection.execute(self.insert(batches).values(row).on_conflict_do_nothing())
+            connection.execute(
+                self.insert(batches).values(row).on_conflict_do_nothing()
+            )
             started: datetime = connection.execute(
                 select(batches.c.created_at).where(batches.c.batch_id == batch_id)
             ).scalar_one()
         return started
 
     def knows_batch(self, batch_id: str) -> bool:
-        """Whether a run has begun this batch; its orders may belong to another batch by now."""
-        return bool(self.rows(select(batches.c.batch_id).where(batches.c.batch_id == batch_id)))
+        """Whether a run has begun this batch; its orders may belong to another batch by
+        now.
+        """
+        return bool(
+            self.rows(select(batches.c.batch_id).where(batches.c.batch_id == batch_id))
+        )
 
     @repeating
     def orders(self, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
         return self._orders(_ORDERS, {"refs": list(order_refs)})
 
     def each_order(self, order_refs: Iterable[str]) -> Iterator[OrderRecord]:
-        """The known orders in the order of the references, read in chunks: never all of them are in memory."""
+        """The known orders in the order of the references, read in chunks: never all of
+        them are in memory.
+        """
         for some in chunked(order_refs):
             found = self.orders(some)
             yield from (found[ref] for ref in some if ref in found)
@@ -210,15 +273,27 @@ class Ledger(Switches):
         return self._orders(_WITH_IDS, {"ids": list(order_ids)})
 
     @repeating
-    def orders_in(self, states: Iterable[OrderState], *, since: datetime | None = None) -> dict[str, OrderRecord]:
-        """All orders in any of these states, oldest first; or those updated `since` then."""
-        found = _ALL_ORDERS.where(orders.c.state.in_(list(states))).order_by(orders.c.recorded_at)
-        return self._orders(found if since is None else found.where(orders.c.updated_at >= since))
+    def orders_in(
+        self, states: Iterable[OrderState], *, since: datetime | None = None
+    ) -> dict[str, OrderRecord]:
+        """All orders in any of these states, oldest first; or those updated `since`
+        then.
+        """
+        found = _ALL_ORDERS.where(orders.c.state.in_(list(states))).order_by(
+            orders.c.recorded_at
+        )
+        return self._orders(
+            found if since is None else found.where(orders.c.updated_at >= since)
+        )
 
     @repeating
     def approved_before(self, at: datetime) -> dict[str, OrderRecord]:
-        """The orders whose plan is approved, and of which nothing was begun or changed since then."""
-        planned = _ALL_ORDERS.where(orders.c.state == OrderState.PLANNED, orders.c.plan_hash.is_not(None))
+        """The orders whose plan is approved, and of which nothing was begun or changed
+        since then.
+        """
+        planned = _ALL_ORDERS.where(
+            orders.c.state == OrderState.PLANNED, orders.c.plan_hash.is_not(None)
+        )
         return self._orders(planned.where(orders.c.updated_at < at))
 
     @repeating
@@ -227,13 +302,21 @@ class Ledger(Switches):
         return self._orders(_WITH_REASON, {"code": code})
 
     @repeating
-    def shipment_owners(self, shipment_order_id: str, numbers: Sequence[str], *, since: datetime) -> list[OrderRecord]:
-        """The orders with this shipment, and those booked since then that have one of the parcel numbers in theirs."""
+    def shipment_owners(
+        self, shipment_order_id: str, numbers: Sequence[str], *, since: datetime
+    ) -> list[OrderRecord]:
+        """The orders with this shipment, and those booked since then that have one of
+        the parcel numbers in theirs.
+        """
         told = cast(orders.c.shipment, Text)
         parcels = [told.contains(number, autoescape=True) for number in numbers]
-        found = self._orders(_ALL_ORDERS.where(orders.c.shipment_order_id == shipment_order_id))
+        found = self._orders(
+            _ALL_ORDERS.where(orders.c.shipment_order_id == shipment_order_id)
+        )
         if parcels:
-            found |= self._orders(_ALL_ORDERS.where(orders.c.booked_at >= since, or_(*parcels)))
+            found |= self._orders(
+                _ALL_ORDERS.where(orders.c.booked_at >= since, or_(*parcels))
+            )
         return list(found.values())
 
     def count(self) -> int:
@@ -241,33 +324,54 @@ class Ledger(Switches):
         return int(self.column(select(func.count()).select_from(orders))[0])
 
     def newest(self, most: int | None = None) -> Iterator[OrderRecord]:
-        """The orders that changed last, or all of them, the newest first; never all of them are in memory."""
+        """The orders that changed last, or all of them, the newest first; never all of
+        them are in memory.
+        """
         found = [
             (-row["updated_at"].timestamp(), row["order_ref"])
             for state in OrderState
-            for row in self.rows(_NEWEST.order_by(orders.c.updated_at.desc()).limit(most), state=state)
+            for row in self.rows(
+                _NEWEST.order_by(orders.c.updated_at.desc()).limit(most), state=state
+            )
         ]
         yield from self.each_order(order_ref for _, order_ref in sorted(found)[:most])
 
     def put_plans(self, plans: Sequence[PlannedOrder], batch_id: str) -> None:
-        """Write planned orders: new ones, and ones without an effect (a plan may be made again). Others stay as is."""
-        put_rows(self, [ledger_row(plan, batch_id) for plan in plans], contradicted=contradicted_in(plans))
+        """Write planned orders: new ones, and ones without an effect (a plan may be
+        made again). Others stay as is.
+        """
+        put_rows(
+            self,
+            [ledger_row(plan, batch_id) for plan in plans],
+            contradicted=contradicted_in(plans),
+        )
 
-    def approve(self, approvals: Iterable[Approval], batch_id: str, *, tolerance: Decimal = NO_TOLERANCE) -> None:
+    def approve(
+        self,
+        approvals: Iterable[Approval],
+        batch_id: str,
+        *,
+        tolerance: Decimal = NO_TOLERANCE,
+    ) -> None:
         """Record approvals of a batch's plans.
 
-        A plan that was made anew meanwhile is not the approved one: it stays as it is, as does a begun order.
+        A plan that was made anew meanwhile is not the approved one: it stays as it is,
+        as does a begun order.
         """
         for some in chunked(approvals):
             approve_rows(self, some, batch_id, tolerance)
 
     def change(self, changes: Sequence[OrderChange]) -> None:
-        """Apply moves of orders without an effect. An illegal move raises `IllegalMove` and changes nothing."""
+        """Apply moves of orders without an effect. An illegal move raises `IllegalMove`
+        and changes nothing.
+        """
         self.write((), changes)
 
     @repeating
     def spent_since(self, since: datetime) -> int:
-        """Fen that left or may leave for orders whose create or pay was begun since then, refunds included."""
+        """Fen that left or may leave for orders whose create or pay was begun since
+        then, refunds included.
+        """
         with self.reading() as connection:
             return day_total(connection, since)
 
@@ -283,35 +387,59 @@ class Ledger(Switches):
         return self.column(statement.order_by(orders.c.recorded_at, orders.c.order_ref))
 
     def sources_of(self, batch_ids: Iterable[str]) -> dict[str, str]:
-        """The source of each batch: a file's path, or a description of another source."""
-        statement = select(batches.c.batch_id, batches.c.source).where(batches.c.batch_id.in_(list(batch_ids)))
+        """The source of each batch: a file's path, or a description of another
+        source.
+        """
+        statement = select(batches.c.batch_id, batches.c.source).where(
+            batches.c.batch_id.in_(list(batch_ids))
+        )
         return self.pairs(statement)
 
     # effects
 
-    def claim(self, intents: Sequence[Intent], *, lease: timedelta, limits: SpendLimits | None = None) -> Claimed:
-        """Claim one effect of one action for each order, all in one durable commit before anything is sent.
+    def claim(
+        self,
+        intents: Sequence[Intent],
+        *,
+        lease: timedelta,
+        limits: SpendLimits | None = None,
+    ) -> Claimed:
+        """Claim one effect of one action for each order, all in one durable commit
+        before anything is sent.
 
-        One statement decides between processes. A row that was never begun, or provably never left, becomes ours; a
-        refused one gets a new attempt; an open one belongs to `take_over`. An order whose approved plan has changed is
-        left alone; an order beyond the `limits` or at a held marketplace is held. While buying is `paused` nothing that
-        buys is claimed, and nothing is written. Raises `LedgerUnusable` while a mark forbids to buy.
+        One statement decides between processes. A row that was never begun, or provably
+        never left, becomes ours; a refused one gets a new attempt; an open one belongs
+        to `take_over`. An order whose approved plan has changed is left alone; an order
+        beyond the `limits` or at a held marketplace is held. While buying is `paused`
+        nothing that buys is claimed, and nothing is written. Raises `LedgerUnusable`
+        while a mark forbids to buy.
         """
         now, tries = self.clock(), count()
         buys = any(intent.action in BUYING for intent in intents)
 
         @repeating
         def try_once() -> Claimed:
-            with self.transaction([intent.order_ref for intent in intents]) as connection:
+            with self.transaction(
+                [intent.order_ref for intent in intents]
+            ) as connection:
                 if buys:
                     share_switch(connection)
                 off = self.guard.require(connection, now)
-                # a try whose commit was not confirmed may have won: its rows must not pass for another run's
+                # a try whose commit was not confirmed may have won: its rows must not
+                # pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
                 if buys and ALL_BUYING in off:
                     return Claimed(paused=standing_pause(connection))
-                return claim_each(self, connection, intents, now=now, lease=lease, limits=limits, off=off)
+                return claim_each(
+                    self,
+                    connection,
+                    intents,
+                    now=now,
+                    lease=lease,
+                    limits=limits,
+                    off=off,
+                )
 
         claimed = try_once()
         self.guard.journal.began(claimed.won.values())
@@ -328,18 +456,23 @@ class Ledger(Switches):
         owns: Callable[[str], bool] = lambda _part: True,
         in_hand: Container[str] = (),
     ) -> list[EffectRecord]:
-        """Become the holder of effects that may have been sent, to read what became of them.
+        """Become the holder of effects that may have been sent, to read what became of
+        them.
 
-        Only of those whose part a kind of effect `owns` (see `effect_key`), and whose lease is over, whose owner is
-        dead, or which this very run holds without working on them (their slots are not `in_hand`). `sender` and
-        `intent_at` stay: they say what may be on its way.
+        Only of those whose part a kind of effect `owns` (see `effect_key`), and whose
+        lease is over, whose owner is dead, or which this very run holds without working
+        on them (their slots are not `in_hand`). `sender` and `intent_at` stay: they say
+        what may be on its way.
         """
         now, given = self.clock(), {"refs": [*order_refs]}
         adrift = and_(
             _ASKED,
             effects.c.action == action,
             effects.c.status.in_(OPEN),
-            or_(effects.c.lease_until <= now, effects.c.owner.in_([self.owner, *dead_owners])),
+            or_(
+                effects.c.lease_until <= now,
+                effects.c.owner.in_([self.owner, *dead_owners]),
+            ),
         )
         # in the order in which outcomes are locked, so that two runs never deadlock
         locked = select(effects).where(adrift).order_by(effects.c.key).with_for_update()
@@ -347,25 +480,35 @@ class Ledger(Switches):
             free = [
                 record.key
                 for record in effect_records(connection, locked, given)
-                if owns(record.part) and not (record.owner == self.owner and record.slot in in_hand)
+                if owns(record.part)
+                and not (record.owner == self.owner and record.slot in in_hand)
             ]
             taken = update(effects).where(adrift, one_of(effects.c.key, "keys"))
-            held = taken.values(fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease)
-            return effect_records(connection, held.returning(effects), given | {"keys": free})
+            held = taken.values(
+                fence=effects.c.fence + 1, owner=self.owner, lease_until=now + lease
+            )
+            return effect_records(
+                connection, held.returning(effects), given | {"keys": free}
+            )
 
     def record(self, outcomes: Sequence[Outcome]) -> list[bool]:
         """Write outcomes and what they do to their orders, in one commit.
 
-        False for an outcome with an old fence: another holder decides, so it changes nothing. An id of another order is
-        never written: such an outcome is recorded as unknown.
+        False for an outcome with an old fence: another holder decides, so it changes
+        nothing. An id of another order is never written: such an outcome is recorded as
+        unknown.
         """
         return self.write(outcomes, ())
 
     @repeating
-    def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
+    def write(
+        self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
+    ) -> list[bool]:
         """Do `record` and then `change` in one commit: all or nothing."""
         self.guard.journal.ended(outcomes)
-        refs = [outcome.claim.order_ref for outcome in outcomes] + [change.order_ref for change in changes]
+        refs = [outcome.claim.order_ref for outcome in outcomes] + [
+            change.order_ref for change in changes
+        ]
         with self.transaction(refs) as connection:
             return write_all(self, connection, outcomes, changes)
 
@@ -373,30 +516,58 @@ class Ledger(Switches):
     def disown(self, order: OrderRecord, why: Reason) -> bool:
         """Remove an order id that proved to be another order's, in one commit.
 
-        The create effect made its order under an unknown id: it is unknown again, and settled as such. False when the
-        order has changed since it was read.
+        The create effect made its order under an unknown id: it is unknown again, and
+        settled as such. False when the order has changed since it was read.
         """
         with self.transaction([order.order_ref]) as connection:
             connection.execute(LOCKED_ORDERS, {"refs": [order.order_ref]})
-            now = connection.execute(_ORDERS, {"refs": [order.order_ref]}).mappings().one()
+            now = (
+                connection.execute(_ORDERS, {"refs": [order.order_ref]})
+                .mappings()
+                .one()
+            )
             if (now["state"], now["order_id"]) != (order.state, order.order_id):
                 return False
-            creates = (effects.c.order_ref == order.order_ref, effects.c.action == Action.CREATE)
-            done = update(effects).where(*creates, effects.c.status == EffectStatus.DONE)
-            connection.execute(done.values(status=EffectStatus.UNKNOWN, **stored(why), fence=effects.c.fence + 1))
+            creates = (
+                effects.c.order_ref == order.order_ref,
+                effects.c.action == Action.CREATE,
+            )
+            done = update(effects).where(
+                *creates, effects.c.status == EffectStatus.DONE
+            )
+            connection.execute(
+                done.values(
+                    status=EffectStatus.UNKNOWN,
+                    **stored(why),
+                    fence=effects.c.fence + 1,
+                )
+            )
             ref, state = order.order_ref, OrderState.UNKNOWN
             change_order(
-                self, connection, OrderChange(order_ref=ref, state=state, why=why, writes=OrderUpdate.not_ordered())
+                self,
+                connection,
+                OrderChange(
+                    order_ref=ref,
+                    state=state,
+                    why=why,
+                    writes=OrderUpdate.not_ordered(),
+                ),
             )
         return True
 
-    def effects_of(self, order_refs: Iterable[str], *actions: Action) -> list[EffectRecord]:
+    def effects_of(
+        self, order_refs: Iterable[str], *actions: Action
+    ) -> list[EffectRecord]:
         """All effects of these orders, or those of some `actions`, oldest first."""
-        rows = self.rows(_ACTED if actions else _EFFECTS, refs=[*order_refs], actions=actions)
+        rows = self.rows(
+            _ACTED if actions else _EFFECTS, refs=[*order_refs], actions=actions
+        )
         return [EffectRecord.of(row) for row in rows]
 
     def paid_by(self, senders: Iterable[str], order_refs: Iterable[str]) -> set[str]:
-        """Those of these orders whose payment one of these owners sent, also where its outcome is unknown."""
+        """Those of these orders whose payment one of these owners sent, also where its
+        outcome is unknown.
+        """
         return {*self.column(_PAID_BY, refs=[*order_refs], senders=[*senders])}
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
@@ -408,18 +579,34 @@ class Ledger(Switches):
         return {*self.column(_AT_WORK, refs=[*order_refs], now=self.clock())}
 
     def senders_in_doubt(self) -> set[str]:
-        """The send logs that unsettled effects still need: of their possible senders, and of their present holders."""
+        """The send logs that unsettled effects still need: of their possible senders,
+        and of their present holders.
+        """
         return {name for row in self.rows(_IN_DOUBT) for name in row.values()}
 
     def moves_of(self, order_ref: str) -> list[dict[str, Any]]:
-        """The audit trail of one order, oldest first, each move with its reason in words."""
-        rows = self.rows(select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id))
-        return [row | {"reason": str(read(*(row[name] for name in REASON)) or "")} for row in rows]
+        """The audit trail of one order, oldest first, each move with its reason in
+        words.
+        """
+        rows = self.rows(
+            select(moves).where(moves.c.order_ref == order_ref).order_by(moves.c.id)
+        )
+        return [
+            row | {"reason": str(read(*(row[name] for name in REASON)) or "")}
+            for row in rows
+        ]
 
     # inside
 
-    def _orders(self, statement: Select[Any], given: Mapping[str, Any] | None = None) -> dict[str, OrderRecord]:
-        with self.reading() as connection:  # row by row: thousands of orders are not held twice
+    def _orders(
+        self, statement: Select[Any], given: Mapping[str, Any] | None = None
+    ) -> dict[str, OrderRecord]:
+        with (
+            self.reading() as connection
+        ):  # row by row: thousands of orders are not held twice
             found = connection.execute(statement, given)
             names = found.keys()
-            return {row.order_ref: OrderRecord.of(dict(zip(names, row, strict=True))) for row in found}
+            return {
+                row.order_ref: OrderRecord.of(dict(zip(names, row, strict=True)))
+                for row in found
+            }

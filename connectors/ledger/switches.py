@@ -1,4 +1,6 @@
-"""The switch that stops all buying, and held marketplaces. Claims read both in their own transaction."""
+"""The switch that stops all buying, and held marketplaces. Claims read both in their
+own transaction.
+"""
 
 from __future__ import annotations
 
@@ -20,10 +22,16 @@ BUYING = "buying"
 BUYING_LOCK = 7_307_424
 LOCK_NOT_AVAILABLE = "55P03"
 PATIENCE_S = 20
-"""How long a pause waits for claims that are in their transaction; these take milliseconds."""
+"""How long a pause waits for claims that are in their transaction; these take
+milliseconds.
+"""
 
 IS_OFF = (switches.c.name == BUYING, switches.c.ended_at.is_(None))
-_STANDING = select(switches.c.by, switches.c.at, switches.c.why).where(*IS_OFF).order_by(switches.c.id)
+_STANDING = (
+    select(switches.c.by, switches.c.at, switches.c.why)
+    .where(*IS_OFF)
+    .order_by(switches.c.id)
+)
 _RESUMED = select(func.max(switches.c.ended_at)).where(switches.c.name == BUYING)
 MAY_DIFFER = timedelta(minutes=1)
 """So far may the clocks be apart by which a pause and its end were said."""
@@ -32,7 +40,9 @@ _ALONE = select(func.pg_advisory_xact_lock(BUYING_LOCK))
 
 
 class Switches(Transactions):
-    """A ledger with its switch. Every method is one or two durable transactions, or a read."""
+    """A ledger with its switch. Every method is one or two durable transactions, or a
+    read.
+    """
 
     @repeating
     def buying_paused(self) -> Pause | None:
@@ -41,41 +51,64 @@ class Switches(Transactions):
             return standing_pause(connection)
 
     @repeating
-    def pause_buying(self, by: str, why: str = "", requested_at: datetime | None = None) -> Pause:
-        """Stop all buying. Once this returns, every earlier claim is in the ledger, and none follows.
+    def pause_buying(
+        self, by: str, why: str = "", requested_at: datetime | None = None
+    ) -> Pause:
+        """Stop all buying. Once this returns, every earlier claim is in the ledger, and
+        none follows.
 
-        An earlier pause stays, and is returned; one without a reason gets this one. One requested long before
-        buying was resumed changes nothing. Raises `LedgerUnusable`, also for a ledger that was moved.
+        An earlier pause stays, and is returned; one without a reason gets this one. One
+        requested long before buying was resumed changes nothing. Raises
+        `LedgerUnusable`, also for a ledger that was moved.
         """
-        said = Pause(by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why))
+        said = Pause(
+            by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why)
+        )
         with self.transaction(()) as connection:
             _one_by_one(connection)
-            require_in_use(connection, self.shown)  # the other ledger would go on buying
+            require_in_use(
+                connection, self.shown
+            )  # the other ledger would go on buying
             standing = standing_pause(connection) or said
             resumed_at = connection.scalar(_RESUMED) if requested_at else None
-            # a clock that was ahead as buying was resumed makes nothing late that is asked for now
-            if resumed_at is None or said.at > min(resumed_at, self.clock()) - MAY_DIFFER:
+            # a clock that was ahead as buying was resumed makes nothing late that is
+            # asked for now
+            if (
+                resumed_at is None
+                or said.at > min(resumed_at, self.clock()) - MAY_DIFFER
+            ):
                 # each is a row: what was said before the newest one does not end it
                 row = {"name": BUYING, "by": said.by, "at": said.at, "why": said.why}
                 connection.execute(insert(switches).values(row))
             if why and not standing.why:
                 standing = replace(standing, by=said.by, why=said.why)
-                connection.execute(update(switches).where(*IS_OFF).values(by=said.by, why=said.why))
-        # Committed first: a claim that hangs in its transaction delays only the confirmation, not the pause.
+                connection.execute(
+                    update(switches).where(*IS_OFF).values(by=said.by, why=said.why)
+                )
+        # Committed first: a claim that hangs in its transaction delays only the
+        # confirmation, not the pause.
         if connection.dialect.name == "postgresql":
             self._wait_for_claims(standing)
         return standing
 
     @repeating
-    def resume_buying(self, by: str, requested_at: datetime | None = None) -> Pause | None:
-        """Allow buying again; returns the pause that has ended, None without one or after a later one."""
+    def resume_buying(
+        self, by: str, requested_at: datetime | None = None
+    ) -> Pause | None:
+        """Allow buying again; returns the pause that has ended, None without one or
+        after a later one.
+        """
         at = requested_at or self.clock()
         with self.transaction(()) as connection:
             _one_by_one(connection)
             require_in_use(connection, self.shown)
             ended = standing_pause(connection)
             before = [switches.c.at <= requested_at] if requested_at else []
-            connection.execute(update(switches).where(*IS_OFF, *before).values(ended_at=at, ended_by=by_whom(by)))
+            connection.execute(
+                update(switches)
+                .where(*IS_OFF, *before)
+                .values(ended_at=at, ended_by=by_whom(by))
+            )
             return None if standing_pause(connection) else ended
 
     def _wait_for_claims(self, pause: Pause) -> None:
@@ -93,8 +126,11 @@ class Switches(Transactions):
 
 
 def share_switch(connection: Connection) -> None:
-    """Make a pause wait for this claim's transaction; called before the switch is read. SQLite needs no lock."""
-    # A statement of its own: one that waited for a lock would read only what was committed before it began.
+    """Make a pause wait for this claim's transaction; called before the switch is read.
+    SQLite needs no lock.
+    """
+    # A statement of its own: one that waited for a lock would read only what was
+    # committed before it began.
     if connection.dialect.name == "postgresql":
         connection.execute(_SHARED)
 
@@ -106,7 +142,10 @@ def standing_pause(connection: Connection) -> Pause | None:
 
 
 def _is_timed_out(error: LedgerUnusable) -> bool:
-    return getattr(getattr(error.__cause__, "orig", None), "sqlstate", None) == LOCK_NOT_AVAILABLE
+    return (
+        getattr(getattr(error.__cause__, "orig", None), "sqlstate", None)
+        == LOCK_NOT_AVAILABLE
+    )
 
 
 def _one_by_one(connection: Connection) -> None:
@@ -130,15 +169,32 @@ class HoldRows(LedgerRows):
         return dict(held)
 
     def release(self, marketplace: Marketplace, *, by: str) -> bool:
-        """Let a marketplace buy again, as a person confirmed; False where it is not held."""
-        ended = update(switches).where(switches.c.name == marketplace, switches.c.ended_at.is_(None))
+        """Let a marketplace buy again, as a person confirmed; False where it is not
+        held.
+        """
+        ended = update(switches).where(
+            switches.c.name == marketplace, switches.c.ended_at.is_(None)
+        )
         return self._do(ended.values(ended_at=self._ledger.clock(), ended_by=by)) > 0
 
 
-def hold(connection: Connection, marketplace: Marketplace, reasons: Sequence[str], *, by: str, at: datetime) -> None:
-    """Hold a marketplace, in this transaction, unless it is held or was released by a person for this reason."""
+def hold(
+    connection: Connection,
+    marketplace: Marketplace,
+    reasons: Sequence[str],
+    *,
+    by: str,
+    at: datetime,
+) -> None:
+    """Hold a marketplace, in this transaction, unless it is held or was released by a
+    person for this reason.
+    """
     known = select(switches.c.why).where(switches.c.name == marketplace)
     told = {*connection.scalars(known)}
-    rows = [{"name": marketplace, "at": at, "by": by, "why": why} for why in dict.fromkeys(reasons) if why not in told]
+    rows = [
+        {"name": marketplace, "at": at, "by": by, "why": why}
+        for why in dict.fromkeys(reasons)
+        if why not in told
+    ]
     if rows:
         connection.execute(insert(switches), rows)

@@ -1,4 +1,6 @@
-"""The ledger's tracking events, each scan once, numbered in order of arrival; and the numbers exported for shops."""
+"""The ledger's tracking events, each scan once, numbered in order of arrival; and the
+numbers exported for shops.
+"""
 
 from __future__ import annotations
 
@@ -9,27 +11,47 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, and_, bindparam, delete, exists, func, or_, select, update
+from sqlalchemy import (
+    Connection,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from connectors.ledger.engine import one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.marks import note
 from connectors.ledger.order_mover import write_all
 from connectors.ledger.records import OrderChange
-from connectors.ledger.schema import exported_numbers, marks, orders, tracked, tracking_events
+from connectors.ledger.schema import (
+    exported_numbers,
+    marks,
+    orders,
+    tracked,
+    tracking_events,
+)
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.follow_ups import LONGEST, next_poll
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import TRAVELLING, OrderState
 
 Polled = Mapping[str, tuple[datetime, int]]
-"""Parcels that were read: when the order of each was booked, and the least hours until it is due again."""
+"""Parcels that were read: when the order of each was booked, and the least hours until
+it is due again.
+"""
 NONE_POLLED: Polled = {}
 READ_UNTIL = "tracked"
 """The mark with the time until which parcels that were due are read."""
 _KNOWN = select(tracking_events).where(one_of(tracking_events.c.order_ref, "refs"))
 _LAST = (
-    select(tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at"))
+    select(
+        tracking_events.c.order_ref, func.max(tracking_events.c.recorded_at).label("at")
+    )
     .where(one_of(tracking_events.c.order_ref, "refs"))
     .group_by(tracking_events.c.order_ref)
 )
@@ -47,56 +69,95 @@ class TrackingRows(LedgerRows):
         *,
         polled: Polled = NONE_POLLED,
     ) -> list[dict[str, Any]]:
-        """Record the new events of some orders, and changes of them, in one commit; returns the rows of new events.
+        """Record the new events of some orders, and changes of them, in one commit;
+        returns the rows of new events.
 
-        Of parcels that were `polled` it is recorded when they are due again (`not_due`).
+        Of parcels that were `polled` it is recorded when they are due again
+        (`not_due`).
 
-        A scan has no id: number, time, status and words identify it (contract 2.3). After the receiver was erased,
-        words and place are recorded empty: they may name the signer.
+        A scan has no id: number, time, status and words identify it (contract 2.3).
+        After the receiver was erased, words and place are recorded empty: they may name
+        the signer.
         """
         if not (events or changes or polled):
             return []
-        with self._ledger.transaction([change.order_ref for change in changes]) as connection:
+        with self._ledger.transaction(
+            [change.order_ref for change in changes]
+        ) as connection:
             rows = self._new_rows(connection, events)
             if rows:
-                connection.execute(self._ledger.insert(tracking_events).on_conflict_do_nothing(), rows)
+                connection.execute(
+                    self._ledger.insert(tracking_events).on_conflict_do_nothing(), rows
+                )
             write_all(self._ledger, connection, (), changes)
             if polls := self._polls(connection, polled):
                 statement = self._ledger.insert(tracked)
-                new = {name: statement.excluded[name] for name in ("next_poll_at", "last_scan_at")}
-                connection.execute(statement.on_conflict_do_update(index_elements=["order_ref"], set_=new), polls)
-            if numbered := [one.order_ref for one in changes if "shipment" in one.writes.columns]:
+                new = {
+                    name: statement.excluded[name]
+                    for name in ("next_poll_at", "last_scan_at")
+                }
+                connection.execute(
+                    statement.on_conflict_do_update(
+                        index_elements=["order_ref"], set_=new
+                    ),
+                    polls,
+                )
+            if numbered := [
+                one.order_ref for one in changes if "shipment" in one.writes.columns
+            ]:
                 connection.execute(_NOT_ALL_EXPORTED, {"refs": numbered})
-            if ended := [one.order_ref for one in changes if one.state not in (None, *TRAVELLING)]:
-                connection.execute(delete(tracked).where(one_of(tracked.c.order_ref, "refs")), {"refs": ended})
-        self._ledger.scanned.update((row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows)
+            if ended := [
+                one.order_ref for one in changes if one.state not in (None, *TRAVELLING)
+            ]:
+                connection.execute(
+                    delete(tracked).where(one_of(tracked.c.order_ref, "refs")),
+                    {"refs": ended},
+                )
+        self._ledger.scanned.update(
+            (row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows
+        )
         return rows
 
     def _polls(self, connection: Connection, polled: Polled) -> list[dict[str, Any]]:
         now = self._ledger.clock()
-        last = {row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})}
+        last = {
+            row.order_ref: row.at for row in connection.execute(_LAST, {"refs": polled})
+        }
         return [
             {
                 "order_ref": ref,
-                "next_poll_at": next_poll(now, booked_at, last.get(ref), least_h=least_h),
+                "next_poll_at": next_poll(
+                    now, booked_at, last.get(ref), least_h=least_h
+                ),
                 "last_scan_at": last.get(ref),
             }
             for ref, (booked_at, least_h) in sorted(polled.items())
         ]
 
     def not_due(self) -> set[str]:
-        """The orders whose parcels need not be read yet. A time of a clock that was ahead is none."""
+        """The orders whose parcels need not be read yet. A time of a clock that was
+        ahead is none.
+        """
         now, at = self._ledger.clock(), tracked.c.next_poll_at
-        return {*self._ledger.column(select(tracked.c.order_ref).where(at > now, at <= now + LONGEST))}
+        return {
+            *self._ledger.column(
+                select(tracked.c.order_ref).where(at > now, at <= now + LONGEST)
+            )
+        }
 
-    def since_all_were_read(self, statuses: Iterable[str], words: str) -> list[dict[str, Any]]:
-        """Events of the last run that read all, and since then: of these statuses, or that match `words`.
+    def since_all_were_read(
+        self, statuses: Iterable[str], words: str
+    ) -> list[dict[str, Any]]:
+        """Events of the last run that read all, and since then: of these statuses, or
+        that match `words`.
 
         Without such a run those of a week.
         """
         c, now = tracking_events.c, self._ledger.clock()
         (until,) = self._ledger.column(
-            select(func.max(marks.c.at)).where(marks.c.name == READ_UNTIL, marks.c.at <= now)
+            select(func.max(marks.c.at)).where(
+                marks.c.name == READ_UNTIL, marks.c.at <= now
+            )
         )
         is_recent = c.recorded_at >= (until or now - UNKNOWN_RUN)
         is_meant = or_(c.status.in_(statuses), c.description.regexp_match(words))
@@ -106,26 +167,59 @@ class TrackingRows(LedgerRows):
     def read_until(self, at: datetime) -> None:
         """Record that a run has read the parcels that were due at this time."""
         with self._ledger.transaction(()) as connection:
-            is_known = update(marks).where(marks.c.name == READ_UNTIL).values(at=at, ended_at=at)
+            is_known = (
+                update(marks)
+                .where(marks.c.name == READ_UNTIL)
+                .values(at=at, ended_at=at)
+            )
             if not connection.execute(is_known).rowcount:
                 note(connection, READ_UNTIL, "", by=self._ledger.owner, at=at)
 
-    def _new_rows(self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]) -> list[dict[str, Any]]:
+    def _new_rows(
+        self, connection: Connection, events: Mapping[str, Sequence[TrackingEvent]]
+    ) -> list[dict[str, Any]]:
         forgotten = forgotten_in(connection, events)
         known = connection.execute(_KNOWN, {"refs": list(events)}).all()
-        seen = {(row.order_ref, row.tracking_number, row.occurred_at, row.status, row.description) for row in known}
+        seen = {
+            (
+                row.order_ref,
+                row.tracking_number,
+                row.occurred_at,
+                row.status,
+                row.description,
+            )
+            for row in known
+        }
         last = Counter((row.order_ref, row.tracking_number) for row in known)
         rows = []
-        for order_ref, event in ((ref, event) for ref, listed in events.items() for event in listed):
-            one = replace(event, description="", place="") if order_ref in forgotten else event
-            identity = (order_ref, one.tracking_number, one.occurred_at, one.status, one.description)
+        for order_ref, event in (
+            (ref, event) for ref, listed in events.items() for event in listed
+        ):
+            one = (
+                replace(event, description="", place="")
+                if order_ref in forgotten
+                else event
+            )
+            identity = (
+                order_ref,
+                one.tracking_number,
+                one.occurred_at,
+                one.status,
+                one.description,
+            )
             if identity not in seen:
                 seen.add(identity)
                 last[order_ref, one.tracking_number] += 1
-                rows.append(self._event_row(order_ref, one, last[order_ref, one.tracking_number]))
+                rows.append(
+                    self._event_row(
+                        order_ref, one, last[order_ref, one.tracking_number]
+                    )
+                )
         return rows
 
-    def _event_row(self, order_ref: str, event: TrackingEvent, sequence: int) -> dict[str, Any]:
+    def _event_row(
+        self, order_ref: str, event: TrackingEvent, sequence: int
+    ) -> dict[str, Any]:
         return {
             "order_ref": order_ref,
             "tracking_number": event.tracking_number,
@@ -141,11 +235,17 @@ class TrackingRows(LedgerRows):
         """When the newest event of each of these orders was recorded."""
         return self._ledger.pairs(_LAST, refs=[*order_refs])
 
-    def listed(self, *, order_refs: Iterable[str], since: datetime | None = None) -> list[dict[str, Any]]:
+    def listed(
+        self, *, order_refs: Iterable[str], since: datetime | None = None
+    ) -> list[dict[str, Any]]:
         """The events of these orders, or those recorded since then."""
         c = tracking_events.c
-        found = _KNOWN.order_by(c.order_ref, c.occurred_at, c.tracking_number, c.sequence)
-        return self._ledger.rows(found.where(c.recorded_at >= since) if since else found, refs=[*order_refs])
+        found = _KNOWN.order_by(
+            c.order_ref, c.occurred_at, c.tracking_number, c.sequence
+        )
+        return self._ledger.rows(
+            found.where(c.recorded_at >= since) if since else found, refs=[*order_refs]
+        )
 
 
 Number = tuple[str, str]
@@ -155,7 +255,8 @@ ALL = ""
 LATEST = timedelta(days=30)
 """Numbers of orders delivered earlier are exported no more."""
 _ALL_EXPORTED = exists().where(
-    exported_numbers.c.order_ref == orders.c.order_ref, exported_numbers.c.tracking_number == ALL
+    exported_numbers.c.order_ref == orders.c.order_ref,
+    exported_numbers.c.tracking_number == ALL,
 )
 _UNSENT = (
     select(orders.c.order_ref)
@@ -163,14 +264,18 @@ _UNSENT = (
         orders.c.shop.is_not(None),
         or_(
             orders.c.state.in_(TRAVELLING),
-            and_(orders.c.state == OrderState.DELIVERED, orders.c.updated_at >= bindparam("since")),
+            and_(
+                orders.c.state == OrderState.DELIVERED,
+                orders.c.updated_at >= bindparam("since"),
+            ),
         ),
         ~_ALL_EXPORTED,
     )
     .order_by(orders.c.order_ref)
 )
 _NOT_ALL_EXPORTED = delete(exported_numbers).where(
-    one_of(exported_numbers.c.order_ref, "refs"), exported_numbers.c.tracking_number == ALL
+    one_of(exported_numbers.c.order_ref, "refs"),
+    exported_numbers.c.tracking_number == ALL,
 )
 _STAND = (
     select(orders.c.order_ref, orders.c.updated_at)
@@ -178,16 +283,19 @@ _STAND = (
     .order_by(orders.c.order_ref)  # as all that lock orders
     .with_for_update()
 )
-_EXPORTED = select(exported_numbers.c.order_ref, exported_numbers.c.tracking_number).where(
-    one_of(exported_numbers.c.order_ref, "refs")
-)
+_EXPORTED = select(
+    exported_numbers.c.order_ref, exported_numbers.c.tracking_number
+).where(one_of(exported_numbers.c.order_ref, "refs"))
 _SCANNED = (
     select(
         tracking_events.c.order_ref,
         tracking_events.c.tracking_number,
         func.min(tracking_events.c.occurred_at).label("at"),
     )
-    .where(one_of(tracking_events.c.order_ref, "refs"), tracking_events.c.status != TraceStatus.WAITING)
+    .where(
+        one_of(tracking_events.c.order_ref, "refs"),
+        tracking_events.c.status != TraceStatus.WAITING,
+    )
     .group_by(tracking_events.c.order_ref, tracking_events.c.tracking_number)
 )
 
@@ -196,7 +304,9 @@ class ExportedRows(LedgerRows):
     """The table `exported_numbers` of one ledger."""
 
     def unsent(self) -> list[str]:
-        """The orders of shops on their way or lately delivered, but for those of which all numbers are exported."""
+        """The orders of shops on their way or lately delivered, but for those of which
+        all numbers are exported.
+        """
         return self._ledger.column(_UNSENT, since=self._ledger.clock() - LATEST)
 
     def of(self, order_refs: Iterable[str]) -> set[Number]:
@@ -205,29 +315,50 @@ class ExportedRows(LedgerRows):
         return {(row["order_ref"], row["tracking_number"]) for row in rows}
 
     def first_scans(self, order_refs: Iterable[str]) -> dict[Number, datetime]:
-        """When each parcel of these orders was first scanned; what only waits to be picked up was not."""
+        """When each parcel of these orders was first scanned; what only waits to be
+        picked up was not.
+        """
         rows = self._ledger.rows(_SCANNED, refs=[*order_refs])
         return {(row["order_ref"], row["tracking_number"]): row["at"] for row in rows}
 
     def has_file(self, name: str) -> bool:
         """Whether numbers were exported into a file of this name."""
-        return bool(self._ledger.rows(select(exported_numbers.c.file).where(exported_numbers.c.file == name).limit(1)))
+        return bool(
+            self._ledger.rows(
+                select(exported_numbers.c.file)
+                .where(exported_numbers.c.file == name)
+                .limit(1)
+            )
+        )
 
     @contextmanager
-    def exporting(self, numbers: Iterable[Number], file: str, whole: Mapping[str, datetime]) -> Iterator[set[Number]]:
-        """Record numbers as exported, in one commit after the block has written the file; yields the new ones.
+    def exporting(
+        self, numbers: Iterable[Number], file: str, whole: Mapping[str, datetime]
+    ) -> Iterator[set[Number]]:
+        """Record numbers as exported, in one commit after the block has written the
+        file; yields the new ones.
 
-        And the orders that have no others, unless they were updated since the given time. A process that exports one
-        of them meanwhile waits for this commit.
+        And the orders that have no others, unless they were updated since the given
+        time. A process that exports one of them meanwhile waits for this commit.
         """
         now, c = self._ledger.clock(), exported_numbers.c
         recording = self._ledger.insert(exported_numbers).on_conflict_do_nothing()
         with self._ledger.transaction(()) as connection:
             stand = connection.execute(_STAND, {"refs": list(whole)})
-            done = [(row.order_ref, ALL) for row in stand if row.updated_at == whole[row.order_ref]]
+            done = [
+                (row.order_ref, ALL)
+                for row in stand
+                if row.updated_at == whole[row.order_ref]
+            ]
             rows = [
                 {"order_ref": ref, "tracking_number": number, "file": file, "at": now}
                 for ref, number in sorted([*numbers, *done])
             ]
-            new = connection.execute(recording.returning(c.order_ref, c.tracking_number), rows) if rows else ()
+            new = (
+                connection.execute(
+                    recording.returning(c.order_ref, c.tracking_number), rows
+                )
+                if rows
+                else ()
+            )
             yield {(row.order_ref, row.tracking_number) for row in new}

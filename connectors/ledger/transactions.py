@@ -1,4 +1,6 @@
-"""Transactions of the ledger: begun, repeated where a database asks for it, and what they changed."""
+"""Transactions of the ledger: begun, repeated where a database asks for it, and what
+they changed.
+"""
 
 from __future__ import annotations
 
@@ -31,9 +33,16 @@ R = TypeVar("R")
 PATIENCE_S = 60.0
 FIRST_PAUSE_S = 0.05
 LONGEST_PAUSE_S = 2.0
-UNDONE = ("40001", "40P01")  # serialization failure, deadlock: of two transactions PostgreSQL rolled one back
+UNDONE = (
+    "40001",
+    "40P01",
+)  # serialization failure, deadlock: of two transactions PostgreSQL rolled one back
 AWAY = ("08", "57P")  # no connection; the server is going down or coming up
-HOPELESS = ("password", "pg_hba.conf", "does not exist")  # refused for good; while connecting there is no SQLSTATE
+HOPELESS = (
+    "password",
+    "pg_hba.conf",
+    "does not exist",
+)  # refused for good; while connecting there is no SQLSTATE
 
 log = logging.getLogger("sourcing")
 
@@ -41,8 +50,9 @@ log = logging.getLogger("sourcing")
 def repeating(operation: Callable[P, R]) -> Callable[P, R]:
     """Retry after a deadlock or a lost server, for a minute from the first failure.
 
-    The minute does not count from the start: a process that was stopped meanwhile would have used it up. The operation
-    must be idempotent: its first commit may have succeeded although the confirmation was lost.
+    The minute does not count from the start: a process that was stopped meanwhile would
+    have used it up. The operation must be idempotent: its first commit may have
+    succeeded although the confirmation was lost.
     """
 
     @functools.wraps(operation)
@@ -55,8 +65,13 @@ def repeating(operation: Callable[P, R]) -> Callable[P, R]:
                 deadline = min(deadline, time.monotonic() + PATIENCE_S)
                 if not passes(error.__cause__) or time.monotonic() >= deadline:
                     raise
-                if pause == 2 * FIRST_PAUSE_S:  # a failure that passes at once is not worth a line
-                    log.warning("The ledger's database does not answer; waiting for it up to %.0f s", PATIENCE_S)
+                if (
+                    pause == 2 * FIRST_PAUSE_S
+                ):  # a failure that passes at once is not worth a line
+                    log.warning(
+                        "The ledger's database does not answer; waiting for it up to %.0f s",
+                        PATIENCE_S,
+                    )
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
@@ -65,7 +80,9 @@ def repeating(operation: Callable[P, R]) -> Callable[P, R]:
 
 def passes(cause: BaseException | None) -> bool:
     """Whether waiting may help. Never for SQLite, which waits for locks by itself."""
-    if not isinstance(cause, DBAPIError) or not type(cause.orig).__module__.startswith("psycopg"):
+    if not isinstance(cause, DBAPIError) or not type(cause.orig).__module__.startswith(
+        "psycopg"
+    ):
         return False
     state = getattr(cause.orig, "sqlstate", None)
     if state is None:
@@ -99,9 +116,13 @@ class Database:
 
     @repeating
     def rows(self, statement: Executable, **given: Any) -> list[dict[str, Any]]:
-        """The rows of a statement that only reads, with the values of its parameters."""
+        """The rows of a statement that only reads, with the values of its
+        parameters.
+        """
         with self.reading() as connection:
-            return [dict(row) for row in connection.execute(statement, given).mappings()]
+            return [
+                dict(row) for row in connection.execute(statement, given).mappings()
+            ]
 
     @repeating
     def column(self, statement: Executable, **given: Any) -> list[Any]:
@@ -111,29 +132,41 @@ class Database:
 
     @repeating
     def pairs(self, statement: Executable, **given: Any) -> dict[Any, Any]:
-        """The second column of the rows of a statement that only reads, by the first."""
+        """The second column of the rows of a statement that only reads, by the
+        first.
+        """
         with self.reading() as connection:
             return {row[0]: row[1] for row in connection.execute(statement, given)}
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        only_reads: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"} if self.is_postgres else {ONLY_READS: True}
+        only_reads: dict[str, Any] = (
+            {"isolation_level": "AUTOCOMMIT"}
+            if self.is_postgres
+            else {ONLY_READS: True}
+        )
         with blaming(self.url), self.engine.connect() as connection:
             yield connection.execution_options(**only_reads)
 
 
 class Transactions(Database):
-    """An open ledger. `owner` names this run in rows and in the audit trail; `since` is when it began (UTC).
+    """An open ledger. `owner` names this run in rows and in the audit trail; `since` is
+    when it began (UTC).
 
-    `moved` are orders that this run has changed, or whose refunds, and `scanned` the scans that it has recorded, which
-    no snapshot has yet.
+    `moved` are orders that this run has changed, or whose refunds, and `scanned` the
+    scans that it has recorded, which no snapshot has yet.
 
-    One that `only_reads` brings no ledger up to date, and its database refuses what would write.
+    One that `only_reads` brings no ledger up to date, and its database refuses what
+    would write.
     """
 
-    def __init__(self, url: str, *, clock: Clock, owner: str, only_reads: bool = False) -> None:
+    def __init__(
+        self, url: str, *, clock: Clock, owner: str, only_reads: bool = False
+    ) -> None:
         require_lasting(url)
-        super().__init__(url, reading_engine(url) if only_reads else open_engine(url), clock=clock)
+        super().__init__(
+            url, reading_engine(url) if only_reads else open_engine(url), clock=clock
+        )
         self.owner = owner
         self.since: datetime | None = None
         self.totals = CommittedTotals()
@@ -141,7 +174,9 @@ class Transactions(Database):
         self.free_of_first = set[str]()
         self.moved = set[str]()
         self.scanned = set[Scan]()
-        event.listen(self.engine, "connect", lambda *_: self.totals.forget())  # it may be another server by now
+        event.listen(
+            self.engine, "connect", lambda *_: self.totals.forget()
+        )  # it may be another server by now
 
     @property
     def shown(self) -> str:
@@ -175,6 +210,8 @@ class LedgerRows:
 
     @repeating
     def _do(self, statement: UpdateBase) -> int:
-        """Write by one statement that spends nothing, in a commit of its own; answers how many rows it changed."""
+        """Write by one statement that spends nothing, in a commit of its own; answers
+        how many rows it changed.
+        """
         with self._ledger.transaction(()) as connection:
             return connection.execute(statement).rowcount

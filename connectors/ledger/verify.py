@@ -47,10 +47,17 @@ NEEDS_ORDER_ID = (
     OrderState.REFUNDING,
     OrderState.REFUNDED,
 )
-NEEDS_PAYMENT = (OrderState.PAID, *REACHED_BOOKED, OrderState.REFUNDING, OrderState.REFUNDED)
+NEEDS_PAYMENT = (
+    OrderState.PAID,
+    *REACHED_BOOKED,
+    OrderState.REFUNDING,
+    OrderState.REFUNDED,
+)
 
 SLICED = ("orders", "receivers", "effects", "moves", "answers", "refunds")
-"""The tables that are checked by order, a slice of orders at a time: the ledger may be larger than the memory."""
+"""The tables that are checked by order, a slice of orders at a time: the ledger may be
+larger than the memory.
+"""
 ORDERS_A_SLICE = 500
 _TWICE = text(
     "SELECT marketplace, order_id FROM orders WHERE order_id IS NOT NULL GROUP BY marketplace, order_id "
@@ -81,9 +88,11 @@ class Verification:
 
 
 def verify(url: str) -> Verification:
-    """Check a ledger as it is now, and change nothing. Raises `LedgerUnusable` when it can't be read.
+    """Check a ledger as it is now, and change nothing. Raises `LedgerUnusable` when it
+    can't be read.
 
-    A ledger of an earlier program is checked as it will be once it is brought up to date.
+    A ledger of an earlier program is checked as it will be once it is brought up to
+    date.
     """
     if url.startswith("sqlite") and (damages := _damages(require_file(url))):
         return Verification(rows={}, faults=damages)
@@ -115,66 +124,114 @@ def _damages(file: Path) -> list[Flaw]:
 
 def _verdict(connection: Connection) -> Verification:
     counts = {table.name: _count(connection, table) for table in metadata.sorted_tables}
-    of_no_order = (table for table in metadata.sorted_tables if table.name not in SLICED)
+    of_no_order = (
+        table for table in metadata.sorted_tables if table.name not in SLICED
+    )
     faults = [
         *_schema(connection),
         *_foreign_keys(connection),
         *_twice_ordered(connection),
-        *(fault for table in of_no_order for fault in _json(table, _streamed(connection, table))),
+        *(
+            fault
+            for table in of_no_order
+            for fault in _json(table, _streamed(connection, table))
+        ),
         *(fault for rows in _slices(connection) for fault in check(rows)),
     ]
     return Verification(rows=counts, faults=faults)
 
 
 def _count(connection: Connection, table: Table) -> int:
-    return int(connection.execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one())
+    return int(
+        connection.execute(text(f"SELECT count(*) FROM {table.name}")).scalar_one()
+    )
 
 
 def _streamed(connection: Connection, table: Table) -> Iterator[Row]:
     statement = text(f"SELECT {_names(connection, table)} FROM {table.name}")
-    for row in connection.execute(statement, execution_options={"yield_per": ORDERS_A_SLICE}).mappings():
+    for row in connection.execute(
+        statement, execution_options={"yield_per": ORDERS_A_SLICE}
+    ).mappings():
         yield dict(row)
 
 
 def _slices(connection: Connection) -> Iterator[dict[str, list[Row]]]:
-    """Some orders at a time with all rows about them; with the last ones also rows of orders that are not there."""
+    """Some orders at a time with all rows about them; with the last ones also rows of
+    orders that are not there.
+    """
     after = ""
     while True:
-        orders = _between(connection, metadata.tables["orders"], after, most=ORDERS_A_SLICE)
+        orders = _between(
+            connection, metadata.tables["orders"], after, most=ORDERS_A_SLICE
+        )
         until = orders[-1]["order_ref"] if len(orders) == ORDERS_A_SLICE else None
         others = (metadata.tables[name] for name in SLICED if name != "orders")
-        yield {"orders": orders, **{table.name: _between(connection, table, after, until) for table in others}}
+        yield {
+            "orders": orders,
+            **{
+                table.name: _between(connection, table, after, until)
+                for table in others
+            },
+        }
         if until is None:
             return
         after = until
 
 
 def _between(
-    connection: Connection, table: Table, after: str, until: str | None = None, *, most: int | None = None
+    connection: Connection,
+    table: Table,
+    after: str,
+    until: str | None = None,
+    *,
+    most: int | None = None,
 ) -> list[Row]:
-    """The rows of orders after one and up to another, with raw values: an unreadable one is a fault of its row."""
+    """The rows of orders after one and up to another, with raw values: an unreadable
+    one is a fault of its row.
+    """
     which = "order_ref > :after" + (" AND order_ref <= :until" if until else "")
     limit = f" ORDER BY order_ref LIMIT {most}" if most else ""
-    statement = f"SELECT {_names(connection, table)} FROM {table.name} WHERE {which}{limit}"
+    statement = (
+        f"SELECT {_names(connection, table)} FROM {table.name} WHERE {which}{limit}"
+    )
     given = {"after": after, **({"until": until} if until else {})}
     return [dict(row) for row in connection.execute(text(statement), given).mappings()]
 
 
 def _names(connection: Connection, table: Table) -> str:
-    return ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
+    return ", ".join(
+        connection.dialect.identifier_preparer.quote(column.name)
+        for column in table.columns
+    )
 
 
 def _schema(connection: Connection) -> Iterator[Flaw]:
-    ours = {"include_name": lambda name, kind, _: kind != "table" or name not in messages.tables}
-    for difference in compare_metadata(MigrationContext.configure(connection, opts=ours), metadata):
-        yield Flaw(table="", row="", words=f"the schema is not as this program makes it: {difference}")
+    ours = {
+        "include_name": lambda name, kind, _: (
+            kind != "table" or name not in messages.tables
+        )
+    }
+    for difference in compare_metadata(
+        MigrationContext.configure(connection, opts=ours), metadata
+    ):
+        yield Flaw(
+            table="",
+            row="",
+            words=f"the schema is not as this program makes it: {difference}",
+        )
 
 
 def _foreign_keys(connection: Connection) -> Iterator[Flaw]:
     if connection.dialect.name != "sqlite":
         return  # PostgreSQL checks them with every write
-    for table, row_id, parent, _ in connection.exec_driver_sql("PRAGMA foreign_key_check"):
-        yield Flaw(table=table, row=f"row {row_id}", words=f"names a row of {parent} that is not there")
+    for table, row_id, parent, _ in connection.exec_driver_sql(
+        "PRAGMA foreign_key_check"
+    ):
+        yield Flaw(
+            table=table,
+            row=f"row {row_id}",
+            words=f"names a row of {parent} that is not there",
+        )
 
 
 def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
@@ -207,15 +264,23 @@ def check(rows: Mapping[str, Sequence[Row]]) -> Iterator[Flaw]:
 
 
 def _json(table: Table, rows: Iterable[Row]) -> Iterator[Flaw]:
-    if columns := [column.name for column in table.columns if isinstance(column.type, JSON)]:
+    if columns := [
+        column.name for column in table.columns if isinstance(column.type, JSON)
+    ]:
         for row in rows:
             for column in columns:
                 if isinstance(row[column], str) and not _is_json(row[column]):
-                    yield Flaw(table=table.name, row=_key(table, row), words=f"{column} is not JSON")
+                    yield Flaw(
+                        table=table.name,
+                        row=_key(table, row),
+                        words=f"{column} is not JSON",
+                    )
 
 
 def _receiver(order: Row, *, has_row: bool) -> Iterator[Flaw]:
-    """An order keeps its receiver, or has it erased: one that lost it could neither be ordered nor be read."""
+    """An order keeps its receiver, or has it erased: one that lost it could neither be
+    ordered nor be read.
+    """
     request = _read(order["request"])
     receiver = request.get("receiver") if isinstance(request, Mapping) else None
     if receiver is not None and not has_row and CONTACT[0] not in receiver:
@@ -224,7 +289,11 @@ def _receiver(order: Row, *, has_row: bool) -> Iterator[Flaw]:
 
 def _read(content: object) -> object:
     """A raw JSON value, which drivers give as text or decoded."""
-    return json.loads(content) if isinstance(content, str) and _is_json(content) else content
+    return (
+        json.loads(content)
+        if isinstance(content, str) and _is_json(content)
+        else content
+    )
 
 
 def _is_json(content: str) -> bool:
@@ -241,9 +310,18 @@ def _key(table: Table, row: Row) -> str:
 
 def _twice_ordered(connection: Connection) -> Iterator[Flaw]:
     for marketplace, order_id in connection.execute(_TWICE).all():
-        first, *others = connection.execute(_OF_ID, {"marketplace": marketplace, "order_id": order_id}).mappings().all()
+        first, *others = (
+            connection.execute(
+                _OF_ID, {"marketplace": marketplace, "order_id": order_id}
+            )
+            .mappings()
+            .all()
+        )
         for row in others:
-            yield _at_order(dict(row), f"has order id {order_id}, which {first['order_ref']} has too")
+            yield _at_order(
+                dict(row),
+                f"has order id {order_id}, which {first['order_ref']} has too",
+            )
 
 
 def _at_order(order: Row, words: str) -> Flaw:
@@ -264,16 +342,30 @@ def _order(order: Row) -> Iterator[Flaw]:
         yield _at_order(order, f"is {state} and has no shipment")
     approved, payable = order["approved_minor"], order["payable_minor"]
     if payable is not None and payable < (approved or 0):
-        yield _at_order(order, f"may cost {payable} fen, less than the {approved} that are approved")
+        yield _at_order(
+            order, f"may cost {payable} fen, less than the {approved} that are approved"
+        )
 
 
-def _ordered_as(order: Row, effects: Sequence[Row], *, answered: bool) -> Iterator[Flaw]:
-    """An order's id must be one that the service gave it, unless a person has answered otherwise."""
+def _ordered_as(
+    order: Row, effects: Sequence[Row], *, answered: bool
+) -> Iterator[Flaw]:
+    """An order's id must be one that the service gave it, unless a person has answered
+    otherwise.
+    """
     if order["order_id"] is None or answered:
         return
-    given = [one for effect in effects if effect["action"] == Action.CREATE for one in _order_ids(effect["answer"])]
+    given = [
+        one
+        for effect in effects
+        if effect["action"] == Action.CREATE
+        for one in _order_ids(effect["answer"])
+    ]
     if given and order["order_id"] not in given:
-        yield _at_order(order, f"has order id {order['order_id']}, the service gave it {', '.join(given)}")
+        yield _at_order(
+            order,
+            f"has order id {order['order_id']}, the service gave it {', '.join(given)}",
+        )
 
 
 def _order_ids(answer: object) -> list[str]:
@@ -282,21 +374,40 @@ def _order_ids(answer: object) -> list[str]:
     if not isinstance(told, Mapping):
         return []
     several = told.get("order_ids")
-    ids = several if isinstance(several, list) else [told.get("found"), told.get("order_id")]
+    ids = (
+        several
+        if isinstance(several, list)
+        else [told.get("found"), told.get("order_id")]
+    )
     return [str(one) for one in ids if one]
 
 
-def _payment(order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool) -> Iterator[Flaw]:
+def _payment(
+    order: Row, effects: Sequence[Row], moves: Sequence[Row], *, answered: bool
+) -> Iterator[Flaw]:
     paid = order["paid_minor"]
     if paid is None:
         return
-    ours = any(effect["action"] == Action.PAY and effect["status"] in COUNTS_AS_SPENT for effect in effects)
+    ours = any(
+        effect["action"] == Action.PAY and effect["status"] in COUNTS_AS_SPENT
+        for effect in effects
+    )
     told = answered or _was_given(ReasonCode.PAID_ELSEWHERE, moves)
     if not ours and not told:
-        yield _at_order(order, f"is paid with {paid} fen, and neither a payment nor an answer accounts for it")
-    most = order["approved_minor"] if order["payable_minor"] is None else order["payable_minor"]
+        yield _at_order(
+            order,
+            f"is paid with {paid} fen, and neither a payment nor an answer accounts for it",
+        )
+    most = (
+        order["approved_minor"]
+        if order["payable_minor"] is None
+        else order["payable_minor"]
+    )
     if paid > (most or 0) and not _was_given(ReasonCode.TAKEN_ABOVE_APPROVED, moves):
-        yield _at_order(order, f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why")
+        yield _at_order(
+            order,
+            f"is paid with {paid} fen, {most or 0} may be paid, and nothing says why",
+        )
 
 
 def _was_given(code: ReasonCode, moves: Sequence[Row]) -> bool:
@@ -305,12 +416,19 @@ def _was_given(code: ReasonCode, moves: Sequence[Row]) -> bool:
 
 def _reason(move: Row) -> Reason | None:
     facts = move["reason_facts"]
-    return read(move["reason"], move["reason_code"], json.loads(facts) if isinstance(facts, str) else facts)
+    return read(
+        move["reason"],
+        move["reason_code"],
+        json.loads(facts) if isinstance(facts, str) else facts,
+    )
 
 
 def _refunded(order: Row, back: int) -> Iterator[Flaw]:
     told, paid = order["refunded_minor"] or 0, order["paid_minor"]
-    if told not in (back, back if paid is None else min(back, paid)):  # one refund may be shown under two ids
+    if told not in (
+        back,
+        back if paid is None else min(back, paid),
+    ):  # one refund may be shown under two ids
         yield _at_order(order, f"{told} fen came back, its refunds sum to {back}")
     if told > (paid or 0):
         yield _at_order(order, f"{told} fen came back of {paid or 0} paid")
@@ -322,9 +440,17 @@ def _trail(order: Row, moves: Sequence[Row]) -> Iterator[Flaw]:
     for move in moves:
         old, new = move["old_state"], move["new_state"]
         if old != before:
-            yield Flaw(table="moves", row=str(move["id"]), words=f"{order['order_ref']} left {old}, it was {before}")
+            yield Flaw(
+                table="moves",
+                row=str(move["id"]),
+                words=f"{order['order_ref']} left {old}, it was {before}",
+            )
         elif old is not None and new != old and not _is_legal(old, new):
-            yield Flaw(table="moves", row=str(move["id"]), words=f"{order['order_ref']} can't go from {old} to {new}")
+            yield Flaw(
+                table="moves",
+                row=str(move["id"]),
+                words=f"{order['order_ref']} can't go from {old} to {new}",
+            )
         before = new
     if before != order["state"]:
         yield _at_order(order, f"is {order['state']}, its last move led to {before}")
@@ -345,24 +471,44 @@ def _effect(effect: Row) -> Iterator[Flaw]:
     if effect["status"] not in set(EffectStatus):
         yield _at_effect(effect, f"status {effect['status']!r} does not exist")
     if effect["fence"] < 1 or effect["attempt"] < 1:
-        yield _at_effect(effect, f"fence {effect['fence']}, attempt {effect['attempt']}: both begin at 1")
-    if effect["status"] in (EffectStatus.DONE, EffectStatus.REFUSED, EffectStatus.UNSENT) and not effect["settled_at"]:
+        yield _at_effect(
+            effect,
+            f"fence {effect['fence']}, attempt {effect['attempt']}: both begin at 1",
+        )
+    if (
+        effect["status"]
+        in (EffectStatus.DONE, EffectStatus.REFUSED, EffectStatus.UNSENT)
+        and not effect["settled_at"]
+    ):
         yield _at_effect(effect, f"is {effect['status']} and was never settled")
     start = effect_key(effect["order_ref"], Action(effect["action"]))
     end = f":{effect['attempt']}" if effect["attempt"] > 1 else ""
     if not effect["key"].startswith(start) or not effect["key"].endswith(end):
-        yield _at_effect(effect, f"the key does not name {start} and attempt {effect['attempt']}")
+        yield _at_effect(
+            effect, f"the key does not name {start} and attempt {effect['attempt']}"
+        )
 
 
 def _attempts(effects: Sequence[Row]) -> Iterator[Flaw]:
-    """All attempts of an effect but the last must be refused, so that only one can be live."""
+    """All attempts of an effect but the last must be refused, so that only one can be
+    live.
+    """
     slots: defaultdict[str, list[Row]] = defaultdict(list)
     for effect in effects:
-        slots[effect["key"].removesuffix(f":{effect['attempt']}" if effect["attempt"] > 1 else "")].append(effect)
+        slots[
+            effect["key"].removesuffix(
+                f":{effect['attempt']}" if effect["attempt"] > 1 else ""
+            )
+        ].append(effect)
     for slot, attempts in slots.items():
         attempts.sort(key=lambda effect: int(effect["attempt"]))
-        if [effect["attempt"] for effect in attempts] != list(range(1, len(attempts) + 1)):
+        if [effect["attempt"] for effect in attempts] != list(
+            range(1, len(attempts) + 1)
+        ):
             yield _at_effect(attempts[0], f"of {slot} not every attempt is there")
         for effect in attempts[:-1]:
             if effect["status"] != EffectStatus.REFUSED:
-                yield _at_effect(effect, f"is {effect['status']}, and a later attempt was made all the same")
+                yield _at_effect(
+                    effect,
+                    f"is {effect['status']}, and a later attempt was made all the same",
+                )

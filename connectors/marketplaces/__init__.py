@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """One marketplace on one client: buying, browsing, and cart and after-sale where the service has them."""
+    """One marketplace on one client: buying, browsing, and cart and after-sale where
+    the service has them.
+    """
 
     channel: Channel
     browser: Browser
@@ -26,7 +28,9 @@ class Offering:
 
 
 def load_all() -> None:
-    """Import the modules of every marketplace, which else the first offering of each waits for."""
+    """Import the modules of every marketplace, which else the first offering of each
+    waits for.
+    """
     for marketplace in Marketplace:
         found = import_module(f"{__name__}.{marketplace.name.lower()}")
         for module in iter_modules(getattr(found, "__path__", ())):
@@ -34,6 +38,10 @@ def load_all() -> None:
 
 
 def offering_of(marketplace: Marketplace, client: XportcnClient) -> Offering:
-    """The connectors of a marketplace. Only its own modules are imported: all five take about half a second."""
-    offering: Offering = import_module(f"{__name__}.{marketplace.name.lower()}").offering(client)
+    """The connectors of a marketplace. Only its own modules are imported: all five take
+    about half a second.
+    """
+    offering: Offering = import_module(
+        f"{__name__}.{marketplace.name.lower()}"
+    ).offering(client)
     return offering

@@ -1,4 +1,6 @@
-"""bigMajor, the KA twin of 1688: a preview before every create, a service fee, orders found by the buyer's message."""
+"""bigMajor, the KA twin of 1688: a preview before every create, a service fee, orders
+found by the buyer's message.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,12 @@ from datetime import datetime
 from functools import cache
 
 from connectors.marketplaces import Offering
-from connectors.marketplaces.alibaba_1688.browser import AlibabaBrowser, AlibabaChannel, address, cargo
+from connectors.marketplaces.alibaba_1688.browser import (
+    AlibabaBrowser,
+    AlibabaChannel,
+    address,
+    cargo,
+)
 from connectors.marketplaces.alibaba_1688.reading import (
     failed_words,
     not_created,
@@ -50,7 +57,13 @@ from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
 from domain.offers import LineProblem, Quote, QuoteLine
 from domain.orders import OrderLine, SourcingOrder
-from domain.service_orders import Goods, ReferenceField, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import (
+    Goods,
+    ReferenceField,
+    ServiceOrder,
+    ServiceStatus,
+    TrackingEvent,
+)
 
 UNPAID, PAID = 1, 2
 
@@ -75,22 +88,35 @@ def _say_once(words: str) -> None:
 
 
 class BigMajorChannel(AlibabaChannel):
-    """Implements `Channel` (see `marketplaces.protocol`). Products and traces have 1688's answers."""
+    """Implements `Channel` (see `marketplaces.protocol`). Products and traces have
+    1688's answers.
+    """
 
     marketplace = Marketplace.BIG_MAJOR
     product_detail = big_major.DETAIL
     order_list = big_major.ORDER_PAGE
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        request = big_major.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
+        request = big_major.PreviewRequest(
+            address_param=address(warehouse), cargo_param_list=cargo(order.lines)
+        )
         try:
             previewed = await self._client.read(big_major.PREVIEW, request)
         except Refused as refused:
             return no_quote(problem(refused.code, refused.message), refused.code)
         return _quote(previewed, order.lines, self._client.settings.allowed_trade_types)
 
-    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Preview, as the service demands, compare with `approved`, which the service does not check, and create."""
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        *,
+        approved: Money,
+    ) -> Created:
+        """Preview, as the service demands, compare with `approved`, which the service
+        does not check, and create.
+        """
         quote = await asked_before(big_major.CREATE, self.quote(order, warehouse))
         require_approved(big_major.CREATE, quote, approved)
         if quote.hold:
@@ -101,7 +127,9 @@ class BigMajorChannel(AlibabaChannel):
             flow=quote.flow or big_major.FLOW,
             trade_type=quote.trade_type or None,
             message=order.order_ref,
-            out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
+            out_order_id=order.order_ref
+            if ReferenceField.OWN_ID in self.places
+            else None,
             address_param=address(warehouse),
             cargo_param_list=cargo(order.lines),
         )
@@ -115,19 +143,25 @@ class BigMajorChannel(AlibabaChannel):
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = alibaba_order.OrderRequest(order_id=order_id)
-        answer = await payment_answer(self._client.effect(big_major.PAY, request, claim=claim))
+        answer = await payment_answer(
+            self._client.effect(big_major.PAY, request, claim=claim)
+        )
         result = answer.pay_success, answer.error_code, answer.error_message
         settle_payment(big_major.PAY, answer, order_id, result, about=answer.order_id)
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         request = big_major.OrderPageRequest(
-            page_no=page_no, page_size=size, create_time_start=china_text(since - CLOCK_MARGIN) if since else None
+            page_no=page_no,
+            page_size=size,
+            create_time_start=china_text(since - CLOCK_MARGIN) if since else None,
         )
         page = await self._client.read(big_major.ORDER_PAGE, request)
         return order_page(page.data, page.total_records, _service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:
-        detail = self._client.read(big_major.ORDER_DETAIL, alibaba_order.OrderRequest(order_id=order_id))
+        detail = self._client.read(
+            big_major.ORDER_DETAIL, alibaba_order.OrderRequest(order_id=order_id)
+        )
         order = await unless_missing(detail, ORDER_NOT_FOUND)
         return _service_order(order) if order else None
 
@@ -142,13 +176,25 @@ class BigMajorBrowser(AlibabaBrowser):
 
 
 def _quote(
-    previewed: Sequence[big_major.PreviewedOrder], lines: tuple[OrderLine, ...], trade_types: Sequence[str]
+    previewed: Sequence[big_major.PreviewedOrder],
+    lines: tuple[OrderLine, ...],
+    trade_types: Sequence[str],
 ) -> Quote:
-    """The quote of all resulting orders together; the total includes the service's fee on each."""
+    """The quote of all resulting orders together; the total includes the service's fee
+    on each.
+    """
     ours = LinesByIds(lines, spec_ids)
-    told = [(ours.take((item.offer_id, item.spec_id)), item) for order in previewed for item in order.items]
+    told = [
+        (ours.take((item.offer_id, item.spec_id)), item)
+        for order in previewed
+        for item in order.items
+    ]
     priced = tuple(
-        QuoteLine(line_no=our.line_no, unit_price=per_unit(item.amount, our.quantity), amount=item.amount)
+        QuoteLine(
+            line_no=our.line_no,
+            unit_price=per_unit(item.amount, our.quantity),
+            amount=item.amount,
+        )
         for our, item in told
         if our and item.amount is not None and not item.message
     )
@@ -161,25 +207,48 @@ def _quote(
             priced,
         ),
         lines=priced,
-        problems=tuple(_item_problem(our, item) for our, item in told if item.message or item.amount is None)
+        problems=tuple(
+            _item_problem(our, item)
+            for our, item in told
+            if item.message or item.amount is None
+        )
         + unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(previewed)),
         flow=previewed[0].flow_flag if previewed else "",
-        **trade(previewed[0].trade_mode_name_list if previewed else (), trade_types, may_be_unnamed=True),
+        **trade(
+            previewed[0].trade_mode_name_list if previewed else (),
+            trade_types,
+            may_be_unnamed=True,
+        ),
     )
 
 
 def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineProblem:
     code, _, words = item.message.partition(":")
-    return problem(code.strip(), words.strip() or item.message or "it has no price", our.line_no if our else 0)
+    return problem(
+        code.strip(),
+        words.strip() or item.message or "it has no price",
+        our.line_no if our else 0,
+    )
 
 
 def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
-    """The new orders. Raises `Refused` only for a clear refusal; anything between is `Unanswered`."""
+    """The new orders. Raises `Refused` only for a clear refusal; anything between is
+    `Unanswered`.
+    """
     ids = tuple(order.order_id for order in answer.order_list if order.order_id)
-    totals = [order.total_payment for order in answer.order_list if order.total_payment is not None]
+    totals = [
+        order.total_payment
+        for order in answer.order_list
+        if order.total_payment is not None
+    ]
     failed = failed_words(answer)
-    if answer.success and ids and not failed and len(ids) == len(totals) == len(answer.order_list):
+    if (
+        answer.success
+        and ids
+        and not failed
+        and len(ids) == len(totals) == len(answer.order_list)
+    ):
         return Created(order_ids=ids, total=total_of(totals))
     if answer.success is False and not answer.order_list:
         raise not_created(big_major.CREATE, answer, lines)
@@ -189,7 +258,9 @@ def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Cr
 
 def _service_order(order: big_major.Order) -> ServiceOrder:
     # One that was cancelled unpaid has a time of payment too (contract 3.3).
-    is_paid = order.pay_status == PAID or (order.pay_time is not None and order.pay_status != UNPAID)
+    is_paid = order.pay_status == PAID or (
+        order.pay_time is not None and order.pay_status != UNPAID
+    )
     return ServiceOrder(
         order_id=order.order_id,
         reference=order.message,
@@ -204,7 +275,10 @@ def _service_order(order: big_major.Order) -> ServiceOrder:
         parcels=parcels(order.logistics_items),
         shipments=shipments(order.international_logistics),
         is_partly_sent=order.order_status in PARTLY_SENT,
-        goods=tuple(Goods(item_id=it.offer_id, sku_id=it.sku_id, quantity=it.quantity) for it in order.order_items),
+        goods=tuple(
+            Goods(item_id=it.offer_id, sku_id=it.sku_id, quantity=it.quantity)
+            for it in order.order_items
+        ),
     )
 
 

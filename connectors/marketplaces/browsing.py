@@ -20,7 +20,11 @@ from domain.offers import Category, Filters, Hits, Offer, OfferSummary, Sort
 LARGEST_IMAGE = 3 * 1024 * 1024
 
 ROOT = "0"
-SORTS = {Sort.RELEVANCE: None, Sort.PRICE_UP: "price_asc", Sort.PRICE_DOWN: "price_desc"}
+SORTS = {
+    Sort.RELEVANCE: None,
+    Sort.PRICE_UP: "price_asc",
+    Sort.PRICE_DOWN: "price_desc",
+}
 
 
 class UnreadableImage(ValueError):
@@ -36,34 +40,48 @@ class Image:
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The image of an address, or else of a file's path. Raises `UnreadableImage`."""
+        """The image of an address, or else of a file's path. Raises
+        `UnreadableImage`.
+        """
         if text.startswith(("http://", "https://")):
             return cls(url=text)
         path = Path(text)
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise UnreadableImage(f"{path} can't be read ({error.strerror}); give an image file or a link") from error
+            raise UnreadableImage(
+                f"{path} can't be read ({error.strerror}); give an image file or a link"
+            ) from error
         if not content:
             raise UnreadableImage(f"{path} is empty; give an image file or a link")
         if len(content) > LARGEST_IMAGE:
-            raise UnreadableImage(f"{path} has {len(content):,} bytes; the service takes {LARGEST_IMAGE:,} at most")
+            raise UnreadableImage(
+                f"{path} has {len(content):,} bytes; the service takes {LARGEST_IMAGE:,} at most"
+            )
         return cls(content=content)
 
     @property
     def base64(self) -> str | None:
         """The image in the service's form."""
-        return base64.b64encode(self.content).decode() if self.content is not None else None
+        return (
+            base64.b64encode(self.content).decode()
+            if self.content is not None
+            else None
+        )
 
 
 class NotOffered(XportcnError):
-    """A marketplace has no such way to search; nothing was sent. The message names it and the alternatives."""
+    """A marketplace has no such way to search; nothing was sent. The message names it
+    and the alternatives.
+    """
 
 
 class Browser(ABC):
-    """One marketplace of the service, read only; each way to search raises `NotOffered` unless a marketplace has it.
+    """One marketplace of the service, read only; each way to search raises `NotOffered`
+    unless a marketplace has it.
 
-    `lists_changes` says whether `listing` heeds `changed_since`; `lists_everything` whether it needs no category.
+    `lists_changes` says whether `listing` heeds `changed_since`; `lists_everything`
+    whether it needs no category.
     """
 
     marketplace: Marketplace
@@ -79,20 +97,27 @@ class Browser(ABC):
         """A page of offers whose title matches `words`, best first unless sorted."""
 
     @abstractmethod
-    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+    async def listing(
+        self, filters: Filters, *, changed_since: datetime | None = None
+    ) -> Hits:
         """The offers of a category, or of all where none is given, in a stable order.
 
-        `changed_since` may leave out offers unchanged since then, where the marketplace supports that.
+        `changed_since` may leave out offers unchanged since then, where the marketplace
+        supports that.
         """
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:
-        """The first `limit` hits, each once; a full page is never the last for its total, one with nothing new is."""
+        """The first `limit` hits, each once; a full page is never the last for its
+        total, one with nothing new is.
+        """
         found: dict[str, OfferSummary] = {}
         size = min(limit, self._client.settings.search_page_size)
         for page_no in count(1):
             page = await self.by_words(words, Filters(page=page_no, page_size=size))
             before = len(found)
-            found |= {hit.item_id: hit for hit in page.offers if hit.item_id not in found}
+            found |= {
+                hit.item_id: hit for hit in page.offers if hit.item_id not in found
+            }
             is_over = len(page.offers) < size and len(found) >= (page.total or limit)
             if is_over or len(found) == before or len(found) >= limit:
                 break
@@ -100,10 +125,14 @@ class Browser(ABC):
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         """Offers similar to an image, most alike first unless sorted."""
-        raise not_offered(self.marketplace, "search by image", "search by words or category")
+        raise not_offered(
+            self.marketplace, "search by image", "search by words or category"
+        )
 
     async def by_url(self, url: str) -> Offer | None:
-        """The product of a link or an id; None when there is none. `ValueError` for anything else."""
+        """The product of a link or an id; None when there is none. `ValueError` for
+        anything else.
+        """
         item = read_item(self.marketplace, url)
         if not isinstance(item, ItemId):
             raise ValueError(f"{url!r} is no {self.marketplace} link and no item id")
@@ -111,18 +140,28 @@ class Browser(ABC):
 
     async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
         """The offers of one seller."""
-        raise not_offered(self.marketplace, "search by shop", "search by words or category")
+        raise not_offered(
+            self.marketplace, "search by shop", "search by words or category"
+        )
 
     async def hot(self, filters: Filters) -> Hits:
         """Best sellers."""
-        raise not_offered(self.marketplace, "best sellers", "search by words or category")
+        raise not_offered(
+            self.marketplace, "best sellers", "search by words or category"
+        )
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
         """The categories right below a category; the roots below `ROOT`."""
-        raise not_offered(self.marketplace, "category tree", "its offers name their category: search by words first")
+        raise not_offered(
+            self.marketplace,
+            "category tree",
+            "its offers name their category: search by words first",
+        )
 
 
-def refuse_filters(marketplace: Marketplace, way: str, filters: Filters, *, offers: str = "") -> None:
+def refuse_filters(
+    marketplace: Marketplace, way: str, filters: Filters, *, offers: str = ""
+) -> None:
     """Raise `NotOffered` for a filter that this way of searching does not take.
 
     `offers` names the filters it takes: any of `sort`, `price`, `category`.
@@ -136,7 +175,9 @@ def refuse_filters(marketplace: Marketplace, way: str, filters: Filters, *, offe
     unknown = [name for name, is_set in asked.items() if is_set and name not in known]
     if unknown:
         has = f"it knows {' and '.join(known)}" if known else "it knows no filter"
-        raise NotOffered(f"{marketplace} can't filter {way} by {' and '.join(unknown)}; {has}")
+        raise NotOffered(
+            f"{marketplace} can't filter {way} by {' and '.join(unknown)}; {has}"
+        )
 
 
 def not_offered(marketplace: Marketplace, way: str, instead: str) -> NotOffered:

@@ -1,4 +1,6 @@
-"""The warehouse: its address, and international freight from it: estimate, render, book, update."""
+"""The warehouse: its address, and international freight from it: estimate, render,
+book, update.
+"""
 
 from __future__ import annotations
 
@@ -34,9 +36,13 @@ async def addresses_of(client: XportcnClient) -> Addresses:
 
 
 def warehouse_of(addresses: Addresses, words: str = "") -> Warehouse:
-    """The address with these words, else the default or only one. Raises `Misconfigured` where no one address is."""
+    """The address with these words, else the default or only one. Raises
+    `Misconfigured` where no one address is.
+    """
     every = distinct(map(_warehouse, addresses))
-    defaults = distinct(_warehouse(address) for address in addresses if address.is_default)
+    defaults = distinct(
+        _warehouse(address) for address in addresses if address.is_default
+    )
     meant = [one for one in every if words in str(one)] if words else defaults or every
     if len(meant) != 1:
         raise Misconfigured(_unclear(every, words), operation=warehouse.ADDRESSES.name)
@@ -68,7 +74,9 @@ def _warehouse(address: warehouse.UserAddress) -> Warehouse:
 
 
 async def estimate(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
-    """The estimated freight; not bookable. Raises `Refused` 42001 for a country without a service."""
+    """The estimated freight; not bookable. Raises `Refused` 42001 for a country without
+    a service.
+    """
     receiver = order.request.receiver
 
     async def call(by: str) -> FreightQuote:
@@ -76,7 +84,9 @@ async def estimate(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
             country=receiver.country,
             zip=receiver.zip or None,
             render_items=tuple(
-                warehouse.EstimateItem(item_id=item_id, sku_id=sku_id, quantity=line.quantity)
+                warehouse.EstimateItem(
+                    item_id=item_id, sku_id=sku_id, quantity=line.quantity
+                )
                 for line in order.lines
                 for item_id, sku_id in [_ids(line, by)]
             ),
@@ -88,7 +98,9 @@ async def estimate(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
 
 
 async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
-    """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate` does."""
+    """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate`
+    does.
+    """
 
     async def call(by: str) -> FreightQuote:
         request = warehouse.RenderRequest(
@@ -106,27 +118,41 @@ async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
             ),
         )
         answer = await client.read(warehouse.RENDER, request)
-        return FreightQuote(render_id=answer.render_id, services=_services(answer.services))
+        return FreightQuote(
+            render_id=answer.render_id, services=_services(answer.services)
+        )
 
     return await _asked(client, order, call)
 
 
 async def _asked(
-    client: XportcnClient, order: SourcingOrder, call: Callable[[str], Awaitable[FreightQuote]]
+    client: XportcnClient,
+    order: SourcingOrder,
+    call: Callable[[str], Awaitable[FreightQuote]],
 ) -> FreightQuote:
-    """The answer by the ids that freight wants. Those of other marketplaces than Taobao have one sort."""
+    """The answer by the ids that freight wants. Those of other marketplaces than Taobao
+    have one sort.
+    """
     if order.request.marketplace is not Marketplace.TAOBAO:
         return await call(SHOP)
     return await client.assumptions.ask(Assumption.FREIGHT_IDS, call)
 
 
 def _by(client: XportcnClient, marketplace: Marketplace) -> str:
-    return client.assumptions.way(Assumption.FREIGHT_IDS) if marketplace is Marketplace.TAOBAO else SHOP
+    return (
+        client.assumptions.way(Assumption.FREIGHT_IDS)
+        if marketplace is Marketplace.TAOBAO
+        else SHOP
+    )
 
 
 def _ids(line: OrderLine, by: str) -> tuple[str, str]:
     """Item and SKU of a line, as freight calls name them."""
-    return (line.distribution_item_id, line.distribution_sku_id) if by == DISTRIBUTION else (line.item_id, line.sku_id)
+    return (
+        (line.distribution_item_id, line.distribution_sku_id)
+        if by == DISTRIBUTION
+        else (line.item_id, line.sku_id)
+    )
 
 
 def _services(services: Iterable[warehouse.Service]) -> tuple[FreightService, ...]:
@@ -151,17 +177,33 @@ async def book(
     quote: FreightQuote,
     service: FreightService,
 ) -> Shipment:
-    """Book one service for all lines of a paid order. The service does not prevent a second booking."""
+    """Book one service for all lines of a paid order. The service does not prevent a
+    second booking.
+    """
     by = _by(client, order.request.marketplace)
-    answer = await client.effect(warehouse.BOOK, booking_request(order, order_id, quote, service, by), claim=claim)
-    return shipment(answer, quote.render_id, {_ids(line, by): (line.item_id, line.sku_id) for line in order.lines})
+    answer = await client.effect(
+        warehouse.BOOK,
+        booking_request(order, order_id, quote, service, by),
+        claim=claim,
+    )
+    return shipment(
+        answer,
+        quote.render_id,
+        {_ids(line, by): (line.item_id, line.sku_id) for line in order.lines},
+    )
 
 
 def booking_request(
-    order: SourcingOrder, order_id: str, quote: FreightQuote, service: FreightService, by: str = SHOP
+    order: SourcingOrder,
+    order_id: str,
+    quote: FreightQuote,
+    service: FreightService,
+    by: str = SHOP,
 ) -> warehouse.BookingRequest:
     chosen = warehouse.FreightInfo(
-        service_id=service.service_id, company_name=service.company, service_category=service.category
+        service_id=service.service_id,
+        company_name=service.company,
+        service_category=service.category,
     )
     return warehouse.BookingRequest(
         render_id=quote.render_id,
@@ -183,15 +225,23 @@ def booking_request(
 
 
 def shipment(
-    booking: warehouse.Booking, render_id: str, shop_ids: Mapping[tuple[str, str], tuple[str, str]] = NO_OTHER_IDS
+    booking: warehouse.Booking,
+    render_id: str,
+    shop_ids: Mapping[tuple[str, str], tuple[str, str]] = NO_OTHER_IDS,
 ) -> Shipment:
-    """A booking in the terms of the domain: one tracking number a service, with the lines under it, by `shop_ids`."""
+    """A booking in the terms of the domain: one tracking number a service, with the
+    lines under it, by `shop_ids`.
+    """
     parcels = [sub_order.parcel for sub_order in booking.sub_orders]
     return Shipment(
         shipment_order_id=booking.order_id,
-        tracking_numbers=tuple(parcel.logistic_number for parcel in parcels if parcel.logistic_number),
+        tracking_numbers=tuple(
+            parcel.logistic_number for parcel in parcels if parcel.logistic_number
+        ),
         company=next((parcel.logistic_company_name for parcel in parcels), ""),
-        tracking_urls=tuple(parcel.tracking_url for parcel in parcels if parcel.tracking_url),
+        tracking_urls=tuple(
+            parcel.tracking_url for parcel in parcels if parcel.tracking_url
+        ),
         render_id=render_id,
         fee=booking.order_fee.amount if booking.order_fee else None,
         items=tuple(
@@ -202,9 +252,15 @@ def shipment(
                 quantity=item.quantity,
                 title=item.title,
             )
-            for sub_order in (() if any(not one.item_infos for one in booking.sub_orders) else booking.sub_orders)
+            for sub_order in (
+                ()
+                if any(not one.item_infos for one in booking.sub_orders)
+                else booking.sub_orders
+            )
             for item in sub_order.item_infos
-            for item_id, sku_id in [shop_ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))]
+            for item_id, sku_id in [
+                shop_ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))
+            ]
         ),
     )
 
@@ -221,13 +277,20 @@ async def update_domestic(
 ) -> None:
     """Report to the warehouse the domestic parcels that bring the goods of a shipment.
 
-    Every parcel is named for every item, since the contents of parcels are unknown. `lines` add pictures, and replace
-    the items of a shipment that was read back without them.
+    Every parcel is named for every item, since the contents of parcels are unknown.
+    `lines` add pictures, and replace the items of a shipment that was read back without
+    them.
     """
-    request = update_request(shipment, order_id, parcels, lines, _by(client, marketplace))
+    request = update_request(
+        shipment, order_id, parcels, lines, _by(client, marketplace)
+    )
     if not await client.effect(warehouse.UPDATE, request, claim=claim):
         name = warehouse.UPDATE.name
-        raise Unanswered("the answer is `false` inside a success; it may be stored", operation=name, status=200)
+        raise Unanswered(
+            "the answer is `false` inside a success; it may be stored",
+            operation=name,
+            status=200,
+        )
 
 
 def update_request(
@@ -246,7 +309,11 @@ def update_request(
         for parcel in parcels
     )
     pictures = {(line.item_id, line.sku_id): line.image_url for line in lines}
-    ids = {_ids(line, told): _ids(line, by) for line in lines for told in (DISTRIBUTION, SHOP)}
+    ids = {
+        _ids(line, told): _ids(line, by)
+        for line in lines
+        for told in (DISTRIBUTION, SHOP)
+    }
     return warehouse.UpdateRequest(
         order_id=shipment.shipment_order_id,
         tmall_order_id=order_id,
@@ -263,17 +330,25 @@ def update_request(
                 domestic_logistic_info=domestic,
             )
             for item in shipment.items or _items_of(lines, shipment)
-            for item_id, sku_id in [ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))]
+            for item_id, sku_id in [
+                ids.get((item.item_id, item.sku_id), (item.item_id, item.sku_id))
+            ]
         ),
     )
 
 
-def _items_of(lines: Iterable[OrderLine], shipment: Shipment) -> tuple[ShipmentItem, ...]:
+def _items_of(
+    lines: Iterable[OrderLine], shipment: Shipment
+) -> tuple[ShipmentItem, ...]:
     """All lines under the first tracking number: we book one service an order."""
     number = next(iter(shipment.tracking_numbers), "")
     return tuple(
         ShipmentItem(
-            tracking_number=number, item_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity, title=line.title
+            tracking_number=number,
+            item_id=line.item_id,
+            sku_id=line.sku_id,
+            quantity=line.quantity,
+            title=line.title,
         )
         for line in lines
     )

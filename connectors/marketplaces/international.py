@@ -1,4 +1,6 @@
-"""InternationalAlibaba: orders under our reference as the service's key, with a carrier of a freight quote."""
+"""InternationalAlibaba: orders under our reference as the service's key, with a carrier
+of a freight quote.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ from connectors.marketplaces.lines import (
     status_of,
     unknown_sale,
 )
-from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page
+from connectors.marketplaces.listing import (
+    FilteredOrders,
+    OrderPage,
+    OrderQuery,
+    order_page,
+)
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -41,7 +48,18 @@ from connectors.xportcn.wire import china_text, numbers_in
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
-from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
+from domain.offers import (
+    Filters,
+    Hits,
+    LineProblem,
+    Offer,
+    OfferSummary,
+    Problem,
+    Quote,
+    QuoteLine,
+    Sku,
+    VolumePrice,
+)
 from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 
@@ -49,7 +67,8 @@ ONLINE = "online"
 CNY = "CNY"
 PAY_SUCCESS, PAY_FAILED = "PAY_SUCCESS", "PAY_FAILED"
 
-# States that wait for the service, or need a person (audited, frozen, charged back), are OTHER.
+# States that wait for the service, or need a person (audited, frozen, charged back),
+# are OTHER.
 STATUSES = {
     "unpay": ServiceStatus.UNPAID,
     "paying": ServiceStatus.PAYMENT_PENDING,
@@ -112,7 +131,9 @@ def offer(product: international.Product) -> Offer:
 def _sku(sku: international.ProductSku) -> Sku:
     return Sku(
         sku_id=sku.sku_id,
-        name="; ".join(f"{part.attr_name}: {part.attr_value}" for part in sku.sku_attr_list),
+        name="; ".join(
+            f"{part.attr_name}: {part.attr_value}" for part in sku.sku_attr_list
+        ),
         price=sku.ladder_price[0].price,
         stock=sku.stock,
         image_url=sku.image,
@@ -120,29 +141,48 @@ def _sku(sku: international.ProductSku) -> Sku:
     )
 
 
-def _volume_prices(ladder: Sequence[international.LadderStep]) -> tuple[VolumePrice, ...]:
-    return distinct(VolumePrice(start_quantity=step.min_quantity, price=step.price) for step in ladder)
+def _volume_prices(
+    ladder: Sequence[international.LadderStep],
+) -> tuple[VolumePrice, ...]:
+    return distinct(
+        VolumePrice(start_quantity=step.min_quantity, price=step.price)
+        for step in ladder
+    )
 
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
     """The problem of a code. Two sellers come as a bad `productList` (all 5)."""
     sellers_differ = code == BAD_REQUEST and words.startswith(PRODUCT_LIST)
-    ours = Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code, Problem.OTHER)
+    ours = (
+        Problem.SELLERS_DIFFER if sellers_differ else PROBLEMS.get(code, Problem.OTHER)
+    )
     return LineProblem(problem=ours, message=words or code, line_no=line_no)
 
 
 def cheapest(freight: international.Freight) -> international.Carrier | None:
     """The cheapest carrier that charges in CNY; of equals the fastest."""
     carriers = [carrier for carrier in freight.carriers if carrier.currency == CNY]
-    return min(carriers, key=lambda carrier: (carrier.fee.minor, carrier.max_days, carrier.carrier_code), default=None)
+    return min(
+        carriers,
+        key=lambda carrier: (carrier.fee.minor, carrier.max_days, carrier.carrier_code),
+        default=None,
+    )
 
 
-def line_amounts(lines: Sequence[OrderLine], products: Iterable[international.Product]) -> dict[int, Money]:
-    """The cost of each line by the ladder prices, which count all pieces of a product in the order."""
+def line_amounts(
+    lines: Sequence[OrderLine], products: Iterable[international.Product]
+) -> dict[int, Money]:
+    """The cost of each line by the ladder prices, which count all pieces of a product
+    in the order.
+    """
     pieces = Counter[str]()
     for line in lines:
         pieces[line.item_id] += line.quantity
-    skus = {(product.product_id, sku.sku_id): sku for product in products for sku in product.skus}
+    skus = {
+        (product.product_id, sku.sku_id): sku
+        for product in products
+        for sku in product.skus
+    }
     return {
         line.line_no: _ladder_price(sku, pieces[line.item_id]) * line.quantity
         for line in lines
@@ -152,14 +192,24 @@ def line_amounts(lines: Sequence[OrderLine], products: Iterable[international.Pr
 
 def _ladder_price(sku: international.ProductSku, pieces: int) -> Money:
     reached = [step for step in sku.ladder_price if step.min_quantity <= pieces]
-    return max(reached or sku.ladder_price[:1], key=lambda step: step.min_quantity).price
+    return max(
+        reached or sku.ladder_price[:1], key=lambda step: step.min_quantity
+    ).price
 
 
 def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
-    """The cost of the order with the cheapest carrier, without the price of each line."""
+    """The cost of the order with the cheapest carrier, without the price of each
+    line.
+    """
     ours = LinesByIds(lines, sku_ids)
-    told = [(ours.take((line.product_id, line.sku_id)), line) for line in freight.problem_list]
-    problems = tuple(problem(line.error_code, line.error_message, our.line_no if our else 0) for our, line in told)
+    told = [
+        (ours.take((line.product_id, line.sku_id)), line)
+        for line in freight.problem_list
+    ]
+    problems = tuple(
+        problem(line.error_code, line.error_message, our.line_no if our else 0)
+        for our, line in told
+    )
     carrier = cheapest(freight)
     problems = problems or tuple(_unfit(freight, carrier))
     goods = freight.product_amount if freight.currency == CNY else Money(0)
@@ -167,57 +217,95 @@ def total(freight: international.Freight, lines: Sequence[OrderLine]) -> Quote:
     return Quote(goods=goods, postage=postage, total=goods + postage, problems=problems)
 
 
-def _unfit(freight: international.Freight, carrier: international.Carrier | None) -> Iterable[LineProblem]:
+def _unfit(
+    freight: international.Freight, carrier: international.Carrier | None
+) -> Iterable[LineProblem]:
     if freight.currency != CNY:
         words = f"priced in {freight.currency}: only orders in {CNY} are bought"
         yield LineProblem(problem=Problem.RULED_OUT, message=words)
     elif carrier is None:
-        words = "no carrier brings it to the warehouse" if not freight.carriers else f"no carrier charges in {CNY}"
+        words = (
+            "no carrier brings it to the warehouse"
+            if not freight.carriers
+            else f"no carrier charges in {CNY}"
+        )
         yield LineProblem(problem=Problem.RULED_OUT, message=words)
 
 
-def quote(freight: international.Freight, lines: Sequence[OrderLine], amounts: Mapping[int, Money]) -> Quote:
-    """The total with each line's amount. The amounts must not add up to less than the service will take."""
+def quote(
+    freight: international.Freight,
+    lines: Sequence[OrderLine],
+    amounts: Mapping[int, Money],
+) -> Quote:
+    """The total with each line's amount. The amounts must not add up to less than the
+    service will take.
+    """
     whole = total(freight, lines)
     if whole.problems:
         return whole
     priced = tuple(
-        QuoteLine(line_no=line.line_no, unit_price=per_unit(amount, line.quantity), amount=amount)
+        QuoteLine(
+            line_no=line.line_no,
+            unit_price=per_unit(amount, line.quantity),
+            amount=amount,
+        )
         for line in lines
         if (amount := amounts.get(line.line_no)) is not None and amount.currency == CNY
     )
     known = total_of([line.amount for line in priced])
     if len(priced) < len(lines) or known < whole.goods:
-        words = f"the prices of its lines add up to {known}, the goods cost {whole.goods}"
-        return replace(whole, problems=(LineProblem(problem=Problem.OTHER, message=words),))
+        words = (
+            f"the prices of its lines add up to {known}, the goods cost {whole.goods}"
+        )
+        return replace(
+            whole, problems=(LineProblem(problem=Problem.OTHER, message=words),)
+        )
     return replace(whole, lines=priced)
 
 
 def created(answer: international.CreateAnswer) -> Created:
-    """The new orders; raises `Unanswered` when the answer lacks an id or an amount in CNY."""
-    totals = [order.total_amount for order in answer.order_list if order.currency == CNY]
+    """The new orders; raises `Unanswered` when the answer lacks an id or an amount in
+    CNY.
+    """
+    totals = [
+        order.total_amount for order in answer.order_list if order.currency == CNY
+    ]
     ids = tuple(order.trade_id for order in answer.order_list if order.trade_id)
-    if ids and len(ids) == len(totals) == len(answer.order_list) and answer.trade_id in ("", *ids):
+    if (
+        ids
+        and len(ids) == len(totals) == len(answer.order_list)
+        and answer.trade_id in ("", *ids)
+    ):
         return Created(order_ids=ids, total=total_of(totals))
     words = f"order ids {[*ids, answer.trade_id]} with {len(totals)} amounts in {CNY}"
     raise unsettled(international.CREATE, answer, words)
 
 
 def settle_payment(answer: international.PayAnswer) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered`
+    otherwise.
+    """
     if answer.status == PAY_SUCCESS and not answer.reason_code:
         return
     if answer.status == PAY_FAILED:
-        raise refusal(international.PAY, answer, answer.reason_code, code=answer.reason_code)
+        raise refusal(
+            international.PAY, answer, answer.reason_code, code=answer.reason_code
+        )
     told = f"{answer.status or 'no status'}, reason {answer.reason_code or 'none'}"
     raise unsettled(international.PAY, answer, f"the answer says {told}")
 
 
 def service_order(order: international.Order) -> ServiceOrder:
-    """Raises `ContractMismatch` for another currency: such an order is never ours, and its amounts can't be judged."""
+    """Raises `ContractMismatch` for another currency: such an order is never ours, and
+    its amounts can't be judged.
+    """
     if order.currency != CNY:
-        words = f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
-        raise ContractMismatch(words, operation=international.ORDER_LIST.name, field="currency")
+        words = (
+            f"order {order.trade_id} is in {order.currency}; only {CNY} is dealt with"
+        )
+        raise ContractMismatch(
+            words, operation=international.ORDER_LIST.name, field="currency"
+        )
     return any_order(order)
 
 
@@ -233,13 +321,28 @@ def any_order(order: international.Order) -> ServiceOrder:
         created_at=order.create_date,
         paid_at=order.pay_date,
         close_reason=order.close_reason,
-        parcels=domestic(*((one.tracking_number, one.carrier_name, one.sent_date) for one in order.logistics_list)),
+        parcels=domestic(
+            *(
+                (one.tracking_number, one.carrier_name, one.sent_date)
+                for one in order.logistics_list
+            )
+        ),
         shipments=shipments(order.international_logistics),
         scans=scans(
-            *((number, one.traces) for one in order.logistics_list for number in numbers_in(one.tracking_number)),
-            *((one.logistic_number, one.traces) for one in order.international_logistics),
+            *(
+                (number, one.traces)
+                for one in order.logistics_list
+                for number in numbers_in(one.tracking_number)
+            ),
+            *(
+                (one.logistic_number, one.traces)
+                for one in order.international_logistics
+            ),
         ),
-        goods=tuple(Goods(item_id=one.product_id, sku_id=one.sku_id, quantity=one.quantity) for one in order.products),
+        goods=tuple(
+            Goods(item_id=one.product_id, sku_id=one.sku_id, quantity=one.quantity)
+            for one in order.products
+        ),
     )
 
 
@@ -247,7 +350,9 @@ CHINA_BY_PHONE = "86"
 
 
 class InternationalChannel(FilteredOrders):
-    """Implements `Channel` (see `marketplaces.protocol`). Only items priced in CNY are bought."""
+    """Implements `Channel` (see `marketplaces.protocol`). Only items priced in CNY are
+    bought.
+    """
 
     marketplace: Marketplace = Marketplace.INTERNATIONAL
     order_list = international.ORDER_LIST
@@ -258,43 +363,72 @@ class InternationalChannel(FilteredOrders):
 
     async def _product(self, item_id: str) -> international.Product | None:
         request = international.DetailRequest(product_id=item_id)
-        return await unless_missing(self._client.read(international.DETAIL, request), PRODUCT_NOT_FOUND)
+        return await unless_missing(
+            self._client.read(international.DETAIL, request), PRODUCT_NOT_FOUND
+        )
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        """The cheapest carrier's total. Prices of several lines are looked up: freight answers only their sum."""
+        """The cheapest carrier's total. Prices of several lines are looked up: freight
+        answers only their sum.
+        """
         try:
             freight = await self._freight(order, warehouse)
         except Refused as refused:
             return no_quote(problem(refused.code, refused.message), refused.code)
         amounts = {order.lines[0].line_no: freight.product_amount}
         if len(order.lines) > 1:
-            products = await concurrently(dict.fromkeys(line.item_id for line in order.lines), self._product)
-            amounts = line_amounts(order.lines, [product for product in products if product])
+            products = await concurrently(
+                dict.fromkeys(line.item_id for line in order.lines), self._product
+            )
+            amounts = line_amounts(
+                order.lines, [product for product in products if product]
+            )
         return quote(freight, order.lines, amounts)
 
-    async def _freight(self, order: SourcingOrder, warehouse: Warehouse) -> international.Freight:
+    async def _freight(
+        self, order: SourcingOrder, warehouse: Warehouse
+    ) -> international.Freight:
         request = international.FreightRequest(
             product_list=_products(order.lines), shipment_address=_address(warehouse)
         )
         return await self._client.read(international.FREIGHT, request)
 
-    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Take a carrier of a fresh freight quote, compare with `approved`, which no other check does, and create."""
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        *,
+        approved: Money,
+    ) -> Created:
+        """Take a carrier of a fresh freight quote, compare with `approved`, which no
+        other check does, and create.
+        """
         try:
-            freight = await asked_before(international.CREATE, self._freight(order, warehouse))
-            require_approved(international.CREATE, total(freight, order.lines), approved)
+            freight = await asked_before(
+                international.CREATE, self._freight(order, warehouse)
+            )
+            require_approved(
+                international.CREATE, total(freight, order.lines), approved
+            )
             request = _create_request(order, warehouse, cheapest(freight))
-            answer = await self._client.effect(international.CREATE, request, claim=claim)
+            answer = await self._client.effect(
+                international.CREATE, request, claim=claim
+            )
         except Refused as refused:
             why = problem(refused.code, refused.message)
             if refused.operation == international.FREIGHT.name:
                 require_understood(international.CREATE, no_quote(why, refused.code))
-            raise refused.explained(code=code_of(refused), problems=refused.problems or (why,)) from refused
+            raise refused.explained(
+                code=code_of(refused), problems=refused.problems or (why,)
+            ) from refused
         return created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = international.PayRequest(order_id_list=(order_id,))
-        answer = await payment_answer(self._client.effect(international.PAY, request, claim=claim))
+        answer = await payment_answer(
+            self._client.effect(international.PAY, request, claim=claim)
+        )
         settle_payment(answer)
 
     async def _page(self, asked: OrderQuery) -> OrderPage:
@@ -312,7 +446,9 @@ class InternationalChannel(FilteredOrders):
 
 def _products(lines: Sequence[OrderLine]) -> tuple[international.OrderedProduct, ...]:
     return tuple(
-        international.OrderedProduct(product_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity)
+        international.OrderedProduct(
+            product_id=line.item_id, sku_id=line.sku_id, quantity=line.quantity
+        )
         for line in lines
     )
 
@@ -325,7 +461,9 @@ def _create_request(
         product_list=_products(order.lines),
         logistics_detail=international.LogisticsDetail(
             shipment_address=_address(warehouse),
-            carrier_code=carrier.carrier_code if carrier else "",  # without one the quote has a problem
+            carrier_code=carrier.carrier_code
+            if carrier
+            else "",  # without one the quote has a problem
         ),
     )
 
@@ -339,7 +477,9 @@ def _address(warehouse: Warehouse) -> international.ShipmentAddress:
         city=warehouse.city,
         address=f"{warehouse.district}{warehouse.address}",
         contact_person=warehouse.name,
-        telephone=international.Telephone(country=CHINA_BY_PHONE, number=warehouse.phone),
+        telephone=international.Telephone(
+            country=CHINA_BY_PHONE, number=warehouse.phone
+        ),
     )
 
 
@@ -350,7 +490,9 @@ class InternationalBrowser(Browser):
         refuse_filters(self.marketplace, "words", filters, offers="category")
         return await self._listed(words, filters)
 
-    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+    async def listing(
+        self, filters: Filters, *, changed_since: datetime | None = None
+    ) -> Hits:
         refuse_filters(self.marketplace, "listings", filters, offers="category")
         return await self._listed("", filters)
 
@@ -362,7 +504,10 @@ class InternationalBrowser(Browser):
             category_id=filters.category_id or None,
         )
         page = await self._client.read(international.SEARCH, request)
-        return Hits(total=page.result_total, offers=tuple(summary(hit) for hit in page.result_data))
+        return Hits(
+            total=page.result_total,
+            offers=tuple(summary(hit) for hit in page.result_data),
+        )
 
 
 def offering(client: XportcnClient) -> Offering:

@@ -1,4 +1,6 @@
-"""Reading rows of an answer: the order line of each row, and each row once however often it is listed."""
+"""Reading rows of an answer: the order line of each row, and each row once however
+often it is listed.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +18,22 @@ from connectors.xportcn.wire import numbers_in
 from domain.money import Money, total_of
 from domain.offers import LineProblem, Problem, QuoteLine
 from domain.orders import OrderLine
-from domain.service_orders import DomesticParcel, ServiceStatus, Shipment, ShipmentItem, TraceStatus, TrackingEvent
+from domain.service_orders import (
+    DomesticParcel,
+    ServiceStatus,
+    Shipment,
+    ShipmentItem,
+    TraceStatus,
+    TrackingEvent,
+)
 from domain.witnessed import FAR, UNIT_FROM
 
 LineIds = tuple[str, str]
 Value = TypeVar("Value")
 OFF_SALE = frozenset({"offline", "offsale", "inactive", "deleted", "expired"})
-"""Plain words for an offer that can't be bought any more; assumed, since no page of the contract lists them."""
+"""Plain words for an offer that can't be bought any more; assumed, since no page of the
+contract lists them.
+"""
 PARTLY_SENT = frozenset({"部分发货", "部分入库"})
 OF_PAID_ORDERS = {
     "waitselleracceptorder": ServiceStatus.PAID,
@@ -36,7 +47,9 @@ OF_PAID_ORDERS = {
     "待发货": ServiceStatus.PAID,
     **dict.fromkeys(["已发货", "已入库", *PARTLY_SENT], ServiceStatus.SHIPPED),
 }
-"""Plain words of 1688 and of the service's console (upstream) that say nothing of the money: known beside a payment."""
+"""Plain words of 1688 and of the service's console (upstream) that say nothing of the
+money: known beside a payment.
+"""
 STAGES = {
     **{stage.lower(): stage for stage in TraceStatus},
     "waitingcollect": TraceStatus.WAITING,
@@ -61,9 +74,13 @@ REMARKS = {
 
 
 class LinesByIds:
-    """Gives out each line once, so that two rows of one SKU get a line each, and no line stands for many."""
+    """Gives out each line once, so that two rows of one SKU get a line each, and no
+    line stands for many.
+    """
 
-    def __init__(self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]) -> None:
+    def __init__(
+        self, lines: Iterable[OrderLine], ids: Callable[[OrderLine], LineIds]
+    ) -> None:
         self._lines: defaultdict[LineIds, list[OrderLine]] = defaultdict(list)
         for line in lines:
             self._lines[ids(line)].append(line)
@@ -88,11 +105,19 @@ def distribution_ids(line: OrderLine) -> LineIds:
     return line.distribution_item_id, line.distribution_sku_id
 
 
-def unmentioned(lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None]) -> tuple[LineProblem, ...]:
-    """The problems of lines that the preview leaves out: a line without a price is no gift."""
+def unmentioned(
+    lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None]
+) -> tuple[LineProblem, ...]:
+    """The problems of lines that the preview leaves out: a line without a price is no
+    gift.
+    """
     heard = {line.line_no for line in previewed if line}
     return tuple(
-        LineProblem(problem=Problem.OTHER, message="the preview does not mention this line", line_no=line.line_no)
+        LineProblem(
+            problem=Problem.OTHER,
+            message="the preview does not mention this line",
+            line_no=line.line_no,
+        )
         for line in lines
         if line.line_no not in heard
     )
@@ -113,14 +138,22 @@ def parts_of(
     total: Money,
     lines: Iterable[QuoteLine],
 ) -> Parts:
-    """Goods, postage and total of a preview. Where it tells the total alone, goods are its lines, postage the rest.
+    """Goods, postage and total of a preview. Where it tells the total alone, goods are
+    its lines, postage the rest.
 
-    Without a price of a line goods are 0: there is nothing to compare the total with. Raises `ContractMismatch` for a
-    total far from its lines, which may be in another unit.
+    Without a price of a line goods are 0: there is nothing to compare the total with.
+    Raises `ContractMismatch` for a total far from its lines, which may be in another
+    unit.
     """
-    told_goods, told_postage = ([one for one in amounts if one is not None] for amounts in (goods, postage))
+    told_goods, told_postage = (
+        [one for one in amounts if one is not None] for amounts in (goods, postage)
+    )
     if len(told_goods) == len(goods) and len(told_postage) == len(postage):
-        return {"goods": total_of(told_goods), "postage": total_of(told_postage), "total": total}
+        return {
+            "goods": total_of(told_goods),
+            "postage": total_of(told_postage),
+            "total": total,
+        }
     priced = total_of([line.amount for line in lines])
     if priced.minor and (total >= priced * UNIT_FROM or priced > total * FAR):
         words = f"the preview tells a total of {total} alone, and prices of {priced}: is one in another unit?"
@@ -130,28 +163,42 @@ def parts_of(
 
 
 def other_pieces(line: OrderLine, previewed: int) -> LineProblem:
-    """The problem of a line whose price is for another number of pieces than asked for."""
+    """The problem of a line whose price is for another number of pieces than asked
+    for.
+    """
     words = f"the preview is for {previewed} pieces, asked {line.quantity}"
     return LineProblem(problem=Problem.OTHER, message=words, line_no=line.line_no)
 
 
 def distinct(values: Iterable[Value]) -> tuple[Value, ...]:
-    """Each value once, in order: a row that is listed three thousand times is one row."""
+    """Each value once, in order: a row that is listed three thousand times is one
+    row.
+    """
     return tuple(dict.fromkeys(values))
 
 
 def oldest_first(events: Iterable[TrackingEvent]) -> list[TrackingEvent]:
-    """Events in order of time, each once: parcels shared by two parts of an order are listed twice."""
+    """Events in order of time, each once: parcels shared by two parts of an order are
+    listed twice.
+    """
     return sorted(dict.fromkeys(events), key=lambda event: event.occurred_at)
 
 
-def status_of(word: str, known: Mapping[str, ServiceStatus], *, is_paid: bool = False) -> ServiceStatus:
-    """The meaning of a marketplace's word, in any capitals, with or without underscores; `OTHER` for an unknown word.
+def status_of(
+    word: str, known: Mapping[str, ServiceStatus], *, is_paid: bool = False
+) -> ServiceStatus:
+    """The meaning of a marketplace's word, in any capitals, with or without
+    underscores; `OTHER` for an unknown word.
 
-    `known` has plain words: lower case, without underscores. `is_paid`: the order shows when it was paid.
+    `known` has plain words: lower case, without underscores. `is_paid`: the order shows
+    when it was paid.
     """
     plain = _plain(word)
-    return known.get(plain) or (OF_PAID_ORDERS.get(plain) if is_paid else None) or ServiceStatus.OTHER
+    return (
+        known.get(plain)
+        or (OF_PAID_ORDERS.get(plain) if is_paid else None)
+        or ServiceStatus.OTHER
+    )
 
 
 def _plain(word: str) -> str:
@@ -159,14 +206,27 @@ def _plain(word: str) -> str:
 
 
 def unknown_sale(on_sale: str, *words: str) -> str:
-    """The first state of an offer, then of its variants, that means neither on nor off sale; or ""."""
+    """The first state of an offer, then of its variants, that means neither on nor off
+    sale; or "".
+    """
     if _plain(words[0]) in OFF_SALE:
         return ""
-    return next((word or "none told" for word in words if word != on_sale and _plain(word) not in OFF_SALE), "")
+    return next(
+        (
+            word or "none told"
+            for word in words
+            if word != on_sale and _plain(word) not in OFF_SALE
+        ),
+        "",
+    )
 
 
-def scan(number: str, at: datetime, word: str, words: str, place: str = "") -> TrackingEvent:
-    """A tracking event: its stage by the carrier's word or, where there is none, by its words."""
+def scan(
+    number: str, at: datetime, word: str, words: str, place: str = ""
+) -> TrackingEvent:
+    """A tracking event: its stage by the carrier's word or, where there is none, by its
+    words.
+    """
     plain = _plain(word)
     stage = _stage_by(words) if plain in NO_STAGE else STAGES.get(plain)
     return TrackingEvent(
@@ -181,11 +241,17 @@ def scan(number: str, at: datetime, word: str, words: str, place: str = "") -> T
 
 def scans(*parcels: tuple[str, Iterable[Any]]) -> tuple[TrackingEvent, ...]:
     """The events of parcels, each with its number."""
-    return tuple(scan(number, one.time, one.status, one.desc) for number, traces in parcels for one in traces)
+    return tuple(
+        scan(number, one.time, one.status, one.desc)
+        for number, traces in parcels
+        for one in traces
+    )
 
 
 def domestic(*parcels: tuple[str, str, datetime | None]) -> tuple[DomesticParcel, ...]:
-    """The parcels in China that have a number, by numbers, carrier and time of sending."""
+    """The parcels in China that have a number, by numbers, carrier and time of
+    sending.
+    """
     return tuple(
         DomesticParcel(tracking_number=number, company=company, sent_at=sent_at)
         for numbers, company, sent_at in parcels
@@ -201,18 +267,25 @@ def _stage_by(words: str) -> TraceStatus:
 
 
 def shipments(
-    parcels: Iterable[BookedParcel], items: Mapping[str, Iterable[ShipmentItem]] = MappingProxyType({})
+    parcels: Iterable[BookedParcel],
+    items: Mapping[str, Iterable[ShipmentItem]] = MappingProxyType({}),
 ) -> tuple[Shipment, ...]:
-    """Our bookings, each with all its parcels, and the `items` that an order names for a booking."""
+    """Our bookings, each with all its parcels, and the `items` that an order names for
+    a booking.
+    """
     bookings: defaultdict[str, list[BookedParcel]] = defaultdict(list)
     for parcel in parcels:
         bookings[parcel.order_id].append(parcel)
     return tuple(
         Shipment(
             shipment_order_id=booking_id,
-            tracking_numbers=distinct(one.logistic_number for one in booked if one.logistic_number),
+            tracking_numbers=distinct(
+                one.logistic_number for one in booked if one.logistic_number
+            ),
             company=booked[0].logistic_company_name,
-            tracking_urls=distinct(one.tracking_url for one in booked if one.tracking_url),
+            tracking_urls=distinct(
+                one.tracking_url for one in booked if one.tracking_url
+            ),
             render_id=booked[0].render_id,
             items=tuple(items.get(booking_id, ())),
         )

@@ -1,4 +1,6 @@
-"""Poizon: orders under our reference as the service's key, guarded by a maximum price of each piece."""
+"""Poizon: orders under our reference as the service's key, guarded by a maximum price
+of each piece.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,12 @@ from connectors.marketplaces.lines import (
     unknown_sale,
     unmentioned,
 )
-from connectors.marketplaces.listing import FilteredOrders, OrderPage, OrderQuery, order_page
+from connectors.marketplaces.listing import (
+    FilteredOrders,
+    OrderPage,
+    OrderQuery,
+    order_page,
+)
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
@@ -41,7 +48,17 @@ from connectors.xportcn.wire import numbers_in, unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
-from domain.offers import Filters, Hits, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku
+from domain.offers import (
+    Filters,
+    Hits,
+    LineProblem,
+    Offer,
+    OfferSummary,
+    Problem,
+    Quote,
+    QuoteLine,
+    Sku,
+)
 from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 
@@ -108,21 +125,41 @@ def _sku(sku: poizon.ProductSku) -> Sku:
 
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
+    return LineProblem(
+        problem=PROBLEMS.get(code, Problem.OTHER),
+        message=words or code,
+        line_no=line_no,
+    )
 
 
 def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     """The quote of all resulting orders together."""
     ours = LinesByIds(lines, sku_ids)
-    told = [(ours.take((item.dw_spu_id, item.dw_sku_id)), item) for order in preview.orders for item in order.items]
-    problems = tuple(_item_problem(our, item) for our, item in told if not item.available or item.error_code)
+    told = [
+        (ours.take((item.dw_spu_id, item.dw_sku_id)), item)
+        for order in preview.orders
+        for item in order.items
+    ]
+    problems = tuple(
+        _item_problem(our, item)
+        for our, item in told
+        if not item.available or item.error_code
+    )
     problems += tuple(
-        other_pieces(our, item.quantity) for our, item in told if our and item.quantity not in (0, our.quantity)
+        other_pieces(our, item.quantity)
+        for our, item in told
+        if our and item.quantity not in (0, our.quantity)
     )
     if preview.success is not True and not problems:
-        problems = (problem(preview.error_code, preview.error_message or "refused without a word"),)
+        problems = (
+            problem(
+                preview.error_code, preview.error_message or "refused without a word"
+            ),
+        )
     priced = tuple(
-        QuoteLine(line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity)
+        QuoteLine(
+            line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity
+        )
         for our, item in told
         if our and item.price is not None and item.available
     )
@@ -141,19 +178,39 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
 
 
 def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProblem:
-    return problem(item.error_code, item.error_message or "not available", our.line_no if our else 0)
+    return problem(
+        item.error_code,
+        item.error_message or "not available",
+        our.line_no if our else 0,
+    )
 
 
 def created(answer: poizon.CreateAnswer) -> Created:
-    """The new orders. Raises `Refused` only for a refusal without an order, `Unanswered` for anything between."""
-    ids = tuple(order.dist_order_no for order in answer.order_list if order.dist_order_no)
-    totals = [order.total_amount for order in answer.order_list if order.total_amount is not None]
+    """The new orders. Raises `Refused` only for a refusal without an order,
+    `Unanswered` for anything between.
+    """
+    ids = tuple(
+        order.dist_order_no for order in answer.order_list if order.dist_order_no
+    )
+    totals = [
+        order.total_amount
+        for order in answer.order_list
+        if order.total_amount is not None
+    ]
     if answer.success and ids and len(ids) == len(totals) == len(answer.order_list):
         return Created(order_ids=ids, total=total_of(totals))
     if answer.success is False and not answer.order_list:
         why = problem(answer.error_code, answer.error_message)
-        raise refusal(poizon.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
-    words = f"success {answer.success} with order ids {list(ids)} and {len(totals)} amounts"
+        raise refusal(
+            poizon.CREATE,
+            answer,
+            answer.error_message,
+            code=answer.error_code,
+            problems=(why,),
+        )
+    words = (
+        f"success {answer.success} with order ids {list(ids)} and {len(totals)} amounts"
+    )
     raise unsettled(poizon.CREATE, answer, words)
 
 
@@ -168,14 +225,27 @@ def service_order(order: poizon.Order) -> ServiceOrder:
         created_at=order.create_time,
         paid_at=order.pay_time,
         close_reason=order.close_reason,
-        parcels=domestic(*((one.express_no, one.express_company, one.sent_time) for one in order.logistics_list)),
+        parcels=domestic(
+            *(
+                (one.express_no, one.express_company, one.sent_time)
+                for one in order.logistics_list
+            )
+        ),
         shipments=shipments(order.international_logistics),
         scans=scans(
-            *((number, one.traces) for one in order.logistics_list for number in numbers_in(one.express_no)),
-            *((one.logistic_number, one.traces) for one in order.international_logistics),
+            *(
+                (number, one.traces)
+                for one in order.logistics_list
+                for number in numbers_in(one.express_no)
+            ),
+            *(
+                (one.logistic_number, one.traces)
+                for one in order.international_logistics
+            ),
         ),
         goods=tuple(
-            Goods(item_id=one.dw_spu_id, sku_id=one.dw_sku_id, quantity=one.quantity) for one in order.order_items
+            Goods(item_id=one.dw_spu_id, sku_id=one.dw_sku_id, quantity=one.quantity)
+            for one in order.order_items
         ),
     )
 
@@ -187,25 +257,41 @@ class PoizonChannel(FilteredOrders):
     order_list = poizon.ORDER_LIST
 
     async def offer(self, item_id: str) -> Offer | None:
-        detail = self._client.read(poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id))
+        detail = self._client.read(
+            poizon.DETAIL, poizon.DetailRequest(dw_spu_id=item_id)
+        )
         product = await unless_missing(detail, PRODUCT_NOT_FOUND)
         return offer(product) if product else None
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = poizon.PreviewRequest(
-            shipping_address=_address(warehouse), product_list=tuple(_asked(line) for line in order.lines)
+            shipping_address=_address(warehouse),
+            product_list=tuple(_asked(line) for line in order.lines),
         )
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
             told = problem(refused.code, refused.message)
-            if told.problem is Problem.OTHER and problem_in(told.message) is None and _is_of_several(order):
+            if (
+                told.problem is Problem.OTHER
+                and problem_in(told.message) is None
+                and _is_of_several(order)
+            ):
                 told = replace(told, problem=Problem.SEVERAL_PRODUCTS)
             return no_quote(told, refused.code)
         return quote(preview, order.lines)
 
-    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Create the order. The service refuses a line that got dearer than its `unit_price`."""
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        *,
+        approved: Money,
+    ) -> Created:
+        """Create the order. The service refuses a line that got dearer than its
+        `unit_price`.
+        """
         goods = total_of([line.unit_price * line.quantity for line in order.lines])
         if goods > approved:
             raise over_limit(poizon.CREATE, goods, approved)
@@ -218,12 +304,16 @@ class PoizonChannel(FilteredOrders):
             answer = await self._client.effect(poizon.CREATE, request, claim=claim)
         except Refused as refused:
             problems = (problem(refused.code, refused.message),)
-            raise refused.explained(code=code_of(refused), problems=problems) from refused
+            raise refused.explained(
+                code=code_of(refused), problems=problems
+            ) from refused
         return created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
         request = poizon.PayRequest(dist_order_no=order_id)
-        answer = await payment_answer(self._client.effect(poizon.PAY, request, claim=claim))
+        answer = await payment_answer(
+            self._client.effect(poizon.PAY, request, claim=claim)
+        )
         result = answer.success, answer.error_code, answer.error_message
         settle_payment(poizon.PAY, answer, order_id, result, about=answer.dist_order_no)
 
@@ -282,9 +372,13 @@ class PoizonBrowser(Browser):
             sort=SORTS[filters.sort],
         )
         page = await self._client.read(poizon.SEARCH, request)
-        return Hits(total=page.total_records, offers=tuple(summary(hit) for hit in page.data))
+        return Hits(
+            total=page.total_records, offers=tuple(summary(hit) for hit in page.data)
+        )
 
-    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+    async def listing(
+        self, filters: Filters, *, changed_since: datetime | None = None
+    ) -> Hits:
         return await self.by_words("", filters)
 
 

@@ -1,4 +1,6 @@
-"""The protocols that marketplaces implement, so that flows depend on no single one: buying, cart, after-sale."""
+"""The protocols that marketplaces implement, so that flows depend on no single one:
+buying, cart, after-sale.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +10,21 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from connectors.xportcn.errors import ContractMismatch, Refused, Unanswered, UnknownRefundState
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    Refused,
+    Unanswered,
+    UnknownRefundState,
+)
 from connectors.xportcn.operations.operation import Operation
 from domain.absence import Reading
-from domain.after_sale import RefundAmount, RefundKind, RefundOption, RefundState, ServiceRefund
+from domain.after_sale import (
+    RefundAmount,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    ServiceRefund,
+)
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -39,7 +52,9 @@ class Warehouse:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Created:
-    """The answer to a create: the order ids (several when the service split the order) and their total cost."""
+    """The answer to a create: the order ids (several when the service split the order)
+    and their total cost.
+    """
 
     order_ids: tuple[str, ...]
     total: Money
@@ -48,9 +63,10 @@ class Created:
 class Channel(Protocol):
     """One marketplace of the service.
 
-    Reads may be repeated and are retried inside. The effects `create` and `pay` are sent exactly once per call, take
-    the ledger's claim, and raise by what the caller may do next: `Refused`, `Unanswered` (may have happened),
-    `NotSent` (has not happened), `Misconfigured` (see `connectors.xportcn.errors`).
+    Reads may be repeated and are retried inside. The effects `create` and `pay` are
+    sent exactly once per call, take the ledger's claim, and raise by what the caller
+    may do next: `Refused`, `Unanswered` (may have happened), `NotSent` (has not
+    happened), `Misconfigured` (see `connectors.xportcn.errors`).
     """
 
     marketplace: Marketplace
@@ -58,45 +74,79 @@ class Channel(Protocol):
     """The fields in which `create` puts our reference."""
 
     async def offer(self, item_id: str) -> Offer | None:
-        """The product with its variants and the ids that ordering needs; None when there is none."""
-
-    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        """Preview an order. Lines that can't be bought are in the quote's `problems`, not an exception."""
-
-    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Create the order under our reference `order_ref`, for at most `approved` where the service checks that."""
-
-    async def pay(self, claim: Claim, order_id: str) -> None:
-        """Pay one order from the account's balance. Returns when the service confirms the payment, done or to come."""
-
-    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        """Orders that carry our references, created after `since` (UTC), all parts of a split order.
-
-        The answer has only the references found. `controls` are references of other orders of ours, searched in the
-        same way: a control is in the answer only if every call shows it, and so proves all of them.
+        """The product with its variants and the ids that ordering needs; None when
+        there is none.
         """
 
-    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+    async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
+        """Preview an order. Lines that can't be bought are in the quote's `problems`,
+        not an exception.
+        """
+
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        *,
+        approved: Money,
+    ) -> Created:
+        """Create the order under our reference `order_ref`, for at most `approved`
+        where the service checks that.
+        """
+
+    async def pay(self, claim: Claim, order_id: str) -> None:
+        """Pay one order from the account's balance. Returns when the service confirms
+        the payment, done or to come.
+        """
+
+    async def find(
+        self,
+        references: Sequence[str],
+        *,
+        since: datetime,
+        controls: Sequence[str] = (),
+    ) -> Reading:
+        """Orders that carry our references, created after `since` (UTC), all parts of a
+        split order.
+
+        The answer has only the references found. `controls` are references of other
+        orders of ours, searched in the same way: a control is in the answer only if
+        every call shows it, and so proves all of them.
+        """
+
+    async def read(
+        self, order_ids: Sequence[str], *, may_lag: bool = False
+    ) -> dict[str, ServiceOrder]:
         """The current orders of these ids; unknown ids are missing from the answer.
 
-        `may_lag` allows readings of an order list, which may be some moments old, with fewer calls: enough for lasting
-        facts, such as a payment. Never before an effect.
+        `may_lag` allows readings of an order list, which may be some moments old, with
+        fewer calls: enough for lasting facts, such as a payment. Never before an
+        effect.
         """
 
     async def list_orders(self, *, since: datetime) -> Reading:
-        """The account's orders created after `since` (UTC), foreign orders too, in any currency: `listed`."""
+        """The account's orders created after `since` (UTC), foreign orders too, in any
+        currency: `listed`.
+        """
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
-        """All events of all parcels of one order, domestic and international, oldest first."""
+        """All events of all parcels of one order, domestic and international, oldest
+        first.
+        """
 
 
 PayOutcome = Refused | Unanswered | None
-"""The outcome of an order in a payment request: paid or soon to be (None), refused, or unanswered."""
+"""The outcome of an order in a payment request: paid or soon to be (None), refused, or
+unanswered.
+"""
 
 
 @runtime_checkable
 class PaysMany(Protocol):
-    """Half of a channel whose call to pay takes several orders: one is paid by it too, as many are."""
+    """Half of a channel whose call to pay takes several orders: one is paid by it too,
+    as many are.
+    """
 
     pay_batch_size: int
 
@@ -104,11 +154,14 @@ class PaysMany(Protocol):
         if outcome := (await self.pay_many((claim,), (order_id,)))[order_id]:
             raise outcome
 
-    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
-        """Pay at most `pay_batch_size` orders; answers the outcome of each, by order id.
+    async def pay_many(
+        self, claims: Sequence[Claim], order_ids: Sequence[str]
+    ) -> dict[str, PayOutcome]:
+        """Pay at most `pay_batch_size` orders; answers the outcome of each, by order
+        id.
 
-        `claims` are those of all these orders; a split order has one for several ids. An exception is about the whole
-        request.
+        `claims` are those of all these orders; a split order has one for several ids.
+        An exception is about the whole request.
         """
 
 
@@ -116,15 +169,20 @@ class PaysMany(Protocol):
 class QuotesMany(Protocol):
     """A channel that can also preview orders of several sellers with one request."""
 
-    async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
-        """The quote of each order, by `order_ref`, in fewer calls than orders where that is possible."""
+    async def quote_many(
+        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
+    ) -> dict[str, Quote]:
+        """The quote of each order, by `order_ref`, in fewer calls than orders where
+        that is possible.
+        """
 
 
 class Cart(Protocol):
     """One marketplace's cart: the account has one, shared by all its users.
 
-    The effects `add` and `create` take the ledger's claim, are sent once, and raise like `Channel`'s. `set_quantity`
-    and `delete` may be repeated: they set an absolute state.
+    The effects `add` and `create` take the ledger's claim, are sent once, and raise
+    like `Channel`'s. `set_quantity` and `delete` may be repeated: they set an absolute
+    state.
     """
 
     marketplace: Marketplace
@@ -133,7 +191,9 @@ class Cart(Protocol):
         """All rows of the cart, also those that can't be bought any more."""
 
     async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
-        """Put a line into the cart; answers the row's id. A SKU that lies there already gets more pieces."""
+        """Put a line into the cart; answers the row's id. A SKU that lies there already
+        gets more pieces.
+        """
 
     async def delete(self, row_ids: Sequence[str]) -> None:
         """Take rows out; unknown ids are ignored."""
@@ -141,22 +201,35 @@ class Cart(Protocol):
     async def set_quantity(self, row_id: str, quantity: int) -> None:
         """Change how many pieces a row holds."""
 
-    async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
+    async def quote(
+        self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse
+    ) -> Quote:
         """Preview ordering these rows, which hold the lines of `order`."""
 
-    async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        row_ids: Sequence[str],
+        warehouse: Warehouse,
+    ) -> Created:
         """Order these rows; they leave the cart. No limit is checked by the service."""
 
-    async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
-        """Orders that may have been made of these rows since then; none only while a row still lies in the cart.
+    async def find(
+        self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime
+    ) -> list[ServiceOrder]:
+        """Orders that may have been made of these rows since then; none only while a
+        row still lies in the cart.
 
-        Raises `RowsAreGone` when neither rows nor orders show: rows in the cart are the only proof that they were not
-        ordered.
+        Raises `RowsAreGone` when neither rows nor orders show: rows in the cart are the
+        only proof that they were not ordered.
         """
 
 
 class RowsAreGone(Unanswered):
-    """The rows have left the cart, and no order of theirs shows: a person has to find out."""
+    """The rows have left the cart, and no order of theirs shows: a person has to find
+    out.
+    """
 
 
 class Ability(StrEnum):
@@ -171,7 +244,9 @@ class Ability(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The scope of one refund: lines of ours, their ids at the service, and their refunds so far."""
+    """The scope of one refund: lines of ours, their ids at the service, and their
+    refunds so far.
+    """
 
     lines: tuple[int, ...]
     entry_ids: tuple[str, ...]
@@ -180,7 +255,9 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundRequest:
-    """A request for a refund. `goods` and `reason_id` are of a `RefundOption`; vouchers are links."""
+    """A request for a refund. `goods` and `reason_id` are of a `RefundOption`; vouchers
+    are links.
+    """
 
     order_id: str
     entry_ids: tuple[str, ...]
@@ -203,9 +280,11 @@ class Carrier:
 class AfterSale(Protocol):
     """One marketplace's cancellations and refunds; implementations derive from it.
 
-    What is not among its `abilities` raises `Refused`, an answer about another order or refund than was asked for
-    `ContractMismatch`. Effects take the ledger's claim, are sent once, and raise like `Channel`'s. `settles_in` is how
-    long an accepted cancellation may take to show, `closes_after` the age from which an order may be cancelled.
+    What is not among its `abilities` raises `Refused`, an answer about another order or
+    refund than was asked for `ContractMismatch`. Effects take the ledger's claim, are
+    sent once, and raise like `Channel`'s. `settles_in` is how long an accepted
+    cancellation may take to show, `closes_after` the age from which an order may be
+    cancelled.
     """
 
     marketplace: Marketplace
@@ -214,22 +293,38 @@ class AfterSale(Protocol):
     closes_after: timedelta
 
     async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
-        """Cancel an unpaid order. Returns when the service accepts; the order's status shows when it is closed."""
+        """Cancel an unpaid order. Returns when the service accepts; the order's status
+        shows when it is closed.
+        """
 
-    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
-        """The refunds that cover these line numbers: one a line, or one for all, as the marketplace has it."""
+    async def targets(
+        self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
+    ) -> tuple[Target, ...]:
+        """The refunds that cover these line numbers: one a line, or one for all, as the
+        marketplace has it.
+        """
 
-    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
-        """The reasons that the service takes now, with the amounts that go with them; empty when it takes none."""
+    async def options(
+        self, order_id: str, target: Target, kind: RefundKind
+    ) -> tuple[RefundOption, ...]:
+        """The reasons that the service takes now, with the amounts that go with them;
+        empty when it takes none.
+        """
 
     async def upload(self, picture: bytes) -> str:
-        """Store a JPG as voucher; answers its link. It is not visible until a refund names it."""
-        raise not_offered(self.marketplace, "store pictures (give links instead of files)")
+        """Store a JPG as voucher; answers its link. It is not visible until a refund
+        names it.
+        """
+        raise not_offered(
+            self.marketplace, "store pictures (give links instead of files)"
+        )
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         """Ask for a refund; answers its id."""
 
-    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
+    async def modify(
+        self, claim: Claim, refund_id: str, request: RefundRequest
+    ) -> None:
         """Modify an asked or refused refund, with other words or another amount."""
         raise not_offered(self.marketplace, "modify a refund")
 
@@ -241,11 +336,20 @@ class AfterSale(Protocol):
         """The carriers for the parcel of an agreed return."""
 
     async def send_back(
-        self, claim: Claim, refund_id: str, *, carrier: str, number: str, note: str, vouchers: tuple[str, ...]
+        self,
+        claim: Claim,
+        refund_id: str,
+        *,
+        carrier: str,
+        number: str,
+        note: str,
+        vouchers: tuple[str, ...],
     ) -> None:
         """Name the parcel that brings the goods back."""
 
-    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
+    async def send_message(
+        self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]
+    ) -> None:
         """Write to the seller about a refund."""
         raise not_offered(self.marketplace, "write about a refund")
 
@@ -269,7 +373,9 @@ class ListedRefund:
 
 @runtime_checkable
 class ListsRefunds(Protocol):
-    """After-sale of a marketplace that lists the refunds of an account, whichever program asked for them."""
+    """After-sale of a marketplace that lists the refunds of an account, whichever
+    program asked for them.
+    """
 
     async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
         """The refunds asked for since then."""
@@ -279,21 +385,31 @@ FAILED = "退款失败"
 OF_THE_CONSOLE = {
     **dict.fromkeys(["待客服处理", "待商家审核", "待卖家审核"], RefundState.ASKED),
     **dict.fromkeys(["待商家收货", "待卖家收货"], RefundState.RETURNED),
-    **dict.fromkeys(["待财务退款", "待财务审核", "待财务处理", "待退款"], RefundState.AGREED),
+    **dict.fromkeys(
+        ["待财务退款", "待财务审核", "待财务处理", "待退款"], RefundState.AGREED
+    ),
     FAILED: RefundState.REFUSED,
 }
-"""The service's own words for a refund, as its console has them (assumed); none for money that came back."""
+"""The service's own words for a refund, as its console has them (assumed); none for
+money that came back.
+"""
 
 
 def failed(word: str) -> str:
-    """Why a refund was refused that the seller did not refuse: the service failed to give the money back."""
+    """Why a refund was refused that the seller did not refuse: the service failed to
+    give the money back.
+    """
     return "the service failed to refund it: ask its support" if word == FAILED else ""
 
 
-def refund_state(word: str, known: Mapping[str, RefundState], call: Operation) -> RefundState:
+def refund_state(
+    word: str, known: Mapping[str, RefundState], call: Operation
+) -> RefundState:
     """Raises `UnknownRefundState` for a word without a meaning here."""
     if (state := known.get(word) or OF_THE_CONSOLE.get(word)) is None:
-        raise UnknownRefundState(f"refund status {word} is not known", operation=call.name, code=word)
+        raise UnknownRefundState(
+            f"refund status {word} is not known", operation=call.name, code=word
+        )
     return state
 
 
@@ -306,4 +422,6 @@ def require_same(asked: str, answered: str, call: Operation, field: str) -> None
 
 def not_offered(marketplace: Marketplace, what: str) -> Refused:
     """The error of a call that the marketplace does not have."""
-    return Refused(f"{marketplace} has no call to {what}; do it in the marketplace's own console")
+    return Refused(
+        f"{marketplace} has no call to {what}; do it in the marketplace's own console"
+    )

@@ -1,4 +1,6 @@
-"""Errors made of whole answers that refuse, or leave open what happened; previews inside a create."""
+"""Errors made of whole answers that refuse, or leave open what happened; previews
+inside a create.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,13 @@ from collections.abc import Awaitable, Set
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from connectors.xportcn.errors import NEVER_S, ContractMismatch, NotSent, Refused, Unanswered
+from connectors.xportcn.errors import (
+    NEVER_S,
+    ContractMismatch,
+    NotSent,
+    Refused,
+    Unanswered,
+)
 from connectors.xportcn.failures import ANY_NO, NO_ORDER, NOT_FOUND, problem_in
 from connectors.xportcn.models import CheckedAnswer, EffectAnswer
 from connectors.xportcn.operations import international
@@ -18,9 +26,12 @@ from domain.offers import LineProblem, Problem, Quote
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
 REFUSED_BY_THE_ENVELOPE = "400"
 DUPLICATE = re.compile(
-    "duplicat|repeat|already|_EXISTS|重复|已存在|已经存在|已(?:支付|付款|提交|下单|创建)", re.IGNORECASE
+    "duplicat|repeat|already|_EXISTS|重复|已存在|已经存在|已(?:支付|付款|提交|下单|创建)",
+    re.IGNORECASE,
 )
-NOT_OVER = re.compile("time.?out|processing|pending|busy|超时|处理中|繁忙|稍后", re.IGNORECASE)
+NOT_OVER = re.compile(
+    "time.?out|processing|pending|busy|超时|处理中|繁忙|稍后", re.IGNORECASE
+)
 ABOUT_OWN_ID = re.compile("out_?order_?id", re.IGNORECASE)
 
 ORDER_STATUS_ERROR = "ORDER_STATUS_ERROR"
@@ -29,18 +40,25 @@ ORDER_NOT_EXIST = "ORDER_NOT_EXIST"
 ORDER_NOT_FOUND = "40402"
 PRODUCT_NOT_FOUND = "40401"
 ANY_NOES = frozenset({ANY_NO, NOT_FOUND, "1009"})
-"""Codes that stand for any no, which their words tell (of another reseller; inferred)."""
+"""Codes that stand for any no, which their words tell (of another reseller;
+inferred).
+"""
 NO_DATA = re.compile(r"(?:数据|记录)不存在")
-"""Java's plain words for an order that is not there, under code 404 alone (inferred)."""
+"""Java's plain words for an order that is not there, under code 404 alone
+(inferred).
+"""
 OFFLINE = Problem.OFFLINE
 TOO_MANY_ORDERS = re.compile(
     r"TOO_MANY_ORDERS|ORDER_(?:COUNT|NUM)_LIMIT|too many orders|"
     r"下单(?:过于|太)?频繁|(?:下单|订单)(?:数量|次数|数)?已?(?:超|达到?上限)",
     re.IGNORECASE,
 )
-"""Words of a create that is refused since the account orders too much now: later it is not (inferred)."""
+"""Words of a create that is refused since the account orders too much now: later it is
+not (inferred).
+"""
 
-# The envelope's own codes: a request's shape and ids are checked before any effect (docs/contract/assumed-all.md 1).
+# The envelope's own codes: a request's shape and ids are checked before any effect
+# (docs/contract/assumed-all.md 1).
 MALFORMED = "40001"
 CHECKED = frozenset({MALFORMED, "42001", *(str(code) for code in range(40401, 40409))})
 NO_MONEY = frozenset({"BALANCE_NOT_ENOUGH", "INSUFFICIENT_BALANCE", "余额不足"})
@@ -55,10 +73,19 @@ NOT_PAID = frozenset(
 NOT_ORDERED = frozenset(
     {
         *(CHECKED | international.REFUSALS),
-        *("500_006", "500_007", "500_008", "not support tradeType", "AddressId invalid", "PREVIEW_REQUIRED"),
+        *(
+            "500_006",
+            "500_007",
+            "500_008",
+            "not support tradeType",
+            "AddressId invalid",
+            "PREVIEW_REQUIRED",
+        ),
     }
 )
-"""Refusals after which nothing was ordered, beside those that name a line's problem (contract 1.6)."""
+"""Refusals after which nothing was ordered, beside those that name a line's problem
+(contract 1.6).
+"""
 
 NOT_NOW = frozenset({"ORDER_STATUS_ERROR", "GOODS_STATUS_ERROR"})
 """Words of a refusal to list reasons, in a state of the order that allows none."""
@@ -69,7 +96,12 @@ PRICE_CHANGED = "PRICE_CHANGED"
 
 
 def refusal(
-    call: EffectCall[Any, Any], answer: EffectAnswer, words: str, *, code: str, problems: tuple[LineProblem, ...] = ()
+    call: EffectCall[Any, Any],
+    answer: EffectAnswer,
+    words: str,
+    *,
+    code: str,
+    problems: tuple[LineProblem, ...] = (),
 ) -> Refused:
     """The error of an answer that refuses."""
     return Refused(
@@ -82,7 +114,9 @@ def refusal(
     )
 
 
-def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> Unanswered:
+def unsettled(
+    call: EffectCall[Any, Any], answer: EffectAnswer, words: str
+) -> Unanswered:
     """The error of an answer that leaves open whether the effect happened."""
     return Unanswered(
         f"{words}; it may have been carried out",
@@ -93,9 +127,16 @@ def unsettled(call: EffectCall[Any, Any], answer: EffectAnswer, words: str) -> U
 
 
 def settle_payment(
-    call: EffectCall[Any, Any], answer: EffectAnswer, order_id: str, result: tuple[bool | None, str, str], *, about: str
+    call: EffectCall[Any, Any],
+    answer: EffectAnswer,
+    order_id: str,
+    result: tuple[bool | None, str, str],
+    *,
+    about: str,
 ) -> None:
-    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered` otherwise."""
+    """Return if the order is paid. Raises `Refused` for a clear refusal, `Unanswered`
+    otherwise.
+    """
     paid, code, words = result
     if about not in ("", order_id):
         raise unsettled(call, answer, f"the answer is about order {about}")
@@ -105,8 +146,12 @@ def settle_payment(
         raise unsettled(call, answer, f"paid {paid} with error code {code or 'none'}")
 
 
-def require_success(call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt: str) -> None:
-    """Return for success. Raises `Refused` for a refusal, `Unanswered` with the `doubt` for neither."""
+def require_success(
+    call: EffectCall[Any, Any], answer: CheckedAnswer, *, doubt: str
+) -> None:
+    """Return for success. Raises `Refused` for a refusal, `Unanswered` with the `doubt`
+    for neither.
+    """
     if answer.success is None:
         raise unsettled(call, answer, doubt)
     if not answer.success:
@@ -117,37 +162,58 @@ def require_true(call: Call[Any, bool], *, answered: bool) -> None:
     """Raise `Unanswered` for a `false` where the contract knows only `true`."""
     if not answered:
         doubt = "; it may have been carried out" if call.effect else ""
-        raise Unanswered(f"the answer is false without a reason{doubt}", operation=call.name)
+        raise Unanswered(
+            f"the answer is false without a reason{doubt}", operation=call.name
+        )
 
 
 def word_of(refused: Refused) -> str:
-    """The code word of a refusal that comes as text only: `CODE` or `CODE: words` (assumed-all.md 1)."""
+    """The code word of a refusal that comes as text only: `CODE` or `CODE: words`
+    (assumed-all.md 1).
+    """
     return refused.message.split(":", 1)[0].strip()
 
 
 def means_it_exists(refused: Refused) -> bool:
-    """Whether a refusal may mean that an earlier request succeeded; its words are the marketplace's own."""
+    """Whether a refusal may mean that an earlier request succeeded; its words are the
+    marketplace's own.
+    """
     return bool(DUPLICATE.search(f"{refused.code} {refused.message}"))
 
 
 def may_have_happened(refused: Refused) -> bool:
-    """Whether the words of a refusal leave open that the effect was done before, or is under way."""
-    return means_it_exists(refused) or bool(NOT_OVER.search(f"{refused.code} {refused.message}"))
+    """Whether the words of a refusal leave open that the effect was done before, or is
+    under way.
+    """
+    return means_it_exists(refused) or bool(
+        NOT_OVER.search(f"{refused.code} {refused.message}")
+    )
 
 
 def means_no(refused: Refused, known: Set[str]) -> bool:
-    """Whether the code of a refusal, or words of its message, are known to mean that nothing happened."""
-    told = (word == refused.code or (not word.isdigit() and word in refused.message) for word in known)
+    """Whether the code of a refusal, or words of its message, are known to mean that
+    nothing happened.
+    """
+    told = (
+        word == refused.code or (not word.isdigit() and word in refused.message)
+        for word in known
+    )
     return not may_have_happened(refused) and any(told)
 
 
 def means_too_many_orders(refused: Refused) -> bool:
-    """Whether a create was refused since the account has too many orders now: the same create may be accepted later."""
-    return bool(TOO_MANY_ORDERS.search(f"{refused.code} {refused.message}")) and not means_it_exists(refused)
+    """Whether a create was refused since the account has too many orders now: the same
+    create may be accepted later.
+    """
+    return bool(
+        TOO_MANY_ORDERS.search(f"{refused.code} {refused.message}")
+    ) and not means_it_exists(refused)
 
 
 def means_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
-    """Whether a create was refused for a known problem, for too many orders, or in `known` words."""
+    """Whether a create was refused for a known problem, for too many orders, or in
+    `known` words.
+    """
     if means_too_many_orders(refused):
         return True
     problems = {one.problem for one in refused.problems} - {Problem.OTHER}
@@ -155,7 +221,9 @@ def means_not_ordered(refused: Refused, known: Set[str] = NOT_ORDERED) -> bool:
 
 
 def without_own_id(refused: Refused) -> Refused:
-    """A create refused for a field beyond the written contract, with the setting that leaves the field out."""
+    """A create refused for a field beyond the written contract, with the setting that
+    leaves the field out.
+    """
     if means_it_exists(refused) or not ABOUT_OWN_ID.search(refused.message):
         return refused
     words = f"{refused.message}: the service does not know this field. Leave it out with XPORTCN_OUT_ORDER_ID=false"
@@ -163,18 +231,28 @@ def without_own_id(refused: Refused) -> Refused:
 
 
 def code_of(refused: Refused) -> str:
-    """The code to act on; under envelope code 400 it is the first word of the message (all 1, form E)."""
+    """The code to act on; under envelope code 400 it is the first word of the message
+    (all 1, form E).
+    """
     word = refused.message.partition(":")[0].strip()
-    return word if refused.code == REFUSED_BY_THE_ENVELOPE and CODE_WORD.fullmatch(word) else refused.code
+    return (
+        word
+        if refused.code == REFUSED_BY_THE_ENVELOPE and CODE_WORD.fullmatch(word)
+        else refused.code
+    )
 
 
 async def payment_answer(payment: Awaitable[Answer]) -> Answer:
-    """The answer to a payment. A refusal by the envelope gets the code that all channels have for it."""
+    """The answer to a payment. A refusal by the envelope gets the code that all
+    channels have for it.
+    """
     try:
         return await payment
     except Refused as refused:
         code = code_of(refused)
-        raise refused.explained(code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code) from refused
+        raise refused.explained(
+            code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
+        ) from refused
 
 
 async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
@@ -182,7 +260,9 @@ async def unless_missing(asked: Awaitable[Answer], code: str) -> Answer | None:
     try:
         return await asked
     except Refused as refused:
-        if refused.code == code or (refused.code in ANY_NOES and _is_gone(refused, code)):
+        if refused.code == code or (
+            refused.code in ANY_NOES and _is_gone(refused, code)
+        ):
             return None
         raise
 
@@ -195,20 +275,30 @@ def _is_gone(refused: Refused, code: str) -> bool:
 
 
 def is_understood(refused: Refused) -> bool:
-    """Whether a read was refused in the envelope's own codes or in known words, not for a fault."""
+    """Whether a read was refused in the envelope's own codes or in known words, not for
+    a fault.
+    """
     return refused.code in CHECKED or problem_in(refused.message) is not None
 
 
 def no_quote(problem: LineProblem, code: str) -> Quote:
-    """The quote of a preview that was refused as a whole, under a known code or in known words."""
+    """The quote of a preview that was refused as a whole, under a known code or in
+    known words.
+    """
     if problem.problem is Problem.OTHER:
-        known = problem_in(problem.message) or (Problem.RULED_OUT if code in CHECKED else Problem.OTHER)
+        known = problem_in(problem.message) or (
+            Problem.RULED_OUT if code in CHECKED else Problem.OTHER
+        )
         problem = replace(problem, problem=known)
     return Quote(goods=Money(0), postage=Money(0), total=Money(0), problems=(problem,))
 
 
-async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer]) -> Answer:
-    """The answer of a preview. A failed preview raises `NotSent`: whatever the error, nothing was ordered."""
+async def asked_before(
+    create: EffectCall[Any, Any], preview: Awaitable[Answer]
+) -> Answer:
+    """The answer of a preview. A failed preview raises `NotSent`: whatever the error,
+    nothing was ordered.
+    """
     try:
         return await preview
     except Unanswered as error:
@@ -224,18 +314,26 @@ async def asked_before(create: EffectCall[Any, Any], preview: Awaitable[Answer])
 
 def not_now(create: EffectCall[Any, Any], words: str) -> NotSent:
     """The error of a preview whose answer will be the same within seconds."""
-    return NotSent(f"{words}; nothing was ordered", retry_after_s=NEVER_S, operation=create.name)
+    return NotSent(
+        f"{words}; nothing was ordered", retry_after_s=NEVER_S, operation=create.name
+    )
 
 
 def require_understood(create: EffectCall[Any, Any], quote: Quote) -> None:
-    """Raises `NotSent` for a preview that was refused in words that are not understood."""
+    """Raises `NotSent` for a preview that was refused in words that are not
+    understood.
+    """
     if quote.problems and all(one.problem is Problem.OTHER for one in quote.problems):
         words = "; ".join(problem.message for problem in quote.problems)
         raise not_now(create, f"the preview before it was refused: {words}")
 
 
-def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money) -> None:
-    """Raises `Refused` for a quote with problems, or above what was approved; `NotSent` for one that says nothing."""
+def require_approved(
+    create: EffectCall[Any, Any], quote: Quote, approved: Money
+) -> None:
+    """Raises `Refused` for a quote with problems, or above what was approved; `NotSent`
+    for one that says nothing.
+    """
     require_understood(create, quote)
     if quote.problems:
         words = "; ".join(problem.message for problem in quote.problems)
@@ -250,4 +348,6 @@ def require_approved(create: EffectCall[Any, Any], quote: Quote, approved: Money
 def over_limit(create: EffectCall[Any, Any], total: Money, approved: Money) -> Refused:
     words = f"it costs {total} now, approved {approved}; nothing was ordered"
     problem = LineProblem(problem=Problem.PRICE_CHANGED, message=words)
-    return Refused(words, operation=create.name, code=PRICE_CHANGED, problems=(problem,))
+    return Refused(
+        words, operation=create.name, code=PRICE_CHANGED, problems=(problem,)
+    )

@@ -1,4 +1,6 @@
-"""Reads a merchant's request file: CSV, XLSX, JSON or Parquet. A file is understood or refused, never guessed."""
+"""Reads a merchant's request file: CSV, XLSX, JSON or Parquet. A file is understood or
+refused, never guessed.
+"""
 
 from __future__ import annotations
 
@@ -24,10 +26,22 @@ from domain.request_files import ParsedRequests, RequestTable, normal_name
 from domain.shop_files import Profile, ShopTable, profile_of
 from domain.sku_book import SkuBook
 
-__all__ = ["READERS", "UnreadableFile", "check_encoding", "has_our_header", "read_request_file", "read_request_text"]
+__all__ = [
+    "READERS",
+    "UnreadableFile",
+    "check_encoding",
+    "has_our_header",
+    "read_request_file",
+    "read_request_text",
+]
 PASTED = Path("pasted lines")
 FileReader = Callable[[bytes, str, RequestTable], None]
-READERS: dict[str, FileReader] = {".csv": read_csv, ".xlsx": read_xlsx, ".json": read_json, ".parquet": read_parquet}
+READERS: dict[str, FileReader] = {
+    ".csv": read_csv,
+    ".xlsx": read_xlsx,
+    ".json": read_json,
+    ".parquet": read_parquet,
+}
 READERS |= dict.fromkeys((".txt", ".tsv"), read_csv)
 
 
@@ -46,26 +60,42 @@ def read_request_file(
     book: SkuBook | None = None,
     shops: Sequence[Profile] | None = None,
 ) -> ParsedRequests:
-    """Read and check a whole file. Raises `UnreadableFile`; errors of single cells are returned as faults.
+    """Read and check a whole file. Raises `UnreadableFile`; errors of single cells are
+    returned as faults.
 
-    Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one. With `require_limit` each row without
-    a price limit is a fault. Own SKUs are looked up in the `book`. An export of one of the `shops`, else of
-    those that come along, is read by its profile.
+    Text is UTF-8, or UTF-16 with a byte order mark; `encoding` names another one. With
+    `require_limit` each row without a price limit is a fault. Own SKUs are looked up in
+    the `book`. An export of one of the `shops`, else of those that come along, is read
+    by its profile.
     """
     read = READERS.get(path.suffix.lower())
     if read is None:
-        raise UnreadableFile(path, f"files ending in {path.suffix!r} can't be read; save it as {', '.join(READERS)}")
+        raise UnreadableFile(
+            path,
+            f"files ending in {path.suffix!r} can't be read; save it as {', '.join(READERS)}",
+        )
     try:
         table = RequestTable(require_limit=require_limit, book=book)
-        return _parsed(read, content_of(path), encoding, table, shipped() if shops is None else shops)
+        return _parsed(
+            read,
+            content_of(path),
+            encoding,
+            table,
+            shipped() if shops is None else shops,
+        )
     except OSError as error:
-        raise UnreadableFile(path, f"can't be opened ({error.strerror}); check the path and its permissions") from error
+        raise UnreadableFile(
+            path,
+            f"can't be opened ({error.strerror}); check the path and its permissions",
+        ) from error
     except Unusable as error:
         raise UnreadableFile(path, str(error)) from error
 
 
 def has_our_header(path: Path, shops: Sequence[Profile]) -> bool:
-    """Whether a text's header has names of a request file alone, so that no shop exported it. Reads no further."""
+    """Whether a text's header has names of a request file alone, so that no shop
+    exported it. Reads no further.
+    """
     if READERS.get(path.suffix.lower()) is not read_csv:
         return False
     try:
@@ -73,13 +103,22 @@ def has_our_header(path: Path, shops: Sequence[Profile]) -> bool:
             names = _header(file.read(LONGEST_ROW))
     except OSError:  # its own reading says so
         return False
-    return "order_ref" in names and {*map(normal_name, names)} <= {*BY_NAME} and profile_of(names, shops) is None
+    return (
+        "order_ref" in names
+        and {*map(normal_name, names)} <= {*BY_NAME}
+        and profile_of(names, shops) is None
+    )
 
 
 def read_request_text(
-    text: str, *, require_limit: bool = False, book: SkuBook | None = None, shops: Sequence[Profile] | None = None
+    text: str,
+    *,
+    require_limit: bool = False,
+    book: SkuBook | None = None,
+    shops: Sequence[Profile] | None = None,
 ) -> ParsedRequests:
-    """Read and check rows pasted from a spreadsheet, header first. Raises `UnreadableFile`.
+    """Read and check rows pasted from a spreadsheet, header first. Raises
+    `UnreadableFile`.
 
     Blank lines before the header don't count: row 1 is the header, as in a file.
     """
@@ -88,7 +127,9 @@ def read_request_text(
         if len(content) > MOST_BYTES:
             raise Unusable(too_large(len(content)))
         table = RequestTable(require_limit=require_limit, book=book)
-        return _parsed(read_csv, content, "utf-8", table, shipped() if shops is None else shops)
+        return _parsed(
+            read_csv, content, "utf-8", table, shipped() if shops is None else shops
+        )
     except Unusable as error:
         raise UnreadableFile(PASTED, str(error)) from error
 
@@ -98,11 +139,17 @@ def _header(start: bytes) -> list[str]:
 
 
 def _parsed(
-    read: FileReader, content: bytes, encoding: str, table: RequestTable, shops: Sequence[Profile]
+    read: FileReader,
+    content: bytes,
+    encoding: str,
+    table: RequestTable,
+    shops: Sequence[Profile],
 ) -> ParsedRequests:
     if read in (read_csv, read_xlsx):
         table = ShopTable(shops, table)
-    known = profile_of(_header(content[:LONGEST_ROW]), shops) if read is read_csv else None
+    known = (
+        profile_of(_header(content[:LONGEST_ROW]), shops) if read is read_csv else None
+    )
     if known and known.encoding and not encoding and not is_utf_8(content):
         encoding = known.encoding
     try:

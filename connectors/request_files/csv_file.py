@@ -43,9 +43,13 @@ class _Lines:
         while line := self.text.readline(LONGEST_ROW):
             self.row_length += len(line)
             if self.row_length >= LONGEST_ROW:
-                raise Unusable(f"the row at line {self.read + 1} is too long to be one; check the quotes there")
+                raise Unusable(
+                    f"the row at line {self.read + 1} is too long to be one; check the quotes there"
+                )
             if "\0" in line:
-                raise Unusable(f"line {self.read + 1} holds NUL characters: this is no text; save it as CSV UTF-8")
+                raise Unusable(
+                    f"line {self.read + 1} holds NUL characters: this is no text; save it as CSV UTF-8"
+                )
             self.read += 1
             yield line
 
@@ -63,10 +67,14 @@ def _read(lines: _Lines, table: RowSink) -> None:
     try:
         columns = next(records, [])
         if len(columns) > MOST_COLUMNS:
-            raise Unusable(f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible")
+            raise Unusable(
+                f"has {len(columns):,} columns; up to {MOST_COLUMNS} are possible"
+            )
         table.begin(columns)
         if delimiter == "\t" and not table.is_quoted:
-            records = csv.reader(source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
+            records = csv.reader(
+                source, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True
+            )
         unnamed = [at for at, column in enumerate(columns) if not column.strip(BLANKS)]
         for row, record in enumerate(records, start=above + HEADER_ROW + 1):
             lines.row_length = 0
@@ -104,11 +112,15 @@ def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:
 
 def _require_header(first: str) -> None:
     if first[:4].lower() == "sep=":
-        raise Unusable(f"begins with {first.strip()!r}; delete that line, so that the header is the first")
+        raise Unusable(
+            f"begins with {first.strip()!r}; delete that line, so that the header is the first"
+        )
 
 
 def _ragged(record: list[str], columns: list[str]) -> str:
-    """The fault of a row whose cells have probably shifted: even those that fit mislead."""
+    """The fault of a row whose cells have probably shifted: even those that fit
+    mislead.
+    """
     lengths = f"this row has {len(record)} cells where the header has {len(columns)}"
     hint = f". {LEFT_OUT}" if len(record) < len(columns) else ""
     return f"{lengths}; check its separators and quotes{hint}"

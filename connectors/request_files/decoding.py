@@ -1,6 +1,8 @@
-"""Text of a request file: UTF-8, UTF-16 with a byte order mark, or an encoding that a person names. Never a guess.
+"""Text of a request file: UTF-8, UTF-16 with a byte order mark, or an encoding that a
+person names. Never a guess.
 
-Guessing can't work: Korean EUC-KR decodes to common Chinese characters, and Windows-1252 to rare ones.
+Guessing can't work: Korean EUC-KR decodes to common Chinese characters, and
+Windows-1252 to rare ones.
 """
 
 from __future__ import annotations
@@ -22,15 +24,21 @@ KINDS = {
 
 
 class Malformed(ValueError):
-    """The content of the file is invalid in its format; the message says how, without a library's words."""
+    """The content of the file is invalid in its format; the message says how, without a
+    library's words.
+    """
 
 
 class Unusable(Exception):
-    """The file can't be read as a table; the message has the cause and the remedy, without the file's name."""
+    """The file can't be read as a table; the message has the cause and the remedy,
+    without the file's name.
+    """
 
 
 def content_of(path: Path) -> bytes:
-    """The bytes of a file. Raises `OSError`, and `Unusable` for an irregular or too large file."""
+    """The bytes of a file. Raises `OSError`, and `Unusable` for an irregular or too
+    large file.
+    """
     # a pipe without a writer would block an ordinary open for ever
     _require_file(path.stat())  # opening a device may already trigger it
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -42,7 +50,9 @@ def content_of(path: Path) -> bytes:
 
 
 def _required(descriptor: int) -> int:
-    """A descriptor of a regular file that is not too large; any other is closed, and raises `Unusable`."""
+    """A descriptor of a regular file that is not too large; any other is closed, and
+    raises `Unusable`.
+    """
     try:
         _require_file(os.fstat(descriptor))
     except BaseException:
@@ -53,7 +63,9 @@ def _required(descriptor: int) -> int:
 
 def _require_file(status: os.stat_result) -> None:
     if not stat.S_ISREG(status.st_mode):
-        raise Unusable(f"is {KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}; give a regular file")
+        raise Unusable(
+            f"is {KINDS.get(stat.S_IFMT(status.st_mode), 'no file')}; give a regular file"
+        )
     if status.st_size > MOST_BYTES:
         raise Unusable(too_large(status.st_size))
 
@@ -64,7 +76,10 @@ def too_large(size: int) -> str:
 
 
 MARKS = (
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16: its mark begins with that of UTF-16
+    (
+        codecs.BOM_UTF32_LE,
+        "utf-32",
+    ),  # before UTF-16: its mark begins with that of UTF-16
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF16_LE, "utf-16"),
@@ -82,7 +97,9 @@ REMEDY = (
 
 
 def check_encoding(name: str) -> str:
-    """The name of an encoding in Python's codecs; empty stays empty. Raises `ValueError` for no encoding of text."""
+    """The name of an encoding in Python's codecs; empty stays empty. Raises
+    `ValueError` for no encoding of text.
+    """
     if not name.strip():
         return ""
     try:
@@ -99,12 +116,21 @@ def check_encoding(name: str) -> str:
 
 
 def text_of(content: bytes, named: str) -> io.TextIOWrapper:
-    """The text as a stream without newline translation. Raises `Unusable`; reading raises `UnicodeDecodeError`."""
-    return io.TextIOWrapper(io.BytesIO(content), encoding=_encoding(content, named), errors="strict", newline="")
+    """The text as a stream without newline translation. Raises `Unusable`; reading
+    raises `UnicodeDecodeError`.
+    """
+    return io.TextIOWrapper(
+        io.BytesIO(content),
+        encoding=_encoding(content, named),
+        errors="strict",
+        newline="",
+    )
 
 
 def _encoding(content: bytes, named: str) -> str:
-    marked = next((encoding for mark, encoding in MARKS if content.startswith(mark)), "")
+    marked = next(
+        (encoding for mark, encoding in MARKS if content.startswith(mark)), ""
+    )
     if marked == "utf-32" and not named:
         raise Unusable(f"is UTF-32 text; {REMEDY}")
     if marked:
@@ -115,10 +141,14 @@ def _encoding(content: bytes, named: str) -> str:
         raise Unusable(str(error)) from error
     if not named:
         if b"\0" in content[:4096]:
-            raise Unusable(f"is no UTF-8 text: UTF-16 without its mark, or no text at all; {REMEDY}")
+            raise Unusable(
+                f"is no UTF-8 text: UTF-16 without its mark, or no text at all; {REMEDY}"
+            )
         return "utf-8"
     if named not in ("utf-8", "ascii") and not content.isascii() and is_utf_8(content):
-        raise Unusable(f"looks like UTF-8, and you say {named}: name no encoding, or save it as CSV UTF-8")
+        raise Unusable(
+            f"looks like UTF-8, and you say {named}: name no encoding, or save it as CSV UTF-8"
+        )
     return named
 
 
@@ -131,7 +161,13 @@ def is_utf_8(content: bytes) -> bool:
 
 
 def undecodable(error: UnicodeDecodeError, lines_before: int) -> str:
-    """The message for text of another encoding. `lines_before` lines were read whole."""
-    line = lines_before + 1 + error.object[: error.start].decode(error.encoding, "ignore").count("\n")
+    """The message for text of another encoding. `lines_before` lines were read
+    whole.
+    """
+    line = (
+        lines_before
+        + 1
+        + error.object[: error.start].decode(error.encoding, "ignore").count("\n")
+    )
     name = "UTF-8" if error.encoding.startswith("utf-8") else error.encoding
     return f"line {line} is no {name} text; {REMEDY}"

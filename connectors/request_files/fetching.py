@@ -1,7 +1,8 @@
 """Fetches a request file from an https address, such as a published sheet.
 
-The address may hold a token, so no message quotes it. A sheet is served through redirects to other hosts, with any name
-or none and any content type. So its bytes decide the kind of file.
+The address may hold a token, so no message quotes it. A sheet is served through
+redirects to other hosts, with any name or none and any content type. So its bytes
+decide the kind of file.
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    ip_network,
+)
 from typing import Any
 
 import aiohttp
@@ -24,35 +32,60 @@ from connectors.request_files.xlsx_file import LOCKED_OR_OLD, OLE
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
-UNICAST = ip_network("2000::/3")  # Python's `is_global` includes more: fec0::, ::127.0.0.1
+UNICAST = ip_network(
+    "2000::/3"
+)  # Python's `is_global` includes more: fec0::, ::127.0.0.1
 CARRIERS = (ip_network("64:ff9b::/96"), ip_network("::/96"))
-DOCUMENTS = ip_network("3fff::/20")  # reserved for examples (RFC 9637); Python 3.11 takes it for public
+DOCUMENTS = ip_network(
+    "3fff::/20"
+)  # reserved for examples (RFC 9637); Python 3.11 takes it for public
 ISATAP = (0x00005EFE, 0x02005EFE)
 """Above the last 32 bits, which are an IPv4 address (RFC 5214)."""
 PLATFORMS = (ip_network("168.63.129.16/32"), ip_network("192.0.0.0/24"))
-"""Metadata services of Azure and Oracle; other clouds have theirs at link-local addresses."""
+"""Metadata services of Azure and Oracle; other clouds have theirs at link-local
+addresses.
+"""
 
 
 def is_reachable(text: str, allowed: Sequence[Network], *, is_tls: bool) -> bool:
-    """Whether this address may be connected to. Without TLS it must be one of the `allowed` networks."""
+    """Whether this address may be connected to. Without TLS it must be one of the
+    `allowed` networks.
+    """
     address = _led_to(ip_address(text))
-    return any(address in network for network in allowed) or (is_tls and _is_public(address))
+    return any(address in network for network in allowed) or (
+        is_tls and _is_public(address)
+    )
 
 
 def _led_to(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo, NAT64, ISATAP."""
+    """The IPv4 address that an IPv6 one leads to: mapped, 6to4, Teredo, NAT64,
+    ISATAP.
+    """
     if isinstance(address, IPv4Address):
         return address
     if int(address) >> 32 & 0xFFFFFFFF in ISATAP:
         return IPv4Address(int(address) & 0xFFFFFFFF)
     if address != IPv6Address(1) and any(address in network for network in CARRIERS):
         return IPv4Address(int(address) & 0xFFFFFFFF)
-    return address.ipv4_mapped or address.sixtofour or (address.teredo or (None, None))[1] or address
+    return (
+        address.ipv4_mapped
+        or address.sixtofour
+        or (address.teredo or (None, None))[1]
+        or address
+    )
 
 
 def _is_public(address: Address) -> bool:
-    is_unicast = address in UNICAST if isinstance(address, IPv6Address) else not address.is_multicast
-    return is_unicast and address.is_global and not any(address in network for network in (*PLATFORMS, DOCUMENTS))
+    is_unicast = (
+        address in UNICAST
+        if isinstance(address, IPv6Address)
+        else not address.is_multicast
+    )
+    return (
+        is_unicast
+        and address.is_global
+        and not any(address in network for network in (*PLATFORMS, DOCUMENTS))
+    )
 
 
 LONGEST_S = 60.0
@@ -78,7 +111,8 @@ class Fetched:
 async def fetch(address: str, allowed: Sequence[Network]) -> Fetched:
     """The file at an address. Raises `Unusable`, without the address in its message.
 
-    `allowed` are the private networks that may be reached, also by http. No proxy is used.
+    `allowed` are the private networks that may be reached, also by http. No proxy is
+    used.
     """
     try:
         async with asyncio.timeout(LONGEST_S):
@@ -89,7 +123,11 @@ async def fetch(address: str, allowed: Sequence[Network]) -> Fetched:
         problem = "has a certificate that is not trusted here"
     except aiohttp.ClientConnectorDNSError:
         problem = "names a host that is not known: check the address"
-    except (aiohttp.ClientPayloadError, aiohttp.ServerDisconnectedError, ConnectionResetError):
+    except (
+        aiohttp.ClientPayloadError,
+        aiohttp.ServerDisconnectedError,
+        ConnectionResetError,
+    ):
         problem = "broke off in the middle: try again"
     except (aiohttp.ClientError, OSError, ValueError) as error:
         problem = f"can't be asked ({_kind(error)}): check the address, or try again"
@@ -109,16 +147,26 @@ def _url(text: str) -> URL:
 
 
 async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
-    """Get the file, following redirects; sheets need that cookies go back to the hosts that set them."""
+    """Get the file, following redirects; sheets need that cookies go back to the hosts
+    that set them.
+    """
     cookies = aiohttp.CookieJar()
     for _ in range(MOST_REDIRECTS + 1):
         door = Door(allowed, is_tls=url.scheme == "https")
         connector = aiohttp.TCPConnector(ssl=trusted(), socket_factory=door.socket)
-        async with aiohttp.ClientSession(connector=connector, cookie_jar=cookies, trust_env=False) as session:
+        async with aiohttp.ClientSession(
+            connector=connector, cookie_jar=cookies, trust_env=False
+        ) as session:
             try:
-                async with session.get(url, allow_redirects=False, headers={"user-agent": "sourcing"}) as answer:
+                async with session.get(
+                    url, allow_redirects=False, headers={"user-agent": "sourcing"}
+                ) as answer:
                     if location := _leads_to(answer):
-                        url = url.join(_url(str(url.join(URL(location, encoded=location.isascii())))))
+                        url = url.join(
+                            _url(
+                                str(url.join(URL(location, encoded=location.isascii())))
+                            )
+                        )
                         continue
                     return await _file(answer)
             except aiohttp.ClientError:
@@ -136,7 +184,9 @@ class Door:
         self._refused: list[str] = []
 
     def socket(self, to: tuple[Any, ...]) -> socket.socket:
-        """A socket for aiohttp, which connects it to exactly this address. Raises `PermissionError`."""
+        """A socket for aiohttp, which connects it to exactly this address. Raises
+        `PermissionError`.
+        """
         family, kind, protocol, _, address = to
         if not is_reachable(address[0], self._allowed, is_tls=self._is_tls):
             self._refused.append(address[0])
@@ -148,7 +198,9 @@ class Door:
         if not self._refused:
             return
         if not self._is_tls and is_reachable(self._refused[0], (), is_tls=True):
-            raise Unusable("must begin with https, or be of a network in SOURCING_PRIVATE_SOURCES")
+            raise Unusable(
+                "must begin with https, or be of a network in SOURCING_PRIVATE_SOURCES"
+            )
         raise Unusable(
             f"leads to {self._refused[0]}, which is not public; if files are to be fetched from there, name it or its "
             "network in SOURCING_PRIVATE_SOURCES"
@@ -156,25 +208,42 @@ class Door:
 
 
 def _leads_to(answer: aiohttp.ClientResponse) -> str:
-    """The target of a redirect; empty for other answers. Raises `Unusable` for an answer without a file."""
-    if answer.status in (301, 302, 303, 307, 308) and (location := answer.headers.get("location")):
+    """The target of a redirect; empty for other answers. Raises `Unusable` for an
+    answer without a file.
+    """
+    if answer.status in (301, 302, 303, 307, 308) and (
+        location := answer.headers.get("location")
+    ):
         return location
     if answer.status in (401, 403):
-        raise Unusable(f"answered {answer.status}: it wants a login; let everybody with the link read")
+        raise Unusable(
+            f"answered {answer.status}: it wants a login; let everybody with the link read"
+        )
     if answer.status in (404, 410):
-        raise Unusable(f"answered {answer.status}: nothing is there any more; check the address")
+        raise Unusable(
+            f"answered {answer.status}: nothing is there any more; check the address"
+        )
     if answer.status != HTTPStatus.OK:
-        raise Unusable(f"answered {answer.status}: try again later, or check the address")
+        raise Unusable(
+            f"answered {answer.status}: try again later, or check the address"
+        )
     return ""
 
 
 async def _file(answer: aiohttp.ClientResponse) -> Fetched:
-    if answer.content_length is None and "chunked" not in answer.headers.get("transfer-encoding", "").lower():
-        raise Unusable("does not say how long the file is, so it may be cut off unnoticed: download it")
+    if (
+        answer.content_length is None
+        and "chunked" not in answer.headers.get("transfer-encoding", "").lower()
+    ):
+        raise Unusable(
+            "does not say how long the file is, so it may be cut off unnoticed: download it"
+        )
     if (answer.content_length or 0) > MOST_BYTES:
         raise Unusable(too_large(answer.content_length or 0))
     parts, size = [], 0
-    async for part in answer.content.iter_chunked(PART):  # decompressed, in parts of bounded size
+    async for part in answer.content.iter_chunked(
+        PART
+    ):  # decompressed, in parts of bounded size
         parts.append(part)
         size += len(part)
         if size > MOST_BYTES:
@@ -184,7 +253,9 @@ async def _file(answer: aiohttp.ClientResponse) -> Fetched:
 
 
 def suffix_of(content: bytes) -> str:
-    """The suffix of a file by its first bytes; text that is no JSON is CSV. Raises `Unusable` for other files."""
+    """The suffix of a file by its first bytes; text that is no JSON is CSV. Raises
+    `Unusable` for other files.
+    """
     start = content[:PART].lstrip(b"\xef\xbb\xbf \t\r\n")
     if problem := _by_start(start, OTHERS):
         raise Unusable(problem)
@@ -192,4 +263,6 @@ def suffix_of(content: bytes) -> str:
 
 
 def _by_start(start: bytes, known: Mapping[bytes, str]) -> str:
-    return next((what for begins, what in known.items() if start.startswith(begins)), "")
+    return next(
+        (what for begins, what in known.items() if start.startswith(begins)), ""
+    )

@@ -1,4 +1,6 @@
-"""Request files as Parquet. Columns of unsupported types are never decoded, only refused where filled."""
+"""Request files as Parquet. Columns of unsupported types are never decoded, only
+refused where filled.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 from connectors.foreign import words_of
 from connectors.request_files.decoding import Unusable
 from domain.cells import DATE, NotACell
-from domain.request_files import MOST_COLUMNS, MOST_ROWS, NAMES, RequestTable, normal_name
+from domain.request_files import (
+    MOST_COLUMNS,
+    MOST_ROWS,
+    NAMES,
+    RequestTable,
+    normal_name,
+)
 from domain.request_remarks import HEADER_ROW
 
 if TYPE_CHECKING:
@@ -26,7 +34,9 @@ def read_parquet(content: bytes, _encoding: str, table: RequestTable) -> None:
     try:
         _read(content, table)
     except (pa.ArrowException, OSError, ValueError, TypeError, OverflowError) as error:
-        raise Unusable(f"can't be read as Parquet ({words_of(error)}); write it again") from error
+        raise Unusable(
+            f"can't be read as Parquet ({words_of(error)}); write it again"
+        ) from error
 
 
 def _read(content: bytes, table: RequestTable) -> None:
@@ -36,15 +46,25 @@ def _read(content: bytes, table: RequestTable) -> None:
     source = pa.BufferReader(content)
     meta = ParquetFile(source).metadata
     leaves = [meta.schema.column(at) for at in range(meta.num_columns)]
-    known = [name for name in dict.fromkeys(map(_top, leaves)) if normal_name(name) in NAMES]
+    known = [
+        name for name in dict.fromkeys(map(_top, leaves)) if normal_name(name) in NAMES
+    ]
     _require_bounds(meta, known)
-    texts = [leaf.path for leaf in leaves if leaf.path in known and leaf.physical_type == "BYTE_ARRAY"]
-    file = ParquetFile(pa.BufferReader(content), read_dictionary=texts)  # every row may have one long text
+    texts = [
+        leaf.path
+        for leaf in leaves
+        if leaf.path in known and leaf.physical_type == "BYTE_ARRAY"
+    ]
+    file = ParquetFile(
+        pa.BufferReader(content), read_dictionary=texts
+    )  # every row may have one long text
     columns = file.schema_arrow.names
     table.begin(columns)
     if columns or meta.num_rows:
         table.lack(columns)
-    if table.is_full or len(set(known)) < len([name for name in columns if normal_name(name) in NAMES]):
+    if table.is_full or len(set(known)) < len(
+        [name for name in columns if normal_name(name) in NAMES]
+    ):
         table.stop(HEADER_ROW, "no row was read: a column is there more than once")
         return
     for row, cells in enumerate(_rows(file, columns, known), start=HEADER_ROW + 1):
@@ -60,11 +80,16 @@ def _top(leaf: ColumnSchema) -> str:
 
 def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
     if meta.num_columns > MOST_COLUMNS:
-        raise Unusable(f"has {meta.num_columns:,} columns; up to {MOST_COLUMNS} are possible")
+        raise Unusable(
+            f"has {meta.num_columns:,} columns; up to {MOST_COLUMNS} are possible"
+        )
     if meta.num_rows > MOST_ROWS:
-        raise Unusable(f"has {meta.num_rows:,} rows; up to {MOST_ROWS:,} are possible: split it")
+        raise Unusable(
+            f"has {meta.num_rows:,} rows; up to {MOST_ROWS:,} are possible: split it"
+        )
     groups = [meta.row_group(at) for at in range(meta.num_row_groups)]
-    # Arrow ends the whole process over a damaged column's metadata: they are read only where it matters
+    # Arrow ends the whole process over a damaged column's metadata: they are read only
+    # where it matters
     if sum(group.total_byte_size for group in groups) <= MOST_UNPACKED:
         return
     unpacked = sum(
@@ -79,22 +104,36 @@ def _require_bounds(meta: FileMetaData, known: Sequence[str]) -> None:
         )
 
 
-def _rows(file: ParquetFile, columns: Sequence[str], known: Sequence[str]) -> Iterator[list[object]]:
-    for batch in file.iter_batches(batch_size=BATCH, columns=list(known), use_threads=False):
+def _rows(
+    file: ParquetFile, columns: Sequence[str], known: Sequence[str]
+) -> Iterator[list[object]]:
+    for batch in file.iter_batches(
+        batch_size=BATCH, columns=list(known), use_threads=False
+    ):
         found = {name: _cells(batch.column(name)) for name in batch.schema.names}
         blank: list[object] = [None] * batch.num_rows
-        yield from map(list, zip(*(found.get(name, blank) for name in columns), strict=True))
+        yield from map(
+            list, zip(*(found.get(name, blank) for name in columns), strict=True)
+        )
 
 
 def _cells(array: pa.Array) -> list[Any]:
-    """The cells of one column; in a column that is neither text nor numbers each filled cell is refused."""
+    """The cells of one column; in a column that is neither text nor numbers each filled
+    cell is refused.
+    """
     import pyarrow as pa
 
     kind = array.type
     if pa.types.is_dictionary(kind):
         places = array.indices.to_pylist()
         used = sorted({place for place in places if place is not None})
-        values = dict(zip(used, _cells(array.dictionary.take(pa.array(used, pa.int64()))), strict=True))
+        values = dict(
+            zip(
+                used,
+                _cells(array.dictionary.take(pa.array(used, pa.int64()))),
+                strict=True,
+            )
+        )
         return [None if place is None else values[place] for place in places]
     if _is_text_or_number(kind):
         cells: list[Any] = array.to_pylist()
@@ -106,10 +145,16 @@ def _cells(array: pa.Array) -> list[Any]:
 def _is_text_or_number(kind: pa.DataType) -> bool:
     from pyarrow import types
 
-    text = types.is_string(kind) or types.is_large_string(kind) or str(kind) == "string_view"
+    text = (
+        types.is_string(kind)
+        or types.is_large_string(kind)
+        or str(kind) == "string_view"
+    )
     number = types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)
     return text or number or types.is_null(kind)
 
 
 def _refusal(kind: str) -> NotACell:
-    return NotACell(f"a value of type {kind[:60]} stands here; write the text or number that is meant")
+    return NotACell(
+        f"a value of type {kind[:60]} stands here; write the text or number that is meant"
+    )

@@ -1,4 +1,6 @@
-"""An empty request file to fill in: the columns and one example row, which is never bought."""
+"""An empty request file to fill in: the columns and one example row, which is never
+bought.
+"""
 
 from __future__ import annotations
 
@@ -16,12 +18,15 @@ AS_TEXT = "@"
 def write_template(path: Path) -> None:
     """Write the template whole or not at all, in the format of the path's suffix.
 
-    Raises `ValueError` for another suffix, and `FileExistsError` where a file exists: it may be filled in.
+    Raises `ValueError` for another suffix, and `FileExistsError` where a file exists:
+    it may be filled in.
     """
     if path.suffix.lower() not in WRITERS:
         raise ValueError(f"{path}: a template ends in {' or '.join(WRITERS)}")
     if path.exists():
-        raise FileExistsError(f"{path} is there already: name another file, or move it away")
+        raise FileExistsError(
+            f"{path} is there already: name another file, or move it away"
+        )
     with whole(path) as unfinished:
         (_write_sheet if path.suffix.lower() == ".xlsx" else _write_text)(unfinished)
 
@@ -33,7 +38,9 @@ def _write_text(path: Path) -> None:
 
 
 def _write_sheet(path: Path) -> None:
-    """Write XLSX with text cells only, so that a spreadsheet neither rounds an id nor drops a zero."""
+    """Write XLSX with text cells only, so that a spreadsheet neither rounds an id nor
+    drops a zero.
+    """
     from openpyxl import Workbook
     from openpyxl.comments import Comment
     from openpyxl.styles import Font

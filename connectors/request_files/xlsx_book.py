@@ -1,4 +1,6 @@
-"""The parts of an XLSX file beside its sheet: the list of sheets, the texts and the number formats."""
+"""The parts of an XLSX file beside its sheet: the list of sheets, the texts and the
+number formats.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,8 @@ from zipfile import ZipFile
 from connectors.request_files.decoding import Malformed, Unusable
 from domain.cells import DATE, NotACell
 
-# Formats that a file names by number alone; others of the first 50 are dates, which differ by language.
+# Formats that a file names by number alone; others of the first 50 are dates, which
+# differ by language.
 BUILT_IN = {
     0: "General", 1: "0", 2: "0.00", 3: "#,##0", 4: "#,##0.00", 5: "#,##0", 6: "#,##0", 7: "#,##0.00", 8: "#,##0.00",
     9: "0%", 10: "0.00%", 11: "0.00E+00", 12: "# ?/?", 13: "# ??/??", 37: "#,##0", 38: "#,##0", 39: "#,##0.00",
@@ -33,14 +36,18 @@ YEN = ("¥", "￥")
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """How a format shows numbers: with at least `zeros` digits; `refused` says why the shown text is not the value."""
+    """How a format shows numbers: with at least `zeros` digits; `refused` says why the
+    shown text is not the value.
+    """
 
     zeros: int = 0
     refused: NotACell | None = None
 
 
 AS_IT_IS = Shown()
-PERCENT = Shown(refused=NotACell("a percentage stands here; write the number or text that is meant"))
+PERCENT = Shown(
+    refused=NotACell("a percentage stands here; write the number or text that is meant")
+)
 A_DATE = Shown(refused=DATE)
 
 
@@ -55,23 +62,40 @@ def shown_by(code: str) -> Shown:
     if "%" in bare:
         return PERCENT
     sections = [section.strip() for section in bare.split(";")]
-    if not {word.strip() for word in words} <= OWN_WORDS or not all(_is_plain(one) for one in sections[:3] if one):
-        return A_DATE if re.search("[dmyhsaegb年月日]", bare, re.IGNORECASE) else _another(code)
-    if not sections[0] or re.search("0[0#?]", sections[0].partition(".")[0].replace(",", "").replace("E+00", "")):
+    if not {word.strip() for word in words} <= OWN_WORDS or not all(
+        _is_plain(one) for one in sections[:3] if one
+    ):
+        return (
+            A_DATE
+            if re.search("[dmyhsaegb年月日]", bare, re.IGNORECASE)
+            else _another(code)
+        )
+    if not sections[0] or re.search(
+        "0[0#?]", sections[0].partition(".")[0].replace(",", "").replace("E+00", "")
+    ):
         return _another(code)
     return AS_IT_IS
 
 
 def _noted(found: re.Match[str], words: list[str]) -> str:
     quoted, escaped, currency, language = found.groups()
-    words.append(quoted or (escaped if escaped and escaped not in " -()" else "") or currency or "")
+    words.append(
+        quoted
+        or (escaped if escaped and escaped not in " -()" else "")
+        or currency
+        or ""
+    )
     if language and language.lstrip("-").endswith(JAPANESE) and (currency in YEN):
         words.append("yen")
     return ""
 
 
 def _is_plain(section: str) -> bool:
-    return bool(PLAIN.fullmatch(section) and not SCALED.search(section)) or section in ("-", "@", "General")
+    return bool(PLAIN.fullmatch(section) and not SCALED.search(section)) or section in (
+        "-",
+        "@",
+        "General",
+    )
 
 
 def _another(code: str) -> Shown:
@@ -85,7 +109,9 @@ def _another(code: str) -> Shown:
 
 MOST_UNPACKED = 192 * 2**20
 SURELY_FINE = 16 * 2**20
-MOST_TIMES = 200  # unpacked to packed size: a sheet of equal rows has less than half of it
+MOST_TIMES = (
+    200  # unpacked to packed size: a sheet of equal rows has less than half of it
+)
 MOST_TEXT = 48 * 2**20  # characters of all texts in cells
 MOST_PARTS = 5_000
 PART = 2**16
@@ -121,7 +147,9 @@ class Workbook:
                     yield name
 
     def chunks(self, part: str) -> Iterator[bytes]:
-        """The content of a part. Raises `Unusable` when the book unpacks to more than `MOST_UNPACKED`."""
+        """The content of a part. Raises `Unusable` when the book unpacks to more than
+        `MOST_UNPACKED`.
+        """
         with self.archive.open(part) as file:
             while chunk := file.read(PART):
                 self.unpacked += len(chunk)
@@ -129,7 +157,13 @@ class Workbook:
                     raise Unusable(_too_large(self.unpacked))
                 yield chunk
 
-    def parse(self, part: str, start: Start, end: End | None = None, data: Callable[[str], None] | None = None) -> None:
+    def parse(
+        self,
+        part: str,
+        start: Start,
+        end: End | None = None,
+        data: Callable[[str], None] | None = None,
+    ) -> None:
         """Parse a part; the handlers get element names without prefix."""
         parser = XmlParser(start, end, data)
         for chunk in self.chunks(part):
@@ -139,16 +173,31 @@ class Workbook:
     def _read_sheets(self) -> list[tuple[str, str, str, str]]:
         """Name, kind, part and state of each sheet, in the order of their tabs."""
         root = self._targets("_rels/.rels", "")
-        part = next((target for kind, target in root.values() if kind == "officeDocument"), "xl/workbook.xml")
+        part = next(
+            (target for kind, target in root.values() if kind == "officeDocument"),
+            "xl/workbook.xml",
+        )
         folder = posixpath.dirname(part)
-        self.related = self._targets(f"{folder}/_rels/{posixpath.basename(part)}.rels", folder)
+        self.related = self._targets(
+            f"{folder}/_rels/{posixpath.basename(part)}.rels", folder
+        )
         sheets: list[tuple[str, str, str, str]] = []
 
         def start(name: str, attributes: dict[str, str]) -> None:
             if name == "sheet":
-                link = next((value for key, value in attributes.items() if key.endswith(":id")), "")
+                link = next(
+                    (value for key, value in attributes.items() if key.endswith(":id")),
+                    "",
+                )
                 kind, target = self.related.get(link, ("missing", ""))
-                sheets.append((attributes.get("name", ""), kind, target, attributes.get("state", "visible")))
+                sheets.append(
+                    (
+                        attributes.get("name", ""),
+                        kind,
+                        target,
+                        attributes.get("state", "visible"),
+                    )
+                )
             elif name == "calcPr":
                 self.is_stale = attributes.get("fullCalcOnLoad") in ("1", "true")
 
@@ -161,8 +210,13 @@ class Workbook:
 
         def start(name: str, attributes: dict[str, str]) -> None:
             if name == "Relationship":
-                target = posixpath.normpath(posixpath.join("/", folder, attributes.get("Target", ""))).lstrip("/")
-                found[attributes.get("Id", "")] = attributes.get("Type", "").rpartition("/")[2], target
+                target = posixpath.normpath(
+                    posixpath.join("/", folder, attributes.get("Target", ""))
+                ).lstrip("/")
+                found[attributes.get("Id", "")] = (
+                    attributes.get("Type", "").rpartition("/")[2],
+                    target,
+                )
 
         if part in self.archive.NameToInfo:
             self.parse(part, start)
@@ -176,7 +230,9 @@ class Workbook:
             raise Malformed(f"its first sheet, {name!r}, is not there")
         if kind != "worksheet":
             what = "a chart" if kind == "chartsheet" else "no table"
-            raise Unusable(f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front")
+            raise Unusable(
+                f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front"
+            )
         if state != "visible":
             raise Unusable(
                 f"the first sheet, {name!r}, is hidden; show it, or move the sheet with the rows to the front"
@@ -184,7 +240,9 @@ class Workbook:
         return name, part
 
     def _related_part(self, kind: str) -> str:
-        part = next((target for one, target in self.related.values() if one == kind), "")
+        part = next(
+            (target for one, target in self.related.values() if one == kind), ""
+        )
         return part if part in self.archive.NameToInfo else ""
 
     def _texts(self) -> list[str]:
@@ -208,12 +266,16 @@ class Workbook:
 
         if part := self._related_part("styles"):
             self.parse(part, start)
-        shown = {number: _format(number, codes.get(number)) for number in {*used["cellXfs"]}}
+        shown = {
+            number: _format(number, codes.get(number)) for number in {*used["cellXfs"]}
+        }
         return [shown[number] for number in used["cellXfs"]]
 
 
 class TextReader:
-    """Collects the texts of `si` or `is` elements, without the phonetic readings of Japanese texts."""
+    """Collects the texts of `si` or `is` elements, without the phonetic readings of
+    Japanese texts.
+    """
 
     def __init__(self) -> None:
         self.texts: list[str] = []
@@ -251,7 +313,9 @@ class TextReader:
     def _bound(self, length: int) -> None:
         self.length += length
         if self.length > MOST_TEXT:
-            raise Unusable(f"has more than {MOST_TEXT / 2**20:,.0f} million characters of text; split it")
+            raise Unusable(
+                f"has more than {MOST_TEXT / 2**20:,.0f} million characters of text; split it"
+            )
 
 
 def _format(number: int, code: str | None) -> Shown:
@@ -262,12 +326,24 @@ def _format(number: int, code: str | None) -> Shown:
 
 @contextmanager
 def open_book(content: bytes) -> Iterator[Workbook]:
-    """The workbook in these bytes. Raises `Unusable`, and for a damaged one any of a dozen other errors (`DAMAGE`)."""
-    if content.count(b"PK\x01\x02") > MOST_PARTS:  # the list of parts alone would fill the memory
-        raise Unusable(f"is an archive of more than {MOST_PARTS:,} parts, and no workbook")
+    """The workbook in these bytes. Raises `Unusable`, and for a damaged one any of a
+    dozen other errors (`DAMAGE`).
+    """
+    if (
+        content.count(b"PK\x01\x02") > MOST_PARTS
+    ):  # the list of parts alone would fill the memory
+        raise Unusable(
+            f"is an archive of more than {MOST_PARTS:,} parts, and no workbook"
+        )
     with ZipFile(io.BytesIO(content)) as archive:
-        declared = sum(part.file_size for part in archive.infolist() if part.filename.endswith((".xml", ".rels")))
-        if declared > MOST_UNPACKED or (declared > SURELY_FINE and declared > MOST_TIMES * len(content)):
+        declared = sum(
+            part.file_size
+            for part in archive.infolist()
+            if part.filename.endswith((".xml", ".rels"))
+        )
+        if declared > MOST_UNPACKED or (
+            declared > SURELY_FINE and declared > MOST_TIMES * len(content)
+        ):
             raise Unusable(_too_large(declared))
         if len(archive.NameToInfo) < len(archive.infolist()):
             raise Malformed("it has a part twice")
@@ -283,18 +359,31 @@ def _too_large(unpacked: int) -> str:
 
 def unescaped(text: str) -> str:
     """A text with its escapes replaced by their characters, which XML can't hold."""
-    return ESCAPED.sub(lambda found: chr(int(found[1], 16)), text) if "_x" in text else text
+    return (
+        ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+        if "_x" in text
+        else text
+    )
 
 
 class XmlParser:
-    """Parses XML to element names without prefix. Refuses a document type: workbooks have none, entities can grow."""
+    """Parses XML to element names without prefix. Refuses a document type: workbooks
+    have none, entities can grow.
+    """
 
-    def __init__(self, start: Start, end: End | None = None, data: Callable[[str], None] | None = None) -> None:
+    def __init__(
+        self,
+        start: Start,
+        end: End | None = None,
+        data: Callable[[str], None] | None = None,
+    ) -> None:
         self._parser = expat.ParserCreate()
         self._parser.buffer_text = True
         self._fed = 0
         local = _Local()
-        self._parser.StartElementHandler = lambda name, attributes: start(local[name], attributes)
+        self._parser.StartElementHandler = lambda name, attributes: start(
+            local[name], attributes
+        )
         if end:
             self._parser.EndElementHandler = lambda name: end(local[name])
         if data:

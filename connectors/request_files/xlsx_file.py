@@ -1,4 +1,6 @@
-"""Request files as XLSX: the first sheet; cells that show something else than they store are faults."""
+"""Request files as XLSX: the first sheet; cells that show something else than they
+store are faults.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,16 @@ from domain.cells import BLANKS, NotACell, value_text
 from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW, UNNAMED
 
-DAMAGE = (BadZipFile, ExpatError, EOFError, LookupError, NotImplementedError, OSError, RuntimeError, ValueError)
+DAMAGE = (
+    BadZipFile,
+    ExpatError,
+    EOFError,
+    LookupError,
+    NotImplementedError,
+    OSError,
+    RuntimeError,
+    ValueError,
+)
 
 OLE = b"\xd0\xcf\x11\xe0"
 """Begins the container of both a workbook with a password and Excel's old format."""
@@ -40,7 +51,11 @@ def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
 
 def _read(book: Workbook, table: RowSink) -> None:
     for name in book.other_sheets():
-        table.warn(0, "", f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read")
+        table.warn(
+            0,
+            "",
+            f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read",
+        )
     sheet = Sheet(book)
     rows = sheet.rows()
     header = _first_row(rows)
@@ -58,31 +73,49 @@ def _first_row(rows: Iterator[tuple[int, list[object]]]) -> list[object]:
     for number, cells in rows:
         if number == HEADER_ROW:
             return cells
-        raise Unusable(f"has no header in row 1: the first cells are in row {number}; delete the rows above the header")
+        raise Unusable(
+            f"has no header in row 1: the first cells are in row {number}; delete the rows above the header"
+        )
     return []
 
 
 def _header(cells: list[object], table: RowSink) -> list[str]:
     if len(cells) > MOST_COLUMNS:
-        last = max((at for at, cell in enumerate(cells) if cell is not None), default=-1) + 1
+        last = (
+            max((at for at, cell in enumerate(cells) if cell is not None), default=-1)
+            + 1
+        )
         if last > MOST_COLUMNS:
             raise Unusable(f"has {last:,} columns; up to {MOST_COLUMNS} are possible")
         cells = cells[:last]
     for cell in cells:
         if isinstance(cell, NotACell):
             table.fault(HEADER_ROW, "", f"in the header {cell.why}")
-    return ["" if cell is None or isinstance(cell, NotACell | bool) else value_text(cell) for cell in cells]
+    return [
+        "" if cell is None or isinstance(cell, NotACell | bool) else value_text(cell)
+        for cell in cells
+    ]
 
 
-def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: list[int], table: RowSink) -> int:
-    """Add the rows to the table; returns the last row with anything under a named column."""
+def _data(
+    rows: Iterator[tuple[int, list[object]]],
+    columns: list[str],
+    named: list[int],
+    table: RowSink,
+) -> int:
+    """Add the rows to the table; returns the last row with anything under a named
+    column.
+    """
     last = 0
     known = set(named)
     for number, cells in rows:
         table.add(number, cells)
         if any(cells[at] is not None for at in named if at < len(cells)):
             last = number
-        if any(cell is not None and at not in known and str(cell).strip(BLANKS) for at, cell in enumerate(cells)):
+        if any(
+            cell is not None and at not in known and str(cell).strip(BLANKS)
+            for at, cell in enumerate(cells)
+        ):
             table.warn(number, "", UNNAMED)
         if table.is_full:
             break
@@ -91,13 +124,29 @@ def _data(rows: Iterator[tuple[int, list[object]]], columns: list[str], named: l
 
 def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
     for number in sheet.hidden_rows:
-        table.warn(number, "", "hidden or filtered out in the spreadsheet, and read like any other row")
+        table.warn(
+            number,
+            "",
+            "hidden or filtered out in the spreadsheet, and read like any other row",
+        )
     for at, column in enumerate(columns):
-        if column and any(first <= at + 1 <= last for first, last in sheet.hidden_columns):
-            table.warn(HEADER_ROW, column.strip(BLANKS).lower(), "hidden in the spreadsheet, and read like any other")
+        if column and any(
+            first <= at + 1 <= last for first, last in sheet.hidden_columns
+        ):
+            table.warn(
+                HEADER_ROW,
+                column.strip(BLANKS).lower(),
+                "hidden in the spreadsheet, and read like any other",
+            )
 
 
 def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RowSink) -> None:
     for area in sheet.merged:
-        if area.first_row <= filled and any(area.first_column <= at + 1 <= area.last_column for at in named):
-            table.fault(area.first_row, "", f"cells {area.name} are merged; take the merge apart and fill in each cell")
+        if area.first_row <= filled and any(
+            area.first_column <= at + 1 <= area.last_column for at in named
+        ):
+            table.fault(
+                area.first_row,
+                "",
+                f"cells {area.name} are merged; take the merge apart and fill in each cell",
+            )

@@ -1,4 +1,6 @@
-"""The rows of one XLSX sheet, and what it shows otherwise than it stores: hidden rows and columns, merged cells."""
+"""The rows of one XLSX sheet, and what it shows otherwise than it stores: hidden rows
+and columns, merged cells.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +10,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from connectors.request_files.decoding import Malformed, Unusable
-from connectors.request_files.xlsx_book import AS_IT_IS, Shown, TextReader, Workbook, XmlParser, unescaped
+from connectors.request_files.xlsx_book import (
+    AS_IT_IS,
+    Shown,
+    TextReader,
+    Workbook,
+    XmlParser,
+    unescaped,
+)
 from domain.cells import DATE, NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
-MOST_DIGITS = 12  # with the point: a longer number lost none of its digits to a formula alone
+MOST_DIGITS = (
+    12  # with the point: a longer number lost none of its digits to a formula alone
+)
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 WHOLE = re.compile(r"-?[0-9]{1,15}")
@@ -33,7 +44,9 @@ class Area:
 
 
 class Sheet:
-    """Reads the first sheet of a book. Hidden and merged cells are known once all rows were read."""
+    """Reads the first sheet of a book. Hidden and merged cells are known once all rows
+    were read.
+    """
 
     def __init__(self, book: Workbook) -> None:
         self.hidden_rows: list[int] = []
@@ -50,10 +63,14 @@ class Sheet:
         self._column = -1
         self._cell: dict[str, str] = {}
         self._value: list[str] = []
-        self._is_value = self._has_value = self._is_formula = self._is_inline = self._in_data = False
+        self._is_value = self._has_value = self._is_formula = self._is_inline = (
+            self._in_data
+        ) = False
 
     def rows(self) -> Iterator[tuple[int, list[object]]]:
-        """The present rows with their numbers. Cells beyond the header's last column share one place after it."""
+        """The present rows with their numbers. Cells beyond the header's last column
+        share one place after it.
+        """
         parser = XmlParser(self._start, self._end, self._data)
         for chunk in self._book.chunks(self._book.part):
             parser.feed(chunk)
@@ -69,7 +86,9 @@ class Sheet:
             self._column = self._place(attributes.get("r", ""))
             self._count += 1
             if self._count > MOST_CELLS:
-                raise Unusable(f"has more than {MOST_CELLS:,} cells, blank ones included; delete those or split it")
+                raise Unusable(
+                    f"has more than {MOST_CELLS:,} cells, blank ones included; delete those or split it"
+                )
         elif name == "v":
             self._is_value = self._has_value = True
         elif name == "row":
@@ -84,7 +103,9 @@ class Sheet:
             self._inline.start(name, attributes)
         elif name == "mergeCell":
             self._merge(attributes.get("ref", ""))
-        elif name == "col" and (_is_on(attributes, "hidden") or attributes.get("width") == "0"):
+        elif name == "col" and (
+            _is_on(attributes, "hidden") or attributes.get("width") == "0"
+        ):
             self._bound(self.hidden_columns)
             self.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
         elif name == "sheetData":
@@ -120,8 +141,14 @@ class Sheet:
         if not self._row < number <= MOST_BLANK_ROWS:
             raise Malformed(f"row {number} comes after row {self._row}")
         self._row, self._cells, self._column = number, [], -1
-        self._is_row_hidden = _is_on(attributes, "hidden") or attributes.get("ht") == "0"
-        if self._rows_are_hidden and "hidden" not in attributes and attributes.get("customHeight") not in ("1", "true"):
+        self._is_row_hidden = (
+            _is_on(attributes, "hidden") or attributes.get("ht") == "0"
+        )
+        if (
+            self._rows_are_hidden
+            and "hidden" not in attributes
+            and attributes.get("customHeight") not in ("1", "true")
+        ):
             self._is_row_hidden = True
 
     def _end_row(self) -> None:
@@ -134,7 +161,9 @@ class Sheet:
         self._done.append((self._row, self._cells))
 
     def _place(self, reference: str) -> int:
-        """The column of a cell, from 0. A cell without a reference follows the cell before it."""
+        """The column of a cell, from 0. A cell without a reference follows the cell
+        before it.
+        """
         if not reference:
             return self._column + 1
         letters = reference.rstrip(DIGITS)
@@ -170,7 +199,8 @@ class Sheet:
     def _empty(self, kind: str) -> object:
         if not self._is_formula:
             return None
-        # a formula with an empty text leaves no empty cell but a blank, which is no valid limit
+        # a formula with an empty text leaves no empty cell but a blank, which is no
+        # valid limit
         return " " if kind == "str" and self._has_value else self._uncalculated()
 
     def _uncalculated(self) -> NotACell:
@@ -189,11 +219,15 @@ class Sheet:
         if not (found := AREA.fullmatch(name)):
             raise Malformed(f"it merges {name[:40]!r}")
         first, row, last, _ = found.groups()
-        self.merged.append(Area(name, int(row), column_number(first), column_number(last or first)))
+        self.merged.append(
+            Area(name, int(row), column_number(first), column_number(last or first))
+        )
 
     def _bound(self, areas: list[Area] | list[tuple[int, int]]) -> None:
         if len(areas) >= MOST_AREAS:
-            raise Unusable(f"has more than {MOST_AREAS:,} merged cells or hidden columns; take them out")
+            raise Unusable(
+                f"has more than {MOST_AREAS:,} merged cells or hidden columns; take them out"
+            )
 
 
 def column_number(letters: str) -> int:
@@ -216,16 +250,24 @@ def _number(text: str, shown: Shown) -> object:
     if shown.refused:
         return shown.refused
     if WHOLE.fullmatch(text):
-        return text.zfill(shown.zeros) if shown.zeros > len(text) and text[0] != "-" else int(text)
+        return (
+            text.zfill(shown.zeros)
+            if shown.zeros > len(text) and text[0] != "-"
+            else int(text)
+        )
     if not NUMBER.fullmatch(text):
         raise Malformed("a cell of numbers holds something else")
     value, shown_digits = float(text), f"{float(text):.15g}"
     if len(shown_digits) <= MOST_DIGITS:
-        value = float(shown_digits)  # what a spreadsheet shows of a formula: 3.3 for 3.3000000000000003
+        value = float(
+            shown_digits
+        )  # what a spreadsheet shows of a formula: 3.3 for 3.3000000000000003
     if not value and re.search("[1-9]", text.lower().partition("e")[0]):
         raise Malformed("a cell holds a number that is too small")
     if abs(value) >= SPREADSHEET_LIMIT:
-        return f"{Decimal(value):.16e}" if abs(value) < float("inf") else value  # the digits after the 15th are lost
+        return (
+            f"{Decimal(value):.16e}" if abs(value) < float("inf") else value
+        )  # the digits after the 15th are lost
     if value.is_integer() and shown.zeros:
         return str(int(value)).zfill(shown.zeros)
     return value
@@ -235,7 +277,9 @@ def _of_another_kind(kind: str, text: str) -> object:
     if kind == "b":
         return text.strip() in ("1", "true")
     if kind == "e":
-        return NotACell(f"{text[:20]} is a spreadsheet's error; put the value in its place")
+        return NotACell(
+            f"{text[:20]} is a spreadsheet's error; put the value in its place"
+        )
     if kind == "d":
         return DATE
     raise Malformed(f"a cell is of the unknown kind {kind[:20]!r}")

@@ -1,4 +1,6 @@
-"""Profiles of shops' exports, and carriers' names: those that come along, and a merchant's own in the data folder."""
+"""Profiles of shops' exports, and carriers' names: those that come along, and a
+merchant's own in the data folder.
+"""
 
 from __future__ import annotations
 
@@ -30,29 +32,44 @@ def shipped() -> tuple[Profile, ...]:
 
 
 def profiles_in(data_dir: Path) -> tuple[Profile, ...]:
-    """The merchant's own profiles (`shops/*.toml`), before those that come along. Raises `BadSetting`."""
+    """The merchant's own profiles (`shops/*.toml`), before those that come along.
+    Raises `BadSetting`.
+    """
     return (*_profiles(data_dir / OWN), *shipped())
 
 
 def carriers_in(data_dir: Path) -> tuple[Carrier, ...]:
-    """The merchant's own carriers (`shops/carriers.toml`), before those that come along. Raises `BadSetting`."""
+    """The merchant's own carriers (`shops/carriers.toml`), before those that come
+    along. Raises `BadSetting`.
+    """
     files = (data_dir / OWN / CARRIERS, Path(__file__).with_name(CARRIERS))
-    return tuple(one for file in files if file.exists() for one in _read(Carriers, file).carrier)
+    return tuple(
+        one for file in files if file.exists() for one in _read(Carriers, file).carrier
+    )
 
 
 def _profiles(folder: Path) -> tuple[Profile, ...]:
-    return tuple(_read(Profile, path) for path in sorted(folder.glob("*.toml")) if path.name != CARRIERS)
+    return tuple(
+        _read(Profile, path)
+        for path in sorted(folder.glob("*.toml"))
+        if path.name != CARRIERS
+    )
 
 
 def _read(kind: type[T], path: Path) -> T:
-    from connectors.settings import BadSetting  # which itself needs the names of encodings
+    from connectors.settings import (
+        BadSetting,
+    )  # which itself needs the names of encodings
 
     try:
         return kind.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except OSError as error:
         problem = f"can't be read ({error.strerror})"
     except ValidationError as error:
-        wrong = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors(include_input=False)]
+        wrong = [
+            f"{'.'.join(map(str, one['loc']))}: {one['msg']}"
+            for one in error.errors(include_input=False)
+        ]
         problem = "; ".join(wrong)
     except ValueError:
         problem = "is no TOML in UTF-8: check its quotes and brackets"

@@ -1,4 +1,6 @@
-"""Shops that take tracking numbers by their API, by the name that profiles give them."""
+"""Shops that take tracking numbers by their API, by the name that profiles give
+them.
+"""
 
 from __future__ import annotations
 
@@ -35,4 +37,6 @@ async def opened_shop(settings: SourcingSettings, name: str) -> AsyncIterator[Sh
 
 
 def _address(settings: SourcingSettings, name: str) -> str:
-    return {"shopify": settings.shopify, "woocommerce": settings.woocommerce}[name].get_secret_value()
+    return {"shopify": settings.shopify, "woocommerce": settings.woocommerce}[
+        name
+    ].get_secret_value()

@@ -1,4 +1,6 @@
-"""Orders that wait in a shop, as a request file in the inbox: where receivers' data lies, and `forget` reaches it."""
+"""Orders that wait in a shop, as a request file in the inbox: where receivers' data
+lies, and `forget` reaches it.
+"""
 
 from __future__ import annotations
 
@@ -35,11 +37,16 @@ ORDER = "order_ref"
 
 
 def without_orders(
-    text: str, order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+    text: str,
+    order_refs: Collection[str],
+    wholes: Mapping[str, str],
+    profiles: Sequence[Profile],
 ) -> tuple[str, set[str]]:
-    """The text without the lines of these orders, and which of them it had; unchanged where rows are unclear.
+    """The text without the lines of these orders, and which of them it had; unchanged
+    where rows are unclear.
 
-    An order that was split from another has the lines of the whole, which `wholes` names.
+    An order that was split from another has the lines of the whole, which `wholes`
+    names.
     """
     lines = io.StringIO(text, newline="").readlines()
     first = next((line for line in lines if line.strip()), "")
@@ -71,22 +78,36 @@ def without_orders(
     return "".join(kept), had
 
 
-def _reader(header: Sequence[str], profiles: Sequence[Profile]) -> Callable[[Sequence[str]], str] | None:
+def _reader(
+    header: Sequence[str], profiles: Sequence[Profile]
+) -> Callable[[Sequence[str]], str] | None:
     """What reads a line's order below this header, None for another line."""
     names = [normal_name(cell) for cell in header]
-    if (profile := profile_of(header, profiles)) and profile.shown(ORDER) in profile.named(header):
+    if (profile := profile_of(header, profiles)) and profile.shown(
+        ORDER
+    ) in profile.named(header):
         at = profile.named(header).index(profile.shown(ORDER))
-        return lambda cells: profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else ""
+        return lambda cells: (
+            profile.ref_of(cells[at].strip(BLANKS)) if at < len(cells) else ""
+        )
     if ORDER in names:
         at = names.index(ORDER)
-        return lambda cells: cells[at].strip(BLANKS + "\u200b\ufeff") if at < len(cells) else ""
+        return lambda cells: (
+            cells[at].strip(BLANKS + "\u200b\ufeff") if at < len(cells) else ""
+        )
     return None
 
 
-def _is_open_ended(lines: Sequence[str], delimiter: str, quoting: Literal[0, 3]) -> bool:
-    """Whether a quote is never closed: the text after it parses as one cell, and has the rows of other orders."""
+def _is_open_ended(
+    lines: Sequence[str], delimiter: str, quoting: Literal[0, 3]
+) -> bool:
+    """Whether a quote is never closed: the text after it parses as one cell, and has
+    the rows of other orders.
+    """
     try:
-        for _ in csv.reader(iter(lines), delimiter=delimiter, quoting=quoting, strict=True):
+        for _ in csv.reader(
+            iter(lines), delimiter=delimiter, quoting=quoting, strict=True
+        ):
             pass
     except csv.Error as error:
         return "end of data" in str(error)
@@ -100,10 +121,12 @@ UTF_8, AS_IT_IS = "utf-8-sig", "surrogateescape"
 def unknown_orders(
     ledger: Ledger, data_dir: Path, name: str, orders: Sequence[WaitingOrder]
 ) -> dict[str, WaitingOrder]:
-    """Those by our name that the ledger has neither whole nor in parts, and whose receiver is not to be forgotten.
+    """Those by our name that the ledger has neither whole nor in parts, and whose
+    receiver is not to be forgotten.
 
-    Also those of which nothing was begun and that the shop shows with other lines or another receiver by now, and those
-    that were closed for what it showed before. An order that would be called as another one is left out.
+    Also those of which nothing was begun and that the shop shows with other lines or
+    another receiver by now, and those that were closed for what it showed before. An
+    order that would be called as another one is left out.
     """
     profiles, found = profiles_in(data_dir), dict[str, WaitingOrder]()
     profile = _profile(name, profiles)
@@ -111,21 +134,30 @@ def unknown_orders(
         ref = profile.ref_of(one.name)
         same = found.setdefault(ref, one)
         if same.name != one.name:
-            found[f"{ref} of {one.name}"] = WaitingOrder(name=one.name, why=f"it would be called {ref}, as another is")
+            found[f"{ref} of {one.name}"] = WaitingOrder(
+                name=one.name, why=f"it would be called {ref}, as another is"
+            )
     refs = [*found]
     forgotten, parts = ledger.forgotten.known(refs), parts_of(ledger, refs)
     known = {*standing_of(ledger, order_refs=refs), *ledger.parts.of(refs), *forgotten}
-    waits, records = not_begun_of_shop(ledger, name, by=THE_SHOP), ledger.orders(set[str]().union(*parts.values()))
+    waits, records = (
+        not_begun_of_shop(ledger, name, by=THE_SHOP),
+        ledger.orders(set[str]().union(*parts.values())),
+    )
     for ref in known.difference(forgotten):
         here = [records[part] for part in parts[ref] if part in records]
         is_shown_again = not found[ref].why and any(map(closed_by_shop, here))
-        if is_shown_again or (parts[ref] <= {*waits} and _differs(found[ref], here, name, profiles)):
+        if is_shown_again or (
+            parts[ref] <= {*waits} and _differs(found[ref], here, name, profiles)
+        ):
             known.remove(ref)
     return {ref: one for ref, one in found.items() if ref not in known}
 
 
 def parts_of(ledger: Ledger, order_refs: Collection[str]) -> dict[str, set[str]]:
-    """The names of the orders that each of these was split into, its own where it was not."""
+    """The names of the orders that each of these was split into, its own where it was
+    not.
+    """
     stands = ledger.parts.of(order_refs)
     return {ref: {*stands.get(ref, {}).values()} or {ref} for ref in order_refs}
 
@@ -133,16 +165,26 @@ def parts_of(ledger: Ledger, order_refs: Collection[str]) -> dict[str, set[str]]
 def shown_again(
     ledger: Ledger, order_refs: Collection[str], came: datetime, left: Collection[str]
 ) -> dict[str, OrderRecord]:
-    """Those that were closed as their shop showed them before a file came, unless it left them to a newer one."""
+    """Those that were closed as their shop showed them before a file came, unless it
+    left them to a newer one.
+    """
     wholes, known = ledger.parts.wholes(order_refs), ledger.orders(order_refs)
-    closed = {ref: one for ref, one in known.items() if ended_in_shop(one) and one.updated_at < came}
+    closed = {
+        ref: one
+        for ref, one in known.items()
+        if ended_in_shop(one) and one.updated_at < came
+    }
     return {ref: one for ref, one in closed.items() if wholes.get(ref, ref) not in left}
 
 
-def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:
-    """Write orders in place of a file that was not taken yet, but for those with a fault, which would refuse it whole.
+def write_requests(
+    data_dir: Path, inbox: Path, name: str, orders: Sequence[WaitingOrder]
+) -> dict[str, str]:
+    """Write orders in place of a file that was not taken yet, but for those with a
+    fault, which would refuse it whole.
 
-    Answers why each of those is left out. A run that has one of the others in hand buys it once: orders have names.
+    Answers why each of those is left out. A run that has one of the others in hand buys
+    it once: orders have names.
     """
     inbox.mkdir(parents=True, exist_ok=True)
     _drop_unfinished(inbox)
@@ -156,19 +198,34 @@ def write_requests(data_dir: Path, inbox: Path, name: str, orders: Sequence[Wait
     return left
 
 
-def left_out(data_dir: Path, name: str, orders: Sequence[WaitingOrder]) -> dict[str, str]:
+def left_out(
+    data_dir: Path, name: str, orders: Sequence[WaitingOrder]
+) -> dict[str, str]:
     """Those of these orders that can't be bought as their shop shows them, and why."""
     profiles = profiles_in(data_dir)
-    return {one.name: why for one in orders if (why := one.why or _faults(name, one, profiles))}
+    return {
+        one.name: why
+        for one in orders
+        if (why := one.why or _faults(name, one, profiles))
+    }
 
 
 def waiting_without(
-    inboxes: Sequence[Path], order_refs: Collection[str], wholes: Mapping[str, str], profiles: Sequence[Profile]
+    inboxes: Sequence[Path],
+    order_refs: Collection[str],
+    wholes: Mapping[str, str],
+    profiles: Sequence[Profile],
 ) -> tuple[dict[Path, str], set[str]]:
-    """The untaken files that have some of these orders, each as it is without them; and which orders they have."""
+    """The untaken files that have some of these orders, each as it is without them; and
+    which orders they have.
+    """
     found, had = dict[Path, str](), set[str]()
-    for path in sorted(path for inbox in inboxes for path in inbox.glob(f"*{FILE.format('*')}")):
-        kept, of_it = without_orders(path.read_text(UTF_8, AS_IT_IS), order_refs, wholes, profiles)
+    for path in sorted(
+        path for inbox in inboxes for path in inbox.glob(f"*{FILE.format('*')}")
+    ):
+        kept, of_it = without_orders(
+            path.read_text(UTF_8, AS_IT_IS), order_refs, wholes, profiles
+        )
         if of_it:
             found[path] = kept
             had |= of_it
@@ -176,7 +233,9 @@ def waiting_without(
 
 
 def rewrite(inboxes: Sequence[Path], files: Mapping[Path, str]) -> None:
-    """Write files anew, or take away those without orders; and what killed runs left of unfinished ones."""
+    """Write files anew, or take away those without orders; and what killed runs left of
+    unfinished ones.
+    """
     for inbox in inboxes:
         _drop_unfinished(inbox)
     for path, text in files.items():
@@ -188,7 +247,9 @@ def rewrite(inboxes: Sequence[Path], files: Mapping[Path, str]) -> None:
 
 def _drop_unfinished(inbox: Path) -> None:
     for path in inbox.glob(f".*{FILE.format('*')}.*"):
-        if is_free(path, fcntl.LOCK_EX):  # else of a run beside this one, maybe in another container
+        if is_free(
+            path, fcntl.LOCK_EX
+        ):  # else of a run beside this one, maybe in another container
             path.unlink(missing_ok=True)
 
 
@@ -205,27 +266,44 @@ def _profile(name: str, profiles: Sequence[Profile]) -> Profile:
     return next(one for one in profiles if one.header[0] == f"{name} order")
 
 
-def _differs(order: WaitingOrder, parts: Sequence[OrderRecord], name: str, profiles: Sequence[Profile]) -> bool:
-    """Whether a shop shows an order with other lines or another receiver than its parts have."""
+def _differs(
+    order: WaitingOrder,
+    parts: Sequence[OrderRecord],
+    name: str,
+    profiles: Sequence[Profile],
+) -> bool:
+    """Whether a shop shows an order with other lines or another receiver than its parts
+    have.
+    """
     if order.why or any(one.state is OrderState.CANCELLED for one in parts):
         return False
     try:
-        now = read_request_text(_csv(name, order.lines), book=EMPTY_BOOK, shops=profiles).orders
+        now = read_request_text(
+            _csv(name, order.lines), book=EMPTY_BOOK, shops=profiles
+        ).orders
     except UnreadableFile:
         return True
-    return _goods_and_receiver(now) != _goods_and_receiver([one.request for one in parts])
+    return _goods_and_receiver(now) != _goods_and_receiver(
+        [one.request for one in parts]
+    )
 
 
-def _goods_and_receiver(requests: Sequence[OrderRequest]) -> tuple[set[Receiver], list[tuple[str, int]]]:
+def _goods_and_receiver(
+    requests: Sequence[OrderRequest],
+) -> tuple[set[Receiver], list[tuple[str, int]]]:
     return {one.receiver for one in requests}, sorted(
         (own.sku, own.quantity) for one in requests for own in one.own_skus
     )
 
 
 def _faults(name: str, order: WaitingOrder, profiles: Sequence[Profile]) -> str:
-    """The columns of an order that no file may have so; words of a fault may quote a receiver."""
+    """The columns of an order that no file may have so; words of a fault may quote a
+    receiver.
+    """
     try:
-        parsed = read_request_text(_csv(name, order.lines), book=EMPTY_BOOK, shops=profiles)
+        parsed = read_request_text(
+            _csv(name, order.lines), book=EMPTY_BOOK, shops=profiles
+        )
     except UnreadableFile:
         return "it can't be read as rows of a file"
     columns = dict.fromkeys(one.column or "row" for one in parsed.faults)
@@ -234,4 +312,9 @@ def _faults(name: str, order: WaitingOrder, profiles: Sequence[Profile]) -> str:
 
 def _csv(name: str, rows: Sequence[WaitingLine]) -> str:
     header = [f"{name} order", *[one.name for one in fields(WaitingLine)][1:]]
-    return csv_text([header, *([csv_cell(str(cell)) for cell in asdict(row).values()] for row in rows)])
+    return csv_text(
+        [
+            header,
+            *([csv_cell(str(cell)) for cell in asdict(row).values()] for row in rows),
+        ]
+    )

@@ -1,8 +1,10 @@
-"""The current state of the tables: one row a key, in a file for each month in which a key was first seen.
+"""The current state of the tables: one row a key, in a file for each month in which a
+key was first seen.
 
-It is made from the snapshots, for readers of plain folders. A file is replaced whole and a key stays in its file, so
-that no key stands twice at any moment. Where the state does not agree with the manifests, our reader reads the
-snapshots, and the next write brings the files up to date.
+It is made from the snapshots, for readers of plain folders. A file is replaced whole
+and a key stays in its file, so that no key stands twice at any moment. Where the state
+does not agree with the manifests, our reader reads the snapshots, and the next write
+brings the files up to date.
 """
 
 from __future__ import annotations
@@ -50,21 +52,27 @@ KEY, PLACE = "_key", "_place"
 VALUE = methodcaller("as_py")
 AT_ONCE = 5_000
 ALONE = {**AHEAD, "use_threads": False}
-"""How a scanner reads beside a run that is buying: each thread keeps memory of its own."""
+"""How a scanner reads beside a run that is buying: each thread keeps memory of its
+own.
+"""
 UNSORTED_ROWS = 500_000
 """The rows of a file from which on they keep their old order: sorting takes memory."""
 
 
 class FewRows:
-    """Rows that win, chosen in memory by their keys. Whole rows are read a part at a time.
+    """Rows that win, chosen in memory by their keys. Whole rows are read a part at a
+    time.
 
-    They are chosen against `known`: key, snapshot and month of rows of the state, and whether a row `is_gone`.
+    They are chosen against `known`: key, snapshot and month of rows of the state, and
+    whether a row `is_gone`.
     """
 
     def __init__(self, table: Table, paths: Sequence[Path], known: pa.Table) -> None:
         self._table, self._known, self._rows = table, known, rows_in(paths, table)
         rows = self._rows.scanner([*table.key, *OF_A_MOMENT], **ALONE).to_table()
-        rows = rows.append_column(KEY, keys_of(rows, table.key)).select([KEY, *OF_A_MOMENT])
+        rows = rows.append_column(KEY, keys_of(rows, table.key)).select(
+            [KEY, *OF_A_MOMENT]
+        )
         self._won = _newest(rows, keys_of(known, table.key), known)
 
     @property
@@ -76,21 +84,33 @@ class FewRows:
     def replaces_all_gone(self) -> bool:
         """Whether each row that is gone has a winner that is at least as new."""
         gone = self._known.filter(self._known["is_gone"])
-        winners = self._won["snapshot_at"].take(_places(keys_of(gone, self._table.key), self._won[KEY]))
+        winners = self._won["snapshot_at"].take(
+            _places(keys_of(gone, self._table.key), self._won[KEY])
+        )
         is_newer = pc.greater_equal(winners, gone["snapshot_at"])
         return bool(pc.all(is_newer, skip_nulls=False, min_count=0).as_py())
 
     def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
-        """The rows of a month's file, sorted: its winners, and the rows of the file `kept` with other keys."""
+        """The rows of a month's file, sorted: its winners, and the rows of the file
+        `kept` with other keys.
+        """
         won, begin = self._won.filter(pc.equal(self._won["month"], month)), 0
-        batches = rows_in([kept], self._table).scanner(**ALONE).to_batches() if kept else ()
+        batches = (
+            rows_in([kept], self._table).scanner(**ALONE).to_batches() if kept else ()
+        )
         for batch in (one for one in batches if one.num_rows):
-            rows = pa.Table.from_batches([batch]).append_column(KEY, keys_of(batch, self._table.key))
+            rows = pa.Table.from_batches([batch]).append_column(
+                KEY, keys_of(batch, self._table.key)
+            )
             others = rows.filter(pc.invert(pc.is_in(rows[KEY], won[KEY])))
             end = bisect_right(won[KEY], pc.max(rows[KEY]).as_py(), begin, key=VALUE)
             for some in self._whole(won[begin:end]):
                 goes_before = pc.less_equal(others[KEY], some[KEY][-1])
-                yield pa.concat_tables([others.filter(goes_before), some]).sort_by(KEY).drop_columns(KEY)
+                yield (
+                    pa.concat_tables([others.filter(goes_before), some])
+                    .sort_by(KEY)
+                    .drop_columns(KEY)
+                )
                 others = others.filter(pc.invert(goes_before))
             yield others.sort_by(KEY).drop_columns(KEY)
             begin = end
@@ -99,17 +119,31 @@ class FewRows:
 
     def _whole(self, won: pa.Table) -> Iterator[pa.Table]:
         """Whole rows, from the groups of rows that have them."""
-        groups = [one for file in self._rows.get_fragments() for one in file.split_by_row_group()] if len(won) else []
+        groups = (
+            [
+                one
+                for file in self._rows.get_fragments()
+                for one in file.split_by_row_group()
+            ]
+            if len(won)
+            else []
+        )
         starts = [0, *accumulate(one.row_groups[0].num_rows for one in groups)]
         for some in won.combine_chunks().to_batches(AT_ONCE):
             order = pc.sort_indices(some[PLACE])
             places, parts = some[PLACE].take(order), []
             for group, (start, end) in zip(groups, pairwise(starts), strict=True):
-                first, last = (bisect_left(places, edge, key=VALUE) for edge in (start, end))
+                first, last = (
+                    bisect_left(places, edge, key=VALUE) for edge in (start, end)
+                )
                 if first < last:
                     rows = group.to_table(self._table.schema, use_threads=False)
                     parts.append(rows.take(pc.subtract(places[first:last], start)))
-            yield pa.concat_tables(parts).take(pc.sort_indices(order)).append_column(KEY, some[KEY])
+            yield (
+                pa.concat_tables(parts)
+                .take(pc.sort_indices(order))
+                .append_column(KEY, some[KEY])
+            )
 
 
 def _newest(rows: pa.Table, known_keys: pa.ChunkedArray, known: pa.Table) -> pa.Table:
@@ -141,11 +175,19 @@ def _places(keys: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.Array:
 class ManyRows:
     """Chosen by DuckDB: the relation `won`."""
 
-    def __init__(self, connection: DuckDBPyConnection, table: Table, paths: Sequence[Path], known: pa.Table) -> None:
+    def __init__(
+        self,
+        connection: DuckDBPyConnection,
+        table: Table,
+        paths: Sequence[Path],
+        known: pa.Table,
+    ) -> None:
         self._connection, self._table = connection, table
         connection.register("fresh", rows_in(paths, table))
         connection.register("known", known)
-        first_at = f"min(snapshot_at) OVER (PARTITION BY {', '.join(table.key)}) AS first_at"
+        first_at = (
+            f"min(snapshot_at) OVER (PARTITION BY {', '.join(table.key)}) AS first_at"
+        )
         newest = table.newest(f"(SELECT *, {first_at} FROM fresh)")
         connection.execute(f"""
             CREATE OR REPLACE TEMP TABLE won AS
@@ -157,12 +199,17 @@ class ManyRows:
 
     @property
     def months(self) -> list[str]:
-        return [month for (month,) in self._rows("SELECT DISTINCT month FROM won ORDER BY 1")]
+        return [
+            month
+            for (month,) in self._rows("SELECT DISTINCT month FROM won ORDER BY 1")
+        ]
 
     @property
     def replaces_all_gone(self) -> bool:
         newer = f"FROM won WHERE {self._is_of('known')} AND won.snapshot_at >= known.snapshot_at"
-        return not self._rows(f"FROM known WHERE is_gone AND NOT EXISTS ({newer}) LIMIT 1")
+        return not self._rows(
+            f"FROM known WHERE is_gone AND NOT EXISTS ({newer}) LIMIT 1"
+        )
 
     def of_month(self, month: str, kept: Path | None) -> Iterator[pa.Table]:
         names, is_sorted = ", ".join(self._table.schema.names), True
@@ -197,20 +244,28 @@ Months = Mapping[str, SnapshotFile]
 
 
 def refresh(root: Path) -> None:
-    """Bring the current state up to date with the snapshots. The caller holds `exclusive(root / WORK)`.
+    """Bring the current state up to date with the snapshots. The caller holds
+    `exclusive(root / WORK)`.
 
-    There is none beside files of the old layout, or beside tables of a newer version. Raises `SnapshotDamaged`, also
-    where memory runs out: the snapshots count all the same.
+    There is none beside files of the old layout, or beside tables of a newer version.
+    Raises `SnapshotDamaged`, also where memory runs out: the snapshots count all the
+    same.
     """
     work = root / WORK / STAGED
     was_cut = work.exists()
     rmtree(work, ignore_errors=True)
     manifests, state = list_snapshots(root), read_current(root)
-    found = {(file.table, file.schema_version) for one in manifests for file in one.files}
-    if any(old_files(root)) or any(name not in TABLES or version > TABLES[name].version for name, version in found):
+    found = {
+        (file.table, file.schema_version) for one in manifests for file in one.files
+    }
+    if any(old_files(root)) or any(
+        name not in TABLES or version > TABLES[name].version for name, version in found
+    ):
         return
     before, files = (state.snapshots, state.files) if state else ({}, ())
-    old = {file.table for file in files if file.schema_version < TABLES[file.table].version}
+    old = {
+        file.table for file in files if file.schema_version < TABLES[file.table].version
+    }
     digests = {one.snapshot_id: one.digest for one in manifests}
     if state and before == digests and not old:
         return
@@ -221,7 +276,16 @@ def refresh(root: Path) -> None:
         with ExitStack() as opened:
             connect = cache(lambda: opened.enter_context(_duck(root, work / "spill")))
             adds_only = not was_cut and before.keys().isdisjoint(gone)
-            merging = Merging(connect, root, manifests, changed, gone, state, adds_only=adds_only, old=old)
+            merging = Merging(
+                connect,
+                root,
+                manifests,
+                changed,
+                gone,
+                state,
+                adds_only=adds_only,
+                old=old,
+            )
             tables = {name: merging.files(table) for name, table in TABLES.items()}
     except BaseException:  # else a full disk stays full
         rmtree(work, ignore_errors=True)
@@ -229,7 +293,10 @@ def refresh(root: Path) -> None:
             work.mkdir(exist_ok=True)  # a file that is open can stay, on Windows
         raise
     _put_in_place(root, tables)
-    current = Current(snapshots=digests, files=tuple(file for months in tables.values() for file in months.values()))
+    current = Current(
+        snapshots=digests,
+        files=tuple(file for months in tables.values() for file in months.values()),
+    )
     current.write(root, work / STATE)
     rmtree(work, ignore_errors=True)
 
@@ -238,7 +305,10 @@ def refresh(root: Path) -> None:
 def _duck(root: Path, work: Path) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
-    with _in_words(root, duckdb.Error), connected(memory_mb=WORK_MB, work=work) as connection:
+    with (
+        _in_words(root, duckdb.Error),
+        connected(memory_mb=WORK_MB, work=work) as connection,
+    ):
         yield connection
 
 
@@ -254,14 +324,19 @@ def _in_words(root: Path, *faults: type[Exception]) -> Iterator[None]:
 
 
 def follow_merge(root: Path, old: Sequence[Manifest], merged: Manifest) -> None:
-    """Let the state be of a merged snapshot in place of the old ones: its rows are the same.
+    """Let the state be of a merged snapshot in place of the old ones: its rows are the
+    same.
 
-    A state that is not of these old ones stays as it is, for the next `refresh`. The caller holds
-    `exclusive(root / WORK)`.
+    A state that is not of these old ones stays as it is, for the next `refresh`. The
+    caller holds `exclusive(root / WORK)`.
     """
     state, before = read_current(root), {one.snapshot_id: one.digest for one in old}
     if state and before.items() <= state.snapshots.items():
-        others = {name: digest for name, digest in state.snapshots.items() if name not in before}
+        others = {
+            name: digest
+            for name, digest in state.snapshots.items()
+            if name not in before
+        }
         snapshots = {**others, merged.snapshot_id: merged.digest}
         (work := root / WORK / STAGED).mkdir(parents=True, exist_ok=True)
         replace(state, snapshots=snapshots).write(root, work / STATE)
@@ -284,10 +359,12 @@ def _staged(root: Path, place: str) -> Path:
 
 @dataclass(frozen=True)
 class Merging:
-    """The files of the state that follows `state`: its rows, without those `gone`, and the rows of what `changed`.
+    """The files of the state that follows `state`: its rows, without those `gone`, and
+    the rows of what `changed`.
 
-    A table is made anew from all snapshots where there is no state, where its files are `old`, of an earlier version,
-    and where a row that is gone uncovers an older one. `connect` opens DuckDB, for many rows.
+    A table is made anew from all snapshots where there is no state, where its files are
+    `old`, of an earlier version, and where a row that is gone uncovers an older one.
+    `connect` opens DuckDB, for many rows.
     """
 
     connect: Callable[[], DuckDBPyConnection]
@@ -303,9 +380,17 @@ class Merging:
 
     def files(self, table: Table) -> Months:
         """The files of a table; those with other rows than before are staged."""
-        state = None if table.name in self.old else self.state  # plain readers want one schema in a folder
-        kept = {Path(one.path).stem: one for one in (state.files if state else ()) if one.table == table.name}
-        if not any(self.root.glob(f"{table.name}/*")) and not any(self._files(self.manifests, table)):
+        state = (
+            None if table.name in self.old else self.state
+        )  # plain readers want one schema in a folder
+        kept = {
+            Path(one.path).stem: one
+            for one in (state.files if state else ())
+            if one.table == table.name
+        }
+        if not any(self.root.glob(f"{table.name}/*")) and not any(
+            self._files(self.manifests, table)
+        ):
             return {}
         paths = self._paths(self.changed, table)
         has_news = any(file.rows for _, file in self._files(self.changed, table))
@@ -315,20 +400,39 @@ class Merging:
         if newest is None:
             paths, kept = self._paths(self.manifests, table), {}
             newest = self._newest(table, paths, self._known(table, None, is_anew=True))
-        files = {**kept, **{month: self._write(table, newest, month, kept.get(month)) for month in newest.months}}
+        files = {
+            **kept,
+            **{
+                month: self._write(table, newest, month, kept.get(month))
+                for month in newest.months
+            },
+        }
         if not files and paths:
             month = f"{self.manifests[-1].written_at:%Y-%m}"
             files[month] = self._write(table, newest, month, None)
         return files
 
-    def _files(self, manifests: Iterable[Manifest], table: Table) -> Iterator[tuple[Manifest, SnapshotFile]]:
-        return ((one, file) for one in manifests for file in one.files if file.table == table.name)
+    def _files(
+        self, manifests: Iterable[Manifest], table: Table
+    ) -> Iterator[tuple[Manifest, SnapshotFile]]:
+        return (
+            (one, file)
+            for one in manifests
+            for file in one.files
+            if file.table == table.name
+        )
 
     def _paths(self, manifests: Iterable[Manifest], table: Table) -> list[Path]:
-        return [locate(self.root, one, file) for one, file in self._files(manifests, table)]
+        return [
+            locate(self.root, one, file) for one, file in self._files(manifests, table)
+        ]
 
-    def _updates(self, table: Table, paths: Sequence[Path], kept: Months) -> FewRows | ManyRows | None:
-        """The rows that are new in the state; None where these and its other rows are not all that there should be."""
+    def _updates(
+        self, table: Table, paths: Sequence[Path], kept: Months
+    ) -> FewRows | ManyRows | None:
+        """The rows that are new in the state; None where these and its other rows are
+        not all that there should be.
+        """
         try:
             known = self._known(table, self._touched(table, paths), is_anew=False)
         except FAULTS:
@@ -337,9 +441,15 @@ class Merging:
         if not newest.replaces_all_gone:
             return None
         rewritten = [kept[month] for month in newest.months if month in kept]
-        return newest if all(is_as_written(self.root / file.path, file) for file in rewritten) else None
+        return (
+            newest
+            if all(is_as_written(self.root / file.path, file) for file in rewritten)
+            else None
+        )
 
-    def _newest(self, table: Table, paths: Sequence[Path], known: pa.Table) -> FewRows | ManyRows:
+    def _newest(
+        self, table: Table, paths: Sequence[Path], known: pa.Table
+    ) -> FewRows | ManyRows:
         """The rows that win."""
         with _in_words(self.root, *FAULTS):
             rows = rows_in(paths, table).count_rows() if paths else 0
@@ -350,33 +460,63 @@ class Merging:
             )
 
     def _touched(self, table: Table, paths: Sequence[Path]) -> pc.Expression | None:
-        """The condition on rows of the state that may go: by their keys, or since their snapshot changed."""
+        """The condition on rows of the state that may go: by their keys, or since their
+        snapshot changed.
+        """
         rows = rows_in(paths, table).to_table(list(table.key), use_threads=False)
         values = [(name, rows.column(name).unique()) for name in table.key]
         few = [(name, of_key) for name, of_key in values if len(of_key) <= FEW]
         if not few:
             return None
         name, of_key = max(few, key=lambda one: len(one[1]))
-        return pc.field(name).isin(of_key) | pc.field("snapshot_id").isin(list(self.gone))
+        return pc.field(name).isin(of_key) | pc.field("snapshot_id").isin(
+            list(self.gone)
+        )
 
-    def _known(self, table: Table, touched: pc.Expression | None, *, is_anew: bool) -> pa.Table:
-        """Key, snapshot and month of rows of the state; all of them are gone where it is made anew."""
+    def _known(
+        self, table: Table, touched: pc.Expression | None, *, is_anew: bool
+    ) -> pa.Table:
+        """Key, snapshot and month of rows of the state; all of them are gone where it
+        is made anew.
+        """
         columns = [*table.key, "snapshot_id", "snapshot_at"]
-        parts = [table.schema.empty_table().select(columns).append_column("month", pa.array([], pa.string()))]
+        parts = [
+            table.schema.empty_table()
+            .select(columns)
+            .append_column("month", pa.array([], pa.string()))
+        ]
         for path in sorted(self.root.glob(f"{table.name}/{MONTH}.parquet")):
-            with suppress(*FAULTS if is_anew else ()):  # damaged: the month of its keys is forgotten
-                rows = rows_in([path], table).scanner(columns, touched, **ALONE).to_table()
-                parts.append(rows.append_column("month", pa.repeat(pa.scalar(path.stem), rows.num_rows)))
+            with suppress(
+                *FAULTS if is_anew else ()
+            ):  # damaged: the month of its keys is forgotten
+                rows = (
+                    rows_in([path], table).scanner(columns, touched, **ALONE).to_table()
+                )
+                parts.append(
+                    rows.append_column(
+                        "month", pa.repeat(pa.scalar(path.stem), rows.num_rows)
+                    )
+                )
         known = pa.concat_tables(parts)
         ids = known["snapshot_id"] if is_anew else pa.array(self.gone, pa.string())
         return known.append_column("is_gone", pc.is_in(known["snapshot_id"], ids))
 
-    def _write(self, table: Table, newest: FewRows | ManyRows, month: str, kept: SnapshotFile | None) -> SnapshotFile:
-        """Stage the file of a month: the rows that won, and the other rows that it has."""
+    def _write(
+        self,
+        table: Table,
+        newest: FewRows | ManyRows,
+        month: str,
+        kept: SnapshotFile | None,
+    ) -> SnapshotFile:
+        """Stage the file of a month: the rows that won, and the other rows that it
+        has.
+        """
         place = f"{table.name}/{month}.parquet"
         staged = _staged(self.root, place)
         with Growing(staged, table.schema) as file:
-            for rows in self._read(newest.of_month(month, self.root / kept.path if kept else None)):
+            for rows in self._read(
+                newest.of_month(month, self.root / kept.path if kept else None)
+            ):
                 file.take(rows.cast(table.schema))
         pa.default_memory_pool().release_unused()
         return described(staged, table.name, place, file.rows, table.version)
@@ -389,7 +529,15 @@ class Merging:
 def damaged_files(root: Path) -> list[Path]:
     """The files of the current state that are not as they were written."""
     state = read_current(root)
-    return [root / file.path for file in state.files if not is_as_written(root / file.path, file)] if state else []
+    return (
+        [
+            root / file.path
+            for file in state.files
+            if not is_as_written(root / file.path, file)
+        ]
+        if state
+        else []
+    )
 
 
 def settle(root: Path, manifest: Manifest) -> None:
@@ -400,9 +548,11 @@ def settle(root: Path, manifest: Manifest) -> None:
 
 
 def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
-    """Delete what no manifest names: the content of `_work`, and files of our tables; returns their number.
+    """Delete what no manifest names: the content of `_work`, and files of our tables;
+    returns their number.
 
-    `manifests` are all that count. The caller holds the lock of `_work`, so no writer is under way.
+    `manifests` are all that count. The caller holds the lock of `_work`, so no writer
+    is under way.
     """
     for manifest in manifests:
         settle(root, manifest)
@@ -417,7 +567,16 @@ def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
 
 
 def unnamed_files(root: Path, manifests: Sequence[Manifest]) -> list[Path]:
-    """Files of our tables that no manifest names: only readers of plain folders see them."""
+    """Files of our tables that no manifest names: only readers of plain folders see
+    them.
+    """
     named = {file.place(root) for manifest in manifests for file in manifest.files}
-    places = (path for table in TABLES for path in (root / table, root / HISTORY / table))
-    return [path for place in places for path in place.glob("date=*/*.parquet") if path not in named]
+    places = (
+        path for table in TABLES for path in (root / table, root / HISTORY / table)
+    )
+    return [
+        path
+        for place in places
+        for path in place.glob("date=*/*.parquet")
+        if path not in named
+    ]

@@ -27,7 +27,9 @@ READS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Damage:
-    """One damage of a snapshot. `tables` are those that can't be read; empty for all."""
+    """One damage of a snapshot. `tables` are those that can't be read; empty for
+    all.
+    """
 
     snapshot_id: str
     tables: tuple[str, ...]
@@ -35,11 +37,17 @@ class Damage:
 
 
 def damages(root: Path, snapshot_id: str | None = None) -> list[Damage]:
-    """All damage, in the order of the snapshots. Raises `SnapshotError` for a missing snapshot."""
+    """All damage, in the order of the snapshots. Raises `SnapshotError` for a missing
+    snapshot.
+    """
     if snapshot_id is None:
-        return [one for path in sorted(_live_paths(root)) for one in _damages(root, path)]
+        return [
+            one for path in sorted(_live_paths(root)) for one in _damages(root, path)
+        ]
     if not (path := manifest_path(root, snapshot_id)).exists():
-        raise SnapshotError(f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls")
+        raise SnapshotError(
+            f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls"
+        )
     return _damages(root, path)
 
 
@@ -57,24 +65,38 @@ def damaged_state(root: Path) -> list[Damage]:
 
 def broken_manifests(root: Path) -> list[Damage]:
     """The manifests that can't be read; no other file is opened."""
-    names = {path.stem for path in _live_paths(root)} - {one.snapshot_id for one in whole_manifests(root)}
-    return [one for name in sorted(names) for one in _seen(root, manifest_path(root, name))]
+    names = {path.stem for path in _live_paths(root)} - {
+        one.snapshot_id for one in whole_manifests(root)
+    }
+    return [
+        one for name in sorted(names) for one in _seen(root, manifest_path(root, name))
+    ]
 
 
 def whole_manifests(root: Path) -> list[Manifest]:
-    """The readable manifests, oldest first; `list_snapshots` raises for an unreadable one."""
+    """The readable manifests, oldest first; `list_snapshots` raises for an unreadable
+    one.
+    """
     readable = _readable(root)
-    live = [one for path in _live_paths(root) if (one := readable.get(path)) and one.snapshot_id == path.stem]
+    live = [
+        one
+        for path in _live_paths(root)
+        if (one := readable.get(path)) and one.snapshot_id == path.stem
+    ]
     return sorted(live, key=lambda one: (one.written_at, one.snapshot_id))
 
 
 def readable_manifests(root: Path) -> list[Manifest]:
-    """All readable manifests, also those that a merged snapshot has replaced and that are not deleted yet."""
+    """All readable manifests, also those that a merged snapshot has replaced and that
+    are not deleted yet.
+    """
     return list(_readable(root).values())
 
 
 def _live_paths(root: Path) -> set[Path]:
-    return {*manifest_paths(root)} - {path for one in _readable(root).values() for path in replaced_by(root, one)}
+    return {*manifest_paths(root)} - {
+        path for one in _readable(root).values() for path in replaced_by(root, one)
+    }
 
 
 def _readable(root: Path) -> dict[Path, Manifest]:
@@ -122,5 +144,7 @@ def _seen(root: Path, path: Path) -> Iterator[Damage]:
 
 def _verify(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
     if file.path != history_path(file.table, manifest.date, manifest.snapshot_id):
-        raise SnapshotDamaged(f"the manifest of snapshot {manifest.snapshot_id} names a file {file.path}; {REMEDY}")
+        raise SnapshotDamaged(
+            f"the manifest of snapshot {manifest.snapshot_id} names a file {file.path}; {REMEDY}"
+        )
     verify_file(root, manifest, file)

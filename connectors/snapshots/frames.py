@@ -37,19 +37,24 @@ Where: TypeAlias = "Expression | Sequence[object]"
 class Snapshots:
     """Reads the snapshots below `root`; without it, those of the settings.
 
-    Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC, nulls stay nulls. A table that no
-    snapshot has yet is an empty frame of these types; a column that an old snapshot lacks is null there. `columns` and
-    `where` read no more than they need; `where` is a `pyarrow.compute` expression such as `field("state") == "held"`,
-    or a list as for `pandas.read_parquet`: `[("state", "==", "held")]`. Every call reads one consistent state, also
-    while files are being rewritten. `frame.attrs` has the words of the table, and of each of its columns.
+    Frames have Arrow's types: ids are text, amounts `int64` minor units, times UTC,
+    nulls stay nulls. A table that no snapshot has yet is an empty frame of these types;
+    a column that an old snapshot lacks is null there. `columns` and `where` read no
+    more than they need; `where` is a `pyarrow.compute` expression such as
+    `field("state") == "held"`, or a list as for `pandas.read_parquet`: `[("state",
+    "==", "held")]`. Every call reads one consistent state, also while files are being
+    rewritten. `frame.attrs` has the words of the table, and of each of its columns.
 
-    `at`, `since` and `until` are the id of a snapshot (the state as of its writing), a `datetime` with a zone, or a
-    text such as `2026-11-26 06:00` or `06:00`, in UTC without a zone, or `12h`, `7d` ago.
+    `at`, `since` and `until` are the id of a snapshot (the state as of its writing), a
+    `datetime` with a zone, or a text such as `2026-11-26 06:00` or `06:00`, in UTC
+    without a zone, or `12h`, `7d` ago.
 
-    With `money=True` amounts are decimals in their currency, in columns without `_minor`: `paid` for `paid_minor`. With
-    `categories=True` texts that repeat are pandas' categories, which group and sort faster in less memory.
+    With `money=True` amounts are decimals in their currency, in columns without
+    `_minor`: `paid` for `paid_minor`. With `categories=True` texts that repeat are
+    pandas' categories, which group and sort faster in less memory.
 
-    Raises `QueryError` for an impossible query, and `SnapshotDamaged` for a missing or damaged file.
+    Raises `QueryError` for an impossible query, and `SnapshotDamaged` for a missing or
+    damaged file.
     """
 
     def __init__(self, root: str | Path | None = None) -> None:
@@ -61,7 +66,11 @@ class Snapshots:
         rows = Counter({name: 0 for name in TABLES})
         for file in state.files if state else ():
             rows[file.table] += file.rows
-        told = [f"  {name:{max(map(len, TABLES))}} {count:>11,}" for name, count in rows.items() if state]
+        told = [
+            f"  {name:{max(map(len, TABLES))}} {count:>11,}"
+            for name, count in rows.items()
+            if state
+        ]
         return "\n".join([f"Snapshots({str(self._root)!r})", *told])
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -88,7 +97,9 @@ class Snapshots:
         categories: bool = False,
     ) -> pd.DataFrame:
         """The newest row of each key as of `at`, if it meets `where`."""
-        return _frame(self.arrow(name, at, columns, where), money=money, categories=categories)
+        return _frame(
+            self.arrow(name, at, columns, where), money=money, categories=categories
+        )
 
     def batches(
         self,
@@ -99,45 +110,73 @@ class Snapshots:
         *,
         money: bool = False,
     ) -> Iterator[pd.DataFrame]:
-        """The current state in frames of at most so many rows, for a table that is larger than the memory.
+        """The current state in frames of at most so many rows, for a table that is
+        larger than the memory.
 
-        All are of the moment of the call, also where a snapshot is written between two of them.
+        All are of the moment of the call, also where a snapshot is written between two
+        of them.
         """
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
-        schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
+        schema = pa.schema(
+            [table.schema.field(column) for column in asked], table.schema.metadata
+        )
         how = {**AHEAD, "columns": asked, "filter": condition, "batch_size": rows}
 
         def opened(sources: Sources) -> Iterator[pa.RecordBatch] | None:
             if sources.current is None:
                 return None
             files = [open_file(path) for path in sources.current.get(name, ())]
-            return (batch for file in files for batch in file.scanner(table.schema, **how).to_batches())
+            return (
+                batch
+                for file in files
+                for batch in file.scanner(table.schema, **how).to_batches()
+            )
 
         batches = self._read(opened, table, history=False)
         if batches is None:
             batches = iter(self.arrow(name, None, columns, where).to_batches(rows))
-        return (_frame(pa.Table.from_batches([one], schema), money=money) for one in batches if one.num_rows)
+        return (
+            _frame(pa.Table.from_batches([one], schema), money=money)
+            for one in batches
+            if one.num_rows
+        )
 
     def arrow(
-        self, name: str, at: Moment | None = None, columns: Sequence[str] | None = None, where: Where | None = None
+        self,
+        name: str,
+        at: Moment | None = None,
+        columns: Sequence[str] | None = None,
+        where: Where | None = None,
     ) -> pa.Table:
-        """The newest row of each key as of `at`, if it meets `where`, as an Arrow table."""
+        """The newest row of each key as of `at`, if it meets `where`, as an Arrow
+        table.
+        """
         table = _table(name)
         asked, condition = _columns(table, columns), _condition(table, where)
 
         def read(sources: Sources) -> pa.Table | None:
             if sources.current is None:
                 return None
-            data = rows_in(sources.current.get(name, ()), table, texts_as_numbers=condition is None)
-            schema = pa.schema([table.schema.field(column) for column in asked], table.schema.metadata)
-            batches = data.scanner(columns=asked, filter=condition, **AHEAD).to_batches()
-            return pa.Table.from_batches((batch.cast(schema) for batch in batches), schema=schema)
+            data = rows_in(
+                sources.current.get(name, ()), table, texts_as_numbers=condition is None
+            )
+            schema = pa.schema(
+                [table.schema.field(column) for column in asked], table.schema.metadata
+            )
+            batches = data.scanner(
+                columns=asked, filter=condition, **AHEAD
+            ).to_batches()
+            return pa.Table.from_batches(
+                (batch.cast(schema) for batch in batches), schema=schema
+            )
 
         if at is None and (rows := self._read(read, table, history=False)) is not None:
             return rows
         query = f"FROM {name}_at($at) ORDER BY {', '.join(table.key)}"
-        rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(table.schema)
+        rows = arrow_answer(self._root, query, {"at": self._moment(at)}).cast(
+            table.schema
+        )
         return (rows if condition is None else rows.filter(condition)).select(asked)
 
     def history(
@@ -154,38 +193,66 @@ class Snapshots:
         asked, condition = _columns(table, columns), _condition(table, where)
 
         def read(sources: Sources) -> pa.Table:
-            return rows_in(sources.paths.get(name, ()), table).scanner(asked, filter=condition, **AHEAD).to_table()
+            return (
+                rows_in(sources.paths.get(name, ()), table)
+                .scanner(asked, filter=condition, **AHEAD)
+                .to_table()
+            )
 
         return _frame(self._read(read, table), money=money, categories=categories)
 
-    def changes(self, name: str, since: Moment | None = None, until: Moment | None = None) -> pd.DataFrame:
-        """The differences between `since` and `until` (now): one row per key, with the old values in `was_…`.
+    def changes(
+        self, name: str, since: Moment | None = None, until: Moment | None = None
+    ) -> pd.DataFrame:
+        """The differences between `since` and `until` (now): one row per key, with the
+        old values in `was_…`.
 
-        `change` is `new`, `changed` (`columns` names which), or `rewritten`: its snapshot was replaced or pruned since,
-        and its old values are not kept. A new `seen_at`, `quoted_at` or `updated_at` alone is no change.
+        `change` is `new`, `changed` (`columns` names which), or `rewritten`: its
+        snapshot was replaced or pruned since, and its old values are not kept. A new
+        `seen_at`, `quoted_at` or `updated_at` alone is no change.
         """
         table = _table(name)
         moments = {"since": self._moment(since), "until": self._moment(until)}
-        answer = arrow_answer(self._root, f"FROM {name}_changes(since := $since, until := $until)", moments)
-        return _frame(answer.cast(changes_schema(table)).sort_by([(key, "ascending") for key in table.key]))
+        answer = arrow_answer(
+            self._root,
+            f"FROM {name}_changes(since := $since, until := $until)",
+            moments,
+        )
+        return _frame(
+            answer.cast(changes_schema(table)).sort_by(
+                [(key, "ascending") for key in table.key]
+            )
+        )
 
-    def sql(self, query: str, *, money: bool = False, categories: bool = False) -> pd.DataFrame:
-        """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives it."""
-        return _frame(arrow_answer(self._root, query), money=money, categories=categories)
+    def sql(
+        self, query: str, *, money: bool = False, categories: bool = False
+    ) -> pd.DataFrame:
+        """The answer to one reading statement in DuckDB's SQL, as `sourcing sql` gives
+        it.
+        """
+        return _frame(
+            arrow_answer(self._root, query), money=money, categories=categories
+        )
 
     def _moment(self, moment: Moment | None) -> str | None:
         """The moment for SQL: an id stays as it is."""
-        if isinstance(moment, str) and all(one.snapshot_id != moment for one in list_snapshots(self._root)):
+        if isinstance(moment, str) and all(
+            one.snapshot_id != moment for one in list_snapshots(self._root)
+        ):
             moment = moment_of(moment, datetime.now(UTC), "UTC")
         return _utc(moment).isoformat() if isinstance(moment, datetime) else moment
 
-    def _read(self, read: Callable[[Sources], T], table: Table, *, history: bool = True) -> T:
+    def _read(
+        self, read: Callable[[Sources], T], table: Table, *, history: bool = True
+    ) -> T:
         def read_or_raise(sources: Sources) -> T:
             try:
                 return read(sources)
             except (pa.ArrowInvalid, OSError) as error:
                 if sources.current is None:
-                    verify_all(self._root)  # else it has just been replaced, and is read again
+                    verify_all(
+                        self._root
+                    )  # else it has just been replaced, and is read again
                 raise SnapshotDamaged(
                     f"table {table.name} below {self._root} can't be read: {words_of(error)}"
                 ) from error
@@ -199,18 +266,28 @@ def _settings_root() -> Path:
     return SourcingSettings().snapshot_root
 
 
-def _frame(table: pa.Table, *, money: bool = False, categories: bool = False) -> pd.DataFrame:
+def _frame(
+    table: pa.Table, *, money: bool = False, categories: bool = False
+) -> pd.DataFrame:
     import pandas as pd
 
-    whole = table if table.num_rows else table.schema.empty_table()  # pandas can't merge columns without a chunk
+    whole = (
+        table if table.num_rows else table.schema.empty_table()
+    )  # pandas can't merge columns without a chunk
     if money:
         metadata = whole.schema.metadata or {}
-        of = [TABLES[metadata[b"table"].decode()]] if b"table" in metadata else TABLES.values()
+        of = (
+            [TABLES[metadata[b"table"].decode()]]
+            if b"table" in metadata
+            else TABLES.values()
+        )
         whole = with_decimals(whole, currency_columns(whole.column_names, of))
     if categories:
         whole = _with_categories(whole)
     frame: pd.DataFrame = whole.to_pandas(
-        types_mapper=lambda kind: None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
+        types_mapper=lambda kind: (
+            None if pa.types.is_dictionary(kind) else pd.ArrowDtype(kind)
+        )
     )
     frame.attrs.update(_words(whole.schema))
     return frame
@@ -228,11 +305,18 @@ def _with_categories(table: pa.Table) -> pa.Table:
 def _words(schema: pa.Schema) -> dict[str, object]:
     told = {field.name: field.metadata for field in schema if field.metadata}
     columns = {
-        name: {key.decode(): words[key].decode() for key in (b"description", b"unit") if key in words}
+        name: {
+            key.decode(): words[key].decode()
+            for key in (b"description", b"unit")
+            if key in words
+        }
         for name, words in told.items()
     }
     about = (schema.metadata or {}).get(b"description")
-    return {**({"description": about.decode()} if about else {}), **({"columns": columns} if columns else {})}
+    return {
+        **({"description": about.decode()} if about else {}),
+        **({"columns": columns} if columns else {}),
+    }
 
 
 def _table(name: str) -> Table:
@@ -244,7 +328,9 @@ def _table(name: str) -> Table:
 def _columns(table: Table, columns: Sequence[str] | None) -> list[str]:
     asked = table.schema.names if columns is None else list(dict.fromkeys(columns))
     if unknown := [name for name in asked if name not in table.columns]:
-        raise QueryError(f"table {table.name} has no column {unknown[0]}; it has {', '.join(table.columns)}")
+        raise QueryError(
+            f"table {table.name} has no column {unknown[0]}; it has {', '.join(table.columns)}"
+        )
     return asked
 
 
@@ -255,14 +341,22 @@ def _condition(table: Table, where: Where | None) -> Expression | None:
     if where is None:
         return None
     try:
-        condition = where if isinstance(where, Expression) else filters_to_expression(where)
-        pa.Table.from_pylist([{}], table.schema).filter(condition)  # without a row a time without zone is not refused
+        condition = (
+            where if isinstance(where, Expression) else filters_to_expression(where)
+        )
+        pa.Table.from_pylist([{}], table.schema).filter(
+            condition
+        )  # without a row a time without zone is not refused
     except (pa.ArrowException, ValueError, TypeError) as error:
-        raise QueryError(f"where {where} can't be asked of table {table.name}: {error}") from error
+        raise QueryError(
+            f"where {where} can't be asked of table {table.name}: {error}"
+        ) from error
     return condition
 
 
 def _utc(moment: datetime) -> datetime:
     if moment.tzinfo is None:
-        raise QueryError(f"{moment} has no time zone; give UTC, such as datetime(2026, 11, 26, 6, tzinfo=UTC)")
+        raise QueryError(
+            f"{moment} has no time zone; give UTC, such as datetime(2026, 11, 26, 6, tzinfo=UTC)"
+        )
     return moment.astimezone(UTC)

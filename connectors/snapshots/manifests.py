@@ -1,4 +1,6 @@
-"""Manifests: which files make up a snapshot. A snapshot exists once its manifest does."""
+"""Manifests: which files make up a snapshot. A snapshot exists once its manifest
+does.
+"""
 
 from __future__ import annotations
 
@@ -32,11 +34,15 @@ class SnapshotError(Exception):
 
 
 class SnapshotDamaged(SnapshotError):
-    """A manifest, or a file that it names, is missing or not as written; the message names it and the remedy."""
+    """A manifest, or a file that it names, is missing or not as written; the message
+    names it and the remedy.
+    """
 
 
 def require_place(root: Path) -> None:
-    """Raise `SnapshotError` unless a snapshot can be written to `root`: a run learns it before it buys."""
+    """Raise `SnapshotError` unless a snapshot can be written to `root`: a run learns it
+    before it buys.
+    """
     try:
         require_writable(root)
     except OSError as error:
@@ -48,7 +54,9 @@ def require_place(root: Path) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFile:
-    """A table's file in a snapshot, or in the current state. `path` is relative to the root, with forward slashes."""
+    """A table's file in a snapshot, or in the current state. `path` is relative to the
+    root, with forward slashes.
+    """
 
     table: str
     path: str
@@ -58,7 +66,9 @@ class SnapshotFile:
     schema_version: int
 
     def place(self, root: Path) -> Path:
-        """The path of the file, which may lie yet where earlier versions put those of snapshots."""
+        """The path of the file, which may lie yet where earlier versions put those of
+        snapshots.
+        """
         path, old = root / self.path, root / self.path.removeprefix(f"{HISTORY}/")
         return path if path.exists() or not old.exists() else old
 
@@ -68,25 +78,37 @@ def history_path(table: str, date: date, snapshot_id: str) -> str:
 
 
 def old_files(root: Path) -> Iterator[Path]:
-    """The files in the layout of earlier versions: all rows of all snapshots in the folders of the tables."""
+    """The files in the layout of earlier versions: all rows of all snapshots in the
+    folders of the tables.
+    """
     return root.glob("[!_]*/date=*/*.parquet")
 
 
-def described(staged: Path, table: str, path: str, rows: int, schema_version: int) -> SnapshotFile:
+def described(
+    staged: Path, table: str, path: str, rows: int, schema_version: int
+) -> SnapshotFile:
     """The entry of a new file that will be put at `path`."""
     sync(staged)
     with staged.open("rb") as content:
         digest = file_digest(content, "sha256").hexdigest()
     size = staged.stat().st_size
-    return SnapshotFile(table=table, path=path, rows=rows, bytes=size, sha256=digest, schema_version=schema_version)
+    return SnapshotFile(
+        table=table,
+        path=path,
+        rows=rows,
+        bytes=size,
+        sha256=digest,
+        schema_version=schema_version,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """The files of one snapshot. `written_at` is UTC; `first_written_at` is set if it replaced an earlier version.
+    """The files of one snapshot. `written_at` is UTC; `first_written_at` is set if it
+    replaced an earlier version.
 
-    `replaces` has the sha256 of the manifests that this one replaces, by snapshot id, until they are deleted. They
-    don't count once this one is written.
+    `replaces` has the sha256 of the manifests that this one replaces, by snapshot id,
+    until they are deleted. They don't count once this one is written.
     """
 
     snapshot_id: str
@@ -100,10 +122,15 @@ class Manifest:
     @property
     def digest(self) -> str:
         """A hash of the content of all files."""
-        return sha256("".join(f"{file.table} {file.sha256}\n" for file in self.files).encode()).hexdigest()
+        return sha256(
+            "".join(f"{file.table} {file.sha256}\n" for file in self.files).encode()
+        ).hexdigest()
 
     def to_json(self) -> bytes:
-        fields = asdict(self) | {"date": f"{self.date:%Y-%m-%d}", "written_at": self.written_at.isoformat()}
+        fields = asdict(self) | {
+            "date": f"{self.date:%Y-%m-%d}",
+            "written_at": self.written_at.isoformat(),
+        }
         first, replaces = fields.pop("first_written_at"), fields.pop("replaces")
         fields |= {"first_written_at": first.isoformat()} if first else {}
         fields |= {"replaces": replaces} if replaces else {}
@@ -111,9 +138,14 @@ class Manifest:
 
     @classmethod
     def from_json(cls, content: bytes) -> Self:
-        """Raises `ValueError`, `KeyError` or `TypeError` for another shape, `SnapshotDamaged` for another checksum."""
+        """Raises `ValueError`, `KeyError` or `TypeError` for another shape,
+        `SnapshotDamaged` for another checksum.
+        """
         fields = json.loads(content)
-        if fields.pop("checksum", None) not in (None, _checksum(fields)):  # old manifests have no checksum
+        if fields.pop("checksum", None) not in (
+            None,
+            _checksum(fields),
+        ):  # old manifests have no checksum
             raise SnapshotDamaged("it is not as it was written")
         return cls(
             snapshot_id=fields["snapshot_id"],
@@ -121,14 +153,22 @@ class Manifest:
             date=date.fromisoformat(fields["date"]),
             written_at=datetime.fromisoformat(fields["written_at"]),
             files=tuple(_in_history(SnapshotFile(**file)) for file in fields["files"]),
-            first_written_at=datetime.fromisoformat(first) if (first := fields.get("first_written_at")) else None,
+            first_written_at=datetime.fromisoformat(first)
+            if (first := fields.get("first_written_at"))
+            else None,
             replaces=fields.get("replaces", {}),
         )
 
 
 def _in_history(file: SnapshotFile) -> SnapshotFile:
-    """The entry of a file where this version puts it; earlier ones put it beside the current state."""
-    return file if file.path.startswith(f"{HISTORY}/") else replace(file, path=f"{HISTORY}/{file.path}")
+    """The entry of a file where this version puts it; earlier ones put it beside the
+    current state.
+    """
+    return (
+        file
+        if file.path.startswith(f"{HISTORY}/")
+        else replace(file, path=f"{HISTORY}/{file.path}")
+    )
 
 
 def _checksum(fields: Mapping[str, Any]) -> str:
@@ -137,7 +177,9 @@ def _checksum(fields: Mapping[str, Any]) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Current:
-    """The files of the current state, and the digests of the snapshots that they are of."""
+    """The files of the current state, and the digests of the snapshots that they are
+    of.
+    """
 
     snapshots: Mapping[str, str]
     files: tuple[SnapshotFile, ...]
@@ -149,7 +191,9 @@ class Current:
 
 
 def read_current(root: Path) -> Current | None:
-    """The current state; None where there is none, or one of its files is not of the size that it names."""
+    """The current state; None where there is none, or one of its files is not of the
+    size that it names.
+    """
     try:
         fields = json.loads((root / STATE).read_bytes())
         files = tuple(SnapshotFile(**file) for file in fields["files"])
@@ -174,7 +218,9 @@ def manifest_path(root: Path, snapshot_id: str) -> Path:
 
 
 def aside_path(root: Path, snapshot_id: str, file: SnapshotFile) -> Path:
-    """The place of a manifest's file during a rewrite, while its own has that of the earlier manifest."""
+    """The place of a manifest's file during a rewrite, while its own has that of the
+    earlier manifest.
+    """
     return root / WORK / snapshot_id / f"{file.sha256}.parquet"
 
 
@@ -183,7 +229,9 @@ def read_manifest(path: Path) -> Manifest:
     try:
         return Manifest.from_json(path.read_bytes())
     except (OSError, ValueError, KeyError, TypeError, SnapshotDamaged) as error:
-        raise SnapshotDamaged(f"{path} is not a readable manifest ({words_of(error)}); {REMEDY}") from error
+        raise SnapshotDamaged(
+            f"{path} is not a readable manifest ({words_of(error)}); {REMEDY}"
+        ) from error
 
 
 def manifest_paths(root: Path) -> Iterator[Path]:
@@ -192,21 +240,31 @@ def manifest_paths(root: Path) -> Iterator[Path]:
 
 
 def list_snapshots(root: Path) -> tuple[Manifest, ...]:
-    """All snapshots, oldest first; empty for a root that doesn't exist yet. Raises `SnapshotDamaged`."""
+    """All snapshots, oldest first; empty for a root that doesn't exist yet. Raises
+    `SnapshotDamaged`.
+    """
     manifests = {}
     for path in manifest_paths(root):
         try:
             manifests[path] = read_manifest(path)
         except SnapshotDamaged as error:
-            if not isinstance(error.__cause__, FileNotFoundError):  # else it has just been deleted
+            if not isinstance(
+                error.__cause__, FileNotFoundError
+            ):  # else it has just been deleted
                 raise
-    replaced = {path for manifest in manifests.values() for path in replaced_by(root, manifest)}
+    replaced = {
+        path for manifest in manifests.values() for path in replaced_by(root, manifest)
+    }
     live = [manifest for path, manifest in manifests.items() if path not in replaced]
-    return tuple(sorted(live, key=lambda manifest: (manifest.written_at, manifest.snapshot_id)))
+    return tuple(
+        sorted(live, key=lambda manifest: (manifest.written_at, manifest.snapshot_id))
+    )
 
 
 def replaced_by(root: Path, manifest: Manifest) -> Iterator[Path]:
-    """The manifests that this one replaces and that still exist, unless they were written anew since."""
+    """The manifests that this one replaces and that still exist, unless they were
+    written anew since.
+    """
     for snapshot_id, digest in manifest.replaces.items():
         path = manifest_path(root, snapshot_id)
         with suppress(FileNotFoundError):
@@ -215,13 +273,17 @@ def replaced_by(root: Path, manifest: Manifest) -> Iterator[Path]:
 
 
 def locate(root: Path, manifest: Manifest, file: SnapshotFile) -> Path:
-    """The path of a manifest's file. Raises `SnapshotDamaged` if it is missing or has another size."""
+    """The path of a manifest's file. Raises `SnapshotDamaged` if it is missing or has
+    another size.
+    """
     aside = aside_path(root, manifest.snapshot_id, file)
     path = aside if aside.exists() else file.place(root)
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} is missing; {REMEDY}") from error
+        raise SnapshotDamaged(
+            f"{path} of snapshot {manifest.snapshot_id} is missing; {REMEDY}"
+        ) from error
     if size != file.bytes:
         problem = f"has {size} bytes where the manifest of snapshot {manifest.snapshot_id} says {file.bytes}"
         raise SnapshotDamaged(f"{path} {problem}; {REMEDY}")
@@ -247,17 +309,23 @@ def verify_file(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
             f"{path} of snapshot {manifest.snapshot_id} can't be read ({words_of(error)}); {REMEDY}"
         ) from error
     if digest != file.sha256:
-        raise SnapshotDamaged(f"{path} of snapshot {manifest.snapshot_id} is not as it was written; {REMEDY}")
+        raise SnapshotDamaged(
+            f"{path} of snapshot {manifest.snapshot_id} is not as it was written; {REMEDY}"
+        )
 
 
 Sums = Mapping[str, int]
 """Minor units by currency, without sums of zero."""
 Agreement = Callable[[Mapping[str, Sums]], None]
-"""Checks the sums of a snapshot's tables, with rejected rows, before it counts; raises `SnapshotSumsDiffer`."""
+"""Checks the sums of a snapshot's tables, with rejected rows, before it counts; raises
+`SnapshotSumsDiffer`.
+"""
 
 
 class SnapshotSumsDiffer(SnapshotError):
-    """A snapshot's amounts differ from the ledger's, so it was not written; the message has both sums."""
+    """A snapshot's amounts differ from the ledger's, so it was not written; the message
+    has both sums.
+    """
 
 
 def sums_of(parts: Iterable[tuple[str, int]]) -> Sums:

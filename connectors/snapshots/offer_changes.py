@@ -20,8 +20,14 @@ if TYPE_CHECKING:
 BATCH_ROWS = 50_000
 GONE = ""  # the sku_id of a fetched item that is no longer there
 KEY = ", ".join(OFFERS.key)
-FACTS = [name for name in OFFERS.schema.names if name not in (*OFFERS.key, *ENVELOPE, "seen_at")]
-FRESH, KNOWN = (f"({', '.join(f'{side}.{name}' for name in FACTS)})" for side in ("fresh", "known"))
+FACTS = [
+    name
+    for name in OFFERS.schema.names
+    if name not in (*OFFERS.key, *ENVELOPE, "seen_at")
+]
+FRESH, KNOWN = (
+    f"({', '.join(f'{side}.{name}' for name in FACTS)})" for side in ("fresh", "known")
+)
 
 CHANGES = f"""
 CREATE TEMP TABLE changes AS
@@ -50,7 +56,9 @@ SELECT 'gone' AS kind,
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OfferChanges:
-    """How many SKUs were fetched, and the rows to write: new, changed, gone (and, if asked for, unchanged)."""
+    """How many SKUs were fetched, and the rows to write: new, changed, gone (and, if
+    asked for, unchanged).
+    """
 
     fetched: int
     new: int
@@ -67,19 +75,33 @@ class OfferChanges:
 def offer_changes(
     root: Path, parts: Sequence[Path], *, snapshot_id: str, full: bool, work: Path
 ) -> Iterator[OfferChanges]:
-    """Compare fetched offers with the newest rows of the snapshots below `root`, those of `snapshot_id` left out.
+    """Compare fetched offers with the newest rows of the snapshots below `root`, those
+    of `snapshot_id` left out.
 
-    `parts` are files in the schema of the table `offers`; an item whose only row has the SKU id `GONE` no longer
-    exists. SKUs that a fetched item no longer has become inactive rows without stock. With `full`, unchanged SKUs are
-    among the rows too. Every row is of the snapshot `snapshot_id`, and of the moment at which its item was fetched;
-    what the snapshots have seen of it since stays.
+    `parts` are files in the schema of the table `offers`; an item whose only row has
+    the SKU id `GONE` no longer exists. SKUs that a fetched item no longer has become
+    inactive rows without stock. With `full`, unchanged SKUs are among the rows too.
+    Every row is of the snapshot `snapshot_id`, and of the moment at which its item was
+    fetched; what the snapshots have seen of it since stays.
     """
-    kept = [(one, file) for one in list_snapshots(root) for file in one.files if file.table == OFFERS.name]
+    kept = [
+        (one, file)
+        for one in list_snapshots(root)
+        for file in one.files
+        if file.table == OFFERS.name
+    ]
     with connected(memory_mb=WORK_MB, work=work) as connection:
         connection.register("fetched", rows_in(parts, OFFERS))
-        connection.register("snapshots", rows_in([locate(root, one, file) for one, file in kept], OFFERS))
+        connection.register(
+            "snapshots",
+            rows_in([locate(root, one, file) for one, file in kept], OFFERS),
+        )
         connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full})
-        counts = dict(connection.execute("SELECT kind, count(*) FROM changes GROUP BY kind").fetchall())
+        counts = dict(
+            connection.execute(
+                "SELECT kind, count(*) FROM changes GROUP BY kind"
+            ).fetchall()
+        )
         query = f"SELECT count(*) FROM (SELECT DISTINCT {KEY} FROM fetched WHERE sku_id <> '{GONE}')"
         ((fetched,),) = connection.execute(query).fetchall()
         yield OfferChanges(
@@ -97,12 +119,15 @@ def _rows(connection: DuckDBPyConnection, snapshot_id: str) -> pa.RecordBatchRea
         "SELECT * EXCLUDE (kind) REPLACE ($snapshot_id AS snapshot_id, NULL::VARCHAR AS batch_id) "
         f"FROM changes ORDER BY {KEY}"
     )
-    answer: pa.RecordBatchReader = connection.sql(query, params={"snapshot_id": snapshot_id}).to_arrow_reader(
-        BATCH_ROWS
-    )
+    answer: pa.RecordBatchReader = connection.sql(
+        query, params={"snapshot_id": snapshot_id}
+    ).to_arrow_reader(BATCH_ROWS)
     batches = (
         batch
         for found in answer
-        for batch in pa.Table.from_batches([found]).select(OFFERS.schema.names).cast(OFFERS.schema).to_batches()
+        for batch in pa.Table.from_batches([found])
+        .select(OFFERS.schema.names)
+        .cast(OFFERS.schema)
+        .to_batches()
     )
     return pa.RecordBatchReader.from_batches(OFFERS.schema, batches)

@@ -1,4 +1,6 @@
-"""Merges snapshots into one: those of a day or a month with all rows, old ones with the newest row of each key."""
+"""Merges snapshots into one: those of a day or a month with all rows, old ones with the
+newest row of each key.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,21 @@ from connectors.snapshots.manifests import (
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
 from connectors.snapshots.tables import TABLES
-from connectors.snapshots.writer import finished, put_in_place, staged_path, write_manifest
+from connectors.snapshots.writer import (
+    finished,
+    put_in_place,
+    staged_path,
+    write_manifest,
+)
 
 BATCH_ROWS = 10_000
 SLICE = 100_000
 """Rows that are sorted at once."""
 READ = timedelta(days=1)
 SETTLED = timedelta(days=7)
-"""A batch's snapshot is merged so long after it was last written: until then its runs replace it."""
+"""A batch's snapshot is merged so long after it was last written: until then its runs
+replace it.
+"""
 if TYPE_CHECKING:
     from pyarrow.compute import Expression
     from pyarrow.dataset import Dataset
@@ -52,17 +61,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Old:
-    """Which snapshots are old: written `before` a time, or all but the newest `keep`."""
+    """Which snapshots are old: written `before` a time, or all but the newest
+    `keep`.
+    """
 
     before: datetime | None = None
     keep: int | None = None
 
     def among(self, manifests: Sequence[Manifest]) -> list[Manifest]:
-        """The old ones of all snapshots, oldest first; none if there is nothing to gain.
+        """The old ones of all snapshots, oldest first; none if there is nothing to
+        gain.
 
-        A snapshot with a table or a table version unknown here is left alone: a newer program wrote it.
+        A snapshot with a table or a table version unknown here is left alone: a newer
+        program wrote it.
         """
-        old = list(manifests[: max(0, len(manifests) - self.keep)]) if self.keep is not None else list(manifests)
+        old = (
+            list(manifests[: max(0, len(manifests) - self.keep)])
+            if self.keep is not None
+            else list(manifests)
+        )
         if self.before is not None:
             old = [one for one in old if one.written_at < self.before]
         old = [one for one in old if all(map(_is_known, one.files))]
@@ -71,7 +88,8 @@ class Old:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """The result: the snapshots that were deleted, and the rows of them that were kept, with their new snapshot.
+    """The result: the snapshots that were deleted, and the rows of them that were kept,
+    with their new snapshot.
 
     `unnamed` files were left by dead writers. `bytes` counts the freed bytes.
     """
@@ -84,10 +102,12 @@ class Pruned:
 
 
 def prune(root: Path, old: Old, now: datetime) -> Pruned:
-    """Replace old snapshots by a merged one. Readers see the old ones or the merged one, even after a crash.
+    """Replace old snapshots by a merged one. Readers see the old ones or the merged
+    one, even after a crash.
 
-    One manifest decides: with it the new snapshot counts and the old ones no longer do. Then they are deleted, by the
-    next pruning if this one dies. Waits for a writer under way. Raises `SnapshotDamaged`; then nothing is deleted.
+    One manifest decides: with it the new snapshot counts and the old ones no longer do.
+    Then they are deleted, by the next pruning if this one dies. Waits for a writer
+    under way. Raises `SnapshotDamaged`; then nothing is deleted.
     """
     with exclusive(root / WORK):
         before = _size(root)
@@ -108,11 +128,13 @@ def prune(root: Path, old: Old, now: datetime) -> Pruned:
 
 
 def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
-    """Merge the snapshots of each day and of each month that is over; drop the history before the last `keep_days`.
+    """Merge the snapshots of each day and of each month that is over; drop the history
+    before the last `keep_days`.
 
-    Merged days and months have all rows. Readers under way end: what is replaced is deleted by the next call that
-    merges. Each merge waits for a writer under way, and in a crash is as that of `prune`. Returns the ids of the merged
-    ones. Raises `SnapshotError` once all that can be merged is.
+    Merged days and months have all rows. Readers under way end: what is replaced is
+    deleted by the next call that merges. Each merge waits for a writer under way, and
+    in a crash is as that of `prune`. Returns the ids of the merged ones. Raises
+    `SnapshotError` once all that can be merged is.
     """
     now, kept = now.astimezone(UTC), timedelta(days=keep_days)
     if not root.is_dir() or any(old_files(root)):
@@ -138,13 +160,19 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
     return written
 
 
-def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Iterator[tuple[str, Sequence[Manifest]]]:
-    """The merges, each with the old snapshots that become one: months, days, then what is old and in neither.
+def _due(
+    manifests: Sequence[Manifest], now: datetime, kept: timedelta
+) -> Iterator[tuple[str, Sequence[Manifest]]]:
+    """The merges, each with the old snapshots that become one: months, days, then what
+    is old and in neither.
 
-    So many old snapshots become months first, and the months' newest rows one, by a later call: each reads few at once.
+    So many old snapshots become months first, and the months' newest rows one, by a
+    later call: each reads few at once.
     """
     left = [one for one in manifests if all(map(_is_known, one.files))]
-    left = [one for one in left if one.batch_id is None or one.written_at < now - SETTLED]
+    left = [
+        one for one in left if one.batch_id is None or one.written_at < now - SETTLED
+    ]
     taken = set[str]()
     for period, over in (("%Y-%m", now - SETTLED), ("%Y-%m-%d", now - READ)):
         single: list[Manifest] = []
@@ -156,7 +184,9 @@ def _due(manifests: Sequence[Manifest], now: datetime, kept: timedelta) -> Itera
             else:
                 single += written
         left = single
-    if old := Old(before=now - kept).among([one for one in manifests if one.snapshot_id not in taken]):
+    if old := Old(before=now - kept).among(
+        [one for one in manifests if one.snapshot_id not in taken]
+    ):
         yield f"{PRUNED}{_stamp(now)}", old
 
 
@@ -166,17 +196,29 @@ def _stands(root: Path, manifest: Manifest) -> bool:
     return path.exists() and read_manifest(path) == manifest
 
 
-def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str) -> tuple[SnapshotFile, ...]:
-    """Merge the old snapshots into a new one. As of any later time the tables are unchanged."""
+def _merged(
+    root: Path, old: Sequence[Manifest], snapshot_id: str
+) -> tuple[SnapshotFile, ...]:
+    """Merge the old snapshots into a new one. As of any later time the tables are
+    unchanged.
+    """
     import duckdb
 
     newest, work = old[-1], root / WORK / snapshot_id
     needed = 2 * sum(file.bytes for one in old for file in one.files)
-    if needed > shutil.disk_usage(root).free and not snapshot_id.startswith(PRUNED):  # which makes room
+    if needed > shutil.disk_usage(root).free and not snapshot_id.startswith(
+        PRUNED
+    ):  # which makes room
         space = f"{needed / 1e6:,.0f} MB of free disk space"
-        raise SnapshotError(f"to be merged, snapshots below {root} need {space}: they stay as they were")
+        raise SnapshotError(
+            f"to be merged, snapshots below {root} need {space}: they stay as they were"
+        )
     work.mkdir(parents=True, exist_ok=True)
-    names = [name for name in TABLES if any(file.table == name and file.rows for one in old for file in one.files)]
+    names = [
+        name
+        for name in TABLES
+        if any(file.table == name and file.rows for one in old for file in one.files)
+    ]
     for one in old:
         for file in one.files:
             verify_file(root, one, file)
@@ -187,9 +229,14 @@ def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str) -> tuple[Snap
         if not isinstance(error, (duckdb.Error, pa.ArrowException, OSError)):
             raise
         fault = words_of(error)
-        raise SnapshotError(f"snapshots below {root} can't be merged ({fault}), and stay as they were") from error
+        raise SnapshotError(
+            f"snapshots below {root} can't be merged ({fault}), and stay as they were"
+        ) from error
     place = partial(staged_path, root, snapshot_id)
-    files = tuple(finished(place(name), snapshot_id, newest.date, name, count) for name, count in counts.items())
+    files = tuple(
+        finished(place(name), snapshot_id, newest.date, name, count)
+        for name, count in counts.items()
+    )
     manifest = Manifest(
         snapshot_id=snapshot_id,
         batch_id=None,
@@ -197,7 +244,10 @@ def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str) -> tuple[Snap
         written_at=newest.written_at,
         first_written_at=old[0].first_written_at or old[0].written_at,
         files=files,
-        replaces={one.snapshot_id: _digest(manifest_path(root, one.snapshot_id)) for one in old},
+        replaces={
+            one.snapshot_id: _digest(manifest_path(root, one.snapshot_id))
+            for one in old
+        },
     )
     put_in_place(root, manifest, files)
     follow_merge(root, old, manifest)
@@ -205,12 +255,18 @@ def _merged(root: Path, old: Sequence[Manifest], snapshot_id: str) -> tuple[Snap
 
 
 def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> int:
-    """Write all rows of the snapshots, of pruned ones the newest, sorted by key, with their own snapshot and time.
+    """Write all rows of the snapshots, of pruned ones the newest, sorted by key, with
+    their own snapshot and time.
 
     Returns their number.
     """
     table = TABLES[name]
-    paths = [locate(root, one, file) for one in old for file in one.files if file.table == name]
+    paths = [
+        locate(root, one, file)
+        for one in old
+        for file in one.files
+        if file.table == name
+    ]
     work, history = root / WORK / snapshot_id / "spill", rows_in(paths, table)
     rows = table.newest("history") if snapshot_id.startswith(PRUNED) else "FROM history"
     query = f"{rows} ORDER BY {', '.join((*table.key, 'snapshot_at', 'snapshot_id'))}"
@@ -219,21 +275,34 @@ def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> 
         connected(memory_mb=WORK_MB, work=work) as connection,
     ):
         for part in _slices(history, table.key[0]):
-            connection.register("history", history.scanner(filter=part, **AHEAD).to_reader())
+            connection.register(
+                "history", history.scanner(filter=part, **AHEAD).to_reader()
+            )
             for batch in connection.sql(query).to_arrow_reader(BATCH_ROWS):
-                merged.take(pa.Table.from_batches([batch]).select(table.schema.names).cast(table.schema))
+                merged.take(
+                    pa.Table.from_batches([batch])
+                    .select(table.schema.names)
+                    .cast(table.schema)
+                )
     return merged.rows
 
 
 def _slices(history: Dataset, column: str) -> Iterator[Expression | None]:
-    """Conditions that divide the rows by a column of their key, in its order: few of them are in memory at once."""
+    """Conditions that divide the rows by a column of their key, in its order: few of
+    them are in memory at once.
+    """
     total = history.count_rows()
     if total <= SLICE:
         yield None
         return
     step = max(1, SLICE // 100)
     batches = history.scanner([column], **AHEAD).to_batches()
-    sample = sorted(value for batch in batches for value in batch[column][::step].to_pylist() if value is not None)
+    sample = sorted(
+        value
+        for batch in batches
+        for value in batch[column][::step].to_pylist()
+        if value is not None
+    )
     edges = [*dict.fromkeys(sample[:: max(1, len(sample) * SLICE // total)][1:])]
     key = pc.field(column)
     for low, high in zip([None, *edges], [*edges, None], strict=True):
@@ -242,7 +311,9 @@ def _slices(history: Dataset, column: str) -> Iterator[Expression | None]:
 
 
 def _end_merges(root: Path) -> int:
-    """Delete what merges have replaced, and what dead writers left; returns the number of the files of these."""
+    """Delete what merges have replaced, and what dead writers left; returns the number
+    of the files of these.
+    """
     unnamed = sweep(root, [read_manifest(path) for path in manifest_paths(root)])
     for manifest in list_snapshots(root):
         if manifest.replaces:

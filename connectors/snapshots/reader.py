@@ -1,4 +1,6 @@
-"""SQL over the snapshots, with DuckDB, read only: the tables now, as of a time, and what changed between two."""
+"""SQL over the snapshots, with DuckDB, read only: the tables now, as of a time, and
+what changed between two.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,15 @@ import pyarrow as pa
 
 from connectors.foreign import words_of
 from connectors.snapshots.manifests import PRUNED, Manifest, SnapshotDamaged
-from connectors.snapshots.sources import WORK_MB, QueryError, Sources, connected, rows_in, steady, verify_all
+from connectors.snapshots.sources import (
+    WORK_MB,
+    QueryError,
+    Sources,
+    connected,
+    rows_in,
+    steady,
+    verify_all,
+)
 from connectors.snapshots.tables import ENVELOPE, TABLES, Table
 from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, WHOLE
 
@@ -45,7 +55,9 @@ CREATE TEMP MACRO moment_of(moment) AS coalesce(
 
 
 def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
-    """One row per snapshot, for SQL: when it was first and last written, and its number of rows."""
+    """One row per snapshot, for SQL: when it was first and last written, and its number
+    of rows.
+    """
     rows = [
         {
             "snapshot_id": manifest.snapshot_id,
@@ -57,8 +69,16 @@ def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
         }
         for manifest in manifests
     ]
-    kinds = {"snapshot_id": TEXT, "batch_id": TEXT, "first_written_at": MOMENT, "written_at": MOMENT, "tables": TEXTS}
-    return pa.Table.from_pylist(rows, pa.schema(list((kinds | {"rows": WHOLE}).items())))
+    kinds = {
+        "snapshot_id": TEXT,
+        "batch_id": TEXT,
+        "first_written_at": MOMENT,
+        "written_at": MOMENT,
+        "tables": TEXTS,
+    }
+    return pa.Table.from_pylist(
+        rows, pa.schema(list((kinds | {"rows": WHOLE}).items()))
+    )
 
 
 def facts_of(table: Table) -> list[str]:
@@ -84,14 +104,19 @@ def _at(table: Table) -> str:
 
 
 def _changes(table: Table) -> str:
-    """`<table>_changes(since, until)`: a row for each key that is `new` or `changed` between the two, with its old
-    values; `rewritten` if its snapshot was replaced or pruned since, so that these are not known. Without `since` all
-    rows are new.
+    """`<table>_changes(since, until)`: a row for each key that is `new` or `changed`
+    between the two, with its old values; `rewritten` if its snapshot was replaced or
+    pruned since, so that these are not known. Without `since` all rows are new.
     """
     facts = facts_of(table)
     compared = [name for name in facts if name not in MOMENTS]
-    differs = {name: f"now.{name} IS DISTINCT FROM was.{name}{LACKED.get(name, '')}" for name in compared}
-    moved = ", ".join(f"CASE WHEN {differs[name]} THEN '{name}' END" for name in compared)
+    differs = {
+        name: f"now.{name} IS DISTINCT FROM was.{name}{LACKED.get(name, '')}"
+        for name in compared
+    }
+    moved = ", ".join(
+        f"CASE WHEN {differs[name]} THEN '{name}' END" for name in compared
+    )
     rewritten = f"""(held.first_written_at <= moment_of(since) OR (held.snapshot_id IS NULL AND now.snapshot_at <= (
         SELECT max(written_at) FROM snapshots WHERE starts_with(snapshot_id, '{PRUNED}')
             AND moment_of(since) >= first_written_at AND moment_of(since) < written_at
@@ -122,12 +147,16 @@ AGO = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def moment_of(text: str, now: datetime, timezone: str) -> datetime | str:
-    """The moment that a text means, without a zone of its own in `timezone`; what is no time is a snapshot's id."""
+    """The moment that a text means, without a zone of its own in `timezone`; what is no
+    time is a snapshot's id.
+    """
     if ago := re.fullmatch(r"(\d{1,4})([hdw])", text):
         return now - int(ago[1]) * AGO[ago[2]]
     here = now.astimezone(ZoneInfo(timezone))
     if re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", text):
-        last = datetime.fromisoformat(f"{here:%Y-%m-%d} {text}").replace(tzinfo=here.tzinfo)
+        last = datetime.fromisoformat(f"{here:%Y-%m-%d} {text}").replace(
+            tzinfo=here.tzinfo
+        )
         return last if last <= here else last - timedelta(days=1)
     try:
         moment = datetime.fromisoformat(text)
@@ -136,8 +165,14 @@ def moment_of(text: str, now: datetime, timezone: str) -> datetime | str:
     return moment if moment.tzinfo else moment.replace(tzinfo=here.tzinfo)
 
 
-DESCRIBE = re.compile(r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\s*', re.IGNORECASE)
-READING = {"SELECT", "EXPLAIN", "MULTI"}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
+DESCRIBE = re.compile(
+    r'\s*(?:describe|desc|show)\s+(?:table\s+)?"?(\w+)"?\s*;?\s*', re.IGNORECASE
+)
+READING = {
+    "SELECT",
+    "EXPLAIN",
+    "MULTI",
+}  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
 PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at|changes)\b")
 MOST_ROWS = 1_000_000
 """The most rows of an answer: as Python objects they take a gigabyte."""
@@ -174,14 +209,15 @@ IN_LITTLE = QueryBounds(seconds=TIMEOUT_MAX, memory_mb=WORK_MB)
 def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
-    Each table is a view with the newest row of each key (by `snapshot_at`, then `snapshot_id`), and `<table>_history`
-    has all rows; `<table>_at(moment)` and `<table>_changes(since, until)` show the past (`past.py`), `snapshots` has a
-    row per snapshot. Only files that a manifest names count; a column that an older file lacks is null there.
-    `dictionary` describes every column, as does `DESCRIBE` of a table. The statement reaches no other file, writes none
-    and changes no setting.
+    Each table is a view with the newest row of each key (by `snapshot_at`, then
+    `snapshot_id`), and `<table>_history` has all rows; `<table>_at(moment)` and
+    `<table>_changes(since, until)` show the past (`past.py`), `snapshots` has a row per
+    snapshot. Only files that a manifest names count; a column that an older file lacks
+    is null there. `dictionary` describes every column, as does `DESCRIBE` of a table.
+    The statement reaches no other file, writes none and changes no setting.
 
-    Raises `QueryError` for a statement that fails, does more than read or exceeds its `bounds`, and `SnapshotDamaged`
-    for a missing or damaged file.
+    Raises `QueryError` for a statement that fails, does more than read or exceeds its
+    `bounds`, and `SnapshotDamaged` for a missing or damaged file.
     """
 
     def read(sources: Sources) -> QueryResult:
@@ -192,26 +228,47 @@ def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
 
 
 def arrow_answer(
-    root: Path, query: str, parameters: Mapping[str, object] | None = None, bounds: QueryBounds = IN_PYTHON
+    root: Path,
+    query: str,
+    parameters: Mapping[str, object] | None = None,
+    bounds: QueryBounds = IN_PYTHON,
 ) -> pa.Table:
-    """The answer to one reading statement as an Arrow table; DuckDB's wider sums are cast to `int64` where they fit."""
+    """The answer to one reading statement as an Arrow table; DuckDB's wider sums are
+    cast to `int64` where they fit.
+    """
     return arrow_answers(root, {"": query}, parameters or {}, bounds)[""]
 
 
 def arrow_answers(
-    root: Path, queries: Mapping[str, str], parameters: Mapping[str, object], bounds: QueryBounds = IN_LITTLE
+    root: Path,
+    queries: Mapping[str, str],
+    parameters: Mapping[str, object],
+    bounds: QueryBounds = IN_LITTLE,
 ) -> dict[str, pa.Table]:
-    """The answers to reading statements, by name, of one consistent state; each gets the parameters that it names."""
+    """The answers to reading statements, by name, of one consistent state; each gets
+    the parameters that it names.
+    """
     text = " ".join(queries.values())
 
     def read(sources: Sources) -> dict[str, pa.Table]:
-        with TemporaryDirectory() as work, _opened(root, sources, text, bounds, Path(work)) as connection:
-            return {name: _arrow(connection, query, parameters) for name, query in queries.items()}
+        with (
+            TemporaryDirectory() as work,
+            _opened(root, sources, text, bounds, Path(work)) as connection,
+        ):
+            return {
+                name: _arrow(connection, query, parameters)
+                for name, query in queries.items()
+            }
 
-    return {name: _with_whole_sums(one) for name, one in steady(root, read, history=_asks_for_the_past(text)).items()}
+    return {
+        name: _with_whole_sums(one)
+        for name, one in steady(root, read, history=_asks_for_the_past(text)).items()
+    }
 
 
-def _arrow(connection: DuckDBPyConnection, query: str, parameters: Mapping[str, object]) -> pa.Table:
+def _arrow(
+    connection: DuckDBPyConnection, query: str, parameters: Mapping[str, object]
+) -> pa.Table:
     statement = _statement(connection, query)
     given = {name: parameters[name] for name in statement.named_parameters}
     return connection.sql(statement, params=given or None).to_arrow_table()
@@ -221,13 +278,19 @@ def _with_whole_sums(answer: pa.Table) -> pa.Table:
     for number, field in enumerate(answer.schema):
         if field.type == pa.decimal128(38, 0):
             with suppress(pa.ArrowInvalid):  # too large: it stays as it is
-                answer = answer.set_column(number, field.name, answer.column(number).cast(pa.int64()))
+                answer = answer.set_column(
+                    number, field.name, answer.column(number).cast(pa.int64())
+                )
     return answer
 
 
 @contextmanager
 def _opened(
-    root: Path, sources: Sources, query: str, bounds: QueryBounds, work: Path | None = None
+    root: Path,
+    sources: Sources,
+    query: str,
+    bounds: QueryBounds,
+    work: Path | None = None,
 ) -> Iterator[DuckDBPyConnection]:
     import duckdb
 
@@ -251,14 +314,20 @@ def _opened(
             timer.start()
             yield connection
         except duckdb.InterruptException as error:
-            raise QueryError(f"the query took more than {bounds.seconds:g} s: {NARROW} --seconds") from error
+            raise QueryError(
+                f"the query took more than {bounds.seconds:g} s: {NARROW} --seconds"
+            ) from error
         except duckdb.OutOfMemoryException as error:
-            raise QueryError(f"the query needs more than {bounds.memory_mb:,} MB: {NARROW} --memory-mb") from error
+            raise QueryError(
+                f"the query needs more than {bounds.memory_mb:,} MB: {NARROW} --memory-mb"
+            ) from error
         except about_the_query as error:
             raise QueryError(_message_of(error)) from error
         except duckdb.Error as error:
             if sources.current is not None:
-                raise SnapshotDamaged(f"the current state below {root} can't be read: {words_of(error)}") from error
+                raise SnapshotDamaged(
+                    f"the current state below {root} can't be read: {words_of(error)}"
+                ) from error
             verify_all(root)
             raise QueryError(_message_of(error)) from error
         finally:
@@ -270,13 +339,21 @@ def _message_of(error: duckdb.Error) -> str:
     if ours := NO_MOMENT.search(str(error)):
         return ours[0]
     words = words_of(error)
-    return f"a value does not fit what the query does with it ({words})" if words == type(error).__name__ else words
+    return (
+        f"a value does not fit what the query does with it ({words})"
+        if words == type(error).__name__
+        else words
+    )
 
 
 def _named_in(query: str) -> list[Table]:
-    """The tables that a query may read: all where it names none, as `SHOW TABLES` does."""
+    """The tables that a query may read: all where it names none, as `SHOW TABLES`
+    does.
+    """
     text = query.lower()
-    return [table for table in TABLES.values() if table.name in text] or list(TABLES.values())
+    return [table for table in TABLES.values() if table.name in text] or list(
+        TABLES.values()
+    )
 
 
 def _asks_for_the_past(query: str) -> bool:
@@ -287,15 +364,17 @@ def _asks_for_the_past(query: str) -> bool:
 def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> None:
     """Make a table's two views and two macros.
 
-    They read through Arrow. If DuckDB were allowed to open files itself, a statement such as `WITH t AS (COPY ...)
-    SELECT` could overwrite them.
+    They read through Arrow. If DuckDB were allowed to open files itself, a statement
+    such as `WITH t AS (COPY ...) SELECT` could overwrite them.
     """
     history = f"{table.name}_history"
     connection.register(history, rows_in(sources.paths.get(table.name, ()), table))
     if sources.current is None:
         connection.execute(f"CREATE TEMP VIEW {table.name} AS {table.newest(history)}")
     else:
-        connection.register(table.name, rows_in(sources.current.get(table.name, ()), table))
+        connection.register(
+            table.name, rows_in(sources.current.get(table.name, ()), table)
+        )
     connection.execute(_at(table))
     connection.execute(_changes(table))
 
@@ -303,7 +382,9 @@ def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> No
 def _statement(connection: DuckDBPyConnection, query: str) -> Statement:
     statements = connection.extract_statements(with_words(query))
     if len(statements) != 1 or statements[0].type.name not in READING:
-        raise QueryError("give one statement that reads: SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN")
+        raise QueryError(
+            "give one statement that reads: SELECT, WITH, DESCRIBE, SHOW, SUMMARIZE or EXPLAIN"
+        )
     return statements[0]
 
 
@@ -312,13 +393,17 @@ def _answer(connection: DuckDBPyConnection, query: str) -> QueryResult:
     columns = tuple(str(column[0]) for column in answer.description or ())
     rows = answer.fetchmany(MOST_ROWS + 1)
     if len(rows) > MOST_ROWS:
-        raise QueryError(f"the answer has more than {MOST_ROWS:,} rows: sum it up, or add a LIMIT")
+        raise QueryError(
+            f"the answer has more than {MOST_ROWS:,} rows: sum it up, or add a LIMIT"
+        )
     return QueryResult(columns, tuple(map(tuple, rows)))
 
 
 @cache
 def words_table() -> pa.Table:
-    """One row for each column of every table, in order, as `tables` describes it; null for empty parts."""
+    """One row for each column of every table, in order, as `tables` describes it; null
+    for empty parts.
+    """
     return pa.Table.from_pylist(
         [
             {
@@ -339,9 +424,14 @@ def words_table() -> pa.Table:
 
 
 def with_words(query: str) -> str:
-    """A `describe` of one table with the descriptions beside DuckDB's columns; any other query unchanged."""
+    """A `describe` of one table with the descriptions beside DuckDB's columns; any
+    other query unchanged.
+    """
     asked = DESCRIBE.fullmatch(query)
-    if asked is None or (name := asked[1].lower().removesuffix("_history")) not in TABLES:
+    if (
+        asked is None
+        or (name := asked[1].lower().removesuffix("_history")) not in TABLES
+    ):
         return query
     return (
         f"SELECT d.*, description, unit, example, personal FROM (DESCRIBE {asked[1]}) d "

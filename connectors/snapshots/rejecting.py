@@ -1,4 +1,6 @@
-"""Checks a snapshot's files before it counts: bad rows go into `rejected_rows`, and amounts are summed up."""
+"""Checks a snapshot's files before it counts: bad rows go into `rejected_rows`, and
+amounts are summed up.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from pyarrow import compute as pc
 from pyarrow import parquet
 
 from connectors.snapshots.frames import Snapshots
-from connectors.snapshots.manifests import SnapshotError, Sums, locate, manifest_path, read_manifest, sums_of
+from connectors.snapshots.manifests import (
+    SnapshotError,
+    Sums,
+    locate,
+    manifest_path,
+    read_manifest,
+    sums_of,
+)
 from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
 from connectors.snapshots.tables import ENVELOPE, TABLES
 from connectors.snapshots.tables.reconciliation import REJECTED_ROWS
@@ -30,7 +39,9 @@ Row = Mapping[str, object]
 
 
 class Rule(NamedTuple):
-    """A condition on each row of a table alone. `words` describe how the value of the first column breaks it."""
+    """A condition on each row of a table alone. `words` describe how the value of the
+    first column breaks it.
+    """
 
     name: str
     columns: tuple[str, ...]
@@ -41,11 +52,19 @@ class Rule(NamedTuple):
 @cache
 def rules_of(name: str) -> tuple[Rule, ...]:
     """The rules of a table's columns."""
-    return tuple(rule for column_name, column in TABLES[name].columns.items() for rule in _rules(column_name, column))
+    return tuple(
+        rule
+        for column_name, column in TABLES[name].columns.items()
+        for rule in _rules(column_name, column)
+    )
 
 
 def _rules(name: str, column: Column) -> Iterator[Rule]:
-    least, currency, words = column.least, column.currency, [str(word) for word in column.one_of]
+    least, currency, words = (
+        column.least,
+        column.currency,
+        [str(word) for word in column.one_of],
+    )
     if least is not None:
         told = f"{name} is {{}}, and must be {least} or more"
         yield Rule("quantity", (name,), lambda rows: pc.less(rows[name], least), told)
@@ -53,12 +72,19 @@ def _rules(name: str, column: Column) -> Iterator[Rule]:
         told = f"{name} is {{}}, and no amount is below zero"
         yield Rule("amount", (name,), lambda rows: pc.less(rows[name], 0), told)
         told = f"{name} is {{}}, and {currency} is empty"
-        yield Rule("currency", (name, currency), partial(_lacks_currency, name, currency), told)
+        yield Rule(
+            "currency", (name, currency), partial(_lacks_currency, name, currency), told
+        )
     if words:
         told = f"{name} is {{!r}}, which is none of {', '.join(filter(None, words))}"
         yield Rule("state", (name,), partial(_is_none_of, name, pa.array(words)), told)
     if column.dtype == VOLUME_PRICES:
-        yield Rule("amount", (name,), partial(_has_negative_step, name), f"{name} has a price below zero")
+        yield Rule(
+            "amount",
+            (name,),
+            partial(_has_negative_step, name),
+            f"{name} has a price below zero",
+        )
 
 
 def _lacks_currency(name: str, currency: str, rows: pa.RecordBatch) -> pa.BooleanArray:
@@ -79,9 +105,13 @@ def _has_negative_step(name: str, rows: pa.RecordBatch) -> pa.BooleanArray:
 
 
 def keys_of(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> pa.Array:
-    """One text per row for some columns together: equal where all of them are, and sorted as they are."""
+    """One text per row for some columns together: equal where all of them are, and
+    sorted as they are.
+    """
     parts = [_key_part(rows[name]) for name in columns]
-    return parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, SEPARATOR)
+    return (
+        parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, SEPARATOR)
+    )
 
 
 def _key_part(values: pa.Array) -> pa.Array:
@@ -92,7 +122,9 @@ def _key_part(values: pa.Array) -> pa.Array:
 
 def key_text(row: Row, columns: Sequence[str]) -> str:
     """A row's key for people: its parts joined with commas."""
-    return ",".join("" if row.get(name) is None else str(row.get(name)) for name in columns)
+    return ",".join(
+        "" if row.get(name) is None else str(row.get(name)) for name in columns
+    )
 
 
 AT_ONCE = 16_384
@@ -120,7 +152,9 @@ class Unfit:
 
 
 def fitting(table: Table, rows: Sequence[Row], unfit: list[Unfit]) -> pa.Table:
-    """The rows that their table can hold; the others go to `unfit`. An unknown column raises `SnapshotValueError`."""
+    """The rows that their table can hold; the others go to `unfit`. An unknown column
+    raises `SnapshotValueError`.
+    """
     try:
         return to_arrow(table, rows)
     except SnapshotValueError as error:
@@ -138,10 +172,12 @@ def fitting(table: Table, rows: Sequence[Row], unfit: list[Unfit]) -> pa.Table:
 
 @dataclass(frozen=True)
 class Staged:
-    """The files of a snapshot that does not count yet: the number of rows by table, and the rows that fit no table.
+    """The files of a snapshot that does not count yet: the number of rows by table, and
+    the rows that fit no table.
 
-    A snapshot `of_a_batch` has its orders complete: all rows that refer to an order find it there. Rows of other
-    snapshots are only the new ones, and may refer to earlier snapshots.
+    A snapshot `of_a_batch` has its orders complete: all rows that refer to an order
+    find it there. Rows of other snapshots are only the new ones, and may refer to
+    earlier snapshots.
     """
 
     root: Path
@@ -155,17 +191,22 @@ class Staged:
     _owners: dict[tuple[str, tuple[str, ...]], pa.Array] = field(default_factory=dict)
 
     def checked(self, envelope: Row) -> dict[str, int]:
-        """Take bad rows out of the files and return the rows left by table. All amounts are summed up, bad rows' too.
+        """Take bad rows out of the files and return the rows left by table. All amounts
+        are summed up, bad rows' too.
 
         A row that refers to a rejected one stays: one fault is reported once.
         """
-        faults = {name: found for name in self.rows if (found := self._faults(TABLES[name]))}
+        faults = {
+            name: found for name in self.rows if (found := self._faults(TABLES[name]))
+        }
         if not (faults or self.unfit):
             return dict(self.rows)
         with Growing(self.place(REJECTED_ROWS.name), REJECTED_ROWS.schema) as file:
             for row in self._rejected(faults):
                 file.take(to_arrow(REJECTED_ROWS, [{**envelope, **row}]))
-        left = {name: count - len(faults.get(name, ())) for name, count in self.rows.items()}
+        left = {
+            name: count - len(faults.get(name, ())) for name, count in self.rows.items()
+        }
         return {**left, REJECTED_ROWS.name: file.rows}
 
     def _faults(self, table: Table) -> Faults:
@@ -198,22 +239,41 @@ class Staged:
         seen: set[str] = set()
         for place, key in enumerate(keys.to_pylist()):
             if key in seen:
-                faults[place].append(("key", f"another row of this snapshot has the same {', '.join(table.key)}"))
+                faults[place].append(
+                    (
+                        "key",
+                        f"another row of this snapshot has the same {', '.join(table.key)}",
+                    )
+                )
             seen.add(key)
 
     def _add_dangling(self, table: Table, faults: Faults) -> None:
-        """Add rows that belong to nothing: in this snapshot or, unless that has its orders whole, in any."""
+        """Add rows that belong to nothing: in this snapshot or, unless that has its
+        orders whole, in any.
+        """
         here = [name for name in table.owners if name in self.rows]
-        unfit = [_texts_of(one.row, table.by) for one in self.unfit if one.table.name in table.owners]
-        known = [*(self._owner(name, table.by) for name in here), *(keys_of(row, table.by) for row in unfit)]
+        unfit = [
+            _texts_of(one.row, table.by)
+            for one in self.unfit
+            if one.table.name in table.owners
+        ]
+        known = [
+            *(self._owner(name, table.by) for name in here),
+            *(keys_of(row, table.by) for row in unfit),
+        ]
         keys = self._keys(table.name, table.by)
         places = _not_among(keys, known)
         if len(places) and not (self.of_a_batch and here):
             try:
-                rows = [Snapshots(self.root).arrow(name, columns=table.by) for name in table.owners]
+                rows = [
+                    Snapshots(self.root).arrow(name, columns=table.by)
+                    for name in table.owners
+                ]
             except (SnapshotError, pa.ArrowException):
                 return  # the rows they refer to may be there
-            earlier = [chunk for some in rows for chunk in keys_of(some, table.by).chunks]
+            earlier = [
+                chunk for some in rows for chunk in keys_of(some, table.by).chunks
+            ]
             places = places.take(_not_among(keys.take(places), earlier))
         words = f"no row of {' or '.join(table.owners)} has its {', '.join(table.by)}"
         for place in places.to_pylist():
@@ -228,15 +288,22 @@ class Staged:
         parts = [keys_of(rows, columns) for rows in self._read(TABLES[name], columns)]
         return pa.concat_arrays(parts) if parts else pa.array([], pa.string())
 
-    def _read(self, table: Table, columns: Sequence[str] | None, at_once: int = AT_ONCE) -> Iterator[pa.RecordBatch]:
+    def _read(
+        self, table: Table, columns: Sequence[str] | None, at_once: int = AT_ONCE
+    ) -> Iterator[pa.RecordBatch]:
         with parquet.ParquetFile(self.place(table.name)) as file:
-            batches = file.iter_batches(at_once, columns=columns, use_threads=False)  # each keeps memory of its own
+            batches = file.iter_batches(
+                at_once, columns=columns, use_threads=False
+            )  # each keeps memory of its own
             yield from (rows for rows in batches if len(rows))
 
     def _rejected(self, faults: Mapping[str, Faults]) -> Iterator[dict[str, object]]:
         told = [(one.table, one.row, [("value", one.words)]) for one in self.unfit]
         numbers: Counter[tuple[str, str]] = Counter()
-        for table, row, broken in (*told, *(one for name in faults for one in self._taken_out(name, faults[name]))):
+        for table, row, broken in (
+            *told,
+            *(one for name in faults for one in self._taken_out(name, faults[name])),
+        ):
             key = _whole_text(key_text(row, table.key))
             numbers[table.name, key] += 1
             yield {
@@ -245,30 +312,44 @@ class Staged:
                 "number": numbers[table.name, key],
                 "rule": broken[0][0],
                 "message": "; ".join(words for _, words in broken),
-                "order_ref": _whole_text(str(row["order_ref"])) if row.get("order_ref") else None,
+                "order_ref": _whole_text(str(row["order_ref"]))
+                if row.get("order_ref")
+                else None,
                 "row": _as_json(table, row),
-                "batch_id": row.get("batch_id") if isinstance(row.get("batch_id"), str) else None,
+                "batch_id": row.get("batch_id")
+                if isinstance(row.get("batch_id"), str)
+                else None,
             }
 
-    def _taken_out(self, name: str, faults: Faults) -> Iterator[tuple[Table, Row, list[tuple[str, str]]]]:
+    def _taken_out(
+        self, name: str, faults: Faults
+    ) -> Iterator[tuple[Table, Row, list[tuple[str, str]]]]:
         """Write the file anew without its bad rows, and yield these."""
         table, kept, start = TABLES[name], self.place(f"{name}.kept"), 0
         with Growing(kept, table.schema) as file:
             for rows in self._read(table, None, WHOLE_ROWS_AT_ONCE):
                 bad = [place for place in range(len(rows)) if start + place in faults]
-                wrong = pa.array([start + place in faults for place in range(len(rows))])
+                wrong = pa.array(
+                    [start + place in faults for place in range(len(rows))]
+                )
                 file.take(pa.Table.from_batches([rows.filter(pc.invert(wrong))]))
-                yield from ((table, _row(rows, place), faults[start + place]) for place in bad)
+                yield from (
+                    (table, _row(rows, place), faults[start + place]) for place in bad
+                )
                 start += len(rows)
         os.replace(kept, self.place(name))
 
 
 def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
-    """The rows that a snapshot has rejected; none for a missing snapshot. Raises `SnapshotDamaged`."""
+    """The rows that a snapshot has rejected; none for a missing snapshot. Raises
+    `SnapshotDamaged`.
+    """
     if not snapshot_id or not manifest_path(root, snapshot_id).exists():
         return NONE_REJECTED
     manifest = read_manifest(manifest_path(root, snapshot_id))
-    file = next((file for file in manifest.files if file.table == REJECTED_ROWS.name), None)
+    file = next(
+        (file for file in manifest.files if file.table == REJECTED_ROWS.name), None
+    )
     if file is None:
         return NONE_REJECTED
     columns = ["table_name", "row_key", "rule", "message"]
@@ -277,7 +358,12 @@ def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
     return Rejected(
         count=file.rows,
         rows=[
-            RejectedRow(table=row["table_name"], key=row["row_key"], rule=row["rule"], message=row["message"])
+            RejectedRow(
+                table=row["table_name"],
+                key=row["row_key"],
+                rule=row["rule"],
+                message=row["message"],
+            )
             for row in rows
         ],
     )
@@ -285,21 +371,37 @@ def rejected_in(root: Path, snapshot_id: str | None) -> Rejected:
 
 def _checked_columns(table: Table) -> list[str]:
     """The columns that the checks of a table need."""
-    names = {name for rule in rules_of(table.name) for name in rule.columns} | {*table.key}
+    names = {name for rule in rules_of(table.name) for name in rule.columns} | {
+        *table.key
+    }
     return [*names, *({table.summed, "currency"} - names if table.summed else ())]
 
 
 def _last_if_rising(keys: pa.Array, last: str | None) -> str | None:
-    """The last key if the keys strictly rise: then all differ, and none has to be remembered."""
+    """The last key if the keys strictly rise: then all differ, and none has to be
+    remembered.
+    """
     if last is None or not last < keys[0].as_py():
         return None
-    return keys[-1].as_py() if pc.all(pc.less(keys[:-1], keys[1:])).as_py() is not False else None
+    return (
+        keys[-1].as_py()
+        if pc.all(pc.less(keys[:-1], keys[1:])).as_py() is not False
+        else None
+    )
 
 
 def _money(table: Table, rows: pa.RecordBatch) -> Iterator[tuple[str, int]]:
     if amount := table.summed:
-        summed = pa.Table.from_batches([rows]).group_by("currency").aggregate([(amount, "sum")])
-        yield from zip(summed["currency"].to_pylist(), summed[f"{amount}_sum"].to_pylist(), strict=True)
+        summed = (
+            pa.Table.from_batches([rows])
+            .group_by("currency")
+            .aggregate([(amount, "sum")])
+        )
+        yield from zip(
+            summed["currency"].to_pylist(),
+            summed[f"{amount}_sum"].to_pylist(),
+            strict=True,
+        )
 
 
 def _unfit_money(table: Table, unfit: Sequence[Unfit]) -> Iterator[tuple[str, int]]:
@@ -311,7 +413,9 @@ def _unfit_money(table: Table, unfit: Sequence[Unfit]) -> Iterator[tuple[str, in
 
 def _not_among(keys: pa.Array, known: Sequence[pa.Array]) -> pa.Array:
     """The positions of the keys that are not known."""
-    return pc.indices_nonzero(pc.invert(pc.is_in(keys, pa.chunked_array(known, pa.string()))))
+    return pc.indices_nonzero(
+        pc.invert(pc.is_in(keys, pa.chunked_array(known, pa.string())))
+    )
 
 
 def _row(rows: pa.RecordBatch, place: int) -> dict[str, Any]:
@@ -320,12 +424,21 @@ def _row(rows: pa.RecordBatch, place: int) -> dict[str, Any]:
 
 
 def _texts_of(row: Row, columns: Sequence[str]) -> pa.RecordBatch:
-    texts = {name: pa.array([value if isinstance(value := row.get(name), str | int) else None]) for name in columns}
+    texts = {
+        name: pa.array(
+            [value if isinstance(value := row.get(name), str | int) else None]
+        )
+        for name in columns
+    }
     return pa.record_batch(texts)
 
 
 def _as_json(table: Table, row: Row) -> str:
-    told = {name: value for name, value in row.items() if name not in ENVELOPE and not table.columns[name].personal}
+    told = {
+        name: value
+        for name, value in row.items()
+        if name not in ENVELOPE and not table.columns[name].personal
+    }
     return _whole_text(json.dumps(told, ensure_ascii=False, default=str))
 
 

@@ -1,4 +1,6 @@
-"""Rewrites snapshots, each whole before and after under its id and time; and arranges those of earlier versions."""
+"""Rewrites snapshots, each whole before and after under its id and time; and arranges
+those of earlier versions.
+"""
 
 from __future__ import annotations
 
@@ -47,19 +49,25 @@ class Change:
 def rewrite(root: Path, change: Change) -> list[str]:
     """Apply a change in all snapshots; returns the ids of those that it was due in.
 
-    Each is replaced as the writer does it: readers see the old one or the new one. The current state stays as it was:
-    the caller refreshes it. Raises `SnapshotError`.
+    Each is replaced as the writer does it: readers see the old one or the new one. The
+    current state stays as it was: the caller refreshes it. Raises `SnapshotError`.
     """
     seen: set[str] = set()
     rewritten: list[str] = []
-    while new := [one for one in list_snapshots(root) if one.snapshot_id not in seen]:  # one may be pruned into another
+    while new := [
+        one for one in list_snapshots(root) if one.snapshot_id not in seen
+    ]:  # one may be pruned into another
         seen |= {one.snapshot_id for one in new}
-        rewritten += [one.snapshot_id for one in new if _is_rewritten(root, one, change)]
+        rewritten += [
+            one.snapshot_id for one in new if _is_rewritten(root, one, change)
+        ]
     return rewritten
 
 
 def is_gone(file: SnapshotFile, column: str) -> bool:
-    """Whether a column of a file of an earlier version is none of its table any more."""
+    """Whether a column of a file of an earlier version is none of its table any
+    more.
+    """
     return _is_old(file) and column not in TABLES[file.table].columns
 
 
@@ -68,7 +76,9 @@ def _is_old(file: SnapshotFile) -> bool:
 
 
 def any_file(root: Path, manifest: Manifest, test: Test) -> bool:
-    """Whether a file of a snapshot passes a test, also when a run replaces or deletes the snapshot meanwhile."""
+    """Whether a file of a snapshot passes a test, also when a run replaces or deletes
+    the snapshot meanwhile.
+    """
     while True:
         try:
             return any(_passes(root, manifest, file, test) for file in manifest.files)
@@ -100,7 +110,11 @@ def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
             return False
         manifest = read_manifest(path)
         settle(root, manifest)
-        due = [file for file in manifest.files if _passes(root, manifest, file, change.is_due)]
+        due = [
+            file
+            for file in manifest.files
+            if _passes(root, manifest, file, change.is_due)
+        ]
         with staging(root, manifest.snapshot_id):
             new = {file.table: _written(root, manifest, file, change) for file in due}
             if new:
@@ -109,8 +123,12 @@ def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
     return bool(new)
 
 
-def _written(root: Path, manifest: Manifest, file: SnapshotFile, change: Change) -> SnapshotFile:
-    """Write the changed file beside the others, for the place of the one that it replaces."""
+def _written(
+    root: Path, manifest: Manifest, file: SnapshotFile, change: Change
+) -> SnapshotFile:
+    """Write the changed file beside the others, for the place of the one that it
+    replaces.
+    """
     staged = staged_path(root, manifest.snapshot_id, file.table)
     staged.parent.mkdir(parents=True, exist_ok=True)
     with parquet.ParquetFile(locate(root, manifest, file)) as old:
@@ -118,23 +136,28 @@ def _written(root: Path, manifest: Manifest, file: SnapshotFile, change: Change)
         with Growing(staged, schema) as written:
             for number in range(old.num_row_groups):
                 written.write(change.applied(file, old.read_row_group(number)))
-    fresh = finished(staged, manifest.snapshot_id, manifest.date, file.table, written.rows)
+    fresh = finished(
+        staged, manifest.snapshot_id, manifest.date, file.table, written.rows
+    )
     return replace(fresh, path=file.path, schema_version=file.schema_version)
 
 
 @dataclass(frozen=True, slots=True)
 class Arranged:
-    """The number of files that were moved, and of snapshots that were rewritten without gone columns."""
+    """The number of files that were moved, and of snapshots that were rewritten without
+    gone columns.
+    """
 
     moved: int
     rewritten: int
 
 
 def arrange(root: Path) -> Arranged:
-    """Drop gone columns, move the files of earlier versions into the history, and make the current state.
+    """Drop gone columns, move the files of earlier versions into the history, and make
+    the current state.
 
-    A crash at any moment leaves each file at one place at least, and a table's folder with all of them or none; the
-    next call goes on.
+    A crash at any moment leaves each file at one place at least, and a table's folder
+    with all of them or none; the next call goes on.
     """
     rewritten = rewrite(root, Change(_has_gone, _without_gone))
     moved = root / WORK / "_moved"
@@ -156,15 +179,29 @@ def arrange(root: Path) -> Arranged:
 
 
 def _has_gone(file: SnapshotFile, path: Path) -> bool:
-    return _is_old(file) and any(is_gone(file, name) for name in parquet.read_schema(path).names)
+    return _is_old(file) and any(
+        is_gone(file, name) for name in parquet.read_schema(path).names
+    )
 
 
 def _without_gone(file: SnapshotFile, rows: pa.Table) -> pa.Table:
-    return rows.drop_columns([name for name in rows.column_names if is_gone(file, name)])
+    return rows.drop_columns(
+        [name for name in rows.column_names if is_gone(file, name)]
+    )
 
 
 ORDER = "order_ref"
-FREE_TEXTS = ("reason", "message", "question", "refusal", "expected", "seen", "remedy", "row", "tracking_urls")
+FREE_TEXTS = (
+    "reason",
+    "message",
+    "question",
+    "refusal",
+    "expected",
+    "seen",
+    "remedy",
+    "row",
+    "tracking_urls",
+)
 """The columns with free text that are not marked as personal."""
 
 Erase = Callable[[object, Mentions], object]
@@ -181,10 +218,11 @@ def has_order(root: Path, order_ref: str) -> bool:
 
 
 def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
-    """Erase receivers, by order, from every row of their orders in all snapshots, and from what a crash left.
+    """Erase receivers, by order, from every row of their orders in all snapshots, and
+    from what a crash left.
 
-    Of an order without mentions only personal columns are emptied. Returns the ids of the rewritten snapshots. Raises
-    `SnapshotError`.
+    Of an order without mentions only personal columns are emptied. Returns the ids of
+    the rewritten snapshots. Raises `SnapshotError`.
     """
     if not root.is_dir():
         return []
@@ -195,15 +233,25 @@ def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
         for column, field in enumerate(rows.schema):
             if erase := _erasing(file, field, texts):
                 values = zip(refs, rows.column(column).to_pylist(), strict=True)
-                new = [erase(value, mentions[ref]) if ref in mentions else value for ref, value in values]
+                new = [
+                    erase(value, mentions[ref]) if ref in mentions else value
+                    for ref, value in values
+                ]
                 rows = rows.set_column(column, field, pa.array(new, field.type))
         return rows
 
     def is_due(file: SnapshotFile, path: Path) -> bool:
         table = TABLES.get(file.table)
-        schema = table.schema if table and table.version == file.schema_version else parquet.read_schema(path)
+        schema = (
+            table.schema
+            if table and table.version == file.schema_version
+            else parquet.read_schema(path)
+        )
         names = [field.name for field in schema if _erasing(file, field, texts)]
-        return bool(names) and any(not erased(file, rows).equals(rows) for rows in _rows_of(path, mentions, names))
+        return bool(names) and any(
+            not erased(file, rows).equals(rows)
+            for rows in _rows_of(path, mentions, names)
+        )
 
     rewritten = rewrite(root, Change(is_due, erased))
     with exclusive(root / WORK):
@@ -212,18 +260,28 @@ def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
     return rewritten
 
 
-def _rows_of(path: Path, order_refs: Iterable[str], columns: Iterable[str]) -> Iterator[pa.Table]:
-    """The rows of some orders in a file, with these columns; none of a file without orders."""
+def _rows_of(
+    path: Path, order_refs: Iterable[str], columns: Iterable[str]
+) -> Iterator[pa.Table]:
+    """The rows of some orders in a file, with these columns; none of a file without
+    orders.
+    """
     wanted = pa.array(order_refs, pa.string())
     with parquet.ParquetFile(path) as file:
-        for number in range(file.num_row_groups if ORDER in file.schema_arrow.names else 0):
+        for number in range(
+            file.num_row_groups if ORDER in file.schema_arrow.names else 0
+        ):
             is_wanted = pc.is_in(file.read_row_group(number, [ORDER])[ORDER], wanted)
             if pc.any(is_wanted).as_py():
                 yield file.read_row_group(number, [ORDER, *columns]).filter(is_wanted)
 
 
-def _erasing(file: SnapshotFile, field: pa.Field, texts: Collection[str]) -> Erase | None:
-    """The function that erases a receiver from the values of a column; None for one that can't have any."""
+def _erasing(
+    file: SnapshotFile, field: pa.Field, texts: Collection[str]
+) -> Erase | None:
+    """The function that erases a receiver from the values of a column; None for one
+    that can't have any.
+    """
     table, is_text = TABLES.get(file.table), pa.types.is_string(field.type)
     known = table and table.columns.get(field.name)
     if known.personal if known else is_text and is_gone(file, field.name):
@@ -231,5 +289,9 @@ def _erasing(file: SnapshotFile, field: pa.Field, texts: Collection[str]) -> Era
     if field.name not in texts:
         return None
     if is_text:
-        return lambda value, mentions: mentions.erased(value) if isinstance(value, str) else value
-    return lambda value, mentions: [mentions.erased(one) for one in value] if isinstance(value, list) else value
+        return lambda value, mentions: (
+            mentions.erased(value) if isinstance(value, str) else value
+        )
+    return lambda value, mentions: (
+        [mentions.erased(one) for one in value] if isinstance(value, list) else value
+    )

@@ -1,4 +1,6 @@
-"""Rows to Arrow and into files: every value is checked against the table's schema, and none is cast."""
+"""Rows to Arrow and into files: every value is checked against the table's schema, and
+none is cast.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ import pyarrow as pa
 from pyarrow import parquet
 
 from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.tables.table import FLAG, MOMENT, TEXT, TEXTS, VOLUME_PRICES, WHOLE
+from connectors.snapshots.tables.table import (
+    FLAG,
+    MOMENT,
+    TEXT,
+    TEXTS,
+    VOLUME_PRICES,
+    WHOLE,
+)
 from domain.money import minor_digits
 
 if TYPE_CHECKING:
@@ -24,11 +33,15 @@ MOST_IN_GROUP = 10_000
 """A reader of one key reads a group a file: files are sorted by key."""
 
 MOST_PARTS = 8
-"""Small parts are put together: what Arrow keeps for each column of a hundred parts is more than their rows."""
+"""Small parts are put together: what Arrow keeps for each column of a hundred parts is
+more than their rows.
+"""
 
 
 class SnapshotValueError(ValueError):
-    """A value that its table can't hold; the message names table, row (the first is 1) and column."""
+    """A value that its table can't hold; the message names table, row (the first is 1)
+    and column.
+    """
 
     def __init__(self, table: Table, row: int, column: str, problem: str) -> None:
         super().__init__(f"table {table.name}, row {row}, column {column}: {problem}")
@@ -37,20 +50,26 @@ class SnapshotValueError(ValueError):
 
 
 def to_arrow(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
-    """The rows as an Arrow table of exactly the table's schema; an absent column is null.
+    """The rows as an Arrow table of exactly the table's schema; an absent column is
+    null.
 
-    Raises `SnapshotValueError` for a value of another type, a null in a required column, and an unknown column.
+    Raises `SnapshotValueError` for a value of another type, a null in a required
+    column, and an unknown column.
     """
     known = set(table.schema.names)
     for number, row in enumerate(rows, start=1):
         for column in row.keys() - known:
-            raise SnapshotValueError(table, number, column, "the table has no such column")
+            raise SnapshotValueError(
+                table, number, column, "the table has no such column"
+            )
     columns = {field.name: _column(table, field, rows) for field in table.schema}
     arrays = [pa.array(columns[field.name], field.type) for field in table.schema]
     return pa.Table.from_arrays(arrays, schema=table.schema)
 
 
-def _column(table: Table, field: pa.Field, rows: Sequence[Mapping[str, object]]) -> list[object]:
+def _column(
+    table: Table, field: pa.Field, rows: Sequence[Mapping[str, object]]
+) -> list[object]:
     check = CHECKS[field.type]
     values: list[object] = []
     for number, row in enumerate(rows, start=1):
@@ -82,7 +101,9 @@ def _texts(value: object) -> list[str]:
 
 def _whole(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise ValueError(f"{value!r} is not a whole number (amounts are whole minor units)")
+        raise ValueError(
+            f"{value!r} is not a whole number (amounts are whole minor units)"
+        )
     if abs(value) > MAX_INT64:
         raise ValueError(f"{value} does not fit 64 bits")
     return int(value)
@@ -97,7 +118,9 @@ def _volume_prices(value: object) -> list[dict[str, int]]:
 def _volume_price(step: object) -> dict[str, int]:
     names = ("start_quantity", "price_minor")
     if not isinstance(step, Mapping) or {*step} != {*names}:
-        raise ValueError(f"{step!r} is not a volume price: it must have {' and '.join(names)}")
+        raise ValueError(
+            f"{step!r} is not a volume price: it must have {' and '.join(names)}"
+        )
     return {name: _whole(step[name]) for name in names}
 
 
@@ -125,31 +148,44 @@ CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
 
 def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The rows of a frame, with None for nulls."""
-    rows: list[dict[str, Any]] = pa.Table.from_pandas(frame, preserve_index=False).to_pylist()
+    rows: list[dict[str, Any]] = pa.Table.from_pandas(
+        frame, preserve_index=False
+    ).to_pylist()
     return rows
 
 
 class Growing:
-    """A file that is written in groups of `MOST_IN_GROUP` rows, whatever parts it is given; `rows` counts them."""
+    """A file that is written in groups of `MOST_IN_GROUP` rows, whatever parts it is
+    given; `rows` counts them.
+    """
 
     def __init__(self, path: Path, schema: pa.Schema) -> None:
         self.rows = 0
         self._schema = schema
         self._waiting: list[pa.Table] = []
         self._has_group = False
-        self._writer = parquet.ParquetWriter(path, schema, compression="zstd", write_page_checksum=True)
+        self._writer = parquet.ParquetWriter(
+            path, schema, compression="zstd", write_page_checksum=True
+        )
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, failed: type[BaseException] | None, *_: object) -> None:
         if failed is None and (self._waiting or not self._has_group):
-            self.write(pa.concat_tables([self._schema.empty_table(), *self._waiting]).combine_chunks())
+            self.write(
+                pa.concat_tables(
+                    [self._schema.empty_table(), *self._waiting]
+                ).combine_chunks()
+            )
         self._writer.close()
 
     def take(self, table: pa.Table) -> None:
         self._waiting.append(table)
-        if len(self._waiting) < MOST_PARTS and sum(part.num_rows for part in self._waiting) < MOST_IN_GROUP:
+        if (
+            len(self._waiting) < MOST_PARTS
+            and sum(part.num_rows for part in self._waiting) < MOST_IN_GROUP
+        ):
             return
         rows = pa.concat_tables(self._waiting).combine_chunks()
         self._waiting = [rows]
@@ -169,10 +205,18 @@ DECIMAL = pa.decimal128(25, 4)
 """Every amount of 64 bits, in every currency: none has more than four digits."""
 
 
-def currency_columns(names: Sequence[str], tables: Iterable[Table] = TABLES.values()) -> dict[str, str]:
-    """The column of currencies for each amount among these columns; without it here, an amount stays as it is."""
+def currency_columns(
+    names: Sequence[str], tables: Iterable[Table] = TABLES.values()
+) -> dict[str, str]:
+    """The column of currencies for each amount among these columns; without it here, an
+    amount stays as it is.
+    """
     known = list(tables)
-    beside = {name: {one.columns[name].currency for one in known if name in one.columns} & {*names} for name in names}
+    beside = {
+        name: {one.columns[name].currency for one in known if name in one.columns}
+        & {*names}
+        for name in names
+    }
     return {name: found.pop() for name, found in beside.items() if len(found) == 1}
 
 
@@ -183,13 +227,17 @@ def major_name(name: str, names: Sequence[str]) -> str:
 
 
 def with_decimals(rows: pa.Table, currencies: Mapping[str, str]) -> pa.Table:
-    """The rows with decimals in place of these amounts; null where the currency is, which means that there is none."""
+    """The rows with decimals in place of these amounts; null where the currency is,
+    which means that there is none.
+    """
     names = rows.column_names
     for name, currency in currencies.items():
         place = names.index(name)
         field = rows.schema.field(place).with_type(DECIMAL).with_nullable(nullable=True)
         decimals = _decimals(rows.column(name), rows.column(currency))
-        rows = rows.set_column(place, field.with_name(major_name(name, names)), decimals)
+        rows = rows.set_column(
+            place, field.with_name(major_name(name, names)), decimals
+        )
     return rows
 
 
@@ -199,6 +247,9 @@ def _decimals(minor: pa.ChunkedArray, currency: pa.ChunkedArray) -> pa.ChunkedAr
     from pyarrow import compute
 
     codes = compute.unique(currency)
-    units = [Decimal(1).scaleb(-minor_digits(code)) if code else None for code in codes.to_pylist()]
+    units = [
+        Decimal(1).scaleb(-minor_digits(code)) if code else None
+        for code in codes.to_pylist()
+    ]
     unit = pa.array(units, pa.decimal128(5, 4)).take(compute.index_in(currency, codes))
     return compute.multiply(minor.cast(pa.decimal128(19, 0)), unit).cast(DECIMAL)

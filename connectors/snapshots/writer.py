@@ -1,4 +1,6 @@
-"""Writes a snapshot: all of its files, then its manifest. It is complete or absent, whatever crashes."""
+"""Writes a snapshot: all of its files, then its manifest. It is complete or absent,
+whatever crashes.
+"""
 
 from __future__ import annotations
 
@@ -46,46 +48,71 @@ def write_snapshot(
     root: Path,
     snapshot_id: str,
     date: date,
-    tables: Mapping[str, Sequence[Mapping[str, object]] | pa.RecordBatchReader] | Slices,
+    tables: Mapping[str, Sequence[Mapping[str, object]] | pa.RecordBatchReader]
+    | Slices,
     *,
     batch_id: str | None,
     written_at: datetime,
     agreement: Agreement | None = None,
 ) -> Manifest:
-    """Write one snapshot, or replace the one with this id, also if that had other tables or another date.
+    """Write one snapshot, or replace the one with this id, also if that had other
+    tables or another date.
 
-    Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they have their own. A table without
-    rows gets a file without rows, so that plain pandas reads its folder instead of failing on a missing one. A table
-    too large for memory comes as a reader of batches in exactly the table's schema, with these columns and one row per
-    key. Tables that are too large together come as slices, one after the other, each with some rows of each table.
-    An impossible row goes into the table `rejected_rows` instead of its own (`rejecting.py`). `agreement` gets the sums
-    of all amounts before the snapshot counts; what it raises leaves everything unchanged.
-    Raises `ValueError` for an id that can't be a file name, an unknown table or a time without zone, and
-    `SnapshotValueError` for a column that its table does not have.
+    Rows get `snapshot_id`, `batch_id` and `snapshot_at` (= `written_at`) unless they
+    have their own. A table without rows gets a file without rows, so that plain pandas
+    reads its folder instead of failing on a missing one. A table too large for memory
+    comes as a reader of batches in exactly the table's schema, with these columns and
+    one row per key. Tables that are too large together come as slices, one after the
+    other, each with some rows of each table. An impossible row goes into the table
+    `rejected_rows` instead of its own (`rejecting.py`). `agreement` gets the sums of
+    all amounts before the snapshot counts; what it raises leaves everything unchanged.
+    Raises `ValueError` for an id that can't be a file name, an unknown table or a time
+    without zone, and `SnapshotValueError` for a column that its table does not have.
 
-    New files wait in `_work` beside the table folders, since Polars and DuckDB read hidden files in them. Those that
-    replace others wait there until the manifest counts. So our reader sees the old snapshot or the new one, and readers
-    of plain folders never a half-written file.
+    New files wait in `_work` beside the table folders, since Polars and DuckDB read
+    hidden files in them. Those that replace others wait there until the manifest
+    counts. So our reader sees the old snapshot or the new one, and readers of plain
+    folders never a half-written file.
     """
     _check_arguments(snapshot_id, written_at)
-    envelope: dict[str, object] = {"snapshot_id": snapshot_id, "batch_id": batch_id, "snapshot_at": written_at}
+    envelope: dict[str, object] = {
+        "snapshot_id": snapshot_id,
+        "batch_id": batch_id,
+        "snapshot_at": written_at,
+    }
     place = partial(staged_path, root, snapshot_id)
     unfit: list[Unfit] = []
     arrow = partial(_arrow, unfit, envelope)
     given = [tables] if isinstance(tables, Mapping) else tables
-    parts: Iterable[Part] = ({name: arrow(_table(name), rows) for name, rows in part.items()} for part in given)
+    parts: Iterable[Part] = (
+        {name: arrow(_table(name), rows) for name, rows in part.items()}
+        for part in given
+    )
     if isinstance(tables, Mapping):
         parts = list(parts)  # what can't be written leaves no trace
-    with _disk_errors_in_words(root, f"snapshot {snapshot_id}", "the snapshot"), exclusive(root / WORK):
+    with (
+        _disk_errors_in_words(root, f"snapshot {snapshot_id}", "the snapshot"),
+        exclusive(root / WORK),
+    ):
         pa.default_memory_pool().release_unused()  # what the run has freed
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
         with staging(root, snapshot_id):
             rows = _write(parts, place)
-            staged = Staged(root, snapshot_id, of_a_batch=batch_id is not None, place=place, rows=rows, unfit=unfit)
+            staged = Staged(
+                root,
+                snapshot_id,
+                of_a_batch=batch_id is not None,
+                place=place,
+                rows=rows,
+                unfit=unfit,
+            )
             rows = staged.checked(envelope)
             if agreement:
                 agreement(staged.sums)
-            files = tuple(finished(place(name), snapshot_id, date, name, count) for name, count in rows.items())
+            files = tuple(
+                finished(place(name), snapshot_id, date, name, count)
+                for name, count in rows.items()
+            )
             manifest = Manifest(
                 snapshot_id=snapshot_id,
                 batch_id=batch_id,
@@ -96,23 +123,29 @@ def write_snapshot(
             )
             put_in_place(root, manifest, files)
         beside = f"snapshot {snapshot_id} is complete; the tables with it"
-        with _disk_errors_in_words(root, beside, "them"), suppress(SnapshotDamaged):  # of another: our readers tell
+        with (
+            _disk_errors_in_words(root, beside, "them"),
+            suppress(SnapshotDamaged),
+        ):  # of another: our readers tell
             refresh(root)
     return manifest
 
 
 def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) -> None:
-    """Make a snapshot of staged `files` and its present ones; the old one counts until this one does.
+    """Make a snapshot of staged `files` and its present ones; the old one counts until
+    this one does.
 
-    A file for a place that is taken waits aside until then, where readers find it by its hash.
-    The caller holds `exclusive(root / WORK)`.
+    A file for a place that is taken waits aside until then, where readers find it by
+    its hash. The caller holds `exclusive(root / WORK)`.
     """
     is_old = any(old_files(root))
     for file in files:
         path = root / file.path
         if file.place(root).exists():
             path = aside_path(root, manifest.snapshot_id, file)
-        elif is_old:  # until they are moved, plain readers see all snapshots beside them
+        elif (
+            is_old
+        ):  # until they are moved, plain readers see all snapshots beside them
             path = root / file.path.removeprefix(f"{HISTORY}/")
         move(staged_path(root, manifest.snapshot_id, file.table), path)
     sync(root)
@@ -123,7 +156,9 @@ def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) 
 
 
 def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
-    """Drop tables of a snapshot. Without any table left, or with an unreadable manifest, the snapshot is deleted."""
+    """Drop tables of a snapshot. Without any table left, or with an unreadable
+    manifest, the snapshot is deleted.
+    """
     with exclusive(root / WORK):
         path = manifest_path(root, snapshot_id)
         try:
@@ -131,7 +166,9 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
         except SnapshotDamaged:
             path.unlink(missing_ok=True)
             return
-        if manifest.snapshot_id != snapshot_id:  # a copy under another name; its files belong to the original
+        if (
+            manifest.snapshot_id != snapshot_id
+        ):  # a copy under another name; its files belong to the original
             own = manifest_path(root, manifest.snapshot_id)
             path.unlink() if own.exists() else move(path, own)
             return
@@ -149,7 +186,9 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
 
 @contextmanager
 def staging(root: Path, snapshot_id: str) -> Iterator[None]:
-    """Leave no staged file of what fails here, else a full disk stays full; files that wait aside may count."""
+    """Leave no staged file of what fails here, else a full disk stays full; files that
+    wait aside may count.
+    """
     try:
         yield
     except BaseException:
@@ -160,7 +199,9 @@ def staging(root: Path, snapshot_id: str) -> Iterator[None]:
 
 @contextmanager
 def _disk_errors_in_words(root: Path, what: str, again: str) -> Iterator[None]:
-    """Turn errors of the disk into `SnapshotError`: the ledger is safe, and the snapshot can be written again."""
+    """Turn errors of the disk into `SnapshotError`: the ledger is safe, and the
+    snapshot can be written again.
+    """
     try:
         yield
     except OSError as error:
@@ -172,8 +213,12 @@ def _disk_errors_in_words(root: Path, what: str, again: str) -> Iterator[None]:
 
 def _check_arguments(snapshot_id: str, written_at: datetime) -> None:
     if not SNAPSHOT_ID.fullmatch(snapshot_id):
-        allowed = "1 to 150 letters, digits, '-', '_' and '.', with a letter or digit first"
-        raise ValueError(f"snapshot id {snapshot_id!r} can't be a file name; give {allowed}")
+        allowed = (
+            "1 to 150 letters, digits, '-', '_' and '.', with a letter or digit first"
+        )
+        raise ValueError(
+            f"snapshot id {snapshot_id!r} can't be a file name; give {allowed}"
+        )
     if written_at.tzinfo is None:
         raise ValueError(f"written_at {written_at} has no time zone; give UTC")
 
@@ -198,7 +243,9 @@ def _arrow(
     if not isinstance(rows, pa.RecordBatchReader):
         return fitting(table, [{**envelope, **row} for row in rows], unfit)
     if not rows.schema.equals(table.schema):
-        raise ValueError(f"the batches for table {table.name} have another schema than the table")
+        raise ValueError(
+            f"the batches for table {table.name} have another schema than the table"
+        )
     return rows
 
 
@@ -209,15 +256,25 @@ def _write(parts: Iterable[Part], place: Callable[[str], Path]) -> dict[str, int
         for part in parts:
             for name, rows in part.items():
                 if name not in files:
-                    files[name] = opened.enter_context(Growing(place(name), TABLES[name].schema))
-                for some in [rows] if isinstance(rows, pa.Table) else (pa.Table.from_batches([one]) for one in rows):
+                    files[name] = opened.enter_context(
+                        Growing(place(name), TABLES[name].schema)
+                    )
+                for some in (
+                    [rows]
+                    if isinstance(rows, pa.Table)
+                    else (pa.Table.from_batches([one]) for one in rows)
+                ):
                     files[name].take(some)
     return {name: file.rows for name, file in files.items()}
 
 
-def finished(path: Path, snapshot_id: str, date: date, name: str, rows: int) -> SnapshotFile:
+def finished(
+    path: Path, snapshot_id: str, date: date, name: str, rows: int
+) -> SnapshotFile:
     """The manifest's entry for a staged file."""
-    return described(path, name, history_path(name, date, snapshot_id), rows, TABLES[name].version)
+    return described(
+        path, name, history_path(name, date, snapshot_id), rows, TABLES[name].version
+    )
 
 
 def _first_written(root: Path, snapshot_id: str) -> datetime | None:
@@ -237,7 +294,9 @@ def write_manifest(root: Path, manifest: Manifest) -> None:
 
 
 def _clean(root: Path, manifest: Manifest) -> None:
-    """Remove what earlier writes of this id left, in any date's folder, finished or not."""
+    """Remove what earlier writes of this id left, in any date's folder, finished or
+    not.
+    """
     current = {file.place(root) for file in manifest.files}
     for place in (root, root / HISTORY):
         for path in place.glob(f"*/date=*/{manifest.snapshot_id}.parquet"):

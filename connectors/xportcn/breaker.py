@@ -1,8 +1,10 @@
-"""The circuit breaker, the one place that bounds calls in flight, waits while the service is away, and slows all calls.
+"""The circuit breaker, the one place that bounds calls in flight, waits while the
+service is away, and slows all calls.
 
-A process has a breaker for each address. Calls wait here, before their time-out begins and before anything is claimed:
-never in the HTTP pool. Several failures in a row raise a suspicion; a cheap probe then decides whether the service is
-away or only those calls fail. While it is away, the probe alone is sent, ever more seldom, and all calls wait.
+A process has a breaker for each address. Calls wait here, before their time-out begins
+and before anything is claimed: never in the HTTP pool. Several failures in a row raise
+a suspicion; a cheap probe then decides whether the service is away or only those calls
+fail. While it is away, the probe alone is sent, ever more seldom, and all calls wait.
 """
 
 from __future__ import annotations
@@ -25,7 +27,9 @@ from connectors.xportcn.limits import AdaptiveLimit, TokenBucket
 
 Probe = Callable[[], Awaitable[bool]]
 SUSPECT = 4
-"""So many failures in a row, without a good answer between them, may mean that the service is away."""
+"""So many failures in a row, without a good answer between them, may mean that the
+service is away.
+"""
 LEAST_PROBE_S, MOST_PROBE_S = 1.0, 300.0
 LEAST_PAUSE_S, MOST_STRAIN = 0.25, 6
 LEAST_WAIT_S = 0.001
@@ -33,14 +37,18 @@ LEAST_WAIT_S = 0.001
 SHORT_S = 2.0
 """Even a call that holds a lease waits so long."""
 SOON_S = 10.0
-"""Calls claimed at once are limited to the permits of this time: leases run while they wait."""
+"""Calls claimed at once are limited to the permits of this time: leases run while they
+wait.
+"""
 
 _may_wait: ContextVar[bool] = ContextVar("may_wait", default=True)
 
 
 @contextmanager
 def fail_fast() -> Iterator[None]:
-    """Reads of this context raise `ServiceAway` while the service is away, instead of waiting for it."""
+    """Reads of this context raise `ServiceAway` while the service is away, instead of
+    waiting for it.
+    """
     token = _may_wait.set(False)
     try:
         yield
@@ -50,7 +58,9 @@ def fail_fast() -> Iterator[None]:
 
 @dataclass(frozen=True, slots=True)
 class BreakerNews:
-    """Why calls wait, for how many seconds so far, and the seconds to the next try; no `why`: calls go on."""
+    """Why calls wait, for how many seconds so far, and the seconds to the next try; no
+    `why`: calls go on.
+    """
 
     why: str
     for_s: float = 0.0
@@ -66,14 +76,15 @@ _Queue = deque[asyncio.Future[None]]
 
 
 class CircuitBreaker:
-    """Bounds and holds back the calls to one address; never more than `at_once` are in flight.
+    """Bounds and holds back the calls to one address; never more than `at_once` are in
+    flight.
 
-    Fewer while the service throttles or gets slower with more of them (`AdaptiveLimit`).
-    Each call takes a permit as it leaves: of `per_second`, 0 is no limit, or of a source that is given (`at_rate`).
-    Calls that hold a lease go first.
+    Fewer while the service throttles or gets slower with more of them
+    (`AdaptiveLimit`). Each call takes a permit as it leaves: of `per_second`, 0 is no
+    limit, or of a source that is given (`at_rate`). Calls that hold a lease go first.
 
-    An absent service is waited for `patience_s` after its last good answer, or its first failure; 0: not at all, each
-    call fails by itself.
+    An absent service is waited for `patience_s` after its last good answer, or its
+    first failure; 0: not at all, each call fails by itself.
     """
 
     def __init__(
@@ -146,7 +157,9 @@ class CircuitBreaker:
 
     @property
     def size(self) -> int:
-        """The number of calls that may be in flight now; no more than will soon have a permit."""
+        """The number of calls that may be in flight now; no more than will soon have a
+        permit.
+        """
         return int(min(self._size, max(1.0, self._rates[-1].per_second * SOON_S)))
 
     @property
@@ -155,7 +168,9 @@ class CircuitBreaker:
         return max(0, min(self._size - self._in_flight, sum(map(len, self._queues))))
 
     def has_patience(self, since: float) -> bool:
-        """Whether a call that was begun at `since` (as of `now`) is worth another try."""
+        """Whether a call that was begun at `since` (as of `now`) is worth another
+        try.
+        """
         return self.now() - since < self._patience_s and not self.is_over
 
     def now(self) -> float:
@@ -163,7 +178,9 @@ class CircuitBreaker:
         return self._clock()
 
     def until(self, moment: datetime, clock: Callable[[], datetime]) -> None:
-        """End patience then at the latest, by `clock`: the breaker's own stands still while the machine sleeps."""
+        """End patience then at the latest, by `clock`: the breaker's own stands still
+        while the machine sleeps.
+        """
         self._done_by = moment, clock
 
     def renew(self) -> None:
@@ -174,7 +191,9 @@ class CircuitBreaker:
             self._trouble_since, self._failures = None, 0
 
     async def wait_ready(self) -> None:
-        """Wait until calls can be made. Raises `ServiceAway` once patience is used up."""
+        """Wait until calls can be made. Raises `ServiceAway` once patience is used
+        up.
+        """
         while self.blocked_by or self._is_late():
             self._require_patience()
             await self._wait(self.ready_in_s or None)
@@ -183,7 +202,9 @@ class CircuitBreaker:
 
     @asynccontextmanager
     async def passing(self, *, holds_lease: bool) -> AsyncIterator[None]:
-        """A place among the calls in flight. Raises `ServiceAway` in place of a long wait, for calls that fail fast."""
+        """A place among the calls in flight. Raises `ServiceAway` in place of a long
+        wait, for calls that fail fast.
+        """
         await self._enter(holds_lease=holds_lease)
         try:
             yield
@@ -191,11 +212,17 @@ class CircuitBreaker:
             self._leave()
 
     def register(self, probe: Probe, *, at_once: int) -> None:
-        """Add a client: `probe` makes a cheap call past the breaker and answers whether the service answered."""
+        """Add a client: `probe` makes a cheap call past the breaker and answers whether
+        the service answered.
+        """
         self._probes.append(probe)
         if self._limit.most != at_once:
             self._limit = AdaptiveLimit(at_once, clock=self._clock)
-        self._size = min(self._size, at_once) if self._ever_succeeded or self._strain else self._limit.now
+        self._size = (
+            min(self._size, at_once)
+            if self._ever_succeeded or self._strain
+            else self._limit.now
+        )
 
     def unregister(self, probe: Probe) -> None:
         """Remove a client."""
@@ -226,7 +253,9 @@ class CircuitBreaker:
                     return
 
     def on_success(self, kind: str = "", seconds: float = 0.0) -> None:
-        """Record an answer to a call of a kind, after so many seconds: the service is there."""
+        """Record an answer to a call of a kind, after so many seconds: the service is
+        there.
+        """
         self._limit.answered(kind, seconds)
         self._ever_succeeded = True
         self._failures = 0
@@ -238,29 +267,42 @@ class CircuitBreaker:
         self.admit()
 
     def on_failure(self, words: str) -> None:
-        """Record a call without an answer, or answered only by a proxy before the service."""
+        """Record a call without an answer, or answered only by a proxy before the
+        service.
+        """
         if not self.waits:
             return
         self._begin_trouble()
         self._failures += 1
         self._trouble = f"the service is away ({words})"
-        if self._failures >= SUSPECT and self._probes and self._watch is None and not self._is_over:
+        if (
+            self._failures >= SUSPECT
+            and self._probes
+            and self._watch is None
+            and not self._is_over
+        ):
             self._changed.clear()
             self._watch = asyncio.create_task(self._come_back())
 
     def on_throttled(self, retry_after_s: float | None) -> None:
-        """Record that the service has too many calls: all wait, and fewer go at once."""
+        """Record that the service has too many calls: all wait, and fewer go at
+        once.
+        """
         if not self.waits:
             return
         pause = 0.0
-        if self.ready_in_s <= 0:  # calls in flight at one moment are throttled together: once counts
+        if (
+            self.ready_in_s <= 0
+        ):  # calls in flight at one moment are throttled together: once counts
             self._strain = min(MOST_STRAIN, self._strain + 1)
             pause = self._luck() * LEAST_PAUSE_S * 2.0**self._strain
         self.hold_back(max(pause, retry_after_s or 0.0))
         self._rates[-1].on_throttled(self.ready_in_s)
 
     def hold_back(self, seconds: float) -> None:
-        """Let all calls wait, and fewer go at once afterwards: this process or another of the account was throttled."""
+        """Let all calls wait, and fewer go at once afterwards: this process or another
+        of the account was throttled.
+        """
         if not self.waits:
             return
         self._begin_trouble()
@@ -283,23 +325,39 @@ class CircuitBreaker:
         return min(since + self._patience_s, self._clock() + self._left_s())
 
     def _left_s(self) -> float:
-        return (self._done_by[0] - self._done_by[1]()).total_seconds() if self._done_by else math.inf
+        return (
+            (self._done_by[0] - self._done_by[1]()).total_seconds()
+            if self._done_by
+            else math.inf
+        )
 
     def _is_late(self) -> bool:
         return self._left_s() <= 0
 
     def _require_patience(self) -> None:
         now, ends = self._clock(), self._ends_at()
-        if self._is_over or self._is_late() or now >= ends or now + self.ready_in_s > ends:
+        if (
+            self._is_over
+            or self._is_late()
+            or now >= ends
+            or now + self.ready_in_s > ends
+        ):
             self._is_over = True
             raise self._away()
 
     def _away(self) -> ServiceAway:
-        waited = self._clock() - self._trouble_since if self._trouble_since is not None else 0.0
+        waited = (
+            self._clock() - self._trouble_since
+            if self._trouble_since is not None
+            else 0.0
+        )
         pause = self.ready_in_s
         why = self.blocked_by or "the time for it is over"
         for_s = f" for {_span(waited)}" if waited >= 1 else ""
-        return ServiceAway(f"{why}{for_s}; nothing was done", retry_after_s=pause if pause > 0 else None)
+        return ServiceAway(
+            f"{why}{for_s}; nothing was done",
+            retry_after_s=pause if pause > 0 else None,
+        )
 
     async def _ready_soon(self) -> None:
         ends = self._clock() + SHORT_S
@@ -316,20 +374,31 @@ class CircuitBreaker:
             return
         waiting = asyncio.ensure_future(self._changed.wait())
         try:
-            await asyncio.wait({waiting}, timeout=max(seconds, LEAST_WAIT_S) if seconds is not None else None)
+            await asyncio.wait(
+                {waiting},
+                timeout=max(seconds, LEAST_WAIT_S) if seconds is not None else None,
+            )
         finally:
             waiting.cancel()
 
     async def _enter(self, *, holds_lease: bool) -> None:
         while True:
-            await (self.wait_ready() if _may_wait.get() and not holds_lease else self._ready_soon())
+            await (
+                self.wait_ready()
+                if _may_wait.get() and not holds_lease
+                else self._ready_soon()
+            )
             await self._queue_for_place(self._queues[not holds_lease])
             if not self.blocked_by:
                 return
             self._give_up()
 
     async def _queue_for_place(self, queue: _Queue) -> None:
-        if self._in_flight < self._size and not any(self._queues) and self._is_permitted():
+        if (
+            self._in_flight < self._size
+            and not any(self._queues)
+            and self._is_permitted()
+        ):
             self._in_flight += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -351,11 +420,15 @@ class CircuitBreaker:
         self.admit()
 
     def _is_permitted(self) -> bool:
-        """Take a permit; without one, waiting calls are admitted once there is a permit."""
+        """Take a permit; without one, waiting calls are admitted once there is a
+        permit.
+        """
         if not (wait_s := self._rates[-1].take()):
             return True
         if wait_s < float("inf") and self._next_permit is None:
-            self._next_permit = asyncio.get_running_loop().call_later(max(wait_s, LEAST_WAIT_S), self._permit_came)
+            self._next_permit = asyncio.get_running_loop().call_later(
+                max(wait_s, LEAST_WAIT_S), self._permit_came
+            )
         return False
 
     def _permit_came(self) -> None:
@@ -372,8 +445,14 @@ class CircuitBreaker:
                     self._is_over = True
                     return
                 away = now - (self._trouble_since or now)
-                pause = min(MOST_PROBE_S, max(LEAST_PROBE_S, away / 4)) * (0.75 + self._luck() / 2)
-                self._notify(self.blocked_by, pause := min(pause, ends - now), is_throttled=self._is_throttled)
+                pause = min(MOST_PROBE_S, max(LEAST_PROBE_S, away / 4)) * (
+                    0.75 + self._luck() / 2
+                )
+                self._notify(
+                    self.blocked_by,
+                    pause := min(pause, ends - now),
+                    is_throttled=self._is_throttled,
+                )
                 await self._sleep(pause)
             self._recover()
         finally:  # a probe that fails, or whose client left, must not leave the breaker open without a probe
@@ -410,15 +489,23 @@ def _span(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds >= 120 else f"{seconds:.0f} s"
 
 
-_breakers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, CircuitBreaker]] = WeakKeyDictionary()
+_breakers: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, CircuitBreaker]] = (
+    WeakKeyDictionary()
+)
 
 
 def breaker_of(address: str, **made_with: Any) -> CircuitBreaker:
-    """This process's breaker for an address; made when there is none. Consecutive runs share its state."""
+    """This process's breaker for an address; made when there is none. Consecutive runs
+    share its state.
+    """
     loop = asyncio.get_running_loop()
     breakers = _breakers.setdefault(loop, {})
     if address not in breakers:
-        is_usual = type(loop).time is asyncio.BaseEventLoop.time  # it is read some forty times an order
-        breakers[address] = CircuitBreaker(clock=time.monotonic if is_usual else None, **made_with)
+        is_usual = (
+            type(loop).time is asyncio.BaseEventLoop.time
+        )  # it is read some forty times an order
+        breakers[address] = CircuitBreaker(
+            clock=time.monotonic if is_usual else None, **made_with
+        )
     breakers[address].renew()
     return breakers[address]

@@ -1,7 +1,9 @@
-"""Messages that the service posts to the developer's URL, parsed (contract 3, assumed-all 6).
+"""Messages that the service posts to the developer's URL, parsed (contract 3,
+assumed-all 6).
 
-No message is signed, numbered or in order: it only means "read this order again" and never moves money or state itself.
-So a message of unknown type, or unlike the contract, still counts as long as it names an order.
+No message is signed, numbered or in order: it only means "read this order again" and
+never moves money or state itself. So a message of unknown type, or unlike the contract,
+still counts as long as it names an order.
 """
 
 from __future__ import annotations
@@ -32,18 +34,32 @@ KINDS: dict[str, Callback] = {
     f"{_VIEW}ORDER_PRICE_MODIFY": callbacks.ALIBABA_PRICE,
     **dict.fromkeys(
         [
-            *(f"{_VIEW}{what}" for what in ("BUYER_MAKE", "ORDER_PAY", "ORDER_STEP_PAY", "ORDER_SUCCESS")),
+            *(
+                f"{_VIEW}{what}"
+                for what in (
+                    "BUYER_MAKE",
+                    "ORDER_PAY",
+                    "ORDER_STEP_PAY",
+                    "ORDER_SUCCESS",
+                )
+            ),
             *(f"{_VIEW}{what}_SENDGOODS" for what in ("ANNOUNCE", "PART_PART")),
             *(f"{_VIEW}ORDER_{what}_RECEIVEGOODS" for what in ("COMFIRM", "CONFIRM")),
             *(f"{_VIEW}ORDER_{what}_CLOSE" for what in ("BUYER", "SELLER", "BOPS")),
-            *("BATCH_PAY", "ORDER_BATCH_PAY", "LOGISTICS_BUYER_VIEW_TRACE", "LOGISTICS_MAIL_NO_CHANGE"),
+            *(
+                "BATCH_PAY",
+                "ORDER_BATCH_PAY",
+                "LOGISTICS_BUYER_VIEW_TRACE",
+                "LOGISTICS_MAIL_NO_CHANGE",
+            ),
         ],
         callbacks.ALIBABA_STATUS,
     ),
     f"{_VIEW}ORDER_BUYER_REFUND_IN_SALES": callbacks.ALIBABA_REFUND,
     f"{_VIEW}ORDER_REFUND_AFTER_SALES": callbacks.ALIBABA_REFUND,
 }
-# bigMajor's orders come by 1688's URLs. These types are its alone; for shared types the body decides.
+# bigMajor's orders come by 1688's URLs. These types are its alone; for shared types the
+# body decides.
 KA_KINDS: dict[str, Callback] = {
     "ORDER_CREATE": callbacks.ALIBABA_STATUS,
     "ORDER_CANCEL": callbacks.ALIBABA_STATUS,
@@ -61,15 +77,18 @@ _SENT_AT: TypeAdapter[datetime | None] = TypeAdapter(MaybeUnixMs)
 
 
 class UnreadableCallback(ValueError):
-    """The post is no message, or lacks the order it should name; the text names the fault, and quotes nothing."""
+    """The post is no message, or lacks the order it should name; the text names the
+    fault, and quotes nothing.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallbackMessage:
     """One message: read the orders of `order_ids` again.
 
-    `operation` is its row of the catalogue, None for an unknown type; `marketplace` is None where it can't be derived.
-    `message_type` is empty for the report of a `parcel`, which comes bare. `sent_at` is UTC.
+    `operation` is its row of the catalogue, None for an unknown type; `marketplace` is
+    None where it can't be derived. `message_type` is empty for the report of a
+    `parcel`, which comes bare. `sent_at` is UTC.
     """
 
     message_type: str
@@ -91,7 +110,9 @@ def parse_callback(posted: bytes | str) -> CallbackMessage:
         operation=callbacks.PACKAGE_INBOUND if parcel else None,
         marketplace=Marketplace.BIG_MAJOR if parcel else None,
         sent_at=None,
-        order_ids=(parcel.order_id,) if parcel else _order_ids(message, "", callbacks.PACKAGE_INBOUND),
+        order_ids=(parcel.order_id,)
+        if parcel
+        else _order_ids(message, "", callbacks.PACKAGE_INBOUND),
         parcel=parcel,
     )
 
@@ -120,13 +141,17 @@ def _enveloped(message: Mapping[str, Any]) -> CallbackMessage:
     return CallbackMessage(
         message_type=message_type,
         operation=operation,
-        marketplace=_marketplace(message_type, _text(message.get("messagePlatform")), content),
+        marketplace=_marketplace(
+            message_type, _text(message.get("messagePlatform")), content
+        ),
         sent_at=_sent_at(message.get("timestamp")),
         order_ids=_order_ids(content, message_type, operation),
     )
 
 
-def _marketplace(message_type: str, platform: str, content: Mapping[str, Any]) -> Marketplace | None:
+def _marketplace(
+    message_type: str, platform: str, content: Mapping[str, Any]
+) -> Marketplace | None:
     if message_type.startswith("TAOBAO_") or platform == "0":
         return Marketplace.TAOBAO
     if message_type in KA_KINDS or content.get("orderStatus") is not None:
@@ -136,15 +161,21 @@ def _marketplace(message_type: str, platform: str, content: Mapping[str, Any]) -
     return None
 
 
-def _order_ids(content: Mapping[str, Any], message_type: str, operation: Callback | None) -> tuple[str, ...]:
-    """The order in the operation's field, else every order that the content names, those nearest to its top first."""
+def _order_ids(
+    content: Mapping[str, Any], message_type: str, operation: Callback | None
+) -> tuple[str, ...]:
+    """The order in the operation's field, else every order that the content names,
+    those nearest to its top first.
+    """
     if operation is not None:
         with suppress(ValidationError):
             return (_ORDER_ID.validate_python(content.get(operation.order_field)),)
     named = tuple(dict.fromkeys(_ids(content)))
     if operation is not None and not named:
         what = message_type or "the message"
-        raise UnreadableCallback(f"{what} names no order: {operation.order_field} is missing or no id")
+        raise UnreadableCallback(
+            f"{what} names no order: {operation.order_field} is missing or no id"
+        )
     return named
 
 
@@ -161,8 +192,12 @@ def _ids(content: Any) -> Iterator[str]:
 
 
 def _is_order_id(name: str, text: str) -> bool:
-    """Whether a text is an order's id: digits, and on Poizon letters and dashes too (another reseller)."""
-    return (text.isascii() and text.isdigit()) or (name == POIZON_ID and ID.fullmatch(text) is not None)
+    """Whether a text is an order's id: digits, and on Poizon letters and dashes too
+    (another reseller).
+    """
+    return (text.isascii() and text.isdigit()) or (
+        name == POIZON_ID and ID.fullmatch(text) is not None
+    )
 
 
 def _object(raw: object, what: str) -> Mapping[str, Any]:
@@ -177,7 +212,11 @@ def _object(raw: object, what: str) -> Mapping[str, Any]:
 
 
 def _text(value: object) -> str:
-    return str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    return (
+        str(value).strip()
+        if isinstance(value, str | int) and not isinstance(value, bool)
+        else ""
+    )
 
 
 def _sent_at(value: object) -> datetime | None:

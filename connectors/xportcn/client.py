@@ -1,4 +1,6 @@
-"""The client: reads are repeated, effects are sent once under a claim, and every failure has a meaning."""
+"""The client: reads are repeated, effects are sent once under a claim, and every
+failure has a meaning.
+"""
 
 from __future__ import annotations
 
@@ -52,7 +54,14 @@ from connectors.xportcn.failures import (
 from connectors.xportcn.leased_permits import DailyCalls
 from connectors.xportcn.models import EffectAnswer, Nothing, field_of, path_and_query
 from connectors.xportcn.operations import warehouse
-from connectors.xportcn.operations.operation import Call, EffectCall, Operation, ReadCall, Req, Res
+from connectors.xportcn.operations.operation import (
+    Call,
+    EffectCall,
+    Operation,
+    ReadCall,
+    Req,
+    Res,
+)
 from connectors.xportcn.overrides import load_overrides, query_of, renamed
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Bounds, PointInFen
@@ -64,7 +73,9 @@ def new_nonce() -> str:
     return secrets.token_hex(16)
 
 
-def signature(*, access_key: str, timestamp: str, nonce: str, access_secret: str) -> str:
+def signature(
+    *, access_key: str, timestamp: str, nonce: str, access_secret: str
+) -> str:
     """MD5 of the four texts joined without separators, in upper-case hex."""
     text = f"{access_key}{timestamp}{nonce}{access_secret}"
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
@@ -77,9 +88,16 @@ class SignatureAuth:
     """Signs every request anew: a nonce is good for one try only."""
 
     def __init__(
-        self, settings: XportcnSettings, *, clock: Callable[[], float], nonces: Callable[[], str] = new_nonce
+        self,
+        settings: XportcnSettings,
+        *,
+        clock: Callable[[], float],
+        nonces: Callable[[], str] = new_nonce,
     ) -> None:
-        self._access_key, self._secret = settings.access_key, settings.access_secret.get_secret_value()
+        self._access_key, self._secret = (
+            settings.access_key,
+            settings.access_secret.get_secret_value(),
+        )
         self._user_id = settings.user_id
         self._signs_query = settings.logistics_sign == "signature"
         self._per_second = 1000 if settings.timestamp_unit == "ms" else 1
@@ -95,13 +113,20 @@ class SignatureAuth:
             "timestamp": timestamp,
             "nonce-str": nonce,
             "signature": signature(
-                access_key=self._access_key, timestamp=timestamp, nonce=nonce, access_secret=self._secret
+                access_key=self._access_key,
+                timestamp=timestamp,
+                nonce=nonce,
+                access_secret=self._secret,
             ),
         }
 
     def query(self, headers: Mapping[str, str], operation: Operation) -> dict[str, str]:
-        """Headers that the query repeats: in logistics calls, wherever an override moves them, and in those there."""
-        if self._signs_query and (operation.group == warehouse.LOGISTICS.name or LOGISTICS in operation.path):
+        """Headers that the query repeats: in logistics calls, wherever an override
+        moves them, and in those there.
+        """
+        if self._signs_query and (
+            operation.group == warehouse.LOGISTICS.name or LOGISTICS in operation.path
+        ):
             return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
         return {}
 
@@ -121,10 +146,12 @@ class Answer:
 class XportcnClient:
     """Calls the service. An async context manager; one a process and event loop.
 
-    `on_send` is called synchronously with each claim of an effect, right before its first byte leaves. If it raises,
-    nothing is written: `NotSent` passes as it is, anything else becomes the cause of a `NotSent`. Another `http` must
-    call the hooks of `connectors.http` itself. Every call passes the `breaker`; the default breaker is the client's own
-    and waits for nothing. Each call but a probe counts as one of the day's `calls`.
+    `on_send` is called synchronously with each claim of an effect, right before its
+    first byte leaves. If it raises, nothing is written: `NotSent` passes as it is,
+    anything else becomes the cause of a `NotSent`. Another `http` must call the hooks
+    of `connectors.http` itself. Every call passes the `breaker`; the default breaker is
+    the client's own and waits for nothing. Each call but a probe counts as one of the
+    day's `calls`.
     """
 
     def __init__(
@@ -154,17 +181,29 @@ class XportcnClient:
         self._units = parse_units(settings.units)
         self._bounds = Bounds(most_minor=settings.most_cny * 100)
         most = min(at_once or settings.max_connections, settings.max_connections)
-        self.breaker = breaker or CircuitBreaker(at_once=most, per_second=settings.requests_per_second, sleep=sleep)
+        self.breaker = breaker or CircuitBreaker(
+            at_once=most, per_second=settings.requests_per_second, sleep=sleep
+        )
         self.breaker.register(self._probe, at_once=most)
         self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
-        bounds = settings.model_dump(include={"base_url", "max_connections", "most_answer_mb", "connect_timeout_s"})
+        bounds = settings.model_dump(
+            include={
+                "base_url",
+                "max_connections",
+                "most_answer_mb",
+                "connect_timeout_s",
+            }
+        )
         self._http = http or Http(Address(**bounds))
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
     ) -> None:
         await self.aclose()
 
@@ -174,12 +213,16 @@ class XportcnClient:
         await self._http.aclose()
 
     async def read(self, call: ReadCall[Req, Res], request: Req) -> Res:
-        """Make a call that changes nothing; failures that may pass are tried again inside."""
+        """Make a call that changes nothing; failures that may pass are tried again
+        inside.
+        """
         if not isinstance(call, ReadCall):
             raise TypeError(f"{call.name} has an effect: it needs a claim")
         return await self.page_bases.read(self._read, call, request)
 
-    async def _read(self, call: ReadCall[Req, Res], request: Req, *, once: bool = False) -> Res:
+    async def _read(
+        self, call: ReadCall[Req, Res], request: Req, *, once: bool = False
+    ) -> Res:
         tried, since = self.settings.retries if once else 0, self.breaker.now()
         while True:
             await self._take_call()
@@ -190,12 +233,18 @@ class XportcnClient:
             tried += 1
             await self._before_next_try(result, tried, since)
 
-    async def effect(self, call: EffectCall[Req, Res], request: Req, *, claim: Claim) -> Res:
+    async def effect(
+        self, call: EffectCall[Req, Res], request: Req, *, claim: Claim
+    ) -> Res:
         """Make a call with consequences: sent exactly once, or not at all."""
         return await self.joint_effect(call, request, claims=(claim,))
 
-    async def joint_effect(self, call: EffectCall[Req, Res], request: Req, *, claims: Sequence[Claim]) -> Res:
-        """One call with the consequences of several claims: `on_send` must let all of them go, or nothing is sent."""
+    async def joint_effect(
+        self, call: EffectCall[Req, Res], request: Req, *, claims: Sequence[Claim]
+    ) -> Res:
+        """One call with the consequences of several claims: `on_send` must let all of
+        them go, or nothing is sent.
+        """
         _require_claims(call, claims)
 
         def leave() -> None:
@@ -213,10 +262,18 @@ class XportcnClient:
         if self._calls:
             await self._calls.take()
 
-    async def _before_next_try(self, failed: FailedCall, tried: int, since: float) -> None:
-        """Return when a read is to be made again, or raise the error. While calls are held back, the breaker waits."""
+    async def _before_next_try(
+        self, failed: FailedCall, tried: int, since: float
+    ) -> None:
+        """Return when a read is to be made again, or raise the error. While calls are
+        held back, the breaker waits.
+        """
         passes = failed.meaning in (Meaning.RETRY_NOW, Meaning.RETRY_LATER)
-        if passes and self.breaker.waits and (self.breaker.blocked_by or is_throttled(failed.failure)):
+        if (
+            passes
+            and self.breaker.waits
+            and (self.breaker.blocked_by or is_throttled(failed.failure))
+        ):
             if not self.breaker.has_patience(since):
                 error = error_of(failed)
                 raise ServiceAway(error.message, operation=error.operation)
@@ -240,7 +297,9 @@ class XportcnClient:
         judged = self._judge(warehouse.ADDRESSES, answer)
         return not isinstance(judged, FailedCall) or not is_missed(judged.failure)
 
-    async def _attempt(self, call: Call[Req, Res], request: Req, send: Send) -> Res | FailedCall:
+    async def _attempt(
+        self, call: Call[Req, Res], request: Req, send: Send
+    ) -> Res | FailedCall:
         started = self.breaker.now()
         result = await self._exchange(call, request, send)
         seconds = self.breaker.now() - started
@@ -264,8 +323,12 @@ class XportcnClient:
         else:
             self.breaker.on_success()
 
-    async def _exchange(self, call: Call[Req, Res], request: Req, send: Send) -> Answer | FailedCall:
-        """Send and read the whole answer, in `timeout_s` at most; a broken exchange is a failed call."""
+    async def _exchange(
+        self, call: Call[Req, Res], request: Req, send: Send
+    ) -> Answer | FailedCall:
+        """Send and read the whole answer, in `timeout_s` at most; a broken exchange is
+        a failed call.
+        """
         try:
             with sending(send):
                 async with asyncio.timeout(self.settings.timeout_s):
@@ -273,13 +336,26 @@ class XportcnClient:
         except TRANSPORT_ERRORS as error:
             if send.denied is not None:
                 _raise_denied(call, send.denied)
-            timed_out = isinstance(error, TimeoutError) or isinstance(error.__cause__, TimeoutError)
+            timed_out = isinstance(error, TimeoutError) or isinstance(
+                error.__cause__, TimeoutError
+            )
             broken = FailureKind.GARBLED if is_garbled(error) else FailureKind.BROKEN
-            words = f"{self.settings.timeout_s:g} s" if type(error) is TimeoutError else words_of(error)
-            return self._unanswered(call, FailureKind.TIMED_OUT if timed_out else broken, words, sent=send.written)
+            words = (
+                f"{self.settings.timeout_s:g} s"
+                if type(error) is TimeoutError
+                else words_of(error)
+            )
+            return self._unanswered(
+                call,
+                FailureKind.TIMED_OUT if timed_out else broken,
+                words,
+                sent=send.written,
+            )
         except Unreadable as error:  # another try would end in the same way
             return self._unanswered(call, FailureKind.MISFIT, str(error), sent=True)
-        envelope = without_the_receiver(open_envelope(received.body, self._secrets), request)
+        envelope = without_the_receiver(
+            open_envelope(received.body, self._secrets), request
+        )
         return Answer(received.status, received.headers, envelope)
 
     async def _sent(self, call: Call[Req, Res], request: Req) -> HttpAnswer:
@@ -287,13 +363,19 @@ class XportcnClient:
         operation = override.operation
         path, query, body = operation.path, {}, ""
         if operation.method == "GET":
-            path, fields = path_and_query(path, query_of(request, call, self._unit_of(call)))
+            path, fields = path_and_query(
+                path, query_of(request, call, self._unit_of(call))
+            )
             query = renamed(fields, override.request, reading=False)
         else:
-            body = renamed(request.body(self._unit_of(call)), override.request, reading=False)
+            body = renamed(
+                request.body(self._unit_of(call)), override.request, reading=False
+            )
         headers = self._auth.headers()
         query |= self._auth.query(headers, operation)
-        return await self._http.exchange(operation.method, path, headers=headers, query=query, body=body)
+        return await self._http.exchange(
+            operation.method, path, headers=headers, query=query, body=body
+        )
 
     def bounds_of(self, call: Call[Req, Res]) -> Bounds:
         """How the amounts of an operation's answer are read."""
@@ -302,10 +384,17 @@ class XportcnClient:
     def _unit_of(self, call: Call[Req, Res]) -> Unit | None:
         return self._units.get(call.place)
 
-    def _unanswered(self, call: Call[Req, Res], kind: FailureKind, words: str, *, sent: bool) -> FailedCall:
+    def _unanswered(
+        self, call: Call[Req, Res], kind: FailureKind, words: str, *, sent: bool
+    ) -> FailedCall:
         """A call whose answer did not come, or was not read to its end."""
         failure = Failure(kind=kind, effect=call.effect, sent=sent)
-        return FailedCall(operation=self.overrides[call].operation, address=self.address, failure=failure, words=words)
+        return FailedCall(
+            operation=self.overrides[call].operation,
+            address=self.address,
+            failure=failure,
+            words=words,
+        )
 
     def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | FailedCall:
         envelope = answer.envelope
@@ -313,7 +402,10 @@ class XportcnClient:
             return self._failed(call, answer, FailureKind.ANSWERED)
         self._answered.add(call.path)
         try:
-            data = call.parse(renamed(envelope.data, self.overrides[call].response, reading=True), self.bounds_of(call))
+            data = call.parse(
+                renamed(envelope.data, self.overrides[call].response, reading=True),
+                self.bounds_of(call),
+            )
         except ValidationError as error:
             return self._failed(call, answer, FailureKind.MISFIT, error)
         for part in data if isinstance(data, tuple) else (data,):
@@ -322,7 +414,11 @@ class XportcnClient:
         return data
 
     def _failed(
-        self, call: Call[Req, Res], answer: Answer, kind: FailureKind, error: ValidationError | None = None
+        self,
+        call: Call[Req, Res],
+        answer: Answer,
+        kind: FailureKind,
+        error: ValidationError | None = None,
     ) -> FailedCall:
         envelope, now = answer.envelope, self._clock()
         field, fault, is_point = _misfit(error) if error else ("", "", False)
@@ -338,12 +434,16 @@ class XportcnClient:
                 code=code,
                 is_known_refusal=_is_known_refusal(call, envelope),
                 says_why=bool(
-                    envelope and (envelope.words or code == NOT_FOUND) and not OUT_OF_ORDER.search(envelope.words)
+                    envelope
+                    and (envelope.words or code == NOT_FOUND)
+                    and not OUT_OF_ORDER.search(envelope.words)
                 ),
                 served=bool(self._answered),
                 proven=call.path in self._answered,
             ),
-            words=envelope.words if envelope and not envelope.ok else "",  # a success may quote the receiver
+            words=envelope.words
+            if envelope and not envelope.ok
+            else "",  # a success may quote the receiver
             request_id=envelope.request_id if envelope else "",
             retry_after_s=retry_after_s(answer.headers, now),
             skew_s=skew_s(answer.headers, now),
@@ -354,7 +454,9 @@ class XportcnClient:
 
 
 def _address(settings: XportcnSettings) -> str:
-    """Scheme, host and port of the service; raises `Misconfigured` for settings that can't work."""
+    """Scheme, host and port of the service; raises `Misconfigured` for settings that
+    can't work.
+    """
     try:
         settings.require_account()
         parts = urlsplit(settings.base_url)
@@ -362,25 +464,43 @@ def _address(settings: XportcnSettings) -> str:
     except (MissingSetting, ValueError) as error:
         raise Misconfigured(str(error)) from error
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise Misconfigured("XPORTCN_BASE_URL must look like https://host/api or http://127.0.0.1:8790")
-    account = (settings.access_key, settings.access_secret.get_secret_value(), settings.user_id)
-    if not all(part.isascii() and part.isprintable() and " " not in part for part in account):
-        raise Misconfigured("XPORTCN_ACCESS_KEY, _ACCESS_SECRET or _USER_ID holds a blank, a line break or worse")
+        raise Misconfigured(
+            "XPORTCN_BASE_URL must look like https://host/api or http://127.0.0.1:8790"
+        )
+    account = (
+        settings.access_key,
+        settings.access_secret.get_secret_value(),
+        settings.user_id,
+    )
+    if not all(
+        part.isascii() and part.isprintable() and " " not in part for part in account
+    ):
+        raise Misconfigured(
+            "XPORTCN_ACCESS_KEY, _ACCESS_SECRET or _USER_ID holds a blank, a line break or worse"
+        )
     return f"{parts.scheme}://{parts.hostname}{port}"
 
 
 def _require_claims(call: EffectCall[Any, Any], claims: Sequence[Claim]) -> None:
     name, keys = call.name, {claim.key for claim in claims}
     if not claims or len(keys) < len(claims):
-        raise ValueError(f"{name} is sent under one claim an effect, not under {len(claims)} with {len(keys)} keys")
+        raise ValueError(
+            f"{name} is sent under one claim an effect, not under {len(claims)} with {len(keys)} keys"
+        )
     if wrong := [claim.action for claim in claims if claim.action is not call.action]:
-        raise ValueError(f"{name} is sent under a claim to {call.action}, not to {wrong[0]}")
+        raise ValueError(
+            f"{name} is sent under a claim to {call.action}, not to {wrong[0]}"
+        )
 
 
 def _is_known_refusal(call: Call[Any, Any], envelope: Opened | None) -> bool:
     if envelope is None:
         return False
-    return envelope.code in call.refusals if isinstance(call, EffectCall) else problem_in(envelope.words) is not None
+    return (
+        envelope.code in call.refusals
+        if isinstance(call, EffectCall)
+        else problem_in(envelope.words) is not None
+    )
 
 
 def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
@@ -393,25 +513,44 @@ def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
 
 
 def _misfit(error: ValidationError) -> tuple[str, str, bool]:
-    """The field that does not fit, and the fault in the words of our own readers, never the value.
+    """The field that does not fit, and the fault in the words of our own readers, never
+    the value.
 
-    Of an amount with a decimal point where fen are whole, which comes first, it is the amount; and then true.
+    Of an amount with a decimal point where fen are whole, which comes first, it is the
+    amount; and then true.
     """
     faults = error.errors(include_input=False, include_url=False)
-    points = [fault for fault in faults if isinstance(fault.get("ctx", {}).get("error"), PointInFen)]
+    points = [
+        fault
+        for fault in faults
+        if isinstance(fault.get("ctx", {}).get("error"), PointInFen)
+    ]
     told = (points or faults)[0]
     why: Any = told["ctx"]["error"] if told["type"] == "value_error" else ""
-    return field_of(told) or "data", shortened(str(why.amount if points else why)), bool(points)
+    return (
+        field_of(told) or "data",
+        shortened(str(why.amount if points else why)),
+        bool(points),
+    )
 
 
 def _secrets(settings: XportcnSettings) -> tuple[str, ...]:
-    """Secrets to remove from answers, the longest first: a secret may contain another."""
+    """Secrets to remove from answers, the longest first: a secret may contain
+    another.
+    """
     known = {settings.access_secret.get_secret_value(), settings.access_key}
-    return tuple(sorted((text for text in known if len(text) >= LEAST_SECRET), key=len, reverse=True))
+    return tuple(
+        sorted(
+            (text for text in known if len(text) >= LEAST_SECRET), key=len, reverse=True
+        )
+    )
 
 
 def _log(operation: Operation, seconds: float, result: Answer | FailedCall) -> None:
-    outcome, request_id = result.failure.kind if isinstance(result, FailedCall) else result.status, ""
+    outcome, request_id = (
+        result.failure.kind if isinstance(result, FailedCall) else result.status,
+        "",
+    )
     if isinstance(result, Answer) and result.envelope:
         request_id = result.envelope.request_id
     log.debug(

@@ -1,4 +1,6 @@
-"""The envelope around every answer, in both families (contract 1.5): numbers stay exact, words lose the receiver."""
+"""The envelope around every answer, in both families (contract 1.5): numbers stay
+exact, words lose the receiver.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,8 @@ WORDS = re.compile(r"(?:message|msg|reason|desc|description|remark)s?$", re.IGNO
 
 @dataclass(slots=True, kw_only=True)
 class Opened:
-    """An answer out of its envelope. `code` is always text; `ok` is whether the service reports success.
+    """An answer out of its envelope. `code` is always text; `ok` is whether the service
+    reports success.
 
     All words are clean (see `words`), those of the envelope also short.
     """
@@ -39,10 +42,11 @@ class Opened:
 
 
 def open_envelope(body: bytes, secrets: Sequence[str] = ()) -> Opened | None:
-    """Open either envelope; None for anything else: not JSON in UTF-8, no object, no code.
+    """Open either envelope; None for anything else: not JSON in UTF-8, no object, no
+    code.
 
-    The family is recognized by its field names and not by the operation: the gateway may answer in the other family.
-    `secrets` are removed wherever they stand.
+    The family is recognized by its field names and not by the operation: the gateway
+    may answer in the other family. `secrets` are removed wherever they stand.
     """
     try:
         text = body.removeprefix(BOM_UTF8).decode()
@@ -72,20 +76,35 @@ def _is_yes(value: object) -> bool:
 def _text(value: object) -> str:
     if isinstance(value, Decimal) and value == value.to_integral_value():
         value = int(value)
-    return "" if value is None or isinstance(value, (bool, dict, list)) else shortened(str(value))
+    return (
+        ""
+        if value is None or isinstance(value, (bool, dict, list))
+        else shortened(str(value))
+    )
 
 
 def without_the_receiver(envelope: Opened | None, request: Request) -> Opened | None:
-    """The answer without the request's receiver in its words; ids, amounts and titles stay unchanged."""
+    """The answer without the request's receiver in its words; ids, amounts and titles
+    stay unchanged.
+    """
     receiver = _receiver_in(request)
     if envelope is None or receiver is None:
         return envelope
-    words = envelope.words if envelope.ok else without_receiver(envelope.words, receiver)
+    words = (
+        envelope.words if envelope.ok else without_receiver(envelope.words, receiver)
+    )
     return replace(envelope, words=words, data=_struck(envelope.data, receiver))
 
 
 def _receiver_in(request: Request) -> Receiver | None:
-    sent = next((found for field in FIELDS if isinstance(found := getattr(request, field, None), Request)), None)
+    sent = next(
+        (
+            found
+            for field in FIELDS
+            if isinstance(found := getattr(request, field, None), Request)
+        ),
+        None,
+    )
     if sent is None:
         return None
     return Receiver(**{part: getattr(sent, part, "") for part in ADDRESS})
@@ -93,10 +112,16 @@ def _receiver_in(request: Request) -> Receiver | None:
 
 def _struck(value: Any, receiver: Receiver, name: str = "") -> Any:
     if isinstance(value, str):
-        return without_receiver(value, receiver) if value and _holds_words(name) else value
+        return (
+            without_receiver(value, receiver) if value and _holds_words(name) else value
+        )
     if isinstance(value, Mapping):
         return {key: _struck(entry, receiver, key) for key, entry in value.items()}
-    return [_struck(entry, receiver, name) for entry in value] if isinstance(value, list) else value
+    return (
+        [_struck(entry, receiver, name) for entry in value]
+        if isinstance(value, list)
+        else value
+    )
 
 
 @lru_cache(maxsize=512)
@@ -105,7 +130,9 @@ def _holds_words(name: str) -> bool:
 
 
 def read_json(raw: bytes | str) -> Any:
-    """Parse JSON with every number exact. Raises `ValueError` for anything else, and for a name twice in an object."""
+    """Parse JSON with every number exact. Raises `ValueError` for anything else, and
+    for a name twice in an object.
+    """
     text = raw if isinstance(raw, str) else raw.decode(json.detect_encoding(raw))
     try:
         try:
@@ -119,7 +146,9 @@ def read_json(raw: bytes | str) -> Any:
 
 
 def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """The object of JSON pairs. Raises `ValueError` for a name twice: readers differ in which of the two counts."""
+    """The object of JSON pairs. Raises `ValueError` for a name twice: readers differ in
+    which of the two counts.
+    """
     made = dict(pairs)
     if len(made) < len(pairs):
         raise ValueError("a name stands twice in an object")
@@ -127,12 +156,16 @@ def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _huge(text: str) -> int | str:
-    """A number of thousands of digits stays text: its field does not fit, and the rest of the answer is kept."""
+    """A number of thousands of digits stays text: its field does not fit, and the rest
+    of the answer is kept.
+    """
     return int(text) if len(text) <= MOST_TEXT else text
 
 
 def _number(text: str) -> Decimal | str:
-    """An exact number; an enormous number stays text, since 1e99999999 as an int would take all memory."""
+    """An exact number; an enormous number stays text, since 1e99999999 as an int would
+    take all memory.
+    """
     try:
         number = Decimal(text)
     except InvalidOperation:
@@ -144,7 +177,12 @@ def _no_number(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
 
 
-_EXACT = json.JSONDecoder(parse_float=_number, parse_constant=_no_number, object_pairs_hook=_once_each)
+_EXACT = json.JSONDecoder(
+    parse_float=_number, parse_constant=_no_number, object_pairs_hook=_once_each
+)
 _EXACT_AND_HUGE = json.JSONDecoder(
-    parse_float=_number, parse_int=_huge, parse_constant=_no_number, object_pairs_hook=_once_each
+    parse_float=_number,
+    parse_int=_huge,
+    parse_constant=_no_number,
+    object_pairs_hook=_once_each,
 )

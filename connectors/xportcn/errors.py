@@ -3,10 +3,11 @@
 XportcnError
   Misconfigured        a person must change a setting; the service did nothing
   NotSent              provably without effect: try again later
-    ServiceAway        the service is away or throttles every call: the breaker lets no call through
-  Refused              the service refused, and would refuse again
-  TakenBothWays        a read that was to show what the service means shows nothing: a person has to find out
-  Unanswered           an effect may have happened: read before doing anything; a read just failed
+    ServiceAway the service is away or throttles every call: the breaker lets no call
+    through
+  Refused the service refused, and would refuse again TakenBothWays a read that was to
+  show what the service means shows nothing: a person has to find out Unanswered an
+  effect may have happened: read before doing anything; a read just failed
     ContractMismatch   the service answered, but not as the contract says
       UnitUnclear      an amount may be in yuan where the contract has fen
       UnknownRefundState  a refund is in a state without a meaning here
@@ -32,13 +33,21 @@ class CallFacts(TypedDict, total=False):
 
 
 class XportcnError(Exception):
-    """A call that did not succeed. `status` is HTTP's, None without an answer; `code` the envelope's or the answer's.
+    """A call that did not succeed. `status` is HTTP's, None without an answer; `code`
+    the envelope's or the answer's.
 
-    Every argument but the message has a default, and all are attributes: that makes the tree picklable.
+    Every argument but the message has a default, and all are attributes: that makes the
+    tree picklable.
     """
 
     def __init__(
-        self, message: str, *, operation: str = "", request_id: str = "", status: int | None = None, code: str = ""
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        request_id: str = "",
+        status: int | None = None,
+        code: str = "",
     ) -> None:
         super().__init__(message)
         self.operation = operation
@@ -48,7 +57,9 @@ class XportcnError(Exception):
 
     @property
     def message(self) -> str:
-        """The event, without the operation and the numbers; for `Refused` the service's own words."""
+        """The event, without the operation and the numbers; for `Refused` the service's
+        own words.
+        """
         return str(self.args[0])
 
     def __str__(self) -> str:
@@ -58,32 +69,53 @@ class XportcnError(Exception):
 
 
 class Misconfigured(XportcnError):
-    """Credentials, clock, user id or base URL are wrong; the message names cause and remedy. Nothing was done."""
+    """Credentials, clock, user id or base URL are wrong; the message names cause and
+    remedy. Nothing was done.
+    """
 
 
 class NotSent(XportcnError):
-    """The call provably had no effect: no connection, HTTP 429, or the claim's lease was gone before the first byte.
+    """The call provably had no effect: no connection, HTTP 429, or the claim's lease
+    was gone before the first byte.
 
     `retry_after_s` is the wait that the service asked for, None if it asked for none.
     """
 
-    def __init__(self, message: str, *, retry_after_s: float | None = None, **facts: Unpack[CallFacts]) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        retry_after_s: float | None = None,
+        **facts: Unpack[CallFacts],
+    ) -> None:
         super().__init__(message, **facts)
         self.retry_after_s = retry_after_s
 
 
 class ServiceAway(NotSent):
-    """Not sent, or sent in vain, since the service is away or has too many calls. The cause passes by itself."""
+    """Not sent, or sent in vain, since the service is away or has too many calls. The
+    cause passes by itself.
+    """
 
 
 class Refused(XportcnError):
-    """The service refused. `problems` are the domain's terms for it, line by line where the service names lines."""
+    """The service refused. `problems` are the domain's terms for it, line by line where
+    the service names lines.
+    """
 
-    def __init__(self, message: str, *, problems: tuple[LineProblem, ...] = (), **facts: Unpack[CallFacts]) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        problems: tuple[LineProblem, ...] = (),
+        **facts: Unpack[CallFacts],
+    ) -> None:
         super().__init__(message, **facts)
         self.problems = problems
 
-    def explained(self, *, code: str, problems: tuple[LineProblem, ...] = (), message: str = "") -> Self:
+    def explained(
+        self, *, code: str, problems: tuple[LineProblem, ...] = (), message: str = ""
+    ) -> Self:
         """A copy with a code, problems or words that the channel knows better."""
         return type(self)(
             message or self.message,
@@ -96,12 +128,21 @@ class Refused(XportcnError):
 
 
 class TakenBothWays(XportcnError):
-    """A `point` that the contract leaves open stays open: the service takes the one of the `ways` and the other.
+    """A `point` that the contract leaves open stays open: the service takes the one of
+    the `ways` and the other.
 
-    Or it refuses one for another reason, `refused`. The `setting` names the way that is meant.
+    Or it refuses one for another reason, `refused`. The `setting` names the way that is
+    meant.
     """
 
-    def __init__(self, point: str, *, setting: str = "", ways: tuple[str, str] = ("", ""), refused: str = "") -> None:
+    def __init__(
+        self,
+        point: str,
+        *,
+        setting: str = "",
+        ways: tuple[str, str] = ("", ""),
+        refused: str = "",
+    ) -> None:
         super().__init__(f"{point}: set {setting} to {' or '.join(ways)}")
         self.point = point
         self.setting = setting
@@ -110,22 +151,36 @@ class TakenBothWays(XportcnError):
 
 
 class Unanswered(XportcnError):
-    """No answer settles whether it happened: time-out, cut connection, 5xx, garbage. A read failed after retries."""
+    """No answer settles whether it happened: time-out, cut connection, 5xx, garbage. A
+    read failed after retries.
+    """
 
 
 class ContractMismatch(Unanswered):
-    """The service answered success, but not by the contract; `field` is the place. An effect may have happened."""
+    """The service answered success, but not by the contract; `field` is the place. An
+    effect may have happened.
+    """
 
-    def __init__(self, message: str, *, field: str = "", **facts: Unpack[CallFacts]) -> None:
+    def __init__(
+        self, message: str, *, field: str = "", **facts: Unpack[CallFacts]
+    ) -> None:
         super().__init__(message, **facts)
         self.field = field
 
 
 class UnitUnclear(ContractMismatch):
-    """An amount has a decimal point where the contract has whole fen; `place` is the one to name in XPORTCN_UNITS."""
+    """An amount has a decimal point where the contract has whole fen; `place` is the
+    one to name in XPORTCN_UNITS.
+    """
 
     def __init__(
-        self, message: str, *, field: str = "", amount: str = "", place: str = "", **facts: Unpack[CallFacts]
+        self,
+        message: str,
+        *,
+        field: str = "",
+        amount: str = "",
+        place: str = "",
+        **facts: Unpack[CallFacts],
     ) -> None:
         super().__init__(message, field=field, **facts)
         self.amount = amount
@@ -133,4 +188,6 @@ class UnitUnclear(ContractMismatch):
 
 
 class UnknownRefundState(ContractMismatch):
-    """A refund in a state without a meaning here; `code` is the service's word for it."""
+    """A refund in a state without a meaning here; `code` is the service's word for
+    it.
+    """

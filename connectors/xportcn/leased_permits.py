@@ -1,8 +1,10 @@
-"""The part of the account's calls that a process leases from the ledger, where all its processes share them.
+"""The part of the account's calls that a process leases from the ledger, where all its
+processes share them.
 
-Of the calls a second it leases a share, requested about four times a second while calls are made, beside them: a call
-takes its permit from the process's own bucket. A process that makes no calls requests nothing and writes nothing. Of
-the calls of a day it leases a lot at a time.
+Of the calls a second it leases a share, requested about four times a second while calls
+are made, beside them: a call takes its permit from the process's own bucket. A process
+that makes no calls requests nothing and writes nothing. Of the calls of a day it leases
+a lot at a time.
 """
 
 from __future__ import annotations
@@ -23,7 +25,9 @@ from connectors.xportcn.wire import CHINA
 from domain.fair_pace import KEEP_S, PERIOD_S, Lease, RateClient
 
 POLL_S = 0.5
-"""Without a limit of calls: the interval in which a calling process checks whether another was throttled."""
+"""Without a limit of calls: the interval in which a calling process checks whether
+another was throttled.
+"""
 IDLE_S = 1.0
 HEADROOM = 1.25
 
@@ -44,10 +48,11 @@ class RateServer(Protocol):
 
 
 class LeasedRate(TokenBucket):
-    """A breaker's permits at the share of this process. `limit` is its setting of the account's calls a second.
+    """A breaker's permits at the share of this process. `limit` is its setting of the
+    account's calls a second.
 
-    Calls go on at the last share while the ledger can't be reached. Without a limit of its own, 0, the process keeps to
-    the limit of others on the ledger, while they call.
+    Calls go on at the last share while the ledger can't be reached. Without a limit of
+    its own, 0, the process keeps to the limit of others on the ledger, while they call.
     """
 
     def __init__(
@@ -94,7 +99,9 @@ class LeasedRate(TokenBucket):
 
     def on_throttled(self, pause_s: float) -> None:
         until = self._clock() + pause_s
-        if until < self._held_until + POLL_S:  # calls in flight at one moment are throttled together
+        if (
+            until < self._held_until + POLL_S
+        ):  # calls in flight at one moment are throttled together
             return
         self._held_until = until
         self.empty(until)
@@ -122,11 +129,15 @@ class LeasedRate(TokenBucket):
             await self._leave()
 
     def _is_over(self) -> bool:
-        is_idle = not self._breaker.could_go and self._clock() - self._last_call > IDLE_S
+        is_idle = (
+            not self._breaker.could_go and self._clock() - self._last_call > IDLE_S
+        )
         return is_idle or self._ended.is_set()
 
     async def _lease(self) -> float:
-        """Request a share for calls that could go now, and for as many as usually follow; answers the next time."""
+        """Request a share for calls that could go now, and for as many as usually
+        follow; answers the next time.
+        """
         now, is_new = self._clock(), not self._is_known
         often = self._calls / max(now - self._since, PERIOD_S / 10)
         usual = self._breaker.size if is_new else math.ceil(HEADROOM * often * PERIOD_S)
@@ -134,7 +145,9 @@ class LeasedRate(TokenBucket):
         wants = (self._breaker.could_go + usual + 1) / PERIOD_S
         asking = RateClient(run=self._run, wants=wants, limit=self._limit)
         if not is_new:
-            self._valid_until = math.inf  # until the answer, however late, calls go on at the last share
+            self._valid_until = (
+                math.inf
+            )  # until the answer, however late, calls go on at the last share
         lease = await self._tried(lambda: self._server.lease(self._name, asking))
         if lease is not None:
             self.set_rate(lease.share)
@@ -175,7 +188,9 @@ class LeasedRate(TokenBucket):
         except Exception as error:  # noqa: BLE001 - whatever it is, nothing but the sharing is lost by it
             log.debug("no answer about the account's rate: %s", words_of(error))
             if not self._has_warned:
-                log.warning("The ledger says nothing of the account's rate: calls go on at the last known share of it")
+                log.warning(
+                    "The ledger says nothing of the account's rate: calls go on at the last known share of it"
+                )
             self._has_warned = True
             return None
 
@@ -184,8 +199,12 @@ class LeasedRate(TokenBucket):
 async def leasing(
     server: RateServer, breaker: CircuitBreaker, *, client: str, run: str, limit: float
 ) -> AsyncIterator[LeasedRate]:
-    """The breaker keeps to the ledger's rate in the block, for the run of this name, of one or several processes."""
-    permits = LeasedRate(server, breaker, name=client, run=run, limit=limit, clock=breaker.now)
+    """The breaker keeps to the ledger's rate in the block, for the run of this name, of
+    one or several processes.
+    """
+    permits = LeasedRate(
+        server, breaker, name=client, run=run, limit=limit, clock=breaker.now
+    )
     try:
         with breaker.at_rate(permits):
             yield permits
@@ -207,10 +226,18 @@ class DayServer(Protocol):
 class DailyCalls:
     """The day's calls of this process. A day is China's, from midnight (assumed).
 
-    `used_up` says that none were left for this process, and until when; empty while there are some.
+    `used_up` says that none were left for this process, and until when; empty while
+    there are some.
     """
 
-    def __init__(self, server: DayServer, *, most: int, is_buying: bool, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self,
+        server: DayServer,
+        *,
+        most: int,
+        is_buying: bool,
+        clock: Callable[[], datetime],
+    ) -> None:
         self.used_up = ""
         self._server = server
         self._whole = most
@@ -229,7 +256,9 @@ class DailyCalls:
             now = self._clock().astimezone(CHINA)
             day = now.replace(hour=0, minute=0, second=0, microsecond=0)
             if day != self._day or not self._left:
-                self._left = await asyncio.to_thread(self._server.take_today, day, self._lot, self._most)
+                self._left = await asyncio.to_thread(
+                    self._server.take_today, day, self._lot, self._most
+                )
                 self._day = day
             if not self._left:
                 raise self._none_left(day + timedelta(days=1), now)
@@ -243,7 +272,11 @@ class DailyCalls:
             self._left = 0
 
     def _none_left(self, until: datetime, now: datetime) -> NotSent:
-        kept = "" if self._most == self._whole else f", but for {self._whole - self._most:,} that are kept for buying"
+        kept = (
+            ""
+            if self._most == self._whole
+            else f", but for {self._whole - self._most:,} that are kept for buying"
+        )
         words = (
             f"the {self._whole:,} calls of today (XPORTCN_CALLS_A_DAY) are used up{kept}; "
             f"the next from {until.astimezone(CHINA):%Y-%m-%d %H:%M} China time on"

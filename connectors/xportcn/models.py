@@ -1,6 +1,8 @@
-"""Models of requests and answers: strict writers, tolerant readers, and lists of which each entry fits or not.
+"""Models of requests and answers: strict writers, tolerant readers, and lists of which
+each entry fits or not.
 
-Readers keep unknown fields and take null for absent. Writers send the contract's names and nothing else.
+Readers keep unknown fields and take null for absent. Writers send the contract's names
+and nothing else.
 """
 
 from __future__ import annotations
@@ -10,7 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, ClassVar, Generic, Self, TypeVar, Unpack, get_args, get_origin
+from typing import (
+    Annotated,
+    Any,
+    ClassVar,
+    Generic,
+    Self,
+    TypeVar,
+    Unpack,
+    get_args,
+    get_origin,
+)
 from urllib.parse import quote
 
 from pydantic import (
@@ -44,7 +56,9 @@ BRACES = re.compile(r"\{(\w+)\}")
 
 @dataclass(frozen=True, slots=True)
 class HeadNames:
-    """The contract's names of an order's id (the first that is filled), time of creation, reference, own id."""
+    """The contract's names of an order's id (the first that is filled), time of
+    creation, reference, own id.
+    """
 
     ids: Sequence[str]
     created: str
@@ -56,13 +70,15 @@ class HeadNames:
 class WireModel(BaseModel):
     """Base of requests and answers.
 
-    `passed_over` are the contract's names of fields that are known and neither sent nor read, its bases' among them: an
-    answer that has one differs in nothing.
+    `passed_over` are the contract's names of fields that are known and neither sent nor
+    read, its bases' among them: an answer that has one differs in nothing.
     """
 
     passed_over: ClassVar[frozenset[str]] = frozenset()
 
-    def __init_subclass__(cls, passed_over: str = "", **options: Unpack[ConfigDict]) -> None:
+    def __init_subclass__(
+        cls, passed_over: str = "", **options: Unpack[ConfigDict]
+    ) -> None:
         super().__init_subclass__(**options)
         inherited = (getattr(base, "passed_over", ()) for base in cls.__bases__)
         cls.passed_over = frozenset(passed_over.split()).union(*inherited)
@@ -86,35 +102,61 @@ class Response(WireModel):
     _objects: ClassVar[frozenset[str]] = frozenset()
     _needed: ClassVar[frozenset[str]] = frozenset()
     _never_minus: ClassVar[frozenset[str]] = frozenset()
-    """The contract's names of lists, objects and required fields; of amounts, counts and times that may be absent."""
+    """The contract's names of lists, objects and required fields; of amounts, counts
+    and times that may be absent.
+    """
     head_names: ClassVar[HeadNames | None] = None
     """Of an order in a list."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **options: Any) -> None:
         super().__pydantic_init_subclass__(**options)
-        named = [(word, field) for name, field in cls.model_fields.items() for word in names_of(name, field)]
-        cls._lists = frozenset(word for word, field in named if is_list(field.annotation))
-        cls._objects = frozenset(word for word, field in named if _is_object(field.annotation))
+        named = [
+            (word, field)
+            for name, field in cls.model_fields.items()
+            for word in names_of(name, field)
+        ]
+        cls._lists = frozenset(
+            word for word, field in named if is_list(field.annotation)
+        )
+        cls._objects = frozenset(
+            word for word, field in named if _is_object(field.annotation)
+        )
         cls._needed = frozenset(word for word, field in named if field.is_required())
-        cls._never_minus = frozenset(word for word, field in named if not field.is_required() and _has_no_minus(field))
+        cls._never_minus = frozenset(
+            word
+            for word, field in named
+            if not field.is_required() and _has_no_minus(field)
+        )
 
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_absent(cls, raw: Any) -> Any:
-        """Empty values are left out of optional fields; a list of one row may come as the bare row, an object as such.
+        """Empty values are left out of optional fields; a list of one row may come as
+        the bare row, an object as such.
 
-        So is -1 for an amount, a count or a time: some serializers write it for null (upstream).
+        So is -1 for an amount, a count or a time: some serializers write it for null
+        (upstream).
         """
         if not isinstance(raw, dict):
             return raw
-        alone = {name: [raw[name]] for name in cls._lists if isinstance(raw.get(name), dict) and raw[name]}
-        alone |= {name: raw[name][0] for name in cls._objects if _is_one_row(raw.get(name))}
+        alone = {
+            name: [raw[name]]
+            for name in cls._lists
+            if isinstance(raw.get(name), dict) and raw[name]
+        }
+        alone |= {
+            name: raw[name][0] for name in cls._objects if _is_one_row(raw.get(name))
+        }
         filled = raw | alone if alone else raw
         return {
             name: value
             for name, value in filled.items()
-            if ((value or value == 0) and value != NULL and not (value in MINUS_ONE and name in cls._never_minus))
+            if (
+                (value or value == 0)
+                and value != NULL
+                and not (value in MINUS_ONE and name in cls._never_minus)
+            )
             or name in cls._needed
         }
 
@@ -122,8 +164,12 @@ class Response(WireModel):
 def _has_no_minus(field: FieldInfo) -> bool:
     """Whether a field is an amount, a count or a time, which are never below zero."""
     kinds = {field.annotation, *get_args(field.annotation)}
-    bare = {get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds}
-    return bool(bare & {Money, datetime}) or any(getattr(bound, "ge", None) == 0 for bound in field.metadata)
+    bare = {
+        get_args(kind)[0] if get_origin(kind) is Annotated else kind for kind in kinds
+    }
+    return bool(bare & {Money, datetime}) or any(
+        getattr(bound, "ge", None) == 0 for bound in field.metadata
+    )
 
 
 def is_list(kind: Any) -> bool:
@@ -144,11 +190,17 @@ def _is_one_row(value: Any) -> bool:
 def names_of(name: str, field: FieldInfo) -> tuple[str, ...]:
     """The names under which a field may travel, the contract's first."""
     alias = field.validation_alias
-    return tuple(map(str, alias.choices)) if isinstance(alias, AliasChoices) else (str(alias or to_camel(name)),)
+    return (
+        tuple(map(str, alias.choices))
+        if isinstance(alias, AliasChoices)
+        else (str(alias or to_camel(name)),)
+    )
 
 
 class EffectAnswer(Response):
-    """Base of answers that may refuse inside a success; `request_id` is for the error of the refusal."""
+    """Base of answers that may refuse inside a success; `request_id` is for the error
+    of the refusal.
+    """
 
     _request_id: str = PrivateAttr("")
 
@@ -169,7 +221,9 @@ class CheckedAnswer(EffectAnswer):
 
 
 class Request(WireModel):
-    """Base of our requests: unknown fields are an error here, None is left out, empty text is kept."""
+    """Base of our requests: unknown fields are an error here, None is left out, empty
+    text is kept.
+    """
 
     model_config = ConfigDict(
         alias_generator=to_camel,
@@ -183,7 +237,9 @@ class Request(WireModel):
     )
 
     def body(self, unit: Unit | None = None) -> str:
-        """The JSON text, fields in the order of the class, amounts in `unit` where it is not the contract's."""
+        """The JSON text, fields in the order of the class, amounts in `unit` where it
+        is not the contract's.
+        """
         return self.model_dump_json(by_alias=True, exclude_none=True, context=unit)
 
     def query(self, unit: Unit | None = None) -> dict[str, str]:
@@ -197,28 +253,34 @@ class Nothing(Request):
 
 
 class PagedRequest(Request):
-    """Base of requests for a page of a list, where the contract names its number and size so."""
+    """Base of requests for a page of a list, where the contract names its number and
+    size so.
+    """
 
     page_no: int
     page_size: int
 
 
 def alias(*names: str) -> AliasChoices:
-    """The spellings under which a field may arrive: the contract's misspelt one and its likely correction."""
+    """The spellings under which a field may arrive: the contract's misspelt one and its
+    likely correction.
+    """
     return AliasChoices(*names)
 
 
 class Page(Response, passed_over="totalPage pageSize currentPage"):
     """The contract's page object, without its rows."""
 
-    total_records: Count = Field(0, validation_alias=alias("totalRecords", "totalRecord"))
+    total_records: Count = Field(
+        0, validation_alias=alias("totalRecords", "totalRecord")
+    )
 
 
 def path_and_query(path: str, fields: Mapping[str, str]) -> tuple[str, dict[str, str]]:
     """Put fields into the braces of a path, percent-encoded; the rest is the query.
 
-    Raises `ValueError` for an empty field or dots, which walk up the path even when encoded: the path that comes out
-    would be another operation's.
+    Raises `ValueError` for an empty field or dots, which walk up the path even when
+    encoded: the path that comes out would be another operation's.
     """
     query = dict(fields)
 
@@ -259,7 +321,11 @@ class Head(Response):
 def _misread(entry: Any, fault: ErrorDetails, names: HeadNames | None) -> Misread:
     """An entry that does not fit, with what of its head can be read."""
     field = field_of(fault, skip=1)
-    base = entry.get(names.within) if names and names.within and isinstance(entry, dict) else entry
+    base = (
+        entry.get(names.within)
+        if names and names.within and isinstance(entry, dict)
+        else entry
+    )
     if not names or not isinstance(base, dict):
         return Misread(field=field)
     told = {
@@ -273,7 +339,9 @@ def _misread(entry: Any, fault: ErrorDetails, names: HeadNames | None) -> Misrea
     except ValidationError:
         return Misread(field=field)
     own_names = tuple(filter(None, (head.reference, head.own_id)))
-    return Misread(field=field, order_id=head.order_id, names=own_names, created_at=head.created_at)
+    return Misread(
+        field=field, order_id=head.order_id, names=own_names, created_at=head.created_at
+    )
 
 
 def if_it_fits(otherwise: Any) -> WrapValidator:
@@ -291,10 +359,12 @@ def if_it_fits(otherwise: Any) -> WrapValidator:
 class FittingRows(tuple[Row, ...]):
     """The entries of an answer's list that fit the contract; `misfits` are the others.
 
-    For answers about several offers or orders: search hits, order lists. A list of which no entry fits is an error.
+    For answers about several offers or orders: search hits, order lists. A list of
+    which no entry fits is an error.
 
-    Code that needs the whole list must check `misfits`: a missing entry may be among them. A list with misfits may show
-    that an order exists, but proves of no order that it does not.
+    Code that needs the whole list must check `misfits`: a missing entry may be among
+    them. A list with misfits may show that an order exists, but proves of no order that
+    it does not.
     """
 
     misfits: tuple[Misread, ...]
@@ -305,11 +375,16 @@ class FittingRows(tuple[Row, ...]):
         return made
 
     @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+    def __get_pydantic_core_schema__(
+        cls, source: Any, handler: GetCoreSchemaHandler
+    ) -> CoreSchema:
         (row,) = get_args(source)
-        names = getattr(row, "head_names", None)  # a type variable, in `PageOf` itself, has none
+        names = getattr(
+            row, "head_names", None
+        )  # a type variable, in `PageOf` itself, has none
         return core_schema.no_info_wrap_validator_function(
-            partial(_fitting, names), core_schema.tuple_variable_schema(handler.generate_schema(row))
+            partial(_fitting, names),
+            core_schema.tuple_variable_schema(handler.generate_schema(row)),
         )
 
 
@@ -323,19 +398,29 @@ class PageOf(Page, Generic[Row]):
     data: FittingRows[Row] = FittingRows()
 
 
-def _fitting(names: HeadNames | None, value: Any, together: Callable[[Any], tuple[Any, ...]]) -> FittingRows[Any]:
-    """The fitting entries, validated at once, or one by one after a fault. Where none fits, the contract is wrong."""
+def _fitting(
+    names: HeadNames | None, value: Any, together: Callable[[Any], tuple[Any, ...]]
+) -> FittingRows[Any]:
+    """The fitting entries, validated at once, or one by one after a fault. Where none
+    fits, the contract is wrong.
+    """
     try:
         return FittingRows(together(value))
     except ValidationError as fault:
-        rows, misfits = _one_by_one(names, value, together) if isinstance(value, list | tuple) else ([], [])
+        rows, misfits = (
+            _one_by_one(names, value, together)
+            if isinstance(value, list | tuple)
+            else ([], [])
+        )
         if not rows:
             raise fault
     return FittingRows(rows, misfits)
 
 
 def _one_by_one(
-    names: HeadNames | None, entries: Iterable[Any], together: Callable[[Any], tuple[Any, ...]]
+    names: HeadNames | None,
+    entries: Iterable[Any],
+    together: Callable[[Any], tuple[Any, ...]],
 ) -> tuple[list[Any], list[Misread]]:
     rows: list[Any] = []
     misfits: list[Misread] = []

@@ -1,4 +1,6 @@
-"""Settings of the service and its account: environment first, then `.env`, a Prefect block, the defaults below."""
+"""Settings of the service and its account: environment first, then `.env`, a Prefect
+block, the defaults below.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,12 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationInfo, field_validator, model_validator
-from pydantic_settings import BaseSettings, InitSettingsSource, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    InitSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from connectors.process_locks import deployed_run
 from connectors.settings import ENV_FILE, MissingSetting, Settings, is_loopback
@@ -26,26 +33,37 @@ SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001
 class XportcnSettings(Settings):
     """The service's address and the account. Variables start with `XPORTCN_`.
 
-    On a loopback address the sandbox's account is the default: a try-out needs no settings.
+    On a loopback address the sandbox's account is the default: a try-out needs no
+    settings.
     """
 
     model_config = SettingsConfigDict(
-        env_prefix="XPORTCN_", env_file=ENV_FILE, env_ignore_empty=True, extra="ignore", frozen=True
+        env_prefix="XPORTCN_",
+        env_file=ENV_FILE,
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
     )
 
     base_url: str = Field(
         SANDBOX_URL,
         description="Where the service is: origin plus `/api` for the real one, the bare origin for the sandbox",
     )
-    access_key: str = Field("", description="From the developer console; on loopback the sandbox's own")
+    access_key: str = Field(
+        "", description="From the developer console; on loopback the sandbox's own"
+    )
     access_secret: SecretStr = Field(SecretStr(""), description="The same; never shown")
     user_id: str = Field("", description="The same")
-    timestamp_unit: Literal["s", "ms"] = Field("s", description="The public pages show both (contract 1.4)")
+    timestamp_unit: Literal["s", "ms"] = Field(
+        "s", description="The public pages show both (contract 1.4)"
+    )
     logistics_sign: Literal["signature", "none"] = Field(
-        "signature", description="What the logistics calls carry as query parameter `sign` (contract 1.4)"
+        "signature",
+        description="What the logistics calls carry as query parameter `sign` (contract 1.4)",
     )
     overrides: str = Field(
-        "", description="TOML file that corrects methods, paths and field names of operations (docs/going-live.md)"
+        "",
+        description="TOML file that corrects methods, paths and field names of operations (docs/going-live.md)",
     )
     out_order_id: bool = Field(
         default=True,
@@ -63,7 +81,9 @@ class XportcnSettings(Settings):
             "answer sent again; else, while its order stays unpaid, a person is asked"
         ),
     )
-    booking_repeated: Literal["unknown", "render_refused", "order_refused", "booked"] = Field(
+    booking_repeated: Literal[
+        "unknown", "render_refused", "order_refused", "booked"
+    ] = Field(
         "unknown",
         description=(
             "What the service does with a second booking: refuses it for one renderId, for one order, or books it. "
@@ -129,16 +149,22 @@ class XportcnSettings(Settings):
         description="Products on a page of searches and lists. Larger pages may be refused (upstream)",
     )
     connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
-    timeout_s: float = Field(30, gt=0, description="Seconds for one whole call, connecting included")
+    timeout_s: float = Field(
+        30, gt=0, description="Seconds for one whole call, connecting included"
+    )
     max_connections: int = Field(32, ge=1, description="At once to the service")
-    retries: int = Field(4, ge=0, description="Further tries of a call that changes nothing")
+    retries: int = Field(
+        4, ge=0, description="Further tries of a call that changes nothing"
+    )
     most_cny: int = Field(
         10_000_000,
         ge=1,
         le=10**10,
         description="No price, fee or order in an answer is believed above this, in yuan (or as many of its currency)",
     )
-    most_answer_mb: int = Field(16, ge=1, le=1024, description="No answer larger than this, unpacked, is read")
+    most_answer_mb: int = Field(
+        16, ge=1, le=1024, description="No answer larger than this, unpacked, is read"
+    )
 
     @classmethod
     def settings_customise_sources(
@@ -149,27 +175,42 @@ class XportcnSettings(Settings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Add the block, last and only where no other source names an account or the sandbox."""
+        """Add the block, last and only where no other source names an account or the
+        sandbox.
+        """
         block = _from_block({**dotenv_settings(), **env_settings(), **init_settings()})
-        return init_settings, env_settings, dotenv_settings, InitSettingsSource(settings_cls, block)
+        return (
+            init_settings,
+            env_settings,
+            dotenv_settings,
+            InitSettingsSource(settings_cls, block),
+        )
 
     @model_validator(mode="before")
     @classmethod
-    def sandbox_account_on_loopback(cls, values: dict[str, object]) -> dict[str, object]:
+    def sandbox_account_on_loopback(
+        cls, values: dict[str, object]
+    ) -> dict[str, object]:
         if is_loopback(str(values.get("base_url") or SANDBOX_URL)):
-            for name, value in zip(("access_key", "access_secret", "user_id"), SANDBOX_ACCOUNT, strict=True):
+            for name, value in zip(
+                ("access_key", "access_secret", "user_id"), SANDBOX_ACCOUNT, strict=True
+            ):
                 values[name] = values.get(name) or value
         return values
 
     @field_validator("units", "pay_is")
     @classmethod
     def can_be_read(cls, text: str, info: ValidationInfo) -> str:
-        reader: Callable[[str], object] = parse_units if info.field_name == "units" else _payments
+        reader: Callable[[str], object] = (
+            parse_units if info.field_name == "units" else _payments
+        )
         reader(text)
         return text
 
     def units_at(self, marketplace: Marketplace) -> str:
-        """What is set for the units of a marketplace; empty where the contract's count."""
+        """What is set for the units of a marketplace; empty where the contract's
+        count.
+        """
         return units_at(parse_units(self.units), marketplace)
 
     def pay_is_at(self, marketplace: Marketplace) -> str:
@@ -180,7 +221,9 @@ class XportcnSettings(Settings):
         return self.pay_is_at(marketplace) == DEBIT
 
     def doubting(self, unproven: Collection[Marketplace]) -> Self:
-        """These settings, where a `debit` for all marketplaces is not taken for those `unproven`."""
+        """These settings, where a `debit` for all marketplaces is not taken for those
+        `unproven`.
+        """
         if self.pay_is != DEBIT or self.is_sandbox or not unproven:
             return self
         told = ",".join(f"{one}={DEBIT}" for one in Marketplace if one not in unproven)
@@ -188,7 +231,9 @@ class XportcnSettings(Settings):
 
     @property
     def allowed_trade_types(self) -> tuple[str, ...]:
-        return tuple(name for part in self.trade_types.split(",") if (name := part.strip()))
+        return tuple(
+            name for part in self.trade_types.split(",") if (name := part.strip())
+        )
 
     @property
     def is_sandbox(self) -> bool:
@@ -196,28 +241,42 @@ class XportcnSettings(Settings):
 
     @property
     def asks_first(self) -> bool:
-        """Whether a person is asked about the first payment at each marketplace before a second one is made."""
+        """Whether a person is asked about the first payment at each marketplace before
+        a second one is made.
+        """
         return not self.is_sandbox if self.ask_first is None else self.ask_first
 
     @property
     def account_name(self) -> str:
-        """The account's name for people and for the ledger: user and host, without secrets."""
+        """The account's name for people and for the ledger: user and host, without
+        secrets.
+        """
         return f"user {self.user_id} at {'the sandbox' if self.is_sandbox else urlsplit(self.base_url).hostname}"
 
     def pictures(self, allowed: str) -> Pictures:
-        """The pictures of these hosts, which a person is shown; those of a sandbox come from itself."""
+        """The pictures of these hosts, which a person is shown; those of a sandbox come
+        from itself.
+        """
         hosts = picture_hosts(allowed)
-        return Pictures(hosts, self.base_url.rstrip("/") if hosts and self.is_sandbox else "")
+        return Pictures(
+            hosts, self.base_url.rstrip("/") if hosts and self.is_sandbox else ""
+        )
 
     def require_account(self) -> None:
         """Raise `MissingSetting` unless all three parts of the account are set."""
         missing = [
             f"XPORTCN_{name.upper()}"
             for name in ("access_key", "access_secret", "user_id")
-            if not (self.access_secret.get_secret_value() if name == "access_secret" else getattr(self, name))
+            if not (
+                self.access_secret.get_secret_value()
+                if name == "access_secret"
+                else getattr(self, name)
+            )
         ]
         if missing:
-            raise MissingSetting(f"{', '.join(missing)} not set: put them in the environment or in a .env file")
+            raise MissingSetting(
+                f"{', '.join(missing)} not set: put them in the environment or in a .env file"
+            )
 
 
 def _payments(text: str) -> dict[Marketplace, str]:
@@ -227,25 +286,44 @@ def _payments(text: str) -> dict[Marketplace, str]:
     told: dict[Marketplace, str] = {}
     for part in filter(None, (one.strip() for one in text.split(","))):
         name, _, word = (one.strip() for one in part.partition("="))
-        if name not in [*Marketplace] or word not in PAYMENTS or told.get(Marketplace(name), word) != word:
+        if (
+            name not in [*Marketplace]
+            or word not in PAYMENTS
+            or told.get(Marketplace(name), word) != word
+        ):
             known = f"marketplaces are {', '.join(Marketplace)}"
-            raise ValueError(f"{part!r} is not one of {', '.join(PAYMENTS)}, nor MARKETPLACE=WORD once each; {known}")
+            raise ValueError(
+                f"{part!r} is not one of {', '.join(PAYMENTS)}, nor MARKETPLACE=WORD once each; {known}"
+            )
         told[Marketplace(name)] = word
     return told
 
 
 def _from_block(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The values of the named Prefect block, or in a deployed flow run of the one named `default`."""
+    """The values of the named Prefect block, or in a deployed flow run of the one named
+    `default`.
+    """
     named = os.environ.get(BLOCK) or dotenv_values(ENV_FILE).get(BLOCK) or ""
-    has_account = any(given.get(name) for name in ("access_key", "access_secret", "user_id"))
-    if has_account or is_loopback(str(given.get("base_url", ""))) or not (named or deployed_run()):
+    has_account = any(
+        given.get(name) for name in ("access_key", "access_secret", "user_id")
+    )
+    if (
+        has_account
+        or is_loopback(str(given.get("base_url", "")))
+        or not (named or deployed_run())
+    ):
         return {}
-    from connectors.credentials_block import BlockUnreadable, settings_from_block  # loads Prefect
+    from connectors.credentials_block import (
+        BlockUnreadable,
+        settings_from_block,
+    )  # loads Prefect
 
     try:
         found = settings_from_block(named or "default")
     except BlockUnreadable as error:
         raise MissingSetting(str(error)) from error
     if found is None and named:
-        raise MissingSetting(f"{BLOCK} names {named!r}, and Prefect has no Xportcn Credentials so named")
+        raise MissingSetting(
+            f"{BLOCK} names {named!r}, and Prefect has no Xportcn Credentials so named"
+        )
     return found or {}

@@ -1,4 +1,6 @@
-"""The pages: today, search, an order, batches and reports, downloads, upload. The ledger is opened for reading only."""
+"""The pages: today, search, an order, batches and reports, downloads, upload. The
+ledger is opened for reading only.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,13 @@ from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import SnapshotError
-from connectors.ui_pages import WHAT_WAITS, artifact_page, run_form, run_page, ui_address
+from connectors.ui_pages import (
+    WHAT_WAITS,
+    artifact_page,
+    run_form,
+    run_page,
+    ui_address,
+)
 from connectors.xportcn.settings import XportcnSettings
 from deployments.bounded_http import body_of
 from deployments.page.guard import FOLDERS, STYLES, Guard
@@ -48,11 +56,24 @@ from flows.answers.histories import history_of, meant_by
 from flows.answers.todo import ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import picture
 from flows.prefect_ui.runs import next_start
-from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, asked_by, links_of, paused_at, that_ask
+from flows.prefect_ui.todo_artifact import (
+    BEGUN_FOR,
+    REFUSED_FOR,
+    asked_by,
+    links_of,
+    paused_at,
+    that_ask,
+)
 from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
 
 NUMBERS = ("orders", "paid", "bytes", "quantity", "price", "limit")
-TEMPLATE = {"ALL": "", "NARROW": 2, "NUMBERS": NUMBERS, "LINES_OF_THEIR_OWN": (), "style": Markup(STYLES[0])}
+TEMPLATE = {
+    "ALL": "",
+    "NARROW": 2,
+    "NUMBERS": NUMBERS,
+    "LINES_OF_THEIR_OWN": (),
+    "style": Markup(STYLES[0]),
+}
 T = TypeVar("T")
 DAYS, NIGHTLY = 14, "buy-from-inbox"
 LASTS_S, ANSWERS_WITHIN_S = 5.0, 5.0
@@ -70,19 +91,37 @@ FORMS = {
 """Deployments, and the texts of the links to their forms."""
 
 
-def part(title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any) -> dict[str, Any]:
+def part(
+    title: str, columns: Sequence[str] = (), rows: Sequence[Any] = (), **more: Any
+) -> dict[str, Any]:
     """A part of a page: `words`, a `chart`, a table."""
     key = title.lower().replace(" ", "-")
-    return {"title": title, "key": key, "columns": columns, "rows": rows, "words": (), "chart": "", **more}
+    return {
+        "title": title,
+        "key": key,
+        "columns": columns,
+        "rows": rows,
+        "words": (),
+        "chart": "",
+        **more,
+    }
 
 
 def to(text: object, path: str, **query: str) -> Markup:
-    return Markup('<a href="{}">{}</a>').format(f"{path}?{urlencode(query)}" if query else path, text)
+    return Markup('<a href="{}">{}</a>').format(
+        f"{path}?{urlencode(query)}" if query else path, text
+    )
 
 
-def forms_of(known: Mapping[str, UUID], filled: Mapping[str, dict[str, Any]]) -> list[Markup]:
+def forms_of(
+    known: Mapping[str, UUID], filled: Mapping[str, dict[str, Any]]
+) -> list[Markup]:
     """Links to the forms of these deployments, with what is filled in."""
-    return anchors((FORMS[name], run_form(known[name], values)) for name, values in filled.items() if name in known)
+    return anchors(
+        (FORMS[name], run_form(known[name], values))
+        for name, values in filled.items()
+        if name in known
+    )
 
 
 def anchors(links: Iterable[tuple[str, str]]) -> list[Markup]:
@@ -90,7 +129,9 @@ def anchors(links: Iterable[tuple[str, str]]) -> list[Markup]:
 
 
 class Standing(NamedTuple):
-    """What the ledger says: orders by state, what left or may leave today, days as a chart, and what waits."""
+    """What the ledger says: orders by state, what left or may leave today, days as a
+    chart, and what waits.
+    """
 
     at: datetime
     states: Mapping[str, int]
@@ -101,7 +142,9 @@ class Standing(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What Prefect says: deployments by name, the next night, and runs that ask: name, since when, what, page."""
+    """What Prefect says: deployments by name, the next night, and runs that ask: name,
+    since when, what, page.
+    """
 
     forms: Mapping[str, UUID] = {}
     night: datetime | None = None
@@ -109,43 +152,88 @@ class Server(NamedTuple):
 
 
 class Page:
-    """The pages. What is costly is made at most every few seconds, or one at a time: a run may be buying beside it."""
+    """The pages. What is costly is made at most every few seconds, or one at a time: a
+    run may be buying beside it.
+    """
 
     _made: asyncio.Task[tuple[Standing, Server]]
 
-    def __init__(self, settings: SourcingSettings, clock: Callable[[], datetime]) -> None:
-        self.settings, self.clock, self.zone = settings, clock, ZoneInfo(settings.timezone)
-        self._turn, self._taking, self._sending = asyncio.Lock(), asyncio.Lock(), asyncio.Semaphore(MOST_SENDERS)
+    def __init__(
+        self, settings: SourcingSettings, clock: Callable[[], datetime]
+    ) -> None:
+        self.settings, self.clock, self.zone = (
+            settings,
+            clock,
+            ZoneInfo(settings.timezone),
+        )
+        self._turn, self._taking, self._sending = (
+            asyncio.Lock(),
+            asyncio.Lock(),
+            asyncio.Semaphore(MOST_SENDERS),
+        )
         self._until = 0.0
         self.pictures = (xportcn := XportcnSettings()).pictures(settings.picture_hosts)
         files = FileSystemLoader(FOLDERS)
-        made = Environment(loader=files, autoescape=True, undefined=StrictUndefined, finalize=self._in_words)
-        made.globals |= {**TEMPLATE, "is_sandbox": xportcn.is_sandbox, "zone": settings.timezone}
+        made = Environment(
+            loader=files,
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=self._in_words,
+        )
+        made.globals |= {
+            **TEMPLATE,
+            "is_sandbox": xportcn.is_sandbox,
+            "zone": settings.timezone,
+        }
         self._template = made.get_template("page.html")
 
-    def shown(self, title: str, *parts: Any, status: int = 200, **more: Any) -> Response:
-        blank = {"facts": {}, "words": (), "links": (), "asked": "", "takes_file": False, "ui": ui_address()}
-        return HTMLResponse(self._template.render({**blank, "title": title, "parts": parts, **more}), status)
+    def shown(
+        self, title: str, *parts: Any, status: int = 200, **more: Any
+    ) -> Response:
+        blank = {
+            "facts": {},
+            "words": (),
+            "links": (),
+            "asked": "",
+            "takes_file": False,
+            "ui": ui_address(),
+        }
+        return HTMLResponse(
+            self._template.render({**blank, "title": title, "parts": parts, **more}),
+            status,
+        )
 
     def _in_words(self, value: object) -> object:
-        """What a page shows of a value: a moment in the merchant's time, a state in words."""
+        """What a page shows of a value: a moment in the merchant's time, a state in
+        words.
+        """
         if isinstance(value, datetime):
             return f"{value.astimezone(self.zone):%Y-%m-%d %H:%M}"
         return value.replace("_", " ") if isinstance(value, OrderState) else value or ""
 
     def pictured(self, text: str, *lines: OrderLine) -> Markup:
-        return Markup("".join(picture(one.image_url, self.pictures) for one in lines[:1])) + text
+        return (
+            Markup("".join(picture(one.image_url, self.pictures) for one in lines[:1]))
+            + text
+        )
 
     async def read(self, read: Callable[[Ledger], T]) -> T:
         def work() -> T:
-            with Ledger(self.settings.ledger_url, clock=self.clock, owner="page", only_reads=True) as ledger:
+            with Ledger(
+                self.settings.ledger_url,
+                clock=self.clock,
+                owner="page",
+                only_reads=True,
+            ) as ledger:
                 ledger.marks.require_in_use()
                 return read(ledger)
 
         return await asyncio.to_thread(work)
 
     async def now(self) -> tuple[Standing, Server]:
-        """What ledger and Prefect say, asked once for all that look within a few seconds. A failure lasts as long."""
+        """What ledger and Prefect say, asked once for all that look within a few
+        seconds. A failure lasts as long.
+        """
         if time.monotonic() >= self._until:
             self._until, self._made = math.inf, asyncio.create_task(self._ask())
         return await asyncio.shield(self._made)
@@ -159,12 +247,18 @@ class Page:
 
     def _stands(self, ledger: Ledger) -> Standing:
         now, limit, name = self.clock(), self.settings.day_limit, self.zone.key
-        days = [start_of_day(start_of_day(now, name) + timedelta(hours=12 - 24 * n), name) for n in range(DAYS)]
+        days = [
+            start_of_day(start_of_day(now, name) + timedelta(hours=12 - 24 * n), name)
+            for n in range(DAYS)
+        ]
         since = [ledger.spent_since(day) for day in days]
         bars = []
         for day, more, less in zip(days, since, [0, *since], strict=False):
             left = [max(limit.minor - (more - less), 0)] if limit else []
-            label, text = f"{day.astimezone(self.zone):%a %d %b}", short_amount(more - less, "CNY")
+            label, text = (
+                f"{day.astimezone(self.zone):%a %d %b}",
+                short_amount(more - less, "CNY"),
+            )
             bars.append(Bar(label=label, parts=[more - less, *left], text=text))
         legend = ("spent", "left of the limit") if limit else ()
         with ledger.reading() as connection:
@@ -174,39 +268,93 @@ class Page:
             states={state: states[state] for state in OrderState if state in states},
             spent=Money(since[0]),
             chart=bars_chart("CNY a day", bars[::-1], legend, (SERIES[0], LINE)),
-            waits=alike(to_do(ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=self.settings)),
+            waits=alike(
+                to_do(
+                    ledger,
+                    refused_for=REFUSED_FOR,
+                    begun_for=BEGUN_FOR,
+                    settings=self.settings,
+                )
+            ),
             pause=ledger.buying_paused(),
         )
 
     async def today(self, request: Request) -> Response:
         now, server = await self.now()
         rows: list[Sequence[object]] = [
-            (to("open it, then Resume", address) if address else "", name, "to approve", asked, since)
+            (
+                to("open it, then Resume", address) if address else "",
+                name,
+                "to approve",
+                asked,
+                since,
+            )
             for name, since, asked, address in server.asking
         ]
-        rows += [self._waits(those, why, server.forms) for those, why in now.waits[:MOST_ROWS]]
-        kinds = counted(["to approve"] * len(server.asking) + [one.state for those, _ in now.waits for one in those])
+        rows += [
+            self._waits(those, why, server.forms)
+            for those, why in now.waits[:MOST_ROWS]
+        ]
+        kinds = counted(
+            ["to approve"] * len(server.asking)
+            + [one.state for those, _ in now.waits for one in those]
+        )
         words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
-        words += [to("All of it in Prefect", artifact_page(WHAT_WAITS))] if ui_address() else []
-        deeds = ("buy-from-file", "buy-from-inbox", "sync-tracking", "resume-buying" if now.pause else "pause-buying")
+        words += (
+            [to("All of it in Prefect", artifact_page(WHAT_WAITS))]
+            if ui_address()
+            else []
+        )
+        deeds = (
+            "buy-from-file",
+            "buy-from-inbox",
+            "sync-tracking",
+            "resume-buying" if now.pause else "pause-buying",
+        )
         filled = {**{name: {} for name in deeds}, "compute-costs": {"news_only": True}}
-        of_limit = f"{now.spent} of {limit}" if (limit := self.settings.day_limit) else now.spent
+        of_limit = (
+            f"{now.spent} of {limit}"
+            if (limit := self.settings.day_limit)
+            else now.spent
+        )
         return self.shown(
             "Today",
-            part("What waits for you", ("what to do", "what", "state", "why", "since"), rows, words=words),
-            part("What left, or may have left, by the day it was begun", chart=now.chart),
-            part("Orders", ("state", "orders"), [(state, f"{count:,}") for state, count in now.states.items()]),
-            facts={"spent today": of_limit, "next night": server.night, "as of": now.at},
+            part(
+                "What waits for you",
+                ("what to do", "what", "state", "why", "since"),
+                rows,
+                words=words,
+            ),
+            part(
+                "What left, or may have left, by the day it was begun", chart=now.chart
+            ),
+            part(
+                "Orders",
+                ("state", "orders"),
+                [(state, f"{count:,}") for state, count in now.states.items()],
+            ),
+            facts={
+                "spent today": of_limit,
+                "next night": server.night,
+                "as of": now.at,
+            },
             words=[now.pause.notice] if now.pause else (),
             links=[to("Send a file", "/upload"), *forms_of(server.forms, filled)],
         )
 
-    def _waits(self, those: Sequence[ToDo], why: str, forms: Mapping[str, UUID]) -> Sequence[object]:
+    def _waits(
+        self, those: Sequence[ToDo], why: str, forms: Mapping[str, UUID]
+    ) -> Sequence[object]:
         one, names = those[0], shorten([one.order_ref for one in those])
         todo = anchors(links_of(those, forms)) or [
-            Markup("<code>{}</code>").format(command) for command in shared_commands(those)
+            Markup("<code>{}</code>").format(command)
+            for command in shared_commands(those)
         ]
-        name = to(names, "/search", q=one.order_ref if len(those) == 1 else one.batch_id) if one.batch_id else names
+        name = (
+            to(names, "/search", q=one.order_ref if len(those) == 1 else one.batch_id)
+            if one.batch_id
+            else names
+        )
         what = Markup(" · ").join([*todo, *([one.advice] if one.advice else [])])
         return what, name, one.state, why, min(one.since for one in those)
 
@@ -214,48 +362,91 @@ class Page:
         asked = _asked(request, "q")
         batch, found = await self.read(lambda ledger: _found(ledger, asked))
         if len(found) == 1 and not batch:
-            return RedirectResponse(f"/order?{urlencode({'ref': found[0].order_ref})}", 303)
-        links = [self.pictured(to(one.order_ref, "/order", ref=one.order_ref), *one.lines) for one in found]
+            return RedirectResponse(
+                f"/order?{urlencode({'ref': found[0].order_ref})}", 303
+            )
+        links = [
+            self.pictured(to(one.order_ref, "/order", ref=one.order_ref), *one.lines)
+            for one in found
+        ]
         told = [(one.state, one.reason, one.paid, one.updated_at) for one in found]
         rows = [(link, *cells) for link, cells in zip(links, told, strict=True)]
-        words = [pluralize(len(found), "order") if found else "No order has this as a reference, id or number."]
+        words = [
+            pluralize(len(found), "order")
+            if found
+            else "No order has this as a reference, id or number."
+        ]
         report = [to("Report with charts", "/report", batch=batch)] if batch else ()
-        table = part("Orders", ("order", "state", "why", "paid", "changed"), rows, words=words)
-        return self.shown(f"Batch {batch}" if batch else "Search", table, asked=asked, links=report)
+        table = part(
+            "Orders", ("order", "state", "why", "paid", "changed"), rows, words=words
+        )
+        return self.shown(
+            f"Batch {batch}" if batch else "Search", table, asked=asked, links=report
+        )
 
     async def order(self, request: Request) -> Response:
         ref = _asked(request, "ref")
-        found = await self.read(lambda ledger: [(o, history_of(ledger, o)) for o in ledger.orders([ref]).values()])
+        found = await self.read(
+            lambda ledger: [
+                (o, history_of(ledger, o)) for o in ledger.orders([ref]).values()
+            ]
+        )
         if not found:
             raise HTTPException(404, "The ledger has no such order")
         [(order, [lines, *parts])] = found
-        seen = [(self.pictured(row[0], line), *row[1:]) for line, row in zip(order.lines, lines[2], strict=True)]
+        seen = [
+            (self.pictured(row[0], line), *row[1:])
+            for line, row in zip(order.lines, lines[2], strict=True)
+        ]
         parts = [(*lines[:2], seen), *parts]
         now, server = await self.now()
         mine = [one for those, _ in now.waits for one in those if one.order_ref == ref]
-        links = [link for one in mine for link in anchors(links_of([one], server.forms))]
+        links = [
+            link for one in mine for link in anchors(links_of([one], server.forms))
+        ]
         if order.state is not OrderState.REFUNDED:
-            ways: dict[str, Any] = {"request-refund": {"order_ref": ref}, "cancel-orders": {"order_refs": [ref]}}
+            ways: dict[str, Any] = {
+                "request-refund": {"order_ref": ref},
+                "cancel-orders": {"order_refs": [ref]},
+            }
             links += forms_of(server.forms, ways)
         facts = {"state": order.state, "approved": order.approved, "paid": order.paid}
-        facts |= {"freight": line_of(order).freight, "came back": order.refunded if order.refunded_minor else ""}
+        facts |= {
+            "freight": line_of(order).freight,
+            "came back": order.refunded if order.refunded_minor else "",
+        }
         facts |= {"order id": order.order_id, "shipment": order.shipment_order_id}
         return self.shown(
             f"Order {ref}",
             *(part(title, heads, rows) for title, heads, rows in parts if rows),
             facts=facts,
-            words=[words for words in (order.reason, *(one.remedy or one.advice for one in mine)) if words],
+            words=[
+                words
+                for words in (order.reason, *(one.remedy or one.advice for one in mine))
+                if words
+            ],
             links=[*links, to(f"Batch {order.batch_id}", "/search", q=order.batch_id)],
         )
 
     async def batches(self, request: Request) -> Response:
         known = await self.read(every_batch)
         rows = [
-            (to(batch, "/search", q=batch), begun, to("report with charts", "/report", batch=batch))
+            (
+                to(batch, "/search", q=batch),
+                begun,
+                to("report with charts", "/report", batch=batch),
+            )
             for batch, begun in islice(reversed(known.items()), MOST_ROWS)
         ]
-        table = part("Batches, the newest first", ("batch", "begun", "report"), rows, words=[f"{len(known):,} in all"])
-        return self.shown("Batches and reports", table, links=[to("Report of everything", "/report")])
+        table = part(
+            "Batches, the newest first",
+            ("batch", "begun", "report"),
+            rows,
+            words=[f"{len(known):,} in all"],
+        )
+        return self.shown(
+            "Batches and reports", table, links=[to("Report of everything", "/report")]
+        )
 
     async def report(self, request: Request) -> Response:
         from flows.report.figures import UnknownBatch, report
@@ -264,7 +455,9 @@ class Page:
         batch, zone = _asked(request, "batch"), self.settings.timezone
         async with self._turn:
             try:
-                figures = await asyncio.to_thread(report, self.settings.snapshot_root, batch, zone)
+                figures = await asyncio.to_thread(
+                    report, self.settings.snapshot_root, batch, zone
+                )
             except UnknownBatch as error:
                 raise HTTPException(404, str(error)) from error
             made = await asyncio.to_thread(page, figures, zone)
@@ -274,26 +467,49 @@ class Page:
         from connectors.snapshots.tables import TABLES
 
         files = [
-            (to(name, "/download", file=name), f"{of.st_size:,}", datetime.fromtimestamp(of.st_mtime, UTC))
-            for name, of in ((name, path.lstat()) for name, path in self._files().items())
+            (
+                to(name, "/download", file=name),
+                f"{of.st_size:,}",
+                datetime.fromtimestamp(of.st_mtime, UTC),
+            )
+            for name, of in (
+                (name, path.lstat()) for name, path in self._files().items()
+            )
         ]
-        kinds = {name: [to(kind, "/table", name=name, kind=kind) for kind in ExportFormat] for name in TABLES}
+        kinds = {
+            name: [to(kind, "/table", name=name, kind=kind) for kind in ExportFormat]
+            for name in TABLES
+        }
         tables = [(name, Markup(" · ").join(links)) for name, links in kinds.items()]
         words = ["The morning's costs, and every export, come here."]
-        written = part("Costs and exports", ("file", "bytes", "written"), files, words=words)
-        return self.shown("Downloads", written, part("Tables as they are now", ("table", "as"), tables))
+        written = part(
+            "Costs and exports", ("file", "bytes", "written"), files, words=words
+        )
+        return self.shown(
+            "Downloads",
+            written,
+            part("Tables as they are now", ("table", "as"), tables),
+        )
 
     def _files(self) -> dict[str, Path]:
-        """Finished files of exports by name. A link is none of them: it may lead anywhere."""
+        """Finished files of exports by name. A link is none of them: it may lead
+        anywhere.
+        """
         folder = self.settings.data_dir / "exports"
         files = sorted(folder.iterdir()) if folder.is_dir() else []
-        return {one.name: one for one in files if one.is_file() and not (one.is_symlink() or one.name.startswith("."))}
+        return {
+            one.name: one
+            for one in files
+            if one.is_file() and not (one.is_symlink() or one.name.startswith("."))
+        }
 
     async def download(self, request: Request) -> Response:
         """A file by its name in the listing: no path is made of what is asked for."""
         if (path := self._files().get(_asked(request, "file"))) is None:
             raise HTTPException(404, "There is no such file")
-        return FileResponse(path, filename=path.name, media_type="application/octet-stream")
+        return FileResponse(
+            path, filename=path.name, media_type="application/octet-stream"
+        )
 
     async def table(self, request: Request) -> Response:
         """A table, written beside the other exports."""
@@ -306,7 +522,11 @@ class Page:
             raise HTTPException(404, "There is no such table")
         async with self._turn:
             file, _ = await asyncio.to_thread(
-                export, self.settings, ExportFormat(kind), tables=[name], bounds=QueryBounds()
+                export,
+                self.settings,
+                ExportFormat(kind),
+                tables=[name],
+                bounds=QueryBounds(),
             )
         return RedirectResponse(f"/download?{urlencode({'file': file.name})}", 303)
 
@@ -320,35 +540,64 @@ class Page:
             name, content = sent_file(request.headers.get("content-type", ""), body)
             async with self._taking:
                 self.settings = self.settings.renewed()
-                title, words, faults = await asyncio.to_thread(take, self.settings, name, content)
-        rows = [(str(one.row or ""), one.column, one.message) for one in faults[:MOST_ROWS]]
-        table = part(title, ("row", "column", "what to mend"), rows, words=words[:MOST_ROWS])
-        return self.shown("Upload", table, status=422 if faults else 200, takes_file=True)
+                title, words, faults = await asyncio.to_thread(
+                    take, self.settings, name, content
+                )
+        rows = [
+            (str(one.row or ""), one.column, one.message) for one in faults[:MOST_ROWS]
+        ]
+        table = part(
+            title, ("row", "column", "what to mend"), rows, words=words[:MOST_ROWS]
+        )
+        return self.shown(
+            "Upload", table, status=422 if faults else 200, takes_file=True
+        )
 
     async def pass_day(self, request: Request) -> Response:
         """The sandbox's clock goes on by a day, so that its parcels move."""
         if not (xportcn := XportcnSettings()).is_sandbox:
             raise HTTPException(404, "There is no sandbox")
-        clock, day = f"{xportcn.base_url}/_sandbox/clock", json.dumps({"advance_s": DAY_S}).encode()
-        await asyncio.to_thread(lambda: urlopen(clock, day, timeout=ANSWERS_WITHIN_S).close())
+        clock, day = (
+            f"{xportcn.base_url}/_sandbox/clock",
+            json.dumps({"advance_s": DAY_S}).encode(),
+        )
+        await asyncio.to_thread(
+            lambda: urlopen(clock, day, timeout=ANSWERS_WITHIN_S).close()
+        )
         return RedirectResponse("/", 303)
 
     async def failed(self, request: Request, error: Exception) -> Response:
-        own = (error.status_code, error.detail) if isinstance(error, HTTPException) else None
+        own = (
+            (error.status_code, error.detail)
+            if isinstance(error, HTTPException)
+            else None
+        )
         status, words = own or (503, str(error) or words_of(error))
         return self.shown("That did not work", words=[words], status=status)
 
 
 async def ask_server() -> Server:
-    """Prefect's answers; nothing while it gives none, and without its address: its client would start a server."""
+    """Prefect's answers; nothing while it gives none, and without its address: its
+    client would start a server.
+    """
     if not os.environ.get("PREFECT_API_URL"):
         return Server()
     try:
         async with asyncio.timeout(ANSWERS_WITHIN_S), get_client() as client:
             forms = {one.name: one.id for one in await client.read_deployments()}
-            night = await next_start(client, forms[NIGHTLY]) if NIGHTLY in forms else None
+            night = (
+                await next_start(client, forms[NIGHTLY]) if NIGHTLY in forms else None
+            )
             asks = await that_ask(client)
-            asking = [(run.name, paused_at(run), await asked_by(client, run), run_page(run.id)) for run in asks]
+            asking = [
+                (
+                    run.name,
+                    paused_at(run),
+                    await asked_by(client, run),
+                    run_page(run.id),
+                )
+                for run in asks
+            ]
     except prefect_errors(OSError):
         return Server()
     return Server(forms, night, asking)
@@ -367,14 +616,34 @@ def _found(ledger: Ledger, words: str) -> tuple[str, Sequence[OrderRecord]]:
     return "", meant_by(ledger, words)
 
 
-def app_of(settings: SourcingSettings, hosts: Collection[str], clock: Callable[[], datetime]) -> ASGIApp:
-    """The guarded app. `hosts` are names by which it may be called beside those of the settings."""
+def app_of(
+    settings: SourcingSettings, hosts: Collection[str], clock: Callable[[], datetime]
+) -> ASGIApp:
+    """The guarded app. `hosts` are names by which it may be called beside those of the
+    settings.
+    """
     page = Page(settings, clock)
-    views = (page.search, page.order, page.batches, page.report, page.downloads, page.download, page.table)
-    routes = [Route("/", page.today), *(Route(f"/{view.__name__}", view) for view in views)]
-    routes += [Route("/upload", page.upload, methods=["GET", "POST"]), Route("/day", page.pass_day, methods=["POST"])]
+    views = (
+        page.search,
+        page.order,
+        page.batches,
+        page.report,
+        page.downloads,
+        page.download,
+        page.table,
+    )
+    routes = [
+        Route("/", page.today),
+        *(Route(f"/{view.__name__}", view) for view in views),
+    ]
+    routes += [
+        Route("/upload", page.upload, methods=["GET", "POST"]),
+        Route("/day", page.pass_day, methods=["POST"]),
+    ]
     known = (ClientDisconnect, HTTPException, LedgerUnusable, SnapshotError, OSError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     password = settings.page_password.get_secret_value()
-    return Guard(app, hosts={*hosts, *names}, password=password, pictures=page.pictures.sources)
+    return Guard(
+        app, hosts={*hosts, *names}, password=password, pictures=page.pictures.sources
+    )

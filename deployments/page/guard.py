@@ -1,4 +1,6 @@
-"""Guards every request of the page, with the headers of every answer; and takes the files that a browser sends."""
+"""Guards every request of the page, with the headers of every answer; and takes the
+files that a browser sends.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,10 @@ FOLDERS = [Path(__file__).parent, Path(flows.report.__file__).parent]
 OWN, SHARED = ((folder / "page.css").read_text(encoding="utf-8") for folder in FOLDERS)
 STYLES = [SHARED + OWN, "\n" + SHARED.rstrip("\n")]
 """Those of these pages, and of a report."""
-KNOWN = " ".join(f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'" for style in STYLES)
+KNOWN = " ".join(
+    f"'sha256-{base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()}'"
+    for style in STYLES
+)
 POLICY = f"default-src 'none'; style-src {KNOWN}; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -49,14 +54,25 @@ CLOSED = {"connection": "close"}  # a body that was not taken leaves a rest on t
 
 
 class Guard:
-    """An app behind its guard. `hosts` are the names by which it may be called beside addresses and localhost."""
+    """An app behind its guard. `hosts` are the names by which it may be called beside
+    addresses and localhost.
+    """
 
-    def __init__(self, app: ASGIApp, *, hosts: Container[str], password: str, pictures: str = "") -> None:
+    def __init__(
+        self, app: ASGIApp, *, hosts: Container[str], password: str, pictures: str = ""
+    ) -> None:
         self.app, self.hosts, self.password = app, hosts, password
         self._minute, self._wrong = 0.0, 0
-        self._token = password and hashlib.scrypt(password.encode(), salt=b"page", n=2**14, r=8, p=1).hex()
-        self._known = {"set-cookie": f"{COOKIE}={self._token}; {KEPT}"} if password else {}
-        self.headers = HEADERS | {"content-security-policy": f"{POLICY}; img-src {pictures}"}
+        self._token = (
+            password
+            and hashlib.scrypt(password.encode(), salt=b"page", n=2**14, r=8, p=1).hex()
+        )
+        self._known = (
+            {"set-cookie": f"{COOKIE}={self._token}; {KEPT}"} if password else {}
+        )
+        self.headers = HEADERS | {
+            "content-security-policy": f"{POLICY}; img-src {pictures}"
+        }
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         refusal = self._refusal(Request(scope)) if scope["type"] == "http" else None
@@ -64,7 +80,10 @@ class Guard:
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                closed, known = CLOSED if message["status"] >= 400 else {}, {} if refusal else self._known
+                closed, known = (
+                    CLOSED if message["status"] >= 400 else {},
+                    {} if refusal else self._known,
+                )
                 for name, value in (self.headers | closed | known).items():
                     headers.setdefault(name, value)
             await send(message)
@@ -74,10 +93,17 @@ class Guard:
     def _refusal(self, request: Request) -> Response | None:
         host = request.headers.get("host", "")
         if not self._is_ours(host):
-            return PlainTextResponse("not called by this name: SOURCING_PAGE_HOSTS has those that are", 421)
-        site, mode = (request.headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode"))
+            return PlainTextResponse(
+                "not called by this name: SOURCING_PAGE_HOSTS has those that are", 421
+            )
+        site, mode = (
+            request.headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode")
+        )
         if request.method not in ("GET", "HEAD"):
-            is_own = request.headers.get("origin", "") in (f"http://{host}", f"https://{host}")
+            is_own = request.headers.get("origin", "") in (
+                f"http://{host}",
+                f"https://{host}",
+            )
         else:  # what only reads may follow a link elsewhere, and be no part of another page
             is_own = mode in ("", "navigate") or site not in ("cross-site", "same-site")
         if not is_own:
@@ -85,7 +111,9 @@ class Guard:
         return self._unknown(request) if self.password else None
 
     def _is_ours(self, host: str) -> bool:
-        """Against other sites' names that lead here: an address as such can't be one of those."""
+        """Against other sites' names that lead here: an address as such can't be one of
+        those.
+        """
         with suppress(ValueError):
             name = urlsplit(f"//{host}").hostname or ""
             return name == "localhost" or name in self.hosts or bool(ip_address(name))
@@ -94,21 +122,34 @@ class Guard:
     def _unknown(self, request: Request) -> Response | None:
         """The refusal of a caller without the password.
 
-        After too many wrong ones only the password of a browser that was let in before is looked at. Its cookie alone
-        lets nothing in.
+        After too many wrong ones only the password of a browser that was let in before
+        is looked at. Its cookie alone lets nothing in.
         """
-        given, token = request.headers.get("authorization", ""), request.cookies.get(COOKIE, "")
+        given, token = (
+            request.headers.get("authorization", ""),
+            request.cookies.get(COOKIE, ""),
+        )
         if (minute := time.monotonic() // 60) != self._minute:
             self._minute, self._wrong = minute, 0
-        if self._wrong >= MOST_WRONG and not compare_digest(token.encode(), self._token.encode()):
-            return PlainTextResponse("too many wrong passwords: try again in a minute", 429, {"retry-after": "60"})
+        if self._wrong >= MOST_WRONG and not compare_digest(
+            token.encode(), self._token.encode()
+        ):
+            return PlainTextResponse(
+                "too many wrong passwords: try again in a minute",
+                429,
+                {"retry-after": "60"},
+            )
         scheme, _, coded = given.partition(" ")
         with suppress(ValueError):
             password = base64.b64decode(coded, validate=True).partition(b":")[2]
-            if scheme.lower() == "basic" and compare_digest(password, self.password.encode()):
+            if scheme.lower() == "basic" and compare_digest(
+                password, self.password.encode()
+            ):
                 return None
         self._wrong += bool(given)
-        return PlainTextResponse("a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'})
+        return PlainTextResponse(
+            "a password is needed", 401, {"www-authenticate": 'Basic realm="sourcing"'}
+        )
 
 
 MOST_SENT = MOST_BYTES + 4096  # with the lines of a form around a file
@@ -127,15 +168,30 @@ def sent_file(content_type: str, body: bytes) -> tuple[str, bytes]:
     raise HTTPException(400, "choose a file")
 
 
-def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Sequence[str], Sequence[Fault]]:
-    """Put a sound file into the inbox, under a name that has it asked about; a faulty one nowhere.
+def take(
+    settings: SourcingSettings, sent: str, content: bytes
+) -> tuple[str, Sequence[str], Sequence[Fault]]:
+    """Put a sound file into the inbox, under a name that has it asked about; a faulty
+    one nowhere.
 
     Answers a title, words and faults. One content under one name is taken once.
     """
     stem, suffix = plain_stem(Path(sent).stem), Path(sent).suffix.lower()
     if suffix not in READERS:
-        return sent, (), [Fault(0, "", f"its name ends in none of {', '.join(READERS)}: save it as one of these")]
-    name = f"{ASKS}{stem or 'requests'}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
+        return (
+            sent,
+            (),
+            [
+                Fault(
+                    0,
+                    "",
+                    f"its name ends in none of {', '.join(READERS)}: save it as one of these",
+                )
+            ],
+        )
+    name = (
+        f"{ASKS}{stem or 'requests'}-{hashlib.sha256(content).hexdigest()[:8]}{suffix}"
+    )
     with TemporaryDirectory() as folder:
         (read := Path(folder, name)).write_bytes(content)
         try:
@@ -144,10 +200,21 @@ def take(settings: SourcingSettings, sent: str, content: bytes) -> tuple[str, Se
         except (BadSetting, UnreadableFile) as error:
             return sent, (), [Fault(0, "", str(error).removeprefix(f"{read}: "))]
     if asked.faults:
-        return f"{sent}: {pluralize(len(asked.faults), 'fault')}, and not taken", (), asked.faults
-    root, title = Inbox(settings.inbox).root, f"{name}: {pluralize(len(asked.orders), 'order')}"
+        return (
+            f"{sent}: {pluralize(len(asked.faults), 'fault')}, and not taken",
+            (),
+            asked.faults,
+        )
+    root, title = (
+        Inbox(settings.inbox).root,
+        f"{name}: {pluralize(len(asked.orders), 'order')}",
+    )
     for place in (Folder.WORKING, Folder.OPEN, Folder.DONE):
         if (root / place / name).exists():
-            return f"{title}, not taken again", [f"The folder {place} of the inbox has it already."], ()
+            return (
+                f"{title}, not taken again",
+                [f"The folder {place} of the inbox has it already."],
+                (),
+            )
     put(root / name, content)
     return f"{title}, in the inbox", [PLANNED, *merged_remarks(asked.warnings)], ()

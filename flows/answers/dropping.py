@@ -33,20 +33,30 @@ class Dropped:
         )
 
 
-async def dropped(source: Source, order_refs: Sequence[str], batch: str, *, by: str, why: str) -> Dropped | None:
-    """Drop these orders, and those of a batch that are held or refused; None where that is no order at all.
+async def dropped(
+    source: Source, order_refs: Sequence[str], batch: str, *, by: str, why: str
+) -> Dropped | None:
+    """Drop these orders, and those of a batch that are held or refused; None where that
+    is no order at all.
 
     Of a batch, orders of which something was begun are passed over.
     """
     ledger = source.ledger
     ledger.marks.require_in_use()
     named = [ref.strip() for ref in order_refs if ref.strip()]
-    rest = [one.order_ref for one in ledger.each_order(ledger.refs_in(batch.strip())) if one.state in LAID_ASIDE]
+    rest = [
+        one.order_ref
+        for one in ledger.each_order(ledger.refs_in(batch.strip()))
+        if one.state in LAID_ASIDE
+    ]
     refs = list(dict.fromkeys([*named, *rest]))
     if not refs:
         return None
-    stay = await asyncio.to_thread(drop, ledger, refs, by=by_whom(by), note=why_in_words(why))
+    stay = await asyncio.to_thread(
+        drop, ledger, refs, by=by_whom(by), note=why_in_words(why)
+    )
     await snapshot_moved(source, "dropped")
     return Dropped(
-        dropped=[ref for ref in refs if ref not in stay], stay={ref: why for ref, why in stay.items() if ref in named}
+        dropped=[ref for ref in refs if ref not in stay],
+        stay={ref: why for ref, why in stay.items() if ref in named},
     )

@@ -1,4 +1,6 @@
-"""All that the ledger knows of one order, as tables; and the orders that a person's words may mean."""
+"""All that the ledger knows of one order, as tables; and the orders that a person's
+words may mean.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +22,47 @@ NUMBER = re.compile(r"(?=.*\d)\S{8,}")
 AMONG, MOST_ALIKE = 200, 20
 
 
-def history_of(ledger: Ledger, order: OrderRecord) -> Sequence[tuple[str, Sequence[str], Sequence[Sequence[Any]]]]:
-    """Tables of an order: title, columns and rows. Times are UTC. A person stands by name, a run as `run`."""
+def history_of(
+    ledger: Ledger, order: OrderRecord
+) -> Sequence[tuple[str, Sequence[str], Sequence[Sequence[Any]]]]:
+    """Tables of an order: title, columns and rows. Times are UTC. A person stands by
+    name, a run as `run`.
+    """
     refs = [order.order_ref]
     lines = list(_lines(order.plan)) if order.lines else []
-    refunds = [(one.key, one.state, one.asked, one.refunded) for one in ledger.refunds.of_orders(refs)]
-    effects = [(one.key, one.status, one.settled_at or one.intent_at, one.reason) for one in ledger.effects_of(refs)]
-    scans, moves = ledger.tracking.listed(order_refs=refs), ledger.moves_of(order.order_ref)
+    refunds = [
+        (one.key, one.state, one.asked, one.refunded)
+        for one in ledger.refunds.of_orders(refs)
+    ]
+    effects = [
+        (one.key, one.status, one.settled_at or one.intent_at, one.reason)
+        for one in ledger.effects_of(refs)
+    ]
+    scans, moves = (
+        ledger.tracking.listed(order_refs=refs),
+        ledger.moves_of(order.order_ref),
+    )
     answers = ledger.resolutions.of_order(order.order_ref)
     scanned = ("occurred_at", "tracking_number", "status", "description")
     return (
-        ("Lines", ("title", "variant", "quantity", "price", "limit", "from", "to"), lines),
+        (
+            "Lines",
+            ("title", "variant", "quantity", "price", "limit", "from", "to"),
+            lines,
+        ),
         ("Tracking", ("at", "number", "status", "what"), _cells(scans, *scanned)),
         ("Refunds", ("refund", "state", "asked", "came back"), refunds),
         ("Effects", ("key", "status", "since", "reason"), effects),
-        ("Moves", ("at", "to", "reason", "by"), _cells(moves, "at", "new_state", "reason", "by")),
-        ("Answers", ("at", "question", "answer", "by"), _cells(answers, "at", "question", "answer", "by")),
+        (
+            "Moves",
+            ("at", "to", "reason", "by"),
+            _cells(moves, "at", "new_state", "reason", "by"),
+        ),
+        (
+            "Answers",
+            ("at", "question", "answer", "by"),
+            _cells(answers, "at", "question", "answer", "by"),
+        ),
     )
 
 
@@ -47,14 +74,24 @@ def _lines(plan: PlannedOrder) -> Iterator[Sequence[Any]]:
 
 
 def _cells(rows: Sequence[Mapping[str, Any]], *names: str) -> list[tuple[Any, ...]]:
-    told = [{**row, "by": "run"} if names_a_run(row.get("by", "")) else row for row in rows]
+    told = [
+        {**row, "by": "run"} if names_a_run(row.get("by", "")) else row for row in rows
+    ]
     return [tuple(row[name] for name in names) for row in told]
 
 
 def meant_by(ledger: Ledger, words: str) -> list[OrderRecord]:
-    """The orders with this reference, order id, shipment, or parcel abroad; else young ones whose reference has it."""
+    """The orders with this reference, order id, shipment, or parcel abroad; else young
+    ones whose reference has it.
+    """
     found = list((ledger.orders([words]) | ledger.orders_with_ids([words])).values())
     if not found and NUMBER.fullmatch(words):
-        found = ledger.shipment_owners(words, [json.dumps(words)], since=datetime.min.replace(tzinfo=UTC))
-    young = (one for one in ledger.newest(AMONG) if words.casefold() in one.order_ref.casefold())
+        found = ledger.shipment_owners(
+            words, [json.dumps(words)], since=datetime.min.replace(tzinfo=UTC)
+        )
+    young = (
+        one
+        for one in ledger.newest(AMONG)
+        if words.casefold() in one.order_ref.casefold()
+    )
     return found or list(islice(young, MOST_ALIKE))

@@ -27,13 +27,17 @@ class Topic(StrEnum):
     AMOUNTS = "amounts"  # the marketplace is held
     UNITS = "units"  # prices that may be in another unit
     FIRST_PAYMENT = "first payment"
-    REFERENCE = "reference"  # an order that its create has named shows no reference of ours
+    REFERENCE = (
+        "reference"  # an order that its create has named shows no reference of ours
+    )
     ALL_KNOWN = "all known"  # orders of unknown origin stand in its list
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """An open question about a marketplace; `about` is the order that it names, if any."""
+    """An open question about a marketplace; `about` is the order that it names, if
+    any.
+    """
 
     topic: Topic
     words: str
@@ -45,20 +49,49 @@ def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     asked = []
     if reasons := ledger.holds.standing().get(marketplace):
         why = shorten([why for why, _ in reasons], most=MOST_REASONS)
-        asked.append(Question(topic=Topic.AMOUNTS, words=f"{marketplace} is held. {why}"))
+        asked.append(
+            Question(topic=Topic.AMOUNTS, words=f"{marketplace} is held. {why}")
+        )
     if first := first_payments(ledger).get(marketplace):
-        asked.append(Question(topic=Topic.FIRST_PAYMENT, words=str(first), about=str(first.facts["first"])))
-    waiting = [] if marketplace in ledger.marks.nameless() else ledger.orders_in([OrderState.ORDERED]).values()
-    nameless = [one for one in waiting if one.marketplace is marketplace and _is_nameless(one)]
-    asked += [Question(topic=Topic.REFERENCE, words=_nameless(one), about=one.order_ref) for one in nameless[:1]]
-    held = [one for one in ledger.orders_in([OrderState.HELD]).values() if one.marketplace is marketplace]
+        asked.append(
+            Question(
+                topic=Topic.FIRST_PAYMENT,
+                words=str(first),
+                about=str(first.facts["first"]),
+            )
+        )
+    waiting = (
+        []
+        if marketplace in ledger.marks.nameless()
+        else ledger.orders_in([OrderState.ORDERED]).values()
+    )
+    nameless = [
+        one for one in waiting if one.marketplace is marketplace and _is_nameless(one)
+    ]
+    asked += [
+        Question(topic=Topic.REFERENCE, words=_nameless(one), about=one.order_ref)
+        for one in nameless[:1]
+    ]
+    held = [
+        one
+        for one in ledger.orders_in([OrderState.HELD]).values()
+        if one.marketplace is marketplace
+    ]
     priced = [one for one in held if one.reason_code in UNITS_IN_DOUBT]
-    if priced and not ledger.marks.units_confirmed(marketplace, XportcnSettings().units_at(marketplace)):
+    if priced and not ledger.marks.units_confirmed(
+        marketplace, XportcnSettings().units_at(marketplace)
+    ):
         words = f"{priced[0].order_ref}: {priced[0].reason}"
-        asked.append(Question(topic=Topic.UNITS, words=words, about=priced[0].order_ref))
+        asked.append(
+            Question(topic=Topic.UNITS, words=words, about=priced[0].order_ref)
+        )
     doubts = [one for one in held if one.reason_code is ReasonCode.MAY_BE_THERE]
     if doubts or nameless:
-        words = doubts[0].reason if doubts else f"lists of {marketplace} may have orders of ours without a reference"
+        words = (
+            doubts[0].reason
+            if doubts
+            else f"lists of {marketplace} may have orders of ours without a reference"
+        )
         asked.append(Question(topic=Topic.ALL_KNOWN, words=words))
     return asked
 
@@ -77,7 +110,9 @@ def _nameless(order: OrderRecord) -> str:
 
 
 def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
-    """The open question about the first payment at each marketplace, once its outcome is known."""
+    """The open question about the first payment at each marketplace, once its outcome
+    is known.
+    """
     asked = ledger.first_orders.asked()
     orders = ledger.orders(asked.values()) if asked else {}
     paying = {
@@ -89,17 +124,27 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     for marketplace, ref in asked.items():
         if ref in paying:
             order, amount = orders[ref], paying[ref].amount
-            amount = order.paid if order.paid_minor is not None or amount is None else amount
-            reasons[marketplace] = first_payment(marketplace, ref, order.order_id or "", amount, order.lines)
+            amount = (
+                order.paid if order.paid_minor is not None or amount is None else amount
+            )
+            reasons[marketplace] = first_payment(
+                marketplace, ref, order.order_id or "", amount, order.lines
+            )
     return reasons
 
 
 def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
-    """What speaks for marketplaces that debit at once, where nothing is set. It changes nothing by itself."""
+    """What speaks for marketplaces that debit at once, where nothing is set. It changes
+    nothing by itself.
+    """
     if settings.is_sandbox and not settings.asks_first:
         return None
     told = {one: settings.pay_is_at(one) for one in Marketplace}
-    taken = {one: refs for one, word in told.items() if word == UNKNOWN and (refs := taken_at_once(ledger, one))}
+    taken = {
+        one: refs
+        for one, word in told.items()
+        if word == UNKNOWN and (refs := taken_at_once(ledger, one))
+    }
     if not taken:
         return None
     told |= dict.fromkeys(taken, DEBIT)
@@ -109,16 +154,28 @@ def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
         count=len(refs),
         marketplaces=[*taken],
         refs=shorten(refs),
-        setting=",".join(f"{one}={word}" for one, word in told.items() if word != UNKNOWN),
+        setting=",".join(
+            f"{one}={word}" for one, word in told.items() if word != UNKNOWN
+        ),
     )
 
 
 def answer(
-    ledger: Ledger, marketplace: Marketplace, topic: Topic, *, by: str, about: str = "", otherwise: str = ""
+    ledger: Ledger,
+    marketplace: Marketplace,
+    topic: Topic,
+    *,
+    by: str,
+    about: str = "",
+    otherwise: str = "",
 ) -> str:
-    """Record an answer, and tell its effect. An answer that is `otherwise` than it should be holds the marketplace."""
+    """Record an answer, and tell its effect. An answer that is `otherwise` than it
+    should be holds the marketplace.
+    """
     if topic in (Topic.AMOUNTS, Topic.UNITS, Topic.FIRST_PAYMENT) and not otherwise:
-        ledger.marks.confirm_units(marketplace, XportcnSettings().units_at(marketplace), by=by)
+        ledger.marks.confirm_units(
+            marketplace, XportcnSettings().units_at(marketplace), by=by
+        )
     if topic is Topic.FIRST_PAYMENT:
         ledger.first_orders.answer(marketplace, about, otherwise=otherwise, by=by)
         if otherwise:
@@ -135,8 +192,20 @@ def answer(
     return "every order of ours there is known"
 
 
-def answered(ledger: Ledger, marketplace: Marketplace, topics: Sequence[Topic], *, by: str, otherwise: str = "") -> str:
+def answered(
+    ledger: Ledger,
+    marketplace: Marketplace,
+    topics: Sequence[Topic],
+    *,
+    by: str,
+    otherwise: str = "",
+) -> str:
     """Answer the open questions of these topics, and tell the effects."""
     asked = [one for one in open_about(ledger, marketplace) if one.topic in topics]
-    done = [answer(ledger, marketplace, one.topic, by=by, about=one.about, otherwise=otherwise) for one in asked]
+    done = [
+        answer(
+            ledger, marketplace, one.topic, by=by, about=one.about, otherwise=otherwise
+        )
+        for one in asked
+    ]
     return f"{marketplace}: {', '.join(done) or 'nothing of that was asked'}"

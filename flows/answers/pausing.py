@@ -31,10 +31,11 @@ NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is c
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Leaving:
-    """Effects that buy, claimed before the pause. `to_come` may leave or be on the wire, at the latest until `by`.
+    """Effects that buy, claimed before the pause. `to_come` may leave or be on the
+    wire, at the latest until `by`.
 
-    `in_doubt` left, or may have, without a known outcome: the service may carry them out until `clear_at`. Times are
-    UTC; None where there is none.
+    `in_doubt` left, or may have, without a known outcome: the service may carry them
+    out until `clear_at`. Times are UTC; None where there is none.
     """
 
     to_come: Sequence[EffectRecord] = ()
@@ -44,7 +45,9 @@ class Leaving:
 
     @property
     def words(self) -> str:
-        """`3 claimed before may still leave or wait for an answer (2 pay, 1 book), until 10:02:30 UTC`."""
+        """`3 claimed before may still leave or wait for an answer (2 pay, 1 book),
+        until 10:02:30 UTC`.
+        """
         if self.by is None:
             return NOTHING_LEAVES
         kinds = counted(str(effect.action) for effect in self.to_come)
@@ -66,7 +69,8 @@ class Leaving:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paused:
-    """The pause in force, and what was left of claims made before it when none of them could leave any more.
+    """The pause in force, and what was left of claims made before it when none of them
+    could leave any more.
 
     Or it was `resumed` meanwhile, or before that was noticed.
     """
@@ -84,13 +88,19 @@ class Paused:
         """The lines to print when `pause` has returned."""
         if self.resumed:
             return [f"{RESUMED}; to pause it, say so again"]
-        doubt = [f"{self.left.doubt[:1].upper()}{self.left.doubt[1:]}."] if self.left.doubt else []
+        doubt = (
+            [f"{self.left.doubt[:1].upper()}{self.left.doubt[1:]}."]
+            if self.left.doubt
+            else []
+        )
         return [f"{NOTHING_LEAVES}. {GOES_ON}", *doubt]
 
     def to_json(self) -> dict[str, Any]:
         """The form for `--json`."""
         return {
-            "paused": None if self.resumed else {**asdict(self.pause), "at": self.pause.at.isoformat()},
+            "paused": None
+            if self.resumed
+            else {**asdict(self.pause), "at": self.pause.at.isoformat()},
             "may_leave": len(self.left.to_come),
             "may_leave_until": self.left.by and self.left.by.isoformat(),
             "in_doubt": [effect.key for effect in self.left.in_doubt],
@@ -107,14 +117,20 @@ def pause(
     notify: Callable[[str], None],
     requested_at: datetime | None = None,
 ) -> Paused:
-    """Stop all buying, and return when nothing that was claimed before can leave any more; `notify` gets the waiting.
+    """Stop all buying, and return when nothing that was claimed before can leave any
+    more; `notify` gets the waiting.
 
-    That is a matter of seconds while runs get on, and at most of a lease and one call. Raises `LedgerUnusable`.
+    That is a matter of seconds while runs get on, and at most of a lease and one call.
+    Raises `LedgerUnusable`.
     """
     standing = ledger.pause_buying(by, why, requested_at)
     if ledger.buying_paused():
         notify(standing.words)
-        ledger.outbox.put(_message(f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice))
+        ledger.outbox.put(
+            _message(
+                f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice
+            )
+        )
     said = 0.0
     while (left := leaving(ledger, settings)).to_come and ledger.buying_paused():
         if time.monotonic() - said > SAY_EVERY_S:
@@ -125,35 +141,57 @@ def pause(
 
 
 def left_by(ledger: Ledger, pause: Pause) -> dict[str, int]:
-    """The orders that were approved and have not moved since the pause began, by batch."""
+    """The orders that were approved and have not moved since the pause began, by
+    batch.
+    """
     waiting = ledger.orders_in((OrderState.PLANNED, *BEGUN)).values()
     return Counter(
         order.batch_id
         for order in waiting
-        if order.plan_hash and order.shipment_order_id is None and order.updated_at >= pause.at
+        if order.plan_hash
+        and order.shipment_order_id is None
+        and order.updated_at >= pause.at
     )
 
 
-def resume(ledger: Ledger, *, by: str, requested_at: datetime | None = None) -> tuple[Pause | None, dict[str, int]]:
-    """Allow buying again; the pause that has ended, and what it has left (see `left_by`). Raises `LedgerUnusable`."""
+def resume(
+    ledger: Ledger, *, by: str, requested_at: datetime | None = None
+) -> tuple[Pause | None, dict[str, int]]:
+    """Allow buying again; the pause that has ended, and what it has left (see
+    `left_by`). Raises `LedgerUnusable`.
+    """
     ended = ledger.resume_buying(by, requested_at)
     left = left_by(ledger, ended) if ended else {}
     if ended:
-        words = f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}" if left else left_words(ended, {}, ())
+        words = (
+            f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}"
+            if left
+            else left_words(ended, {}, ())
+        )
         ledger.outbox.put(
-            _message(f"resumed:{ended.at.isoformat()}", f"Buying is allowed again, says {by_whom(by)}", words)
+            _message(
+                f"resumed:{ended.at.isoformat()}",
+                f"Buying is allowed again, says {by_whom(by)}",
+                words,
+            )
         )
     return ended, left
 
 
 def _message(cause: str, subject: str, body: str) -> Message:
-    return Message(cause=cause, kind=MessageKind.BUYING_PAUSED, subject=subject, body=body)
+    return Message(
+        cause=cause, kind=MessageKind.BUYING_PAUSED, subject=subject, body=body
+    )
 
 
-def leaving(ledger: Ledger, settings: SourcingSettings, *, call_s: float | None = None) -> Leaving:
-    """Effects that were claimed and have no outcome, as the ledger and the send logs of this machine show them now.
+def leaving(
+    ledger: Ledger, settings: SourcingSettings, *, call_s: float | None = None
+) -> Leaving:
+    """Effects that were claimed and have no outcome, as the ledger and the send logs of
+    this machine show them now.
 
-    A process elsewhere counts as alive. A call takes at most `call_s` seconds from its first byte.
+    A process elsewhere counts as alive. A call takes at most `call_s` seconds from its
+    first byte.
     """
     now, logs = ledger.clock(), settings.data_dir / "sends"
     call = timedelta(seconds=XportcnSettings().timeout_s if call_s is None else call_s)
@@ -175,7 +213,9 @@ def leaving(ledger: Ledger, settings: SourcingSettings, *, call_s: float | None 
 
 
 def _may_be_at_it(effect: EffectRecord, logs: Path) -> bool:
-    """Whether a process may be about to send it, or wait for its answer; an outcome is the end of both."""
+    """Whether a process may be about to send it, or wait for its answer; an outcome is
+    the end of both.
+    """
     return effect.status is EffectStatus.SENDING and not is_dead(logs, effect.sender)
 
 
@@ -183,13 +223,29 @@ def _left(left: Mapping[str, int]) -> str:
     return f"{pluralize(sum(left.values()), 'approved order')} of {shorten(list(left))} to go on with"
 
 
-def left_words(ended: Pause | None, left: Mapping[str, int], begun_runs: Sequence[str]) -> str:
-    """The result of resuming: orders `left` by batch, and the follow-ups that begin now (`begun_runs`)."""
+def left_words(
+    ended: Pause | None, left: Mapping[str, int], begun_runs: Sequence[str]
+) -> str:
+    """The result of resuming: orders `left` by batch, and the follow-ups that begin now
+    (`begun_runs`).
+    """
     if ended is None:
         return "Buying was not paused"
     since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"
     orders = _left(left) if left else ""
     begun = f"begun now: {shorten(list(begun_runs))}" if begun_runs else ""
-    alone = [batch for batch in left if not any(look.partition(": ")[0] == f"finish {batch}" for look in begun_runs)]
-    otherwise = f"for {shorten(alone)} run the file again, or start finish-batch" if alone else ""
-    return "; ".join(part for part in (f"Buying is allowed again; {since}", orders, begun, otherwise) if part)
+    alone = [
+        batch
+        for batch in left
+        if not any(look.partition(": ")[0] == f"finish {batch}" for look in begun_runs)
+    ]
+    otherwise = (
+        f"for {shorten(alone)} run the file again, or start finish-batch"
+        if alone
+        else ""
+    )
+    return "; ".join(
+        part
+        for part in (f"Buying is allowed again; {since}", orders, begun, otherwise)
+        if part
+    )

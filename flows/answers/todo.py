@@ -1,4 +1,6 @@
-"""Everything that waits for a person, over all batches: why, and what to do about it."""
+"""Everything that waits for a person, over all batches: why, and what to do about
+it.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
 from connectors.settings import SourcingSettings
-from domain.after_sale import WAITS_FOR_A_PERSON, Refund, RefundState, standing, those_waiting
+from domain.after_sale import (
+    WAITS_FOR_A_PERSON,
+    Refund,
+    RefundState,
+    standing,
+    those_waiting,
+)
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.reason_codes import ASK_AGAIN
@@ -40,16 +48,24 @@ QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
 FAULTY = "faulty file"
 ASKED = "question"
 NOT_DELIVERED = "not told"
-TRY_OUT = "see who can be reached: sourcing notify --test, or the deployment send-messages"
+TRY_OUT = (
+    "see who can be reached: sourcing notify --test, or the deployment send-messages"
+)
 MEND = "mend the file in the folder failed, or export it anew and drop that; or take it out of the folder"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
 DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
 LEFT = "{}, which came later, decides all that it shows; else {}"
 PASTE = "paste its lines again, mended where the reason says so"
-DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
+DECLINED = (
+    ReasonCode.NOT_APPROVED,
+    ReasonCode.NOBODY_ANSWERED,
+    ReasonCode.ASKING_RUN_CANCELLED,
+)
 AT_ONCE = timedelta(0)
 LEFT_FOR = timedelta(days=1)
-"""An approved order of which nothing was begun for so long: a follow-up would have come."""
+"""An approved order of which nothing was begun for so long: a follow-up would have
+come.
+"""
 LEFT_ALONE = "approved, and nothing of it is begun"
 FINISH = "if no run is due for it, start finish-batch of {}"
 REFUND_REMEDIES = {
@@ -71,7 +87,9 @@ URGENCY: Mapping[str, int] = {
     OrderState.REFUSED: 6,
     NOT_DELIVERED: 7,
 }
-"""Money without a known end comes first, then what has a date, a question, goods without a shipment, and wishes."""
+"""Money without a known end comes first, then what has a date, a question, goods
+without a shipment, and wishes.
+"""
 
 
 KINDS: Mapping[str, str] = {
@@ -84,11 +102,14 @@ KINDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToDo(Explained):
-    """One thing that waits: an order, a refund, or a request file, whose name then stands as `order_ref`.
+    """One thing that waits: an order, a refund, or a request file, whose name then
+    stands as `order_ref`.
 
-    `state` is the order's, or names what else it is. `reason` is why it waits, `commands` what can be done, the
-    likeliest first, and `advice` what is done without a command. `since` is UTC; `file` is the request file that a run
-    can read again, with its `encoding`, and as the same batch if it `goes_on`; `is_pasted` says that there is none.
+    `state` is the order's, or names what else it is. `reason` is why it waits,
+    `commands` what can be done, the likeliest first, and `advice` what is done without
+    a command. `since` is UTC; `file` is the request file that a run can read again,
+    with its `encoding`, and as the same batch if it `goes_on`; `is_pasted` says that
+    there is none.
     """
 
     order_ref: str
@@ -107,13 +128,19 @@ class ToDo(Explained):
         """0 for what may lose money soonest; more for what can wait."""
         kind = self.reason_code.words.kind if self.reason_code else ReasonKind.NOTE
         if self.state == OrderState.HELD and self.batch_id:
-            return {ReasonKind.MONEY: 0, ReasonKind.DOUBT: 2}.get(kind, URGENCY[OrderState.HELD])
+            return {ReasonKind.MONEY: 0, ReasonKind.DOUBT: 2}.get(
+                kind, URGENCY[OrderState.HELD]
+            )
         return 2 if self.state == OrderState.HELD else URGENCY.get(self.state, 1)
 
     @property
     def kind(self) -> str:
-        """What waits, where it is counted: `held`, `bought in part`, `return to send`."""
-        return KINDS.get(self.reason_code or "") or ("bought in part" if self.state in BEGUN else self.state)
+        """What waits, where it is counted: `held`, `bought in part`, `return to
+        send`.
+        """
+        return KINDS.get(self.reason_code or "") or (
+            "bought in part" if self.state in BEGUN else self.state
+        )
 
     @property
     def is_dispensable(self) -> bool:
@@ -121,7 +148,11 @@ class ToDo(Explained):
         return bool(self.batch_id) and self.urgency >= URGENCY[OrderState.HELD]
 
     def to_json(self) -> dict[str, Any]:
-        return {**asdict(self), "since": self.since.isoformat(), "commands": list(self.commands)}
+        return {
+            **asdict(self),
+            "since": self.since.isoformat(),
+            "commands": list(self.commands),
+        }
 
 
 def to_do(
@@ -133,13 +164,18 @@ def to_do(
 ) -> list[ToDo]:
     """Everything that waits, the most urgent first, then the oldest.
 
-    A refused order is over for its file, and so is a faulty file: they are listed for a while (`refused_for`), then no
-    more. An order bought in part is listed once it has stood still for `begun_for`, since a run may be at work on it,
-    and an approved one of which nothing is begun after a day. `settings` have the inbox.
+    A refused order is over for its file, and so is a faulty file: they are listed for a
+    while (`refused_for`), then no more. An order bought in part is listed once it has
+    stood still for `begun_for`, since a run may be at work on it, and an approved one
+    of which nothing is begun after a day. `settings` have the inbox.
     """
     newest, at_rest = ledger.clock() - refused_for, ledger.clock() - begun_for
-    orders = ledger.orders_in(STUCK) | ledger.orders_in([OrderState.REFUSED], since=newest)
-    orders |= ledger.orders({one.order_ref for one in _asked_about(ledger)} - orders.keys())
+    orders = ledger.orders_in(STUCK) | ledger.orders_in(
+        [OrderState.REFUSED], since=newest
+    )
+    orders |= ledger.orders(
+        {one.order_ref for one in _asked_about(ledger)} - orders.keys()
+    )
     orders |= _left_alone(ledger)
     waiting = {
         ref: order
@@ -149,51 +185,90 @@ def to_do(
     }
     sources = ledger.sources_of({order.batch_id for order in waiting.values()})
     encoding = settings.inbox_encoding if settings else ""
-    ways = {batch_id: _Way.of(batch_id, source, encoding) for batch_id, source in sources.items()}
+    ways = {
+        batch_id: _Way.of(batch_id, source, encoding)
+        for batch_id, source in sources.items()
+    }
     effects = _effects_of(ledger, waiting)
-    found = [_of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref]) for ref, order in waiting.items()]
+    found = [
+        _of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref])
+        for ref, order in waiting.items()
+    ]
     inboxes = settings.inboxes if settings else ()
-    files = [_of_file(one) for inbox in inboxes for one in faulty_files(inbox, since=newest)]
+    files = [
+        _of_file(one) for inbox in inboxes for one in faulty_files(inbox, since=newest)
+    ]
     unsent = map(_of_message, ledger.outbox.unreached(newest))
-    found += [_of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()]
-    found += [_of_first_payment(ledger, place, why) for place, why in first_payments(ledger).items()]
+    found += [
+        _of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()
+    ]
+    found += [
+        _of_first_payment(ledger, place, why)
+        for place, why in first_payments(ledger).items()
+    ]
     found += [*_of_refunds(ledger, waiting), *files, *unsent]
     return sorted(found, key=lambda one: (one.urgency, one.since, one.order_ref))
 
 
 def alike(found: Iterable[ToDo]) -> list[tuple[Sequence[ToDo], str]]:
-    """What a person would treat in one go: orders of a batch with one reason, unless each has an answer of its own."""
+    """What a person would treat in one go: orders of a batch with one reason, unless
+    each has an answer of its own.
+    """
 
     def treated(one: ToDo) -> object:
         own = {command for command in one.commands if one.order_ref in command.split()}
         if own and not one.is_dispensable:
             return one.order_ref
-        return one.batch_id, one.advice, tuple(command for command in one.commands if command not in own)
+        return (
+            one.batch_id,
+            one.advice,
+            tuple(command for command in one.commands if command not in own),
+        )
 
     return grouped(found, treated)
 
 
 def shared_commands(those: Sequence[ToDo]) -> list[str]:
     """The commands that help each of these."""
-    return [command for command in those[0].commands if all(command in one.commands for one in those)]
+    return [
+        command
+        for command in those[0].commands
+        if all(command in one.commands for one in those)
+    ]
 
 
 def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
-    """Effects without an answer that are worth a person's time, whatever state their order is in."""
+    """Effects without an answer that are worth a person's time, whatever state their
+    order is in.
+    """
     for effect in every_open_effect(ledger):
         if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking:
             yield effect
 
 
 def _left_alone(ledger: Ledger) -> dict[str, OrderRecord]:
-    """Approved orders that no run has begun; a pause holds them back by itself, and a cart waits for its command."""
-    left = {} if ledger.buying_paused() else ledger.approved_before(ledger.clock() - LEFT_FOR)
-    carted = {one.order_ref for one in ledger.effects_of(left, Action.CART) if one.status in COUNTS_AS_SPENT}
+    """Approved orders that no run has begun; a pause holds them back by itself, and a
+    cart waits for its command.
+    """
+    left = (
+        {}
+        if ledger.buying_paused()
+        else ledger.approved_before(ledger.clock() - LEFT_FOR)
+    )
+    carted = {
+        one.order_ref
+        for one in ledger.effects_of(left, Action.CART)
+        if one.status in COUNTS_AS_SPENT
+    }
     return {ref: order for ref, order in left.items() if ref not in carted}
 
 
-def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[EffectRecord]]:
-    """All effects of these orders, read a chunk at a time: one by one takes a second for a few thousand."""
+def _effects_of(
+    ledger: Ledger, orders: Iterable[str]
+) -> Mapping[str, list[EffectRecord]]:
+    """All effects of these orders, read a chunk at a time: one by one takes a second
+    for a few thousand.
+    """
     found = defaultdict[str, list[EffectRecord]](list)
     for refs in chunked(orders):
         for effect in ledger.effects_of(refs):
@@ -203,7 +278,9 @@ def _effects_of(ledger: Ledger, orders: Iterable[str]) -> Mapping[str, list[Effe
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Way:
-    """How the orders of a batch are taken up again: by a command that reads its file, or as `advice` says."""
+    """How the orders of a batch are taken up again: by a command that reads its file,
+    or as `advice` says.
+    """
 
     command: str = ""
     advice: str = PASTE
@@ -213,15 +290,19 @@ class _Way:
 
     @classmethod
     def of(cls, batch_id: str, source: str, encoding: str) -> _Way:
-        """A file of the inbox is known by its batch: others have its name, and the newest has the last word.
+        """A file of the inbox is known by its batch: others have its name, and the
+        newest has the last word.
 
-        No command reads a file that left orders to a later one, or beside which one lies that no run has read.
+        No command reads a file that left orders to a later one, or beside which one
+        lies that no run has read.
         """
         file = Path(source)
         if file.suffix.lower() not in READERS:
             return cls()
         if file.parent.name != Folder.WORKING:
-            return cls(command=f"sourcing run {shlex.quote(source)}", advice="", file=source)
+            return cls(
+                command=f"sourcing run {shlex.quote(source)}", advice="", file=source
+            )
         lies, is_newest, left = None, False, list[str]()
         with suppress(OSError):  # moved meanwhile, or not this user's to read
             if (file.parent.parent / Folder.OPEN).is_dir():
@@ -230,21 +311,42 @@ class _Way:
                 there = lies or inbox.file_of(batch_id, Folder.DONE)
                 left = inbox.left_to(there) if there else []
                 later = inbox.later(lies) if lies else {}
-                unread = any(path.parent == inbox.root and path.suffix.lower() in READERS for path in later)
+                unread = any(
+                    path.parent == inbox.root and path.suffix.lower() in READERS
+                    for path in later
+                )
                 is_newest = not unread and not any(later.values())
         if not lies or not is_newest or left:
             rest = NEXT_NIGHT if lies else DROP_AGAIN
             return cls(advice=LEFT.format(shorten(left), rest) if left else rest)
         command = f"sourcing run {shlex.quote(str(lies))} --batch {batch_id}"
         command += f" --encoding {shlex.quote(encoding)}" if encoding else ""
-        return cls(command=command, advice=NEXT_NIGHT, file=str(lies), encoding=encoding, goes_on=True)
+        return cls(
+            command=command,
+            advice=NEXT_NIGHT,
+            file=str(lies),
+            encoding=encoding,
+            goes_on=True,
+        )
 
 
-def _of_order(ledger: Ledger, order: OrderRecord, way: _Way, effects: Sequence[EffectRecord]) -> ToDo:
-    questions = open_questions(ledger, order, effects) if order.state is not OrderState.REFUSED else []
+def _of_order(
+    ledger: Ledger, order: OrderRecord, way: _Way, effects: Sequence[EffectRecord]
+) -> ToDo:
+    questions = (
+        open_questions(ledger, order, effects)
+        if order.state is not OrderState.REFUSED
+        else []
+    )
     asked = [command for question in questions for command in question.commands]
-    asked += [f"sourcing confirm {order.marketplace}"] if order.reason_code is ReasonCode.NO_REFERENCE_YET else []
-    if order.order_id is None and any(effect.action is Action.CART for effect in effects):
+    asked += (
+        [f"sourcing confirm {order.marketplace}"]
+        if order.reason_code is ReasonCode.NO_REFERENCE_YET
+        else []
+    )
+    if order.order_id is None and any(
+        effect.action is Action.CART for effect in effects
+    ):
         way = _Way(command=f"sourcing cart order {order.order_ref}", advice="")
     return _of(
         order,
@@ -260,7 +362,14 @@ def _of_order(ledger: Ledger, order: OrderRecord, way: _Way, effects: Sequence[E
 
 def _of(order: OrderRecord, **fields: Any) -> ToDo:
     ref, batch, since = order.order_ref, order.batch_id, order.updated_at
-    return ToDo(order_ref=ref, batch_id=batch, marketplace=order.marketplace, state=order.state, since=since, **fields)
+    return ToDo(
+        order_ref=ref,
+        batch_id=batch,
+        marketplace=order.marketplace,
+        state=order.state,
+        since=since,
+        **fields,
+    )
 
 
 def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
@@ -270,12 +379,18 @@ def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
             said.append(QUESTION_HELD.format(asked.held_until))
         elif not _asks(order.why, asked):
             said.append(asked.words)
-    return "; ".join(dict.fromkeys(said)) or (LEFT_ALONE if order.state is OrderState.PLANNED else UNFINISHED)
+    return "; ".join(dict.fromkeys(said)) or (
+        LEFT_ALONE if order.state is OrderState.PLANNED else UNFINISHED
+    )
 
 
 def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
     """Whether the reason has the question already."""
-    return why is not None and why.code in ASKS and why.facts.get("question", asked.words) == asked.words
+    return (
+        why is not None
+        and why.code in ASKS
+        and why.facts.get("question", asked.words) == asked.words
+    )
 
 
 def _advice(order: OrderRecord, way: _Way) -> str:
@@ -285,30 +400,50 @@ def _advice(order: OrderRecord, way: _Way) -> str:
         return FINISH.format(order.batch_id)
     if way.advice == DROP_AGAIN and order.state is not OrderState.REFUSED:
         return NEXT_NIGHT
-    return "" if way.advice == PASTE and order.state not in (OrderState.HELD, OrderState.REFUSED) else way.advice
+    return (
+        ""
+        if way.advice == PASTE
+        and order.state not in (OrderState.HELD, OrderState.REFUSED)
+        else way.advice
+    )
 
 
 def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:
-    """A refund that is still to be asked for is `shown_already` with its order: that row has the question."""
-    orders = ledger.orders({refund.order_ref for refund in ledger.refunds.in_states(WAITS_FOR_A_PERSON)})
+    """A refund that is still to be asked for is `shown_already` with its order: that
+    row has the question.
+    """
+    orders = ledger.orders(
+        {refund.order_ref for refund in ledger.refunds.in_states(WAITS_FOR_A_PERSON)}
+    )
     orders = {ref: order for ref, order in orders.items() if order.state in NOT_OVER}
     for refund in those_waiting(ledger.refunds.of_orders(orders)):
-        if refund.state is not RefundState.ASKING or refund.order_ref not in shown_already:
+        if (
+            refund.state is not RefundState.ASKING
+            or refund.order_ref not in shown_already
+        ):
             yield _of_refund(orders[refund.order_ref], refund)
 
 
 def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
     why = standing(refund)
-    return _of(order, **explained(why), commands=[why.fill(REFUND_REMEDIES[refund.state])])
+    return _of(
+        order, **explained(why), commands=[why.fill(REFUND_REMEDIES[refund.state])]
+    )
 
 
 def _of_file(file: FaultyFile) -> ToDo:
-    where = [f"row {fault['row']} {fault['column']}".rstrip() for fault in file.faults if fault.get("row")]
+    where = [
+        f"row {fault['row']} {fault['column']}".rstrip()
+        for fault in file.faults
+        if fault.get("row")
+    ]
     return ToDo(
         order_ref=file.path.name,
         state=FAULTY,
         since=file.since,
-        reason=": ".join([file.note, *([shorten(where)] if where else [])]),  # the words may quote a receiver
+        reason=": ".join(
+            [file.note, *([shorten(where)] if where else [])]
+        ),  # the words may quote a receiver
         advice=MEND,
     )
 
@@ -319,7 +454,9 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
         marketplace=marketplace,
         state=OrderState.HELD,
         since=reasons[0][1],
-        **explained(marketplace_held(marketplace, shorten([why for why, _ in reasons]))),
+        **explained(
+            marketplace_held(marketplace, shorten([why for why, _ in reasons]))
+        ),
         commands=[f"sourcing ledger confirm {marketplace}"],
     )
 
@@ -338,5 +475,9 @@ def _of_first_payment(ledger: Ledger, marketplace: Marketplace, why: Reason) -> 
 
 def _of_message(unsent: Unsent) -> ToDo:
     return ToDo(
-        order_ref=unsent.subject, state=NOT_DELIVERED, since=unsent.due_at, **explained(unsent.why), advice=TRY_OUT
+        order_ref=unsent.subject,
+        state=NOT_DELIVERED,
+        since=unsent.due_at,
+        **explained(unsent.why),
+        advice=TRY_OUT,
     )

@@ -1,8 +1,10 @@
-"""Deciding on a plan: beforehand, at the terminal, or in the Prefect UI, where the run pauses and shows the plan.
+"""Deciding on a plan: beforehand, at the terminal, or in the Prefect UI, where the run
+pauses and shows the plan.
 
-An answer counts only for the plan that was shown: the form carries the plan's hash, and each pause has a key of its
-own, so an answer to an earlier attempt approves nothing. An ambiguous answer brings the form back, with the fault and
-with all that was filled in. A run that was lost while it asked asks anew, until the deadline of the first question.
+An answer counts only for the plan that was shown: the form carries the plan's hash, and
+each pause has a key of its own, so an answer to an earlier attempt approves nothing. An
+ambiguous answer brings the form back, with the fault and with all that was filled in. A
+run that was lost while it asked asks anew, until the deadline of the first question.
 """
 
 from __future__ import annotations
@@ -27,10 +29,40 @@ from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page, run_page
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
-from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, pluralize, references_in
-from flows.approval.pause import CancelledBelow, asked_since, filled_in, forget, is_cancelled, outermost_run, this_run
-from flows.approval.request import ApprovalRequest, Decision, above_limit, not_approved_by, why_asked
-from flows.approval.words import AskedPlan, bare, deadline_words, description_of, question_words, within_words
+from domain.wording import (
+    ALL,
+    ALL_BUT,
+    NONE,
+    SOME,
+    BadChoice,
+    chosen,
+    pluralize,
+    references_in,
+)
+from flows.approval.pause import (
+    CancelledBelow,
+    asked_since,
+    filled_in,
+    forget,
+    is_cancelled,
+    outermost_run,
+    this_run,
+)
+from flows.approval.request import (
+    ApprovalRequest,
+    Decision,
+    above_limit,
+    not_approved_by,
+    why_asked,
+)
+from flows.approval.words import (
+    AskedPlan,
+    bare,
+    deadline_words,
+    description_of,
+    question_words,
+    within_words,
+)
 from flows.notify.outbox import enqueue, withdraw
 from flows.prefect_ui.artifacts import artifact_key, show_table
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
@@ -45,8 +77,12 @@ MOST_CHOICES = 100
 LONGEST_LIST = 200_000
 
 
-async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger) -> Decision:
-    """Pause the flow run until a person answers. Silence for as long as the settings say is a no."""
+async def ask_in_the_ui(
+    question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger
+) -> Decision:
+    """Pause the flow run until a person answers. Silence for as long as the settings
+    say is a no.
+    """
     plan, before = AskedPlan.of(question), _standing(question, ledger)
     words = question_words(question, plan, settings, utc_now())
     await _show_plan(question.batch_id, plan, words)
@@ -65,14 +101,29 @@ async def ask_in_the_ui(question: ApprovalRequest, settings: SourcingSettings, l
         decision = None
         if utc_now() < deadline:
             await told.it_waits()
-            await best_effort("the run's name", rename_run(f"{question.batch_id}: waits for your yes"))
-            decision = await _answered(_Asking(question, plan, words, until), deadline, told)
+            await best_effort(
+                "the run's name", rename_run(f"{question.batch_id}: waits for your yes")
+            )
+            decision = await _answered(
+                _Asking(question, plan, words, until), deadline, told
+            )
             orders = pluralize(len(decision.approved) if decision else 0, "order")
-            await best_effort("the run's name", rename_run(f"{question.batch_id}: {orders} approved"))
+            await best_effort(
+                "the run's name", rename_run(f"{question.batch_id}: {orders} approved")
+            )
         if decision is None:
-            silence = because(ReasonCode.NOBODY_ANSWERED, within=within_words(settings.approval_timeout_s))
-            moved = {ref for ref, one in _standing(question, ledger).items() if one != before.get(ref)}
-            decision = Decision(approved=[], by="nobody", why_not=silence, elsewhere=moved)
+            silence = because(
+                ReasonCode.NOBODY_ANSWERED,
+                within=within_words(settings.approval_timeout_s),
+            )
+            moved = {
+                ref
+                for ref, one in _standing(question, ledger).items()
+                if one != before.get(ref)
+            }
+            decision = Decision(
+                approved=[], by="nobody", why_not=silence, elsewhere=moved
+            )
         await told.it_is_over(decision)
     return decision
 
@@ -81,19 +132,32 @@ def _asked(batch_id: str) -> str:
     return f"asked-{artifact_key(batch_id)}"
 
 
-def _standing(question: ApprovalRequest, ledger: Ledger) -> dict[str, tuple[object, ...]]:
-    """What an answer in another run changes of each order: two runs may ask about one batch."""
+def _standing(
+    question: ApprovalRequest, ledger: Ledger
+) -> dict[str, tuple[object, ...]]:
+    """What an answer in another run changes of each order: two runs may ask about one
+    batch.
+    """
     orders = ledger.each_order(question.refs)
-    return {one.order_ref: (one.state, one.plan_hash, one.freight_approved_minor, one.why) for one in orders}
+    return {
+        one.order_ref: (one.state, one.plan_hash, one.freight_approved_minor, one.why)
+        for one in orders
+    }
 
 
-async def _answered(asking: _Asking, deadline: datetime, notice: ApprovalNotice) -> Decision | None:
-    """The answer. Cancelling the run stops its reminders; cancelling a run below a night counts as a no."""
+async def _answered(
+    asking: _Asking, deadline: datetime, notice: ApprovalNotice
+) -> Decision | None:
+    """The answer. Cancelling the run stops its reminders; cancelling a run below a
+    night counts as a no.
+    """
     try:
         return await asking.answer(deadline)
     except CancelledBelow:
         why_not = because(ReasonCode.ASKING_RUN_CANCELLED)
-        return Decision(approved=[], by="the person who cancelled its run", why_not=why_not)
+        return Decision(
+            approved=[], by="the person who cancelled its run", why_not=why_not
+        )
     except (asyncio.CancelledError, TerminationSignal):
         if await is_cancelled(outermost_run()):
             await notice.nobody_has_to_answer()
@@ -118,14 +182,24 @@ class _Asking:
     async def answer(self, deadline: datetime) -> Decision | None:
         """The decision; None for silence."""
         count = pluralize(len(self.plan.refs), "order")
-        words = "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
+        words = (
+            "Batch %s waits for approval of %s: press Resume and fill in the form by %s"
+        )
         run_logger().info(words, self.question.batch_id, count, self.until)
         fault, given = "", dict[str, Any]()
         while utc_now() < deadline:
-            form = form_for(self._choices, self.plan.plan_hash, self._description(fault), given)
-            nothing = {"decision": NONE, "approved_by": "time-out", "plan": self.plan.plan_hash}
+            form = form_for(
+                self._choices, self.plan.plan_hash, self._description(fault), given
+            )
+            nothing = {
+                "decision": NONE,
+                "approved_by": "time-out",
+                "plan": self.plan.plan_hash,
+            }
             try:
-                filled = await filled_in(form, f"{self.plan.plan_hash}-{uuid4().hex[:8]}", deadline, nothing)
+                filled = await filled_in(
+                    form, f"{self.plan.plan_hash}-{uuid4().hex[:8]}", deadline, nothing
+                )
                 if filled is None:
                     return None
                 given = filled.model_dump()
@@ -134,46 +208,76 @@ class _Asking:
                 fault = str(error)
             except ValidationError as error:
                 fault = "; ".join(problem["msg"] for problem in error.errors())
-            run_logger().warning("Batch %s: an answer was not taken: %s", self.question.batch_id, fault)
+            run_logger().warning(
+                "Batch %s: an answer was not taken: %s", self.question.batch_id, fault
+            )
         return None
 
     @property
     def _choices(self) -> list[str]:
         """The orders to choose from, the dearest first; empty beyond `MOST_CHOICES`."""
-        return [one.plan.order_ref for one in self.plan.dearest] if len(self.plan.refs) <= MOST_CHOICES else []
+        return (
+            [one.plan.order_ref for one in self.plan.dearest]
+            if len(self.plan.refs) <= MOST_CHOICES
+            else []
+        )
 
     def _description(self, fault: str) -> str:
         return description_of(self.question, self.plan, self.words, self.until, fault)
 
 
 def decision_of(given: Mapping[str, Any], asked: Sequence[str]) -> Decision:
-    """What a filled-in form approves of the orders `asked` about. Raises `BadChoice`."""
+    """What a filled-in form approves of the orders `asked` about. Raises
+    `BadChoice`.
+    """
     orders = given["orders"]
     named = references_in(orders) if isinstance(orders, str) else orders
     approved = chosen(given["decision"], named, asked)
     name, note = (" ".join(given[field].split()) for field in ("approved_by", "note"))
     return Decision(
-        approved=approved, by=name, why_not=not_approved_by(name, note), drops=bool(given.get("not_wanted"))
+        approved=approved,
+        by=name,
+        why_not=not_approved_by(name, note),
+        drops=bool(given.get("not_wanted")),
     )
 
 
 def form_for(
-    choices: Sequence[str], shown_hash: str, description: str, given: Mapping[str, Any] | None = None
+    choices: Sequence[str],
+    shown_hash: str,
+    description: str,
+    given: Mapping[str, Any] | None = None,
 ) -> type[RunInput]:
-    """The form for this plan alone: its hash is the only value of `plan`; of few orders they are the `choices`.
+    """The form for this plan alone: its hash is the only value of `plan`; of few orders
+    they are the `choices`.
 
     `given` is the previous answer, to be corrected.
     """
     before = given or {}
-    asked = bare(description.partition("\n\n")[0])  # the older UI has no room for more above the fields
+    asked = bare(
+        description.partition("\n\n")[0]
+    )  # the older UI has no room for more above the fields
     fields: dict[str, Any] = {
-        "decision": _field(Literal[ALL, ALL_BUT, SOME, NONE], before.get("decision", ...), "Decision", asked),
+        "decision": _field(
+            Literal[ALL, ALL_BUT, SOME, NONE],
+            before.get("decision", ...),
+            "Decision",
+            asked,
+        ),
         "orders": _orders(choices, before),
         "approved_by": _field(
-            str, before.get("approved_by", ...), "Your name", "Kept in the ledger with the decision", pattern=NAME
+            str,
+            before.get("approved_by", ...),
+            "Your name",
+            "Kept in the ledger with the decision",
+            pattern=NAME,
         ),
         "note": _field(
-            str, before.get("note", ""), "Note", "Why not, for those who read the report", max_length=LONGEST_NOTE
+            str,
+            before.get("note", ""),
+            "Note",
+            "Why not, for those who read the report",
+            max_length=LONGEST_NOTE,
         ),
         "not_wanted": _field(
             bool,
@@ -182,34 +286,57 @@ def form_for(
             "Lays them aside: they wait for nothing, until a later run that asks names them",
         ),
         "plan": _field(
-            Literal[shown_hash], shown_hash, "Plan", "Ties your answer to the plan above; leave it as it is"
+            Literal[shown_hash],
+            shown_hash,
+            "Plan",
+            "Ties your answer to the plan above; leave it as it is",
         ),
     }
-    return create_model("Approval", __base__=RunInput, **fields).with_initial_data(description)
+    return create_model("Approval", __base__=RunInput, **fields).with_initial_data(
+        description
+    )
 
 
 def _orders(choices: Sequence[str], before: Mapping[str, Any]) -> tuple[Any, Any]:
-    """The field that names orders: a list to choose from, or a text where there are no choices."""
+    """The field that names orders: a list to choose from, or a text where there are no
+    choices.
+    """
     about = f"Only for “{ALL_BUT}” and “{SOME}”"
     if not choices:
-        one_a_line = f"{about}: their references, one a line or with commas between them"
-        return _field(str, before.get("orders", ""), "Orders", one_a_line, max_length=LONGEST_LIST)
+        one_a_line = (
+            f"{about}: their references, one a line or with commas between them"
+        )
+        return _field(
+            str, before.get("orders", ""), "Orders", one_a_line, max_length=LONGEST_LIST
+        )
     each: Any = list[Literal[tuple(choices)]]  # type: ignore[misc]
     dearest = f"{about}: the dearest come first"
-    return _field(each, before.get("orders", []), "Orders", dearest, json_schema_extra={"uniqueItems": True})
+    return _field(
+        each,
+        before.get("orders", []),
+        "Orders",
+        dearest,
+        json_schema_extra={"uniqueItems": True},
+    )
 
 
-def _field(kind: Any, value: Any, title: str, description: str, **rules: Any) -> tuple[Any, Any]:
+def _field(
+    kind: Any, value: Any, title: str, description: str, **rules: Any
+) -> tuple[Any, Any]:
     return kind, Field(value, title=title, description=description, **rules)
 
 
 LONGEST_AHEAD = timedelta(hours=4)
-"""The reminder comes when a quarter of the time is left, and no earlier before the deadline than this."""
+"""The reminder comes when a quarter of the time is left, and no earlier before the
+deadline than this.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApprovalNotice:
-    """The messages of one question, first asked at `first`; `until` words its `deadline`, `words` are the question."""
+    """The messages of one question, first asked at `first`; `until` words its
+    `deadline`, `words` are the question.
+    """
 
     ledger: Ledger
     batch_id: str
@@ -220,14 +347,21 @@ class ApprovalNotice:
     until: str
 
     async def it_waits(self) -> None:
-        """Enqueue the notification and the reminder, which is sent unless the question is answered by then."""
+        """Enqueue the notification and the reminder, which is sent unless the question
+        is answered by then.
+        """
         await self._lead_to_the_run()
         how = f"Answer by {self.until}, yes or no: open the run, then Resume at its top right."
         waits = Message(
             cause=self._waits,
             kind=MessageKind.APPROVAL_WAITS,
             subject=f"{self.batch_id} waits for your yes: {self._action}",
-            body="\n".join([*map(bare, self.words), f"{how} Without an answer nothing of this is bought."]),
+            body="\n".join(
+                [
+                    *map(bare, self.words),
+                    f"{how} Without an answer nothing of this is bought.",
+                ]
+            ),
             link=self._link,
             until=self.deadline,
         )
@@ -254,7 +388,11 @@ class ApprovalNotice:
                 "a run of the same file asks again.",
             )
             await enqueue(self.ledger, message)
-        await self._lead_to_the_run(str(decision.why_not) if decision.is_silence else f"{decision.by} has answered")
+        await self._lead_to_the_run(
+            str(decision.why_not)
+            if decision.is_silence
+            else f"{decision.by} has answered"
+        )
 
     async def nobody_has_to_answer(self) -> None:
         """The run that asks was stopped on its page: once it goes on, it asks anew."""
@@ -281,7 +419,9 @@ class ApprovalNotice:
 
     @property
     def _is_below(self) -> bool:
-        """Whether the run that asks is below a night's: after a crash another run may ask."""
+        """Whether the run that asks is below a night's: after a crash another run may
+        ask.
+        """
         return this_run() != outermost_run()
 
     @property
@@ -293,16 +433,29 @@ class ApprovalNotice:
         return artifact_page(self._key) if self._is_below else run_page(this_run())
 
     async def _lead_to_the_run(self, over: str = "") -> None:
-        """Keep sent links valid where another run may ask by then: an artifact that names the newest run."""
+        """Keep sent links valid where another run may ask by then: an artifact that
+        names the newest run.
+        """
         if not self._is_below:
             return
-        state = f"No longer waits: {inert(over)}." if over else f"**Answer by {self.until}.**"
-        opened = f"[Open the run]({run_page(this_run())})" + ("" if over else ", then *Resume* at its top right.")
-        text = "\n\n".join([f"## Batch {self.batch_id}", *self.words, f"{state} {opened}"])
+        state = (
+            f"No longer waits: {inert(over)}."
+            if over
+            else f"**Answer by {self.until}.**"
+        )
+        opened = f"[Open the run]({run_page(this_run())})" + (
+            "" if over else ", then *Resume* at its top right."
+        )
+        text = "\n\n".join(
+            [f"## Batch {self.batch_id}", *self.words, f"{state} {opened}"]
+        )
         # the page of a key shows descriptions alone, as Markdown
         description = f"{state} {opened}"
         await best_effort(
-            "where to answer", acreate_markdown_artifact(key=self._key, markdown=text, description=description)
+            "where to answer",
+            acreate_markdown_artifact(
+                key=self._key, markdown=text, description=description
+            ),
         )
 
 
@@ -323,7 +476,9 @@ at_work: ContextVar[asyncio.Semaphore | None] = ContextVar("at_work", default=No
 
 @asynccontextmanager
 async def turn() -> AsyncIterator[None]:
-    """Wait for this batch's turn among the batches of one flow run, which work one after the other."""
+    """Wait for this batch's turn among the batches of one flow run, which work one
+    after the other.
+    """
     slot = at_work.get()
     async with slot or nullcontext():
         yield
@@ -343,18 +498,27 @@ async def aside() -> AsyncIterator[None]:
         await slot.acquire()
 
 
-async def decide(question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger, *, yes: bool) -> Decision:
-    """Approve by the yes given beforehand, or ask a person; without an answer nothing is approved.
+async def decide(
+    question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger, *, yes: bool
+) -> Decision:
+    """Approve by the yes given beforehand, or ask a person; without an answer nothing
+    is approved.
 
     Beyond the approval limit a yes beforehand is not enough.
     """
-    above = above_limit(question, settings, utc_now()) or (UNANSWERED if question.is_repeated else "")
+    above = above_limit(question, settings, utc_now()) or (
+        UNANSWERED if question.is_repeated else ""
+    )
     if yes and not above:
         return Decision(approved=question.refs, by=BEFOREHAND)
     question = replace(question, why=why_asked(above, settings, yes=yes))
     if (person := approver.get()) is not no_approver:
         said, name = person(question), getpass.getuser()
-        return Decision(approved=question.refs if said else [], by=name, why_not=not_approved_by(name))
+        return Decision(
+            approved=question.refs if said else [],
+            by=name,
+            why_not=not_approved_by(name),
+        )
     if is_deployed():
         async with aside():
             return await ask_in_the_ui(question, settings, ledger)
@@ -371,8 +535,12 @@ def _not_asked() -> Decision:
     return Decision(approved=[], by="nobody", why_not=because(ReasonCode.NOBODY_TO_ASK))
 
 
-def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) -> Decision:
-    """No person can be asked about a plan above the limit: begun orders are shipped, as far as the limit allows."""
+def _unasked(
+    question: ApprovalRequest, settings: SourcingSettings, above: str
+) -> Decision:
+    """No person can be asked about a plan above the limit: begun orders are shipped, as
+    far as the limit allows.
+    """
     why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
     begun = replace(question, to_buy=(), summaries=())
     approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
@@ -380,11 +548,15 @@ def _unasked(question: ApprovalRequest, settings: SourcingSettings, above: str) 
 
 
 def has_deployment() -> bool:
-    """Whether this is the run of a deployment, which people follow in the UI and can answer there."""
+    """Whether this is the run of a deployment, which people follow in the UI and can
+    answer there.
+    """
     run = current_run()
     return run is not None and run.deployment_id is not None
 
 
 def is_deployed() -> bool:
-    """Whether a worker runs this, so that a worker can run a follow-up later; true also for the batches of an inbox."""
+    """Whether a worker runs this, so that a worker can run a follow-up later; true also
+    for the batches of an inbox.
+    """
     return asks_in_the_ui.get() or has_deployment()

@@ -1,4 +1,6 @@
-"""The question that a person answers before money is spent, and whether a yes given beforehand is enough."""
+"""The question that a person answers before money is spent, and whether a yes given
+beforehand is enough.
+"""
 
 from __future__ import annotations
 
@@ -24,13 +26,16 @@ from domain.request_remarks import Remark
 
 @dataclass(frozen=True, kw_only=True)
 class ApprovalRequest:
-    """The subject of an approval: orders to buy, and what is left to pay of orders that were begun earlier.
+    """The subject of an approval: orders to buy, and what is left to pay of orders that
+    were begun earlier.
 
-    `to_buy` may be read from the ledger at each access: refs and totals are those of its `summaries`. `warnings` are of
-    the request file, `why` is the reason for asking. While buying is `paused`, approved orders wait until it is
-    resumed. `allowed` is what a yes given beforehand has approved of the batch already: the approval limit is for all
-    of it. `beside` reads the orders of the batch that are not asked about and wait for a person; `pictures` are those
-    to show. One that `is_repeated` got no answer before, for some of its orders: no yes given beforehand counts.
+    `to_buy` may be read from the ledger at each access: refs and totals are those of
+    its `summaries`. `warnings` are of the request file, `why` is the reason for asking.
+    While buying is `paused`, approved orders wait until it is resumed. `allowed` is
+    what a yes given beforehand has approved of the batch already: the approval limit is
+    for all of it. `beside` reads the orders of the batch that are not asked about and
+    wait for a person; `pictures` are those to show. One that `is_repeated` got no
+    answer before, for some of its orders: no yes given beforehand counts.
     """
 
     batch_id: str
@@ -52,27 +57,36 @@ class ApprovalRequest:
     @property
     def refs(self) -> list[str]:
         """References of the orders that are asked about."""
-        return [*(plan.order_ref for plan in self.summaries), *(plan.order_ref for plan in self.to_ship)]
+        return [
+            *(plan.order_ref for plan in self.summaries),
+            *(plan.order_ref for plan in self.to_ship),
+        ]
 
     @property
     def total(self) -> Money:
-        """Cost of buying: goods and domestic postage, also of orders that were begun and whose goods a yes pays."""
+        """Cost of buying: goods and domestic postage, also of orders that were begun
+        and whose goods a yes pays.
+        """
         unpaid = [plan.total for plan in self.to_ship if plan.is_unpaid]
         return total_of([*(plan.total for plan in self.summaries), *unpaid])
 
     @property
     def freight(self) -> list[Money]:
         """Cost of shipping, order by order."""
-        shipped = [plan.freight_service.price for plan in self.to_ship if plan.freight_service]
+        shipped = [
+            plan.freight_service.price for plan in self.to_ship if plan.freight_service
+        ]
         return [*(plan.freight for plan in self.summaries if plan.freight), *shipped]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """Which orders may be bought or shipped, by whose word, and why not the others (`why_not`).
+    """Which orders may be bought or shipped, by whose word, and why not the others
+    (`why_not`).
 
-    `stops` is a no to everything: orders that were begun earlier are left alone as well. `drops`: the others are not
-    wanted any more. `elsewhere` are orders that another run has moved while no answer came here: they stay as they are.
+    `stops` is a no to everything: orders that were begun earlier are left alone as
+    well. `drops`: the others are not wanted any more. `elsewhere` are orders that
+    another run has moved while no answer came here: they stay as they are.
     """
 
     approved: Collection[str]
@@ -89,7 +103,9 @@ class Decision:
     @property
     def is_silence(self) -> bool:
         """Whether no answer came."""
-        return self.why_not is not None and self.why_not.code is ReasonCode.NOBODY_ANSWERED
+        return (
+            self.why_not is not None and self.why_not.code is ReasonCode.NOBODY_ANSWERED
+        )
 
     @property
     def not_bought(self) -> Reason | None:
@@ -103,9 +119,19 @@ class Decision:
 
     def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
         """The ledger's record of a yes, with words for the audit trail."""
-        why = because(ReasonCode.APPROVED, by=self.by, at=in_utc(at), total=plan.total, plan=plan.plan_hash[:12])
+        why = because(
+            ReasonCode.APPROVED,
+            by=self.by,
+            at=in_utc(at),
+            total=plan.total,
+            plan=plan.plan_hash[:12],
+        )
         return Approval(
-            order_ref=plan.order_ref, plan_hash=plan.plan_hash, total=plan.total, freight=plan.freight, why=why
+            order_ref=plan.order_ref,
+            plan_hash=plan.plan_hash,
+            total=plan.total,
+            freight=plan.freight,
+            why=why,
         )
 
 
@@ -120,20 +146,28 @@ def not_approved_by(name: str, note: str = "") -> Reason:
 
 
 def rates_of(settings: SourcingSettings) -> Rates:
-    """The merchant's rates. An unusable file gives none, with the reason where a rate is needed: the run goes on."""
+    """The merchant's rates. An unusable file gives none, with the reason where a rate
+    is needed: the run goes on.
+    """
     try:
         return read_rates(settings.rates_file)
     except TableUnusable as error:
         return Rates(fault=str(error).partition("\n")[0].rstrip(":"))
 
 
-def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> str:
-    """Why a plan needs a person's yes, as the end of a sentence; empty where it is within the approval limit.
+def above_limit(
+    question: ApprovalRequest, settings: SourcingSettings, now: datetime
+) -> str:
+    """Why a plan needs a person's yes, as the end of a sentence; empty where it is
+    within the approval limit.
 
-    Freight counts where the settings say so, and a sum that can't be converted today never counts as 0. A plan without
-    anything that counts needs none.
+    Freight counts where the settings say so, and a sum that can't be converted today
+    never counts as 0. A plan without anything that counts needs none.
     """
-    limit, counts = settings.approval_limit, question.total.minor or settings.approval_counts_freight
+    limit, counts = (
+        settings.approval_limit,
+        question.total.minor or settings.approval_counts_freight,
+    )
     if limit is None or not counts:
         return ""
     counted = _counted(question, settings, now)
@@ -141,13 +175,19 @@ def above_limit(question: ApprovalRequest, settings: SourcingSettings, now: date
         return ""
     bound = f"the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
     if counted.money > limit:
-        with_earlier = ", with what its batch was allowed before," if question.allowed else ""
-        return f"its {_what(settings)} of {counted.money}{with_earlier} are above {bound}"
+        with_earlier = (
+            ", with what its batch was allowed before," if question.allowed else ""
+        )
+        return (
+            f"its {_what(settings)} of {counted.money}{with_earlier} are above {bound}"
+        )
     return f"whether its {_what(settings)} are within {bound} is not known: {'; '.join(counted.lacks)}"
 
 
 def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
-    """One or two sentences for the person who is asked. `above` is the answer of `above_limit`."""
+    """One or two sentences for the person who is asked. `above` is the answer of
+    `above_limit`.
+    """
     if yes:
         return f"the run was approved beforehand, but {above}."
     why = "the run was not approved beforehand."
@@ -158,15 +198,29 @@ def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
 
 
 def _what(settings: SourcingSettings) -> str:
-    what = "goods, postage and freight" if settings.approval_counts_freight else "goods and postage"
-    return f"{what}, with the price tolerance," if settings.price_tolerance_percent else what
+    what = (
+        "goods, postage and freight"
+        if settings.approval_counts_freight
+        else "goods and postage"
+    )
+    return (
+        f"{what}, with the price tolerance,"
+        if settings.price_tolerance_percent
+        else what
+    )
 
 
-def _counted(question: ApprovalRequest, settings: SourcingSettings, now: datetime) -> Sum:
+def _counted(
+    question: ApprovalRequest, settings: SourcingSettings, now: datetime
+) -> Sum:
     approved = total_of([question.total, *(one.total for one in question.allowed)])
     total = payable(approved, settings.price_tolerance_percent)
     if not settings.approval_counts_freight:
         return Sum(money=total)
     today = now.astimezone(ZoneInfo(settings.timezone)).date()
-    amounts = (total, *question.freight, *(one.freight for one in question.allowed if one.freight))
+    amounts = (
+        total,
+        *question.freight,
+        *(one.freight for one in question.allowed if one.freight),
+    )
     return in_one(amounts, total.currency, rates_of(settings), today, ROUND_CEILING)

@@ -34,7 +34,9 @@ from flows.prefect_ui.markdown import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedOrder:
-    """An order of the plan. Where its goods are not to be paid any more, only its freight needs approval."""
+    """An order of the plan. Where its goods are not to be paid any more, only its
+    freight needs approval.
+    """
 
     plan: PlannedOrder
     is_new: bool
@@ -45,17 +47,22 @@ class AskedOrder:
 
     @property
     def price(self) -> tuple[bool, int, int]:
-        """The sort key: the dearest order comes first; freight is compared as if in one currency."""
-        freight = self.plan.freight_service.price.minor if self.plan.freight_service else 0
+        """The sort key: the dearest order comes first; freight is compared as if in one
+        currency.
+        """
+        freight = (
+            self.plan.freight_service.price.minor if self.plan.freight_service else 0
+        )
         return self.is_new, self.plan.total.minor if self.is_new else 0, freight
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPlan:
-    """All references of a plan, what it costs, a hash of it, and its `dearest` orders, the dearest first.
+    """All references of a plan, what it costs, a hash of it, and its `dearest` orders,
+    the dearest first.
 
-    `matches` are the first of the `matched` lines that were found by words, `beside` the orders that are not asked
-    about.
+    `matches` are the first of the `matched` lines that were found by words, `beside`
+    the orders that are not asked about.
     """
 
     refs: Sequence[str]
@@ -69,7 +76,9 @@ class AskedPlan:
     @classmethod
     def of(cls, question: ApprovalRequest) -> AskedPlan:
         reading = _Reading()
-        dearest = nlargest(MOST_ROWS, reading.orders(question), key=lambda one: one.price)
+        dearest = nlargest(
+            MOST_ROWS, reading.orders(question), key=lambda one: one.price
+        )
         shown_hash = hashlib.sha256(b"".join(sorted(reading.contents))).hexdigest()[:16]
         return cls(
             refs=reading.refs,
@@ -86,7 +95,9 @@ class AskedPlan:
         return [one.row for one in self.dearest]
 
     def beyond(self, shown: int) -> str:
-        """The words about the orders after the first so many; empty where there are none."""
+        """The words about the orders after the first so many; empty where there are
+        none.
+        """
         if (more := len(self.refs) - shown) <= 0:
             return ""
         last = self.dearest[shown - 1]
@@ -108,7 +119,10 @@ class _Reading:
         for plan in self._noted(question.to_buy):
             self.cost.buy(plan)
             taken = [match for match in plan.matches if match.item_id]
-            self.matches += [MatchLine.of(plan.order_ref, one) for one in taken[: SHOWN_MATCHES - len(self.matches)]]
+            self.matches += [
+                MatchLine.of(plan.order_ref, one)
+                for one in taken[: SHOWN_MATCHES - len(self.matches)]
+            ]
             self.matched += len(taken)
             yield AskedOrder(plan=plan, is_new=True)
         for plan in self._noted(question.to_ship):
@@ -120,7 +134,11 @@ class _Reading:
             freight = str(plan.freight_service.price) if plan.freight_service else ""
             freight += f" {plan.taken}" if plan.taken.minor else ""
             self.refs.append(plan.order_ref)
-            self.contents.append(hashlib.sha256(f"{plan.order_ref} {plan_hash(plan)} {freight}".encode()).digest())
+            self.contents.append(
+                hashlib.sha256(
+                    f"{plan.order_ref} {plan_hash(plan)} {freight}".encode()
+                ).digest()
+            )
             yield plan
 
 
@@ -136,13 +154,19 @@ def counted_in_one(cost: PlanCost, settings: SourcingSettings, now: datetime) ->
 
 
 def cost_words(cost: PlanCost, counted: Sum) -> str:
-    """Goods, postage and freight, and the rates at which they are `counted` in one currency, as Markdown.
+    """Goods, postage and freight, and the rates at which they are `counted` in one
+    currency, as Markdown.
 
-    `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**, at 0.128 EUR for 1 CNY (2026-11-25, ECB) and ….`
+    `Goods **30.00 CNY**, postage **5.00 CNY**, freight **15.00 USD**, at 0.128 EUR for
+    1 CNY (2026-11-25, ECB) and ….`
     """
     parts = {"goods": cost.goods, "postage": cost.postage} if cost.to_buy else {}
     if cost.to_buy and cost.fees.minor:
-        parts |= {"fees": cost.fees} if cost.fees.minor > 0 else {"less a discount of": NOTHING - cost.fees}
+        parts |= (
+            {"fees": cost.fees}
+            if cost.fees.minor > 0
+            else {"less a discount of": NOTHING - cost.fees}
+        )
     told = [f"{name} **{money}**" for name, money in parts.items()]
     told += [f"freight **{freight_words(cost)}**"] if cost.freight else []
     words = ", ".join(told)
@@ -161,7 +185,10 @@ def _rate(rate: Rate) -> str:
 
 def deadline_words(deadline: datetime, timezone: str) -> str:
     """`2026-11-27 09:00 Europe/Berlin (08:00 UTC)`."""
-    here, utc = deadline.astimezone(ZoneInfo(timezone)), deadline.astimezone(ZoneInfo("UTC"))
+    here, utc = (
+        deadline.astimezone(ZoneInfo(timezone)),
+        deadline.astimezone(ZoneInfo("UTC")),
+    )
     if timezone == "UTC":
         return f"{utc:%Y-%m-%d %H:%M} UTC"
     day = "" if utc.date() == here.date() else f"{utc:%Y-%m-%d} "
@@ -171,11 +198,21 @@ def deadline_words(deadline: datetime, timezone: str) -> str:
 def within_words(seconds: int) -> str:
     """`24 hours`, `90 seconds`."""
     hours = seconds / 3600
-    return f"{hours:.3g} hour{'' if hours == 1 else 's'}" if seconds >= 3600 else pluralize(seconds, "second")
+    return (
+        f"{hours:.3g} hour{'' if hours == 1 else 's'}"
+        if seconds >= 3600
+        else pluralize(seconds, "second")
+    )
 
 
-def question_words(question: ApprovalRequest, plan: AskedPlan, settings: SourcingSettings, now: datetime) -> list[str]:
-    """The question with its sum, its cost and the reason for asking: three paragraphs of Markdown.
+def question_words(
+    question: ApprovalRequest,
+    plan: AskedPlan,
+    settings: SourcingSettings,
+    now: datetime,
+) -> list[str]:
+    """The question with its sum, its cost and the reason for asking: three paragraphs
+    of Markdown.
 
     A further one while paused, and where more was taken than was approved.
     """
@@ -184,10 +221,30 @@ def question_words(question: ApprovalRequest, plan: AskedPlan, settings: Sourcin
     deed = action_words(plan.cost)
     deed = deed if counted.lacks else f"{deed[:-1]}: **{counted.money}** in all."
     pause = question.paused
-    waits = [f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."] if pause else []
-    taken = ", ".join(f"{plan.order_ref} ({plan.taken})" for plan in question.to_ship if plan.taken.minor)
-    accepts = [f"**More was taken than was approved: {taken}.** A yes to it accepts that."] if taken else []
-    return [deed, " ".join(filter(None, costs)), f"Why this is asked: {question.why}", *accepts, *waits]
+    waits = (
+        [
+            f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."
+        ]
+        if pause
+        else []
+    )
+    taken = ", ".join(
+        f"{plan.order_ref} ({plan.taken})"
+        for plan in question.to_ship
+        if plan.taken.minor
+    )
+    accepts = (
+        [f"**More was taken than was approved: {taken}.** A yes to it accepts that."]
+        if taken
+        else []
+    )
+    return [
+        deed,
+        " ".join(filter(None, costs)),
+        f"Why this is asked: {question.why}",
+        *accepts,
+        *waits,
+    ]
 
 
 def bare(markdown: str) -> str:
@@ -196,16 +253,25 @@ def bare(markdown: str) -> str:
 
 
 def description_of(
-    question: ApprovalRequest, plan: AskedPlan, words: Sequence[str], until: str, fault: str = ""
+    question: ApprovalRequest,
+    plan: AskedPlan,
+    words: Sequence[str],
+    until: str,
+    fault: str = "",
 ) -> str:
-    """The form's text as Markdown: the question and its deadline in one paragraph, and the dearest orders as a table.
+    """The form's text as Markdown: the question and its deadline in one paragraph, and
+    the dearest orders as a table.
 
-    The older UI shows little more than that paragraph without scrolling. `fault` is what was wrong with the previous
-    answer.
+    The older UI shows little more than that paragraph without scrolling. `fault` is
+    what was wrong with the previous answer.
     """
     refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
     deed, *further = words
-    beside = f" Held or refused beside these: {pluralize(len(plan.beside), 'order')}." if plan.beside else ""
+    beside = (
+        f" Held or refused beside these: {pluralize(len(plan.beside), 'order')}."
+        if plan.beside
+        else ""
+    )
     return "\n\n".join(
         [
             f"{deed} **Answer by {until}**; without an answer nothing of this is bought. "
@@ -217,7 +283,15 @@ def description_of(
             "\n".join(_table(question, plan)),
             *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
             *(
-                ["\n".join(["**Not asked about:**", "", *waiting_list(plan.beside, SHOWN_BESIDE)])]
+                [
+                    "\n".join(
+                        [
+                            "**Not asked about:**",
+                            "",
+                            *waiting_list(plan.beside, SHOWN_BESIDE),
+                        ]
+                    )
+                ]
                 if plan.beside
                 else []
             ),
@@ -227,8 +301,14 @@ def description_of(
 
 def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
     key = artifact_key(f"plan-{question.batch_id}")
-    where = f"[artifact {key}]({page})" if (page := artifact_page(key)) else f"artifact {key} of this run"
-    return f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in {where}."
+    where = (
+        f"[artifact {key}]({page})"
+        if (page := artifact_page(key))
+        else f"artifact {key} of this run"
+    )
+    return (
+        f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in {where}."
+    )
 
 
 def _table(question: ApprovalRequest, plan: AskedPlan) -> Iterator[str]:

@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Sequence, Sized
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Iterator,
+    Sequence,
+    Sized,
+)
 from contextlib import aclosing, suppress
 from typing import TypeVar
 
@@ -16,7 +23,9 @@ T = TypeVar("T")
 C = TypeVar("C", bound=Sized)
 
 ORDERS_A_CALL = 4
-"""Orders under way for each concurrent call: some of them wait for one another, or for the ledger."""
+"""Orders under way for each concurrent call: some of them wait for one another, or for
+the ledger.
+"""
 
 
 def chunks(items: Sequence[T], size: int) -> list[tuple[str, Sequence[T]]]:
@@ -33,8 +42,12 @@ def label_of(start: int, end: int, total: int) -> str:
     return f"{start + 1:,}–{end:,} of {total:,}"
 
 
-def chunks_with_progress(stage: str, items: Sequence[T], size: int) -> Iterator[tuple[str, Sequence[T]]]:
-    """Chunks with their labels, reported as progress: a chunk counts as done when the next one is taken."""
+def chunks_with_progress(
+    stage: str, items: Sequence[T], size: int
+) -> Iterator[tuple[str, Sequence[T]]]:
+    """Chunks with their labels, reported as progress: a chunk counts as done when the
+    next one is taken.
+    """
     listener = progress.get()
     listener.start(stage, len(items))
     for label, chunk in chunks(items, size):
@@ -42,8 +55,12 @@ def chunks_with_progress(stage: str, items: Sequence[T], size: int) -> Iterator[
         listener.advance(stage, len(chunk))
 
 
-async def taken_from(items: list[T], size: int) -> AsyncGenerator[tuple[str, Sequence[T]], None]:
-    """Labelled chunks, which leave the list as they are taken: what a chunk holds ends with its work."""
+async def taken_from(
+    items: list[T], size: int
+) -> AsyncGenerator[tuple[str, Sequence[T]], None]:
+    """Labelled chunks, which leave the list as they are taken: what a chunk holds ends
+    with its work.
+    """
     total = len(items)
     while items:
         chunk, start = items[:size], total - len(items)
@@ -56,13 +73,20 @@ async def as_they_come(
     source: AsyncGenerator[tuple[str, C], None],
     work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
 ) -> None:
-    """Do the work on chunks of an iterator, with their labels, many at once, until patience or time is used up.
+    """Do the work on chunks of an iterator, with their labels, many at once, until
+    patience or time is used up.
 
-    Each is taken when there is room for at least half of the size of the last one. The third argument of `work` is a
-    callback for the number of items that are done (1 by default): so slow items of a chunk delay no other one. The
-    first exception cancels the rest, and is raised as itself when all have ended.
+    Each is taken when there is room for at least half of the size of the last one. The
+    third argument of `work` is a callback for the number of items that are done (1 by
+    default): so slow items of a chunk delay no other one. The first exception cancels
+    the rest, and is raised as itself when all have ended.
     """
-    most, under_way, size, news = ORDERS_A_CALL * resources.concurrency, 0, 0, asyncio.Event()
+    most, under_way, size, news = (
+        ORDERS_A_CALL * resources.concurrency,
+        0,
+        0,
+        asyncio.Event(),
+    )
 
     async def one(chunk: C, label: str) -> None:
         left = len(chunk)
@@ -83,7 +107,10 @@ async def as_they_come(
             while under_way and under_way + size / 2 > most:
                 news.clear()
                 await news.wait()
-            if resources.breaker.is_over or (next_one := await anext(source, None)) is None:
+            if (
+                resources.breaker.is_over
+                or (next_one := await anext(source, None)) is None
+            ):
                 break
             label, chunk = next_one
             size = len(chunk)

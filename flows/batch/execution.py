@@ -1,4 +1,6 @@
-"""Create, pay, render, book: several chunks at once, each order as far and as soon as it can, the canary first."""
+"""Create, pay, render, book: several chunks at once, each order as far and as soon as
+it can, the canary first.
+"""
 
 from __future__ import annotations
 
@@ -39,8 +41,8 @@ GOOD_FOR = timedelta(days=1)
 class Canaries:
     """The canaries of one process's part in a run.
 
-    Their state is the ledger's, but for the count of losses: a restarted run counts anew. Two processes that begin at
-    one instant have one canary each.
+    Their state is the ledger's, but for the count of losses: a restarted run counts
+    anew. Two processes that begin at one instant have one canary each.
     """
 
     def __init__(self, resources: Resources) -> None:
@@ -56,9 +58,11 @@ class Canaries:
         create: Callable[..., None],
         is_read_back: Callable[[str], Awaitable[bool]],
     ) -> list[OrderChange]:
-        """Let these orders of one batch and marketplace be created; answers the verdicts on those that are not.
+        """Let these orders of one batch and marketplace be created; answers the
+        verdicts on those that are not.
 
-        `create` takes their references, and `is_read_back` waits until payment has read an order back.
+        `create` takes their references, and `is_read_back` waits until payment has read
+        an order back.
         """
         marketplace, left = orders[0].marketplace, list(orders)
         async with self._one_by_one[marketplace]:
@@ -81,10 +85,16 @@ class Canaries:
         first: dict[Marketplace, str] = {}
         for ref, marketplace in at.items():
             first.setdefault(marketplace, ref)
-        return [ref for marketplace, ref in first.items() if not await self.is_free(marketplace)]
+        return [
+            ref
+            for marketplace, ref in first.items()
+            if not await self.is_free(marketplace)
+        ]
 
     async def is_free(self, marketplace: Marketplace) -> bool:
-        """Whether an order of this version of the program was read back there within a day."""
+        """Whether an order of this version of the program was read back there within a
+        day.
+        """
         since = self._resources.clock() - GOOD_FOR
         marks = self._resources.ledger.marks
         if marketplace not in self._free and await asyncio.to_thread(
@@ -94,14 +104,24 @@ class Canaries:
         return marketplace in self._free
 
     async def _note(self, canary: OrderRecord) -> None:
-        await asyncio.to_thread(self._resources.ledger.marks.show, Note.FIRST.at(canary.marketplace), canary.order_ref)
+        await asyncio.to_thread(
+            self._resources.ledger.marks.show,
+            Note.FIRST.at(canary.marketplace),
+            canary.order_ref,
+        )
 
     async def _set_free(self, marketplace: Marketplace) -> None:
-        await asyncio.to_thread(self._resources.ledger.marks.show, Note.CANARY.at(marketplace), self._program)
+        await asyncio.to_thread(
+            self._resources.ledger.marks.show,
+            Note.CANARY.at(marketplace),
+            self._program,
+        )
         self._free.add(marketplace)
 
     async def _kept_back(self, orders: Sequence[OrderRecord]) -> list[OrderChange]:
-        """The verdicts on these orders when none of them may go first; empty when one may."""
+        """The verdicts on these orders when none of them may go first; empty when one
+        may.
+        """
         marketplace, resources = orders[0].marketplace, self._resources
         unchanged = [order.stays(order.why) for order in orders]
         if resources.paused or resources.breaker.is_over:
@@ -112,21 +132,37 @@ class Canaries:
             return unchanged
         if stuck is not None:
             why = waits_for(stuck.order_ref, marketplace, stuck.why)
-            return [o.held(why) if stuck.state is OrderState.HELD else o.stays(why) for o in orders]
+            return [
+                o.held(why) if stuck.state is OrderState.HELD else o.stays(why)
+                for o in orders
+            ]
         if len(lost := self._lost[marketplace]) >= MOST:
             why = given_up([*lost], marketplace, [*lost.values()][-1].why)
             return [order.held(why) for order in orders]
         return []
 
-    async def _stuck(self, batch_id: str, marketplace: Marketplace) -> OrderRecord | None:
-        """A canary that is not settled, or can't be read as it should be; a readable one frees the marketplace.
+    async def _stuck(
+        self, batch_id: str, marketplace: Marketplace
+    ) -> OrderRecord | None:
+        """A canary that is not settled, or can't be read as it should be; a readable
+        one frees the marketplace.
 
-        An unanswered create that can't land any more is lost: the next order is the younger one that the proof of its
-        absence may lack.
+        An unanswered create that can't land any more is lost: the next order is the
+        younger one that the proof of its absence may lack.
         """
-        resources, group_commit, marks = self._resources, self._resources.group_commit, self._resources.ledger.marks
-        refs = await asyncio.to_thread(marks.unsettled_first, batch_id, marketplace, most=MOST)
-        created = {ref: order for ref, order in (await group_commit.orders(refs)).items() if order.order_id}
+        resources, group_commit, marks = (
+            self._resources,
+            self._resources.group_commit,
+            self._resources.ledger.marks,
+        )
+        refs = await asyncio.to_thread(
+            marks.unsettled_first, batch_id, marketplace, most=MOST
+        )
+        created = {
+            ref: order
+            for ref, order in (await group_commit.orders(refs)).items()
+            if order.order_id
+        }
         if created and await read_back(resources, created):
             await self._set_free(marketplace)
             return None
@@ -137,12 +173,19 @@ class Canaries:
         lost = await self._arrive_no_more(unknown)
         self._lost[marketplace] |= {ref: now[ref] for ref in lost}
         others = lost | {ref for ref in held if is_understood(ref, shown.get(ref))}
-        return next((now[ref] for ref in refs if ref not in others and _is_unsettled(now[ref])), None)
+        return next(
+            (now[ref] for ref in refs if ref not in others and _is_unsettled(now[ref])),
+            None,
+        )
 
     async def _arrive_no_more(self, order_refs: Collection[str]) -> set[str]:
         """Those of these orders whose creates may not land any more."""
         effects = await self._resources.group_commit.effects_of(order_refs)
-        late = {one.order_ref for one in effects if clear_from(self._resources, one) > self._resources.clock()}
+        late = {
+            one.order_ref
+            for one in effects
+            if clear_from(self._resources, one) > self._resources.clock()
+        }
         return {*order_refs} - late
 
     async def _take_loss(self, canary: OrderRecord) -> None:
@@ -152,13 +195,21 @@ class Canaries:
         if now.paid_minor is not None:  # another run was faster
             await self._set_free(now.marketplace)
             return
-        creates = [one for one in await group_commit.effects_of([ref]) if one.action is Action.CREATE]
+        creates = [
+            one
+            for one in await group_commit.effects_of([ref])
+            if one.action is Action.CREATE
+        ]
         if creates and creates[-1].status is not EffectStatus.UNSENT:
             self._lost[now.marketplace][ref] = now
 
 
 def _is_unsettled(order: OrderRecord) -> bool:
-    return order.paid_minor is None and order.state in (OrderState.UNKNOWN, OrderState.ORDERED, OrderState.HELD)
+    return order.paid_minor is None and order.state in (
+        OrderState.UNKNOWN,
+        OrderState.ORDERED,
+        OrderState.HELD,
+    )
 
 
 STAGES = ("create", "pay", "render freight", "book")
@@ -175,26 +226,37 @@ async def execute(
     canaries: Canaries,
     asks: bool = True,
 ) -> None:
-    """Take these orders as far as they can go; the results are in the ledger, and emitted by `feed`.
+    """Take these orders as far as they can go; the results are in the ledger, and
+    emitted by `feed`.
 
-    `approved` has the hash of each plan that was approved (see `plan_hash`): only those are created. A run that does
-    not ask (`asks`) leaves alone orders that were held or refused since.
+    `approved` has the hash of each plan that was approved (see `plan_hash`): only those
+    are created. A run that does not ask (`asks`) leaves alone orders that were held or
+    refused since.
     """
     listener = progress.get()
     for stage in STAGES:
         listener.start(stage, len(order_refs))
 
-    async def take(chunk: Sequence[str], label: str, through: Callable[[int], None]) -> None:
-        steps = Steps(resources, approved, limits, label, canaries, asks=asks, then=through)
+    async def take(
+        chunk: Sequence[str], label: str, through: Callable[[int], None]
+    ) -> None:
+        steps = Steps(
+            resources, approved, limits, label, canaries, asks=asks, then=through
+        )
         await steps.take(chunk)
-        counts = ", ".join(f"{count:,} {state}" for state, count in (await feed.emit(chunk)).most_common())
+        counts = ", ".join(
+            f"{count:,} {state}"
+            for state, count in (await feed.emit(chunk)).most_common()
+        )
         run_logger().info("Orders %s: %s", label, counts)
 
     await as_they_come(resources, taken_from([*order_refs], chunk_size), take)
 
 
 class Steps:
-    """The steps of a chunk, all running at once: each order goes from step to step by itself."""
+    """The steps of a chunk, all running at once: each order goes from step to step by
+    itself.
+    """
 
     def __init__(
         self,
@@ -215,26 +277,53 @@ class Steps:
         self._asks = asks
         self._then = then
         self._kept_back: set[str] = set()
-        self._read_back = defaultdict[str, asyncio.Future[bool]](asyncio.get_running_loop().create_future)
+        self._read_back = defaultdict[str, asyncio.Future[bool]](
+            asyncio.get_running_loop().create_future
+        )
 
     async def take(self, refs: Sequence[str]) -> None:
         """Run the steps until each of these orders has gone as far as it can."""
         resources, label = self._resources, self._label
         freight: PartialResults[str, ChosenFreight] = PartialResults()
-        book = self._step("book", refs, lambda order: order.order_ref in freight and may_book(order))
+        book = self._step(
+            "book", refs, lambda order: order.order_ref in freight and may_book(order)
+        )
         render = self._step("render freight", refs, may_book, book)
-        pay = self._step("pay", refs, may_pay, render, seen=partial(self._judge, is_read_back=True))
+        pay = self._step(
+            "pay", refs, may_pay, render, seen=partial(self._judge, is_read_back=True)
+        )
         create = self._step("create", refs, self._may_create, pay)
         async with task_group() as crew:
             crew.create_task(self._admit(refs, create))
             crew.create_task(
-                self._each(create, lambda: run_task(create_orders, resources, create, self._limits, label=label))
+                self._each(
+                    create,
+                    lambda: run_task(
+                        create_orders, resources, create, self._limits, label=label
+                    ),
+                )
             )
-            crew.create_task(self._each(pay, lambda: run_task(pay_orders, resources, pay, label=label)))
             crew.create_task(
-                self._each(render, lambda: run_task(render_freights, resources, render, freight, label=label))
+                self._each(
+                    pay, lambda: run_task(pay_orders, resources, pay, label=label)
+                )
             )
-            crew.create_task(self._each(book, lambda: run_task(book_shipments, resources, book, freight, label=label)))
+            crew.create_task(
+                self._each(
+                    render,
+                    lambda: run_task(
+                        render_freights, resources, render, freight, label=label
+                    ),
+                )
+            )
+            crew.create_task(
+                self._each(
+                    book,
+                    lambda: run_task(
+                        book_shipments, resources, book, freight, label=label
+                    ),
+                )
+            )
 
     async def _admit(self, refs: Sequence[str], create: Step) -> None:
         """Submit orders to be created, at each marketplace as its canary allows."""
@@ -250,7 +339,9 @@ class Steps:
                 crew.create_task(self._admit_at_one(some, create))
 
     async def _admit_at_one(self, orders: Sequence[OrderRecord], create: Step) -> None:
-        changes = await self._canaries.admit(orders, create.put, self._read_back.__getitem__)
+        changes = await self._canaries.admit(
+            orders, create.put, self._read_back.__getitem__
+        )
         await self._resources.group_commit.change(changes)
         kept_back = [change.order_ref for change in changes]
         self._kept_back.update(kept_back)
@@ -287,15 +378,21 @@ class Steps:
                     next_one.put(*done)
 
         def mine(order: OrderRecord) -> bool:
-            is_allowed = self._resources.paused is None and (self._asks or needs_nobody(order))
+            is_allowed = self._resources.paused is None and (
+                self._asks or needs_nobody(order)
+            )
             return is_allowed and is_for(order)
 
         return Step(refs, is_for=mine, then=through, seen=seen)
 
     async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
-        """Run a step, in a task run if there is anything to do; unfinished orders keep their state in the ledger."""
+        """Run a step, in a task run if there is anything to do; unfinished orders keep
+        their state in the ledger.
+        """
         try:
-            with suppress(ServiceAway):  # patience or time is used up: what is left keeps its state
+            with suppress(
+                ServiceAway
+            ):  # patience or time is used up: what is left keeps its state
                 if await step.has_work(self._resources):
                     await work()
         finally:
@@ -303,21 +400,34 @@ class Steps:
 
 
 def needs_nobody(order: OrderRecord) -> bool:
-    """Whether an order may go on without a person: its approval stands, and it is not held."""
+    """Whether an order may go on without a person: its approval stands, and it is not
+    held.
+    """
     return order.plan_hash is not None and order.state is not OrderState.HELD
 
 
 def may_create(order: OrderRecord, approved_plan: str | None) -> bool:
-    """Whether the plan in the ledger is the one that was approved; another run may have made another since."""
+    """Whether the plan in the ledger is the one that was approved; another run may have
+    made another since.
+    """
     waiting = order.state is OrderState.PLANNED and order.order_id is None
     return waiting and approved_plan is not None and order.plan_hash == approved_plan
 
 
 def may_pay(order: OrderRecord) -> bool:
-    waiting = order.state in (OrderState.ORDERED, OrderState.PAYMENT_PENDING, OrderState.HELD)
+    waiting = order.state in (
+        OrderState.ORDERED,
+        OrderState.PAYMENT_PENDING,
+        OrderState.HELD,
+    )
     return waiting and order.order_id is not None and order.paid_minor is None
 
 
 def may_book(order: OrderRecord) -> bool:
     waiting = order.state in (OrderState.PAID, OrderState.HELD)
-    return waiting and order.paid_minor is not None and not order.is_overpaid and order.shipment is None
+    return (
+        waiting
+        and order.paid_minor is not None
+        and not order.is_overpaid
+        and order.shipment is None
+    )

@@ -1,4 +1,6 @@
-"""The work of one process on a shared batch: it takes chunks, and plans or buys their orders."""
+"""The work of one process on a shared batch: it takes chunks, and plans or buys their
+orders.
+"""
 
 from __future__ import annotations
 
@@ -26,23 +28,37 @@ ALONE_FOR = timedelta(minutes=2)
 MOST_OFFERS_KEPT = 10_000
 CLOSED = "the batch is done, or was stopped"
 STOPPED = "Stopped"
-"""How a helper ends that could do more and may not: the service is away, or the time is up."""
+"""How a helper ends that could do more and may not: the service is away, or the time is
+up.
+"""
 
 
 def why_over(now: SharedBatch | None, shared_by: str, at: datetime) -> str:
-    """Why no more of a batch is to be taken for a run; empty while that run is alive."""
+    """Why no more of a batch is to be taken for a run; empty while that run is
+    alive.
+    """
     if now is None or now.owner != shared_by:
         return CLOSED
-    return f"the batch has had no run since {now.seen_at:%H:%M:%S} UTC" if at - now.seen_at > ALONE_FOR else ""
+    return (
+        f"the batch has had no run since {now.seen_at:%H:%M:%S} UTC"
+        if at - now.seen_at > ALONE_FOR
+        else ""
+    )
 
 
 class ChunkWorker:
-    """The part of one process in a shared batch. `idle_s` is how long it waits for something to do."""
+    """The part of one process in a shared batch. `idle_s` is how long it waits for
+    something to do.
+    """
 
-    def __init__(self, resources: Resources, shared: SharedBatch, *, idle_s: float) -> None:
+    def __init__(
+        self, resources: Resources, shared: SharedBatch, *, idle_s: float
+    ) -> None:
         self._resources = resources
         self._rows = resources.ledger.chunks
-        resources.ledger.since = shared.begun  # what was dropped since then is planned by none of its helpers
+        resources.ledger.since = (
+            shared.begun
+        )  # what was dropped since then is planned by none of its helpers
         self._shared = shared
         self._idle_s = idle_s
         self._planning = Planning(resources, most_stored=MOST_OFFERS_KEPT)
@@ -62,8 +78,12 @@ class ChunkWorker:
         self._ends = True
 
     async def work(self) -> None:
-        """Take chunks until there are none, or the batch is closed: then calls on the wire are awaited, and no more."""
-        working = asyncio.create_task(as_they_come(self._resources, self._taken(), self._one))
+        """Take chunks until there are none, or the batch is closed: then calls on the
+        wire are awaited, and no more.
+        """
+        working = asyncio.create_task(
+            as_they_come(self._resources, self._taken(), self._one)
+        )
         watching = asyncio.create_task(self._watch())
         watching.add_done_callback(lambda _: working.cancel())
         try:
@@ -99,7 +119,8 @@ class ChunkWorker:
             dead = [one for one in others if is_dead(self._resources.send_logs, one)]
             return self._rows.take(self._shared, in_hand=in_hand, dead=dead)
 
-        # a process that is cancelled meanwhile releases its chunks only after this one is taken
+        # a process that is cancelled meanwhile releases its chunks only after this one
+        # is taken
         return await shield_until_done(asyncio.to_thread(take), on_cancel=lambda: None)
 
     async def _watch(self) -> None:
@@ -114,17 +135,26 @@ class ChunkWorker:
                 self.end()
             await asyncio.to_thread(self._rows.show_alive, self._shared)
 
-    async def _one(self, chunk: Chunk, label: str, through: Callable[..., None]) -> None:
+    async def _one(
+        self, chunk: Chunk, label: str, through: Callable[..., None]
+    ) -> None:
         try:
-            is_done = await (self._plan if chunk.work is Work.PLAN else self._buy)(chunk, label, through)
+            is_done = await (self._plan if chunk.work is Work.PLAN else self._buy)(
+                chunk, label, through
+            )
             self.done[chunk.work] += len(chunk) if is_done else 0
         finally:
             self._in_hand.discard(chunk.number)
 
-    async def _plan(self, chunk: Chunk, label: str, through: Callable[..., None]) -> bool:
+    async def _plan(
+        self, chunk: Chunk, label: str, through: Callable[..., None]
+    ) -> bool:
         requests = chunk.requests
         self._planning.expect(
-            requests, await match_requests(self._resources, requests, chunk_size=len(chunk), anew=False)
+            requests,
+            await match_requests(
+                self._resources, requests, chunk_size=len(chunk), anew=False
+            ),
         )
         plans = await self._planning.plan(requests, label, through)
         if self.is_stopped:
@@ -132,18 +162,34 @@ class ChunkWorker:
         planned = Planned(
             plans=tuple(map(summary_of, plans)),
             postponed=tuple(plan.order_ref for plan in plans if plan.is_postponed),
-            matches=tuple(MatchLine.of(plan.order_ref, match) for plan in plans for match in plan.matches),
+            matches=tuple(
+                MatchLine.of(plan.order_ref, match)
+                for plan in plans
+                for match in plan.matches
+            ),
         )
-        await asyncio.to_thread(self._rows.finish_planned, self._shared, chunk.number, plans, planned)
+        await asyncio.to_thread(
+            self._rows.finish_planned, self._shared, chunk.number, plans, planned
+        )
         run_logger().info("Planned the orders %s: %s", label, len(plans))
         return True
 
-    async def _buy(self, chunk: Chunk, label: str, through: Callable[..., None]) -> bool:
+    async def _buy(
+        self, chunk: Chunk, label: str, through: Callable[..., None]
+    ) -> bool:
         approved = {ref: plan for ref, plan in chunk.approved.items() if plan}
         refs = list(chunk.approved)
         await settle_open(self._resources, refs)
         limits, asks = self._shared.limits, self._shared.asks
-        steps = Steps(self._resources, approved, limits, label, self._canaries, asks=asks, then=through)
+        steps = Steps(
+            self._resources,
+            approved,
+            limits,
+            label,
+            self._canaries,
+            asks=asks,
+            then=through,
+        )
         await steps.take(refs)
         if self.is_stopped:
             return False

@@ -33,16 +33,20 @@ LEAST = timedelta(seconds=60)
 
 
 def begun_at(now: datetime) -> datetime:
-    """When this flow run began first: a run taken up after a crash is still the same run. `now` outside a run.
+    """When this flow run began first: a run taken up after a crash is still the same
+    run. `now` outside a run.
 
-    Never later than now: the start is of the Prefect server's clock, which may be ahead.
+    Never later than now: the start is of the Prefect server's clock, which may be
+    ahead.
     """
     run = current_run()
     return min((run.start_time if run else None) or now, now)
 
 
 async def requested_at(now: datetime) -> datetime:
-    """When a person had this run started, or started again; not when a process took it up, maybe after others."""
+    """When a person had this run started, or started again; not when a process took it
+    up, maybe after others.
+    """
     return min(await retried_at() or planned_at(now), now)
 
 
@@ -66,7 +70,11 @@ async def absolute(done_by: str) -> str:
 
 
 async def _meant(done_by: str, now: datetime, timezone: str) -> datetime | None:
-    return moment_of(done_by, await retried_at() or begun_at(now), timezone) if done_by else None
+    return (
+        moment_of(done_by, await retried_at() or begun_at(now), timezone)
+        if done_by
+        else None
+    )
 
 
 @asynccontextmanager
@@ -79,21 +87,27 @@ async def opened(
     xportcn: XportcnSettings | None = None,
     run: str = "",
 ) -> AsyncIterator[Resources]:
-    """Everything a run works with, once a cheap call has proved that service, clock and account are well.
+    """Everything a run works with, once a cheap call has proved that service, clock and
+    account are well.
 
-    A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have forgotten earlier ones.
-    `concurrency` calls go to the service at once; 0: as the settings say. They count as those of `run`, else of this
-    flow run. A service that is away is waited for until `done_by`, and for a minute where that is over: a run that
+    A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have
+    forgotten earlier ones. `concurrency` calls go to the service at once; 0: as the
+    settings say. They count as those of `run`, else of this flow run. A service that is
+    away is waited for until `done_by`, and for a minute where that is over: a run that
     comes too late ends in order too.
     """
     settings, xportcn = settings or SourcingSettings(), xportcn or XportcnSettings()
     run = run or this_run()
-    async with open_resources(settings, xportcn, concurrency=concurrency or None, run=run) as resources:
+    async with open_resources(
+        settings, xportcn, concurrency=concurrency or None, run=run
+    ) as resources:
         now = resources.clock()
         resources.ledger.since = begun_at(now)
         resources.done_by = await _meant(done_by, now, settings.timezone)
         if resources.done_by:
-            resources.breaker.until(max(resources.done_by, now + LEAST), resources.clock)
+            resources.breaker.until(
+                max(resources.done_by, now + LEAST), resources.clock
+            )
         if begins_orders:
             require_not_lost(resources)
         with outages_notified(resources.ledger):
@@ -105,14 +119,24 @@ async def opened(
             await asyncio.to_thread(service_back, resources.ledger, run_link())
             async with moves_written(resources):
                 yield resources
-        words = [word.message(order_refs) for word, order_refs in resources.unknown.items()]
+        words = [
+            word.message(order_refs) for word, order_refs in resources.unknown.items()
+        ]
         refunds = await asyncio.to_thread(refund_messages, resources)
-        await enqueue(resources.ledger, *of_doubts(_doubts(resources)), *words, *of_calls(resources.calls), *refunds)
+        await enqueue(
+            resources.ledger,
+            *of_doubts(_doubts(resources)),
+            *words,
+            *of_calls(resources.calls),
+            *refunds,
+        )
 
 
 @asynccontextmanager
 async def moves_written(resources: Resources) -> AsyncIterator[None]:
-    """What is moved in the block and not written by its end reaches the tables, also where it fails or is cancelled."""
+    """What is moved in the block and not written by its end reaches the tables, also
+    where it fails or is cancelled.
+    """
     try:
         yield
     except BaseException:
@@ -124,11 +148,17 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
 
 
 def refund_messages(resources: Resources) -> list[Message]:
-    """The messages of refunds that need a person and were not enqueued before: else each run would write."""
+    """The messages of refunds that need a person and were not enqueued before: else
+    each run would write.
+    """
     ledger, now = resources.ledger, resources.clock()
     waiting = ledger.refunds.in_states(REFUND_WAITS)
     times = times_requested(ledger, waiting)
-    messages = [(one.order_ref, each) for one in waiting for each in of_refund(one, now, times=times[one.key])]
+    messages = [
+        (one.order_ref, each)
+        for one in waiting
+        for each in of_refund(one, now, times=times[one.key])
+    ]
     known = ledger.outbox.known(message.cause for _, message in messages)
     new = [(ref, message) for ref, message in messages if message.cause not in known]
     orders = standing_of(ledger, order_refs={ref for ref, _ in new})
@@ -136,11 +166,19 @@ def refund_messages(resources: Resources) -> list[Message]:
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:
-    """Unanswered effects that a reading may settle, of orders that don't wait for a person anyway."""
+    """Unanswered effects that a reading may settle, of orders that don't wait for a
+    person anyway.
+    """
     found = [
         effect
         for effect in every_open_effect(resources.ledger)
         if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking
     ]
-    orders = resources.ledger.orders({effect.order_ref for effect in found}) if found else {}
-    return [effect for effect in found if orders[effect.order_ref].state not in NEEDS_A_PERSON]
+    orders = (
+        resources.ledger.orders({effect.order_ref for effect in found}) if found else {}
+    )
+    return [
+        effect
+        for effect in found
+        if orders[effect.order_ref].state not in NEEDS_A_PERSON
+    ]

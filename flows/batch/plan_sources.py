@@ -1,4 +1,6 @@
-"""Sources of a run's plans: request files, carts, and the plans that the ledger keeps."""
+"""Sources of a run's plans: request files, carts, and the plans that the ledger
+keeps.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,13 @@ from domain.request_remarks import WHOLE_FILE, Remark
 from domain.states import OrderState
 from flows.batch.chunks import chunks_with_progress
 from flows.batch.planning import Take, plan_each
-from flows.batch.sorting import OVER, SortedOrders, find_unrecorded, sort_requests, words_of_forgotten
+from flows.batch.sorting import (
+    OVER,
+    SortedOrders,
+    find_unrecorded,
+    sort_requests,
+    words_of_forgotten,
+)
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.create_order import plan_cart
 from tasks.engine.gathering import not_read
@@ -31,14 +39,17 @@ from tasks.engine.resources import Resources
 from tasks.search import with_matches
 
 left_to_newer: ContextVar[Collection[str]] = ContextVar("left_to_newer", default=())
-"""Orders that a file of the inbox leaves to a newer one of its name, unless they are begun.
+"""Orders that a file of the inbox leaves to a newer one of its name, unless they are
+begun.
 
 Beside the parameters of `buy_from_file`, which are the fields of its form.
 """
 
 
 class StoredPlans(Iterable[PlannedOrder]):
-    """Plans that a run has stored, without those that another run has made anew since: they can't be approved here."""
+    """Plans that a run has stored, without those that another run has made anew since:
+    they can't be approved here.
+    """
 
     def __init__(self, ledger: Ledger, summaries: Sequence[PlanSummary]) -> None:
         self._ledger = ledger
@@ -49,13 +60,24 @@ class StoredPlans(Iterable[PlannedOrder]):
             made = {summary.order_ref: summary.plan_hash for summary in some}
             matches = self._ledger.matches.of(made)
             plans = map(plan_in, self._ledger.each_order(made))
-            yield from (with_matches(plan, matches) for plan in plans if plan_hash(plan) == made[plan.order_ref])
+            yield from (
+                with_matches(plan, matches)
+                for plan in plans
+                if plan_hash(plan) == made[plan.order_ref]
+            )
 
 
 def plan_in(order: OrderRecord) -> PlannedOrder:
     """The whole plan of an order that is planned."""
     services = order.freight_quote.services if order.freight_quote else ()
-    chosen = next((service for service in services if service.service_id == order.freight_service), None)
+    chosen = next(
+        (
+            service
+            for service in services
+            if service.service_id == order.freight_service
+        ),
+        None,
+    )
     stands = replace(order.plan, state=order.state, why=order.why)
     return replace(stands, freight_service=chosen)
 
@@ -71,10 +93,12 @@ def summary_of(plan: PlannedOrder) -> PlanSummary:
 
 
 class PlanSource:
-    """The source of a run's plans. `name` is the batch's source in the ledger, `warnings` are shown.
+    """The source of a run's plans. `name` is the batch's source in the ledger,
+    `warnings` are shown.
 
-    A source that does not ask (`asks`) goes on with what is approved already, and needs no approval. One that plans
-    nothing has nothing to look up, to keep, to hold or to approve.
+    A source that does not ask (`asks`) goes on with what is approved already, and needs
+    no approval. One that plans nothing has nothing to look up, to keep, to hold or to
+    approve.
     """
 
     name: str
@@ -87,39 +111,71 @@ class PlanSource:
         raise NotImplementedError
 
     async def plan(
-        self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self,
+        resources: Resources,
+        requests: list[OrderRequest],
+        take: Take,
+        *,
+        chunk_size: int,
+        anew: bool,
     ) -> None:
-        """Pass the plans of these requests to `take` as they are made, in no order, each once; they may leave the list.
+        """Pass the plans of these requests to `take` as they are made, in no order,
+        each once; they may leave the list.
 
         `anew` matches words again that an earlier run matched.
         """
 
-    async def check_unrecorded(self, resources: Resources, asked: Mapping[str, Marketplace]) -> Mapping[str, Verdict]:
-        """The reasons not to buy some of these, by reference, whatever their plans are."""
+    async def check_unrecorded(
+        self, resources: Resources, asked: Mapping[str, Marketplace]
+    ) -> Mapping[str, Verdict]:
+        """The reasons not to buy some of these, by reference, whatever their plans
+        are.
+        """
         return {}
 
-    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+    def keep(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
+    ) -> None:
         """Store plans without approval: nothing may be bought on them."""
 
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Iterable[PlannedOrder]:
+    def stored(
+        self, resources: Resources, plans: Sequence[PlanSummary]
+    ) -> Iterable[PlannedOrder]:
         """The plans that were kept."""
         return ()
 
     def hold(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+        self,
+        resources: Resources,
+        batch_id: str,
+        plans: Sequence[PlanSummary],
+        why: Mapping[str, Verdict],
     ) -> None:
         """Record that these plans are held; `why` by reference."""
         for some in chunked(self.stored(resources, plans)):
-            self.keep(resources, batch_id, [plan.with_verdict(why[plan.order_ref]) for plan in some])
+            self.keep(
+                resources,
+                batch_id,
+                [plan.with_verdict(why[plan.order_ref]) for plan in some],
+            )
 
-    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
-        """Record which plans are approved; not where another run was faster, or has made the plan anew."""
+    def approve(
+        self, resources: Resources, batch_id: str, approvals: Iterable[Approval]
+    ) -> None:
+        """Record which plans are approved; not where another run was faster, or has
+        made the plan anew.
+        """
 
 
 class FromRequests(PlanSource):
     """Plans of the orders of a file."""
 
-    def __init__(self, requests: Sequence[OrderRequest], name: str, warnings: Sequence[Remark] = ()) -> None:
+    def __init__(
+        self,
+        requests: Sequence[OrderRequest],
+        name: str,
+        warnings: Sequence[Remark] = (),
+    ) -> None:
         self.name = name
         self.requests = requests
         self.warnings = warnings
@@ -127,68 +183,116 @@ class FromRequests(PlanSource):
     def sort(self, ledger: Ledger) -> SortedOrders:
         work = sort_requests(ledger, self.requests)
         if left := left_to_newer.get():  # parts go by the name of their whole
-            whole, mine = ledger.parts.wholes(one.order_ref for one in self.requests), {*work.under_way, *work.over}
+            whole, mine = (
+                ledger.parts.wholes(one.order_ref for one in self.requests),
+                {*work.under_way, *work.over},
+            )
             self.requests = [
-                one for one in self.requests if (ref := one.order_ref) in mine or whole.get(ref, ref) not in left
+                one
+                for one in self.requests
+                if (ref := one.order_ref) in mine or whole.get(ref, ref) not in left
             ]
             work = sort_requests(ledger, self.requests)
         for warning in words_of_forgotten(work.forgotten):
             run_logger().warning(warning)
-            self.warnings = [*dict.fromkeys([*self.warnings, Remark(WHOLE_FILE, "", warning)])]
+            self.warnings = [
+                *dict.fromkeys([*self.warnings, Remark(WHOLE_FILE, "", warning)])
+            ]
         return work
 
     async def plan(
-        self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self,
+        resources: Resources,
+        requests: list[OrderRequest],
+        take: Take,
+        *,
+        chunk_size: int,
+        anew: bool,
     ) -> None:
-        looking = asyncio.create_task(self.check_unrecorded(resources, marketplaces_of(requests)))
+        looking = asyncio.create_task(
+            self.check_unrecorded(resources, marketplaces_of(requests))
+        )
 
         async def checked(plans: Sequence[PlannedOrder]) -> None:
             why = await looking
-            await take([plan.with_verdict(why[ref]) if (ref := plan.order_ref) in why else plan for plan in plans])
+            await take(
+                [
+                    plan.with_verdict(why[ref])
+                    if (ref := plan.order_ref) in why
+                    else plan
+                    for plan in plans
+                ]
+            )
 
         try:
-            await plan_each(resources, requests, checked, chunk_size=chunk_size, match_anew=anew)
+            await plan_each(
+                resources, requests, checked, chunk_size=chunk_size, match_anew=anew
+            )
             await looking
         finally:
             looking.cancel()
 
-    async def check_unrecorded(self, resources: Resources, asked: Mapping[str, Marketplace]) -> Mapping[str, Verdict]:
+    async def check_unrecorded(
+        self, resources: Resources, asked: Mapping[str, Marketplace]
+    ) -> Mapping[str, Verdict]:
         return await find_unrecorded(resources, asked)
 
-    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
+    def keep(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
+    ) -> None:
         resources.ledger.put_plans(plans, batch_id)
 
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Iterable[PlannedOrder]:
+    def stored(
+        self, resources: Resources, plans: Sequence[PlanSummary]
+    ) -> Iterable[PlannedOrder]:
         return StoredPlans(resources.ledger, plans)
 
-    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
-        resources.ledger.approve(approvals, batch_id, tolerance=resources.settings.price_tolerance_percent)
+    def approve(
+        self, resources: Resources, batch_id: str, approvals: Iterable[Approval]
+    ) -> None:
+        resources.ledger.approve(
+            approvals, batch_id, tolerance=resources.settings.price_tolerance_percent
+        )
 
 
 class FromCarts(PlanSource):
-    """Plans of orders of one batch whose lines lie in carts, with the quantities that lie there.
+    """Plans of orders of one batch whose lines lie in carts, with the quantities that
+    lie there.
 
-    The batch, the file's fingerprint and the limits of the lines stay those of the file that filled the cart.
+    The batch, the file's fingerprint and the limits of the lines stay those of the file
+    that filled the cart.
     """
 
     name = "cart"
 
     def __init__(self, orders: Mapping[str, OrderRecord]) -> None:
-        self.requests: Sequence[OrderRequest] = [order.request for order in orders.values()]
+        self.requests: Sequence[OrderRequest] = [
+            order.request for order in orders.values()
+        ]
         self._seen: dict[str, OrderRecord] = {}
         self._plans: dict[str, PlannedOrder] = {}
 
     def sort(self, ledger: Ledger) -> SortedOrders:
-        """An order that may have been created already, from a cart or not, is not planned again."""
+        """An order that may have been created already, from a cart or not, is not
+        planned again.
+        """
         refs = [request.order_ref for request in self.requests]
         orders, effects = ledger.orders(refs), ledger.effects_of(refs)
-        creates = {one.order_ref for one in effects if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT}
+        creates = {
+            one.order_ref
+            for one in effects
+            if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT
+        }
         work = SortedOrders()
         for request in self.requests:
             order = orders[request.order_ref]
             if order.state in OVER:
                 work.over.append(order.order_ref)
-            elif order.order_id or order.order_ref in creates or order.state is OrderState.UNKNOWN:
+            elif (
+                order.order_id
+                or order.order_ref in creates
+                or order.state is OrderState.UNKNOWN
+            ):
                 work.under_way.append(order.order_ref)
             else:
                 work.to_plan.append(request)
@@ -196,43 +300,81 @@ class FromCarts(PlanSource):
         return work
 
     async def plan(
-        self, resources: Resources, requests: list[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self,
+        resources: Resources,
+        requests: list[OrderRequest],
+        take: Take,
+        *,
+        chunk_size: int,
+        anew: bool,
     ) -> None:
         for _, chunk in chunks_with_progress("preview", requests, chunk_size):
-            plans = [await _carted(resources, self._seen[one.order_ref]) for one in chunk]
+            plans = [
+                await _carted(resources, self._seen[one.order_ref]) for one in chunk
+            ]
             self._plans |= {plan.order_ref: plan for plan in plans}
             await take(plans)
 
-    def keep(self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]) -> None:
-        """The plan that the cart was filled with stays; the order gets the reason why it is not bought."""
-        held_back = [plan for plan in plans if not plan.is_fine and not plan.is_postponed]
+    def keep(
+        self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
+    ) -> None:
+        """The plan that the cart was filled with stays; the order gets the reason why
+        it is not bought.
+        """
+        held_back = [
+            plan for plan in plans if not plan.is_fine and not plan.is_postponed
+        ]
         resources.ledger.change([self._held(plan) for plan in held_back])
 
-    def stored(self, resources: Resources, plans: Sequence[PlanSummary]) -> Iterable[PlannedOrder]:
+    def stored(
+        self, resources: Resources, plans: Sequence[PlanSummary]
+    ) -> Iterable[PlannedOrder]:
         return [self._plans[plan.order_ref] for plan in plans]
 
-    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+    def approve(
+        self, resources: Resources, batch_id: str, approvals: Iterable[Approval]
+    ) -> None:
         """Only while the order is in the state it was planned in."""
         tolerance = resources.settings.price_tolerance_percent
-        for approval in approvals:  # a run that dies now leaves it approved: no other command orders it
-            plan, seen_in = self._plans[approval.order_ref], self._seen[approval.order_ref].state
+        for approval in (
+            approvals
+        ):  # a run that dies now leaves it approved: no other command orders it
+            plan, seen_in = (
+                self._plans[approval.order_ref],
+                self._seen[approval.order_ref].state,
+            )
             said = replace(approval, why=approval.why.but(cart=approval.order_ref))
             put_cart_plan(resources.ledger, plan, said, tolerance, seen_in=seen_in)
 
     def _held(self, plan: PlannedOrder) -> OrderChange:
         expected = self._seen[plan.order_ref].state
-        return OrderChange(order_ref=plan.order_ref, state=OrderState.HELD, expected=expected, why=plan.why)
+        return OrderChange(
+            order_ref=plan.order_ref,
+            state=OrderState.HELD,
+            expected=expected,
+            why=plan.why,
+        )
 
 
 async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
-    """The plan of ordering the rows at today's cost; held where they can't be ordered."""
+    """The plan of ordering the rows at today's cost; held where they can't be
+    ordered.
+    """
     try:
         plan = await plan_cart(resources, order)
     except Misconfigured:
         raise
     except CartFault as error:
-        return replace(order.plan, quote=None).with_verdict(held(because(ReasonCode.CART_FAULT, fault=str(error))))
+        return replace(order.plan, quote=None).with_verdict(
+            held(because(ReasonCode.CART_FAULT, fault=str(error)))
+        )
     except XportcnError as error:
-        return replace(order.plan, quote=None).with_verdict(not_read("not ordered", error))
+        return replace(order.plan, quote=None).with_verdict(
+            not_read("not ordered", error)
+        )
     freight = plan.freight_service.price if plan.freight_service else None
-    return replace(plan, why=because(ReasonCode.COSTS, total=plan.total, freight=freight)) if plan.is_fine else plan
+    return (
+        replace(plan, why=because(ReasonCode.COSTS, total=plan.total, freight=freight))
+        if plan.is_fine
+        else plan
+    )

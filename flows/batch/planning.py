@@ -1,4 +1,6 @@
-"""Planning a batch: words matched to items, items looked up, orders previewed and decided."""
+"""Planning a batch: words matched to items, items looked up, orders previewed and
+decided.
+"""
 
 from __future__ import annotations
 
@@ -34,37 +36,63 @@ from tasks.search import (
 
 
 async def match_requests(
-    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int, anew: bool
+    resources: Resources,
+    requests: Sequence[OrderRequest],
+    *,
+    chunk_size: int,
+    anew: bool,
 ) -> dict[tuple[str, str], Match]:
-    """A match for each line with words. A match of an earlier run stands, unless it is to be made `anew`.
+    """A match for each line with words. A match of an earlier run stands, unless it is
+    to be made `anew`.
 
     Nor does one that an earlier program made, and this one would not.
     """
     wanted = {
-        (request.order_ref, line.item): (request.marketplace, line.item) for request, line in lines_with_words(requests)
+        (request.order_ref, line.item): (request.marketplace, line.item)
+        for request, line in lines_with_words(requests)
     }
     if not wanted:
         return {}
     kept = await stored_matches(resources, [order_ref for order_ref, _ in wanted])
-    fits = {key: match for key, match in kept.items() if wanted.get(key) == match.item and match.is_whole}
+    fits = {
+        key: match
+        for key, match in kept.items()
+        if wanted.get(key) == match.item and match.is_whole
+    }
     stands = {} if anew else fits
-    items = list(dict.fromkeys(item for key, item in wanted.items() if key not in stands))
+    items = list(
+        dict.fromkeys(item for key, item in wanted.items() if key not in stands)
+    )
     found: PartialResults[Item, Match] = PartialResults()
 
     listener = progress.get()
     listener.start("match words", len(items))
 
-    async def match(chunk: Sequence[Item], label: str, through: Callable[[], None]) -> None:
+    async def match(
+        chunk: Sequence[Item], label: str, through: Callable[[], None]
+    ) -> None:
         matched = PartialResults[Item, Match](then=lambda _item: through())
-        await run_task(match_words, resources, dict.fromkeys(chunk), matched, label=label)
+        await run_task(
+            match_words, resources, dict.fromkeys(chunk), matched, label=label
+        )
         found.update(matched)
         listener.advance("match words", len(chunk))
 
     await as_they_come(resources, taken_from([*items], chunk_size), match)
-    unasked = {item: Match(marketplace=item[0], words=item[1], why=detail(Part.NOT_SEARCHED_YET)) for item in items}
+    unasked = {
+        item: Match(
+            marketplace=item[0], words=item[1], why=detail(Part.NOT_SEARCHED_YET)
+        )
+        for item in items
+    }
     new = {**unasked, **found}
-    matches = {key: stands.get(key) or _against(kept.get(key), new[item]) for key, item in wanted.items()}
-    await keep_matches(resources, {key: match for key, match in matches.items() if key not in stands})
+    matches = {
+        key: stands.get(key) or _against(kept.get(key), new[item])
+        for key, item in wanted.items()
+    }
+    await keep_matches(
+        resources, {key: match for key, match in matches.items() if key not in stands}
+    )
     return matches
 
 
@@ -75,14 +103,20 @@ def _against(stored: Match | None, found: Match) -> Match:
 Take = Callable[[Sequence[PlannedOrder]], Awaitable[None]]
 
 
-async def plan_orders(resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int) -> list[PlannedOrder]:
-    """Plans for these requests, in their order; requests that the absent service left out are postponed."""
+async def plan_orders(
+    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int
+) -> list[PlannedOrder]:
+    """Plans for these requests, in their order; requests that the absent service left
+    out are postponed.
+    """
     plans: dict[str, PlannedOrder] = {}
 
     async def take(made: Sequence[PlannedOrder]) -> None:
         plans.update({plan.order_ref: plan for plan in made})
 
-    await plan_each(resources, [*requests], take, chunk_size=chunk_size, match_anew=False)
+    await plan_each(
+        resources, [*requests], take, chunk_size=chunk_size, match_anew=False
+    )
     return [plans[one.order_ref] for one in requests]
 
 
@@ -94,15 +128,20 @@ async def plan_each(
     chunk_size: int,
     match_anew: bool,
 ) -> None:
-    """Plan these requests, which leave the list; `take` gets the plans of each chunk once they are made.
+    """Plan these requests, which leave the list; `take` gets the plans of each chunk
+    once they are made.
 
     `match_anew` searches for words again that an earlier run matched.
     """
-    matches = await match_requests(resources, requests, chunk_size=chunk_size, anew=match_anew)
+    matches = await match_requests(
+        resources, requests, chunk_size=chunk_size, anew=match_anew
+    )
     planning = Planning(resources)
     planning.expect(requests, matches)
 
-    async def one(chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]) -> None:
+    async def one(
+        chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]
+    ) -> None:
         await take(await planning.plan(chunk, label, through))
 
     await as_they_come(resources, taken_from(requests, chunk_size), one)
@@ -116,9 +155,11 @@ def unplanned(request: OrderRequest) -> PlannedOrder:
 
 
 class Planning:
-    """Each item is looked up once, by the chunk that needs it first; an order is previewed once its items are there.
+    """Each item is looked up once, by the chunk that needs it first; an order is
+    previewed once its items are there.
 
-    `most_stored` offers are kept that no expected order needs any more, for orders expected later.
+    `most_stored` offers are kept that no expected order needs any more, for orders
+    expected later.
     """
 
     def __init__(self, resources: Resources, *, most_stored: int = 0) -> None:
@@ -127,16 +168,28 @@ class Planning:
         self._matches: dict[tuple[str, str], Match] = {}
         self._waiting: dict[Item, list[Callable[[], None]]] = {}
         self._needed = Counter[Item]()
-        self._offers: PartialResults[Item, Offer | Verdict] = PartialResults(then=self._is_there)
+        self._offers: PartialResults[Item, Offer | Verdict] = PartialResults(
+            then=self._is_there
+        )
         self._quotes = QuotesTogether(resources)
         self._looked_up = self._items = 0
         self._listener = progress.get()
 
     def expect(self, requests: Sequence[OrderRequest], matches: Matches) -> None:
-        """Announce requests that will be planned, a chunk at a time; their words mean `matches`."""
+        """Announce requests that will be planned, a chunk at a time; their words mean
+        `matches`.
+        """
         self._matches |= matches
-        self._offers.update({match.item: match.verdict for match in matches.values() if not match.item_id})
-        needed = Counter(item for request in requests for item in items_of(request, self._matches))
+        self._offers.update(
+            {
+                match.item: match.verdict
+                for match in matches.values()
+                if not match.item_id
+            }
+        )
+        needed = Counter(
+            item for request in requests for item in items_of(request, self._matches)
+        )
         new = len(needed.keys() - self._needed.keys() - self._offers.keys())
         self._needed += needed
         self._items += new
@@ -146,9 +199,13 @@ class Planning:
     async def plan(
         self, chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]
     ) -> Sequence[PlannedOrder]:
-        """Plans for these, in their order; calls `through` for each. Orders without answers are postponed."""
+        """Plans for these, in their order; calls `through` for each. Orders without
+        answers are postponed.
+        """
         requests = {request.order_ref: request for request in chunk}
-        plans: PartialResults[str, PlannedOrder] = PartialResults(then=lambda _ref: through())
+        plans: PartialResults[str, PlannedOrder] = PartialResults(
+            then=lambda _ref: through()
+        )
         queue = OrderQueue(requests)
         items = self._still_to_look_up(chunk)
         for request in chunk:
@@ -159,14 +216,18 @@ class Planning:
             running.create_task(self._preview(requests, queue, plans, label))
         await self._keep_matches(plans.values())
         self._forget(chunk)
-        return [plans.get(ref) or unplanned(request) for ref, request in requests.items()]
+        return [
+            plans.get(ref) or unplanned(request) for ref, request in requests.items()
+        ]
 
     async def _search(self, items: Mapping[Item, None]) -> None:
         start, self._looked_up = self._looked_up, self._looked_up + len(items)
         label = label_of(start, self._looked_up, self._items)
         try:
             with suppress(ServiceAway):
-                await run_task(search_items, self._resources, items, self._offers, label=label)
+                await run_task(
+                    search_items, self._resources, items, self._offers, label=label
+                )
         finally:  # the preview does not wait for missing items, and reports them
             for item in items:
                 self._is_there(item)
@@ -194,14 +255,24 @@ class Planning:
         self._listener.advance("preview", len(requests))
 
     def _still_to_look_up(self, chunk: Sequence[OrderRequest]) -> Mapping[Item, None]:
-        """The chunk's items in the order of the file, without those of earlier chunks."""
-        wanted = dict.fromkeys(item for request in chunk for item in items_of(request, self._matches))
-        items = [item for item in wanted if item not in self._offers and item not in self._waiting]
+        """The chunk's items in the order of the file, without those of earlier
+        chunks.
+        """
+        wanted = dict.fromkeys(
+            item for request in chunk for item in items_of(request, self._matches)
+        )
+        items = [
+            item
+            for item in wanted
+            if item not in self._offers and item not in self._waiting
+        ]
         self._waiting |= {item: [] for item in items}
         return dict.fromkeys(items)
 
     def _put_once_known(self, request: OrderRequest, queue: OrderQueue) -> None:
-        missing = [item for item in items_of(request, self._matches) if item in self._waiting]
+        missing = [
+            item for item in items_of(request, self._matches) if item in self._waiting
+        ]
         left = len(missing)
 
         def one_more() -> None:
@@ -228,7 +299,17 @@ class Planning:
                     self._offers.pop(item, None)
 
     async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:
-        """Store the matches of words, where the preview found the only SKU of the item."""
-        shown = {(plan.order_ref, match.words): match for plan in plans for match in plan.matches}
-        if further := {key: match for key, match in shown.items() if match != self._matches.get(key)}:
+        """Store the matches of words, where the preview found the only SKU of the
+        item.
+        """
+        shown = {
+            (plan.order_ref, match.words): match
+            for plan in plans
+            for match in plan.matches
+        }
+        if further := {
+            key: match
+            for key, match in shown.items()
+            if match != self._matches.get(key)
+        }:
             await keep_matches(self._resources, further)

@@ -1,4 +1,6 @@
-"""The report of a run, from the ledger and from plans that never reached it; and how the run ends in Prefect."""
+"""The report of a run, from the ledger and from plans that never reached it; and how
+the run ends in Prefect.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,13 @@ from domain.reasons import Reason, explained
 from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
 from domain.request_remarks import Remark
 from domain.states import NEEDS_A_PERSON, OrderState
-from flows.prefect_ui.artifacts import artifact_key, links_of, of_many, outcome_rows, show_table
+from flows.prefect_ui.artifacts import (
+    artifact_key,
+    links_of,
+    of_many,
+    outcome_rows,
+    show_table,
+)
 from flows.prefect_ui.expected_errors import best_effort, rename_run
 from flows.prefect_ui.markdown import (
     NO_ORDERS,
@@ -64,10 +72,17 @@ def batch_report(
 
     `taken` has the reasons of orders that the run did not touch.
     """
-    orders, bought, planned = deque[ReportLine](), list[int](), {plan.order_ref: plan for plan in plans}
+    orders, bought, planned = (
+        deque[ReportLine](),
+        list[int](),
+        {plan.order_ref: plan for plan in plans},
+    )
     for some in chunked(asked):
         lines, paid = lines_of(resources.ledger, some)
-        orders += (_line(ref, asked[ref], lines, planned, taken, dry_run=dry_run) for ref in some)
+        orders += (
+            _line(ref, asked[ref], lines, planned, taken, dry_run=dry_run)
+            for ref in some
+        )
         bought += paid
     return BatchReport(
         batch_id=batch_id,
@@ -88,7 +103,9 @@ def batch_report(
 
 
 def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchReport:
-    """The report of orders of several batches, in this order, under the last one's name and snapshot."""
+    """The report of orders of several batches, in this order, under the last one's name
+    and snapshot.
+    """
     lines = {line.order_ref: line for report in reports for line in report.orders}
     return replace(
         reports[-1],
@@ -100,15 +117,25 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         lines_without_limit=sum(report.lines_without_limit for report in reports),
         next_look=merged([report.next_look for report in reports if report.next_look]),
         rejected=all_rejected(report.rejected for report in reports),
-        unknown_words={word: count for report in reports for word, count in report.unknown_words.items()},
-        paused=next((report.paused for report in reversed(reports) if report.paused), None),
+        unknown_words={
+            word: count
+            for report in reports
+            for word, count in report.unknown_words.items()
+        },
+        paused=next(
+            (report.paused for report in reversed(reports) if report.paused), None
+        ),
     )
 
 
-def lines_of(ledger: Ledger, order_refs: Sequence[str]) -> tuple[dict[str, ReportLine], list[int]]:
-    """These orders as they stand, and the fen of each payment that this run or a helper of it sent.
+def lines_of(
+    ledger: Ledger, order_refs: Sequence[str]
+) -> tuple[dict[str, ReportLine], list[int]]:
+    """These orders as they stand, and the fen of each payment that this run or a helper
+    of it sent.
 
-    Orders that it found paid count for the run that paid them. A payment that a dead helper sent may be unsettled yet.
+    Orders that it found paid count for the run that paid them. A payment that a dead
+    helper sent may be unsettled yet.
     """
     lines, bought = dict[str, ReportLine](), list[int]()
     for some in chunked(order_refs):
@@ -131,22 +158,33 @@ def _line(
 ) -> ReportLine:
     if ref in taken:
         state = OrderState.REFUSED
-        return ReportLine(order_ref=ref, marketplace=marketplace, state=state, **explained(taken[ref]))
+        return ReportLine(
+            order_ref=ref, marketplace=marketplace, state=state, **explained(taken[ref])
+        )
     if ref in lines and not (dry_run and ref in plans):
         return lines[ref]
     plan = plans[ref]
-    return ReportLine(order_ref=ref, marketplace=marketplace, state=plan.state, **explained(plan.why))
+    return ReportLine(
+        order_ref=ref, marketplace=marketplace, state=plan.state, **explained(plan.why)
+    )
 
 
 HELD = "Held"
 STOPPED = "the run was stopped; what is not bought stays as it is, and a run of the same batch goes on with it"
 OF_A_NIGHT = "; the next night begins with it. To give it up, take its file out of the inbox (`working`, `open`)"
-last_report: ContextVar[list[BatchReport] | None] = ContextVar("last_report", default=None)
-"""Reports for a caller that needs them even when Prefect can't record the end of the run."""
+last_report: ContextVar[list[BatchReport] | None] = ContextVar(
+    "last_report", default=None
+)
+"""Reports for a caller that needs them even when Prefect can't record the end of the
+run.
+"""
 
 
-async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS) -> None:
-    """Show the table of outcomes, or of a dry run's plan, and the report, which links to everything else.
+async def show_outcome(
+    report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS
+) -> None:
+    """Show the table of outcomes, or of a dry run's plan, and the report, which links
+    to everything else.
 
     In a worker's process also the figures of the batch, and their page.
 
@@ -159,10 +197,14 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
         await (_show_plan(report) if report.dry_run else _show_orders(report))
         await acreate_markdown_artifact(
             key=f"report-{artifact_key(report.batch_id)}",
-            markdown=markdown_report(report, orders, links_of(report), await links_from(report)),
+            markdown=markdown_report(
+                report, orders, links_of(report), await links_from(report)
+            ),
             description=in_short(report),
         )
-        await rename_run(f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}")
+        await rename_run(
+            f"{report.batch_id}: {counts_of(report)}{' (dry run)' if report.dry_run else ''}"
+        )
 
     await best_effort("the report", all_of_it())
     if deployed_run() and report.snapshot_id and not report.dry_run:
@@ -175,7 +217,12 @@ async def show_outcome(report: BatchReport, orders: Mapping[str, OrderRecord] = 
 async def _show_orders(report: BatchReport) -> None:
     next_look = f"; {report.next_look.words}" if report.next_look else ""
     words = f"{counts_of(report)}{next_look}: orders of batch {report.batch_id}"
-    await show_table(f"outcome-{artifact_key(report.batch_id)}", outcome_rows(report), words, of=len(report.orders))
+    await show_table(
+        f"outcome-{artifact_key(report.batch_id)}",
+        outcome_rows(report),
+        words,
+        of=len(report.orders),
+    )
 
 
 async def _show_plan(report: BatchReport) -> None:
@@ -185,36 +232,51 @@ async def _show_plan(report: BatchReport) -> None:
 
 
 def ended(report: BatchReport) -> Any:
-    """The result of a flow: the report. A run of which every order waits for a person is no plain success.
+    """The result of a flow: the report. A run of which every order waits for a person
+    is no plain success.
 
-    Nor is a run that a pause kept from buying. Such a run ends as *Held*, a kind of completed: nothing is tried again,
-    and a caller gets the report all the same.
+    Nor is a run that a pause kept from buying. Such a run ends as *Held*, a kind of
+    completed: nothing is tried again, and a caller gets the report all the same.
     """
     if report.paused and not (report.dry_run or report.all_booked):
-        return Completed(name=HELD, message=f"{report.paused.notice}. {counts_of(report)}", data=report)
+        return Completed(
+            name=HELD,
+            message=f"{report.paused.notice}. {counts_of(report)}",
+            data=report,
+        )
     if not report.all_wait:
         return report
-    return Completed(name=HELD, message=f"No order went on: {counts_of(report)}", data=report)
+    return Completed(
+        name=HELD, message=f"No order went on: {counts_of(report)}", data=report
+    )
 
 
 @asynccontextmanager
-async def notifies_when_stopped(ledger: Ledger, batch_id: str, *, buys: bool = True) -> AsyncIterator[None]:
-    """A worker's run that is cancelled, paused on its page, or fails in the block shows what it bought until then.
+async def notifies_when_stopped(
+    ledger: Ledger, batch_id: str, *, buys: bool = True
+) -> AsyncIterator[None]:
+    """A worker's run that is cancelled, paused on its page, or fails in the block shows
+    what it bought until then.
 
-    Its end stays the same. Calls on the wire have ended by then, so the ledger has their answers.
+    Its end stays the same. Calls on the wire have ended by then, so the ledger has
+    their answers.
     """
     try:
         yield
     except BaseException:
         if buys and deployed_run():
-            with suppress(Exception):  # the cause of the end must come out, also where the ledger failed
+            with suppress(
+                Exception
+            ):  # the cause of the end must come out, also where the ledger failed
                 report = so_far(ledger, batch_id)
                 await show_outcome(report, ledger.orders(shown_whole(report)))
         raise
 
 
 def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
-    """The report of a batch whose run was broken off, from the ledger; without orders for an unknown batch."""
+    """The report of a batch whose run was broken off, from the ledger; without orders
+    for an unknown batch.
+    """
     lines, bought = lines_of(ledger, ledger.refs_in(batch_id))
     return BatchReport(
         batch_id=batch_id,
@@ -243,6 +305,8 @@ async def show_stopped(client: PrefectClient, run: FlowRun, ledger: Ledger) -> s
         ("table", f"outcome-{key}", rows, words),
         ("markdown", f"report-{key}", text, in_short(report)),
     ):
-        wanted = ArtifactCreate(key=name, type=kind, data=data, description=said, flow_run_id=run.id)
+        wanted = ArtifactCreate(
+            key=name, type=kind, data=data, description=said, flow_run_id=run.id
+        )
         await client.create_artifact(wanted)
     return f"Batch {batch_id}: {in_short(report)}"

@@ -15,10 +15,20 @@ from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, missing_file, reading_by
 from connectors.durable import put
-from connectors.fetched_files import FOLDER, fetch_anew, fetch_stored, is_address, is_fetched
+from connectors.fetched_files import (
+    FOLDER,
+    fetch_anew,
+    fetch_stored,
+    is_address,
+    is_fetched,
+)
 from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
-from connectors.request_files import UnreadableFile, read_request_file, read_request_text
+from connectors.request_files import (
+    UnreadableFile,
+    read_request_file,
+    read_request_text,
+)
 from connectors.settings import SourcingSettings
 from domain.orders import OrderRequest
 from domain.report import BatchReport, check_batch_id
@@ -44,8 +54,12 @@ class RequestBatch:
     warnings: Sequence[Remark] = ()
 
 
-async def read_shown(requests: Requests, batch: str, settings: SourcingSettings) -> RequestBatch:
-    """Read requests for a run, which shows every fault, and logs what was cleaned or ignored."""
+async def read_shown(
+    requests: Requests, batch: str, settings: SourcingSettings
+) -> RequestBatch:
+    """Read requests for a run, which shows every fault, and logs what was cleaned or
+    ignored.
+    """
     requests = await _fetched(requests)
     reading = await reading_by(settings)
     try:
@@ -61,8 +75,14 @@ async def read_shown(requests: Requests, batch: str, settings: SourcingSettings)
 
 
 async def _fetched(requests: Requests) -> Requests:
-    """The requests, with a local file in place of an address. Raises `UnreadableFile`, or `BadInput`."""
-    address = await _secret(requests.file) if requests.file.startswith(SECRET) else requests.file
+    """The requests, with a local file in place of an address. Raises `UnreadableFile`,
+    or `BadInput`.
+    """
+    address = (
+        await _secret(requests.file)
+        if requests.file.startswith(SECRET)
+        else requests.file
+    )
     if not is_address(address) or requests.lines.strip():
         return requests
     file = await fetch_stored(address, SourcingSettings(), run_id=flow_run.id or "")
@@ -71,23 +91,33 @@ async def _fetched(requests: Requests) -> Requests:
 
 
 async def _secret(file: str) -> str:
-    """The address in a secret block of Prefect, which neither the run nor its page shows."""
+    """The address in a secret block of Prefect, which neither the run nor its page
+    shows.
+    """
     name = file.removeprefix(SECRET)
     try:
         block: Any = await Secret.aload(name)
         address = str(block.get())
     except ValueError as error:
-        raise BadInput(f"Prefect has no block Secret named {name!r}: make it under Blocks, with the address") from error
+        raise BadInput(
+            f"Prefect has no block Secret named {name!r}: make it under Blocks, with the address"
+        ) from error
     if not is_address(address):
         raise BadInput(f"the block Secret {name!r} holds no https address")
     return address
 
 
-def read_requests(requests: Requests, batch: str = "", **reading: Unpack[Reading]) -> RequestBatch:
-    """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or `BadRequests` with every fault."""
+def read_requests(
+    requests: Requests, batch: str = "", **reading: Unpack[Reading]
+) -> RequestBatch:
+    """Read the file or the pasted lines. Raises `BadInput`, `UnreadableFile`, or
+    `BadRequests` with every fault.
+    """
     requests.check()
     if requests.file:
-        parsed = read_request_file(Path(requests.file), encoding=requests.encoding, **reading)
+        parsed = read_request_file(
+            Path(requests.file), encoding=requests.encoding, **reading
+        )
     else:
         parsed = read_request_text(requests.lines, **reading)
     if parsed.faults:
@@ -99,19 +129,29 @@ def read_requests(requests: Requests, batch: str = "", **reading: Unpack[Reading
     else:
         batch_id = batch_id_of(PASTED, requests.lines.strip().encode())
     return RequestBatch(
-        batch_id=batch_id, source=requests.file or PASTED, orders=parsed.orders, warnings=parsed.warnings
+        batch_id=batch_id,
+        source=requests.file or PASTED,
+        orders=parsed.orders,
+        warnings=parsed.warnings,
     )
 
 
-def orders_to_buy(ledger: Ledger, requests: Sequence[OrderRequest], *, dry_run: bool) -> Sequence[OrderRequest]:
-    """The requests, those with own SKUs split into an order a seller, as the ledger has it where it was done before.
+def orders_to_buy(
+    ledger: Ledger, requests: Sequence[OrderRequest], *, dry_run: bool
+) -> Sequence[OrderRequest]:
+    """The requests, those with own SKUs split into an order a seller, as the ledger has
+    it where it was done before.
 
     Raises `BadRequests` where an order would get another's name, or one too long.
     """
     own = {request.order_ref: request for request in requests if request.own_skus}
     stands = ledger.parts.of(own) if own else {}
     orders = _split(ledger, requests, stands)
-    new = {ref for ref, request in own.items() if ref not in stands and not request.lacks_an_entry}
+    new = {
+        ref
+        for ref, request in own.items()
+        if ref not in stands and not request.lacks_an_entry
+    }
     if dry_run or not new:
         return orders
     found = ledger.parts.keep({ref: parts_of(by_seller(own[ref], {})) for ref in new})
@@ -119,14 +159,28 @@ def orders_to_buy(ledger: Ledger, requests: Sequence[OrderRequest], *, dry_run: 
 
 
 def _split(
-    ledger: Ledger, requests: Sequence[OrderRequest], stands: Mapping[str, Mapping[str, str]]
+    ledger: Ledger,
+    requests: Sequence[OrderRequest],
+    stands: Mapping[str, Mapping[str, str]],
 ) -> Sequence[OrderRequest]:
-    changed = [split for one in requests if (split := stands.get(one.order_ref)) and {*parts_of([one])} - {*split}]
+    changed = [
+        split
+        for one in requests
+        if (split := stands.get(one.order_ref)) and {*parts_of([one])} - {*split}
+    ]
     begun = ledger.parts.begun({ref for split in changed for ref in split.values()})
-    orders = [part for one in requests for part in by_seller(one, stands.get(one.order_ref, {}), begun)]
+    orders = [
+        part
+        for one in requests
+        for part in by_seller(one, stands.get(one.order_ref, {}), begun)
+    ]
     counts = Counter(order.order_ref for order in orders)
     if faults := [
-        Fault(order.lines[0].row, "order_ref", f"its part would be called {ref!r}: {NO_NAME}")
+        Fault(
+            order.lines[0].row,
+            "order_ref",
+            f"its part would be called {ref!r}: {NO_NAME}",
+        )
         for order in orders
         if counts[ref := order.order_ref] > 1 or len(ref) > LONGEST_REF
     ]:
@@ -136,15 +190,21 @@ def _split(
 
 
 def note_missing(report: BatchReport, data_dir: Path) -> None:
-    """Write the rows that the SKU book lacks into a file to be filled in; where it lacks none the file goes."""
+    """Write the rows that the SKU book lacks into a file to be filled in; where it
+    lacks none the file goes.
+    """
     file, rows = missing_file(data_dir, report.batch_id), report.missing_entries
     try:
         put(file, book_text(rows)) if rows else file.unlink(missing_ok=True)
     except OSError as error:  # the run has bought by now, and its report has them too
-        run_logger().warning("%s, what the SKU book lacks, can't be kept: %s", file, words_of(error))
+        run_logger().warning(
+            "%s, what the SKU book lacks, can't be kept: %s", file, words_of(error)
+        )
         return
     if rows:
-        run_logger().warning("The SKU book lacks %s: fill in %s", pluralize(len(rows), "own SKU"), file)
+        run_logger().warning(
+            "The SKU book lacks %s: fill in %s", pluralize(len(rows), "own SKU"), file
+        )
 
 
 NO_NAME = "another order has that name, or it is too long; change the order_ref, or the group in the SKU book"
@@ -154,17 +214,27 @@ LONGEST_REF = 64
 def default_batch_id(file: Path) -> str:
     """The file's name and the start of its hash: the same file is the same batch.
 
-    A fetched file has no name but its hash, which stays when a receiver in it is erased.
+    A fetched file has no name but its hash, which stays when a receiver in it is
+    erased.
     """
-    return batch_id_with(FOLDER, file.stem[:8]) if is_fetched(file) else batch_id_of(file.stem, file.read_bytes())
+    return (
+        batch_id_with(FOLDER, file.stem[:8])
+        if is_fetched(file)
+        else batch_id_of(file.stem, file.read_bytes())
+    )
 
 
 def batch_id_of(name: str, content: bytes) -> str:
-    """A name and the start of the content's hash; a name that ends with that hash already stays as it is."""
+    """A name and the start of the content's hash; a name that ends with that hash
+    already stays as it is.
+    """
     return batch_id_with(name, hashlib.sha256(content).hexdigest()[:8])
 
 
 def batch_id_with(name: str, digest: str) -> str:
     """A batch id from a name and the start of a hash."""
-    words = re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-") or "batch"
+    words = (
+        re.sub(r"[^A-Za-z0-9]+", "-", name.removesuffix(f"-{digest}"))[:60].strip("-")
+        or "batch"
+    )
     return f"{words}-{digest}"

@@ -1,4 +1,6 @@
-"""One run of one batch: plan, ask, execute, snapshot, report; from any source of plans."""
+"""One run of one batch: plan, ask, execute, snapshot, report; from any source of
+plans.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,15 @@ from dataclasses import replace
 from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.plans import approved_by, declined, drop, laid_aside, needing_a_person, plan_hash, say_no
+from connectors.ledger.plans import (
+    approved_by,
+    declined,
+    drop,
+    laid_aside,
+    needing_a_person,
+    plan_hash,
+    say_no,
+)
 from connectors.ledger.records import OrderChange, SpendLimits, line_of
 from domain.decisions import FINE, Verdict, held
 from domain.holds import MOST, BudgetLimits, over_budget
@@ -42,8 +52,12 @@ from tasks.snapshot import snapshot_orders, snapshot_plan
 
 SHIPPABLE = (OrderState.PAID, OrderState.HELD)
 WAITING = (OrderState.ORDERED, *SHIPPABLE)
-UNASKED = not_approved_by("", "run it without --yes, or from the Prefect UI, to be asked")
-OVERTAKEN = not_approved_by("", "there was news, such as a cancellation, while its question waited: ask anew")
+UNASKED = not_approved_by(
+    "", "run it without --yes, or from the Prefect UI, to be asked"
+)
+OVERTAKEN = not_approved_by(
+    "", "there was news, such as a cancellation, while its question waited: ask anew"
+)
 
 
 class BatchRun:
@@ -61,7 +75,12 @@ class BatchRun:
     ) -> None:
         settings = resources.settings
         self.resources = resources
-        self.limits = SpendLimits(batch_id=batch_id, batch=budget, day=settings.day_limit, timezone=settings.timezone)
+        self.limits = SpendLimits(
+            batch_id=batch_id,
+            batch=budget,
+            day=settings.day_limit,
+            timezone=settings.timezone,
+        )
         self.helpers = helpers
         self.coordinator: Coordinator | None = None
         self.canaries = Canaries(resources)
@@ -76,15 +95,22 @@ class BatchRun:
         self.tried: list[str] = []
         self.feed: EventFeed
         if resources.done_by is not None:
-            resources.breaker.until(resources.done_by, resources.clock)  # no minute more: it begins nothing
+            resources.breaker.until(
+                resources.done_by, resources.clock
+            )  # no minute more: it begins nothing
 
     def _remember(self, requests: Sequence[OrderRequest]) -> None:
-        self.asked, self.lines_without_limit = marketplaces_of(requests), lines_without_limit(requests)
+        self.asked, self.lines_without_limit = (
+            marketplaces_of(requests),
+            lines_without_limit(requests),
+        )
 
     async def followed(self, *, dry_run: bool, ask: bool) -> BatchReport:
         """Buy, or only plan, and show the progress."""
         orders = pluralize(len(self.asked), "order")
-        run_logger().info("Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy")
+        run_logger().info(
+            "Batch %s: %s to %s", self.batch_id, orders, "plan" if dry_run else "buy"
+        )
         await best_effort("the run's name", rename_run(f"{self.batch_id}: {orders}"))
         async with progress_shown(artifact_key(self.batch_id)):
             return await (self.plan_only() if dry_run else self.buy(ask=ask))
@@ -102,23 +128,44 @@ class BatchRun:
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
         report = self.report(work, snapshot_id, plans=plans, dry_run=True)
-        broken_off = in_all(why, Counter(str(plan.state) for plan in plans if plan.is_postponed))
+        broken_off = in_all(
+            why, Counter(str(plan.state) for plan in plans if plan.is_postponed)
+        )
         fine = {plan.order_ref for plan in plans if plan.is_fine}
-        warnings = [*report.warnings, *first_payments_ahead(self.resources.ledger, self.asked, fine)]
-        return replace(report, plans=plans, to_ship=to_ship, broken_off=broken_off, warnings=warnings)
+        warnings = [
+            *report.warnings,
+            *first_payments_ahead(self.resources.ledger, self.asked, fine),
+        ]
+        return replace(
+            report,
+            plans=plans,
+            to_ship=to_ship,
+            broken_off=broken_off,
+            warnings=warnings,
+        )
 
     async def buy(self, *, ask: bool) -> BatchReport:
-        """Take every order as far as possible; orders that failed by themselves are tried again at the end."""
+        """Take every order as far as possible; orders that failed by themselves are
+        tried again at the end.
+        """
         ledger = self.resources.ledger
         self._is_paused()
         self.feed = EventFeed(ledger, ledger.each_order(self.asked))
         begun = ledger.start_batch(self.batch_id, self.source.name)
-        await helpers_end(self.resources, self.batch_id)  # of a run before, whether or not this one has any
+        await helpers_end(
+            self.resources, self.batch_id
+        )  # of a run before, whether or not this one has any
         await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
         if not ask:
-            aside = laid_aside(ledger, (one.order_ref for one in work.to_plan), beforehand=BEFOREHAND)
-            work.to_plan = [one for one in work.to_plan if aside.get(one.order_ref) != one.fingerprint]
+            aside = laid_aside(
+                ledger, (one.order_ref for one in work.to_plan), beforehand=BEFOREHAND
+            )
+            work.to_plan = [
+                one
+                for one in work.to_plan
+                if aside.get(one.order_ref) != one.fingerprint
+            ]
         self._remember(self.source.requests)  # without those that it leaves to another
         self.source.requests = ()  # what has no plan yet stays whole until it has one, which is in the ledger
         if work.to_plan or work.under_way or work.approved:
@@ -129,16 +176,27 @@ class BatchRun:
             await self._go_on(work, (), ask=ask)
         postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
-            run_logger().info("%s: once more", pluralize(len({*again, *(one.order_ref for one in postponed)}), "order"))
+            run_logger().info(
+                "%s: once more",
+                pluralize(
+                    len({*again, *(one.order_ref for one in postponed)}), "order"
+                ),
+            )
             await self._go_on(SortedOrders(to_plan=postponed), again, ask=ask)
         tried, asks = dict.fromkeys([*self.tried, *self.postponed]), self.source.asks
-        broken_off = await explain_unfinished(self.resources, self.batch_id, tried, self.postponed, asks=asks)
+        broken_off = await explain_unfinished(
+            self.resources, self.batch_id, tried, self.postponed, asks=asks
+        )
         await self.feed.emit([*self.asked])
         for done in (self.feed, self.approved, self.tried):
             done.clear()  # while a large batch is written they are much memory
-        snapshot_id = await snapshot_orders(self.resources, self.batch_id, begun, [*self.asked])
+        snapshot_id = await snapshot_orders(
+            self.resources, self.batch_id, begun, [*self.asked]
+        )
         report = replace(self.report(work, snapshot_id), broken_off=broken_off)
-        await self.feed.emit((), *budget_used_up(self.batch_id, report), batch_finished(report))
+        await self.feed.emit(
+            (), *budget_used_up(self.batch_id, report), batch_finished(report)
+        )
         return report
 
     async def _with_helpers(self, work: SortedOrders, *, ask: bool) -> None:
@@ -154,8 +212,12 @@ class BatchRun:
         self.source.warnings = [*self.source.warnings, *remarks]
         self.coordinator = None
 
-    async def _go_on(self, work: SortedOrders, again: Sequence[str], *, ask: bool) -> None:
-        """Plan, ask and execute; `again` are orders of this run that need no further approval."""
+    async def _go_on(
+        self, work: SortedOrders, again: Sequence[str], *, ask: bool
+    ) -> None:
+        """Plan, ask and execute; `again` are orders of this run that need no further
+        approval.
+        """
         begun = work.under_way if self.source.asks else ()
         question = self._question(
             await self._planned(work.to_plan),
@@ -170,45 +232,81 @@ class BatchRun:
             refused = set(question.refs) - set(decision.approved) if decision else set()
             if self.source.asks:
                 self._hold_unasked(set(work.under_way) - refused)
-            refs = [*again, *(ref for ref in work.under_way if ref not in refused), *approved]
+            refs = [
+                *again,
+                *(ref for ref in work.under_way if ref not in refused),
+                *approved,
+            ]
             self.tried += refs
-            del question, decision, approved, refused  # while a large batch is bought they are much memory
+            # while a large batch is bought they are much memory
+            del question, decision, approved, refused
             if self._is_paused():
                 return
             if self.coordinator is not None:
                 left = await self._bought_first(refs)
-                refs = await self.coordinator.bought(left, self.approved, self.feed.emit)
+                refs = await self.coordinator.bought(
+                    left, self.approved, self.feed.emit
+                )
                 await settle_open(self.resources, refs)
             await self._execute(refs)
 
     def _question(
-        self, plans: Sequence[PlanSummary], freight: Sequence[PlannedOrder], *, beforehand: bool, begun: Sequence[str]
+        self,
+        plans: Sequence[PlanSummary],
+        freight: Sequence[PlannedOrder],
+        *,
+        beforehand: bool,
+        begun: Sequence[str],
     ) -> ApprovalRequest:
-        """What is to be approved; other plans are held. So is, where the yes was given `beforehand`, what was declined.
+        """What is to be approved; other plans are held. So is, where the yes was given
+        `beforehand`, what was declined.
 
-        Of that, what got no answer is asked about once more where the run asks, or has nothing else.
+        Of that, what got no answer is asked about once more where the run asks, or has
+        nothing else.
         """
         fine, no = [plan for plan in plans if plan.is_fine], dict[str, bool]()
         if beforehand:
-            no = declined(self.resources.ledger, (plan.order_ref for plan in fine), beforehand=BEFOREHAND)
+            no = declined(
+                self.resources.ledger,
+                (plan.order_ref for plan in fine),
+                beforehand=BEFOREHAND,
+            )
         to_buy, why = self._within(fine, no)
         question = self._request(plans, to_buy, freight)
         said = [ref for ref, is_said in no.items() if is_said]
         is_asked = asks(question, self.resources.settings)
-        if len(said) < len(no) and (is_asked or (is_deployed() and not (question.refs or self._has_else(begun)))):
+        if len(said) < len(no) and (
+            is_asked or (is_deployed() and not (question.refs or self._has_else(begun)))
+        ):
             to_buy, why = self._within(fine, said)
             question = replace(self._request(plans, to_buy, freight), is_repeated=True)
-        self.source.hold(self.resources, self.batch_id, [plan for plan in fine if plan.order_ref in why], why)
+        self.source.hold(
+            self.resources,
+            self.batch_id,
+            [plan for plan in fine if plan.order_ref in why],
+            why,
+        )
         return question
 
     def _has_else(self, begun: Sequence[str]) -> bool:
-        """Whether this run has orders to look up again, or did or may go on with one by itself."""
-        ledger, is_at_work = self.resources.ledger, bool(self.tried or self._to_plan_again())
+        """Whether this run has orders to look up again, or did or may go on with one by
+        itself.
+        """
+        ledger, is_at_work = (
+            self.resources.ledger,
+            bool(self.tried or self._to_plan_again()),
+        )
         stuck = needing_a_person(ledger, begun)
-        return is_at_work or any(one.state in LEFT and one.order_ref not in stuck for one in ledger.each_order(begun))
+        return is_at_work or any(
+            one.state in LEFT and one.order_ref not in stuck
+            for one in ledger.each_order(begun)
+        )
 
     def _request(
-        self, plans: Sequence[PlanSummary], to_buy: Sequence[PlanSummary], freight: Sequence[PlannedOrder]
+        self,
+        plans: Sequence[PlanSummary],
+        to_buy: Sequence[PlanSummary],
+        freight: Sequence[PlannedOrder],
     ) -> ApprovalRequest:
         asked = {plan.order_ref for plan in to_buy}
         ahead = first_payments_ahead(self.resources.ledger, self.asked, asked)
@@ -220,12 +318,19 @@ class BatchRun:
             paused=self.resources.paused,
             allowed=self._allowed(asked, freight),
             summaries=to_buy,
-            beside=partial(self._waiting, [ref for plan in plans if (ref := plan.order_ref) not in asked]),
+            beside=partial(
+                self._waiting,
+                [ref for plan in plans if (ref := plan.order_ref) not in asked],
+            ),
             pictures=self.resources.pictures,
         )
 
-    def _allowed(self, to_buy: Collection[str], to_ship: Sequence[PlannedOrder]) -> Sequence[PlanSummary]:
-        """What a yes given beforehand has approved of the batch so far, but for what is asked about now."""
+    def _allowed(
+        self, to_buy: Collection[str], to_ship: Sequence[PlannedOrder]
+    ) -> Sequence[PlanSummary]:
+        """What a yes given beforehand has approved of the batch so far, but for what is
+        asked about now.
+        """
         if self.resources.settings.approval_limit is None:
             return ()
         shipped = {plan.order_ref for plan in to_ship}
@@ -237,21 +342,37 @@ class BatchRun:
         ]
 
     def _waiting(self, refs: Sequence[str]) -> list[ReportLine]:
-        return [line_of(order) for order in self.resources.ledger.each_order(refs) if order.state in NEEDS_A_PERSON]
+        return [
+            line_of(order)
+            for order in self.resources.ledger.each_order(refs)
+            if order.state in NEEDS_A_PERSON
+        ]
 
     async def _bought_first(self, refs: Sequence[str]) -> list[str]:
-        """Buy the canaries, before helpers begin at their marketplaces; answers the orders left for helpers.
+        """Buy the canaries, before helpers begin at their marketplaces; answers the
+        orders left for helpers.
 
-        Where no canary is read back this run takes the others too: they are held, or wait.
+        Where no canary is read back this run takes the others too: they are held, or
+        wait.
         """
         orders = self.resources.ledger.each_order(refs)
-        at = {order.order_ref: order.marketplace for order in orders if order.state is OrderState.PLANNED}
+        at = {
+            order.order_ref: order.marketplace
+            for order in orders
+            if order.state is OrderState.PLANNED
+        }
         mine: list[str] = []
         for _ in range(MOST):
-            if first := await self.canaries.first({ref: at[ref] for ref in at if ref not in mine}):
+            if first := await self.canaries.first(
+                {ref: at[ref] for ref in at if ref not in mine}
+            ):
                 await self._execute(first)
                 mine += first
-        if alone := [ref for ref in at if ref not in mine and not await self.canaries.is_free(at[ref])]:
+        if alone := [
+            ref
+            for ref in at
+            if ref not in mine and not await self.canaries.is_free(at[ref])
+        ]:
             await self._execute(alone)
         gone = {*mine, *alone}
         return [ref for ref in refs if ref not in gone]
@@ -269,16 +390,28 @@ class BatchRun:
         )
 
     async def _to_try_again(self) -> list[str]:
-        """The orders of this run that failed by themselves, once their open effects are settled."""
+        """The orders of this run that failed by themselves, once their open effects are
+        settled.
+        """
         if self.resources.breaker.is_over or self._is_paused():
             return []
         waiting = {*LEFT, OrderState.UNKNOWN}
-        left = [order.order_ref for order in self.resources.ledger.each_order(self.tried) if order.state in waiting]
+        left = [
+            order.order_ref
+            for order in self.resources.ledger.each_order(self.tried)
+            if order.state in waiting
+        ]
         await settle_open(self.resources, left)
-        return [order.order_ref for order in self.resources.ledger.each_order(left) if order.state in LEFT]
+        return [
+            order.order_ref
+            for order in self.resources.ledger.each_order(left)
+            if order.state in LEFT
+        ]
 
     def _is_paused(self) -> bool:
-        """Whether all buying is paused at this moment, read from the ledger; claims read it again."""
+        """Whether all buying is paused at this moment, read from the ledger; claims
+        read it again.
+        """
         return self.resources.heed(self.resources.ledger.buying_paused())
 
     def _to_plan_again(self) -> list[OrderRequest]:
@@ -286,14 +419,18 @@ class BatchRun:
         return [] if self.resources.breaker.is_over else list(self.postponed.values())
 
     async def _planned(self, requests: list[OrderRequest]) -> list[PlanSummary]:
-        """Plan, and store each plan as it is made; answers the summaries in the order of the list, which it empties."""
+        """Plan, and store each plan as it is made; answers the summaries in the order
+        of the list, which it empties.
+        """
         refs = [request.order_ref for request in requests]
         made: dict[str, PlanSummary] = {}
         if self.coordinator is not None and requests:
             made = await self._planned_together(self.coordinator, requests)
 
         async def keep(plans: Sequence[PlannedOrder]) -> None:
-            await asyncio.to_thread(self.source.keep, self.resources, self.batch_id, plans)
+            await asyncio.to_thread(
+                self.source.keep, self.resources, self.batch_id, plans
+            )
             made.update({plan.order_ref: summary_of(plan) for plan in plans})
 
         left = [request for request in requests if request.order_ref not in made]
@@ -304,133 +441,251 @@ class BatchRun:
     async def _planned_together(
         self, coordinator: Coordinator, requests: Sequence[OrderRequest]
     ) -> dict[str, PlanSummary]:
-        """Plan with helpers, while this run looks for orders that its ledger does not know: those are held."""
-        looking = asyncio.create_task(self.source.check_unrecorded(self.resources, marketplaces_of(requests)))
+        """Plan with helpers, while this run looks for orders that its ledger does not
+        know: those are held.
+        """
+        looking = asyncio.create_task(
+            self.source.check_unrecorded(self.resources, marketplaces_of(requests))
+        )
         try:
             together = await coordinator.planned(requests)
             why = await looking
         finally:
             looking.cancel()
         asked = {request.order_ref: request for request in requests}
-        made, matches = dict[str, PlanSummary](), defaultdict[str, list[MatchLine]](list)
+        made, matches = (
+            dict[str, PlanSummary](),
+            defaultdict[str, list[MatchLine]](list),
+        )
         for planned in together:
             made |= {plan.order_ref: plan for plan in planned.plans}
             self.postponed |= {ref: asked[ref] for ref in planned.postponed}
             for line in planned.matches:
                 matches[line.order_ref].append(line)
         self.matches |= matches
-        there = [plan for plan in made.values() if plan.is_fine and plan.order_ref in why]
-        await asyncio.to_thread(self.source.hold, self.resources, self.batch_id, there, why)
+        there = [
+            plan for plan in made.values() if plan.is_fine and plan.order_ref in why
+        ]
+        await asyncio.to_thread(
+            self.source.hold, self.resources, self.batch_id, there, why
+        )
         return made | {plan.order_ref: replace(plan, is_fine=False) for plan in there}
 
     async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
         self.plans.update({plan.order_ref: plan for plan in plans})
 
-    async def _plan(self, requests: list[OrderRequest], take: Take, *, anew: bool = False) -> None:
+    async def _plan(
+        self, requests: list[OrderRequest], take: Take, *, anew: bool = False
+    ) -> None:
         async def made(plans: Sequence[PlannedOrder]) -> None:
             for plan in plans:
                 self.postponed.pop(plan.order_ref, None)
                 if plan.is_postponed:
                     self.postponed[plan.order_ref] = plan.request
                 if plan.matches:
-                    self.matches[plan.order_ref] = [MatchLine.of(plan.order_ref, match) for match in plan.matches]
+                    self.matches[plan.order_ref] = [
+                        MatchLine.of(plan.order_ref, match) for match in plan.matches
+                    ]
             await take(plans)
 
-        await self.source.plan(self.resources, requests, made, chunk_size=self.chunk_size, anew=anew)
+        await self.source.plan(
+            self.resources, requests, made, chunk_size=self.chunk_size, anew=anew
+        )
 
     def _limits(self) -> BudgetLimits:
         """The limits with the sums that are committed by now."""
-        ledger, settings, limits = self.resources.ledger, self.resources.settings, self.limits
+        ledger, settings, limits = (
+            self.resources.ledger,
+            self.resources.settings,
+            self.limits,
+        )
         return BudgetLimits(
             order=settings.order_limit,
             batch=limits.batch,
             day=limits.day,
             batch_spent=Money(ledger.committed_in(limits.batch_id)),
-            day_spent=Money(ledger.spent_since(limits.day_start(self.resources.clock()))),
+            day_spent=Money(
+                ledger.spent_since(limits.day_start(self.resources.clock()))
+            ),
             tolerance=settings.price_tolerance_percent,
         )
 
     def within_budget(self, plans: Sequence[PlannedOrder]) -> list[PlannedOrder]:
         """The plans; those beyond the budgets are held."""
-        over = over_budget([(plan.order_ref, plan.total) for plan in plans if plan.is_fine], self._limits())
+        over = over_budget(
+            [(plan.order_ref, plan.total) for plan in plans if plan.is_fine],
+            self._limits(),
+        )
         return [plan.with_verdict(over.get(plan.order_ref, FINE)) for plan in plans]
 
-    def _within(self, fine: Sequence[PlanSummary], no: Collection[str]) -> tuple[list[PlanSummary], dict[str, Verdict]]:
-        """The plans that may be bought, and why not the others: at a held marketplace, beyond the budgets, or a `no`.
+    def _within(
+        self, fine: Sequence[PlanSummary], no: Collection[str]
+    ) -> tuple[list[PlanSummary], dict[str, Verdict]]:
+        """The plans that may be bought, and why not the others: at a held marketplace,
+        beyond the budgets, or a `no`.
 
         That takes no room from the others.
         """
         why = at_held_marketplaces(self.resources.ledger, self.asked)
         why = dict.fromkeys(no, held(UNASKED)) | why
-        to_buy = [(plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why]
+        to_buy = [
+            (plan.order_ref, plan.total) for plan in fine if plan.order_ref not in why
+        ]
         why |= over_budget(to_buy, self._limits())
         return [plan for plan in fine if plan.order_ref not in why], why
 
     async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
-        """The decision; None when there is nothing to approve. What is not approved is held, with the reason."""
+        """The decision; None when there is nothing to approve. What is not approved is
+        held, with the reason.
+        """
         if not question.refs:
             return None
-        decision = await decide(question, self.resources.settings, self.resources.ledger, yes=yes)
+        decision = await decide(
+            question, self.resources.settings, self.resources.ledger, yes=yes
+        )
         self._hold(question, decision)
         if decision.is_silence:
             run_logger().warning("Batch %s: %s", self.batch_id, decision.not_bought)
         else:
-            run_logger().info("%s of %s orders approved by %s", len(decision.approved), len(question.refs), decision.by)
+            run_logger().info(
+                "%s of %s orders approved by %s",
+                len(decision.approved),
+                len(question.refs),
+                decision.by,
+            )
         return decision
 
     def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
         approved = {*decision.approved, *decision.elsewhere}
-        to_hold = [plan for plan in question.summaries if plan.order_ref not in approved]
-        verdicts = dict.fromkeys((plan.order_ref for plan in to_hold), held(decision.not_bought))
+        to_hold = [
+            plan for plan in question.summaries if plan.order_ref not in approved
+        ]
+        verdicts = dict.fromkeys(
+            (plan.order_ref for plan in to_hold), held(decision.not_bought)
+        )
         self.source.hold(self.resources, self.batch_id, to_hold, verdicts)
         ledger = self.resources.ledger
         if decision.drops and decision.why_not:
             note = str(decision.why_not.facts.get("note", ""))
-            for ref, why in drop(ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note).items():
+            for ref, why in drop(
+                ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note
+            ).items():
                 run_logger().warning("%s stays: %s", ref, why)
-        to_ship = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref not in approved)
-        states = {ref: one.state for ref, one in to_ship.items() if one.state in SHIPPABLE and not one.is_overpaid}
+        to_ship = ledger.orders(
+            plan.order_ref
+            for plan in question.to_ship
+            if plan.order_ref not in approved
+        )
+        states = {
+            ref: one.state
+            for ref, one in to_ship.items()
+            if one.state in SHIPPABLE and not one.is_overpaid
+        }
         say_no(ledger, to_ship, decision.not_shipped, states)
 
     def _hold_unasked(self, refs: Collection[str], why: Reason = UNASKED) -> None:
-        """Hold orders without an approval that stands, which no run could ask about: no claim takes them."""
+        """Hold orders without an approval that stands, which no run could ask about: no
+        claim takes them.
+        """
         ledger = self.resources.ledger
         found = ledger.each_order(needing_a_person(ledger, refs))
-        unasked = [one for one in found if one.state in WAITING and not one.knows_what_came_back]
+        unasked = [
+            one
+            for one in found
+            if one.state in WAITING and not one.knows_what_came_back
+        ]
         unbooked = [one for one in unasked if one.shipment_order_id is None]
-        changes = [(one, one.held(outranking([why if one.why == UNASKED else one.why, why]))) for one in unbooked]
-        ledger.change([new for one, new in changes if (new.state, new.why) != (one.state, one.why)])
+        changes = [
+            (one, one.held(outranking([why if one.why == UNASKED else one.why, why])))
+            for one in unbooked
+        ]
+        ledger.change(
+            [
+                new
+                for one, new in changes
+                if (new.state, new.why) != (one.state, one.why)
+            ]
+        )
 
-    def _approve(self, question: ApprovalRequest, decision: Decision | None) -> dict[str, str]:
-        """Record what was approved, by whom and for how much; answers the hashes of the plans to create."""
+    def _approve(
+        self, question: ApprovalRequest, decision: Decision | None
+    ) -> dict[str, str]:
+        """Record what was approved, by whom and for how much; answers the hashes of the
+        plans to create.
+        """
         if decision is None:
             return {}
-        ledger, now, approved = self.resources.ledger, self.resources.clock(), set(decision.approved)
+        ledger, now, approved = (
+            self.resources.ledger,
+            self.resources.clock(),
+            set(decision.approved),
+        )
         to_buy = [plan for plan in question.summaries if plan.order_ref in approved]
-        self.source.approve(self.resources, self.batch_id, (decision.approval_of(plan, now) for plan in to_buy))
-        orders = ledger.orders(plan.order_ref for plan in question.to_ship if plan.order_ref in approved)
-        asked = [(plan, orders[plan.order_ref]) for plan in question.to_ship if plan.order_ref in orders]
-        # not one that was withdrawn since it was asked about, nor a withdrawn one of which there is news
-        to_ship = [plan for plan, order in asked if order.plan_hash or order.updated_at == plan.withdrawn_at]
+        self.source.approve(
+            self.resources,
+            self.batch_id,
+            (decision.approval_of(plan, now) for plan in to_buy),
+        )
+        orders = ledger.orders(
+            plan.order_ref for plan in question.to_ship if plan.order_ref in approved
+        )
+        asked = [
+            (plan, orders[plan.order_ref])
+            for plan in question.to_ship
+            if plan.order_ref in orders
+        ]
+        # not one that was withdrawn since it was asked about, nor a withdrawn one of
+        # which there is news
+        to_ship = [
+            plan
+            for plan, order in asked
+            if order.plan_hash or order.updated_at == plan.withdrawn_at
+        ]
         if overtaken := sorted(orders.keys() - {plan.order_ref for plan in to_ship}):
             words = "%s: news while the question waited, so the yes goes no further"
             run_logger().warning(words, ", ".join(overtaken))
             self._hold_unasked(overtaken, OVERTAKEN)
         approve_freight(self.resources, to_ship)
-        renewed = {ref: plan_hash(one.plan) for plan in to_ship if not (one := orders[ref := plan.order_ref]).plan_hash}
-        ledger.change([OrderChange(order_ref=ref, writes=OrderUpdate.plan_approved(renewed[ref])) for ref in renewed])
-        why = {plan.order_ref: decision.approval_of(summary_of(plan), now).why for plan in to_ship if plan.is_unpaid}
+        renewed = {
+            ref: plan_hash(one.plan)
+            for plan in to_ship
+            if not (one := orders[ref := plan.order_ref]).plan_hash
+        }
+        ledger.change(
+            [
+                OrderChange(
+                    order_ref=ref, writes=OrderUpdate.plan_approved(renewed[ref])
+                )
+                for ref in renewed
+            ]
+        )
+        why = {
+            plan.order_ref: decision.approval_of(summary_of(plan), now).why
+            for plan in to_ship
+            if plan.is_unpaid
+        }
         for plan in to_ship:
             if plan.freight_service and orders[plan.order_ref].state in SHIPPABLE:
                 price = plan.freight_service.price
                 taken = plan.taken if plan.taken.minor else None
-                said = because(ReasonCode.FREIGHT_APPROVED, by=decision.by, at=in_utc(now), price=price, taken=taken)
+                said = because(
+                    ReasonCode.FREIGHT_APPROVED,
+                    by=decision.by,
+                    at=in_utc(now),
+                    price=price,
+                    taken=taken,
+                )
                 why.setdefault(plan.order_ref, said)
         ledger.change([orders[ref].stays(one) for ref, one in why.items()])
         return {plan.order_ref: plan.plan_hash for plan in to_buy}
 
     def report(
-        self, work: SortedOrders, snapshot_id: str, *, plans: Sequence[PlannedOrder] = (), dry_run: bool = False
+        self,
+        work: SortedOrders,
+        snapshot_id: str,
+        *,
+        plans: Sequence[PlannedOrder] = (),
+        dry_run: bool = False,
     ) -> BatchReport:
         """The batch as it stands."""
         return batch_report(

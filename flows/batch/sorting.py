@@ -1,4 +1,6 @@
-"""What is to be done with each order of a file, by what the ledger and the service know of it."""
+"""What is to be done with each order of a file, by what the ledger and the service know
+of it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.absence import LISTS_BEHIND, Control, Reading, judge_account, written_otherwise
+from domain.absence import (
+    LISTS_BEHIND,
+    Control,
+    Reading,
+    judge_account,
+    written_otherwise,
+)
 from domain.decisions import Verdict, held
 from domain.effects import Action
 from domain.holds import first_goes_alone
@@ -32,14 +40,20 @@ from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
 
 CLOCK_AHEAD = timedelta(days=366)
-"""A clock of the service, or of a moved sandbox, may be ahead: an order dated tomorrow is known all the same."""
+"""A clock of the service, or of a moved sandbox, may be ahead: an order dated tomorrow
+is known all the same.
+"""
 
 
-async def find_unrecorded(resources: Resources, asked: Mapping[str, Marketplace]) -> Mapping[str, Verdict]:
-    """Why not to order what the service may have and this ledger has not ordered, by `order_ref`.
+async def find_unrecorded(
+    resources: Resources, asked: Mapping[str, Marketplace]
+) -> Mapping[str, Verdict]:
+    """Why not to order what the service may have and this ledger has not ordered, by
+    `order_ref`.
 
-    A lost ledger, a second one, or one that was restored from a backup must not buy again; nor may an order be bought
-    again that arrived after it was given up. Where creating is idempotent the service itself prevents that.
+    A lost ledger, a second one, or one that was restored from a backup must not buy
+    again; nor may an order be bought again that arrived after it was given up. Where
+    creating is idempotent the service itself prevents that.
     """
     reasons: dict[str, Verdict] = {}
     for marketplace, offering in resources.offerings.items():
@@ -51,63 +65,102 @@ async def find_unrecorded(resources: Resources, asked: Mapping[str, Marketplace]
         except Misconfigured:
             raise
         except XportcnError as error:
-            reasons |= dict.fromkeys(refs, not_read("could not be looked for at the service", error))
+            reasons |= dict.fromkeys(
+                refs, not_read("could not be looked for at the service", error)
+            )
     return reasons
 
 
 async def _check(
-    resources: Resources, marketplace: Marketplace, channel: Channel, refs: Sequence[str]
+    resources: Resources,
+    marketplace: Marketplace,
+    channel: Channel,
+    refs: Sequence[str],
 ) -> dict[str, Verdict]:
     ledger, now = resources.ledger, resources.clock()
     newest = _newest(resources, marketplace)
-    since = min([now - timedelta(days=resources.settings.look_back_days), *(one.ordered_at for one in newest[:1])])
+    since = min(
+        [
+            now - timedelta(days=resources.settings.look_back_days),
+            *(one.ordered_at for one in newest[:1]),
+        ]
+    )
     reading = await channel.find(refs, since=since)
     account = account_of(ledger, marketplace, reading.rows, newest)
     doubt = judge_account(reading, account)
     doubts = {ref: written_otherwise(ref, reading, account) or doubt for ref in refs}
     return {
-        ref: held(because(ReasonCode.MAY_BE_THERE, doubt=words_of(why), marketplace=marketplace))
+        ref: held(
+            because(
+                ReasonCode.MAY_BE_THERE, doubt=words_of(why), marketplace=marketplace
+            )
+        )
         for ref, why in doubts.items()
         if why and (ref not in reading.found or reading.lacks)
     } | {ref: held(why) for ref, why in _known_by_name(reading).items()}
 
 
 def _newest(resources: Resources, marketplace: Marketplace) -> list[Control]:
-    """The newest orders there that the ledger knows, those first that every list shows by now."""
+    """The newest orders there that the ledger knows, those first that every list shows
+    by now.
+    """
     now = resources.clock()
     times = now - LISTS_BEHIND, now + CLOCK_AHEAD
-    found = [one for until in times for one in newest_until(resources.ledger, marketplace, until)]
+    found = [
+        one
+        for until in times
+        for one in newest_until(resources.ledger, marketplace, until)
+    ]
     return list({control.order_id: control for control in found}.values())
 
 
 def _known_by_name(reading: Reading) -> dict[str, Reason]:
     return {
-        ref: because(ReasonCode.ALREADY_THERE, orders=_listed(alive), command=_taking_over(ref, alive))
+        ref: because(
+            ReasonCode.ALREADY_THERE,
+            orders=_listed(alive),
+            command=_taking_over(ref, alive),
+        )
         for ref, orders in reading.found.items()
-        if (alive := [order for order in orders if order.status is not ServiceStatus.CLOSED])
+        if (
+            alive := [
+                order for order in orders if order.status is not ServiceStatus.CLOSED
+            ]
+        )
     }
 
 
 def _taking_over(order_ref: str, alive: Sequence[ServiceOrder]) -> str:
-    order_id, most = (alive[0].order_id, alive[0].total.major) if len(alive) == 1 else ("ORDER_ID", "AMOUNT_CNY")
+    order_id, most = (
+        (alive[0].order_id, alive[0].total.major)
+        if len(alive) == 1
+        else ("ORDER_ID", "AMOUNT_CNY")
+    )
     return f"sourcing resolve {order_ref} --ordered {order_id} --up-to {most}"
 
 
 def _listed(orders: Sequence[ServiceOrder]) -> str:
-    return ", ".join(f"{order.order_id} ({order.status}, {order.total})" for order in orders)
+    return ", ".join(
+        f"{order.order_id} ({order.status}, {order.total})" for order in orders
+    )
 
 
-OVER = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+OVER = REACHED_BOOKED | {
+    OrderState.CANCELLED,
+    OrderState.REFUNDING,
+    OrderState.REFUNDED,
+}
 
 MOST_LISTED = 5
 
 
 @dataclass(kw_only=True)
 class SortedOrders:
-    """Orders to plan, orders already begun, orders with nothing left to do, and references used for something else.
+    """Orders to plan, orders already begun, orders with nothing left to do, and
+    references used for something else.
 
-    `approved` has the hashes of plans that were approved for an earlier run and not made anew since. `forgotten` are
-    orders of the file whose receiver was erased.
+    `approved` has the hashes of plans that were approved for an earlier run and not
+    made anew since. `forgotten` are orders of the file whose receiver was erased.
     """
 
     to_plan: list[OrderRequest] = field(default_factory=list)
@@ -119,7 +172,8 @@ class SortedOrders:
 
 
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrders:
-    """Sort by what the ledger proves; an order without any live effect may be planned anew.
+    """Sort by what the ledger proves; an order without any live effect may be planned
+    anew.
 
     An order that lies in a cart counts as over here: it is ordered from there.
     """
@@ -130,22 +184,36 @@ def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrd
 
 
 def _respelled(ledger: Ledger, new: Collection[str]) -> dict[str, OrderRecord]:
-    """Begun orders whose names a spreadsheet makes of these new ones, or the other way round."""
+    """Begun orders whose names a spreadsheet makes of these new ones, or the other way
+    round.
+    """
     alike = {ref: respelled(ref) for ref in new}
     known = ledger.orders([*ledger.parts.begun(set[str]().union(*alike.values()))])
-    return {ref: known[other] for ref, others in alike.items() for other in others & known.keys()}
+    return {
+        ref: known[other]
+        for ref, others in alike.items()
+        for other in others & known.keys()
+    }
 
 
 def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) -> None:
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
-    live = [effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT]
+    live = [
+        effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT
+    ]
     begun = {effect.order_ref for effect in live}
     forgotten = ledger.forgotten.known(refs)
     work.forgotten += forgotten
-    new = {ref for ref in refs if ref not in begun and (ref not in known or known[ref].order_id is None)}
+    new = {
+        ref
+        for ref in refs
+        if ref not in begun and (ref not in known or known[ref].order_id is None)
+    }
     elsewhere = _respelled(ledger, new)
-    only_carted = begun - {effect.order_ref for effect in live if effect.action is not Action.CART}
+    only_carted = begun - {
+        effect.order_ref for effect in live if effect.action is not Action.CART
+    }
     for request in requests:
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
@@ -158,17 +226,26 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
             work.taken[request.order_ref] = _other_contents(order)
-        elif order.state in OVER or (order.order_ref in only_carted and order.order_id is None):
+        elif order.state in OVER or (
+            order.order_ref in only_carted and order.order_id is None
+        ):
             work.over.append(request.order_ref)
         else:
             work.under_way.append(request.order_ref)
 
 
 def _other_contents(order: OrderRecord) -> Reason:
-    return because(ReasonCode.OTHER_CONTENTS, order_ref=order.order_ref, batch=order.batch_id, state=order.state)
+    return because(
+        ReasonCode.OTHER_CONTENTS,
+        order_ref=order.order_ref,
+        batch=order.batch_id,
+        state=order.state,
+    )
 
 
-def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecord | None, at: datetime) -> None:
+def _sort_forgotten(
+    work: SortedOrders, request: OrderRequest, order: OrderRecord | None, at: datetime
+) -> None:
     """Such an order is over, whatever its state: its receiver is not known any more."""
     if order is not None and order.fingerprint == request.fingerprint:
         work.over.append(request.order_ref)
@@ -178,7 +255,9 @@ def _sort_forgotten(work: SortedOrders, request: OrderRequest, order: OrderRecor
 
 
 def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
-    """The warning about a file with receivers that were erased; empty where it has none."""
+    """The warning about a file with receivers that were erased; empty where it has
+    none.
+    """
     if not order_refs:
         return []
     return [
@@ -187,8 +266,12 @@ def words_of_forgotten(order_refs: Sequence[str]) -> list[str]:
     ]
 
 
-def at_held_marketplaces(ledger: Ledger, asked: Mapping[str, Marketplace]) -> dict[str, Verdict]:
-    """The verdicts on orders at marketplaces that are held or wait for an answer, where claims would be refused."""
+def at_held_marketplaces(
+    ledger: Ledger, asked: Mapping[str, Marketplace]
+) -> dict[str, Verdict]:
+    """The verdicts on orders at marketplaces that are held or wait for an answer, where
+    claims would be refused.
+    """
     held_ones, first = ledger.holds.standing(), ledger.first_orders.goes_alone()
     behind = {
         ref: held(first_goes_alone(first[where], where))
@@ -196,14 +279,20 @@ def at_held_marketplaces(ledger: Ledger, asked: Mapping[str, Marketplace]) -> di
         if first.get(where, ref) != ref
     }
     return behind | {
-        ref: held(marketplace_held(where, shorten([why for why, _ in held_ones[where]])))
+        ref: held(
+            marketplace_held(where, shorten([why for why, _ in held_ones[where]]))
+        )
         for ref, where in (asked.items() if held_ones else ())
         if where in held_ones
     }
 
 
-def first_payments_ahead(ledger: Ledger, asked: Mapping[str, Marketplace], to_buy: Collection[str]) -> Sequence[Remark]:
-    """Where only one of several orders to buy will be bought, since the question about its payment is open."""
+def first_payments_ahead(
+    ledger: Ledger, asked: Mapping[str, Marketplace], to_buy: Collection[str]
+) -> Sequence[Remark]:
+    """Where only one of several orders to buy will be bought, since the question about
+    its payment is open.
+    """
     counts = Counter(where for ref, where in asked.items() if ref in to_buy)
     several = {one: count for one, count in counts.items() if count > 1}
     return [

@@ -37,16 +37,21 @@ WAITING = frozenset(NEEDS_A_PERSON)
 
 
 def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
-    """Messages of the orders that wait for a person after a run: those beyond a budget, and all others.
+    """Messages of the orders that wait for a person after a run: those beyond a budget,
+    and all others.
 
-    Orders held by silence alone are left out: `flows/approval/form.py` notifies of them.
+    Orders held by silence alone are left out: `flows/approval/form.py` notifies of
+    them.
 
-    `receivers` are those of the waiting orders; the details of an order without one are left out.
+    `receivers` are those of the waiting orders; the details of an order without one are
+    left out.
     """
     waiting = waiting_in(report)
     full = [line for line in report.without_room if line in waiting]
     silent = ReasonCode.NOBODY_ANSWERED
-    rest = [line for line in waiting if line not in full and line.reason_code is not silent]
+    rest = [
+        line for line in waiting if line not in full and line.reason_code is not silent
+    ]
 
     def reason(line: ReportLine) -> str:
         receiver = receivers.get(line.order_ref)
@@ -54,22 +59,47 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
 
     bought = f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for {Money(report.spent_this_run_fen)}."
     look, messages = report.next_look, []
-    later = [f"Read again by itself: {look.words}."] if look and not look.is_over else []
+    later = (
+        [f"Read again by itself: {look.words}."] if look and not look.is_over else []
+    )
     if look and look.is_over:
         subject = f"Batch {report.batch_id}: {pluralize(look.orders, 'order')} left, and no run takes them up"
         cause = f"left:{report.batch_id}:{look.at:%Y-%m-%dT%H:%M}"
-        messages.append(Message(cause=cause, kind=MessageKind.ORDERS_WAIT, subject=subject, body=f"{look.words}."))
+        messages.append(
+            Message(
+                cause=cause,
+                kind=MessageKind.ORDERS_WAIT,
+                subject=subject,
+                body=f"{look.words}.",
+            )
+        )
     if rest:
         subject = f"Batch {report.batch_id}: {counted(map(_what_waits, rest))}"
-        lines = [*_reasons([replace(one, reason=reason(one)) for one in rest]), bought, *later]
+        lines = [
+            *_reasons([replace(one, reason=reason(one)) for one in rest]),
+            bought,
+            *later,
+        ]
         about = _about("waits", rest)
-        messages += _covering(about, f"orders-wait:{report.batch_id}", MessageKind.ORDERS_WAIT, subject, *lines)
+        messages += _covering(
+            about,
+            f"orders-wait:{report.batch_id}",
+            MessageKind.ORDERS_WAIT,
+            subject,
+            *lines,
+        )
     if full:
         subject = f"Batch {report.batch_id}: {pluralize(len(full), 'order')} held, the budget is used up"
         first = f"{shorten([line.order_ref for line in full], 20)}. The first of them: {reason(full[0])}"
         about = _about("budget", full)
         messages += _covering(
-            about, f"budget:{report.batch_id}", MessageKind.BUDGET_USED, subject, first, bought, REMEDY
+            about,
+            f"budget:{report.batch_id}",
+            MessageKind.BUDGET_USED,
+            subject,
+            first,
+            bought,
+            REMEDY,
         )
     return messages
 
@@ -77,7 +107,15 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
 def waiting_in(report: BatchReport) -> list[ReportLine]:
     """The orders that wait for a person, in whatever state; none in a dry run."""
     late = (ReasonCode.PAYMENT_NOT_TAKEN, ReasonCode.NO_REFERENCE_YET, *GOES_ALONG)
-    return [] if report.dry_run else [one for one in report.orders if one.state in WAITING or one.reason_code in late]
+    return (
+        []
+        if report.dry_run
+        else [
+            one
+            for one in report.orders
+            if one.state in WAITING or one.reason_code in late
+        ]
+    )
 
 
 def _what_waits(line: ReportLine) -> str:
@@ -88,14 +126,24 @@ def _reasons(lines: Sequence[ReportLine]) -> list[str]:
     """`2 held (A-1, A-2): sold out`, the most frequent first."""
     most = sorted(grouped(lines), key=lambda one: -len(one[0]))
     told = [
-        f"{len(some):,} {some[0].state} ({shorten([one.order_ref for one in some])}): {why[:MOST_REASON]}".rstrip(": ")
+        f"{len(some):,} {some[0].state} ({shorten([one.order_ref for one in some])}): {why[:MOST_REASON]}".rstrip(
+            ": "
+        )
         for some, why in most[:MOST_REASONS]
     ]
-    return told + ([f"and {len(most) - MOST_REASONS:,} further reasons"] if len(most) > MOST_REASONS else [])
+    return told + (
+        [f"and {len(most) - MOST_REASONS:,} further reasons"]
+        if len(most) > MOST_REASONS
+        else []
+    )
 
 
-def of_left_behind(inbox: Path, taken: Path, files: Sequence[str], day: date) -> Message:
-    """The message of files in an inbox, while the night takes those of another folder."""
+def of_left_behind(
+    inbox: Path, taken: Path, files: Sequence[str], day: date
+) -> Message:
+    """The message of files in an inbox, while the night takes those of another
+    folder.
+    """
     return Message(
         cause=f"left-behind:{inbox}:{day}",
         kind=MessageKind.NOTHING_RAN,
@@ -107,13 +155,23 @@ def of_left_behind(inbox: Path, taken: Path, files: Sequence[str], day: date) ->
 
 
 def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Message:
-    """The message of a faulty request file: faults of the whole file, and of rows the places only.
+    """The message of a faulty request file: faults of the whole file, and of rows the
+    places only.
 
     The words of those may quote a receiver.
     """
-    whole = [f"{one.message[:1].upper()}{one.message[1:]}." for one in faults if one.row <= HEADER_ROW]
-    places = [f"row {one.row} {one.column}".rstrip() for one in faults if one.row > HEADER_ROW]
-    where = [*whole[:MOST_REASONS], *([f"See {shorten(places, 10)}."] if places else [])]
+    whole = [
+        f"{one.message[:1].upper()}{one.message[1:]}."
+        for one in faults
+        if one.row <= HEADER_ROW
+    ]
+    places = [
+        f"row {one.row} {one.column}".rstrip() for one in faults if one.row > HEADER_ROW
+    ]
+    where = [
+        *whole[:MOST_REASONS],
+        *([f"See {shorten(places, 10)}."] if places else []),
+    ]
     remedy = (
         "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it there, or "
         "export it anew and drop that into the inbox."
@@ -138,48 +196,91 @@ def of_shop(shop: str, orders: Mapping[str, str]) -> list[Message]:
     lines = [f"- {order or 'without a name'}: {why}" for order, why in orders.items()]
     first = first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run")
     subject = f"{shop}: {pluralize(len(orders), 'order')} not bought as shown there"
-    return _covering(about, "left-out", MessageKind.FAULTS, subject, *first, f"What to do: {LEFT_OUT}")
+    return _covering(
+        about,
+        "left-out",
+        MessageKind.FAULTS,
+        subject,
+        *first,
+        f"What to do: {LEFT_OUT}",
+    )
 
 
 def of_shown_again(closed: Iterable[OrderRecord]) -> list[Message]:
-    """Messages of orders that are closed as their shop showed them, and that a later file of it has again."""
+    """Messages of orders that are closed as their shop showed them, and that a later
+    file of it has again.
+    """
     found: dict[str, dict[str, str]] = {}
     for one in closed:
         why = f"{one.why}; a file that came later shows it as to be bought"
         found.setdefault(one.request.shop, {})[one.request.shop_ref] = why
-    return [message for shop, orders in found.items() for message in of_shop(shop, orders)]
+    return [
+        message for shop, orders in found.items() for message in of_shop(shop, orders)
+    ]
 
 
 def of_parcels(
-    stalled: Mapping[str, datetime], returned: Iterable[tuple[str, str]], held: Sequence[ReportLine], *, days: int
+    stalled: Mapping[str, datetime],
+    returned: Iterable[tuple[str, str]],
+    held: Sequence[ReportLine],
+    *,
+    days: int,
 ) -> list[Message]:
-    """Messages of parcels without news for so many days, each with its last scan; of returned ones, of held orders.
+    """Messages of parcels without news for so many days, each with its last scan; of
+    returned ones, of held orders.
 
     A returned one is known by order and number.
     """
-    back, silent, returns = sorted(returned), parcel_silent(days), because(ReasonCode.PARCEL_RETURNS)
+    back, silent, returns = (
+        sorted(returned),
+        parcel_silent(days),
+        because(ReasonCode.PARCEL_RETURNS),
+    )
     lines = [
         *([f"{shorten(list(stalled), 20)}: {silent}."] if stalled else []),
         *([f"{shorten(list(dict(back)), 20)}: {returns}."] if back else []),
-        *[f"{line.order_ref} is held: {line.reason[:MOST_REASON]}" for line in held[:MOST_REASONS]],
+        *[
+            f"{line.order_ref} is held: {line.reason[:MOST_REASON]}"
+            for line in held[:MOST_REASONS]
+        ],
     ]
     about = (
         *(stall_cause(ref, last) for ref, last in stalled.items()),
         *map(returned_cause, back),
         *(_about("waits", held)),
     )
-    counts = {"without news": len(stalled), "on the way back": len(back), "held": len(held)}
+    counts = {
+        "without news": len(stalled),
+        "on the way back": len(back),
+        "held": len(held),
+    }
     subject = f"Parcels: {', '.join(f'{count:,} {what}' for what, count in counts.items() if count)}"
-    return _covering(about, "parcels", MessageKind.PARCEL, subject, *lines, f"What to do: {silent.remedy}.")
+    return _covering(
+        about,
+        "parcels",
+        MessageKind.PARCEL,
+        subject,
+        *lines,
+        f"What to do: {silent.remedy}.",
+    )
 
 
 def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
-    """The message of parcels with an exception, each by order and number, with the carrier's words."""
+    """The message of parcels with an exception, each by order and number, with the
+    carrier's words.
+    """
     first = [*stuck.items()][:MOST_REASONS]
-    lines = [f"{ref}, parcel {number}: {words[:MOST_REASON]}" for (ref, number), words in first]
-    subject = f"{pluralize(len(stuck), 'parcel')} stuck: {shorten([ref for ref, _ in stuck])}"
+    lines = [
+        f"{ref}, parcel {number}: {words[:MOST_REASON]}"
+        for (ref, number), words in first
+    ]
+    subject = (
+        f"{pluralize(len(stuck), 'parcel')} stuck: {shorten([ref for ref, _ in stuck])}"
+    )
     lines = [*sentences(because(ReasonCode.PARCEL_EXCEPTION)), *lines]
-    return _covering(tuple(map(stuck_cause, stuck)), "stuck", MessageKind.PARCEL, subject, *lines)
+    return _covering(
+        tuple(map(stuck_cause, stuck)), "stuck", MessageKind.PARCEL, subject, *lines
+    )
 
 
 def of_lacking(shop: str, day: date, numbers: int, words: str) -> Message:
@@ -203,9 +304,11 @@ def stuck_cause(parcel: tuple[str, str]) -> str:
 
 
 def of_refund(one: Refund, now: datetime, *, times: int = 1) -> Iterator[Message]:
-    """The message of a refund that waits for a person, and two days before its date the reminder.
+    """The message of a refund that waits for a person, and two days before its date the
+    reminder.
 
-    Once more for each of the `times` that it was asked for, or modified: it may have been refused again.
+    Once more for each of the `times` that it was asked for, or modified: it may have
+    been refused again.
     """
     by = f", by {one.deadline:%Y-%m-%d %H:%M} UTC" if one.deadline else ""
     what = f"{one.order_ref}: {one.kind} of {one.asked}"
@@ -213,13 +316,24 @@ def of_refund(one: Refund, now: datetime, *, times: int = 1) -> Iterator[Message
     subject, why = f"{what} {REFUND_WAITS[one.state]}{by}", standing(one)
     yield alert(f"refund:{key}", MessageKind.REFUND, subject, why)
     if one.deadline and one.deadline - REMIND_AHEAD <= now < one.deadline:
-        yield replace(alert(f"refund-ends:{key}", MessageKind.RETURN_ENDS, subject, why), until=one.deadline)
+        yield replace(
+            alert(f"refund-ends:{key}", MessageKind.RETURN_ENDS, subject, why),
+            until=one.deadline,
+        )
 
 
-def of_arrived(arrived: Mapping[str, datetime], days: int, now: datetime) -> list[Message]:
-    """The message of orders that are still in the warehouse in the last two days in which sellers take goods back."""
+def of_arrived(
+    arrived: Mapping[str, datetime], days: int, now: datetime
+) -> list[Message]:
+    """The message of orders that are still in the warehouse in the last two days in
+    which sellers take goods back.
+    """
     window = timedelta(days=days)
-    ends = {ref: at + window for ref, at in arrived.items() if at + window - REMIND_AHEAD <= now < at + window}
+    ends = {
+        ref: at + window
+        for ref, at in arrived.items()
+        if at + window - REMIND_AHEAD <= now < at + window
+    }
     if not ends:
         return []
     first = f"{min(ends.values()):%Y-%m-%d %H:%M} UTC"
@@ -250,7 +364,13 @@ def of_first_payments(asked: Mapping[Marketplace, Reason]) -> list[Message]:
 def of_late_payments(late: Sequence[ReportLine]) -> list[Message]:
     """The message of payments that were accepted and are not taken in time."""
     subject = f"{pluralize(len(late), 'accepted payment')} not taken: {shorten([one.order_ref for one in late])}"
-    return _covering(_about("waits", late), "late-payments", MessageKind.ORDERS_WAIT, subject, *_reasons(late))
+    return _covering(
+        _about("waits", late),
+        "late-payments",
+        MessageKind.ORDERS_WAIT,
+        subject,
+        *_reasons(late),
+    )
 
 
 def stall_cause(order_ref: str, last: datetime) -> str:
@@ -259,8 +379,12 @@ def stall_cause(order_ref: str, last: datetime) -> str:
 
 
 def of_book(news: Sequence[BookNews]) -> list[Message]:
-    """The message of rows of the SKU book that can't be bought as they stand any more, or can again."""
-    alike = [(state, [str(one) for one in news if one.state is state]) for state in Buyable]
+    """The message of rows of the SKU book that can't be bought as they stand any more,
+    or can again.
+    """
+    alike = [
+        (state, [str(one) for one in news if one.state is state]) for state in Buyable
+    ]
     lines = [
         line
         for state, rows in alike
@@ -268,21 +392,38 @@ def of_book(news: Sequence[BookNews]) -> list[Message]:
         for line in (
             f"{state.words[:1].upper()}{state.words[1:]}:",
             *(f"- {row[:MOST_REASON]}" for row in rows[:MOST_REASONS]),
-            *([f"- and {len(rows) - MOST_REASONS:,} more"] if len(rows) > MOST_REASONS else []),
+            *(
+                [f"- and {len(rows) - MOST_REASONS:,} more"]
+                if len(rows) > MOST_REASONS
+                else []
+            ),
         )
     ]
     subject = f"SKU book: {', '.join(f'{len(rows):,} {state.words}' for state, rows in alike if rows)}"
     if any(one.state is not Buyable.YES for one in news):
-        lines.append("What to do: change these rows of the SKU book, or give them a spare offer.")
-    return _covering(tuple(one.cause for one in news), "book", MessageKind.BOOK, subject, *lines)
+        lines.append(
+            "What to do: change these rows of the SKU book, or give them a spare offer."
+        )
+    return _covering(
+        tuple(one.cause for one in news), "book", MessageKind.BOOK, subject, *lines
+    )
 
 
 def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
     """Messages of a reconciliation's findings, each finding once."""
-    about = tuple(f"differs:{'/'.join(map(str, finding.identity))}" for finding in findings)
-    named = [f"- {one.kind.replace('_', ' ')}: {one.order_ref or one.order_id}".rstrip(": ") for one in findings[:10]]
+    about = tuple(
+        f"differs:{'/'.join(map(str, finding.identity))}" for finding in findings
+    )
+    named = [
+        f"- {one.kind.replace('_', ' ')}: {one.order_ref or one.order_id}".rstrip(": ")
+        for one in findings[:10]
+    ]
     subject = f"The ledger and the service differ: {counted(str(finding.kind) for finding in findings)}"
-    lines = [*named, f"In all: {summary}", "What to do about each stands in the run's artifact."]
+    lines = [
+        *named,
+        f"In all: {summary}",
+        "What to do about each stands in the run's artifact.",
+    ]
     return _covering(about, "differs", MessageKind.DIFFERS, subject, *lines)
 
 
@@ -301,7 +442,9 @@ def of_calls(calls: DailyCalls | None) -> list[Message]:
 
 
 def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
-    """Messages of unanswered effects, of orders that do not wait for a person anyway."""
+    """Messages of unanswered effects, of orders that do not wait for a person
+    anyway.
+    """
     about = tuple(f"unknown:{effect.key}" for effect in effects)
     named = shorten([f"{effect.action} of {effect.order_ref}" for effect in effects])
     subject = f"No answer to {pluralize(len(effects), 'action')}: {named}"
@@ -313,19 +456,34 @@ def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
 
 
 def _about(what: str, lines: Sequence[ReportLine]) -> tuple[str, ...]:
-    """A key of each waiting order and its reason: other codes, facts, or states of what stands, are notified again."""
+    """A key of each waiting order and its reason: other codes, facts, or states of what
+    stands, are notified again.
+    """
     states = ("" if line.reason_code in GOES_ALONG else line.state for line in lines)
-    return tuple(f"{what}:{one.order_ref}:{state}:{_identity(one)}" for one, state in zip(lines, states, strict=True))
+    return tuple(
+        f"{what}:{one.order_ref}:{state}:{_identity(one)}"
+        for one, state in zip(lines, states, strict=True)
+    )
 
 
 def _identity(line: ReportLine) -> str:
-    return Reason(line.reason_code, line.reason_facts).digest if line.reason_code else _hash(line.reason)
+    return (
+        Reason(line.reason_code, line.reason_facts).digest
+        if line.reason_code
+        else _hash(line.reason)
+    )
 
 
-def _covering(about: tuple[str, ...], what: str, kind: MessageKind, subject: str, *lines: str) -> list[Message]:
+def _covering(
+    about: tuple[str, ...], what: str, kind: MessageKind, subject: str, *lines: str
+) -> list[Message]:
     """The message that covers these causes, known by them; none for none."""
     cause, body = f"{what}:{_hash(*about)}", "\n".join(lines)
-    return [Message(cause=cause, kind=kind, subject=subject, body=body, about=about)] if about else []
+    return (
+        [Message(cause=cause, kind=kind, subject=subject, body=body, about=about)]
+        if about
+        else []
+    )
 
 
 def _hash(*parts: str) -> str:

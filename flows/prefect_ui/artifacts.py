@@ -29,26 +29,44 @@ if TYPE_CHECKING:
     from flows.report.sections import ReportSection, Row
 
 MOST_ROWS = 1_000
-"""Rows of a table: Prefect keeps each three times, and a browser draws all of them. All rows are in the snapshot."""
+"""Rows of a table: Prefect keeps each three times, and a browser draws all of them. All
+rows are in the snapshot.
+"""
 
 
 async def show_table(
-    key: str, rows: Sequence[Mapping[str, object]], words: str, *, rest: str = "the snapshot", of: int = 0
+    key: str,
+    rows: Sequence[Mapping[str, object]],
+    words: str,
+    *,
+    rest: str = "the snapshot",
+    of: int = 0,
 ) -> None:
-    """A table of the run, no longer than a browser bears; give the rows that wait for a person first.
+    """A table of the run, no longer than a browser bears; give the rows that wait for a
+    person first.
 
-    A table shows links as they are written, so no cell holds one. `rest` is where all rows are, `of` how many.
+    A table shows links as they are written, so no cell holds one. `rest` is where all
+    rows are, `of` how many.
     """
     first, description = of_many(rows, words, rest, of=of)
     await acreate_table_artifact(key=key, table=first, description=description)
 
 
 def of_many(
-    rows: Sequence[Mapping[str, object]], words: str, rest: str = "the snapshot", *, of: int = 0
+    rows: Sequence[Mapping[str, object]],
+    words: str,
+    rest: str = "the snapshot",
+    *,
+    of: int = 0,
 ) -> tuple[list[dict[str, object]], str]:
-    """The first of many rows, foreign text inert, and the words with the count of the rest."""
+    """The first of many rows, foreign text inert, and the words with the count of the
+    rest.
+    """
     more = max(of, len(rows)) - MOST_ROWS
-    first = [{name: _cell(name, value) for name, value in row.items()} for row in rows[:MOST_ROWS]]
+    first = [
+        {name: _cell(name, value) for name, value in row.items()}
+        for row in rows[:MOST_ROWS]
+    ]
     return first, f"{words} ({more:,} more: see {rest})" if more > 0 else words
 
 
@@ -58,14 +76,20 @@ def _cell(name: str, value: object) -> object:
 
 async def show_faults(name: str, faults: Sequence[Fault]) -> None:
     """Show the faults of a request file, cell by cell."""
-    rows = [{"row": fault.row, "column": fault.column, "fault": fault.message} for fault in faults]
+    rows = [
+        {"row": fault.row, "column": fault.column, "fault": fault.message}
+        for fault in faults
+    ]
     words = f"{pluralize(len(faults), 'fault')} in {name}; nothing was sent"
-    table = show_table(f"faults-{artifact_key(name)}", rows, words, rest="the run's log")
+    table = show_table(
+        f"faults-{artifact_key(name)}", rows, words, rest="the run's log"
+    )
     await best_effort("the faults", table)
 
 
 def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
-    """The rows that are shown, one an order, as text; those that wait for a person first.
+    """The rows that are shown, one an order, as text; those that wait for a person
+    first.
 
     Wide tables are seen from the left.
     """
@@ -87,7 +111,11 @@ def outcome_rows(report: BatchReport) -> list[dict[str, str]]:
 def links_of(report: BatchReport) -> str:
     """Links to the other pages of a batch, as Markdown; empty where no UI is known."""
     key = artifact_key(report.batch_id)
-    pages = {f"plan-{key}": "The plan"} if report.dry_run else {f"outcome-{key}": "Every order"}
+    pages = (
+        {f"plan-{key}": "The plan"}
+        if report.dry_run
+        else {f"outcome-{key}": "Every order"}
+    )
     if deployed_run() and report.snapshot_id and not report.dry_run:
         pages[f"figures-{key}"] = "Figures"
     return markdown_links(pages | {WHAT_WAITS: "What waits for you"})
@@ -95,17 +123,30 @@ def links_of(report: BatchReport) -> str:
 
 def with_what_waits(text: str, between: str = "\n\n") -> str:
     """A report with the link to all that waits for a person, where a UI is known."""
-    return between.join(filter(None, [text, markdown_links({WHAT_WAITS: "What waits for you"})]))
+    return between.join(
+        filter(None, [text, markdown_links({WHAT_WAITS: "What waits for you"})])
+    )
 
 
 def markdown_links(pages: Mapping[str, str]) -> str:
     """Links to artifacts by their keys, with these words."""
-    return " · ".join(f"[{words}]({page})" for key, words in pages.items() if (page := artifact_page(key)))
+    return " · ".join(
+        f"[{words}]({page})"
+        for key, words in pages.items()
+        if (page := artifact_page(key))
+    )
 
 
 def artifact_key(text: str) -> str:
     """Prefect's keys are lower-case letters, digits and dashes."""
-    return "-".join("".join(c if c.isascii() and c.isalnum() else " " for c in text.lower()).split()) or "batch"
+    return (
+        "-".join(
+            "".join(
+                c if c.isascii() and c.isalnum() else " " for c in text.lower()
+            ).split()
+        )
+        or "batch"
+    )
 
 
 MOST_PART_ROWS = 50
@@ -114,20 +155,27 @@ ELSEWHERE = ("waiting",)
 
 
 async def show_figures(report: BatchReport) -> None:
-    """Write the page of the report's batch, and show its figures in Prefect, which can't open a file.
+    """Write the page of the report's batch, and show its figures in Prefect, which
+    can't open a file.
 
     The run's work is done by then: a failure is logged and ignored.
     """
     try:
         markdown = await asyncio.to_thread(_written, report)
     except Exception as error:  # noqa: BLE001 - whatever it is, the orders are bought and the report is shown
-        run_logger().warning("No figures (%s); make them with: sourcing report %s", words_of(error), report.batch_id)
+        run_logger().warning(
+            "No figures (%s); make them with: sourcing report %s",
+            words_of(error),
+            report.batch_id,
+        )
         return
     key = f"figures-{artifact_key(report.batch_id)}"
     await best_effort(
         "the figures",
         acreate_markdown_artifact(
-            key=key, markdown=markdown, description=f"Savings, freight, costs and times of {report.batch_id}"
+            key=key,
+            markdown=markdown,
+            description=f"Savings, freight, costs and times of {report.batch_id}",
         ),
     )
 
@@ -147,7 +195,11 @@ def markdown_figures(figures: Figures, timezone: str, file: Path) -> str:
     """The totals, each part as a table, and where the page with the charts lies."""
     from flows.report.sections import heading, moment, sections, totals
 
-    parts = [part for part in sections(figures, timezone) if not part.on_paper and part.key not in ELSEWHERE]
+    parts = [
+        part
+        for part in sections(figures, timezone)
+        if not part.on_paper and part.key not in ELSEWHERE
+    ]
     return "\n\n".join(
         [
             f"# {inert(heading(figures))}, {moment(figures, timezone)}",
@@ -163,11 +215,17 @@ def _part(part: ReportSection) -> str:
 
     table = [_table(part.columns, part.rows[:MOST_PART_ROWS])] if part.rows else []
     more = rest(part, min(len(part.rows), MOST_PART_ROWS))
-    return "\n\n".join(filter(None, [f"## {part.title}", *map(inert, part.words), *table, more]))
+    return "\n\n".join(
+        filter(None, [f"## {part.title}", *map(inert, part.words), *table, more])
+    )
 
 
 def _table(columns: Row, rows: Sequence[Row]) -> str:
-    lines = [map(inert, columns), ["---"] * len(columns), *(map(inert, row) for row in rows)]
+    lines = [
+        map(inert, columns),
+        ["---"] * len(columns),
+        *(map(inert, row) for row in rows),
+    ]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
@@ -186,21 +244,34 @@ class DryRunRow:
     @property
     def words(self) -> str:
         return (
-            f"{self.order_ref}: would {self.would}" if self.would else f"{self.order_ref}: not possible: {self.why_not}"
+            f"{self.order_ref}: would {self.would}"
+            if self.would
+            else f"{self.order_ref}: not possible: {self.why_not}"
         )
 
 
-async def show_dry_run(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()) -> None:
-    """Show the table of what would happen, and the `choices`, where one is to be made first."""
+async def show_dry_run(
+    rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]] = ()
+) -> None:
+    """Show the table of what would happen, and the `choices`, where one is to be made
+    first.
+    """
     for row in rows:
         run_logger().info("%s", row.words)
     run_logger().info("%s", SWITCH_OFF)
     await best_effort("what would happen", _show(rows, choices))
 
 
-async def _show(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]]) -> None:
+async def _show(
+    rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]]
+) -> None:
     table = [
-        {"order": one.order_ref, "would": one.would, "why not": str(one.why_not or ""), "state": one.state}
+        {
+            "order": one.order_ref,
+            "would": one.would,
+            "why not": str(one.why_not or ""),
+            "state": one.state,
+        }
         for one in rows
     ]
     await show_table("would-happen", table, SWITCH_OFF)
@@ -211,7 +282,9 @@ async def _show(rows: Sequence[DryRunRow], choices: Sequence[Mapping[str, str]])
 
 
 def remedy_summary(rows: Sequence[DryRunRow]) -> str:
-    """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1 of them not possible`."""
+    """`only shown: would confirm the receipt`, or of several `only shown: 3 orders, 1
+    of them not possible`.
+    """
     if len(rows) == 1:
         return f"only shown: {rows[0].words.partition(': ')[2]}"
     cant = sum(1 for row in rows if row.why_not)

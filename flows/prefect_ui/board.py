@@ -1,7 +1,8 @@
 """The progress of a run: log lines, and one progress artifact while it is at work.
 
-Both are written beside the work, now and then, with the newest figure of each stage only: an artifact and its events
-take about 10 KB of Prefect's database each time. Failures to show are ignored.
+Both are written beside the work, now and then, with the newest figure of each stage
+only: an artifact and its events take about 10 KB of Prefect's database each time.
+Failures to show are ignored.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ SHOW_EVERY_S = 10.0
 
 @asynccontextmanager
 async def progress_shown(key: str) -> AsyncIterator[None]:
-    """Show the progress of the block's stages; an earlier listener, such as a terminal, still gets it too."""
+    """Show the progress of the block's stages; an earlier listener, such as a terminal,
+    still gets it too.
+    """
     board = _Board(progress.get(), key)
     token = progress.set(board)
     try:
@@ -48,7 +51,9 @@ class _Stage:
 
 
 class _Board(Progress):
-    """A progress listener that passes it on, and leaves log lines and artifacts to a task of its own."""
+    """A progress listener that passes it on, and leaves log lines and artifacts to a
+    task of its own.
+    """
 
     def __init__(self, others: Progress, key: str) -> None:
         self._others = others
@@ -59,7 +64,9 @@ class _Board(Progress):
         self._closing = False
         self._waiting = Waiting(LOG_EVERY_S)
         self._events: list[Event] = []
-        self._showing = asyncio.create_task(self._show_always()) if FlowRunContext.get() else None
+        self._showing = (
+            asyncio.create_task(self._show_always()) if FlowRunContext.get() else None
+        )
 
     def start(self, stage: str, total: int) -> None:
         self._others.start(stage, total)
@@ -74,15 +81,25 @@ class _Board(Progress):
             self._stages[stage].done += done
 
     def waits(self, news: BreakerNews) -> None:
-        """The service keeps the run waiting, or is back: shown with each stage, logged now and then, sent as events."""
+        """The service keeps the run waiting, or is back: shown with each stage, logged
+        now and then, sent as events.
+        """
         was_waiting = self._waiting.is_waiting
         if said := self._waiting.update(news):
             run_logger().warning("%s", said)
-            self._events += [service_back(said)] if not news.why else [] if was_waiting else [service_waits(news)]
+            self._events += (
+                [service_back(said)]
+                if not news.why
+                else []
+                if was_waiting
+                else [service_waits(news)]
+            )
         self._news.set()
 
     async def close(self) -> None:
-        """Show the last figures, and remove the artifact; wait at most `PATIENCE_S` for that."""
+        """Show the last figures, and remove the artifact; wait at most `PATIENCE_S` for
+        that.
+        """
         if self._showing is None:
             return
         self._closing = True
@@ -110,14 +127,23 @@ class _Board(Progress):
             return
         for words in news:
             run_logger().info("%s", words)
-        done, total = (sum(getattr(stage, what) for stage in self._stages.values()) for what in ("done", "total"))
+        done, total = (
+            sum(getattr(stage, what) for stage in self._stages.values())
+            for what in ("done", "total")
+        )
         percent = round(100 * done / total, 1)
-        told = inert("; ".join(stage.shown for stage in self._stages.values() if stage.shown))
+        told = inert(
+            "; ".join(stage.shown for stage in self._stages.values() if stage.shown)
+        )
         if self._artifact_id is None:
-            made = await acreate_progress_artifact(percent, key=f"progress-{self._key}", description=told)
+            made = await acreate_progress_artifact(
+                percent, key=f"progress-{self._key}", description=told
+            )
             self._artifact_id = UUID(str(made))
         else:
-            await aupdate_progress_artifact(self._artifact_id, progress=percent, description=told)
+            await aupdate_progress_artifact(
+                self._artifact_id, progress=percent, description=told
+            )
 
     def _news_of_stages(self) -> list[str]:
         news = []

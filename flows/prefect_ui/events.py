@@ -1,9 +1,12 @@
-"""Events that automations can trigger on: changes of orders and effects since the last comparison (docs/events.md).
+"""Events that automations can trigger on: changes of orders and effects since the last
+comparison (docs/events.md).
 
-All are emitted from one place, by comparing the ledger with its earlier state. An event takes about 6 KB of Prefect's
-database, whatever it says: so orders of a batch that come into the same state share one. They go to the server in one
-call a chunk, not through `prefect.events.emit_event`: its queue must be empty before a process may end, and when the
-server is gone it takes seconds an event. Unsent events are tried again with the next, and never stop a run.
+All are emitted from one place, by comparing the ledger with its earlier state. An event
+takes about 6 KB of Prefect's database, whatever it says: so orders of a batch that come
+into the same state share one. They go to the server in one call a chunk, not through
+`prefect.events.emit_event`: its queue must be empty before a process may end, and when
+the server is gone it takes seconds an event. Unsent events are tried again with the
+next, and never stop a run.
 """
 
 from __future__ import annotations
@@ -37,25 +40,37 @@ EVENT_STATES = (
     OrderState.CANCELLED,
     OrderState.REFUNDED,
 )
-SERVICE = {"prefect.resource.id": "sourcing.service", "prefect.resource.name": "the service"}
+SERVICE = {
+    "prefect.resource.id": "sourcing.service",
+    "prefect.resource.name": "the service",
+}
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
 MOST_REFS = 100
 EVENTS_OF_A_RUN = ("flow-run", "deployment")
-"""The related resources of an event. All that Prefect knows of a run would triple the event's size in its database."""
+"""The related resources of an event. All that Prefect knows of a run would triple the
+event's size in its database.
+"""
 
 _Known = tuple[OrderState, Reason | None, bool]
 """State, its reason, and whether money has left."""
 
 
 class EventFeed:
-    """The last known state of some orders and their effects; each `emit` sends the changes since.
+    """The last known state of some orders and their effects; each `emit` sends the
+    changes since.
 
-    It begins with these `orders`. `without_run` for a person's act outside a flow run that automations must be notified
-    of.
+    It begins with these `orders`. `without_run` for a person's act outside a flow run
+    that automations must be notified of.
     """
 
-    def __init__(self, ledger: Ledger, orders: Iterable[OrderRecord], *, without_run: bool = False) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        orders: Iterable[OrderRecord],
+        *,
+        without_run: bool = False,
+    ) -> None:
         self._ledger = ledger
         self._without_run = without_run
         self._known: dict[str, _Known] = {}
@@ -65,10 +80,15 @@ class EventFeed:
         self._compare(orders)
 
     async def emit(self, order_refs: Iterable[str], *further: Event) -> Counter[str]:
-        """Send the changes of these orders, and further events; answers the number of orders in each state."""
+        """Send the changes of these orders, and further events; answers the number of
+        orders in each state.
+        """
         async with self._reading:  # in a thread: other chunks have effects on the wire, whose answers must be read
             states, news = await asyncio.to_thread(self._changes, order_refs)
-        telling, self._pending = [*self._pending, *news, *further], []  # concurrent chunks send their own events each
+        telling, self._pending = (
+            [*self._pending, *news, *further],
+            [],
+        )  # concurrent chunks send their own events each
         if not await send(telling, without_run=self._without_run):
             self._pending = [*telling, *self._pending]
         return states
@@ -80,45 +100,75 @@ class EventFeed:
     def _changes(self, order_refs: Iterable[str]) -> tuple[Counter[str], list[Event]]:
         return self._compare(self._ledger.each_order(order_refs))
 
-    def _compare(self, orders: Iterable[OrderRecord]) -> tuple[Counter[str], list[Event]]:
-        """The number of orders in each state, and the news: of state changes one for alike orders of a batch.
+    def _compare(
+        self, orders: Iterable[OrderRecord]
+    ) -> tuple[Counter[str], list[Event]]:
+        """The number of orders in each state, and the news: of state changes one for
+        alike orders of a batch.
 
         `paid` is emitted also when the order went further since the last comparison.
         """
         states, batches = Counter[str](), dict[str, str]()
         alike = defaultdict[tuple[str, str], list[dict[str, Any]]](list)
         for order in orders:
-            ref, before, now = order.order_ref, self._known.get(order.order_ref), _known(order)
+            ref, before, now = (
+                order.order_ref,
+                self._known.get(order.order_ref),
+                _known(order),
+            )
             for name in _news_of(before, now):
                 alike[name, order.batch_id].append(_about(order))
             self._known[ref], batches[ref] = now, order.batch_id
             states[str(order.state)] += 1
         news = [
-            _event(f"sourcing.order.{name}", _batch(batch_id), {"batch_id": batch_id, "orders": some})
+            _event(
+                f"sourcing.order.{name}",
+                _batch(batch_id),
+                {"batch_id": batch_id, "orders": some},
+            )
             for (name, batch_id), told in alike.items()
-            for some in (told[at : at + MOST_REFS] for at in range(0, len(told), MOST_REFS))
+            for some in (
+                told[at : at + MOST_REFS] for at in range(0, len(told), MOST_REFS)
+            )
         ]
         doubted = self._ledger.unsettled(batches) | self._doubts.keys() & batches.keys()
         for effect in self._ledger.effects_of(doubted) if doubted else ():
             doubts = self._doubts.setdefault(effect.order_ref, set())
-            if event := event_of_effect(effect, batches[effect.order_ref], was_unknown=effect.key in doubts):
+            if event := event_of_effect(
+                effect, batches[effect.order_ref], was_unknown=effect.key in doubts
+            ):
                 news.append(event)
-            (doubts.add if effect.status is EffectStatus.UNKNOWN else doubts.discard)(effect.key)
+            (doubts.add if effect.status is EffectStatus.UNKNOWN else doubts.discard)(
+                effect.key
+            )
         return states, news
 
 
 async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
-    """Give events to the Prefect server, with the flow run they belong to; True unless that failed."""
+    """Give events to the Prefect server, with the flow run they belong to; True unless
+    that failed.
+    """
     if not events or not PREFECT_API_URL.value():
         return True  # Prefect would start a server of its own for them
-    return await best_effort(f"{len(events):,} events", _post(events), without_run=without_run)
+    return await best_effort(
+        f"{len(events):,} events", _post(events), without_run=without_run
+    )
 
 
 async def _post(events: Sequence[Event]) -> None:
     async with get_client() as client:
-        run = [one for one in await related_resources_from_run_context(client) if one.role in EVENTS_OF_A_RUN]
-        whole = [event.model_copy(update={"related": [*event.related, *run]}) for event in events]
-        await client.request("POST", "/events", json=[event.model_dump(mode="json") for event in whole])
+        run = [
+            one
+            for one in await related_resources_from_run_context(client)
+            if one.role in EVENTS_OF_A_RUN
+        ]
+        whole = [
+            event.model_copy(update={"related": [*event.related, *run]})
+            for event in events
+        ]
+        await client.request(
+            "POST", "/events", json=[event.model_dump(mode="json") for event in whole]
+        )
 
 
 def batch_finished(report: BatchReport) -> Event:
@@ -134,27 +184,54 @@ def batch_finished(report: BatchReport) -> Event:
 
 
 def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
-    """`sourcing.budget.used-up`: orders are held since a budget or the day's limit has no room; one event a run."""
+    """`sourcing.budget.used-up`: orders are held since a budget or the day's limit has
+    no room; one event a run.
+    """
     if not (held := report.without_room):
         return []
-    payload = {"orders": [line.order_ref for line in held][:MOST_REFS], "count": len(held)}
+    payload = {
+        "orders": [line.order_ref for line in held][:MOST_REFS],
+        "count": len(held),
+    }
     payload |= {"reason": held[0].reason, "reason_code": held[0].reason_code}
     return [_event("sourcing.budget.used-up", _batch(batch_id), payload)]
 
 
-def stalled(ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime) -> list[Event]:
-    """`sourcing.tracking.stalled`: booked orders without any scan for `STALLED_AFTER`."""
+def stalled(
+    ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime
+) -> list[Event]:
+    """`sourcing.tracking.stalled`: booked orders without any scan for
+    `STALLED_AFTER`.
+    """
     found: list[Event] = []
     heard = ledger.tracking.last_recorded(orders)
     for order in orders.values():
         if order.state not in TRAVELLING:
             continue
-        last = max(filter(None, (heard.get(order.order_ref), order.booked_at)), default=order.updated_at)
+        last = max(
+            filter(None, (heard.get(order.order_ref), order.booked_at)),
+            default=order.updated_at,
+        )
         if now - last >= STALLED_AFTER:
             days = (now - last).days
-            payload = {"batch_id": order.batch_id, **_about(order), "days": days, "last_heard_of": last.isoformat()}
-            payload |= {"reason": str(why := parcel_silent(days)), "reason_code": why.code}
-            found.append(_event("sourcing.tracking.stalled", _order(order.order_ref), payload, batch_id=order.batch_id))
+            payload = {
+                "batch_id": order.batch_id,
+                **_about(order),
+                "days": days,
+                "last_heard_of": last.isoformat(),
+            }
+            payload |= {
+                "reason": str(why := parcel_silent(days)),
+                "reason_code": why.code,
+            }
+            found.append(
+                _event(
+                    "sourcing.tracking.stalled",
+                    _order(order.order_ref),
+                    payload,
+                    batch_id=order.batch_id,
+                )
+            )
     return found
 
 
@@ -168,7 +245,9 @@ def _news_of(before: _Known | None, now: _Known) -> list[str]:
     return names + ([str(now[0])] if moved and now[0] in EVENT_STATES else [])
 
 
-def event_of_effect(now: EffectRecord, batch_id: str, *, was_unknown: bool) -> Event | None:
+def event_of_effect(
+    now: EffectRecord, batch_id: str, *, was_unknown: bool
+) -> Event | None:
     """The event of an effect that became unknown, or is known again."""
     if now.status is EffectStatus.UNKNOWN and not was_unknown:
         name = "sourcing.effect.unknown"
@@ -186,14 +265,23 @@ def event_of_effect(now: EffectRecord, batch_id: str, *, was_unknown: bool) -> E
         "reason": now.reason[:LONGEST_REASON],
         "reason_code": now.reason_code,
     }
-    resource = {"prefect.resource.id": f"sourcing.effect.{now.key}", "prefect.resource.name": now.key}
+    resource = {
+        "prefect.resource.id": f"sourcing.effect.{now.key}",
+        "prefect.resource.name": now.key,
+    }
     return _event(name, resource, payload, batch_id=batch_id, order_ref=now.order_ref)
 
 
 def service_waits(news: BreakerNews) -> Event:
-    """`sourcing.service.away`, or `.throttled`: calls wait; emitted when a run begins to wait."""
+    """`sourcing.service.away`, or `.throttled`: calls wait; emitted when a run begins
+    to wait.
+    """
     name = "throttled" if news.is_throttled else "away"
-    payload = {"reason": news.why[:LONGEST_REASON], "for_s": round(news.for_s), "next_try_s": round(news.next_try_s)}
+    payload = {
+        "reason": news.why[:LONGEST_REASON],
+        "for_s": round(news.for_s),
+        "next_try_s": round(news.next_try_s),
+    }
     return _event(f"sourcing.service.{name}", SERVICE, payload)
 
 
@@ -203,7 +291,9 @@ def service_back(words: str) -> Event:
 
 
 def _about(order: OrderRecord) -> dict[str, Any]:
-    """The fields of an order in an event, without empty ones; nothing about the receiver."""
+    """The fields of an order in an event, without empty ones; nothing about the
+    receiver.
+    """
     facts = {
         "order_ref": order.order_ref,
         "marketplace": str(order.marketplace),
@@ -215,20 +305,42 @@ def _about(order: OrderRecord) -> dict[str, Any]:
         "refunded_fen": order.refunded_minor,
         "tracking_numbers": order.tracking_numbers,
     }
-    return {name: fact for name, fact in facts.items() if fact not in (None, "", [], ())}
+    return {
+        name: fact for name, fact in facts.items() if fact not in (None, "", [], ())
+    }
 
 
 def _order(order_ref: str) -> dict[str, str]:
-    return {"prefect.resource.id": f"sourcing.order.{order_ref}", "prefect.resource.name": order_ref}
+    return {
+        "prefect.resource.id": f"sourcing.order.{order_ref}",
+        "prefect.resource.name": order_ref,
+    }
 
 
 def _batch(batch_id: str) -> dict[str, str]:
-    return {"prefect.resource.id": f"sourcing.batch.{batch_id}", "prefect.resource.name": batch_id}
+    return {
+        "prefect.resource.id": f"sourcing.batch.{batch_id}",
+        "prefect.resource.name": batch_id,
+    }
 
 
 def _event(
-    name: str, resource: dict[str, str], payload: dict[str, Any], *, batch_id: str = "", order_ref: str = ""
+    name: str,
+    resource: dict[str, str],
+    payload: dict[str, Any],
+    *,
+    batch_id: str = "",
+    order_ref: str = "",
 ) -> Event:
-    related = [{**_batch(batch_id), "prefect.resource.role": "batch"}] if batch_id else []
-    related += [{**_order(order_ref), "prefect.resource.role": "order"}] if order_ref else []
-    return Event(event=name, resource=Resource(resource), related=list(map(RelatedResource, related)), payload=payload)
+    related = (
+        [{**_batch(batch_id), "prefect.resource.role": "batch"}] if batch_id else []
+    )
+    related += (
+        [{**_order(order_ref), "prefect.resource.role": "order"}] if order_ref else []
+    )
+    return Event(
+        event=name,
+        resource=Resource(resource),
+        related=list(map(RelatedResource, related)),
+        payload=payload,
+    )

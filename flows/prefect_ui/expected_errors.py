@@ -1,4 +1,6 @@
-"""Failures that a person can mend end a run with one message; what is only for show ends none."""
+"""Failures that a person can mend end a run with one message; what is only for show
+ends none.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ Work = Callable[P, Coroutine[Any, Any, R]]
 
 
 def run_logger() -> Logger:
-    """The logger whose lines the Prefect UI shows with the run; a plain logger outside a run."""
+    """The logger whose lines the Prefect UI shows with the run; a plain logger outside
+    a run.
+    """
     try:
         return get_run_logger()
     except MissingContextError:
@@ -62,10 +66,14 @@ def run_logger() -> Logger:
 
 
 async def _label(code: ReasonCode) -> None:
-    """Leave the code of a failure with its run in Prefect, for alerts. The words are the state's message."""
+    """Leave the code of a failure with its run in Prefect, for alerts. The words are
+    the state's message.
+    """
     if run := current_run():
         async with get_client() as client:
-            await client.update_flow_run_labels(run.id, {run_label(run.run_count): str(code)})
+            await client.update_flow_run_labels(
+                run.id, {run_label(run.run_count): str(code)}
+            )
 
 
 class _WithoutTracebacks(logging.Filter):
@@ -75,7 +83,10 @@ class _WithoutTracebacks(logging.Filter):
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.name == "prefect.task_runs" and record.getMessage() == "Finished in state Completed()":
+        if (
+            record.name == "prefect.task_runs"
+            and record.getMessage() == "Finished in state Completed()"
+        ):
             return False
         if record.exc_info and isinstance(record.exc_info[1], EXPECTED):
             record.exc_info = record.exc_text = None
@@ -89,22 +100,30 @@ WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
 def hide_tracebacks() -> None:
-    """Remove tracebacks of expected failures from the logs of this process's runs, and foreign words from all."""
+    """Remove tracebacks of expected failures from the logs of this process's runs, and
+    foreign words from all.
+    """
     shut_logs()
     for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(WITHOUT_TRACEBACKS)  # adding it again changes nothing
+        logging.getLogger(name).addFilter(
+            WITHOUT_TRACEBACKS
+        )  # adding it again changes nothing
 
 
 class _CancelledOnItsPage(Exception):
-    """A run below a deployment's was cancelled: no worker ends its process, which is its parent's."""
+    """A run below a deployment's was cancelled: no worker ends its process, which is
+    its parent's.
+    """
 
 
 @asynccontextmanager
 async def _stops_on_its_page() -> AsyncIterator[None]:
-    """Cancel a deployment's run in the block once *Pause* is pressed on its page, also if it goes on elsewhere since.
+    """Cancel a deployment's run in the block once *Pause* is pressed on its page, also
+    if it goes on elsewhere since.
 
-    And a run below it, such as a night's batch, once *Cancel* is pressed on its own, unless it asks. Prefect alone
-    would let the one buy on to the end of a chunk, and end without a word, and the other buy all.
+    And a run below it, such as a night's batch, once *Cancel* is pressed on its own,
+    unless it asks. Prefect alone would let the one buy on to the end of a chunk, and
+    end without a word, and the other buy all.
     """
     context, task, stopped = FlowRunContext.get(), asyncio.current_task(), list[State]()
 
@@ -135,15 +154,23 @@ async def _cancelled(run: FlowRun) -> State | None:
     with suppress(*prefect_errors()):
         async with get_client() as client:
             state = (await client.read_flow_run(run.id)).state
-            if state and run.id not in ASKING and (state.is_cancelling() or state.is_cancelled()):
+            if (
+                state
+                and run.id not in ASKING
+                and (state.is_cancelling() or state.is_cancelled())
+            ):
                 return state
     return None
 
 
-def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], Work[P, R]]:
-    """Decorate a flow's function: failures that a person can mend, and `further` ones, become the run's message.
+def report_expected_errors(
+    *further: type[Exception],
+) -> Callable[[Work[P, R]], Work[P, R]]:
+    """Decorate a flow's function: failures that a person can mend, and `further` ones,
+    become the run's message.
 
-    A defect leaves its traceback in the run's log. A caller of the flow as a function gets all of them raised.
+    A defect leaves its traceback in the run's log. A caller of the flow as a function
+    gets all of them raised.
     """
 
     expected: tuple[type[Exception], ...] = (*EXPECTED, *further)
@@ -158,9 +185,15 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
             except _CancelledOnItsPage:
                 state: Any = Cancelled(message="cancelled on its page")
             except Exception as error:  # noqa: BLE001 - of a defect Prefect would keep the text, which may quote an answer
-                known = (code for kind, code in CODES.items() if isinstance(error, kind))
+                known = (
+                    code for kind, code in CODES.items() if isinstance(error, kind)
+                )
                 code, words = next(known, ReasonCode.RUN_INPUT_WRONG), words_of(error)
-                code = code if (is_expected := isinstance(error, expected)) else ReasonCode.RUN_DEFECT
+                code = (
+                    code
+                    if (is_expected := isinstance(error, expected))
+                    else ReasonCode.RUN_DEFECT
+                )
                 if not is_expected:
                     run_logger().error("%s", traceback_of(error))
                     words = f"a defect, {words}: see the log of this run"
@@ -170,9 +203,13 @@ def report_expected_errors(*further: type[Exception]) -> Callable[[Work[P, R]], 
             ended: R = state
             return ended
 
-        # Prefect reads the form's fields in the module that the function is of, which is this one
+        # Prefect reads the form's fields in the module that the function is of, which
+        # is this one
         signature = inspect.signature(work, eval_str=True)
-        fields = [one.replace(annotation=form_field(one.annotation)) for one in signature.parameters.values()]
+        fields = [
+            one.replace(annotation=form_field(one.annotation))
+            for one in signature.parameters.values()
+        ]
         vars(worked)["__signature__"] = signature.replace(parameters=fields)
         worked.__annotations__ = {one.name: one.annotation for one in fields}
         return worked
@@ -185,7 +222,9 @@ TRY_AGAIN_S = 60.0
 
 
 class _Reach:
-    """Whether the Prefect server can be reached. While it can't, only one call in `TRY_AGAIN_S` waits for it."""
+    """Whether the Prefect server can be reached. While it can't, only one call in
+    `TRY_AGAIN_S` waits for it.
+    """
 
     lost_at: float | None = None
 
@@ -194,10 +233,13 @@ class _Reach:
         return cls.lost_at is not None and time.monotonic() - cls.lost_at < TRY_AGAIN_S
 
 
-async def best_effort(what: str, work: Coroutine[Any, Any, object], *, without_run: bool = False) -> bool:
+async def best_effort(
+    what: str, work: Coroutine[Any, Any, object], *, without_run: bool = False
+) -> bool:
     """Wait a few seconds for the UI to take something; a failure is logged and ignored.
 
-    Outside a flow run Prefect would start a server of its own: there it is shown only `without_run`.
+    Outside a flow run Prefect would start a server of its own: there it is shown only
+    `without_run`.
     """
     if FlowRunContext.get() is None and not without_run:
         work.close()
@@ -209,14 +251,20 @@ async def best_effort(what: str, work: Coroutine[Any, Any, object], *, without_r
         await asyncio.wait_for(work, PATIENCE_S)
     except Exception as error:  # noqa: BLE001 - whatever keeps Prefect from showing something is no reason to stop
         _Reach.lost_at = time.monotonic()
-        run_logger().warning("The Prefect server did not take %s (%s); the run goes on", what, type(error).__name__)
+        run_logger().warning(
+            "The Prefect server did not take %s (%s); the run goes on",
+            what,
+            type(error).__name__,
+        )
         return False
     _Reach.lost_at = None
     return True
 
 
 async def rename_run(name: str) -> None:
-    """Give the flow run a name that says more than the first one; nothing outside a run."""
+    """Give the flow run a name that says more than the first one; nothing outside a
+    run.
+    """
     if run := current_run():
         async with get_client() as client:
             await client.update_flow_run(run.id, name=name)

@@ -1,4 +1,6 @@
-"""Plans, goods and reports as Prefect's UIs show them, and foreign text there, of which none makes markup."""
+"""Plans, goods and reports as Prefect's UIs show them, and foreign text there, of which
+none makes markup.
+"""
 
 from __future__ import annotations
 
@@ -47,33 +49,54 @@ SHOWN_MATCHES = 20
 
 def goods_text(plan: PlannedOrder) -> str:
     """`2 × Cup, blue, 5.00 CNY each (limit 6.00 CNY); …`, all lines."""
-    return "; ".join(", ".join([f"{one.quantity} × {one.title}", *_which(plan, one)]) for one in plan.lines)
+    return "; ".join(
+        ", ".join([f"{one.quantity} × {one.title}", *_which(plan, one)])
+        for one in plan.lines
+    )
 
 
 def goods_markdown(plan: PlannedOrder, pictures: Pictures) -> str:
-    """The first lines, each with its picture and a link, its seller and its country: a cell of a table."""
+    """The first lines, each with its picture and a link, its seller and its country: a
+    cell of a table.
+    """
     told = [_line(plan, line, pictures) for line in plan.lines[:SHOWN_LINES]]
     more = len(plan.lines) - SHOWN_LINES
     told += [f"and {pluralize(more, 'line')} more"] if more > 0 else []
-    return "<br>".join([*told, f"from {inert(shortened(plan.seller, SHOWN_TITLE))} to {plan.request.receiver.country}"])
+    return "<br>".join(
+        [
+            *told,
+            f"from {inert(shortened(plan.seller, SHOWN_TITLE))} to {plan.request.receiver.country}",
+        ]
+    )
 
 
 def _line(plan: PlannedOrder, line: OrderLine, pictures: Pictures) -> str:
     linked = _link(plan.request.marketplace, line.item_id, line.title)
     which = [inert(shortened(words, SHOWN_TITLE)) for words in _which(plan, line)]
-    return ", ".join([f"{picture(line.image_url, pictures)}{line.quantity} × {linked}", *which])
+    return ", ".join(
+        [f"{picture(line.image_url, pictures)}{line.quantity} × {linked}", *which]
+    )
 
 
 def picture(address: str, pictures: Pictures) -> str:
-    """A picture as HTML, with a blank behind it; empty for one that is not to be shown."""
+    """A picture as HTML, with a blank behind it; empty for one that is not to be
+    shown.
+    """
     shown = pictures.address(address)
-    return f'<img src="{shown}" width="{PICTURE_PX}" height="{PICTURE_PX}" align="left" alt=""> ' if shown else ""
+    return (
+        f'<img src="{shown}" width="{PICTURE_PX}" height="{PICTURE_PX}" align="left" alt=""> '
+        if shown
+        else ""
+    )
 
 
 def _which(plan: PlannedOrder, line: OrderLine) -> list[str]:
     limit = plan.limit(line)
     bound = f"limit {limit}" if limit else "no limit"
-    return [*filter(None, [plan.variant(line)]), f"{priced([line], plan.quote)[0].unit_price} each ({bound})"]
+    return [
+        *filter(None, [plan.variant(line)]),
+        f"{priced([line], plan.quote)[0].unit_price} each ({bound})",
+    ]
 
 
 def _link(marketplace: str, item_id: str, title: str = "") -> str:
@@ -82,24 +105,46 @@ def _link(marketplace: str, item_id: str, title: str = "") -> str:
     return f"[{words}]({page})" if page else words
 
 
-def goods_table(plans: Sequence[PlannedOrder], states: Mapping[str, str], pictures: Pictures) -> str:
+def goods_table(
+    plans: Sequence[PlannedOrder], states: Mapping[str, str], pictures: Pictures
+) -> str:
     """A row an order; empty without any."""
-    rows = [f"| {one.order_ref} | {states[one.order_ref]} | {goods_markdown(one, pictures)} |" for one in plans]
-    return "\n".join(["## Goods", "", "| order | state | what |", "|---|---|---|", *rows]) if rows else ""
+    rows = [
+        f"| {one.order_ref} | {states[one.order_ref]} | {goods_markdown(one, pictures)} |"
+        for one in plans
+    ]
+    return (
+        "\n".join(["## Goods", "", "| order | state | what |", "|---|---|---|", *rows])
+        if rows
+        else ""
+    )
 
 
 def found_by_words(matches: Sequence[MatchLine], count: int) -> str:
-    """What the words of request lines were taken to mean, of `count` in all, as Markdown; empty where none was."""
+    """What the words of request lines were taken to mean, of `count` in all, as
+    Markdown; empty where none was.
+    """
     if not matches:
         return ""
     more = [f"- and {more:,} more"] if (more := count - len(matches)) > 0 else []
-    return "\n".join([f"**Found by words: {pluralize(count, 'line')}.**", "", *map(_found, matches), *more])
+    return "\n".join(
+        [
+            f"**Found by words: {pluralize(count, 'line')}.**",
+            "",
+            *map(_found, matches),
+            *more,
+        ]
+    )
 
 
 def _found(match: MatchLine) -> str:
     price = f", from {Money(match.price_fen)}" if match.price_fen is not None else ""
     taken = _link(match.marketplace, match.item_id, match.title)
-    others = [_link(match.marketplace, one) for one in match.candidates if one != match.item_id]
+    others = [
+        _link(match.marketplace, one)
+        for one in match.candidates
+        if one != match.item_id
+    ]
     return (
         f"- **{match.order_ref}**: {inert(match.words)} → {taken}{price}, {inert(match.seller)}: {inert(match.why)}."
         + (f" Others: {', '.join(others)}." if others else "")
@@ -111,19 +156,38 @@ SHOWN_WARNINGS = 20
 OUR_LINKS = "product pages"
 """The column whose links are the product's own."""
 COLUMNS = (
-    *("order", "what", "state", "goods and postage", "reason", "stock", "freight", "days"),
-    *("service", "marketplace", "seller", "to"),  # the UI shows wide tables from the left
+    *(
+        "order",
+        "what",
+        "state",
+        "goods and postage",
+        "reason",
+        "stock",
+        "freight",
+        "days",
+    ),
+    *(
+        "service",
+        "marketplace",
+        "seller",
+        "to",
+    ),  # the UI shows wide tables from the left
 )
 
 
 def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
     """One order of the plan as text."""
-    service, back = plan.freight_service, f", {plan.came_back} came back" if plan.came_back.minor else ""
+    service, back = (
+        plan.freight_service,
+        f", {plan.came_back} came back" if plan.came_back.minor else "",
+    )
     more = f"; {plan.taken} were taken: a yes accepts that" if plan.taken.minor else ""
     return {
         "order": plan.order_ref,
         "what": goods_text(plan),
-        "goods and postage": _price(plan) if is_new else f"ordered already for {plan.total}{back}{more}",
+        "goods and postage": _price(plan)
+        if is_new
+        else f"ordered already for {plan.total}{back}{more}",
         "stock": f"{plan.stock:,}" if is_new and plan.stock is not None else "",
         "freight": str(service.price) if service else "",
         "service": f"{service.company} {service.category}" if service else "",
@@ -137,7 +201,9 @@ def table_row(plan: PlannedOrder, *, is_new: bool) -> dict[str, str]:
 
 def pages_of(plan: PlannedOrder) -> list[str]:
     """The product page of each item of an order."""
-    pages = [product_page(plan.request.marketplace, line.item_id) for line in plan.lines]
+    pages = [
+        product_page(plan.request.marketplace, line.item_id) for line in plan.lines
+    ]
     return [page for page in dict.fromkeys(pages) if page]
 
 
@@ -147,19 +213,37 @@ def _price(plan: PlannedOrder) -> str:
     if plan.is_unpaid:
         return f"{plan.total}, ordered and not paid"
     less = plan.quote.less_than_parts
-    return f"{plan.total} ({less} less than its parts)" if less.minor and plan.is_fine else str(plan.total)
+    return (
+        f"{plan.total} ({less} less than its parts)"
+        if less.minor and plan.is_fine
+        else str(plan.total)
+    )
 
 
 def plan_rows(report: BatchReport) -> list[dict[str, str]]:
-    """The result of a dry run, one row an order of the file, with the reasons against buying it."""
+    """The result of a dry run, one row an order of the file, with the reasons against
+    buying it.
+    """
     new = {plan.order_ref: table_row(plan, is_new=True) for plan in report.plans}
-    begun = {plan.order_ref: table_row(plan, is_new=plan.is_unpaid) for plan in report.to_ship}
-    return [_row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {}) for line in report.orders]
+    begun = {
+        plan.order_ref: table_row(plan, is_new=plan.is_unpaid)
+        for plan in report.to_ship
+    }
+    return [
+        _row(line, new.get(line.order_ref) or begun.get(line.order_ref) or {})
+        for line in report.orders
+    ]
 
 
 def _row(line: ReportLine, row: dict[str, str]) -> dict[str, str]:
     paid = {} if line.paid_fen is None else {"goods and postage": "bought already"}
-    known = {**row, **paid, "order": line.order_ref, "marketplace": line.marketplace, "state": str(line.state)}
+    known = {
+        **row,
+        **paid,
+        "order": line.order_ref,
+        "marketplace": line.marketplace,
+        "state": str(line.state),
+    }
     known["reason"] = line.reason
     return {name: known.get(name, "") for name in COLUMNS}
 
@@ -172,14 +256,19 @@ def dry_run_summary(report: BatchReport) -> str:
 
 def summary(cost: PlanCost, *, first: str = "") -> str:
     """How many orders for how much, and how many lines at any price, as Markdown."""
-    return " ".join(filter(None, [action_words(cost, first=first), no_limit_words(cost)]))
+    return " ".join(
+        filter(None, [action_words(cost, first=first), no_limit_words(cost)])
+    )
 
 
 def action_words(cost: PlanCost, *, first: str = "") -> str:
     """The actions and their costs as Markdown."""
     buys = f"buy **{pluralize(cost.to_buy, 'order')}** for **{cost.total}**"
     ships = f"ship **{pluralize(cost.to_ship, 'order')}** for freight of **{freight_words(cost)}**"
-    deeds = [*([buys] if cost.to_buy or not cost.to_ship else []), *([ships] if cost.to_ship else [])]
+    deeds = [
+        *([buys] if cost.to_buy or not cost.to_ship else []),
+        *([ships] if cost.to_ship else []),
+    ]
     words = first + " and ".join(deeds)
     return f"{words[:1].upper()}{words[1:]}."
 
@@ -190,7 +279,9 @@ def freight_words(cost: PlanCost) -> str:
 
 
 def no_limit_words(cost: PlanCost) -> str:
-    """How many lines are bought at any price, in one sentence of Markdown; empty for none."""
+    """How many lines are bought at any price, in one sentence of Markdown; empty for
+    none.
+    """
     verb = "has" if cost.without_limit == 1 else "have"
     lines = f"{cost.without_limit:,} of {pluralize(cost.lines, 'line')}"
     return f"**{lines} {verb} no price limit.**" if cost.without_limit else ""
@@ -199,7 +290,11 @@ def no_limit_words(cost: PlanCost) -> str:
 def warnings_list(warnings: Sequence[Remark]) -> str:
     """The warnings of the request file as Markdown; empty without any."""
     told = [f"- {inert(line)}" for line in merged_remarks(warnings)]
-    lines = ["**About the request file:**", "", *first_lines(told, SHOWN_WARNINGS, "- and {more} more")]
+    lines = [
+        "**About the request file:**",
+        "",
+        *first_lines(told, SHOWN_WARNINGS, "- and {more} more"),
+    ]
     return "\n".join(lines) if told else ""
 
 
@@ -214,9 +309,17 @@ SHOWN_GOODS = 50
 
 
 def shown_whole(report: BatchReport) -> list[str]:
-    """The orders of which a report shows the goods, or links to the tracking of their parcels."""
-    sent = [line.order_ref for line in report.orders if line.tracking_numbers][:SHOWN_PARCELS]
-    return [*dict.fromkeys([*(line.order_ref for line in urgent(report)[:SHOWN_GOODS]), *sent])]
+    """The orders of which a report shows the goods, or links to the tracking of their
+    parcels.
+    """
+    sent = [line.order_ref for line in report.orders if line.tracking_numbers][
+        :SHOWN_PARCELS
+    ]
+    return [
+        *dict.fromkeys(
+            [*(line.order_ref for line in urgent(report)[:SHOWN_GOODS]), *sent]
+        )
+    ]
 
 
 def urgent(report: BatchReport) -> list[ReportLine]:
@@ -233,18 +336,34 @@ def no_leads(_: Sequence[ReportLine]) -> str:
 
 
 def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
-    """Markdown links to the carrier's page where the service gave one, else to a public tracker."""
+    """Markdown links to the carrier's page where the service gave one, else to a public
+    tracker.
+    """
     told = list(order.shipment.tracking_urls) if order and order.shipment else []
-    if len(told) != len(line.tracking_numbers) or not all(map(WEB_ADDRESS.fullmatch, told)):
-        told = [TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers]
-    return ", ".join(f"[{inert(number)}]({url})" for number, url in zip(line.tracking_numbers, told, strict=True))
+    if len(told) != len(line.tracking_numbers) or not all(
+        map(WEB_ADDRESS.fullmatch, told)
+    ):
+        told = [
+            TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers
+        ]
+    return ", ".join(
+        f"[{inert(number)}]({url})"
+        for number, url in zip(line.tracking_numbers, told, strict=True)
+    )
 
 
 def markdown_report(
-    report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS, links: str = "", leads: Leads = no_leads
+    report: BatchReport,
+    orders: Mapping[str, OrderRecord] = NO_ORDERS,
+    links: str = "",
+    leads: Leads = no_leads,
 ) -> str:
-    """The sums, a small chart of the states, one of the marketplaces, what waits for a person, and the parcels."""
-    title = f"# Batch {report.batch_id}" + (" (dry run: nothing was bought)" if report.dry_run else "")
+    """The sums, a small chart of the states, one of the marketplaces, what waits for a
+    person, and the parcels.
+    """
+    title = f"# Batch {report.batch_id}" + (
+        " (dry run: nothing was bought)" if report.dry_run else ""
+    )
     waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
     sent = [line for line in report.orders if line.tracking_numbers]
     return "\n\n".join(
@@ -254,24 +373,53 @@ def markdown_report(
             dry_run_summary(report) if report.dry_run else money_summary(report),
             *([told] if (told := warnings_list(report.warnings)) else []),
             *([f"**{inert(report.paused.notice)}**"] if report.paused else []),
-            *([f"**Ended early:** {inert(report.broken_off)}"] if report.broken_off else []),
+            *(
+                [f"**Ended early:** {inert(report.broken_off)}"]
+                if report.broken_off
+                else []
+            ),
             *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
             *(f"**Question:** {inert(question)}" for question in report.questions),
-            *(f"**Not known:** {inert(word)} ({number})" for word, number in report.unknown_words.items()),
-            *(["\n".join(["## Waiting for a person", "", *waiting_list(waiting, leads=leads)])] if waiting else []),
+            *(
+                f"**Not known:** {inert(word)} ({number})"
+                for word, number in report.unknown_words.items()
+            ),
+            *(
+                [
+                    "\n".join(
+                        [
+                            "## Waiting for a person",
+                            "",
+                            *waiting_list(waiting, leads=leads),
+                        ]
+                    )
+                ]
+                if waiting
+                else []
+            ),
             *([found] if (found := _found_by_words(report)) else []),
             *([goods] if (goods := _goods(report, orders)) else []),
             "## Orders by state\n\n" + chart("state", "orders", report.counts),
             *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
-            *([f"## Rejected rows\n\n{inert(report.rejected.words)}"] if report.rejected else []),
+            *(
+                [f"## Rejected rows\n\n{inert(report.rejected.words)}"]
+                if report.rejected
+                else []
+            ),
             *([_parcels(sent, orders)] if sent else []),
-            *([f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"] if report.snapshot_id else []),
+            *(
+                [f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"]
+                if report.snapshot_id
+                else []
+            ),
         ]
     )
 
 
 def in_short(report: BatchReport) -> str:
-    """The sums and the counts, in one line: `1,590.00 CNY paid, freight 310.20 USD; 20 booked, 4 held`."""
+    """The sums and the counts, in one line: `1,590.00 CNY paid, freight 310.20 USD; 20
+    booked, 4 held`.
+    """
     if report.dry_run:
         total = total_of([plan.total for plan in report.plans if plan.is_fine])
         return f"A run would spend {total}; {counts_of(report)}"
@@ -289,15 +437,27 @@ def money_summary(report: BatchReport) -> str:
 
 
 def booked_freight(report: BatchReport, before: str) -> str:
-    """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing is booked."""
+    """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing
+    is booked.
+    """
     sums = " + ".join(map(str, report.freight.values()))
     return f"{before}freight {sums}" if sums else ""
 
 
-def chart(name: str, counted: str, values: Mapping[str, int], texts: Mapping[str, str] | None = None) -> str:
-    """A table with a bar a row, of what is `counted`; `texts` stand in place of the bare numbers."""
+def chart(
+    name: str,
+    counted: str,
+    values: Mapping[str, int],
+    texts: Mapping[str, str] | None = None,
+) -> str:
+    """A table with a bar a row, of what is `counted`; `texts` stand in place of the
+    bare numbers.
+    """
     longest = max([*values.values(), 1])
-    rows = [f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |" for key, n in values.items()]
+    rows = [
+        f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |"
+        for key, n in values.items()
+    ]
     return "\n".join([f"| {name} | {counted} | at a glance |", "|---|--:|---|", *rows])
 
 
@@ -308,7 +468,10 @@ def bar(value: int, longest: int) -> str:
 
 def counts_of(report: BatchReport) -> str:
     """`20 booked, 4 held`."""
-    return ", ".join(f"{count:,} {state}" for state, count in report.counts.items()) or "no orders"
+    return (
+        ", ".join(f"{count:,} {state}" for state, count in report.counts.items())
+        or "no orders"
+    )
 
 
 def _spent_chart(report: BatchReport) -> str:
@@ -329,22 +492,35 @@ def _found_by_words(report: BatchReport) -> str:
 def _goods(report: BatchReport, orders: Mapping[str, OrderRecord]) -> str:
     """The goods of the first orders, as far as they are known."""
     states = {line.order_ref: str(line.state) for line in urgent(report)}
-    plans = {ref: order.plan for ref, order in orders.items()} | {one.order_ref: one for one in report.plans}
-    known = [plans[ref] for ref in states if ref in plans and plans[ref].lines][:SHOWN_GOODS]
+    plans = {ref: order.plan for ref, order in orders.items()} | {
+        one.order_ref: one for one in report.plans
+    }
+    known = [plans[ref] for ref in states if ref in plans and plans[ref].lines][
+        :SHOWN_GOODS
+    ]
     return goods_table(known, states, report.pictures)
 
 
-def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS, leads: Leads = no_leads) -> list[str]:
-    """A line a reason, with the links that lead on: many orders often wait for the same thing."""
+def waiting_list(
+    lines: Sequence[ReportLine], most: int = SHOWN_REASONS, leads: Leads = no_leads
+) -> list[str]:
+    """A line a reason, with the links that lead on: many orders often wait for the same
+    thing.
+    """
     listed = [
         f"- {alike[0].state}: **{shorten([line.order_ref for line in alike], SHOWN_ALIKE)}**{leads(alike)}: "
         f"{inert(reason)}"
         for alike, reason in grouped(lines)
     ]
-    return first_lines(listed, most, "- and {more} further reasons: see the outcome table")
+    return first_lines(
+        listed, most, "- and {more} further reasons: see the outcome table"
+    )
 
 
 def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:
-    rows = [f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |" for line in lines]
+    rows = [
+        f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |"
+        for line in lines
+    ]
     first = first_lines(rows, SHOWN_PARCELS, "\nAnd {more} more: see the outcome table")
     return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *first])

@@ -1,4 +1,6 @@
-"""Parameters of the run form: titles, descriptions, choices and limits as the Prefect UI shows them."""
+"""Parameters of the run form: titles, descriptions, choices and limits as the Prefect
+UI shows them.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,21 @@ from domain.request_remarks import BadInput
 
 SECRET = "secret:"
 MOST_PASTED = 1_000
-"""Lines: a browser shows so many within seconds. Prefect's server takes 524,288 bytes; a Chinese character is six."""
+"""Lines: a browser shows so many within seconds. Prefect's server takes 524,288 bytes;
+a Chinese character is six.
+"""
 T = TypeVar("T")
 
 
 def asked(title: str, description: str = "", **bounds: Any) -> Any:
-    """The `Field` of a parameter: Prefect writes the bare name over a title of `Field` itself, not over this one."""
-    words: dict[str, Any] = {"title": title, "description": description} if description else {"title": title}
+    """The `Field` of a parameter: Prefect writes the bare name over a title of `Field`
+    itself, not over this one.
+    """
+    words: dict[str, Any] = (
+        {"title": title, "description": description}
+        if description
+        else {"title": title}
+    )
     return Field(json_schema_extra=words, **bounds)
 
 
@@ -43,7 +53,8 @@ def form_field(annotation: Any) -> Any:
 def in_words(name: str, read: Callable[[], T]) -> T:
     """The value of a field. Raises `BadInput` with the field's name.
 
-    The schema of a form has few rules on purpose: the UI would answer with a regular expression.
+    The schema of a form has few rules on purpose: the UI would answer with a regular
+    expression.
     """
     try:
         return read()
@@ -92,13 +103,21 @@ Helpers = Annotated[
 ]
 Concurrency = Annotated[
     int,
-    asked("Calls at once", "Calls to the service at once. 0: as the settings say", ge=0, le=200),
+    asked(
+        "Calls at once",
+        "Calls to the service at once. 0: as the settings say",
+        ge=0,
+        le=200,
+    ),
 ]
 
 
 DueOnly = Annotated[
     bool,
-    asked("Only what is due", "Leave out parcels that were read lately and had no scan for long, as the schedule does"),
+    asked(
+        "Only what is due",
+        "Leave out parcels that were read lately and had no scan for long, as the schedule does",
+    ),
 ]
 
 
@@ -120,7 +139,11 @@ class Requests(FormSection):
                 "of one, such as a published sheet. The address stays in Prefect's database with this run; where it "
                 "is a secret, put it into a block Secret and give the block's name as secret:NAME"
             ),
-            examples=["/srv/sourcing/orders.csv", "https://sheets.example/export?format=csv", "secret:orders-sheet"],
+            examples=[
+                "/srv/sourcing/orders.csv",
+                "https://sheets.example/export?format=csv",
+                "secret:orders-sheet",
+            ],
         ),
     ] = ""
     lines: Annotated[
@@ -149,14 +172,20 @@ class Requests(FormSection):
     ] = ""
 
     def check(self) -> None:
-        """Raise `BadInput` unless exactly one of the two is given, and not too much of it."""
+        """Raise `BadInput` unless exactly one of the two is given, and not too much of
+        it.
+        """
         in_words("Encoding of the file", lambda: check_encoding(self.encoding))
         if self.file and self.lines.strip():
             raise BadInput("give a request file or pasted lines, not both")
         if not self.file and not self.lines.strip():
-            raise BadInput("nothing to buy: give the path or https address of a request file, or paste its lines")
+            raise BadInput(
+                "nothing to buy: give the path or https address of a request file, or paste its lines"
+            )
         if (pasted := len(self.lines.strip().splitlines())) > MOST_PASTED:
-            raise BadInput(f"{pasted:,} lines were pasted, and a form takes {MOST_PASTED:,}: put them into a file")
+            raise BadInput(
+                f"{pasted:,} lines were pasted, and a form takes {MOST_PASTED:,}: put them into a file"
+            )
 
 
 DoneBy = Annotated[
@@ -170,7 +199,9 @@ DoneBy = Annotated[
 
 
 class Limits(FormSection):
-    """The budget and the time limit of a run. Limits for one order and for one day are in the settings."""
+    """The budget and the time limit of a run. Limits for one order and for one day are
+    in the settings.
+    """
 
     budget_cny: BudgetCny = ""
     done_by: DoneBy = ""
@@ -197,7 +228,10 @@ class Speed(FormSection):
 RequestsParameter = Annotated[Requests, asked("What to buy")]
 DryRun = Annotated[
     bool,
-    asked("Dry run", "Plan only: prices, stock, freight and what would be held. Nothing is bought. Turn it off to buy"),
+    asked(
+        "Dry run",
+        "Plan only: prices, stock, freight and what would be held. Nothing is bought. Turn it off to buy",
+    ),
 ]
 Yes = Annotated[
     bool,
@@ -246,7 +280,9 @@ WALLET_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
 def a_day(text: str, name: str = "Paid since") -> str:
     """A day, or empty. Raises `BadInput` for a day that there is not."""
     if text and not DAY.fullmatch(text):
-        raise BadInput(f"{name}: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty")
+        raise BadInput(
+            f"{name}: {text[:20]!r} is no day; give one such as 2026-11-01, or leave it empty"
+        )
     return in_words(name, lambda: date.fromisoformat(text).isoformat()) if text else ""
 
 
@@ -258,28 +294,49 @@ def a_currency(text: str, name: str = "Currency") -> str:
 def wallet_out(text: str, name: str = "Left the wallet") -> Money | None:
     """The sum that left the wallet; None for an empty field. Raises `BadInput`."""
     if text and not WALLET_AMOUNT.fullmatch(text):
-        raise BadInput(f"{name}: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50")
+        raise BadInput(
+            f"{name}: {text[:20]!r} is no amount in yuan; give one such as 1500 or 99.50"
+        )
     return Money.parse(text) if text else None
 
 
 def foreign_orders(lines: Sequence[str], name: str = "Not ours") -> list[OrderId]:
     """The orders that a field names. Raises `BadInput`."""
     if wrong := [line for line in lines if not ORDER.fullmatch(line)]:
-        raise BadInput(f"{name}: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801")
-    return [(Marketplace(name), order_id) for name, order_id in (line.split(":", 1) for line in lines)]
+        raise BadInput(
+            f"{name}: {wrong[0][:60]!r} is no order; give marketplace:order id, as taobao:4050118801"
+        )
+    return [
+        (Marketplace(name), order_id)
+        for name, order_id in (line.split(":", 1) for line in lines)
+    ]
 
 
 class WantedOffers(FormSection):
-    """What to crawl on one marketplace: words, categories, shops or items, or everything."""
+    """What to crawl on one marketplace: words, categories, shops or items, or
+    everything.
+    """
 
     model_config = ConfigDict(from_attributes=True)  # a command has it as `Selection`
 
     marketplace: Marketplace = asked("Marketplace", "Where to look")
-    keywords: Texts = Field((), title="Words", description="What a search for these finds. Each entry is one search")
-    categories: Texts = Field((), title="Categories", description="Ids of categories: all that is in them")
-    shops: Texts = Field((), title="Shops", description="Ids of sellers: all that they offer")
-    items: Texts = Field((), title="Items", description="Single items, by id or product link")
-    everything: bool = Field(default=False, title="Everything", description="All that the marketplace lists")
+    keywords: Texts = Field(
+        (),
+        title="Words",
+        description="What a search for these finds. Each entry is one search",
+    )
+    categories: Texts = Field(
+        (), title="Categories", description="Ids of categories: all that is in them"
+    )
+    shops: Texts = Field(
+        (), title="Shops", description="Ids of sellers: all that they offer"
+    )
+    items: Texts = Field(
+        (), title="Items", description="Single items, by id or product link"
+    )
+    everything: bool = Field(
+        default=False, title="Everything", description="All that the marketplace lists"
+    )
 
     def read(self) -> Selection:
         """The form's values as the crawl takes them. Raises `BadInput`."""
@@ -287,17 +344,27 @@ class WantedOffers(FormSection):
 
 
 WantedList = Annotated[
-    list[WantedOffers], asked("What to fetch", "One entry a marketplace: press Add item, and choose there")
+    list[WantedOffers],
+    asked("What to fetch", "One entry a marketplace: press Add item, and choose there"),
 ]
 Full = Annotated[
-    bool, asked("All anew", "Fetch and write also what has not changed. Otherwise only what is new, changed or gone")
+    bool,
+    asked(
+        "All anew",
+        "Fetch and write also what has not changed. Otherwise only what is new, changed or gone",
+    ),
 ]
-MostItems = Annotated[int, asked("Most items", "From each search, category and shop. 0: all of them", ge=0)]
+MostItems = Annotated[
+    int,
+    asked("Most items", "From each search, category and shop. 0: all of them", ge=0),
+]
 
 SinceDays = Annotated[
     int,
     asked(
-        "Days back", "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says", ge=AS_SET
+        "Days back",
+        "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says",
+        ge=AS_SET,
     ),
 ]
 WalletOutCny = Annotated[
@@ -316,13 +383,25 @@ ForeignLines = Annotated[
         "not listed again unless they cost more or go under one of our references. Example: taobao:4050118801",
     ),
 ]
-Marketplaces = Annotated[list[Marketplace], asked("Marketplaces", "Only these. None: all of them")]
-SinceDay = Annotated[str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")]
+Marketplaces = Annotated[
+    list[Marketplace], asked("Marketplaces", "Only these. None: all of them")
+]
+SinceDay = Annotated[
+    str, asked("Paid since", "The first day, such as 2026-11-01. Empty: all orders")
+]
 BooksCurrency = Annotated[
-    str, asked("Currency", "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is")
+    str,
+    asked(
+        "Currency",
+        "Three letters, such as EUR. Another one than SOURCING_CURRENCY leaves the table as it is",
+    ),
 ]
 CsvFile = Annotated[
-    str, asked("CSV file", "Path on the machine that runs the worker. Empty: exports/ in the data folder")
+    str,
+    asked(
+        "CSV file",
+        "Path on the machine that runs the worker. Empty: exports/ in the data folder",
+    ),
 ]
 NewsOnly = Annotated[
     bool,
@@ -333,9 +412,20 @@ NewsOnly = Annotated[
     ),
 ]
 SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
-ExportedTables = Annotated[list[str], asked("Tables", "Such as orders. None: all, or the answer to the query")]
-ExportedQuery = Annotated[str, asked("Query", "In place of tables: one SELECT, as for sourcing sql")]
-ExportedFormat = Annotated[ExportFormat, asked("Format", "csv and parquet hold one table, xlsx and sqlite several")]
+ExportedTables = Annotated[
+    list[str], asked("Tables", "Such as orders. None: all, or the answer to the query")
+]
+ExportedQuery = Annotated[
+    str, asked("Query", "In place of tables: one SELECT, as for sourcing sql")
+]
+ExportedFormat = Annotated[
+    ExportFormat,
+    asked("Format", "csv and parquet hold one table, xlsx and sqlite several"),
+]
 ExportedFile = Annotated[
-    str, asked("File", "A name in exports/ of the worker's data folder, or a whole path. Empty: named after the table")
+    str,
+    asked(
+        "File",
+        "A name in exports/ of the worker's data folder, or a whole path. Empty: named after the table",
+    ),
 ]

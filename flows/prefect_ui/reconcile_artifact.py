@@ -30,11 +30,12 @@ LONGEST_NAME = 150
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReconciliationReport:
-    """Findings, the most costly kind first; `settled` orders, which a reading of this run settled; sums paid.
+    """Findings, the most costly kind first; `settled` orders, which a reading of this
+    run settled; sums paid.
 
-    `compared` orders were read on both sides; `in_hand` orders belonged to another run and were left out. `troubles`
-    name what could not be read, `notes` what could not be compared, `not_marked` the orders given as not ours that were
-    no orphans.
+    `compared` orders were read on both sides; `in_hand` orders belonged to another run
+    and were left out. `troubles` name what could not be read, `notes` what could not be
+    compared, `not_marked` the orders given as not ours that were no orphans.
     """
 
     since: datetime
@@ -58,26 +59,35 @@ class ReconciliationReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether everything could be read and agrees, and every foreign order was recorded."""
+        """Whether everything could be read and agrees, and every foreign order was
+        recorded.
+        """
         return not (self.findings or self.troubles or self.not_marked or self.rejected)
 
     @property
     def begins(self) -> str:
-        """When the period begins, and when that is in China where it differs: the console's statement has its days."""
+        """When the period begins, and when that is in China where it differs: the
+        console's statement has its days.
+        """
         in_china = self.since.astimezone(CHINA)
         other = f" ({in_china:%Y-%m-%d %H:%M} in China, as the console's statement)"
         is_other = in_china.utcoffset() != self.since.utcoffset()
         return f"{self.since:%Y-%m-%d %H:%M} {self.since.tzinfo}{other if is_other else ''}"
 
     def to_json(self) -> dict[str, Any]:
-        """The report that `sourcing reconcile --json` prints; amounts in minor units."""
+        """The report that `sourcing reconcile --json` prints; amounts in minor
+        units.
+        """
         return {
             "since": self.since.isoformat(),
             "compared": self.compared,
             "in_hand": self.in_hand,
             "counts": self.counts,
             "findings": [_finding(finding) for finding in self.findings],
-            "settled": [{"order_ref": line.order_ref, "state": line.state} for line in self.settled],
+            "settled": [
+                {"order_ref": line.order_ref, "state": line.state}
+                for line in self.settled
+            ],
             "paid": [
                 {
                     "marketplace": one.marketplace,
@@ -87,7 +97,9 @@ class ReconciliationReport:
                 }
                 for one in self.paid
             ],
-            "wallet_out_fen": self.wallet_out.minor if self.wallet_out is not None else None,
+            "wallet_out_fen": self.wallet_out.minor
+            if self.wallet_out is not None
+            else None,
             "troubles": list(map(str, self.troubles)),
             "notes": list(self.notes),
             "not_marked": list(self.not_marked),
@@ -116,8 +128,13 @@ def _finding(finding: Finding) -> dict[str, Any]:
 
 def summary_of(report: ReconciliationReport) -> str:
     """The run in one line."""
-    found = ", ".join(f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.counts.items())
-    parts = [f"{found or 'nothing differs'}", f"{pluralize(report.compared, 'order')} compared"]
+    found = ", ".join(
+        f"{count:,} {kind.replace('_', ' ')}" for kind, count in report.counts.items()
+    )
+    parts = [
+        f"{found or 'nothing differs'}",
+        f"{pluralize(report.compared, 'order')} compared",
+    ]
     if report.in_hand:
         parts.append(f"{report.in_hand} in another run's hands")
     if report.troubles:
@@ -155,23 +172,36 @@ async def log_and_show(report: ReconciliationReport) -> None:
 
 
 def differs(report: ReconciliationReport) -> Event:
-    """`sourcing.reconciliation.differs`: a run found something, or could not read everything."""
+    """`sourcing.reconciliation.differs`: a run found something, or could not read
+    everything.
+    """
     payload = {
         "counts": report.counts,
-        "orders": [finding.order_ref or finding.order_id for finding in report.findings][:MOST_REFS],
+        "orders": [
+            finding.order_ref or finding.order_id for finding in report.findings
+        ][:MOST_REFS],
         "troubles": list(map(str, report.troubles)),
         "summary": summary_of(report),
         "snapshot_id": report.snapshot_id,
     }
-    resource = {"prefect.resource.id": "sourcing.reconciliation", "prefect.resource.name": "reconciliation"}
-    return Event(event="sourcing.reconciliation.differs", resource=Resource(resource), payload=payload)
+    resource = {
+        "prefect.resource.id": "sourcing.reconciliation",
+        "prefect.resource.name": "reconciliation",
+    }
+    return Event(
+        event="sourcing.reconciliation.differs",
+        resource=Resource(resource),
+        payload=payload,
+    )
 
 
 async def _show(report: ReconciliationReport) -> None:
     summary = inert(summary_of(report))
     await show_table("reconciliation", artifact_rows(report), summary)
     await acreate_markdown_artifact(
-        key="reconciliation-summary", markdown=with_what_waits(markdown(report)), description=summary
+        key="reconciliation-summary",
+        markdown=with_what_waits(markdown(report)),
+        description=summary,
     )
     await rename_run(f"reconcile: {summary}"[:LONGEST_NAME])
 
@@ -193,18 +223,27 @@ def artifact_rows(report: ReconciliationReport) -> list[dict[str, str]]:
 
 
 def markdown(report: ReconciliationReport) -> str:
-    """The sums, and below them what to do, as lines: the cells of a table artifact don't wrap."""
+    """The sums, and below them what to do, as lines: the cells of a table artifact
+    don't wrap.
+    """
     sums = "".join(
-        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n" for one in report.paid
+        f"| {one.marketplace} | {one.ledger} | {one.service} | {one.service - one.ledger} |\n"
+        for one in report.paid
     )
-    told = [f"- {inert(line)}" for line in (*map(str, report.troubles), *report.not_marked, *report.notes)]
+    told = [
+        f"- {inert(line)}"
+        for line in (*map(str, report.troubles), *report.not_marked, *report.notes)
+    ]
     to_do = first_lines(
-        [*map(_to_do, report.findings)], MOST_LOGGED, "- and {more} more: see the table or the snapshot"
+        [*map(_to_do, report.findings)],
+        MOST_LOGGED,
+        "- and {more} more: see the table or the snapshot",
     )
     return "\n\n".join(
         [
             f"# Reconciliation since {report.begins}",
-            "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n" + sums,
+            "| marketplace | paid, by the ledger | paid, by the service | difference |\n|---|--:|--:|--:|\n"
+            + sums,
             *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
             *(["## Not compared\n\n" + "\n".join(told)] if told else []),
             *([inert(report.rejected.words)] if report.rejected else []),
@@ -219,4 +258,8 @@ def _to_do(finding: Finding) -> str:
 
 
 def _subject(finding: Finding) -> str:
-    return " ".join(inert(part) for part in (finding.marketplace, finding.order_ref, finding.order_id) if part)
+    return " ".join(
+        inert(part)
+        for part in (finding.marketplace, finding.order_ref, finding.order_id)
+        if part
+    )

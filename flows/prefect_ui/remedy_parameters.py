@@ -1,7 +1,9 @@
-"""Parameters of the remedies, each once: its type, its title in the form, and its words there and in the command.
+"""Parameters of the remedies, each once: its type, its title in the form, and its words
+there and in the command.
 
-Commands read them too, so nothing here loads Prefect or Pydantic. The forms have no bounds, since their messages would
-be a programmer's: the run rejects bad input in one sentence, before anything is sent.
+Commands read them too, so nothing here loads Prefect or Pydantic. The forms have no
+bounds, since their messages would be a programmer's: the run rejects bad input in one
+sentence, before anything is sent.
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ CHANGED_MY_MIND = "不想要了"
 
 
 class Answer(StrEnum):
-    """The answers that the form lists; the first is no answer, so that none is preselected."""
+    """The answers that the form lists; the first is no answer, so that none is
+    preselected.
+    """
 
     NONE_YET = "no answer yet: show what is asked"
     ORDERED = "it was ordered"
@@ -57,20 +61,35 @@ NAMED_BY = {
 }
 
 
-AMOUNTS = {K.PAID: "what left the wallet", K.CAME_BACK: "what has come back in all, 0 if nothing will"}
+AMOUNTS = {
+    K.PAID: "what left the wallet",
+    K.CAME_BACK: "what has come back in all, 0 if nothing will",
+}
 
 
-def field(title: str, words: str, kind: Callable[..., Any] = Option, **option: Any) -> Any:
-    """The option or argument of a command, and the field of a form, which shows it below its title."""
+def field(
+    title: str, words: str, kind: Callable[..., Any] = Option, **option: Any
+) -> Any:
+    """The option or argument of a command, and the field of a form, which shows it
+    below its title.
+    """
     made = kind(help=words, **option)
     made.title = title
     return made
 
 
-AMOUNT = field("Amount in yuan", "How much in yuan, such as 12.50. Without it the most that is possible.")
+AMOUNT = field(
+    "Amount in yuan",
+    "How much in yuan, such as 12.50. Without it the most that is possible.",
+)
 
-OrderRef = Annotated[str, field("Order", "Its reference, as it stands in the request file.", Argument)]
-OrderRefs = Annotated[list[str], field("Orders", "Their references, as they stand in the request file.", Argument)]
+OrderRef = Annotated[
+    str, field("Order", "Its reference, as it stands in the request file.", Argument)
+]
+OrderRefs = Annotated[
+    list[str],
+    field("Orders", "Their references, as they stand in the request file.", Argument),
+]
 OnlyShow = Annotated[
     bool,
     field(
@@ -79,27 +98,59 @@ OnlyShow = Annotated[
     ),
 ]
 AnsweredBy = Annotated[
-    str, field("Your name", "Who says so; it is kept. A command without it takes user and host.", metavar="NAME")
+    str,
+    field(
+        "Your name",
+        "Who says so; it is kept. A command without it takes user and host.",
+        metavar="NAME",
+    ),
 ]
-Why = Annotated[str, field("Why", "Shown with each order that it is about.", metavar="TEXT")]
+Why = Annotated[
+    str, field("Why", "Shown with each order that it is about.", metavar="TEXT")
+]
 CancelReason = Annotated[
-    str, field("Reason", "Sent to the marketplace. For a paid order it must be one of the marketplace's own list.")
+    str,
+    field(
+        "Reason",
+        "Sent to the marketplace. For a paid order it must be one of the marketplace's own list.",
+    ),
 ]
 DroppedBatch = Annotated[
-    str, field("Batch", "Also all of its orders that are held or refused, and were never begun.", metavar="ID")
+    str,
+    field(
+        "Batch",
+        "Also all of its orders that are held or refused, and were never begun.",
+        metavar="ID",
+    ),
 ]
 RefundWay = Annotated[
-    RefundKind, field("What for", "refund: money alone, the goods stay. return: goods back for money.")
+    RefundKind,
+    field(
+        "What for", "refund: money alone, the goods stay. return: goods back for money."
+    ),
 ]
 RefundReason = Annotated[
-    str, field("Reason", "Number or words of the marketplace's own list. Without it that list is shown.")
+    str,
+    field(
+        "Reason",
+        "Number or words of the marketplace's own list. Without it that list is shown.",
+    ),
 ]
 RefundAmount = Annotated[str, AMOUNT]
 RefundLines = Annotated[
-    list[int], field("Lines", "Numbers of the order's lines, counted from 1. Without them all.", min=1)
+    list[int],
+    field(
+        "Lines",
+        "Numbers of the order's lines, counted from 1. Without them all.",
+        min=1,
+    ),
 ]
 SellerWords = Annotated[
-    str, field("Words to the seller", "What to write to the seller, 2 to 150 characters. Without it the reason itself.")
+    str,
+    field(
+        "Words to the seller",
+        "What to write to the seller, 2 to 150 characters. Without it the reason itself.",
+    ),
 ]
 Pictures = Annotated[
     list[str],
@@ -109,25 +160,54 @@ Pictures = Annotated[
         metavar="FILE|LINK",
     ),
 ]
-PictureLinks = Annotated[list[str], field("Pictures", "Links to pictures, up to 5.", metavar="LINK")]
+PictureLinks = Annotated[
+    list[str], field("Pictures", "Links to pictures, up to 5.", metavar="LINK")
+]
 LineNo = Annotated[
-    int, field("Line", "The order's line, where each has a refund of its own. 0: there is only one refund.", min=0)
+    int,
+    field(
+        "Line",
+        "The order's line, where each has a refund of its own. 0: there is only one refund.",
+        min=0,
+    ),
 ]
 Company = Annotated[
     str,
-    field("Carrier", "Its code, such as SF, or its name. A form that only shows lists carriers while this is empty."),
+    field(
+        "Carrier",
+        "Its code, such as SF, or its name. A form that only shows lists carriers while this is empty.",
+    ),
 ]
-ParcelNumber = Annotated[str, field("Tracking number", "That of the parcel that goes back.")]
+ParcelNumber = Annotated[
+    str, field("Tracking number", "That of the parcel that goes back.")
+]
 ParcelNote = Annotated[str, field("Note", "The message to the seller about the goods.")]
 MessageWords = Annotated[
     str,
-    field("Message", "What to write, 1 to 500 characters. The same words are said once, however often sent.", Argument),
+    field(
+        "Message",
+        "What to write, 1 to 500 characters. The same words are said once, however often sent.",
+        Argument,
+    ),
 ]
-ConfirmedAt = Annotated[Marketplace, field("Marketplace", "Which one you have checked in the console.", Argument)]
+ConfirmedAt = Annotated[
+    Marketplace,
+    field("Marketplace", "Which one you have checked in the console.", Argument),
+]
 AmountsRight = Annotated[
-    bool, field("Its amounts are right", "It is held since two readings of an amount are a hundred times apart: todo.")
+    bool,
+    field(
+        "Its amounts are right",
+        "It is held since two readings of an amount are a hundred times apart: todo.",
+    ),
 ]
-AllKnown = Annotated[bool, field("Every order of ours there is known", "To the ledger, as a plan of a new one asks.")]
+AllKnown = Annotated[
+    bool,
+    field(
+        "Every order of ours there is known",
+        "To the ledger, as a plan of a new one asks.",
+    ),
+]
 NamelessOurs = Annotated[
     bool,
     field(
@@ -176,21 +256,30 @@ AnswerAmount = Annotated[
 ]
 AnswerTracking = Annotated[
     str,
-    field("Tracking numbers", "Booked: the international ones, with blanks or commas between them. Otherwise empty."),
+    field(
+        "Tracking numbers",
+        "Booked: the international ones, with blanks or commas between them. Otherwise empty.",
+    ),
 ]
 
 
 def one_order(order_ref: str) -> str:
     """The reference. Raises `BadInput` for none."""
     if not (named := order_ref.strip()):
-        raise BadInput("say which order: fill in its reference, as it stands in the request file. Nothing was sent")
+        raise BadInput(
+            "say which order: fill in its reference, as it stands in the request file. Nothing was sent"
+        )
     return named
 
 
 def some_orders(order_refs: Sequence[str]) -> list[str]:
     """The references, each once. Raises `BadInput` for none."""
-    if not (named := list(dict.fromkeys(ref.strip() for ref in order_refs if ref.strip()))):
-        raise BadInput("say which orders: add their references, as they stand in the request file. Nothing was sent")
+    if not (
+        named := list(dict.fromkeys(ref.strip() for ref in order_refs if ref.strip()))
+    ):
+        raise BadInput(
+            "say which orders: add their references, as they stand in the request file. Nothing was sent"
+        )
     return named
 
 
@@ -204,19 +293,35 @@ def an_amount(text: str, *, least: int = 1) -> Money | None:
         raise BadInput(f"mend the amount: {error}. Nothing was sent") from error
 
 
-def resolution_of(answer: Answer, named: str, amount_cny: str, tracking: str) -> Resolution:
-    """The answer that these fields make. Raises `BadInput` for a missing field, or one that does not belong to it."""
+def resolution_of(
+    answer: Answer, named: str, amount_cny: str, tracking: str
+) -> Resolution:
+    """The answer that these fields make. Raises `BadInput` for a missing field, or one
+    that does not belong to it.
+    """
     kind, named = answer.kind, named.strip()
     amount = an_amount(amount_cny, least=int(kind is not K.CAME_BACK))
     numbers = tuple(references_in(tracking))
     given = {
         "Id": (bool(named), kind in NAMED_BY, NAMED_BY.get(kind, "")),
         "Amount in yuan": (amount is not None, kind in AMOUNTS, AMOUNTS.get(kind, "")),
-        "Tracking numbers": (bool(numbers), kind is K.BOOKED, "the international ones, as the console shows them"),
+        "Tracking numbers": (
+            bool(numbers),
+            kind is K.BOOKED,
+            "the international ones, as the console shows them",
+        ),
     }
     for field, (is_given, is_needed, what) in given.items():
         if is_needed and not is_given:
-            raise BadInput(f"for the answer '{answer}' fill in {field}: {what}. Nothing was written")
-        if is_given and not is_needed and not (field == "Amount in yuan" and kind is K.ORDERED):
-            raise BadInput(f"{field} does not belong to the answer '{answer}': leave it empty. Nothing was written")
+            raise BadInput(
+                f"for the answer '{answer}' fill in {field}: {what}. Nothing was written"
+            )
+        if (
+            is_given
+            and not is_needed
+            and not (field == "Amount in yuan" and kind is K.ORDERED)
+        ):
+            raise BadInput(
+                f"{field} does not belong to the answer '{answer}': leave it empty. Nothing was written"
+            )
     return Resolution(kind=kind, value=named, tracking=numbers, amount=amount)

@@ -14,7 +14,9 @@ from prefect.context import FlowRunContext
 
 
 def current_run() -> FlowRun | None:
-    """The flow run that this code runs in, as it was when it began; None outside one."""
+    """The flow run that this code runs in, as it was when it began; None outside
+    one.
+    """
     context = FlowRunContext.get()
     return context.flow_run if context else None
 
@@ -39,6 +41,9 @@ def runs_in(
 
 async def next_start(client: PrefectClient, deployment: UUID) -> datetime | None:
     """When the next run of a deployment is planned."""
-    planned, first = runs_in(StateType.SCHEDULED, deployment=deployment), FlowRunSort.EXPECTED_START_TIME_ASC
+    planned, first = (
+        runs_in(StateType.SCHEDULED, deployment=deployment),
+        FlowRunSort.EXPECTED_START_TIME_ASC,
+    )
     runs = await client.read_flow_runs(flow_run_filter=planned, sort=first, limit=1)
     return runs[0].expected_start_time if runs else None

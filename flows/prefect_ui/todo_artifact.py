@@ -1,4 +1,6 @@
-"""One artifact with all that waits for a person, kept current: each with its reason, and the form that leads on."""
+"""One artifact with all that waits for a person, kept current: each with its reason,
+and the form that leads on.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from zoneinfo import ZoneInfo
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.actions import ArtifactCreate, ArtifactUpdate
-from prefect.client.schemas.filters import ArtifactCollectionFilter, ArtifactCollectionFilterKey
+from prefect.client.schemas.filters import (
+    ArtifactCollectionFilter,
+    ArtifactCollectionFilterKey,
+)
 from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
@@ -37,7 +42,9 @@ MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
 LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
-"""The shortest time between two refreshes, and the longest: time alone makes orders overdue."""
+"""The shortest time between two refreshes, and the longest: time alone makes orders
+overdue.
+"""
 APPROVAL = "waits for approval"
 NEVER = datetime.min.replace(tzinfo=UTC)
 BEGIN_HERE = "begin-here"
@@ -50,7 +57,9 @@ FORMS = {
     "refund": ("request-refund", "ask for the money"),
     "return": ("return-parcel", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
-    **dict.fromkeys(("confirm", "ledger"), ("confirm-marketplace", "confirm the marketplace")),
+    **dict.fromkeys(
+        ("confirm", "ledger"), ("confirm-marketplace", "confirm the marketplace")
+    ),
 }
 """The deployment whose form replaces a command, and the text of its link."""
 AGAIN = {"buy-from-file": "change or drop its line, then run it again"}
@@ -58,7 +67,9 @@ AGAIN = {"buy-from-file": "change or drop its line, then run it again"}
 
 @dataclass(slots=True)
 class _Seen:
-    """The state that this process saw last, so that nothing is read or written anew while nothing has changed."""
+    """The state that this process saw last, so that nothing is read or written anew
+    while nothing has changed.
+    """
 
     at: float = -MOST_PAUSE_S
     pulse: str = ""
@@ -71,8 +82,8 @@ _seen = _Seen()
 async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
     """Update the artifact if what waits has changed; answers whether it was written.
 
-    Called every few seconds for ever: it is cheap while nothing changes. Raises the errors of Prefect's client and of
-    the ledger, and begins anew at the next call.
+    Called every few seconds for ever: it is cheap while nothing changes. Raises the
+    errors of Prefect's client and of the ledger, and begins anew at the next call.
     """
     since = time.monotonic() - _seen.at
     if since < LEAST_PAUSE_S:
@@ -85,10 +96,17 @@ async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
 
 async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
     asking = await that_ask(client)
-    felt = await asyncio.to_thread(pulse, ledger, STUCK, refused_since=ledger.clock() - REFUSED_FOR)
+    felt = await asyncio.to_thread(
+        pulse, ledger, STUCK, refused_since=ledger.clock() - REFUSED_FOR
+    )
     felt += str(await asyncio.to_thread(ledger.buying_paused))
-    now = _Seen(at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking))
-    if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (_seen.pulse, _seen.approvals):
+    now = _Seen(
+        at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking)
+    )
+    if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (
+        _seen.pulse,
+        _seen.approvals,
+    ):
         return False
     text, summary = await _written(client, ledger, asking)
     is_new = await _put(client, WHAT_WAITS, text, summary)
@@ -102,11 +120,18 @@ async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     return await _written(client, ledger, await that_ask(client))
 
 
-async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]) -> tuple[str, str]:
+async def _written(
+    client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]
+) -> tuple[str, str]:
     settings = SourcingSettings()
-    found = await asyncio.to_thread(to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings)
+    found = await asyncio.to_thread(
+        to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
+    )
     forms = {one.name: one.id for one in await client.read_deployments()}
-    rows = [await _approval_row(client, run, settings.timezone) for run in asking[:MOST_ROWS]]
+    rows = [
+        await _approval_row(client, run, settings.timezone)
+        for run in asking[:MOST_ROWS]
+    ]
     shown = alike(found)[: MOST_ROWS - len(rows)]
     left = len(asking) - len(rows) + len(found) - sum(len(those) for those, _ in shown)
     rows += [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
@@ -114,13 +139,19 @@ async def _written(client: PrefectClient, ledger: Ledger, asking: Sequence[FlowR
     pause = await asyncio.to_thread(ledger.buying_paused)
     head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
-    return head + as_markdown(rows, kinds, left, settings.timezone), paused + summary_of(kinds)
+    return head + as_markdown(
+        rows, kinds, left, settings.timezone
+    ), paused + summary_of(kinds)
 
 
 def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
-    """The first words: while buying is paused, all that waits for a run waits for its resumption."""
+    """The first words: while buying is paused, all that waits for a run waits for its
+    resumption.
+    """
     link = run_form(forms[RESUME]) if RESUME in forms else ""
-    return f"**{inert(pause.notice)}**" + (f" · [resume buying]({link})" if link else "")
+    return f"**{inert(pause.notice)}**" + (
+        f" · [resume buying]({link})" if link else ""
+    )
 
 
 async def that_ask(client: PrefectClient) -> list[FlowRun]:
@@ -142,18 +173,24 @@ async def show_beginning(address: str) -> None:
 
 
 async def _put(client: PrefectClient, key: str, text: str, summary: str) -> bool:
-    """Overwrite the newest artifact, so that its page has no history of thousands; create it where there is none."""
+    """Overwrite the newest artifact, so that its page has no history of thousands;
+    create it where there is none.
+    """
     newest = await _newest(client, key)
     if newest is not None and (newest.data, newest.description) == (text, summary):
         return False
     if newest is not None:
         try:
-            await client.update_artifact(newest.latest_id, ArtifactUpdate(data=text, description=summary))
+            await client.update_artifact(
+                newest.latest_id, ArtifactUpdate(data=text, description=summary)
+            )
         except ObjectNotFound:  # it was pruned with the run that made it
             pass
         else:
             return True
-    await client.create_artifact(ArtifactCreate(key=key, type="markdown", data=text, description=summary))
+    await client.create_artifact(
+        ArtifactCreate(key=key, type="markdown", data=text, description=summary)
+    )
     return True
 
 
@@ -179,68 +216,121 @@ def summary_of(kinds: Sequence[str]) -> str:
     return f"{pluralize(len(kinds), 'thing')} {verb} for you: {counted(kinds)}"
 
 
-def as_markdown(rows: Sequence[str], kinds: Sequence[str], more: int, timezone: str) -> str:
+def as_markdown(
+    rows: Sequence[str], kinds: Sequence[str], more: int, timezone: str
+) -> str:
     """The list, and the number of waiting things that it leaves out (`more`)."""
     if not kinds:
         return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
-    rest = [f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"] if more else []
-    head = [f"**{summary_of(kinds)}.** The most urgent first, then the oldest; times in {timezone}.", ""]
+    rest = (
+        [
+            f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"
+        ]
+        if more
+        else []
+    )
+    head = [
+        f"**{summary_of(kinds)}.** The most urgent first, then the oldest; times in {timezone}.",
+        "",
+    ]
     return "\n".join([*head, *rows, *rest])
 
 
-def row_of(those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezone: str) -> str:
-    """Things that wait with one `reason`, with links to the forms of the registered deployments."""
+def row_of(
+    those: Sequence[ToDo], reason: str, forms: Mapping[str, UUID], timezone: str
+) -> str:
+    """Things that wait with one `reason`, with links to the forms of the registered
+    deployments.
+    """
     one, refs = those[0], shorten([one.order_ref for one in those])
     todo = [f"[{name}]({address})" for name, address in links_of(those, forms)]
-    by_hand = [*([inert(one.advice)] if one.advice else []), *map(_code, shared_commands(those))]
+    by_hand = [
+        *([inert(one.advice)] if one.advice else []),
+        *map(_code, shared_commands(those)),
+    ]
     name = inert(refs if len(those) == 1 else f"{refs} of {one.batch_id}")
     since = min(one.since for one in those)
-    return _item(name, one.state, since, [inert(reason), *by_hand], todo, timezone=timezone)
+    return _item(
+        name, one.state, since, [inert(reason), *by_hand], todo, timezone=timezone
+    )
 
 
 def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str, str]]:
     """The texts and addresses of the forms that lead on; none without a known UI."""
     one = those[0]
-    remedies = [*_remedies(one), *([("drop-orders", "not wanted", _dropping(those))] if one.is_dispensable else [])]
+    remedies = [
+        *_remedies(one),
+        *(
+            [("drop-orders", "not wanted", _dropping(those))]
+            if one.is_dispensable
+            else []
+        ),
+    ]
     if one.state == OrderState.REFUSED:
-        remedies = [(form, AGAIN.get(form, name), filled) for form, name, filled in remedies]
+        remedies = [
+            (form, AGAIN.get(form, name), filled) for form, name, filled in remedies
+        ]
     if len(those) > 1:
-        remedies = [remedy for remedy in remedies if "order_ref" not in remedy[2]]  # it names one of them alone
-    named = [(name, run_form(forms[form], filled)) for form, name, filled in remedies if form in forms]
+        remedies = [
+            remedy for remedy in remedies if "order_ref" not in remedy[2]
+        ]  # it names one of them alone
+    named = [
+        (name, run_form(forms[form], filled))
+        for form, name, filled in remedies
+        if form in forms
+    ]
     if one.is_pasted:
         named.insert(0, ("its run, to copy it to a new one", runs_page(one.batch_id)))
     return named if run_form("any") else []
 
 
 async def links_from(report: BatchReport) -> Leads:
-    """The links of the forms that lead on from orders of a report; none while Prefect's server does not answer."""
+    """The links of the forms that lead on from orders of a report; none while Prefect's
+    server does not answer.
+    """
     forms: dict[str, UUID] = {}
-    if run_form("any") and not report.dry_run and any(line.state in NEEDS_A_PERSON for line in report.orders):
+    if (
+        run_form("any")
+        and not report.dry_run
+        and any(line.state in NEEDS_A_PERSON for line in report.orders)
+    ):
         with suppress(*prefect_errors()):
             async with get_client() as client:
                 forms = {one.name: one.id for one in await client.read_deployments()}
 
     def leads(lines: Sequence[ReportLine]) -> str:
         those = [_waiting(line, report.batch_id) for line in lines]
-        return "".join(f" · [{name}]({address})" for name, address in links_of(those, forms))
+        return "".join(
+            f" · [{name}]({address})" for name, address in links_of(those, forms)
+        )
 
     return leads
 
 
 def _waiting(line: ReportLine, batch_id: str) -> ToDo:
     told = {part.name: getattr(line, part.name) for part in fields(Explained)}
-    return ToDo(**told, order_ref=line.order_ref, batch_id=batch_id, marketplace=line.marketplace, since=NEVER)
+    return ToDo(
+        **told,
+        order_ref=line.order_ref,
+        batch_id=batch_id,
+        marketplace=line.marketplace,
+        since=NEVER,
+    )
 
 
 def _dropping(those: Sequence[ToDo]) -> dict[str, Any]:
-    """The values of the form that lays these aside: of many the batch alone, for all that is held of it."""
+    """The values of the form that lays these aside: of many the batch alone, for all
+    that is held of it.
+    """
     if len(those) <= MOST_NAMED_IN_A_LINK:
         return {"order_refs": [one.order_ref for one in those]}
     return {"batch": those[0].batch_id}
 
 
 def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
-    """Deployment, text of the link, values to fill in: never a value that only a person can know."""
+    """Deployment, text of the link, values to fill in: never a value that only a person
+    can know.
+    """
     said = [command.split()[1] for command in one.commands]
     said += one.reason_code.words.command.split() if one.reason_code else []
     is_open = bool(one.batch_id) and one.state in (OrderState.UNKNOWN, *BEGUN)
@@ -258,9 +348,16 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
         return {"marketplace": one.marketplace}
     if word == "run":
         encoding = {"encoding": one.encoding} if one.encoding else {}
-        return {"requests": {"file": one.file, **encoding}, **({"batch": one.batch_id} if one.goes_on else {})}
+        return {
+            "requests": {"file": one.file, **encoding},
+            **({"batch": one.batch_id} if one.goes_on else {}),
+        }
     if word == "refund":
-        asked = {name: fact for name, fact in one.reason_facts.items() if name in ("kind", "lines", "amount_cny")}
+        asked = {
+            name: fact
+            for name, fact in one.reason_facts.items()
+            if name in ("kind", "lines", "amount_cny")
+        }
         return {"order_ref": one.order_ref, **asked}
     return {"order_ref": one.order_ref} if word in ("return", "resolve") else {}
 
@@ -268,13 +365,21 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
 async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
     """A question with its sum and its deadline, in the words of its form."""
     page = run_page(run.id)
-    todo = [f"[open the run]({page}), then *Resume*: its plan, and yes or no"] if page else []
+    todo = (
+        [f"[open the run]({page}), then *Resume*: its plan, and yes or no"]
+        if page
+        else []
+    )
     asked = inert(await asked_by(client, run)) or "nothing is bought before"
-    return _item(inert(run.name), APPROVAL, paused_at(run), [asked], todo, timezone=timezone)
+    return _item(
+        inert(run.name), APPROVAL, paused_at(run), [asked], todo, timezone=timezone
+    )
 
 
 async def asked_by(client: PrefectClient, run: FlowRun) -> str:
-    """What the form of a run asks, and until when: its first paragraph. Empty while it has no form."""
+    """What the form of a run asks, and until when: its first paragraph. Empty while it
+    has no form.
+    """
     assert run.state
     key = (run.state.state_details.run_input_keyset or {}).get("description", "")
     try:
@@ -284,10 +389,22 @@ async def asked_by(client: PrefectClient, run: FlowRun) -> str:
     return str(text).partition("\n\n")[0].replace("*", "")
 
 
-def _item(name: str, state: str, since: datetime, about: Sequence[str], todo: Sequence[str], *, timezone: str) -> str:
-    """An item of the list: on a phone what leads on stands above the reason, and nothing beside it."""
+def _item(
+    name: str,
+    state: str,
+    since: datetime,
+    about: Sequence[str],
+    todo: Sequence[str],
+    *,
+    timezone: str,
+) -> str:
+    """An item of the list: on a phone what leads on stands above the reason, and
+    nothing beside it.
+    """
     at = f"since {since.astimezone(ZoneInfo(timezone)):%Y-%m-%d %H:%M}"
-    return f"- {' · '.join([f'**{name}**', state, *todo])}<br>{' · '.join([*about, at])}"
+    return (
+        f"- {' · '.join([f'**{name}**', state, *todo])}<br>{' · '.join([*about, at])}"
+    )
 
 
 def _code(command: str) -> str:

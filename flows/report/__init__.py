@@ -1,1 +1,3 @@
-"""The figures of a batch or a time: computed from snapshots, in words, as charts and as a page."""
+"""The figures of a batch or a time: computed from snapshots, in words, as charts and as
+a page.
+"""

@@ -21,12 +21,16 @@ CHART = Markup(
     '<svg role="img" aria-label="{label}" viewBox="0 0 {width} {height}">{drawn}</svg></figure>'
 )
 TEXT = Markup('<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{text}</text>')
-AREA = Markup('<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" fill="var(--{colour})"/>')
+AREA = Markup(
+    '<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height}" fill="var(--{colour})"/>'
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bar:
-    """A row of a chart: its parts, laid end to end, and the text behind them. `colour` is that of a lone part."""
+    """A row of a chart: its parts, laid end to end, and the text behind them. `colour`
+    is that of a lone part.
+    """
 
     label: str
     parts: Sequence[int]
@@ -34,27 +38,59 @@ class Bar:
     colour: str = SERIES[0]
 
 
-def bars_chart(title: str, bars: Sequence[Bar], legend: Sequence[str] = (), colours: Sequence[str] = SERIES) -> Markup:
-    """Rows of bars, the first on top, with a legend below them where parts have names."""
+def bars_chart(
+    title: str,
+    bars: Sequence[Bar],
+    legend: Sequence[str] = (),
+    colours: Sequence[str] = SERIES,
+) -> Markup:
+    """Rows of bars, the first on top, with a legend below them where parts have
+    names.
+    """
     left = GAP + max(_width(bar.label) for bar in bars)
     rooms = [(WIDTH - left - GAP - _width(bar.text), sum(bar.parts)) for bar in bars]
-    scale = min((max(room, ROW) / whole for room, whole in rooms if whole), default=0)  # so that each text has room
+    scale = min(
+        (max(room, ROW) / whole for room, whole in rooms if whole), default=0
+    )  # so that each text has room
     drawn: list[Markup] = []
     for at, bar in enumerate(bars):
         middle, end = ROW * (at + 0.5), left
         drawn.append(TEXT.format(x=left - GAP, y=middle, anchor="end", text=bar.label))
-        for part, colour in zip(bar.parts, colours if legend else [bar.colour], strict=False):
-            drawn.append(AREA.format(x=end, y=middle - BAR / 2, width=part * scale, height=BAR, colour=colour))
+        for part, colour in zip(
+            bar.parts, colours if legend else [bar.colour], strict=False
+        ):
+            drawn.append(
+                AREA.format(
+                    x=end,
+                    y=middle - BAR / 2,
+                    width=part * scale,
+                    height=BAR,
+                    colour=colour,
+                )
+            )
             end += part * scale
         drawn.append(TEXT.format(x=end + GAP, y=middle, anchor="start", text=bar.text))
     for number, (name, colour) in enumerate(zip(legend, colours, strict=False)):
         row, column = divmod(number, NAMES_A_ROW)
-        x, y = column * WIDTH / min(NAMES_A_ROW, len(legend)), ROW * (len(bars) + row + 0.5)
-        drawn.append(AREA.format(x=x, y=y - SWATCH / 2, width=SWATCH, height=SWATCH, colour=colour))
+        x, y = (
+            column * WIDTH / min(NAMES_A_ROW, len(legend)),
+            ROW * (len(bars) + row + 0.5),
+        )
+        drawn.append(
+            AREA.format(
+                x=x, y=y - SWATCH / 2, width=SWATCH, height=SWATCH, colour=colour
+            )
+        )
         drawn.append(TEXT.format(x=x + SWATCH + GAP, y=y, anchor="start", text=name))
     label = f"{title}: " + "; ".join(f"{bar.label} {bar.text}" for bar in bars)
     height = ROW * (len(bars) + -(-len(legend) // NAMES_A_ROW))
-    return CHART.format(title=title, label=label, width=WIDTH, height=height, drawn=Markup("").join(drawn))
+    return CHART.format(
+        title=title,
+        label=label,
+        width=WIDTH,
+        height=height,
+        drawn=Markup("").join(drawn),
+    )
 
 
 def _width(text: str) -> float:
@@ -64,6 +100,12 @@ def _width(text: str) -> float:
 
 
 def short_amount(minor: int, currency: str) -> str:
-    """The amount without the currency, which the title names, and from ten thousand on without its cents."""
+    """The amount without the currency, which the title names, and from ten thousand on
+    without its cents.
+    """
     number = str(Money(minor, currency)).removesuffix(f" {currency}")
-    return number.split(".")[0] if minor >= 10_000 * 10 ** minor_digits(currency) else number
+    return (
+        number.split(".")[0]
+        if minor >= 10_000 * 10 ** minor_digits(currency)
+        else number
+    )

@@ -1,4 +1,6 @@
-"""The figures of a batch or of everything: sums that DuckDB makes of the snapshot tables."""
+"""The figures of a batch or of everything: sums that DuckDB makes of the snapshot
+tables.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,12 @@ S = OrderState
 STEPS = tuple(state for state in ROAD if state is not S.PAYMENT_PENDING)
 MOMENTS = (S.ORDERED, S.PAID, S.BOOKED)
 STAGES = [*pairwise(STEPS[1:]), (S.ORDERED, S.DELIVERED)]
-COSTS = ("landed_goods_minor", "landed_postage_minor", "landed_surcharge_minor", "landed_freight_minor")
+COSTS = (
+    "landed_goods_minor",
+    "landed_postage_minor",
+    "landed_surcharge_minor",
+    "landed_freight_minor",
+)
 LESS = ("landed_discount_minor", "landed_refunded_minor")
 MOST_LISTED = 200
 MOST_NAMED = 10
@@ -34,23 +41,33 @@ Rows = Sequence[dict[str, Any]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
-    """What a report shows. `batch` is empty for everything; `as_of` is the newest row's moment, None without rows.
+    """What a report shows. `batch` is empty for everything; `as_of` is the newest row's
+    moment, None without rows.
 
-    `not_compared` are paid orders that `limits` leaves out, but for refunded ones, `freight_unknown` booked orders that
-    `freight` does, `not_costed` paid orders that the table `landed_costs` does not have. The rows have these names:
+    `not_compared` are paid orders that `limits` leaves out, but for refunded ones,
+    `freight_unknown` booked orders that `freight` does, `not_costed` paid orders that
+    the table `landed_costs` does not have. The rows have these names:
 
-    - `standing`: state, orders; along the road, then off it. `reached`: state, orders that came at least so far, where
-      one that left the road counts as far as its times show
+    - `standing`: state, orders; along the road, then off it. `reached`: state, orders
+      that came at least so far, where one that left the road counts as far as its times
+      show
     - `spend`: currency, marketplace, day, orders, paid_minor
-    - `limits`: currency, marketplace, orders, limit_minor, paid_minor (the goods), saved_minor
-    - `freight`: marketplace, currency, freight_currency, orders, paid_minor, freight_minor
+    - `limits`: currency, marketplace, orders, limit_minor, paid_minor (the goods),
+      saved_minor
+    - `freight`: marketplace, currency, freight_currency, orders, paid_minor,
+      freight_minor
     - `carriers`: company, service, currency, orders, freight_minor
-    - `landed`: currency, marketplace, orders, `COSTS`, `LESS`, landed_minor. `unsummed`: problem, orders
+    - `landed`: currency, marketplace, orders, `COSTS`, `LESS`, landed_minor.
+      `unsummed`: problem, orders
     - `refunds`: currency, state, refunds, asked_minor, refunded_minor
-    - `stages`: start, end, orders, and in seconds median_s, most_s (of nine in ten), slowest_s
-    - `parcels`: order_ref, tracking_number, problem: those at the warehouse that need a look
-    - `waiting`: state, reason, reason_code, orders, order_refs (the first `MOST_NAMED`), since: one for each cause
-    - `listed`: the first `MOST_LISTED` orders, those that wait for a person before others
+    - `stages`: start, end, orders, and in seconds median_s, most_s (of nine in ten),
+      slowest_s
+    - `parcels`: order_ref, tracking_number, problem: those at the warehouse that need a
+      look
+    - `waiting`: state, reason, reason_code, orders, order_refs (the first
+      `MOST_NAMED`), since: one for each cause
+    - `listed`: the first `MOST_LISTED` orders, those that wait for a person before
+      others
     """
 
     batch: str
@@ -76,7 +93,9 @@ class Figures:
 
     def to_json(self) -> dict[str, Any]:
         """Plain values; times in ISO 8601."""
-        plain: dict[str, Any] = json.loads(json.dumps(asdict(self), default=datetime.isoformat))
+        plain: dict[str, Any] = json.loads(
+            json.dumps(asdict(self), default=datetime.isoformat)
+        )
         return plain
 
 
@@ -92,7 +111,9 @@ mine AS (
         coalesce(fee_currency, freight_currency) AS freight_currency
     FROM bare LEFT JOIN charged USING (order_ref, shipment_order_id)
 )"""
-"""The orders with the freight that the booking charged, where it is known, as the landed cost has it."""
+"""The orders with the freight that the booking charged, where it is known, as the
+landed cost has it.
+"""
 THEIRS = "($batch = '' OR order_ref IN (SELECT order_ref FROM mine))"
 COSTED = f", costs AS (SELECT * FROM landed_costs WHERE {THEIRS} AND coalesce(problem, '') <> $not_paid)"
 
@@ -124,9 +145,10 @@ FROM (SELECT unnest($steps) AS state) ORDER BY list_position($road, state)""",
 )
 SELECT currency, marketplace, day, count(*) AS orders, sum(amount_minor)::BIGINT AS paid_minor
 FROM days GROUP BY ALL ORDER BY ALL""",
-    # What the goods of paid orders, not refunded ones, might have cost by the request's limits, and what they did cost.
-    # Compared are orders that have a limit on each line, in the currency that they were paid in. What was paid above or
-    # below the quote is the goods' difference.
+    # What the goods of paid orders, not refunded ones, might have cost by the request's
+    # limits, and what they did cost. Compared are orders that have a limit on each
+    # line, in the currency that they were paid in. What was paid above or below the
+    # quote is the goods' difference.
     "limits": f""", allowed AS (
     SELECT order_ref, sum(max_unit_price_minor * quantity) AS limit_minor, arg_min(currency, line_no) AS limit_currency
     FROM asked SEMI JOIN bare ON {OWN.format("asked", "bare")}
@@ -145,7 +167,8 @@ compared AS (
 SELECT currency, marketplace, count(*) AS orders, sum(limit_minor)::BIGINT AS limit_minor,
     sum(cost_minor)::BIGINT AS paid_minor, sum(limit_minor - cost_minor)::BIGINT AS saved_minor
 FROM compared GROUP BY ALL ORDER BY ALL""",
-    # International freight of booked orders beside what was paid for them, which may be in another currency.
+    # International freight of booked orders beside what was paid for them, which may be
+    # in another currency.
     "freight": """
 SELECT marketplace, currency, freight_currency, count(*) AS orders, sum(paid_minor)::BIGINT AS paid_minor,
     sum(freight_minor)::BIGINT AS freight_minor
@@ -171,12 +194,15 @@ SELECT problem, count(*) AS orders FROM why GROUP BY problem ORDER BY orders DES
 SELECT currency, state, count(*) AS refunds, sum(asked_minor)::BIGINT AS asked_minor,
     sum(refunded_minor)::BIGINT AS refunded_minor
 FROM theirs GROUP BY ALL ORDER BY ALL""",
-    # How long orders took from each step to the next, and from ordered to delivered, in seconds. The ledger has the
-    # times of our own steps, the carriers' scans the rest: a step that the order's state does not have yet (a second
-    # parcel may be on its way) has no time; parcels that went back are signed by no customer. An order counts where
-    # both moments are known. Of a start that lies after its end the clocks disagree: up to `CLOCKS_S` that is no time
-    # at all, beyond it the order does not count. An order paid after the ledger last wrote to it is one of a service
-    # whose clock is ahead, as a sandbox's may be: its own two steps are not compared with the service's.
+    # How long orders took from each step to the next, and from ordered to delivered, in
+    # seconds. The ledger has the times of our own steps, the carriers' scans the rest:
+    # a step that the order's state does not have yet (a second parcel may be on its
+    # way) has no time; parcels that went back are signed by no customer. An order
+    # counts where both moments are known. Of a start that lies after its end the clocks
+    # disagree: up to `CLOCKS_S` that is no time at all, beyond it the order does not
+    # count. An order paid after the ledger last wrote to it is one of a service whose
+    # clock is ahead, as a sandbox's may be: its own two steps are not compared with the
+    # service's.
     "stages": f""", scanned AS (
     SELECT order_ref, tracking_number, min(occurred_at) AS first_at,
         min(occurred_at) FILTER (status = $sign) AS signed_at, bool_or(status IN (SELECT unnest($gone_back))) AS is_back
@@ -203,14 +229,17 @@ moments AS (
     FROM (SELECT *, coalesce(epoch(paid_at) <= epoch(updated_at) + $clocks_s, true) AS is_ours FROM bare)
     LEFT JOIN parcels USING (order_ref)
 ),
-took AS (SELECT * REPLACE (greatest(took, 0) AS took) FROM ({TOOK}) WHERE took >= -$clocks_s)
+took AS (SELECT * REPLACE (greatest(took, 0) AS took) FROM ({
+        TOOK
+    }) WHERE took >= -$clocks_s)
 SELECT start, "end", count(*) AS orders, round(quantile_cont(took, 0.5))::BIGINT AS median_s,
     round(quantile_cont(took, 0.9))::BIGINT AS most_s, round(max(took))::BIGINT AS slowest_s
 FROM took GROUP BY nr, start, "end" ORDER BY nr""",
     "parcels": f"""
 SELECT order_ref, tracking_number, problem FROM parcels_received WHERE problem IS NOT NULL AND {THEIRS}
 ORDER BY order_ref, tracking_number""",
-    # Orders that wait for a person, a row for each cause: its code, where a program of today wrote one, else its words.
+    # Orders that wait for a person, a row for each cause: its code, where a program of
+    # today wrote one, else its words.
     "waiting": f""", told AS (
     SELECT order_ref, state, coalesce(reason, '') AS reason, coalesce(reason_code, '') AS reason_code, updated_at,
         CASE WHEN coalesce(reason_code, '') IN ('', $earlier) THEN coalesce(reason, '') ELSE reason_code END AS cause
@@ -252,7 +281,9 @@ Ask = Callable[[Mapping[str, str], Mapping[str, object]], Mapping[str, pa.Table]
 
 
 def report(root: Path, batch: str, timezone: str) -> Figures:
-    """The figures of a batch or, without one, of everything, as the tables stand. Raises `UnknownBatch`."""
+    """The figures of a batch or, without one, of everything, as the tables stand.
+    Raises `UnknownBatch`.
+    """
     made = figures(partial(arrow_answers, root), batch=batch, timezone=timezone)
     if batch and not (made.orders or made.lines_asked):
         raise UnknownBatch(_unknown(root, batch))
@@ -262,7 +293,8 @@ def report(root: Path, batch: str, timezone: str) -> Figures:
 def figures(ask: Ask, *, batch: str, timezone: str) -> Figures:
     """All figures of a batch's orders, or of all; days are of this zone.
 
-    Rows of a batch's orders are found by their `order_ref`, since tracking and refunds belong to no one batch.
+    Rows of a batch's orders are found by their `order_ref`, since tracking and refunds
+    belong to no one batch.
     """
     given = {**PARAMETERS, "batch": batch, "zone": timezone}
     answers = ask({name: ORDERS + query for name, query in QUERIES.items()}, given)
@@ -273,7 +305,9 @@ def figures(ask: Ask, *, batch: str, timezone: str) -> Figures:
 
 
 class UnknownBatch(Exception):
-    """No snapshot has an order or a plan of this batch; the message names those that there are."""
+    """No snapshot has an order or a plan of this batch; the message names those that
+    there are.
+    """
 
 
 NEWEST = """SELECT batch_id FROM orders WHERE batch_id IS NOT NULL
@@ -282,5 +316,9 @@ GROUP BY batch_id ORDER BY max(updated_at) DESC NULLS LAST, batch_id LIMIT 3"""
 
 def _unknown(root: Path, batch: str) -> str:
     newest = arrow_answer(root, NEWEST)["batch_id"].to_pylist()
-    named = f"; the newest are {', '.join(newest)}" if newest else "; there is none yet: sourcing run FILE"
+    named = (
+        f"; the newest are {', '.join(newest)}"
+        if newest
+        else "; there is none yet: sourcing run FILE"
+    )
     return f"no snapshot has a batch {batch}{named}"

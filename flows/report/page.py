@@ -38,7 +38,9 @@ HERE = Path(__file__).parent
 FOLDED = ("waiting", "orders", "days")
 SHOWN_OF_FOLDED = 8
 NARROW = 4
-"""Columns that fit a phone: with more, each row is a card there, where short cells share a line."""
+"""Columns that fit a phone: with more, each row is a card there, where short cells
+share a line.
+"""
 LINES_OF_THEIR_OWN = ("reason and remedy", "what")
 WIDE = 8  # columns that leave no room for a chart beside them
 
@@ -57,17 +59,33 @@ def page(figures: Figures, timezone: str) -> str:
 @cache
 def _template() -> Template:
     environment = Environment(
-        loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FileSystemLoader(HERE),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     environment.globals |= {
-        **{"ALL": ALL, "LINES_OF_THEIR_OWN": LINES_OF_THEIR_OWN, "MOST_LISTED": MOST_LISTED},
-        **{"NARROW": NARROW, "NUMBERS": NUMBERS, "WIDE": WIDE, "shown": _shown, "rest": _rest},
+        **{
+            "ALL": ALL,
+            "LINES_OF_THEIR_OWN": LINES_OF_THEIR_OWN,
+            "MOST_LISTED": MOST_LISTED,
+        },
+        **{
+            "NARROW": NARROW,
+            "NUMBERS": NUMBERS,
+            "WIDE": WIDE,
+            "shown": _shown,
+            "rest": _rest,
+        },
     }
     return environment.get_template("report.html")
 
 
 def _shown(part: ReportSection) -> int:
-    """How many rows of a table stand open; the others are behind a line that opens them."""
+    """How many rows of a table stand open; the others are behind a line that opens
+    them.
+    """
     return SHOWN_OF_FOLDED if part.key in FOLDED else MOST_LISTED
 
 
@@ -76,7 +94,9 @@ def _rest(part: ReportSection) -> str:
 
 
 def write_page(figures: Figures, timezone: str, file: Path) -> None:
-    """Write the page whole or not at all; folders that are missing are made. Raises `OSError`."""
+    """Write the page whole or not at all; folders that are missing are made. Raises
+    `OSError`.
+    """
     put(file, page(figures, timezone).encode())
 
 
@@ -99,7 +119,9 @@ def charts(figures: Figures) -> dict[str, list[Markup]]:
     return {key: list(some) for key, some in drawn.items()}
 
 
-def _each(rows: Rows, draw: Callable[[Rows], Iterator[Markup]], *keys: str) -> Iterator[Markup]:
+def _each(
+    rows: Rows, draw: Callable[[Rows], Iterator[Markup]], *keys: str
+) -> Iterator[Markup]:
     """A chart a currency, so that bars of one chart can be compared."""
     for _, some in groupby(rows, itemgetter(*keys)):
         yield from draw(list(some))
@@ -109,7 +131,12 @@ def _standing(figures: Figures) -> Iterator[Markup]:
     road = {row["state"] for row in figures.reached} | {OrderState.PAYMENT_PENDING}
     off = [row for row in figures.standing if row["state"] not in road]
     bars = [
-        Bar(label=words(row["state"]), parts=[row["orders"]], text=f"{row['orders']:,}", colour=colour)
+        Bar(
+            label=words(row["state"]),
+            parts=[row["orders"]],
+            text=f"{row['orders']:,}",
+            colour=colour,
+        )
         for rows, colour in ((figures.reached, SERIES[0]), (off, WARNING))
         for row in rows
     ]
@@ -118,12 +145,19 @@ def _standing(figures: Figures) -> Iterator[Markup]:
 
 
 def _spend(spend: Rows) -> Iterator[Markup]:
-    bars = [_of_money(row, [row["paid_minor"]], "paid_minor") for row in summed(spend, "marketplace")]
+    bars = [
+        _of_money(row, [row["paid_minor"]], "paid_minor")
+        for row in summed(spend, "marketplace")
+    ]
     yield bars_chart(f"Paid, {spend[0]['currency']}", bars)
 
 
 def _of_money(row: dict[str, Any], parts: Sequence[int], total: str) -> Bar:
-    return Bar(label=row["marketplace"], parts=parts, text=short_amount(row[total], row["currency"]))
+    return Bar(
+        label=row["marketplace"],
+        parts=parts,
+        text=short_amount(row[total], row["currency"]),
+    )
 
 
 def _days(spend: Rows) -> Iterator[Markup]:
@@ -136,7 +170,11 @@ def _days(spend: Rows) -> Iterator[Markup]:
             sums[row["day"][:length]][row["marketplace"]] += row["paid_minor"]
     names = sorted({name for of_day in sums.values() for name in of_day})
     bars = [
-        Bar(label=day, parts=[of_day[name] for name in names], text=short_amount(of_day.total(), currency))
+        Bar(
+            label=day,
+            parts=[of_day[name] for name in names],
+            text=short_amount(of_day.total(), currency),
+        )
         for day, of_day in sorted(sums.items())[-MOST_DAYS:]
     ]
     if len(bars) > 1:
@@ -147,7 +185,10 @@ def _limits(limits: Rows) -> Iterator[Markup]:
     bars = [
         Bar(
             label=row["marketplace"],
-            parts=[min(row["paid_minor"], row["limit_minor"]), max(row["saved_minor"], 0)],
+            parts=[
+                min(row["paid_minor"], row["limit_minor"]),
+                max(row["saved_minor"], 0),
+            ],
             text=f"{percent(row['saved_minor'], row['limit_minor'])} saved",
         )
         for row in limits
@@ -157,7 +198,9 @@ def _limits(limits: Rows) -> Iterator[Markup]:
 
 
 def _freight(freight: Rows) -> Iterator[Markup]:
-    """The share of freight in the total; in a currency of its own, beside what was paid."""
+    """The share of freight in the total; in a currency of its own, beside what was
+    paid.
+    """
     currency = freight[0]["currency"]
     is_share = currency == freight[0]["freight_currency"]
     beside = f"Freight on each 100 {currency} of goods and postage"
@@ -165,21 +208,42 @@ def _freight(freight: Rows) -> Iterator[Markup]:
     for row in (one for one in freight if one["paid_minor"]):
         whole = row["paid_minor"] + (row["freight_minor"] if is_share else 0)
         text = percent(row["freight_minor"], whole) if is_share else on_hundred(row)
-        bars.append(Bar(label=row["marketplace"], parts=[row["freight_minor"] * BAR_OF_SHARE // whole], text=text))
+        bars.append(
+            Bar(
+                label=row["marketplace"],
+                parts=[row["freight_minor"] * BAR_OF_SHARE // whole],
+                text=text,
+            )
+        )
     if bars:
-        yield bars_chart("Freight as a part of what an order cost" if is_share else beside, bars)
+        yield bars_chart(
+            "Freight as a part of what an order cost" if is_share else beside, bars
+        )
 
 
 def _landed(landed: Rows) -> Iterator[Markup]:
-    bars = [_of_money(row, [max(row[part], 0) for part in COSTS], "landed_minor") for row in landed]
-    yield bars_chart(f"Landed cost, {landed[0]['currency']}", bars, ["goods", "postage", "surcharge", "freight"])
+    bars = [
+        _of_money(row, [max(row[part], 0) for part in COSTS], "landed_minor")
+        for row in landed
+    ]
+    yield bars_chart(
+        f"Landed cost, {landed[0]['currency']}",
+        bars,
+        ["goods", "postage", "surcharge", "freight"],
+    )
 
 
 def _stages(figures: Figures) -> Iterator[Markup]:
     """The median as the bar, and the time that nine of ten orders kept to behind it."""
     bars = [
-        Bar(label=stage(row), parts=[row["median_s"], row["most_s"] - row["median_s"]], text=took(row["median_s"]))
+        Bar(
+            label=stage(row),
+            parts=[row["median_s"], row["most_s"] - row["median_s"]],
+            text=took(row["median_s"]),
+        )
         for row in figures.stages
     ]
     if bars:
-        yield bars_chart("Time of an order", bars, ["usual", "nine of ten within"], [SERIES[0], LINE])
+        yield bars_chart(
+            "Time of an order", bars, ["usual", "nine of ten within"], [SERIES[0], LINE]
+        )

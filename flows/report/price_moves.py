@@ -35,19 +35,28 @@ WHERE item_id IN (SELECT unnest($items)) ORDER BY snapshot_at, snapshot_id
 async def moves_in(root: Path, snapshot_id: str) -> list[dict[str, Any]]:
     """The moves of SKUs' prices in one snapshot, the steepest rise first.
 
-    `was_minor`, `price_minor` and their difference `moved_minor` are minor units of `currency`; `moved_percent` is
-    rounded to a tenth, and missing where the price was 0. `was_at` and `snapshot_at` are when the two were shown. A
-    price in another currency is no move of the one before.
+    `was_minor`, `price_minor` and their difference `moved_minor` are minor units of
+    `currency`; `moved_percent` is rounded to a tenth, and missing where the price was
+    0. `was_at` and `snapshot_at` are when the two were shown. A price in another
+    currency is no move of the one before.
     """
-    moves = await asyncio.to_thread(arrow_answer, root, MOVES, {"snapshot_id": snapshot_id}, IN_LITTLE)
+    moves = await asyncio.to_thread(
+        arrow_answer, root, MOVES, {"snapshot_id": snapshot_id}, IN_LITTLE
+    )
     rows: list[dict[str, Any]] = moves.to_pylist()
     return rows
 
 
-def price_history(root: Path, item_ids: Iterable[str]) -> dict[tuple[str, ...], list[Money]]:
-    """The prices of each SKU of these items by its key, the oldest first; one that stays stands once."""
+def price_history(
+    root: Path, item_ids: Iterable[str]
+) -> dict[tuple[str, ...], list[Money]]:
+    """The prices of each SKU of these items by its key, the oldest first; one that
+    stays stands once.
+    """
     prices: dict[tuple[str, ...], list[Money]] = {}
-    for row in arrow_answer(root, PRICES, {"items": [*item_ids]}, IN_LITTLE).to_pylist():
+    for row in arrow_answer(
+        root, PRICES, {"items": [*item_ids]}, IN_LITTLE
+    ).to_pylist():
         *key, currency, minor = row.values()
         told, price = prices.setdefault(tuple(key), []), Money(minor, currency)
         if price not in told[-1:]:

@@ -26,25 +26,36 @@ def amount(minor: Any, currency: Any) -> str:
 def on_hundred(row: dict[str, Any]) -> str:
     """`36.49 USD`: the freight on 100 yuan of goods and postage."""
     paid = Money(int(row["paid_minor"]), row["currency"]).major
-    return amount(round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"])
+    return amount(
+        round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"]
+    )
 
 
 def summed(rows: Rows, *by: str) -> list[dict[str, Any]]:
     """Rows in the order of these columns, of which those alike are one."""
     alike = (list(some) for _, some in groupby(rows, itemgetter(*by)))
     return [
-        {name: sum(row[name] for row in some) if isinstance(value, int) else value for name, value in some[0].items()}
+        {
+            name: sum(row[name] for row in some) if isinstance(value, int) else value
+            for name, value in some[0].items()
+        }
         for some in alike
     ]
 
 
 def with_totals(rows: Rows, *currencies: str) -> Iterator[dict[str, Any]]:
-    """Rows summed by marketplace, and after those of each currency (or pair of them) one for all of it."""
-    for _, some in groupby(summed(rows, *currencies, "marketplace"), itemgetter(*currencies)):
+    """Rows summed by marketplace, and after those of each currency (or pair of them)
+    one for all of it.
+    """
+    for _, some in groupby(
+        summed(rows, *currencies, "marketplace"), itemgetter(*currencies)
+    ):
         of_it = list(some)
         yield from of_it
         if len(of_it) > 1:
-            yield from summed([{**row, "marketplace": ALL} for row in of_it], *currencies)
+            yield from summed(
+                [{**row, "marketplace": ALL} for row in of_it], *currencies
+            )
 
 
 def percent(part: int, whole: int) -> str:
@@ -59,7 +70,11 @@ def took(seconds: int) -> str:
     """`40 s`, `35 min`, `17.6 h`, `3.8 d`."""
     for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
         if seconds >= 2 * size:
-            return f"{seconds / size:.1f} {unit}" if unit != "min" else f"{seconds // size} min"
+            return (
+                f"{seconds / size:.1f} {unit}"
+                if unit != "min"
+                else f"{seconds // size} min"
+            )
     return f"{seconds} s"
 
 
@@ -95,8 +110,8 @@ class Linked(str):
 class ReportSection:
     """One part of a report: a table, the words above it, and the `key` of its chart.
 
-    `total` is the number of all rows, when `rows` are not all of them, and `whole` the command that shows all.
-    `on_paper` marks parts too long for a terminal.
+    `total` is the number of all rows, when `rows` are not all of them, and `whole` the
+    command that shows all. `on_paper` marks parts too long for a terminal.
     """
 
     key: str
@@ -110,10 +125,21 @@ class ReportSection:
 
     @classmethod
     def of(
-        cls, key: str, title: str, columns: Sequence[ReportColumn], rows: Iterable[dict[str, Any]], **further: Any
+        cls,
+        key: str,
+        title: str,
+        columns: Sequence[ReportColumn],
+        rows: Iterable[dict[str, Any]],
+        **further: Any,
     ) -> Self:
         texts = [tuple(column.text(row) for column in columns) for row in rows]
-        return cls(key=key, title=title, columns=[column.heading for column in columns], rows=texts, **further)
+        return cls(
+            key=key,
+            title=title,
+            columns=[column.heading for column in columns],
+            rows=texts,
+            **further,
+        )
 
 
 class ReportColumn(NamedTuple):
@@ -132,11 +158,15 @@ def text(heading: str, name: str = "") -> ReportColumn:
 
 
 def count(heading: str) -> ReportColumn:
-    return number(heading, lambda row: "" if row[heading] is None else f"{row[heading]:,}")
+    return number(
+        heading, lambda row: "" if row[heading] is None else f"{row[heading]:,}"
+    )
 
 
 def money(heading: str, name: str, currency: str = "currency") -> ReportColumn:
-    return number(heading, lambda row: amount(row[name], row[currency]) if row[currency] else "")
+    return number(
+        heading, lambda row: amount(row[name], row[currency]) if row[currency] else ""
+    )
 
 
 def seconds(heading: str, name: str) -> ReportColumn:
@@ -144,7 +174,9 @@ def seconds(heading: str, name: str) -> ReportColumn:
 
 
 def _share(row: dict[str, Any]) -> str:
-    """The share of freight in the total; where freight has a currency of its own, the freight on 100 paid."""
+    """The share of freight in the total; where freight has a currency of its own, the
+    freight on 100 paid.
+    """
     if not row["paid_minor"]:
         return ""
     if row["currency"] == row["freight_currency"]:
@@ -153,16 +185,34 @@ def _share(row: dict[str, Any]) -> str:
 
 
 def _title(row: dict[str, Any]) -> str:
-    title = row["title"] if len(row["title"]) <= LONGEST_TITLE else f"{row['title'][: LONGEST_TITLE - 1]}…"
-    title += f" and {pluralize(row['lines'] - 1, 'further line')}" if row["lines"] > 1 else ""
+    title = (
+        row["title"]
+        if len(row["title"]) <= LONGEST_TITLE
+        else f"{row['title'][: LONGEST_TITLE - 1]}…"
+    )
+    title += (
+        f" and {pluralize(row['lines'] - 1, 'further line')}"
+        if row["lines"] > 1
+        else ""
+    )
     return Linked(title, product_page(Marketplace(row["marketplace"]), row["item_id"]))
 
 
 STATE = ReportColumn("state", lambda row: words(row["state"]))
 SALES = (text("marketplace"), count("orders"))
 REACHED = (STATE, count("came so far"), count("there now"))
-WAITING = (text("which"), text("state"), count("orders"), text("reason and remedy", "reason"), text("since"))
-PARCELS = (text("order", "order_ref"), text("parcel", "tracking_number"), text("what the warehouse found", "problem"))
+WAITING = (
+    text("which"),
+    text("state"),
+    count("orders"),
+    text("reason and remedy", "reason"),
+    text("since"),
+)
+PARCELS = (
+    text("order", "order_ref"),
+    text("parcel", "tracking_number"),
+    text("what the warehouse found", "problem"),
+)
 SPEND = (*SALES, money("paid", "paid_minor"))
 DAYS = (ReportColumn("day", lambda row: row["day"] or "not known"), *SPEND)
 LIMITS = (
@@ -175,7 +225,12 @@ LIMITS = (
 FREIGHT = (
     *SALES,
     money("freight", "freight_minor", "freight_currency"),
-    number("an order", lambda row: amount(round(row["freight_minor"] / row["orders"]), row["freight_currency"])),
+    number(
+        "an order",
+        lambda row: amount(
+            round(row["freight_minor"] / row["orders"]), row["freight_currency"]
+        ),
+    ),
     number("share", _share),
 )
 CARRIERS = (
@@ -187,11 +242,21 @@ CARRIERS = (
 LANDED = (
     *SALES,
     *map(money, ("goods", "postage", "surcharge", "freight"), COSTS),
-    number("less", lambda row: amount(-sum(row[part] for part in LESS), row["currency"])),
+    number(
+        "less", lambda row: amount(-sum(row[part] for part in LESS), row["currency"])
+    ),
     money("landed", "landed_minor"),
-    number("freight share", lambda row: percent(row["landed_freight_minor"], row["landed_minor"])),
+    number(
+        "freight share",
+        lambda row: percent(row["landed_freight_minor"], row["landed_minor"]),
+    ),
 )
-REFUNDS = (STATE, count("refunds"), money("asked back", "asked_minor"), money("came back", "refunded_minor"))
+REFUNDS = (
+    STATE,
+    count("refunds"),
+    money("asked back", "asked_minor"),
+    money("came back", "refunded_minor"),
+)
 STAGES = (
     ReportColumn("from, to", stage),
     count("orders"),
@@ -204,11 +269,31 @@ LISTED = (
     text("marketplace"),
     STATE,
     ReportColumn("what", _title),
-    number("paid", lambda row: amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else ""),
+    number(
+        "paid",
+        lambda row: (
+            amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else ""
+        ),
+    ),
     money("freight", "freight_minor", "freight_currency"),
 )
-COLUMNS = (REACHED, WAITING, PARCELS, SPEND, DAYS, LIMITS, FREIGHT, CARRIERS, LANDED, REFUNDS, STAGES, LISTED)
-NUMBERS = {column.heading for columns in COLUMNS for column in columns if column.is_number}
+COLUMNS = (
+    REACHED,
+    WAITING,
+    PARCELS,
+    SPEND,
+    DAYS,
+    LIMITS,
+    FREIGHT,
+    CARRIERS,
+    LANDED,
+    REFUNDS,
+    STAGES,
+    LISTED,
+)
+NUMBERS = {
+    column.heading for columns in COLUMNS for column in columns if column.is_number
+}
 
 
 def sections(figures: Figures, timezone: str) -> list[ReportSection]:
@@ -271,14 +356,25 @@ def _there(figures: Figures, state: str) -> int:
 
 
 def _standing(figures: Figures) -> ReportSection:
-    reached, now = ({row["state"]: row["orders"] for row in rows} for rows in (figures.reached, figures.standing))
+    reached, now = (
+        {row["state"]: row["orders"] for row in rows}
+        for rows in (figures.reached, figures.standing)
+    )
     rows = [
-        {"state": state, "came so far": reached.get(state), "there now": now.get(state, 0)}
+        {
+            "state": state,
+            "came so far": reached.get(state),
+            "there now": now.get(state, 0),
+        }
         for state in dict.fromkeys([*reached, *now] if figures.orders else [])
     ]
-    plan_only = f"Nothing was bought yet: a plan of {pluralize(figures.lines_asked, 'line')}."
+    plan_only = (
+        f"Nothing was bought yet: a plan of {pluralize(figures.lines_asked, 'line')}."
+    )
     told = [] if figures.orders or not figures.lines_asked else [plan_only]
-    return ReportSection.of("standing", "Where the orders stand", REACHED, rows, words=told)
+    return ReportSection.of(
+        "standing", "Where the orders stand", REACHED, rows, words=told
+    )
 
 
 def _waiting(figures: Figures, timezone: str) -> ReportSection:
@@ -291,14 +387,25 @@ def _waiting(figures: Figures, timezone: str) -> ReportSection:
         for row in figures.waiting
     ]
     states = [state for state in NEEDS_A_PERSON if _there(figures, state)]
-    told = [*(f"{state}: {REMEDIES[state]}." for state in states), *([TODO] if rows else [])]
-    whole = _whole(figures, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')")
-    return ReportSection.of("waiting", "What waits for you", WAITING, rows, words=told, whole=whole)
+    told = [
+        *(f"{state}: {REMEDIES[state]}." for state in states),
+        *([TODO] if rows else []),
+    ]
+    whole = _whole(
+        figures, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')"
+    )
+    return ReportSection.of(
+        "waiting", "What waits for you", WAITING, rows, words=told, whole=whole
+    )
 
 
 def _days(spend: Rows) -> Rows:
     """Day by day, when there is more than one; the newest first."""
-    return sorted(spend, key=itemgetter("day"), reverse=True) if len({row["day"] for row in spend}) > 1 else []
+    return (
+        sorted(spend, key=itemgetter("day"), reverse=True)
+        if len({row["day"] for row in spend}) > 1
+        else []
+    )
 
 
 def _limits(figures: Figures) -> ReportSection:
@@ -306,23 +413,34 @@ def _limits(figures: Figures) -> ReportSection:
     orders = pluralize(figures.not_compared, "paid order")
     without = f"{orders} not compared: no limit on each line, in the same currency."
     told = [without] if figures.not_compared else []
-    return ReportSection.of("limits", "Your limits, and what the goods cost", LIMITS, rows, words=told)
+    return ReportSection.of(
+        "limits", "Your limits, and what the goods cost", LIMITS, rows, words=told
+    )
 
 
 def _freight(figures: Figures) -> ReportSection:
     rows = with_totals(figures.freight, "currency", "freight_currency")
     orders = pluralize(figures.freight_unknown, "booked order")
-    told = [f"{orders} without a known freight: the service does not show it."] if figures.freight_unknown else []
+    told = (
+        [f"{orders} without a known freight: the service does not show it."]
+        if figures.freight_unknown
+        else []
+    )
     return ReportSection.of("freight", "Freight abroad", FREIGHT, rows, words=told)
 
 
 def _landed(figures: Figures) -> ReportSection:
     rows = with_totals(figures.landed, "currency")
     unsummed = figures.unsummed[:MOST_PROBLEMS]
-    told = [f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}." for row in unsummed]
+    told = [
+        f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}."
+        for row in unsummed
+    ]
     if figures.not_costed:
         orders = pluralize(figures.not_costed, "paid order")
-        told.append(f"{orders} not worked out yet: sourcing costs, with your exchange rates.")
+        told.append(
+            f"{orders} not worked out yet: sourcing costs, with your exchange rates."
+        )
     return ReportSection.of("landed", "Landed cost", LANDED, rows, words=told)
 
 
@@ -332,8 +450,12 @@ def _named(refs: Sequence[str], count: int) -> str:
 
 
 def _whole(figures: Figures, columns: str, which: str = "") -> str:
-    conditions = " and ".join(filter(None, (f"batch_id = '{figures.batch}'" if figures.batch else "", which)))
-    query = f"select {columns} from orders" + (f" where {conditions}" if conditions else "")
+    conditions = " and ".join(
+        filter(None, (f"batch_id = '{figures.batch}'" if figures.batch else "", which))
+    )
+    query = f"select {columns} from orders" + (
+        f" where {conditions}" if conditions else ""
+    )
     return f'sourcing sql "{query}"'
 
 

@@ -1,6 +1,14 @@
 """The 1688 operations."""
 
-from sandbox.alibaba_1688 import after_sale, batches, cart, discovery, orders, products, tracking
+from sandbox.alibaba_1688 import (
+    after_sale,
+    batches,
+    cart,
+    discovery,
+    orders,
+    products,
+    tracking,
+)
 
 GROUPS = (
     products.operations,

@@ -24,7 +24,12 @@ from sandbox.operations import Call, Operations
 from sandbox.ordering import ORDER_STATUS_ERROR
 from sandbox.receipts import DOMAIN
 from sandbox.refund import Demand, Refund, ReturnParcel, State
-from sandbox.refusals import bad_request, order_not_found, refund_not_found, upstream_refused
+from sandbox.refusals import (
+    bad_request,
+    order_not_found,
+    refund_not_found,
+    upstream_refused,
+)
 from sandbox.return_companies import BY_CODE, COMPANIES
 from sandbox.world import World
 
@@ -43,7 +48,9 @@ def _lines(order: Order, body: Fields) -> list[OrderLine]:
     entry_ids = body.identifiers("orderEntryIds")
     if not entry_ids:
         raise bad_request("orderEntryIds", "at least one id, or leave it out")
-    if unknown := next((entry_id for entry_id in entry_ids if order.line(entry_id) is None), None):
+    if unknown := next(
+        (entry_id for entry_id in entry_ids if order.line(entry_id) is None), None
+    ):
         raise order_not_found(f"{order.id} with entry {unknown}")
     return [line for line in order.lines if line.sub_id in entry_ids]
 
@@ -81,7 +88,9 @@ def upload_receipt(world: World, call: Call) -> dict[str, str]:
     if not content.startswith(JPEG_BEGINS):
         raise upstream_refused("IMAGE_FORMAT_ERROR", "only JPG")
     if len(content) >= MAX_RECEIPT_BYTES:
-        raise upstream_refused("IMAGE_TOO_LARGE", f"must be below {MAX_RECEIPT_BYTES} bytes")
+        raise upstream_refused(
+            "IMAGE_TOO_LARGE", f"must be below {MAX_RECEIPT_BYTES} bytes"
+        )
     return {"imageDomain": DOMAIN, "imageRelativeUrl": world.receipts.keep(content)}
 
 
@@ -111,7 +120,9 @@ def _demand(body: Fields) -> Demand:
     )
 
 
-def _problem(world: World, order: Order, lines: Sequence[OrderLine], demand: Demand, request: str) -> str:  # noqa: PLR0911 - as the contract lists them
+def _problem(  # noqa: PLR0911
+    world: World, order: Order, lines: Sequence[OrderLine], demand: Demand, request: str
+) -> str:
     rows = rows_now(order, world.now())
     if not rows:
         return ORDER_STATUS_ERROR
@@ -130,7 +141,11 @@ def _problem(world: World, order: Order, lines: Sequence[OrderLine], demand: Dem
     if not payment_fits(row, lines, demand):
         return "APPLY_PAYMENT_ERROR"
     left_fen = carriage_left_fen(order, world.refunds)
-    return "" if carriage_fits(row, order, lines, demand, reason, left_fen) else "APPLY_CARRIAGE_ERROR"
+    return (
+        ""
+        if carriage_fits(row, order, lines, demand, reason, left_fen)
+        else "APPLY_CARRIAGE_ERROR"
+    )
 
 
 def _receipt_problem(world: World, reason: Reason, urls: Sequence[str]) -> str:
@@ -169,7 +184,12 @@ def return_goods(world: World, call: Call) -> bool:
 @operations.get("/alibaba/refund/logistics/company/list")
 def companies(world: World, call: Call) -> list[dict[str, Any]]:
     return [
-        {"id": number, "companyName": company.name, "companyNo": company.code, "companyPhone": company.phone}
+        {
+            "id": number,
+            "companyName": company.name,
+            "companyNo": company.code,
+            "companyPhone": company.phone,
+        }
         for number, company in enumerate(COMPANIES, 1)
     ]
 

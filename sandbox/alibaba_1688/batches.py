@@ -1,11 +1,18 @@
-"""1688 calls that serve several merchants or orders at once, each with an outcome of its own."""
+"""1688 calls that serve several merchants or orders at once, each with an outcome of
+its own.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
 from sandbox.alibaba_1688.buying import check_trade, created, place, previewed
-from sandbox.alibaba_1688.cargo import Cargo, check_address, first_problem, read_cargo_of_merchants
+from sandbox.alibaba_1688.cargo import (
+    Cargo,
+    check_address,
+    first_problem,
+    read_cargo_of_merchants,
+)
 from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.operations import Call, Operations
 from sandbox.ordering import ORDER_NOT_EXIST, PAYMENT_PROBLEMS, pay_order
@@ -22,13 +29,24 @@ LONGEST_MESSAGE = 500
 def preview_batch(world: World, call: Call) -> list[dict[str, Any]]:
     check_address(call.body.object("addressParam"))
     merchants = read_cargo_of_merchants(world, call.body)
-    return [{**previewed(cargo), "sellerOpenId": seller_id} for seller_id, cargo in merchants.items()]
+    return [
+        {**previewed(cargo), "sellerOpenId": seller_id}
+        for seller_id, cargo in merchants.items()
+    ]
 
 
 @operations.post("/alibaba/order/batch/create", effect=True)
 def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
     """Each merchant is ordered or refused by itself. A repeat orders again."""
-    check_fields(world.dialects, call.body, "flow", "message", "addressParam", "cargoParamList", "tradeType")
+    check_fields(
+        world.dialects,
+        call.body,
+        "flow",
+        "message",
+        "addressParam",
+        "cargoParamList",
+        "tradeType",
+    )
     address = call.body.object("addressParam")
     check_trade(call.body)
     check_address(address)
@@ -38,14 +56,23 @@ def create_batch(world: World, call: Call) -> list[dict[str, Any]]:
     merchants = read_cargo_of_merchants(world, call.body)
 
     def outcome(cargo: list[Cargo]) -> dict[str, Any]:
-        return created([], cargo) if first_problem(cargo) else created(place(world, cargo, message, address))
+        return (
+            created([], cargo)
+            if first_problem(cargo)
+            else created(place(world, cargo, message, address))
+        )
 
-    return [{**outcome(cargo), "sellerOpenId": seller_id} for seller_id, cargo in merchants.items()]
+    return [
+        {**outcome(cargo), "sellerOpenId": seller_id}
+        for seller_id, cargo in merchants.items()
+    ]
 
 
 @operations.post("/alibaba/order/batch/submit/to/pay", effect=True)
 def submit_to_pay(world: World, call: Call) -> dict[str, Any]:
-    """Pay from the wallet, in the given order; one alone too, and as `/alibaba/order/pay/url` pays it (assumed)."""
+    """Pay from the wallet, in the given order; one alone too, and as
+    `/alibaba/order/pay/url` pays it (assumed).
+    """
     order_ids = call.body.identifiers("orderIds")
     if not 1 <= len(order_ids) <= MAX_PAID_AT_ONCE:
         raise bad_request("orderIds", f"from 1 to {MAX_PAID_AT_ONCE} ids")
@@ -53,7 +80,11 @@ def submit_to_pay(world: World, call: Call) -> dict[str, Any]:
     return {
         "successOrderIds": [order_id for order_id, problem in problems if not problem],
         "failedOrderList": [
-            {"orderId": order_id, "errorCode": problem, "errorMessage": PAYMENT_PROBLEMS[problem]}
+            {
+                "orderId": order_id,
+                "errorCode": problem,
+                "errorMessage": PAYMENT_PROBLEMS[problem],
+            }
             for order_id, problem in problems
             if problem
         ],

@@ -8,7 +8,13 @@ from itertools import groupby
 from typing import Any
 
 from sandbox.alibaba_1688 import views
-from sandbox.alibaba_1688.cargo import PROBLEMS, SOLD_OUT, Cargo, failed_offer, first_problem
+from sandbox.alibaba_1688.cargo import (
+    PROBLEMS,
+    SOLD_OUT,
+    Cargo,
+    failed_offer,
+    first_problem,
+)
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -26,7 +32,9 @@ FAILED_PART = {
 
 
 def previewed(cargo: Sequence[Cargo]) -> dict[str, Any]:
-    """The answer of a preview: one entry a seller and depot, none when a line can't be bought."""
+    """The answer of a preview: one entry a seller and depot, none when a line can't be
+    bought.
+    """
     problem = first_problem(cargo)
     orders = [] if problem else as_orders(cargo)
     return {
@@ -44,11 +52,18 @@ def by_seller(cargo: Sequence[Cargo]) -> list[list[Cargo]]:
     """The lines of each seller, in order of first appearance."""
     sellers = list(dict.fromkeys(line.item.seller.id for line in cargo))
     ordered = sorted(cargo, key=lambda line: sellers.index(line.item.seller.id))
-    return [list(lines) for _, lines in groupby(ordered, key=lambda line: line.item.seller.id)]
+    return [
+        list(lines)
+        for _, lines in groupby(ordered, key=lambda line: line.item.seller.id)
+    ]
 
 
 def as_orders(cargo: Sequence[Cargo]) -> list[list[Cargo]]:
-    return [depot for lines in by_seller(cargo) for depot in by_depot(lines, lambda line: line.item)]
+    return [
+        depot
+        for lines in by_seller(cargo)
+        for depot in by_depot(lines, lambda line: line.item)
+    ]
 
 
 def _previewed_order(cargo: Sequence[Cargo]) -> dict[str, Any]:
@@ -87,10 +102,17 @@ def _previewed_line(line: Cargo) -> dict[str, Any]:
 
 
 def read_out_order_id(world: World, marketplace: str, body: Fields) -> str:
-    """The caller's own id of an order (assumed from 1688's manual and Xportcn's KA preview page)."""
+    """The caller's own id of an order (assumed from 1688's manual and Xportcn's KA
+    preview page).
+    """
     out_order_id = body.optional_text("outOrderId")
-    if REFUSES_DUPLICATES in world.dialects and world.books.has_out_order_id(marketplace, out_order_id):
-        raise upstream_refused("DUPLICATE_OUT_ORDER_ID", f"there is an order with outOrderId {out_order_id}")
+    if REFUSES_DUPLICATES in world.dialects and world.books.has_out_order_id(
+        marketplace, out_order_id
+    ):
+        raise upstream_refused(
+            "DUPLICATE_OUT_ORDER_ID",
+            f"there is an order with outOrderId {out_order_id}",
+        )
     return out_order_id
 
 
@@ -105,16 +127,25 @@ def check_trade(body: Fields) -> None:
 
 
 def place(
-    world: World, cargo: Sequence[Cargo], message: str, address: Fields, *, out_order_id: str = ""
+    world: World,
+    cargo: Sequence[Cargo],
+    message: str,
+    address: Fields,
+    *,
+    out_order_id: str = "",
 ) -> list[Order]:
     """Order one seller's lines that can all be bought."""
     addresses = Addresses(receiver=dict(address.raw), warehouse=dict(address.raw))
     picks = [line.pick() for line in cargo]
-    return place_orders(world, picks, message, addresses, FIRST_ID, out_order_id=out_order_id)
+    return place_orders(
+        world, picks, message, addresses, FIRST_ID, out_order_id=out_order_id
+    )
 
 
 def created(orders: Sequence[Order], failed: Sequence[Cargo] = ()) -> dict[str, Any]:
-    """The answer of a create. With several orders the fields of a single order are null."""
+    """The answer of a create. With several orders the fields of a single order are
+    null.
+    """
     only = orders[0] if len(orders) == 1 else None
     problem = first_problem(failed) if not orders else ""
     return {

@@ -1,4 +1,6 @@
-"""The lines that a 1688 preview or create asks for, and why they may not be buyable (contract 1.6)."""
+"""The lines that a 1688 preview or create asks for, and why they may not be buyable
+(contract 1.6).
+"""
 
 from __future__ import annotations
 
@@ -24,8 +26,34 @@ PROBLEMS = {
     "500_005": "below the minimum order quantity",
 }
 PROVINCES = (
-    *("北京", "天津", "河北", "山西", "内蒙古", "辽宁", "吉林", "黑龙江", "上海", "江苏", "浙江", "安徽"),
-    *("福建", "江西", "山东", "河南", "湖北", "湖南", "广东", "广西", "海南", "重庆", "四川", "贵州"),
+    *(
+        "北京",
+        "天津",
+        "河北",
+        "山西",
+        "内蒙古",
+        "辽宁",
+        "吉林",
+        "黑龙江",
+        "上海",
+        "江苏",
+        "浙江",
+        "安徽",
+    ),
+    *(
+        "福建",
+        "江西",
+        "山东",
+        "河南",
+        "湖北",
+        "湖南",
+        "广东",
+        "广西",
+        "海南",
+        "重庆",
+        "四川",
+        "贵州",
+    ),
     *("云南", "西藏", "陕西", "甘肃", "青海", "宁夏", "新疆", "香港", "澳门", "台湾"),
 )
 
@@ -69,23 +97,42 @@ def read_cargo_of_merchants(world: World, body: Fields) -> dict[str, list[Cargo]
     entries = body.objects("cargoParamList")
     merchants: dict[str, list[AskedCargo]] = {}
     for entry in entries:
-        merchants.setdefault(entry.text("sellerOpenId"), []).append(_wanted(world, entry, "1688"))
-    if len(merchants) > MAX_MERCHANTS or any(len(wanted) > MAX_SKUS for wanted in merchants.values()):
-        raise bad_request("cargoParamList", f"at most {MAX_MERCHANTS} merchants and {MAX_SKUS} SKUs of each")
+        merchants.setdefault(entry.text("sellerOpenId"), []).append(
+            _wanted(world, entry, "1688")
+        )
+    if len(merchants) > MAX_MERCHANTS or any(
+        len(wanted) > MAX_SKUS for wanted in merchants.values()
+    ):
+        raise bad_request(
+            "cargoParamList",
+            f"at most {MAX_MERCHANTS} merchants and {MAX_SKUS} SKUs of each",
+        )
     return {
-        seller_id: checked(wanted, mixed=any(line.item.seller.id != seller_id for line in wanted))
+        seller_id: checked(
+            wanted, mixed=any(line.item.seller.id != seller_id for line in wanted)
+        )
         for seller_id, wanted in merchants.items()
     }
 
 
 def checked(wanted: Sequence[AskedCargo], *, mixed: bool = False) -> list[Cargo]:
-    """The price or problem of each line; `mixed` when the lines should be of one seller and are not."""
+    """The price or problem of each line; `mixed` when the lines should be of one seller
+    and are not.
+    """
     of_offer: Counter[str] = Counter()
     of_spec: Counter[tuple[str, str]] = Counter()
     for line in wanted:
         of_offer[line.item.id] += line.quantity
         of_spec[line.item.id, line.spec_id] += line.quantity
-    return [_cargo(line, of_offer[line.item.id], of_spec[line.item.id, line.spec_id], mixed=mixed) for line in wanted]
+    return [
+        _cargo(
+            line,
+            of_offer[line.item.id],
+            of_spec[line.item.id, line.spec_id],
+            mixed=mixed,
+        )
+        for line in wanted
+    ]
 
 
 def _wanted(world: World, entry: Fields, marketplace: str) -> AskedCargo:
@@ -116,9 +163,19 @@ def first_problem(cargo: Sequence[Cargo]) -> str:
 
 def check_address(address: Fields) -> None:
     """An address in China, complete enough for a parcel."""
-    texts = {name: address.optional_text(name).strip() for name in ("fullName", "provinceText", "cityText", "address")}
-    reachable = address.optional_text("mobile").strip() or address.optional_text("phone").strip()
-    if not all(texts.values()) or not reachable or not texts["provinceText"].startswith(PROVINCES):
+    texts = {
+        name: address.optional_text(name).strip()
+        for name in ("fullName", "provinceText", "cityText", "address")
+    }
+    reachable = (
+        address.optional_text("mobile").strip()
+        or address.optional_text("phone").strip()
+    )
+    if (
+        not all(texts.values())
+        or not reachable
+        or not texts["provinceText"].startswith(PROVINCES)
+    ):
         raise Refusal(UPSTREAM_REFUSED, "AddressId invalid")
 
 

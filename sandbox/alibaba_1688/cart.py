@@ -7,8 +7,22 @@ from typing import Any
 import orjson
 
 from sandbox import cart_rows
-from sandbox.alibaba_1688.buying import by_seller, check_trade, created, place, previewed
-from sandbox.alibaba_1688.cargo import MAX_MERCHANTS, MAX_SKUS, AskedCargo, Cargo, check_address, checked, first_problem
+from sandbox.alibaba_1688.buying import (
+    by_seller,
+    check_trade,
+    created,
+    place,
+    previewed,
+)
+from sandbox.alibaba_1688.cargo import (
+    MAX_MERCHANTS,
+    MAX_SKUS,
+    AskedCargo,
+    Cargo,
+    check_address,
+    checked,
+    first_problem,
+)
 from sandbox.alibaba_1688.products import picture_url
 from sandbox.alibaba_1688.views import yuan
 from sandbox.cart_rows import goods, put_in, row_named, take_out
@@ -32,13 +46,21 @@ def cart_list(world: World, call: Call) -> dict[str, Any]:
         if item.offline or not sku.stock:
             disabled.append(_row_view(row, item, sku))
             continue
-        fresh = {"sellerOpenId": item.seller.id, "sellerNickName": item.seller.nick, "cartItemInfos": []}
-        sellers.setdefault(item.seller.id, fresh)["cartItemInfos"].append(_row_view(row, item, sku))
+        fresh = {
+            "sellerOpenId": item.seller.id,
+            "sellerNickName": item.seller.nick,
+            "cartItemInfos": [],
+        }
+        sellers.setdefault(item.seller.id, fresh)["cartItemInfos"].append(
+            _row_view(row, item, sku)
+        )
     return {"enableList": list(sellers.values()), "disableList": disabled}
 
 
 def _row_view(row: CartRow, item: Item, sku: Sku) -> dict[str, Any]:
-    properties = [{"attributeName": name, "value": value} for name, value in sku.properties]
+    properties = [
+        {"attributeName": name, "value": value} for name, value in sku.properties
+    ]
     return {
         "id": row.id,
         "offerId": int(item.id),
@@ -78,20 +100,40 @@ def edit_quantity(world: World, call: Call) -> bool:
 @operations.post("/alibaba/cart/preview/order")
 def preview(world: World, call: Call) -> dict[str, Any]:
     """Preview rows of one or several sellers."""
-    address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
+    address, row_ids = (
+        call.body.object("addressParam"),
+        call.body.row_numbers("cartIds"),
+    )
     check_address(address)
-    sellers = _by_seller(world, [row_named(world, "1688", row_id) for row_id in row_ids])
+    sellers = _by_seller(
+        world, [row_named(world, "1688", row_id) for row_id in row_ids]
+    )
     return previewed([line for cargo, _ in sellers for line in cargo])
 
 
 @operations.post("/alibaba/cart/create/order", effect=True)
 def create_order(world: World, call: Call) -> dict[str, Any]:
-    """Order all rows of a seller or none; ordered rows leave the cart, so that a repeat finds them gone."""
-    check_fields(world.dialects, call.body, "flow", "message", "addressParam", "cartIds", "tradeType")
-    address, row_ids = call.body.object("addressParam"), call.body.row_numbers("cartIds")
+    """Order all rows of a seller or none; ordered rows leave the cart, so that a repeat
+    finds them gone.
+    """
+    check_fields(
+        world.dialects,
+        call.body,
+        "flow",
+        "message",
+        "addressParam",
+        "cartIds",
+        "tradeType",
+    )
+    address, row_ids = (
+        call.body.object("addressParam"),
+        call.body.row_numbers("cartIds"),
+    )
     check_trade(call.body)
     check_address(address)
-    sellers = _by_seller(world, [row_named(world, "1688", row_id) for row_id in row_ids])
+    sellers = _by_seller(
+        world, [row_named(world, "1688", row_id) for row_id in row_ids]
+    )
     orders = []
     for cargo, rows in sellers:
         if not first_problem(cargo):
@@ -100,7 +142,9 @@ def create_order(world: World, call: Call) -> dict[str, Any]:
     return created(orders, [line for cargo, _ in sellers for line in cargo])
 
 
-def _by_seller(world: World, rows: list[CartRow]) -> list[tuple[list[Cargo], list[CartRow]]]:
+def _by_seller(
+    world: World, rows: list[CartRow]
+) -> list[tuple[list[Cargo], list[CartRow]]]:
     wanted = []
     for row in rows:
         item, sku = goods(world, row)
@@ -108,9 +152,14 @@ def _by_seller(world: World, rows: list[CartRow]) -> list[tuple[list[Cargo], lis
     sellers = by_seller(checked(wanted))
     _check_size(sellers)
     row_of = {(row.item_id, row.sku_id): row for row in rows}
-    return [(cargo, [row_of[line.item.id, line.pick().sku.id] for line in cargo]) for cargo in sellers]
+    return [
+        (cargo, [row_of[line.item.id, line.pick().sku.id] for line in cargo])
+        for cargo in sellers
+    ]
 
 
 def _check_size(sellers: list[list[Cargo]]) -> None:
     if len(sellers) > MAX_MERCHANTS or any(len(cargo) > MAX_SKUS for cargo in sellers):
-        raise bad_request("cartIds", f"at most {MAX_MERCHANTS} merchants and {MAX_SKUS} SKUs of each")
+        raise bad_request(
+            "cartIds", f"at most {MAX_MERCHANTS} merchants and {MAX_SKUS} SKUs of each"
+        )

@@ -1,4 +1,6 @@
-"""1688 goods by other ways than words: categories, pictures, whole shops; and the way to talk to a seller."""
+"""1688 goods by other ways than words: categories, pictures, whole shops; and the way
+to talk to a seller.
+"""
 
 from __future__ import annotations
 
@@ -63,8 +65,12 @@ def shop_search(world: World, call: Call) -> dict[str, Any]:
     body = call.body
     seller_id, page = body.text("sellerOpenId"), body.page("beginPage")
     body.text("country")
-    found = world.catalogue.shelf("1688").search(body.optional_text("keyword"), *price_bounds(body))
-    return page_of_offers(page, [item for item in found if item.seller.id == seller_id], body)
+    found = world.catalogue.shelf("1688").search(
+        body.optional_text("keyword"), *price_bounds(body)
+    )
+    return page_of_offers(
+        page, [item for item in found if item.seller.id == seller_id], body
+    )
 
 
 @operations.post("/alibaba/product/openuid/decrypt")
@@ -73,5 +79,7 @@ def chat_link(world: World, call: Call) -> str:
     offer_id, seller_id = call.body.identifier("offerId"), call.body.text("openUid")
     item = world.catalogue.shelf("1688").product(offer_id)
     if item.seller.id != seller_id:
-        raise upstream_refused("OPEN_UID_INVALID", f"not the seller of offer {offer_id}")
+        raise upstream_refused(
+            "OPEN_UID_INVALID", f"not the seller of offer {offer_id}"
+        )
     return CHAT + sha256(f"chat {world.seed} {seller_id}".encode()).hexdigest()[:40]

@@ -34,7 +34,12 @@ def messages(world: World, order: Order) -> Iterator[Message]:
 
 
 def _message(
-    nav: int, kind: str, order: Order, at: int, current_status: str, more: dict[str, str] | None = None
+    nav: int,
+    kind: str,
+    order: Order,
+    at: int,
+    current_status: str,
+    more: dict[str, str] | None = None,
 ) -> Message:
     body: dict[str, Any] = {
         "orderId": int(order.id),
@@ -44,7 +49,9 @@ def _message(
         "sellerMemberId": f"b2b-{order.seller_id}",
         **(more or {}),
     }
-    return Message(at, nav, "1688", order.id, enveloped(PREFIX + kind, PLATFORM, at, body))
+    return Message(
+        at, nav, "1688", order.id, enveloped(PREFIX + kind, PLATFORM, at, body)
+    )
 
 
 def _events(order: Order) -> Iterator[tuple[int, str]]:
@@ -63,13 +70,23 @@ def _events(order: Order) -> Iterator[tuple[int, str]]:
 def _refunds(world: World, order: Order) -> Iterator[Message]:
     for refund in world.refunds.of_order(order):
         for step, action in actions(refund):
-            kind = "ORDER_REFUND_AFTER_SALES" if _after_sale(order, refund, step) else "ORDER_BUYER_REFUND_IN_SALES"
-            more = {"refundId": refund.id, "refundAction": action, "operator": str(step.actor)}
+            kind = (
+                "ORDER_REFUND_AFTER_SALES"
+                if _after_sale(order, refund, step)
+                else "ORDER_BUYER_REFUND_IN_SALES"
+            )
+            more = {
+                "refundId": refund.id,
+                "refundAction": action,
+                "operator": str(step.actor),
+            }
             yield _message(REFUND, kind, order, step.at, status(order, step.at), more)
 
 
 def _after_sale(order: Order, refund: Refund, step: Step) -> bool:
-    """Whether the receipt had been confirmed; within one millisecond the goods status decides."""
+    """Whether the receipt had been confirmed; within one millisecond the goods status
+    decides.
+    """
     if order.confirmed_at is None or order.confirmed_at == step.at:
         return refund.demand.goods_status in AFTER_SALE_STATES
     return order.confirmed_at < step.at

@@ -1,4 +1,6 @@
-"""1688 orders of one seller: preview, create, pay, cancel, confirm receipt, list, details."""
+"""1688 orders of one seller: preview, create, pay, cancel, confirm receipt, list,
+details.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +10,20 @@ from typing import Any
 
 from sandbox import ordering
 from sandbox.alibaba_1688 import views
-from sandbox.alibaba_1688.buying import FAILED_PART, check_trade, created, place, previewed, read_out_order_id
-from sandbox.alibaba_1688.cargo import SOLD_OUT, check_address, first_problem, read_cargo
+from sandbox.alibaba_1688.buying import (
+    FAILED_PART,
+    check_trade,
+    created,
+    place,
+    previewed,
+    read_out_order_id,
+)
+from sandbox.alibaba_1688.cargo import (
+    SOLD_OUT,
+    check_address,
+    first_problem,
+    read_cargo,
+)
 from sandbox.dialects.refuses_unknown_fields import check_fields
 from sandbox.entities import Order
 from sandbox.fields import Fields
@@ -24,9 +38,19 @@ from sandbox.world import World
 operations = Operations()
 
 CASHIER = "https://trade.1688.com/order/cashier.htm?orderId="
-CREATE_FIELDS = ("flow", "message", "addressParam", "cargoParamList", "tradeType", "shopPromotionId")
+CREATE_FIELDS = (
+    "flow",
+    "message",
+    "addressParam",
+    "cargoParamList",
+    "tradeType",
+    "shopPromotionId",
+)
 YOUNGEST_TO_CANCEL = 10 * SECOND
-RECEIPT_PROBLEMS = {ORDER_STATUS_ERROR: "the order is not on its way", "4003": "there is no such order"}
+RECEIPT_PROBLEMS = {
+    ORDER_STATUS_ERROR: "the order is not on its way",
+    "4003": "there is no such order",
+}
 
 
 @operations.post("/alibaba/order/create/preview")
@@ -37,7 +61,9 @@ def preview(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/alibaba/order/create", effect=True)
 def create(world: World, call: Call) -> dict[str, Any]:
-    """Create an order, without an idempotency key: a repeated request makes two orders."""
+    """Create an order, without an idempotency key: a repeated request makes two
+    orders.
+    """
     check_fields(world.dialects, call.body, *CREATE_FIELDS)
     address = call.body.object("addressParam")
     check_trade(call.body)
@@ -45,7 +71,10 @@ def create(world: World, call: Call) -> dict[str, Any]:
     cargo = read_cargo(world, call.body)
     if first_problem(cargo):
         return created([], cargo)
-    out_order_id, message = read_out_order_id(world, "1688", call.body), call.body.optional_text("message")
+    out_order_id, message = (
+        read_out_order_id(world, "1688", call.body),
+        call.body.optional_text("message"),
+    )
     bought, failed = call.part(cargo)
     placed = place(world, bought, message, address, out_order_id=out_order_id)
     answer = created(placed, [replace(line, problem=SOLD_OUT) for line in failed])
@@ -85,13 +114,21 @@ def cancel(world: World, call: Call) -> bool:
 
 @operations.post("/alibaba/order/receivegoods", effect=True)
 def confirm_receipt(world: World, call: Call) -> dict[str, Any]:
-    """Confirm the receipt of a whole order; an unknown order is refused in words of its own (contract 1.6)."""
+    """Confirm the receipt of a whole order; an unknown order is refused in words of its
+    own (contract 1.6).
+    """
     order = world.books.order("1688", call.body.identifier("orderId"))
-    entries = call.body.identifiers("orderEntryIds") if call.body.has("orderEntryIds") else None
+    entries = (
+        call.body.identifiers("orderEntryIds")
+        if call.body.has("orderEntryIds")
+        else None
+    )
     if order is None:
         return _receipt("4003")
     if entries is not None and set(entries) != {line.sub_id for line in order.lines}:
-        raise bad_request("orderEntryIds", "must be all entries of the order, or left out")
+        raise bad_request(
+            "orderEntryIds", "must be all entries of the order, or left out"
+        )
     if views.status(order, world.now()) != "waitbuyerreceive":
         return _receipt(ORDER_STATUS_ERROR)
     order.confirmed_at = world.now()
@@ -100,7 +137,11 @@ def confirm_receipt(world: World, call: Call) -> dict[str, Any]:
 
 
 def _receipt(problem: str) -> dict[str, Any]:
-    return {"success": not problem, "errorCode": problem or None, "errorInfo": RECEIPT_PROBLEMS.get(problem)}
+    return {
+        "success": not problem,
+        "errorCode": problem or None,
+        "errorInfo": RECEIPT_PROBLEMS.get(problem),
+    }
 
 
 @operations.post("/v2/alibaba/order/page")
@@ -117,8 +158,13 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
 
 
 def _selected(world: World, asked: Fields) -> Sequence[Order]:
-    """The selected orders, oldest first; only filters on status and change scan, and only orders of the asked time."""
-    created_in = start_of_second(asked, "createStartTime"), end_of_second(asked, "createEndTime")
+    """The selected orders, oldest first; only filters on status and change scan, and
+    only orders of the asked time.
+    """
+    created_in = (
+        start_of_second(asked, "createStartTime"),
+        end_of_second(asked, "createEndTime"),
+    )
     orders = world.books.created_between("1688", *created_in)
     now = world.now()
     tests: list[Callable[[Order], bool]] = []
@@ -128,7 +174,11 @@ def _selected(world: World, asked: Fields) -> Sequence[Order]:
         tests.append(lambda order: modified_at(order, now) >= start)
     if (end := end_of_second(asked, "modifyEndTime")) is not None:
         tests.append(lambda order: modified_at(order, now) <= end)
-    return [order for order in orders if all(test(order) for test in tests)] if tests else orders
+    return (
+        [order for order in orders if all(test(order) for test in tests)]
+        if tests
+        else orders
+    )
 
 
 @operations.post("/alibaba/order/detail")

@@ -1,4 +1,6 @@
-"""1688 goods: keyword query and details, also for its big sellers. Prices are yuan as text."""
+"""1688 goods: keyword query and details, also for its big sellers. Prices are yuan as
+text.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ from sandbox.world import World
 operations = Operations()
 
 PICTURES = "https://cbu01.alicdn.com/img/ibank"
-SORTS = {"price": lambda item: item.lowest_fen, "monthSold": lambda item: item.month_sold}
+SORTS = {
+    "price": lambda item: item.lowest_fen,
+    "monthSold": lambda item: item.month_sold,
+}
 
 
 # which offers carry a mark, by their id
@@ -43,7 +48,11 @@ def found_offers(world: World, body: Fields, marketplace: str) -> dict[str, Any]
 
 def _keyword(body: Fields) -> str:
     """The keyword, which may be empty with a category."""
-    return body.optional_text("keyword") if body.has("categoryId") else body.text("keyword")
+    return (
+        body.optional_text("keyword")
+        if body.has("categoryId")
+        else body.text("keyword")
+    )
 
 
 def price_bounds(body: Fields) -> tuple[int | None, int | None]:
@@ -54,7 +63,9 @@ def narrowed(items: list[Item], body: Fields) -> list[Item]:
     """The items of the asked category with the asked marks."""
     marks = [mark for mark in body.optional_text("filter").split(",") if mark]
     if unknown := [mark for mark in marks if mark not in MARKS]:
-        raise bad_request("filter", f"{unknown[0]} is unknown; known are {', '.join(MARKS)}")
+        raise bad_request(
+            "filter", f"{unknown[0]} is unknown; known are {', '.join(MARKS)}"
+        )
     if category_id := body.optional_identifier("categoryId"):
         leaves = leaves_at_or_below(category_id)
         items = [item for item in items if item.category_id in leaves]
@@ -64,7 +75,9 @@ def narrowed(items: list[Item], body: Fields) -> list[Item]:
 def page_of_offers(page: Page, items: list[Item], body: Fields) -> dict[str, Any]:
     if sort := body.optional_text("sort"):
         _sort(items, sort)
-    return page.answer(len(items), [_found(item) for item in items[page.start : page.stop]])
+    return page.answer(
+        len(items), [_found(item) for item in items[page.start : page.stop]]
+    )
 
 
 def _sort(items: list[Item], sort: str) -> None:
@@ -73,7 +86,9 @@ def _sort(items: list[Item], sort: str) -> None:
         ((field, direction),) = orjson.loads(sort).items()
         items.sort(key=SORTS[field], reverse={"asc": False, "desc": True}[direction])
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        problem = f'must be the JSON text of one of {", ".join(SORTS)} with "asc" or "desc"'
+        problem = (
+            f'must be the JSON text of one of {", ".join(SORTS)} with "asc" or "desc"'
+        )
         raise bad_request("sort", problem) from error
 
 
@@ -116,7 +131,10 @@ def offer_details(world: World, body: Fields, marketplace: str) -> dict[str, Any
         "productSaleInfo": {
             "amountOnSale": item.stock,
             "unitInfo": {"unit": "件"},
-            "priceRangeList": [{"startQuantity": start, "price": decimal_text(price)} for start, price in item.ranges],
+            "priceRangeList": [
+                {"startQuantity": start, "price": decimal_text(price)}
+                for start, price in item.ranges
+            ],
         },
     }
 
@@ -127,7 +145,9 @@ def _sku(sku: Sku) -> dict[str, Any]:
         "specId": sku.spec_id,
         "price": decimal_text(sku.price_fen),
         "amountOnSale": sku.stock,
-        "skuAttributes": [{"attributeName": name, "value": value} for name, value in sku.properties],
+        "skuAttributes": [
+            {"attributeName": name, "value": value} for name, value in sku.properties
+        ],
         "skuImageUrl": picture_url(sku.id),
     }
 

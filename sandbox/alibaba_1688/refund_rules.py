@@ -1,4 +1,6 @@
-"""Refunds of 1688 entries that are allowed, by time, reason and amount (assumed-all.md, section 3.3)."""
+"""Refunds of 1688 entries that are allowed, by time, reason and amount (assumed-all.md,
+section 3.3).
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ BAD_QUALITY = Reason(20003, "质量问题", needs_voucher=True)
 TOO_FEW = Reason(20004, "少货", needs_voucher=True, no_carriage=True)
 NO_LONGER_WANTED = Reason(20005, "不想要了", no_carriage=True)
 AFTER_RECEIPT = (BAD_QUALITY, TOO_FEW, NO_LONGER_WANTED)
-REASON_NAMES = {reason.id: reason.name for reason in (NOT_WANTED, NOT_ARRIVED, *AFTER_RECEIPT)}
+REASON_NAMES = {
+    reason.id: reason.name for reason in (NOT_WANTED, NOT_ARRIVED, *AFTER_RECEIPT)
+}
 
 UNSENT = Row("refundWaitSellerSend", (MONEY_ONLY,), (NOT_WANTED,))
 SENT = Row("refundWaitBuyerReceive", (MONEY_ONLY,), (NOT_ARRIVED,))
@@ -66,7 +70,11 @@ def row_named(rows: Sequence[Row], goods_status: str) -> Row | None:
 
 def carriage_left_fen(order: Order, refunds: Refunds) -> int:
     """Postage that is neither given back nor asked for."""
-    asked = sum(refund.demand.carriage_fen for refund in refunds.of_order(order) if refund.counts)
+    asked = sum(
+        refund.demand.carriage_fen
+        for refund in refunds.of_order(order)
+        if refund.counts
+    )
     return max(0, order.post_fen - asked)
 
 
@@ -77,8 +85,15 @@ def payment_fits(row: Row, lines: Sequence[OrderLine], demand: Demand) -> bool:
 
 
 def carriage_fits(
-    row: Row, order: Order, lines: Sequence[OrderLine], demand: Demand, reason: Reason, left_fen: int
+    row: Row,
+    order: Order,
+    lines: Sequence[OrderLine],
+    demand: Demand,
+    reason: Reason,
+    left_fen: int,
 ) -> bool:
     if row is UNSENT:
-        return demand.carriage_fen == (left_fen if len(lines) == len(order.lines) else 0)
+        return demand.carriage_fen == (
+            left_fen if len(lines) == len(order.lines) else 0
+        )
     return demand.carriage_fen <= (0 if reason.no_carriage else left_fen)

@@ -38,20 +38,32 @@ def refund_info(refund: Refund) -> dict[str, Any]:
 
 
 def _operation(step: Step, action: str) -> dict[str, str]:
-    return {"action": action, "operator": step.actor, "time": china_text(step.at), "status": REFUND_STATUS[step.state]}
+    return {
+        "action": action,
+        "operator": step.actor,
+        "time": china_text(step.at),
+        "status": REFUND_STATUS[step.state],
+    }
 
 
 def actions(refund: Refund) -> list[tuple[Step, str]]:
     """Each step with 1688's name for it (contract 3.4)."""
     before = [None, *(step.state for step in refund.steps)]
-    return [(step, _action(previous, step)) for previous, step in zip(before, refund.steps, strict=False)]
+    return [
+        (step, _action(previous, step))
+        for previous, step in zip(before, refund.steps, strict=False)
+    ]
 
 
 def _action(previous: State | None, step: Step) -> str:
     if step.state is State.CLOSED:
-        return "SELLER_REJECT_REFUND" if previous is State.ASKED else "BUYER_RECEIVE_CLOSE"
+        return (
+            "SELLER_REJECT_REFUND" if previous is State.ASKED else "BUYER_RECEIVE_CLOSE"
+        )
     if step.state is State.DONE:
-        return "SELLER_AGREE_REFUND" if previous is State.ASKED else "SELLER_RECEIVE_GOODS"
+        return (
+            "SELLER_AGREE_REFUND" if previous is State.ASKED else "SELLER_RECEIVE_GOODS"
+        )
     return {
         State.ASKED: "BUYER_APPLY_REFUND",
         State.AGREED: "SELLER_AGREE_REFUND_PROCOTOL",

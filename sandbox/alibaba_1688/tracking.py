@@ -19,7 +19,9 @@ operations = Operations()
 
 @operations.get("/alibaba/order/logistics/trace/get")
 def trace(world: World, call: Call) -> dict[str, Any]:
-    return order_trace(world, order_named(world, "1688", call.query.identifier("orderId")))
+    return order_trace(
+        world, order_named(world, "1688", call.query.identifier("orderId"))
+    )
 
 
 def order_trace(world: World, order: Order) -> dict[str, Any]:
@@ -32,7 +34,11 @@ def order_trace(world: World, order: Order) -> dict[str, Any]:
 
 def _domestic(order: Order, now: int) -> list[dict[str, Any]]:
     parcel = sent_parcel(order, now)
-    return [_trace(order, parcel.number, parcel.company, past(parcel.events, now))] if parcel else []
+    return (
+        [_trace(order, parcel.number, parcel.company, past(parcel.events, now))]
+        if parcel
+        else []
+    )
 
 
 def _international(world: World, order: Order) -> list[dict[str, Any]]:
@@ -43,13 +49,20 @@ def _international(world: World, order: Order) -> list[dict[str, Any]]:
     ]
 
 
-def _trace(order: Order, number: str, company: str, events: list[Event]) -> dict[str, Any]:
+def _trace(
+    order: Order, number: str, company: str, events: list[Event]
+) -> dict[str, Any]:
     return {
         "logisticsId": f"LP{number}",
         "orderId": order.id,
         "logisticsBillNo": number,
         "logisticsCompanyName": company,
         "logisticsSteps": [
-            {"acceptTime": china_text(event.at), "remark": event.text, "status": event.status} for event in events
+            {
+                "acceptTime": china_text(event.at),
+                "remark": event.text,
+                "status": event.status,
+            }
+            for event in events
         ],
     }

@@ -35,19 +35,26 @@ def status(order: Order, now: int) -> str:
     if order.paid_at is None or order.paid_at > now:
         return "waitbuyerpay"
     if order.confirmed_at is not None and order.confirmed_at <= now:
-        return "success" if order.confirmed_at + SUCCESS_TAKES <= now else "confirm_goods"
+        return (
+            "success" if order.confirmed_at + SUCCESS_TAKES <= now else "confirm_goods"
+        )
     parcel = coming_parcel(order)
-    return "waitbuyerreceive" if parcel and parcel.shipped_at <= now else "waitsellersend"
+    return (
+        "waitbuyerreceive" if parcel and parcel.shipped_at <= now else "waitsellersend"
+    )
 
 
 def order_view(world: World, order: Order) -> dict[str, Any]:
     now = world.now()
     return {
         "baseInfo": _base_info(world, order, now),
-        "productItems": [_product_item(world, order, line, now) for line in order.lines],
+        "productItems": [
+            _product_item(world, order, line, now) for line in order.lines
+        ],
         "nativeLogistics": {"logisticsItems": _native_logistics(order, now)},
         "internationalLogistics": [
-            international_view(shipment, parcel) for shipment, parcel in booked_parcels(world, order)
+            international_view(shipment, parcel)
+            for shipment, parcel in booked_parcels(world, order)
         ],
     }
 
@@ -61,7 +68,9 @@ def listed(world: World, order: Order) -> dict[str, Any]:
 
 
 def own_id(order: Order) -> dict[str, Any]:
-    """The caller's own id, which answers carry if it was sent: the written contract does not have it."""
+    """The caller's own id, which answers carry if it was sent: the written contract
+    does not have it.
+    """
     return {"outOrderId": order.out_order_id} if order.out_order_id else {}
 
 
@@ -88,7 +97,9 @@ def _base_info(world: World, order: Order, now: int) -> dict[str, Any]:
     }
 
 
-def _product_item(world: World, order: Order, line: OrderLine, now: int) -> dict[str, Any]:
+def _product_item(
+    world: World, order: Order, line: OrderLine, now: int
+) -> dict[str, Any]:
     refund = world.refunds.newest(line.sub_id)
     return {
         "productID": int(line.item_id),
@@ -110,4 +121,10 @@ def _native_logistics(order: Order, now: int) -> list[dict[str, Any]]:
     if parcel is None:
         return []
     sent_at = alibaba_text(parcel.shipped_at)
-    return [{"logisticsBillNo": parcel.number, "logisticsCompanyName": parcel.company, "deliveredTime": sent_at}]
+    return [
+        {
+            "logisticsBillNo": parcel.number,
+            "logisticsCompanyName": parcel.company,
+            "deliveredTime": sent_at,
+        }
+    ]

@@ -2,4 +2,9 @@
 
 from sandbox.big_major import orders, preview, products, tracking
 
-GROUPS = (products.operations, preview.operations, orders.operations, tracking.operations)
+GROUPS = (
+    products.operations,
+    preview.operations,
+    orders.operations,
+    tracking.operations,
+)

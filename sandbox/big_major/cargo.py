@@ -1,4 +1,6 @@
-"""Reads the lines of a preview or create of a big seller's goods, in the order of the contract's checks."""
+"""Reads the lines of a preview or create of a big seller's goods, in the order of the
+contract's checks.
+"""
 
 from __future__ import annotations
 
@@ -36,4 +38,7 @@ def _read_lines(body: Fields) -> list[Line]:
     entries = body.objects("cargoParamList")
     if len(entries) > MAX_SKUS:
         raise bad_request("cargoParamList", f"at most {MAX_SKUS} SKUs")
-    return [(entry.identifier("offerId"), entry.text("specId"), entry.quantity()) for entry in entries]
+    return [
+        (entry.identifier("offerId"), entry.text("specId"), entry.quantity())
+        for entry in entries
+    ]

@@ -1,4 +1,6 @@
-"""The messages about a big seller's order: price, status, and its parcel at the warehouse."""
+"""The messages about a big seller's order: price, status, and its parcel at the
+warehouse.
+"""
 
 from __future__ import annotations
 
@@ -18,26 +20,50 @@ PRICE, STATUS, INBOUND = 66, 67, 90
 
 def messages(world: World, order: Order) -> Iterator[Message]:
     """The messages of an order. Price and status go to 1688's URLs."""
-    yield _message(STATUS, "ORDER_CREATE", order, order.created_at, "WAITING_FOR_PAYMENT", order.first_unit_fens)
+    yield _message(
+        STATUS,
+        "ORDER_CREATE",
+        order,
+        order.created_at,
+        "WAITING_FOR_PAYMENT",
+        order.first_unit_fens,
+    )
     for change in order.repricings[1:]:
         kind = "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"
-        yield _message(PRICE, kind, order, change.at, "WAITING_FOR_PAYMENT", change.unit_fens)
+        yield _message(
+            PRICE, kind, order, change.at, "WAITING_FOR_PAYMENT", change.unit_fens
+        )
     if order.closed_at is not None:
         yield _message(STATUS, "ORDER_CANCEL", order, order.closed_at, "CANCEL")
     if order.paid_at is not None:
-        yield _message(STATUS, "ORDER_PAY_SUCCESS", order, order.paid_at, "WAITING_FOR_SENT")
+        yield _message(
+            STATUS, "ORDER_PAY_SUCCESS", order, order.paid_at, "WAITING_FOR_SENT"
+        )
     if (parcel := coming_parcel(order)) is not None:
         shipped = "ORDER_BUYER_VIEW_ANNOUNCE_SENDGOODS"
         yield _message(STATUS, shipped, order, parcel.shipped_at, "WAITING_FOR_RECEIVE")
-        yield Message(parcel.signed_at, INBOUND, "big_major", order.id, _inbound(world, order, parcel.number))
+        yield Message(
+            parcel.signed_at,
+            INBOUND,
+            "big_major",
+            order.id,
+            _inbound(world, order, parcel.number),
+        )
 
 
 def _message(
-    nav: int, kind: str, order: Order, at: int, status: str, unit_fens: Sequence[int] | None = None
+    nav: int,
+    kind: str,
+    order: Order,
+    at: int,
+    status: str,
+    unit_fens: Sequence[int] | None = None,
 ) -> Message:
     """A message with the times, and where given the amounts, of its own moment."""
     units = unit_fens or [line.unit_fen for line in order.lines]
-    goods = sum(line.quantity * unit for line, unit in zip(order.lines, units, strict=True))
+    goods = sum(
+        line.quantity * unit for line, unit in zip(order.lines, units, strict=True)
+    )
     paid_at = None if status == "WAITING_FOR_PAYMENT" else order.paid_at
     body = {
         "orderId": order.id,
@@ -57,7 +83,9 @@ def _message(
 
 
 def _inbound(world: World, order: Order, number: str) -> dict[str, Any]:
-    """The warehouse's report of a parcel; its width is a text, as on the public page."""
+    """The warehouse's report of a parcel; its width is a text, as on the public
+    page.
+    """
     shelf = world.catalogue.shelf("big_major")
     grams = sum(shelf.by_id[line.item_id].grams * line.quantity for line in order.lines)
     inspection = {

@@ -27,7 +27,9 @@ def preview(world: World, call: Call) -> list[dict[str, Any]]:
         world.quotes.keep("big_major", asked.lines, world.now())
     if problem == SEVERAL_SELLERS:
         return [_previewed(asked.cargo)]
-    return [_previewed(depot) for depot in by_depot(asked.cargo, lambda line: line.item)]
+    return [
+        _previewed(depot) for depot in by_depot(asked.cargo, lambda line: line.item)
+    ]
 
 
 def _previewed(cargo: Sequence[Cargo]) -> dict[str, Any]:
@@ -51,5 +53,7 @@ def _previewed_line(line: Cargo) -> dict[str, Any]:
         "skuId": int(line.sku.id) if line.sku else None,
         "amount": line.quantity * unit_fen,
         "finalUnitPrice": unit_fen,
-        "message": f"{line.problem}: {PROBLEMS[line.problem]}" if line.problem else None,
+        "message": f"{line.problem}: {PROBLEMS[line.problem]}"
+        if line.problem
+        else None,
     }

@@ -1,4 +1,6 @@
-"""Goods of 1688's big sellers: a catalogue of their own, with 1688's requests and answers."""
+"""Goods of 1688's big sellers: a catalogue of their own, with 1688's requests and
+answers.
+"""
 
 from __future__ import annotations
 

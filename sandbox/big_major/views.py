@@ -25,7 +25,9 @@ def status(order: Order, now: int) -> str:
 
 
 def order_number(order: Order) -> str:
-    """The number shown to people: the order's day in China and its place in the books."""
+    """The number shown to people: the order's day in China and its place in the
+    books.
+    """
     return f"PO{china_text(order.created_at)[:10].replace('-', '')}{order.sequence:06d}"
 
 
@@ -60,7 +62,8 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
         "orderItems": [_item(line) for line in order.lines],
         "logisticsItems": _logistics_items(order, now),
         "internationalLogistics": [
-            international_view(shipment, parcel) for shipment, parcel in booked_parcels(world, order)
+            international_view(shipment, parcel)
+            for shipment, parcel in booked_parcels(world, order)
         ],
     }
 
@@ -88,4 +91,10 @@ def _logistics_items(order: Order, now: int) -> list[dict[str, Any]]:
     if parcel is None:
         return []
     sent_at = china_text(parcel.shipped_at)
-    return [{"logisticsBillNo": parcel.number, "logisticsCompanyName": parcel.company, "deliveredTime": sent_at}]
+    return [
+        {
+            "logisticsBillNo": parcel.number,
+            "logisticsCompanyName": parcel.company,
+            "deliveredTime": sent_at,
+        }
+    ]

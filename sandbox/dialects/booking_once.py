@@ -12,9 +12,7 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 BOOK = "/open/pp/logistics/orderBookingFreight"
-SOURCE = (
-    "What a second booking is answered with is on no page; the service numbers renders, and names one in a booking."
-)
+SOURCE = "What a second booking is answered with is on no page; the service numbers renders, and names one in a booking."
 
 
 def _once(named: str) -> ChangesCall:
@@ -22,7 +20,9 @@ def _once(named: str) -> ChangesCall:
         if path != BOOK:
             return call
         order_id = call.body.object("tmallOrderInfo").identifier("tmallOrderId")
-        wanted = {"render_id": call.body.text("renderId"), "tmall_order_id": order_id}[named]
+        wanted = {"render_id": call.body.text("renderId"), "tmall_order_id": order_id}[
+            named
+        ]
         if any(getattr(one, named) == wanted for one in world.books.shipments.values()):
             raise upstream_refused("BOOKING_EXISTS", f"{wanted} is already booked")
         return call

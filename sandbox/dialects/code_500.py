@@ -12,7 +12,10 @@ def one_code(code: int) -> ChangesRefusal:
     """Every refusal under this code, but those of the account and of unknown paths."""
 
     def change(_path: str, refusal: Refusal) -> Refusal:
-        is_kept = str(refusal.code).startswith(ABOUT_THE_ACCOUNT) or refusal.code == NO_SUCH_OPERATION
+        is_kept = (
+            str(refusal.code).startswith(ABOUT_THE_ACCOUNT)
+            or refusal.code == NO_SUCH_OPERATION
+        )
         return refusal if is_kept else Refusal(code, refusal.message)
 
     return change

@@ -10,12 +10,20 @@ if TYPE_CHECKING:
     from sandbox.operations import Call
     from sandbox.world import World
 
-PATHS = ("/open/purchase/create/v2", "/alibaba/order/create", "/alibaba/ka/order/create")
+PATHS = (
+    "/open/purchase/create/v2",
+    "/alibaba/order/create",
+    "/alibaba/ka/order/create",
+)
 NUMBERS = ("purchaseId", "orderId", "orderNo")
 
 
 def _leave_out(_world: World, path: str, _call: Call, data: Any) -> Any:
-    return each(data, lambda name, value: "" if name in NUMBERS else value) if path in PATHS else data
+    return (
+        each(data, lambda name, value: "" if name in NUMBERS else value)
+        if path in PATHS
+        else data
+    )
 
 
 CREATE_BEFORE_NUMBER = Dialect(

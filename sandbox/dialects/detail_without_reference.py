@@ -10,12 +10,21 @@ if TYPE_CHECKING:
     from sandbox.operations import Call
     from sandbox.world import World
 
-PATHS = ("/v2/alibaba/order/page", "/alibaba/order/detail", "/alibaba/ka/order/page", "/alibaba/ka/order/detail")
+PATHS = (
+    "/v2/alibaba/order/page",
+    "/alibaba/order/detail",
+    "/alibaba/ka/order/page",
+    "/alibaba/ka/order/detail",
+)
 REFERENCES = ("buyerFeedback", "message", "outOrderId")
 
 
 def _hide(_world: World, path: str, _call: Call, data: Any) -> Any:
-    return each(data, lambda name, value: None if name in REFERENCES else value) if path in PATHS else data
+    return (
+        each(data, lambda name, value: None if name in REFERENCES else value)
+        if path in PATHS
+        else data
+    )
 
 
 DETAIL_WITHOUT_REFERENCE = Dialect(

@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from sandbox.operations import Call
     from sandbox.world import World
 
-NUMBERS = re.compile(r"(?:Amount|Fee|Fen|Price|Count|Quantity|Records|remainingTime|refundStatus)$")
+NUMBERS = re.compile(
+    r"(?:Amount|Fee|Fen|Price|Count|Quantity|Records|remainingTime|refundStatus)$"
+)
 
 
 def _answer(_world: World, _path: str, _call: Call, data: Any) -> Any:

@@ -19,7 +19,9 @@ GOODS = ("renderItems", "lineItems", "lineItem", "itemInfos")
 
 
 def by_shop_ids(world: World, path: str, call: Call, *, takes_shop_ids: bool) -> Call:
-    """A freight call whose distribution ids are those of the shop. Raises `Refusal` where these are not taken."""
+    """A freight call whose distribution ids are those of the shop. Raises `Refusal`
+    where these are not taken.
+    """
 
     def named(row: Mapping[str, Any]) -> Mapping[str, Any]:
         shelf = world.catalogue.shelf("taobao")
@@ -32,7 +34,11 @@ def by_shop_ids(world: World, path: str, call: Call, *, takes_shop_ids: bool) ->
         sku = item.sku_by_mp_id(sku_id)
         return {**row, "itemId": item.id, "skuId": sku.id if sku else sku_id}
 
-    return replace(call, body=Fields(_goods(call.body.raw, named))) if path.startswith(FREIGHT) else call
+    return (
+        replace(call, body=Fields(_goods(call.body.raw, named)))
+        if path.startswith(FREIGHT)
+        else call
+    )
 
 
 def _answer(world: World, path: str, call: Call, data: Any) -> Any:
@@ -41,7 +47,9 @@ def _answer(world: World, path: str, call: Call, data: Any) -> Any:
     def named(row: Mapping[str, Any]) -> Mapping[str, Any]:
         item = world.catalogue.shelf("taobao").by_id.get(row["itemId"])
         sku = item.sku(row["skuId"]) if item else None
-        return {**row, "itemId": item.mp_id, "skuId": sku.mp_id} if item and sku else row
+        return (
+            {**row, "itemId": item.mp_id, "skuId": sku.mp_id} if item and sku else row
+        )
 
     return _goods(data, named) if path.startswith(FREIGHT) else data
 
@@ -50,7 +58,9 @@ def _goods(data: Any, named: Any) -> Any:
     def change(name: str, value: Any) -> Any:
         if name not in GOODS or not isinstance(value, list | Mapping):
             return value
-        return [named(row) for row in value] if isinstance(value, list) else named(value)
+        return (
+            [named(row) for row in value] if isinstance(value, list) else named(value)
+        )
 
     return each(data, change)
 

@@ -1,11 +1,17 @@
-"""The table of dialects, in the order in which they are listed; where several act on one answer, in that order."""
+"""The table of dialects, in the order in which they are listed; where several act on
+one answer, in that order.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sandbox.dialects.booking_once import BOOKING_ONE_A_RENDER, BOOKING_ONE_AN_ORDER, BOOKING_REPEATED
+from sandbox.dialects.booking_once import (
+    BOOKING_ONE_A_RENDER,
+    BOOKING_ONE_AN_ORDER,
+    BOOKING_REPEATED,
+)
 from sandbox.dialects.code_500 import CODE_500
 from sandbox.dialects.code_1009 import CODE_1009
 from sandbox.dialects.create_before_number import CREATE_BEFORE_NUMBER
@@ -86,7 +92,9 @@ def dialects_named(names: Iterable[str]) -> list[Dialect]:
     """In the order of the table. Raises `Refusal` for a name that is no dialect."""
     asked = set(names)
     for name in asked - {*BY_NAME}:
-        raise bad_request("names", f"there is no dialect {name}; known are {', '.join(BY_NAME)}")
+        raise bad_request(
+            "names", f"there is no dialect {name}; known are {', '.join(BY_NAME)}"
+        )
     return [dialect for dialect in DIALECTS if dialect.name in asked]
 
 

@@ -14,7 +14,11 @@ LIST = "/v2/alibaba/order/page"
 
 
 def _basic(order: dict[str, Any]) -> dict[str, Any]:
-    base = {name: value for name, value in order["baseInfo"].items() if name != "sellerOpenId"}
+    base = {
+        name: value
+        for name, value in order["baseInfo"].items()
+        if name != "sellerOpenId"
+    }
     items = [
         {name: value for name, value in item.items() if name != "subItemIDString"}
         | {"subItemID": int(item["subItemIDString"])}
@@ -24,7 +28,11 @@ def _basic(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _answer(_world: World, path: str, _call: Call, data: Any) -> Any:
-    return data | {"result": [_basic(order) for order in data["result"]]} if path == LIST else data
+    return (
+        data | {"result": [_basic(order) for order in data["result"]]}
+        if path == LIST
+        else data
+    )
 
 
 LIST_BASIC = Dialect(

@@ -14,7 +14,9 @@ LIST_WITHOUT_REFERENCE = Dialect(
 
 
 def hidden_in_lists(dialects: Dialects) -> tuple[str, ...]:
-    """The fields that order lists of 1688 and big_major leave empty, by their names in a create."""
+    """The fields that order lists of 1688 and big_major leave empty, by their names in
+    a create.
+    """
     if LIST_WITHOUT_REFERENCE in dialects:
         return "message", "outOrderId"
     return ("message",) if LIST_WITHOUT_MESSAGE in dialects else ()

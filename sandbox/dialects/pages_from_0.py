@@ -17,7 +17,11 @@ NAMES = ("pageNo", "page", "startPage", "beginPage")
 
 def _call(_world: World, _path: str, call: Call) -> Call:
     asked = call.body.raw
-    moved = {name: asked[name] + 1 for name in NAMES if isinstance(asked.get(name), int) and asked[name] >= 0}
+    moved = {
+        name: asked[name] + 1
+        for name in NAMES
+        if isinstance(asked.get(name), int) and asked[name] >= 0
+    }
     return replace(call, body=Fields({**asked, **moved})) if moved else call
 
 

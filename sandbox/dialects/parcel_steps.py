@@ -12,19 +12,29 @@ WORDS = ("desc", "remark", "statusDesc", "standerdDesc")
 Step = dict[str, Any]
 
 
-def steps_changed(data: Any, change: Callable[[str, Sequence[Step]], list[Step]]) -> Any:
+def steps_changed(
+    data: Any, change: Callable[[str, Sequence[Step]], list[Step]]
+) -> Any:
     """An answer with the steps of each parcel changed, by the parcel's number."""
     if isinstance(data, dict):
         number = next((str(data[name]) for name in NUMBERS if data.get(name)), "")
         return {
-            name: change(number, value) if name in STEPS else steps_changed(value, change)
+            name: change(number, value)
+            if name in STEPS
+            else steps_changed(value, change)
             for name, value in data.items()
         }
-    return [steps_changed(value, change) for value in data] if isinstance(data, list) else data
+    return (
+        [steps_changed(value, change) for value in data]
+        if isinstance(data, list)
+        else data
+    )
 
 
 def last_digit(number: str) -> str:
-    """What decides how a domestic parcel ends; international numbers end in a letter."""
+    """What decides how a domestic parcel ends; international numbers end in a
+    letter.
+    """
     return number[-1:]
 
 

@@ -17,7 +17,11 @@ PART = "_1"
 
 def _call(_world: World, path: str, call: Call) -> Call:
     products = call.body.raw.get("productList")
-    if path in MAKING and isinstance(products, list) and len({str(one.get("dwSpuId")) for one in products}) > 1:
+    if (
+        path in MAKING
+        and isinstance(products, list)
+        and len({str(one.get("dwSpuId")) for one in products}) > 1
+    ):
         raise upstream_refused("ORDER_PRODUCT_LIMIT", "one product an order")
     return call
 

@@ -20,7 +20,9 @@ PARTS = (
 """Goods and postage beside a total, as the marketplaces name them."""
 
 
-def sums(path: str, data: Any, change: Callable[[dict[str, Any], str, str], dict[str, Any]]) -> Any:
+def sums(
+    path: str, data: Any, change: Callable[[dict[str, Any], str, str], dict[str, Any]]
+) -> Any:
     """A preview with each object of sums changed; other answers stay."""
     if not (path in RENDERS or "preview" in path.lower()):
         return data
@@ -33,7 +35,9 @@ def sums(path: str, data: Any, change: Callable[[dict[str, Any], str, str], dict
     return change(inner, *named) if named else inner
 
 
-def _before_discount(preview: dict[str, Any], goods: str, postage: str) -> dict[str, Any]:
+def _before_discount(
+    preview: dict[str, Any], goods: str, postage: str
+) -> dict[str, Any]:
     if isinstance(preview[goods], str):
         off = round(float(preview[goods]) / 20, 2)
         return {**preview, postage: f"{float(preview[postage]) + off:.2f}"}

@@ -19,13 +19,19 @@ RECEIVER_CHINA = Dialect(
 
 
 def check_receiver(dialects: Dialects, receiver: Fields, warehouse: Fields) -> None:
-    """Refuse a receiver that is not where the service expects one: abroad, as the contract has it."""
+    """Refuse a receiver that is not where the service expects one: abroad, as the
+    contract has it.
+    """
     if RECEIVER_ANY in dialects:
         return
     country = receiver.raw.get("country")
     if RECEIVER_CHINA not in dialects:
         if country in (*CHINA, "CN"):
-            raise bad_request(receiver.named("country"), "an address abroad is required")
+            raise bad_request(
+                receiver.named("country"), "an address abroad is required"
+            )
         return
-    if country not in CHINA or receiver.raw.get("address") != warehouse.raw.get("address"):
+    if country not in CHINA or receiver.raw.get("address") != warehouse.raw.get(
+        "address"
+    ):
         raise bad_request(receiver.named("address"), "收货地址必须为中国仓库地址")

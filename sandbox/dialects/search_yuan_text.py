@@ -11,7 +11,11 @@ if TYPE_CHECKING:
     from sandbox.operations import Call
     from sandbox.world import World
 
-SEARCHES = ("/open/product/search", "/open/product/image/search", "/open/product/hot/list")
+SEARCHES = (
+    "/open/product/search",
+    "/open/product/image/search",
+    "/open/product/hot/list",
+)
 
 
 def _in_text(world: World, path: str, call: Call, data: Any) -> Any:

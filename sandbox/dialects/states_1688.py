@@ -11,7 +11,9 @@ if TYPE_CHECKING:
     from sandbox.world import World
 
 OF_PAID = ("paid_but_not_fund", "wait_seller_accept_order")
-"""Right after a payment, then until the seller ships: by the hour of the service's clock."""
+"""Right after a payment, then until the seller ships: by the hour of the service's
+clock.
+"""
 OTHERS = {
     "waitbuyerreceive": (
         "waitlogisticstakein",
@@ -31,7 +33,11 @@ def _answer(world: World, _path: str, _call: Call, data: Any) -> Any:
             return value
         order = world.books.order("1688", value["idOfStr"])
         assert order is not None, "an answer shows orders of the books"
-        return value | {"status": _state(value["status"], int(order.id), world.now() - (order.paid_at or 0))}
+        return value | {
+            "status": _state(
+                value["status"], int(order.id), world.now() - (order.paid_at or 0)
+            )
+        }
 
     return each(data, change)
 

@@ -11,11 +11,33 @@ if TYPE_CHECKING:
     from sandbox.operations import Call
     from sandbox.world import World
 
-DETAILS = ("/open/product/get", "/open/product/inquiry", "/open/product/spu/get", "/v2/taobao/product/get")
+DETAILS = (
+    "/open/product/get",
+    "/open/product/inquiry",
+    "/open/product/spu/get",
+    "/v2/taobao/product/get",
+)
 AMOUNTS = frozenset(
     {
-        *("price", "promotionPrice", "postFee", "productAmount", "domesticPostFee", "purchaseAmount", "estimateAmount"),
-        *("payAmount", "refundFee", "minRefundFee", "productFee", "totalPrice", "amount", "priceStart", "priceEnd"),
+        *(
+            "price",
+            "promotionPrice",
+            "postFee",
+            "productAmount",
+            "domesticPostFee",
+            "purchaseAmount",
+            "estimateAmount",
+        ),
+        *(
+            "payAmount",
+            "refundFee",
+            "minRefundFee",
+            "productFee",
+            "totalPrice",
+            "amount",
+            "priceStart",
+            "priceEnd",
+        ),
     }
 )
 """The names under which Taobao's calls tell and take amounts."""
@@ -33,7 +55,10 @@ def amounts(data: Any, change: Callable[[int], Any]) -> Any:
 def _in_yuan(world: World, path: str, call: Call, data: Any) -> Any:
     if path not in DETAILS:
         return data
-    skus = [{**sku, "promotionPrice": f"{sku['promotionPrice'] / 100:.2f}"} for sku in data["skuList"]]
+    skus = [
+        {**sku, "promotionPrice": f"{sku['promotionPrice'] / 100:.2f}"}
+        for sku in data["skuList"]
+    ]
     return amounts({**data, "skuList": skus}, lambda fen: fen / 100)
 
 

@@ -24,20 +24,32 @@ def _is_taobao(path: str) -> bool:
 
 def _in_yuan(world: World, path: str, call: Call, data: Any) -> Any:
     """Whole yuan without a point, others as decimals."""
-    return amounts(data, lambda fen: fen / 100 if fen % 100 else fen // 100) if _is_taobao(path) else data
+    return (
+        amounts(data, lambda fen: fen / 100 if fen % 100 else fen // 100)
+        if _is_taobao(path)
+        else data
+    )
 
 
 def _understood(world: World, path: str, call: Call) -> Call:
-    return replace(call, body=Fields(_in_fen(call.body.raw))) if _is_taobao(path) else call
+    return (
+        replace(call, body=Fields(_in_fen(call.body.raw))) if _is_taobao(path) else call
+    )
 
 
 def _in_fen(body: Any) -> Any:
-    """A request with its amounts as the books count them; lists may be JSON inside a text."""
+    """A request with its amounts as the books count them; lists may be JSON inside a
+    text.
+    """
 
     def changed(name: str, value: Any) -> Any:
         if isinstance(value, str) and value.startswith("[{"):
             return json.dumps(_in_fen(json.loads(value)))
-        is_amount = name in AMOUNTS and isinstance(value, int | float) and not isinstance(value, bool)
+        is_amount = (
+            name in AMOUNTS
+            and isinstance(value, int | float)
+            and not isinstance(value, bool)
+        )
         return int(Decimal(str(value)) * 100) if is_amount else value
 
     return each(body, changed)

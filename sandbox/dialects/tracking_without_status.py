@@ -18,7 +18,11 @@ ON_ITS_WAY = {
     "TRANSPORT": "快件已到达转运中心",
     "DELIVERING": "快件正在派送,请准备签收",
 }
-ENDS = {"6": ["包裹已入库"], "7": ["快件已退回发件人", "发件人已签收"], "8": ["收件人拒收"]}
+ENDS = {
+    "6": ["包裹已入库"],
+    "7": ["快件已退回发件人", "发件人已签收"],
+    "8": ["收件人拒收"],
+}
 SIGNED = ["快件已由前台签收,感谢使用"]
 
 
@@ -27,7 +31,9 @@ def _steps(number: str, steps: Sequence[Step]) -> list[Step]:
     return [
         step_with(step, None, words)
         for step in steps
-        for words in ([ON_ITS_WAY[step["status"]]] if step["status"] != "SIGN" else ends)
+        for words in (
+            [ON_ITS_WAY[step["status"]]] if step["status"] != "SIGN" else ends
+        )
     ]
 
 

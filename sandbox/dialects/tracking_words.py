@@ -28,7 +28,9 @@ def _steps(number: str, steps: Sequence[Step]) -> list[Step]:
 
 
 def _step(step: Step, digit: str) -> list[Step]:
-    words = str(step.get("remark") or step.get("desc") or step.get("standerdDesc") or "")
+    words = str(
+        step.get("remark") or step.get("desc") or step.get("standerdDesc") or ""
+    )
     if words == CUSTOMS:
         return [step_with(step, "CUSTOMS_CLEARANCE", words)]
     if step["status"] == "DELIVERING" and digit == "9":
@@ -36,7 +38,10 @@ def _step(step: Step, digit: str) -> list[Step]:
     if step["status"] == "SIGN" and digit == "8":
         return [step_with(step, "REJECTED", "包裹已处理")]
     if step["status"] == "SIGN" and digit == "7":
-        return [step_with(step, "RETURNED", "包裹已处理"), step_with(step, "SIGNED", "包裹已处理完毕")]
+        return [
+            step_with(step, "RETURNED", "包裹已处理"),
+            step_with(step, "SIGNED", "包裹已处理完毕"),
+        ]
     return [step_with(step, STAGES[step["status"]], words)]
 
 

@@ -1,4 +1,6 @@
-"""Carriers that bring an Alibaba.com order to the warehouse, and their prices: the marketplace's preview."""
+"""Carriers that bring an Alibaba.com order to the warehouse, and their prices: the
+marketplace's preview.
+"""
 
 from __future__ import annotations
 
@@ -60,7 +62,9 @@ def calculate(world: World, call: Call) -> dict[str, Any]:
     return {
         "productAmount": decimal_text(goods_fen(picks)),
         "currency": CURRENCY,
-        "carriers": [] if problems else [_carrier(carrier, picks) for carrier in CARRIERS.values()],
+        "carriers": []
+        if problems
+        else [_carrier(carrier, picks) for carrier in CARRIERS.values()],
         "problemList": [_problem(line) for line in problems],
     }
 
@@ -78,4 +82,9 @@ def _carrier(carrier: Carrier, picks: Sequence[Pick]) -> dict[str, Any]:
 
 
 def _problem(line: WantedLine) -> dict[str, str]:
-    return {"productId": line.item.id, "skuId": line.sku_id, "errorCode": str(line.problem), "errorMessage": line.words}
+    return {
+        "productId": line.item.id,
+        "skuId": line.sku_id,
+        "errorCode": str(line.problem),
+        "errorMessage": line.words,
+    }

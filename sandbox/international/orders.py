@@ -31,7 +31,15 @@ from sandbox.order_lists import (
     select_orders,
     start_of_second,
 )
-from sandbox.ordering import BALANCE_NOT_ENOUGH, Addresses, Pick, by_depot, order_named, pay_order, place_order
+from sandbox.ordering import (
+    BALANCE_NOT_ENOUGH,
+    Addresses,
+    Pick,
+    by_depot,
+    order_named,
+    pay_order,
+    place_order,
+)
 from sandbox.quotes import Line, cargo_key
 from sandbox.refusals import UPSTREAM_REFUSED, Refusal, bad_request
 from sandbox.times import HOUR
@@ -52,12 +60,18 @@ def create(world: World, call: Call) -> dict[str, Any]:
     reference = call.body.short_text("channelReferId", LONGEST_REFERENCE)
     asked = read_lines(call.body)
     logistics = call.body.object("logisticsDetail")
-    destination, carrier_code = read_destination(logistics), logistics.text("carrierCode")
+    destination, carrier_code = (
+        read_destination(logistics),
+        logistics.text("carrierCode"),
+    )
     call.body.optional_text("remark")
     lines = wanted_lines(world, asked)
     if (first := world.first_answers.of("international", reference)) is not None:
         if first.cargo != cargo_key(asked) or REFUSES_DUPLICATES in world.dialects:
-            raise Refusal(UPSTREAM_REFUSED, "DUPLICATE_CHANNEL_REFER_ID: channelReferId was used before")
+            raise Refusal(
+                UPSTREAM_REFUSED,
+                "DUPLICATE_CHANNEL_REFER_ID: channelReferId was used before",
+            )
         return first.data
     check_destination(*destination)
     check_one_seller(lines)
@@ -77,18 +91,36 @@ def _check_lines(lines: Sequence[WantedLine]) -> None:
             raise Refusal(line.problem, line.words)
 
 
-def _check_freight_quote(world: World, asked: Sequence[Line], carrier_code: str) -> None:
-    quoted = world.quotes.quoted_since("international", asked, world.now() - FREIGHT_QUOTE_LIVES)
+def _check_freight_quote(
+    world: World, asked: Sequence[Line], carrier_code: str
+) -> None:
+    quoted = world.quotes.quoted_since(
+        "international", asked, world.now() - FREIGHT_QUOTE_LIVES
+    )
     if carrier_code not in CARRIERS or not quoted:
         message = f"carrier {carrier_code} is not from a freight calculation of these lines in the last 60 minutes"
         raise Refusal(WRONG_CARRIER, message)
 
 
-def _place(world: World, picks: Sequence[Pick], reference: str, carrier_code: str, addresses: Addresses) -> list[Order]:
+def _place(
+    world: World,
+    picks: Sequence[Pick],
+    reference: str,
+    carrier_code: str,
+    addresses: Addresses,
+) -> list[Order]:
     """One order a depot, each with a fee of its own for the carrier."""
     carrier = CARRIERS[carrier_code]
     return [
-        place_order(world, depot, reference, addresses, FIRST_ID, post_fen=carrier.fee_fen(depot), carrier=carrier.code)
+        place_order(
+            world,
+            depot,
+            reference,
+            addresses,
+            FIRST_ID,
+            post_fen=carrier.fee_fen(depot),
+            carrier=carrier.code,
+        )
         for depot in by_depot(picks, lambda pick: pick.item)
     ]
 
@@ -131,14 +163,22 @@ def order_list(world: World, call: Call) -> dict[str, Any]:
     orders = select_orders(world, "international", _wanted(call.body), SHOWING)
     return {
         "totalCount": len(orders),
-        "orderList": [views.order_view(world, order) for order in orders[page.start : page.stop]],
+        "orderList": [
+            views.order_view(world, order) for order in orders[page.start : page.stop]
+        ],
     }
 
 
 def _wanted(asked: Fields) -> OrderFilter:
     return OrderFilter(
-        created=(start_of_second(asked, "createDateStart"), end_of_second(asked, "createDateEnd")),
-        modified=(start_of_second(asked, "modifyDateStart"), end_of_second(asked, "modifyDateEnd")),
+        created=(
+            start_of_second(asked, "createDateStart"),
+            end_of_second(asked, "createDateEnd"),
+        ),
+        modified=(
+            start_of_second(asked, "modifyDateStart"),
+            end_of_second(asked, "modifyDateEnd"),
+        ),
         status=asked.optional_text("status"),
         ids=named_ids(asked, "tradeIds"),
         references=named_texts(asked, "channelReferIds"),

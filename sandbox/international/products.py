@@ -1,4 +1,6 @@
-"""Alibaba.com goods: the list and one product. Prices are decimal text with a currency."""
+"""Alibaba.com goods: the list and one product. Prices are decimal text with a
+currency.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,16 @@ OPEN_END = -1
 @operations.post("/alibaba/international/product/list")
 def product_list(world: World, call: Call) -> dict[str, Any]:
     start, size = _slice(call.body)
-    items = world.catalogue.shelf("international").search(call.body.optional_text("keyword"), None, None)
+    items = world.catalogue.shelf("international").search(
+        call.body.optional_text("keyword"), None, None
+    )
     if call.body.has("categoryId"):
         category_id = call.body.identifier("categoryId")
         items = [item for item in items if item.category_id == category_id]
-    return {"resultTotal": len(items), "resultData": [_listed(item) for item in items[start : start + size]]}
+    return {
+        "resultTotal": len(items),
+        "resultData": [_listed(item) for item in items[start : start + size]],
+    }
 
 
 def _slice(body: Fields) -> tuple[int, int]:
@@ -73,7 +80,9 @@ def _sku(item: Item, sku: Sku) -> dict[str, Any]:
         "image": _picture(sku.id),
         "stock": sku.stock,
         "ladderPrice": _ladder(item, sku),
-        "skuAttrList": [{"attrName": name, "attrValue": value} for name, value in sku.properties],
+        "skuAttrList": [
+            {"attrName": name, "attrValue": value} for name, value in sku.properties
+        ],
     }
 
 

@@ -35,7 +35,9 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
         "productAmount": decimal_text(order.goods_fen),
         "freightAmount": decimal_text(order.post_fen),
         "totalAmount": decimal_text(order.amount_fen),
-        "paidAmount": decimal_text(order.paid_fen) if order.paid_at is not None else None,
+        "paidAmount": decimal_text(order.paid_fen)
+        if order.paid_at is not None
+        else None,
         "currency": CURRENCY,
         "createDate": china_text(order.created_at),
         "modifyDate": china_text(trace_modified_at(world, order)),

@@ -1,4 +1,6 @@
-"""The lines that an Alibaba.com freight calculation or create asks for, and their problems (contract 1.6)."""
+"""The lines that an Alibaba.com freight calculation or create asks for, and their
+problems (contract 1.6).
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,15 @@ PROBLEMS = {
     BELOW_MINIMUM: "below the product's minimum order quantity",
     OUT_OF_STOCK: "the stock of the SKU is not enough",
 }
-ADDRESS_TEXTS = ("zip", "country", "countryCode", "province", "city", "address", "contactPerson")
+ADDRESS_TEXTS = (
+    "zip",
+    "country",
+    "countryCode",
+    "province",
+    "city",
+    "address",
+    "contactPerson",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,19 +61,28 @@ def read_lines(body: Fields) -> list[Line]:
     if len(entries) > MAX_SKUS:
         raise bad_request("productList", f"at most {MAX_SKUS} SKUs")
     return [
-        (entry.identifier("productId"), entry.identifier("skuId"), entry.whole("quantity", minimum=1))
+        (
+            entry.identifier("productId"),
+            entry.identifier("skuId"),
+            entry.whole("quantity", minimum=1),
+        )
         for entry in entries
     ]
 
 
 def wanted_lines(world: World, lines: Sequence[Line]) -> list[WantedLine]:
-    """Unknown products are refused; the minimum and the ladder price count all of a product in the order."""
+    """Unknown products are refused; the minimum and the ladder price count all of a
+    product in the order.
+    """
     of_product: Counter[str] = Counter()
     of_sku: Counter[tuple[str, str]] = Counter()
     for product_id, sku_id, quantity in lines:
         of_product[product_id] += quantity
         of_sku[product_id, sku_id] += quantity
-    return [_wanted(world, line, of_product[line[0]], of_sku[line[0], line[1]]) for line in lines]
+    return [
+        _wanted(world, line, of_product[line[0]], of_sku[line[0], line[1]])
+        for line in lines
+    ]
 
 
 def _wanted(world: World, line: Line, of_product: int, of_sku: int) -> WantedLine:
@@ -71,7 +90,9 @@ def _wanted(world: World, line: Line, of_product: int, of_sku: int) -> WantedLin
     item = world.catalogue.shelf("international").product(product_id)
     sku = item.sku(sku_id)
     unit_fen = item.unit_fen(sku, of_product) if sku else 0
-    return WantedLine(item, sku, sku_id, quantity, unit_fen, _problem(item, sku, of_product, of_sku))
+    return WantedLine(
+        item, sku, sku_id, quantity, unit_fen, _problem(item, sku, of_product, of_sku)
+    )
 
 
 def _problem(item: Item, sku: Sku | None, of_product: int, of_sku: int) -> int:

@@ -1,4 +1,6 @@
-"""Poizon's create: the caller's requestId makes it idempotent, the price of each line limits the cost."""
+"""Poizon's create: the caller's requestId makes it idempotent, the price of each line
+limits the cost.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
 from sandbox.ordering import Addresses, place_orders
 from sandbox.poizon import views
-from sandbox.poizon.wanted import PROBLEMS, WantedLine, line_entries, order_problem, read_address, wanted_lines
+from sandbox.poizon.wanted import (
+    PROBLEMS,
+    WantedLine,
+    line_entries,
+    order_problem,
+    read_address,
+    wanted_lines,
+)
 from sandbox.quotes import cargo_key
 from sandbox.world import World
 
@@ -34,21 +43,32 @@ def create(world: World, call: Call) -> dict[str, Any]:
     if problem := order_problem(address, lines) or _line_problem(lines, quoted_fen):
         return _not_created(request_id, problem)
     picks = [line.pick() for line in call.part(lines)[0]]
-    answer = _created(world, place_orders(world, picks, request_id, Addresses(address, address), FIRST_ID))
+    answer = _created(
+        world,
+        place_orders(world, picks, request_id, Addresses(address, address), FIRST_ID),
+    )
     world.first_answers.keep("poizon", request_id, cargo, answer)
     return answer
 
 
 def _cargo(entries: Sequence[Fields]) -> str:
     return cargo_key(
-        (entry.identifier("dwSpuId"), entry.identifier("dwSkuId"), entry.whole("quantity")) for entry in entries
+        (
+            entry.identifier("dwSpuId"),
+            entry.identifier("dwSkuId"),
+            entry.whole("quantity"),
+        )
+        for entry in entries
     )
 
 
 def _line_problem(lines: Sequence[WantedLine], quoted_fen: Sequence[int]) -> str:
     if problem := next((line.problem for line in lines if line.problem), ""):
         return problem
-    dearer = (line.pick().unit_fen > quoted for line, quoted in zip(lines, quoted_fen, strict=True))
+    dearer = (
+        line.pick().unit_fen > quoted
+        for line, quoted in zip(lines, quoted_fen, strict=True)
+    )
     return "PRICE_CHANGED" if any(dearer) else ""
 
 

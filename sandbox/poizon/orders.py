@@ -7,7 +7,13 @@ from typing import Any
 from sandbox.fields import Fields
 from sandbox.goods import decimal_text
 from sandbox.operations import Call, Operations
-from sandbox.order_lists import OrderFilter, Showing, named_ids, named_texts, select_orders
+from sandbox.order_lists import (
+    OrderFilter,
+    Showing,
+    named_ids,
+    named_texts,
+    select_orders,
+)
 from sandbox.ordering import PAYMENT_PROBLEMS, order_named, pay_order
 from sandbox.poizon import views
 from sandbox.traces import trace_modified_at
@@ -35,12 +41,18 @@ def pay(world: World, call: Call) -> dict[str, Any]:
 def order_list(world: World, call: Call) -> dict[str, Any]:
     page = call.body.page("pageNo")
     orders = select_orders(world, "poizon", _wanted(call.body), SHOWING)
-    return page.answer(len(orders), [views.order_view(world, order) for order in orders[page.start : page.stop]])
+    return page.answer(
+        len(orders),
+        [views.order_view(world, order) for order in orders[page.start : page.stop]],
+    )
 
 
 def _wanted(asked: Fields) -> OrderFilter:
     return OrderFilter(
-        created=(asked.optional_whole("createTimeStart"), asked.optional_whole("createTimeEnd")),
+        created=(
+            asked.optional_whole("createTimeStart"),
+            asked.optional_whole("createTimeEnd"),
+        ),
         status=asked.optional_text("orderStatus"),
         ids=named_ids(asked, "distOrderNos"),
         references=named_texts(asked, "requestIds"),

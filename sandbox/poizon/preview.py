@@ -1,4 +1,6 @@
-"""The Poizon order preview: amounts and problems, one entry for each order that would result."""
+"""The Poizon order preview: amounts and problems, one entry for each order that would
+result.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,14 @@ from sandbox.goods import decimal_text
 from sandbox.operations import Call, Operations
 from sandbox.ordering import by_depot, goods_fen, postage_fen
 from sandbox.poizon.views import CURRENCY
-from sandbox.poizon.wanted import PROBLEMS, WantedLine, line_entries, order_problem, read_address, wanted_lines
+from sandbox.poizon.wanted import (
+    PROBLEMS,
+    WantedLine,
+    line_entries,
+    order_problem,
+    read_address,
+    wanted_lines,
+)
 from sandbox.world import World
 
 operations = Operations()

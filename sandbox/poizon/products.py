@@ -1,4 +1,6 @@
-"""Poizon goods: keyword search and one product. Requests are in fen, answers in yuan as text."""
+"""Poizon goods: keyword search and one product. Requests are in fen, answers in yuan as
+text.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,10 @@ BRANDS = ("李宁", "安踏", "回力", "飞跃", "特步", "鸿星尔克", "匹
 @operations.post("/poizon/product/keywordSearch")
 def keyword_search(world: World, call: Call) -> dict[str, Any]:
     keyword, page = call.body.text_or_empty("keyword"), call.body.page("pageNo")
-    lowest, highest = call.body.optional_whole("priceStart"), call.body.optional_whole("priceEnd")
+    lowest, highest = (
+        call.body.optional_whole("priceStart"),
+        call.body.optional_whole("priceEnd"),
+    )
     found = world.catalogue.shelf("poizon").search(keyword, lowest, highest)
     if call.body.has("categoryId"):
         category_id = call.body.identifier("categoryId")
@@ -29,7 +34,9 @@ def keyword_search(world: World, call: Call) -> dict[str, Any]:
         if sort not in SORTS:
             raise bad_request("sort", f"must be one of {', '.join(SORTS)}")
         found.sort(key=lambda item: item.lowest_fen, reverse=SORTS[sort])
-    return page.answer(len(found), [_found(item) for item in found[page.start : page.stop]])
+    return page.answer(
+        len(found), [_found(item) for item in found[page.start : page.stop]]
+    )
 
 
 def _found(item: Item) -> dict[str, Any]:
@@ -71,7 +78,9 @@ def _sku(sku: Sku) -> dict[str, Any]:
     return {
         "dwSkuId": sku.id,
         "distSkuId": sku.mp_id,
-        "properties": [{"name": name, "value": value} for name, value in sku.properties],
+        "properties": [
+            {"name": name, "value": value} for name, value in sku.properties
+        ],
         "price": decimal_text(sku.price_fen),
         "stock": sku.stock,
         "picUrl": _picture(sku.id),

@@ -22,7 +22,9 @@ def status(order: Order, now: int) -> str:
 
 
 def customer_number(order: Order) -> str:
-    """The marketplace's own number for the customer, which is not the caller's request id."""
+    """The marketplace's own number for the customer, which is not the caller's request
+    id.
+    """
     return f"OA{order.sequence:08d}"
 
 
@@ -45,7 +47,9 @@ def order_view(world: World, order: Order) -> dict[str, Any]:
         "customerOrderNo": customer_number(order),
         "orderStatus": status(order, now),
         **_amounts(order),
-        "realPayAmount": decimal_text(order.paid_fen) if order.paid_at is not None else None,
+        "realPayAmount": decimal_text(order.paid_fen)
+        if order.paid_at is not None
+        else None,
         "currency": CURRENCY,
         "sellerId": order.seller_id,
         "createTime": order.created_at,
@@ -68,10 +72,14 @@ def _amounts(order: Order) -> dict[str, str]:
 
 def _items(world: World, order: Order) -> list[dict[str, Any]]:
     now, modified = world.now(), trace_modified_at(world, order)
-    return [_item(world, order, line, status(order, now), modified) for line in order.lines]
+    return [
+        _item(world, order, line, status(order, now), modified) for line in order.lines
+    ]
 
 
-def _item(world: World, order: Order, line: OrderLine, order_status: str, modified: int) -> dict[str, Any]:
+def _item(
+    world: World, order: Order, line: OrderLine, order_status: str, modified: int
+) -> dict[str, Any]:
     sku = world.catalogue.shelf("poizon").by_id[line.item_id].sku(line.sku_id)
     return {
         "distSubOrderNo": line.sub_id,
@@ -82,7 +90,9 @@ def _item(world: World, order: Order, line: OrderLine, order_status: str, modifi
         "title": line.title,
         "quantity": line.quantity,
         "price": decimal_text(line.unit_fen),
-        "realPayAmount": decimal_text(line.goods_fen) if order.paid_at is not None else None,
+        "realPayAmount": decimal_text(line.goods_fen)
+        if order.paid_at is not None
+        else None,
         "currency": CURRENCY,
         "createTime": order.created_at,
         "modifyTime": modified,

@@ -61,19 +61,30 @@ def wanted_lines(world: World, entries: Sequence[Fields]) -> list[WantedLine]:
     of_sku: Counter[str] = Counter()
     for entry in entries:
         of_sku[entry.identifier("dwSkuId")] += entry.whole("quantity")
-    return [_wanted(world, entry, of_sku[entry.identifier("dwSkuId")]) for entry in entries]
+    return [
+        _wanted(world, entry, of_sku[entry.identifier("dwSkuId")]) for entry in entries
+    ]
 
 
 def _wanted(world: World, entry: Fields, of_sku: int) -> WantedLine:
     spu_id, quantity = entry.identifier("dwSpuId"), entry.whole("quantity")
     item = world.catalogue.shelf("poizon").product(spu_id)
     sku = _belonging(item, entry)
-    return WantedLine(item, sku, entry.identifier("dwSkuId"), quantity, _problem(item, sku, quantity, of_sku))
+    return WantedLine(
+        item,
+        sku,
+        entry.identifier("dwSkuId"),
+        quantity,
+        _problem(item, sku, quantity, of_sku),
+    )
 
 
 def _belonging(item: Item, entry: Fields) -> Sku | None:
     sku = item.sku(entry.identifier("dwSkuId"))
-    if sku is None or (item.mp_id, sku.mp_id) != (entry.identifier("distSpuId"), entry.identifier("distSkuId")):
+    if sku is None or (item.mp_id, sku.mp_id) != (
+        entry.identifier("distSpuId"),
+        entry.identifier("distSkuId"),
+    ):
         return None
     return sku
 

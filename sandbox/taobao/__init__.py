@@ -1,6 +1,14 @@
 """The Taobao operations."""
 
-from sandbox.taobao import after_sale, cart, discovery, old_orders, orders, products, tracking
+from sandbox.taobao import (
+    after_sale,
+    cart,
+    discovery,
+    old_orders,
+    orders,
+    products,
+    tracking,
+)
 
 GROUPS = (
     products.operations,

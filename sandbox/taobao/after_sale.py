@@ -81,12 +81,19 @@ def render(world: World, call: Call) -> dict[str, Any]:
         raise upstream_refused("GOODS_STATUS_ERROR")
     open_refund = world.refunds.open_one(line.sub_id)
     template = {
-        "refundReasons": [_reason(number, words) for number, words in row.reasons.items()],
+        "refundReasons": [
+            _reason(number, words) for number, words in row.reasons.items()
+        ],
         "goodsStatusList": list(dict.fromkeys(row.goods_status for row in rows)),
         "refundOrder": refund_order(open_refund, world.now()) if open_refund else None,
         "maxRefundFee": _limits(row, order, line),
     }
-    return {"refundOrderTemplate": template, "distributorId": SANDBOX_ACCOUNT.user_id, "currency": "CNY", "saleFlag": 0}
+    return {
+        "refundOrderTemplate": template,
+        "distributorId": SANDBOX_ACCOUNT.user_id,
+        "currency": "CNY",
+        "saleFlag": 0,
+    }
 
 
 def _reason(number: int, words: str) -> dict[str, Any]:
@@ -113,7 +120,9 @@ def submit(world: World, call: Call) -> dict[str, Any]:
         return _refused(ORDER_STATUS_ERROR)
     if open_refund := world.refunds.open_one(line.sub_id):
         return _refused("REFUND_EXISTS", open_refund.id)
-    if problem := _problem(row_for(rows, kind, int(demand.goods_status)), order, line, demand):
+    if problem := _problem(
+        row_for(rows, kind, int(demand.goods_status)), order, line, demand
+    ):
         return _refused(problem)
     return _accepted(world.refunds.ask(order, [line], demand, world.now()))
 
@@ -146,16 +155,28 @@ def _problem(row: Row | None, order: Order, line: OrderLine, demand: Demand) -> 
 
 
 def _accepted(refund: Refund) -> dict[str, Any]:
-    return {"success": True, "refundId": refund.id, "errorCode": None, "errorMessage": None}
+    return {
+        "success": True,
+        "refundId": refund.id,
+        "errorCode": None,
+        "errorMessage": None,
+    }
 
 
 def _refused(problem: str, refund_id: str | None = None) -> dict[str, Any]:
-    return {"success": False, "refundId": refund_id, "errorCode": problem, "errorMessage": PROBLEMS[problem]}
+    return {
+        "success": False,
+        "refundId": refund_id,
+        "errorCode": problem,
+        "errorMessage": PROBLEMS[problem],
+    }
 
 
 @operations.post("/open/order/refund/modify", effect=True)
 def modify(world: World, call: Call) -> dict[str, Any]:
-    """Ask anew, by the rules of now; the type stays, and goods that were not shipped are not received once they are."""
+    """Ask anew, by the rules of now; the type stays, and goods that were not shipped
+    are not received once they are.
+    """
     body = call.body
     for name in ("reasonId", "refundFee"):
         body.whole(name)
@@ -177,7 +198,9 @@ def modify(world: World, call: Call) -> dict[str, Any]:
 @operations.get("/open/order/refund/cancel/{refundId}", effect=True)
 def cancel(world: World, call: Call) -> dict[str, Any]:
     refund = _refund(world, call.query)
-    allowed = refund.state in MODIFIABLE or (refund.state is State.AGREED and refund.demand.returns)
+    allowed = refund.state in MODIFIABLE or (
+        refund.state is State.AGREED and refund.demand.returns
+    )
     if allowed:
         world.refunds.cancel(refund, world.now())
     return {"cancelSuccess": allowed, **answer(world, refund)}
@@ -192,22 +215,35 @@ def query(world: World, call: Call) -> dict[str, Any]:
 def query_list(world: World, call: Call) -> dict[str, Any]:
     page = call.body.page("pageNo")
     found = _selected(world, call.body)
-    return page.answer(len(found), [aggregate(world, refund) for refund in found[page.start : page.stop]])
+    return page.answer(
+        len(found),
+        [aggregate(world, refund) for refund in found[page.start : page.stop]],
+    )
 
 
 def _selected(world: World, asked: Fields) -> list[Refund]:
     """Newest first."""
-    refund_id, order_id = asked.optional_identifier("refundId"), asked.optional_identifier("purchaseOrderId")
+    refund_id, order_id = (
+        asked.optional_identifier("refundId"),
+        asked.optional_identifier("purchaseOrderId"),
+    )
     reference = asked.optional_identifier("salesOrderId")
-    status = asked.whole("refundStatus", minimum=-100) if asked.has("refundStatus") else None
-    start, end = asked.optional_whole("refundStartTime"), asked.optional_whole("refundEndTime")
+    status = (
+        asked.whole("refundStatus", minimum=-100) if asked.has("refundStatus") else None
+    )
+    start, end = (
+        asked.optional_whole("refundStartTime"),
+        asked.optional_whole("refundEndTime"),
+    )
     return [
         refund
         for refund in reversed(world.refunds.every())
         if refund.marketplace == "taobao"
         and (not refund_id or refund.id == refund_id)
         and (not order_id or refund.order_id == order_id)
-        and (not reference or world.books.orders[refund.order_id].reference == reference)
+        and (
+            not reference or world.books.orders[refund.order_id].reference == reference
+        )
         and (status is None or REFUND_STATUS[refund.state] == status)
         and (start is None or refund.created_at >= start)
         and (end is None or refund.created_at <= end)
@@ -230,7 +266,9 @@ def return_render(world: World, call: Call) -> dict[str, Any]:
         "receiverPhone": "13800000009",
         "receiverAddress": RETURN_ADDRESS,
         "returnGoodsDesc": RETURN_TIPS,
-        "logisticsCompanyList": [company_view(company.code, company.name) for company in COMPANIES],
+        "logisticsCompanyList": [
+            company_view(company.code, company.name) for company in COMPANIES
+        ],
     }
 
 
@@ -254,7 +292,11 @@ def return_submit(world: World, call: Call) -> bool:
 
 @operations.post("/open/order/refund/submit/message", effect=True)
 def submit_message(world: World, call: Call) -> bool:
-    note = Note(world.now(), call.body.short_text("refundMessage", LONGEST_MESSAGE), _images(call.body))
+    note = Note(
+        world.now(),
+        call.body.short_text("refundMessage", LONGEST_MESSAGE),
+        _images(call.body),
+    )
     refund = _refund(world, call.body)
     if not refund.open:
         raise upstream_refused(STATUS_ERROR)

@@ -16,7 +16,15 @@ from sandbox.operations import Call, Operations
 from sandbox.ordering import Addresses
 from sandbox.refusals import product_not_found
 from sandbox.taobao import views
-from sandbox.taobao.lines import PROBLEMS, WantedLine, check_address, first_problem, is_complete, problem_of, rendered
+from sandbox.taobao.lines import (
+    PROBLEMS,
+    WantedLine,
+    check_address,
+    first_problem,
+    is_complete,
+    problem_of,
+    rendered,
+)
 from sandbox.taobao.orders import place
 from sandbox.taobao.products import picture_url, properties
 from sandbox.world import World
@@ -36,7 +44,10 @@ def cart_list(world: World, call: Call) -> dict[str, Any]:
             disabled.append(_row_view(row, item, sku))
             continue
         seller = item.seller
-        shop = shops.setdefault(seller.id, {"shopId": seller.id, "shopName": seller.name, "cartItemInfos": []})
+        shop = shops.setdefault(
+            seller.id,
+            {"shopId": seller.id, "shopName": seller.name, "cartItemInfos": []},
+        )
         shop["cartItemInfos"].append(_row_view(row, item, sku))
     return {"enableList": list(shops.values()), "disableList": disabled}
 
@@ -75,7 +86,9 @@ def _named_goods(world: World, body: Fields) -> tuple[Item, Sku]:
     item = world.catalogue.shelf("taobao").by_id.get(item_id)
     sku = item.sku(sku_id) if item else None
     if item is None or sku is None or (item.mp_id, sku.mp_id) != (mp_id, mp_sku_id):
-        raise product_not_found(f"{item_id} with SKU {sku_id} as {mp_id} with {mp_sku_id}")
+        raise product_not_found(
+            f"{item_id} with SKU {sku_id} as {mp_id} with {mp_sku_id}"
+        )
     return item, sku
 
 
@@ -93,14 +106,19 @@ def edit_quantity(world: World, call: Call) -> bool:
 def preview(world: World, call: Call) -> dict[str, Any]:
     row_ids = call.body.row_numbers("ids")
     check_address(call.body.object("orderAddress"), "mobile_phone")
-    return rendered(_lines(world, [row_named(world, "taobao", row_id) for row_id in row_ids]))
+    return rendered(
+        _lines(world, [row_named(world, "taobao", row_id) for row_id in row_ids])
+    )
 
 
 def _lines(world: World, rows: list[CartRow]) -> list[WantedLine]:
     of_sku: Counter[str] = Counter()
     for row in rows:
         of_sku[row.sku_id] += row.quantity
-    return [_line(world, row, number, of_sku[row.sku_id]) for number, row in enumerate(rows, 1)]
+    return [
+        _line(world, row, number, of_sku[row.sku_id])
+        for number, row in enumerate(rows, 1)
+    ]
 
 
 def _line(world: World, row: CartRow, number: int, of_sku: int) -> WantedLine:
@@ -111,7 +129,9 @@ def _line(world: World, row: CartRow, number: int, of_sku: int) -> WantedLine:
 
 @operations.post("/open/cart/create/order", effect=True)
 def create_order(world: World, call: Call) -> dict[str, Any]:
-    """Order all rows or none. There is no idempotency key, but ordered rows leave the cart."""
+    """Order all rows or none. There is no idempotency key, but ordered rows leave the
+    cart.
+    """
     row_ids, asked = call.body.row_numbers("ids"), call.body.object("orderAddress")
     call.body.optional_text("userId")
     rows = [row_named(world, "taobao", row_id) for row_id in row_ids]

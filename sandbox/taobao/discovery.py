@@ -1,4 +1,6 @@
-"""Taobao goods by other ways than words: best sellers, shops, categories, pictures, product pages."""
+"""Taobao goods by other ways than words: best sellers, shops, categories, pictures,
+product pages.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,13 @@ from sandbox.image_search import picture, similar
 from sandbox.map_ids import item_with_map_id, map_id
 from sandbox.operations import Call, Operations
 from sandbox.refusals import NO_SUCH_OPERATION, Refusal, bad_request, product_not_found
-from sandbox.taobao.products import found, picture_url, product_view, sort_by_price, status
+from sandbox.taobao.products import (
+    found,
+    picture_url,
+    product_view,
+    sort_by_price,
+    status,
+)
 from sandbox.times import china_text, read_china_text
 from sandbox.world import World
 
@@ -32,8 +40,13 @@ def _row(item: Item) -> dict[str, Any]:
 
 @operations.post("/open/product/hot/list")
 def hot(world: World, call: Call) -> dict[str, Any]:
-    page, category_id = call.body.page("pageNo"), call.body.optional_identifier("categoryId")
-    items = _in_category(world.catalogue.shelf("taobao").search("", None, None), category_id)
+    page, category_id = (
+        call.body.page("pageNo"),
+        call.body.optional_identifier("categoryId"),
+    )
+    items = _in_category(
+        world.catalogue.shelf("taobao").search("", None, None), category_id
+    )
     items.sort(key=lambda item: (-item.month_sold, int(item.id)))
     best = items[:MAX_HOT]
     return page.answer(len(best), [_row(item) for item in best[page.start : page.stop]])
@@ -42,11 +55,17 @@ def hot(world: World, call: Call) -> dict[str, Any]:
 @operations.post("/open/product/recommend")
 def recommend(world: World, call: Call) -> dict[str, Any]:
     if HOT_RECOMMEND not in world.dialects:
-        raise Refusal(NO_SUCH_OPERATION, "no operation at /open/product/recommend", status=404)
+        raise Refusal(
+            NO_SUCH_OPERATION, "no operation at /open/product/recommend", status=404
+        )
     call.body.text("language")
     shown = hot(world, call)
     kept = {name: shown[name] for name in ("pageSize", "data")}
-    return {"pageNo": shown["currentPage"], **kept, "data": [_recommended(row) for row in shown["data"]]}
+    return {
+        "pageNo": shown["currentPage"],
+        **kept,
+        "data": [_recommended(row) for row in shown["data"]],
+    }
 
 
 def _recommended(row: dict[str, Any]) -> dict[str, Any]:
@@ -77,14 +96,20 @@ def spu_list(world: World, call: Call) -> dict[str, Any]:
     """List distribution products, offline ones too, of a whole shop or category."""
     page, shop_id = call.body.page("pageNo"), call.body.optional_identifier("shopId")
     since = call.body.optional_whole("modifyTimeStart")
-    items = _in_category(world.catalogue.shelf("taobao").items, call.body.optional_identifier("categoryId"))
+    items = _in_category(
+        world.catalogue.shelf("taobao").items,
+        call.body.optional_identifier("categoryId"),
+    )
     chosen = [
         item
         for item in items
-        if (not shop_id or item.seller.id == shop_id) and (since is None or _modified_at(item) >= since)
+        if (not shop_id or item.seller.id == shop_id)
+        and (since is None or _modified_at(item) >= since)
     ]
     chosen.sort(key=lambda item: int(item.mp_id))
-    return page.answer(len(chosen), [_spu(item) for item in chosen[page.start : page.stop]])
+    return page.answer(
+        len(chosen), [_spu(item) for item in chosen[page.start : page.stop]]
+    )
 
 
 def _modified_at(item: Item) -> int:
@@ -128,7 +153,9 @@ def details_v2(world: World, call: Call) -> dict[str, Any]:
     item = item_with_map_id(world.catalogue.shelf("taobao"), text)
     if item is None:
         raise product_not_found(text)
-    view = {name: value for name, value in product_view(item).items() if name != "itemId"}
+    view = {
+        name: value for name, value in product_view(item).items() if name != "itemId"
+    }
     ranges = [{"startQuantity": item.min_quantity, "price": item.lowest_fen}]
     return {**view, "itemMapId": text, "priceRanges": ranges}
 
@@ -136,16 +163,28 @@ def details_v2(world: World, call: Call) -> dict[str, Any]:
 @operations.post("/open/product/image/search")
 def image_search(world: World, call: Call) -> dict[str, Any]:
     body = call.body
-    page, lowest, highest = body.page("pageNo"), body.optional_whole("priceStart"), body.optional_whole("priceEnd")
+    page, lowest, highest = (
+        body.page("pageNo"),
+        body.optional_whole("priceStart"),
+        body.optional_whole("priceEnd"),
+    )
     items = similar(world.catalogue.shelf("taobao"), _needle(body), lowest, highest)
     sort_by_price(items, body)
-    return page.answer(len(items), [_row(item) for item in items[page.start : page.stop]])
+    return page.answer(
+        len(items), [_row(item) for item in items[page.start : page.stop]]
+    )
 
 
 def _needle(body: Fields) -> bytes:
     if body.has("imageBase64") == body.has("imageUrl"):
-        raise bad_request("imageBase64", "exactly one of imageBase64 and imageUrl is required")
-    return body.text("imageUrl").encode() if body.has("imageUrl") else picture(body, "imageBase64")
+        raise bad_request(
+            "imageBase64", "exactly one of imageBase64 and imageUrl is required"
+        )
+    return (
+        body.text("imageUrl").encode()
+        if body.has("imageUrl")
+        else picture(body, "imageBase64")
+    )
 
 
 @operations.post("/open/product/inquiry")

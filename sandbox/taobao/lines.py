@@ -29,7 +29,9 @@ PROBLEMS = {
 
 @dataclass(frozen=True, slots=True)
 class WantedLine:
-    """One asked line; `problem` is the line's error code, empty when it can be bought."""
+    """One asked line; `problem` is the line's error code, empty when it can be
+    bought.
+    """
 
     item: Item
     sku: Sku | None
@@ -51,14 +53,23 @@ def read_lines(world: World, entries: Sequence[Fields]) -> list[WantedLine]:
     return [_read_line(world, entry, quantities) for entry in entries]
 
 
-def _read_line(world: World, entry: Fields, quantities: Mapping[str, int]) -> WantedLine:
+def _read_line(
+    world: World, entry: Fields, quantities: Mapping[str, int]
+) -> WantedLine:
     mp_id, sku_mp_id = entry.identifier("itemId"), entry.identifier("skuId")
     item = world.catalogue.shelf("taobao").by_mp_id.get(mp_id)
     if item is None:
         raise product_not_found(mp_id)
     sku, quantity = item.sku_by_mp_id(sku_mp_id), entry.whole("quantity", minimum=1)
     problem = problem_of(item, sku, quantity, quantities[sku_mp_id])
-    return WantedLine(item, sku, sku_mp_id, quantity, entry.optional_identifier("orderLineNo"), problem)
+    return WantedLine(
+        item,
+        sku,
+        sku_mp_id,
+        quantity,
+        entry.optional_identifier("orderLineNo"),
+        problem,
+    )
 
 
 def problem_of(item: Item, sku: Sku | None, quantity: int, of_sku_in_order: int) -> str:
@@ -78,7 +89,11 @@ def first_problem(lines: Sequence[WantedLine]) -> str:
 def as_orders(lines: Sequence[WantedLine]) -> list[list[WantedLine]]:
     """Lines as they become orders: one a seller and depot."""
     sellers = groupby(sorted(lines, key=_seller_id), key=_seller_id)
-    return [depot for _, sold in sellers for depot in by_depot(list(sold), lambda line: line.item)]
+    return [
+        depot
+        for _, sold in sellers
+        for depot in by_depot(list(sold), lambda line: line.item)
+    ]
 
 
 def _seller_id(line: WantedLine) -> str:
@@ -125,15 +140,24 @@ def _rendered_line(line: WantedLine) -> dict[str, Any]:
 
 
 def is_complete(address: Mapping[str, Any], *more: str) -> bool:
-    """Whether the address is enough for a parcel; `more` are further required fields."""
+    """Whether the address is enough for a parcel; `more` are further required
+    fields.
+    """
     needed = ("state", "city", "address", "name", *more)
-    filled = all(isinstance(address.get(name), str) and address[name].strip() for name in needed)
+    filled = all(
+        isinstance(address.get(name), str) and address[name].strip() for name in needed
+    )
     return filled and bool(address.get("phone") or address.get("mobilePhone"))
 
 
 def check_address(address: Fields, mobile: str = "mobilePhone") -> None:
-    """A TaobaoAddress with all its fields, for calls that have no error code for an incomplete one."""
+    """A TaobaoAddress with all its fields, for calls that have no error code for an
+    incomplete one.
+    """
     for name in ("country", "state", "city", "address", "name"):
         address.text(name)
-    if not address.optional_text("phone").strip() and not address.optional_text(mobile).strip():
+    if (
+        not address.optional_text("phone").strip()
+        and not address.optional_text(mobile).strip()
+    ):
         raise bad_request(address.named("phone"), f"phone or {mobile} is required")

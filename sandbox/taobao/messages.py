@@ -10,7 +10,13 @@ from sandbox.lifecycle import coming_parcel, sent_parcel
 from sandbox.messages import Message, enveloped
 from sandbox.refund import Refund, Step
 from sandbox.taobao.refund_views import refund_type
-from sandbox.taobao.views import BUILDING, BUILDING_TAKES, REFUND_STATUS, status, sub_status
+from sandbox.taobao.views import (
+    BUILDING,
+    BUILDING_TAKES,
+    REFUND_STATUS,
+    status,
+    sub_status,
+)
 from sandbox.world import World
 
 PLATFORM = 0
@@ -24,13 +30,18 @@ def messages(world: World, order: Order) -> Iterator[Message]:
         yield from (_refund(order, refund, step) for step in refund.steps)
 
 
-def _message(nav: int, kind: str, order: Order, at: int, body: dict[str, Any]) -> Message:
+def _message(
+    nav: int, kind: str, order: Order, at: int, body: dict[str, Any]
+) -> Message:
     return Message(at, nav, "taobao", order.id, enveloped(kind, PLATFORM, at, body))
 
 
 def _prices(order: Order) -> Iterator[Message]:
     for change in order.repricings[1:]:
-        goods = sum(line.quantity * unit for line, unit in zip(order.lines, change.unit_fens, strict=True))
+        goods = sum(
+            line.quantity * unit
+            for line, unit in zip(order.lines, change.unit_fens, strict=True)
+        )
         total = {
             "purchaseCurrency": "CNY",
             "purchaseTotalFee": goods + order.post_fen,
@@ -43,7 +54,8 @@ def _prices(order: Order) -> Iterator[Message]:
             "purchaseMarket": "PANAMA",
             "purchaseOrderPriceDTO": total,
             "purchaseOrderLinePriceChangeMessageDTOList": [
-                _line_price(line, unit) for line, unit in zip(order.lines, change.unit_fens, strict=True)
+                _line_price(line, unit)
+                for line, unit in zip(order.lines, change.unit_fens, strict=True)
             ],
         }
         yield _message(PRICE, "TAOBAO_ORDER_PRICE_MODIFY", order, change.at, body)
@@ -55,18 +67,28 @@ def _line_price(line: OrderLine, unit_fen: int) -> dict[str, Any]:
 
 
 def _statuses(order: Order, now: int) -> Iterator[Message]:
-    """A message at each change of status; none for the seconds in which an order is being built."""
+    """A message at each change of status; none for the seconds in which an order is
+    being built.
+    """
     shown = BUILDING
     for moment in sorted(_moments(order)):
         if moment <= now and (reached := status(order, moment)) != shown:
             shown = reached
-            yield _message(STATUS, "TAOBAO_ORDER_STATUS_MODIFY", order, moment, _status_body(order, moment))
+            yield _message(
+                STATUS,
+                "TAOBAO_ORDER_STATUS_MODIFY",
+                order,
+                moment,
+                _status_body(order, moment),
+            )
 
 
 def _moments(order: Order) -> Iterator[int]:
     yield order.created_at + BUILDING_TAKES
     yield from (step.at for step in order.finance)
-    yield from (moment for moment in (order.paid_at, order.closed_at) if moment is not None)
+    yield from (
+        moment for moment in (order.paid_at, order.closed_at) if moment is not None
+    )
     if (parcel := coming_parcel(order)) is not None:
         yield parcel.shipped_at
 

@@ -1,4 +1,6 @@
-"""Taobao's older order family: list, voucher, cancel, warehouse, pay, chat link. Its orderId is the purchaseId."""
+"""Taobao's older order family: list, voucher, cancel, warehouse, pay, chat link. Its
+orderId is the purchaseId.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,15 @@ operations = Operations()
 MAX_VOUCHERS = 5
 CHAT = "https://distributor.taobao.global/apps/open/imchat?loginToken="
 NUMBERS = ("pageNo", "pageSize", "status", "createTimeStart", "createTimeEnd")
-NOT_SENT_YET = (views.BUILDING, views.WAIT_BUYER_PAY, 1, 2, 3, 5, views.WAIT_SELLER_SEND)
+NOT_SENT_YET = (
+    views.BUILDING,
+    views.WAIT_BUYER_PAY,
+    1,
+    2,
+    3,
+    5,
+    views.WAIT_SELLER_SEND,
+)
 
 
 def _order(world: World, call: Call) -> Order:
@@ -36,18 +46,27 @@ def _check_payable(order: Order) -> None:
 def order_list(world: World, call: Call) -> dict[str, Any]:
     asked = call.query.with_numbers(*NUMBERS)
     page = asked.page("pageNo")
-    filters = {name: asked.raw[name] for name in (*NUMBERS, "outerPurchaseId") if asked.has(name)}
+    filters = {
+        name: asked.raw[name]
+        for name in (*NUMBERS, "outerPurchaseId")
+        if asked.has(name)
+    }
     if order_id := asked.optional_identifier("purchaseOrderId"):
         filters["purchaseIds"] = [order_id]
     orders = select_orders(world, Fields(filters))
-    return page.answer(len(orders), [views.order_view(world, order) for order in orders[page.start : page.stop]])
+    return page.answer(
+        len(orders),
+        [views.order_view(world, order) for order in orders[page.start : page.stop]],
+    )
 
 
 @operations.post("/open/order/voucher/upload", effect=True)
 def upload_voucher(world: World, call: Call) -> bool:
     """Upload the proof of an offline payment; finance checks it later."""
     urls = call.body.texts("voucherUrls", at_least=1, at_most=MAX_VOUCHERS)
-    voucher = Voucher(call.body.whole("amount"), call.body.optional_text("remark"), urls)
+    voucher = Voucher(
+        call.body.whole("amount"), call.body.optional_text("remark"), urls
+    )
     order = _order(world, call)
     _check_payable(order)
     world.offline.upload(order, voucher, world.now())

@@ -12,7 +12,13 @@ from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.entities import Order
 from sandbox.fields import Fields
 from sandbox.operations import Call, Operations
-from sandbox.ordering import ORDER_STATUS_ERROR, Addresses, order_named, pay_order, place_orders
+from sandbox.ordering import (
+    ORDER_STATUS_ERROR,
+    Addresses,
+    order_named,
+    pay_order,
+    place_orders,
+)
 from sandbox.quotes import Line, cargo_key
 from sandbox.refusals import bad_request
 from sandbox.taobao import views
@@ -44,13 +50,19 @@ PAYMENT_PROBLEMS = ordering.PAYMENT_PROBLEMS | {
 
 @operations.post("/open/purchase/render")
 def render(world: World, call: Call) -> dict[str, Any]:
-    check_receiver(world.dialects, call.body.object("receiver"), call.body.object("warehouseAddress"))
+    check_receiver(
+        world.dialects,
+        call.body.object("receiver"),
+        call.body.object("warehouseAddress"),
+    )
     return rendered(read_lines(world, call.body.objects_in_text("renderItemList")))
 
 
 @operations.post("/open/purchase/render/v2")
 def render_v2(world: World, call: Call) -> dict[str, Any]:
-    """Render with the id of a warehouse instead of its address, and with the lines as a list."""
+    """Render with the id of a warehouse instead of its address, and with the lines as a
+    list.
+    """
     check_address(call.body.object("receiver"))
     entries = call.body.objects("renderItemList")
     if warehouse_id := call.body.optional_identifier("warehouseId"):
@@ -70,7 +82,11 @@ def create_v2(world: World, call: Call) -> dict[str, Any]:
     if world.books.referenced("taobao", outer_id):
         return _repeated(world, outer_id, lines)[0]
     one_seller = len({line.item.seller.id for line in lines}) == 1
-    problem = _address_problem(addresses) or ("" if one_seller else "SELLER_MISMATCH") or first_problem(lines)
+    problem = (
+        _address_problem(addresses)
+        or ("" if one_seller else "SELLER_MISMATCH")
+        or first_problem(lines)
+    )
     if problem := problem or _price_problem(body, lines):
         return _not_created(outer_id, problem)
     bought, failed = call.part(lines)
@@ -81,7 +97,9 @@ def create_v2(world: World, call: Call) -> dict[str, Any]:
 
 @operations.post("/open/purchase/create", effect=True)
 def create_v1(world: World, call: Call) -> dict[str, Any]:
-    """Create orders of several sellers' lines; on request without lines that can't be bought."""
+    """Create orders of several sellers' lines; on request without lines that can't be
+    bought.
+    """
     body = call.body
     entries = _read_create_form(world, body)
     partial = body.flag("supportPartialSuccess")
@@ -92,15 +110,24 @@ def create_v1(world: World, call: Call) -> dict[str, Any]:
         return {**answer, "failedLineList": failed}
     buyable = [line for line in lines if not line.problem] if partial else lines
     failed = [_failed_line(line) for line in lines if line.problem and partial]
-    problem = _address_problem(addresses) or first_problem(buyable or lines) or _price_problem(body, buyable)
+    problem = (
+        _address_problem(addresses)
+        or first_problem(buyable or lines)
+        or _price_problem(body, buyable)
+    )
     if problem:
         return {**_not_created(outer_id, problem), "failedLineList": failed}
-    return {**_created(world, outer_id, addresses, buyable, lines, failed), "failedLineList": failed}
+    return {
+        **_created(world, outer_id, addresses, buyable, lines, failed),
+        "failedLineList": failed,
+    }
 
 
 def _read_create_form(world: World, body: Fields) -> list[Fields]:
     """The lines of a create whose fields are all of the right kind."""
-    check_receiver(world.dialects, body.object("receiver"), body.object("warehouseAddressInfo"))
+    check_receiver(
+        world.dialects, body.object("receiver"), body.object("warehouseAddressInfo")
+    )
     body.text("outerPurchaseId")
     body.whole("purchaseAmount")
     entries = body.objects_in_text("orderLineList")
@@ -124,7 +151,9 @@ def _addresses(body: Fields) -> Addresses:
 
 
 def _address_problem(addresses: Addresses) -> str:
-    complete = is_complete(addresses.receiver, "country") and is_complete(addresses.warehouse)
+    complete = is_complete(addresses.receiver, "country") and is_complete(
+        addresses.warehouse
+    )
     return "" if complete else "ADDRESS_INVALID"
 
 
@@ -133,16 +162,28 @@ def _price_problem(body: Fields, lines: Sequence[WantedLine]) -> str:
 
 
 def _cargo(lines: Sequence[WantedLine]) -> str:
-    asked: list[Line] = [(line.item.id, line.sku_mp_id, line.quantity) for line in lines]
+    asked: list[Line] = [
+        (line.item.id, line.sku_mp_id, line.quantity) for line in lines
+    ]
     return cargo_key(asked)
 
 
-def _repeated(world: World, outer_id: str, lines: Sequence[WantedLine]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """The answer to a used outerPurchaseId, and the lines that were left out the first time."""
+def _repeated(
+    world: World, outer_id: str, lines: Sequence[WantedLine]
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """The answer to a used outerPurchaseId, and the lines that were left out the first
+    time.
+    """
     first = world.first_answers.of("taobao", outer_id)
-    if first is None or first.cargo != _cargo(lines) or REFUSES_DUPLICATES in world.dialects:
+    if (
+        first is None
+        or first.cargo != _cargo(lines)
+        or REFUSES_DUPLICATES in world.dialects
+    ):
         return _not_created(outer_id, "DUPLICATE_OUTER_ID"), []
-    return views.created(world, world.books.referenced("taobao", outer_id)), first.data["failed"]
+    return views.created(world, world.books.referenced("taobao", outer_id)), first.data[
+        "failed"
+    ]
 
 
 def _created(
@@ -157,10 +198,16 @@ def _created(
     return views.created(world, place(world, lines, outer_id, addresses))
 
 
-def place(world: World, lines: Sequence[WantedLine], outer_id: str, addresses: Addresses) -> list[Order]:
+def place(
+    world: World, lines: Sequence[WantedLine], outer_id: str, addresses: Addresses
+) -> list[Order]:
     """Order lines that can all be bought: one order a seller and depot."""
     depots = [[line.pick() for line in depot] for depot in as_orders(lines)]
-    return [order for picks in depots for order in place_orders(world, picks, outer_id, addresses, FIRST_ID)]
+    return [
+        order
+        for picks in depots
+        for order in place_orders(world, picks, outer_id, addresses, FIRST_ID)
+    ]
 
 
 def _not_created(outer_id: str, problem: str) -> dict[str, Any]:
@@ -168,7 +215,11 @@ def _not_created(outer_id: str, problem: str) -> dict[str, Any]:
 
 
 def _failed_line(line: WantedLine) -> dict[str, Any]:
-    return {"orderLineNo": line.number, "errorCode": line.problem, "errorMessage": PROBLEMS[line.problem]}
+    return {
+        "orderLineNo": line.number,
+        "errorCode": line.problem,
+        "errorMessage": PROBLEMS[line.problem],
+    }
 
 
 @operations.post("/open/purchase/pay", effect=True)
@@ -177,14 +228,24 @@ def pay(world: World, call: Call) -> dict[str, Any]:
     if not 1 <= len(order_ids) <= MAX_PAID_AT_ONCE:
         raise bad_request("purchaseOrderIdList", f"from 1 to {MAX_PAID_AT_ONCE} ids")
     problems = [_pay_one(world, order_id, call) for order_id in order_ids]
-    failed = [(order_id, problem) for order_id, problem in zip(order_ids, problems, strict=True) if problem]
+    failed = [
+        (order_id, problem)
+        for order_id, problem in zip(order_ids, problems, strict=True)
+        if problem
+    ]
     return {
         "willPayPurchaseOrderIds": [
-            order_id for order_id, problem in zip(order_ids, problems, strict=True) if not problem
+            order_id
+            for order_id, problem in zip(order_ids, problems, strict=True)
+            if not problem
         ],
         "payFailurePurchaseOrderIds": [order_id for order_id, _ in failed],
         "payFailedResults": [
-            {"gspOrderId": order_id, "errorCode": problem, "errorMessage": PAYMENT_PROBLEMS[problem]}
+            {
+                "gspOrderId": order_id,
+                "errorCode": problem,
+                "errorMessage": PAYMENT_PROBLEMS[problem],
+            }
             for order_id, problem in failed
         ],
     }
@@ -197,7 +258,9 @@ def _pay_one(world: World, order_id: str, call: Call) -> str:
 
 @operations.post("/open/purchase/cancel", effect=True)
 def cancel(world: World, call: Call) -> dict[str, Any]:
-    """Accept the cancellation; the order closes a little later unless it is paid by then."""
+    """Accept the cancellation; the order closes a little later unless it is paid by
+    then.
+    """
     call.body.short_text("cancelReason", 200)
     call.body.optional_text("cancelRemark")
     order = order_named(world, "taobao", call.body.identifier("purchaseId"))
@@ -223,4 +286,6 @@ def page_list(world: World, call: Call) -> dict[str, Any]:
 
 @operations.get("/open/order/detail/get")
 def details(world: World, call: Call) -> dict[str, Any]:
-    return views.order_view(world, order_named(world, "taobao", call.query.identifier("purchaseOrderId")))
+    return views.order_view(
+        world, order_named(world, "taobao", call.query.identifier("purchaseOrderId"))
+    )

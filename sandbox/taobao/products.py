@@ -21,10 +21,15 @@ PICTURES = "https://img.alicdn.com/imgextra"
 def search(world: World, call: Call) -> dict[str, Any]:
     keyword = call.body.text("keyword")
     page = call.body.page("pageNo")
-    lowest, highest = call.body.optional_whole("priceStart"), call.body.optional_whole("priceEnd")
+    lowest, highest = (
+        call.body.optional_whole("priceStart"),
+        call.body.optional_whole("priceEnd"),
+    )
     items = world.catalogue.shelf("taobao").search(keyword, lowest, highest)
     sort_by_price(items, call.body)
-    return page.answer(len(items), [found(item) for item in items[page.start : page.stop]])
+    return page.answer(
+        len(items), [found(item) for item in items[page.start : page.stop]]
+    )
 
 
 def found(item: Item) -> dict[str, Any]:
@@ -97,7 +102,12 @@ def properties(sku: Sku) -> list[dict[str, str]]:
 
 
 def _property(name: str, value: str) -> dict[str, str]:
-    return {"propId": _number(name), "propName": name, "valueId": _number(value), "valueName": value}
+    return {
+        "propId": _number(name),
+        "propName": name,
+        "valueId": _number(value),
+        "valueName": value,
+    }
 
 
 def _number(word: str) -> str:
@@ -127,7 +137,11 @@ def map_ids(world: World, call: Call) -> dict[str, Any]:
         else:
             mapped.append(_mapping(item, entry))
     missing = [reason["itemId"] for reason in reasons]
-    return {"mpProducts": mapped, "noMpProductItemIds": missing, "noMpReasonList": reasons}
+    return {
+        "mpProducts": mapped,
+        "noMpProductItemIds": missing,
+        "noMpReasonList": reasons,
+    }
 
 
 def _unmapped(item: Item | None) -> str:
@@ -138,6 +152,12 @@ def _unmapped(item: Item | None) -> str:
 
 def _mapping(item: Item, entry: Fields) -> dict[str, Any]:
     """The asked SKUs that the item has; all of them when none is asked for."""
-    asked = entry.identifiers("skuIds") if entry.raw.get("skuIds") else [sku.id for sku in item.skus]
-    skus = [{"skuId": sku.id, "mpSkuId": sku.mp_id} for sku in item.skus if sku.id in asked]
+    asked = (
+        entry.identifiers("skuIds")
+        if entry.raw.get("skuIds")
+        else [sku.id for sku in item.skus]
+    )
+    skus = [
+        {"skuId": sku.id, "mpSkuId": sku.mp_id} for sku in item.skus if sku.id in asked
+    ]
     return {"itemId": item.id, "mpId": item.mp_id, "skuList": skus}

@@ -1,4 +1,6 @@
-"""Refunds of a Taobao line that are allowed, by time, reason and amount (assumed-all.md, section 2.3)."""
+"""Refunds of a Taobao line that are allowed, by time, reason and amount
+(assumed-all.md, section 2.3).
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ NOT_SHIPPED, NOT_RECEIVED, RECEIVED = 1, 3, 4
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row of the contract's table. `all_of_it`: the fee is exactly the line's cost, postage share included."""
+    """One row of the contract's table. `all_of_it`: the fee is exactly the line's cost,
+    postage share included.
+    """
 
     refund_type: int
     goods_status: int
@@ -34,11 +38,18 @@ class Row:
         return 0 < lowest <= fee_fen <= highest
 
 
-BEFORE_SHIPPING = Row(MONEY_ONLY, NOT_SHIPPED, {101: "不想要了", 102: "卖家缺货"}, all_of_it=True)
+BEFORE_SHIPPING = Row(
+    MONEY_ONLY, NOT_SHIPPED, {101: "不想要了", 102: "卖家缺货"}, all_of_it=True
+)
 NOT_ARRIVED = Row(MONEY_ONLY, NOT_RECEIVED, {201: "未收到货"})
 WITHOUT_RETURN = Row(MONEY_ONLY, RECEIVED, {202: "质量问题", 203: "少件"})
 WITH_RETURN = Row(RETURN_AND_MONEY, RECEIVED, {301: "质量问题", 302: "与描述不符"})
-REASONS = BEFORE_SHIPPING.reasons | NOT_ARRIVED.reasons | WITHOUT_RETURN.reasons | WITH_RETURN.reasons
+REASONS = (
+    BEFORE_SHIPPING.reasons
+    | NOT_ARRIVED.reasons
+    | WITHOUT_RETURN.reasons
+    | WITH_RETURN.reasons
+)
 
 
 def rows_now(order: Order, line: OrderLine, now: int) -> Sequence[Row]:
@@ -52,4 +63,11 @@ def rows_now(order: Order, line: OrderLine, now: int) -> Sequence[Row]:
 
 
 def row_for(rows: Sequence[Row], refund_type: int, goods_status: int) -> Row | None:
-    return next((row for row in rows if (row.refund_type, row.goods_status) == (refund_type, goods_status)), None)
+    return next(
+        (
+            row
+            for row in rows
+            if (row.refund_type, row.goods_status) == (refund_type, goods_status)
+        ),
+        None,
+    )

@@ -54,7 +54,9 @@ def answer(world: World, refund: Refund) -> dict[str, Any]:
 def aggregate(world: World, refund: Refund) -> dict[str, Any]:
     order, line = order_and_line(world, refund)
     return {
-        "logistics": _logistics(refund) if refund.demand.returns and refund.was_agreed() else None,
+        "logistics": _logistics(refund)
+        if refund.demand.returns and refund.was_agreed()
+        else None,
         "refundOrder": refund_order(refund, world.now()),
         "purchaseOrderLine": _purchase_line(order, line),
     }
@@ -71,7 +73,8 @@ def refund_order(refund: Refund, now: int) -> dict[str, Any]:
         "reasonId": demand.reason_id,
         "reasonDesc": REASONS[demand.reason_id],
         "refundDesc": demand.description or None,
-        "canEditFee": refund.state in (State.ASKED, State.REFUSED) and not refund.before_shipping,
+        "canEditFee": refund.state in (State.ASKED, State.REFUSED)
+        and not refund.before_shipping,
         "feeTips": FEE_TIPS,
         "payOrderId": refund.order_id,
         **_timeout(refund, now),
@@ -83,7 +86,9 @@ def refund_order(refund: Refund, now: int) -> dict[str, Any]:
 
 
 def _timeout(refund: Refund, now: int) -> dict[str, Any]:
-    """The party that must act and its deadline; empty while agreed money is on its way."""
+    """The party that must act and its deadline; empty while agreed money is on its
+    way.
+    """
     waits = refund.state is not State.AGREED or refund.demand.returns
     due = due_at(refund) if waits else None
     return {
@@ -117,7 +122,9 @@ def _logistics(refund: Refund) -> dict[str, Any]:
         "receiverAddress": RETURN_ADDRESS,
         "returnGoodsDesc": parcel.description if parcel else None,
         "buyerPhone": parcel.phone if parcel else None,
-        "logisticsCompany": company_view(company.code, company.name) if company else None,
+        "logisticsCompany": company_view(company.code, company.name)
+        if company
+        else None,
         "mailNo": parcel.number if parcel else None,
         "sellerAgreeReturnDescribe": RETURN_TIPS,
     }
@@ -131,18 +138,42 @@ def messages(refund: Refund, now: int) -> list[dict[str, Any]]:
     """Words and events of a refund, oldest first."""
     said: list[tuple[int, dict[str, Any]]] = []
     for number, step in enumerate(refund.steps, 1):
-        said.append((step.at, _message(refund, f"1{number:04d}", "system", STATE_TEXTS[step.state], step.at)))
+        said.append(
+            (
+                step.at,
+                _message(
+                    refund, f"1{number:04d}", "system", STATE_TEXTS[step.state], step.at
+                ),
+            )
+        )
         said[-1][1]["refundStatus"] = REFUND_STATUS[step.state]
     for number, note in enumerate(refund.notes, 1):
-        said.append((note.at, _message(refund, f"2{number:04d}", "buyer", note.text, note.at, note.images)))
+        said.append(
+            (
+                note.at,
+                _message(
+                    refund, f"2{number:04d}", "buyer", note.text, note.at, note.images
+                ),
+            )
+        )
         replied_at = note.at + SELLER_REPLIES_AFTER
-        said.append((replied_at, _message(refund, f"3{number:04d}", "seller", SELLER_REPLY, replied_at)))
+        said.append(
+            (
+                replied_at,
+                _message(refund, f"3{number:04d}", "seller", SELLER_REPLY, replied_at),
+            )
+        )
     said.sort(key=lambda entry: entry[0])
     return [message for at, message in said if at <= now]
 
 
 def _message(
-    refund: Refund, number: str, role: str, content: str, at: int, images: list[str] | None = None
+    refund: Refund,
+    number: str,
+    role: str,
+    content: str,
+    at: int,
+    images: list[str] | None = None,
 ) -> dict[str, Any]:
     return {
         "messageId": refund.id + number,

@@ -25,7 +25,8 @@ def logistics_details(world: World, call: Call) -> dict[str, Any]:
     order, line = found
     return {
         "purchaseOrderOuterId": taobao_number(order),
-        "pnmLogisticsDetails": _domestic(order, line, world.now()) + _international(world, order, line),
+        "pnmLogisticsDetails": _domestic(order, line, world.now())
+        + _international(world, order, line),
     }
 
 
@@ -33,7 +34,15 @@ def _domestic(order: Order, line: OrderLine, now: int) -> list[dict[str, Any]]:
     parcel = sent_parcel(order, now)
     if parcel is None or line.withdrawn_at is not None:
         return []
-    return [_detail(parcel.number, parcel.company, past(parcel.events, now), order.warehouse, line)]
+    return [
+        _detail(
+            parcel.number,
+            parcel.company,
+            past(parcel.events, now),
+            order.warehouse,
+            line,
+        )
+    ]
 
 
 def _international(world: World, order: Order, line: OrderLine) -> list[dict[str, Any]]:
@@ -46,12 +55,18 @@ def _international(world: World, order: Order, line: OrderLine) -> list[dict[str
 
 
 def _detail(
-    number: str, company: str, events: list[Event], receiver: dict[str, Any], line: OrderLine
+    number: str,
+    company: str,
+    events: list[Event],
+    receiver: dict[str, Any],
+    line: OrderLine,
 ) -> dict[str, Any]:
     return {
         "mailNo": number,
         "logisticsTraces": [_trace(event) for event in events],
-        "logisticsPartner": [{"company": company, "companyContact": "", "companyImageUrl": ""}],
+        "logisticsPartner": [
+            {"company": company, "companyContact": "", "companyImageUrl": ""}
+        ],
         "receiver": {
             "name": receiver.get("name"),
             "phone": receiver.get("phone") or receiver.get("mobilePhone"),
@@ -61,7 +76,14 @@ def _detail(
             "address": receiver.get("address"),
             "zipCode": receiver.get("zip"),
         },
-        "logisticsGoods": [{"title": line.title, "property": "", "imageUrl": "", "quantity": line.quantity}],
+        "logisticsGoods": [
+            {
+                "title": line.title,
+                "property": "",
+                "imageUrl": "",
+                "quantity": line.quantity,
+            }
+        ],
     }
 
 

@@ -22,7 +22,13 @@ REFUND_STATUS = {
     State.CLOSED: -20,
 }
 BUILDING_TAKES = 2 * SECOND
-BUILDING, WAIT_BUYER_PAY, CLOSED, WAIT_SELLER_SEND, WAIT_BUYER_CONFIRM = 12, 0, 4, 10, 11
+BUILDING, WAIT_BUYER_PAY, CLOSED, WAIT_SELLER_SEND, WAIT_BUYER_CONFIRM = (
+    12,
+    0,
+    4,
+    10,
+    11,
+)
 
 
 def status(order: Order, now: int) -> int:
@@ -31,14 +37,20 @@ def status(order: Order, now: int) -> int:
         return CLOSED
     if order.paid_at is not None and order.paid_at <= now:
         parcel = coming_parcel(order)
-        return WAIT_BUYER_CONFIRM if parcel and parcel.shipped_at <= now else WAIT_SELLER_SEND
+        return (
+            WAIT_BUYER_CONFIRM
+            if parcel and parcel.shipped_at <= now
+            else WAIT_SELLER_SEND
+        )
     if finance := [step.state for step in order.finance if step.at <= now]:
         return finance[-1]
     return BUILDING if now < order.created_at + BUILDING_TAKES else WAIT_BUYER_PAY
 
 
 def sub_status(order: Order, line: OrderLine, now: int) -> int:
-    """The status of a line. A line that the seller left out stays unsent until its money is back, then closed."""
+    """The status of a line. A line that the seller left out stays unsent until its
+    money is back, then closed.
+    """
     if line.closed_at is not None and line.closed_at <= now:
         return CLOSED
     if line.withdrawn_at is not None and line.withdrawn_at <= now:
@@ -74,7 +86,11 @@ def _sub_order(world: World, order: Order, line: OrderLine) -> dict[str, Any]:
     now = world.now()
     parcel = sent_parcel(order, now) if line.withdrawn_at is None else None
     refund = world.refunds.newest(line.sub_id)
-    domestic = [] if parcel is None else [_logistic_order(parcel.company, parcel.number, parcel.shipped_at)]
+    domestic = (
+        []
+        if parcel is None
+        else [_logistic_order(parcel.company, parcel.number, parcel.shipped_at)]
+    )
     return {
         "subPurchaseOrderId": line.sub_id,
         "purchaseOrderOuterId": taobao_number(order),
@@ -96,11 +112,17 @@ def _sub_order(world: World, order: Order, line: OrderLine) -> dict[str, Any]:
 
 
 def _logistic_order(company: str, number: str, shipped_at: int) -> dict[str, str]:
-    return {"logisticCompanyName": company, "logisticNumber": number, "rtsTime": unix_text(shipped_at)}
+    return {
+        "logisticCompanyName": company,
+        "logisticNumber": number,
+        "rtsTime": unix_text(shipped_at),
+    }
 
 
 def taobao_number(order: Order) -> str:
-    """The order's number on Taobao itself (19 digits), another than the distribution's."""
+    """The order's number on Taobao itself (19 digits), another than the
+    distribution's.
+    """
     return str(3_400_000_000_000_000_000 + int(order.id))
 
 

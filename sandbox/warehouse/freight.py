@@ -10,10 +10,46 @@ from sandbox.goods import decimal_text
 CURRENCY = "USD"
 NEAR = frozenset({"HK", "JP", "KR", "MO", "MY", "PH", "SG", "TH", "TW", "VN"})
 EUROPE = frozenset(
-    {"AT", "BE", "BG", "CH", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GB", "GR", "HR", "HU", "IE", "IT"}
+    {
+        "AT",
+        "BE",
+        "BG",
+        "CH",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GB",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+    }
     | {"LT", "LU", "LV", "MT", "NL", "NO", "PL", "PT", "RO", "SE", "SI", "SK", "UA"}
 )
-FAR = EUROPE | {"AE", "AU", "BR", "CA", "CL", "CO", "EG", "ID", "IL", "IN", "KE", "KZ", "MA", "MX", "NG", "NZ"}
+FAR = EUROPE | {
+    "AE",
+    "AU",
+    "BR",
+    "CA",
+    "CL",
+    "CO",
+    "EG",
+    "ID",
+    "IL",
+    "IN",
+    "KE",
+    "KZ",
+    "MA",
+    "MX",
+    "NG",
+    "NZ",
+}
 FAR |= {"PE", "QA", "SA", "TR", "US", "UY", "ZA"}
 
 
@@ -34,7 +70,8 @@ class Service:
         return self.base_cents + -(-grams * self.cents_per_10_grams // 10)
 
 
-# services 1 and 2 cost 322.92 together for the public booking (weights: sandbox/generator.py)
+# services 1 and 2 cost 322.92 together for the public booking (weights:
+# sandbox/generator.py)
 SERVICES = (
     Service("1", "UCS", "STANDARD", 450, 12, 8, 15),
     Service("2", "UCS", "EXPRESS", 900, 20, 4, 7),
@@ -46,7 +83,11 @@ def services_to(country: str) -> list[Service]:
     """The services to a country (two capital letters); empty without any."""
     if country in NEAR:
         return list(SERVICES)
-    return [service for service in SERVICES if not service.near_only] if country in FAR else []
+    return (
+        [service for service in SERVICES if not service.near_only]
+        if country in FAR
+        else []
+    )
 
 
 def service_view(service: Service, grams: int) -> dict[str, Any]:

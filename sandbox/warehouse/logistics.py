@@ -1,11 +1,20 @@
-"""The logistics calls: estimate and render freight, book it, report domestic numbers."""
+"""The logistics calls: estimate and render freight, book it, report domestic
+numbers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from sandbox.entities import DomesticUpdate, FreightLine, Order, Parcel, Render, Shipment
+from sandbox.entities import (
+    DomesticUpdate,
+    FreightLine,
+    Order,
+    Parcel,
+    Render,
+    Shipment,
+)
 from sandbox.fields import Fields
 from sandbox.goods import decimal_text
 from sandbox.operations import Call, Envelope, Operations
@@ -35,7 +44,10 @@ ADDRESS_FIELDS = ("country", "city", "address", "name")
 def estimate(world: World, call: Call) -> dict[str, Any]:
     services = _services_to(call.body.text("country"))
     grams = _weight(world, _read_lines(world, call.body.objects("renderItems")))
-    return {"currency": CURRENCY, "services": [service_view(service, grams) for service in services]}
+    return {
+        "currency": CURRENCY,
+        "services": [service_view(service, grams) for service in services],
+    }
 
 
 @operations.post("/open/pp/logistics/orderRenderFreight", effect=True)
@@ -45,12 +57,20 @@ def render_freight(world: World, call: Call) -> dict[str, Any]:
     lines = _read_lines(world, call.body.objects("renderItems"))
     number = world.books.next("render")
     expires_at = world.now() + RENDER_LIVES
-    render = Render(number, f"FF20240802{FIRST_FRESH_NUMBER + number:05d}", country, lines, expires_at)
+    render = Render(
+        number,
+        f"FF20240802{FIRST_FRESH_NUMBER + number:05d}",
+        country,
+        lines,
+        expires_at,
+    )
     world.books.add_render(render)
     return {
         "renderId": render.id,
         "expireTime": china_text(expires_at),
-        "services": [service_view(service, _weight(world, lines)) for service in services],
+        "services": [
+            service_view(service, _weight(world, lines)) for service in services
+        ],
     }
 
 
@@ -70,18 +90,27 @@ def _read_line(world: World, entry: Fields) -> FreightLine:
     item = world.catalogue.find(item_id)
     if item is None or item.sku(sku_id) is None:
         raise product_not_found(f"{item_id} with SKU {sku_id}")
-    return FreightLine(item_id, sku_id, entry.whole("quantity", minimum=1), entry.optional_text("title", item.title))
+    return FreightLine(
+        item_id,
+        sku_id,
+        entry.whole("quantity", minimum=1),
+        entry.optional_text("title", item.title),
+    )
 
 
 def _weight(world: World, lines: Sequence[FreightLine]) -> int:
     found = ((world.catalogue.find(line.item_id), line.quantity) for line in lines)
-    return sum((item.weighed or item.grams) * quantity for item, quantity in found if item)
+    return sum(
+        (item.weighed or item.grams) * quantity for item, quantity in found if item
+    )
 
 
 @operations.post("/open/pp/logistics/orderBookingFreight", effect=True)
 def book(world: World, call: Call) -> dict[str, Any]:
     render = _valid_render(world, call.body.text("renderId"))
-    order = _paid_order(world, call.body.object("tmallOrderInfo").identifier("tmallOrderId"))
+    order = _paid_order(
+        world, call.body.object("tmallOrderInfo").identifier("tmallOrderId")
+    )
     receiver = _receiver(call.body.object("receiverAddress"), render)
     entries = call.body.objects("lineItems")
     lines = _read_lines(world, entries)
@@ -93,7 +122,9 @@ def book(world: World, call: Call) -> dict[str, Any]:
         id=shipment_id,
         tmall_order_id=order.id,
         render_id=render.id,
-        amount_cents=sum(service.price_cents(_weight(world, group)) for service, group in groups),
+        amount_cents=sum(
+            service.price_cents(_weight(world, group)) for service, group in groups
+        ),
         currency=CURRENCY,
         parcels=[
             Parcel(number, service.id, service.company, group)
@@ -108,8 +139,12 @@ def book(world: World, call: Call) -> dict[str, Any]:
 
 def _valid_render(world: World, render_id: str) -> Render:
     render = world.books.renders.get(render_id)
-    if render is None or (render.expires_at is not None and render.expires_at <= world.now()):
-        raise Refusal(RENDER_NOT_FOUND, f"render {render_id} does not exist or has expired")
+    if render is None or (
+        render.expires_at is not None and render.expires_at <= world.now()
+    ):
+        raise Refusal(
+            RENDER_NOT_FOUND, f"render {render_id} does not exist or has expired"
+        )
     return render
 
 
@@ -126,18 +161,27 @@ def _receiver(address: Fields, render: Render) -> dict[str, Any]:
     if not address.has("mobilePhone"):
         address.text("phone")
     if address.text("country") != render.country:
-        raise bad_request(address.named("country"), f"the render is for {render.country}")
+        raise bad_request(
+            address.named("country"), f"the render is for {render.country}"
+        )
     return dict(address.raw)
 
 
 def _check_lines(lines: Sequence[FreightLine], render: Render, order: Order) -> None:
-    """Refuse lines that were not rendered, are not of the order, or exceed its quantities."""
+    """Refuse lines that were not rendered, are not of the order, or exceed its
+    quantities.
+    """
     for ids in {line.ids for line in lines}:
         booked = sum(line.quantity for line in lines if line.ids == ids)
         if booked > render.quantity_of(ids):
-            raise bad_request("lineItems", f"item {ids[0]} with SKU {ids[1]}: more than was rendered")
+            raise bad_request(
+                "lineItems", f"item {ids[0]} with SKU {ids[1]}: more than was rendered"
+            )
         if booked > order.quantity_of(*ids):
-            raise bad_request("lineItems", f"item {ids[0]} with SKU {ids[1]}: more than order {order.id} holds")
+            raise bad_request(
+                "lineItems",
+                f"item {ids[0]} with SKU {ids[1]}: more than order {order.id} holds",
+            )
 
 
 def _by_service(
@@ -148,16 +192,23 @@ def _by_service(
     for line, entry in zip(lines, entries, strict=True):
         service_id = entry.object("freightInfo").identifier("serviceId")
         if service_id not in offered:
-            raise Refusal(SERVICE_NOT_FOUND, f"service {service_id} is not among those of render {render.id}")
+            raise Refusal(
+                SERVICE_NOT_FOUND,
+                f"service {service_id} is not among those of render {render.id}",
+            )
         groups.setdefault(service_id, []).append(line)
     return [(offered[service_id], group) for service_id, group in groups.items()]
 
 
 def _fresh_numbers(world: World, render: Render, parcels: int) -> tuple[str, list[str]]:
-    """Booking number and tracking numbers; the public page's own for its first booking."""
+    """Booking number and tracking numbers; the public page's own for its first
+    booking.
+    """
     if render.id == PUBLIC_RENDER.id and SHIPMENT_ID not in world.books.shipments:
         return SHIPMENT_ID, list(TRACKING_NUMBERS[:parcels])
-    numbers = [FIRST_FRESH_NUMBER + world.books.next("tracking") for _ in range(parcels)]
+    numbers = [
+        FIRST_FRESH_NUMBER + world.books.next("tracking") for _ in range(parcels)
+    ]
     shipment_id = str(FIRST_FRESH_NUMBER + world.books.next("booking"))
     return shipment_id, [f"FARJP2408{number:06d}YQ" for number in numbers]
 
@@ -165,7 +216,10 @@ def _fresh_numbers(world: World, render: Render, parcels: int) -> tuple[str, lis
 def _booked(shipment: Shipment) -> dict[str, Any]:
     return {
         "orderId": shipment.id,
-        "orderFee": {"amount": decimal_text(shipment.amount_cents), "currency": shipment.currency},
+        "orderFee": {
+            "amount": decimal_text(shipment.amount_cents),
+            "currency": shipment.currency,
+        },
         "subOrders": [_sub_order(parcel) for parcel in shipment.parcels],
     }
 
@@ -173,7 +227,12 @@ def _booked(shipment: Shipment) -> dict[str, Any]:
 def _sub_order(parcel: Parcel) -> dict[str, Any]:
     return {
         "itemInfos": [
-            {"itemId": line.item_id, "skuId": line.sku_id, "quantity": line.quantity, "title": line.title}
+            {
+                "itemId": line.item_id,
+                "skuId": line.sku_id,
+                "quantity": line.quantity,
+                "title": line.title,
+            }
             for line in parcel.lines
         ],
         "internationalLogisticInfos": {
@@ -188,7 +247,9 @@ def _sub_order(parcel: Parcel) -> dict[str, Any]:
 @operations.post("/open/pp/logistics/updateLogisticInfo", effect=True)
 def update_domestic(world: World, call: Call) -> bool:
     shipment = world.books.shipments.get(call.body.identifier("orderId"))
-    if shipment is None or shipment.tmall_order_id != call.body.identifier("tmallOrderId"):
+    if shipment is None or shipment.tmall_order_id != call.body.identifier(
+        "tmallOrderId"
+    ):
         raise order_not_found(call.body.identifier("orderId"))
     reports: dict[tuple[str, str], Fields] = {}
     for info in call.body.objects("logisticInfos"):
@@ -209,16 +270,24 @@ def update_domestic(world: World, call: Call) -> bool:
 
 
 def _reports(shipment: Shipment, info: Fields) -> dict[tuple[str, str], Fields]:
-    """One entry's reports by tracking and domestic number, all checked before anything is stored."""
+    """One entry's reports by tracking and domestic number, all checked before anything
+    is stored.
+    """
     tracking_number, line = info.text("logisticNumer"), info.object("lineItem")
     parcel = shipment.parcel(tracking_number)
     if parcel is None:
-        raise bad_request(info.named("logisticNumer"), f"is not of booking {shipment.id}")
+        raise bad_request(
+            info.named("logisticNumer"), f"is not of booking {shipment.id}"
+        )
     if not parcel.carries(line.identifier("itemId"), line.identifier("skuId")):
-        raise bad_request(info.named("lineItem"), f"does not travel under {tracking_number}")
+        raise bad_request(
+            info.named("lineItem"), f"does not travel under {tracking_number}"
+        )
     reports = info.objects("domesticLogisticInfo")
     for report in reports:
         report.text("logisticCompanyName")
         if not report.text("rtsTime").isdigit():
             raise bad_request(report.named("rtsTime"), "must be unix seconds as text")
-    return {(tracking_number, report.text("logisticNumer")): report for report in reports}
+    return {
+        (tracking_number, report.text("logisticNumer")): report for report in reports
+    }

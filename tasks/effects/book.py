@@ -1,4 +1,6 @@
-"""Booking the international shipment of an order: not seeing one proves nothing, unless a second one is refused."""
+"""Booking the international shipment of an order: not seeing one proves nothing, unless
+a second one is refused.
+"""
 
 from __future__ import annotations
 
@@ -26,36 +28,50 @@ from tasks.effects.outcomes import refusal_of, repeats
 from tasks.effects.reading_orders import read_orders
 
 RENDER_REFUSED, ORDER_REFUSED = "render_refused", "order_refused"
-"""Values of `XPORTCN_BOOKING_REPEATED` for a service that refuses a second booking of one render, or of one order."""
+"""Values of `XPORTCN_BOOKING_REPEATED` for a service that refuses a second booking of
+one render, or of one order.
+"""
 LONGEST_HASH = 64
 SENT = re.compile(r"[^/]*/(?P<service>[^/]*)/(?P<minor>[0-9]+)(-[0-9]+)*")
 """What `booking_hash` makes."""
 
 
 def booking_hash(chosen: ChosenFreight) -> str:
-    """Render, service, price and left out lines of a booking, as its request hash keeps them."""
+    """Render, service, price and left out lines of a booking, as its request hash keeps
+    them.
+    """
     service = chosen.service
     without = "".join(f"-{line_no}" for line_no in sorted(chosen.unsent))
-    return f"{chosen.quote.render_id}/{service.service_id}/{service.price.minor}{without}"[:LONGEST_HASH]
+    return (
+        f"{chosen.quote.render_id}/{service.service_id}/{service.price.minor}{without}"[
+            :LONGEST_HASH
+        ]
+    )
 
 
 def freight_of(effect: EffectRecord) -> OrderUpdate:
-    """Price and service that a booking was sent with, whose answer with its fee was lost; of a repeated one the first.
+    """Price and service that a booking was sent with, whose answer with its fee was
+    lost; of a repeated one the first.
 
     The service refuses a second one.
     """
     first, price = repeats(effect), effect.amount
     sent = first or effect.request_hash
     if price and len(sent) < LONGEST_HASH and (found := SENT.fullmatch(sent)):
-        return OrderUpdate.charged(price=Money(int(found["minor"]), price.currency), service_id=found["service"])
+        return OrderUpdate.charged(
+            price=Money(int(found["minor"]), price.currency),
+            service_id=found["service"],
+        )
     return OrderUpdate.charged(price=price) if price and not first else NOTHING
 
 
 @dataclass(frozen=True)
 class Book(EffectKind):
-    """Booking orders, each with its chosen freight. Neither key nor look-up of a booking is documented.
+    """Booking orders, each with its chosen freight. Neither key nor look-up of a
+    booking is documented.
 
-    One without an answer is repeated once where the service refuses a second one, by a person's word in the settings.
+    One without an answer is repeated once where the service refuses a second one, by a
+    person's word in the settings.
     """
 
     freight: Mapping[str, ChosenFreight] = field(default_factory=dict)
@@ -68,21 +84,40 @@ class Book(EffectKind):
     absence_proves: ClassVar[bool] = False
     refusals: ClassVar[Set[str]] = CHECKED
     happened: ClassVar[ResolutionKind] = ResolutionKind.BOOKED
-    answered_with: ClassVar[tuple[str, ...]] = ("SHIPMENT_ORDER_ID", "--tracking NUMBER")
+    answered_with: ClassVar[tuple[str, ...]] = (
+        "SHIPMENT_ORDER_ID",
+        "--tracking NUMBER",
+    )
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_BOOKED
-    asks: ClassVar[str] = "Does the warehouse console show a shipment for order {order_id}?"
+    asks: ClassVar[str] = (
+        "Does the warehouse console show a shipment for order {order_id}?"
+    )
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        """Book the order; raise as for a call without an answer where a run that the ledger lost may have booked it."""
+        """Book the order; raise as for a call without an answer where a run that the
+        ledger lost may have booked it.
+        """
         if why := self.maybe_booked.get(order.order_ref):
-            self.resources.leave(claim)  # noted as sent: it must not be taken for never begun
+            self.resources.leave(
+                claim
+            )  # noted as sent: it must not be taken for never begun
             raise Unanswered(why)
         chosen = self.freight[order.order_ref]
         if claim.fence > 1 and (first := await self._repeated(claim)):
             chosen = self._by_render_of(first, claim, chosen)
         goods = order.shipped_order(chosen.unsent)
-        shipment = await book(self.resources.client, claim, goods, str(order.order_id), chosen.quote, chosen.service)
-        return Proof(answer=_ids(shipment), change=self._booked(order, shipment, Source.ANSWER, chosen))
+        shipment = await book(
+            self.resources.client,
+            claim,
+            goods,
+            str(order.order_id),
+            chosen.quote,
+            chosen.service,
+        )
+        return Proof(
+            answer=_ids(shipment),
+            change=self._booked(order, shipment, Source.ANSWER, chosen),
+        )
 
     @property
     def may_be_repeated(self) -> bool:
@@ -96,13 +131,21 @@ class Book(EffectKind):
         effects = await self.resources.group_commit.effects_of([claim.order_ref])
         return next((repeats(one) for one in effects if one.key == claim.key), "")
 
-    def _by_render_of(self, first: str, claim: Claim, chosen: ChosenFreight) -> ChosenFreight:
-        """The freight of a booking that repeats the `first`. Raises `Unanswered` where a second might be charged."""
+    def _by_render_of(
+        self, first: str, claim: Claim, chosen: ChosenFreight
+    ) -> ChosenFreight:
+        """The freight of a booking that repeats the `first`. Raises `Unanswered` where
+        a second might be charged.
+        """
         render_id, way = first.partition("/")[0], self._second_is_refused_by
         if way == ORDER_REFUSED:
             return chosen
         again = replace(chosen, quote=replace(chosen.quote, render_id=render_id))
-        if way == RENDER_REFUSED and booking_hash(again) == first and len(first) < LONGEST_HASH:
+        if (
+            way == RENDER_REFUSED
+            and booking_hash(again) == first
+            and len(first) < LONGEST_HASH
+        ):
             return again
         self.resources.leave(claim)  # noted as sent: the first one may be there
         raise Unanswered(
@@ -112,7 +155,9 @@ class Book(EffectKind):
         )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
+        shown = await read_orders(
+            self.resources, [attempt.order for attempt in attempts]
+        )
         return {
             one.effect.key: await self._seen(one, shown[ref])
             for one in attempts
@@ -126,28 +171,45 @@ class Book(EffectKind):
             return Proof(answer=_ids(shown.shipments[0]), change=change)
         if abroad := await self._parcel_abroad(attempt.order, shown):
             none = Statement(source=Source.DETAIL, of="a shipment", value="")
-            parcel = Statement(source=Source.TRACE, of="a parcel of it on its way", value=abroad)
+            parcel = Statement(
+                source=Source.TRACE, of="a parcel of it on its way", value=abroad
+            )
             return Contradicted(kind=Kind.BOOKED, first=none, second=parcel)
         if refusal_of(attempt.effect):
             return Open(kind=Kind.BOOKED, lacks=Lack.KNOWN_REFUSAL)
         return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
 
     async def _parcel_abroad(self, order: OrderRecord, shown: ServiceOrder) -> str:
-        """The number of a parcel that is scanned and none of the seller's: so a shipment is booked."""
+        """The number of a parcel that is scanned and none of the seller's: so a
+        shipment is booked.
+        """
         sellers = {parcel.tracking_number for parcel in shown.parcels}
         if not sellers:
             return ""
         events = list[TrackingEvent]()
         with suppress(XportcnError):
-            events = await self.resources.offerings[order.marketplace].channel.trace(shown)
-        return next((one.tracking_number for one in events if one.tracking_number not in sellers), "")
+            events = await self.resources.offerings[order.marketplace].channel.trace(
+                shown
+            )
+        return next(
+            (
+                one.tracking_number
+                for one in events
+                if one.tracking_number not in sellers
+            ),
+            "",
+        )
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.BOOKING_REFUSED, failure=refusal.message)
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
+        return OrderChange(
+            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
+        )
 
     def seen(self, order: OrderRecord, shipments: Sequence[Shipment]) -> OrderChange:
-        """What an order becomes that the service shows with shipments: held if there are several."""
+        """What an order becomes that the service shows with shipments: held if there
+        are several.
+        """
         booked = self._booked(order, shipments[0], Source.DETAIL)
         if len(shipments) == 1:
             return booked
@@ -156,17 +218,30 @@ class Book(EffectKind):
         return replace(booked, state=OrderState.HELD, why=why)
 
     def _booked(
-        self, order: OrderRecord, shipment: Shipment, shown_by: Source, freight: ChosenFreight | None = None
+        self,
+        order: OrderRecord,
+        shipment: Shipment,
+        shown_by: Source,
+        freight: ChosenFreight | None = None,
     ) -> OrderChange:
         verdict = booked(order, shipment, shown_by)
-        fact = OrderUpdate.booked(verdict, shipment=shipment, at=self.resources.clock(), freight=freight)
+        fact = OrderUpdate.booked(
+            verdict, shipment=shipment, at=self.resources.clock(), freight=freight
+        )
         why = together([_dearer_than_approved(order, shipment), going_along(order.why)])
-        return OrderChange(order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact)
+        return OrderChange(
+            order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact
+        )
 
 
 def booked(order: OrderRecord, shipment: Shipment, shown_by: Source) -> Booked:
     shown = Statement(source=shown_by, value=shipment.shipment_order_id)
-    return Booked(shown=shown, ours=Statement(source=Source.LEDGER, of=order.order_ref, value=str(order.order_id)))
+    return Booked(
+        shown=shown,
+        ours=Statement(
+            source=Source.LEDGER, of=order.order_ref, value=str(order.order_id)
+        ),
+    )
 
 
 def _ids(shipment: Shipment) -> dict[str, str]:
@@ -178,4 +253,8 @@ def _dearer_than_approved(order: OrderRecord, shipment: Shipment) -> Reason | No
     if fee is None or order.freight_approved_minor is None or fee.currency != currency:
         return None
     approved = Money(order.freight_approved_minor, currency)
-    return because(ReasonCode.FREIGHT_CHARGED_MORE, fee=fee, approved=approved) if fee > approved else None
+    return (
+        because(ReasonCode.FREIGHT_CHARGED_MORE, fee=fee, approved=approved)
+        if fee > approved
+        else None
+    )

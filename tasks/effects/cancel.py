@@ -9,7 +9,11 @@ from datetime import timedelta
 from typing import ClassVar
 
 from connectors.ledger.records import OrderChange, OrderRecord
-from connectors.marketplaces.refusals import CHECKED, ORDER_NOT_EXIST, ORDER_STATUS_ERROR
+from connectors.marketplaces.refusals import (
+    CHECKED,
+    ORDER_NOT_EXIST,
+    ORDER_STATUS_ERROR,
+)
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
@@ -34,20 +38,34 @@ class Cancel(EffectKind):
 
     action: ClassVar[Action] = Action.CANCEL
     state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    refusals: ClassVar[Set[str]] = CHECKED | {ORDER_STATUS_ERROR, ORDER_NOT_EXIST, "CLOSE_ORDER_TOO_FAST", "400_3"}
+    refusals: ClassVar[Set[str]] = CHECKED | {
+        ORDER_STATUS_ERROR,
+        ORDER_NOT_EXIST,
+        "CLOSE_ORDER_TOO_FAST",
+        "400_3",
+    }
     happened: ClassVar[ResolutionKind] = ResolutionKind.CANCELLED
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_CANCELLED
     asks: ClassVar[str] = "Does the console show order {order_id} as closed?"
     reported: ClassVar[str] = "told the marketplace to close it unpaid"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        await after_sale_of(self.resources, order.marketplace).cancel(claim, str(order.order_id), self.reason)
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.CANCELLED, why=ACCEPTED)
+        await after_sale_of(self.resources, order.marketplace).cancel(
+            claim, str(order.order_id), self.reason
+        )
+        change = OrderChange(
+            order_ref=order.order_ref, state=OrderState.CANCELLED, why=ACCEPTED
+        )
         return Proof(answer={"accepted": order.order_id}, change=change)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        """Read twice where an order is not closed yet: a marketplace may take its time to show that."""
-        settles_in = max(after_sale_of(self.resources, one.order.marketplace).settles_in for one in attempts)
+        """Read twice where an order is not closed yet: a marketplace may take its time
+        to show that.
+        """
+        settles_in = max(
+            after_sale_of(self.resources, one.order.marketplace).settles_in
+            for one in attempts
+        )
         seen = await self._seen(attempts)
         if settles_in and not all(isinstance(one, Proof) for one in seen.values()):
             await asyncio.sleep((settles_in + CLOCK_MARGIN).total_seconds())
@@ -55,10 +73,14 @@ class Cancel(EffectKind):
         return seen
 
     async def _seen(self, attempts: Sequence[Attempt]) -> dict[str, Sighting]:
-        shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
+        shown = await read_orders(
+            self.resources, [attempt.order for attempt in attempts]
+        )
         money = await not_taken_and_closed(self.resources, shown)
         refs = {one.effect.key: one.order.order_ref for one in attempts}
-        return {key: _seen(ref, shown.get(ref), money.get(ref)) for key, ref in refs.items()}
+        return {
+            key: _seen(ref, shown.get(ref), money.get(ref)) for key, ref in refs.items()
+        }
 
     def state_if_not_done(self, attempt: Attempt) -> OrderState | None:
         """The state before the cancellation; the order may have been paid meanwhile."""
@@ -78,7 +100,11 @@ class Cancel(EffectKind):
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.CANCEL_REFUSED, failure=refusal.message)
-        return OrderChange(order_ref=attempt.order.order_ref, state=self.state_if_not_done(attempt), why=why)
+        return OrderChange(
+            order_ref=attempt.order.order_ref,
+            state=self.state_if_not_done(attempt),
+            why=why,
+        )
 
 
 def _seen(order_ref: str, shown: ServiceOrder | None, money: Reason | None) -> Sighting:

@@ -1,4 +1,6 @@
-"""Carts: putting lines there, and ordering the rows, found again by contents since they bear no reference of ours."""
+"""Carts: putting lines there, and ordering the rows, found again by contents since they
+bear no reference of ours.
+"""
 
 from __future__ import annotations
 
@@ -19,14 +21,22 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
-from tasks.effects.create_by_reference import CLOCK_MARGIN, Create, found, ordered, several
+from tasks.effects.create_by_reference import (
+    CLOCK_MARGIN,
+    Create,
+    found,
+    ordered,
+    several,
+)
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
 from tasks.engine.resources import Resources
 
 
 @dataclass(frozen=True)
 class AddToCart(EffectKind):
-    """Putting a line into the cart. Its SKU did not lie there before, so a row of it is the proof."""
+    """Putting a line into the cart. Its SKU did not lie there before, so a row of it is
+    the proof.
+    """
 
     line: OrderLine | None = None
 
@@ -42,12 +52,21 @@ class AddToCart(EffectKind):
         line = self.line
         assert line is not None
         offer = next(offer for offer in order.offers if offer.item_id == line.item_id)
-        return _lies_there(await require_cart(self.resources, order.marketplace).add(claim, line, offer))
+        return _lies_there(
+            await require_cart(self.resources, order.marketplace).add(
+                claim, line, offer
+            )
+        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         marketplaces = {attempt.order.marketplace for attempt in attempts}
-        rows = {place: await require_cart(self.resources, place).rows() for place in marketplaces}
-        return {one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts}
+        rows = {
+            place: await require_cart(self.resources, place).rows()
+            for place in marketplaces
+        }
+        return {
+            one.effect.key: _seen(one, rows[one.order.marketplace]) for one in attempts
+        }
 
     @classmethod
     def question(cls, order_ref: str, order_id: str | None, part: str) -> str:
@@ -57,7 +76,11 @@ class AddToCart(EffectKind):
 def _seen(attempt: Attempt, rows: Sequence[CartRow]) -> Sighting:
     line = {part_of(line): line for line in attempt.order.lines}[attempt.effect.part]
     row = row_of(rows, line)
-    return _lies_there(row.row_id) if row else OwnRecord(shown=Statement(source=Source.CART, value=part_of(line)))
+    return (
+        _lies_there(row.row_id)
+        if row
+        else OwnRecord(shown=Statement(source=Source.CART, value=part_of(line)))
+    )
 
 
 def _lies_there(row_id: str) -> Proof:
@@ -65,7 +88,9 @@ def _lies_there(row_id: str) -> Proof:
 
 
 def part_of(line: OrderLine) -> str:
-    """The part of the key that sets the adding of one line apart from that of the order's other lines."""
+    """The part of the key that sets the adding of one line apart from that of the
+    order's other lines.
+    """
     return f"line-{line.line_no}"
 
 
@@ -82,26 +107,39 @@ def row_ids(resources: Resources, order: OrderRecord) -> dict[int, str]:
     rows = {
         effect.part: str(effect.answer["row_id"])
         for effect in resources.ledger.effects_of([order.order_ref])
-        if effect.action is Action.CART and effect.status is EffectStatus.DONE and effect.answer
+        if effect.action is Action.CART
+        and effect.status is EffectStatus.DONE
+        and effect.answer
     }
-    return {line.line_no: rows[part_of(line)] for line in order.lines if part_of(line) in rows}
+    return {
+        line.line_no: rows[part_of(line)]
+        for line in order.lines
+        if part_of(line) in rows
+    }
 
 
 PART, ROWS_GONE = "cart", "40405"
 
 
 class CreateFromCart(Create):
-    """Ordering the rows of orders. The part keeps it apart from creating without a cart, which is found differently."""
+    """Ordering the rows of orders. The part keeps it apart from creating without a
+    cart, which is found differently.
+    """
 
     before: ClassVar[OrderState | None] = OrderState.HELD
-    asks: ClassVar[str] = "Does the marketplace's console show an order of what lay in the cart for {order_ref}?"
+    asks: ClassVar[str] = (
+        "Does the marketplace's console show an order of what lay in the cart for {order_ref}?"
+    )
 
     @classmethod
     def owns(cls, part: str) -> bool:
         return part == PART
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        resources, cart = self.resources, require_cart(self.resources, order.marketplace)
+        resources, cart = (
+            self.resources,
+            require_cart(self.resources, order.marketplace),
+        )
         rows = list(row_ids(resources, order).values())
         warehouse = await resources.warehouse()
         created = await cart.create(claim, order.sourcing_order, rows, warehouse)
@@ -109,14 +147,25 @@ class CreateFromCart(Create):
             return _several(order, created.order_ids)
         (order_id,) = created.order_ids
         total = Statement(source=Source.CREATED, value=created.total)
-        return ordered(order, order_id, total, resources.clock(), {"order_id": order_id}, str(warehouse))
+        return ordered(
+            order,
+            order_id,
+            total,
+            resources.clock(),
+            {"order_id": order_id},
+            str(warehouse),
+        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return await read_back_each(attempts, lambda attempt: self._read_back(attempt.order))
+        return await read_back_each(
+            attempts, lambda attempt: self._read_back(attempt.order)
+        )
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.CART_ORDER_REFUSED, failure=refusal.message)
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
+        return OrderChange(
+            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
+        )
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         """Rows that are gone may have been ordered."""
@@ -128,24 +177,49 @@ class CreateFromCart(Create):
     async def _read_back(self, order: OrderRecord) -> Sighting:
         """An order of these contents that no order of this ledger has."""
         ledger = self.resources.ledger
-        begun = [one.intent_at for one in ledger.effects_of([order.order_ref]) if one.action is Action.CREATE]
+        begun = [
+            one.intent_at
+            for one in ledger.effects_of([order.order_ref])
+            if one.action is Action.CREATE
+        ]
         since = min(begun, default=order.recorded_at) - CLOCK_MARGIN
-        cart, rows = require_cart(self.resources, order.marketplace), list(row_ids(self.resources, order).values())
+        cart, rows = (
+            require_cart(self.resources, order.marketplace),
+            list(row_ids(self.resources, order).values()),
+        )
         try:
             shown = await cart.find(order.sourcing_order, rows, since=since)
         except RowsAreGone as gone:
             return because(ReasonCode.ROWS_ARE_GONE, failure=gone.message)
-        known = {str(one.order_id) for one in ledger.orders_with_ids(one.order_id for one in shown).values()}
-        alive = [one for one in shown if one.order_id not in known and one.status is not ServiceStatus.CLOSED]
+        known = {
+            str(one.order_id)
+            for one in ledger.orders_with_ids(one.order_id for one in shown).values()
+        }
+        alive = [
+            one
+            for one in shown
+            if one.order_id not in known and one.status is not ServiceStatus.CLOSED
+        ]
         if not alive:
             return OwnRecord(shown=Statement(source=Source.CART, value=order.order_ref))
         if len(alive) > 1:
             return _several(order, [one.order_id for one in alive])
         only, now = alive[0], self.resources.clock()
-        return found(order, only, Statement(source=Source.LISTED, value=only.total), now, {"order_id": only.order_id})
+        return found(
+            order,
+            only,
+            Statement(source=Source.LISTED, value=only.total),
+            now,
+            {"order_id": only.order_id},
+        )
 
 
 def _several(order: OrderRecord, order_ids: Sequence[str]) -> Proof:
     ref, ids = order.order_ref, order_ids or " "
-    why = because(ReasonCode.CART_BECAME_SEVERAL, count=len(order_ids), order_ref=ref, order_ids=ids)
+    why = because(
+        ReasonCode.CART_BECAME_SEVERAL,
+        count=len(order_ids),
+        order_ref=ref,
+        order_ids=ids,
+    )
     return several(ref, order_ids, why)

@@ -36,13 +36,22 @@ class Create(EffectKind):
     happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
     answered_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
-    asks: ClassVar[str] = "Does the marketplace's console show an order with reference {order_ref}?"
+    asks: ClassVar[str] = (
+        "Does the marketplace's console show an order with reference {order_ref}?"
+    )
 
 
 def ordered(
-    order: OrderRecord, order_id: str, total: Statement, at: datetime, answer: dict[str, Any], warehouse: str = ""
+    order: OrderRecord,
+    order_id: str,
+    total: Statement,
+    at: datetime,
+    answer: dict[str, Any],
+    warehouse: str = "",
 ) -> Proof:
-    """Exactly one order was made for this one: held where its total contradicts what was approved."""
+    """Exactly one order was made for this one: held where its total contradicts what
+    was approved.
+    """
     fact = OrderUpdate.ordered(order_id=order_id, total=money_of(total), at=at)
     fact |= OrderUpdate.sent_to(warehouse) if warehouse else NOTHING
     change = OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED)
@@ -52,24 +61,42 @@ def ordered(
     return Proof(answer=answer, change=replace(change, writes=fact))
 
 
-def found(order: OrderRecord, shown: ServiceOrder, total: Statement, now: datetime, answer: dict[str, Any]) -> Proof:
-    """As `ordered`, of an order that a reading shows; held where it lacks goods, and not paid as the whole."""
+def found(
+    order: OrderRecord,
+    shown: ServiceOrder,
+    total: Statement,
+    now: datetime,
+    answer: dict[str, Any],
+) -> Proof:
+    """As `ordered`, of an order that a reading shows; held where it lacks goods, and
+    not paid as the whole.
+    """
     if why := in_part(order, shown):
         return several(order.order_ref, [shown.order_id], why)
     return ordered(order, shown.order_id, total, shown.created_at or now, answer)
 
 
 def in_part(order: OrderRecord, shown: ServiceOrder) -> Reason | None:
-    """Why an order is not paid as the whole that shows fewer goods than its lines; None for all others."""
+    """Why an order is not paid as the whole that shows fewer goods than its lines; None
+    for all others.
+    """
     if not (lacks := left_out(shown, order.lines)):
         return None
     lines = [f"{line.title} ({line.item_id}) × {line.quantity}" for line in lacks]
     ref, order_id, cost = order.order_ref, shown.order_id, str(shown.total.major)
-    return because(ReasonCode.ORDERED_IN_PART, order_id=order_id, order_ref=ref, lines=lines, total=cost)
+    return because(
+        ReasonCode.ORDERED_IN_PART,
+        order_id=order_id,
+        order_ref=ref,
+        lines=lines,
+        total=cost,
+    )
 
 
 def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:
-    """More or less than one order was made, or one that has no id: only a person can say what is to be paid."""
+    """More or less than one order was made, or one that has no id: only a person can
+    say what is to be paid.
+    """
     change = OrderChange(order_ref=order_ref, state=OrderState.HELD, why=why)
     return Proof(answer={"order_ids": list(order_ids)}, change=change)
 
@@ -84,27 +111,47 @@ class CreateByReference(Create):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         resources = self.resources
-        channel, warehouse = resources.offerings[order.marketplace].channel, await resources.warehouse()
-        created = await channel.create(claim, order.sourcing_order, warehouse, approved=order.payable)
+        channel, warehouse = (
+            resources.offerings[order.marketplace].channel,
+            await resources.warehouse(),
+        )
+        created = await channel.create(
+            claim, order.sourcing_order, warehouse, approved=order.payable
+        )
         if len(created.order_ids) != 1:
             return _several(order.order_ref, created.order_ids)
         answer = {"order_ids": created.order_ids, "total": str(created.total)}
         total = Statement(source=Source.CREATED, value=created.total)
-        return ordered(order, created.order_ids[0], total, resources.clock(), answer, str(warehouse))
+        return ordered(
+            order,
+            created.order_ids[0],
+            total,
+            resources.clock(),
+            answer,
+            str(warehouse),
+        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         orders = [attempt.order for attempt in attempts]
         seen: dict[str, Sighting] = {}
         for channel, group in by_channel(self.resources, orders):
             seen |= await self._read_back(channel, group)
-        return {one.effect.key: seen[ref] for one in attempts if (ref := one.order.order_ref) in seen}
+        return {
+            one.effect.key: seen[ref]
+            for one in attempts
+            if (ref := one.order.order_ref) in seen
+        }
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         if means_too_many_orders(refusal):
             later = because(ReasonCode.TOO_MANY_ORDERS, failure=refusal.message)
-            return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.PLANNED, why=later)
+            return OrderChange(
+                order_ref=attempt.order.order_ref, state=OrderState.PLANNED, why=later
+            )
         why = because(ReasonCode.ORDER_REFUSED, failure=refusal.message)
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why)
+        return OrderChange(
+            order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why
+        )
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
         return means_not_ordered(refusal)
@@ -112,8 +159,12 @@ class CreateByReference(Create):
     def if_misnamed(self, attempt: Attempt) -> Reason:
         return misnamed(f"its own reference {attempt.order.order_ref}")
 
-    async def _read_back(self, channel: Channel, orders: Sequence[OrderRecord]) -> dict[str, Sighting]:
-        """One reading for all these orders, far enough back to show others of ours, which it would show as well."""
+    async def _read_back(
+        self, channel: Channel, orders: Sequence[OrderRecord]
+    ) -> dict[str, Sighting]:
+        """One reading for all these orders, far enough back to show others of ours,
+        which it would show as well.
+        """
         creates = await asyncio.to_thread(self._creates, orders)
         since = min(each[0].intent_at for each in creates.values()) - CLOCK_MARGIN
         place = orders[0].marketplace
@@ -124,56 +175,100 @@ class CreateByReference(Create):
             since=min([since, *(control.ordered_at for control in known)]),
             controls=[control.order_ref for control in known],
         )
-        carrying = {ref: [one for one in reading.found.get(ref, ()) if _is_since(one, since)] for ref in creates}
+        carrying = {
+            ref: [one for one in reading.found.get(ref, ()) if _is_since(one, since)]
+            for ref in creates
+        }
         listed = {ref: _alive(shown) for ref, shown in carrying.items() if shown}
-        at_ids = await channel.read([one.order_id for each in listed.values() for one in each]) if listed else {}
+        at_ids = (
+            await channel.read(
+                [one.order_id for each in listed.values() for one in each]
+            )
+            if listed
+            else {}
+        )
         by_ref = {order.order_ref: order for order in orders}
-        seen = {ref: _found(by_ref[ref], each, at_ids, self.resources.clock()) for ref, each in listed.items()}
-        misled = next((each for each in seen.values() if isinstance(each, Contradicted)), None)
-        account = await asyncio.to_thread(account_of, self.resources.ledger, place, reading.rows, known)
+        seen = {
+            ref: _found(by_ref[ref], each, at_ids, self.resources.clock())
+            for ref, each in listed.items()
+        }
+        misled = next(
+            (each for each in seen.values() if isinstance(each, Contradicted)), None
+        )
+        account = await asyncio.to_thread(
+            account_of, self.resources.ledger, place, reading.rows, known
+        )
         for order in orders:
             if order.order_ref not in listed:
                 sent = self._sent(order, creates[order.order_ref][-1])
-                seen[order.order_ref] = misled or judge_absence(sent, reading, account, asked_at)
+                seen[order.order_ref] = misled or judge_absence(
+                    sent, reading, account, asked_at
+                )
         return seen
 
     def _sent(self, order: OrderRecord, last: EffectRecord) -> Sent:
         until = clear_from(self.resources, last)
-        return Sent(order_ref=order.order_ref, places=_places(last, order), at=last.intent_at, until=until)
+        return Sent(
+            order_ref=order.order_ref,
+            places=_places(last, order),
+            at=last.intent_at,
+            until=until,
+        )
 
     def _creates(self, orders: Sequence[OrderRecord]) -> dict[str, list[EffectRecord]]:
         """The attempts to create each order, oldest first."""
-        creates: dict[str, list[EffectRecord]] = {order.order_ref: [] for order in orders}
+        creates: dict[str, list[EffectRecord]] = {
+            order.order_ref: [] for order in orders
+        }
         for effect in self.resources.ledger.effects_of(list(creates)):
             if effect.action is Action.CREATE:
                 creates[effect.order_ref].append(effect)
         return creates
 
     def _controls(
-        self, marketplace: Marketplace, orders: Sequence[OrderRecord], creates: Iterable[Sequence[EffectRecord]]
+        self,
+        marketplace: Marketplace,
+        orders: Sequence[OrderRecord],
+        creates: Iterable[Sequence[EffectRecord]],
     ) -> list[Control]:
-        """The last orders of ours before the first and the last of these creates, and the first after all of them."""
+        """The last orders of ours before the first and the last of these creates, and
+        the first after all of them.
+        """
         ledger, last = self.resources.ledger, [attempts[-1] for attempts in creates]
-        begun, cleared = [one.intent_at for one in last], max(clear_from(self.resources, one) for one in last)
+        begun, cleared = (
+            [one.intent_at for one in last],
+            max(clear_from(self.resources, one) for one in last),
+        )
         look_back = timedelta(days=self.resources.settings.look_back_days)
         listed = oldest_since(ledger, marketplace, cleared)
         for at in {min(begun), max(begun)}:
             until = at - CLOCKS_APART
             listed += newest_until(ledger, marketplace, until, since=at - look_back)
         found = {control.order_ref: control for control in listed}
-        return [found[ref] for ref in sorted(found.keys() - {order.order_ref for order in orders})]
+        return [
+            found[ref]
+            for ref in sorted(found.keys() - {order.order_ref for order in orders})
+        ]
 
 
 def request_hash(order: OrderRecord, places: frozenset[ReferenceField]) -> str:
-    """A hash of a create's order and of where it puts our reference; without `OWN_ID` as earlier programs wrote it."""
+    """A hash of a create's order and of where it puts our reference; without `OWN_ID`
+    as earlier programs wrote it.
+    """
     if ReferenceField.OWN_ID not in places:
         return order.fingerprint
-    return hashlib.sha256(f"{order.fingerprint} {ReferenceField.OWN_ID}".encode()).hexdigest()
+    return hashlib.sha256(
+        f"{order.fingerprint} {ReferenceField.OWN_ID}".encode()
+    ).hexdigest()
 
 
 def _places(effect: EffectRecord, order: OrderRecord) -> frozenset[ReferenceField]:
     both = frozenset(ReferenceField)
-    return both if effect.request_hash == request_hash(order, both) else frozenset({ReferenceField.REFERENCE})
+    return (
+        both
+        if effect.request_hash == request_hash(order, both)
+        else frozenset({ReferenceField.REFERENCE})
+    )
 
 
 def _is_since(shown: ServiceOrder, since: datetime) -> bool:
@@ -181,13 +276,20 @@ def _is_since(shown: ServiceOrder, since: datetime) -> bool:
 
 
 def _alive(shown: Sequence[ServiceOrder]) -> list[ServiceOrder]:
-    return [one for one in shown if one.status is not ServiceStatus.CLOSED] or list(shown[:1])
+    return [one for one in shown if one.status is not ServiceStatus.CLOSED] or list(
+        shown[:1]
+    )
 
 
 def _found(
-    order: OrderRecord, alive: Sequence[ServiceOrder], at_ids: Mapping[str, ServiceOrder], now: datetime
+    order: OrderRecord,
+    alive: Sequence[ServiceOrder],
+    at_ids: Mapping[str, ServiceOrder],
+    now: datetime,
 ) -> Sighting:
-    """What was found under our reference, as far as its id leads to it: a list may name a wrong one."""
+    """What was found under our reference, as far as its id leads to it: a list may name
+    a wrong one.
+    """
     order_ref = order.order_ref
     for one in alive:
         there = at_ids.get(one.order_id)
@@ -196,9 +298,20 @@ def _found(
     if len(alive) > 1:
         return _several(order_ref, [one.order_id for one in alive])
     only = at_ids[alive[0].order_id]
-    return found(order, only, Statement(source=Source.DETAIL, value=only.total), now, {"found": only.order_id})
+    return found(
+        order,
+        only,
+        Statement(source=Source.DETAIL, value=only.total),
+        now,
+        {"found": only.order_id},
+    )
 
 
 def _several(order_ref: str, order_ids: Sequence[str]) -> Proof:
-    why = because(ReasonCode.SEVERAL_ORDERS, count=len(order_ids), order_ref=order_ref, order_ids=order_ids or " ")
+    why = because(
+        ReasonCode.SEVERAL_ORDERS,
+        count=len(order_ids),
+        order_ref=order_ref,
+        order_ids=order_ids or " ",
+    )
     return several(order_ref, order_ids, why)

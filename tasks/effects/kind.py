@@ -1,4 +1,6 @@
-"""A kind of effect: how it is sent and read back, where it leaves its order, and what only a person can answer."""
+"""A kind of effect: how it is sent and read back, where it leaves its order, and what
+only a person can answer.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,19 @@ from tasks.engine.resources import Resources
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """An effect that happened: the service's answer, or what a read showed, and what it does to the order."""
+    """An effect that happened: the service's answer, or what a read showed, and what it
+    does to the order.
+    """
 
     answer: dict[str, Any]
     change: OrderChange | None = None
 
 
 Sighting = Proof | Unseen | Open | Contradicted | Reason
-"""What a read showed: that the effect happened, that it did not so far (`Unseen`, with the witnesses), which witness is
-missing or which two disagree, or why the read can't tell."""
+"""What a read showed: that the effect happened, that it did not so far (`Unseen`, with
+the witnesses), which witness is missing or which two disagree, or why the read can't
+tell.
+"""
 
 Reply = Proof | Refused | Unanswered
 
@@ -43,20 +49,24 @@ class Attempt:
 
 @dataclass(frozen=True)
 class EffectKind(ABC):
-    """One kind of effect, able to read back any of its kind; what sending one takes is in the fields of each kind.
+    """One kind of effect, able to read back any of its kind; what sending one takes is
+    in the fields of each kind.
 
-    A kind is known by its `action` and by the parts that it `owns` (see `effect_key`). `state_while_unknown` is the
-    state of an order while nothing is known of the effect; None leaves it as it is. `absence_proves`: a reading can
-    show that it did not happen. Doing a `repeatable` one twice does no harm: without an answer it counts as not sent.
-    `refusals` are the codes and words that prove that nothing happened. `is_worth_asking`: a person is to find out
-    about an open one, since it spends, or nothing else brings it on. One that `may_show_later` is also read back while
-    a person is asked. One that `rests_on_a_reading` of the order right before, say of its price, is not begun once that
-    is older than a lease.
+    A kind is known by its `action` and by the parts that it `owns` (see `effect_key`).
+    `state_while_unknown` is the state of an order while nothing is known of the effect;
+    None leaves it as it is. `absence_proves`: a reading can show that it did not
+    happen. Doing a `repeatable` one twice does no harm: without an answer it counts as
+    not sent. `refusals` are the codes and words that prove that nothing happened.
+    `is_worth_asking`: a person is to find out about an open one, since it spends, or
+    nothing else brings it on. One that `may_show_later` is also read back while a
+    person is asked. One that `rests_on_a_reading` of the order right before, say of its
+    price, is not begun once that is older than a lease.
 
-    `before` is the order's state while it has not happened. The question that it `asks` a person may name
-    `{order_ref}`, `{order_id}` and `{part}`; it is answered with the options `happened` (with what it is
-    `answered_with`) or `did_not_happen`. One that is done is `reported` by remedies in these words, which may name its
-    refund as `{what}`, and what its proof says.
+    `before` is the order's state while it has not happened. The question that it `asks`
+    a person may name `{order_ref}`, `{order_id}` and `{part}`; it is answered with the
+    options `happened` (with what it is `answered_with`) or `did_not_happen`. One that
+    is done is `reported` by remedies in these words, which may name its refund as
+    `{what}`, and what its proof says.
     """
 
     resources: Resources
@@ -83,20 +93,27 @@ class EffectKind(ABC):
 
     @abstractmethod
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        """Do it, once. Raises as the connector's effects do (`connectors.xportcn.errors`)."""
+        """Do it, once. Raises as the connector's effects do
+        (`connectors.xportcn.errors`).
+        """
 
     @abstractmethod
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        """What the service shows of these, by effect key; nothing is known of one that is left out.
+        """What the service shows of these, by effect key; nothing is known of one that
+        is left out.
 
         Raises `XportcnError` when the service can't be asked.
         """
 
     def batch(self, order: OrderRecord) -> tuple[str, int]:
-        """The name and size of the request that the order may share with others of that name; alone it shares none."""
+        """The name and size of the request that the order may share with others of that
+        name; alone it shares none.
+        """
         return "", 1
 
-    async def send_many(self, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
+    async def send_many(
+        self, claims: Sequence[Claim], orders: Sequence[OrderRecord]
+    ) -> Mapping[str, Reply]:
         """Send one request for several orders; the outcome of each, by `order_ref`."""
         raise NotImplementedError
 
@@ -114,16 +131,22 @@ class EffectKind(ABC):
         return None
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:
-        """Whether the contract lists a refusal as proof that nothing happened; any other refusal is a doubt."""
+        """Whether the contract lists a refusal as proof that nothing happened; any
+        other refusal is a doubt.
+        """
         return means_no(refusal, self.refusals)
 
     def is_ruled_out_by(self, sighting: Sighting) -> bool:
-        """Whether what a read showed can be neither after the effect nor before one that still arrives."""
+        """Whether what a read showed can be neither after the effect nor before one
+        that still arrives.
+        """
         return False
 
     def if_misnamed(self, attempt: Attempt) -> Reason:
         """The reason of an order when an answer names an id that is another order's."""
-        return because(ReasonCode.ID_IS_ANOTHERS_ASKED, **self.asked(attempt.order, attempt.effect))
+        return because(
+            ReasonCode.ID_IS_ANOTHERS_ASKED, **self.asked(attempt.order, attempt.effect)
+        )
 
     # for a person's answer
 
@@ -133,17 +156,29 @@ class EffectKind(ABC):
 
     @classmethod
     def commands(cls, order_ref: str, key: str) -> list[str]:
-        """The commands that answer the question: that it happened, and that it did not."""
+        """The commands that answer the question: that it happened, and that it did
+        not.
+        """
         by_key = (key,) if cls.did_not_happen is ResolutionKind.NOT_DONE else ()
-        answers = ((f"--{cls.happened}", *cls.answered_with, *by_key), (f"--{cls.did_not_happen}", *by_key))
-        return [" ".join(["sourcing resolve", order_ref, *answer]) for answer in answers]
+        answers = (
+            (f"--{cls.happened}", *cls.answered_with, *by_key),
+            (f"--{cls.did_not_happen}", *by_key),
+        )
+        return [
+            " ".join(["sourcing resolve", order_ref, *answer]) for answer in answers
+        ]
 
     @classmethod
     def asked(cls, order: OrderRecord, effect: EffectRecord) -> dict[str, str]:
-        """The facts of a reason that asks a person: the question, and how to answer it."""
+        """The facts of a reason that asks a person: the question, and how to answer
+        it.
+        """
         yes, no = cls.commands(order.order_ref, effect.key)
         answers = f"{yes}, or {no.removeprefix(f'sourcing resolve {order.order_ref} ')}"
-        return {"question": cls.question(order.order_ref, order.order_id, effect.part), "answers": answers}
+        return {
+            "question": cls.question(order.order_ref, order.order_id, effect.part),
+            "answers": answers,
+        }
 
 
 ASKS = frozenset({ReasonCode.NO_ANSWER_ASKED, ReasonCode.ID_IS_ANOTHERS_ASKED})
@@ -163,9 +198,11 @@ def not_shown() -> Reason:
 async def read_back_each(
     attempts: Sequence[Attempt], read_one: Callable[[Attempt], Awaitable[Sighting]]
 ) -> dict[str, Sighting]:
-    """What is seen of each, where one request reads one. Of several, one that is refused fails alone.
+    """What is seen of each, where one request reads one. Of several, one that is
+    refused fails alone.
 
-    A service that does not answer is not asked again about the others: waiting for each may take longer than a lease.
+    A service that does not answer is not asked again about the others: waiting for each
+    may take longer than a lease.
     """
     seen: dict[str, Sighting] = {}
     silent: Reason | None = None

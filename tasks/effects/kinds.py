@@ -1,4 +1,6 @@
-"""The registry of effect kinds, and the first step of every flow: reading back effects left open."""
+"""The registry of effect kinds, and the first step of every flow: reading back effects
+left open.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ from tasks.effects.kind import EffectKind
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, MessageSeller, ModifyRefund, ReturnParcel, WithdrawRefund
+from tasks.effects.refund import (
+    AskRefund,
+    MessageSeller,
+    ModifyRefund,
+    ReturnParcel,
+    WithdrawRefund,
+)
 from tasks.effects.refund_states import restate, take_outcome
 from tasks.effects.settling import settle
 from tasks.engine.resources import Resources
@@ -43,11 +51,15 @@ KINDS: tuple[type[EffectKind], ...] = (
     ConfirmReceipt,
     Fulfil,
 )
-"""Every kind, in the order in which they are settled: what a kind reads rests on what the kinds before it found."""
+"""Every kind, in the order in which they are settled: what a kind reads rests on what
+the kinds before it found.
+"""
 
 
 def kind_of(effect: EffectRecord) -> type[EffectKind]:
-    """The kind of an effect. Raises `LookupError` for one that no kind owns, which is a defect."""
+    """The kind of an effect. Raises `LookupError` for one that no kind owns, which is a
+    defect.
+    """
     for kind in KINDS:
         if kind.action is effect.action and kind.owns(effect.part):
             return kind
@@ -55,11 +67,13 @@ def kind_of(effect: EffectRecord) -> type[EffectKind]:
 
 
 async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
-    """Read back every effect of these orders that was left open; refunds and orders record what was found.
+    """Read back every effect of these orders that was left open; refunds and orders
+    record what was found.
 
-    Those that a living run has in hand are left to it. Orders are read anew for each kind: one that was taken back is
-    neither paid nor booked while the outcome of that is unknown. Raises `Misconfigured` once all others are settled,
-    unless what can't be asked about needs no person either.
+    Those that a living run has in hand are left to it. Orders are read anew for each
+    kind: one that was taken back is neither paid nor booked while the outcome of that
+    is unknown. Raises `Misconfigured` once all others are settled, unless what can't be
+    asked about needs no person either.
     """
     refs, trouble = list(order_refs), list[Misconfigured]()
     if waiting := await asyncio.to_thread(resources.ledger.unsettled, refs):
@@ -77,8 +91,12 @@ async def settle_open(resources: Resources, order_refs: Iterable[str]) -> None:
         raise trouble[0]
 
 
-async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, OrderRecord]:
-    """These orders as they are now, once their open effects are settled: each try of a task begins so."""
+async def settled(
+    resources: Resources, order_refs: Iterable[str]
+) -> dict[str, OrderRecord]:
+    """These orders as they are now, once their open effects are settled: each try of a
+    task begins so.
+    """
     refs = list(order_refs)
     if await resources.group_commit.unsettled(refs):
         await settle_open(resources, refs)
@@ -88,17 +106,25 @@ async def settled(resources: Resources, order_refs: Iterable[str]) -> dict[str, 
 def _by_kind(
     resources: Resources, order_refs: Iterable[str]
 ) -> dict[type[EffectKind], dict[Marketplace, dict[str, None]]]:
-    """References with something open; a marketplace that can't be asked keeps no other from being settled."""
+    """References with something open; a marketplace that can't be asked keeps no other
+    from being settled.
+    """
     orders = resources.ledger.orders(order_refs)
-    opened: dict[type[EffectKind], dict[Marketplace, dict[str, None]]] = {kind: defaultdict(dict) for kind in KINDS}
+    opened: dict[type[EffectKind], dict[Marketplace, dict[str, None]]] = {
+        kind: defaultdict(dict) for kind in KINDS
+    }
     for effect in resources.ledger.effects_of(orders):
         if effect.status in OPEN:
-            opened[kind_of(effect)][orders[effect.order_ref].marketplace][effect.order_ref] = None
+            opened[kind_of(effect)][orders[effect.order_ref].marketplace][
+                effect.order_ref
+            ] = None
     return opened
 
 
 async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> None:
-    """A run may also have died between reading a refund, writing it down, and moving its order."""
+    """A run may also have died between reading a refund, writing it down, and moving
+    its order.
+    """
     ledger = resources.ledger
     refunds = await asyncio.to_thread(ledger.refunds.of_orders, order_refs)
     in_hand = _in_hand(resources, [refund.order_ref for refund in refunds])
@@ -106,7 +132,9 @@ async def _bring_refunds_on(resources: Resources, order_refs: Sequence[str]) -> 
         if not refund.refund_id and refund.order_ref not in in_hand:
             await take_outcome(resources, refund)
     under_way = {refund.order_ref for refund in refunds if refund.state in UNDER_WAY}
-    for ref, order in ledger.orders({refund.order_ref for refund in refunds} - in_hand).items():
+    for ref, order in ledger.orders(
+        {refund.order_ref for refund in refunds} - in_hand
+    ).items():
         if ref in under_way or order.state is OrderState.REFUNDING:
             await restate(resources, ref)
 
@@ -115,4 +143,8 @@ def _in_hand(resources: Resources, order_refs: Collection[str]) -> set[str]:
     """Those of these orders that another run is at work on."""
     waiting = resources.ledger.unsettled(order_refs) if order_refs else ()
     effects = resources.ledger.effects_of(waiting) if waiting else ()
-    return {one.order_ref for one in effects if one.status in OPEN and one.owner != resources.ledger.owner}
+    return {
+        one.order_ref
+        for one in effects
+        if one.status in OPEN and one.owner != resources.ledger.owner
+    }

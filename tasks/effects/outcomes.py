@@ -12,7 +12,16 @@ from domain.absence import Absent, NotHappened, OwnRecord, Unseen
 from domain.effects import MOST_DOUBTFUL_SENDS, REPEATS, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
-from domain.witnessed import Contradicted, Kind, Lack, Open, RefusedForGood, Source, Statement, words_of
+from domain.witnessed import (
+    Contradicted,
+    Kind,
+    Lack,
+    Open,
+    RefusedForGood,
+    Source,
+    Statement,
+    words_of,
+)
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.engine.resources import Resources
 
@@ -23,7 +32,9 @@ Seen = Mapping[str, Sighting] | XportcnError
 
 @dataclass(slots=True)
 class Begun:
-    """Effects of one kind, with their orders. `is_unheard`: the service was away when it was asked about one."""
+    """Effects of one kind, with their orders. `is_unheard`: the service was away when
+    it was asked about one.
+    """
 
     kind: EffectKind
     orders: Mapping[str, OrderRecord]
@@ -37,9 +48,13 @@ class Begun:
         return Attempt(self.orders[record.order_ref], record)
 
     async def read_back(self, records: Sequence[EffectRecord]) -> Seen:
-        """What the service shows of them, or why it can't be asked. Raises `Misconfigured`."""
+        """What the service shows of them, or why it can't be asked. Raises
+        `Misconfigured`.
+        """
         try:
-            return await self.kind.read_back([self.attempt(record) for record in records])
+            return await self.kind.read_back(
+                [self.attempt(record) for record in records]
+            )
         except Misconfigured:
             raise
         except XportcnError as error:
@@ -47,7 +62,9 @@ class Begun:
             return error
 
     def done(self, record: EffectRecord, proof: Proof, failure: str = "") -> Outcome:
-        """It happened. The `failure` that a reading settled is kept with an order that this holds."""
+        """It happened. The `failure` that a reading settled is kept with an order that
+        this holds.
+        """
         change = proof.change
         if failure and change and change.state is OrderState.HELD and change.why:
             change = replace(change, why=change.why.but(failure=failure))
@@ -60,15 +77,23 @@ class Begun:
         )
 
     def unsent(self, record: EffectRecord, proof: NotHappened, why: Reason) -> Outcome:
-        """The effect may be claimed again, since the `proof` says that nothing happened.
+        """The effect may be claimed again, since the `proof` says that nothing
+        happened.
 
-        An absence that a reading alone proves was in doubt before: so the effect is sent once more, and no oftener.
+        An absence that a reading alone proves was in doubt before: so the effect is
+        sent once more, and no oftener.
         """
-        in_doubt = isinstance(proof, Absent) and not self.kind.is_ruled_out_by(proof.unseen)
+        in_doubt = isinstance(proof, Absent) and not self.kind.is_ruled_out_by(
+            proof.unseen
+        )
         if in_doubt and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = _left(record, self.kind.state_if_not_done(self.attempt(record)), why)
-        first = record.request_hash if in_doubt and not self.kind.absence_proves else repeats(record)
+        first = (
+            record.request_hash
+            if in_doubt and not self.kind.absence_proves
+            else repeats(record)
+        )
         return Outcome(
             claim=record.claim,
             status=EffectStatus.UNSENT,
@@ -79,43 +104,90 @@ class Begun:
             proof=proof,
         )
 
-    def after_refusal(self, record: EffectRecord, refusal: Refused, seen: Seen) -> Outcome:
-        """The outcome of a refusal: final where its words are known and the record read after it lacks the effect."""
+    def after_refusal(
+        self, record: EffectRecord, refusal: Refused, seen: Seen
+    ) -> Outcome:
+        """The outcome of a refusal: final where its words are known and the record read
+        after it lacks the effect.
+        """
         failure = refusal.message
         if isinstance(seen, XportcnError):
-            return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure))
+            return self._in_doubt(
+                record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure)
+            )
         sighting = seen.get(record.key, NOT_READ)
         if isinstance(sighting, Proof):
             return self.done(record, sighting, failure)
         if isinstance(sighting, Reason | Contradicted) or sighting is NOT_READ:
             what = sighting if isinstance(sighting, Reason) else words_of(sighting)
-            return self._in_doubt(record, refusal, because(ReasonCode.REFUSED_BUT, failure=failure, seen=what))
-        is_known = self.kind.proves_nothing_happened(refusal) or self.resources.never_left(record)
+            return self._in_doubt(
+                record,
+                refusal,
+                because(ReasonCode.REFUSED_BUT, failure=failure, seen=what),
+            )
+        is_known = self.kind.proves_nothing_happened(
+            refusal
+        ) or self.resources.never_left(record)
         is_known |= self.kind.is_ruled_out_by(sighting)
-        if is_known and not repeats(record):  # the no to a second one says nothing of the first
+        if is_known and not repeats(
+            record
+        ):  # the no to a second one says nothing of the first
             no = Statement(source=Source.ANSWER, value=str(refusal))
-            return self.refused(record, refusal, RefusedForGood(words=no, read_after=_without(record, sighting)))
-        code = ReasonCode.REFUSED_AS_DONE if means_it_exists(refusal) else ReasonCode.REFUSED_UNCLEARLY
+            return self.refused(
+                record,
+                refusal,
+                RefusedForGood(words=no, read_after=_without(record, sighting)),
+            )
+        code = (
+            ReasonCode.REFUSED_AS_DONE
+            if means_it_exists(refusal)
+            else ReasonCode.REFUSED_UNCLEARLY
+        )
         return self._in_doubt(record, refusal, because(code, failure=failure))
 
-    def refused(self, record: EffectRecord, refusal: Refused, proof: RefusedForGood | Absent) -> Outcome:
-        """The service refused, and the `proof` is that nothing happened; another run may claim it anew."""
+    def refused(
+        self, record: EffectRecord, refusal: Refused, proof: RefusedForGood | Absent
+    ) -> Outcome:
+        """The service refused, and the `proof` is that nothing happened; another run
+        may claim it anew.
+        """
         if isinstance(proof, Absent) and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = self.kind.when_refused(self.attempt(record), refusal)
         why = because(ReasonCode.REFUSED, failure=str(refusal))
-        return Outcome(claim=record.claim, status=EffectStatus.REFUSED, why=why, change=change, proof=proof)
+        return Outcome(
+            claim=record.claim,
+            status=EffectStatus.REFUSED,
+            why=why,
+            change=change,
+            proof=proof,
+        )
 
     def _in_doubt(self, record: EffectRecord, refusal: Refused, why: Reason) -> Outcome:
-        """Refused, which is no proof by itself: kept with its code and words until a reading proves it absent."""
-        answer = {**(record.answer or {}), REFUSED_AS: {"code": refusal.code, "words": refusal.message}}
-        return replace(self.unknown(record, why, ask=bool(repeats(record))), answer=answer)
+        """Refused, which is no proof by itself: kept with its code and words until a
+        reading proves it absent.
+        """
+        answer = {
+            **(record.answer or {}),
+            REFUSED_AS: {"code": refusal.code, "words": refusal.message},
+        }
+        return replace(
+            self.unknown(record, why, ask=bool(repeats(record))), answer=answer
+        )
 
     def _sent_too_often(self, record: EffectRecord) -> Outcome:
-        return self.unknown(record, because(ReasonCode.SENT_TOO_OFTEN, times=record.doubtful_sends), ask=True)
+        return self.unknown(
+            record,
+            because(ReasonCode.SENT_TOO_OFTEN, times=record.doubtful_sends),
+            ask=True,
+        )
 
-    def unknown(self, record: EffectRecord, why: Reason | None = None, *, ask: bool = False) -> Outcome:
-        """It may have happened: never sent again on that alone. `ask` a person where nothing else can answer."""
+    def unknown(
+        self, record: EffectRecord, why: Reason | None = None, *, ask: bool = False
+    ) -> Outcome:
+        """It may have happened: never sent again on that alone. `ask` a person where
+        nothing else can answer.
+        """
         if refusal := refusal_of(record):
             why = because(ReasonCode.WAS_REFUSED, failure=refusal.message, why=why)
             ask |= bool(repeats(record))
@@ -125,7 +197,13 @@ class Begun:
         if asks:
             told = told.but(**self.kind.asked(self.orders[record.order_ref], record))
         change = _left(record, self.kind.state_while_unknown, told)
-        return Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, why=told, answer=record.answer, change=change)
+        return Outcome(
+            claim=record.claim,
+            status=EffectStatus.UNKNOWN,
+            why=told,
+            answer=record.answer,
+            change=change,
+        )
 
 
 def _without(record: EffectRecord, sighting: Unseen | Open) -> Statement:
@@ -133,11 +211,17 @@ def _without(record: EffectRecord, sighting: Unseen | Open) -> Statement:
     if isinstance(sighting, OwnRecord):
         return sighting.shown
     is_listed = not isinstance(sighting, Open) or sighting.kind is Kind.ABSENT
-    return Statement(source=Source.LISTED if is_listed else Source.DETAIL, of=record.order_ref, value="")
+    return Statement(
+        source=Source.LISTED if is_listed else Source.DETAIL,
+        of=record.order_ref,
+        value="",
+    )
 
 
 def repeats(record: EffectRecord) -> str:
-    """The hash of the first request where this one repeats it, as the service refuses a second; empty elsewhere."""
+    """The hash of the first request where this one repeats it, as the service refuses a
+    second; empty elsewhere.
+    """
     return str((record.answer or {}).get(REPEATS, ""))
 
 
@@ -147,5 +231,9 @@ def refusal_of(record: EffectRecord) -> Refused | None:
     return Refused(told["words"], code=told["code"]) if told else None
 
 
-def _left(record: EffectRecord, state: OrderState | None, why: Reason) -> OrderChange | None:
-    return OrderChange(order_ref=record.order_ref, state=state, why=why) if state else None
+def _left(
+    record: EffectRecord, state: OrderState | None, why: Reason
+) -> OrderChange | None:
+    return (
+        OrderChange(order_ref=record.order_ref, state=state, why=why) if state else None
+    )

@@ -1,4 +1,6 @@
-"""Reporting a domestic parcel to the warehouse as ours: one that it can't match would lie there for ever."""
+"""Reporting a domestic parcel to the warehouse as ours: one that it can't match would
+lie there for ever.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +19,11 @@ from tasks.effects.refund import MessageSeller
 
 @dataclass(frozen=True)
 class ReportParcel(EffectKind):
-    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no call shows whether it happened.
+    """Reporting parcels of booked orders, by `order_ref`. It spends nothing, and no
+    call shows whether it happened.
 
-    A report names all parcels of its order: whether a later one adds or replaces is not known.
+    A report names all parcels of its order: whether a later one adds or replaces is not
+    known.
     """
 
     parcels: Mapping[str, Sequence[DomesticParcel]] = field(default_factory=dict)
@@ -27,7 +31,9 @@ class ReportParcel(EffectKind):
     action: ClassVar[Action] = Action.NOTIFY
     repeatable: ClassVar[bool] = True
     is_worth_asking: ClassVar[bool] = False
-    asks: ClassVar[str] = "Does the warehouse console know parcel {part} of order {order_id}?"
+    asks: ClassVar[str] = (
+        "Does the warehouse console know parcel {part} of order {order_id}?"
+    )
 
     @classmethod
     def owns(cls, part: str) -> bool:
@@ -36,7 +42,11 @@ class ReportParcel(EffectKind):
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcels, shipment = self.parcels[order.order_ref], order.shipment
         assert shipment is not None
-        booked = order.shipped_order(self.resources.ledger.refunds.unsent({order.order_ref: order})[order.order_ref])
+        booked = order.shipped_order(
+            self.resources.ledger.refunds.unsent({order.order_ref: order})[
+                order.order_ref
+            ]
+        )
         await update_domestic(
             self.resources.client,
             claim,
@@ -48,7 +58,10 @@ class ReportParcel(EffectKind):
         )
         told = OrderUpdate.parcel_reported(at=self.resources.clock())
         change = OrderChange(order_ref=order.order_ref, writes=told)
-        return Proof(answer={"tracking_numbers": [one.tracking_number for one in parcels]}, change=change)
+        return Proof(
+            answer={"tracking_numbers": [one.tracking_number for one in parcels]},
+            change=change,
+        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
         return {}

@@ -12,7 +12,13 @@ from connectors.marketplaces.protocol import PaysMany
 from connectors.marketplaces.refusals import MALFORMED, NOT_PAID
 from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
-from domain.decisions import PAID_FOR_NOTHING, judge_paid, refused_by_finance, still_unknown, unknown_state
+from domain.decisions import (
+    PAID_FOR_NOTHING,
+    judge_paid,
+    refused_by_finance,
+    still_unknown,
+    unknown_state,
+)
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because, together
@@ -38,9 +44,11 @@ from tasks.engine.resources import Resources
 
 @dataclass(frozen=True)
 class Pay(EffectKind):
-    """Paying orders, many with one request where the marketplace can; only for amounts that two readings agree on.
+    """Paying orders, many with one request where the marketplace can; only for amounts
+    that two readings agree on.
 
-    Those `alone` share no request: an earlier one of theirs was refused, or had no clear answer.
+    Those `alone` share no request: an earlier one of theirs was refused, or had no
+    clear answer.
     """
 
     amounts: Mapping[str, Amount] = field(default_factory=dict)
@@ -73,41 +81,68 @@ class Pay(EffectKind):
         ]
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        """Pay the order; raise as for a call without an answer where a run that the ledger lost may have paid it."""
+        """Pay the order; raise as for a call without an answer where a run that the
+        ledger lost may have paid it.
+        """
         if why := self.maybe_paid.get(order.order_ref):
-            self.resources.leave(claim)  # noted as sent: it must not be taken for never begun
+            self.resources.leave(
+                claim
+            )  # noted as sent: it must not be taken for never begun
             raise Unanswered(why)
-        await self.resources.offerings[order.marketplace].channel.pay(claim, str(order.order_id))
+        await self.resources.offerings[order.marketplace].channel.pay(
+            claim, str(order.order_id)
+        )
         return _accepted(order)
 
     def batch(self, order: OrderRecord) -> tuple[str, int]:
         if order.order_ref in self.maybe_paid:
             return f"{order.marketplace}, not sent", 1
-        if order.order_ref in self.alone or order.marketplace in self.resources.pays_alone:
+        if (
+            order.order_ref in self.alone
+            or order.marketplace in self.resources.pays_alone
+        ):
             return f"{order.marketplace}, {order.order_ref}", 1
         channel = self.resources.offerings[order.marketplace].channel
-        return order.marketplace, channel.pay_batch_size if isinstance(channel, PaysMany) else 1
+        return order.marketplace, channel.pay_batch_size if isinstance(
+            channel, PaysMany
+        ) else 1
 
-    async def send_many(self, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
+    async def send_many(
+        self, claims: Sequence[Claim], orders: Sequence[OrderRecord]
+    ) -> Mapping[str, Reply]:
         channel = self.resources.offerings[orders[0].marketplace].channel
         assert isinstance(channel, PaysMany)
         try:
-            outcomes = await channel.pay_many(claims, [str(order.order_id) for order in orders])
+            outcomes = await channel.pay_many(
+                claims, [str(order.order_id) for order in orders]
+            )
         except Refused as refused:
             raise await self._refused_together(orders, refused) from refused
-        return {order.order_ref: outcomes[str(order.order_id)] or _accepted(order) for order in orders}
+        return {
+            order.order_ref: outcomes[str(order.order_id)] or _accepted(order)
+            for order in orders
+        }
 
-    async def _refused_together(self, orders: Sequence[OrderRecord], refused: Refused) -> NotSent | Unanswered:
-        """The refusal of a request for several orders: one may be the cause, after others were paid.
+    async def _refused_together(
+        self, orders: Sequence[OrderRecord], refused: Refused
+    ) -> NotSent | Unanswered:
+        """The refusal of a request for several orders: one may be the cause, after
+        others were paid.
 
-        From now on each payment of the run there goes alone, so that a dry wallet is a known no to all others; these
-        at once where the request was malformed, and all are shown as unpaid after it.
+        From now on each payment of the run there goes alone, so that a dry wallet is a
+        known no to all others; these at once where the request was malformed, and all
+        are shown as unpaid after it.
         """
         self.resources.pays_alone.add(orders[0].marketplace)
         words = f"the payment of {len(orders)} orders together was refused: {refused.message}"
         is_nothing = refused.code == MALFORMED and await self._are_unpaid(orders)
         kind = NotSent if is_nothing else Unanswered
-        return kind(words, operation=refused.operation, request_id=refused.request_id, status=refused.status)
+        return kind(
+            words,
+            operation=refused.operation,
+            request_id=refused.request_id,
+            status=refused.status,
+        )
 
     async def _are_unpaid(self, orders: Sequence[OrderRecord]) -> bool:
         try:
@@ -115,27 +150,49 @@ class Pay(EffectKind):
         except XportcnError:
             return False
         found = [shown.get(order.order_ref) for order in orders]
-        return all(one is not None and _is_unpaid(one) and not one.payment for one in found)
+        return all(
+            one is not None and _is_unpaid(one) and not one.payment for one in found
+        )
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        return {one.effect.key: self._seen(one, shown.get(one.order.order_ref)) for one in attempts}
+        shown = await read_orders(
+            self.resources, [attempt.order for attempt in attempts]
+        )
+        return {
+            one.effect.key: self._seen(one, shown.get(one.order.order_ref))
+            for one in attempts
+        }
 
     def _seen(self, attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
-        """An unpaid order proves that no payment arrived only where one debits at once (service-evidence, N1)."""
+        """An unpaid order proves that no payment arrived only where one debits at once
+        (service-evidence, N1).
+        """
         sighting = _seen(attempt, shown)
-        debits = self.resources.client.settings.debits_at_once(attempt.order.marketplace)
-        if not isinstance(sighting, OwnRecord) or shown is None or not _is_unpaid(shown) or debits:
+        debits = self.resources.client.settings.debits_at_once(
+            attempt.order.marketplace
+        )
+        if (
+            not isinstance(sighting, OwnRecord)
+            or shown is None
+            or not _is_unpaid(shown)
+            or debits
+        ):
             return sighting
         return _may_be_submitted(attempt.effect)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         why = because(ReasonCode.PAYMENT_REFUSED, failure=refusal.message)
-        return OrderChange(order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why)
+        return OrderChange(
+            order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
+        )
 
 
-def not_taken(payment: EffectRecord, shown: ServiceOrder, *, closes: str = "", closed: str = "") -> Reason:
-    """What to look for, of a payment that the service accepted and whose order is not shown as paid."""
+def not_taken(
+    payment: EffectRecord, shown: ServiceOrder, *, closes: str = "", closed: str = ""
+) -> Reason:
+    """What to look for, of a payment that the service accepted and whose order is not
+    shown as paid.
+    """
     return because(
         ReasonCode.PAYMENT_NOT_TAKEN,
         accepted=f"{payment.settled_at or payment.intent_at:%Y-%m-%d %H:%M} UTC",
@@ -147,13 +204,27 @@ def not_taken(payment: EffectRecord, shown: ServiceOrder, *, closes: str = "", c
     )
 
 
-async def not_taken_and_closed(resources: Resources, shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:
-    """What to look for, of orders that closed unpaid after the service had accepted their payment."""
-    closed = {ref: one for ref, one in shown.items() if one.status is ServiceStatus.CLOSED and not one.payment}
+async def not_taken_and_closed(
+    resources: Resources, shown: Mapping[str, ServiceOrder]
+) -> dict[str, Reason]:
+    """What to look for, of orders that closed unpaid after the service had accepted
+    their payment.
+    """
+    closed = {
+        ref: one
+        for ref, one in shown.items()
+        if one.status is ServiceStatus.CLOSED and not one.payment
+    }
     effects = await resources.group_commit.effects_of(closed)
-    paying = {one.order_ref: one for one in effects if one.action is Action.PAY and one.status is EffectStatus.DONE}
+    paying = {
+        one.order_ref: one
+        for one in effects
+        if one.action is Action.PAY and one.status is EffectStatus.DONE
+    }
     return {
-        ref: not_taken(one, closed[ref], closed=closed[ref].close_reason or "no reason given")
+        ref: not_taken(
+            one, closed[ref], closed=closed[ref].close_reason or "no reason given"
+        )
         for ref, one in paying.items()
     }
 
@@ -170,7 +241,9 @@ def _may_be_submitted(effect: EffectRecord) -> Open:
 
 def _accepted(order: OrderRecord) -> Proof:
     why = because(ReasonCode.PAYMENT_ACCEPTED)
-    change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, why=why)
+    change = OrderChange(
+        order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, why=why
+    )
     return Proof(answer={"accepted": order.order_id}, change=change)
 
 
@@ -179,25 +252,44 @@ def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
     order = attempt.order
     if shown is None:
         return not_shown()
-    if verdict := judge_paid(shown, attempt.effect.amount or order.approved, by_us=True):
+    if verdict := judge_paid(
+        shown, attempt.effect.amount or order.approved, by_us=True
+    ):
         change = paid(order, verdict, shown)
-        return Proof(answer={"status": shown.status}, change=change) if shown.taken else PAID_FOR_NOTHING
+        return (
+            Proof(answer={"status": shown.status}, change=change)
+            if shown.taken
+            else PAID_FOR_NOTHING
+        )
     if shown.status is ServiceStatus.PAYMENT_PENDING:
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING)
+        change = OrderChange(
+            order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING
+        )
         return Proof(answer={"status": shown.status}, change=change)
     if shown.status is ServiceStatus.PAYMENT_REFUSED:  # so it had arrived
-        change = OrderChange(order_ref=order.order_ref, state=OrderState.HELD, why=refused_by_finance(shown))
+        change = OrderChange(
+            order_ref=order.order_ref,
+            state=OrderState.HELD,
+            why=refused_by_finance(shown),
+        )
         return Proof(answer={"status": shown.status}, change=change)
-    return unknown_state(shown) or OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
+    return unknown_state(shown) or OwnRecord(
+        shown=Statement(source=Source.DETAIL, value=shown.status)
+    )
 
 
 def paid(
-    order: OrderRecord, verdict: Paid, shown: ServiceOrder, why: Reason | None = None, *, by_us: bool = True
+    order: OrderRecord,
+    verdict: Paid,
+    shown: ServiceOrder,
+    why: Reason | None = None,
+    *,
+    by_us: bool = True,
 ) -> OrderChange:
     """The change of an order that is paid: held if more was taken than was approved.
 
-    Where what is shown as taken contradicts what was owed, the owed amount counts, and the difference is noted. So is a
-    state that this program does not know.
+    Where what is shown as taken contradicts what was owed, the owed amount counts, and
+    the difference is noted. So is a state that this program does not know.
     """
     owed = money_of(verdict.ours)
     taken = agreed_taken(owed, shown.taken or owed, is_ours=by_us)
@@ -205,14 +297,22 @@ def paid(
     amount = owed if contradicted else money_of(taken.second)
     total = shown.total if shown.total.minor > 0 and not contradicted else amount
     fact = OrderUpdate.paid(verdict, amount=amount, total=total, at=shown.paid_at)
-    change = OrderChange(order_ref=order.order_ref, writes=fact, contradicted=contradicted)
+    change = OrderChange(
+        order_ref=order.order_ref, writes=fact, contradicted=contradicted
+    )
     if amount > order.payable:
-        return replace(change, state=OrderState.HELD, why=taken_above_approved(order, amount))
+        return replace(
+            change, state=OrderState.HELD, why=taken_above_approved(order, amount)
+        )
     counted = None
     if contradicted:
         differs = contradiction(contradicted, order.marketplace)
         counted = because(ReasonCode.PAID_COUNTED_WITH, amount=amount, differs=differs)
-    return replace(change, state=OrderState.PAID, why=together([why, counted, still_unknown(shown)]))
+    return replace(
+        change,
+        state=OrderState.PAID,
+        why=together([why, counted, still_unknown(shown)]),
+    )
 
 
 def taken_above_approved(order: OrderRecord, taken: Money) -> Reason:
@@ -220,5 +320,9 @@ def taken_above_approved(order: OrderRecord, taken: Money) -> Reason:
     tolerated = order.payable > order.approved
     more, most = taken - order.payable, order.payable
     return because(
-        ReasonCode.TAKEN_ABOVE_APPROVED, taken=taken, approved=most, tolerated=tolerated, amount_cny=more.major
+        ReasonCode.TAKEN_ABOVE_APPROVED,
+        taken=taken,
+        approved=most,
+        tolerated=tolerated,
+        amount_cny=more.major,
     )

@@ -1,4 +1,6 @@
-"""The effect protocol: claim, intend, send once, record; what was provably not sent is claimed anew."""
+"""The effect protocol: claim, intend, send once, record; what was provably not sent is
+claimed anew.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,30 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TypeVar
 
-from connectors.concurrently import run_all_shielded, run_or_cancel, shield_until_done, wait_all_shielded
-from connectors.crash_points import AFTER_ANSWER, AFTER_INTENT, AFTER_RECORD, BEFORE_INTENT, reach
+from connectors.concurrently import (
+    run_all_shielded,
+    run_or_cancel,
+    shield_until_done,
+    wait_all_shielded,
+)
+from connectors.crash_points import (
+    AFTER_ANSWER,
+    AFTER_INTENT,
+    AFTER_RECORD,
+    BEFORE_INTENT,
+    reach,
+)
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.group_commit import nothing_sent
-from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, OrderRecord, Outcome, SpendLimits
+from connectors.ledger.records import (
+    Claimed,
+    EffectRecord,
+    Intent,
+    OrderChange,
+    OrderRecord,
+    Outcome,
+    SpendLimits,
+)
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import (
     NEVER_S,
@@ -45,15 +66,21 @@ Wanted = TypeVar("Wanted", Intent, EffectRecord)
 log = logging.getLogger("sourcing")
 
 VAIN_ROUNDS = 5
-"""How often effects that were turned away are sent anew without any of them getting through."""
+"""How often effects that were turned away are sent anew without any of them getting
+through.
+"""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 8.0
 FEW_TRIES = 4
-"""How often a task is tried again while effects are turned away, or can't be asked about, by a present service."""
+"""How often a task is tried again while effects are turned away, or can't be asked
+about, by a present service.
+"""
 TOO_MANY_CALLS = 429
 
 
 class PassedOver(RuntimeError):
-    """A defect: an effect of this very run is open, no part of the run is at work on it, and it would be left alone."""
+    """A defect: an effect of this very run is open, no part of the run is at work on
+    it, and it would be left alone.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +97,9 @@ class _TurnedAway:
 
 @dataclass(slots=True)
 class _Work:
-    """What the portions of one `perform` share: `then` gets recorded orders; no more begin once it `is_over`."""
+    """What the portions of one `perform` share: `then` gets recorded orders; no more
+    begin once it `is_over`.
+    """
 
     then: Callable[[str], None]
     read_at: datetime | None = None
@@ -92,9 +121,11 @@ class _Work:
 
 @dataclass(slots=True, kw_only=True)
 class _Chunk(Begun):
-    """The state of a round: orders that were `turned_away`, by reference, and `halt`, why no more are begun.
+    """The state of a round: orders that were `turned_away`, by reference, and `halt`,
+    why no more are begun.
 
-    `is_old`: a round succeeded, and what was read before the first one is too old for a further one.
+    `is_old`: a round succeeded, and what was read before the first one is too old for a
+    further one.
     """
 
     work: _Work
@@ -109,12 +140,18 @@ class _Chunk(Begun):
         self.turned_away, self.begun, self.recorded, self.halt = {}, set(), set(), None
 
     def turn_away(self, record: EffectRecord, error: NotSent) -> Outcome:
-        outcome = self.unsent(record, NeverLeft(by=Source.CALL), nothing_sent(error.message))
-        self.turned_away[record.order_ref] = _TurnedAway(error, outcome.change.state if outcome.change else None)
+        outcome = self.unsent(
+            record, NeverLeft(by=Source.CALL), nothing_sent(error.message)
+        )
+        self.turned_away[record.order_ref] = _TurnedAway(
+            error, outcome.change.state if outcome.change else None
+        )
         return outcome
 
     def through(self, batch: Sequence[EffectRecord]) -> None:
-        """These are recorded: their slot is free, and those that were not turned away go on."""
+        """These are recorded: their slot is free, and those that were not turned away
+        go on.
+        """
         self.recorded |= {record.key for record in batch}
         self.leave_places(1)
         for record in batch:
@@ -136,15 +173,20 @@ async def perform(
     read_at: datetime | None = None,
     then: Callable[[str], None] = ignore,
 ) -> None:
-    """Do the action for each order at most once; the ledger has the outcomes afterwards.
+    """Do the action for each order at most once; the ledger has the outcomes
+    afterwards.
 
-    `then` gets each order once its outcome is recorded; the orders were read at `read_at`, else just now. Those whose
-    effect is open (another run's, or one that `settle` could not clear) are left alone. A cancellation takes effect
-    once no call is on the wire any more and everything is recorded. Raises `TryAgain` while the service is away and a
-    further try of the task may bring the rest, `Misconfigured` when the service refuses the account.
+    `then` gets each order once its outcome is recorded; the orders were read at
+    `read_at`, else just now. Those whose effect is open (another run's, or one that
+    `settle` could not clear) are left alone. A cancellation takes effect once no call
+    is on the wire any more and everything is recorded. Raises `TryAgain` while the
+    service is away and a further try of the task may bring the rest, `Misconfigured`
+    when the service refuses the account.
     """
     work = _Work(then, read_at)
-    await shield_until_done(_in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set)
+    await shield_until_done(
+        _in_portions(work, kind, intents, orders, limits), on_cancel=work.cancelled.set
+    )
 
 
 async def perform_alone(
@@ -158,7 +200,14 @@ async def perform_alone(
 ) -> None:
     """`perform` for one effect on one order."""
     ref, action = order.order_ref, kind.action
-    intent = Intent(order_ref=ref, action=action, amount=amount, request_hash=request_hash, part=part, seen_in=seen_in)
+    intent = Intent(
+        order_ref=ref,
+        action=action,
+        amount=amount,
+        request_hash=request_hash,
+        part=part,
+        seen_in=seen_in,
+    )
     await perform(kind, [intent], {ref: order})
 
 
@@ -176,11 +225,18 @@ async def _in_portions(
     try:
         while requests and not work.is_over and not work.again:
             here = resources.slots.take_now(len(requests))
-            if not (places := here or await run_or_cancel(work.cancelled, resources.slots.take(len(requests)))):
+            if not (
+                places := here
+                or await run_or_cancel(
+                    work.cancelled, resources.slots.take(len(requests))
+                )
+            ):
                 break
             if kind.rests_on_a_reading and resources.clock() >= fresh_until:
                 resources.slots.release(places)
-                await _leave_for_later(work, kind, [intent for request in requests for intent in request])
+                await _leave_for_later(
+                    work, kind, [intent for request in requests for intent in request]
+                )
                 break
             portion = [intent for request in requests[:places] for intent in request]
             chunk = _Chunk(kind=kind, orders=orders, work=work, places=places)
@@ -194,31 +250,50 @@ async def _in_portions(
         raise work.again[0]
 
 
-async def _leave_for_later(work: _Work, kind: EffectKind, intents: Sequence[Intent]) -> None:
-    """Claim none of these: an earlier reading, of a price say, is too old by now, and is to be repeated."""
+async def _leave_for_later(
+    work: _Work, kind: EffectKind, intents: Sequence[Intent]
+) -> None:
+    """Claim none of these: an earlier reading, of a price say, is too old by now, and
+    is to be repeated.
+    """
     if may_try_again(kind.resources):
         words = "no call could be made for so long that what the service showed before is too old"
-        work.again.append(TryAgain(f"{words}; {pluralize(len(intents), 'order')} to {kind.action} left"))
+        work.again.append(
+            TryAgain(
+                f"{words}; {pluralize(len(intents), 'order')} to {kind.action} left"
+            )
+        )
         return
-    await _keep(kind, intents, because(ReasonCode.READ_TOO_LONG_AGO, action=kind.action))
+    await _keep(
+        kind, intents, because(ReasonCode.READ_TOO_LONG_AGO, action=kind.action)
+    )
 
 
 async def _keep(kind: EffectKind, intents: Sequence[Intent], why: Reason) -> None:
     """The orders stay as they were seen, with the reason."""
     await kind.resources.group_commit.change(
         [
-            OrderChange(order_ref=one.order_ref, state=one.seen_in, expected=one.seen_in, why=why)
+            OrderChange(
+                order_ref=one.order_ref,
+                state=one.seen_in,
+                expected=one.seen_in,
+                why=why,
+            )
             for one in intents
             if one.seen_in
         ]
     )
 
 
-async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> None:
-    """Claim, send, record; then again with those that were turned away, as long as that is soon and not in vain.
+async def _in_rounds(
+    chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None
+) -> None:
+    """Claim, send, record; then again with those that were turned away, as long as that
+    is soon and not in vain.
 
-    Between two rounds nothing is claimed: waiting holds no lease. After a lease no further round begins: an earlier
-    reading, of a price say, is too old by then, and another try of the task repeats it.
+    Between two rounds nothing is claimed: waiting holds no lease. After a lease no
+    further round begins: an earlier reading, of a price say, is too old by then, and
+    another try of the task repeats it.
     """
     left, vain, resources = list(intents), 0, chunk.resources
     fresh_until = (chunk.work.read_at or resources.clock()) + resources.lease
@@ -241,22 +316,38 @@ async def _in_rounds(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimi
         _ask_for_another_try(chunk)
 
 
-async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None) -> list[Intent]:
-    """Send each once; answers the intents that were turned away for now, as they may be claimed again."""
+async def _round(
+    chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits | None
+) -> list[Intent]:
+    """Send each once; answers the intents that were turned away for now, as they may be
+    claimed again.
+    """
     resources = chunk.resources
     chunk.begin_round()
     slots = {slot_of(intent) for intent in intents} - resources.in_hand
-    resources.in_hand |= slots  # before there are rows: nothing else of this run may take them over
+    resources.in_hand |= (
+        slots  # before there are rows: nothing else of this run may take them over
+    )
     try:
         reach(BEFORE_INTENT, chunk.kind.action)
-        claimed = await resources.group_commit.claim(intents, lease=resources.lease, limits=limits)
+        claimed = await resources.group_commit.claim(
+            intents, lease=resources.lease, limits=limits
+        )
         reach(AFTER_INTENT, chunk.kind.action)
         if claimed.paused:
             resources.heed(claimed.paused)
             chunk.work.paused = claimed.paused
-            why = because(ReasonCode.BUYING_PAUSED, action=chunk.kind.action, pause=claimed.paused.words)
+            why = because(
+                ReasonCode.BUYING_PAUSED,
+                action=chunk.kind.action,
+                pause=claimed.paused.words,
+            )
             await _keep(chunk.kind, intents, why)
-        won = [claimed.won[one.order_ref] for one in intents if one.order_ref in claimed.won]
+        won = [
+            claimed.won[one.order_ref]
+            for one in intents
+            if one.order_ref in claimed.won
+        ]
         try:
             _require_none_passed_over(chunk, claimed, slots)
             await _send_all(chunk, won)
@@ -268,12 +359,18 @@ async def _round(chunk: _Chunk, intents: Sequence[Intent], limits: SpendLimits |
     return [_as_left(chunk, intent) for intent in intents if intent.order_ref in soon]
 
 
-def _require_none_passed_over(chunk: _Chunk, claimed: Claimed, slots: Collection[str]) -> None:
-    """Each try begins with settling, so no effect that this run left *sending* is open by now."""
+def _require_none_passed_over(
+    chunk: _Chunk, claimed: Claimed, slots: Collection[str]
+) -> None:
+    """Each try begins with settling, so no effect that this run left *sending* is open
+    by now.
+    """
     for record in claimed.open.values():
         is_own = record.owner == chunk.resources.ledger.owner and record.slot in slots
         if is_own and record.status is EffectStatus.SENDING:
-            raise PassedOver(f"{record.key} was begun by this run and is open, and no call asks what became of it")
+            raise PassedOver(
+                f"{record.key} was begun by this run and is open, and no call asks what became of it"
+            )
 
 
 async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
@@ -290,9 +387,11 @@ async def _send_all(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
 
 
 async def _leave_none_open(chunk: _Chunk, records: Sequence[EffectRecord]) -> None:
-    """Give back what was not begun; what was begun and could not be recorded is read back under a new fence.
+    """Give back what was not begun; what was begun and could not be recorded is read
+    back under a new fence.
 
-    By now no call is on the wire. Where the ledger can't be written, the next try settles it, or the next run.
+    By now no call is on the wire. Where the ledger can't be written, the next try
+    settles it, or the next run.
     """
     resources = chunk.resources
     idle = [record for record in records if record.key not in chunk.begun]
@@ -312,8 +411,13 @@ def _as_left(chunk: _Chunk, intent: Intent) -> Intent:
 
 
 async def _is_soon(chunk: _Chunk, vain: int) -> bool:
-    """Wait until the next round can be; False when that takes long, or the run is stopped."""
-    breaker, waits = chunk.resources.breaker, [one.wait_s for one in chunk.turned_away.values()]
+    """Wait until the next round can be; False when that takes long, or the run is
+    stopped.
+    """
+    breaker, waits = (
+        chunk.resources.breaker,
+        [one.wait_s for one in chunk.turned_away.values()],
+    )
     pause = max(FIRST_PAUSE_S * 2**vain, *(wait for wait in waits if wait < NEVER_S))
     if pause > LONGEST_PAUSE_S:
         return False
@@ -328,23 +432,41 @@ async def _is_soon(chunk: _Chunk, vain: int) -> bool:
 
 
 def _ask_for_another_try(chunk: _Chunk) -> None:
-    """Ask for another try for causes that pass: the service is away, or turns away, or could not be asked, just now."""
+    """Ask for another try for causes that pass: the service is away, or turns away, or
+    could not be asked, just now.
+    """
     errors = [one.error for one in chunk.turned_away.values() if one.wait_s < NEVER_S]
-    if chunk.work.cancelled.is_set() or not may_try_again(chunk.resources) or not (errors or chunk.is_unheard):
+    if (
+        chunk.work.cancelled.is_set()
+        or not may_try_again(chunk.resources)
+        or not (errors or chunk.is_unheard)
+    ):
         return
     why = chunk.resources.breaker.blocked_by
-    is_throttled = chunk.is_old or any(error.status == TOO_MANY_CALLS for error in errors)
+    is_throttled = chunk.is_old or any(
+        error.status == TOO_MANY_CALLS for error in errors
+    )
     is_worth_it = chunk.is_old or this_try().this < FEW_TRIES
     if not why and (is_throttled or chunk.is_unheard) and is_worth_it:
-        why = "the service had too many calls" if is_throttled else "the service could not be asked"
+        why = (
+            "the service had too many calls"
+            if is_throttled
+            else "the service could not be asked"
+        )
     if why:
-        left = pluralize(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"
+        left = (
+            pluralize(len(chunk.turned_away), "order") + f" to {chunk.kind.action} left"
+        )
         chunk.work.again.append(
-            TryAgain(f"{why}; {left if chunk.turned_away else 'what was under way is to be asked about'}")
+            TryAgain(
+                f"{why}; {left if chunk.turned_away else 'what was under way is to be asked about'}"
+            )
         )
 
 
-def _batches(kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterable[Wanted]) -> list[list[Wanted]]:
+def _batches(
+    kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterable[Wanted]
+) -> list[list[Wanted]]:
     """The effects that one request can carry together, in their order."""
     full: list[list[Wanted]] = []
     filling: dict[str, list[Wanted]] = {}
@@ -359,23 +481,35 @@ def _batches(kind: EffectKind, orders: Mapping[str, OrderRecord], wanted: Iterab
 
 async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
     """Send one request, once, and record the outcome of each effect in it."""
-    orders, keys = [chunk.orders[record.order_ref] for record in batch], {record.key for record in batch}
+    orders, keys = (
+        [chunk.orders[record.order_ref] for record in batch],
+        {record.key for record in batch},
+    )
     chunk.begun |= keys
     try:
         replies = await _request(chunk.kind, [record.claim for record in batch], orders)
     except Misconfigured as error:
         chunk.work.trouble.append(error)
         why = because(ReasonCode.ACCOUNT_REFUSED, failure=str(error))
-        outcomes = [chunk.unsent(record, NeverLeft(by=Source.CALL), why) for record in batch]
+        outcomes = [
+            chunk.unsent(record, NeverLeft(by=Source.CALL), why) for record in batch
+        ]
     except NotSent as error:
         chunk.halt = error if isinstance(error, ServiceAway) else chunk.halt
         outcomes = [chunk.turn_away(record, error) for record in batch]
     except (Refused, Unanswered) as error:
         outcomes = [await _concluded(chunk, record, error) for record in batch]
-        if is_of_account(error) and any(one.status is EffectStatus.UNKNOWN for one in outcomes):
-            chunk.work.trouble.append(not_allowed(error))  # else each further one would be a doubt of its own
+        if is_of_account(error) and any(
+            one.status is EffectStatus.UNKNOWN for one in outcomes
+        ):
+            chunk.work.trouble.append(
+                not_allowed(error)
+            )  # else each further one would be a doubt of its own
     else:
-        outcomes = [await _concluded(chunk, record, replies[record.order_ref]) for record in batch]
+        outcomes = [
+            await _concluded(chunk, record, replies[record.order_ref])
+            for record in batch
+        ]
     reach(AFTER_ANSWER, chunk.kind.action)
     await _record(chunk, outcomes)
     chunk.through(batch)
@@ -383,19 +517,27 @@ async def _send(chunk: _Chunk, batch: Sequence[EffectRecord]) -> None:
 
 
 async def _record(chunk: _Chunk, outcomes: Iterable[Outcome]) -> None:
-    """Record these. The log alone has an answer for which the ledger is away, or that comes after a takeover."""
+    """Record these. The log alone has an answer for which the ledger is away, or that
+    comes after a takeover.
+    """
     told = list(outcomes)
     records = (chunk.resources.group_commit.record(outcome) for outcome in told)
     counts = await asyncio.gather(*records, return_exceptions=True)
     for outcome, count in zip(told, counts, strict=True):
         if outcome.status is EffectStatus.DONE and count is not True:
-            log.error("The answer to %s could not be recorded: %s", outcome.claim.key, outcome.answer)
+            log.error(
+                "The answer to %s could not be recorded: %s",
+                outcome.claim.key,
+                outcome.answer,
+            )
     for error in counts:
         if isinstance(error, BaseException):
             raise error
 
 
-async def _request(kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]) -> Mapping[str, Reply]:
+async def _request(
+    kind: EffectKind, claims: Sequence[Claim], orders: Sequence[OrderRecord]
+) -> Mapping[str, Reply]:
     if len(orders) > 1:
         return await kind.send_many(claims, orders)
     return {orders[0].order_ref: await kind.send(claims[0], orders[0])}
@@ -405,18 +547,30 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
     if isinstance(reply, Proof):
         return chunk.done(record, reply)
     if chunk.kind.repeatable:
-        return chunk.unsent(record, Harmless(), because(ReasonCode.FAILED_HARMLESSLY, failure=str(reply)))
+        return chunk.unsent(
+            record,
+            Harmless(),
+            because(ReasonCode.FAILED_HARMLESSLY, failure=str(reply)),
+        )
     try:
         if isinstance(reply, Refused):
-            return chunk.after_refusal(record, reply, await chunk.read_back([record]))  # it may be done (contract 2.7)
+            return chunk.after_refusal(
+                record, reply, await chunk.read_back([record])
+            )  # it may be done (contract 2.7)
         return await _after_silence(chunk, record, reply)
-    except Misconfigured as error:  # the others of the chunk are on their way and must get their answers
+    except (
+        Misconfigured
+    ) as error:  # the others of the chunk are on their way and must get their answers
         chunk.work.trouble.append(error)
-        why = because(ReasonCode.NO_WORD_UNASKED, failure=reply.message, error=str(error))
+        why = because(
+            ReasonCode.NO_WORD_UNASKED, failure=reply.message, error=str(error)
+        )
         return chunk.unknown(record, why)
 
 
-async def _after_silence(chunk: _Chunk, record: EffectRecord, error: Unanswered) -> Outcome:
+async def _after_silence(
+    chunk: _Chunk, record: EffectRecord, error: Unanswered
+) -> Outcome:
     seen = await chunk.read_back([record])
     proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):

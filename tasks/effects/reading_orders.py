@@ -8,7 +8,13 @@ from contextlib import suppress
 from connectors.concurrently import concurrently
 from connectors.ledger.records import OrderRecord
 from connectors.marketplaces.protocol import Channel
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, Refused, ServiceAway, XportcnError
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    Misconfigured,
+    Refused,
+    ServiceAway,
+    XportcnError,
+)
 from connectors.xportcn.failures import NOT_FOUND
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
@@ -16,7 +22,9 @@ from domain.service_orders import ServiceOrder, ServiceStatus
 from tasks.engine.resources import Resources
 
 
-def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[tuple[Channel, list[OrderRecord]]]:
+def by_channel(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> Iterator[tuple[Channel, list[OrderRecord]]]:
     """Each channel with its orders, in the order of marketplaces."""
     listed = list(orders)
     for marketplace, offering in resources.offerings.items():
@@ -27,51 +35,79 @@ def by_channel(resources: Resources, orders: Iterable[OrderRecord]) -> Iterator[
 async def read_each(
     resources: Resources, orders: Iterable[OrderRecord]
 ) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
-    """Like `read_orders`, but one order that can't be read fails alone; the second answer is why, by `order_ref`.
+    """Like `read_orders`, but one order that can't be read fails alone; the second
+    answer is why, by `order_ref`.
 
-    There are also the orders whose id shows another's reference. A service that is away raises `ServiceAway`.
+    There are also the orders whose id shows another's reference. A service that is away
+    raises `ServiceAway`.
     """
     shown, unread = await read_whatever(resources, orders)
-    foreign = {ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)}
-    return {ref: one for ref, one in shown.items() if ref not in foreign}, {**unread, **foreign}
+    foreign = {
+        ref: another_s(ref, one) for ref, one in shown.items() if is_another_s(ref, one)
+    }
+    return {ref: one for ref, one in shown.items() if ref not in foreign}, {
+        **unread,
+        **foreign,
+    }
 
 
 async def read_whatever(
     resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
 ) -> tuple[dict[str, ServiceOrder], dict[str, Reason]]:
-    """What the service shows under the ids of these orders, foreign ones too, and why some can't be read."""
+    """What the service shows under the ids of these orders, foreign ones too, and why
+    some can't be read.
+    """
     listed = list(orders)
     try:
         return await _read(resources, listed, may_lag=may_lag), {}
     except XportcnError as error:
         if _is_about_all(error):
             raise
-        alone = await concurrently(listed, lambda order: _read_one(resources, order), at_once=resources.concurrency)
-    shown = {ref: one for answer in alone if not isinstance(answer, tuple) for ref, one in answer.items()}
+        alone = await concurrently(
+            listed,
+            lambda order: _read_one(resources, order),
+            at_once=resources.concurrency,
+        )
+    shown = {
+        ref: one
+        for answer in alone
+        if not isinstance(answer, tuple)
+        for ref, one in answer.items()
+    }
     return shown, dict(answer for answer in alone if isinstance(answer, tuple))
 
 
-async def _read_one(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder] | tuple[str, Reason]:
+async def _read_one(
+    resources: Resources, order: OrderRecord
+) -> dict[str, ServiceOrder] | tuple[str, Reason]:
     try:
         return await _read(resources, [order])
     except XportcnError as error:
         if _is_about_all(error):
             raise
-        return order.order_ref, because(ReasonCode.NO_ANSWER_ABOUT, failure=error.message)
+        return order.order_ref, because(
+            ReasonCode.NO_ANSWER_ABOUT, failure=error.message
+        )
 
 
 def _is_about_all(error: XportcnError) -> bool:
-    """Whether no other order can be read either. Code 404 inside an answer is about one order (assumed)."""
+    """Whether no other order can be read either. Code 404 inside an answer is about one
+    order (assumed).
+    """
     if isinstance(error, Misconfigured):
         return error.code != NOT_FOUND or error.status == int(NOT_FOUND)
     return isinstance(error, ServiceAway)
 
 
-async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> dict[str, ServiceOrder]:
-    """Our orders as their marketplaces show them now, by `order_ref`; those not shown are missing.
+async def read_orders(
+    resources: Resources, orders: Iterable[OrderRecord]
+) -> dict[str, ServiceOrder]:
+    """Our orders as their marketplaces show them now, by `order_ref`; those not shown
+    are missing.
 
-    An order that shows another's reference is foreign, whatever our ledger says: it counts as not shown. So does, of
-    several, one that is answered so that it can't be read; a service that does not answer is not asked about each.
+    An order that shows another's reference is foreign, whatever our ledger says: it
+    counts as not shown. So does, of several, one that is answered so that it can't be
+    read; a service that does not answer is not asked about each.
     """
     listed = list(orders)
     try:
@@ -79,12 +115,18 @@ async def read_orders(resources: Resources, orders: Iterable[OrderRecord]) -> di
     except (ContractMismatch, Refused):
         if len(listed) == 1:
             raise
-        alone = await concurrently(listed, lambda one: _if_readable(resources, one), at_once=resources.concurrency)
+        alone = await concurrently(
+            listed,
+            lambda one: _if_readable(resources, one),
+            at_once=resources.concurrency,
+        )
         shown = {ref: one for answer in alone for ref, one in answer.items()}
     return {ref: one for ref, one in shown.items() if not is_another_s(ref, one)}
 
 
-async def _if_readable(resources: Resources, order: OrderRecord) -> dict[str, ServiceOrder]:
+async def _if_readable(
+    resources: Resources, order: OrderRecord
+) -> dict[str, ServiceOrder]:
     with suppress(ContractMismatch, Refused):
         return await _read(resources, [order])
     return {}
@@ -94,21 +136,38 @@ async def _read(
     resources: Resources, orders: Iterable[OrderRecord], *, may_lag: bool = False
 ) -> dict[str, ServiceOrder]:
     shown: dict[str, ServiceOrder] = {}
-    for channel, group in by_channel(resources, (order for order in orders if order.order_id)):
-        by_id = await channel.read([str(order.order_id) for order in group], may_lag=may_lag)
-        shown |= {o.order_ref: by_id[str(o.order_id)] for o in group if str(o.order_id) in by_id}
+    for channel, group in by_channel(
+        resources, (order for order in orders if order.order_id)
+    ):
+        by_id = await channel.read(
+            [str(order.order_id) for order in group], may_lag=may_lag
+        )
+        shown |= {
+            o.order_ref: by_id[str(o.order_id)]
+            for o in group
+            if str(o.order_id) in by_id
+        }
         for order in group:
             one = shown.get(order.order_ref)
             if one is not None and one.status is ServiceStatus.OTHER:
-                resources.unknown[UnknownWord(order.marketplace, Place.ORDER, one.state_word)].add(order.order_ref)
+                resources.unknown[
+                    UnknownWord(order.marketplace, Place.ORDER, one.state_word)
+                ].add(order.order_ref)
     return shown
 
 
 def is_another_s(order_ref: str, shown: ServiceOrder) -> bool:
-    """Whether the order that the service shows carries a reference, and not this one."""
+    """Whether the order that the service shows carries a reference, and not this
+    one.
+    """
     return shown.reference.strip() not in ("", order_ref) and shown.own_id != order_ref
 
 
 def another_s(order_ref: str, shown: ServiceOrder) -> Reason:
     order_id, reference = shown.order_id, shown.reference
-    return because(ReasonCode.ANOTHERS_REFERENCE, order_id=order_id, reference=reference, order_ref=order_ref)
+    return because(
+        ReasonCode.ANOTHERS_REFERENCE,
+        order_id=order_id,
+        reference=reference,
+        order_ref=order_ref,
+    )

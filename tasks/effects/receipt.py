@@ -1,4 +1,6 @@
-"""Confirming to the marketplace that goods arrived, which lets the seller have the money."""
+"""Confirming to the marketplace that goods arrived, which lets the seller have the
+money.
+"""
 
 from __future__ import annotations
 
@@ -25,12 +27,19 @@ class ConfirmReceipt(EffectKind):
     reported: ClassVar[str] = "receipt confirmed"
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        await after_sale_of(self.resources, order.marketplace).receive(claim, str(order.order_id))
+        await after_sale_of(self.resources, order.marketplace).receive(
+            claim, str(order.order_id)
+        )
         return _received(order)
 
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        shown = await read_orders(self.resources, [attempt.order for attempt in attempts])
-        return {one.effect.key: _seen(one.order, shown.get(one.order.order_ref)) for one in attempts}
+        shown = await read_orders(
+            self.resources, [attempt.order for attempt in attempts]
+        )
+        return {
+            one.effect.key: _seen(one.order, shown.get(one.order.order_ref))
+            for one in attempts
+        }
 
 
 def _seen(order: OrderRecord, shown: ServiceOrder | None) -> Sighting:

@@ -1,4 +1,5 @@
-"""Effects on a refund: asking for, modifying and withdrawing it, naming its return parcel, writing to its seller.
+"""Effects on a refund: asking for, modifying and withdrawing it, naming its return
+parcel, writing to its seller.
 
 The beginning of their part names the refund.
 """
@@ -33,36 +34,55 @@ ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
 STATUS_ERROR = "REFUND_STATUS_ERROR"
 REFUND_REFUSED = CHECKED | {
     *(ORDER_STATUS_ERROR, STATUS_ERROR, "GOODS_STATUS_ERROR", "DISPUTE_REQUEST_ERROR"),
-    *("REASON_INVALID", "REASON_ERROR", "REFUND_FEE_INVALID", "APPLY_PAYMENT_ERROR", "APPLY_CARRIAGE_ERROR"),
+    *(
+        "REASON_INVALID",
+        "REASON_ERROR",
+        "REFUND_FEE_INVALID",
+        "APPLY_PAYMENT_ERROR",
+        "APPLY_CARRIAGE_ERROR",
+    ),
     *("VOUCHER_REQUIRED", "VOUCHER_INVALID", "LOGISTICS_COMPANY_UNKNOWN"),
 }
-"""Refusals after which nothing was done to a refund (docs/contract/assumed-all.md 2 and 3)."""
+"""Refusals after which nothing was done to a refund (docs/contract/assumed-all.md 2 and
+3).
+"""
 PART = re.compile(r"(?P<refund>[0-9a-z+]+\.[0-9]+)(?P<rest>-.*)?")
 
 
 def after_sale_of(resources: Resources, marketplace: Marketplace) -> AfterSale:
-    """The after-sale of a marketplace of which the ledger has a cancellation or a refund."""
+    """The after-sale of a marketplace of which the ledger has a cancellation or a
+    refund.
+    """
     after_sale = resources.offerings[marketplace].after_sale
     assert after_sale is not None, "judged before"
     return after_sale
 
 
 def rest_of(part: str) -> str | None:
-    """What stands behind the refund in a part: empty for asking for it; None for a part that is about no refund."""
+    """What stands behind the refund in a part: empty for asking for it; None for a part
+    that is about no refund.
+    """
     found = PART.fullmatch(part)
     return (found["rest"] or "") if found else None
 
 
 def refund_of(resources: Resources, effect: EffectRecord) -> Refund:
-    """The refund that an effect is about: it is in the ledger before its first effect, and stays there."""
+    """The refund that an effect is about: it is in the ledger before its first effect,
+    and stays there.
+    """
     found = PART.fullmatch(effect.part)
-    refunds = {one.effect_part: one for one in resources.ledger.refunds.of_orders([effect.order_ref])}
+    refunds = {
+        one.effect_part: one
+        for one in resources.ledger.refunds.of_orders([effect.order_ref])
+    }
     return refunds[found["refund"] if found else ""]
 
 
 @dataclass(frozen=True)
 class OnRefund(EffectKind):
-    """An effect on a refund: on `refund` when it is sent, on the one that its part names when it is read back."""
+    """An effect on a refund: on `refund` when it is sent, on the one that its part
+    names when it is read back.
+    """
 
     refund: Refund | None = None
 
@@ -78,16 +98,22 @@ class OnRefund(EffectKind):
 
     async def _read_back(self, attempt: Attempt) -> Sighting:
         refund = refund_of(self.resources, attempt.effect)
-        return await self.seen(refund, attempt) or OwnRecord(shown=Statement(source=Source.DETAIL, value=refund.key))
+        return await self.seen(refund, attempt) or OwnRecord(
+            shown=Statement(source=Source.DETAIL, value=refund.key)
+        )
 
     @abstractmethod
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        """What the service shows of the effect; None where its refund, or its order's, does not have it."""
+        """What the service shows of the effect; None where its refund, or its order's,
+        does not have it.
+        """
 
 
 @dataclass(frozen=True)
 class AskRefund(OnRefund):
-    """Asking for refunds. A request shows as a refund of the order that was not there before."""
+    """Asking for refunds. A request shows as a refund of the order that was not there
+    before.
+    """
 
     request: RefundRequest | None = None
 
@@ -96,7 +122,9 @@ class AskRefund(OnRefund):
     happened: ClassVar[ResolutionKind] = ResolutionKind.REFUND_ASKED
     answered_with: ClassVar[tuple[str, ...]] = ("REFUND_ID",)
     did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_REFUNDED
-    asks: ClassVar[str] = "Does the console show a refund of order {order_id} that this ledger does not know?"
+    asks: ClassVar[str] = (
+        "Does the console show a refund of order {order_id} that this ledger does not know?"
+    )
     reported: ClassVar[str] = "asked the seller for a {what}"
 
     @classmethod
@@ -105,13 +133,25 @@ class AskRefund(OnRefund):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         assert self.request
-        return _asked(self.given, await after_sale_of(self.resources, order.marketplace).ask(claim, self.request))
+        return _asked(
+            self.given,
+            await after_sale_of(self.resources, order.marketplace).ask(
+                claim, self.request
+            ),
+        )
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        """A refund that the order's lines show now and did not before this one was asked for (the newest is shown)."""
+        """A refund that the order's lines show now and did not before this one was
+        asked for (the newest is shown).
+        """
         after_sale = after_sale_of(self.resources, refund.marketplace)
-        targets = await after_sale.targets(refund.order_id, attempt.order.lines, set(refund.lines))
-        known = {one.refund_id for one in self.resources.ledger.refunds.of_orders([refund.order_ref])}
+        targets = await after_sale.targets(
+            refund.order_id, attempt.order.lines, set(refund.lines)
+        )
+        known = {
+            one.refund_id
+            for one in self.resources.ledger.refunds.of_orders([refund.order_ref])
+        }
         shown = {refund_id for target in targets for refund_id in target.refund_ids}
         new = sorted(shown - known - set(refund.earlier_refund_ids))
         return _asked(refund, new[-1]) if new else None
@@ -121,10 +161,15 @@ class AskRefund(OnRefund):
         others = self.resources.ledger.refunds.of_orders([attempt.order.order_ref])
         if any(other.state in UNDER_WAY for other in others if other.key != refund.key):
             return OrderState.REFUNDING
-        return after_refunding(refund.state_before, is_booked=attempt.order.shipment is not None)
+        return after_refunding(
+            refund.state_before, is_booked=attempt.order.shipment is not None
+        )
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        order_ref, refund = attempt.order.order_ref, refund_of(self.resources, attempt.effect)
+        order_ref, refund = (
+            attempt.order.order_ref,
+            refund_of(self.resources, attempt.effect),
+        )
         why = because(
             ReasonCode.REFUND_NOT_TAKEN,
             what=refund.kind,
@@ -134,23 +179,31 @@ class AskRefund(OnRefund):
             lines=refund.lines_named,
             amount_cny=refund.asked.major,
         )
-        return OrderChange(order_ref=order_ref, state=self.state_if_not_done(attempt), why=why)
+        return OrderChange(
+            order_ref=order_ref, state=self.state_if_not_done(attempt), why=why
+        )
 
 
 def _asked(refund: Refund, refund_id: str) -> Proof:
     why = standing(replace(refund, state=RefundState.ASKED))
-    change = OrderChange(order_ref=refund.order_ref, state=OrderState.REFUNDING, why=why)
+    change = OrderChange(
+        order_ref=refund.order_ref, state=OrderState.REFUNDING, why=why
+    )
     return Proof(answer={"refund_id": refund_id}, change=change)
 
 
 @dataclass(frozen=True)
 class ModifyRefund(OnRefund):
-    """Asking anew for a refund that was asked for or refused. Amount and reason are kept with the effect."""
+    """Asking anew for a refund that was asked for or refused. Amount and reason are
+    kept with the effect.
+    """
 
     request: RefundRequest | None = None
 
     action: ClassVar[Action] = Action.REFUND
-    asks: ClassVar[str] = "Does the console show the refund of order {order_id} as modified?"
+    asks: ClassVar[str] = (
+        "Does the console show the refund of order {order_id} as modified?"
+    )
     reported: ClassVar[str] = "asked the seller anew for a {what}"
 
     @classmethod
@@ -159,21 +212,31 @@ class ModifyRefund(OnRefund):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         assert self.request
-        await after_sale_of(self.resources, order.marketplace).modify(claim, self.given.refund_id, self.request)
+        await after_sale_of(self.resources, order.marketplace).modify(
+            claim, self.given.refund_id, self.request
+        )
         return _asked(self.given, self.given.refund_id)
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
+        shown = await after_sale_of(self.resources, refund.marketplace).read(
+            refund.refund_id
+        )
         asked = attempt.effect.amount_minor or 0, int(attempt.effect.request_hash or 0)
         over = shown.state in (RefundState.REFUSED, RefundState.CLOSED)
-        return None if over or (shown.asked.minor, shown.reason_id) != asked else _asked(refund, refund.refund_id)
+        return (
+            None
+            if over or (shown.asked.minor, shown.reason_id) != asked
+            else _asked(refund, refund.refund_id)
+        )
 
 
 class WithdrawRefund(OnRefund):
     """Taking a refund back."""
 
     action: ClassVar[Action] = Action.CANCEL
-    asks: ClassVar[str] = "Does the console show the refund of order {order_id} as closed?"
+    asks: ClassVar[str] = (
+        "Does the console show the refund of order {order_id} as closed?"
+    )
     reported: ClassVar[str] = "taken back by you: the {what}"
 
     @classmethod
@@ -181,11 +244,15 @@ class WithdrawRefund(OnRefund):
         return rest_of(part) == WITHDRAW
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        await after_sale_of(self.resources, order.marketplace).withdraw(claim, self.given.refund_id)
+        await after_sale_of(self.resources, order.marketplace).withdraw(
+            claim, self.given.refund_id
+        )
         return _withdrawn(self.given)
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
+        shown = await after_sale_of(self.resources, refund.marketplace).read(
+            refund.refund_id
+        )
         return _withdrawn(refund) if shown.state is RefundState.CLOSED else None
 
 
@@ -195,7 +262,9 @@ def _withdrawn(refund: Refund) -> Proof:
 
 @dataclass(frozen=True)
 class ReturnParcel(OnRefund):
-    """Naming the return parcel of a refund. `carrier` is the code of one; `vouchers` are links."""
+    """Naming the return parcel of a refund. `carrier` is the code of one; `vouchers`
+    are links.
+    """
 
     carrier: str = ""
     number: str = ""
@@ -203,8 +272,12 @@ class ReturnParcel(OnRefund):
     vouchers: tuple[str, ...] = ()
 
     action: ClassVar[Action] = Action.RETURN
-    refusals: ClassVar[Set[str]] = REFUND_REFUSED - {STATUS_ERROR}  # also the status of a refund which has a parcel
-    asks: ClassVar[str] = "Does the console show a return parcel for the refund of order {order_id}?"
+    refusals: ClassVar[Set[str]] = REFUND_REFUSED - {
+        STATUS_ERROR
+    }  # also the status of a refund which has a parcel
+    asks: ClassVar[str] = (
+        "Does the console show a return parcel for the refund of order {order_id}?"
+    )
     reported: ClassVar[str] = "named to the seller: parcel {number}"
 
     @classmethod
@@ -223,7 +296,9 @@ class ReturnParcel(OnRefund):
         return Proof(answer={"carrier": self.carrier, "number": self.number})
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
+        shown = await after_sale_of(self.resources, refund.marketplace).read(
+            refund.refund_id
+        )
         if shown.state not in ON_ITS_WAY:
             return None
         return Proof(answer={"carrier": shown.company, "number": shown.tracking_number})
@@ -231,14 +306,18 @@ class ReturnParcel(OnRefund):
 
 @dataclass(frozen=True)
 class MessageSeller(OnRefund):
-    """Messages about refunds. The hash of the text is kept with the effect, and sets one message apart from another."""
+    """Messages about refunds. The hash of the text is kept with the effect, and sets
+    one message apart from another.
+    """
 
     words: str = ""
     vouchers: tuple[str, ...] = ()
 
     action: ClassVar[Action] = Action.NOTIFY
     is_worth_asking: ClassVar[bool] = False
-    asks: ClassVar[str] = "Does the console show the message to the seller of order {order_id}?"
+    asks: ClassVar[str] = (
+        "Does the console show the message to the seller of order {order_id}?"
+    )
     reported: ClassVar[str] = (
         "sent to the seller about the {what}"  # its words may name a receiver: they stay out of logs
     )
@@ -249,7 +328,9 @@ class MessageSeller(OnRefund):
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         after_sale = after_sale_of(self.resources, order.marketplace)
-        await after_sale.send_message(claim, self.given.refund_id, self.words, self.vouchers)
+        await after_sale.send_message(
+            claim, self.given.refund_id, self.words, self.vouchers
+        )
         return _message_proof(words_hash(self.words))
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
@@ -258,8 +339,14 @@ class MessageSeller(OnRefund):
 
     async def is_shown(self, refund: Refund, hashed: str) -> bool:
         """Whether the service shows a text of ours with this hash."""
-        shown = await after_sale_of(self.resources, refund.marketplace).read(refund.refund_id)
-        return hashed in {words_hash(event.description) for event in shown.events if event.role == "buyer"}
+        shown = await after_sale_of(self.resources, refund.marketplace).read(
+            refund.refund_id
+        )
+        return hashed in {
+            words_hash(event.description)
+            for event in shown.events
+            if event.role == "buyer"
+        }
 
 
 def words_hash(words: str) -> str:

@@ -1,4 +1,6 @@
-"""A refund brought up to date: the outcome of asking, what the service shows, and the order's state after that."""
+"""A refund brought up to date: the outcome of asking, what the service shows, and the
+order's state after that.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,15 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.refunds import is_left_open, taken_above
 from connectors.settings import DEPLOYED_PATIENCE_S
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
-from domain.after_sale import FOLLOWED, NOTHING, UNDER_WAY, Refund, RefundState, ServiceRefund, order_state_after
+from domain.after_sale import (
+    FOLLOWED,
+    NOTHING,
+    UNDER_WAY,
+    Refund,
+    RefundState,
+    ServiceRefund,
+    order_state_after,
+)
 from domain.effects import OPEN, Action, EffectStatus
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
@@ -23,13 +33,24 @@ from tasks.effects.settling import RUN_ENDED
 from tasks.engine.resources import Resources
 from tasks.engine.tries import raise_if_it_passes
 
-AGREED = frozenset({RefundState.AGREED, RefundState.TO_RETURN, RefundState.RETURNED, RefundState.REFUNDED})
+AGREED = frozenset(
+    {
+        RefundState.AGREED,
+        RefundState.TO_RETURN,
+        RefundState.RETURNED,
+        RefundState.REFUNDED,
+    }
+)
 
 
-async def take_outcome(resources: Resources, refund: Refund, *, is_over: bool = False) -> Reason | None:
-    """Record the outcome of asking, and read the refund if it exists; answers what went wrong with that.
+async def take_outcome(
+    resources: Resources, refund: Refund, *, is_over: bool = False
+) -> Reason | None:
+    """Record the outcome of asking, and read the refund if it exists; answers what went
+    wrong with that.
 
-    One that never left may still be asked for by the run that wrote it down, until that `is_over`.
+    One that never left may still be asked for by the run that wrote it down, until that
+    `is_over`.
     """
     if refund.refund_id:
         return await read_refund(resources, refund)
@@ -39,14 +60,28 @@ async def take_outcome(resources: Resources, refund: Refund, *, is_over: bool = 
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
             return id_taken(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
-        refund = replace(refund, refund_id=refund_id, state=RefundState.ASKED, refusal="", asked_at=asked_at)
+        refund = replace(
+            refund,
+            refund_id=refund_id,
+            state=RefundState.ASKED,
+            refusal="",
+            asked_at=asked_at,
+        )
     elif effect and effect.status is not EffectStatus.UNSENT:
         state = RefundState.ASKING if effect.status in OPEN else RefundState.DECLINED
         refund = replace(refund, state=state, refusal=effect.reason)
-    elif refund.state is RefundState.ASKING and (is_over or await asyncio.to_thread(_is_left, resources, refund)):
+    elif refund.state is RefundState.ASKING and (
+        is_over or await asyncio.to_thread(_is_left, resources, refund)
+    ):
         why = effect.why if effect and effect.why else RUN_ENDED
-        refund = replace(refund, state=RefundState.DECLINED, refusal=str(why.facts.get("failure", why)))
-    if refund != known:  # another run may have written more meanwhile than was read here
+        refund = replace(
+            refund,
+            state=RefundState.DECLINED,
+            refusal=str(why.facts.get("failure", why)),
+        )
+    if (
+        refund != known
+    ):  # another run may have written more meanwhile than was read here
         await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
     return await read_refund(resources, refund) if refund.refund_id else None
 
@@ -54,39 +89,66 @@ async def take_outcome(resources: Resources, refund: Refund, *, is_over: bool = 
 async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     """Read one refund and record its state; answers what went wrong."""
     try:
-        shown = await after_sale_of(resources, refund.marketplace).read(refund.refund_id)
+        shown = await after_sale_of(resources, refund.marketplace).read(
+            refund.refund_id
+        )
     except Misconfigured:
         raise
     except XportcnError as error:
         if isinstance(error, UnknownRefundState):
-            resources.unknown[UnknownWord(refund.marketplace, Place.REFUND, error.code)].add(refund.order_ref)
+            resources.unknown[
+                UnknownWord(refund.marketplace, Place.REFUND, error.code)
+            ].add(refund.order_ref)
         raise_if_it_passes(resources, error)
-        return because(ReasonCode.REFUND_UNREAD, refund_id=refund.refund_id, failure=error.message)
-    paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[refund.order_ref].paid
+        return because(
+            ReasonCode.REFUND_UNREAD, refund_id=refund.refund_id, failure=error.message
+        )
+    paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[
+        refund.order_ref
+    ].paid
     if max(shown.asked, shown.refunded) > paid:
         back, asked = shown.refunded, shown.asked
         return because(
-            ReasonCode.REFUND_NOT_BELIEVED, refund_id=refund.refund_id, refunded=back, asked=asked, paid=paid
+            ReasonCode.REFUND_NOT_BELIEVED,
+            refund_id=refund.refund_id,
+            refunded=back,
+            asked=asked,
+            paid=paid,
         )
     now = merged(refund, shown)
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
-    if refund.state not in UNDER_WAY and now.state is RefundState.REFUNDED and refund.refunded != now.refunded:
+    if (
+        refund.state not in UNDER_WAY
+        and now.state is RefundState.REFUNDED
+        and refund.refunded != now.refunded
+    ):
         await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref, now)
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     return None
 
 
 def _is_left(resources: Resources, refund: Refund) -> bool:
-    """Whether nothing was written about it for longer than any run waits out an outage."""
-    seconds = max(DEPLOYED_PATIENCE_S, resources.settings.patience_s) + resources.settings.lease_s
-    return resources.ledger.refunds.is_left(refund.key, since=resources.clock() - timedelta(seconds=seconds))
+    """Whether nothing was written about it for longer than any run waits out an
+    outage.
+    """
+    seconds = (
+        max(DEPLOYED_PATIENCE_S, resources.settings.patience_s)
+        + resources.settings.lease_s
+    )
+    return resources.ledger.refunds.is_left(
+        refund.key, since=resources.clock() - timedelta(seconds=seconds)
+    )
 
 
 def _holder(resources: Resources, refund: Refund, refund_id: str) -> str:
     """The order whose refund has this id already; empty when it is free."""
     known = resources.ledger.refunds.in_states([*RefundState])
-    same = (one for one in known if one.refund_id == refund_id and one.marketplace is refund.marketplace)
+    same = (
+        one
+        for one in known
+        if one.refund_id == refund_id and one.marketplace is refund.marketplace
+    )
     return next((one.order_ref for one in same if one.key != refund.key), "")
 
 
@@ -95,7 +157,9 @@ def merged(refund: Refund, shown: ServiceRefund) -> Refund:
     return replace(
         refund,
         state=shown.state,
-        goods_amount=shown.asked - refund.postage if shown.asked >= refund.postage else shown.asked,
+        goods_amount=shown.asked - refund.postage
+        if shown.asked >= refund.postage
+        else shown.asked,
         postage=refund.postage if shown.asked >= refund.postage else NOTHING,
         approved=shown.asked if shown.state in AGREED else NOTHING,
         refunded=shown.refunded,
@@ -107,33 +171,54 @@ def merged(refund: Refund, shown: ServiceRefund) -> Refund:
 
 
 def withdraw_if_open(resources: Resources, order_ref: str, *now: Refund) -> None:
-    """Withdraw an approval where what came back leaves open if the goods travel: a person says yes to that anew.
+    """Withdraw an approval where what came back leaves open if the goods travel: a
+    person says yes to that anew.
 
-    What comes back `now` is written afterwards: it is withdrawn twice rather than not at all.
+    What comes back `now` is written afterwards: it is withdrawn twice rather than not
+    at all.
     """
-    order, refunds = resources.ledger.orders([order_ref])[order_ref], resources.ledger.refunds.of_orders([order_ref])
+    order, refunds = (
+        resources.ledger.orders([order_ref])[order_ref],
+        resources.ledger.refunds.of_orders([order_ref]),
+    )
     newest = {one.key: one for one in (*refunds, *now)}.values()
-    if is_left_open(order, [refund for refund in newest if refund.state is RefundState.REFUNDED]):
+    if is_left_open(
+        order, [refund for refund in newest if refund.state is RefundState.REFUNDED]
+    ):
         take_back(resources.ledger, [order_ref])
 
 
 async def restate(resources: Resources, order_ref: str) -> None:
     """Move the order to the state that its refunds put it in."""
     ledger = resources.ledger
-    order, refunds = ledger.orders([order_ref])[order_ref], ledger.refunds.of_orders([order_ref])
+    order, refunds = (
+        ledger.orders([order_ref])[order_ref],
+        ledger.refunds.of_orders([order_ref]),
+    )
     if not refunds or order.state is OrderState.UNKNOWN:
         return
     state, why = state_after(order, refunds)
-    touched = order.state is OrderState.REFUNDING or state in (OrderState.REFUNDING, OrderState.REFUNDED)
-    if not touched or (order.state, order.why) == (state, why) or _never_asked(resources, refunds):
+    touched = order.state is OrderState.REFUNDING or state in (
+        OrderState.REFUNDING,
+        OrderState.REFUNDED,
+    )
+    if (
+        not touched
+        or (order.state, order.why) == (state, why)
+        or _never_asked(resources, refunds)
+    ):
         return
     if state not in (OrderState.REFUNDING, OrderState.REFUNDED):
         await asyncio.to_thread(withdraw_if_open, resources, order_ref)
-    change = OrderChange(order_ref=order_ref, state=state, expected=order.state, why=why)
+    change = OrderChange(
+        order_ref=order_ref, state=state, expected=order.state, why=why
+    )
     await asyncio.to_thread(ledger.change, [change])
 
 
-def state_after(order: OrderRecord, refunds: Sequence[Refund]) -> tuple[OrderState, Reason | None]:
+def state_after(
+    order: OrderRecord, refunds: Sequence[Refund]
+) -> tuple[OrderState, Reason | None]:
     """The state of an order with these refunds, oldest first, and the reason."""
     return order_state_after(
         refunds,
@@ -145,13 +230,19 @@ def state_after(order: OrderRecord, refunds: Sequence[Refund]) -> tuple[OrderSta
 
 
 def _never_asked(resources: Resources, refunds: Sequence[Refund]) -> bool:
-    """Whether those under way are only written down: nothing was sent, so the order's state is as before."""
+    """Whether those under way are only written down: nothing was sent, so the order's
+    state is as before.
+    """
     under_way = [refund for refund in refunds if refund.state in UNDER_WAY]
-    return bool(under_way) and all(never_left(resources, refund) for refund in under_way)
+    return bool(under_way) and all(
+        never_left(resources, refund) for refund in under_way
+    )
 
 
 def never_left(resources: Resources, refund: Refund) -> bool:
-    """Whether it was written down, and provably did not reach the service: it is asked for under its own key."""
+    """Whether it was written down, and provably did not reach the service: it is asked
+    for under its own key.
+    """
     effect = asking(resources, refund)
     is_nameless = refund.state in (RefundState.ASKING, RefundState.DECLINED)
     return is_nameless and (effect is None or effect.status is EffectStatus.UNSENT)

@@ -1,4 +1,6 @@
-"""Settling: effects that may have been sent are read back before anything is ever sent again."""
+"""Settling: effects that may have been sent are read back before anything is ever sent
+again.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,17 @@ RUN_ENDED = because(ReasonCode.RUN_ENDED)
 
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
-    """Read back effects of a kind that may have been sent: by a run that died, or that got no answer.
+    """Read back effects of a kind that may have been sent: by a run that died, or that
+    got no answer.
 
-    Each ends as done, as provably not sent (then it may be claimed anew), or stays unknown with a question. Of this
-    run's own only those that are not in hand. A cancellation takes effect once what was taken over is recorded.
+    Each ends as done, as provably not sent (then it may be claimed anew), or stays
+    unknown with a question. Of this run's own only those that are not in hand. A
+    cancellation takes effect once what was taken over is recorded.
     """
     halted = asyncio.Event()
-    await shield_until_done(_settle(kind, list(order_refs), halted), on_cancel=halted.set)
+    await shield_until_done(
+        _settle(kind, list(order_refs), halted), on_cancel=halted.set
+    )
 
 
 async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> None:
@@ -45,7 +51,9 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
     if not found:
         return
     # a reading from before the takeover may be older than the last holder's
-    now = await asyncio.to_thread(resources.ledger.orders, [record.order_ref for record in found])
+    now = await asyncio.to_thread(
+        resources.ledger.orders, [record.order_ref for record in found]
+    )
     begun = Begun(kind, now)
     asked_at = resources.clock()
     seen = await _read_back_unless(halted, begun, found)
@@ -53,15 +61,23 @@ async def _settle(kind: EffectKind, refs: list[str], halted: asyncio.Event) -> N
     await asyncio.to_thread(resources.ledger.record, outcomes)
 
 
-async def _read_back_unless(halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]) -> Seen:
-    """A reading that does not wait for a service that is away, since a lease runs. It ends when the run is stopped."""
+async def _read_back_unless(
+    halted: asyncio.Event, begun: Begun, found: Sequence[EffectRecord]
+) -> Seen:
+    """A reading that does not wait for a service that is away, since a lease runs. It
+    ends when the run is stopped.
+    """
     with fail_fast():
         seen = await run_or_cancel(halted, begun.read_back(found))
     return Unanswered("the run was stopped") if seen is None else seen
 
 
-def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime) -> Outcome:
-    sighting = NOT_READ if isinstance(seen, XportcnError) else seen.get(record.key, NOT_READ)
+def _settled(
+    begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime
+) -> Outcome:
+    sighting = (
+        NOT_READ if isinstance(seen, XportcnError) else seen.get(record.key, NOT_READ)
+    )
     if isinstance(sighting, Proof):
         return begun.done(record, sighting)
     if begun.resources.never_left(record):
@@ -76,10 +92,15 @@ def _settled(begun: Begun, record: EffectRecord, seen: Seen, asked_at: datetime)
 
 
 def _not_seen(
-    begun: Begun, record: EffectRecord, sighting: Unseen | Open | Contradicted, asked_at: datetime
+    begun: Begun,
+    record: EffectRecord,
+    sighting: Unseen | Open | Contradicted,
+    asked_at: datetime,
 ) -> Outcome:
     if not begun.kind.may_be_repeated:
-        return begun.unknown(record, unproven(sighting) if isinstance(sighting, Contradicted) else None)
+        return begun.unknown(
+            record, unproven(sighting) if isinstance(sighting, Contradicted) else None
+        )
     clear_at = clear_from(begun.resources, record)
     if isinstance(sighting, Contradicted):
         return begun.unknown(record, unproven(sighting), ask=asked_at >= clear_at)
@@ -92,10 +113,16 @@ def _not_seen(
     if refusal := refusal_of(record):
         return begun.refused(record, refusal, absent)
     is_proof = begun.kind.absence_proves
-    return begun.unsent(record, absent, because(ReasonCode.NEVER_RECEIVED if is_proof else ReasonCode.SENT_ONCE_MORE))
+    return begun.unsent(
+        record,
+        absent,
+        because(ReasonCode.NEVER_RECEIVED if is_proof else ReasonCode.SENT_ONCE_MORE),
+    )
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:
-    """From when on absence proves that it never happened: it may have left at any time within its lease."""
+    """From when on absence proves that it never happened: it may have left at any time
+    within its lease.
+    """
     leaves_by = record.leaves_by or record.intent_at + resources.lease
     return leaves_by + timedelta(seconds=resources.settings.settle_s)

@@ -28,9 +28,11 @@ def ignore(*_order_refs: str) -> None:
 
 
 class OrderQueue:
-    """Orders on their way into a step, in whatever order. It ends when all that are expected have come.
+    """Orders on their way into a step, in whatever order. It ends when all that are
+    expected have come.
 
-    Arriving says that nothing more happens to an order in the step before, and not that this step has work with it.
+    Arriving says that nothing more happens to an order in the step before, and not that
+    this step has work with it.
     """
 
     def __init__(self, expected: Iterable[str]) -> None:
@@ -47,7 +49,9 @@ class OrderQueue:
         self._news.set()
 
     def back(self, order_refs: Iterable[str]) -> None:
-        """These orders came and could not be worked on yet: they are in the next group again."""
+        """These orders came and could not be worked on yet: they are in the next group
+        again.
+        """
         self.here[:0] = order_refs
         self._news.set()
 
@@ -56,7 +60,9 @@ class OrderQueue:
         self.put(*self._awaited)
 
     async def wait(self) -> bool:
-        """Wait until an order is here that was not taken yet; False when there will be none."""
+        """Wait until an order is here that was not taken yet; False when there will be
+        none.
+        """
         while not self.here and self._awaited:
             self._news.clear()
             await self._news.wait()
@@ -81,7 +87,12 @@ V = TypeVar("V")
 class PartialResults(UserDict[K, V]):
     """The results of a task's tries so far; `then` gets each."""
 
-    def __init__(self, known: Mapping[K, V] | None = None, *, then: Callable[[K], object] = lambda _key: None) -> None:
+    def __init__(
+        self,
+        known: Mapping[K, V] | None = None,
+        *,
+        then: Callable[[K], object] = lambda _key: None,
+    ) -> None:
         self._then = then
         super().__init__(known or {})
 
@@ -91,13 +102,16 @@ class PartialResults(UserDict[K, V]):
 
 
 async def gather_missing(
-    resources: Resources, wanted: Iterable[K], ask: Callable[[K], Awaitable[V]], found: PartialResults[K, V]
+    resources: Resources,
+    wanted: Iterable[K],
+    ask: Callable[[K], Awaitable[V]],
+    found: PartialResults[K, V],
 ) -> None:
-    """Ask for each of `wanted` that is not in `found`, and put the answer there. The circuit breaker bounds how many at
-    once.
+    """Ask for each of `wanted` that is not in `found`, and put the answer there. The
+    circuit breaker bounds how many at once.
 
-    Those not asked since the service is away are left out. When all others are done the task is tried again for them,
-    if there is another try.
+    Those not asked since the service is away are left out. When all others are done the
+    task is tried again for them, if there is another try.
     """
     away: list[ServiceAway] = []
 
@@ -116,9 +130,14 @@ async def gather_missing(
 
 
 async def gather_queued(
-    resources: Resources, queue: OrderQueue, ask: Callable[[str], Awaitable[V]], found: PartialResults[str, V]
+    resources: Resources,
+    queue: OrderQueue,
+    ask: Callable[[str], Awaitable[V]],
+    found: PartialResults[str, V],
 ) -> None:
-    """Ask about orders, each as soon as it arrives. When some could not be asked, no more are taken in this try."""
+    """Ask about orders, each as soon as it arrives. When some could not be asked, no
+    more are taken in this try.
+    """
     away: list[TryAgain] = []
 
     async def some(order_refs: list[str]) -> None:
@@ -140,14 +159,35 @@ async def gather_queued(
 
 
 def not_read(what: str, error: XportcnError) -> Verdict:
-    """The verdict on an order that could not be asked about: silence passes, a refusal or an odd answer does not."""
-    if isinstance(error, NotSent | Unanswered) and not isinstance(error, ContractMismatch):
-        return postponed(because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message))
+    """The verdict on an order that could not be asked about: silence passes, a refusal
+    or an odd answer does not.
+    """
+    if isinstance(error, NotSent | Unanswered) and not isinstance(
+        error, ContractMismatch
+    ):
+        return postponed(
+            because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message)
+        )
     if isinstance(error, TakenBothWays):
         (first, second), point, setting = error.ways, error.point, error.setting
-        both = because(ReasonCode.TAKEN_BOTH_WAYS, what=what, point=point, setting=setting, first=first, second=second)
+        both = because(
+            ReasonCode.TAKEN_BOTH_WAYS,
+            what=what,
+            point=point,
+            setting=setting,
+            first=first,
+            second=second,
+        )
         return held(both.but(refused=error.refused) if error.refused else both)
     if isinstance(error, UnitUnclear):
         field, amount, place = error.field, error.amount, error.place
-        return held(because(ReasonCode.UNIT_UNCLEAR, what=what, field=field, amount=amount, place=place))
+        return held(
+            because(
+                ReasonCode.UNIT_UNCLEAR,
+                what=what,
+                field=field,
+                amount=amount,
+                place=place,
+            )
+        )
     return unusable(what, error.message)

@@ -1,4 +1,6 @@
-"""A ledger that has lost orders: an empty one beside traces of purchases, or one that was restored."""
+"""A ledger that has lost orders: an empty one beside traces of purchases, or one that
+was restored.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,8 @@ log = logging.getLogger("sourcing")
 
 
 def require_not_lost(resources: Resources) -> None:
-    """Raise `LedgerUnusable` when a new ledger would lose budgets, day limits and refunds silently.
+    """Raise `LedgerUnusable` when a new ledger would lose budgets, day limits and
+    refunds silently.
 
     Not for one that was restored: that has its own lock until a person confirms it.
     """
@@ -43,52 +46,86 @@ def require_not_lost(resources: Resources) -> None:
 
 
 async def wait_until_settled(resources: Resources) -> None:
-    """Wait until what was sent before the ledger was restored can arrive no more, as long as a run has patience.
+    """Wait until what was sent before the ledger was restored can arrive no more, as
+    long as a run has patience.
 
-    Raises `StillArriving` where that takes longer, and `LedgerUnusable` for a ledger that no person has confirmed.
+    Raises `StillArriving` where that takes longer, and `LedgerUnusable` for a ledger
+    that no person has confirmed.
     """
     try:
         await asyncio.to_thread(resources.ledger.marks.require_settled)
     except StillArriving as waits:
-        left_s, done_by = (waits.until - resources.clock()).total_seconds(), resources.done_by
-        if left_s > resources.settings.patience_s or (done_by and waits.until >= done_by):
+        left_s, done_by = (
+            (waits.until - resources.clock()).total_seconds(),
+            resources.done_by,
+        )
+        if left_s > resources.settings.patience_s or (
+            done_by and waits.until >= done_by
+        ):
             raise
         log.warning("%s: this run waits for it", waits)
         await wait_until(waits.until, resources.clock)
 
 
-async def maybe_booked(resources: Resources, orders: Mapping[str, OrderRecord]) -> dict[str, str]:
+async def maybe_booked(
+    resources: Resources, orders: Mapping[str, OrderRecord]
+) -> dict[str, str]:
     """Why not to book some of these: the ledger was restored, and may lack a booking.
 
-    Not those that it has paid since, for only a paid order is booked; nor those that a person has since answered for as
-    not booked.
+    Not those that it has paid since, for only a paid order is booked; nor those that a
+    person has since answered for as not booked.
     """
     if (since := await asyncio.to_thread(resources.ledger.marks.restored_at)) is None:
         return {}
     effects = await resources.group_commit.effects_of(orders)
-    paid = {one.order_ref for one in effects if one.action is Action.PAY and one.intent_at > since}
-    return await _not_denied(resources, orders.keys() - paid, since, "booked", ResolutionKind.NOT_BOOKED)
+    paid = {
+        one.order_ref
+        for one in effects
+        if one.action is Action.PAY and one.intent_at > since
+    }
+    return await _not_denied(
+        resources, orders.keys() - paid, since, "booked", ResolutionKind.NOT_BOOKED
+    )
 
 
-async def maybe_paid(resources: Resources, shown: Mapping[str, ServiceOrder]) -> dict[str, str]:
-    """Why not to pay some of these: the ledger was restored, and may lack a payment that shows only hours later.
+async def maybe_paid(
+    resources: Resources, shown: Mapping[str, ServiceOrder]
+) -> dict[str, str]:
+    """Why not to pay some of these: the ledger was restored, and may lack a payment
+    that shows only hours later.
 
-    Not those that the service shows as created since, nor those that a person has since answered for as not paid. That
-    this ledger has created an order proves less: the service may have answered with one that was there.
+    Not those that the service shows as created since, nor those that a person has since
+    answered for as not paid. That this ledger has created an order proves less: the
+    service may have answered with one that was there.
     """
     if (since := await asyncio.to_thread(resources.ledger.marks.restored_at)) is None:
         return {}
-    new = {ref for ref, one in shown.items() if one.created_at and one.created_at > since + CLOCKS_APART}
-    return await _not_denied(resources, shown.keys() - new, since, "paid", ResolutionKind.NOT_PAID)
+    new = {
+        ref
+        for ref, one in shown.items()
+        if one.created_at and one.created_at > since + CLOCKS_APART
+    }
+    return await _not_denied(
+        resources, shown.keys() - new, since, "paid", ResolutionKind.NOT_PAID
+    )
 
 
 async def _not_denied(
-    resources: Resources, doubtful: Collection[str], since: datetime, done: str, denial: ResolutionKind
+    resources: Resources,
+    doubtful: Collection[str],
+    since: datetime,
+    done: str,
+    denial: ResolutionKind,
 ) -> dict[str, str]:
-    """Those for which a person has not said since the ledger was put back that it was not done."""
+    """Those for which a person has not said since the ledger was put back that it was
+    not done.
+    """
     answers = resources.ledger.resolutions
     given = {ref: await asyncio.to_thread(answers.of_order, ref) for ref in doubtful}
-    newer = {ref: {one["answer"] for one in given[ref] if one["at"] > since} for ref in doubtful}
+    newer = {
+        ref: {one["answer"] for one in given[ref] if one["at"] > since}
+        for ref in doubtful
+    }
     at = f"{since:%Y-%m-%d %H:%M:%S} UTC"
     words = f"nothing was sent, since the ledger was put back at {at}, and it may have been {done} before"
     return {ref: words for ref in doubtful if f"--{denial}" not in newer[ref]}
@@ -103,11 +140,15 @@ def _traces(snapshots: Path, send_logs: Path) -> Iterator[str]:
 
 
 def _has_orders(root: Path, manifest: Manifest) -> bool:
-    """Whether a snapshot has orders: one of a dry run or of a catalogue crawl has none."""
+    """Whether a snapshot has orders: one of a dry run or of a catalogue crawl has
+    none.
+    """
     rows = {file.table: file for file in manifest.files if file.rows}
     if "payments" in rows:
         return True
     if (file := rows.get("orders")) is None:
         return False
-    order_ids = parquet.read_table(locate(root, manifest, file), columns=["order_id"]).column("order_id")
+    order_ids = parquet.read_table(
+        locate(root, manifest, file), columns=["order_id"]
+    ).column("order_id")
     return bool(order_ids.null_count < len(order_ids))

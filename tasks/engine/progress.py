@@ -1,4 +1,6 @@
-"""How far a run is, and what it waits for, reported to the terminal and the Prefect UI."""
+"""How far a run is, and what it waits for, reported to the terminal and the Prefect
+UI.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ class Progress:
     """A listener to the stages of a run; this one reports nothing."""
 
     def start(self, stage: str, total: int) -> None:
-        """A stage begins that will handle `total` things, beside those it was begun with before."""
+        """A stage begins that will handle `total` things, beside those it was begun
+        with before.
+        """
 
     def advance(self, stage: str, done: int) -> None:
         """`done` more things of a stage are handled."""
@@ -31,7 +35,9 @@ STEP_S = 5.0
 
 
 async def wait_until(until: datetime, clock: Callable[[], datetime]) -> None:
-    """Wait, as a stage of its own; by the clock, since a machine may sleep meanwhile."""
+    """Wait, as a stage of its own; by the clock, since a machine may sleep
+    meanwhile.
+    """
 
     def left_s() -> float:
         return (until - clock()).total_seconds()
@@ -48,7 +54,9 @@ _listeners: list[Callable[[BreakerNews], None]] = []
 
 @contextmanager
 def listening(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
-    """Report the news of this process's circuit breakers; several may listen, since runs share a breaker."""
+    """Report the news of this process's circuit breakers; several may listen, since
+    runs share a breaker.
+    """
     _listeners.append(listener)
     try:
         yield
@@ -57,14 +65,18 @@ def listening(listener: Callable[[BreakerNews], None]) -> Iterator[None]:
 
 
 def notify_listeners(news: BreakerNews) -> None:
-    """Pass news to every listener: in the middle of a call, whose answer no broken pipe may swallow."""
+    """Pass news to every listener: in the middle of a call, whose answer no broken pipe
+    may swallow.
+    """
     for listener in tuple(_listeners):
         with suppress(Exception):
             listener(news)
 
 
 def waiting_words(news: BreakerNews, later_s: float = 0.0) -> str:
-    """`the service is away for 40 s, next try in 15 s (no answer)`, as it stands `later_s` after the news."""
+    """`the service is away for 40 s, next try in 15 s (no answer)`, as it stands
+    `later_s` after the news.
+    """
     head, _, cause = news.why.partition(" (")
     next_try_s = max(0.0, news.next_try_s - later_s)
     said = f" ({cause}" if cause else ""
@@ -72,7 +84,9 @@ def waiting_words(news: BreakerNews, later_s: float = 0.0) -> str:
 
 
 class Waiting:
-    """The waiting as one listener knows it. It is reported as it begins, once in `report_every_s`, and at its end."""
+    """The waiting as one listener knows it. It is reported as it begins, once in
+    `report_every_s`, and at its end.
+    """
 
     def __init__(self, report_every_s: float) -> None:
         self._report_every_s = report_every_s
@@ -91,12 +105,18 @@ class Waiting:
         return waiting_words(self._news, self._later_s()) if self.is_waiting else ""
 
     def update(self, news: BreakerNews) -> str:
-        """Take the news; answers the line to report, empty when that was reported a moment ago."""
+        """Take the news; answers the line to report, empty when that was reported a
+        moment ago.
+        """
         now, goes_on = time.monotonic(), self.is_waiting
         self._news, self._updated_at = news, now
         if not news.why:
             since, self._since = self._since, None
-            return "" if since is None else f"the service is back after {_span(now - since)}"
+            return (
+                ""
+                if since is None
+                else f"the service is back after {_span(now - since)}"
+            )
         if not goes_on:
             self._since = now - news.for_s
         elif now - self._reported_at < self._report_every_s:

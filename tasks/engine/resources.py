@@ -1,4 +1,6 @@
-"""The open resources of a run: the client, the ledger, its send log, the marketplaces."""
+"""The open resources of a run: the client, the ledger, its send log, the
+marketplaces.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ from tasks.engine.progress import notify_listeners
 
 Clock = Callable[[], datetime]
 last_replaced: ContextVar[list[str] | None] = ContextVar("last_replaced", default=None)
-"""Where to leave the account of a run whose ledger was replaced, for a caller that Prefect's server can't reach."""
+"""Where to leave the account of a run whose ledger was replaced, for a caller that
+Prefect's server can't reach.
+"""
 log = logging.getLogger("sourcing")
 
 
@@ -54,7 +58,9 @@ def utc_now() -> datetime:
 
 @dataclass(eq=False)
 class UnitCheck:
-    """What is known in a run of the unit of a marketplace's amounts, `with_order` being the order that was compared."""
+    """What is known in a run of the unit of a marketplace's amounts, `with_order` being
+    the order that was compared.
+    """
 
     with_order: str = ""
     is_confirmed: bool = False
@@ -66,11 +72,13 @@ class UnitCheck:
 class Resources:
     """Open for one run; everything a task needs to act.
 
-    `noted` are the keys of effects that this run may have sent, None where they are not kept, and `leave` notes one;
-    `in_hand` are the slots of those that it is about to claim, has on the wire or has yet to record. `paused` is the
-    pause of all buying that it has met, `unknown` has the orders of each word without a meaning here, `scans` the rows
-    of tracking events that this run has recorded. From `done_by` on it begins nothing more. Where it `pays_alone`, a
-    request for several payments was refused.
+    `noted` are the keys of effects that this run may have sent, None where they are not
+    kept, and `leave` notes one; `in_hand` are the slots of those that it is about to
+    claim, has on the wire or has yet to record. `paused` is the pause of all buying
+    that it has met, `unknown` has the orders of each word without a meaning here,
+    `scans` the rows of tracking events that this run has recorded. From `done_by` on it
+    begins nothing more. Where it `pays_alone`, a request for several payments was
+    refused.
     """
 
     settings: SourcingSettings
@@ -88,9 +96,13 @@ class Resources:
     in_hand: set[str] = field(default_factory=set)
     paused: Pause | None = None
     pays_alone: set[Marketplace] = field(default_factory=set)
-    unknown: defaultdict[UnknownWord, set[str]] = field(default_factory=lambda: defaultdict(set))
+    unknown: defaultdict[UnknownWord, set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
     scans: list[dict[str, Any]] = field(default_factory=list)
-    unit_checks: defaultdict[Marketplace, UnitCheck] = field(default_factory=lambda: defaultdict(UnitCheck))
+    unit_checks: defaultdict[Marketplace, UnitCheck] = field(
+        default_factory=lambda: defaultdict(UnitCheck)
+    )
     _addresses: Addresses | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -106,12 +118,16 @@ class Resources:
             return self._addresses
 
     async def warehouse(self) -> Warehouse:
-        """The address in China that sellers send to. Raises `Misconfigured` where no one address is that."""
+        """The address in China that sellers send to. Raises `Misconfigured` where no
+        one address is that.
+        """
         return warehouse_of(await self.addresses(), self.client.settings.warehouse)
 
     @cached_property
     def slots(self) -> Slots:
-        """How many effects may be claimed at once: as many as calls can leave now, since leases run."""
+        """How many effects may be claimed at once: as many as calls can leave now,
+        since leases run.
+        """
         return Slots(lambda: self.breaker.size)
 
     @property
@@ -124,21 +140,29 @@ class Resources:
         return self.client.breaker
 
     def heed(self, pause: Pause | None) -> bool:
-        """Keep to the switch as it was just seen; a change is logged. Answers whether buying is paused."""
+        """Keep to the switch as it was just seen; a change is logged. Answers whether
+        buying is paused.
+        """
         if pause is not None and pause != self.paused:
             log.warning("%s", pause.notice)
         self.paused = pause
         return pause is not None
 
     def never_left(self, effect: EffectRecord) -> bool:
-        """Whether an effect that is not in hand was provably never sent: by a run that ended, or by this one."""
+        """Whether an effect that is not in hand was provably never sent: by a run that
+        ended, or by this one.
+        """
         if self.noted is not None and effect.sender == self.ledger.owner:
             return hash(effect.key) not in self.noted
         return never_sent(self.send_logs, effect.sender, effect.key)
 
     def dead_owners(self, order_refs: list[str]) -> set[str]:
         """Runs that hold leases on these orders and have provably ended."""
-        return {owner for owner in self.ledger.owners_at_work(order_refs) if is_dead(self.send_logs, owner)}
+        return {
+            owner
+            for owner in self.ledger.owners_at_work(order_refs)
+            if is_dead(self.send_logs, owner)
+        }
 
 
 @asynccontextmanager
@@ -151,17 +175,24 @@ async def open_resources(
     run: str = "",
     is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
-    """Open everything, or raise what is missing; closes it cleanly. A database server that restarts is waited for.
+    """Open everything, or raise what is missing; closes it cleanly. A database server
+    that restarts is waited for.
 
-    The account's calls are shared fairly between runs: `run` is what several processes of one have in common. Of the
-    day's calls a part is kept for runs that serve buying (`is_buying`).
+    The account's calls are shared fairly between runs: `run` is what several processes
+    of one have in common. Of the day's calls a part is kept for runs that serve buying
+    (`is_buying`).
     """
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
     require_place(settings.snapshot_root)
     with (
         SendLog(send_logs) as log,
-        repeating(Ledger)(settings.ledger_url, clock=clock, owner=log.owner, asks_first=xportcn.asks_first) as ledger,
+        repeating(Ledger)(
+            settings.ledger_url,
+            clock=clock,
+            owner=log.owner,
+            asks_first=xportcn.asks_first,
+        ) as ledger,
         _explaining_replaced(ledger),
         ExitStack() as ending,
     ):
@@ -170,18 +201,35 @@ async def open_resources(
         ledger.require_sound(send_logs)
         ledger.belong_to(xportcn.account_name)
         xportcn = xportcn.doubting(ledger.first_orders.unproven())
-        if not ledger.is_new():  # the logs may be all that is left of a ledger that was lost
+        if (
+            not ledger.is_new()
+        ):  # the logs may be all that is left of a ledger that was lost
             notice_put_back(ledger, send_logs)
-            prune(send_logs, needed=ledger.senders_in_doubt(), before=clock() - settings.arrives_within)
+            prune(
+                send_logs,
+                needed=ledger.senders_in_doubt(),
+                before=clock() - settings.arrives_within,
+            )
 
         at_once = concurrency or settings.concurrency
-        leave, breaker = _leave_of(ledger, log, clock), _breaker(settings, xportcn, at_once)
-        calls = DailyCalls(ledger.pace, most=xportcn.calls_a_day, is_buying=is_buying, clock=clock)
+        leave, breaker = (
+            _leave_of(ledger, log, clock),
+            _breaker(settings, xportcn, at_once),
+        )
+        calls = DailyCalls(
+            ledger.pace, most=xportcn.calls_a_day, is_buying=is_buying, clock=clock
+        )
         ending.callback(calls.close)
         async with (
-            XportcnClient(xportcn, on_send=leave, breaker=breaker, at_once=at_once, calls=calls) as client,
+            XportcnClient(
+                xportcn, on_send=leave, breaker=breaker, at_once=at_once, calls=calls
+            ) as client,
             leasing(
-                ledger.pace, client.breaker, client=log.owner, run=run or log.owner, limit=xportcn.requests_per_second
+                ledger.pace,
+                client.breaker,
+                client=log.owner,
+                run=run or log.owner,
+                limit=xportcn.requests_per_second,
             ),
         ):
             client.assumptions = Assumptions(client.settings, ledger.marks)
@@ -193,7 +241,10 @@ async def open_resources(
                 group_commit=GroupCommit(ledger),
                 send_logs=send_logs,
                 clock=clock,
-                offerings={marketplace: offering_of(marketplace, client) for marketplace in Marketplace},
+                offerings={
+                    marketplace: offering_of(marketplace, client)
+                    for marketplace in Marketplace
+                },
                 concurrency=at_once,
                 noted=log.noted,
                 leave=leave,
@@ -205,7 +256,9 @@ async def open_resources(
 
 
 def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], None]:
-    """The check right before an effect's first byte leaves; it raises `NotSent` where it must not."""
+    """The check right before an effect's first byte leaves; it raises `NotSent` where
+    it must not.
+    """
 
     def leave(claim: Claim) -> None:
         reach(BEFORE_SEND, claim.action)
@@ -224,7 +277,9 @@ def _leave_of(ledger: Ledger, log: SendLog, clock: Clock) -> Callable[[Claim], N
     return leave
 
 
-def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int) -> CircuitBreaker:
+def _breaker(
+    settings: SourcingSettings, xportcn: XportcnSettings, at_once: int
+) -> CircuitBreaker:
     """This process's circuit breaker; listeners get what it waits for."""
     breaker = breaker_of(
         xportcn.base_url,
@@ -238,13 +293,17 @@ def _breaker(settings: SourcingSettings, xportcn: XportcnSettings, at_once: int)
 
 @contextmanager
 def _explaining_replaced(ledger: Ledger) -> Iterator[None]:
-    """A run whose ledger or data folder goes away ends with an account of its effects, and with what can be saved."""
+    """A run whose ledger or data folder goes away ends with an account of its effects,
+    and with what can be saved.
+    """
     try:
         yield
     except LedgerUnusable as error:
         if (lost := as_replaced(error, ledger.url)) is None:
             raise
-        told = explain_replaced(lost, ledger.guard.journal, ledger.guard.rescue(ledger.clock()))
+        told = explain_replaced(
+            lost, ledger.guard.journal, ledger.guard.rescue(ledger.clock())
+        )
         if (losses := last_replaced.get()) is not None:
             losses.append(told)
         raise LedgerUnusable(told) from error

@@ -1,4 +1,6 @@
-"""Tasks of a run: their options for Prefect, how each try begins, and how a flow runs one."""
+"""Tasks of a run: their options for Prefect, how each try begins, and how a flow runs
+one.
+"""
 
 from __future__ import annotations
 
@@ -27,14 +29,18 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-async def _wants_another_try(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+async def _wants_another_try(
+    _task: Task[..., Any], _run: TaskRun, state: State[Any]
+) -> bool:
     return isinstance(await state.aresult(raise_on_failure=False), TryAgain)
 
 
 async def _is_passing(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """True unless a person must act first."""
     failure = await state.aresult(raise_on_failure=False)
-    return not isinstance(failure, Misconfigured | MissingSetting | LedgerUnusable | SnapshotSumsDiffer)
+    return not isinstance(
+        failure, Misconfigured | MissingSetting | LedgerUnusable | SnapshotSumsDiffer
+    )
 
 
 RETRYING: Mapping[str, Any] = {
@@ -45,9 +51,11 @@ RETRYING: Mapping[str, Any] = {
     "retry_jitter_factor": 0.3,
     "retry_condition_fn": _wants_another_try,
 }
-"""Options of a task that calls the service, above `@behind_breaker`. Only `TryAgain` brings another try.
+"""Options of a task that calls the service, above `@behind_breaker`. Only `TryAgain`
+brings another try.
 
-So many retries are never reached: a try is one absence of the service. `run_task` has the delays of the settings.
+So many retries are never reached: a try is one absence of the service. `run_task` has
+the delays of the settings.
 """
 READING: Mapping[str, Any] = {
     "cache_policy": NO_CACHE,
@@ -56,15 +64,23 @@ READING: Mapping[str, Any] = {
     "retry_delay_seconds": [1, 5],
     "retry_condition_fn": _is_passing,
 }
-"""Options of a task that reads or writes files, above `@shut_in`. Trouble that passes brings another try."""
+"""Options of a task that reads or writes files, above `@shut_in`. Trouble that passes
+brings another try.
+"""
 
 
 begins_no_task = ContextVar("begins_no_task", default=False)
-"""Set in a run that ends before its time: Prefect would refuse it a task where it is paused."""
+"""Set in a run that ends before its time: Prefect would refuse it a task where it is
+paused.
+"""
 
 
-def shut_in(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """The work of a task, whose errors Prefect writes down: none leaves it with words of other programs."""
+def shut_in(
+    work: Callable[P, Coroutine[Any, Any, R]],
+) -> Callable[P, Coroutine[Any, Any, R]]:
+    """The work of a task, whose errors Prefect writes down: none leaves it with words
+    of other programs.
+    """
 
     @wraps(work)
     async def done(*args: P.args, **kwargs: P.kwargs) -> R:
@@ -81,14 +97,17 @@ def shut_in(work: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[
 def behind_breaker(
     work: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]],
 ) -> Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
-    """The work of a task whose every try begins at the circuit breaker, before any claim.
+    """The work of a task whose every try begins at the circuit breaker, before any
+    claim.
 
     `ServiceAway` becomes `TryAgain` while another try may come.
     """
 
     @wraps(work)
     async def one_try(resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with suppress(ServiceAway):  # patience is over: what is left is recorded with that reason
+        with suppress(
+            ServiceAway
+        ):  # patience is over: what is left is recorded with that reason
             await resources.breaker.wait_ready()
         with fail_fast():
             try:
@@ -107,7 +126,9 @@ async def run_task(
     *args: P.args,
     **kwargs: P.kwargs,
 ) -> R:
-    """Run a task that calls the service, as `run_quoted` does, with the delays of the settings between its tries."""
+    """Run a task that calls the service, as `run_quoted` does, with the delays of the
+    settings between its tries.
+    """
     if FlowRunContext.get() is None:
         return await task.fn(resources, *args, **kwargs)
     delayed: Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]
@@ -115,15 +136,20 @@ async def run_task(
     return await run_quoted(delayed, resources, *args, **kwargs)
 
 
-async def run_quoted(task: Task[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs) -> R:
+async def run_quoted(
+    task: Task[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
+) -> R:
     """Run a task with quoted parameters, since Prefect walks through all others.
 
-    Outside a flow run, where Prefect would start a server, the task's function is called, once.
+    Outside a flow run, where Prefect would start a server, the task's function is
+    called, once.
     """
     if FlowRunContext.get() is None or begins_no_task.get():
         return await task.fn(*args, **kwargs)
     run = cast(Callable[..., Coroutine[Any, Any, R]], task)
-    return await run(*map(quote, args), **{name: quote(value) for name, value in kwargs.items()})
+    return await run(
+        *map(quote, args), **{name: quote(value) for name, value in kwargs.items()}
+    )
 
 
 @cache

@@ -1,4 +1,6 @@
-"""Tries of a step: which one this is, and whether another may follow. `sourcing todo` reads this without Prefect."""
+"""Tries of a step: which one this is, and whether another may follow. `sourcing todo`
+reads this without Prefect.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ tries: ContextVar[Tries] = ContextVar("tries", default=ONE)
 
 
 class TryAgain(Exception):
-    """The rest of a task waits for the service; the message is the reason. All that is known is recorded."""
+    """The rest of a task waits for the service; the message is the reason. All that is
+    known is recorded.
+    """
 
 
 def this_try() -> Tries:
@@ -35,11 +39,19 @@ def this_try() -> Tries:
 
 
 def may_try_again(resources: Resources) -> bool:
-    """Whether another try is worth it and will come: else a task records what is left, and returns."""
-    return this_try().left > 0 and resources.breaker.waits and not resources.breaker.is_over
+    """Whether another try is worth it and will come: else a task records what is left,
+    and returns.
+    """
+    return (
+        this_try().left > 0
+        and resources.breaker.waits
+        and not resources.breaker.is_over
+    )
 
 
 def raise_if_it_passes(resources: Resources, error: XportcnError) -> None:
-    """Raise `TryAgain` for a read that failed since the service is away, while a further try may succeed."""
+    """Raise `TryAgain` for a read that failed since the service is away, while a
+    further try may succeed.
+    """
     if isinstance(error, ServiceAway) and may_try_again(resources):
         raise TryAgain(error.message) from error

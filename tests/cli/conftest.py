@@ -1,4 +1,6 @@
-"""The `sourcing` command in this process, with settings and a data folder of its own."""
+"""The `sourcing` command in this process, with settings and a data folder of its
+own.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ Sourcing = Callable[..., Result]
 
 @pytest.fixture
 def sourcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sourcing:
-    """Runs a command in an empty folder. Its service address leads nowhere, so a command that asks it fails."""
+    """Runs a command in an empty folder. Its service address leads nowhere, so a
+    command that asks it fails.
+    """
     for name in list(os.environ):
         if name.startswith(("XPORTCN_", "SOURCING_", "PREFECT_")):
             monkeypatch.delenv(name)
@@ -34,6 +38,8 @@ def sourcing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sourcing:
 
 @pytest.fixture
 def empty_ledger(sourcing: Sourcing) -> Path:
-    """The file of a ledger in that folder, without an order; a command that only looks or answers makes none."""
+    """The file of a ledger in that folder, without an order; a command that only looks
+    or answers makes none.
+    """
     Ledger(SourcingSettings().ledger_url, clock=utc_now, owner="test").close()
     return Path("data/ledger.db").absolute()

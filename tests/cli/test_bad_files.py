@@ -1,4 +1,6 @@
-"""`sourcing run` with a request file that can't be used: exit code 2 and every fault, before anything is sent."""
+"""`sourcing run` with a request file that can't be used: exit code 2 and every fault,
+before anything is sent.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from tests.running import COLUMNS, RECEIVER
 HEADER = [column for column in COLUMNS if column != "zip"]
 GOOD: dict[str, object] = {
     **{column: value for column, value in RECEIVER.items() if column in HEADER},
-    **{"marketplace": "taobao", "item": "600745400708", "sku": "", "quantity": "3", "max_unit_price": "6.00"},
+    **{
+        "marketplace": "taobao",
+        "item": "600745400708",
+        "sku": "",
+        "quantity": "3",
+        "max_unit_price": "6.00",
+    },
     **{"freight": "cheapest", "note": ""},
 }
 ROWS: list[dict[str, object]] = [
@@ -61,12 +69,20 @@ def write_parquet(path: Path, rows: Rows) -> None:
     pd.DataFrame(rows, columns=HEADER).to_parquet(path)
 
 
-WRITERS: dict[str, Callable[[Path, Rows], None]] = {"csv": write_csv, "xlsx": write_xlsx, "parquet": write_parquet}
+WRITERS: dict[str, Callable[[Path, Rows], None]] = {
+    "csv": write_csv,
+    "xlsx": write_xlsx,
+    "parquet": write_parquet,
+}
 
 
 @pytest.mark.parametrize("kind", WRITERS)
-def test_every_fault_is_listed_with_row_and_column(sourcing: Sourcing, tmp_path: Path, kind: str) -> None:
-    """The same rows bring the same list in every format, neither ledger nor service is touched, no server is left."""
+def test_every_fault_is_listed_with_row_and_column(
+    sourcing: Sourcing, tmp_path: Path, kind: str
+) -> None:
+    """The same rows bring the same list in every format, neither ledger nor service is
+    touched, no server is left.
+    """
     file = tmp_path / f"requests.{kind}"
     WRITERS[kind](file, ROWS)
     done = sourcing("run", file, "--yes")
@@ -87,7 +103,10 @@ def test_of_many_faults_the_first_are_told_and_json_has_all(
     sourcing: Sourcing, tmp_path: Path, command: tuple[str, ...]
 ) -> None:
     """Hundreds of lines would push the first of them off the screen."""
-    write_csv(tmp_path / "requests.csv", [{**GOOD, "order_ref": f"A-{n}", "quantity": "0"} for n in range(300)])
+    write_csv(
+        tmp_path / "requests.csv",
+        [{**GOOD, "order_ref": f"A-{n}", "quantity": "0"} for n in range(300)],
+    )
     done = sourcing(*command, tmp_path / "requests.csv", "--json")
     assert done.exit_code == 2
     head, *told, last = done.stderr.splitlines()
@@ -95,21 +114,35 @@ def test_of_many_faults_the_first_are_told_and_json_has_all(
     assert (len(told), last) == (50, "  and 251 more: see them with --json")
     faults = json.loads(done.stdout)["faults"]
     assert len(faults) == 301
-    assert faults[-1] == {"row": 301, "column": "quantity", "message": "0 is not a whole number of at least 1"}
+    assert faults[-1] == {
+        "row": 301,
+        "column": "quantity",
+        "message": "0 is not a whole number of at least 1",
+    }
 
 
 def test_one_fault_is_not_two(sourcing: Sourcing, tmp_path: Path) -> None:
     """The message counts in proper English."""
     write_csv(tmp_path / "requests.csv", ROWS[:1])
     done = sourcing("run", tmp_path / "requests.csv", "--yes")
-    assert done.stderr.startswith("sourcing: the request file has 1 fault; nothing was sent:\n")
+    assert done.stderr.startswith(
+        "sourcing: the request file has 1 fault; nothing was sent:\n"
+    )
 
 
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("missing.csv", None, "can't be opened (No such file or directory); check the path and its permissions"),
-        ("requests.ods", "", "files ending in '.ods' can't be read; save it as .csv, .xlsx, .json, .parquet"),
+        (
+            "missing.csv",
+            None,
+            "can't be opened (No such file or directory); check the path and its permissions",
+        ),
+        (
+            "requests.ods",
+            "",
+            "files ending in '.ods' can't be read; save it as .csv, .xlsx, .json, .parquet",
+        ),
         ("requests.xlsx", "order_ref", "can't be read as XLSX"),
         ("requests.parquet", "order_ref", "can't be read as Parquet"),
         ("requests.json", "{", "can't be read as JSON"),
@@ -127,11 +160,22 @@ def test_a_file_that_is_no_table_is_named(
     assert message in done.stderr
 
 
-HIDDEN = {**GOOD, "order_ref": "A-1", "zip": "10115", "country": "Germany", "note": "two\nlines", "max_unit_price": ""}
+HIDDEN = {
+    **GOOD,
+    "order_ref": "A-1",
+    "zip": "10115",
+    "country": "Germany",
+    "note": "two\nlines",
+    "max_unit_price": "",
+}
 
 
-@pytest.mark.parametrize("command", [("run", "--yes"), ("run", "--dry-run"), ("cart", "add")])
-def test_an_encoding_that_is_none_is_bad_usage(sourcing: Sourcing, tmp_path: Path, command: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "command", [("run", "--yes"), ("run", "--dry-run"), ("cart", "add")]
+)
+def test_an_encoding_that_is_none_is_bad_usage(
+    sourcing: Sourcing, tmp_path: Path, command: tuple[str, ...]
+) -> None:
     """Said before the file is looked for."""
     done = sourcing(*command, tmp_path / "requests.csv", "--encoding", "rot13")
     assert (done.exit_code, done.stdout) == (2, "")
@@ -146,13 +190,17 @@ def test_another_encoding_is_read_where_it_is_named(
 ) -> None:
     """Without its name the file is refused with the way to name it."""
     file = tmp_path / "requests.csv"
-    pd.DataFrame([{**ROWS[1], "receiver_name": "王小明", "zip": "1"}]).to_csv(file, index=False, encoding="gb18030")
+    pd.DataFrame([{**ROWS[1], "receiver_name": "王小明", "zip": "1"}]).to_csv(
+        file, index=False, encoding="gb18030"
+    )
     done = sourcing(*command, file)
     assert done.exit_code == 2
     assert "line 2 is no UTF-8 text; save it as CSV UTF-8" in done.stderr
     done = sourcing(*command, file, "--encoding", "gb18030")
     assert done.exit_code == 2
-    assert "row 2, column quantity: -3 is not a whole number of at least 1" in done.stderr
+    assert (
+        "row 2, column quantity: -3 is not a whole number of at least 1" in done.stderr
+    )
 
 
 def test_a_limit_in_every_line_may_be_required(
@@ -163,7 +211,10 @@ def test_a_limit_in_every_line_may_be_required(
     pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
     done = sourcing("run", tmp_path / "requests.csv", "--dry-run")
     assert done.exit_code == 2
-    assert "row 2, column max_unit_price: this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for" in done.stderr
+    assert (
+        "row 2, column max_unit_price: this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for"
+        in done.stderr
+    )
 
 
 def test_what_was_cleaned_is_said_before_anything_is_bought(
@@ -171,7 +222,12 @@ def test_what_was_cleaned_is_said_before_anything_is_bought(
 ) -> None:
     """With `--yes` nobody is shown a plan, so it is said first."""
     pd.DataFrame([HIDDEN]).to_csv(tmp_path / "requests.csv", index=False)
-    monkeypatch.setattr("cli.running.run_flow", lambda _flow, *, first: first() or 1 / 0)
+    monkeypatch.setattr(
+        "cli.running.run_flow", lambda _flow, *, first: first() or 1 / 0
+    )
     done = sourcing("run", tmp_path / "requests.csv", "--yes")
     assert str(done.exception) == "ZeroDivisionError"
-    assert done.stderr == "sourcing: warning: row 2, column note: line breaks and tabs in this cell became blanks\n"
+    assert (
+        done.stderr
+        == "sourcing: warning: row 2, column note: line breaks and tabs in this cell became blanks\n"
+    )

@@ -15,16 +15,27 @@ from tests.connectors.callbacks.conftest import posted
 
 
 def kept(folder: Path, *bodies: bytes) -> CallbackStore:
-    store = CallbackStore(f"sqlite:///{folder / 'data' / 'ledger.db'}", clock=MovableClock())
+    store = CallbackStore(
+        f"sqlite:///{folder / 'data' / 'ledger.db'}", clock=MovableClock()
+    )
     if bodies:
-        store.add([read_arrival(body, "203.0.113.7", datetime(2026, 1, 2, tzinfo=UTC)) for body in bodies])
+        store.add(
+            [
+                read_arrival(body, "203.0.113.7", datetime(2026, 1, 2, tzinfo=UTC))
+                for body in bodies
+            ]
+        )
     return store
 
 
-def test_a_token_is_told_once_and_ends_when_it_is_told_to(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_a_token_is_told_once_and_ends_when_it_is_told_to(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     """Two are valid at once; the older ends when the console has the newer."""
     addresses = [sourcing("callbacks", "token").stdout.strip() for _ in range(2)]
-    tokens = [address.removeprefix("https://YOUR-HOST/callbacks/") for address in addresses]
+    tokens = [
+        address.removeprefix("https://YOUR-HOST/callbacks/") for address in addresses
+    ]
     with kept(tmp_path) as store:
         assert [fits(token, valid_digests(store)) for token in tokens] == [True, True]
         assert sourcing("callbacks", "token", "--end-older").exit_code == 0
@@ -33,16 +44,30 @@ def test_a_token_is_told_once_and_ends_when_it_is_told_to(sourcing: Sourcing, tm
         assert valid_digests(store) == []
 
 
-def test_messages_are_listed_shown_and_replayed(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_messages_are_listed_shown_and_replayed(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     """With what came of each; words of strangers can't move the cursor."""
     with kept(tmp_path, posted("7"), b"\x1b[2Jhello") as store:
-        store.settle({1: because(ReasonCode.CALLBACK_ORDER_STAYS, order_ref="A-1", again=True, state="booked")})
+        store.settle(
+            {
+                1: because(
+                    ReasonCode.CALLBACK_ORDER_STAYS,
+                    order_ref="A-1",
+                    again=True,
+                    state="booked",
+                )
+            }
+        )
         listed = json.loads(sourcing("callbacks", "ls", "--json").stdout)
         assert [(one["id"], one["state"], one["order_ids"]) for one in listed] == [
             (2, "set_aside", []),
             (1, "done", ["7"]),
         ]
-        assert "A-1 read again: still booked" in sourcing("callbacks", "ls", "--order-id", "7").stdout
+        assert (
+            "A-1 read again: still booked"
+            in sourcing("callbacks", "ls", "--order-id", "7").stdout
+        )
         shown = sourcing("callbacks", "show", "2").stdout
         assert ("\x1b" in shown, "hello" in shown) == (False, True)
         assert sourcing("callbacks", "replay", "1").exit_code == 0

@@ -1,4 +1,6 @@
-"""`sourcing confirm`: all that is open about a marketplace, one question after the other."""
+"""`sourcing confirm`: all that is open about a marketplace, one question after the
+other.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,15 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 
 TAOBAO = Marketplace.TAOBAO
-LINE = OrderLine(line_no=1, item_id="1", sku_id="2", title="red cup", quantity=3, image_url="", unit_price=Money(30))
+LINE = OrderLine(
+    line_no=1,
+    item_id="1",
+    sku_id="2",
+    title="red cup",
+    quantity=3,
+    image_url="",
+    unit_price=Money(30),
+)
 ASKED = (
     "sourcing: A-1, order 77, is the first one paid at taobao. Did the balance fall by exactly 1.00 CNY, once, by "
     "which channel, and does the console show its goods (red cup × 3) for your warehouse?"
@@ -37,29 +47,48 @@ ASKED = (
 @pytest.fixture
 def ledger(sourcing: Sourcing, empty_ledger: Path) -> Ledger:
     """A-1 is paid, and nobody has looked."""
-    ledger = Ledger(f"sqlite:///{empty_ledger}", clock=MovableClock(), owner="run", asks_first=True)
+    ledger = Ledger(
+        f"sqlite:///{empty_ledger}", clock=MovableClock(), owner="run", asks_first=True
+    )
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1", lines=[to_json(LINE)], order_id="77"), plan("A-2")])
-    for action, state in ((Action.CREATE, OrderState.ORDERED), (Action.PAY, OrderState.PAYMENT_PENDING)):
-        won = ledger.claim(intents("A-1", action=action), lease=timedelta(seconds=60)).won["A-1"]
-        change = OrderChange(order_ref="A-1", state=state, writes=Columns({"order_id": "77"}))
-        ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)])
+    for action, state in (
+        (Action.CREATE, OrderState.ORDERED),
+        (Action.PAY, OrderState.PAYMENT_PENDING),
+    ):
+        won = ledger.claim(
+            intents("A-1", action=action), lease=timedelta(seconds=60)
+        ).won["A-1"]
+        change = OrderChange(
+            order_ref="A-1", state=state, writes=Columns({"order_id": "77"})
+        )
+        ledger.record(
+            [Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)]
+        )
     return ledger
 
 
-def test_a_first_payment_that_is_right_lets_the_others_go(sourcing: Sourcing, ledger: Ledger) -> None:
+def test_a_first_payment_that_is_right_lets_the_others_go(
+    sourcing: Sourcing, ledger: Ledger
+) -> None:
     done = sourcing("confirm", "taobao", "--yes", "--by", "mei")
     assert (done.exit_code, done.stderr.splitlines()) == (
         0,
         [ASKED, "sourcing: recorded: its first payment is as it should be"],
     )
-    assert sourcing("confirm", "taobao").stderr == "sourcing: nothing is open about taobao\n"
+    assert (
+        sourcing("confirm", "taobao").stderr
+        == "sourcing: nothing is open about taobao\n"
+    )
     assert (ledger.first_orders.asked(), ledger.holds.standing()) == ({}, {})
 
 
 @pytest.mark.parametrize(
     ("given", "what"),
-    [(("--channel", "先采后付"), "it was paid by 先采后付"), (("--otherwise", "two bills"), "two bills")],
+    [
+        (("--channel", "先采后付"), "it was paid by 先采后付"),
+        (("--otherwise", "two bills"), "two bills"),
+    ],
 )
 def test_a_first_payment_that_is_otherwise_holds_the_marketplace(
     sourcing: Sourcing, ledger: Ledger, given: tuple[str, str], what: str
@@ -74,7 +103,9 @@ def test_a_first_payment_that_is_otherwise_holds_the_marketplace(
     assert ledger.holds.standing() == {}
 
 
-def test_where_nobody_answers_nothing_is_recorded(sourcing: Sourcing, ledger: Ledger) -> None:
+def test_where_nobody_answers_nothing_is_recorded(
+    sourcing: Sourcing, ledger: Ledger
+) -> None:
     done = sourcing("confirm", "taobao")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
         1,
@@ -105,7 +136,11 @@ def test_doctor_shows_the_question_about_a_first_payment(
     monkeypatch.delenv("XPORTCN_PAY_IS", raising=False)
 
     def payments() -> tuple[str, str]:
-        (line,) = [one for one in json.loads(sourcing("doctor", "--json").stdout) if one["check"] == "payments"]
+        (line,) = [
+            one
+            for one in json.loads(sourcing("doctor", "--json").stdout)
+            if one["check"] == "payments"
+        ]
         return line["found"], line["remedy"]
 
     assert payments() == (ASKED.removeprefix("sourcing: "), "sourcing confirm taobao")
@@ -130,42 +165,88 @@ async def test_each_question_has_its_field_in_the_form(
     """What is not filled in stays open."""
     monkeypatch.setattr("flows.remedies.rename_run", nothing)
     reasons = {
-        Topic.UNITS: because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=["a cup"], marketplace=TAOBAO),
-        Topic.ALL_KNOWN: because(ReasonCode.MAY_BE_THERE, doubt="d", marketplace=TAOBAO),
+        Topic.UNITS: because(
+            ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=["a cup"], marketplace=TAOBAO
+        ),
+        Topic.ALL_KNOWN: because(
+            ReasonCode.MAY_BE_THERE, doubt="d", marketplace=TAOBAO
+        ),
     }
-    put_rows(ledger, [plan("A-3", lines=[to_json(LINE)], order_id="78", ordered_at=datetime(2026, 1, 1, tzinfo=UTC))])
+    put_rows(
+        ledger,
+        [
+            plan(
+                "A-3",
+                lines=[to_json(LINE)],
+                order_id="78",
+                ordered_at=datetime(2026, 1, 1, tzinfo=UTC),
+            )
+        ],
+    )
     nameless = because(ReasonCode.NO_REFERENCE_YET)
-    ledger.change([OrderChange(order_ref="A-3", state=OrderState.ORDERED, why=nameless)])
-    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=reasons.get(topic))])
+    ledger.change(
+        [OrderChange(order_ref="A-3", state=OrderState.ORDERED, why=nameless)]
+    )
+    ledger.change(
+        [OrderChange(order_ref="A-2", state=OrderState.HELD, why=reasons.get(topic))]
+    )
     if topic is Topic.AMOUNTS:
         ledger.first_orders.answer(TAOBAO, "A-1", otherwise="two bills", by="mei")
     before = {one.topic for one in open_about(ledger, TAOBAO)}
     assert topic in before
-    assert (await confirm_marketplace.fn(TAOBAO, said_by="mei")) == "taobao: nothing was confirmed"
+    assert (
+        await confirm_marketplace.fn(TAOBAO, said_by="mei")
+    ) == "taobao: nothing was confirmed"
     assert {one.topic for one in open_about(ledger, TAOBAO)} == before
-    assert (await confirm_marketplace.fn(TAOBAO, said_by="mei", **field)) != "taobao: nothing was confirmed"
-    is_until_the_next_run = topic is Topic.ALL_KNOWN  # which looks again for what the order waits for
-    assert (topic in {one.topic for one in open_about(ledger, TAOBAO)}) == is_until_the_next_run
+    assert (
+        await confirm_marketplace.fn(TAOBAO, said_by="mei", **field)
+    ) != "taobao: nothing was confirmed"
+    is_until_the_next_run = (
+        topic is Topic.ALL_KNOWN
+    )  # which looks again for what the order waits for
+    assert (
+        topic in {one.topic for one in open_about(ledger, TAOBAO)}
+    ) == is_until_the_next_run
 
 
 async def nothing(_words: str) -> None: ...
 
 
-def test_units_in_doubt_are_asked_about_until_they_are_confirmed(sourcing: Sourcing, ledger: Ledger) -> None:
-    """A first payment that is right confirms them too: the balance fell by exactly that."""
-    doubt = because(ReasonCode.PRICE_FAR_BELOW_LIMIT, lines=["a cup costs 0.59 CNY each"], marketplace=TAOBAO)
+def test_units_in_doubt_are_asked_about_until_they_are_confirmed(
+    sourcing: Sourcing, ledger: Ledger
+) -> None:
+    """A first payment that is right confirms them too: the balance fell by exactly
+    that.
+    """
+    doubt = because(
+        ReasonCode.PRICE_FAR_BELOW_LIMIT,
+        lines=["a cup costs 0.59 CNY each"],
+        marketplace=TAOBAO,
+    )
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=doubt)])
     assert not ledger.marks.units_confirmed(TAOBAO, "")
     done = sourcing("confirm", "taobao", "--yes")
-    assert "sourcing: A-2: a cup costs 0.59 CNY each: less than a twentieth" in done.stderr
+    assert (
+        "sourcing: A-2: a cup costs 0.59 CNY each: less than a twentieth" in done.stderr
+    )
     assert done.stderr.splitlines()[-1] == "sourcing: confirmed: its amounts are right"
     assert ledger.marks.units_confirmed(TAOBAO, "")
-    assert sourcing("confirm", "taobao").stderr == "sourcing: nothing is open about taobao\n"
+    assert (
+        sourcing("confirm", "taobao").stderr
+        == "sourcing: nothing is open about taobao\n"
+    )
 
 
-def test_orders_of_unknown_origin_are_asked_about_too(sourcing: Sourcing, ledger: Ledger) -> None:
-    doubt = because(ReasonCode.MAY_BE_THERE, doubt="orders without reference", marketplace=TAOBAO)
+def test_orders_of_unknown_origin_are_asked_about_too(
+    sourcing: Sourcing, ledger: Ledger
+) -> None:
+    doubt = because(
+        ReasonCode.MAY_BE_THERE, doubt="orders without reference", marketplace=TAOBAO
+    )
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=doubt)])
     done = sourcing("confirm", "taobao", "--yes")
-    assert done.stderr.splitlines()[-1] == "sourcing: confirmed: every order of ours there is known"
+    assert (
+        done.stderr.splitlines()[-1]
+        == "sourcing: confirmed: every order of ours there is known"
+    )
     assert ledger.marks.confirmed_at(TAOBAO) is not None

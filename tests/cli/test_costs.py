@@ -35,8 +35,16 @@ def report(*orders: OrderCost) -> CostReport:
     )
 
 
-def test_orders_reasons_and_the_sums_of_each_batch_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
-    show_costs(report(cost("A-1", "autumn", 1077), cost("B-1", "winter", None, "no rate"), cost("B-2", "winter", 123)))
+def test_orders_reasons_and_the_sums_of_each_batch_are_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_costs(
+        report(
+            cost("A-1", "autumn", 1077),
+            cost("B-1", "winter", None, "no rate"),
+            cost("B-2", "winter", 123),
+        )
+    )
 
     told = capsys.readouterr()
     lines = [" ".join(line.replace("│", " ").split()) for line in told.out.splitlines()]
@@ -50,8 +58,15 @@ def test_orders_reasons_and_the_sums_of_each_batch_are_shown(capsys: pytest.Capt
     assert told.err == "a note\n"
 
 
-def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFixture[str]) -> None:
-    show_costs(report(*(cost(f"A-{at}", "autumn", 100) for at in range(60)), cost("Z-1", "autumn", None, "no rate")))
+def test_of_many_orders_those_without_a_sum_come_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    show_costs(
+        report(
+            *(cost(f"A-{at}", "autumn", 100) for at in range(60)),
+            cost("Z-1", "autumn", None, "no rate"),
+        )
+    )
 
     told = capsys.readouterr().out
     assert told.index("Z-1") < told.index("A-0")
@@ -65,7 +80,10 @@ def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFix
             "costs --since yesterday",
             "sourcing: --since: 'yesterday' is no day; give one such as 2026-11-01, or leave it empty\n",
         ),
-        ("costs --currency EURO", "sourcing: --currency: 'EURO' is no currency; give its three letters, such as EUR\n"),
+        (
+            "costs --currency EURO",
+            "sourcing: --currency: 'EURO' is no currency; give its three letters, such as EUR\n",
+        ),
         (
             "reconcile --wallet-out-cny much",
             "sourcing: --wallet-out-cny: 'much' is no amount in yuan; give one such as 1500 or 99.50\n",
@@ -80,7 +98,9 @@ def test_of_many_orders_those_without_a_sum_come_first(capsys: pytest.CaptureFix
         ),
     ],
 )
-def test_what_can_not_be_meant_begins_nothing(sourcing: Sourcing, command: str, said: str) -> None:
+def test_what_can_not_be_meant_begins_nothing(
+    sourcing: Sourcing, command: str, said: str
+) -> None:
     done = sourcing(*command.split())
 
     assert (done.exit_code, done.stderr) == (2, said)

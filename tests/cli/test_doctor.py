@@ -1,4 +1,6 @@
-"""`sourcing doctor` when the service can't be reached: one cause is told once, with a remedy that helps."""
+"""`sourcing doctor` when the service can't be reached: one cause is told once, with a
+remedy that helps.
+"""
 
 from __future__ import annotations
 
@@ -32,13 +34,17 @@ def told_of_service(sourcing: Sourcing) -> tuple[dict[str, str], list[str]]:
     return {finding["check"]: finding["found"] for finding in unwell}, remedies
 
 
-def test_an_account_is_not_blamed_for_a_service_that_is_not_there(sourcing: Sourcing) -> None:
+def test_an_account_is_not_blamed_for_a_service_that_is_not_there(
+    sourcing: Sourcing,
+) -> None:
     """It could not be checked, which is said instead of a second remedy."""
     remedy = "start it with `sourcing sandbox`, or set XPORTCN_BASE_URL"
     assert told_of_service(sourcing) == (UNREACHED, [remedy])
 
 
-def test_the_sandbox_is_to_be_started_with_the_books_of_the_try_out(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_the_sandbox_is_to_be_started_with_the_books_of_the_try_out(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     """With empty ones every order of the ledger would be missing at the service."""
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "sandbox.db").touch()
@@ -46,9 +52,15 @@ def test_the_sandbox_is_to_be_started_with_the_books_of_the_try_out(sourcing: So
     assert told_of_service(sourcing) == (UNREACHED, [remedy])
 
 
-def test_the_real_service_is_not_to_be_started(sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_real_service_is_not_to_be_started(
+    sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its remedy is the network and the address."""
-    for name, value in {"BASE_URL": "http://sourcing.invalid/api", "ACCESS_KEY": "k", "ACCESS_SECRET": "s"}.items():
+    for name, value in {
+        "BASE_URL": "http://sourcing.invalid/api",
+        "ACCESS_KEY": "k",
+        "ACCESS_SECRET": "s",
+    }.items():
         monkeypatch.setenv(f"XPORTCN_{name}", value)
     monkeypatch.setenv("XPORTCN_USER_ID", "1")
     found, remedies = told_of_service(sourcing)
@@ -66,12 +78,19 @@ def test_several_addresses_without_a_default_are_told_before_the_run_that_is_ref
     assert found["account"].startswith(
         "Basics / Get user address information: the account has 2 addresses of which none"
     )
-    assert "华南集运仓 (广东省 深圳市), 华东集运仓 (浙江省 金华市). Make one the default" in found["account"]
+    assert (
+        "华南集运仓 (广东省 深圳市), 华东集运仓 (浙江省 金华市). Make one the default"
+        in found["account"]
+    )
     assert remedies == []
 
 
 def ledger_check(sourcing: Sourcing) -> tuple[bool, str]:
-    (check,) = [one for one in json.loads(sourcing("doctor", "--json").stdout) if one["check"] == "ledger"]
+    (check,) = [
+        one
+        for one in json.loads(sourcing("doctor", "--json").stdout)
+        if one["check"] == "ledger"
+    ]
     return check["ok"], check["found"]
 
 
@@ -79,7 +98,9 @@ def test_a_ledger_of_another_account_is_named_before_the_run_that_is_refused(
     sourcing: Sourcing, empty_ledger: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As after the README's try-out: its orders and real ones never mix."""
-    with Ledger(f"sqlite:///{empty_ledger}", clock=lambda: datetime.now(UTC), owner="test") as ledger:
+    with Ledger(
+        f"sqlite:///{empty_ledger}", clock=lambda: datetime.now(UTC), owner="test"
+    ) as ledger:
         ledger.belong_to("user 2100007300001 at the sandbox")
     assert ledger_check(sourcing) == (True, "0 orders")
     monkeypatch.setenv("XPORTCN_BASE_URL", "http://sourcing.invalid/api")
@@ -92,31 +113,57 @@ def test_a_ledger_of_another_account_is_named_before_the_run_that_is_refused(
     )
 
 
-def test_a_snapshot_that_keeps_the_others_from_being_merged_is_named(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_a_snapshot_that_keeps_the_others_from_being_merged_is_named(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     """Each morning's run had it in its log alone, for ever."""
     broken = tmp_path / "data" / "snapshots" / "_manifests" / "batch-1.json"
     broken.parent.mkdir(parents=True)
     broken.write_text("{")
     answer = json.loads(sourcing("doctor", "--json").stdout)
     [check] = [one for one in answer if one["check"] == "snapshot folder"]
-    assert (check["ok"], check["remedy"]) == (False, "see all that is damaged: sourcing snapshot verify")
-    assert "snapshots/_manifests/batch-1.json is not a readable manifest" in check["found"]
+    assert (check["ok"], check["remedy"]) == (
+        False,
+        "see all that is damaged: sourcing snapshot verify",
+    )
+    assert (
+        "snapshots/_manifests/batch-1.json is not a readable manifest" in check["found"]
+    )
 
 
 @pytest.mark.usefixtures("empty_ledger")
-def test_the_age_of_the_last_backup_is_shown(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_the_age_of_the_last_backup_is_shown(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     def shown() -> dict[str, object]:
-        [check] = [one for one in json.loads(sourcing("doctor", "--json").stdout) if one["check"] == "backup"]
+        [check] = [
+            one
+            for one in json.loads(sourcing("doctor", "--json").stdout)
+            if one["check"] == "backup"
+        ]
         return dict(check)
 
     remedy = "sourcing ledger backup FOLDER, each night: docs/operating.md, Schedule"
-    assert shown() == {"check": "backup", "found": "the last one: never", "remedy": remedy, "ok": True}
+    assert shown() == {
+        "check": "backup",
+        "found": "the last one: never",
+        "remedy": remedy,
+        "ok": True,
+    }
     assert sourcing("ledger", "backup", str(tmp_path)).exit_code == 0
-    assert shown() == {"check": "backup", "found": "the last one: within a day", "remedy": "", "ok": True}
+    assert shown() == {
+        "check": "backup",
+        "found": "the last one: within a day",
+        "remedy": "",
+        "ok": True,
+    }
 
 
 def test_none_is_made_to_be_looked_at(sourcing: Sourcing, tmp_path: Path) -> None:
-    assert ledger_check(sourcing) == (True, f"none yet at sqlite:///{tmp_path}/data/ledger.db")
+    assert ledger_check(sourcing) == (
+        True,
+        f"none yet at sqlite:///{tmp_path}/data/ledger.db",
+    )
     assert not (tmp_path / "data" / "ledger.db").exists()
 
 
@@ -134,12 +181,25 @@ def test_none_is_made_to_be_looked_at(sourcing: Sourcing, tmp_path: Path) -> Non
             False,
             "the newest rate from CNY to EUR for {today}",
         ),
-        ("from,to,rate,date,source\nUSD,GBP,0.8,{today},x\n", False, "has no rate into EUR"),
-        ("from,to,rate,date,source\nCNY,EUR,a lot,{today},x\n", False, "row 2, column rate: 'a lot' is no rate"),
+        (
+            "from,to,rate,date,source\nUSD,GBP,0.8,{today},x\n",
+            False,
+            "has no rate into EUR",
+        ),
+        (
+            "from,to,rate,date,source\nCNY,EUR,a lot,{today},x\n",
+            False,
+            "row 2, column rate: 'a lot' is no rate",
+        ),
     ],
 )
 def test_rates_that_can_not_be_used_or_are_old_are_said(
-    sourcing: Sourcing, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rates: str | None, well: object, found: str
+    sourcing: Sourcing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    rates: str | None,
+    well: object,
+    found: str,
 ) -> None:
     today = datetime.now(UTC).date().isoformat()
     monkeypatch.setenv("SOURCING_CURRENCY", "EUR")
@@ -147,7 +207,10 @@ def test_rates_that_can_not_be_used_or_are_old_are_said(
         (tmp_path / "rates.csv").write_text(rates.format(today=today))
         monkeypatch.setenv("SOURCING_RATES", "rates.csv")
 
-    findings = {finding["check"]: finding for finding in json.loads(sourcing("doctor", "--json").stdout)}
+    findings = {
+        finding["check"]: finding
+        for finding in json.loads(sourcing("doctor", "--json").stdout)
+    }
 
     assert findings["rates"]["ok"] is well
     assert found.format(today=today) in findings["rates"]["found"]
@@ -160,7 +223,10 @@ def test_limits_are_shown_and_names_that_nothing_reads(
     monkeypatch.setenv("SOURCING_ORDER_LIMIT_CNY", "500")
     (tmp_path / ".env").write_text("sourcing_day_limit=5000\nXPORTCN_COLOUR=red\n")
 
-    findings = {finding["check"]: finding for finding in json.loads(sourcing("doctor", "--json").stdout)}
+    findings = {
+        finding["check"]: finding
+        for finding in json.loads(sourcing("doctor", "--json").stdout)
+    }
 
     assert findings["limits"]["found"] == "order 500.00 CNY, day none, approval none"
     assert findings["names of settings"] == {
@@ -176,15 +242,33 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
 ) -> None:
     assert _of_messages(sourcing) == ("no recipients", True)
     monkeypatch.setenv("SOURCING_NOTIFY", "ntfys://ntfy.sh/topic-5f0c wehcat://secret")
-    assert _of_messages(sourcing) == ("apprise does not understand the address of wehcat", False)
-    monkeypatch.setenv("SOURCING_NOTIFY", "mailtos://mei:secret@example.com ntfys://ntfy.sh/topic-5f0c")
-    assert _of_messages(sourcing) == ("to mailtos, ntfys; no post office works for this data folder", False)
+    assert _of_messages(sourcing) == (
+        "apprise does not understand the address of wehcat",
+        False,
+    )
+    monkeypatch.setenv(
+        "SOURCING_NOTIFY", "mailtos://mei:secret@example.com ntfys://ntfy.sh/topic-5f0c"
+    )
+    assert _of_messages(sourcing) == (
+        "to mailtos, ntfys; no post office works for this data folder",
+        False,
+    )
     (tmp_path / "data" / "prefect" / "post-office.seen").touch()
     assert _of_messages(sourcing) == ("to mailtos, ntfys; the post office works", True)
-    with Ledger(f"sqlite:///{tmp_path}/data/ledger.db", clock=lambda: datetime.now(UTC), owner="test") as ledger:
-        ledger.outbox.put(Message(cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""))
+    with Ledger(
+        f"sqlite:///{tmp_path}/data/ledger.db",
+        clock=lambda: datetime.now(UTC),
+        owner="test",
+    ) as ledger:
+        ledger.outbox.put(
+            Message(
+                cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""
+            )
+        )
         tried = ledger.outbox.begin("ntfys")
-        ledger.outbox.end(tried, "ntfys", because(ReasonCode.RECIPIENT_UNREACHABLE), ["ntfys"])
+        ledger.outbox.end(
+            tried, "ntfys", because(ReasonCode.RECIPIENT_UNREACHABLE), ["ntfys"]
+        )
     found, is_well = _of_messages(sourcing)
     assert "1 message of the last day did not arrive" in found
     assert "ntfys did not get it: it can't be reached; tried again" in found
@@ -195,16 +279,23 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
 
 def _of_messages(sourcing: Sourcing) -> tuple[str, bool]:
     output = sourcing("doctor", "--json").stdout
-    assert not [secret for secret in ("secret", "topic-5f0c", "/hook/token") if secret in output]
+    assert not [
+        secret for secret in ("secret", "topic-5f0c", "/hook/token") if secret in output
+    ]
     (finding,) = (one for one in json.loads(output) if one["check"] == "messages")
     return finding["found"], finding["ok"]
 
 
-@pytest.mark.parametrize(("version", "is_well"), [("3.4.0", False), (prefect.__version__, True), ("3.999.0", True)])
+@pytest.mark.parametrize(
+    ("version", "is_well"),
+    [("3.4.0", False), (prefect.__version__, True), ("3.999.0", True)],
+)
 def test_a_server_of_another_version_of_prefect_is_not_well(
     sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch, version: str, *, is_well: bool
 ) -> None:
-    """A company's own: older ones have neither the pages that links lead to nor what is registered."""
+    """A company's own: older ones have neither the pages that links lead to nor what is
+    registered.
+    """
 
     class Server(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,6 @@
-"""The reference has all that the code has, in words; hand-written pages name nothing that is not there."""
+"""The reference has all that the code has, in words; hand-written pages name nothing
+that is not there.
+"""
 
 from __future__ import annotations
 
@@ -36,16 +38,26 @@ def test_the_readme_names_every_command_and_no_other() -> None:
 
 
 def test_everything_in_the_reference_has_words() -> None:
-    """An option, an argument, a setting or a deployment without a description is not documented."""
+    """An option, an argument, a setting or a deployment without a description is not
+    documented.
+    """
     rows = [line for line in REFERENCE.splitlines() if line.startswith("| `")]
     cells = {row: row.removesuffix(" |").rsplit(" | ", 1) for row in rows}
-    assert [row for row, (_, *words) in cells.items() if not words or not words[0].strip()] == []
+    assert [
+        row for row, (_, *words) in cells.items() if not words or not words[0].strip()
+    ] == []
 
 
 @pytest.mark.parametrize("settings", [XportcnSettings, SourcingSettings])
-def test_every_setting_has_a_description(settings: type[XportcnSettings | SourcingSettings]) -> None:
+def test_every_setting_has_a_description(
+    settings: type[XportcnSettings | SourcingSettings],
+) -> None:
     fields = settings.model_fields
-    assert [variable_of(settings, name) for name, field in fields.items() if not field.description] == []
+    assert [
+        variable_of(settings, name)
+        for name, field in fields.items()
+        if not field.description
+    ] == []
 
 
 @pytest.mark.parametrize("column", COLUMNS)
@@ -62,14 +74,23 @@ FOLDERS = (*PRODUCT, "benchmarks", "examples", "tests")
 
 def anchors(text: str) -> set[str]:
     """The anchors of a page's headings, as GitHub makes them."""
-    headings = re.findall(r"^#+ (.+)$", re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL), re.MULTILINE)
-    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    headings = re.findall(
+        r"^#+ (.+)$",
+        re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL),
+        re.MULTILINE,
+    )
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in headings
+    }
 
 
 @pytest.mark.parametrize("written", PAGES, ids=lambda path: path.name)
 def test_every_link_of_a_page_leads_somewhere(written: Path) -> None:
     """Files exist, and anchors are headings of the page that they name."""
-    for link in re.findall(r"\]\((?!https?:)([^)\s]+)\)", written.read_text(encoding="utf-8")):
+    for link in re.findall(
+        r"\]\((?!https?:)([^)\s]+)\)", written.read_text(encoding="utf-8")
+    ):
         file, _, anchor = link.partition("#")
         target = written.parent / file if file else written
         assert target.exists(), link
@@ -79,9 +100,17 @@ def test_every_link_of_a_page_leads_somewhere(written: Path) -> None:
 @pytest.mark.parametrize("written", PAGES, ids=lambda path: path.name)
 def test_modules_that_a_page_names_exist(written: Path) -> None:
     """A page follows when a module is renamed."""
-    modules = {f"/{path.relative_to(ROOT)}" for folder in FOLDERS for path in (ROOT / folder).rglob("*.py")}
+    modules = {
+        f"/{path.relative_to(ROOT)}"
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+    }
     named = set(re.findall(r"`([\w/]+\.py)`", written.read_text(encoding="utf-8")))
-    assert [name for name in sorted(named) if not any(module.endswith(f"/{name}") for module in modules)] == []
+    assert [
+        name
+        for name in sorted(named)
+        if not any(module.endswith(f"/{name}") for module in modules)
+    ] == []
 
 
 def test_prefects_own_command_is_told_where_the_server_of_the_installation_is() -> None:
@@ -93,9 +122,13 @@ def test_prefects_own_command_is_told_where_the_server_of_the_installation_is() 
 
 
 def test_what_a_newcomer_reads_stays_short() -> None:
-    """Words of the README, of the architecture, and of all pages that are written by hand; the change log may grow."""
+    """Words of the README, of the architecture, and of all pages that are written by
+    hand; the change log may grow.
+    """
     written = [path for path in PAGES if path.name not in (*GENERATED, "CHANGELOG.md")]
-    words = {path.name: len(path.read_text(encoding="utf-8").split()) for path in written}
+    words = {
+        path.name: len(path.read_text(encoding="utf-8").split()) for path in written
+    }
     assert words["README.md"] <= 1200
     assert words["architecture.md"] <= 2500
     assert sum(words.values()) <= 30_000

@@ -27,20 +27,40 @@ def test_the_json_has_the_promised_shape(sourcing: Sourcing) -> None:
 
 
 def test_numbers_and_names_are_the_manuals(sourcing: Sourcing) -> None:
-    """`nav`, group and title of every entry stand so in the contract's list, and no number comes twice."""
+    """`nav`, group and title of every entry stand so in the contract's list, and no
+    number comes twice.
+    """
     with (ROOT / "docs/contract/endpoints.csv").open(encoding="utf-8") as file:
-        manual = {int(row["nav"]): (row["group"], row["title"]) for row in csv.DictReader(file)}
+        manual = {
+            int(row["nav"]): (row["group"], row["title"])
+            for row in csv.DictReader(file)
+        }
     listed = json.loads(sourcing("endpoints", "--json").stdout)
     assert len({entry["nav"] for entry in listed}) == len(listed)
-    assert {e["nav"]: (e["group"], e["title"]) for e in listed} == {e["nav"]: manual[e["nav"]] for e in listed}
+    assert {e["nav"]: (e["group"], e["title"]) for e in listed} == {
+        e["nav"]: manual[e["nav"]] for e in listed
+    }
 
 
 def test_what_spends_is_marked(sourcing: Sourcing) -> None:
     """Creating, paying and booking are effects; looking is none."""
-    effects = {entry["path"]: entry["effect"] for entry in json.loads(sourcing("endpoints", "--json").stdout)}
-    spending = ["/open/purchase/create/v2", "/open/purchase/pay", "/alibaba/order/create", "/alibaba/order/pay/url"]
-    assert all(effects[path] for path in [*spending, "/open/pp/logistics/orderBookingFreight"])
-    assert not any(effects[path] for path in ("/open/purchase/render", "/open/pp/logistics/orderRenderFreight"))
+    effects = {
+        entry["path"]: entry["effect"]
+        for entry in json.loads(sourcing("endpoints", "--json").stdout)
+    }
+    spending = [
+        "/open/purchase/create/v2",
+        "/open/purchase/pay",
+        "/alibaba/order/create",
+        "/alibaba/order/pay/url",
+    ]
+    assert all(
+        effects[path] for path in [*spending, "/open/pp/logistics/orderBookingFreight"]
+    )
+    assert not any(
+        effects[path]
+        for path in ("/open/purchase/render", "/open/pp/logistics/orderRenderFreight")
+    )
 
 
 def test_all_adds_operations_without_a_number(sourcing: Sourcing) -> None:

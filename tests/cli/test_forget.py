@@ -41,13 +41,21 @@ def data(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(ref, request=request(ref)) for ref in ("A-1", "A-2")])
         won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
-        change = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=OrderUpdate({"order_id": "1"}))
-        ledger.record([Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)])
+        change = OrderChange(
+            order_ref="A-1",
+            state=OrderState.ORDERED,
+            writes=OrderUpdate({"order_id": "1"}),
+        )
+        ledger.record(
+            [Outcome(claim=won.claim, status=EffectStatus.DONE, change=change)]
+        )
     return tmp_path / "data"
 
 
 def ledger_of(data: Path) -> Ledger:
-    return Ledger(f"sqlite:///{data / 'ledger.db'}", clock=lambda: datetime.now(UTC), owner="me")
+    return Ledger(
+        f"sqlite:///{data / 'ledger.db'}", clock=lambda: datetime.now(UTC), owner="me"
+    )
 
 
 def forget(*arguments: str) -> Result:
@@ -71,11 +79,16 @@ def test_without_a_yes_nobody_can_be_asked() -> None:
     """Bad usage; and an order that nobody knows is told."""
     assert forget("A-2").exit_code == 2
     unknown = forget("A-9", "--yes")
-    assert (unknown.exit_code, "nothing is known of an order A-9" in unknown.stderr) == (1, True)
+    assert (
+        unknown.exit_code,
+        "nothing is known of an order A-9" in unknown.stderr,
+    ) == (1, True)
 
 
 @pytest.mark.usefixtures("data")
-def test_the_days_by_which_copies_end_are_the_merchants(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_days_by_which_copies_end_are_the_merchants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Never the same day in both zones."""
     for zone in ("Pacific/Kiritimati", "Etc/GMT+12"):
         monkeypatch.setenv("SOURCING_TIMEZONE", zone)
@@ -90,21 +103,36 @@ def test_the_same_person_in_another_order_is_told(data: Path) -> None:
         put_rows(ledger, [plan("A-3", request=request("A-3"))])
         ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED)])
     first = forget("A-1", "--yes")
-    assert (first.exit_code, "order A-2 names the same receiver: sourcing forget A-2" in first.stdout) == (3, True)
+    assert (
+        first.exit_code,
+        "order A-2 names the same receiver: sourcing forget A-2" in first.stdout,
+    ) == (3, True)
     assert forget("A-2", "A-3", "--yes").exit_code == 0
-    assert b"Zylberstein" not in b"".join(path.read_bytes() for path in data.rglob("*") if path.is_file())
+    assert b"Zylberstein" not in b"".join(
+        path.read_bytes() for path in data.rglob("*") if path.is_file()
+    )
     again = forget("A-1", "A-2", "A-3", "--yes")
-    assert (again.exit_code, "Forgotten: the receiver of A-1, A-2, A-3." in again.stdout) == (0, True)
-    assert "Its receiver was forgotten on " in CliRunner().invoke(app, ["status", "A-1"]).stdout
+    assert (
+        again.exit_code,
+        "Forgotten: the receiver of A-1, A-2, A-3." in again.stdout,
+    ) == (0, True)
+    assert (
+        "Its receiver was forgotten on "
+        in CliRunner().invoke(app, ["status", "A-1"]).stdout
+    )
 
 
 def test_a_clock_that_is_ahead_ends_no_copies(data: Path) -> None:
-    """They end with a reconciliation, of which the service has answered: that knows the time."""
+    """They end with a reconciliation, of which the service has answered: that knows the
+    time.
+    """
     copy = data / "inbox" / "done" / "monday.csv"
     copy.parent.mkdir(parents=True)
     copy.write_text("order_ref\n")
     with Ledger(
-        f"sqlite:///{data / 'ledger.db'}", clock=lambda: datetime.now(UTC) + timedelta(days=400), owner="me"
+        f"sqlite:///{data / 'ledger.db'}",
+        clock=lambda: datetime.now(UTC) + timedelta(days=400),
+        owner="me",
     ) as ledger:
         forgetting.forget(SourcingSettings(), ledger, ["A-2"], by="me")
     assert copy.exists()
@@ -112,8 +140,12 @@ def test_a_clock_that_is_ahead_ends_no_copies(data: Path) -> None:
 
 @pytest.mark.parametrize("place", ["open", "working"])
 @pytest.mark.parametrize("name", ["monday.csv", "monday-0a1b2c3d.csv"])
-def test_a_file_of_the_inbox_that_is_not_over_is_named(data: Path, place: str, name: str) -> None:
-    """Nothing ends it as long as another of its orders waits. A second one of a name is called otherwise there."""
+def test_a_file_of_the_inbox_that_is_not_over_is_named(
+    data: Path, place: str, name: str
+) -> None:
+    """Nothing ends it as long as another of its orders waits. A second one of a name is
+    called otherwise there.
+    """
     file = data / "inbox" / place / name
     file.parent.mkdir(parents=True)
     file.write_text("order_ref,receiver_name\nA-3,Zylberstein\n")
@@ -128,23 +160,38 @@ def test_a_file_of_the_inbox_that_is_not_over_is_named(data: Path, place: str, n
 def test_an_order_that_only_a_file_of_a_shop_has_is_forgotten(data: Path) -> None:
     """It is read no more; a second call is the same."""
     (data / "inbox").mkdir()
-    file, header = data / "inbox" / "read-from-shopify.csv", "shopify order,line,sku,quantity,receiver_name"
+    file, header = (
+        data / "inbox" / "read-from-shopify.csv",
+        "shopify order,line,sku,quantity,receiver_name",
+    )
     file.write_text(f"{header}\n#7,1,F,1,Zylberstein\n#8,2,F,1,Jane\n")
     assert [forget("S-7", "--yes").exit_code for _ in range(2)] == [0, 0]
     assert file.read_text("utf-8-sig") == f"{header}\n#8,2,F,1,Jane\n"
     with ledger_of(data) as ledger:
-        found = unknown_orders(ledger, data, "shopify", [WaitingOrder(name="#7"), WaitingOrder(name="#8")])
+        found = unknown_orders(
+            ledger, data, "shopify", [WaitingOrder(name="#7"), WaitingOrder(name="#8")]
+        )
     assert [*found] == ["S-8"]
 
 
-def test_a_run_waits_for_no_rewriting_of_a_large_ledger(data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its claims need a lock that this would hold for long; told with exit 3, and done by the call after the run."""
+def test_a_run_waits_for_no_rewriting_of_a_large_ledger(
+    data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its claims need a lock that this would hold for long; told with exit 3, and done
+    by the call after the run.
+    """
     monkeypatch.setattr(forgetting, "MOST_BESIDE_A_RUN", 10_000)
     won: list[str] = []
 
     def claims() -> None:
         with SendLog(data / "sends"), ledger_of(data) as run:
-            put_rows(run, [plan(f"B-{number}", request=request(f"B-{number}", **OTHER)) for number in range(50)])
+            put_rows(
+                run,
+                [
+                    plan(f"B-{number}", request=request(f"B-{number}", **OTHER))
+                    for number in range(50)
+                ],
+            )
             at_work.set()
             for number in range(50):
                 won.extend(run.claim(intents(f"B-{number}"), lease=LEASE).won)
@@ -157,14 +204,21 @@ def test_a_run_waits_for_no_rewriting_of_a_large_ledger(data: Path, monkeypatch:
     beside = forget("A-2", "--yes")
     done.set()
     run.join()
-    assert (beside.exit_code, "keeps old rows until no run is at work" in " ".join(beside.stdout.split())) == (3, True)
+    assert (
+        beside.exit_code,
+        "keeps old rows until no run is at work" in " ".join(beside.stdout.split()),
+    ) == (3, True)
     assert len(won) == 50
     assert "keeps old rows" not in forget("A-2", "--yes").stdout
 
 
 @pytest.mark.endurance
-def test_a_ledger_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres) -> None:
-    """The rows are erased there, and the data folder has its snapshots and files all the same."""
+def test_a_ledger_in_postgresql(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, postgres: Postgres
+) -> None:
+    """The rows are erased there, and the data folder has its snapshots and files all
+    the same.
+    """
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))
     monkeypatch.setenv("SOURCING_LEDGER_URL", url := postgres.new_ledger())
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
@@ -172,6 +226,9 @@ def test_a_ledger_in_postgresql(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1", request=request("A-1"))])
         done = forget("A-1", "--yes")
-        assert (done.exit_code, "Forgotten: the receiver of A-1." in done.stdout) == (0, True)
+        assert (done.exit_code, "Forgotten: the receiver of A-1." in done.stdout) == (
+            0,
+            True,
+        )
         assert "Zylberstein" not in repr(ledger.rows(orders.select()))
         assert ledger.orders(["A-1"])["A-1"].state is OrderState.CANCELLED

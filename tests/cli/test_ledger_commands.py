@@ -26,8 +26,12 @@ def changed(ledger: Path) -> Iterator[sqlite3.Connection]:
         database.commit()
 
 
-def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, empty_ledger: Path) -> None:
-    """A file that is not whole is replaced; rows that contradict each other are looked into."""
+def test_faults_of_a_ledger_come_with_what_to_do(
+    sourcing: Sourcing, empty_ledger: Path
+) -> None:
+    """A file that is not whole is replaced; rows that contradict each other are looked
+    into.
+    """
     with changed(empty_ledger) as database:
         database.execute(
             "INSERT INTO batches (batch_id, source, created_at) VALUES ('b', 'f.csv', '2026-01-01 12:00:00')"
@@ -42,12 +46,19 @@ def test_faults_of_a_ledger_come_with_what_to_do(sourcing: Sourcing, empty_ledge
     with changed(empty_ledger) as database:
         database.execute("DROP INDEX ix_effects_status")
     done = sourcing("ledger", "verify")
-    assert (done.exit_code, "put a backup in its place: sourcing ledger restore FILE" in done.stdout) == (3, True)
+    assert (
+        done.exit_code,
+        "put a backup in its place: sourcing ledger restore FILE" in done.stdout,
+    ) == (3, True)
 
 
 @pytest.mark.usefixtures("empty_ledger")
-def test_where_nobody_can_be_asked_yes_is_named(sourcing: Sourcing, tmp_path: Path) -> None:
-    """A restore from a script without `--yes` changes nothing and says what is missing."""
+def test_where_nobody_can_be_asked_yes_is_named(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
+    """A restore from a script without `--yes` changes nothing and says what is
+    missing.
+    """
     assert sourcing("ledger", "backup", tmp_path / "b.db").exit_code == 0
     done = sourcing("ledger", "restore", tmp_path / "b.db")
     assert (done.exit_code, done.stderr.splitlines()[-1]) == (
@@ -67,21 +78,38 @@ def moved(sourcing: Sourcing, tmp_path: Path, empty_ledger: Path) -> None:
     with open_ledger() as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])
-    assert sourcing("ledger", "copy", "--to", f"sqlite:///{tmp_path / 'new.db'}", "--yes").exit_code == 0
+    assert (
+        sourcing(
+            "ledger", "copy", "--to", f"sqlite:///{tmp_path / 'new.db'}", "--yes"
+        ).exit_code
+        == 0
+    )
 
 
 @pytest.mark.usefixtures("moved")
-@pytest.mark.parametrize("command", ["drop A-1", "forget A-1 --yes", "confirm taobao", "ledger confirm taobao --yes"])
-def test_what_a_person_says_is_not_written_into_a_ledger_that_was_moved(sourcing: Sourcing, command: str) -> None:
-    """The ledger in use would go on buying what was dropped, and keep a receiver that was said to be erased."""
+@pytest.mark.parametrize(
+    "command",
+    ["drop A-1", "forget A-1 --yes", "confirm taobao", "ledger confirm taobao --yes"],
+)
+def test_what_a_person_says_is_not_written_into_a_ledger_that_was_moved(
+    sourcing: Sourcing, command: str
+) -> None:
+    """The ledger in use would go on buying what was dropped, and keep a receiver that
+    was said to be erased.
+    """
     done = sourcing(*command.split())
     assert (done.exit_code, MOVED in done.stderr) == (1, True)
-    assert ("still has that receiver: delete it" in done.stderr) == command.startswith("forget")
+    assert ("still has that receiver: delete it" in done.stderr) == command.startswith(
+        "forget"
+    )
 
 
 @pytest.mark.usefixtures("moved")
 async def test_nor_is_what_a_form_says() -> None:
-    for form in (drop_orders.fn(["A-1"]), confirm_marketplace.fn(Marketplace.TAOBAO, every_order_is_known=True)):
+    for form in (
+        drop_orders.fn(["A-1"]),
+        confirm_marketplace.fn(Marketplace.TAOBAO, every_order_is_known=True),
+    ):
         assert MOVED in str(await form)
     with open_ledger() as ledger:
         assert ledger.orders(["A-1"])["A-1"].state is OrderState.PLANNED

@@ -36,7 +36,9 @@ def report(*lines: ReportLine, dry_run: bool = False) -> BatchReport:
     )
 
 
-def test_of_many_orders_the_first_are_shown_and_where_the_rest_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_of_many_orders_the_first_are_shown_and_where_the_rest_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """What waits for a person is among them, however late it stands in the file."""
     print_report(report(*(line(n) for n in range(9_999)), line(9_999, OrderState.HELD)))
     shown = capsys.readouterr().out
@@ -46,15 +48,23 @@ def test_of_many_orders_the_first_are_shown_and_where_the_rest_is(capsys: pytest
     assert "10,000 orders: 9,999 booked, 1 held" in shown
 
 
-def test_a_dry_run_leaves_nothing_for_status_to_show(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dry_run_leaves_nothing_for_status_to_show(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """Its orders are in no ledger, so the rest is with `--json`."""
-    print_report(report(*(line(n, OrderState.PLANNED) for n in range(51)), dry_run=True))
+    print_report(
+        report(*(line(n, OrderState.PLANNED) for n in range(51)), dry_run=True)
+    )
     assert "and 1 more: see them with --json" in capsys.readouterr().out
 
 
-def test_fifty_orders_are_shown_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
+def test_fifty_orders_are_shown_as_they_come(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     """A table that fits is neither cut nor put in another order."""
-    show_orders("Orders", [line(0), line(1, OrderState.HELD), *(line(n) for n in range(2, 50))])
+    show_orders(
+        "Orders", [line(0), line(1, OrderState.HELD), *(line(n) for n in range(2, 50))]
+    )
     shown = capsys.readouterr().out
     assert "more" not in shown
     assert shown.index("A-00000") < shown.index("A-00001") < shown.index("A-00049")
@@ -70,24 +80,47 @@ def test_one_order_is_not_two(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("new", "begun", "words"),
     [
-        (["A"], [], "Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD? [y/N]: "),
-        (["A", "C"], ["B"], "Buy 2 orders for 20.00 CNY and ship 3 orders for freight of 15.00 USD? [y/N]: "),
+        (
+            ["A"],
+            [],
+            "Buy 1 order for 10.00 CNY and ship 1 order for freight of 5.00 USD? [y/N]: ",
+        ),
+        (
+            ["A", "C"],
+            ["B"],
+            "Buy 2 orders for 20.00 CNY and ship 3 orders for freight of 15.00 USD? [y/N]: ",
+        ),
         ([], ["B"], "Ship 1 order for freight of 5.00 USD? [y/N]: "),
     ],
 )
 def test_the_question_comes_after_plan_costs_and_reason(
-    new: list[str], begun: list[str], words: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    new: list[str],
+    begun: list[str],
+    words: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In the words of the form in the UI. Goods that were paid earlier are not in the sum; their freight is."""
+    """In the words of the form in the UI. Goods that were paid earlier are not in the
+    sum; their freight is.
+    """
     monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
     question = request_for(
-        batch_id="b", to_buy=[planned(ref) for ref in new], to_ship=[planned(ref) for ref in begun], why="because."
+        batch_id="b",
+        to_buy=[planned(ref) for ref in new],
+        to_ship=[planned(ref) for ref in begun],
+        why="because.",
     )
     assert ask(question)
     shown = capsys.readouterr().err
-    told = [line for line in shown.splitlines() if line.startswith(("Goods", "Freight", "Why"))]
+    told = [
+        line
+        for line in shown.splitlines()
+        if line.startswith(("Goods", "Freight", "Why"))
+    ]
     assert told[-1] == "Why this is asked: because."
-    assert ("of 1 line has no price limit." in " ".join(shown.split())) is (len(new) == 1)
+    assert ("of 1 line has no price limit." in " ".join(shown.split())) is (
+        len(new) == 1
+    )
     assert shown.rstrip("\n").endswith(words.rstrip())
 
 
@@ -100,4 +133,7 @@ def test_of_a_long_plan_the_dearest_are_shown(
     assert not ask(request_for(batch_id="b", to_buy=orders, to_ship=[], why="because."))
     shown = capsys.readouterr().err
     assert shown.index("A-59 ") < shown.index("A-10 ")
-    assert "And 10 orders more, none of them dearer than 10.10 CNY. See them with --dry-run --json" in shown
+    assert (
+        "And 10 orders more, none of them dearer than 10.10 CNY. See them with --dry-run --json"
+        in shown
+    )

@@ -1,4 +1,6 @@
-"""`sourcing pause` and `resume`: what is said, and that every command that shows how things stand begins with it."""
+"""`sourcing pause` and `resume`: what is said, and that every command that shows how
+things stand begins with it.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,12 @@ from tests.cli.conftest import Sourcing
 TOLD = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
 
 
-def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(sourcing: Sourcing, empty_ledger: Path) -> None:
-    """It needs neither service nor Prefect; who asked and why is told, in one line each."""
+def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(
+    sourcing: Sourcing, empty_ledger: Path
+) -> None:
+    """It needs neither service nor Prefect; who asked and why is told, in one line
+    each.
+    """
     done = sourcing("pause", "--why", "prices\nlook wrong.", "--by", "mei")
     assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.strip().endswith(" UTC by mei: prices look wrong")
@@ -29,7 +35,10 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(sourcing: 
     (buying,) = [one for one in found if one["check"] == "buying"]
     assert (buying["ok"], buying["remedy"]) == (True, "to go on: sourcing resume")
     done = sourcing("resume", "--by", "li")
-    assert (done.exit_code, done.stdout.startswith("Buying is allowed again; it was paused since")) == (0, True)
+    assert (
+        done.exit_code,
+        done.stdout.startswith("Buying is allowed again; it was paused since"),
+    ) == (0, True)
     assert sourcing("status").stdout == "No orders yet. Begin with: sourcing run FILE\n"
 
 
@@ -39,7 +48,11 @@ def test_both_answer_as_json(sourcing: Sourcing) -> None:
     first = json.loads(sourcing("pause", "--by", "mei", "--json").stdout)
     assert first["may_leave"] == 0
     assert json.loads(sourcing("pause", "--by", "li", "--json").stdout) == first
-    assert json.loads(sourcing("resume", "--json").stdout) == {"resumed": True, "left": {}, "looks": []}
+    assert json.loads(sourcing("resume", "--json").stdout) == {
+        "resumed": True,
+        "left": {},
+        "looks": [],
+    }
     assert json.loads(sourcing("resume", "--json").stdout)["resumed"] is False
     assert sourcing("resume").stdout == "Buying was not paused\n"
 
@@ -53,10 +66,16 @@ def test_a_pause_that_was_resumed_meanwhile_is_none(
     monkeypatch.setattr(Ledger, "buying_paused", lambda _: None)
     done = sourcing(*f"pause{json}".split())
     assert (done.exit_code, "Paused in the ledger" in done.stdout) == (3, False)
-    assert json or done.stdout == "buying was resumed meanwhile, and is not paused; to pause it, say so again\n"
+    assert (
+        json
+        or done.stdout
+        == "buying was resumed meanwhile, and is not paused; to pause it, say so again\n"
+    )
 
 
-@pytest.mark.parametrize("command", ["pause", "resume", "status", "todo", "confirm taobao"])
+@pytest.mark.parametrize(
+    "command", ["pause", "resume", "status", "todo", "confirm taobao"]
+)
 def test_in_a_wrong_folder_nothing_is_paused_and_no_ledger_made(
     command: str, sourcing: Sourcing, tmp_path: Path
 ) -> None:

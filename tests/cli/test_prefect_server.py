@@ -1,4 +1,6 @@
-"""Commands that run flows do so on the Prefect server of their data folder, never on one that Prefect starts itself."""
+"""Commands that run flows do so on the Prefect server of their data folder, never on
+one that Prefect starts itself.
+"""
 
 from __future__ import annotations
 
@@ -18,10 +20,21 @@ from tests.running import ROOT
 
 
 def _typed(name: str, command: TyperCommand) -> list[str]:
-    """The command with all that it needs. Without a reason `refund` lists them, without a flow."""
+    """The command with all that it needs. Without a reason `refund` lists them, without
+    a flow.
+    """
     arguments = ["A-1" for one in command.params if isinstance(one, TyperArgument)]
-    needed = [f"--{one.name}=SF" for one in command.params if isinstance(one, TyperOption) and one.required]
-    return [name, *arguments, *needed, *(["--reason=broken"] if name == "refund" else [])]
+    needed = [
+        f"--{one.name}=SF"
+        for one in command.params
+        if isinstance(one, TyperOption) and one.required
+    ]
+    return [
+        name,
+        *arguments,
+        *needed,
+        *(["--reason=broken"] if name == "refund" else []),
+    ]
 
 
 REMEDIES = get_command(after_sale.app)
@@ -38,10 +51,25 @@ FLOW_COMMANDS = [
     ["cart", "delete", "taobao", "1"],
     ["cart", "preview", "A-1"],
     ["cart", "order", "A-1", "--yes"],
-    *(_typed(name, one) for name, one in REMEDIES.commands.items() if name != "drop" and isinstance(one, TyperCommand)),
+    *(
+        _typed(name, one)
+        for name, one in REMEDIES.commands.items()
+        if name != "drop" and isinstance(one, TyperCommand)
+    ),
 ]
 NO_FLOW = [
-    *["status", "resolve", "sql", "search", "endpoints", "sandbox", "serve", "doctor", "ledger", "callbacks"],
+    *[
+        "status",
+        "resolve",
+        "sql",
+        "search",
+        "endpoints",
+        "sandbox",
+        "serve",
+        "doctor",
+        "ledger",
+        "callbacks",
+    ],
     *[
         "notify",
         "page",
@@ -77,14 +105,22 @@ print(json.dumps([[type(error).__name__, *map(str, error.args)] for error in don
 
 
 def prefect_free(home: Path) -> dict[str, str]:
-    """An environment with a home of its own, in which nothing says where a Prefect server is."""
-    others = {name: value for name, value in os.environ.items() if not name.startswith(("PREFECT_", "SOURCING_"))}
+    """An environment with a home of its own, in which nothing says where a Prefect
+    server is.
+    """
+    others = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("PREFECT_", "SOURCING_"))
+    }
     return {**others, "HOME": str(home), "SOURCING_DATA_DIR": str(home / "data")}
 
 
 @pytest.mark.endurance
 def test_the_server_is_asked_for_before_prefect_is_imported(tmp_path: Path) -> None:
-    """Prefect reads the server's address as it is imported: afterwards it would start a server of its own."""
+    """Prefect reads the server's address as it is imported: afterwards it would start a
+    server of its own.
+    """
     done = subprocess.run(
         [sys.executable, "-c", LOADED_WHEN_ASKING, json.dumps(FLOW_COMMANDS)],
         check=True,
@@ -92,9 +128,9 @@ def test_the_server_is_asked_for_before_prefect_is_imported(tmp_path: Path) -> N
         cwd=ROOT,
         env=prefect_free(tmp_path),
     )
-    assert dict(zip(map(" ".join, FLOW_COMMANDS), json.loads(done.stdout), strict=True)) == {
-        " ".join(command): ["Defect", "False"] for command in FLOW_COMMANDS
-    }
+    assert dict(
+        zip(map(" ".join, FLOW_COMMANDS), json.loads(done.stdout), strict=True)
+    ) == {" ".join(command): ["Defect", "False"] for command in FLOW_COMMANDS}
 
 
 def test_every_command_is_known_to_run_a_flow_or_not() -> None:
@@ -103,5 +139,9 @@ def test_every_command_is_known_to_run_a_flow_or_not() -> None:
     assert isinstance(group, TyperGroup)
     cart = group.commands["cart"]
     assert isinstance(cart, TyperGroup)
-    assert {command[0] for command in FLOW_COMMANDS}.union(NO_FLOW) == set(group.commands)
-    assert {command[1] for command in FLOW_COMMANDS if command[0] == "cart"} == set(cart.commands)
+    assert {command[0] for command in FLOW_COMMANDS}.union(NO_FLOW) == set(
+        group.commands
+    )
+    assert {command[1] for command in FLOW_COMMANDS if command[0] == "cart"} == set(
+        cart.commands
+    )

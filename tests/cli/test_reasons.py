@@ -1,4 +1,6 @@
-"""Ten reasons, each by its code in the commands: its orders, its words, and what to do."""
+"""Ten reasons, each by its code in the commands: its orders, its words, and what to
+do.
+"""
 
 from __future__ import annotations
 
@@ -20,34 +22,79 @@ from tests.connectors.ledger.plans import plan
 
 YUAN = Money(100)
 REASONS: dict[str, tuple[Reason, str]] = {
-    "A-1": (because(ReasonCode.PRICE_ABOVE_LIMIT, lines=["bag costs 2.00 CNY each, limit 1.00 CNY"]), "raise max_unit"),
-    "A-2": (because(ReasonCode.PRICE_ABOVE_LIMIT, lines=["cup costs 3.00 CNY each, limit 1.00 CNY"]), "raise max_unit"),
-    "B": (because(ReasonCode.OVER_BUDGET, costs=YUAN, taken=YUAN, limit=YUAN), "raise the budget"),
-    "C": (because(ReasonCode.ADDRESS_INCOMPLETE, columns=["zip", "state"]), "fill in zip, state"),
+    "A-1": (
+        because(
+            ReasonCode.PRICE_ABOVE_LIMIT,
+            lines=["bag costs 2.00 CNY each, limit 1.00 CNY"],
+        ),
+        "raise max_unit",
+    ),
+    "A-2": (
+        because(
+            ReasonCode.PRICE_ABOVE_LIMIT,
+            lines=["cup costs 3.00 CNY each, limit 1.00 CNY"],
+        ),
+        "raise max_unit",
+    ),
+    "B": (
+        because(ReasonCode.OVER_BUDGET, costs=YUAN, taken=YUAN, limit=YUAN),
+        "raise the budget",
+    ),
+    "C": (
+        because(ReasonCode.ADDRESS_INCOMPLETE, columns=["zip", "state"]),
+        "fill in zip, state",
+    ),
     "D": (because(ReasonCode.NOT_ON_SALE, item="77", title="cup"), "drop the line"),
-    "E": (because(ReasonCode.PRICE_ROSE, total=YUAN * 2, approved=YUAN), "To buy at the new price"),
-    "F": (because(ReasonCode.MARKETPLACE_HELD, marketplace="1688", why="?"), "sourcing ledger confirm 1688"),
-    "G": (because(ReasonCode.PAYMENT_REFUSED, failure="wallet empty"), "Mend that and run again"),
+    "E": (
+        because(ReasonCode.PRICE_ROSE, total=YUAN * 2, approved=YUAN),
+        "To buy at the new price",
+    ),
+    "F": (
+        because(ReasonCode.MARKETPLACE_HELD, marketplace="1688", why="?"),
+        "sourcing ledger confirm 1688",
+    ),
+    "G": (
+        because(ReasonCode.PAYMENT_REFUSED, failure="wallet empty"),
+        "Mend that and run again",
+    ),
     "H": (
         because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["1", "2"]),
         "Cancel all but one at the warehouse; tracking goes on with that",
     ),
-    "I": (because(ReasonCode.NOT_APPROVED, by="Mei", note="too dear"), "run the file again"),
-    "J": (because(ReasonCode.NO_ANSWER_ASKED, action="book", question="Is it there?", answers="X"), "answer with: X"),
+    "I": (
+        because(ReasonCode.NOT_APPROVED, by="Mei", note="too dear"),
+        "run the file again",
+    ),
+    "J": (
+        because(
+            ReasonCode.NO_ANSWER_ASKED,
+            action="book",
+            question="Is it there?",
+            answers="X",
+        ),
+        "answer with: X",
+    ),
 }
 
 
 @pytest.fixture(autouse=True)
 def held(empty_ledger: Path) -> None:
-    with Ledger(f"sqlite:///{empty_ledger}", clock=lambda: datetime.now(UTC), owner="me") as ledger:
+    with Ledger(
+        f"sqlite:///{empty_ledger}", clock=lambda: datetime.now(UTC), owner="me"
+    ) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(ref) for ref in REASONS])
-        changes = [OrderChange(order_ref=ref, state=OrderState.HELD, why=why) for ref, (why, _) in REASONS.items()]
+        changes = [
+            OrderChange(order_ref=ref, state=OrderState.HELD, why=why)
+            for ref, (why, _) in REASONS.items()
+        ]
         ledger.change(changes)
 
 
 @pytest.mark.parametrize("ref", REASONS)
-def test_a_code_finds_its_orders_with_words_and_remedy(sourcing: Sourcing, ref: str) -> None:
+def test_a_code_finds_its_orders_with_words_and_remedy(
+    sourcing: Sourcing, ref: str
+) -> None:
     why, remedy = REASONS[ref]
     refs = {name for name, (one, _) in REASONS.items() if one.code is why.code}
     told = sourcing("status", "--reason", why.code).output
@@ -59,33 +106,67 @@ def test_a_code_finds_its_orders_with_words_and_remedy(sourcing: Sourcing, ref: 
 
 def test_what_waits_is_told_with_code_and_remedy(sourcing: Sourcing) -> None:
     """And orders of one code together, whatever their amounts."""
-    told = {one["order_ref"]: one for one in json.loads(sourcing("todo", "--json").stdout)}
+    told = {
+        one["order_ref"]: one for one in json.loads(sourcing("todo", "--json").stdout)
+    }
     for ref, (why, _) in REASONS.items():
-        assert (told[ref]["reason"], told[ref]["reason_code"], told[ref]["remedy"]) == (str(why), why.code, why.remedy)
+        assert (told[ref]["reason"], told[ref]["reason_code"], told[ref]["remedy"]) == (
+            str(why),
+            why.code,
+            why.remedy,
+        )
     shown = " ".join(sourcing("todo").output.split())
     assert "A-1, A-2 held since" in shown
     assert "price above limit. Raise max_unit_price or drop the line" in shown
 
 
-def test_a_code_that_does_not_exist_is_told_with_those_like_it(sourcing: Sourcing) -> None:
+def test_a_code_that_does_not_exist_is_told_with_those_like_it(
+    sourcing: Sourcing,
+) -> None:
     done = sourcing("status", "--reason", "over_budgets")
     assert done.exit_code == 1
     assert "no reason over_budgets; perhaps over_budget" in done.output
-    assert "No order has the reason sku_unknown" in sourcing("status", "--reason", "sku_unknown").output
+    assert (
+        "No order has the reason sku_unknown"
+        in sourcing("status", "--reason", "sku_unknown").output
+    )
 
 
-def test_the_report_puts_orders_of_one_code_together(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_the_report_puts_orders_of_one_code_together(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     now = datetime(2026, 11, 2, tzinfo=UTC)
-    row = {"marketplace": "taobao", "state": "held", "currency": "CNY", "tracking_numbers": [], "updated_at": now}
-    row |= dict.fromkeys(("quoted_minor", "approved_minor", "paid_minor", "freight_minor"), 0)
+    row = {
+        "marketplace": "taobao",
+        "state": "held",
+        "currency": "CNY",
+        "tracking_numbers": [],
+        "updated_at": now,
+    }
+    row |= dict.fromkeys(
+        ("quoted_minor", "approved_minor", "paid_minor", "freight_minor"), 0
+    )
     orders = [
-        {**row, "order_ref": ref, "reason": str(why), "reason_code": why.code} for ref, (why, _) in REASONS.items()
+        {**row, "order_ref": ref, "reason": str(why), "reason_code": why.code}
+        for ref, (why, _) in REASONS.items()
     ]
-    write_snapshot(tmp_path / "data" / "snapshots", "b", now.date(), {"orders": orders}, batch_id="b", written_at=now)
-    waiting = {one["reason_code"]: one for one in json.loads(sourcing("report", "b", "--json").stdout)["waiting"]}
+    write_snapshot(
+        tmp_path / "data" / "snapshots",
+        "b",
+        now.date(),
+        {"orders": orders},
+        batch_id="b",
+        written_at=now,
+    )
+    waiting = {
+        one["reason_code"]: one
+        for one in json.loads(sourcing("report", "b", "--json").stdout)["waiting"]
+    }
     codes = {ref: why.code for ref, (why, _) in REASONS.items()}
     assert {code: set(one["order_refs"]) for code, one in waiting.items()} == {
         code: {ref for ref in codes if codes[ref] is code} for code in codes.values()
     }
     words = " ".join(sourcing("report", "b").output.split())
-    assert "price above limit. The first: bag costs 2.00 CNY each, limit 1.00 CNY" in words
+    assert (
+        "price above limit. The first: bag costs 2.00 CNY each, limit 1.00 CNY" in words
+    )

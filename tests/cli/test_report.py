@@ -14,14 +14,26 @@ from connectors.snapshots.writer import write_snapshot
 from tests.cli.conftest import Sourcing
 
 DAY = datetime(2026, 11, 2, 20, tzinfo=UTC)
-ORDER = {"marketplace": "taobao", "currency": "CNY", "quoted_minor": 0, "approved_minor": 0, "tracking_numbers": []}
+ORDER = {
+    "marketplace": "taobao",
+    "currency": "CNY",
+    "quoted_minor": 0,
+    "approved_minor": 0,
+    "tracking_numbers": [],
+}
 
 
 @pytest.fixture
 def bought(tmp_path: Path) -> None:
     """A batch of one paid and one held order; a snapshot without other tables."""
     orders = [
-        {**ORDER, "order_ref": "A", "state": "paid", "paid_minor": 1234, "freight_minor": 0},
+        {
+            **ORDER,
+            "order_ref": "A",
+            "state": "paid",
+            "paid_minor": 1234,
+            "freight_minor": 0,
+        },
         {
             **ORDER,
             "order_ref": "B",
@@ -31,10 +43,32 @@ def bought(tmp_path: Path) -> None:
             "freight_minor": 0,
         },
     ]
-    payments = [{**ORDER, "order_ref": "A", "order_id": "1", "amount_minor": 1234, "paid_at": DAY}]
-    payments = [{k: v for k, v in row.items() if not k.startswith(("quoted", "approved", "track"))} for row in payments]
+    payments = [
+        {
+            **ORDER,
+            "order_ref": "A",
+            "order_id": "1",
+            "amount_minor": 1234,
+            "paid_at": DAY,
+        }
+    ]
+    payments = [
+        {
+            k: v
+            for k, v in row.items()
+            if not k.startswith(("quoted", "approved", "track"))
+        }
+        for row in payments
+    ]
     tables = {"orders": orders, "payments": payments}
-    write_snapshot(tmp_path / "data" / "snapshots", "b", DAY.date(), tables, batch_id="b", written_at=DAY)
+    write_snapshot(
+        tmp_path / "data" / "snapshots",
+        "b",
+        DAY.date(),
+        tables,
+        batch_id="b",
+        written_at=DAY,
+    )
 
 
 @pytest.mark.usefixtures("bought")
@@ -53,17 +87,30 @@ def test_a_program_reads_minor_units(sourcing: Sourcing) -> None:
     """One document, everything when no batch is named."""
     document = json.loads(sourcing("report", "--json").stdout)
     assert document["spend"] == [
-        {"currency": "CNY", "marketplace": "taobao", "day": "2026-11-02", "orders": 1, "paid_minor": 1234}
+        {
+            "currency": "CNY",
+            "marketplace": "taobao",
+            "day": "2026-11-02",
+            "orders": 1,
+            "paid_minor": 1234,
+        }
     ]
     assert document["waiting"][0]["order_refs"] == ["B"]
 
 
 @pytest.mark.usefixtures("bought")
-def test_the_page_is_written_where_it_is_asked_for(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_the_page_is_written_where_it_is_asked_for(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     """Folders are made, and the place is told."""
     done = sourcing("report", "b", "--html", "out/b.html")
-    assert (done.exit_code, done.stdout) == (0, f"Report of 2 orders in {tmp_path / 'out' / 'b.html'}\n")
-    assert "<title>Batch b</title>" in (tmp_path / "out" / "b.html").read_text(encoding="utf-8")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        f"Report of 2 orders in {tmp_path / 'out' / 'b.html'}\n",
+    )
+    assert "<title>Batch b</title>" in (tmp_path / "out" / "b.html").read_text(
+        encoding="utf-8"
+    )
 
 
 @pytest.mark.usefixtures("bought")
@@ -75,14 +122,32 @@ def test_an_unknown_batch_is_bad_usage(sourcing: Sourcing, tmp_path: Path) -> No
     assert not (tmp_path / "c.html").exists()
 
 
-def test_a_batch_that_is_only_planned_has_a_report(sourcing: Sourcing, tmp_path: Path) -> None:
+def test_a_batch_that_is_only_planned_has_a_report(
+    sourcing: Sourcing, tmp_path: Path
+) -> None:
     """It has lines that were asked for, and no order yet."""
     texts = {
-        name: "" for name, column in TABLES["requests"].columns.items() if column.dtype == TEXT and not column.null
+        name: ""
+        for name, column in TABLES["requests"].columns.items()
+        if column.dtype == TEXT and not column.null
     }
-    asked = {**texts, "line_no": 1, "file_row": 2, "marketplace": "taobao", "quantity": 1, "max_unit_price_minor": 0}
+    asked = {
+        **texts,
+        "line_no": 1,
+        "file_row": 2,
+        "marketplace": "taobao",
+        "quantity": 1,
+        "max_unit_price_minor": 0,
+    }
     tables = {"requests": [{**asked, "order_ref": "A", "snapshot_id": "p"}]}
-    write_snapshot(tmp_path / "data" / "snapshots", "p", DAY.date(), tables, batch_id="p", written_at=DAY)
+    write_snapshot(
+        tmp_path / "data" / "snapshots",
+        "p",
+        DAY.date(),
+        tables,
+        batch_id="p",
+        written_at=DAY,
+    )
     done = sourcing("report", "p")
     assert (done.exit_code, done.stderr) == (0, "")
     assert "Nothing was bought yet: a plan of 1 line." in done.stdout
@@ -91,7 +156,11 @@ def test_a_batch_that_is_only_planned_has_a_report(sourcing: Sourcing, tmp_path:
 def test_nothing_yet_says_how_to_begin(sourcing: Sourcing) -> None:
     """An empty data folder is no error, but a batch that is not there is."""
     done = sourcing("report")
-    assert (done.exit_code, done.stdout.splitlines()[0]) == (0, "All orders, nothing is there yet: sourcing run FILE")
+    assert (done.exit_code, done.stdout.splitlines()[0]) == (
+        0,
+        "All orders, nothing is there yet: sourcing run FILE",
+    )
     assert (
-        sourcing("report", "b").stderr == "sourcing: no snapshot has a batch b; there is none yet: sourcing run FILE\n"
+        sourcing("report", "b").stderr
+        == "sourcing: no snapshot has a batch b; there is none yet: sourcing run FILE\n"
     )

@@ -45,7 +45,9 @@ def test_all_are_listed_with_what_they_rejected(root: Path) -> None:
     ]
 
 
-def test_one_is_shown_with_its_rejected_rows_for_somebody_to_look_at(root: Path) -> None:
+def test_one_is_shown_with_its_rejected_rows_for_somebody_to_look_at(
+    root: Path,
+) -> None:
     write(root, "bad", orders=[order("A-1"), order("A-2", paid_minor=-5)])
     assert said("show", "s-0")[0] == 0
     code, words = said("show", "bad")
@@ -58,16 +60,24 @@ def test_one_is_shown_with_its_rejected_rows_for_somebody_to_look_at(root: Path)
     }
     assert answered("show", "bad")[1]["rejected"] == {"count": 1, "rows": [row]}
     code, words = said("show", "no-such")
-    assert (code, words) == (1, f"sourcing: there is no snapshot no-such in {root}: see them with sourcing snapshot ls")
+    assert (code, words) == (
+        1,
+        f"sourcing: there is no snapshot no-such in {root}: see them with sourcing snapshot ls",
+    )
 
 
 def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
-    assert answered("verify") == (0, {"whole": ["s-0", "s-1", "s-2", "s-3"], "damaged": [], "unnamed": []})
+    assert answered("verify") == (
+        0,
+        {"whole": ["s-0", "s-1", "s-2", "s-3"], "damaged": [], "unnamed": []},
+    )
     file = root / "_history/orders/date=2026-01-02/s-0.parquet"
     content = file.read_bytes()
     file.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
     manifest = root / "_manifests/s-1.json"
-    manifest.write_text(manifest.read_text().replace('"batch_id": "batch"', '"batch_id": "other"'))
+    manifest.write_text(
+        manifest.read_text().replace('"batch_id": "batch"', '"batch_id": "other"')
+    )
     (root / "_manifests/s-2.json").rename(root / "_manifests/other.json")
     (root / "_history/orders/date=2026-01-05/s-3.parquet").unlink()
     code, shown = answered("verify")
@@ -85,7 +95,9 @@ def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
     assert said("verify", "s-0")[0] == 3
 
 
-def test_arranging_moves_the_files_of_earlier_versions_and_mends_the_state(root: Path) -> None:
+def test_arranging_moves_the_files_of_earlier_versions_and_mends_the_state(
+    root: Path,
+) -> None:
     move(root / "_history/orders", root / "orders-of-before")
     rmtree(root / "orders")
     move(root / "orders-of-before", root / "orders")
@@ -103,19 +115,36 @@ def test_arranging_moves_the_files_of_earlier_versions_and_mends_the_state(root:
 
 def test_pruning_asks_and_then_keeps_all_current_rows(root: Path) -> None:
     code, words = said("prune", "--keep", "1")
-    assert (code, "Make one snapshot of the 3 up to 2026-01-02 05:04 UTC" in words, len(list_snapshots(root))) == (
+    assert (
+        code,
+        "Make one snapshot of the 3 up to 2026-01-02 05:04 UTC" in words,
+        len(list_snapshots(root)),
+    ) == (
         1,
         True,
         4,
     )
     code, done = answered("prune", "--keep", "1", "--yes")
-    assert (code, done["dropped"], done["rows"], current(root)) == (0, ["s-0", "s-1", "s-2"], 3, CURRENT)
+    assert (code, done["dropped"], done["rows"], current(root)) == (
+        0,
+        ["s-0", "s-1", "s-2"],
+        3,
+        CURRENT,
+    )
     assert said("prune", "--keep", "1") == (0, "Nothing to prune")
-    assert said("prune", "--keep", "1", "--keep-days", "3") == (2, "sourcing: give --keep-days or --keep, not both")
+    assert said("prune", "--keep", "1", "--keep-days", "3") == (
+        2,
+        "sourcing: give --keep-days or --keep, not both",
+    )
 
 
-def test_without_a_snapshot_there_is_nothing_to_list_or_prune(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_snapshot_there_is_nothing_to_list_or_prune(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    assert said("ls") == (0, f"No snapshots in {tmp_path}/snapshots yet: a run writes the first")
+    assert said("ls") == (
+        0,
+        f"No snapshots in {tmp_path}/snapshots yet: a run writes the first",
+    )
     assert said("verify")[0] == 0
     assert said("prune")[1] == "Nothing to prune: nothing is older than 365 days"

@@ -1,4 +1,6 @@
-"""`kill -9` in the first seconds of a command, while its Prefect server starts: the very next run works."""
+"""`kill -9` in the first seconds of a command, while its Prefect server starts: the
+very next run works.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +16,28 @@ import pytest
 
 from deployments.server_process import at_work, noted
 from tests.cli.test_prefect_server import prefect_free
-from tests.running import PATIENCE_S, Merchant, RunningSandbox, single_line_orders, write_csv
+from tests.running import (
+    PATIENCE_S,
+    Merchant,
+    RunningSandbox,
+    single_line_orders,
+    write_csv,
+)
 
 
 @pytest.mark.endurance
 def test_whatever_a_killed_start_leaves_the_next_run_works(
     sandbox: RunningSandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Killed at once; killed with its server while that makes its database; killed beside a server that goes on."""
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)  # that of other tests in this process
-    file = write_csv(tmp_path / "requests.csv", single_line_orders(sandbox, {"taobao": 1}))
+    """Killed at once; killed with its server while that makes its database; killed
+    beside a server that goes on.
+    """
+    monkeypatch.delenv(
+        "PREFECT_API_URL", raising=False
+    )  # that of other tests in this process
+    file = write_csv(
+        tmp_path / "requests.csv", single_line_orders(sandbox, {"taobao": 1})
+    )
     merchant = Merchant(sandbox, tmp_path, prefect_free(tmp_path))
     server = tmp_path / "data" / "prefect"
     killed(merchant, file, when=at_once)
@@ -49,7 +63,9 @@ def at_once() -> bool:
 
 
 def told_after_a_purchase(merchant: Merchant) -> tuple[list[object], str]:
-    """A command that runs a flow: on the server of the data folder, not on one that Prefect starts by itself."""
+    """A command that runs a flow: on the server of the data folder, not on one that
+    Prefect starts by itself.
+    """
     out, err = merchant.start("refunds", "--json").communicate(timeout=PATIENCE_S)
     return json.loads(out)["refunds"], err
 
@@ -58,7 +74,9 @@ def runs_of(server: Path) -> int:
     """The flow runs that the server of the data folder knows."""
     address = noted(server)
     assert address
-    asked = Request(f"{address.url}/flow_runs/count", b"{}", {"Content-Type": "application/json"})
+    asked = Request(
+        f"{address.url}/flow_runs/count", b"{}", {"Content-Type": "application/json"}
+    )
     with urlopen(asked, timeout=PATIENCE_S) as answer:
         return int(answer.read())
 

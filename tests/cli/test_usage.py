@@ -23,7 +23,9 @@ def test_without_a_terminal_a_run_needs_yes(sourcing: Sourcing, tmp_path: Path) 
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("budget", ["", "lots", "-5", "0", "NaN", "1,000", "9.999", "1e3"])
+@pytest.mark.parametrize(
+    "budget", ["", "lots", "-5", "0", "NaN", "1,000", "9.999", "1e3"]
+)
 def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
     """A budget that can't be understood is never taken for no budget."""
     done = sourcing("run", EXAMPLE, "--yes", "--budget-cny", budget)
@@ -43,12 +45,16 @@ def test_a_budget_must_be_an_amount(sourcing: Sourcing, budget: str) -> None:
         ("run FILE --budget-cny -5 -y", "run FILE --budget-cny -5 -y"),
     ],
 )
-def test_a_reference_that_begins_with_a_dash_is_none_of_the_options(given: str, read: str) -> None:
+def test_a_reference_that_begins_with_a_dash_is_none_of_the_options(
+    given: str, read: str
+) -> None:
     """As in the commands that `sourcing todo` and the reasons name."""
     assert " ".join(refs_last(given.split())) == read
 
 
-def test_a_bad_setting_is_named_in_one_line(sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bad_setting_is_named_in_one_line(
+    sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Its variable, what it holds and what belongs there; exit code 1."""
     monkeypatch.setenv("SOURCING_DAY_LIMIT_CNY", "abc")
     line = "SOURCING_DAY_LIMIT_CNY: 'abc' is not an amount in yuan, such as 1500 or 99.50; leave it empty for no limit"
@@ -57,8 +63,13 @@ def test_a_bad_setting_is_named_in_one_line(sourcing: Sourcing, monkeypatch: pyt
         assert (done.exit_code, done.stderr) == (1, f"sourcing: {line}\n"), command
 
 
-@pytest.mark.parametrize("option", [("--chunk-size", "0"), ("--concurrency", "201"), ("--chunk-size", "many")])
-def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[str, str]) -> None:
+@pytest.mark.parametrize(
+    "option",
+    [("--chunk-size", "0"), ("--concurrency", "201"), ("--chunk-size", "many")],
+)
+def test_an_option_out_of_range_is_bad_usage(
+    sourcing: Sourcing, option: tuple[str, str]
+) -> None:
     """The option is named."""
     done = sourcing("run", EXAMPLE, "--yes", *option)
     assert (done.exit_code, option[0] in done.stderr) == (2, True)
@@ -67,21 +78,36 @@ def test_an_option_out_of_range_is_bad_usage(sourcing: Sourcing, option: tuple[s
 @pytest.mark.parametrize(
     ("answers", "words"),
     [
-        (("--booked", "21"), "say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked"),
-        (("--booked", "21", "--tracking", "LP1", "--not-booked"), "give one answer, not 2: --booked, --not-booked"),
+        (
+            ("--booked", "21"),
+            "say either --booked SHIPMENT_ORDER_ID --tracking NUMBER, or --not-booked",
+        ),
+        (
+            ("--booked", "21", "--tracking", "LP1", "--not-booked"),
+            "give one answer, not 2: --booked, --not-booked",
+        ),
         (("--paid", "0"), "--paid '0' is not above 0"),
-        (("--paid", "9.90", "--not-paid"), "give one answer, not 2: --paid, --not-paid"),
+        (
+            ("--paid", "9.90", "--not-paid"),
+            "give one answer, not 2: --paid, --not-paid",
+        ),
     ],
 )
-def test_resolve_takes_one_whole_answer(sourcing: Sourcing, answers: tuple[str, ...], words: str) -> None:
+def test_resolve_takes_one_whole_answer(
+    sourcing: Sourcing, answers: tuple[str, ...], words: str
+) -> None:
     """Neither half an answer nor two that contradict each other."""
     done = sourcing("resolve", "A-1", *answers)
     assert (done.exit_code, done.stderr) == (2, f"sourcing: {words}\n")
 
 
 @pytest.mark.usefixtures("empty_ledger")
-@pytest.mark.parametrize("answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--came-back", "0")])
-def test_resolve_of_an_unknown_order(sourcing: Sourcing, answer: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    "answer", [(), ("--booked", "21", "--tracking", "LP1"), ("--came-back", "0")]
+)
+def test_resolve_of_an_unknown_order(
+    sourcing: Sourcing, answer: tuple[str, ...]
+) -> None:
     """Exit code 1, and where to look."""
     done = sourcing("resolve", "A-1", *answer)
     assert (done.exit_code, done.stderr) == (
@@ -94,7 +120,10 @@ def test_resolve_of_an_unknown_order(sourcing: Sourcing, answer: tuple[str, ...]
 def test_status_of_an_empty_ledger(sourcing: Sourcing) -> None:
     """It says how to begin."""
     done = sourcing("status")
-    assert (done.exit_code, done.stdout) == (0, "No orders yet. Begin with: sourcing run FILE\n")
+    assert (done.exit_code, done.stdout) == (
+        0,
+        "No orders yet. Begin with: sourcing run FILE\n",
+    )
 
 
 @pytest.mark.usefixtures("empty_ledger")

@@ -13,7 +13,14 @@ from openpyxl import Workbook
 from pydantic import SecretStr
 
 import connectors.durable
-from connectors.book_file import TableUnusable, add_row, book_in, book_text, of_a_night, read_book
+from connectors.book_file import (
+    TableUnusable,
+    add_row,
+    book_in,
+    book_text,
+    of_a_night,
+    read_book,
+)
 from connectors.request_files.fetching import Fetched
 from connectors.settings import SourcingSettings
 from domain.sku_book import SkuBook
@@ -32,13 +39,17 @@ def test_a_book_is_named_by_the_setting(tmp_path: Path) -> None:
     file.write_text(f"{HEADER}FERN-1,1688,{FERN},1\n")
     settings = SourcingSettings(data_dir=tmp_path)
     assert asyncio.run(read_book(settings)) is None
-    assert items(asyncio.run(read_book(SourcingSettings(data_dir=tmp_path, book=str(file))))) == {"FERN-1": FERN}
+    assert items(
+        asyncio.run(read_book(SourcingSettings(data_dir=tmp_path, book=str(file))))
+    ) == {"FERN-1": FERN}
 
 
 def test_a_sheet_at_an_address_is_fetched_once_for_the_files_of_a_night(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A host may refuse so many requests within minutes; and all files have one book."""
+    """A host may refuse so many requests within minutes; and all files have one
+    book.
+    """
     fetched: list[str] = []
 
     async def fetch(address: str, _networks: object) -> Fetched:
@@ -46,7 +57,9 @@ def test_a_sheet_at_an_address_is_fetched_once_for_the_files_of_a_night(
         return Fetched(f"{HEADER}FERN-{len(fetched)},1688,{FERN},1\n".encode(), ".csv")
 
     monkeypatch.setattr("connectors.request_files.fetching.fetch", fetch)
-    settings = SourcingSettings(data_dir=tmp_path, book=SecretStr("https://sheets.example/book"))
+    settings = SourcingSettings(
+        data_dir=tmp_path, book=SecretStr("https://sheets.example/book")
+    )
 
     async def read() -> list[str]:
         return [*items(await read_book(settings)), *items(await read_book(settings))]
@@ -69,7 +82,9 @@ def test_a_faulty_sheet_is_fetched_again_and_so_is_any_by_a_retried_night(
         return Fetched(f"{HEADER}{next(sheets) or 'FERN-1,1688,,1'}".encode(), ".csv")
 
     monkeypatch.setattr("connectors.request_files.fetching.fetch", fetch)
-    settings = SourcingSettings(data_dir=tmp_path, book=SecretStr("https://sheets.example/book"))
+    settings = SourcingSettings(
+        data_dir=tmp_path, book=SecretStr("https://sheets.example/book")
+    )
 
     async def the_night() -> list[str]:
         of_a_night.set({})
@@ -82,7 +97,9 @@ def test_a_faulty_sheet_is_fetched_again_and_so_is_any_by_a_retried_night(
 
 
 def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
-    """A second sheet and notes do no harm; a number that lost its digits is told by its row."""
+    """A second sheet and notes do no harm; a number that lost its digits is told by its
+    row.
+    """
     book = Workbook()
     sheet = book.active
     assert sheet is not None
@@ -93,22 +110,39 @@ def test_a_sheet_is_read_like_a_request_file(tmp_path: Path) -> None:
     assert items(book_in(tmp_path / "book.xlsx")) == {"1001": FERN}
     sheet.append(["MOSS-1", "1688", 6.1e17, 1])
     book.save(tmp_path / "book.xlsx")
-    with pytest.raises(TableUnusable, match="row 3, column item: this is a number that a spreadsheet cut short"):
+    with pytest.raises(
+        TableUnusable,
+        match="row 3, column item: this is a number that a spreadsheet cut short",
+    ):
         book_in(tmp_path / "book.xlsx")
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
     [
-        (None, "can't be opened (No such file or directory); check the path and its permissions"),
+        (
+            None,
+            "can't be opened (No such file or directory); check the path and its permissions",
+        ),
         (b"", "row 1: the file is empty: it has no header"),
         (b"\xef\xbb\xbf\r\n\r\n", "row 1: the file is empty: it has no header"),
-        (b"\xff\xff", "line 1 is no UTF-8 text; save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”)"),
-        (b"own_sku,item\nFERN-1,1\n", "row 1, column marketplace: this column is missing; add it: one of"),
-        (b"own_sku,marketplace,item,price\n", "row 1, column price: not known; the columns are own_sku, country"),
+        (
+            b"\xff\xff",
+            "line 1 is no UTF-8 text; save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”)",
+        ),
+        (
+            b"own_sku,item\nFERN-1,1\n",
+            "row 1, column marketplace: this column is missing; add it: one of",
+        ),
+        (
+            b"own_sku,marketplace,item,price\n",
+            "row 1, column price: not known; the columns are own_sku, country",
+        ),
     ],
 )
-def test_a_faulty_book_is_told(content: bytes | None, told: str, tmp_path: Path) -> None:
+def test_a_faulty_book_is_told(
+    content: bytes | None, told: str, tmp_path: Path
+) -> None:
     file = tmp_path / "book.csv"
     if content is not None:
         file.write_bytes(content)
@@ -120,12 +154,18 @@ def test_a_faulty_book_is_told(content: bytes | None, told: str, tmp_path: Path)
 def test_a_row_is_added_under_the_columns_that_are_there(tmp_path: Path) -> None:
     file = tmp_path / "book.csv"
     file.write_text("item;own_sku;marketplace")
-    add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "pieces": "1"})
+    add_row(
+        file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "pieces": "1"}
+    )
     assert file.read_text() == f"item;own_sku;marketplace\n{FERN};FERN-1;1688\n"
-    with pytest.raises(TableUnusable, match="row 3, column item: row 2 has it already at this rank"):
+    with pytest.raises(
+        TableUnusable, match="row 3, column item: row 2 has it already at this rank"
+    ):
         add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
     assert file.read_text().count("\n") == 2
-    add_row(tmp_path / "new.csv", {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
+    add_row(
+        tmp_path / "new.csv", {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN}
+    )
     assert items(book_in(tmp_path / "new.csv")) == {"FERN-1": FERN}
 
 
@@ -138,7 +178,9 @@ def test_rows_that_are_added_at_once_are_all_there_and_a_link_stays_one(
     monkeypatch.setattr(connectors.durable, "sync", lambda path: time.sleep(0.02))
 
     def add(number: int) -> None:
-        add_row(file, {"own_sku": f"FERN-{number}", "marketplace": "1688", "item": FERN})
+        add_row(
+            file, {"own_sku": f"FERN-{number}", "marketplace": "1688", "item": FERN}
+        )
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(add, range(4)))
@@ -148,18 +190,46 @@ def test_rows_that_are_added_at_once_are_all_there_and_a_link_stays_one(
 
 @pytest.mark.parametrize(
     "lost",
-    [{"rank": "2"}, {"max_unit_price": "4.50"}, {"pieces": "6"}, {"country": "DE"}, {"sku": "77"}, {"group": "b"}],
+    [
+        {"rank": "2"},
+        {"max_unit_price": "4.50"},
+        {"pieces": "6"},
+        {"country": "DE"},
+        {"sku": "77"},
+        {"group": "b"},
+    ],
     ids=lambda lost: next(iter(lost)),
 )
-def test_a_row_is_not_added_where_a_part_of_it_has_no_column(lost: dict[str, str], tmp_path: Path) -> None:
+def test_a_row_is_not_added_where_a_part_of_it_has_no_column(
+    lost: dict[str, str], tmp_path: Path
+) -> None:
     """Without it the next night buys something else, or at any price."""
     file = tmp_path / "book.csv"
     file.write_text("own_sku,marketplace,item\n")
-    row = {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "rank": "1", "pieces": "1", "country": "", **lost}
-    with pytest.raises(TableUnusable, match=f"has no column {next(iter(lost))}: add it to the header, then try again"):
+    row = {
+        "own_sku": "FERN-1",
+        "marketplace": "1688",
+        "item": FERN,
+        "rank": "1",
+        "pieces": "1",
+        "country": "",
+        **lost,
+    }
+    with pytest.raises(
+        TableUnusable,
+        match=f"has no column {next(iter(lost))}: add it to the header, then try again",
+    ):
         add_row(file, row)
     assert file.read_text() == "own_sku,marketplace,item\n"
-    add_row(file, row | {"rank": "1", "pieces": "1", **{name: "" for name in lost if name not in ("rank", "pieces")}})
+    add_row(
+        file,
+        row
+        | {
+            "rank": "1",
+            "pieces": "1",
+            **{name: "" for name in lost if name not in ("rank", "pieces")},
+        },
+    )
     assert items(book_in(file)) == {"FERN-1": FERN}
 
 
@@ -190,7 +260,11 @@ def test_a_row_is_added_below_a_header_that_follows_blank_lines(tmp_path: Path) 
 def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> None:
     """They may be the limits, the pieces or the ranks."""
     told = "row 3: cells under a column without a name are passed over; name the column, or empty them"
-    rows = [["own_sku", "marketplace", "item", ""], ["MOSS-1", "1688", FERN, " "], ["FERN-1", "1688", FERN, "4.50"]]
+    rows = [
+        ["own_sku", "marketplace", "item", ""],
+        ["MOSS-1", "1688", FERN, " "],
+        ["FERN-1", "1688", FERN, "4.50"],
+    ]
     (tmp_path / "book.csv").write_text("".join(",".join(row) + "\n" for row in rows))
     book = Workbook()
     sheet = book.active
@@ -206,9 +280,17 @@ def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("own_sku", "written"),
-    [("=1+1", "'=1+1"), ("Pot, +tray", "Pot, '+tray"), ("A;-B", "A;'-B"), ("＝X", "'＝X"), ("O'Neil-1", "O'Neil-1")],
+    [
+        ("=1+1", "'=1+1"),
+        ("Pot, +tray", "Pot, '+tray"),
+        ("A;-B", "A;'-B"),
+        ("＝X", "'＝X"),
+        ("O'Neil-1", "O'Neil-1"),
+    ],
 )
-def test_what_is_written_is_read_back(own_sku: str, written: str, tmp_path: Path) -> None:
+def test_what_is_written_is_read_back(
+    own_sku: str, written: str, tmp_path: Path
+) -> None:
     """A spreadsheet takes none of it for a formula."""
     row = {"own_sku": own_sku, "marketplace": "1688", "item": FERN}
     (tmp_path / "book.csv").write_bytes(book_text([row]))

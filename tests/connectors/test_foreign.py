@@ -1,4 +1,6 @@
-"""What may be told of errors that other programs raise, and that all of them pass this one door."""
+"""What may be told of errors that other programs raise, and that all of them pass this
+one door.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,15 @@ from redis.exceptions import ConnectionError as RedisGone
 from redis.exceptions import ResponseError
 from sqlalchemy.exc import IntegrityError
 
-from connectors.foreign import OURS, Defect, prefect_errors, shut, shut_logs, traceback_of, words_of
+from connectors.foreign import (
+    OURS,
+    Defect,
+    prefect_errors,
+    shut,
+    shut_logs,
+    traceback_of,
+    words_of,
+)
 from connectors.ledger.engine import LedgerUnusable, open_engine
 from connectors.request_files.decoding import Malformed
 from tests.postgres import Postgres
@@ -53,13 +63,25 @@ def of_httpx2(name: str, **has: object) -> type[Exception]:
 
 
 def refused() -> aiohttp.ClientConnectorError:
-    key = ConnectionKey("127.0.0.1", 1, is_ssl=False, ssl=True, proxy=None, proxy_auth=None, proxy_headers_hash=None)
-    return aiohttp.ClientConnectorError(key, OSError(errno.ECONNREFUSED, f"no way for {JANE}"))
+    key = ConnectionKey(
+        "127.0.0.1",
+        1,
+        is_ssl=False,
+        ssl=True,
+        proxy=None,
+        proxy_auth=None,
+        proxy_headers_hash=None,
+    )
+    return aiohttp.ClientConnectorError(
+        key, OSError(errno.ECONNREFUSED, f"no way for {JANE}")
+    )
 
 
 def of_http(status: int) -> httpx.HTTPStatusError:
     request = httpx.Request("GET", "http://127.0.0.1")
-    return httpx.HTTPStatusError(JANE, request=request, response=httpx.Response(status, text=JANE))
+    return httpx.HTTPStatusError(
+        JANE, request=request, response=httpx.Response(status, text=JANE)
+    )
 
 
 @pytest.mark.parametrize(
@@ -101,21 +123,35 @@ def test_errors_of_prefects_client_are_those_of_the_library_that_it_is_built_on(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     above = of_httpx2("HTTPError")
-    assert [issubclass(kind, prefect_errors()) for kind in (httpx.ConnectError, ObjectNotFound, above)] == [1, 1, 0]
-    monkeypatch.setattr("prefect.exceptions.PrefectHTTPStatusError", type("PrefectHTTPStatusError", (above,), {}))
-    assert [issubclass(kind, prefect_errors()) for kind in (ObjectNotFound, above)] == [1, 1]
+    assert [
+        issubclass(kind, prefect_errors())
+        for kind in (httpx.ConnectError, ObjectNotFound, above)
+    ] == [1, 1, 0]
+    monkeypatch.setattr(
+        "prefect.exceptions.PrefectHTTPStatusError",
+        type("PrefectHTTPStatusError", (above,), {}),
+    )
+    assert [issubclass(kind, prefect_errors()) for kind in (ObjectNotFound, above)] == [
+        1,
+        1,
+    ]
 
 
 def test_postgresql_names_what_is_wrong_and_no_row(postgres: Postgres) -> None:
     with psycopg.connect(url := postgres.new_database(), autocommit=True) as connection:
-        connection.execute("CREATE TABLE people (name text PRIMARY KEY, age int NOT NULL)")
+        connection.execute(
+            "CREATE TABLE people (name text PRIMARY KEY, age int NOT NULL)"
+        )
         connection.execute("INSERT INTO people VALUES (%s, 1)", [JANE])
 
         def told(statement: str, *values: object) -> str:
             return words_of(raised(lambda: connection.execute(statement, values)))
 
         assert told("INSERT INTO people VALUES (%s, 1)", JANE) == "UniqueViolation"
-        assert told("INSERT INTO people VALUES (%s, NULL)", f"{JANE}!") == "NotNullViolation"
+        assert (
+            told("INSERT INTO people VALUES (%s, NULL)", f"{JANE}!")
+            == "NotNullViolation"
+        )
         assert told("SELECT cast(%s AS int)", JANE) == "InvalidTextRepresentation"
         assert told("SELECT * FROM orders") == 'relation "orders" does not exist'
     gone = words_of(raised(lambda: psycopg.connect(f"{url}_missing")))
@@ -149,19 +185,36 @@ def test_logs_of_whatever_program_are_shut(caplog: pytest.LogCaptureFixture) -> 
 
 def test_a_ledger_that_can_not_be_opened_is_told_as_before(tmp_path: Path) -> None:
     (tmp_path / "ledger.db").write_bytes(b"no database at all, " * 100)
-    with pytest.raises(LedgerUnusable, match=r"\(file is not a database\): keep the damaged file"):
+    with pytest.raises(
+        LedgerUnusable, match=r"\(file is not a database\): keep the damaged file"
+    ):
         open_engine(f"sqlite:///{tmp_path / 'ledger.db'}")
 
 
 OWN_VALUE_ERRORS = frozenset(
     {
-        *("cli/failures.py", "cli/failures.py", "connectors/request_files/decoding.py", "connectors/settings.py"),
-        *("connectors/snapshots/rows.py", "connectors/xportcn/client.py", "connectors/xportcn/envelope.py"),
-        *("connectors/credentials_block.py", "flows/prefect_ui/parameters.py", "flows/prefect_ui/remedy_parameters.py"),
+        *(
+            "cli/failures.py",
+            "cli/failures.py",
+            "connectors/request_files/decoding.py",
+            "connectors/settings.py",
+        ),
+        *(
+            "connectors/snapshots/rows.py",
+            "connectors/xportcn/client.py",
+            "connectors/xportcn/envelope.py",
+        ),
+        *(
+            "connectors/credentials_block.py",
+            "flows/prefect_ui/parameters.py",
+            "flows/prefect_ui/remedy_parameters.py",
+        ),
         *("domain/book_cells.py", "domain/cell_table.py", "domain/request_files.py"),
     }
 )
-"""Where a `ValueError` is what our own check of one value has raised a line before; its text is looked at or told."""
+"""Where a `ValueError` is what our own check of one value has raised a line before; its
+text is looked at or told.
+"""
 HARMLESS = frozenset(
     {
         ("connectors/ledger/engine.py", "str(error)"),
@@ -171,19 +224,34 @@ HARMLESS = frozenset(
         ("connectors/snapshots/frames.py", "{error}"),
     }
 )
-"""Where a foreign text is searched for a sign and goes no further, or comes of a trial on a table without rows."""
+"""Where a foreign text is searched for a sign and goes no further, or comes of a trial
+on a table without rows.
+"""
 
 
 def test_no_other_text_of_a_foreign_error_is_told() -> None:
-    """`words_of` is the door: without it a caught error of another program comes into no text and no log."""
-    files = [path for folder in sorted(OURS) for path in sorted((ROOT / folder).rglob("*.py"))]
+    """`words_of` is the door: without it a caught error of another program comes into
+    no text and no log.
+    """
+    files = [
+        path
+        for folder in sorted(OURS)
+        for path in sorted((ROOT / folder).rglob("*.py"))
+    ]
     trees = {str(path.relative_to(ROOT)): ast.parse(path.read_text()) for path in files}
-    ours = {node.name for tree in trees.values() for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
+    ours = {
+        node.name
+        for tree in trees.values()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ClassDef)
+    }
     assert [
         f"{file}:{line}: {used}"
         for file, tree in trees.items()
         for handler in ast.walk(tree)
-        if isinstance(handler, ast.ExceptHandler) and handler.name and not caught(handler) <= allowed(file, ours)
+        if isinstance(handler, ast.ExceptHandler)
+        and handler.name
+        and not caught(handler) <= allowed(file, ours)
         for line, used in told_of(handler)
         if (file, used) not in HARMLESS
     ] == []
@@ -206,8 +274,15 @@ def told_of(handler: ast.ExceptHandler) -> Iterator[tuple[int, str]]:
             given = [node.value]
         elif isinstance(node, ast.Call) and is_telling(node):
             given = [*node.args, *(keyword.value for keyword in node.keywords)]
-        parts = [part for one in given for part in ast.walk(one) if isinstance(one, ast.Name | ast.BoolOp)]
-        if any(isinstance(part, ast.Name) and part.id == handler.name for part in parts):
+        parts = [
+            part
+            for one in given
+            for part in ast.walk(one)
+            if isinstance(one, ast.Name | ast.BoolOp)
+        ]
+        if any(
+            isinstance(part, ast.Name) and part.id == handler.name for part in parts
+        ):
             yield node.lineno, ast.unparse(node)
 
 

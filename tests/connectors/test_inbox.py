@@ -28,12 +28,22 @@ def drop(inbox: Inbox, path: str, text: str = "x", age: int = 0) -> Path:
 
 
 def waiting(inbox: Inbox, quiet_s: float = 0.05) -> list[str]:
-    return [str(path.relative_to(inbox.root)) for path in inbox.waiting(quiet_s=quiet_s)]
+    return [
+        str(path.relative_to(inbox.root)) for path in inbox.waiting(quiet_s=quiet_s)
+    ]
 
 
-def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(inbox: Inbox) -> None:
+def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(
+    inbox: Inbox,
+) -> None:
     """Each group oldest first."""
-    for path, age in [("b.csv", 1), ("a.csv", 0), ("c.csv", 9), ("open/d.csv", 5), ("working/e.csv", 2)]:
+    for path, age in [
+        ("b.csv", 1),
+        ("a.csv", 0),
+        ("c.csv", 9),
+        ("open/d.csv", 5),
+        ("working/e.csv", 2),
+    ]:
         drop(inbox, path, age=age)
     assert waiting(inbox) == ["working/e.csv", "open/d.csv", "c.csv", "b.csv", "a.csv"]
 
@@ -48,19 +58,31 @@ def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(inbox: Inbox
         (f"{'long ' * 12}.csv", f"ask-{'long-' * 7}long-{{digest}}.csv"),
     ],
 )
-def test_one_name_is_written_in_several_ways(inbox: Inbox, first: str, second: str) -> None:
-    """By hand and by the page, a second time, in another format, with the start of its hash."""
+def test_one_name_is_written_in_several_ways(
+    inbox: Inbox, first: str, second: str
+) -> None:
+    """By hand and by the page, a second time, in another format, with the start of its
+    hash.
+    """
     older, newer = drop(inbox, f"open/{first}"), drop(inbox, "new", "y")
-    older.with_name(f"{first}.result.json").write_text('{"batch_id": "orders-1a2b3c4d"}')
+    older.with_name(f"{first}.result.json").write_text(
+        '{"batch_id": "orders-1a2b3c4d"}'
+    )
     newer = newer.rename(newer.with_name(second.format(digest=digest(newer))))
     drop(inbox, "other.csv", "z")
     assert inbox.newer(older) == [newer]
 
 
-def test_files_of_a_name_come_in_the_order_in_which_runs_first_took_them(inbox: Inbox) -> None:
-    """Whatever the times of their contents are, wherever they went since; those that are still to be taken are last."""
+def test_files_of_a_name_come_in_the_order_in_which_runs_first_took_them(
+    inbox: Inbox,
+) -> None:
+    """Whatever the times of their contents are, wherever they went since; those that
+    are still to be taken are last.
+    """
     taken = []
-    for number, place in enumerate((Folder.OPEN, Folder.FAILED, Folder.DONE, Folder.OPEN)):
+    for number, place in enumerate(
+        (Folder.OPEN, Folder.FAILED, Folder.DONE, Folder.OPEN)
+    ):
         with inbox.taken(drop(inbox, "a.csv", str(number), age=number)) as working:
             assert working
             came = inbox.came(working)
@@ -76,27 +98,55 @@ def test_files_of_a_name_come_in_the_order_in_which_runs_first_took_them(inbox: 
     assert inbox.newer(dead) == [new]
 
 
-def test_open_files_of_which_no_run_noted_when_it_took_them_come_by_their_contents(inbox: Inbox) -> None:
+def test_open_files_of_which_no_run_noted_when_it_took_them_come_by_their_contents(
+    inbox: Inbox,
+) -> None:
     """As they lie there after an upgrade; what is taken then keeps its place."""
-    first, second = drop(inbox, "open/a (1).csv", age=9), drop(inbox, "open/a.csv", "y", age=3)
+    first, second = (
+        drop(inbox, "open/a (1).csv", age=9),
+        drop(inbox, "open/a.csv", "y", age=3),
+    )
     (inbox.root / "open/a (1).csv.result.json").write_text('{"batch_id": "a-1a2b3c4d"}')
     assert (inbox.newer(first), inbox.newer(second)) == ([second], [])
     with inbox.taken(first) as working:
         assert working
-        assert (inbox.newer(working), inbox.batch_of(working)) == ([second], "a-1a2b3c4d")
-        (inbox.locks / f"{working.name}.lock").write_text("a-1a2b3c4d")  # as the earlier version wrote it
-        assert (inbox.newer(working), inbox.batch_of(working)) == ([second], "a-1a2b3c4d")
+        assert (inbox.newer(working), inbox.batch_of(working)) == (
+            [second],
+            "a-1a2b3c4d",
+        )
+        (inbox.locks / f"{working.name}.lock").write_text(
+            "a-1a2b3c4d"
+        )  # as the earlier version wrote it
+        assert (inbox.newer(working), inbox.batch_of(working)) == (
+            [second],
+            "a-1a2b3c4d",
+        )
 
 
 def test_temporary_files_and_results_are_left_alone(inbox: Inbox) -> None:
     """Half-written by other programs, or written by us."""
-    of_ours = (".orders.csv", "~$orders.xlsx", "orders.csv.part", "orders.csv~", "a.csv.TMP", "a.csv.result.json")
-    for name in (*of_ours, "Thumbs.db", "desktop.ini", "orders.xlsx.sb-1a2b3c4d-Xyz012", "orders.csv.download"):
+    of_ours = (
+        ".orders.csv",
+        "~$orders.xlsx",
+        "orders.csv.part",
+        "orders.csv~",
+        "a.csv.TMP",
+        "a.csv.result.json",
+    )
+    for name in (
+        *of_ours,
+        "Thumbs.db",
+        "desktop.ini",
+        "orders.xlsx.sb-1a2b3c4d-Xyz012",
+        "orders.csv.download",
+    ):
         drop(inbox, name)
     assert waiting(inbox) == []
 
 
-def test_a_file_that_still_grows_is_left_for_the_next_run(inbox: Inbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_still_grows_is_left_for_the_next_run(
+    inbox: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It is looked at twice; one that stood still meanwhile is taken."""
     growing, still = inbox.root / "growing.csv", inbox.root / "still.csv"
     growing.write_text("x")
@@ -106,7 +156,9 @@ def test_a_file_that_still_grows_is_left_for_the_next_run(inbox: Inbox, monkeypa
 
 
 def test_two_runs_never_have_the_same_file(inbox: Inbox) -> None:
-    """The second goes on with other files; after the first has ended it is gone for both."""
+    """The second goes on with other files; after the first has ended it is gone for
+    both.
+    """
     file = drop(inbox, "a.csv")
     with inbox.taken(file) as first:
         assert first == inbox.root / "working/a.csv"
@@ -126,7 +178,9 @@ def test_a_file_of_a_killed_run_is_taken_up_again(inbox: Inbox) -> None:
         "import os, signal, sys; from pathlib import Path; from connectors.inbox import Inbox\n"
         "with Inbox(Path(sys.argv[1])).taken(Path(sys.argv[2])): os.kill(os.getpid(), signal.SIGKILL)"
     )
-    killed = subprocess.run([sys.executable, "-c", program, str(inbox.root), str(file)], check=False)
+    killed = subprocess.run(
+        [sys.executable, "-c", program, str(inbox.root), str(file)], check=False
+    )
     assert killed.returncode == -9
     assert waiting(inbox) == ["working/a.csv"]
     with inbox.taken(inbox.root / "working/a.csv") as again:
@@ -139,9 +193,15 @@ def test_another_file_of_the_same_name_gets_a_name_of_its_own(inbox: Inbox) -> N
         with inbox.taken(drop(inbox, "a.csv", text)) as working:
             assert working
             inbox.put(working, Folder.DONE, {"text": text}, [])
-    kept = {path.name: path.read_text() for path in (inbox.root / "done").glob("*.csv") if "result" not in path.name}
+    kept = {
+        path.name: path.read_text()
+        for path in (inbox.root / "done").glob("*.csv")
+        if "result" not in path.name
+    }
     assert kept == {"a.csv": "first", "a-16367aac.csv": "second"}
-    assert json.loads((inbox.root / "done/a-16367aac.csv.result.json").read_text()) == {"text": "second"}
+    assert json.loads((inbox.root / "done/a-16367aac.csv.result.json").read_text()) == {
+        "text": "second"
+    }
 
 
 @pytest.mark.parametrize(
@@ -156,15 +216,29 @@ def test_another_file_of_the_same_name_gets_a_name_of_its_own(inbox: Inbox) -> N
 def test_a_name_that_no_result_could_be_laid_beside_is_changed_as_the_file_is_taken(
     inbox: Inbox, name: bytes, kept: str
 ) -> None:
-    """Each name of a result has room, and is text; so has the one of another file that is called so."""
+    """Each name of a result has room, and is text; so has the one of another file that
+    is called so.
+    """
     for text in ("first", "second"):
         with inbox.taken(drop(inbox, os.fsdecode(name), text)) as working:
             assert working == inbox.root / "working" / kept
-            laid = inbox.put(working, Folder.DONE, {"file": working.name}, [{"file": working.name}], b"missing")
-            assert laid.name == (kept if text == "first" else f"{Path(kept).stem}-16367aac{Path(kept).suffix}")
+            laid = inbox.put(
+                working,
+                Folder.DONE,
+                {"file": working.name},
+                [{"file": working.name}],
+                b"missing",
+            )
+            assert laid.name == (
+                kept
+                if text == "first"
+                else f"{Path(kept).stem}-16367aac{Path(kept).suffix}"
+            )
 
 
-def test_a_file_that_is_given_back_overwrites_none_that_came_meanwhile(inbox: Inbox) -> None:
+def test_a_file_that_is_given_back_overwrites_none_that_came_meanwhile(
+    inbox: Inbox,
+) -> None:
     """Such as the whole file, sent anew after a half one."""
     with inbox.taken(drop(inbox, "a.csv", "second")) as working:
         assert working
@@ -178,7 +252,12 @@ def test_results_leave_the_open_folder_with_their_file(inbox: Inbox) -> None:
     """Only the newest result is beside the file; a cell never becomes a formula."""
     with inbox.taken(drop(inbox, "a.csv")) as working:
         assert working
-        inbox.put(working, Folder.OPEN, {"note": "held"}, [{"order_ref": "A-1", "reason": "=1+1"}])
+        inbox.put(
+            working,
+            Folder.OPEN,
+            {"note": "held"},
+            [{"order_ref": "A-1", "reason": "=1+1"}],
+        )
     table = inbox.root / "open/a.csv.result.csv"
     assert table.read_bytes() == b"\xef\xbb\xbforder_ref,reason\r\nA-1,'=1+1\r\n"
     with inbox.taken(inbox.root / "open/a.csv") as working:
@@ -188,11 +267,18 @@ def test_results_leave_the_open_folder_with_their_file(inbox: Inbox) -> None:
 
 
 def test_a_failed_file_that_changed_since_is_taken_again(inbox: Inbox) -> None:
-    """An upload wrote the rest into it, or a person mended it where it lies; its faults go."""
+    """An upload wrote the rest into it, or a person mended it where it lies; its faults
+    go.
+    """
     for name in ("a.csv", "b.csv"):
         with inbox.taken(drop(inbox, name)) as working:
             assert working
-            inbox.put(working, Folder.FAILED, {"content": digest(working)}, [{"fault": "half"}])
+            inbox.put(
+                working,
+                Folder.FAILED,
+                {"content": digest(working)},
+                [{"fault": "half"}],
+            )
     drop(inbox, "failed/a.csv", "whole")
     drop(inbox, "failed/of another program.csv")
     assert waiting(inbox) == ["a.csv"]

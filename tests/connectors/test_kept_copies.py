@@ -11,14 +11,32 @@ from connectors.inbox import Folder, Inbox, delete_old, last_end
 from connectors.settings import SourcingSettings
 
 COPIES = (
-    *("inbox/done/a.csv", "inbox/done/a.csv.result.json", "inbox/failed/b.csv", f"fetched/{'0' * 64}.csv"),
-    *("fetched/runs/1", "ledger.db.replaced-20260101T120000Z", "ledger.rescued-20260101T120000Z.db"),
+    *(
+        "inbox/done/a.csv",
+        "inbox/done/a.csv.result.json",
+        "inbox/failed/b.csv",
+        f"fetched/{'0' * 64}.csv",
+    ),
+    *(
+        "fetched/runs/1",
+        "ledger.db.replaced-20260101T120000Z",
+        "ledger.rescued-20260101T120000Z.db",
+    ),
 )
-OTHERS = ("inbox/c.csv", "inbox/open/d.csv", "inbox/working/e.csv", "ledger.db", "ledger-20260101T120000Z.db", "notes")
+OTHERS = (
+    "inbox/c.csv",
+    "inbox/open/d.csv",
+    "inbox/working/e.csv",
+    "ledger.db",
+    "ledger-20260101T120000Z.db",
+    "notes",
+)
 
 
 @pytest.mark.parametrize("inbox", ["", "another"])
-def test_only_what_the_program_set_aside_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: str) -> None:
+def test_only_what_the_program_set_aside_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inbox: str
+) -> None:
     """Also in the inbox of before, where another is set meanwhile."""
     monkeypatch.setenv("SOURCING_INBOX", inbox and str(tmp_path / inbox))
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
@@ -33,14 +51,20 @@ def test_only_what_the_program_set_aside_ends(tmp_path: Path, monkeypatch: pytes
     assert timedelta(days=29, hours=23) < end - now < timedelta(days=30, hours=1)
     assert delete_old(settings, settings.inbox, now + timedelta(days=29)) == 0
     assert delete_old(settings, settings.inbox, now + timedelta(days=31)) == len(COPIES)
-    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == {*OTHERS}
+    assert {
+        str(path.relative_to(tmp_path))
+        for path in tmp_path.rglob("*")
+        if path.is_file()
+    } == {*OTHERS}
 
 
 @pytest.mark.parametrize("place", [Folder.DONE, Folder.FAILED])
 def test_what_superseded_a_file_that_waits_stays_until_that_is_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Folder
 ) -> None:
-    """Without it the orders of the earlier file would be bought as they were before they were corrected."""
+    """Without it the orders of the earlier file would be bought as they were before
+    they were corrected.
+    """
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     settings, later = SourcingSettings(), datetime.now(UTC) + timedelta(days=91)
     inbox, put = Inbox(settings.inbox), list[Path]()
@@ -48,7 +72,14 @@ def test_what_superseded_a_file_that_waits_stays_until_that_is_over(
         (settings.inbox / "a.csv").write_text(f"{len(put)}")
         with inbox.taken(settings.inbox / "a.csv") as working:
             assert working
-            put.append(inbox.put(working, folder, {"first_taken": inbox.came(working).isoformat()}, []))
+            put.append(
+                inbox.put(
+                    working,
+                    folder,
+                    {"first_taken": inbox.came(working).isoformat()},
+                    [],
+                )
+            )
     delete_old(settings, settings.inbox, later)
     assert [path.exists() for path in put] == [False, True, True]
     assert inbox.newer(put[1]) == [put[2]]
@@ -73,7 +104,9 @@ def test_what_a_file_left_orders_to_stays_as_long_as_that_file_waits(
         with inbox.taken(settings.inbox / name) as working:
             assert working
             inbox.put(working, place, {"left_to": ["tue.csv"]}, [])
-    with inbox.taken(settings.inbox / "open/mon.csv") as working:  # a run that dies puts nothing back
+    with inbox.taken(
+        settings.inbox / "open/mon.csv"
+    ) as working:  # a run that dies puts nothing back
         assert working
     delete_old(settings, settings.inbox, later)
     assert (settings.inbox / "done/tue.csv").exists()

@@ -1,4 +1,6 @@
-"""Messages arrive at real receivers by apprise: once each, retried where somebody is away, and no address is told."""
+"""Messages arrive at real receivers by apprise: once each, retried where somebody is
+away, and no address is told.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from connectors import apprise_sender
 from connectors.apprise_sender import BadAddress, fitting, recipients_of
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
-from connectors.notifying import composed, replaced_setting, send_due, try_out, what_waits
+from connectors.notifying import (
+    composed,
+    replaced_setting,
+    send_due,
+    try_out,
+    what_waits,
+)
 from connectors.settings import BadSetting, SourcingSettings
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
@@ -32,7 +40,9 @@ from tests.running import ROOT
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first") as ledger:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first"
+    ) as ledger:
         yield ledger
 
 
@@ -67,11 +77,18 @@ def telling(*addresses: str) -> SourcingSettings:
 
 
 def message(cause: str, **given: object) -> Message:
-    told = {"kind": MessageKind.PARCEL, "subject": f"{cause} stalled", "body": "No news.", "link": "http://ui/v2/x"}
+    told = {
+        "kind": MessageKind.PARCEL,
+        "subject": f"{cause} stalled",
+        "body": "No news.",
+        "link": "http://ui/v2/x",
+    }
     return Message(**{"cause": cause, **told, **given})  # type: ignore[arg-type]
 
 
-def test_each_addressee_gets_each_message_once(ledger: Ledger, receiver: Receiver, mail: MailServer) -> None:
+def test_each_addressee_gets_each_message_once(
+    ledger: Ledger, receiver: Receiver, mail: MailServer
+) -> None:
     """By HTTP and by mail, with its link."""
     settings = telling(receiver.address, mail.address)
     ledger.outbox.put(message("A-1"))
@@ -89,7 +106,10 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     receiver.status = 503
     ledger.outbox.put(message("A-1"))
     sending = send_due(ledger, settings)
-    assert (sending.sent, sending.failures) == (1, (("json", because(ReasonCode.RECIPIENT_ANSWERED, status="503")),))
+    assert (sending.sent, sending.failures) == (
+        1,
+        (("json", because(ReasonCode.RECIPIENT_ANSWERED, status="503")),),
+    )
     assert [str(one.why) for one in ledger.outbox.unsent(clock())] == [
         "json did not get it: it answered 503; tried again"
     ]
@@ -101,8 +121,12 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     assert ledger.outbox.unsent(clock() - timedelta(days=1)) == []
 
 
-def test_three_hundred_of_a_kind_are_one_message(ledger: Ledger, receiver: Receiver) -> None:
-    ledger.outbox.put(*(message(f"A-{number}", body="x" * 200) for number in range(300)))
+def test_three_hundred_of_a_kind_are_one_message(
+    ledger: Ledger, receiver: Receiver
+) -> None:
+    ledger.outbox.put(
+        *(message(f"A-{number}", body="x" * 200) for number in range(300))
+    )
     assert send_due(ledger, telling(receiver.address)).sent == 300
     (only,) = receiver.got
     assert only["title"] == "300 parcels need a person"
@@ -111,13 +135,21 @@ def test_three_hundred_of_a_kind_are_one_message(ledger: Ledger, receiver: Recei
 
 
 def test_several_with_links_of_their_own_keep_them() -> None:
-    subject, body, link = composed([message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")], "")
+    subject, body, link = composed(
+        [message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")], ""
+    )
     assert (subject, link) == ("2 parcels need a person", "")
     assert body == "- A-1 stalled\n  http://ui/1\n- A-2 stalled\n  http://ui/2"
 
 
-def test_a_message_that_is_too_large_is_cut_before_its_link(ledger: Ledger, receiver: Receiver) -> None:
-    ledger.outbox.put(message("A-1", subject="长" * 400, body="\n".join("订" * 30 for _ in range(500))))
+def test_a_message_that_is_too_large_is_cut_before_its_link(
+    ledger: Ledger, receiver: Receiver
+) -> None:
+    ledger.outbox.put(
+        message(
+            "A-1", subject="长" * 400, body="\n".join("订" * 30 for _ in range(500))
+        )
+    )
     send_due(ledger, telling(receiver.address))
     (only,) = receiver.got
     assert len(only["title"].encode()) <= 150
@@ -127,13 +159,21 @@ def test_a_message_that_is_too_large_is_cut_before_its_link(ledger: Ledger, rece
 
 @pytest.mark.parametrize(("most", "title_most"), [(160, 0), (1_000, 250), (32_768, 0)])
 def test_whatever_a_service_takes_the_link_is_whole(most: int, title_most: int) -> None:
-    title, text = fitting("A-1 stalled", "line\n" * 900, "http://ui/v2/x", most=most, title_most=title_most)
+    title, text = fitting(
+        "A-1 stalled",
+        "line\n" * 900,
+        "http://ui/v2/x",
+        most=most,
+        title_most=title_most,
+    )
     assert len(text) + (0 if title_most else len(title)) <= most
     assert text.endswith("\n\nhttp://ui/v2/x")
 
 
 def test_who_is_sent_to_meanwhile_takes_no_reason_away() -> None:
-    """Apprise hears why it failed from its logger: another addressee's thread must leave that alone."""
+    """Apprise hears why it failed from its logger: another addressee's thread must
+    leave that alone.
+    """
     (one,) = recipients_of(SecretStr("json://127.0.0.1:1"))
     assert apprise_sender.is_understood(one)
     ear, stranger = listener_of("apprise.logger"), listener_of("elsewhere")
@@ -151,9 +191,14 @@ def listener_of(module: str) -> logging.Handler:
 
 
 def test_what_others_wrote_calls_nobody() -> None:
-    title, text = fitting("@everyone", "<!channel> a@all.example", "", most=1000, title_most=100)
+    title, text = fitting(
+        "@everyone", "<!channel> a@all.example", "", most=1000, title_most=100
+    )
     assert (title, text) == ("@ everyone", "< !channel> a@ all.example")
-    assert fitting("a", '<at user_id="all">', "", most=1000, title_most=100)[1] == '< at user_id="all">'  # Feishu
+    assert (
+        fitting("a", '<at user_id="all">', "", most=1000, title_most=100)[1]
+        == '< at user_id="all">'
+    )  # Feishu
 
 
 def test_one_who_does_not_answer_is_not_waited_for(
@@ -170,27 +215,43 @@ def test_one_who_does_not_answer_is_not_waited_for(
 
 
 def test_no_address_is_told_to_anybody(
-    ledger: Ledger, receiver: Receiver, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+    ledger: Ledger,
+    receiver: Receiver,
+    caplog: pytest.LogCaptureFixture,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Neither by apprise's own log at its chattiest, nor by what is kept or answered, whatever goes wrong."""
+    """Neither by apprise's own log at its chattiest, nor by what is kept or answered,
+    whatever goes wrong.
+    """
     caplog.set_level(logging.DEBUG)
     wrong = f"slack://{TOKEN} bogus://{TOKEN} json://127.0.0.1:1/{TOKEN} https://{TOKEN}.invalid/{TOKEN}"
     settings = telling(receiver.address, *wrong.split())
     receiver.status = 403
     ledger.outbox.put(message("A-1"))
-    told = [str(send_due(ledger, settings)), str(try_out(settings)), repr(settings), settings.model_dump_json()]
+    told = [
+        str(send_due(ledger, settings)),
+        str(try_out(settings)),
+        repr(settings),
+        settings.model_dump_json(),
+    ]
     told += [str(one.why) for one in ledger.outbox.unsent(ledger.clock())]
     told += [str(ledger.rows(select(messages)))]
     told += [caplog.text, *capfd.readouterr()]
     assert [text for text in told if TOKEN in text] == []
-    assert "bogus did not get it: its address is not one that apprise understands" in " ".join(told)
+    assert (
+        "bogus did not get it: its address is not one that apprise understands"
+        in " ".join(told)
+    )
 
 
 @pytest.mark.parametrize("addresses", ["hooks.example/t0ken", "ntfy://a slack:/b", "x"])
-def test_what_is_no_address_is_refused_without_being_shown(addresses: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_address_is_refused_without_being_shown(
+    addresses: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("SOURCING_NOTIFY", addresses)
     with pytest.raises(
-        BadSetting, match=r"SOURCING_NOTIFY: address 1 is none of apprise.*; its value is not shown"
+        BadSetting,
+        match=r"SOURCING_NOTIFY: address 1 is none of apprise.*; its value is not shown",
     ) as bad:
         SourcingSettings()
     assert addresses not in str(bad.value)
@@ -198,14 +259,18 @@ def test_what_is_no_address_is_refused_without_being_shown(addresses: str, monke
 
 def test_several_addresses_stand_one_after_the_other() -> None:
     """Named by their service, the same one once."""
-    found = recipients_of(SecretStr("ntfy://a/b, mailto://c?to=x@y.z,w@y.z\n mailto://d ntfy://a/b"))
+    found = recipients_of(
+        SecretStr("ntfy://a/b, mailto://c?to=x@y.z,w@y.z\n mailto://d ntfy://a/b")
+    )
     assert [one.name for one in found] == ["ntfy", "mailto", "mailto 2"]
     assert found[1].address.get_secret_value() == "mailto://c?to=x@y.z,w@y.z"
     with pytest.raises(BadAddress):
         recipients_of(SecretStr("nothing"))
 
 
-def test_the_setting_before_is_told_what_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_setting_before_is_told_what_replaces_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SOURCING_ALERT_URL", f"https://hooks.example/{TOKEN}")
     words = replaced_setting(SourcingSettings())
     assert words.startswith(
@@ -217,30 +282,54 @@ def test_the_setting_before_is_told_what_replaces_it(monkeypatch: pytest.MonkeyP
     assert replaced_setting(SourcingSettings()) == ""
 
 
-def test_each_message_leads_to_what_waits(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+def test_each_message_leads_to_what_waits(
+    monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+) -> None:
     """Where a UI is known, to the artifact itself; a link of its own comes first."""
     assert what_waits(ledger) == ""
     monkeypatch.setenv("PREFECT_UI_URL", "http://shop:4200")
     assert what_waits(ledger) == "http://shop:4200/v2/artifacts/key/what-waits"
     ledger.marks.show("what-waits", "57d89b3c-0000-4000-8000-000000000000")
-    there = "http://shop:4200/v2/artifacts/artifact/57d89b3c-0000-4000-8000-000000000000"
+    there = (
+        "http://shop:4200/v2/artifacts/artifact/57d89b3c-0000-4000-8000-000000000000"
+    )
     _, _, link = composed([message("A-1")], what_waits(ledger))
     assert link == f"http://ui/v2/x\n\nAll that waits for you: {there}"
 
 
-@pytest.mark.parametrize(("point", "at_the_receiver"), [("message-claimed", 0), ("message-sent", 1)])
+@pytest.mark.parametrize(
+    ("point", "at_the_receiver"), [("message-claimed", 0), ("message-sent", 1)]
+)
 def test_a_sender_that_is_killed_loses_no_message(
-    ledger: Ledger, receiver: Receiver, clock: MovableClock, point: str, at_the_receiver: int
+    ledger: Ledger,
+    receiver: Receiver,
+    clock: MovableClock,
+    point: str,
+    at_the_receiver: int,
 ) -> None:
-    """By kill -9 before or after it left. Only in the second case, when nobody can know, it arrives twice."""
+    """By kill -9 before or after it left. Only in the second case, when nobody can
+    know, it arrives twice.
+    """
     clock.now = datetime.now(UTC)
     ledger.outbox.put(message("A-1"))
-    settings = {"SOURCING_LEDGER_URL": ledger.url, "SOURCING_NOTIFY": receiver.address, "SOURCING_CRASH_AT": point}
+    settings = {
+        "SOURCING_LEDGER_URL": ledger.url,
+        "SOURCING_NOTIFY": receiver.address,
+        "SOURCING_CRASH_AT": point,
+    }
     command = [sys.executable, "-c", "from cli.main import app; app()", "notify"]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **settings}, capture_output=True, check=False)
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **settings},
+        capture_output=True,
+        check=False,
+    )
     assert (done.returncode, len(receiver.got)) == (-signal.SIGKILL, at_the_receiver)
     clock.now = datetime.now(UTC)  # a process may take long to start
-    assert send_due(ledger, telling(receiver.address)).sent == 0  # somebody may still be at it
+    assert (
+        send_due(ledger, telling(receiver.address)).sent == 0
+    )  # somebody may still be at it
     clock.advance(120)
     assert send_due(ledger, telling(receiver.address)).sent == 1
     assert send_due(ledger, telling(receiver.address)).sent == 0
@@ -249,7 +338,11 @@ def test_a_sender_that_is_killed_loses_no_message(
 
 @pytest.mark.parametrize("database", ["sqlite", "postgresql"])
 def test_two_senders_at_once_send_each_message_once(
-    receiver: Receiver, clock: MovableClock, tmp_path: Path, request: pytest.FixtureRequest, database: str
+    receiver: Receiver,
+    clock: MovableClock,
+    tmp_path: Path,
+    request: pytest.FixtureRequest,
+    database: str,
 ) -> None:
     """On both databases; what was told in one go, and told again, too."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
@@ -257,11 +350,22 @@ def test_two_senders_at_once_send_each_message_once(
         server: Postgres = request.getfixturevalue("postgres")
         url = server.new_ledger()
     kinds = list(MessageKind)
-    told = [message(str(kind), kind=kind, about=(f"{kind}:1", f"{kind}:2")) for kind in kinds]
-    with Ledger(url, clock=clock, owner="first") as one, Ledger(url, clock=clock, owner="second") as other:
+    told = [
+        message(str(kind), kind=kind, about=(f"{kind}:1", f"{kind}:2"))
+        for kind in kinds
+    ]
+    with (
+        Ledger(url, clock=clock, owner="first") as one,
+        Ledger(url, clock=clock, owner="second") as other,
+    ):
         assert (one.outbox.put(*told), other.outbox.put(*told)) == (True, False)
         with ThreadPoolExecutor(2) as pool:
-            done = list(pool.map(lambda ledger: send_due(ledger, telling(receiver.address)), (one, other)))
+            done = list(
+                pool.map(
+                    lambda ledger: send_due(ledger, telling(receiver.address)),
+                    (one, other),
+                )
+            )
         assert one.outbox.unsent(clock() - timedelta(days=1)) == []
     assert sum(sending.sent for sending in done) == len(kinds)
     assert sorted(receiver.titles) == sorted(f"{kind} stalled" for kind in kinds)

@@ -1,4 +1,6 @@
-"""A watcher elsewhere is told how the night went, in seconds or not at all, and its address stays secret."""
+"""A watcher elsewhere is told how the night went, in seconds or not at all, and its
+address stays secret.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,10 @@ def watcher() -> Iterator[str]:
     ("url", "failure"),
     [
         ("https://hc-ping.com/6f1b", "https://hc-ping.com/6f1b/fail"),
-        ("https://watch.example/ping/6f1b/?rid=1", "https://watch.example/ping/6f1b/fail?rid=1"),
+        (
+            "https://watch.example/ping/6f1b/?rid=1",
+            "https://watch.example/ping/6f1b/fail?rid=1",
+        ),
     ],
 )
 def test_a_failure_is_told_behind_the_path(url: str, failure: str) -> None:
@@ -66,7 +71,9 @@ async def test_what_goes_wrong_is_said_without_the_address(watcher: str) -> None
     assert await ping_watcher(f"http://127.0.0.1:port/{KEY}", well=True) == "InvalidURL"
 
 
-async def test_a_watcher_that_says_nothing_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_watcher_that_says_nothing_is_not_waited_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(notifying, "LONGEST_S", 0.1)
 
     def slow(*_: object, **__: object) -> AbstractContextManager[None]:
@@ -74,10 +81,17 @@ async def test_a_watcher_that_says_nothing_is_not_waited_for(monkeypatch: pytest
         return nullcontext()
 
     monkeypatch.setattr(notifying, "urlopen", slow)
-    assert await asyncio.wait_for(ping_watcher("http://127.0.0.1/", well=True), 20) == "it did not answer in time"
+    assert (
+        await asyncio.wait_for(ping_watcher("http://127.0.0.1/", well=True), 20)
+        == "it did not answer in time"
+    )
 
 
-def test_what_is_no_address_is_refused_without_being_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_address_is_refused_without_being_shown(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("SOURCING_PING_URL", f"hc-ping.com/{KEY}")
-    with pytest.raises(BadSetting, match="SOURCING_PING_URL: can't be used; its value is not shown"):
+    with pytest.raises(
+        BadSetting, match="SOURCING_PING_URL: can't be used; its value is not shown"
+    ):
         SourcingSettings()

@@ -25,7 +25,11 @@ def process(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=ROOT,
-        env={**os.environ, "PREFECT__FLOW_RUN_ID": RUN, "SOURCING_DATA_DIR": str(data_dir)},
+        env={
+            **os.environ,
+            "PREFECT__FLOW_RUN_ID": RUN,
+            "SOURCING_DATA_DIR": str(data_dir),
+        },
         stdout=subprocess.PIPE,
         text=True,
     ) as started:
@@ -35,8 +39,12 @@ def process(data_dir: Path) -> Iterator[subprocess.Popen[str]]:
         started.kill()
 
 
-def test_a_killed_run_is_known_to_be_dead_and_a_living_one_is_not(tmp_path: Path) -> None:
-    """From the moment that it has loaded its flow; a second attempt takes the file over."""
+def test_a_killed_run_is_known_to_be_dead_and_a_living_one_is_not(
+    tmp_path: Path,
+) -> None:
+    """From the moment that it has loaded its flow; a second attempt takes the file
+    over.
+    """
     folder = tmp_path / "runs"
     for _attempt in range(2):
         with process(tmp_path):
@@ -58,7 +66,9 @@ def test_of_two_processes_of_a_run_one_that_lives_is_enough(tmp_path: Path) -> N
     assert has_died(tmp_path, RUN)
 
 
-def test_a_disk_without_hard_links_tells_the_dead_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_without_hard_links_tells_the_dead_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Else what a dead run had claimed would wait for the end of its lease."""
 
     def link(*_: object) -> None:
@@ -76,7 +86,11 @@ def test_a_disk_without_hard_links_tells_the_dead_too(tmp_path: Path, monkeypatc
 def test_files_of_the_dead_are_kept_for_a_week(tmp_path: Path) -> None:
     """And those of the living for ever."""
     old = time.time() - KEPT_S - 60
-    for name, is_old, goes_on in [("new", False, False), ("old", True, False), ("long", True, True)]:
+    for name, is_old, goes_on in [
+        ("new", False, False),
+        ("old", True, False),
+        ("long", True, True),
+    ]:
         held = hold(tmp_path, name)
         if not goes_on:
             os.close(held)

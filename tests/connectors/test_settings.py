@@ -36,9 +36,24 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
             "1e3",
             f"'1e3' is not an amount in yuan, such as 1500 or 99.50; {NO_LIMIT}",
         ),
-        (SourcingSettings, "SOURCING_ORDER_LIMIT_CNY", "0.00", f"'0.00' is not above 0; {NO_LIMIT}"),
-        (SourcingSettings, "SOURCING_TIMEZONE", "Mars/X", "'Mars/X' is no time zone; give one such as Europe/Berlin"),
-        (SourcingSettings, "SOURCING_LEASE_S", "5", "'5' should be greater than or equal to 10"),
+        (
+            SourcingSettings,
+            "SOURCING_ORDER_LIMIT_CNY",
+            "0.00",
+            f"'0.00' is not above 0; {NO_LIMIT}",
+        ),
+        (
+            SourcingSettings,
+            "SOURCING_TIMEZONE",
+            "Mars/X",
+            "'Mars/X' is no time zone; give one such as Europe/Berlin",
+        ),
+        (
+            SourcingSettings,
+            "SOURCING_LEASE_S",
+            "5",
+            "'5' should be greater than or equal to 10",
+        ),
         (
             SourcingSettings,
             "SOURCING_PRICE_TOLERANCE_PERCENT",
@@ -55,7 +70,11 @@ def empty_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_a_setting_that_can_not_be_meant_is_named_in_one_line(
-    settings: type[Any], variable: str, value: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+    settings: type[Any],
+    variable: str,
+    value: str,
+    wrong: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The variable as it is set, what it holds, and what belongs there."""
     monkeypatch.setenv(variable, value)
@@ -65,21 +84,32 @@ def test_a_setting_that_can_not_be_meant_is_named_in_one_line(
 
 
 def test_a_tilde_that_no_shell_has_read_is_told(tmp_path: Path) -> None:
-    """Else a folder of that name is made, with a second ledger; where one was, the first is not left behind."""
+    """Else a folder of that name is made, with a second ledger; where one was, the
+    first is not left behind.
+    """
     ledger = tmp_path / "~/DATA_DIR"
     ledger.mkdir(parents=True)
     names = ("DATA_DIR", "SNAPSHOTS", "RATES", "BOOK")
-    (tmp_path / ".env").write_text("".join(f"SOURCING_{name}=~/{name}\n" for name in names))
+    (tmp_path / ".env").write_text(
+        "".join(f"SOURCING_{name}=~/{name}\n" for name in names)
+    )
     with pytest.raises(BadSetting) as raised:
         SourcingSettings()
-    words = "begins with ~, which only a shell takes for your home: write the whole path"
+    words = (
+        "begins with ~, which only a shell takes for your home: write the whole path"
+    )
     lines = [f"SOURCING_{name}: {words}" for name in names]
     lines[0] += f" (so far it was {ledger}: write that, or move it)"
-    assert str(raised.value).splitlines() == [*lines[:-1], f"{lines[-1]}; its value is not shown"]
+    assert str(raised.value).splitlines() == [
+        *lines[:-1],
+        f"{lines[-1]}; its value is not shown",
+    ]
 
 
 @pytest.mark.parametrize("settings", [SourcingSettings, XportcnSettings])
-def test_an_env_file_of_another_encoding_is_told(settings: type[Any], tmp_path: Path) -> None:
+def test_an_env_file_of_another_encoding_is_told(
+    settings: type[Any], tmp_path: Path
+) -> None:
     """As PowerShell writes it."""
     (tmp_path / ".env").write_text("SOURCING_CURRENCY=EUR\n", encoding="utf-16")
     with pytest.raises(BadSetting, match="no UTF-8 text: save it as UTF-8"):
@@ -87,14 +117,18 @@ def test_an_env_file_of_another_encoding_is_told(settings: type[Any], tmp_path: 
 
 
 def test_a_night_that_waits_for_an_answer_in_vain_ends_before_the_next_one() -> None:
-    """Nights begin a day apart, and one waits for the other: each would begin later than the one before."""
+    """Nights begin a day apart, and one waits for the other: each would begin later
+    than the one before.
+    """
     assert SourcingSettings().approval_timeout_s == 20 * 3600
 
 
 def test_one_inbox_is_named_for_the_night_the_shops_and_the_page(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A page that goes on takes no other one from `.env`: the night has its own from the start of `serve`."""
+    """A page that goes on takes no other one from `.env`: the night has its own from
+    the start of `serve`.
+    """
     before = SourcingSettings(data_dir=tmp_path)
     assert before.inbox == tmp_path / "inbox"
     monkeypatch.setenv("SOURCING_INBOX", str(tmp_path / "orders"))
@@ -108,11 +142,16 @@ def test_every_fault_has_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SOURCING_TIMEZONE", "Mars/X")
     with pytest.raises(BadSetting) as said:
         SourcingSettings()
-    assert [line.split(":")[0] for line in str(said.value).splitlines()] == ["SOURCING_CHUNK_SIZE", "SOURCING_TIMEZONE"]
+    assert [line.split(":")[0] for line in str(said.value).splitlines()] == [
+        "SOURCING_CHUNK_SIZE",
+        "SOURCING_TIMEZONE",
+    ]
 
 
 def test_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither when another setting is at fault nor when the secret is; no cause carries it along."""
+    """Neither when another setting is at fault nor when the secret is; no cause carries
+    it along.
+    """
     monkeypatch.setenv("XPORTCN_ACCESS_SECRET", "hush")
     monkeypatch.setenv("XPORTCN_RETRIES", "-1")
     faults: list[dict[str, Any]] = [{}, {"access_secret": ["hush"]}]
@@ -123,9 +162,14 @@ def test_a_secret_is_not_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
         assert (said.value.__cause__, said.value.__context__) == (None, None)
 
 
-async def test_a_run_with_a_bad_setting_fails_with_that_line(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_with_a_bad_setting_fails_with_that_line(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """It is the message of the run's state in Prefect; there is no traceback."""
     monkeypatch.setenv("SOURCING_DAY_LIMIT_CNY", "abc")
     assert BadSetting in EXPECTED
     state: Any = await buy_from_file.fn(Requests(lines="x"))
-    assert (state.is_failed(), state.message.split(":")[0]) == (True, "SOURCING_DAY_LIMIT_CNY")
+    assert (state.is_failed(), state.message.split(":")[0]) == (
+        True,
+        "SOURCING_DAY_LIMIT_CNY",
+    )

@@ -1,4 +1,6 @@
-"""Tracking numbers as files for shops: each number in one file, proven, in the shop's own shape."""
+"""Tracking numbers as files for shops: each number in one file, proven, in the shop's
+own shape.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,7 @@ from tests.connectors.test_shop_files import (
 
 __all__ = ["ledger"]
 ITEMS = {"FERN-1": "610000000000", "MOSS-1": "610000000001"}
-AMAZON_FIRST = (
-    "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\r\n"
-)
+AMAZON_FIRST = "order-id\torder-item-id\tquantity\tship-date\tcarrier-code\tcarrier-name\ttracking-number\tship-method\r\n"
 KILLED = -9
 
 
@@ -57,15 +57,26 @@ def settings(tmp_path: Path) -> SourcingSettings:
 
 
 def amazon(tmp_path: Path, *rows: dict[str, str]) -> OrderRequest:
-    lines = [AMAZON | {"order-item-id": f"7{number}", **row} for number, row in enumerate(rows)]
-    (order,) = read(tmp_path, "unshipped.txt", text_of(AMAZON_HEADER, lines, "\t")).orders
+    lines = [
+        AMAZON | {"order-item-id": f"7{number}", **row}
+        for number, row in enumerate(rows)
+    ]
+    (order,) = read(
+        tmp_path, "unshipped.txt", text_of(AMAZON_HEADER, lines, "\t")
+    ).orders
     return order
 
 
 def order_line(number: int, own_sku: str, pieces: int = 1) -> OrderLine:
     item = ITEMS.get(own_sku, "1")
     return OrderLine(
-        line_no=number, item_id=item, sku_id="9", title="", image_url="", quantity=pieces, unit_price=Money(100)
+        line_no=number,
+        item_id=item,
+        sku_id="9",
+        title="",
+        image_url="",
+        quantity=pieces,
+        unit_price=Money(100),
     )
 
 
@@ -79,29 +90,62 @@ def booked(
     pieces: int = 1,
 ) -> None:
     """An order of the ledger whose shipment has these parcels."""
-    lines = tuple(order_line(number, line.wanted, pieces) for number, line in enumerate(request.lines, 1))
-    ledger.put_plans([PlannedOrder(request=request, seller_id="1", lines=lines)], "batch")
-    shipment = Shipment(shipment_order_id="5", tracking_numbers=numbers, company=company, items=tuple(items))
+    lines = tuple(
+        order_line(number, line.wanted, pieces)
+        for number, line in enumerate(request.lines, 1)
+    )
+    ledger.put_plans(
+        [PlannedOrder(request=request, seller_id="1", lines=lines)], "batch"
+    )
+    shipment = Shipment(
+        shipment_order_id="5",
+        tracking_numbers=numbers,
+        company=company,
+        items=tuple(items),
+    )
     this = update(orders).where(orders.c.order_ref == request.order_ref)
     with ledger.transaction() as connection:
-        values = {"state": state, "shipment": to_json(shipment), "shipment_order_id": "5", "booked_at": ledger.clock()}
+        values = {
+            "state": state,
+            "shipment": to_json(shipment),
+            "shipment_order_id": "5",
+            "booked_at": ledger.clock(),
+        }
         connection.execute(this.values(values))
 
 
-def scanned(ledger: Ledger, order_ref: str, *numbers: str, status: TraceStatus = TraceStatus.TRANSPORT) -> None:
+def scanned(
+    ledger: Ledger,
+    order_ref: str,
+    *numbers: str,
+    status: TraceStatus = TraceStatus.TRANSPORT,
+) -> None:
     at = ledger.clock()
-    events = [TrackingEvent(tracking_number=one, occurred_at=at, status=status, description="") for one in numbers]
+    events = [
+        TrackingEvent(
+            tracking_number=one, occurred_at=at, status=status, description=""
+        )
+        for one in numbers
+    ]
     ledger.tracking.add({order_ref: events})
 
 
 def told_now(settings: SourcingSettings, ledger: Ledger) -> dict[str, str]:
-    return {file.path.name: file.path.read_bytes().decode() for file in write_tracking(settings, ledger)}
+    return {
+        file.path.name: file.path.read_bytes().decode()
+        for file in write_tracking(settings, ledger)
+    }
 
 
 def test_amazon_s_shipping_confirmation_tells_each_number_once(
     tmp_path: Path, ledger: Ledger, settings: SourcingSettings, clock: MovableClock
 ) -> None:
-    order = amazon(tmp_path, {"sku": "FERN-1"}, {"sku": "MOSS-1", "quantity-to-ship": "3"}, {"sku": "FERN-1"})
+    order = amazon(
+        tmp_path,
+        {"sku": "FERN-1"},
+        {"sku": "MOSS-1", "quantity-to-ship": "3"},
+        {"sku": "FERN-1"},
+    )
     booked(ledger, order, "YT1")
     scanned(ledger, order.order_ref, "YT1", status=TraceStatus.WAITING)
     scanned(ledger, order.order_ref, "DOMESTIC")
@@ -122,7 +166,11 @@ def test_amazon_s_shipping_confirmation_tells_each_number_once(
 def test_later_numbers_come_in_another_file_also_when_the_first_was_taken_away(
     tmp_path: Path, ledger: Ledger, settings: SourcingSettings
 ) -> None:
-    parcels = [ShipmentItem(tracking_number="B", item_id=ITEMS["MOSS-1"], sku_id="9", quantity=1)]
+    parcels = [
+        ShipmentItem(
+            tracking_number="B", item_id=ITEMS["MOSS-1"], sku_id="9", quantity=1
+        )
+    ]
     order = amazon(tmp_path, {"sku": "FERN-1"}, {"sku": "MOSS-1"})
     booked(ledger, order, "A", "B", company="UCS <Upside>", items=parcels)
     scanned(ledger, order.order_ref, "A")
@@ -131,23 +179,34 @@ def test_later_numbers_come_in_another_file_also_when_the_first_was_taken_away(
     scanned(ledger, order.order_ref, "B")
     found = told_now(settings, ledger)
     assert found == {
-        "amazon-2026-01-01-2.txt": AMAZON_FIRST + "503-1234567-1234567\t71\t1\t2026-01-01\tOther\tUCS <Upside>\tB\t\r\n"
+        "amazon-2026-01-01-2.txt": AMAZON_FIRST
+        + "503-1234567-1234567\t71\t1\t2026-01-01\tOther\tUCS <Upside>\tB\t\r\n"
     }
 
 
 def test_a_number_that_comes_while_the_others_are_written_is_told_by_the_next_run(
-    tmp_path: Path, ledger: Ledger, settings: SourcingSettings, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    ledger: Ledger,
+    settings: SourcingSettings,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its order looked whole as it was read."""
     order = amazon(tmp_path, {"sku": "FERN-1"}, {"sku": "MOSS-1"})
     booked(ledger, order, "YT1")
     scanned(ledger, order.order_ref, "YT1")
-    items = (ShipmentItem(tracking_number="YT2", item_id=ITEMS["MOSS-1"], sku_id="9", quantity=1),)
+    items = (
+        ShipmentItem(
+            tracking_number="YT2", item_id=ITEMS["MOSS-1"], sku_id="9", quantity=1
+        ),
+    )
     free = tracking_files._free
 
     def renumbered(*given: Any) -> Path:
         clock.advance(1)
-        two = Shipment(shipment_order_id="5", tracking_numbers=("YT1", "YT2"), items=items)
+        two = Shipment(
+            shipment_order_id="5", tracking_numbers=("YT1", "YT2"), items=items
+        )
         writes = OrderUpdate.renumbered(two)
         ledger.tracking.add({}, [OrderChange(order_ref=order.order_ref, writes=writes)])
         return free(*given)
@@ -161,22 +220,41 @@ def test_a_number_that_comes_while_the_others_are_written_is_told_by_the_next_ru
     assert (told_now(settings, ledger), ledger.exported.unsent()) == ({}, [])
 
 
-def test_each_parcel_has_its_pieces_of_a_line(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
-    """Three and one of four, over two lines of the shop; where a parcel's content is unclear, one has all."""
-    order = amazon(tmp_path, {"sku": "FERN-1", "quantity-to-ship": "2"}, {"sku": "FERN-1", "quantity-to-ship": "2"})
+def test_each_parcel_has_its_pieces_of_a_line(
+    tmp_path: Path, ledger: Ledger, settings: SourcingSettings
+) -> None:
+    """Three and one of four, over two lines of the shop; where a parcel's content is
+    unclear, one has all.
+    """
+    order = amazon(
+        tmp_path,
+        {"sku": "FERN-1", "quantity-to-ship": "2"},
+        {"sku": "FERN-1", "quantity-to-ship": "2"},
+    )
     held = {"A": 3, "B": 1}
-    items = [ShipmentItem(tracking_number=one, item_id=ITEMS["FERN-1"], sku_id="9", quantity=held[one]) for one in held]
+    items = [
+        ShipmentItem(
+            tracking_number=one, item_id=ITEMS["FERN-1"], sku_id="9", quantity=held[one]
+        )
+        for one in held
+    ]
     booked(ledger, order, "A", "B", items=items, pieces=4)
     scanned(ledger, order.order_ref, "A", "B")
     (text,) = told_now(settings, ledger).values()
-    assert [line.split("\t")[1:3] + line.split("\t")[6:7] for line in text.splitlines()[1:]] == [
+    assert [
+        line.split("\t")[1:3] + line.split("\t")[6:7] for line in text.splitlines()[1:]
+    ] == [
         ["70", "2", "A"],
         ["71", "1", "A"],
         ["71", "1", "B"],
     ]
-    shipment = Shipment(shipment_order_id="5", tracking_numbers=("A", "B"), items=tuple(items[:1]))
+    shipment = Shipment(
+        shipment_order_id="5", tracking_numbers=("A", "B"), items=tuple(items[:1])
+    )
     found = lines_by_number(order, [order_line(1, "FERN-1", 4)], shipment)
-    assert {number: [one.quantity for _, one in lines] for number, lines in found.items()} == {"A": [2, 2], "B": []}
+    assert {
+        number: [one.quantity for _, one in lines] for number, lines in found.items()
+    } == {"A": [2, 2], "B": []}
 
 
 def test_parts_go_back_under_the_order_of_the_shop_without_data_of_its_buyer(
@@ -185,7 +263,10 @@ def test_parts_go_back_under_the_order_of_the_shop_without_data_of_its_buyer(
     moss = {"Lineitem quantity": "3", "Lineitem sku": "MOSS-1", "Lineitem name": "Moss"}
     rows = [SHOPIFY, follow_up(**moss)]
     (order,) = read(tmp_path, "orders_export.csv", text_of(SHOPIFY_HEADER, rows)).orders
-    parts = [replace(order, lines=order.lines[:1]), replace(order, order_ref="S-1001-b", lines=order.lines[1:])]
+    parts = [
+        replace(order, lines=order.lines[:1]),
+        replace(order, order_ref="S-1001-b", lines=order.lines[1:]),
+    ]
     for part, number in zip(parts, ("1Z1", "1Z2"), strict=True):
         booked(ledger, part, number, company="UPS", state=OrderState.DELIVERED)
         scanned(ledger, part.order_ref, number)
@@ -209,7 +290,9 @@ def test_another_shop_has_a_plain_sheet_and_no_formula(
     }
 
 
-@pytest.mark.parametrize("state", [OrderState.HELD, OrderState.REFUNDED, OrderState.CANCELLED])
+@pytest.mark.parametrize(
+    "state", [OrderState.HELD, OrderState.REFUNDED, OrderState.CANCELLED]
+)
 def test_nothing_is_told_of_an_order_that_left_the_road(
     tmp_path: Path, ledger: Ledger, settings: SourcingSettings, state: OrderState
 ) -> None:
@@ -219,22 +302,35 @@ def test_nothing_is_told_of_an_order_that_left_the_road(
     assert told_now(settings, ledger) == {}
 
 
-def test_a_profile_and_carriers_of_one_s_own(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
+def test_a_profile_and_carriers_of_one_s_own(
+    tmp_path: Path, ledger: Ledger, settings: SourcingSettings
+) -> None:
     """Japan's confirmation; told from the booking on."""
     shipped = Path(tracking.__file__).parents[1] / "shop_files" / "amazon.toml"
     above = 'after = "booking"\nencoding = "cp932"\nabove = [["TemplateType=OrderFulfillment", "Version=2011.1102"]]'
-    text = shipped.read_text(encoding="utf-8").replace("\n[tracking]\n", f"\n[tracking]\n{above}\n")
+    text = shipped.read_text(encoding="utf-8").replace(
+        "\n[tracking]\n", f"\n[tracking]\n{above}\n"
+    )
     own = tmp_path / "shops"
     own.mkdir()
-    (own / "japan.toml").write_text(f'{text}cod-collection-method = ""\n', encoding="utf-8")
+    (own / "japan.toml").write_text(
+        f'{text}cod-collection-method = ""\n', encoding="utf-8"
+    )
     carriers = '[[carrier]]\nname = "Yamato"\nwords = ["ヤマト"]\nnames = { amazon = "ヤマト運輸" }\n'
     (own / "carriers.toml").write_text(carriers, encoding="utf-8")
     booked(ledger, amazon(tmp_path, {"sku": "FERN-1"}), "A", company="ヤマト")
     (file,) = write_tracking(settings, ledger)
     assert str(file).endswith(".txt: 1 tracking number")
-    booked(ledger, replace(amazon(tmp_path, {"sku": "FERN-1"}), order_ref="AMZ-2"), "B", company="\U0001f69a")
+    booked(
+        ledger,
+        replace(amazon(tmp_path, {"sku": "FERN-1"}), order_ref="AMZ-2"),
+        "B",
+        company="\U0001f69a",
+    )
     (lossy,) = write_tracking(settings, ledger)
-    assert str(lossy).endswith("-2.txt: 1 tracking number; ? stands for what cp932 can't hold")
+    assert str(lossy).endswith(
+        "-2.txt: 1 tracking number; ? stands for what cp932 can't hold"
+    )
     first, second, third = file.path.read_bytes().decode("cp932").splitlines()
     assert (first, second.split("\t")[-1]) == (
         "TemplateType=OrderFulfillment\tVersion=2011.1102",
@@ -246,28 +342,37 @@ def test_a_profile_and_carriers_of_one_s_own(tmp_path: Path, ledger: Ledger, set
 @pytest.mark.parametrize(
     ("wrong", "words"),
     [
-        ('order = "{buyer}"', "tracking: Value error, columns: buyer not known, use shop_ref, "),
+        (
+            'order = "{buyer}"',
+            "tracking: Value error, columns: buyer not known, use shop_ref, ",
+        ),
         ('order = "{number.__class__}"', "columns: number.__class__ not known"),
         ('order = "{number:>9}"', "columns: number>9 not known"),
         ('order = "{"', "tracking: Value error"),
-        ('order = "{number}"\n[tracking]\nencoding = "rot13"', "tracking: Value error, encoding: not known"),
+        (
+            'order = "{number}"\n[tracking]\nencoding = "rot13"',
+            "tracking: Value error, encoding: not known",
+        ),
     ],
 )
 def test_a_wrong_sheet_is_named(
     tmp_path: Path, ledger: Ledger, settings: SourcingSettings, wrong: str, words: str
 ) -> None:
     (tmp_path / "shops").mkdir()
-    profile = (
-        'shop = "woo"\ntitle = "t"\nheader = ["A", "B"]\n[columns]\norder_ref = "A"\nown_sku = "B"\nquantity = "C"\n'
+    profile = 'shop = "woo"\ntitle = "t"\nheader = ["A", "B"]\n[columns]\norder_ref = "A"\nown_sku = "B"\nquantity = "C"\n'
+    (tmp_path / "shops" / "woo.toml").write_text(
+        f"{profile}[tracking.columns]\n{wrong}\n", encoding="utf-8"
     )
-    (tmp_path / "shops" / "woo.toml").write_text(f"{profile}[tracking.columns]\n{wrong}\n", encoding="utf-8")
     with pytest.raises(BadSetting) as raised:
         write_tracking(settings, ledger)
     assert words in str(raised.value)
 
 
 def test_two_processes_at_once_tell_a_number_once(
-    tmp_path: Path, ledger: Ledger, settings: SourcingSettings, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    ledger: Ledger,
+    settings: SourcingSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The other one has read what is due before this one told it."""
     order = amazon(tmp_path, {"sku": "FERN-1"})
@@ -280,20 +385,47 @@ def test_two_processes_at_once_tell_a_number_once(
     assert write_tracking(settings, ledger) == []
 
 
-def refund(order: OrderRequest, *lines: int, state: RefundState = RefundState.REFUNDED, **facts: Any) -> Refund:
-    of = {"order_ref": order.order_ref, "marketplace": order.marketplace, "order_id": "1", "number": 1, "lines": lines}
-    words = {"reason": "", "goods": "", "description": "", "reason_id": 1, "state_before": OrderState.IN_TRANSIT}
-    sums = {"postage": Money(0), **dict.fromkeys(("goods_amount", "approved", "refunded"), Money(100))}
+def refund(
+    order: OrderRequest,
+    *lines: int,
+    state: RefundState = RefundState.REFUNDED,
+    **facts: Any,
+) -> Refund:
+    of = {
+        "order_ref": order.order_ref,
+        "marketplace": order.marketplace,
+        "order_id": "1",
+        "number": 1,
+        "lines": lines,
+    }
+    words = {
+        "reason": "",
+        "goods": "",
+        "description": "",
+        "reason_id": 1,
+        "state_before": OrderState.IN_TRANSIT,
+    }
+    sums = {
+        "postage": Money(0),
+        **dict.fromkeys(("goods_amount", "approved", "refunded"), Money(100)),
+    }
     none = dict.fromkeys(("entry_ids", "vouchers", "earlier_refund_ids"), ())
     part = "+".join(map(str, lines))
-    of |= {"key": f"{order.order_ref}:refund:{part}", "part": part, "kind": RefundKind.REFUND, "state": state}
+    of |= {
+        "key": f"{order.order_ref}:refund:{part}",
+        "part": part,
+        "kind": RefundKind.REFUND,
+        "state": state,
+    }
     return Refund(**{**of, **words, **sums, **none, **facts})
 
 
 def test_a_line_whose_money_came_back_is_told_to_no_shop(
     tmp_path: Path, ledger: Ledger, settings: SourcingSettings
 ) -> None:
-    """It waits while that is asked. What was paid back after delivery had left, and so had what was paid for delay."""
+    """It waits while that is asked. What was paid back after delivery had left, and so
+    had what was paid for delay.
+    """
     rows = {"sku": "FERN-1"}, {"sku": "MOSS-1"}, {"sku": "FERN-1"}
     told: dict[str, tuple[list[int], dict[str, Any], list[str]]] = {
         "first": ([2], {}, ["70", "72"]),
@@ -303,7 +435,11 @@ def test_a_line_whose_money_came_back_is_told_to_no_shop(
         "all": ([1, 2], {}, ["70", "72", "71"]),
         "for-a-scratch": ([2], {"refunded": Money(1)}, ["70", "72", "71"]),
         "sent-back": ([2], {"kind": RefundKind.RETURN}, ["70", "72"]),
-        "a-piece-sent-back": ([2], {"refunded": Money(20), "kind": RefundKind.RETURN}, ["70", "72", "71"]),
+        "a-piece-sent-back": (
+            [2],
+            {"refunded": Money(20), "kind": RefundKind.RETURN},
+            ["70", "72", "71"],
+        ),
     }
     for name, (lines, facts, _) in told.items():
         order = replace(amazon(tmp_path, *rows), order_ref=name, shop_ref=name)
@@ -312,16 +448,24 @@ def test_a_line_whose_money_came_back_is_told_to_no_shop(
         ledger.refunds.put(refund(order, *lines, **facts))
     (file,) = told_now(settings, ledger).values()
     found = [row.split("\t")[:2] for row in file.splitlines()[1:]]
-    assert sorted(found) == sorted([name, line] for name, (_, _, listed) in told.items() for line in listed)
+    assert sorted(found) == sorted(
+        [name, line] for name, (_, _, listed) in told.items() for line in listed
+    )
     assert ledger.exported.unsent() == ["under-way"]
 
 
-def test_a_restored_ledger_writes_no_number_again(tmp_path: Path, ledger: Ledger, settings: SourcingSettings) -> None:
+def test_a_restored_ledger_writes_no_number_again(
+    tmp_path: Path, ledger: Ledger, settings: SourcingSettings
+) -> None:
     order = amazon(tmp_path, {"sku": "FERN-1"})
     booked(ledger, order, "A")
     scanned(ledger, order.order_ref, "A")
     with ledger.transaction(()) as connection:
-        connection.execute(insert(marks).values(name="restored", words="restored from x", by="x", at=ledger.clock()))
+        connection.execute(
+            insert(marks).values(
+                name="restored", words="restored from x", by="x", at=ledger.clock()
+            )
+        )
     with pytest.raises(LedgerUnusable):
         write_tracking(settings, ledger)
     assert not (tmp_path / "exports").exists()
@@ -336,12 +480,20 @@ def test_two_shops_with_one_shape_have_files_of_their_own(
         '[tracking]\nname = "shopify-Orders"\nsuffix = "txt"\n[tracking.columns]\nnumber = "{carrier}"\n'
     )
     (tmp_path / "shops").mkdir()
-    (tmp_path / "shops" / "second.toml").write_text(f'shop = "shopify-2"\n{shape}', encoding="utf-8")
+    (tmp_path / "shops" / "second.toml").write_text(
+        f'shop = "shopify-2"\n{shape}', encoding="utf-8"
+    )
     base = amazon(tmp_path, {"sku": "FERN-1"})
     for shop in ("shopify", "shopify-2", "My Shop/../x"):
-        booked(ledger, replace(base, order_ref=f"S{len(shop)}", shop=shop), "A", company="")
+        booked(
+            ledger, replace(base, order_ref=f"S{len(shop)}", shop=shop), "A", company=""
+        )
         scanned(ledger, f"S{len(shop)}", "A")
-    names = ["My-Shop-..-x-2026-01-01.csv", "shopify-Orders-2026-01-01.csv", "shopify-Orders-shopify-2-2026-01-01.txt"]
+    names = [
+        "My-Shop-..-x-2026-01-01.csv",
+        "shopify-Orders-2026-01-01.csv",
+        "shopify-Orders-shopify-2-2026-01-01.txt",
+    ]
     found = told_now(settings, ledger)
     assert sorted(found) == names
     assert found[names[2]] == "number\r\n\r\n"
@@ -366,11 +518,29 @@ def test_a_process_that_dies_before_its_commit_has_the_numbers_twice_and_no_more
     order = amazon(tmp_path, {"sku": "FERN-1"})
     booked(ledger, order, "A")
     scanned(ledger, order.order_ref, "A")
-    command = [sys.executable, "-c", KILL, ledger.engine.url.render_as_string(hide_password=False)]
-    environment = {"SOURCING_DATA_DIR": str(tmp_path), VARIABLE: "tracking-written:amazon", "PATH": ""}
-    done = subprocess.run(command, env=environment, cwd=Path(tracking.__file__).parents[2], check=False, timeout=60)
+    command = [
+        sys.executable,
+        "-c",
+        KILL,
+        ledger.engine.url.render_as_string(hide_password=False),
+    ]
+    environment = {
+        "SOURCING_DATA_DIR": str(tmp_path),
+        VARIABLE: "tracking-written:amazon",
+        "PATH": "",
+    }
+    done = subprocess.run(
+        command,
+        env=environment,
+        cwd=Path(tracking.__file__).parents[2],
+        check=False,
+        timeout=60,
+    )
     assert done.returncode == KILLED
-    assert (ledger.exported.of([order.order_ref]), len(list((tmp_path / "exports").glob("amazon-*.txt")))) == (set(), 1)
+    assert (
+        ledger.exported.of([order.order_ref]),
+        len(list((tmp_path / "exports").glob("amazon-*.txt"))),
+    ) == (set(), 1)
     assert len(write_tracking(settings, ledger)) == 1
     assert write_tracking(settings, ledger) == []
     files = sorted(one.name for one in (tmp_path / "exports").glob("amazon-*.txt"))

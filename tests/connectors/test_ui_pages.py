@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.ui_pages import artifact_page, deployment_page, run_form, run_page, runs_page
+from connectors.ui_pages import (
+    artifact_page,
+    deployment_page,
+    run_form,
+    run_page,
+    runs_page,
+)
 
 ID = "0192d9a0-0000-7000-8000-000000000001"
 
@@ -19,18 +25,28 @@ def test_links_lead_to_the_pages_of_the_second_ui() -> None:
     assert run_page(ID) == f"http://127.0.0.1:4200/v2/runs/flow-run/{ID}"
     assert runs_page() == "http://127.0.0.1:4200/v2/runs"
     assert artifact_page(ID) == f"http://127.0.0.1:4200/v2/artifacts/artifact/{ID}"
-    assert artifact_page("what-waits") == "http://127.0.0.1:4200/v2/artifacts/key/what-waits"
+    assert (
+        artifact_page("what-waits")
+        == "http://127.0.0.1:4200/v2/artifacts/key/what-waits"
+    )
 
 
 def test_a_deployment_is_found_by_its_id_or_its_name() -> None:
     """The UI has no page by name, but a list by name."""
-    assert deployment_page(ID) == f"http://127.0.0.1:4200/v2/deployments/deployment/{ID}"
-    assert deployment_page("buy-from-file") == "http://127.0.0.1:4200/v2/deployments?flowOrDeploymentName=buy-from-file"
+    assert (
+        deployment_page(ID) == f"http://127.0.0.1:4200/v2/deployments/deployment/{ID}"
+    )
+    assert (
+        deployment_page("buy-from-file")
+        == "http://127.0.0.1:4200/v2/deployments?flowOrDeploymentName=buy-from-file"
+    )
 
 
 def test_a_form_can_be_filled_by_its_link() -> None:
     """Parameters are JSON in the address."""
-    assert run_form(ID, {"order_refs": ["A-1"]}).endswith("/run?parameters=%7B%22order_refs%22%3A%20%5B%22A-1%22%5D%7D")
+    assert run_form(ID, {"order_refs": ["A-1"]}).endswith(
+        "/run?parameters=%7B%22order_refs%22%3A%20%5B%22A-1%22%5D%7D"
+    )
     assert run_form(ID).endswith(f"/{ID}/run")
 
 
@@ -39,12 +55,20 @@ def test_a_form_can_be_filled_by_its_link() -> None:
     [
         ("", "http://10.0.0.5:4200/api", "http://10.0.0.5:4200/v2/runs"),
         ("https://prefect.example/v2/", "", "https://prefect.example/v2/runs"),
-        ("https://me:secret@prefect.example/ui", "", "https://prefect.example/ui/v2/runs"),
+        (
+            "https://me:secret@prefect.example/ui",
+            "",
+            "https://prefect.example/ui/v2/runs",
+        ),
         ("", "", ""),
     ],
 )
-def test_where_the_ui_is(monkeypatch: pytest.MonkeyPatch, ui_url: str, api_url: str, page: str) -> None:
-    """What is set for the UI goes first, then the address of the API; a link holds no password."""
+def test_where_the_ui_is(
+    monkeypatch: pytest.MonkeyPatch, ui_url: str, api_url: str, page: str
+) -> None:
+    """What is set for the UI goes first, then the address of the API; a link holds no
+    password.
+    """
     monkeypatch.setenv("PREFECT_UI_URL", ui_url)
     monkeypatch.setenv("PREFECT_API_URL", api_url)
     assert runs_page() == page

@@ -1,4 +1,6 @@
-"""What a test reads after crashes: the sandbox's books, the ledger and the snapshot, and whether they agree."""
+"""What a test reads after crashes: the sandbox's books, the ledger and the snapshot,
+and whether they agree.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,10 @@ def ledger_of(job: Job) -> Ledger:
 
 
 def _url_of(job: Job) -> str:
-    return job.settings.get("SOURCING_LEDGER_URL") or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
+    return (
+        job.settings.get("SOURCING_LEDGER_URL")
+        or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
+    )
 
 
 def kept(job: Job) -> tuple[dict[str, OrderRecord], list[EffectRecord]]:
@@ -30,16 +35,24 @@ def kept(job: Job) -> tuple[dict[str, OrderRecord], list[EffectRecord]]:
 
 
 def broken_promises(sandbox: RunningSandbox, job: Job) -> list[str]:
-    """What the books, the ledger and the snapshot contradict each other in, and what `sourcing ledger verify` finds.
+    """What the books, the ledger and the snapshot contradict each other in, and what
+    `sourcing ledger verify` finds.
 
     No run may be at work.
     """
     orders, effects = kept(job)
-    found = sql(job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders")
+    found = sql(
+        job.folder / "data" / "snapshots", "SELECT order_ref, paid_minor FROM orders"
+    )
     snapshot = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
-    broken = violations(sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True)
+    broken = violations(
+        sandbox.books(), orders, effects, snapshot=snapshot, at_rest=True
+    )
     faults = verify(_url_of(job)).faults
-    return [*(str(one) for one in broken), *(f"ledger: {one.table} {one.row} {one.words}" for one in faults)]
+    return [
+        *(str(one) for one in broken),
+        *(f"ledger: {one.table} {one.row} {one.words}" for one in faults),
+    ]
 
 
 def assert_books_are_exact(sandbox: RunningSandbox, job: Job) -> None:

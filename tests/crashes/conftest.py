@@ -27,7 +27,13 @@ def in_endurance(*cases: object) -> list[Any]:
 def one_of(actions: Sequence[str], chosen: str, *databases: str) -> list[Any]:
     """One action on the first database, and in endurance each on all of them."""
     return [
-        pytest.param(action, name, marks=() if (action, name) == (chosen, databases[0]) else pytest.mark.endurance)
+        pytest.param(
+            action,
+            name,
+            marks=()
+            if (action, name) == (chosen, databases[0])
+            else pytest.mark.endurance,
+        )
         for action in actions
         for name in databases
     ]

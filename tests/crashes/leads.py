@@ -1,4 +1,6 @@
-"""How a run comes to send an effect of each kind: what was done to its order before, the flow, and what it leaves."""
+"""How a run comes to send an effect of each kind: what was done to its order before,
+the flow, and what it leaves.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from tasks.effects.kinds import kind_of
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, MessageSeller, ModifyRefund, ReturnParcel, WithdrawRefund
+from tasks.effects.refund import (
+    AskRefund,
+    MessageSeller,
+    ModifyRefund,
+    ReturnParcel,
+    WithdrawRefund,
+)
 from tests.crashes.books import kept, ledger_of
 from tests.crashes.light import Job, Speed, run
 from tests.history import violations
@@ -52,13 +60,21 @@ class Shop:
         return list(self.rows)
 
     def job(self, does: str, **arguments: Any) -> Job:
-        return Job(url=self.sandbox.url, folder=self.folder, does=does, arguments=arguments, clock=AT_ONCE)
+        return Job(
+            url=self.sandbox.url,
+            folder=self.folder,
+            does=does,
+            arguments=arguments,
+            clock=AT_ONCE,
+        )
 
     def source(self, name: str, order_refs: Sequence[str]) -> Job:
         return replace(self.job("source"), file=self.file(name, order_refs), batch=name)
 
     def file(self, name: str, order_refs: Sequence[str]) -> Path:
-        return write_csv(self.folder / f"{name}.csv", [self.rows[ref] for ref in order_refs])
+        return write_csv(
+            self.folder / f"{name}.csv", [self.rows[ref] for ref in order_refs]
+        )
 
     def each(self, does: str, **arguments: Any) -> None:
         """Run a flow for each order."""
@@ -69,25 +85,45 @@ class Shop:
         return kept(self._any)[0][order_ref]
 
     def effects(self, order_ref: str, kind: type[EffectKind]) -> list[EffectRecord]:
-        return [one for one in kept(self._any)[1] if one.order_ref == order_ref and kind_of(one) is kind]
+        return [
+            one
+            for one in kept(self._any)[1]
+            if one.order_ref == order_ref and kind_of(one) is kind
+        ]
 
     def shown(self, table: str, order_ref: str) -> list[dict[str, Any]]:
         """The rows of the books that are about the order."""
         rows: list[dict[str, Any]] = self.sandbox.books()[table]
         if table == "orders":
-            ids = {self.order(order_ref).order_id}  # what comes from a cart has no reference
-            return [row for row in rows if row["reference"] == order_ref or row["order_id"] in ids]
-        key = "tmall_order_id" if table in ("shipments", "domestic_updates") else "order_id"
+            ids = {
+                self.order(order_ref).order_id
+            }  # what comes from a cart has no reference
+            return [
+                row
+                for row in rows
+                if row["reference"] == order_ref or row["order_id"] in ids
+            ]
+        key = (
+            "tmall_order_id"
+            if table in ("shipments", "domestic_updates")
+            else "order_id"
+        )
         return [row for row in rows if row[key] == self.order(order_ref).order_id]
 
     def said(self, order_ref: str) -> int:
         """How often the seller was told, by the service's own list."""
         run(self.job("follow"))
         with ledger_of(self._any) as ledger:
-            return sum(event["role"] == "buyer" for event in ledger.refunds.events(order_refs=[order_ref]))
+            return sum(
+                event["role"] == "buyer"
+                for event in ledger.refunds.events(order_refs=[order_ref])
+            )
 
     def broken_promises(self) -> list[str]:
-        return [str(one) for one in violations(self.sandbox.books(), *kept(self._any), at_rest=True)]
+        return [
+            str(one)
+            for one in violations(self.sandbox.books(), *kept(self._any), at_rest=True)
+        ]
 
     @property
     def _any(self) -> Job:
@@ -98,7 +134,9 @@ class Shop:
 
 
 def nothing(shop: Shop) -> None:
-    """An older order at each marketplace shows that the lists would show a younger one."""
+    """An older order at each marketplace shows that the lists would show a younger
+    one.
+    """
     older = shop.source("before", [ref for ref in shop.refs if ref.endswith("-000")])
     run(replace(older, clock=EARLIER))
 
@@ -166,29 +204,43 @@ def _orders(does: str, **arguments: Any) -> Callable[[Shop, str], Job]:
 
 
 def _shown(table: str, **columns: Sequence[object]) -> Callable[[Shop, str], int]:
-    """How many rows of the books there are about the order, with one of these values in each column."""
+    """How many rows of the books there are about the order, with one of these values in
+    each column.
+    """
 
     def count(shop: Shop, ref: str) -> int:
-        return sum(all(row[name] in values for name, values in columns.items()) for row in shop.shown(table, ref))
+        return sum(
+            all(row[name] in values for name, values in columns.items())
+            for row in shop.shown(table, ref)
+        )
 
     return count
 
 
 def _in_the_cart(shop: Shop, ref: str) -> int:
     row = shop.rows[ref]
-    lying = run(shop.job("cart", marketplace=Marketplace(str(row["marketplace"]))))["rows"]
-    ours = [one for one in lying if one["item_id"] == row["item"] and one["sku_id"] == row["sku"]]
-    times, rest = divmod(sum(int(one["quantity"]) for one in ours), int(str(row["quantity"])))
+    lying = run(shop.job("cart", marketplace=Marketplace(str(row["marketplace"]))))[
+        "rows"
+    ]
+    ours = [
+        one
+        for one in lying
+        if one["item_id"] == row["item"] and one["sku_id"] == row["sku"]
+    ]
+    times, rest = divmod(
+        sum(int(one["quantity"]) for one in ours), int(str(row["quantity"]))
+    )
     assert rest == 0
     return times
 
 
 @dataclass(frozen=True, kw_only=True)
 class Lead:
-    """`before` brings orders to where `sends` sends the effect for one; `times` is how often the service has it.
+    """`before` brings orders to where `sends` sends the effect for one; `times` is how
+    often the service has it.
 
-    `already` is what a further run says of it, where it says something. What is sent for every order there
-    is (`for_all`) needs a shop for each case.
+    `already` is what a further run says of it, where it says something. What is sent
+    for every order there is (`for_all`) needs a shop for each case.
     """
 
     before: Callable[[Shop], None]
@@ -207,7 +259,11 @@ LEADS: dict[type[EffectKind], Lead] = {
         times=_in_the_cart,
     ),
     CreateByReference: Lead(before=nothing, sends=_alone, times=_shown("orders")),
-    CreateFromCart: Lead(before=in_the_cart, sends=_orders("order-cart", yes=True), times=_shown("orders")),
+    CreateFromCart: Lead(
+        before=in_the_cart,
+        sends=_orders("order-cart", yes=True),
+        times=_shown("orders"),
+    ),
     Pay: Lead(before=nothing, sends=_alone, times=_shown("payments")),
     Book: Lead(before=nothing, sends=_alone, times=_shown("shipments")),
     ReportParcel: Lead(
@@ -216,16 +272,23 @@ LEADS: dict[type[EffectKind], Lead] = {
         times=_shown("domestic_updates"),
         for_all=True,
     ),
-    Cancel: Lead(before=unpaid, sends=_orders("cancel"), times=_shown("orders", status=CLOSED)),
+    Cancel: Lead(
+        before=unpaid, sends=_orders("cancel"), times=_shown("orders", status=CLOSED)
+    ),
     AskRefund: Lead(
         before=booked,
         sends=_one_order("refund", kind=RefundKind.REFUND, reason=CHANGED_MY_MIND),
         times=_shown("refunds"),
-        already={"taobao": "this is asked for already", "1688": "a refund is under way already"},
+        already={
+            "taobao": "this is asked for already",
+            "1688": "a refund is under way already",
+        },
     ),
     ModifyRefund: Lead(
         before=asked_for_a_part,
-        sends=_one_order("refund", kind=RefundKind.REFUND, reason=BROKEN, amount_cny="0.50"),
+        sends=_one_order(
+            "refund", kind=RefundKind.REFUND, reason=BROKEN, amount_cny="0.50"
+        ),
         times=_shown("refunds", amount_fen=(50,)),
         at=("taobao",),
         already={"taobao": "this is asked for already"},
@@ -244,9 +307,17 @@ LEADS: dict[type[EffectKind], Lead] = {
         at=("taobao",),
         already={"taobao": "no parcel can be named now"},
     ),
-    MessageSeller: Lead(before=asked, sends=_one_order("message", words=WORDS), times=Shop.said, at=("taobao",)),
+    MessageSeller: Lead(
+        before=asked,
+        sends=_one_order("message", words=WORDS),
+        times=Shop.said,
+        at=("taobao",),
+    ),
     ConfirmReceipt: Lead(
-        before=arrived, sends=_orders("receive"), times=_shown("orders", status=("confirm_goods",)), at=("1688",)
+        before=arrived,
+        sends=_orders("receive"),
+        times=_shown("orders", status=("confirm_goods",)),
+        at=("1688",),
     ),
 }
 

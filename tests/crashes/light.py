@@ -1,8 +1,10 @@
-"""A run in a real process of its own that starts in milliseconds: the flows' code without a Prefect server.
+"""A run in a real process of its own that starts in milliseconds: the flows' code
+without a Prefect server.
 
-The processes are forked from one that has everything imported. They differ from `sourcing` in this only: Prefect's
-engine is left out (a task is its function), and the ledger's clock may go faster or ahead, so that a lease or the
-settle time is over without waiting for it.
+The processes are forked from one that has everything imported. They differ from
+`sourcing` in this only: Prefect's engine is left out (a task is its function), and the
+ledger's clock may go faster or ahead, so that a lease or the settle time is over
+without waiting for it.
 """
 
 from __future__ import annotations
@@ -60,9 +62,11 @@ class Barrier(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Speed:
-    """A clock for the ledger: `times` as fast as the real one since `since`, and `ahead_s` ahead of it.
+    """A clock for the ledger: `times` as fast as the real one since `since`, and
+    `ahead_s` ahead of it.
 
-    Those who have one `moved` file are ahead by the seconds in it as well, from when on a test writes them there.
+    Those who have one `moved` file are ahead by the seconds in it as well, from when on
+    a test writes them there.
     """
 
     times: float = 1
@@ -71,22 +75,32 @@ class Speed:
     moved: Path | None = None
 
     def __call__(self) -> datetime:
-        now, moved_s = time.time(), float(self.moved.read_text()) if self.moved and self.moved.exists() else 0
-        return datetime.fromtimestamp(self.since + (now - self.since) * self.times + self.ahead_s + moved_s, UTC)
+        now, moved_s = (
+            time.time(),
+            float(self.moved.read_text()) if self.moved and self.moved.exists() else 0,
+        )
+        return datetime.fromtimestamp(
+            self.since + (now - self.since) * self.times + self.ahead_s + moved_s, UTC
+        )
 
     def move(self, seconds: float) -> None:
         """While nobody looks at it."""
         assert self.moved
-        self.moved.write_text(str((float(self.moved.read_text()) if self.moved.exists() else 0) + seconds))
+        self.moved.write_text(
+            str((float(self.moved.read_text()) if self.moved.exists() else 0) + seconds)
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
 class Job:
-    """What a process does: `plan` or `source` a file, or call one of `FLOWS` with `arguments`.
+    """What a process does: `plan` or `source` a file, or call one of `FLOWS` with
+    `arguments`.
 
-    With `helpers` the batch is shared with that many, which a test starts itself (`help`).
+    With `helpers` the batch is shared with that many, which a test starts itself
+    (`help`).
 
-    With `plans`, plans are read from that file and not made anew: they cost most of a run's time, and only read.
+    With `plans`, plans are read from that file and not made anew: they cost most of a
+    run's time, and only read.
     """
 
     url: str
@@ -183,16 +197,25 @@ def killed(job: Job, at: str) -> None:
 
 
 def bought_before(job: Job) -> None:
-    """Buy the same once under other references: an older order of ours shows what a reading would show."""
+    """Buy the same once under other references: an older order of ours shows what a
+    reading would show.
+    """
     assert job.file
     with job.file.open(encoding="utf-8", newline="") as file:
-        rows = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in csv.DictReader(file)]
-    before = replace(job, file=write_csv(job.folder / "before.csv", rows), batch="before")
+        rows = [
+            {**row, "order_ref": f"before-{row['order_ref']}"}
+            for row in csv.DictReader(file)
+        ]
+    before = replace(
+        job, file=write_csv(job.folder / "before.csv", rows), batch="before"
+    )
     run(replace(before, clock=Speed(ahead_s=-1000)))
 
 
 def _main(job: Job, barrier: Barrier | None) -> None:
-    for name in [name for name in os.environ if name.startswith(("XPORTCN_", "SOURCING_"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("XPORTCN_", "SOURCING_"))
+    ]:
         del os.environ[name]
     os.environ |= {"XPORTCN_BASE_URL": job.url, "XPORTCN_PAY_IS": "debit"}
     os.environ |= {"SOURCING_DATA_DIR": str(job.folder / "data"), **job.settings}
@@ -213,7 +236,8 @@ def _without_prefect(clock: Callable[[], datetime]) -> None:
 
     cast(Any, Artifact).acreate = written
     cast(Any, flows.batch.opening).open_resources = partial(open_resources, clock=clock)
-    # the sandbox closes an order five seconds after it has accepted that; tests move its clock instead
+    # the sandbox closes an order five seconds after it has accepted that; tests move
+    # its clock instead
     tasks.after_sale.CONFIRM_PAUSES_S = cast(Any, (0.0,))
     TaobaoAfterSale.settles_in = timedelta(0)
 
@@ -223,12 +247,16 @@ async def _source(job: Job) -> dict[str, Any]:
     if job.plans:
         _use_plans(job.plans)
     settings = SourcingSettings()
-    async with open_resources(settings, XportcnSettings(), clock=job.clock) as resources:
+    async with open_resources(
+        settings, XportcnSettings(), clock=job.clock
+    ) as resources:
         asked = read_request_file(job.file, **await reading_by(settings)).orders
         plans = flows.batch.plan_sources.FromRequests(
             orders_to_buy(resources.ledger, asked, dry_run=False), str(job.file)
         )
-        batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers)
+        batch = BatchRun(
+            resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers
+        )
         report = await batch.buy(ask=False)
     return report.to_json()
 
@@ -239,7 +267,9 @@ async def _flow(job: Job) -> dict[str, Any]:
     told: Any = await flow.fn(**acts, **job.arguments)
     if isinstance(told, State) and told.is_completed():
         told = told.data  # not all was as asked, and the report says what
-    if isinstance(told, State):  # without Prefect's engine a failure that a person can mend is not raised
+    if isinstance(
+        told, State
+    ):  # without Prefect's engine a failure that a person can mend is not raised
         return {"troubles": [str(told.message)]}
     report: dict[str, Any] = told.to_json()
     return report
@@ -248,7 +278,9 @@ async def _flow(job: Job) -> dict[str, Any]:
 async def _plan(job: Job) -> dict[str, Any]:
     assert job.file
     assert job.plans
-    async with open_resources(SourcingSettings(), XportcnSettings(), clock=job.clock) as resources:
+    async with open_resources(
+        SourcingSettings(), XportcnSettings(), clock=job.clock
+    ) as resources:
         requests = read_request_file(job.file).orders
         plans = await plan_orders(resources, requests, chunk_size=job.chunk_size)
     job.plans.write_bytes(pickle.dumps({plan.order_ref: plan for plan in plans}))
@@ -258,7 +290,9 @@ async def _plan(job: Job) -> dict[str, Any]:
 def _use_plans(file: Path) -> None:
     made: dict[str, PlannedOrder] = pickle.loads(file.read_bytes())
 
-    async def planned(_: Resources, requests: Sequence[OrderRequest], take: Take, **__: Any) -> None:
+    async def planned(
+        _: Resources, requests: Sequence[OrderRequest], take: Take, **__: Any
+    ) -> None:
         await take([made[request.order_ref] for request in requests])
 
     cast(Any, flows.batch.plan_sources).plan_each = planned
@@ -270,12 +304,21 @@ async def _help(job: Job) -> dict[str, Any]:
         while not (ledger.knows_batch(job.batch) and ledger.chunks.of_batch(job.batch)):  # noqa: ASYNC110 - a database
             await asyncio.sleep(0.05)
     helped = await flows.helper.help_batch.fn(job.batch)
-    return {"troubles": [str(helped.message)]} if isinstance(helped, State) else asdict(helped)
+    return (
+        {"troubles": [str(helped.message)]}
+        if isinstance(helped, State)
+        else asdict(helped)
+    )
 
 
 async def _cart(job: Job) -> dict[str, Any]:
     rows = await flows.carts.show_cart(**job.arguments)
-    return {"rows": [{"item_id": row.item_id, "sku_id": row.sku_id, "quantity": row.quantity} for row in rows]}
+    return {
+        "rows": [
+            {"item_id": row.item_id, "sku_id": row.sku_id, "quantity": row.quantity}
+            for row in rows
+        ]
+    }
 
 
 FLOWS: dict[str, Any] = {
@@ -291,7 +334,13 @@ FLOWS: dict[str, Any] = {
     "track": flows.sync_tracking.sync_tracking,
     "withdraw": flows.after_sale.withdraw_refund,
 }
-DOES = {"cart": _cart, "help": _help, "plan": _plan, "source": _source, **dict.fromkeys(FLOWS, _flow)}
+DOES = {
+    "cart": _cart,
+    "help": _help,
+    "plan": _plan,
+    "source": _source,
+    **dict.fromkeys(FLOWS, _flow),
+}
 
 
 def states(report: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,6 @@
-"""`kill -9` at every named point of creating, paying and booking; a rerun finishes, and the books are exact."""
+"""`kill -9` at every named point of creating, paying and booking; a rerun finishes, and
+the books are exact.
+"""
 
 from __future__ import annotations
 
@@ -20,22 +22,47 @@ AFTER_SETTLE_TIME = Speed(ahead_s=3000)
 IN_DOUBT = "before-first-byte"
 """Noted as sent and never sent: the one point whose truth no read can tell at once."""
 
-NTH = {"before-intent": 1, "after-intent": 1, "before-send": 2, "after-send": 3, "after-answer": 1, "after-record": 2}
+NTH = {
+    "before-intent": 1,
+    "after-intent": 1,
+    "before-send": 2,
+    "after-send": 3,
+    "after-answer": 1,
+    "after-record": 2,
+}
 """Which of the three orders the kill hits; intents are those of all three."""
 
 ACTIONS = [str(kind.action) for kind in OF_A_RUN]
-CASES = some_of([(point, action) for action in ACTIONS for point in EFFECT_POINTS if point != IN_DOUBT], 9)
+CASES = some_of(
+    [
+        (point, action)
+        for action in ACTIONS
+        for point in EFFECT_POINTS
+        if point != IN_DOUBT
+    ],
+    9,
+)
 
 
 @pytest.fixture
 def job(sandbox: RunningSandbox, tmp_path: Path) -> Job:
     rows = single_line_orders(sandbox, {"taobao": 1, "1688": 1, "international": 1})
-    return Job(url=sandbox.url, folder=tmp_path, file=write_csv(tmp_path / "requests.csv", rows))
+    return Job(
+        url=sandbox.url,
+        folder=tmp_path,
+        file=write_csv(tmp_path / "requests.csv", rows),
+    )
 
 
-@pytest.mark.parametrize(("point", "action"), CASES, ids=[":".join(case) for case in CASES])
-def test_the_next_run_finishes_at_once(sandbox: RunningSandbox, job: Job, point: str, action: str) -> None:
-    """The send log proves what never left, a read finds what did: nobody waits and nobody is asked."""
+@pytest.mark.parametrize(
+    ("point", "action"), CASES, ids=[":".join(case) for case in CASES]
+)
+def test_the_next_run_finishes_at_once(
+    sandbox: RunningSandbox, job: Job, point: str, action: str
+) -> None:
+    """The send log proves what never left, a read finds what did: nobody waits and
+    nobody is asked.
+    """
     killed(job, f"{point}:{action}:{NTH[point]}")
     report = run(job)
     assert states(report) == ALL_BOOKED
@@ -44,33 +71,50 @@ def test_the_next_run_finishes_at_once(sandbox: RunningSandbox, job: Job, point:
 
 
 @pytest.mark.parametrize("action", [*in_endurance("create"), "pay"])
-def test_what_may_have_left_is_sent_again_after_the_settle_time(sandbox: RunningSandbox, job: Job, action: str) -> None:
-    """It was noted and not seen: unknown until it can no longer arrive, and then sent for the first time in truth."""
+def test_what_may_have_left_is_sent_again_after_the_settle_time(
+    sandbox: RunningSandbox, job: Job, action: str
+) -> None:
+    """It was noted and not seen: unknown until it can no longer arrive, and then sent
+    for the first time in truth.
+    """
     bought_before(job)
     killed(job, f"{IN_DOUBT}:{action}:2")
     early = run(job)
     assert sorted(states(early).values()) == ["booked", "booked", "unknown"]
     [doubted] = [ref for ref, state in states(early).items() if state == "unknown"]
-    assert reasons(early, [doubted])[0].startswith(f"no answer to {action}: it may still arrive until ")
+    assert reasons(early, [doubted])[0].startswith(
+        f"no answer to {action}: it may still arrive until "
+    )
     assert_books_are_exact(sandbox, job)
     assert states(run(replace(job, clock=AFTER_SETTLE_TIME))) == ALL_BOOKED
     assert_books_are_exact(sandbox, job)
 
 
 @pytest.mark.endurance
-def test_the_first_order_at_a_marketplace_that_may_have_left_is_asked_about(sandbox: RunningSandbox, job: Job) -> None:
-    """No older order of ours shows that the list would show it: it is not ordered again."""
+def test_the_first_order_at_a_marketplace_that_may_have_left_is_asked_about(
+    sandbox: RunningSandbox, job: Job
+) -> None:
+    """No older order of ours shows that the list would show it: it is not ordered
+    again.
+    """
     killed(job, f"{IN_DOUBT}:create:2")
     for clock in (AFTER_SETTLE_TIME, Speed(ahead_s=5000)):
         report = run(replace(job, clock=clock))
         [ref] = [ref for ref, state in states(report).items() if state == "unknown"]
-        assert f"sourcing resolve {ref} --ordered ORDER_ID, or --not-ordered" in reasons(report, [ref])[0]
+        assert (
+            f"sourcing resolve {ref} --ordered ORDER_ID, or --not-ordered"
+            in reasons(report, [ref])[0]
+        )
     assert len(sandbox.books()["orders"]) == 2
     assert_books_are_exact(sandbox, job)
 
 
-def test_a_booking_that_may_have_left_is_asked_about_for_ever(sandbox: RunningSandbox, job: Job) -> None:
-    """Not seeing a booking proves nothing, at no time: the order keeps its question, and is never booked again."""
+def test_a_booking_that_may_have_left_is_asked_about_for_ever(
+    sandbox: RunningSandbox, job: Job
+) -> None:
+    """Not seeing a booking proves nothing, at no time: the order keeps its question,
+    and is never booked again.
+    """
     killed(job, f"{IN_DOUBT}:book:2")
     for clock in (Speed(), AFTER_SETTLE_TIME):
         report = run(replace(job, clock=clock))
@@ -85,8 +129,12 @@ def test_a_booking_that_may_have_left_is_asked_about_for_ever(sandbox: RunningSa
 
 
 @pytest.mark.parametrize("point", [*in_endurance("after-intent"), "after-send"])
-def test_a_run_that_is_killed_again_and_again_gets_there(sandbox: RunningSandbox, job: Job, point: str) -> None:
-    """Each run dies at the next effect of the three, and leaves nothing that the following can't settle."""
+def test_a_run_that_is_killed_again_and_again_gets_there(
+    sandbox: RunningSandbox, job: Job, point: str
+) -> None:
+    """Each run dies at the next effect of the three, and leaves nothing that the
+    following can't settle.
+    """
     for action in ACTIONS:
         killed(job, f"{point}:{action}")
     assert states(run(job)) == ALL_BOOKED

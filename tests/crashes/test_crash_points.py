@@ -22,10 +22,14 @@ SCRIPT = (
 
 
 def ran(crash_at: str, *details: str) -> tuple[int, int]:
-    """The exit code of a real process that reaches `after-intent` with these details, and how many it passed."""
+    """The exit code of a real process that reaches `after-intent` with these details,
+    and how many it passed.
+    """
     environment = {**os.environ, VARIABLE: crash_at}
     command = [sys.executable, "-c", SCRIPT, *details]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
     return done.returncode, len(done.stdout.split())
 
 
@@ -39,7 +43,9 @@ def ran(crash_at: str, *details: str) -> tuple[int, int]:
     ],
 )
 def test_a_process_dies_where_it_is_told(crash_at: str, passed: int) -> None:
-    """At the first time, at the first of a detail, at the second of it, and at the third of any."""
+    """At the first time, at the first of a detail, at the second of it, and at the
+    third of any.
+    """
     assert ran(crash_at, "create", "pay", "book", "pay") == (-signal.SIGKILL, passed)
 
 
@@ -55,18 +61,34 @@ def test_nothing_happens_without_the_variable(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(
-    "text", ["after-intend", "after-intent:pay:0", "after-intent:pay:many", "term@after-intent", "@", "a:b:c:d"]
+    "text",
+    [
+        "after-intend",
+        "after-intent:pay:0",
+        "after-intent:pay:many",
+        "term@after-intent",
+        "@",
+        "a:b:c:d",
+    ],
 )
-def test_a_value_that_means_nothing_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+def test_a_value_that_means_nothing_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str
+) -> None:
     """A misspelt point would never be reached, and its test would prove nothing."""
     monkeypatch.setenv(VARIABLE, text)
-    with pytest.raises(UnknownCrashPoint, match=r"kill@\|stop@.*before-intent.*Nothing was sent"):
+    with pytest.raises(
+        UnknownCrashPoint, match=r"kill@\|stop@.*before-intent.*Nothing was sent"
+    ):
         is_armed()
 
 
 def test_a_command_with_a_misspelt_point_does_not_start(tmp_path: Path) -> None:
-    """The process that opens the ledger says so: it is the first that could reach a point."""
-    merchant = Merchant(RunningSandbox("http://127.0.0.1:9"), tmp_path, {VARIABLE: "after-intend:pay"})
+    """The process that opens the ledger says so: it is the first that could reach a
+    point.
+    """
+    merchant = Merchant(
+        RunningSandbox("http://127.0.0.1:9"), tmp_path, {VARIABLE: "after-intend:pay"}
+    )
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "ledger.db").touch()
     done = merchant.sourcing("status")
@@ -78,4 +100,6 @@ def test_a_command_with_a_misspelt_point_does_not_start(tmp_path: Path) -> None:
 def test_every_point_stands_in_the_table() -> None:
     """The module's table is what a person reads."""
     assert crash_points.__doc__
-    assert re.findall(r"^\| `([a-z-]+)` \|", crash_points.__doc__, re.MULTILINE) == list(POINTS)
+    assert re.findall(
+        r"^\| `([a-z-]+)` \|", crash_points.__doc__, re.MULTILINE
+    ) == list(POINTS)

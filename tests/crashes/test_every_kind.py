@@ -1,7 +1,8 @@
-"""`kill -9` at the named points of every kind of effect: the next run finds out, and it has happened once.
+"""`kill -9` at the named points of every kind of effect: the next run finds out, and it
+has happened once.
 
-All kinds at all points on all marketplaces are played by `make endurance PART=crashes`, of which this is a part that
-has every kind, every point and every marketplace.
+All kinds at all points on all marketplaces are played by `make endurance PART=crashes`,
+of which this is a part that has every kind, every point and every marketplace.
 """
 
 from __future__ import annotations
@@ -31,15 +32,24 @@ CLOSES_IN_S = 6
 
 Case = tuple[type[EffectKind], str, str]
 EVERY: list[list[Case]] = [
-    [(kind, place, point) for place in LEADS[kind].at for point in EFFECT_POINTS] for kind in KINDS[:-1]
+    [(kind, place, point) for place in LEADS[kind].at for point in EFFECT_POINTS]
+    for kind in KINDS[:-1]
 ]
 IN_TURN = 11
-"""One case of each kind: by this the seven points, and the marketplaces, have their turn."""
-CASES = [case for n, cases in enumerate(EVERY) for case in (cases if IS_EVERY else [cases[n * IN_TURN % len(cases)]])]
+"""One case of each kind: by this the seven points, and the marketplaces, have their
+turn.
+"""
+CASES = [
+    case
+    for n, cases in enumerate(EVERY)
+    for case in (cases if IS_EVERY else [cases[n * IN_TURN % len(cases)]])
+]
 
 
 def test_every_kind_every_point_and_every_marketplace_has_its_turn() -> None:
-    """But for the calls to shops, the last kind, which `tests/tasks/test_fulfil.py` has."""
+    """But for the calls to shops, the last kind, which `tests/tasks/test_fulfil.py`
+    has.
+    """
     assert [*LEADS, Fulfil] == [*KINDS]
     assert {kind for kind, _, _ in CASES} == {*LEADS}
     assert {point for _, _, point in CASES} == set(EFFECT_POINTS)
@@ -47,8 +57,12 @@ def test_every_kind_every_point_and_every_marketplace_has_its_turn() -> None:
 
 
 @pytest.fixture(scope="module")
-def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case], tuple[Shop, str]]]:
-    """The shop of a case, made when it is asked for, and the order that is the case's own."""
+def shops(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Case], tuple[Shop, str]]]:
+    """The shop of a case, made when it is asked for, and the order that is the case's
+    own.
+    """
     made: dict[tuple[Case, ...], Shop] = {}
     with ExitStack() as stack:
 
@@ -56,7 +70,9 @@ def shops(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Case],
             cases = together(case)
             if cases not in made:
                 folder = tmp_path_factory.mktemp(LEADS[case[0]].before.__name__)
-                made[cases] = shop = opened(stack.enter_context(own_sandbox()), folder, cases)
+                made[cases] = shop = opened(
+                    stack.enter_context(own_sandbox()), folder, cases
+                )
                 LEADS[case[0]].before(shop)
             return made[cases], f"{case[1]}-{cases.index(case) + 1:03d}"
 
@@ -72,21 +88,33 @@ def together(case: Case) -> tuple[Case, ...]:
 
 def opened(sandbox: RunningSandbox, folder: Path, cases: Sequence[Case]) -> Shop:
     """One order more a marketplace, which is no case's."""
-    rows = single_line_orders(sandbox, dict.fromkeys([place for _, place, _ in cases], len(cases) + 1))
+    rows = single_line_orders(
+        sandbox, dict.fromkeys([place for _, place, _ in cases], len(cases) + 1)
+    )
     return Shop(sandbox, folder, {str(row["order_ref"]): row for row in rows})
 
 
-SPENDING = {kind for kind in LEADS if kind.action in BUYING} - {AddToCart, CreateFromCart}
+SPENDING = {kind for kind in LEADS if kind.action in BUYING} - {
+    AddToCart,
+    CreateFromCart,
+}
 
 
 # kinds that spend without a cart; the others have their turn in endurance
 @pytest.mark.parametrize(
     "case",
-    [pytest.param(case, marks=[] if case[0] in SPENDING else [pytest.mark.endurance]) for case in CASES],
+    [
+        pytest.param(case, marks=[] if case[0] in SPENDING else [pytest.mark.endurance])
+        for case in CASES
+    ],
     ids=lambda case: f"{case[0].__name__}-{case[1]}-{case[2]}",
 )
-def test_whatever_died_it_happens_once(shops: Callable[[Case], tuple[Shop, str]], case: Case) -> None:
-    """Done by the next run, or the one after the settle time; a booking that may have left is asked about for ever."""
+def test_whatever_died_it_happens_once(
+    shops: Callable[[Case], tuple[Shop, str]], case: Case
+) -> None:
+    """Done by the next run, or the one after the settle time; a booking that may have
+    left is asked about for ever.
+    """
     kind, place, point = case
     shop, ref = shops(case)
     lead = LEADS[kind]
@@ -94,7 +122,9 @@ def test_whatever_died_it_happens_once(shops: Callable[[Case], tuple[Shop, str]]
 
     def found() -> tuple[list[EffectStatus], int]:
         times = lead.times(shop, ref)
-        return [effect.status for effect in shop.effects(ref, kind)], min(times, 1) if kind.repeatable else times
+        return [effect.status for effect in shop.effects(ref, kind)], min(
+            times, 1
+        ) if kind.repeatable else times
 
     def again(clock: Speed = job.clock) -> tuple[list[EffectStatus], int]:
         run(replace(job, clock=clock))
@@ -103,7 +133,11 @@ def test_whatever_died_it_happens_once(shops: Callable[[Case], tuple[Shop, str]]
 
     killed(job, f"{point}:{kind.action}")
     shop.sandbox.advance(CLOSES_IN_S)
-    done, in_doubt, clock = ([EffectStatus.DONE], 1), ([EffectStatus.UNKNOWN], 0), job.clock
+    done, in_doubt, clock = (
+        ([EffectStatus.DONE], 1),
+        ([EffectStatus.UNKNOWN], 0),
+        job.clock,
+    )
     if point == IN_DOUBT and not kind.repeatable:
         assert again() == in_doubt
         [effect] = shop.effects(ref, kind)

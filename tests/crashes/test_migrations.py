@@ -1,4 +1,6 @@
-"""A ledger that dies half-way through an upgrade is the old ledger, whole; and every version gets to the newest."""
+"""A ledger that dies half-way through an upgrade is the old ledger, whole; and every
+version gets to the newest.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,10 @@ def ledger_settings(request: pytest.FixtureRequest) -> dict[str, str]:
 @pytest.fixture
 def url(tmp_path: Path, ledger_settings: dict[str, str]) -> str:
     (tmp_path / "data").mkdir()
-    return ledger_settings.get("SOURCING_LEDGER_URL") or f"sqlite:///{tmp_path / 'data' / 'ledger.db'}"
+    return (
+        ledger_settings.get("SOURCING_LEDGER_URL")
+        or f"sqlite:///{tmp_path / 'data' / 'ledger.db'}"
+    )
 
 
 def engine_of(url: str) -> Engine:
@@ -58,20 +63,32 @@ def version_and_batches(url: str) -> tuple[str | None, list[str]]:
     engine = engine_of(url)
     with engine.connect() as connection:
         version = version_of(connection)
-        rows = list(connection.execute(text("SELECT batch_id FROM batches")).scalars()) if version else []
+        rows = (
+            list(connection.execute(text("SELECT batch_id FROM batches")).scalars())
+            if version
+            else []
+        )
     engine.dispose()
     return version, rows
 
 
 @pytest.mark.parametrize(
-    ("version", "ledger_settings"), [*product(UPGRADED, ("sqlite", "postgresql"))], indirect=["ledger_settings"]
+    ("version", "ledger_settings"),
+    [*product(UPGRADED, ("sqlite", "postgresql"))],
+    indirect=["ledger_settings"],
 )
 def test_every_older_ledger_becomes_what_a_new_one_is(
     request: pytest.FixtureRequest, tmp_path: Path, url: str, version: str
 ) -> None:
-    """Its rows are kept. Columns, keys, rules and indexes are the same, in parts too, on both databases."""
+    """Its rows are kept. Columns, keys, rules and indexes are the same, in parts too,
+    on both databases.
+    """
     is_file = url.startswith("sqlite")
-    new = f"sqlite:///{tmp_path / 'new.db'}" if is_file else request.getfixturevalue("postgres").new_database()
+    new = (
+        f"sqlite:///{tmp_path / 'new.db'}"
+        if is_file
+        else request.getfixturevalue("postgres").new_database()
+    )
     make_ledger(url, version)
     found = []
     for one in (url, new):
@@ -80,14 +97,18 @@ def test_every_older_ledger_becomes_what_a_new_one_is(
             found.append(schema_of(connection))
         engine.dispose()
     assert found[0] == found[1]
-    assert {"ck_orders_payable", "ix_marks_standing", "uq_orders_order_id"} <= {*re.findall(r"\w+", str(found[0]))}
+    assert {"ck_orders_payable", "ix_marks_standing", "uq_orders_order_id"} <= {
+        *re.findall(r"\w+", str(found[0]))
+    }
     assert version_and_batches(url) == (SCHEMA_VERSION, ["old"])
 
 
 def test_an_upgrade_that_dies_anywhere_changes_nothing(
     sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str], url: str
 ) -> None:
-    """Killed after steps in turn (each in endurance): the old tables stand; the next run brings them up, and buys."""
+    """Killed after steps in turn (each in endurance): the old tables stand; the next
+    run brings them up, and buys.
+    """
     make_ledger(url, OLDEST)
     rows = single_line_orders(sandbox, {"taobao": 1, "1688": 1})
     file = write_csv(tmp_path / "requests.csv", rows)
@@ -104,7 +125,9 @@ def test_an_upgrade_that_dies_anywhere_changes_nothing(
 def test_a_first_ledger_that_dies_on_its_way_is_made_anew(
     sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str], url: str
 ) -> None:
-    """With all tables made, and the version not yet committed, there is no table at all."""
+    """With all tables made, and the version not yet committed, there is no table at
+    all.
+    """
     rows = single_line_orders(sandbox, {"1688": 1})
     file = write_csv(tmp_path / "requests.csv", rows)
     job = Job(url=sandbox.url, folder=tmp_path, file=file, settings=ledger_settings)

@@ -1,4 +1,6 @@
-"""Own SKUs bought by real processes: split orders and spare offers, killed, shared, and with a book that changes."""
+"""Own SKUs bought by real processes: split orders and spare offers, killed, shared, and
+with a book that changes.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,12 @@ Cells = dict[str, str]
 def goods(sandbox: RunningSandbox, marketplace: str, count: int) -> list[Cells]:
     """Cells of the SKU book for so many variants."""
     return [
-        {"marketplace": marketplace, "item": str(one["item"]), "sku": str(one["sku"]), "pieces": str(one["quantity"])}
+        {
+            "marketplace": marketplace,
+            "item": str(one["item"]),
+            "sku": str(one["sku"]),
+            "pieces": str(one["quantity"]),
+        }
         for one in single_line_orders(sandbox, {marketplace: count})
     ]
 
@@ -39,7 +46,9 @@ def goods(sandbox: RunningSandbox, marketplace: str, count: int) -> list[Cells]:
 def write(job: Job, orders: Mapping[str, Sequence[str]], book: Sequence[Cells]) -> None:
     """A request file of own SKUs, and their book."""
     rows = [
-        RECEIVER | {"order_ref": ref, "own_sku": one, "quantity": "1"} for ref, skus in orders.items() for one in skus
+        RECEIVER | {"order_ref": ref, "own_sku": one, "quantity": "1"}
+        for ref, skus in orders.items()
+        for one in skus
     ]
     assert job.file
     with job.file.open("w", newline="", encoding="utf-8") as file:
@@ -55,23 +64,45 @@ def job_in(folder: Path, sandbox: RunningSandbox, **settings: str) -> Job:
 
 
 class Shop:
-    """Orders of two sellers each: a cup, of which every third is gone and has a spare, and a plate elsewhere."""
+    """Orders of two sellers each: a cup, of which every third is gone and has a spare,
+    and a plate elsewhere.
+    """
 
     def __init__(self, sandbox: RunningSandbox) -> None:
-        self.cups, self.plates = (goods(sandbox, name, ORDERS) for name in ("taobao", "1688"))
+        self.cups, self.plates = (
+            goods(sandbox, name, ORDERS) for name in ("taobao", "1688")
+        )
         self.orders = {f"S-{n}": [f"CUP-{n}", f"PLATE-{n}"] for n in range(ORDERS)}
 
     @property
     def book(self) -> list[Cells]:
         spares = [{"own_sku": f"CUP-{n}", **GONE} for n in range(0, ORDERS, 3)]
-        cups = [{"own_sku": f"CUP-{n}", "rank": "1" if n % 3 else "2", **cup} for n, cup in enumerate(self.cups)]
-        return [*spares, *cups, *({"own_sku": f"PLATE-{n}", **plate} for n, plate in enumerate(self.plates))]
+        cups = [
+            {"own_sku": f"CUP-{n}", "rank": "1" if n % 3 else "2", **cup}
+            for n, cup in enumerate(self.cups)
+        ]
+        return [
+            *spares,
+            *cups,
+            *(
+                {"own_sku": f"PLATE-{n}", **plate}
+                for n, plate in enumerate(self.plates)
+            ),
+        ]
 
     def changed(self, dice: Random) -> list[Cells]:
-        """Another book: cups and plates are shuffled, some are gone, in another group, or have no entry."""
+        """Another book: cups and plates are shuffled, some are gone, in another group,
+        or have no entry.
+        """
         cups, plates = dice.sample(self.cups, ORDERS), dice.sample(self.plates, ORDERS)
-        rows = [{"own_sku": f"CUP-{n}", **(GONE if dice.random() < 0.2 else cup)} for n, cup in enumerate(cups)]
-        rows += [{"own_sku": f"PLATE-{n}", "group": dice.choice(["", "b"]), **one} for n, one in enumerate(plates)]
+        rows = [
+            {"own_sku": f"CUP-{n}", **(GONE if dice.random() < 0.2 else cup)}
+            for n, cup in enumerate(cups)
+        ]
+        rows += [
+            {"own_sku": f"PLATE-{n}", "group": dice.choice(["", "b"]), **one}
+            for n, one in enumerate(plates)
+        ]
         return dice.sample(rows, len(rows) - 3)
 
     @property
@@ -89,9 +120,14 @@ def bought_once(sandbox: RunningSandbox, refs: set[str]) -> None:
 def test_each_part_is_bought_once_whatever_the_book_says_after_a_kill(
     sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str], seed: int
 ) -> None:
-    """The first run decides the parts; what was begun goes on as it was approved, the rest by the book of its run."""
+    """The first run decides the parts; what was begun goes on as it was approved, the
+    rest by the book of its run.
+    """
     dice, shop = Random(seed), Shop(sandbox)
-    job = replace(job_in(tmp_path, sandbox, SOURCING_SETTLE_S="0", **ledger_settings), chunk_size=4)
+    job = replace(
+        job_in(tmp_path, sandbox, SOURCING_SETTLE_S="0", **ledger_settings),
+        chunk_size=4,
+    )
     sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": 0.02})
     book, goal = shop.book, 0
     for number in range(4):  # leases of the run before are over
@@ -109,7 +145,10 @@ def test_each_part_is_bought_once_whatever_the_book_says_after_a_kill(
     for number in range(3):
         report = run(replace(job, clock=Speed(ahead_s=3600 + number * 200)))
     assert set(states(report)) == shop.parts
-    assert set(states(report).values()) <= {"booked", "unknown"}  # a booking that was under way may be a question
+    assert set(states(report).values()) <= {
+        "booked",
+        "unknown",
+    }  # a booking that was under way may be a question
     bought_once(sandbox, shop.parts)
     assert_books_are_exact(sandbox, job)
 
@@ -119,7 +158,12 @@ def test_helpers_buy_own_skus_with_the_spare_offers_of_the_run_s_book(
 ) -> None:
     """They have no book of their own: an order comes with what the run has read."""
     shop = Shop(sandbox)
-    job = job_in(tmp_path, sandbox, SOURCING_LEDGER_URL=postgres.new_ledger(), SOURCING_CONCURRENCY="1")
+    job = job_in(
+        tmp_path,
+        sandbox,
+        SOURCING_LEDGER_URL=postgres.new_ledger(),
+        SOURCING_CONCURRENCY="1",
+    )
     job = replace(job, helpers=2, chunk_size=2)
     write(job, shop.orders, shop.book)
     sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": 0.1})
@@ -141,7 +185,9 @@ def test_helpers_buy_own_skus_with_the_spare_offers_of_the_run_s_book(
     bought_once(sandbox, shop.parts)
 
 
-def test_what_the_book_lacks_is_bought_once_it_is_filled_in(sandbox: RunningSandbox, tmp_path: Path) -> None:
+def test_what_the_book_lacks_is_bought_once_it_is_filled_in(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
     """Of 200 orders 8 have an unknown own SKU: 192 are bought, then all, each once."""
     orders, lacking = 200, 8
     job = job_in(tmp_path, sandbox)
@@ -150,12 +196,24 @@ def test_what_the_book_lacks_is_bought_once_it_is_filled_in(sandbox: RunningSand
     asked = {f"S-{n}": [f"CUP-{n}"] for n in range(orders)}
     write(job, asked, book[lacking:])
     report = run(job)
-    assert Counter(states(report).values()) == {"booked": orders - lacking, "held": lacking}
+    assert Counter(states(report).values()) == {
+        "booked": orders - lacking,
+        "held": lacking,
+    }
     held = {ref: one for ref, one in kept(job)[0].items() if one.state == "held"}
-    rows = missing_entries((ref, one.why.facts["own_skus"]) for ref, one in held.items() if one.why)
+    rows = missing_entries(
+        (ref, one.why.facts["own_skus"]) for ref, one in held.items() if one.why
+    )
     assert {row["own_sku"] for row in rows} == {f"CUP-{n}" for n in range(lacking)}
     for _ in range(2):
-        write(job, asked, [*book[lacking:], *({**row, **cups[int(row["own_sku"][4:])]} for row in rows)])
+        write(
+            job,
+            asked,
+            [
+                *book[lacking:],
+                *({**row, **cups[int(row["own_sku"][4:])]} for row in rows),
+            ],
+        )
         report = run(job)
     assert Counter(states(report).values()) == {"booked": orders}
     assert report["bought_this_run"] == 0

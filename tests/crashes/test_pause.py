@@ -1,4 +1,6 @@
-"""All buying is paused while real processes buy: the books stay as they are when `pause` returns."""
+"""All buying is paused while real processes buy: the books stay as they are when
+`pause` returns.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +23,15 @@ SLOW = {"path": "/open/*", "kind": "latency", "probability": 1, "delay_s": 0.05}
 
 
 @pytest.fixture
-def job(sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str]) -> Job:
+def job(
+    sandbox: RunningSandbox, tmp_path: Path, ledger_settings: dict[str, str]
+) -> Job:
     rows = single_line_orders(sandbox, {"taobao": 6, "1688": 6})
     file = write_csv(tmp_path / "requests.csv", rows)
     settings = {**ledger_settings, "SOURCING_CONCURRENCY": "2"}
-    return Job(url=sandbox.url, folder=tmp_path, file=file, chunk_size=4, settings=settings)
+    return Job(
+        url=sandbox.url, folder=tmp_path, file=file, chunk_size=4, settings=settings
+    )
 
 
 def counts(sandbox: RunningSandbox) -> list[int]:
@@ -35,13 +41,22 @@ def counts(sandbox: RunningSandbox) -> list[int]:
 
 def switch_of(job: Job) -> Ledger:
     """The ledger in the hands of a person, who is no run."""
-    url = job.settings.get("SOURCING_LEDGER_URL") or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
+    url = (
+        job.settings.get("SOURCING_LEDGER_URL")
+        or f"sqlite:///{job.folder / 'data' / 'ledger.db'}"
+    )
     return Ledger(url, clock=job.clock, owner="mei")
 
 
-@pytest.mark.parametrize("ledger_settings", ["sqlite", *in_endurance("postgresql")], indirect=True)
-def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job: Job) -> None:
-    """Two runs in the midst of it end in order, their orders keep their state and say why; resume finishes, once."""
+@pytest.mark.parametrize(
+    "ledger_settings", ["sqlite", *in_endurance("postgresql")], indirect=True
+)
+def test_nothing_is_bought_after_pause_has_returned(
+    sandbox: RunningSandbox, job: Job
+) -> None:
+    """Two runs in the midst of it end in order, their orders keep their state and say
+    why; resume finishes, once.
+    """
     sandbox.faults(SLOW)
     said: list[str] = []
     with switch_of(job) as ledger:
@@ -50,7 +65,11 @@ def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job
         while counts(sandbox)[1] < 2:
             time.sleep(0.02)
         paused = pause(
-            ledger, SourcingSettings(data_dir=job.folder / "data"), by="mei", why="prices", notify=said.append
+            ledger,
+            SourcingSettings(data_dir=job.folder / "data"),
+            by="mei",
+            why="prices",
+            notify=said.append,
         )
         bought = counts(sandbox)
         assert [one.ends() for one in runs] == [0, 0]
@@ -59,12 +78,22 @@ def test_nothing_is_bought_after_pause_has_returned(sandbox: RunningSandbox, job
         for report in map(job.told, pids):
             waiting = [line for line in report["orders"] if line["state"] != "booked"]
             assert report["paused"]["why"] == "prices"
-            assert {line["state"] for line in waiting} <= {"planned", "ordered", "payment_pending", "paid"}
-            assert all(f"{paused.pause.words}. To go on: sourcing resume" in line["reason"] for line in waiting)
+            assert {line["state"] for line in waiting} <= {
+                "planned",
+                "ordered",
+                "payment_pending",
+                "paid",
+            }
+            assert all(
+                f"{paused.pause.words}. To go on: sourcing resume" in line["reason"]
+                for line in waiting
+            )
             assert waiting
         assert {*states(run(job)).values()} != {"booked"}
         assert counts(sandbox) == bought
         ledger.resume_buying("mei")
-    assert {*states(run(replace(job, does="finish", arguments={"batch": "batch"}))).values()} == {"booked"}
+    assert {
+        *states(run(replace(job, does="finish", arguments={"batch": "batch"}))).values()
+    } == {"booked"}
     assert counts(sandbox) == [12, 12, 12]
     assert_books_are_exact(sandbox, job)

@@ -15,10 +15,18 @@ def told(root: Path) -> list[tuple[object, ...]]:
     return list(sql(root, "SELECT order_ref, state FROM orders ORDER BY ALL").rows)
 
 
-def test_the_old_snapshot_counts_until_the_new_one_is_whole(sandbox: RunningSandbox, tmp_path: Path) -> None:
-    """First there is none, later the one before; the next run writes what the ledger says, once."""
+def test_the_old_snapshot_counts_until_the_new_one_is_whole(
+    sandbox: RunningSandbox, tmp_path: Path
+) -> None:
+    """First there is none, later the one before; the next run writes what the ledger
+    says, once.
+    """
     rows = single_line_orders(sandbox, {"taobao": 1, "1688": 1})
-    job = Job(url=sandbox.url, folder=tmp_path, file=write_csv(tmp_path / "requests.csv", rows[:1]))
+    job = Job(
+        url=sandbox.url,
+        folder=tmp_path,
+        file=write_csv(tmp_path / "requests.csv", rows[:1]),
+    )
     root = tmp_path / "data" / "snapshots"
     killed(job, "before-manifest")
     assert told(root) == []
@@ -30,5 +38,7 @@ def test_the_old_snapshot_counts_until_the_new_one_is_whole(sandbox: RunningSand
     assert len(sandbox.books()["shipments"]) == 2
     assert states(run(job)) == {"taobao-000": "booked", "1688-000": "booked"}
     assert told(root) == [("1688-000", "booked"), ("taobao-000", "booked")]
-    assert [verify_snapshot(root, manifest.snapshot_id) for manifest in list_snapshots(root)]
+    assert [
+        verify_snapshot(root, manifest.snapshot_id) for manifest in list_snapshots(root)
+    ]
     assert_books_are_exact(sandbox, job)

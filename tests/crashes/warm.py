@@ -1,6 +1,8 @@
-"""The process that each run is forked from: it has what takes a run time and is the same each time.
+"""The process that each run is forked from: it has what takes a run time and is the
+same each time.
 
-That is imports, Prefect's settings, and the tables of a new ledger. No thread may be left: it would not be forked.
+That is imports, Prefect's settings, and the tables of a new ledger. No thread may be
+left: it would not be forked.
 """
 
 from __future__ import annotations
@@ -41,7 +43,9 @@ IMPORTED_BY_RUNS = (
     "tests.crashes.light",
 )
 
-os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = "false"  # what asks for a server fails
+os.environ["PREFECT_SERVER_ALLOW_EPHEMERAL_MODE"] = (
+    "false"  # what asks for a server fails
+)
 for name in IMPORTED_BY_RUNS:
     importlib.import_module(name)
 
@@ -52,7 +56,10 @@ from domain.addresses import country_code, is_possible_phone  # noqa: E402
 is_possible_phone("5083326888", country_code("United States"))
 for call in catalogue():
     if isinstance(call, Call):  # models are built when first needed
-        for build in (partial(call.parse, None), partial(call.request.model_validate, {})):
+        for build in (
+            partial(call.parse, None),
+            partial(call.request.model_validate, {}),
+        ):
             with suppress(ValidationError):
                 build()
 copy_new_ledgers()

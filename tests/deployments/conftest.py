@@ -1,4 +1,6 @@
-"""One `sourcing serve` for all tests here, whichever process of the test session they run in."""
+"""One `sourcing serve` for all tests here, whichever process of the test session they
+run in.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ def automations_alone(served: Served) -> Iterator[None]:
 def shop(installed: Served) -> Iterator[Served]:
     """Empty books, and nobody else buys meanwhile."""
     with installed.held(fcntl.LOCK_EX, of="books"), _client_settings(installed):
-        installed.sandbox.reset(keep_ids=True)  # the ledger still knows the orders of other tests
+        installed.sandbox.reset(
+            keep_ids=True
+        )  # the ledger still knows the orders of other tests
         yield installed
 
 
@@ -57,7 +61,9 @@ def market(shop: Served) -> Iterator[Served]:
 
 @pytest.fixture
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Served:
-    """A whole installation: sandbox, server, worker, everything registered; alerts go to a file."""
+    """A whole installation: sandbox, server, worker, everything registered; alerts go
+    to a file.
+    """
     shared = tmp_path_factory.getbasetemp()
     if os.environ.get("PYTEST_XDIST_WORKER"):
         shared = shared.parent
@@ -66,10 +72,15 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Served:
 
 @contextmanager
 def _installation(folder: Path) -> Iterator[Served]:
-    """Of another process of the test session, or a new one, which ends when nobody uses it."""
+    """Of another process of the test session, or a new one, which ends when nobody uses
+    it.
+    """
     folder.mkdir(exist_ok=True)
     is_there = folder / "served.json"
-    with (folder / "start.lock").open("w") as start, (folder / "users.lock").open("w") as users:
+    with (
+        (folder / "start.lock").open("w") as start,
+        (folder / "users.lock").open("w") as users,
+    ):
         fcntl.flock(start, fcntl.LOCK_EX)
         fcntl.flock(users, fcntl.LOCK_SH)
         if is_there.exists():
@@ -94,15 +105,25 @@ def _client_settings(one: Served) -> Iterator[None]:
 
 
 @contextmanager
-def serve(folder: Path, sandbox: RunningSandbox | None = None, **settings: str) -> Iterator[Served]:
-    """`sourcing serve` on ports of its own, with these settings beside those of every test.
+def serve(
+    folder: Path, sandbox: RunningSandbox | None = None, **settings: str
+) -> Iterator[Served]:
+    """`sourcing serve` on ports of its own, with these settings beside those of every
+    test.
 
     Without a sandbox it starts one, whose messages have runs started.
     """
     sandbox_port = sandbox.url.rpartition(":")[2] if sandbox else free_port()
-    ports, own = {"port": free_port(), "sandbox_port": sandbox_port}, {"SOURCING_PAGE_PORT": str(free_port())}
+    ports, own = (
+        {"port": free_port(), "sandbox_port": sandbox_port},
+        {"SOURCING_PAGE_PORT": str(free_port())},
+    )
     with ExitStack() as stack:
-        served = {**ports, "alerts": stack.enter_context(receiver(folder)), "environment": {**own, **settings}}
+        served = {
+            **ports,
+            "alerts": stack.enter_context(receiver(folder)),
+            "environment": {**own, **settings},
+        }
         (folder / "settings.json").write_text(json.dumps(served))
         output = folder / "serve.txt"
         file = stack.enter_context(output.open("w"))
@@ -134,7 +155,9 @@ def _python_path() -> str:
 
 @contextmanager
 def receiver(folder: Path) -> Iterator[str]:
-    """Somebody's webhook, as an address of apprise: keeps what is posted to it, a line each."""
+    """Somebody's webhook, as an address of apprise: keeps what is posted to it, a line
+    each.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:

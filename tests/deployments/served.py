@@ -73,7 +73,8 @@ class Served:
 
     @contextmanager
     def held(self, mode: int, *, of: str = "parts") -> Iterator[None]:
-        """Its parts, or its books, alone or together with other tests, which may run in other processes.
+        """Its parts, or its books, alone or together with other tests, which may run in
+        other processes.
 
         Who wants both takes the books first.
         """
@@ -81,7 +82,13 @@ class Served:
             fcntl.flock(lock, mode)
             yield
 
-    def ask(self, path: str, body: Mapping[str, object] | None = None, *, method: str | None = None) -> Any:
+    def ask(
+        self,
+        path: str,
+        body: Mapping[str, object] | None = None,
+        *,
+        method: str | None = None,
+    ) -> Any:
         """The answer of Prefect's API."""
         return asked(self.api, path, body, method=method)
 
@@ -91,14 +98,19 @@ class Served:
 
     def start(self, name: str, **parameters: object) -> str:
         """Press Run; answers the id of the flow run."""
-        made = self.ask(f"deployments/{self.deployment(name)['id']}/create_flow_run", {"parameters": parameters})
+        made = self.ask(
+            f"deployments/{self.deployment(name)['id']}/create_flow_run",
+            {"parameters": parameters},
+        )
         return str(made["id"])
 
     def run(self, run_id: str) -> dict[str, Any]:
         found: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
         return found
 
-    def await_state(self, run_id: str, *states: str, seconds: float = PATIENCE_S) -> dict[str, Any]:
+    def await_state(
+        self, run_id: str, *states: str, seconds: float = PATIENCE_S
+    ) -> dict[str, Any]:
         """The run, once it is in one of these states."""
 
         def arrived() -> dict[str, Any] | None:
@@ -112,8 +124,18 @@ class Served:
         serve = json.loads((self.folder / "served.json").read_text())["pid"]
 
         def found() -> int:
-            commands = {pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0") for pid in descendants_of(serve)}
-            return next((pid for pid, words in commands.items() if module.encode() in words[:4]), 0)
+            commands = {
+                pid: Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+                for pid in descendants_of(serve)
+            }
+            return next(
+                (
+                    pid
+                    for pid, words in commands.items()
+                    if module.encode() in words[:4]
+                ),
+                0,
+            )
 
         return wait_for(found)
 
@@ -125,13 +147,24 @@ class Served:
     def alerts(self) -> list[dict[str, str]]:
         """What was posted to the merchant's webhook so far."""
         path = self.folder / "alerts.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return (
+            [json.loads(line) for line in path.read_text().splitlines()]
+            if path.exists()
+            else []
+        )
 
     def await_alert(self, *words: str) -> dict[str, str]:
         """The alert that has all these words."""
 
         def arrived() -> dict[str, str] | None:
-            return next((one for one in self.alerts() if all(word in json.dumps(one) for word in words)), None)
+            return next(
+                (
+                    one
+                    for one in self.alerts()
+                    if all(word in json.dumps(one) for word in words)
+                ),
+                None,
+            )
 
         return wait_for(arrived)
 
@@ -139,7 +172,9 @@ class Served:
         """All of the server's database, what is still in its journal included."""
         with sqlite3.connect(self.server_folder / "prefect.db") as database:
             database.execute("PRAGMA wal_checkpoint(FULL)")
-        return b"".join(path.read_bytes() for path in sorted(self.server_folder.glob("prefect.db*")))
+        return b"".join(
+            path.read_bytes() for path in sorted(self.server_folder.glob("prefect.db*"))
+        )
 
 
 def wait_for(answer: Callable[[], T | None], *, seconds: float = PATIENCE_S) -> T:

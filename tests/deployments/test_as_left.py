@@ -1,4 +1,6 @@
-"""A deployment of an earlier version gets its new name, and stays as a person left it."""
+"""A deployment of an earlier version gets its new name, and stays as a person left
+it.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,12 @@ from typing import Any, cast
 from uuid import UUID, uuid4
 
 from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate
-from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterTags, FlowFilter, FlowRunFilter
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterTags,
+    FlowFilter,
+    FlowRunFilter,
+)
 from prefect.client.schemas.objects import DeploymentSchedule
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
@@ -20,7 +27,9 @@ from tests.running import ROOT
 NIGHT = "nightly"
 HERE = {
     "entrypoint": "flows/buy_from_inbox.py:buy_from_inbox",
-    "pull_steps": [{"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}],
+    "pull_steps": [
+        {"prefect.deployments.steps.set_working_directory": {"directory": str(ROOT)}}
+    ],
     "job_variables": {"working_dir": str(ROOT), "env": {"A": "/opt/0.1/a"}},
 }
 
@@ -36,11 +45,18 @@ class Server:
     flow: str = "source-orders"
 
     async def read_deployments(
-        self, *, deployment_filter: DeploymentFilter, flow_filter: FlowFilter | None = None
+        self,
+        *,
+        deployment_filter: DeploymentFilter,
+        flow_filter: FlowFilter | None = None,
     ) -> list[Any]:
         assert deployment_filter.tags == DeploymentFilterTags(all_=["sourcing"])
         names = (deployment_filter.name and deployment_filter.name.any_) or []
-        if flow_filter and flow_filter.name and self.flow not in (flow_filter.name.any_ or []):
+        if (
+            flow_filter
+            and flow_filter.name
+            and self.flow not in (flow_filter.name.any_ or [])
+        ):
             return []
         return [one for name, one in self.deployments.items() if name in names]
 
@@ -59,21 +75,34 @@ class Server:
     async def update_deployment(self, _id: UUID, update: DeploymentUpdate) -> None:
         self.updates.append(update.model_dump(exclude_unset=True))
 
-    async def read_flow_runs(self, *, flow_run_filter: FlowRunFilter, limit: int) -> list[str]:
+    async def read_flow_runs(
+        self, *, flow_run_filter: FlowRunFilter, limit: int
+    ) -> list[str]:
         assert flow_run_filter.deployment_id
         assert flow_run_filter.state
         assert flow_run_filter.state.type
         (of,) = flow_run_filter.deployment_id.any_ or []
-        return [state for state in [self.runs.get(of)] if state in (flow_run_filter.state.type.any_ or [])][:limit]
+        return [
+            state
+            for state in [self.runs.get(of)]
+            if state in (flow_run_filter.state.type.any_ or [])
+        ][:limit]
 
     async def delete_deployment(self, deployment_id: UUID) -> None:
-        left = {name: one for name, one in self.deployments.items() if getattr(one, "id", None) != deployment_id}
+        left = {
+            name: one
+            for name, one in self.deployments.items()
+            if getattr(one, "id", None) != deployment_id
+        }
         self.deployments = left
 
 
 def night(*, active: bool) -> DeploymentResponse:
     schedule = DeploymentSchedule(
-        schedule=CronSchedule(cron="0 2 * * *"), active=active, slug="nightly", parameters={"yes": False}
+        schedule=CronSchedule(cron="0 2 * * *"),
+        active=active,
+        slug="nightly",
+        parameters={"yes": False},
     )
     return DeploymentResponse(
         id=uuid4(),
@@ -83,7 +112,13 @@ def night(*, active: bool) -> DeploymentResponse:
         schedules=[schedule],
         parameters={"inbox": "/in"},
         paused=False,
-        pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": "/opt/0.1"}}],
+        pull_steps=[
+            {
+                "prefect.deployments.steps.set_working_directory": {
+                    "directory": "/opt/0.1"
+                }
+            }
+        ],
         job_variables={"working_dir": "/opt/0.1", "env": {"A": "/opt/0.1/a"}},
     )
 
@@ -106,15 +141,24 @@ async def test_a_merchant_s_own_deployment_of_such_a_name_stays_as_it_is() -> No
     assert ([*server.deployments], server.updates) == ([NIGHT], [])
 
 
-async def test_a_paused_schedule_is_paused_under_the_new_name_and_the_old_one_is_gone() -> None:
+async def test_a_paused_schedule_is_paused_under_the_new_name_and_the_old_one_is_gone() -> (
+    None
+):
     server = Server({NIGHT: night(active=False)})
     await rename_deployments(cast(Any, server))
     assert [*server.deployments] == ["buy-from-inbox"]
     made = server.deployments["buy-from-inbox"]
     (schedule,) = made["schedules"]
     assert isinstance(schedule, DeploymentScheduleCreate)
-    assert (schedule.active, schedule.slug, schedule.parameters) == (False, "nightly", {"yes": False})
-    assert (made["parameters"], made["entrypoint"]) == ({"inbox": "/in"}, "flows/buy_from_inbox.py:buy_from_inbox")
+    assert (schedule.active, schedule.slug, schedule.parameters) == (
+        False,
+        "nightly",
+        {"yes": False},
+    )
+    assert (made["parameters"], made["entrypoint"]) == (
+        {"inbox": "/in"},
+        "flows/buy_from_inbox.py:buy_from_inbox",
+    )
     await rename_deployments(cast(Any, server))
     assert server.deployments["buy-from-inbox"] is made
 
@@ -123,11 +167,17 @@ async def test_a_paused_deployment_has_its_schedules_switched_off() -> None:
     paused = night(active=True).model_copy(update={"paused": True})
     server = Server({NIGHT: paused})
     await rename_deployments(cast(Any, server))
-    assert [one.active for one in server.deployments["buy-from-inbox"]["schedules"]] == [False]
+    assert [
+        one.active for one in server.deployments["buy-from-inbox"]["schedules"]
+    ] == [False]
 
 
-async def test_an_old_one_with_a_run_that_may_go_on_stays_without_planning_more() -> None:
-    """A run that waits for an answer, is planned, or crashed lately begins by its deployment."""
+async def test_an_old_one_with_a_run_that_may_go_on_stays_without_planning_more() -> (
+    None
+):
+    """A run that waits for an answer, is planned, or crashed lately begins by its
+    deployment.
+    """
     for state in ("SCHEDULED", "PAUSED", "RUNNING", "CRASHED", "FAILED"):
         old = night(active=True)
         server = Server({NIGHT: old}, {old.id: state})

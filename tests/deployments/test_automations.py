@@ -1,4 +1,6 @@
-"""What Prefect does by itself on a real server, and that what older versions made it do is gone."""
+"""What Prefect does by itself on a real server, and that what older versions made it do
+is gone.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,11 @@ from prefect.events.actions import DoNothing
 from prefect.events.schemas.automations import EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.registration import OF_OLDER_VERSIONS, automations, remove_old_automations
+from deployments.registration import (
+    OF_OLDER_VERSIONS,
+    automations,
+    remove_old_automations,
+)
 from deployments.run_recovery import resync_heartbeats
 from tests.deployments.served import Served
 
@@ -24,16 +30,28 @@ SHORT = timedelta(seconds=10)
 
 @pytest.mark.endurance
 async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> None:
-    """Whether it was heard before or not, and also when an answer was given to nobody."""
+    """Whether it was heard before or not, and also when an answer was given to
+    nobody.
+    """
     unheard, answered = _running_flow_run(served), _running_flow_run(served)
     batch_of_a_night = _running_flow_run(served, of_a_deployment=False)
-    async with get_client() as client, impatient(client, unheard, answered, batch_of_a_night):
+    async with (
+        get_client() as client,
+        impatient(client, unheard, answered, batch_of_a_night),
+    ):
         await resync_heartbeats(client)
-        served.ask(f"flow_runs/{answered}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+        served.ask(
+            f"flow_runs/{answered}/set_state",
+            {"state": {"type": "RUNNING"}, "force": True},
+        )
         for run_id in (unheard, answered):
             crashed = served.await_state(run_id, "Crashed")
-            assert crashed["state"]["message"].startswith("No sign of life for 10 seconds")
-    assert served.run(batch_of_a_night)["state_name"] == "Running"  # nobody could start it again: its night does
+            assert crashed["state"]["message"].startswith(
+                "No sign of life for 10 seconds"
+            )
+    assert (
+        served.run(batch_of_a_night)["state_name"] == "Running"
+    )  # nobody could start it again: its night does
 
 
 @pytest.mark.usefixtures("automations_alone")
@@ -41,20 +59,30 @@ async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> N
 async def test_what_told_people_in_older_versions_is_removed() -> None:
     """But not what somebody made in the UI."""
     theirs = f"sourcing: mine {uuid.uuid4()}"
-    trigger = EventTrigger(expect={"nothing"}, posture=Posture.Reactive, threshold=1, within=timedelta(0))
+    trigger = EventTrigger(
+        expect={"nothing"}, posture=Posture.Reactive, threshold=1, within=timedelta(0)
+    )
     webhook = CustomWebhookNotificationBlock(
         name="Sourcing alerts", url="{{ address }}", secrets={"address": "https://a"}
     )
     async with get_client() as client:
         for name in (*OF_OLDER_VERSIONS, theirs):
-            await client.create_automation(AutomationCore(name=name, trigger=trigger, actions=[DoNothing()]))
+            await client.create_automation(
+                AutomationCore(name=name, trigger=trigger, actions=[DoNothing()])
+            )
         await webhook.asave("sourcing-alerts", client=client)
-        await SlackWebhook(url="https://hooks.slack.com/a").asave("sourcing-alerts", client=client)
+        await SlackWebhook(url="https://hooks.slack.com/a").asave(
+            "sourcing-alerts", client=client
+        )
         await remove_old_automations(client)
         for name in OF_OLDER_VERSIONS:
             assert await client.read_automations_by_name(name) == []
         (kept,) = await client.read_automations_by_name(theirs)
-        blocks = [one for one in await client.read_block_documents() if one.name == "sourcing-alerts"]
+        blocks = [
+            one
+            for one in await client.read_block_documents()
+            if one.name == "sourcing-alerts"
+        ]
         assert [one.block_type_name for one in blocks] == ["Slack Webhook"]
         await client.delete_automation(kept.id)
         await client.delete_block_document(blocks[0].id)
@@ -62,13 +90,19 @@ async def test_what_told_people_in_older_versions_is_removed() -> None:
 
 @asynccontextmanager
 async def impatient(client: PrefectClient, *run_ids: str) -> AsyncIterator[None]:
-    """The automation for lost runs, beside the registered one, with ten seconds of patience, for these runs only."""
+    """The automation for lost runs, beside the registered one, with ten seconds of
+    patience, for these runs only.
+    """
     lost, _again = automations(lost_after=SHORT)
     assert isinstance(lost.trigger, EventTrigger)
     lost.trigger.match = ResourceSpecification(
-        root={"prefect.resource.id": [f"prefect.flow-run.{run_id}" for run_id in run_ids]}
+        root={
+            "prefect.resource.id": [f"prefect.flow-run.{run_id}" for run_id in run_ids]
+        }
     )
-    made = await client.create_automation(lost.model_copy(update={"name": f"short {lost.name}"}))
+    made = await client.create_automation(
+        lost.model_copy(update={"name": f"short {lost.name}"})
+    )
     yield
     await client.delete_automation(made)
 
@@ -78,8 +112,14 @@ def _running_flow_run(served: Served, *, of_a_deployment: bool = True) -> str:
     flow = served.ask("flows/", {"name": f"nobody-{uuid.uuid4()}"})
     wanted = {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}}
     if of_a_deployment:
-        made = served.ask("deployments/", {"name": "silent", "flow_id": flow["id"], "tags": ["sourcing"]})
+        made = served.ask(
+            "deployments/",
+            {"name": "silent", "flow_id": flow["id"], "tags": ["sourcing"]},
+        )
         wanted["deployment_id"] = made["id"]
     run = served.ask("flow_runs/", wanted)
-    served.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": "RUNNING"}, "force": True})
+    served.ask(
+        f"flow_runs/{run['id']}/set_state",
+        {"state": {"type": "RUNNING"}, "force": True},
+    )
     return str(run["id"])

@@ -1,4 +1,6 @@
-"""What a person changed in the UI outlives each registration; what prefect.yaml changes elsewhere still arrives."""
+"""What a person changed in the UI outlives each registration; what prefect.yaml changes
+elsewhere still arrives.
+"""
 
 from __future__ import annotations
 
@@ -15,8 +17,16 @@ from uuid import UUID
 import pytest
 import yaml
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentScheduleCreate, DeploymentUpdate, WorkPoolCreate
-from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions, DeploymentSchedule
+from prefect.client.schemas.actions import (
+    DeploymentScheduleCreate,
+    DeploymentUpdate,
+    WorkPoolCreate,
+)
+from prefect.client.schemas.objects import (
+    ConcurrencyLimitStrategy,
+    ConcurrencyOptions,
+    DeploymentSchedule,
+)
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
@@ -28,7 +38,9 @@ from connectors.ledger.store import Ledger
 from deployments import registration
 from deployments.as_left import REGISTERED, _unpacked, keep_left, merged
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 """Prefect's command leaves its connections to the end of its process."""
 
 FLOWS = """
@@ -43,41 +55,78 @@ def shop(inbox: str = ""): ...
 @flow(name="of my own")
 def own(yes: bool = True): ...
 """
-AT_TWO = {"slug": "nightly", "cron": "0 2 * * *", "timezone": "Asia/Shanghai", "parameters": {"news_only": True}}
+AT_TWO = {
+    "slug": "nightly",
+    "cron": "0 2 * * *",
+    "timezone": "Asia/Shanghai",
+    "parameters": {"news_only": True},
+}
 AT_FIVE = AT_TWO | {"cron": "0 5 * * *"}
 CANCEL_NEW = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
-OFF = {"slug": "nightly", "cron": "30 1 * * *", "timezone": "Asia/Shanghai", "active": False}
+OFF = {
+    "slug": "nightly",
+    "cron": "30 1 * * *",
+    "timezone": "Asia/Shanghai",
+    "active": False,
+}
 
 
 class Product:
-    """A folder with `prefect.yaml` and flows, registered with a real server, and what a person sees there."""
+    """A folder with `prefect.yaml` and flows, registered with a real server, and what a
+    person sees there.
+    """
 
     def __init__(self, folder: Path, client: SyncPrefectClient) -> None:
         self.folder, self.client = folder, client
 
     def register(
-        self, *, night: list[dict[str, Any]], pace: int = 1, folder: str = "/opt/1", also: Sequence[dict[str, Any]] = ()
+        self,
+        *,
+        night: list[dict[str, Any]],
+        pace: int = 1,
+        folder: str = "/opt/1",
+        also: Sequence[dict[str, Any]] = (),
     ) -> None:
         place = {"working_dir": folder} if folder else {}
         pool = {"name": "kept", "job_variables": {**place, "env": {"A": "1"}}}
-        about = {"work_pool": pool, "tags": ["sourcing"], "version": "1", "enforce_parameter_schema": True}
+        about = {
+            "work_pool": pool,
+            "tags": ["sourcing"],
+            "version": "1",
+            "enforce_parameter_schema": True,
+        }
         about |= {"concurrency_limit": {"limit": 1, "collision_strategy": "CANCEL_NEW"}}
         listed = [
-            {"name": "night", "parameters": {"inbox": "{{ site.inbox }}", "pace": pace}, "schedules": night},
+            {
+                "name": "night",
+                "parameters": {"inbox": "{{ site.inbox }}", "pace": pace},
+                "schedules": night,
+            },
             {"name": "shop", "parameters": {}, "schedules": [OFF]},
         ]
-        deployments = [{**about, **one, "entrypoint": f"flows.py:{one['name']}"} for one in listed]
+        deployments = [
+            {**about, **one, "entrypoint": f"flows.py:{one['name']}"} for one in listed
+        ]
         site = {"deployments.registration.describe_site": {"id": "site"}}
-        pull = [{"prefect.deployments.steps.set_working_directory": {"directory": folder}}]
+        pull = [
+            {"prefect.deployments.steps.set_working_directory": {"directory": folder}}
+        ]
         deployments += [{**one, "work_pool": {"name": "kept"}} for one in also]
-        content = {"name": "kept", "build": [site], "pull": pull, "deployments": deployments}
+        content = {
+            "name": "kept",
+            "build": [site],
+            "pull": pull,
+            "deployments": deployments,
+        }
         (self.folder / "prefect.yaml").write_text(yaml.safe_dump(content))
         registration.deploy()
 
     def of(self, name: str) -> DeploymentResponse:
         return self.client.read_deployment_by_name(f"{name}/{name}")
 
-    def schedules(self, name: str) -> dict[str | None, tuple[str, bool, dict[str, Any]]]:
+    def schedules(
+        self, name: str
+    ) -> dict[str | None, tuple[str, bool, dict[str, Any]]]:
         found = {}
         for one in self.of(name).schedules:
             assert isinstance(one.schedule, CronSchedule)
@@ -92,34 +141,61 @@ class Product:
 
 
 @pytest.fixture
-def product(prefect_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Product]:
+def product(
+    prefect_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Product]:
     (tmp_path / "flows.py").write_text(FLOWS)
     monkeypatch.setattr(registration, "ROOT", tmp_path)
     monkeypatch.setattr(sys, "argv", ["deployments"])
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
     monkeypatch.chdir(tmp_path)
-    with temporary_settings({PREFECT_API_URL: prefect_url}), get_client(sync_client=True) as client:
-        client.request("POST", "/work_pools/", json=WorkPoolCreate(name="kept", type="process").model_dump(mode="json"))
+    with (
+        temporary_settings({PREFECT_API_URL: prefect_url}),
+        get_client(sync_client=True) as client,
+    ):
+        client.request(
+            "POST",
+            "/work_pools/",
+            json=WorkPoolCreate(name="kept", type="process").model_dump(mode="json"),
+        )
         yield Product(tmp_path, client)
         for name in ("night", "shop"):
-            client.delete_deployment(client.read_deployment_by_name(f"{name}/{name}").id)
+            client.delete_deployment(
+                client.read_deployment_by_name(f"{name}/{name}").id
+            )
         client.request("DELETE", "/work_pools/{name}", path_params={"name": "kept"})
         Variable.unset(REGISTERED)
 
 
-def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(product: Product, tmp_path: Path) -> None:
+def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
+    product: Product, tmp_path: Path
+) -> None:
     product.register(night=[AT_TWO])
     night, shop = product.of("night"), product.of("shop")
-    changed = {"inbox": str(tmp_path / "inbox"), "pace": 1, "yes": False, "budget_cny": "3000"}
-    variables = {"working_dir": "/opt/1", "env": {"A": "1", "XPORTCN_CREDENTIALS_BLOCK": "second"}}
-    product.client.update_deployment(night.id, DeploymentUpdate(parameters=changed, job_variables=variables))
+    changed = {
+        "inbox": str(tmp_path / "inbox"),
+        "pace": 1,
+        "yes": False,
+        "budget_cny": "3000",
+    }
+    variables = {
+        "working_dir": "/opt/1",
+        "env": {"A": "1", "XPORTCN_CREDENTIALS_BLOCK": "second"},
+    }
+    product.client.update_deployment(
+        night.id, DeploymentUpdate(parameters=changed, job_variables=variables)
+    )
     nightly = product.nightly()
-    product.client.update_deployment_schedule(night.id, nightly.id, active=False, parameters={"budget_cny": "10"})
+    product.client.update_deployment_schedule(
+        night.id, nightly.id, active=False, parameters={"budget_cny": "10"}
+    )
     at_two = CronSchedule(cron="0 14 * * *", timezone="Asia/Shanghai")
     own = DeploymentScheduleCreate(schedule=at_two, parameters={"yes": False})
     product.client.create_deployment_schedules(night.id, [own])
-    product.client.update_deployment_schedule(shop.id, product.nightly("shop").id, active=True)
+    product.client.update_deployment_schedule(
+        shop.id, product.nightly("shop").id, active=True
+    )
     product.client.update_deployment(shop.id, DeploymentUpdate(paused=True))
     as_left = {
         "nightly": ("0 2 * * *", False, {"budget_cny": "10", "news_only": True}),
@@ -137,46 +213,76 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(product: 
     product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
     assert product.of("night").parameters == changed | {"pace": 2}
     assert product.of("night").job_variables == variables | {"working_dir": "/opt/2"}
-    assert product.schedules("night") == as_left | {"nightly": ("0 5 * * *", *as_left["nightly"][1:])}
+    assert product.schedules("night") == as_left | {
+        "nightly": ("0 5 * * *", *as_left["nightly"][1:])
+    }
     assert not product.of("night").paused
 
 
 def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
-    """Also after a version that noted nothing was back meanwhile, or registered in part; a file may name none."""
+    """Also after a version that noted nothing was back meanwhile, or registered in
+    part; a file may name none.
+    """
     for folder in ("/opt/1", "/opt/2"):
         product.register(night=[], folder=folder)
-    changed = DeploymentUpdate(job_variables={"working_dir": "/opt/1", "env": {"A": "2"}})
+    changed = DeploymentUpdate(
+        job_variables={"working_dir": "/opt/1", "env": {"A": "2"}}
+    )
     product.client.update_deployment(product.of("night").id, changed)
     product.register(night=[], folder="/opt/3")
-    assert product.of("night").job_variables == {"working_dir": "/opt/3", "env": {"A": "2"}}
+    assert product.of("night").job_variables == {
+        "working_dir": "/opt/3",
+        "env": {"A": "2"},
+    }
     Variable.unset(REGISTERED)
     product.register(night=[], folder="")
     assert product.of("night").job_variables == {"env": {"A": "1"}}
 
 
 def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
-    """A run's start fills it in, each time anew: what stands in a secret block does not come into the deployment."""
+    """A run's start fills it in, each time anew: what stands in a secret block does not
+    come into the deployment.
+    """
     product.register(night=[])
     Variable.set("kept_word", "s3cret")
-    env = {"A": "{{ prefect.variables.kept_word }}", "B": "{{ mine }} and {{ $HOME }}", "C": "3"}
-    parameters = {"inbox": "/in", "pace": 1, "budget_cny": "{{ prefect.variables.kept_word }}"}
+    env = {
+        "A": "{{ prefect.variables.kept_word }}",
+        "B": "{{ mine }} and {{ $HOME }}",
+        "C": "3",
+    }
+    parameters = {
+        "inbox": "/in",
+        "pace": 1,
+        "budget_cny": "{{ prefect.variables.kept_word }}",
+    }
     changed = DeploymentUpdate(job_variables={"env": env}, parameters=parameters)
     product.client.update_deployment(product.of("night").id, changed)
     for folder in ("/opt/1", "/opt/2"):
         product.register(night=[], folder=folder)
         assert product.of("night").job_variables == {"working_dir": folder, "env": env}
         assert product.of("night").parameters == parameters
-        assert product.of("shop").job_variables == {"working_dir": folder, "env": {"A": "1"}}
+        assert product.of("shop").job_variables == {
+            "working_dir": folder,
+            "env": {"A": "1"},
+        }
     Variable.unset("kept_word")
 
 
-@pytest.mark.parametrize(("flow", "entrypoint"), [("night", "flows.py:night"), ("of my own", "flows.py:own")])
+@pytest.mark.parametrize(
+    ("flow", "entrypoint"), [("night", "flows.py:night"), ("of my own", "flows.py:own")]
+)
 def test_a_deployment_that_a_merchant_added_stays_as_it_was_left_too(
     product: Product, flow: str, entrypoint: str
 ) -> None:
-    """Whatever its flow is called, and with no more in `prefect.yaml` than Prefect asks for."""
+    """Whatever its flow is called, and with no more in `prefect.yaml` than Prefect asks
+    for.
+    """
     bare = {"name": "bare", "entrypoint": entrypoint}
-    hourly = {"name": "hourly", "entrypoint": entrypoint, "schedules": [{"interval": 3600}, {"cron": "0 3 * * *"}]}
+    hourly = {
+        "name": "hourly",
+        "entrypoint": entrypoint,
+        "schedules": [{"interval": 3600}, {"cron": "0 3 * * *"}],
+    }
 
     def schedules() -> list[tuple[str | None, bool]]:
         found = product.client.read_deployment_by_name(f"{flow}/hourly").schedules
@@ -187,18 +293,28 @@ def test_a_deployment_that_a_merchant_added_stays_as_it_was_left_too(
         product.register(night=[AT_TWO], also=[bare, hourly])
         assert schedules() == [("0 3 * * *", True), (None, True)]
     there = product.client.read_deployment_by_name(f"{flow}/hourly")
-    product.client.update_deployment(there.id, DeploymentUpdate(parameters={"yes": False}))
-    nightly = next(one for one in there.schedules if isinstance(one.schedule, CronSchedule))
+    product.client.update_deployment(
+        there.id, DeploymentUpdate(parameters={"yes": False})
+    )
+    nightly = next(
+        one for one in there.schedules if isinstance(one.schedule, CronSchedule)
+    )
     product.client.update_deployment_schedule(there.id, nightly.id, active=False)
     hourly["schedules"] = [{"interval": 3600}, {"cron": "0 4 * * *"}]
     product.register(night=[AT_TWO], also=[bare, hourly])
     assert schedules() == [("0 4 * * *", False), (None, True)]
-    assert product.client.read_deployment_by_name(f"{flow}/hourly").parameters == {"yes": False}
+    assert product.client.read_deployment_by_name(f"{flow}/hourly").parameters == {
+        "yes": False
+    }
     for name in ("bare", "hourly"):
-        product.client.delete_deployment(product.client.read_deployment_by_name(f"{flow}/{name}").id)
+        product.client.delete_deployment(
+            product.client.read_deployment_by_name(f"{flow}/{name}").id
+        )
 
 
-def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothing(product: Product) -> None:
+def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothing(
+    product: Product,
+) -> None:
     product.register(night=[AT_TWO])
     product.delete("night", product.nightly().id)
     product.client.delete_deployment(product.of("shop").id)
@@ -213,16 +329,28 @@ def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothin
     assert product.schedules("night") == {}
 
 
-def test_what_an_earlier_version_registered_keeps_what_it_had_no_word_for(product: Product, tmp_path: Path) -> None:
+def test_what_an_earlier_version_registered_keeps_what_it_had_no_word_for(
+    product: Product, tmp_path: Path
+) -> None:
     product.register(night=[AT_TWO])
     Variable.unset(REGISTERED)
     night = product.of("night")
-    product.client.update_deployment(night.id, DeploymentUpdate(parameters={"inbox": "/old", "yes": False}))
-    product.client.update_deployment_schedule(night.id, product.nightly().id, active=False)  # it loses its parameters
+    product.client.update_deployment(
+        night.id, DeploymentUpdate(parameters={"inbox": "/old", "yes": False})
+    )
+    product.client.update_deployment_schedule(
+        night.id, product.nightly().id, active=False
+    )  # it loses its parameters
     product.delete("shop", product.nightly("shop").id)
     product.register(night=[AT_FIVE])
-    assert product.of("night").parameters == {"inbox": str(tmp_path / "inbox"), "pace": 1, "yes": False}
-    assert product.schedules("night") == {"nightly": ("0 5 * * *", False, {"news_only": True})}
+    assert product.of("night").parameters == {
+        "inbox": str(tmp_path / "inbox"),
+        "pace": 1,
+        "yes": False,
+    }
+    assert product.schedules("night") == {
+        "nightly": ("0 5 * * *", False, {"news_only": True})
+    }
     assert product.schedules("shop") == {}
 
 
@@ -234,13 +362,17 @@ async def look(ledger: Ledger, known: str) -> str:
 def test_installations_of_one_ledger_get_back_their_own(
     product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One that is in doubt begins nothing by itself; what a server has already is left alone."""
+    """One that is in doubt begins nothing by itself; what a server has already is left
+    alone.
+    """
     monkeypatch.setenv("SOURCING_LEDGER_URL", url := f"sqlite:///{tmp_path}/ledger.db")
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="notify") as ledger:
         for machine, yes in (("a", False), ("b", True)):
             monkeypatch.setattr(platform, "node", lambda machine=machine: machine)
             product.register(night=[AT_TWO])
-            product.client.update_deployment(product.of("night").id, DeploymentUpdate(parameters={"yes": yes}))
+            product.client.update_deployment(
+                product.of("night").id, DeploymentUpdate(parameters={"yes": yes})
+            )
             asyncio.run(look(ledger, ""))
     begun = dict[str, Any]()
     for machine in ("a", "b", "c"):
@@ -248,44 +380,83 @@ def test_installations_of_one_ledger_get_back_their_own(
         Variable.unset(REGISTERED)
         product.client.delete_deployment(product.of("night").id)
         product.register(night=[AT_TWO])
-        begun[machine] = (product.of("night").parameters.get("yes"), product.schedules("night")["nightly"][1])
+        begun[machine] = (
+            product.of("night").parameters.get("yes"),
+            product.schedules("night")["nightly"][1],
+        )
     assert begun == {"a": (False, True), "b": (True, True), "c": (None, False)}
     Variable.unset(REGISTERED)
-    product.client.update_deployment(product.of("night").id, DeploymentUpdate(parameters={"yes": False}))
+    product.client.update_deployment(
+        product.of("night").id, DeploymentUpdate(parameters={"yes": False})
+    )
     monkeypatch.setattr(platform, "node", lambda: "b")
     product.register(night=[AT_TWO])
     assert product.of("night").parameters["yes"] is False
 
 
-def test_variables_of_the_environment_stay_out_of_the_ledger(product: Product, tmp_path: Path) -> None:
-    """They may be secrets, or limits and accounts: without them nothing begins by itself."""
-    with Ledger(f"sqlite:///{tmp_path}/ledger.db", clock=lambda: datetime.now(UTC), owner="notify") as ledger:
+def test_variables_of_the_environment_stay_out_of_the_ledger(
+    product: Product, tmp_path: Path
+) -> None:
+    """They may be secrets, or limits and accounts: without them nothing begins by
+    itself.
+    """
+    with Ledger(
+        f"sqlite:///{tmp_path}/ledger.db",
+        clock=lambda: datetime.now(UTC),
+        owner="notify",
+    ) as ledger:
         product.register(night=[AT_TWO])
         night = product.of("night")
         env = {"A": "1", "SOURCING_DAY_LIMIT_CNY": "s3cret"}
-        product.client.update_deployment(night.id, DeploymentUpdate(job_variables={"env": env}))
+        product.client.update_deployment(
+            night.id, DeploymentUpdate(job_variables={"env": env})
+        )
         asyncio.run(look(ledger, ""))
         (words,) = ledger.column(select(marks.c.words))
     left = json.dumps(_unpacked(words))
-    assert ("s3cret" in left, '"env"' in left, "working_dir" in left) == (False, False, True)
+    assert ("s3cret" in left, '"env"' in left, "working_dir" in left) == (
+        False,
+        False,
+        True,
+    )
     product.client.delete_deployment(night.id)
     product.client.delete_deployment(product.of("shop").id)
     Variable.unset(REGISTERED)
     product.register(night=[AT_TWO])
-    found = {name: (product.of(name).paused, product.of(name).job_variables["env"]) for name in ("night", "shop")}
+    found = {
+        name: (product.of(name).paused, product.of(name).job_variables["env"])
+        for name in ("night", "shop")
+    }
     assert found == {"night": (True, {"A": "1"}), "shop": (False, {"A": "1"})}
 
 
-def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_path: Path) -> None:
-    """They begin anew in another database, on another machine, or after a damage: the ledger goes along."""
-    with Ledger(f"sqlite:///{tmp_path}/ledger.db", clock=lambda: datetime.now(UTC), owner="notify") as ledger:
+def test_what_was_left_outlives_the_records_of_the_server(
+    product: Product, tmp_path: Path
+) -> None:
+    """They begin anew in another database, on another machine, or after a damage: the
+    ledger goes along.
+    """
+    with Ledger(
+        f"sqlite:///{tmp_path}/ledger.db",
+        clock=lambda: datetime.now(UTC),
+        owner="notify",
+    ) as ledger:
         assert asyncio.run(look(ledger, "")) == ""
         product.register(night=[AT_TWO])
         known = asyncio.run(look(ledger, ""))
         night = product.of("night")
-        changed = {"inbox": "{{ prefect.variables.mine }}", "pace": 1, "yes": False, "lines": "A-1,Ann"}
-        product.client.update_deployment(night.id, DeploymentUpdate(parameters=changed, paused=True))
-        product.client.update_deployment_schedule(night.id, product.nightly().id, active=False)
+        changed = {
+            "inbox": "{{ prefect.variables.mine }}",
+            "pace": 1,
+            "yes": False,
+            "lines": "A-1,Ann",
+        }
+        product.client.update_deployment(
+            night.id, DeploymentUpdate(parameters=changed, paused=True)
+        )
+        product.client.update_deployment_schedule(
+            night.id, product.nightly().id, active=False
+        )
         at_two = CronSchedule(cron="0 14 * * *", timezone="Asia/Shanghai")
         own = DeploymentScheduleCreate(schedule=at_two, parameters={"yes": False})
         product.client.create_deployment_schedules(night.id, [own])
@@ -299,11 +470,22 @@ def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_
     for _ in range(2):
         product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
         anew = product.of("night")
-        assert anew.parameters == {"inbox": "{{ prefect.variables.mine }}", "pace": 2, "yes": False}
+        assert anew.parameters == {
+            "inbox": "{{ prefect.variables.mine }}",
+            "pace": 2,
+            "yes": False,
+        }
         assert anew.job_variables == {"working_dir": "/opt/2", "env": {"A": "1"}}
-        assert (anew.paused, anew.enforce_parameter_schema, anew.work_pool_name) == (True, True, "kept")
+        assert (anew.paused, anew.enforce_parameter_schema, anew.work_pool_name) == (
+            True,
+            True,
+            "kept",
+        )
         assert anew.global_concurrency_limit
-        assert (anew.global_concurrency_limit.limit, anew.concurrency_options) == (1, CANCEL_NEW)
+        assert (anew.global_concurrency_limit.limit, anew.concurrency_options) == (
+            1,
+            CANCEL_NEW,
+        )
         assert product.schedules("night") == {
             "nightly": ("0 5 * * *", False, {"news_only": True}),
             None: ("0 14 * * *", True, {"yes": False}),
@@ -312,8 +494,13 @@ def test_what_was_left_outlives_the_records_of_the_server(product: Product, tmp_
 
 
 def test_a_changed_value_stays_one_by_one() -> None:
-    assert merged({"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 3}) == {"a": 3, "b": 2}
+    assert merged({"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 3}) == {
+        "a": 3,
+        "b": 2,
+    }
     assert merged({"gone": 1}, {"gone": 1, "mine": 2}, {}) == {"mine": 2}
     assert merged({"a": 1}, {}, {"a": 1}) == {"a": 1}
     assert merged({}, {"new": 1}, {"new": 2}) == {"new": 1}
-    assert merged({"key": "{{ secret }}"}, {"key": "s3"}, {"key": "{{ secret }}"}) == {"key": "{{ secret }}"}
+    assert merged({"key": "{{ secret }}"}, {"key": "s3"}, {"key": "{{ secret }}"}) == {
+        "key": "{{ secret }}"
+    }

@@ -1,4 +1,6 @@
-"""The account in a Prefect block: a good block, used only where nothing else names an account."""
+"""The account in a Prefect block: a good block, used only where nothing else names an
+account.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,10 @@ from flows.batch.sharing import ACCOUNT_OF_THE_RUN
 
 REAL = "https://www.xportcn.com/api"
 BLOCK = XportcnCredentials(
-    base_url=REAL, access_key="block-key", access_secret=SecretStr("block-secret"), user_id="2100000000001"
+    base_url=REAL,
+    access_key="block-key",
+    access_secret=SecretStr("block-secret"),
+    user_id="2100000000001",
 )
 
 
@@ -33,8 +38,16 @@ class TestXportcnCredentials(BlockStandardTestSuite):
 
 @pytest.fixture(autouse=True)
 def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A deployed flow run with nothing in its environment, and the block `default` at the server."""
-    for name in ("BASE_URL", "ACCESS_KEY", "ACCESS_SECRET", "USER_ID", "CREDENTIALS_BLOCK"):
+    """A deployed flow run with nothing in its environment, and the block `default` at
+    the server.
+    """
+    for name in (
+        "BASE_URL",
+        "ACCESS_KEY",
+        "ACCESS_SECRET",
+        "USER_ID",
+        "CREDENTIALS_BLOCK",
+    ):
         monkeypatch.delenv(f"XPORTCN_{name}", raising=False)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "8f9586f9-f20b-4e8a-924a-ea71a5aba5a0")
@@ -44,34 +57,54 @@ def clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_a_deployed_run_without_an_account_uses_the_block() -> None:
     settings = XportcnSettings()
-    assert (settings.base_url, settings.access_key, settings.user_id) == (REAL, "block-key", "2100000000001")
+    assert (settings.base_url, settings.access_key, settings.user_id) == (
+        REAL,
+        "block-key",
+        "2100000000001",
+    )
     assert settings.access_secret.get_secret_value() == "block-secret"
 
 
-def test_an_account_in_the_environment_is_never_mixed_with_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_account_in_the_environment_is_never_mixed_with_the_block(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("XPORTCN_BASE_URL", REAL)
     monkeypatch.setenv("XPORTCN_ACCESS_KEY", "env-key")
     settings = XportcnSettings()
-    assert (settings.access_key, settings.access_secret.get_secret_value()) == ("env-key", "")
+    assert (settings.access_key, settings.access_secret.get_secret_value()) == (
+        "env-key",
+        "",
+    )
 
 
 def test_an_account_in_the_env_file_comes_before_the_block(tmp_path: Path) -> None:
-    (tmp_path / ".env").write_text(f"XPORTCN_BASE_URL={REAL}\nXPORTCN_ACCESS_KEY=file-key\n")
+    (tmp_path / ".env").write_text(
+        f"XPORTCN_BASE_URL={REAL}\nXPORTCN_ACCESS_KEY=file-key\n"
+    )
     assert XportcnSettings().access_key == "file-key"
 
 
-def test_an_address_in_the_environment_comes_before_the_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_in_the_environment_comes_before_the_blocks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("XPORTCN_BASE_URL", "https://other.example/api")
     settings = XportcnSettings()
-    assert (settings.base_url, settings.access_key) == ("https://other.example/api", "block-key")
+    assert (settings.base_url, settings.access_key) == (
+        "https://other.example/api",
+        "block-key",
+    )
 
 
-def test_whoever_names_the_sandbox_gets_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_names_the_sandbox_gets_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:8790")
     assert XportcnSettings().access_key == "sandbox-access-key"
 
 
-def test_a_command_at_a_terminal_asks_no_server(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_at_a_terminal_asks_no_server(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.delenv("PREFECT__FLOW_RUN_ID")
     assert XportcnSettings().is_sandbox
 
@@ -82,16 +115,22 @@ def test_a_block_that_is_named_must_exist(monkeypatch: pytest.MonkeyPatch) -> No
         XportcnSettings()
 
 
-def test_a_block_that_nobody_can_read_is_no_reason_for_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_block_that_nobody_can_read_is_no_reason_for_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     def unread(name: str) -> None:
-        raise credentials_block.BlockUnreadable(f"the Prefect block {name!r} can't be read")
+        raise credentials_block.BlockUnreadable(
+            f"the Prefect block {name!r} can't be read"
+        )
 
     monkeypatch.setattr(credentials_block, "settings_from_block", unread)
     with pytest.raises(MissingSetting, match="'default' can't be read"):
         XportcnSettings()
 
 
-def test_without_a_block_a_deployed_run_falls_back_to_the_sandbox(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_block_a_deployed_run_falls_back_to_the_sandbox(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(credentials_block, "settings_from_block", lambda _name: None)
     assert XportcnSettings().is_sandbox
 
@@ -100,11 +139,33 @@ def test_the_secret_shows_in_no_text_of_the_block() -> None:
     assert "block-secret" not in f"{BLOCK!r} {BLOCK} {BLOCK.model_dump()}"
 
 
-def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_settings() -> None:
-    """The account, and each setting that a helper takes from the run that shares with it."""
-    known = {"pay_is", "units", "freight_ids", "taobao_receiver", "warehouse", "booking_repeated"}
-    assert {*BLOCK.settings()} == {"base_url", "access_key", "access_secret", "user_id"} | known
+def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_settings() -> (
+    None
+):
+    """The account, and each setting that a helper takes from the run that shares with
+    it.
+    """
+    known = {
+        "pay_is",
+        "units",
+        "freight_ids",
+        "taobao_receiver",
+        "warehouse",
+        "booking_repeated",
+    }
+    assert {*BLOCK.settings()} == {
+        "base_url",
+        "access_key",
+        "access_secret",
+        "user_id",
+    } | known
     assert {*ACCOUNT_OF_THE_RUN} >= known
     for name in known:
-        block, setting = XportcnCredentials.model_fields[name], XportcnSettings.model_fields[name]
-        assert (block.annotation, block.default) == (setting.annotation, setting.default)
+        block, setting = (
+            XportcnCredentials.model_fields[name],
+            XportcnSettings.model_fields[name],
+        )
+        assert (block.annotation, block.default) == (
+            setting.annotation,
+            setting.default,
+        )

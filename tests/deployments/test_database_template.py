@@ -1,4 +1,6 @@
-"""A new data folder gets a copy of an empty database of Prefect, without anything that another folder recorded."""
+"""A new data folder gets a copy of an empty database of Prefect, without anything that
+another folder recorded.
+"""
 
 from __future__ import annotations
 
@@ -29,7 +31,12 @@ def record(path: Path, table: str) -> Path:
 
 def tables(path: Path) -> list[str]:
     with closing(sqlite3.connect(path)) as connection:
-        return [name for (name,) in connection.execute("SELECT name FROM sqlite_master ORDER BY name")]
+        return [
+            name
+            for (name,) in connection.execute(
+                "SELECT name FROM sqlite_master ORDER BY name"
+            )
+        ]
 
 
 async def receive() -> Message:
@@ -55,8 +62,12 @@ async def test_a_new_folder_begins_with_a_database_as_it_was_before_the_first_re
     assert tables(tmp_path / "second.db") == ["alembic_version"]
 
 
-@pytest.mark.parametrize("content", [None, b"no database at all, but long enough to be taken for one"])
-def test_without_a_sound_one_prefect_makes_its_own(kept: Path, tmp_path: Path, content: bytes | None) -> None:
+@pytest.mark.parametrize(
+    "content", [None, b"no database at all, but long enough to be taken for one"]
+)
+def test_without_a_sound_one_prefect_makes_its_own(
+    kept: Path, tmp_path: Path, content: bytes | None
+) -> None:
     """What is not there, or damaged, is not taken."""
     if content is not None:
         kept.parent.mkdir()
@@ -65,7 +76,9 @@ def test_without_a_sound_one_prefect_makes_its_own(kept: Path, tmp_path: Path, c
     assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
 
 
-def test_where_it_can_not_be_written_nothing_is_kept(kept: Path, tmp_path: Path) -> None:
+def test_where_it_can_not_be_written_nothing_is_kept(
+    kept: Path, tmp_path: Path
+) -> None:
     """An installation may belong to somebody else."""
     kept.parent.write_text("a file where the folder would be")
     copy_database(record(tmp_path / "first.db", "flow_run"), kept)

@@ -1,4 +1,6 @@
-"""Messages start runs: one for all that waits of a kind, one of a kind at a time, none twice, none lost."""
+"""Messages start runs: one for all that waits of a kind, one of a kind at a time, none
+twice, none lost.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ READ = because(ReasonCode.CALLBACK_ORDER_STAYS, order_ref="A-1", state="booked")
 
 @dataclass
 class Server:
-    """A Prefect server that keeps runs by their keys, and may be away or lose its answer."""
+    """A Prefect server that keeps runs by their keys, and may be away or lose its
+    answer.
+    """
 
     runs: dict[str, dict[str, Any]] = field(default_factory=dict)
     is_away: bool = False
@@ -35,7 +39,9 @@ class Server:
             raise OSError("nobody listens")
         return SimpleNamespace(id="d")
 
-    async def create_flow_run_from_deployment(self, _id: str, *, idempotency_key: str, **run: Any) -> None:
+    async def create_flow_run_from_deployment(
+        self, _id: str, *, idempotency_key: str, **run: Any
+    ) -> None:
         self.runs.setdefault(idempotency_key, run)
         if self.loses_answers:
             raise OSError("the connection broke")
@@ -67,7 +73,9 @@ def work(store: CallbackStore, server: Server) -> int:
 
 
 async def test_all_that_waits_of_a_kind_is_one_run(store: CallbackStore) -> None:
-    """1,000 messages of 50 orders, and one about a price: two runs, however often it looks."""
+    """1,000 messages of 50 orders, and one about a price: two runs, however often it
+    looks.
+    """
     keep(store, *(posted(str(1 + number % 50), at=number) for number in range(1_000)))
     keep(store, posted("7", "ORDER_BUYER_VIEW_ORDER_PRICE_MODIFY"))
     server = Server()
@@ -80,7 +88,9 @@ async def test_all_that_waits_of_a_kind_is_one_run(store: CallbackStore) -> None
     assert work(store, server) == 1_001
 
 
-async def test_two_thousand_orders_are_two_runs_one_after_the_other(store: CallbackStore) -> None:
+async def test_two_thousand_orders_are_two_runs_one_after_the_other(
+    store: CallbackStore,
+) -> None:
     """A thousand orders each."""
     keep(store, *(posted(str(number)) for number in range(1, 2_001)))
     server = Server()
@@ -90,7 +100,9 @@ async def test_two_thousand_orders_are_two_runs_one_after_the_other(store: Callb
 
 
 async def test_a_server_that_is_away_loses_nothing(store: CallbackStore) -> None:
-    """Nor does one whose answer is lost: the run is asked for again under the same key."""
+    """Nor does one whose answer is lost: the run is asked for again under the same
+    key.
+    """
     keep(store, posted("7"))
     server = Server(is_away=True)
     with pytest.raises(OSError, match="nobody"):
@@ -110,17 +122,23 @@ async def test_what_only_a_newer_version_knows_is_left_to_it_and_told_once(
     """The other kinds go on."""
     keep(store, posted("7"), posted("8"))
     with store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'")
+        connection.exec_driver_sql(
+            "UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'"
+        )
     server = Server()
     one = dispatcher(store, server)
     await one.poll()
     await one.poll()
-    assert [run["name"] for run in server.runs.values()] == ["read about status: 1 order"]
+    assert [run["name"] for run in server.runs.values()] == [
+        "read about status: 1 order"
+    ]
     (told,) = capsys.readouterr().err.splitlines()
     assert "messages about 'customs' wait for a newer version" in told
 
 
-async def test_what_comes_while_a_run_is_at_work_waits_for_the_next(store: CallbackStore) -> None:
+async def test_what_comes_while_a_run_is_at_work_waits_for_the_next(
+    store: CallbackStore,
+) -> None:
     keep(store, posted("7"))
     server = Server()
     await dispatcher(store, server).poll()

@@ -1,4 +1,6 @@
-"""Runs start in the program's folder, with the settings of the folder in which `sourcing serve` was started."""
+"""Runs start in the program's folder, with the settings of the folder in which
+`sourcing serve` was started.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ SOURCING_INBOX=orders
 NAMES = [line.partition("=")[0] for line in SETTINGS.splitlines()]
 
 
-def _environment(folder: Path, monkeypatch: pytest.MonkeyPatch, settings: str) -> dict[str, str]:
+def _environment(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, settings: str
+) -> dict[str, str]:
     monkeypatch.chdir(folder)
     (folder / ".env").write_text(settings)
     return environment_of_runs(SourcingSettings(), "http://127.0.0.1:4200/api")
@@ -42,9 +46,16 @@ def test_files_that_settings_name_are_those_of_the_folder_of_the_start(
     assert [found[name] for name in NAMES] == files
 
 
-def test_an_address_is_read_from_the_file_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    book, ledger = "https://sheets.example/pub?output=csv", "postgresql://db.example/sourcing"
-    found = _environment(tmp_path, monkeypatch, f"SOURCING_BOOK={book}\nSOURCING_LEDGER_URL={ledger}\n")
+def test_an_address_is_read_from_the_file_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    book, ledger = (
+        "https://sheets.example/pub?output=csv",
+        "postgresql://db.example/sourcing",
+    )
+    found = _environment(
+        tmp_path, monkeypatch, f"SOURCING_BOOK={book}\nSOURCING_LEDGER_URL={ledger}\n"
+    )
     assert not {"SOURCING_BOOK", "SOURCING_LEDGER_URL"} & set(found)
 
 
@@ -69,7 +80,9 @@ def _of_a_run(environment: dict[str, str], program: Path, *names: str) -> list[o
 @pytest.fixture
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of the program, in which another installation has its live account."""
-    for name in [name for name in os.environ if name.startswith(("SOURCING_", "XPORTCN_"))]:
+    for name in [
+        name for name in os.environ if name.startswith(("SOURCING_", "XPORTCN_"))
+    ]:
         monkeypatch.delenv(name)
     folder = tmp_path / "program"
     folder.mkdir()
@@ -94,11 +107,18 @@ def test_runs_read_the_file_as_it_is_by_then_in_small_letters_and_empty_values_t
 ) -> None:
     """As at the terminal: a limit of the day would else be none at night."""
     environment = _environment(tmp_path, monkeypatch, "")
-    (tmp_path / ".env").write_text("sourcing_day_limit_cny=500\nSOURCING_PICTURE_HOSTS=\n")
-    assert _of_a_run(environment, program, "day_limit_cny", "picture_hosts") == ["500", ""]
+    (tmp_path / ".env").write_text(
+        "sourcing_day_limit_cny=500\nSOURCING_PICTURE_HOSTS=\n"
+    )
+    assert _of_a_run(environment, program, "day_limit_cny", "picture_hosts") == [
+        "500",
+        "",
+    ]
 
 
-def test_in_the_programs_folder_runs_read_paths_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_in_the_programs_folder_runs_read_paths_themselves(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """So that a change of `.env` counts from the next run on."""
     monkeypatch.setattr(serving, "ROOT", tmp_path)
     assert not set(NAMES) & set(_environment(tmp_path, monkeypatch, SETTINGS))

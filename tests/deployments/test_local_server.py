@@ -33,18 +33,28 @@ from tests.running import ROOT
 
 
 def has_free(monkeypatch: pytest.MonkeyPatch, *, free: int) -> None:
-    monkeypatch.setattr(shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free))
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free)
+    )
 
 
-def test_on_a_full_disk_nothing_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The message names the folder and the remedy at once; the server's log would be on that disk."""
+def test_on_a_full_disk_nothing_is_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the folder and the remedy at once; the server's log would be on
+    that disk.
+    """
     has_free(monkeypatch, free=0)
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setattr(subprocess, "Popen", lambda *_args, **_options: pytest.fail("started"))
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *_args, **_options: pytest.fail("started")
+    )
     words = rf"^the disk of {tmp_path} is full \(0 MB free; .* 20\): free some space; nothing was sent$"
     with pytest.raises(ServerFailed, match=words), prefect_server(tmp_path):
         pass
-    assert not (tmp_path / "prefect" / "encryption.key").exists()  # it would be an empty one
+    assert not (
+        tmp_path / "prefect" / "encryption.key"
+    ).exists()  # it would be an empty one
 
 
 def test_little_room_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,11 +63,19 @@ def test_little_room_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     require_room(tmp_path)
 
 
-def test_a_long_log_is_laid_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without its database the server writes tracebacks for days, on the disk of the ledger."""
+def test_a_long_log_is_laid_aside(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without its database the server writes tracebacks for days, on the disk of the
+    ledger.
+    """
     monkeypatch.setattr(local_server, "LOG_LIMIT_BYTES", 4)
     started: list[str] = []
-    monkeypatch.setattr(subprocess, "Popen", lambda *_args, stdout, **_options: started.append(stdout.name))
+    monkeypatch.setattr(
+        subprocess,
+        "Popen",
+        lambda *_args, stdout, **_options: started.append(stdout.name),
+    )
     for content in ("long", "longer"):
         (tmp_path / "server.log").write_text(content)
         start_server(tmp_path, settings={})
@@ -77,11 +95,20 @@ FOREIGN = {
 }
 
 
-def test_settings_of_another_prefect_server_are_not_inherited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With its database this server would migrate it, and delete the history of runs after 90 days."""
-    kept = {"PREFECT_API_AUTH_STRING": "me:word", "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7200"}
+def test_settings_of_another_prefect_server_are_not_inherited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With its database this server would migrate it, and delete the history of runs
+    after 90 days.
+    """
+    kept = {
+        "PREFECT_API_AUTH_STRING": "me:word",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7200",
+    }
     given: list[dict[str, str]] = []
-    monkeypatch.setattr(subprocess, "Popen", lambda *_args, env, **_options: given.append(env))
+    monkeypatch.setattr(
+        subprocess, "Popen", lambda *_args, env, **_options: given.append(env)
+    )
     for name, value in {**FOREIGN, **kept}.items():
         monkeypatch.setenv(name, value)
     start_server(tmp_path, settings={**COMPLETE_SERVER, **database(tmp_path)})
@@ -116,19 +143,29 @@ PROXIES = {
 
 @pytest.mark.parametrize("given", PROXIES)
 def test_a_server_of_this_machine_is_not_asked_through_a_proxy(given: str) -> None:
-    """A company's proxy knows no 127.0.0.1: the first command would wait five minutes for a server that runs."""
+    """A company's proxy knows no 127.0.0.1: the first command would wait five minutes
+    for a server that runs.
+    """
     script = (
         "import os, sys; from deployments.local_server import is_healthy; "
         "print(is_healthy(sys.argv[1]), os.environ['NO_PROXY'])"
     )
-    proxy = {"http_proxy": "http://127.0.0.1:9", "NO_PROXY": given, "PYTHONPATH": str(ROOT)}
+    proxy = {
+        "http_proxy": "http://127.0.0.1:9",
+        "NO_PROXY": given,
+        "PYTHONPATH": str(ROOT),
+    }
     with serving(Healthy) as port:
         command = [sys.executable, "-c", script, f"http://127.0.0.1:{port}"]
-        done = subprocess.run(command, env=proxy, capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            command, env=proxy, capture_output=True, text=True, check=True
+        )
     assert done.stdout == f"True {PROXIES[given]}\n"
 
 
-def test_a_file_that_is_made_once_needs_no_hard_links(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_is_made_once_needs_no_hard_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A memory stick or a shared folder has none; the first content stays."""
 
     def no_link(*_: object) -> None:
@@ -147,7 +184,9 @@ class NoNeed(Exception):
 def test_a_command_that_turns_out_to_need_no_server_leaves_none(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its file has faults, or it is interrupted: the server that was starting meanwhile ends with it."""
+    """Its file has faults, or it is interrupted: the server that was starting meanwhile
+    ends with it.
+    """
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     started: list[int | None] = []
 
@@ -163,8 +202,12 @@ def test_a_command_that_turns_out_to_need_no_server_leaves_none(
     assert at_work(tmp_path / "prefect") is None
 
 
-def test_a_server_that_another_command_waits_for_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each command holds a lock on one file; whoever started the server looks whether somebody else does."""
+def test_a_server_that_another_command_waits_for_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each command holds a lock on one file; whoever started the server looks whether
+    somebody else does.
+    """
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
     folder = server_folder(tmp_path)
 

@@ -1,4 +1,6 @@
-"""Each kind of message: it has a reason, a deadline where there is one, and each of its links opens."""
+"""Each kind of message: it has a reason, a deadline where there is one, and each of its
+links opens.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,15 @@ from flows.notify.news import (
     of_refund,
 )
 from flows.notify.outbox import enqueue, service_away, service_back
-from tests.deployments.test_alerts import NOW, _completion, _late, _messages, _news, _run, ago
+from tests.deployments.test_alerts import (
+    NOW,
+    _completion,
+    _late,
+    _messages,
+    _news,
+    _run,
+    ago,
+)
 from tests.domain.test_sku_book import FERN, row
 from tests.domain.test_sku_book import book as book_of
 from tests.flows.notify.test_news import OVER, line, refund, report
@@ -70,9 +80,19 @@ def _ui(monkeypatch: pytest.MonkeyPatch) -> None:
 @cache
 def routes() -> Sequence[re.Pattern[str]]:
     """The pages of Prefect's own UI, read from its program."""
-    programs = (Path(prefect.__file__).parent / "server" / "ui-v2" / "assets").glob("*.js")
-    found = {one for file in programs for one in re.findall(r"`(/[a-z/$_-]+)`", file.read_text(errors="replace"))}
-    return [re.compile(re.sub(r"\\\$[a-z]+", "[^/?]+", re.escape(one))) for one in found if "{" not in one]
+    programs = (Path(prefect.__file__).parent / "server" / "ui-v2" / "assets").glob(
+        "*.js"
+    )
+    found = {
+        one
+        for file in programs
+        for one in re.findall(r"`(/[a-z/$_-]+)`", file.read_text(errors="replace"))
+    }
+    return [
+        re.compile(re.sub(r"\\\$[a-z]+", "[^/?]+", re.escape(one)))
+        for one in found
+        if "{" not in one
+    ]
 
 
 def opens(link: str) -> bool:
@@ -82,7 +102,10 @@ def opens(link: str) -> bool:
 
 def of_runs() -> list[Message]:
     failed = _run("FAILED", message="no answer", code=ReasonCode.RUN_SERVICE_FAILED)
-    crashed, known = _run("CRASHED", run_count=6), {"buy-from-inbox": _completion(None, due_s=90_000)}
+    crashed, known = (
+        _run("CRASHED", run_count=6),
+        {"buy-from-inbox": _completion(None, due_s=90_000)},
+    )
     return [
         *_news(failed),
         *_news(crashed),
@@ -95,7 +118,9 @@ def of_runs() -> list[Message]:
 
 
 def of_results() -> list[Message]:
-    effect = cast(EffectRecord, SimpleNamespace(key="A-1:pay", action=Action.PAY, order_ref="A-1"))
+    effect = cast(
+        EffectRecord, SimpleNamespace(key="A-1:pay", action=Action.PAY, order_ref="A-1")
+    )
     differs = Finding(
         kind=FindingKind.ORPHAN, expected="an order", seen="none", remedy="see", marketplace=Marketplace.TAOBAO,
         order_ref="A-1", order_id="71", seen_amount=None,
@@ -119,7 +144,12 @@ def of_results() -> list[Message]:
         *of_arrived({"A-1": NOW - timedelta(days=6)}, 7, NOW),
         *of_first_payments({Marketplace.TAOBAO: first}),
         *of_findings([differs], "1 order"),
-        *of_calls(cast(DailyCalls, SimpleNamespace(used_up="50,000 calls were made, until 2026-01-03"))),
+        *of_calls(
+            cast(
+                DailyCalls,
+                SimpleNamespace(used_up="50,000 calls were made, until 2026-01-03"),
+            )
+        ),
         *of_doubts([effect]),
         UnknownWord(Marketplace.TAOBAO, Place.PARCEL, "odd").message({"A-1"}),
         digest_of(done, [], since=NOW, now=NOW, timezone="UTC", link=run_page(RUN)),
@@ -153,5 +183,7 @@ async def test_each_kind_of_message_has_a_reason_its_deadline_and_links_that_ope
         assert links, subject
         assert [address for address in links if not opens(address)] == [], subject
         places |= {place_of(address) for address in links}
-    assert places | {place_of(artifact_page(RUN))} == PLACES  # that of what waits, once it was written
+    assert (
+        places | {place_of(artifact_page(RUN))} == PLACES
+    )  # that of what waits, once it was written
     assert not opens("http://ui/v2/runs/flow/1/nowhere")

@@ -16,7 +16,12 @@ from uuid import uuid4
 
 import pytest
 
-from deployments.databases import MessagingUnusable, prepare, redis_settings, require_messaging
+from deployments.databases import (
+    MessagingUnusable,
+    prepare,
+    redis_settings,
+    require_messaging,
+)
 from deployments.databases import postgres_settings as database_settings
 from deployments.local_server import is_healthy
 from deployments.processes import end
@@ -45,7 +50,9 @@ def test_the_server_keeps_its_messages_leases_and_background_work_there() -> Non
         ("redis://:p4ss@127.0.0.1:9/0", "no Redis answers at the address of --redis"),
     ],
 )
-def test_an_address_that_is_none_or_does_not_answer_is_refused_without_its_password(address: str, words: str) -> None:
+def test_an_address_that_is_none_or_does_not_answer_is_refused_without_its_password(
+    address: str, words: str
+) -> None:
     with pytest.raises(MessagingUnusable, match=words) as raised:
         require_messaging(address)
     assert "p4ss" not in str(raised.value)
@@ -63,7 +70,9 @@ def redis() -> Iterator[str]:
 def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
     redis: str, postgres: Postgres, tmp_path: Path
 ) -> None:
-    """Prefect's API and its services in processes of their own, as docs/scaling.md has them."""
+    """Prefect's API and its services in processes of their own, as docs/scaling.md has
+    them.
+    """
     url, port = postgres.new_database(), free_port()
     prepare(url)
     api = f"http://127.0.0.1:{port}/api"
@@ -76,10 +85,25 @@ def test_what_a_server_without_services_hears_the_services_elsewhere_carry_out(
     seen = {"filter": {"event": {"name": ["sourcing.test"]}}}
     with ExitStack() as stack:
         require_messaging(redis)
-        settings = {**database_settings(url), **redis_settings(redis), "PREFECT_HOME": str(tmp_path)}
-        stack.enter_context(_prefect(tmp_path / "api.log", settings, "start", "--no-services", "--port", str(port)))
+        settings = {
+            **database_settings(url),
+            **redis_settings(redis),
+            "PREFECT_HOME": str(tmp_path),
+        }
+        stack.enter_context(
+            _prefect(
+                tmp_path / "api.log",
+                settings,
+                "start",
+                "--no-services",
+                "--port",
+                str(port),
+            )
+        )
         wait_for(lambda: is_healthy(api))
-        stack.enter_context(_prefect(tmp_path / "services.log", settings, "services", "start"))
+        stack.enter_context(
+            _prefect(tmp_path / "services.log", settings, "services", "start")
+        )
         _ask(f"{api}/events", [event])
         kept = wait_for(lambda: _ask(f"{api}/events/filter", seen)["events"])
     assert [one["id"] for one in kept] == [event["id"]]
@@ -104,6 +128,9 @@ def _prefect(log: Path, settings: Mapping[str, str], *words: str) -> Iterator[No
 
 def _ask(address: str, body: object) -> Any:
     content = json.dumps(body).encode()
-    with urlopen(Request(address, content, {"Content-Type": "application/json"}), timeout=PATIENCE_S) as answer:
+    with urlopen(
+        Request(address, content, {"Content-Type": "application/json"}),
+        timeout=PATIENCE_S,
+    ) as answer:
         text = answer.read()
         return json.loads(text) if text else None

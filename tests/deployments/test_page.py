@@ -1,4 +1,6 @@
-"""The page for looking: nothing of others runs in it, nothing else is reached by it, and many looks are one reading."""
+"""The page for looking: nothing of others runs in it, nothing else is reached by it,
+and many looks are one reading.
+"""
 
 from __future__ import annotations
 
@@ -58,18 +60,25 @@ def ledger(settings: SourcingSettings, clock: MovableClock) -> Any:
     with Ledger(settings.ledger_url, clock=clock, owner="run") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2"), plan(XSS)])
-        held = [order.held(because(ReasonCode.NOT_APPROVED, by=XSS)) for order in ledger.orders(["A-1", XSS]).values()]
+        held = [
+            order.held(because(ReasonCode.NOT_APPROVED, by=XSS))
+            for order in ledger.orders(["A-1", XSS]).values()
+        ]
         ledger.change(held)
         yield ledger
 
 
-def client_of(settings: SourcingSettings, clock: MovableClock, base_url: str = "http://localhost") -> httpx.AsyncClient:
+def client_of(
+    settings: SourcingSettings, clock: MovableClock, base_url: str = "http://localhost"
+) -> httpx.AsyncClient:
     transport = httpx.ASGITransport(app_of(settings, (), clock))
     return httpx.AsyncClient(transport=transport, base_url=base_url)
 
 
 @pytest.fixture
-async def client(settings: SourcingSettings, clock: MovableClock, ledger: Ledger) -> AsyncIterator[httpx.AsyncClient]:
+async def client(
+    settings: SourcingSettings, clock: MovableClock, ledger: Ledger
+) -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(settings, clock) as client:
         yield client
 
@@ -84,16 +93,24 @@ class Elements(HTMLParser):
         self.found.append((tag, dict(attrs)))
 
 
-async def send(client: httpx.AsyncClient, name: str, content: bytes, **headers: str) -> httpx.Response:
+async def send(
+    client: httpx.AsyncClient, name: str, content: bytes, **headers: str
+) -> httpx.Response:
     own = {"origin": str(client.base_url).rstrip("/"), **headers}
     return await client.post("/upload", files={"file": (name, content)}, headers=own)
 
 
 def inbox_of(settings: SourcingSettings) -> list[str]:
-    return sorted(one.name for one in settings.inbox.glob("*") if one.is_file()) if settings.inbox.exists() else []
+    return (
+        sorted(one.name for one in settings.inbox.glob("*") if one.is_file())
+        if settings.inbox.exists()
+        else []
+    )
 
 
-async def test_the_first_page_says_how_orders_stand_and_what_waits(client: httpx.AsyncClient) -> None:
+async def test_the_first_page_says_how_orders_stand_and_what_waits(
+    client: httpx.AsyncClient,
+) -> None:
     text = (await client.get("/")).text
     assert "2 held. The most urgent first." in text
     assert re.search(r"planned</td>\s*<td class=number[^>]*>1<", text)
@@ -101,13 +118,17 @@ async def test_the_first_page_says_how_orders_stand_and_what_waits(client: httpx
     assert text.count("<rect") == 14  # a bar a day
 
 
-async def test_a_pause_stands_above_all_else(client: httpx.AsyncClient, ledger: Ledger) -> None:
+async def test_a_pause_stands_above_all_else(
+    client: httpx.AsyncClient, ledger: Ledger
+) -> None:
     ledger.pause_buying("Mei", f"odd prices {XSS}")
     text = (await client.get("/")).text
     assert "odd prices &lt;script&gt;" in text.partition("What waits for you")[0]
 
 
-async def test_words_of_others_stand_as_they_are_and_run_nowhere(client: httpx.AsyncClient) -> None:
+async def test_words_of_others_stand_as_they_are_and_run_nowhere(
+    client: httpx.AsyncClient,
+) -> None:
     pages = (
         "/",
         f"/order?ref={quote(XSS)}",
@@ -118,29 +139,58 @@ async def test_words_of_others_stand_as_they_are_and_run_nowhere(client: httpx.A
     for page in pages:
         answer = await client.get(page, follow_redirects=True)
         elements = Elements(answer.text).found
-        assert not {tag for tag, _ in elements} & {"script", "img", "iframe", "object", "base"}, page
-        assert not [name for _, given in elements for name in given if name.startswith("on") or name == "style"], page
-        assert all((given["href"] or "").startswith("/") for tag, given in elements if tag == "a"), page
+        assert not {tag for tag, _ in elements} & {
+            "script",
+            "img",
+            "iframe",
+            "object",
+            "base",
+        }, page
+        assert not [
+            name
+            for _, given in elements
+            for name in given
+            if name.startswith("on") or name == "style"
+        ], page
+        assert all(
+            (given["href"] or "").startswith("/")
+            for tag, given in elements
+            if tag == "a"
+        ), page
         assert "&lt;script&gt;" in answer.text, page
 
 
 async def test_pictures_of_goods_come_from_listed_hosts_alone(
     settings: SourcingSettings, clock: MovableClock, ledger: Ledger
 ) -> None:
-    """A try-out's from the sandbox, so that no browser calls a marketplace; with an empty setting there are none."""
+    """A try-out's from the sandbox, so that no browser calls a marketplace; with an
+    empty setting there are none.
+    """
     seen = order(HOSTILE, picture="https://img.alicdn.com/a.jpg")
     elsewhere = replace(seen.lines[0], image_url="https://evil.example/a.jpg")
     ledger.put_plans([replace(seen, lines=(*seen.lines, elsewhere))], "batch")
-    here = "http://127.0.0.1:8790/_sandbox/picture?of=https%3A%2F%2Fimg.alicdn.com%2Fa.jpg"
+    here = (
+        "http://127.0.0.1:8790/_sandbox/picture?of=https%3A%2F%2Fimg.alicdn.com%2Fa.jpg"
+    )
     for hosts, shown, policy in (
         ("alicdn.com", [here], "img-src http://127.0.0.1:8790"),
         ("", [], "img-src "),
     ):
-        async with client_of(settings.model_copy(update={"picture_hosts": hosts}), clock) as client:
+        async with client_of(
+            settings.model_copy(update={"picture_hosts": hosts}), clock
+        ) as client:
             answer = await client.get("/order?ref=P-1")
-            assert [given["src"] for tag, given in Elements(answer.text).found if tag == "img"] == shown
+            assert [
+                given["src"]
+                for tag, given in Elements(answer.text).found
+                if tag == "img"
+            ] == shown
             assert answer.headers["content-security-policy"].endswith(policy)
-            assert ["颜色: 蓝色" in answer.text, ">Shop<" in answer.text, ">2.00 CNY<" in answer.text] == [True] * 3
+            assert [
+                "颜色: 蓝色" in answer.text,
+                ">Shop<" in answer.text,
+                ">2.00 CNY<" in answer.text,
+            ] == [True] * 3
             listed = (await client.get("/search?q=batch")).text
             assert listed.count("<img ") == len(shown)
 
@@ -150,7 +200,9 @@ async def test_a_hundred_that_look_at_once_cost_the_ledger_what_one_does(
 ) -> None:
     """And no transaction of a run waits: what is read begins none that writes."""
     statements: list[str] = []
-    event.listen(Engine, "before_cursor_execute", lambda *given: statements.append(given[2]))
+    event.listen(
+        Engine, "before_cursor_execute", lambda *given: statements.append(given[2])
+    )
     monkeypatch.setattr(deployments.page.app, "LASTS_S", 0.0)
     await client.get("/")
     one = len(statements)
@@ -159,22 +211,36 @@ async def test_a_hundred_that_look_at_once_cost_the_ledger_what_one_does(
     answers = await asyncio.gather(*(client.get("/") for _ in range(100)))
     assert [answer.status_code for answer in answers] == [200] * 100
     assert 0 < len(statements) <= one
-    assert not [words for words in statements if words.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))]
+    assert not [
+        words
+        for words in statements
+        if words.startswith(("INSERT", "UPDATE", "DELETE", "BEGIN IMMEDIATE"))
+    ]
 
 
-async def test_a_search_that_finds_one_order_leads_to_it(client: httpx.AsyncClient) -> None:
-    assert (await client.get("/search", params={"q": " a-2 "})).headers["location"] == "/order?ref=A-2"
+async def test_a_search_that_finds_one_order_leads_to_it(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.get("/search", params={"q": " a-2 "})).headers[
+        "location"
+    ] == "/order?ref=A-2"
 
 
 @pytest.mark.parametrize("asked", ["", "SHIPMENT", "nothing-of-this", "\0", "x" * 5000])
-async def test_what_names_nothing_is_said_so(client: httpx.AsyncClient, asked: str) -> None:
+async def test_what_names_nothing_is_said_so(
+    client: httpx.AsyncClient, asked: str
+) -> None:
     answer = await client.get("/search", params={"q": asked})
     assert answer.status_code == 200
     assert (await client.get("/order", params={"ref": asked})).status_code == 404
 
 
-async def test_only_its_own_name_is_heard(settings: SourcingSettings, clock: MovableClock, ledger: Ledger) -> None:
-    own = SourcingSettings(data_dir=settings.data_dir, page_hosts="sourcing.example, other.example")
+async def test_only_its_own_name_is_heard(
+    settings: SourcingSettings, clock: MovableClock, ledger: Ledger
+) -> None:
+    own = SourcingSettings(
+        data_dir=settings.data_dir, page_hosts="sourcing.example, other.example"
+    )
     async with client_of(own, clock) as client:
         for host in (
             "evil.example",
@@ -184,9 +250,19 @@ async def test_only_its_own_name_is_heard(settings: SourcingSettings, clock: Mov
             "[",
             "localhost@evil.example",
         ):
-            assert (await client.get("/batches", headers={"host": host})).status_code == 421, host
-        for host in ("127.0.0.1:8792", "[::1]:1", "localhost:99", "sourcing.example", "192.168.1.5:8792"):
-            assert (await client.get("/batches", headers={"host": host})).status_code == 200, host
+            assert (
+                await client.get("/batches", headers={"host": host})
+            ).status_code == 421, host
+        for host in (
+            "127.0.0.1:8792",
+            "[::1]:1",
+            "localhost:99",
+            "sourcing.example",
+            "192.168.1.5:8792",
+        ):
+            assert (
+                await client.get("/batches", headers={"host": host})
+            ).status_code == 200, host
 
 
 async def test_another_site_neither_sends_a_file_nor_shows_a_page_in_its_own(
@@ -205,22 +281,40 @@ async def test_another_site_neither_sends_a_file_nor_shows_a_page_in_its_own(
     headers = {"origin": "http://evil.example"}
     assert (await client.post("/day", headers=headers)).status_code == 403
     part = {"sec-fetch-site": "cross-site", "sec-fetch-mode": "no-cors"}
-    assert (await client.get("/table?name=orders&kind=csv", headers=part)).status_code == 403
+    assert (
+        await client.get("/table?name=orders&kind=csv", headers=part)
+    ).status_code == 403
     assert inbox_of(settings) == []
-    assert (await client.get("/batches", headers={**part, "sec-fetch-mode": "navigate"})).status_code == 200
+    assert (
+        await client.get("/batches", headers={**part, "sec-fetch-mode": "navigate"})
+    ).status_code == 200
 
 
-async def test_every_answer_lets_nothing_in_from_elsewhere(client: httpx.AsyncClient) -> None:
+async def test_every_answer_lets_nothing_in_from_elsewhere(
+    client: httpx.AsyncClient,
+) -> None:
     """Styles are known by their hash: what else a page may say has none."""
-    for page in ("/", "/batches", "/downloads", "/upload", "/nothing", "/order?ref=none", "/report"):
+    for page in (
+        "/",
+        "/batches",
+        "/downloads",
+        "/upload",
+        "/nothing",
+        "/order?ref=none",
+        "/report",
+    ):
         answer = await client.get(page)
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; style-src 'sha256-"), page
         assert "unsafe" not in policy, page
         assert answer.text.count("<style>") == 1, page
         style = answer.text.partition("<style>")[2].partition("</style>")[0]
-        assert f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in policy, page
-    assert (await client.get("/", headers={"host": "evil.example"})).headers["content-security-policy"]
+        assert (
+            f"'sha256-{b64encode(sha256(style.encode()).digest()).decode()}'" in policy
+        ), page
+    assert (await client.get("/", headers={"host": "evil.example"})).headers[
+        "content-security-policy"
+    ]
 
 
 async def test_a_password_is_asked_for_where_one_is_set(
@@ -231,17 +325,28 @@ async def test_a_password_is_asked_for_where_one_is_set(
         for wrong in (None, ("mei", "wrong"), ("mei", ""), (PASSWORD, "")):
             assert (await client.get("/batches", auth=wrong)).status_code == 401
         for odd in ("Basic", "Basic %%%", "Bearer x", "basic bWVp", "Basic " + "A" * 7):
-            assert (await client.get("/batches", headers={"authorization": odd})).status_code == 401
+            assert (
+                await client.get("/batches", headers={"authorization": odd})
+            ).status_code == 401
         assert (await client.get("/batches", auth=("mei", PASSWORD))).status_code == 200
 
 
 async def test_guesses_of_the_password_are_few_a_minute(
-    settings: SourcingSettings, clock: MovableClock, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    settings: SourcingSettings,
+    clock: MovableClock,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """From whatever address. A browser that was let in before goes on: not by its cookie alone, nor by another's."""
+    """From whatever address. A browser that was let in before goes on: not by its
+    cookie alone, nor by another's.
+    """
     seconds = 60.0
-    monkeypatch.setattr(deployments.page.guard, "time", SimpleNamespace(monotonic=lambda: seconds))
-    app = app_of(SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD), (), clock)
+    monkeypatch.setattr(
+        deployments.page.guard, "time", SimpleNamespace(monotonic=lambda: seconds)
+    )
+    app = app_of(
+        SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD), (), clock
+    )
 
     def caller(address: str) -> httpx.AsyncClient:
         transport = httpx.ASGITransport(app, client=(address, 1))
@@ -257,47 +362,83 @@ async def test_guesses_of_the_password_are_few_a_minute(
     async with caller("192.0.2.1") as owner, caller("192.0.2.1") as new:
         assert (await owner.get("/batches", auth=right)).status_code == 200
         assert [await guess(number) for number in range(12)] == [401] * 10 + [429] * 2
-        assert [(await owner.get("/batches", auth=given)).status_code for given in (right, None)] == [200, 401]
-        for cookie in ("", "sourcing_page=", "sourcing_page=é", "sourcing_page=" + "0" * 128):
-            refused = await new.get("/batches", auth=right, headers={b"cookie": cookie.encode()})
+        assert [
+            (await owner.get("/batches", auth=given)).status_code
+            for given in (right, None)
+        ] == [200, 401]
+        for cookie in (
+            "",
+            "sourcing_page=",
+            "sourcing_page=é",
+            "sourcing_page=" + "0" * 128,
+        ):
+            refused = await new.get(
+                "/batches", auth=right, headers={b"cookie": cookie.encode()}
+            )
             assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
         seconds = 120.0
-        assert [(await new.get("/batches")).status_code for _ in range(12)] == [401] * 12
+        assert [(await new.get("/batches")).status_code for _ in range(12)] == [
+            401
+        ] * 12
         assert (await new.get("/batches", auth=right)).status_code == 200
 
 
-async def test_slow_uploads_hold_no_report(client: httpx.AsyncClient, ledger: Ledger) -> None:
-    """Senders that have sent nothing yet, as many as are heard at once, and one more."""
-    ended, headers = asyncio.Event(), {"origin": "http://localhost", "content-type": "multipart/form-data; boundary=x"}
+async def test_slow_uploads_hold_no_report(
+    client: httpx.AsyncClient, ledger: Ledger
+) -> None:
+    """Senders that have sent nothing yet, as many as are heard at once, and one
+    more.
+    """
+    ended, headers = (
+        asyncio.Event(),
+        {
+            "origin": "http://localhost",
+            "content-type": "multipart/form-data; boundary=x",
+        },
+    )
 
     async def slow() -> AsyncIterator[bytes]:
         await ended.wait()
         yield b""
 
-    senders = [asyncio.create_task(client.post("/upload", content=slow(), headers=headers)) for _ in range(5)]
+    senders = [
+        asyncio.create_task(client.post("/upload", content=slow(), headers=headers))
+        for _ in range(5)
+    ]
     await asyncio.sleep(0.1)
     report = await asyncio.wait_for(client.get("/report"), 30)
     assert not any(one.done() for one in senders)
     ended.set()
-    assert [answer.status_code for answer in await asyncio.gather(*senders)] == [400] * 5
+    assert [answer.status_code for answer in await asyncio.gather(*senders)] == [
+        400
+    ] * 5
     assert "All orders" in report.text
 
 
 def test_the_first_caller_waits_for_no_server_of_prefect() -> None:
     """That is looked at on the way, at an address that is none too."""
     for api in ("http://127.0.0.1:1/api", "nonsense", "http://[", "http://a b/api"):
-        with listening("127.0.0.1", 0) as listener, socket.create_connection(listener.getsockname()):
+        with (
+            listening("127.0.0.1", 0) as listener,
+            socket.create_connection(listener.getsockname()),
+        ):
             began = time.monotonic()
             serve._await_server(api, listener)
             assert time.monotonic() - began < 1
 
 
-def test_without_a_password_other_machines_are_not_let_in(settings: SourcingSettings) -> None:
+def test_without_a_password_other_machines_are_not_let_in(
+    settings: SourcingSettings,
+) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.com"):
-        with pytest.raises(ServeFailed, match=r"can be reached from elsewhere.* set SOURCING_PAGE_PASSWORD"):
+        with pytest.raises(
+            ServeFailed,
+            match=r"can be reached from elsewhere.* set SOURCING_PAGE_PASSWORD",
+        ):
             serve.page(host=host, port=0)
     with pytest.raises(
-        BadSetting, match=r"SOURCING_PAGE_PASSWORD: has fewer than 12 characters; its value is not shown"
+        BadSetting,
+        match=r"SOURCING_PAGE_PASSWORD: has fewer than 12 characters; its value is not shown",
     ):
         SourcingSettings(page_password="short")
 
@@ -313,7 +454,8 @@ async def test_a_sound_file_goes_into_the_inbox_once_to_be_asked_about(
     assert (settings.inbox / name).read_bytes() == csv_bytes(GOOD)
     (settings.inbox / name).rename(settings.inbox / "done" / name)
     assert (
-        "The folder done of the inbox has it already." in (await send(client, "候选! orders.csv", csv_bytes(GOOD))).text
+        "The folder done of the inbox has it already."
+        in (await send(client, "候选! orders.csv", csv_bytes(GOOD))).text
     )
     assert inbox_of(settings) == []
 
@@ -321,7 +463,9 @@ async def test_a_sound_file_goes_into_the_inbox_once_to_be_asked_about(
 async def test_faults_are_shown_at_once_and_the_file_is_taken_nowhere(
     client: httpx.AsyncClient, settings: SourcingSettings
 ) -> None:
-    answer = await send(client, f"{XSS}.csv", csv_bytes(GOOD | {"quantity": "0", "item": XSS}))
+    answer = await send(
+        client, f"{XSS}.csv", csv_bytes(GOOD | {"quantity": "0", "item": XSS})
+    )
     assert answer.status_code == 422
     assert "0 is not a whole number of at least 1" in answer.text
     assert not {tag for tag, _ in Elements(answer.text).found} & {"script", "img"}
@@ -357,26 +501,43 @@ async def test_what_is_no_request_file_is_refused_in_words(
     assert inbox_of(settings) == []
 
 
-async def test_a_bomb_is_refused_before_it_is_unpacked(client: httpx.AsyncClient, settings: SourcingSettings) -> None:
+async def test_a_bomb_is_refused_before_it_is_unpacked(
+    client: httpx.AsyncClient, settings: SourcingSettings
+) -> None:
     answer = await send(client, "orders.xlsx", bomb())
     assert answer.status_code == 422
     assert "unpacks to 38 MiB" in answer.text
     assert inbox_of(settings) == []
 
 
-async def test_a_body_is_bounded_and_must_be_a_form(client: httpx.AsyncClient, settings: SourcingSettings) -> None:
+async def test_a_body_is_bounded_and_must_be_a_form(
+    client: httpx.AsyncClient, settings: SourcingSettings
+) -> None:
     own = {"origin": "http://localhost"}
-    claimed = {**own, "content-length": str(MOST_BYTES * 2), "content-type": "multipart/form-data; boundary=x"}
-    assert (await client.post("/upload", content=b"", headers=claimed)).status_code == 413
+    claimed = {
+        **own,
+        "content-length": str(MOST_BYTES * 2),
+        "content-type": "multipart/form-data; boundary=x",
+    }
+    assert (
+        await client.post("/upload", content=b"", headers=claimed)
+    ).status_code == 413
     for kind, body in (
         ("", b"a"),
         ("text/csv", csv_bytes(GOOD)),
         ("multipart/form-data", b"a"),
         ("multipart/form-data; boundary=x", b"--x\r\n" * 100_000),
-        ("multipart/form-data; boundary=x", b'--x\r\ncontent-disposition: form-data; filename="a.csv"\r\n\r\ncut off'),
+        (
+            "multipart/form-data; boundary=x",
+            b'--x\r\ncontent-disposition: form-data; filename="a.csv"\r\n\r\ncut off',
+        ),
         ("multipart/form-data; boundary=x", b'--x\r\nx; filename=""\r\n\r\n\r\n--x--'),
     ):
-        assert (await client.post("/upload", content=body, headers={**own, "content-type": kind})).status_code == 400
+        assert (
+            await client.post(
+                "/upload", content=body, headers={**own, "content-type": kind}
+            )
+        ).status_code == 400
     assert inbox_of(settings) == []
 
 
@@ -414,7 +575,9 @@ async def test_limits_are_those_of_the_settings_as_they_are_now(
     assert (answer.status_code, inbox_of(settings)) == (422, [])
 
 
-async def test_a_hundred_files_at_once_are_all_taken(client: httpx.AsyncClient, settings: SourcingSettings) -> None:
+async def test_a_hundred_files_at_once_are_all_taken(
+    client: httpx.AsyncClient, settings: SourcingSettings
+) -> None:
     files = [csv_bytes(GOOD | {"order_ref": f"N-{n % 50}"}) for n in range(100)]
     answers = await asyncio.gather(*(send(client, "orders.csv", one) for one in files))
     assert [answer.status_code for answer in answers] == [200] * 100
@@ -422,11 +585,15 @@ async def test_a_hundred_files_at_once_are_all_taken(client: httpx.AsyncClient, 
 
 
 async def test_one_file_sent_twice_at_once_is_taken_once(
-    client: httpx.AsyncClient, settings: SourcingSettings, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient,
+    settings: SourcingSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """As a double click does; the disk is slow."""
     monkeypatch.setattr(connectors.durable, "sync", lambda path: time.sleep(0.05))
-    answers = await asyncio.gather(*(send(client, "orders.csv", csv_bytes(GOOD)) for _ in range(3)))
+    answers = await asyncio.gather(
+        *(send(client, "orders.csv", csv_bytes(GOOD)) for _ in range(3))
+    )
     assert [answer.status_code for answer in answers] == [200] * 3
     assert len(inbox_of(settings)) == 1
 
@@ -441,7 +608,10 @@ async def test_a_download_is_a_file_of_exports_and_nothing_else(
     (exports / "folder").mkdir()
     (exports / "link.csv").symlink_to(settings.data_dir / "ledger.db")
     answer = await client.get("/download?file=landed-costs.csv")
-    assert (answer.text, answer.headers["content-disposition"]) == ("a,b\n", 'attachment; filename="landed-costs.csv"')
+    assert (answer.text, answer.headers["content-disposition"]) == (
+        "a,b\n",
+        'attachment; filename="landed-costs.csv"',
+    )
     listed = (await client.get("/downloads")).text
     assert "landed-costs.csv" in listed
     assert not [name for name in (".half", "link.csv", "folder<") if name in listed]
@@ -481,7 +651,9 @@ async def test_a_ledger_that_can_not_be_read_is_said_and_none_is_made(
 async def test_a_ledger_that_was_moved_is_not_shown_as_the_one_in_use(
     client: httpx.AsyncClient, ledger: Ledger, clock: MovableClock
 ) -> None:
-    """Its figures stand still, and a plan that waits in the new one is not among them."""
+    """Its figures stand still, and a plan that waits in the new one is not among
+    them.
+    """
     with ledger.transaction() as connection:
         set_mark(connection, Mark.MOVED, "was moved to another", at=clock(), by="Mei")
     answer = await client.get("/")
@@ -489,7 +661,9 @@ async def test_a_ledger_that_was_moved_is_not_shown_as_the_one_in_use(
     assert "Set SOURCING_LEDGER_URL to the new one" in answer.text
 
 
-def test_a_ledger_that_is_opened_for_reading_refuses_to_write(ledger_url: str, clock: MovableClock) -> None:
+def test_a_ledger_that_is_opened_for_reading_refuses_to_write(
+    ledger_url: str, clock: MovableClock
+) -> None:
     with Ledger(ledger_url, clock=clock, owner="run") as ledger:
         ledger.start_batch("batch", "file.csv")
     with Ledger(ledger_url, clock=clock, owner="page", only_reads=True) as reader:

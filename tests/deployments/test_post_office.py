@@ -1,4 +1,6 @@
-"""What the post office finds on a real server, and that no restart of anybody makes it tell twice, or not at all."""
+"""What the post office finds on a real server, and that no restart of anybody makes it
+tell twice, or not at all.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,11 @@ def ledger(tmp_path: Path) -> Iterator[Ledger]:
 
 
 def _ledger(folder: Path, *, ago: timedelta = timedelta(0)) -> Ledger:
-    return Ledger(f"sqlite:///{folder}/ledger.db", clock=lambda: datetime.now(UTC) - ago, owner="test")
+    return Ledger(
+        f"sqlite:///{folder}/ledger.db",
+        clock=lambda: datetime.now(UTC) - ago,
+        owner="test",
+    )
 
 
 async def test_what_failed_before_the_watch_began_is_not_told_and_what_fails_then_is_told_once(
@@ -59,7 +65,9 @@ async def test_what_failed_before_the_watch_began_is_not_told_and_what_fails_the
     assert "".join(both).count(newest) == 1
 
 
-async def test_what_failed_while_nobody_watched_is_told_afterwards(served: Served, tmp_path: Path) -> None:
+async def test_what_failed_while_nobody_watched_is_told_afterwards(
+    served: Served, tmp_path: Path
+) -> None:
     with _ledger(tmp_path, ago=timedelta(hours=1)) as before:
         watched_since(before)
     failed = _failed(served)
@@ -67,20 +75,36 @@ async def test_what_failed_while_nobody_watched_is_told_afterwards(served: Serve
         assert failed in await _told(_watch(ledger))
 
 
-async def test_a_batch_of_a_night_is_told_of_but_not_if_it_crashes(served: Served, ledger: Ledger) -> None:
+async def test_a_batch_of_a_night_is_told_of_but_not_if_it_crashes(
+    served: Served, ledger: Ledger
+) -> None:
     watch = _watch(ledger)
-    failed, crashed = (_failed(served, kind, of_a_deployment=False) for kind in ("FAILED", "CRASHED"))
+    failed, crashed = (
+        _failed(served, kind, of_a_deployment=False) for kind in ("FAILED", "CRASHED")
+    )
     told = await _told(watch)
     assert failed in told
     assert crashed not in told
 
 
-async def test_that_all_is_there_again_is_told_once_an_outage(served: Served, tmp_path: Path) -> None:
-    for place, counts in (("another<http://127.0.0.1:4200/api>", [0, 0]), (server_watch.site(), [1, 0])):
+async def test_that_all_is_there_again_is_told_once_an_outage(
+    served: Served, tmp_path: Path
+) -> None:
+    for place, counts in (
+        ("another<http://127.0.0.1:4200/api>", [0, 0]),
+        (server_watch.site(), [1, 0]),
+    ):
         cause = f"worker-gone:{place}yesterday"
         with _ledger(tmp_path, ago=timedelta(minutes=5)) as before:
             watched_since(before)
-            before.outbox.put(Message(cause=cause, kind=MessageKind.WORKER_GONE, subject="No worker", body=""))
+            before.outbox.put(
+                Message(
+                    cause=cause,
+                    kind=MessageKind.WORKER_GONE,
+                    subject="No worker",
+                    body="",
+                )
+            )
         with _ledger(tmp_path) as ledger:
             told = [await _told(_watch(ledger)), await _told(_watch(ledger))]
         assert [text.count("Runs begin again") for text in told] == counts
@@ -89,11 +113,16 @@ async def test_that_all_is_there_again_is_told_once_an_outage(served: Served, tm
 async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
     served: Served, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its last sign of life is old; only since the server is there again it owes none yet."""
+    """Its last sign of life is old; only since the server is there again it owes none
+    yet.
+    """
     watch = _watch(ledger)
     ledger.outbox.put(
         Message(
-            cause=f"worker-gone:{server_watch.site()}now", kind=MessageKind.WORKER_GONE, subject="No worker", body=""
+            cause=f"worker-gone:{server_watch.site()}now",
+            kind=MessageKind.WORKER_GONE,
+            subject="No worker",
+            body="",
         )
     )
     minutes_ago = datetime.now(UTC) - timedelta(minutes=3)
@@ -103,7 +132,9 @@ async def test_a_worker_that_is_given_time_after_an_outage_is_not_back_for_that(
     assert "No worker: no run can begin" in await _told(watch)
 
 
-def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(served: Served, tmp_path: Path) -> None:
+def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(
+    served: Served, tmp_path: Path
+) -> None:
     settings = SourcingSettings(data_dir=served.data_dir)
     killed = served.part("deployments.post_office")
     wait_for(lambda: is_open(settings))
@@ -115,22 +146,36 @@ def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(serv
 async def test_how_deployments_are_left_is_noted_also_as_the_post_office_ends(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was set in the last seconds before the end of `serve` goes to another database too."""
-    office, noted = Notifier(SourcingSettings(data_dir=tmp_path)), AsyncMock(return_value="as left")
+    """What was set in the last seconds before the end of `serve` goes to another
+    database too.
+    """
+    office, noted = (
+        Notifier(SourcingSettings(data_dir=tmp_path)),
+        AsyncMock(return_value="as left"),
+    )
     monkeypatch.setattr("prefect.client.orchestration.get_client", nullcontext)
     monkeypatch.setattr(ServerWatch, "poll", AsyncMock(return_value=[]))
-    monkeypatch.setattr("flows.prefect_ui.todo_artifact.refresh", AsyncMock(side_effect=lambda *_: office.ended.set()))
+    monkeypatch.setattr(
+        "flows.prefect_ui.todo_artifact.refresh",
+        AsyncMock(side_effect=lambda *_: office.ended.set()),
+    )
     monkeypatch.setattr("deployments.as_left.keep_left", noted)
     await office.poll()
     assert noted.await_count == 1
     office.ledger().close()
 
 
-def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: Path) -> None:
-    """As a restored backup is: what its predecessor had to tell is none of its business."""
+def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(
+    tmp_path: Path,
+) -> None:
+    """As a restored backup is: what its predecessor had to tell is none of its
+    business.
+    """
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     first = office.ledger()
-    first.outbox.put(Message(cause="of the old one", kind=MessageKind.FAULTS, subject="old", body=""))
+    first.outbox.put(
+        Message(cause="of the old one", kind=MessageKind.FAULTS, subject="old", body="")
+    )
     assert office.ledger() is first
     for path in tmp_path.glob("ledger.db*"):
         path.unlink()
@@ -143,13 +188,20 @@ def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(tmp_path: P
 
 
 def test_a_ledger_that_is_put_back_has_all_its_rows(tmp_path: Path) -> None:
-    """Meanwhile no command makes an empty one, whose log would be replayed over the old file."""
+    """Meanwhile no command makes an empty one, whose log would be replayed over the old
+    file.
+    """
     office = Notifier(SourcingSettings(data_dir=tmp_path))
-    office.ledger().outbox.put(Message(cause="kept", kind=MessageKind.FAULTS, subject="old", body=""))
+    office.ledger().outbox.put(
+        Message(cause="kept", kind=MessageKind.FAULTS, subject="old", body="")
+    )
     (tmp_path / "ledger.db").rename(tmp_path / "elsewhere.db")
     with pytest.raises(LedgerUnusable, match="there is no ledger at"):
         office.ledger()
-    with pytest.raises(LedgerUnusable, match=r"ledger\.db is gone, and .*-wal is there, with its newest entries"):
+    with pytest.raises(
+        LedgerUnusable,
+        match=r"ledger\.db is gone, and .*-wal is there, with its newest entries",
+    ):
         _ledger(tmp_path)
     (tmp_path / "elsewhere.db").rename(tmp_path / "ledger.db")
     assert office.ledger().outbox.known(["kept"]) == {"kept"}
@@ -158,7 +210,9 @@ def test_a_ledger_that_is_put_back_has_all_its_rows(tmp_path: Path) -> None:
         assert ledger.outbox.known(["kept"]) == {"kept"}
 
 
-def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp_path: Path) -> None:
+def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(
+    tmp_path: Path,
+) -> None:
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     ledger = office.ledger()
     with ledger.transaction() as connection:
@@ -166,17 +220,27 @@ def test_the_messages_of_a_ledger_that_was_moved_are_sent_from_its_new_place(tmp
         row = {"name": Mark.MOVED, "at": datetime.now(UTC), "by": "Mei", "words": words}
         connection.execute(marks.insert().values(**row))
     for find in (office.ledger, lambda: asyncio.run(office.send())):
-        with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
+        with pytest.raises(
+            LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"
+        ):
             find()
-    assert not is_open(office.settings)  # doctor says so, and `serve` starts it anew, with the new address
+    assert not is_open(
+        office.settings
+    )  # doctor says so, and `serve` starts it anew, with the new address
     ledger.close()
 
 
-def test_a_notifier_whose_ledger_is_away_works_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notifier_whose_ledger_is_away_works_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each few minutes of an outage of the database `serve` ended it as hanging."""
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     ledger = office.ledger()
-    monkeypatch.setattr(type(ledger.marks), "require_in_use", Mock(side_effect=LedgerUnusable("no connection")))
+    monkeypatch.setattr(
+        type(ledger.marks),
+        "require_in_use",
+        Mock(side_effect=LedgerUnusable("no connection")),
+    )
     with pytest.raises(LedgerUnusable, match="no connection"):
         asyncio.run(office.send())
     assert is_open(office.settings)
@@ -186,7 +250,9 @@ def test_a_notifier_whose_ledger_is_away_works_on(tmp_path: Path, monkeypatch: p
 def test_a_file_of_settings_that_this_user_may_not_read_keeps_those_before(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Such as one that an editor of root's wrote anew: the messages of that night go out all the same."""
+    """Such as one that an editor of root's wrote anew: the messages of that night go
+    out all the same.
+    """
     settings = SourcingSettings(data_dir=tmp_path)
 
     def refused(_: SourcingSettings) -> None:
@@ -199,10 +265,17 @@ def test_a_file_of_settings_that_this_user_may_not_read_keeps_those_before(
 async def test_recipients_are_those_of_the_settings_as_they_are_now(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A merchant adds an address hours after `serve` began. A faulty file keeps the last ones: its night fails too."""
+    """A merchant adds an address hours after `serve` began. A faulty file keeps the
+    last ones: its night fails too.
+    """
     monkeypatch.chdir(tmp_path)
     office = Notifier(SourcingSettings(data_dir=tmp_path))
-    files = iter(["SOURCING_NOTIFY=ntfys://ntfy.sh/mine\n", "SOURCING_NOTIFY=\nSOURCING_TIMEZONE=none\n"])
+    files = iter(
+        [
+            "SOURCING_NOTIFY=ntfys://ntfy.sh/mine\n",
+            "SOURCING_NOTIFY=\nSOURCING_TIMEZONE=none\n",
+        ]
+    )
     found = []
 
     def sent(_: Ledger, settings: SourcingSettings) -> None:
@@ -222,9 +295,15 @@ async def test_recipients_are_those_of_the_settings_as_they_are_now(
 async def test_what_a_watch_knows_of_a_clock_that_was_ahead_does_not_mute_it(
     ledger: Ledger, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An installation that did nothing said nothing of it, for as long as the clock had been ahead."""
+    """An installation that did nothing said nothing of it, for as long as the clock had
+    been ahead.
+    """
     clock, client, moments = Mock(wraps=datetime), AsyncMock(), list[datetime]()
-    for found in (client.read_flow_runs, client.read_deployments, client.read_workers_for_work_pool):
+    for found in (
+        client.read_flow_runs,
+        client.read_deployments,
+        client.read_workers_for_work_pool,
+    ):
         found.return_value = []
     monkeypatch.setattr(server_watch, "datetime", clock)
     watch = _watch(ledger)
@@ -236,11 +315,19 @@ async def test_what_a_watch_knows_of_a_clock_that_was_ahead_does_not_mute_it(
         moments.append(now)
     clock.now.return_value += timedelta(seconds=10)
     await watch.poll(client)
-    assert (watch.up_since, watch.since, [*watch.in_time]) == (moments[1], moments[1], ["sync-tracking"])
+    assert (watch.up_since, watch.since, [*watch.in_time]) == (
+        moments[1],
+        moments[1],
+        ["sync-tracking"],
+    )
 
 
-async def test_a_watch_goes_on_where_what_is_not_of_it_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No alert of a wait of ten minutes came while something failed once in ten minutes."""
+async def test_a_watch_goes_on_where_what_is_not_of_it_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No alert of a wait of ten minutes came while something failed once in ten
+    minutes.
+    """
     monkeypatch.setattr("prefect.client.orchestration.get_client", nullcontext)
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     watches = list[ServerWatch]()
@@ -266,7 +353,9 @@ def test_a_server_that_does_not_answer_is_told_after_five_minutes(
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     office.miss_server(ledger)
     assert ledger.outbox.newest(MessageKind.WORKER_GONE) is None
-    office._gone_since = datetime.now(UTC) + timedelta(hours=8)  # by a clock that was ahead
+    office._gone_since = datetime.now(UTC) + timedelta(
+        hours=8
+    )  # by a clock that was ahead
     office.miss_server(ledger)
     assert office._gone_since <= datetime.now(UTC)
     office._gone_since -= timedelta(minutes=6)
@@ -296,7 +385,9 @@ async def test_what_could_not_be_stored_is_found_again(
     await _told(watch)
     before, failed = watch.polled_at, _failed(served)
     with monkeypatch.context() as full:
-        full.setattr(type(ledger.outbox), "put", Mock(side_effect=OSError("disk is full")))
+        full.setattr(
+            type(ledger.outbox), "put", Mock(side_effect=OSError("disk is full"))
+        )
         with pytest.raises(OSError, match="disk is full"):
             await _told(watch)
     assert watch.polled_at == before
@@ -322,9 +413,13 @@ async def test_a_notifier_one_of_whose_works_has_died_ends_so_that_serve_starts_
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     for work in ("send", "dispatch"):
         monkeypatch.setattr(office, work, lambda: asyncio.sleep(3_600))
-    monkeypatch.setattr(office, "poll", AsyncMock(side_effect=OSError("the server is away")))
+    monkeypatch.setattr(
+        office, "poll", AsyncMock(side_effect=OSError("the server is away"))
+    )
     monkeypatch.setattr(office, "pause", AsyncMock())
-    monkeypatch.setattr(post_office, "_say", Mock(side_effect=OSError("disk is full")))  # as it notes the trouble
+    monkeypatch.setattr(
+        post_office, "_say", Mock(side_effect=OSError("disk is full"))
+    )  # as it notes the trouble
     with pytest.raises(OSError, match="disk is full"):
         await asyncio.wait_for(office.work(), timeout=20)
 
@@ -339,12 +434,19 @@ async def _told(watch: ServerWatch) -> str:
         return " ".join(f"{one.link} {one.subject}" for one in await watch.poll(client))
 
 
-def _failed(served: Served, kind: str = "FAILED", *, of_a_deployment: bool = True) -> str:
+def _failed(
+    served: Served, kind: str = "FAILED", *, of_a_deployment: bool = True
+) -> str:
     flow = served.ask("flows/", {"name": f"nobody-{uuid.uuid4()}"})
     wanted = {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}}
     if of_a_deployment:
-        made = served.ask("deployments/", {"name": "failing", "flow_id": flow["id"], "tags": ["sourcing"]})
+        made = served.ask(
+            "deployments/",
+            {"name": "failing", "flow_id": flow["id"], "tags": ["sourcing"]},
+        )
         wanted["deployment_id"] = made["id"]
     run_id = str(served.ask("flow_runs/", wanted)["id"])
-    served.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": kind}, "force": True})
+    served.ask(
+        f"flow_runs/{run_id}/set_state", {"state": {"type": kind}, "force": True}
+    )
     return run_id

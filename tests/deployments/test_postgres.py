@@ -46,15 +46,21 @@ def test_the_ledger_gets_its_own_schema_and_driver() -> None:
     )
 
 
-@pytest.mark.parametrize("address", ["db.example", "mysql://root@db/shop", "postgresql://merchant@db.example"])
+@pytest.mark.parametrize(
+    "address",
+    ["db.example", "mysql://root@db/shop", "postgresql://merchant@db.example"],
+)
 def test_an_address_that_is_none_is_refused_with_an_example(address: str) -> None:
-    with pytest.raises(DatabaseUnusable, match="such as postgresql://user:password@host/database"):
+    with pytest.raises(
+        DatabaseUnusable, match="such as postgresql://user:password@host/database"
+    ):
         prepare(address)
 
 
 def test_a_database_that_does_not_answer_is_named_without_its_password() -> None:
     with pytest.raises(
-        DatabaseUnusable, match=r"PostgreSQL at postgresql://merchant:\*\*\*@127.0.0.1:9/shop"
+        DatabaseUnusable,
+        match=r"PostgreSQL at postgresql://merchant:\*\*\*@127.0.0.1:9/shop",
     ) as raised:
         prepare("postgresql://merchant:p4ss@127.0.0.1:9/shop")
     assert "p4ss" not in str(raised.value)
@@ -66,7 +72,9 @@ def settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SourcingSetting
     return SourcingSettings(data_dir=tmp_path)
 
 
-def test_every_command_of_the_folder_finds_the_ledger_there(settings: SourcingSettings, tmp_path: Path) -> None:
+def test_every_command_of_the_folder_finds_the_ledger_there(
+    settings: SourcingSettings, tmp_path: Path
+) -> None:
     settle_ledger(settings, URL)
     assert SourcingSettings(data_dir=tmp_path).ledger_url == ledger_url(URL)
     assert settings.ledger_note.stat().st_mode & 0o777 == 0o600
@@ -76,13 +84,17 @@ def test_every_command_of_the_folder_finds_the_ledger_there(settings: SourcingSe
 def test_a_later_start_finds_prefect_s_records_there_without_the_option(
     settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also with a ledger that was copied there, and after a start of an earlier version, which noted the ledger alone.
+    """Also with a ledger that was copied there, and after a start of an earlier
+    version, which noted the ledger alone.
 
-    In the folder are older ones, whose schedules may be on that a person has switched off since.
+    In the folder are older ones, whose schedules may be on that a person has switched
+    off since.
     """
     assert noted(settings) == ""
     settings.ledger_note.write_text(ledger_url(URL))
-    assert noted(SourcingSettings(data_dir=tmp_path)) == URL.replace("postgresql", "postgresql+psycopg")
+    assert noted(SourcingSettings(data_dir=tmp_path)) == URL.replace(
+        "postgresql", "postgresql+psycopg"
+    )
     settings.ledger_note.unlink()
     (tmp_path / "ledger.db").touch()
     monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
@@ -90,20 +102,28 @@ def test_a_later_start_finds_prefect_s_records_there_without_the_option(
     assert (noted(moved), moved.server_note.stat().st_mode & 0o777) == (URL, 0o600)
     away = URL.replace("db.example:5433", "127.0.0.1:9")
     moved.server_note.write_text(away)
-    assert "PostgreSQL at postgresql://merchant:***@127.0.0.1:9/shop can't be used" in begun(tmp_path)
+    assert (
+        "PostgreSQL at postgresql://merchant:***@127.0.0.1:9/shop can't be used"
+        in begun(tmp_path)
+    )
 
 
 def test_records_that_an_earlier_version_used_in_the_folder_since_are_a_person_s_choice(
     settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Those of PostgreSQL are as of one day long ago: a night that was switched off since would be on again."""
+    """Those of PostgreSQL are as of one day long ago: a night that was switched off
+    since would be on again.
+    """
     settings.ledger_note.write_text(ledger_url(URL))
     (records := tmp_path / "prefect" / "prefect.db").parent.mkdir()
     records.touch()
     databases.require_one(settings)
     os.utime(settings.ledger_note, (0, 0))
     said = begun(tmp_path)
-    assert "To go on with those of PostgreSQL: sourcing serve --postgres 'postgresql+psycopg://merchant:***@" in said
+    assert (
+        "To go on with those of PostgreSQL: sourcing serve --postgres 'postgresql+psycopg://merchant:***@"
+        in said
+    )
     monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
     folder = SourcingSettings(data_dir=tmp_path)
     assert noted(folder) == ""
@@ -115,7 +135,9 @@ def begun(data_dir: Path, *options: str, **settings: str) -> str:
     """What `sourcing serve` ends with."""
     command = ["serve", "--no-sandbox", "--port", str(free_port()), *options]
     ended = CliRunner().invoke(
-        app, command, env={"SOURCING_DATA_DIR": str(data_dir), "SOURCING_LEDGER_URL": "", **settings}
+        app,
+        command,
+        env={"SOURCING_DATA_DIR": str(data_dir), "SOURCING_LEDGER_URL": "", **settings},
     )
     assert ended.exit_code == 1
     return " ".join(ended.stderr.split())
@@ -124,7 +146,9 @@ def begun(data_dir: Path, *options: str, **settings: str) -> str:
 def test_the_note_is_whole_or_absent_and_an_empty_one_stands_for_no_ledger(
     settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A power cut may have left one of an earlier version: SQLite in its place would buy a second time."""
+    """A power cut may have left one of an earlier version: SQLite in its place would
+    buy a second time.
+    """
 
     def cut(_: Path) -> None:
         raise OSError("no power")
@@ -139,14 +163,21 @@ def test_the_note_is_whole_or_absent_and_an_empty_one_stands_for_no_ledger(
         _ = SourcingSettings(data_dir=tmp_path).ledger_url
 
 
-def test_a_folder_with_a_ledger_does_not_get_a_second_one(settings: SourcingSettings, tmp_path: Path) -> None:
+def test_a_folder_with_a_ledger_does_not_get_a_second_one(
+    settings: SourcingSettings, tmp_path: Path
+) -> None:
     (tmp_path / "ledger.db").touch()
-    with pytest.raises(DatabaseUnusable, match=r"sourcing ledger copy --to 'postgresql\+psycopg://merchant:\*\*\*@db"):
+    with pytest.raises(
+        DatabaseUnusable,
+        match=r"sourcing ledger copy --to 'postgresql\+psycopg://merchant:\*\*\*@db",
+    ):
         settle_ledger(settings, URL)
     assert not settings.ledger_note.exists()
 
 
-def test_a_ledger_that_was_moved_there_is_accepted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_ledger_that_was_moved_there_is_accepted(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     (tmp_path / "ledger.db").touch()
     monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
     settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
@@ -155,28 +186,43 @@ def test_a_ledger_that_was_moved_there_is_accepted(monkeypatch: pytest.MonkeyPat
 def test_what_the_page_of_the_ledger_says_of_a_move_is_accepted(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Another schema of the database would be refused, with a second copy as the remedy."""
+    """Another schema of the database would be refused, with a second copy as the
+    remedy.
+    """
     page = (ROOT / "docs/ledger.md").read_text()
-    [(to, database)] = re.findall(r"ledger copy --to '(\S+)'[\s\S]*`serve --postgres (\S+)`", page)
+    [(to, database)] = re.findall(
+        r"ledger copy --to '(\S+)'[\s\S]*`serve --postgres (\S+)`", page
+    )
     monkeypatch.setenv("SOURCING_LEDGER_URL", to)
     settle_ledger(SourcingSettings(data_dir=tmp_path), database)
 
 
-def test_two_addresses_for_one_ledger_are_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_two_addresses_for_one_ledger_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL.replace("shop", "other")))
     with pytest.raises(DatabaseUnusable, match="leave out --postgres"):
         settle_ledger(SourcingSettings(data_dir=tmp_path), URL)
 
 
-@pytest.mark.parametrize(("old", "new"), [("p%40ss", "another"), ("db.example:5433", "db2.example")])
+@pytest.mark.parametrize(
+    ("old", "new"), [("p%40ss", "another"), ("db.example:5433", "db2.example")]
+)
 def test_a_changed_password_or_host_can_be_told(
-    settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, old: str, new: str
+    settings: SourcingSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    old: str,
+    new: str,
 ) -> None:
-    """By a person alone: it may be another ledger, with which the folder would buy everything again."""
+    """By a person alone: it may be another ledger, with which the folder would buy
+    everything again.
+    """
     settle_ledger(settings, URL)
     now = URL.replace(old, new)
     with pytest.raises(
-        DatabaseUnusable, match="If only its address or password has changed: begin once with SOURCING_LEDGER_URL="
+        DatabaseUnusable,
+        match="If only its address or password has changed: begin once with SOURCING_LEDGER_URL=",
     ):
         settle_ledger(SourcingSettings(data_dir=tmp_path), now)
     with monkeypatch.context() as patch:
@@ -191,12 +237,16 @@ def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> Non
     url = postgres.new_database()
     prepare(url)
     prepare(url)
-    with Ledger(ledger_url(url), clock=lambda: datetime.now(UTC), owner="test") as ledger:
+    with Ledger(
+        ledger_url(url), clock=lambda: datetime.now(UTC), owner="test"
+    ) as ledger:
         assert ledger.orders(["US-1"]) == {}
     engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
     with engine.connect() as connection:
         tables = connection.execute(
-            text("SELECT schemaname FROM pg_tables WHERE tablename IN ('alembic_version', 'orders', 'effects')")
+            text(
+                "SELECT schemaname FROM pg_tables WHERE tablename IN ('alembic_version', 'orders', 'effects')"
+            )
         ).scalars()
         assert set(tables) == {"sourcing"}
     engine.dispose()
@@ -205,20 +255,26 @@ def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> Non
 def test_a_second_serve_of_a_database_is_refused(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It would take over the deployments of the first, and either worker the other's runs.
+    """It would take over the deployments of the first, and either worker the other's
+    runs.
 
     Also once the database's server was started anew; one that has ended lets go.
     """
     monkeypatch.setattr(databases, "LOCKED_AGAIN_S", 0.1)
     url = postgres.new_database()
     with only_serve(url):
-        assert f"another sourcing serve works with {url}: one serve a database" in begun(tmp_path, "--postgres", url)
+        assert (
+            f"another sourcing serve works with {url}: one serve a database"
+            in begun(tmp_path, "--postgres", url)
+        )
         assert not (tmp_path / "ledger.url").exists()
         engine = create_engine(url.replace("postgresql:", "postgresql+psycopg:"))
         with engine.connect() as connection:
             holder = text("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")
             first = connection.scalar(holder)
-            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": first})
+            connection.execute(
+                text("SELECT pg_terminate_backend(:pid)"), {"pid": first}
+            )
             assert wait_for(lambda: connection.scalar(holder) not in (None, first))
         engine.dispose()
     with only_serve(url):
@@ -228,14 +284,24 @@ def test_a_second_serve_of_a_database_is_refused(
 def test_a_serve_ends_when_another_took_its_database_meanwhile(
     postgres: Postgres, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A laptop that slept: its server and worker would go on with the other's records. Once refused is no proof."""
+    """A laptop that slept: its server and worker would go on with the other's records.
+    Once refused is no proof.
+    """
     monkeypatch.setattr(databases, "LOCKED_AGAIN_S", 0.3)
-    engine = create_engine((url := postgres.new_database()).replace("postgresql:", "postgresql+psycopg:"))
+    engine = create_engine(
+        (url := postgres.new_database()).replace("postgresql:", "postgresql+psycopg:")
+    )
     place = Installation(url="", folder=tmp_path, data_dir=tmp_path, environment={})
     with only_serve(url) as place.require_alone, engine.connect() as other:
         place.require_alone()
-        other.execute(text("SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"))
-        assert other.scalar(text(f"SELECT pg_try_advisory_lock({databases.SERVE_LOCK})"))
+        other.execute(
+            text(
+                "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory'"
+            )
+        )
+        assert other.scalar(
+            text(f"SELECT pg_try_advisory_lock({databases.SERVE_LOCK})")
+        )
         with pytest.raises(DatabaseUnusable, match="another sourcing serve works with"):
             watch(place, say=print)
     engine.dispose()
@@ -243,21 +309,35 @@ def test_a_serve_ends_when_another_took_its_database_meanwhile(
 
 def test_a_database_that_lets_no_serve_lock_it_is_named() -> None:
     with (
-        pytest.raises(DatabaseUnusable, match=r"PostgreSQL at postgresql://merchant@127.0.0.1:9/shop can't be used"),
+        pytest.raises(
+            DatabaseUnusable,
+            match=r"PostgreSQL at postgresql://merchant@127.0.0.1:9/shop can't be used",
+        ),
         only_serve("postgresql://merchant@127.0.0.1:9/shop"),
     ):
         pass
 
 
-def test_a_serve_of_another_account_ends_before_it_registers_anything(postgres: Postgres, tmp_path: Path) -> None:
+def test_a_serve_of_another_account_ends_before_it_registers_anything(
+    postgres: Postgres, tmp_path: Path
+) -> None:
     url = postgres.new_database()
     prepare(url)
-    with Ledger(ledger_url(url), clock=lambda: datetime.now(UTC), owner="test") as ledger:
+    with Ledger(
+        ledger_url(url), clock=lambda: datetime.now(UTC), owner="test"
+    ) as ledger:
         ledger.belong_to("user 1 at real.example")
     other = {"XPORTCN_BASE_URL": "https://real.example/api", "XPORTCN_USER_ID": "2"}
-    said = begun(tmp_path, "--postgres", url, SOURCING_CALLBACKS_PORT=str(free_port()), **other)
-    assert "holds orders of user 1 at real.example, the settings say user 2 at real.example" in said
+    said = begun(
+        tmp_path, "--postgres", url, SOURCING_CALLBACKS_PORT=str(free_port()), **other
+    )
+    assert (
+        "holds orders of user 1 at real.example, the settings say user 2 at real.example"
+        in said
+    )
     assert "its own SOURCING_DATA_DIR, and in PostgreSQL its own database" in said
     assert not (tmp_path / "prefect" / "register.log").exists()
-    assert not (tmp_path / "ledger.url").exists()  # it would open, and `ledger copy` move away, the other's
+    assert not (
+        tmp_path / "ledger.url"
+    ).exists()  # it would open, and `ledger copy` move away, the other's
     assert not (tmp_path / "prefect" / "database.url").exists()

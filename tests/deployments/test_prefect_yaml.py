@@ -28,29 +28,47 @@ from sourcing import __version__
 from tests.running import ROOT
 
 FILE: dict[str, Any] = yaml.safe_load((ROOT / "prefect.yaml").read_text())
-DEPLOYMENTS: dict[str, dict[str, Any]] = {one["name"]: one for one in FILE["deployments"]}
+DEPLOYMENTS: dict[str, dict[str, Any]] = {
+    one["name"]: one for one in FILE["deployments"]
+}
 CARTS = {"fill-cart", "change-cart", "order-cart"}
 """Flows of a command alone."""
 
 
 def _flows() -> dict[str, Flow[..., Any]]:
-    modules = [importlib.import_module(f"flows.{path.stem}") for path in (ROOT / "flows").glob("*.py")]
-    return {one.name: one for module in modules for one in vars(module).values() if isinstance(one, Flow)}
+    modules = [
+        importlib.import_module(f"flows.{path.stem}")
+        for path in (ROOT / "flows").glob("*.py")
+    ]
+    return {
+        one.name: one
+        for module in modules
+        for one in vars(module).values()
+        if isinstance(one, Flow)
+    }
 
 
-def test_prefect_reads_the_file_with_its_own_model_and_each_flow_is_there_once() -> None:
+def test_prefect_reads_the_file_with_its_own_model_and_each_flow_is_there_once() -> (
+    None
+):
     names = [one.name for one in PrefectYamlModel.model_validate(FILE).deployments]
     assert sorted(map(str, names)) == sorted(_flows().keys() - CARTS)
-    assert min(map(str, names)) == "buy-from-file", "Prefect's list is sorted: the first is the one to begin with"
+    assert min(map(str, names)) == "buy-from-file", (
+        "Prefect's list is sorted: the first is the one to begin with"
+    )
 
 
 def test_no_key_is_one_that_prefect_would_ignore() -> None:
-    """Prefect's models drop unknown keys in silence, so a misspelt one would do nothing."""
+    """Prefect's models drop unknown keys in silence, so a misspelt one would do
+    nothing.
+    """
     top = {*PrefectYamlModel.model_fields, "prefect-version", "definitions"}
     assert set(FILE) <= top
     for one in DEPLOYMENTS.values():
         assert set(one) <= set(DeploymentConfig.model_fields)
-        assert set(one.get("concurrency_limit", {})) <= set(ConcurrencyLimitSpec.model_fields)
+        assert set(one.get("concurrency_limit", {})) <= set(
+            ConcurrencyLimitSpec.model_fields
+        )
         assert set(one["work_pool"]) <= set(WorkPoolConfig.model_fields)
         for schedule in one["schedules"]:
             RawScheduleConfig.model_validate(schedule)
@@ -67,21 +85,36 @@ def test_a_deployment_has_the_name_of_its_flow_and_that_the_name_of_its_function
 
 
 def test_every_deployment_that_the_program_starts_or_links_to_is_there() -> None:
-    linked = {name for name, _ in todo_artifact.FORMS.values()} | {todo_artifact.RESUME, page.NIGHTLY, *page.FORMS}
-    started = {sharing.DEPLOYMENT, post_office.DEPLOYMENT, f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}"}
+    linked = {name for name, _ in todo_artifact.FORMS.values()} | {
+        todo_artifact.RESUME,
+        page.NIGHTLY,
+        *page.FORMS,
+    }
+    started = {
+        sharing.DEPLOYMENT,
+        post_office.DEPLOYMENT,
+        f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}",
+    }
     assert linked <= {*DEPLOYMENTS}
     assert started <= {f"{name}/{name}" for name in DEPLOYMENTS}
 
 
 @pytest.mark.parametrize("name", DEPLOYMENTS)
-def test_every_field_of_a_form_has_a_title_and_a_description(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No bare parameter name, no regular expression to be answered with, no choice between int and None."""
+def test_every_field_of_a_form_has_a_title_and_a_description(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No bare parameter name, no regular expression to be answered with, no choice
+    between int and None.
+    """
     monkeypatch.chdir(ROOT)
     flow: Flow[..., Any] = load_flow_from_entrypoint(DEPLOYMENTS[name]["entrypoint"])
     assert flow.description
     form = flow.parameters.model_dump()
     sections = form.get("definitions", {})
-    for fields in [form["properties"], *(one["properties"] for one in sections.values() if "properties" in one)]:
+    for fields in [
+        form["properties"],
+        *(one["properties"] for one in sections.values() if "properties" in one),
+    ]:
         for key, said in fields.items():
             field = sections.get(said.get("$ref", "").rpartition("/")[2], {}) | said
             assert field.get("title", key) != key, key
@@ -89,7 +122,9 @@ def test_every_field_of_a_form_has_a_title_and_a_description(name: str, monkeypa
             assert not {"pattern", "anyOf"} & {*field, *field.get("items", {})}, key
 
 
-def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> None:
+def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> (
+    None
+):
     assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in REGULAR} == {
         "buy-from-inbox": "0 2 * * *",
         "sync-tracking": "10 * * * *",
@@ -98,14 +133,28 @@ def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedul
 
 def test_a_run_that_a_person_starts_plans_only() -> None:
     assert DEPLOYMENTS["buy-from-file"]["parameters"]["dry_run"] is True
-    showing = {name for name, flow in _flows().items() if "only_show" in flow.parameters.properties}
-    assert all(DEPLOYMENTS[name]["parameters"] == {"only_show": True} for name in showing)
+    showing = {
+        name
+        for name, flow in _flows().items()
+        if "only_show" in flow.parameters.properties
+    }
+    assert all(
+        DEPLOYMENTS[name]["parameters"] == {"only_show": True} for name in showing
+    )
     assert "resolve-order" in showing
 
 
 def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
-    limits = {name: one["concurrency_limit"] for name, one in DEPLOYMENTS.items() if "concurrency_limit" in one}
-    assert {name for name, limit in limits.items() if limit["collision_strategy"] == "CANCEL_NEW"} == {
+    limits = {
+        name: one["concurrency_limit"]
+        for name, one in DEPLOYMENTS.items()
+        if "concurrency_limit" in one
+    }
+    assert {
+        name
+        for name, limit in limits.items()
+        if limit["collision_strategy"] == "CANCEL_NEW"
+    } == {
         "sync-tracking",
         "watch-book",
         "reconcile-ledger",
@@ -116,29 +165,43 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
 
 
 def test_what_buys_waits_in_a_queue_of_its_own() -> None:
-    """A deployment's limit takes the place of a run that pauses, and Prefect then ends the process that asked."""
+    """A deployment's limit takes the place of a run that pauses, and Prefect then ends
+    the process that asked.
+    """
     asking = {name: one for name, one in DEPLOYMENTS.items() if "buy" in one["tags"]}
-    assert {name: one["work_pool"]["work_queue_name"] for name, one in asking.items()} == {
+    assert {
+        name: one["work_pool"]["work_queue_name"] for name, one in asking.items()
+    } == {
         "buy-from-inbox": "nightly",
         "buy-from-file": "manual",
         "finish-batch": "finish-batch",
     }
-    assert AT_ONCE.keys() == {one["work_pool"]["work_queue_name"] for one in asking.values()}
+    assert AT_ONCE.keys() == {
+        one["work_pool"]["work_queue_name"] for one in asking.values()
+    }
     assert all("concurrency_limit" not in one for one in asking.values())
 
 
 def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
-    """With a header and a row, each cell in its column, and the command that writes an empty one."""
+    """With a header and a row, each cell in its column, and the command that writes an
+    empty one.
+    """
     shown = DEPLOYMENTS["buy-from-file"]["description"]
     assert "{{ site.example }}" in shown
     assert "`sourcing template orders.xlsx`" in shown
     header, row = EXAMPLE.splitlines()
-    assert header.startswith("order_ref,marketplace,item,sku,own_sku,quantity,max_unit_price,receiver_name")
-    assert row.startswith("EXAMPLE-1,taobao,2048020617114736,413185732720,,1,12.50,Alex Example")
+    assert header.startswith(
+        "order_ref,marketplace,item,sku,own_sku,quantity,max_unit_price,receiver_name"
+    )
+    assert row.startswith(
+        "EXAMPLE-1,taobao,2048020617114736,413185732720,,1,12.50,Alex Example"
+    )
     assert header.count(",") == row.count(",")
 
 
-def test_the_build_step_tells_folder_version_and_zone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_build_step_tells_folder_version_and_zone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("SOURCING_TIMEZONE", "Europe/Berlin")
     monkeypatch.setenv("SOURCING_DATA_DIR", "shop")

@@ -30,7 +30,9 @@ def test_a_parent_that_starts_its_child_again_leaves_none() -> None:
 
 
 def test_a_child_ends_with_a_parent_that_is_killed() -> None:
-    with subprocess.Popen([sys.executable, "-c", LEAVES_A_CHILD], cwd=ROOT, stdout=subprocess.PIPE) as parent:
+    with subprocess.Popen(
+        [sys.executable, "-c", LEAVES_A_CHILD], cwd=ROOT, stdout=subprocess.PIPE
+    ) as parent:
         assert parent.stdout
         child = int(parent.stdout.readline())
         wait_for(lambda: b"time.sleep" in _last_argument(child))
@@ -41,7 +43,9 @@ def test_a_child_ends_with_a_parent_that_is_killed() -> None:
 def test_nothing_is_started_for_a_parent_that_is_gone_already() -> None:
     command = die_with_parent([sys.executable, "-c", "print('started')"])
     command[3] = "1"  # somebody else's process
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
     assert (done.returncode, done.stdout) == (1, "")
     assert "the process that started this is gone" in done.stderr
 
@@ -54,6 +58,8 @@ def _last_argument(pid: int) -> bytes:
 def _runs(pid: int) -> bool:
     """Whether it is there and not merely waiting to be looked at."""
     try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        return (
+            Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+        )
     except OSError:
         return False

@@ -1,4 +1,6 @@
-"""A run under a worker that waits for an answer: how long it may take, and who waits for it."""
+"""A run under a worker that waits for an answer: how long it may take, and who waits
+for it.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,18 @@ RENEWALS_S = 6  # five renewals of a lease, see impatient/sitecustomize.py
 
 
 @pytest.mark.endurance
-def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served, tmp_path: Path) -> None:
-    """Its worker reports the death twice; the run crashes once, is started once more, and asks anew.
+def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(
+    market: Served, tmp_path: Path
+) -> None:
+    """Its worker reports the death twice; the run crashes once, is started once more,
+    and asks anew.
 
     What is answered to the question that died with it counts for nothing.
     """
     file = _requests(market, tmp_path / "killed.csv", "killed")
-    run_id = market.start("buy-from-file/buy-from-file", requests={"file": str(file)}, dry_run=False)
+    run_id = market.start(
+        "buy-from-file/buy-from-file", requests={"file": str(file)}, dry_run=False
+    )
     market.await_state(run_id, "Paused")
     _plan_shown(market, run_id)
     killed = market.processes_of(run_id)
@@ -44,43 +51,71 @@ def test_a_process_that_is_killed_while_it_asks_costs_one_attempt(market: Served
 
 
 @pytest.mark.endurance
-def test_a_question_stays_open_and_a_second_night_waits_for_its_answer(market: Served, tmp_path: Path) -> None:
-    """A paused run has no place that it could lose, so the process that asked is the one that hears the answer.
+def test_a_question_stays_open_and_a_second_night_waits_for_its_answer(
+    market: Served, tmp_path: Path
+) -> None:
+    """A paused run has no place that it could lose, so the process that asked is the
+    one that hears the answer.
 
-    The night itself is at work while one of its batches asks, so the next one is not started.
+    The night itself is at work while one of its batches asks, so the next one is not
+    started.
     """
     inbox = tmp_path / "inbox"
     inbox.mkdir()
     _requests(market, inbox / "evening.csv", "evening")
     night = {"inbox": str(inbox), "yes": False, "quiet_s": 0}
     patient = _requests(market, tmp_path / "patient.csv", "patient")
-    manual = market.start("buy-from-file/buy-from-file", requests={"file": str(patient)}, dry_run=False)
+    manual = market.start(
+        "buy-from-file/buy-from-file", requests={"file": str(patient)}, dry_run=False
+    )
     first = market.start("buy-from-inbox/buy-from-inbox", **night)
     batch_id = wait_for(lambda: _paused_batch_of(market, first))
     second = market.start("buy-from-inbox/buy-from-inbox", **night)
     market.await_state(manual, "Paused")
     time.sleep(RENEWALS_S)
-    assert (market.run(first)["state_name"], market.run(second)["run_count"]) == ("Running", 0)
+    assert (market.run(first)["state_name"], market.run(second)["run_count"]) == (
+        "Running",
+        0,
+    )
     for asks in (manual, batch_id):
         assert market.run(asks)["state_name"] == "Paused"
         _approve(market, asks)
-    for run_id, count in ((manual, 2), (first, 1), (second, 1)):  # an answer counts as a start
+    for run_id, count in (
+        (manual, 2),
+        (first, 1),
+        (second, 1),
+    ):  # an answer counts as a start
         done = market.await_state(run_id, "Completed", "Failed", "Crashed")
-        assert (done["state_name"], done["run_count"], _crashes(market, run_id)) == ("Completed", count, 0)
-    assert _paid(market) == [f"{name}-taobao-00{number}" for name in ("evening", "patient") for number in (0, 1)]
+        assert (done["state_name"], done["run_count"], _crashes(market, run_id)) == (
+            "Completed",
+            count,
+            0,
+        )
+    assert _paid(market) == [
+        f"{name}-taobao-00{number}"
+        for name in ("evening", "patient")
+        for number in (0, 1)
+    ]
 
 
 def _requests(market: Served, file: Path, name: str) -> Path:
     rows = single_line_orders(market.sandbox, {"taobao": 2})
-    return write_csv(file, [{**row, "order_ref": f"{name}-{row['order_ref']}"} for row in rows])
+    return write_csv(
+        file, [{**row, "order_ref": f"{name}-{row['order_ref']}"} for row in rows]
+    )
 
 
 def _paused_batch_of(market: Served, night: str) -> str | None:
     """The run of the batch that asks: a child of the night's run."""
     wanted = {
-        "flow_runs": {"state": {"name": {"any_": ["Paused"]}}, "parent_flow_run_id": {"any_": [night]}},
+        "flow_runs": {
+            "state": {"name": {"any_": ["Paused"]}},
+            "parent_flow_run_id": {"any_": [night]},
+        },
     }
-    return next((str(run["id"]) for run in market.ask("flow_runs/filter", wanted)), None)
+    return next(
+        (str(run["id"]) for run in market.ask("flow_runs/filter", wanted)), None
+    )
 
 
 def _crashes(market: Served, run_id: str) -> int:
@@ -93,7 +128,9 @@ def _plan_shown(market: Served, run_id: str) -> str:
     keyset = market.run(run_id)["state"]["state_details"]["run_input_keyset"]
 
     def form() -> dict[str, Any] | None:  # written right after the pause
-        inputs = market.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
+        inputs = market.ask(
+            f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1}
+        )
         return json.loads(inputs[0]["value"]) if inputs else None
 
     return str(wait_for(form)["properties"]["plan"]["const"])
@@ -101,10 +138,18 @@ def _plan_shown(market: Served, run_id: str) -> str:
 
 def _approve(market: Served, run_id: str) -> None:
     """Fill in the form as the UI does: the plan is what the form shows."""
-    answer = {"decision": ALL, "approved_by": "Mei Chen", "plan": _plan_shown(market, run_id)}
+    answer = {
+        "decision": ALL,
+        "approved_by": "Mei Chen",
+        "plan": _plan_shown(market, run_id),
+    }
     said = market.ask(f"flow_runs/{run_id}/resume", {"run_input": answer})
     assert said["status"] == "ACCEPT", said
 
 
 def _paid(market: Served) -> list[str]:
-    return sorted(order["reference"] for order in market.sandbox.books()["orders"] if order["paid_times"])
+    return sorted(
+        order["reference"]
+        for order in market.sandbox.books()["orders"]
+        if order["paid_times"]
+    )

@@ -1,4 +1,6 @@
-"""Killed, restarted, cancelled or retried under a worker: the run goes on, and the books are exact."""
+"""Killed, restarted, cancelled or retried under a worker: the run goes on, and the
+books are exact.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,13 @@ from tests.running import single_line_orders, write_csv
 
 LEASE = timedelta(seconds=120)
 ORDERS = {"taobao": 12, "1688": 12}
-SLOW_PAYMENTS = {"path": "*pay*", "kind": "latency", "probability": 1.0, "times": None, "delay_s": 1.5}
+SLOW_PAYMENTS = {
+    "path": "*pay*",
+    "kind": "latency",
+    "probability": 1.0,
+    "times": None,
+    "delay_s": 1.5,
+}
 
 
 @pytest.fixture
@@ -34,8 +42,11 @@ def shop(shop: Served) -> Iterator[Served]:
 
 
 @pytest.mark.endurance
-def test_one_run_is_killed_paused_cancelled_retried_and_loses_its_server(shop: Served, tmp_path: Path) -> None:
-    """Each time in the middle of paying. It ends as if nothing had been: everything is bought, and once.
+def test_one_run_is_killed_paused_cancelled_retried_and_loses_its_server(
+    shop: Served, tmp_path: Path
+) -> None:
+    """Each time in the middle of paying. It ends as if nothing had been: everything is
+    bought, and once.
 
     That it was killed is told once too, though who tells it was killed with it.
     """
@@ -58,18 +69,32 @@ def test_one_run_is_killed_paused_cancelled_retried_and_loses_its_server(shop: S
 
 
 def _all_is_killed(shop: Served, run_id: str) -> None:
-    """Nobody is left to report it, and what a server had heard is forgotten: the next worker finds the process gone."""
-    worker, server = shop.part("deployments.worker"), shop.part("deployments.server_process")
-    for pid in [server, worker, shop.part("deployments.post_office"), *shop.processes_of(run_id)]:
+    """Nobody is left to report it, and what a server had heard is forgotten: the next
+    worker finds the process gone.
+    """
+    worker, server = (
+        shop.part("deployments.worker"),
+        shop.part("deployments.server_process"),
+    )
+    for pid in [
+        server,
+        worker,
+        shop.part("deployments.post_office"),
+        *shop.processes_of(run_id),
+    ]:
         os.kill(pid, signal.SIGKILL)
     wait_for(lambda: is_healthy(shop.api) and shop.run(run_id)["run_count"] == 2)
-    states = [state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")]
+    states = [
+        state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")
+    ]
     assert ("AwaitingRetry" in states, "Crashed" in states) == (True, False)
     assert "lost its process" in shop.await_alert(run_id)["subject"]
 
 
 def _paused_and_resumed_in_the_ui(shop: Served, run_id: str) -> None:
-    """As the button does it: nothing further is paid, what was bought is shown, and the process has ended."""
+    """As the button does it: nothing further is paid, what was bought is shown, and the
+    process has ended.
+    """
     until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
     details = {"pause_timeout": until, "pause_reschedule": True}
     suspended = {"type": "PAUSED", "name": "Suspended", "state_details": details}
@@ -77,27 +102,40 @@ def _paused_and_resumed_in_the_ui(shop: Served, run_id: str) -> None:
     wait_for(lambda: shop.processes_of(run_id) == [])
     assert shop.run(run_id)["state_name"] == "Suspended"
     assert len(shop.sandbox.books()["payments"]) < sum(ORDERS.values())
-    shown = shop.ask("artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}})
+    shown = shop.ask(
+        "artifacts/filter", {"artifacts": {"flow_run_id": {"any_": [run_id]}}}
+    )
     assert "outcome-storm" in {one["key"] for one in shown}
     shop.ask(f"flow_runs/{run_id}/resume", {})
     shop.await_state(run_id, "Running")
 
 
 def _cancelled_in_the_ui(shop: Served, run_id: str) -> None:
-    """The process ends in the middle of a payment; what it had claimed is held no longer than its lease."""
-    shop.sandbox.faults({**SLOW_PAYMENTS, "delay_s": 20})  # on a busy machine it would be over before it is cancelled
+    """The process ends in the middle of a payment; what it had claimed is held no
+    longer than its lease.
+    """
+    shop.sandbox.faults(
+        {**SLOW_PAYMENTS, "delay_s": 20}
+    )  # on a busy machine it would be over before it is cancelled
     shop.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "CANCELLING"}})
     shop.await_state(run_id, "Cancelled")
     shop.sandbox.faults(SLOW_PAYMENTS)
     assert len(shop.sandbox.books()["payments"]) < sum(ORDERS.values())
     assert shop.processes_of(run_id) == []
     with _ledger(shop) as ledger:
-        claimed = [effect for effect in ledger.effects_of(ledger.refs_in("storm")) if effect.status in OPEN]
+        claimed = [
+            effect
+            for effect in ledger.effects_of(ledger.refs_in("storm"))
+            if effect.status in OPEN
+        ]
     assert all(effect.lease_until - datetime.now(UTC) <= LEASE for effect in claimed)
 
 
 def _retried_in_the_ui(shop: Served, run_id: str) -> None:
-    shop.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}})
+    shop.ask(
+        f"flow_runs/{run_id}/set_state",
+        {"state": {"type": "SCHEDULED", "name": "AwaitingRetry"}},
+    )
 
 
 def _server_is_killed(shop: Served) -> None:
@@ -110,10 +148,22 @@ def _server_is_killed(shop: Served) -> None:
 
 def _buy(shop: Served, folder: Path, batch: str) -> str:
     """Start the run from the form: two orders a step, approved beforehand."""
-    rows = [{**row, "order_ref": f"{batch}-{row['order_ref']}"} for row in single_line_orders(shop.sandbox, ORDERS)]
+    rows = [
+        {**row, "order_ref": f"{batch}-{row['order_ref']}"}
+        for row in single_line_orders(shop.sandbox, ORDERS)
+    ]
     file = write_csv(folder / f"{batch}.csv", rows)
-    wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": batch}
-    return shop.start("buy-from-file/buy-from-file", **wanted, speed={"chunk_size": 2, "concurrency": 1})
+    wanted = {
+        "requests": {"file": str(file)},
+        "dry_run": False,
+        "yes": True,
+        "batch": batch,
+    }
+    return shop.start(
+        "buy-from-file/buy-from-file",
+        **wanted,
+        speed={"chunk_size": 2, "concurrency": 1},
+    )
 
 
 def _await_payments(shop: Served, count: int) -> None:
@@ -125,7 +175,11 @@ def _await_another_payment(shop: Served) -> None:
 
 
 def _ledger(shop: Served) -> Ledger:
-    return Ledger(f"sqlite:///{shop.data_dir / 'ledger.db'}", clock=lambda: datetime.now(UTC), owner="test")
+    return Ledger(
+        f"sqlite:///{shop.data_dir / 'ledger.db'}",
+        clock=lambda: datetime.now(UTC),
+        owner="test",
+    )
 
 
 def _assert_all_is_bought_once(shop: Served, batch: str) -> None:
@@ -134,4 +188,6 @@ def _assert_all_is_bought_once(shop: Served, batch: str) -> None:
         assert {order.state for order in orders.values()} == {OrderState.BOOKED}
         assert violations(shop.sandbox.books(), orders, ledger.effects_of(orders)) == []
     books = shop.sandbox.books()
-    assert [len(books[name]) for name in ("orders", "payments", "shipments")] == [sum(ORDERS.values())] * 3
+    assert [len(books[name]) for name in ("orders", "payments", "shipments")] == [
+        sum(ORDERS.values())
+    ] * 3

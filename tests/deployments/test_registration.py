@@ -1,4 +1,6 @@
-"""What is registered with Prefect's server: what can run here, and nothing that would stand there as not ready."""
+"""What is registered with Prefect's server: what can run here, and nothing that would
+stand there as not ready.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from deployments.registration import deploy
 from tests.deployments.test_prefect_yaml import DEPLOYMENTS
 
 
-@pytest.mark.parametrize(("url", "helps"), [("", 0), ("postgresql://shop:secret@db/ledger", 1)])
+@pytest.mark.parametrize(
+    ("url", "helps"), [("", 0), ("postgresql://shop:secret@db/ledger", 1)]
+)
 def test_helpers_are_registered_where_the_ledger_lets_runs_share(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, url: str, helps: int
 ) -> None:
@@ -27,7 +31,11 @@ def test_helpers_are_registered_where_the_ledger_lets_runs_share(
         raise SystemExit(0)
 
     noted = list[object]()
-    monkeypatch.setattr(as_left, "keep_changes", lambda listed, _site: ([one["name"] for one in listed], {}))
+    monkeypatch.setattr(
+        as_left,
+        "keep_changes",
+        lambda listed, _site: ([one["name"] for one in listed], {}),
+    )
     monkeypatch.setattr(as_left, "note", noted.append)
     monkeypatch.setitem(sys.modules, "prefect.cli", SimpleNamespace(app=prefect))
     monkeypatch.setattr(sys, "argv", ["deployments"])
@@ -36,4 +44,7 @@ def test_helpers_are_registered_where_the_ledger_lets_runs_share(
     monkeypatch.chdir(tmp_path)
     deploy()
     assert deployed == noted
-    assert ("help-batch" in deployed[0], len(deployed[0])) == (helps == 1, len(DEPLOYMENTS) - 1 + helps)
+    assert ("help-batch" in deployed[0], len(deployed[0])) == (
+        helps == 1,
+        len(DEPLOYMENTS) - 1 + helps,
+    )

@@ -1,4 +1,6 @@
-"""What Prefect's server keeps, and for how long; the whole size of it is tried by `make endurance PART=retention`."""
+"""What Prefect's server keeps, and for how long; the whole size of it is tried by `make
+endurance PART=retention`.
+"""
 
 from __future__ import annotations
 
@@ -18,14 +20,24 @@ def test_prefect_understands_the_settings(monkeypatch: pytest.MonkeyPatch) -> No
     server = ServerSettings()
     vacuum = server.services.db_vacuum
     assert vacuum.enabled_vacuum_types == {"events", "flow_runs", "orphans"}
-    assert (vacuum.retention_period, server.events.retention_period) == (timedelta(days=90), timedelta(days=90))
+    assert (vacuum.retention_period, server.events.retention_period) == (
+        timedelta(days=90),
+        timedelta(days=90),
+    )
     assert set(vacuum.event_retention_overrides.values()) == {timedelta(days=14)}
-    assert (server.services.task_run_recorder.batch_size, server.services.task_run_recorder.flush_interval) == (50, 1)
-    assert {"prefect.flow-run.heartbeat", "prefect.task-run.Completed"} <= set(vacuum.event_retention_overrides)
+    assert (
+        server.services.task_run_recorder.batch_size,
+        server.services.task_run_recorder.flush_interval,
+    ) == (50, 1)
+    assert {"prefect.flow-run.heartbeat", "prefect.task-run.Completed"} <= set(
+        vacuum.event_retention_overrides
+    )
 
 
 def test_the_file_for_other_servers_says_the_same() -> None:
-    assert FILE.read_text() == "".join(f"{name}={value}\n" for name, value in retention_settings({}).items())
+    assert FILE.read_text() == "".join(
+        f"{name}={value}\n" for name, value in retention_settings({}).items()
+    )
 
 
 def test_what_somebody_set_counts() -> None:

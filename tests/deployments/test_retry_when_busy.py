@@ -1,4 +1,6 @@
-"""What a busy server says no to is asked again, with the whole of what was sent; all else is answered as it is."""
+"""What a busy server says no to is asked again, with the whole of what was sent; all
+else is answered as it is.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from deployments.prefect_patches import RetryWhenBusy
 
 @dataclass
 class Server:
-    """Answers with these, one after the other, and keeps what it was sent; a 503 is followed by its cause, raised."""
+    """Answers with these, one after the other, and keeps what it was sent; a 503 is
+    followed by its cause, raised.
+    """
 
     statuses: list[int]
     heard: list[bytes] = field(default_factory=list)
@@ -43,7 +47,10 @@ async def asked(server: Server, method: str, sent: Iterable[Message]) -> list[Me
 
 
 def body(*parts: bytes) -> list[Message]:
-    return [{"type": "http.request", "body": part, "more_body": part is not parts[-1]} for part in parts]
+    return [
+        {"type": "http.request", "body": part, "more_body": part is not parts[-1]}
+        for part in parts
+    ]
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +76,10 @@ async def test_a_server_that_stays_busy_says_so_in_the_end() -> None:
 async def test_any_other_answer_is_the_answer(status: int) -> None:
     server = Server([status])
     said = await asked(server, "PATCH", body(b"yes"))
-    assert [one.get("status", one.get("body")) for one in said] == [status, str(status).encode()]
+    assert [one.get("status", one.get("body")) for one in said] == [
+        status,
+        str(status).encode(),
+    ]
 
 
 async def test_what_only_reads_is_not_asked_again() -> None:

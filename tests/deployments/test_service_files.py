@@ -1,4 +1,6 @@
-"""Work pool templates, systemd units, compose file and manifests are well-formed and agree with each other."""
+"""Work pool templates, systemd units, compose file and manifests are well-formed and
+agree with each other.
+"""
 
 from __future__ import annotations
 
@@ -30,8 +32,14 @@ VERSION = "prefecthq/prefect:3.9.1-python3.11"
 
 def _published(kind: str) -> dict[str, Any]:
     """The template that Prefect itself ships for a type of work pool."""
-    text = files("prefect.server.api").joinpath("collections_data/views/aggregate-worker-metadata.json").read_text()
-    workers = [workers[kind] for workers in json.loads(text).values() if kind in workers]
+    text = (
+        files("prefect.server.api")
+        .joinpath("collections_data/views/aggregate-worker-metadata.json")
+        .read_text()
+    )
+    workers = [
+        workers[kind] for workers in json.loads(text).values() if kind in workers
+    ]
     template: dict[str, Any] = workers[0]["default_base_job_configuration"]
     return template
 
@@ -46,16 +54,31 @@ def test_a_template_uses_only_what_that_worker_knows(kind: str) -> None:
 async def test_the_server_takes_the_template(kind: str, served: Served) -> None:
     name = f"try-{kind}"
     async with get_client() as client:
-        await client.create_work_pool(WorkPoolCreate(name=name, type=kind, base_job_template=TEMPLATES[kind]))
+        await client.create_work_pool(
+            WorkPoolCreate(name=name, type=kind, base_job_template=TEMPLATES[kind])
+        )
         made = await client.read_work_pool(name)
-        assert made.base_job_template["job_configuration"] == TEMPLATES[kind]["job_configuration"]
+        assert (
+            made.base_job_template["job_configuration"]
+            == TEMPLATES[kind]["job_configuration"]
+        )
         await client.delete_work_pool(name)
 
 
-async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(served: Served) -> None:
+async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(
+    served: Served,
+) -> None:
     values = {"working_dir": "/tmp", "env": {"SOURCING_DAY_LIMIT_CNY": "100"}}
-    made: ProcessJobConfiguration = await ProcessJobConfiguration.from_template_and_values(TEMPLATES["process"], values)
-    assert (str(made.working_dir), made.env, made.command) == ("/tmp", {"SOURCING_DAY_LIMIT_CNY": "100"}, None)
+    made: ProcessJobConfiguration = (
+        await ProcessJobConfiguration.from_template_and_values(
+            TEMPLATES["process"], values
+        )
+    )
+    assert (str(made.working_dir), made.env, made.command) == (
+        "/tmp",
+        {"SOURCING_DAY_LIMIT_CNY": "100"},
+        None,
+    )
 
 
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
@@ -68,19 +91,34 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     ]
     there = [tmp_path / unit.name for unit in units]
     for unit, copy in zip(units, there, strict=True):
-        copy.write_text(unit.read_text().replace("/opt/sourcing/.venv/bin/", "/usr/bin/env "))
+        copy.write_text(
+            unit.read_text().replace("/opt/sourcing/.venv/bin/", "/usr/bin/env ")
+        )
     done = subprocess.run(
-        ["systemd-analyze", "verify", "--man=no", *map(str, there)], capture_output=True, text=True, check=False
+        ["systemd-analyze", "verify", "--man=no", *map(str, there)],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
 
 
-def test_commands_have_the_account_settings_and_ledger_of_the_units(tmp_path: Path) -> None:
-    """Another ledger would know neither orders nor limits, and a pause of it stop nothing."""
+def test_commands_have_the_account_settings_and_ledger_of_the_units(
+    tmp_path: Path,
+) -> None:
+    """Another ledger would know neither orders nor limits, and a pause of it stop
+    nothing.
+    """
     (tmp_path / "systemd-run").write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
     (tmp_path / "systemd-run").chmod(0o755)
     script = [str(FOLDER / "systemd" / "sourcing"), "run", "a file.csv"]
-    done = subprocess.run(script, env={"PATH": f"{tmp_path}:/bin"}, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        script,
+        env={"PATH": f"{tmp_path}:/bin"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
     unit = (FOLDER / "systemd" / "sourcing-worker.service").read_text().splitlines()
     given = done.stdout.splitlines()
     for line in unit:
@@ -95,9 +133,15 @@ def test_commands_have_the_account_settings_and_ledger_of_the_units(tmp_path: Pa
 
 
 def test_each_unit_keeps_compiled_modules_where_it_may_write() -> None:
-    """Else each run's process compiles two thousand modules anew: the program's folder is root's."""
+    """Else each run's process compiles two thousand modules anew: the program's folder
+    is root's.
+    """
     for unit in (FOLDER / "systemd").glob("*.service"):
-        (state,) = [line for line in unit.read_text().splitlines() if line.startswith("StateDirectory=")]
+        (state,) = [
+            line
+            for line in unit.read_text().splitlines()
+            if line.startswith("StateDirectory=")
+        ]
         prefix = f"Environment=PYTHONPYCACHEPREFIX=/var/lib/{state.partition('=')[2]}/pycache"
         assert prefix in unit.read_text().splitlines()
 
@@ -110,7 +154,9 @@ def test_every_variable_of_the_compose_file_has_a_default_or_is_demanded() -> No
 
 
 def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
-    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
+    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
+        "services"
+    ]
     assert services["prefect"]["image"] == VERSION
     assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
     assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
@@ -119,8 +165,12 @@ def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
 
 
 def test_each_setting_of_the_product_reaches_its_containers() -> None:
-    """A limit of money that the file of settings has, and the nights lack, would be none."""
-    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
+    """A limit of money that the file of settings has, and the nights lack, would be
+    none.
+    """
+    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
+        "services"
+    ]
     ours = [one for one in services.values() if one["image"] == "sourcing:latest"]
     assert {one["env_file"] for one in ours} == {"${SETTINGS_FILE:-../../sourcing.env}"}
     fixed = {name for one in ours for name in one["environment"]}
@@ -130,8 +180,12 @@ def test_each_setting_of_the_product_reaches_its_containers() -> None:
     }
 
 
-def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_does_the_work_of_the_other() -> None:
-    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]
+def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_does_the_work_of_the_other() -> (
+    None
+):
+    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
+        "services"
+    ]
     api, background = services["prefect"], services["prefect-services"]
     assert "--no-services" in api["command"]
     assert background["command"] == ["prefect", "server", "services", "start"]
@@ -141,17 +195,27 @@ def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_do
     }
     redis = "redis://redis:6379/0"
     given = {**_variables(*api["env_file"]), **api["environment"]}
-    assert {name: given[name] for name in redis_settings(redis)} == redis_settings(redis)
+    assert {name: given[name] for name in redis_settings(redis)} == redis_settings(
+        redis
+    )
 
 
 def _variables(*files: str) -> dict[str, str]:
-    lines = [line for file in files for line in (FOLDER / "container" / file).read_text().splitlines()]
+    lines = [
+        line
+        for file in files
+        for line in (FOLDER / "container" / file).read_text().splitlines()
+    ]
     return dict(line.split("=", 1) for line in lines)
 
 
 def test_a_helper_has_a_home_of_its_own_wherever_it_runs() -> None:
-    compose = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())["services"]["helper"]
-    manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
+    compose = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
+        "services"
+    ]["helper"]
+    manifests = list(
+        yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text())
+    )
     helper = next(one for one in manifests if one["kind"] == "StatefulSet")
     (container,) = helper["spec"]["template"]["spec"]["containers"]
     unit = (FOLDER / "systemd" / "sourcing-helper@.service").read_text()
@@ -167,30 +231,67 @@ def test_a_helper_has_a_home_of_its_own_wherever_it_runs() -> None:
 
 def test_the_image_holds_every_package() -> None:
     containerfile = (FOLDER / "container" / "Containerfile").read_text()
-    for package in ("cli", "connectors", "deployments", "domain", "flows", "sandbox", "sourcing", "tasks"):
+    for package in (
+        "cli",
+        "connectors",
+        "deployments",
+        "domain",
+        "flows",
+        "sandbox",
+        "sourcing",
+        "tasks",
+    ):
         assert f"COPY {package} {package}\n" in containerfile
     assert "prefect.yaml" in containerfile
 
 
-def test_jobs_in_kubernetes_find_the_settings_and_the_disk_that_the_manifests_make() -> None:
-    manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
+def test_jobs_in_kubernetes_find_the_settings_and_the_disk_that_the_manifests_make() -> (
+    None
+):
+    manifests = list(
+        yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text())
+    )
     made = {(one["kind"], one["metadata"]["name"]) for one in manifests}
-    spec = TEMPLATES["kubernetes"]["job_configuration"]["job_manifest"]["spec"]["template"]["spec"]
-    assert ("ConfigMap", spec["containers"][0]["envFrom"][0]["configMapRef"]["name"]) in made
-    assert ("PersistentVolumeClaim", spec["volumes"][0]["persistentVolumeClaim"]["claimName"]) in made
+    spec = TEMPLATES["kubernetes"]["job_configuration"]["job_manifest"]["spec"][
+        "template"
+    ]["spec"]
+    assert (
+        "ConfigMap",
+        spec["containers"][0]["envFrom"][0]["configMapRef"]["name"],
+    ) in made
+    assert (
+        "PersistentVolumeClaim",
+        spec["volumes"][0]["persistentVolumeClaim"]["claimName"],
+    ) in made
     assert {one["metadata"]["namespace"] for one in manifests} == {"sourcing"}
 
 
 def test_the_receiver_in_kubernetes_is_found_and_gets_no_account() -> None:
-    manifests = list(yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text()))
-    service = next(one for one in manifests if one["kind"] == "Service" and "ports" in one["spec"])
-    receiver = next(one for one in manifests if one["metadata"]["name"] == "sourcing-callbacks" and one is not service)
+    manifests = list(
+        yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text())
+    )
+    service = next(
+        one for one in manifests if one["kind"] == "Service" and "ports" in one["spec"]
+    )
+    receiver = next(
+        one
+        for one in manifests
+        if one["metadata"]["name"] == "sourcing-callbacks" and one is not service
+    )
     pod = receiver["spec"]["template"]
     (container,) = pod["spec"]["containers"]
-    assert service["spec"]["selector"] == pod["metadata"]["labels"] == receiver["spec"]["selector"]["matchLabels"]
-    assert [port["name"] for port in container["ports"]] == [port["targetPort"] for port in service["spec"]["ports"]]
     assert (
-        container["args"][-1] == str(container["ports"][0]["containerPort"]) == str(service["spec"]["ports"][0]["port"])
+        service["spec"]["selector"]
+        == pod["metadata"]["labels"]
+        == receiver["spec"]["selector"]["matchLabels"]
+    )
+    assert [port["name"] for port in container["ports"]] == [
+        port["targetPort"] for port in service["spec"]["ports"]
+    ]
+    assert (
+        container["args"][-1]
+        == str(container["ports"][0]["containerPort"])
+        == str(service["spec"]["ports"][0]["port"])
     )
     assert container["envFrom"] == [{"configMapRef": {"name": "sourcing"}}]
     assert [one["name"] for one in container["env"]] == ["SOURCING_LEDGER_URL"]

@@ -1,4 +1,6 @@
-"""`sourcing serve`, looked at from outside: what it registers, that secrets stay secret, that there is one of it."""
+"""`sourcing serve`, looked at from outside: what it registers, that secrets stay
+secret, that there is one of it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,9 @@ SECRET = "block-secret-9c2e44d1"
 NAMES = {f"{name}/{name}" for name in DEPLOYMENTS} - {"help-batch/help-batch"}
 
 
-def _command(served: Served, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def _command(
+    served: Served, *arguments: str, **settings: str
+) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, *arguments],
         cwd=ROOT,
@@ -52,14 +56,22 @@ def _registered(served: Served) -> dict[str, str]:
     found = served.ask("deployments/filter", {})
     flows = {flow["id"]: flow["name"] for flow in served.ask("flows/filter", {})}
     named = {f"{flows[one['flow_id']]}/{one['name']}": one["id"] for one in found}
-    return {name: made for name, made in named.items() if not name.startswith("nobody-")}
+    return {
+        name: made for name, made in named.items() if not name.startswith("nobody-")
+    }
 
 
 def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert {*_registered(served)} == NAMES
     nightly = served.deployment("buy-from-inbox/buy-from-inbox")
-    assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == ("nightly", None)
-    queues = {one["name"]: one["concurrency_limit"] for one in served.ask("work_queues/filter", {})}
+    assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == (
+        "nightly",
+        None,
+    )
+    queues = {
+        one["name"]: one["concurrency_limit"]
+        for one in served.ask("work_queues/filter", {})
+    }
     unlimited = dict.fromkeys(("default", "messages", "switch"))
     assert queues == {**unlimited, "nightly": 1, "manual": 4, "finish-batch": 2}
     tracking = served.deployment("sync-tracking/sync-tracking")
@@ -76,37 +88,66 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert served.deployment("buy-from-file/buy-from-file")["schedules"] == []
 
 
-def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_lives(served: Served) -> None:
+def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_lives(
+    served: Served,
+) -> None:
     nightly = served.deployment("buy-from-inbox/buy-from-inbox")
-    assert [(one["active"], one["schedule"]["timezone"]) for one in nightly["schedules"]] == [(True, "Asia/Shanghai")]
+    assert [
+        (one["active"], one["schedule"]["timezone"]) for one in nightly["schedules"]
+    ] == [(True, "Asia/Shanghai")]
 
     def planned() -> list[dict[str, str]]:
         wanted = {"deployments": {"id": {"any_": [nightly["id"]]}}}
         found: list[dict[str, str]] = served.ask("flow_runs/filter", wanted)
         return [run for run in found if run["auto_scheduled"]]
 
-    times = [datetime.fromisoformat(run["expected_start_time"]) for run in wait_for(planned)]
-    assert {(time.astimezone(ZoneInfo("Asia/Shanghai")).hour, time.minute) for time in times} == {(2, 0)}
+    times = [
+        datetime.fromisoformat(run["expected_start_time"]) for run in wait_for(planned)
+    ]
+    assert {
+        (time.astimezone(ZoneInfo("Asia/Shanghai")).hour, time.minute) for time in times
+    } == {(2, 0)}
 
 
-async def test_a_time_that_a_clock_ahead_used_up_is_planned_once_more(served: Served) -> None:
-    """The run failed, or found no file, hours before its time, which had no other. A person's end of it stays."""
+async def test_a_time_that_a_clock_ahead_used_up_is_planned_once_more(
+    served: Served,
+) -> None:
+    """The run failed, or found no file, hours before its time, which had no other. A
+    person's end of it stays.
+    """
     name = "compute-costs/compute-costs"
-    wanted = {"deployments": {"id": {"any_": [served.deployment(name)["id"]]}}, "sort": "EXPECTED_START_TIME_ASC"}
+    wanted = {
+        "deployments": {"id": {"any_": [served.deployment(name)["id"]]}},
+        "sort": "EXPECTED_START_TIME_ASC",
+    }
 
     def planned() -> list[tuple[str, str]]:
         runs = served.ask("flow_runs/filter", wanted)
         served.ask(f"deployments/{served.deployment(name)['id']}/schedule", {})
-        return [(run["expected_start_time"], run["state_type"]) for run in runs if run["auto_scheduled"]]
+        return [
+            (run["expected_start_time"], run["state_type"])
+            for run in runs
+            if run["auto_scheduled"]
+        ]
 
     (time, _), *_ = wait_for(planned)
     run_id = served.ask("flow_runs/filter", wanted)[0]["id"]
-    served.ask(f"flow_runs/{run_id}/set_state", {"state": {"type": "COMPLETED"}, "force": True})
+    served.ask(
+        f"flow_runs/{run_id}/set_state", {"state": {"type": "COMPLETED"}, "force": True}
+    )
     async with get_client() as client:
         await forget_early_runs(client)
         assert (time, "COMPLETED") in planned()
-        with closing(sqlite3.connect(served.server_folder / "prefect.db", timeout=60)) as database, database:
-            database.execute("UPDATE flow_run SET start_time = expected_start_time WHERE id = ?", (run_id,))
+        with (
+            closing(
+                sqlite3.connect(served.server_folder / "prefect.db", timeout=60)
+            ) as database,
+            database,
+        ):
+            database.execute(
+                "UPDATE flow_run SET start_time = expected_start_time WHERE id = ?",
+                (run_id,),
+            )
         await forget_early_runs(client)
     assert wait_for(lambda: (time, "SCHEDULED") in planned())
 
@@ -119,18 +160,30 @@ def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> Non
     again = _command(served, "-m", "deployments", PREFECT_API_URL=served.api)
     assert again.returncode == 0, again.stdout + again.stderr
     assert _registered(served) == before
-    assert _automations(served) == automations  # an update would forget what they wait for
+    assert (
+        _automations(served) == automations
+    )  # an update would forget what they wait for
     assert len(served.deployment("buy-from-inbox/buy-from-inbox")["schedules"]) == 1
 
 
 def _automations(served: Served) -> set[tuple[str, str, str]]:
     found = served.ask("automations/filter", {})
-    return {(one["id"], one["name"], one["updated"]) for one in found if one["name"].startswith("sourcing: ")}
+    return {
+        (one["id"], one["name"], one["updated"])
+        for one in found
+        if one["name"].startswith("sourcing: ")
+    }
 
 
-def test_the_worker_says_that_it_is_well_and_only_on_this_machine(served: Served) -> None:
+def test_the_worker_says_that_it_is_well_and_only_on_this_machine(
+    served: Served,
+) -> None:
     """Whoever started it asks there, and starts it again when it hangs."""
-    given = dict(one.split(b"=", 1) for one in environment_of(served.part("deployments.worker")).split(b"\0") if one)
+    given = dict(
+        one.split(b"=", 1)
+        for one in environment_of(served.part("deployments.worker")).split(b"\0")
+        if one
+    )
     assert given[b"PREFECT_WORKER_WEBSERVER_HOST"] == b"127.0.0.1"
     address = f"http://127.0.0.1:{given[b'PREFECT_WORKER_WEBSERVER_PORT'].decode()}"
     wait_for(lambda: is_healthy(address))
@@ -145,13 +198,20 @@ def test_a_second_one_says_that_the_first_runs(served: Served) -> None:
 
 def test_a_port_in_use_is_named(served: Served, tmp_path: Path) -> None:
     port = str(served.settings["port"])
-    second = _serve(served, "--port", port, "--no-sandbox", SOURCING_DATA_DIR=str(tmp_path))
+    second = _serve(
+        served, "--port", port, "--no-sandbox", SOURCING_DATA_DIR=str(tmp_path)
+    )
     assert second.exit_code == 1
-    assert f"port {port} on 127.0.0.1 can't be used (Address already in use)" in second.stderr
+    assert (
+        f"port {port} on 127.0.0.1 can't be used (Address already in use)"
+        in second.stderr
+    )
     assert "--port" in second.stderr
 
 
-def test_other_machines_are_let_in_only_with_a_password(served: Served, tmp_path: Path) -> None:
+def test_other_machines_are_let_in_only_with_a_password(
+    served: Served, tmp_path: Path
+) -> None:
     second = _serve(served, "--host", "0.0.0.0", SOURCING_DATA_DIR=str(tmp_path))
     assert second.exit_code == 1
     assert "PREFECT_SERVER_API_AUTH_STRING" in second.stderr
@@ -170,50 +230,87 @@ def test_a_command_uses_the_server_that_is_there(served: Served) -> None:
     done = _command(served, "-m", "cli.main", "track", "--json")
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["troubles"] == []
-    wanted = {"flows": {"name": {"any_": ["sync-tracking"]}}, "flow_runs": {"deployment_id": {"is_null_": True}}}
-    assert [run["state_name"] for run in served.ask("flow_runs/filter", wanted)] == ["Completed"]
+    wanted = {
+        "flows": {"name": {"any_": ["sync-tracking"]}},
+        "flow_runs": {"deployment_id": {"is_null_": True}},
+    }
+    assert [run["state_name"] for run in served.ask("flow_runs/filter", wanted)] == [
+        "Completed"
+    ]
 
 
 @pytest.mark.endurance
-def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readable_nowhere(served: Served) -> None:
-    """Made as the UI makes it. A wrong secret fails the run, so the block is what counted; and somebody is told.
+def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readable_nowhere(
+    served: Served,
+) -> None:
+    """Made as the UI makes it. A wrong secret fails the run, so the block is what
+    counted; and somebody is told.
 
-    Cancelling an order that is not there asks the service one thing, and no schedule gets in its way.
+    Cancelling an order that is not there asks the service one thing, and no schedule
+    gets in its way.
     """
     _make_block(served, "right", "sandbox-access-secret")
     _make_block(served, "wrong", SECRET)
     good = _start_with_block(served, "right")
-    assert served.await_state(good, "To be checked", "Failed")["state_name"] == "To be checked"  # it is not there
+    assert (
+        served.await_state(good, "To be checked", "Failed")["state_name"]
+        == "To be checked"
+    )  # it is not there
     bad = _start_with_block(served, "wrong")
     failed = served.await_state(bad, "Completed", "Failed")
     assert failed["state_name"] == "Failed"
     assert "XPORTCN_ACCESS_SECRET" in failed["state"]["message"]
     told = served.await_alert(bad)
-    assert "press Retry on the run's page" in told["body"] or "runs failed" in told["subject"]  # of others too
-    wait_for(lambda: served.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [bad]}}}))
+    assert (
+        "press Retry on the run's page" in told["body"]
+        or "runs failed" in told["subject"]
+    )  # of others too
+    wait_for(
+        lambda: served.ask("logs/filter", {"logs": {"flow_run_id": {"any_": [bad]}}})
+    )
     answers = [
         served.ask(path, {})
-        for path in ("logs/filter", "artifacts/filter", "flow_runs/filter", "block_documents/filter", "events/filter")
+        for path in (
+            "logs/filter",
+            "artifacts/filter",
+            "flow_runs/filter",
+            "block_documents/filter",
+            "events/filter",
+        )
     ]
     assert "Beginning flow run" in json.dumps(answers[0])
-    assert "deployment step" not in json.dumps(answers[0])  # nor what else is of no interest, see run_log.py
+    assert "deployment step" not in json.dumps(
+        answers[0]
+    )  # nor what else is of no interest, see run_log.py
     readable = json.dumps(answers).encode() + served.database_bytes()
-    readable += b"".join(path.read_bytes() for path in served.data_dir.rglob("*") if path.is_file())
+    readable += b"".join(
+        path.read_bytes() for path in served.data_dir.rglob("*") if path.is_file()
+    )
     assert SECRET.encode() not in readable
     assert b"alert-token-5f0c1b" not in readable
-    assert b"2100007300001" in served.database_bytes()  # so the bytes are those of the blocks
+    assert (
+        b"2100007300001" in served.database_bytes()
+    )  # so the bytes are those of the blocks
 
 
 def _make_block(served: Served, name: str, secret: str) -> None:
     kind = served.ask("block_types/slug/xportcn-credentials")
-    schemas = served.ask("block_schemas/filter", {"block_schemas": {"block_type_id": {"any_": [kind["id"]]}}})
+    schemas = served.ask(
+        "block_schemas/filter",
+        {"block_schemas": {"block_type_id": {"any_": [kind["id"]]}}},
+    )
     account = {
         "base_url": served.sandbox.url,
         "access_key": "sandbox-access-key",
         "access_secret": secret,
         "user_id": "2100007300001",
     }
-    made = {"name": name, "data": account, "block_type_id": kind["id"], "block_schema_id": schemas[0]["id"]}
+    made = {
+        "name": name,
+        "data": account,
+        "block_type_id": kind["id"],
+        "block_schema_id": schemas[0]["id"],
+    }
     served.ask("block_documents/", made)
 
 
@@ -223,4 +320,6 @@ def _start_with_block(served: Served, name: str) -> str:
     variables = deployment["job_variables"]
     variables["env"] |= environment
     body = {"parameters": {"order_refs": ["NONE"]}, "job_variables": variables}
-    return str(served.ask(f"deployments/{deployment['id']}/create_flow_run", body)["id"])
+    return str(
+        served.ask(f"deployments/{deployment['id']}/create_flow_run", body)["id"]
+    )

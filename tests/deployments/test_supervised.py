@@ -1,4 +1,6 @@
-"""A part of an installation that ends or hangs is started again; a worker without its server is left alone."""
+"""A part of an installation that ends or hangs is started again; a worker without its
+server is left alone.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ from tests.http_server import serving
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"STARTS_WITHIN_S": 0, "CHECKS_EVERY_S": 0, "HANGS_AFTER_CHECKS": 3, "PATIENCE_S": (0,)}.items():
+    for name, value in {
+        "STARTS_WITHIN_S": 0,
+        "CHECKS_EVERY_S": 0,
+        "HANGS_AFTER_CHECKS": 3,
+        "PATIENCE_S": (0,),
+    }.items():
         monkeypatch.setattr(processes, name, value)
 
 
@@ -60,13 +67,22 @@ def _kept(one: Supervised, times: int) -> list[str]:
 def test_a_clock_that_is_set_back_ends_the_server_and_registers_anew(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also where it is set back while all is started; a machine that slept, or a second more or less, ends nothing."""
+    """Also where it is set back while all is started; a machine that slept, or a second
+    more or less, ends nothing.
+    """
     folder, registered, clock = tmp_path, list[str](), Mock()
     clock.monotonic.return_value, clock.time.return_value = 0.0, 1e9 + 8 * 3600
     monkeypatch.setattr("deployments.serving.time", clock)
-    monkeypatch.setattr(Installation, "start", lambda _place, name, _command: registered.append(name))
-    server, worker = Supervised(name="server", start=_sleeper), Supervised(name="worker", start=_sleeper)
-    place = Installation(url="", folder=folder, data_dir=folder, environment={}, parts=[server, worker])
+    monkeypatch.setattr(
+        Installation, "start", lambda _place, name, _command: registered.append(name)
+    )
+    server, worker = (
+        Supervised(name="server", start=_sleeper),
+        Supervised(name="worker", start=_sleeper),
+    )
+    place = Installation(
+        url="", folder=folder, data_dir=folder, environment={}, parts=[server, worker]
+    )
     for part in place.parts:
         part.begin()
     assert server.process
@@ -76,13 +92,17 @@ def test_a_clock_that_is_set_back_ends_the_server_and_registers_anew(
         plan_anew_where_set_back(place)
         assert server.process.poll() == code
     assert (registered, worker.process.poll()) == (["register"], None)
-    monkeypatch.setattr(Installation, "start", Mock(side_effect=OSError("the disk is full")))
+    monkeypatch.setattr(
+        Installation, "start", Mock(side_effect=OSError("the disk is full"))
+    )
     clock.time.return_value = 0
     plan_anew_where_set_back(place)
     end(worker.process)
 
 
-def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_again() -> None:
+def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_again() -> (
+    None
+):
     started: list[subprocess.Popen[bytes]] = []
 
     def start() -> subprocess.Popen[bytes]:
@@ -96,7 +116,12 @@ def test_one_that_does_not_answer_three_times_in_a_row_is_ended_and_started_agai
 
 def test_one_answer_in_between_is_a_sign_of_life() -> None:
     answers = iter([False, False, True, False, False])
-    assert _kept(Supervised(name="worker", start=_sleeper, is_well=lambda: next(answers)), 5) == [""] * 5
+    assert (
+        _kept(
+            Supervised(name="worker", start=_sleeper, is_well=lambda: next(answers)), 5
+        )
+        == [""] * 5
+    )
 
 
 def test_one_that_ends_by_itself_is_started_again() -> None:
@@ -122,10 +147,15 @@ class Ended(subprocess.Popen[bytes]):
     ("error", "words"),
     [
         (OSError(12, "Cannot allocate memory"), "Cannot allocate memory"),
-        (ServerFailed("the disk of /data is full: free some space"), "the disk of /data is full: free some space"),
+        (
+            ServerFailed("the disk of /data is full: free some space"),
+            "the disk of /data is full: free some space",
+        ),
     ],
 )
-def test_one_that_can_not_be_started_again_now_is_tried_until_it_can(error: Exception, words: str) -> None:
+def test_one_that_can_not_be_started_again_now_is_tried_until_it_can(
+    error: Exception, words: str
+) -> None:
     """What fails for a minute must not end the other parts."""
     outcomes = iter(list[Ended | Exception]([Ended(), error, error, Ended()]))
 
@@ -137,7 +167,11 @@ def test_one_that_can_not_be_started_again_now_is_tried_until_it_can(error: Exce
     one = Supervised(name="server", start=start)
     one.begin()
     not_yet = f"had ended, can't be started now and is tried again: {words}"
-    assert [one.keep_running() for _ in range(3)] == [not_yet, not_yet, "had ended and was started again"]
+    assert [one.keep_running() for _ in range(3)] == [
+        not_yet,
+        not_yet,
+        "had ended and was started again",
+    ]
 
 
 def test_the_pause_before_the_next_try_grows(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -150,18 +184,34 @@ def test_the_pause_before_the_next_try_grows(monkeypatch: pytest.MonkeyPatch) ->
     assert [bool(one.keep_running()) for _ in range(3)] == [True, False, False]
 
 
-def test_a_worker_is_asked_at_a_new_port_of_this_machine_at_each_start(answering: str) -> None:
+def test_a_worker_is_asked_at_a_new_port_of_this_machine_at_each_start(
+    answering: str,
+) -> None:
     given: list[dict[str, str]] = []
 
     def start(settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
         given.append(dict(settings))
         return _sleeper()
 
-    assert _kept(watched_worker(start, answering), 4) == ["", "", "did not answer any more and was started again", ""]
+    assert _kept(watched_worker(start, answering), 4) == [
+        "",
+        "",
+        "did not answer any more and was started again",
+        "",
+    ]
     assert [one["PREFECT_WORKER_WEBSERVER_HOST"] for one in given] == ["127.0.0.1"] * 2
-    assert given[0]["PREFECT_WORKER_WEBSERVER_PORT"] != given[1]["PREFECT_WORKER_WEBSERVER_PORT"]
+    assert (
+        given[0]["PREFECT_WORKER_WEBSERVER_PORT"]
+        != given[1]["PREFECT_WORKER_WEBSERVER_PORT"]
+    )
 
 
 def test_a_worker_whose_server_is_away_is_left_alone() -> None:
     """It can't look for runs, and would take those that it has with it."""
-    assert _kept(watched_worker(lambda _: _sleeper(), f"http://127.0.0.1:{free_port()}/api"), 6) == [""] * 6
+    assert (
+        _kept(
+            watched_worker(lambda _: _sleeper(), f"http://127.0.0.1:{free_port()}/api"),
+            6,
+        )
+        == [""] * 6
+    )

@@ -26,9 +26,13 @@ print("ended in order", flush=True)
 
 def _signalled(*signals: signal.Signals, under: str = "") -> str:
     command = [*under.split(), sys.executable, "-c", WATCHING]
-    with subprocess.Popen(command, cwd=ROOT, env={**os.environ}, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ}, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
-        assert [process.stdout.readline() for _ in range(2)] == ["watching\n"] * 2  # also after what it said
+        assert [process.stdout.readline() for _ in range(2)] == [
+            "watching\n"
+        ] * 2  # also after what it said
         for one in signals:
             process.send_signal(one)
             time.sleep(0.5)
@@ -43,7 +47,9 @@ def test_a_hang_up_ends_it_in_order_also_with_a_terminal_that_is_gone() -> None:
 
 
 def test_with_nohup_it_outlives_its_terminal() -> None:
-    """A merchant at a small server closes the laptop: the night would not be bought, and no message says so."""
+    """A merchant at a small server closes the laptop: the night would not be bought,
+    and no message says so.
+    """
     said = _signalled(signal.SIGHUP, under="nohup")
     assert "watching" in said
     assert said.splitlines()[-1] == "ended in order"

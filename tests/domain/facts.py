@@ -1,4 +1,6 @@
-"""Orders that ledger and service agree on, for tests that then make one side say something else."""
+"""Orders that ledger and service agree on, for tests that then make one side say
+something else.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ def ours(order_ref: str = "A-1", **facts: Any) -> LedgerOrder:
 def unpaid(order_ref: str = "A-1", **facts: Any) -> LedgerOrder:
     """An ordered and unpaid order of the ledger."""
     known: dict[str, Any] = {"state": OrderState.ORDERED, "paid": None, "paid_at": None}
-    return ours(order_ref, **known | {"shipment_order_id": "", "tracking_numbers": ()} | facts)
+    return ours(
+        order_ref, **known | {"shipment_order_id": "", "tracking_numbers": ()} | facts
+    )
 
 
 def theirs(order_ref: str = "A-1", **facts: Any) -> ServiceOrder:
@@ -48,12 +52,22 @@ def theirs(order_ref: str = "A-1", **facts: Any) -> ServiceOrder:
         "paid": Money(1200),
         "created_at": ORDERED_AT,
         "paid_at": ORDERED_AT,
-        "shipments": (Shipment(shipment_order_id=f"ship-{order_ref}", tracking_numbers=(f"T-{order_ref}",)),),
+        "shipments": (
+            Shipment(
+                shipment_order_id=f"ship-{order_ref}",
+                tracking_numbers=(f"T-{order_ref}",),
+            ),
+        ),
     }
     return ServiceOrder(**known | facts)
 
 
 def theirs_unpaid(order_ref: str = "A-1", **facts: Any) -> ServiceOrder:
     """The same unpaid order as the service shows it."""
-    known: dict[str, Any] = {"status": ServiceStatus.UNPAID, "paid": None, "paid_at": None, "shipments": ()}
+    known: dict[str, Any] = {
+        "status": ServiceStatus.UNPAID,
+        "paid": None,
+        "paid_at": None,
+        "shipments": (),
+    }
     return theirs(order_ref, **known | facts)

@@ -34,8 +34,14 @@ LATER = SENT.until + timedelta(minutes=30)
 
 
 def ours(number: int, minutes: float) -> Control:
-    """C-`number`, an order of ours with that id, ordered so many minutes after the create began."""
-    return Control(order_ref=f"C-{number}", order_id=str(number), ordered_at=NOON + timedelta(minutes=minutes))
+    """C-`number`, an order of ours with that id, ordered so many minutes after the
+    create began.
+    """
+    return Control(
+        order_ref=f"C-{number}",
+        order_id=str(number),
+        ordered_at=NOON + timedelta(minutes=minutes),
+    )
 
 
 OLDER, YOUNGER = ours(1, -120), ours(2, 17)
@@ -70,7 +76,9 @@ def verdict(
     **values: Any,
 ) -> object:
     account = Account(controls=controls)
-    return judge_absence(replace(SENT, places=places), reading(*orders, **values), account, asked_at)
+    return judge_absence(
+        replace(SENT, places=places), reading(*orders, **values), account, asked_at
+    )
 
 
 def lack(judged: object) -> Lack:
@@ -93,47 +101,84 @@ def test_an_older_order_of_ours_in_the_same_place_is_a_witness(
 ) -> None:
     """Shown by its reference where the one that is looked for would have it too."""
     sent, covers = replace(SENT, places=places), FirstPage(since=EVER, read_at=LATER)
-    assert verdict(control, places=places) == Between(sent=sent, older=OLDER, younger=covers)
+    assert verdict(control, places=places) == Between(
+        sent=sent, older=OLDER, younger=covers
+    )
 
 
 @pytest.mark.parametrize(
-    "control", [shown(), shown(reference="C-10"), shown("2", reference="C-1"), shown(own_id="c-1")]
+    "control",
+    [
+        shown(),
+        shown(reference="C-10"),
+        shown("2", reference="C-1"),
+        shown(own_id="c-1"),
+    ],
 )
 def test_anything_else_proves_nothing(control: ServiceOrder) -> None:
-    """Shown without its reference, with nearly that, or an order of somebody else under it."""
+    """Shown without its reference, with nearly that, or an order of somebody else under
+    it.
+    """
     assert lack(verdict(control)) is Lack.OLDER_ORDER
     assert lack(verdict()) is Lack.OLDER_ORDER
 
 
 def test_an_order_sent_without_the_own_id_is_not_missed_by_it() -> None:
-    """A program before, or the setting, left it out: a list that shows only that can't show the order."""
+    """A program before, or the setting, left it out: a list that shows only that can't
+    show the order.
+    """
     judged = verdict(shown(own_id="C-1"), places=MESSAGE_ONLY)
     assert isinstance(judged, Open)
     assert judged.known == (Statement(source=Source.LISTED, value="outOrderId"),)
 
 
-@pytest.mark.parametrize(("minutes", "is_older"), [(-600, True), (-10, True), (-9, False), (0, False), (480, False)])
-def test_an_order_of_the_same_minutes_is_no_older_witness(minutes: int, is_older: bool) -> None:  # noqa: FBT001
-    """Clocks may be ten minutes apart; and a time filter that is read in another zone hides the older."""
+@pytest.mark.parametrize(
+    ("minutes", "is_older"),
+    [(-600, True), (-10, True), (-9, False), (0, False), (480, False)],
+)
+def test_an_order_of_the_same_minutes_is_no_older_witness(
+    minutes: int,
+    is_older: bool,  # noqa: FBT001
+) -> None:
+    """Clocks may be ten minutes apart; and a time filter that is read in another zone
+    hides the older.
+    """
     judged = verdict(shown(reference="C-1"), controls=(ours(1, minutes),))
     assert isinstance(judged, Between) is is_older
 
 
 @pytest.mark.parametrize(("minutes", "proves"), [(16, False), (17, True)])
-def test_a_younger_order_speaks_for_a_list_that_may_lag(minutes: int, proves: bool) -> None:  # noqa: FBT001
-    """Ordered when what was sent could arrive no more: a list that shows it would show that too."""
+def test_a_younger_order_speaks_for_a_list_that_may_lag(
+    minutes: int,
+    proves: bool,  # noqa: FBT001
+) -> None:
+    """Ordered when what was sent could arrive no more: a list that shows it would show
+    that too.
+    """
     controls, orders = (OLDER, ours(2, minutes)), (shown("1", "C-1"), shown("2", "C-2"))
     judged = verdict(*orders, controls=controls, asked_at=SENT.until, covers=None)
     assert isinstance(judged, Between) is proves
 
 
 @pytest.mark.parametrize("values", [{"unbroken": False}, {"controls": (OLDER,)}])
-def test_without_a_younger_witness_the_first_page_must_reach_back(values: dict[str, Any]) -> None:
-    """The pages may leave something out between two orders, or hide what is youngest."""
-    orders, given = (shown("1", "C-1"), shown("2", "C-2")), {"controls": (OLDER, YOUNGER), **values}
+def test_without_a_younger_witness_the_first_page_must_reach_back(
+    values: dict[str, Any],
+) -> None:
+    """The pages may leave something out between two orders, or hide what is
+    youngest.
+    """
+    orders, given = (
+        (shown("1", "C-1"), shown("2", "C-2")),
+        {"controls": (OLDER, YOUNGER), **values},
+    )
     assert lack(verdict(*orders, covers=None, **given)) is Lack.YOUNGER_ORDER
-    assert lack(verdict(*orders, covers=NOON - timedelta(minutes=9), **given)) is Lack.YOUNGER_ORDER
-    assert isinstance(verdict(*orders, covers=NOON - timedelta(minutes=10), **given), Between)
+    assert (
+        lack(verdict(*orders, covers=NOON - timedelta(minutes=9), **given))
+        is Lack.YOUNGER_ORDER
+    )
+    assert isinstance(
+        verdict(*orders, covers=NOON - timedelta(minutes=10), **given), Between
+    )
 
 
 def test_a_list_without_a_younger_order_is_given_time() -> None:
@@ -163,8 +208,13 @@ ODD = Misread(field="productItems.0.quantity", order_id="9")
         (Misread(field="id"), False),
     ],
 )
-def test_a_row_that_does_not_fit_and_is_another_s_hides_nothing(row: Misread, is_proof: bool) -> None:  # noqa: FBT001
-    """By its reference, its id, or since it is long older; any other may be the order that is looked for."""
+def test_a_row_that_does_not_fit_and_is_another_s_hides_nothing(
+    row: Misread,
+    is_proof: bool,  # noqa: FBT001
+) -> None:
+    """By its reference, its id, or since it is long older; any other may be the order
+    that is looked for.
+    """
     account = Account(controls=(OLDER,), accounted={"4"})
     read = reading(shown(reference="C-1"), lacks=Lack.READABLE_ROWS, misread=[row])
     judged = judge_absence(SENT, read, account, LATER)
@@ -174,27 +224,50 @@ def test_a_row_that_does_not_fit_and_is_another_s_hides_nothing(row: Misread, is
 
 
 @pytest.mark.parametrize("name", [SENT.order_ref, SENT.order_ref.lower()])
-def test_a_row_that_does_not_fit_under_the_reference_may_be_the_order(name: str) -> None:
-    read = reading(shown(reference="C-1"), lacks=Lack.READABLE_ROWS, misread=[replace(ODD, names=(name,))])
-    assert isinstance(judge_absence(SENT, read, Account(controls=(OLDER,)), LATER), Contradicted)
+def test_a_row_that_does_not_fit_under_the_reference_may_be_the_order(
+    name: str,
+) -> None:
+    read = reading(
+        shown(reference="C-1"),
+        lacks=Lack.READABLE_ROWS,
+        misread=[replace(ODD, names=(name,))],
+    )
+    assert isinstance(
+        judge_absence(SENT, read, Account(controls=(OLDER,)), LATER), Contradicted
+    )
 
 
 def test_a_whole_list_proves_nothing_beside_a_row_that_nothing_accounts_for() -> None:
     account = Account(accounted={"7"}, confirmed_at=NOON)
-    odd: dict[str, Any] = {"lacks": Lack.READABLE_ROWS, "misread": [replace(ODD, names=("a colleague's",))]}
+    odd: dict[str, Any] = {
+        "lacks": Lack.READABLE_ROWS,
+        "misread": [replace(ODD, names=("a colleague's",))],
+    }
     assert lack(alone(shown("7"), account=account, **odd)) is Lack.CONFIRMED_ACCOUNT
-    assert isinstance(alone(shown("7"), account=replace(account, accounted={"7", "9"}), **odd), ToItsEnd)
+    assert isinstance(
+        alone(shown("7"), account=replace(account, accounted={"7", "9"}), **odd),
+        ToItsEnd,
+    )
 
 
-def alone(*orders: ServiceOrder, account: Account, asked_at: datetime = LATER, **values: Any) -> object:
+def alone(
+    *orders: ServiceOrder, account: Account, asked_at: datetime = LATER, **values: Any
+) -> object:
     return judge_absence(SENT, reading(*orders, **values), account, asked_at)
 
 
-def test_without_an_older_order_only_a_whole_list_of_a_confirmed_account_proves() -> None:
-    """A person said that the ledger knows every order of ours there, and every order of the list is accounted for."""
+def test_without_an_older_order_only_a_whole_list_of_a_confirmed_account_proves() -> (
+    None
+):
+    """A person said that the ledger knows every order of ours there, and every order of
+    the list is accounted for.
+    """
     account = Account(controls=(YOUNGER,), accounted={"7"}, confirmed_at=NOON)
     assert isinstance(alone(shown("7"), account=account), ToItsEnd)
-    assert lack(alone(shown("7"), account=replace(account, confirmed_at=None))) is Lack.CONFIRMED_ACCOUNT
+    assert (
+        lack(alone(shown("7"), account=replace(account, confirmed_at=None)))
+        is Lack.CONFIRMED_ACCOUNT
+    )
     assert lack(alone(shown("7"), account=account, ended=False)) is Lack.EMPTY_PAGE
     assert lack(alone(account=account)) is Lack.CONFIRMED_ACCOUNT
     early = alone(shown("7"), account=account, asked_at=SENT.until)
@@ -206,7 +279,10 @@ def test_without_an_older_order_only_a_whole_list_of_a_confirmed_account_proves(
 def test_an_order_of_that_time_that_nobody_accounts_for_may_be_it(name: str) -> None:
     """Listed without a reference, or with somebody's; not if it is older, or closed."""
     account = Account(accounted={"7"}, confirmed_at=NOON)
-    assert lack(alone(shown("7"), shown("8", name), account=account)) is Lack.CONFIRMED_ACCOUNT
+    assert (
+        lack(alone(shown("7"), shown("8", name), account=account))
+        is Lack.CONFIRMED_ACCOUNT
+    )
     before = replace(shown("8", name), created_at=NOON - timedelta(minutes=11))
     assert isinstance(alone(shown("7"), before, account=account), ToItsEnd)
     closed = replace(shown("8", name), status=ServiceStatus.CLOSED)
@@ -229,11 +305,18 @@ def test_a_reference_that_is_written_otherwise_may_be_its_own(
     name: str,
     is_meant: bool,  # noqa: FBT001
 ) -> None:
-    """At a living order of which nothing is known: older ones of ours may be too short to be cut."""
-    sent, read = replace(SENT, order_ref=order_ref), reading(shown("1", "C-1"), shown("8", name))
+    """At a living order of which nothing is known: older ones of ours may be too short
+    to be cut.
+    """
+    sent, read = (
+        replace(SENT, order_ref=order_ref),
+        reading(shown("1", "C-1"), shown("8", name)),
+    )
     judged = judge_absence(sent, read, Account(controls=(OLDER,)), LATER)
     assert isinstance(judged, Contradicted) is is_meant
-    known = judge_absence(sent, read, Account(controls=(OLDER,), accounted={"8"}), LATER)
+    known = judge_absence(
+        sent, read, Account(controls=(OLDER,), accounted={"8"}), LATER
+    )
     assert isinstance(known, Between)
 
 
@@ -247,18 +330,31 @@ def test_a_reference_that_is_written_otherwise_may_be_its_own(
         (shown("4", own_id="R-9"), True),
     ],
 )
-def test_a_reference_of_ours_at_another_order_is_wrong(order: ServiceOrder, is_wrong: bool) -> None:  # noqa: FBT001
-    """A closed one may have been ordered anew; what is nobody's of ours says nothing."""
+def test_a_reference_of_ours_at_another_order_is_wrong(
+    order: ServiceOrder,
+    is_wrong: bool,  # noqa: FBT001
+) -> None:
+    """A closed one may have been ordered anew; what is nobody's of ours says
+    nothing.
+    """
     account = Account(controls=(OLDER,), ids={"R-9": "1"})
     judged = judge_absence(SENT, reading(shown("1", "C-1"), order), account, LATER)
     assert isinstance(judged, Contradicted) is is_wrong
     if isinstance(judged, Contradicted):
-        assert words_of(judged) == "the ledger shows R-9 as 1, and the order list shows R-9 as 4"
+        assert (
+            words_of(judged)
+            == "the ledger shows R-9 as 1, and the order list shows R-9 as 4"
+        )
 
 
 def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
-    """Not with one of the wrong side, not before the list has caught up, and not while it may still arrive."""
-    covers, record = FirstPage(since=EVER, read_at=LATER), OwnRecord(shown=Statement(source=Source.DETAIL, value="x"))
+    """Not with one of the wrong side, not before the list has caught up, and not while
+    it may still arrive.
+    """
+    covers, record = (
+        FirstPage(since=EVER, read_at=LATER),
+        OwnRecord(shown=Statement(source=Source.DETAIL, value="x")),
+    )
     Between(sent=SENT, older=OLDER, younger=covers)
     wrong: list[tuple[Control, Control | FirstPage]] = [
         (ours(1, -9), covers),
@@ -277,11 +373,23 @@ def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
 
 
 def test_only_orders_that_show_no_reference_at_all_could_be_ours() -> None:
-    """Known ones, those of which a person said so, and those with somebody's reference are not."""
-    known, foreign, theirs, bare = shown("1"), shown("2"), shown("3", reference="X"), shown("4")
-    assert could_be_ours([known, foreign, theirs, bare], Account(accounted={"1", "2"})) == [bare]
+    """Known ones, those of which a person said so, and those with somebody's reference
+    are not.
+    """
+    known, foreign, theirs, bare = (
+        shown("1"),
+        shown("2"),
+        shown("3", reference="X"),
+        shown("4"),
+    )
+    assert could_be_ours(
+        [known, foreign, theirs, bare], Account(accounted={"1", "2"})
+    ) == [bare]
 
 
 def test_where_references_show_an_order_without_one_is_nobody_of_ours() -> None:
     """One order of ours that shows its own reference is enough."""
-    assert could_be_ours([shown("1", own_id="R-1"), shown("4")], Account(ids={"R-1": "1"})) == ()
+    assert (
+        could_be_ours([shown("1", own_id="R-1"), shown("4")], Account(ids={"R-1": "1"}))
+        == ()
+    )

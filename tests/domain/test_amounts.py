@@ -50,7 +50,9 @@ def gap(first: int, second: int) -> Gap | None:
         (0, 0, Gap.FAR),
     ],
 )
-def test_readings_are_apart_by_a_unit_or_far_or_not_at_all(first: int, second: int, apart: Gap | None) -> None:
+def test_readings_are_apart_by_a_unit_or_far_or_not_at_all(
+    first: int, second: int, apart: Gap | None
+) -> None:
     """Yuan and fen lie near a hundred of each other, prices within three times."""
     assert gap(first, second) is apart
 
@@ -77,17 +79,32 @@ def test_what_agrees_is_within_three_times(first: int, second: int) -> None:
 
 @pytest.mark.parametrize(
     ("told", "apart"),
-    [(291_20, None), (339_00, None), (169_50, None), (169_49, Gap.HALF), (3_39, Gap.UNIT), (339_00_00, Gap.UNIT)],
+    [
+        (291_20, None),
+        (339_00, None),
+        (169_50, None),
+        (169_49, Gap.HALF),
+        (3_39, Gap.UNIT),
+        (339_00_00, Gap.UNIT),
+    ],
 )
-def test_a_total_is_at_least_half_of_what_was_approved(told: int, apart: Gap | None) -> None:
+def test_a_total_is_at_least_half_of_what_was_approved(
+    told: int, apart: Gap | None
+) -> None:
     """A coupon makes 291.20 of 339.00; nothing makes a tenth of it."""
     verdict = agreed_total(says(339_00, Source.LEDGER), says(told, Source.DETAIL))
     assert (verdict.gap if isinstance(verdict, Contradicted) else None) is apart
 
 
 @given(FEN, FEN, st.booleans())
-def test_what_is_counted_as_taken_is_never_less_than_was_paid_for(owed: int, told: int, is_ours: bool) -> None:  # noqa: FBT001
-    """A payment of ours counts with what it was for, or more; another one with at least half of what was approved."""
+def test_what_is_counted_as_taken_is_never_less_than_was_paid_for(
+    owed: int,
+    told: int,
+    is_ours: bool,  # noqa: FBT001
+) -> None:
+    """A payment of ours counts with what it was for, or more; another one with at least
+    half of what was approved.
+    """
     verdict = agreed_taken(Money(owed), Money(told), is_ours=is_ours)
     counted = told if isinstance(verdict, Amount) else owed
     assert counted >= owed if is_ours else counted * 2 >= owed
@@ -96,7 +113,10 @@ def test_what_is_counted_as_taken_is_never_less_than_was_paid_for(owed: int, tol
 def test_a_payment_told_at_a_hundredth_is_another_unit() -> None:
     verdict = agreed_taken(Money(1420), Money(14), is_ours=True)
     assert verdict == Contradicted(
-        kind=Kind.AMOUNT, first=says(1420, Source.LEDGER), second=says(14, Source.TAKEN), gap=Gap.UNIT
+        kind=Kind.AMOUNT,
+        first=says(1420, Source.LEDGER),
+        second=says(14, Source.TAKEN),
+        gap=Gap.UNIT,
     )
 
 

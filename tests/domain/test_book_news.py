@@ -1,4 +1,6 @@
-"""News of the SKU book: each change once, and nothing of what could not be looked up."""
+"""News of the SKU book: each change once, and nothing of what could not be looked
+up.
+"""
 
 from __future__ import annotations
 
@@ -51,7 +53,9 @@ def _words(one: BookNews) -> str:
 
 
 def test_each_change_is_told_once_with_the_rank_that_is_bought() -> None:
-    watch = Watcher(book(row("FERN-1", FERN, max_unit_price="4.50"), row("FERN-1", MOSS, rank="2")))
+    watch = Watcher(
+        book(row("FERN-1", FERN, max_unit_price="4.50"), row("FERN-1", MOSS, rank="2"))
+    )
     assert watch.night({FERN: CUP, MOSS: SPARE}) == []
     dear = "dear: FERN-1 rank 1 (1688 610000000001): cup costs 4.80 CNY each, limit 4.50 CNY; rank 2 is bought now"
     assert watch.night({FERN: priced(480), MOSS: SPARE}) == [dear]
@@ -60,7 +64,9 @@ def test_each_change_is_told_once_with_the_rank_that_is_bought() -> None:
     assert watch.night({FERN: None, MOSS: SPARE}) == [gone]
     spare = "gone: FERN-1 rank 2 (1688 610000000002): 1688 has no item 610000000002; nothing can be bought in its place"
     assert watch.night({FERN: None, MOSS: None}) == [spare]
-    assert watch.night({FERN: CUP, MOSS: None}) == ["yes: FERN-1 rank 1 (1688 610000000001): rank 1 is bought now"]
+    assert watch.night({FERN: CUP, MOSS: None}) == [
+        "yes: FERN-1 rank 1 (1688 610000000001): rank 1 is bought now"
+    ]
     assert watch.night({FERN: None, MOSS: None}) == [
         gone.replace("rank 2 is bought now", "nothing can be bought in its place")
     ]
@@ -86,9 +92,13 @@ def test_a_seller_s_minimum_hides_neither_price_nor_stock() -> None:
 
 
 def test_a_bundle_is_bought_where_all_of_it_can_be_and_countries_are_apart() -> None:
-    watch = Watcher(book(row("SET", FERN), row("SET", MOSS), row("SET", MOSS, country="DE")))
+    watch = Watcher(
+        book(row("SET", FERN), row("SET", MOSS), row("SET", MOSS, country="DE"))
+    )
     told = watch.night({FERN: CUP, MOSS: None})
-    assert [one.rpartition("; ")[2] for one in told] == ["nothing can be bought in its place"] * 2
+    assert [one.rpartition("; ")[2] for one in told] == [
+        "nothing can be bought in its place"
+    ] * 2
     assert told[1].startswith("gone: SET DE rank 1 (1688 610000000002)")
 
 

@@ -1,4 +1,6 @@
-"""What an answer to a plan approves: what it names, of what was asked, or nothing and a sentence."""
+"""What an answer to a plan approves: what it names, of what was asked, or nothing and a
+sentence.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,9 @@ from hypothesis import strategies as st
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice, chosen, references_in
 
 ASKED = ["A-1", "A-2", "B.3"]
-REFS = st.lists(st.from_regex(r"[A-C][0-9]{1,2}", fullmatch=True), unique=True, max_size=12)
+REFS = st.lists(
+    st.from_regex(r"[A-C][0-9]{1,2}", fullmatch=True), unique=True, max_size=12
+)
 
 
 def test_all_none_only_these_and_all_but_these() -> None:
@@ -24,28 +28,55 @@ def test_all_none_only_these_and_all_but_these() -> None:
 @pytest.mark.parametrize(
     ("choice", "named", "words"),
     [
-        (SOME, ["A-1", "A-9", "A-9", "X", "Y", "Z"], "this plan has no order A-9, X, Y and 1 more: "),
-        (ALL_BUT, ["A-2", "A-1", "A-2"], "A-2 stands there more than once: name each order once"),
-        (SOME, ["a-1"], "this plan has no order a-1: copy the references from the plan"),
+        (
+            SOME,
+            ["A-1", "A-9", "A-9", "X", "Y", "Z"],
+            "this plan has no order A-9, X, Y and 1 more: ",
+        ),
+        (
+            ALL_BUT,
+            ["A-2", "A-1", "A-2"],
+            "A-2 stands there more than once: name each order once",
+        ),
+        (
+            SOME,
+            ["a-1"],
+            "this plan has no order a-1: copy the references from the plan",
+        ),
         (SOME, [], f"“{SOME}” was chosen and none was named: "),
         (ALL_BUT, [], f"“{ALL_BUT}” was chosen and none was named: "),
         (ALL, ["A-1"], f"“{ALL}” was chosen and A-1 named as well: "),
         ("yes", [], "“yes” is no decision"),
     ],
 )
-def test_what_leaves_it_open_is_refused_with_a_sentence(choice: str, named: list[str], words: str) -> None:
+def test_what_leaves_it_open_is_refused_with_a_sentence(
+    choice: str, named: list[str], words: str
+) -> None:
     with pytest.raises(BadChoice, match=r"^" + words.replace(".", r"\.")):
         chosen(choice, named, ASKED)
 
 
 @pytest.mark.parametrize(
-    "text", ["A-1\nB.3", " A-1 ,B.3,", "A-1;B.3\r\n", "A-1\tB.3", "A-1，B.3、", '"A-1","B.3"', "\n\nA-1\n\n  B.3\n"]
+    "text",
+    [
+        "A-1\nB.3",
+        " A-1 ,B.3,",
+        "A-1;B.3\r\n",
+        "A-1\tB.3",
+        "A-1，B.3、",
+        '"A-1","B.3"',
+        "\n\nA-1\n\n  B.3\n",
+    ],
 )
 def test_references_may_be_typed_or_copied_from_a_column(text: str) -> None:
     assert references_in(text) == ["A-1", "B.3"]
 
 
-@given(asked=REFS, named=st.lists(st.from_regex(r"[A-D][0-9]{1,2}", fullmatch=True), max_size=12), data=st.data())
+@given(
+    asked=REFS,
+    named=st.lists(st.from_regex(r"[A-D][0-9]{1,2}", fullmatch=True), max_size=12),
+    data=st.data(),
+)
 def test_exactly_what_was_chosen_is_approved_and_never_what_was_not_asked(
     asked: list[str], named: list[str], data: st.DataObject
 ) -> None:
@@ -56,7 +87,12 @@ def test_exactly_what_was_chosen_is_approved_and_never_what_was_not_asked(
         is_clear = named and len({*named}) == len(named) and {*named} <= {*asked}
         assert named if choice == ALL else not is_clear
         return
-    expected = {ALL: {*asked}, ALL_BUT: {*asked} - {*named}, SOME: {*named}, NONE: set[str]()}[choice]
+    expected = {
+        ALL: {*asked},
+        ALL_BUT: {*asked} - {*named},
+        SOME: {*named},
+        NONE: set[str](),
+    }[choice]
     assert ({*approved}, len(approved)) == (expected, len(expected))
     assert {*approved} <= {*asked}
     assert approved == [ref for ref in asked if ref in approved]

@@ -21,16 +21,29 @@ from domain.follow_ups import as_text, moment_of
         ("03:30", "2026-10-24T23:00:00+00:00", "2026-10-25T02:30:00+00:00"),
     ],
 )
-def test_a_time_of_day_is_the_next_one_where_the_merchant_is(text: str, begun: str, moment: str) -> None:
-    """Berlin is an hour ahead of UTC in winter; in the night of 25 October 02:30 comes twice."""
+def test_a_time_of_day_is_the_next_one_where_the_merchant_is(
+    text: str, begun: str, moment: str
+) -> None:
+    """Berlin is an hour ahead of UTC in winter; in the night of 25 October 02:30 comes
+    twice.
+    """
     found = moment_of(text, datetime.fromisoformat(begun), "Europe/Berlin")
     assert found is not None
-    again = moment_of(as_text(found, "Europe/Berlin"), datetime(2030, 1, 1, tzinfo=UTC), "Europe/Berlin")
+    again = moment_of(
+        as_text(found, "Europe/Berlin"),
+        datetime(2030, 1, 1, tzinfo=UTC),
+        "Europe/Berlin",
+    )
     assert again is not None
-    assert [one.astimezone(UTC) for one in (found, again)] == [datetime.fromisoformat(moment)] * 2
+    assert [one.astimezone(UTC) for one in (found, again)] == [
+        datetime.fromisoformat(moment)
+    ] * 2
 
 
-@pytest.mark.parametrize("text", ["6:00", "24:00", "soon", "2026-13-01 06:00", "06:00 2026-11-26", "06:00+0100"])
+@pytest.mark.parametrize(
+    "text",
+    ["6:00", "24:00", "soon", "2026-13-01 06:00", "06:00 2026-11-26", "06:00+0100"],
+)
 def test_what_is_no_time_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"no time|month must be"):
         moment_of(text, datetime(2026, 11, 26, tzinfo=UTC), "UTC")

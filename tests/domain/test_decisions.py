@@ -31,7 +31,15 @@ from domain.decisions import (
 from domain.holds import payable
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.offers import LineProblem, Offer, Problem, Quote, QuoteLine, Sku, VolumePrice
+from domain.offers import (
+    LineProblem,
+    Offer,
+    Problem,
+    Quote,
+    QuoteLine,
+    Sku,
+    VolumePrice,
+)
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus
@@ -40,11 +48,26 @@ from domain.witnessed import Amount, Contradicted, Gap, Kind, Paid, Source, Stat
 from tests.verdicts import in_words
 
 RECEIVER = Receiver(
-    name="Ofir", phone="508", email="", country="US", state="California", city="VALLEY VLG", zip="91607", address="5818"
+    name="Ofir",
+    phone="508",
+    email="",
+    country="US",
+    state="California",
+    city="VALLEY VLG",
+    zip="91607",
+    address="5818",
 )
 RED = Sku(sku_id="11", spec_id="aa", name="红", price=Money(900), stock=5)
 BLUE = Sku(sku_id="22", spec_id="bb", name="蓝", price=Money(1000), stock=5)
-LINE = OrderLine(line_no=1, item_id="77", sku_id="11", title="杯子", image_url="", quantity=2, unit_price=Money(900))
+LINE = OrderLine(
+    line_no=1,
+    item_id="77",
+    sku_id="11",
+    title="杯子",
+    image_url="",
+    quantity=2,
+    unit_price=Money(900),
+)
 
 
 def offer(*skus: Sku, active: bool = True) -> Offer:
@@ -64,16 +87,28 @@ def offer(*skus: Sku, active: bool = True) -> Offer:
 def request(limit: Money | None = None) -> OrderRequest:
     line = RequestLine(row=2, item="77", sku="", quantity=2, max_unit_price=limit)
     return OrderRequest(
-        order_ref="A-1", marketplace=Marketplace.TAOBAO, receiver=RECEIVER, freight="cheapest", lines=(line,)
+        order_ref="A-1",
+        marketplace=Marketplace.TAOBAO,
+        receiver=RECEIVER,
+        freight="cheapest",
+        lines=(line,),
     )
 
 
 def quote(unit: int = 900, problems: tuple[LineProblem, ...] = ()) -> Quote:
     line = QuoteLine(line_no=1, unit_price=Money(unit), amount=Money(2 * unit))
-    return Quote(goods=Money(2 * unit), postage=Money(0), total=Money(2 * unit), lines=(line,), problems=problems)
+    return Quote(
+        goods=Money(2 * unit),
+        postage=Money(0),
+        total=Money(2 * unit),
+        lines=(line,),
+        problems=problems,
+    )
 
 
-def shown(status: ServiceStatus, total: int = 1800, close_reason: str = "") -> ServiceOrder:
+def shown(
+    status: ServiceStatus, total: int = 1800, close_reason: str = ""
+) -> ServiceOrder:
     return ServiceOrder(
         order_id="9",
         reference="A-1",
@@ -106,14 +141,18 @@ def test_several_skus_without_a_wish_are_held_with_the_choices() -> None:
 def test_a_named_sku_that_is_off_sale_is_none_that_there_is() -> None:
     """In a state that is not understood it waits."""
     shown = offer(RED, replace(BLUE, active=False))
-    assert in_words(match_sku(shown, "22")) == refused(earlier("77 has no SKU 22; it has 11 (红)"))
+    assert in_words(match_sku(shown, "22")) == refused(
+        earlier("77 has no SKU 22; it has 11 (红)")
+    )
     waits = match_sku(replace(shown, unknown_state="paused"), "22")
     assert isinstance(waits, Verdict)
     assert waits.state is OrderState.HELD
 
 
 def test_the_only_one_on_sale_is_not_taken_for_one_that_is_off_it() -> None:
-    """Nobody chose it: the other one may be meant, and was on sale when the line was written."""
+    """Nobody chose it: the other one may be meant, and was on sale when the line was
+    written.
+    """
     assert in_words(match_sku(offer(RED, replace(BLUE, active=False)), "")) == held(
         earlier("77 (杯子) has 2 SKUs; put one in column sku: 11 (红)")
     )
@@ -121,12 +160,16 @@ def test_the_only_one_on_sale_is_not_taken_for_one_that_is_off_it() -> None:
 
 def test_an_unknown_sku_is_refused_with_the_choices() -> None:
     """A wrong SKU can't be bought."""
-    assert in_words(match_sku(offer(RED), "99")) == refused(earlier("77 has no SKU 99; it has 11 (红)"))
+    assert in_words(match_sku(offer(RED), "99")) == refused(
+        earlier("77 has no SKU 99; it has 11 (红)")
+    )
 
 
 def test_an_offline_offer_is_refused() -> None:
     """What is off sale is refused whatever the SKU."""
-    assert in_words(match_sku(offer(RED, active=False), "11")) == refused(earlier("77 (杯子) is no longer on sale"))
+    assert in_words(match_sku(offer(RED, active=False), "11")) == refused(
+        earlier("77 (杯子) is no longer on sale")
+    )
 
 
 def test_an_offer_in_an_unknown_state_is_held() -> None:
@@ -151,9 +194,13 @@ def test_an_offer_in_an_unknown_state_is_held() -> None:
         ("US", {"phone": ""}, ["receiver_phone"]),
     ],
 )
-def test_an_address_needs_what_its_country_needs(country: str, changes: dict[str, str], missing: list[str]) -> None:
+def test_an_address_needs_what_its_country_needs(
+    country: str, changes: dict[str, str], missing: list[str]
+) -> None:
     """A state only where states matter, a postcode only where there are postcodes."""
-    assert missing_address_parts(replace(RECEIVER, country=country, **changes)) == missing
+    assert (
+        missing_address_parts(replace(RECEIVER, country=country, **changes)) == missing
+    )
 
 
 @pytest.mark.parametrize(
@@ -164,11 +211,18 @@ def test_an_address_needs_what_its_country_needs(country: str, changes: dict[str
         (5, 4, 1, refused(earlier("杯子 (77): 4 in stock, asked 5"))),
     ],
 )
-def test_minimum_and_stock_are_told_in_numbers(quantity: int, stock: int, minimum: int, verdict: Verdict) -> None:
+def test_minimum_and_stock_are_told_in_numbers(
+    quantity: int, stock: int, minimum: int, verdict: Verdict
+) -> None:
     """The merchant sees how many there are and how many it takes."""
     line = RequestLine(row=2, item="77", sku="", quantity=quantity, max_unit_price=None)
     sku = replace(RED, stock=stock)
-    assert in_words(judge_availability([(line, replace(offer(sku), min_quantity=minimum), sku)])) == verdict
+    assert (
+        in_words(
+            judge_availability([(line, replace(offer(sku), min_quantity=minimum), sku)])
+        )
+        == verdict
+    )
 
 
 def test_variants_of_one_offer_count_together_for_the_minimum() -> None:
@@ -181,7 +235,9 @@ def test_variants_of_one_offer_count_together_for_the_minimum() -> None:
 def test_an_incomplete_address_is_held() -> None:
     """A person can complete an address."""
     incomplete = replace(request(), receiver=replace(RECEIVER, city=""))
-    assert in_words(judge_request(incomplete)) == held(earlier("the receiver's address is incomplete: fill in city"))
+    assert in_words(judge_request(incomplete)) == held(
+        earlier("the receiver's address is incomplete: fill in city")
+    )
 
 
 def test_a_quote_at_the_limit_is_fine() -> None:
@@ -192,22 +248,36 @@ def test_a_quote_at_the_limit_is_fine() -> None:
 def test_a_quote_over_the_limit_is_held() -> None:
     """One fen too much waits for a person."""
     assert in_words(judge_quote(request(Money(900)), (LINE,), quote(901))) == held(
-        earlier("杯子 costs 9.01 CNY each, limit 9.00 CNY: raise max_unit_price or drop the line")
+        earlier(
+            "杯子 costs 9.01 CNY each, limit 9.00 CNY: raise max_unit_price or drop the line"
+        )
     )
 
 
 def test_a_limit_is_compared_with_the_exact_price_of_all_pieces() -> None:
-    """Half a fen a piece is 99.00 of 20,000 stickers; the price of one is rounded for display alone."""
-    wanted = replace(request(), lines=(replace(request().lines[0], quantity=20_000, max_unit_price=Money(5)),))
+    """Half a fen a piece is 99.00 of 20,000 stickers; the price of one is rounded for
+    display alone.
+    """
+    wanted = replace(
+        request(),
+        lines=(replace(request().lines[0], quantity=20_000, max_unit_price=Money(5)),),
+    )
     told = quote(5)
     at, above = (
-        replace(told, goods=Money(fen), total=Money(fen), lines=(replace(told.lines[0], amount=Money(fen)),))
+        replace(
+            told,
+            goods=Money(fen),
+            total=Money(fen),
+            lines=(replace(told.lines[0], amount=Money(fen)),),
+        )
         for fen in (100_000, 109_900)
     )
     line = replace(LINE, quantity=20_000, unit_price=Money(5))
     assert judge_quote(wanted, (line,), at) == FINE
     assert in_words(judge_quote(wanted, (line,), above)) == held(
-        earlier("杯子 costs 0.05 CNY each (1,099.00 CNY in all), limit 0.05 CNY: raise max_unit_price or drop the line")
+        earlier(
+            "杯子 costs 0.05 CNY each (1,099.00 CNY in all), limit 0.05 CNY: raise max_unit_price or drop the line"
+        )
     )
     assert [above_limits(wanted, one) for one in (at, above)] == [[], [1]]
 
@@ -215,15 +285,19 @@ def test_a_limit_is_compared_with_the_exact_price_of_all_pieces() -> None:
 def test_a_problem_is_refused_in_words() -> None:
     """The service's reason is told with the line it belongs to."""
     problem = LineProblem(problem=Problem.OUT_OF_STOCK, message="500_004", line_no=1)
-    assert in_words(judge_quote(request(), (LINE,), quote(problems=(problem,)))) == refused(
-        earlier("杯子 (77) × 2: not enough stock (500_004)")
-    )
+    assert in_words(
+        judge_quote(request(), (LINE,), quote(problems=(problem,)))
+    ) == refused(earlier("杯子 (77) × 2: not enough stock (500_004)"))
 
 
 def test_a_no_that_is_not_understood_is_held_for_the_next_run() -> None:
-    """Unless a line has a problem that is understood: then the order can't be bought as it is."""
+    """Unless a line has a problem that is understood: then the order can't be bought as
+    it is.
+    """
     unknown = LineProblem(problem=Problem.OTHER, message="isp.remote-service-error")
-    assert in_words(judge_quote(request(), (LINE,), quote(problems=(unknown,)))) == held(
+    assert in_words(
+        judge_quote(request(), (LINE,), quote(problems=(unknown,)))
+    ) == held(
         earlier(
             "could not be previewed (the service refuses it (isp.remote-service-error)). "
             "Run again; if it lasts, change the lines or sourcing drop"
@@ -231,12 +305,16 @@ def test_a_no_that_is_not_understood_is_held_for_the_next_run() -> None:
     )
     for known in (Problem.OUT_OF_STOCK, Problem.RULED_OUT):
         problem = LineProblem(problem=known, message="no", line_no=1)
-        assert judge_quote(request(), (LINE,), quote(problems=(unknown, problem))).state == "refused"
+        assert (
+            judge_quote(request(), (LINE,), quote(problems=(unknown, problem))).state
+            == "refused"
+        )
 
 
 PAID_AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 AN_AMOUNT = Amount(
-    first=Statement(source=Source.LEDGER, value=Money(1800)), second=Statement(source=Source.DETAIL, value=Money(1800))
+    first=Statement(source=Source.LEDGER, value=Money(1800)),
+    second=Statement(source=Source.DETAIL, value=Money(1800)),
 )
 
 
@@ -263,7 +341,9 @@ def reason(verdict: object) -> str:
         (ServiceStatus.OTHER, Payment.STOP),
     ],
 )
-def test_only_an_unpaid_order_is_paid(status: ServiceStatus, verdict: Payment | type) -> None:
+def test_only_an_unpaid_order_is_paid(
+    status: ServiceStatus, verdict: Payment | type
+) -> None:
     """What is paid, under way or closed is never paid again."""
     assert how(judge_payment(shown(status), Money(1800))) is verdict
 
@@ -287,13 +367,22 @@ def test_facts_come_before_words_of_state(
     verdict: Payment | type,
     fact: dict[str, Any],
 ) -> None:
-    """A payment of ours and its time or amount make an order paid; without one of ours there is doubt."""
-    assert how(judge_payment(replace(shown(status), **fact), Money(1800), by_us=by_us)) is verdict
+    """A payment of ours and its time or amount make an order paid; without one of ours
+    there is doubt.
+    """
+    assert (
+        how(judge_payment(replace(shown(status), **fact), Money(1800), by_us=by_us))
+        is verdict
+    )
 
 
 def test_an_unknown_state_without_facts_waits_where_we_paid() -> None:
     """It is neither paid again nor held: the next look may know more."""
-    verdict = judge_payment(replace(shown(ServiceStatus.OTHER), state_word="待发货"), Money(1800), by_us=True)
+    verdict = judge_payment(
+        replace(shown(ServiceStatus.OTHER), state_word="待发货"),
+        Money(1800),
+        by_us=True,
+    )
     assert how(verdict) is Payment.WAIT
     assert "a state that this program does not know (待发货)" in reason(verdict)
 
@@ -308,24 +397,49 @@ def test_an_order_dearer_than_approved_is_not_paid() -> None:
     """A price that rose between ordering and paying stops the payment."""
     verdict = judge_payment(shown(ServiceStatus.UNPAID, total=1801), Money(1800))
     assert how(verdict) is Payment.STOP
-    assert reason(verdict).startswith("the price rose after ordering: 18.01 CNY, approved 18.00 CNY. Not paid;")
+    assert reason(verdict).startswith(
+        "the price rose after ordering: 18.01 CNY, approved 18.00 CNY. Not paid;"
+    )
 
 
 def test_a_price_within_the_tolerance_is_paid() -> None:
-    """Up to the most that may be paid, and not a fen above; the reason names both amounts."""
-    assert how(judge_payment(shown(ServiceStatus.UNPAID, total=1890), Money(1800), Money(1890))) is Amount
-    verdict = judge_payment(shown(ServiceStatus.UNPAID, total=1891), Money(1800), Money(1890))
+    """Up to the most that may be paid, and not a fen above; the reason names both
+    amounts.
+    """
+    assert (
+        how(
+            judge_payment(
+                shown(ServiceStatus.UNPAID, total=1890), Money(1800), Money(1890)
+            )
+        )
+        is Amount
+    )
+    verdict = judge_payment(
+        shown(ServiceStatus.UNPAID, total=1891), Money(1800), Money(1890)
+    )
     assert how(verdict) is Payment.STOP
     assert reason(verdict).startswith(
         "the price rose after ordering: 18.91 CNY, approved 18.00 CNY, at most 18.90 CNY with the price tolerance. "
     )
 
 
-@pytest.mark.parametrize(("total", "gap"), [(18, Gap.UNIT), (180_000, Gap.UNIT), (899, Gap.HALF), (5401, Gap.FAR)])
-def test_a_total_far_from_what_was_approved_is_held_with_both(total: int, gap: Gap) -> None:
-    """Near a hundred it is a unit; less than half, or more than three times, is no price that changed."""
-    assert judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(1800)) == Contradicted(
-        kind=Kind.AMOUNT, first=AN_AMOUNT.first, second=Statement(source=Source.DETAIL, value=Money(total)), gap=gap
+@pytest.mark.parametrize(
+    ("total", "gap"),
+    [(18, Gap.UNIT), (180_000, Gap.UNIT), (899, Gap.HALF), (5401, Gap.FAR)],
+)
+def test_a_total_far_from_what_was_approved_is_held_with_both(
+    total: int, gap: Gap
+) -> None:
+    """Near a hundred it is a unit; less than half, or more than three times, is no
+    price that changed.
+    """
+    assert judge_payment(
+        shown(ServiceStatus.UNPAID, total=total), Money(1800)
+    ) == Contradicted(
+        kind=Kind.AMOUNT,
+        first=AN_AMOUNT.first,
+        second=Statement(source=Source.DETAIL, value=Money(total)),
+        gap=gap,
     )
 
 
@@ -334,10 +448,20 @@ def test_a_total_far_from_what_was_approved_is_held_with_both(total: int, gap: G
     st.decimals(min_value=0, max_value=100, places=2),
     st.integers(min_value=0, max_value=3 * 10**9),
 )
-def test_what_is_paid_is_within_what_was_approved_and_tolerated(fen: int, tolerance: Decimal, total: int) -> None:
-    """Whatever the numbers: from half of what was approved to approved × (1 + tolerance), exactly, above nothing."""
-    verdict = judge_payment(shown(ServiceStatus.UNPAID, total=total), Money(fen), payable(Money(fen), tolerance))
-    is_within = total * 2 >= fen and 0 < Decimal(total) <= Decimal(fen) * (1 + tolerance / 100)
+def test_what_is_paid_is_within_what_was_approved_and_tolerated(
+    fen: int, tolerance: Decimal, total: int
+) -> None:
+    """Whatever the numbers: from half of what was approved to approved × (1 +
+    tolerance), exactly, above nothing.
+    """
+    verdict = judge_payment(
+        shown(ServiceStatus.UNPAID, total=total),
+        Money(fen),
+        payable(Money(fen), tolerance),
+    )
+    is_within = total * 2 >= fen and 0 < Decimal(total) <= Decimal(fen) * (
+        1 + tolerance / 100
+    )
     assert isinstance(verdict, Amount) is is_within
 
 
@@ -351,7 +475,11 @@ def test_an_order_that_is_not_shown_is_not_paid() -> None:
     [
         (ServiceStatus.PAID, (), None),
         (ServiceStatus.OTHER, (), Payment.WAIT),
-        (ServiceStatus.OTHER, (DomesticParcel(tracking_number="1", company="顺丰", sent_at=None),), None),
+        (
+            ServiceStatus.OTHER,
+            (DomesticParcel(tracking_number="1", company="顺丰", sent_at=None),),
+            None,
+        ),
         (ServiceStatus.CLOSED, (), Payment.STOP),
         (ServiceStatus.UNPAID, (), Payment.STOP),
     ],
@@ -369,16 +497,35 @@ def test_an_order_in_an_unknown_state_is_booked_once_a_parcel_is_on_its_way(
 def priced(goods: int, discount: int = 0) -> Quote:
     """A preview that adds up, for two pieces."""
     line = QuoteLine(line_no=1, unit_price=Money(goods // 2), amount=Money(goods))
-    return Quote(goods=Money(goods), postage=Money(0), total=Money(goods), lines=(line,), discount=Money(discount))
+    return Quote(
+        goods=Money(goods),
+        postage=Money(0),
+        total=Money(goods),
+        lines=(line,),
+        discount=Money(discount),
+    )
 
 
 @pytest.mark.parametrize(
-    ("goods", "gap"), [(18, Gap.UNIT), (180_000, Gap.UNIT), (599, Gap.FAR), (5401, Gap.FAR), (600, None), (5400, None)]
+    ("goods", "gap"),
+    [
+        (18, Gap.UNIT),
+        (180_000, Gap.UNIT),
+        (599, Gap.FAR),
+        (5401, Gap.FAR),
+        (600, None),
+        (5400, None),
+    ],
 )
 def test_a_preview_is_compared_with_the_offer(goods: int, gap: Gap | None) -> None:
-    """Offered for 18.00: a hundredth is another unit, and no bargain under the line's limit."""
+    """Offered for 18.00: a hundredth is another unit, and no bargain under the line's
+    limit.
+    """
     verdict = judge_quote(request(), (LINE,), priced(goods))
-    assert (verdict.contradicted and verdict.contradicted.gap, verdict.state) == (gap, "held" if gap else "planned")
+    assert (verdict.contradicted and verdict.contradicted.gap, verdict.state) == (
+        gap,
+        "held" if gap else "planned",
+    )
 
 
 def test_a_unit_is_told_before_a_limit() -> None:
@@ -396,7 +543,10 @@ def test_a_discount_that_is_told_is_added_back() -> None:
 
 def test_volume_prices_count_for_as_many_pieces() -> None:
     """A single piece at 9.00, two at 2.00: 4.00 in all is what the offer says."""
-    steps = (VolumePrice(start_quantity=1, price=Money(900)), VolumePrice(start_quantity=2, price=Money(200)))
+    steps = (
+        VolumePrice(start_quantity=1, price=Money(900)),
+        VolumePrice(start_quantity=2, price=Money(200)),
+    )
     by_volume = offer(replace(RED, volume_prices=steps))
     assert judge_quote(request(), (LINE,), priced(400)).state == "held"
     assert judge_quote(request(), (LINE,), priced(400), [by_volume]) == FINE
@@ -415,9 +565,9 @@ def test_an_order_that_would_be_split_is_held() -> None:
 
 def test_a_line_without_a_price_is_held() -> None:
     """A limit can't be kept for a price that nobody told."""
-    assert in_words(judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=()))) == held(
-        earlier("no price is shown for 杯子: look it up there")
-    )
+    assert in_words(
+        judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=()))
+    ) == held(earlier("no price is shown for 杯子: look it up there"))
 
 
 @pytest.mark.parametrize(
@@ -431,8 +581,12 @@ def test_a_line_without_a_price_is_held() -> None:
         ({"total": Money(1)}, "are 0.01 CNY in all"),
     ],
 )
-def test_a_quote_that_does_not_add_up_is_held(changed: dict[str, Any], words: str) -> None:
-    """Nothing is free, and no discount takes more than two thirds: a fee may come on top."""
+def test_a_quote_that_does_not_add_up_is_held(
+    changed: dict[str, Any], words: str
+) -> None:
+    """Nothing is free, and no discount takes more than two thirds: a fee may come on
+    top.
+    """
     verdict = judge_quote(request(), (LINE,), replace(quote(), **changed))
     assert verdict.state == "held"
     assert words in str(verdict.why)
@@ -449,8 +603,12 @@ def test_a_quote_that_does_not_add_up_is_held(changed: dict[str, Any], words: st
         ({"postage": Money(400), "total": Money(2098), "discount": Money(51)}, 51),
     ],
 )
-def test_a_total_below_its_parts_is_a_discount(changed: dict[str, Any], less: int) -> None:
-    """Within a third nothing is held; what is not explained by a told discount is shown with the plan."""
+def test_a_total_below_its_parts_is_a_discount(
+    changed: dict[str, Any], less: int
+) -> None:
+    """Within a third nothing is held; what is not explained by a told discount is shown
+    with the plan.
+    """
     told = replace(quote(), **changed)
     assert judge_quote(request(), (LINE,), told) == FINE
     assert told.less_than_parts == Money(less)
@@ -467,15 +625,23 @@ def test_a_price_far_below_its_limit_may_be_in_yuan() -> None:
             "taobao; if it costs that many yuan, set XPORTCN_UNITS=taobao=yuan. Then run again"
         )
     )
-    assert far_below_limits(request(Money(1180)), (LINE,), quote(59), setting=setting) == FINE
+    assert (
+        far_below_limits(request(Money(1180)), (LINE,), quote(59), setting=setting)
+        == FINE
+    )
     assert far_below_limits(request(), (LINE,), quote(59), setting=setting) == FINE
 
 
 def test_lines_that_cost_less_than_the_goods_are_held() -> None:
     """Else a limit on a line would be kept by a price that nobody pays."""
     whole = quote()
-    cheap = tuple(replace(line, unit_price=Money(1), amount=Money(1)) for line in whole.lines)
+    cheap = tuple(
+        replace(line, unit_price=Money(1), amount=Money(1)) for line in whole.lines
+    )
     verdict = judge_quote(request(), (LINE,), replace(whole, lines=cheap))
     assert verdict.state == "held"
     assert "its lines cost 0.01 CNY" in str(verdict.why)
-    assert judge_quote(request(), (LINE,), replace(whole, total=whole.total + Money(500))) == FINE
+    assert (
+        judge_quote(request(), (LINE,), replace(whole, total=whole.total + Money(500)))
+        == FINE
+    )

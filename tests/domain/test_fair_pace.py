@@ -1,4 +1,6 @@
-"""The account's rate: never more than the limit, nothing left lying while somebody wants it, and fair shares."""
+"""The account's rate: never more than the limit, nothing left lying while somebody
+wants it, and fair shares.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,18 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from domain.fair_pace import Lease, RateClient, held, is_limited, leased, left, max_min, most_permits, opening, shares
+from domain.fair_pace import (
+    Lease,
+    RateClient,
+    held,
+    is_limited,
+    leased,
+    left,
+    max_min,
+    most_permits,
+    opening,
+    shares,
+)
 from tests.everyday import examples
 
 WANTS = st.dictionaries(st.integers(0, 9), st.floats(0, 1e4), min_size=1)
@@ -26,28 +39,49 @@ def test_nobody_gets_more_than_it_wants_and_all_is_divided_as_long_as_somebody_w
 
 
 @given(st.floats(0, 1e4), WANTS)
-def test_nobody_gets_less_than_another_unless_it_wants_no_more(amount: float, wants: dict[int, float]) -> None:
+def test_nobody_gets_less_than_another_unless_it_wants_no_more(
+    amount: float, wants: dict[int, float]
+) -> None:
     """Max-min: whose part is smaller than the largest has all that it wants."""
     parts = max_min(amount, wants)
     largest = max(parts.values())
-    assert all(part == wants[name] or part == pytest.approx(largest) for name, part in parts.items())
+    assert all(
+        part == wants[name] or part == pytest.approx(largest)
+        for name, part in parts.items()
+    )
 
 
-def test_the_limit_is_divided_between_runs_and_each_part_between_the_processes_of_a_run() -> None:
-    """Four processes of a night beside one manual run: half for the manual one. One that wants little gets that."""
+def test_the_limit_is_divided_between_runs_and_each_part_between_the_processes_of_a_run() -> (
+    None
+):
+    """Four processes of a night beside one manual run: half for the manual one. One
+    that wants little gets that.
+    """
     night = {f"night-{number}": client("night", wants=80) for number in range(4)}
     manual = {"manual": client("manual", wants=80)}
     assert shares(night | manual, 50) == {"manual": 25, **dict.fromkeys(night, 6.25)}
-    assert shares(night | {"manual": client("manual", wants=10)}, 50) == {"manual": 10, **dict.fromkeys(night, 10)}
+    assert shares(night | {"manual": client("manual", wants=10)}, 50) == {
+        "manual": 10,
+        **dict.fromkeys(night, 10),
+    }
 
 
 def test_what_nobody_wants_is_for_all_alike() -> None:
     """So that who needs more at once has it before it asks again."""
-    assert shares({"a": client("a", wants=10), "b": client("b", wants=20)}, 50) == {"a": 20, "b": 30}
+    assert shares({"a": client("a", wants=10), "b": client("b", wants=20)}, 50) == {
+        "a": 20,
+        "b": 30,
+    }
 
 
 MOMENTS = st.lists(
-    st.tuples(st.integers(0, 4), st.floats(0, 3), st.floats(0, 320), st.sampled_from("lllllxh")), max_size=60
+    st.tuples(
+        st.integers(0, 4),
+        st.floats(0, 3),
+        st.floats(0, 320),
+        st.sampled_from("lllllxh"),
+    ),
+    max_size=60,
 )
 
 
@@ -56,13 +90,20 @@ MOMENTS = st.lists(
 def test_the_shares_never_add_up_to_more_than_the_limit(
     moments: list[tuple[int, float, float, str]], limit: float
 ) -> None:
-    """Whoever asks, leaves, dies or is throttled, whenever; and the first begins with a second's worth at most."""
+    """Whoever asks, leaves, dies or is throttled, whenever; and the first begins with a
+    second's worth at most.
+    """
     now, pace = 100.0, opening(100.0, limit)
     for who, after, wants, what in moments:
         now += after
         if what == "l":
             is_first = not pace.alive(now)
-            pace, lease = leased(pace, str(who), RateClient(run=str(who % 2), wants=wants, limit=limit), now)
+            pace, lease = leased(
+                pace,
+                str(who),
+                RateClient(run=str(who % 2), wants=wants, limit=limit),
+                now,
+            )
             assert 0 <= lease.permits <= (max(1, limit) if is_first else 0)
         elif what == "x":
             pace = left(pace, str(who), min(wants, max(1, limit)), now)
@@ -73,7 +114,8 @@ def test_the_shares_never_add_up_to_more_than_the_limit(
 
 @dataclass
 class Callers:
-    """Processes that call as fast as they may: each has `busy` calls a second to make, and asks when it was told to.
+    """Processes that call as fast as they may: each has `busy` calls a second to make,
+    and asks when it was told to.
 
     Each keeps a bucket at its share; what it may not call yet waits.
     """
@@ -94,7 +136,9 @@ class Callers:
         self.all: list[tuple[float, str, int]] = []
 
     def until(self, end: float) -> None:
-        while (name := min(self.due, key=lambda one: self.due[one])) and self.due[name] < end:
+        while (name := min(self.due, key=lambda one: self.due[one])) and self.due[
+            name
+        ] < end:
             self.now = self.due[name]
             self._call(name)
             self._ask(name)
@@ -117,22 +161,40 @@ class Callers:
     def _ask(self, name: str) -> None:
         run, is_new = self.runs.get(name, name), name not in self.pace.alive(self.now)
         self.pace, lease = leased(
-            self.pace, name, RateClient(run=run, wants=self.busy[name], limit=self.limit), self.now
+            self.pace,
+            name,
+            RateClient(run=run, wants=self.busy[name], limit=self.limit),
+            self.now,
         )
         self.share[name], self.due[name] = lease.share, self.now + lease.again_s
-        self.permits[name] = lease.permits if is_new else min(self.permits[name], most_permits(lease.share))
+        self.permits[name] = (
+            lease.permits
+            if is_new
+            else min(self.permits[name], most_permits(lease.share))
+        )
 
     def rate(self, name: str, since: float) -> float:
         """Calls a second since then."""
-        return sum(calls for at, who, calls in self.all if who == name and at >= since) / (self.now - since)
+        return sum(
+            calls for at, who, calls in self.all if who == name and at >= since
+        ) / (self.now - since)
 
 
 @settings(max_examples=examples(25))
 @example(busy=[1.0, 3.0, 46.0], limit=50.0)
-@given(st.lists(st.floats(0.5, 200), min_size=1, max_size=6), st.sampled_from([2.0, 50.0, 5000.0]))
-def test_what_is_there_is_used_and_everybody_has_its_fair_part(busy: list[float], limit: float) -> None:
-    """Over half a minute each process makes its max-min share of calls, and all together what they can or may."""
-    callers = Callers(limit, {str(number): wants for number, wants in enumerate(busy)}, {})
+@given(
+    st.lists(st.floats(0.5, 200), min_size=1, max_size=6),
+    st.sampled_from([2.0, 50.0, 5000.0]),
+)
+def test_what_is_there_is_used_and_everybody_has_its_fair_part(
+    busy: list[float], limit: float
+) -> None:
+    """Over half a minute each process makes its max-min share of calls, and all
+    together what they can or may.
+    """
+    callers = Callers(
+        limit, {str(number): wants for number, wants in enumerate(busy)}, {}
+    )
     callers.until(31)
     for name, share in max_min(limit, callers.busy).items():
         assert callers.rate(name, since=1) >= 0.9 * share - 0.3
@@ -140,7 +202,9 @@ def test_what_is_there_is_used_and_everybody_has_its_fair_part(busy: list[float]
 
 
 def test_a_rate_of_one_in_ten_seconds_goes_round_among_four() -> None:
-    """Each gets every fourth permit: nobody waits for ever while parts of one lie with everybody."""
+    """Each gets every fourth permit: nobody waits for ever while parts of one lie with
+    everybody.
+    """
     callers = Callers(0.1, dict.fromkeys("abcd", 50.0), {})
     callers.until(400)
     assert sum(callers.made.values()) in (37, 38, 39, 40)
@@ -148,7 +212,9 @@ def test_a_rate_of_one_in_ten_seconds_goes_round_among_four() -> None:
 
 
 def test_what_a_process_had_that_died_goes_to_the_others() -> None:
-    """Half of the rate was one's; within a second after it died the other has all of it."""
+    """Half of the rate was one's; within a second after it died the other has all of
+    it.
+    """
     callers = Callers(50, {"dies": 500.0, "lives": 500.0}, {})
     callers.until(10)
     del callers.due["dies"]
@@ -177,8 +243,12 @@ def test_who_comes_gets_its_part_when_the_others_have_heard_of_it() -> None:
     assert [one.share for one in (alone, early, first, second)] == [50, 0, 25, 25]
 
 
-def test_while_the_service_throttles_nobody_may_call_and_afterwards_nothing_is_saved_up() -> None:
-    """Five seconds without any call; then a new client begins with what has flown in since."""
+def test_while_the_service_throttles_nobody_may_call_and_afterwards_nothing_is_saved_up() -> (
+    None
+):
+    """Five seconds without any call; then a new client begins with what has flown in
+    since.
+    """
     pace, first = leased(opening(100, 50), "me", request(), 100)
     pace = held(pace, 5, 100)
     pace, during = leased(pace, "me", request(), 102)
@@ -198,12 +268,19 @@ def test_one_answer_that_asks_for_a_year_stops_the_account_for_minutes() -> None
 
 
 def test_the_smallest_limit_of_those_that_call_is_that_of_all() -> None:
-    """Whoever has none keeps to it too; when who had it is gone, the next one counts."""
+    """Whoever has none keeps to it too; when who had it is gone, the next one
+    counts.
+    """
     pace, _ = leased(opening(0, 50), "large", request(), 0)
     pace, small = leased(pace, "small", request(limit=2), 0.1)
     pace, large = leased(pace, "large", request(), 0.25)
     pace, none = leased(pace, "none", request(limit=0), 0.3)
-    assert (small.share, large.share, round(none.share, 3), is_limited(pace, 0.3)) == (0, 1, 0.667, True)
+    assert (small.share, large.share, round(none.share, 3), is_limited(pace, 0.3)) == (
+        0,
+        1,
+        0.667,
+        True,
+    )
     pace = left(left(pace, "small", 0, 0.4), "none", 0, 0.4)
     pace, large = leased(pace, "large", request(), 0.5)
     assert large.share == 50
@@ -221,7 +298,9 @@ def test_what_was_not_used_is_there_for_the_next_run() -> None:
 
 
 def test_a_clock_that_was_set_back_stops_nobody() -> None:
-    """An hour back: the pause lasts as long as it was to last, and what was shared stays shared."""
+    """An hour back: the pause lasts as long as it was to last, and what was shared
+    stays shared.
+    """
     pace, _ = leased(opening(7200, 50), "first", request(), 7200)
     pace = held(pace, 3, 7200)
     pace, during = leased(pace, "second", request(), 3600)
@@ -230,7 +309,9 @@ def test_a_clock_that_was_set_back_stops_nobody() -> None:
 
 
 def test_a_clock_a_little_behind_changes_nothing() -> None:
-    """Who waited for the row may have looked at the clock before: no time is counted twice."""
+    """Who waited for the row may have looked at the clock before: no time is counted
+    twice.
+    """
     pace = left(leased(opening(100, 50), "me", request(), 100)[0], "me", 0, 100)
     assert leased(pace, "me", request(), 99.7)[1].permits == 0
 

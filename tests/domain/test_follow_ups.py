@@ -13,7 +13,13 @@ MINUTE = timedelta(minutes=1)
 
 
 def follow_up(**values: object) -> FollowUp:
-    made: dict[str, object] = {"orders": 3, "batches": ("b",), "number": 1, "at": NOON + 17 * MINUTE, **values}
+    made: dict[str, object] = {
+        "orders": 3,
+        "batches": ("b",),
+        "number": 1,
+        "at": NOON + 17 * MINUTE,
+        **values,
+    }
     return FollowUp(**made)  # type: ignore[arg-type]
 
 
@@ -22,26 +28,41 @@ def test_it_waits_until_all_that_may_still_arrive_has_arrived() -> None:
     assert due(clear, now=NOON, number=1) == NOON + 17 * MINUTE + timedelta(seconds=5)
 
 
-@pytest.mark.parametrize(("number", "minutes"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160)])
+@pytest.mark.parametrize(
+    ("number", "minutes"), [(1, 10), (2, 20), (3, 40), (4, 80), (5, 160)]
+)
 def test_pauses_grow(number: int, minutes: int) -> None:
-    """For what passes by itself nobody knows when; so does what could not be asked about when it was due."""
-    assert due([], now=NOON, number=number) == due([NOON], now=NOON, number=number) == NOON + minutes * MINUTE
+    """For what passes by itself nobody knows when; so does what could not be asked
+    about when it was due.
+    """
+    assert (
+        due([], now=NOON, number=number)
+        == due([NOON], now=NOON, number=number)
+        == NOON + minutes * MINUTE
+    )
 
 
 def test_two_runs_that_end_together_agree_on_one_look() -> None:
-    ends = [due([], now=NOON + timedelta(seconds=one), number=1) for one in (1, 100, 299)]
+    ends = [
+        due([], now=NOON + timedelta(seconds=one), number=1) for one in (1, 100, 299)
+    ]
     assert set(ends) == {NOON + 15 * MINUTE}
 
 
 def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
     assert due([], now=NOON, number=1, ready_in_s=7200) == NOON + 120 * MINUTE
-    assert due([NOON + MINUTE], now=NOON, number=1, ready_in_s=7200) == NOON + 120 * MINUTE + timedelta(seconds=5)
+    assert due(
+        [NOON + MINUTE], now=NOON, number=1, ready_in_s=7200
+    ) == NOON + 120 * MINUTE + timedelta(seconds=5)
 
 
 @pytest.mark.parametrize(
     ("one", "words"),
     [
-        (follow_up(by="finish-batch"), "3 orders are read again at 2026-01-01 12:17 UTC by finish-batch"),
+        (
+            follow_up(by="finish-batch"),
+            "3 orders are read again at 2026-01-01 12:17 UTC by finish-batch",
+        ),
         (
             follow_up(orders=1, at=NOON + timedelta(seconds=1)),
             "1 order is to be read again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
@@ -55,7 +76,10 @@ def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
             follow_up(here=False),
             "3 orders are to be read again: start finish-batch of b after 2026-01-01 12:17 UTC",
         ),
-        (follow_up(orders=0, by="finish-batch"), "it is read again at 2026-01-01 12:17 UTC by finish-batch"),
+        (
+            follow_up(orders=0, by="finish-batch"),
+            "it is read again at 2026-01-01 12:17 UTC by finish-batch",
+        ),
         (
             follow_up(number=6),
             "3 orders are still open after 5 looks, and no further one comes by itself: see to what stands with each "
@@ -69,6 +93,11 @@ def test_it_says_what_happens_next(one: FollowUp, words: str) -> None:
 
 def test_looks_at_several_batches_are_told_as_one() -> None:
     """When the last is due; by nobody, where one of them is."""
-    both = merged([follow_up(by="finish-batch"), follow_up(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2)])
+    both = merged(
+        [
+            follow_up(by="finish-batch"),
+            follow_up(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2),
+        ]
+    )
     assert both == follow_up(orders=5, batches=("b", "c"), at=NOON + 30 * MINUTE)
     assert merged([]) is None

@@ -8,8 +8,16 @@ from hypothesis import strategies as st
 
 from domain.forgetting import FORGOTTEN, Mentions
 
-MAY = {"name": "May Müller 王", "phone": "+49 30 5551234", "email": "may@x.example", "country": "DE", "zip": "100"}
-MENTIONS = Mentions.of([{**MAY, "city": "York", "state": "NY", "address": "Elm Street 1"}])
+MAY = {
+    "name": "May Müller 王",
+    "phone": "+49 30 5551234",
+    "email": "may@x.example",
+    "country": "DE",
+    "zip": "100",
+}
+MENTIONS = Mentions.of(
+    [{**MAY, "city": "York", "state": "NY", "address": "Elm Street 1"}]
+)
 
 
 @pytest.mark.parametrize(
@@ -17,7 +25,10 @@ MENTIONS = Mentions.of([{**MAY, "city": "York", "state": "NY", "address": "Elm S
     [
         ("signed by MAY at york", f"signed by {FORGOTTEN} at {FORGOTTEN}"),
         ("it may have happened in Yorkshire", "it may have happened in Yorkshire"),
-        ("0 in stock, costs 100.50 CNY, zip 100", f"0 in stock, costs 100.50 CNY, zip {FORGOTTEN}"),
+        (
+            "0 in stock, costs 100.50 CNY, zip 100",
+            f"0 in stock, costs 100.50 CNY, zip {FORGOTTEN}",
+        ),
         ("call +49 30 5551234 or 49305551234", f"call {FORGOTTEN} or {FORGOTTEN}"),
         ("送至王先生", f"送至{FORGOTTEN}先生"),
         ("NY is no word that tells", "NY is no word that tells"),
@@ -25,18 +36,32 @@ MENTIONS = Mentions.of([{**MAY, "city": "York", "state": "NY", "address": "Elm S
     ],
 )
 def test_words_of_an_order_name_nobody_any_more(said: str, erased: str) -> None:
-    """Whole parts in any case, single names as they are written; not what merely has the same letters."""
+    """Whole parts in any case, single names as they are written; not what merely has
+    the same letters.
+    """
     assert MENTIONS.erased(said) == erased
 
 
 def test_only_what_points_to_one_person_is_looked_for_anywhere() -> None:
-    """Not a city, a postcode or a short word, and not what another order still needs."""
-    assert MENTIONS.identifying == {"May Müller 王", "+49 30 5551234", "49305551234", "may@x.example", "Elm Street 1"}
-    assert MENTIONS.without(["may müller 王", "Elm Street 1, Berlin", "+49 30 5551234"]) == {
+    """Not a city, a postcode or a short word, and not what another order still
+    needs.
+    """
+    assert MENTIONS.identifying == {
+        "May Müller 王",
+        "+49 30 5551234",
+        "49305551234",
+        "may@x.example",
+        "Elm Street 1",
+    }
+    assert MENTIONS.without(
+        ["may müller 王", "Elm Street 1, Berlin", "+49 30 5551234"]
+    ) == {
         "49305551234",
         "may@x.example",
     }
-    assert Mentions.of([{}, {"name": " "}, {"name": "Ann", "country": "US"}]).receivers == ({"name": "Ann"},)
+    assert Mentions.of(
+        [{}, {"name": " "}, {"name": "Ann", "country": "US"}]
+    ).receivers == ({"name": "Ann"},)
     assert Mentions(()).erased("anything") == "anything"
 
 
@@ -45,4 +70,6 @@ def test_only_what_points_to_one_person_is_looked_for_anywhere() -> None:
 def test_no_telling_part_survives(name: str, before: str, after: str) -> None:
     mentions = Mentions.of([{"name": name}])
     for told in mentions.identifying:
-        assert told not in mentions.erased(f"{before}{told}{after}").replace(FORGOTTEN, "\0")
+        assert told not in mentions.erased(f"{before}{told}{after}").replace(
+            FORGOTTEN, "\0"
+        )

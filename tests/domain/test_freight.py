@@ -28,7 +28,13 @@ FAST_AND_DEAR = service("7", 19000, 3, 5)
 BETWEEN = service("9", 9000, 6, 9)
 ON_OFFER = (BETWEEN, SLOW_AND_CHEAP, FAST_AND_DEAR)
 SERVICES = st.lists(
-    st.builds(service, st.text(min_size=1, max_size=3), st.integers(1, 99), st.integers(1, 9), st.integers(9, 20)),
+    st.builds(
+        service,
+        st.text(min_size=1, max_size=3),
+        st.integers(1, 99),
+        st.integers(1, 9),
+        st.integers(9, 20),
+    ),
     min_size=1,
     max_size=6,
 ).map(tuple)
@@ -36,7 +42,13 @@ SERVICES = st.lists(
 
 @pytest.mark.parametrize(
     ("wish", "chosen"),
-    [("cheapest", SLOW_AND_CHEAP), ("fastest", FAST_AND_DEAR), ("9", BETWEEN), ("8", None), ("", None)],
+    [
+        ("cheapest", SLOW_AND_CHEAP),
+        ("fastest", FAST_AND_DEAR),
+        ("9", BETWEEN),
+        ("8", None),
+        ("", None),
+    ],
 )
 def test_the_wish_decides(wish: str, chosen: FreightService | None) -> None:
     assert choose_freight(ON_OFFER, wish) == chosen
@@ -48,21 +60,29 @@ def test_nothing_on_offer_gives_nothing(wish: str) -> None:
 
 
 def test_of_two_equally_cheap_the_faster_goes() -> None:
-    assert choose_freight((service("1", 5000, 8, 12), service("2", 5000, 4, 6)), "cheapest") == service("2", 5000, 4, 6)
+    assert choose_freight(
+        (service("1", 5000, 8, 12), service("2", 5000, 4, 6)), "cheapest"
+    ) == service("2", 5000, 4, 6)
 
 
 def test_of_two_equally_fast_the_cheaper_goes() -> None:
-    assert choose_freight((service("1", 9000, 4, 6), service("2", 5000, 4, 6)), "fastest") == service("2", 5000, 4, 6)
+    assert choose_freight(
+        (service("1", 9000, 4, 6), service("2", 5000, 4, 6)), "fastest"
+    ) == service("2", 5000, 4, 6)
 
 
 def test_full_ties_fall_to_the_lower_service_id_in_any_order() -> None:
     one, two = service("1", 5000, 4, 6), service("2", 5000, 4, 6)
     for wish in ("cheapest", "fastest"):
-        assert choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
+        assert (
+            choose_freight((two, one), wish) == choose_freight((one, two), wish) == one
+        )
 
 
 def test_a_service_that_tells_no_days_is_not_the_fastest() -> None:
-    """By sea, say; where none tells them, a person chooses one. Of two equally cheap it goes after the other."""
+    """By sea, say; where none tells them, a person chooses one. Of two equally cheap it
+    goes after the other.
+    """
     by_sea = service("1", 5000, 0, 0)
     assert choose_freight((by_sea, *ON_OFFER), "fastest") == FAST_AND_DEAR
     assert choose_freight((by_sea,), "fastest") is None
@@ -88,7 +108,9 @@ YEN = replace(service("3", 4000, 3, 5), price=Money(4000, "JPY"))
 def test_prices_in_two_currencies_are_not_compared(
     wish: str, currency: str | None, chosen: FreightService | None
 ) -> None:
-    """4,000 yen are no less than 5,000 fen because of the figure. What was approved says in which one to look."""
+    """4,000 yen are no less than 5,000 fen because of the figure. What was approved
+    says in which one to look.
+    """
     assert choose_freight((*ON_OFFER, YEN), wish, currency) == chosen
 
 
@@ -100,7 +122,10 @@ def test_the_fastest_needs_no_comparing_of_prices() -> None:
 def test_no_other_service_is_cheaper_than_the_cheapest_or_faster_than_the_fastest(
     services: tuple[FreightService, ...],
 ) -> None:
-    cheapest, fastest = choose_freight(services, "cheapest"), choose_freight(services, "fastest")
+    cheapest, fastest = (
+        choose_freight(services, "cheapest"),
+        choose_freight(services, "fastest"),
+    )
     assert cheapest is not None
     assert fastest is not None
     assert cheapest.price == min(offered.price for offered in services)

@@ -1,4 +1,6 @@
-"""The file of countries and currencies is that of pycountry; `python -m tests.domain.test_iso_codes` writes it anew."""
+"""The file of countries and currencies is that of pycountry; `python -m
+tests.domain.test_iso_codes` writes it anew.
+"""
 
 from __future__ import annotations
 
@@ -13,10 +15,18 @@ NAMES = ("alpha_3", "name", "common_name", "official_name")
 
 
 def told() -> str:
-    countries = {one.alpha_2: [dict(one)[name] for name in NAMES if name in dict(one)] for one in pycountry.countries}
+    countries = {
+        one.alpha_2: [dict(one)[name] for name in NAMES if name in dict(one)]
+        for one in pycountry.countries
+    }
     document = {
-        "countries": {code: [code, *names] for code, names in sorted(countries.items())},
-        "currencies": {one.alpha_3: [one.name] for one in sorted(pycountry.currencies, key=lambda one: one.alpha_3)},
+        "countries": {
+            code: [code, *names] for code, names in sorted(countries.items())
+        },
+        "currencies": {
+            one.alpha_3: [one.name]
+            for one in sorted(pycountry.currencies, key=lambda one: one.alpha_3)
+        },
     }
     return json.dumps(document, ensure_ascii=False, indent=0)
 

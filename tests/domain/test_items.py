@@ -9,18 +9,36 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.marketplace import ItemId, Marketplace, Words, product_page, read_item, sku_in, sku_of
+from domain.marketplace import (
+    ItemId,
+    Marketplace,
+    Words,
+    product_page,
+    read_item,
+    sku_in,
+    sku_of,
+)
 
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
-BIG_MAJOR, INTERNATIONAL, POIZON = Marketplace.BIG_MAJOR, Marketplace.INTERNATIONAL, Marketplace.POIZON
+BIG_MAJOR, INTERNATIONAL, POIZON = (
+    Marketplace.BIG_MAJOR,
+    Marketplace.INTERNATIONAL,
+    Marketplace.POIZON,
+)
 
 
 @pytest.mark.parametrize("marketplace", list(Marketplace))
 @pytest.mark.parametrize(
     ("text", "item_id"),
-    [("123456", "123456"), (" 672991141190 ", "672991141190"), ("6729911411901234567", "6729911411901234567")],
+    [
+        ("123456", "123456"),
+        (" 672991141190 ", "672991141190"),
+        ("6729911411901234567", "6729911411901234567"),
+    ],
 )
-def test_six_digits_and_more_are_an_id(marketplace: Marketplace, text: str, item_id: str) -> None:
+def test_six_digits_and_more_are_an_id(
+    marketplace: Marketplace, text: str, item_id: str
+) -> None:
     assert read_item(marketplace, text) == ItemId(item_id)
 
 
@@ -96,12 +114,30 @@ def test_a_poizon_link_gives_its_product(link: str) -> None:
 @pytest.mark.parametrize(
     ("link", "sku"),
     [
-        ("https://detail.tmall.com/item.htm?abbucket=9&id=672991141190&skuId=5736673805656", "5736673805656"),
-        ("//item.taobao.com/item.htm?skuid=5736673805656&id=672991141190", "5736673805656"),
-        ("https://detail.1688.com/offer/889512351602.html?skuId=5736673805656#x", "5736673805656"),
-        ("m.dewu.com/router/product/ProductDetail?spuId=81293114&skuId=600123456", "600123456"),
-        *((f"https://item.taobao.com/item.htm?id=672991141190&skuId={no}", "") for no in ("", "0", "undefined")),
-        *((text, "") for text in ("672991141190", "红色 skuId=5736673805656", "http://[", "")),
+        (
+            "https://detail.tmall.com/item.htm?abbucket=9&id=672991141190&skuId=5736673805656",
+            "5736673805656",
+        ),
+        (
+            "//item.taobao.com/item.htm?skuid=5736673805656&id=672991141190",
+            "5736673805656",
+        ),
+        (
+            "https://detail.1688.com/offer/889512351602.html?skuId=5736673805656#x",
+            "5736673805656",
+        ),
+        (
+            "m.dewu.com/router/product/ProductDetail?spuId=81293114&skuId=600123456",
+            "600123456",
+        ),
+        *(
+            (f"https://item.taobao.com/item.htm?id=672991141190&skuId={no}", "")
+            for no in ("", "0", "undefined")
+        ),
+        *(
+            (text, "")
+            for text in ("672991141190", "红色 skuId=5736673805656", "http://[", "")
+        ),
     ],
 )
 def test_a_link_may_name_its_variant(link: str, sku: str) -> None:
@@ -112,7 +148,9 @@ def test_a_link_may_name_its_variant(link: str, sku: str) -> None:
 LINK = "https://detail.tmall.com/item.htm?id=672991141190&skuId=5736673805656"
 
 
-@pytest.mark.parametrize("sku", ["", "5736673805656", "b1946ac92492d2347c6235b4d2611184"])
+@pytest.mark.parametrize(
+    "sku", ["", "5736673805656", "b1946ac92492d2347c6235b4d2611184"]
+)
 def test_the_variant_of_a_link_may_be_named_once_more(sku: str) -> None:
     """1688 has a spec id for each variant too, which can't be compared."""
     assert sku_of(LINK, sku) == (sku or "5736673805656")
@@ -121,11 +159,17 @@ def test_the_variant_of_a_link_may_be_named_once_more(sku: str) -> None:
 @pytest.mark.parametrize(
     ("link", "sku", "problem"),
     [
-        (LINK, "5736673805657", "this link names SKU 5736673805656, and column sku 5736673805657"),
+        (
+            LINK,
+            "5736673805657",
+            "this link names SKU 5736673805656, and column sku 5736673805657",
+        ),
         (f"{LINK}&skuId=5736673805657", "", "this link names several SKUs"),
     ],
 )
-def test_two_variants_for_one_line_are_refused(link: str, sku: str, problem: str) -> None:
+def test_two_variants_for_one_line_are_refused(
+    link: str, sku: str, problem: str
+) -> None:
     with pytest.raises(ValueError, match=problem):
         sku_of(link, sku)
 
@@ -193,45 +237,89 @@ NO_ITEM = "names no single item; open it and copy the product page's own address
         (INTERNATIONAL, "https://www.alibaba.com/showroom/cup.html", NO_ITEM),
         (INTERNATIONAL, "https://www.alibaba.com/product-detail/cup_12.html", NO_ITEM),
         (POIZON, "https://www.poizon.com/category/sneakers-500", NO_ITEM),
-        (POIZON, "https://www.poizon.com/product/nike-81293114?spuId=81293115", NO_ITEM),
+        (
+            POIZON,
+            "https://www.poizon.com/product/nike-81293114?spuId=81293115",
+            NO_ITEM,
+        ),
         (TAOBAO, "https://s.taobao.com/search?q=cup", NO_ITEM),
-        (TAOBAO, "https://store.taobao.com/shop/view_shop.htm?id=672991141190", NO_ITEM),
-        (TAOBAO, "https://item.taobao.com/item.htm?id=672991141190&id=672991141191", NO_ITEM),
+        (
+            TAOBAO,
+            "https://store.taobao.com/shop/view_shop.htm?id=672991141190",
+            NO_ITEM,
+        ),
+        (
+            TAOBAO,
+            "https://item.taobao.com/item.htm?id=672991141190&id=672991141191",
+            NO_ITEM,
+        ),
         (TAOBAO, "https://e.tb.cn/h.6abcDEF", NO_ITEM),
         (ALIBABA, "https://detail.1688.com/offer/12.html", NO_ITEM),
-        (ALIBABA, "https://detail.1688.com/offer/889512351602.html?offerId=889512351603", NO_ITEM),
-        (TAOBAO, "look: https://e.tb.cn/h.6abcDEF", "is a link among other words; give the link alone, or the item id"),
+        (
+            ALIBABA,
+            "https://detail.1688.com/offer/889512351602.html?offerId=889512351603",
+            NO_ITEM,
+        ),
+        (
+            TAOBAO,
+            "look: https://e.tb.cn/h.6abcDEF",
+            "is a link among other words; give the link alone, or the item id",
+        ),
         (TAOBAO, "https://[::1", "is not a link that can be read; give the item id"),
     ],
 )
-def test_a_link_that_names_no_item_here_is_refused(marketplace: Marketplace, link: str, problem: str) -> None:
+def test_a_link_that_names_no_item_here_is_refused(
+    marketplace: Marketplace, link: str, problem: str
+) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(f'{link!r} {problem}')}$"):
         read_item(marketplace, link)
 
 
 def test_an_empty_item_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"^empty; give an item id, a product link or words to search$"):
+    with pytest.raises(
+        ValueError, match=r"^empty; give an item id, a product link or words to search$"
+    ):
         read_item(TAOBAO, " \u3000")
 
 
 @given(st.sampled_from(list(Marketplace)), st.text())
-def test_any_text_is_an_item_words_or_a_value_error(marketplace: Marketplace, text: str) -> None:
+def test_any_text_is_an_item_words_or_a_value_error(
+    marketplace: Marketplace, text: str
+) -> None:
     with suppress(ValueError):
         assert isinstance(read_item(marketplace, text), ItemId | Words)
 
 
 @given(st.integers(min_value=100_000, max_value=10**19 - 1))
 def test_a_link_made_from_an_id_reads_back_that_id(number: int) -> None:
-    assert read_item(TAOBAO, f"https://item.taobao.com/item.htm?id={number}") == ItemId(str(number))
-    assert read_item(ALIBABA, f"https://detail.1688.com/offer/{number}.html") == ItemId(str(number))
-    assert read_item(INTERNATIONAL, f"https://www.alibaba.com/product-detail/x_{number}.html") == ItemId(str(number))
-    assert read_item(POIZON, f"https://www.poizon.com/product/x-{number}") == ItemId(str(number))
+    assert read_item(TAOBAO, f"https://item.taobao.com/item.htm?id={number}") == ItemId(
+        str(number)
+    )
+    assert read_item(ALIBABA, f"https://detail.1688.com/offer/{number}.html") == ItemId(
+        str(number)
+    )
+    assert read_item(
+        INTERNATIONAL, f"https://www.alibaba.com/product-detail/x_{number}.html"
+    ) == ItemId(str(number))
+    assert read_item(POIZON, f"https://www.poizon.com/product/x-{number}") == ItemId(
+        str(number)
+    )
 
 
-@given(st.sampled_from(list(Marketplace)), st.integers(min_value=100_000, max_value=10**19 - 1))
-def test_the_page_of_an_item_reads_back_its_id(marketplace: Marketplace, number: int) -> None:
-    assert read_item(marketplace, product_page(marketplace, str(number))) == ItemId(str(number))
+@given(
+    st.sampled_from(list(Marketplace)),
+    st.integers(min_value=100_000, max_value=10**19 - 1),
+)
+def test_the_page_of_an_item_reads_back_its_id(
+    marketplace: Marketplace, number: int
+) -> None:
+    assert read_item(marketplace, product_page(marketplace, str(number))) == ItemId(
+        str(number)
+    )
 
 
 def test_what_is_no_id_has_no_page() -> None:
-    assert [product_page(TAOBAO, text) for text in ("", "12345", "6)](http://x)", "６７２９９１")] == [""] * 4
+    assert [
+        product_page(TAOBAO, text)
+        for text in ("", "12345", "6)](http://x)", "６７２９９１")
+    ] == [""] * 4

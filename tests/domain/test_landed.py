@@ -1,4 +1,6 @@
-"""Whatever an order is made of: its lines add up to it, none is off by more than a minor unit, none is below zero."""
+"""Whatever an order is made of: its lines add up to it, none is off by more than a
+minor unit, none is below zero.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain.bills import OF_THE_GOODS, Bill, BillLine, Booking, Quoted, allocate, apportioned, net, parcels, split
+from domain.bills import (
+    OF_THE_GOODS,
+    Bill,
+    BillLine,
+    Booking,
+    Quoted,
+    allocate,
+    apportioned,
+    net,
+    parcels,
+    split,
+)
 from domain.landed import Books, Rate, Rates, landed
 from domain.money import Money, minor_digits
 from tests.everyday import examples
@@ -43,13 +56,20 @@ def test_parts_that_can_not_come_to_a_sum_are_a_defect(total: int) -> None:
 
 
 @given(AMOUNT, st.lists(AMOUNT, min_size=1, max_size=20))
-def test_shares_add_up_and_are_next_to_the_exact_ones(total: int, weights: list[int]) -> None:
+def test_shares_add_up_and_are_next_to_the_exact_ones(
+    total: int, weights: list[int]
+) -> None:
     whole = sum(weights) or len(weights)
     parts = allocate(total, weights)
 
     assert sum(parts) == total
-    exact = [Fraction(total * (weight if any(weights) else 1), whole) for weight in weights]
-    assert all(abs(part - one) < 1 and part >= 0 for part, one in zip(parts, exact, strict=True))
+    exact = [
+        Fraction(total * (weight if any(weights) else 1), whole) for weight in weights
+    ]
+    assert all(
+        abs(part - one) < 1 and part >= 0
+        for part, one in zip(parts, exact, strict=True)
+    )
 
 
 @st.composite
@@ -57,13 +77,19 @@ def bills(draw: st.DrawFn, ref: str = "A") -> Bill:
     """An order as it may have been quoted, paid, refunded and booked."""
     goods = draw(st.lists(st.integers(1, 10**7), min_size=1, max_size=6))
     discount = draw(st.integers(0, sum(goods)))
-    quoted = Quoted(goods=sum(goods) - discount, postage=draw(st.integers(0, 5000)), total=0)
     quoted = Quoted(
-        goods=quoted.goods, postage=quoted.postage, total=quoted.goods + quoted.postage + draw(st.integers(0, 999))
+        goods=sum(goods) - discount, postage=draw(st.integers(0, 5000)), total=0
+    )
+    quoted = Quoted(
+        goods=quoted.goods,
+        postage=quoted.postage,
+        total=quoted.goods + quoted.postage + draw(st.integers(0, 999)),
     )
     paid = draw(st.integers(1, 2 * sum(goods)))
     refunds, left = [], paid
-    for part in draw(st.lists(st.sampled_from(["all", "1", "1+3", "2", "9"]), max_size=3)):
+    for part in draw(
+        st.lists(st.sampled_from(["all", "1", "1+3", "2", "9"]), max_size=3)
+    ):
         amount = draw(st.integers(0, left))
         refunds.append((part, amount))
         left -= amount
@@ -73,10 +99,17 @@ def bills(draw: st.DrawFn, ref: str = "A") -> Bill:
         currency="CNY",
         paid=paid,
         paid_on=DAY,
-        lines=tuple(BillLine(line_no=at, goods=one) for at, one in enumerate(goods, start=1)),
+        lines=tuple(
+            BillLine(line_no=at, goods=one) for at, one in enumerate(goods, start=1)
+        ),
         quoted=draw(st.sampled_from([quoted, None])),
         refunds=tuple(refunds),
-        booking=Booking(shipment_order_id=f"S-{ref}", numbers=frozenset({"parcel F"}), fee=fee, on=DAY),
+        booking=Booking(
+            shipment_order_id=f"S-{ref}",
+            numbers=frozenset({"parcel F"}),
+            fee=fee,
+            on=DAY,
+        ),
     )
 
 
@@ -85,7 +118,9 @@ def rate(base: str, into: str, number: Decimal) -> Rate:
 
 
 @given(bills())
-def test_the_lines_of_an_order_add_up_to_what_was_paid_less_what_came_back(bill: Bill) -> None:
+def test_the_lines_of_an_order_add_up_to_what_was_paid_less_what_came_back(
+    bill: Bill,
+) -> None:
     lines = split(bill)
 
     assert sum(map(net, lines)) == bill.paid - sum(amount for _, amount in bill.refunds)
@@ -103,7 +138,10 @@ def test_the_lines_of_an_order_add_up_to_what_was_paid_less_what_came_back(bill:
 def test_converted_lines_add_up_to_the_order_and_parts_to_the_line(
     one: Bill, other: Bill, into: str, of_goods: Decimal, of_freight: Decimal
 ) -> None:
-    given_rates = [rate("USD", into, of_freight), *([] if into == "CNY" else [rate("CNY", into, of_goods)])]
+    given_rates = [
+        rate("USD", into, of_freight),
+        *([] if into == "CNY" else [rate("CNY", into, of_goods)]),
+    ]
     scale = Fraction(10) ** (minor_digits(into) - 2)
     factor = Fraction(1) if into == "CNY" else Fraction(of_goods) * scale
     lines = landed([one, other], Books(into, Rates(given_rates)))
@@ -117,29 +155,52 @@ def test_converted_lines_add_up_to_the_order_and_parts_to_the_line(
     assert other.booking
     assert other.booking.fee
     fee = one.booking.fee.minor + other.booking.fee.minor
-    assert abs(converted("freight") - fee * Fraction(of_freight) * scale) <= Fraction(1, 2)
+    assert abs(converted("freight") - fee * Fraction(of_freight) * scale) <= Fraction(
+        1, 2
+    )
     for bill in (one, other):
         own = [line for line in lines if line.order_ref == bill.order_ref]
         kept = bill.paid - sum(amount for _, amount in bill.refunds)
-        sums = [{name: line.converted[name] for name in OF_THE_GOODS} for line in own if line.converted]
+        sums = [
+            {name: line.converted[name] for name in OF_THE_GOODS}
+            for line in own
+            if line.converted
+        ]
         assert abs(sum(map(net, sums)) - kept * factor) <= Fraction(1, 2)
         for line, parts in zip(own, sums, strict=True):
             paid = {name: line.paid[name] for name in OF_THE_GOODS}
             assert net(parts) >= 0
             assert abs(net(parts) - net(paid) * factor) < 1
-            assert all(parts[name] >= 0 and abs(parts[name] - paid[name] * factor) < 1 for name in OF_THE_GOODS)
+            assert all(
+                parts[name] >= 0 and abs(parts[name] - paid[name] * factor) < 1
+                for name in OF_THE_GOODS
+            )
 
 
 def booked(ref: str, *numbers: str, on: date | None = DAY) -> Bill:
-    booking = Booking(shipment_order_id=ref, numbers=frozenset(numbers), fee=None, on=on)
-    return Bill(order_ref=ref, currency="CNY", paid=1, paid_on=DAY, lines=(), booking=booking)
+    booking = Booking(
+        shipment_order_id=ref, numbers=frozenset(numbers), fee=None, on=on
+    )
+    return Bill(
+        order_ref=ref, currency="CNY", paid=1, paid_on=DAY, lines=(), booking=booking
+    )
 
 
 def test_orders_that_share_a_number_share_a_parcel_also_through_a_third() -> None:
     loose = Bill(order_ref="E", currency="CNY", paid=1, paid_on=DAY, lines=())
-    orders = [booked("D", "4"), booked("C", "1", "2"), booked("B", "2"), loose, booked("A", "1")]
+    orders = [
+        booked("D", "4"),
+        booked("C", "1", "2"),
+        booked("B", "2"),
+        loose,
+        booked("A", "1"),
+    ]
 
-    assert [[bill.order_ref for bill in group] for group in parcels(orders)] == [["A", "B", "C"], ["D"], ["E"]]
+    assert [[bill.order_ref for bill in group] for group in parcels(orders)] == [
+        ["A", "B", "C"],
+        ["D"],
+        ["E"],
+    ]
 
 
 @pytest.mark.parametrize(
@@ -154,6 +215,8 @@ def test_orders_that_share_a_number_share_a_parcel_also_through_a_third() -> Non
 def test_a_number_that_a_carrier_uses_again_is_another_parcel(
     second: date | None, third: date | None, groups: list[list[str]]
 ) -> None:
-    """B is booked on 2026-11-02: after more than 180 days a number is its parcel's no more. An unknown day is near."""
+    """B is booked on 2026-11-02: after more than 180 days a number is its parcel's no
+    more. An unknown day is near.
+    """
     orders = [booked("B", "1"), booked("A", "1", on=second), booked("C", "1", on=third)]
     assert [[bill.order_ref for bill in group] for group in parcels(orders)] == groups

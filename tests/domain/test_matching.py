@@ -18,7 +18,13 @@ AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 
 def hit(item_id: str, title: str, fen: int = 100) -> OfferSummary:
-    return OfferSummary(marketplace=Marketplace.TAOBAO, item_id=item_id, title=title, price=Money(fen), seller_id="7")
+    return OfferSummary(
+        marketplace=Marketplace.TAOBAO,
+        item_id=item_id,
+        title=title,
+        price=Money(fen),
+        seller_id="7",
+    )
 
 
 def chosen(words: str, *hits: OfferSummary) -> Match:
@@ -35,19 +41,32 @@ def offer(*skus: tuple[str, bool]) -> Offer:
         seller_name="shop",
         min_quantity=1,
         active=True,
-        skus=tuple(Sku(sku_id=sku_id, name="", price=Money(1), stock=1, active=active) for sku_id, active in skus),
+        skus=tuple(
+            Sku(sku_id=sku_id, name="", price=Money(1), stock=1, active=active)
+            for sku_id, active in skus
+        ),
     )
 
 
 def test_the_first_title_with_all_the_words_is_taken() -> None:
     """A better ranked hit that lacks a word is passed over."""
-    match = chosen("red bag", hit("600001", "blue bag"), hit("600002", "Red canvas BAG"), hit("600003", "bag, red"))
+    match = chosen(
+        "red bag",
+        hit("600001", "blue bag"),
+        hit("600002", "Red canvas BAG"),
+        hit("600003", "bag, red"),
+    )
     assert match.item_id == "600002"
-    assert str(match.why) == "the first of the 2 offers whose titles hold all the words, as the marketplace ranks them"
+    assert (
+        str(match.why)
+        == "the first of the 2 offers whose titles hold all the words, as the marketplace ranks them"
+    )
     assert match.decided_at == AT
 
 
-def test_a_title_with_the_words_as_they_are_written_goes_before_one_with_their_plurals() -> None:
+def test_a_title_with_the_words_as_they_are_written_goes_before_one_with_their_plurals() -> (
+    None
+):
     """Short is not shorts, where there is a choice."""
     hits = (hit("600001", "black shorts dress"), hit("600002", "short dress, black"))
     assert chosen("short dress black", *hits).item_id == "600002"
@@ -57,16 +76,24 @@ def test_a_title_with_the_words_as_they_are_written_goes_before_one_with_their_p
 def test_the_only_one_with_all_the_words_says_so() -> None:
     """The reason counts what was looked at."""
     match = chosen("red bag", hit("600001", "red bag"), hit("600002", "blue bag"))
-    assert str(match.why) == "the only one of the first 2 offers found whose title holds all the words"
+    assert (
+        str(match.why)
+        == "the only one of the first 2 offers found whose title holds all the words"
+    )
 
 
 def test_a_single_hit_says_so() -> None:
     """There was nothing to choose from."""
-    assert str(chosen("bag", hit("600001", "bag")).why) == "the only offer found; its title holds the word"
+    assert (
+        str(chosen("bag", hit("600001", "bag")).why)
+        == "the only offer found; its title holds the word"
+    )
 
 
 def test_no_title_with_all_the_words_takes_none() -> None:
-    """A guess would spend money: the candidates are named, and the column to put one into."""
+    """A guess would spend money: the candidates are named, and the column to put one
+    into.
+    """
     match = chosen("red bag", hit("600001", "blue bag", 250), hit("600002", "red box"))
     assert match.item_id == ""
     assert match.taken is None
@@ -81,13 +108,21 @@ def test_nothing_found_says_so() -> None:
     """Without hits there are no candidates."""
     match = chosen("red bag")
     assert match.candidates == ()
-    assert str(match.why) == "nothing on taobao matches 'red bag'; a dry run searches anew"
+    assert (
+        str(match.why) == "nothing on taobao matches 'red bag'; a dry run searches anew"
+    )
 
 
 def test_five_candidates_are_kept() -> None:
     """In the order of the marketplace, with what a person chooses by."""
     match = chosen("bag", *(hit(f"60000{number}", "bag") for number in range(7)))
-    assert [one.item_id for one in match.candidates] == ["600000", "600001", "600002", "600003", "600004"]
+    assert [one.item_id for one in match.candidates] == [
+        "600000",
+        "600001",
+        "600002",
+        "600003",
+        "600004",
+    ]
     assert (match.taken or match.candidates[1]).seller_id == "7"
 
 
@@ -118,7 +153,9 @@ def test_five_candidates_are_kept() -> None:
         ("mat 30cm 5m", "Mat 30cmX, 5mXL", ["30cm", "5m"]),
     ],
 )
-def test_case_and_width_do_not_count(words: str, title: str, missing: list[str]) -> None:
+def test_case_and_width_do_not_count(
+    words: str, title: str, missing: list[str]
+) -> None:
     """Chinese titles have no blanks to go by: a word may stand inside another."""
     assert missing_words(words, title) == missing
 
@@ -130,17 +167,35 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
     assert match.sold_as(offer(("1", True))).pin == "item=600001 sku=1"
     assert match.sold_as(offer(("1", True), ("2", False))).pin == "item=600001"
     assert match.sold_as(offer(("1", True), ("2", True))).pin == "item=600001"
-    assert match.sold_as(refused(earlier("taobao has no item 600001"))).pin == "item=600001"
+    assert (
+        match.sold_as(refused(earlier("taobao has no item 600001"))).pin
+        == "item=600001"
+    )
 
 
 def test_a_match_that_an_earlier_program_stored_keeps_its_words() -> None:
-    match = from_json(Match, {"marketplace": "taobao", "words": "bag", "item_id": "1", "why": "the only offer found"})
+    match = from_json(
+        Match,
+        {
+            "marketplace": "taobao",
+            "words": "bag",
+            "item_id": "1",
+            "why": "the only offer found",
+        },
+    )
     assert match.why == "the only offer found"
-    assert from_json(Match, to_json(chosen("bag", hit("1", "bag")))).why == detail(Part.ONLY_OFFER, one=True)
+    assert from_json(Match, to_json(chosen("bag", hit("1", "bag")))).why == detail(
+        Part.ONLY_OFFER, one=True
+    )
 
 
 def test_another_choice_than_before_says_so() -> None:
     """A dry run that searches anew must not change its mind in silence."""
-    before, now = chosen("bag", hit("600001", "bag")), chosen("bag", hit("600002", "bag"))
-    assert str(now.in_place_of(before).why).endswith("; an earlier run had taken 600001")
+    before, now = (
+        chosen("bag", hit("600001", "bag")),
+        chosen("bag", hit("600002", "bag")),
+    )
+    assert str(now.in_place_of(before).why).endswith(
+        "; an earlier run had taken 600001"
+    )
     assert before.in_place_of(before) == before

@@ -33,18 +33,26 @@ MONEY = st.builds(Money, MINOR, st.just("CNY"))
         ("90071992547409.93", "CNY", 9007199254740993),
     ],
 )
-def test_an_amount_in_major_units_is_read_exactly(amount: str | float | Decimal, currency: str, minor: int) -> None:
+def test_an_amount_in_major_units_is_read_exactly(
+    amount: str | float | Decimal, currency: str, minor: int
+) -> None:
     assert Money.parse(amount, currency) == Money(minor, currency)
 
 
-@pytest.mark.parametrize("amount", ["", "abc", "1,200.50", "12.50 CNY", "¥5", "0x10", "--1"])
+@pytest.mark.parametrize(
+    "amount", ["", "abc", "1,200.50", "12.50 CNY", "¥5", "0x10", "--1"]
+)
 def test_text_that_is_no_number_is_refused(amount: str) -> None:
     with pytest.raises(ValueError, match="is not an amount of money"):
         Money.parse(amount)
 
 
-@pytest.mark.parametrize(("amount", "currency"), [("12.345", "CNY"), (0.001, "CNY"), ("1.5", "JPY")])
-def test_more_digits_than_the_currency_has_are_refused_not_rounded(amount: str | float, currency: str) -> None:
+@pytest.mark.parametrize(
+    ("amount", "currency"), [("12.345", "CNY"), (0.001, "CNY"), ("1.5", "JPY")]
+)
+def test_more_digits_than_the_currency_has_are_refused_not_rounded(
+    amount: str | float, currency: str
+) -> None:
     with pytest.raises(ValueError, match=f"has more digits than {currency} has"):
         Money.parse(amount, currency)
 
@@ -55,9 +63,14 @@ def test_only_a_whole_number_makes_money(minor: object) -> None:
         Money(minor)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("act", [operator.add, operator.sub, operator.lt, operator.le, operator.gt, operator.ge])
+@pytest.mark.parametrize(
+    "act",
+    [operator.add, operator.sub, operator.lt, operator.le, operator.gt, operator.ge],
+)
 def test_two_currencies_never_meet(act: Callable[[Money, Money], object]) -> None:
-    with pytest.raises(CurrencyMismatch, match=r"1\.00 CNY and 1\.00 USD are of different currencies"):
+    with pytest.raises(
+        CurrencyMismatch, match=r"1\.00 CNY and 1\.00 USD are of different currencies"
+    ):
         act(Money(100), Money(100, "USD"))
 
 
@@ -77,12 +90,20 @@ def test_every_currency_reads_back_the_same(minor: int, currency: str) -> None:
 
 
 @given(MONEY, MONEY, st.integers(min_value=0, max_value=1_000_000))
-def test_arithmetic_is_that_of_whole_numbers(one: Money, other: Money, times: int) -> None:
+def test_arithmetic_is_that_of_whole_numbers(
+    one: Money, other: Money, times: int
+) -> None:
     assert (one + other).minor == one.minor + other.minor
     assert one + other - other == one
     assert (one * times).minor == one.minor * times
-    assert (one < other, one <= other) == (one.minor < other.minor, one.minor <= other.minor)
-    assert (one > other, one >= other) == (one.minor > other.minor, one.minor >= other.minor)
+    assert (one < other, one <= other) == (
+        one.minor < other.minor,
+        one.minor <= other.minor,
+    )
+    assert (one > other, one >= other) == (
+        one.minor > other.minor,
+        one.minor >= other.minor,
+    )
 
 
 @given(st.lists(MONEY))
@@ -101,15 +122,25 @@ def test_any_text_is_either_money_or_a_value_error(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("total", "quantity", "unit"), [(1000, 3, 333), (1001, 2, 501), (5, 10, 1), (0, 4, 0), (700, 7, 100)]
+    ("total", "quantity", "unit"),
+    [(1000, 3, 333), (1001, 2, 501), (5, 10, 1), (0, 4, 0), (700, 7, 100)],
 )
-def test_the_price_of_one_piece_rounds_half_up(total: int, quantity: int, unit: int) -> None:
+def test_the_price_of_one_piece_rounds_half_up(
+    total: int, quantity: int, unit: int
+) -> None:
     assert per_unit(Money(total), quantity) == Money(unit)
 
 
-@given(st.integers(min_value=0, max_value=10**12), st.integers(min_value=1, max_value=10**6))
-def test_the_price_of_one_piece_is_off_by_half_a_fen_at_most(total: int, quantity: int) -> None:
-    assert abs(per_unit(Money(total), quantity).minor * quantity - total) * 2 <= quantity
+@given(
+    st.integers(min_value=0, max_value=10**12),
+    st.integers(min_value=1, max_value=10**6),
+)
+def test_the_price_of_one_piece_is_off_by_half_a_fen_at_most(
+    total: int, quantity: int
+) -> None:
+    assert (
+        abs(per_unit(Money(total), quantity).minor * quantity - total) * 2 <= quantity
+    )
 
 
 @pytest.mark.parametrize(

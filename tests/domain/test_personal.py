@@ -28,17 +28,34 @@ RECEIVER = Receiver(
         ("signed: A. MUSTER", "signed: A. [receiver_name]"),
         ("call 491701234567", "call [receiver_phone]"),
         ("call +49-170-123-4567!", "call [receiver_phone]!"),
-        ("地址无效：Am Hof 5, Bonn，收件人Anna", "地址无效：[address]，收件人[receiver_name]"),
+        (
+            "地址无效：Am Hof 5, Bonn，收件人Anna",
+            "地址无效：[address]，收件人[receiver_name]",
+        ),
         ("ask anna@example.com", "ask [receiver_email]"),
         ("nothing goes to DE", "nothing goes to DE"),
         ("parcel 153111 and BONNET", "parcel 153111 and BONNET"),
         ("", ""),
     ],
 )
-def test_what_tells_who_or_where_becomes_the_name_of_its_column(words: str, told: str) -> None:
+def test_what_tells_who_or_where_becomes_the_name_of_its_column(
+    words: str, told: str
+) -> None:
     assert without_receiver(words, RECEIVER) == told
 
 
 def test_a_name_without_blanks_around_it_is_found() -> None:
-    receiver = Receiver(name="王小明", phone="", email="", country="CN", state="", city="", zip="", address="")
-    assert without_receiver("收件人王小明已签收", receiver) == "收件人[receiver_name]已签收"
+    receiver = Receiver(
+        name="王小明",
+        phone="",
+        email="",
+        country="CN",
+        state="",
+        city="",
+        zip="",
+        address="",
+    )
+    assert (
+        without_receiver("收件人王小明已签收", receiver)
+        == "收件人[receiver_name]已签收"
+    )

@@ -12,7 +12,10 @@ KNOWN = Pictures(("alicdn.com",))
 @pytest.mark.parametrize(
     ("picture", "shown"),
     [
-        ("https://img.alicdn.com/a/b_!!1-2.jpg", "https://img.alicdn.com/a/b_!!1-2.jpg"),
+        (
+            "https://img.alicdn.com/a/b_!!1-2.jpg",
+            "https://img.alicdn.com/a/b_!!1-2.jpg",
+        ),
         ("http://IMG.alicdn.com/a.jpg", "https://img.alicdn.com/a.jpg"),
         ("//alicdn.com/a.jpg?x=1,2", "https://alicdn.com/a.jpg?x=1,2"),
         ("https://evil.example/a.jpg", ""),
@@ -31,7 +34,9 @@ KNOWN = Pictures(("alicdn.com",))
         ("", ""),
     ],
 )
-def test_a_picture_is_shown_by_https_from_a_host_on_the_list(picture: str, shown: str) -> None:
+def test_a_picture_is_shown_by_https_from_a_host_on_the_list(
+    picture: str, shown: str
+) -> None:
     assert KNOWN.address(picture) == shown
     assert NO_PICTURES.address(picture) == ""
 
@@ -42,12 +47,21 @@ def test_a_sandbox_serves_its_pictures_itself() -> None:
     assert there.address("https://img.alicdn.com/a.jpg") == (
         "http://127.0.0.1:8790/_sandbox/picture?of=https%3A%2F%2Fimg.alicdn.com%2Fa.jpg"
     )
-    assert (there.address("https://evil.example/a.jpg"), there.sources) == ("", "http://127.0.0.1:8790")
+    assert (there.address("https://evil.example/a.jpg"), there.sources) == (
+        "",
+        "http://127.0.0.1:8790",
+    )
 
 
 def test_the_setting_lists_hosts() -> None:
-    assert picture_hosts(" Alicdn.com, cdn.poizon.com,") == ("alicdn.com", "cdn.poizon.com")
-    assert (picture_hosts(""), KNOWN.sources) == ((), "https://alicdn.com https://*.alicdn.com")
+    assert picture_hosts(" Alicdn.com, cdn.poizon.com,") == (
+        "alicdn.com",
+        "cdn.poizon.com",
+    )
+    assert (picture_hosts(""), KNOWN.sources) == (
+        (),
+        "https://alicdn.com https://*.alicdn.com",
+    )
     for wrong in ("alicdn.com; script-src *", "*", "localhost", "https://alicdn.com"):
         with pytest.raises(ValueError, match="no host name"):
             picture_hosts(wrong)

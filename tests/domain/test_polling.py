@@ -1,4 +1,6 @@
-"""How soon a parcel is read again, and what that makes of a day's calls, in simulated days of the sandbox's parcels."""
+"""How soon a parcel is read again, and what that makes of a day's calls, in simulated
+days of the sandbox's parcels.
+"""
 
 from __future__ import annotations
 
@@ -18,42 +20,74 @@ NEVER = NOW - 365 * 24 * H
 
 
 @pytest.mark.parametrize(
-    ("quiet_h", "again_h"), [(0, 1.25), (47, 1.25), (48, 5.25), (119, 5.25), (120, 11.25), (10_000, 11.25), (-5, 1.25)]
+    ("quiet_h", "again_h"),
+    [
+        (0, 1.25),
+        (47, 1.25),
+        (48, 5.25),
+        (119, 5.25),
+        (120, 11.25),
+        (10_000, 11.25),
+        (-5, 1.25),
+    ],
 )
-def test_a_parcel_is_read_less_often_while_nothing_happens(quiet_h: float, again_h: float) -> None:
+def test_a_parcel_is_read_less_often_while_nothing_happens(
+    quiet_h: float, again_h: float
+) -> None:
     """Also at a clock that ran ahead."""
     assert next_poll(NOW, NOW, NOW - quiet_h * H) == NOW + again_h * H
 
 
-@pytest.mark.parametrize(("booked_h", "again_h"), [(0, 5.25), (119, 5.25), (120, 11.25)])
-def test_a_parcel_without_any_scan_is_quiet_from_the_start(booked_h: float, again_h: float) -> None:
+@pytest.mark.parametrize(
+    ("booked_h", "again_h"), [(0, 5.25), (119, 5.25), (120, 11.25)]
+)
+def test_a_parcel_without_any_scan_is_quiet_from_the_start(
+    booked_h: float, again_h: float
+) -> None:
     assert next_poll(NOW, NOW - booked_h * H, None) == NOW + again_h * H
 
 
 def test_a_marketplace_may_have_longer_pauses_of_its_own() -> None:
-    assert parse_hours("taobao=12, 1688 = 3") == {Marketplace.TAOBAO: 12, Marketplace.ALIBABA_1688: 3}
-    assert [next_poll(NOW, NOW, NOW - quiet * H, least_h=3) - NOW for quiet in (0, 48)] == [2.25 * H, 5.25 * H]
+    assert parse_hours("taobao=12, 1688 = 3") == {
+        Marketplace.TAOBAO: 12,
+        Marketplace.ALIBABA_1688: 3,
+    }
+    assert [
+        next_poll(NOW, NOW, NOW - quiet * H, least_h=3) - NOW for quiet in (0, 48)
+    ] == [2.25 * H, 5.25 * H]
     for fault in ("taobao", "taobao=0", "taobao=13", "amazon=2", "=2"):
-        with pytest.raises(ValueError, match="no marketplace with its hours from 1 to 12"):
+        with pytest.raises(
+            ValueError, match="no marketplace with its hours from 1 to 12"
+        ):
             parse_hours(fault)
 
 
 CALLS_THEN = (1.02, 2, 2, 1.02, 1.02)
-"""Calls to read an order and its parcels when each hourly run read all: fifty orders a call, or one, and each trace."""
+"""Calls to read an order and its parcels when each hourly run read all: fifty orders a
+call, or one, and each trace.
+"""
 CALLS_NOW = (1.02, 2, 2, 0.02, 0.02)
 """Two marketplaces show the scans in the order itself (`test_travel.py`)."""
 
 
 def scans_of(number: int) -> list[datetime]:
-    """When a parcel of the sandbox that was paid and booked at `NOW` is scanned, from the seller to the door."""
+    """When a parcel of the sandbox that was paid and booked at `NOW` is scanned, from
+    the seller to the door.
+    """
     parcel = domestic_parcel(f"order-{number}", 0)
-    later = international_events(f"order-{number}", f"parcel-{number}", parcel.signed_at)
+    later = international_events(
+        f"order-{number}", f"parcel-{number}", parcel.signed_at
+    )
     return [NOW + scan.at / HOUR * H for scan in (*parcel.events, *later)]
 
 
-def polled(scans: Sequence[datetime], *, are_announced: bool) -> tuple[int, list[tuple[timedelta, timedelta]]]:
-    """How often a parcel is read until it is at the door; and of each reading with news, how long after the last known
-    scan the first new one came, and how late it is told."""
+def polled(
+    scans: Sequence[datetime], *, are_announced: bool
+) -> tuple[int, list[tuple[timedelta, timedelta]]]:
+    """How often a parcel is read until it is at the door; and of each reading with
+    news, how long after the last known scan the first new one came, and how late it is
+    told.
+    """
     hourly = [(NOW + H / 6 + hours * H, False) for hours in range(24 * 30)]
     announced = [(at, True) for at in scans if are_announced]
     reads, known, told = 0, 0, list[tuple[timedelta, timedelta]]()
@@ -62,26 +96,42 @@ def polled(scans: Sequence[datetime], *, are_announced: bool) -> tuple[int, list
     for at, is_callback in sorted(hourly + announced):
         if known < len(scans) and (is_callback or at >= due):
             new = [scan for scan in scans[known:] if scan <= at]
-            told += [(scan - (scans[known - 1] if known else NEVER), at - scan) for scan in new[:1]]
+            told += [
+                (scan - (scans[known - 1] if known else NEVER), at - scan)
+                for scan in new[:1]
+            ]
             last = at if new else last
             due = next_poll(at, NOW, last, least_h=least_h)
             reads, known = reads + 1, known + len(new)
     return reads, told
 
 
-def test_a_day_s_calls_are_a_third_of_reading_each_every_hour_and_with_callbacks_a_tenth() -> None:
-    """Of 100 parcels, as many at each marketplace. Callbacks report each scan here, and each costs a read too."""
+def test_a_day_s_calls_are_a_third_of_reading_each_every_hour_and_with_callbacks_a_tenth() -> (
+    None
+):
+    """Of 100 parcels, as many at each marketplace. Callbacks report each scan here, and
+    each costs a read too.
+    """
     ways = [scans_of(number) for number in range(100)]
     then = sum((scans[-1] - NOW) / H for scans in ways) * sum(CALLS_THEN)
     plain, announced = (
-        sum(polled(scans, are_announced=told)[0] for scans in ways) * sum(CALLS_NOW) / then for told in (False, True)
+        sum(polled(scans, are_announced=told)[0] for scans in ways)
+        * sum(CALLS_NOW)
+        / then
+        for told in (False, True)
     )
     assert 0.2 < plain <= 1 / 3
     assert 0.05 < announced <= 1 / 10
 
 
-def test_a_scan_is_told_within_two_hours_after_another_and_within_twelve_in_any_case() -> None:
-    told = [one for number in range(100) for one in polled(scans_of(number), are_announced=False)[1]]
+def test_a_scan_is_told_within_two_hours_after_another_and_within_twelve_in_any_case() -> (
+    None
+):
+    told = [
+        one
+        for number in range(100)
+        for one in polled(scans_of(number), are_announced=False)[1]
+    ]
     assert len(told) > 1000
     assert max(late for silence, late in told if silence < 48 * H) <= 2 * H
     assert 2 * H < max(late for _, late in told) <= 12 * H

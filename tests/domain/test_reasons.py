@@ -1,4 +1,6 @@
-"""A reason is a code with facts: it reads as a sentence, is kept as data, and of several the weightier stands."""
+"""A reason is a code with facts: it reads as a sentence, is kept as data, and of
+several the weightier stands.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,11 @@ from domain.states import OrderState
 
 codes = st.sampled_from([code for code in ReasonCode if code is not ReasonCode.EARLIER])
 facts = st.dictionaries(
-    st.sampled_from(sorted({name for code in ReasonCode for name in FACT.findall(code.words.sentence)})),
+    st.sampled_from(
+        sorted(
+            {name for code in ReasonCode for name in FACT.findall(code.words.sentence)}
+        )
+    ),
     st.one_of(
         st.text(min_size=1),
         st.integers(min_value=1),
@@ -65,7 +71,9 @@ def test_one_text_gives_a_reason_back(reason: Reason) -> None:
     assert from_text(as_text(reason)).digest == reason.digest  # type: ignore[union-attr]
 
 
-@pytest.mark.parametrize("text", ["it can't be reached", "5", "[]", '{"code": "x"}', "null", "{"])
+@pytest.mark.parametrize(
+    "text", ["it can't be reached", "5", "[]", '{"code": "x"}', "null", "{"]
+)
 def test_a_text_of_an_earlier_program_keeps_its_words(text: str) -> None:
     assert from_text(text) == earlier(text)
     assert from_text("") is None
@@ -73,17 +81,28 @@ def test_a_text_of_an_earlier_program_keeps_its_words(text: str) -> None:
 
 @given(reasons)
 def test_any_facts_make_a_sentence(reason: Reason) -> None:
-    """Also facts of another version: a reason that can't be read would keep a whole list from being shown."""
+    """Also facts of another version: a reason that can't be read would keep a whole
+    list from being shown.
+    """
     assert str(reason)
     assert isinstance(reason.remedy, str)
 
 
 def test_of_two_reasons_the_one_of_the_higher_class_stands() -> None:
-    """All pairs: whichever comes first, but for two of one class; and the other is not lost."""
-    for first, second in product([because(code) for code in ReasonCode if code is not ReasonCode.EARLIER], repeat=2):
+    """All pairs: whichever comes first, but for two of one class; and the other is not
+    lost.
+    """
+    for first, second in product(
+        [because(code) for code in ReasonCode if code is not ReasonCode.EARLIER],
+        repeat=2,
+    ):
         stands = outranking([first, second])
-        assert stands.code.words.kind == max(first.code.words.kind, second.code.words.kind)
-        assert stands is (second if second.code.words.kind > first.code.words.kind else first)
+        assert stands.code.words.kind == max(
+            first.code.words.kind, second.code.words.kind
+        )
+        assert stands is (
+            second if second.code.words.kind > first.code.words.kind else first
+        )
         both = together([first, second])
         assert both is not None
         assert both.code is stands.code
@@ -97,16 +116,30 @@ def test_a_doubt_stands_before_a_pause_and_money_before_a_doubt() -> None:
     pause, doubt = because(ReasonCode.BUYING_PAUSED), because(ReasonCode.UNKNOWN_STATE)
     limit, fell = because(ReasonCode.OVER_BUDGET), because(ReasonCode.PRICE_FELL)
     taken = because(ReasonCode.TAKEN_ABOVE_APPROVED)
-    assert (outranking([pause, doubt]), outranking([fell, limit]), outranking([doubt, taken])) == (doubt, limit, taken)
+    assert (
+        outranking([pause, doubt]),
+        outranking([fell, limit]),
+        outranking([doubt, taken]),
+    ) == (doubt, limit, taken)
 
 
 def test_the_words_of_an_earlier_program_stay() -> None:
-    """It writes words, at times with a code, and leaves the facts of a later program as they were."""
+    """It writes words, at times with a code, and leaves the facts of a later program as
+    they were.
+    """
     assert read("no stock", None, None) == earlier("no stock")
     assert kept(earlier("no stock")) == earlier("no stock")
-    over = read("5.00 CNY does not fit the budget", "over_budget", {"costs": {"minor": 1, "currency": "CNY"}})
+    over = read(
+        "5.00 CNY does not fit the budget",
+        "over_budget",
+        {"costs": {"minor": 1, "currency": "CNY"}},
+    )
     assert over is not None
-    assert (over.code, str(over), over.remedy) == (ReasonCode.OVER_BUDGET, "5.00 CNY does not fit the budget", "")
+    assert (over.code, str(over), over.remedy) == (
+        ReasonCode.OVER_BUDGET,
+        "5.00 CNY does not fit the budget",
+        "",
+    )
     assert (read("", None, {"costs": 1}), stored(None)["reason"]) == (None, "")
 
 
@@ -118,41 +151,75 @@ def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
     ("reason", "words"),
     [
         (
-            because(ReasonCode.OVER_DAY_LIMIT, costs=Money(110), taken=Money(100), limit=Money(200), tolerated=True),
+            because(
+                ReasonCode.OVER_DAY_LIMIT,
+                costs=Money(110),
+                taken=Money(100),
+                limit=Money(200),
+                tolerated=True,
+            ),
             "1.10 CNY with the price tolerance does not fit the day's limit: 1.00 CNY of 2.00 CNY is taken",
         ),
-        (because(ReasonCode.CLOSED_UNPAID), "the order was closed unpaid; order again under a new order_ref"),
+        (
+            because(ReasonCode.CLOSED_UNPAID),
+            "the order was closed unpaid; order again under a new order_ref",
+        ),
         (
             because(ReasonCode.CLOSED_UNPAID, why="out of time {0}"),
             "the order was closed unpaid (out of time {0}); order again under a new order_ref",
         ),
         (
-            because(ReasonCode.OVER_BUDGET, costs=Money(1), taken=Money(2), limit=Money(2)).but(unpaid=True),
+            because(
+                ReasonCode.OVER_BUDGET, costs=Money(1), taken=Money(2), limit=Money(2)
+            ).but(unpaid=True),
             "ordered, not paid: 0.01 CNY does not fit the budget: 0.02 CNY of 0.02 CNY is taken",
         ),
         (
-            because(ReasonCode.NO_ANSWER, action="pay", why=because(ReasonCode.WAS_REFUSED, failure="no")),
+            because(
+                ReasonCode.NO_ANSWER,
+                action="pay",
+                why=because(ReasonCode.WAS_REFUSED, failure="no"),
+            ),
             "no answer to pay: refused (no)",
         ),
         (
-            because(ReasonCode.LEFT_UNFINISHED, left=detail(Part.NOT_PAID), why=detail(Part.TIME_UP)).but(
-                then=detail(Part.FOLLOW_UP_AT, at="2026-11-02 06:00")
-            ),
+            because(
+                ReasonCode.LEFT_UNFINISHED,
+                left=detail(Part.NOT_PAID),
+                why=detail(Part.TIME_UP),
+            ).but(then=detail(Part.FOLLOW_UP_AT, at="2026-11-02 06:00")),
             "ordered, not paid yet: the time was up. finish-batch goes on at 2026-11-02 06:00 UTC",
         ),
-        (read("", "left_unfinished", {"left": "paid", "why": {"part": "moon_full", "facts": {}}}), "paid: moon_full"),
+        (
+            read(
+                "",
+                "left_unfinished",
+                {"left": "paid", "why": {"part": "moon_full", "facts": {}}},
+            ),
+            "paid: moon_full",
+        ),
         (earlier("gone").but(then="Run again"), "gone. Run again"),
     ],
 )
-def test_a_sentence_has_the_parts_whose_facts_are_there(reason: Reason, words: str) -> None:
+def test_a_sentence_has_the_parts_whose_facts_are_there(
+    reason: Reason, words: str
+) -> None:
     assert str(reason) == words
 
 
-def test_a_remedy_that_is_answered_with_resolve_says_of_which_order_and_with_what() -> None:
+def test_a_remedy_that_is_answered_with_resolve_says_of_which_order_and_with_what() -> (
+    None
+):
     """A command that fails as it is printed is none."""
     told = {code: f"{code.words.sentence} {code.words.remedy}" for code in ReasonCode}
-    assert [code for code, words in told.items() if "sourcing resolve --" in words] == []
-    assert [code for code, words in told.items() if re.search(r"--came-back(?! AMOUNT_CNY)", words)] == []
+    assert [
+        code for code, words in told.items() if "sourcing resolve --" in words
+    ] == []
+    assert [
+        code
+        for code, words in told.items()
+        if re.search(r"--came-back(?! AMOUNT_CNY)", words)
+    ] == []
 
 
 def line(ref: str, why: Reason) -> ReportLine:
@@ -161,8 +228,15 @@ def line(ref: str, why: Reason) -> ReportLine:
 
 
 def test_orders_of_one_code_are_told_together_with_what_to_do() -> None:
-    over = [line(str(fen), because(ReasonCode.PRICE_ABOVE_LIMIT, lines=[f"{fen} fen"])) for fen in (1, 2)]
-    others = [line("A", earlier("sold out")), line("B", earlier("sold out")), line("C", earlier("gone"))]
+    over = [
+        line(str(fen), because(ReasonCode.PRICE_ABOVE_LIMIT, lines=[f"{fen} fen"]))
+        for fen in (1, 2)
+    ]
+    others = [
+        line("A", earlier("sold out")),
+        line("B", earlier("sold out")),
+        line("C", earlier("gone")),
+    ]
     assert [(len(some), words) for some, words in grouped([*over, *others])] == [
         (2, "price above limit. Raise max_unit_price or drop the line"),
         (2, "sold out"),

@@ -1,4 +1,6 @@
-"""Ledger against service: what agrees gives nothing, and each difference is told once, with its remedy."""
+"""Ledger against service: what agrees gives nothing, and each difference is told once,
+with its remedy.
+"""
 
 from __future__ import annotations
 
@@ -9,19 +11,43 @@ from typing import Any
 
 import pytest
 
-from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OpenEffect, differences
+from domain.differences import (
+    Finding,
+    FindingKind,
+    ForeignOrder,
+    LedgerOrder,
+    OpenEffect,
+    differences,
+)
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reconciliation import Comparison, PaidSum, compare, paid_sums, to_look_up, wallet_finding
+from domain.reconciliation import (
+    Comparison,
+    PaidSum,
+    compare,
+    paid_sums,
+    to_look_up,
+    wallet_finding,
+)
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState
-from tests.domain.facts import NOW, ORDERED_AT, SINCE, ours, theirs, theirs_unpaid, unpaid
+from tests.domain.facts import (
+    NOW,
+    ORDERED_AT,
+    SINCE,
+    ours,
+    theirs,
+    theirs_unpaid,
+    unpaid,
+)
 
 TAOBAO = Marketplace.TAOBAO
 
 
-def compared(ledger: Sequence[LedgerOrder], shown: Sequence[ServiceOrder], **options: Any) -> Comparison:
+def compared(
+    ledger: Sequence[LedgerOrder], shown: Sequence[ServiceOrder], **options: Any
+) -> Comparison:
     return compare(ledger, {TAOBAO: shown}, **{"since": SINCE, "now": NOW} | options)
 
 
@@ -39,7 +65,11 @@ def test_what_agrees_gives_nothing() -> None:
         unpaid("A-4", state=OrderState.REFUSED, order_id="", ordered_at=None),
         unpaid("A-5", state=OrderState.CANCELLED),
     ]
-    shown = [theirs("A-1"), theirs_unpaid("A-2"), theirs_unpaid("A-3", status=ServiceStatus.CLOSED)]
+    shown = [
+        theirs("A-1"),
+        theirs_unpaid("A-2"),
+        theirs_unpaid("A-3", status=ServiceStatus.CLOSED),
+    ]
     result = compared(ledger, shown)
     assert (result.findings, result.notes, result.compared) == ((), (), 3)
 
@@ -57,13 +87,22 @@ def test_an_order_that_the_ledger_does_not_know() -> None:
 
 
 def test_an_order_that_somebody_said_is_not_ours() -> None:
-    """It is told no more, but counted; not so when it costs more by now, or goes under a reference of ours."""
-    said = ForeignOrder(marketplace=TAOBAO, order_id="77", amount=Money(1200), by="Mei", at=NOW)
+    """It is told no more, but counted; not so when it costs more by now, or goes under
+    a reference of ours.
+    """
+    said = ForeignOrder(
+        marketplace=TAOBAO, order_id="77", amount=Money(1200), by="Mei", at=NOW
+    )
     foreign = {said.identity: said}
     unpaid_one = theirs_unpaid("X-1", order_id="77")
     left_out = compared([], [unpaid_one], foreign=foreign)
-    assert (left_out.findings, left_out.notes) == ((), ("1 more order is not ours, as Mei said",))
-    (dearer,) = compared([], [theirs_unpaid("X-1", order_id="77", total=Money(1201))], foreign=foreign).findings
+    assert (left_out.findings, left_out.notes) == (
+        (),
+        ("1 more order is not ours, as Mei said",),
+    )
+    (dearer,) = compared(
+        [], [theirs_unpaid("X-1", order_id="77", total=Money(1201))], foreign=foreign
+    ).findings
     assert dearer.expected == "no order of ours; Mei said so when it cost 12.00 CNY"
     cancelled = unpaid("X-1", order_id="", state=OrderState.CANCELLED)
     (under_ours,) = compared([cancelled], [unpaid_one], foreign=foreign).findings
@@ -71,17 +110,30 @@ def test_an_order_that_somebody_said_is_not_ours() -> None:
 
 
 def test_an_unknown_order_that_came_to_nothing_is_no_finding() -> None:
-    """Closed without payment it costs nobody anything; closed after payment it may have."""
+    """Closed without payment it costs nobody anything; closed after payment it may
+    have.
+    """
     assert compared([], [theirs_unpaid(status=ServiceStatus.CLOSED)]).findings == ()
     closed = only([], [theirs(status=ServiceStatus.CLOSED, close_reason="REFUNDED")])
     assert closed.seen == "closed (REFUNDED), 12.00 CNY paid"
 
 
-@pytest.mark.parametrize("state", [OrderState.PLANNED, OrderState.REFUSED, OrderState.HELD])
+@pytest.mark.parametrize(
+    "state", [OrderState.PLANNED, OrderState.REFUSED, OrderState.HELD]
+)
 def test_an_order_that_the_ledger_knows_as_not_ordered(state: OrderState) -> None:
-    """As after the restore of an old backup: the reference is ours, the order is not."""
-    finding = only([unpaid(state=state, order_id="", ordered_at=None)], [theirs("A-1", order_id="77")])
-    assert (finding.kind, finding.order_ref, finding.order_id) == (FindingKind.ORPHAN, "A-1", "77")
+    """As after the restore of an old backup: the reference is ours, the order is
+    not.
+    """
+    finding = only(
+        [unpaid(state=state, order_id="", ordered_at=None)],
+        [theirs("A-1", order_id="77")],
+    )
+    assert (finding.kind, finding.order_ref, finding.order_id) == (
+        FindingKind.ORPHAN,
+        "A-1",
+        "77",
+    )
     assert finding.expected == f"A-1 is {state}, without this order"
     assert finding.remedy.startswith(
         "if it is this order: sourcing resolve A-1 --ordered 77 --up-to 12.00. If it is not"
@@ -90,7 +142,10 @@ def test_an_order_that_the_ledger_knows_as_not_ordered(state: OrderState) -> Non
 
 def test_the_reference_of_another_marketplace_is_not_ours() -> None:
     """1688 shows what Taobao's order is called: nobody of ours ordered that."""
-    shown = {TAOBAO: [theirs("A-1")], Marketplace.ALIBABA_1688: [theirs("A-1", order_id="88")]}
+    shown = {
+        TAOBAO: [theirs("A-1")],
+        Marketplace.ALIBABA_1688: [theirs("A-1", order_id="88")],
+    }
     (finding,) = compare([ours("A-1")], shown, since=SINCE, now=NOW).findings
     assert (finding.kind, finding.expected) == (FindingKind.ORPHAN, "no order")
 
@@ -100,10 +155,15 @@ def test_several_orders_under_one_reference() -> None:
     shown = [theirs("A-1"), theirs_unpaid("A-1", order_id="88")]
     finding = only([ours("A-1")], shown)
     assert finding.kind is FindingKind.SEVERAL_ORDERS
-    assert finding.seen == ("2 orders under A-1: id-A-1 (paid, 12.00 CNY paid); 88 (unpaid, 12.00 CNY)")
+    assert finding.seen == (
+        "2 orders under A-1: id-A-1 (paid, 12.00 CNY paid); 88 (unpaid, 12.00 CNY)"
+    )
     held = unpaid(state=OrderState.HELD, order_id="", ordered_at=None)
     assert only([held], shown).kind is FindingKind.SEVERAL_ORDERS
-    closed = [theirs("A-1"), theirs_unpaid("A-1", order_id="88", status=ServiceStatus.CLOSED)]
+    closed = [
+        theirs("A-1"),
+        theirs_unpaid("A-1", order_id="88", status=ServiceStatus.CLOSED),
+    ]
     assert compared([ours("A-1")], closed).findings == ()
 
 
@@ -122,7 +182,9 @@ def test_another_order_in_its_place_is_told_with_it() -> None:
     """One finding, not a missing one and an orphan."""
     finding = only([ours()], [theirs(order_id="88")])
     assert finding.kind is FindingKind.MISSING
-    assert finding.seen == "another order under this reference: 88 (paid, 12.00 CNY paid)"
+    assert (
+        finding.seen == "another order under this reference: 88 (paid, 12.00 CNY paid)"
+    )
 
 
 def test_what_is_older_than_the_list_is_not_missing() -> None:
@@ -135,7 +197,16 @@ def test_what_is_older_than_the_list_is_not_missing() -> None:
 
 def test_what_came_to_nothing_may_be_gone() -> None:
     """A refunded order, and a cancelled one that was never paid."""
-    assert compared([ours(state=OrderState.REFUNDED), unpaid("A-2", state=OrderState.CANCELLED)], []).findings == ()
+    assert (
+        compared(
+            [
+                ours(state=OrderState.REFUNDED),
+                unpaid("A-2", state=OrderState.CANCELLED),
+            ],
+            [],
+        ).findings
+        == ()
+    )
 
 
 def test_nothing_is_said_of_a_marketplace_that_could_not_be_read() -> None:
@@ -148,14 +219,26 @@ def test_nothing_is_said_of_a_marketplace_that_could_not_be_read() -> None:
     ("shown", "seen"),
     [
         (theirs_unpaid(), "unpaid, 12.00 CNY"),
-        (theirs_unpaid(status=ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY"), "closed unpaid (BUYER_NO_PAY)"),
-        (theirs_unpaid(status=ServiceStatus.PAYMENT_PENDING), "payment pending, 12.00 CNY"),
+        (
+            theirs_unpaid(status=ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY"),
+            "closed unpaid (BUYER_NO_PAY)",
+        ),
+        (
+            theirs_unpaid(status=ServiceStatus.PAYMENT_PENDING),
+            "payment pending, 12.00 CNY",
+        ),
     ],
 )
-def test_a_payment_that_the_service_does_not_show(shown: ServiceOrder, seen: str) -> None:
+def test_a_payment_that_the_service_does_not_show(
+    shown: ServiceOrder, seen: str
+) -> None:
     """Unpaid or closed there, paid here: one finding, whatever else differs with it."""
     finding = only([ours(shipment_order_id="", tracking_numbers=())], [shown])
-    assert (finding.kind, finding.expected, finding.seen) == (FindingKind.PAYMENT_MISSING, "12.00 CNY paid", seen)
+    assert (finding.kind, finding.expected, finding.seen) == (
+        FindingKind.PAYMENT_MISSING,
+        "12.00 CNY paid",
+        seen,
+    )
 
 
 @pytest.mark.parametrize(
@@ -166,30 +249,53 @@ def test_a_payment_that_the_service_does_not_show(shown: ServiceOrder, seen: str
         (OrderState.CANCELLED, "ask for the money back: sourcing refund A-1"),
     ],
 )
-def test_a_payment_that_the_ledger_does_not_have(state: OrderState, remedy: str) -> None:
+def test_a_payment_that_the_ledger_does_not_have(
+    state: OrderState, remedy: str
+) -> None:
     finding = only([unpaid(state=state)], [theirs(shipments=())])
-    assert (finding.kind, finding.expected) == (FindingKind.UNRECORDED_PAYMENT, f"{state}, not paid")
+    assert (finding.kind, finding.expected) == (
+        FindingKind.UNRECORDED_PAYMENT,
+        f"{state}, not paid",
+    )
     assert finding.remedy.startswith(remedy)
 
 
 def test_an_accepted_payment_that_was_dropped() -> None:
-    """Only after the time in which it may still show, and only when the order is plainly unpaid."""
+    """Only after the time in which it may still show, and only when the order is
+    plainly unpaid.
+    """
     pending = unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW)
     finding = only([pending], [theirs_unpaid()])
     assert finding.kind is FindingKind.PAYMENT_DROPPED
     assert "sourcing resolve A-1 --not-paid" in finding.remedy
     waiting = replace(pending, payment_clear_at=NOW + timedelta(seconds=1))
     assert compared([waiting], [theirs_unpaid()]).findings == ()
-    assert compared([pending], [theirs_unpaid(status=ServiceStatus.PAYMENT_PENDING)]).findings == ()
+    assert (
+        compared(
+            [pending], [theirs_unpaid(status=ServiceStatus.PAYMENT_PENDING)]
+        ).findings
+        == ()
+    )
 
 
-@pytest.mark.parametrize("state", [OrderState.PAYMENT_PENDING, OrderState.HELD, OrderState.CANCELLED])
-def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(state: OrderState) -> None:
-    """Also where both accounts have it as over: its money may be away. Nothing advises to buy the goods again."""
+@pytest.mark.parametrize(
+    "state", [OrderState.PAYMENT_PENDING, OrderState.HELD, OrderState.CANCELLED]
+)
+def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(
+    state: OrderState,
+) -> None:
+    """Also where both accounts have it as over: its money may be away. Nothing advises
+    to buy the goods again.
+    """
     order = unpaid(state=state, payment_clear_at=NOW + timedelta(seconds=1))
     finding = only([order], [theirs_unpaid(status=ServiceStatus.CLOSED)])
-    assert (finding.kind, finding.seen) == (FindingKind.PAYMENT_DROPPED, "closed unpaid")
-    assert finding.remedy == ("look in the wallet's statement. If no money is missing: sourcing resolve A-1 --not-paid")
+    assert (finding.kind, finding.seen) == (
+        FindingKind.PAYMENT_DROPPED,
+        "closed unpaid",
+    )
+    assert finding.remedy == (
+        "look in the wallet's statement. If no money is missing: sourcing resolve A-1 --not-paid"
+    )
 
 
 @pytest.mark.parametrize(
@@ -232,18 +338,33 @@ def test_over_on_one_side_and_alive_on_the_other(
     order: LedgerOrder, shown: ServiceOrder, seen: str, remedy: str
 ) -> None:
     finding = only([order], [shown])
-    assert (finding.kind, finding.expected) == (FindingKind.STATE_DIFFERS, str(order.state))
+    assert (finding.kind, finding.expected) == (
+        FindingKind.STATE_DIFFERS,
+        str(order.state),
+    )
     assert (finding.seen, finding.remedy) == (seen, remedy)
 
 
 def test_a_refund_under_way_may_look_like_anything() -> None:
-    """Marketplaces close refunded orders or leave them open; refunds are followed elsewhere."""
+    """Marketplaces close refunded orders or leave them open; refunds are followed
+    elsewhere.
+    """
     for state in (OrderState.REFUNDING, OrderState.REFUNDED):
         for status in (ServiceStatus.PAID, ServiceStatus.CLOSED, ServiceStatus.SHIPPED):
-            assert compared([ours(state=state)], [theirs(status=status, shipments=())]).findings == ()
-        closed = theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None, shipments=())
+            assert (
+                compared(
+                    [ours(state=state)], [theirs(status=status, shipments=())]
+                ).findings
+                == ()
+            )
+        closed = theirs(
+            status=ServiceStatus.CLOSED, paid=None, paid_at=None, shipments=()
+        )
         assert compared([ours(state=state)], [closed]).findings == ()
-        assert only([ours(state=state)], [theirs_unpaid()]).kind is FindingKind.PAYMENT_MISSING
+        assert (
+            only([ours(state=state)], [theirs_unpaid()]).kind
+            is FindingKind.PAYMENT_MISSING
+        )
 
 
 @pytest.mark.parametrize(
@@ -258,25 +379,52 @@ def test_a_refund_under_way_may_look_like_anything() -> None:
             "paid 13.00 CNY, total 13.00 CNY",
         ),
         (ours(), theirs(paid=Money(1200, "USD")), "paid 12.00 CNY", "paid 12.00 USD"),
-        (unpaid(), theirs_unpaid(total=Money(1199)), "total 12.00 CNY", "total 11.99 CNY"),
+        (
+            unpaid(),
+            theirs_unpaid(total=Money(1199)),
+            "total 12.00 CNY",
+            "total 11.99 CNY",
+        ),
     ],
 )
-def test_amounts_that_differ(order: LedgerOrder, shown: ServiceOrder, expected: str, seen: str) -> None:
+def test_amounts_that_differ(
+    order: LedgerOrder, shown: ServiceOrder, expected: str, seen: str
+) -> None:
     finding = only([order], [shown])
-    assert (finding.kind, finding.expected, finding.seen) == (FindingKind.AMOUNT_DIFFERS, expected, seen)
+    assert (finding.kind, finding.expected, finding.seen) == (
+        FindingKind.AMOUNT_DIFFERS,
+        expected,
+        seen,
+    )
 
 
 @pytest.mark.parametrize("paid", [Money(1200), None])
-def test_a_closed_order_of_which_a_part_is_told_to_have_come_back_is_no_finding(paid: Money | None) -> None:
+def test_a_closed_order_of_which_a_part_is_told_to_have_come_back_is_no_finding(
+    paid: Money | None,
+) -> None:
     part = ours(state=OrderState.HELD, refunded=Money(200))
-    assert list(differences(part, theirs(status=ServiceStatus.CLOSED, paid=paid), NOW, with_shipment=True)) == []
+    assert (
+        list(
+            differences(
+                part,
+                theirs(status=ServiceStatus.CLOSED, paid=paid),
+                NOW,
+                with_shipment=True,
+            )
+        )
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("order", "shown", "kinds"),
     [
         (unpaid(), theirs_unpaid(paid=Money(0)), []),
-        (unpaid(state=OrderState.CANCELLED), theirs_unpaid(paid=Money(0), status=ServiceStatus.CLOSED), []),
+        (
+            unpaid(state=OrderState.CANCELLED),
+            theirs_unpaid(paid=Money(0), status=ServiceStatus.CLOSED),
+            [],
+        ),
         (
             unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW),
             theirs_unpaid(paid=Money(0)),
@@ -295,15 +443,21 @@ def test_a_closed_order_of_which_a_part_is_told_to_have_come_back_is_no_finding(
         ),
     ],
 )
-def test_an_amount_paid_of_0_is_none(order: LedgerOrder, shown: ServiceOrder, kinds: list[FindingKind]) -> None:
-    """A service may show it before payment, and where it doesn't know the amount yet."""
+def test_an_amount_paid_of_0_is_none(
+    order: LedgerOrder, shown: ServiceOrder, kinds: list[FindingKind]
+) -> None:
+    """A service may show it before payment, and where it doesn't know the amount
+    yet.
+    """
     assert [one.kind for one in compared([order], [shown]).findings] == kinds
 
 
 def test_what_came_back_may_be_taken_off() -> None:
     """A marketplace may show what is left after a partial refund, or what was paid."""
     order = ours(refunded=Money(200))
-    assert compared([order], [theirs(paid=Money(1000), total=Money(1000))]).findings == ()
+    assert (
+        compared([order], [theirs(paid=Money(1000), total=Money(1000))]).findings == ()
+    )
     assert compared([order], [theirs()]).findings == ()
     assert only([order], [theirs(paid=Money(1100))]).kind is FindingKind.AMOUNT_DIFFERS
 
@@ -311,16 +465,28 @@ def test_what_came_back_may_be_taken_off() -> None:
 def test_a_booking_that_the_order_does_not_show() -> None:
     """A finding where other orders show theirs, and where there is no other."""
     assert only([ours()], [theirs(shipments=())]).kind is FindingKind.SHIPMENT_MISSING
-    finding = only([ours("A-1"), ours("A-2")], [theirs("A-1"), theirs("A-2", shipments=())])
+    finding = only(
+        [ours("A-1"), ours("A-2")], [theirs("A-1"), theirs("A-2", shipments=())]
+    )
     assert (finding.kind, finding.order_ref) == (FindingKind.SHIPMENT_MISSING, "A-2")
-    assert (finding.expected, finding.seen) == ("ship-A-2 (T-A-2)", "no shipment on the order")
+    assert (finding.expected, finding.seen) == (
+        "ship-A-2 (T-A-2)",
+        "no shipment on the order",
+    )
 
 
 def test_a_marketplace_that_shows_no_bookings_is_said_once() -> None:
-    """That it shows them is an assumption; none of several is no proof that all are lost."""
-    result = compared([ours("A-1"), ours("A-2")], [theirs("A-1", shipments=()), theirs("A-2", shipments=())])
+    """That it shows them is an assumption; none of several is no proof that all are
+    lost.
+    """
+    result = compared(
+        [ours("A-1"), ours("A-2")],
+        [theirs("A-1", shipments=()), theirs("A-2", shipments=())],
+    )
     assert result.findings == ()
-    assert result.notes == ("taobao: no order shows a shipment there, so bookings were not compared",)
+    assert result.notes == (
+        "taobao: no order shows a shipment there, so bookings were not compared",
+    )
 
 
 @pytest.mark.parametrize(
@@ -337,17 +503,35 @@ def test_a_marketplace_that_shows_no_bookings_is_said_once() -> None:
 )
 def test_another_booking(shipments: tuple[Shipment, ...]) -> None:
     finding = only([ours()], [theirs(shipments=shipments)])
-    assert (finding.kind, finding.expected) == (FindingKind.SHIPMENT_DIFFERS, "ship-A-1 (T-A-1)")
+    assert (finding.kind, finding.expected) == (
+        FindingKind.SHIPMENT_DIFFERS,
+        "ship-A-1 (T-A-1)",
+    )
 
 
 def test_other_numbers_of_one_booking_cancel_nothing() -> None:
-    finding = only([ours()], [theirs(shipments=(Shipment(shipment_order_id="ship-A-1", tracking_numbers=("X",)),))])
-    assert (finding.kind, finding.seen) == (FindingKind.SHIPMENT_DIFFERS, "ship-A-1 (X)")
+    finding = only(
+        [ours()],
+        [
+            theirs(
+                shipments=(
+                    Shipment(shipment_order_id="ship-A-1", tracking_numbers=("X",)),
+                )
+            )
+        ],
+    )
+    assert (finding.kind, finding.seen) == (
+        FindingKind.SHIPMENT_DIFFERS,
+        "ship-A-1 (X)",
+    )
     assert finding.remedy.startswith("tracking takes its new numbers")
 
 
 def test_a_booking_that_the_ledger_does_not_have() -> None:
-    finding = only([ours(state=OrderState.PAID, shipment_order_id="", tracking_numbers=())], [theirs()])
+    finding = only(
+        [ours(state=OrderState.PAID, shipment_order_id="", tracking_numbers=())],
+        [theirs()],
+    )
     assert (finding.kind, finding.expected, finding.seen) == (
         FindingKind.SHIPMENT_DIFFERS,
         "no shipment",
@@ -358,13 +542,27 @@ def test_a_booking_that_the_ledger_does_not_have() -> None:
 
 def test_a_booking_without_numbers_yet_agrees() -> None:
     assert (
-        compared([ours()], [theirs(shipments=(Shipment(shipment_order_id="ship-A-1", tracking_numbers=()),))]).findings
+        compared(
+            [ours()],
+            [
+                theirs(
+                    shipments=(
+                        Shipment(shipment_order_id="ship-A-1", tracking_numbers=()),
+                    )
+                )
+            ],
+        ).findings
         == ()
     )
 
 
 def open_effect(action: Action, **facts: Any) -> OpenEffect:
-    known: dict[str, Any] = {"action": action, "reason": "timed out", "clear_at": NOW, "asked": "Is it there?"}
+    known: dict[str, Any] = {
+        "action": action,
+        "reason": "timed out",
+        "clear_at": NOW,
+        "asked": "Is it there?",
+    }
     return OpenEffect(**known | facts)
 
 
@@ -372,16 +570,25 @@ def test_what_only_a_person_can_know() -> None:
     """The question and the command that takes the answer."""
     order = unpaid(state=OrderState.UNKNOWN, open_effects=(open_effect(Action.PAY),))
     finding = only([order], [theirs_unpaid()])
-    assert (finding.kind, finding.expected) == (FindingKind.OPEN_QUESTION, "an answer to pay")
+    assert (finding.kind, finding.expected) == (
+        FindingKind.OPEN_QUESTION,
+        "an answer to pay",
+    )
     assert (finding.seen, finding.remedy) == ("timed out", "Is it there?")
 
 
 def test_what_may_still_arrive_needs_no_person_yet() -> None:
     """Until then only what no read settles, such as a booking, is asked about."""
     later = NOW + timedelta(minutes=5)
-    order = unpaid(state=OrderState.UNKNOWN, open_effects=(open_effect(Action.PAY, clear_at=later),))
+    order = unpaid(
+        state=OrderState.UNKNOWN,
+        open_effects=(open_effect(Action.PAY, clear_at=later),),
+    )
     finding = only([order], [theirs_unpaid()])
-    assert finding.remedy == "run sourcing reconcile again after 2026-03-20 12:05 UTC: then reading settles it"
+    assert (
+        finding.remedy
+        == "run sourcing reconcile again after 2026-03-20 12:05 UTC: then reading settles it"
+    )
     booking = replace(order, open_effects=(open_effect(Action.BOOK, clear_at=None),))
     assert only([booking], [theirs_unpaid()]).remedy == "Is it there?"
 
@@ -394,14 +601,24 @@ def test_what_needs_no_person_is_no_question() -> None:
 
 def test_what_another_run_has_in_hand_is_left_out() -> None:
     """It changes while one looks; its new order is no orphan either."""
-    busy = unpaid(order_id="", ordered_at=None, in_hand=True, open_effects=(open_effect(Action.CREATE),))
+    busy = unpaid(
+        order_id="",
+        ordered_at=None,
+        in_hand=True,
+        open_effects=(open_effect(Action.CREATE),),
+    )
     result = compared([busy], [theirs_unpaid("A-1", order_id="77")])
     assert (result.findings, result.in_hand) == ((), 1)
 
 
 def test_the_most_costly_finding_comes_first() -> None:
     ledger = [ours("A-1"), ours("A-2"), ours("A-3")]
-    shown = [theirs("A-1", shipments=()), theirs("A-2", paid=Money(1300)), theirs("A-3"), theirs("X-1")]
+    shown = [
+        theirs("A-1", shipments=()),
+        theirs("A-2", paid=Money(1300)),
+        theirs("A-3"),
+        theirs("X-1"),
+    ]
     assert [finding.kind for finding in compared(ledger, shown).findings] == [
         FindingKind.ORPHAN,
         FindingKind.AMOUNT_DIFFERS,
@@ -410,7 +627,8 @@ def test_the_most_costly_finding_comes_first() -> None:
 
 
 def test_which_orders_are_looked_up_by_their_id() -> None:
-    """Those that the list should have, and unsettled or just paid ones of any age; not what is over or has no id.
+    """Those that the list should have, and unsettled or just paid ones of any age; not
+    what is over or has no id.
 
     A submitted order does not close: finance may pay it days later.
     """
@@ -431,16 +649,32 @@ def test_which_orders_are_looked_up_by_their_id() -> None:
 
 
 def test_sums_by_marketplace_and_currency() -> None:
-    """Payments since then, by both accounts; of a marketplace that could not be read none."""
+    """Payments since then, by both accounts; of a marketplace that could not be read
+    none.
+    """
     earlier = ORDERED_AT - timedelta(days=5)
-    ledger = [ours("A-1"), ours("A-2", paid_at=earlier), ours("A-3", marketplace=Marketplace.POIZON), unpaid("A-4")]
+    ledger = [
+        ours("A-1"),
+        ours("A-2", paid_at=earlier),
+        ours("A-3", marketplace=Marketplace.POIZON),
+        unpaid("A-4"),
+    ]
     shown = {
-        TAOBAO: [theirs("A-1"), theirs("A-2", paid_at=earlier), theirs("X-1", paid=Money(500)), theirs_unpaid("A-4")],
+        TAOBAO: [
+            theirs("A-1"),
+            theirs("A-2", paid_at=earlier),
+            theirs("X-1", paid=Money(500)),
+            theirs_unpaid("A-4"),
+        ],
         Marketplace.INTERNATIONAL: [theirs("X-2", total=Money(700, "USD"), paid=None)],
     }
     since = ORDERED_AT - timedelta(days=1)
     assert paid_sums(ledger, shown, since=since) == [
-        PaidSum(marketplace=Marketplace.INTERNATIONAL, ledger=Money(0, "USD"), service=Money(700, "USD")),
+        PaidSum(
+            marketplace=Marketplace.INTERNATIONAL,
+            ledger=Money(0, "USD"),
+            service=Money(700, "USD"),
+        ),
         PaidSum(marketplace=TAOBAO, ledger=Money(1200), service=Money(1700)),
     ]
 
@@ -452,11 +686,19 @@ def test_sums_by_marketplace_and_currency() -> None:
         (ours(refunded=Money(200)), [theirs(paid=None, total=Money(1000))], 1200),
         (ours(refunded=Money(200)), [theirs()], 1200),
         (ours(), [theirs(paid=Money(0))], 1200),
-        (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [theirs(paid=Money(0))], 1200),
+        (
+            ours(state=OrderState.REFUNDED, refunded=Money(1200)),
+            [theirs(paid=Money(0))],
+            1200,
+        ),
         (ours(refunded=Money(200)), [theirs(paid=Money(1300))], 1300),
         (ours(state=OrderState.REFUNDED, refunded=Money(1200)), [], 1200),
         (ours(state=OrderState.HELD, refunded=Money(200)), [], 1200),
-        (ours(state=OrderState.REFUNDED), [theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None)], 1200),
+        (
+            ours(state=OrderState.REFUNDED),
+            [theirs(status=ServiceStatus.CLOSED, paid=None, paid_at=None)],
+            1200,
+        ),
         (ours(state=OrderState.REFUNDED, paid_at=SINCE - timedelta(days=9)), [], None),
         (ours(), [], 0),
     ],
@@ -464,21 +706,34 @@ def test_sums_by_marketplace_and_currency() -> None:
 def test_what_came_back_is_taken_off_no_sum(
     order: LedgerOrder, listed: list[ServiceOrder], at_the_service: int | None
 ) -> None:
-    """A marketplace may show what is left, and a refunded order may be gone from its list."""
+    """A marketplace may show what is left, and a refunded order may be gone from its
+    list.
+    """
     sums = paid_sums([order], {TAOBAO: listed}, since=SINCE)
-    assert [one.service.minor for one in sums] == ([] if at_the_service is None else [at_the_service])
+    assert [one.service.minor for one in sums] == (
+        [] if at_the_service is None else [at_the_service]
+    )
 
 
 def test_the_wallet_against_the_sum() -> None:
-    """More left than the orders show, less left, and the same; other currencies don't count."""
+    """More left than the orders show, less left, and the same; other currencies don't
+    count.
+    """
     sums = [
         PaidSum(marketplace=TAOBAO, ledger=Money(1200), service=Money(1200)),
-        PaidSum(marketplace=Marketplace.INTERNATIONAL, ledger=Money(0, "USD"), service=Money(700, "USD")),
+        PaidSum(
+            marketplace=Marketplace.INTERNATIONAL,
+            ledger=Money(0, "USD"),
+            service=Money(700, "USD"),
+        ),
     ]
     assert wallet_finding(sums, Money(1200)) is None
     more, less = wallet_finding(sums, Money(2400)), wallet_finding(sums, Money(1199))
     assert more is not None
     assert less is not None
-    assert (more.kind, more.seen) == (FindingKind.WALLET_DIFFERS, "24.00 CNY left the wallet")
+    assert (more.kind, more.seen) == (
+        FindingKind.WALLET_DIFFERS,
+        "24.00 CNY left the wallet",
+    )
     assert more.remedy.startswith("money left without an order that shows it")
     assert less.remedy.startswith("orders are paid that the statement doesn't have")

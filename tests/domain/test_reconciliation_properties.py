@@ -1,4 +1,6 @@
-"""Whatever the orders: what agrees gives nothing, and one difference anywhere gives exactly one finding."""
+"""Whatever the orders: what agrees gives nothing, and one difference anywhere gives
+exactly one finding.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from domain.money import Money
 from domain.reconciliation import compare, paid_sums, to_look_up
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import ROAD, OrderState
-from tests.domain.facts import NOW, ORDERED_AT, SINCE, ours, theirs, theirs_unpaid, unpaid
+from tests.domain.facts import (
+    NOW,
+    ORDERED_AT,
+    SINCE,
+    ours,
+    theirs,
+    theirs_unpaid,
+    unpaid,
+)
 from tests.everyday import examples
 
 Pair = tuple[LedgerOrder, ServiceOrder | None]
@@ -27,7 +37,9 @@ Kind = FindingKind
 
 @st.composite
 def agreeing(draw: st.DrawFn) -> list[Pair]:
-    """Orders of every kind on which both sides agree, each of a marketplace, with amounts of its own."""
+    """Orders of every kind on which both sides agree, each of a marketplace, with
+    amounts of its own.
+    """
     return [draw(pair(f"R-{number}")) for number in range(draw(st.integers(1, 8)))]
 
 
@@ -35,32 +47,69 @@ def agreeing(draw: st.DrawFn) -> list[Pair]:
 def pair(draw: st.DrawFn, ref: str) -> Pair:
     amount = Money(draw(st.integers(100, 10**9)))
     at = ORDERED_AT + timedelta(seconds=draw(st.integers(0, 10**5)))
-    here: dict[str, Any] = {"marketplace": draw(st.sampled_from(Marketplace)), "total": amount, "ordered_at": at}
+    here: dict[str, Any] = {
+        "marketplace": draw(st.sampled_from(Marketplace)),
+        "total": amount,
+        "ordered_at": at,
+    }
     there: dict[str, Any] = {"total": amount, "created_at": at}
-    match draw(st.sampled_from(["booked", "paid", "unpaid", "cancelled", "not ordered", "refunded"])):
+    match draw(
+        st.sampled_from(
+            ["booked", "paid", "unpaid", "cancelled", "not ordered", "refunded"]
+        )
+    ):
         case "booked":
-            status, state = draw(st.sampled_from(PAID_STATUSES)), draw(st.sampled_from(BOOKED))
-            return ours(ref, state=state, paid=amount, **here), theirs(ref, status=status, paid=amount, **there)
+            status, state = (
+                draw(st.sampled_from(PAID_STATUSES)),
+                draw(st.sampled_from(BOOKED)),
+            )
+            return ours(ref, state=state, paid=amount, **here), theirs(
+                ref, status=status, paid=amount, **there
+            )
         case "paid":
-            bare = {"state": OrderState.PAID, "shipment_order_id": "", "tracking_numbers": ()}
-            return ours(ref, paid=amount, **bare, **here), theirs(ref, paid=amount, shipments=(), **there)
+            bare = {
+                "state": OrderState.PAID,
+                "shipment_order_id": "",
+                "tracking_numbers": (),
+            }
+            return ours(ref, paid=amount, **bare, **here), theirs(
+                ref, paid=amount, shipments=(), **there
+            )
         case "unpaid":
-            state = draw(st.sampled_from([OrderState.ORDERED, OrderState.HELD, OrderState.PAYMENT_PENDING]))
+            state = draw(
+                st.sampled_from(
+                    [OrderState.ORDERED, OrderState.HELD, OrderState.PAYMENT_PENDING]
+                )
+            )
             later = NOW + timedelta(seconds=1)
-            return unpaid(ref, state=state, payment_clear_at=later, **here), theirs_unpaid(ref, **there)
+            return unpaid(
+                ref, state=state, payment_clear_at=later, **here
+            ), theirs_unpaid(ref, **there)
         case "cancelled":
             closed = theirs_unpaid(ref, status=ServiceStatus.CLOSED, **there)
-            return unpaid(ref, state=OrderState.CANCELLED, **here), draw(st.sampled_from([closed, None]))
+            return unpaid(ref, state=OrderState.CANCELLED, **here), draw(
+                st.sampled_from([closed, None])
+            )
         case "not ordered":
-            state = draw(st.sampled_from([OrderState.PLANNED, OrderState.REFUSED, OrderState.HELD]))
-            return unpaid(ref, state=state, order_id="", **here | {"ordered_at": None}), None
+            state = draw(
+                st.sampled_from(
+                    [OrderState.PLANNED, OrderState.REFUSED, OrderState.HELD]
+                )
+            )
+            return unpaid(
+                ref, state=state, order_id="", **here | {"ordered_at": None}
+            ), None
         case _:
-            closed = theirs(ref, status=ServiceStatus.CLOSED, paid=amount, shipments=(), **there)
+            closed = theirs(
+                ref, status=ServiceStatus.CLOSED, paid=amount, shipments=(), **there
+            )
             back = {"state": OrderState.REFUNDED, "paid": amount, "refunded": amount}
             return ours(ref, **back, **here), draw(st.sampled_from([closed, None]))
 
 
-def kinds(pairs: list[Pair], extra: list[tuple[Marketplace, ServiceOrder]] | None = None) -> list[FindingKind]:
+def kinds(
+    pairs: list[Pair], extra: list[tuple[Marketplace, ServiceOrder]] | None = None
+) -> list[FindingKind]:
     shown: dict[Marketplace, list[ServiceOrder]] = {name: [] for name in Marketplace}
     for order, one in pairs:
         if one is not None:
@@ -68,7 +117,10 @@ def kinds(pairs: list[Pair], extra: list[tuple[Marketplace, ServiceOrder]] | Non
     for name, one in extra or []:
         shown[name].append(one)
     ledger = [order for order, _ in pairs]
-    return [finding.kind for finding in compare(ledger, shown, since=SINCE, now=NOW).findings]
+    return [
+        finding.kind
+        for finding in compare(ledger, shown, since=SINCE, now=NOW).findings
+    ]
 
 
 @given(agreeing())
@@ -83,20 +135,38 @@ def test_identical_facts_have_identical_sums(pairs: list[Pair]) -> None:
     for order, one in pairs:
         if one is not None:
             shown[order.marketplace].append(one)
-    sums = paid_sums([order for order, one in pairs if one is not None], shown, since=SINCE)
+    sums = paid_sums(
+        [order for order, one in pairs if one is not None], shown, since=SINCE
+    )
     assert all(one.ledger == one.service for one in sums)
-    assert to_look_up([order for order, one in pairs if one is not None], shown, since=SINCE) == []
+    assert (
+        to_look_up(
+            [order for order, one in pairs if one is not None], shown, since=SINCE
+        )
+        == []
+    )
 
 
-Plant = Callable[[LedgerOrder, ServiceOrder], tuple[LedgerOrder | None, ServiceOrder | None, FindingKind]]
+Plant = Callable[
+    [LedgerOrder, ServiceOrder],
+    tuple[LedgerOrder | None, ServiceOrder | None, FindingKind],
+]
 
 ON_BOOKED: list[Plant] = [
     lambda o, s: (None, s, Kind.ORPHAN),
     lambda o, s: (o, None, Kind.MISSING),
     lambda o, s: (replace(o, order_id="other"), s, Kind.MISSING),
     lambda o, s: (o, replace(s, order_id="other"), Kind.MISSING),
-    lambda o, s: (o, replace(s, status=ServiceStatus.UNPAID, paid=None), Kind.PAYMENT_MISSING),
-    lambda o, s: (o, replace(s, status=ServiceStatus.CLOSED, paid=None), Kind.PAYMENT_MISSING),
+    lambda o, s: (
+        o,
+        replace(s, status=ServiceStatus.UNPAID, paid=None),
+        Kind.PAYMENT_MISSING,
+    ),
+    lambda o, s: (
+        o,
+        replace(s, status=ServiceStatus.CLOSED, paid=None),
+        Kind.PAYMENT_MISSING,
+    ),
     lambda o, s: (replace(o, paid=None), s, Kind.UNRECORDED_PAYMENT),
     lambda o, s: (replace(o, state=OrderState.CANCELLED), s, Kind.STATE_DIFFERS),
     lambda o, s: (o, replace(s, status=ServiceStatus.CLOSED), Kind.STATE_DIFFERS),
@@ -107,11 +177,21 @@ ON_BOOKED: list[Plant] = [
 ]
 ON_SHIPMENTS: list[Plant] = [
     lambda o, s: (replace(o, shipment_order_id="other"), s, Kind.SHIPMENT_DIFFERS),
-    lambda o, s: (replace(o, shipment_order_id="", tracking_numbers=()), s, Kind.SHIPMENT_DIFFERS),
+    lambda o, s: (
+        replace(o, shipment_order_id="", tracking_numbers=()),
+        s,
+        Kind.SHIPMENT_DIFFERS,
+    ),
     lambda o, s: (replace(o, tracking_numbers=("other",)), s, Kind.SHIPMENT_DIFFERS),
     lambda o, s: (
         o,
-        replace(s, shipments=(*s.shipments, Shipment(shipment_order_id="2", tracking_numbers=()))),
+        replace(
+            s,
+            shipments=(
+                *s.shipments,
+                Shipment(shipment_order_id="2", tracking_numbers=()),
+            ),
+        ),
         Kind.SHIPMENT_DIFFERS,
     ),
     lambda o, s: (o, replace(s, shipments=()), Kind.SHIPMENT_MISSING),
@@ -131,12 +211,17 @@ ON_UNPAID: list[Plant] = [
 
 @settings(max_examples=examples(300))
 @given(agreeing(), st.data())
-def test_one_difference_gives_exactly_one_finding(pairs: list[Pair], data: st.DataObject) -> None:
-    """Whichever order, whichever side, whichever fact; of bookings where the others still show theirs."""
+def test_one_difference_gives_exactly_one_finding(
+    pairs: list[Pair], data: st.DataObject
+) -> None:
+    """Whichever order, whichever side, whichever fact; of bookings where the others
+    still show theirs.
+    """
     may_be_told = [
         (place, plant)
         for place, (order, one) in enumerate(pairs)
-        if one is not None and (order.state in BOOKED or one.status is ServiceStatus.UNPAID)
+        if one is not None
+        and (order.state in BOOKED or one.status is ServiceStatus.UNPAID)
         for plant in (ON_BOOKED + ON_SHIPMENTS if order.state in BOOKED else ON_UNPAID)
     ]
     if not may_be_told:
@@ -154,19 +239,30 @@ def test_one_difference_gives_exactly_one_finding(pairs: list[Pair], data: st.Da
 
 
 @given(agreeing(), st.sampled_from(Marketplace), st.integers(1, 3))
-def test_each_stranger_is_found(pairs: list[Pair], where: Marketplace, count: int) -> None:
+def test_each_stranger_is_found(
+    pairs: list[Pair], where: Marketplace, count: int
+) -> None:
     """Live orders under references that nobody here has given, or under none."""
-    unknown = [(where, theirs(f"X-{number}", reference="" if number else "X")) for number in range(count)]
+    unknown = [
+        (where, theirs(f"X-{number}", reference="" if number else "X"))
+        for number in range(count)
+    ]
     assert kinds(pairs, unknown) == [Kind.ORPHAN] * count
 
 
 @given(agreeing(), st.data())
-def test_a_second_order_of_a_reference_is_found(pairs: list[Pair], data: st.DataObject) -> None:
+def test_a_second_order_of_a_reference_is_found(
+    pairs: list[Pair], data: st.DataObject
+) -> None:
     """Paid or not; where the first is over it is an order that nobody knows."""
     shown = [(order, one) for order, one in pairs if one is not None]
     if not shown:
         return
     order, one = data.draw(st.sampled_from(shown))
-    second = replace(one, order_id="second", status=ServiceStatus.UNPAID, paid=None, shipments=())
+    second = replace(
+        one, order_id="second", status=ServiceStatus.UNPAID, paid=None, shipments=()
+    )
     live = one.status is not ServiceStatus.CLOSED or one.paid is not None
-    assert kinds(pairs, [(order.marketplace, second)]) == [Kind.SEVERAL_ORDERS if live else Kind.ORPHAN]
+    assert kinds(pairs, [(order.marketplace, second)]) == [
+        Kind.SEVERAL_ORDERS if live else Kind.ORPHAN
+    ]

@@ -1,4 +1,6 @@
-"""The SKU book: its rows, what an own SKU becomes, and the orders that a request is split into."""
+"""The SKU book: its rows, what an own SKU becomes, and the orders that a request is
+split into.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,18 @@ from domain.request_files import ParsedRequests, RequestTable
 from domain.sku_book import SkuBook, at_next_rank, by_seller, missing_entries
 from tests.connectors.request_files.writing import GOOD
 
-COLUMNS = ("own_sku", "country", "rank", "marketplace", "item", "sku", "pieces", "max_unit_price", "group", "note")
+COLUMNS = (
+    "own_sku",
+    "country",
+    "rank",
+    "marketplace",
+    "item",
+    "sku",
+    "pieces",
+    "max_unit_price",
+    "group",
+    "note",
+)
 FERN, MOSS = "610000000001", "610000000002"
 IN_THE_BOOK = {"marketplace": "", "item": "", "sku": "", "max_unit_price": ""}
 
@@ -49,7 +62,9 @@ def parsed(lines: Sequence[Mapping[str, object]], of: SkuBook | None) -> ParsedR
 
 
 def request(*own_skus: str, of: SkuBook) -> OrderRequest:
-    (order,) = parsed([{"own_sku": own_sku, "quantity": "3"} for own_sku in own_skus], of).orders
+    (order,) = parsed(
+        [{"own_sku": own_sku, "quantity": "3"} for own_sku in own_skus], of
+    ).orders
     return order
 
 
@@ -111,19 +126,25 @@ def test_a_book_obeys_the_rule_that_each_row_has_a_limit() -> None:
 
 def test_a_cell_of_blanks_or_of_a_formula_with_an_empty_text_is_no_empty_one() -> None:
     """Its value is lost: it would be no limit, one piece, every country."""
-    lost = [row("FERN-1", FERN, **{column: " "}) for column in ("max_unit_price", "pieces", "country", "rank", "group")]
+    lost = [
+        row("FERN-1", FERN, **{column: " "})
+        for column in ("max_unit_price", "pieces", "country", "rank", "group")
+    ]
     assert faults(*lost, row("FERN-2", FERN, max_unit_price="\u200b")) == [
         f"row {number}, column {column}: this cell holds blanks alone, or a formula that gives an empty text; "
         "empty it, or write what is meant"
         for number, column in enumerate(
-            ("max_unit_price", "pieces", "country", "rank", "group", "max_unit_price"), start=2
+            ("max_unit_price", "pieces", "country", "rank", "group", "max_unit_price"),
+            start=2,
         )
     ]
     assert book(row("FERN-1", FERN, note=" ", sku=" ")).rows[0].component.sku == ""
 
 
 def test_an_own_sku_becomes_the_bundle_of_its_first_rank() -> None:
-    """Its pieces are multiplied, and each component has the limit of its row; the file's words stay."""
+    """Its pieces are multiplied, and each component has the limit of its row; the
+    file's words stay.
+    """
     of = book(
         row("SET-1", FERN, rank="2"),
         row("SET-1", FERN, rank="1", pieces="2", max_unit_price="4.50"),
@@ -155,23 +176,35 @@ def test_a_spare_offer_for_a_country_alone_is_refused() -> None:
         "row 3, column rank: rows for DE replace all others of FERN-1: give it a rank 1 for DE too"
     ]
     of = book(
-        row("FERN-1", FERN), spare, row("FERN-1", FERN, country="DE"), row("MOSS-1", MOSS, country="DE", rank="2")
+        row("FERN-1", FERN),
+        spare,
+        row("FERN-1", FERN, country="DE"),
+        row("MOSS-1", MOSS, country="DE", rank="2"),
     )
     assert bought(request("FERN-1", of=of)) == [(FERN, 3)]
 
 
 def test_an_own_sku_stands_in_place_of_item_and_limit() -> None:
     of = book(row("FERN-1", FERN))
-    assert [str(one) for one in parsed([{"own_sku": "FERN-1", "item": FERN, "max_unit_price": "3"}], of).faults] == [
+    assert [
+        str(one)
+        for one in parsed(
+            [{"own_sku": "FERN-1", "item": FERN, "max_unit_price": "3"}], of
+        ).faults
+    ] == [
         "row 2, column item: own_sku stands in this row, and the SKU book says this: empty the one or the other",
         "row 2, column max_unit_price: own_sku stands in this row, and the SKU book says this: empty the one or the "
         "other",
     ]
     (fault,) = parsed([{"own_sku": "FERN-1"}], None).faults
-    assert str(fault).startswith("row 2, column own_sku: SOURCING_BOOK names no SKU book to look this up in")
+    assert str(fault).startswith(
+        "row 2, column own_sku: SOURCING_BOOK names no SKU book to look this up in"
+    )
     assert [one.column for one in parsed([{}], of).faults] == ["marketplace", "item"]
     (fault,) = parsed([{"own_sku": "FERN-1"}, {"own_sku": "FERN-1"}], of).faults
-    assert str(fault).startswith("row 3, column item: the same item and sku as row 2 of order A-1")
+    assert str(fault).startswith(
+        "row 3, column item: the same item and sku as row 2 of order A-1"
+    )
 
 
 def test_a_file_with_own_skus_alone_needs_no_column_of_the_book() -> None:
@@ -204,7 +237,9 @@ def test_each_group_becomes_an_order_and_what_has_none_keeps_the_name() -> None:
 
 
 def test_a_changed_book_moves_nothing_to_another_order() -> None:
-    """What went to an order stays there; what is new in the request counts as a change of its first order."""
+    """What went to an order stays there; what is new in the request counts as a change
+    of its first order.
+    """
     before = book(row("FERN-1", FERN), row("MOSS-1", MOSS, group="b"))
     first = by_seller(request("FERN-1", "MOSS-1", of=before), {})
     stands = {"FERN-1": "A-1", "MOSS-1": "A-1-b"}
@@ -219,9 +254,15 @@ def test_a_changed_book_moves_nothing_to_another_order() -> None:
 
 
 def test_what_is_new_in_a_request_changes_the_order_that_was_begun() -> None:
-    """`MOSS-1` was bought, and its shop calls it `MOSS-2` now: in an order not begun yet it would be bought again."""
+    """`MOSS-1` was bought, and its shop calls it `MOSS-2` now: in an order not begun
+    yet it would be bought again.
+    """
     of = book(row("FERN-1", FERN), row("MOSS-2", MOSS, group="b"))
-    orders = by_seller(request("FERN-1", "MOSS-2", of=of), {"FERN-1": "A-1", "MOSS-1": "A-1-b"}, {"A-1-b"})
+    orders = by_seller(
+        request("FERN-1", "MOSS-2", of=of),
+        {"FERN-1": "A-1", "MOSS-1": "A-1-b"},
+        {"A-1-b"},
+    )
     assert {one.order_ref: [line.wanted for line in one.lines] for one in orders} == {
         "A-1": ["FERN-1"],
         "A-1-b": ["MOSS-2"],

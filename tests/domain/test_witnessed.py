@@ -18,15 +18,23 @@ KINDS: list[tuple[type, set[str]]] = [
 
 
 @pytest.mark.parametrize(("kind", "witnesses"), KINDS)
-def test_each_witness_is_a_field_without_a_default(kind: type, witnesses: set[str]) -> None:
-    demanded = {one.name for one in fields(kind) if one.default is MISSING and one.default_factory is MISSING}
+def test_each_witness_is_a_field_without_a_default(
+    kind: type, witnesses: set[str]
+) -> None:
+    demanded = {
+        one.name
+        for one in fields(kind)
+        if one.default is MISSING and one.default_factory is MISSING
+    }
     assert demanded == witnesses
     with pytest.raises(TypeError):
         kind()
 
 
 @pytest.mark.parametrize(("kind", "witnesses"), KINDS)
-def test_two_statements_of_one_source_are_one_witness(kind: type, witnesses: set[str]) -> None:
+def test_two_statements_of_one_source_are_one_witness(
+    kind: type, witnesses: set[str]
+) -> None:
     said = Statement(source=Source.ANSWER, value="no stock")
     with pytest.raises(ValueError, match="the answer to the call is one witness"):
         kind(**dict.fromkeys(witnesses, said))

@@ -1,1 +1,3 @@
-"""Hours of crashes, stops and restarts: `python -m tests.endurance` (`make endurance`)."""
+"""Hours of crashes, stops and restarts: `python -m tests.endurance` (`make
+endurance`).
+"""

@@ -1,26 +1,32 @@
-"""`python -m tests.endurance [PART ...]`: a line per repetition; exit 1 after a broken promise.
+"""`python -m tests.endurance [PART ...]`: a line per repetition; exit 1 after a broken
+promise.
 
-`storm` is four processes on one batch with random kills and stops, `restarts` a PostgreSQL that goes away and comes
-back under one process, `shared` the same under a batch with `--helpers`, `command` the real command with its Prefect
-server, `hostile` the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations` every form in
-which the service may deviate (also `--every`), `dialects` a journey through each dialect and 40 combinations,
-`reasons` a scene for each reason that an order may have, `proxy` the worst of the deviations before the real command,
-`cells` a million random cells of request files, `starts` commands
-that are killed in their first seconds, `snapshots` their writing and
-their move killed at thirty moments, `earlier` a run of the version before that waited for its approval, `crashes`
-every kind of effect killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4` plays
-the first and the fourth case), `looks` a second look that comes by itself, whatever is killed before it, `retention`
-what Prefect's server is not to keep, `outage` a service that is killed in each stage of a run and comes back,
-`throttled` one that sends calls away, `pauses` a batch in two processes while somebody stops all buying and resumes
-(pauses stand where stops do), `rate` the account's calls a second over four processes (`--seconds` long; kills,
-stops, a ledger that is away), `scale` a batch over helpers on Prefect with PostgreSQL and Redis (`--helpers`,
-`--latency-ms`, `--concurrency`, `--cases` of alone, helped, nobody, killed, parent, version, secret and restarts),
-`callbacks` messages of the service, with `--orders 1000` in full; its parts are `callbacks-killed` (a receiver that
-is killed), `callbacks-odd` (20 odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs`
-(how soon they start runs, and how few). `wheel` builds and installs the package for `--python`, buys
-with it and serves with it. `tests` are those that `make test` leaves out (marked `endurance`),
-`properties` all property tests with new examples for each of `--repetitions` seeds.
-A repetition that fails keeps its folder and names it.
+`storm` is four processes on one batch with random kills and stops, `restarts` a
+PostgreSQL that goes away and comes back under one process, `shared` the same under a
+batch with `--helpers`, `command` the real command with its Prefect server, `hostile`
+the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations`
+every form in which the service may deviate (also `--every`), `dialects` a journey
+through each dialect and 40 combinations, `reasons` a scene for each reason that an
+order may have, `proxy` the worst of the deviations before the real command, `cells` a
+million random cells of request files, `starts` commands that are killed in their first
+seconds, `snapshots` their writing and their move killed at thirty moments, `earlier` a
+run of the version before that waited for its approval, `crashes` every kind of effect
+killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4`
+plays the first and the fourth case), `looks` a second look that comes by itself,
+whatever is killed before it, `retention` what Prefect's server is not to keep, `outage`
+a service that is killed in each stage of a run and comes back, `throttled` one that
+sends calls away, `pauses` a batch in two processes while somebody stops all buying and
+resumes (pauses stand where stops do), `rate` the account's calls a second over four
+processes (`--seconds` long; kills, stops, a ledger that is away), `scale` a batch over
+helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`,
+`--concurrency`, `--cases` of alone, helped, nobody, killed, parent, version, secret and
+restarts), `callbacks` messages of the service, with `--orders 1000` in full; its parts
+are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts an
+order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how soon they
+start runs, and how few). `wheel` builds and installs the package for `--python`, buys
+with it and serves with it. `tests` are those that `make test` leaves out (marked
+`endurance`), `properties` all property tests with new examples for each of
+`--repetitions` seeds. A repetition that fails keeps its folder and names it.
 """
 
 from __future__ import annotations
@@ -35,7 +41,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.endurance.callback_runs import callbacks_start_few_runs
-from tests.endurance.callbacks import callbacks_outlive_kills, mixed_messages_end_as_polling, odd_posts_are_borne
+from tests.endurance.callbacks import (
+    callbacks_outlive_kills,
+    mixed_messages_end_as_polling,
+    odd_posts_are_borne,
+)
 from tests.endurance.cells import random_cells
 from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
@@ -50,7 +60,12 @@ from tests.endurance.pauses import paused_batch
 from tests.endurance.proxy import seven_rows_end_right
 from tests.endurance.rate import rate_is_kept
 from tests.endurance.reasons import reasons_are_reached
-from tests.endurance.restarts import LATENCY_S, LONGEST_PAUSE_S, Restarted, batch_under_restarts
+from tests.endurance.restarts import (
+    LATENCY_S,
+    LONGEST_PAUSE_S,
+    Restarted,
+    batch_under_restarts,
+)
 from tests.endurance.retention import file_does_not_grow
 from tests.endurance.scale import CASES as SHARED
 from tests.endurance.scale import Load, batches_are_shared
@@ -66,50 +81,142 @@ from tests.running import RunningSandbox, own_sandbox
 HEAD = "what       database    seed kills stops seconds  runs asked  states; violations"
 RESTARTS_HEAD = "what       database    seed restarts crashes seconds by-itself runs asked  states; violations"
 PARTS = (
-    *("storm", "restarts", "shared", "command", "hostile", "cells", "starts", "earlier", "crashes", "snapshots"),
+    *(
+        "storm",
+        "restarts",
+        "shared",
+        "command",
+        "hostile",
+        "cells",
+        "starts",
+        "earlier",
+        "crashes",
+        "snapshots",
+    ),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
-    *("rate", "scale", "tests", "properties", "deviations", "dialects", "reasons", "proxy", "wheel"),
+    *(
+        "rate",
+        "scale",
+        "tests",
+        "properties",
+        "deviations",
+        "dialects",
+        "reasons",
+        "proxy",
+        "wheel",
+    ),
     *("callbacks-killed", "callbacks-odd", "callbacks-mixed", "callbacks-runs"),
 )
 Done = Repetition | Restarted
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.endurance", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.endurance", description=__doc__
+    )
     parser.add_argument("parts", nargs="*", default=[*PARTS], metavar="PART")
-    parser.add_argument("--database", choices=["sqlite", "postgresql", "both"], default="both")
+    parser.add_argument(
+        "--database", choices=["sqlite", "postgresql", "both"], default="both"
+    )
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--orders", type=int, help="500, of scale 2000")
     parser.add_argument("--processes", type=int, default=4)
-    parser.add_argument("--longest-pause", type=float, default=LONGEST_PAUSE_S, help="between restarts, in seconds")
-    parser.add_argument("--latency", type=float, default=LATENCY_S, help="of the service in restarts, in seconds")
-    parser.add_argument("--seed", type=int, default=1, help="of the first repetition; the next has the next")
     parser.add_argument(
-        "--every", type=int, default=1, help="of hostile and deviations: play only every so manyth case"
+        "--longest-pause",
+        type=float,
+        default=LONGEST_PAUSE_S,
+        help="between restarts, in seconds",
     )
-    parser.add_argument("--only", type=int, nargs="*", help="of lost: the numbers of cases, from 1", metavar="CASE")
-    parser.add_argument("--seconds", type=float, default=60, help="of rate: how long it is counted")
-    parser.add_argument("--helpers", type=int, nargs="*", default=[4], help="of shared and scale; several: in turn")
-    parser.add_argument("--latency-ms", type=float, default=200, help="of the service in scale")
-    parser.add_argument("--concurrency", type=int, default=16, help="of scale: calls at once of each process")
-    parser.add_argument("--cases", nargs="*", choices=SHARED, default=[*SHARED], help="of scale")
-    parser.add_argument("--python", default=sys.executable, help="of wheel: the Python that gets it")
+    parser.add_argument(
+        "--latency",
+        type=float,
+        default=LATENCY_S,
+        help="of the service in restarts, in seconds",
+    )
+    parser.add_argument(
+        "--seed",
+        type=int,
+        default=1,
+        help="of the first repetition; the next has the next",
+    )
+    parser.add_argument(
+        "--every",
+        type=int,
+        default=1,
+        help="of hostile and deviations: play only every so manyth case",
+    )
+    parser.add_argument(
+        "--only",
+        type=int,
+        nargs="*",
+        help="of lost: the numbers of cases, from 1",
+        metavar="CASE",
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=60, help="of rate: how long it is counted"
+    )
+    parser.add_argument(
+        "--helpers",
+        type=int,
+        nargs="*",
+        default=[4],
+        help="of shared and scale; several: in turn",
+    )
+    parser.add_argument(
+        "--latency-ms", type=float, default=200, help="of the service in scale"
+    )
+    parser.add_argument(
+        "--concurrency",
+        type=int,
+        default=16,
+        help="of scale: calls at once of each process",
+    )
+    parser.add_argument(
+        "--cases", nargs="*", choices=SHARED, default=[*SHARED], help="of scale"
+    )
+    parser.add_argument(
+        "--python", default=sys.executable, help="of wheel: the Python that gets it"
+    )
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that started processes are ended too
+    signal.signal(
+        signal.SIGTERM, lambda *_: sys.exit(143)
+    )  # so that started processes are ended too
     shared = Load(
         orders=options.orders or 2000,
         latency_s=options.latency_ms / 1000,
         concurrency=options.concurrency,
     )
     options.orders = options.orders or 500
-    databases = ["sqlite", "postgresql"] if options.database == "both" else [options.database]
-    right = [all([_storms(name, options) for name in databases])] if "storm" in options.parts else []
+    databases = (
+        ["sqlite", "postgresql"] if options.database == "both" else [options.database]
+    )
+    right = (
+        [all([_storms(name, options) for name in databases])]
+        if "storm" in options.parts
+        else []
+    )
     right += [_restarts(options, helpers=0)] if "restarts" in options.parts else []
-    right += [_restarts(options, helpers=options.helpers[-1])] if "shared" in options.parts else []
-    right += [all([_commands(name, options) for name in databases])] if "command" in options.parts else []
+    right += (
+        [_restarts(options, helpers=options.helpers[-1])]
+        if "shared" in options.parts
+        else []
+    )
+    right += (
+        [all([_commands(name, options) for name in databases])]
+        if "command" in options.parts
+        else []
+    )
     right += [odd_answers(every=options.every)] if "hostile" in options.parts else []
-    right += [deviations_are_borne(every=options.every)] if "deviations" in options.parts else []
-    right += [journeys_end_right(first_seed=options.seed)] if "dialects" in options.parts else []
+    right += (
+        [deviations_are_borne(every=options.every)]
+        if "deviations" in options.parts
+        else []
+    )
+    right += (
+        [journeys_end_right(first_seed=options.seed)]
+        if "dialects" in options.parts
+        else []
+    )
     right += [reasons_are_reached()] if "reasons" in options.parts else []
     right += [seven_rows_end_right()] if "proxy" in options.parts else []
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
@@ -123,9 +230,21 @@ def main() -> int:
     right += [file_does_not_grow()] if "retention" in options.parts else []
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []
-    right += [all([_pauses(name, options) for name in databases])] if "pauses" in options.parts else []
-    right += [all([rate_is_kept(name, options.seconds) for name in databases])] if "rate" in options.parts else []
-    right += [batches_are_shared(options.cases, shared, options.helpers)] if "scale" in options.parts else []
+    right += (
+        [all([_pauses(name, options) for name in databases])]
+        if "pauses" in options.parts
+        else []
+    )
+    right += (
+        [all([rate_is_kept(name, options.seconds) for name in databases])]
+        if "rate" in options.parts
+        else []
+    )
+    right += (
+        [batches_are_shared(options.cases, shared, options.helpers)]
+        if "scale" in options.parts
+        else []
+    )
     right += [wheel_works(options.python)] if "wheel" in options.parts else []
     right += [marked_tests_pass()] if "tests" in options.parts else []
     seeds = range(options.seed, options.seed + options.repetitions)
@@ -135,10 +254,17 @@ def main() -> int:
 
 
 def _storms(database: str, options: argparse.Namespace) -> bool:
-    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Repetition:
+    def once(
+        sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int
+    ) -> Repetition:
         url = server.new_database() if server else None
         return repetition(
-            sandbox, folder, seed=seed, orders=options.orders, processes=options.processes, ledger_url=url
+            sandbox,
+            folder,
+            seed=seed,
+            orders=options.orders,
+            processes=options.processes,
+            ledger_url=url,
         )
 
     print(HEAD, flush=True)
@@ -146,25 +272,52 @@ def _storms(database: str, options: argparse.Namespace) -> bool:
 
 
 def _pauses(database: str, options: argparse.Namespace) -> bool:
-    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Repetition:
+    def once(
+        sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int
+    ) -> Repetition:
         url = server.new_database() if server else None
-        return paused_batch(sandbox, folder, seed=seed, orders=options.orders, processes=2, ledger_url=url)
+        return paused_batch(
+            sandbox,
+            folder,
+            seed=seed,
+            orders=options.orders,
+            processes=2,
+            ledger_url=url,
+        )
 
     print(HEAD, flush=True)
-    return _repeated("pauses", database, options, max(1, options.repetitions // 4), once)
+    return _repeated(
+        "pauses", database, options, max(1, options.repetitions // 4), once
+    )
 
 
 def _callbacks(databases: list[str], options: argparse.Namespace) -> list[bool]:
-    wanted = [part for part in PARTS if part in options.parts or part.partition("-")[0] in options.parts]
-    right = [callbacks_outlive_kills(name, options.orders) for name in databases if "callbacks-killed" in wanted]
+    wanted = [
+        part
+        for part in PARTS
+        if part in options.parts or part.partition("-")[0] in options.parts
+    ]
+    right = [
+        callbacks_outlive_kills(name, options.orders)
+        for name in databases
+        if "callbacks-killed" in wanted
+    ]
     right += [odd_posts_are_borne(options.orders)] if "callbacks-odd" in wanted else []
-    right += [mixed_messages_end_as_polling(options.orders)] if "callbacks-mixed" in wanted else []
-    right += [callbacks_start_few_runs(options.orders)] if "callbacks-runs" in wanted else []
+    right += (
+        [mixed_messages_end_as_polling(options.orders)]
+        if "callbacks-mixed" in wanted
+        else []
+    )
+    right += (
+        [callbacks_start_few_runs(options.orders)] if "callbacks-runs" in wanted else []
+    )
     return right
 
 
 def _restarts(options: argparse.Namespace, *, helpers: int) -> bool:
-    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Restarted:
+    def once(
+        sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int
+    ) -> Restarted:
         assert server
         return batch_under_restarts(
             sandbox,
@@ -178,13 +331,23 @@ def _restarts(options: argparse.Namespace, *, helpers: int) -> bool:
         )
 
     print(RESTARTS_HEAD, flush=True)
-    return _repeated("shared" if helpers else "restarts", "postgresql", options, max(1, options.repetitions // 4), once)
+    return _repeated(
+        "shared" if helpers else "restarts",
+        "postgresql",
+        options,
+        max(1, options.repetitions // 4),
+        once,
+    )
 
 
 def _commands(database: str, options: argparse.Namespace) -> bool:
-    def once(sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int) -> Repetition:
+    def once(
+        sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int
+    ) -> Repetition:
         url = server.new_database() if server else None
-        return commands_under_fire(sandbox, folder, seed=seed, orders=options.orders, ledger_url=url)
+        return commands_under_fire(
+            sandbox, folder, seed=seed, orders=options.orders, ledger_url=url
+        )
 
     print(HEAD, flush=True)
     return _repeated("command", database, options, 1, once)
@@ -197,13 +360,18 @@ def _repeated(
     times: int,
     once: Callable[[RunningSandbox, Postgres | None, Path, int], Done],
 ) -> bool:
-    """Repeat with one seed after the other; whether no promise was broken and no process failed."""
+    """Repeat with one seed after the other; whether no promise was broken and no
+    process failed.
+    """
     right = 0
     with own_sandbox() as sandbox, _server(database) as server:
         for seed in range(options.seed, options.seed + times):
             folder = Path(tempfile.mkdtemp(prefix=f"endurance-{what}-{seed}-"))
             done = once(sandbox, server, folder, seed)
-            print(f"{what:10} {database:10} {_line(done)}{_ending(done.end, done.failed)}", flush=True)
+            print(
+                f"{what:10} {database:10} {_line(done)}{_ending(done.end, done.failed)}",
+                flush=True,
+            )
             if done.end.is_right and not done.failed:
                 right += 1
                 shutil.rmtree(folder)

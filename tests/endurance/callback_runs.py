@@ -1,4 +1,6 @@
-"""Messages and the runs that they start, with everything that `sourcing serve` starts: soon, few, and none lost."""
+"""Messages and the runs that they start, with everything that `sourcing serve` starts:
+soon, few, and none lost.
+"""
 
 from __future__ import annotations
 
@@ -35,12 +37,20 @@ TOKENS_KNOWN_AFTER_S = 5
 
 
 def callbacks_start_few_runs(orders: int) -> bool:
-    """One message, 1,000 about 50 orders, and one about each order while Prefect's server is killed."""
+    """One message, 1,000 about 50 orders, and one about each order while Prefect's
+    server is killed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="endurance-runs-"))
     with own_sandbox() as sandbox, receiver(folder) as alerts:
-        settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
+        settings = {
+            "port": free_port(),
+            "sandbox_port": int(sandbox.url.rpartition(":")[2]),
+            "alerts": alerts,
+        }
         (folder / "settings.json").write_text(json.dumps(settings))
-        place = LostPlace(Served(folder), None, {"SOURCING_CALLBACKS_PORT": str(free_port())})
+        place = LostPlace(
+            Served(folder), None, {"SOURCING_CALLBACKS_PORT": str(free_port())}
+        )
         try:
             place.start()
             is_right = _few_runs(place, sandbox, orders)
@@ -64,14 +74,20 @@ class Heard:
 
     @property
     def runs(self) -> int:
-        begun = select(func.count().label("count")).where(tickets.c.begun_at.is_not(None))
+        begun = select(func.count().label("count")).where(
+            tickets.c.begun_at.is_not(None)
+        )
         return int(self.store.rows(begun)[0]["count"])
 
     @property
     def seconds(self) -> float:
         """From the first message to when its run began."""
-        arrived = self.store.rows(select(func.min(callbacks.c.received_at).label("at")))[0]["at"]
-        begun = self.store.rows(select(func.min(tickets.c.begun_at).label("at")))[0]["at"]
+        arrived = self.store.rows(
+            select(func.min(callbacks.c.received_at).label("at"))
+        )[0]["at"]
+        begun = self.store.rows(select(func.min(tickets.c.begun_at).label("at")))[0][
+            "at"
+        ]
         return float((begun - arrived).total_seconds())
 
     def until_quiet(self, seconds: float) -> int:
@@ -84,17 +100,26 @@ class Heard:
 
 def _few_runs(place: LostPlace, sandbox: RunningSandbox, orders: int) -> bool:
     merchant = Merchant(sandbox, place.shop.folder, {})
-    bought = merchant.start("run", new_batch(sandbox, place.shop.folder, orders), "--yes", "--json")
+    bought = merchant.start(
+        "run", new_batch(sandbox, place.shop.folder, orders), "--yes", "--json"
+    )
     _, errors = bought.communicate(timeout=1800)
     assert bought.returncode in (0, 3), errors
     ledger_url = f"sqlite:///{place.shop.data_dir / 'ledger.db'}"
     with Ledger(ledger_url, clock=utc_now, owner="looks") as ledger:
-        ids = [order.order_id for order in all_orders(ledger).values() if order.order_id]
+        ids = [
+            order.order_id for order in all_orders(ledger).values() if order.order_id
+        ]
     with CallbackStore(ledger_url, clock=utc_now) as store:
-        poster = Poster(f"http://127.0.0.1:{place.settings['SOURCING_CALLBACKS_PORT']}/callbacks/{new_token(store)}")
+        poster = Poster(
+            f"http://127.0.0.1:{place.settings['SOURCING_CALLBACKS_PORT']}/callbacks/{new_token(store)}"
+        )
         time.sleep(TOKENS_KNOWN_AFTER_S)
         heard = Heard(store)
-        right = [_one_is_heard_soon(heard, poster, ids[0]), _many_of_few_orders(heard, poster, ids[:FEW_ORDERS])]
+        right = [
+            _one_is_heard_soon(heard, poster, ids[0]),
+            _many_of_few_orders(heard, poster, ids[:FEW_ORDERS]),
+        ]
         right.append(asyncio.run(_one_of_each(place.shop, heard, poster, ids)))
     return all(right)
 
@@ -113,24 +138,37 @@ def _one_is_heard_soon(heard: Heard, poster: Poster, order_id: str) -> bool:
 
 def _many_of_few_orders(heard: Heard, poster: Poster, ids: Sequence[str]) -> bool:
     before = heard.runs
-    asyncio.run(poster.post_all([posted(ids[n % len(ids)], at=n) for n in range(REPEATED)], RATE))
+    asyncio.run(
+        poster.post_all(
+            [posted(ids[n % len(ids)], at=n) for n in range(REPEATED)], RATE
+        )
+    )
     left, runs = heard.until_quiet(300), heard.runs - before
     is_right = not left and runs <= FEW_RUNS
     print(
-        f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left: {verdict(is_right)}", flush=True
+        f"runs  {REPEATED:,} messages of {len(ids)} orders: {runs} runs, {left} left: {verdict(is_right)}",
+        flush=True,
     )
     return is_right
 
 
-async def _one_of_each(shop: Served, heard: Heard, poster: Poster, ids: Sequence[str]) -> bool:
+async def _one_of_each(
+    shop: Served, heard: Heard, poster: Poster, ids: Sequence[str]
+) -> bool:
     before = heard.runs
-    bodies = [posted(order_id, at=REPEATED + number) for number, order_id in enumerate(ids)]
+    bodies = [
+        posted(order_id, at=REPEATED + number) for number, order_id in enumerate(ids)
+    ]
 
     async def killed_meanwhile() -> None:
         while heard.runs == before:  # noqa: ASYNC110 - a count has no event
             await asyncio.sleep(0.2)
         os.kill(server := shop.part("deployments.server_process"), signal.SIGKILL)
-        await asyncio.to_thread(wait_for, lambda: shop.part("deployments.server_process") != server, seconds=60)
+        await asyncio.to_thread(
+            wait_for,
+            lambda: shop.part("deployments.server_process") != server,
+            seconds=60,
+        )
 
     await asyncio.gather(poster.post_all(bodies, RATE), killed_meanwhile())
     left = await asyncio.to_thread(heard.until_quiet, 900 + len(ids) / 5)

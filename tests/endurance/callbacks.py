@@ -1,5 +1,7 @@
-"""Messages under fire: a receiver that is killed among 10,000 posts loses none, odd posts don't move it, and orders end
-where polling would have them, however their messages come."""
+"""Messages under fire: a receiver that is killed among 10,000 posts loses none, odd
+posts don't move it, and orders end where polling would have them, however their
+messages come.
+"""
 
 from __future__ import annotations
 
@@ -58,7 +60,9 @@ FOUND = ("inspection_failed", "parcel_heavier")
 
 @dataclass
 class Poster:
-    """The service: posts at a rate, and again what was not acknowledged within its patience."""
+    """The service: posts at a rate, and again what was not acknowledged within its
+    patience.
+    """
 
     url: str
     acknowledged: set[bytes] = field(default_factory=set)
@@ -69,7 +73,10 @@ class Poster:
         """Return when everything is acknowledged."""
         timeout = aiohttp.ClientTimeout(total=PATIENCE_S)
         connector = aiohttp.TCPConnector(limit=200)
-        async with aiohttp.ClientSession(timeout=timeout, connector=connector) as session, asyncio.TaskGroup() as group:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, connector=connector) as session,
+            asyncio.TaskGroup() as group,
+        ):
             began = time.monotonic()
             for number, body in enumerate(bodies):
                 await asyncio.sleep(max(0, began + number / rate - time.monotonic()))
@@ -95,18 +102,31 @@ class Poster:
 
 @dataclass
 class Receiving:
-    """A receiver of its own on a port of its own, which can be killed and started again."""
+    """A receiver of its own on a port of its own, which can be killed and started
+    again.
+    """
 
     environment: dict[str, str]
     port: int
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        command = [sys.executable, "-m", "deployments.receiver", "--port", str(self.port)]
-        self.process = subprocess.Popen(command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL)
+        command = [
+            sys.executable,
+            "-m",
+            "deployments.receiver",
+            "--port",
+            str(self.port),
+        ]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=self.environment, stdout=subprocess.DEVNULL
+        )
         deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
-            with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 1):
+            with (
+                suppress(OSError),
+                socket.create_connection(("127.0.0.1", self.port), 1),
+            ):
                 return
             time.sleep(0.1)
 
@@ -119,7 +139,9 @@ class Receiving:
     def megabytes(self) -> int:
         assert self.process
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
-        return next(int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS"))
+        return next(
+            int(line.split()[1]) // 1024 for line in lines if line.startswith("VmRSS")
+        )
 
 
 @contextmanager
@@ -138,7 +160,9 @@ def receiving(folder: Path, ledger_url: str = "") -> Iterator[tuple[Receiving, s
 
 
 def _store(folder: Path, ledger_url: str = "") -> CallbackStore:
-    return CallbackStore(ledger_url or f"sqlite:///{folder / 'ledger.db'}", clock=utc_now)
+    return CallbackStore(
+        ledger_url or f"sqlite:///{folder / 'ledger.db'}", clock=utc_now
+    )
 
 
 def verdict(is_right: bool) -> str:  # noqa: FBT001
@@ -155,12 +179,21 @@ def callbacks_outlive_kills(database: str, orders: int) -> bool:
 
 
 def _loses_none(folder: Path, ledger_url: str, orders: int) -> bool:
-    """Posts at full rate while a run buys from the same ledger; the receiver is killed a third of the way."""
+    """Posts at full rate while a run buys from the same ledger; the receiver is killed
+    a third of the way.
+    """
     messages = MESSAGES_AN_ORDER * orders
     bodies = [posted(str(10**18 + number)) for number in range(messages)]
-    with own_sandbox() as sandbox, receiving(folder / "data", ledger_url) as (receiver, url):
-        merchant = Merchant(sandbox, folder, {"SOURCING_LEDGER_URL": ledger_url} if ledger_url else {})
-        run = merchant.start("run", new_batch(sandbox, folder, orders), "--yes", "--json")
+    with (
+        own_sandbox() as sandbox,
+        receiving(folder / "data", ledger_url) as (receiver, url),
+    ):
+        merchant = Merchant(
+            sandbox, folder, {"SOURCING_LEDGER_URL": ledger_url} if ledger_url else {}
+        )
+        run = merchant.start(
+            "run", new_batch(sandbox, folder, orders), "--yes", "--json"
+        )
         poster = Poster(url)
 
         async def killed_meanwhile() -> None:
@@ -192,12 +225,16 @@ def _loses_none(folder: Path, ledger_url: str, orders: int) -> bool:
 
 
 def odd_posts_are_borne(orders: int) -> bool:
-    """Twenty odd bodies an order, large ones, slow senders and silent connections: it answers on, and does not grow."""
+    """Twenty odd bodies an order, large ones, slow senders and silent connections: it
+    answers on, and does not grow.
+    """
     folder = Path(tempfile.mkdtemp(prefix="endurance-odd-"))
     bodies: list[bytes] = []
     wanted = ODD_BODIES_AN_ORDER * orders
 
-    @settings(max_examples=wanted // 10, database=None, suppress_health_check=[*HealthCheck])
+    @settings(
+        max_examples=wanted // 10, database=None, suppress_health_check=[*HealthCheck]
+    )
     @given(ODD)
     def collected(value: object) -> None:
         bodies.extend(odd_bodies(value))
@@ -208,17 +245,29 @@ def odd_posts_are_borne(orders: int) -> bool:
         before = receiver.megabytes
         statuses |= asyncio.run(_post_odd(url, bodies[wanted // 4 :]))
         statuses |= asyncio.run(_post_odd(url, [os.urandom(10 * 2**20)] * 20))
-        silent = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(SILENT)]
+        silent = [
+            socket.create_connection(("127.0.0.1", receiver.port))
+            for _ in range(SILENT)
+        ]
         for one in silent[:SLOW]:
-            one.sendall(f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode())
-        others = asyncio.run(_post_odd(url, [posted(str(number)) for number in range(1, 101)]))
+            one.sendall(
+                f"POST {urlsplit(url).path} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()
+            )
+        others = asyncio.run(
+            _post_odd(url, [posted(str(number)) for number in range(1, 101)])
+        )
         growth = receiver.megabytes - before
         late = {_status(one) for one in silent[:SLOW]}
         for one in silent:
             one.close()
     with _store(folder) as store:
         kept = sum(store.counts().values())
-    is_right = statuses <= {200, 413} and others == {200} and growth <= MOST_GROWTH_MB and late <= {b"408", b""}
+    is_right = (
+        statuses <= {200, 413}
+        and others == {200}
+        and growth <= MOST_GROWTH_MB
+        and late <= {b"408", b""}
+    )
     print(
         f"odd   {len(bodies):,} posts, 20 of 10 MB: answers {sorted(statuses)}, {kept:,} kept; beside {SILENT:,} "
         f"silent or slow connections 100 messages are answered {sorted(others)}, the slow ones {sorted(late)}; "
@@ -230,7 +279,9 @@ def odd_posts_are_borne(orders: int) -> bool:
 
 
 def _status(connection: socket.socket) -> bytes:
-    """What a connection is answered; nothing for one that was cut, which may show as a reset."""
+    """What a connection is answered; nothing for one that was cut, which may show as a
+    reset.
+    """
     with suppress(ConnectionResetError):
         return connection.recv(12)[9:12]
     return b""
@@ -252,9 +303,10 @@ async def _post_odd(url: str, bodies: Sequence[bytes]) -> set[int]:
 
 
 def mixed_messages_end_as_polling(orders: int) -> bool:
-    """Two worlds of the same orders. In one every step is polled. The other only hears: messages tripled, forged, in no
-    order, one in ten lost, those of several steps at once. Whom a message names stands there as by polling without a
-    look of tracking; with looks at the end all do, and what each order went through is what polling saw.
+    """Two worlds of the same orders. In one every step is polled. The other only hears:
+    messages tripled, forged, in no order, one in ten lost, those of several steps at
+    once. Whom a message names stands there as by polling without a look of tracking;
+    with looks at the end all do, and what each order went through is what polling saw.
     """
     folder = Path(tempfile.mkdtemp(prefix="endurance-mixed-"))
     heard, polled = folder / "heard", folder / "polled"
@@ -269,20 +321,43 @@ def mixed_messages_end_as_polling(orders: int) -> bool:
         _sandbox("--state", str(folder / "state"), "--callbacks", url) as speaks,
         _sandbox("--state", str(folder / "twin")) as silent,
     ):
-        found = [{"path": "callbacks/big_major/90", "kind": kind, "probability": 0.1} for kind in FOUND]
-        speaks.faults(*({"path": "callbacks/*", "kind": kind, "probability": 0.1} for kind in FAULTS), *found)
+        found = [
+            {"path": "callbacks/big_major/90", "kind": kind, "probability": 0.1}
+            for kind in FOUND
+        ]
+        speaks.faults(
+            *(
+                {"path": "callbacks/*", "kind": kind, "probability": 0.1}
+                for kind in FAULTS
+            ),
+            *found,
+        )
         worlds = Worlds(Merchant(speaks, heard, {}), Merchant(silent, polled, {}))
         for step in range(1, STEPS + 1):
             speaks.advance(STEP_S)
             silent.advance(STEP_S)
             _wait_until_posted(speaks)
             worlds.poll()
-            if step % 3:  # what came in every third step waits, and is heard with the next
+            if (
+                step % 3
+            ):  # what came in every third step waits, and is heard with the next
                 worlds.hear()
         worlds.catch_up()
-        worlds.judge_parcels(sum(rule["fired"] for rule in speaks.control("GET", "faults")["rules"][len(FAULTS) :]))
-        counts = {name: count for name, count in speaks.control("GET", "callbacks").items() if name != "url"}
-    print(f"mixed {orders:,} orders, {counts}: {worlds.words}: {verdict(worlds.are_one)}", flush=True)
+        worlds.judge_parcels(
+            sum(
+                rule["fired"]
+                for rule in speaks.control("GET", "faults")["rules"][len(FAULTS) :]
+            )
+        )
+        counts = {
+            name: count
+            for name, count in speaks.control("GET", "callbacks").items()
+            if name != "url"
+        }
+    print(
+        f"mixed {orders:,} orders, {counts}: {worlds.words}: {verdict(worlds.are_one)}",
+        flush=True,
+    )
     shutil.rmtree(folder)
     return worlds.are_one
 
@@ -307,7 +382,8 @@ class Worlds:
     def catch_up(self) -> None:
         """Looks of tracking in both; then each order's history is compared.
 
-        The first one reports parcels of marketplaces without messages, and the warehouse needs days to send them on.
+        The first one reports parcels of marketplaces without messages, and the
+        warehouse needs days to send them on.
         """
         for _ in range(3):
             act_for(self.heard, _track)
@@ -318,8 +394,12 @@ class Worlds:
         for ref, through in polled.items():
             self.ways.add(" ".join(through))
             seen = iter(through)
-            if heard[ref][-1] != through[-1] or not all(state in seen for state in heard[ref]):
-                self.apart.append(f"{ref}: {' '.join(heard[ref])}, and by polling {' '.join(through)}")
+            if heard[ref][-1] != through[-1] or not all(
+                state in seen for state in heard[ref]
+            ):
+                self.apart.append(
+                    f"{ref}: {' '.join(heard[ref])}, and by polling {' '.join(through)}"
+                )
 
     def hear(self) -> None:
         """All that waits is acted on; then whom a message named is compared."""
@@ -332,26 +412,47 @@ class Worlds:
             polled = self.histories(self.polled)
         self.named += len(names)
         self.moved += sum(heard[ref] != before[ref] for ref in names)
-        self.astray += [f"{ref}: {heard[ref][-1]}, not {polled[ref][-1]}" for ref in late if heard[ref] != polled[ref]]
+        self.astray += [
+            f"{ref}: {heard[ref][-1]}, not {polled[ref][-1]}"
+            for ref in late
+            if heard[ref] != polled[ref]
+        ]
 
     def judge_parcels(self, struck: int) -> None:
-        """How many parcels the warehouse found fault with, and of how many the merchant is told and finds a row."""
+        """How many parcels the warehouse found fault with, and of how many the merchant
+        is told and finds a row.
+        """
         data = self.heard.folder / "data"
         with _ledger(data) as ledger:
-            rows = ledger.rows(select(messages.c.cause).where(messages.c.kind == MessageKind.PARCEL))
-        told = {row["cause"].split(":")[1] for row in rows if row["cause"].startswith("received:")}
+            rows = ledger.rows(
+                select(messages.c.cause).where(messages.c.kind == MessageKind.PARCEL)
+            )
+        told = {
+            row["cause"].split(":")[1]
+            for row in rows
+            if row["cause"].startswith("received:")
+        }
         wrong = sql(
-            data / "snapshots", "select distinct order_ref from parcels_received where problem is not null"
+            data / "snapshots",
+            "select distinct order_ref from parcels_received where problem is not null",
         ).rows
         self.struck, self.told = struck, len(told & {str(ref) for (ref,) in wrong})
 
     def histories(self, merchant: Merchant) -> dict[str, list[str]]:
         with _ledger(merchant.folder / "data") as ledger:
-            return {ref: [str(one["new_state"]) for one in ledger.moves_of(ref)] for ref in all_orders(ledger)}
+            return {
+                ref: [str(one["new_state"]) for one in ledger.moves_of(ref)]
+                for ref in all_orders(ledger)
+            }
 
     @property
     def are_one(self) -> bool:
-        return self.moved > 0 and self.told >= self.struck and not self.astray and not self.apart
+        return (
+            self.moved > 0
+            and self.told >= self.struck
+            and not self.astray
+            and not self.apart
+        )
 
     @property
     def words(self) -> str:
@@ -366,8 +467,12 @@ class Worlds:
         return "; ".join(parts)
 
 
-def act_for(merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[str]]]) -> set[str]:
-    """Do something with a merchant's ledger and service, in this process and without a Prefect server."""
+def act_for(
+    merchant: Merchant, act: Callable[[Path], Coroutine[None, None, set[str]]]
+) -> set[str]:
+    """Do something with a merchant's ledger and service, in this process and without a
+    Prefect server.
+    """
     with patch.dict(os.environ, merchant.environment, clear=True):
         return asyncio.run(act(merchant.folder / "data"))
 
@@ -377,22 +482,33 @@ async def _ask_refunds(_: Path) -> set[str]:
     async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
         for order in list(all_orders(resources.ledger).values())[::10]:
             if resources.offerings[order.marketplace].after_sale:
-                reason = (await refund_options(resources, order, RefundKind.REFUND))[0].name
-                await ask_refund.fn(resources, order, RefundWish(kind=RefundKind.REFUND, reason=reason))
-        return {refund.order_ref for refund in resources.ledger.refunds.in_states(FOLLOWED)}
+                reason = (await refund_options(resources, order, RefundKind.REFUND))[
+                    0
+                ].name
+                await ask_refund.fn(
+                    resources, order, RefundWish(kind=RefundKind.REFUND, reason=reason)
+                )
+        return {
+            refund.order_ref for refund in resources.ledger.refunds.in_states(FOLLOWED)
+        }
 
 
 async def _track(_: Path) -> set[str]:
     async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
         report = await track(resources, resources.settings.chunk_size)
         refunds = resources.ledger.refunds.in_states(FOLLOWED)
-        troubles = [*report.troubles, *(await follow_refunds.fn(resources, refunds, label="all")).values()]
+        troubles = [
+            *report.troubles,
+            *(await follow_refunds.fn(resources, refunds, label="all")).values(),
+        ]
         assert not troubles, troubles[:3]
         return {line.order_ref for line in report.moved}
 
 
 async def _act(data: Path) -> set[str]:
-    """What dispatcher and runs do, without a Prefect server; answers whom the messages named."""
+    """What dispatcher and runs do, without a Prefect server; answers whom the messages
+    named.
+    """
     named = set[str]()
     with _store(data) as store:
         tickets = Tickets(store)
@@ -401,7 +517,9 @@ async def _act(data: Path) -> set[str]:
                 while ticket := tickets.next(kind):
                     heard = random.sample(found := tickets.begin(ticket.id), len(found))
                     named |= {order_id for one in heard for order_id in one.order_ids}
-                    store.settle((await handle_callbacks(resources, store, kind, heard)).outcomes)
+                    store.settle(
+                        (await handle_callbacks(resources, store, kind, heard)).outcomes
+                    )
                     tickets.end(ticket.id)
             return set(resources.ledger.orders_with_ids(named))
 
@@ -420,7 +538,9 @@ def _wait_until_posted(sandbox: RunningSandbox) -> None:
 @contextmanager
 def _sandbox(*options: str) -> Iterator[RunningSandbox]:
     command = [sys.executable, "-m", "sandbox", "--port", "0", *options]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True
+    ) as process:
         assert process.stdout
         words = process.stdout.readline().split()
         try:

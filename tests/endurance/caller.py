@@ -1,4 +1,6 @@
-"""`python -m tests.endurance.caller RUN`: a process that calls the service as fast as it may, until it is ended."""
+"""`python -m tests.endurance.caller RUN`: a process that calls the service as fast as
+it may, until it is ended.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ CALLERS = 32
 async def main(run: str) -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    async with open_resources(SourcingSettings(), XportcnSettings(), run=run) as resources:
+    async with open_resources(
+        SourcingSettings(), XportcnSettings(), run=run
+    ) as resources:
         print("calls", flush=True)
         callers = [asyncio.create_task(_call(resources)) for _ in range(CALLERS)]
         await ended.wait()

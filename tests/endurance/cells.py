@@ -26,7 +26,10 @@ def random_cells(*, seed: int, cells: int = CELLS) -> bool:
                 except AssertionError as error:
                     right = False
                     print(f"cells      {suffix:8} seed {one}: {error}", flush=True)
-            print(f"cells      {suffix:8} {done:,} read as they are, refused or told", flush=True)
+            print(
+                f"cells      {suffix:8} {done:,} read as they are, refused or told",
+                flush=True,
+            )
         for name in HEAVY:
             mib, said = peaks(Path(folder), [name])[0]
             right = right and mib < MOST_MIB

@@ -1,4 +1,6 @@
-"""Once with everything: the real command with its Prefect server, killed and stopped while it spends."""
+"""Once with everything: the real command with its Prefect server, killed and stopped
+while it spends.
+"""
 
 from __future__ import annotations
 
@@ -21,16 +23,31 @@ LONGEST_STOP_S = 15.0
 
 
 def commands_under_fire(
-    sandbox: RunningSandbox, folder: Path, *, seed: int, orders: int, ledger_url: str | None
+    sandbox: RunningSandbox,
+    folder: Path,
+    *,
+    seed: int,
+    orders: int,
+    ledger_url: str | None,
 ) -> Repetition:
-    """Two `sourcing run` at a time, killed `STRIKES` times, every other time after a stop; then alone."""
+    """Two `sourcing run` at a time, killed `STRIKES` times, every other time after a
+    stop; then alone.
+    """
     luck, began = random.Random(seed), time.monotonic()
     file = new_batch(sandbox, folder, orders)
     settings = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
     if ledger_url:
         settings["SOURCING_LEDGER_URL"] = ledger_url
     merchant = Merchant(sandbox, folder, settings)
-    command = ("run", file, "--yes", "--batch", "batch", "--chunk-size", "25")  # all of it fits into an unread pipe
+    command = (
+        "run",
+        file,
+        "--yes",
+        "--batch",
+        "batch",
+        "--chunk-size",
+        "25",
+    )  # all of it fits into an unread pipe
     kills = stops = 0
     for strike in range(STRIKES):
         runs = [merchant.start(*command) for _ in range(2)]
@@ -81,4 +98,7 @@ def _effects(sandbox: RunningSandbox) -> int:
 
 def _is_open(job: Job) -> bool:
     """Whether something is left that time and a read can settle."""
-    return any(effect.status in OPEN and kind_of(effect).absence_proves for effect in kept(job)[1])
+    return any(
+        effect.status in OPEN and kind_of(effect).absence_proves
+        for effect in kept(job)[1]
+    )

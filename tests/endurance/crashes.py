@@ -11,5 +11,19 @@ from tests.running import ROOT
 
 def every_kind_dies_everywhere() -> bool:
     """A hundred and more real processes; whether all ends well."""
-    command = [sys.executable, "-m", "pytest", "tests/crashes", "-m", "", "--numprocesses", "2"]
-    return subprocess.run(command, cwd=ROOT, env={**os.environ, "EVERY_CRASH": "1"}, check=False).returncode == 0
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "tests/crashes",
+        "-m",
+        "",
+        "--numprocesses",
+        "2",
+    ]
+    return (
+        subprocess.run(
+            command, cwd=ROOT, env={**os.environ, "EVERY_CRASH": "1"}, check=False
+        ).returncode
+        == 0
+    )

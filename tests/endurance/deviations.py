@@ -1,4 +1,6 @@
-"""Every deviation of the service at every marketplace: `make endurance PART=deviations`."""
+"""Every deviation of the service at every marketplace: `make endurance
+PART=deviations`.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +11,14 @@ WORKERS = 2
 
 
 def deviations_are_borne(*, every: int) -> bool:
-    """Play all cells, or every so manyth; tell at once what breaks a promise, and what each comes to at the end."""
+    """Play all cells, or every so manyth; tell at once what breaks a promise, and what
+    each comes to at the end.
+    """
     chosen = cells(seeds=range(SEEDS))[::every]
-    by_name = {(cell.deviation.name, cell.marketplace, cell.setting, cell.seed): cell for cell in chosen}
+    by_name = {
+        (cell.deviation.name, cell.marketplace, cell.setting, cell.seed): cell
+        for cell in chosen
+    }
     played, new = list[Line](), 0
     for line in lines(chosen, WORKERS):
         played.append(line)
@@ -20,7 +27,9 @@ def deviations_are_borne(*, every: int) -> bool:
             print(_replay(line), flush=True)
     print("\n".join(table(played)))
     broken = sum(bool(line.faults) for line in played)
-    print(f"{len(played)} cells; {broken - new} break what is known to be open, {new} something else")
+    print(
+        f"{len(played)} cells; {broken - new} break what is known to be open, {new} something else"
+    )
     return not new
 
 

@@ -1,4 +1,6 @@
-"""Journeys through each dialect, and through combinations: `make endurance PART=dialects`."""
+"""Journeys through each dialect, and through combinations: `make endurance
+PART=dialects`.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +12,16 @@ WORKERS = 2
 
 
 def journeys_end_right(*, first_seed: int) -> bool:
-    """Play all; tell those that break a promise, or whose orders wait without a named assumption."""
+    """Play all; tell those that break a promise, or whose orders wait without a named
+    assumption.
+    """
     logging.disable()
     trips = [*alone(), *combined(range(first_seed, first_seed + COMBINATIONS))]
     faulty = [one for one in results(trips, WORKERS) if one.faults]
     for one in faulty:
         print(f"{one.trip}: {one.faults[0]}")
-    print(f"dialects   {len(trips) - len(faulty)} of {len(trips)} journeys end right", flush=True)
+    print(
+        f"dialects   {len(trips) - len(faulty)} of {len(trips)} journeys end right",
+        flush=True,
+    )
     return not faulty

@@ -1,4 +1,6 @@
-"""A tenth of creates and payments lands late: `sourcing serve` ends the batch by itself, whatever is killed."""
+"""A tenth of creates and payments lands late: `sourcing serve` ends the batch by
+itself, whatever is killed.
+"""
 
 from __future__ import annotations
 
@@ -24,15 +26,32 @@ from tests.postgres import running_postgres
 from tests.running import RunningSandbox, own_sandbox, single_line_orders, write_csv
 
 LEASE_S, SETTLE_S, LATE_S = 60, 30, 20
-ORDERS = {"taobao": 140, "1688": 140, "big_major": 10, "international": 10, "poizon": 12}
+ORDERS = {
+    "taobao": 140,
+    "1688": 140,
+    "big_major": 10,
+    "international": 10,
+    "poizon": 12,
+}
 BATCH = "night"
-PATHS = ("/open/purchase/create*", "/alibaba/*create*", "/poizon/*createOrder", "/open/purchase/pay", "/*pay*")
-ALL_FOLLOW_UPS = {"flows": {"name": {"any_": ["finish-batch"]}}, "sort": "EXPECTED_START_TIME_DESC"}
+PATHS = (
+    "/open/purchase/create*",
+    "/alibaba/*create*",
+    "/poizon/*createOrder",
+    "/open/purchase/pay",
+    "/*pay*",
+)
+ALL_FOLLOW_UPS = {
+    "flows": {"name": {"any_": ["finish-batch"]}},
+    "sort": "EXPECTED_START_TIME_DESC",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is killed once the run has ended and its look waits; `look` is killed as soon as it works."""
+    """What is killed once the run has ended and its look waits; `look` is killed as
+    soon as it works.
+    """
 
     kills: Literal["nothing", "worker", "look", "all"]
     database: Literal["sqlite", "postgresql"]
@@ -64,12 +83,22 @@ def follow_ups_come_by_themselves() -> bool:
 
 def _one(case: Case) -> tuple[int, str, list[str]]:
     folder = Path(tempfile.mkdtemp(prefix="endurance-looks-"))
-    database = running_postgres(durable=True) if case.database == "postgresql" else nullcontext()
+    database = (
+        running_postgres(durable=True)
+        if case.database == "postgresql"
+        else nullcontext()
+    )
     with own_sandbox() as sandbox, receiver(folder) as alerts, database as server:
-        settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
+        settings = {
+            "port": free_port(),
+            "sandbox_port": int(sandbox.url.rpartition(":")[2]),
+            "alerts": alerts,
+        }
         (folder / "settings.json").write_text(json.dumps(settings))
         waits = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
-        place = LostPlace(Served(folder), server.new_database() if server else None, waits)
+        place = LostPlace(
+            Served(folder), server.new_database() if server else None, waits
+        )
         try:
             place.start()
             return _followed_up(case, place, sandbox)
@@ -77,9 +106,15 @@ def _one(case: Case) -> tuple[int, str, list[str]]:
             place.kill()
 
 
-def _followed_up(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple[int, str, list[str]]:
+def _followed_up(
+    case: Case, place: LostPlace, sandbox: RunningSandbox
+) -> tuple[int, str, list[str]]:
     shop, rows = place.shop, single_line_orders(sandbox, ORDERS)
-    before = [{**row, "order_ref": f"before-{row['order_ref']}"} for row in rows if str(row["order_ref"])[-3:] == "000"]
+    before = [
+        {**row, "order_ref": f"before-{row['order_ref']}"}
+        for row in rows
+        if str(row["order_ref"])[-3:] == "000"
+    ]
     _buy(shop, write_csv(shop.folder / "before.csv", before), "before")
     late = {"kind": "late_effect", "probability": 0.1, "times": None, "delay_s": LATE_S}
     sandbox.faults(*({"path": path, **late} for path in PATHS))
@@ -89,19 +124,36 @@ def _followed_up(case: Case, place: LostPlace, sandbox: RunningSandbox) -> tuple
     (follow_up,) = shop.ask("flow_runs/filter", ALL_FOLLOW_UPS)
     _kill(case, place, str(follow_up["id"]))
     wait_for(
-        lambda: not [run for run in _follow_ups(shop) if run["state_type"] not in ("COMPLETED", "FAILED")], seconds=900
+        lambda: (
+            not [
+                run
+                for run in _follow_ups(shop)
+                if run["state_type"] not in ("COMPLETED", "FAILED")
+            ]
+        ),
+        seconds=900,
     )
     follow_ups = ", ".join(
-        f"look {run['parameters']['look']} {run['state_name']}" for run in reversed(_follow_ups(shop))
+        f"look {run['parameters']['look']} {run['state_name']}"
+        for run in reversed(_follow_ups(shop))
     )
     states = _states(shop)
-    wrong = _broken(shop, sandbox) + ([] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))])
+    wrong = _broken(shop, sandbox) + (
+        [] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))]
+    )
     return unknown, follow_ups, wrong
 
 
 def _buy(shop: Served, file: Path, batch: str) -> None:
-    wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": batch}
-    shop.await_state(shop.start("buy-from-file/buy-from-file", **wanted), "Completed", seconds=600)
+    wanted = {
+        "requests": {"file": str(file)},
+        "dry_run": False,
+        "yes": True,
+        "batch": batch,
+    }
+    shop.await_state(
+        shop.start("buy-from-file/buy-from-file", **wanted), "Completed", seconds=600
+    )
 
 
 def _kill(case: Case, place: LostPlace, run_id: str) -> None:
@@ -129,10 +181,17 @@ def _ledger(shop: Served) -> Ledger:
 
 def _states(shop: Served) -> Counter[str]:
     with _ledger(shop) as ledger:
-        return Counter(str(order.state) for order in ledger.orders(ledger.refs_in(BATCH)).values())
+        return Counter(
+            str(order.state) for order in ledger.orders(ledger.refs_in(BATCH)).values()
+        )
 
 
 def _broken(shop: Served, sandbox: RunningSandbox) -> list[str]:
     with _ledger(shop) as ledger:
         orders = all_orders(ledger)
-        return [str(one) for one in violations(sandbox.books(), orders, ledger.effects_of(orders), at_rest=True)]
+        return [
+            str(one)
+            for one in violations(
+                sandbox.books(), orders, ledger.effects_of(orders), at_rest=True
+            )
+        ]

@@ -1,4 +1,6 @@
-"""The whole table of odd answers, shared by two processes: what each case breaks, by what it breaks."""
+"""The whole table of odd answers, shared by two processes: what each case breaks, by
+what it breaks.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ SHOWN = 3
 
 
 def odd_answers(*, every: int = 1, workers: int = 2) -> bool:
-    """Play every `every`th case; print what broke, with some of the cases that broke it. True when nothing did."""
+    """Play every `every`th case; print what broke, with some of the cases that broke
+    it. True when nothing did.
+    """
     began, played = time.monotonic(), 0
     broke: defaultdict[str, list[str]] = defaultdict(list)
     context = multiprocessing.get_context("spawn")
@@ -25,12 +29,17 @@ def odd_answers(*, every: int = 1, workers: int = 2) -> bool:
             played += count
             for case, what in found:
                 broke[_without_names(what)].append(case)
-            print(f"hostile: {played} cases, {sum(map(len, broke.values()))} broken", flush=True)
+            print(
+                f"hostile: {played} cases, {sum(map(len, broke.values()))} broken",
+                flush=True,
+            )
     for what, cases in sorted(broke.items(), key=lambda one: -len(one[1])):
         print(f"{len(cases):6} {what}")
         for shown in cases[:SHOWN]:
             print(f"         {shown}")
-    print(f"hostile: {played} cases in {time.monotonic() - began:.0f} s, {sum(map(len, broke.values()))} broken")
+    print(
+        f"hostile: {played} cases in {time.monotonic() - began:.0f} s, {sum(map(len, broke.values()))} broken"
+    )
     return not broke
 
 
@@ -46,7 +55,11 @@ def _play_slice(wanted: tuple[int, int]) -> tuple[int, list[tuple[str, str]]]:
         # far apart in the table, so that a batch has orders of all marketplaces
         step = -(-len(whole) // SLICE)
         cases = whole[place::step]
-        return len(cases), [(str(case), what) for broken in play(made, cases) for case, what in broken.items()]
+        return len(cases), [
+            (str(case), what)
+            for broken in play(made, cases)
+            for case, what in broken.items()
+        ]
 
 
 def _without_names(what: str) -> str:

@@ -1,4 +1,6 @@
-"""`kill -9` of parts of `sourcing serve`, at several ages of a run: it is taken up without a person, and pays once."""
+"""`kill -9` of parts of `sourcing serve`, at several ages of a run: it is taken up
+without a person, and pays once.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,13 @@ from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for
 from tests.history import violations
 from tests.postgres import running_postgres
-from tests.running import ROOT, RunningSandbox, own_sandbox, single_line_orders, write_csv
+from tests.running import (
+    ROOT,
+    RunningSandbox,
+    own_sandbox,
+    single_line_orders,
+    write_csv,
+)
 
 WITHIN_S = 180
 ORDERS = {"taobao": 20, "1688": 20}
@@ -34,7 +42,9 @@ ORDERS = {"taobao": 20, "1688": 20}
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is killed, how long after the run was started or had asked, and what it was doing."""
+    """What is killed, how long after the run was started or had asked, and what it was
+    doing.
+    """
 
     kills: Literal["serve", "worker", "run", "all"]
     age_s: int
@@ -56,12 +66,16 @@ CASES = (
     Case(kills="all", age_s=5, paused=False, database="postgresql"),
     Case(kills="all", age_s=60, paused=True, database="sqlite"),
 )
-"""Of the pairs of what is killed with everything else, and of the others with each other, as many as eight can hold."""
+"""Of the pairs of what is killed with everything else, and of the others with each
+other, as many as eight can hold.
+"""
 
 
 @dataclass(kw_only=True)
 class Seen:
-    """What became of a run. Seconds are from the kill, or from when `sourcing serve` was started again."""
+    """What became of a run. Seconds are from the kill, or from when `sourcing serve`
+    was started again.
+    """
 
     paid_before: int = 0
     taken_up_s: float | None = None
@@ -77,8 +91,13 @@ def lost_runs_are_taken_up(cases: Sequence[Case] = CASES) -> bool:
     right = 0
     for case in cases:
         seen = _one(case)
-        taken_up, alarm = (f"{s:.0f} s" if s is not None else "never" for s in (seen.taken_up_s, seen.alarm_s))
-        paid = ", ".join(f"{count} paid {times} times" for times, count in sorted(seen.paid.items()))
+        taken_up, alarm = (
+            f"{s:.0f} s" if s is not None else "never"
+            for s in (seen.taken_up_s, seen.alarm_s)
+        )
+        paid = ", ".join(
+            f"{count} paid {times} times" for times, count in sorted(seen.paid.items())
+        )
         print(
             f"lost       {case.words} {seen.paid_before:3} paid before; taken up {taken_up}, alarm {alarm}, "
             f"{seen.attempts} attempts, over after {seen.seconds:.0f} s; {paid}; {'; '.join(seen.wrong) or 'right'}",
@@ -92,7 +111,11 @@ def lost_runs_are_taken_up(cases: Sequence[Case] = CASES) -> bool:
 def _one(case: Case) -> Seen:
     folder = Path(tempfile.mkdtemp(prefix="endurance-lost-"))
     with own_sandbox() as sandbox, receiver(folder) as alerts, _postgres(case) as url:
-        settings = {"port": free_port(), "sandbox_port": int(sandbox.url.rpartition(":")[2]), "alerts": alerts}
+        settings = {
+            "port": free_port(),
+            "sandbox_port": int(sandbox.url.rpartition(":")[2]),
+            "alerts": alerts,
+        }
         (folder / "settings.json").write_text(json.dumps(settings))
         place = LostPlace(Served(folder), url)
         try:
@@ -108,24 +131,40 @@ class LostPlace:
 
     shop: Served
     postgres_url: str | None
-    settings: Mapping[str, str] = field(default_factory=lambda: {"SOURCING_SETTLE_S": "0"})
+    settings: Mapping[str, str] = field(
+        default_factory=lambda: {"SOURCING_SETTLE_S": "0"}
+    )
     options: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and wait until everything is registered."""
         output = self.shop.folder / "serve.txt"
-        options = [*(["--postgres", self.postgres_url] if self.postgres_url else []), *self.options]
+        options = [
+            *(["--postgres", self.postgres_url] if self.postgres_url else []),
+            *self.options,
+        ]
         with output.open("w") as file:
             process = self.process = subprocess.Popen(
-                [sys.executable, "-m", "cli.main", "serve", "--port", str(self.shop.settings["port"]), *options],
+                [
+                    sys.executable,
+                    "-m",
+                    "cli.main",
+                    "serve",
+                    "--port",
+                    str(self.shop.settings["port"]),
+                    *options,
+                ],
                 cwd=ROOT,
                 env={**self.shop.environment, **self.settings},
                 stdout=file,
                 stderr=file,
             )
         (self.shop.folder / "served.json").write_text(json.dumps({"pid": process.pid}))
-        wait_for(lambda: "Ctrl-C" in output.read_text() or process.poll() is not None, seconds=240)
+        wait_for(
+            lambda: "Ctrl-C" in output.read_text() or process.poll() is not None,
+            seconds=240,
+        )
         assert process.poll() is None, output.read_text()
 
     def kill(self, *, parts: bool = True) -> None:
@@ -137,15 +176,34 @@ class LostPlace:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait()
-        wait_for(lambda: not [pid for pid in below if Path(f"/proc/{pid}/fd/0").exists()], seconds=60)
+        wait_for(
+            lambda: not [pid for pid in below if Path(f"/proc/{pid}/fd/0").exists()],
+            seconds=60,
+        )
 
 
 def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     shop, seen = place.shop, Seen()
-    sandbox.faults({"path": "*pay*", "kind": "latency", "probability": 1, "delay_s": min(20, max(2, case.age_s / 20))})
+    sandbox.faults(
+        {
+            "path": "*pay*",
+            "kind": "latency",
+            "probability": 1,
+            "delay_s": min(20, max(2, case.age_s / 20)),
+        }
+    )
     file = write_csv(shop.folder / "batch.csv", single_line_orders(sandbox, ORDERS))
-    wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": not case.paused, "batch": "lost"}
-    run_id = shop.start("buy-from-file/buy-from-file", **wanted, speed={"chunk_size": 2, "concurrency": 1})
+    wanted = {
+        "requests": {"file": str(file)},
+        "dry_run": False,
+        "yes": not case.paused,
+        "batch": "lost",
+    }
+    run_id = shop.start(
+        "buy-from-file/buy-from-file",
+        **wanted,
+        speed={"chunk_size": 2, "concurrency": 1},
+    )
     answered: set[str] = set()
     if case.paused:
         shop.await_state(run_id, "Paused")
@@ -155,17 +213,25 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     seen.paid_before = len(sandbox.books()["payments"])
     killed_at = datetime.now(UTC)
     began = _kill(case, place, run_id)
-    if case.paused and case.kills == "run":  # somebody answers what nobody hears any more
+    if (
+        case.paused and case.kills == "run"
+    ):  # somebody answers what nobody hears any more
         shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(old)})
-    if case.kills == "worker" and case.paused:  # its run lives on, until it has something to print
+    if (
+        case.kills == "worker" and case.paused
+    ):  # its run lives on, until it has something to print
         shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(old)})
     seen.taken_up_s = _until(began, lambda: _again(shop, run_id, killed_at))
     seen.alarm_s = _until(began, lambda: _told(shop))
-    seen.wrong += ["not taken up"] * (seen.taken_up_s is None) + ["not told"] * (seen.alarm_s is None)
+    seen.wrong += ["not taken up"] * (seen.taken_up_s is None) + ["not told"] * (
+        seen.alarm_s is None
+    )
     sandbox.faults()
     if case.paused and not seen.wrong:
         form = wait_for(lambda: _form(shop, run_id, answered), seconds=WITHIN_S)
-        seen.wrong += ["bought what nobody approved"] * (len(sandbox.books()["payments"]) > 0)
+        seen.wrong += ["bought what nobody approved"] * (
+            len(sandbox.books()["payments"]) > 0
+        )
         shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(form)})
     done = wait_for(lambda: _ended(shop, run_id), seconds=600)
     seen.attempts, seen.seconds = done["run_count"], time.monotonic() - began
@@ -183,7 +249,11 @@ def _kill(case: Case, place: LostPlace, run_id: str) -> float:
         began = time.monotonic()
         place.start()
         return began
-    for pid in [shop.part("deployments.worker")] if case.kills == "worker" else shop.processes_of(run_id):
+    for pid in (
+        [shop.part("deployments.worker")]
+        if case.kills == "worker"
+        else shop.processes_of(run_id)
+    ):
         os.kill(pid, signal.SIGKILL)
     return time.monotonic()
 
@@ -200,47 +270,68 @@ def _again(shop: Served, run_id: str, killed_at: datetime) -> bool:
     with suppress(URLError):
         states = shop.ask(f"flow_run_states/?flow_run_id={run_id}")
         return any(
-            state["name"] == "AwaitingRetry" and datetime.fromisoformat(state["timestamp"]) > killed_at
+            state["name"] == "AwaitingRetry"
+            and datetime.fromisoformat(state["timestamp"]) > killed_at
             for state in states
         )
     return False
 
 
 def _told(shop: Served) -> bool:
-    return any("Crashed" in one["subject"] or "lost" in one["subject"] for one in shop.alerts())
+    return any(
+        "Crashed" in one["subject"] or "lost" in one["subject"] for one in shop.alerts()
+    )
 
 
 def _ended(shop: Served, run_id: str) -> dict[str, Any] | None:
     with suppress(URLError):
         run = shop.run(run_id)
-        return run if run["state_name"] in ("Completed", "Failed", "Cancelled") else None
+        return (
+            run if run["state_name"] in ("Completed", "Failed", "Cancelled") else None
+        )
     return None
 
 
 def _form(shop: Served, run_id: str, answered: set[str]) -> dict[str, Any] | None:
-    """The form of the question that is open, with its key, unless it was seen before."""
+    """The form of the question that is open, with its key, unless it was seen
+    before.
+    """
     with suppress(URLError):
         run = shop.run(run_id)
         keyset = run["state"]["state_details"].get("run_input_keyset")
         if run["state_name"] != "Paused" or keyset["schema"] in answered:
             return None
-        inputs = shop.ask(f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1})
-        return {**json.loads(inputs[0]["value"]), "key": keyset["schema"]} if inputs else None
+        inputs = shop.ask(
+            f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1}
+        )
+        return (
+            {**json.loads(inputs[0]["value"]), "key": keyset["schema"]}
+            if inputs
+            else None
+        )
     return None
 
 
 def _answer(form: dict[str, Any]) -> dict[str, Any]:
-    return {"decision": ALL, "approved_by": "Mei Chen", "plan": form["properties"]["plan"]["const"]}
+    return {
+        "decision": ALL,
+        "approved_by": "Mei Chen",
+        "plan": form["properties"]["plan"]["const"],
+    }
 
 
 def _wrong_books(shop: Served, sandbox: RunningSandbox) -> list[str]:
     url = SourcingSettings(data_dir=shop.data_dir).ledger_url
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
         orders = ledger.orders(ledger.refs_in("lost"))
-        broken = violations(sandbox.books(), orders, ledger.effects_of(orders), at_rest=True)
+        broken = violations(
+            sandbox.books(), orders, ledger.effects_of(orders), at_rest=True
+        )
         states = Counter(str(order.state) for order in orders.values())
     wrong = [str(one) for one in broken]
-    return wrong + ([] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))])
+    return wrong + (
+        [] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))]
+    )
 
 
 @contextmanager

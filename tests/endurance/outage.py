@@ -1,4 +1,6 @@
-"""The service goes away for 20 s and 90 s in each stage of a run, or throttles everybody: the one run gets through."""
+"""The service goes away for 20 s and 90 s in each stage of a run, or throttles
+everybody: the one run gets through.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +30,16 @@ SETTINGS = {
 }
 """So that most of what was on the wire is settled by the run itself.
 
-What is shown as unpaid is looked at for hours where a payment may be a submission, and the last create at a marketplace
-for half an hour, until no list can be behind: of those some may be asked about.
+What is shown as unpaid is looked at for hours where a payment may be a submission, and
+the last create at a marketplace for half an hour, until no list can be behind: of those
+some may be asked about.
 """
-COUNTED = {"create": "orders", "pay": "payments", "book": "shipments", "track": "domestic_updates"}
+COUNTED = {
+    "create": "orders",
+    "pay": "payments",
+    "book": "shipments",
+    "track": "domestic_updates",
+}
 STAGES = ("plan", *COUNTED)
 
 
@@ -42,18 +50,28 @@ def outages_are_survived() -> bool:
 
 
 def storms_are_survived() -> bool:
-    """A line a case of 429: a share of all calls for a minute, with and without Retry-After."""
+    """A line a case of 429: a share of all calls for a minute, with and without
+    Retry-After.
+    """
     print("throttled  retry-after  took  calls  ideal  result", flush=True)
     with own_sandbox() as sandbox:
         ideal, _, _ = _throttled(sandbox, share=0, retry_after="")
-        return all([_storm(sandbox, share, told, ideal) for told in ("", "2") for share in (0.3, 0.9, 1.0)])
+        return all(
+            [
+                _storm(sandbox, share, told, ideal)
+                for told in ("", "2")
+                for share in (0.3, 0.9, 1.0)
+            ]
+        )
 
 
 def _outage(stage: str, away_s: float) -> bool:
     folder = Path(tempfile.mkdtemp(prefix=f"endurance-outage-{stage}-{away_s}-"))
     with kept_sandbox(folder / "sandbox.db") as sandbox:
         file = new_batch(sandbox.running, folder, ORDERS + 5)
-        sandbox.running.faults({"path": "/*", "kind": "latency", "probability": 1, "delay_s": LATENCY_S})
+        sandbox.running.faults(
+            {"path": "/*", "kind": "latency", "probability": 1, "delay_s": LATENCY_S}
+        )
         merchant = Merchant(sandbox.running, folder, SETTINGS)
         _alone(merchant, "run", _first_of(file), "--yes", "--json")
         _make_older(folder / "data" / "ledger.db")
@@ -61,20 +79,35 @@ def _outage(stage: str, away_s: float) -> bool:
         if stage == "track":
             _alone(merchant, *run)
             sandbox.running.advance(2 * 86_400)
-            took, _, report, code = _interrupted(merchant, sandbox, ("track", "--json"), stage, away_s)
-            words = "" if code == 0 and not report["troubles"] else f"exit {code}: {report['troubles'][:3]}"
+            took, _, report, code = _interrupted(
+                merchant, sandbox, ("track", "--json"), stage, away_s
+            )
+            words = (
+                ""
+                if code == 0 and not report["troubles"]
+                else f"exit {code}: {report['troubles'][:3]}"
+            )
             asked = wire = 0
         else:
-            took, wire, report, code = _interrupted(merchant, sandbox, run, stage, away_s)
+            took, wire, report, code = _interrupted(
+                merchant, sandbox, run, stage, away_s
+            )
             asked = report["counts"].get("unknown", 0)
-            most_asked = wire if stage in COUNTED else 0  # beside payments creates are on the wire
+            most_asked = (
+                wire if stage in COUNTED else 0
+            )  # beside payments creates are on the wire
             words = _broken(report, code, asked, most_asked)
-    print(f"{stage:7} {away_s:4} s {took:4.0f} s {wire:12} {asked:6}  {words or 'as promised'}", flush=True)
+    print(
+        f"{stage:7} {away_s:4} s {took:4.0f} s {wire:12} {asked:6}  {words or 'as promised'}",
+        flush=True,
+    )
     return not words
 
 
 def _first_of(file: Path) -> Path:
-    """An order of each marketplace, bought before: without older orders of ours no absence proves anything."""
+    """An order of each marketplace, bought before: without older orders of ours no
+    absence proves anything.
+    """
     head, *rows = file.read_text().splitlines(keepends=True)
     first, rest = rows[:5], rows[5:]
     file.write_text(head + "".join(rest))
@@ -84,21 +117,31 @@ def _first_of(file: Path) -> Path:
 
 
 def _make_older(ledger: Path) -> None:
-    """Let the orders be a quarter of an hour older: clocks may be ten minutes apart, so younger ones prove nothing."""
+    """Let the orders be a quarter of an hour older: clocks may be ten minutes apart, so
+    younger ones prove nothing.
+    """
     with sqlite3.connect(ledger) as connection:
-        connection.execute("UPDATE orders SET ordered_at = datetime(ordered_at, '-15 minutes') || '.000000'")
+        connection.execute(
+            "UPDATE orders SET ordered_at = datetime(ordered_at, '-15 minutes') || '.000000'"
+        )
 
 
 def _interrupted(
-    merchant: Merchant, sandbox: KeptSandbox, command: tuple[Any, ...], stage: str, away_s: float
+    merchant: Merchant,
+    sandbox: KeptSandbox,
+    command: tuple[Any, ...],
+    stage: str,
+    away_s: float,
 ) -> tuple[float, int, dict[str, Any], int]:
-    """Run a command whose service is killed in this stage, and comes back; how long, how much was on the wire, and how
-    it ended.
+    """Run a command whose service is killed in this stage, and comes back; how long,
+    how much was on the wire, and how it ended.
     """
     began = time.monotonic()
     with weather_over(sandbox.running.url) as weather:
         run = merchant.start(*command, XPORTCN_BASE_URL=weather.url)
-        reached = _reached(sandbox.running, stage, lambda: weather.calls.total() > 2 * BEGUN)
+        reached = _reached(
+            sandbox.running, stage, lambda: weather.calls.total() > 2 * BEGUN
+        )
         while run.poll() is None and not reached():
             time.sleep(0.01)
         wire = weather.go_away()
@@ -111,7 +154,9 @@ def _interrupted(
     return time.monotonic() - began, wire, json.loads(out), run.returncode
 
 
-def _reached(sandbox: RunningSandbox, stage: str, is_planning: Callable[[], bool]) -> Callable[[], bool]:
+def _reached(
+    sandbox: RunningSandbox, stage: str, is_planning: Callable[[], bool]
+) -> Callable[[], bool]:
     if stage == "plan":
         return is_planning
     before = len(sandbox.books()[COUNTED[stage]])
@@ -119,27 +164,43 @@ def _reached(sandbox: RunningSandbox, stage: str, is_planning: Callable[[], bool
 
 
 def _broken(report: dict[str, Any], code: int, asked: int, most_asked: int) -> str:
-    """What is not as promised: all are booked, but for what was on the wire, of which a person may be asked."""
+    """What is not as promised: all are booked, but for what was on the wire, of which a
+    person may be asked.
+    """
     counts = report["counts"]
-    if counts.get("booked", 0) + asked != ORDERS or asked > most_asked or code != (3 if asked else 0):
+    if (
+        counts.get("booked", 0) + asked != ORDERS
+        or asked > most_asked
+        or code != (3 if asked else 0)
+    ):
         return f"exit {code}, {counts}"
     return ""
 
 
 def _storm(sandbox: RunningSandbox, share: float, retry_after: str, ideal: int) -> bool:
     calls, took, report = _throttled(sandbox, share=share, retry_after=retry_after)
-    right = report["counts"] == {"booked": THROTTLED_ORDERS} and calls <= 3 * ideal + STORM_S
+    right = (
+        report["counts"] == {"booked": THROTTLED_ORDERS}
+        and calls <= 3 * ideal + STORM_S
+    )
     words = "as promised" if right else f"{report['counts']}"
-    print(f"{share:9.0%} {retry_after or 'none':>12} {took:4.0f} s {calls:6} {ideal:6}  {words}", flush=True)
+    print(
+        f"{share:9.0%} {retry_after or 'none':>12} {took:4.0f} s {calls:6} {ideal:6}  {words}",
+        flush=True,
+    )
     return right
 
 
-def _throttled(sandbox: RunningSandbox, *, share: float, retry_after: str) -> tuple[int, float, dict[str, Any]]:
+def _throttled(
+    sandbox: RunningSandbox, *, share: float, retry_after: str
+) -> tuple[int, float, dict[str, Any]]:
     folder = Path(tempfile.mkdtemp(prefix="endurance-throttled-"))
     file, began = new_batch(sandbox, folder, THROTTLED_ORDERS), time.monotonic()
     with weather_over(sandbox.url) as weather:
         weather.throttle(share, STORM_S, retry_after)
-        merchant = Merchant(RunningSandbox(weather.url), folder, {"SOURCING_PATIENCE_S": "600"})
+        merchant = Merchant(
+            RunningSandbox(weather.url), folder, {"SOURCING_PATIENCE_S": "600"}
+        )
         report = _alone(merchant, "run", file, "--yes", "--json")
         return weather.calls.total(), time.monotonic() - began, report
 

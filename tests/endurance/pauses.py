@@ -1,4 +1,6 @@
-"""Two processes on one batch, and a person who stops all buying and resumes, again and again, until all is booked."""
+"""Two processes on one batch, and a person who stops all buying and resumes, again and
+again, until all is booked.
+"""
 
 from __future__ import annotations
 
@@ -27,16 +29,38 @@ LANDS_WITHIN_S = 1.0
 
 
 def paused_batch(
-    sandbox: RunningSandbox, folder: Path, *, seed: int, orders: int, processes: int, ledger_url: str | None
+    sandbox: RunningSandbox,
+    folder: Path,
+    *,
+    seed: int,
+    orders: int,
+    processes: int,
+    ledger_url: str | None,
 ) -> Repetition:
-    """One batch, paused at random moments; what the books have when `pause` returns is what they have at its end."""
-    file, luck, began = new_batch(sandbox, folder, orders), random.Random(seed), time.monotonic()
+    """One batch, paused at random moments; what the books have when `pause` returns is
+    what they have at its end.
+    """
+    file, luck, began = (
+        new_batch(sandbox, folder, orders),
+        random.Random(seed),
+        time.monotonic(),
+    )
     settings = {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S)}
     settings |= {"SOURCING_LEDGER_URL": ledger_url} if ledger_url else {}
-    job = Job(url=sandbox.url, folder=folder, file=file, plans=folder / "plans", chunk_size=25, settings=settings)
+    job = Job(
+        url=sandbox.url,
+        folder=folder,
+        file=file,
+        plans=folder / "plans",
+        chunk_size=25,
+        settings=settings,
+    )
     run(replace(job, does="plan"))
     kills, pauses, failed, broken = 0, 0, list[int](), list[str]()
-    while not (pauses and all(order.shipment for order in kept(job)[0].values())) and pauses < orders:
+    while (
+        not (pauses and all(order.shipment for order in kept(job)[0].values()))
+        and pauses < orders
+    ):
         runs = [start(job) for _ in range(processes)]
         _wait_for(sandbox, luck.randint(1, max(2, orders // 3)), runs)
         if luck.random() < KILLS and runs[0].process.is_alive():
@@ -48,7 +72,9 @@ def paused_batch(
             time.sleep(LANDS_WITHIN_S)
         bought = sandbox.books()
         codes = [one.ends(300) for one in runs]
-        broken += [f"pause {pauses}: {what}" for what in _differences(bought, sandbox.books())]
+        broken += [
+            f"pause {pauses}: {what}" for what in _differences(bought, sandbox.books())
+        ]
         failed += [code for code in codes if code not in (0, KILLED)]
         with ledger_of(job) as ledger:
             ledger.resume_buying("endurance")
@@ -66,15 +92,21 @@ def paused_batch(
 
 
 def _pause(job: Job) -> Paused:
-    settings = SourcingSettings(data_dir=job.folder / "data", lease_s=LEASE_S, settle_s=SETTLE_S)
+    settings = SourcingSettings(
+        data_dir=job.folder / "data", lease_s=LEASE_S, settle_s=SETTLE_S
+    )
     with ledger_of(job) as ledger:
-        return pause(ledger, settings, by="endurance", why="a test", notify=lambda _: None)
+        return pause(
+            ledger, settings, by="endurance", why="a test", notify=lambda _: None
+        )
 
 
 def _wait_for(sandbox: RunningSandbox, effects: int, runs: list[Run]) -> None:
     """Until so many more effects have arrived, or nobody is at work any more."""
     at_first = sum(_counts(sandbox.books()))
-    while sum(_counts(sandbox.books())) < at_first + effects and any(one.process.is_alive() for one in runs):
+    while sum(_counts(sandbox.books())) < at_first + effects and any(
+        one.process.is_alive() for one in runs
+    ):
         time.sleep(0.01)
 
 
@@ -83,10 +115,16 @@ def _counts(books: dict[str, Any]) -> list[int]:
 
 
 def _differences(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
-    """What was bought meanwhile. A status goes on by itself: the service confirms a payment a moment later."""
+    """What was bought meanwhile. A status goes on by itself: the service confirms a
+    payment a moment later.
+    """
     told = []
     for kind in KINDS:
-        old, new = ([{**row, "status": ""} for row in books[kind]] for books in (before, after))
+        old, new = (
+            [{**row, "status": ""} for row in books[kind]] for books in (before, after)
+        )
         if old != new:
-            told.append(f"{kind} {len(old)} and then {len(new)}: {next(row for row in new if row not in old)}")
+            told.append(
+                f"{kind} {len(old)} and then {len(new)}: {next(row for row in new if row not in old)}"
+            )
     return told

@@ -1,4 +1,6 @@
-"""What broke a promise once: the real command against a real sandbox behind a proxy that makes it deviate."""
+"""What broke a promise once: the real command against a real sandbox behind a proxy
+that makes it deviate.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from typing import Any
 
 from deployments.local_server import prefect_server
 from tests.rewriting_proxy import RewritingProxy, rewriting_proxy
-from tests.running import Merchant, RunningSandbox, own_sandbox, single_line_orders, write_csv
+from tests.running import (
+    Merchant,
+    RunningSandbox,
+    own_sandbox,
+    single_line_orders,
+    write_csv,
+)
 from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.service import Deviation, Group, Outcome, Told
 from tests.simulation.deviations.wire import ORDERS, Role, changed
@@ -35,17 +43,26 @@ class Shop:
     sandbox: RunningSandbox
     proxy: RewritingProxy
 
-    def orders(self, counts: Mapping[str, int], name: str = "") -> list[dict[str, object]]:
+    def orders(
+        self, counts: Mapping[str, int], name: str = ""
+    ) -> list[dict[str, object]]:
         rows = single_line_orders(self.sandbox, counts)
         return [{**row, "order_ref": f"{name}{row['order_ref']}"} for row in rows]
 
-    def run(self, rows: Sequence[Mapping[str, object]], *options: str, **settings: str) -> dict[str, Any]:
-        """`sourcing run --yes` on these; without orders where the ledger may not buy."""
+    def run(
+        self, rows: Sequence[Mapping[str, object]], *options: str, **settings: str
+    ) -> dict[str, Any]:
+        """`sourcing run --yes` on these; without orders where the ledger may not
+        buy.
+        """
         file = write_csv(self.merchant.folder / "requests.csv", rows)
         run = self.merchant.start("run", file, "--yes", "--json", *options, **settings)
         told, words = run.communicate()
         assert told or "the ledger" in words, words
-        return {"said": words, **(json.loads(told) if told else {"orders": [], "spent_fen": 0})}
+        return {
+            "said": words,
+            **(json.loads(told) if told else {"orders": [], "spent_fen": 0}),
+        }
 
     def command(self, *words: str | Path) -> None:
         done = self.merchant.start(*words)
@@ -56,12 +73,23 @@ class Shop:
         time.sleep(LEASE_S + SETTLE_S + 1)
 
     def lists_show_all(self) -> None:
-        """End the 30 minutes and more that a restored ledger waits, as if they had passed."""
-        with closing(sqlite3.connect(self.merchant.folder / "data" / "ledger.db")) as ledger, ledger:
+        """End the 30 minutes and more that a restored ledger waits, as if they had
+        passed.
+        """
+        with (
+            closing(
+                sqlite3.connect(self.merchant.folder / "data" / "ledger.db")
+            ) as ledger,
+            ledger,
+        ):
             ledger.execute("UPDATE marks SET ended_at = at WHERE name = 'restored'")
 
     def bought(self, refs: Sequence[object]) -> list[dict[str, Any]]:
-        return [order for order in self.sandbox.books()["orders"] if order["reference"] in refs]
+        return [
+            order
+            for order in self.sandbox.books()["orders"]
+            if order["reference"] in refs
+        ]
 
 
 def seven_rows_end_right() -> bool:
@@ -77,7 +105,10 @@ def _told(name: str, case: Case, sandbox: RunningSandbox, prefect: str) -> bool:
     began = time.monotonic()
     with shop(sandbox, prefect) as made:
         wrong = case(made) or _twice(sandbox.books())
-    print(f"proxy  {name:70} {time.monotonic() - began:4.0f} s  {wrong or 'as promised'}", flush=True)
+    print(
+        f"proxy  {name:70} {time.monotonic() - began:4.0f} s  {wrong or 'as promised'}",
+        flush=True,
+    )
     return not wrong
 
 
@@ -87,7 +118,11 @@ def shop(sandbox: RunningSandbox, prefect: str) -> Iterator[Shop]:
     sandbox.reset()
     folder = Path(tempfile.mkdtemp(prefix="endurance-proxy-"))
     with rewriting_proxy(sandbox.url) as proxy:
-        settings = {**SETTINGS, "PREFECT_API_URL": prefect, "XPORTCN_BASE_URL": proxy.url}
+        settings = {
+            **SETTINGS,
+            "PREFECT_API_URL": prefect,
+            "XPORTCN_BASE_URL": proxy.url,
+        }
         yield Shop(Merchant(sandbox, folder, settings), sandbox, proxy)
     shutil.rmtree(folder)
 
@@ -98,24 +133,44 @@ def _twice(books: Mapping[str, Any]) -> str:
         if order["paid_times"] > 1:
             return f"{order['reference']} was paid {order['paid_times']} times"
         live.setdefault(order["reference"], []).append(order["order_id"])
-    return next((f"{ref} was ordered {len(ids)} times" for ref, ids in live.items() if len(ids) > 1), "")
+    return next(
+        (
+            f"{ref} was ordered {len(ids)} times"
+            for ref, ids in live.items()
+            if len(ids) > 1
+        ),
+        "",
+    )
 
 
-def _unannounced(made: Shop, report: Mapping[str, Any], refs: Sequence[object], most: int = 1) -> str:
-    """More orders than canaries that are not through, or money that the report does not tell."""
-    ordered, states = made.bought(refs), {order["order_ref"]: order["state"] for order in report["orders"]}
+def _unannounced(
+    made: Shop, report: Mapping[str, Any], refs: Sequence[object], most: int = 1
+) -> str:
+    """More orders than canaries that are not through, or money that the report does not
+    tell.
+    """
+    ordered, states = (
+        made.bought(refs),
+        {order["order_ref"]: order["state"] for order in report["orders"]},
+    )
     stuck = [order for order in ordered if states.get(order["reference"]) != "booked"]
     if len(stuck) > most:
         return f"{len(ordered)} ordered, {len(stuck)} of them not booked"
     paid = sum(order["paid_fen"] for order in ordered)
-    return "" if paid == report["spent_fen"] else f"paid {paid} fen, told {report['spent_fen']}"
+    return (
+        ""
+        if paid == report["spent_fen"]
+        else f"paid {paid} fen, told {report['spent_fen']}"
+    )
 
 
 # the rows
 
 
 def old_ledger(marketplace: str, deviation: str) -> Case:
-    """An order of before the last page of the list, and a ledger that does not know it any more."""
+    """An order of before the last page of the list, and a ledger that does not know it
+    any more.
+    """
 
     def case(made: Shop) -> str:
         first, wanted = made.orders({marketplace: 2}, "old-")
@@ -132,19 +187,30 @@ def old_ledger(marketplace: str, deviation: str) -> Case:
         made.run([wanted])
         made.settle()
         states = [order["state"] for order in made.run([wanted])["orders"]]
-        return "" if (before, states) == ([], ["held"]) else f"began with {before}, ends {states}"
+        return (
+            ""
+            if (before, states) == ([], ["held"])
+            else f"began with {before}, ends {states}"
+        )
 
     return case
 
 
 def in_another_unit(marketplace: str, deviation: str) -> Case:
-    """A budget and line limits far below the real prices, as told amounts would let them pass."""
+    """A budget and line limits far below the real prices, as told amounts would let
+    them pass.
+    """
 
     def case(made: Shop) -> str:
-        rows = [{**row, "max_unit_price": "0.05"} for row in made.orders({marketplace: 4})]
+        rows = [
+            {**row, "max_unit_price": "0.05"} for row in made.orders({marketplace: 4})
+        ]
         made.proxy.deviation = BY_NAME[deviation]
         report = made.run(rows, "--budget-cny", "2.00")
-        paid = sum(order["paid_fen"] for order in made.bought([row["order_ref"] for row in rows]))
+        paid = sum(
+            order["paid_fen"]
+            for order in made.bought([row["order_ref"] for row in rows])
+        )
         return f"paid {paid} fen, told {report['spent_fen']}" if paid else ""
 
     return case
@@ -161,9 +227,18 @@ def told_in_another_unit(marketplace: str, deviation: str) -> Case:
 
 
 def submissions(made: Shop) -> str:
-    """Payments that are taken in without an answer, and orders that stay unpaid for hours."""
+    """Payments that are taken in without an answer, and orders that stay unpaid for
+    hours.
+    """
     rows = made.orders(dict.fromkeys(("taobao", "1688", "big_major", "poizon"), 2))
-    made.sandbox.faults({"path": "*[pP]ay*", "kind": "late_effect", "probability": 1, "delay_s": HOURS_S})
+    made.sandbox.faults(
+        {
+            "path": "*[pP]ay*",
+            "kind": "late_effect",
+            "probability": 1,
+            "delay_s": HOURS_S,
+        }
+    )
     for _ in range(3):
         made.run(rows)
         made.settle()
@@ -177,19 +252,27 @@ def paid_in_an_unknown_state(word: str) -> Case:
         rows = made.orders({"1688": 3})
         made.proxy.deviation = BY_NAME[f"paid is {word}"]
         report = made.run(rows)
-        wrong = _unannounced(made, report, [row["order_ref"] for row in rows], most=len(rows))
-        held = [order["order_ref"] for order in report["orders"] if order["state"] == "held"]
+        wrong = _unannounced(
+            made, report, [row["order_ref"] for row in rows], most=len(rows)
+        )
+        held = [
+            order["order_ref"] for order in report["orders"] if order["state"] == "held"
+        ]
         return wrong or (f"held: {held}" if held else "")
 
     return case
 
 
 def refused_as_paid(marketplace: str) -> Case:
-    """A payment without an answer that is not shown yet; the second is refused as paid or closed already."""
+    """A payment without an answer that is not shown yet; the second is refused as paid
+    or closed already.
+    """
 
     def case(made: Shop) -> str:
         rows = made.orders({marketplace: 1})
-        made.sandbox.faults({"path": "*[pP]ay*", "kind": "drop_after", "probability": 1, "times": 1})
+        made.sandbox.faults(
+            {"path": "*[pP]ay*", "kind": "drop_after", "probability": 1, "times": 1}
+        )
         made.proxy.deviation = UNPAID
         made.run(rows, XPORTCN_PAY_IS="debit")
         made.settle()
@@ -199,7 +282,9 @@ def refused_as_paid(marketplace: str) -> Case:
             return f"told as {order['state']}: {order['reason']}"
         made.proxy.deviation = None
         made.settle()
-        return _unannounced(made, made.run(rows, XPORTCN_PAY_IS="debit"), [order["order_ref"]], most=0)
+        return _unannounced(
+            made, made.run(rows, XPORTCN_PAY_IS="debit"), [order["order_ref"]], most=0
+        )
 
     return case
 
@@ -209,7 +294,10 @@ UNPAID_WORDS: Mapping[str, Mapping[Any, Any]] = {
     "orderStatus": {"WAITING_FOR_SENT": "WAITING_FOR_PAYMENT", "PAID": "UNPAID"},
     "payStatus": {2: 1},
     "tradeStatus": {"undeliver": "unpay"},
-    **{name: {} for name in ("payTime", "payAmount", "payDate", "paidAmount", "realPayAmount")},
+    **{
+        name: {}
+        for name in ("payTime", "payAmount", "payDate", "paidAmount", "realPayAmount")
+    },
 }
 
 
@@ -225,24 +313,39 @@ def _unpaid(name: str, value: Any) -> Any:
     return words.get(value, value) if words else None
 
 
-UNPAID = Deviation(name="payments not shown", group=Group.LAG, expected=frozenset(Outcome), tells=_as_unpaid)
+UNPAID = Deviation(
+    name="payments not shown",
+    group=Group.LAG,
+    expected=frozenset(Outcome),
+    tells=_as_unpaid,
+)
 
 
 CASES: Mapping[str, Case] = {
     **{
         f"old ledger, {marketplace}: {deviation}": old_ledger(marketplace, deviation)
         for marketplace in ("1688", "big_major")
-        for deviation in ("total rows of the page", "total capped at 50", "pages always the first, no total")
+        for deviation in (
+            "total rows of the page",
+            "total capped at 50",
+            "pages always the first, no total",
+        )
     },
-    "big_major: whole yuan for fen, limits a hundredth": in_another_unit("big_major", "whole yuan for fen"),
-    "taobao: whole yuan for fen in lists": told_in_another_unit("taobao", "whole yuan for fen in lists and details"),
+    "big_major: whole yuan for fen, limits a hundredth": in_another_unit(
+        "big_major", "whole yuan for fen"
+    ),
+    "taobao: whole yuan for fen in lists": told_in_another_unit(
+        "taobao", "whole yuan for fen in lists and details"
+    ),
     "payments are submissions": submissions,
     **{
         f"1688: paid is {word}": paid_in_an_unknown_state(word)
         for word in ("waitlogisticstakein", "waitbuyersign", "signinsuccess")
     },
     **{
-        f"{marketplace}: a second payment is refused as paid": refused_as_paid(marketplace)
+        f"{marketplace}: a second payment is refused as paid": refused_as_paid(
+            marketplace
+        )
         for marketplace in ("taobao", "1688", "big_major", "international", "poizon")
     },
     **{

@@ -1,4 +1,6 @@
-"""The account's rate, kept by several processes on one ledger; counted where the calls of each arrive."""
+"""The account's rate, kept by several processes on one ledger; counted where the calls
+of each arrive.
+"""
 
 from __future__ import annotations
 
@@ -82,7 +84,9 @@ class Play:
         )
         self.stack.callback(process.kill)
         assert process.stdout
-        assert process.stdout.readline() == "calls\n", f"it did not start: see {self.folder}"
+        assert process.stdout.readline() == "calls\n", (
+            f"it did not start: see {self.folder}"
+        )
         self.callers.append(caller := Caller(process, service))
         return caller
 
@@ -94,7 +98,12 @@ class Play:
 
     def most(self, seconds: float, since: float) -> int:
         """The most calls that arrived within so many seconds."""
-        moments = sorted(at for caller in self.callers for at in caller.service.arrived if at >= since)
+        moments = sorted(
+            at
+            for caller in self.callers
+            for at in caller.service.arrived
+            if at >= since
+        )
         most = first = 0
         for last, at in enumerate(moments):
             while moments[first] <= at - seconds:
@@ -104,8 +113,16 @@ class Play:
 
     def longest_gap(self, since: float, until: float) -> float:
         """The longest time in which nobody's call arrived."""
-        moments = sorted(at for caller in self.callers for at in caller.service.arrived if since <= at < until)
-        return max(after - before for before, after in zip([since, *moments], [*moments, until], strict=True))
+        moments = sorted(
+            at
+            for caller in self.callers
+            for at in caller.service.arrived
+            if since <= at < until
+        )
+        return max(
+            after - before
+            for before, after in zip([since, *moments], [*moments, until], strict=True)
+        )
 
 
 def rate_is_kept(database: str, seconds: float) -> bool:
@@ -115,7 +132,9 @@ def rate_is_kept(database: str, seconds: float) -> bool:
     return all([_case(database, case, seconds) for case in cases])
 
 
-def _case(database: str, case: Callable[[Play, float], tuple[bool, str]], seconds: float) -> bool:
+def _case(
+    database: str, case: Callable[[Play, float], tuple[bool, str]], seconds: float
+) -> bool:
     with _playing(database) as play:
         right, seen = case(play, seconds)
     name = case.__name__.strip("_")
@@ -127,7 +146,11 @@ def _case(database: str, case: Callable[[Play, float], tuple[bool, str]], second
 def _playing(database: str) -> Iterator[Play]:
     with ExitStack() as stack:
         folder = Path(tempfile.mkdtemp(prefix="endurance-rate-"))
-        server = stack.enter_context(running_postgres(durable=True)) if database == "postgresql" else None
+        server = (
+            stack.enter_context(running_postgres(durable=True))
+            if database == "postgresql"
+            else None
+        )
         url = server.new_database() if server else f"sqlite:///{folder / 'ledger.db'}"
         yield Play(stack.enter_context(own_sandbox()), folder, server, stack, url)
 
@@ -137,9 +160,15 @@ def _kept(play: Play, seconds: float) -> tuple[bool, str]:
     play.night()
     since, until = _after(seconds)
     used = play.within(since, until) / (LIMIT * seconds)
-    most, a_second = play.most(seconds, since=0) / (LIMIT * seconds), play.most(1, since)
+    most, a_second = (
+        play.most(seconds, since=0) / (LIMIT * seconds),
+        play.most(1, since),
+    )
     words = f"{used:.1%} of {LIMIT}/s used over {seconds:g} s; at most {most:.1%} in so long, {a_second} in a second"
-    return used >= 0.9 and most <= 1.05, f"{words}, {play.most(1, since=0)} while they began"
+    return (
+        used >= 0.9 and most <= 1.05,
+        f"{words}, {play.most(1, since=0)} while they began",
+    )
 
 
 def _fair(play: Play, seconds: float) -> tuple[bool, str]:
@@ -149,7 +178,10 @@ def _fair(play: Play, seconds: float) -> tuple[bool, str]:
     since, until = _after(seconds / 2)
     part = manual.within(since, until) / max(1, play.within(since, until))
     used = play.within(since, until) / (LIMIT * seconds / 2)
-    return part >= 1 / 3 and used <= 1.05, f"{part:.1%} for the manual run beside four processes, {used:.1%} used"
+    return (
+        part >= 1 / 3 and used <= 1.05,
+        f"{part:.1%} for the manual run beside four processes, {used:.1%} used",
+    )
 
 
 def _throttled(play: Play, _seconds: float) -> tuple[bool, str]:
@@ -163,7 +195,10 @@ def _throttled(play: Play, _seconds: float) -> tuple[bool, str]:
     moments = sorted(at for caller in play.callers for at in caller.service.arrived)
     heard = next(at for at in sorted(first.service.arrived) if at >= told)
     last = max(at for at in moments if at < heard + RETRY_AFTER_S - 0.5) - heard
-    again = next((at for at in moments if at >= heard + RETRY_AFTER_S - 0.5), told + 99) - heard
+    again = (
+        next((at for at in moments if at >= heard + RETRY_AFTER_S - 0.5), told + 99)
+        - heard
+    )
     words = f"{before:.0f}/s before; all had stopped after {last:.2f} s, and went on after {again:.1f} s"
     return last <= 1 and RETRY_AFTER_S - 0.1 <= again <= RETRY_AFTER_S + 5, words
 
@@ -175,7 +210,10 @@ def _killed(play: Play, seconds: float) -> tuple[bool, str]:
     first.process.send_signal(signal.SIGKILL)
     died = time.monotonic()
     time.sleep(seconds / 4)
-    early, later = play.within(died, died + 3) / (LIMIT * 3), play.within(died + 3, died + seconds / 4)
+    early, later = (
+        play.within(died, died + 3) / (LIMIT * 3),
+        play.within(died + 3, died + seconds / 4),
+    )
     used = later / (LIMIT * (seconds / 4 - 3))
     words = f"{early:.1%} used in the 3 s after kill -9 of one in four, {used:.1%} afterwards"
     return used >= 0.9 and early >= 0.6, words
@@ -198,7 +236,9 @@ def _stopped(play: Play, _seconds: float) -> tuple[bool, str]:
 
 
 def _ledger_away(play: Play, _seconds: float) -> tuple[bool, str]:
-    """SQLite locked for two seconds, PostgreSQL restarted: calls go on, and no more of them."""
+    """SQLite locked for two seconds, PostgreSQL restarted: calls go on, and no more of
+    them.
+    """
     play.night()
     since, _ = _after(5)
     if play.server:
@@ -212,8 +252,14 @@ def _ledger_away(play: Play, _seconds: float) -> tuple[bool, str]:
             lock.execute("ROLLBACK")
     back = time.monotonic()
     time.sleep(10)
-    used, gap = play.within(since, back + 10) / (LIMIT * (back + 10 - since)), play.longest_gap(since, back + 10)
-    return 0.85 <= used <= 1.05 and gap <= 1.5, f"{used:.1%} used around {LOCKED_S} s; nothing for {gap:.2f} s at most"
+    used, gap = (
+        play.within(since, back + 10) / (LIMIT * (back + 10 - since)),
+        play.longest_gap(since, back + 10),
+    )
+    return (
+        0.85 <= used <= 1.05 and gap <= 1.5,
+        f"{used:.1%} used around {LOCKED_S} s; nothing for {gap:.2f} s at most",
+    )
 
 
 def _after(seconds: float) -> tuple[float, float]:

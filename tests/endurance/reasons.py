@@ -12,8 +12,14 @@ def reasons_are_reached() -> bool:
     """Play each reason's scene; tell those that end without it."""
     logging.disable()
     with stage() as made:
-        missed = {code: met for code, play in SCENES.items() if code not in (met := play(made))}
+        missed = {
+            code: met
+            for code, play in SCENES.items()
+            if code not in (met := play(made))
+        }
     for code, met in missed.items():
         print(f"{code}: met only {', '.join(sorted(met))}")
-    print(f"reasons    {len(SCENES) - len(missed)} of {len(SCENES)} reached", flush=True)
+    print(
+        f"reasons    {len(SCENES) - len(missed)} of {len(SCENES)} reached", flush=True
+    )
     return not missed

@@ -1,4 +1,6 @@
-"""PostgreSQL goes away and comes back, again and again, while one run buys a batch: the run recovers by itself."""
+"""PostgreSQL goes away and comes back, again and again, while one run buys a batch: the
+run recovers by itself.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,18 @@ from tests.running import RunningSandbox
 SHORTEST_PAUSE_S, LONGEST_PAUSE_S = 5.0, 40.0
 LONGEST_AWAY_S = 6.0
 LATENCY_S = 0.3
-"""What a call abroad takes; without it a batch is over before many restarts fall into it."""
+"""What a call abroad takes; without it a batch is over before many restarts fall into
+it.
+"""
 LEASE_S, SETTLE_S = 120, 60
 HOW: tuple[Literal["fast", "immediate"], ...] = ("fast", "immediate")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Restarted:
-    """What one batch went through. `by_itself` is how many orders the one run got to the end, without another."""
+    """What one batch went through. `by_itself` is how many orders the one run got to
+    the end, without another.
+    """
 
     seed: int
     restarts: int
@@ -47,9 +53,11 @@ def batch_under_restarts(
     latency_s: float,
     helpers: int = 0,
 ) -> Restarted:
-    """Buy a batch with one process while the server is stopped and started every 5 s to `longest_pause_s`.
+    """Buy a batch with one process while the server is stopped and started every 5 s to
+    `longest_pause_s`.
 
-    The service takes `latency_s` for each answer meanwhile. With `helpers` the batch is shared with that many.
+    The service takes `latency_s` for each answer meanwhile. With `helpers` the batch is
+    shared with that many.
     """
     luck = random.Random(seed)
     assert LONGEST_AWAY_S < PATIENCE_S
@@ -59,11 +67,16 @@ def batch_under_restarts(
         file=new_batch(sandbox, folder, orders),
         plans=None if helpers else folder / "plans",
         helpers=helpers,
-        settings={"SOURCING_LEDGER_URL": server.new_database(), "SOURCING_SETTLE_S": str(SETTLE_S)},
+        settings={
+            "SOURCING_LEDGER_URL": server.new_database(),
+            "SOURCING_SETTLE_S": str(SETTLE_S),
+        },
     )
     if job.plans:
         run(replace(job, does="plan"))
-    sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": latency_s})
+    sandbox.faults(
+        {"path": "*", "kind": "latency", "probability": 1, "delay_s": latency_s}
+    )
     began = time.monotonic()
     buyer, restarts, crashes = start(job), 0, 0
     helping = [start(helper_of(job, f"helper-{number}")) for number in range(helpers)]
@@ -80,8 +93,12 @@ def batch_under_restarts(
     codes = [one.ends() for one in (buyer, *helping)]
     seconds = time.monotonic() - began
     sandbox.faults()
-    by_itself = list(states(job.told(pid)).values()).count("booked") if codes[0] == 0 else 0
-    runs = run_until_quiet(replace(job, helpers=0), past_settle_time_s=2 * (LEASE_S + SETTLE_S))
+    by_itself = (
+        list(states(job.told(pid)).values()).count("booked") if codes[0] == 0 else 0
+    )
+    runs = run_until_quiet(
+        replace(job, helpers=0), past_settle_time_s=2 * (LEASE_S + SETTLE_S)
+    )
     return Restarted(
         seed=seed,
         restarts=restarts,

@@ -1,4 +1,6 @@
-"""What is older than Prefect's server is to keep goes, and its room is used again: the file does not grow for ever."""
+"""What is older than Prefect's server is to keep goes, and its room is used again: the
+file does not grow for ever.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,9 @@ SWEEPS_OFTEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10",
     "PREFECT_SERVER_SERVICES_DB_VACUUM_ORPHAN_CLEANUP_LOOP_SECONDS": "10",
 }
-"""Instead of once an hour and once a day. What a locked database kept from being deleted with its run is an orphan."""
+"""Instead of once an hour and once a day. What a locked database kept from being
+deleted with its run is an orphan.
+"""
 
 GONE_WITHIN_S = 3600
 LOGS_A_RUN = 20
@@ -33,10 +37,14 @@ HEARTBEAT, PAID = "prefect.flow-run.heartbeat", "sourcing.order.paid"
 Row = dict[str, Any]
 
 
-def asked(api: str, path: str, body: object = None, *, method: str | None = None) -> Any:
+def asked(
+    api: str, path: str, body: object = None, *, method: str | None = None
+) -> Any:
     """The answer of a Prefect server that keeps its records in SQLite."""
     content = None if body is None else json.dumps(body).encode()
-    request = Request(f"{api}/{path}", content, {"Content-Type": "application/json"}, method=method)
+    request = Request(
+        f"{api}/{path}", content, {"Content-Type": "application/json"}, method=method
+    )
     for _ in range(30):
         try:
             with urlopen(request, timeout=60) as answer:
@@ -44,7 +52,9 @@ def asked(api: str, path: str, body: object = None, *, method: str | None = None
                 return json.loads(text) if text else None
         except HTTPError as error:
             if error.code != 503:
-                raise AssertionError(f"{path}: {error.code} {error.read()!r}") from error
+                raise AssertionError(
+                    f"{path}: {error.code} {error.read()!r}"
+                ) from error
             time.sleep(1)  # SQLite is busy: Prefect's own clients ask again too
     raise AssertionError(f"{path}: 503 again and again")
 
@@ -67,21 +77,35 @@ class Records:
 
     def has(self, table: str, where: str) -> bool:
         with self.opened() as connection:
-            return connection.execute(f"SELECT 1 FROM {table} WHERE {where} LIMIT 1").fetchone() is not None
+            return (
+                connection.execute(
+                    f"SELECT 1 FROM {table} WHERE {where} LIMIT 1"
+                ).fetchone()
+                is not None
+            )
 
     def row(self, table: str, where: str) -> Row:
         with self.opened() as connection:
-            return dict(connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchone())
+            return dict(
+                connection.execute(f"SELECT * FROM {table} WHERE {where}").fetchone()
+            )
 
     def megabytes(self) -> float:
         """The file's size with all that its journal holds."""
         with self.opened() as connection:
-            pages, size = (connection.execute(f"PRAGMA {what}").fetchone()[0] for what in ("page_count", "page_size"))
+            pages, size = (
+                connection.execute(f"PRAGMA {what}").fetchone()[0]
+                for what in ("page_count", "page_size")
+            )
         return float(pages * size) / 1e6
 
 
-def file_does_not_grow(*, runs: int = 2_000, events: int = 200_000, times: int = 2) -> bool:
-    """Filled again and again with what is too old, the file is as large as after the first time."""
+def file_does_not_grow(
+    *, runs: int = 2_000, events: int = 200_000, times: int = 2
+) -> bool:
+    """Filled again and again with what is too old, the file is as large as after the
+    first time.
+    """
     sizes: list[float] = []
     with tempfile.TemporaryDirectory(prefix="endurance-retention-") as place:
         folder = Path(place)
@@ -103,19 +127,33 @@ def file_does_not_grow(*, runs: int = 2_000, events: int = 200_000, times: int =
             if not gone:
                 return False
     grown = max(sizes) / sizes[0] - 1
-    print(f"retention  {sizes[0]:.1f} MB when filled first, {grown:.1%} more later", flush=True)
+    print(
+        f"retention  {sizes[0]:.1f} MB when filled first, {grown:.1%} more later",
+        flush=True,
+    )
     return grown <= 0.02
 
 
-def old_records_go(records: Records, example: Mapping[str, Row], *, within_s: float = GONE_WITHIN_S) -> bool:
-    """Whether all that is too old is gone in time, and the examples, which are young, are not."""
+def old_records_go(
+    records: Records, example: Mapping[str, Row], *, within_s: float = GONE_WITHIN_S
+) -> bool:
+    """Whether all that is too old is gone in time, and the examples, which are young,
+    are not.
+    """
     deadline = time.monotonic() + within_s
     while any(records.has(table, where) for table, where in TOO_OLD.items()):
         if time.monotonic() > deadline:
             return False
         time.sleep(1)
-    young = {"flow_run": [example["flow_run"]], "events": [example[HEARTBEAT], example[PAID]]}
-    return all(records.has(table, f"id = '{row['id']}'") for table, rows in young.items() for row in rows)
+    young = {
+        "flow_run": [example["flow_run"]],
+        "events": [example[HEARTBEAT], example[PAID]],
+    }
+    return all(
+        records.has(table, f"id = '{row['id']}'")
+        for table, rows in young.items()
+        for row in rows
+    )
 
 
 @contextmanager
@@ -134,40 +172,75 @@ EVENT_TABLES = (("events", "id"), ("event_resources", "event_id"))
 
 
 def examples(records: Records) -> Mapping[str, Row]:
-    """A run with all that hangs on it and an event of each kind, made by the server; both young, so they stay."""
+    """A run with all that hangs on it and an event of each kind, made by the server;
+    both young, so they stay.
+    """
     flow = records.ask("flows/", {"name": "buy-from-file"})
-    run = records.ask("flow_runs/", {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}})
+    run = records.ask(
+        "flow_runs/",
+        {"flow_id": flow["id"], "tags": ["sourcing"], "state": {"type": "PENDING"}},
+    )
     now = datetime.now(UTC).isoformat()
     for kind in ("RUNNING", "COMPLETED"):
-        records.ask(f"flow_runs/{run['id']}/set_state", {"state": {"type": kind}, "force": True})
-    line = {"name": "prefect.flow_runs", "level": 20, "flow_run_id": run["id"], "timestamp": now}
+        records.ask(
+            f"flow_runs/{run['id']}/set_state", {"state": {"type": kind}, "force": True}
+        )
+    line = {
+        "name": "prefect.flow_runs",
+        "level": 20,
+        "flow_run_id": run["id"],
+        "timestamp": now,
+    }
     records.ask("logs/", [{**line, "message": "Orders 1–50 of 1,000: 50 booked"}])
-    records.ask("artifacts/", {"key": "outcome", "type": "table", "data": "[]", "flow_run_id": run["id"]})
+    records.ask(
+        "artifacts/",
+        {"key": "outcome", "type": "table", "data": "[]", "flow_run_id": run["id"]},
+    )
     roles = ("flow", "deployment", "work-pool", "tag")
-    related = [{"prefect.resource.id": f"prefect.{role}.1", "prefect.resource.role": role} for role in roles]
+    related = [
+        {"prefect.resource.id": f"prefect.{role}.1", "prefect.resource.role": role}
+        for role in roles
+    ]
     ids = {name: str(uuid.uuid4()) for name in (HEARTBEAT, PAID)}
     for name, event_id in ids.items():
         resource = {"prefect.resource.id": f"prefect.flow-run.{run['id']}"}
-        event = {"event": name, "resource": resource, "related": related, "occurred": now, "id": event_id}
+        event = {
+            "event": name,
+            "resource": resource,
+            "related": related,
+            "occurred": now,
+            "id": event_id,
+        }
         records.ask("events", [event])
     deadline = time.monotonic() + 60
-    wanted = [(table, f"{key} = '{one}'") for one in ids.values() for table, key in EVENT_TABLES]
+    wanted = [
+        (table, f"{key} = '{one}'")
+        for one in ids.values()
+        for table, key in EVENT_TABLES
+    ]
     wanted.append(("log", f"flow_run_id = '{run['id']}'"))
     while not all(records.has(table, where) for table, where in wanted):
         assert time.monotonic() < deadline, "the examples are not written"
         time.sleep(0.2)
     where = {
         "flow_run": f"id = '{run['id']}'",
-        **dict.fromkeys(("flow_run_state", "log", "artifact"), f"flow_run_id = '{run['id']}'"),
+        **dict.fromkeys(
+            ("flow_run_state", "log", "artifact"), f"flow_run_id = '{run['id']}'"
+        ),
         "event_resources": f"event_id = '{ids[PAID]}'",
     }
     return {
         **{table: records.row(table, its) for table, its in where.items()},
-        **{name: records.row("events", f"id = '{event_id}'") for name, event_id in ids.items()},
+        **{
+            name: records.row("events", f"id = '{event_id}'")
+            for name, event_id in ids.items()
+        },
     }
 
 
-def fill(records: Records, example: Mapping[str, Row], *, runs: int, events: int) -> None:
+def fill(
+    records: Records, example: Mapping[str, Row], *, runs: int, events: int
+) -> None:
     """Copies of the examples, a day too old; one event of ten is ours."""
     with records.opened() as connection:
         for number in range(runs):
@@ -176,32 +249,61 @@ def fill(records: Records, example: Mapping[str, Row], *, runs: int, events: int
             _copy_event(connection, example, PAID if number % 10 == 0 else HEARTBEAT)
 
 
-def _copy_run(connection: sqlite3.Connection, example: Mapping[str, Row], number: int) -> None:
+def _copy_run(
+    connection: sqlite3.Connection, example: Mapping[str, Row], number: int
+) -> None:
     too_old = _before(RUNS + timedelta(days=1))
     run, state = str(uuid.uuid4()), str(uuid.uuid4())
-    own = {"id": run, "end_time": too_old, "start_time": too_old, "idempotency_key": run, "state_id": state}
+    own = {
+        "id": run,
+        "end_time": too_old,
+        "start_time": too_old,
+        "idempotency_key": run,
+        "state_id": state,
+    }
     _insert(connection, "flow_run", {**example["flow_run"], **own})
     of_run = {"flow_run_id": run, "timestamp": too_old}
-    _insert(connection, "flow_run_state", {**example["flow_run_state"], **of_run, "id": state})
+    _insert(
+        connection,
+        "flow_run_state",
+        {**example["flow_run_state"], **of_run, "id": state},
+    )
     _insert(connection, "log", {**example["log"], **of_run}, times=LOGS_A_RUN)
     _insert(
-        connection, "artifact", {**example["artifact"], "flow_run_id": run, "key": f"old-outcome-{number}"}, times=1
+        connection,
+        "artifact",
+        {**example["artifact"], "flow_run_id": run, "key": f"old-outcome-{number}"},
+        times=1,
     )
 
 
-def _copy_event(connection: sqlite3.Connection, example: Mapping[str, Row], name: str) -> None:
-    too_old = _before((OUR_EVENTS if name == PAID else PREFECTS_EVENTS) + timedelta(days=1))
+def _copy_event(
+    connection: sqlite3.Connection, example: Mapping[str, Row], name: str
+) -> None:
+    too_old = _before(
+        (OUR_EVENTS if name == PAID else PREFECTS_EVENTS) + timedelta(days=1)
+    )
     event = str(uuid.uuid4())
     _insert(connection, "events", {**example[name], "id": event, "occurred": too_old})
     _insert(
-        connection, "event_resources", {**example["event_resources"], "event_id": event, "occurred": too_old}, times=5
+        connection,
+        "event_resources",
+        {**example["event_resources"], "event_id": event, "occurred": too_old},
+        times=5,
     )
 
 
-def _insert(connection: sqlite3.Connection, table: str, row: Row, *, times: int = 0) -> None:
+def _insert(
+    connection: sqlite3.Connection, table: str, row: Row, *, times: int = 0
+) -> None:
     """A row as it is, or so many of it with ids of their own."""
-    rows = [[*{**row, "id": str(uuid.uuid4())}.values()] for _ in range(times)] or [[*row.values()]]
-    connection.executemany(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})", rows)
+    rows = [[*{**row, "id": str(uuid.uuid4())}.values()] for _ in range(times)] or [
+        [*row.values()]
+    ]
+    connection.executemany(
+        f"INSERT INTO {table} ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})",
+        rows,
+    )
 
 
 def _before(age: timedelta) -> str:

@@ -1,7 +1,9 @@
-"""A large batch over several helpers: Prefect on PostgreSQL and Redis, each helper with a worker and a home of its own.
+"""A large batch over several helpers: Prefect on PostgreSQL and Redis, each helper with
+a worker and a home of its own.
 
-All on one machine, started by `sourcing serve --postgres --redis --helpers`, as docs/scaling.md has it. It ends with
-this process, however that ends. Each case plays on a new installation.
+All on one machine, started by `sourcing serve --postgres --redis --helpers`, as
+docs/scaling.md has it. It ends with this process, however that ends. Each case plays on
+a new installation.
 """
 
 from __future__ import annotations
@@ -45,10 +47,14 @@ ENDS_WITHIN_S = 3 * 3600
 QUIET_WITHIN_S = 15 * 60
 MOST_FLOW_RUNS = 12
 MOST_BYTES, MEASURED_FROM = 2048, 10_000
-"""What an order may leave in Prefect's database; of fewer orders, what each run leaves in any case weighs more."""
+"""What an order may leave in Prefect's database; of fewer orders, what each run leaves
+in any case weighs more.
+"""
 
 HELPERS_END_WITHIN_S = 180
-"""One that was killed is started again, and may find only then that the batch is done."""
+"""One that was killed is started again, and may find only then that the batch is
+done.
+"""
 
 OVER = ("Completed", "Failed", "Cancelled")
 
@@ -65,7 +71,9 @@ class Load:
 
 @dataclass(kw_only=True)
 class Scaled:
-    """How one case went. `claimed` are the bookings that were under way in what was killed."""
+    """How one case went. `claimed` are the bookings that were under way in what was
+    killed.
+    """
 
     seconds: float = 0
     state: str = ""
@@ -96,10 +104,16 @@ class Scene:
     @property
     def job(self) -> Job:
         url = SourcingSettings(data_dir=self.shop.data_dir).ledger_url
-        return Job(url=self.sandbox.url, folder=self.shop.folder, settings={"SOURCING_LEDGER_URL": url})
+        return Job(
+            url=self.sandbox.url,
+            folder=self.shop.folder,
+            settings={"SOURCING_LEDGER_URL": url},
+        )
 
     def until_bought(self, share: float) -> None:
-        """Wait until this share of the orders is in the service's books, or the run is over."""
+        """Wait until this share of the orders is in the service's books, or the run is
+        over.
+        """
         goal = share * self.load.orders
         while len(self.sandbox.books()["orders"]) < goal and not self.is_over():
             time.sleep(0.5)
@@ -110,18 +124,38 @@ class Scene:
         return False
 
     def workers(self) -> dict[str, int]:
-        """The processes of the workers by their names; that of the parent's is called `serve`."""
+        """The processes of the workers by their names; that of the parent's is called
+        `serve`.
+        """
         assert self.place.process
         started = [self.place.process.pid, *(one.pid for one in self.odd)]
-        commands = {pid: _words(pid) for pid in (below for one in started for below in [one, *descendants_of(one)])}
-        return {words[-1]: pid for pid, words in commands.items() if words[1:3] == ["-m", "deployments.worker"]}
+        commands = {
+            pid: _words(pid)
+            for pid in (
+                below for one in started for below in [one, *descendants_of(one)]
+            )
+        }
+        return {
+            words[-1]: pid
+            for pid, words in commands.items()
+            if words[1:3] == ["-m", "deployments.worker"]
+        }
 
     def runs(self) -> dict[str, int]:
-        """The process of the run that each worker has under way, by the worker's name."""
-        return {name: run for name, pid in self.workers().items() for run in descendants_of(pid) if _is_a_run(run)}
+        """The process of the run that each worker has under way, by the worker's
+        name.
+        """
+        return {
+            name: run
+            for name, pid in self.workers().items()
+            for run in descendants_of(pid)
+            if _is_a_run(run)
+        }
 
     def helpers(self) -> dict[str, int]:
-        """The process of the helper that each worker for helpers has under way, by the worker's name."""
+        """The process of the helper that each worker for helpers has under way, by the
+        worker's name.
+        """
         return {name: run for name, run in self.runs().items() if name != "serve"}
 
     def bookings_of(self, pid: int) -> int:
@@ -165,7 +199,9 @@ def undisturbed(scene: Scene) -> None:
 
 
 def killed(scene: Scene) -> None:
-    """One helper is killed with -9 in the middle, another one stopped for two leases."""
+    """One helper is killed with -9 in the middle, another one stopped for two
+    leases.
+    """
     scene.until_bought(0.4)
     if len(found := sorted(scene.helpers().items())) < 2:
         scene.seen.wrong.append("two helpers were not at work in time: buy more orders")
@@ -182,7 +218,9 @@ def killed(scene: Scene) -> None:
 
 
 def parent_killed(scene: Scene) -> None:
-    """The parent is killed with -9 while helpers work, and is started again by what looks after lost runs."""
+    """The parent is killed with -9 while helpers work, and is started again by what
+    looks after lost runs.
+    """
     scene.until_bought(0.4)
     parent = scene.runs()["serve"]
     os.kill(parent, signal.SIGSTOP)
@@ -192,7 +230,9 @@ def parent_killed(scene: Scene) -> None:
 
 
 def restarted(scene: Scene) -> None:
-    """PostgreSQL, with the ledger and Prefect's records, is restarted every 20 s, every other time by a crash."""
+    """PostgreSQL, with the ledger and Prefect's records, is restarted every 20 s, every
+    other time by a crash.
+    """
     times = 0
     while not scene.is_over():
         time.sleep(RESTARTS_EVERY_S)
@@ -204,7 +244,8 @@ def restarted(scene: Scene) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What happens while the batch is bought; `odd` starts a helper's machine that is not as it should be.
+    """What happens while the batch is bought; `odd` starts a helper's machine that is
+    not as it should be.
 
     `comes` is false where helpers are asked for and no worker takes them.
     """
@@ -217,10 +258,15 @@ class Case:
 
 def another_version(scene: Scene) -> subprocess.Popen[bytes]:
     """A machine where one file of the code is another one."""
-    changed, copy = ROOT / "flows" / "batch" / "chunks.py", scene.shop.folder / "chunks.py"
+    changed, copy = (
+        ROOT / "flows" / "batch" / "chunks.py",
+        scene.shop.folder / "chunks.py",
+    )
     copy.write_text(f"{changed.read_text()}# another version\n")
     mounted = f"mount --bind {copy} {changed} && exec {sys.executable} -m deployments.watched_worker --helper odd"
-    return _machine(scene, ["unshare", "--mount", "--map-root-user", "sh", "-c", mounted], {})
+    return _machine(
+        scene, ["unshare", "--mount", "--map-root-user", "sh", "-c", mounted], {}
+    )
 
 
 def without_secret(scene: Scene) -> subprocess.Popen[bytes]:
@@ -241,23 +287,38 @@ CASES = {
 }
 
 
-def _machine(scene: Scene, command: Sequence[str], settings: Mapping[str, str]) -> subprocess.Popen[bytes]:
+def _machine(
+    scene: Scene, command: Sequence[str], settings: Mapping[str, str]
+) -> subprocess.Popen[bytes]:
     home = scene.shop.folder / "odd"
     (home / "prefect").mkdir(parents=True)
-    own = {"PREFECT_API_URL": scene.shop.api, "PREFECT_HOME": str(home / "prefect"), "SOURCING_DATA_DIR": str(home)}
+    own = {
+        "PREFECT_API_URL": scene.shop.api,
+        "PREFECT_HOME": str(home / "prefect"),
+        "SOURCING_DATA_DIR": str(home),
+    }
     ledger = {"SOURCING_LEDGER_URL": scene.job.settings["SOURCING_LEDGER_URL"]}
     with (scene.shop.folder / "odd.log").open("wb") as log:
         return subprocess.Popen(
             command,
             cwd=ROOT,
-            env={**scene.shop.environment, **scene.place.settings, **own, **ledger, **settings},
+            env={
+                **scene.shop.environment,
+                **scene.place.settings,
+                **own,
+                **ledger,
+                **settings,
+            },
             stdout=log,
             stderr=log,
         )
 
 
-def batches_are_shared(names: Sequence[str], load: Load, helpers: Sequence[int]) -> bool:
-    """Play these cases, `helped` with each number of helpers and the others with the last; a line each.
+def batches_are_shared(
+    names: Sequence[str], load: Load, helpers: Sequence[int]
+) -> bool:
+    """Play these cases, `helped` with each number of helpers and the others with the
+    last; a line each.
 
     Whether no promise was broken.
     """
@@ -267,23 +328,38 @@ def batches_are_shared(names: Sequence[str], load: Load, helpers: Sequence[int])
             case = CASES[name]
             seen = played(case, replace(load, helpers=count))
             alone_s = seen.seconds if name == "alone" else alone_s
-            faster = f"{alone_s / seen.seconds:.2f} times as fast as alone" if name == "helped" and alone_s else ""
+            faster = (
+                f"{alone_s / seen.seconds:.2f} times as fast as alone"
+                if name == "helped" and alone_s
+                else ""
+            )
             asked = count if case.is_helped else 0
-            print(f"scale      {name:8} {asked:2} helpers {_line(seen, load)}; {faster}".rstrip("; "), flush=True)
+            print(
+                f"scale      {name:8} {asked:2} helpers {_line(seen, load)}; {faster}".rstrip(
+                    "; "
+                ),
+                flush=True,
+            )
             right.append(not seen.wrong)
     return all(right)
 
 
 def _line(seen: Scaled, load: Load) -> str:
     ended = seen.end
-    states = f"{ended.words}; {ended.asked} questions for {seen.claimed} bookings claimed" if ended else "no end"
+    states = (
+        f"{ended.words}; {ended.asked} questions for {seen.claimed} bookings claimed"
+        if ended
+        else "no end"
+    )
     prefects = f"{seen.flow_runs} flow runs and {seen.bytes_an_order:,.0f} bytes an order in Prefect's database"
     told = "; ".join([*seen.notes, *seen.wrong[:5]]) or "right"
     return f"{load.orders:6} orders {seen.seconds:7.1f} s {seen.state}; {states}; {prefects}; {told}"
 
 
 def played(case: Case, load: Load) -> Scaled:
-    """Buy a batch on a new installation; it is kept for a look when a promise was broken."""
+    """Buy a batch on a new installation; it is kept for a look when a promise was
+    broken.
+    """
     folder = Path(tempfile.mkdtemp(prefix="endurance-scale-"))
     try:
         with _scene(folder, case, load) as scene:
@@ -312,13 +388,21 @@ def _scene(folder: Path, case: Case, load: Load) -> Iterator[Scene]:
         place = LostPlace(
             Served(folder),
             server.new_database(),
-            {"SOURCING_LEASE_S": str(LEASE_S), "SOURCING_SETTLE_S": str(SETTLE_S), "SOURCING_CALLBACKS_PORT": "0"},
+            {
+                "SOURCING_LEASE_S": str(LEASE_S),
+                "SOURCING_SETTLE_S": str(SETTLE_S),
+                "SOURCING_CALLBACKS_PORT": "0",
+            },
             ("--redis", redis, "--helpers", str(_sound(case, load))),
         )
         scene = Scene(load=load, place=place, sandbox=sandbox, server=server)
         try:
             place.start()
-            print(f"scale      Prefect UI: {place.shop.api.removesuffix('/api')}", file=sys.stderr, flush=True)
+            print(
+                f"scale      Prefect UI: {place.shop.api.removesuffix('/api')}",
+                file=sys.stderr,
+                flush=True,
+            )
             scene.odd += [case.odd(scene)] if case.odd else []
             yield scene
         finally:
@@ -330,37 +414,70 @@ def _scene(folder: Path, case: Case, load: Load) -> Iterator[Scene]:
 def _bought(scene: Scene, case: Case) -> Scaled:
     load, seen, shop = scene.load, scene.seen, scene.shop
     file = new_batch(scene.sandbox, shop.folder, load.orders)
-    scene.sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": load.latency_s})
+    scene.sandbox.faults(
+        {"path": "*", "kind": "latency", "probability": 1, "delay_s": load.latency_s}
+    )
     bytes_before, began = scene.prefects_bytes(), time.monotonic()
-    speed = {"concurrency": load.concurrency, "helpers": load.helpers if case.is_helped else 0}
-    wanted = {"requests": {"file": str(file)}, "dry_run": False, "yes": True, "batch": "batch", "speed": speed}
+    speed = {
+        "concurrency": load.concurrency,
+        "helpers": load.helpers if case.is_helped else 0,
+    }
+    wanted = {
+        "requests": {"file": str(file)},
+        "dry_run": False,
+        "yes": True,
+        "batch": "batch",
+        "speed": speed,
+    }
     scene.run_id = shop.start("buy-from-file/buy-from-file", **wanted)
     case.happens(scene)
     wait_for(scene.is_over, seconds=ENDS_WITHIN_S)
-    seen.seconds, seen.state = time.monotonic() - began, shop.run(scene.run_id)["state_name"]
+    seen.seconds, seen.state = (
+        time.monotonic() - began,
+        shop.run(scene.run_id)["state_name"],
+    )
     scene.sandbox.faults()
     wait_for(lambda: not _is_open(scene), seconds=QUIET_WITHIN_S)
     with suppress(AssertionError):
-        wait_for(lambda: all(run["state_name"] in OVER for run in _helpers(shop)), seconds=HELPERS_END_WITHIN_S)
-    runs = [run for run in shop.ask("flow_runs/filter", {}) if not run["auto_scheduled"]]
+        wait_for(
+            lambda: all(run["state_name"] in OVER for run in _helpers(shop)),
+            seconds=HELPERS_END_WITHIN_S,
+        )
+    runs = [
+        run for run in shop.ask("flow_runs/filter", {}) if not run["auto_scheduled"]
+    ]
     helpers = Counter(run["state_name"] for run in _helpers(shop))
     seen.flow_runs = len(runs)
-    seen.notes.append(f"helpers: {' '.join(f'{count} {state}' for state, count in sorted(helpers.items())) or 'none'}")
+    seen.notes.append(
+        f"helpers: {' '.join(f'{count} {state}' for state, count in sorted(helpers.items())) or 'none'}"
+    )
     seen.bytes_an_order = (scene.prefects_bytes() - bytes_before) / load.orders
     seen.end = judged(scene.sandbox, scene.job)
     seen.wrong += [] if seen.state == "Completed" else [f"the run ended {seen.state}"]
     seen.wrong += seen.end.violations
     seen.wrong += [f"{name} helpers are left" for name in helpers if name not in OVER]
-    seen.wrong += ["not all helpers came"] if helpers["Completed"] < _sound(case, load) else []
+    seen.wrong += (
+        ["not all helpers came"] if helpers["Completed"] < _sound(case, load) else []
+    )
     seen.wrong += ["too many flow runs"] if seen.flow_runs > MOST_FLOW_RUNS else []
     is_large = load.orders >= MEASURED_FROM
-    seen.wrong += ["too much in Prefect's database"] if is_large and seen.bytes_an_order > MOST_BYTES else []
-    seen.wrong += ["more questions than bookings claimed"] if seen.end.asked > seen.claimed else []
+    seen.wrong += (
+        ["too much in Prefect's database"]
+        if is_large and seen.bytes_an_order > MOST_BYTES
+        else []
+    )
+    seen.wrong += (
+        ["more questions than bookings claimed"]
+        if seen.end.asked > seen.claimed
+        else []
+    )
     return seen
 
 
 def _helpers(shop: Served) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", {"work_pools": {"name": {"any_": [HELPERS]}}})
+    found: list[dict[str, Any]] = shop.ask(
+        "flow_runs/filter", {"work_pools": {"name": {"any_": [HELPERS]}}}
+    )
     return found
 
 
@@ -371,4 +488,7 @@ def _sound(case: Case, load: Load) -> int:
 
 def _is_open(scene: Scene) -> bool:
     """Whether something is left that time and a read can settle."""
-    return any(effect.status in OPEN and kind_of(effect).absence_proves for effect in kept(scene.job)[1])
+    return any(
+        effect.status in OPEN and kind_of(effect).absence_proves
+        for effect in kept(scene.job)[1]
+    )

@@ -41,24 +41,37 @@ class End:
 
 
 def new_batch(sandbox: RunningSandbox, folder: Path, orders: int) -> Path:
-    """Empty books, a full wallet, and a request file of that many orders over all marketplaces."""
+    """Empty books, a full wallet, and a request file of that many orders over all
+    marketplaces.
+    """
     sandbox.reset()
     sandbox.control("PUT", "wallet", {"balance_fen": WALLET_FEN})
-    counts = {name: orders // 5 + (place < orders % 5) for place, name in enumerate(MARKETPLACES)}
+    counts = {
+        name: orders // 5 + (place < orders % 5)
+        for place, name in enumerate(MARKETPLACES)
+    }
     rows = single_line_orders(sandbox, counts)
     assert len(rows) == orders
     folder.mkdir(parents=True, exist_ok=True)
     # the marketplaces in turn, so that each chunk has all of them
-    return write_csv(folder / "requests.csv", sorted(rows, key=lambda row: str(row["order_ref"])[-3:]))
+    return write_csv(
+        folder / "requests.csv",
+        sorted(rows, key=lambda row: str(row["order_ref"])[-3:]),
+    )
 
 
 def run_until_quiet(job: Job, *, past_settle_time_s: float) -> int:
-    """Run alone, the last time past the settle time, until a run changes nothing; answers the number of runs."""
+    """Run alone, the last time past the settle time, until a run changes nothing;
+    answers the number of runs.
+    """
     later = replace(job, clock=replace(job.clock, ahead_s=past_settle_time_s))
     before: object = None
     for number in range(1, MOST_RUNS + 1):
         run(later)
-        now = [(e.key, e.status) for e in kept(job)[1]], {ref: o.state for ref, o in kept(job)[0].items()}
+        now = (
+            [(e.key, e.status) for e in kept(job)[1]],
+            {ref: o.state for ref, o in kept(job)[0].items()},
+        )
         if now == before:
             return number
         before = now
@@ -66,14 +79,26 @@ def run_until_quiet(job: Job, *, past_settle_time_s: float) -> int:
 
 
 def judged(sandbox: RunningSandbox, job: Job) -> End:
-    """Every broken promise, and every order that is neither booked nor waits for the one question there may be."""
+    """Every broken promise, and every order that is neither booked nor waits for the
+    one question there may be.
+    """
     orders, effects = kept(job)
     broken = broken_promises(sandbox, job)
-    first = min((order.ordered_at for order in orders.values() if order.ordered_at), default=None)
+    first = min(
+        (order.ordered_at for order in orders.values() if order.ordered_at),
+        default=None,
+    )
     unknown = [one for one in effects if one.status is EffectStatus.UNKNOWN]
-    asked = [one.order_ref for one in unknown if _is_asked(orders[one.order_ref], one, first)]
-    ended = set(asked) | {ref for ref, order in orders.items() if order.state is OrderState.BOOKED}
-    broken += [f"{ref} ends {orders[ref].state}: {orders[ref].reason}" for ref in orders.keys() - ended]
+    asked = [
+        one.order_ref for one in unknown if _is_asked(orders[one.order_ref], one, first)
+    ]
+    ended = set(asked) | {
+        ref for ref, order in orders.items() if order.state is OrderState.BOOKED
+    }
+    broken += [
+        f"{ref} ends {orders[ref].state}: {orders[ref].reason}"
+        for ref in orders.keys() - ended
+    ]
     states: Counter[Any] = Counter(str(order.state) for order in orders.values())
     return End(states=dict(sorted(states.items())), asked=len(asked), violations=broken)
 
@@ -81,9 +106,18 @@ def judged(sandbox: RunningSandbox, job: Job) -> End:
 def _is_asked(order: OrderRecord, effect: EffectRecord, first: datetime | None) -> bool:
     """Whether only a person can tell, and is asked.
 
-    Nothing proves of such a kind that it did not happen, or no order of ours is old enough to prove it of a create.
+    Nothing proves of such a kind that it did not happen, or no order of ours is old
+    enough to prove it of a create.
     """
     kind = kind_of(effect)
-    is_early = effect.action is Action.CREATE and first is not None and effect.intent_at < first + CLOCKS_APART
+    is_early = (
+        effect.action is Action.CREATE
+        and first is not None
+        and effect.intent_at < first + CLOCKS_APART
+    )
     ends_with_question = order.reason.endswith(f"--{kind.did_not_happen}")
-    return (is_early or not kind.absence_proves) and order.state is OrderState.UNKNOWN and ends_with_question
+    return (
+        (is_early or not kind.absence_proves)
+        and order.state is OrderState.UNKNOWN
+        and ends_with_question
+    )

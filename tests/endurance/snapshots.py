@@ -1,6 +1,8 @@
-"""`kill -9` at thirty moments of writing a snapshot, of moving the files of an earlier version, and of merging days.
+"""`kill -9` at thirty moments of writing a snapshot, of moving the files of an earlier
+version, and of merging days.
 
-A moment is a rename, link, sync or removal, or a part of a file that is written: between these the disk stays as it is.
+A moment is a rename, link, sync or removal, or a part of a file that is written:
+between these the disk stays as it is.
 """
 
 from __future__ import annotations
@@ -38,23 +40,36 @@ FORKS.set_forkserver_preload([__name__])
 
 def snapshots_outlive_kills(moments: int = MOMENTS) -> bool:
     """The moments are spread over those of a process that lives."""
-    return all([_killed(what, moments) for what in ("written_again", "arranged", "compacted")])
+    return all(
+        [_killed(what, moments) for what in ("written_again", "arranged", "compacted")]
+    )
 
 
 def before(root: Path, what: str) -> None:
-    """Three batches; those to be moved lie beside files of the first versions, where these had them."""
+    """Three batches; those to be moved lie beside files of the first versions, where
+    these had them.
+    """
     for batch in range(3):
         write(root, f"night-{batch}", orders=_orders(batch, "paid"), payments=[])
     if what == "compacted":
         for day in range(1, 3):
             for hour in range(3):
-                orders = [order(f"{hour}-{number}", state="shipped", paid_minor=hour + 1) for number in range(ORDERS)]
+                orders = [
+                    order(f"{hour}-{number}", state="shipped", paid_minor=hour + 1)
+                    for number in range(ORDERS)
+                ]
                 write(
-                    root, f"tracking-{day}-{hour}", orders=orders, payments=[], at=AT + timedelta(days=day, hours=hour)
+                    root,
+                    f"tracking-{day}-{hour}",
+                    orders=orders,
+                    payments=[],
+                    at=AT + timedelta(days=day, hours=hour),
                 )
         compact(root, AT + timedelta(days=9), keep_days=400)
         for name in ("orders", "payments"):
-            write(root, f"late-{name}", orders=[], payments=[], at=AT + timedelta(days=1))
+            write(
+                root, f"late-{name}", orders=[], payments=[], at=AT + timedelta(days=1)
+            )
     if what == "arranged":
         for table in [*(root / "_history").iterdir()]:
             rmtree(root / table.name)
@@ -75,7 +90,9 @@ def written_again(root: Path) -> None:
 
 
 def _dying(last: int) -> Iterator[int]:
-    """Let this process be killed before the given one of all its steps; answers their counter."""
+    """Let this process be killed before the given one of all its steps; answers their
+    counter.
+    """
     steps = count()
     for place, name in (
         *((os, name) for name in ("replace", "link", "fsync", "unlink", "rmdir")),
@@ -85,7 +102,9 @@ def _dying(last: int) -> Iterator[int]:
     return steps
 
 
-def _or_die(act: Callable[..., object], steps: Iterator[int], last: int) -> Callable[..., object]:
+def _or_die(
+    act: Callable[..., object], steps: Iterator[int], last: int
+) -> Callable[..., object]:
     def act_or_die(*args: Any, **options: Any) -> object:
         if next(steps) == last:
             os.kill(os.getpid(), signal.SIGKILL)
@@ -95,7 +114,10 @@ def _or_die(act: Callable[..., object], steps: Iterator[int], last: int) -> Call
 
 
 def _orders(batch: int, state: str) -> list[dict[str, object]]:
-    return [order(f"{batch}-{number}", state=state, paid_minor=batch + 1) for number in range(ORDERS)]
+    return [
+        order(f"{batch}-{number}", state=state, paid_minor=batch + 1)
+        for number in range(ORDERS)
+    ]
 
 
 def _killed(what: str, moments: int) -> bool:
@@ -107,7 +129,10 @@ def _killed(what: str, moments: int) -> bool:
         steps = _played(root, what, NEVER)
         assert steps
         old, new = _told(template), _told(root)
-        plain = [[ref for ref, _ in _plain(template)], sorted(old)]  # an earlier layout shows each row of its history
+        plain = [
+            [ref for ref, _ in _plain(template)],
+            sorted(old),
+        ]  # an earlier layout shows each row of its history
         for number in range(moments):
             rmtree(root)
             copytree(template, root)
@@ -116,15 +141,21 @@ def _killed(what: str, moments: int) -> bool:
             wrong = [*_wrong(root, what, plain, (old, new)), *_not_mended(root)]
             right += not wrong
             print(
-                f"snapshots  {what} killed at step {step} of {steps}: {'; '.join(wrong) or '0 violations'}", flush=True
+                f"snapshots  {what} killed at step {step} of {steps}: {'; '.join(wrong) or '0 violations'}",
+                flush=True,
             )
     seconds = time.monotonic() - begun
-    print(f"snapshots: {what} was killed {moments} times in {seconds:.0f} s, {right} times all was right", flush=True)
+    print(
+        f"snapshots: {what} was killed {moments} times in {seconds:.0f} s, {right} times all was right",
+        flush=True,
+    )
     return right == moments
 
 
 def _played(root: Path, what: str, last: int) -> int | None:
-    """The number of steps of a process; None for one that is killed before its `last`."""
+    """The number of steps of a process; None for one that is killed before its
+    `last`.
+    """
     steps = FORKS.Value("i", 0)
     process = FORKS.Process(target=_play, args=(root, what, last, steps))
     process.start()
@@ -135,7 +166,9 @@ def _played(root: Path, what: str, last: int) -> int | None:
 
 def _play(root: Path, what: str, last: int, steps: Any) -> None:
     counter = _dying(last)
-    {"written_again": written_again, "arranged": arrange, "compacted": compacted}[what](root)
+    {"written_again": written_again, "arranged": arrange, "compacted": compacted}[what](
+        root
+    )
     steps.value = next(counter)
 
 
@@ -146,11 +179,20 @@ def _told(root: Path) -> States:
 
 def _plain(root: Path) -> list[tuple[str, str]]:
     """The orders of every file that a plain reader finds, sorted."""
-    frames = (pd.read_parquet(path, partitioning=None) for path in (root / "orders").rglob("*.parquet"))
-    return sorted(row for frame in frames for row in zip(frame["order_ref"], frame["state"], strict=True))
+    frames = (
+        pd.read_parquet(path, partitioning=None)
+        for path in (root / "orders").rglob("*.parquet")
+    )
+    return sorted(
+        row
+        for frame in frames
+        for row in zip(frame["order_ref"], frame["state"], strict=True)
+    )
 
 
-def _wrong(root: Path, what: str, plain: Sequence[Sequence[str]], told: Sequence[States]) -> Iterator[str]:
+def _wrong(
+    root: Path, what: str, plain: Sequence[Sequence[str]], told: Sequence[States]
+) -> Iterator[str]:
     refs = [ref for ref, _ in _plain(root)]
     if refs not in plain and (refs or what != "arranged"):
         yield "a plain read has an order twice or not at all"
@@ -169,7 +211,11 @@ def _not_mended(root: Path) -> Iterator[str]:
     arrange(root)
     compact(root, AT + timedelta(days=120), keep_days=400)
     wanted = whole | {f"3-{number}": "paid" for number in range(ORDERS)}
-    if not (_plain(root) == sorted(wanted.items()) and _told(root) == wanted and not damaged_files(root)):
+    if not (
+        _plain(root) == sorted(wanted.items())
+        and _told(root) == wanted
+        and not damaged_files(root)
+    ):
         yield "the next write does not mend it"
     if names := names_in(root):
         yield f"a receiver is named in {', '.join(sorted(names))}"

@@ -1,4 +1,6 @@
-"""`kill -9` at every 0.2 s of the first ten seconds of `sourcing run`: the very next run works."""
+"""`kill -9` at every 0.2 s of the first ten seconds of `sourcing run`: the very next
+run works.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from pathlib import Path
 from deployments.server_process import at_work
 from tests.crashes.books import broken_promises
 from tests.crashes.light import Job
-from tests.running import Merchant, RunningSandbox, own_sandbox, single_line_orders, write_csv
+from tests.running import (
+    Merchant,
+    RunningSandbox,
+    own_sandbox,
+    single_line_orders,
+    write_csv,
+)
 
 MOMENTS_S = [0.2 * number for number in range(1, 51)]
 RUN = ("--yes", "--json", "--batch", "first")
@@ -32,24 +40,44 @@ class Start:
 
 
 def killed_starts_lock_nobody_out(moments: Sequence[float] = MOMENTS_S) -> bool:
-    """Each on a new data folder; at every other moment the server that was started is killed as well."""
+    """Each on a new data folder; at every other moment the server that was started is
+    killed as well.
+    """
     right = 0
     with tempfile.TemporaryDirectory() as place, own_sandbox() as sandbox:
         for number, moment in enumerate(moments):
-            one = _start(sandbox, Path(place) / f"{moment:.1f}", moment, with_server=bool(number % 2))
+            one = _start(
+                sandbox,
+                Path(place) / f"{moment:.1f}",
+                moment,
+                with_server=bool(number % 2),
+            )
             how = "with its server" if one.with_server else "alone"
             words = f"killed after {moment:.1f} s {how}: next run {one.code} in {one.seconds:.1f} s"
-            print(f"starts     {words}; {'; '.join(one.wrong) or '0 violations'}", flush=True)
+            print(
+                f"starts     {words}; {'; '.join(one.wrong) or '0 violations'}",
+                flush=True,
+            )
             right += one.code == 0 and not one.wrong
-    print(f"starts: after {right} of {len(moments)} the very next run worked", flush=True)
+    print(
+        f"starts: after {right} of {len(moments)} the very next run worked", flush=True
+    )
     return right == len(moments)
 
 
-def _start(sandbox: RunningSandbox, folder: Path, moment: float, *, with_server: bool) -> Start:
+def _start(
+    sandbox: RunningSandbox, folder: Path, moment: float, *, with_server: bool
+) -> Start:
     sandbox.reset()
     folder.mkdir(parents=True)
-    file = write_csv(folder / "requests.csv", single_line_orders(sandbox, {"taobao": 1}))
-    without_prefect = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    file = write_csv(
+        folder / "requests.csv", single_line_orders(sandbox, {"taobao": 1})
+    )
+    without_prefect = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("PREFECT_")
+    }
     merchant = Merchant(sandbox, folder, {**without_prefect, **SETTLES_AT_ONCE})
     server = folder / "data" / "prefect"
     first = merchant.start("run", file, *RUN)

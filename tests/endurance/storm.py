@@ -1,4 +1,6 @@
-"""Four processes on one batch; a seeded driver kills and stops them while they spend, and starts them anew."""
+"""Four processes on one batch; a seeded driver kills and stops them while they spend,
+and starts them anew.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from tests.running import RunningSandbox
 
 LEASE_S, SETTLE_S = 10, 60
 TIMES = 2
-"""The ledger's clock goes twice as fast: a lease is over in 5 s, and no stop outlasts lease and settle time."""
+"""The ledger's clock goes twice as fast: a lease is over in 5 s, and no stop outlasts
+lease and settle time.
+"""
 
 LONGEST_STOP_S = 8.0
 STORM_S = 300.0
@@ -49,7 +53,9 @@ class Storm:
     targets: list[_Target] = field(default_factory=list)
 
     def rages(self) -> None:
-        """Until nothing is left to send, for `STORM_S` at most; ends with no process."""
+        """Until nothing is left to send, for `STORM_S` at most; ends with no
+        process.
+        """
         deadline = time.monotonic() + STORM_S
         self.targets = [self._started() for _ in range(self.processes)]
         while time.monotonic() < deadline and self.targets:
@@ -98,16 +104,25 @@ class Storm:
             self.failed.append(code)
 
     def _sent(self, target: _Target) -> int:
-        """How many effects the process has noted in its send log; the first line is the boot of the machine."""
+        """How many effects the process has noted in its send log; the first line is the
+        boot of the machine.
+        """
         with suppress(OSError, StopIteration):
-            log = next((self.job.folder / "data" / "sends").glob(f"*-{target.run.pid}-*.log"))
+            log = next(
+                (self.job.folder / "data" / "sends").glob(f"*-{target.run.pid}-*.log")
+            )
             return max(0, log.read_bytes().count(b"\n") - 1)
         return 0
 
     def _is_over(self) -> bool:
-        """Whether every order is booked, or waits for a person, or for the settle time."""
+        """Whether every order is booked, or waits for a person, or for the settle
+        time.
+        """
         orders, _ = kept(self.job)
-        return bool(orders) and all(order.shipment is not None or order.state == "unknown" for order in orders.values())
+        return bool(orders) and all(
+            order.shipment is not None or order.state == "unknown"
+            for order in orders.values()
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +139,13 @@ class Repetition:
 
 
 def repetition(
-    sandbox: RunningSandbox, folder: Path, *, seed: int, orders: int, processes: int, ledger_url: str | None
+    sandbox: RunningSandbox,
+    folder: Path,
+    *,
+    seed: int,
+    orders: int,
+    processes: int,
+    ledger_url: str | None,
 ) -> Repetition:
     """One batch through one storm, to rest."""
     file = new_batch(sandbox, folder, orders)
@@ -143,7 +164,9 @@ def repetition(
         settings=settings,
     )
     run(replace(job, does="plan"))
-    storm = Storm(sandbox=sandbox, job=job, luck=random.Random(seed), processes=processes)
+    storm = Storm(
+        sandbox=sandbox, job=job, luck=random.Random(seed), processes=processes
+    )
     storm.rages()
     runs = run_until_quiet(job, past_settle_time_s=2 * (LEASE_S + SETTLE_S))
     return Repetition(

@@ -1,4 +1,6 @@
-"""What `make test` leaves out: tests marked `endurance`, and examples of property tests that are drawn anew."""
+"""What `make test` leaves out: tests marked `endurance`, and examples of property tests
+that are drawn anew.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +15,12 @@ def marked_tests_pass() -> bool:
 
 
 def new_examples_are_right(seeds: range) -> bool:
-    """Each seed is a run of every property test; its examples are others than those of `make test`."""
-    return all([_passes(f"seed {seed}", "hypothesis", *_search(seed)) for seed in seeds])
+    """Each seed is a run of every property test; its examples are others than those of
+    `make test`.
+    """
+    return all(
+        [_passes(f"seed {seed}", "hypothesis", *_search(seed)) for seed in seeds]
+    )
 
 
 def _search(seed: int) -> tuple[str, ...]:
@@ -22,8 +28,21 @@ def _search(seed: int) -> tuple[str, ...]:
 
 
 def _passes(what: str, mark: str, *options: str) -> bool:
-    command = [sys.executable, "-m", "pytest", "-m", mark, "--numprocesses", "2", "--dist", "worksteal", *options]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-m",
+        mark,
+        "--numprocesses",
+        "2",
+        "--dist",
+        "worksteal",
+        *options,
+    ]
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False
+    )
     lines = done.stdout.splitlines()
     told = [line for line in lines if line.startswith(("FAILED", "ERROR"))] + lines[-1:]
     print(f"{what:10} {'; '.join(told)}", flush=True)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from connectors.ledger.plans import NO_TOLERANCE, approval_columns, ledger_row, plan_hash, put_rows
+from connectors.ledger.plans import (
+    NO_TOLERANCE,
+    approval_columns,
+    ledger_row,
+    plan_hash,
+    put_rows,
+)
 from connectors.ledger.records import Approval
 from connectors.ledger.store import Ledger
 from domain.marketplace import Marketplace
@@ -17,24 +23,50 @@ from domain.reasons import earlier
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import summary_of
 
-RECEIVER = Receiver(name="Jane", phone="1", email="", country="US", state="CA", city="LA", zip="9", address="a street")
+RECEIVER = Receiver(
+    name="Jane",
+    phone="1",
+    email="",
+    country="US",
+    state="CA",
+    city="LA",
+    zip="9",
+    address="a street",
+)
 
 
 def planned(order_ref: str, fen: int = 1000, freight_cents: int = 500) -> PlannedOrder:
     line = RequestLine(row=2, item="1", sku="", quantity=2, max_unit_price=None)
     return PlannedOrder(
         request=OrderRequest(
-            order_ref=order_ref, marketplace=Marketplace.TAOBAO, receiver=RECEIVER, freight="cheapest", lines=(line,)
+            order_ref=order_ref,
+            marketplace=Marketplace.TAOBAO,
+            receiver=RECEIVER,
+            freight="cheapest",
+            lines=(line,),
         ),
         seller_id="seller",
         lines=(
             OrderLine(
-                line_no=1, item_id="1", sku_id="2", title="Cup | blue", image_url="", quantity=2, unit_price=Money(500)
+                line_no=1,
+                item_id="1",
+                sku_id="2",
+                title="Cup | blue",
+                image_url="",
+                quantity=2,
+                unit_price=Money(500),
             ),
         ),
-        quote=Quote(goods=Money(fen), postage=Money(0), total=Money(fen), lines=(), problems=()),
+        quote=Quote(
+            goods=Money(fen), postage=Money(0), total=Money(fen), lines=(), problems=()
+        ),
         freight_service=FreightService(
-            service_id="s", company="Line", category="air", price=Money(freight_cents, "USD"), min_days=4, max_days=7
+            service_id="s",
+            company="Line",
+            category="air",
+            price=Money(freight_cents, "USD"),
+            min_days=4,
+            max_days=7,
         ),
     )
 
@@ -42,14 +74,26 @@ def planned(order_ref: str, fen: int = 1000, freight_cents: int = 500) -> Planne
 def approval_of(plan: PlannedOrder) -> Approval:
     freight = plan.freight_service.price if plan.freight_service else None
     return Approval(
-        order_ref=plan.order_ref, plan_hash=plan_hash(plan), total=plan.total, freight=freight, why=earlier("yes")
+        order_ref=plan.order_ref,
+        plan_hash=plan_hash(plan),
+        total=plan.total,
+        freight=freight,
+        why=earlier("yes"),
     )
 
 
 def put_approved(ledger: Ledger, *plans: PlannedOrder, batch_id: str = "batch") -> None:
     """Plans with the amounts of an approval, and without its words."""
-    put_rows(ledger, [ledger_row(one, batch_id) | approval_columns(approval_of(one), NO_TOLERANCE) for one in plans])
+    put_rows(
+        ledger,
+        [
+            ledger_row(one, batch_id) | approval_columns(approval_of(one), NO_TOLERANCE)
+            for one in plans
+        ],
+    )
 
 
 def request_for(*, to_buy: Sequence[PlannedOrder], **given: Any) -> ApprovalRequest:
-    return ApprovalRequest(to_buy=to_buy, summaries=[summary_of(plan) for plan in to_buy], **given)
+    return ApprovalRequest(
+        to_buy=to_buy, summaries=[summary_of(plan) for plan in to_buy], **given
+    )

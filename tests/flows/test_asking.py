@@ -1,4 +1,6 @@
-"""A question in the Prefect UI: until when it is asked, what becomes of an unclear answer, and who is told of it."""
+"""A question in the Prefect UI: until when it is asked, what becomes of an unclear
+answer, and who is told of it.
+"""
 
 from __future__ import annotations
 
@@ -39,11 +41,17 @@ RUN = uuid4()
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test") as ledger:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test"
+    ) as ledger:
         yield ledger
 
 
-ENDS_WITH = {"dies": KeyboardInterrupt(), "is ended": TerminationSignal(15), "its child is cancelled": CancelledBelow()}
+ENDS_WITH = {
+    "dies": KeyboardInterrupt(),
+    "is ended": TerminationSignal(15),
+    "its child is cancelled": CancelledBelow(),
+}
 
 
 class Kept:
@@ -63,7 +71,9 @@ class Kept:
         if key in self.values:
             return self.values[key]
         request = Request("GET", "http://server")
-        raise PrefectHTTPStatusError("none", request=request, response=Response(404, request=request))
+        raise PrefectHTTPStatusError(
+            "none", request=request, response=Response(404, request=request)
+        )
 
     async def create_flow_run_input(self, _run_id: UUID, key: str, value: str) -> None:
         self.values[key] = value
@@ -74,7 +84,9 @@ class Kept:
     async def read_flow_run_states(self, _run_id: UUID) -> list[State]:
         return self.states
 
-    async def set_flow_run_state(self, _run_id: UUID, state: State, *, force: bool) -> None:
+    async def set_flow_run_state(
+        self, _run_id: UUID, state: State, *, force: bool
+    ) -> None:
         assert force
         self.state = state
 
@@ -83,10 +95,22 @@ class Kept:
 
 
 class AskingRun:
-    """A run that asks at a Prefect server, hour by hour, and what each of its forms is answered."""
+    """A run that asks at a Prefect server, hour by hour, and what each of its forms is
+    answered.
+    """
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, ledger: Ledger, *answers: dict[str, Any] | str) -> None:
-        self.kept, self.left, self.forms, self.answers = Kept(), list[float](), list[type[RunInput]](), [*answers]
+    def __init__(
+        self,
+        monkeypatch: pytest.MonkeyPatch,
+        ledger: Ledger,
+        *answers: dict[str, Any] | str,
+    ) -> None:
+        self.kept, self.left, self.forms, self.answers = (
+            Kept(),
+            list[float](),
+            list[type[RunInput]](),
+            [*answers],
+        )
         self.ledger, self.monkeypatch, self.now = ledger, monkeypatch, NOW
         monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(RUN))
         monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
@@ -94,28 +118,47 @@ class AskingRun:
         monkeypatch.setattr(pause, "get_client", lambda: self.kept)
         monkeypatch.setattr(form, "filled_in", self.filled_in)
 
-    async def filled_in(self, form: type[RunInput], _key: str, deadline: datetime, _no: object) -> RunInput | None:
+    async def filled_in(
+        self, form: type[RunInput], _key: str, deadline: datetime, _no: object
+    ) -> RunInput | None:
         self.left.append((deadline - self.now) / timedelta(hours=1))
         self.forms.append(form)
         answer = self.answers.pop(0)
         if isinstance(answer, str) and answer in ENDS_WITH:
             raise ENDS_WITH[answer]
-        return None if isinstance(answer, str) else form(**{"approved_by": "Mei", **answer})
+        return (
+            None
+            if isinstance(answer, str)
+            else form(**{"approved_by": "Mei", **answer})
+        )
 
-    async def at(self, hour: float, plans: list[PlannedOrder] = PLANS) -> Decision | None:
+    async def at(
+        self, hour: float, plans: list[PlannedOrder] = PLANS
+    ) -> Decision | None:
         """The decision; None where the process dies."""
         self.now = NOW + timedelta(hours=hour)
         for module in (form, pause):
             self.monkeypatch.setattr(module, "utc_now", lambda: self.now)
-        question = request_for(batch_id="b", to_buy=plans, to_ship=[], why="the run was not approved beforehand.")
+        question = request_for(
+            batch_id="b",
+            to_buy=plans,
+            to_ship=[],
+            why="the run was not approved beforehand.",
+        )
         try:
-            return await ask_in_the_ui(question, SourcingSettings(approval_timeout_s=86_400), self.ledger)
+            return await ask_in_the_ui(
+                question, SourcingSettings(approval_timeout_s=86_400), self.ledger
+            )
         except (KeyboardInterrupt, TerminationSignal):
             return None
 
 
-async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    """A run that is lost while it asks and asks anew 20 hours later has four of 24 left; then nobody is asked."""
+async def test_the_deadline_counts_from_the_first_question(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """A run that is lost while it asks and asks anew 20 hours later has four of 24
+    left; then nobody is asked.
+    """
     asked = AskingRun(monkeypatch, book, "dies", "dies", {"decision": ALL})
     assert [await asked.at(0), await asked.at(20)] == [None, None]
     late = await asked.at(25)
@@ -127,39 +170,65 @@ async def test_the_deadline_counts_from_the_first_question(monkeypatch: pytest.M
     assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
 
 
-async def test_a_person_s_retry_asks_anew_with_all_the_time(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    """Of a run that was cancelled while it asked, or failed. A crash that the program itself mends changes nothing."""
+async def test_a_person_s_retry_asks_anew_with_all_the_time(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """Of a run that was cancelled while it asked, or failed. A crash that the program
+    itself mends changes nothing.
+    """
     asked = AskingRun(monkeypatch, book, "is ended", "is ended", {"decision": ALL})
     await asked.at(0)
-    mended: State = AwaitingRetry(scheduled_time=NOW, message="Its process is gone; the ledger knows how far it came")
-    asked.kept.states = [Running(), mended.model_copy(update={"timestamp": NOW + timedelta(hours=20)})]
+    mended: State = AwaitingRetry(
+        scheduled_time=NOW,
+        message="Its process is gone; the ledger knows how far it came",
+    )
+    asked.kept.states = [
+        Running(),
+        mended.model_copy(update={"timestamp": NOW + timedelta(hours=20)}),
+    ]
     await asked.at(20)
     retried: State = AwaitingRetry(scheduled_time=NOW, message="Retry from the UI")
-    asked.kept.states += [retried.model_copy(update={"timestamp": NOW + timedelta(hours=30)})]
+    asked.kept.states += [
+        retried.model_copy(update={"timestamp": NOW + timedelta(hours=30)})
+    ]
     assert await asked.at(30.1)
     assert (asked.left, asked.kept.values) == ([24, 4, 24], {})
 
 
-async def test_an_answer_that_is_not_clear_is_asked_for_again(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    """With what was filled in; the run goes on waiting, and what was wrong stands above the plan."""
+async def test_an_answer_that_is_not_clear_is_asked_for_again(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """With what was filled in; the run goes on waiting, and what was wrong stands above
+    the plan.
+    """
     many = [planned(f"A-{n}") for n in range(101)]
-    unclear = {"decision": ALL_BUT, "orders": "A-1\nA-7\nB-9", "approved_by": "Mei", "note": "dear"}
+    unclear = {
+        "decision": ALL_BUT,
+        "orders": "A-1\nA-7\nB-9",
+        "approved_by": "Mei",
+        "note": "dear",
+    }
     asked = AskingRun(monkeypatch, book, unclear, {**unclear, "orders": "A-1,A-7"})
     said = await asked.at(0, many)
     assert said is not None
     assert said.approved == [f"A-{n}" for n in range(101) if n not in (1, 7)]
     first, second = asked.forms
-    assert "this plan has no order B-9: copy the references from the plan." in str(second._description)
+    assert "this plan has no order B-9: copy the references from the plan." in str(
+        second._description
+    )
     properties = second.model_json_schema()["properties"]
     assert {name: properties[name]["default"] for name in unclear} == unclear
     assert {name: about["title"] for name, about in properties.items()} == {
-        name: about["title"] for name, about in first.model_json_schema()["properties"].items()
+        name: about["title"]
+        for name, about in first.model_json_schema()["properties"].items()
     }
 
 
 def told_at(ledger: Ledger, hour: float) -> list[Message]:
     """What is due for a recipient by then."""
-    with Ledger(ledger.url, clock=lambda: NOW + timedelta(hours=hour), owner="sender") as sender:
+    with Ledger(
+        ledger.url, clock=lambda: NOW + timedelta(hours=hour), owner="sender"
+    ) as sender:
         found = list[Message]()
         while tried := sender.outbox.begin("ntfy"):
             sender.outbox.end(tried, "ntfy", None, ["ntfy"])
@@ -178,7 +247,9 @@ ENDS = "b still waits for your yes, until 2026-01-03 03:04 UTC"
 async def test_who_is_away_is_told_reminded_and_told_that_nobody_answered(
     monkeypatch: pytest.MonkeyPatch, book: Ledger
 ) -> None:
-    """Each once, also over a death meanwhile; the reminder four hours before the end. Links lead to the run."""
+    """Each once, also over a death meanwhile; the reminder four hours before the end.
+    Links lead to the run.
+    """
     asked = AskingRun(monkeypatch, book, "dies", "dies", "silence")
     await asked.at(0)
     (waits,) = told_at(book, 1)
@@ -194,11 +265,19 @@ async def test_who_is_away_is_told_reminded_and_told_that_nobody_answered(
     said = await asked.at(21)
     assert said is not None
     (silence,) = told_at(book, 24)
-    assert silence.subject == "b: not bought, no answer within 24 hours" == f"b: {said.not_bought}"
-    assert silence.body.startswith("Until 2026-01-03 03:04 UTC no approval came for this: buy 2 orders for 35.00 CNY ")
+    assert (
+        silence.subject
+        == "b: not bought, no answer within 24 hours"
+        == f"b: {said.not_bought}"
+    )
+    assert silence.body.startswith(
+        "Until 2026-01-03 03:04 UTC no approval came for this: buy 2 orders for 35.00 CNY "
+    )
 
 
-@pytest.mark.parametrize(("state", "reminded"), [(Cancelling(), []), (Running(), [ENDS])])
+@pytest.mark.parametrize(
+    ("state", "reminded"), [(Cancelling(), []), (Running(), [ENDS])]
+)
 async def test_nobody_is_reminded_of_a_run_that_was_cancelled(
     monkeypatch: pytest.MonkeyPatch, book: Ledger, state: State, reminded: list[str]
 ) -> None:
@@ -220,20 +299,29 @@ async def test_a_run_that_was_stopped_on_its_page_asks_anew(
     asked.kept.state = Running()
     await asked.at(1)
     assert (asked.left, subjects(book, 1)) == ([24, 24], [WAITS])
-    assert subjects(book, 21) == ["b still waits for your yes, until 2026-01-03 04:04 UTC"]
+    assert subjects(book, 21) == [
+        "b still waits for your yes, until 2026-01-03 04:04 UTC"
+    ]
 
 
-async def test_to_cancel_the_run_of_a_nights_batch_is_a_no(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+async def test_to_cancel_the_run_of_a_nights_batch_is_a_no(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
     said = await AskingRun(monkeypatch, book, "its child is cancelled").at(0)
     assert said is not None
-    assert (said.approved, str(said.not_bought)) == ([], "not approved: its run was cancelled")
+    assert (said.approved, str(said.not_bought)) == (
+        [],
+        "not approved: its run was cancelled",
+    )
     assert subjects(book, 24) == []
 
 
 async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
     monkeypatch: pytest.MonkeyPatch, book: Ledger
 ) -> None:
-    """No worker ends it, and it would stay *Cancelling* while the night waits for an answer."""
+    """No worker ends it, and it would stay *Cancelling* while the night waits for an
+    answer.
+    """
     asked = AskingRun(monkeypatch, book)
     asked.kept.state = Cancelling()
 
@@ -251,8 +339,14 @@ async def test_the_cancelled_run_of_a_nights_batch_goes_back_to_work(
 async def test_a_question_is_over_as_a_machine_wakes_that_slept_through_its_deadline(
     monkeypatch: pytest.MonkeyPatch, book: Ledger
 ) -> None:
-    """The clock of the loop stands while it sleeps. The pause lasts for days more: only so can the run be resumed."""
-    asked, lasts, clock = AskingRun(monkeypatch, book), list[int](), iter([NOW, NOW, NOW + timedelta(hours=30)])
+    """The clock of the loop stands while it sleeps. The pause lasts for days more: only
+    so can the run be resumed.
+    """
+    asked, lasts, clock = (
+        AskingRun(monkeypatch, book),
+        list[int](),
+        iter([NOW, NOW, NOW + timedelta(hours=30)]),
+    )
 
     async def pauses(*, timeout: int, **_: object) -> None:  # noqa: ASYNC109 - Prefect's name
         lasts.append(timeout)
@@ -271,7 +365,9 @@ async def test_a_question_is_over_as_a_machine_wakes_that_slept_through_its_dead
     assert lasts == [(20 + 7 * 24) * 3600]
 
 
-async def test_another_plan_is_told_again_and_an_answer_ends_it(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+async def test_another_plan_is_told_again_and_an_answer_ends_it(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
     """What was not sent by then is withdrawn: no reminder after an answer."""
     asked = AskingRun(monkeypatch, book, "dies", {"decision": ALL})
     await asked.at(0)
@@ -283,7 +379,9 @@ async def test_another_plan_is_told_again_and_an_answer_ends_it(monkeypatch: pyt
     assert subjects(book, 30) == [WAITS]
 
 
-async def test_a_plan_that_changed_while_nobody_answered_is_told(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
+async def test_a_plan_that_changed_while_nobody_answered_is_told(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
     asked = AskingRun(monkeypatch, book, "dies", "dies")
     await asked.at(0)
     await asked.at(1, [planned("A-1", fen=1001)])
@@ -292,8 +390,12 @@ async def test_a_plan_that_changed_while_nobody_answered_is_told(monkeypatch: py
     assert subjects(book, 20) == [ENDS]
 
 
-async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pytest.MonkeyPatch, book: Ledger) -> None:
-    """A night asks in a run below it, and after a crash in another one: the link opens a page that names the newest."""
+async def test_the_link_of_a_night_leads_to_whichever_run_asks(
+    monkeypatch: pytest.MonkeyPatch, book: Ledger
+) -> None:
+    """A night asks in a run below it, and after a crash in another one: the link opens
+    a page that names the newest.
+    """
     pages = list[tuple[str, str]]()
 
     async def shown_page(*, key: str, markdown: str, description: str) -> None:
@@ -325,15 +427,21 @@ async def test_the_link_of_a_night_leads_to_whichever_run_asks(monkeypatch: pyte
     ]
 
 
-async def test_the_errors_of_prefects_client_are_those_that_a_question_waits_out() -> None:
+async def test_the_errors_of_prefects_client_are_those_that_a_question_waits_out() -> (
+    None
+):
     """Else a server that is away would end the run that asks."""
     async with PrefectClient("http://127.0.0.1:9/api") as client:
         with pytest.raises(prefect_errors()):
             await client.read_flow_run(RUN)
 
 
-async def test_the_question_of_a_deleted_run_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server that is away is waited for; one that does not know the run any more is not."""
+async def test_the_question_of_a_deleted_run_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A server that is away is waited for; one that does not know the run any more is
+    not.
+    """
 
     class Forgetful(Kept):
         async def read_flow_run(self, run_id: UUID) -> FlowRun:

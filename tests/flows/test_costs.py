@@ -1,4 +1,6 @@
-"""The costs of real snapshots: table, CSV and sheet agree with the hand, and only what has moved is written."""
+"""The costs of real snapshots: table, CSV and sheet agree with the hand, and only what
+has moved is written.
+"""
 
 from __future__ import annotations
 
@@ -46,12 +48,16 @@ WRITTEN = datetime(2026, 11, 3, 9, tzinfo=UTC)
 @pytest.fixture
 def books_run(resources: Resources) -> Resources:
     """A run over the three orders' snapshot, in euro."""
-    run = replace(resources, settings=resources.settings.model_copy(update={"currency": "EUR"}))
+    run = replace(
+        resources, settings=resources.settings.model_copy(update={"currency": "EUR"})
+    )
     written(run, {name: rows_of(name, rows) for name, rows in ROWS.items()})
     return run
 
 
-def written(run: Resources, tables: dict[str, Any], name: str = "autumn", minutes: int = 0) -> None:
+def written(
+    run: Resources, tables: dict[str, Any], name: str = "autumn", minutes: int = 0
+) -> None:
     root, moment = run.settings.snapshot_root, WRITTEN + timedelta(minutes=minutes)
     for rows in tables.values():
         for row in rows:
@@ -64,11 +70,15 @@ def csv_rows(report: CostReport) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-async def costed(run: Resources, books: Books = EUR, since: str = "", files: CostFiles | None = None) -> CostReport:
+async def costed(
+    run: Resources, books: Books = EUR, since: str = "", files: CostFiles | None = None
+) -> CostReport:
     return await cost(run, books, since, files or CostFiles())
 
 
-async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(books_run: Resources) -> None:
+async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(
+    books_run: Resources,
+) -> None:
     report = await costed(books_run)
 
     assert {one.order_ref: one.landed for one in report.orders} == {
@@ -84,21 +94,37 @@ async def test_table_csv_and_sheet_agree_with_the_hand_to_the_cent(books_run: Re
             "without_sum": 0,
         }
     ]
-    table = Snapshots(books_run.settings.snapshot_root).table("landed_costs", columns=["landed_minor"])
+    table = Snapshots(books_run.settings.snapshot_root).table(
+        "landed_costs", columns=["landed_minor"]
+    )
     assert sorted(table["landed_minor"]) == sorted(SUMS.values())
     assert report.csv
     assert report.xlsx
-    assert [row["landed"] for row in csv_rows(report)] == [f"{minor / 100:.2f}" for minor in SUMS.values()]
+    assert [row["landed"] for row in csv_rows(report)] == [
+        f"{minor / 100:.2f}" for minor in SUMS.values()
+    ]
     header, *rows = load_workbook(report.xlsx).active.iter_rows(values_only=True)  # type: ignore[union-attr]
-    assert [row[header.index("landed")] for row in rows] == [minor / 100 for minor in SUMS.values()]
-    assert Path(report.csv) == books_run.settings.data_dir / "exports" / "landed-costs-EUR.csv"
+    assert [row[header.index("landed")] for row in rows] == [
+        minor / 100 for minor in SUMS.values()
+    ]
+    assert (
+        Path(report.csv)
+        == books_run.settings.data_dir / "exports" / "landed-costs-EUR.csv"
+    )
     assert (report.all_fine, report.summary) == (True, "3 paid orders: 40.43 EUR")
 
 
-async def test_a_second_run_writes_only_what_has_moved(books_run: Resources, clock: MovableClock) -> None:
+async def test_a_second_run_writes_only_what_has_moved(
+    books_run: Resources, clock: MovableClock
+) -> None:
     first = await costed(books_run)
     second = await costed(books_run)
-    written(books_run, {"orders": rows_of("orders", [order("B-1", 5200, "S-3")])}, "after", minutes=1)
+    written(
+        books_run,
+        {"orders": rows_of("orders", [order("B-1", 5200, "S-3")])},
+        "after",
+        minutes=1,
+    )
     clock.advance(60)
     third = await costed(books_run)
 
@@ -106,21 +132,37 @@ async def test_a_second_run_writes_only_what_has_moved(books_run: Resources, clo
     assert second.snapshot_id is None
     assert third.snapshot_id
     history = Snapshots(books_run.settings.snapshot_root).history("landed_costs")
-    assert history["order_ref"].tolist() == ["A-1", "A-1", "A-1", "A-2", "B-1", "B-1", "B-1", "B-1"]
+    assert history["order_ref"].tolist() == [
+        "A-1",
+        "A-1",
+        "A-1",
+        "A-2",
+        "B-1",
+        "B-1",
+        "B-1",
+        "B-1",
+    ]
 
 
-async def test_a_look_in_another_currency_leaves_the_table_as_it_is(books_run: Resources) -> None:
+async def test_a_look_in_another_currency_leaves_the_table_as_it_is(
+    books_run: Resources,
+) -> None:
     await costed(books_run)
     report = await costed(books_run, Books("CNY", Rates()), since="2026-11-02")
 
     assert report.snapshot_id is None
     assert Path(str(report.csv)).name == "landed-costs-CNY-since-2026-11-02.csv"
-    assert {row for row in Snapshots(books_run.settings.snapshot_root).table("landed_costs")["landed_currency"]} == {
-        "EUR"
-    }
+    assert {
+        row
+        for row in Snapshots(books_run.settings.snapshot_root).table("landed_costs")[
+            "landed_currency"
+        ]
+    } == {"EUR"}
 
 
-async def test_where_no_currency_is_set_each_one_is_another_one(resources: Resources) -> None:
+async def test_where_no_currency_is_set_each_one_is_another_one(
+    resources: Resources,
+) -> None:
     """Else the morning, which is told none, would take the sums back."""
     written(resources, {name: rows_of(name, rows) for name, rows in ROWS.items()})
     report = await costed(resources)
@@ -132,57 +174,93 @@ async def test_where_no_currency_is_set_each_one_is_another_one(resources: Resou
 async def test_the_morning_shows_what_has_moved_and_writes_its_months_alone(
     books_run: Resources, clock: MovableClock
 ) -> None:
-    """A-2 goes from the unknown day to December; what is as it was is not written again, unless its file is gone."""
-    exports, names = books_run.settings.data_dir / "exports", ("2026-11.csv", "2026-11.xlsx")
+    """A-2 goes from the unknown day to December; what is as it was is not written
+    again, unless its file is gone.
+    """
+    exports, names = (
+        books_run.settings.data_dir / "exports",
+        ("2026-11.csv", "2026-11.xlsx"),
+    )
     later = PAID + timedelta(days=30)
-    written(books_run, {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=None)])}, "b", minutes=1)
+    written(
+        books_run,
+        {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=None)])},
+        "b",
+        minutes=1,
+    )
 
     async def morning() -> tuple[list[str], list[str]]:
         clock.advance(60)
         report = await cost(books_run, EUR, "", CostFiles(), news_only=True)
         assert (report.csv, report.is_news) == (None, True)
-        return [one.order_ref for one in report.orders], [Path(path).name[17:] for path in report.months]
+        return [one.order_ref for one in report.orders], [
+            Path(path).name[17:] for path in report.months
+        ]
 
-    assert await morning() == (["A-1", "A-2", "B-1"], [*names, "unknown.csv", "unknown.xlsx"])
+    assert await morning() == (
+        ["A-1", "A-2", "B-1"],
+        [*names, "unknown.csv", "unknown.xlsx"],
+    )
     assert await morning() == (["A-2"], [])  # it has no sum, since no day has a rate
     (exports / "landed-costs-EUR-2026-11.csv").unlink()
     (exports / "landed-costs-USD-2026-09.csv").touch()
     assert await morning() == (["A-2"], [*names])
     (exports / "landed-costs-EUR-2026-11.xlsx").unlink()
     assert await morning() == (["A-2"], [*names])
-    written(books_run, {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=later)])}, "c", minutes=2)
+    written(
+        books_run,
+        {"orders": rows_of("orders", [order("A-2", 5800, "S-2", paid_at=later)])},
+        "c",
+        minutes=2,
+    )
     orders, months = await morning()
     assert ("A-2" in orders, months) == (True, ["2026-12.csv", "2026-12.xlsx"])
     assert sorted(path.name[13:] for path in exports.iterdir()) == [
-        *(f"EUR-{month}.{kind}" for month in ("2026-11", "2026-12") for kind in ("csv", "xlsx")),
+        *(
+            f"EUR-{month}.{kind}"
+            for month in ("2026-11", "2026-12")
+            for kind in ("csv", "xlsx")
+        ),
         "USD-2026-09.csv",
     ]
 
 
-async def test_without_a_currency_the_morning_names_each_order_once(resources: Resources, clock: MovableClock) -> None:
+async def test_without_a_currency_the_morning_names_each_order_once(
+    resources: Resources, clock: MovableClock
+) -> None:
     """None has a sum then, and their list would grow for good."""
     written(resources, {name: rows_of(name, rows) for name, rows in ROWS.items()})
     shown = []
     for _ in range(2):
         clock.advance(60)
-        report = await cost(resources, Books("", Rates()), "", CostFiles(), news_only=True)
+        report = await cost(
+            resources, Books("", Rates()), "", CostFiles(), news_only=True
+        )
         shown.append([one.order_ref for one in report.orders])
     assert shown == [["A-1", "A-2", "B-1"], []]
 
 
-async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(books_run: Resources) -> None:
+async def test_only_orders_paid_since_a_day_are_told_and_those_without_a_day(
+    books_run: Resources,
+) -> None:
     later = order("B-1", 5100, "S-3", paid_at=PAID + timedelta(days=1))
     unknown = order("A-2", 5800, "S-2", paid_at=None)
-    written(books_run, {"orders": rows_of("orders", [later, unknown])}, "after", minutes=1)
+    written(
+        books_run, {"orders": rows_of("orders", [later, unknown])}, "after", minutes=1
+    )
 
     report = await costed(books_run, since="2026-11-03")
 
     assert [one.order_ref for one in report.orders] == ["A-2", "B-1"]
     assert report.summary == "2 paid orders: 11.17 EUR, 1 order without a sum"
-    assert len(Snapshots(books_run.settings.snapshot_root).table("landed_costs")) == 6  # the table has all
+    assert (
+        len(Snapshots(books_run.settings.snapshot_root).table("landed_costs")) == 6
+    )  # the table has all
 
 
-async def test_what_has_no_sum_is_told_with_its_reason(books_run: Resources, tmp_path: Path) -> None:
+async def test_what_has_no_sum_is_told_with_its_reason(
+    books_run: Resources, tmp_path: Path
+) -> None:
     files = CostFiles(str(tmp_path / "new" / "a.csv"), str(tmp_path / "new" / "a.xlsx"))
     report = await costed(books_run, Books("EUR", Rates(RATES[:1])), files=files)
 
@@ -213,11 +291,15 @@ async def test_without_any_snapshot_the_files_are_empty(resources: Resources) ->
     assert csv_rows(report) == []
 
 
-async def test_more_lines_than_a_sheet_holds_are_said(books_run: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_more_lines_than_a_sheet_holds_are_said(
+    books_run: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(costs, "MOST_SHEET_ROWS", 5)
     report = await costed(books_run)
 
-    assert report.notes == ["6 lines are more than a sheet of Excel has: give --since, or use the CSV"]
+    assert report.notes == [
+        "6 lines are more than a sheet of Excel has: give --since, or use the CSV"
+    ]
     assert report.xlsx is None
     assert not report.all_fine
 
@@ -233,11 +315,21 @@ async def test_a_month_that_outgrew_its_sheet_has_the_csv_alone_written_once(
         report = await cost(books_run, EUR, "", CostFiles(), news_only=True)
         return [Path(path).name for path in report.months]
 
-    assert await morning() == ["landed-costs-EUR-2026-11.csv", "landed-costs-EUR-2026-11.xlsx"]
+    assert await morning() == [
+        "landed-costs-EUR-2026-11.csv",
+        "landed-costs-EUR-2026-11.xlsx",
+    ]
     monkeypatch.setattr(costs, "MOST_SHEET_ROWS", 5)
-    written(books_run, {"orders": rows_of("orders", [order("B-1", 5200, "S-3")])}, "after", minutes=1)
+    written(
+        books_run,
+        {"orders": rows_of("orders", [order("B-1", 5200, "S-3")])},
+        "after",
+        minutes=1,
+    )
     assert await morning() == ["landed-costs-EUR-2026-11.csv"]
-    assert os.listdir(books_run.settings.data_dir / "exports") == ["landed-costs-EUR-2026-11.csv"]
+    assert os.listdir(books_run.settings.data_dir / "exports") == [
+        "landed-costs-EUR-2026-11.csv"
+    ]
     assert await morning() == []
 
 
@@ -251,14 +343,36 @@ MORE = pytest.mark.endurance
     [
         ({}, EUR, []),
         pytest.param({"refunds": [refund("B-1", 100)]}, EUR, ["B-1"], marks=MORE),
-        pytest.param({"order_lines": [line("A-2", 1, 5000)]}, EUR, ["A-1", "A-2"], marks=MORE),
-        pytest.param({"shipments": [shipment("A-2", "S-2", 801, "FAR9")]}, EUR, ["A-1", "A-2"], marks=MORE),
-        ({"shipments": [shipment("A-2", "S-2", 801, "FAR2")]}, EUR, ["A-1", "A-2", "B-1"]),
+        pytest.param(
+            {"order_lines": [line("A-2", 1, 5000)]}, EUR, ["A-1", "A-2"], marks=MORE
+        ),
+        pytest.param(
+            {"shipments": [shipment("A-2", "S-2", 801, "FAR9")]},
+            EUR,
+            ["A-1", "A-2"],
+            marks=MORE,
+        ),
+        (
+            {"shipments": [shipment("A-2", "S-2", 801, "FAR2")]},
+            EUR,
+            ["A-1", "A-2", "B-1"],
+        ),
         ({"orders": [order("C-1", 700, None)]}, EUR, ["C-1"]),
-        pytest.param({"orders": [order("B-1", 0, "S-3")], "payments": [payment("B-1", 0)]}, EUR, ["B-1"], marks=MORE),
+        pytest.param(
+            {"orders": [order("B-1", 0, "S-3")], "payments": [payment("B-1", 0)]},
+            EUR,
+            ["B-1"],
+            marks=MORE,
+        ),
         ({}, Books("EUR", Rates([*RATES, NEW_RATE])), ["A-1", "A-2", "B-1", "C-1"]),
         pytest.param(
-            {}, Books("EUR", Rates([*RATES, replace(NEW_RATE, on=NEW_RATE.on + timedelta(days=9))])), [], marks=MORE
+            {},
+            Books(
+                "EUR",
+                Rates([*RATES, replace(NEW_RATE, on=NEW_RATE.on + timedelta(days=9))]),
+            ),
+            [],
+            marks=MORE,
         ),
         ({}, Books("CNY", Rates()), None),
     ],
@@ -271,7 +385,9 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
     clock: MovableClock,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Rows of the order, of one in its parcel or formerly there, or a rate of its days."""
+    """Rows of the order, of one in its parcel or formerly there, or a rate of its
+    days.
+    """
     asked: list[list[str] | None] = []
 
     def noted(*given: Any) -> list[str] | None:
@@ -279,10 +395,18 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
         return asked[-1]
 
     monkeypatch.setattr(costs, "moved_orders", noted)
-    run = replace(books_run, settings=books_run.settings.model_copy(update={"currency": books.currency}))
+    run = replace(
+        books_run,
+        settings=books_run.settings.model_copy(update={"currency": books.currency}),
+    )
     clock.now = WRITTEN + timedelta(days=2)
     await costed(books_run)
-    written(run, {name: rows_of(name, rows) for name, rows in changed.items()}, "later", minutes=3 * DAY_MINUTES)
+    written(
+        run,
+        {name: rows_of(name, rows) for name, rows in changed.items()},
+        "later",
+        minutes=3 * DAY_MINUTES,
+    )
     clock.now = WRITTEN + timedelta(days=4)
     report = await costed(run, books)
     assert asked == [None, computed]
@@ -293,7 +417,10 @@ async def test_only_what_may_have_moved_is_computed_and_the_table_is_as_if_all_w
     table = Snapshots(run.settings.snapshot_root).table("landed_costs")
     kept = table[table["problem"].fillna("") != NOT_PAID]
     names = landed_cost.SCHEMA.names
-    assert records(kept[names].sort_values(["order_ref", "line_no"])) == everything.to_pylist()
+    assert (
+        records(kept[names].sort_values(["order_ref", "line_no"]))
+        == everything.to_pylist()
+    )
 
 
 async def test_a_paid_order_without_a_row_is_computed_however_late_its_rows_came(
@@ -302,25 +429,47 @@ async def test_a_paid_order_without_a_row_is_computed_however_late_its_rows_came
     """The machine slept for days between reading the ledger and writing the tables."""
     clock.now = WRITTEN + timedelta(days=9)
     await costed(books_run)
-    tables = {"orders": [order("B-2", 5100, "S-4")], "order_lines": [line("B-2", 1, 5100)]}
-    written(books_run, {name: rows_of(name, rows) for name, rows in tables.items()}, "late", minutes=60)
+    tables = {
+        "orders": [order("B-2", 5100, "S-4")],
+        "order_lines": [line("B-2", 1, 5100)],
+    }
+    written(
+        books_run,
+        {name: rows_of(name, rows) for name, rows in tables.items()},
+        "late",
+        minutes=60,
+    )
     await costed(books_run)
 
-    assert "B-2" in set(Snapshots(books_run.settings.snapshot_root).table("landed_costs")["order_ref"])
+    assert "B-2" in set(
+        Snapshots(books_run.settings.snapshot_root).table("landed_costs")["order_ref"]
+    )
 
 
 async def test_what_is_computed_later_counts_though_the_clock_was_ahead_before(
     books_run: Resources, clock: MovableClock
 ) -> None:
-    """The rows of then were the newest until that day, and the seller's refund stood in no table and no file."""
+    """The rows of then were the newest until that day, and the seller's refund stood in
+    no table and no file.
+    """
     clock.now = WRITTEN + timedelta(days=9)
     before = await costed(books_run)
-    written(books_run, {"refunds": rows_of("refunds", [refund("B-1", 100)])}, "after", minutes=60)
+    written(
+        books_run,
+        {"refunds": rows_of("refunds", [refund("B-1", 100)])},
+        "after",
+        minutes=60,
+    )
     for hours in (2, 3):
         clock.now = WRITTEN + timedelta(hours=hours)
         report = await costed(books_run)
-        assert (report.snapshot_id is None, report.summary != before.summary) == (hours == 3, True)
-        stored = Snapshots(books_run.settings.snapshot_root).table("landed_costs", columns=["refunded_minor"])
+        assert (report.snapshot_id is None, report.summary != before.summary) == (
+            hours == 3,
+            True,
+        )
+        stored = Snapshots(books_run.settings.snapshot_root).table(
+            "landed_costs", columns=["refunded_minor"]
+        )
         assert stored["refunded_minor"].sum() == 1100
 
 
@@ -334,18 +483,35 @@ async def test_orders_are_computed_some_at_a_time_and_those_of_one_parcel_togeth
     assert {one.order_ref: one.landed for one in report.orders} == {
         ref: Money(minor, "EUR") for ref, minor in ORDER_SUMS.items()
     }
-    assert list(Snapshots(root).table("landed_costs")["landed_minor"]) == [360, 359, 358, 1849, 447, 670]
+    assert list(Snapshots(root).table("landed_costs")["landed_minor"]) == [
+        360,
+        359,
+        358,
+        1849,
+        447,
+        670,
+    ]
     assert (await costed(books_run)).snapshot_id is None
 
 
-async def test_without_a_mark_of_this_very_table_all_is_computed(books_run: Resources, clock: MovableClock) -> None:
+async def test_without_a_mark_of_this_very_table_all_is_computed(
+    books_run: Resources, clock: MovableClock
+) -> None:
     """After a restore the table may be older than the mark."""
     clock.now = WRITTEN + timedelta(days=2)
     await costed(books_run)
-    path, root = books_run.settings.data_dir / "costs.json", books_run.settings.snapshot_root
+    path, root = (
+        books_run.settings.data_dir / "costs.json",
+        books_run.settings.snapshot_root,
+    )
     mark = moved_costs.CostMark.of(root, EUR, "UTC", clock.now)
     assert moved_costs.moved_orders(root, moved_costs.read_mark(path), mark) == []
     ahead = path.read_text().replace('"seen": "2026', '"seen": "2027')
-    for broken in ("", "{}", path.read_text().replace('"newest": "2026', '"newest": "2025'), ahead):
+    for broken in (
+        "",
+        "{}",
+        path.read_text().replace('"newest": "2026', '"newest": "2025'),
+        ahead,
+    ):
         path.write_text(broken)
         assert moved_costs.moved_orders(root, moved_costs.read_mark(path), mark) is None

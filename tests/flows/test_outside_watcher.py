@@ -29,7 +29,9 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
 async def test_a_night_is_well_unless_there_was_trouble(
     heard: list[tuple[str, bool]], caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Trouble, and what nobody expected; that the watcher can't be told is a line in the log and no more."""
+    """Trouble, and what nobody expected; that the watcher can't be told is a line in
+    the log and no more.
+    """
     async with watched_from_outside():
         pass
     async with watched_from_outside() as trouble:
@@ -38,14 +40,19 @@ async def test_a_night_is_well_unless_there_was_trouble(
         async with watched_from_outside():
             _ = 1 / 0
     assert [well for _, well in heard] == [True, False, False]
-    assert "SOURCING_PING_URL may not know how this night ended: Connection refused" in caplog.text
+    assert (
+        "SOURCING_PING_URL may not know how this night ended: Connection refused"
+        in caplog.text
+    )
     assert "6f1b" not in caplog.text
 
 
 async def test_a_night_that_was_paused_on_its_page_is_not_told_as_well(
     heard: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """Nor one that was cancelled: it is missed. A file's run is the first to hear of it."""
+    """Nor one that was cancelled: it is missed. A file's run is the first to hear of
+    it.
+    """
 
     async def paused(_night: object, _path: Path) -> None:
         raise Pause
@@ -57,9 +64,15 @@ async def test_a_night_that_was_paused_on_its_page_is_not_told_as_well(
     assert heard == []
 
 
-@pytest.mark.parametrize(("url", "deployed"), [("", True), ("https://watch.example/6f1b", False)])
+@pytest.mark.parametrize(
+    ("url", "deployed"), [("", True), ("https://watch.example/6f1b", False)]
+)
 async def test_nobody_is_told_without_an_address_or_of_what_a_person_runs(
-    heard: list[tuple[str, bool]], monkeypatch: pytest.MonkeyPatch, url: str, *, deployed: bool
+    heard: list[tuple[str, bool]],
+    monkeypatch: pytest.MonkeyPatch,
+    url: str,
+    *,
+    deployed: bool,
 ) -> None:
     monkeypatch.setenv("SOURCING_PING_URL", url)
     monkeypatch.setattr(flows.buy_from_inbox, "has_deployment", lambda: deployed)

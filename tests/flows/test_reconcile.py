@@ -1,4 +1,6 @@
-"""A reconciliation as a whole, against marketplaces that show what a test wants them to."""
+"""A reconciliation as a whole, against marketplaces that show what a test wants them
+to.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,12 @@ from domain.money import Money
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.prefect_ui.parameters import foreign_orders
-from flows.prefect_ui.reconcile_artifact import ReconciliationReport, artifact_rows, markdown, summary_of
+from flows.prefect_ui.reconcile_artifact import (
+    ReconciliationReport,
+    artifact_rows,
+    markdown,
+    summary_of,
+)
 from flows.reconcile import Reconciliation, reconcile_ledger
 from tasks import reconcile as reading
 from tasks.engine.resources import Resources
@@ -68,13 +75,29 @@ class Shelf:
             raise self.error
         return Reading(found={}, listed=list(self.listed), ended=self.ended)
 
-    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+    async def read(
+        self, order_ids: Sequence[str], *, may_lag: bool = False
+    ) -> dict[str, ServiceOrder]:
         self.read_ids += order_ids
         self.on_read()
-        return {order.order_id: order for order in self.by_id if order.order_id in order_ids}
+        return {
+            order.order_id: order for order in self.by_id if order.order_id in order_ids
+        }
 
-    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
-        return Reading(found={order.reference: [order] for order in self.by_id if order.reference in references})
+    async def find(
+        self,
+        references: Sequence[str],
+        *,
+        since: datetime,
+        controls: Sequence[str] = (),
+    ) -> Reading:
+        return Reading(
+            found={
+                order.reference: [order]
+                for order in self.by_id
+                if order.reference in references
+            }
+        )
 
     def shows(self, *orders: ServiceOrder) -> None:
         self.listed, self.by_id = list(orders), list(orders)
@@ -95,9 +118,17 @@ class World:
     def ledger(self) -> Ledger:
         return self.resources.ledger
 
-    def order(self, order_ref: str, state: OrderState = OrderState.PAID, **columns: Any) -> None:
-        """An order of the ledger, as `theirs(order_ref)` and `theirs_unpaid(order_ref)` show it."""
-        known = {"order_id": f"id-{order_ref}", "total_minor": 1200, "ordered_at": ORDERED_AT}
+    def order(
+        self, order_ref: str, state: OrderState = OrderState.PAID, **columns: Any
+    ) -> None:
+        """An order of the ledger, as `theirs(order_ref)` and `theirs_unpaid(order_ref)`
+        show it.
+        """
+        known = {
+            "order_id": f"id-{order_ref}",
+            "total_minor": 1200,
+            "ordered_at": ORDERED_AT,
+        }
         if state is OrderState.PAID:
             known |= {"paid_minor": 1200, "paid_at": ORDERED_AT}
         put_rows(self.ledger, [plan(order_ref, approved_minor=1200)])
@@ -105,14 +136,27 @@ class World:
         self.change(order_ref, state, **columns)
 
     def change(self, order_ref: str, state: OrderState, **columns: Any) -> None:
-        self.ledger.change([OrderChange(order_ref=order_ref, state=state, writes=Columns(columns))])
+        self.ledger.change(
+            [OrderChange(order_ref=order_ref, state=state, writes=Columns(columns))]
+        )
 
     async def reconciled(
-        self, *, wallet_out: Money | None = None, foreign: Sequence[str] = (), said_by: str = "", **options: Any
+        self,
+        *,
+        wallet_out: Money | None = None,
+        foreign: Sequence[str] = (),
+        said_by: str = "",
+        **options: Any,
     ) -> ReconciliationReport:
-        known: dict[str, Any] = {"since_days": 30, "marketplaces": list(Marketplace), "chunk_size": 50}
+        known: dict[str, Any] = {
+            "since_days": 30,
+            "marketplaces": list(Marketplace),
+            "chunk_size": 50,
+        }
         run = Reconciliation(self.resources, *(known | options).values())
-        return await run.report(wallet_out, dict.fromkeys(foreign_orders(foreign), by_whom(said_by)))
+        return await run.report(
+            wallet_out, dict.fromkeys(foreign_orders(foreign), by_whom(said_by))
+        )
 
 
 @pytest.fixture
@@ -121,17 +165,29 @@ def world(tmp_path: Path) -> Iterator[World]:
     shelves = {marketplace: Shelf() for marketplace in Marketplace}
     with (
         SendLog(tmp_path / "sends") as log,
-        Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner=log.owner) as ledger,
+        Ledger(
+            f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner=log.owner
+        ) as ledger,
     ):
         ledger.start_batch("batch", "file.csv")
         resources = Resources(
-            settings=SourcingSettings(data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"),
-            client=cast(Any, SimpleNamespace(breaker=CircuitBreaker(at_once=4), settings=XportcnSettings())),
+            settings=SourcingSettings(
+                data_dir=tmp_path, lease_s=60, settle_s=900, timezone="Asia/Shanghai"
+            ),
+            client=cast(
+                Any,
+                SimpleNamespace(
+                    breaker=CircuitBreaker(at_once=4), settings=XportcnSettings()
+                ),
+            ),
             ledger=ledger,
             group_commit=GroupCommit(ledger),
             send_logs=tmp_path / "sends",
             clock=lambda: NOW,
-            offerings={name: Offering(cast(Any, shelf), cast(Any, None)) for name, shelf in shelves.items()},
+            offerings={
+                name: Offering(cast(Any, shelf), cast(Any, None))
+                for name, shelf in shelves.items()
+            },
             concurrency=4,
         )
         yield World(resources, shelves)
@@ -156,7 +212,10 @@ async def test_what_agrees_leaves_one_row(world: World) -> None:
     world.taobao.shows(paid("A-1"))
     report = await world.reconciled()
     assert (report.all_fine, report.compared, list(report.troubles)) == (True, 1, [])
-    answer = sql(world.resources.settings.snapshot_root, "select kind, seen, findings from reconciliation")
+    answer = sql(
+        world.resources.settings.snapshot_root,
+        "select kind, seen, findings from reconciliation",
+    )
     assert answer.rows == (("run", "nothing differs; 1 order compared", 0),)
     assert artifact_rows(report) == []
     assert "| taobao | 12.00 CNY | 12.00 CNY | 0.00 CNY |" in markdown(report)
@@ -179,25 +238,42 @@ async def test_each_finding_is_a_row(world: World) -> None:
 
 
 async def test_it_begins_with_a_day_of_the_merchant(world: World) -> None:
-    """Noon UTC of 20 March is its evening in Shanghai: two days back begins at 16:00 UTC of the 17th."""
+    """Noon UTC of 20 March is its evening in Shanghai: two days back begins at 16:00
+    UTC of the 17th.
+    """
     report = await world.reconciled(since_days=2)
     assert report.since.astimezone(UTC) == datetime(2026, 3, 17, 16, tzinfo=UTC)
-    assert world.taobao.listed_since == report.since - timedelta(hours=25)  # an unpaid order lives for a day
-    assert markdown(report).startswith("# Reconciliation since 2026-03-18 00:00 Asia/Shanghai\n")
+    assert world.taobao.listed_since == report.since - timedelta(
+        hours=25
+    )  # an unpaid order lives for a day
+    assert markdown(report).startswith(
+        "# Reconciliation since 2026-03-18 00:00 Asia/Shanghai\n"
+    )
 
 
-async def test_elsewhere_than_in_china_the_report_names_the_hour_of_the_console_s_statement(world: World) -> None:
-    settings = world.resources.settings.model_copy(update={"timezone": "America/New_York"})
+async def test_elsewhere_than_in_china_the_report_names_the_hour_of_the_console_s_statement(
+    world: World,
+) -> None:
+    settings = world.resources.settings.model_copy(
+        update={"timezone": "America/New_York"}
+    )
     world.resources = replace(world.resources, settings=settings)
     report = await world.reconciled(since_days=0)
-    assert report.begins == "2026-03-20 00:00 America/New_York (2026-03-20 12:00 in China, as the console's statement)"
+    assert (
+        report.begins
+        == "2026-03-20 00:00 America/New_York (2026-03-20 12:00 in China, as the console's statement)"
+    )
 
 
 async def test_what_changes_while_one_looks_is_no_finding(world: World) -> None:
-    """The list showed the order unpaid, then another run paid it and the ledger knows; a second look sees both."""
+    """The list showed the order unpaid, then another run paid it and the ledger knows;
+    a second look sees both.
+    """
     world.order("A-1", OrderState.ORDERED)
     world.taobao.listed, world.taobao.by_id = [theirs_unpaid("A-1")], [paid("A-1")]
-    world.taobao.on_list = lambda: world.change("A-1", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT)
+    world.taobao.on_list = lambda: world.change(
+        "A-1", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT
+    )
     report = await world.reconciled()
     assert (kinds(report), report.compared) == ([], 1)
     assert world.taobao.read_ids == ["id-A-1"]
@@ -207,16 +283,24 @@ async def test_the_ledger_is_looked_at_twice_too(world: World) -> None:
     """Another run records the payment between the first look and the second."""
     world.order("A-1", OrderState.ORDERED)
     world.taobao.shows(paid("A-1"))
-    world.taobao.on_read = lambda: world.change("A-1", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT)
+    world.taobao.on_read = lambda: world.change(
+        "A-1", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT
+    )
     assert kinds(await world.reconciled()) == []
 
 
 async def test_what_only_the_second_look_shows_is_no_finding(world: World) -> None:
-    """While one order is looked at again, another one is paid, of which the list was read before."""
+    """While one order is looked at again, another one is paid, of which the list was
+    read before.
+    """
     world.order("A-1")
     world.order("A-2", OrderState.ORDERED)
-    world.taobao.shows(theirs("A-1", shipments=(), paid=Money(1300)), theirs_unpaid("A-2"))
-    world.taobao.on_read = lambda: world.change("A-2", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT)
+    world.taobao.shows(
+        theirs("A-1", shipments=(), paid=Money(1300)), theirs_unpaid("A-2")
+    )
+    world.taobao.on_read = lambda: world.change(
+        "A-2", OrderState.PAID, paid_minor=1200, paid_at=ORDERED_AT
+    )
     assert kinds(await world.reconciled()) == ["amount_differs"]
 
 
@@ -226,28 +310,40 @@ async def test_an_order_that_the_list_leaves_out_is_asked_for(world: World) -> N
     world.order("A-2")
     world.taobao.by_id = [paid("A-1")]
     report = await world.reconciled()
-    assert [(str(finding.kind), finding.order_ref) for finding in report.findings] == [("missing", "A-2")]
+    assert [(str(finding.kind), finding.order_ref) for finding in report.findings] == [
+        ("missing", "A-2")
+    ]
     assert report.compared == 2
 
 
 async def test_an_order_from_before_the_list_is_not_missing(world: World) -> None:
     """It is not even asked for, unless it is not settled."""
-    world.order("A-1", ordered_at=NOW - timedelta(days=33), paid_at=NOW - timedelta(days=33))
+    world.order(
+        "A-1", ordered_at=NOW - timedelta(days=33), paid_at=NOW - timedelta(days=33)
+    )
     world.order("A-2", OrderState.ORDERED, ordered_at=NOW - timedelta(days=33))
     world.taobao.by_id = [theirs_unpaid("A-2", status=ServiceStatus.CLOSED)]
     report = await world.reconciled()
-    assert [(str(finding.kind), finding.order_ref) for finding in report.findings] == [("state_differs", "A-2")]
+    assert [(str(finding.kind), finding.order_ref) for finding in report.findings] == [
+        ("state_differs", "A-2")
+    ]
     assert set(world.taobao.read_ids) == {"id-A-2"}
 
 
-async def test_single_reads_are_bounded(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An empty list doesn't lead to a call for each order of the ledger; what was not asked about is told."""
+async def test_single_reads_are_bounded(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An empty list doesn't lead to a call for each order of the ledger; what was not
+    asked about is told.
+    """
     monkeypatch.setattr(reading, "MOST_LOOKED_UP", 2)
     for number in range(5):
         world.order(f"A-{number}")
     report = await world.reconciled()
     assert kinds(report) == ["missing", "missing"]
-    assert [*map(str, report.troubles)] == ["taobao: 3 more orders were not looked up one by one"]
+    assert [*map(str, report.troubles)] == [
+        "taobao: 3 more orders were not looked up one by one"
+    ]
 
 
 async def test_a_marketplace_that_can_not_be_read_is_told(world: World) -> None:
@@ -256,7 +352,9 @@ async def test_a_marketplace_that_can_not_be_read_is_told(world: World) -> None:
     world.taobao.error = Unanswered("no answer")
     report = await world.reconciled()
     assert (kinds(report), report.all_fine) == ([], False)
-    assert [*map(str, report.troubles)] == ["taobao: its orders could not be listed (no answer)"]
+    assert [*map(str, report.troubles)] == [
+        "taobao: its orders could not be listed (no answer)"
+    ]
 
 
 async def test_when_none_can_be_read_that_is_the_message(world: World) -> None:
@@ -279,53 +377,79 @@ async def test_an_accepted_payment_that_shows_is_recorded(world: World) -> None:
     world.taobao.shows(paid("A-1"))
     report = await world.reconciled()
     order = world.ledger.orders(["A-1"])["A-1"]
-    assert (kinds(report), order.state, order.paid) == ([], OrderState.PAID, Money(1200))
+    assert (kinds(report), order.state, order.paid) == (
+        [],
+        OrderState.PAID,
+        Money(1200),
+    )
 
 
 def pay_long_ago(world: World, order_ref: str, age: timedelta) -> None:
     """A payment of a pending order that the service accepted."""
     world.order(order_ref, OrderState.ORDERED)
     world.ledger.clock = lambda: NOW - age
-    won = world.ledger.claim(intents(order_ref, action=Action.PAY), lease=timedelta(seconds=60)).won
+    won = world.ledger.claim(
+        intents(order_ref, action=Action.PAY), lease=timedelta(seconds=60)
+    ).won
     pending = OrderChange(order_ref=order_ref, state=OrderState.PAYMENT_PENDING)
-    world.ledger.record([Outcome(claim=won[order_ref].claim, status=EffectStatus.DONE, change=pending)])
+    world.ledger.record(
+        [Outcome(claim=won[order_ref].claim, status=EffectStatus.DONE, change=pending)]
+    )
     world.ledger.clock = lambda: NOW
 
 
 @pytest.mark.parametrize(("age_s", "found"), [(959, []), (960, ["payment_dropped"])])
-async def test_an_accepted_payment_that_never_shows(world: World, age_s: int, found: list[str]) -> None:
-    """Once lease and settle time are over, a plainly unpaid order says that the payment was dropped."""
+async def test_an_accepted_payment_that_never_shows(
+    world: World, age_s: int, found: list[str]
+) -> None:
+    """Once lease and settle time are over, a plainly unpaid order says that the payment
+    was dropped.
+    """
     pay_long_ago(world, "A-1", timedelta(seconds=age_s))
     world.taobao.shows(theirs_unpaid("A-1"))
     assert kinds(await world.reconciled()) == found
 
 
 async def test_an_effect_that_a_read_settles(world: World) -> None:
-    """The order of a create without an answer is there: the run records it, and says that it did."""
+    """The order of a create without an answer is there: the run records it, and says
+    that it did.
+    """
     put_rows(world.ledger, [plan("A-1", approved_minor=1200)])
     world.ledger.clock = lambda: NOW - timedelta(seconds=61)
     world.ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
     world.ledger.clock = lambda: NOW
     world.taobao.shows(replace(theirs_unpaid("A-1"), created_at=NOW))
     report = await world.reconciled()
-    assert [(line.order_ref, line.state) for line in report.settled] == [("A-1", OrderState.ORDERED)]
+    assert [(line.order_ref, line.state) for line in report.settled] == [
+        ("A-1", OrderState.ORDERED)
+    ]
     assert kinds(report) == []
 
 
 async def test_an_effect_in_another_runs_hands(world: World) -> None:
-    """Its lease runs: the order is left out, and its new order at the service is no orphan."""
+    """Its lease runs: the order is left out, and its new order at the service is no
+    orphan.
+    """
     put_rows(world.ledger, [plan("A-1")])
-    with SendLog(world.resources.send_logs) as log, _ledger_of(world, log, lambda: NOW) as other:
+    with (
+        SendLog(world.resources.send_logs) as log,
+        _ledger_of(world, log, lambda: NOW) as other,
+    ):
         other.claim(intents("A-1"), lease=timedelta(seconds=60))
         world.taobao.shows(theirs_unpaid("A-1"))
         report = await world.reconciled()
     assert (kinds(report), report.in_hand, list(report.settled)) == ([], 1, [])
 
 
-async def test_an_unanswered_report_to_the_warehouse_hides_nothing(world: World) -> None:
+async def test_an_unanswered_report_to_the_warehouse_hides_nothing(
+    world: World,
+) -> None:
     """An earlier run left it open; it is not asked about, and the order is compared."""
     world.order("A-1")
-    with SendLog(world.resources.send_logs) as log, _ledger_of(world, log, lambda: NOW - timedelta(hours=1)) as other:
+    with (
+        SendLog(world.resources.send_logs) as log,
+        _ledger_of(world, log, lambda: NOW - timedelta(hours=1)) as other,
+    ):
         other.claim(intents("A-1", action=Action.NOTIFY), lease=timedelta(seconds=60))
     world.taobao.shows(theirs("A-1", shipments=(), paid=Money(1300)))
     report = await world.reconciled()
@@ -338,7 +462,9 @@ async def test_the_wallets_statement_is_compared_with_the_sum(world: World) -> N
     world.taobao.shows(paid("A-1"))
     assert (await world.reconciled(wallet_out=Money(1200))).all_fine
     assert kinds(await world.reconciled(wallet_out=Money(1300))) == ["wallet_differs"]
-    some = await world.reconciled(wallet_out=Money(1300), marketplaces=[Marketplace.TAOBAO])
+    some = await world.reconciled(
+        wallet_out=Money(1300), marketplaces=[Marketplace.TAOBAO]
+    )
     assert kinds(some) == []
     assert [*map(str, some.troubles)] == [
         "the wallet's statement was not compared: not all orders could be read, or were asked for"
@@ -347,7 +473,9 @@ async def test_the_wallets_statement_is_compared_with_the_sum(world: World) -> N
 
 async def test_an_order_in_dollars_is_told_and_not_asked_for(world: World) -> None:
     """It can be listed, and not be read one by one."""
-    world.taobao.listed = [replace(theirs_unpaid("X-1", order_id="77"), total=Money(900, "USD"))]
+    world.taobao.listed = [
+        replace(theirs_unpaid("X-1", order_id="77"), total=Money(900, "USD"))
+    ]
     report = await world.reconciled()
     assert [finding.seen for finding in report.findings] == ["unpaid, 9.00 USD"]
     assert world.taobao.read_ids == []
@@ -355,27 +483,45 @@ async def test_an_order_in_dollars_is_told_and_not_asked_for(world: World) -> No
 
 async def test_what_a_person_says_is_not_ours_is_not_told_again(world: World) -> None:
     """The word is kept with name and amount; taken back, the order is told again."""
-    world.taobao.shows(theirs_unpaid("X-1", order_id="77"), theirs_unpaid("X-2", order_id="78"))
+    world.taobao.shows(
+        theirs_unpaid("X-1", order_id="77"), theirs_unpaid("X-2", order_id="78")
+    )
     first = await world.reconciled(foreign=["taobao:77"], said_by="Mei")
     assert [finding.order_id for finding in first.findings] == ["78"]
     (said,) = world.ledger.foreign_orders.standing().values()
-    assert (said.identity, said.by, said.amount, said.at) == ((Marketplace.TAOBAO, "77"), "Mei", Money(1200), NOW)
+    assert (said.identity, said.by, said.amount, said.at) == (
+        (Marketplace.TAOBAO, "77"),
+        "Mei",
+        Money(1200),
+        NOW,
+    )
     second = await world.reconciled(foreign=["taobao:77"], said_by="Mei")
-    assert ([finding.order_id for finding in second.findings], second.troubles) == (["78"], [])
+    assert ([finding.order_id for finding in second.findings], second.troubles) == (
+        ["78"],
+        [],
+    )
     assert list(second.notes) == ["1 more order is not ours, as Mei said"]
     assert world.ledger.foreign_orders.take_back((Marketplace.TAOBAO, "77"), by="Li")
-    assert not world.ledger.foreign_orders.take_back((Marketplace.TAOBAO, "77"), by="Li")
+    assert not world.ledger.foreign_orders.take_back(
+        (Marketplace.TAOBAO, "77"), by="Li"
+    )
     assert kinds(await world.reconciled()) == ["orphan", "orphan"]
 
 
 async def test_nobody_can_say_that_an_order_of_ours_is_not(world: World) -> None:
-    """One under our reference may be a second purchase, and a known or unseen one is no orphan: nothing is noted."""
+    """One under our reference may be a second purchase, and a known or unseen one is no
+    orphan: nothing is noted.
+    """
     world.order("A-1")
     world.order("A-2", OrderState.CANCELLED, order_id=None)
     world.taobao.shows(paid("A-1"), theirs_unpaid("A-2", order_id="78"))
     report = await world.reconciled(foreign=["taobao:78", "taobao:id-A-1", "poizon:9"])
     assert kinds(report) == ["orphan"]
-    assert (report.all_fine, report.troubles, "not read" in summary_of(report)) == (False, [], False)
+    assert (report.all_fine, report.troubles, "not read" in summary_of(report)) == (
+        False,
+        [],
+        False,
+    )
     assert "not marked: poizon:9 was not found" in summary_of(report)
     assert list(report.not_marked) == [
         f"{order} was not found as an orphan without an order of ours: nothing was noted about it"
@@ -398,11 +544,15 @@ class Console:
 
 
 def listed(refund_id: str, order_ref: str, fen: int = 500) -> ListedRefund:
-    return ListedRefund(refund_id=refund_id, order_id=f"id-{order_ref}", amount=Money(fen), word="10")
+    return ListedRefund(
+        refund_id=refund_id, order_id=f"id-{order_ref}", amount=Money(fen), word="10"
+    )
 
 
 async def test_a_refund_that_was_asked_for_elsewhere_is_found(world: World) -> None:
-    """Of an order of this ledger, once an order; not those that it knows, is asking for, or of foreign orders."""
+    """Of an order of this ledger, once an order; not those that it knows, is asking
+    for, or of foreign orders.
+    """
     for ref in ("A-1", "A-2", "A-3"):
         world.order(ref)
     world.taobao.shows(*(theirs(ref, shipments=()) for ref in ("A-1", "A-2", "A-3")))
@@ -430,27 +580,54 @@ async def test_a_refund_that_was_asked_for_elsewhere_is_found(world: World) -> N
         state_before=OrderState.PAID,
         refund_id="R-2",
     )
-    asking = replace(known, order_ref="A-3", order_id="id-A-3", key="A-3:all.1", refund_id="", state=RefundState.ASKING)
+    asking = replace(
+        known,
+        order_ref="A-3",
+        order_id="id-A-3",
+        key="A-3:all.1",
+        refund_id="",
+        state=RefundState.ASKING,
+    )
     for refund in (known, asking):
         world.ledger.refunds.put(refund)
-    console = Console([listed("R-1", "A-1"), listed("R-4", "A-1"), *(listed(f"R-{n}", f"A-{n}") for n in (2, 3, 9))])
+    console = Console(
+        [
+            listed("R-1", "A-1"),
+            listed("R-4", "A-1"),
+            *(listed(f"R-{n}", f"A-{n}") for n in (2, 3, 9)),
+        ]
+    )
     offering = world.resources.offerings[Marketplace.TAOBAO]
-    world.resources.offerings[Marketplace.TAOBAO] = replace(offering, after_sale=cast(Any, console))
+    world.resources.offerings[Marketplace.TAOBAO] = replace(
+        offering, after_sale=cast(Any, console)
+    )
     report = await world.reconciled()
     (finding,) = report.findings
-    assert (finding.kind, finding.order_ref, finding.seen_amount) == ("unknown_refund", "A-1", Money(1000))
-    assert finding.seen == "refund R-1 of 5.00 CNY, in state 10, refund R-4 of 5.00 CNY, in state 10"
+    assert (finding.kind, finding.order_ref, finding.seen_amount) == (
+        "unknown_refund",
+        "A-1",
+        Money(1000),
+    )
+    assert (
+        finding.seen
+        == "refund R-1 of 5.00 CNY, in state 10, refund R-4 of 5.00 CNY, in state 10"
+    )
     console.error = Unanswered("no such path")
     report = await world.reconciled()
     assert (report.findings, report.troubles) == ((), [])
-    assert report.notes[-1] == "taobao: refunds of others were not looked for (no such path)"
+    assert (
+        report.notes[-1]
+        == "taobao: refunds of others were not looked for (no such path)"
+    )
 
 
 @pytest.mark.parametrize("answers", [False, True])
 def test_what_is_over_is_merged_and_deleted_once_the_service_has_proved_the_clock(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, answers: bool
 ) -> None:
-    """Also where no night runs. A clock of another year would delete all of it, and may look like an outage."""
+    """Also where no night runs. A clock of another year would delete all of it, and may
+    look like an outage.
+    """
 
     @asynccontextmanager
     async def proved() -> AsyncIterator[Any]:
@@ -462,7 +639,9 @@ def test_what_is_over_is_merged_and_deleted_once_the_service_has_proved_the_cloc
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("SOURCING_PATIENCE_S", "0")
     monkeypatch.setenv("XPORTCN_BASE_URL", "http://127.0.0.1:9")
-    monkeypatch.setattr(flows.reconcile, "utc_now", lambda: datetime.now(UTC) + timedelta(days=91))
+    monkeypatch.setattr(
+        flows.reconcile, "utc_now", lambda: datetime.now(UTC) + timedelta(days=91)
+    )
     if answers:
         monkeypatch.setattr(flows.reconcile, "opened", proved)
         monkeypatch.setattr(flows.reconcile, "Reconciliation", away)

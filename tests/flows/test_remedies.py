@@ -1,4 +1,6 @@
-"""The forms of the remedies: bad input is one sentence that says what to do, before anything is opened or sent."""
+"""The forms of the remedies: bad input is one sentence that says what to do, before
+anything is opened or sent.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import BadInput
 from flows import carts, remedies
-from flows.after_sale import confirm_receipt, message_seller, request_refund, return_parcel, withdraw_refund
+from flows.after_sale import (
+    confirm_receipt,
+    message_seller,
+    request_refund,
+    return_parcel,
+    withdraw_refund,
+)
 from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
@@ -42,7 +50,10 @@ ORDERS = "say which orders: add their references, as they stand in the request f
         (resolve_order.fn(), ORDER),
         (confirm_receipt.fn([""]), ORDERS),
         (cancel_orders.fn([]), ORDERS),
-        (cancel_orders.fn(["A-1"], " "), "say why: fill in a reason, it is sent to the marketplace. Nothing was sent"),
+        (
+            cancel_orders.fn(["A-1"], " "),
+            "say why: fill in a reason, it is sent to the marketplace. Nothing was sent",
+        ),
         (
             request_refund.fn("A-1", reason="1", amount_cny="1,5"),
             "mend the amount: '1,5' is not an amount in yuan, such as 1500 or 99.50. Nothing was sent",
@@ -79,7 +90,9 @@ ORDERS = "say which orders: add their references, as they stand in the request f
         ),
     ],
 )
-async def test_bad_input_is_one_sentence_that_says_what_to_do(run: Coroutine[Any, Any, Any], sentence: str) -> None:
+async def test_bad_input_is_one_sentence_that_says_what_to_do(
+    run: Coroutine[Any, Any, Any], sentence: str
+) -> None:
     """Without settings, service or ledger: nothing of these was looked for."""
     state: Any = await run
     assert (state.is_failed(), state.message) == (True, sentence)
@@ -88,12 +101,36 @@ async def test_bad_input_is_one_sentence_that_says_what_to_do(run: Coroutine[Any
 @pytest.mark.parametrize(
     ("answer", "fields", "resolution"),
     [
-        (Answer.PAID, ("", "12.50", ""), Resolution(kind=ResolutionKind.PAID, amount=Money(1250))),
-        (Answer.CAME_BACK, ("", "0", ""), Resolution(kind=ResolutionKind.CAME_BACK, amount=Money(0))),
-        (Answer.ORDERED, (" 77 ", "9", ""), Resolution(kind=ResolutionKind.ORDERED, value="77", amount=Money(900))),
-        (Answer.BOOKED, ("9", "", "T1，T2"), Resolution(kind=ResolutionKind.BOOKED, value="9", tracking=("T1", "T2"))),
-        (Answer.NOT_DONE, ("A-1:receive", "", ""), Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:receive")),
-        (Answer.NOT_CANCELLED, ("", "", ""), Resolution(kind=ResolutionKind.NOT_CANCELLED)),
+        (
+            Answer.PAID,
+            ("", "12.50", ""),
+            Resolution(kind=ResolutionKind.PAID, amount=Money(1250)),
+        ),
+        (
+            Answer.CAME_BACK,
+            ("", "0", ""),
+            Resolution(kind=ResolutionKind.CAME_BACK, amount=Money(0)),
+        ),
+        (
+            Answer.ORDERED,
+            (" 77 ", "9", ""),
+            Resolution(kind=ResolutionKind.ORDERED, value="77", amount=Money(900)),
+        ),
+        (
+            Answer.BOOKED,
+            ("9", "", "T1，T2"),
+            Resolution(kind=ResolutionKind.BOOKED, value="9", tracking=("T1", "T2")),
+        ),
+        (
+            Answer.NOT_DONE,
+            ("A-1:receive", "", ""),
+            Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:receive"),
+        ),
+        (
+            Answer.NOT_CANCELLED,
+            ("", "", ""),
+            Resolution(kind=ResolutionKind.NOT_CANCELLED),
+        ),
     ],
 )
 def test_the_fields_of_an_answer_make_what_the_command_makes(
@@ -104,7 +141,9 @@ def test_the_fields_of_an_answer_make_what_the_command_makes(
 
 def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
     """And none is filled in beforehand."""
-    assert [one.kind for one in Answer if one is not Answer.NONE_YET] == list(ResolutionKind)
+    assert [one.kind for one in Answer if one is not Answer.NONE_YET] == list(
+        ResolutionKind
+    )
     assert resolve_order.parameters.properties["answer"]["default"] == Answer.NONE_YET
     with pytest.raises(BadInput):
         resolution_of(Answer.BOOKED, "9", "", "")
@@ -112,22 +151,33 @@ def test_there_is_an_answer_in_words_for_each_that_is_taken() -> None:
 
 def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
     would = DryRunRow(order_ref="A-1", state="paid", would="close it unpaid")
-    cant = DryRunRow(order_ref="A-2", state="", why_not=because(ReasonCode.NO_REFUND_NOW))
+    cant = DryRunRow(
+        order_ref="A-2", state="", why_not=because(ReasonCode.NO_REFUND_NOW)
+    )
     assert remedy_summary([would]) == "only shown: would close it unpaid"
-    assert remedy_summary([cant]) == "only shown: not possible: the marketplace takes no such refund now"
-    assert remedy_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
+    assert (
+        remedy_summary([cant])
+        == "only shown: not possible: the marketplace takes no such refund now"
+    )
+    assert (
+        remedy_summary([would, cant]) == "only shown: 2 orders, 1 of them not possible"
+    )
 
 
 async def nothing(*_: object) -> None:
     """Takes the place of what opens, sends or shows."""
 
 
-async def test_filling_carts_writes_what_the_book_lacks(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+async def test_filling_carts_writes_what_the_book_lacks(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     async def read(*_: object) -> RequestBatch:
         return RequestBatch(batch_id="b", source="a.csv", orders=())
 
     async def filled(*_: object) -> SimpleNamespace:
-        return SimpleNamespace(batch_id="b", missing_entries=[{"own_sku": "FERN-1", "rank": "1"}])
+        return SimpleNamespace(
+            batch_id="b", missing_entries=[{"own_sku": "FERN-1", "rank": "1"}]
+        )
 
     for name, stand_in in {
         "read_shown": read,
@@ -141,7 +191,9 @@ async def test_filling_carts_writes_what_the_book_lacks(monkeypatch: pytest.Monk
     }.items():
         monkeypatch.setattr(carts, name, stand_in)
     await carts.fill_cart.fn(tmp_path / "a.csv")
-    assert (tmp_path / "book-missing-b.csv").read_text(encoding="utf-8-sig").splitlines()[1] == "FERN-1,,1,,,,,,,"
+    assert (tmp_path / "book-missing-b.csv").read_text(
+        encoding="utf-8-sig"
+    ).splitlines()[1] == "FERN-1,,1,,,,,,,"
 
 
 @asynccontextmanager
@@ -150,17 +202,31 @@ async def opened(data_dir: Path | None = None) -> AsyncIterator[SimpleNamespace]
 
 
 def test_form_and_command_say_the_same_of_a_field() -> None:
-    """Title and description in the order of the form; a description is the help of the command's option."""
+    """Title and description in the order of the form; a description is the help of the
+    command's option.
+    """
     fields = request_refund.parameters.properties.values()
     assert [field["title"] for field in fields] == [
-        *("Order", "What for", "Reason", "Amount in yuan", "Lines", "Words to the seller", "Pictures"),
+        *(
+            "Order",
+            "What for",
+            "Reason",
+            "Amount in yuan",
+            "Lines",
+            "Words to the seller",
+            "Pictures",
+        ),
         "Only show what would happen",
     ]
     group = get_command(after_sale.app)
     assert isinstance(group, TyperGroup)
     options = group.commands["refund"].params[:-1]
-    assert [vars(one)["help"] for one in options] == [field["description"] for field in fields][:-1]
-    assert vars(options[-1])["help"].startswith("Up to 5 links, or on 1688 JPG files below 1 MB")
+    assert [vars(one)["help"] for one in options] == [
+        field["description"] for field in fields
+    ][:-1]
+    assert vars(options[-1])["help"].startswith(
+        "Up to 5 links, or on 1688 JPG files below 1 MB"
+    )
 
 
 async def test_a_resume_that_was_pressed_before_the_pause_says_that_it_stands(
@@ -169,12 +235,19 @@ async def test_a_resume_that_was_pressed_before_the_pause_says_that_it_stands(
     """Both presses wait for a worker, and it starts them side by side."""
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     pressed = utc_now()
-    for seconds, press in ((2, remedies.pause_buying.fn(said_by="Mei")), (0, remedies.resume_buying.fn())):
+    for seconds, press in (
+        (2, remedies.pause_buying.fn(said_by="Mei")),
+        (0, remedies.resume_buying.fn()),
+    ):
         at = AsyncMock(return_value=pressed + timedelta(seconds=seconds))
         monkeypatch.setattr(remedies, "requested_at", at)
         said = await press
     assert said.startswith("buying is paused since ")
-    assert said.endswith(" by Mei, which was said after this: to resume it, say so again")
-    monkeypatch.setattr(remedies, "requested_at", AsyncMock(return_value=pressed + timedelta(seconds=9)))
+    assert said.endswith(
+        " by Mei, which was said after this: to resume it, say so again"
+    )
+    monkeypatch.setattr(
+        remedies, "requested_at", AsyncMock(return_value=pressed + timedelta(seconds=9))
+    )
     monkeypatch.setattr(remedies, "begin_paused_follow_ups", AsyncMock(return_value=[]))
     assert (await remedies.resume_buying.fn()).startswith("Buying is allowed again")

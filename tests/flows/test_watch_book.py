@@ -28,13 +28,23 @@ class Looking:
 async def test_what_fails_keeps_no_other_item_s_news(
     tmp_path: Path, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The last of a book's parts times out, and another marketplace is not open to the account."""
+    """The last of a book's parts times out, and another marketplace is not open to the
+    account.
+    """
 
-    async def fetch(_run: object, _files: object, items: list[Item], found: dict[Item, Any], **_: object) -> Any:
+    async def fetch(
+        _run: object,
+        _files: object,
+        items: list[Item],
+        found: dict[Item, Any],
+        **_: object,
+    ) -> Any:
         for at, item in items:
             if at is Marketplace.ALIBABA_1688:
                 raise Misconfigured("1688 is not open to this account")
-            found[at, item] = Unanswered("timed out") if item == "600101" else (None, [])
+            found[at, item] = (
+                Unanswered("timed out") if item == "600101" else (None, [])
+            )
         if items == [(Marketplace.TAOBAO, "600101")]:
             raise Unanswered("timed out")
         return FetchedOffers(items=len(items))
@@ -57,5 +67,11 @@ async def test_what_fails_keeps_no_other_item_s_news(
     ]
     run: Any = Looking(tmp_path, clock)
     offers, troubles = await offers_of(run, rows)
-    assert set(offers) == {*wanted} - {(Marketplace.ALIBABA_1688, "600009"), (Marketplace.TAOBAO, "600101")}
-    assert [str(one) for one in troubles] == ["1688 is not open to this account", "timed out"]
+    assert set(offers) == {*wanted} - {
+        (Marketplace.ALIBABA_1688, "600009"),
+        (Marketplace.TAOBAO, "600101"),
+    }
+    assert [str(one) for one in troubles] == [
+        "1688 is not open to this account",
+        "timed out",
+    ]

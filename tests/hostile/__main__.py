@@ -1,4 +1,6 @@
-"""`python -m tests.hostile WORDS`: play the cases whose names hold these words, each alone, and say what they break."""
+"""`python -m tests.hostile WORDS`: play the cases whose names hold these words, each
+alone, and say what they break.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,8 @@ from tests.simulation.stage import stage
 def main(words: str) -> int:
     with stage() as made:
         chosen = [
-            replace(case, marketplace="taobao") if case.marketplace == SHARED else case for case in cases_of(made)
+            replace(case, marketplace="taobao") if case.marketplace == SHARED else case
+            for case in cases_of(made)
         ]
         chosen = [case for case in chosen if words in str(case)]
         broken = 0

@@ -1,4 +1,6 @@
-"""One batch against the odd service, then runs against a sane one; and the judgement of both."""
+"""One batch against the odd service, then runs against a sane one; and the judgement of
+both.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,14 @@ from tests.history import Rule, violations
 from tests.hostile.oddities import heard, oddities
 from tests.hostile.pointers import Sort
 from tests.hostile.service import Case, OddService, When
-from tests.simulation.episode import NO_QUERY, RECEIVER, SETTLE_S, Episode, Scenario, _settings
+from tests.simulation.episode import (
+    NO_QUERY,
+    RECEIVER,
+    SETTLE_S,
+    Episode,
+    Scenario,
+    _settings,
+)
 from tests.simulation.misfortune import Call, Fault
 from tests.simulation.network import Incoming
 from tests.simulation.process import Process
@@ -54,7 +63,9 @@ def witness(marketplace: str, number: int = 0) -> str:
 
 @dataclass(kw_only=True)
 class Batch:
-    """Orders by reference, each with its case, and a few honest ones among them that must not suffer."""
+    """Orders by reference, each with its case, and a few honest ones among them that
+    must not suffer.
+    """
 
     cases: dict[str, Case]
     requests: tuple[OrderRequest, ...]
@@ -64,12 +75,18 @@ class Batch:
     alone: bool
 
 
-def batch_of(made: Stage, cases: Sequence[Case], *, alone: bool, witnesses: int = WITNESSES) -> Batch:
+def batch_of(
+    made: Stage, cases: Sequence[Case], *, alone: bool, witnesses: int = WITNESSES
+) -> Batch:
     """Honest orders first, then one order a case, each of an item of its own."""
     counts = dict.fromkeys(Marketplace, 0)
     wanted: list[tuple[str, Marketplace, Case | None]] = []
     if not alone:
-        wanted += [(witness(name, n), name, None) for name in Marketplace for n in range(witnesses)]
+        wanted += [
+            (witness(name, n), name, None)
+            for name in Marketplace
+            for n in range(witnesses)
+        ]
     for number, case in enumerate(cases):
         marketplace = Marketplace(case.marketplace)
         wanted.append((f"{marketplace}-{number:03d}", marketplace, case))
@@ -78,7 +95,9 @@ def batch_of(made: Stage, cases: Sequence[Case], *, alone: bool, witnesses: int 
     for ref, marketplace, odd in wanted:
         item = made.on_sale[marketplace][counts[marketplace]]
         counts[marketplace] += 1
-        request, keys, fen = _order(ref, marketplace, item, by_words=odd is not None and odd.searches)
+        request, keys, fen = _order(
+            ref, marketplace, item, by_words=odd is not None and odd.searches
+        )
         requests.append(request)
         batch.goods[ref] = keys
         batch.total_fen += fen
@@ -97,11 +116,27 @@ def _order(
     quantity = item.min_quantity
     unit_fen = item.unit_fen(sku, quantity)
     line = RequestLine(
-        row=2, item=item.title if by_words else item.id, sku=sku.id, quantity=quantity, max_unit_price=None
+        row=2,
+        item=item.title if by_words else item.id,
+        sku=sku.id,
+        quantity=quantity,
+        max_unit_price=None,
     )
-    request = OrderRequest(order_ref=ref, marketplace=marketplace, receiver=RECEIVER, freight="cheapest", lines=(line,))
-    keys = {item.id, item.mp_id, item.title, item.title_en} | {id_ for one in item.skus for id_ in _sku_ids(one)}
-    return request, frozenset(keys - {""}), unit_fen * quantity + item.seller.postage(unit_fen * quantity)
+    request = OrderRequest(
+        order_ref=ref,
+        marketplace=marketplace,
+        receiver=RECEIVER,
+        freight="cheapest",
+        lines=(line,),
+    )
+    keys = {item.id, item.mp_id, item.title, item.title_en} | {
+        id_ for one in item.skus for id_ in _sku_ids(one)
+    }
+    return (
+        request,
+        frozenset(keys - {""}),
+        unit_fen * quantity + item.seller.postage(unit_fen * quantity),
+    )
 
 
 def _sku_ids(sku: Sku) -> tuple[str, str, str]:
@@ -123,14 +158,28 @@ class HostileEpisode(Episode):
         super().__init__(seed=seed, stage=made, given=scenario)
         self.misfortune.calm = True
         self.asked = batch
-        self.service = OddService(world=self.world, cases=batch.cases, goods=batch.goods, alone=batch.alone)
+        self.service = OddService(
+            world=self.world, cases=batch.cases, goods=batch.goods, alone=batch.alone
+        )
         self.broken_things: list[Broken] = []
-        self.loop.set_exception_handler(lambda _loop, context: self.say("", f"{context.get('exception')!r}"[:300]))
+        self.loop.set_exception_handler(
+            lambda _loop, context: self.say("", f"{context.get('exception')!r}"[:300])
+        )
 
-    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(
+        self,
+        call: Call,
+        fault: Fault | None,
+        incoming: Incoming,
+        response: web.Response,
+    ) -> web.Response:
         assert isinstance(response.body, bytes)
         body = self.service.answer(call, incoming, response.body)
-        return response if body is response.body else web.Response(body=body, status=response.status)
+        return (
+            response
+            if body is response.body
+            else web.Response(body=body, status=response.status)
+        )
 
     def check(self, after: str, *, at_rest: bool = False) -> None:
         """Once a run instead of after each effect: a batch is large."""
@@ -140,7 +189,13 @@ class HostileEpisode(Episode):
 
     def kept(self, tables: Mapping[str, Sequence[Any]]) -> None:
         for name, rows in tables.items():
-            to_arrow(TABLES[name], [{"snapshot_id": "s", "snapshot_at": self.clock(), **row} for row in rows])
+            to_arrow(
+                TABLES[name],
+                [
+                    {"snapshot_id": "s", "snapshot_at": self.clock(), **row}
+                    for row in rows
+                ],
+            )
             for row in rows:
                 self._check_order(f"table {name}", dict(row))
 
@@ -155,7 +210,10 @@ class HostileEpisode(Episode):
     def trouble(self, error: Exception) -> None:
         words = str(error)
         self._check_order("the error", words)
-        if not (self.asked.alone and type(error).__module__.startswith("connectors.xportcn.errors")):
+        if not (
+            self.asked.alone
+            and type(error).__module__.startswith("connectors.xportcn.errors")
+        ):
             self.say("", f"the run ended with {type(error).__name__}: {words[:300]!r}")
 
     def hears(self, record: logging.LogRecord) -> None:
@@ -184,9 +242,18 @@ class HostileEpisode(Episode):
             orders = self.database.orders()
             for ref in self.asked.honest:
                 if ref not in orders:
-                    self.say("", f"an honest order suffered: {ref} was not even planned")
-                elif orders[ref].state is not OrderState.BOOKED and not self._is_in_question(orders[ref]):
-                    self.say("", f"an honest order suffered: {ref} is {orders[ref].state}: {orders[ref].reason}")
+                    self.say(
+                        "", f"an honest order suffered: {ref} was not even planned"
+                    )
+                elif orders[
+                    ref
+                ].state is not OrderState.BOOKED and not self._is_in_question(
+                    orders[ref]
+                ):
+                    self.say(
+                        "",
+                        f"an honest order suffered: {ref} is {orders[ref].state}: {orders[ref].reason}",
+                    )
         self.service.on = False
         for _ in range(ROUNDS):
             await asyncio.sleep(LEASE_S + SETTLE_S + 1)
@@ -216,30 +283,55 @@ class HostileEpisode(Episode):
         orders, effects = self._ledger_now()
         told = books(self.sandbox, NO_QUERY, b"")
         snapshot = self._newest_rows() if at_rest and self.snapshots else None
-        for one in violations(told, orders, effects, limits=self.limits, at_rest=at_rest, snapshot=snapshot):
+        for one in violations(
+            told,
+            orders,
+            effects,
+            limits=self.limits,
+            at_rest=at_rest,
+            snapshot=snapshot,
+        ):
             ref = one.what.partition(":")[0]
             if not self._is_plausible(one.rule, orders.get(ref), at_rest=at_rest):
-                self.say(ref if ref in self.asked.cases else "", f"{one} (after {after})")
+                self.say(
+                    ref if ref in self.asked.cases else "", f"{one} (after {after})"
+                )
         for table in metadata.sorted_tables:
             for row in self.database.rows(f"SELECT * FROM {table.name}"):
                 cells = {name: _opened(cell) for name, cell in vars(row).items()}
                 self._check_order(f"ledger, {table.name}", cells)
 
     def _is_plausible(self, rule: Rule, order: Any, *, at_rest: bool) -> bool:
-        """What nobody can tell from the truth: who is paid a sensible amount and is told another one, or another id."""
+        """What nobody can tell from the truth: who is paid a sensible amount and is
+        told another one, or another id.
+        """
         case = self.asked.cases.get(order.order_ref) if order else None
         if case is None:
             return False
         if rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT):
-            return case.sort is Sort.AMOUNT and 0 < (order.paid_minor or 0) <= (order.approved_minor or 0)
+            return case.sort is Sort.AMOUNT and 0 < (order.paid_minor or 0) <= (
+                order.approved_minor or 0
+            )
         if rule in (Rule.IMAGINED_SHIPMENT, Rule.FORGOTTEN_SHIPMENT):
-            return _looks_like_an_id(order.shipment_order_id) and not self._is_shared("shipment_order_id", order)
-        if rule is Rule.FORGOTTEN_ORDER:  # until the order is looked for by its reference
-            return not at_rest and _looks_like_an_id(order.order_id) and not self._is_shared("order_id", order)
+            return _looks_like_an_id(order.shipment_order_id) and not self._is_shared(
+                "shipment_order_id", order
+            )
+        if (
+            rule is Rule.FORGOTTEN_ORDER
+        ):  # until the order is looked for by its reference
+            return (
+                not at_rest
+                and _looks_like_an_id(order.order_id)
+                and not self._is_shared("order_id", order)
+            )
         return False
 
     def _is_shared(self, column: str, order: Any) -> bool:
-        others = [one for one in self.database.orders().values() if one.order_ref != order.order_ref]
+        others = [
+            one
+            for one in self.database.orders().values()
+            if one.order_ref != order.order_ref
+        ]
         return getattr(order, column) in [getattr(one, column) for one in others]
 
     def _check_order(self, where: str, value: Any) -> None:
@@ -259,27 +351,41 @@ class HostileEpisode(Episode):
                 yield request.order_ref, f"ends {order.state}: {order.reason[:300]}"
 
     def _is_in_question(self, order: Any) -> bool:
-        """Held with its marketplace, as an odd amount happens to be about a hundredth of another: yuan, or fen."""
+        """Held with its marketplace, as an odd amount happens to be about a hundredth
+        of another: yuan, or fen.
+        """
         named = re.search(r"\((\S+): .*in another unit", order.reason)
         case = self.asked.cases.get(named[1]) if named else None
         is_held = order.reason_code == ReasonCode.MARKETPLACE_HELD
         return is_held and case is not None and case.sort is Sort.AMOUNT
 
     def _was_misled(self, order: Any) -> bool:
-        """What words were taken to mean is kept until somebody searches anew; a price that was told too low rises.
+        """What words were taken to mean is kept until somebody searches anew; a price
+        that was told too low rises.
 
         An order that was found with other goods in it is a person's.
         """
         case = self.asked.cases.get(order.order_ref)
-        if case is not None and case.sort is Sort.ID and order.reason_code == ReasonCode.ORDERED_IN_PART:
+        if (
+            case is not None
+            and case.sort is Sort.ID
+            and order.reason_code == ReasonCode.ORDERED_IN_PART
+        ):
             return True
-        was_told_less = case is not None and case.sort is Sort.AMOUNT and "the price rose after" in order.reason
+        was_told_less = (
+            case is not None
+            and case.sort is Sort.AMOUNT
+            and "the price rose after" in order.reason
+        )
         return was_told_less or (case is not None and case.searches)
 
 
 def _asks(order: Any) -> bool:
     """Nobody but a person can tell: the one question there may be about a booking."""
-    return order.state is OrderState.UNKNOWN and f"sourcing resolve {order.order_ref} --booked" in order.reason
+    return (
+        order.state is OrderState.UNKNOWN
+        and f"sourcing resolve {order.order_ref} --booked" in order.reason
+    )
 
 
 def _looks_like_an_id(text: str | None) -> bool:

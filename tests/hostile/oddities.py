@@ -10,13 +10,17 @@ from typing import Any
 
 from tests.hostile.values import SECRET
 
-ODD_TEXT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]")
+ODD_TEXT = re.compile(
+    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 MOST_MINOR = 10**9
 LONGEST_TEXT = 20_000
 
 
 def oddities(value: Any, name: str = "") -> Iterator[str]:
-    """What must not be kept: escape sequences, secrets, endless texts, amounts below nothing or beyond all measure."""
+    """What must not be kept: escape sequences, secrets, endless texts, amounts below
+    nothing or beyond all measure.
+    """
     if isinstance(value, dict):
         for key, one in value.items():
             yield from oddities(one, f"{name}.{key}" if name else str(key))
@@ -32,7 +36,9 @@ def oddities(value: Any, name: str = "") -> Iterator[str]:
             yield f"{name} holds {found.group()!a}"
         if len(value) > LONGEST_TEXT:
             yield f"{name} is {len(value)} characters long"
-    elif isinstance(value, int) and (name.endswith(("minor", "_fen")) and not 0 <= value <= MOST_MINOR):
+    elif isinstance(value, int) and (
+        name.endswith(("minor", "_fen")) and not 0 <= value <= MOST_MINOR
+    ):
         yield f"{name} is {value}"
 
 
@@ -48,7 +54,9 @@ class _Ear(logging.Handler):
 @contextmanager
 def heard(hears: Callable[[logging.LogRecord], None]) -> Iterator[None]:
     """Every line that is logged meanwhile, at level info or above."""
-    loggers = [logging.getLogger(name) for name in ("", "prefect", "sourcing", "xportcn")]
+    loggers = [
+        logging.getLogger(name) for name in ("", "prefect", "sourcing", "xportcn")
+    ]
     ear = _Ear(hears)
     for logger in loggers:
         logger.addHandler(ear)

@@ -1,4 +1,6 @@
-"""Places in an answer: the steps that lead to them, what kind of thing stands there, and putting another in."""
+"""Places in an answer: the steps that lead to them, what kind of thing stands there,
+and putting another in.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +12,13 @@ from enum import StrEnum
 from typing import Any
 
 Pointer = tuple[str | int, ...]
-AMOUNT = re.compile(r"amm?ount(?!onsale)|price|fee$|payment|carriage|paid|refund$", re.IGNORECASE)
-ID = re.compile(r"(id|ids|no|nos|numer|number|reference|buyerfeedback|idofstr|idstring)$|^message$", re.IGNORECASE)
+AMOUNT = re.compile(
+    r"amm?ount(?!onsale)|price|fee$|payment|carriage|paid|refund$", re.IGNORECASE
+)
+ID = re.compile(
+    r"(id|ids|no|nos|numer|number|reference|buyerfeedback|idofstr|idstring)$|^message$",
+    re.IGNORECASE,
+)
 
 
 class Sort(StrEnum):
@@ -24,7 +31,9 @@ class Sort(StrEnum):
 
 
 def places(answer: Any, is_row: Callable[[Any], bool]) -> Iterator[tuple[Pointer, Any]]:
-    """Every place of an answer; of a list the row that the order is in, or else the first one."""
+    """Every place of an answer; of a list the row that the order is in, or else the
+    first one.
+    """
     yield (), answer
     if isinstance(answer, Mapping):
         inner: Sequence[str | int] = list(answer)
@@ -43,7 +52,10 @@ def general(pointer: Pointer) -> Pointer:
 
 
 def words(pointer: Pointer) -> str:
-    return ".".join("[]" if isinstance(step, int) else step for step in pointer) or "(all of it)"
+    return (
+        ".".join("[]" if isinstance(step, int) else step for step in pointer)
+        or "(all of it)"
+    )
 
 
 def sort_of(pointer: Pointer, value: Any) -> Sort:
@@ -53,11 +65,17 @@ def sort_of(pointer: Pointer, value: Any) -> Sort:
         return Sort.LIST if isinstance(value, list) else Sort.OTHER
     if AMOUNT.search(name) and not ID.search(name) and not isinstance(value, bool):
         return Sort.AMOUNT
-    return Sort.ID if ID.search(name) and len(pointer) > 1 else Sort.OTHER  # the envelope's ids are nobody's
+    return (
+        Sort.ID if ID.search(name) and len(pointer) > 1 else Sort.OTHER
+    )  # the envelope's ids are nobody's
 
 
-def located(answer: Any, pointer: Pointer, is_row: Callable[[Any], bool]) -> tuple[Pointer, bool] | None:
-    """The place in this very answer, and whether it lies in a row of the order; None when it is not there."""
+def located(
+    answer: Any, pointer: Pointer, is_row: Callable[[Any], bool]
+) -> tuple[Pointer, bool] | None:
+    """The place in this very answer, and whether it lies in a row of the order; None
+    when it is not there.
+    """
     found: list[str | int] = []
     in_row, here = False, answer
     for step in pointer:

@@ -1,4 +1,6 @@
-"""What stands between the sandbox and the connector: it tells of some orders what the sandbox did not say."""
+"""What stands between the sandbox and the connector: it tells of some orders what the
+sandbox did not say.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from tests.simulation.network import Incoming
 
 
 class When(StrEnum):
-    """What is under way when the service answers oddly; a lost answer makes the run look for its order."""
+    """What is under way when the service answers oddly; a lost answer makes the run
+    look for its order.
+    """
 
     BUYING = "buying"
     LOST_CREATE = "after a create without an answer"
@@ -27,12 +31,18 @@ class When(StrEnum):
     TRACKING = "tracking"
 
 
-LOSES = {When.LOST_CREATE: Call.CREATE, When.LOST_PAY: Call.PAY, When.LOST_BOOK: Call.BOOK}
+LOSES = {
+    When.LOST_CREATE: Call.CREATE,
+    When.LOST_PAY: Call.PAY,
+    When.LOST_BOOK: Call.BOOK,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Case:
-    """In the answers of `operation` about one order of `marketplace`, `value` stands at `pointer`."""
+    """In the answers of `operation` about one order of `marketplace`, `value` stands at
+    `pointer`.
+    """
 
     marketplace: str
     operation: str
@@ -44,8 +54,12 @@ class Case:
 
     @property
     def searches(self) -> bool:
-        """Whether the order must name its item by words for this answer to be asked for."""
-        return self.operation.lower().endswith(("search", "keywords/query", "product/list"))
+        """Whether the order must name its item by words for this answer to be asked
+        for.
+        """
+        return self.operation.lower().endswith(
+            ("search", "keywords/query", "product/list")
+        )
 
     def __str__(self) -> str:
         return f"{self.marketplace} {self.operation} {words(self.pointer)} = {self.name}, {self.when}"
@@ -53,9 +67,11 @@ class Case:
 
 @dataclass(kw_only=True)
 class OddService:
-    """Rewrites answers while it is `on`. `goods` has the ids by which a request means an order before it exists.
+    """Rewrites answers while it is `on`. `goods` has the ids by which a request means
+    an order before it exists.
 
-    What concerns several orders at once (a page, its counts) is rewritten only when `alone`: one order a marketplace.
+    What concerns several orders at once (a page, its counts) is rewritten only when
+    `alone`: one order a marketplace.
     """
 
     world: World
@@ -69,7 +85,9 @@ class OddService:
         self._by_operation: defaultdict[str, list[str]] = defaultdict(list)
         for ref, case in self.cases.items():
             self._by_operation[case.operation].append(ref)
-        self._owner = {key: ref for ref, keys in self.goods.items() for key in (ref, *keys)}
+        self._owner = {
+            key: ref for ref, keys in self.goods.items() for key in (ref, *keys)
+        }
         self._ids: dict[str, str] = {}
         self._seen: defaultdict[tuple[str, Pointer], dict[str, Any]] = defaultdict(dict)
         self._lost: set[str] = set()
@@ -85,13 +103,19 @@ class OddService:
         if loses and self._loses(call, asked):
             incoming.abort()
             return body
-        return self._rewritten(incoming.path, asked, concerned, body) if concerned else body
+        return (
+            self._rewritten(incoming.path, asked, concerned, body)
+            if concerned
+            else body
+        )
 
     def learn(self) -> None:
         """Ids that the sandbox has given to orders since."""
         for order in list(self.world.books.orders.values())[len(self._ids) :]:
             self._ids[order.id] = order.reference
-            self._owner |= {order.id: order.reference} | {line.sub_id: order.reference for line in order.lines}
+            self._owner |= {order.id: order.reference} | {
+                line.sub_id: order.reference for line in order.lines
+            }
 
     def asked(self, incoming: Incoming) -> set[str]:
         body = json.loads(incoming._body) if incoming._body else {}
@@ -99,11 +123,17 @@ class OddService:
         return {self._owner[key] for key in named & self._owner.keys()}
 
     def _loses(self, call: Call, asked: set[str]) -> bool:
-        losing = {ref for ref in asked - self._lost if (case := self.cases.get(ref)) and LOSES.get(case.when) is call}
+        losing = {
+            ref
+            for ref in asked - self._lost
+            if (case := self.cases.get(ref)) and LOSES.get(case.when) is call
+        }
         self._lost |= losing
         return bool(losing)
 
-    def _rewritten(self, path: str, asked: set[str], concerned: list[str], body: bytes) -> bytes:
+    def _rewritten(
+        self, path: str, asked: set[str], concerned: list[str], body: bytes
+    ) -> bytes:
         answer = json.loads(body)
         changes: dict[Pointer, Any] = {}
         for ref in concerned:
@@ -111,7 +141,9 @@ class OddService:
             if asked and ref not in asked:
                 continue
             place = located(answer, case.pointer, partial(self.is_of, ref))
-            if place is None or not (place[1] or asked == {ref} or (self.alone and not asked)):
+            if place is None or not (
+                place[1] or asked == {ref} or (self.alone and not asked)
+            ):
                 continue
             real = at(answer, place[0])
             value = self._odd(case, ref, real)
@@ -126,8 +158,12 @@ class OddService:
             answer = _with(answer, pointer, value)
         return as_json(answer)
 
-    def _remember(self, path: str, asked: set[str], concerned: list[str], answer: Any) -> None:
-        """What the answers about orders without a case say, for those that are told another order's."""
+    def _remember(
+        self, path: str, asked: set[str], concerned: list[str], answer: Any
+    ) -> None:
+        """What the answers about orders without a case say, for those that are told
+        another order's.
+        """
         for ref in asked - self.cases.keys():
             for pointer in {self.cases[one].pointer for one in concerned}:
                 place = located(answer, pointer, partial(self.is_of, ref))
@@ -141,9 +177,13 @@ class OddService:
         if not isinstance(case.value, Special):
             return case.value
         other = self._other(ref)
-        order_id = next((key for key, owner in self._ids.items() if owner == other), "9" * 19)
+        order_id = next(
+            (key for key, owner in self._ids.items() if owner == other), "9" * 19
+        )
         seen = self._seen[case.operation, case.pointer]
-        swapped = next((value for one, value in reversed(seen.items()) if one != ref), order_id)
+        swapped = next(
+            (value for one, value in reversed(seen.items()) if one != ref), order_id
+        )
         match case.value:
             case Special.OTHER_ORDER_ID:
                 return order_id
@@ -154,11 +194,19 @@ class OddService:
         return changed(case.value, real, swapped)
 
     def _other(self, ref: str) -> str:
-        """Another order, of the same marketplace and already bought where there is one."""
+        """Another order, of the same marketplace and already bought where there is
+        one.
+        """
         mine = self.cases[ref].marketplace
-        bought = [one for key, one in self._ids.items() if one != ref and self.world.books.orders[key].reference]
+        bought = [
+            one
+            for key, one in self._ids.items()
+            if one != ref and self.world.books.orders[key].reference
+        ]
         same = [one for one in bought if one.startswith(mine)]
-        return next(iter(same or bought), "") or next((one for one in self.goods if one != ref), "nobody")
+        return next(iter(same or bought), "") or next(
+            (one for one in self.goods if one != ref), "nobody"
+        )
 
 
 def _with(answer: Any, pointer: Pointer, value: Any) -> Any:

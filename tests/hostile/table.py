@@ -1,4 +1,6 @@
-"""The table of cases, found by walking real answers: a field that the service begins to send is covered by itself."""
+"""The table of cases, found by walking real answers: a field that the service begins to
+send is covered by itself.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,15 @@ LOGISTICS = "/open/pp/logistics/"
 READING = ("page", "detail", "list", "orderList")
 
 
-NOTHING = Case(marketplace="", operation="", pointer=(), sort=Sort.OTHER, name="", value=None, when=When.BUYING)
+NOTHING = Case(
+    marketplace="",
+    operation="",
+    pointer=(),
+    sort=Sort.OTHER,
+    name="",
+    value=None,
+    when=When.BUYING,
+)
 
 
 class _Listening(HostileEpisode):
@@ -36,11 +46,19 @@ class _Listening(HostileEpisode):
         super().__init__(made, batch)
         self.heard: list[tuple[str, set[str], Any]] = []
 
-    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(
+        self,
+        call: Call,
+        fault: Fault | None,
+        incoming: Incoming,
+        response: web.Response,
+    ) -> web.Response:
         if self.service.on:
             assert isinstance(response.body, bytes)
             self.service.learn()
-            self.heard.append((incoming.path, self.service.asked(incoming), json.loads(response.body)))
+            self.heard.append(
+                (incoming.path, self.service.asked(incoming), json.loads(response.body))
+            )
         return super().told(call, fault, incoming, response)
 
 
@@ -53,7 +71,9 @@ def cases_of(made: Stage) -> list[Case]:
     return [case for place, real in found.items() for case in _cases_at(*place, real)]
 
 
-def _cases_at(marketplace: str, operation: str, pointer: Pointer, when: When, real: Any) -> Iterator[Case]:
+def _cases_at(
+    marketplace: str, operation: str, pointer: Pointer, when: When, real: Any
+) -> Iterator[Case]:
     blank = Case(
         marketplace=marketplace,
         operation=operation,
@@ -68,27 +88,41 @@ def _cases_at(marketplace: str, operation: str, pointer: Pointer, when: When, re
 
 
 def _places_when(made: Stage, when: When) -> dict[Place, Any]:
-    """The places of all answers; after a lost answer only of those in which an order is looked for."""
+    """The places of all answers; after a lost answer only of those in which an order is
+    looked for.
+    """
     found: dict[Place, Any] = {}
     freight: set[tuple[str, Pointer]] = set()
     for each in (1, 3) if when is When.BUYING else (1,):
         for operation, asked, marketplace, pointer, real in _heard(made, when, each):
-            reading = operation.rpartition("/")[2].startswith(READING) and "product" not in operation
+            reading = (
+                operation.rpartition("/")[2].startswith(READING)
+                and "product" not in operation
+            )
             if when not in (When.BUYING, When.TRACKING) and not reading:
                 continue
             owner = marketplace
-            if LOGISTICS in operation:  # one warehouse serves all marketplaces: each takes a part of it
+            if (
+                LOGISTICS in operation
+            ):  # one warehouse serves all marketplaces: each takes a part of it
                 owner = tuple(Marketplace)[len(freight) % len(Marketplace)]
                 if (operation, pointer) in freight:
                     continue
                 freight.add((operation, pointer))
-            elif not asked and not reading and "preview" not in operation and "product" not in operation:
+            elif (
+                not asked
+                and not reading
+                and "preview" not in operation
+                and "product" not in operation
+            ):
                 owner = SHARED
             found.setdefault((owner, operation, pointer), real)
     return found
 
 
-def _heard(made: Stage, when: When, each: int) -> Iterator[tuple[str, set[str], str, Pointer, Any]]:
+def _heard(
+    made: Stage, when: When, each: int
+) -> Iterator[tuple[str, set[str], str, Pointer, Any]]:
     blank = [
         replace(NOTHING, marketplace=name, operation="" if n else "search", when=when)
         for name in Marketplace
@@ -102,15 +136,23 @@ def _heard(made: Stage, when: When, each: int) -> Iterator[tuple[str, set[str], 
         if marketplace is None:
             continue
 
-        def is_row(row: Any, asked: set[str] = asked, marketplace: str = marketplace) -> bool:
-            rows = asked or {ref for ref in episode.asked.goods if ref.startswith(marketplace)}
+        def is_row(
+            row: Any, asked: set[str] = asked, marketplace: str = marketplace
+        ) -> bool:
+            rows = asked or {
+                ref for ref in episode.asked.goods if ref.startswith(marketplace)
+            }
             return any(episode.service.is_of(ref, row) for ref in rows)
 
         for pointer, real in places(answer, is_row):
             yield operation, asked, marketplace, general(pointer), real
 
 
-MARKETPLACE_OF = {"/alibaba/ka/": "big_major", "/alibaba/international/": "international", "/poizon/": "poizon"}
+MARKETPLACE_OF = {
+    "/alibaba/ka/": "big_major",
+    "/alibaba/international/": "international",
+    "/poizon/": "poizon",
+}
 
 
 def _marketplace(operation: str, asked: set[str], episode: _Listening) -> str | None:
@@ -124,40 +166,69 @@ def _marketplace(operation: str, asked: set[str], episode: _Listening) -> str | 
 
 
 def seeded(cases: Sequence[Case], count: int, seed: int) -> list[Case]:
-    """That many cases, among them each amount and each id once, with a value that the seed draws."""
+    """That many cases, among them each amount and each id once, with a value that the
+    seed draws.
+    """
     dice = Random(seed)
     groups: dict[tuple[str, str, Pointer], list[Case]] = {}
     for case in cases:
-        groups.setdefault((case.marketplace, case.operation, case.pointer), []).append(case)
-    drawn = [dice.choice(group) for group in groups.values() if group[0].sort in (Sort.AMOUNT, Sort.ID)]
-    rest = [dice.choice(group) for group in groups.values() if group[0].sort not in (Sort.AMOUNT, Sort.ID)]
+        groups.setdefault((case.marketplace, case.operation, case.pointer), []).append(
+            case
+        )
+    drawn = [
+        dice.choice(group)
+        for group in groups.values()
+        if group[0].sort in (Sort.AMOUNT, Sort.ID)
+    ]
+    rest = [
+        dice.choice(group)
+        for group in groups.values()
+        if group[0].sort not in (Sort.AMOUNT, Sort.ID)
+    ]
     return drawn + dice.sample(rest, max(0, min(len(rest), count - len(drawn))))
 
 
 def play(made: Stage, cases: Sequence[Case]) -> Iterator[dict[Case, str]]:
-    """Play these cases, batch by batch: what each breaks. A hundred orders a batch, each with a case of its own.
+    """Play these cases, batch by batch: what each breaks. A hundred orders a batch,
+    each with a case of its own.
 
     Cases that concern all orders of a marketplace are played with one order each.
     """
     tracking = [case for case in cases if case.when is When.TRACKING]
     others = [case for case in cases if case.when is not When.TRACKING]
     for kind in (others, tracking):
-        shared = [replace(case, marketplace="taobao") for case in kind if case.marketplace == SHARED]
+        shared = [
+            replace(case, marketplace="taobao")
+            for case in kind
+            if case.marketplace == SHARED
+        ]
         unwritten = []
         for batch in _hundreds([case for case in kind if case.marketplace != SHARED]):
             episode = HostileEpisode(made, batch_of(made, batch, alone=False)).play_it()
-            unwritten += [case for ref, case in episode.service.cases.items() if ref not in episode.service.told]
+            unwritten += [
+                case
+                for ref, case in episode.service.cases.items()
+                if ref not in episode.service.told
+            ]
             yield _blamed(made, episode)
         for batch in [*_one_each(unwritten), *([case] for case in shared)]:
-            yield _blamed(made, HostileEpisode(made, batch_of(made, batch, alone=True)).play_it())
+            yield _blamed(
+                made, HostileEpisode(made, batch_of(made, batch, alone=True)).play_it()
+            )
 
 
 def _blamed(made: Stage, episode: HostileEpisode) -> dict[Case, str]:
-    """Which case broke what; when something befell the whole run, each is played by itself to see."""
+    """Which case broke what; when something befell the whole run, each is played by
+    itself to see.
+    """
     cases = episode.asked.cases
     if any(one.ref not in cases for one in episode.broken_things):
-        by_itself = dict(culprits(made, list(cases.values()), alone=episode.asked.alone))
-        return by_itself or {NOTHING: f"{episode.broken_things[0].what}, by {len(cases)} cases together"}
+        by_itself = dict(
+            culprits(made, list(cases.values()), alone=episode.asked.alone)
+        )
+        return by_itself or {
+            NOTHING: f"{episode.broken_things[0].what}, by {len(cases)} cases together"
+        }
     broken: dict[Case, str] = {}
     for one in episode.broken_things:
         case = cases[one.ref]
@@ -167,11 +238,16 @@ def _blamed(made: Stage, episode: HostileEpisode) -> dict[Case, str]:
 
 def _hundreds(cases: Sequence[Case]) -> Iterator[list[Case]]:
     """Batches in which no marketplace has more orders than items."""
-    by_marketplace = {name: [case for case in cases if case.marketplace == name] for name in Marketplace}
+    by_marketplace = {
+        name: [case for case in cases if case.marketplace == name]
+        for name in Marketplace
+    }
     share = BATCH_SIZE // len(Marketplace)
     while any(by_marketplace.values()):
         batch = [case for listed in by_marketplace.values() for case in listed[:share]]
-        by_marketplace = {name: listed[share:] for name, listed in by_marketplace.items()}
+        by_marketplace = {
+            name: listed[share:] for name, listed in by_marketplace.items()
+        }
         yield batch
 
 
@@ -183,9 +259,14 @@ def _one_each(cases: Iterable[Case]) -> Iterator[list[Case]]:
         yield list(batch.values())
 
 
-def culprits(made: Stage, cases: Sequence[Case], *, alone: bool) -> Iterator[tuple[Case, str]]:
+def culprits(
+    made: Stage, cases: Sequence[Case], *, alone: bool
+) -> Iterator[tuple[Case, str]]:
     """The cases that break something by themselves, each with what it breaks."""
     for case in cases:
         episode = HostileEpisode(made, batch_of(made, [case], alone=alone)).play_it()
         if episode.broken_things:
-            yield case, "; ".join(dict.fromkeys(one.what for one in episode.broken_things))
+            yield (
+                case,
+                "; ".join(dict.fromkeys(one.what for one in episode.broken_things)),
+            )

@@ -1,4 +1,6 @@
-"""Every amount and every id that the service answers, and more: odd, and none of it leads to an effect or a crash."""
+"""Every amount and every id that the service answers, and more: odd, and none of it
+leads to an effect or a crash.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ def table(made: Stage) -> list[Case]:
 
 
 def test_the_table_has_every_answer_of_the_main_job(table: list[Case]) -> None:
-    """All places of all answers, each with at least twenty odd values, and enough of them amounts and ids."""
+    """All places of all answers, each with at least twenty odd values, and enough of
+    them amounts and ids.
+    """
     values: dict[tuple[object, ...], int] = {}
     for case in table:
         place = case.marketplace, case.operation, case.pointer, case.when
@@ -36,7 +40,13 @@ def test_the_table_has_every_answer_of_the_main_job(table: list[Case]) -> None:
     assert sum(case.sort is Sort.ID for case in seeded(table, COUNT, SEED)) >= 4
 
 
-def test_no_odd_answer_costs_money_or_stops_a_run(made: Stage, table: list[Case]) -> None:
-    """Nothing above what was approved, no exception, no other order harmed, nothing odd kept; then all is finished."""
-    told = play(made, seeded(table, COUNT, SEED)[::EACH])  # `make endurance PART=hostile` plays all
+def test_no_odd_answer_costs_money_or_stops_a_run(
+    made: Stage, table: list[Case]
+) -> None:
+    """Nothing above what was approved, no exception, no other order harmed, nothing odd
+    kept; then all is finished.
+    """
+    told = play(
+        made, seeded(table, COUNT, SEED)[::EACH]
+    )  # `make endurance PART=hostile` plays all
     assert {str(case): what for broken in told for case, what in broken.items()} == {}

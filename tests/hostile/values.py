@@ -1,4 +1,6 @@
-"""The odd values that stand in for what the service really answers: one table by what is replaced."""
+"""The odd values that stand in for what the service really answers: one table by what
+is replaced.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ RAW = "@@raw-json@@"
 
 
 class Special(Enum):
-    """Values that depend on the answer: what stands there, and what another order is called."""
+    """Values that depend on the answer: what stands there, and what another order is
+    called.
+    """
 
     ABSENT = "absent"
     OTHER_ORDER_ID = "another order's id"
@@ -93,9 +97,21 @@ OTHER_TYPES: Mapping[str, Any] = {
     "deep": Raw("[" * DEPTH + "]" * DEPTH),
 }
 OF_ANY = (Special.ABSENT, Special.SWAPPED, Special.IN_A_LIST, Special.IN_AN_OBJECT)
-OF_SCALARS = (Special.OTHER_ORDER_ID, Special.OTHER_REFERENCE, Special.OTHER_ITEM, Special.ECHOED, Special.PAINTED)
+OF_SCALARS = (
+    Special.OTHER_ORDER_ID,
+    Special.OTHER_REFERENCE,
+    Special.OTHER_ITEM,
+    Special.ECHOED,
+    Special.PAINTED,
+)
 OF_NUMBERS = (Special.NEGATED, Special.TENFOLD, Special.A_TENTH, Special.ONE_MORE)
-OF_LISTS = (Special.TWICE, Special.BACKWARDS, Special.ONE_LESS, Special.FOREIGN_ROW, Special.MANY)
+OF_LISTS = (
+    Special.TWICE,
+    Special.BACKWARDS,
+    Special.ONE_LESS,
+    Special.FOREIGN_ROW,
+    Special.MANY,
+)
 
 
 def odd_values(real: Any) -> dict[str, Any]:
@@ -107,7 +123,12 @@ def odd_values(real: Any) -> dict[str, Any]:
         specials += OF_SCALARS + (OF_NUMBERS if is_number(real) else ())
     short = {name: NUMBERS[name] for name in ("-1", "0", "10^31", "NaN")}
     numbers = short if isinstance(real, list | dict) else NUMBERS
-    return {**numbers, **TEXTS, **OTHER_TYPES, **{special.value: special for special in specials}}
+    return {
+        **numbers,
+        **TEXTS,
+        **OTHER_TYPES,
+        **{special.value: special for special in specials},
+    }
 
 
 def is_number(real: Any) -> bool:
@@ -117,7 +138,9 @@ def is_number(real: Any) -> bool:
 
 
 def changed(special: Special, real: Any, swapped: Any) -> Any:
-    """The value that is made of the real one, or of another order's at the same place."""
+    """The value that is made of the real one, or of another order's at the same
+    place.
+    """
     made: Mapping[Special, Callable[[], Any]] = {
         Special.NEGATED: lambda: times(real, -1),
         Special.TENFOLD: lambda: times(real, 10),
@@ -131,7 +154,9 @@ def changed(special: Special, real: Any, swapped: Any) -> Any:
         Special.BACKWARDS: lambda: real[::-1],
         Special.ONE_LESS: lambda: real[:-1],
         Special.SWAPPED: lambda: swapped,
-        Special.FOREIGN_ROW: lambda: real + (swapped[:1] if isinstance(swapped, list) else [swapped]),
+        Special.FOREIGN_ROW: lambda: (
+            real + (swapped[:1] if isinstance(swapped, list) else [swapped])
+        ),
         Special.MANY: lambda: real[:1] * 3_000,
     }
     return made[special]() if special in made else special
@@ -141,7 +166,11 @@ def times(real: Any, factor: float, plus: int = 0) -> Any:
     """A number, or its text, changed; of anything else a number."""
     number = float(real) if is_number(real) else 1.0
     changed = number * factor + plus
-    whole = int(real) * int(factor) + plus if isinstance(real, int) and factor == int(factor) else changed
+    whole = (
+        int(real) * int(factor) + plus
+        if isinstance(real, int) and factor == int(factor)
+        else changed
+    )
     return str(whole) if isinstance(real, str) else whole
 
 

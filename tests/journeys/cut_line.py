@@ -16,7 +16,11 @@ class Line:
 
     def __init__(self, target: str) -> None:
         parts = urlsplit(target)
-        self._host, self._port, self._path = str(parts.hostname), int(parts.port or 80), parts.path
+        self._host, self._port, self._path = (
+            str(parts.hostname),
+            int(parts.port or 80),
+            parts.path,
+        )
         self._loop = asyncio.new_event_loop()
         self._writers: list[asyncio.StreamWriter] = []
         self._server: asyncio.Server | None = None
@@ -50,7 +54,9 @@ class Line:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self._own_port = self._server.sockets[0].getsockname()[1]
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         to_reader, to_writer = await asyncio.open_connection(self._host, self._port)
         self._writers += [writer, to_writer]
         await asyncio.gather(_copy(reader, to_writer), _copy(to_reader, writer))

@@ -33,10 +33,18 @@ def newest_run(url: str) -> SeenRun:
 
     async def seen() -> SeenRun:
         async with PrefectClient(url) as client:
-            (run,) = await client.read_flow_runs(sort=FlowRunSort.START_TIME_DESC, limit=1)
+            (run,) = await client.read_flow_runs(
+                sort=FlowRunSort.START_TIME_DESC, limit=1
+            )
             for _ in range(600):  # log lines are sent in the background
-                logs = await client.read_logs(LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id])))
-                if any(log.task_run_id is None and log.message.startswith("Finished in state") for log in logs):
+                logs = await client.read_logs(
+                    LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run.id]))
+                )
+                if any(
+                    log.task_run_id is None
+                    and log.message.startswith("Finished in state")
+                    for log in logs
+                ):
                     break
                 await asyncio.sleep(0.2)
             only = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run.id]))
@@ -55,18 +63,28 @@ def newest_run(url: str) -> SeenRun:
 
 
 def events_of(url: str, run: SeenRun, count: int) -> list[str]:
-    """What it told, such as `sourcing.order.paid spring`, sorted; the server writes its `count` events down in time."""
-    asked = {"filter": {"event": {"prefix": ["sourcing."]}, "related": {"id": [f"prefect.flow-run.{run.run_id}"]}}}
+    """What it told, such as `sourcing.order.paid spring`, sorted; the server writes its
+    `count` events down in time.
+    """
+    asked = {
+        "filter": {
+            "event": {"prefix": ["sourcing."]},
+            "related": {"id": [f"prefect.flow-run.{run.run_id}"]},
+        }
+    }
 
     async def told() -> list[dict[str, Any]]:
         async with PrefectClient(url) as client:
             for _ in range(600):
-                found: list[dict[str, Any]] = (await client.request("POST", "/events/filter", json=asked)).json()[
-                    "events"
-                ]
+                found: list[dict[str, Any]] = (
+                    await client.request("POST", "/events/filter", json=asked)
+                ).json()["events"]
                 if len(found) >= count:
                     break
                 await asyncio.sleep(0.2)
             return found
 
-    return sorted(f"{event['event']} {event['resource']['prefect.resource.name']}" for event in asyncio.run(told()))
+    return sorted(
+        f"{event['event']} {event['resource']['prefect.resource.name']}"
+        for event in asyncio.run(told())
+    )

@@ -1,4 +1,6 @@
-"""What broken answers hold is nowhere afterwards: ledger, tables, result files, output, logs, Prefect's database."""
+"""What broken answers hold is nowhere afterwards: ledger, tables, result files, output,
+logs, Prefect's database.
+"""
 
 from __future__ import annotations
 
@@ -23,8 +25,15 @@ from tests.connectors.xportcn.fake_service import body_length, listening
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import PATIENCE_S, Merchant, single_line_orders, write_csv
 
-ENDING = {"sent elsewhere", "a refusal in words", "an account in words", "too many, in words"}
-"""Answers by which a person must change a setting, or all calls wait: no more of the others would be asked for."""
+ENDING = {
+    "sent elsewhere",
+    "a refusal in words",
+    "an account in words",
+    "too many, in words",
+}
+"""Answers by which a person must change a setting, or all calls wait: no more of the
+others would be asked for.
+"""
 AT = PATHS[Marketplace.TAOBAO]
 BUYING = {
     "/open/product/search": 16,
@@ -40,18 +49,28 @@ READING_AFTER = {paths.read: 4 for paths in PATHS.values()}
 
 @dataclass
 class Breaking:
-    """Stands before a service, which does what it is asked, and spoils what it answers."""
+    """Stands before a service, which does what it is asked, and spoils what it
+    answers.
+    """
 
     behind: str
     left: Counter[str] = field(default_factory=lambda: Counter(BUYING))
     spoilt: Counter[str] = field(default_factory=Counter)
     answers: Iterator[bytes] = field(
-        default_factory=lambda: iter([answer for name, answer in BROKEN.items() if name not in ENDING])
+        default_factory=lambda: iter(
+            [answer for name, answer in BROKEN.items() if name not in ENDING]
+        )
     )
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         head = await reader.readuntil(b"\r\n\r\n")
-        asked = head[:-2] + b"Connection: close\r\n\r\n" + await reader.readexactly(body_length(head))
+        asked = (
+            head[:-2]
+            + b"Connection: close\r\n\r\n"
+            + await reader.readexactly(body_length(head))
+        )
         path = head.split(b" ", 2)[1].decode().partition("?")[0]
         answer = await self._answered(asked)
         if self.left[path] > 0 and (broken := next(self.answers, None)):
@@ -74,13 +93,19 @@ class Breaking:
 
 @contextmanager
 def running(breaking: Breaking) -> Iterator[str]:
-    """Its address; it runs in a thread of its own, so that a command in this process can use it."""
+    """Its address; it runs in a thread of its own, so that a command in this process
+    can use it.
+    """
     loop, server = asyncio.new_event_loop(), listening(breaking.serve)
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(PATIENCE_S)
-        asyncio.run_coroutine_threadsafe(server.__aexit__(None, None, None), loop).result(PATIENCE_S)
+        yield asyncio.run_coroutine_threadsafe(server.__aenter__(), loop).result(
+            PATIENCE_S
+        )
+        asyncio.run_coroutine_threadsafe(
+            server.__aexit__(None, None, None), loop
+        ).result(PATIENCE_S)
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
@@ -93,7 +118,9 @@ def test_broken_answers_are_kept_nowhere(
     caplog: pytest.LogCaptureFixture,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
-    """Forty and more, to searches, previews, creates, payments and reads of one batch and of what looks after it."""
+    """Forty and more, to searches, previews, creates, payments and reads of one batch
+    and of what looks after it.
+    """
     counts = {"taobao": 16, "1688": 1, "international": 1, "poizon": 1, "big_major": 1}
     rows = single_line_orders(merchant.sandbox, counts)
     words = [{**row, "item": f"帆布 {row['order_ref']}", "sku": ""} for row in rows[:8]]
@@ -104,20 +131,32 @@ def test_broken_answers_are_kept_nowhere(
         said = [merchant.sourcing("run", file, "--yes", **own)]
         run = newest_run(merchant.settings["PREFECT_API_URL"])
         breaking.left.update(READING_AFTER)
-        said += [merchant.sourcing(command, "--json", **own) for command in ("track", "reconcile")]
+        said += [
+            merchant.sourcing(command, "--json", **own)
+            for command in ("track", "reconcile")
+        ]
     told = {
-        "output": "".join(one.stdout + one.stderr for one in said) + "".join(capfd.readouterr()),
+        "output": "".join(one.stdout + one.stderr for one in said)
+        + "".join(capfd.readouterr()),
         "logs": caplog.text,
         "run": str(run),
         **dict(kept_in(merchant.folder)),
         **dict(kept_in(tmp_path_factory.getbasetemp(), "prefect.db*")),
     }
-    assert {place for place, text in told.items() if any(word in text.lower() for word in PLANTED)} == set()
+    assert {
+        place
+        for place, text in told.items()
+        if any(word in text.lower() for word in PLANTED)
+    } == set()
     assert breaking.spoilt.total() >= 40
     assert BUYING.keys() <= breaking.spoilt.keys()
     assert told["logs"]
     for place in ("output", "ledger.db", "orders", "prefect.db"):
-        assert any("does not fit the contract" in text for name, text in told.items() if place in name), place
+        assert any(
+            "does not fit the contract" in text
+            for name, text in told.items()
+            if place in name
+        ), place
 
 
 def kept_in(folder: Path, names: str = "*") -> Iterator[tuple[str, str]]:

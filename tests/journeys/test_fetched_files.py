@@ -1,4 +1,6 @@
-"""A merchant whose request file lies at an address: bought from once, and the address is told to nobody."""
+"""A merchant whose request file lies at an address: bought from once, and the address
+is told to nobody.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,10 @@ from tests.running import Merchant, single_line_orders, write_csv
 @contextmanager
 def sheet_of(merchant: Merchant) -> Iterator[tuple[str, str]]:
     """The address of a sheet with two orders, and the batch that it makes."""
-    file = write_csv(merchant.folder / "sheet.csv", single_line_orders(merchant.sandbox, {"taobao": 2}))
+    file = write_csv(
+        merchant.folder / "sheet.csv",
+        single_line_orders(merchant.sandbox, {"taobao": 2}),
+    )
     content = file.read_bytes()
     with serving_sheets(content) as address:
         yield address("published"), f"fetched-{hashlib.sha256(content).hexdigest()[:8]}"
@@ -35,7 +40,11 @@ def sheet_of(merchant: Merchant) -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def private(merchant: Merchant) -> Merchant:
-    return Merchant(merchant.sandbox, merchant.folder, {**merchant.settings, "SOURCING_PRIVATE_SOURCES": "127.0.0.1"})
+    return Merchant(
+        merchant.sandbox,
+        merchant.folder,
+        {**merchant.settings, "SOURCING_PRIVATE_SOURCES": "127.0.0.1"},
+    )
 
 
 def planned(merchant: Merchant, file: str) -> BatchReport:
@@ -57,7 +66,12 @@ def told_to_prefect(url: str) -> str:
             runs = (await client.request("POST", "/flow_runs/filter", json={})).json()
             others = [
                 (await client.request("POST", path, json={})).text
-                for path in ("/logs/filter", "/artifacts/filter", "/events/filter", "/task_runs/filter")
+                for path in (
+                    "/logs/filter",
+                    "/artifacts/filter",
+                    "/events/filter",
+                    "/task_runs/filter",
+                )
             ]
             return "".join([str([{**run, "parameters": {}} for run in runs]), *others])
 
@@ -70,9 +84,17 @@ def test_a_sheet_is_bought_from_once(private: Merchant, prefect_url: str) -> Non
         done = private.report("run", address, "--yes")
         assert (done["batch_id"], done["counts"]) == (batch, {"booked": 2})
         again = private.report("run", address, "--yes")
-        assert (again["batch_id"], again["counts"], len(private.sandbox.books()["orders"])) == (batch, {"booked": 2}, 2)
+        assert (
+            again["batch_id"],
+            again["counts"],
+            len(private.sandbox.books()["orders"]),
+        ) == (batch, {"booked": 2}, 2)
     assert TOKEN not in told_to_prefect(prefect_url)
-    assert not [path for path in Path(private.folder / "data").rglob("*") if path.is_file() and has_token(path)]
+    assert not [
+        path
+        for path in Path(private.folder / "data").rglob("*")
+        if path.is_file() and has_token(path)
+    ]
 
 
 def has_token(path: Path) -> bool:
@@ -80,7 +102,9 @@ def has_token(path: Path) -> bool:
 
 
 @pytest.mark.endurance
-def test_the_form_takes_an_address_or_the_name_of_a_secret_block(private: Merchant, prefect_url: str) -> None:
+def test_the_form_takes_an_address_or_the_name_of_a_secret_block(
+    private: Merchant, prefect_url: str
+) -> None:
     with sheet_of(private) as (address, batch):
         assert planned(private, address).batch_id == batch
         Secret(value=address).save("orders-sheet", overwrite=True)
@@ -91,12 +115,18 @@ def test_the_form_takes_an_address_or_the_name_of_a_secret_block(private: Mercha
     assert TOKEN not in told_to_prefect(prefect_url)
 
 
-def test_an_address_that_gives_no_file_ends_in_one_sentence(private: Merchant, prefect_url: str) -> None:
-    """At the terminal, and in the run of a form, without a traceback and without the address."""
+def test_an_address_that_gives_no_file_ends_in_one_sentence(
+    private: Merchant, prefect_url: str
+) -> None:
+    """At the terminal, and in the run of a form, without a traceback and without the
+    address.
+    """
     with serving_sheets() as address:
         done = private.sourcing("run", address("login"), "--dry-run")
         assert done.exit_code == 2
-        assert done.stderr.startswith("sourcing: the address of the file: answered a web page, such as a login")
+        assert done.stderr.startswith(
+            "sourcing: the address of the file: answered a web page, such as a login"
+        )
         with pytest.raises(Exception, match="answered a web page"):
             planned(private, address("login"))
     run = newest_run(prefect_url)

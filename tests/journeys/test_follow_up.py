@@ -1,4 +1,6 @@
-"""A second look under deployments: asked of a real Prefect server, once, and carried out when it is due."""
+"""A second look under deployments: asked of a real Prefect server, once, and carried
+out when it is due.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,20 @@ from prefect.states import Cancelled, Scheduled
 from flows.buy_from_file import finish_batch
 from flows.buy_from_inbox import buy_from_inbox
 from tests.journeys.seen_in_prefect import newest_run
-from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+from tests.running import (
+    Merchant,
+    assert_books_are_exact,
+    single_line_orders,
+    write_csv,
+)
 
-LATE = {"path": "/open/purchase/pay", "kind": "late_effect", "probability": 1, "times": None, "delay_s": 600}
+LATE = {
+    "path": "/open/purchase/pay",
+    "kind": "late_effect",
+    "probability": 1,
+    "times": None,
+    "delay_s": 600,
+}
 FOLLOW_UPS = FlowFilter(name=FlowFilterName(any_=["finish-batch"]))
 
 
@@ -33,22 +46,30 @@ class Deployments:
     async def deploy(self, flow: Flow[Any, Any], name: str) -> Any:
         schema = flow.parameters.model_dump()
         flow_id = await self.client.create_flow(flow)
-        return await self.client.create_deployment(flow_id, name, parameter_openapi_schema=schema)
+        return await self.client.create_deployment(
+            flow_id, name, parameter_openapi_schema=schema
+        )
 
     async def night(self, inbox: str) -> Any:
         """One run over the inbox; answers its report."""
         deployment = await self.deploy(buy_from_inbox, "buy-from-inbox")
         run = await self.client.create_flow_run_from_deployment(deployment)
         given = {"yes": True, "budget_cny": "900", "chunk_size": 0, "concurrency": 0}
-        return await self.carry_out(buy_from_inbox, run, inbox=inbox, quiet_s=0, **given)
+        return await self.carry_out(
+            buy_from_inbox, run, inbox=inbox, quiet_s=0, **given
+        )
 
     async def follow_ups(self) -> list[FlowRun]:
         """The looks that wait for their time."""
         runs = await self.client.read_flow_runs(flow_filter=FOLLOW_UPS)
         return [run for run in runs if run.state and run.state.is_scheduled()]
 
-    async def carry_out(self, flow: Flow[Any, Any], run: FlowRun, **parameters: Any) -> Any:
-        state: Any = await run_flow_async(flow, flow_run=run, parameters=parameters, return_type="state")
+    async def carry_out(
+        self, flow: Flow[Any, Any], run: FlowRun, **parameters: Any
+    ) -> Any:
+        state: Any = await run_flow_async(
+            flow, flow_run=run, parameters=parameters, return_type="state"
+        )
         return await state.aresult()
 
 
@@ -56,7 +77,9 @@ class Deployments:
 async def test_prefect_starts_one_look_when_it_is_due(
     merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Two nights agree on it; one that was cancelled is asked for anew; it ends the batch and asks for no other."""
+    """Two nights agree on it; one that was cancelled is asked for anew; it ends the
+    batch and asks for no other.
+    """
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
     (merchant.folder / "inbox").mkdir()
@@ -94,10 +117,17 @@ async def test_prefect_starts_one_look_when_it_is_due(
         assert (report.counts, await deployments.follow_ups()) == ({"booked": 3}, [])
         assert_books_are_exact(merchant.sandbox.books(), report.to_json())
 
-        over = await client.create_flow_run_from_deployment(deployment, parameters=again.parameters)
-        assert (await deployments.carry_out(finish_batch, over, **again.parameters)).counts == {"booked": 3}
+        over = await client.create_flow_run_from_deployment(
+            deployment, parameters=again.parameters
+        )
+        assert (
+            await deployments.carry_out(finish_batch, over, **again.parameters)
+        ).counts == {"booked": 3}
     seen = await asyncio.to_thread(newest_run, prefect_url)
-    assert (seen.name, seen.state) == (f"finish {night.batch_id}: 3 booked", "Completed")
+    assert (seen.name, seen.state) == (
+        f"finish {night.batch_id}: 3 booked",
+        "Completed",
+    )
     assert f"Batch {night.batch_id}: nothing is left to do: 3 booked" in seen.logs
 
 
@@ -105,15 +135,29 @@ async def test_prefect_starts_one_look_when_it_is_due(
 async def test_what_a_pause_keeps_back_goes_on_as_soon_as_buying_is_resumed(
     merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A night that begins meanwhile plans, buys nothing and says so; the look that waits is begun by `resume`."""
+    """A night that begins meanwhile plans, buys nothing and says so; the look that
+    waits is begun by `resume`.
+    """
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
     (merchant.folder / "inbox").mkdir()
-    write_csv(merchant.folder / "inbox" / "night.csv", single_line_orders(merchant.sandbox, {"taobao": 1, "1688": 1}))
-    rows = [{**row, "order_ref": "C-1"} for row in single_line_orders(merchant.sandbox, {"taobao": 1})]
+    write_csv(
+        merchant.folder / "inbox" / "night.csv",
+        single_line_orders(merchant.sandbox, {"taobao": 1, "1688": 1}),
+    )
+    rows = [
+        {**row, "order_ref": "C-1"}
+        for row in single_line_orders(merchant.sandbox, {"taobao": 1})
+    ]
     cart = write_csv(merchant.folder / "cart.csv", rows)
-    await asyncio.to_thread(merchant.report, "run", cart, "--dry-run")  # which begins a ledger
-    assert (await asyncio.to_thread(merchant.sourcing, "pause", "--why", "prices", "--by", "mei")).exit_code == 0
+    await asyncio.to_thread(
+        merchant.report, "run", cart, "--dry-run"
+    )  # which begins a ledger
+    assert (
+        await asyncio.to_thread(
+            merchant.sourcing, "pause", "--why", "prices", "--by", "mei"
+        )
+    ).exit_code == 0
     laid = await asyncio.to_thread(merchant.report, "cart", "add", cart)
     assert (laid["counts"], laid["paused"]["by"]) == ({"held": 1}, "mei")
     assert "not all in the cart: buying is paused since" in laid["orders"][0]["reason"]
@@ -122,14 +166,22 @@ async def test_what_a_pause_keeps_back_goes_on_as_soon_as_buying_is_resumed(
         await deployments.deploy(finish_batch, "finish-batch")
         (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
         (follow_up,) = await deployments.follow_ups()
-        assert (night.counts, merchant.sandbox.books()["orders"]) == ({"planned": 2}, [])
+        assert (night.counts, merchant.sandbox.books()["orders"]) == (
+            {"planned": 2},
+            [],
+        )
         assert follow_up.next_scheduled_start_time
-        assert (follow_up.next_scheduled_start_time.minute, follow_up.tags) == (0, ["waits until buying is resumed"])
+        assert (follow_up.next_scheduled_start_time.minute, follow_up.tags) == (
+            0,
+            ["waits until buying is resumed"],
+        )
         done = await asyncio.to_thread(merchant.sourcing, "resume", "--json")
         assert json.loads(done.stdout)["looks"] == [follow_up.name]
         (follow_up,) = await deployments.follow_ups()
         assert follow_up.next_scheduled_start_time
         assert follow_up.next_scheduled_start_time <= datetime.now(UTC)
-        report = await deployments.carry_out(finish_batch, follow_up, **follow_up.parameters)
+        report = await deployments.carry_out(
+            finish_batch, follow_up, **follow_up.parameters
+        )
     assert report.counts == {"booked": 2}
     assert_books_are_exact(merchant.sandbox.books(), report.to_json())

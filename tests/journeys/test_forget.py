@@ -1,4 +1,6 @@
-"""A receiver who asks to be forgotten: no file names them any more, and nothing is bought for them again."""
+"""A receiver who asks to be forgotten: no file names them any more, and nothing is
+bought for them again.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,15 @@ from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 from tests.connectors.ledger.test_chunks import shared_by
 from tests.flows.plans import planned
-from tests.running import COLUMNS, PATIENCE_S, ROOT, Merchant, RunningSandbox, single_line_orders, write_csv
+from tests.running import (
+    COLUMNS,
+    PATIENCE_S,
+    ROOT,
+    Merchant,
+    RunningSandbox,
+    single_line_orders,
+    write_csv,
+)
 
 DAY_S = 86_400
 QUENTIN = {
@@ -49,14 +59,26 @@ QUENTIN = {
     "zip": "97999",
     "address": "77 Quixote Lane 四号楼",
 }
-PARTS = ("王小明", "Zylberstein", "5085550199", "zylber.example", "Oregonia", "Xenopolis", "77 Quixote", "四号楼")
+PARTS = (
+    "王小明",
+    "Zylberstein",
+    "5085550199",
+    "zylber.example",
+    "Oregonia",
+    "Xenopolis",
+    "77 Quixote",
+    "四号楼",
+)
 POINTS = ("during-forget:ledger", "before-manifest", "during-forget:runs")
 """Some of those of `make test`; `snapshots` and `finished` were tried too."""
 
 
 def forms(text: str) -> Iterator[bytes]:
     yield from (text.encode(), text.encode("utf-16-le"), text.encode("utf-16-be"))
-    yield from (json.dumps(text)[1:-1].encode(), json.dumps(text)[1:-1].upper().encode())
+    yield from (
+        json.dumps(text)[1:-1].encode(),
+        json.dumps(text)[1:-1].upper().encode(),
+    )
 
 
 def contents(path: Path) -> Iterator[bytes]:
@@ -66,7 +88,9 @@ def contents(path: Path) -> Iterator[bytes]:
         yield repr(pq.read_table(path, partitioning=None).to_pylist()).encode()
     if path.suffix == ".xlsx":
         sheets = openpyxl.load_workbook(path).worksheets
-        yield repr([[str(cell) for cell in row] for sheet in sheets for row in sheet.values]).encode()
+        yield repr(
+            [[str(cell) for cell in row] for sheet in sheets for row in sheet.values]
+        ).encode()
 
 
 def found(folder: Path) -> list[tuple[str, str]]:
@@ -95,28 +119,62 @@ def keep_copies(merchant: Merchant, file: Path) -> None:
     for folder in (done, failed):
         folder.mkdir(parents=True)
     shutil.copy(file, done / "monday.csv")
-    (failed / "monday.csv").write_bytes(file.read_text().replace("2", "zwei").encode("utf-16"))
-    (failed / "monday.csv.result.json").write_text(json.dumps({"faults": [QUENTIN["receiver_name"]]}))
+    (failed / "monday.csv").write_bytes(
+        file.read_text().replace("2", "zwei").encode("utf-16")
+    )
+    (failed / "monday.csv.result.json").write_text(
+        json.dumps({"faults": [QUENTIN["receiver_name"]]})
+    )
     assert merchant.sourcing("ledger", "backup", data).exit_code == 0
     (data / "prefect").mkdir(exist_ok=True)
-    (data / "prefect" / "worker.log").write_text(f"asked for {QUENTIN['receiver_email']}\nwell\n")
+    (data / "prefect" / "worker.log").write_text(
+        f"asked for {QUENTIN['receiver_email']}\nwell\n"
+    )
 
 
 def keep_old_snapshots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The snapshots as an earlier version wrote them: all rows in a table's folder, receivers in `requests`."""
+    """The snapshots as an earlier version wrote them: all rows in a table's folder,
+    receivers in `requests`.
+    """
     for table in [*(root / "_history").iterdir()]:
         shutil.rmtree(root / table.name)
         shutil.move(table, root / table.name)
     (root / "_current.json").unlink()
-    named = {name: QUENTIN[name] for name in ("receiver_name", "receiver_phone", "receiver_email", "address")}
-    columns = {name: Column(TEXT, "A part.", "request file", "x", null="never") for name in named}
-    row: dict[str, object] = {"order_ref": "taobao-000", "line_no": 1, "file_row": 2, "marketplace": "taobao"}
-    row |= {"item": "1", "quantity": 1, "max_unit_price_minor": 0, "city": QUENTIN["city"], **named}
+    named = {
+        name: QUENTIN[name]
+        for name in ("receiver_name", "receiver_phone", "receiver_email", "address")
+    }
+    columns = {
+        name: Column(TEXT, "A part.", "request file", "x", null="never")
+        for name in named
+    }
+    row: dict[str, object] = {
+        "order_ref": "taobao-000",
+        "line_no": 1,
+        "file_row": 2,
+        "marketplace": "taobao",
+    }
+    row |= {
+        "item": "1",
+        "quantity": 1,
+        "max_unit_price_minor": 0,
+        "city": QUENTIN["city"],
+        **named,
+    }
     now, at = TABLES["requests"], datetime.now(UTC)
-    before = Table("requests", ("order_ref", "line_no"), "Asked.", {**columns, **now.columns})
+    before = Table(
+        "requests", ("order_ref", "line_no"), "Asked.", {**columns, **now.columns}
+    )
     with monkeypatch.context() as patch:
         patch.setitem(TABLES, "requests", before)
-        write_snapshot(root, "dry-plan", at.date(), {"requests": [row]}, batch_id="dry", written_at=at)
+        write_snapshot(
+            root,
+            "dry-plan",
+            at.date(),
+            {"requests": [row]},
+            batch_id="dry",
+            written_at=at,
+        )
 
 
 def keep_chunk(merchant: Merchant) -> None:
@@ -126,14 +184,20 @@ def keep_chunk(merchant: Merchant) -> None:
     with Ledger(url, clock=utc_now, owner="killed") as ledger:
         shared = shared_by(ledger)
         request = planned("taobao-000").request
-        receiver = replace(request.receiver, name=QUENTIN["receiver_name"], city=QUENTIN["city"])
+        receiver = replace(
+            request.receiver, name=QUENTIN["receiver_name"], city=QUENTIN["city"]
+        )
         ledger.chunks.put(shared, 1, Work.PLAN, [[replace(request, receiver=receiver)]])
 
 
 def later(merchant: Merchant, days: int) -> None:
     """What a night deletes so many days later."""
     with patch.dict(os.environ, merchant.environment, clear=True):
-        delete_old(SourcingSettings(), SourcingSettings().inbox, datetime.now(UTC) + timedelta(days=days))
+        delete_old(
+            SourcingSettings(),
+            SourcingSettings().inbox,
+            datetime.now(UTC) + timedelta(days=days),
+        )
 
 
 def at_night(merchant: Merchant) -> None:
@@ -151,13 +215,19 @@ def bought(merchant: Merchant) -> Path:
     return file
 
 
-def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Path) -> None:
-    """Copies end by the day that is told; the same file, tracking and reconciling bring nothing back."""
+def test_no_file_names_them_and_all_else_goes_on(
+    merchant: Merchant, bought: Path
+) -> None:
+    """Copies end by the day that is told; the same file, tracking and reconciling bring
+    nothing back.
+    """
     data, books = merchant.folder / "data", merchant.sandbox.books()
     keep_copies(merchant, bought)
     keep_chunk(merchant)
     assert len({part for _, part in found(data)}) == len(PARTS)
-    told = json.loads((done := merchant.sourcing("forget", "taobao-000", "--yes", "--json")).stdout)
+    told = json.loads(
+        (done := merchant.sourcing("forget", "taobao-000", "--yes", "--json")).stdout
+    )
     assert (done.exit_code, told["orders"], told["left"]) == (0, ["taobao-000"], [])
     (copy,) = data.glob("ledger-*Z.db")
     assert told["elsewhere"] == [
@@ -171,27 +241,50 @@ def test_no_file_names_them_and_all_else_goes_on(merchant: Merchant, bought: Pat
     }
     copy.unlink()
     assert {file for file, _ in found(data)} == {
-        *("inbox/done/monday.csv", "inbox/failed/monday.csv", "inbox/failed/monday.csv.result.json"),
+        *(
+            "inbox/done/monday.csv",
+            "inbox/failed/monday.csv",
+            "inbox/failed/monday.csv.result.json",
+        ),
     }
     later(merchant, 89)
     assert len(list(data.glob("inbox/*/monday.*"))) == 3
     later(merchant, 91)
     assert found(data) == []
-    assert [verify_snapshot(data / "snapshots", one.snapshot_id) for one in list_snapshots(data / "snapshots")]
-    assert (data / "prefect" / "worker.log").read_text() == f"asked for {'x' * 24}\nwell\n"
+    assert [
+        verify_snapshot(data / "snapshots", one.snapshot_id)
+        for one in list_snapshots(data / "snapshots")
+    ]
+    assert (
+        data / "prefect" / "worker.log"
+    ).read_text() == f"asked for {'x' * 24}\nwell\n"
     again = merchant.report("run", bought, "--yes")
-    assert (again["counts"], again["bought_this_run"]) == ({"in_transit": 2}, 0) or again["bought_this_run"] == 0
-    assert "still has the data of receivers who were forgotten (taobao-000)" in json.dumps(again["warnings"])
+    assert (again["counts"], again["bought_this_run"]) == (
+        {"in_transit": 2},
+        0,
+    ) or again["bought_this_run"] == 0
+    assert (
+        "still has the data of receivers who were forgotten (taobao-000)"
+        in json.dumps(again["warnings"])
+    )
     assert merchant.sandbox.books()["orders"] == books["orders"]
     merchant.sandbox.advance(40 * DAY_S)
     assert merchant.sourcing("track").exit_code == 0
     assert merchant.sourcing("reconcile").exit_code == 0
     assert merchant.sourcing("run", bought, "--dry-run").exit_code == 0
-    changed = write_csv(merchant.folder / "changed.csv", [{**rows_of(merchant.sandbox)[0], "city": "Elsewhere"}])
+    changed = write_csv(
+        merchant.folder / "changed.csv",
+        [{**rows_of(merchant.sandbox)[0], "city": "Elsewhere"}],
+    )
     refused = merchant.report("run", changed, "--yes")["orders"][0]
-    assert (refused["state"], "was forgotten on" in refused["reason"]) == ("refused", True)
+    assert (refused["state"], "was forgotten on" in refused["reason"]) == (
+        "refused",
+        True,
+    )
     assert found(data) == []
-    orders = merchant.report("sql", "select order_ref, state, paid_minor > 0 as paid from orders order by 1")
+    orders = merchant.report(
+        "sql", "select order_ref, state, paid_minor > 0 as paid from orders order by 1"
+    )
     assert orders[1] == {"order_ref": "taobao-000", "state": "delivered", "paid": True}
     assert merchant.sourcing("ledger", "verify").exit_code == 0
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
@@ -203,52 +296,103 @@ def test_a_folder_of_an_earlier_version_is_arranged_without_names_and_forgets_th
 ) -> None:
     root = merchant.folder / "data" / "snapshots"
     keep_old_snapshots(root, monkeypatch)
-    names = {"王小明", "Zylberstein", "5085550199", "zylber.example", "77 Quixote", "四号楼"}
-    assert names < {part for file, part in found(root) if file.startswith("requests/date=")}
+    names = {
+        "王小明",
+        "Zylberstein",
+        "5085550199",
+        "zylber.example",
+        "77 Quixote",
+        "四号楼",
+    }
+    assert names < {
+        part for file, part in found(root) if file.startswith("requests/date=")
+    }
     arranged = json.loads(merchant.sourcing("snapshot", "arrange", "--json").stdout)
     assert (arranged["moved"] > 10, arranged["rewritten"]) == (True, 1)
-    assert {part for _, part in found(root)} & names == {"王小明"}  # the merchant's own note
+    assert {part for _, part in found(root)} & names == {
+        "王小明"
+    }  # the merchant's own note
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
     assert found(merchant.folder / "data") == []
-    assert len(merchant.report("sql", "select * from requests_history where order_ref = 'taobao-000'")) == 2
+    assert (
+        len(
+            merchant.report(
+                "sql", "select * from requests_history where order_ref = 'taobao-000'"
+            )
+        )
+        == 2
+    )
 
 
 @pytest.mark.endurance
-def test_snapshots_that_were_put_back_are_erased_by_the_next_night(merchant: Merchant, bought: Path) -> None:
+def test_snapshots_that_were_put_back_are_erased_by_the_next_night(
+    merchant: Merchant, bought: Path
+) -> None:
     """The current state and the history; and what a killed call has left."""
     data = merchant.folder / "data"
     shutil.copytree(data / "snapshots", merchant.folder / "saved")
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
     shutil.rmtree(data / "snapshots")
     shutil.copytree(merchant.folder / "saved", data / "snapshots")
-    assert {file.split("/")[1] for file, part in found(data) if part == "Xenopolis"} == {"_history", "requests"}
+    assert {
+        file.split("/")[1] for file, part in found(data) if part == "Xenopolis"
+    } == {"_history", "requests"}
     at_night(merchant)
     assert found(data) == []
-    assert merchant.report("sql", "select city, country from requests order by 1")[0] == {"city": "", "country": "US"}
-    assert [verify_snapshot(data / "snapshots", one.snapshot_id) for one in list_snapshots(data / "snapshots")]
+    assert merchant.report("sql", "select city, country from requests order by 1")[
+        0
+    ] == {"city": "", "country": "US"}
+    assert [
+        verify_snapshot(data / "snapshots", one.snapshot_id)
+        for one in list_snapshots(data / "snapshots")
+    ]
 
 
 @pytest.mark.endurance
-def test_pasted_lines_go_from_the_runs_that_have_ended(merchant: Merchant, prefect_url: str) -> None:
+def test_pasted_lines_go_from_the_runs_that_have_ended(
+    merchant: Merchant, prefect_url: str
+) -> None:
     """On a server elsewhere; what has not ended is told and left, with exit code 3."""
     file = write_csv(merchant.folder / "requests.csv", rows_of(merchant.sandbox))
     paste(merchant, file.read_text())
     file.unlink()
-    waiting = planned_run(prefect_url, {"requests": {"lines": pasted_of(merchant)}, "batch": ""})
+    waiting = planned_run(
+        prefect_url, {"requests": {"lines": pasted_of(merchant)}, "batch": ""}
+    )
     shown = [{"to": QUENTIN["address"], "id": 1}]
-    artifact = {"key": "told", "type": "table", "data": json.dumps(shown), "description": QUENTIN["receiver_email"]}
+    artifact = {
+        "key": "told",
+        "type": "table",
+        "data": json.dumps(shown),
+        "description": QUENTIN["receiver_email"],
+    }
     artifact_id = asked(prefect_url, "artifacts/", artifact)["id"]
     done = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
     assert done.exit_code == 3
-    (told,) = [one for one in asked(prefect_url, "artifacts/filter", {}) if one["id"] == artifact_id]
-    assert (json.loads(told["data"]), told["description"]) == ([{"to": "[forgotten]", "id": 1}], "[forgotten]")
+    (told,) = [
+        one
+        for one in asked(prefect_url, "artifacts/filter", {})
+        if one["id"] == artifact_id
+    ]
+    assert (json.loads(told["data"]), told["description"]) == (
+        [{"to": "[forgotten]", "id": 1}],
+        "[forgotten]",
+    )
     assert json.loads(done.stdout)["left"] == [
         f"run {waiting}: it is scheduled with the order's lines; give the same command again when it has ended"
     ]
-    runs = [run["parameters"] for run in asked(prefect_url, "flow_runs/filter", {}) if run["name"] != waiting]
+    runs = [
+        run["parameters"]
+        for run in asked(prefect_url, "flow_runs/filter", {})
+        if run["name"] != waiting
+    ]
     told = json.dumps(runs, ensure_ascii=False)
     assert not [part for part in PARTS if part in told]
-    (pasted,) = [run for run in runs if "1688-000" in json.dumps(run) and (run.get("requests") or {}).get("lines")]
+    (pasted,) = [
+        run
+        for run in runs
+        if "1688-000" in json.dumps(run) and (run.get("requests") or {}).get("lines")
+    ]
     assert pasted["batch"].startswith("pasted-lines-")
     assert found(merchant.folder / "data") == []
 
@@ -259,19 +403,36 @@ def test_pasted_lines_go_from_the_runs_that_have_ended(merchant: Merchant, prefe
 
 
 @pytest.mark.endurance
-def test_the_folders_own_server_is_started_and_its_database_names_nobody(merchant: Merchant) -> None:
-    """Parameters and inputs of a run that the ledger does not know; two orders at once, and one unknown."""
+def test_the_folders_own_server_is_started_and_its_database_names_nobody(
+    merchant: Merchant,
+) -> None:
+    """Parameters and inputs of a run that the ledger does not know; two orders at once,
+    and one unknown.
+    """
     data, lines = merchant.folder / "data", pasted_of(merchant)
     local = {"PREFECT_API_URL": ""}
-    with patch.dict(os.environ, merchant.environment | local, clear=True), prefect_server(data) as url:
+    with (
+        patch.dict(os.environ, merchant.environment | local, clear=True),
+        prefect_server(data) as url,
+    ):
         name = planned_run(url, {"requests": {"lines": lines}, "batch": ""})
         (run,) = asked(url, "flow_runs/filter", {})
-        said = {"key": "keyset-response", "value": json.dumps({"remark": QUENTIN["receiver_phone"]})}
+        said = {
+            "key": "keyset-response",
+            "value": json.dumps({"remark": QUENTIN["receiver_phone"]}),
+        }
         asked(url, f"flow_runs/{run['id']}/input", said)
         end(url, name)
-    assert merchant.sourcing("forget", "taobao-000", "nobody-1", "--yes", **local).exit_code == 1
+    assert (
+        merchant.sourcing(
+            "forget", "taobao-000", "nobody-1", "--yes", **local
+        ).exit_code
+        == 1
+    )
     assert {part for _, part in found(data)} == {*PARTS}
-    done = merchant.sourcing("forget", "1688-000", "taobao-000", "--yes", "--json", **local)
+    done = merchant.sourcing(
+        "forget", "1688-000", "taobao-000", "--yes", "--json", **local
+    )
     told = json.loads(done.stdout)
     assert (done.exit_code, told["orders"], told["erased"]) == (
         0,
@@ -284,14 +445,22 @@ def test_the_folders_own_server_is_started_and_its_database_names_nobody(merchan
 def test_where_prefect_has_its_runs_in_postgresql_the_old_ones_of_the_folder_are_not_all(
     merchant: Merchant, bought: Path, prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its server does not run: those of the folder, from before the move, are erased, and what is left is told."""
+    """Its server does not run: those of the folder, from before the move, are erased,
+    and what is left is told.
+    """
     folder = merchant.folder / "data" / "prefect"
     folder.mkdir(exist_ok=True)
     (folder / "prefect.db").touch()
     (folder / "database.url").write_text("postgresql://shop@db/shop")
-    monkeypatch.setattr(forgetting, "prefect_server", lambda _: nullcontext(prefect_url))
-    done = merchant.sourcing("forget", "taobao-000", "--yes", "--json", PREFECT_API_URL="")
-    left = ["Prefect has its runs in PostgreSQL, and its server does not run: start it and give the same command again"]
+    monkeypatch.setattr(
+        forgetting, "prefect_server", lambda _: nullcontext(prefect_url)
+    )
+    done = merchant.sourcing(
+        "forget", "taobao-000", "--yes", "--json", PREFECT_API_URL=""
+    )
+    left = [
+        "Prefect has its runs in PostgreSQL, and its server does not run: start it and give the same command again"
+    ]
     assert (done.exit_code, json.loads(done.stdout)["left"]) == (3, left)
 
 
@@ -301,7 +470,9 @@ def paste(merchant: Merchant, text: str) -> None:
     from flows.prefect_ui.parameters import Requests
 
     with patch.dict(os.environ, merchant.environment, clear=True):
-        report = asyncio.run(buy_from_file(Requests(lines=text), dry_run=False, yes=True))
+        report = asyncio.run(
+            buy_from_file(Requests(lines=text), dry_run=False, yes=True)
+        )
     assert report.counts == {"booked": 2}
 
 
@@ -315,25 +486,39 @@ def pasted_of(merchant: Merchant) -> str:
 
 def asked(url: str, path: str, body: object) -> Any:
     headers = {"Content-Type": "application/json"}
-    with urlopen(Request(f"{url}/{path}", json.dumps(body).encode(), headers), timeout=PATIENCE_S) as answer:
+    with urlopen(
+        Request(f"{url}/{path}", json.dumps(body).encode(), headers), timeout=PATIENCE_S
+    ) as answer:
         return json.loads(answer.read() or "null")
 
 
 def planned_run(url: str, parameters: object) -> str:
     """A run that has not begun, with these parameters; answers its name."""
     flow = asked(url, "flows/", {"name": "buy-from-file"})["id"]
-    run = asked(url, "flow_runs/", {"flow_id": flow, "parameters": parameters, "state": {"type": "SCHEDULED"}})
+    run = asked(
+        url,
+        "flow_runs/",
+        {"flow_id": flow, "parameters": parameters, "state": {"type": "SCHEDULED"}},
+    )
     return str(run["name"])
 
 
 def end(url: str, name: str) -> None:
     (run,) = [one for one in asked(url, "flow_runs/filter", {}) if one["name"] == name]
-    asked(url, f"flow_runs/{run['id']}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+    asked(
+        url,
+        f"flow_runs/{run['id']}/set_state",
+        {"state": {"type": "CANCELLED"}, "force": True},
+    )
 
 
 @pytest.mark.endurance
-def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Path) -> None:
-    """A real `kill -9` after each part, and within a snapshot: snapshots stay readable, and at last nothing is left."""
+def test_killed_anywhere_the_second_call_finishes(
+    merchant: Merchant, bought: Path
+) -> None:
+    """A real `kill -9` after each part, and within a snapshot: snapshots stay readable,
+    and at last nothing is left.
+    """
     data, saved = merchant.folder / "data", merchant.folder / "saved"
     shutil.copytree(data, saved)
     for point in POINTS:
@@ -341,7 +526,9 @@ def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Pa
         shutil.copytree(saved, data)
         command = [sys.executable, "-m", "cli.main", "forget", "taobao-000", "--yes"]
         environment = {**merchant.environment, "SOURCING_CRASH_AT": point}
-        killed = subprocess.run(command, cwd=ROOT, env=environment, check=False, capture_output=True)
+        killed = subprocess.run(
+            command, cwd=ROOT, env=environment, check=False, capture_output=True
+        )
         assert killed.returncode == -9, killed.stderr
         assert len(merchant.report("sql", "select * from requests")) == 2
         assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
@@ -349,20 +536,29 @@ def test_killed_anywhere_the_second_call_finishes(merchant: Merchant, bought: Pa
 
 
 @pytest.mark.endurance
-def test_while_another_run_buys_with_the_same_ledger(merchant: Merchant, bought: Path) -> None:
-    """That run buys all it was asked for; the receiver is erased, and the run at work is told."""
+def test_while_another_run_buys_with_the_same_ledger(
+    merchant: Merchant, bought: Path
+) -> None:
+    """That run buys all it was asked for; the receiver is erased, and the run at work
+    is told.
+    """
     rows = [
-        {**row, "order_ref": f"more-{at}"} for at, row in enumerate(single_line_orders(merchant.sandbox, {"taobao": 4}))
+        {**row, "order_ref": f"more-{at}"}
+        for at, row in enumerate(single_line_orders(merchant.sandbox, {"taobao": 4}))
     ]
     more = write_csv(merchant.folder / "more.csv", rows)
-    run = merchant.start("run", more, "--yes", "--json", SOURCING_CRASH_AT="stop@after-intent:pay")
+    run = merchant.start(
+        "run", more, "--yes", "--json", SOURCING_CRASH_AT="stop@after-intent:pay"
+    )
     wait_until_stopped(run)
     forgotten = merchant.sourcing("forget", "taobao-000", "--yes", "--json")
     os.kill(run.pid, 18)
     out, errors = run.communicate(timeout=PATIENCE_S)
     assert json.loads(out)["counts"] == {"booked": 4}, errors
     assert forgotten.exit_code == 3
-    assert [words[:16] for words in json.loads(forgotten.stdout)["left"]] == ["a run is at work"]
+    assert [words[:16] for words in json.loads(forgotten.stdout)["left"]] == [
+        "a run is at work"
+    ]
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
     assert found(merchant.folder / "data") == []
 

@@ -1,4 +1,6 @@
-"""The inbox from dropped files to results beside them, checked against the sandbox's books."""
+"""The inbox from dropped files to results beside them, checked against the sandbox's
+books.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,14 @@ from unittest.mock import patch
 import pytest
 
 from flows.buy_from_inbox import InboxReport, buy_from_inbox
-from tests.running import PATIENCE_S, ROOT, Merchant, assert_books_are_exact, single_line_orders, write_csv
+from tests.running import (
+    PATIENCE_S,
+    ROOT,
+    Merchant,
+    assert_books_are_exact,
+    single_line_orders,
+    write_csv,
+)
 
 NIGHT = (
     "import asyncio, sys; from flows.buy_from_inbox import buy_from_inbox as buy; "
@@ -28,7 +37,9 @@ NIGHT = (
 
 def night(merchant: Merchant, **parameters: Any) -> InboxReport:
     with patch.dict(os.environ, merchant.environment, clear=True):
-        report: InboxReport = asyncio.run(buy_from_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters))
+        report: InboxReport = asyncio.run(
+            buy_from_inbox(str(merchant.folder / "inbox"), quiet_s=0, **parameters)
+        )
         return report
 
 
@@ -54,11 +65,19 @@ def result(merchant: Merchant, path: str) -> Any:
 
 def files(merchant: Merchant) -> list[str]:
     root = merchant.folder / "inbox"
-    return sorted(str(p.relative_to(root)) for p in root.rglob("*") if p.is_file() and ".locks" not in p.parts)
+    return sorted(
+        str(p.relative_to(root))
+        for p in root.rglob("*")
+        if p.is_file() and ".locks" not in p.parts
+    )
 
 
-def test_three_files_one_broken_and_a_night_with_nothing_new(merchant: Merchant) -> None:
-    """Two are bought, the broken one is listed by row and column; the second night does nothing and says so."""
+def test_three_files_one_broken_and_a_night_with_nothing_new(
+    merchant: Merchant,
+) -> None:
+    """Two are bought, the broken one is listed by row and column; the second night does
+    nothing and says so.
+    """
     rows = single_line_orders(merchant.sandbox, {"taobao": 3})
     drop(merchant, "monday.csv", rows[:2])
     drop(merchant, "broken.csv", [{**rows[0], "order_ref": "B-1", "quantity": "-3"}])
@@ -81,9 +100,15 @@ def test_three_files_one_broken_and_a_night_with_nothing_new(merchant: Merchant)
         "failed/broken.csv.result.json",
     ]
     assert result(merchant, "failed/broken.csv")["faults"] == [
-        {"row": 2, "column": "quantity", "fault": "-3 is not a whole number of at least 1"}
+        {
+            "row": 2,
+            "column": "quantity",
+            "fault": "-3 is not a whole number of at least 1",
+        }
     ]
-    with (merchant.folder / "inbox/done/monday.csv.result.csv").open(encoding="utf-8-sig", newline="") as table:
+    with (merchant.folder / "inbox/done/monday.csv.result.csv").open(
+        encoding="utf-8-sig", newline=""
+    ) as table:
         assert [(row["order_ref"], row["state"]) for row in csv.DictReader(table)] == [
             ("taobao-000", "booked"),
             ("taobao-001", "booked"),
@@ -94,16 +119,26 @@ def test_three_files_one_broken_and_a_night_with_nothing_new(merchant: Merchant)
     assert again.files == []
     assert merchant.sandbox.books() == books
 
-    shutil.copy(merchant.folder / "inbox/done/monday.csv", merchant.folder / "inbox/copy of monday.csv")
+    shutil.copy(
+        merchant.folder / "inbox/done/monday.csv",
+        merchant.folder / "inbox/copy of monday.csv",
+    )
     (copied,) = night(merchant).files
     assert (copied.place, copied.spent_this_run_fen) == ("done", 0)
-    assert copied.note == "2 booked; nothing was bought by this run: no order of this file was still to be paid"
+    assert (
+        copied.note
+        == "2 booked; nothing was bought by this run: no order of this file was still to be paid"
+    )
     assert merchant.sandbox.books() == books
 
 
 @pytest.mark.endurance
-def test_what_is_held_stays_open_and_is_bought_once_it_can_be(merchant: Merchant) -> None:
-    """A line over its price limit is tried again every night; mended in place, it is bought and the file is done."""
+def test_what_is_held_stays_open_and_is_bought_once_it_can_be(
+    merchant: Merchant,
+) -> None:
+    """A line over its price limit is tried again every night; mended in place, it is
+    bought and the file is done.
+    """
     rows = single_line_orders(merchant.sandbox, {"taobao": 2})
     dear = {**rows[1], "max_unit_price": "0.01"}
     drop(merchant, "orders.csv", [rows[0], dear])
@@ -114,13 +149,21 @@ def test_what_is_held_stays_open_and_is_bought_once_it_can_be(merchant: Merchant
     write_csv(merchant.folder / "inbox/open/orders.csv", rows)
     (third,) = night(merchant).files
     assert (third.place, third.counts) == ("done", {"booked": 2})
-    assert files(merchant) == ["done/orders.csv", "done/orders.csv.result.csv", "done/orders.csv.result.json"]
+    assert files(merchant) == [
+        "done/orders.csv",
+        "done/orders.csv.result.csv",
+        "done/orders.csv.result.json",
+    ]
     assert len(merchant.sandbox.books()["payments"]) == 2
 
 
 @pytest.mark.endurance
-def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant) -> None:
-    """The file stays in `working`, and the next night takes it up first: each order bought once, both files done."""
+def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(
+    merchant: Merchant,
+) -> None:
+    """The file stays in `working`, and the next night takes it up first: each order
+    bought once, both files done.
+    """
     rows = single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 2})
     drop(merchant, "first.csv", rows)
     killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
@@ -130,32 +173,67 @@ def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(merchant: Merchant
     assert paid > 0
     drop(merchant, "second.csv", single_line_orders(merchant.sandbox, {"poizon": 1}))
     first, second = night(merchant).files
-    assert (first.file, first.place, first.counts) == ("first.csv", "done", {"booked": 4})
-    assert (second.file, second.place, second.counts) == ("second.csv", "done", {"booked": 1})
+    assert (first.file, first.place, first.counts) == (
+        "first.csv",
+        "done",
+        {"booked": 4},
+    )
+    assert (second.file, second.place, second.counts) == (
+        "second.csv",
+        "done",
+        {"booked": 1},
+    )
     books = merchant.sandbox.books()
     assert_books_are_exact(books, result(merchant, "done/first.csv"))
-    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [5, 5, 5]
+    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [
+        5,
+        5,
+        5,
+    ]
 
 
 @pytest.mark.endurance
-def test_what_a_killed_night_has_paid_is_gone_on_with_and_the_rest_left_to_a_corrected_file(merchant: Merchant) -> None:
-    """The file that was paid from finishes it, and what it alone has; the other orders count as corrected."""
+def test_what_a_killed_night_has_paid_is_gone_on_with_and_the_rest_left_to_a_corrected_file(
+    merchant: Merchant,
+) -> None:
+    """The file that was paid from finishes it, and what it alone has; the other orders
+    count as corrected.
+    """
     begun, second, third = single_line_orders(merchant.sandbox, {"taobao": 3})
-    drop(merchant, "orders.csv", [begun, {**second, "max_unit_price": "0.01"}, {**third, "max_unit_price": "0.02"}])
+    drop(
+        merchant,
+        "orders.csv",
+        [
+            begun,
+            {**second, "max_unit_price": "0.01"},
+            {**third, "max_unit_price": "0.02"},
+        ],
+    )
     killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
     assert killed.wait(PATIENCE_S) == -signal.SIGKILL
     assert len(merchant.sandbox.books()["payments"]) == 1
     drop(merchant, "orders.csv", [{**begun, "quantity": 7}, second])
     dead, corrected = night(merchant).files
     assert (dead.place, dead.counts) == ("open", {"booked": 1, "held": 1})
-    assert dead.note.endswith("what orders.csv, of the same name, has too is left to it")
+    assert dead.note.endswith(
+        "what orders.csv, of the same name, has too is left to it"
+    )
     assert (corrected.place, corrected.counts) == ("done", {"refused": 1, "booked": 1})
     drop(merchant, "orders.csv", [third])
     told = [(one.place, one.counts) for one in night(merchant).files]
-    assert told == [("open", {"booked": 2}), ("done", {"booked": 1})]  # until its run has worked on the newest
-    assert [(one.place, one.counts) for one in night(merchant).files] == [("done", {"booked": 3})]
+    assert told == [
+        ("open", {"booked": 2}),
+        ("done", {"booked": 1}),
+    ]  # until its run has worked on the newest
+    assert [(one.place, one.counts) for one in night(merchant).files] == [
+        ("done", {"booked": 3})
+    ]
     books = merchant.sandbox.books()
-    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [3, 3, 3]
+    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [
+        3,
+        3,
+        3,
+    ]
 
 
 @pytest.mark.endurance
@@ -166,12 +244,20 @@ def test_two_nights_at_once_share_the_files(merchant: Merchant) -> None:
         drop(merchant, f"{number}.csv", rows[2 * number : 2 * number + 2])
     nights = [start_night(merchant) for _ in range(2)]
     assert [one.wait(PATIENCE_S) for one in nights] == [0, 0]
-    assert [name for name in files(merchant) if name.endswith(".csv") and "result" not in name] == [
+    assert [
+        name
+        for name in files(merchant)
+        if name.endswith(".csv") and "result" not in name
+    ] == [
         "done/0.csv",
         "done/1.csv",
         "done/2.csv",
     ]
     books = merchant.sandbox.books()
-    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [6, 6, 6]
+    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [
+        6,
+        6,
+        6,
+    ]
     for number in range(3):
         assert_books_are_exact(books, result(merchant, f"done/{number}.csv"))

@@ -1,4 +1,6 @@
-"""The ledger's own dangers, from the command line: an old backup, a damaged file, a full disk."""
+"""The ledger's own dangers, from the command line: an old backup, a damaged file, a
+full disk.
+"""
 
 from __future__ import annotations
 
@@ -10,18 +12,26 @@ from pathlib import Path
 import pytest
 
 from tests.connectors.ledger.test_trouble import fill, small_disk
-from tests.running import Merchant, assert_books_are_exact, single_line_orders, write_csv
+from tests.running import (
+    Merchant,
+    assert_books_are_exact,
+    single_line_orders,
+    write_csv,
+)
 
 
 def requests(merchant: Merchant, each: int) -> Path:
     return write_csv(
-        merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": each, "1688": each})
+        merchant.folder / "requests.csv",
+        single_line_orders(merchant.sandbox, {"taobao": each, "1688": each}),
     )
 
 
 @pytest.mark.endurance
 def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
-    """A backup of before the purchase: first nothing is bought, then what the service has is taken on."""
+    """A backup of before the purchase: first nothing is bought, then what the service
+    has is taken on.
+    """
     file = requests(merchant, 2)
     assert merchant.report("run", file, "--dry-run")["counts"] == {"planned": 4}
     saved = merchant.folder / "backup.db"
@@ -37,28 +47,51 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert merchant.sandbox.books() == books
 
     confirmed = merchant.sourcing("ledger", "confirm", "--yes", "--by", "ann")
-    assert (confirmed.exit_code, "what was sent before may be missing from a list until then" in confirmed.stderr) == (
+    assert (
+        confirmed.exit_code,
+        "what was sent before may be missing from a list until then"
+        in confirmed.stderr,
+    ) == (
         0,
         True,
     )
     early = merchant.sourcing("run", file, "--yes", "--json")
-    assert (early.exit_code, "so it buys nothing before then. Nothing was sent; run again after" in early.stderr) == (
+    assert (
+        early.exit_code,
+        "so it buys nothing before then. Nothing was sent; run again after"
+        in early.stderr,
+    ) == (
         1,
         True,
     )
     for reads in (["run", file, "--dry-run"], ["track"], ["reconcile"], ["status"]):
         assert merchant.sourcing(*reads).exit_code in (0, 3)
     assert merchant.sandbox.books() == books
-    with closing(sqlite3.connect(merchant.folder / "data" / "ledger.db")) as database, database:
-        database.execute("UPDATE marks SET ended_at = at WHERE name = 'restored'")  # as if that time had passed
+    with (
+        closing(sqlite3.connect(merchant.folder / "data" / "ledger.db")) as database,
+        database,
+    ):
+        database.execute(
+            "UPDATE marks SET ended_at = at WHERE name = 'restored'"
+        )  # as if that time had passed
     again = merchant.report("run", file, "--yes")
-    assert again["counts"] == {"booked": 2, "held": 2}  # Taobao knows its orders by their reference
+    assert again["counts"] == {
+        "booked": 2,
+        "held": 2,
+    }  # Taobao knows its orders by their reference
     assert merchant.sandbox.books() == books
     by_reference = {order["reference"]: order for order in books["orders"]}
     for order in again["orders"]:
         if order["state"] == "held":
             theirs = by_reference[order["order_ref"]]
-            answer = ["--ordered", theirs["order_id"], "--up-to", str(theirs["amount_fen"] / 100), "--by", "ann"]
+            answer = [
+                "--ordered",
+                theirs["order_id"],
+                "--up-to",
+                str(theirs["amount_fen"] / 100),
+                "--by",
+                "ann",
+            ]
             resolved = merchant.sourcing("resolve", order["order_ref"], *answer)
             assert resolved.exit_code == 0, resolved.stderr
     report = merchant.report("run", file, "--yes")
@@ -72,7 +105,9 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
 
 @pytest.mark.endurance
 def test_a_lost_ledger_buys_nothing(merchant: Merchant) -> None:
-    """A new one would have forgotten the budget: no run begins, until a backup is back or the traces are moved away."""
+    """A new one would have forgotten the budget: no run begins, until a backup is back
+    or the traces are moved away.
+    """
     file = requests(merchant, 1)
     data = merchant.folder / "data"
     assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
@@ -104,27 +139,41 @@ def test_a_damaged_ledger_buys_nothing(merchant: Merchant) -> None:
     assert "sourcing ledger restore FILE" in done.stderr
     assert merchant.sandbox.books()["orders"] == []
     assert merchant.sourcing("ledger", "verify").exit_code == 1
-    assert merchant.sourcing("ledger", "backup", merchant.folder / "backup.db").exit_code == 1
+    assert (
+        merchant.sourcing("ledger", "backup", merchant.folder / "backup.db").exit_code
+        == 1
+    )
 
 
 @pytest.mark.endurance
 def test_a_disk_that_fills_up_in_the_middle_doubles_nothing(merchant: Merchant) -> None:
-    """The run stops with the remedy; with room again the next one reads what became of what was, and goes on."""
+    """The run stops with the remedy; with room again the next one reads what became of
+    what was, and goes on.
+    """
     file = requests(merchant, 6)
     with small_disk(merchant.folder / "disk", 4096) as disk:
-        settings = {"SOURCING_DATA_DIR": str(disk / "data"), "SOURCING_SNAPSHOTS": str(merchant.folder / "snapshots")}
-        assert merchant.report("run", file, "--dry-run", **settings)["counts"] == {"planned": 12}
+        settings = {
+            "SOURCING_DATA_DIR": str(disk / "data"),
+            "SOURCING_SNAPSHOTS": str(merchant.folder / "snapshots"),
+        }
+        assert merchant.report("run", file, "--dry-run", **settings)["counts"] == {
+            "planned": 12
+        }
         spare = disk / "spare"
         stopped = 0
         for kilobytes in (100, 300):
             spare.write_bytes(b"x" * 1024 * kilobytes)
             fill(disk)
             spare.unlink()
-            done = merchant.sourcing("run", file, "--yes", "--json", "--chunk-size", "3", **settings)
+            done = merchant.sourcing(
+                "run", file, "--yes", "--json", "--chunk-size", "3", **settings
+            )
             stopped += done.exit_code == 1
             (disk / "filler").unlink()
         assert stopped
-        report = merchant.report("run", file, "--yes", "--chunk-size", "3", SOURCING_SETTLE_S="0", **settings)
+        report = merchant.report(
+            "run", file, "--yes", "--chunk-size", "3", SOURCING_SETTLE_S="0", **settings
+        )
         unknown = [order for order in report["orders"] if order["state"] != "booked"]
         assert all(order["state"] == "unknown" for order in unknown), unknown
         assert_books_are_exact(merchant.sandbox.books(), report)

@@ -1,4 +1,6 @@
-"""A batch bought from a file and one ordered from carts are the same run: what is seen, told, approved and reported."""
+"""A batch bought from a file and one ordered from carts are the same run: what is seen,
+told, approved and reported.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ from tests.running import Merchant, single_line_orders, write_csv
 
 @dataclass(frozen=True)
 class Batch:
-    """Two orders, of a marketplace each, and the commands that look at them, bound them and buy them."""
+    """Two orders, of a marketplace each, and the commands that look at them, bound them
+    and buy them.
+    """
 
     name: str
     dry_run: tuple[str | Path, ...]
@@ -35,25 +39,54 @@ class Batch:
 
 def batch_of(merchant: Merchant, source: str) -> Batch:
     rows = single_line_orders(merchant.sandbox, {"taobao": 1, "1688": 1})
-    rows = [{**row, "order_ref": f"from-{source}-{row['marketplace']}", "max_unit_price": ""} for row in rows]
+    rows = [
+        {
+            **row,
+            "order_ref": f"from-{source}-{row['marketplace']}",
+            "max_unit_price": "",
+        }
+        for row in rows
+    ]
     file = write_csv(merchant.folder / "requests.csv", rows)
     name, refs = f"from-{source}", [str(row["order_ref"]) for row in rows]
     if source == "file":
-        return Batch(name, ("run", file, "--batch", name, "--dry-run"), ("run", file, "--batch", name, "--yes"))
-    assert merchant.report("cart", "add", file, "--batch", name)["counts"] == {"held": 2}
+        return Batch(
+            name,
+            ("run", file, "--batch", name, "--dry-run"),
+            ("run", file, "--batch", name, "--yes"),
+        )
+    assert merchant.report("cart", "add", file, "--batch", name)["counts"] == {
+        "held": 2
+    }
     return Batch(name, ("cart", "preview", *refs), ("cart", "order", *refs, "--yes"))
 
 
-@pytest.mark.parametrize("source", ["file", pytest.param("cart", marks=pytest.mark.endurance)])
-def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_url: str, source: str) -> None:
-    """A look, a run without room in its budget, and one that buys: names, tables, events, stages, approvals, report."""
+@pytest.mark.parametrize(
+    "source", ["file", pytest.param("cart", marks=pytest.mark.endurance)]
+)
+def test_it_is_one_run_whatever_its_plans_come_from(
+    merchant: Merchant, prefect_url: str, source: str
+) -> None:
+    """A look, a run without room in its budget, and one that buys: names, tables,
+    events, stages, approvals, report.
+    """
     batch = batch_of(merchant, source)
     name = batch.name
 
     planned = merchant.report(*batch.dry_run)
-    assert (planned["batch_id"], planned["dry_run"], planned["counts"]) == (name, True, {"planned": 2})
-    assert (planned["snapshot_id"], planned["spent_fen"], planned["lines_without_limit"]) == (f"{name}-plan", 0, 2)
-    assert all(order["quoted_fen"] > 0 and order["stock"] > 0 for order in planned["orders"])
+    assert (planned["batch_id"], planned["dry_run"], planned["counts"]) == (
+        name,
+        True,
+        {"planned": 2},
+    )
+    assert (
+        planned["snapshot_id"],
+        planned["spent_fen"],
+        planned["lines_without_limit"],
+    ) == (f"{name}-plan", 0, 2)
+    assert all(
+        order["quoted_fen"] > 0 and order["stock"] > 0 for order in planned["orders"]
+    )
     assert {order["freight_currency"] for order in planned["orders"]} == {"USD"}
     look = newest_run(prefect_url)
     assert (look.name, look.state) == (f"{name}: 2 planned (dry run)", "Completed")
@@ -65,28 +98,50 @@ def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_
     seen = newest_run(prefect_url)
     assert (seen.name, seen.state) == (f"{name}: 2 held", "Held")
     told = ("batch.finished", "budget.used-up", "order.held")
-    assert events_of(prefect_url, seen, 3) == [f"sourcing.{what} {name}" for what in told]
+    assert events_of(prefect_url, seen, 3) == [
+        f"sourcing.{what} {name}" for what in told
+    ]
     assert merchant.sandbox.books()["orders"] == []
 
     rich = merchant.report(*batch.buy)
-    assert (rich["batch_id"], rich["counts"], rich["dry_run"]) == (name, {"booked": 2}, False)
+    assert (rich["batch_id"], rich["counts"], rich["dry_run"]) == (
+        name,
+        {"booked": 2},
+        False,
+    )
     assert (rich["snapshot_id"], rich["bought_this_run"]) == (name, 2)
-    assert rich["spent_fen"] == rich["spent_this_run_fen"] == sum(order["paid_fen"] for order in rich["orders"])
+    assert (
+        rich["spent_fen"]
+        == rich["spent_this_run_fen"]
+        == sum(order["paid_fen"] for order in rich["orders"])
+    )
     assert rich.keys() == planned.keys()
     seen = newest_run(prefect_url)
     assert (seen.name, seen.state) == (f"{name}: 2 booked", "Completed")
     assert {f"{stage}: 2 of 2" for stage in ("preview", *STAGES)} <= set(seen.logs)
     assert set(seen.artifacts) == {f"outcome-{name}", f"report-{name}"}
     told = ("batch.finished", "order.booked", "order.paid")
-    assert events_of(prefect_url, seen, 3) == [f"sourcing.{what} {name}" for what in told]
+    assert events_of(prefect_url, seen, 3) == [
+        f"sourcing.{what} {name}" for what in told
+    ]
     assert f"Batch {name}: 2 orders to buy" in seen.logs
     assert "2 of 2 orders approved by a yes given beforehand" in seen.logs
 
-    with Ledger(f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}", clock=utc_now, owner="test") as ledger:
+    with Ledger(
+        f"sqlite:///{merchant.folder / 'data' / 'ledger.db'}",
+        clock=utc_now,
+        owner="test",
+    ) as ledger:
         for ref, order in ledger.orders(batch.refs).items():
-            (approval,) = [move["reason"] for move in ledger.moves_of(ref) if move["reason"].startswith("approved by ")]
+            (approval,) = [
+                move["reason"]
+                for move in ledger.moves_of(ref)
+                if move["reason"].startswith("approved by ")
+            ]
             assert approval.startswith("approved by a yes given beforehand at 20")
-            assert f" UTC: {order.approved}, plan {str(order.plan_hash)[:12]}" in approval
+            assert (
+                f" UTC: {order.approved}, plan {str(order.plan_hash)[:12]}" in approval
+            )
     again = merchant.report(*batch.buy)
     assert (again["counts"], again["bought_this_run"]) == ({"booked": 2}, 0)
     books = merchant.sandbox.books()
@@ -97,17 +152,24 @@ def test_it_is_one_run_whatever_its_plans_come_from(merchant: Merchant, prefect_
 
 Start = Callable[[Path], Awaitable[State[Any]]]
 STARTS: dict[str, Start] = {
-    "file": lambda file: buy_from_file(Requests(file=str(file)), dry_run=False, yes=True, return_state=True),
+    "file": lambda file: buy_from_file(
+        Requests(file=str(file)), dry_run=False, yes=True, return_state=True
+    ),
     "filling": lambda file: fill_cart(file, return_state=True),
     "cart": lambda _file: order_cart(["nowhere-1"], yes=True, return_state=True),
 }
 
 
-@pytest.mark.parametrize(("source", "words"), [("file", "1 fault"), ("filling", "1 fault"), ("cart", "no order")])
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [("file", "1 fault"), ("filling", "1 fault"), ("cart", "no order")],
+)
 async def test_what_can_not_be_done_is_the_runs_message(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch, source: str, words: str
 ) -> None:
-    """A file with faults, an order that nobody knows: one message, and nothing is sent."""
+    """A file with faults, an order that nobody knows: one message, and nothing is
+    sent.
+    """
     state = await ended(merchant, monkeypatch, STARTS[source], quantity="many")
     assert state.is_failed()
     assert words in str(state.message)
@@ -125,9 +187,13 @@ async def test_a_refused_account_is_the_runs_message(
     assert "XPORTCN_ACCESS_SECRET" in str(state.message)
 
 
-async def ended(merchant: Merchant, monkeypatch: pytest.MonkeyPatch, start: Start, **columns: object) -> State[Any]:
+async def ended(
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch, start: Start, **columns: object
+) -> State[Any]:
     """How a run ends that is started in this process with the merchant's settings."""
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
     (row,) = single_line_orders(merchant.sandbox, {"taobao": 1})
-    return await start(write_csv(merchant.folder / "requests.csv", [{**row, **columns}]))
+    return await start(
+        write_csv(merchant.folder / "requests.csv", [{**row, **columns}])
+    )

@@ -1,4 +1,6 @@
-"""The remedies as the UI starts them: what a run would do is shown and nothing sent; two at once do it once."""
+"""The remedies as the UI starts them: what a run would do is shown and nothing sent;
+two at once do it once.
+"""
 
 from __future__ import annotations
 
@@ -21,13 +23,20 @@ from flows.remedies import resolve_order
 from tests.history import all_orders
 from tests.running import Merchant, single_line_orders, write_csv
 
-LATE = {"path": "/open/pp/logistics/orderBookingFreight", "kind": "late_effect", "probability": 1, "times": 1}
+LATE = {
+    "path": "/open/pp/logistics/orderBookingFreight",
+    "kind": "late_effect",
+    "probability": 1,
+    "times": 1,
+}
 AN_HOUR_S = 3_600
 
 
 @dataclass(frozen=True)
 class Bought:
-    """A merchant with two booked orders, and one whose booking got no answer and lands an hour later."""
+    """A merchant with two booked orders, and one whose booking got no answer and lands
+    an hour later.
+    """
 
     merchant: Merchant
     booked: list[str]
@@ -36,7 +45,10 @@ class Bought:
     def sent(self) -> dict[str, Any]:
         """What the service has heard."""
         books = self.merchant.sandbox.books()
-        return {name: books[name] for name in ("orders", "payments", "refunds", "shipments", "wallet")}
+        return {
+            name: books[name]
+            for name in ("orders", "payments", "refunds", "shipments", "wallet")
+        }
 
     def written(self) -> list[tuple[str, str, str]]:
         """The ledger's effects, and where their orders stand."""
@@ -47,7 +59,10 @@ class Bought:
         url = f"sqlite:///{self.merchant.folder / 'data' / 'ledger.db'}"
         with Ledger(url, clock=never, owner="test") as ledger:
             orders = all_orders(ledger)
-            return sorted((one.key, one.status, orders[one.order_ref].state) for one in ledger.effects_of(orders))
+            return sorted(
+                (one.key, one.status, orders[one.order_ref].state)
+                for one in ledger.effects_of(orders)
+            )
 
 
 @pytest.fixture
@@ -55,7 +70,10 @@ def bought(merchant: Merchant) -> Iterator[Bought]:
     merchant.sandbox.faults({**LATE, "delay_s": AN_HOUR_S})
     rows = single_line_orders(merchant.sandbox, {"taobao": 3})
     report = merchant.report("run", write_csv(merchant.folder / "a.csv", rows), "--yes")
-    by_state = {state: [o["order_ref"] for o in report["orders"] if o["state"] == state] for state in report["counts"]}
+    by_state = {
+        state: [o["order_ref"] for o in report["orders"] if o["state"] == state]
+        for state in report["counts"]
+    }
     (unknown,) = by_state["unknown"]
     with patch.dict(os.environ, merchant.environment, clear=True):
         yield Bought(merchant, by_state["booked"], unknown)
@@ -71,7 +89,8 @@ def run(*flows: Coroutine[Any, Any, Any]) -> list[Any]:
 def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     """With the switch as the forms have it the books and the ledger stay as they were.
 
-    Then an answer that the service contradicts is refused with what was seen, by the form and by the command alike.
+    Then an answer that the service contradicts is refused with what was seen, by the
+    form and by the command alike.
     """
     before = bought.sent(), bought.written()
     listed, asked, cancelled, question, answer = run(
@@ -85,27 +104,38 @@ def test_what_a_run_would_do_is_shown_before_it_does_it(bought: Bought) -> None:
     assert (listed.troubles, asked.troubles) == ([], [])
     assert (cancelled.name, cancelled.is_completed()) == (NEEDS_ATTENTION, True)
     assert "NOPE-1: no such order in the ledger" in cancelled.message
-    assert (question, answer) == ("1 to answer", "only shown: nothing contradicts it, it would be booked")
+    assert (question, answer) == (
+        "1 to answer",
+        "only shown: nothing contradicts it, it would be booked",
+    )
 
     bought.merchant.sandbox.advance(AN_HOUR_S + 60)
-    (state,) = run(resolve_order.fn(bought.unknown, Answer.BOOKED, "9", tracking="T1", by="Ann", only_show=False))
+    (state,) = run(
+        resolve_order.fn(
+            bought.unknown, Answer.BOOKED, "9", tracking="T1", by="Ann", only_show=False
+        )
+    )
     assert isinstance(state.data, ResolutionRefused)
     assert state.message.startswith("the service shows the opposite: shipment ")
-    told = bought.merchant.sourcing("resolve", bought.unknown, "--booked", "9", "--tracking", "T1")
+    told = bought.merchant.sourcing(
+        "resolve", bought.unknown, "--booked", "9", "--tracking", "T1"
+    )
     assert (told.exit_code, told.stderr) == (1, f"sourcing: {state.message}\n")
     assert bought.written() == before[1]
 
 
 @pytest.mark.endurance
 def test_two_starts_of_the_same_remedy_do_it_once(bought: Bought) -> None:
-    """What cancelling could not do stands in its table, also of an order that is nowhere."""
+    """What cancelling could not do stands in its table, also of an order that is
+    nowhere.
+    """
     first, second = bought.booked
     run(*(request_refund.fn(first, reason="101", only_show=False) for _ in range(2)))
     assert len(bought.sent()["refunds"]) == 1
     run(*(withdraw_refund.fn(first, only_show=False) for _ in range(2)))
-    assert [key for key, _, _ in bought.written() if key.startswith(f"{first}:cancel")] == [
-        f"{first}:cancel:all.1-withdraw"
-    ]
+    assert [
+        key for key, _, _ in bought.written() if key.startswith(f"{first}:cancel")
+    ] == [f"{first}:cancel:all.1-withdraw"]
     (state,) = run(cancel_orders.fn([second, "NOPE-1"], only_show=False))
     rows = artifact_rows(state.data)
     assert [(row["order"], row["state"], row["not as asked"]) for row in rows] == [

@@ -10,7 +10,19 @@ from tests.running import Merchant
 def test_words_with_filters(merchant: Merchant) -> None:
     """Prices in yuan in, minor units out, sorted, with the count of all pages."""
     found = merchant.report(
-        *("search", "taobao", "帆布", "--sort", "price-up", "--min-price", "5", "--max-price", "6", "--page-size", "5")
+        *(
+            "search",
+            "taobao",
+            "帆布",
+            "--sort",
+            "price-up",
+            "--min-price",
+            "5",
+            "--max-price",
+            "6",
+            "--page-size",
+            "5",
+        )
     )
     prices = [offer["price_minor"] for offer in found["offers"]]
     assert (found["marketplace"], found["page"], len(prices)) == ("taobao", 1, 5)
@@ -21,7 +33,9 @@ def test_words_with_filters(merchant: Merchant) -> None:
 
 def test_a_link_shows_the_product(merchant: Merchant) -> None:
     """One row for each of its SKUs, as the table `offers` has them."""
-    found = merchant.report("search", "taobao", "https://item.taobao.com/item.htm?id=600745400708")
+    found = merchant.report(
+        "search", "taobao", "https://item.taobao.com/item.htm?id=600745400708"
+    )
     (row,) = found["offer"]
     assert (row["item_id"], row["sku_id"], row["price_minor"], row["currency"]) == (
         "600745400708",
@@ -41,15 +55,26 @@ def test_the_terminal_shows_a_table(merchant: Merchant) -> None:
 def test_the_category_tree(merchant: Merchant) -> None:
     """The roots, and what is below one of them."""
     roots = merchant.report("search", "1688", "--tree")["categories"]
-    below = merchant.report("search", "1688", "--tree", "--category", roots[0]["category_id"])["categories"]
+    below = merchant.report(
+        "search", "1688", "--tree", "--category", roots[0]["category_id"]
+    )["categories"]
     assert [root["is_leaf"] for root in roots] == [False, False, False]
     assert below[0]["category_id"] != roots[0]["category_id"]
 
 
 WRONG = [
-    (("taobao",), "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"),
-    (("taobao", "bag", "--shop", "1"), "WORDS and --shop can't be asked for together: give one"),
-    (("poizon", "--shop", "1"), "poizon offers no search by shop; search by words or category"),
+    (
+        ("taobao",),
+        "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree",
+    ),
+    (
+        ("taobao", "bag", "--shop", "1"),
+        "WORDS and --shop can't be asked for together: give one",
+    ),
+    (
+        ("poizon", "--shop", "1"),
+        "poizon offers no search by shop; search by words or category",
+    ),
     (
         ("taobao", "bag", "--min-price", "2", "--max-price", "1"),
         "the lowest price 2.00 CNY is above the highest 1.00 CNY",
@@ -63,7 +88,9 @@ WRONG = [
 
 
 @pytest.mark.parametrize(("arguments", "words"), WRONG)
-def test_bad_usage_names_the_remedy(merchant: Merchant, arguments: tuple[str, ...], words: str) -> None:
+def test_bad_usage_names_the_remedy(
+    merchant: Merchant, arguments: tuple[str, ...], words: str
+) -> None:
     """Exit code 2, one message, nothing sent."""
     done = merchant.sourcing("search", *arguments)
     assert (done.exit_code, done.stderr) == (2, f"sourcing: {words}\n")

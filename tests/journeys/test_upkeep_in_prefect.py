@@ -1,4 +1,6 @@
-"""How tracking, reconciling, costs and cancelling look in Prefect: names, tables, log lines, one message a failure."""
+"""How tracking, reconciling, costs and cancelling look in Prefect: names, tables, log
+lines, one message a failure.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ DAY_S = 86_400
 @pytest.fixture
 def bought(merchant: Merchant) -> Merchant:
     """A merchant with two booked orders."""
-    file = write_csv(merchant.folder / "requests.csv", single_line_orders(merchant.sandbox, {"taobao": 2}))
+    file = write_csv(
+        merchant.folder / "requests.csv",
+        single_line_orders(merchant.sandbox, {"taobao": 2}),
+    )
     assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
     return merchant
 
@@ -30,7 +35,9 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     assert (moved, events > 0) == (2, True)
     assert tracked.name == f"track 2 orders: {moved} moved, {events} new events"
     assert tracked.artifacts["tracking"].partition(" · ")[0] == tracked.name[6:]
-    assert {"2 orders to follow", "track: 2 of 2", tracked.name[6:]} <= set(tracked.logs)
+    assert {"2 orders to follow", "track: 2 of 2", tracked.name[6:]} <= set(
+        tracked.logs
+    )
 
     assert bought.sourcing("reconcile").exit_code == 0
     compared = newest_run(prefect_url)
@@ -43,12 +50,18 @@ def test_runs_say_what_and_how_many(bought: Merchant, prefect_url: str) -> None:
     assert costed.name == "costs: 2 paid orders, 2 orders without a sum"
     assert set(costed.artifacts) == {"costs", "costs-summary"}
     unnamed = "SOURCING_CURRENCY is not set: name the currency of your books there"
-    assert any(line.startswith("No sum for ") and line.endswith(unnamed) for line in costed.logs)
+    assert any(
+        line.startswith("No sum for ") and line.endswith(unnamed)
+        for line in costed.logs
+    )
 
     assert bought.sourcing("cancel", "A-7", "A-8").exit_code == 3
     cancelled = newest_run(prefect_url)
     assert cancelled.name == "cancel A-7, A-8: nothing to do; 2 not as asked"
-    assert "Not as asked: A-7: no such order in the ledger; see all with: sourcing status" in cancelled.logs
+    assert (
+        "Not as asked: A-7: no such order in the ledger; see all with: sourcing status"
+        in cancelled.logs
+    )
 
 
 def test_a_wrong_account_is_one_message(merchant: Merchant, prefect_url: str) -> None:

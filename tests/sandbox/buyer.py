@@ -48,14 +48,26 @@ ALIBABA_ADDRESS = {
 class Buyer:
     caller: Caller
 
-    async def taobao_line(self, row: dict[str, Any], quantity: int | None = None) -> dict[str, Any]:
+    async def taobao_line(
+        self, row: dict[str, Any], quantity: int | None = None
+    ) -> dict[str, Any]:
         """A render line for a catalogue row; create takes it with more fields."""
-        product = (await self.caller.get("/open/product/get", itemId=row["item_id"])).data
+        product = (
+            await self.caller.get("/open/product/get", itemId=row["item_id"])
+        ).data
         sku = next(sku for sku in product["skuList"] if sku["skuId"] == row["sku_id"])
-        return {"itemId": product["mpId"], "skuId": sku["mpSkuId"], "quantity": quantity or row["min_quantity"]}
+        return {
+            "itemId": product["mpId"],
+            "skuId": sku["mpSkuId"],
+            "quantity": quantity or row["min_quantity"],
+        }
 
     async def taobao_create_body(
-        self, *rows: dict[str, Any], reference: str = "R-1", quantity: int | None = None, amount: int = 1_000_000
+        self,
+        *rows: dict[str, Any],
+        reference: str = "R-1",
+        quantity: int | None = None,
+        amount: int = 1_000_000,
     ) -> dict[str, Any]:
         lines = [
             {
@@ -78,19 +90,31 @@ class Buyer:
         }
 
     async def create_taobao(self, *rows: dict[str, Any], reference: str = "R-1") -> str:
-        """Order the rows (of one seller) at their minimum quantity; answers the purchaseId."""
+        """Order the rows (of one seller) at their minimum quantity; answers the
+        purchaseId.
+        """
         body = await self.taobao_create_body(*rows, reference=reference)
         created = (await self.caller.post("/open/purchase/create/v2", body)).data
         assert created["success"], created
         return str(created["orderList"][0]["purchaseId"])
 
     async def pay_taobao(self, *order_ids: str) -> Any:
-        return (await self.caller.post("/open/purchase/pay", {"purchaseOrderIdList": list(order_ids)})).data
+        return (
+            await self.caller.post(
+                "/open/purchase/pay", {"purchaseOrderIdList": list(order_ids)}
+            )
+        ).data
 
-    def cargo(self, *rows: dict[str, Any], quantity: int | None = None) -> dict[str, Any]:
+    def cargo(
+        self, *rows: dict[str, Any], quantity: int | None = None
+    ) -> dict[str, Any]:
         """The common part of 1688's preview and create."""
         cargo = [
-            {"offerId": int(row["item_id"]), "specId": row["spec_id"], "quantity": quantity or row["min_quantity"]}
+            {
+                "offerId": int(row["item_id"]),
+                "specId": row["spec_id"],
+                "quantity": quantity or row["min_quantity"],
+            }
             for row in rows
         ]
         return {"addressParam": ALIBABA_ADDRESS, "cargoParamList": cargo}
@@ -105,11 +129,25 @@ class Buyer:
         return await self.caller.get("/alibaba/order/pay/url", orderId=order_id)
 
     async def render_freight(self, *rows: dict[str, Any], country: str = "US") -> Any:
-        items = [{"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": row["min_quantity"]} for row in rows]
-        body = {"receiverAddress": {**RECEIVER, "country": country}, "renderItems": items}
-        return (await self.caller.post("/open/pp/logistics/orderRenderFreight", body)).data
+        items = [
+            {
+                "itemId": row["item_id"],
+                "skuId": row["sku_id"],
+                "quantity": row["min_quantity"],
+            }
+            for row in rows
+        ]
+        body = {
+            "receiverAddress": {**RECEIVER, "country": country},
+            "renderItems": items,
+        }
+        return (
+            await self.caller.post("/open/pp/logistics/orderRenderFreight", body)
+        ).data
 
-    def booking(self, render_id: str, order_id: str, *rows: dict[str, Any], service: str = "1") -> dict[str, Any]:
+    def booking(
+        self, render_id: str, order_id: str, *rows: dict[str, Any], service: str = "1"
+    ) -> dict[str, Any]:
         lines = [
             {
                 "itemId": row["item_id"],
@@ -117,7 +155,11 @@ class Buyer:
                 "quantity": row["min_quantity"],
                 "title": row["title"],
                 "imageUrl": "",
-                "freightInfo": {"serviceId": service, "companyName": "", "serviceCategory": ""},
+                "freightInfo": {
+                    "serviceId": service,
+                    "companyName": "",
+                    "serviceCategory": "",
+                },
             }
             for row in rows
         ]
@@ -132,16 +174,39 @@ class Buyer:
         """Render and book one paid order of one row."""
         render = await self.render_freight(row)
         body = self.booking(render["renderId"], order_id, row)
-        return (await self.caller.post("/open/pp/logistics/orderBookingFreight", body)).data
+        return (
+            await self.caller.post("/open/pp/logistics/orderBookingFreight", body)
+        ).data
 
-    def report(self, booking: Any, order_id: str, row: dict[str, Any], domestic_number: str) -> dict[str, Any]:
-        """An updateLogisticInfo body that names the domestic number for the booking's first parcel."""
-        tracking = booking["subOrders"][0]["internationalLogisticInfos"]["logisticNumer"]
-        line = {key: row[name] for key, name in (("itemId", "item_id"), ("skuId", "sku_id"), ("title", "title"))}
-        domestic = {"logisticNumer": domestic_number, "logisticCompanyName": "顺丰", "rtsTime": "1754342534"}
+    def report(
+        self, booking: Any, order_id: str, row: dict[str, Any], domestic_number: str
+    ) -> dict[str, Any]:
+        """An updateLogisticInfo body that names the domestic number for the booking's
+        first parcel.
+        """
+        tracking = booking["subOrders"][0]["internationalLogisticInfos"][
+            "logisticNumer"
+        ]
+        line = {
+            key: row[name]
+            for key, name in (
+                ("itemId", "item_id"),
+                ("skuId", "sku_id"),
+                ("title", "title"),
+            )
+        }
+        domestic = {
+            "logisticNumer": domestic_number,
+            "logisticCompanyName": "顺丰",
+            "rtsTime": "1754342534",
+        }
         info = {
             "lineItem": {**line, "quantity": row["min_quantity"], "imageUrl": ""},
             "logisticNumer": tracking,
             "domesticLogisticInfo": [domestic],
         }
-        return {"orderId": booking["orderId"], "tmallOrderId": order_id, "logisticInfos": [info]}
+        return {
+            "orderId": booking["orderId"],
+            "tmallOrderId": order_id,
+            "logisticInfos": [info],
+        }

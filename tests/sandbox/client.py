@@ -1,4 +1,6 @@
-"""A small signing client for the sandbox's own tests; it shares nothing with the connector."""
+"""A small signing client for the sandbox's own tests; it shares nothing with the
+connector.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,13 @@ def auth_headers(
     """Headers that pass, unless a part is given that does not."""
     timestamp, nonce = timestamp or str(int(time.time())), nonce or fresh_nonce()
     signature = md5(f"{key}{timestamp}{nonce}{secret}".encode()).hexdigest().upper()
-    return {"access-key": key, "timestamp": timestamp, "nonce-str": nonce, "user-id": user, "signature": signature}
+    return {
+        "access-key": key,
+        "timestamp": timestamp,
+        "nonce-str": nonce,
+        "user-id": user,
+        "signature": signature,
+    }
 
 
 @dataclass
@@ -78,7 +86,11 @@ class Caller:
 
     async def post(self, path: str, body: Any) -> Answer:
         headers = auth_headers()
-        query = {"timestamp": headers["timestamp"], "sign": headers["signature"]} if LOGISTICS in path else {}
+        query = (
+            {"timestamp": headers["timestamp"], "sign": headers["signature"]}
+            if LOGISTICS in path
+            else {}
+        )
         return await self.send("POST", path, headers=headers, query=query, body=body)
 
     async def send(
@@ -93,11 +105,21 @@ class Caller:
         kind = {"Content-Type": "application/json"} if body is not None else {}
         content = None if body is None else orjson.dumps(body)
         async with self._session.request(
-            method, self.origin + path, headers={**kind, **(headers or {})}, params=query, data=content
+            method,
+            self.origin + path,
+            headers={**kind, **(headers or {})},
+            params=query,
+            data=content,
         ) as response:
-            return Answer(response.status, orjson.loads(await response.read()), dict(response.headers))
+            return Answer(
+                response.status,
+                orjson.loads(await response.read()),
+                dict(response.headers),
+            )
 
-    async def control(self, method: str, name: str, body: Any = None, **query: str) -> Any:
+    async def control(
+        self, method: str, name: str, body: Any = None, **query: str
+    ) -> Any:
         """A control call that must succeed; answers its body."""
         answer = await self.send(method, f"/_sandbox/{name}", query=query, body=body)
         assert answer.status == 200, answer.body
@@ -112,16 +134,26 @@ class Caller:
         total = sum(count * seconds[unit] for unit, count in spans.items())
         await self.control("POST", "clock", {"advance_s": total})
 
-    async def rows(self, marketplace: str, limit: int = 10_000, offset: int = 0) -> list[dict[str, Any]]:
+    async def rows(
+        self, marketplace: str, limit: int = 10_000, offset: int = 0
+    ) -> list[dict[str, Any]]:
         """Catalogue rows; the first thousands can all be bought."""
-        found = await self.control("GET", "catalogue", marketplace=marketplace, limit=str(limit), offset=str(offset))
+        found = await self.control(
+            "GET",
+            "catalogue",
+            marketplace=marketplace,
+            limit=str(limit),
+            offset=str(offset),
+        )
         items: list[dict[str, Any]] = found["items"]
         return items
 
 
 @asynccontextmanager
 async def opened(state: Path, seed: int = 7) -> AsyncIterator[Caller]:
-    """A sandbox in this process on the state file, which is let go of at the end; no other may be open then."""
+    """A sandbox in this process on the state file, which is let go of at the end; no
+    other may be open then.
+    """
     store = FileStore(state, seed)
     try:
         with patch.object(catalogue, "generate", _as_listed):

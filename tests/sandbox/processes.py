@@ -1,4 +1,6 @@
-"""Sandboxes as processes of their own, for tests that kill them or talk to them byte by byte."""
+"""Sandboxes as processes of their own, for tests that kill them or talk to them byte by
+byte.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class SandboxProcess:
 
 def start(*arguments: str) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "sandbox", "--port", "0", *arguments]
-    return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def failed_start(*arguments: str) -> tuple[int, str]:

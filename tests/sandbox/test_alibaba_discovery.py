@@ -1,4 +1,6 @@
-"""1688 goods by other ways than words: categories, marks, pictures, shops; and the link to a seller."""
+"""1688 goods by other ways than words: categories, marks, pictures, shops; and the link
+to a seller.
+"""
 
 from __future__ import annotations
 
@@ -40,7 +42,10 @@ async def test_the_category_tree(caller: Caller) -> None:
         "childIDs": ["21"],
     }
     leaves = (await caller.post(CATEGORY, {"categoryId": "21"})).data
-    assert [(leaf["name"], leaf["level"], leaf["isLeaf"], leaf["parentIDs"]) for leaf in leaves] == [
+    assert [
+        (leaf["name"], leaf["level"], leaf["isLeaf"], leaf["parentIDs"])
+        for leaf in leaves
+    ] == [
         ("厨房用品", 3, True, ["21"]),
         ("收纳用品", 3, True, ["21"]),
     ]
@@ -59,17 +64,30 @@ async def test_every_offer_lies_in_a_leaf(caller: Caller) -> None:
 
 async def test_words_may_be_missing_only_with_a_category(caller: Caller) -> None:
     """Without words the offers come by id."""
-    ids = [offer["offerId"] for offer in await offers(caller, KEYWORDS, keyword="", categoryId="3")]
+    ids = [
+        offer["offerId"]
+        for offer in await offers(caller, KEYWORDS, keyword="", categoryId="3")
+    ]
     assert ids == sorted(ids)
-    assert (await caller.post(KEYWORDS, {**FIRST_PAGE, "keyword": ""})).refusal == (400, 40001)
+    assert (await caller.post(KEYWORDS, {**FIRST_PAGE, "keyword": ""})).refusal == (
+        400,
+        40001,
+    )
 
 
 async def test_marks_filter_offers(caller: Caller) -> None:
     """Several marks must all hold; an unknown one is a bad request."""
-    marked = await offers(caller, KEYWORDS, keyword="公仔", filter="shipInToday,totalEpScoreLv1,ksCiphertext")
+    marked = await offers(
+        caller,
+        KEYWORDS,
+        keyword="公仔",
+        filter="shipInToday,totalEpScoreLv1,ksCiphertext",
+    )
     assert marked
     assert {offer["offerId"] % 6 for offer in marked} == {0}
-    unknown = await caller.post(KEYWORDS, {**FIRST_PAGE, "keyword": "公仔", "filter": "cheap"})
+    unknown = await caller.post(
+        KEYWORDS, {**FIRST_PAGE, "keyword": "公仔", "filter": "cheap"}
+    )
     assert (unknown.refusal, unknown.body["msg"][:8]) == ((400, 40001), "filter: ")
 
 
@@ -79,15 +97,21 @@ async def test_a_picture_finds_its_offer(caller: Caller) -> None:
     found = await offers(caller, IMAGE, imageAddress=address)
     assert (len(found), found[0]["offerId"]) == (20, 810123033546)
     content = b64encode(b"SKU 5000209932389").decode()
-    by_content = await offers(caller, IMAGE, imageBase64=content, imageAddress="https://example.com/none.jpg")
+    by_content = await offers(
+        caller, IMAGE, imageBase64=content, imageAddress="https://example.com/none.jpg"
+    )
     assert by_content[0]["offerId"] == 810123033546
-    bounded = await offers(caller, IMAGE, imageAddress=address, priceEnd="1.28", sort='{"price":"desc"}')
+    bounded = await offers(
+        caller, IMAGE, imageAddress=address, priceEnd="1.28", sort='{"price":"desc"}'
+    )
     assert max(float(offer["priceInfo"]["price"]) for offer in bounded) <= 1.28
     assert (await caller.post(IMAGE, FIRST_PAGE)).refusal == (400, 40001)
 
 
 async def test_a_shop_by_its_seller(caller: Caller) -> None:
-    """All offers of one seller, by id, or those with some words; nobody's shop is empty."""
+    """All offers of one seller, by id, or those with some words; nobody's shop is
+    empty.
+    """
     shop = await offers(caller, SHOP, sellerOpenId=SELLER)
     ids = [offer["offerId"] for offer in shop]
     assert ids == sorted(ids)

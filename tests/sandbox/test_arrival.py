@@ -15,7 +15,12 @@ from tests.sandbox.client import Caller, auth_headers
 
 def raw_create(buyer: Buyer, row: dict[str, Any], reference: str) -> bytes:
     body = orjson.dumps({**buyer.cargo(row), "flow": "general", "message": reference})
-    headers = {**auth_headers(), "Host": "sandbox", "Content-Type": "application/json", "Content-Length": len(body)}
+    headers = {
+        **auth_headers(),
+        "Host": "sandbox",
+        "Content-Type": "application/json",
+        "Content-Length": len(body),
+    }
     lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
     return f"POST /alibaba/order/create HTTP/1.1\r\n{lines}\r\n".encode() + body
 
@@ -25,7 +30,9 @@ def port_of(caller: Caller) -> int:
 
 
 def send_and_vanish(port: int, *requests: bytes) -> None:
-    """Send each request on a connection of its own and close it at once, as the kernel does for a killed client."""
+    """Send each request on a connection of its own and close it at once, as the kernel
+    does for a killed client.
+    """
     for request in requests:
         with socket.create_connection(("127.0.0.1", port)) as connection:
             connection.sendall(request)
@@ -63,14 +70,20 @@ async def test_a_vanished_client_does_not_cut_a_latency_short(
     """A call that waits for its latency is carried out after its sender has gone."""
     late = {"path": "*", "kind": "latency", "delay_s": 1.0, "times": 1}
     await caller.control("PUT", "faults", {"rules": [late]})
-    await asyncio.to_thread(send_and_vanish, port_of(caller), raw_create(buyer, row, "R-1"))
+    await asyncio.to_thread(
+        send_and_vanish, port_of(caller), raw_create(buyer, row, "R-1")
+    )
     assert (await caller.books())["orders"] == []
     assert await references_kept(caller, 1) == ["R-1"]
 
 
-async def test_half_a_request_has_no_effect(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_half_a_request_has_no_effect(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """A body that never arrived completely orders nothing, and the sandbox lives on."""
-    await asyncio.to_thread(send_and_vanish, port_of(caller), raw_create(buyer, row, "R-1")[:-10])
+    await asyncio.to_thread(
+        send_and_vanish, port_of(caller), raw_create(buyer, row, "R-1")[:-10]
+    )
     await asyncio.sleep(0.05)
     assert (await caller.books())["orders"] == []
     assert await caller.control("GET", "health") == {"ok": True}

@@ -1,4 +1,6 @@
-"""The goods: a hundred thousand, always the same, and the first thousands of each marketplace can be bought."""
+"""The goods: a hundred thousand, always the same, and the first thousands of each
+marketplace can be bought.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,12 @@ def catalogue(shared_sandbox: Sandbox) -> Catalogue:
 
 
 @pytest.mark.parametrize("marketplace", MARKETPLACES)
-async def test_rows_can_be_bought_except_the_last(caller: Caller, marketplace: str) -> None:
-    """At least 4,000 SKUs have ample stock at their minimum quantity; the sold out and offline come after."""
+async def test_rows_can_be_bought_except_the_last(
+    caller: Caller, marketplace: str
+) -> None:
+    """At least 4,000 SKUs have ample stock at their minimum quantity; the sold out and
+    offline come after.
+    """
     rows = await caller.rows(marketplace, limit=4_400)
     buyable = rows[:4_200]
     assert min(row["stock"] for row in buyable) >= 500
@@ -44,27 +50,49 @@ async def test_a_row_has_the_documented_fields(caller: Caller) -> None:
         "min_quantity": 1,
     }
     alibaba = (await caller.rows("1688", limit=1))[0]
-    assert (len(alibaba["item_id"]), len(alibaba["sku_id"]), len(alibaba["spec_id"])) == (12, 13, 32)
+    assert (
+        len(alibaba["item_id"]),
+        len(alibaba["sku_id"]),
+        len(alibaba["spec_id"]),
+    ) == (12, 13, 32)
 
 
 async def test_paging_through_the_catalogue(caller: Caller) -> None:
-    """Limit and offset cut the listing; the total does not change with them and rows end where it says."""
-    page = await caller.control("GET", "catalogue", marketplace="taobao", limit="2", offset="1")
-    assert [item["item_id"] for item in page["items"]] == ["2048232789087639", "600285803490"]
+    """Limit and offset cut the listing; the total does not change with them and rows
+    end where it says.
+    """
+    page = await caller.control(
+        "GET", "catalogue", marketplace="taobao", limit="2", offset="1"
+    )
+    assert [item["item_id"] for item in page["items"]] == [
+        "2048232789087639",
+        "600285803490",
+    ]
     assert page["total"] == 20_990
     assert len(await caller.rows("taobao", limit=50_000, offset=20_980)) == 10
 
 
 async def test_unknown_marketplace_names_the_known(caller: Caller) -> None:
     """A marketplace that is not there is refused with the list of those that are."""
-    answer = await caller.send("GET", "/_sandbox/catalogue", query={"marketplace": "ebay"})
+    answer = await caller.send(
+        "GET", "/_sandbox/catalogue", query={"marketplace": "ebay"}
+    )
     known = "taobao, 1688, big_major, international, poizon"
-    assert (answer.status, answer.body) == (400, {"error": f"marketplace: must be one of {known}"})
+    assert (answer.status, answer.body) == (
+        400,
+        {"error": f"marketplace: must be one of {known}"},
+    )
 
 
 def test_a_hundred_thousand_skus_with_ids_of_their_own(catalogue: Catalogue) -> None:
-    """The five marketplaces hold 104,997 SKUs together, and no item id or SKU id occurs twice anywhere."""
-    items = [item for marketplace in MARKETPLACES for item in catalogue.shelf(marketplace).items]
+    """The five marketplaces hold 104,997 SKUs together, and no item id or SKU id occurs
+    twice anywhere.
+    """
+    items = [
+        item
+        for marketplace in MARKETPLACES
+        for item in catalogue.shelf(marketplace).items
+    ]
     ids = [item.id for item in items] + [sku.id for item in items for sku in item.skus]
     assert len(ids) - len(items) == 104_997
     assert len(set(ids)) == len(ids)
@@ -73,12 +101,16 @@ def test_a_hundred_thousand_skus_with_ids_of_their_own(catalogue: Catalogue) -> 
 
 @pytest.mark.parametrize("marketplace", MARKETPLACES)
 async def test_second_depot(caller: Caller, marketplace: str) -> None:
-    """Forty items lie in the second depot, after the first 4,298 rows, of sellers with items in the first."""
+    """Forty items lie in the second depot, after the first 4,298 rows, of sellers with
+    items in the first.
+    """
     rows = await caller.rows(marketplace, limit=30_000)
     second = [row for row in rows if "二仓" in row["title"]]
     assert len({row["item_id"] for row in second}) == 40
     assert min(rows.index(row) for row in second) >= 4_298
-    assert {row["seller_id"] for row in second} <= {row["seller_id"] for row in rows[:4_200]}
+    assert {row["seller_id"] for row in second} <= {
+        row["seller_id"] for row in rows[:4_200]
+    }
     assert min(row["stock"] for row in second) >= 500
 
 
@@ -92,8 +124,12 @@ def test_marketplaces_are_filled_when_first_asked_for() -> None:
     assert catalogue.filled == ["taobao"]
 
 
-def test_items_are_found_whichever_marketplace_they_are_of(catalogue: Catalogue) -> None:
-    """By their own id or their distribution id; nothing is found for an id that nobody has."""
+def test_items_are_found_whichever_marketplace_they_are_of(
+    catalogue: Catalogue,
+) -> None:
+    """By their own id or their distribution id; nothing is found for an id that nobody
+    has.
+    """
     poizon = catalogue.find("20011184")
     assert poizon is not None
     assert poizon.marketplace == "poizon"
@@ -121,8 +157,16 @@ def test_search_remembers_no_price(catalogue: Catalogue) -> None:
 async def test_the_public_products_are_there(caller: Caller) -> None:
     """The two products of the public booking page are first, from one seller."""
     first, second = await caller.rows("taobao", limit=2)
-    assert (first["item_id"], first["sku_id"], first["title"]) == ("2048020617114736", "413185732720", "这是商品1")
-    assert (second["item_id"], second["sku_id"], second["title"]) == ("2048232789087639", "4970432383383", "这是商品2")
+    assert (first["item_id"], first["sku_id"], first["title"]) == (
+        "2048020617114736",
+        "413185732720",
+        "这是商品1",
+    )
+    assert (second["item_id"], second["sku_id"], second["title"]) == (
+        "2048232789087639",
+        "4970432383383",
+        "这是商品2",
+    )
     assert first["seller_id"] == second["seller_id"]
 
 
@@ -133,7 +177,9 @@ def test_the_seed_decides(catalogue: Catalogue) -> None:
 
 
 def test_sellers_and_shapes(catalogue: Catalogue) -> None:
-    """Dozens of sellers with many items each; one to six SKUs; 1688 minimums from 1 to 20 with volume prices."""
+    """Dozens of sellers with many items each; one to six SKUs; 1688 minimums from 1 to
+    20 with volume prices.
+    """
     items = catalogue.shelf("1688").items
     assert len({item.seller.id for item in items}) == 40
     assert {len(item.skus) for item in items} == {1, 2, 3, 4, 6}
@@ -143,7 +189,9 @@ def test_sellers_and_shapes(catalogue: Catalogue) -> None:
 
 @pytest.mark.parametrize("marketplace", ["1688", "big_major", "international"])
 def test_volume_prices_only_go_down(catalogue: Catalogue, marketplace: str) -> None:
-    """The unit price at the minimum quantity is the SKU's own; larger quantities cost less each, never nothing."""
+    """The unit price at the minimum quantity is the SKU's own; larger quantities cost
+    less each, never nothing.
+    """
     for item in catalogue.shelf(marketplace).items:
         for sku in item.skus:
             prices = [item.unit_fen(sku, start) for start, _ in item.ranges]

@@ -1,4 +1,6 @@
-"""Alibaba.com: find, calculate freight, create, pay, list; and everything that is refused on the way."""
+"""Alibaba.com: find, calculate freight, create, pay, list; and everything that is
+refused on the way.
+"""
 
 from __future__ import annotations
 
@@ -31,27 +33,47 @@ SECOND_DEPOT_ROW, ITS_SELLERS_ROW = 4_331, 697
 
 @pytest.fixture
 async def row(caller: Caller) -> dict[str, Any]:
-    """Premium Nylon Handbag for students I10001: 8.61, from 3 pieces 0.33 less; postage free."""
+    """Premium Nylon Handbag for students I10001: 8.61, from 3 pieces 0.33 less; postage
+    free.
+    """
     return (await caller.rows("international", limit=1))[0]
 
 
 def lines(*rows: dict[str, Any], quantity: int | None = None) -> dict[str, Any]:
     products = [
-        {"productId": row["item_id"], "skuId": row["sku_id"], "quantity": quantity or row["min_quantity"]}
+        {
+            "productId": row["item_id"],
+            "skuId": row["sku_id"],
+            "quantity": quantity or row["min_quantity"],
+        }
         for row in rows
     ]
     return {"productList": products}
 
 
 async def calculate(caller: Caller, asked: dict[str, Any], **change: Any) -> Answer:
-    return await caller.post(CALCULATE, {**asked, "shipmentAddress": ADDRESS, "dispatchLocation": "CN", **change})
+    return await caller.post(
+        CALCULATE,
+        {**asked, "shipmentAddress": ADDRESS, "dispatchLocation": "CN", **change},
+    )
 
 
 async def create(
-    caller: Caller, asked: dict[str, Any], reference: str = "R-1", carrier: str = "CN_STANDARD", **change: Any
+    caller: Caller,
+    asked: dict[str, Any],
+    reference: str = "R-1",
+    carrier: str = "CN_STANDARD",
+    **change: Any,
 ) -> Answer:
-    logistics = {"shipmentAddress": ADDRESS, "dispatchLocation": "CN", "carrierCode": carrier, **change}
-    return await caller.post(CREATE, {**asked, "channelReferId": reference, "logisticsDetail": logistics})
+    logistics = {
+        "shipmentAddress": ADDRESS,
+        "dispatchLocation": "CN",
+        "carrierCode": carrier,
+        **change,
+    }
+    return await caller.post(
+        CREATE, {**asked, "channelReferId": reference, "logisticsDetail": logistics}
+    )
 
 
 async def ordered(caller: Caller, *rows: dict[str, Any], reference: str = "R-1") -> str:
@@ -74,7 +96,9 @@ async def orders(caller: Caller, **filters: Any) -> list[dict[str, Any]]:
 async def test_product_list_counts_pages_from_zero(caller: Caller) -> None:
     """Every word must occur; the page is a slice of what was found."""
     asked = {"keyword": "handbag nylon", "size": 1}
-    first, second = [(await caller.post(LIST, {**asked, "index": index})).data for index in (0, 1)]
+    first, second = [
+        (await caller.post(LIST, {**asked, "index": index})).data for index in (0, 1)
+    ]
     assert first == {
         "resultTotal": 19,
         "resultData": [
@@ -95,9 +119,14 @@ async def test_product_list_counts_pages_from_zero(caller: Caller) -> None:
 async def test_product_list_without_words(caller: Caller) -> None:
     """Everything on sale by id; a category narrows it down."""
     found = (await caller.post(LIST, {"index": 0, "size": 2})).data
-    assert [product["productId"] for product in found["resultData"]] == ["1600574267650", "1600607563263"]
+    assert [product["productId"] for product in found["resultData"]] == [
+        "1600574267650",
+        "1600607563263",
+    ]
     assert found["resultTotal"] == 7_405
-    bags = (await caller.post(LIST, {"index": 0, "size": 50, "categoryId": "50012010"})).data
+    bags = (
+        await caller.post(LIST, {"index": 0, "size": 50, "categoryId": "50012010"})
+    ).data
     assert bags["resultTotal"] == 1_231
 
 
@@ -112,11 +141,21 @@ async def test_product_list_without_words(caller: Caller) -> None:
         (PAY, {"orderIdList": ["1", "2"]}, "orderIdList"),
         (ORDERS, {"startPage": 0, "pageSize": 10}, "startPage"),
         (ORDERS, {"startPage": 1, "pageSize": 10, "tradeIds": []}, "tradeIds"),
-        (ORDERS, {"startPage": 1, "pageSize": 10, "channelReferIds": ["R"] * 51}, "channelReferIds"),
-        (ORDERS, {"startPage": 1, "pageSize": 10, "createDateStart": "2026-01-01"}, "createDateStart"),
+        (
+            ORDERS,
+            {"startPage": 1, "pageSize": 10, "channelReferIds": ["R"] * 51},
+            "channelReferIds",
+        ),
+        (
+            ORDERS,
+            {"startPage": 1, "pageSize": 10, "createDateStart": "2026-01-01"},
+            "createDateStart",
+        ),
     ],
 )
-async def test_bad_requests_name_the_field(caller: Caller, path: str, body: dict[str, Any], field: str) -> None:
+async def test_bad_requests_name_the_field(
+    caller: Caller, path: str, body: dict[str, Any], field: str
+) -> None:
     """A bad field is refused with HTTP 400, code 40001 and its name."""
     answer = await caller.post(path, body)
     assert answer.refusal == (400, 40001)
@@ -124,10 +163,21 @@ async def test_bad_requests_name_the_field(caller: Caller, path: str, body: dict
 
 
 async def test_product_detail(caller: Caller, row: dict[str, Any]) -> None:
-    """A product shows its SKUs with a ladder of prices that begins at the minimum and ends open."""
-    product = (await caller.post(DETAIL, {"productId": row["item_id"], "country": "US"})).data
-    assert (product["title"], product["status"]) == ("Premium Nylon Handbag for students I10001", "online")
-    assert (product["currency"], product["eCompanyId"], product["categoryId"]) == ("CNY", "231502947", "50012010")
+    """A product shows its SKUs with a ladder of prices that begins at the minimum and
+    ends open.
+    """
+    product = (
+        await caller.post(DETAIL, {"productId": row["item_id"], "country": "US"})
+    ).data
+    assert (product["title"], product["status"]) == (
+        "Premium Nylon Handbag for students I10001",
+        "online",
+    )
+    assert (product["currency"], product["eCompanyId"], product["categoryId"]) == (
+        "CNY",
+        "231502947",
+        "50012010",
+    )
     assert product["skus"][0] == {
         "skuId": "100015975111",
         "image": "https://s.alicdn.com/@sc04/kf/100015975111.jpg",
@@ -137,13 +187,21 @@ async def test_product_detail(caller: Caller, row: dict[str, Any]) -> None:
             {"minQuantity": 3, "maxQuantity": 9, "price": "8.28", "currency": "CNY"},
             {"minQuantity": 10, "maxQuantity": -1, "price": "7.78", "currency": "CNY"},
         ],
-        "skuAttrList": [{"attrName": "颜色", "attrValue": "粉色"}, {"attrName": "尺码", "attrValue": "2XL"}],
+        "skuAttrList": [
+            {"attrName": "颜色", "attrValue": "粉色"},
+            {"attrName": "尺码", "attrValue": "2XL"},
+        ],
     }
-    assert (await caller.post(DETAIL, {"productId": 1, "country": "US"})).refusal == (200, 40401)
+    assert (await caller.post(DETAIL, {"productId": 1, "country": "US"})).refusal == (
+        200,
+        40401,
+    )
 
 
 async def test_freight_is_calculated_for_each_carrier(caller: Caller) -> None:
-    """The standard carrier takes the seller's postage, the express carrier 8.00 more."""
+    """The standard carrier takes the seller's postage, the express carrier 8.00
+    more.
+    """
     row = (await caller.rows("international", limit=1, offset=ITS_SELLERS_ROW))[0]
     assert (await calculate(caller, lines(row, quantity=2))).data == {
         "productAmount": "6.98",
@@ -170,8 +228,12 @@ async def test_freight_is_calculated_for_each_carrier(caller: Caller) -> None:
     }
 
 
-async def test_what_cannot_be_bought_is_listed_with_its_code(caller: Caller, row: dict[str, Any]) -> None:
-    """Then there are no carriers, and the amount counts the lines that can be bought."""
+async def test_what_cannot_be_bought_is_listed_with_its_code(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """Then there are no carriers, and the amount counts the lines that can be
+    bought.
+    """
     answer = (await calculate(caller, lines(row, {**row, "sku_id": "7"}))).data
     assert (answer["productAmount"], answer["carriers"]) == ("8.61", [])
     assert answer["problemList"] == [
@@ -189,12 +251,18 @@ async def test_what_cannot_be_bought_is_listed_with_its_code(caller: Caller, row
     [(4_317, None, 130106), (4_257, None, 130703), (0, 8_785, 130703), (4, 4, 10007)],
     ids=["offline", "sold out", "more than in stock", "below the minimum"],
 )
-async def test_refusal_codes(caller: Caller, place: int, quantity: int | None, code: int) -> None:
-    """Calculation lists the ICBU code, create refuses with it in the envelope; nothing is ordered."""
+async def test_refusal_codes(
+    caller: Caller, place: int, quantity: int | None, code: int
+) -> None:
+    """Calculation lists the ICBU code, create refuses with it in the envelope; nothing
+    is ordered.
+    """
     row = (await caller.rows("international", limit=1, offset=place))[0]
     asked = lines(row, quantity=quantity)
     calculated = (await calculate(caller, asked)).data
-    assert [problem["errorCode"] for problem in calculated["problemList"]] == [str(code)]
+    assert [problem["errorCode"] for problem in calculated["problemList"]] == [
+        str(code)
+    ]
     refused = await create(caller, asked)
     assert refused.refusal == (200, code)
     assert f"product {row['item_id']}, SKU {row['sku_id']}" in refused.body["msg"]
@@ -213,7 +281,13 @@ async def test_the_minimum_and_the_ladder_count_the_product(caller: Caller) -> N
     [
         ({"shipmentAddress": {**ADDRESS, "countryCode": "US"}}, 120019),
         ({"dispatchLocation": "US"}, 130608),
-        ({"shipmentAddress": {**ADDRESS, "countryCode": "US"}, "dispatchLocation": "US"}, 120019),
+        (
+            {
+                "shipmentAddress": {**ADDRESS, "countryCode": "US"},
+                "dispatchLocation": "US",
+            },
+            120019,
+        ),
     ],
 )
 async def test_carriers_go_from_china_to_china(
@@ -225,19 +299,36 @@ async def test_carriers_go_from_china_to_china(
     assert (await create(caller, asked, **change)).refusal == (200, code)
 
 
-async def test_shape_and_existence_come_first(caller: Caller, row: dict[str, Any]) -> None:
-    """An incomplete address is a bad request, an unknown product is not found, two sellers are a bad request."""
+async def test_shape_and_existence_come_first(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """An incomplete address is a bad request, an unknown product is not found, two
+    sellers are a bad request.
+    """
     no_phone = {**ADDRESS, "telephone": {"country": "+86"}}
     answer = await calculate(caller, lines(row), shipmentAddress=no_phone)
-    assert (answer.refusal, answer.body["msg"][:32]) == ((400, 40001), "shipmentAddress.telephone.number")
-    assert (await calculate(caller, lines({**row, "item_id": "1"}), dispatchLocation="US")).refusal == (200, 40401)
+    assert (answer.refusal, answer.body["msg"][:32]) == (
+        (400, 40001),
+        "shipmentAddress.telephone.number",
+    )
+    assert (
+        await calculate(caller, lines({**row, "item_id": "1"}), dispatchLocation="US")
+    ).refusal == (200, 40401)
     other = (await caller.rows("international", limit=1, offset=4))[0]
-    for answer in (await calculate(caller, lines(row, other)), await create(caller, lines(row, other))):
-        assert (answer.refusal, answer.body["msg"][:12]) == ((400, 40001), "productList:")
+    for answer in (
+        await calculate(caller, lines(row, other)),
+        await create(caller, lines(row, other)),
+    ):
+        assert (answer.refusal, answer.body["msg"][:12]) == (
+            (400, 40001),
+            "productList:",
+        )
 
 
 async def test_create(caller: Caller, row: dict[str, Any]) -> None:
-    """After its freight calculation an order is created with the carrier's fee; stock goes down."""
+    """After its freight calculation an order is created with the carrier's fee; stock
+    goes down.
+    """
     await calculate(caller, lines(row))
     created = (await create(caller, lines(row), carrier="CN_EXPRESS")).data
     assert created == {
@@ -254,12 +345,20 @@ async def test_create(caller: Caller, row: dict[str, Any]) -> None:
         ],
     }
     (order,) = (await caller.books())["orders"]
-    assert (order["marketplace"], order["reference"], order["amount_fen"]) == ("international", "R-1", 1661)
+    assert (order["marketplace"], order["reference"], order["amount_fen"]) == (
+        "international",
+        "R-1",
+        1661,
+    )
     assert (await caller.rows("international", limit=1))[0]["stock"] == 8783
 
 
-async def test_the_carrier_must_come_from_a_recent_calculation(caller: Caller, row: dict[str, Any]) -> None:
-    """Without one of the same lines in the last 60 minutes, or with another carrier, it is 4028."""
+async def test_the_carrier_must_come_from_a_recent_calculation(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """Without one of the same lines in the last 60 minutes, or with another carrier, it
+    is 4028.
+    """
     assert (await create(caller, lines(row))).refusal == (200, 4028)
     await calculate(caller, lines(row))
     assert (await create(caller, lines(row, quantity=2))).refusal == (200, 4028)
@@ -267,11 +366,18 @@ async def test_the_carrier_must_come_from_a_recent_calculation(caller: Caller, r
     await caller.advance(seconds=59 * 60)
     assert (await create(caller, lines(row), reference="in time")).data["tradeId"]
     await caller.advance(seconds=61)
-    assert (await create(caller, lines(row), reference="too late")).refusal == (200, 4028)
+    assert (await create(caller, lines(row), reference="too late")).refusal == (
+        200,
+        4028,
+    )
 
 
-async def test_the_reference_makes_a_repeat_harmless(caller: Caller, row: dict[str, Any]) -> None:
-    """The same key and lines answer the first order again, other lines are refused, a refused key stays free."""
+async def test_the_reference_makes_a_repeat_harmless(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """The same key and lines answer the first order again, other lines are refused, a
+    refused key stays free.
+    """
     assert (await create(caller, lines(row))).refusal == (200, 4028)
     await calculate(caller, lines(row))
     first = (await create(caller, lines(row))).data
@@ -285,7 +391,9 @@ async def test_the_reference_makes_a_repeat_harmless(caller: Caller, row: dict[s
 
 
 async def test_goods_from_both_depots_become_two_orders(caller: Caller) -> None:
-    """Freight adds up over both; each order pays its own, and both carry the reference."""
+    """Freight adds up over both; each order pays its own, and both carry the
+    reference.
+    """
     first = (await caller.rows("international", limit=1, offset=ITS_SELLERS_ROW))[0]
     second = (await caller.rows("international", limit=1, offset=SECOND_DEPOT_ROW))[0]
     calculated = (await calculate(caller, lines(second, first))).data
@@ -293,20 +401,40 @@ async def test_goods_from_both_depots_become_two_orders(caller: Caller) -> None:
     assert [carrier["fee"] for carrier in calculated["carriers"]] == ["20.00", "36.00"]
     created = (await create(caller, lines(second, first), carrier="CN_EXPRESS")).data
     assert (created["tradeId"], created["payUrl"]) == (None, None)
-    amounts = [(order["productAmount"], order["freightAmount"]) for order in created["orderList"]]
+    amounts = [
+        (order["productAmount"], order["freightAmount"])
+        for order in created["orderList"]
+    ]
     assert amounts == [("3.49", "18.00"), ("10.14", "18.00")]
-    assert (await create(caller, lines(second, first), carrier="CN_EXPRESS")).data == created
+    assert (
+        await create(caller, lines(second, first), carrier="CN_EXPRESS")
+    ).data == created
     listed = await orders(caller, channelReferIds=["R-1"])
-    assert [order["tradeId"] for order in reversed(listed)] == [order["tradeId"] for order in created["orderList"]]
-    assert [order["products"][0]["productId"] for order in listed] == [second["item_id"], first["item_id"]]
+    assert [order["tradeId"] for order in reversed(listed)] == [
+        order["tradeId"] for order in created["orderList"]
+    ]
+    assert [order["products"][0]["productId"] for order in listed] == [
+        second["item_id"],
+        first["item_id"],
+    ]
 
 
 async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
-    """The wallet is debited once; a second time, and for an unknown order, it is refused."""
+    """The wallet is debited once; a second time, and for an unknown order, it is
+    refused.
+    """
     trade_id = await ordered(caller, row)
-    assert (await pay(caller, trade_id)).data == {"status": "PAY_SUCCESS", "reasonCode": None, "payUrl": None}
+    assert (await pay(caller, trade_id)).data == {
+        "status": "PAY_SUCCESS",
+        "reasonCode": None,
+        "payUrl": None,
+    }
     again = (await pay(caller, trade_id)).data
-    assert again == {"status": "PAY_FAILED", "reasonCode": "ORDER_STATUS_ERROR", "payUrl": None}
+    assert again == {
+        "status": "PAY_FAILED",
+        "reasonCode": "ORDER_STATUS_ERROR",
+        "payUrl": None,
+    }
     assert (await pay(caller, "1")).refusal == (200, 40402)
     assert (await caller.books())["wallet"]["balance_fen"] == 100_000_000 - 861
 
@@ -328,16 +456,31 @@ async def test_a_listed_order(caller: Caller, row: dict[str, Any]) -> None:
     trade_id = await ordered(caller, row)
     await pay(caller, trade_id)
     (order,) = await orders(caller, tradeIds=[trade_id])
-    assert {name: order[name] for name in ("tradeId", "channelReferId", "tradeStatus", "currency", "carrierCode")} == {
+    assert {
+        name: order[name]
+        for name in (
+            "tradeId",
+            "channelReferId",
+            "tradeStatus",
+            "currency",
+            "carrierCode",
+        )
+    } == {
         "tradeId": trade_id,
         "channelReferId": "R-1",
         "tradeStatus": "undeliver",
         "currency": "CNY",
         "carrierCode": "CN_STANDARD",
     }
-    amounts = [order[name] for name in ("productAmount", "freightAmount", "totalAmount", "paidAmount")]
+    amounts = [
+        order[name]
+        for name in ("productAmount", "freightAmount", "totalAmount", "paidAmount")
+    ]
     assert amounts == ["8.61", "0.00", "8.61", "8.61"]
-    assert (order["payDate"] >= order["createDate"], order["closeReason"]) == (True, None)
+    assert (order["payDate"] >= order["createDate"], order["closeReason"]) == (
+        True,
+        None,
+    )
     assert order["products"] == [
         {
             "productId": "1600574267650",
@@ -367,20 +510,34 @@ async def test_list_filters(caller: Caller, row: dict[str, Any]) -> None:
     assert await found(status="unpay") == ["C", "A"]
     assert await found(channelReferIds=["A", "B", "nobody's"]) == ["B", "A"]
     assert await found(tradeIds=ids[:2], channelReferIds=["B"]) == ["B"]
-    assert await found(createDateStart=made["createDate"], createDateEnd=made["createDate"]) == ["B"]
-    assert await found(channelReferIds=["A", "B"], createDateEnd=made["createDate"]) == ["B", "A"]
+    assert await found(
+        createDateStart=made["createDate"], createDateEnd=made["createDate"]
+    ) == ["B"]
+    assert await found(
+        channelReferIds=["A", "B"], createDateEnd=made["createDate"]
+    ) == ["B", "A"]
     assert await found(modifyDateStart=made["modifyDate"]) == ["B"]
 
 
-async def test_life_until_the_door(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
-    """Unpaid, paid, sent, at the warehouse; booked and reported, the international parcel moves."""
+async def test_life_until_the_door(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
+    """Unpaid, paid, sent, at the warehouse; booked and reported, the international
+    parcel moves.
+    """
     trade_id = await ordered(caller, row)
     await pay(caller, trade_id)
     await caller.advance(hours=30)
     (order,) = await orders(caller)
     (parcel,) = order["logisticsList"]
-    assert (order["tradeStatus"], parcel["traces"][0]["status"]) == ("delivering", "CONSIGN")
-    assert (parcel["traces"][0]["desc"], parcel["sentDate"]) == ("商家已发货", parcel["traces"][0]["time"])
+    assert (order["tradeStatus"], parcel["traces"][0]["status"]) == (
+        "delivering",
+        "CONSIGN",
+    )
+    assert (parcel["traces"][0]["desc"], parcel["sentDate"]) == (
+        "商家已发货",
+        parcel["traces"][0]["time"],
+    )
     await caller.advance(days=3)
     (order,) = await orders(caller)
     assert order["tradeStatus"] == "wait_confirm_receipt"
@@ -399,26 +556,48 @@ async def test_life_until_the_door(caller: Caller, buyer: Buyer, row: dict[str, 
         }
     ]
     await caller.post(
-        "/open/pp/logistics/updateLogisticInfo", buyer.report(booking, trade_id, row, parcel["trackingNumber"])
+        "/open/pp/logistics/updateLogisticInfo",
+        buyer.report(booking, trade_id, row, parcel["trackingNumber"]),
     )
     await caller.advance(days=12)
     (order,) = await orders(caller)
-    statuses = [trace["status"] for trace in order["internationalLogistics"][0]["traces"]]
-    assert statuses == ["ACCEPT", "TRANSPORT", "TRANSPORT", "TRANSPORT", "DELIVERING", "SIGN"]
+    statuses = [
+        trace["status"] for trace in order["internationalLogistics"][0]["traces"]
+    ]
+    assert statuses == [
+        "ACCEPT",
+        "TRANSPORT",
+        "TRANSPORT",
+        "TRANSPORT",
+        "DELIVERING",
+        "SIGN",
+    ]
 
 
-async def test_an_unpaid_order_closes_and_gives_its_stock_back(caller: Caller, row: dict[str, Any]) -> None:
-    """After 24 hours the order is closed, cannot be paid or booked, and the goods are back."""
+async def test_an_unpaid_order_closes_and_gives_its_stock_back(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """After 24 hours the order is closed, cannot be paid or booked, and the goods are
+    back.
+    """
     trade_id = await ordered(caller, row)
     await caller.advance(hours=24)
     (order,) = await orders(caller)
-    assert (order["tradeStatus"], order["closeReason"], order["paidAmount"]) == ("trade_close", "BUYER_NO_PAY", None)
+    assert (order["tradeStatus"], order["closeReason"], order["paidAmount"]) == (
+        "trade_close",
+        "BUYER_NO_PAY",
+        None,
+    )
     assert (await pay(caller, trade_id)).data["reasonCode"] == "ORDER_STATUS_ERROR"
     assert (await caller.rows("international", limit=1))[0]["stock"] == 8784
 
 
-async def test_faults_find_products_and_orders(caller: Caller, row: dict[str, Any]) -> None:
-    """price_change raises what productId or orderIdList name; out_of_stock sells out what productId names."""
+async def test_faults_find_products_and_orders(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """price_change raises what productId or orderIdList name; out_of_stock sells out
+    what productId names.
+    """
     await fault(caller, CALCULATE, "price_change")
     assert (await calculate(caller, lines(row))).data["productAmount"] == "9.48"
     trade_id = await ordered(caller, row)
@@ -449,7 +628,9 @@ async def test_late_effects(caller: Caller, row: dict[str, Any]) -> None:
 
 
 async def test_calculations_and_first_answers_survive_a_restart(tmp_path: Path) -> None:
-    """A create may follow its freight calculation in another process, and a repeat is known there."""
+    """A create may follow its freight calculation in another process, and a repeat is
+    known there.
+    """
     state = tmp_path / "sandbox.db"
     async with opened(state) as caller:
         row = (await caller.rows("international", limit=1))[0]

@@ -1,4 +1,6 @@
-"""Poizon: find, preview, create, pay, list; and everything that is refused on the way."""
+"""Poizon: find, preview, create, pay, list; and everything that is refused on the
+way.
+"""
 
 from __future__ import annotations
 
@@ -33,8 +35,12 @@ async def row(caller: Caller) -> dict[str, Any]:
     return (await caller.rows("poizon", limit=1))[0]
 
 
-async def line(caller: Caller, row: dict[str, Any], quantity: int | None = None) -> dict[str, Any]:
-    """A line for preview and create: the four ids of a catalogue row, with today's price."""
+async def line(
+    caller: Caller, row: dict[str, Any], quantity: int | None = None
+) -> dict[str, Any]:
+    """A line for preview and create: the four ids of a catalogue row, with today's
+    price.
+    """
     product = (await caller.post(PRODUCT, {"dwSpuId": row["item_id"]})).data
     sku = next(sku for sku in product["skus"] if sku["dwSkuId"] == row["sku_id"])
     return {
@@ -48,16 +54,27 @@ async def line(caller: Caller, row: dict[str, Any], quantity: int | None = None)
 
 
 async def preview(caller: Caller, *lines: dict[str, Any], **change: Any) -> Answer:
-    return await caller.post(PREVIEW, {"shippingAddress": ADDRESS, "productList": list(lines), **change})
+    return await caller.post(
+        PREVIEW, {"shippingAddress": ADDRESS, "productList": list(lines), **change}
+    )
 
 
-async def create(caller: Caller, *lines: dict[str, Any], request_id: str = "R-1", **change: Any) -> Answer:
-    body = {"requestId": request_id, "shippingAddress": ADDRESS, "productList": list(lines), **change}
+async def create(
+    caller: Caller, *lines: dict[str, Any], request_id: str = "R-1", **change: Any
+) -> Answer:
+    body = {
+        "requestId": request_id,
+        "shippingAddress": ADDRESS,
+        "productList": list(lines),
+        **change,
+    }
     return await caller.post(CREATE, body)
 
 
 async def ordered(caller: Caller, row: dict[str, Any], request_id: str = "R-1") -> str:
-    created = (await create(caller, await line(caller, row), request_id=request_id)).data
+    created = (
+        await create(caller, await line(caller, row), request_id=request_id)
+    ).data
     return str(created["orderList"][0]["distOrderNo"])
 
 
@@ -74,7 +91,11 @@ async def orders(caller: Caller, **filters: Any) -> list[dict[str, Any]]:
 
 async def test_keyword_search(caller: Caller) -> None:
     """Every word must occur; a page of products with prices in yuan as text."""
-    found = (await caller.post(SEARCH, {"keyword": "T恤 P10001", "pageNo": 1, "pageSize": 10})).data
+    found = (
+        await caller.post(
+            SEARCH, {"keyword": "T恤 P10001", "pageNo": 1, "pageSize": 10}
+        )
+    ).data
     assert (found["totalRecords"], found["currentPage"]) == (1, 1)
     assert found["data"] == [
         {
@@ -92,15 +113,38 @@ async def test_keyword_search(caller: Caller) -> None:
 
 
 async def test_search_filters_and_sorts(caller: Caller) -> None:
-    """No words find all on sale by id; price bounds are fen and included; a category narrows; price sorts."""
-    everything = (await caller.post(SEARCH, {"keyword": "", "pageNo": 1, "pageSize": 2})).data
-    assert [product["dwSpuId"] for product in everything["data"]] == ["20011184", "20020034"]
+    """No words find all on sale by id; price bounds are fen and included; a category
+    narrows; price sorts.
+    """
+    everything = (
+        await caller.post(SEARCH, {"keyword": "", "pageNo": 1, "pageSize": 2})
+    ).data
+    assert [product["dwSpuId"] for product in everything["data"]] == [
+        "20011184",
+        "20020034",
+    ]
     assert everything["totalRecords"] == 7_372
-    asked = {"keyword": "T恤", "pageNo": 1, "pageSize": 50, "priceStart": 12_800, "priceEnd": 14_000}
-    found = (await caller.post(SEARCH, {**asked, "categoryId": "50010850", "sort": "price_asc"})).data["data"]
+    asked = {
+        "keyword": "T恤",
+        "pageNo": 1,
+        "pageSize": 50,
+        "priceStart": 12_800,
+        "priceEnd": 14_000,
+    }
+    found = (
+        await caller.post(
+            SEARCH, {**asked, "categoryId": "50010850", "sort": "price_asc"}
+        )
+    ).data["data"]
     prices = [float(product["minPrice"]) for product in found]
-    assert (prices[0], prices == sorted(prices), prices[-1] <= 140) == (128.0, True, True)
-    assert (await caller.post(SEARCH, {**asked, "categoryId": "50012010"})).data["totalRecords"] == 0
+    assert (prices[0], prices == sorted(prices), prices[-1] <= 140) == (
+        128.0,
+        True,
+        True,
+    )
+    assert (await caller.post(SEARCH, {**asked, "categoryId": "50012010"})).data[
+        "totalRecords"
+    ] == 0
 
 
 @pytest.mark.parametrize(
@@ -112,12 +156,26 @@ async def test_search_filters_and_sorts(caller: Caller) -> None:
         (ORDERS, {"pageNo": 1, "pageSize": 10, "requestIds": ["R"] * 51}, "requestIds"),
         (ORDERS, {"pageNo": 1, "pageSize": 10, "distOrderNos": []}, "distOrderNos"),
         (CREATE, {"requestId": "R" * 65}, "requestId"),
-        (CREATE, {"requestId": "R", "shippingAddress": {**ADDRESS, "phone": None}}, "shippingAddress.phone"),
-        (CREATE, {"requestId": "R", "shippingAddress": ADDRESS, "productList": []}, "productList"),
-        (CREATE, {"requestId": "R", "shippingAddress": ADDRESS, "productList": [{}]}, "productList[0].dwSpuId"),
+        (
+            CREATE,
+            {"requestId": "R", "shippingAddress": {**ADDRESS, "phone": None}},
+            "shippingAddress.phone",
+        ),
+        (
+            CREATE,
+            {"requestId": "R", "shippingAddress": ADDRESS, "productList": []},
+            "productList",
+        ),
+        (
+            CREATE,
+            {"requestId": "R", "shippingAddress": ADDRESS, "productList": [{}]},
+            "productList[0].dwSpuId",
+        ),
     ],
 )
-async def test_bad_requests_name_the_field(caller: Caller, path: str, body: dict[str, Any], field: str) -> None:
+async def test_bad_requests_name_the_field(
+    caller: Caller, path: str, body: dict[str, Any], field: str
+) -> None:
     """A bad field is refused with HTTP 400, code 40001 and its name."""
     answer = await caller.post(path, body)
     assert answer.refusal == (400, 40001)
@@ -186,49 +244,87 @@ async def test_preview(caller: Caller, row: dict[str, Any]) -> None:
 
 @pytest.mark.parametrize(
     ("place", "quantity", "code"),
-    [(4_309, 2, "SPU_OFF_SALE"), (4_253, 2, "OUT_OF_STOCK"), (0, 8_514, "OUT_OF_STOCK"), (2, 1, "BELOW_MIN_QUANTITY")],
+    [
+        (4_309, 2, "SPU_OFF_SALE"),
+        (4_253, 2, "OUT_OF_STOCK"),
+        (0, 8_514, "OUT_OF_STOCK"),
+        (2, 1, "BELOW_MIN_QUANTITY"),
+    ],
     ids=["off sale", "sold out", "more than in stock", "below the minimum"],
 )
-async def test_lines_that_cannot_be_bought(caller: Caller, place: int, quantity: int, code: str) -> None:
-    """Preview marks the line and counts nothing for it; create refuses with its code."""
+async def test_lines_that_cannot_be_bought(
+    caller: Caller, place: int, quantity: int, code: str
+) -> None:
+    """Preview marks the line and counts nothing for it; create refuses with its
+    code.
+    """
     row = (await caller.rows("poizon", limit=1, offset=place))[0]
     wanted = await line(caller, row, quantity)
     previewed = (await preview(caller, wanted)).data
     (entry,) = previewed["orders"]
     assert (previewed["success"], entry["totalAmount"]) == (True, "0.00")
-    assert (entry["items"][0]["available"], entry["items"][0]["errorCode"]) == (False, code)
+    assert (entry["items"][0]["available"], entry["items"][0]["errorCode"]) == (
+        False,
+        code,
+    )
     created = (await create(caller, wanted)).data
-    assert (created["success"], created["errorCode"], created["orderList"]) == (False, code, [])
+    assert (created["success"], created["errorCode"], created["orderList"]) == (
+        False,
+        code,
+        [],
+    )
     assert (await caller.books())["orders"] == []
 
 
 async def test_the_minimum_counts_each_line_by_itself(caller: Caller) -> None:
-    """Two SKUs with one piece each do not make the two pieces that the product asks for."""
+    """Two SKUs with one piece each do not make the two pieces that the product asks
+    for.
+    """
     first, second = await caller.rows("poizon", limit=2, offset=2)
     lines = [await line(caller, row, 1) for row in (first, second)]
     items = (await preview(caller, *lines)).data["orders"][0]["items"]
-    assert [item["errorCode"] for item in items] == ["BELOW_MIN_QUANTITY", "BELOW_MIN_QUANTITY"]
+    assert [item["errorCode"] for item in items] == [
+        "BELOW_MIN_QUANTITY",
+        "BELOW_MIN_QUANTITY",
+    ]
 
 
 @pytest.mark.parametrize("field", ["dwSkuId", "distSpuId", "distSkuId"])
-async def test_the_four_ids_must_belong_together(caller: Caller, row: dict[str, Any], field: str) -> None:
+async def test_the_four_ids_must_belong_together(
+    caller: Caller, row: dict[str, Any], field: str
+) -> None:
     """Otherwise there is no such SKU, and neither price nor stock."""
     wanted = {**await line(caller, row), field: "1"}
     item = (await preview(caller, wanted)).data["orders"][0]["items"][0]
-    assert (item["errorCode"], item["price"], item["stock"]) == ("SKU_NOT_FOUND", None, None)
+    assert (item["errorCode"], item["price"], item["stock"]) == (
+        "SKU_NOT_FOUND",
+        None,
+        None,
+    )
     assert (await create(caller, wanted)).data["errorCode"] == "SKU_NOT_FOUND"
 
 
-async def test_what_is_wrong_with_the_order_as_a_whole(caller: Caller, row: dict[str, Any]) -> None:
-    """An unknown product, then an address outside China, then two sellers, before any line's code."""
+async def test_what_is_wrong_with_the_order_as_a_whole(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """An unknown product, then an address outside China, then two sellers, before any
+    line's code.
+    """
     wanted = {**await line(caller, row), "dwSkuId": "1"}
     other = await line(caller, (await caller.rows("poizon", limit=1, offset=1))[0])
     abroad = {**ADDRESS, "province": "California"}
     unknown = {**wanted, "dwSpuId": "1"}
     for call in (preview, create):
-        assert (await call(caller, unknown, shippingAddress=abroad)).refusal == (200, 40401)
-        assert (await call(caller, wanted, other, shippingAddress=abroad)).data["errorCode"] == "ADDRESS_INVALID"
-        assert (await call(caller, wanted, other)).data["errorCode"] == "SELLER_MISMATCH"
+        assert (await call(caller, unknown, shippingAddress=abroad)).refusal == (
+            200,
+            40401,
+        )
+        assert (await call(caller, wanted, other, shippingAddress=abroad)).data[
+            "errorCode"
+        ] == "ADDRESS_INVALID"
+        assert (await call(caller, wanted, other)).data[
+            "errorCode"
+        ] == "SELLER_MISMATCH"
     assert (await preview(caller, wanted, other)).data["orders"] == []
 
 
@@ -247,7 +343,9 @@ async def test_create(caller: Caller, row: dict[str, Any]) -> None:
         "currency": "CNY",
     }
     assert item["createTime"] == item["modifyTime"] > 1_700_000_000_000
-    assert {name: value for name, value in item.items() if not name.endswith("Time")} == {
+    assert {
+        name: value for name, value in item.items() if not name.endswith("Time")
+    } == {
         "distSubOrderNo": "543629590080384076",
         "orderStatus": "UNPAID",
         "dwSpuId": "20011184",
@@ -260,25 +358,47 @@ async def test_create(caller: Caller, row: dict[str, Any]) -> None:
         "currency": "CNY",
     }
     (kept,) = (await caller.books())["orders"]
-    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == ("poizon", "R-1", 13_300)
+    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == (
+        "poizon",
+        "R-1",
+        13_300,
+    )
     assert (await caller.rows("poizon", limit=1))[0]["stock"] == 8512
 
 
-async def test_request_id_makes_a_repeat_harmless(caller: Caller, row: dict[str, Any]) -> None:
-    """The same lines answer the first time again, even at another price; other lines are refused."""
+async def test_request_id_makes_a_repeat_harmless(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """The same lines answer the first time again, even at another price; other lines
+    are refused.
+    """
     wanted = await line(caller, row)
     first = (await create(caller, wanted)).data
     await pay(caller, first["orderList"][0]["distOrderNo"])
     assert (await create(caller, {**wanted, "price": 1})).data == first
-    answer = (await create(caller, {**wanted, "quantity": 2}, shippingAddress={**ADDRESS, "city": ""})).data
-    assert (answer["success"], answer["errorCode"], answer["requestId"]) == (False, "DUPLICATE_REQUEST_ID", "R-1")
+    answer = (
+        await create(
+            caller, {**wanted, "quantity": 2}, shippingAddress={**ADDRESS, "city": ""}
+        )
+    ).data
+    assert (answer["success"], answer["errorCode"], answer["requestId"]) == (
+        False,
+        "DUPLICATE_REQUEST_ID",
+        "R-1",
+    )
     assert len((await caller.books())["orders"]) == 1
 
 
-async def test_a_line_dearer_than_quoted_is_refused(caller: Caller, row: dict[str, Any]) -> None:
-    """The price of each line guards the purse, and the refused key can be used again."""
+async def test_a_line_dearer_than_quoted_is_refused(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """The price of each line guards the purse, and the refused key can be used
+    again.
+    """
     wanted = await line(caller, row)
-    assert (await create(caller, {**wanted, "price": 12_799})).data["errorCode"] == "PRICE_CHANGED"
+    assert (await create(caller, {**wanted, "price": 12_799})).data[
+        "errorCode"
+    ] == "PRICE_CHANGED"
     await fault(caller, CREATE, "price_change")
     assert (await create(caller, wanted)).data["errorCode"] == "PRICE_CHANGED"
     assert (await create(caller, {**wanted, "price": 14_080})).data["success"]
@@ -290,21 +410,32 @@ async def fault(caller: Caller, path: str, kind: str, **more: Any) -> None:
 
 
 async def test_goods_from_both_depots_become_two_orders(caller: Caller) -> None:
-    """Preview has two entries, create two orders under one requestId, and a repeat answers both."""
-    rows = [(await caller.rows("poizon", limit=1, offset=place))[0] for place in (SECOND_DEPOT_ROW, ITS_SELLERS_ROW)]
+    """Preview has two entries, create two orders under one requestId, and a repeat
+    answers both.
+    """
+    rows = [
+        (await caller.rows("poizon", limit=1, offset=place))[0]
+        for place in (SECOND_DEPOT_ROW, ITS_SELLERS_ROW)
+    ]
     lines = [await line(caller, row) for row in rows]
     previewed = (await preview(caller, *lines)).data["orders"]
     created = (await create(caller, *lines)).data
     amounts = [("44.00", "3.00"), ("275.00", "3.00")]
-    assert [(order["goodsAmount"], order["freightAmount"]) for order in previewed] == amounts
-    assert [(order["goodsAmount"], order["freightAmount"]) for order in created["orderList"]] == amounts
+    assert [
+        (order["goodsAmount"], order["freightAmount"]) for order in previewed
+    ] == amounts
+    assert [
+        (order["goodsAmount"], order["freightAmount"]) for order in created["orderList"]
+    ] == amounts
     assert (await create(caller, *reversed(lines))).data == created
     found = [order["distOrderNo"] for order in await orders(caller, requestIds=["R-1"])]
     assert found == [order["distOrderNo"] for order in reversed(created["orderList"])]
 
 
 async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
-    """The wallet is debited once; a second time, and for an unknown order, it is refused."""
+    """The wallet is debited once; a second time, and for an unknown order, it is
+    refused.
+    """
     order_id = await ordered(caller, row)
     assert (await pay(caller, order_id)).data == {
         "success": True,
@@ -314,7 +445,11 @@ async def test_pay(caller: Caller, row: dict[str, Any]) -> None:
         "errorMessage": None,
     }
     again = (await pay(caller, order_id)).data
-    assert (again["success"], again["realPayAmount"], again["errorCode"]) == (False, None, "ORDER_STATUS_ERROR")
+    assert (again["success"], again["realPayAmount"], again["errorCode"]) == (
+        False,
+        None,
+        "ORDER_STATUS_ERROR",
+    )
     assert (await pay(caller, "1")).refusal == (200, 40402)
     assert (await caller.books())["wallet"]["balance_fen"] == 100_000_000 - 13_300
 
@@ -328,17 +463,24 @@ async def test_pay_with_a_short_wallet(caller: Caller, row: dict[str, Any]) -> N
     assert (await caller.books())["wallet"]["balance_fen"] == 13_299
 
 
-async def test_price_change_on_an_unpaid_order(caller: Caller, row: dict[str, Any]) -> None:
+async def test_price_change_on_an_unpaid_order(
+    caller: Caller, row: dict[str, Any]
+) -> None:
     """distOrderNo names the order: pay takes the new amount."""
     order_id = await ordered(caller, row)
     await fault(caller, PAY, "price_change")
     assert (await pay(caller, order_id)).data["realPayAmount"] == "145.80"
 
 
-async def test_out_of_stock_by_distribution_id(caller: Caller, row: dict[str, Any]) -> None:
+async def test_out_of_stock_by_distribution_id(
+    caller: Caller, row: dict[str, Any]
+) -> None:
     """distSpuId alone names the product, too."""
     await fault(caller, SEARCH, "out_of_stock")
-    await caller.post(SEARCH, {"keyword": "", "pageNo": 1, "pageSize": 1, "distSpuId": "8000001144371502"})
+    await caller.post(
+        SEARCH,
+        {"keyword": "", "pageNo": 1, "pageSize": 1, "distSpuId": "8000001144371502"},
+    )
     assert (await caller.rows("poizon", limit=1))[0]["stock"] == 0
 
 
@@ -357,7 +499,9 @@ async def test_late_effects(caller: Caller, row: dict[str, Any]) -> None:
 
 
 async def test_list_filters(caller: Caller, row: dict[str, Any]) -> None:
-    """Orders are found by number, requestId, status and time in milliseconds; newest first."""
+    """Orders are found by number, requestId, status and time in milliseconds; newest
+    first.
+    """
     ids = []
     for request_id in ("A", "B", "C"):
         ids.append(await ordered(caller, row, request_id))
@@ -375,24 +519,46 @@ async def test_list_filters(caller: Caller, row: dict[str, Any]) -> None:
     assert await found(distOrderNos=ids, createTimeEnd=created - 1) == ["A"]
 
 
-async def test_life_until_the_door(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
-    """Paid, sent, at the warehouse, booked, reported: the list shows every parcel with its trace in milliseconds."""
+async def test_life_until_the_door(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
+    """Paid, sent, at the warehouse, booked, reported: the list shows every parcel with
+    its trace in milliseconds.
+    """
     order_id = await ordered(caller, row)
     await pay(caller, order_id)
     (order,) = await orders(caller)
-    assert (order["orderStatus"], order["realPayAmount"], order["logisticsList"]) == ("PAID", "133.00", [])
-    assert (order["orderItems"][0]["orderStatus"], order["orderItems"][0]["realPayAmount"]) == ("PAID", "128.00")
+    assert (order["orderStatus"], order["realPayAmount"], order["logisticsList"]) == (
+        "PAID",
+        "133.00",
+        [],
+    )
+    assert (
+        order["orderItems"][0]["orderStatus"],
+        order["orderItems"][0]["realPayAmount"],
+    ) == ("PAID", "128.00")
     await caller.advance(days=5)
     (order,) = await orders(caller)
     (parcel,) = order["logisticsList"]
-    assert (order["orderStatus"], parcel["traces"][0]["time"]) == ("SHIPPED", parcel["sentTime"])
-    assert order["modifyTime"] == parcel["traces"][-1]["time"] > order["payTime"] >= order["createTime"]
+    assert (order["orderStatus"], parcel["traces"][0]["time"]) == (
+        "SHIPPED",
+        parcel["sentTime"],
+    )
+    assert (
+        order["modifyTime"]
+        == parcel["traces"][-1]["time"]
+        > order["payTime"]
+        >= order["createTime"]
+    )
     booking = await buyer.book(order_id, row)
     report = buyer.report(booking, order_id, row, parcel["expressNo"])
     await caller.post("/open/pp/logistics/updateLogisticInfo", report)
     await caller.advance(days=12)
     (abroad,) = (await orders(caller))[0]["internationalLogistics"]
-    assert (abroad["orderId"], abroad["logisticNumer"]) == (booking["orderId"], "FARJP2408000101YQ")
+    assert (abroad["orderId"], abroad["logisticNumer"]) == (
+        booking["orderId"],
+        "FARJP2408000101YQ",
+    )
     assert abroad["traces"][0]["status"] == "ACCEPT"
     assert abroad["traces"][-1]["desc"] == "收件人已签收"
 
@@ -402,15 +568,26 @@ async def test_an_unpaid_order_closes(caller: Caller, row: dict[str, Any]) -> No
     await ordered(caller, row)
     await caller.advance(hours=24)
     (order,) = await orders(caller)
-    assert (order["orderStatus"], order["closeReason"], order["payTime"]) == ("CLOSED", "BUYER_NO_PAY", None)
+    assert (order["orderStatus"], order["closeReason"], order["payTime"]) == (
+        "CLOSED",
+        "BUYER_NO_PAY",
+        None,
+    )
     assert (await caller.rows("poizon", limit=1))[0]["stock"] == 8513
 
 
 async def test_first_answers_survive_a_restart(tmp_path: Path) -> None:
-    """A repeat in another process gets the first answer, and the list shows the same order."""
+    """A repeat in another process gets the first answer, and the list shows the same
+    order.
+    """
     answers = []
     for _ in range(2):
         async with opened(tmp_path / "sandbox.db") as caller:
             row = (await caller.rows("poizon", limit=1))[0]
-            answers.append([(await create(caller, await line(caller, row))).data, await orders(caller)])
+            answers.append(
+                [
+                    (await create(caller, await line(caller, row))).data,
+                    await orders(caller),
+                ]
+            )
     assert answers[0] == answers[1]

@@ -18,10 +18,17 @@ PATH = "/open/address/get"
 LOGISTICS_PATH = "/open/pp/logistics/orderEstimateFreight"
 
 
-@pytest.mark.parametrize("vector", json.loads((VECTORS / "signature.json").read_text())["vectors"])
+@pytest.mark.parametrize(
+    "vector", json.loads((VECTORS / "signature.json").read_text())["vectors"]
+)
 def test_signature_vectors(vector: dict[str, str]) -> None:
     """The worked vectors of the contract come out to the letter."""
-    made = signature(vector["access_key"], vector["timestamp"], vector["nonce_str"], vector["access_secret"])
+    made = signature(
+        vector["access_key"],
+        vector["timestamp"],
+        vector["nonce_str"],
+        vector["access_secret"],
+    )
     assert made == vector["signature"]
 
 
@@ -57,8 +64,12 @@ async def test_thirteen_digits_are_milliseconds(caller: Caller) -> None:
         ({"user-id": ""}, 40105),
     ],
 )
-async def test_each_wrong_header_has_its_code(caller: Caller, change: dict[str, str], code: int) -> None:
-    """A wrong or empty header is refused with HTTP 401 and the code that tells which it is."""
+async def test_each_wrong_header_has_its_code(
+    caller: Caller, change: dict[str, str], code: int
+) -> None:
+    """A wrong or empty header is refused with HTTP 401 and the code that tells which it
+    is.
+    """
     answer = await caller.send("GET", PATH, headers={**auth_headers(), **change})
     assert answer.refusal == (401, code)
     assert answer.body["data"] is None
@@ -86,8 +97,14 @@ async def test_lower_case_signature_is_wrong(caller: Caller) -> None:
     assert (await caller.send("GET", PATH, headers=headers)).refusal == (401, 40102)
 
 
-@pytest.mark.parametrize(("seconds", "passes"), [(-590, True), (590, True), (-610, False), (610, False)])
-async def test_six_hundred_seconds_of_skew(caller: Caller, seconds: int, passes: bool) -> None:  # noqa: FBT001
+@pytest.mark.parametrize(
+    ("seconds", "passes"), [(-590, True), (590, True), (-610, False), (610, False)]
+)
+async def test_six_hundred_seconds_of_skew(
+    caller: Caller,
+    seconds: int,
+    passes: bool,  # noqa: FBT001
+) -> None:
     """Up to 600 s from the server's clock are forgiven, in either direction."""
     headers = auth_headers(timestamp=str(int(time.time()) + seconds))
     answer = await caller.send("GET", PATH, headers=headers)
@@ -112,17 +129,29 @@ async def test_a_refused_call_does_not_use_up_its_nonce(caller: Caller) -> None:
     nonce = fresh_nonce()
     wrong = {**auth_headers(nonce=nonce), "signature": "0" * 32}
     assert (await caller.send("GET", PATH, headers=wrong)).refusal == (401, 40102)
-    assert (await caller.send("GET", PATH, headers=auth_headers(nonce=nonce))).status == 200
+    assert (
+        await caller.send("GET", PATH, headers=auth_headers(nonce=nonce))
+    ).status == 200
 
 
 def test_a_nonce_may_come_back_after_600_seconds() -> None:
     """The memory for nonces ends when their time-stamps do."""
     now = [1_800_000_000.0]
-    breaker = SignatureCheck(Account("key", "secret", "user"), wall_clock=lambda: now[0])
+    breaker = SignatureCheck(
+        Account("key", "secret", "user"), wall_clock=lambda: now[0]
+    )
     nonce = fresh_nonce()
 
     def call() -> None:
-        breaker.check(auth_headers(key="key", secret="secret", user="user", timestamp=str(int(now[0])), nonce=nonce))
+        breaker.check(
+            auth_headers(
+                key="key",
+                secret="secret",
+                user="user",
+                timestamp=str(int(now[0])),
+                nonce=nonce,
+            )
+        )
 
     call()
     now[0] += 599
@@ -132,12 +161,20 @@ def test_a_nonce_may_come_back_after_600_seconds() -> None:
     call()
 
 
-@pytest.mark.parametrize("change", [{"sign": "0" * 32}, {"timestamp": "1500000000"}, {"sign": ""}])
-async def test_logistics_calls_sign_their_query_too(caller: Caller, change: dict[str, str]) -> None:
-    """Query timestamp and sign must equal the headers; the refusal comes in envelope B."""
+@pytest.mark.parametrize(
+    "change", [{"sign": "0" * 32}, {"timestamp": "1500000000"}, {"sign": ""}]
+)
+async def test_logistics_calls_sign_their_query_too(
+    caller: Caller, change: dict[str, str]
+) -> None:
+    """Query timestamp and sign must equal the headers; the refusal comes in envelope
+    B.
+    """
     headers = auth_headers()
     query = {"timestamp": headers["timestamp"], "sign": headers["signature"], **change}
-    answer = await caller.send("POST", LOGISTICS_PATH, headers=headers, query=query, body={"country": "US"})
+    answer = await caller.send(
+        "POST", LOGISTICS_PATH, headers=headers, query=query, body={"country": "US"}
+    )
     assert answer.status == 401
     assert answer.body == {
         "errorCode": 40106,
@@ -149,7 +186,9 @@ async def test_logistics_calls_sign_their_query_too(caller: Caller, change: dict
 
 async def test_logistics_calls_without_query_are_refused(caller: Caller) -> None:
     """The headers alone do not do for logistics."""
-    answer = await caller.send("POST", LOGISTICS_PATH, headers=auth_headers(), body={"country": "US"})
+    answer = await caller.send(
+        "POST", LOGISTICS_PATH, headers=auth_headers(), body={"country": "US"}
+    )
     assert answer.refusal == (401, 40106)
 
 
@@ -157,22 +196,30 @@ async def test_a_refused_call_has_no_effect(caller: Caller, buyer: Buyer) -> Non
     """An unsigned create leaves no order."""
     row = (await caller.rows("1688", limit=1))[0]
     body = {**buyer.cargo(row), "flow": "general", "message": "R-1"}
-    answer = await caller.send("POST", "/alibaba/order/create", headers=auth_headers(user="1"), body=body)
+    answer = await caller.send(
+        "POST", "/alibaba/order/create", headers=auth_headers(user="1"), body=body
+    )
     assert answer.refusal == (401, 40105)
     assert (await caller.books())["orders"] == []
 
 
 async def test_unknown_paths_and_wrong_methods(caller: Caller) -> None:
-    """What the service does not offer is answered with 404 and 405, in the envelope of its group."""
+    """What the service does not offer is answered with 404 and 405, in the envelope of
+    its group.
+    """
     assert (await caller.get("/open/nothing")).refusal == (404, 404)
     assert (await caller.get("/open/purchase/pay")).refusal == (405, 405)
-    assert (await caller.post("/open/pp/logistics/nothing", {})).body["errorCode"] == 404
+    assert (await caller.post("/open/pp/logistics/nothing", {})).body[
+        "errorCode"
+    ] == 404
 
 
 async def test_a_body_must_be_a_json_object(caller: Caller) -> None:
     """Anything else than a JSON object with its content type is a bad request."""
     path = "/open/purchase/page"
     assert (await caller.post(path, [1])).body["msg"] == "body: must be a JSON object"
-    answer = await caller.send("POST", path, headers={**auth_headers(), "Content-Type": "text/plain"}, body={})
+    answer = await caller.send(
+        "POST", path, headers={**auth_headers(), "Content-Type": "text/plain"}, body={}
+    )
     assert answer.refusal == (400, 40001)
     assert answer.body["msg"] == "Content-Type: must be application/json"

@@ -1,4 +1,6 @@
-"""A state file survives `kill -9`; files that cannot be used are refused with a remedy."""
+"""A state file survives `kill -9`; files that cannot be used are refused with a
+remedy.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,13 @@ from tests.sandbox.client import Caller, opened
 from tests.sandbox.processes import failed_start, running
 
 VECTOR = json.loads(
-    (Path(__file__).parents[2] / "docs" / "contract" / "vectors" / "order_booking_freight.json").read_text()
+    (
+        Path(__file__).parents[2]
+        / "docs"
+        / "contract"
+        / "vectors"
+        / "order_booking_freight.json"
+    ).read_text()
 )
 CREATE_1688 = "/alibaba/order/create"
 
@@ -28,21 +36,38 @@ def state(tmp_path: Path) -> Path:
 
 async def everything(caller: Caller) -> list[Any]:
     orders = await caller.post("/v2/alibaba/order/page", {"page": 1, "pageSize": 50})
-    return [await caller.books(), await caller.rows("taobao"), await caller.rows("1688"), orders.data]
+    return [
+        await caller.books(),
+        await caller.rows("taobao"),
+        await caller.rows("1688"),
+        orders.data,
+    ]
 
 
 async def test_everything_survives_a_kill(state: Path) -> None:
-    """Orders, payments, shipments, reports, wallet, stock, prices and clock are there after `kill -9`."""
+    """Orders, payments, shipments, reports, wallet, stock, prices and clock are there
+    after `kill -9`.
+    """
     async with running("--state", str(state)) as (sandbox, caller):
         assert sandbox.ready.endswith(f"(seed 7, state in {state})")
         buyer = Buyer(caller)
-        taobao, alibaba = (await caller.rows("taobao", limit=1))[0], (await caller.rows("1688", limit=1))[0]
+        taobao, alibaba = (
+            (await caller.rows("taobao", limit=1))[0],
+            (await caller.rows("1688", limit=1))[0],
+        )
         order_id = await buyer.create_1688(alibaba)
         await buyer.pay_1688(order_id)
         booking = await buyer.book(order_id, alibaba)
-        await caller.post("/open/pp/logistics/updateLogisticInfo", buyer.report(booking, order_id, alibaba, "SF1"))
+        await caller.post(
+            "/open/pp/logistics/updateLogisticInfo",
+            buyer.report(booking, order_id, alibaba, "SF1"),
+        )
         await caller.post(VECTOR["path"], VECTOR["request"])
-        await caller.control("PUT", "faults", {"rules": [{"path": "*", "kind": "price_change", "times": 1}]})
+        await caller.control(
+            "PUT",
+            "faults",
+            {"rules": [{"path": "*", "kind": "price_change", "times": 1}]},
+        )
         unpaid = await buyer.create_taobao(taobao)
         render = await buyer.render_freight(alibaba)
         await caller.advance(hours=2)
@@ -59,13 +84,18 @@ async def test_everything_survives_a_kill(state: Path) -> None:
 
 
 async def test_what_was_still_to_come_survives(state: Path) -> None:
-    """A late effect lands once and an unpaid order closes, whichever process is there by then."""
+    """A late effect lands once and an unpaid order closes, whichever process is there
+    by then.
+    """
     async with opened(state) as caller:
         row = (await caller.rows("1688", limit=1))[0]
         await Buyer(caller).create_1688(row, reference="unpaid")
         late = {"path": CREATE_1688, "kind": "late_effect", "delay_s": 90_000}
         await caller.control("PUT", "faults", {"rules": [late]})
-        await caller.post(CREATE_1688, {**Buyer(caller).cargo(row), "flow": "general", "message": "late"})
+        await caller.post(
+            CREATE_1688,
+            {**Buyer(caller).cargo(row), "flow": "general", "message": "late"},
+        )
     async with opened(state) as caller:
         assert (await caller.books())["late_effects"]["pending"] == 1
         await caller.advance(hours=25)
@@ -92,12 +122,17 @@ async def test_reset_empties_the_state_file(state: Path) -> None:
 def test_another_seed_is_refused(state: Path) -> None:
     """A file belongs to the seed that it was made with."""
     FileStore(state, 8).close()
-    with pytest.raises(StateError, match=r"was made with seed 8, not 7\. Start with --seed 8, or name another file"):
+    with pytest.raises(
+        StateError,
+        match=r"was made with seed 8, not 7\. Start with --seed 8, or name another file",
+    ):
         FileStore(state, 7)
 
 
 async def test_one_file_serves_one_sandbox(state: Path) -> None:
-    """A second sandbox on the same file is turned away while the first lives, with exit status 1."""
+    """A second sandbox on the same file is turned away while the first lives, with exit
+    status 1.
+    """
     async with running("--state", str(state)):
         status, message = failed_start("--state", str(state))
         assert status == 1
@@ -108,7 +143,9 @@ async def test_one_file_serves_one_sandbox(state: Path) -> None:
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
-    """Neither a text, nor another program's database, nor a missing folder is overwritten or guessed around."""
+    """Neither a text, nor another program's database, nor a missing folder is
+    overwritten or guessed around.
+    """
     text, foreign = tmp_path / "notes.txt", tmp_path / "other.db"
     text.write_text("not a database, but long enough to be taken for one" * 100)
     with sqlite3.connect(foreign) as database:

@@ -1,4 +1,6 @@
-"""Taobao: find, render, create, pay, list; and everything that is refused on the way."""
+"""Taobao: find, render, create, pay, list; and everything that is refused on the
+way.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ async def page(caller: Caller, **filters: Any) -> Any:
 
 async def test_search_finds_titles_that_hold_every_word(caller: Caller) -> None:
     """All words must occur; the answer is a page of products with fen prices."""
-    found = (await caller.post("/open/product/search", {"keyword": "卫衣 T10003", "pageNo": 1, "pageSize": 10})).data
+    found = (
+        await caller.post(
+            "/open/product/search",
+            {"keyword": "卫衣 T10003", "pageNo": 1, "pageSize": 10},
+        )
+    ).data
     assert found == {
         "totalRecords": 1,
         "totalPage": 1,
@@ -49,8 +56,16 @@ async def test_search_finds_titles_that_hold_every_word(caller: Caller) -> None:
 
 async def test_search_bounds_and_sorts_by_price(caller: Caller) -> None:
     """priceStart and priceEnd are fen and included; sort orders by the cheapest SKU."""
-    asked = {"keyword": "保温杯", "pageNo": 1, "pageSize": 50, "priceStart": 1000, "priceEnd": 2000}
-    found = (await caller.post("/open/product/search", {**asked, "sort": "price_asc"})).data["data"]
+    asked = {
+        "keyword": "保温杯",
+        "pageNo": 1,
+        "pageSize": 50,
+        "priceStart": 1000,
+        "priceEnd": 2000,
+    }
+    found = (
+        await caller.post("/open/product/search", {**asked, "sort": "price_asc"})
+    ).data["data"]
     prices = [product["price"] for product in found]
     assert prices == sorted(prices)
     assert prices[0] >= 1000
@@ -62,7 +77,12 @@ async def test_search_pages_do_not_overlap(caller: Caller) -> None:
     seen: list[int] = []
     for number in (1, 2, 3):
         body = {"keyword": "保温杯", "pageNo": number, "pageSize": 20}
-        seen += [product["itemId"] for product in (await caller.post("/open/product/search", body)).data["data"]]
+        seen += [
+            product["itemId"]
+            for product in (await caller.post("/open/product/search", body)).data[
+                "data"
+            ]
+        ]
     assert (len(seen), len(set(seen))) == (49, 49)
 
 
@@ -76,9 +96,13 @@ async def test_search_pages_do_not_overlap(caller: Caller) -> None:
         ({"sort": "random"}, "sort"),
     ],
 )
-async def test_search_names_the_bad_field(caller: Caller, change: dict[str, Any], field: str) -> None:
+async def test_search_names_the_bad_field(
+    caller: Caller, change: dict[str, Any], field: str
+) -> None:
     """A bad field is refused with HTTP 400, code 40001 and its name."""
-    answer = await caller.post("/open/product/search", {"keyword": "杯", "pageNo": 1, "pageSize": 10, **change})
+    answer = await caller.post(
+        "/open/product/search", {"keyword": "杯", "pageNo": 1, "pageSize": 10, **change}
+    )
     assert answer.refusal == (400, 40001)
     assert answer.body["msg"].startswith(f"{field}: ")
 
@@ -87,7 +111,11 @@ async def test_product_by_id(caller: Caller, row: dict[str, Any]) -> None:
     """A product shows its distribution ids and its SKUs, amounts in fen."""
     product = (await caller.get("/open/product/get", itemId="600285803490")).data
     assert (product["itemId"], product["mpId"]) == (600285803490, "3000003491890505")
-    assert (product["status"], product["beginAmount"], product["price"]) == ("active", 1, 2406)
+    assert (product["status"], product["beginAmount"], product["price"]) == (
+        "active",
+        1,
+        2406,
+    )
     first = product["skuList"][0]
     assert (first["skuId"], first["mpSkuId"]) == ("3403039759040", "7000015464042973")
     assert (first["price"], first["postFee"], first["quantity"]) == (2406, 500, 34997)
@@ -101,8 +129,15 @@ async def test_unknown_product(caller: Caller) -> None:
 
 async def test_mapping_ids(caller: Caller, row: dict[str, Any]) -> None:
     """Known items get their distribution ids, the others a reason."""
-    asked = [{"itemId": row["item_id"], "skuIds": [row["sku_id"]]}, {"itemId": "1", "skuIds": []}]
-    mapped = (await caller.post("/open/product/batch/check", {"params": orjson.dumps(asked).decode()})).data
+    asked = [
+        {"itemId": row["item_id"], "skuIds": [row["sku_id"]]},
+        {"itemId": "1", "skuIds": []},
+    ]
+    mapped = (
+        await caller.post(
+            "/open/product/batch/check", {"params": orjson.dumps(asked).decode()}
+        )
+    ).data
     assert mapped == {
         "mpProducts": [
             {
@@ -119,8 +154,12 @@ async def test_mapping_ids(caller: Caller, row: dict[str, Any]) -> None:
 async def test_mapping_takes_twenty_items_at_most(caller: Caller) -> None:
     """The twenty-first item is a bad request, as is a list that is no JSON text."""
     asked = orjson.dumps([{"itemId": str(number)} for number in range(21)]).decode()
-    assert (await caller.post("/open/product/batch/check", {"params": asked})).refusal == (400, 40001)
-    assert (await caller.post("/open/product/batch/check", {"params": [{"itemId": "1"}]})).refusal == (400, 40001)
+    assert (
+        await caller.post("/open/product/batch/check", {"params": asked})
+    ).refusal == (400, 40001)
+    assert (
+        await caller.post("/open/product/batch/check", {"params": [{"itemId": "1"}]})
+    ).refusal == (400, 40001)
 
 
 async def test_render_has_one_entry_a_seller(caller: Caller, buyer: Buyer) -> None:
@@ -131,7 +170,9 @@ async def test_render_has_one_entry_a_seller(caller: Caller, buyer: Buyer) -> No
     lines = [await buyer.taobao_line(first, 2), await buyer.taobao_line(other)]
     rendered = await render(caller, lines)
     assert len(rendered) == 2
-    entry = next(entry for entry in rendered if entry["lines"][0]["itemId"] == lines[0]["itemId"])
+    entry = next(
+        entry for entry in rendered if entry["lines"][0]["itemId"] == lines[0]["itemId"]
+    )
     assert entry == {
         "supplierNick": "义乌工厂店21号_taobao",
         "productAmount": 4812,
@@ -155,22 +196,38 @@ async def test_render_has_one_entry_a_seller(caller: Caller, buyer: Buyer) -> No
 
 
 async def render(caller: Caller, lines: list[dict[str, Any]]) -> Any:
-    body = {"receiver": RECEIVER, "warehouseAddress": WAREHOUSE, "renderItemList": orjson.dumps(lines).decode()}
+    body = {
+        "receiver": RECEIVER,
+        "warehouseAddress": WAREHOUSE,
+        "renderItemList": orjson.dumps(lines).decode(),
+    }
     return (await caller.post("/open/purchase/render", body)).data["orders"]
 
 
-async def test_render_tells_which_line_cannot_be_bought(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_render_tells_which_line_cannot_be_bought(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """A line over the stock is marked and does not count in the amounts."""
     line = await buyer.taobao_line(row)
-    rendered = await render(caller, [line, {**line, "quantity": 34_997}, {**line, "skuId": "1"}])
-    assert [entry["errorCode"] for entry in rendered[0]["lines"]] == ["OUT_OF_STOCK", "OUT_OF_STOCK", "SKU_NOT_FOUND"]
+    rendered = await render(
+        caller, [line, {**line, "quantity": 34_997}, {**line, "skuId": "1"}]
+    )
+    assert [entry["errorCode"] for entry in rendered[0]["lines"]] == [
+        "OUT_OF_STOCK",
+        "OUT_OF_STOCK",
+        "SKU_NOT_FOUND",
+    ]
     assert rendered[0]["purchaseAmount"] == 0
 
 
 @pytest.mark.parametrize(
-    ("place", "problem"), [(4_297, "ITEM_OFFLINE"), (4_228, "OUT_OF_STOCK")], ids=["offline", "sold out"]
+    ("place", "problem"),
+    [(4_297, "ITEM_OFFLINE"), (4_228, "OUT_OF_STOCK")],
+    ids=["offline", "sold out"],
 )
-async def test_special_items_after_the_first(caller: Caller, buyer: Buyer, place: int, problem: str) -> None:
+async def test_special_items_after_the_first(
+    caller: Caller, buyer: Buyer, place: int, problem: str
+) -> None:
     """Offline and sold-out items are in the listing but refused by render."""
     row = (await caller.rows("taobao"))[place]
     rendered = await render(caller, [await buyer.taobao_line(row)])
@@ -185,20 +242,38 @@ async def test_below_minimum_quantity(caller: Caller, buyer: Buyer) -> None:
     assert rendered[0]["lines"][0]["errorCode"] == "BELOW_MIN_QUANTITY"
 
 
-async def test_own_ids_are_not_distribution_ids(caller: Caller, row: dict[str, Any]) -> None:
+async def test_own_ids_are_not_distribution_ids(
+    caller: Caller, row: dict[str, Any]
+) -> None:
     """Ordering with Taobao's ids instead of the distribution's finds nothing."""
     line = {"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": 1}
-    body = {"receiver": RECEIVER, "warehouseAddress": WAREHOUSE, "renderItemList": orjson.dumps([line]).decode()}
+    body = {
+        "receiver": RECEIVER,
+        "warehouseAddress": WAREHOUSE,
+        "renderItemList": orjson.dumps([line]).decode(),
+    }
     assert (await caller.post("/open/purchase/render", body)).refusal == (200, 40401)
 
 
-async def test_create_answers_with_the_order(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_create_answers_with_the_order(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """The answer names the order, its amount and its lines."""
-    created = (await caller.post(CREATE, await buyer.taobao_create_body(row, quantity=2))).data
+    created = (
+        await caller.post(CREATE, await buyer.taobao_create_body(row, quantity=2))
+    ).data
     order = created["orderList"][0]
-    assert (created["success"], created["outerPurchaseId"], created["errorCode"]) == (True, "R-1", None)
+    assert (created["success"], created["outerPurchaseId"], created["errorCode"]) == (
+        True,
+        "R-1",
+        None,
+    )
     assert order["purchaseId"] == "205302264452352630"
-    assert (order["estimateAmount"], order["estimateCurrency"], order["sourceMarket"]) == (5312, "CNY", "taobao")
+    assert (
+        order["estimateAmount"],
+        order["estimateCurrency"],
+        order["sourceMarket"],
+    ) == (5312, "CNY", "taobao")
     assert order["orderLineList"] == [
         {
             "itemId": "3000003491890505",
@@ -211,11 +286,17 @@ async def test_create_answers_with_the_order(caller: Caller, buyer: Buyer, row: 
         }
     ]
     kept = (await caller.books())["orders"][0]
-    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == ("taobao", "R-1", 5312)
+    assert (kept["marketplace"], kept["reference"], kept["amount_fen"]) == (
+        "taobao",
+        "R-1",
+        5312,
+    )
     assert (kept["status"], kept["paid_fen"], kept["paid_times"]) == (12, 0, 0)
 
 
-async def test_create_takes_from_the_stock(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_create_takes_from_the_stock(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """What is ordered cannot be ordered by anybody else."""
     await caller.post(CREATE, await buyer.taobao_create_body(row, quantity=7))
     assert (await caller.rows("taobao", limit=1, offset=2))[0]["stock"] == 34_990
@@ -226,37 +307,66 @@ async def test_same_key_and_lines_answer_with_the_first_order(
 ) -> None:
     """outerPurchaseId is the idempotency key."""
     body = await buyer.taobao_create_body(row)
-    first, second = (await caller.post(CREATE, body)).data, (await caller.post(CREATE, body)).data
+    first, second = (
+        (await caller.post(CREATE, body)).data,
+        (await caller.post(CREATE, body)).data,
+    )
     assert first == second
     assert len((await caller.books())["orders"]) == 1
 
 
-async def test_same_key_with_other_lines_is_refused(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_same_key_with_other_lines_is_refused(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """A key cannot be used for another order."""
     await buyer.create_taobao(row)
-    refused = (await caller.post(CREATE, await buyer.taobao_create_body(row, quantity=2))).data
-    assert (refused["success"], refused["errorCode"], refused["orderList"]) == (False, "DUPLICATE_OUTER_ID", [])
+    refused = (
+        await caller.post(CREATE, await buyer.taobao_create_body(row, quantity=2))
+    ).data
+    assert (refused["success"], refused["errorCode"], refused["orderList"]) == (
+        False,
+        "DUPLICATE_OUTER_ID",
+        [],
+    )
 
 
-async def test_create_refuses_to_cost_more_than_planned(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_create_refuses_to_cost_more_than_planned(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """One fen over purchaseAmount, postage included, is too much."""
-    refused = (await caller.post(CREATE, await buyer.taobao_create_body(row, amount=2905))).data
+    refused = (
+        await caller.post(CREATE, await buyer.taobao_create_body(row, amount=2905))
+    ).data
     assert (refused["success"], refused["errorCode"]) == (False, "PRICE_CHANGED")
-    assert (await caller.post(CREATE, await buyer.taobao_create_body(row, amount=2906))).data["success"]
+    assert (
+        await caller.post(CREATE, await buyer.taobao_create_body(row, amount=2906))
+    ).data["success"]
 
 
-async def test_create_takes_one_seller(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_create_takes_one_seller(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """Lines of two sellers are not one order."""
-    other = next(row_ for row_ in await caller.rows("taobao") if row_["seller_id"] != row["seller_id"])
-    refused = (await caller.post(CREATE, await buyer.taobao_create_body(row, other))).data
+    other = next(
+        row_
+        for row_ in await caller.rows("taobao")
+        if row_["seller_id"] != row["seller_id"]
+    )
+    refused = (
+        await caller.post(CREATE, await buyer.taobao_create_body(row, other))
+    ).data
     assert refused["errorCode"] == "SELLER_MISMATCH"
 
 
 @pytest.mark.parametrize("missing", ["country", "state", "city", "address", "name"])
-async def test_create_needs_a_full_address(caller: Caller, buyer: Buyer, row: dict[str, Any], missing: str) -> None:
+async def test_create_needs_a_full_address(
+    caller: Caller, buyer: Buyer, row: dict[str, Any], missing: str
+) -> None:
     """A receiver without one of its parts is refused, and nothing is ordered."""
     body = await buyer.taobao_create_body(row)
-    refused = (await caller.post(CREATE, {**body, "receiver": {**RECEIVER, missing: " "}})).data
+    refused = (
+        await caller.post(CREATE, {**body, "receiver": {**RECEIVER, missing: " "}})
+    ).data
     assert (refused["success"], refused["errorCode"]) == (False, "ADDRESS_INVALID")
     assert (await caller.books())["orders"] == []
 
@@ -274,33 +384,54 @@ async def test_create_needs_a_full_address(caller: Caller, buyer: Buyer, row: di
     ],
 )
 async def test_create_names_the_bad_field(
-    caller: Caller, buyer: Buyer, row: dict[str, Any], change: dict[str, Any], field: str
+    caller: Caller,
+    buyer: Buyer,
+    row: dict[str, Any],
+    change: dict[str, Any],
+    field: str,
 ) -> None:
     """A form that cannot be read is a bad request, not a refusal of the order."""
-    answer = await caller.post(CREATE, {**await buyer.taobao_create_body(row), **change})
+    answer = await caller.post(
+        CREATE, {**await buyer.taobao_create_body(row), **change}
+    )
     assert answer.refusal == (400, 40001)
     assert answer.body["msg"].startswith(f"{field}: ")
 
 
-async def test_pay_debits_the_wallet_once(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_pay_debits_the_wallet_once(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """A paid order is refused when paid again; the wallet is debited once."""
     order_id = await buyer.create_taobao(row)
     assert (await buyer.pay_taobao(order_id))["willPayPurchaseOrderIds"] == [order_id]
     again = await buyer.pay_taobao(order_id, "1")
     assert again["willPayPurchaseOrderIds"] == []
-    assert [(failed["gspOrderId"], failed["errorCode"]) for failed in again["payFailedResults"]] == [
+    assert [
+        (failed["gspOrderId"], failed["errorCode"])
+        for failed in again["payFailedResults"]
+    ] == [
         (order_id, "ORDER_STATUS_ERROR"),
         ("1", "ORDER_NOT_EXIST"),
     ]
     books = await caller.books()
     assert books["wallet"] == {"opening_fen": 100_000_000, "balance_fen": 99_997_094}
-    assert [(payment["order_id"], payment["amount_fen"]) for payment in books["payments"]] == [(order_id, 2906)]
-    assert (books["orders"][0]["paid_fen"], books["orders"][0]["paid_times"]) == (2906, 1)
+    assert [
+        (payment["order_id"], payment["amount_fen"]) for payment in books["payments"]
+    ] == [(order_id, 2906)]
+    assert (books["orders"][0]["paid_fen"], books["orders"][0]["paid_times"]) == (
+        2906,
+        1,
+    )
 
 
-async def test_pay_stops_where_the_balance_ends(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_pay_stops_where_the_balance_ends(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """Of two orders, only the one that the balance covers is paid."""
-    first, second = await buyer.create_taobao(row, reference="A"), await buyer.create_taobao(row, reference="B")
+    first, second = (
+        await buyer.create_taobao(row, reference="A"),
+        await buyer.create_taobao(row, reference="B"),
+    )
     await caller.control("PUT", "wallet", {"balance_fen": 3000})
     paid = await buyer.pay_taobao(first, second)
     assert paid["willPayPurchaseOrderIds"] == [first]
@@ -311,27 +442,54 @@ async def test_pay_takes_ten_orders_at_most(caller: Caller) -> None:
     """Eleven ids, and none, are bad requests."""
     path = "/open/purchase/pay"
     ids = [str(number) for number in range(11)]
-    assert (await caller.post(path, {"purchaseOrderIdList": ids})).refusal == (400, 40001)
-    assert (await caller.post(path, {"purchaseOrderIdList": []})).refusal == (400, 40001)
+    assert (await caller.post(path, {"purchaseOrderIdList": ids})).refusal == (
+        400,
+        40001,
+    )
+    assert (await caller.post(path, {"purchaseOrderIdList": []})).refusal == (
+        400,
+        40001,
+    )
 
 
-async def test_an_order_in_the_list(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_an_order_in_the_list(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """A listed order shows what was ordered and what was paid."""
     order_id = await buyer.create_taobao(row)
     await buyer.pay_taobao(order_id)
     listed = (await page(caller, outerPurchaseId="R-1"))["data"]
     order = listed[0]
-    assert (order["purchaseId"], order["outerPurchaseId"], order["status"]) == (order_id, "R-1", 10)
-    assert (order["purchaseAmount"], order["productAmount"], order["domesticPostFee"]) == (2906, 2406, 500)
-    assert (order["payAmount"], order["supplierNick"]) == (2906, "义乌工厂店21号_taobao")
+    assert (order["purchaseId"], order["outerPurchaseId"], order["status"]) == (
+        order_id,
+        "R-1",
+        10,
+    )
+    assert (
+        order["purchaseAmount"],
+        order["productAmount"],
+        order["domesticPostFee"],
+    ) == (2906, 2406, 500)
+    assert (order["payAmount"], order["supplierNick"]) == (
+        2906,
+        "义乌工厂店21号_taobao",
+    )
     line = order["subPurchaseOrders"][0]
-    assert (line["itemId"], line["skuId"], line["quantity"]) == ("600285803490", "3403039759040", 1)
+    assert (line["itemId"], line["skuId"], line["quantity"]) == (
+        "600285803490",
+        "3403039759040",
+        1,
+    )
     assert (line["refundStatus"], line["purchaseAmount"]) == (0, 2906)
     assert (line["logisticOrders"], line["internationalLogisticOrders"]) == ([], [])
-    assert (await caller.get("/open/order/detail/get", purchaseOrderId=order_id)).data == order
+    assert (
+        await caller.get("/open/order/detail/get", purchaseOrderId=order_id)
+    ).data == order
 
 
-async def test_building_lasts_two_seconds(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_building_lasts_two_seconds(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """A new order is 12 for two seconds, then 0."""
     await buyer.create_taobao(row)
     assert (await page(caller))["data"][0]["status"] == 12
@@ -340,7 +498,9 @@ async def test_building_lasts_two_seconds(caller: Caller, buyer: Buyer, row: dic
 
 
 async def test_list_filters(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
-    """Orders are found by reference, by ids, by status and by time of creation; newest first."""
+    """Orders are found by reference, by ids, by status and by time of creation; newest
+    first.
+    """
     ids = []
     for reference in ("A", "B", "C"):
         ids.append(await buyer.create_taobao(row, reference=reference))
@@ -348,10 +508,16 @@ async def test_list_filters(caller: Caller, buyer: Buyer, row: dict[str, Any]) -
     await buyer.pay_taobao(ids[0])
 
     async def found(**filters: Any) -> list[str]:
-        return [order["purchaseId"] for order in (await page(caller, **filters))["data"]]
+        return [
+            order["purchaseId"] for order in (await page(caller, **filters))["data"]
+        ]
 
     assert await found() == ids[::-1]
-    assert await found(sortField="modify_time", sortType="DESC") == [ids[0], ids[2], ids[1]]
+    assert await found(sortField="modify_time", sortType="DESC") == [
+        ids[0],
+        ids[2],
+        ids[1],
+    ]
     assert await found(sortType="ASC") == ids
     assert await found(outerPurchaseId="B") == [ids[1]]
     assert await found(outerPurchaseId="D") == []
@@ -371,6 +537,10 @@ def _milliseconds(text: str) -> int:
 
 async def test_unknown_orders(caller: Caller) -> None:
     """An order that does not exist is 40402."""
-    assert (await caller.get("/open/order/detail/get", purchaseOrderId="1")).refusal == (200, 40402)
-    answer = await caller.get("/open/order/logistics/detail/get", subPurchaseOrderId="1")
+    assert (
+        await caller.get("/open/order/detail/get", purchaseOrderId="1")
+    ).refusal == (200, 40402)
+    answer = await caller.get(
+        "/open/order/logistics/detail/get", subPurchaseOrderId="1"
+    )
     assert answer.refusal == (200, 40402)

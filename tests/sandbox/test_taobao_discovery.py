@@ -1,4 +1,6 @@
-"""Taobao goods by other ways than words: what sells, shops, categories, pictures, product pages."""
+"""Taobao goods by other ways than words: what sells, shops, categories, pictures,
+product pages.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ from tests.sandbox.client import Caller
 # pictures are large on purpose
 pytestmark = pytest.mark.filterwarnings("ignore:Sending a large body")
 
-HOT, SPUS, IMAGE, INQUIRY = (f"/open/product/{name}" for name in ("hot/list", "spu/page", "image/search", "inquiry"))
+HOT, SPUS, IMAGE, INQUIRY = (
+    f"/open/product/{name}"
+    for name in ("hot/list", "spu/page", "image/search", "inquiry")
+)
 FIRST_PAGE = {"pageNo": 1, "pageSize": 50}
 
 
@@ -37,23 +42,46 @@ async def test_hot_products_are_the_best_sold(caller: Caller) -> None:
     sold = [product["monthSold"] for product in answer["data"]]
     assert sold == sorted(sold, reverse=True)
     assert set(answer["data"][0]) == {
-        *("itemId", "title", "picUrl", "price", "shopId", "shopName", "quantity", "itemMapId", "monthSold"),
+        *(
+            "itemId",
+            "title",
+            "picUrl",
+            "price",
+            "shopId",
+            "shopName",
+            "quantity",
+            "itemMapId",
+            "monthSold",
+        ),
     }
 
 
 async def test_hot_products_of_a_category(caller: Caller) -> None:
-    """A category above the leaves means all that lie below it; an unknown one is empty."""
-    page = (await caller.post(HOT, {**FIRST_PAGE, "categoryId": "50014812"})).data["data"]
+    """A category above the leaves means all that lie below it; an unknown one is
+    empty.
+    """
+    page = (await caller.post(HOT, {**FIRST_PAGE, "categoryId": "50014812"})).data[
+        "data"
+    ]
     names = {
-        (await caller.get("/open/product/get", itemId=str(row["itemId"]))).data["categoryName"] for row in page[:5]
+        (await caller.get("/open/product/get", itemId=str(row["itemId"]))).data[
+            "categoryName"
+        ]
+        for row in page[:5]
     }
     assert names == {"玩具"}
-    assert (await caller.post(HOT, {**FIRST_PAGE, "categoryId": 3})).data["totalRecords"] == 200
-    assert (await caller.post(HOT, {**FIRST_PAGE, "categoryId": "9"})).data["data"] == []
+    assert (await caller.post(HOT, {**FIRST_PAGE, "categoryId": 3})).data[
+        "totalRecords"
+    ] == 200
+    assert (await caller.post(HOT, {**FIRST_PAGE, "categoryId": "9"})).data[
+        "data"
+    ] == []
 
 
 async def test_a_shop_is_listed_by_spu(caller: Caller, row: dict[str, Any]) -> None:
-    """The SPU list of a shop holds only its goods, offline ones too, by distribution id."""
+    """The SPU list of a shop holds only its goods, offline ones too, by distribution
+    id.
+    """
     page = (await caller.post(SPUS, {**FIRST_PAGE, "shopId": "57303740"})).data
     assert {entry["shopId"] for entry in page["data"]} == {"57303740"}
     ids = [int(entry["mpId"]) for entry in page["data"]]
@@ -63,16 +91,24 @@ async def test_a_shop_is_listed_by_spu(caller: Caller, row: dict[str, Any]) -> N
     assert everything["data"][0]["modifyTime"] == "2026-01-01 00:00:00"
 
 
-async def test_the_spu_list_follows_changes(caller: Caller, buyer: Buyer, row: dict[str, Any]) -> None:
+async def test_the_spu_list_follows_changes(
+    caller: Caller, buyer: Buyer, row: dict[str, Any]
+) -> None:
     """Only what changed since a moment is listed again: here what was ordered."""
-    before = (await caller.post(SPUS, {**FIRST_PAGE, "modifyTimeStart": 1_767_225_600_001})).data
+    before = (
+        await caller.post(SPUS, {**FIRST_PAGE, "modifyTimeStart": 1_767_225_600_001})
+    ).data
     assert before["totalRecords"] == 0
     await buyer.create_taobao(row)
-    after = (await caller.post(SPUS, {**FIRST_PAGE, "modifyTimeStart": 1_767_225_600_001})).data
+    after = (
+        await caller.post(SPUS, {**FIRST_PAGE, "modifyTimeStart": 1_767_225_600_001})
+    ).data
     assert [entry["itemId"] for entry in after["data"]] == [600285803490]
 
 
-async def test_the_same_product_by_every_id(caller: Caller, row: dict[str, Any]) -> None:
+async def test_the_same_product_by_every_id(
+    caller: Caller, row: dict[str, Any]
+) -> None:
     """SPU details, detail V2 and inquiry show one product; V2 without its plain id."""
     details = await spu(caller, row)
     assert (details["itemId"], details["mpId"], details["modifyTime"]) == (
@@ -81,18 +117,31 @@ async def test_the_same_product_by_every_id(caller: Caller, row: dict[str, Any])
         "2026-01-01 00:00:00",
     )
     assert 16 <= len(details["itemMapId"]) <= 64
-    v2 = (await caller.get("/v2/taobao/product/get", itemMapId=details["itemMapId"])).data
+    v2 = (
+        await caller.get("/v2/taobao/product/get", itemMapId=details["itemMapId"])
+    ).data
     assert "itemId" not in v2
-    assert (v2["mpId"], v2["priceRanges"]) == ("3000003491890505", [{"startQuantity": 1, "price": 2406}])
-    asked = (await caller.post(INQUIRY, {"url": "https://item.taobao.com/item.htm?spm=a&id=600285803490"})).data
+    assert (v2["mpId"], v2["priceRanges"]) == (
+        "3000003491890505",
+        [{"startQuantity": 1, "price": 2406}],
+    )
+    asked = (
+        await caller.post(
+            INQUIRY, {"url": "https://item.taobao.com/item.htm?spm=a&id=600285803490"}
+        )
+    ).data
     assert (asked["itemId"], asked["itemMapId"]) == (600285803490, details["itemMapId"])
 
 
 async def test_unknown_ids(caller: Caller) -> None:
     """Each way to name a product refuses an unknown one with 40401."""
     assert (await caller.get("/open/product/spu/get", mpId="1")).refusal == (200, 40401)
-    assert (await caller.get("/v2/taobao/product/get", itemMapId="bm90LWFuLWl0ZW0tYXQtYWxs")).refusal == (200, 40401)
-    assert (await caller.post(INQUIRY, {"url": "https://detail.tmall.com/item.htm?id=1"})).refusal == (200, 40401)
+    assert (
+        await caller.get("/v2/taobao/product/get", itemMapId="bm90LWFuLWl0ZW0tYXQtYWxs")
+    ).refusal == (200, 40401)
+    assert (
+        await caller.post(INQUIRY, {"url": "https://detail.tmall.com/item.htm?id=1"})
+    ).refusal == (200, 40401)
 
 
 @pytest.mark.parametrize(
@@ -104,8 +153,12 @@ async def test_unknown_ids(caller: Caller) -> None:
         ("https://item.taobao.com/item.htm", (400, 40001)),
     ],
 )
-async def test_inquiry_reads_product_pages(caller: Caller, url: str, refusal: tuple[int, int] | None) -> None:
-    """Taobao, Tmall and its world pages are understood; what names no item is a bad url."""
+async def test_inquiry_reads_product_pages(
+    caller: Caller, url: str, refusal: tuple[int, int] | None
+) -> None:
+    """Taobao, Tmall and its world pages are understood; what names no item is a bad
+    url.
+    """
     answer = await caller.post(INQUIRY, {"url": url})
     if refusal is None:
         assert answer.data["itemId"] == 600285803490
@@ -114,23 +167,40 @@ async def test_inquiry_reads_product_pages(caller: Caller, url: str, refusal: tu
         assert answer.body["msg"].startswith("url: ")
 
 
-async def test_a_picture_url_finds_its_item(caller: Caller, row: dict[str, Any]) -> None:
-    """The digits of a picture's address name the item; others of its category follow, 20 at most."""
+async def test_a_picture_url_finds_its_item(
+    caller: Caller, row: dict[str, Any]
+) -> None:
+    """The digits of a picture's address name the item; others of its category follow,
+    20 at most.
+    """
     url = "https://img.alicdn.com/imgextra/600285803490.jpg"
     found = (await caller.post(IMAGE, {**FIRST_PAGE, "imageUrl": url})).data
     assert (found["totalRecords"], found["data"][0]["itemId"]) == (20, 600285803490)
     others = [product["itemId"] for product in found["data"][1:]]
     assert others == sorted(others)
-    dear = (await caller.post(IMAGE, {**FIRST_PAGE, "imageUrl": url, "priceEnd": 400, "sort": "price_desc"})).data
+    dear = (
+        await caller.post(
+            IMAGE,
+            {**FIRST_PAGE, "imageUrl": url, "priceEnd": 400, "sort": "price_desc"},
+        )
+    ).data
     prices = [product["price"] for product in dear["data"]]
     assert prices == sorted(prices, reverse=True)
     assert prices[0] <= 400
 
 
-async def test_a_picture_without_digits_is_hashed(caller: Caller, shared_sandbox: Sandbox) -> None:
-    """Any other picture means the item that its hash points at, the same in every call."""
+async def test_a_picture_without_digits_is_hashed(
+    caller: Caller, shared_sandbox: Sandbox
+) -> None:
+    """Any other picture means the item that its hash points at, the same in every
+    call.
+    """
     picture = b"\xff\xd8\xff no digits here"
-    found = (await caller.post(IMAGE, {**FIRST_PAGE, "imageBase64": b64encode(picture).decode()})).data["data"]
+    found = (
+        await caller.post(
+            IMAGE, {**FIRST_PAGE, "imageBase64": b64encode(picture).decode()}
+        )
+    ).data["data"]
     items = shared_sandbox.world.catalogue.shelf("taobao").items
     active = sorted(int(item.id) for item in items if not item.offline)
     place = int.from_bytes(sha256(picture).digest()[:8], "big") % len(active)
@@ -157,4 +227,6 @@ async def test_bad_pictures(caller: Caller, images: dict[str, str]) -> None:
 async def test_the_largest_picture_is_taken(caller: Caller) -> None:
     """3 MB, not a byte more."""
     picture = b64encode(b"x" * 3_145_728).decode()
-    assert (await caller.post(IMAGE, {**FIRST_PAGE, "imageBase64": picture})).data["totalRecords"] == 20
+    assert (await caller.post(IMAGE, {**FIRST_PAGE, "imageBase64": picture})).data[
+        "totalRecords"
+    ] == 20

@@ -1,4 +1,6 @@
-"""What was still to come survives a restart: cancels, vouchers, refunds; so do carts, addresses and receipts."""
+"""What was still to come survives a restart: cancels, vouchers, refunds; so do carts,
+addresses and receipts.
+"""
 
 from __future__ import annotations
 
@@ -24,37 +26,70 @@ async def shown(caller: Caller) -> list[Any]:
         (await caller.get("/open/cart/list")).data,
         (await caller.get("/v2/alibaba/cart/list")).data,
         (await caller.get("/open/address/get")).data,
-        (await caller.post("/open/order/refund/queryList", {"pageNo": 1, "pageSize": 50})).data["totalRecords"],
+        (
+            await caller.post(
+                "/open/order/refund/queryList", {"pageNo": 1, "pageSize": 50}
+            )
+        ).data["totalRecords"],
     ]
 
 
 async def receipt(caller: Caller) -> str:
     picture = b64encode(b"\xff\xd8\xff").decode()
-    kept = (await caller.post("/alibaba/refund/voucher/upload", {"imageData": picture})).data
+    kept = (
+        await caller.post("/alibaba/refund/voucher/upload", {"imageData": picture})
+    ).data
     url: str = kept["imageDomain"] + kept["imageRelativeUrl"]
     return url
 
 
 async def fill(caller: Caller) -> list[str]:
-    """One of everything that waits, in the order: cancelled, paid past the wallet, refunded."""
+    """One of everything that waits, in the order: cancelled, paid past the wallet,
+    refunded.
+    """
     buyer, row = Buyer(caller), (await caller.rows("taobao", limit=1, offset=2))[0]
-    order_ids = [await buyer.create_taobao(row, reference=f"R-{number}") for number in range(3)]
+    order_ids = [
+        await buyer.create_taobao(row, reference=f"R-{number}") for number in range(3)
+    ]
     cancelled, offline, refunded = order_ids
     await buyer.pay_taobao(refunded)
-    await caller.post("/open/purchase/cancel", {"purchaseId": cancelled, "cancelReason": "x"})
-    await caller.post("/open/order/voucher/upload", {"orderId": offline, "voucherUrls": ["x"], "amount": 2906})
+    await caller.post(
+        "/open/purchase/cancel", {"purchaseId": cancelled, "cancelReason": "x"}
+    )
+    await caller.post(
+        "/open/order/voucher/upload",
+        {"orderId": offline, "voucherUrls": ["x"], "amount": 2906},
+    )
     order = (await caller.get("/open/order/detail/get", purchaseOrderId=refunded)).data
-    asked = {"subOrderId": order["subPurchaseOrders"][0]["subPurchaseOrderId"], "refundType": 1, "goodsStatus": 1}
-    await caller.post("/open/order/refund/submit", {**asked, "reasonId": 101, "refundFee": 2906})
+    asked = {
+        "subOrderId": order["subPurchaseOrders"][0]["subPurchaseOrderId"],
+        "refundType": 1,
+        "goodsStatus": 1,
+    }
+    await caller.post(
+        "/open/order/refund/submit", {**asked, "reasonId": 101, "refundFee": 2906}
+    )
     offer = (await caller.rows("1688", limit=1))[0]
-    await caller.post("/alibaba/cart/add", {"offerId": offer["item_id"], "specId": offer["spec_id"], "quantity": 9})
-    address = {"name": "仓", "province": "上海", "city": "上海", "district": "浦东", "address": "1", "phone": "1"}
+    await caller.post(
+        "/alibaba/cart/add",
+        {"offerId": offer["item_id"], "specId": offer["spec_id"], "quantity": 9},
+    )
+    address = {
+        "name": "仓",
+        "province": "上海",
+        "city": "上海",
+        "district": "浦东",
+        "address": "1",
+        "phone": "1",
+    }
     await caller.post("/open/address/addOrUpdate", address)
     return order_ids
 
 
 async def test_what_waits_goes_on_after_a_restart(state: Path) -> None:
-    """Another process shows the same, lets it all happen at its time, once, and knows the receipts."""
+    """Another process shows the same, lets it all happen at its time, once, and knows
+    the receipts.
+    """
     async with opened(state) as caller:
         order_ids, url = await fill(caller), await receipt(caller)
         offer = (await caller.rows("1688", limit=1))[0]
@@ -70,9 +105,16 @@ async def test_what_waits_goes_on_after_a_restart(state: Path) -> None:
         books = await caller.books()
         status = {order["order_id"]: order["status"] for order in books["orders"]}
         assert [status[order_id] for order_id in order_ids] == [4, 10, 4]
-        assert [payment["source"] for payment in books["payments"]] == ["wallet", "wallet", "offline"]
+        assert [payment["source"] for payment in books["payments"]] == [
+            "wallet",
+            "wallet",
+            "offline",
+        ]
         paid_1688 = books["orders"][3]["paid_fen"]
-        assert (books["orders"][2]["refunded_fen"], books["wallet"]["balance_fen"]) == (2906, 100_000_000 - paid_1688)
+        assert (books["orders"][2]["refunded_fen"], books["wallet"]["balance_fen"]) == (
+            2906,
+            100_000_000 - paid_1688,
+        )
         await caller.advance(days=5)
         assert await proven_refund(caller, arrived, url) == "TQ100000000001"
 

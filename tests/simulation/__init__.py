@@ -1,1 +1,3 @@
-"""Whole runs in one thread on simulated time: the real product, the real sandbox, and seeded misfortune between."""
+"""Whole runs in one thread on simulated time: the real product, the real sandbox, and
+seeded misfortune between.
+"""

@@ -14,27 +14,64 @@ if TYPE_CHECKING:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
-    parser.add_argument("--episodes", type=int, default=1000, help="how many seeds to play")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation", description=__doc__
+    )
+    parser.add_argument(
+        "--episodes", type=int, default=1000, help="how many seeds to play"
+    )
     parser.add_argument("--start", type=int, default=0, help="the first seed")
-    parser.add_argument("--workers", type=int, default=1, help="processes that share the seeds")
-    parser.add_argument("--failures", type=Path, default=Path("simulation-failures.tsv"), help="where failed seeds go")
-    parser.add_argument("--until-violation", action="store_true", help="end with the first seed that fails")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="processes that share the seeds"
+    )
+    parser.add_argument(
+        "--failures",
+        type=Path,
+        default=Path("simulation-failures.tsv"),
+        help="where failed seeds go",
+    )
+    parser.add_argument(
+        "--until-violation",
+        action="store_true",
+        help="end with the first seed that fails",
+    )
     parser.add_argument("--seed", type=int, help="play only this one")
-    parser.add_argument("--trace", action="store_true", help="with --seed: print what happened")
-    parser.add_argument("--dialect", action="append", default=[], help="the sandbox speaks this dialect; repeatable")
+    parser.add_argument(
+        "--trace", action="store_true", help="with --seed: print what happened"
+    )
+    parser.add_argument(
+        "--dialect",
+        action="append",
+        default=[],
+        help="the sandbox speaks this dialect; repeatable",
+    )
     parser.add_argument("--marketplace", help="buy at this one only")
-    parser.add_argument("--deviation", help="one cell of the deviations: with --marketplace, --world and --seed")
-    parser.add_argument("--helpers", type=int, default=0, help="each run shares its batch with so many")
-    parser.add_argument("--world", default="calm", help="of a deviation: calm, crash or put-back")
+    parser.add_argument(
+        "--deviation",
+        help="one cell of the deviations: with --marketplace, --world and --seed",
+    )
+    parser.add_argument(
+        "--helpers", type=int, default=0, help="each run shares its batch with so many"
+    )
+    parser.add_argument(
+        "--world", default="calm", help="of a deviation: calm, crash or put-back"
+    )
     options = parser.parse_args()
     from domain.marketplace import Marketplace
     from tests.simulation.episode import Service
 
     where = Marketplace(options.marketplace) if options.marketplace else None
     if options.deviation:
-        return deviating(options.deviation, where, options.world, options.seed or 0, trace=options.trace)
-    service = Service(dialects=tuple(options.dialect), marketplace=where, helpers=options.helpers)
+        return deviating(
+            options.deviation,
+            where,
+            options.world,
+            options.seed or 0,
+            trace=options.trace,
+        )
+    service = Service(
+        dialects=tuple(options.dialect), marketplace=where, helpers=options.helpers
+    )
     if options.seed is not None:
         return one(options.seed, service, trace=options.trace)
     from tests.simulation.soak import soak
@@ -50,7 +87,9 @@ def main() -> int:
     return 1 if whole.failures or whole.episodes != options.episodes else 0
 
 
-def deviating(name: str, marketplace: Marketplace | None, world: str, seed: int, *, trace: bool) -> int:
+def deviating(
+    name: str, marketplace: Marketplace | None, world: str, seed: int, *, trace: bool
+) -> int:
     """Play one cell of the deviations."""
     from domain.marketplace import Marketplace
     from tests.simulation.deviations.catalogue import BY_NAME
@@ -60,7 +99,9 @@ def deviating(name: str, marketplace: Marketplace | None, world: str, seed: int,
     from tests.simulation.stage import stage
 
     where = marketplace or Marketplace.TAOBAO
-    cell = Cell(deviation=BY_NAME[name], marketplace=where, setting=Setting(world), seed=seed)
+    cell = Cell(
+        deviation=BY_NAME[name], marketplace=where, setting=Setting(world), seed=seed
+    )
     with stage() as made:
         episode = played_out(made, cell)
         steps = list(episode.trace)
@@ -91,7 +132,9 @@ def one(seed: int, service: Service, *, trace: bool) -> int:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of what is replayed
+    if (
+        os.environ.get("PYTHONHASHSEED") != "0"
+    ):  # the order of sets is part of what is replayed
         os.execve(
             sys.executable,
             [sys.executable, "-m", "tests.simulation", *sys.argv[1:]],

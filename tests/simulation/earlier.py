@@ -1,4 +1,6 @@
-"""Orders of ours from before an episode: known to both sides, so that a reading shows by them what it can show."""
+"""Orders of ours from before an episode: known to both sides, so that a reading shows
+by them what it can show.
+"""
 
 from __future__ import annotations
 
@@ -19,21 +21,36 @@ FIRST_ID = 700_000_000_000_000_000
 WITH_OWN_ID = (Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR)
 
 
-def place_earlier(world: World, database: SharedDatabase, marketplaces: Iterable[Marketplace], *, at: datetime) -> None:
+def place_earlier(
+    world: World,
+    database: SharedDatabase,
+    marketplaces: Iterable[Marketplace],
+    *,
+    at: datetime,
+) -> None:
     """A closed order at each of these an hour before, which nobody touches any more."""
-    rows = [_row(marketplace, _closed(world, marketplace), at - AGE) for marketplace in marketplaces]
+    rows = [
+        _row(marketplace, _closed(world, marketplace), at - AGE)
+        for marketplace in marketplaces
+    ]
     with database.connection.begin():
-        database.connection.execute(batches.insert().values(batch_id=BATCH, source="", created_at=at))
+        database.connection.execute(
+            batches.insert().values(batch_id=BATCH, source="", created_at=at)
+        )
         for row in rows:
             database.connection.execute(orders.insert().values(row))
 
 
 def _closed(world: World, marketplace: Marketplace) -> str:
-    item = next(item for item in world.catalogue.shelf(marketplace).items if item.stock > 0)
+    item = next(
+        item for item in world.catalogue.shelf(marketplace).items if item.stock > 0
+    )
     sku = max(item.skus, key=lambda one: one.stock)
     picks, name = [Pick(item, sku, 1, item.unit_fen(sku, 1))], _reference(marketplace)
     own_id = name if marketplace in WITH_OWN_ID else ""
-    order = place_order(world, picks, name, Addresses({}, {}), FIRST_ID, out_order_id=own_id)
+    order = place_order(
+        world, picks, name, Addresses({}, {}), FIRST_ID, out_order_id=own_id
+    )
     order.created_at -= round(AGE.total_seconds() * 1000)
     world.close(order, "BUYER_CANCEL")
     return order.id

@@ -1,4 +1,6 @@
-"""One episode: a drawn batch, drawn misfortune while runs come and go, then calm until everything is explained."""
+"""One episode: a drawn batch, drawn misfortune while runs come and go, then calm until
+everything is explained.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,16 @@ from aiohttp import web
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
-from domain.effects import BUYING, MOST_DOUBTFUL_SENDS, OPEN, Action, Claim, EffectStatus, Resolution, ResolutionKind
+from domain.effects import (
+    BUYING,
+    MOST_DOUBTFUL_SENDS,
+    OPEN,
+    Action,
+    Claim,
+    EffectStatus,
+    Resolution,
+    ResolutionKind,
+)
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
@@ -40,7 +51,16 @@ from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
 from tests.simulation.process import Crash, Process
-from tests.simulation.runs import BATCH, CORRECTED, answer, cancel, follow_up, help_out, source, track
+from tests.simulation.runs import (
+    BATCH,
+    CORRECTED,
+    answer,
+    cancel,
+    follow_up,
+    help_out,
+    source,
+    track,
+)
 from tests.simulation.stage import seed_everything
 
 if TYPE_CHECKING:
@@ -54,13 +74,19 @@ BOUGHT_BEFORE = 0.7
 FOLLOWED_UP_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
 NIGHTS_IN = 6
-"""In each episode of so many, runs approved beforehand come among those in which a person says no more often."""
+"""In each episode of so many, runs approved beforehand come among those in which a
+person says no more often.
+"""
 DEBITS_NOT_KNOWN_IN = 7
-"""In each episode of so many, nobody has said that a payment takes the money at once."""
+"""In each episode of so many, nobody has said that a payment takes the money at
+once.
+"""
 BOOKED_ONCE: Mapping[str, str] = MappingProxyType(
     {"booking-one-a-render": "render_refused", "booking-one-an-order": "order_refused"}
 )
-"""The value of `XPORTCN_BOOKING_REPEATED` for each dialect in which a second booking is refused."""
+"""The value of `XPORTCN_BOOKING_REPEATED` for each dialect in which a second booking is
+refused.
+"""
 SUBMISSION, FINANCE_S = "pay-is-submission", 4 * 3600
 """The dialect in which a paid order shows as unpaid for hours."""
 PAUSED_IN = 6
@@ -75,15 +101,25 @@ RECEIVER = Receiver(
     zip="91607",
     address="5818 WHITSETT AVE 401",
 )
-FINAL = REACHED_BOOKED | {OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
-ASKED = {Action.BOOK: "--booked", Action.CREATE: "--ordered", Action.PAY: "--paid", Action.CANCEL: "--cancelled"}
+FINAL = REACHED_BOOKED | {
+    OrderState.CANCELLED,
+    OrderState.REFUNDING,
+    OrderState.REFUNDED,
+}
+ASKED = {
+    Action.BOOK: "--booked",
+    Action.CREATE: "--ordered",
+    Action.PAY: "--paid",
+    Action.CANCEL: "--cancelled",
+}
 """What may end as a question, and the answer that it asks for."""
 NO_QUERY = Fields({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """What the service is like: the dialects it speaks, and the one marketplace that is bought at, or any.
+    """What the service is like: the dialects it speaks, and the one marketplace that is
+    bought at, or any.
 
     Each run shares its batch with so many `helpers`.
     """
@@ -110,17 +146,31 @@ class Scenario:
     @classmethod
     def drawn(cls, dice: Random, made: Stage, service: Service) -> Scenario:
         limited = dice.choices(("nothing", "batch", "day"), (6, 3, 1))[0]
-        count = dice.choices((1, 2, 3, 4), (20, 5, 1, 1) if limited == "nothing" else (0, 6, 2, 0))[0]
+        count = dice.choices(
+            (1, 2, 3, 4), (20, 5, 1, 1) if limited == "nothing" else (0, 6, 2, 0)
+        )[0]
         requests, totals = [], []
         for number in range(1, count + 1):
-            request, about_fen = _request(dice, made, f"R-{number}", service.marketplace)
+            request, about_fen = _request(
+                dice, made, f"R-{number}", service.marketplace
+            )
             requests.append(request)
             totals.append(about_fen)
-        tight_fen = round(max(max(totals) * dice.uniform(1.0, 1.3), sum(totals) * dice.uniform(0.4, 1.1)))
+        tight_fen = round(
+            max(
+                max(totals) * dice.uniform(1.0, 1.3),
+                sum(totals) * dice.uniform(0.4, 1.1),
+            )
+        )
         return cls(
             requests=tuple(requests),
             budget=Money(tight_fen) if limited == "batch" else None,
-            settings=_settings(made, dice.choice((20, 60, 120)), dice.choice((1, 4)), tight_fen * (limited == "day")),
+            settings=_settings(
+                made,
+                dice.choice((20, 60, 120)),
+                dice.choice((1, 4)),
+                tight_fen * (limited == "day"),
+            ),
             chunk_size=dice.choice((1, 2, 50)),
             day_limit_fen=tight_fen if limited == "day" else None,
             hides_bookings=dice.random() < 0.2,
@@ -136,9 +186,15 @@ def _request(
     quantity = item.min_quantity
     unit_fen = item.unit_fen(sku, quantity)
     limit = Money(unit_fen) if dice.random() < 0.2 else None
-    line = RequestLine(row=2, item=item.id, sku=sku.id, quantity=quantity, max_unit_price=limit)
+    line = RequestLine(
+        row=2, item=item.id, sku=sku.id, quantity=quantity, max_unit_price=limit
+    )
     request = OrderRequest(
-        order_ref=order_ref, marketplace=marketplace, receiver=RECEIVER, freight="cheapest", lines=(line,)
+        order_ref=order_ref,
+        marketplace=marketplace,
+        receiver=RECEIVER,
+        freight="cheapest",
+        lines=(line,),
     )
     return request, unit_fen * quantity + item.seller.postage(unit_fen * quantity)
 
@@ -156,13 +212,17 @@ def one_order(made: Stage, marketplace: Marketplace) -> Scenario:
     )
 
 
-def _settings(made: Stage, lease_s: int, concurrency: int, day_limit_fen: int) -> SourcingSettings:
+def _settings(
+    made: Stage, lease_s: int, concurrency: int, day_limit_fen: int
+) -> SourcingSettings:
     day_limit = str(Money(day_limit_fen).minor / 100) if day_limit_fen else ""
     return _known_settings(made, lease_s, concurrency, day_limit)
 
 
 @lru_cache(maxsize=100)
-def _known_settings(made: Stage, lease_s: int, concurrency: int, day_limit: str) -> SourcingSettings:
+def _known_settings(
+    made: Stage, lease_s: int, concurrency: int, day_limit: str
+) -> SourcingSettings:
     return SourcingSettings(
         data_dir=made.folder,
         lease_s=lease_s,
@@ -203,7 +263,9 @@ class Episode:
         self.to_be_sent = self.pauses.choice((0, 1, 1, 2, 2, 3))
         self.is_paused = self.none_leaves = False
         self.batch = BATCH
-        self.misfortune = Misfortune.drawn(self.dice, Random(f"{self.seed}:lies"), Random(f"{self.seed}:outages"))
+        self.misfortune = Misfortune.drawn(
+            self.dice, Random(f"{self.seed}:lies"), Random(f"{self.seed}:outages")
+        )
         self.misfortune.carries_out_once = submits
         self.scenario = self.given or Scenario.drawn(self.dice, self.stage, self.speaks)
         seed_everything(self.seed)
@@ -218,7 +280,9 @@ class Episode:
         self.database = self.stage.database
         self.limits = AllowedAmounts(
             as_paid=True,
-            batches=dict.fromkeys((BATCH, CORRECTED), self.scenario.budget.minor) if self.scenario.budget else {},
+            batches=dict.fromkeys((BATCH, CORRECTED), self.scenario.budget.minor)
+            if self.scenario.budget
+            else {},
             day=self.scenario.day_limit_fen,
         )
         self.processes: list[Process] = []
@@ -227,7 +291,9 @@ class Episode:
         self.all_ended: asyncio.Future[None] | None = None
         self.taken_back: list[str] = []
         self.refused = set[str]()
-        self.nights = Random(f"{self.seed}:nights") if self.seed % NIGHTS_IN == 1 else None
+        self.nights = (
+            Random(f"{self.seed}:nights") if self.seed % NIGHTS_IN == 1 else None
+        )
         if self.scenario.hides_bookings:
             self.hide_bookings()
 
@@ -243,12 +309,18 @@ class Episode:
         return datetime.fromtimestamp(self.loop.time(), UTC)
 
     def bought_before(self) -> None:
-        """There is an older order of ours at each marketplace: without one, not seeing an order proves nothing."""
-        marketplaces = sorted({request.marketplace for request in self.scenario.requests})
+        """There is an older order of ours at each marketplace: without one, not seeing
+        an order proves nothing.
+        """
+        marketplaces = sorted(
+            {request.marketplace for request in self.scenario.requests}
+        )
         place_earlier(self.world, self.database, marketplaces, at=self.clock())
 
     def hide_bookings(self) -> None:
-        """The service does not show a booking on its order, which the contract leaves open."""
+        """The service does not show a booking on its order, which the contract leaves
+        open.
+        """
         kept = self.world.books
 
         def add(shipment: Any) -> None:
@@ -267,11 +339,26 @@ class Episode:
 
     # what is told
 
-    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(
+        self,
+        call: Call,
+        fault: Fault | None,
+        incoming: Incoming,
+        response: web.Response,
+    ) -> web.Response:
         """What arrives of an answer; the connection may be cut instead."""
-        if fault is None or fault.kind not in LIES or not isinstance(response.body, bytes):
+        if (
+            fault is None
+            or fault.kind not in LIES
+            or not isinstance(response.body, bytes)
+        ):
             return response
-        body, what = lied(fault.kind, self.misfortune.lies, response.body, self.world.books.every_order())
+        body, what = lied(
+            fault.kind,
+            self.misfortune.lies,
+            response.body,
+            self.world.books.every_order(),
+        )
         if what:
             self.misfortune.count(fault.kind)
             self.note(f"{incoming.path} lies: {what}")
@@ -285,7 +372,9 @@ class Episode:
 
     @property
     def trace_hash(self) -> str:
-        return hashlib.blake2b("\n".join(self.trace).encode(), digest_size=8).hexdigest()
+        return hashlib.blake2b(
+            "\n".join(self.trace).encode(), digest_size=8
+        ).hexdigest()
 
     def broken(self, what: str) -> None:
         self.note(f"BROKEN {what}")
@@ -308,20 +397,31 @@ class Episode:
     def tried(self, process: Process, task: str, in_hand: Collection[str]) -> None:
         """A try of a task is over: nothing that its run has begun is left to itself.
 
-        Other tasks may have theirs in hand, or settle what they have taken over from a run that died.
+        Other tasks may have theirs in hand, or settle what they have taken over from a
+        run that died.
         """
         if not process.alive:
             return
         for row in self.database.effects():
-            is_in_hand = {row.key, row.key.rpartition(":")[0]} & {*in_hand}  # with or without the number of the attempt
-            if row.status is EffectStatus.SENDING and row.owner == row.sender == process.owner and not is_in_hand:
+            is_in_hand = {row.key, row.key.rpartition(":")[0]} & {
+                *in_hand
+            }  # with or without the number of the attempt
+            if (
+                row.status is EffectStatus.SENDING
+                and row.owner == row.sender == process.owner
+                and not is_in_hand
+            ):
                 self.broken(f"left sending by a try of {task}: {row.key}")
 
     def is_alive(self, owner: str) -> bool:
-        return any(process.alive and process.owner == owner for process in self.processes)
+        return any(
+            process.alive and process.owner == owner for process in self.processes
+        )
 
     def leaves(self, process: Process, claim: Claim) -> None:
-        """The first byte of an effect is about to leave: what must be in the ledger by now?"""
+        """The first byte of an effect is about to leave: what must be in the ledger by
+        now?
+        """
         Context().run(self._judge_leaving, process, claim)
 
     def _judge_leaving(self, process: Process, claim: Claim) -> None:
@@ -334,29 +434,54 @@ class Episode:
             self.broken(f"sent with an old fence: {claim.key}")
         elif self.clock() >= claim.lease_until:
             self.broken(f"sent after the lease ran out: {claim.key}")
-        elif record.doubtful_sends > MOST_DOUBTFUL_SENDS and claim.action is not Action.NOTIFY:
+        elif (
+            record.doubtful_sends > MOST_DOUBTFUL_SENDS
+            and claim.action is not Action.NOTIFY
+        ):
             self.broken(f"sent {record.doubtful_sends} times in doubt: {claim.key}")
         self.to_be_sent = max(0, self.to_be_sent - 1)
         if self.none_leaves and claim.action in BUYING:
             self.broken(f"sent after pause had returned: {claim.key}")
-        if claim.action is Action.CREATE and (order is None or not self._is_approved(process, order)):
+        if claim.action is Action.CREATE and (
+            order is None or not self._is_approved(process, order)
+        ):
             self.broken(f"ordered without approval of this plan: {claim.order_ref}")
-        if claim.action is Action.CREATE and order is not None and order.batch_id != process.batch:
-            self.broken(f"ordered for {process.batch}, counted in {order.batch_id}: {claim.order_ref}")
+        if (
+            claim.action is Action.CREATE
+            and order is not None
+            and order.batch_id != process.batch
+        ):
+            self.broken(
+                f"ordered for {process.batch}, counted in {order.batch_id}: {claim.order_ref}"
+            )
 
     def _is_approved(self, process: Process, order: SimpleNamespace) -> bool:
-        """Whether somebody said yes to the plan; a no of another run, between claim and send, comes too late."""
+        """Whether somebody said yes to the plan; a no of another run, between claim and
+        send, comes too late.
+        """
         yes = self._said_yes_to(process, order.order_ref) - {None}
         return order.plan_hash in yes or (order.plan_hash is None and bool(yes))
 
     def _said_yes_to(self, process: Process, order_ref: str) -> set[str | None]:
-        """Plans of an order that somebody approved for the run's batch: in this run, or before a look."""
-        asking = [process] if not process.name.startswith(("look", "help")) else self.processes
-        return {one.approved.get(order_ref) for one in asking if one.batch == process.batch}
+        """Plans of an order that somebody approved for the run's batch: in this run, or
+        before a look.
+        """
+        asking = (
+            [process]
+            if not process.name.startswith(("look", "help"))
+            else self.processes
+        )
+        return {
+            one.approved.get(order_ref) for one in asking if one.batch == process.batch
+        }
 
     def watched(self, ledger: WatchedLedger) -> WatchedLedger:
         """A ledger on this episode's database that tells of breaches."""
-        ledger.database, ledger.breached, ledger.is_alive = self.database, self.broken, self.is_alive
+        ledger.database, ledger.breached, ledger.is_alive = (
+            self.database,
+            self.broken,
+            self.is_alive,
+        )
         ledger.is_paused = lambda: self.is_paused
         return ledger
 
@@ -393,19 +518,35 @@ class Episode:
             self.loop.outside(after_s, self._interrupt)
         self.all_ended = self.loop.create_future()
         for _ in range(self.dice.choices((1, 2, 3), (12, 7, 1))[0]):
-            self._start_later(self.dice.choice((0.0, self.dice.uniform(0, 1), self.dice.uniform(0, 200))))
-        pausing = self.loop.create_task(self._pause(), context=Context()) if self.seed % PAUSED_IN == 4 else None
+            self._start_later(
+                self.dice.choice(
+                    (0.0, self.dice.uniform(0, 1), self.dice.uniform(0, 200))
+                )
+            )
+        pausing = (
+            self.loop.create_task(self._pause(), context=Context())
+            if self.seed % PAUSED_IN == 4
+            else None
+        )
         await self.all_ended
         if pausing:
             await pausing
 
     async def _pause(self) -> None:
-        """A person stops all buying once some effects have left, waits until none can, and resumes some time later."""
+        """A person stops all buying once some effects have left, waits until none can,
+        and resumes some time later.
+        """
         while self.to_be_sent and self.runs_at_work + self.runs_to_come:  # noqa: ASYNC110 - effects count it down
             await asyncio.sleep(0.05)
-        await asyncio.sleep(self.pauses.choice((0.0, self.pauses.uniform(0, 0.5), self.pauses.uniform(0, 300))))
+        await asyncio.sleep(
+            self.pauses.choice(
+                (0.0, self.pauses.uniform(0, 0.5), self.pauses.uniform(0, 300))
+            )
+        )
         settings = self.scenario.settings
-        ledger = self.watched(WatchedLedger(settings.ledger_url, clock=self.clock, owner="mei"))
+        ledger = self.watched(
+            WatchedLedger(settings.ledger_url, clock=self.clock, owner="mei")
+        )
         ledger.pause_buying("mei", "prices look wrong")
         self.is_paused = True
         self.note("buying is paused")
@@ -414,7 +555,11 @@ class Episode:
             await asyncio.sleep(1)
         self.none_leaves = True
         self.note("nothing can leave any more")
-        await asyncio.sleep(self.pauses.choice((0.0, self.pauses.uniform(0, 60), self.pauses.uniform(0, 2000))))
+        await asyncio.sleep(
+            self.pauses.choice(
+                (0.0, self.pauses.uniform(0, 60), self.pauses.uniform(0, 2000))
+            )
+        )
         self.is_paused = self.none_leaves = False
         ledger.resume_buying("mei")
         self.note("buying goes on")
@@ -430,17 +575,26 @@ class Episode:
         kind = self.dice.choices(("source", "track", "cancel"), (90, 6, 4))[0]
         if kind == "cancel" and not self.processes:
             kind = "source"
-        if kind == "source" and self.processes and self.has_follow_ups and self.follow_ups.random() < 0.5:
+        if (
+            kind == "source"
+            and self.processes
+            and self.has_follow_ups
+            and self.follow_ups.random() < 0.5
+        ):
             kind = "look"
         if self.dice.random() < 0.25 and self.processes:
             self._raise_a_price()
         says_yes = self.dice.random() < 0.95
-        self.start(kind, says_yes=self.nights.random() < 0.5 if self.nights else says_yes)
+        self.start(
+            kind, says_yes=self.nights.random() < 0.5 if self.nights else says_yes
+        )
 
     def _raise_a_price(self) -> None:
         """A seller asks more from now on, for what is not ordered yet."""
         request = self.dice.choice(self.scenario.requests)
-        item = self.world.catalogue.shelf(request.marketplace).by_id[request.lines[0].item]
+        item = self.world.catalogue.shelf(request.marketplace).by_id[
+            request.lines[0].item
+        ]
         self.world.catalogue.raise_prices([item])
         self.misfortune.count("price_rises_between_runs")
         self.note(f"{item.id} costs more")
@@ -449,30 +603,58 @@ class Episode:
         """Start a run: `source`, `look`, `track`, `cancel` or `help`."""
         return self._start(kind, lambda process: self._work(process, kind, says_yes))
 
-    def _start(self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
-        if kind != "help" and not self.misfortune.calm and self.files.random() < CORRECTIONS:
+    def _start(
+        self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]
+    ) -> asyncio.Task[None]:
+        if (
+            kind != "help"
+            and not self.misfortune.calm
+            and self.files.random() < CORRECTIONS
+        ):
             self.batch = CORRECTED
-        process = Process(name=f"{kind}-{len(self.processes) + 1}", batch=self.batch, fate=self, loop=self.loop)
+        process = Process(
+            name=f"{kind}-{len(self.processes) + 1}",
+            batch=self.batch,
+            fate=self,
+            loop=self.loop,
+        )
         self.processes.append(process)
         self.runs_at_work += 1
         self.note(f"{process.name} starts")
         context = Context()
         context.run(PROCESS.set, process)
-        process.main = self.loop.create_task(self._guarded(process, work(process)), context=context)
-        process.main.add_done_callback(lambda _: self._ended(process), context=Context())
+        process.main = self.loop.create_task(
+            self._guarded(process, work(process)), context=context
+        )
+        process.main.add_done_callback(
+            lambda _: self._ended(process), context=Context()
+        )
         return process.main
 
-    def _work(self, process: Process, kind: str, says_yes: bool) -> Coroutine[Any, Any, None]:  # noqa: FBT001
+    def _work(
+        self,
+        process: Process,
+        kind: str,
+        says_yes: bool,  # noqa: FBT001
+    ) -> Coroutine[Any, Any, None]:
         scenario = self.scenario
         if kind == "look":
-            limits: dict[str, Any] = {"budget": scenario.budget, "chunk_size": scenario.chunk_size}
+            limits: dict[str, Any] = {
+                "budget": scenario.budget,
+                "chunk_size": scenario.chunk_size,
+            }
             return follow_up(process, scenario.settings, self.clock, **limits)
         if kind == "track":
             return track(scenario.settings, self.clock, chunk_size=scenario.chunk_size)
         if kind == "cancel":
             if not self.misfortune.calm:
                 self.taken_back.append(self.dice.choice(scenario.requests).order_ref)
-            return cancel(scenario.settings, self.clock, self.taken_back, chunk_size=scenario.chunk_size)
+            return cancel(
+                scenario.settings,
+                self.clock,
+                self.taken_back,
+                chunk_size=scenario.chunk_size,
+            )
         if kind == "help":
             return help_out(process, scenario.settings, self.clock)
         for _ in range(self.speaks.helpers):
@@ -486,7 +668,9 @@ class Episode:
             chunk_size=scenario.chunk_size,
             says_yes=says_yes,
             helpers=self.speaks.helpers,
-            beforehand=bool(self.nights and not self.misfortune.calm and self.nights.random() < 0.5),
+            beforehand=bool(
+                self.nights and not self.misfortune.calm and self.nights.random() < 0.5
+            ),
         )
 
     async def _guarded(self, process: Process, work: Coroutine[Any, Any, None]) -> None:
@@ -511,11 +695,18 @@ class Episode:
         self.runs_at_work -= 1
         process.alive = False
         self.check(f"the end of {process.name}")
-        if not self.runs_at_work and not self.runs_to_come and self.all_ended and not self.all_ended.done():
+        if (
+            not self.runs_at_work
+            and not self.runs_to_come
+            and self.all_ended
+            and not self.all_ended.done()
+        ):
             self.all_ended.set_result(None)
 
     async def _calm(self) -> None:
-        """Nothing goes wrong any more: runs follow each other until every order is explained."""
+        """Nothing goes wrong any more: runs follow each other until every order is
+        explained.
+        """
         self.misfortune.calm = True
         self.note("calm")
         self.world.books.set_balance(max(self.world.books.balance_fen, OPENING_FEN))
@@ -526,12 +717,16 @@ class Episode:
             if self.has_follow_ups:
                 await self.start("look")
             await self.start("source", says_yes=True)
-            if not self.found and self._unexplained():  # an order of the corrected file, which is not run again
+            if (
+                not self.found and self._unexplained()
+            ):  # an order of the corrected file, which is not run again
                 await self.start("track", says_yes=True)
             if self.found or not self._unexplained():
                 break
         await self._person_answers()
-        for _ in range(MOST_RUNS if self.shown_within_s else 0):  # what was paid in the last round shows hours later
+        for _ in range(
+            MOST_RUNS if self.shown_within_s else 0
+        ):  # what was paid in the last round shows hours later
             if self.found or not (self._unexplained() or self._not_shown()):
                 break
             await self.later()
@@ -542,17 +737,25 @@ class Episode:
         self._tell_ends()
 
     async def _person_answers(self) -> None:
-        """Whoever is asked about an order looks it up in the console, and says so; then a run goes on with it."""
+        """Whoever is asked about an order looks it up in the console, and says so; then
+        a run goes on with it.
+        """
         open_ones = [one for one in self.database.effects() if _is_answered(one)]
         if not open_ones or self.found:
             return
         await self.later()
         for one in open_ones:
-            await self._start("answer", partial(self._answer, one.order_ref, one.action))
+            await self._start(
+                "answer", partial(self._answer, one.order_ref, one.action)
+            )
         await self.start("source", says_yes=True)
 
-    def _answer(self, ref: str, action: Action, _: Process) -> Coroutine[Any, Any, None]:
-        there = [order for order in self.world.books.every_order() if order.reference == ref]
+    def _answer(
+        self, ref: str, action: Action, _: Process
+    ) -> Coroutine[Any, Any, None]:
+        there = [
+            order for order in self.world.books.every_order() if order.reference == ref
+        ]
         if action is Action.PAY:
             paid_fen = sum(order.paid_fen for order in there)
             kind = ResolutionKind.PAID if paid_fen else ResolutionKind.NOT_PAID
@@ -563,13 +766,22 @@ class Episode:
         return answer(self.scenario.settings, self.clock, ref, said)
 
     def _may_change(self) -> bool:
-        """Whether a further run has something to do; of those that have not, every third is made all the same."""
+        """Whether a further run has something to do; of those that have not, every
+        third is made all the same.
+        """
         died = any(name.startswith("crash") for name in self.misfortune.struck)
-        return died or bool(self._unexplained()) or self.batch not in self.snapshots or self.dice.random() < 0.35
+        return (
+            died
+            or bool(self._unexplained())
+            or self.batch not in self.snapshots
+            or self.dice.random() < 0.35
+        )
 
     async def later(self) -> None:
         """Wait until whatever was sent before has arrived or never will."""
-        await asyncio.sleep(self.scenario.settings.lease_s + SETTLE_S + 1 + self.shown_within_s)
+        await asyncio.sleep(
+            self.scenario.settings.lease_s + SETTLE_S + 1 + self.shown_within_s
+        )
         self.land()
 
     # judgement
@@ -591,22 +803,37 @@ class Episode:
             if not self._can_t_be_told(violation, at_rest=at_rest):
                 self.broken(f"{violation} (after {after})")
         for ref in self.database.refused_and_allowed():
-            self.broken(f"allowed beforehand after a person's no: {ref} (after {after})")
+            self.broken(
+                f"allowed beforehand after a person's no: {ref} (after {after})"
+            )
         for ref in self.database.withdrawn_unsaid():
-            self.broken(f"an approval was withdrawn, and no no is written down: {ref} (after {after})")
+            self.broken(
+                f"an approval was withdrawn, and no no is written down: {ref} (after {after})"
+            )
 
     def _can_t_be_told(self, violation: Violation, *, at_rest: bool) -> bool:
-        """What nothing shows to be untrue: a payment told at another order's amount, sensible by itself; and, until the
-        order is read before it is paid, a create that names an id of another marketplace."""
+        """What nothing shows to be untrue: a payment told at another order's amount,
+        sensible by itself; and, until the order is read before it is paid, a create
+        that names an id of another marketplace.
+        """
         struck = self.misfortune.struck
         if violation.rule is Rule.FORGOTTEN_ORDER:
             return Kind.FOREIGN_ID in struck and not at_rest
-        return violation.rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT) and Kind.SWAPPED_AMOUNT in struck
+        return (
+            violation.rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT)
+            and Kind.SWAPPED_AMOUNT in struck
+        )
 
     def _newest_rows(self) -> list[Any]:
         """The newest row of each order, as `sourcing sql` shows it."""
-        oldest_first = sorted(self.snapshots.items(), key=lambda one: (one[1][0], one[0]))
-        return list({row["order_ref"]: row for _, (_, rows) in oldest_first for row in rows}.values())
+        oldest_first = sorted(
+            self.snapshots.items(), key=lambda one: (one[1][0], one[0])
+        )
+        return list(
+            {
+                row["order_ref"]: row for _, (_, rows) in oldest_first for row in rows
+            }.values()
+        )
 
     def _ledger_now(self) -> tuple[dict[str, Any], list[Any]]:
         return self.database.orders(), self.database.effects()
@@ -621,13 +848,21 @@ class Episode:
             if order is None:
                 told.append(f"not explained: {ref} is not in the ledger")
             elif not _is_explained(order, open_ones.get(ref)):
-                told.append(f"not explained: {ref} is {order.state}, {open_ones.get(ref)} is open: {order.reason}")
+                told.append(
+                    f"not explained: {ref} is {order.state}, {open_ones.get(ref)} is open: {order.reason}"
+                )
         return told
 
     def _not_shown(self) -> bool:
-        """Whether a payment was made that the ledger has not seen yet, such as of an order that a lie has held."""
+        """Whether a payment was made that the ledger has not seen yet, such as of an
+        order that a lie has held.
+        """
         orders = self.database.orders()
-        paid = [one for one in self.database.effects() if one.action is Action.PAY and one.status is EffectStatus.DONE]
+        paid = [
+            one
+            for one in self.database.effects()
+            if one.action is Action.PAY and one.status is EffectStatus.DONE
+        ]
         return any(orders[one.order_ref].paid_minor is None for one in paid)
 
     def _tell_ends(self) -> None:
@@ -648,12 +883,15 @@ def _is_answered(effect: Any) -> bool:
 def _is_explained(order: Any, open_action: Action | None) -> bool:
     if order.state is OrderState.UNKNOWN:
         return any(
-            open_action is action and f"sourcing resolve {order.order_ref} {answer}" in order.reason
+            open_action is action
+            and f"sourcing resolve {order.order_ref} {answer}" in order.reason
             for action, answer in ASKED.items()
         )
     if open_action not in (None, Action.NOTIFY):
         return False
-    return order.state in FINAL or (order.state in (OrderState.HELD, OrderState.REFUSED) and order.reason != "")
+    return order.state in FINAL or (
+        order.state in (OrderState.HELD, OrderState.REFUSED) and order.reason != ""
+    )
 
 
 def play(seed: int, made: Stage, service: Service = AS_WRITTEN) -> Episode:

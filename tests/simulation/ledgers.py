@@ -1,4 +1,6 @@
-"""The real ledger in memory, shared by all processes of an episode, with boundaries around each transaction."""
+"""The real ledger in memory, shared by all processes of an episode, with boundaries
+around each transaction.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from typing import Any
 from sqlalchemy import Connection, Engine
 
 from connectors.ledger.engine import open_engine
-from connectors.ledger.records import Claimed, EffectRecord, Intent, OrderChange, Outcome
+from connectors.ledger.records import (
+    Claimed,
+    EffectRecord,
+    Intent,
+    OrderChange,
+    Outcome,
+)
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import standing_pause
@@ -35,7 +43,13 @@ ORDER_COLUMNS = (
 EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
 YES = ("approved", "freight_approved")
 NO = (
-    *("not_approved", "nobody_answered", "asking_run_cancelled", "not_wanted", "wanted_back"),
+    *(
+        "not_approved",
+        "nobody_answered",
+        "asking_run_cancelled",
+        "not_wanted",
+        "wanted_back",
+    ),
     *("nobody_to_ask", "above_approval_limit"),
 )
 
@@ -54,13 +68,17 @@ def codes_of(told: object) -> Iterator[str]:
 
 
 class SharedDatabase:
-    """One migrated database, emptied for each episode. Its connection outlives every ledger on it."""
+    """One migrated database, emptied for each episode. Its connection outlives every
+    ledger on it.
+    """
 
     def __init__(self) -> None:
         self.engine: Engine = open_engine("sqlite://")
         self.engine.dispose = lambda close=True: None  # type: ignore[method-assign]
         self.connection = self.engine.connect()
-        self._empty = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+        self._empty = [
+            f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)
+        ]
 
     def empty(self) -> None:
         with self.connection.begin():
@@ -83,24 +101,41 @@ class SharedDatabase:
         return file
 
     def rows(self, statement: str) -> list[Row]:
-        """What whoever watches reads: plainly, since it is asked a hundred times an episode."""
+        """What whoever watches reads: plainly, since it is asked a hundred times an
+        episode.
+        """
         cursor = self.connection.connection.cursor()
         cursor.execute(statement)
         names = [column[0] for column in cursor.description]
         return [Row(**dict(zip(names, row, strict=True))) for row in cursor.fetchall()]
 
     def reason_codes(self) -> set[str]:
-        """The codes of every reason that stands in the ledger: of orders, effects and moves, and within their facts."""
+        """The codes of every reason that stands in the ledger: of orders, effects and
+        moves, and within their facts.
+        """
         told = (
-            f"SELECT reason_code AS code, reason_facts AS facts FROM {name}" for name in ("orders", "effects", "moves")
+            f"SELECT reason_code AS code, reason_facts AS facts FROM {name}"
+            for name in ("orders", "effects", "moves")
         )
         rows = self.rows(" UNION ".join(told))
-        return {*codes_of([{"code": row.code, "facts": json.loads(row.facts or "{}")} for row in rows if row.code])}
+        return {
+            *codes_of(
+                [
+                    {"code": row.code, "facts": json.loads(row.facts or "{}")}
+                    for row in rows
+                    if row.code
+                ]
+            )
+        }
 
     def refused_and_allowed(self) -> set[str]:
-        """Orders of which a yes given beforehand allowed something after a person's last word was no, or silence."""
+        """Orders of which a yes given beforehand allowed something after a person's
+        last word was no, or silence.
+        """
         refused, found = set[str](), set[str]()
-        for move in self.rows("SELECT order_ref, reason_code, reason_facts FROM moves ORDER BY id"):
+        for move in self.rows(
+            "SELECT order_ref, reason_code, reason_facts FROM moves ORDER BY id"
+        ):
             by = json.loads(move.reason_facts or "{}").get("by", "")
             if move.reason_code in ("nobody_answered", "asking_run_cancelled") or (
                 move.reason_code == "not_approved" and by
@@ -114,11 +149,17 @@ class SharedDatabase:
         return found
 
     def withdrawn_unsaid(self) -> set[str]:
-        """Begun orders without an approval whose last word is a yes: one given beforehand would renew it."""
+        """Begun orders without an approval whose last word is a yes: one given
+        beforehand would renew it.
+        """
         said = "', '".join((*YES, *NO))
-        last = self.rows(f"SELECT order_ref, reason_code FROM moves WHERE reason_code IN ('{said}') ORDER BY id")
+        last = self.rows(
+            f"SELECT order_ref, reason_code FROM moves WHERE reason_code IN ('{said}') ORDER BY id"
+        )
         is_yes = {move.order_ref: move.reason_code in YES for move in last}
-        withdrawn = self.rows("SELECT order_ref FROM orders WHERE order_id IS NOT NULL AND plan_hash IS NULL")
+        withdrawn = self.rows(
+            "SELECT order_ref FROM orders WHERE order_id IS NOT NULL AND plan_hash IS NULL"
+        )
         return {order.order_ref for order in withdrawn if is_yes.get(order.order_ref)}
 
     def orders(self) -> dict[str, Row]:
@@ -134,14 +175,19 @@ class SharedDatabase:
         for row in found:
             row.action, row.status = Action(row.action), EffectStatus(row.status)
             row.answer = json.loads(row.answer) if row.answer else None
-            row.intent_at, row.lease_until = _moment(row.intent_at), _moment(row.lease_until)
+            row.intent_at, row.lease_until = (
+                _moment(row.intent_at),
+                _moment(row.lease_until),
+            )
         return found
 
 
 class WatchedLedger(Ledger):
-    """A process's ledger. `is_alive` tells of an owner; breaches of the effect protocol are told at once.
+    """A process's ledger. `is_alive` tells of an owner; breaches of the effect protocol
+    are told at once.
 
-    `is_paused` is what whoever paused all buying knows of that, not what the ledger says.
+    `is_paused` is what whoever paused all buying knows of that, not what the ledger
+    says.
     """
 
     database: SharedDatabase
@@ -149,7 +195,8 @@ class WatchedLedger(Ledger):
     is_alive: Callable[[str], bool]
     is_paused: Callable[[], bool]
 
-    # As the ledger's own, but on one connection that stays open: opening one costs more than most statements.
+    # As the ledger's own, but on one connection that stays open: opening one costs more
+    # than most statements.
 
     @contextmanager
     def _begun(self) -> Iterator[Connection]:
@@ -174,7 +221,8 @@ class WatchedLedger(Ledger):
             pass
 
     def buying_paused(self) -> Pause | None:
-        # without a boundary: only claims rest on it, and seeds stay what they were before there was a switch
+        # without a boundary: only claims rest on it, and seeds stay what they were
+        # before there was a switch
         try:
             return standing_pause(self.database.connection)
         finally:
@@ -185,28 +233,44 @@ class WatchedLedger(Ledger):
         for record in claimed.won.values():
             if self.is_paused() and record.action in BUYING:
                 self.breached(f"claimed while buying is paused: {record.key}")
-            if record.action in (Action.PAY, Action.BOOK) and not self._is_approved(record):
+            if record.action in (Action.PAY, Action.BOOK) and not self._is_approved(
+                record
+            ):
                 self.breached(f"claimed without approval of its amount: {record.key}")
         return claimed
 
     def _is_approved(self, record: EffectRecord) -> bool:
         order = self.database.orders()[record.order_ref]
-        most = order.payable_minor if record.action is Action.PAY else order.freight_approved_minor
+        most = (
+            order.payable_minor
+            if record.action is Action.PAY
+            else order.freight_approved_minor
+        )
         return order.plan_hash is not None and (record.amount_minor or 0) <= (most or 0)
 
-    def write(self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]) -> list[bool]:
+    def write(
+        self, outcomes: Sequence[Outcome], changes: Sequence[OrderChange]
+    ) -> list[bool]:
         before = {row.key: row.fence for row in self.database.effects()}
         written = super().write(outcomes, changes)
         for outcome, counts in zip(outcomes, written, strict=True):
             if counts and before.get(outcome.claim.key) != outcome.claim.fence:
-                self.breached(f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}")
+                self.breached(
+                    f"an old fence decided: {outcome.claim.key} with {outcome.claim.fence}"
+                )
         return written
 
-    def take_over(self, order_refs: Collection[str], **options: Any) -> list[EffectRecord]:
+    def take_over(
+        self, order_refs: Collection[str], **options: Any
+    ) -> list[EffectRecord]:
         before = {row.key: row for row in self.database.effects()}
         taken = super().take_over(order_refs, **options)
         for record in taken:
             old = before[record.key]
-            if old.lease_until > self.clock() and old.owner != self.owner and self.is_alive(old.owner):
+            if (
+                old.lease_until > self.clock()
+                and old.owner != self.owner
+                and self.is_alive(old.owner)
+            ):
                 self.breached(f"taken from a living holder: {record.key}")
         return taken

@@ -1,4 +1,6 @@
-"""A service that tells an amount, an id or a reference that is not so: one place of one answer, drawn from the seed."""
+"""A service that tells an amount, an id or a reference that is not so: one place of one
+answer, drawn from the seed.
+"""
 
 from __future__ import annotations
 
@@ -15,22 +17,36 @@ from tests.simulation.misfortune import Kind
 AMOUNTS = {Kind.NEGATIVE_AMOUNT: -1, Kind.ZERO_AMOUNT: 0, Kind.HUGE_AMOUNT: 10**14}
 
 
-def lied(kind: Kind, dice: Random, body: bytes, orders: Sequence[Order]) -> tuple[bytes, str]:
-    """The answer with a lie in it, and what it says instead of what; unchanged when there is nothing to lie about."""
+def lied(
+    kind: Kind, dice: Random, body: bytes, orders: Sequence[Order]
+) -> tuple[bytes, str]:
+    """The answer with a lie in it, and what it says instead of what; unchanged when
+    there is nothing to lie about.
+    """
     answer = json.loads(body)
     sort = Sort.AMOUNT if kind in AMOUNTS or kind is Kind.SWAPPED_AMOUNT else Sort.ID
-    found = [(place, real) for place, real in places(answer, lambda _: False) if _is_of(sort, place, real)]
+    found = [
+        (place, real)
+        for place, real in places(answer, lambda _: False)
+        if _is_of(sort, place, real)
+    ]
     dice.shuffle(found)
     for place, real in found:
         value = _told_instead(kind, dice, real, orders)
         if value is not None and str(value) != str(real):
             at(answer, place[:-1])[place[-1]] = value
-            return json.dumps(answer, ensure_ascii=False).encode(), f"{place} {real} told as {value}"
+            return json.dumps(
+                answer, ensure_ascii=False
+            ).encode(), f"{place} {real} told as {value}"
     return body, ""
 
 
 def _is_of(sort: Sort, place: Pointer, real: Any) -> bool:
-    return sort_of(place, real) is sort and real is not None and (sort is Sort.ID or is_number(real))
+    return (
+        sort_of(place, real) is sort
+        and real is not None
+        and (sort is Sort.ID or is_number(real))
+    )
 
 
 def _told_instead(kind: Kind, dice: Random, real: Any, orders: Sequence[Order]) -> Any:
@@ -43,7 +59,9 @@ def _told_instead(kind: Kind, dice: Random, real: Any, orders: Sequence[Order]) 
     other = dice.choice(others)
     if kind is Kind.SWAPPED_AMOUNT:
         return _like(real, other.amount_fen)
-    ours = next((order for order in orders if str(real) in (order.id, order.reference)), None)
+    ours = next(
+        (order for order in orders if str(real) in (order.id, order.reference)), None
+    )
     if ours is None:
         return None  # an item's or a seller's id
     told = other.id if str(real) == ours.id else other.reference
@@ -54,4 +72,10 @@ def _like(real: Any, fen: int) -> Any:
     """An amount in the unit of the one that it stands for: yuan have a point."""
     yuan = isinstance(real, float) or "." in str(real)
     amount: Any = fen / 100 if yuan else fen
-    return f"{amount:.2f}" if isinstance(real, str) and yuan else str(amount) if isinstance(real, str) else amount
+    return (
+        f"{amount:.2f}"
+        if isinstance(real, str) and yuan
+        else str(amount)
+        if isinstance(real, str)
+        else amount
+    )

@@ -1,4 +1,6 @@
-"""An event loop whose time stands still while anything can run, and jumps to the next timer when nothing can."""
+"""An event loop whose time stands still while anything can run, and jumps to the next
+timer when nothing can.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +31,11 @@ class Deadlock(Exception):
 
 
 class VirtualLoop(asyncio.BaseEventLoop):
-    """Without sockets and threads, so that the order of everything follows from the times of its timers.
+    """Without sockets and threads, so that the order of everything follows from the
+    times of its timers.
 
-    What a stopped process should do waits until it goes on; a function for an executor runs in a timer of its own.
+    What a stopped process should do waits until it goes on; a function for an executor
+    runs in a timer of its own.
     """
 
     def __init__(self, executor_delay_s: Callable[[], float]) -> None:
@@ -73,15 +77,23 @@ class VirtualLoop(asyncio.BaseEventLoop):
         self, executor: Any, func: Callable[..., Any], *args: Any
     ) -> asyncio.Future[Any]:
         done: asyncio.Future[Any] = self.create_future()
-        self.call_later(self._executor_delay_s(), _work, done, func, args, context=copy_context())
+        self.call_later(
+            self._executor_delay_s(), _work, done, func, args, context=copy_context()
+        )
         return done
 
-    def outside(self, delay_s: float, callback: Callable[..., None], *args: Any) -> None:
-        """Call back later as the world, not as a process: no crash and no stop of one keeps it from happening."""
+    def outside(
+        self, delay_s: float, callback: Callable[..., None], *args: Any
+    ) -> None:
+        """Call back later as the world, not as a process: no crash and no stop of one
+        keeps it from happening.
+        """
         self.call_later(max(delay_s, 0), callback, *args, context=Context())
 
 
-def _work(done: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]) -> None:
+def _work(
+    done: asyncio.Future[Any], func: Callable[..., Any], args: tuple[Any, ...]
+) -> None:
     if done.cancelled():
         return
     try:

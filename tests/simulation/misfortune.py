@@ -1,4 +1,6 @@
-"""What may go wrong in an episode, and how often; every draw comes from the episode's seed."""
+"""What may go wrong in an episode, and how often; every draw comes from the episode's
+seed.
+"""
 
 from __future__ import annotations
 
@@ -62,14 +64,26 @@ class Call(StrEnum):
 
 
 K = Kind
-LOST = {K.NO_CONNECTION: 1, K.SLOW: 2, K.HTTP_500: 1, K.HTTP_429: 1, K.GARBAGE: 1, K.DROP_BEFORE: 2}
+LOST = {
+    K.NO_CONNECTION: 1,
+    K.SLOW: 2,
+    K.HTTP_500: 1,
+    K.HTTP_429: 1,
+    K.GARBAGE: 1,
+    K.DROP_BEFORE: 2,
+}
 BY_CALL: dict[Call, dict[Kind, int]] = {
     Call.READ: {**LOST, K.DROP_AFTER: 1},
     Call.PLAN: {**LOST, K.DROP_AFTER: 1, K.PRICE_CHANGE: 8, K.OUT_OF_STOCK: 1},
     Call.CREATE: {
         **LOST,
         **{K.DROP_AFTER: 3, K.LATE_EFFECT: 5},
-        **{K.PRICE_CHANGE: 1, K.OUT_OF_STOCK: 1, K.PRICE_RISES_AFTER: 2, K.SELLER_CLOSES: 1},
+        **{
+            K.PRICE_CHANGE: 1,
+            K.OUT_OF_STOCK: 1,
+            K.PRICE_RISES_AFTER: 2,
+            K.SELLER_CLOSES: 1,
+        },
     },
     Call.PAY: {
         **LOST,
@@ -79,8 +93,17 @@ BY_CALL: dict[Call, dict[Kind, int]] = {
     Call.BOOK: {**LOST, K.DROP_AFTER: 4, K.LATE_EFFECT: 6},
     Call.OTHER: {**LOST, K.DROP_AFTER: 3, K.LATE_EFFECT: 3},
 }
-LIES = (K.NEGATIVE_AMOUNT, K.ZERO_AMOUNT, K.HUGE_AMOUNT, K.SWAPPED_AMOUNT, K.FOREIGN_ID, K.FOREIGN_ID)
-CHOICES = {call: (list(weights), list(weights.values())) for call, weights in BY_CALL.items()}
+LIES = (
+    K.NEGATIVE_AMOUNT,
+    K.ZERO_AMOUNT,
+    K.HUGE_AMOUNT,
+    K.SWAPPED_AMOUNT,
+    K.FOREIGN_ID,
+    K.FOREIGN_ID,
+)
+CHOICES = {
+    call: (list(weights), list(weights.values())) for call, weights in BY_CALL.items()
+}
 READ = "read of the ledger"  # what was read is old when a process goes on after a stop
 WEIGHTY = ("claim", "write", "effect")
 
@@ -99,7 +122,9 @@ def calls(path: str, *, effect: bool) -> Call:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """From when to when the service is away (no connection, answers cut) or has too many calls; seconds."""
+    """From when to when the service is away (no connection, answers cut) or has too
+    many calls; seconds.
+    """
 
     begins: float
     ends: float
@@ -130,14 +155,25 @@ class Misfortune:
 
     @classmethod
     def drawn(cls, dice: Random, lies: Random, outages: Random) -> Misfortune:
-        """Lies and outages have dice of their own, so that what else befalls a seed stays what it was."""
-        begins, lasts = outages.uniform(0, outages.choice((3, 30))), outages.choice(OUTAGES_S)
-        outage = Outage(begins, begins + outages.uniform(*lasts), outages.random() < 0.3) if lasts else None
+        """Lies and outages have dice of their own, so that what else befalls a seed
+        stays what it was.
+        """
+        begins, lasts = (
+            outages.uniform(0, outages.choice((3, 30))),
+            outages.choice(OUTAGES_S),
+        )
+        outage = (
+            Outage(begins, begins + outages.uniform(*lasts), outages.random() < 0.3)
+            if lasts
+            else None
+        )
         return cls(
             outages=outages,
             outage=outage,
             patience_s=outages.choice((0.0, 600.0, 3600.0, 3600.0)),
-            interrupts_after_s=outages.uniform(0, outages.choice((3, 60))) if outages.random() < 0.2 else None,
+            interrupts_after_s=outages.uniform(0, outages.choice((3, 60)))
+            if outages.random() < 0.2
+            else None,
             dice=dice,
             lies=lies,
             lie_rate=lies.choice(LIE_RATES),
@@ -157,13 +193,17 @@ class Misfortune:
             return self._lie()
         kinds, weights = CHOICES[call]
         kind = self.dice.choices(kinds, weights)[0]
-        if kind is Kind.CARRIED_OUT_TWICE and self.carries_out_once:  # no client could prevent what that costs
+        if (
+            kind is Kind.CARRIED_OUT_TWICE and self.carries_out_once
+        ):  # no client could prevent what that costs
             kind = Kind.DROP_AFTER
         self.count(kind)
         return Fault(kind, self._delay_s(kind))
 
     def away(self, now: float) -> Kind | None:
-        """What befalls whatever leaves or arrives while the service is away, or has too many calls."""
+        """What befalls whatever leaves or arrives while the service is away, or has too
+        many calls.
+        """
         outage = self.outage
         if self.calm or outage is None or not outage.begins <= now < outage.ends:
             return None
@@ -172,13 +212,21 @@ class Misfortune:
         return Kind.NO_CONNECTION
 
     def _lie(self) -> Fault | None:
-        return Fault(self.lies.choice(LIES)) if self.lie_rate and self.lies.random() < self.lie_rate else None
+        return (
+            Fault(self.lies.choice(LIES))
+            if self.lie_rate and self.lies.random() < self.lie_rate
+            else None
+        )
 
     def _delay_s(self, kind: Kind) -> float:
         if kind is Kind.SLOW:
-            return self.dice.choice((self.dice.uniform(1, 29), self.dice.uniform(31, SLOWEST_S)))
+            return self.dice.choice(
+                (self.dice.uniform(1, 29), self.dice.uniform(31, SLOWEST_S))
+            )
         if kind is Kind.LATE_EFFECT:
-            return self.dice.choice((self.dice.uniform(1, 60), self.dice.uniform(60, LATEST_S)))
+            return self.dice.choice(
+                (self.dice.uniform(1, 60), self.dice.uniform(60, LATEST_S))
+            )
         return 0.0
 
     def befalls(self, point: str) -> Crash | float | None:
@@ -195,7 +243,11 @@ class Misfortune:
             self.stops += 1
             self.count("stop")
             return self.dice.choice(
-                (self.dice.uniform(1, 30), self.dice.uniform(30, 250), self.dice.uniform(900, 2500))
+                (
+                    self.dice.uniform(1, 30),
+                    self.dice.uniform(30, 250),
+                    self.dice.uniform(900, 2500),
+                )
             )
         return None
 
@@ -203,7 +255,13 @@ class Misfortune:
         """When somebody starts another run: soon, or within the stop of this one."""
         if stopped_s:
             return self.dice.uniform(0, stopped_s)
-        return self.dice.choice((self.dice.uniform(0, 5), self.dice.uniform(0, 60), self.dice.uniform(100, 1500)))
+        return self.dice.choice(
+            (
+                self.dice.uniform(0, 5),
+                self.dice.uniform(0, 60),
+                self.dice.uniform(100, 1500),
+            )
+        )
 
     def disk_s(self) -> float:
         """How long a commit waits for the disk, or for another process."""

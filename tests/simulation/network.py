@@ -1,4 +1,6 @@
-"""The way to the service: the client's connections, which hand each request to the sandbox, in time or not at all."""
+"""The way to the service: the client's connections, which hand each request to the
+sandbox, in time or not at all.
+"""
 
 from __future__ import annotations
 
@@ -35,7 +37,9 @@ BY_SANDBOX = {
 
 
 class DrawnFaults:
-    """In place of the sandbox's rules: the fault that was drawn for the request that comes next."""
+    """In place of the sandbox's rules: the fault that was drawn for the request that
+    comes next.
+    """
 
     def __init__(self) -> None:
         self.next: Rule | None = None
@@ -46,18 +50,33 @@ class DrawnFaults:
 
 
 class OpenBreaker(SignatureCheck):
-    """Lets a request through that has used its nonce already: the service itself repeats it."""
+    """Lets a request through that has used its nonce already: the service itself
+    repeats it.
+    """
 
-    def check(self, headers: Mapping[str, str], logistics_query: Mapping[str, str] | None = None) -> None:
+    def check(
+        self,
+        headers: Mapping[str, str],
+        logistics_query: Mapping[str, str] | None = None,
+    ) -> None:
         pass
 
 
 class Incoming:
-    """As much of an aiohttp request as the sandbox looks at; it is its own connection."""
+    """As much of an aiohttp request as the sandbox looks at; it is its own
+    connection.
+    """
 
     remote = "127.0.0.1"
 
-    def __init__(self, method: str, path: str, headers: Mapping[str, str], query: Mapping[str, str], body: str) -> None:
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: str,
+    ) -> None:
         self.method = method
         self.path = path
         self.query = dict(query)
@@ -75,7 +94,9 @@ class Incoming:
 
 
 class Network(Http):
-    """Crashes and stops of the sender fall before the first byte, after it, and when the answer arrives."""
+    """Crashes and stops of the sender fall before the first byte, after it, and when
+    the answer arrives.
+    """
 
     def __init__(self, episode: Episode) -> None:
         self._episode = episode
@@ -85,7 +106,13 @@ class Network(Http):
         """There is nothing to close."""
 
     async def exchange(
-        self, method: str, path: str, *, headers: Mapping[str, str], query: Mapping[str, str], body: str = ""
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str],
+        query: Mapping[str, str],
+        body: str = "",
     ) -> HttpAnswer:
         process, send, luck = current(), _current.get(), self._episode.misfortune
         assert process is not None
@@ -104,8 +131,14 @@ class Network(Http):
         send.first_byte()
         answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
         incoming = Incoming(method, path, headers, query, body)
-        under_way_s = fault.delay_s if fault is not None and fault.kind is Kind.SLOW else luck.wire_s()
-        self._loop.outside(under_way_s, self._arrive, process.name, call, fault, incoming, answer)
+        under_way_s = (
+            fault.delay_s
+            if fault is not None and fault.kind is Kind.SLOW
+            else luck.wire_s()
+        )
+        self._loop.outside(
+            under_way_s, self._arrive, process.name, call, fault, incoming, answer
+        )
         process.boundary(f"{word}: after the first byte")
         response = await answer
         process.boundary(f"{word}: answered")
@@ -130,11 +163,15 @@ class Network(Http):
         if fault is not None and fault.kind is Kind.CARRIED_OUT_TWICE:
             response = self._answered_again(incoming)
         told = "cut" if incoming.cut else str(response.status)
-        episode.note(f"{sender} {incoming.path} {fault.kind if fault else 'fine'} -> {told}")
+        episode.note(
+            f"{sender} {incoming.path} {fault.kind if fault else 'fine'} -> {told}"
+        )
         if call not in (Call.PLAN, Call.READ):
             episode.check(f"{call} of {sender}")
         response = episode.told(call, fault, incoming, response)
-        self._loop.outside(episode.misfortune.wire_s(), _reply, answer, incoming, response)
+        self._loop.outside(
+            episode.misfortune.wire_s(), _reply, answer, incoming, response
+        )
 
     def _strike_before(self, fault: Fault | None) -> None:
         episode = self._episode
@@ -143,7 +180,9 @@ class Network(Http):
         if fault.kind is Kind.WALLET_SHORT:
             episode.world.books.set_balance(1)
         if fault.kind is Kind.SELLER_CLOSES:
-            payable = [order for order in episode.world.books.every_order() if order.payable]
+            payable = [
+                order for order in episode.world.books.every_order() if order.payable
+            ]
             for order in payable[:1]:
                 episode.world.close(order, "SELLER_CLOSED")
         if fault.kind is Kind.LATE_EFFECT:
@@ -180,7 +219,9 @@ def _done(answering: Any) -> web.Response:
     raise AssertionError("the sandbox waits for something")
 
 
-def _reply(answer: asyncio.Future[HttpAnswer], incoming: Incoming, response: web.Response) -> None:
+def _reply(
+    answer: asyncio.Future[HttpAnswer], incoming: Incoming, response: web.Response
+) -> None:
     if answer.done():
         return
     if incoming.cut:

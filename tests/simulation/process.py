@@ -1,4 +1,6 @@
-"""A simulated process: it can die and be stopped wherever it touches something that outlives it."""
+"""A simulated process: it can die and be stopped wherever it touches something that
+outlives it.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,9 @@ class Crash(BaseException):
 
 
 class Fate(Protocol):
-    """Decides at each boundary what befalls a process. `refused` are orders that a person's last word was no to."""
+    """Decides at each boundary what befalls a process. `refused` are orders that a
+    person's last word was no to.
+    """
 
     refused: set[str]
 
@@ -31,7 +35,9 @@ class Fate(Protocol):
 
 @dataclass(eq=False)
 class Process:
-    """One run of a flow. `approved` are the plans its person said yes to: their hashes by `order_ref`."""
+    """One run of a flow. `approved` are the plans its person said yes to: their hashes
+    by `order_ref`.
+    """
 
     name: str
     batch: str
@@ -51,7 +57,9 @@ class Process:
         return self.alive and self.loop.time() < self.stopped_until
 
     def approves(self, order_ref: str, plan: str) -> None:
-        """A plan is approved: by the person of this run, or else by a yes given beforehand."""
+        """A plan is approved: by the person of this run, or else by a yes given
+        beforehand.
+        """
         if self.approved.get(order_ref) == plan:
             self.fate.refused.discard(order_ref)
         elif order_ref in self.fate.refused:
@@ -59,7 +67,9 @@ class Process:
         self.approved[order_ref] = plan
 
     def boundary(self, point: str) -> None:
-        """Between this and the next one nothing outside changes. Raises `Crash` in a dead process."""
+        """Between this and the next one nothing outside changes. Raises `Crash` in a
+        dead process.
+        """
         if not self.alive:
             raise Crash(point)
         befalls = self.fate.befalls(self, point)
@@ -70,7 +80,9 @@ class Process:
             self.stop(befalls)
 
     def die(self, point: str) -> None:
-        """Like `kill -9`: the system closes its files, its tasks never do anything again that lasts."""
+        """Like `kill -9`: the system closes its files, its tasks never do anything
+        again that lasts.
+        """
         self.alive = False
         for file in self.open_files:
             os.close(file)
@@ -80,13 +92,17 @@ class Process:
         self.fate.died(self, point)
 
     def interrupt(self) -> None:
-        """Like Ctrl-C: what it does is cancelled, and it hears what is on the wire before it ends."""
+        """Like Ctrl-C: what it does is cancelled, and it hears what is on the wire
+        before it ends.
+        """
         if self.alive and self.main is not None:
             self.interrupted = True
             self.main.cancel()
 
     def stop(self, seconds: float) -> None:
-        """Like `SIGSTOP`, and `SIGCONT` later: from the end of this step on nothing of it runs."""
+        """Like `SIGSTOP`, and `SIGCONT` later: from the end of this step on nothing of
+        it runs.
+        """
         self.stopped_until = max(self.stopped_until, self.loop.time() + seconds)
         self.loop.outside(seconds, self._continue)
 

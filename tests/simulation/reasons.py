@@ -1,4 +1,6 @@
-"""A scenario for each reason: it leads the ledger, or the report of a run, to the reason's code."""
+"""A scenario for each reason: it leads the ledger, or the report of a run, to the
+reason's code.
+"""
 
 from __future__ import annotations
 
@@ -99,8 +101,15 @@ from tests.simulation.upkeep import (
 
 Play = Callable[[Stage], set[str]]
 TAOBAO, ALIBABA, _, INTERNATIONAL, POIZON = Marketplace
-ESTIMATE, RENDER, BOOK = (f"/open/pp/logistics/order{name}Freight" for name in ("Estimate", "Render", "Booking"))
-SEARCH, CANCEL, TRACE = "/open/product/search", "/open/purchase/cancel", "/open/order/logistics/detail/get"
+ESTIMATE, RENDER, BOOK = (
+    f"/open/pp/logistics/order{name}Freight"
+    for name in ("Estimate", "Render", "Booking")
+)
+SEARCH, CANCEL, TRACE = (
+    "/open/product/search",
+    "/open/purchase/cancel",
+    "/open/order/logistics/detail/get",
+)
 REASONS, REFUNDS = "/v2/taobao/order/refund/render", "/v2/taobao/order/refund/query"
 PAYMENT_LOST = {Call.PAY: [Fault(Kind.DROP_BEFORE)]}
 AS_ASKED: Mapping[str, Any] = MappingProxyType({})
@@ -108,7 +117,10 @@ FEN = Money(1)
 
 
 def played(
-    script: Script, *at: Marketplace, faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS, **settings: Any
+    script: Script,
+    *at: Marketplace,
+    faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS,
+    **settings: Any,
 ) -> Play:
     """The script on a stage; the reasons that were met."""
 
@@ -121,11 +133,21 @@ def played(
     return play
 
 
-def cell(name: str, marketplace: Marketplace, setting: Setting = Setting.CALM, seed: int = 0) -> Play:
+def cell(
+    name: str, marketplace: Marketplace, setting: Setting = Setting.CALM, seed: int = 0
+) -> Play:
     """One cell of the deviations."""
 
     def play(made: Stage) -> set[str]:
-        played_out(made, Cell(deviation=BY_NAME[name], marketplace=marketplace, setting=setting, seed=seed))
+        played_out(
+            made,
+            Cell(
+                deviation=BY_NAME[name],
+                marketplace=marketplace,
+                setting=setting,
+                seed=seed,
+            ),
+        )
         return made.database.reason_codes()
 
     return play
@@ -168,24 +190,38 @@ def bought(
 
 def struck(call: Call, *kinds: Kind | None, **options: Any) -> Play:
     """Runs in which calls of this kind meet these faults, one after the other."""
-    return bought(faults={call: [Fault(kind) if kind else None for kind in kinds]}, **options)
+    return bought(
+        faults={call: [Fault(kind) if kind else None for kind in kinds]}, **options
+    )
 
 
 def in_cart(*then: Script | float, at: Marketplace = TAOBAO, **options: Any) -> Play:
     return played(steps(fill_the_cart, *then), at, **options)
 
 
-def unpaid(*then: Script, faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS) -> Play:
-    """An order that is held since the wallet was short, and what is done an hour later."""
-    return played(steps(buy, HOUR_S, *then), TAOBAO, faults={Call.PAY: [Fault(Kind.WALLET_SHORT)], **faults})
+def unpaid(
+    *then: Script, faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS
+) -> Play:
+    """An order that is held since the wallet was short, and what is done an hour
+    later.
+    """
+    return played(
+        steps(buy, HOUR_S, *then),
+        TAOBAO,
+        faults={Call.PAY: [Fault(Kind.WALLET_SHORT)], **faults},
+    )
 
 
-def refunded(*then: Script | float, at: Sequence[Marketplace] = (TAOBAO,), **options: Any) -> Play:
+def refunded(
+    *then: Script | float, at: Sequence[Marketplace] = (TAOBAO,), **options: Any
+) -> Play:
     """A bought order, and what is done then; hours pass in between."""
     return played(steps(buy, *then), *at, **options)
 
 
-def struck_and_answered(call: Call, kind: ResolutionKind, *, pay_is: str = "debit", **said: Any) -> Play:
+def struck_and_answered(
+    call: Call, kind: ResolutionKind, *, pay_is: str = "debit", **said: Any
+) -> Play:
     """Its call was lost, and hours later a person says what became of it."""
     script = steps(buy, SETTLED_S, buy, SETTLED_S, answering(kind, **said))
     return played(script, faults={call: [Fault(Kind.DROP_BEFORE)]}, pay_is=pay_is)
@@ -194,8 +230,13 @@ def struck_and_answered(call: Call, kind: ResolutionKind, *, pay_is: str = "debi
 R, K = ReasonCode, ResolutionKind
 DEARER = telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2)))
 UNPAID_STILL = telling(tells(Role.LIST, status=0, payTime=None, payAmount=None))
-GOODS_BACK = asking(QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",))
-RECONCILED, LISTING_REASONS = flow_run(reconcile_ledger), flow_run(request_refund, order_ref="R-1")
+GOODS_BACK = asking(
+    QUALITY, kind=RefundKind.RETURN, vouchers=("https://example.com/broken.jpg",)
+)
+RECONCILED, LISTING_REASONS = (
+    flow_run(reconcile_ledger),
+    flow_run(request_refund, order_ref="R-1"),
+)
 ASKING_BACK = flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
 SCENES: Mapping[ReasonCode, Play] = {
     R.EARLIER: played(bought_by_an_earlier_program),
@@ -210,7 +251,11 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.SEVERAL_SELLERS: played(several_sellers, TAOBAO, TAOBAO),
     R.SEVERAL_DEPOTS: bought(tells(Role.PREVIEW, also("orders"))),
     R.ONE_PRODUCT_AN_ORDER: played(
-        steps(telling(refuses(Role.PREVIEW, 400, "ORDER_PRODUCT_LIMIT")), two_products_of_a_seller), POIZON
+        steps(
+            telling(refuses(Role.PREVIEW, 400, "ORDER_PRODUCT_LIMIT")),
+            two_products_of_a_seller,
+        ),
+        POIZON,
     ),
     R.ADDRESS_INCOMPLETE: bought(zip=""),
     R.OWN_SKU_MISSING: bought(own=OwnSku(sku="FERN-1", quantity=1)),
@@ -220,7 +265,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.WORDS_FOUND_NOTHING: bought(item="no such words"),
     R.QUOTE_REFUSED: bought(refuses(Role.PREVIEW, 41234, "sold out")),
     R.PREVIEW_REFUSED: bought(country="AQ", zip="1"),
-    R.QUOTE_ON_HOLD: bought(tells(Role.PREVIEW, tradeModeNameList=["credit"]), at=[ALIBABA]),
+    R.QUOTE_ON_HOLD: bought(
+        tells(Role.PREVIEW, tradeModeNameList=["credit"]), at=[ALIBABA]
+    ),
     R.NO_FREIGHT_TO_COUNTRY: bought(tells(ESTIMATE, services=[])),
     R.FREIGHT_SERVICE_UNKNOWN: bought(freight="99"),
     # limits
@@ -230,7 +277,12 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.OVER_DAY_LIMIT: bought(settings={"day_limit_cny": "0.01"}),
     R.PRICE_ROSE: struck(Call.CREATE, Kind.PRICE_RISES_AFTER),
     R.PRICE_FELL: played(
-        steps(telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2))), buy, telling(), read_again)
+        steps(
+            telling(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 2))),
+            buy,
+            telling(),
+            read_again,
+        )
     ),
     # approval
     R.APPROVED: bought(),
@@ -239,7 +291,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.NOT_WANTED: played(steps(decline, lay_aside)),
     R.NOT_DROPPED: played(steps(buy, lay_aside)),
     R.NOBODY_TO_ASK: bought(yes=None),
-    R.ABOVE_APPROVAL_LIMIT: bought(yes=None, ask=False, settings={"approval_limit_cny": "0.01"}),
+    R.ABOVE_APPROVAL_LIMIT: bought(
+        yes=None, ask=False, settings={"approval_limit_cny": "0.01"}
+    ),
     R.NOBODY_ANSWERED: played(asked_in_the_ui(None)),
     R.ASKING_RUN_CANCELLED: played(asked_in_the_ui(CancelledBelow())),
     R.FIRST_GOES_ALONE: bought(at=[TAOBAO] * 2, asks_first=True),
@@ -259,22 +313,39 @@ SCENES: Mapping[ReasonCode, Play] = {
         concurrency=1,
     ),
     R.NOTHING_SENT: struck(Call.CREATE, Kind.NO_CONNECTION),
-    R.TOO_MANY_ORDERS: bought(refuses(Role.CREATE, 400, "TOO_MANY_ORDERS: 下单过于频繁,请稍后再试")),
+    R.TOO_MANY_ORDERS: bought(
+        refuses(Role.CREATE, 400, "TOO_MANY_ORDERS: 下单过于频繁,请稍后再试")
+    ),
     R.ACCOUNT_REFUSED: bought(refuses(Role.CREATE, 40101, "unknown key")),
-    R.RUN_ENDED: played(steps(dying("effect: before the first byte"), buy, SETTLED_S, buy)),
+    R.RUN_ENDED: played(
+        steps(dying("effect: before the first byte"), buy, SETTLED_S, buy)
+    ),
     R.NEVER_RECEIVED: struck(Call.PAY, Kind.DROP_BEFORE, runs=2),
-    R.SENT_ONCE_MORE: struck(Call.BOOK, Kind.DROP_BEFORE, runs=2, settings={"booking_repeated": "order_refused"}),
-    R.DONE_AGAIN: refunded(3 * DAY_S, dying("effect: after the first byte"), track, SETTLED_S, settle),
+    R.SENT_ONCE_MORE: struck(
+        Call.BOOK,
+        Kind.DROP_BEFORE,
+        runs=2,
+        settings={"booking_repeated": "order_refused"},
+    ),
+    R.DONE_AGAIN: refunded(
+        3 * DAY_S, dying("effect: after the first byte"), track, SETTLED_S, settle
+    ),
     R.FAILED_HARMLESSLY: refunded(3 * DAY_S, refusing(REPORT), track),
     R.WAITS_FOR_FIRST: bought(tells(Role.LIST, outerPurchaseId="r-1"), at=[TAOBAO] * 2),
     R.FIRST_ONES_FAILED: struck(Call.CREATE, *[Kind.OUT_OF_STOCK] * 6, at=[TAOBAO] * 6),
-    R.MARKETPLACE_HELD: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100)), at=[TAOBAO] * 2, runs=2),
+    R.MARKETPLACE_HELD: bought(
+        tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100)),
+        at=[TAOBAO] * 2,
+        runs=2,
+    ),
     # carts
     R.COSTS: in_cart(plan_the_cart),
     R.IN_CART: in_cart(),
     R.TO_BE_CARTED: in_cart(),
     R.CART_PAUSED: played(steps(pause, fill_the_cart)),
-    R.NOT_ALL_IN_CART: played(steps(refusing("/open/cart/add", 41234, "CART_FULL"), fill_the_cart)),
+    R.NOT_ALL_IN_CART: played(
+        steps(refusing("/open/cart/add", 41234, "CART_FULL"), fill_the_cart)
+    ),
     R.CART_INCOMPLETE: played(carted_while_it_is_bought),
     R.ROW_IN_THE_WAY: in_cart(wanting(order_ref="R-2"), fill_the_cart),
     R.GONE_FROM_CART: in_cart(taken_out),
@@ -295,59 +366,100 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.CANCEL_REFUSED: unpaid(refusing(CANCEL), cancel),
     R.REFUND_NOT_TAKEN: refunded(refusing(REFUND), asking()),
     # two readings that can't both be true
-    R.READINGS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 5))),
+    R.READINGS_DIFFER: bought(
+        tells(Role.LIST, of("purchaseAmount", lambda fen: fen * 5))
+    ),
     R.TAKEN_DIFFERS: bought(tells(Role.LIST, of("payAmount", lambda fen: fen - 1))),
-    R.UNITS_DIFFER: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100))),
+    R.UNITS_DIFFER: bought(
+        tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100))
+    ),
     R.TAKEN_BOTH_WAYS: journey("receiver-any"),
     R.UNIT_UNCLEAR: bought(tells(Role.PRODUCT, price="59.00")),
     R.NO_PRICE_TOLD: bought(tells(Role.PREVIEW, price=None)),
-    R.NOTHING_TO_COMPARE: bought(tells(Role.PREVIEW, price=None, productAmount=None, domesticPostFee=None)),
-    R.PREVIEW_ADDS_UP_WRONG: bought(tells(Role.PREVIEW, of("purchaseAmount", lambda fen: fen // 4))),
+    R.NOTHING_TO_COMPARE: bought(
+        tells(Role.PREVIEW, price=None, productAmount=None, domesticPostFee=None)
+    ),
+    R.PREVIEW_ADDS_UP_WRONG: bought(
+        tells(Role.PREVIEW, of("purchaseAmount", lambda fen: fen // 4))
+    ),
     R.PRICE_FAR_BELOW_LIMIT: bought(max_unit_price=Money(10**7)),
     R.SEARCH_DIFFERS: bought(tells(SEARCH, of("price", lambda fen: fen * 5))),
     R.SHOWN_FOR_NOTHING: bought(tells(Role.LIST, purchaseAmount=0)),
     R.PAID_FOR_NOTHING: bought(tells(Role.LIST, status=10, purchaseAmount=0)),
-    R.PRICE_NOT_CONFIRMED: bought(tells(Role.LIST, of("purchaseAmount", lambda fen: fen - 1), times=1)),
+    R.PRICE_NOT_CONFIRMED: bought(
+        tells(Role.LIST, of("purchaseAmount", lambda fen: fen - 1), times=1)
+    ),
     R.UNKNOWN_STATE: bought(tells(Role.LIST, status=77)),
     R.PAYING_IN_UNKNOWN_STATE: played(
-        steps(telling(tells(Role.LIST, status=77, payTime=None, payAmount=None, skip=1)), buy, SETTLED_S, buy)
+        steps(
+            telling(tells(Role.LIST, status=77, payTime=None, payAmount=None, skip=1)),
+            buy,
+            SETTLED_S,
+            buy,
+        )
     ),
     R.PAID_IN_UNKNOWN_STATE: bought(tells(Role.LIST, status=77, skip=1)),
     # ownership of an order
     R.NOT_SHOWN: bought(tells(Role.LIST, data=[], totalRecords=0), runs=2),
     R.ORDER_NOT_SHOWN: bought(
-        tells(Role.LIST, data=[], totalRecords=0, skip=1), faults={Call.PAY: [Fault(Kind.DROP_AFTER)]}, runs=2
+        tells(Role.LIST, data=[], totalRecords=0, skip=1),
+        faults={Call.PAY: [Fault(Kind.DROP_AFTER)]},
+        runs=2,
     ),
     R.NO_REFERENCE_YET: bought(tells(Role.LIST, outerPurchaseId=None)),
     R.ANOTHERS_REFERENCE: bought(tells(Role.LIST, outerPurchaseId="r-1")),
     R.HAS_ANOTHER_ID: cell("ids rounded by a create", TAOBAO),
-    R.ID_IS_ANOTHERS: played(named_as_the_first(Role.CREATE, "purchaseId", "order_id"), TAOBAO, TAOBAO),
-    R.ID_IS_ANOTHERS_ASKED: played(named_as_the_first(BOOK, "orderId", "shipment_order_id"), TAOBAO, TAOBAO),
+    R.ID_IS_ANOTHERS: played(
+        named_as_the_first(Role.CREATE, "purchaseId", "order_id"), TAOBAO, TAOBAO
+    ),
+    R.ID_IS_ANOTHERS_ASKED: played(
+        named_as_the_first(BOOK, "orderId", "shipment_order_id"), TAOBAO, TAOBAO
+    ),
     R.ID_TAKEN: played(shown_with_the_first_s_shipment, TAOBAO, TAOBAO),
     R.SEVERAL_ORDERS: bought(tells(Role.CREATE, also("orderList", purchaseId="77"))),
-    R.ORDERED_IN_PART: played(two_products_of_a_seller, ALIBABA, faults={Call.CREATE: [Fault(Kind.PART_FAILS)]}),
+    R.ORDERED_IN_PART: played(
+        two_products_of_a_seller,
+        ALIBABA,
+        faults={Call.CREATE: [Fault(Kind.PART_FAILS)]},
+    ),
     R.CART_BECAME_SEVERAL: in_cart(
-        telling(tells("/open/cart/create/order", also("orderList", purchaseId="77"))), order_the_cart
+        telling(tells("/open/cart/create/order", also("orderList", purchaseId="77"))),
+        order_the_cart,
     ),
     R.ALREADY_THERE: refunded(lose_the_ledger, buy, at=[ALIBABA]),
     R.MAY_BE_THERE: cell("references null", ALIBABA),
-    R.OVERTAKEN: unpaid(paid_while_it_is_cancelled, faults={Call.OTHER: [Fault(Kind.SLOW, 20)]}),
-    R.CAME_LATE: played(booked_while_another_run_stands_still, faults={Call.BOOK: [Fault(Kind.DROP_AFTER)]}),
+    R.OVERTAKEN: unpaid(
+        paid_while_it_is_cancelled, faults={Call.OTHER: [Fault(Kind.SLOW, 20)]}
+    ),
+    R.CAME_LATE: played(
+        booked_while_another_run_stands_still,
+        faults={Call.BOOK: [Fault(Kind.DROP_AFTER)]},
+    ),
     # an effect without a known outcome
     R.NO_ANSWER: struck(Call.PAY, Kind.DROP_BEFORE),
     R.NO_ANSWER_ASKED: struck(Call.BOOK, Kind.DROP_BEFORE, runs=2),
     R.REFUSED_UNCLEARLY: bought(refuses(Role.PAY, 41234, "系统异常")),
     R.WAS_REFUSED: bought(refuses(Role.PAY, 41234, "系统异常")),
     R.REFUSED_AS_DONE: bought(refuses(Role.PAY, 41234, "duplicate")),
-    R.REFUSED_UNASKED: bought(refuses(Role.PAY, 41234, "系统异常"), refuses(Role.LIST, 41234, "no", skip=1)),
-    R.REFUSED_BUT: bought(refuses(Role.PAY, 41234, "系统异常"), tells(Role.LIST, status=77, skip=1)),
+    R.REFUSED_UNASKED: bought(
+        refuses(Role.PAY, 41234, "系统异常"), refuses(Role.LIST, 41234, "no", skip=1)
+    ),
+    R.REFUSED_BUT: bought(
+        refuses(Role.PAY, 41234, "系统异常"), tells(Role.LIST, status=77, skip=1)
+    ),
     R.SENT_TOO_OFTEN: struck(Call.PAY, *[Kind.DROP_BEFORE] * 5, runs=5),
     R.NO_WORD: struck(Call.PAY, Kind.DROP_BEFORE),
-    R.NO_WORD_UNASKED: bought(refuses(Role.LIST, 40101, "unknown key", skip=1), faults=PAYMENT_LOST),
-    R.NOT_TO_BE_ASKED: bought(refuses(Role.LIST, 41234, "no", skip=1), faults=PAYMENT_LOST, runs=2),
+    R.NO_WORD_UNASKED: bought(
+        refuses(Role.LIST, 40101, "unknown key", skip=1), faults=PAYMENT_LOST
+    ),
+    R.NOT_TO_BE_ASKED: bought(
+        refuses(Role.LIST, 41234, "no", skip=1), faults=PAYMENT_LOST, runs=2
+    ),
     R.UNPROVEN: struck_and_answered(Call.CREATE, K.NOT_ORDERED),
     R.MAY_STILL_ARRIVE: refunded(300, buy, faults=PAYMENT_LOST),
-    R.ROWS_ARE_GONE: in_cart(taken_out_once_ordered, faults={Call.CREATE: [Fault(Kind.DROP_BEFORE)]}),
+    R.ROWS_ARE_GONE: in_cart(
+        taken_out_once_ordered, faults={Call.CREATE: [Fault(Kind.DROP_BEFORE)]}
+    ),
     # paying
     R.PAYMENT_ACCEPTED: bought(),
     R.PAYMENT_UNCONFIRMED: bought(tells(Role.LIST, status=1)),
@@ -357,7 +469,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.NO_ANSWER_ABOUT: bought(refuses(Role.LIST, 41234, "no")),
     R.PAID_ELSEWHERE: bought(tells(Role.LIST, status=10)),
     R.PAID_COUNTED_WITH: bought(tells(Role.LIST, of("payAmount", lambda fen: fen - 1))),
-    R.TAKEN_ABOVE_APPROVED: bought(tells(Role.LIST, of("payAmount", lambda fen: fen + 1))),
+    R.TAKEN_ABOVE_APPROVED: bought(
+        tells(Role.LIST, of("payAmount", lambda fen: fen + 1))
+    ),
     R.CLOSED_UNPAID: bought(tells(Role.LIST, status=4, closeReason="SELLER_CLOSED")),
     R.CLOSED_BY_MARKETPLACE: unpaid(telling(tells(Role.LIST, status=4)), track),
     R.CLOSED_AFTER_PAYMENT: refunded(telling(tells(Role.LIST, status=4)), track),
@@ -380,54 +494,91 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.REFUND_ASKED: refunded(asking()),
     R.REFUND_AGREED: refunded(asking(), 4.5 * HOUR_S, follow),
     R.ALL_CAME_BACK: refunded(asking(), 9 * HOUR_S, follow),
-    R.REFUND_CAME_BACK: refunded(6 * DAY_S, track, asking(QUALITY, amount=Money(100)), 9 * HOUR_S, follow),
+    R.REFUND_CAME_BACK: refunded(
+        6 * DAY_S, track, asking(QUALITY, amount=Money(100)), 9 * HOUR_S, follow
+    ),
     R.REFUND_TO_RETURN: refunded(6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow),
-    R.REFUND_RETURNED: refunded(6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow, send_back, follow),
-    R.REFUND_CLOSED: refunded(6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow, 9 * DAY_S, follow),
+    R.REFUND_RETURNED: refunded(
+        6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow, send_back, follow
+    ),
+    R.REFUND_CLOSED: refunded(
+        6 * DAY_S, track, GOODS_BACK, 5 * HOUR_S, follow, 9 * DAY_S, follow
+    ),
     R.REFUND_REFUSED: refunded(asking(description="拒绝"), 5 * HOUR_S, follow),
     R.REFUND_DECLINED: played(a_line_declined),
     # a person's answers
     R.ANSWERED: struck_and_answered(Call.CREATE, K.NOT_ORDERED),
-    R.REST_IS_LOST: refunded(telling(tells(Role.LIST, status=4)), track, answering(K.CAME_BACK, amount=FEN)),
+    R.REST_IS_LOST: refunded(
+        telling(tells(Role.LIST, status=4)), track, answering(K.CAME_BACK, amount=FEN)
+    ),
     R.PAYMENT_DROPPED: played(
-        steps(telling(tells(Role.LIST, status=1, skip=1)), buy, SETTLED_S, UNPAID_STILL, answering(K.NOT_PAID))
+        steps(
+            telling(tells(Role.LIST, status=1, skip=1)),
+            buy,
+            SETTLED_S,
+            UNPAID_STILL,
+            answering(K.NOT_PAID),
+        )
     ),
     R.SAID_PAID: struck_and_answered(Call.PAY, K.PAID, amount=FEN, pay_is="unknown"),
-    R.SAID_BOOKED: struck_and_answered(Call.BOOK, K.BOOKED, value="77", tracking=("T-77",)),
+    R.SAID_BOOKED: struck_and_answered(
+        Call.BOOK, K.BOOKED, value="77", tracking=("T-77",)
+    ),
     R.SAID_NOT_BOOKED: struck_and_answered(Call.BOOK, K.NOT_BOOKED),
     # of no order: remedies that were not carried out
     R.LINE_ABOVE_LIMIT: bought(max_unit_price=FEN),
     R.NOT_IN_LEDGER: played(cancelled),
     R.NO_CANCELLING: refunded(cancelled, at=[POIZON]),
     R.AT_WORK_ON_IT: refunded(cancelled, faults=PAYMENT_LOST),
-    R.APPROVED_ALREADY: played(steps(away_once_approved, DAY_S, cancelled), patience_s=600),
+    R.APPROVED_ALREADY: played(
+        steps(away_once_approved, DAY_S, cancelled), patience_s=600
+    ),
     R.NOTHING_TO_CANCEL: played(steps(decline, cancelled)),
     R.PAST_CANCELLING: refunded(6 * DAY_S, tracked, cancelled),
     R.MONEY_NOT_ASKED_BACK: refunded(refusing(REASONS), cancelled),
     R.FREIGHT_STAYS_BOOKED: refunded(cancelled),
     R.WANTED_BACK: refunded(cancelled),
-    R.NOT_CANCELLED: played(cancelled_as_it_is_paid, ALIBABA, faults={Call.PAY: [Fault(Kind.SLOW, 25)]}),
-    R.EFFECT_NOT_DONE: refunded(
-        refusing(REFUND), flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
+    R.NOT_CANCELLED: played(
+        cancelled_as_it_is_paid, ALIBABA, faults={Call.PAY: [Fault(Kind.SLOW, 25)]}
     ),
-    R.NO_REFUND_NOW: refunded(refusing(REASONS, 400, "ORDER_STATUS_ERROR"), LISTING_REASONS),
+    R.EFFECT_NOT_DONE: refunded(
+        refusing(REFUND),
+        flow_run(request_refund, order_ref="R-1", reason="101", only_show=False),
+    ),
+    R.NO_REFUND_NOW: refunded(
+        refusing(REASONS, 400, "ORDER_STATUS_ERROR"), LISTING_REASONS
+    ),
     R.RECEIPT_NOT_CONFIRMED: refunded(flow_run(confirm_receipt, order_refs=["R-1"])),
-    R.NOT_ON_ITS_WAY: refunded(flow_run(confirm_receipt, order_refs=["R-1"]), at=[ALIBABA]),
+    R.NOT_ON_ITS_WAY: refunded(
+        flow_run(confirm_receipt, order_refs=["R-1"]), at=[ALIBABA]
+    ),
     R.REFUND_UNREAD: refunded(asking(), refusing(REFUNDS), follow),
-    R.REFUND_NOT_BELIEVED: refunded(asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow),
+    R.REFUND_NOT_BELIEVED: refunded(
+        asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow
+    ),
     R.TRACE_UNREAD: refunded(6 * DAY_S, refusing(TRACE), tracked),
     # parcels and callbacks
-    R.PARCEL_NOT_SHOWN: refunded(6 * DAY_S, heard(weighed("X-1"), kind=CallbackKind.INBOUND)),
-    R.PARCEL_NOT_PASSED: refunded(6 * DAY_S, heard(weighed(status="不合格"), kind=CallbackKind.INBOUND)),
-    R.PARCEL_TOO_HEAVY: refunded(6 * DAY_S, heard(weighed(), weighed(weight=9), kind=CallbackKind.INBOUND)),
+    R.PARCEL_NOT_SHOWN: refunded(
+        6 * DAY_S, heard(weighed("X-1"), kind=CallbackKind.INBOUND)
+    ),
+    R.PARCEL_NOT_PASSED: refunded(
+        6 * DAY_S, heard(weighed(status="不合格"), kind=CallbackKind.INBOUND)
+    ),
+    R.PARCEL_TOO_HEAVY: refunded(
+        6 * DAY_S, heard(weighed(), weighed(weight=9), kind=CallbackKind.INBOUND)
+    ),
     R.PARCEL_FREIGHT_ROSE: refunded(
-        6 * DAY_S, telling(tells(ESTIMATE, amount="999.00")), heard(weighed(), kind=CallbackKind.INBOUND)
+        6 * DAY_S,
+        telling(tells(ESTIMATE, amount="999.00")),
+        heard(weighed(), kind=CallbackKind.INBOUND),
     ),
     R.CALLBACK_TOO_DEEP: played(heard(bytes_of(b"[" * 70))),
     R.CALLBACK_UNREADABLE: played(heard(bytes_of(b"?"))),
     R.CALLBACK_NAMES_TOO_MANY: played(heard(told_of(*map(str, range(101))))),
     R.CALLBACK_ID_TOO_LONG: played(heard(told_of("7" * 65))),
-    R.CALLBACK_NAMES_NONE: played(heard(bytes_of(b'{"messageType": "CHANGED", "messageBody": "{}"}'))),
+    R.CALLBACK_NAMES_NONE: played(
+        heard(bytes_of(b'{"messageType": "CHANGED", "messageBody": "{}"}'))
+    ),
     R.CALLBACK_NOT_OURS: played(heard(told_of("77"))),
     R.CALLBACK_ORDER_MOVED: refunded(6 * DAY_S, heard(told_of())),
     R.CALLBACK_ORDER_STAYS: refunded(heard(told_of())),
@@ -440,13 +591,39 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.RUN_LEDGER_UNUSABLE: refunded(restored, ASKING_BACK),
     R.RUN_FILE_UNREADABLE: played(flow_run(fill_cart, file=Path("no-such-file.csv"))),
     R.RUN_FILE_FAULTY: played(faulty_file_carted),
-    R.RUN_SNAPSHOT_FAILED: refunded(writing_fails(SnapshotError("the disk is full"), RECONCILED)),
-    R.RUN_MACHINE_FAILED: refunded(writing_fails(OSError(ENOSPC, "the disk is full"), RECONCILED)),
+    R.RUN_SNAPSHOT_FAILED: refunded(
+        writing_fails(SnapshotError("the disk is full"), RECONCILED)
+    ),
+    R.RUN_MACHINE_FAILED: refunded(
+        writing_fails(OSError(ENOSPC, "the disk is full"), RECONCILED)
+    ),
     R.RUN_DEFECT: refunded(writing_fails(ZeroDivisionError(), RECONCILED)),
 }
 BEYOND = {code for code in R if code.startswith(("message_", "recipient_"))} | {
-    *(R.RUN_TOOK_TOO_LONG, R.RUN_NOT_BEGUN, R.RUN_LOST, R.RUN_LOST_TOO_OFTEN, R.RUN_NOT_STARTED_AGAIN),
-    *(R.RUN_CRASHED, R.RUN_NEVER_BEGAN, R.RUN_PROCESS_GONE, R.RUN_NOT_TAKEN, R.RUNS_BEGIN_AGAIN),
-    *(R.NO_WORKER, R.RUN_NOT_RESUMED, R.OVERDUE, R.SERVER_AWAY, R.PARCEL_SILENT, R.PARCEL_RETURNS, R.PARCEL_EXCEPTION),
+    *(
+        R.RUN_TOOK_TOO_LONG,
+        R.RUN_NOT_BEGUN,
+        R.RUN_LOST,
+        R.RUN_LOST_TOO_OFTEN,
+        R.RUN_NOT_STARTED_AGAIN,
+    ),
+    *(
+        R.RUN_CRASHED,
+        R.RUN_NEVER_BEGAN,
+        R.RUN_PROCESS_GONE,
+        R.RUN_NOT_TAKEN,
+        R.RUNS_BEGIN_AGAIN,
+    ),
+    *(
+        R.NO_WORKER,
+        R.RUN_NOT_RESUMED,
+        R.OVERDUE,
+        R.SERVER_AWAY,
+        R.PARCEL_SILENT,
+        R.PARCEL_RETURNS,
+        R.PARCEL_EXCEPTION,
+    ),
 }
-"""Of Prefect's server and of recipients, which the simulation lacks: tests/deployments, connectors and flows/notify."""
+"""Of Prefect's server and of recipients, which the simulation lacks: tests/deployments,
+connectors and flows/notify.
+"""

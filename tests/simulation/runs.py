@@ -1,4 +1,6 @@
-"""What a simulated process does: a run of a flow's own code, without Prefect's engine around it."""
+"""What a simulated process does: a run of a flow's own code, without Prefect's engine
+around it.
+"""
 
 from __future__ import annotations
 
@@ -33,22 +35,31 @@ from tasks.snapshot import snapshot_moved
 from tests.simulation.process import Crash, Process
 
 BATCH, CORRECTED = "batch", "corrected"
-"""The same orders may come again in a corrected file, which is another batch with a budget of its own."""
+"""The same orders may come again in a corrected file, which is another batch with a
+budget of its own.
+"""
 
 HELP_WITHIN_S, HELP_EVERY_S = 60, 3
 XPORTCN = XportcnSettings(
-    base_url="http://127.0.0.1:8790", access_key="", user_id="", overrides="", requests_per_second=0
+    base_url="http://127.0.0.1:8790",
+    access_key="",
+    user_id="",
+    overrides="",
+    requests_per_second=0,
 )
 
 
 def is_no(why: Reason) -> bool:
     """Whether a person has said no, or nothing; not where a run could ask none."""
     silent = why.code in (ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
-    return silent or (why.code is ReasonCode.NOT_APPROVED and why.facts.get("by") not in (None, ""))
+    return silent or (
+        why.code is ReasonCode.NOT_APPROVED and why.facts.get("by") not in (None, "")
+    )
 
 
 class Judged(FromRequests):
-    """Plans of a file. What a run says yes to without asking is judged at that moment: no person has refused it.
+    """Plans of a file. What a run says yes to without asking is judged at that moment:
+    no person has refused it.
 
     A no that comes once another run has bought the order holds nothing.
     """
@@ -58,20 +69,34 @@ class Judged(FromRequests):
         self._process = process
 
     def hold(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlanSummary], why: Mapping[str, Verdict]
+        self,
+        resources: Resources,
+        batch_id: str,
+        plans: Sequence[PlanSummary],
+        why: Mapping[str, Verdict],
     ) -> None:
         super().hold(resources, batch_id, plans, why)
-        noes = resources.ledger.each_order([ref for ref, verdict in why.items() if verdict.why and is_no(verdict.why)])
-        held = {one.order_ref for one in noes if one.state is OrderState.HELD and one.why and is_no(one.why)}
+        noes = resources.ledger.each_order(
+            [ref for ref, verdict in why.items() if verdict.why and is_no(verdict.why)]
+        )
+        held = {
+            one.order_ref
+            for one in noes
+            if one.state is OrderState.HELD and one.why and is_no(one.why)
+        }
         self._process.fate.refused |= held
 
-    def approve(self, resources: Resources, batch_id: str, approvals: Iterable[Approval]) -> None:
+    def approve(
+        self, resources: Resources, batch_id: str, approvals: Iterable[Approval]
+    ) -> None:
         given = {one.order_ref: one for one in approvals}
         try:
             super().approve(resources, batch_id, given.values())
         except Crash:  # it may have come after the commit, and then the person's yes is the last word
             said = self._process.approved
-            self._process.fate.refused -= {ref for ref, one in given.items() if said.get(ref) == one.plan_hash}
+            self._process.fate.refused -= {
+                ref for ref, one in given.items() if said.get(ref) == one.plan_hash
+            }
             raise
         for ref, one in given.items():
             self._process.approves(ref, one.plan_hash)
@@ -89,14 +114,17 @@ async def source(
     helpers: int = 0,
     beforehand: bool = False,
 ) -> None:
-    """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the batch of the process.
+    """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the
+    batch of the process.
 
     One that is approved `beforehand` has no person to ask.
     """
 
     def person(question: ApprovalRequest) -> bool:
         if says_yes:
-            process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
+            process.approved |= {
+                plan.order_ref: plan_hash(plan) for plan in question.all
+            }
         return says_yes
 
     if not beforehand:
@@ -104,19 +132,33 @@ async def source(
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
         plans = Judged(requests, process)
-        run = BatchRun(resources, process.batch, plans, budget=budget, chunk_size=chunk_size, helpers=helpers)
+        run = BatchRun(
+            resources,
+            process.batch,
+            plans,
+            budget=budget,
+            chunk_size=chunk_size,
+            helpers=helpers,
+        )
         await run.buy(ask=not beforehand)
 
 
 async def follow_up(
-    process: Process, settings: SourcingSettings, clock: Clock, *, budget: Money | None, chunk_size: int
+    process: Process,
+    settings: SourcingSettings,
+    clock: Clock,
+    *,
+    budget: Money | None,
+    chunk_size: int,
 ) -> None:
     """`flows.buy_from_file`, which asks nobody."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
         if resources.ledger.knows_batch(process.batch):
             approved = FromLedger(resources.ledger, process.batch)
-            await BatchRun(resources, process.batch, approved, chunk_size=chunk_size, budget=budget).buy(ask=False)
+            await BatchRun(
+                resources, process.batch, approved, chunk_size=chunk_size, budget=budget
+            ).buy(ask=False)
 
 
 async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -> None:
@@ -138,7 +180,13 @@ async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) ->
         await track_parcels(resources, chunk_size)
 
 
-async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[str], *, chunk_size: int) -> None:
+async def cancel(
+    settings: SourcingSettings,
+    clock: Clock,
+    order_refs: Sequence[str],
+    *,
+    chunk_size: int,
+) -> None:
     """`flows.cancel_orders`."""
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
@@ -148,7 +196,11 @@ async def cancel(settings: SourcingSettings, clock: Clock, order_refs: Sequence[
         await snapshot_moved(resources, "after-sale", before=before)
 
 
-async def answer(settings: SourcingSettings, clock: Clock, order_ref: str, said: Resolution) -> None:
-    """`sourcing resolve`: a person who has looked at the console says whether the order is there, or is paid."""
+async def answer(
+    settings: SourcingSettings, clock: Clock, order_ref: str, said: Resolution
+) -> None:
+    """`sourcing resolve`: a person who has looked at the console says whether the order
+    is there, or is paid.
+    """
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resolve(resources, order_ref, said, by="person")

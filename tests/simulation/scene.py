@@ -1,4 +1,6 @@
-"""A scripted episode: what is asked for, what the service tells otherwise, what people do; and the reasons it gives."""
+"""A scripted episode: what is asked for, what the service tells otherwise, what people
+do; and the reasons it gives.
+"""
 
 from __future__ import annotations
 
@@ -43,8 +45,8 @@ ALWAYS = 10**6
 class Odd:
     """Answers that are not as the books have it: of calls in a `role`, or to a path.
 
-    The first `skip` of them are as they should be, `times` are not. `instead`: the call is not carried out; with a
-    `status` a gateway's page comes.
+    The first `skip` of them are as they should be, `times` are not. `instead`: the call
+    is not carried out; with a `status` a gateway's page comes.
     """
 
     at: str
@@ -58,19 +60,36 @@ class Odd:
         return self.at in (path, ROLES.get(path))
 
 
-def tells(at: str, change: Callable[[str, Any], Any] | None = None, **options: Any) -> Odd:
-    """Data in which each value is as `change` makes it of the field's name and the value; or `fields` are these."""
+def tells(
+    at: str, change: Callable[[str, Any], Any] | None = None, **options: Any
+) -> Odd:
+    """Data in which each value is as `change` makes it of the field's name and the
+    value; or `fields` are these.
+    """
     times = {name: options.pop(name) for name in ("skip", "times") if name in options}
 
     def told(name: str, value: Any) -> Any:
         return change(name, value) if change else options.get(name, value)
 
-    return Odd(at=at, tells=lambda answer: {**answer, "data": changed(answer["data"], told)}, **times)
+    return Odd(
+        at=at,
+        tells=lambda answer: {**answer, "data": changed(answer["data"], told)},
+        **times,
+    )
 
 
-def refuses(at: str, code: object, words: str, *, instead: bool = True, **times: int) -> Odd:
+def refuses(
+    at: str, code: object, words: str, *, instead: bool = True, **times: int
+) -> Odd:
     """A refusal; the call is carried out all the same unless it is made `instead`."""
-    told = {"code": code, "msg": words, "errorCode": code, "errorMsg": words, "success": False, "data": None}
+    told = {
+        "code": code,
+        "msg": words,
+        "errorCode": code,
+        "errorMsg": words,
+        "success": False,
+        "data": None,
+    }
     return Odd(at=at, tells=lambda _: told, instead=instead, **times)
 
 
@@ -98,28 +117,44 @@ class OddSandbox(Sandbox):
         response = await super().handle(request)
         assert isinstance(response.body, bytes)
         return (
-            web.json_response(odd.tells(json.loads(response.body)), status=response.status)
+            web.json_response(
+                odd.tells(json.loads(response.body)), status=response.status
+            )
             if response.body
             else response
         )
 
 
 class Scene(Shop):
-    """One order at each of some marketplaces, and what becomes of it. `reasons` has the codes of every moment."""
+    """One order at each of some marketplaces, and what becomes of it. `reasons` has the
+    codes of every moment.
+    """
 
     def __init__(
-        self, made: Stage, *at: Marketplace, faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS, **settings: Any
+        self,
+        made: Stage,
+        *at: Marketplace,
+        faults: Mapping[Call, Sequence[Fault | None]] = NO_FAULTS,
+        **settings: Any,
     ) -> None:
         super().__init__(made, *(at or (Marketplace.TAOBAO,)), faults=faults)
-        self.misfortune.patience_s, pay_is = settings.pop("patience_s", 0), settings.pop("pay_is", "debit")
+        self.misfortune.patience_s, pay_is = (
+            settings.pop("patience_s", 0),
+            settings.pop("pay_is", "debit"),
+        )
         self.asks_first = settings.pop("asks_first", False)
         self.booking_repeated = settings.pop("booking_repeated", "unknown")
-        self.scenario = replace(self.scenario, settings=self.scenario.settings.model_copy(update=settings))
+        self.scenario = replace(
+            self.scenario, settings=self.scenario.settings.model_copy(update=settings)
+        )
         self.service = OddSandbox(self.world, SignatureCheck(wall_clock=self.now))
-        self.sandbox, self.service.faults, self.pay_is = self.service, self.faults, pay_is  # type: ignore[assignment]
+        self.sandbox, self.pay_is = self.service, pay_is
+        self.service.faults = self.faults  # type: ignore[assignment]
         self.reasons = set[str]()
         self.when_sent: Callable[[str], object] = lambda _: None
-        self.fate: Callable[[Process, str], Crash | float | None] = lambda _process, _point: None
+        self.fate: Callable[[Process, str], Crash | float | None] = (
+            lambda _process, _point: None
+        )
 
     def hears(self, *answers: Odd) -> None:
         """From now on these answers, and no others, are not as they should be."""
@@ -128,7 +163,10 @@ class Scene(Shop):
     def goes_away(self, for_s: float, in_s: float = 0) -> None:
         """The service can't be reached, from a moment on and for some time."""
         begins = self.now() - START + in_s
-        self.misfortune.calm, self.misfortune.outage = False, Outage(begins, begins + for_s, throttled=False)
+        self.misfortune.calm, self.misfortune.outage = (
+            False,
+            Outage(begins, begins + for_s, throttled=False),
+        )
 
     def leaves(self, process: Process, claim: Claim) -> None:
         super().leaves(process, claim)
@@ -139,16 +177,27 @@ class Scene(Shop):
         self.reasons |= {*reasons_in(told)}
 
     def dies_once_sent(self, key: str) -> None:
-        """The process that sends an effect is killed once it is recorded, before it reads anything."""
-        self.fate = lambda _, now: Crash(now) if key in self.sent and now == "read: before the first byte" else None
+        """The process that sends an effect is killed once it is recorded, before it
+        reads anything.
+        """
+        self.fate = lambda _, now: (
+            Crash(now)
+            if key in self.sent and now == "read: before the first byte"
+            else None
+        )
 
     def dies_at(self, point: str) -> None:
         """The next process that gets there is killed."""
         self.fate = lambda _, now: Crash(now) if now == point else None
 
     def wants(self, **wishes: Any) -> None:
-        """Ask for something else: fields of the line, of the receiver or of the request."""
-        self.scenario = replace(self.scenario, requests=tuple(wishing(one, wishes) for one in self.scenario.requests))
+        """Ask for something else: fields of the line, of the receiver or of the
+        request.
+        """
+        self.scenario = replace(
+            self.scenario,
+            requests=tuple(wishing(one, wishes) for one in self.scenario.requests),
+        )
 
     # what is watched
 
@@ -164,20 +213,30 @@ class Scene(Shop):
         super()._ended(process)
 
     def _can_t_be_told(self, violation: Violation, *, at_rest: bool) -> bool:
-        """A service that tells amounts and ids that are not so is believed; nothing is paid or booked twice."""
+        """A service that tells amounts and ids that are not so is believed; nothing is
+        paid or booked twice.
+        """
         return violation.rule not in TWICE
 
     # what is done
 
     @property
     def ledger(self) -> WatchedLedger:
-        return self.watched(WatchedLedger(self.scenario.settings.ledger_url, clock=self.clock, owner="mei"))
+        return self.watched(
+            WatchedLedger(
+                self.scenario.settings.ledger_url, clock=self.clock, owner="mei"
+            )
+        )
 
     async def does(self, work: Callable[[Resources], Awaitable[object]]) -> None:
-        """A run of its own. Reasons in what it answers count too: not all stand in the ledger."""
+        """A run of its own. Reasons in what it answers count too: not all stand in the
+        ledger.
+        """
 
         async def run(_: Process) -> None:
-            async with open_resources(self.scenario.settings, XPORTCN, clock=self.clock) as resources:
+            async with open_resources(
+                self.scenario.settings, XPORTCN, clock=self.clock
+            ) as resources:
                 await resources.addresses()
                 self.reasons |= {*reasons_in(await work(resources))}
 
@@ -192,13 +251,17 @@ class Scene(Shop):
         ask: bool = True,
         begun: Callable[[], object] = lambda: None,
     ) -> None:
-        """A run of the batch. `yes` is what a person says, or does before a yes; None where no person can be asked."""
+        """A run of the batch. `yes` is what a person says, or does before a yes; None
+        where no person can be asked.
+        """
 
         def person(question: ApprovalRequest) -> bool:
             if callable(yes):
                 yes()
             if (process := current()) is not None and yes:
-                process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
+                process.approved |= {
+                    plan.order_ref: plan_hash(plan) for plan in question.all
+                }
             return bool(yes)
 
         async def buy(resources: Resources) -> object:
@@ -215,7 +278,10 @@ class Scene(Shop):
     async def answers(self, kind: ResolutionKind, **said: Any) -> None:
         """`sourcing resolve R-1`."""
         resolution = Resolution(kind=kind, **said)
-        await self._start("answer", lambda _: answer(self.scenario.settings, self.clock, "R-1", resolution))
+        await self._start(
+            "answer",
+            lambda _: answer(self.scenario.settings, self.clock, "R-1", resolution),
+        )
 
 
 def reasons_in(told: object) -> Iterator[str]:
@@ -232,8 +298,17 @@ def reasons_in(told: object) -> Iterator[str]:
 
 
 def wishing(request: OrderRequest, wishes: Mapping[str, Any]) -> OrderRequest:
-    line = {name: value for name, value in wishes.items() if name in RequestLine.__dataclass_fields__}
+    line = {
+        name: value
+        for name, value in wishes.items()
+        if name in RequestLine.__dataclass_fields__
+    }
     receiver = {name: value for name, value in wishes.items() if name in ADDRESS}
-    rest = {name: value for name, value in wishes.items() if name not in line | receiver}
+    rest = {
+        name: value for name, value in wishes.items() if name not in line | receiver
+    }
     lines = tuple(replace(one, **line) for one in request.lines)
-    return replace(request, **{"lines": lines, "receiver": replace(request.receiver, **receiver), **rest})
+    return replace(
+        request,
+        **{"lines": lines, "receiver": replace(request.receiver, **receiver), **rest},
+    )

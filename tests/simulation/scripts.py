@@ -57,7 +57,11 @@ def of(name: str, change: Callable[[Any], Any]) -> Callable[[str, Any], Any]:
 
 def also(name: str, **other: Any) -> Callable[[str, Any], Any]:
     """A list of this name with its first entry a second time, under another id."""
-    return lambda told, now: [*now, {**now[0], **other}] if told == name and now and isinstance(now, list) else now
+    return lambda told, now: (
+        [*now, {**now[0], **other}]
+        if told == name and now and isinstance(now, list)
+        else now
+    )
 
 
 # what people do
@@ -73,12 +77,18 @@ async def track(scene: Scene) -> None:
 
 async def fill_the_cart(scene: Scene) -> None:
     requests = scene.scenario.requests
-    await scene.does(lambda r: fill_carts(r, RequestBatch(batch_id=BATCH, source="requests.csv", orders=requests)))
+    await scene.does(
+        lambda r: fill_carts(
+            r, RequestBatch(batch_id=BATCH, source="requests.csv", orders=requests)
+        )
+    )
 
 
 async def plan_the_cart(scene: Scene) -> None:
     """A dry run."""
-    await scene.does(lambda r: BatchRun(r, BATCH, FromCarts(r.ledger.orders(["R-1"]))).plan_only())
+    await scene.does(
+        lambda r: BatchRun(r, BATCH, FromCarts(r.ledger.orders(["R-1"]))).plan_only()
+    )
 
 
 async def order_the_cart(scene: Scene) -> None:
@@ -90,7 +100,12 @@ async def follow(scene: Scene) -> None:
 
     async def work(resources: Resources) -> object:
         await settle_open(resources, ["R-1"])
-        return await run_task(follow_refunds, resources, resources.ledger.refunds.in_states(FOLLOWED), label="1")
+        return await run_task(
+            follow_refunds,
+            resources,
+            resources.ledger.refunds.in_states(FOLLOWED),
+            label="1",
+        )
 
     await scene.does(work)
 
@@ -98,7 +113,14 @@ async def follow(scene: Scene) -> None:
 async def send_back(scene: Scene) -> None:
     async def work(resources: Resources) -> None:
         refund = resources.ledger.refunds.of_orders(["R-1"])[-1]
-        await run_task(return_parcel, resources, order_of(resources), refund, company="SF", number="SF0001")
+        await run_task(
+            return_parcel,
+            resources,
+            order_of(resources),
+            refund,
+            company="SF",
+            number="SF0001",
+        )
 
     await scene.does(work)
 
@@ -114,7 +136,9 @@ async def settle(scene: Scene) -> None:
 
 async def read_again(scene: Scene) -> None:
     """As a message of the service has it read."""
-    await scene.does(lambda resources: read_unpaid(resources, resources.ledger.orders(["R-1"])))
+    await scene.does(
+        lambda resources: read_unpaid(resources, resources.ledger.orders(["R-1"]))
+    )
 
 
 async def pause(scene: Scene) -> None:
@@ -131,7 +155,12 @@ async def forget(scene: Scene) -> None:
 
 async def lay_aside(scene: Scene) -> None:
     stay = drop(scene.ledger, ["R-1"], by="mei")
-    scene.meets([*stay.values(), *(order.why for order in scene.ledger.orders(["R-1"]).values())])
+    scene.meets(
+        [
+            *stay.values(),
+            *(order.why for order in scene.ledger.orders(["R-1"]).values()),
+        ]
+    )
 
 
 async def buy(scene: Scene) -> None:
@@ -144,7 +173,12 @@ async def ask_about_the_first(scene: Scene) -> None:
 
 async def propose_debit(scene: Scene) -> None:
     scene.meets(
-        proposed_debit(scene.ledger, XportcnSettings(base_url="http://127.0.0.1:1", ask_first=True, pay_is="unknown"))
+        proposed_debit(
+            scene.ledger,
+            XportcnSettings(
+                base_url="http://127.0.0.1:1", ask_first=True, pay_is="unknown"
+            ),
+        )
     )
 
 
@@ -170,7 +204,11 @@ def asking(reason: str = "不想要了", **wish: Any) -> Script:
 
     async def script(scene: Scene) -> None:
         wished = RefundWish(reason=reason, **{"kind": RefundKind.REFUND, **wish})
-        await scene.does(lambda resources: run_task(ask_refund, resources, order_of(resources), wished))
+        await scene.does(
+            lambda resources: run_task(
+                ask_refund, resources, order_of(resources), wished
+            )
+        )
 
     return script
 
@@ -212,7 +250,9 @@ def steps(*then: Script | float) -> Script:
 
 async def several_sellers(scene: Scene) -> None:
     first, second = scene.scenario.requests
-    scene.scenario = replace(scene.scenario, requests=(replace(first, lines=(*first.lines, *second.lines)),))
+    scene.scenario = replace(
+        scene.scenario, requests=(replace(first, lines=(*first.lines, *second.lines)),)
+    )
     await scene.buys()
 
 
@@ -220,7 +260,10 @@ async def own_skus_of_one_variant(scene: Scene) -> None:
     (request,) = scene.scenario.requests
     line = request.lines[0]
     rank = (Component(item=line.item, sku=line.sku, pieces=1, max_unit_price=None),)
-    owns = [OwnSku(sku=sku, quantity=1, marketplace=request.marketplace, ranks=(rank,)) for sku in ("FERN-1", "FERN-2")]
+    owns = [
+        OwnSku(sku=sku, quantity=1, marketplace=request.marketplace, ranks=(rank,))
+        for sku in ("FERN-1", "FERN-2")
+    ]
     lines = tuple(replace(line, own=own) for own in owns)
     scene.scenario = replace(scene.scenario, requests=(replace(request, lines=lines),))
     await scene.buys()
@@ -228,16 +271,33 @@ async def own_skus_of_one_variant(scene: Scene) -> None:
 
 async def two_products_of_a_seller(scene: Scene) -> None:
     (request,) = scene.scenario.requests
-    items = {item.id: item for item in scene.world.catalogue.shelf(request.marketplace).items if not item.offline}
+    items = {
+        item.id: item
+        for item in scene.world.catalogue.shelf(request.marketplace).items
+        if not item.offline
+    }
     seller = items[request.lines[0].item].seller
-    other = next(item for item in items.values() if item.seller is seller and item.id != request.lines[0].item)
-    line = replace(request.lines[0], item=other.id, sku=other.skus[0].id, quantity=other.min_quantity)
-    scene.scenario = replace(scene.scenario, requests=(replace(request, lines=(*request.lines, line)),))
+    other = next(
+        item
+        for item in items.values()
+        if item.seller is seller and item.id != request.lines[0].item
+    )
+    line = replace(
+        request.lines[0],
+        item=other.id,
+        sku=other.skus[0].id,
+        quantity=other.min_quantity,
+    )
+    scene.scenario = replace(
+        scene.scenario, requests=(replace(request, lines=(*request.lines, line)),)
+    )
     await scene.buys()
 
 
 async def paused_after_the_create(scene: Scene) -> None:
-    scene.when_sent = lambda key: key == "R-1:create" and scene.ledger.pause_buying("mei")
+    scene.when_sent = lambda key: (
+        key == "R-1:create" and scene.ledger.pause_buying("mei")
+    )
     await scene.buys()
 
 
@@ -263,7 +323,9 @@ async def away_once_ordered(scene: Scene) -> None:
 
 
 async def stopped_while_it_pays(scene: Scene) -> None:
-    """One call at a time: the second payment waits for the first one's answer, for longer than its reading is good."""
+    """One call at a time: the second payment waits for the first one's answer, for
+    longer than its reading is good.
+    """
     await scene.buys()
     scene.world.books.set_balance(OPENING_FEN)
     sent = list[str]()
@@ -273,7 +335,9 @@ async def stopped_while_it_pays(scene: Scene) -> None:
 
 
 async def carted_while_it_is_bought(scene: Scene) -> None:
-    """A run that lays the order into the cart stands still, until another one has it approved; then it dies."""
+    """A run that lays the order into the cart stands still, until another one has it
+    approved; then it dies.
+    """
 
     def fate(process: Process, point: str) -> Crash | float | None:
         if process.name == "run-1" and point == "put_rows: after the commit":
@@ -281,7 +345,11 @@ async def carted_while_it_is_bought(scene: Scene) -> None:
             return 60.0
         if process.name == "run-2" and point == "approve_rows: after the commit":
             return 120.0
-        return Crash(point) if process.name == "run-1" and point == "effect: before the first byte" else None
+        return (
+            Crash(point)
+            if process.name == "run-1" and point == "effect: before the first byte"
+            else None
+        )
 
     buying: list[asyncio.Task[None]] = []
     scene.fate = fate
@@ -299,11 +367,16 @@ async def taken_out(scene: Scene) -> None:
 
 
 async def a_line_declined(scene: Scene) -> None:
-    """Of two lines the service does not take the second one's refund; the seller refuses the first one's."""
+    """Of two lines the service does not take the second one's refund; the seller
+    refuses the first one's.
+    """
     request = scene.scenario.requests[0]
-    item = next(one for one in scene.stage.on_sale[Marketplace.TAOBAO] if len(one.skus) > 1)
+    item = next(
+        one for one in scene.stage.on_sale[Marketplace.TAOBAO] if len(one.skus) > 1
+    )
     lines = tuple(
-        replace(request.lines[0], item=item.id, sku=sku.id, quantity=item.min_quantity) for sku in item.skus[:2]
+        replace(request.lines[0], item=item.id, sku=sku.id, quantity=item.min_quantity)
+        for sku in item.skus[:2]
     )
     scene.scenario = replace(scene.scenario, requests=(replace(request, lines=lines),))
     second = steps(refusing(REFUND), asking(lines=(2,)), 5 * HOUR_S, follow)
@@ -330,7 +403,10 @@ async def shown_with_the_first_s_shipment(scene: Scene) -> None:
     first, second = scene.scenario.requests
     scene.scenario = replace(scene.scenario, requests=(first,))
     await scene.buys()
-    booking = {"orderId": scene.database.orders()["R-1"].shipment_order_id, "logisticNumer": "T-1"}
+    booking = {
+        "orderId": scene.database.orders()["R-1"].shipment_order_id,
+        "logisticNumer": "T-1",
+    }
     scene.scenario = replace(scene.scenario, requests=(second,))
     scene.hears(tells(Role.LIST, internationalLogisticOrders=[booking]))
     await scene.buys()
@@ -346,13 +422,17 @@ async def taken_out_once_ordered(scene: Scene) -> None:
 
 
 async def paid_while_it_is_cancelled(scene: Scene) -> None:
-    """The cancellation is under way while another run reads that a person has paid the order."""
+    """The cancellation is under way while another run reads that a person has paid the
+    order.
+    """
     scene.hears(tells(Role.LIST, status=10))
     await asyncio.gather(cancel(scene), scene.buys())
 
 
 async def booked_while_another_run_stands_still(scene: Scene) -> None:
-    """Another run sees the shipment first; the one that booked it gets no answer, and can't ask."""
+    """Another run sees the shipment first; the one that booked it gets no answer, and
+    can't ask.
+    """
     begun = list[asyncio.Task[None]]()
 
     async def another_run() -> None:
@@ -360,7 +440,11 @@ async def booked_while_another_run_stands_still(scene: Scene) -> None:
         scene.hears(refuses(Role.LIST, 41234, "no"))
 
     def fate(process: Process, point: str) -> float | None:
-        if process.name == "run-1" and point == "effect: after the first byte" and scene.sent[-1] == "R-1:book":
+        if (
+            process.name == "run-1"
+            and point == "effect: after the first byte"
+            and scene.sent[-1] == "R-1:book"
+        ):
             begun.append(scene.loop.create_task(another_run(), context=Context()))
             return 60.0
         return None
@@ -378,7 +462,9 @@ async def bought_by_an_earlier_program(scene: Scene) -> None:
     await scene.buys()
 
 
-def asked_in_the_ui(answer: Exception | str | None, meanwhile: Script | None = None, *, ask: bool = True) -> Script:
+def asked_in_the_ui(
+    answer: Exception | str | None, meanwhile: Script | None = None, *, ask: bool = True
+) -> Script:
     """The run pauses in the Prefect UI, while this is done elsewhere.
 
     It does until somebody decides, or cancels it, or until its time is up.
@@ -389,20 +475,26 @@ def asked_in_the_ui(answer: Exception | str | None, meanwhile: Script | None = N
         yield utc_now()
 
     async def script(scene: Scene) -> None:
-        async def filled_in(asked: type[RunInput], _key: str, _until: datetime, nothing: Any) -> RunInput | None:
+        async def filled_in(
+            asked: type[RunInput], _key: str, _until: datetime, nothing: Any
+        ) -> RunInput | None:
             if meanwhile:
                 await scene.loop.create_task(meanwhile(scene), context=Context())
             if isinstance(answer, Exception):
                 raise answer
             process, orders = current(), all_orders(scene.ledger)
             if answer and process:
-                process.approved |= {ref: plan_hash(order.plan) for ref, order in orders.items()}
+                process.approved |= {
+                    ref: plan_hash(order.plan) for ref, order in orders.items()
+                }
             return asked(**{**nothing, "decision": answer}) if answer else None
 
         with (
             patch.object(form, "has_deployment", lambda: True),
             patch.multiple(form, asked_since=first_asked, filled_in=filled_in),
-            patch.multiple(form, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)),
+            patch.multiple(
+                form, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)
+            ),
         ):
             await scene.buys(yes=None, ask=ask)
 

@@ -35,7 +35,9 @@ class Planned(Misfortune):
 
 
 class Shop(Episode):
-    """A batch of one order at each of these marketplaces; while it is `odd` the service tells other references."""
+    """A batch of one order at each of these marketplaces; while it is `odd` the service
+    tells other references.
+    """
 
     def __init__(
         self,
@@ -61,10 +63,18 @@ class Shop(Episode):
         self.calls = 0
         self.dies_after = ""
 
-    def told(self, call: Call, fault: Fault | None, incoming: Incoming, response: web.Response) -> web.Response:
+    def told(
+        self,
+        call: Call,
+        fault: Fault | None,
+        incoming: Incoming,
+        response: web.Response,
+    ) -> web.Response:
         self.calls += 1
         if self.odd and isinstance(response.body, bytes):
-            return web.Response(body=response.body.replace(b'"R-', b'"r-'), status=response.status)
+            return web.Response(
+                body=response.body.replace(b'"R-', b'"r-'), status=response.status
+            )
         return response
 
     def befalls(self, process: Process, point: str) -> Crash | float | None:
@@ -88,7 +98,9 @@ class Shop(Episode):
 
     @property
     def ordered(self) -> list[str]:
-        return [order["reference"] for order in books(self.sandbox, NO_QUERY, b"")["orders"]]
+        return [
+            order["reference"] for order in books(self.sandbox, NO_QUERY, b"")["orders"]
+        ]
 
     @property
     def sent(self) -> list[str]:
@@ -97,16 +109,32 @@ class Shop(Episode):
     def reads_between(self, first: str, second: str) -> bool:
         """Whether an order was read between these two creates."""
         begun, ended = (
-            next(n for n, line in enumerate(self.trace) if line.endswith(f"sends {one}")) for one in (first, second)
+            next(
+                n for n, line in enumerate(self.trace) if line.endswith(f"sends {one}")
+            )
+            for one in (first, second)
         )
         return any(
-            calls(line.split()[2], effect=False) is Call.READ for line in self.trace[begun:ended] if " fine -> " in line
+            calls(line.split()[2], effect=False) is Call.READ
+            for line in self.trace[begun:ended]
+            if " fine -> " in line
         )
 
     def know(self, marketplaces: Sequence[Marketplace]) -> None:
-        """The ledger knows that this program has bought there, and that prices agree."""
+        """The ledger knows that this program has bought there, and that prices
+        agree.
+        """
         now = self.clock()
         with self.database.connection.begin():
             for one in marketplaces:
-                for name, words in ((Note.CANARY, program()), (Note.PRICES, AS_ASSUMED)):
-                    note(self.database.connection, name.at(one), words, by="a run", at=now)
+                for name, words in (
+                    (Note.CANARY, program()),
+                    (Note.PRICES, AS_ASSUMED),
+                ):
+                    note(
+                        self.database.connection,
+                        name.at(one),
+                        words,
+                        by="a run",
+                        at=now,
+                    )

@@ -47,9 +47,19 @@ class Tally:
         self.failures |= other.failures
 
     def report(self) -> str:
-        """For people: what befell the episodes, how their orders ended, and every breach."""
-        crashes = Counter({what: n for what, n in self.befell.items() if what.startswith("crash")})
-        faults = Counter({what: n for what, n in self.befell.items() if not what.startswith(("crash", "stop"))})
+        """For people: what befell the episodes, how their orders ended, and every
+        breach.
+        """
+        crashes = Counter(
+            {what: n for what, n in self.befell.items() if what.startswith("crash")}
+        )
+        faults = Counter(
+            {
+                what: n
+                for what, n in self.befell.items()
+                if not what.startswith(("crash", "stop"))
+            }
+        )
         lines = [
             f"{self.episodes} episodes, {self.runs} runs, {self.orders} orders",
             f"faults: {sum(faults.values())}: {_listed(faults)}",
@@ -63,7 +73,9 @@ class Tally:
 
 
 def _listed(counts: Counter[str]) -> str:
-    return ", ".join(f"{what.removeprefix('crash ')} {n}" for what, n in counts.most_common())
+    return ", ".join(
+        f"{what.removeprefix('crash ')} {n}" for what, n in counts.most_common()
+    )
 
 
 def tally(seeds: Iterable[int], service: Service = AS_WRITTEN) -> Iterator[Tally]:
@@ -88,7 +100,9 @@ def soak(
     until_violation: bool = False,
     service: Service = AS_WRITTEN,
 ) -> Tally:
-    """Play `episodes` seeds from `start` on, tell the progress, write the seeds that failed."""
+    """Play `episodes` seeds from `start` on, tell the progress, write the seeds that
+    failed.
+    """
     whole, began, told = Tally(), time.monotonic(), 0.0
     print(f"seeds {start} to {start + episodes - 1} on {workers} workers", flush=True)
     for part in _parts(start, episodes, workers, service):
@@ -100,24 +114,40 @@ def soak(
         if time.monotonic() - told > 30:
             told = time.monotonic()
             rate = whole.episodes / (told - began)
-            print(f"{whole.episodes} episodes, {rate:.1f} a second, {len(whole.failures)} violations", flush=True)
+            print(
+                f"{whole.episodes} episodes, {rate:.1f} a second, {len(whole.failures)} violations",
+                flush=True,
+            )
     took = time.monotonic() - began
     print(f"{took:.0f} s, {whole.episodes / took:.1f} episodes a second")
     print(whole.report())
     if whole.failures:
-        failures.write_text("".join(f"{seed}\t{what}\n" for seed, what in sorted(whole.failures.items())))
-        print(f"replay one with: python -m tests.simulation --trace --seed SEED (all are in {failures})")
+        failures.write_text(
+            "".join(
+                f"{seed}\t{what}\n" for seed, what in sorted(whole.failures.items())
+            )
+        )
+        print(
+            f"replay one with: python -m tests.simulation --trace --seed SEED (all are in {failures})"
+        )
     return whole
 
 
-def _parts(start: int, episodes: int, workers: int, service: Service) -> Iterator[Tally]:
+def _parts(
+    start: int, episodes: int, workers: int, service: Service
+) -> Iterator[Tally]:
     if workers == 1:
         yield from tally(range(start, start + episodes), service)
         return
     context = multiprocessing.get_context("spawn")
     queue: multiprocessing.Queue[Tally | None] = context.Queue()
-    seeds = [range(start + place, start + episodes, workers) for place in range(workers)]
-    running = [context.Process(target=_work, args=(queue, own, service), daemon=True) for own in seeds]
+    seeds = [
+        range(start + place, start + episodes, workers) for place in range(workers)
+    ]
+    running = [
+        context.Process(target=_work, args=(queue, own, service), daemon=True)
+        for own in seeds
+    ]
     for worker in running:
         worker.start()
     at_work = workers
@@ -134,7 +164,9 @@ def _parts(start: int, episodes: int, workers: int, service: Service) -> Iterato
         worker.join()
 
 
-def _work(queue: multiprocessing.Queue[Tally | None], seeds: range, service: Service) -> None:
+def _work(
+    queue: multiprocessing.Queue[Tally | None], seeds: range, service: Service
+) -> None:
     try:
         for part in tally(seeds, service):
             queue.put(part)

@@ -1,4 +1,6 @@
-"""What all episodes of a worker share, and what stands in for the outside while they run."""
+"""What all episodes of a worker share, and what stands in for the outside while they
+run.
+"""
 
 from __future__ import annotations
 
@@ -36,24 +38,38 @@ if TYPE_CHECKING:
 
 ITEMS = 40
 SHELVES: dict[str, Shelf] = {}
-"""The goods of each marketplace, made once a process: it takes seconds. A stage leaves them as they were."""
+"""The goods of each marketplace, made once a process: it takes seconds. A stage leaves
+them as they were.
+"""
 POLLS_S = 4.0
-"""How often those who share a batch look for news: each look costs as much as a call."""
+"""How often those who share a batch look for news: each look costs as much as a
+call.
+"""
 MOST_TRIES, DELAYS_S = 40, (5, 15, 30, 60)
 
 
 class Stage:
-    """A catalogue, a database and a folder, made once; `episode` is the one on stage."""
+    """A catalogue, a database and a folder, made once; `episode` is the one on
+    stage.
+    """
 
     def __init__(self) -> None:
         self.episode: Episode | None = None
         self.database = SharedDatabase()
         memory = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(prefix="simulation-", dir=memory if memory.is_dir() else None))
+        self.folder = Path(
+            tempfile.mkdtemp(
+                prefix="simulation-", dir=memory if memory.is_dir() else None
+            )
+        )
         self.world = World(wall_ns=self._wall_ns)
         self.world.catalogue._shelves = SHELVES
         self.on_sale = {
-            name: [item for item in self.world.catalogue.shelf(name).items[:ITEMS] if item.stock > 50]
+            name: [
+                item
+                for item in self.world.catalogue.shelf(name).items[:ITEMS]
+                if item.stock > 50
+            ]
             for name in MARKETPLACES
         }
 
@@ -79,19 +95,36 @@ class Stage:
 
 @contextmanager
 def stage() -> Iterator[Stage]:
-    """Everything in its place until the end: no Prefect engine, one database, seeded ids, time as told."""
+    """Everything in its place until the end: no Prefect engine, one database, seeded
+    ids, time as told.
+    """
     made = Stage()
     with ExitStack() as stack:
         replace = partial(_replace, stack)
-        replace("tasks.engine.retrying.FlowRunContext", SimpleNamespace(get=lambda: made))
+        replace(
+            "tasks.engine.retrying.FlowRunContext", SimpleNamespace(get=lambda: made)
+        )
         replace("prefect.Task.__call__", partialmethod(_in_tries, made))
-        replace("connectors.ledger.transactions.open_engine", lambda _url: made.database.engine)
+        replace(
+            "connectors.ledger.transactions.open_engine",
+            lambda _url: made.database.engine,
+        )
         replace("connectors.ledger.send_log.os", _Files(made))
-        replace("connectors.ledger.send_log.uuid", SimpleNamespace(uuid4=lambda: _seeded_uuid(made)))
-        replace("sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made)))
+        replace(
+            "connectors.ledger.send_log.uuid",
+            SimpleNamespace(uuid4=lambda: _seeded_uuid(made)),
+        )
+        replace(
+            "sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made))
+        )
         replace("tasks.engine.resources.Ledger", partial(_ledger, made))
         replace("tasks.engine.resources.XportcnClient", partial(_client, made))
-        for name in ("helping.POLL_EVERY_S", "helping.TAKE_EVERY_S", "sharing.POLL_EVERY_S", "sharing.TOUCH_EVERY_S"):
+        for name in (
+            "helping.POLL_EVERY_S",
+            "helping.TAKE_EVERY_S",
+            "sharing.POLL_EVERY_S",
+            "sharing.TOUCH_EVERY_S",
+        ):
             replace(f"flows.batch.{name}", POLLS_S)
         replace("tasks.snapshot.write_snapshot", partial(_keep_snapshot, made))
         thresholds = gc.get_threshold()
@@ -110,9 +143,16 @@ def _replace(stack: ExitStack, name: str, stand_in: Any) -> None:
     stack.enter_context(patch(name, stand_in))
 
 
-async def _in_tries(task: prefect.Task[Any, Any], made: Stage, *quoted: Any, **named: Any) -> Any:
-    """As Prefect would, without its engine: tries after tries in one process, with its delays."""
-    args, kwargs = [one.unquote() for one in quoted], {name: one.unquote() for name, one in named.items()}
+async def _in_tries(
+    task: prefect.Task[Any, Any], made: Stage, *quoted: Any, **named: Any
+) -> Any:
+    """As Prefect would, without its engine: tries after tries in one process, with its
+    delays.
+    """
+    args, kwargs = (
+        [one.unquote() for one in quoted],
+        {name: one.unquote() for name, one in named.items()},
+    )
     if task.retries != RETRYING["retries"]:
         return await task.fn(*args, **kwargs)
     process = current()
@@ -139,14 +179,18 @@ def _seeded_bytes(made: Stage, size: int) -> bytes:
 
 
 def _ledger(made: Stage, url: str, **options: Any) -> WatchedLedger:
-    ledger = made.on.watched(WatchedLedger(url, **{**options, "asks_first": made.on.asks_first}))
+    ledger = made.on.watched(
+        WatchedLedger(url, **{**options, "asks_first": made.on.asks_first})
+    )
     process = current()
     assert process is not None
     process.owner = ledger.owner
     return ledger
 
 
-def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breaker: Any) -> XportcnClient:
+def _client(
+    made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breaker: Any
+) -> XportcnClient:
     """With a gate of its own: all processes share one event loop here."""
     episode, process = made.on, current()
     assert process is not None
@@ -157,28 +201,44 @@ def _client(made: Stage, settings: Any, *, on_send: Any, at_once: int, **_breake
 
     pays = {"pay_is": episode.pay_is} if settings.pay_is == "debit" else {}
     return XportcnClient(
-        settings.model_copy(update={**pays, "booking_repeated": episode.booking_repeated}),
+        settings.model_copy(
+            update={**pays, "booking_repeated": episode.booking_repeated}
+        ),
         on_send=leaves,
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),
         http=Network(episode),
-        breaker=CircuitBreaker(at_once=at_once, patience_s=episode.misfortune.patience_s),
+        breaker=CircuitBreaker(
+            at_once=at_once, patience_s=episode.misfortune.patience_s
+        ),
         at_once=at_once,
     )
 
 
 def _keep_snapshot(
-    made: Stage, _root: Path, snapshot_id: str, _date: Any, tables: Any, *, written_at: datetime, **_options: Any
+    made: Stage,
+    _root: Path,
+    snapshot_id: str,
+    _date: Any,
+    tables: Any,
+    *,
+    written_at: datetime,
+    **_options: Any,
 ) -> None:
     boundary("snapshot")
     parts = [tables] if isinstance(tables, Mapping) else list(tables)
     for part in parts:
         made.on.kept(part)
-    made.on.snapshots[snapshot_id] = written_at, [row for part in parts for row in part.get("orders", [])]
+    made.on.snapshots[snapshot_id] = (
+        written_at,
+        [row for part in parts for row in part.get("orders", [])],
+    )
 
 
 class _Files:
-    """`os` for the send log: with boundaries around its writes, and files that close when their process dies."""
+    """`os` for the send log: with boundaries around its writes, and files that close
+    when their process dies.
+    """
 
     def __init__(self, made: Stage) -> None:
         self._made = made

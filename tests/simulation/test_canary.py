@@ -1,4 +1,6 @@
-"""The first order at a marketplace goes alone until it is read back; where it is not, the others are not created."""
+"""The first order at a marketplace goes alone until it is read back; where it is not,
+the others are not created.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,11 @@ from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, stage
 
-TAOBAO, ALIBABA, INTERNATIONAL = Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.INTERNATIONAL
+TAOBAO, ALIBABA, INTERNATIONAL = (
+    Marketplace.TAOBAO,
+    Marketplace.ALIBABA_1688,
+    Marketplace.INTERNATIONAL,
+)
 SOLD_OUT = Fault(Kind.OUT_OF_STOCK)
 
 
@@ -34,16 +40,23 @@ async def one_run(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("marketplace", list(Marketplace))
-@pytest.mark.parametrize("chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)])
+@pytest.mark.parametrize(
+    "chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)]
+)
 def test_one_order_is_created_where_it_can_not_be_read_back(
     made: Stage, marketplace: Marketplace, chunk_size: int
 ) -> None:
-    """Of five; the others name it, in each further run. Once the service tells what it should, all are bought."""
+    """Of five; the others name it, in each further run. Once the service tells what it
+    should, all are bought.
+    """
 
     async def script(shop: Shop) -> None:
         shop.odd = True
         await shop.start("source")
-        assert f"not ordered yet: R-1 goes first at {marketplace} and was not read back" in shop.reason("R-5")
+        assert (
+            f"not ordered yet: R-1 goes first at {marketplace} and was not read back"
+            in shop.reason("R-5")
+        )
         await shop.later()
         await shop.start("source")
         assert shop.ordered == ["R-1"]
@@ -51,12 +64,21 @@ def test_one_order_is_created_where_it_can_not_be_read_back(
         shop.odd = False
         await shop.start("source")
 
-    assert set(Shop(made, *[marketplace] * 5, chunk_size=chunk_size).plays(script).states.values()) == {"booked"}
+    assert set(
+        Shop(made, *[marketplace] * 5, chunk_size=chunk_size)
+        .plays(script)
+        .states.values()
+    ) == {"booked"}
 
 
-@pytest.mark.parametrize("chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)])
-def test_the_others_are_created_once_the_first_is_read_back(made: Stage, chunk_size: int) -> None:
-    """Before it is booked; its reading, payment and look at what was taken are not shared with others', no more calls.
+@pytest.mark.parametrize(
+    "chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)]
+)
+def test_the_others_are_created_once_the_first_is_read_back(
+    made: Stage, chunk_size: int
+) -> None:
+    """Before it is booked; its reading, payment and look at what was taken are not
+    shared with others', no more calls.
 
     Another marketplace waits for nobody.
     """
@@ -76,28 +98,43 @@ def test_the_others_are_created_once_the_first_is_read_back(made: Stage, chunk_s
     assert known.calls <= shop.calls <= known.calls + 3 * 2
 
 
-def test_a_canary_of_which_nobody_knows_keeps_its_marketplace_waiting(made: Stage) -> None:
-    """It lands five minutes late. Elsewhere all is bought, and the run that finds it goes on."""
+def test_a_canary_of_which_nobody_knows_keeps_its_marketplace_waiting(
+    made: Stage,
+) -> None:
+    """It lands five minutes late. Elsewhere all is bought, and the run that finds it
+    goes on.
+    """
 
     async def script(shop: Shop) -> None:
         for _ in range(2):
             await shop.start("source")
-            assert [shop.states[f"R-{n}"] for n in range(1, 6)] == ["unknown", "planned", "planned", "booked", "booked"]
-            assert "R-1 goes first at poizon and was not read back as ordered (no answer to create" in shop.reason(
-                "R-3"
+            assert [shop.states[f"R-{n}"] for n in range(1, 6)] == [
+                "unknown",
+                "planned",
+                "planned",
+                "booked",
+                "booked",
+            ]
+            assert (
+                "R-1 goes first at poizon and was not read back as ordered (no answer to create"
+                in shop.reason("R-3")
             )
             assert "sourcing status R-1; a run after that goes on" in shop.reason("R-3")
         await shop.later()
         await shop.start("source")
 
     late = {Call.CREATE: [Fault(Kind.LATE_EFFECT, delay_s=300), None]}
-    shop = Shop(made, *[Marketplace.POIZON] * 3, INTERNATIONAL, INTERNATIONAL, faults=late).plays(script)
+    shop = Shop(
+        made, *[Marketplace.POIZON] * 3, INTERNATIONAL, INTERNATIONAL, faults=late
+    ).plays(script)
     assert set(shop.states.values()) == {"booked"}
     assert sorted(shop.ordered) == [f"R-{n}" for n in range(1, 6)]
 
 
 def test_a_canary_whose_answer_was_cut_off_is_bought_by_later_runs(made: Stage) -> None:
-    """It never arrived. Where only references can be asked for, the next one is the younger order that proves it."""
+    """It never arrived. Where only references can be asked for, the next one is the
+    younger order that proves it.
+    """
 
     async def script(shop: Shop) -> None:
         shop.bought_before()
@@ -107,21 +144,38 @@ def test_a_canary_whose_answer_was_cut_off_is_bought_by_later_runs(made: Stage) 
 
     each = list(Marketplace)
     faults = {Call.CREATE: [Fault(Kind.DROP_BEFORE)] * len(each)}
-    shop = Shop(made, *[one for one in each for _ in range(3)], faults=faults).plays(script)
-    assert {ref: state for ref, state in shop.states.items() if state != "booked" and ref.startswith("R-")} == {}
+    shop = Shop(made, *[one for one in each for _ in range(3)], faults=faults).plays(
+        script
+    )
+    assert {
+        ref: state
+        for ref, state in shop.states.items()
+        if state != "booked" and ref.startswith("R-")
+    } == {}
 
 
 def test_a_canary_that_is_sold_out_hands_over_to_the_next(made: Stage) -> None:
-    shop = Shop(made, *[TAOBAO] * 5, faults={Call.CREATE: [SOLD_OUT] * 3}).plays(one_run)
-    assert shop.states == {f"R-{n}": "refused" if n <= 3 else "booked" for n in range(1, 6)}
+    shop = Shop(made, *[TAOBAO] * 5, faults={Call.CREATE: [SOLD_OUT] * 3}).plays(
+        one_run
+    )
+    assert shop.states == {
+        f"R-{n}": "refused" if n <= 3 else "booked" for n in range(1, 6)
+    }
 
 
-@pytest.mark.parametrize("chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)])
+@pytest.mark.parametrize(
+    "chunk_size", [1, pytest.param(50, marks=pytest.mark.endurance)]
+)
 def test_after_four_of_them_the_others_are_held(made: Stage, chunk_size: int) -> None:
-    shop = Shop(made, *[TAOBAO] * 6, faults={Call.CREATE: [SOLD_OUT] * 6}, chunk_size=chunk_size).plays(one_run)
-    assert shop.states == {f"R-{n}": "refused" if n <= 4 else "held" for n in range(1, 7)}
-    assert "none of the first 4 orders at taobao could be bought (R-1, R-2, R-3, R-4; the last: not" in shop.reason(
-        "R-6"
+    shop = Shop(
+        made, *[TAOBAO] * 6, faults={Call.CREATE: [SOLD_OUT] * 6}, chunk_size=chunk_size
+    ).plays(one_run)
+    assert shop.states == {
+        f"R-{n}": "refused" if n <= 4 else "held" for n in range(1, 7)
+    }
+    assert (
+        "none of the first 4 orders at taobao could be bought (R-1, R-2, R-3, R-4; the last: not"
+        in shop.reason("R-6")
     )
 
 
@@ -133,7 +187,9 @@ def test_a_canary_that_became_dearer_hands_over_to_the_next(made: Stage) -> None
 
 
 @pytest.mark.parametrize("is_odd", [False, True])
-def test_a_run_after_a_crash_reads_the_canary_back_before_it_creates_another(made: Stage, *, is_odd: bool) -> None:
+def test_a_run_after_a_crash_reads_the_canary_back_before_it_creates_another(
+    made: Stage, *, is_odd: bool
+) -> None:
     """Killed right after it was ordered: the ledger has it, nobody has read it."""
 
     async def script(shop: Shop) -> None:
@@ -144,7 +200,9 @@ def test_a_run_after_a_crash_reads_the_canary_back_before_it_creates_another(mad
         await shop.start("source")
 
     shop = Shop(made, *[TAOBAO] * 4).plays(script)
-    assert sorted(shop.ordered) == (["R-1"] if is_odd else [f"R-{n}" for n in range(1, 5)])
+    assert sorted(shop.ordered) == (
+        ["R-1"] if is_odd else [f"R-{n}" for n in range(1, 5)]
+    )
 
 
 def test_two_runs_of_one_instant_have_one_canary_each(made: Stage) -> None:
@@ -158,23 +216,33 @@ def test_two_runs_of_one_instant_have_one_canary_each(made: Stage) -> None:
 
 
 def test_what_was_bought_within_a_day_needs_no_canary(made: Stage) -> None:
-    """Noted in the ledger, with those that went first: one in the first run, none an hour later, one a day later."""
+    """Noted in the ledger, with those that went first: one in the first run, none an
+    hour later, one a day later.
+    """
 
     async def script(shop: Shop) -> None:
         requests = shop.scenario.requests
         for number, wait_s in enumerate((0, 3600, 24 * 3600)):
             await asyncio.sleep(wait_s)
-            object.__setattr__(shop.scenario, "requests", requests[3 * number : 3 * number + 3])
+            object.__setattr__(
+                shop.scenario, "requests", requests[3 * number : 3 * number + 3]
+            )
             await shop.start("source")
 
     shop = Shop(made, *[TAOBAO] * 9).plays(script)
     assert set(shop.states.values()) == {"booked"}
-    went_first = shop.database.rows("SELECT words FROM marks WHERE name = 'first:taobao' ORDER BY id")
+    went_first = shop.database.rows(
+        "SELECT words FROM marks WHERE name = 'first:taobao' ORDER BY id"
+    )
     assert [row.words for row in went_first] == ["R-1", "R-7"]
 
 
-def test_a_canary_counts_for_the_program_that_its_run_began_with(made: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a run waits for its answer, its files may become those of a newer version."""
+def test_a_canary_counts_for_the_program_that_its_run_began_with(
+    made: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a run waits for its answer, its files may become those of a newer
+    version.
+    """
     versions = map("v{}".format, count(1))
     monkeypatch.setattr("flows.batch.execution.program", lambda: next(versions))
 
@@ -187,7 +255,9 @@ def test_a_canary_counts_for_the_program_that_its_run_began_with(made: Stage, mo
 
 
 class SharedRun(BatchRun):
-    """A run that hands its orders out once they are approved; a helper with canaries of its own buys them then."""
+    """A run that hands its orders out once they are approved; a helper with canaries of
+    its own buys them then.
+    """
 
     handed_out: ClassVar[list[tuple[list[str], int]]] = []
 
@@ -197,7 +267,12 @@ class SharedRun(BatchRun):
         return made
 
     async def bought(self, refs: Sequence[str], *_: object) -> list[str]:
-        self.handed_out.append((list(refs), len(self.resources.ledger.effects_of(self.asked, Action.CREATE))))
+        self.handed_out.append(
+            (
+                list(refs),
+                len(self.resources.ledger.effects_of(self.asked, Action.CREATE)),
+            )
+        )
         self.canaries = Canaries(self.resources)
         await self._execute(refs)
         return []
@@ -207,7 +282,9 @@ class SharedRun(BatchRun):
 def test_a_batch_is_handed_to_helpers_once_its_canaries_are_read_back(
     made: Stage, monkeypatch: pytest.MonkeyPatch, *, is_odd: bool
 ) -> None:
-    """Where one is not, the run keeps its marketplace to itself, and nobody sends another one there."""
+    """Where one is not, the run keeps its marketplace to itself, and nobody sends
+    another one there.
+    """
     handed_out: list[tuple[list[str], int]] = []
     monkeypatch.setattr("tests.simulation.runs.BatchRun", SharedRun)
     monkeypatch.setattr(SharedRun, "handed_out", handed_out)

@@ -1,4 +1,6 @@
-"""Where the service's lists hide our references: nothing is ordered twice, whatever gets lost."""
+"""Where the service's lists hide our references: nothing is ordered twice, whatever
+gets lost.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +13,14 @@ from domain.marketplace import Marketplace
 from flows.answers.marketplaces import Topic, answered
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
-from tests.simulation.episode import BOOKED_ONCE, NO_QUERY, Episode, Service, one_order, play
+from tests.simulation.episode import (
+    BOOKED_ONCE,
+    NO_QUERY,
+    Episode,
+    Service,
+    one_order,
+    play,
+)
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
 from tests.simulation.scene import Scene
@@ -21,9 +30,15 @@ from tests.simulation.stage import Stage, stage
 PAID_WHILE_IT_IS_CANCELLED = 931
 EPISODES, SUBMISSIONS, BOOKINGS = 2, (0, PAID_WHILE_IT_IS_CANCELLED), 1
 HIDING = pytest.mark.parametrize(
-    "dialect", ["list-without-message", pytest.param("list-without-reference", marks=pytest.mark.endurance)]
+    "dialect",
+    [
+        "list-without-message",
+        pytest.param("list-without-reference", marks=pytest.mark.endurance),
+    ],
 )
-WITHOUT_A_KEY = pytest.mark.parametrize("marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
+WITHOUT_A_KEY = pytest.mark.parametrize(
+    "marketplace", [Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR]
+)
 
 
 @pytest.fixture(scope="module")
@@ -55,59 +70,94 @@ def after_a_lost_answer(
         episode.bought_before()
         if is_confirmed:
             settings = episode.scenario.settings
-            ledger = WatchedLedger(settings.ledger_url, clock=episode.clock, owner="mei")
+            ledger = WatchedLedger(
+                settings.ledger_url, clock=episode.clock, owner="mei"
+            )
             episode.watched(ledger).marks.confirm(marketplace, by="mei")
         for _ in range(4):
             await episode.start("source")
             await episode.later()
 
     assert episode.run(script()).found == []
-    ordered = [order for order in books(episode.sandbox, NO_QUERY, b"")["orders"] if order["reference"] == "R-1"]
+    ordered = [
+        order
+        for order in books(episode.sandbox, NO_QUERY, b"")["orders"]
+        if order["reference"] == "R-1"
+    ]
     return len(ordered), str(episode.database.orders()["R-1"].state)
 
 
 @WITHOUT_A_KEY
-def test_an_order_is_found_by_its_own_id_where_lists_hide_the_message(made: Stage, marketplace: Marketplace) -> None:
+def test_an_order_is_found_by_its_own_id_where_lists_hide_the_message(
+    made: Stage, marketplace: Marketplace
+) -> None:
     """Created, the answer lost: the run finds it at once and goes on."""
-    assert after_a_lost_answer(made, marketplace, "list-without-message") == (1, "booked")
+    assert after_a_lost_answer(made, marketplace, "list-without-message") == (
+        1,
+        "booked",
+    )
 
 
 @WITHOUT_A_KEY
-def test_an_order_is_not_given_up_where_lists_show_no_reference(made: Stage, marketplace: Marketplace) -> None:
-    """Created, the answer lost, and the list looks as if it were not there: one order, and a question.
+def test_an_order_is_not_given_up_where_lists_show_no_reference(
+    made: Stage, marketplace: Marketplace
+) -> None:
+    """Created, the answer lost, and the list looks as if it were not there: one order,
+    and a question.
 
     Nothing is ordered at all before a person has confirmed the account.
     """
-    assert after_a_lost_answer(made, marketplace, "list-without-reference") == (0, "held")
-    assert after_a_lost_answer(made, marketplace, "list-without-reference", is_confirmed=True) == (1, "unknown")
+    assert after_a_lost_answer(made, marketplace, "list-without-reference") == (
+        0,
+        "held",
+    )
+    assert after_a_lost_answer(
+        made, marketplace, "list-without-reference", is_confirmed=True
+    ) == (1, "unknown")
 
 
-def buying(made: Stage, marketplace: Marketplace, dialect: str, *then: Script | float) -> tuple[list[str], int]:
+def buying(
+    made: Stage, marketplace: Marketplace, dialect: str, *then: Script | float
+) -> tuple[list[str], int]:
     """Where three orders stand, and how many were paid."""
     scene = Scene(made, *[marketplace] * 3)
     scene.world.dialects.replace(dialects_named([dialect]))
     scene.run(steps(*then)(scene))  # type: ignore[arg-type]
     assert scene.found == []
     orders = books(scene.sandbox, NO_QUERY, b"")["orders"]
-    return [str(scene.database.orders()[f"R-{n}"].state) for n in (1, 2, 3)], sum(one["paid_times"] for one in orders)
+    return [str(scene.database.orders()[f"R-{n}"].state) for n in (1, 2, 3)], sum(
+        one["paid_times"] for one in orders
+    )
 
 
 async def say_it_is_ours(scene: Scene) -> None:
     for marketplace in {one.marketplace for one in scene.scenario.requests}:
-        answered(scene.ledger, marketplace, [Topic.REFERENCE, Topic.ALL_KNOWN], by="mei")
+        answered(
+            scene.ledger, marketplace, [Topic.REFERENCE, Topic.ALL_KNOWN], by="mei"
+        )
 
 
 @WITHOUT_A_KEY
 def test_orders_without_any_reference_are_paid_once_a_person_has_confirmed_one(
     made: Stage, marketplace: Marketplace
 ) -> None:
-    """Before that one is created, asked about and not paid; none of the others is created."""
+    """Before that one is created, asked about and not paid; none of the others is
+    created.
+    """
     hidden = "detail-without-reference"
-    assert buying(made, marketplace, hidden, buy, HOUR_S, buy) == (["ordered", "held", "held"], 0)
-    assert buying(made, marketplace, hidden, buy, say_it_is_ours, HOUR_S, buy) == (["booked"] * 3, 3)
+    assert buying(made, marketplace, hidden, buy, HOUR_S, buy) == (
+        ["ordered", "held", "held"],
+        0,
+    )
+    assert buying(made, marketplace, hidden, buy, say_it_is_ours, HOUR_S, buy) == (
+        ["booked"] * 3,
+        3,
+    )
 
 
-@pytest.mark.parametrize("marketplace", [Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR])
+@pytest.mark.parametrize(
+    "marketplace", [Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR]
+)
 def test_an_order_that_is_answered_without_a_number_is_found_by_its_reference(
     made: Stage, marketplace: Marketplace
 ) -> None:
@@ -115,17 +165,35 @@ def test_an_order_that_is_answered_without_a_number_is_found_by_its_reference(
 
 
 def test_nothing_is_submitted_twice_where_paying_is_a_submission(made: Stage) -> None:
-    """Lost and late answers, kills, and a person who is asked; a second submission would debit again."""
+    """Lost and late answers, kills, and a person who is asked; a second submission
+    would debit again.
+    """
     service = Service(dialects=("pay-is-submission",))
-    assert {seed: found for seed in SUBMISSIONS if (found := play(seed, made, service).found)} == {}
+    assert {
+        seed: found
+        for seed in SUBMISSIONS
+        if (found := play(seed, made, service).found)
+    } == {}
 
 
 @pytest.mark.parametrize("dialect", ["booking-one-a-render", "booking-one-an-order"])
-def test_a_booking_is_repeated_where_a_second_is_refused_and_no_order_travels_twice(made: Stage, dialect: str) -> None:
-    """Lost and late answers and kills; one is booked by its second call where the first never arrived."""
+def test_a_booking_is_repeated_where_a_second_is_refused_and_no_order_travels_twice(
+    made: Stage, dialect: str
+) -> None:
+    """Lost and late answers and kills; one is booked by its second call where the first
+    never arrived.
+    """
     service = Service(dialects=(dialect,))
-    assert {seed: found for seed in range(BOOKINGS) if (found := play(seed, made, service).found)} == {}
-    scene = Scene(made, faults={Call.BOOK: [Fault(Kind.DROP_BEFORE)]}, booking_repeated=BOOKED_ONCE[dialect])
+    assert {
+        seed: found
+        for seed in range(BOOKINGS)
+        if (found := play(seed, made, service).found)
+    } == {}
+    scene = Scene(
+        made,
+        faults={Call.BOOK: [Fault(Kind.DROP_BEFORE)]},
+        booking_repeated=BOOKED_ONCE[dialect],
+    )
     scene.world.dialects.replace(dialects_named([dialect]))
     scene.run(steps(buy, HOUR_S, buy)(scene))  # type: ignore[arg-type]
     assert (scene.found, str(scene.database.orders()["R-1"].state)) == ([], "booked")
@@ -133,7 +201,15 @@ def test_a_booking_is_repeated_where_a_second_is_refused_and_no_order_travels_tw
 
 @HIDING
 @WITHOUT_A_KEY
-def test_nothing_is_ordered_twice_in_any_dialect(made: Stage, marketplace: Marketplace, dialect: str) -> None:
-    """Seeded episodes with lost answers, late effects and crashes; `make soak` takes the same options."""
+def test_nothing_is_ordered_twice_in_any_dialect(
+    made: Stage, marketplace: Marketplace, dialect: str
+) -> None:
+    """Seeded episodes with lost answers, late effects and crashes; `make soak` takes
+    the same options.
+    """
     service = Service(dialects=(dialect,), marketplace=marketplace)
-    assert {seed: found for seed in range(EPISODES) if (found := play(seed, made, service).found)} == {}
+    assert {
+        seed: found
+        for seed in range(EPISODES)
+        if (found := play(seed, made, service).found)
+    } == {}

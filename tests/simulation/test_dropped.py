@@ -1,4 +1,6 @@
-"""A person drops an order while a run is at work on it: nothing of it is begun, and the others go on."""
+"""A person drops an order while a run is at work on it: nothing of it is begun, and the
+others go on.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,9 @@ async def dropped_before_the_yes(scene: Scene) -> None:
 
 
 async def dropped_once_the_first_is_sent(scene: Scene) -> None:
-    scene.when_sent = lambda key: key == "R-1:create" and drop(scene.ledger, ["R-2"], by="mei")
+    scene.when_sent = lambda key: (
+        key == "R-1:create" and drop(scene.ledger, ["R-2"], by="mei")
+    )
     await scene.buys()
 
 
@@ -51,8 +55,12 @@ WITHOUT_THE_SECOND = {"R-1": "booked", "R-2": "cancelled", "R-3": "booked"}
     "script",
     [
         steps(dropped_before_the_yes),
-        pytest.param(steps(dropped_once_the_first_is_sent), marks=pytest.mark.endurance),
-        pytest.param(steps(decline, 60, dropped_before_the_plan), marks=pytest.mark.endurance),
+        pytest.param(
+            steps(dropped_once_the_first_is_sent), marks=pytest.mark.endurance
+        ),
+        pytest.param(
+            steps(decline, 60, dropped_before_the_plan), marks=pytest.mark.endurance
+        ),
     ],
 )
 def test_no_run_that_is_at_work_on_it_begins_it(made: Stage, script: Script) -> None:
@@ -60,4 +68,6 @@ def test_no_run_that_is_at_work_on_it_begins_it(made: Stage, script: Script) -> 
 
 
 def test_the_next_run_that_names_it_buys_it(made: Stage) -> None:
-    assert standing(made, decline, drop_the_second, 60, buy) == dict.fromkeys(("R-1", "R-2", "R-3"), "booked")
+    assert standing(made, decline, drop_the_second, 60, buy) == dict.fromkeys(
+        ("R-1", "R-2", "R-3"), "booked"
+    )

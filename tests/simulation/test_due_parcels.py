@@ -1,4 +1,6 @@
-"""The hourly tracking run reads what is due; a callback and a person read what they name."""
+"""The hourly tracking run reads what is due; a callback and a person read what they
+name.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ def made() -> Iterator[Stage]:
 
 
 class Hours(Journey):
-    """A batch that is bought and on its way; `followed` has how many orders each tracking run has read."""
+    """A batch that is bought and on its way; `followed` has how many orders each
+    tracking run has read.
+    """
 
     followed: dict[str, int] = {}  # noqa: RUF012 - of the one instance
 
@@ -39,7 +43,9 @@ class Hours(Journey):
             await self._passes(hours)
             await self._does(self._tracks(name, options))
 
-    def _tracks(self, name: str, options: Mapping[str, Any]) -> Callable[[Resources], Awaitable[object]]:
+    def _tracks(
+        self, name: str, options: Mapping[str, Any]
+    ) -> Callable[[Resources], Awaitable[object]]:
         async def tracks(resources: Resources) -> None:
             self.followed[name] = (await track(resources, 50, **options)).followed
 

@@ -1,4 +1,6 @@
-"""The first payment at a marketplace is a question: nothing further is bought there before a person has answered it."""
+"""The first payment at a marketplace is a question: nothing further is bought there
+before a person has answered it.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,12 @@ def made() -> Iterator[Stage]:
         yield one
 
 
-def asking(made: Stage, *then: Script | float, dialect: str = "", at: tuple[Marketplace, ...] = (TAOBAO,) * 3) -> Scene:
+def asking(
+    made: Stage,
+    *then: Script | float,
+    dialect: str = "",
+    at: tuple[Marketplace, ...] = (TAOBAO,) * 3,
+) -> Scene:
     scene = Scene(made, *at, asks_first=True)
     scene.world.dialects.replace(dialects_named([dialect] if dialect else []))
     scene.run(steps(*then)(scene))  # type: ignore[arg-type]
@@ -45,18 +52,25 @@ def confirming(otherwise: str = "") -> Script:
 
 
 def states(scene: Scene) -> list[str]:
-    return [str(scene.database.orders()[one.order_ref].state) for one in scene.scenario.requests]
+    return [
+        str(scene.database.orders()[one.order_ref].state)
+        for one in scene.scenario.requests
+    ]
 
 
 def paid(scene: Scene) -> int:
-    return sum(one["paid_times"] for one in books(scene.sandbox, NO_QUERY, b"")["orders"])
+    return sum(
+        one["paid_times"] for one in books(scene.sandbox, NO_QUERY, b"")["orders"]
+    )
 
 
 def test_one_order_is_bought_and_the_others_wait_for_the_answer(made: Stage) -> None:
     """Night after night; then all of them go on."""
     scene = asking(made, buy, HOUR_S, buy)
     assert (states(scene), paid(scene)) == (["booked", "held", "held"], 1)
-    assert scene.database.orders()["R-2"].reason.startswith("not bought yet: R-1 goes first at taobao, and it is not ")
+    assert scene.database.orders()["R-2"].reason.startswith(
+        "not bought yet: R-1 goes first at taobao, and it is not "
+    )
     scene = asking(made, buy, confirming(), HOUR_S, buy)
     assert (states(scene), paid(scene)) == (["booked"] * 3, 3)
 
@@ -67,7 +81,9 @@ def test_each_marketplace_has_a_first_order_of_its_own(made: Stage) -> None:
 
 
 def test_a_run_that_is_killed_once_it_has_paid_leaves_the_question(made: Stage) -> None:
-    """It stands among what waits for a person, as soon as it is known that the payment has happened."""
+    """It stands among what waits for a person, as soon as it is known that the payment
+    has happened.
+    """
 
     async def die_then_buy(scene: Scene) -> None:
         scene.dies_once_sent("R-1:pay")
@@ -76,14 +92,27 @@ def test_a_run_that_is_killed_once_it_has_paid_leaves_the_question(made: Stage) 
 
     scene = asking(made, die_then_buy)
     assert (states(scene)[1:], paid(scene)) == (["held", "held"], 1)
-    waits = [one for one in to_do(scene.ledger, refused_for=AT_ONCE) if one.state == "question"]
-    assert [(one.order_ref, one.commands) for one in waits] == [("taobao", ["sourcing confirm taobao"])]
+    waits = [
+        one
+        for one in to_do(scene.ledger, refused_for=AT_ONCE)
+        if one.state == "question"
+    ]
+    assert [(one.order_ref, one.commands) for one in waits] == [
+        ("taobao", ["sourcing confirm taobao"])
+    ]
     amount = scene.ledger.orders(["R-1"])["R-1"].paid
-    assert f"Did the balance fall by exactly {amount}, once, by which channel" in waits[0].reason
+    assert (
+        f"Did the balance fall by exactly {amount}, once, by which channel"
+        in waits[0].reason
+    )
 
 
-def test_an_account_that_bought_yesterday_with_an_earlier_version_is_held_and_asked(made: Stage) -> None:
-    """In the first night after the upgrade, each order with the command; with the answer all go on."""
+def test_an_account_that_bought_yesterday_with_an_earlier_version_is_held_and_asked(
+    made: Stage,
+) -> None:
+    """In the first night after the upgrade, each order with the command; with the
+    answer all go on.
+    """
 
     async def with_an_earlier_version(scene: Scene) -> None:
         scene.asks_first = False
@@ -92,7 +121,9 @@ def test_an_account_that_bought_yesterday_with_an_earlier_version_is_held_and_as
 
     scene = asking(made, with_an_earlier_version, HOUR_S, buy)
     assert (states(scene), paid(scene)) == (["booked", "held", "held"], 1)
-    assert scene.database.orders()["R-2"].reason.endswith("sourcing confirm taobao; then run the file again")
+    assert scene.database.orders()["R-2"].reason.endswith(
+        "sourcing confirm taobao; then run the file again"
+    )
     scene = asking(made, with_an_earlier_version, HOUR_S, buy, confirming(), buy)
     assert (states(scene), paid(scene)) == (["booked"] * 3, 3)
 
@@ -109,14 +140,24 @@ def test_two_runs_at_once_pay_one_order(made: Stage) -> None:
 
 
 def test_a_payment_on_credit_is_what_the_answer_stops(made: Stage) -> None:
-    """Nothing that the service shows tells it; once a person has said so, nothing further is bought."""
+    """Nothing that the service shows tells it; once a person has said so, nothing
+    further is bought.
+    """
     scene = asking(made, buy, dialect="pay-by-credit")
     wallet = books(scene.sandbox, NO_QUERY, b"")["wallet"]
     assert (paid(scene), wallet["opening_fen"] - wallet["balance_fen"]) == (1, 0)
-    scene = asking(made, buy, confirming("it was paid by 先采后付"), HOUR_S, buy, dialect="pay-by-credit")
+    scene = asking(
+        made,
+        buy,
+        confirming("it was paid by 先采后付"),
+        HOUR_S,
+        buy,
+        dialect="pay-by-credit",
+    )
     assert (states(scene), paid(scene)) == (["booked", "held", "held"], 1)
-    assert "taobao is held (the payment of R-1 was not as expected: it was paid by 先采后付)" in (
-        scene.database.orders()["R-2"].reason
+    assert (
+        "taobao is held (the payment of R-1 was not as expected: it was paid by 先采后付)"
+        in (scene.database.orders()["R-2"].reason)
     )
 
 
@@ -128,13 +169,20 @@ def test_a_submission_is_the_first_payment_too(made: Stage, dialect: str) -> Non
     assert list(first_payments(scene.ledger)) == [TAOBAO]
 
 
-def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_parcel(made: Stage) -> None:
-    """The address that the order was created with; the time of the report, which is days after the booking."""
+def test_the_ledger_has_the_warehouse_of_an_order_and_when_it_was_told_of_its_parcel(
+    made: Stage,
+) -> None:
+    """The address that the order was created with; the time of the report, which is
+    days after the booking.
+    """
     scene = Scene(made, TAOBAO)
     scene.run(steps(buy, 72 * HOUR_S, track)(scene))  # type: ignore[arg-type]
     order = scene.ledger.orders(["R-1"])["R-1"]
     there = scene.world.addresses.default()
-    assert order.warehouse == f"{there.name}, {there.province} {there.city} {there.district} {there.address}"
+    assert (
+        order.warehouse
+        == f"{there.name}, {there.province} {there.city} {there.district} {there.address}"
+    )
     assert order.booked_at is not None
     assert order.parcel_reported_at is not None
     assert order.parcel_reported_at - order.booked_at > timedelta(days=2)

@@ -1,4 +1,6 @@
-"""A request to pay several orders is refused as a whole, before or after they were paid: each is paid once."""
+"""A request to pay several orders is refused as a whole, before or after they were
+paid: each is paid once.
+"""
 
 from __future__ import annotations
 
@@ -23,12 +25,16 @@ def made() -> Iterator[Stage]:
 
 
 @pytest.mark.parametrize("instead", [True, False])
-@pytest.mark.parametrize(("code", "words"), [(400, WORDS), (40001, "orderIds: at most one")])
+@pytest.mark.parametrize(
+    ("code", "words"), [(400, WORDS), (40001, "orderIds: at most one")]
+)
 @pytest.mark.parametrize("marketplace", [Marketplace.TAOBAO, Marketplace.ALIBABA_1688])
 def test_what_is_refused_together_is_paid_once(
     made: Stage, marketplace: Marketplace, code: int, words: str, *, instead: bool
 ) -> None:
-    """`instead` of being carried out, or although it was: the orders themselves tell, and none is left unpaid."""
+    """`instead` of being carried out, or although it was: the orders themselves tell,
+    and none is left unpaid.
+    """
     scene = Scene(made, *[marketplace] * 3)
 
     async def script() -> None:
@@ -38,5 +44,12 @@ def test_what_is_refused_together_is_paid_once(
             await asyncio.sleep(SETTLED_S)
 
     scene.run(script())
-    assert (scene.found, [*scene.service.odd.values()]) == ([], [4 if instead else 2])  # calls to pay
-    assert sorted(order.paid_times for order in scene.world.books.orders.values() if order.reference) == [1, 1, 1]
+    assert (scene.found, [*scene.service.odd.values()]) == (
+        [],
+        [4 if instead else 2],
+    )  # calls to pay
+    assert sorted(
+        order.paid_times
+        for order in scene.world.books.orders.values()
+        if order.reference
+    ) == [1, 1, 1]

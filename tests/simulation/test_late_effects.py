@@ -1,4 +1,6 @@
-"""Effects that land up to ten minutes after the service answered with an error: never a second one."""
+"""Effects that land up to ten minutes after the service answered with an error: never a
+second one.
+"""
 
 from __future__ import annotations
 
@@ -15,11 +17,17 @@ from tests.simulation.misfortune import Call, Fault, Kind, Misfortune
 from tests.simulation.stage import Stage, stage
 
 LATE = pytest.mark.parametrize(
-    "delay_s", [*(pytest.param(s, marks=pytest.mark.endurance) for s in (30.0, 300.0)), 600.0]
+    "delay_s",
+    [*(pytest.param(s, marks=pytest.mark.endurance) for s in (30.0, 300.0)), 600.0],
 )
 TAOBAO, ALIBABA, *OTHERS = Marketplace
 MARKETPLACES = pytest.mark.parametrize(
-    "marketplace", [TAOBAO, ALIBABA, *(pytest.param(one, marks=pytest.mark.endurance) for one in OTHERS)]
+    "marketplace",
+    [
+        TAOBAO,
+        ALIBABA,
+        *(pytest.param(one, marks=pytest.mark.endurance) for one in OTHERS),
+    ],
 )
 QUESTION = (
     "no answer to book. Does the warehouse console show a shipment for order {order_id}? Answer with: "
@@ -50,7 +58,14 @@ def made() -> Iterator[Stage]:
         yield one
 
 
-def late_episode(made: Stage, marketplace: Marketplace, call: Call, delay_s: float, *, hidden: bool = False) -> Episode:
+def late_episode(
+    made: Stage,
+    marketplace: Marketplace,
+    call: Call,
+    delay_s: float,
+    *,
+    hidden: bool = False,
+) -> Episode:
     episode = Episode(seed=1, stage=made)
     episode.scenario = replace(one_order(made, marketplace), hides_bookings=hidden)
     episode.limits = replace(episode.limits, batches={}, day=None)
@@ -63,7 +78,11 @@ def late_episode(made: Stage, marketplace: Marketplace, call: Call, delay_s: flo
 def counts(episode: Episode) -> tuple[int, int, int]:
     """How many orders, payments and shipments the service has."""
     kept = books(episode.sandbox, NO_QUERY, b"")
-    return sum(order["reference"] == "R-1" for order in kept["orders"]), len(kept["payments"]), len(kept["shipments"])
+    return (
+        sum(order["reference"] == "R-1" for order in kept["orders"]),
+        len(kept["payments"]),
+        len(kept["shipments"]),
+    )
 
 
 def state(episode: Episode) -> str:
@@ -74,8 +93,12 @@ def reason(episode: Episode) -> str:
     return str(episode.database.orders()["R-1"].reason)
 
 
-async def until_it_landed(episode: Episode, delay_s: float, before: tuple[int, int, int]) -> None:
-    """A run that gets the error, one that comes at once, and one right before the effect lands."""
+async def until_it_landed(
+    episode: Episode, delay_s: float, before: tuple[int, int, int]
+) -> None:
+    """A run that gets the error, one that comes at once, and one right before the
+    effect lands.
+    """
     await episode.start("source")
     begun = episode.now()
     assert (state(episode), counts(episode)) == ("unknown", before)
@@ -91,7 +114,11 @@ async def until_it_landed(episode: Episode, delay_s: float, before: tuple[int, i
 @MARKETPLACES
 @pytest.mark.parametrize(
     ("call", "before", "after"),
-    [(Call.CREATE, (0, 0, 0), (1, 0, 0)), (Call.PAY, (1, 0, 0), (1, 1, 0)), (Call.BOOK, (1, 1, 0), (1, 1, 1))],
+    [
+        (Call.CREATE, (0, 0, 0), (1, 0, 0)),
+        (Call.PAY, (1, 0, 0), (1, 1, 0)),
+        (Call.BOOK, (1, 1, 0), (1, 1, 1)),
+    ],
 )
 def test_a_late_effect_is_found_and_never_repeated(
     made: Stage,
@@ -101,7 +128,9 @@ def test_a_late_effect_is_found_and_never_repeated(
     after: tuple[int, int, int],
     delay_s: float,
 ) -> None:
-    """The order is unknown until it lands, whoever runs; the run after that goes on from there to booked."""
+    """The order is unknown until it lands, whoever runs; the run after that goes on
+    from there to booked.
+    """
     episode = late_episode(made, marketplace, call, delay_s)
 
     async def script() -> None:
@@ -118,8 +147,12 @@ def test_a_late_effect_is_found_and_never_repeated(
 
 
 @LATE
-def test_a_late_booking_that_is_shown_nowhere_stays_a_question(made: Stage, delay_s: float) -> None:
-    """Neither key nor lookup: no run books again, and each says what a person has to look for."""
+def test_a_late_booking_that_is_shown_nowhere_stays_a_question(
+    made: Stage, delay_s: float
+) -> None:
+    """Neither key nor lookup: no run books again, and each says what a person has to
+    look for.
+    """
     episode = late_episode(made, Marketplace.TAOBAO, Call.BOOK, delay_s, hidden=True)
 
     async def script() -> None:
@@ -134,11 +167,15 @@ def test_a_late_booking_that_is_shown_nowhere_stays_a_question(made: Stage, dela
     assert episode.run(script()).found == []
 
 
-@pytest.mark.parametrize(("call", "lists_behind_s"), [(Call.CREATE, 1800), (Call.PAY, 0)])
+@pytest.mark.parametrize(
+    ("call", "lists_behind_s"), [(Call.CREATE, 1800), (Call.PAY, 0)]
+)
 def test_what_never_lands_is_sent_again_only_after_the_settle_time(
     made: Stage, call: Call, lists_behind_s: int
 ) -> None:
-    """Lost before it arrived: unknown for lease and settle time, and as long as a list may lag; then sent once more."""
+    """Lost before it arrived: unknown for lease and settle time, and as long as a list
+    may lag; then sent once more.
+    """
     episode = late_episode(made, Marketplace.ALIBABA_1688, call, 0.0)
     episode.bought_before()
     episode.misfortune = OneFault(episode.dice, call, Fault(Kind.DROP_BEFORE))
@@ -156,8 +193,12 @@ def test_what_never_lands_is_sent_again_only_after_the_settle_time(
 
 
 @MARKETPLACES
-def test_a_create_that_nothing_tells_of_stays_a_question(made: Stage, marketplace: Marketplace) -> None:
-    """No older order of ours shows that the list would show it: no run orders again, and each says what to look for."""
+def test_a_create_that_nothing_tells_of_stays_a_question(
+    made: Stage, marketplace: Marketplace
+) -> None:
+    """No older order of ours shows that the list would show it: no run orders again,
+    and each says what to look for.
+    """
     episode = late_episode(made, marketplace, Call.CREATE, 0.0)
     episode.misfortune = OneFault(episode.dice, Call.CREATE, Fault(Kind.DROP_BEFORE))
 

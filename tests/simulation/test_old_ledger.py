@@ -1,4 +1,6 @@
-"""What a command costs follows what it touches and what is open: no statement reads all that ever was."""
+"""What a command costs follows what it touches and what is open: no statement reads all
+that ever was.
+"""
 
 from __future__ import annotations
 
@@ -32,20 +34,43 @@ NIGHTS, COPY = 50, "night-"
 PRESENT = f" WHERE order_ref NOT LIKE '{COPY}%' ORDER BY"
 TRACKED_D = (2, 7, 18)
 LARGE = ("orders", "effects", "moves", "tracking_events")
-IDS = ("order_ref", "key", "batch_id", "order_id", "shipment_order_id", "cause", "refund_id", "effect_key")
-NOT_COPIED = ("account", "changes", "pace", "writers", "switches", "not_ours", "forgotten")
+IDS = (
+    "order_ref",
+    "key",
+    "batch_id",
+    "order_id",
+    "shipment_order_id",
+    "cause",
+    "refund_id",
+    "effect_key",
+)
+NOT_COPIED = (
+    "account",
+    "changes",
+    "pace",
+    "writers",
+    "switches",
+    "not_ours",
+    "forgotten",
+)
 SCANS = re.compile(rf"^SCAN (?:{'|'.join(LARGE)})\b(?!.*VIRTUAL)")
 READS_ALL = re.compile(rf"Seq Scan on (?:{'|'.join(LARGE)})\b")
 STEPS, MORE = 1.5, 400
-"""So many times the steps on a ledger without the past are no growth, nor are so many steps more."""
+"""So many times the steps on a ledger without the past are no growth, nor are so many
+steps more.
+"""
 WEEK, DAY = timedelta(days=7), timedelta(days=1)
 
 
 @dataclass
 class Statements:
-    """What a connection was asked, by text: the parameters of some calls, and the statement as it was built."""
+    """What a connection was asked, by text: the parameters of some calls, and the
+    statement as it was built.
+    """
 
-    asked: defaultdict[str, list[Any]] = field(default_factory=lambda: defaultdict(list))
+    asked: defaultdict[str, list[Any]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
     built: dict[str, tuple[Select[Any], Any]] = field(default_factory=dict)
 
     is_on = True
@@ -53,23 +78,45 @@ class Statements:
     def on(self, engine: Engine) -> None:
         event.listen(engine, "before_cursor_execute", self._note)
 
-    def _note(self, _connection: Any, _cursor: Any, text: str, given: Any, context: Any, _many: Any) -> None:
-        if self.is_on and text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")):
+    def _note(
+        self,
+        _connection: Any,
+        _cursor: Any,
+        text: str,
+        given: Any,
+        context: Any,
+        _many: Any,
+    ) -> None:
+        if self.is_on and text.startswith(
+            ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+        ):
             calls = self.asked[text]
             calls.append(given[0] if isinstance(given, list) and given else given)
             del calls[3:-3]
-            if context.compiled is not None and isinstance(context.compiled.statement, Select):
-                self.built[text] = context.compiled.statement, dict(context.compiled_parameters[0])
+            if context.compiled is not None and isinstance(
+                context.compiled.statement, Select
+            ):
+                self.built[text] = (
+                    context.compiled.statement,
+                    dict(context.compiled_parameters[0]),
+                )
 
     def plans(self, database: sqlite3.Connection) -> Iterator[str]:
-        """The scans of large tables, each with its statement. A scan that ends at its first row is none."""
+        """The scans of large tables, each with its statement. A scan that ends at its
+        first row is none.
+        """
         for text, calls in self.asked.items():
-            steps = [row[3] for row in database.execute(f"EXPLAIN QUERY PLAN {text}", calls[0])]
+            steps = [
+                row[3]
+                for row in database.execute(f"EXPLAIN QUERY PLAN {text}", calls[0])
+            ]
             if not _ends_at_once(text):
                 yield from (f"{step}: {text}" for step in steps if SCANS.match(step))
 
     def steps(self, database: sqlite3.Connection) -> dict[tuple[str, int], int]:
-        """How many steps SQLite's machine takes for each call; nothing that is written stays."""
+        """How many steps SQLite's machine takes for each call; nothing that is written
+        stays.
+        """
         return {
             (text, number): _steps(database, text, given)
             for text, calls in self.asked.items()
@@ -100,7 +147,9 @@ def _steps(database: sqlite3.Connection, text: str, given: Any) -> int:
 
 
 class OldInstallation(Journey):
-    """A first batch to the door, its night copied into the past; then all that runs every day, with a second batch."""
+    """A first batch to the door, its night copied into the past; then all that runs
+    every day, with a second batch.
+    """
 
     statements = Statements()
 
@@ -121,11 +170,16 @@ class OldInstallation(Journey):
         self.statements.on(self.database.engine)
         requests = self.scenario.requests
         self.scenario = replace(
-            self.scenario, requests=tuple(replace(one, order_ref=f"new-{one.order_ref}") for one in requests)
+            self.scenario,
+            requests=tuple(
+                replace(one, order_ref=f"new-{one.order_ref}") for one in requests
+            ),
         )
         await self._is_delivered(self._does_daily_work)
 
-    async def _is_delivered(self, daily: Callable[[Resources], Any] | None = None) -> None:
+    async def _is_delivered(
+        self, daily: Callable[[Resources], Any] | None = None
+    ) -> None:
         await self._does(self._buys_these)
         await self._does(self._answers)
         await self._passes(0.5)
@@ -142,7 +196,11 @@ class OldInstallation(Journey):
         resources.ledger.marks.show(ALL_COMPARED, "yes")
 
     async def _buys_these(self, resources: Resources) -> None:
-        await self._buy(resources, self._batch(), BATCH if self._batch()[0].order_ref == "taobao-1" else "second")
+        await self._buy(
+            resources,
+            self._batch(),
+            BATCH if self._batch()[0].order_ref == "taobao-1" else "second",
+        )
 
     async def _does_daily_work(self, resources: Resources) -> None:
         ledger, now = resources.ledger, resources.clock()
@@ -152,30 +210,49 @@ class OldInstallation(Journey):
         pulse(ledger, STUCK, refused_since=now - WEEK)
         ledger.outbox.newest(MessageKind.DIGEST)
         ledger.outbox.put(
-            Message(cause=f"digest:{now:%Y-%m-%d}", kind=MessageKind.DIGEST, subject="s", body="b", link="")
+            Message(
+                cause=f"digest:{now:%Y-%m-%d}",
+                kind=MessageKind.DIGEST,
+                subject="s",
+                body="b",
+                link="",
+            )
         )
         if ledger.outbox.is_due(["mei"]):
             ledger.outbox.end(ledger.outbox.begin("mei"), "mei", None, ["mei"])
-        with CallbackStore(f"sqlite:///{self.stage.folder}/callbacks.db", clock=self.clock) as store:
+        with CallbackStore(
+            f"sqlite:///{self.stage.folder}/callbacks.db", clock=self.clock
+        ) as store:
             collector = MetricsCollector(store, resources.settings, self.clock)
-            for self.statements.is_on in (False, True):  # the first scrape of a process counts what is over
+            for self.statements.is_on in (
+                False,
+                True,
+            ):  # the first scrape of a process counts what is over
                 with ledger.reading() as connection:
                     assert list(collector._of_the_ledger(connection))
 
     def _ages(self) -> None:
         """Copy all that the first batch left, once for each night."""
         self.copied = [end.state for end in self.told_ends()].count("delivered")
-        unsettled = {end.order_ref for end in self.told_ends() if end.state not in ENDED}
+        unsettled = {
+            end.order_ref for end in self.told_ends() if end.state not in ENDED
+        }
         with self.database.connection.begin():
             for table in metadata.sorted_tables:
                 if table.name in NOT_COPIED:
                     continue
                 rows = [
                     dict(row)
-                    for row in self.database.connection.execute(select(table)).mappings()
+                    for row in self.database.connection.execute(
+                        select(table)
+                    ).mappings()
                     if row.get("order_ref") not in unsettled
                 ]
-                copies = [_of_night(table, row, night) for night in range(1, NIGHTS + 1) for row in rows]
+                copies = [
+                    _of_night(table, row, night)
+                    for night in range(1, NIGHTS + 1)
+                    for row in rows
+                ]
                 if copies:
                     self.database.connection.execute(insert(table), copies)
 
@@ -184,7 +261,9 @@ class OldInstallation(Journey):
             for table in reversed(metadata.sorted_tables):
                 copied = [column for column in table.c if column.name in IDS]
                 if copied and table.name not in NOT_COPIED:
-                    self.database.connection.execute(table.delete().where(copied[0].startswith(COPY)))
+                    self.database.connection.execute(
+                        table.delete().where(copied[0].startswith(COPY))
+                    )
 
 
 def _of_night(table: Any, row: dict[str, Any], night: int) -> dict[str, Any]:
@@ -218,9 +297,13 @@ def raw(connection: Connection) -> sqlite3.Connection:
 
 
 def test_nothing_that_runs_every_day_reads_all_orders(old: OldInstallation) -> None:
-    """By SQLite's plan of each statement of a run, tracking, reconciliation, digest, metrics, messages and `todo`."""
+    """By SQLite's plan of each statement of a run, tracking, reconciliation, digest,
+    metrics, messages and `todo`.
+    """
     assert len(old.statements.asked) > 50
-    assert not (shown := "\n\n".join(old.statements.plans(raw(old.database.connection)))), shown
+    assert not (
+        shown := "\n\n".join(old.statements.plans(raw(old.database.connection)))
+    ), shown
 
 
 def test_no_statement_takes_more_steps_on_an_old_ledger(old: OldInstallation) -> None:
@@ -238,16 +321,35 @@ def test_no_statement_takes_more_steps_on_an_old_ledger(old: OldInstallation) ->
 
 
 @pytest.mark.endurance
-def test_postgresql_finds_an_index_for_each(old: OldInstallation, postgres: Postgres) -> None:
-    """Its planner, forbidden to read whole tables, does so only where there is no other way."""
-    engine = create_engine(postgres.new_ledger().replace("postgresql://", "postgresql+psycopg://"))
+def test_postgresql_finds_an_index_for_each(
+    old: OldInstallation, postgres: Postgres
+) -> None:
+    """Its planner, forbidden to read whole tables, does so only where there is no other
+    way.
+    """
+    engine = create_engine(
+        postgres.new_ledger().replace("postgresql://", "postgresql+psycopg://")
+    )
     with engine.connect() as connection:
         connection.exec_driver_sql("SET enable_seqscan = off")
-        event.listen(connection, "before_cursor_execute", lambda *call: (f"EXPLAIN {call[2]}", call[3]), retval=True)
+        event.listen(
+            connection,
+            "before_cursor_execute",
+            lambda *call: (f"EXPLAIN {call[2]}", call[3]),
+            retval=True,
+        )
         plans = {
-            text: [str(line) for (line,) in connection.execute(statement, given).cursor.fetchall()]
+            text: [
+                str(line)
+                for (line,) in connection.execute(statement, given).cursor.fetchall()
+            ]
             for text, (statement, given) in old.statements.built.items()
         }
     engine.dispose()
-    found = [f"{line}: {text}" for text, lines in plans.items() for line in lines if READS_ALL.search(line)]
+    found = [
+        f"{line}: {text}"
+        for text, lines in plans.items()
+        for line in lines
+        if READS_ALL.search(line)
+    ]
     assert not (shown := "\n\n".join(found)), shown

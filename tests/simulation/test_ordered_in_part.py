@@ -1,4 +1,6 @@
-"""A create that makes an order of fewer goods: it is not paid as the whole, whatever its answer says."""
+"""A create that makes an order of fewer goods: it is not paid as the whole, whatever
+its answer says.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,12 @@ def made() -> Iterator[Stage]:
 
 @pytest.mark.parametrize("kind", [Kind.PART_FAILS, Kind.PART_UNSAID])
 @pytest.mark.parametrize("marketplace", list(Marketplace))
-def test_an_order_in_part_is_a_question(made: Stage, marketplace: Marketplace, kind: Kind) -> None:
-    """At each marketplace, whether the answer names the line that failed, has a part without an order, or says yes."""
+def test_an_order_in_part_is_a_question(
+    made: Stage, marketplace: Marketplace, kind: Kind
+) -> None:
+    """At each marketplace, whether the answer names the line that failed, has a part
+    without an order, or says yes.
+    """
     scene = Scene(made, marketplace, faults={Call.CREATE: [Fault(kind)]})
     scene.wants(quantity=100)  # so that the part costs more than half of all
     scene.run(two_products_of_a_seller(scene))

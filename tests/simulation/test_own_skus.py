@@ -1,4 +1,6 @@
-"""Own SKUs: a spare offer is taken while planning alone, and a missing entry or half a bundle buys nothing."""
+"""Own SKUs: a spare offer is taken while planning alone, and a missing entry or half a
+bundle buys nothing.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ from tests.simulation.stage import Stage, stage
 GONE = Component(item="123456789012", sku="", pieces=1, max_unit_price=None)
 FEN = Money(1)
 Rank = Sequence[Component | Money | None]
-"""Components of a rank. A limit, or None, is for the item that the scenario asks for."""
+"""Components of a rank. A limit, or None, is for the item that the scenario asks
+for.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -50,7 +54,9 @@ def asking(request: OrderRequest, *ranks: Rank) -> OrderRequest:
     def component(one: Component | Money | None) -> Component:
         if isinstance(one, Component):
             return one
-        return Component(item=line.item, sku=line.sku, pieces=line.quantity, max_unit_price=one)
+        return Component(
+            item=line.item, sku=line.sku, pieces=line.quantity, max_unit_price=one
+        )
 
     own = OwnSku(
         sku="FERN-1",
@@ -66,21 +72,29 @@ def creates(scene: Scene) -> int:
 
 
 @pytest.mark.parametrize("first", [GONE, FEN], ids=["gone", "above its limit"])
-def test_the_spare_offer_is_planned_where_the_first_can_t_be_bought(made: Stage, first: Component | Money) -> None:
+def test_the_spare_offer_is_planned_where_the_first_can_t_be_bought(
+    made: Stage, first: Component | Money
+) -> None:
     scene, item = scene_of(made, [first], [None])
     scene.run(scene.buys())
     order = scene.ledger.orders(["R-1"])["R-1"]
     assert (str(order.state), creates(scene)) == ("booked", 1)
     (match,) = scene.ledger.matches.of(["R-1"]).values()
     assert (match.words, match.item_id) == ("FERN-1", item)
-    assert str(match.why).startswith("number 2 in the SKU book, since the one before can't be bought: ")
+    assert str(match.why).startswith(
+        "number 2 in the SKU book, since the one before can't be bought: "
+    )
 
 
 def test_where_no_offer_can_be_bought_the_first_says_why(made: Stage) -> None:
     scene, _ = scene_of(made, [GONE], [FEN])
     scene.run(scene.buys())
     order = scene.ledger.orders(["R-1"])["R-1"]
-    assert (str(order.state), order.reason, creates(scene)) == ("refused", "taobao has no item 123456789012", 0)
+    assert (str(order.state), order.reason, creates(scene)) == (
+        "refused",
+        "taobao has no item 123456789012",
+        0,
+    )
     assert [line.item for line in order.request.lines] == [GONE.item]
 
 
@@ -88,20 +102,28 @@ def test_after_the_approval_no_spare_offer_is_taken(made: Stage) -> None:
     """What was approved is off sale by then: the order fails as any other does."""
     scene, approved = scene_of(made, [None], [GONE])
 
-    item = next(one for one in scene.world.catalogue.shelf("taobao").items if one.id == approved)
+    item = next(
+        one for one in scene.world.catalogue.shelf("taobao").items if one.id == approved
+    )
     try:
         scene.run(scene.buys(yes=lambda: setattr(item, "offline", True)))
     finally:
         item.offline = False  # the catalogue is the module's
     order = scene.ledger.orders(["R-1"])["R-1"]
-    assert (creates(scene), [line.item for line in order.request.lines]) == (0, [approved])
+    assert (creates(scene), [line.item for line in order.request.lines]) == (
+        0,
+        [approved],
+    )
     assert scene.ledger.matches.of(["R-1"]) == {}
 
 
 def test_half_a_bundle_is_not_bought(made: Stage) -> None:
     scene, _ = scene_of(made, [None, GONE])
     scene.run(scene.buys())
-    assert (str(scene.ledger.orders(["R-1"])["R-1"].state), creates(scene)) == ("refused", 0)
+    assert (str(scene.ledger.orders(["R-1"])["R-1"].state), creates(scene)) == (
+        "refused",
+        0,
+    )
 
 
 def test_an_order_waits_for_the_entry_that_the_book_lacks(made: Stage) -> None:
@@ -111,8 +133,13 @@ def test_an_order_waits_for_the_entry_that_the_book_lacks(made: Stage) -> None:
     async def twice() -> None:
         await scene.buys()
         order = scene.ledger.orders(["R-1"])["R-1"]
-        assert (str(order.state), order.reason_code) == ("held", ReasonCode.OWN_SKU_MISSING)
-        assert order.reason.startswith("the SKU book has no entry for FERN-1: add a row")
+        assert (str(order.state), order.reason_code) == (
+            "held",
+            ReasonCode.OWN_SKU_MISSING,
+        )
+        assert order.reason.startswith(
+            "the SKU book has no entry for FERN-1: add a row"
+        )
         (request,) = scene.scenario.requests
         named = replace(request, lines=(replace(request.lines[0], item=item),))
         scene.scenario = replace(scene.scenario, requests=(asking(named, [None]),))
@@ -128,12 +155,17 @@ HEADER = "order_ref,own_sku,quantity,receiver_name,receiver_phone,country,state,
 BUYER = "Jane Doe,+493055500000,DE,Berlin,Berlin,10115,Invalidenstr. 1"
 
 
-def test_what_the_book_lacks_holds_its_orders_and_no_others(made: Stage, tmp_path: Path) -> None:
+def test_what_the_book_lacks_holds_its_orders_and_no_others(
+    made: Stage, tmp_path: Path
+) -> None:
     """One list to fill in; filled in and run again, all are bought, nothing twice."""
     orders, lacking = 50, 2
     scene = Scene(made)
     line = scene.scenario.requests[0].lines[0]
-    rows = [f"S-{n},{'NEW' if n < lacking else 'FERN'}-{n % 7},1,{BUYER}" for n in range(orders)]
+    rows = [
+        f"S-{n},{'NEW' if n < lacking else 'FERN'}-{n % 7},1,{BUYER}"
+        for n in range(orders)
+    ]
     text = "\n".join([HEADER, *rows])
     entry = {"marketplace": "taobao", "item": line.item, "sku": line.sku}
     known = [{"own_sku": f"FERN-{n}", **entry} for n in range(7)]
@@ -149,7 +181,9 @@ def test_what_the_book_lacks_holds_its_orders_and_no_others(made: Stage, tmp_pat
         held = scene.ledger.orders(refs)
         lists.append(
             missing_entries(
-                (ref, one.why.facts["own_skus"]) for ref, one in held.items() if one.why and one.state == "held"
+                (ref, one.why.facts["own_skus"])
+                for ref, one in held.items()
+                if one.why and one.state == "held"
             )
         )
 
@@ -165,17 +199,32 @@ def test_what_the_book_lacks_holds_its_orders_and_no_others(made: Stage, tmp_pat
     bought = books(scene.sandbox, NO_QUERY, b"")["orders"]
     assert len(bought) == len({one["reference"] for one in bought}) == orders
     assert {one["paid_times"] for one in bought} == {1}
-    assert Counter(str(one.state) for one in scene.ledger.orders(refs).values()) == {"booked": orders}
+    assert Counter(str(one.state) for one in scene.ledger.orders(refs).values()) == {
+        "booked": orders
+    }
 
 
-def test_what_the_book_can_t_buy_any_more_is_told_once(made: Stage, tmp_path: Path) -> None:
-    """A night without the service, or one whose run dies after it has told, tells nothing."""
+def test_what_the_book_can_t_buy_any_more_is_told_once(
+    made: Stage, tmp_path: Path
+) -> None:
+    """A night without the service, or one whose run dies after it has told, tells
+    nothing.
+    """
     scene = Scene(made)
     line = scene.scenario.requests[0].lines[0]
-    row = {"own_sku": "FERN-1", "marketplace": "taobao", "item": line.item, "sku": line.sku}
+    row = {
+        "own_sku": "FERN-1",
+        "marketplace": "taobao",
+        "item": line.item,
+        "sku": line.sku,
+    }
     (tmp_path / "book.csv").write_bytes(book_text([row]))
     rows = book_in(tmp_path / "book.csv").rows
-    item = next(one for one in scene.world.catalogue.shelf("taobao").items if one.id == line.item)
+    item = next(
+        one
+        for one in scene.world.catalogue.shelf("taobao").items
+        if one.id == line.item
+    )
     nights = list[str]()
 
     async def night(resources: Resources) -> None:

@@ -1,6 +1,8 @@
-"""Episodes in slices, so that several workers share them; `make soak` plays a hundred thousand.
+"""Episodes in slices, so that several workers share them; `make soak` plays a hundred
+thousand.
 
-Those of `make test` are a part of what endurance plays. The last slice has the seeds that find a mutant first.
+Those of `make test` are a part of what endurance plays. The last slice has the seeds
+that find a mutant first.
 """
 
 from __future__ import annotations
@@ -23,7 +25,13 @@ def made() -> Iterator[Stage]:
         yield one
 
 
-@pytest.mark.parametrize("seeds", [*IN_TEST, *IN_ENDURANCE], ids=lambda seeds: str(seeds[0]))
-def test_nothing_happens_twice_and_everything_is_explained(made: Stage, seeds: Sequence[int]) -> None:
-    """No promise is broken at any moment, and in the calm every order ends final or with its question."""
+@pytest.mark.parametrize(
+    "seeds", [*IN_TEST, *IN_ENDURANCE], ids=lambda seeds: str(seeds[0])
+)
+def test_nothing_happens_twice_and_everything_is_explained(
+    made: Stage, seeds: Sequence[int]
+) -> None:
+    """No promise is broken at any moment, and in the calm every order ends final or
+    with its question.
+    """
     assert {seed: found for seed in seeds if (found := play(seed, made).found)} == {}

@@ -1,4 +1,6 @@
-"""Scripts about remedies, parcels, callbacks and failed runs: what is told then is no order's reason."""
+"""Scripts about remedies, parcels, callbacks and failed runs: what is told then is no
+order's reason.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ CHUNK = 50
 
 
 def flow_run(flow: Any, **asked: Any) -> Script:
-    """A flow as Prefect runs it, with the scene's resources and the code of its failure."""
+    """A flow as Prefect runs it, with the scene's resources and the code of its
+    failure.
+    """
 
     async def script(scene: Scene) -> None:
         async def work(resources: Resources) -> object:
@@ -75,11 +79,15 @@ async def restored(scene: Scene) -> None:
 
 async def cancelled(scene: Scene) -> None:
     """Cancel the order, and tell what did not go as asked."""
-    await scene.does(lambda resources: cancel(resources, ["R-1"], CHANGED_MY_MIND, CHUNK))
+    await scene.does(
+        lambda resources: cancel(resources, ["R-1"], CHANGED_MY_MIND, CHUNK)
+    )
 
 
 async def cancelled_as_it_is_paid(scene: Scene) -> None:
-    """1688 cancels no order of less than ten seconds: another run pays it while the cancellation waits for that."""
+    """1688 cancels no order of less than ten seconds: another run pays it while the
+    cancellation waits for that.
+    """
     scene.dies_once_sent("R-1:create")
     await scene.buys()
     paying = scene.loop.create_task(paid_soon(scene))
@@ -96,13 +104,19 @@ async def tracked(scene: Scene) -> None:
     await scene.does(lambda resources: track(resources, CHUNK))
 
 
-def heard(*bodies: Callable[[Scene], bytes], kind: CallbackKind = CallbackKind.STATUS, dies: int = 0) -> Script:
+def heard(
+    *bodies: Callable[[Scene], bytes],
+    kind: CallbackKind = CallbackKind.STATUS,
+    dies: int = 0,
+) -> Script:
     """Messages of the service, each handled by a run of its own."""
 
     async def script(scene: Scene) -> None:
         for file in scene.stage.folder.glob("callbacks.db*"):
             file.unlink()
-        with CallbackStore(scene.scenario.settings.ledger_url, clock=scene.clock) as store:
+        with CallbackStore(
+            scene.scenario.settings.ledger_url, clock=scene.clock
+        ) as store:
             for body in bodies:
                 arrival = read_arrival(body(scene), "203.0.113.7", scene.clock())
                 store.add([arrival])
@@ -121,11 +135,15 @@ async def runs_that_die(tickets: Tickets, times: int) -> None:
         await asyncio.sleep(2 * HOUR_S)
 
 
-def handling(store: CallbackStore, kind: CallbackKind) -> Callable[[Resources], Coroutine[Any, Any, object]]:
+def handling(
+    store: CallbackStore, kind: CallbackKind
+) -> Callable[[Resources], Coroutine[Any, Any, object]]:
     async def work(resources: Resources) -> object:
         messages = store.listed(state=CallbackState.WAITING)
         report = await handle_callbacks(resources, store, kind, messages)
-        parcels = await received_parcels(resources, store, messages, all_orders(resources.ledger))
+        parcels = await received_parcels(
+            resources, store, messages, all_orders(resources.ledger)
+        )
         store.settle(report.outcomes)
         return [report, [one.why for one in parcels]]
 
@@ -138,7 +156,9 @@ def told_of(*order_ids: str) -> Callable[[Scene], bytes]:
     def body(scene: Scene) -> bytes:
         named = order_ids or [scene.database.orders()["R-1"].order_id]
         content = json.dumps([{"orderId": one} for one in named])
-        return json.dumps({"messageType": "CHANGED", "messageBody": f'{{"orders": {content}}}'}).encode()
+        return json.dumps(
+            {"messageType": "CHANGED", "messageBody": f'{{"orders": {content}}}'}
+        ).encode()
 
     return body
 
@@ -148,14 +168,19 @@ def bytes_of(told: bytes) -> Callable[[Scene], bytes]:
 
 
 def weighed(number: str = "", **inspection: Any) -> Callable[[Scene], bytes]:
-    """A parcel that reached the warehouse: that of the order, unless another `number` is told."""
+    """A parcel that reached the warehouse: that of the order, unless another `number`
+    is told.
+    """
 
     def body(scene: Scene) -> bytes:
         order = scene.world.books.every_order()[-1]
         parcel = coming_parcel(order)
         assert parcel is not None
         found = {"status": "质检通过", "weight": 0.4, "images": [], **inspection}
-        told = {"alibaba_order_id": order.id, "logistics_tracking_number": number or parcel.number}
+        told = {
+            "alibaba_order_id": order.id,
+            "logistics_tracking_number": number or parcel.number,
+        }
         return json.dumps({**told, "quality_inspection_info": found}).encode()
 
     return body

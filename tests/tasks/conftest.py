@@ -39,14 +39,20 @@ def resources(tmp_path: Path, clock: MovableClock) -> Iterator[Resources]:
 
 
 @pytest.fixture
-def next_run(tmp_path: Path, clock: MovableClock, resources: Resources) -> Iterator[Resources]:
+def next_run(
+    tmp_path: Path, clock: MovableClock, resources: Resources
+) -> Iterator[Resources]:
     """Another run on the same ledger."""
     with SendLog(tmp_path / "sends") as log:
         yield from _resources(tmp_path, clock, log)
 
 
-def _resources(tmp_path: Path, clock: MovableClock, log: SendLog) -> Iterator[Resources]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner=log.owner) as ledger:
+def _resources(
+    tmp_path: Path, clock: MovableClock, log: SendLog
+) -> Iterator[Resources]:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner=log.owner
+    ) as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1"), plan("A-2")])
         ledger.moved.clear()
@@ -57,7 +63,13 @@ def resources_on(ledger: Ledger, folder: Path, clock: MovableClock) -> Resources
     """A run on a ledger, with no marketplace yet."""
     return Resources(
         settings=SourcingSettings(data_dir=folder, lease_s=60, settle_s=900),
-        client=cast(Any, SimpleNamespace(breaker=CircuitBreaker(at_once=4), settings=XportcnSettings(pay_is="debit"))),
+        client=cast(
+            Any,
+            SimpleNamespace(
+                breaker=CircuitBreaker(at_once=4),
+                settings=XportcnSettings(pay_is="debit"),
+            ),
+        ),
         ledger=ledger,
         group_commit=GroupCommit(ledger),
         send_logs=folder / "sends",

@@ -1,4 +1,6 @@
-"""Sends A-1, whose answer comes after Ctrl-C was pressed by a test: `-m tests.tasks.interrupted FOLDER`."""
+"""Sends A-1, whose answer comes after Ctrl-C was pressed by a test: `-m
+tests.tasks.interrupted FOLDER`.
+"""
 
 from __future__ import annotations
 
@@ -38,12 +40,21 @@ class Slow(FakeKind):
 async def main(folder: Path) -> None:
     main_task.add(cast(Any, asyncio.current_task()))
     clock = cast(Any, lambda: datetime.now(UTC))
-    with SendLog(folder / "sends") as log, Ledger(f"sqlite:///{folder}/ledger.db", clock=clock, owner=log.owner) as one:
+    with (
+        SendLog(folder / "sends") as log,
+        Ledger(f"sqlite:///{folder}/ledger.db", clock=clock, owner=log.owner) as one,
+    ):
         resources = resources_on(one, folder, clock)
         resources.concurrency = 1
-        await perform(Slow(resources, FakeService()), intents("A-1", "A-2"), one.orders(["A-1", "A-2"]))
+        await perform(
+            Slow(resources, FakeService()),
+            intents("A-1", "A-2"),
+            one.orders(["A-1", "A-2"]),
+        )
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background commands ignore it
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's background commands ignore it
     asyncio.run(main(Path(sys.argv[1])))

@@ -25,18 +25,30 @@ ALL = [Selection(marketplace=Marketplace.TAOBAO, everything=True)]
 
 
 class Shop:
-    """101 items, of which nothing changes, and some can't be read: the last is a part of its own."""
+    """101 items, of which nothing changes, and some can't be read: the last is a part
+    of its own.
+    """
 
     lists_everything = lists_changes = True
 
-    def __init__(self, unreadable: set[str], error: XportcnError | None = None, items: Sequence[str] = ITEMS) -> None:
+    def __init__(
+        self,
+        unreadable: set[str],
+        error: XportcnError | None = None,
+        items: Sequence[str] = ITEMS,
+    ) -> None:
         self.unreadable, self.asked, self.items = unreadable, list[str](), items
         self.error = error or Refused("the detail can't be read")
 
     async def listing(self, filters: Filters, *, changed_since: object) -> Hits:
         ids = [] if changed_since else self.items
-        page = ids[(filters.page - 1) * filters.page_size : filters.page * filters.page_size]
-        return Hits(total=len(ids), offers=cast(Any, tuple(SimpleNamespace(item_id=one) for one in page)))
+        page = ids[
+            (filters.page - 1) * filters.page_size : filters.page * filters.page_size
+        ]
+        return Hits(
+            total=len(ids),
+            offers=cast(Any, tuple(SimpleNamespace(item_id=one) for one in page)),
+        )
 
     async def offer(self, item_id: str) -> None:
         self.asked.append(item_id)
@@ -47,7 +59,10 @@ class Shop:
 async def crawled(resources: Resources, shop: Shop) -> CatalogReport:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, shop), cast(Any, shop))
     shop.asked.clear()
-    folder, name = resources.settings.data_dir / "catalogue", crawl_name(ALL, full=False, limit=None)
+    folder, name = (
+        resources.settings.data_dir / "catalogue",
+        crawl_name(ALL, full=False, limit=None),
+    )
     with CrawlFiles.open(folder, name, resources.clock()) as files:
         return await Crawl(resources, files).run(ALL)
 
@@ -55,7 +70,9 @@ async def crawled(resources: Resources, shop: Shop) -> CatalogReport:
 async def test_an_item_that_can_never_be_read_is_asked_for_again_alone(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """The 100 others are known: each crawl asked for them all again, and none noticed what had left the list."""
+    """The 100 others are known: each crawl asked for them all again, and none noticed
+    what had left the list.
+    """
     shop, counts = Shop({LAST}), list[tuple[int, int]]()
     for _ in range(3):
         report = await crawled(resources, shop)
@@ -71,7 +88,9 @@ async def test_an_item_that_can_never_be_read_is_asked_for_again_alone(
 async def test_a_crawl_of_a_clock_that_was_ahead_is_no_time_to_ask_from(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """What changed before its begin would be in no list any more: all are asked for, and changes again from then on."""
+    """What changed before its begin would be in no list any more: all are asked for,
+    and changes again from then on.
+    """
     shop, counts = Shop(set()), list[int]()
     clock.advance(2 * 86400)
     for seconds in (-86400, 3600, 3600):
@@ -81,7 +100,9 @@ async def test_a_crawl_of_a_clock_that_was_ahead_is_no_time_to_ask_from(
     assert counts == [101, 101, 0]
 
 
-async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(resources: Resources, clock: MovableClock) -> None:
+async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(
+    resources: Resources, clock: MovableClock
+) -> None:
     shop = Shop({*ITEMS})
     for _ in range(2):
         with pytest.raises(Refused, match="the detail can't be read"):
@@ -92,16 +113,25 @@ async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(resources: 
 
 @pytest.mark.parametrize(
     ("unreadable", "error"),
-    [({MORE[-1]}, NotSent("the calls of today are used up")), ({*MORE[100:]}, Refused("the detail can't be read"))],
+    [
+        ({MORE[-1]}, NotSent("the calls of today are used up")),
+        ({*MORE[100:]}, Refused("the detail can't be read")),
+    ],
 )
 async def test_a_crawl_that_can_read_nothing_more_fails_and_goes_on_where_it_was(
     resources: Resources, clock: MovableClock, unreadable: set[str], error: XportcnError
 ) -> None:
-    """It ended as if the rest could not be read: the next began anew, and never came further."""
+    """It ended as if the rest could not be read: the next began anew, and never came
+    further.
+    """
     shop = Shop(unreadable, error, MORE)
     with pytest.raises(type(error), match=str(error)):
         await crawled(resources, shop)
     clock.advance(3600)
     shop.unreadable.clear()
     report = await crawled(resources, shop)
-    assert (report.is_resumed, report.trouble_count, set(shop.asked)) == (True, 0, {*MORE[100:]})
+    assert (report.is_resumed, report.trouble_count, set(shop.asked)) == (
+        True,
+        0,
+        {*MORE[100:]},
+    )

@@ -1,4 +1,6 @@
-"""Whatever settles an effect or a refund leaves the tables as the ledger has it: each door, in any order."""
+"""Whatever settles an effect or a refund leaves the tables as the ledger has it: each
+door, in any order.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,19 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.received import CallbackKind
-from domain.service_orders import ServiceOrder, ServiceStatus, TraceStatus, TrackingEvent
+from domain.service_orders import (
+    ServiceOrder,
+    ServiceStatus,
+    TraceStatus,
+    TrackingEvent,
+)
 from domain.states import OrderState
-from flows.after_sale import follow_after_sale, message_seller, request_refund, withdraw_refund
+from flows.after_sale import (
+    follow_after_sale,
+    message_seller,
+    request_refund,
+    withdraw_refund,
+)
 from flows.answers.dropping import dropped
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import FromLedger
@@ -59,7 +71,12 @@ from tests.domain.test_after_sale import refund
 from tests.everyday import examples
 from tests.flows.plans import planned
 from tests.tasks.conftest import resources_on
-from tests.tasks.test_callback_handling import REFUND_TOLD, CountingChannel, kept, ordered
+from tests.tasks.test_callback_handling import (
+    REFUND_TOLD,
+    CountingChannel,
+    kept,
+    ordered,
+)
 from tests.tasks.test_refund import FakeAfterSale
 
 BATCH, REF, ORDER_ID = "batch", "B-1", "71"
@@ -84,12 +101,16 @@ class AfterSale(FakeAfterSale):
         pass
 
     async def withdraw(self, _claim: object, refund_id: str) -> None:
-        self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.CLOSED)
+        self.refunds[refund_id] = replace(
+            self.refunds[refund_id], state=RefundState.CLOSED
+        )
 
 
 @dataclass
 class Shop:
-    """A paid order of which money is asked back, and one that is held, at a marketplace that tests move."""
+    """A paid order of which money is asked back, and one that is held, at a marketplace
+    that tests move.
+    """
 
     resources: Resources
     clock: MovableClock
@@ -101,7 +122,9 @@ class Shop:
         """The answer is lost, and the seller gets it later than this run looks."""
         self.service.failures = [Unanswered("no answer")]
         order = self.resources.ledger.orders([REF])[REF]
-        await ask_refund.fn(self.resources, order, RefundWish(kind=RefundKind.REFUND, reason="101"))
+        await ask_refund.fn(
+            self.resources, order, RefundWish(kind=RefundKind.REFUND, reason="101")
+        )
         self.service.land()
         self.clock.advance(3600)
 
@@ -113,20 +136,46 @@ class Shop:
 
     def scan(self) -> None:
         at = self.clock()
-        self.channel.show(ORDER_ID, ServiceStatus.SHIPPED, reference=REF, paid=Money(1000))
-        scan = TrackingEvent(tracking_number="FAR1", occurred_at=at, status=TraceStatus.ACCEPT, description="taken")
+        self.channel.show(
+            ORDER_ID, ServiceStatus.SHIPPED, reference=REF, paid=Money(1000)
+        )
+        scan = TrackingEvent(
+            tracking_number="FAR1",
+            occurred_at=at,
+            status=TraceStatus.ACCEPT,
+            description="taken",
+        )
         self.channel.scans.append(scan)
 
     def lacking(self) -> dict[str, list[str]]:
         """The rows that either the tables or the ledger have alone."""
-        ledger, tables = self.resources.ledger, Snapshots(self.resources.settings.snapshot_root)
+        ledger, tables = (
+            self.resources.ledger,
+            Snapshots(self.resources.settings.snapshot_root),
+        )
         refs, wrong = [REF, "B-2"], dict[str, list[str]]()
-        events = [TRACKING_EVENTS.row(event) for event in ledger.tracking.listed(order_refs=refs)]
-        known = {**order_tables([*ledger.each_order(refs)]), **refund_tables(ledger, refs), "tracking_events": events}
+        events = [
+            TRACKING_EVENTS.row(event)
+            for event in ledger.tracking.listed(order_refs=refs)
+        ]
+        known = {
+            **order_tables([*ledger.each_order(refs)]),
+            **refund_tables(ledger, refs),
+            "tracking_events": events,
+        }
         for name, rows in known.items():
-            columns = [one for one in TABLES[name].columns if one not in ("snapshot_id", "snapshot_at")]
-            true = pa.Table.from_pylist(rows, pa.schema([TABLES[name].schema.field(one) for one in columns]))
-            told, wanted = ({*map(repr, one.to_pylist())} for one in (tables.arrow(name, columns=columns), true))
+            columns = [
+                one
+                for one in TABLES[name].columns
+                if one not in ("snapshot_id", "snapshot_at")
+            ]
+            true = pa.Table.from_pylist(
+                rows, pa.schema([TABLES[name].schema.field(one) for one in columns])
+            )
+            told, wanted = (
+                {*map(repr, one.to_pylist())}
+                for one in (tables.arrow(name, columns=columns), true)
+            )
             if told != wanted:
                 wrong[name] = sorted(told ^ wanted)
         return wrong
@@ -146,10 +195,15 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
         "flows.after_sale.opened": opened,
         "flows.cancel_orders.opened": opened,
     }
-    with Ledger(url, clock=clock, owner="run") as ledger, CallbackStore(url, clock=clock) as store:
+    with (
+        Ledger(url, clock=clock, owner="run") as ledger,
+        CallbackStore(url, clock=clock) as store,
+    ):
         ledger.start_batch(BATCH, "file.csv")
         resources = resources_on(ledger, folder, clock)
-        of_taobao = Offering(cast(Any, channel), cast(Any, None), after_sale=cast(Any, service))
+        of_taobao = Offering(
+            cast(Any, channel), cast(Any, None), after_sale=cast(Any, service)
+        )
         resources.offerings[Marketplace.TAOBAO] = of_taobao
         ordered(resources, REF, ORDER_ID, OrderState.PAID, OrderState.BOOKED)
         ledger.put_plans([planned("B-2")], BATCH)
@@ -174,9 +228,15 @@ async def by_run(shop: Shop) -> None:
 
 
 async def by_callback(shop: Shop) -> None:
-    (*_, message) = kept(shop.store, shop.clock, posted(ORDER_ID, REFUND_TOLD, at=int(shop.clock().timestamp() * 1000)))
+    (*_, message) = kept(
+        shop.store,
+        shop.clock,
+        posted(ORDER_ID, REFUND_TOLD, at=int(shop.clock().timestamp() * 1000)),
+    )
     async with moves_written(shop.resources):
-        await handle_callbacks(shop.resources, shop.store, CallbackKind.REFUND, [message])
+        await handle_callbacks(
+            shop.resources, shop.store, CallbackKind.REFUND, [message]
+        )
 
 
 async def by_after_sale(_shop: Shop) -> None:
@@ -185,7 +245,9 @@ async def by_after_sale(_shop: Shop) -> None:
 
 async def by_resolve(shop: Shop) -> None:
     with suppress(ResolutionRefused):  # another door was first
-        answer = Resolution(kind=ResolutionKind.REFUND_ASKED, value=[*shop.service.refunds][-1])
+        answer = Resolution(
+            kind=ResolutionKind.REFUND_ASKED, value=[*shop.service.refunds][-1]
+        )
         await resolve(shop.resources, REF, answer, by="mei")
 
 
@@ -198,7 +260,9 @@ async def by_track(shop: Shop) -> None:
 
 
 async def by_withdraw(_shop: Shop) -> None:
-    with suppress(Exception):  # nothing is under way any more: what was settled before is written all the same
+    with suppress(
+        Exception
+    ):  # nothing is under way any more: what was settled before is written all the same
         await withdraw_refund.fn(REF, only_show=False)
 
 
@@ -224,19 +288,26 @@ SETTLING: Sequence[Door] = (
 
 
 @pytest.mark.parametrize("door", SETTLING, ids=[door.__name__ for door in SETTLING])
-def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_found(tmp_path: Path, door: Door) -> None:
+def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_found(
+    tmp_path: Path, door: Door
+) -> None:
     """The seller has paid it by then."""
     with opened_shop(tmp_path) as shop:
         asyncio.run(shop.ask())
         shop.becomes(RefundState.REFUNDED)
         asyncio.run(cast(Any, door(shop)))
         assert shop.lacking() == {}
-        told = sql(shop.resources.settings.snapshot_root, "select state, refunded_minor from refunds").rows
+        told = sql(
+            shop.resources.settings.snapshot_root,
+            "select state, refunded_minor from refunds",
+        ).rows
         assert told == (("refunded", 500),)
 
 
 def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) -> None:
-    """And never the words to a seller: they may name the receiver, and logs and names of runs can't be erased."""
+    """And never the words to a seller: they may name the receiver, and logs and names
+    of runs can't be erased.
+    """
     with opened_shop(tmp_path) as shop:
         told, shop.service.most = list[dict[str, str]](), Money(1000)
         for number, remedy in enumerate(
@@ -251,7 +322,12 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
             shop.resources.ledger.owner = f"run {number}"
             ended: Any = asyncio.run(cast(Any, remedy))
             report = getattr(ended, "data", ended)
-            told.append({**report.did, **{one.order_ref: str(one.why) for one in report.troubles}})
+            told.append(
+                {
+                    **report.did,
+                    **{one.order_ref: str(one.why) for one in report.troubles},
+                }
+            )
         asked, again, written, back, cancelled = told
     assert asked == {REF: "asked the seller for a refund of 10.00 CNY"}
     unheard = "no such order in the ledger; see all with: sourcing status"
@@ -261,20 +337,39 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
     assert cancelled == {REF: "asked the seller for a refund of 10.00 CNY"}
 
 
-def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(tmp_path: Path) -> None:
-    """3.00 CNY of 10.00 are: its approval falls, the rest is asked for, and while it can't be that is told."""
+def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(
+    tmp_path: Path,
+) -> None:
+    """3.00 CNY of 10.00 are: its approval falls, the rest is asked for, and while it
+    can't be that is told.
+    """
     with opened_shop(tmp_path) as shop:
         ledger, told = shop.resources.ledger, list[dict[str, str]]()
-        ledger.change([OrderChange(order_ref=REF, writes=OrderUpdate.plan_approved("hash"))])
+        ledger.change(
+            [OrderChange(order_ref=REF, writes=OrderUpdate.plan_approved("hash"))]
+        )
         shop.service.least, shop.service.most = Money(1), Money(1000)
-        partly = request_refund.fn(REF, reason="101", amount_cny="3.00", only_show=False)
-        for number, remedy in enumerate((partly, *(cancel_orders.fn([REF], only_show=False) for _ in range(3)))):
-            shop.service.abilities = frozenset({Ability.MODIFY}) if number > 1 else frozenset()
-            assert ledger.orders([REF])[REF].plan_hash == (None if number > 1 else "hash")
+        partly = request_refund.fn(
+            REF, reason="101", amount_cny="3.00", only_show=False
+        )
+        for number, remedy in enumerate(
+            (partly, *(cancel_orders.fn([REF], only_show=False) for _ in range(3)))
+        ):
+            shop.service.abilities = (
+                frozenset({Ability.MODIFY}) if number > 1 else frozenset()
+            )
+            assert ledger.orders([REF])[REF].plan_hash == (
+                None if number > 1 else "hash"
+            )
             ledger.owner = f"run {number}"
             ended: Any = asyncio.run(cast(Any, remedy))
             report = getattr(ended, "data", ended)
-            told.append({**report.did, **{one.order_ref: str(one.why) for one in report.troubles}})
+            told.append(
+                {
+                    **report.did,
+                    **{one.order_ref: str(one.why) for one in report.troubles},
+                }
+            )
     waits = "refund of 3.00 CNY (不想要了) waits for the seller's answer"
     assert [one[REF] for one in told] == [
         "asked the seller for a refund of 3.00 CNY",
@@ -288,14 +383,35 @@ def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(tmp_pat
     )
 
 
-def test_what_cancelling_can_t_ask_for_beside_the_rest_is_told_at_once(tmp_path: Path) -> None:
-    """Line 1 was given back for 3.00 CNY, which the seller agreed to: the others are asked for, and 2.00 are not."""
+def test_what_cancelling_can_t_ask_for_beside_the_rest_is_told_at_once(
+    tmp_path: Path,
+) -> None:
+    """Line 1 was given back for 3.00 CNY, which the seller agreed to: the others are
+    asked for, and 2.00 are not.
+    """
     with opened_shop(tmp_path) as shop:
         ledger = shop.resources.ledger
-        lines = [replace(one, line_no=no) for one in ledger.orders([REF])[REF].lines for no in (1, 2)]
-        ledger.change([OrderChange(order_ref=REF, writes=OrderUpdate({"lines": [*map(to_json, lines)]}))])
+        lines = [
+            replace(one, line_no=no)
+            for one in ledger.orders([REF])[REF].lines
+            for no in (1, 2)
+        ]
+        ledger.change(
+            [
+                OrderChange(
+                    order_ref=REF, writes=OrderUpdate({"lines": [*map(to_json, lines)]})
+                )
+            ]
+        )
         shop.service.least = Money(1)
-        asyncio.run(cast(Any, request_refund.fn(REF, reason="101", amount_cny="3.00", lines=[1], only_show=False)))
+        asyncio.run(
+            cast(
+                Any,
+                request_refund.fn(
+                    REF, reason="101", amount_cny="3.00", lines=[1], only_show=False
+                ),
+            )
+        )
         shop.becomes(RefundState.AGREED)
         ledger.owner = "run 2"
         (row,) = asyncio.run(dry_run_of(shop.resources, [REF], "101"))
@@ -309,24 +425,37 @@ def test_what_cancelling_can_t_ask_for_beside_the_rest_is_told_at_once(tmp_path:
     assert [str(one.why) for one in ended.data.troubles] == [left]
 
 
-def test_what_was_settled_since_is_read_before_an_order_is_cancelled(tmp_path: Path) -> None:
-    """The seller refused to give all of it back: it is asked for anew, and was not done before."""
+def test_what_was_settled_since_is_read_before_an_order_is_cancelled(
+    tmp_path: Path,
+) -> None:
+    """The seller refused to give all of it back: it is asked for anew, and was not done
+    before.
+    """
     with opened_shop(tmp_path) as shop:
         ledger, told = shop.resources.ledger, list[dict[str, str]]()
         shop.service.most = Money(1000)
         for number in range(2):
             ledger.owner = f"run {number}"
-            ended: Any = asyncio.run(cast(Any, cancel_orders.fn([REF], only_show=False)))
+            ended: Any = asyncio.run(
+                cast(Any, cancel_orders.fn([REF], only_show=False))
+            )
             told.append(dict(getattr(ended, "data", ended).did))
             shop.becomes(RefundState.REFUSED)
     assert told == [{REF: "asked the seller for a refund of 10.00 CNY"}] * 2
     assert shop.service.asked == ["B-1:refund:all.1", "B-1:refund:all.2"]
 
 
-def test_what_cancelling_would_ask_for_is_checked_as_it_is_asked_for(tmp_path: Path) -> None:
+def test_what_cancelling_would_ask_for_is_checked_as_it_is_asked_for(
+    tmp_path: Path,
+) -> None:
     """Of 10.00 CNY 3.00 came back already; then 2.00 of it are asked for."""
     with opened_shop(tmp_path) as shop:
-        came = {"key": f"{REF}:all.1", "order_ref": REF, "lines": (1,), "refunded": Money(300)}
+        came = {
+            "key": f"{REF}:all.1",
+            "order_ref": REF,
+            "lines": (1,),
+            "refunded": Money(300),
+        }
         shop.resources.ledger.refunds.put(refund(RefundState.REFUNDED, **came))
         shop.service.least, shop.service.most = Money(1), Money(700)
 
@@ -336,8 +465,17 @@ def test_what_cancelling_would_ask_for_is_checked_as_it_is_asked_for(tmp_path: P
 
         assert told("101") == "ask the seller for 7.00 CNY back"
         assert told("102") == "not cancelled: no reason matches '102': 101 不想要了"
-        asyncio.run(cast(Any, request_refund.fn(REF, reason="101", amount_cny="2.00", only_show=False)))
-        assert told("101").startswith("not cancelled: a refund is under way already: refund of 2.00 CNY")
+        asyncio.run(
+            cast(
+                Any,
+                request_refund.fn(
+                    REF, reason="101", amount_cny="2.00", only_show=False
+                ),
+            )
+        )
+        assert told("101").startswith(
+            "not cancelled: a refund is under way already: refund of 2.00 CNY"
+        )
         shop.service.abilities = frozenset({Ability.MODIFY})
         assert told("101") == "ask the seller for 7.00 CNY back"
 
@@ -345,7 +483,9 @@ def test_what_cancelling_would_ask_for_is_checked_as_it_is_asked_for(tmp_path: P
 def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A run that is retried takes it for its own; a person who meant another damage sees that nothing was asked for."""
+    """A run that is retried takes it for its own; a person who meant another damage
+    sees that nothing was asked for.
+    """
     with opened_shop(tmp_path) as shop:
         ledger, told = shop.resources.ledger, list[dict[str, str]]()
         pressed_at = ledger.clock()
@@ -353,12 +493,19 @@ def test_a_sum_that_another_run_asked_for_meanwhile_is_told_with_its_time(
         for owner in ("run 1", "run 2"):
             ledger.owner = owner
             ended: Any = asyncio.run(
-                cast(Any, request_refund.fn(REF, amount_cny="5.00", reason="101", only_show=False))
+                cast(
+                    Any,
+                    request_refund.fn(
+                        REF, amount_cny="5.00", reason="101", only_show=False
+                    ),
+                )
             )
             told.append(getattr(ended, "data", ended).did)
     assert told == [
         {REF: "asked the seller for a refund of 5.00 CNY"},
-        {REF: f"nothing: asked for at {pressed_at:%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"},
+        {
+            REF: f"nothing: asked for at {pressed_at:%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
+        },
     ]
 
 
@@ -370,10 +517,17 @@ def test_an_accepted_cancellation_was_not_done_before_its_order_closed(
         ledger, told = shop.resources.ledger, list[dict[str, str]]()
         ordered(shop.resources, "C-3", "73")
         accepted = because(ReasonCode.CANCEL_ACCEPTED)
-        ledger.change([OrderChange(order_ref="C-3", state=OrderState.CANCELLED, why=accepted)])
-        for status, paid in ((ServiceStatus.UNPAID, None), (ServiceStatus.PAID, Money(1000))):
+        ledger.change(
+            [OrderChange(order_ref="C-3", state=OrderState.CANCELLED, why=accepted)]
+        )
+        for status, paid in (
+            (ServiceStatus.UNPAID, None),
+            (ServiceStatus.PAID, Money(1000)),
+        ):
             shop.channel.show("73", status, reference="C-3", paid=paid)
-            ended: Any = asyncio.run(cast(Any, cancel_orders.fn(["C-3"], only_show=False)))
+            ended: Any = asyncio.run(
+                cast(Any, cancel_orders.fn(["C-3"], only_show=False))
+            )
             told.append({one.order_ref: str(one.why) for one in ended.data.troubles})
             assert (ended.name, ended.data.did) == ("To be checked", {})
     waits = "the service has accepted the cancellation and not yet closed the order; look again: sourcing cancel"
@@ -388,11 +542,16 @@ def test_an_order_that_is_laid_aside_is_so_in_the_tables(tmp_path: Path) -> None
     with opened_shop(tmp_path) as shop:
         asyncio.run(by_drop(shop))
         assert shop.lacking() == {}
-        dropped_now = sql(shop.resources.settings.snapshot_root, "select state from orders where order_ref = 'B-2'")
+        dropped_now = sql(
+            shop.resources.settings.snapshot_root,
+            "select state from orders where order_ref = 'B-2'",
+        )
         assert dropped_now.rows == (("cancelled",),)
 
 
-def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconciliation(tmp_path: Path) -> None:
+def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconciliation(
+    tmp_path: Path,
+) -> None:
     with opened_shop(tmp_path) as shop:
         asyncio.run(shop.ask())
         shop.scan()
@@ -402,12 +561,19 @@ def test_what_a_killed_run_moved_without_its_rows_is_written_by_the_next_reconci
         shop.resources.ledger.moved.clear()
         shop.resources.ledger.scanned.clear()
         shop.clock.advance(60)
-        assert shop.lacking().keys() == {"orders", "outcomes", "refunds", "tracking_events"}
+        assert shop.lacking().keys() == {
+            "orders",
+            "outcomes",
+            "refunds",
+            "tracking_events",
+        }
         asyncio.run(by_reconcile(shop))
         assert shop.lacking() == {}
 
 
-@pytest.mark.parametrize("doors", [(by_track, by_reconcile), (by_callback, by_reconcile), (by_reconcile,)])
+@pytest.mark.parametrize(
+    "doors", [(by_track, by_reconcile), (by_callback, by_reconcile), (by_reconcile,)]
+)
 def test_all_rows_of_an_order_that_a_killed_run_paid_are_written_whatever_writes_it_first(
     tmp_path: Path, doors: Sequence[Door]
 ) -> None:
@@ -421,7 +587,10 @@ def test_all_rows_of_an_order_that_a_killed_run_paid_are_written_whatever_writes
             shop.clock.advance(60)
             asyncio.run(cast(Any, door(shop)))
         assert shop.lacking() == {}
-        paid = sql(shop.resources.settings.snapshot_root, "select order_ref, amount_minor from payments").rows
+        paid = sql(
+            shop.resources.settings.snapshot_root,
+            "select order_ref, amount_minor from payments",
+        ).rows
         assert paid == (("B-1", 1000),)
 
 
@@ -435,13 +604,18 @@ def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(
         (told,) = refund_messages(shop.resources)
         assert told.subject == "B-1: refund of 5.00 CNY is agreed, send the goods back"
         shop.resources.ledger.outbox.put(told)
-        monkeypatch.setattr(Ledger, "orders", None)  # no order is read for what was told
+        monkeypatch.setattr(
+            Ledger, "orders", None
+        )  # no order is read for what was told
         assert refund_messages(shop.resources) == []
 
 
 EVENTS: Sequence[Callable[[Shop], object]] = (
     Shop.scan,
-    *(lambda shop, state=state: shop.becomes(state) for state in (RefundState.TO_RETURN, RefundState.REFUSED)),
+    *(
+        lambda shop, state=state: shop.becomes(state)
+        for state in (RefundState.TO_RETURN, RefundState.REFUSED)
+    ),
     lambda shop: shop.becomes(RefundState.REFUNDED),
 )
 

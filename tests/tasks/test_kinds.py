@@ -1,4 +1,6 @@
-"""Whatever kind of effect a run left behind when it died, the next one settles it; each kind has its question."""
+"""Whatever kind of effect a run left behind when it died, the next one settles it; each
+kind has its question.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,14 @@ from tasks.effects.kinds import KINDS, kind_of, settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
 from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, MessageSeller, ModifyRefund, ReturnParcel, WithdrawRefund, words_hash
+from tasks.effects.refund import (
+    AskRefund,
+    MessageSeller,
+    ModifyRefund,
+    ReturnParcel,
+    WithdrawRefund,
+    words_hash,
+)
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
@@ -67,7 +76,9 @@ REFUND = Refund(
 
 @dataclass
 class FakeService(FakeChannel):
-    """A marketplace with its cart and after-sale; `now` is the order that is worked on."""
+    """A marketplace with its cart and after-sale; `now` is the order that is worked
+    on.
+    """
 
     now: str = ""
     lying: tuple[CartRow, ...] = ()
@@ -78,7 +89,9 @@ class FakeService(FakeChannel):
     async def rows(self) -> tuple[CartRow, ...]:
         return self.lying
 
-    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+    async def targets(
+        self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
+    ) -> tuple[Target, ...]:
         return (Target(lines=(1,), entry_ids=("1",), refund_ids=self.refund_ids),)
 
 
@@ -103,7 +116,12 @@ class FakeAfterSale:
         self._service = service
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown: dict[str, Any] = {"state": RefundState.ASKED, "asked": Money(100), "refunded": NOTHING, "reason_id": 101}
+        shown: dict[str, Any] = {
+            "state": RefundState.ASKED,
+            "asked": Money(100),
+            "refunded": NOTHING,
+            "reason_id": 101,
+        }
         return ServiceRefund(refund_id=refund_id, **shown | self._service.refund)
 
 
@@ -112,7 +130,9 @@ def _refund_shows(**shown: Any) -> Callable[[FakeService], None]:
 
 
 def _order_shows(status: ServiceStatus, **shown: Any) -> Callable[[FakeService], None]:
-    return lambda service: service.show(f"id-{service.now}", status, reference=service.now, **shown)
+    return lambda service: service.show(
+        f"id-{service.now}", status, reference=service.now, **shown
+    )
 
 
 def _lies_in_the_cart(service: FakeService) -> None:
@@ -121,7 +141,12 @@ def _lies_in_the_cart(service: FakeService) -> None:
 
 def _was_made_of_the_cart(service: FakeService) -> None:
     order = ServiceOrder(
-        order_id="77", status=ServiceStatus.UNPAID, reference="", total=Money(100), paid=None, created_at=None
+        order_id="77",
+        status=ServiceStatus.UNPAID,
+        reference="",
+        total=Money(100),
+        paid=None,
+        created_at=None,
     )
     service.of_the_cart = (order,)
 
@@ -132,7 +157,9 @@ def _shows_a_refund(service: FakeService) -> None:
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """An effect of a kind, the state its order is in, what shows it, and where its end leaves the order."""
+    """An effect of a kind, the state its order is in, what shows it, and where its end
+    leaves the order.
+    """
 
     state: OrderState
     shows: Callable[[FakeService], None]
@@ -213,7 +240,9 @@ CASES: dict[type[EffectKind], Case] = {
 }  # fmt: skip
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.endurance)])
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=pytest.mark.endurance)]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'ledger.db'}"
@@ -223,7 +252,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @dataclass
 class World:
-    """A ledger that one run after the other works on, and a service; `folder` has the runs' send logs."""
+    """A ledger that one run after the other works on, and a service; `folder` has the
+    runs' send logs.
+    """
 
     url: str
     folder: Path
@@ -236,22 +267,40 @@ class World:
             SendLog(self.folder / "sends") as log,
             Ledger(self.url, clock=self.clock, owner=log.owner) as ledger,
         ):
-            run, after_sale = resources_on(ledger, self.folder, self.clock), cast(Any, FakeAfterSale(self.service))
+            run, after_sale = (
+                resources_on(ledger, self.folder, self.clock),
+                cast(Any, FakeAfterSale(self.service)),
+            )
             cart = cast(Any, FakeCart(self.service))
-            run.offerings[M] = Offering(cast(Any, self.service), cast(Any, None), cart=cart, after_sale=after_sale)
+            run.offerings[M] = Offering(
+                cast(Any, self.service),
+                cast(Any, None),
+                cart=cart,
+                after_sale=after_sale,
+            )
             yield run, log
 
     async def settled(
-        self, kind: type[EffectKind], ref: str, *, left: bool, shown: bool, after_s: float = 0
+        self,
+        kind: type[EffectKind],
+        ref: str,
+        *,
+        left: bool,
+        shown: bool,
+        after_s: float = 0,
     ) -> tuple[EffectStatus, OrderState]:
-        """Where effect and order stand once a run has settled what a dead one left: before the send, or after it."""
+        """Where effect and order stand once a run has settled what a dead one left:
+        before the send, or after it.
+        """
         case, self.service.now = CASES[kind], ref
         with self.run() as (dying, log):
             claim = _begin(dying, kind, case, ref)
             if left:
                 log.note(claim)
         if case.state not in (O.PLANNED, O.HELD):
-            _order_shows(ServiceStatus.UNPAID if case.state is O.ORDERED else ServiceStatus.PAID)(self.service)
+            _order_shows(
+                ServiceStatus.UNPAID if case.state is O.ORDERED else ServiceStatus.PAID
+            )(self.service)
         if shown:
             case.shows(self.service)
         self.clock.advance(after_s)
@@ -275,9 +324,17 @@ def _begin(run: Resources, kind: type[EffectKind], case: Case, ref: str) -> Clai
     run.ledger.change([OrderChange(order_ref=ref, state=state) for state in way])
     if case.refund:
         refund_id = case.refund.refund_id and f"R-{ref}"
-        run.ledger.refunds.put(replace(case.refund, key=f"{ref}:all.1", order_ref=ref, refund_id=refund_id))
+        run.ledger.refunds.put(
+            replace(case.refund, key=f"{ref}:all.1", order_ref=ref, refund_id=refund_id)
+        )
     amount, part = Money(100, "USD" if kind is Book else "CNY"), case.part
-    intent = Intent(order_ref=ref, action=kind.action, amount=amount, request_hash=case.request_hash, part=part)
+    intent = Intent(
+        order_ref=ref,
+        action=kind.action,
+        amount=amount,
+        request_hash=case.request_hash,
+        part=part,
+    )
     return run.ledger.claim([intent], lease=run.lease).won[ref].claim
 
 
@@ -290,21 +347,40 @@ def test_there_is_a_case_for_every_kind() -> None:
 async def test_what_a_dead_run_left_is_settled(
     kind: type[EffectKind], url: str, tmp_path: Path, clock: MovableClock
 ) -> None:
-    """Seen, it is done. Provably never sent, or not seen when it can arrive no more, it may be sent again.
+    """Seen, it is done. Provably never sent, or not seen when it can arrive no more, it
+    may be sent again.
 
-    Else nothing is known of it. Of a booking not seeing it never proves anything; what does no harm when it is repeated
-    is never in doubt.
+    Else nothing is known of it. Of a booking not seeing it never proves anything; what
+    does no harm when it is repeated is never in doubt.
     """
     case, world = CASES[kind], World(url, tmp_path, clock)
     with world.run() as (older, _):
         older.ledger.start_batch("batch", "file.csv")
-        put_rows(older.ledger, [plan("A-0", order_id="70", ordered_at=clock() - timedelta(days=1), state="ordered")])
+        put_rows(
+            older.ledger,
+            [
+                plan(
+                    "A-0",
+                    order_id="70",
+                    ordered_at=clock() - timedelta(days=1),
+                    state="ordered",
+                )
+            ],
+        )
     world.service.show("70", ServiceStatus.UNPAID, reference="A-0")
     sent = S.UNSENT if kind.repeatable else S.UNKNOWN
     over = (S.UNSENT, case.unsent) if kind.absence_proves else (S.UNKNOWN, case.unknown)
-    assert await world.settled(kind, "A-1", left=False, shown=False) == (S.UNSENT, case.unsent)
-    assert await world.settled(kind, "A-2", left=True, shown=False) == (sent, case.unknown)
-    assert await world.settled(kind, "A-3", left=True, shown=False, after_s=10_000) == over
+    assert await world.settled(kind, "A-1", left=False, shown=False) == (
+        S.UNSENT,
+        case.unsent,
+    )
+    assert await world.settled(kind, "A-2", left=True, shown=False) == (
+        sent,
+        case.unknown,
+    )
+    assert (
+        await world.settled(kind, "A-3", left=True, shown=False, after_s=10_000) == over
+    )
     done = S.UNSENT if kind.repeatable else S.DONE
     assert await world.settled(kind, "A-4", left=True, shown=True) == (done, case.done)
 
@@ -325,8 +401,12 @@ def test_each_kind_has_its_question(kind: type[EffectKind]) -> None:
         (ConfirmReceipt, ["--done KEY", "--not-done KEY"]),
     ],
 )
-def test_each_question_has_its_answers(kind: type[EffectKind], commands: list[str]) -> None:
-    assert kind.commands("A-1", "KEY") == [f"sourcing resolve A-1 {command}" for command in commands]
+def test_each_question_has_its_answers(
+    kind: type[EffectKind], commands: list[str]
+) -> None:
+    assert kind.commands("A-1", "KEY") == [
+        f"sourcing resolve A-1 {command}" for command in commands
+    ]
 
 
 SENT_BY: dict[str, type[EffectKind]] = {
@@ -357,14 +437,20 @@ SENT_BY: dict[str, type[EffectKind]] = {
     "taobao_order.CREATE": CreateByReference,
     "taobao_order.PAY": Pay,
 }
-"""The calls with an effect that a module of the product makes; the others are operations that no flow needs."""
+"""The calls with an effect that a module of the product makes; the others are
+operations that no flow needs.
+"""
 
 
 def test_every_call_with_an_effect_has_its_kind() -> None:
-    """One that is used from now on fails here until its kind is named, with the action of that kind."""
+    """One that is used from now on fails here until its kind is named, with the action
+    of that kind.
+    """
     declared = _declared_effect_calls()
     assert _used(declared.keys()) == set(SENT_BY)
-    assert {name: declared[name] for name in SENT_BY} == {name: kind.action.name for name, kind in SENT_BY.items()}
+    assert {name: declared[name] for name in SENT_BY} == {
+        name: kind.action.name for name, kind in SENT_BY.items()
+    }
     assert {*SENT_BY.values(), Fulfil} == set(KINDS)
 
 
@@ -378,9 +464,14 @@ def _declared_effect_calls() -> dict[str, str]:
         for node in ast.parse(file.read_text()).body:
             if not (isinstance(node, ast.Assign) and isinstance(node.value, ast.Call)):
                 continue
-            if isinstance(node.value.func, ast.Attribute) and node.value.func.attr == "sends":
+            if (
+                isinstance(node.value.func, ast.Attribute)
+                and node.value.func.attr == "sends"
+            ):
                 action = ast.unparse(node.value.args[2])
-                found[f"{file.stem}.{ast.unparse(node.targets[0])}"] = action.removeprefix("Action.")
+                found[f"{file.stem}.{ast.unparse(node.targets[0])}"] = (
+                    action.removeprefix("Action.")
+                )
     return found
 
 
@@ -390,7 +481,9 @@ def _used(calls: Collection[str]) -> set[str]:
     for file in API.parents[1].rglob("*.py"):
         if file.parent != API:
             tree = ast.parse(file.read_text())
-            imports = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+            imports = [
+                node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+            ]
             modules = {
                 name.asname or name.name: name.name
                 for node in imports
@@ -400,7 +493,9 @@ def _used(calls: Collection[str]) -> set[str]:
             used |= {
                 f"{modules[node.value.id]}.{node.attr}"
                 for node in ast.walk(tree)
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in modules
+                if isinstance(node, ast.Attribute)
+                and isinstance(node.value, ast.Name)
+                and node.value.id in modules
             }
             used |= {
                 f"{(node.module or '').rpartition('.')[2]}.{name.name}"

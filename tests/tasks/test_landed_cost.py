@@ -1,4 +1,6 @@
-"""The landed cost of every line: by hand to the fen and cent, types, gaps, and what is said instead of a sum."""
+"""The landed cost of every line: by hand to the fen and cent, types, gaps, and what is
+said instead of a sum.
+"""
 
 from __future__ import annotations
 
@@ -32,20 +34,33 @@ from tests.tasks.three_orders import (
 )
 
 
-def costs(tables: CostTables, books: Books = EUR, timezone: str = "UTC") -> pd.DataFrame:
-    found: pd.DataFrame = landed_cost(tables, books, timezone).to_pandas(types_mapper=pd.ArrowDtype)
+def costs(
+    tables: CostTables, books: Books = EUR, timezone: str = "UTC"
+) -> pd.DataFrame:
+    found: pd.DataFrame = landed_cost(tables, books, timezone).to_pandas(
+        types_mapper=pd.ArrowDtype
+    )
     return found
 
 
 def column(found: pd.DataFrame, name: str) -> dict[tuple[str, int], Any]:
     keys = zip(found["order_ref"], found["line_no"], strict=True)
-    return dict(zip(keys, [None if value is pd.NA else value for value in found[name]], strict=True))
+    return dict(
+        zip(
+            keys,
+            [None if value is pd.NA else value for value in found[name]],
+            strict=True,
+        )
+    )
 
 
 def amounts(found: pd.DataFrame, pattern: str) -> dict[tuple[str, int], dict[str, int]]:
     names = next(iter(LANDED.values()))
     by_name = {name: column(found, pattern.format(name)) for name in names}
-    return {key: {name: by_name[name][key] for name in names} for key in column(found, "line_no")}
+    return {
+        key: {name: by_name[name][key] for name in names}
+        for key in column(found, "line_no")
+    }
 
 
 def problems(found: pd.DataFrame) -> dict[str, str | None]:
@@ -102,15 +117,24 @@ def test_a_row_is_this_to_the_last_column() -> None:
     }
 
 
-@pytest.mark.parametrize("tables", [three_orders(), three_orders(**{name: [] for name in ROWS})])
+@pytest.mark.parametrize(
+    "tables", [three_orders(), three_orders(**{name: [] for name in ROWS})]
+)
 def test_ids_are_text_amounts_int64_and_gaps_stay_gaps(tables: CostTables) -> None:
     found = costs(tables, Books("", Rates()))
 
     types = {name: str(kind) for name, kind in found.dtypes.items()}
     assert types == {
-        field.name: "int64[pyarrow]" if str(field.type) == "int64" else "string[pyarrow]" for field in SCHEMA
+        field.name: "int64[pyarrow]"
+        if str(field.type) == "int64"
+        else "string[pyarrow]"
+        for field in SCHEMA
     }
-    assert list(found) == [name for name in LANDED_COSTS.schema.names if name not in ("snapshot_id", "snapshot_at")]
+    assert list(found) == [
+        name
+        for name in LANDED_COSTS.schema.names
+        if name not in ("snapshot_id", "snapshot_at")
+    ]
     assert found["landed_minor"].isna().all()
     assert found["goods_minor"].sum() == (14_000 if len(found) else 0)
 
@@ -118,7 +142,9 @@ def test_ids_are_text_amounts_int64_and_gaps_stay_gaps(tables: CostTables) -> No
 def test_days_are_the_merchants_and_a_rate_of_a_later_day_never_counts() -> None:
     later = [replace(rate, on=date(2026, 11, 3), source="later") for rate in RATES]
     found = costs(three_orders(), Books("EUR", Rates([*RATES, *later])), "UTC")
-    in_berlin = costs(three_orders(), Books("EUR", Rates([*RATES, *later])), "Europe/Berlin")
+    in_berlin = costs(
+        three_orders(), Books("EUR", Rates([*RATES, *later])), "Europe/Berlin"
+    )
 
     assert set(found["paid_on"]) == {"2026-11-02"}
     assert set(found["rate_source"]) == {"ECB"}
@@ -138,23 +164,52 @@ ONE_LINE_EACH: dict[str, Any] = {
 @pytest.mark.parametrize(
     ("parcels", "basis", "freight"),
     [
-        ([weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500)], "weight", [1501, 500]),
         (
-            [weighed("A-1", "YT1", 500), weighed("A-1", "YT3", 1000, of=2), weighed("A-2", "YT2", 500)],
+            [weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500)],
             "weight",
             [1501, 500],
         ),
-        ([weighed("A-1", "YT1", 1500, of=2), weighed("A-2", "YT2", 500)], "value", [500, 1501]),
-        ([weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500, is_shown=False)], "value", [500, 1501]),
-        ([weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", None)], "value", [500, 1501]),
+        (
+            [
+                weighed("A-1", "YT1", 500),
+                weighed("A-1", "YT3", 1000, of=2),
+                weighed("A-2", "YT2", 500),
+            ],
+            "weight",
+            [1501, 500],
+        ),
+        (
+            [weighed("A-1", "YT1", 1500, of=2), weighed("A-2", "YT2", 500)],
+            "value",
+            [500, 1501],
+        ),
+        (
+            [weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500, is_shown=False)],
+            "value",
+            [500, 1501],
+        ),
+        (
+            [weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", None)],
+            "value",
+            [500, 1501],
+        ),
         ([weighed("A-1", "YT1", 1500)], "value", [500, 1501]),
     ],
-    ids=["all weighed", "two parcels", "one of two", "not shown", "no weight told", "one order of two"],
+    ids=[
+        "all weighed",
+        "two parcels",
+        "one of two",
+        "not shown",
+        "no weight told",
+        "one order of two",
+    ],
 )
 def test_freight_is_split_by_weight_where_all_that_travels_together_was_weighed(
     parcels: list[dict[str, Any]], basis: str, freight: list[int]
 ) -> None:
-    """20.01 USD over two orders: what was bought for 10 yuan weighs three times what was bought for 30."""
+    """20.01 USD over two orders: what was bought for 10 yuan weighs three times what
+    was bought for 30.
+    """
     found = costs(three_orders(**ONE_LINE_EACH, parcels_received=parcels))
 
     assert list(found["freight_minor"]) == freight
@@ -169,13 +224,21 @@ def test_the_weight_of_an_order_with_several_lines_is_nobodys() -> None:
 def test_a_line_that_came_broken_pays_its_freight() -> None:
     """Its money came back and its goods did not: they travelled all the same."""
     found = costs(
-        three_orders(orders=[order("B-1", 5100, "S-3", state="delivered")], refunds=[refund("B-1", 3061, "2")])
+        three_orders(
+            orders=[order("B-1", 5100, "S-3", state="delivered")],
+            refunds=[refund("B-1", 3061, "2")],
+        )
     )
     assert found["freight_minor"].tolist() == [200, 300]
 
 
 def test_without_the_bookings_fee_the_price_of_the_chosen_service_counts() -> None:
-    found = costs(three_orders(orders=[order("B-1", 5100, "S-3", 555)], shipments=[shipment("B-1", "S-3", None)]))
+    found = costs(
+        three_orders(
+            orders=[order("B-1", 5100, "S-3", 555)],
+            shipments=[shipment("B-1", "S-3", None)],
+        )
+    )
 
     assert found["freight_minor"].tolist() == [222, 333]
 
@@ -188,8 +251,14 @@ def test_without_a_quote_what_was_paid_beside_the_lines_is_a_surcharge() -> None
 
 
 def test_a_discount_in_the_goods_is_named() -> None:
-    """The lines come to 50.00, the quote's goods to 48.00; then it became 1.00 dearer."""
-    found = costs(three_orders(orders=[order("B-1", 5000, "S-3")], quotes=[quote("B-1", 4800, 100, 4900)]))
+    """The lines come to 50.00, the quote's goods to 48.00; then it became 1.00
+    dearer.
+    """
+    found = costs(
+        three_orders(
+            orders=[order("B-1", 5000, "S-3")], quotes=[quote("B-1", 4800, 100, 4900)]
+        )
+    )
 
     assert found["discount_minor"].tolist() == [80, 120]
     assert found["surcharge_minor"].tolist() == [40, 60]
@@ -198,15 +267,26 @@ def test_a_discount_in_the_goods_is_named() -> None:
 @pytest.mark.parametrize(
     ("refunds", "back"),
     [
-        ([refund("A-1", 3588), refund("A-1", 3588, "1+2+3")], [1197, 1196, 1195]),  # one under two ids
+        (
+            [refund("A-1", 3588), refund("A-1", 3588, "1+2+3")],
+            [1197, 1196, 1195],
+        ),  # one under two ids
         ([refund("A-1", 600, "2")], [0, 600, 0]),
-        ([refund("A-1", 600, "1+3")], [300, 0, 300]),  # of 11.97 and 11.95: 300.25 and 299.75
-        ([refund("A-1", 1500, "2")], [152, 1196, 152]),  # more than line 2 took: the rest is of the others
+        (
+            [refund("A-1", 600, "1+3")],
+            [300, 0, 300],
+        ),  # of 11.97 and 11.95: 300.25 and 299.75
+        (
+            [refund("A-1", 1500, "2")],
+            [152, 1196, 152],
+        ),  # more than line 2 took: the rest is of the others
         ([refund("A-1", 3588)], [1197, 1196, 1195]),
         ([refund("A-1", 2392), refund("A-1", 1196, "2")], [1197, 1196, 1195]),
     ],
 )
-def test_what_came_back_is_taken_off_the_lines_that_it_is_for(refunds: list[dict[str, Any]], back: list[int]) -> None:
+def test_what_came_back_is_taken_off_the_lines_that_it_is_for(
+    refunds: list[dict[str, Any]], back: list[int]
+) -> None:
     found = costs(three_orders(orders=[order("A-1", 3588, "S-1")], refunds=refunds))
 
     assert found["refunded_minor"].tolist() == back
@@ -214,7 +294,17 @@ def test_what_came_back_is_taken_off_the_lines_that_it_is_for(refunds: list[dict
 
 
 def test_in_the_currency_of_the_goods_no_rate_is_needed_for_them() -> None:
-    rates = Rates([Rate(base="USD", into="CNY", rate=Decimal("7.1"), on=date(2026, 11, 3), source="BoC")])
+    rates = Rates(
+        [
+            Rate(
+                base="USD",
+                into="CNY",
+                rate=Decimal("7.1"),
+                on=date(2026, 11, 3),
+                source="BoC",
+            )
+        ]
+    )
     found = costs(three_orders(orders=[order("A-2", 5800, "S-2")]), Books("CNY", rates))
 
     assert found["landed_goods_minor"].tolist() == [6000]
@@ -223,29 +313,67 @@ def test_in_the_currency_of_the_goods_no_rate_is_needed_for_them() -> None:
     assert found["freight_rate"].tolist() == ["7.1"]
 
 
-@pytest.mark.parametrize(("currency", "rate", "landed"), [("JPY", "21.3", [434, 652]), ("KWD", "0.0429", [875, 1313])])
-def test_currencies_with_none_and_three_minor_digits_add_up_too(currency: str, rate: str, landed: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("currency", "rate", "landed"),
+    [("JPY", "21.3", [434, 652]), ("KWD", "0.0429", [875, 1313])],
+)
+def test_currencies_with_none_and_three_minor_digits_add_up_too(
+    currency: str, rate: str, landed: list[int]
+) -> None:
     """51.00 CNY is 1086.3 yen or 2.1879 dinars; freight of nothing."""
-    rates = Rates([Rate(base="CNY", into=currency, rate=Decimal(rate), on=date(2026, 11, 2), source="x")])
+    rates = Rates(
+        [
+            Rate(
+                base="CNY",
+                into=currency,
+                rate=Decimal(rate),
+                on=date(2026, 11, 2),
+                source="x",
+            )
+        ]
+    )
     nothing = [shipment("B-1", "S-3", 0, currency="CNY")]
-    found = costs(three_orders(orders=[order("B-1", 5100, "S-3")], shipments=nothing), Books(currency, rates))
+    found = costs(
+        three_orders(orders=[order("B-1", 5100, "S-3")], shipments=nothing),
+        Books(currency, rates),
+    )
 
     assert found["landed_minor"].tolist() == landed
 
 
 def test_a_line_beyond_those_of_its_order_is_no_part_of_what_was_paid() -> None:
-    """The batch's snapshot was merged before a line was taken out of its file: the row stays in the table."""
-    lines = [line("B-1", number, amount, batch_id="autumn") for number, amount in ((1, 5000), (2, 9000))]
+    """The batch's snapshot was merged before a line was taken out of its file: the row
+    stays in the table.
+    """
+    lines = [
+        line("B-1", number, amount, batch_id="autumn")
+        for number, amount in ((1, 5000), (2, 9000))
+    ]
     merged = [order("B-1", 5000, "S-3", line_count=1)]
-    found = costs(three_orders(orders=merged, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]), EUR)
+    found = costs(
+        three_orders(
+            orders=merged, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]
+        ),
+        EUR,
+    )
 
     assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
 
 
 def test_a_line_of_an_earlier_batch_is_no_part_of_what_was_paid() -> None:
-    """The order was refused, its file changed and bought: the line that was taken out stays in the table."""
-    lines = [line("B-1", 1, 5000, batch_id="autumn"), line("B-1", 2, 9000, batch_id="refused")]
-    found = costs(three_orders(orders=B_1, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]), EUR)
+    """The order was refused, its file changed and bought: the line that was taken out
+    stays in the table.
+    """
+    lines = [
+        line("B-1", 1, 5000, batch_id="autumn"),
+        line("B-1", 2, 9000, batch_id="refused"),
+    ]
+    found = costs(
+        three_orders(
+            orders=B_1, order_lines=lines, quotes=[quote("B-1", 5000, 0, 5000)]
+        ),
+        EUR,
+    )
 
     assert found[["line_no", "goods_minor"]].values.tolist() == [[1, 5000]]
 
@@ -280,15 +408,25 @@ B_1 = [order("B-1", 5100, "S-3")]
          "it was paid in CNY, and some of it is shown in USD"),
     ],
 )  # fmt: skip
-def test_what_is_not_known_is_said_and_no_sum_is_made(changed: dict[str, Any], books: Books, said: str) -> None:
+def test_what_is_not_known_is_said_and_no_sum_is_made(
+    changed: dict[str, Any], books: Books, said: str
+) -> None:
     found = costs(three_orders(**{"orders": B_1, **changed}), books)
 
     assert said in str(found["problem"][0])
-    assert found[[name for name in SCHEMA.names if re.fullmatch("landed_.*minor", name)]].isna().all().all()
+    assert (
+        found[[name for name in SCHEMA.names if re.fullmatch("landed_.*minor", name)]]
+        .isna()
+        .all()
+        .all()
+    )
 
 
 def test_a_problem_of_the_parcel_is_one_of_every_order_in_it_and_of_no_other() -> None:
-    mixed = [shipment("A-1", "S-1", 1200, "FAR1"), shipment("A-2", "S-2", 801, "FAR1", currency="EUR")]
+    mixed = [
+        shipment("A-1", "S-1", 1200, "FAR1"),
+        shipment("A-2", "S-2", 801, "FAR1", currency="EUR"),
+    ]
     found = costs(three_orders(shipments=[*mixed, shipment("B-1", "S-3", 500)]))
 
     why = "the freight of its parcel was paid in EUR, USD"
@@ -305,7 +443,9 @@ def test_an_order_that_is_over_before_it_was_shipped_has_no_freight() -> None:
 
 
 def test_a_closed_order_whose_money_came_back_has_a_sum() -> None:
-    closed = order("B-1", 5100, None, state="cancelled", reason_code="paid_before_closed")
+    closed = order(
+        "B-1", 5100, None, state="cancelled", reason_code="paid_before_closed"
+    )
     found = costs(three_orders(orders=[closed], refunds=[refund("B-1", 5100)]))
 
     assert found["landed_minor"].tolist() == [0, 0]
@@ -313,7 +453,8 @@ def test_a_closed_order_whose_money_came_back_has_a_sum() -> None:
 
 
 def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
-    """A person has answered that 1.00, or all, of 51.00 did not come back: nothing will be shipped.
+    """A person has answered that 1.00, or all, of 51.00 did not come back: nothing will
+    be shipped.
 
     An answer about a refund that was not asked for is none to that.
     """
@@ -322,9 +463,9 @@ def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
         found = costs(three_orders(orders=[answered], refunds=back))
         assert (sum(found["landed_minor"]), problems(found)) == (lost, {"B-1": None})
     other = {**answered, "reason_code": "answered"}
-    assert problems(costs(three_orders(orders=[other], refunds=[refund("B-1", 5000)]))) == {
-        "B-1": "shipping is not booked yet, so what it costs is not known"
-    }
+    assert problems(
+        costs(three_orders(orders=[other], refunds=[refund("B-1", 5000)]))
+    ) == {"B-1": "shipping is not booked yet, so what it costs is not known"}
 
 
 def test_a_paid_order_whose_row_was_rejected_is_told_of() -> None:
@@ -332,21 +473,34 @@ def test_a_paid_order_whose_row_was_rejected_is_told_of() -> None:
 
     assert found["line_no"].tolist() == [1, 2, 3]
     assert found["landed_minor"].isna().all()
-    assert problems(found) == {"A-1": f"{LOST}; shipping is not booked yet, so what it costs is not known"}
+    assert problems(found) == {
+        "A-1": f"{LOST}; shipping is not booked yet, so what it costs is not known"
+    }
 
 
 def test_only_what_has_moved_is_written_again() -> None:
     first = moved(landed_cost(three_orders(), EUR, "UTC"), arrow("landed_costs", []))
     before = arrow("landed_costs", first)
-    now = landed_cost(three_orders(orders=[*ROWS["orders"][:2]], refunds=[refund("A-2", 999)]), EUR, "UTC")
+    now = landed_cost(
+        three_orders(orders=[*ROWS["orders"][:2]], refunds=[refund("A-2", 999)]),
+        EUR,
+        "UTC",
+    )
 
     assert len(before) == 6
     rows = moved(now, before)
-    assert [(row["order_ref"], row["line_no"], row["refunded_minor"], row["problem"]) for row in rows] == [
+    assert [
+        (row["order_ref"], row["line_no"], row["refunded_minor"], row["problem"])
+        for row in rows
+    ] == [
         ("A-2", 1, 999, None),
         ("B-1", 1, 0, NOT_PAID),
         ("B-1", 2, 0, NOT_PAID),
     ]
-    assert (rows[1]["landed_minor"], rows[1]["goods_minor"], rows[1]["rate"]) == (None, 0, None)
+    assert (rows[1]["landed_minor"], rows[1]["goods_minor"], rows[1]["rate"]) == (
+        None,
+        0,
+        None,
+    )
     after = arrow("landed_costs", [*first[:3], *rows])
     assert moved(now, after) == []

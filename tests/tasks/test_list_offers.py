@@ -24,7 +24,9 @@ ITEMS = ("1", "2", "3", "4")
 
 
 class RefusingShop:
-    """Gives two items a page and refuses those from `ends` on; it counts all, or each page alone."""
+    """Gives two items a page and refuses those from `ends` on; it counts all, or each
+    page alone.
+    """
 
     def __init__(self, ends: int, *, counts_pages: bool) -> None:
         self.ends = ends
@@ -35,13 +37,19 @@ class RefusingShop:
             raise Refused("page out of range")
         ids = ITEMS[2 * filters.page - 2 : 2 * filters.page]
         found = tuple(SimpleNamespace(item_id=one) for one in ids)
-        return Hits(total=len(ids) if self.counts_pages else len(ITEMS), offers=cast(Any, found))
+        return Hits(
+            total=len(ids) if self.counts_pages else len(ITEMS), offers=cast(Any, found)
+        )
 
 
-async def read(resources: Resources, files: CrawlFiles, shop: RefusingShop, number: int) -> ListedPage:
+async def read(
+    resources: Resources, files: CrawlFiles, shop: RefusingShop, number: int
+) -> ListedPage:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, shop))
     wanted = [(SHOP, number)]
-    await list_offers.fn(resources, files, wanted, PartialResults(), turn=1, changed_only=False, label="")
+    await list_offers.fn(
+        resources, files, wanted, PartialResults(), turn=1, changed_only=False, label=""
+    )
     return files.pages(SHOP, 1)[number]
 
 
@@ -51,7 +59,10 @@ async def test_a_refused_page_behind_what_the_first_counts_ends_the_list(
 ) -> None:
     shop = RefusingShop(3, counts_pages=counts_pages)
     with CrawlFiles.open(tmp_path / "catalogue", "one", clock()) as files:
-        assert [(await read(resources, files, shop, number)).item_ids for number in (1, 2, 3)] == [
+        assert [
+            (await read(resources, files, shop, number)).item_ids
+            for number in (1, 2, 3)
+        ] == [
             ("1", "2"),
             ("3", "4"),
             (),

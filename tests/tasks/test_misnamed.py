@@ -1,4 +1,6 @@
-"""A list that tells a lost order under another order's reference: the order is not given up, so not bought twice."""
+"""A list that tells a lost order under another order's reference: the order is not
+given up, so not bought twice.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from tests.flows.answers.test_resolve import FakeChannel
 
 @pytest.fixture
 def channel(resources: Resources, next_run: Resources) -> FakeChannel:
-    """A-1 was ordered before, as order 77; A-2 and A-3 were sent without an answer. Only A-2 arrived, as order 78."""
+    """A-1 was ordered before, as order 77; A-2 and A-3 were sent without an answer.
+    Only A-2 arrived, as order 78.
+    """
     fake = FakeChannel()
     for run in (resources, next_run):
         for marketplace in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688):
@@ -39,7 +43,9 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
         "A-3": (EffectStatus.UNKNOWN, OrderState.UNKNOWN, {}),
     }
     for ref, (status, state, columns) in outcomes.items():
-        claim = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref].claim
+        claim = (
+            resources.ledger.claim(intents(ref), lease=resources.lease).won[ref].claim
+        )
         change = OrderChange(order_ref=ref, state=state, writes=Columns(columns))
         resources.ledger.record([Outcome(claim=claim, status=status, change=change)])
     fake.show("77", ServiceStatus.UNPAID)
@@ -49,25 +55,43 @@ def channel(resources: Resources, next_run: Resources) -> FakeChannel:
 async def settled(resources: Resources, clock: MovableClock) -> dict[str, OrderState]:
     clock.advance(10_000)
     await settle_open(resources, ["A-2", "A-3"])
-    return {ref: order.state for ref, order in resources.ledger.orders(["A-2", "A-3"]).items()}
+    return {
+        ref: order.state
+        for ref, order in resources.ledger.orders(["A-2", "A-3"]).items()
+    }
 
 
 async def test_an_honest_list_finds_the_one_and_gives_up_the_other(
     next_run: Resources, channel: FakeChannel, clock: MovableClock
 ) -> None:
     channel.show("78", ServiceStatus.UNPAID, reference="A-2")
-    assert await settled(next_run, clock) == {"A-2": OrderState.ORDERED, "A-3": OrderState.PLANNED}
+    assert await settled(next_run, clock) == {
+        "A-2": OrderState.ORDERED,
+        "A-3": OrderState.PLANNED,
+    }
 
 
 @pytest.mark.parametrize("told", ["A-1", "A-3"])
 async def test_a_list_that_tells_a_lost_order_under_another_name_proves_nothing(
-    next_run: Resources, channel: FakeChannel, clock: MovableClock, told: str, monkeypatch: pytest.MonkeyPatch
+    next_run: Resources,
+    channel: FakeChannel,
+    clock: MovableClock,
+    told: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Under that of an order with another id, or of one that is looked for too: read by itself, it shows its own."""
+    """Under that of an order with another id, or of one that is looked for too: read by
+    itself, it shows its own.
+    """
     channel.show("78", ServiceStatus.UNPAID, reference=told)
     honest = FakeChannel(dict(channel.orders))
     honest.show("78", ServiceStatus.UNPAID, reference="A-2")
     monkeypatch.setattr(channel, "read", honest.read)
-    assert await settled(next_run, clock) == {"A-2": OrderState.UNKNOWN, "A-3": OrderState.UNKNOWN}
+    assert await settled(next_run, clock) == {
+        "A-2": OrderState.UNKNOWN,
+        "A-3": OrderState.UNKNOWN,
+    }
     channel.show("78", ServiceStatus.UNPAID, reference="A-2")
-    assert await settled(next_run, clock) == {"A-2": OrderState.ORDERED, "A-3": OrderState.PLANNED}
+    assert await settled(next_run, clock) == {
+        "A-2": OrderState.ORDERED,
+        "A-3": OrderState.PLANNED,
+    }

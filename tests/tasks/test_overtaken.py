@@ -1,4 +1,6 @@
-"""What a run has read may be old when it writes: another run, or a person, was faster."""
+"""What a run has read may be old when it writes: another run, or a person, was
+faster.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class InterruptedChannel(FakeChannel):
 
     meanwhile: Callable[[], None] = lambda: None
 
-    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+    async def read(
+        self, order_ids: Sequence[str], *, may_lag: bool = False
+    ) -> dict[str, ServiceOrder]:
         shown = await super().read(order_ids)
         happens, self.meanwhile = self.meanwhile, lambda: None
         happens()
@@ -61,7 +65,9 @@ def channel(resources: Resources, next_run: Resources) -> InterruptedChannel:
     fake = InterruptedChannel()
     for run in (resources, next_run):
         after_sale = TaobaoAfterSale(cast(Any, None))
-        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, fake), cast(Any, None), after_sale=after_sale)
+        run.offerings[Marketplace.TAOBAO] = Offering(
+            cast(Any, fake), cast(Any, None), after_sale=after_sale
+        )
     return fake
 
 
@@ -69,24 +75,34 @@ def state(run: Resources, order_ref: str = "A-1") -> OrderState:
     return run.ledger.orders([order_ref])[order_ref].state
 
 
-def carried_out(run: Resources, action: Action, then: OrderState, part: str = "") -> None:
+def carried_out(
+    run: Resources, action: Action, then: OrderState, part: str = ""
+) -> None:
     """Another run does something with A-1."""
-    intent = Intent(order_ref="A-1", action=action, amount=Money(100), request_hash="", part=part)
+    intent = Intent(
+        order_ref="A-1", action=action, amount=Money(100), request_hash="", part=part
+    )
     record = run.ledger.claim([intent], lease=run.lease).won["A-1"]
     change = OrderChange(order_ref="A-1", state=then, why=earlier("by another run"))
-    run.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+    run.ledger.record(
+        [Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)]
+    )
 
 
 async def test_old_news_of_a_payment_takes_no_order_out_of_its_refund(
     resources: Resources, next_run: Resources, channel: InterruptedChannel
 ) -> None:
-    """Read as paid, paid and refunded by others meanwhile: it stays in its refund and is not booked."""
+    """Read as paid, paid and refunded by others meanwhile: it stays in its refund and
+    is not booked.
+    """
     ordered(resources)
     carried_out(resources, Action.PAY, OrderState.PAYMENT_PENDING)
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
 
     def refunded() -> None:
-        paid = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
+        paid = OrderChange(
+            order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100})
+        )
         next_run.ledger.change([paid])
         carried_out(next_run, Action.REFUND, OrderState.REFUNDING, "all.1")
 
@@ -98,14 +114,23 @@ async def test_old_news_of_a_payment_takes_no_order_out_of_its_refund(
 async def test_an_order_cancelled_meanwhile_does_not_stop_the_others(
     resources: Resources, next_run: Resources, channel: InterruptedChannel
 ) -> None:
-    """One that somebody paid in the console and that was cancelled here stays cancelled; the other one is paid."""
+    """One that somebody paid in the console and that was cancelled here stays
+    cancelled; the other one is paid.
+    """
     ordered(resources)
     ordered(resources, "A-2", "78")
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     channel.show("78", ServiceStatus.UNPAID, reference="A-2")
-    channel.meanwhile = lambda: carried_out(next_run, Action.CANCEL, OrderState.CANCELLED)
-    await pay_orders.fn(resources, step_of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1")
-    assert (state(resources), state(resources, "A-2")) == (OrderState.CANCELLED, OrderState.PAID)
+    channel.meanwhile = lambda: carried_out(
+        next_run, Action.CANCEL, OrderState.CANCELLED
+    )
+    await pay_orders.fn(
+        resources, step_of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1"
+    )
+    assert (state(resources), state(resources, "A-2")) == (
+        OrderState.CANCELLED,
+        OrderState.PAID,
+    )
 
 
 async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
@@ -114,15 +139,29 @@ async def test_tracking_goes_on_past_an_order_refunded_meanwhile(
     """The refunded one keeps its state, the next one is followed."""
     for order_ref, order_id in (("A-1", "77"), ("A-2", "78")):
         ordered(resources, order_ref, order_id)
-        paid = OrderChange(order_ref=order_ref, state=OrderState.PAID, writes=Columns({"paid_minor": 100}))
-        resources.ledger.change([paid, OrderChange(order_ref=order_ref, state=OrderState.BOOKED)])
-        channel.show(order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100))
-    back = [OrderChange(order_ref="A-1", state=state) for state in (OrderState.REFUNDING, OrderState.REFUNDED)]
+        paid = OrderChange(
+            order_ref=order_ref,
+            state=OrderState.PAID,
+            writes=Columns({"paid_minor": 100}),
+        )
+        resources.ledger.change(
+            [paid, OrderChange(order_ref=order_ref, state=OrderState.BOOKED)]
+        )
+        channel.show(
+            order_id, ServiceStatus.SHIPPED, reference=order_ref, paid=Money(100)
+        )
+    back = [
+        OrderChange(order_ref="A-1", state=state)
+        for state in (OrderState.REFUNDING, OrderState.REFUNDED)
+    ]
     channel.meanwhile = lambda: next_run.ledger.change(back)
     asked: PartialResults[str, Reason | None] = PartialResults()
     await follow_parcels(resources, resources.ledger.orders(["A-1", "A-2"]), asked)
     assert asked == {"A-1": None, "A-2": None}
-    assert (state(resources), state(resources, "A-2")) == (OrderState.REFUNDED, OrderState.SHIPPED)
+    assert (state(resources), state(resources, "A-2")) == (
+        OrderState.REFUNDED,
+        OrderState.SHIPPED,
+    )
 
 
 async def test_an_order_that_the_service_does_not_show_was_asked_about(
@@ -136,20 +175,29 @@ async def test_an_order_that_the_service_does_not_show_was_asked_about(
 
 
 async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
-    resources: Resources, next_run: Resources, channel: InterruptedChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: InterruptedChannel,
+    clock: MovableClock,
 ) -> None:
-    """`sourcing cancel` died after its intent: the next run finds the order open, and pays it."""
+    """`sourcing cancel` died after its intent: the next run finds the order open, and
+    pays it.
+    """
     ordered(resources)
     channel.show("77", ServiceStatus.UNPAID)
     intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="")
     resources.ledger.claim([intent], lease=resources.lease)
     clock.advance(86_400)
     await settle_open(next_run, ["A-1"])
-    await pay_orders.fn(next_run, step_of(next_run.ledger.orders(["A-1"])), label="1 of 1")
+    await pay_orders.fn(
+        next_run, step_of(next_run.ledger.orders(["A-1"])), label="1 of 1"
+    )
     assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
 
 
-@pytest.mark.parametrize(("paid_minor", "then"), [(100, OrderState.PAID), (101, OrderState.HELD)])
+@pytest.mark.parametrize(
+    ("paid_minor", "then"), [(100, OrderState.PAID), (101, OrderState.HELD)]
+)
 async def test_an_order_paid_while_its_cancellation_got_no_answer_goes_on_as_paid(
     resources: Resources,
     next_run: Resources,
@@ -158,7 +206,9 @@ async def test_an_order_paid_while_its_cancellation_got_no_answer_goes_on_as_pai
     paid_minor: int,
     then: OrderState,
 ) -> None:
-    """The cancellation proves never to have arrived: what was paid is shipped; what was paid too dearly is held."""
+    """The cancellation proves never to have arrived: what was paid is shipped; what was
+    paid too dearly is held.
+    """
     ordered(resources)
     carried_out(resources, Action.PAY, OrderState.PAYMENT_PENDING)
     cancel = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="")
@@ -170,19 +220,41 @@ async def test_an_order_paid_while_its_cancellation_got_no_answer_goes_on_as_pai
         await settle_open(resources, ["A-1"])
         assert state(resources) is expected
         clock.advance(86_400)
-    assert may_book(resources.ledger.orders(["A-1"])["A-1"]) is (then is OrderState.PAID)
+    assert may_book(resources.ledger.orders(["A-1"])["A-1"]) is (
+        then is OrderState.PAID
+    )
 
 
 async def test_freight_approved_in_one_currency_is_none_in_another(
     resources: Resources, channel: InterruptedChannel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """200 CNY were approved and 150 USD are asked: held, and held again, until somebody approves dollars."""
+    """200 CNY were approved and 150 USD are asked: held, and held again, until somebody
+    approves dollars.
+    """
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
     request = to_json(planned("A-1").request)
-    ordered(resources, request=request, freight_approved_minor=200_00, freight_currency="CNY")
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 100}))])
+    ordered(
+        resources,
+        request=request,
+        freight_approved_minor=200_00,
+        freight_currency="CNY",
+    )
+    resources.ledger.change(
+        [
+            OrderChange(
+                order_ref="A-1",
+                state=OrderState.PAID,
+                writes=Columns({"paid_minor": 100}),
+            )
+        ]
+    )
     service = FreightService(
-        service_id="s", company="c", category="x", price=Money(150_00, "USD"), min_days=1, max_days=2
+        service_id="s",
+        company="c",
+        category="x",
+        price=Money(150_00, "USD"),
+        min_days=1,
+        max_days=2,
     )
 
     async def render(*_: object) -> FreightQuote:
@@ -192,7 +264,9 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
         chosen: PartialResults[str, ChosenFreight] = PartialResults()
-        await book_shipment.render_freights.fn(resources, step_of(orders), chosen, label="1 of 1")
+        await book_shipment.render_freights.fn(
+            resources, step_of(orders), chosen, label="1 of 1"
+        )
         assert not chosen
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (
@@ -205,7 +279,9 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
 async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
     resources: Resources, next_run: Resources
 ) -> None:
-    """Another run orders the cart while a person thinks about five times as much: lines and limit stay as ordered."""
+    """Another run orders the cart while a person thinks about five times as much: lines
+    and limit stay as ordered.
+    """
     plan = planned("A-3")
     put_approved(resources.ledger, plan)
     intent = Intent(
@@ -214,14 +290,23 @@ async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
     )  # fmt: skip
     assert resources.ledger.claim([intent], lease=resources.lease).won
     before = resources.ledger.orders([plan.order_ref])
-    more = replace(plan, lines=tuple(replace(line, quantity=5 * line.quantity) for line in plan.lines))
+    more = replace(
+        plan,
+        lines=tuple(replace(line, quantity=5 * line.quantity) for line in plan.lines),
+    )
     seen_in = before[plan.order_ref].state
-    assert not put_cart_plan(next_run.ledger, more, approval_of(more), NO_TOLERANCE, seen_in=seen_in)
+    assert not put_cart_plan(
+        next_run.ledger, more, approval_of(more), NO_TOLERANCE, seen_in=seen_in
+    )
     assert resources.ledger.orders([plan.order_ref]) == before
 
 
-async def test_a_refused_account_takes_no_answer_from_those_under_way(resources: Resources) -> None:
-    """A-1 gets no answer and the look at it a 401; A-2, on its way at that moment, still hears its answer."""
+async def test_a_refused_account_takes_no_answer_from_those_under_way(
+    resources: Resources,
+) -> None:
+    """A-1 gets no answer and the look at it a 401; A-2, on its way at that moment,
+    still hears its answer.
+    """
 
     class Cut(CreateByReference):
         async def send(self, claim: Claim, order: OrderRecord) -> Proof:
@@ -229,13 +314,26 @@ async def test_a_refused_account_takes_no_answer_from_those_under_way(resources:
             if order.order_ref == "A-1":
                 raise Unanswered("the connection was cut")
             await asyncio.sleep(0.05)
-            return Proof(answer={}, change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED))
+            return Proof(
+                answer={},
+                change=OrderChange(order_ref=order.order_ref, state=OrderState.ORDERED),
+            )
 
-        async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
+        async def read_back(
+            self, attempts: Sequence[Attempt]
+        ) -> Mapping[str, Sighting]:
             raise Misconfigured("the access key is not known")
 
     with pytest.raises(Misconfigured):
-        await perform(Cut(resources), intents("A-1", "A-2"), resources.ledger.orders(["A-1", "A-2"]))
-    effects = {one.order_ref: one.status for one in resources.ledger.effects_of(["A-1", "A-2"])}
+        await perform(
+            Cut(resources),
+            intents("A-1", "A-2"),
+            resources.ledger.orders(["A-1", "A-2"]),
+        )
+    effects = {
+        one.order_ref: one.status for one in resources.ledger.effects_of(["A-1", "A-2"])
+    }
     assert effects == {"A-1": EffectStatus.UNKNOWN, "A-2": EffectStatus.DONE}
-    assert "the access key is not known" in resources.ledger.orders(["A-1"])["A-1"].reason
+    assert (
+        "the access key is not known" in resources.ledger.orders(["A-1"])["A-1"].reason
+    )

@@ -30,7 +30,9 @@ class Channel:
     together: list[list[str]] = field(default_factory=list)
     alone: list[str] = field(default_factory=list)
 
-    async def quote_many(self, orders: Sequence[SourcingOrder], _warehouse: object) -> dict[str, Quote]:
+    async def quote_many(
+        self, orders: Sequence[SourcingOrder], _warehouse: object
+    ) -> dict[str, Quote]:
         self.together.append([order.order_ref for order in orders])
         if self.fails:
             raise Unanswered("no answer")
@@ -47,21 +49,31 @@ def quote(fen: int) -> Quote:
 
 def order(ref: str, seller: str) -> SourcingOrder:
     made = planned(ref).sourcing_order
-    return replace(made, request=replace(made.request, marketplace=ANY), seller_id=seller)
+    return replace(
+        made, request=replace(made.request, marketplace=ANY), seller_id=seller
+    )
 
 
-async def quotes_of(channel: Channel, *orders: SourcingOrder, most: int = 2, wait_s: float = 0.0) -> list[int]:
+async def quotes_of(
+    channel: Channel, *orders: SourcingOrder, most: int = 2, wait_s: float = 0.0
+) -> list[int]:
     async def warehouse() -> None:
         return None
 
     offerings = {ANY: SimpleNamespace(channel=channel)}
-    resources = cast(Resources, SimpleNamespace(offerings=offerings, warehouse=cast(Any, warehouse)))
+    resources = cast(
+        Resources, SimpleNamespace(offerings=offerings, warehouse=cast(Any, warehouse))
+    )
     together = QuotesTogether(resources, most=most, wait_s=wait_s)
-    return [one.total.minor for one in await asyncio.gather(*map(together.quote, orders))]
+    return [
+        one.total.minor for one in await asyncio.gather(*map(together.quote, orders))
+    ]
 
 
 async def test_a_request_leaves_when_it_has_orders_of_enough_sellers() -> None:
-    """Of each seller one order fits into a request: the second one of the same seller goes with the next."""
+    """Of each seller one order fits into a request: the second one of the same seller
+    goes with the next.
+    """
     channel = Channel()
     orders = [order("A", "1"), order("B", "1"), order("C", "2"), order("D", "3")]
     assert await quotes_of(channel, *orders, wait_s=60) == [100, 100, 100, 100]
@@ -77,5 +89,8 @@ async def test_what_waited_long_enough_leaves_alone() -> None:
 @pytest.mark.parametrize("most", [2, 10])
 async def test_after_trouble_each_is_asked_about_alone(most: int) -> None:
     channel = Channel(fails=True)
-    assert await quotes_of(channel, order("A", "1"), order("B", "2"), most=most) == [200, 200]
+    assert await quotes_of(channel, order("A", "1"), order("B", "2"), most=most) == [
+        200,
+        200,
+    ]
     assert (channel.together, sorted(channel.alone)) == ([["A", "B"]], ["A", "B"])

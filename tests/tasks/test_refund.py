@@ -18,7 +18,14 @@ from connectors.ledger.records import OrderChange, OrderRecord
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.marketplaces.protocol import Ability, RefundRequest, Target
-from connectors.xportcn.errors import NEVER_S, NotSent, Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    NEVER_S,
+    NotSent,
+    Refused,
+    ServiceAway,
+    Unanswered,
+    XportcnError,
+)
 from domain.after_sale import (
     NOTHING,
     NothingToAsk,
@@ -60,7 +67,9 @@ WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
 
 @dataclass
 class FakeAfterSale:
-    """Counts what it is asked for; `failures` are raised in turn, and `lands` says whether it happened all the same."""
+    """Counts what it is asked for; `failures` are raised in turn, and `lands` says
+    whether it happened all the same.
+    """
 
     failures: list[XportcnError] = field(default_factory=list)
     lands: bool = False
@@ -74,14 +83,29 @@ class FakeAfterSale:
     least: Money = PRICE
     most: Money = PRICE
 
-    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+    async def targets(
+        self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
+    ) -> tuple[Target, ...]:
         newest = tuple(self.refunds)[-1:]
-        return tuple(Target(lines=(one,), entry_ids=(f"77{one}",), refund_ids=newest) for one in sorted(wanted))
+        return tuple(
+            Target(lines=(one,), entry_ids=(f"77{one}",), refund_ids=newest)
+            for one in sorted(wanted)
+        )
 
-    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
+    async def options(
+        self, order_id: str, target: Target, kind: RefundKind
+    ) -> tuple[RefundOption, ...]:
         if self.over & {*target.lines}:
             return ()
-        return (RefundOption(reason_id=101, name="不想要了", goods="1", least=self.least, most=self.most),)
+        return (
+            RefundOption(
+                reason_id=101,
+                name="不想要了",
+                goods="1",
+                least=self.least,
+                most=self.most,
+            ),
+        )
 
     async def ask(self, claim: Claim, request: RefundRequest) -> str:
         self.asked.append(claim.key)
@@ -92,17 +116,27 @@ class FakeAfterSale:
             raise failure
         return tuple(self.refunds)[-1]
 
-    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
+    async def modify(
+        self, claim: Claim, refund_id: str, request: RefundRequest
+    ) -> None:
         self.asked.append(claim.key)
         if self.failures:
             raise self.failures.pop(0)
         asked = request.amount.total
-        self.refunds[refund_id] = replace(self.refunds[refund_id], state=RefundState.ASKED, asked=asked)
+        self.refunds[refund_id] = replace(
+            self.refunds[refund_id], state=RefundState.ASKED, asked=asked
+        )
 
-    def land(self, state: RefundState = RefundState.ASKED, *, asked: Money = PRICE) -> None:
+    def land(
+        self, state: RefundState = RefundState.ASKED, *, asked: Money = PRICE
+    ) -> None:
         refund_id = f"R{len(self.refunds) + 1}"
         self.refunds[refund_id] = ServiceRefund(
-            refund_id=refund_id, state=state, asked=asked, refunded=NOTHING, reason_id=101
+            refund_id=refund_id,
+            state=state,
+            asked=asked,
+            refunded=NOTHING,
+            reason_id=101,
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:
@@ -113,21 +147,36 @@ class FakeAfterSale:
 def service(resources: Resources, next_run: Resources) -> FakeAfterSale:
     fake = FakeAfterSale()
     for run in (resources, next_run):
-        run.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, None), after_sale=cast(Any, fake))
+        run.offerings[Marketplace.TAOBAO] = Offering(
+            cast(Any, None), cast(Any, None), after_sale=cast(Any, fake)
+        )
     return fake
 
 
-LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(500))
+LINE = OrderLine(
+    line_no=1,
+    item_id="6",
+    sku_id="2",
+    title="cup",
+    image_url="",
+    quantity=1,
+    unit_price=Money(500),
+)
 
 
 def paid_order(resources: Resources, *lines: OrderLine) -> OrderRecord:
     lines = lines or (LINE,)
     cost = 500 * len(lines)
-    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)], approved_minor=cost)])
+    put_rows(
+        resources.ledger,
+        [plan("A-1", lines=[*map(to_json, lines)], approved_minor=cost)],
+    )
     ordered = {"order_id": "77", "paid_minor": cost}
     resources.ledger.change(
         [
-            OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=Columns(ordered)),
+            OrderChange(
+                order_ref="A-1", state=OrderState.ORDERED, writes=Columns(ordered)
+            ),
             OrderChange(order_ref="A-1", state=OrderState.PAID),
         ]
     )
@@ -151,26 +200,39 @@ async def test_a_look_at_cancelling_says_that_a_refund_could_not_be_read(
 async def test_lines_that_are_over_keep_no_other_from_being_asked_back(
     resources: Resources, service: FakeAfterSale, over: str
 ) -> None:
-    """Each line has a refund of its own; once none can be asked for, the person hears why."""
+    """Each line has a refund of its own; once none can be asked for, the person hears
+    why.
+    """
     paid_order(resources, LINE, replace(LINE, line_no=2))
     await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
     if over == "given back":
-        service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
-        await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        service.refunds["R1"] = replace(
+            service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500)
+        )
+        await follow_refunds.fn(
+            resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+        )
         service.over = {1}
     assert await ask_refund.fn(resources, order(resources), WISH) == ["A-1:2.1"]
     assert service.asked == ["A-1:refund:1.1", "A-1:refund:2.1"]
     for wish in (replace(WISH, lines=(1,)), WISH):
-        with pytest.raises(RefundFault, match=r"takes no such refund|is under way already"):
+        with pytest.raises(
+            RefundFault, match=r"takes no such refund|is under way already"
+        ):
             await ask_refund.fn(resources, order(resources), wish)
 
 
 async def test_cancelling_again_asks_for_the_line_that_the_run_before_left_unasked(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It was ended halfway a moment ago: the line is written down, and no more."""
 
-    async def half(pairs: Sequence[Any], ask: Callable[[Any], Awaitable[None]], **_: object) -> None:
+    async def half(
+        pairs: Sequence[Any], ask: Callable[[Any], Awaitable[None]], **_: object
+    ) -> None:
         await ask(pairs[0])
         raise KeyboardInterrupt
 
@@ -182,36 +244,56 @@ async def test_cancelling_again_asks_for_the_line_that_the_run_before_left_unask
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr("tasks.refund.concurrently", half)
         await ask_refund.fn(resources, order(resources), WISH)
-    assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [RefundState.ASKED, RefundState.ASKING]
+    assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [
+        RefundState.ASKED,
+        RefundState.ASKING,
+    ]
     (row,) = await dry_run_of(next_run, ["A-1"], "101")
     assert (row.would, row.why_not) == ("ask the seller for 5.00 CNY back", None)
     await ask_refund.fn(next_run, order(next_run), WISH)
     (row,) = await dry_run_of(next_run, ["A-1"], "101")
-    assert row.would == "do nothing: it is cancelled, or all its money is asked back already"
+    assert (
+        row.would
+        == "do nothing: it is cancelled, or all its money is asked back already"
+    )
     assert service.asked == ["A-1:refund:1.1", "A-1:refund:2.1"]
 
 
 async def test_a_run_that_is_taken_up_once_its_refund_was_paid_asks_for_no_second_one(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
-    """Nor does a double press. A wish that is said anew, for another sum, or for another line is another one."""
+    """Nor does a double press. A wish that is said anew, for another sum, or for
+    another line is another one.
+    """
     paid_order(resources, LINE, replace(LINE, line_no=2))
     wish, requested_at = replace(WISH, lines=(1,), amount=Money(500)), clock()
     clock.advance(4)
     for run in (resources, next_run):
         assert await ask_refund.fn(run, order(run), wish, requested_at) == ["A-1:1.1"]
-        refund_paid = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
+        refund_paid = replace(
+            service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500)
+        )
         service.refunds["R1"] = refund_paid
         await follow_refunds.fn(run, run.ledger.refunds.of_orders(["A-1"]), label="A-1")
     assert service.asked == ["A-1:refund:1.1"]
-    assert await ask_refund.fn(next_run, order(next_run), replace(wish, lines=(2,)), requested_at) == ["A-1:2.1"]
+    assert await ask_refund.fn(
+        next_run, order(next_run), replace(wish, lines=(2,)), requested_at
+    ) == ["A-1:2.1"]
     clock.advance(4)
     assert await ask_refund.fn(next_run, order(next_run), wish, clock()) == ["A-1:1.2"]
 
 
-@pytest.mark.parametrize("failure", [NothingToAsk("no such refund now"), ServiceAway("away")])
+@pytest.mark.parametrize(
+    "failure", [NothingToAsk("no such refund now"), ServiceAway("away")]
+)
 async def test_what_can_t_be_asked_back_now_is_not_booked_all_the_same(
-    resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch, failure: Exception
+    resources: Resources,
+    service: FakeAfterSale,
+    monkeypatch: pytest.MonkeyPatch,
+    failure: Exception,
 ) -> None:
     """All its money is wanted back: an approval of before books it no more."""
 
@@ -220,58 +302,98 @@ async def test_what_can_t_be_asked_back_now_is_not_booked_all_the_same(
 
     monkeypatch.setattr(service, "options", options)
     paid_order(resources)
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+    )
     for amount, stands in ((Money(100), "hash"), (None, None)):
         with pytest.raises(type(failure)):
-            await ask_refund.fn(resources, order(resources), replace(WISH, amount=amount))
+            await ask_refund.fn(
+                resources, order(resources), replace(WISH, amount=amount)
+            )
         assert order(resources).plan_hash == stands
 
 
-@pytest.mark.parametrize(("fen", "stands"), [(249, True), (250, False), (449, False), (450, True), (500, True)])
+@pytest.mark.parametrize(
+    ("fen", "stands"),
+    [(249, True), (250, False), (449, False), (450, True), (500, True)],
+)
 async def test_a_sum_that_leaves_open_what_of_a_line_travels_waits_for_a_person(
     resources: Resources, service: FakeAfterSale, fen: int, *, stands: bool
 ) -> None:
-    """6 of 10 pieces may be sold out, or all of them damaged: only a run that asks books it."""
+    """6 of 10 pieces may be sold out, or all of them damaged: only a run that asks
+    books it.
+    """
 
     service.least = Money(1)
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen)))
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+    )
+    await ask_refund.fn(
+        resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen))
+    )
     assert (order(resources).plan_hash == "hash") is stands
 
 
 async def test_sums_that_leave_open_together_what_travels_wait_for_a_person_too(
     resources: Resources, service: FakeAfterSale
 ) -> None:
-    """4 of 10 pieces are sold out, and 2 more a day later. A person's yes to the rest stands until more comes back."""
+    """4 of 10 pieces are sold out, and 2 more a day later. A person's yes to the rest
+    stands until more comes back.
+    """
     service.least = Money(1)
     paid_order(resources)
-    for number, (fen, stands) in enumerate(((200, True), (100, False), (50, False)), start=1):
-        resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
-        await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(fen)))
+    for number, (fen, stands) in enumerate(
+        ((200, True), (100, False), (50, False)), start=1
+    ):
+        resources.ledger.change(
+            [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+        )
+        await ask_refund.fn(
+            resources, order(resources), replace(WISH, amount=Money(fen))
+        )
         assert (order(resources).plan_hash == "hash") is stands
         await paid_back(resources, service, f"R{number}", Money(fen))
-        assert (order(resources).plan_hash == "hash", order(resources).state) == (stands, OrderState.PAID)
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        assert (order(resources).plan_hash == "hash", order(resources).state) == (
+            stands,
+            OrderState.PAID,
+        )
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+    )
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
     assert order(resources).plan_hash == "hash"
 
 
-@pytest.mark.parametrize("answer", [RefundState.ASKED, RefundState.REFUSED, RefundState.CLOSED])
+@pytest.mark.parametrize(
+    "answer", [RefundState.ASKED, RefundState.REFUSED, RefundState.CLOSED]
+)
 async def test_the_last_line_that_is_asked_back_leaves_nothing_that_was_approved(
     resources: Resources, service: FakeAfterSale, answer: RefundState
 ) -> None:
-    """Also where the seller refused another, unless it was taken back; a compensation for the last leaves it."""
+    """Also where the seller refused another, unless it was taken back; a compensation
+    for the last leaves it.
+    """
     service.least = Money(1)
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+    )
     await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
     service.refunds["R1"] = replace(service.refunds["R1"], state=answer)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(100)))
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
+    await ask_refund.fn(
+        resources, order(resources), replace(WISH, lines=(2,), amount=Money(100))
+    )
     assert order(resources).plan_hash == "hash"
     service.refunds["R2"] = replace(service.refunds["R2"], state=RefundState.CLOSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
     await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
     assert (order(resources).plan_hash == "hash") is (answer is RefundState.CLOSED)
 
@@ -282,23 +404,34 @@ async def test_a_sum_that_was_raised_in_the_console_waits_for_a_person_too(
 ) -> None:
     service.least = Money(1)
     paid_order(resources)
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+    )
     await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(5)))
     service.refunds["R1"] = replace(service.refunds["R1"], asked=Money(fen))
     await paid_back(resources, service, "R1", Money(fen))
-    assert (order(resources).plan_hash == "hash", order(resources).state) == (stands, OrderState.PAID)
+    assert (order(resources).plan_hash == "hash", order(resources).state) == (
+        stands,
+        OrderState.PAID,
+    )
 
 
 async def test_a_run_that_dies_as_what_came_back_is_written_leaves_no_approval(
     resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The seller refused, and paid in the console: such a refund is followed to its end once, and never read again."""
+    """The seller refused, and paid in the console: such a refund is followed to its end
+    once, and never read again.
+    """
     service.least, follow = Money(1), resources.ledger.refunds.follow
     paid_order(resources)
     await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(300)))
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))])
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
+    )
 
     def dies(*given: Any) -> int:
         follow(*given)
@@ -308,34 +441,71 @@ async def test_a_run_that_dies_as_what_came_back_is_written_leaves_no_approval(
     with pytest.raises(Defect):
         await paid_back(resources, service, "R1", Money(300))
     (refund,) = resources.ledger.refunds.of_orders(["A-1"])
-    assert (refund.state, order(resources).state) == (RefundState.REFUNDED, OrderState.PAID)
+    assert (refund.state, order(resources).state) == (
+        RefundState.REFUNDED,
+        OrderState.PAID,
+    )
     assert order(resources).plan_hash is None
 
 
-async def paid_back(resources: Resources, service: FakeAfterSale, refund_id: str, back: Money) -> None:
-    service.refunds[refund_id] = replace(service.refunds[refund_id], state=RefundState.REFUNDED, refunded=back)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+async def paid_back(
+    resources: Resources, service: FakeAfterSale, refund_id: str, back: Money
+) -> None:
+    service.refunds[refund_id] = replace(
+        service.refunds[refund_id], state=RefundState.REFUNDED, refunded=back
+    )
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
 
 
-@pytest.mark.parametrize(("line_no", "back", "unsent"), [(2, 40_000, set()), (2, 72_000, {2}), (1, 20_000, {1})])
+@pytest.mark.parametrize(
+    ("line_no", "back", "unsent"),
+    [(2, 40_000, set()), (2, 72_000, {2}), (1, 20_000, {1})],
+)
 def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
     resources: Resources, line_no: int, back: int, unsent: set[int]
 ) -> None:
-    """1,000 pieces of 1.00 cost 0.20 each by volume, and their freight is asked for at that price."""
-    many, one = replace(LINE, quantity=1_000, unit_price=Money(100)), replace(LINE, line_no=2, unit_price=Money(80_000))
+    """1,000 pieces of 1.00 cost 0.20 each by volume, and their freight is asked for at
+    that price.
+    """
+    many, one = (
+        replace(LINE, quantity=1_000, unit_price=Money(100)),
+        replace(LINE, line_no=2, unit_price=Money(80_000)),
+    )
     paid_for = {1: (Money(20), Money(20_000)), 2: (Money(80_000), Money(80_000))}
-    told = tuple(QuoteLine(line_no=no, unit_price=each, amount=amount) for no, (each, amount) in paid_for.items())
-    quote = Quote(goods=Money(100_000), postage=NOTHING, total=Money(100_000), lines=told)
+    told = tuple(
+        QuoteLine(line_no=no, unit_price=each, amount=amount)
+        for no, (each, amount) in paid_for.items()
+    )
+    quote = Quote(
+        goods=Money(100_000), postage=NOTHING, total=Money(100_000), lines=told
+    )
     lines, request = [to_json(many), to_json(one)], to_json(planned("A-1").request)
-    made = plan("A-1", request=request, lines=lines, quote=to_json(quote), approved_minor=100_000)
+    made = plan(
+        "A-1",
+        request=request,
+        lines=lines,
+        quote=to_json(quote),
+        approved_minor=100_000,
+    )
     put_rows(resources.ledger, [made])
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 100_000}))])
-    came = refund(RefundState.REFUNDED, part=str(line_no), lines=(line_no,), refunded=Money(back))
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 100_000}))]
+    )
+    came = refund(
+        RefundState.REFUNDED, part=str(line_no), lines=(line_no,), refunded=Money(back)
+    )
     resources.ledger.refunds.put(came)
     found = resources.ledger.refunds.unsent({"A-1": order(resources)})["A-1"]
     assert found == unsent
-    shipped = {one.line_no: one.unit_price for one in order(resources).shipped_order(found).lines}
-    assert shipped == {no: each for no, (each, _) in paid_for.items() if no not in unsent}
+    shipped = {
+        one.line_no: one.unit_price
+        for one in order(resources).shipped_order(found).lines
+    }
+    assert shipped == {
+        no: each for no, (each, _) in paid_for.items() if no not in unsent
+    }
 
 
 @pytest.mark.parametrize("accepted", [False, True])
@@ -348,21 +518,47 @@ def test_what_came_back_is_compared_with_what_a_line_was_bought_at(
         ([(2, 2_000, 0), (1, 1_500, 0)], {1}),
         ([(1, 3_500, 700)], set()),
     ],
-    ids=["difference", "price", "price-of-the-other", "difference-by-the-other", "postage"],
+    ids=[
+        "difference",
+        "price",
+        "price-of-the-other",
+        "difference-by-the-other",
+        "postage",
+    ],
 )
 def test_the_difference_that_the_seller_gives_back_keeps_no_line_from_being_shipped(
-    resources: Resources, clock: MovableClock, came: list[tuple[int, int, int]], unsent: set[int], *, accepted: bool
+    resources: Resources,
+    clock: MovableClock,
+    came: list[tuple[int, int, int]],
+    unsent: set[int],
+    *,
+    accepted: bool,
 ) -> None:
-    """Of 115.00 CNY approved 135.00 were taken: line 1 cost 35.00 in place of 15.00, and money comes back by lines.
+    """Of 115.00 CNY approved 135.00 were taken: line 1 cost 35.00 in place of 15.00,
+    and money comes back by lines.
 
     A person may have said yes to shipping it at that before.
     """
-    lines = [replace(LINE, unit_price=Money(1_500)), replace(LINE, line_no=2, unit_price=Money(10_000))]
+    lines = [
+        replace(LINE, unit_price=Money(1_500)),
+        replace(LINE, line_no=2, unit_price=Money(10_000)),
+    ]
     quote = to_json(Quote(goods=Money(11_500), postage=NOTHING, total=Money(11_500)))
-    put_rows(resources.ledger, [plan("A-1", lines=[*map(to_json, lines)], quote=quote, approved_minor=11_500)])
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 13_500}))])
+    put_rows(
+        resources.ledger,
+        [plan("A-1", lines=[*map(to_json, lines)], quote=quote, approved_minor=11_500)],
+    )
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 13_500}))]
+    )
     if accepted:
-        resources.ledger.change([OrderChange(order_ref="A-1", writes=OrderUpdate.approved(amount=Money(13_500)))])
+        resources.ledger.change(
+            [
+                OrderChange(
+                    order_ref="A-1", writes=OrderUpdate.approved(amount=Money(13_500))
+                )
+            ]
+        )
     for line_no, back, postage in came:
         sums = {"refunded": Money(back), "postage": Money(postage)}
         part = {"key": f"A-1:{line_no}.1", "part": str(line_no), "lines": (line_no,)}
@@ -375,13 +571,17 @@ def test_the_difference_that_the_seller_gives_back_keeps_no_line_from_being_ship
 async def test_a_difference_that_is_asked_back_is_no_price_of_a_line(
     resources: Resources, service: FakeAfterSale, fen: int, *, stands: bool
 ) -> None:
-    """2.00 CNY more were taken than approved: of 5.00 that are asked for, 3.00 are for a line that cost 5.00."""
+    """2.00 CNY more were taken than approved: of 5.00 that are asked for, 3.00 are for
+    a line that cost 5.00.
+    """
 
     service.least, service.most = Money(1), Money(900)
     paid_order(resources, LINE, replace(LINE, line_no=2))
     above = {"plan_hash": "hash", "approved_minor": 800, "paid_minor": 1_000}
     resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns(above))])
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen)))
+    await ask_refund.fn(
+        resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen))
+    )
     assert (order(resources).plan_hash == "hash") is stands
 
 
@@ -389,10 +589,14 @@ async def test_a_difference_that_is_asked_back_is_no_price_of_a_line(
 async def test_a_line_that_is_given_back_whole_is_not_shipped_though_a_discount_was_for_it_alone(
     resources: Resources, service: FakeAfterSale, amount: Money | None, unsent: set[int]
 ) -> None:
-    """Of 10.00 CNY for two lines 6.50 were paid, for this one 1.50: the seller gives no more back for it."""
+    """Of 10.00 CNY for two lines 6.50 were paid, for this one 1.50: the seller gives no
+    more back for it.
+    """
     service.least, service.most = Money(1), Money(150)
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 650}))])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 650}))]
+    )
     wish = replace(WISH, kind=RefundKind.RETURN, lines=(1,), amount=amount)
     await ask_refund.fn(resources, order(resources), wish)
     await paid_back(resources, service, "R1", amount or Money(150))
@@ -406,37 +610,60 @@ def order(resources: Resources) -> OrderRecord:
 async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_will_be(
     resources: Resources, service: FakeAfterSale
 ) -> None:
-    """During a pause, say: a file without its lines keeps no look from ordering it once buying is resumed."""
+    """During a pause, say: a file without its lines keeps no look from ordering it once
+    buying is resumed.
+    """
     put_rows(resources.ledger, [plan("A-1"), plan("A-2", plan_hash=None)])
     assert unfinished_of(resources.ledger, "batch").to_do == ["A-1"]
-    told = {one.order_ref: one.why_not for one in await dry_run_of(resources, ["A-1", "A-2"], "101")}
-    assert told == {"A-1": because(ReasonCode.APPROVED_ALREADY), "A-2": because(ReasonCode.NOTHING_TO_CANCEL)}
+    told = {
+        one.order_ref: one.why_not
+        for one in await dry_run_of(resources, ["A-1", "A-2"], "101")
+    }
+    assert told == {
+        "A-1": because(ReasonCode.APPROVED_ALREADY),
+        "A-2": because(ReasonCode.NOTHING_TO_CANCEL),
+    }
     assert str(told["A-1"]).endswith("Drop it: sourcing drop")
     assert drop(resources.ledger, ["A-1"], by="mei") == {}
     assert unfinished_of(resources.ledger, "batch").to_do == []
 
 
-async def test_no_receipt_is_confirmed_while_money_is_asked_back(resources: Resources, service: FakeAfterSale) -> None:
-    """The seller would have the money, and the service closes the refund; once that is over it may be confirmed."""
+async def test_no_receipt_is_confirmed_while_money_is_asked_back(
+    resources: Resources, service: FakeAfterSale
+) -> None:
+    """The seller would have the money, and the service closes the refund; once that is
+    over it may be confirmed.
+    """
     service.abilities = frozenset({Ability.RECEIVE})
     paid_order(resources)
     await run(resources)
-    with pytest.raises(RefundFault, match=r"A-1: refund of 5.00 CNY .* waits for the seller's answer\. Who confirms"):
+    with pytest.raises(
+        RefundFault,
+        match=r"A-1: refund of 5.00 CNY .* waits for the seller's answer\. Who confirms",
+    ):
         require_receivable(resources, order(resources))
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
     require_receivable(resources, order(resources))
 
 
 async def run(resources: Resources) -> tuple[OrderState, list[RefundState]]:
-    """Another run: settle what is open, then ask; answers how the order and its refunds stand."""
+    """Another run: settle what is open, then ask; answers how the order and its refunds
+    stand.
+    """
     await settle_open(resources, ["A-1"])
     with suppress(RefundFault):  # it is under way already
         await ask_refund.fn(resources, order(resources), WISH)
-    return order(resources).state, [refund.state for refund in resources.ledger.refunds.of_orders(["A-1"])]
+    return order(resources).state, [
+        refund.state for refund in resources.ledger.refunds.of_orders(["A-1"])
+    ]
 
 
-async def test_a_refund_is_asked_for_once(resources: Resources, service: FakeAfterSale) -> None:
+async def test_a_refund_is_asked_for_once(
+    resources: Resources, service: FakeAfterSale
+) -> None:
     """The second run finds it under way."""
     paid_order(resources)
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
@@ -444,7 +671,9 @@ async def test_a_refund_is_asked_for_once(resources: Resources, service: FakeAft
     assert service.asked == ["A-1:refund:all.1"]
 
 
-async def test_a_lost_answer_is_found_at_the_order(resources: Resources, service: FakeAfterSale) -> None:
+async def test_a_lost_answer_is_found_at_the_order(
+    resources: Resources, service: FakeAfterSale
+) -> None:
     """The order names the new refund, which settles it in the same run."""
     paid_order(resources)
     service.failures, service.lands = [Unanswered("cut")], True
@@ -454,9 +683,14 @@ async def test_a_lost_answer_is_found_at_the_order(resources: Resources, service
 
 
 async def test_a_refund_that_lands_late_is_found(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
-    """Until then the order is refunding with the open question, and nothing is asked for twice."""
+    """Until then the order is refunding with the open question, and nothing is asked
+    for twice.
+    """
     paid_order(resources)
     service.failures = [Unanswered("500")]
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKING])
@@ -468,9 +702,14 @@ async def test_a_refund_that_lands_late_is_found(
 
 
 async def test_what_may_be_under_way_is_not_asked_for_differently(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
-    """A refund that landed meanwhile must not be taken for an older one, nor its amount be overwritten."""
+    """A refund that landed meanwhile must not be taken for an older one, nor its amount
+    be overwritten.
+    """
     paid_order(resources)
     service.failures = [Unanswered("500")]
     await run(resources)
@@ -483,7 +722,10 @@ async def test_what_may_be_under_way_is_not_asked_for_differently(
 
 
 async def test_what_never_arrived_is_asked_for_again(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
     """Once it can no longer arrive, absence proves it."""
     paid_order(resources)
@@ -495,7 +737,9 @@ async def test_what_never_arrived_is_asked_for_again(
     assert len(service.refunds) == 1
 
 
-async def test_an_older_refund_is_not_taken_for_the_new_one(resources: Resources, service: FakeAfterSale) -> None:
+async def test_an_older_refund_is_not_taken_for_the_new_one(
+    resources: Resources, service: FakeAfterSale
+) -> None:
     """One that the order showed before was somebody else's: the refusal stands."""
     paid_order(resources)
     service.land(RefundState.CLOSED)
@@ -504,19 +748,29 @@ async def test_an_older_refund_is_not_taken_for_the_new_one(resources: Resources
     assert order(resources).reason == "no refund: REFUND_FEE_INVALID"
 
 
-async def test_after_a_refusal_a_new_refund_is_asked_for(resources: Resources, service: FakeAfterSale) -> None:
+async def test_after_a_refusal_a_new_refund_is_asked_for(
+    resources: Resources, service: FakeAfterSale
+) -> None:
     """It is a refund of its own, with a key of its own."""
     paid_order(resources)
     service.failures = [Refused("REASON_INVALID")]
     await run(resources)
-    assert await run(resources) == (OrderState.REFUNDING, [RefundState.DECLINED, RefundState.ASKED])
+    assert await run(resources) == (
+        OrderState.REFUNDING,
+        [RefundState.DECLINED, RefundState.ASKED],
+    )
     assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.2"]
 
 
 async def test_a_run_that_died_before_sending_leaves_no_trace_on_the_order(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The refund is written down, the order is where it was, and the next run asks under the same key."""
+    """The refund is written down, the order is where it was, and the next run asks
+    under the same key.
+    """
     paid_order(resources)
 
     async def dies(*_: object, **__: object) -> None:
@@ -540,9 +794,11 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
     monkeypatch: pytest.MonkeyPatch,
     way: str,
 ) -> None:
-    """Line 1 is asked back, line 2 is not: once the money of line 1 is there the order goes on, and a person is told.
+    """Line 1 is asked back, line 2 is not: once the money of line 1 is there the order
+    goes on, and a person is told.
 
-    Told again, it is the same refund, under its own key; what came back otherwise can be told.
+    Told again, it is the same refund, under its own key; what came back otherwise can
+    be told.
     """
 
     async def dies(*_: object, **__: object) -> None:
@@ -556,8 +812,12 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
             patch.setattr("tasks.refund.concurrently", dies)
         await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
     clock.advance(7200)
-    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500))
-    await follow_refunds.fn(next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    service.refunds["R1"] = replace(
+        service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500)
+    )
+    await follow_refunds.fn(
+        next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
     came, never = next_run.ledger.refunds.of_orders(["A-1"])
     assert (order(next_run).state, came.state, never.state) == (
         OrderState.PAID,
@@ -573,8 +833,14 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
     )
     service.failures, service.asked = [], []
     await ask_refund.fn(next_run, order(next_run), replace(WISH, lines=(2,)))
-    assert (service.asked, order(next_run).state) == (["A-1:refund:2.1"], OrderState.REFUNDING)
-    assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [came.state, RefundState.ASKED]
+    assert (service.asked, order(next_run).state) == (
+        ["A-1:refund:2.1"],
+        OrderState.REFUNDING,
+    )
+    assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [
+        came.state,
+        RefundState.ASKED,
+    ]
 
 
 async def _never_sent(resources: Resources, service: FakeAfterSale) -> Refund:
@@ -587,9 +853,14 @@ async def _never_sent(resources: Resources, service: FakeAfterSale) -> Refund:
 
 
 async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followed(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
-    """It slept between two rounds, asked after all, and died before it wrote that down."""
+    """It slept between two rounds, asked after all, and died before it wrote that
+    down.
+    """
     never = await _never_sent(resources, service)
     asked = RefundRequest(
         order_id="77",
@@ -601,28 +872,38 @@ async def test_a_refund_that_another_run_asked_for_though_it_was_over_is_followe
         description="",
     )
     kind = AskRefund(resources, never, asked)
-    await perform_alone(kind, order(resources), "101", part=never.effect_part, amount=Money(500))
+    await perform_alone(
+        kind, order(resources), "101", part=never.effect_part, amount=Money(500)
+    )
     clock.advance(3600)
     await settle_open(next_run, ["A-1"])
     (refund,) = next_run.ledger.refunds.of_orders(["A-1"])
-    assert (refund.state, refund.refund_id, order(next_run).state) == (RefundState.ASKED, "R1", OrderState.REFUNDING)
+    assert (refund.state, refund.refund_id, order(next_run).state) == (
+        RefundState.ASKED,
+        "R1",
+        OrderState.REFUNDING,
+    )
 
 
 @pytest.mark.parametrize("state", [RefundState.REFUSED, RefundState.ASKED])
 async def test_a_refund_is_not_asked_for_anew_as_another_kind(
     resources: Resources, service: FakeAfterSale, state: RefundState
 ) -> None:
-    """A modification leaves it what it was: goods would be sent back, or not, unlike what was meant."""
+    """A modification leaves it what it was: goods would be sent back, or not, unlike
+    what was meant.
+    """
     paid_order(resources)
     await run(resources)
     service.abilities = frozenset({Ability.MODIFY})
     service.refunds["R1"] = replace(service.refunds["R1"], state=state)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    words = (
-        r"the refund of 5\.00 CNY would stay a refund: take it back first \(sourcing withdraw A-1\), then ask for a "
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
     )
+    words = r"the refund of 5\.00 CNY would stay a refund: take it back first \(sourcing withdraw A-1\), then ask for a "
     with pytest.raises(RefundFault, match=f"{words}return"):
-        await ask_refund.fn(resources, order(resources), replace(WISH, kind=RefundKind.RETURN))
+        await ask_refund.fn(
+            resources, order(resources), replace(WISH, kind=RefundKind.RETURN)
+        )
     assert service.asked == ["A-1:refund:all.1"]
 
 
@@ -632,30 +913,50 @@ async def test_where_nothing_is_modified_a_return_after_a_refusal_is_one(
     paid_order(resources)
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    await ask_refund.fn(resources, order(resources), replace(WISH, kind=RefundKind.RETURN))
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
+    await ask_refund.fn(
+        resources, order(resources), replace(WISH, kind=RefundKind.RETURN)
+    )
     kinds = {one.key: one.kind for one in resources.ledger.refunds.of_orders(["A-1"])}
     assert kinds == {"A-1:all.1": RefundKind.REFUND, "A-1:all.2": RefundKind.RETURN}
 
 
 async def test_a_refund_that_a_run_still_tries_to_ask_for_is_told_as_no_refusal(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
-    """Between two of its tries: a person who obeyed such a message in the console would have two."""
+    """Between two of its tries: a person who obeyed such a message in the console would
+    have two.
+    """
     never = await _never_sent(resources, service)
     resources.ledger.refunds.put(replace(never, state=RefundState.ASKING, refusal=""))
-    for seconds, state, told in ((1800, RefundState.ASKING, 0), (5400, RefundState.DECLINED, 1)):
+    for seconds, state, told in (
+        (1800, RefundState.ASKING, 0),
+        (5400, RefundState.DECLINED, 1),
+    ):
         clock.advance(seconds)
         await settle_open(next_run, ["A-1"])
-        await follow_refunds.fn(next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        await follow_refunds.fn(
+            next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1"
+        )
         (never,) = next_run.ledger.refunds.of_orders(["A-1"])
-        assert (order(next_run).state, never.state, len(refund_messages(next_run))) == (OrderState.PAID, state, told)
+        assert (order(next_run).state, never.state, len(refund_messages(next_run))) == (
+            OrderState.PAID,
+            state,
+            told,
+        )
 
 
 async def test_a_refund_that_never_left_is_told_once_more_each_time_that_it_is_not_taken(
     resources: Resources, service: FakeAfterSale
 ) -> None:
-    """It keeps its key; unheard of, its money would not be asked back while the days for that pass."""
+    """It keeps its key; unheard of, its money would not be asked back while the days
+    for that pass.
+    """
     paid_order(resources)
     away = NotSent("no connection", retry_after_s=NEVER_S)
     told = []
@@ -669,16 +970,29 @@ async def test_a_refund_that_never_left_is_told_once_more_each_time_that_it_is_n
 
 
 async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
-    resources: Resources, next_run: Resources, service: FakeAfterSale, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
 ) -> None:
-    """Refused in words that prove nothing; once it can arrive no more it is sent in its own slot again."""
+    """Refused in words that prove nothing; once it can arrive no more it is sent in its
+    own slot again.
+    """
     paid_order(resources)
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    service.abilities, service.failures = frozenset({Ability.MODIFY}), [Refused("失败", code="40912")]
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
+    service.abilities, service.failures = (
+        frozenset({Ability.MODIFY}),
+        [Refused("失败", code="40912")],
+    )
     await run(resources)
-    with pytest.raises(RefundFault, match=r"A-1:refund:all\.1-modify-1 may have reached the service: no answer"):
+    with pytest.raises(
+        RefundFault,
+        match=r"A-1:refund:all\.1-modify-1 may have reached the service: no answer",
+    ):
         await ask_refund.fn(resources, order(resources), WISH)
     assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.1-modify-1"]
     clock.advance(10**5)
@@ -698,7 +1012,8 @@ async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
 async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again_once_that_ends(
     resources: Resources, service: FakeAfterSale, before: OrderState, since: OrderState
 ) -> None:
-    """Asked anew for the same refund, and given nothing, it is not where it was at the first asking.
+    """Asked anew for the same refund, and given nothing, it is not where it was at the
+    first asking.
 
     So it is where the run that asked dies as the seller has it.
     """
@@ -707,9 +1022,19 @@ async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again
         resources.ledger.change([OrderChange(order_ref="A-1", state=before)])
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    shipment = Columns({"shipment": to_json(Shipment(shipment_order_id="S", tracking_numbers=("SF1",)))})
-    resources.ledger.change([OrderChange(order_ref="A-1", state=since, writes=shipment)])
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
+    shipment = Columns(
+        {
+            "shipment": to_json(
+                Shipment(shipment_order_id="S", tracking_numbers=("SF1",))
+            )
+        }
+    )
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", state=since, writes=shipment)]
+    )
     service.abilities = frozenset({Ability.MODIFY})
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("tasks.refund.take_outcome", Mock(side_effect=Defect))
@@ -717,58 +1042,99 @@ async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again
             await run(resources)
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
     (ended,) = resources.ledger.refunds.of_orders(["A-1"])
     assert (order(resources).state, ended.state_before) == (since, since)
 
 
-async def test_the_end_is_followed(resources: Resources, service: FakeAfterSale) -> None:
+async def test_the_end_is_followed(
+    resources: Resources, service: FakeAfterSale
+) -> None:
     """Approved and refunded amounts reach the ledger, and the order ends refunded."""
     paid_order(resources)
     await run(resources)
     service.refunds["R1"] = ServiceRefund(
-        refund_id="R1", state=RefundState.REFUNDED, asked=Money(500), refunded=Money(500), reason_id=101
+        refund_id="R1",
+        state=RefundState.REFUNDED,
+        asked=Money(500),
+        refunded=Money(500),
+        reason_id=101,
     )
-    await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await follow_refunds.fn(
+        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    )
     [refund] = resources.ledger.refunds.of_orders(["A-1"])
-    assert (refund.state, refund.approved, refund.refunded) == (RefundState.REFUNDED, Money(500), Money(500))
-    assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDED, Money(500))
+    assert (refund.state, refund.approved, refund.refunded) == (
+        RefundState.REFUNDED,
+        Money(500),
+        Money(500),
+    )
+    assert (order(resources).state, order(resources).refunded) == (
+        OrderState.REFUNDED,
+        Money(500),
+    )
 
 
 async def test_a_person_can_answer_whether_a_refund_was_asked_for(
-    resources: Resources, service: FakeAfterSale, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    resources: Resources,
+    service: FakeAfterSale,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A no is taken late and lets it be asked for again; a yes names a new refund that the service has."""
+    """A no is taken late and lets it be asked for again; a yes names a new refund that
+    the service has.
+    """
     paid_order(resources)
     service.failures = [Unanswered("cut")]
     await run(resources)
     with pytest.raises(ResolutionRefused, match="may still arrive"):
-        await resolve(resources, "A-1", Resolution(kind=ResolutionKind.NOT_REFUNDED), by="ann")
+        await resolve(
+            resources, "A-1", Resolution(kind=ResolutionKind.NOT_REFUNDED), by="ann"
+        )
     clock.advance(10**5)
-    answered = await resolve(resources, "A-1", Resolution(kind=ResolutionKind.NOT_REFUNDED), by="ann")
+    answered = await resolve(
+        resources, "A-1", Resolution(kind=ResolutionKind.NOT_REFUNDED), by="ann"
+    )
     assert answered.state is OrderState.PAID
     service.failures = [Unanswered("cut")]
     await run(resources)
     service.land()
-    answered = await resolve(resources, "A-1", Resolution(kind=ResolutionKind.REFUND_ASKED, value="R1"), by="ann")
+    answered = await resolve(
+        resources,
+        "A-1",
+        Resolution(kind=ResolutionKind.REFUND_ASKED, value="R1"),
+        by="ann",
+    )
     assert answered.state is OrderState.REFUNDING
     (refund,) = resources.ledger.refunds.of_orders(["A-1"])
     assert (refund.refund_id, refund.state) == ("R1", RefundState.ASKED)
     assert len(service.asked) == 2
 
 
-@pytest.mark.parametrize("told", [{"refunded": Money(501)}, {"asked": Money(501)}, {"refunded": Money(10**15)}])
+@pytest.mark.parametrize(
+    "told",
+    [{"refunded": Money(501)}, {"asked": Money(501)}, {"refunded": Money(10**15)}],
+)
 async def test_more_than_was_paid_never_comes_back(
     resources: Resources, service: FakeAfterSale, told: dict[str, Any]
 ) -> None:
-    """Of 5.00 paid the service shows 5.01 given back: said, not written, and the budget is not freed by it."""
+    """Of 5.00 paid the service shows 5.01 given back: said, not written, and the budget
+    is not freed by it.
+    """
     paid_order(resources)
     await run(resources)
-    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUNDED, **told)
+    service.refunds["R1"] = replace(
+        service.refunds["R1"], state=RefundState.REFUNDED, **told
+    )
     refunds = resources.ledger.refunds.of_orders(["A-1"])
     [trouble] = (await follow_refunds.fn(resources, refunds, label="1 of 1")).values()
     assert "5.00 CNY was paid: not believed" in str(trouble)
-    assert (order(resources).state, order(resources).refunded) == (OrderState.REFUNDING, NOTHING)
+    assert (order(resources).state, order(resources).refunded) == (
+        OrderState.REFUNDING,
+        NOTHING,
+    )
 
 
 async def test_events_that_the_service_lists_newest_first_are_kept_once_each(
@@ -778,24 +1144,41 @@ async def test_events_that_the_service_lists_newest_first_are_kept_once_each(
     await run(resources)
     for day, status in enumerate(("asked", "agreed")):
         at = clock() + timedelta(days=day)
-        event = RefundEvent(occurred_at=at, status=status, role="system", description="")
-        service.refunds["R1"] = replace(service.refunds["R1"], events=(event, *service.refunds["R1"].events))
-        await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-    assert [(row["sequence"], row["status"]) for row in resources.ledger.refunds.events(order_refs=["A-1"])] == [
+        event = RefundEvent(
+            occurred_at=at, status=status, role="system", description=""
+        )
+        service.refunds["R1"] = replace(
+            service.refunds["R1"], events=(event, *service.refunds["R1"].events)
+        )
+        await follow_refunds.fn(
+            resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+        )
+    assert [
+        (row["sequence"], row["status"])
+        for row in resources.ledger.refunds.events(order_refs=["A-1"])
+    ] == [
         (1, "asked"),
         (2, "agreed"),
     ]
 
 
-async def test_each_refusal_of_a_refund_that_was_modified_is_told(resources: Resources, service: FakeAfterSale) -> None:
-    """The row and its state are the same: else who asked anew would wait while the time to answer passes."""
+async def test_each_refusal_of_a_refund_that_was_modified_is_told(
+    resources: Resources, service: FakeAfterSale
+) -> None:
+    """The row and its state are the same: else who asked anew would wait while the time
+    to answer passes.
+    """
     paid_order(resources)
     await run(resources)
     service.abilities = frozenset({Ability.MODIFY})
     told = []
     for _ in range(2):
-        service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-        await follow_refunds.fn(resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        service.refunds["R1"] = replace(
+            service.refunds["R1"], state=RefundState.REFUSED
+        )
+        await follow_refunds.fn(
+            resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
+        )
         told.append(len(messages := refund_messages(resources)))
         resources.ledger.outbox.put(*messages)
         await run(resources)
@@ -808,7 +1191,9 @@ def test_all_refunds_that_wait_are_counted_in_one_reading(
     """Those that were declined wait for ever, and each run looks at its end."""
     paid_order(resources)
     for number in range(1, 4):
-        resources.ledger.refunds.put(refund(RefundState.REFUSED, key=f"A-1:all.{number}", number=number))
+        resources.ledger.refunds.put(
+            refund(RefundState.REFUSED, key=f"A-1:all.{number}", number=number)
+        )
     reading = Mock(wraps=resources.ledger.effects_of)
     monkeypatch.setattr(resources.ledger, "effects_of", reading)
     assert (len(refund_messages(resources)), reading.call_count) == (3, 1)

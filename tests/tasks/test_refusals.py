@@ -26,7 +26,11 @@ def no(code: str, words: str = "", problem: Problem | None = None) -> Refused:
 @pytest.mark.parametrize(
     ("kind", "refusal"),
     [
-        *((CreateByReference, no("X", "Y", problem)) for problem in Problem if problem is not Problem.OTHER),
+        *(
+            (CreateByReference, no("X", "Y", problem))
+            for problem in Problem
+            if problem is not Problem.OTHER
+        ),
         (CreateByReference, no("500_008", problem=Problem.OTHER)),
         (CreateByReference, no("130704", problem=Problem.OTHER)),
         (CreateByReference, no("400", "not support tradeType:credit", Problem.OTHER)),
@@ -45,7 +49,9 @@ def no(code: str, words: str = "", problem: Problem | None = None) -> Refused:
         (ReturnParcel, no("400", "LOGISTICS_COMPANY_UNKNOWN")),
     ],
 )
-def test_a_daily_refusal_is_a_clear_no(kind: type[EffectKind], refusal: Refused) -> None:
+def test_a_daily_refusal_is_a_clear_no(
+    kind: type[EffectKind], refusal: Refused
+) -> None:
     assert kind(cast(Any, None)).proves_nothing_happened(refusal)
 
 
@@ -54,10 +60,23 @@ def test_a_daily_refusal_is_a_clear_no(kind: type[EffectKind], refusal: Refused)
     [
         *(
             (kind, no("51234", "系统异常"))
-            for kind in (CreateByReference, CreateFromCart, Pay, Book, Cancel, AddToCart)
+            for kind in (
+                CreateByReference,
+                CreateFromCart,
+                Pay,
+                Book,
+                Cancel,
+                AddToCart,
+            )
         ),
-        *((kind, no("51234", "系统异常")) for kind in (ConfirmReceipt, AskRefund, WithdrawRefund, ReturnParcel)),
-        (CreateByReference, no("400", "DUPLICATE_OUT_ORDER_ID: there is one", Problem.OTHER)),
+        *(
+            (kind, no("51234", "系统异常"))
+            for kind in (ConfirmReceipt, AskRefund, WithdrawRefund, ReturnParcel)
+        ),
+        (
+            CreateByReference,
+            no("400", "DUPLICATE_OUT_ORDER_ID: there is one", Problem.OTHER),
+        ),
         (CreateByReference, no("OUT_OF_STOCK", "该订单已存在", Problem.OUT_OF_STOCK)),
         (CreateFromCart, no("40405", "cart row 5 does not exist")),
         (Pay, no("ORDER_STATUS_ERROR", "the order is paid or closed")),

@@ -1,4 +1,6 @@
-"""A snapshot that would not tell the ledger's money is not written; the ledger that moves meanwhile is no alarm."""
+"""A snapshot that would not tell the ledger's money is not written; the ledger that
+moves meanwhile is no alarm.
+"""
 
 from __future__ import annotations
 
@@ -25,14 +27,18 @@ from tests.connectors.ledger.plans import Columns, plan
 PAID = "select coalesce(sum(paid_minor), 0)::bigint, count(*) from orders"
 
 
-def pay(resources: Resources, order_ref: str, minor: int, order_id: str | None = None) -> None:
+def pay(
+    resources: Resources, order_ref: str, minor: int, order_id: str | None = None
+) -> None:
     for state in (OrderState.ORDERED, OrderState.PAID):
         writes = (
             Columns({"paid_minor": minor, "order_id": order_id or order_ref})
             if state is OrderState.PAID
             else Columns({})
         )
-        resources.ledger.change([OrderChange(order_ref=order_ref, state=state, writes=writes)])
+        resources.ledger.change(
+            [OrderChange(order_ref=order_ref, state=state, writes=writes)]
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -65,22 +71,33 @@ async def test_a_wrong_sum_stops_the_commit_and_after_the_mend_the_same_run_goes
         planted.setattr("tasks.snapshot._batch_tables", forgetful)
         with pytest.raises(SnapshotSumsDiffer) as stopped:
             await written(resources)
-    assert f"a snapshot for {root} adds up to other sums than the ledger sqlite:" in str(stopped.value)
-    assert "was not written (payments: 2.00 CNY, not 125.00 CNY). Nothing is lost" in str(stopped.value)
+    assert (
+        f"a snapshot for {root} adds up to other sums than the ledger sqlite:"
+        in str(stopped.value)
+    )
+    assert (
+        "was not written (payments: 2.00 CNY, not 125.00 CNY). Nothing is lost"
+        in str(stopped.value)
+    )
     assert sql(root, PAID).rows == ((0, 2),)
     assert len(list_snapshots(root)) == 1
     assert await written(resources) == "batch"
     assert sql(root, PAID).rows == ((12500, 2),)
 
 
-async def test_an_order_that_gets_lost_is_missed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_order_that_gets_lost_is_missed(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
     pay(resources, "A-2", 200)
 
     def losing(ledger: Ledger, refs: Sequence[str]) -> Iterator[dict[str, Any]]:
         yield order_tables(list(ledger.each_order(refs[:1])))
 
     monkeypatch.setattr("tasks.snapshot._batch_tables", losing)
-    with pytest.raises(SnapshotSumsDiffer, match=r"orders: nothing, not 2\.00 CNY; payments: nothing, not 2\.00 CNY"):
+    with pytest.raises(
+        SnapshotSumsDiffer,
+        match=r"orders: nothing, not 2\.00 CNY; payments: nothing, not 2\.00 CNY",
+    ):
         await written(resources)
 
 
@@ -88,17 +105,32 @@ async def test_the_money_of_rejected_rows_counts(resources: Resources) -> None:
     """One bad row is told; it does not end the snapshots of every night."""
     put_rows(resources.ledger, [plan("A-3", marketplace="taobao")])
     pay(resources, "A-1", 500)
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"order_id": None}))])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"order_id": None}))]
+    )
     pay(resources, "A-2", 300)
     resources.ledger.change(
-        [OrderChange(order_ref="A-2", writes=Columns({"freight_minor": -1, "freight_currency": "USD"}))]
+        [
+            OrderChange(
+                order_ref="A-2",
+                writes=Columns({"freight_minor": -1, "freight_currency": "USD"}),
+            )
+        ]
     )
     await written(resources)
     told = rejected_in(resources.settings.snapshot_root, "batch")
     assert told.rows == [
-        RejectedRow(table="payments", key="A-1,", rule="value", message="order_id: there must be a value"),
         RejectedRow(
-            table="orders", key="A-2", rule="amount", message="freight_minor is -1, and no amount is below zero"
+            table="payments",
+            key="A-1,",
+            rule="value",
+            message="order_id: there must be a value",
+        ),
+        RejectedRow(
+            table="orders",
+            key="A-2",
+            rule="amount",
+            message="freight_minor is -1, and no amount is below zero",
         ),
     ]
 
@@ -106,7 +138,9 @@ async def test_the_money_of_rejected_rows_counts(resources: Resources) -> None:
 async def test_a_payment_between_the_rows_and_the_sum_is_no_alarm(
     resources: Resources, next_run: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rows are read, then another run pays, then the sum is read: it is written, and at once written anew."""
+    """The rows are read, then another run pays, then the sum is read: it is written,
+    and at once written anew.
+    """
     tell, paid = tasks.snapshot._batch_tables, Event()
 
     def overtaken(ledger: Ledger, refs: Sequence[str]) -> Iterator[dict[str, Any]]:
@@ -120,8 +154,12 @@ async def test_a_payment_between_the_rows_and_the_sum_is_no_alarm(
     assert sql(resources.settings.snapshot_root, PAID).rows == ((700, 2),)
 
 
-async def test_payments_all_the_while_are_no_alarm(resources: Resources, next_run: Resources) -> None:
-    """A real second run pays order after order while this one writes its snapshot again and again."""
+async def test_payments_all_the_while_are_no_alarm(
+    resources: Resources, next_run: Resources
+) -> None:
+    """A real second run pays order after order while this one writes its snapshot again
+    and again.
+    """
     refs = [f"B-{number}" for number in range(60)]
     put_rows(resources.ledger, [plan(ref) for ref in refs])
     begun = Event()
@@ -145,10 +183,15 @@ async def test_sums_of_several_currencies_are_told_apart(resources: Resources) -
     put_rows(resources.ledger, [plan("A-3", currency="USD")])
     pay(resources, "A-1", 100)
     pay(resources, "A-3", 50)
-    assert money_of(resources.ledger, ["A-1", "A-2", "A-3"])["orders"] == {"CNY": 100, "USD": 50}
+    assert money_of(resources.ledger, ["A-1", "A-2", "A-3"])["orders"] == {
+        "CNY": 100,
+        "USD": 50,
+    }
     sums = LedgerSums(resources, ["A-1", "A-3"], ("orders",))
     sums({"orders": {"CNY": 100, "USD": 50}})
-    with pytest.raises(SnapshotSumsDiffer, match=r"orders: 1\.50 CNY, not 1\.00 CNY and 0\.50 USD"):
+    with pytest.raises(
+        SnapshotSumsDiffer, match=r"orders: 1\.50 CNY, not 1\.00 CNY and 0\.50 USD"
+    ):
         sums({"orders": {"CNY": 150}})
 
 

@@ -1,4 +1,6 @@
-"""Orders flow singly through a step: nobody waits for another's answer, and a further try takes what is left."""
+"""Orders flow singly through a step: nobody waits for another's answer, and a further
+try takes what is left.
+"""
 
 from __future__ import annotations
 
@@ -66,14 +68,22 @@ async def test_a_slow_order_keeps_no_other_from_going_on(resources: Resources) -
 async def test_who_the_step_is_not_for_goes_on_at_once(resources: Resources) -> None:
     """Also when nothing is left to do: then no task run is needed."""
     through: list[str] = []
-    step = step_for(REFS, is_for=lambda order: order.state is OrderState.PAID, then=lambda *refs: through.extend(refs))
+    step = step_for(
+        REFS,
+        is_for=lambda order: order.state is OrderState.PAID,
+        then=lambda *refs: through.extend(refs),
+    )
     step.put(*REFS)
     assert not await step.has_work(resources)
     assert sorted(through) == ["A-1", "A-2", "A-3"]
 
 
-async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(resources: Resources) -> None:
-    """A-1 asks for another try while A-3 is still on its way: the try ends without waiting for it."""
+async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(
+    resources: Resources,
+) -> None:
+    """A-1 asks for another try while A-3 is still on its way: the try ends without
+    waiting for it.
+    """
     through: list[str] = []
     step = step_for(REFS, then=lambda *refs: through.extend(refs))
     step.put("A-1", "A-2")
@@ -94,7 +104,9 @@ async def test_a_further_try_takes_what_is_left_and_those_who_came_meanwhile(res
 
 
 async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> None:
-    """Orders of two marketplaces: the first group asks for another try before the second is made."""
+    """Orders of two marketplaces: the first group asks for another try before the
+    second is made.
+    """
     put_rows(resources.ledger, [plan("A-3", marketplace="1688")])
     worked: list[str] = []
 
@@ -111,11 +123,15 @@ async def test_a_try_that_ends_begins_no_further_group(resources: Resources) -> 
     assert len(step.given) == 3
 
 
-async def test_what_no_longer_waits_is_left_alone_by_a_further_try(resources: Resources) -> None:
+async def test_what_no_longer_waits_is_left_alone_by_a_further_try(
+    resources: Resources,
+) -> None:
     """Somebody has held A-1 since it was given."""
     step = step_of(resources.ledger.orders(["A-1", "A-2"]))
     with resources.ledger.transaction() as connection:
-        connection.exec_driver_sql("UPDATE orders SET state = 'held' WHERE order_ref = 'A-1'")
+        connection.exec_driver_sql(
+            "UPDATE orders SET state = 'held' WHERE order_ref = 'A-1'"
+        )
     worked: list[str] = []
 
     async def work(orders: Orders) -> None:
@@ -126,7 +142,9 @@ async def test_what_no_longer_waits_is_left_alone_by_a_further_try(resources: Re
 
 
 async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
-    """Two calls may be in flight: the third order holds no lease before one of them has ended."""
+    """Two calls may be in flight: the third order holds no lease before one of them has
+    ended.
+    """
     resources.client.breaker = CircuitBreaker(at_once=2)
     held: list[int] = []
     answered = asyncio.Event()
@@ -134,7 +152,9 @@ async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
     class Slow(FakeKind):
         async def send(self, claim: Claim, order: OrderRecord) -> Proof:
             claimed = resources.ledger.effects_of(REFS)
-            held.append(sum(effect.status is EffectStatus.SENDING for effect in claimed))
+            held.append(
+                sum(effect.status is EffectStatus.SENDING for effect in claimed)
+            )
             if order.order_ref == "A-1":
                 await answered.wait()
             if order.order_ref == "A-3":
@@ -143,7 +163,9 @@ async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
 
     told: list[str] = []
     orders = resources.ledger.orders(REFS)
-    await perform(Slow(resources, FakeService()), intents(*REFS), orders, then=told.append)
+    await perform(
+        Slow(resources, FakeService()), intents(*REFS), orders, then=told.append
+    )
     assert (max(held), told) == (2, ["A-2", "A-3", "A-1"])
 
 
@@ -152,7 +174,8 @@ async def test_no_more_is_claimed_than_can_leave(resources: Resources) -> None:
 async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_it_is_paid(
     resources: Resources, clock: MovableClock, left: int, aged_s: int
 ) -> None:
-    """The price may have risen meanwhile: nothing is claimed, and a further try, or else the next run, looks again.
+    """The price may have risen meanwhile: nothing is claimed, and a further try, or
+    else the next run, looks again.
 
     The time from the reading to the first claim counts.
     """
@@ -169,7 +192,12 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
     read_at = clock()
     clock.advance(aged_s)
     paying = asyncio.create_task(
-        perform(Priced(resources, service), wanted, resources.ledger.orders(REFS), read_at=read_at)
+        perform(
+            Priced(resources, service),
+            wanted,
+            resources.ledger.orders(REFS),
+            read_at=read_at,
+        )
     )
     tries.reset(token)
     await asyncio.sleep(0.01)
@@ -186,8 +214,12 @@ async def test_what_waited_for_a_place_longer_than_a_lease_is_read_anew_before_i
     assert await resources.slots.take(10) == taken
 
 
-async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resources) -> None:
-    """Two fill one; the third waits a moment for others. A failure reaches those of its batch."""
+async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(
+    resources: Resources,
+) -> None:
+    """Two fill one; the third waits a moment for others. A failure reaches those of its
+    batch.
+    """
     batches: list[list[str]] = []
 
     async def do(batch: list[str]) -> None:
@@ -196,7 +228,9 @@ async def test_a_batch_begins_when_it_is_full_or_its_time_is_up(resources: Resou
             raise TryAgain("not now")
 
     together = Batcher(step_for(()), do, most=2, within_s=0.01)
-    ends = await asyncio.gather(*(together(ref) for ref in REFS), return_exceptions=True)
+    ends = await asyncio.gather(
+        *(together(ref) for ref in REFS), return_exceptions=True
+    )
     assert batches == [["A-1", "A-2"], ["A-3"]]
     assert [type(end) for end in ends] == [type(None), type(None), TryAgain]
 
@@ -215,8 +249,12 @@ async def test_places_are_given_in_turn_and_as_many_as_there_are() -> None:
 
 
 @pytest.mark.parametrize("when", ["before its first step", "after the cancellation"])
-async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str) -> None:
-    """Two orders of a batch that is never begun: whoever waits for it hears that it was cancelled."""
+async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(
+    when: str,
+) -> None:
+    """Two orders of a batch that is never begun: whoever waits for it hears that it was
+    cancelled.
+    """
 
     async def do(_refs: list[str]) -> None:
         raise AssertionError
@@ -225,7 +263,9 @@ async def test_a_batch_of_a_try_that_is_cancelled_keeps_nobody_waiting(when: str
     together = Batcher(step, do, most=3, within_s=60)
 
     async def both() -> Sequence[BaseException | None]:
-        return await asyncio.gather(together("A-1"), together("A-2"), return_exceptions=True)
+        return await asyncio.gather(
+            together("A-1"), together("A-2"), return_exceptions=True
+        )
 
     async def fails() -> None:
         raise ValueError

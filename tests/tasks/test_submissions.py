@@ -1,4 +1,6 @@
-"""A payment without an answer, where paying may be a submission: an order shown as unpaid proves nothing."""
+"""A payment without an answer, where paying may be a submission: an order shown as
+unpaid proves nothing.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,13 @@ from connectors.marketplaces import Offering
 from connectors.settings import BadSetting
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from connectors.xportcn.settings import XportcnSettings
-from domain.effects import Action, EffectStatus, Resolution, ResolutionKind, ResolutionRefused
+from domain.effects import (
+    Action,
+    EffectStatus,
+    Resolution,
+    ResolutionKind,
+    ResolutionRefused,
+)
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
@@ -70,7 +78,9 @@ def channel(resources: Resources, next_run: Resources) -> SilentChannel:
 
 def world_of(pay_is: str, *runs: Resources, **settings: Any) -> None:
     for run in runs:
-        run.client.settings = XportcnSettings.model_validate({"pay_is": pay_is, **settings})
+        run.client.settings = XportcnSettings.model_validate(
+            {"pay_is": pay_is, **settings}
+        )
 
 
 def standing(run: Resources) -> tuple[OrderState, str]:
@@ -79,7 +89,12 @@ def standing(run: Resources) -> tuple[OrderState, str]:
 
 
 async def say(run: Resources, kind: ResolutionKind, amount: int = 0) -> None:
-    await resolve(run, "A-1", Resolution(kind=kind, amount=Money(amount) if amount else None), by="ann")
+    await resolve(
+        run,
+        "A-1",
+        Resolution(kind=kind, amount=Money(amount) if amount else None),
+        by="ann",
+    )
 
 
 async def nights(run: Resources, clock: MovableClock, count: int) -> None:
@@ -89,7 +104,9 @@ async def nights(run: Resources, clock: MovableClock, count: int) -> None:
         await pay(run)
 
 
-def test_what_a_payment_is_is_not_known_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_payment_is_is_not_known_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Nor at a loopback address."""
     monkeypatch.delenv("XPORTCN_PAY_IS", raising=False)
     assert XportcnSettings(_env_file=None).pay_is == "unknown"
@@ -105,23 +122,43 @@ def test_what_a_payment_is_is_not_known_by_itself(monkeypatch: pytest.MonkeyPatc
         ("taobao=unknown, 1688=debit", "unknown", "debit"),
     ],
 )
-def test_marketplaces_may_pay_differently(pay_is: str, taobao: str, alibaba: str) -> None:
+def test_marketplaces_may_pay_differently(
+    pay_is: str, taobao: str, alibaba: str
+) -> None:
     settings = XportcnSettings(pay_is=pay_is)
-    told = [settings.pay_is_at(one) for one in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688)]
-    assert (told, settings.debits_at_once(Marketplace.TAOBAO)) == ([taobao, alibaba], taobao == "debit")
+    told = [
+        settings.pay_is_at(one)
+        for one in (Marketplace.TAOBAO, Marketplace.ALIBABA_1688)
+    ]
+    assert (told, settings.debits_at_once(Marketplace.TAOBAO)) == (
+        [taobao, alibaba],
+        taobao == "debit",
+    )
 
 
-@pytest.mark.parametrize("pay_is", ["debits", "taobao", "taobao=", "ebay=debit", "1688=debit, 1688=submission"])
+@pytest.mark.parametrize(
+    "pay_is",
+    ["debits", "taobao", "taobao=", "ebay=debit", "1688=debit, 1688=submission"],
+)
 def test_what_a_payment_is_has_three_words(pay_is: str) -> None:
-    with pytest.raises(BadSetting, match="is not one of unknown, debit, submission, nor MARKETPLACE=WORD once each"):
+    with pytest.raises(
+        BadSetting,
+        match="is not one of unknown, debit, submission, nor MARKETPLACE=WORD once each",
+    ):
         XportcnSettings(pay_is=pay_is)
 
 
 @pytest.mark.parametrize("pay_is", ["unknown", "submission", "1688=debit"])
 async def test_it_is_never_sent_again_and_becomes_a_question(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, pay_is: str
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
+    pay_is: str,
 ) -> None:
-    """Any number of nights later it was sent once, and the reason says which bill to look for."""
+    """Any number of nights later it was sent once, and the reason says which bill to
+    look for.
+    """
     world_of(pay_is, resources, next_run)
     await pay(resources)
     await nights(next_run, clock, 3)
@@ -129,9 +166,14 @@ async def test_it_is_never_sent_again_and_becomes_a_question(
 
 
 async def test_it_is_recorded_as_soon_as_the_service_shows_it(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
-    """Finance pays a day later: whichever flow settles next finds it, whatever was asked."""
+    """Finance pays a day later: whichever flow settles next finds it, whatever was
+    asked.
+    """
     world_of("unknown", resources, next_run)
     await pay(resources)
     await nights(next_run, clock, 1)
@@ -141,7 +183,10 @@ async def test_it_is_recorded_as_soon_as_the_service_shows_it(
 
 
 async def test_a_look_by_itself_is_made_although_a_person_is_asked(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
     world_of("unknown", resources, next_run)
     await pay(resources)
@@ -152,7 +197,10 @@ async def test_a_look_by_itself_is_made_although_a_person_is_asked(
 
 
 async def test_a_person_who_found_no_bill_has_it_paid_again(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
     world_of("unknown", resources, next_run)
     await pay(resources)
@@ -163,9 +211,14 @@ async def test_a_person_who_found_no_bill_has_it_paid_again(
 
 
 async def test_a_person_who_found_the_bill_has_it_waited_for(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
-    """The order still shows as unpaid, since it was submitted: it is never paid again, and told once it is paid."""
+    """The order still shows as unpaid, since it was submitted: it is never paid again,
+    and told once it is paid.
+    """
     world_of("unknown", resources, next_run)
     await pay(resources)
     await nights(next_run, clock, 1)
@@ -188,12 +241,19 @@ NOT_TAKEN = (
 def accepts(channel: SilentChannel, run: Resources, clock: MovableClock) -> None:
     """A payment call that is answered, and shows nothing; the order was created now."""
     channel.says = None
-    run.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"ordered_at": clock()}))])
+    run.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"ordered_at": clock()}))]
+    )
 
 
 @pytest.mark.parametrize(("hours", "is_told"), [(21, False), (22, True)])
 async def test_an_accepted_payment_that_is_not_taken_is_told_two_hours_before_the_order_closes(
-    resources: Resources, channel: SilentChannel, clock: MovableClock, *, hours: int, is_told: bool
+    resources: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
+    *,
+    hours: int,
+    is_told: bool,
 ) -> None:
     """It stays what it is, and is never sent again."""
     accepts(channel, resources, clock)
@@ -201,13 +261,19 @@ async def test_an_accepted_payment_that_is_not_taken_is_told_two_hours_before_th
     clock.advance(hours * 3600)
     await pay(resources)
     state, reason = standing(resources)
-    assert (state, reason == NOT_TAKEN, channel.sent) == (OrderState.PAYMENT_PENDING, is_told, 1)
+    assert (state, reason == NOT_TAKEN, channel.sent) == (
+        OrderState.PAYMENT_PENDING,
+        is_told,
+        1,
+    )
 
 
 async def test_a_payment_under_way_is_told_after_the_hours_of_a_submission(
     resources: Resources, channel: SilentChannel, clock: MovableClock
 ) -> None:
-    """An order in the state of an accepted payment does not close by itself; the setting says when it is late."""
+    """An order in the state of an accepted payment does not close by itself; the
+    setting says when it is late.
+    """
     accepts(channel, resources, clock)
     world_of("submission", resources, submission_h=30)
     await pay(resources)
@@ -222,9 +288,16 @@ async def test_a_payment_under_way_is_told_after_the_hours_of_a_submission(
 
 @pytest.mark.parametrize("is_answered", [True, False])
 async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock, *, is_answered: bool
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
+    *,
+    is_answered: bool,
 ) -> None:
-    """Also where it was never answered: refused means that it had arrived. Shown as unpaid again it is not paid."""
+    """Also where it was never answered: refused means that it had arrived. Shown as
+    unpaid again it is not paid.
+    """
     if is_answered:
         accepts(channel, resources, clock)
     world_of("unknown", resources, next_run)
@@ -233,8 +306,13 @@ async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
     await nights(next_run, clock, 1)
     state, reason = standing(next_run)
     assert state is OrderState.HELD
-    assert reason.startswith("not paid: the service's finance refused the payment (支付失败), and it is not made")
-    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is payment_refused"):
+    assert reason.startswith(
+        "not paid: the service's finance refused the payment (支付失败), and it is not made"
+    )
+    with pytest.raises(
+        ResolutionRefused,
+        match="the service shows the opposite: order 77 is payment_refused",
+    ):
         await say(next_run, ResolutionKind.PAID, 100)
     channel.show("77", ServiceStatus.UNPAID)
     await nights(next_run, clock, 1)
@@ -245,9 +323,14 @@ async def test_a_payment_that_finance_refused_is_held_and_never_made_again(
 
 
 async def test_a_refused_payment_whose_order_closes_is_still_looked_for(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
-    """The amount may not have come back: the closing stands beside that, and not in its place."""
+    """The amount may not have come back: the closing stands beside that, and not in its
+    place.
+    """
     accepts(channel, resources, clock)
     world_of("unknown", resources, next_run)
     await pay(resources)
@@ -271,9 +354,14 @@ GONE = (
 
 
 async def test_an_accepted_payment_whose_order_closes_is_looked_for_until_a_person_has_found_it(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
-    """Nothing advises to order again before: runs, tracking and to-dos ask for the bill and its return."""
+    """Nothing advises to order again before: runs, tracking and to-dos ask for the bill
+    and its return.
+    """
     accepts(channel, resources, clock)
     await pay(resources)
     channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
@@ -285,22 +373,31 @@ async def test_an_accepted_payment_whose_order_closes_is_looked_for_until_a_pers
     assert ReasonCode.PAYMENT_NOT_TAKEN.words.kind is ReasonKind.MONEY
     await say(next_run, ResolutionKind.NOT_PAID)
     await follow_parcels(next_run, next_run.ledger.orders(["A-1"]), PartialResults())
-    assert standing(next_run) == (OrderState.CANCELLED, "the marketplace closed the unpaid order (BUYER_NO_PAY)")
+    assert standing(next_run) == (
+        OrderState.CANCELLED,
+        "the marketplace closed the unpaid order (BUYER_NO_PAY)",
+    )
 
 
 async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
     resources: Resources, channel: SilentChannel, clock: MovableClock
 ) -> None:
-    """The dry run says it beforehand, and the cancelled order afterwards, until it is answered."""
+    """The dry run says it beforehand, and the cancelled order afterwards, until it is
+    answered.
+    """
     accepts(channel, resources, clock)
     after_sale = cast(Any, FakeAfterSale())
-    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, channel), cast(Any, None), after_sale=after_sale)
+    resources.offerings[Marketplace.TAOBAO] = Offering(
+        cast(Any, channel), cast(Any, None), after_sale=after_sale
+    )
     await pay(resources)
     (row,) = await dry_run_of(resources, ["A-1"], "101")
     assert row.would == (
         "close it unpaid; its payment of 1.00 CNY was accepted, look for its return (取消提交支付退款)"
     )
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=ACCEPTED)])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=ACCEPTED)]
+    )
     channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
     await confirm_cancellations(resources, ["A-1"])
     assert standing(resources) == (OrderState.CANCELLED, GONE)
@@ -312,11 +409,15 @@ async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
 async def test_a_payment_of_an_order_that_was_closed_under_another_reason_is_answered_too(
     resources: Resources, channel: SilentChannel, clock: MovableClock
 ) -> None:
-    """An earlier program kept no word of the payment; the reconciliation names the answer."""
+    """An earlier program kept no word of the payment; the reconciliation names the
+    answer.
+    """
     accepts(channel, resources, clock)
     await pay(resources)
     closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why="BUYER_NO_PAY")
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=closed)])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", state=OrderState.CANCELLED, why=closed)]
+    )
     channel.show("77", ServiceStatus.CLOSED, close_reason="BUYER_NO_PAY")
     clock.advance(100_000)
     await say(resources, ResolutionKind.NOT_PAID)
@@ -324,16 +425,24 @@ async def test_a_payment_of_an_order_that_was_closed_under_another_reason_is_ans
 
 
 async def test_where_one_debits_at_once_an_unpaid_order_contradicts_that_it_was_paid(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
     world_of("debit", resources, next_run)
     await pay(resources)
-    with pytest.raises(ResolutionRefused, match="the service shows the opposite: order 77 is unpaid"):
+    with pytest.raises(
+        ResolutionRefused, match="the service shows the opposite: order 77 is unpaid"
+    ):
         await say(resources, ResolutionKind.PAID, 100)
 
 
 async def test_a_closed_order_was_not_paid(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
     """Nothing can be submitted any more: it needs no person."""
     world_of("unknown", resources, next_run)
@@ -358,7 +467,9 @@ async def test_a_closed_order_was_not_paid(
 async def test_a_refusal_that_may_mean_paid_already_is_no_refusal(
     resources: Resources, channel: SilentChannel, no: Refused, pay_is: str
 ) -> None:
-    """The order is unknown, and is not told as not paid; what it shows later decides."""
+    """The order is unknown, and is not told as not paid; what it shows later
+    decides.
+    """
     world_of(pay_is, resources)
     channel.says = no
     await pay(resources)
@@ -370,19 +481,30 @@ async def test_a_refusal_that_may_mean_paid_already_is_no_refusal(
 
 
 async def test_a_payment_refused_in_unknown_words_becomes_the_question_with_what_was_said(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
     world_of("unknown", resources, next_run)
     channel.says = Refused("失败", code="40912")
     await pay(resources)
     await nights(next_run, clock, 2)
-    assert (channel.sent, standing(next_run)[1]) == (1, ASKED.replace("pay: the", "pay: refused (失败); the"))
+    assert (channel.sent, standing(next_run)[1]) == (
+        1,
+        ASKED.replace("pay: the", "pay: refused (失败); the"),
+    )
 
 
 async def test_a_payment_refused_in_unknown_words_is_sent_once_more_where_one_debits_at_once(
-    resources: Resources, next_run: Resources, channel: SilentChannel, clock: MovableClock
+    resources: Resources,
+    next_run: Resources,
+    channel: SilentChannel,
+    clock: MovableClock,
 ) -> None:
-    """It is shown as unpaid after the settle time each night, and other runs go on; the third is a question."""
+    """It is shown as unpaid after the settle time each night, and other runs go on; the
+    third is a question.
+    """
     world_of("debit", resources, next_run)
     channel.says = Refused("失败", code="40912")
     await pay(resources)
@@ -391,7 +513,11 @@ async def test_a_payment_refused_in_unknown_words_is_sent_once_more_where_one_de
         await settle_open(run, ["A-1"])
         await pay(run)
     state, reason = standing(resources)
-    assert (channel.sent, state, "sent 2 times" in reason) == (2, OrderState.UNKNOWN, True)
+    assert (channel.sent, state, "sent 2 times" in reason) == (
+        2,
+        OrderState.UNKNOWN,
+        True,
+    )
 
 
 @pytest.mark.parametrize(
@@ -409,7 +535,10 @@ async def test_a_refusal_that_the_contract_lists_holds_the_order_with_its_remedy
     world_of("unknown", resources)
     channel.says = no
     await pay(resources)
-    assert standing(resources) == (OrderState.HELD, f"not paid: {no.message or '–'}. Mend that and run again")
+    assert standing(resources) == (
+        OrderState.HELD,
+        f"not paid: {no.message or '–'}. Mend that and run again",
+    )
 
 
 async def test_an_order_that_was_not_cancelled_still_waits_for_its_accepted_payment(

@@ -1,4 +1,6 @@
-"""Following parcels: while money is asked back, under changed numbers, past a marketplace that can't be asked."""
+"""Following parcels: while money is asked back, under changed numbers, past a
+marketplace that can't be asked.
+"""
 
 from __future__ import annotations
 
@@ -37,7 +39,9 @@ from tests.tasks.test_callback_handling import CountingChannel, channel, ordered
 
 __all__ = ["channel"]
 ITEM = ShipmentItem(tracking_number="FAR1", item_id="1", sku_id="2", quantity=2)
-BOOKED = Shipment(shipment_order_id="S-1", tracking_numbers=("FAR1",), company="UCS", items=(ITEM,))
+BOOKED = Shipment(
+    shipment_order_id="S-1", tracking_numbers=("FAR1",), company="UCS", items=(ITEM,)
+)
 REPORTS = dict[str, list[list[str]]]
 
 
@@ -47,21 +51,31 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> REPORTS:
     made: REPORTS = {}
 
     async def update(*args: Any, **_: Any) -> None:
-        made.setdefault(args[3], []).append([parcel.tracking_number for parcel in args[4]])
+        made.setdefault(args[3], []).append(
+            [parcel.tracking_number for parcel in args[4]]
+        )
 
     monkeypatch.setattr(parcel_report, "update_domestic", update)
     return made
 
 
-def booked(resources: Resources, *further: OrderState, shipment: Shipment = BOOKED) -> None:
+def booked(
+    resources: Resources, *further: OrderState, shipment: Shipment = BOOKED
+) -> None:
     ordered(resources, "B-1", "71", OrderState.PAID, OrderState.BOOKED)
-    writes = OrderUpdate({"shipment": to_json(shipment), "shipment_order_id": shipment.shipment_order_id})
+    writes = OrderUpdate(
+        {"shipment": to_json(shipment), "shipment_order_id": shipment.shipment_order_id}
+    )
     resources.ledger.change([OrderChange(order_ref="B-1", writes=writes)])
-    resources.ledger.change([OrderChange(order_ref="B-1", state=state) for state in further])
+    resources.ledger.change(
+        [OrderChange(order_ref="B-1", state=state) for state in further]
+    )
 
 
 def shown(channel: CountingChannel, *numbers: str, **values: Any) -> None:
-    parcels = tuple(DomesticParcel(tracking_number=one, company="", sent_at=None) for one in numbers)
+    parcels = tuple(
+        DomesticParcel(tracking_number=one, company="", sent_at=None) for one in numbers
+    )
     values = {"status": ServiceStatus.SHIPPED, "parcels": parcels} | values
     channel.show("71", reference="B-1", paid=Money(1000), **values)
 
@@ -70,14 +84,23 @@ def order(resources: Resources, order_ref: str = "B-1") -> OrderRecord:
     return resources.ledger.orders([order_ref])[order_ref]
 
 
-def scan(number: str, clock: MovableClock, status: TraceStatus = TraceStatus.TRANSPORT) -> TrackingEvent:
-    return TrackingEvent(tracking_number=number, occurred_at=clock(), status=status, description="")
+def scan(
+    number: str, clock: MovableClock, status: TraceStatus = TraceStatus.TRANSPORT
+) -> TrackingEvent:
+    return TrackingEvent(
+        tracking_number=number, occurred_at=clock(), status=status, description=""
+    )
 
 
 async def test_parcels_are_followed_while_money_is_asked_back(
-    resources: Resources, channel: CountingChannel, clock: MovableClock, reports: REPORTS
+    resources: Resources,
+    channel: CountingChannel,
+    clock: MovableClock,
+    reports: REPORTS,
 ) -> None:
-    """Of a line that is missing; the others travel on, and a parcel that the warehouse can't match lies there."""
+    """Of a line that is missing; the others travel on, and a parcel that the warehouse
+    can't match lies there.
+    """
     booked(resources, OrderState.REFUNDING)
     shown(channel, "SF1")
     channel.events = [scan("SF1", clock)]
@@ -93,21 +116,44 @@ async def test_parcels_are_followed_while_money_is_asked_back(
     ("told", "ends"),
     [
         (because(ReasonCode.REST_IS_LOST, by="ann", answer="--came-back 9.50"), True),
-        (because(ReasonCode.REFUND_CAME_BACK, refunded=Money(950), what="refund of 10.00 CNY"), False),
+        (
+            because(
+                ReasonCode.REFUND_CAME_BACK,
+                refunded=Money(950),
+                what="refund of 10.00 CNY",
+            ),
+            False,
+        ),
         (because(ReasonCode.ANSWERED, by="ann", answer="--not-refunded"), False),
     ],
     ids=["told", "read", "told-of-another"],
 )
 async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tells_it(
-    resources: Resources, channel: CountingChannel, reports: REPORTS, told: Reason, *, ends: bool
+    resources: Resources,
+    channel: CountingChannel,
+    reports: REPORTS,
+    told: Reason,
+    *,
+    ends: bool,
 ) -> None:
-    """Less than all did: the rest is lost, and the answer ends the question. A refund may end before it was closed."""
+    """Less than all did: the rest is lost, and the answer ends the question. A refund
+    may end before it was closed.
+    """
     booked(resources)
-    resources.ledger.change([OrderChange(order_ref="B-1", writes=OrderUpdate({"paid_minor": 1000}))])
+    resources.ledger.change(
+        [OrderChange(order_ref="B-1", writes=OrderUpdate({"paid_minor": 1000}))]
+    )
     shown(channel, status=ServiceStatus.CLOSED)
     await track(resources, 10)
     assert order(resources).reason_code is ReasonCode.CLOSED_AFTER_PAYMENT
-    resources.ledger.change([replace(order(resources).stays(told), writes=OrderUpdate({"refunded_minor": 950}))])
+    resources.ledger.change(
+        [
+            replace(
+                order(resources).stays(told),
+                writes=OrderUpdate({"refunded_minor": 950}),
+            )
+        ]
+    )
     await track(resources, 10)
     assert (order(resources).why == told) is ends
 
@@ -115,9 +161,16 @@ async def test_what_came_back_of_a_closed_order_is_asked_for_until_a_person_tell
 @pytest.mark.parametrize("is_first_left", [True, False])
 @pytest.mark.parametrize("has_refund", [True, False])
 async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left(
-    resources: Resources, channel: CountingChannel, reports: REPORTS, *, is_first_left: bool, has_refund: bool
+    resources: Resources,
+    channel: CountingChannel,
+    reports: REPORTS,
+    *,
+    is_first_left: bool,
+    has_refund: bool,
 ) -> None:
-    """A person cancels the others at the warehouse; the ledger had taken the first one. A part may have come back."""
+    """A person cancels the others at the warehouse; the ledger had taken the first one.
+    A part may have come back.
+    """
     both = (BOOKED, Shipment(shipment_order_id="S-2", tracking_numbers=("FAR2",)))
     booked(resources)
     why = because(ReasonCode.SEVERAL_SHIPMENTS, count=2, ids=["S-1", "S-2"])
@@ -126,11 +179,18 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
     await track(resources, 10)
     assert (order(resources).state, order(resources).why) == (OrderState.HELD, why)
     if has_refund:
-        resources.ledger.change([OrderChange(order_ref="B-1", state=OrderState.REFUNDING)])
-        back = because(ReasonCode.REFUND_CAME_BACK, refunded=Money(50), what="refund of 0.50 CNY")
+        resources.ledger.change(
+            [OrderChange(order_ref="B-1", state=OrderState.REFUNDING)]
+        )
+        back = because(
+            ReasonCode.REFUND_CAME_BACK, refunded=Money(50), what="refund of 0.50 CNY"
+        )
         resources.ledger.change([order(resources).held(back)])
         await track(resources, 10)
-        assert (order(resources).state, order(resources).why) == (OrderState.HELD, why), "its question is back"
+        assert (order(resources).state, order(resources).why) == (
+            OrderState.HELD,
+            why,
+        ), "its question is back"
     before = order(resources)
     shown(channel, shipments=both[::-1])
     await track(resources, 10)
@@ -139,17 +199,29 @@ async def test_an_order_with_several_shipments_goes_on_with_the_one_that_is_left
     shown(channel, shipments=(left,))
     await track(resources, 10)
     now = order(resources)
-    assert (now.state, now.why, now.shipment_order_id) == (OrderState.BOOKED, None, left.shipment_order_id)
+    assert (now.state, now.why, now.shipment_order_id) == (
+        OrderState.BOOKED,
+        None,
+        left.shipment_order_id,
+    )
     assert now.tracking_numbers == list(left.tracking_numbers)
 
 
-DEARER = because(ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD"))
-COUNTED = because(ReasonCode.PAID_COUNTED_WITH, amount=Money(1000), differs="9.99 CNY were shown")
+DEARER = because(
+    ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD")
+)
+COUNTED = because(
+    ReasonCode.PAID_COUNTED_WITH, amount=Money(1000), differs="9.99 CNY were shown"
+)
 
 
 @pytest.mark.parametrize("why", [DEARER, COUNTED])
 async def test_what_was_charged_beyond_the_approved_stays_with_the_order_on_its_way(
-    resources: Resources, channel: CountingChannel, clock: MovableClock, reports: REPORTS, why: Reason
+    resources: Resources,
+    channel: CountingChannel,
+    clock: MovableClock,
+    reports: REPORTS,
+    why: Reason,
 ) -> None:
     """Its parcel is scanned: the difference is still to be asked for."""
     booked(resources)
@@ -169,7 +241,9 @@ async def test_a_payment_that_was_counted_with_another_amount_keeps_its_note_unt
     shown(channel, status=ServiceStatus.PAID)
     await track(resources, 10)
     assert (order(resources).state, order(resources).why) == (OrderState.PAID, COUNTED)
-    change = Book(resources).seen(order(resources), (replace(BOOKED, fee=Money(9900, "USD")),))
+    change = Book(resources).seen(
+        order(resources), (replace(BOOKED, fee=Money(9900, "USD")),)
+    )
     assert change.why
     assert change.why.is_one_of({COUNTED.code})
     assert change.why.is_one_of({DEARER.code})
@@ -178,7 +252,9 @@ async def test_a_payment_that_was_counted_with_another_amount_keeps_its_note_unt
 async def test_each_report_names_all_parcels_of_the_order(
     resources: Resources, channel: CountingChannel, reports: REPORTS
 ) -> None:
-    """Where the service replaces what it knew, none of them is lost; where it adds, one stands there twice."""
+    """Where the service replaces what it knew, none of them is lost; where it adds, one
+    stands there twice.
+    """
     booked(resources)
     shown(channel, "SF1")
     await track(resources, 10)
@@ -196,28 +272,44 @@ async def test_a_line_that_is_in_no_booking_is_told_to_no_warehouse(
     shows: Sequence[ShipmentItem],
     told: list[int],
 ) -> None:
-    """It came back before. Where the booking shows its items, all lines give them pictures and ids."""
+    """It came back before. Where the booking shows its items, all lines give them
+    pictures and ids.
+    """
     named: list[list[int]] = []
 
     async def update(*_: Any, lines: Sequence[OrderLine], **__: Any) -> None:
         named.append([line.line_no for line in lines])
 
     monkeypatch.setattr(parcel_report, "update_domestic", update)
-    monkeypatch.setattr(resources.ledger.refunds, "unsent", lambda orders: dict.fromkeys(orders, frozenset({2})))
+    monkeypatch.setattr(
+        resources.ledger.refunds,
+        "unsent",
+        lambda orders: dict.fromkeys(orders, frozenset({2})),
+    )
     booked(resources, shipment=replace(BOOKED, items=tuple(shows)))
     (first,) = order(resources).lines
     two = [to_json(first), to_json(replace(first, line_no=2))]
-    resources.ledger.change([OrderChange(order_ref="B-1", writes=OrderUpdate({"lines": two}))])
+    resources.ledger.change(
+        [OrderChange(order_ref="B-1", writes=OrderUpdate({"lines": two}))]
+    )
     shown(channel, "SF1")
     await track(resources, 10)
     assert named == [told]
 
 
 async def test_numbers_that_come_after_the_booking_or_change_are_taken(
-    resources: Resources, channel: CountingChannel, clock: MovableClock, reports: REPORTS
+    resources: Resources,
+    channel: CountingChannel,
+    clock: MovableClock,
+    reports: REPORTS,
 ) -> None:
-    """Else its scans abroad count as domestic. Several shipments, or another one, are left to the reconciliation."""
-    booked(resources, shipment=Shipment(shipment_order_id="S-1", tracking_numbers=(), company="UCS"))
+    """Else its scans abroad count as domestic. Several shipments, or another one, are
+    left to the reconciliation.
+    """
+    booked(
+        resources,
+        shipment=Shipment(shipment_order_id="S-1", tracking_numbers=(), company="UCS"),
+    )
     channel.events = [scan("FAR2", clock)]
     other = Shipment(shipment_order_id="S-2", tracking_numbers=("FAR9",))
     for shipments, numbers in (
@@ -241,7 +333,9 @@ async def test_numbers_that_come_after_the_booking_or_change_are_taken(
 class NotSet(CountingChannel):
     """A marketplace whose path the service refuses."""
 
-    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+    async def read(
+        self, order_ids: Sequence[str], *, may_lag: bool = False
+    ) -> dict[str, ServiceOrder]:
         raise Misconfigured("the module is not open")
 
 
@@ -251,14 +345,24 @@ async def test_a_marketplace_that_can_not_be_asked_keeps_no_other_from_being_fol
     """The run says so once the others are read, told and written."""
     booked(resources)
     ordered(resources, "A-3", "72", OrderState.PAID, OrderState.BOOKED)
-    resources.offerings[Marketplace.POIZON] = Offering(cast(Any, NotSet()), cast(Any, None))
+    resources.offerings[Marketplace.POIZON] = Offering(
+        cast(Any, NotSet()), cast(Any, None)
+    )
     resources.ledger.change(
-        [OrderChange(order_ref="A-3", writes=OrderUpdate({"marketplace": str(Marketplace.POIZON)}))]
+        [
+            OrderChange(
+                order_ref="A-3",
+                writes=OrderUpdate({"marketplace": str(Marketplace.POIZON)}),
+            )
+        ]
     )
     shown(channel, "SF1")
     with pytest.raises(Misconfigured, match="the module is not open"):
         await track(resources, 10)
-    assert (order(resources).state, order(resources, "A-3").state) == (OrderState.SHIPPED, OrderState.BOOKED)
+    assert (order(resources).state, order(resources, "A-3").state) == (
+        OrderState.SHIPPED,
+        OrderState.BOOKED,
+    )
     report = await track(resources, 10, only=["A-3", "B-1"])
     assert (report.unasked, report.troubles) == (
         ["A-3"],
@@ -269,25 +373,37 @@ async def test_a_marketplace_that_can_not_be_asked_keeps_no_other_from_being_fol
 async def test_one_order_that_the_service_has_not_any_more_keeps_no_other_from_being_followed(
     resources: Resources, channel: CountingChannel
 ) -> None:
-    """Code 404 inside an answer is about that order; as HTTP status it is about the path."""
+    """Code 404 inside an answer is about that order; as HTTP status it is about the
+    path.
+    """
 
     class Lacks(CountingChannel):
-        async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+        async def read(
+            self, order_ids: Sequence[str], *, may_lag: bool = False
+        ) -> dict[str, ServiceOrder]:
             if "72" in order_ids:
                 raise Misconfigured("no such order", code="404", status=200)
             return await super().read(order_ids)
 
     lacks = Lacks(orders=channel.orders)
-    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, lacks), cast(Any, None))
+    resources.offerings[Marketplace.TAOBAO] = Offering(
+        cast(Any, lacks), cast(Any, None)
+    )
     booked(resources)
     ordered(resources, "A-3", "72", OrderState.PAID, OrderState.BOOKED)
     shown(channel)
     report = await track(resources, 10)
-    assert (list(report.unread), order(resources).state) == (["A-3"], OrderState.SHIPPED)
+    assert (list(report.unread), order(resources).state) == (
+        ["A-3"],
+        OrderState.SHIPPED,
+    )
 
 
 async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_after(
-    resources: Resources, channel: CountingChannel, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
+    resources: Resources,
+    channel: CountingChannel,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Its scan is new once; and another parcel of the order is another message."""
     booked(resources)
@@ -301,9 +417,14 @@ async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_aft
         channel.events = [scan("SF1", clock, TraceStatus.RETURNED)]
         with pytest.raises(RuntimeError, match="killed"):
             await track(resources, 10)
-    assert [body[:32] for _, body in told(resources)] == ["Parcels: 1 on the way back. B-1:"]
+    assert [body[:32] for _, body in told(resources)] == [
+        "Parcels: 1 on the way back. B-1:"
+    ]
     clock.advance(3600)
-    channel.events += [scan("SF1", clock, TraceStatus.RETURNED), scan("SF2", clock, TraceStatus.RETURNED)]
+    channel.events += [
+        scan("SF1", clock, TraceStatus.RETURNED),
+        scan("SF2", clock, TraceStatus.RETURNED),
+    ]
     report = await track(resources, 10)
     assert report.returned == ["B-1"]
     assert resources.ledger.outbox.causes_after("returned:") == ["B-1:SF1", "B-1:SF2"]
@@ -311,9 +432,15 @@ async def test_each_parcel_that_goes_back_is_told_even_if_the_run_ends_right_aft
 
 @pytest.mark.parametrize("earlier", [0, 1], ids=["no run before", "a run before"])
 async def test_scans_of_a_run_that_was_killed_before_it_told_of_them_are_told_by_the_next(
-    resources: Resources, channel: CountingChannel, clock: MovableClock, monkeypatch: pytest.MonkeyPatch, earlier: int
+    resources: Resources,
+    channel: CountingChannel,
+    clock: MovableClock,
+    monkeypatch: pytest.MonkeyPatch,
+    earlier: int,
 ) -> None:
-    """They are known by then, and no news of its own; its report counts the scans that it read."""
+    """They are known by then, and no news of its own; its report counts the scans that
+    it read.
+    """
     booked(resources)
     shown(channel)
     for _ in range(earlier):
@@ -327,7 +454,11 @@ async def test_scans_of_a_run_that_was_killed_before_it_told_of_them_are_told_by
     with monkeypatch.context() as patch:
         patch.setattr("flows.sync_tracking._notify_of_scans", killed)
         returned = replace(scan("SF1", clock), description="快件已退回")
-        channel.events = [returned, scan("SF2", clock, TraceStatus.EXCEPTION), scan("SF3", clock)]
+        channel.events = [
+            returned,
+            scan("SF2", clock, TraceStatus.EXCEPTION),
+            scan("SF3", clock),
+        ]
         with pytest.raises(Defect, match="killed"):
             await track(resources, 10)
     assert told(resources) == []
@@ -335,14 +466,19 @@ async def test_scans_of_a_run_that_was_killed_before_it_told_of_them_are_told_by
     report = await track(resources, 10)
     await track(resources, 10)
     assert (report.new_events, report.returned, report.stuck) == (0, [], [])
-    assert resources.ledger.outbox.known(["returned:B-1:SF1", "stuck:B-1:SF2"]) == {"returned:B-1:SF1", "stuck:B-1:SF2"}
+    assert resources.ledger.outbox.known(["returned:B-1:SF1", "stuck:B-1:SF2"]) == {
+        "returned:B-1:SF1",
+        "stuck:B-1:SF2",
+    }
     assert len(told(resources)) == 2
 
 
 async def test_an_order_that_is_held_for_a_week_is_not_read_each_hour_any_more(
     resources: Resources, channel: CountingChannel, clock: MovableClock
 ) -> None:
-    """A closed or lost one may stay held for years, and a day has so many calls; a person reads it all the same."""
+    """A closed or lost one may stay held for years, and a day has so many calls; a
+    person reads it all the same.
+    """
     ordered(resources, "B-1", "71", OrderState.PAID, OrderState.HELD)
     shown(channel)
     reads = []

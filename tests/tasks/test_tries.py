@@ -1,4 +1,6 @@
-"""Tries of a task: each settles first, none leaves anything *sending*, and none repeats what may have happened."""
+"""Tries of a task: each settles first, none leaves anything *sending*, and none repeats
+what may have happened.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,14 @@ from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
 from connectors.xportcn.breaker import CircuitBreaker
-from connectors.xportcn.errors import Misconfigured, NotSent, Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    Misconfigured,
+    NotSent,
+    Refused,
+    ServiceAway,
+    Unanswered,
+    XportcnError,
+)
 from domain.effects import Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -41,11 +50,18 @@ from tests.tasks.stepping import step_of
 from tests.tasks.test_effects import FakeKind, FakeService
 
 REFS = ("A-1", "A-2")
-DONE, UNSENT, UNKNOWN, SENDING = EffectStatus.DONE, EffectStatus.UNSENT, EffectStatus.UNKNOWN, EffectStatus.SENDING
+DONE, UNSENT, UNKNOWN, SENDING = (
+    EffectStatus.DONE,
+    EffectStatus.UNSENT,
+    EffectStatus.UNKNOWN,
+    EffectStatus.SENDING,
+)
 
 
 @pytest.fixture(autouse=True)
-def first_of_many(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def first_of_many(
+    resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
     """The first of ten tries, with a gate that waits, and no pauses."""
     monkeypatch.setattr(protocol, "FIRST_PAUSE_S", 0.0)
     cast(Any, resources.client).breaker = CircuitBreaker(at_once=4, patience_s=60)
@@ -55,7 +71,9 @@ def first_of_many(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Iter
 
 
 class Channel(FakeChannel):
-    """Payments fail as they are told to, by order id; `blind` are the reads that find the service away."""
+    """Payments fail as they are told to, by order id; `blind` are the reads that find
+    the service away.
+    """
 
     def __init__(self, **troubles: list[XportcnError]) -> None:
         super().__init__()
@@ -63,7 +81,9 @@ class Channel(FakeChannel):
         self.blind = 0
         self.asked_to_pay: list[str] = []
 
-    async def read(self, order_ids: Any, *, may_lag: bool = False) -> dict[str, ServiceOrder]:
+    async def read(
+        self, order_ids: Any, *, may_lag: bool = False
+    ) -> dict[str, ServiceOrder]:
         if self.blind and self.asked_to_pay:
             self.blind -= 1
             raise ServiceAway("the service is away")
@@ -79,14 +99,22 @@ class Channel(FakeChannel):
         raise error
 
 
-def to_pay(resources: Resources, channel: Channel, state: OrderState = OrderState.ORDERED) -> dict[str, OrderRecord]:
+def to_pay(
+    resources: Resources, channel: Channel, state: OrderState = OrderState.ORDERED
+) -> dict[str, OrderRecord]:
     """A-1 (order 77) and A-2 (order 78) wait to be paid."""
-    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, channel), cast(Any, None))
+    resources.offerings[Marketplace.TAOBAO] = Offering(
+        cast(Any, channel), cast(Any, None)
+    )
     for ref, order_id in zip(REFS, ("77", "78"), strict=True):
         put_rows(resources.ledger, [plan(ref, lines=[to_json(LINE)])])
         record = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
-        change = OrderChange(order_ref=ref, state=state, writes=Columns({"order_id": order_id}))
-        resources.ledger.record([Outcome(claim=record.claim, status=DONE, change=change)])
+        change = OrderChange(
+            order_ref=ref, state=state, writes=Columns({"order_id": order_id})
+        )
+        resources.ledger.record(
+            [Outcome(claim=record.claim, status=DONE, change=change)]
+        )
         channel.show(order_id, ServiceStatus.UNPAID, reference=ref)
     return resources.ledger.orders(REFS)
 
@@ -95,8 +123,12 @@ def statuses(resources: Resources) -> dict[str, EffectStatus]:
     return {effect.key: effect.status for effect in resources.ledger.effects_of(REFS)}
 
 
-async def test_a_further_try_asks_first_what_became_of_the_one_before(resources: Resources) -> None:
-    """A payment landed, its answer was lost, and then the service was away: the next try finds it, and pays nothing."""
+async def test_a_further_try_asks_first_what_became_of_the_one_before(
+    resources: Resources,
+) -> None:
+    """A payment landed, its answer was lost, and then the service was away: the next
+    try finds it, and pays nothing.
+    """
     channel = Channel(of_77=[Unanswered("the connection was cut")])
     orders = to_pay(resources, channel)
     channel.blind = 1
@@ -108,21 +140,33 @@ async def test_a_further_try_asks_first_what_became_of_the_one_before(resources:
     assert sorted(channel.asked_to_pay) == ["77", "78"]
 
 
-async def test_a_further_try_does_not_repeat_what_was_refused(resources: Resources) -> None:
-    """A-1 is refused, A-2 meets a service that is away: the next try goes on with A-2 alone."""
+async def test_a_further_try_does_not_repeat_what_was_refused(
+    resources: Resources,
+) -> None:
+    """A-1 is refused, A-2 meets a service that is away: the next try goes on with A-2
+    alone.
+    """
     channel = Channel(
-        of_77=[Refused("the wallet is empty", code="BALANCE_NOT_ENOUGH")], of_78=[ServiceAway("the service is away")]
+        of_77=[Refused("the wallet is empty", code="BALANCE_NOT_ENOUGH")],
+        of_78=[ServiceAway("the service is away")],
     )
     orders = to_pay(resources, channel, OrderState.HELD)
     await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     tries.set(Tries(2, 8))
     await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert sorted(channel.asked_to_pay) == ["77", "78", "78"]
-    assert [order.state for order in resources.ledger.orders(REFS).values()] == [OrderState.HELD, OrderState.PAID]
+    assert [order.state for order in resources.ledger.orders(REFS).values()] == [
+        OrderState.HELD,
+        OrderState.PAID,
+    ]
 
 
-async def test_what_was_turned_away_is_claimed_anew_and_held_by_nobody_meanwhile(resources: Resources) -> None:
-    """Between two rounds the claim is given back; the second is sent under a new fence."""
+async def test_what_was_turned_away_is_claimed_anew_and_held_by_nobody_meanwhile(
+    resources: Resources,
+) -> None:
+    """Between two rounds the claim is given back; the second is sent under a new
+    fence.
+    """
     fences: list[int] = []
 
     class Busy(FakeKind):
@@ -132,14 +176,18 @@ async def test_what_was_turned_away_is_claimed_anew_and_held_by_nobody_meanwhile
 
     service = FakeService(failures=[NotSent("429", status=429)])
     resources.concurrency = 1
-    await perform(Busy(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
+    await perform(
+        Busy(resources, service), intents("A-1"), resources.ledger.orders(["A-1"])
+    )
     assert (fences, statuses(resources)) == ([1, 2], {"A-1:create": DONE})
 
 
 async def test_an_order_with_a_wrong_id_is_not_held_because_nobody_could_be_asked_for_the_right_one(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The service shows A-1 under 79. It throttles for a moment: the order waits for that, and takes its id back."""
+    """The service shows A-1 under 79. It throttles for a moment: the order waits for
+    that, and takes its id back.
+    """
     channel = Channel()
     orders = to_pay(resources, channel)
     channel.show("77", ServiceStatus.UNPAID, reference="B-9")
@@ -162,7 +210,9 @@ async def test_an_order_with_a_wrong_id_is_not_held_because_nobody_could_be_aske
 async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """Turned away for longer than a lease: the price is asked for anew, and it is above the approved one."""
+    """Turned away for longer than a lease: the price is asked for anew, and it is above
+    the approved one.
+    """
     channel = Channel(of_77=[NotSent("too many calls", status=429)])
     orders = to_pay(resources, channel)
     pay = channel.pay
@@ -174,20 +224,32 @@ async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
         await pay(claim, order_id)
 
     channel.pay = slow  # type: ignore[method-assign]
-    with pytest.raises(TryAgain, match=r"too many calls|is too old; 1 order to pay left"):  # of A-2, where it is later
+    with pytest.raises(
+        TryAgain, match=r"too many calls|is too old; 1 order to pay left"
+    ):  # of A-2, where it is later
         await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     await pay_orders.fn(resources, step_of(orders), label="1 of 1")
     assert (channel.asked_to_pay.count("77"), "77" in channel.payments) == (1, False)
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.HELD
 
 
-async def test_a_service_that_is_away_is_asked_for_by_another_try(resources: Resources) -> None:
-    """Nothing more is begun, what was claimed is given back, and the reason says how many are left."""
+async def test_a_service_that_is_away_is_asked_for_by_another_try(
+    resources: Resources,
+) -> None:
+    """Nothing more is begun, what was claimed is given back, and the reason says how
+    many are left.
+    """
     resources.concurrency = 1
-    service = FakeService(failures=[ServiceAway("the service is away", retry_after_s=3600)])
+    service = FakeService(
+        failures=[ServiceAway("the service is away", retry_after_s=3600)]
+    )
     resources.breaker.on_throttled(3600)
-    with pytest.raises(TryAgain, match=r"the service has too many calls.*; 2 orders to create left"):
-        await perform(FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS))
+    with pytest.raises(
+        TryAgain, match=r"the service has too many calls.*; 2 orders to create left"
+    ):
+        await perform(
+            FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS)
+        )
     assert statuses(resources) == {"A-1:create": UNSENT, "A-2:create": UNSENT}
     assert service.sent == ["A-1:create"]
 
@@ -195,14 +257,25 @@ async def test_a_service_that_is_away_is_asked_for_by_another_try(resources: Res
 async def test_the_last_try_records_and_returns(resources: Resources) -> None:
     """Without a further try the orders keep their state and say why."""
     tries.set(Tries(10, 0))
-    service = FakeService(failures=[ServiceAway("the service is away", retry_after_s=3600)])
-    await perform(FakeKind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
+    service = FakeService(
+        failures=[ServiceAway("the service is away", retry_after_s=3600)]
+    )
+    await perform(
+        FakeKind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"])
+    )
     order = resources.ledger.orders(["A-1"])["A-1"]
-    assert (order.state, order.reason) == (OrderState.PLANNED, "the service is away; nothing was sent. Run again")
+    assert (order.state, order.reason) == (
+        OrderState.PLANNED,
+        "the service is away; nothing was sent. Run again",
+    )
 
 
-async def test_an_order_that_is_turned_away_alone_does_not_keep_the_task(resources: Resources) -> None:
-    """Others get through, so the service is there: after a few tries it keeps its reason."""
+async def test_an_order_that_is_turned_away_alone_does_not_keep_the_task(
+    resources: Resources,
+) -> None:
+    """Others get through, so the service is there: after a few tries it keeps its
+    reason.
+    """
 
     class Alone(FakeKind):
         async def send(self, claim: Claim, order: OrderRecord) -> Proof:
@@ -221,12 +294,19 @@ async def test_an_order_that_is_turned_away_alone_does_not_keep_the_task(resourc
 
 
 async def test_wrong_credentials_begin_no_more(resources: Resources) -> None:
-    """The first order hears of it, the second is given back unsent; no other try is asked for."""
+    """The first order hears of it, the second is given back unsent; no other try is
+    asked for.
+    """
     resources.concurrency = 1
     service = FakeService(failures=[Misconfigured("wrong secret")])
     with pytest.raises(Misconfigured):
-        await perform(FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS))
-    assert (service.sent, set(statuses(resources).values())) == (["A-1:create"], {UNSENT})
+        await perform(
+            FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS)
+        )
+    assert (service.sent, set(statuses(resources).values())) == (
+        ["A-1:create"],
+        {UNSENT},
+    )
 
 
 @dataclass(frozen=True)
@@ -243,10 +323,14 @@ class Wire(FakeKind):
 
 
 async def test_a_cancelled_try_hears_what_is_on_the_wire(resources: Resources) -> None:
-    """Cancelled twice: A-1 is heard and recorded before that comes out, A-2 is never begun."""
+    """Cancelled twice: A-1 is heard and recorded before that comes out, A-2 is never
+    begun.
+    """
     resources.concurrency = 1
     kind = Wire(resources, FakeService())
-    trying = asyncio.create_task(perform(kind, intents(*REFS), resources.ledger.orders(REFS)))
+    trying = asyncio.create_task(
+        perform(kind, intents(*REFS), resources.ledger.orders(REFS))
+    )
     await kind.sent.wait()
     for _ in range(2):
         trying.cancel()
@@ -259,10 +343,16 @@ async def test_a_cancelled_try_hears_what_is_on_the_wire(resources: Resources) -
     assert resources.in_hand == set()
 
 
-async def test_a_try_that_is_cancelled_while_it_claims_gives_everything_back(resources: Resources) -> None:
+async def test_a_try_that_is_cancelled_while_it_claims_gives_everything_back(
+    resources: Resources,
+) -> None:
     """The commit can't be called back: what it has won is not left *sending*."""
     service = FakeService()
-    trying = asyncio.create_task(perform(FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS)))
+    trying = asyncio.create_task(
+        perform(
+            FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS)
+        )
+    )
     await asyncio.sleep(0)
     trying.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -270,12 +360,18 @@ async def test_a_try_that_is_cancelled_while_it_claims_gives_everything_back(res
     assert (service.sent, set(statuses(resources).values())) == ([], {UNSENT})
 
 
-async def test_a_call_that_is_cut_off_is_taken_over_and_read_about(resources: Resources) -> None:
-    """A loop that ends cancels every task by itself: under a new fence it is asked what became of it."""
+async def test_a_call_that_is_cut_off_is_taken_over_and_read_about(
+    resources: Resources,
+) -> None:
+    """A loop that ends cancels every task by itself: under a new fence it is asked what
+    became of it.
+    """
     service = FakeService(happened=["A-1"])
     kind = Wire(resources, service)
     others = asyncio.all_tasks()
-    trying = asyncio.create_task(perform(kind, intents("A-1"), resources.ledger.orders(["A-1"])))
+    trying = asyncio.create_task(
+        perform(kind, intents("A-1"), resources.ledger.orders(["A-1"]))
+    )
     await kind.sent.wait()
     for task in asyncio.all_tasks() - others:
         task.cancel()
@@ -286,7 +382,9 @@ async def test_a_call_that_is_cut_off_is_taken_over_and_read_about(resources: Re
 
 
 async def test_a_defect_takes_no_answer_from_others(resources: Resources) -> None:
-    """A-1 breaks in our own code after it may have left: unknown, under a new fence; A-2 hears its answer."""
+    """A-1 breaks in our own code after it may have left: unknown, under a new fence;
+    A-2 hears its answer.
+    """
 
     class Broken(FakeKind):
         async def send(self, claim: Claim, order: OrderRecord) -> Proof:
@@ -297,15 +395,23 @@ async def test_a_defect_takes_no_answer_from_others(resources: Resources) -> Non
             return await self.service.send(claim, order)
 
     with pytest.raises(KeyError):
-        await perform(Broken(resources, FakeService()), intents(*REFS), resources.ledger.orders(REFS))
-    effects = {one.key: (one.status, one.fence) for one in resources.ledger.effects_of(REFS)}
+        await perform(
+            Broken(resources, FakeService()),
+            intents(*REFS),
+            resources.ledger.orders(REFS),
+        )
+    effects = {
+        one.key: (one.status, one.fence) for one in resources.ledger.effects_of(REFS)
+    }
     assert effects == {"A-1:create": (UNKNOWN, 2), "A-2:create": (DONE, 1)}
 
 
 async def test_what_could_not_be_recorded_is_taken_over_by_the_next_try(
     resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The database goes away between the answer and the record; the next try asks the service, and sends nothing."""
+    """The database goes away between the answer and the record; the next try asks the
+    service, and sends nothing.
+    """
     service = FakeService()
 
     def away(*_: object) -> list[bool]:
@@ -314,23 +420,38 @@ async def test_what_could_not_be_recorded_is_taken_over_by_the_next_try(
     with monkeypatch.context() as without:
         without.setattr(resources.ledger, "write", away)
         with pytest.raises(LedgerUnusable):
-            await perform(FakeKind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
+            await perform(
+                FakeKind(resources, service),
+                intents("A-1"),
+                resources.ledger.orders(["A-1"]),
+            )
     assert statuses(resources) == {"A-1:create": SENDING}
     await settle(FakeKind(resources, service), ["A-1"])
-    await perform(FakeKind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"]))
+    await perform(
+        FakeKind(resources, service), intents("A-1"), resources.ledger.orders(["A-1"])
+    )
     assert (service.sent, statuses(resources)) == (["A-1:create"], {"A-1:create": DONE})
 
 
-async def test_an_open_row_of_this_run_that_is_passed_over_is_a_fault(resources: Resources) -> None:
+async def test_an_open_row_of_this_run_that_is_passed_over_is_a_fault(
+    resources: Resources,
+) -> None:
     """Nothing is sent then, and what was claimed beside it is given back."""
     resources.ledger.claim(intents("A-1"), lease=resources.lease)
     service = FakeService()
     with pytest.raises(PassedOver, match="A-1:create was begun by this run"):
-        await perform(FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS))
-    assert (service.sent, statuses(resources)) == ([], {"A-1:create": SENDING, "A-2:create": UNSENT})
+        await perform(
+            FakeKind(resources, service), intents(*REFS), resources.ledger.orders(REFS)
+        )
+    assert (service.sent, statuses(resources)) == (
+        [],
+        {"A-1:create": SENDING, "A-2:create": UNSENT},
+    )
 
 
-async def test_what_another_task_of_this_run_has_in_hand_is_left_to_it(resources: Resources) -> None:
+async def test_what_another_task_of_this_run_has_in_hand_is_left_to_it(
+    resources: Resources,
+) -> None:
     """Also when its lease is over: its call may be on the wire."""
     resources.ledger.claim(intents("A-1"), lease=resources.lease)
     resources.in_hand.add("A-1:create")
@@ -339,8 +460,12 @@ async def test_what_another_task_of_this_run_has_in_hand_is_left_to_it(resources
     assert statuses(resources) == {"A-1:create": SENDING}
 
 
-async def test_what_this_run_claimed_and_never_noted_was_never_sent(resources: Resources) -> None:
-    """A claim whose commit nobody heard of: the run's own send log proves it, without a settle time."""
+async def test_what_this_run_claimed_and_never_noted_was_never_sent(
+    resources: Resources,
+) -> None:
+    """A claim whose commit nobody heard of: the run's own send log proves it, without a
+    settle time.
+    """
     resources.noted = {hash("A-2:create")}
     resources.ledger.claim(intents(*REFS), lease=resources.lease)
     await settle(FakeKind(resources, FakeService()), REFS)
@@ -348,9 +473,13 @@ async def test_what_this_run_claimed_and_never_noted_was_never_sent(resources: R
 
 
 def test_ctrl_c_hears_what_is_on_the_wire(resources: Resources, tmp_path: Path) -> None:
-    """A real SIGINT to a run with A-1 on the wire: A-1 is recorded as done, A-2 as never sent."""
+    """A real SIGINT to a run with A-1 on the wire: A-1 is recorded as done, A-2 as
+    never sent.
+    """
     command = [sys.executable, "-m", "tests.tasks.interrupted", str(tmp_path)]
-    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+    with subprocess.Popen(
+        command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as run:
         assert run.stdout
         assert run.stdout.readline() == "sending\n"
         os.kill(run.pid, signal.SIGINT)

@@ -1,4 +1,6 @@
-"""A run that ends before its work did: what it tries again, and what it says of the rest."""
+"""A run that ends before its work did: what it tries again, and what it says of the
+rest.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,13 @@ class Plans(FromRequests):
         self.asked: list[list[str]] = []
 
     async def plan(
-        self, resources: Resources, requests: Sequence[OrderRequest], take: Take, *, chunk_size: int, anew: bool
+        self,
+        resources: Resources,
+        requests: Sequence[OrderRequest],
+        take: Take,
+        *,
+        chunk_size: int,
+        anew: bool,
     ) -> None:
         self.asked.append([one.order_ref for one in requests])
         failed = len(self.asked) <= self.fails
@@ -55,14 +63,18 @@ class Plans(FromRequests):
 
 @pytest.fixture
 def executed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
-    """What is executed: each order that is planned becomes ordered, and nothing further happens to it."""
+    """What is executed: each order that is planned becomes ordered, and nothing further
+    happens to it.
+    """
     rounds: list[list[str]] = []
 
     async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:
         rounds.append([*refs])
         orders = resources.ledger.orders(refs).values()
         fresh = [one.order_ref for one in orders if one.state is OrderState.PLANNED]
-        resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in fresh])
+        resources.ledger.change(
+            [OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in fresh]
+        )
 
     async def nothing(*_: Any, **__: Any) -> list[PlannedOrder]:
         return []
@@ -79,7 +91,9 @@ def executed(resources: Resources, monkeypatch: pytest.MonkeyPatch) -> list[list
 async def test_what_could_not_be_looked_up_is_planned_once_more(
     resources: Resources, executed: list[list[str]]
 ) -> None:
-    """The other goes on at once; at the end both get the second chance: the one is bought, the other paid."""
+    """The other goes on at once; at the end both get the second chance: the one is
+    bought, the other paid.
+    """
     plans = Plans(fails=1)
     report = await BatchRun(resources, "batch", plans).buy(ask=False)
     assert plans.asked == [["A-1", "A-2"], ["A-2"]]
@@ -96,17 +110,28 @@ async def test_what_a_person_wanted_cancelled_while_its_create_was_unknown_is_bo
     await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
     held = resources.ledger.orders(["A-1"])["A-1"]
     assert (held.state, held.plan_hash, executed[0]) == (OrderState.HELD, None, ["A-2"])
-    assert held.reason == "not approved: run it without --yes, or from the Prefect UI, to be asked"
+    assert (
+        held.reason
+        == "not approved: run it without --yes, or from the Prefect UI, to be asked"
+    )
 
 
 async def test_what_is_planned_later_counts_to_the_approval_limit_with_what_the_yes_allowed_before(
     resources: Resources, executed: list[list[str]]
 ) -> None:
-    """20.00 CNY in all against 19.99: not by the yes given beforehand, in however many parts they are planned."""
-    resources.settings = resources.settings.model_copy(update={"approval_limit_cny": "19.99"})
+    """20.00 CNY in all against 19.99: not by the yes given beforehand, in however many
+    parts they are planned.
+    """
+    resources.settings = resources.settings.model_copy(
+        update={"approval_limit_cny": "19.99"}
+    )
     await BatchRun(resources, "batch", Plans(fails=1)).buy(ask=False)
     later = resources.ledger.orders(["A-2"])["A-2"]
-    assert (later.state, later.plan_hash, executed) == (OrderState.HELD, None, [["A-1"], ["A-1"]])
+    assert (later.state, later.plan_hash, executed) == (
+        OrderState.HELD,
+        None,
+        [["A-1"], ["A-1"]],
+    )
     assert later.reason.startswith(
         "not approved: its goods and postage of 20.00 CNY, with what its batch was allowed before, are above the "
         "approval limit of 19.99 CNY (SOURCING_APPROVAL_LIMIT_CNY). Run it without --yes"
@@ -117,43 +142,69 @@ async def test_what_the_next_night_plans_counts_to_the_approval_limit_with_what_
     resources: Resources, executed: list[list[str]]
 ) -> None:
     """The limit is for the batch, in however many runs it is planned."""
-    resources.settings = resources.settings.model_copy(update={"approval_limit_cny": "19.99"})
+    resources.settings = resources.settings.model_copy(
+        update={"approval_limit_cny": "19.99"}
+    )
     await BatchRun(resources, "batch", Plans(fails=9)).buy(ask=False)
-    resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns({"order_id": "77"}))])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", writes=Columns({"order_id": "77"}))]
+    )
     await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
     later = resources.ledger.orders(["A-2"])["A-2"]
-    assert (later.state, later.plan_hash, executed[-1]) == (OrderState.HELD, None, ["A-1"])
-    assert later.reason.startswith("not approved: its goods and postage of 20.00 CNY, with what its batch was allowed")
+    assert (later.state, later.plan_hash, executed[-1]) == (
+        OrderState.HELD,
+        None,
+        ["A-1"],
+    )
+    assert later.reason.startswith(
+        "not approved: its goods and postage of 20.00 CNY, with what its batch was allowed"
+    )
 
 
 async def test_an_order_that_always_fails_says_who_plans_it_next(
     resources: Resources, executed: list[list[str]]
 ) -> None:
-    """Twice and no more; it is no question for a person, so it is not held, and it is never bought on."""
+    """Twice and no more; it is no question for a person, so it is not held, and it is
+    never bought on.
+    """
     plans = Plans(fails=9)
     report = await BatchRun(resources, "batch", plans).buy(ask=False)
     assert len(plans.asked) == 2
     assert all("A-2" not in refs for refs in executed)
     left = resources.ledger.orders(["A-2"])["A-2"]
     words = "could not be previewed (no answer). Run again to plan it"
-    assert (left.state, left.reason, left.plan_hash) == (OrderState.PLANNED, words, None)
+    assert (left.state, left.reason, left.plan_hash) == (
+        OrderState.PLANNED,
+        words,
+        None,
+    )
     assert not report.all_fine
 
 
-async def test_after_its_time_a_run_tries_nothing_again(resources: Resources, executed: list[list[str]]) -> None:
-    """The time was up while it planned: one line for all, and each order says how far it came."""
+async def test_after_its_time_a_run_tries_nothing_again(
+    resources: Resources, executed: list[list[str]]
+) -> None:
+    """The time was up while it planned: one line for all, and each order says how far
+    it came.
+    """
     plans = Plans(fails=1)
     resources.done_by = datetime(2020, 1, 1, 6, 0, tzinfo=UTC)
     report = await BatchRun(resources, "batch", plans).buy(ask=False)
     assert plans.asked == [["A-1", "A-2"]]
-    assert report.broken_off == ("It was to be done by 2020-01-01 06:00 UTC: 2 orders are left, 1 ordered, 1 planned")
-    assert {ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()} == {
+    assert report.broken_off == (
+        "It was to be done by 2020-01-01 06:00 UTC: 2 orders are left, 1 ordered, 1 planned"
+    )
+    assert {
+        ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()
+    } == {
         "A-1": "ordered, not paid yet: the time was up. Run again to go on",
         "A-2": "not looked up yet: the time was up. Run again to plan it",
     }
 
 
-@pytest.mark.parametrize(("hours", "after"), [(2, Part.AFTER_RESUME.words), (0, Part.RESUME_AND_RUN.words)])
+@pytest.mark.parametrize(
+    ("hours", "after"), [(2, Part.AFTER_RESUME.words), (0, Part.RESUME_AND_RUN.words)]
+)
 async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     hours: int,
     after: str,
@@ -162,13 +213,19 @@ async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
     executed: list[list[str]],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A look that would come after all was to be done is not made, so it is not promised."""
+    """A look that would come after all was to be done is not made, so it is not
+    promised.
+    """
     monkeypatch.setattr(follow_up, "is_deployed", lambda: True)
     resources.ledger.pause_buying("mei")
     resources.done_by = clock.now + timedelta(hours=hours, minutes=2)
     await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
     left = resources.ledger.orders(["A-1"])["A-1"]
-    assert (left.reason.rpartition(" by mei. ")[2], left.plan_hash is not None, executed) == (after, True, [])
+    assert (
+        left.reason.rpartition(" by mei. ")[2],
+        left.plan_hash is not None,
+        executed,
+    ) == (after, True, [])
 
 
 async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
@@ -190,12 +247,20 @@ async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
 
 async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     """The pause ends, and the doubt would be forgotten with it."""
-    ledger, doubt = resources.ledger, because(ReasonCode.PAYING_IN_UNKNOWN_STATE, state="odd")
+    ledger, doubt = (
+        resources.ledger,
+        because(ReasonCode.PAYING_IN_UNKNOWN_STATE, state="odd"),
+    )
     ledger.start_batch("batch", "file.csv")
     ledger.put_plans([planned("A-1"), planned("A-2")], "batch")
     for ref, why in (("A-1", doubt), ("A-2", None)):
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
-    await follow_up.explain_unfinished(resources, "batch", ["A-1", "A-2"], (), asks=True)
+    await follow_up.explain_unfinished(
+        resources, "batch", ["A-1", "A-2"], (), asks=True
+    )
     codes = {ref: order.reason_code for ref, order in all_orders(ledger).items()}
-    assert codes == {"A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE, "A-2": ReasonCode.LEFT_PAUSED}
+    assert codes == {
+        "A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE,
+        "A-2": ReasonCode.LEFT_PAUSED,
+    }

@@ -1,4 +1,6 @@
-"""The Prefect UI as a person uses it: forms, answers, pages; and what Chromium needs to be asked for that."""
+"""The Prefect UI as a person uses it: forms, answers, pages; and what Chromium needs to
+be asked for that.
+"""
 
 from __future__ import annotations
 
@@ -18,12 +20,27 @@ if TYPE_CHECKING:
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-software-rasterizer", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+    *(
+        "--headless",
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-software-rasterizer",
+        "--no-first-run",
+    ),
+    *(
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
+    ),
 )
 PATIENCE_MS = 120_000
-NAMED = {"runs/flow-run": ("flow_runs", "name"), "artifacts/artifact": ("artifacts", "description")}
-"""Where Prefect's API has the words of what a link opens; of others they are in the link."""
+NAMED = {
+    "runs/flow-run": ("flow_runs", "name"),
+    "artifacts/artifact": ("artifacts", "description"),
+}
+"""Where Prefect's API has the words of what a link opens; of others they are in the
+link.
+"""
 LEAST_WORDS = 20
 LISTS = {"runs", "deployments"}
 PLACES = {*NAMED, "artifacts/key", *LISTS}
@@ -44,7 +61,9 @@ def window(*, width: int = 1280, height: int = 900, scale: float = 1) -> Iterato
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=chromium(), args=list(FLAGS))
         page: Page = browser.new_page(
-            viewport={"width": width, "height": height}, device_scale_factor=scale, reduced_motion="reduce"
+            viewport={"width": width, "height": height},
+            device_scale_factor=scale,
+            reduced_motion="reduce",
         )
         page.set_default_timeout(PATIENCE_MS)
         yield page
@@ -59,9 +78,15 @@ class Ui:
     url: str
 
     def ask(self, path: str, body: Mapping[str, object] | None = None) -> Any:
-        """The answer of Prefect's API: to learn how a run stands, never to do anything."""
+        """The answer of Prefect's API: to learn how a run stands, never to do
+        anything.
+        """
         content = None if body is None else json.dumps(body).encode()
-        with urlopen(Request(f"{self.url}/api/{path}", content, {"content-type": "application/json"})) as answer:
+        with urlopen(
+            Request(
+                f"{self.url}/api/{path}", content, {"content-type": "application/json"}
+            )
+        ) as answer:
             return json.load(answer)
 
     def open_form(self, deployment: str) -> None:
@@ -78,10 +103,16 @@ class Ui:
         return field(self.page, title)
 
     def fill_in(self, **texts: str) -> None:
-        """Fields by their title, blanks as `_`. A form may be drawn anew and lose what is there: it has to stand."""
+        """Fields by their title, blanks as `_`. A form may be drawn anew and lose what
+        is there: it has to stand.
+        """
         stood = 0
         for _ in range(60):
-            wrong = {title: text for title, text in texts.items() if self._input(title).input_value() != text}
+            wrong = {
+                title: text
+                for title, text in texts.items()
+                if self._input(title).input_value() != text
+            }
             stood = 0 if wrong else stood + 1
             if stood == 3:
                 return
@@ -103,7 +134,9 @@ class Ui:
         raise AssertionError(f"the switch {title!r} does not keep its place")
 
     def opened(self, button: Locator, option: Locator) -> None:
-        """Open a list: once more where the one before it was still closing, and closed this one too."""
+        """Open a list: once more where the one before it was still closing, and closed
+        this one too.
+        """
         for _ in range(4):
             button.click()
             self.page.wait_for_timeout(1000)
@@ -118,11 +151,19 @@ class Ui:
     def submit(self, deployment: str) -> str:
         """Send the form: the id of the run that began."""
         before = self.newest_run(deployment)
-        self.press(self.page, "Submit", until=lambda: self.newest_run(deployment) not in (None, before))
+        self.press(
+            self.page,
+            "Submit",
+            until=lambda: self.newest_run(deployment) not in (None, before),
+        )
         return str(self.newest_run(deployment))
 
-    def press(self, place: Page | Locator, button: str, until: Callable[[], bool]) -> None:
-        """As a person does: once more when nothing came of it, since a busy server on SQLite says no now and then."""
+    def press(
+        self, place: Page | Locator, button: str, until: Callable[[], bool]
+    ) -> None:
+        """As a person does: once more when nothing came of it, since a busy server on
+        SQLite says no now and then.
+        """
         for _ in range(4):
             place.get_by_role("button", name=button).click()
             for _ in range(60):
@@ -135,13 +176,18 @@ class Ui:
         begun: dict[str, Any] = {
             "expected_start_time": {"before_": datetime.now(UTC).isoformat()}
         }  # not those that are planned
-        named: dict[str, Any] = {"deployments": {"name": {"any_": [deployment]}}, "flow_runs": begun}
+        named: dict[str, Any] = {
+            "deployments": {"name": {"any_": [deployment]}},
+            "flow_runs": begun,
+        }
         named |= {"sort": "EXPECTED_START_TIME_DESC", "limit": 1}
         runs = self.ask("flow_runs/filter", named)
         return str(runs[0]["id"]) if runs else None
 
     def await_state(self, run_id: str, *states: str) -> dict[str, Any]:
-        """The run, once it is in one of these states or has ended. No page is open meanwhile: each asks for news."""
+        """The run, once it is in one of these states or has ended. No page is open
+        meanwhile: each asks for news.
+        """
         self.page.goto("about:blank")
         for _ in range(300):
             run: dict[str, Any] = self.ask(f"flow_runs/{run_id}")
@@ -164,18 +210,23 @@ class Ui:
         return form
 
     def open_link(self, link: str) -> str:
-        """A link of a message, which shows the thing itself; answers its place, such as `runs/flow-run`."""
+        """A link of a message, which shows the thing itself; answers its place, such as
+        `runs/flow-run`.
+        """
         self.page.goto(link)
         place, name = place_of(link), urlsplit(link).path.rpartition("/")[2]
         words = name if place == "artifacts/key" else name.capitalize()
         if place in NAMED:
-            words = str(self.ask(f"{NAMED[place][0]}/{name}")[NAMED[place][1]])[:LEAST_WORDS]
+            words = str(self.ask(f"{NAMED[place][0]}/{name}")[NAMED[place][1]])[
+                :LEAST_WORDS
+            ]
         self.page.get_by_text(words).first.wait_for()
         return place
 
     def open_artifact(self, key: str) -> None:
         newest = self.ask(
-            "artifacts/filter", {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1}
+            "artifacts/filter",
+            {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1},
         )
         self.page.goto(f"{self.url}/v2/artifacts/artifact/{newest[0]['id']}")
         self.page.get_by_text("Artifact", exact=False).first.wait_for()

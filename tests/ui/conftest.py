@@ -19,7 +19,9 @@ __all__ = ["installed", "market", "served", "shop"]
 
 @pytest.fixture
 def page() -> Iterator[Page]:
-    """One window of a real browser. It ends with the test: its event loop would be in the way of other tests."""
+    """One window of a real browser. It ends with the test: its event loop would be in
+    the way of other tests.
+    """
     if chromium() is None:
         leave_out("Chromium", "apt-get install chromium")
     with window() as page:

@@ -1,8 +1,10 @@
-"""A merchant's day with nothing but a browser, from `sourcing serve` on: `python -m tests.ui.day FOLDER`.
+"""A merchant's day with nothing but a browser, from `sourcing serve` on: `python -m
+tests.ui.day FOLDER`.
 
-On a phone: upload a file, begin the night, approve all but two of its plan, ask for the money of one, see it come
-back, download the month's costs. Then, with `--whole`, at a desk: paste orders, resolve an unknown, stop all buying,
-resume. Each page is kept as a picture in FOLDER, as wide as a desk and as a phone; what is wrong raises.
+On a phone: upload a file, begin the night, approve all but two of its plan, ask for the
+money of one, see it come back, download the month's costs. Then, with `--whole`, at a
+desk: paste orders, resolve an unknown, stop all buying, resume. Each page is kept as a
+picture in FOLDER, as wide as a desk and as a phone; what is wrong raises.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ if TYPE_CHECKING:
 WIDTHS = (1440, 390)
 DESK, PHONE = WIDTHS
 SETTLES_SOON = {"SOURCING_SETTLE_S": "1"}
-"""Without it nobody may say for a quarter of an hour that a lost booking did not arrive, which is right."""
+"""Without it nobody may say for a quarter of an hour that a lost booking did not
+arrive, which is right.
+"""
 BOOKING = "/open/pp/logistics/orderBookingFreight"
 
 
@@ -42,13 +46,17 @@ def nothing(*_: object) -> None:
     pass
 
 
-def rows_of(sandbox: RunningSandbox, prefix: str, count: int, dialect: str = "excel") -> str:
+def rows_of(
+    sandbox: RunningSandbox, prefix: str, count: int, dialect: str = "excel"
+) -> str:
     """Rows of a file, or as they come out of a spreadsheet: in `excel-tab`."""
     orders = single_line_orders(sandbox, {"taobao": count})
     out = io.StringIO()
     writer = csv.DictWriter(out, COLUMNS, dialect=dialect, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({**order, "order_ref": f"{prefix}-{n}"} for n, order in enumerate(orders, 1))
+    writer.writerows(
+        {**order, "order_ref": f"{prefix}-{n}"} for n, order in enumerate(orders, 1)
+    )
     return out.getvalue()
 
 
@@ -73,7 +81,14 @@ class Day:
         self.ui.page.set_viewport_size({"width": self.width, "height": 900})
         self.ui.page.wait_for_timeout(500)
 
-    def paste(self, prefix: str, count: int, at: Callable[[], None] = nothing, *, yes: bool = False) -> str:
+    def paste(
+        self,
+        prefix: str,
+        count: int,
+        at: Callable[[], None] = nothing,
+        *,
+        yes: bool = False,
+    ) -> str:
         self.ui.open_form("buy-from-file")
         self.ui.fill_in(Pasted_lines=rows_of(self.sandbox, prefix, count, "excel-tab"))
         self.ui.switch("Dry run", on=False)
@@ -84,7 +99,11 @@ class Day:
         return self.ui.submit("buy-from-file")
 
     def approve_all_but(
-        self, run_id: str, left_out: Sequence[str], name: str, at: Callable[[Locator], None] = nothing
+        self,
+        run_id: str,
+        left_out: Sequence[str],
+        name: str,
+        at: Callable[[Locator], None] = nothing,
     ) -> None:
         assert self.ui.await_state(run_id, "PAUSED")["state_type"] == "PAUSED"
         self.ui.open_run(run_id)
@@ -93,7 +112,9 @@ class Day:
         self.shot(f"{name}-question")
         form.get_by_role("button", name="Select").first.click()
         self.ui.page.get_by_role("option", name=ALL_BUT).click()
-        refs = [self.ui.page.get_by_role("option", name=ref, exact=True) for ref in left_out]
+        refs = [
+            self.ui.page.get_by_role("option", name=ref, exact=True) for ref in left_out
+        ]
         self.ui.opened(form.get_by_role("button", name="Select").last, refs[0])
         for ref in refs:  # the list is drawn anew below the pointer
             ref.dispatch_event("click")
@@ -115,7 +136,15 @@ class Day:
         return run
 
     def lose_one_answer(self) -> None:
-        self.sandbox.faults({"path": BOOKING, "kind": "http_500", "probability": 1, "times": 1, "delay_s": 0})
+        self.sandbox.faults(
+            {
+                "path": BOOKING,
+                "kind": "http_500",
+                "probability": 1,
+                "times": 1,
+                "delay_s": 0,
+            }
+        )
 
     def see_what_waits(self, name: str) -> None:
         run_id = self.start("show-todo", name)
@@ -125,12 +154,18 @@ class Day:
 
     def bought(self, prefix: str) -> list[str]:
         """The references in the marketplace's own books."""
-        references = [str(order["reference"]) for order in self.sandbox.books()["orders"]]
+        references = [
+            str(order["reference"]) for order in self.sandbox.books()["orders"]
+        ]
         return [one for one in references if re.fullmatch(rf"{prefix}-\d+", one)]
 
     def is_shipped(self, order_ref: str) -> bool:
         books = self.sandbox.books()
-        (order_id,) = [order["order_id"] for order in books["orders"] if order["reference"] == order_ref]
+        (order_id,) = [
+            order["order_id"]
+            for order in books["orders"]
+            if order["reference"] == order_ref
+        ]
         return order_id in [one["tmall_order_id"] for one in books["shipments"]]
 
     def start(self, deployment: str, name: str, **texts: str) -> str:
@@ -140,9 +175,13 @@ class Day:
         return self.ui.submit(deployment)
 
     def see(self, name: str, *links: str) -> None:
-        """The page as it is now: its links are on a phone's screen, and it is no wider than that."""
+        """The page as it is now: its links are on a phone's screen, and it is no wider
+        than that.
+        """
         self.shot(name)
-        assert self.ui.page.evaluate("document.documentElement.scrollWidth") <= self.width, name
+        assert (
+            self.ui.page.evaluate("document.documentElement.scrollWidth") <= self.width
+        ), name
         for link in links:
             self.on_screen(self.ui.page.get_by_role("link", name=link).first)
 
@@ -150,7 +189,9 @@ class Day:
         place.wait_for()
         box = place.bounding_box()
         assert box
-        assert (box["x"] >= 0, box["x"] + box["width"] <= self.width) == (True, True), box
+        assert (box["x"] >= 0, box["x"] + box["width"] <= self.width) == (True, True), (
+            box
+        )
 
     def open_page(self, link: str = "") -> None:
         """The first page of its own, or the one behind a link of it."""
@@ -174,8 +215,12 @@ class Day:
         self.see("today", "Send a file", "Begin the night now", "Stop all buying")
         return self.follow("Begin the night now", "buy-from-inbox")
 
-    def follow(self, link: str, deployment: str, fill: Callable[[], None] = nothing) -> str:
-        """A link to a form, and the form as it is filled: the id of the run that began."""
+    def follow(
+        self, link: str, deployment: str, fill: Callable[[], None] = nothing
+    ) -> str:
+        """A link to a form, and the form as it is filled: the id of the run that
+        began.
+        """
         self.ui.page.get_by_role("link", name=link).first.click()
         self.ui.await_form()
         fill()
@@ -208,7 +253,9 @@ class Day:
             self.ui.fill_in(Reason="不想要了")
             self.ui.switch("Only show", on=False)
 
-        self.ended(self.follow("Refund", "request-refund", fill), "refund-asked", "after-sale")
+        self.ended(
+            self.follow("Refund", "request-refund", fill), "refund-asked", "after-sale"
+        )
 
     def let_it_come_back(self, order_ref: str) -> None:
         """The seller answers within a day of the sandbox, and its callback is heard."""
@@ -216,29 +263,48 @@ class Day:
         self.ui.page.get_by_role("button", name="Let a day pass").click()
         self.ui.page.wait_for_url(f"{self.page}/")
         came_back = self.ui.page.get_by_text("came back", exact=True)
-        wait_for(lambda: self.ui.page.goto(f"{self.page}/order?ref={order_ref}") and came_back.count() > 1)
+        wait_for(
+            lambda: (
+                self.ui.page.goto(f"{self.page}/order?ref={order_ref}")
+                and came_back.count() > 1
+            )
+        )
         self.see("order-refunded")
 
     def costs(self, order_ref: str) -> tuple[float, float]:
         """Paid and refunded of an order, by the sheet of its month."""
         self.open_page()
-        self.ended(self.follow("Compute the costs now", "compute-costs"), "costs", "costs-summary")
+        self.ended(
+            self.follow("Compute the costs now", "compute-costs"),
+            "costs",
+            "costs-summary",
+        )
         self.open_page("Downloads")
         self.see("downloads")
         with self.ui.page.expect_download() as started:
-            self.ui.page.get_by_role("link", name=re.compile(r"landed-costs-CNY-.*\.xlsx")).click()
-        sheet = load_workbook(io.BytesIO(Path(started.value.path()).read_bytes())).active
+            self.ui.page.get_by_role(
+                "link", name=re.compile(r"landed-costs-CNY-.*\.xlsx")
+            ).click()
+        sheet = load_workbook(
+            io.BytesIO(Path(started.value.path()).read_bytes())
+        ).active
         header, *lines = sheet.iter_rows(values_only=True)  # type: ignore[union-attr]
         told = [dict(zip(header, line, strict=True)) for line in lines]
         (mine,) = [line for line in told if line["order_ref"] == order_ref]
         return mine["goods"] + mine["postage"], mine["refunded"]
 
     def paid_and_refunded(self, order_ref: str) -> tuple[float, float]:
-        (order,) = [order for order in self.sandbox.books()["orders"] if order["reference"] == order_ref]
+        (order,) = [
+            order
+            for order in self.sandbox.books()["orders"]
+            if order["reference"] == order_ref
+        ]
         return order["paid_fen"] / 100, order["refunded_fen"] / 100
 
     def resolve(self, order_ref: str) -> dict[str, Any]:
-        """Ask what is asked, look into the warehouse's console, see what the answer would do, then give it."""
+        """Ask what is asked, look into the warehouse's console, see what the answer
+        would do, then give it.
+        """
         asked = self.start("resolve-order", "resolve-asked-form", Order=order_ref)
         self.ended(asked, "resolve-asked", "answer")
         assert not self.is_shipped(order_ref)
@@ -248,10 +314,17 @@ class Day:
         return self.ended(self.ui.submit("resolve-order"), "resolve-done", "answer")
 
     def _see_what_the_answer_would_do(self, order_ref: str) -> None:
-        """Again until nothing may still arrive: two minutes and SOURCING_SETTLE_S after the booking."""
+        """Again until nothing may still arrive: two minutes and SOURCING_SETTLE_S after
+        the booking.
+        """
         for _ in range(12):
             self._answer(order_ref)
-            if self.ended(self.ui.submit("resolve-order"), "resolve-shown", "")["state_type"] == "COMPLETED":
+            if (
+                self.ended(self.ui.submit("resolve-order"), "resolve-shown", "")[
+                    "state_type"
+                ]
+                == "COMPLETED"
+            ):
                 return
             self.ui.page.wait_for_timeout(20_000)
         raise AssertionError(f"nobody may say what became of {order_ref}")
@@ -263,7 +336,11 @@ class Day:
         self.shot("resolve-form")
 
     def refund(self, order_ref: str) -> dict[str, Any]:
-        self.ended(self.start("request-refund", "refund-reasons", Order=order_ref), "refund-reasons", "")
+        self.ended(
+            self.start("request-refund", "refund-reasons", Order=order_ref),
+            "refund-reasons",
+            "",
+        )
         self.ui.open_form("request-refund")
         self.ui.fill_in(Order=order_ref, Reason="不想要了")
         self.ui.switch("Only show", on=False)
@@ -271,11 +348,15 @@ class Day:
         return self.ended(self.ui.submit("request-refund"), "refund-done", "")
 
     def pause(self) -> dict[str, Any]:
-        paused = self.start("pause-buying", "pause", Why="prices are odd", Your_name="Mei Lin")
+        paused = self.start(
+            "pause-buying", "pause", Why="prices are odd", Your_name="Mei Lin"
+        )
         return self.ended(paused, "paused", "")
 
     def resume(self) -> dict[str, Any]:
-        return self.ended(self.start("resume-buying", "resume", Your_name="Mei Lin"), "resumed", "")
+        return self.ended(
+            self.start("resume-buying", "resume", Your_name="Mei Lin"), "resumed", ""
+        )
 
     def ended(self, run_id: str, name: str, artifact: str) -> dict[str, Any]:
         run = self.ui.await_state(run_id)
@@ -290,10 +371,15 @@ class Day:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--whole", action="store_true", help="the hours at the desk too")
+    parser.add_argument(
+        "--whole", action="store_true", help="the hours at the desk too"
+    )
     asked = parser.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory() as place, opened(Path(place), asked.folder) as (served, day):
+    with (
+        TemporaryDirectory() as place,
+        opened(Path(place), asked.folder) as (served, day),
+    ):
         live_on_a_phone(day)
         assert open_links_of(served.alerts(), day.ui) == PLACES
         if asked.whole:
@@ -304,31 +390,56 @@ def main() -> None:
 def opened(place: Path, folder: Path | None = None) -> Iterator[tuple[Served, Day]]:
     """A new installation, as `make serve` starts it, in front of a phone."""
     today = f"{datetime.now(UTC):%Y-%m-%d}"
-    (rates := place / "rates.csv").write_text(f"from,to,rate,date,source\nUSD,CNY,7.1,{today},ECB\n")
+    (rates := place / "rates.csv").write_text(
+        f"from,to,rate,date,source\nUSD,CNY,7.1,{today},ECB\n"
+    )
     books = {"SOURCING_CURRENCY": "CNY", "SOURCING_RATES": str(rates)}
-    with serve(place, None, **SETTLES_SOON, **books) as served, window(width=PHONE) as page:
+    with (
+        serve(place, None, **SETTLES_SOON, **books) as served,
+        window(width=PHONE) as page,
+    ):
         yield served, of(served, page, folder, PHONE)
 
 
-def of(served: Served, page: Page, folder: Path | None = None, width: int = DESK) -> Day:
-    return Day(Ui(page, served.api.removesuffix("/api")), served.sandbox, folder, served.page, width)
+def of(
+    served: Served, page: Page, folder: Path | None = None, width: int = DESK
+) -> Day:
+    return Day(
+        Ui(page, served.api.removesuffix("/api")),
+        served.sandbox,
+        folder,
+        served.page,
+        width,
+    )
 
 
 def goods_are_seen(form: Locator) -> None:
     """Each order has its picture and its variant."""
     loaded = "every => every.map(one => one.naturalWidth > 0)"
-    assert form.locator("img").evaluate_all(loaded) == [True] * form.locator("tbody tr").count()
+    assert (
+        form.locator("img").evaluate_all(loaded)
+        == [True] * form.locator("tbody tr").count()
+    )
     assert form.get_by_text("颜色").count()
 
 
 def open_links_of(messages: Sequence[Mapping[str, str]], ui: Ui) -> set[str]:
-    """Open each link of these messages, and the lists, where those about the server lead; answers their places."""
-    links = {link for one in messages for link in re.findall(r"http://\S+", one["body"])}
-    return {ui.open_link(link) for link in [*links, *(f"{ui.url}/v2/{one}" for one in LISTS)]}
+    """Open each link of these messages, and the lists, where those about the server
+    lead; answers their places.
+    """
+    links = {
+        link for one in messages for link in re.findall(r"http://\S+", one["body"])
+    }
+    return {
+        ui.open_link(link)
+        for link in [*links, *(f"{ui.url}/v2/{one}" for one in LISTS)]
+    }
 
 
 def live_on_a_phone(day: Day, prefix: str = "phone", count: int = 5) -> str:
-    """From the file to its month in the books; answers the order whose money came back."""
+    """From the file to its month in the books; answers the order whose money came
+    back.
+    """
     refs = [f"{prefix}-{n}" for n in range(1, count + 1)]
     day.upload(prefix, count)
     day.begin_the_night()
@@ -348,7 +459,11 @@ def live(day: Day, morning: str = "morning", evening: str = "evening") -> None:
     day.lose_one_answer()
     day.approve_all_but(run_id, [f"{morning}-2", f"{morning}-5"], "morning")
     run = day.see_the_outcome(run_id, "morning")
-    assert sorted(run["name"].split(": ")[1].split(", ")) == ["1 unknown", "2 held", "3 booked"], run["name"]
+    assert sorted(run["name"].split(": ")[1].split(", ")) == [
+        "1 unknown",
+        "2 held",
+        "3 booked",
+    ], run["name"]
     mend(day, morning, batch=run["name"].split(":")[0])
     stop_and_go_on(day, evening)
 
@@ -357,7 +472,12 @@ def mend(day: Day, morning: str, batch: str) -> None:
     day.see_what_waits("todo")
     unknown, *booked = sorted(day.bought(morning), key=day.is_shipped)
     assert day.resolve(unknown)["name"] == f"resolve {unknown}: now paid"
-    assert day.ended(day.start("finish-batch", "finish-form", Batch=batch), "finished", "")["state_type"] == "COMPLETED"
+    assert (
+        day.ended(
+            day.start("finish-batch", "finish-form", Batch=batch), "finished", ""
+        )["state_type"]
+        == "COMPLETED"
+    )
     assert day.is_shipped(unknown)
     assert day.refund(booked[0])["state_type"] == "COMPLETED"
 
@@ -370,7 +490,9 @@ def stop_and_go_on(day: Day, evening: str) -> None:
     assert day.resume()["state_type"] == "COMPLETED"
     bought = day.see_the_outcome(day.paste(evening, 2, yes=True), "evening-resumed")
     assert bought["name"].endswith(": 2 booked"), bought["name"]
-    assert [order["paid_times"] for order in day.sandbox.books()["orders"]].count(1) == len(paid) + 2
+    assert [order["paid_times"] for order in day.sandbox.books()["orders"]].count(
+        1
+    ) == len(paid) + 2
     day.see_what_waits("end")
 
 

@@ -1,4 +1,6 @@
-"""Words of sellers and files in real pages on a phone: nothing of them runs, calls elsewhere, or makes a page wider."""
+"""Words of sellers and files in real pages on a phone: nothing of them runs, calls
+elsewhere, or makes a page wider.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,27 @@ WORDS = " ".join(
 
 
 def pages_of(served: Served, ui: Ui) -> Iterator[str]:
-    """Of the page of its own, and artifacts: the report of a batch, and its plan as a table."""
-    planned = order(WORDS, WORDS, WORDS, f'https://img.alicdn.com/a.jpg" onerror="{RUNS}')
-    with Ledger(f"sqlite:///{served.data_dir / 'ledger.db'}", clock=utc_now, owner="test") as ledger:
+    """Of the page of its own, and artifacts: the report of a batch, and its plan as a
+    table.
+    """
+    planned = order(
+        WORDS, WORDS, WORDS, f'https://img.alicdn.com/a.jpg" onerror="{RUNS}'
+    )
+    with Ledger(
+        f"sqlite:///{served.data_dir / 'ledger.db'}", clock=utc_now, owner="test"
+    ) as ledger:
         ledger.start_batch("hostile", f"{WORDS[:60]}.csv")
         ledger.put_plans([planned], "hostile")
-        ledger.change([one.held(because(ReasonCode.NOT_APPROVED, by=WORDS)) for one in ledger.orders(["P-1"]).values()])
+        ledger.change(
+            [
+                one.held(because(ReasonCode.NOT_APPROVED, by=WORDS))
+                for one in ledger.orders(["P-1"]).values()
+            ]
+        )
         line = line_of(ledger.orders(["P-1"])["P-1"])
-    yield from (f"{served.page}{path}" for path in ("/", "/order?ref=P-1", "/search?q=hostile"))
+    yield from (
+        f"{served.page}{path}" for path in ("/", "/order?ref=P-1", "/search?q=hostile")
+    )
     report = BatchReport(
         batch_id="hostile",
         orders=[replace(line, state=OrderState.HELD)],
@@ -54,13 +69,26 @@ def pages_of(served: Served, ui: Ui) -> Iterator[str]:
         dry_run=True,
         plans=[planned],
     )
-    for kind, told in (("markdown", markdown_report(report)), ("table", json.dumps(plan_rows(report)))):
-        made = ui.ask("artifacts/", {"key": f"hostile-{kind}", "type": kind, "data": told, "description": "hostile"})
+    for kind, told in (
+        ("markdown", markdown_report(report)),
+        ("table", json.dumps(plan_rows(report))),
+    ):
+        made = ui.ask(
+            "artifacts/",
+            {
+                "key": f"hostile-{kind}",
+                "type": kind,
+                "data": told,
+                "description": "hostile",
+            },
+        )
         yield f"{ui.url}/v2/artifacts/artifact/{made['id']}"
 
 
 @pytest.mark.endurance
-def test_words_of_others_stand_in_pages_and_artifacts_as_they_are(page: Page, served: Served) -> None:
+def test_words_of_others_stand_in_pages_and_artifacts_as_they_are(
+    page: Page, served: Served
+) -> None:
     ui, asked = of(served, page).ui, list[str]()
     page.on("request", lambda request: asked.append(request.url))
     page.on("dialog", lambda dialog: asked.append(f"dialog:{dialog.message}"))

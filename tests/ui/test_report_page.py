@@ -1,4 +1,6 @@
-"""The page of a report in a real browser, from disk and without network, on a desk and on a phone, light and dark."""
+"""The page of a report in a real browser, from disk and without network, on a desk and
+on a phone, light and dark.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,18 @@ from tests.flows.report.test_report_figures import DAY, hours, order, told
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-BOUGHT = {"created_at": DAY, "paid_at": hours(1), "booked_at": hours(30), "shipment_order_id": "1"}
-PAID = {"paid_minor": 1_234_567, "quoted_minor": 1_234_567, "freight_minor": 45_678, "freight_currency": "USD"}
+BOUGHT = {
+    "created_at": DAY,
+    "paid_at": hours(1),
+    "booked_at": hours(30),
+    "shipment_order_id": "1",
+}
+PAID = {
+    "paid_minor": 1_234_567,
+    "quoted_minor": 1_234_567,
+    "freight_minor": 45_678,
+    "freight_currency": "USD",
+}
 SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text")].map(
     text => parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a))"""
 CUT_OFF = """() => [...document.querySelectorAll("svg text")].filter(text => {
@@ -21,13 +33,33 @@ CUT_OFF = """() => [...document.querySelectorAll("svg text")].filter(text => {
 }).map(text => text.textContent)"""
 
 
-def test_the_page_is_read_from_disk_on_a_phone_and_on_a_desk(page: Page, tmp_path: Path) -> None:
-    """Nothing is asked for, nothing runs out of the window, letters of charts can be read in both schemes."""
-    orders = [order(f"INTERNATIONAL-{n:04}", "booked", **BOUGHT, **PAID) for n in range(3)]
-    orders += [order("A" * 60, "held", reason="可折叠 帆布 " + "x" * 300 + "<script>document.title = 'run'</script>")]
-    payments = [{**PAID, **one, "amount_minor": PAID["paid_minor"], "paid_at": DAY} for one in orders[:3]]
+def test_the_page_is_read_from_disk_on_a_phone_and_on_a_desk(
+    page: Page, tmp_path: Path
+) -> None:
+    """Nothing is asked for, nothing runs out of the window, letters of charts can be
+    read in both schemes.
+    """
+    orders = [
+        order(f"INTERNATIONAL-{n:04}", "booked", **BOUGHT, **PAID) for n in range(3)
+    ]
+    orders += [
+        order(
+            "A" * 60,
+            "held",
+            reason="可折叠 帆布 "
+            + "x" * 300
+            + "<script>document.title = 'run'</script>",
+        )
+    ]
+    payments = [
+        {**PAID, **one, "amount_minor": PAID["paid_minor"], "paid_at": DAY}
+        for one in orders[:3]
+    ]
     fields = ("order_ref", "marketplace", "currency", "amount_minor", "paid_at")
-    figures = told(orders=orders, payments=[{name: row[name] for name in fields} for row in payments])
+    figures = told(
+        orders=orders,
+        payments=[{name: row[name] for name in fields} for row in payments],
+    )
     file = tmp_path / "report.html"
     write_page(figures, "UTC", file)
     asked: list[str] = []
@@ -43,7 +75,11 @@ def test_the_page_is_read_from_disk_on_a_phone_and_on_a_desk(page: Page, tmp_pat
         assert page.evaluate(CUT_OFF) == []
         for scheme in ("light", "dark"):
             page.emulate_media(color_scheme=scheme)
-            inks.add(page.evaluate("getComputedStyle(document.querySelector('svg text')).fill"))
+            inks.add(
+                page.evaluate(
+                    "getComputedStyle(document.querySelector('svg text')).fill"
+                )
+            )
     assert page.title() == "Batch b"
     assert asked == [file.as_uri()] * 2
     assert inks == {"rgb(27, 31, 36)", "rgb(230, 234, 239)"}

@@ -1,9 +1,12 @@
-"""`python -m tests.upgrade CHECKOUT FILE`: make the next data folder of "the version before" by the code of CHECKOUT.
+"""`python -m tests.upgrade CHECKOUT FILE`: make the next data folder of "the version
+before" by the code of CHECKOUT.
 
-CHECKOUT is a work tree of that version with a `.venv` of its own, in a folder whose name may be known (it stands in
-Prefect's records), such as /srv/sourcing. What it does there is what a merchant does: `sourcing serve` on a new folder,
-runs that are killed at named points (`SOURCING_CRASH_AT`), a batch that is killed half-way, a run in the UI that waits
-for its approval; then everything is killed at once. Needs root, for a host name that says nothing.
+CHECKOUT is a work tree of that version with a `.venv` of its own, in a folder whose
+name may be known (it stands in Prefect's records), such as /srv/sourcing. What it does
+there is what a merchant does: `sourcing serve` on a new folder, runs that are killed at
+named points (`SOURCING_CRASH_AT`), a batch that is killed half-way, a run in the UI
+that waits for its approval; then everything is killed at once. Needs root, for a host
+name that says nothing.
 """
 
 from __future__ import annotations
@@ -40,15 +43,33 @@ HALF = "half-done"
 ASKED = "asked-about"
 PAUSED = "waits-for-a-yes"
 ANOTHER_BOOT = "00000000-0000-0000-0000-000000000000"
-KEPT = ("ledger.db", "ledger.db-wal", "sandbox.db", "sends", "snapshots", "prefect/prefect.db")
-"""What is kept of the folder; locks, logs and the key that nothing is encrypted with are not."""
+KEPT = (
+    "ledger.db",
+    "ledger.db-wal",
+    "sandbox.db",
+    "sends",
+    "snapshots",
+    "prefect/prefect.db",
+)
+"""What is kept of the folder; locks, logs and the key that nothing is encrypted with
+are not.
+"""
 
 
 def main() -> None:
     checkout, target = Path(sys.argv[1]).absolute(), Path(sys.argv[2]).absolute()
     if "--alone" not in sys.argv:
-        command = [sys.executable, "-m", "tests.upgrade", str(checkout), str(target), "--alone"]
-        raise SystemExit(subprocess.run(["unshare", "--uts", *command], check=False).returncode)
+        command = [
+            sys.executable,
+            "-m",
+            "tests.upgrade",
+            str(checkout),
+            str(target),
+            "--alone",
+        ]
+        raise SystemExit(
+            subprocess.run(["unshare", "--uts", *command], check=False).returncode
+        )
     subprocess.run(["hostname", "merchant"], check=True)
     assert not (checkout / "data").exists(), f"move {checkout / 'data'} away"
     make(checkout)
@@ -59,7 +80,11 @@ def make(checkout: Path) -> None:
     """Leave the checkout's own data folder in the middle of everything."""
     ports = [free_port(), free_port()]
     environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith(("SOURCING_", "PREFECT_"))},
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("SOURCING_", "PREFECT_"))
+        },
         "XPORTCN_BASE_URL": f"http://127.0.0.1:{ports[0]}",
         "PYTHONPATH": str(checkout),
         "HOME": str(checkout),
@@ -70,34 +95,71 @@ def make(checkout: Path) -> None:
 
     def sourcing(*words: str, **settings: str) -> int:
         command = [python, "-m", "cli.main", *words]
-        done = subprocess.run(command, env={**environment, **settings}, cwd=checkout, check=False)
+        done = subprocess.run(
+            command, env={**environment, **settings}, cwd=checkout, check=False
+        )
         print(*words, settings, done.returncode, flush=True)
         return done.returncode
 
     def file(name: str, counts: Mapping[str, int]) -> str:
-        rows = [{**row, "order_ref": f"{name}-{row['order_ref']}"} for row in single_line_orders(sandbox, counts)]
+        rows = [
+            {**row, "order_ref": f"{name}-{row['order_ref']}"}
+            for row in single_line_orders(sandbox, counts)
+        ]
         return str(write_csv(checkout / f"{name}.csv", rows))
 
-    with served([python, "-m", "cli.main", "serve", "--port", str(ports[1])], environment, checkout):
+    with served(
+        [python, "-m", "cli.main", "serve", "--port", str(ports[1])],
+        environment,
+        checkout,
+    ):
         wait_until(lambda: is_registered(api))
         for name, (marketplace, point) in CRASHES.items():
-            code = sourcing("run", file(name, {marketplace: 1}), "--yes", "--batch", name, SOURCING_CRASH_AT=point)
+            code = sourcing(
+                "run",
+                file(name, {marketplace: 1}),
+                "--yes",
+                "--batch",
+                name,
+                SOURCING_CRASH_AT=point,
+            )
             assert code == KILLED, point
-        sandbox.faults({"path": "/open/pp/logistics/orderBookingFreight", "kind": "drop_before", "probability": 1})
-        assert sourcing("run", file(ASKED, {"taobao": 1}), "--yes", "--batch", ASKED) == 3
+        sandbox.faults(
+            {
+                "path": "/open/pp/logistics/orderBookingFreight",
+                "kind": "drop_before",
+                "probability": 1,
+            }
+        )
+        assert (
+            sourcing("run", file(ASKED, {"taobao": 1}), "--yes", "--batch", ASKED) == 3
+        )
         sandbox.faults()
         half = file(HALF, {"taobao": 4, "1688": 3})
         options = ("--yes", "--batch", HALF, "--chunk-size", "2", "--budget-cny", "500")
-        assert sourcing("run", half, *options, SOURCING_CRASH_AT="after-record:pay:2") == KILLED
-        pasted = {"requests": {"lines": lines_of(sandbox, PAUSED)}, "dry_run": False, "batch": PAUSED}
+        assert (
+            sourcing("run", half, *options, SOURCING_CRASH_AT="after-record:pay:2")
+            == KILLED
+        )
+        pasted = {
+            "requests": {"lines": lines_of(sandbox, PAUSED)},
+            "dry_run": False,
+            "batch": PAUSED,
+        }
         run_id = start(api, "buy-from-file/buy-from-file", pasted)
         wait_until(lambda: is_asking(api, run_id))
 
 
 @contextmanager
-def served(command: Sequence[str], environment: Mapping[str, str], checkout: Path) -> Iterator[None]:
-    """`sourcing serve` while the block runs; then all of it is killed, like a machine that loses its power."""
-    process = subprocess.Popen(command, env=environment, cwd=checkout, stdout=subprocess.DEVNULL)
+def served(
+    command: Sequence[str], environment: Mapping[str, str], checkout: Path
+) -> Iterator[None]:
+    """`sourcing serve` while the block runs; then all of it is killed, like a machine
+    that loses its power.
+    """
+    process = subprocess.Popen(
+        command, env=environment, cwd=checkout, stdout=subprocess.DEVNULL
+    )
     try:
         yield
     finally:
@@ -108,18 +170,30 @@ def served(command: Sequence[str], environment: Mapping[str, str], checkout: Pat
 
 
 def below(pid: int) -> list[int]:
-    listed = [thread.read_text() for thread in Path(f"/proc/{pid}/task").glob("*/children")]
+    listed = [
+        thread.read_text() for thread in Path(f"/proc/{pid}/task").glob("*/children")
+    ]
     children = [int(child) for line in listed for child in line.split()]
     return children + [one for child in children for one in below(child)]
 
 
 def lines_of(sandbox: RunningSandbox, name: str) -> str:
-    rows = [{**row, "order_ref": f"{name}-{row['order_ref']}"} for row in single_line_orders(sandbox, {"1688": 2})]
-    return "\n".join([",".join(COLUMNS), *(",".join(str(row[column]) for column in COLUMNS) for row in rows)])
+    rows = [
+        {**row, "order_ref": f"{name}-{row['order_ref']}"}
+        for row in single_line_orders(sandbox, {"1688": 2})
+    ]
+    return "\n".join(
+        [
+            ",".join(COLUMNS),
+            *(",".join(str(row[column]) for column in COLUMNS) for row in rows),
+        ]
+    )
 
 
 def pack(data: Path, target: Path) -> None:
-    """Only what lasts, as small as it goes, with no times and no owners of files, from another machine than this."""
+    """Only what lasts, as small as it goes, with no times and no owners of files, from
+    another machine than this.
+    """
     for name in ("sandbox.db", "prefect/prefect.db"):
         with closing(sqlite3.connect(data / name)) as database:
             database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -149,7 +223,10 @@ def asked(api: str, path: str, body: object = None) -> Any:
     content = None if body is None else json.dumps(body).encode()
     for _ in range(60):
         try:
-            with urlopen(Request(f"{api}/{path}", content, {"Content-Type": "application/json"}), timeout=30) as answer:
+            with urlopen(
+                Request(f"{api}/{path}", content, {"Content-Type": "application/json"}),
+                timeout=30,
+            ) as answer:
                 return json.load(answer)
         except HTTPError as error:
             if error.code != 503:
@@ -160,7 +237,13 @@ def asked(api: str, path: str, body: object = None) -> Any:
 
 def start(api: str, deployment: str, parameters: object) -> str:
     found = asked(api, f"deployments/name/{deployment}")
-    return str(asked(api, f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})["id"])
+    return str(
+        asked(
+            api,
+            f"deployments/{found['id']}/create_flow_run",
+            {"parameters": parameters},
+        )["id"]
+    )
 
 
 def is_registered(api: str) -> bool:
@@ -175,7 +258,13 @@ def is_asking(api: str, run_id: str) -> bool:
     if run["state_name"] != "Paused":
         return False
     keyset = run["state"]["state_details"]["run_input_keyset"]
-    return bool(asked(api, f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1}))
+    return bool(
+        asked(
+            api,
+            f"flow_runs/{run_id}/input/filter",
+            {"prefix": keyset["schema"], "limit": 1},
+        )
+    )
 
 
 def wait_until(condition: Any) -> None:

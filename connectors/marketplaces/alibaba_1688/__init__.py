@@ -9,7 +9,15 @@ from connectors.xportcn.client import XportcnClient
 def offering(client: XportcnClient) -> Offering:
     from connectors.marketplaces.alibaba_1688.after_sale import Alibaba1688AfterSale
     from connectors.marketplaces.alibaba_1688.browser import Alibaba1688Browser
-    from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Cart, Alibaba1688Channel
+    from connectors.marketplaces.alibaba_1688.channel import (
+        Alibaba1688Cart,
+        Alibaba1688Channel,
+    )
 
     channel = Alibaba1688Channel(client)
-    return Offering(channel, Alibaba1688Browser(client, channel), Alibaba1688Cart(client), Alibaba1688AfterSale(client))
+    return Offering(
+        channel,
+        Alibaba1688Browser(client, channel),
+        Alibaba1688Cart(client),
+        Alibaba1688AfterSale(client),
+    )

@@ -1,4 +1,6 @@
-"""1688 after-sale: a refund is for an order or some of its entries; an order may be cancelled ten seconds after it."""
+"""1688 after-sale: a refund is for an order or some of its entries; an order may be
+cancelled ten seconds after it.
+"""
 
 from __future__ import annotations
 
@@ -18,13 +20,26 @@ from connectors.marketplaces.protocol import (
     refund_state,
     require_same,
 )
-from connectors.marketplaces.refusals import NOT_NOW, refusal, require_true, unsettled, word_of
+from connectors.marketplaces.refusals import (
+    NOT_NOW,
+    refusal,
+    require_true,
+    unsettled,
+    word_of,
+)
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, NotSent, Refused
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import alibaba_after_sale as api
 from connectors.xportcn.operations import alibaba_order
-from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
+from domain.after_sale import (
+    NOTHING,
+    RefundEvent,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    ServiceRefund,
+)
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
@@ -63,44 +78,82 @@ class Alibaba1688AfterSale(AfterSale):
         self._client = client
 
     async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
-        request = alibaba_order.CancelRequest(order_id=order_id, cancel_reason=reason[:100])
+        request = alibaba_order.CancelRequest(
+            order_id=order_id, cancel_reason=reason[:100]
+        )
         try:
-            answered = await self._client.effect(alibaba_order.CANCEL, request, claim=claim)
+            answered = await self._client.effect(
+                alibaba_order.CANCEL, request, claim=claim
+            )
         except Refused as refused:
             if word_of(refused) == TOO_FAST:
                 words = "the order is too young to be cancelled"
-                raise NotSent(words, operation=refused.operation, code=TOO_FAST, retry_after_s=TOO_FAST_S) from refused
+                raise NotSent(
+                    words,
+                    operation=refused.operation,
+                    code=TOO_FAST,
+                    retry_after_s=TOO_FAST_S,
+                ) from refused
             raise
         require_true(alibaba_order.CANCEL, answered=answered)
 
-    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+    async def targets(
+        self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
+    ) -> tuple[Target, ...]:
         order = await self._order(order_id)
         ours = LinesByIds(lines, spec_ids)
-        told = [(ours.take((item.product_id, item.spec_id)), item) for item in order.product_items]
-        found = [(line.line_no, item) for line, item in told if line and line.line_no in wanted]
-        if {line_no for line_no, _ in found} != set(wanted) or not all(item.entry_id for _, item in found):
+        told = [
+            (ours.take((item.product_id, item.spec_id)), item)
+            for item in order.product_items
+        ]
+        found = [
+            (line.line_no, item)
+            for line, item in told
+            if line and line.line_no in wanted
+        ]
+        if {line_no for line_no, _ in found} != set(wanted) or not all(
+            item.entry_id for _, item in found
+        ):
             name = alibaba_order.ORDER_DETAIL.name
-            raise ContractMismatch("the order does not show every line", operation=name, field="productItems")
+            raise ContractMismatch(
+                "the order does not show every line",
+                operation=name,
+                field="productItems",
+            )
         whole = len(found) == len(order.product_items)
         target = Target(
             lines=tuple(sorted(line_no for line_no, _ in found)),
             entry_ids=() if whole else tuple(item.entry_id for _, item in found),
-            refund_ids=tuple(dict.fromkeys(item.refund_id for _, item in found if item.refund_id)),
+            refund_ids=tuple(
+                dict.fromkeys(item.refund_id for _, item in found if item.refund_id)
+            ),
         )
         return (target,)
 
-    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
+    async def options(
+        self, order_id: str, target: Target, kind: RefundKind
+    ) -> tuple[RefundOption, ...]:
         order = await self._order(order_id)
-        goods = [one for one in GOODS.get(order.base_info.status, ()) if kind is RefundKind.REFUND or one in RECEIVED]
-        found = await concurrently(goods, lambda one: self._reasons(order_id, target.entry_ids, one))
+        goods = [
+            one
+            for one in GOODS.get(order.base_info.status, ())
+            if kind is RefundKind.REFUND or one in RECEIVED
+        ]
+        found = await concurrently(
+            goods, lambda one: self._reasons(order_id, target.entry_ids, one)
+        )
         return tuple(
             _option(reason, one, order, target.entry_ids)
             for one, reasons in zip(goods, found, strict=True)
             for reason in reasons
         )
 
-    async def _reasons(self, order_id: str, entry_ids: tuple[str, ...], goods: str) -> tuple[api.Reason, ...]:
-        request = api.ReasonsRequest(order_id=order_id, order_entry_ids=entry_ids or None, goods_status=goods)
+    async def _reasons(
+        self, order_id: str, entry_ids: tuple[str, ...], goods: str
+    ) -> tuple[api.Reason, ...]:
+        request = api.ReasonsRequest(
+            order_id=order_id, order_entry_ids=entry_ids or None, goods_status=goods
+        )
         try:
             return (await self._client.read(api.REASONS, request)).reasons
         except Refused as refused:
@@ -118,7 +171,9 @@ class Alibaba1688AfterSale(AfterSale):
             api.CreateRequest(
                 order_id=request.order_id,
                 order_entry_ids=request.entry_ids or None,
-                dispute_request="refund" if request.kind is RefundKind.REFUND else "returnRefund",
+                dispute_request="refund"
+                if request.kind is RefundKind.REFUND
+                else "returnRefund",
                 apply_payment=request.amount.goods,
                 apply_carriage=request.amount.postage,
                 apply_reason_id=str(request.reason_id),
@@ -134,10 +189,19 @@ class Alibaba1688AfterSale(AfterSale):
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         companies = await self._client.read(api.COMPANIES, Nothing())
-        return tuple(Carrier(code=one.company_no, name=one.company_name) for one in companies)
+        return tuple(
+            Carrier(code=one.company_no, name=one.company_name) for one in companies
+        )
 
     async def send_back(
-        self, claim: Claim, refund_id: str, *, carrier: str, number: str, note: str, vouchers: tuple[str, ...]
+        self,
+        claim: Claim,
+        refund_id: str,
+        *,
+        carrier: str,
+        number: str,
+        note: str,
+        vouchers: tuple[str, ...],
     ) -> None:
         request = api.ReturnRequest(
             refund_id=refund_id,
@@ -146,10 +210,15 @@ class Alibaba1688AfterSale(AfterSale):
             description=note or None,
             vouchers=vouchers or None,
         )
-        require_true(api.RETURN, answered=await self._client.effect(api.RETURN, request, claim=claim))
+        require_true(
+            api.RETURN,
+            answered=await self._client.effect(api.RETURN, request, claim=claim),
+        )
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown = await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
+        shown = await self._client.read(
+            api.REFUND, api.RefundRequest(refund_id=refund_id)
+        )
         require_same(refund_id, shown.refund_id, api.REFUND, "refundId")
         return _service_refund(shown)
 
@@ -157,30 +226,55 @@ class Alibaba1688AfterSale(AfterSale):
         request = alibaba_order.ReceiveRequest(order_id=order_id)
         answer = await self._client.effect(alibaba_order.RECEIVE, request, claim=claim)
         if answer.success is None:
-            raise unsettled(alibaba_order.RECEIVE, answer, "the answer does not say whether receipt is confirmed")
+            raise unsettled(
+                alibaba_order.RECEIVE,
+                answer,
+                "the answer does not say whether receipt is confirmed",
+            )
         if not answer.success:
-            raise refusal(alibaba_order.RECEIVE, answer, answer.error_info, code=answer.error_code)
+            raise refusal(
+                alibaba_order.RECEIVE, answer, answer.error_info, code=answer.error_code
+            )
 
     async def _order(self, order_id: str) -> alibaba_order.Order:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)
         shown = await self._client.read(alibaba_order.ORDER_DETAIL, request)
-        require_same(order_id, shown.base_info.id_text or shown.base_info.id, alibaba_order.ORDER_DETAIL, "idOfStr")
+        require_same(
+            order_id,
+            shown.base_info.id_text or shown.base_info.id,
+            alibaba_order.ORDER_DETAIL,
+            "idOfStr",
+        )
         return shown
 
 
-def _option(reason: api.Reason, goods: str, order: alibaba_order.Order, entry_ids: tuple[str, ...]) -> RefundOption:
-    """The amounts that a reason allows (assumed-all.md 3.3): before shipping exactly all, later up to the rest.
+def _option(
+    reason: api.Reason,
+    goods: str,
+    order: alibaba_order.Order,
+    entry_ids: tuple[str, ...],
+) -> RefundOption:
+    """The amounts that a reason allows (assumed-all.md 3.3): before shipping exactly
+    all, later up to the rest.
 
     The order shows refunds only as a sum, so after a refund no postage is asked for.
     """
-    worth = _worth(item for item in order.product_items if not entry_ids or item.entry_id in entry_ids)
+    worth = _worth(
+        item
+        for item in order.product_items
+        if not entry_ids or item.entry_id in entry_ids
+    )
     back = order.base_info.refund or NOTHING
     postage = (order.base_info.shipping_fee or NOTHING) if not back.minor else NOTHING
     if goods == UNSHIPPED:
         exact = NOTHING if entry_ids else postage
         least, most, least_postage, most_postage = worth, worth, exact, exact
     else:
-        left = max(worth - back, NOTHING) if not entry_ids else min(worth, _worth(order.product_items) - back)
+        left = (
+            max(worth - back, NOTHING)
+            if not entry_ids
+            else min(worth, _worth(order.product_items) - back)
+        )
         least, most, least_postage = Money(1), left, NOTHING
         most_postage = NOTHING if reason.no_refund_carriage or entry_ids else postage
     return RefundOption(
@@ -200,22 +294,32 @@ def _worth(items: Iterable[alibaba_order.ProductItem]) -> Money:
     known = [amount for amount in amounts if amount is not None]
     if len(known) < len(amounts):
         name = alibaba_order.ORDER_DETAIL.name
-        raise ContractMismatch("an entry has no amount", operation=name, field="productItems.itemAmount")
+        raise ContractMismatch(
+            "an entry has no amount", operation=name, field="productItems.itemAmount"
+        )
     return total_of(known)
 
 
 def _service_refund(refund: api.Refund) -> ServiceRefund:
-    """The refund. Before it is done its sum may be what is only to be given back; once it is done it must be there."""
+    """The refund. Before it is done its sum may be what is only to be given back; once
+    it is done it must be there.
+    """
     state = refund_state(refund.status, STATES, api.REFUND)
     back = refund.refund_payment if state is RefundState.REFUNDED else NOTHING
     if back is None:
-        raise ContractMismatch("a refund is done without its sum", operation=api.REFUND.name, field="refundPayment")
+        raise ContractMismatch(
+            "a refund is done without its sum",
+            operation=api.REFUND.name,
+            field="refundPayment",
+        )
     return ServiceRefund(
         refund_id=refund.refund_id,
         state=state,
         asked=refund.apply_payment + (refund.apply_carriage or NOTHING),
         refunded=back,
-        reason_id=int(refund.apply_reason_id) if refund.apply_reason_id.isdigit() else 0,
+        reason_id=int(refund.apply_reason_id)
+        if refund.apply_reason_id.isdigit()
+        else 0,
         refusal=refund.reject_reason or failed(refund.status),
         company=refund.buyer_logistics_name,
         tracking_number=refund.freight_bill,
@@ -225,4 +329,9 @@ def _service_refund(refund: api.Refund) -> ServiceRefund:
 
 def _event(step: api.RefundOperation) -> RefundEvent:
     moment = step.time or datetime.fromtimestamp(0, UTC)
-    return RefundEvent(occurred_at=moment, status=step.status, role=step.operator, description=step.action)
+    return RefundEvent(
+        occurred_at=moment,
+        status=step.status,
+        role=step.operator,
+        description=step.action,
+    )

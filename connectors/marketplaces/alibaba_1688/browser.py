@@ -1,4 +1,6 @@
-"""What 1688 and bigMajor have in common, products and order lists, and how both are searched."""
+"""What 1688 and bigMajor have in common, products and order lists, and how both are
+searched.
+"""
 
 from __future__ import annotations
 
@@ -11,8 +13,20 @@ from typing import Any
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
-from connectors.marketplaces.browsing import ROOT, Browser, Image, not_offered, refuse_filters
-from connectors.marketplaces.listing import FIRST_PAGE, MOST_PAGES, PAGE_SIZE, OrderPage, read_list
+from connectors.marketplaces.browsing import (
+    ROOT,
+    Browser,
+    Image,
+    not_offered,
+    refuse_filters,
+)
+from connectors.marketplaces.listing import (
+    FIRST_PAGE,
+    MOST_PAGES,
+    PAGE_SIZE,
+    OrderPage,
+    read_list,
+)
 from connectors.marketplaces.protocol import Warehouse
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.xportcn.client import XportcnClient
@@ -32,17 +46,31 @@ BEST_SELLING = json.dumps({"monthSold": "desc"})
 DIRECTIONS = {Sort.PRICE_UP: "asc", Sort.PRICE_DOWN: "desc"}
 
 
-def keyword_request(words: str, filters: Filters, *, sort: str | None = None) -> alibaba_product.SearchRequest:
+def keyword_request(
+    words: str, filters: Filters, *, sort: str | None = None
+) -> alibaba_product.SearchRequest:
     """A query by words, by category, or both."""
-    return alibaba_product.SearchRequest(keyword=words, category_id=filters.category_id or None, **paged(filters, sort))
+    return alibaba_product.SearchRequest(
+        keyword=words, category_id=filters.category_id or None, **paged(filters, sort)
+    )
 
 
 def paged(filters: Filters, sort: str | None = None) -> dict[str, Any]:
-    """Page, sorting and bounds of the price in the service's form; by its own ranking unless asked otherwise."""
+    """Page, sorting and bounds of the price in the service's form; by its own ranking
+    unless asked otherwise.
+    """
     if direction := DIRECTIONS.get(filters.sort):
         sort = sort or json.dumps({"price": direction})
-    prices = {"price_start": yuan(filters.min_price), "price_end": yuan(filters.max_price)}
-    return {"begin_page": filters.page, "page_size": filters.page_size, "sort": sort, **prices}
+    prices = {
+        "price_start": yuan(filters.min_price),
+        "price_end": yuan(filters.max_price),
+    }
+    return {
+        "begin_page": filters.page,
+        "page_size": filters.page_size,
+        "sort": sort,
+        **prices,
+    }
 
 
 def yuan(price: Money | None) -> str | None:
@@ -52,37 +80,61 @@ def yuan(price: Money | None) -> str | None:
 
 def hits(marketplace: Marketplace, page: PageOf[alibaba_product.SearchHit]) -> Hits:
     """A page of either marketplace."""
-    return Hits(total=page.total_records, offers=tuple(reading.summary(hit, marketplace) for hit in page.data))
+    return Hits(
+        total=page.total_records,
+        offers=tuple(reading.summary(hit, marketplace) for hit in page.data),
+    )
 
 
 class AlibabaBrowser(Browser):
-    """Words, categories, best sellers of a category, and the tree, by a `product_search` of one form."""
+    """Words, categories, best sellers of a category, and the tree, by a
+    `product_search` of one form.
+    """
 
     lists_everything = False
-    product_search: ReadCall[alibaba_product.SearchRequest, PageOf[alibaba_product.SearchHit]]
+    product_search: ReadCall[
+        alibaba_product.SearchRequest, PageOf[alibaba_product.SearchHit]
+    ]
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         return await self._hits(keyword_request(words, filters))
 
     async def _hits(self, request: alibaba_product.SearchRequest) -> Hits:
-        return hits(self.marketplace, await self._client.read(self.product_search, request))
+        return hits(
+            self.marketplace, await self._client.read(self.product_search, request)
+        )
 
-    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+    async def listing(
+        self, filters: Filters, *, changed_since: datetime | None = None
+    ) -> Hits:
         if not filters.category_id:
-            raise not_offered(self.marketplace, "list of everything", "list its root categories one by one")
+            raise not_offered(
+                self.marketplace,
+                "list of everything",
+                "list its root categories one by one",
+            )
         return await self.by_words("", filters)
 
     async def hot(self, filters: Filters) -> Hits:
-        refuse_filters(self.marketplace, "best sellers", filters, offers="price category")
+        refuse_filters(
+            self.marketplace, "best sellers", filters, offers="price category"
+        )
         if not filters.category_id:
-            raise not_offered(self.marketplace, "best sellers of everything", "name a category")
+            raise not_offered(
+                self.marketplace, "best sellers of everything", "name a category"
+            )
         return await self._hits(keyword_request("", filters, sort=BEST_SELLING))
 
     async def categories(self, parent_id: str = ROOT) -> Sequence[Category]:
         """The categories right below a category, alike on both marketplaces."""
         request = alibaba_product.CategoryRequest(category_id=parent_id)
         return [
-            Category(category_id=one.category_id, name=one.name, level=one.level or 1, is_leaf=one.is_leaf)
+            Category(
+                category_id=one.category_id,
+                name=one.name,
+                level=one.level or 1,
+                is_leaf=one.is_leaf,
+            )
             for one in await self._client.read(alibaba_product.CATEGORY, request)
         ]
 
@@ -98,16 +150,28 @@ class Alibaba1688Browser(AlibabaBrowser):
             category_id=filters.category_id or None,
             **paged(filters),
         )
-        return hits(self.marketplace, await self._client.read(alibaba_product.IMAGE_SEARCH, request))
+        return hits(
+            self.marketplace,
+            await self._client.read(alibaba_product.IMAGE_SEARCH, request),
+        )
 
     async def by_shop(self, shop_id: str, filters: Filters) -> Hits:
-        refuse_filters(self.marketplace, "a shop's offers", filters, offers="sort price")
-        request = alibaba_product.ShopSearchRequest(seller_open_id=shop_id, **paged(filters))
-        return hits(self.marketplace, await self._client.read(alibaba_product.SHOP_SEARCH, request))
+        refuse_filters(
+            self.marketplace, "a shop's offers", filters, offers="sort price"
+        )
+        request = alibaba_product.ShopSearchRequest(
+            seller_open_id=shop_id, **paged(filters)
+        )
+        return hits(
+            self.marketplace,
+            await self._client.read(alibaba_product.SHOP_SEARCH, request),
+        )
 
 
 WORTH_A_PAGE = 3
-"""The least number of orders that is read from a page of the list, instead of one by one."""
+"""The least number of orders that is read from a page of the list, instead of one by
+one.
+"""
 
 
 def address(warehouse: Warehouse) -> alibaba_order.AddressParam:
@@ -126,21 +190,31 @@ def address(warehouse: Warehouse) -> alibaba_order.AddressParam:
 
 def cargo(lines: Iterable[OrderLine]) -> tuple[alibaba_order.Cargo, ...]:
     return tuple(
-        alibaba_order.Cargo(offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity) for line in lines
+        alibaba_order.Cargo(
+            offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity
+        )
+        for line in lines
     )
 
 
-def seller_cargo(lines: Iterable[OrderLine], seller_id: str) -> tuple[alibaba_batch.SellerCargo, ...]:
+def seller_cargo(
+    lines: Iterable[OrderLine], seller_id: str
+) -> tuple[alibaba_batch.SellerCargo, ...]:
     return tuple(
         alibaba_batch.SellerCargo(
-            offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity, seller_open_id=seller_id
+            offer_id=line.item_id,
+            spec_id=line.spec_id,
+            quantity=line.quantity,
+            seller_open_id=seller_id,
         )
         for line in lines
     )
 
 
 class AlibabaChannel(ABC):
-    """Half of a `Channel` (see `marketplaces.protocol`): like operations of the twins, each with its own calls."""
+    """Half of a `Channel` (see `marketplaces.protocol`): like operations of the twins,
+    each with its own calls.
+    """
 
     marketplace: Marketplace
     product_detail: ReadCall[DetailRequest, Product]
@@ -156,23 +230,43 @@ class AlibabaChannel(ABC):
         product = await unless_missing(detail, PRODUCT_NOT_FOUND)
         return reading.offer(product, self.marketplace) if product else None
 
-    async def find(self, references: Sequence[str], *, since: datetime, controls: Sequence[str] = ()) -> Reading:
+    async def find(
+        self,
+        references: Sequence[str],
+        *,
+        since: datetime,
+        controls: Sequence[str] = (),
+    ) -> Reading:
         """Search the order list, which has no filter by reference."""
         wanted = [*references, *controls]
-        return await read_list(lambda page_no, size: self._page(page_no, since, size), since, wanted)
+        return await read_list(
+            lambda page_no, size: self._page(page_no, since, size), since, wanted
+        )
 
     async def list_orders(self, *, since: datetime) -> Reading:
-        return await read_list(lambda page_no, size: self._page(page_no, since, size), since)
+        return await read_list(
+            lambda page_no, size: self._page(page_no, since, size), since
+        )
 
-    async def read(self, order_ids: Sequence[str], *, may_lag: bool = False) -> dict[str, ServiceOrder]:
-        """The orders, by one call each; where answers may lag, several are read from the list's first pages."""
+    async def read(
+        self, order_ids: Sequence[str], *, may_lag: bool = False
+    ) -> dict[str, ServiceOrder]:
+        """The orders, by one call each; where answers may lag, several are read from
+        the list's first pages.
+        """
         ids = list(dict.fromkeys(order_ids))
-        listed = await self._from_list(ids) if may_lag and len(ids) >= WORTH_A_PAGE else {}
-        orders = await concurrently([one for one in ids if one not in listed], self._order)
+        listed = (
+            await self._from_list(ids) if may_lag and len(ids) >= WORTH_A_PAGE else {}
+        )
+        orders = await concurrently(
+            [one for one in ids if one not in listed], self._order
+        )
         return listed | {order.order_id: order for order in orders if order is not None}
 
     async def _from_list(self, order_ids: Sequence[str]) -> dict[str, ServiceOrder]:
-        """Orders that the list shows, as long as each page saves calls; an order listed twice on a page is left out."""
+        """Orders that the list shows, as long as each page saves calls; an order listed
+        twice on a page is left out.
+        """
         shown: dict[str, ServiceOrder] = {}
         size = min(PAGE_SIZE, 4 * len(order_ids))
         for page_no in range(FIRST_PAGE, FIRST_PAGE + MOST_PAGES):
@@ -183,8 +277,15 @@ class AlibabaChannel(ABC):
             except XportcnError:  # each order is read alone next, which shows the error
                 break
             times = Counter(order.order_id for order in page.rows)
-            new = {order.order_id: order for order in page.rows if times[order.order_id] == 1} | shown
-            shown, before = {one: new[one] for one in order_ids if one in new}, len(shown)
+            new = {
+                order.order_id: order
+                for order in page.rows
+                if times[order.order_id] == 1
+            } | shown
+            shown, before = (
+                {one: new[one] for one in order_ids if one in new},
+                len(shown),
+            )
             is_last = len(page.rows) < size or len(shown) == len(order_ids)
             if is_last or len(shown) - before < WORTH_A_PAGE:
                 break

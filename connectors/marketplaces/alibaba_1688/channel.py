@@ -1,4 +1,6 @@
-"""1688: orders without an idempotency key, found again by the buyer's message, also those of its cart."""
+"""1688: orders without an idempotency key, found again by the buyer's message, also
+those of its cart.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +9,33 @@ from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.alibaba_1688 import reading
-from connectors.marketplaces.alibaba_1688.browser import AlibabaChannel, address, cargo, seller_cargo
-from connectors.marketplaces.listing import CLOCK_MARGIN, OrderPage, batches_of_sellers, order_page, require_batch
-from connectors.marketplaces.protocol import Created, PayOutcome, PaysMany, RowsAreGone, Warehouse
-from connectors.marketplaces.refusals import ORDER_NOT_FOUND, no_quote, require_true, unless_missing, without_own_id
+from connectors.marketplaces.alibaba_1688.browser import (
+    AlibabaChannel,
+    address,
+    cargo,
+    seller_cargo,
+)
+from connectors.marketplaces.listing import (
+    CLOCK_MARGIN,
+    OrderPage,
+    batches_of_sellers,
+    order_page,
+    require_batch,
+)
+from connectors.marketplaces.protocol import (
+    Created,
+    PayOutcome,
+    PaysMany,
+    RowsAreGone,
+    Warehouse,
+)
+from connectors.marketplaces.refusals import (
+    ORDER_NOT_FOUND,
+    no_quote,
+    require_true,
+    unless_missing,
+    without_own_id,
+)
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused, Unanswered
 from connectors.xportcn.failures import ANY_NO
@@ -42,21 +67,37 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
         self._as_text = china_text  # the list's filter may want 1688's own form, and refuse this one
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        request = alibaba_order.PreviewRequest(address_param=address(warehouse), cargo_param_list=cargo(order.lines))
+        request = alibaba_order.PreviewRequest(
+            address_param=address(warehouse), cargo_param_list=cargo(order.lines)
+        )
         try:
             preview = await self._client.read(alibaba_order.PREVIEW, request)
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message), refused.code)
+            return no_quote(
+                reading.problem(refused.code, refused.message), refused.code
+            )
         return reading.quote(preview, order.lines, self._trade_types)
 
-    async def quote_many(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
-        """The quotes, by one call for up to ten orders of different sellers. An exception is about all orders."""
+    async def quote_many(
+        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
+    ) -> dict[str, Quote]:
+        """The quotes, by one call for up to ten orders of different sellers. An
+        exception is about all orders.
+        """
         groups = batches_of_sellers(orders, MOST_SELLERS)
-        quotes = await concurrently(groups, lambda group: self._quote_group(group, warehouse))
-        return {order_ref: quote for group in quotes for order_ref, quote in group.items()}
+        quotes = await concurrently(
+            groups, lambda group: self._quote_group(group, warehouse)
+        )
+        return {
+            order_ref: quote for group in quotes for order_ref, quote in group.items()
+        }
 
-    async def _quote_group(self, orders: Sequence[SourcingOrder], warehouse: Warehouse) -> dict[str, Quote]:
-        previews = await self._preview_sellers(orders, warehouse) if len(orders) > 1 else {}
+    async def _quote_group(
+        self, orders: Sequence[SourcingOrder], warehouse: Warehouse
+    ) -> dict[str, Quote]:
+        previews = (
+            await self._preview_sellers(orders, warehouse) if len(orders) > 1 else {}
+        )
 
         async def quote(order: SourcingOrder) -> Quote:
             preview = previews.get(order.seller_id)
@@ -69,10 +110,16 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
     async def _preview_sellers(
         self, orders: Sequence[SourcingOrder], warehouse: Warehouse
     ) -> dict[str, alibaba_batch.SellerPreview]:
-        """Previews by seller; empty when the call is refused for one order's fault: then each is previewed alone."""
+        """Previews by seller; empty when the call is refused for one order's fault:
+        then each is previewed alone.
+        """
         request = alibaba_batch.PreviewRequest(
             address_param=address(warehouse),
-            cargo_param_list=tuple(one for order in orders for one in seller_cargo(order.lines, order.seller_id)),
+            cargo_param_list=tuple(
+                one
+                for order in orders
+                for one in seller_cargo(order.lines, order.seller_id)
+            ),
         )
         try:
             previews = await self._client.read(alibaba_batch.PREVIEW, request)
@@ -80,54 +127,86 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
             return {}
         return {preview.seller_open_id: preview for preview in previews}
 
-    async def create(self, claim: Claim, order: SourcingOrder, warehouse: Warehouse, *, approved: Money) -> Created:
-        """Create the order. 1688 knows no limit: `approved` is not checked by the service."""
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        warehouse: Warehouse,
+        *,
+        approved: Money,
+    ) -> Created:
+        """Create the order. 1688 knows no limit: `approved` is not checked by the
+        service.
+        """
         request = alibaba_order.CreateRequest(
             flow=order.flow or alibaba_order.FLOW,
             trade_type=order.trade_type or None,
             message=order.order_ref,
-            out_order_id=order.order_ref if ReferenceField.OWN_ID in self.places else None,
+            out_order_id=order.order_ref
+            if ReferenceField.OWN_ID in self.places
+            else None,
             address_param=address(warehouse),
             cargo_param_list=cargo(order.lines),
         )
         try:
-            answer = await self._client.effect(alibaba_order.CREATE, request, claim=claim)
+            answer = await self._client.effect(
+                alibaba_order.CREATE, request, claim=claim
+            )
         except Refused as refused:
             refused = without_own_id(refused)
             problem = reading.problem(refused.code, refused.message)
             raise refused.explained(code=refused.code, problems=(problem,)) from refused
         return reading.created(answer, order.lines)
 
-    async def pay_many(self, claims: Sequence[Claim], order_ids: Sequence[str]) -> dict[str, PayOutcome]:
+    async def pay_many(
+        self, claims: Sequence[Claim], order_ids: Sequence[str]
+    ) -> dict[str, PayOutcome]:
         require_batch(order_ids, self.pay_batch_size)
         request = alibaba_batch.PayRequest(order_ids=tuple(order_ids))
         try:
-            answer = await self._client.joint_effect(alibaba_batch.PAY, request, claims=claims)
+            answer = await self._client.joint_effect(
+                alibaba_batch.PAY, request, claims=claims
+            )
         except Refused as refused:
-            raise refused.explained(code=reading.pay_code(refused.code, refused.message)) from refused
-        return {order_id: reading.payment_outcome(answer, order_id) for order_id in order_ids}
+            raise refused.explained(
+                code=reading.pay_code(refused.code, refused.message)
+            ) from refused
+        return {
+            order_id: reading.payment_outcome(answer, order_id)
+            for order_id in order_ids
+        }
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
         if since is None:
             return await self._read_page(page_no, size, None)
         try:
-            return await self._read_page(page_no, size, self._as_text(since - CLOCK_MARGIN))
+            return await self._read_page(
+                page_no, size, self._as_text(since - CLOCK_MARGIN)
+            )
         except (Refused, Unanswered) as error:
-            is_no = isinstance(error, Refused) or error.code == ANY_NO  # the code of a fault may be a no in words
+            is_no = (
+                isinstance(error, Refused) or error.code == ANY_NO
+            )  # the code of a fault may be a no in words
             if self._as_text is compact_text or not is_no:
                 raise
         page = await self._read_page(page_no, size, compact_text(since - CLOCK_MARGIN))
         self._as_text = compact_text
         return page
 
-    async def _read_page(self, page_no: int, size: int, created_since: str | None) -> OrderPage:
-        request = alibaba_order.OrderPageRequest(page=page_no, page_size=size, create_start_time=created_since)
+    async def _read_page(
+        self, page_no: int, size: int, created_since: str | None
+    ) -> OrderPage:
+        request = alibaba_order.OrderPageRequest(
+            page=page_no, page_size=size, create_start_time=created_since
+        )
         page = await self._client.read(alibaba_order.ORDER_PAGE, request)
         return order_page(page.result, page.total_records, reading.service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)
-        order = await unless_missing(self._client.read(alibaba_order.ORDER_DETAIL, request), ORDER_NOT_FOUND)
+        order = await unless_missing(
+            self._client.read(alibaba_order.ORDER_DETAIL, request), ORDER_NOT_FOUND
+        )
         return reading.service_order(order) if order else None
 
     async def trace(self, order: ServiceOrder) -> list[TrackingEvent]:
@@ -145,11 +224,17 @@ class Alibaba1688Cart:
 
     async def rows(self) -> tuple[CartRow, ...]:
         cart = await self._client.read(api.LIST, Nothing())
-        live = [_row(row, seller) for seller in cart.enable_list for row in seller.cart_item_infos]
+        live = [
+            _row(row, seller)
+            for seller in cart.enable_list
+            for row in seller.cart_item_infos
+        ]
         return (*live, *(_row(row, None) for row in cart.disable_list))
 
     async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
-        request = api.AddRequest(offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity)
+        request = api.AddRequest(
+            offer_id=line.item_id, spec_id=line.spec_id, quantity=line.quantity
+        )
         return await self._client.effect(api.ADD, request, claim=claim)
 
     async def delete(self, row_ids: Sequence[str]) -> None:
@@ -159,15 +244,29 @@ class Alibaba1688Cart:
         request = api.EditRequest(id=row_id, quantity=quantity)
         require_true(api.EDIT, answered=await self._client.read(api.EDIT, request))
 
-    async def quote(self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Quote:
-        request = api.PreviewRequest(address_param=address(warehouse), cart_ids=tuple(row_ids))
+    async def quote(
+        self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse
+    ) -> Quote:
+        request = api.PreviewRequest(
+            address_param=address(warehouse), cart_ids=tuple(row_ids)
+        )
         try:
             preview = await self._client.read(api.PREVIEW, request)
-            return reading.quote(preview, order.lines, self._client.settings.allowed_trade_types)
+            return reading.quote(
+                preview, order.lines, self._client.settings.allowed_trade_types
+            )
         except Refused as refused:
-            return no_quote(reading.problem(refused.code, refused.message), refused.code)
+            return no_quote(
+                reading.problem(refused.code, refused.message), refused.code
+            )
 
-    async def create(self, claim: Claim, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse) -> Created:
+    async def create(
+        self,
+        claim: Claim,
+        order: SourcingOrder,
+        row_ids: Sequence[str],
+        warehouse: Warehouse,
+    ) -> Created:
         request = api.CreateRequest(
             flow=order.flow or alibaba_order.FLOW,
             trade_type=order.trade_type or None,
@@ -175,10 +274,16 @@ class Alibaba1688Cart:
             address_param=address(warehouse),
             cart_ids=tuple(row_ids),
         )
-        return reading.created(await self._client.effect(api.CREATE, request, claim=claim), order.lines)
+        return reading.created(
+            await self._client.effect(api.CREATE, request, claim=claim), order.lines
+        )
 
-    async def find(self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime) -> list[ServiceOrder]:
-        shown = await Alibaba1688Channel(self._client).find([order.order_ref], since=since)
+    async def find(
+        self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime
+    ) -> list[ServiceOrder]:
+        shown = await Alibaba1688Channel(self._client).find(
+            [order.order_ref], since=since
+        )
         found = list(shown.found.get(order.order_ref, ()))
         if not found and not any(row.row_id in row_ids for row in await self.rows()):
             words = "the rows have left the cart, and no order of theirs shows in the order list"

@@ -35,9 +35,25 @@ from connectors.xportcn.operations.operation import EffectCall
 from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
 from domain.money import Money, per_unit, total_of
-from domain.offers import NOTHING, LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku, VolumePrice
+from domain.offers import (
+    NOTHING,
+    LineProblem,
+    Offer,
+    OfferSummary,
+    Problem,
+    Quote,
+    QuoteLine,
+    Sku,
+    VolumePrice,
+)
 from domain.orders import OrderLine
-from domain.service_orders import DomesticParcel, Goods, ServiceOrder, ServiceStatus, TrackingEvent
+from domain.service_orders import (
+    DomesticParcel,
+    Goods,
+    ServiceOrder,
+    ServiceStatus,
+    TrackingEvent,
+)
 
 PUBLISHED = "published"
 NOTHING_YET = "404"
@@ -54,7 +70,8 @@ STATUSES = {
     "terminated": ServiceStatus.CLOSED,
 }
 
-# Contract 1.6; 006 to 008 (mixed batch, consignment, price of nothing) have no term in the domain.
+# Contract 1.6; 006 to 008 (mixed batch, consignment, price of nothing) have no term in
+# the domain.
 PROBLEMS = {
     "500_001": Problem.OFFLINE,
     "500_002": Problem.SELLERS_DIFFER,
@@ -105,7 +122,9 @@ def offer(product: alibaba_product.Product, marketplace: Marketplace) -> Offer:
 def _sku(sku: alibaba_product.ProductSku) -> Sku:
     return Sku(
         sku_id=sku.sku_id,
-        name="; ".join(f"{part.attribute_name}: {part.value}" for part in sku.sku_attributes),
+        name="; ".join(
+            f"{part.attribute_name}: {part.value}" for part in sku.sku_attributes
+        ),
         price=sku.price,
         stock=sku.amount_on_sale,
         spec_id=sku.spec_id,
@@ -114,17 +133,25 @@ def _sku(sku: alibaba_product.ProductSku) -> Sku:
 
 
 def problem_of(code: str, words: str) -> Problem:
-    """The problem of a refusal. Addresses are refused in words only (contract 1.6: code 400, `AddressId invalid`)."""
+    """The problem of a refusal. Addresses are refused in words only (contract 1.6: code
+    400, `AddressId invalid`).
+    """
     if "AddressId invalid" in words:
         return Problem.ADDRESS_INVALID
     return PROBLEMS.get(code, Problem.OTHER)
 
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(problem=problem_of(code, words), message=words or code, line_no=line_no)
+    return LineProblem(
+        problem=problem_of(code, words), message=words or code, line_no=line_no
+    )
 
 
-def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_types: Sequence[str]) -> Quote:
+def quote(
+    preview: alibaba_order.Preview,
+    lines: tuple[OrderLine, ...],
+    trade_types: Sequence[str],
+) -> Quote:
     """The quote of all previewed orders together; `trade_types` are the allowed ones.
 
     Raises `ContractMismatch` when an agreed preview has no sums.
@@ -132,14 +159,24 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
     ours = LinesByIds(lines, spec_ids)
     cargos = [cargo for part in preview.results for cargo in part.cargo_list]
     told = [(ours.take((cargo.offer_id, cargo.spec_id)), cargo) for cargo in cargos]
-    problems = tuple(_cargo_problem(our, cargo) for our, cargo in told if cargo.result_code in PROBLEMS)
+    problems = tuple(
+        _cargo_problem(our, cargo)
+        for our, cargo in told
+        if cargo.result_code in PROBLEMS
+    )
     problems = problems or tuple(_order_problems(preview))
     if not preview.success and not problems:
-        problems = (problem(preview.error_code, preview.error_msg or "refused without a word"),)
+        problems = (
+            problem(preview.error_code, preview.error_msg or "refused without a word"),
+        )
     if not problems and not preview.results:
         raise _no_sums()
     priced = tuple(
-        QuoteLine(line_no=our.line_no, unit_price=per_unit(cargo.amount, our.quantity), amount=cargo.amount)
+        QuoteLine(
+            line_no=our.line_no,
+            unit_price=per_unit(cargo.amount, our.quantity),
+            amount=cargo.amount,
+        )
         for our, cargo in told
         if our and cargo.amount is not None
     )
@@ -148,13 +185,21 @@ def quote(preview: alibaba_order.Preview, lines: tuple[OrderLine, ...], trade_ty
     postage = [part.sum_carriage for part in preview.results]
     known: Parts = {"goods": total, "postage": NOTHING, "total": total}
     return Quote(
-        **(known if problems else parts_of(alibaba_order.PREVIEW, goods, postage, total, priced)),
+        **(
+            known
+            if problems
+            else parts_of(alibaba_order.PREVIEW, goods, postage, total, priced)
+        ),
         lines=priced,
         problems=problems or unmentioned(lines, (our for our, _ in told)),
         order_count=max(1, len(preview.results)),
         flow=preview.results[0].flow_flag if preview.results else "",
         discount=_sum([part.discount_fee for part in preview.results], needed=False),
-        **(trade(preview.results[0].trade_mode_name_list, trade_types) if preview.results else Trade()),
+        **(
+            trade(preview.results[0].trade_mode_name_list, trade_types)
+            if preview.results
+            else Trade()
+        ),
     )
 
 
@@ -165,16 +210,24 @@ class Trade(TypedDict, total=False):
     hold: str
 
 
-def trade(named: Sequence[str], allowed: Sequence[str], *, may_be_unnamed: bool = False) -> Trade:
-    """The first allowed trade type of a preview; a create without a trade type may buy on credit (upstream)."""
+def trade(
+    named: Sequence[str], allowed: Sequence[str], *, may_be_unnamed: bool = False
+) -> Trade:
+    """The first allowed trade type of a preview; a create without a trade type may buy
+    on credit (upstream).
+    """
     usable = [name for name in named if name in allowed]
     if usable or (may_be_unnamed and not named):
         return {"trade_type": usable[0] if usable else ""}
-    offered = f"only by {', '.join(named)}" if named else "by no trade type that it names"
+    offered = (
+        f"only by {', '.join(named)}" if named else "by no trade type that it names"
+    )
     return {"hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}"}
 
 
-def _cargo_problem(our: OrderLine | None, cargo: alibaba_order.PreviewedCargo) -> LineProblem:
+def _cargo_problem(
+    our: OrderLine | None, cargo: alibaba_order.PreviewedCargo
+) -> LineProblem:
     return problem(cargo.result_code, cargo.message, line_no=our.line_no if our else 0)
 
 
@@ -184,7 +237,10 @@ def _order_problems(preview: alibaba_order.Preview) -> Iterable[LineProblem]:
         return
     for part in preview.results:
         if part.result_code in PROBLEMS or part.status.lower() == "false":
-            yield problem(part.result_code, part.message or part.result_code or "refused without a word")
+            yield problem(
+                part.result_code,
+                part.message or part.result_code or "refused without a word",
+            )
 
 
 def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
@@ -196,19 +252,28 @@ def _sum(amounts: list[Money | None], *, needed: bool) -> Money:
 
 def _no_sums() -> ContractMismatch:
     name = alibaba_order.PREVIEW.name
-    return ContractMismatch("the preview names no sums", operation=name, field="orderPreviewResuslt")
+    return ContractMismatch(
+        "the preview names no sums", operation=name, field="orderPreviewResuslt"
+    )
 
 
-def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
+def created(
+    answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]
+) -> Created:
     """The new order or orders.
 
-    Raises `Refused` only when no order id came with the refusal: samples show success false beside an id (contract
-    2.7), and with some lines failed there may be an order of the others. Then it is `Unanswered`.
+    Raises `Refused` only when no order id came with the refusal: samples show success
+    false beside an id (contract 2.7), and with some lines failed there may be an order
+    of the others. Then it is `Unanswered`.
     """
     parts = [part for part in answer.order_list if part.order_id]
-    ids = tuple(dict.fromkeys(part.order_id for part in parts)) or ((answer.order_id,) if answer.order_id else ())
+    ids = tuple(dict.fromkeys(part.order_id for part in parts)) or (
+        (answer.order_id,) if answer.order_id else ()
+    )
     total = _created_total(answer, parts)
-    failed = failed_words(answer) + [_failed_part(part) for part in answer.order_list if not part.is_made]
+    failed = failed_words(answer) + [
+        _failed_part(part) for part in answer.order_list if not part.is_made
+    ]
     if answer.success and ids and not failed and total is not None:
         return Created(order_ids=ids, total=total)
     if ids or (answer.success is not False and not answer.failed_offer_list):
@@ -217,7 +282,9 @@ def created(answer: alibaba_order.CreateAnswer, lines: tuple[OrderLine, ...]) ->
     raise not_created(alibaba_order.CREATE, answer, lines)
 
 
-def _created_total(answer: alibaba_order.CreateAnswer, parts: list[alibaba_order.CreatedOrder]) -> Money | None:
+def _created_total(
+    answer: alibaba_order.CreateAnswer, parts: list[alibaba_order.CreatedOrder]
+) -> Money | None:
     if answer.total_success_amount is not None:
         return answer.total_success_amount
     amounts = [part.order_amount for part in parts if part.order_amount is not None]
@@ -229,21 +296,36 @@ def _failed_part(part: alibaba_order.CreatedOrder) -> str:
 
 
 def failed_words(answer: alibaba_order.CreationAnswer) -> list[str]:
-    return [f"{one.offer_id} {one.error_message or one.error_code}" for one in answer.failed_offer_list]
+    return [
+        f"{one.offer_id} {one.error_message or one.error_code}"
+        for one in answer.failed_offer_list
+    ]
 
 
 def not_created(
-    call: EffectCall[Any, Any], answer: alibaba_order.CreationAnswer, lines: tuple[OrderLine, ...]
+    call: EffectCall[Any, Any],
+    answer: alibaba_order.CreationAnswer,
+    lines: tuple[OrderLine, ...],
 ) -> Refused:
     """A refused create of 1688 or bigMajor, with the problem of each line."""
     ours = LinesByIds(lines, spec_ids)
     problems = tuple(
-        problem(failed.error_code, failed.error_message, line_no=our.line_no if our else 0)
+        problem(
+            failed.error_code, failed.error_message, line_no=our.line_no if our else 0
+        )
         for failed in answer.failed_offer_list
         for our in [ours.take((failed.offer_id, failed.spec_id))]
     ) or (problem(answer.code, answer.message),)
-    code = answer.code or next((failed.error_code for failed in answer.failed_offer_list), "")
-    return refusal(call, answer, answer.message or problems[0].message, code=code, problems=problems)
+    code = answer.code or next(
+        (failed.error_code for failed in answer.failed_offer_list), ""
+    )
+    return refusal(
+        call,
+        answer,
+        answer.message or problems[0].message,
+        code=code,
+        problems=problems,
+    )
 
 
 def pay_code(code: str, words: str) -> str:
@@ -254,16 +336,23 @@ def pay_code(code: str, words: str) -> str:
 
 
 def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:
-    """The outcome of one order in a bulk payment; `Unanswered` when the answer lists it as neither or both."""
+    """The outcome of one order in a bulk payment; `Unanswered` when the answer lists it
+    as neither or both.
+    """
     paid = order_id in answer.success_order_ids
-    failure = next((failed for failed in answer.failed_order_list if failed.order_id == order_id), None)
+    failure = next(
+        (failed for failed in answer.failed_order_list if failed.order_id == order_id),
+        None,
+    )
     if paid and failure is None:
         return None
     if failure is not None and not paid:
         code = pay_code(failure.error_code, failure.error_message)
         return refusal(alibaba_batch.PAY, answer, failure.error_message, code=code)
     told = "both that it is paid and that it failed" if paid else "nothing"
-    return unsettled(alibaba_batch.PAY, answer, f"of order {order_id} the answer says {told}")
+    return unsettled(
+        alibaba_batch.PAY, answer, f"of order {order_id} the answer says {told}"
+    )
 
 
 def service_order(order: alibaba_order.Order) -> ServiceOrder:
@@ -291,11 +380,17 @@ def service_order(order: alibaba_order.Order) -> ServiceOrder:
 
 
 def parcels(items: Iterable[alibaba_order.LogisticsItem]) -> tuple[DomesticParcel, ...]:
-    return domestic(*((one.logistics_bill_no, one.logistics_company_name, one.delivered_time) for one in items))
+    return domestic(
+        *(
+            (one.logistics_bill_no, one.logistics_company_name, one.delivered_time)
+            for one in items
+        )
+    )
 
 
 async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[TrackingEvent]:
-    """The events of an order, oldest first; none for code 404, 1688's word for no events yet (upstream).
+    """The events of an order, oldest first; none for code 404, 1688's word for no
+    events yet (upstream).
 
     HTTP 404 beside it is a wrong path all the same.
     """
@@ -309,5 +404,7 @@ async def traced(logistics: Awaitable[alibaba_order.Logistics]) -> list[Tracking
 
 def events(logistics: alibaba_order.Logistics) -> Iterable[TrackingEvent]:
     for parcel in logistics.logistics_trace:
-        for number, step in product(numbers_in(parcel.logistics_bill_no), parcel.logistics_steps):
+        for number, step in product(
+            numbers_in(parcel.logistics_bill_no), parcel.logistics_steps
+        ):
             yield scan(number, step.accept_time, step.status, step.remark)

@@ -12,4 +12,9 @@ def offering(client: XportcnClient) -> Offering:
     from connectors.marketplaces.taobao.channel import TaobaoCart, TaobaoChannel
 
     channel = TaobaoChannel(client)
-    return Offering(channel, TaobaoBrowser(client, channel), TaobaoCart(client), TaobaoAfterSale(client))
+    return Offering(
+        channel,
+        TaobaoBrowser(client, channel),
+        TaobaoCart(client),
+        TaobaoAfterSale(client),
+    )

@@ -1,4 +1,6 @@
-"""Taobao after-sale: a refund belongs to one sub-order; cancelling an unpaid order is accepted first, done later."""
+"""Taobao after-sale: a refund belongs to one sub-order; cancelling an unpaid order is
+accepted first, done later.
+"""
 
 from __future__ import annotations
 
@@ -19,13 +21,27 @@ from connectors.marketplaces.protocol import (
     refund_state,
     require_same,
 )
-from connectors.marketplaces.refusals import NOT_NOW, refusal, require_success, require_true, unsettled, word_of
+from connectors.marketplaces.refusals import (
+    NOT_NOW,
+    refusal,
+    require_success,
+    require_true,
+    unsettled,
+    word_of,
+)
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.operations import taobao_after_sale as api
 from connectors.xportcn.operations import taobao_order
 from connectors.xportcn.wire import unix_ms
-from domain.after_sale import NOTHING, RefundEvent, RefundKind, RefundOption, RefundState, ServiceRefund
+from domain.after_sale import (
+    NOTHING,
+    RefundEvent,
+    RefundKind,
+    RefundOption,
+    RefundState,
+    ServiceRefund,
+)
 from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.orders import OrderLine
@@ -61,48 +77,95 @@ class TaobaoAfterSale(AfterSale):
     async def cancel(self, claim: Claim, order_id: str, reason: str) -> None:
         request = taobao_order.CancelRequest(purchase_id=order_id, cancel_reason=reason)
         answer = await self._client.effect(taobao_order.CANCEL, request, claim=claim)
-        require_success(taobao_order.CANCEL, answer, doubt="the answer does not say whether it is accepted")
+        require_success(
+            taobao_order.CANCEL,
+            answer,
+            doubt="the answer does not say whether it is accepted",
+        )
 
-    async def targets(self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]) -> tuple[Target, ...]:
+    async def targets(
+        self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
+    ) -> tuple[Target, ...]:
         order = await self._order(order_id)
-        shop, distribution = LinesByIds(lines, sku_ids), LinesByIds(lines, distribution_ids)
+        shop, distribution = (
+            LinesByIds(lines, sku_ids),
+            LinesByIds(lines, distribution_ids),
+        )
         told = [
-            (shop.take((part.item_id, part.sku_id)) or distribution.take((part.item_id, part.sku_id)), part)
+            (
+                shop.take((part.item_id, part.sku_id))
+                or distribution.take((part.item_id, part.sku_id)),
+                part,
+            )
             for part in order.sub_purchase_orders
         ]
-        found = [_target(line, part) for line, part in told if line and line.line_no in wanted]
+        found = [
+            _target(line, part)
+            for line, part in told
+            if line and line.line_no in wanted
+        ]
         if {line_no for target in found for line_no in target.lines} != set(wanted):
             name = taobao_order.ORDER_DETAIL.name
-            raise ContractMismatch("the order does not show every line", operation=name, field="subPurchaseOrders")
+            raise ContractMismatch(
+                "the order does not show every line",
+                operation=name,
+                field="subPurchaseOrders",
+            )
         return tuple(found)
 
-    async def options(self, order_id: str, target: Target, kind: RefundKind) -> tuple[RefundOption, ...]:
-        """The options for goods as the order shows them: not shipped while no part of the target has a parcel."""
+    async def options(
+        self, order_id: str, target: Target, kind: RefundKind
+    ) -> tuple[RefundOption, ...]:
+        """The options for goods as the order shows them: not shipped while no part of
+        the target has a parcel.
+        """
         shown = (await self._order(order_id)).sub_purchase_orders
-        sent = any(part.is_sent for part in shown if part.sub_purchase_order_id in target.entry_ids)
+        sent = any(
+            part.is_sent
+            for part in shown
+            if part.sub_purchase_order_id in target.entry_ids
+        )
         states = SHIPPED[kind] if sent else (UNSHIPPED,)
-        found = await concurrently(states, lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods))
+        found = await concurrently(
+            states, lambda goods: self._options(target.entry_ids[0], TYPES[kind], goods)
+        )
         return tuple(option for options in found for option in options)
 
     async def _order(self, order_id: str) -> taobao_order.PurchaseOrder:
         request = taobao_order.OrderDetailRequest(purchase_order_id=order_id)
         shown = await self._client.read(taobao_order.ORDER_DETAIL, request)
-        require_same(order_id, shown.purchase_id, taobao_order.ORDER_DETAIL, "purchaseId")
+        require_same(
+            order_id, shown.purchase_id, taobao_order.ORDER_DETAIL, "purchaseId"
+        )
         return shown
 
-    async def _options(self, sub_order_id: str, refund_type: int, goods: str) -> tuple[RefundOption, ...]:
-        request = api.RenderRequest(sub_order_id=sub_order_id, refund_type=refund_type, goods_status=int(goods))
+    async def _options(
+        self, sub_order_id: str, refund_type: int, goods: str
+    ) -> tuple[RefundOption, ...]:
+        request = api.RenderRequest(
+            sub_order_id=sub_order_id, refund_type=refund_type, goods_status=int(goods)
+        )
         try:
-            template = (await self._client.read(api.RENDER, request)).refund_order_template
+            template = (
+                await self._client.read(api.RENDER, request)
+            ).refund_order_template
         except Refused as refused:
             if word_of(refused) in NOT_NOW:
                 return ()
             raise
         most = template.max_refund_fee.refund_fee
-        least = template.max_refund_fee.min_refund_fee if template.max_refund_fee.can_edit_refund_fee else most
+        least = (
+            template.max_refund_fee.min_refund_fee
+            if template.max_refund_fee.can_edit_refund_fee
+            else most
+        )
         return tuple(
             RefundOption(
-                reason_id=int(reason.reason_id), name=reason.reason_desc, goods=goods, least=least or NOTHING, most=most
+                reason_id=int(reason.reason_id),
+                name=reason.reason_desc,
+                goods=goods,
+                least=least or NOTHING,
+                most=most,
             )
             for reason in template.refund_reasons
         )
@@ -126,7 +189,9 @@ class TaobaoAfterSale(AfterSale):
             raise unsettled(api.SUBMIT, answer, "the answer names no refund")
         return answer.refund_id
 
-    async def modify(self, claim: Claim, refund_id: str, request: RefundRequest) -> None:
+    async def modify(
+        self, claim: Claim, refund_id: str, request: RefundRequest
+    ) -> None:
         answer = await self._client.effect(
             api.MODIFY,
             api.ModifyRequest(
@@ -141,21 +206,39 @@ class TaobaoAfterSale(AfterSale):
         require_success(api.MODIFY, answer, doubt=UNKNOWN_AMOUNT)
 
     async def withdraw(self, claim: Claim, refund_id: str) -> None:
-        answer = await self._client.effect(api.CANCEL, api.RefundRequest(refund_id=refund_id), claim=claim)
+        answer = await self._client.effect(
+            api.CANCEL, api.RefundRequest(refund_id=refund_id), claim=claim
+        )
         if answer.cancel_success is None:
-            raise unsettled(api.CANCEL, answer, "the answer does not say whether it is withdrawn")
+            raise unsettled(
+                api.CANCEL, answer, "the answer does not say whether it is withdrawn"
+            )
         if not answer.cancel_success:
-            raise refusal(api.CANCEL, answer, "the refund can't be withdrawn any more", code="REFUND_STATUS_ERROR")
+            raise refusal(
+                api.CANCEL,
+                answer,
+                "the refund can't be withdrawn any more",
+                code="REFUND_STATUS_ERROR",
+            )
 
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
-        rendered = await self._client.read(api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id))
+        rendered = await self._client.read(
+            api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id)
+        )
         return tuple(
             Carrier(code=one.logistics_company_code, name=one.logistics_company_name)
             for one in rendered.logistics_company_list
         )
 
     async def send_back(
-        self, claim: Claim, refund_id: str, *, carrier: str, number: str, note: str, vouchers: tuple[str, ...]
+        self,
+        claim: Claim,
+        refund_id: str,
+        *,
+        carrier: str,
+        number: str,
+        note: str,
+        vouchers: tuple[str, ...],
     ) -> None:
         request = api.ReturnRequest(
             refund_id=refund_id,
@@ -164,18 +247,32 @@ class TaobaoAfterSale(AfterSale):
             return_goods_desc=note or None,
             refund_images=vouchers or None,
         )
-        require_true(api.RETURN_SUBMIT, answered=await self._client.effect(api.RETURN_SUBMIT, request, claim=claim))
+        require_true(
+            api.RETURN_SUBMIT,
+            answered=await self._client.effect(api.RETURN_SUBMIT, request, claim=claim),
+        )
 
-    async def send_message(self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]) -> None:
-        request = api.MessageRequest(refund_id=refund_id, refund_message=words, refund_images=vouchers or None)
-        require_true(api.MESSAGE, answered=await self._client.effect(api.MESSAGE, request, claim=claim))
+    async def send_message(
+        self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]
+    ) -> None:
+        request = api.MessageRequest(
+            refund_id=refund_id, refund_message=words, refund_images=vouchers or None
+        )
+        require_true(
+            api.MESSAGE,
+            answered=await self._client.effect(api.MESSAGE, request, claim=claim),
+        )
 
     async def read(self, refund_id: str) -> ServiceRefund:
-        shown = (await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))).refund_order_aggregate
+        shown = (
+            await self._client.read(api.REFUND, api.RefundRequest(refund_id=refund_id))
+        ).refund_order_aggregate
         require_same(refund_id, shown.refund_order.refund_id, api.REFUND, "refundId")
 
         async def messages(page_no: int) -> Sequence[api.Message]:
-            request = api.MessagePageRequest(refund_id=refund_id, page_no=page_no, page_size=PAGE_SIZE)
+            request = api.MessagePageRequest(
+                refund_id=refund_id, page_no=page_no, page_size=PAGE_SIZE
+            )
             return (await self._client.read(api.MESSAGES, request)).data
 
         told = await each_once(messages, lambda message: message.message_id)
@@ -183,26 +280,40 @@ class TaobaoAfterSale(AfterSale):
 
     async def list_refunds(self, *, since: datetime) -> list[ListedRefund]:
         async def refunds(page_no: int) -> list[ListedRefund]:
-            request = api.RefundPageRequest(page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since))
-            return [_listed(one) for one in (await self._client.read(api.PAGE, request)).data]
+            request = api.RefundPageRequest(
+                page_no=page_no, page_size=PAGE_SIZE, refund_start_time=unix_ms(since)
+            )
+            return [
+                _listed(one)
+                for one in (await self._client.read(api.PAGE, request)).data
+            ]
 
         return await each_once(refunds, lambda refund: refund.refund_id)
 
 
 def _target(line: OrderLine, part: taobao_order.SubPurchaseOrder) -> Target:
     refund_ids = (part.refund_id,) if part.refund_id else ()
-    return Target(lines=(line.line_no,), entry_ids=(part.sub_purchase_order_id,), refund_ids=refund_ids)
+    return Target(
+        lines=(line.line_no,),
+        entry_ids=(part.sub_purchase_order_id,),
+        refund_ids=refund_ids,
+    )
 
 
 def _listed(row: api.RefundAggregate) -> ListedRefund:
     refund = row.refund_order
     order_id = refund.pay_order_id or row.purchase_order_line.purchase_order_id
     return ListedRefund(
-        refund_id=refund.refund_id, order_id=order_id, amount=refund.refund_fee, word=refund.refund_status
+        refund_id=refund.refund_id,
+        order_id=order_id,
+        amount=refund.refund_fee,
+        word=refund.refund_status,
     )
 
 
-def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...]) -> ServiceRefund:
+def _service_refund(
+    shown: api.RefundAggregate, events: tuple[RefundEvent, ...]
+) -> ServiceRefund:
     refund, logistics = shown.refund_order, shown.logistics
     state = refund_state(refund.refund_status, STATES, api.REFUND)
     if state is RefundState.AGREED and refund.refund_type == TYPES[RefundKind.RETURN]:
@@ -214,8 +325,12 @@ def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...])
         asked=refund.refund_fee,
         refunded=refund.refund_fee if state is RefundState.REFUNDED else NOTHING,
         reason_id=int(refund.reason_id) if refund.reason_id.isdigit() else 0,
-        refusal=refund.seller_refuse_reason_describe or refund.seller_refuse_reason or failed(refund.refund_status),
-        company=company.logistics_company_name or company.logistics_company_code if company else "",
+        refusal=refund.seller_refuse_reason_describe
+        or refund.seller_refuse_reason
+        or failed(refund.refund_status),
+        company=company.logistics_company_name or company.logistics_company_code
+        if company
+        else "",
         tracking_number=logistics.mail_no if logistics else "",
         deadline=refund.timeout_date,
         events=events,
@@ -225,4 +340,9 @@ def _service_refund(shown: api.RefundAggregate, events: tuple[RefundEvent, ...])
 def _event(message: api.Message) -> RefundEvent:
     status = "" if message.refund_status is None else str(message.refund_status)
     moment = message.create_time or datetime.fromtimestamp(0, UTC)
-    return RefundEvent(occurred_at=moment, status=status, role=message.role, description=message.content)
+    return RefundEvent(
+        occurred_at=moment,
+        status=status,
+        role=message.role,
+        description=message.content,
+    )

@@ -1,4 +1,6 @@
-"""Taobao: words and image; shops and categories by the list of distribution products; best sellers; links."""
+"""Taobao: words and image; shops and categories by the list of distribution products;
+best sellers; links.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +20,9 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary
 
-RECOMMENDED = taobao_product.GROUP(1, taobao_product.HOT.title, "POST /open/product/recommend", ASSUMED).read(
-    taobao_product.RecommendRequest, PageOf[taobao_product.Recommended]
-)
+RECOMMENDED = taobao_product.GROUP(
+    1, taobao_product.HOT.title, "POST /open/product/recommend", ASSUMED
+).read(taobao_product.RecommendRequest, PageOf[taobao_product.Recommended])
 NO_SUCH_PATH = (404, 405)
 
 
@@ -36,12 +38,16 @@ class TaobaoBrowser(Browser):
 
     async def by_image(self, image: Image, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "images", filters, offers="sort price")
-        request = taobao_product.ImageSearchRequest(image_base64=image.base64, image_url=image.url, **_paged(filters))
+        request = taobao_product.ImageSearchRequest(
+            image_base64=image.base64, image_url=image.url, **_paged(filters)
+        )
         page = await self._client.read(taobao_product.IMAGE_SEARCH, request)
         return _hits(page)
 
     async def by_url(self, url: str) -> Offer | None:
-        """The product of a link. Short links name no item: the service resolves them."""
+        """The product of a link. Short links name no item: the service resolves
+        them.
+        """
         try:
             return await super().by_url(url)
         except ValueError:
@@ -50,7 +56,9 @@ class TaobaoBrowser(Browser):
         return await self._inquire(url)
 
     async def _inquire(self, url: str) -> Offer | None:
-        inquiry = self._client.read(taobao_product.INQUIRY, taobao_product.InquiryRequest(url=url))
+        inquiry = self._client.read(
+            taobao_product.INQUIRY, taobao_product.InquiryRequest(url=url)
+        )
         product = await unless_missing(inquiry, PRODUCT_NOT_FOUND)
         return reading.offer(product) if product else None
 
@@ -58,14 +66,18 @@ class TaobaoBrowser(Browser):
         refuse_filters(self.marketplace, "a shop's offers", filters, offers="category")
         return await self._listed(filters, shop_id=shop_id)
 
-    async def listing(self, filters: Filters, *, changed_since: datetime | None = None) -> Hits:
+    async def listing(
+        self, filters: Filters, *, changed_since: datetime | None = None
+    ) -> Hits:
         refuse_filters(self.marketplace, "listings", filters, offers="category")
         return await self._listed(filters, changed_since=changed_since)
 
     async def hot(self, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "best sellers", filters, offers="category")
         request = taobao_product.HotRequest(
-            page_no=filters.page, page_size=filters.page_size, category_id=filters.category_id or None
+            page_no=filters.page,
+            page_size=filters.page_size,
+            category_id=filters.category_id or None,
         )
         try:
             page = await self._client.read(taobao_product.HOT, request)
@@ -79,12 +91,22 @@ class TaobaoBrowser(Browser):
         return _hits(page)
 
     async def _recommended(self, filters: Filters) -> Hits:
-        """Best sellers by the path of a public client of the service, which has neither categories nor a total."""
-        request = taobao_product.RecommendRequest(page_no=filters.page, page_size=filters.page_size)
+        """Best sellers by the path of a public client of the service, which has neither
+        categories nor a total.
+        """
+        request = taobao_product.RecommendRequest(
+            page_no=filters.page, page_size=filters.page_size
+        )
         page = await self._client.read(RECOMMENDED, request)
         return _hits(page)
 
-    async def _listed(self, filters: Filters, *, shop_id: str = "", changed_since: datetime | None = None) -> Hits:
+    async def _listed(
+        self,
+        filters: Filters,
+        *,
+        shop_id: str = "",
+        changed_since: datetime | None = None,
+    ) -> Hits:
         request = taobao_product.SpuPageRequest(
             page_no=filters.page,
             page_size=filters.page_size,
@@ -93,21 +115,36 @@ class TaobaoBrowser(Browser):
             modify_time_start=unix_ms(changed_since) if changed_since else None,
         )
         page = await self._client.read(taobao_product.SPU_PAGE, request)
-        return Hits(total=page.total_records, offers=tuple(_listed_offer(spu) for spu in page.data))
+        return Hits(
+            total=page.total_records,
+            offers=tuple(_listed_offer(spu) for spu in page.data),
+        )
 
 
 def _paged(filters: Filters) -> dict[str, Any]:
-    paged = {"page_no": filters.page, "page_size": filters.page_size, "sort": SORTS[filters.sort]}
+    paged = {
+        "page_no": filters.page,
+        "page_size": filters.page_size,
+        "sort": SORTS[filters.sort],
+    }
     return paged | {"price_start": filters.min_price, "price_end": filters.max_price}
 
 
 def _is_ours(url: str) -> bool:
     host = urlsplit(url).hostname or ""
-    return any(host == site or host.endswith(f".{site}") for site in Marketplace.TAOBAO.pages.sites)
+    return any(
+        host == site or host.endswith(f".{site}")
+        for site in Marketplace.TAOBAO.pages.sites
+    )
 
 
-def _hits(page: PageOf[taobao_product.SearchHit] | PageOf[taobao_product.Recommended]) -> Hits:
-    return Hits(total=page.total_records, offers=tuple(reading.summary(hit) for hit in page.data))
+def _hits(
+    page: PageOf[taobao_product.SearchHit] | PageOf[taobao_product.Recommended],
+) -> Hits:
+    return Hits(
+        total=page.total_records,
+        offers=tuple(reading.summary(hit) for hit in page.data),
+    )
 
 
 def _listed_offer(spu: taobao_product.Spu) -> OfferSummary:

@@ -27,7 +27,15 @@ from connectors.xportcn.operations import taobao_order, taobao_product
 from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
 from domain.money import per_unit, total_of
-from domain.offers import LineProblem, Offer, OfferSummary, Problem, Quote, QuoteLine, Sku
+from domain.offers import (
+    LineProblem,
+    Offer,
+    OfferSummary,
+    Problem,
+    Quote,
+    QuoteLine,
+    Sku,
+)
 from domain.orders import OrderLine
 from domain.service_orders import (
     DomesticParcel,
@@ -82,9 +90,20 @@ def lacks_distribution_ids(product: taobao_product.Product) -> bool:
     return not product.mp_id or any(not sku.mp_sku_id for sku in product.sku_list)
 
 
-def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | None = None) -> Offer:
-    """The product; missing ids are taken from `mapping`. A product without ids can't be ordered: it is not active."""
-    mapped = next((item for item in mapping.mp_products if item.item_id == product.item_id), None) if mapping else None
+def offer(
+    product: taobao_product.Product, mapping: taobao_product.Mapping | None = None
+) -> Offer:
+    """The product; missing ids are taken from `mapping`. A product without ids can't be
+    ordered: it is not active.
+    """
+    mapped = (
+        next(
+            (item for item in mapping.mp_products if item.item_id == product.item_id),
+            None,
+        )
+        if mapping
+        else None
+    )
     distribution_id = product.mp_id or (mapped.mp_id if mapped else "")
     sku_ids = {sku.sku_id: sku.mp_sku_id for sku in mapped.sku_list} if mapped else {}
     return Offer(
@@ -96,19 +115,26 @@ def offer(product: taobao_product.Product, mapping: taobao_product.Mapping | Non
         seller_name=product.shop_name,
         min_quantity=max(1, product.begin_amount),
         active=product.status == ACTIVE and bool(distribution_id),
-        skus=distinct(_sku(sku, sku.mp_sku_id or sku_ids.get(sku.sku_id, "")) for sku in product.sku_list),
+        skus=distinct(
+            _sku(sku, sku.mp_sku_id or sku_ids.get(sku.sku_id, ""))
+            for sku in product.sku_list
+        ),
         distribution_item_id=distribution_id,
         category_id=product.category_id,
         category_name=product.category_name,
         image_urls=distinct(product.pic_urls),
-        unknown_state=unknown_sale(ACTIVE, product.status, *(sku.status for sku in product.sku_list)),
+        unknown_state=unknown_sale(
+            ACTIVE, product.status, *(sku.status for sku in product.sku_list)
+        ),
     )
 
 
 def _sku(sku: taobao_product.ProductSku, distribution_id: str) -> Sku:
     return Sku(
         sku_id=sku.sku_id,
-        name="; ".join(f"{part.prop_name}: {part.value_name}" for part in sku.properties),
+        name="; ".join(
+            f"{part.prop_name}: {part.value_name}" for part in sku.properties
+        ),
         price=sku.promotion_price or sku.price,
         stock=sku.quantity,
         distribution_sku_id=distribution_id,
@@ -118,26 +144,57 @@ def _sku(sku: taobao_product.ProductSku, distribution_id: str) -> Sku:
 
 
 def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(problem=PROBLEMS.get(code, Problem.OTHER), message=words or code, line_no=line_no)
+    return LineProblem(
+        problem=PROBLEMS.get(code, Problem.OTHER),
+        message=words or code,
+        line_no=line_no,
+    )
 
 
 def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
-    """The quote of all parts together: a seller with two depots has two. More than one seller is a problem.
+    """The quote of all parts together: a seller with two depots has two. More than one
+    seller is a problem.
 
-    Raises `ContractMismatch` for an answer without parts, and for a total of all parts that is above theirs.
+    Raises `ContractMismatch` for an answer without parts, and for a total of all parts
+    that is above theirs.
     """
     parts = [line for order in rendered.orders for line in order.lines]
-    if rendered.is_refused and all(line.available and not line.error_code for line in parts):
-        code, words = rendered.error_code, rendered.error_message or "refused without a word"
+    if rendered.is_refused and all(
+        line.available and not line.error_code for line in parts
+    ):
+        code, words = (
+            rendered.error_code,
+            rendered.error_message or "refused without a word",
+        )
         return no_quote(problem(code, words), code)
     if not rendered.orders:
-        raise ContractMismatch("the preview names no orders", operation=taobao_order.RENDER.name, field="orders")
+        raise ContractMismatch(
+            "the preview names no orders",
+            operation=taobao_order.RENDER.name,
+            field="orders",
+        )
     ours = LinesByIds(lines, distribution_ids)
-    told = [(ours.take((line.item_id, line.sku_id)), line) for order in rendered.orders for line in order.lines]
-    problems = [_line_problem(our, line) for our, line in told if not line.available or line.error_code]
+    told = [
+        (ours.take((line.item_id, line.sku_id)), line)
+        for order in rendered.orders
+        for line in order.lines
+    ]
+    problems = [
+        _line_problem(our, line)
+        for our, line in told
+        if not line.available or line.error_code
+    ]
     available = [(our, line) for our, line in told if our and line.available]
-    problems += [other_pieces(our, line.quantity) for our, line in available if line.quantity != our.quantity]
-    sold = (order for order in rendered.orders if any(line.available for line in order.lines) or not order.lines)
+    problems += [
+        other_pieces(our, line.quantity)
+        for our, line in available
+        if line.quantity != our.quantity
+    ]
+    sold = (
+        order
+        for order in rendered.orders
+        if any(line.available for line in order.lines) or not order.lines
+    )
     sellers = dict.fromkeys(order.supplier_nick for order in sold)
     if len(sellers) > 1:
         words = f"the lines are of several sellers: {', '.join(sellers)}"
@@ -145,9 +202,15 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     total = total_of([order.purchase_amount for order in rendered.orders])
     if rendered.real_pay and rendered.real_pay > total:
         words = f"{rendered.real_pay} is to be paid in all, its orders cost {total}"
-        raise ContractMismatch(words, operation=taobao_order.RENDER.name, field="totalRealPayPrice")
+        raise ContractMismatch(
+            words, operation=taobao_order.RENDER.name, field="totalRealPayPrice"
+        )
     priced = tuple(
-        QuoteLine(line_no=our.line_no, unit_price=per_unit(amount, our.quantity), amount=amount)
+        QuoteLine(
+            line_no=our.line_no,
+            unit_price=per_unit(amount, our.quantity),
+            amount=amount,
+        )
         for our, line in available
         if (amount := line.amount or (line.price and line.price * our.quantity))
     )
@@ -165,37 +228,67 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
     )
 
 
-def _line_problem(our: OrderLine | None, line: taobao_order.RenderedLine) -> LineProblem:
+def _line_problem(
+    our: OrderLine | None, line: taobao_order.RenderedLine
+) -> LineProblem:
     words = line.error_message or line.error_code or "not available"
     return problem(line.error_code, words, our.line_no if our else 0)
 
 
 def created(answer: taobao_order.CreateAnswer) -> Created:
-    """The new order. Raises `Refused` or, when the answer contradicts itself or lacks an id, `Unanswered`."""
+    """The new order. Raises `Refused` or, when the answer contradicts itself or lacks
+    an id, `Unanswered`.
+    """
     ids = tuple(order.purchase_id for order in answer.order_list)
-    amounts = [order.estimate_amount for order in answer.order_list if order.estimate_amount is not None]
-    failed = [f"{one.order_line_no} {one.error_message or one.error_code}" for one in answer.failed_line_list]
+    amounts = [
+        order.estimate_amount
+        for order in answer.order_list
+        if order.estimate_amount is not None
+    ]
+    failed = [
+        f"{one.order_line_no} {one.error_message or one.error_code}"
+        for one in answer.failed_line_list
+    ]
     if answer.success and ids and len(amounts) == len(ids) and not failed:
         return Created(order_ids=ids, total=total_of(amounts))
     if answer.success is False and not ids:
         why = problem(answer.error_code, answer.error_message)
-        raise refusal(taobao_order.CREATE, answer, answer.error_message, code=answer.error_code, problems=(why,))
+        raise refusal(
+            taobao_order.CREATE,
+            answer,
+            answer.error_message,
+            code=answer.error_code,
+            problems=(why,),
+        )
     words = f"success {answer.success} with order ids {list(ids)}, {len(amounts)} amounts and failed lines {failed}"
     raise unsettled(taobao_order.CREATE, answer, words)
 
 
 def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
-    """The outcome of one order; `Unanswered` when the answer lists it as neither or both."""
+    """The outcome of one order; `Unanswered` when the answer lists it as neither or
+    both.
+    """
     will_pay = order_id in answer.will_pay_purchase_order_ids
-    failure = next((result for result in answer.pay_failed_results if result.gsp_order_id == order_id), None)
+    failure = next(
+        (
+            result
+            for result in answer.pay_failed_results
+            if result.gsp_order_id == order_id
+        ),
+        None,
+    )
     failed = failure is not None or order_id in answer.pay_failure_purchase_order_ids
     if will_pay and not failed:
         return None
     if failed and not will_pay:
-        words, code = (failure.error_message, failure.error_code) if failure else ("", "")
+        words, code = (
+            (failure.error_message, failure.error_code) if failure else ("", "")
+        )
         return refusal(taobao_order.PAY, answer, words, code=code)
     told = "both that it will be paid and that it failed" if will_pay else "nothing"
-    return unsettled(taobao_order.PAY, answer, f"of order {order_id} the answer says {told}")
+    return unsettled(
+        taobao_order.PAY, answer, f"of order {order_id} the answer says {told}"
+    )
 
 
 def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
@@ -208,7 +301,14 @@ def service_order(order: taobao_order.PurchaseOrder) -> ServiceOrder:
         paid=order.pay_amount,
         created_at=order.created_time,
         paid_at=order.pay_time,
-        close_reason=next((part.close_reason for part in order.sub_purchase_orders if part.close_reason), ""),
+        close_reason=next(
+            (
+                part.close_reason
+                for part in order.sub_purchase_orders
+                if part.close_reason
+            ),
+            "",
+        ),
         parts=tuple(part.sub_purchase_order_id for part in order.sub_purchase_orders),
         parcels=_parcels(order),
         shipments=_shipments(order),
@@ -225,18 +325,33 @@ def _lacks_parcels(order: taobao_order.PurchaseOrder) -> bool:
     return len({part.is_sent for part in _open_parts(order)}) > 1
 
 
-def _open_parts(order: taobao_order.PurchaseOrder) -> list[taobao_order.SubPurchaseOrder]:
-    return [part for part in order.sub_purchase_orders if str(part.status) not in CLOSED]
+def _open_parts(
+    order: taobao_order.PurchaseOrder,
+) -> list[taobao_order.SubPurchaseOrder]:
+    return [
+        part for part in order.sub_purchase_orders if str(part.status) not in CLOSED
+    ]
 
 
 def _parcels(order: taobao_order.PurchaseOrder) -> tuple[DomesticParcel, ...]:
-    sent = [parcel for part in order.sub_purchase_orders for parcel in part.logistic_orders]
-    told = domestic(*((one.logistic_number, one.logistic_company_name, one.rts_time) for one in sent))
+    sent = [
+        parcel for part in order.sub_purchase_orders for parcel in part.logistic_orders
+    ]
+    told = domestic(
+        *(
+            (one.logistic_number, one.logistic_company_name, one.rts_time)
+            for one in sent
+        )
+    )
     return tuple({parcel.tracking_number: parcel for parcel in told}.values())
 
 
 def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
-    told = [(part, parcel) for part in order.sub_purchase_orders for parcel in part.international_logistic_orders]
+    told = [
+        (part, parcel)
+        for part in order.sub_purchase_orders
+        for parcel in part.international_logistic_orders
+    ]
     items = defaultdict[str, list[ShipmentItem]](list)
     for part, parcel in told:
         items[parcel.order_id].append(
@@ -253,6 +368,11 @@ def _shipments(order: taobao_order.PurchaseOrder) -> tuple[Shipment, ...]:
 
 def events(logistics: taobao_order.Logistics) -> Iterable[TrackingEvent]:
     for parcel in logistics.pnm_logistics_details:
-        for number, trace in product(numbers_in(parcel.mail_no), parcel.logistics_traces):
-            words, place = trace.standard_desc or trace.status_desc, trace.city or trace.facility_name
+        for number, trace in product(
+            numbers_in(parcel.mail_no), parcel.logistics_traces
+        ):
+            words, place = (
+                trace.standard_desc or trace.status_desc,
+                trace.city or trace.facility_name,
+            )
             yield scan(number, trace.time, trace.status, words, place)

@@ -1,8 +1,10 @@
-"""The snapshot tables: columns, key, version and description of each; the data dictionary is generated from them.
+"""The snapshot tables: columns, key, version and description of each; the data
+dictionary is generated from them.
 
-Amounts are minor units, never null, so that pandas keeps them `int64`; 0 beside a null currency means that there is no
-amount (no price limit, no freight chosen, fee not known). Only additive changes: a new column is nullable, and raises
-the table's version; a file of the version before goes into tests/connectors/snapshots/past.
+Amounts are minor units, never null, so that pandas keeps them `int64`; 0 beside a null
+currency means that there is no amount (no price limit, no freight chosen, fee not
+known). Only additive changes: a new column is nullable, and raises the table's version;
+a file of the version before goes into tests/connectors/snapshots/past.
 """
 
 from __future__ import annotations
@@ -13,7 +15,11 @@ from connectors.snapshots.tables.callbacks import CALLBACKS, PARCELS_RECEIVED
 from connectors.snapshots.tables.costs import LANDED_COSTS
 from connectors.snapshots.tables.offers import FREIGHT_QUOTES, OFFERS, QUOTES
 from connectors.snapshots.tables.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
-from connectors.snapshots.tables.parcels import SHIPMENT_ITEMS, SHIPMENTS, TRACKING_EVENTS
+from connectors.snapshots.tables.parcels import (
+    SHIPMENT_ITEMS,
+    SHIPMENTS,
+    TRACKING_EVENTS,
+)
 from connectors.snapshots.tables.reconciliation import RECONCILIATION, REJECTED_ROWS
 from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS

@@ -1,4 +1,6 @@
-"""The tables of callbacks, and of the warehouse's records of received parcels: their rows are of messages."""
+"""The tables of callbacks, and of the warehouse's records of received parcels: their
+rows are of messages.
+"""
 
 from __future__ import annotations
 
@@ -54,7 +56,9 @@ CALLBACKS = Table(
             one_of=(*Marketplace, ""),
         ),
         "order_ids": texts(
-            "The orders of the service that it names.", source="message", example=["2542285634920880794"]
+            "The orders of the service that it names.",
+            source="message",
+            example=["2542285634920880794"],
         ),
         "outcome": text(
             "What came of it: the order was read, and how it stands; or that it is no order of ours.",
@@ -87,7 +91,9 @@ PARCELS_RECEIVED = Table(
         ),
         "marketplace": variant("marketplace", null="never", get="order.marketplace"),
         "order_id": variant("order_id", null="never", get="order.order_id"),
-        "told_at": moment("When its message came.", source="the receiver", get="message.received_at"),
+        "told_at": moment(
+            "When its message came.", source="the receiver", get="message.received_at"
+        ),
         "inspection": text(
             "`passed`, `failed` (any word that does not say that it passed), `not_said`.",
             source="the warehouse's message: `quality_inspection_info.status`",
@@ -117,10 +123,30 @@ PARCELS_RECEIVED = Table(
             null="none received, or what can be no weight",
             get="parcel.grams",
         ),
-        "weight": text("The weight as received. Empty: none.", source=AS_RECEIVED, example="0.4", null="never"),
-        "length": text("The length as received. Empty: none.", source=AS_RECEIVED, example="23", null="never"),
-        "width": text("The width as received. Empty: none.", source=AS_RECEIVED, example="34", null="never"),
-        "height": text("The height as received. Empty: none.", source=AS_RECEIVED, example="56", null="never"),
+        "weight": text(
+            "The weight as received. Empty: none.",
+            source=AS_RECEIVED,
+            example="0.4",
+            null="never",
+        ),
+        "length": text(
+            "The length as received. Empty: none.",
+            source=AS_RECEIVED,
+            example="23",
+            null="never",
+        ),
+        "width": text(
+            "The width as received. Empty: none.",
+            source=AS_RECEIVED,
+            example="34",
+            null="never",
+        ),
+        "height": text(
+            "The height as received. Empty: none.",
+            source=AS_RECEIVED,
+            example="56",
+            null="never",
+        ),
         "images": texts(
             "Addresses of the warehouse's pictures. Nothing here has opened them.",
             source="the warehouse's message: `images`",

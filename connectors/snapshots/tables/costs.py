@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from connectors.snapshots.tables.shared import COLUMNS, MINOR_UNITS, amount, currency_of, shared, variant
+from connectors.snapshots.tables.shared import (
+    COLUMNS,
+    MINOR_UNITS,
+    amount,
+    currency_of,
+    shared,
+    variant,
+)
 from connectors.snapshots.tables.table import Column, Table, count, text
 
 COMPUTED = "`sourcing costs`"
@@ -12,7 +19,12 @@ NO_LINE = "the tables have no line of this order: see `problem`"
 
 
 def _share(words: str, example: int) -> Column:
-    return count(f"The line's share of {words}.", unit=MINOR_UNITS, source=COMPUTED, example=example)
+    return count(
+        f"The line's share of {words}.",
+        unit=MINOR_UNITS,
+        source=COMPUTED,
+        example=example,
+    )
 
 
 def _landed(words: str, example: int) -> Column:
@@ -36,7 +48,12 @@ def _rate(what: str, on: str) -> dict[str, Column]:
             example="2026-11-02",
             null=NO_RATE,
         ),
-        f"{prefix}rate_source": text(f"Who gave {of}.", source="SOURCING_RATES: `source`", example="ECB", null=NO_RATE),
+        f"{prefix}rate_source": text(
+            f"Who gave {of}.",
+            source="SOURCING_RATES: `source`",
+            example="ECB",
+            null=NO_RATE,
+        ),
     }
 
 
@@ -48,12 +65,16 @@ LANDED_COSTS = Table(
     "+ surcharge - discount - refunded + freight.",
     {
         **shared("order_ref"),
-        "line_no": variant("line_no", words=f"{COLUMNS['line_no'].words} 0 where the tables have none."),
+        "line_no": variant(
+            "line_no", words=f"{COLUMNS['line_no'].words} 0 where the tables have none."
+        ),
         **shared("marketplace", "order_id", "shipment_order_id"),
         "item_id": variant("item_id", null=NO_LINE),
         "sku_id": variant("sku_id", null=NO_LINE),
         **shared("title"),
-        "quantity": variant("quantity", words="Pieces ordered.", example=3, null=NO_LINE),
+        "quantity": variant(
+            "quantity", words="Pieces ordered.", example=3, null=NO_LINE
+        ),
         "paid_on": text(
             "The day on which the order was paid.",
             unit="day in SOURCING_TIMEZONE",
@@ -62,9 +83,13 @@ LANDED_COSTS = Table(
             null="the service does not tell when",
         ),
         "goods_minor": amount(
-            "What the line's pieces cost by the preview.", source="`order_lines.amount_minor`", example=8730
+            "What the line's pieces cost by the preview.",
+            source="`order_lines.amount_minor`",
+            example=8730,
         ),
-        "postage_minor": _share("the postage within China, by the value of the goods", 700),
+        "postage_minor": _share(
+            "the postage within China, by the value of the goods", 700
+        ),
         "surcharge_minor": _share(
             "what the service or the marketplace took beyond goods and postage, by the value of the goods: its fee, "
             "and what the order became dearer after the preview",
@@ -75,7 +100,9 @@ LANDED_COSTS = Table(
             "what it became cheaper after the preview",
             0,
         ),
-        "refunded_minor": _share("what came back: of the lines that a refund is for, by what they took", 0),
+        "refunded_minor": _share(
+            "what came back: of the lines that a refund is for, by what they took", 0
+        ),
         **shared("currency"),
         "freight_minor": count(
             "The line's share of the international freight of its parcel, whatever else is in it. 0 beside a null "
@@ -97,13 +124,18 @@ LANDED_COSTS = Table(
             example="value",
         ),
         "landed_currency": currency_of(
-            "the merchant's books", source="SOURCING_CURRENCY, or `--currency`", example="EUR", null="none is named"
+            "the merchant's books",
+            source="SOURCING_CURRENCY, or `--currency`",
+            example="EUR",
+            null="none is named",
         ),
         "landed_goods_minor": _landed("`goods_minor`, converted.", 1122),
         "landed_postage_minor": _landed("`postage_minor`, converted.", 90),
         "landed_surcharge_minor": _landed("`surcharge_minor`, converted.", 21),
         "landed_discount_minor": _landed("`discount_minor`, converted.", 0),
-        "landed_refunded_minor": _landed("`refunded_minor`, converted, at the rate of the payment.", 0),
+        "landed_refunded_minor": _landed(
+            "`refunded_minor`, converted, at the rate of the payment.", 0
+        ),
         "landed_freight_minor": _landed("`freight_minor`, converted.", 1170),
         "landed_minor": _landed("What the line cost in all.", 2403),
         **_rate("goods", "payment"),

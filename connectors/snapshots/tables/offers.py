@@ -1,10 +1,20 @@
-"""The tables of what marketplaces and carriers offer: their rows are of offers, plans and orders."""
+"""The tables of what marketplaces and carriers offer: their rows are of offers, plans
+and orders.
+"""
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from connectors.snapshots.tables.shared import NOT_FILLED, NOT_STATED, amount, currency_of, moment, shared, variant
+from connectors.snapshots.tables.shared import (
+    NOT_FILLED,
+    NOT_STATED,
+    amount,
+    currency_of,
+    moment,
+    shared,
+    variant,
+)
 from connectors.snapshots.tables.table import (
     VOLUME_PRICES,
     Column,
@@ -44,12 +54,23 @@ class OfferedFreight(NamedTuple):
     chosen: str | None
 
 
-def freight_on_offer(order_ref: str, quote: FreightQuote | None, chosen: str | None) -> list[OfferedFreight]:
-    return [OfferedFreight(order_ref, quote, service, chosen) for service in quote.services] if quote else []
+def freight_on_offer(
+    order_ref: str, quote: FreightQuote | None, chosen: str | None
+) -> list[OfferedFreight]:
+    return (
+        [
+            OfferedFreight(order_ref, quote, service, chosen)
+            for service in quote.services
+        ]
+        if quote
+        else []
+    )
 
 
 def offer_rows(offer: Offer) -> list[Row]:
-    """A row for each SKU of an offer, as of when it was seen: one that is written again later hides nothing newer."""
+    """A row for each SKU of an offer, as of when it was seen: one that is written again
+    later hides nothing newer.
+    """
     as_of = {"snapshot_at": offer.seen_at} if offer.seen_at else {}
     return [OFFERS.row(Variant(offer, sku)) | as_of for sku in offer.skus]
 
@@ -78,7 +99,9 @@ OFFERS = Table(
             get="sku.price.minor",
         ),
         "currency": currency_of(
-            "the prices", source="product answer; yuan where it names none", get="sku.price.currency"
+            "the prices",
+            source="product answer; yuan where it names none",
+            get="sku.price.currency",
         ),
         "stock": count(
             "How many can be bought. 0 when the variant is gone.",
@@ -105,7 +128,9 @@ OFFERS = Table(
         **shared("spec_id", of="sku"),
         **shared("distribution_item_id", of="offer"),
         **shared("distribution_sku_id", of="sku"),
-        "image_url": variant("image_url", get=lambda seen: seen.sku.image_url or seen.offer.image_url),
+        "image_url": variant(
+            "image_url", get=lambda seen: seen.sku.image_url or seen.offer.image_url
+        ),
         "image_urls": texts(
             "All pictures of the product.",
             source="product answer",
@@ -133,7 +158,10 @@ OFFERS = Table(
             unit="pieces; minor units of `currency`",
             source="product answer: `priceRangeList` (1688, bigMajor; a variant's price falls as the product's does), "
             "`ladderPrice` (international)",
-            example=[{"start_quantity": 10, "price_minor": 138}, {"start_quantity": 50, "price_minor": 131}],
+            example=[
+                {"start_quantity": 10, "price_minor": 138},
+                {"start_quantity": 50, "price_minor": 131},
+            ],
             null=SINCE_VERSION_2,
             get=lambda seen: [
                 {"start_quantity": step.start_quantity, "price_minor": step.price.minor}
@@ -190,7 +218,9 @@ QUOTES = Table(
             source="preview answer: its messages",
             example="库存不足",
             null="there is no problem, or none with words",
-            get=lambda plan: "; ".join(problem.message for problem in plan.quote.problems) or None,
+            get=lambda plan: (
+                "; ".join(problem.message for problem in plan.quote.problems) or None
+            ),
         ),
         "quoted_at": QUOTED_AT,
     },
@@ -238,7 +268,10 @@ FREIGHT_QUOTES = Table(
             get="service.price.minor",
         ),
         "currency": currency_of(
-            "the price", source="freight answer: the amount's currency", example="USD", get="service.price.currency"
+            "the price",
+            source="freight answer: the amount's currency",
+            example="USD",
+            get="service.price.currency",
         ),
         "min_days": count(
             "The fewest days from the warehouse to the door. 0: not given.",
@@ -262,6 +295,8 @@ FREIGHT_QUOTES = Table(
         ),
         "quoted_at": QUOTED_AT,
     },
-    each=lambda order: freight_on_offer(order.order_ref, order.freight_quote, order.freight_service),
+    each=lambda order: freight_on_offer(
+        order.order_ref, order.freight_quote, order.freight_service
+    ),
     owners=("requests", "orders"),
 )

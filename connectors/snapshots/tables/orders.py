@@ -1,18 +1,32 @@
-"""The tables of orders, and of what became of them: their rows are of the ledger's orders."""
+"""The tables of orders, and of what became of them: their rows are of the ledger's
+orders.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.shared import NOT_FILLED, ORDER_ID_ALWAYS, amount, currency_of, moment, shared, variant
+from connectors.snapshots.tables.shared import (
+    NOT_FILLED,
+    ORDER_ID_ALWAYS,
+    amount,
+    currency_of,
+    moment,
+    shared,
+    variant,
+)
 from connectors.snapshots.tables.table import Table, count, or_none, text, unfilled
 from domain.money import Money
 from domain.orders import OrderLine
 from domain.states import REACHED_BOOKED, OrderState
 
 DONE = "done"
-DONE_STATES = REACHED_BOOKED | {OrderState.ORDERED, OrderState.PAID, OrderState.PAYMENT_PENDING}
+DONE_STATES = REACHED_BOOKED | {
+    OrderState.ORDERED,
+    OrderState.PAID,
+    OrderState.PAYMENT_PENDING,
+}
 
 
 class PricedLine(NamedTuple):
@@ -34,8 +48,14 @@ ORDERS = Table(
     ("order_ref",),
     "Where every order stands: one row an order, whenever it moved.",
     {
-        **shared("order_ref", "marketplace", "state", "reason", "reason_code", "order_id"),
-        "seller_id": variant("seller_id", null="no product was found for its lines", get=or_none("seller_id")),
+        **shared(
+            "order_ref", "marketplace", "state", "reason", "reason_code", "order_id"
+        ),
+        "seller_id": variant(
+            "seller_id",
+            null="no product was found for its lines",
+            get=or_none("seller_id"),
+        ),
         "quoted_minor": amount(
             "What the preview said that paying will cost: goods, domestic postage, the service's fee. "
             "0: there was no preview, or it was refused.",
@@ -57,7 +77,9 @@ ORDERS = Table(
             example=10300,
             get="paid.minor",
         ),
-        "currency": variant("currency", words="Currency of what is quoted, approved and paid: yuan."),
+        "currency": variant(
+            "currency", words="Currency of what is quoted, approved and paid: yuan."
+        ),
         "freight_minor": count(
             "What the international freight costs, as booked; of an order held for its freight what is asked for it. "
             "0 beside a null `freight_currency`: neither; `freight_quotes` has what is on offer.",
@@ -71,7 +93,9 @@ ORDERS = Table(
             source="answer of the freight preview",
             example="USD",
             null="nothing is booked, and no freight waits for a yes",
-            get=lambda order: order.freight_currency if order.freight_minor is not None else None,
+            get=lambda order: (
+                order.freight_currency if order.freight_minor is not None else None
+            ),
         ),
         "freight_service": text(
             "The freight service of the order: booked, or chosen when it was planned.",
@@ -95,7 +119,11 @@ ORDERS = Table(
             get="ordered_at",
         ),
         **shared("paid_at", "booked_at"),
-        "updated_at": moment("When the ledger last wrote something to the order.", source="ledger", null="never"),
+        "updated_at": moment(
+            "When the ledger last wrote something to the order.",
+            source="ledger",
+            null="never",
+        ),
         "shop": text(
             "The shop that the order is of, by the profile that read its file.",
             source="request file: its header",
@@ -132,8 +160,17 @@ ORDER_LINES = Table(
         **shared("marketplace", "order_id", of="order"),
         **shared("item_id", of="line"),
         "sku_id": variant("sku_id", null="never", get="line.sku_id"),
-        **shared("spec_id", "distribution_item_id", "distribution_sku_id", "title", "image_url", of="line"),
-        "quantity": variant("quantity", words="How many are bought.", get="line.quantity"),
+        **shared(
+            "spec_id",
+            "distribution_item_id",
+            "distribution_sku_id",
+            "title",
+            "image_url",
+            of="line",
+        ),
+        "quantity": variant(
+            "quantity", words="How many are bought.", get="line.quantity"
+        ),
         "unit_price_minor": amount(
             "What one piece costs, rounded to whole fen: `amount_minor` is exact.",
             source="preview answer; the product answer's price where the preview gave none",
@@ -184,7 +221,13 @@ OUTCOMES = Table(
             get=lambda order: DONE if order.state in DONE_STATES else order.state,
             one_of=(*OrderState, DONE),
         ),
-        "action": text("What was tried last.", source="not filled", example="pay", null=NOT_FILLED, get=unfilled),
+        "action": text(
+            "What was tried last.",
+            source="not filled",
+            example="pay",
+            null=NOT_FILLED,
+            get=unfilled,
+        ),
         **shared("reason", "reason_code"),
         "question": text(
             "What a person has to find out. `reason` has it.",

@@ -1,11 +1,20 @@
-"""The tables of shipments and their tracking: their rows are of the ledger's orders and tracking events."""
+"""The tables of shipments and their tracking: their rows are of the ledger's orders and
+tracking events.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from connectors.snapshots.tables.shared import SERVICE_CLOCK, amount, currency_of, moment, shared, variant
+from connectors.snapshots.tables.shared import (
+    SERVICE_CLOCK,
+    amount,
+    currency_of,
+    moment,
+    shared,
+    variant,
+)
 from connectors.snapshots.tables.table import Table, count, or_none, text, texts
 from domain.service_orders import ShipmentItem, TraceStatus
 
@@ -28,7 +37,9 @@ SHIPMENTS = Table(
     "International shipments: one row an order that is booked at the warehouse.",
     {
         **shared("order_ref"),
-        "shipment_order_id": variant("shipment_order_id", null="", get="shipment.shipment_order_id"),
+        "shipment_order_id": variant(
+            "shipment_order_id", null="", get="shipment.shipment_order_id"
+        ),
         "marketplace": variant("marketplace", null="never"),
         "order_id": variant("order_id", null="never"),
         "render_id": text(
@@ -53,7 +64,8 @@ SHIPMENTS = Table(
             get=or_none("shipment.company"),
         ),
         "tracking_numbers": variant(
-            "tracking_numbers", words="The parcels' numbers, one a parcel. An empty list: none given."
+            "tracking_numbers",
+            words="The parcels' numbers, one a parcel. An empty list: none given.",
         ),
         "tracking_urls": texts(
             "Where the carrier shows them.",
@@ -73,7 +85,9 @@ SHIPMENTS = Table(
             source="booking answer: `orderFee`",
             example="USD",
             null="the fee was not given",
-            get=lambda order: order.shipment.fee.currency if order.shipment.fee else None,
+            get=lambda order: (
+                order.shipment.fee.currency if order.shipment.fee else None
+            ),
         ),
         "booked_at": variant("booked_at", null="never"),
         "parcel_reported_at": moment(
@@ -93,15 +107,21 @@ SHIPMENT_ITEMS = Table(
     "`orders.tracking_numbers` has no more is an earlier one of the same parcel.",
     {
         **shared("order_ref", of="order"),
-        "shipment_order_id": variant("shipment_order_id", null="never", get="order.shipment_order_id"),
+        "shipment_order_id": variant(
+            "shipment_order_id", null="never", get="order.shipment_order_id"
+        ),
         "tracking_number": text(
             "The international parcel's number. Empty: none was given yet.",
             source="booking answer: `logisticNumer`",
             example="FARJP2408000105YQ",
             get="item.tracking_number",
         ),
-        "item_id": variant("item_id", source="booking answer: `itemInfos`", get="item.item_id"),
-        "sku_id": variant("sku_id", source="booking answer: `itemInfos`", get="item.sku_id"),
+        "item_id": variant(
+            "item_id", source="booking answer: `itemInfos`", get="item.item_id"
+        ),
+        "sku_id": variant(
+            "sku_id", source="booking answer: `itemInfos`", get="item.sku_id"
+        ),
         "quantity": variant(
             "quantity",
             words="How many travel in it; 0 where the answer does not say.",
@@ -110,7 +130,10 @@ SHIPMENT_ITEMS = Table(
             least=0,
         ),
         "title": variant(
-            "title", source="booking answer: `itemInfos`", null="the answer tells none", get=or_none("item.title")
+            "title",
+            source="booking answer: `itemInfos`",
+            null="the answer tells none",
+            get=or_none("item.title"),
         ),
     },
     each=_items,

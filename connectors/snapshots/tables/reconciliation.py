@@ -1,10 +1,18 @@
-"""The tables of what is wrong: differences between ledger and service, and rows that broke a rule."""
+"""The tables of what is wrong: differences between ledger and service, and rows that
+broke a rule.
+"""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, amount, currency_of, moment, variant
+from connectors.snapshots.tables.shared import (
+    ORDER_ID_ALWAYS,
+    amount,
+    currency_of,
+    moment,
+    variant,
+)
 from connectors.snapshots.tables.table import Table, count, text
 from domain.differences import Finding, FindingKind
 from domain.marketplace import Marketplace
@@ -48,7 +56,12 @@ RECONCILIATION = Table(
             words="The marketplace's own number of the order. Empty where there is none.",
             source="ledger, or the order as the service shows it",
         ),
-        "expected": text("What the ledger expects.", source="comparison", example="paid 103.00 CNY", null="never"),
+        "expected": text(
+            "What the ledger expects.",
+            source="comparison",
+            example="paid 103.00 CNY",
+            null="never",
+        ),
         "seen": text(
             "What the service shows; in a `run` row what the run found.",
             source="comparison",
@@ -65,7 +78,9 @@ RECONCILIATION = Table(
             "The amount that was expected. 0: none is known, or it is not about an amount.",
             source="ledger; of the wallet the orders' payments at the service",
             example=10300,
-            get=lambda finding: finding.expected_amount.minor if finding.expected_amount else 0,
+            get=lambda finding: (
+                finding.expected_amount.minor if finding.expected_amount else 0
+            ),
             as_seen=True,
         ),
         "seen_minor": amount(
@@ -76,7 +91,10 @@ RECONCILIATION = Table(
             as_seen=True,
         ),
         "currency": currency_of(
-            "both amounts", source="the order's", null="it is not about an amount: both are 0", get=_currency
+            "both amounts",
+            source="the order's",
+            null="it is not about an amount: both are 0",
+            get=_currency,
         ),
         "since": moment(
             "From when on the run compared orders: the start of a day of the merchant's time zone.",
@@ -100,7 +118,9 @@ REJECTED_ROWS = Table(
     "snapshot is written again.",
     {
         "table_name": text(
-            "The table that the row is left out of.", source="the check of the snapshot", example="order_lines"
+            "The table that the row is left out of.",
+            source="the check of the snapshot",
+            example="order_lines",
         ),
         "row_key": text(
             "The row's key in that table, its parts joined with commas.",

@@ -4,12 +4,21 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from connectors.snapshots.tables.shared import ORDER_ID_ALWAYS, SERVICE_CLOCK, amount, moment, shared
+from connectors.snapshots.tables.shared import (
+    ORDER_ID_ALWAYS,
+    SERVICE_CLOCK,
+    amount,
+    moment,
+    shared,
+)
 from connectors.snapshots.tables.table import Table, count, or_none, text, texts
 from domain.after_sale import RefundKind, RefundState
 
 REFUND_KEY = text(
-    "The ledger's key of the refund: order, part and number.", source="ledger", example="US-1001:all.1", get="key"
+    "The ledger's key of the refund: order, part and number.",
+    source="ledger",
+    example="US-1001:all.1",
+    get="key",
 )
 REFUND_ID = text(
     "The marketplace's number of the refund.",
@@ -28,8 +37,17 @@ REFUNDS = Table(
         **shared("marketplace"),
         "order_id": ORDER_ID_ALWAYS,
         "refund_id": REFUND_ID,
-        "part": text("What of the order it is for: `all`, or lines such as `1+3`.", source="ledger", example="all"),
-        "number": count("Counts the refunds of the same part.", unit="1, 2, 3 …", source="ledger", example=1),
+        "part": text(
+            "What of the order it is for: `all`, or lines such as `1+3`.",
+            source="ledger",
+            example="all",
+        ),
+        "number": count(
+            "Counts the refunds of the same part.",
+            unit="1, 2, 3 …",
+            source="ledger",
+            example=1,
+        ),
         "kind": text(
             "`refund` (money alone) or `return` (goods back for money).",
             source="what was asked for",
@@ -110,7 +128,9 @@ REFUNDS = Table(
             null="it is not known to have reached the service",
         ),
         "settled_at": moment(
-            "When a run first saw that it was over.", source="ledger", null="it was never seen to be over"
+            "When a run first saw that it was over.",
+            source="ledger",
+            null="it was never seen to be over",
         ),
     },
     owners=("orders",),
@@ -124,7 +144,10 @@ REFUND_EVENTS = Table(
         **shared("order_ref"),
         "refund_key": REFUND_KEY,
         "sequence": count(
-            "Place in the service's list.", unit="1, 2, 3 …", source="refund as the service shows it", example=2
+            "Place in the service's list.",
+            unit="1, 2, 3 …",
+            source="refund as the service shows it",
+            example=2,
         ),
         "refund_id": replace(REFUND_ID, null="never", get=""),
         "occurred_at": moment(

@@ -1,11 +1,19 @@
-"""The tables of requests, and of candidate items for their words: their rows are of plans."""
+"""The tables of requests, and of candidate items for their words: their rows are of
+plans.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from connectors.snapshots.tables.shared import amount, currency_of, moment, shared, variant
+from connectors.snapshots.tables.shared import (
+    amount,
+    currency_of,
+    moment,
+    shared,
+    variant,
+)
 from connectors.snapshots.tables.table import Column, Table, count, flag, text
 from domain.matching import Match
 from domain.offers import Candidate
@@ -13,7 +21,9 @@ from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 
 RECEIVER = "request.receiver"
-NOT_GIVEN = "never; an empty text where the file says nothing, or the receiver was forgotten"
+NOT_GIVEN = (
+    "never; an empty text where the file says nothing, or the receiver was forgotten"
+)
 
 
 class RequestedLine(NamedTuple):
@@ -46,9 +56,18 @@ def _candidates(plan: PlannedOrder) -> Iterator[FoundOffer]:
                 yield FoundOffer(asked, match, place, candidate)
 
 
-def _cell(column: str, words: str, example: str, of: str, *, personal: bool = True) -> Column:
+def _cell(
+    column: str, words: str, example: str, of: str, *, personal: bool = True
+) -> Column:
     source = f"request file: `{column}`"
-    return text(words, source=source, example=example, null=NOT_GIVEN, personal=personal, get=f"{of}.{column}")
+    return text(
+        words,
+        source=source,
+        example=example,
+        null=NOT_GIVEN,
+        personal=personal,
+        get=f"{of}.{column}",
+    )
 
 
 REQUESTS = Table(
@@ -74,26 +93,49 @@ REQUESTS = Table(
             get="line.item",
         ),
         "sku": _cell(
-            "sku", "The variant, by SKU id or `spec_id`. Empty: the only one.", "5134912345678", "line", personal=False
+            "sku",
+            "The variant, by SKU id or `spec_id`. Empty: the only one.",
+            "5134912345678",
+            "line",
+            personal=False,
         ),
         **shared("quantity", of="line"),
         "max_unit_price_minor": amount(
             "The most that one piece may cost; a dearer line holds its order. 0 beside a null `currency`: no limit.",
             source="request file: `max_unit_price`",
             example=1250,
-            get=lambda asked: asked.line.max_unit_price.minor if asked.line.max_unit_price else 0,
+            get=lambda asked: (
+                asked.line.max_unit_price.minor if asked.line.max_unit_price else 0
+            ),
         ),
         "currency": text(
             "Currency of the limit: yuan.",
             source="request file: `max_unit_price` is in yuan",
             example="CNY",
             null="the line has no price limit",
-            get=lambda asked: asked.line.max_unit_price.currency if asked.line.max_unit_price else None,
+            get=lambda asked: (
+                asked.line.max_unit_price.currency
+                if asked.line.max_unit_price
+                else None
+            ),
         ),
-        "country": _cell("country", "The receiver's country (ISO 3166-1 alpha-2).", "GB", RECEIVER, personal=False),
-        "state": _cell("state", "The receiver's state or province.", "Greater London", RECEIVER),
+        "country": _cell(
+            "country",
+            "The receiver's country (ISO 3166-1 alpha-2).",
+            "GB",
+            RECEIVER,
+            personal=False,
+        ),
+        "state": _cell(
+            "state", "The receiver's state or province.", "Greater London", RECEIVER
+        ),
         "city": _cell("city", "The receiver's city.", "London", RECEIVER),
-        "zip": _cell("zip", "The receiver's postcode. Text: zeros at its front count.", "N1 9GU", RECEIVER),
+        "zip": _cell(
+            "zip",
+            "The receiver's postcode. Text: zeros at its front count.",
+            "N1 9GU",
+            RECEIVER,
+        ),
         "freight": _cell(
             "freight",
             "The wish for international freight: `cheapest`, `fastest` or a service's id.",
@@ -146,13 +188,22 @@ CANDIDATES = Table(
             example=2910,
             get="candidate.price.minor",
         ),
-        "currency": currency_of("the price", source="search answer", get="candidate.price.currency"),
-        "seller_id": variant("seller_id", source="search answer", get="candidate.seller_id"),
+        "currency": currency_of(
+            "the price", source="search answer", get="candidate.price.currency"
+        ),
+        "seller_id": variant(
+            "seller_id", source="search answer", get="candidate.seller_id"
+        ),
         "seller_name": variant(
-            "seller_name", source="search answer; only Taobao's names it", get="candidate.seller_name"
+            "seller_name",
+            source="search answer; only Taobao's names it",
+            get="candidate.seller_name",
         ),
         "image_url": variant(
-            "image_url", words="Picture of the product.", source="search answer", get="candidate.image_url"
+            "image_url",
+            words="Picture of the product.",
+            source="search answer",
+            get="candidate.image_url",
         ),
         "taken": flag(
             "Whether this offer was taken for the words. When none was, the order waits for a person.",

@@ -7,7 +7,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.snapshots.tables.table import MOMENT, Column, Getter, count, or_none, text, texts
+from connectors.snapshots.tables.table import (
+    MOMENT,
+    Column,
+    Getter,
+    count,
+    or_none,
+    text,
+    texts,
+)
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 
@@ -20,9 +28,18 @@ NOT_FILLED = "always: no run fills this column so far"
 A_MOMENT = datetime(2026, 11, 2, 16, 0, 0, tzinfo=UTC)
 
 
-def moment(words: str, *, source: str, null: str = "", clock: str = OUR_CLOCK, get: str | Getter = "") -> Column:
+def moment(
+    words: str,
+    *,
+    source: str,
+    null: str = "",
+    clock: str = OUR_CLOCK,
+    get: str | Getter = "",
+) -> Column:
     """A time by this `clock`; one that may be absent says when (`null`)."""
-    return Column(MOMENT, words, unit=clock, source=source, example=A_MOMENT, null=null, get=get)
+    return Column(
+        MOMENT, words, unit=clock, source=source, example=A_MOMENT, null=null, get=get
+    )
 
 
 COLUMNS: Mapping[str, Column] = {
@@ -77,7 +94,11 @@ COLUMNS: Mapping[str, Column] = {
         source="item looked up, or search answer",
         example="730254020329",
     ),
-    "sku_id": text("The marketplace's id of the variant.", source="product answer", example="5134912345678"),
+    "sku_id": text(
+        "The marketplace's id of the variant.",
+        source="product answer",
+        example="5134912345678",
+    ),
     "title": text(
         "The product's title in the marketplace's language.",
         source="product answer",
@@ -96,7 +117,12 @@ COLUMNS: Mapping[str, Column] = {
         example="BBB1fc396b68e0557215a1e1f57",
         null=NOT_STATED,
     ),
-    "seller_name": text("The shop's name.", source="product answer", example="杭州良品4号", null=NOT_STATED),
+    "seller_name": text(
+        "The shop's name.",
+        source="product answer",
+        example="杭州良品4号",
+        null=NOT_STATED,
+    ),
     "spec_id": text(
         "1688's and bigMajor's second id of the variant, by which it is ordered there. Empty elsewhere.",
         source="product answer: `specId`",
@@ -140,28 +166,60 @@ COLUMNS: Mapping[str, Column] = {
         null="not paid, or the service does not tell when",
     ),
     "booked_at": moment(
-        "When the booking of the shipment was recorded.", source="ledger", null="nothing is booked, as far as is known"
+        "When the booking of the shipment was recorded.",
+        source="ledger",
+        null="nothing is booked, as far as is known",
     ),
     "currency": text(
-        "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.", source="ledger", example="CNY"
+        "Currency of the row's amounts (ISO 4217). Orders are bought in yuan only.",
+        source="ledger",
+        example="CNY",
     ),
 }
 
 
-def amount(words: str, *, source: str, example: int, get: str | Getter = "", as_seen: bool = False) -> Column:
+def amount(
+    words: str,
+    *,
+    source: str,
+    example: int,
+    get: str | Getter = "",
+    as_seen: bool = False,
+) -> Column:
     """An amount of the row, in minor units of its column `currency`."""
-    return count(words, unit=MINOR_UNITS, source=source, example=example, get=get, as_seen=as_seen)
+    return count(
+        words,
+        unit=MINOR_UNITS,
+        source=source,
+        example=example,
+        get=get,
+        as_seen=as_seen,
+    )
 
 
-def currency_of(what: str, *, source: str, example: str = "CNY", null: str = "", get: str | Getter = "") -> Column:
-    """The currency of an amount, where it is not the row's own; one that may be absent says when (`null`)."""
+def currency_of(
+    what: str,
+    *,
+    source: str,
+    example: str = "CNY",
+    null: str = "",
+    get: str | Getter = "",
+) -> Column:
+    """The currency of an amount, where it is not the row's own; one that may be absent
+    says when (`null`).
+    """
     words = f"Currency of {what} (ISO 4217)."
     return text(words, source=source, example=example, null=null, get=get)
 
 
 def shared(*names: str, of: str = "") -> dict[str, Column]:
-    """The shared columns of these names, by name; read `of` a part of the row's record."""
-    return {name: replace(COLUMNS[name], get=f"{of}.{name}") if of else COLUMNS[name] for name in names}
+    """The shared columns of these names, by name; read `of` a part of the row's
+    record.
+    """
+    return {
+        name: replace(COLUMNS[name], get=f"{of}.{name}") if of else COLUMNS[name]
+        for name in names
+    }
 
 
 def variant(name: str, **changes: Any) -> Column:

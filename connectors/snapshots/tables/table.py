@@ -1,4 +1,6 @@
-"""A table's declaration: its columns, those that name each row's snapshot, and the records that its rows are of."""
+"""A table's declaration: its columns, those that name each row's snapshot, and the
+records that its rows are of.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from typing import Any
 
 import pyarrow as pa
 
-pa.set_memory_pool(pa.system_memory_pool())  # as in `connectors`, for programs that have loaded Arrow before
+pa.set_memory_pool(
+    pa.system_memory_pool()
+)  # as in `connectors`, for programs that have loaded Arrow before
 pa.set_io_thread_count(2)  # each keeps memory of its own
 
 Getter = Callable[[Any], object]
@@ -31,14 +35,17 @@ AMOUNT = re.compile(r"minor units of `(\w+)`")
 class Column:
     """One column: its values, their meaning, and what they must be.
 
-    `words` also explain 0 and an empty text. `source` names the API answer, the request file's column or the ledger.
-    `example` is a value that the column can hold. `unit` is that of a number (`pieces`, `minor units of currency`), or
-    the clock of a time. `null` says when there is no value: without it there always is one. `personal` marks where a
-    receiver is, and free text, which may have anything.
+    `words` also explain 0 and an empty text. `source` names the API answer, the request
+    file's column or the ledger. `example` is a value that the column can hold. `unit`
+    is that of a number (`pieces`, `minor units of currency`), or the clock of a time.
+    `null` says when there is no value: without it there always is one. `personal` marks
+    where a receiver is, and free text, which may have anything.
 
-    `get` reads the value from a row's record: a function, or the path of an attribute; the attribute of the column's
-    own name where it is empty. A text must be `one_of` these words where there are any, a number at `least` this. An
-    amount is never below zero and has its currency, unless it is kept `as_seen`: an impossible one is a finding.
+    `get` reads the value from a row's record: a function, or the path of an attribute;
+    the attribute of the column's own name where it is empty. A text must be `one_of`
+    these words where there are any, a number at `least` this. An amount is never below
+    zero and has its currency, unless it is kept `as_seen`: an impossible one is a
+    finding.
     """
 
     dtype: pa.DataType
@@ -64,7 +71,9 @@ class Column:
         return amount[1] if amount else ""
 
     def field(self, name: str) -> pa.Field:
-        """The Arrow field; its metadata has the parts of this description that are not empty."""
+        """The Arrow field; its metadata has the parts of this description that are not
+        empty.
+        """
         told = {
             "description": self.words,
             "unit": self.unit,
@@ -73,11 +82,18 @@ class Column:
             "null": self.null,
             "personal": "yes" if self.personal else "",
         }
-        return pa.field(name, self.dtype, bool(self.null), {key: words for key, words in told.items() if words})
+        return pa.field(
+            name,
+            self.dtype,
+            bool(self.null),
+            {key: words for key, words in told.items() if words},
+        )
 
     @property
     def shown_example(self) -> str:
-        """The example as text: a text as it is, a time in ISO 8601, anything else as JSON."""
+        """The example as text: a text as it is, a time in ISO 8601, anything else as
+        JSON.
+        """
         if isinstance(self.example, str):
             return self.example
         if isinstance(self.example, datetime):
@@ -85,7 +101,9 @@ class Column:
         return json.dumps(self.example, ensure_ascii=False)
 
 
-text, texts, count, flag = (partial(Column, dtype) for dtype in (TEXT, TEXTS, WHOLE, FLAG))
+text, texts, count, flag = (
+    partial(Column, dtype) for dtype in (TEXT, TEXTS, WHOLE, FLAG)
+)
 
 
 def or_none(path: str) -> Getter:
@@ -126,9 +144,10 @@ ENVELOPE: Mapping[str, Column] = {
 class Table:
     """One table, with columns of its `own` and those of each row's snapshot.
 
-    Of rows with the same `key`, the newest snapshot's is the current one. A row is of one record; `each` gives the
-    records of an order, a plan or an offer. A row refers by the columns `by` to a row of one of the tables `owners`.
-    The ledger knows the sum of the column `summed`.
+    Of rows with the same `key`, the newest snapshot's is the current one. A row is of
+    one record; `each` gives the records of an order, a plan or an offer. A row refers
+    by the columns `by` to a row of one of the tables `owners`. The ledger knows the sum
+    of the column `summed`.
     """
 
     name: str
@@ -148,7 +167,11 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        words = {"table": self.name, "key": ",".join(self.key), "schema_version": str(self.version)}
+        words = {
+            "table": self.name,
+            "key": ",".join(self.key),
+            "schema_version": str(self.version),
+        }
         fields = [column.field(name) for name, column in self.columns.items()]
         return pa.schema(fields, {**words, "description": self.words})
 
@@ -157,9 +180,14 @@ class Table:
         return {name: column.getter(name) for name, column in self.own.items()}
 
     def row(self, record: object, **given: object) -> Row:
-        """The row of one record, an object or a mapping; `given` values are not read from it."""
+        """The row of one record, an object or a mapping; `given` values are not read
+        from it.
+        """
         source = SimpleNamespace(**record) if isinstance(record, Mapping) else record
-        return {name: given[name] if name in given else get(source) for name, get in self._getters.items()}
+        return {
+            name: given[name] if name in given else get(source)
+            for name, get in self._getters.items()
+        }
 
     def newest(self, of: str, where: str = "TRUE") -> str:
         """The query of the newest row of each key among those of a relation."""

@@ -1,1 +1,3 @@
-"""Going live: every call that changes nothing is made, and each answer compared with the contract."""
+"""Going live: every call that changes nothing is made, and each answer compared with
+the contract.
+"""

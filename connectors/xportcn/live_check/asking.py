@@ -1,4 +1,6 @@
-"""Requests for calls that change nothing, filled from the model: fixed words, addresses, and ids of earlier answers."""
+"""Requests for calls that change nothing, filled from the model: fixed words,
+addresses, and ids of earlier answers.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,13 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from connectors.xportcn.live_check.comparing import WireField, element_of, fields_of, model_in, types_in
+from connectors.xportcn.live_check.comparing import (
+    WireField,
+    element_of,
+    fields_of,
+    model_in,
+    types_in,
+)
 from connectors.xportcn.models import Request
 from connectors.xportcn.operations.operation import Call, Operation
 
@@ -69,7 +77,10 @@ LEARNED_AS: dict[str, dict[str, str]] = {
 }
 LEAST = ("beginAmount", "minOrderQuantity", "minQuantity")
 # Optional fields of which these calls need one all the same.
-ALSO = {"/open/product/image/search": {"imageUrl"}, "/alibaba/product/image/query": {"imageAddress"}}
+ALSO = {
+    "/open/product/image/search": {"imageUrl"},
+    "/alibaba/product/image/query": {"imageAddress"},
+}
 ADDRESS = {"address", "detailAddress"}
 PARTS = {
     "name": ("name", "fullName", "contactPerson"),
@@ -81,22 +92,41 @@ PARTS = {
     "address": ("address", "detailAddress"),
     "country": ("country", "countryCode"),
 }
-EMPTY = {"email": "", "taxId": "", "townText": "", "area": "", "telephone.country": "86"}
+EMPTY = {
+    "email": "",
+    "taxId": "",
+    "townText": "",
+    "area": "",
+    "telephone.country": "86",
+}
 ABROAD = {
-    **{"name": "Jane Doe", "phone": "5550100", "zip": "94601", "province": "California", "city": "Oakland"},
+    **{
+        "name": "Jane Doe",
+        "phone": "5550100",
+        "zip": "94601",
+        "province": "California",
+        "city": "Oakland",
+    },
     **{"district": "", "address": "1 Main St", "country": "US"},
 }
 IN_CHINA = {
-    **{"name": "张三", "phone": "13800000000", "zip": "518000", "province": "广东省", "city": "深圳市"},
+    **{
+        "name": "张三",
+        "phone": "13800000000",
+        "zip": "518000",
+        "province": "广东省",
+        "city": "深圳市",
+    },
     **{"district": "宝安区", "address": "1号", "country": "CN"},
 }
 
 
 class LearnedIds:
-    """Values by marketplace and name; a name is the field's own, or with the field around it, `baseInfo.idOfStr`.
+    """Values by marketplace and name; a name is the field's own, or with the field
+    around it, `baseInfo.idOfStr`.
 
-    The first learned value stays, so that ids go together. Only the first page of a buyable product replaces values of
-    lists, since its variants belong to it.
+    The first learned value stays, so that ids go together. Only the first page of a
+    buyable product replaces values of lists, since its variants belong to it.
     """
 
     def __init__(self) -> None:
@@ -116,11 +146,15 @@ class LearnedIds:
             self._with_product.add(marketplace)
             known.update(told)
         else:
-            known.update({name: value for name, value in told.items() if name not in known})
+            known.update(
+                {name: value for name, value in told.items() if name not in known}
+            )
 
 
 def _values(answer: Any, around: str = "") -> Iterator[tuple[str, Any]]:
-    """All plain values, those of an object before those below it, the most useful entry of a list first."""
+    """All plain values, those of an object before those below it, the most useful entry
+    of a list first.
+    """
     if isinstance(answer, list):
         for entry in sorted(answer[:MOST_ENTRIES], key=_worth, reverse=True):
             yield from _values(entry, around)
@@ -135,7 +169,9 @@ def _values(answer: Any, around: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _worth(entry: Any) -> tuple[bool, int]:
-    """The usefulness of an entry: in stock before sold out; then an order with parcels before one without."""
+    """The usefulness of an entry: in stock before sold out; then an order with parcels
+    before one without.
+    """
     return (_in_stock(entry), sum(1 for _ in _values(entry)))
 
 
@@ -148,7 +184,9 @@ def _in_stock(entry: Any) -> bool:
 def _can_be_bought(answer: Any) -> bool:
     if not isinstance(answer, Mapping):
         return False
-    return any(_in_stock(entry) for name in VARIANTS for entry in answer.get(name) or ())
+    return any(
+        _in_stock(entry) for name in VARIANTS for entry in answer.get(name) or ()
+    )
 
 
 class NothingToAskWith(Exception):
@@ -171,7 +209,9 @@ def request_for(call: Call[Any, Any], facts: LearnedIds, *, keyword: str) -> Req
     try:
         request: Request = call.request.model_validate(content)
     except ValidationError as error:
-        raise NothingToAskWith(".".join(str(part) for part in error.errors()[0]["loc"])) from error
+        raise NothingToAskWith(
+            ".".join(str(part) for part in error.errors()[0]["loc"])
+        ) from error
     return request
 
 
@@ -183,7 +223,12 @@ class _Filling:
     learned: LearnedIds
     keyword: str
 
-    def object(self, model: type[BaseModel], around: str, place: Mapping[str, str] | None = None) -> Known:
+    def object(
+        self,
+        model: type[BaseModel],
+        around: str,
+        place: Mapping[str, str] | None = None,
+    ) -> Known:
         fields = fields_of(model)
         if ADDRESS & {field.name for field in fields}:
             place = self._place(around)
@@ -191,16 +236,22 @@ class _Filling:
         wanted = [field for field in fields if field.required or field.name in also]
         return {field.name: self._field(field, around, place) for field in wanted}
 
-    def _field(self, field: WireField, around: str, place: Mapping[str, str] | None) -> Any:
+    def _field(
+        self, field: WireField, around: str, place: Mapping[str, str] | None
+    ) -> Any:
         below = model_in(field.annotation)
         many = element_of(field.annotation) is not None
         if below is not None:
             value: Any = self.object(below, field.name, place)
         else:
-            value = _as(field.annotation, self._plain(field.name, around, place, many=many))
+            value = _as(
+                field.annotation, self._plain(field.name, around, place, many=many)
+            )
         return [value] if many else value
 
-    def _plain(self, name: str, around: str, place: Mapping[str, str] | None, *, many: bool) -> Any:
+    def _plain(
+        self, name: str, around: str, place: Mapping[str, str] | None, *, many: bool
+    ) -> Any:
         full = f"{around}.{name}"
         known = self._known() | (_address(place) if place else {})
         marketplace = marketplace_of(self.operation)
@@ -222,7 +273,12 @@ class _Filling:
         marketplace = marketplace_of(self.operation)
         facts = self.learned.of(marketplace)
         least = next((facts[name] for name in LEAST if name in facts), 1)
-        known = {**FIXED, **FIXED_HERE.get(marketplace, {}), "keyword": self.keyword, "quantity": least}
+        known = {
+            **FIXED,
+            **FIXED_HERE.get(marketplace, {}),
+            "keyword": self.keyword,
+            "quantity": least,
+        }
         if "itemId" in facts:
             known["url"] = f"https://item.taobao.com/item.htm?id={facts['itemId']}"
         return known | (self._shipped() if marketplace == "Warehouse logistics" else {})
@@ -236,17 +292,27 @@ class _Filling:
         return {}
 
     def _place(self, around: str) -> Mapping[str, str]:
-        if marketplace_of(self.operation) == "Warehouse logistics" or around in ("receiver", "orderAddress"):
+        if marketplace_of(self.operation) == "Warehouse logistics" or around in (
+            "receiver",
+            "orderAddress",
+        ):
             return ABROAD
         told = self.learned.of("Basics")
-        return IN_CHINA | {part: str(told[name]) for part, name in _WAREHOUSE.items() if name in told}
+        return IN_CHINA | {
+            part: str(told[name]) for part, name in _WAREHOUSE.items() if name in told
+        }
 
 
-_WAREHOUSE = {part: part for part in ("name", "phone", "province", "city", "district", "address")} | {"zip": "postCode"}
+_WAREHOUSE = {
+    part: part for part in ("name", "phone", "province", "city", "district", "address")
+} | {"zip": "postCode"}
 
 
 def _address(place: Mapping[str, str]) -> Known:
-    return {**EMPTY, **{name: place[part] for part, names in PARTS.items() for name in names}}
+    return {
+        **EMPTY,
+        **{name: place[part] for part, names in PARTS.items() for name in names},
+    }
 
 
 def _as(annotation: Any, value: Any) -> Any:

@@ -1,4 +1,6 @@
-"""The wire form of models, and how answers differ from it, also where the tolerant readers cope."""
+"""The wire form of models, and how answers differ from it, also where the tolerant
+readers cope.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,18 @@ from pydantic import BaseModel, BeforeValidator, PlainValidator, ValidationError
 from connectors.units import Unit
 from connectors.xportcn.models import FittingRows, WireModel, names_of
 from connectors.xportcn.operations.operation import Call
-from connectors.xportcn.wire import Amount, Bounds, ChinaTime, Counted, Fen, Id, ParcelNumber, Reference, UnixMs, Yuan
+from connectors.xportcn.wire import (
+    Amount,
+    Bounds,
+    ChinaTime,
+    Counted,
+    Fen,
+    Id,
+    ParcelNumber,
+    Reference,
+    UnixMs,
+    Yuan,
+)
 
 ANYTHING: frozenset[str] = frozenset()
 NATURAL = {
@@ -26,10 +39,14 @@ NATURAL = {
     Decimal: frozenset({"decimal"}),
     str: frozenset({"string"}),
 }
-# The first annotation of a wire type is its reader. Our readers take more than the contract says: ids alone may come
-# in two kinds, and whether yuan and other decimals are numbers or texts differs by group.
+# The first annotation of a wire type is its reader. Our readers take more than the
+# contract says: ids alone may come in two kinds, and whether yuan and other decimals
+# are numbers or texts differs by group.
 READ_BY_US = {
-    **dict.fromkeys((get_args(kind)[1] for kind in (Id, ParcelNumber, Reference)), frozenset({"string", "number"})),
+    **dict.fromkeys(
+        (get_args(kind)[1] for kind in (Id, ParcelNumber, Reference)),
+        frozenset({"string", "number"}),
+    ),
     get_args(Yuan)[1]: frozenset({"yuan"}),
     **dict.fromkeys((get_args(Fen)[1], get_args(Counted)[-1]), frozenset({"number"})),
     get_args(Amount)[1]: frozenset({"string"}),
@@ -45,7 +62,8 @@ DECIMALS = {"InternationalAlibaba": "string"}
 class WireField:
     """A field by all the names under which it may travel, the contract's first.
 
-    `annotation` is its type; `required` is false when the model has a default, `nullable` true when that may be None.
+    `annotation` is its type; `required` is false when the model has a default,
+    `nullable` true when that may be None.
     """
 
     names: tuple[str, ...]
@@ -64,7 +82,9 @@ def fields_of(model: type[BaseModel]) -> tuple[WireField, ...]:
     return tuple(
         WireField(
             names=names_of(name, field),
-            annotation=Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
+            annotation=Annotated[field.annotation, *field.metadata]
+            if field.metadata
+            else field.annotation,
             required=field.is_required(),
             nullable=NoneType in types_in(field.annotation),
         )
@@ -85,13 +105,19 @@ def _flat(annotation: Any) -> tuple[list[Any], list[Any]]:
         return types, how + deeper
     if get_origin(annotation) in (Union, UnionType):
         parts = [_flat(part) for part in get_args(annotation)]
-        return [one for types, _ in parts for one in types], [one for _, how in parts for one in how]
+        return [one for types, _ in parts for one in types], [
+            one for _, how in parts for one in how
+        ]
     return [annotation], []
 
 
 def element_of(annotation: Any) -> Any | None:
     """The element type of a tuple, list or `FittingRows`; None for anything else."""
-    rows = (one for one in types_in(annotation) if get_origin(one) in (tuple, list, FittingRows))
+    rows = (
+        one
+        for one in types_in(annotation)
+        if get_origin(one) in (tuple, list, FittingRows)
+    )
     return next((get_args(one)[0] for one in rows), None)
 
 
@@ -100,7 +126,10 @@ def model_in(annotation: Any) -> type[WireModel] | None:
     if (element := element_of(annotation)) is not None:
         return model_in(element)
     types = types_in(annotation)
-    return next((one for one in types if isinstance(one, type) and issubclass(one, WireModel)), None)
+    return next(
+        (one for one in types if isinstance(one, type) and issubclass(one, WireModel)),
+        None,
+    )
 
 
 def unit_of(annotation: Any) -> Unit | None:
@@ -110,17 +139,29 @@ def unit_of(annotation: Any) -> Unit | None:
 
 
 def kinds_of(annotation: Any) -> frozenset[str]:
-    """The allowed JSON kinds, `yuan` and `decimal` among them; empty when the annotation does not decide."""
+    """The allowed JSON kinds, `yuan` and `decimal` among them; empty when the
+    annotation does not decide.
+    """
     if element_of(annotation) is not None:
         return frozenset({"array"})
     if model_in(annotation) is not None:
         return frozenset({"object"})
     types, how = _flat(annotation)
-    if (known := next((kinds for reader, kinds in READ_BY_US.items() if reader in how), None)) is not None:
+    if (
+        known := next(
+            (kinds for reader, kinds in READ_BY_US.items() if reader in how), None
+        )
+    ) is not None:
         return known
-    plain = {kind for one in types for kind in (map(type, get_args(one)) if get_origin(one) is Literal else (one,))}
+    plain = {
+        kind
+        for one in types
+        for kind in (map(type, get_args(one)) if get_origin(one) is Literal else (one,))
+    }
     kinds = [NATURAL.get(kind, ANYTHING) for kind in plain - {NoneType}]
-    is_read_by_us = any(isinstance(one, BeforeValidator | PlainValidator) for one in how)
+    is_read_by_us = any(
+        isinstance(one, BeforeValidator | PlainValidator) for one in how
+    )
     return ANYTHING if is_read_by_us or ANYTHING in kinds else frozenset().union(*kinds)
 
 
@@ -164,7 +205,9 @@ class Mismatch(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One field that differs; `path` is dotted, `[]` for every entry of a list. It never holds a value."""
+    """One field that differs; `path` is dotted, `[]` for every entry of a list. It
+    never holds a value.
+    """
 
     path: str
     problem: Mismatch
@@ -176,9 +219,11 @@ class Difference:
 class AnswerComparison:
     """An answer beside its model.
 
-    `extra` are fields that neither our models nor the contract have, `absent` optional ones that did not come, `empty`
-    lists without an entry to compare. An optional field is missing, not absent, where an extra field may be the same by
-    another name. `unread` are the fields that the reader refuses; it copes with all other differences.
+    `extra` are fields that neither our models nor the contract have, `absent` optional
+    ones that did not come, `empty` lists without an entry to compare. An optional field
+    is missing, not absent, where an extra field may be the same by another name.
+    `unread` are the fields that the reader refuses; it copes with all other
+    differences.
     """
 
     differences: list[Difference] = field(default_factory=list)
@@ -188,7 +233,9 @@ class AnswerComparison:
     unread: list[str] = field(default_factory=list)
 
 
-def compare(call: Call[Any, Any], data: Any, bounds: Bounds | None = None) -> AnswerComparison:
+def compare(
+    call: Call[Any, Any], data: Any, bounds: Bounds | None = None
+) -> AnswerComparison:
     """Compare an envelope's `data`, in the contract's names, with the call's model."""
     observed = _Observed(call.group, bounds or Bounds())
     observed.value(call.response, data, "")
@@ -205,13 +252,20 @@ def compare(call: Call[Any, Any], data: Any, bounds: Bounds | None = None) -> An
 def _misfits(read: Any, path: str = "") -> Iterator[str]:
     """The fields of rows that the reader left out."""
     if isinstance(read, FittingRows):
-        yield from (".".join(filter(None, (f"{path}[]", misfit.field))) for misfit in read.misfits)
+        yield from (
+            ".".join(filter(None, (f"{path}[]", misfit.field)))
+            for misfit in read.misfits
+        )
     if isinstance(read, tuple):
         for entry in read:
             yield from _misfits(entry, f"{path}[]")
     elif isinstance(read, BaseModel):
-        for wire_field, name in zip(fields_of(type(read)), type(read).model_fields, strict=True):
-            yield from _misfits(getattr(read, name), f"{path}.{wire_field.name}".removeprefix("."))
+        for wire_field, name in zip(
+            fields_of(type(read)), type(read).model_fields, strict=True
+        ):
+            yield from _misfits(
+                getattr(read, name), f"{path}.{wire_field.name}".removeprefix(".")
+            )
 
 
 class _Observed:
@@ -222,7 +276,9 @@ class _Observed:
         self._bounds = bounds
         self.found = AnswerComparison()
 
-    def differs(self, path: str, problem: Mismatch, expected: str = "", got: str = "") -> None:
+    def differs(
+        self, path: str, problem: Mismatch, expected: str = "", got: str = ""
+    ) -> None:
         difference = Difference(path or "data", problem, expected, got)
         if all(known.path != difference.path for known in self.found.differences):
             self.found.differences.append(difference)
@@ -230,7 +286,9 @@ class _Observed:
     def value(self, annotation: Any, value: Any, path: str) -> None:
         expected, got = kinds_in(self._group, annotation), kind_of(value)
         if self._bounds.unit and unit_of(annotation):
-            expected = AMOUNTS  # the service's form is not the contract's, as the setting says
+            expected = (
+                AMOUNTS  # the service's form is not the contract's, as the setting says
+            )
         if expected and got not in expected:
             self.differs(path, Mismatch.WRONG_TYPE, " or ".join(sorted(expected)), got)
         elif isinstance(value, list):
@@ -244,7 +302,9 @@ class _Observed:
         for entry in entries:
             self.value(element, entry, path)
 
-    def _object(self, model: type[WireModel], raw: Mapping[str, Any], prefix: str) -> None:
+    def _object(
+        self, model: type[WireModel], raw: Mapping[str, Any], prefix: str
+    ) -> None:
         fields = fields_of(model)
         read = {name for wire_field in fields for name in wire_field.names}
         unread = sorted(raw.keys() - read - model.passed_over)
@@ -252,7 +312,14 @@ class _Observed:
         for wire_field in fields:
             self._field(wire_field, raw, prefix, maybe_renamed=bool(unread))
 
-    def _field(self, wire_field: WireField, raw: Mapping[str, Any], prefix: str, *, maybe_renamed: bool) -> None:
+    def _field(
+        self,
+        wire_field: WireField,
+        raw: Mapping[str, Any],
+        prefix: str,
+        *,
+        maybe_renamed: bool,
+    ) -> None:
         present = [name for name in wire_field.names if name in raw]
         value = next((raw[name] for name in present if raw[name] is not None), None)
         path = f"{prefix}{present[0] if present else wire_field.name}"
@@ -278,13 +345,17 @@ class _Observed:
 
     def add_reader_errors(self, error: ValidationError) -> None:
         """Faults that only the reader finds: a bad amount, an unreadable time."""
-        for fault in error.errors(include_input=False, include_url=False, include_context=False):
+        for fault in error.errors(
+            include_input=False, include_url=False, include_context=False
+        ):
             self.is_unread(_dotted(fault["loc"]), QUOTED.sub("…", fault["msg"]))
 
     def is_unread(self, path: str, why: str) -> None:
         _add(self.found.unread, path)
         known = [difference.path for difference in self.found.differences]
-        if not any(path == one or path.startswith((f"{one}.", f"{one}[]")) for one in known):
+        if not any(
+            path == one or path.startswith((f"{one}.", f"{one}[]")) for one in known
+        ):
             self.differs(path, Mismatch.WRONG_TYPE, "", why)
 
 

@@ -1,4 +1,5 @@
-"""1688 / After-sale: refunds and returns of an order or some of its entries (contract 2.8); amounts in fen.
+"""1688 / After-sale: refunds and returns of an order or some of its entries (contract
+2.8); amounts in fen.
 
 `goods_status`, `dispute_request` and the states of a refund are of 2.8 and 4.3.
 """
@@ -96,7 +97,9 @@ class Refund(
     Response,
     passed_over="id orderId orderEntryIds disputeRequest goodsStatus applyReason remark vouchers createTime updateTime",
 ):
-    """`refund_payment` is the sum given back so far (assumed); it counts once the refund is done."""
+    """`refund_payment` is the sum given back so far (assumed); it counts once the
+    refund is done.
+    """
 
     refund_id: GivenId
     status: str
@@ -112,20 +115,29 @@ class Refund(
 
 GROUP = Group("1688 / After-sale")
 REASONS = GROUP(
-    60, "Find the reason for a refund return (to create a refund return)", "POST /alibaba/refund/reason/list", ASSUMED
+    60,
+    "Find the reason for a refund return (to create a refund return)",
+    "POST /alibaba/refund/reason/list",
+    ASSUMED,
 ).read(ReasonsRequest, Reasons)
-VOUCHER = GROUP(61, "Upload refund receipt", "POST /alibaba/refund/voucher/upload", ASSUMED).read(
-    VoucherRequest, Voucher
-)
-CREATE = GROUP(62, "Create a refund return request", "POST /alibaba/refund/detail/create", SIBLING).sends(
-    CreateRequest, CreateAnswer, Action.REFUND
-)
-RETURN = GROUP(63, "Buyer submits refund information", "POST /alibaba/refund/goods/return", SIBLING).sends(
-    ReturnRequest, bool, Action.RETURN
-)
+VOUCHER = GROUP(
+    61, "Upload refund receipt", "POST /alibaba/refund/voucher/upload", ASSUMED
+).read(VoucherRequest, Voucher)
+CREATE = GROUP(
+    62, "Create a refund return request", "POST /alibaba/refund/detail/create", SIBLING
+).sends(CreateRequest, CreateAnswer, Action.REFUND)
+RETURN = GROUP(
+    63, "Buyer submits refund information", "POST /alibaba/refund/goods/return", SIBLING
+).sends(ReturnRequest, bool, Action.RETURN)
 COMPANIES = GROUP(
-    64, "List of logistics companies - All logistics companies", "GET /alibaba/refund/logistics/company/list", ASSUMED
+    64,
+    "List of logistics companies - All logistics companies",
+    "GET /alibaba/refund/logistics/company/list",
+    ASSUMED,
 ).read(Nothing, tuple[LogisticsCompany, ...])
-REFUND = GROUP(65, "Query the details of the after-sales order", "POST /alibaba/refund/info", SIBLING).read(
-    RefundRequest, Refund
-)
+REFUND = GROUP(
+    65,
+    "Query the details of the after-sales order",
+    "POST /alibaba/refund/info",
+    SIBLING,
+).read(RefundRequest, Refund)

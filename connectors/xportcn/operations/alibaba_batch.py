@@ -5,7 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from connectors.xportcn.models import EffectAnswer, Request, Response
-from connectors.xportcn.operations.alibaba_order import AddressParam, Cargo, CreateAnswer, Preview
+from connectors.xportcn.operations.alibaba_order import (
+    AddressParam,
+    Cargo,
+    CreateAnswer,
+    Preview,
+)
 from connectors.xportcn.operations.operation import SIBLING, Group
 from connectors.xportcn.wire import Id
 from domain.effects import Action
@@ -27,7 +32,9 @@ class SellerPreview(Preview):
 
 
 class CreateRequest(Request):
-    """At most 10 sellers. One `message` for all: the references of their orders with blanks between."""
+    """At most 10 sellers. One `message` for all: the references of their orders with
+    blanks between.
+    """
 
     flow: str = "general"
     message: str = Field(max_length=500)
@@ -66,9 +73,15 @@ PREVIEW = GROUP(
     "POST /alibaba/order/create/previewbatch",
     SIBLING,
 ).read(PreviewRequest, tuple[SellerPreview, ...])
-CREATE = GROUP(53, "Create an order (different merchants)", "POST /alibaba/order/batch/create", SIBLING).sends(
-    CreateRequest, tuple[SellerCreateAnswer, ...], Action.CREATE
-)
-PAY = GROUP(57, "Developers submit bulk payment 1688 orders", "POST /alibaba/order/batch/submit/to/pay", SIBLING).sends(
-    PayRequest, PayAnswer, Action.PAY
-)
+CREATE = GROUP(
+    53,
+    "Create an order (different merchants)",
+    "POST /alibaba/order/batch/create",
+    SIBLING,
+).sends(CreateRequest, tuple[SellerCreateAnswer, ...], Action.CREATE)
+PAY = GROUP(
+    57,
+    "Developers submit bulk payment 1688 orders",
+    "POST /alibaba/order/batch/submit/to/pay",
+    SIBLING,
+).sends(PayRequest, PayAnswer, Action.PAY)

@@ -1,11 +1,17 @@
-"""1688 / Shopping cart: list, add, delete, change quantity, preview, create (contract 2.9); prices in yuan."""
+"""1688 / Shopping cart: list, add, delete, change quantity, preview, create (contract
+2.9); prices in yuan.
+"""
 
 from __future__ import annotations
 
 from pydantic import Field
 
 from connectors.xportcn.models import Nothing, Request, Response
-from connectors.xportcn.operations.alibaba_order import AddressParam, CreateAnswer, Preview
+from connectors.xportcn.operations.alibaba_order import (
+    AddressParam,
+    CreateAnswer,
+    Preview,
+)
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Count, GivenId, Id, IdNumber, Yuan
 from domain.effects import Action
@@ -62,7 +68,9 @@ class PreviewRequest(Request):
 
 
 class CreateRequest(Request, passed_over="shopPromotionId"):
-    """`message` stands on every order that is made. Ordered rows leave the cart, refused ones stay."""
+    """`message` stands on every order that is made. Ordered rows leave the cart,
+    refused ones stay.
+    """
 
     flow: str = "general"
     message: str | None = None
@@ -72,12 +80,23 @@ class CreateRequest(Request, passed_over="shopPromotionId"):
 
 
 GROUP = Group("1688 / Shopping cart")
-LIST = GROUP(69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING).read(Nothing, Cart)
-ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).sends(AddRequest, Id, Action.CART)
-DELETE = GROUP(71, "Delete shopping cart items", "POST /alibaba/cart/delete", ASSUMED).read(DeleteRequest, bool)
-EDIT = GROUP(72, "Edit quantity of goods", "POST /alibaba/cart/edit-quantity", SIBLING).read(EditRequest, bool)
+LIST = GROUP(69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING).read(
+    Nothing, Cart
+)
+ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).sends(
+    AddRequest, Id, Action.CART
+)
+DELETE = GROUP(
+    71, "Delete shopping cart items", "POST /alibaba/cart/delete", ASSUMED
+).read(DeleteRequest, bool)
+EDIT = GROUP(
+    72, "Edit quantity of goods", "POST /alibaba/cart/edit-quantity", SIBLING
+).read(EditRequest, bool)
 PREVIEW = GROUP(
-    73, "Preview the data interface before creating the order", "POST /alibaba/cart/preview/order", SIBLING
+    73,
+    "Preview the data interface before creating the order",
+    "POST /alibaba/cart/preview/order",
+    SIBLING,
 ).read(PreviewRequest, Preview)
 CREATE = GROUP(74, "Create an order", "POST /alibaba/cart/create/order", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.CREATE

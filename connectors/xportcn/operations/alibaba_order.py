@@ -1,10 +1,20 @@
-"""1688 / Order: preview, create, pay, cancel, receive, list, details, logistics (contract 2.7)."""
+"""1688 / Order: preview, create, pay, cancel, receive, list, details, logistics
+(contract 2.7).
+"""
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Page, Request, Response, alias
+from connectors.xportcn.models import (
+    EffectAnswer,
+    FittingRows,
+    HeadNames,
+    Page,
+    Request,
+    Response,
+    alias,
+)
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.operations.warehouse import BookedParcel, SentTime
 from connectors.xportcn.wire import (
@@ -50,7 +60,9 @@ class PreviewRequest(Request):
     cargo_param_list: tuple[Cargo, ...]
 
 
-class PreviewedCargo(Response, passed_over="finalUnitPrice openOfferId cargoPromotionList"):
+class PreviewedCargo(
+    Response, passed_over="finalUnitPrice openOfferId cargoPromotionList"
+):
     """`amount` and `final_unit_price` are in yuan, unlike the sums around them."""
 
     offer_id: GivenId
@@ -61,8 +73,12 @@ class PreviewedCargo(Response, passed_over="finalUnitPrice openOfferId cargoProm
     message: str = ""
 
 
-class PreviewedOrder(Response, passed_over="shopPromotionList tradeModelList payChannelInfos"):
-    """One order that creating would make; sums in fen. `status` is false where it can't be made, whatever its code."""
+class PreviewedOrder(
+    Response, passed_over="shopPromotionList tradeModelList payChannelInfos"
+):
+    """One order that creating would make; sums in fen. `status` is false where it can't
+    be made, whatever its code.
+    """
 
     status: Word = ""
     result_code: str = ""
@@ -77,15 +93,22 @@ class PreviewedOrder(Response, passed_over="shopPromotionList tradeModelList pay
     cargo_list: tuple[PreviewedCargo, ...] = ()
 
 
-class Preview(Response, passed_over="postFeeByDescOfferList consignOfferList unsupportedCrossBorderPayOfferList"):
+class Preview(
+    Response,
+    passed_over="postFeeByDescOfferList consignOfferList unsupportedCrossBorderPayOfferList",
+):
     success: bool | None = None
     error_code: str = ""
     error_msg: str = ""
-    results: tuple[PreviewedOrder, ...] = Field((), validation_alias=alias("orderPreviewResuslt", "orderPreviewResult"))
+    results: tuple[PreviewedOrder, ...] = Field(
+        (), validation_alias=alias("orderPreviewResuslt", "orderPreviewResult")
+    )
 
 
 class CreateRequest(Request, passed_over="shopPromotionId"):
-    """`message` goes to the seller and comes back as `buyerFeedback`; `out_order_id` is our own id (assumed)."""
+    """`message` goes to the seller and comes back as `buyerFeedback`; `out_order_id` is
+    our own id (assumed).
+    """
 
     flow: str = FLOW
     message: str
@@ -106,7 +129,9 @@ class CreatedOrder(Response):
     """A part of a create, which may fail for itself (contract 2.7)."""
 
     order_id: Id = ""
-    order_amount: Fen | None = Field(None, validation_alias=alias("orderAmmount", "orderAmount"))
+    order_amount: Fen | None = Field(
+        None, validation_alias=alias("orderAmmount", "orderAmount")
+    )
     post_fee: Fen | None = None
     success: bool | None = None
     result_code: str = ""
@@ -160,7 +185,9 @@ class OrderRequest(Request):
 
 
 class PayAnswer(EffectAnswer):
-    """A password-free debit was tried; where it was not possible, `pay_url` is the cashier's page."""
+    """A password-free debit was tried; where it was not possible, `pay_url` is the
+    cashier's page.
+    """
 
     order_id: Id = ""
     protocol_pay_success: bool | None = None
@@ -168,7 +195,9 @@ class PayAnswer(EffectAnswer):
     cant_pay_order_list: tuple[Id, ...] = ()
 
 
-class OrderPageRequest(Request, passed_over="createEndTime modifyStartTime modifyEndTime"):
+class OrderPageRequest(
+    Request, passed_over="createEndTime modifyStartTime modifyEndTime"
+):
     """Times are China-time text."""
 
     page: int
@@ -177,8 +206,11 @@ class OrderPageRequest(Request, passed_over="createEndTime modifyStartTime modif
     create_start_time: str | None = None
 
 
-class BaseInfo(Response, passed_over="sumProductPayment refundStatus allDeliveredTime modifyTime"):
-    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is the sum given back.
+class BaseInfo(
+    Response, passed_over="sumProductPayment refundStatus allDeliveredTime modifyTime"
+):
+    """`id_text` first: samples show `id` rounded (contract 1.8). `refund` is the sum
+    given back.
 
     `out_order_id` is assumed.
     """
@@ -206,7 +238,9 @@ class ProductItem(Response, passed_over="refundStatus price"):
     name: str = ""
     quantity: Counted = 0
     item_amount: Yuan | None = None
-    entry_id: Id = Field("", validation_alias=alias("subItemIDString", "subItemIdString", "subItemID"))
+    entry_id: Id = Field(
+        "", validation_alias=alias("subItemIDString", "subItemIdString", "subItemID")
+    )
     status: str = ""
     refund_id: Id = ""
 
@@ -222,7 +256,13 @@ class NativeLogistics(Response):
 
 
 class Order(Response):
-    head_names = HeadNames(("idOfStr", "id"), "createTime", "buyerFeedback", "outOrderId", within="baseInfo")
+    head_names = HeadNames(
+        ("idOfStr", "id"),
+        "createTime",
+        "buyerFeedback",
+        "outOrderId",
+        within="baseInfo",
+    )
     base_info: BaseInfo
     product_items: tuple[ProductItem, ...] = ()
     native_logistics: NativeLogistics = NativeLogistics()
@@ -254,25 +294,33 @@ class Logistics(Response):
 
 
 GROUP = Group("1688 / Order")
-PREVIEW = GROUP(50, "Preview the data before creating the order", "POST /alibaba/order/create/preview", SIBLING).read(
-    PreviewRequest, Preview
-)
+PREVIEW = GROUP(
+    50,
+    "Preview the data before creating the order",
+    "POST /alibaba/order/create/preview",
+    SIBLING,
+).read(PreviewRequest, Preview)
 CREATE = GROUP(52, "Create an order", "POST /alibaba/order/create", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
-CANCEL = GROUP(54, "Cancel the order before payment", "POST /alibaba/order/cancel", SIBLING).sends(
-    CancelRequest, bool, Action.CANCEL
+CANCEL = GROUP(
+    54, "Cancel the order before payment", "POST /alibaba/order/cancel", SIBLING
+).sends(CancelRequest, bool, Action.CANCEL)
+PAY = GROUP(55, "Order payment", "GET /alibaba/order/pay/url", SIBLING).sends(
+    OrderRequest, PayAnswer, Action.PAY
 )
-PAY = GROUP(55, "Order payment", "GET /alibaba/order/pay/url", SIBLING).sends(OrderRequest, PayAnswer, Action.PAY)
-RECEIVE = GROUP(56, "Buyer confirms receipt of goods", "POST /alibaba/order/receivegoods", SIBLING).sends(
-    ReceiveRequest, ReceiveAnswer, Action.RECEIVE
-)
+RECEIVE = GROUP(
+    56, "Buyer confirms receipt of goods", "POST /alibaba/order/receivegoods", SIBLING
+).sends(ReceiveRequest, ReceiveAnswer, Action.RECEIVE)
 LOGISTICS = GROUP(
-    58, "Get logistics tracking information for orders", "GET /alibaba/order/logistics/trace/get", ASSUMED
+    58,
+    "Get logistics tracking information for orders",
+    "GET /alibaba/order/logistics/trace/get",
+    ASSUMED,
 ).read(OrderRequest, Logistics)
-ORDER_PAGE = GROUP(59, "Order list paging query", "POST /v2/alibaba/order/page", SIBLING).read(
-    OrderPageRequest, OrderPage
-)
-ORDER_DETAIL = GROUP(None, "details (sibling only)", "POST /alibaba/order/detail", SIBLING).read(
-    OrderDetailRequest, Order
-)
+ORDER_PAGE = GROUP(
+    59, "Order list paging query", "POST /v2/alibaba/order/page", SIBLING
+).read(OrderPageRequest, OrderPage)
+ORDER_DETAIL = GROUP(
+    None, "details (sibling only)", "POST /alibaba/order/detail", SIBLING
+).read(OrderDetailRequest, Order)

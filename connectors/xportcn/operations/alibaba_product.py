@@ -1,4 +1,6 @@
-"""1688 / Product: categories, search by words, image and shop, details, chat links (contract 2.6)."""
+"""1688 / Product: categories, search by words, image and shop, details, chat links
+(contract 2.6).
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ class Category(Response, passed_over="parentIDs parentIds childIDs childIds"):
 
 
 class Narrowed(Request):
-    """Filters of every search; `price_start` and `price_end` in yuan, `sort` is JSON text."""
+    """Filters of every search; `price_start` and `price_end` in yuan, `sort` is JSON
+    text.
+    """
 
     begin_page: int
     page_size: int
@@ -119,26 +123,33 @@ class Product(Response, passed_over="batchNumber"):
     status: Word = ""
     min_order_quantity: Count = 1
     seller_open_id: str = ""
-    seller_data: SellerData = Field(SellerData(), validation_alias=alias("sellerDataInfo"))
+    seller_data: SellerData = Field(
+        SellerData(), validation_alias=alias("sellerDataInfo")
+    )
     product_image: ProductImage = ProductImage()
     product_sku_infos: tuple[ProductSku, ...] = ()
     product_sale_info: SaleInfo = SaleInfo()
 
 
 GROUP = Group("1688 / Product")
-CATEGORY = GROUP(44, "category get", "POST /alibaba/product/category/get", ASSUMED).read(
-    CategoryRequest, tuple[Category, ...]
-)
-DETAIL = GROUP(45, "Product details query", "POST /alibaba/product/detail/get", SIBLING).read(DetailRequest, Product)
-WANGWANG_URL = GROUP(46, "Convert decryption to Wang Wang URL", "POST /alibaba/product/openuid/decrypt", SIBLING).read(
-    WangwangRequest, str
-)
-SEARCH = GROUP(47, "Product keyword query", "POST /alibaba/product/keywords/query", SIBLING).read(
-    SearchRequest, PageOf[SearchHit]
-)
-IMAGE_SEARCH = GROUP(48, "Product image search", "POST /alibaba/product/image/query", SIBLING).read(
-    ImageSearchRequest, PageOf[SearchHit]
-)
-SHOP_SEARCH = GROUP(49, "Shop search", "POST /alibaba/product/query/selleroffer", SIBLING).read(
-    ShopSearchRequest, PageOf[SearchHit]
-)
+CATEGORY = GROUP(
+    44, "category get", "POST /alibaba/product/category/get", ASSUMED
+).read(CategoryRequest, tuple[Category, ...])
+DETAIL = GROUP(
+    45, "Product details query", "POST /alibaba/product/detail/get", SIBLING
+).read(DetailRequest, Product)
+WANGWANG_URL = GROUP(
+    46,
+    "Convert decryption to Wang Wang URL",
+    "POST /alibaba/product/openuid/decrypt",
+    SIBLING,
+).read(WangwangRequest, str)
+SEARCH = GROUP(
+    47, "Product keyword query", "POST /alibaba/product/keywords/query", SIBLING
+).read(SearchRequest, PageOf[SearchHit])
+IMAGE_SEARCH = GROUP(
+    48, "Product image search", "POST /alibaba/product/image/query", SIBLING
+).read(ImageSearchRequest, PageOf[SearchHit])
+SHOP_SEARCH = GROUP(
+    49, "Shop search", "POST /alibaba/product/query/selleroffer", SIBLING
+).read(ShopSearchRequest, PageOf[SearchHit])

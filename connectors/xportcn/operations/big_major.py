@@ -1,4 +1,5 @@
-"""bigMajor, the KA twin of 1688: products, preview, create, pay, list, details, logistics (contract 2.13, all 5.2).
+"""bigMajor, the KA twin of 1688: products, preview, create, pay, list, details,
+logistics (contract 2.13, all 5.2).
 
 Products and logistics have 1688's requests and answers.
 """
@@ -7,12 +8,28 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, HeadNames, PagedRequest, PageOf, Response, alias
+from connectors.xportcn.models import (
+    EffectAnswer,
+    HeadNames,
+    PagedRequest,
+    PageOf,
+    Response,
+    alias,
+)
 from connectors.xportcn.operations import alibaba_order, alibaba_product
 from connectors.xportcn.operations.alibaba_order import OrderRequest
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel
-from connectors.xportcn.wire import Code, Counted, Fen, GivenId, Id, MaybeChinaTime, Reference, Word
+from connectors.xportcn.wire import (
+    Code,
+    Counted,
+    Fen,
+    GivenId,
+    Id,
+    MaybeChinaTime,
+    Reference,
+    Word,
+)
 from domain.effects import Action
 
 FLOW = "fenxiaonew"
@@ -23,7 +40,9 @@ class PreviewRequest(alibaba_order.PreviewRequest):
 
 
 class PreviewedItem(Response, passed_over="openOfferId finalUnitPrice"):
-    """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a colon, words."""
+    """Amounts in fen, unlike 1688's. `message` is why it can't be bought: a code, a
+    colon, words.
+    """
 
     offer_id: GivenId
     spec_id: str = ""
@@ -33,7 +52,9 @@ class PreviewedItem(Response, passed_over="openOfferId finalUnitPrice"):
 
 
 class PreviewedOrder(Response):
-    """One order that creating would make. `sum_total_payment` includes the service's fee: paying takes that amount."""
+    """One order that creating would make. `sum_total_payment` includes the service's
+    fee: paying takes that amount.
+    """
 
     sum_carriage: Fen | None = None
     sum_payment: Fen | None = None
@@ -41,11 +62,15 @@ class PreviewedOrder(Response):
     sum_payment_no_carriage: Fen | None = None
     flow_flag: str = ""
     trade_mode_name_list: tuple[str, ...] = ()
-    items: tuple[PreviewedItem, ...] = Field((), validation_alias=alias("orderItemTOList", "orderItemToList"))
+    items: tuple[PreviewedItem, ...] = Field(
+        (), validation_alias=alias("orderItemTOList", "orderItemToList")
+    )
 
 
 class CreateRequest(alibaba_order.CreateRequest):
-    """`message` and `out_order_id` carry our reference; the second is assumed from the preview's page."""
+    """`message` and `out_order_id` carry our reference; the second is assumed from the
+    preview's page.
+    """
 
     flow: str = FLOW
 
@@ -70,7 +95,9 @@ class PayAnswer(EffectAnswer):
     error_message: str = ""
 
 
-class OrderPageRequest(PagedRequest, passed_over="createTimeEnd modifyTimeStart modifyTimeEnd"):
+class OrderPageRequest(
+    PagedRequest, passed_over="createTimeEnd modifyTimeStart modifyTimeEnd"
+):
     """Times are China-time text."""
 
     order_status: str | None = None
@@ -86,7 +113,9 @@ class OrderItem(Response, passed_over="orderEntryId specId title"):
 
 
 class Order(Response, passed_over="orderNo refundStatus modifyTime sellerOpenId"):
-    """`total_payment` includes the service's fee. Our reference: `message`, `out_order_id` (assumed)."""
+    """`total_payment` includes the service's fee. Our reference: `message`,
+    `out_order_id` (assumed).
+    """
 
     head_names = HeadNames(("orderId",), "tbCreateTime", "message", "outOrderId")
     order_id: GivenId
@@ -109,10 +138,12 @@ class Order(Response, passed_over="orderNo refundStatus modifyTime sellerOpenId"
 
 
 GROUP = Group("bigMajor")
-DETAIL = GROUP(85, "1688BigMajorProductDetail", "POST /alibaba/ka/product/detail/get", ASSUMED).read(
-    alibaba_product.DetailRequest, alibaba_product.Product
+DETAIL = GROUP(
+    85, "1688BigMajorProductDetail", "POST /alibaba/ka/product/detail/get", ASSUMED
+).read(alibaba_product.DetailRequest, alibaba_product.Product)
+ORDER_PAGE = GROUP(86, "Order list", "POST /alibaba/ka/order/page", ASSUMED).read(
+    OrderPageRequest, PageOf[Order]
 )
-ORDER_PAGE = GROUP(86, "Order list", "POST /alibaba/ka/order/page", ASSUMED).read(OrderPageRequest, PageOf[Order])
 PREVIEW = GROUP(
     87,
     "Order Preview (The preview interface needs to be called before creating an order)",
@@ -122,13 +153,18 @@ PREVIEW = GROUP(
 CREATE = GROUP(88, "Create an order", "POST /alibaba/ka/order/create", CONFIRMED).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
-ORDER_DETAIL = GROUP(89, "Get order details", "POST /alibaba/ka/order/detail", ASSUMED).read(OrderRequest, Order)
+ORDER_DETAIL = GROUP(
+    89, "Get order details", "POST /alibaba/ka/order/detail", ASSUMED
+).read(OrderRequest, Order)
 SEARCH = GROUP(
-    None, "AlibabaProductKeywordsQuery (KA only)", "POST /alibaba/ka/product/keywords/query", CONFIRMED
+    None,
+    "AlibabaProductKeywordsQuery (KA only)",
+    "POST /alibaba/ka/product/keywords/query",
+    CONFIRMED,
 ).read(alibaba_product.SearchRequest, PageOf[alibaba_product.SearchHit])
 PAY = GROUP(None, "order pay (KA only)", "POST /alibaba/ka/order/pay", CONFIRMED).sends(
     OrderRequest, PayAnswer, Action.PAY
 )
-LOGISTICS = GROUP(None, "Order Logistics (KA only)", "POST /alibaba/ka/order/logistics", ASSUMED).read(
-    OrderRequest, alibaba_order.Logistics
-)
+LOGISTICS = GROUP(
+    None, "Order Logistics (KA only)", "POST /alibaba/ka/order/logistics", ASSUMED
+).read(OrderRequest, alibaba_order.Logistics)

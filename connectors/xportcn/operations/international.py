@@ -1,13 +1,21 @@
 """InternationalAlibaba: products, freight, create, pay, list (contract 2.11, all 5.1).
 
-Every amount is decimal text beside a currency, which need not be CNY: each amount is read in its currency.
+Every amount is decimal text beside a currency, which need not be CNY: each amount is
+read in its currency.
 """
 
 from __future__ import annotations
 
 from pydantic import Field
 
-from connectors.xportcn.models import EffectAnswer, FittingRows, HeadNames, Request, Response, RowsWithin
+from connectors.xportcn.models import (
+    EffectAnswer,
+    FittingRows,
+    HeadNames,
+    Request,
+    Response,
+    RowsWithin,
+)
 from connectors.xportcn.operations.operation import ASSUMED, Group
 from connectors.xportcn.operations.warehouse import BookedParcel, SentTime
 from connectors.xportcn.wire import (
@@ -144,7 +152,9 @@ class ProblemLine(Response):
 
 
 class Freight(Priced):
-    """The cost of an order with each carrier. With problems, the amount counts only the lines that can be bought."""
+    """The cost of an order with each carrier. With problems, the amount counts only the
+    lines that can be bought.
+    """
 
     product_amount: Amount
     carriers: tuple[Carrier, ...] = ()
@@ -158,7 +168,9 @@ class LogisticsDetail(Request):
 
 
 class CreateRequest(Request, passed_over="remark"):
-    """`channel_refer_id` is the idempotency key; `carrier_code` must come from a freight answer of the last hour."""
+    """`channel_refer_id` is the idempotency key; `carrier_code` must come from a
+    freight answer of the last hour.
+    """
 
     channel_refer_id: str
     product_list: tuple[OrderedProduct, ...]
@@ -188,7 +200,9 @@ class PayAnswer(EffectAnswer, passed_over="payUrl"):
     reason_code: str = ""
 
 
-class OrderListRequest(Request, passed_over="createDateEnd modifyDateStart modifyDateEnd"):
+class OrderListRequest(
+    Request, passed_over="createDateEnd modifyDateStart modifyDateEnd"
+):
     """Times are China-time text; at most 50 ids or references."""
 
     start_page: int
@@ -222,7 +236,9 @@ class OrderItem(Response, passed_over="title unitPrice amount"):
     quantity: Counted = 0
 
 
-class Order(Priced, passed_over="productAmount freightAmount modifyDate eCompanyId carrierCode"):
+class Order(
+    Priced, passed_over="productAmount freightAmount modifyDate eCompanyId carrierCode"
+):
     """`paid_amount` is absent until paid."""
 
     head_names = HeadNames(("tradeId",), "createDate", "channelReferId")
@@ -245,19 +261,24 @@ class OrderList(Response):
 
 
 GROUP = Group("InternationalAlibaba")
-DETAIL = GROUP(81, "productDetailGet", "POST /alibaba/international/product/detail/get", ASSUMED).read(
-    DetailRequest, Product
-)
-SEARCH = GROUP(82, "productList", "POST /alibaba/international/product/list", ASSUMED).read(SearchRequest, SearchPage)
-ORDER_LIST = GROUP(83, "GetOrderList", "POST /alibaba/international/order/list", ASSUMED).read(
-    OrderListRequest, OrderList
-)
-CREATE = GROUP(84, "CreateOrder", "POST /alibaba/international/order/create", ASSUMED).sends(
-    CreateRequest, CreateAnswer, Action.CREATE, refusals=REFUSALS
-)
+DETAIL = GROUP(
+    81, "productDetailGet", "POST /alibaba/international/product/detail/get", ASSUMED
+).read(DetailRequest, Product)
+SEARCH = GROUP(
+    82, "productList", "POST /alibaba/international/product/list", ASSUMED
+).read(SearchRequest, SearchPage)
+ORDER_LIST = GROUP(
+    83, "GetOrderList", "POST /alibaba/international/order/list", ASSUMED
+).read(OrderListRequest, OrderList)
+CREATE = GROUP(
+    84, "CreateOrder", "POST /alibaba/international/order/create", ASSUMED
+).sends(CreateRequest, CreateAnswer, Action.CREATE, refusals=REFUSALS)
 FREIGHT = GROUP(
-    None, "freight calculate (upstream only)", "POST /alibaba/international/order/freight/calculate", ASSUMED
+    None,
+    "freight calculate (upstream only)",
+    "POST /alibaba/international/order/freight/calculate",
+    ASSUMED,
 ).read(FreightRequest, Freight)
-PAY = GROUP(None, "order pay (upstream only)", "POST /alibaba/international/order/pay", ASSUMED).sends(
-    PayRequest, PayAnswer, Action.PAY
-)
+PAY = GROUP(
+    None, "order pay (upstream only)", "POST /alibaba/international/order/pay", ASSUMED
+).sends(PayRequest, PayAnswer, Action.PAY)

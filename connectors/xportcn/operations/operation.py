@@ -1,4 +1,6 @@
-"""An operation of the service, declared once: its row in the contract, its path, the models of request and answer."""
+"""An operation of the service, declared once: its row in the contract, its path, the
+models of request and answer.
+"""
 
 from __future__ import annotations
 
@@ -20,8 +22,23 @@ Method = Literal["GET", "POST"]
 Req = TypeVar("Req", bound=Request)
 Res = TypeVar("Res")
 WORD = re.compile(r"[A-Za-z][a-z]*")
-WRITES = {"add", "cancel", "create", "delete", "edit", "modify", "pay", "return", "send", "submit", "update", "upload"}
-"""A cart row's quantity or a picture for a refund can be written again without harm, but is written."""
+WRITES = {
+    "add",
+    "cancel",
+    "create",
+    "delete",
+    "edit",
+    "modify",
+    "pay",
+    "return",
+    "send",
+    "submit",
+    "update",
+    "upload",
+}
+"""A cart row's quantity or a picture for a refund can be written again without harm,
+but is written.
+"""
 
 
 class Provenance(StrEnum):
@@ -38,11 +55,13 @@ CONFIRMED, SIBLING, UPSTREAM, ASSUMED = Provenance
 
 @dataclass(frozen=True)
 class Operation:
-    """One entry of the service's navigation. `group`, `nav` and `title` as in `docs/contract/endpoints.csv`.
+    """One entry of the service's navigation. `group`, `nav` and `title` as in
+    `docs/contract/endpoints.csv`.
 
-    `nav` is None for operations that have no row there. `path` may hold names in braces, which are fields of the
-    request. `effect` is true for operations that spend, promise or cannot be taken back: they are sent once, under a
-    claim. With its models it becomes a `ReadCall`, an `EffectCall` or a `Callback`.
+    `nav` is None for operations that have no row there. `path` may hold names in
+    braces, which are fields of the request. `effect` is true for operations that spend,
+    promise or cannot be taken back: they are sent once, under a claim. With its models
+    it becomes a `ReadCall`, an `EffectCall` or a `Callback`.
     """
 
     group: str
@@ -55,7 +74,9 @@ class Operation:
     effect: ClassVar[bool] = False
 
     def __hash__(self) -> int:
-        return hash(self.path)  # every call looks its operation up: all fields would be hashed anew
+        return hash(
+            self.path
+        )  # every call looks its operation up: all fields would be hashed anew
 
     @property
     def name(self) -> str:
@@ -64,22 +85,41 @@ class Operation:
 
     @property
     def is_read_only(self) -> bool:
-        """Whether a call leaves account, carts and orders unchanged: one without an effect may still write."""
-        last = [part for part in self.path.split("/") if part and not part.startswith("{")][-1]
-        return not self.effect and not {word.lower() for word in WORD.findall(last)} & WRITES
+        """Whether a call leaves account, carts and orders unchanged: one without an
+        effect may still write.
+        """
+        last = [
+            part for part in self.path.split("/") if part and not part.startswith("{")
+        ][-1]
+        return (
+            not self.effect
+            and not {word.lower() for word in WORD.findall(last)} & WRITES
+        )
 
     @property
     def place(self) -> str:
-        """The place to which it belongs (`connectors/units.py`); empty for one without amounts in fen or yuan."""
+        """The place to which it belongs (`connectors/units.py`); empty for one without
+        amounts in fen or yuan.
+        """
         return PLACE_OF.get(self.path if self.nav is None else self.nav, "")
 
     def read(self, request: type[Req], response: type[Res]) -> ReadCall[Req, Res]:
         return ReadCall(**vars(self), request=request, response=response)
 
     def sends(
-        self, request: type[Req], response: type[Res], action: Action, refusals: frozenset[str] = frozenset()
+        self,
+        request: type[Req],
+        response: type[Res],
+        action: Action,
+        refusals: frozenset[str] = frozenset(),
     ) -> EffectCall[Req, Res]:
-        return EffectCall(**vars(self), request=request, response=response, action=action, refusals=refusals)
+        return EffectCall(
+            **vars(self),
+            request=request,
+            response=response,
+            action=action,
+            refusals=refusals,
+        )
 
     def callback(self, kind: CallbackKind, order_field: str) -> Callback:
         return Callback(**vars(self), kind=kind, order_field=order_field)
@@ -87,7 +127,9 @@ class Operation:
 
 @dataclass(frozen=True, eq=False)
 class Call(Operation, Generic[Req, Res]):
-    """An operation that is called; `Res` may be a model, a list of models, bool or None."""
+    """An operation that is called; `Res` may be a model, a list of models, bool or
+    None.
+    """
 
     request: type[Req]
     response: type[Res]
@@ -97,11 +139,14 @@ class Call(Operation, Generic[Req, Res]):
         return TypeAdapter(self.response)
 
     def parse(self, data: Any, bounds: Bounds | None = None) -> Res:
-        """The envelope's `data` as the contract promises it, within `bounds`. Raises pydantic's `ValidationError`.
+        """The envelope's `data` as the contract promises it, within `bounds`. Raises
+        pydantic's `ValidationError`.
 
         A list of one row may come as the bare row, a read one without rows as null.
         """
-        if is_list(self.response) and (isinstance(data, dict) or (data is None and not self.effect)):
+        if is_list(self.response) and (
+            isinstance(data, dict) or (data is None and not self.effect)
+        ):
             data = [data] if data is not None else []
         return self._answers.validate_python(data, context=bounds)
 
@@ -115,7 +160,8 @@ class ReadCall(Call[Req, Res]):
 class EffectCall(Call[Req, Res]):
     """A call that is sent once, under a claim for this very action.
 
-    `refusals` are envelope codes, other than 4xx, that the contract lists as this operation's refusals.
+    `refusals` are envelope codes, other than 4xx, that the contract lists as this
+    operation's refusals.
     """
 
     action: Action
@@ -126,7 +172,8 @@ class EffectCall(Call[Req, Res]):
 
 @dataclass(frozen=True, eq=False)
 class Callback(Operation):
-    """A message that the service posts to the developer's URL: it is parsed, never called.
+    """A message that the service posts to the developer's URL: it is parsed, never
+    called.
 
     `order_field` is the contract's name of the order's id in it.
     """
@@ -141,10 +188,14 @@ class Callback(Operation):
 
 @dataclass(frozen=True)
 class Group:
-    """A group of the service's navigation; called with an operation's number, title, method and path, provenance."""
+    """A group of the service's navigation; called with an operation's number, title,
+    method and path, provenance.
+    """
 
     name: str
 
-    def __call__(self, nav: int | None, title: str, call: str, provenance: Provenance) -> Operation:
+    def __call__(
+        self, nav: int | None, title: str, call: str, provenance: Provenance
+    ) -> Operation:
         method, _, path = call.partition(" ")
         return Operation(self.name, nav, title, cast(Method, method), path, provenance)

@@ -127,7 +127,9 @@ class PreviewedItem(Response, passed_over="stock minQuantity"):
 
 
 class PreviewedOrder(Response):
-    """One order that creating would make; amounts count only the lines that can be bought."""
+    """One order that creating would make; amounts count only the lines that can be
+    bought.
+    """
 
     goods_amount: Yuan | None = None
     freight_amount: Yuan | None = None
@@ -157,7 +159,10 @@ class CreateRequest(Request, passed_over="remark"):
     product_list: tuple[OrderedProduct, ...]
 
 
-class OrderItem(Response, passed_over="distSubOrderNo orderStatus distSkuId title createTime modifyTime"):
+class OrderItem(
+    Response,
+    passed_over="distSubOrderNo orderStatus distSkuId title createTime modifyTime",
+):
     dw_spu_id: Id = ""
     dw_sku_id: Id = ""
     quantity: Counted = 0
@@ -238,10 +243,18 @@ GROUP = Group("Poizon")
 SEARCH = GROUP(91, "keyword serch", "POST /poizon/product/keywordSearch", ASSUMED).read(
     SearchRequest, PageOf[SearchHit]
 )
-DETAIL = GROUP(92, "product detail", "POST /poizon/product/detail", ASSUMED).read(DetailRequest, Product)
-PAY = GROUP(93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED).sends(PayRequest, PayAnswer, Action.PAY)
-ORDER_LIST = GROUP(94, "OrderList", "POST /poizon/order/orderList", ASSUMED).read(OrderListRequest, PageOf[Order])
+DETAIL = GROUP(92, "product detail", "POST /poizon/product/detail", ASSUMED).read(
+    DetailRequest, Product
+)
+PAY = GROUP(93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED).sends(
+    PayRequest, PayAnswer, Action.PAY
+)
+ORDER_LIST = GROUP(94, "OrderList", "POST /poizon/order/orderList", ASSUMED).read(
+    OrderListRequest, PageOf[Order]
+)
 CREATE = GROUP(95, "CreateOrder", "POST /poizon/order/createOrder", UPSTREAM).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )
-PREVIEW = GROUP(96, "OrderPreview", "POST /poizon/order/orderPreview", ASSUMED).read(PreviewRequest, Preview)
+PREVIEW = GROUP(96, "OrderPreview", "POST /poizon/order/orderPreview", ASSUMED).read(
+    PreviewRequest, Preview
+)

@@ -1,8 +1,10 @@
-"""Taobao / After-sale: refunds and returns of one sub-order each (contract 2.4); amounts in fen.
+"""Taobao / After-sale: refunds and returns of one sub-order each (contract 2.4);
+amounts in fen.
 
-`refund_type` 1 is money only, 2 is return and money; `goods_status` 1 is not shipped, 2 shipped, 3 not received,
-4 received at the warehouse, 5 sent back, 6 the seller has it (upstream, assumed here);
-`refund_status` is of 4.1: 10 asked, 20 agreed, 30 parcel on its way back, 100 refunded, -10 seller refused, -20 closed.
+`refund_type` 1 is money only, 2 is return and money; `goods_status` 1 is not shipped, 2
+shipped, 3 not received, 4 received at the warehouse, 5 sent back, 6 the seller has it
+(upstream, assumed here); `refund_status` is of 4.1: 10 asked, 20 agreed, 30 parcel on
+its way back, 100 refunded, -10 seller refused, -20 closed.
 """
 
 from __future__ import annotations
@@ -11,9 +13,27 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.models import CheckedAnswer, EffectAnswer, Page, PagedRequest, Request, Response, alias
+from connectors.xportcn.models import (
+    CheckedAnswer,
+    EffectAnswer,
+    Page,
+    PagedRequest,
+    Request,
+    Response,
+    alias,
+)
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.wire import Code, CommaText, Fen, GivenId, Id, IdNumber, MaybeChinaTime, ParcelNumber, Word
+from connectors.xportcn.wire import (
+    Code,
+    CommaText,
+    Fen,
+    GivenId,
+    Id,
+    IdNumber,
+    MaybeChinaTime,
+    ParcelNumber,
+    Word,
+)
 from domain.effects import Action
 
 
@@ -31,7 +51,10 @@ class LogisticsCompany(Response):
     logistics_company_name: str = ""
 
 
-class ReturnLogistics(Response, passed_over="receiverAddress returnGoodsDesc buyerPhone sellerAgreeReturnDescribe"):
+class ReturnLogistics(
+    Response,
+    passed_over="receiverAddress returnGoodsDesc buyerPhone sellerAgreeReturnDescribe",
+):
     """The parcel with the goods, once they are sent."""
 
     logistics_company: LogisticsCompany | None = None
@@ -56,7 +79,8 @@ class RefundOrder(
 
 
 class RefundedLine(
-    Response, passed_over="salesOrderId purchaseOrderLineId supplierId itemTitle quantity salesMarket createTime"
+    Response,
+    passed_over="salesOrderId purchaseOrderLineId supplierId itemTitle quantity salesMarket createTime",
 ):
     purchase_order_id: Id = ""
     price: Fen | None = None
@@ -66,7 +90,9 @@ class RefundedLine(
 
 
 class RefundAggregate(Response):
-    """The contract's `refundOrderAggregate`; `logistics` from the seller's consent to a return on."""
+    """The contract's `refundOrderAggregate`; `logistics` from the seller's consent to a
+    return on.
+    """
 
     logistics: ReturnLogistics | None = None
     refund_order: RefundOrder
@@ -123,7 +149,9 @@ class RefundTerms(Request):
 
 
 class SubmitRequest(RenderRequest, RefundTerms):
-    """One of the reasons that rendering has answered, and an amount within its bounds."""
+    """One of the reasons that rendering has answered, and an amount within its
+    bounds.
+    """
 
 
 class ModifyRequest(RefundTerms):
@@ -138,13 +166,18 @@ class SubmitAnswer(CheckedAnswer):
     refund_id: Id = ""
 
 
-class CancelAnswer(EffectAnswer, passed_over="currency distributorId refundOrderAggregate"):
+class CancelAnswer(
+    EffectAnswer, passed_over="currency distributorId refundOrderAggregate"
+):
     """`cancel_success` false, without a code, in a state that allows no cancel."""
 
     cancel_success: bool | None = None
 
 
-class ReturnRendered(Response, passed_over="refundId receiverName receiverPhone receiverAddress returnGoodsDesc"):
+class ReturnRendered(
+    Response,
+    passed_over="refundId receiverName receiverPhone receiverAddress returnGoodsDesc",
+):
     """The carriers that may bring the goods."""
 
     logistics_company_list: tuple[LogisticsCompany, ...] = ()
@@ -169,7 +202,9 @@ class MessagePageRequest(PagedRequest):
 
 
 class Message(Response, passed_over="images"):
-    """A `system` message has the new state in `refund_status`. Its id distinguishes pages."""
+    """A `system` message has the new state in `refund_status`. Its id distinguishes
+    pages.
+    """
 
     message_id: GivenId
     role: str = ""
@@ -185,32 +220,55 @@ class MessagePage(Page):
 
 
 GROUP = Group("Taobao / After-sale")
-PAGE = GROUP(25, "After-sale single-column table query", "POST /open/order/refund/queryList", SIBLING).read(
-    RefundPageRequest, RefundPage
-)
-RENDER = GROUP(26, "After-sale order rendering interface", "POST /v2/taobao/order/refund/render", SIBLING).read(
-    RenderRequest, Rendered
-)
-RETURN_RENDER = GROUP(27, "Return logistics rendering", "GET /open/order/refund/return/logistics/render", ASSUMED).read(
-    RefundRequest, ReturnRendered
-)
+PAGE = GROUP(
+    25,
+    "After-sale single-column table query",
+    "POST /open/order/refund/queryList",
+    SIBLING,
+).read(RefundPageRequest, RefundPage)
+RENDER = GROUP(
+    26,
+    "After-sale order rendering interface",
+    "POST /v2/taobao/order/refund/render",
+    SIBLING,
+).read(RenderRequest, Rendered)
+RETURN_RENDER = GROUP(
+    27,
+    "Return logistics rendering",
+    "GET /open/order/refund/return/logistics/render",
+    ASSUMED,
+).read(RefundRequest, ReturnRendered)
 RETURN_SUBMIT = GROUP(
-    28, "Return logistics submission", "POST /open/order/refund/return/logistics/submit", ASSUMED
+    28,
+    "Return logistics submission",
+    "POST /open/order/refund/return/logistics/submit",
+    ASSUMED,
 ).sends(ReturnRequest, bool, Action.RETURN)
 # A GET that changes something.
-CANCEL = GROUP(29, "After-sale order cancellation", "GET /open/order/refund/cancel/{refundId}", SIBLING).sends(
-    RefundRequest, CancelAnswer, Action.CANCEL
-)
-MESSAGE = GROUP(30, "Submit After-sale order message", "POST /open/order/refund/submit/message", SIBLING).sends(
-    MessageRequest, bool, Action.NOTIFY
-)
-SUBMIT = GROUP(31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED).sends(
-    SubmitRequest, SubmitAnswer, Action.REFUND
-)
-MESSAGES = GROUP(32, "After-sale order message list query", "POST /open/order/refund/message/list", ASSUMED).read(
-    MessagePageRequest, MessagePage
-)
-MODIFY = GROUP(33, "After-sale order modification", "POST /open/order/refund/modify", ASSUMED).sends(
-    ModifyRequest, SubmitAnswer, Action.REFUND
-)
-REFUND = GROUP(34, "After-sale simple query", "GET /v2/taobao/order/refund/query", SIBLING).read(RefundRequest, Refund)
+CANCEL = GROUP(
+    29,
+    "After-sale order cancellation",
+    "GET /open/order/refund/cancel/{refundId}",
+    SIBLING,
+).sends(RefundRequest, CancelAnswer, Action.CANCEL)
+MESSAGE = GROUP(
+    30,
+    "Submit After-sale order message",
+    "POST /open/order/refund/submit/message",
+    SIBLING,
+).sends(MessageRequest, bool, Action.NOTIFY)
+SUBMIT = GROUP(
+    31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED
+).sends(SubmitRequest, SubmitAnswer, Action.REFUND)
+MESSAGES = GROUP(
+    32,
+    "After-sale order message list query",
+    "POST /open/order/refund/message/list",
+    ASSUMED,
+).read(MessagePageRequest, MessagePage)
+MODIFY = GROUP(
+    33, "After-sale order modification", "POST /open/order/refund/modify", ASSUMED
+).sends(ModifyRequest, SubmitAnswer, Action.REFUND)
+REFUND = GROUP(
+    34, "After-sale simple query", "GET /v2/taobao/order/refund/query", SIBLING
+).read(RefundRequest, Refund)

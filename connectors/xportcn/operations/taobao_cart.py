@@ -1,4 +1,6 @@
-"""Taobao / Shopping cart: list, add, delete, change quantity, preview, create (contract 2.5); amounts in fen."""
+"""Taobao / Shopping cart: list, add, delete, change quantity, preview, create (contract
+2.5); amounts in fen.
+"""
 
 from __future__ import annotations
 
@@ -76,17 +78,29 @@ class PreviewRequest(Request):
 
 
 class CreateRequest(PreviewRequest):
-    """No reference and no key: a lost answer is settled by the cart, since ordered rows leave it."""
+    """No reference and no key: a lost answer is settled by the cart, since ordered rows
+    leave it.
+    """
 
     user_id: str | None = None
 
 
 GROUP = Group("Taobao / Shopping cart")
-LIST = GROUP(38, "Shopping cart list", "GET /open/cart/list", ASSUMED).read(Nothing, Cart)
-ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).sends(AddRequest, Id, Action.CART)
-DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(DeleteRequest, bool)
-EDIT = GROUP(41, "Edit product quantity", "POST /open/cart/edit-quantity", ASSUMED).read(EditRequest, bool)
-PREVIEW = GROUP(42, "Generate order preview", "POST /open/cart/preview/order", ASSUMED).read(PreviewRequest, Rendered)
+LIST = GROUP(38, "Shopping cart list", "GET /open/cart/list", ASSUMED).read(
+    Nothing, Cart
+)
+ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).sends(
+    AddRequest, Id, Action.CART
+)
+DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(
+    DeleteRequest, bool
+)
+EDIT = GROUP(
+    41, "Edit product quantity", "POST /open/cart/edit-quantity", ASSUMED
+).read(EditRequest, bool)
+PREVIEW = GROUP(
+    42, "Generate order preview", "POST /open/cart/preview/order", ASSUMED
+).read(PreviewRequest, Rendered)
 CREATE = GROUP(43, "Create order", "POST /open/cart/create/order", SIBLING).sends(
     CreateRequest, CreateAnswer, Action.CREATE
 )

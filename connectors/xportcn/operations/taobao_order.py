@@ -1,4 +1,5 @@
-"""Taobao / Order: render, create, pay, cancel, list, details, logistics of purchase orders (contract 2.3).
+"""Taobao / Order: render, create, pay, cancel, list, details, logistics of purchase
+orders (contract 2.3).
 
 And the older family, whose `orderId` is the `purchaseId`.
 """
@@ -90,7 +91,9 @@ class RenderedLine(Response, passed_over="cartId"):
 
 
 class RenderedOrder(Response):
-    """The cost of one seller's lines; amounts count only the lines that can be bought."""
+    """The cost of one seller's lines; amounts count only the lines that can be
+    bought.
+    """
 
     supplier_nick: str = ""
     product_amount: Fen | None = None
@@ -101,9 +104,11 @@ class RenderedOrder(Response):
 
 
 class Rendered(Response):
-    """The orders of a preview, in this shape or in upstream's (`upstream_render`), wrapped or not.
+    """The orders of a preview, in this shape or in upstream's (`upstream_render`),
+    wrapped or not.
 
-    `real_pay` is upstream's total of all orders; `is_refused` where it refuses inside a success.
+    `real_pay` is upstream's total of all orders; `is_refused` where it refuses inside a
+    success.
     """
 
     orders: tuple[RenderedOrder, ...] = ()
@@ -140,7 +145,10 @@ class CreateRequest(Request, passed_over="orderRemark"):
     support_partial_success: bool = False
 
 
-class CreatedLine(Response, passed_over="itemId skuId orderLineNo quantity estimateCurrency subPurchaseOrderId"):
+class CreatedLine(
+    Response,
+    passed_over="itemId skuId orderLineNo quantity estimateCurrency subPurchaseOrderId",
+):
     estimate_amount: Fen | None = None
 
 
@@ -167,7 +175,9 @@ class CancelRequest(Request, passed_over="cancelRemark"):
 
 
 class CancelAnswer(CheckedAnswer, passed_over="purchaseId"):
-    """`success` is an acceptance: whether the order closed is read from the order, seconds later."""
+    """`success` is an acceptance: whether the order closed is read from the order,
+    seconds later.
+    """
 
 
 class PayRequest(Request):
@@ -196,13 +206,18 @@ class ListedSince(PagedRequest):
     create_time_start: int | None = None
 
 
-class OrderPageRequest(ListedSince, passed_over="createTimeEnd modifyTimeStart modifyTimeEnd sortField sortType"):
+class OrderPageRequest(
+    ListedSince,
+    passed_over="createTimeEnd modifyTimeStart modifyTimeEnd sortField sortType",
+):
     purchase_ids: tuple[str, ...] | None = None
 
 
 class LogisticOrder(Response):
     logistic_company_name: str = ""
-    logistic_number: ParcelNumbers = Field("", validation_alias=alias("logisticNumber", "logisticNumer"))
+    logistic_number: ParcelNumbers = Field(
+        "", validation_alias=alias("logisticNumber", "logisticNumer")
+    )
     rts_time: SentTime = None
 
 
@@ -222,11 +237,15 @@ class SubPurchaseOrder(Response, passed_over="purchaseOrderOuterId"):
 
     @property
     def is_sent(self) -> bool:
-        """Whether a parcel has a number or a time of sending: what has neither is the place of one to come."""
+        """Whether a parcel has a number or a time of sending: what has neither is the
+        place of one to come.
+        """
         return any(one.logistic_number or one.rts_time for one in self.logistic_orders)
 
 
-class PurchaseOrder(Response, passed_over="payCurrency modifyTime closeReason warehouseName receiver"):
+class PurchaseOrder(
+    Response, passed_over="payCurrency modifyTime closeReason warehouseName receiver"
+):
     """The contract's `TaoBaoOrderVO`. `pay_amount` is absent until paid."""
 
     head_names = HeadNames(("purchaseId",), "createdTime", "outerPurchaseId")
@@ -257,7 +276,9 @@ class LogisticsTrace(Response):
     status: str = ""
     status_desc: str = ""
     action: str = ""
-    standard_desc: str = Field("", validation_alias=alias("standerdDesc", "standardDesc"))
+    standard_desc: str = Field(
+        "", validation_alias=alias("standerdDesc", "standardDesc")
+    )
     facility_name: str = ""
     province: str = ""
     city: str = ""
@@ -274,29 +295,33 @@ class Logistics(Response, passed_over="purchaseOrderOuterId"):
 
 
 GROUP = Group("Taobao / Order")
-ORDER_PAGE = GROUP(10, "purchase order page list", "POST /open/purchase/page", CONFIRMED).read(
-    OrderPageRequest, PageOf[PurchaseOrder]
+ORDER_PAGE = GROUP(
+    10, "purchase order page list", "POST /open/purchase/page", CONFIRMED
+).read(OrderPageRequest, PageOf[PurchaseOrder])
+CANCEL = GROUP(
+    11, "purchase order cancel", "POST /open/purchase/cancel", ASSUMED
+).sends(CancelRequest, CancelAnswer, Action.CANCEL)
+PAY = GROUP(12, "purchase order pay", "POST /open/purchase/pay", ASSUMED).sends(
+    PayRequest, PayAnswer, Action.PAY
 )
-CANCEL = GROUP(11, "purchase order cancel", "POST /open/purchase/cancel", ASSUMED).sends(
-    CancelRequest, CancelAnswer, Action.CANCEL
+RENDER = GROUP(13, "purchase order render", "POST /open/purchase/render", ASSUMED).read(
+    RenderRequest, Rendered
 )
-PAY = GROUP(12, "purchase order pay", "POST /open/purchase/pay", ASSUMED).sends(PayRequest, PayAnswer, Action.PAY)
-RENDER = GROUP(13, "purchase order render", "POST /open/purchase/render", ASSUMED).read(RenderRequest, Rendered)
-CREATE = GROUP(14, "purchase order create V2", "POST /open/purchase/create/v2", ASSUMED).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
-RENDER_V2 = GROUP(15, "purchase order render v2", "POST /open/purchase/render/v2", ASSUMED).read(
-    RenderV2Request, Rendered
-)
-CREATE_V1 = GROUP(16, "purchase order create", "POST /open/purchase/create", ASSUMED).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
-ORDER_DETAIL = GROUP(23, "Get order details based on the order ID", "GET /open/order/detail/get", ASSUMED).read(
-    OrderDetailRequest, PurchaseOrder
-)
-LOGISTICS = GROUP(24, "Get logistics details", "GET /open/order/logistics/detail/get", SIBLING).read(
-    LogisticsRequest, Logistics
-)
+CREATE = GROUP(
+    14, "purchase order create V2", "POST /open/purchase/create/v2", ASSUMED
+).sends(CreateRequest, CreateAnswer, Action.CREATE)
+RENDER_V2 = GROUP(
+    15, "purchase order render v2", "POST /open/purchase/render/v2", ASSUMED
+).read(RenderV2Request, Rendered)
+CREATE_V1 = GROUP(
+    16, "purchase order create", "POST /open/purchase/create", ASSUMED
+).sends(CreateRequest, CreateAnswer, Action.CREATE)
+ORDER_DETAIL = GROUP(
+    23, "Get order details based on the order ID", "GET /open/order/detail/get", ASSUMED
+).read(OrderDetailRequest, PurchaseOrder)
+LOGISTICS = GROUP(
+    24, "Get logistics details", "GET /open/order/logistics/detail/get", SIBLING
+).read(LogisticsRequest, Logistics)
 
 
 class OrderListRequest(ListedSince):
@@ -343,23 +368,29 @@ class PageParam(Request):
 
 
 class ImLinkRequest(Request):
-    """The schema's `loginName`, `password` and `pageName` are not sent: the signature identifies the account."""
+    """The schema's `loginName`, `password` and `pageName` are not sent: the signature
+    identifies the account.
+    """
 
     page_param_map: Annotated[PageParam, JsonObjectText]
 
 
-ORDER_LIST = GROUP(17, "Query the order list by page", "GET /open/order/page", ASSUMED).read(
-    OrderListRequest, PageOf[PurchaseOrder]
-)
-PAYMENT_VOUCHER = GROUP(18, "Upload payment voucher", "POST /open/order/voucher/upload", ASSUMED).sends(
-    PaymentVoucherRequest, bool, Action.PAY
-)
+ORDER_LIST = GROUP(
+    17, "Query the order list by page", "GET /open/order/page", ASSUMED
+).read(OrderListRequest, PageOf[PurchaseOrder])
+PAYMENT_VOUCHER = GROUP(
+    18, "Upload payment voucher", "POST /open/order/voucher/upload", ASSUMED
+).sends(PaymentVoucherRequest, bool, Action.PAY)
 CANCEL_AT_ONCE = GROUP(19, "Cancel an order", "POST /open/order/cancel", ASSUMED).sends(
     CancelAtOnceRequest, bool, Action.CANCEL
 )
-UPDATE_WAREHOUSE = GROUP(20, "Modify order advance information", "POST /open/order/updateWarehouse", SIBLING).sends(
-    UpdateWarehouseRequest, bool, Action.NOTIFY
+UPDATE_WAREHOUSE = GROUP(
+    20, "Modify order advance information", "POST /open/order/updateWarehouse", SIBLING
+).sends(UpdateWarehouseRequest, bool, Action.NOTIFY)
+PAY_ONE = GROUP(21, "Pay an order", "POST /open/order/pay", ASSUMED).sends(
+    PayOneRequest, PayOneAnswer, Action.PAY
 )
-PAY_ONE = GROUP(21, "Pay an order", "POST /open/order/pay", ASSUMED).sends(PayOneRequest, PayOneAnswer, Action.PAY)
 # The link logs its holder in: it is a secret, never logged or stored.
-IM_LINK = GROUP(22, "Get IM link", "POST /open/order/page/link/get", SIBLING).read(ImLinkRequest, SecretStr)
+IM_LINK = GROUP(22, "Get IM link", "POST /open/order/page/link/get", SIBLING).read(
+    ImLinkRequest, SecretStr
+)

@@ -1,4 +1,5 @@
-"""Taobao / Product: search, lists, products, and the distribution ids that orders need (contract 2.2).
+"""Taobao / Product: search, lists, products, and the distribution ids that orders need
+(contract 2.2).
 
 `item_map_id` is an opaque id of the service; it is passed on and never built or parsed.
 """
@@ -9,7 +10,14 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.xportcn.models import JsonText, PagedRequest, PageOf, Request, Response, alias
+from connectors.xportcn.models import (
+    JsonText,
+    PagedRequest,
+    PageOf,
+    Request,
+    Response,
+    alias,
+)
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
 from connectors.xportcn.wire import Count, Fen, GivenId, Id, Word, Yuan
 
@@ -47,7 +55,9 @@ class RecommendRequest(PagedRequest):
 
 
 class Recommended(Listed):
-    """A best seller as a public client of the service has it: the price is text in yuan."""
+    """A best seller as a public client of the service has it: the price is text in
+    yuan.
+    """
 
     pic_url: str = Field("", validation_alias=alias("mainImageUrl"))
     price: Yuan
@@ -179,22 +189,33 @@ class Mapping(Response, passed_over="noMpProductItemIds noMpReasonList"):
 
 
 GROUP = Group("Taobao / Product")
-HOT = GROUP(1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED).read(
-    HotRequest, PageOf[SearchHit]
-)
-SPU_PAGE = GROUP(2, "Taobao Spus list query interface", "POST /open/product/spu/page", ASSUMED).read(
-    SpuPageRequest, PageOf[Spu]
-)
-SPU = GROUP(3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED).read(SpuRequest, Product)
-PRODUCT_V2 = GROUP(4, "Taobao Product Detail V2", "GET /v2/taobao/product/get", SIBLING).read(MapIdRequest, ProductV2)
-SEARCH = GROUP(5, "Taobao product search API", "POST /open/product/search", ASSUMED).read(
-    SearchRequest, PageOf[SearchHit]
-)
-IMAGE_SEARCH = GROUP(6, "Taobao product image search API", "POST /open/product/image/search", ASSUMED).read(
-    ImageSearchRequest, PageOf[SearchHit]
-)
+HOT = GROUP(
+    1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED
+).read(HotRequest, PageOf[SearchHit])
+SPU_PAGE = GROUP(
+    2, "Taobao Spus list query interface", "POST /open/product/spu/page", ASSUMED
+).read(SpuPageRequest, PageOf[Spu])
+SPU = GROUP(
+    3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED
+).read(SpuRequest, Product)
+PRODUCT_V2 = GROUP(
+    4, "Taobao Product Detail V2", "GET /v2/taobao/product/get", SIBLING
+).read(MapIdRequest, ProductV2)
+SEARCH = GROUP(
+    5, "Taobao product search API", "POST /open/product/search", ASSUMED
+).read(SearchRequest, PageOf[SearchHit])
+IMAGE_SEARCH = GROUP(
+    6, "Taobao product image search API", "POST /open/product/image/search", ASSUMED
+).read(ImageSearchRequest, PageOf[SearchHit])
 ID_MAPPING = GROUP(
-    7, "Batch query products according to Taobao product id", "POST /open/product/batch/check", SIBLING
+    7,
+    "Batch query products according to Taobao product id",
+    "POST /open/product/batch/check",
+    SIBLING,
 ).read(MappingRequest, Mapping)
-PRODUCT = GROUP(8, "Query product by Taobao product ID", "GET /open/product/get", SIBLING).read(ProductRequest, Product)
-INQUIRY = GROUP(9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED).read(InquiryRequest, Product)
+PRODUCT = GROUP(
+    8, "Query product by Taobao product ID", "GET /open/product/get", SIBLING
+).read(ProductRequest, Product)
+INQUIRY = GROUP(
+    9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED
+).read(InquiryRequest, Product)

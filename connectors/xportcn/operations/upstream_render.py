@@ -1,4 +1,6 @@
-"""Taobao's own answer to a preview, in the contract's shape (upstream; a reseller hands it through, wrapped twice)."""
+"""Taobao's own answer to a preview, in the contract's shape (upstream; a reseller hands
+it through, wrapped twice).
+"""
 
 from __future__ import annotations
 
@@ -20,16 +22,28 @@ def in_contract_shape(raw: Any) -> Any:
     if not _refuses(inner):
         return shaped
     words = _get(inner, "errorMsg") or _get(inner, "errorMessage")
-    return {**shaped, "isRefused": True, "errorCode": _get(inner, "errorCode"), "errorMessage": words}
+    return {
+        **shaped,
+        "isRefused": True,
+        "errorCode": _get(inner, "errorCode"),
+        "errorMessage": words,
+    }
 
 
 def _unwrapped(raw: Any) -> Mapping[str, Any] | None:
     """The part that has the orders, or refuses."""
     inner = raw
     while isinstance(inner, Mapping):
-        if "orders" in inner or _get(inner, "renderItemList") is not None or _refuses(inner):
+        if (
+            "orders" in inner
+            or _get(inner, "renderItemList") is not None
+            or _refuses(inner)
+        ):
             return inner
-        inner = next((inner[name] for name in WRAPS if isinstance(inner.get(name), Mapping)), None)
+        inner = next(
+            (inner[name] for name in WRAPS if isinstance(inner.get(name), Mapping)),
+            None,
+        )
     return None
 
 
@@ -42,12 +56,23 @@ def _rendered(items: Any, whole: Mapping[str, Any]) -> dict[str, Any]:
     orders = [_order(item) for item in items if isinstance(item, Mapping)]
     lacking = [_gone(sku) for sku in gone if isinstance(sku, Mapping)]
     if lacking:
-        orders.append({"productAmount": 0, "domesticPostFee": 0, "purchaseAmount": 0, "lines": lacking})
+        orders.append(
+            {
+                "productAmount": 0,
+                "domesticPostFee": 0,
+                "purchaseAmount": 0,
+                "lines": lacking,
+            }
+        )
     return {"orders": orders, "realPay": _fen(_get(whole, "totalRealPayPrice"))}
 
 
 def _order(item: Mapping[str, Any]) -> dict[str, Any]:
-    lines = [_line(info) for info in _get(item, "itemPriceInfos") or [] if isinstance(info, Mapping)]
+    lines = [
+        _line(info)
+        for info in _get(item, "itemPriceInfos") or []
+        if isinstance(info, Mapping)
+    ]
     return {
         "supplierNick": _get(item, "nick"),
         "productAmount": _sum([line["amount"] for line in lines]),
@@ -87,12 +112,20 @@ def _fen(amount: Any) -> Any:
 
 
 def _sum(amounts: Sequence[Any]) -> Any:
-    """The sum of whole numbers; none where one is missing or is another kind of number."""
-    known = [int(one) for one in amounts if isinstance(one, int) or (isinstance(one, str) and one.isdigit())]
+    """The sum of whole numbers; none where one is missing or is another kind of
+    number.
+    """
+    known = [
+        int(one)
+        for one in amounts
+        if isinstance(one, int) or (isinstance(one, str) and one.isdigit())
+    ]
     return sum(known) if len(known) == len(amounts) else None
 
 
 def _get(found: Mapping[str, Any], name: str) -> Any:
     """A value by its name in camel case or in snake case."""
-    snake = "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
+    snake = "".join(
+        f"_{letter.lower()}" if letter.isupper() else letter for letter in name
+    )
     return found.get(name, found.get(snake))

@@ -1,4 +1,6 @@
-"""The account's warehouse: its addresses in China (contract 2.9), and international freight from it (contract 2.10)."""
+"""The account's warehouse: its addresses in China (contract 2.9), and international
+freight from it (contract 2.10).
+"""
 
 from __future__ import annotations
 
@@ -6,9 +8,26 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from connectors.xportcn.models import FittingRows, Nothing, Request, Response, alias, if_it_fits
+from connectors.xportcn.models import (
+    FittingRows,
+    Nothing,
+    Request,
+    Response,
+    alias,
+    if_it_fits,
+)
 from connectors.xportcn.operations.operation import ASSUMED, CONFIRMED, SIBLING, Group
-from connectors.xportcn.wire import Amount, Counted, Currency, Fen, GivenId, Id, IdNumber, MaybeChinaTime, ParcelNumber
+from connectors.xportcn.wire import (
+    Amount,
+    Counted,
+    Currency,
+    Fen,
+    GivenId,
+    Id,
+    IdNumber,
+    MaybeChinaTime,
+    ParcelNumber,
+)
 from domain.effects import Action
 
 SentTime = Annotated[MaybeChinaTime, if_it_fits(None)]
@@ -28,7 +47,9 @@ class UserAddress(Response):
 
 
 class AddressUpsertRequest(Request):
-    """With an `id` these six are replaced; without, a new address is made, and a repeat makes another."""
+    """With an `id` these six are replaced; without, a new address is made, and a repeat
+    makes another.
+    """
 
     id: IdNumber | None = None
     name: str
@@ -54,7 +75,9 @@ class EstimateRequest(Request):
 
 
 class Priced(Response):
-    """An amount as decimal text in major units of its currency, which comes first: the amount is read in it."""
+    """An amount as decimal text in major units of its currency, which comes first: the
+    amount is read in it.
+    """
 
     currency: Currency
     amount: Amount
@@ -160,7 +183,9 @@ class ItemInfo(Response):
 
 
 class InternationalLogisticInfo(Response, passed_over="logisticType"):
-    logistic_number: ParcelNumber = Field("", validation_alias=alias("logisticNumer", "logisticNumber"))
+    logistic_number: ParcelNumber = Field(
+        "", validation_alias=alias("logisticNumer", "logisticNumber")
+    )
     logistic_company_name: str = ""
     tracking_url: str = ""
 
@@ -169,13 +194,20 @@ class SubOrder(Response):
     """`parcel` is one object, despite the plural of its name on the wire."""
 
     item_infos: Annotated[tuple[ItemInfo, ...], if_it_fits(())] = ()
-    parcel: Annotated[InternationalLogisticInfo, if_it_fits(InternationalLogisticInfo())] = Field(
-        InternationalLogisticInfo(), validation_alias=alias("internationalLogisticInfos", "internationalLogisticInfo")
+    parcel: Annotated[
+        InternationalLogisticInfo, if_it_fits(InternationalLogisticInfo())
+    ] = Field(
+        InternationalLogisticInfo(),
+        validation_alias=alias(
+            "internationalLogisticInfos", "internationalLogisticInfo"
+        ),
     )
 
 
 class Booking(Response):
-    """A booking can't be looked up: its id is enough, and what does not fit beside it is left out."""
+    """A booking can't be looked up: its id is enough, and what does not fit beside it
+    is left out.
+    """
 
     order_id: GivenId
     order_fee: Annotated[Priced | None, if_it_fits(None)] = None
@@ -183,7 +215,9 @@ class Booking(Response):
 
 
 class BookedParcel(InternationalLogisticInfo):
-    """A parcel of a booking of ours, seen from the order; `order_id` is the booking's."""
+    """A parcel of a booking of ours, seen from the order; `order_id` is the
+    booking's.
+    """
 
     order_id: Id = ""
     render_id: Id = ""
@@ -210,24 +244,37 @@ class UpdateRequest(Request):
 
 
 BASICS = Group("Basics")
-ADDRESSES = BASICS(75, "Get user address information", "GET /open/address/get", ASSUMED).read(
-    Nothing, tuple[UserAddress, ...]
-)
-# The page shows an answer of `code` and `msg` alone: further fields are no reason for doubt.
-ADDRESS_UPSERT = BASICS(76, "Address added and updated", "POST /open/address/addOrUpdate", SIBLING).sends(
-    AddressUpsertRequest, object, Action.NOTIFY
-)
+ADDRESSES = BASICS(
+    75, "Get user address information", "GET /open/address/get", ASSUMED
+).read(Nothing, tuple[UserAddress, ...])
+# The page shows an answer of `code` and `msg` alone: further fields are no reason for
+# doubt.
+ADDRESS_UPSERT = BASICS(
+    76, "Address added and updated", "POST /open/address/addOrUpdate", SIBLING
+).sends(AddressUpsertRequest, object, Action.NOTIFY)
 
 LOGISTICS = Group("Warehouse logistics")
 ESTIMATE = LOGISTICS(
-    77, "Please refer to the estimated overseas freight", "POST /open/pp/logistics/orderEstimateFreight", ASSUMED
+    77,
+    "Please refer to the estimated overseas freight",
+    "POST /open/pp/logistics/orderEstimateFreight",
+    ASSUMED,
 ).read(EstimateRequest, Estimate)
-RENDER = LOGISTICS(78, "Order overseas freight preview", "POST /open/pp/logistics/orderRenderFreight", SIBLING).read(
-    RenderRequest, Rendered
-)
+RENDER = LOGISTICS(
+    78,
+    "Order overseas freight preview",
+    "POST /open/pp/logistics/orderRenderFreight",
+    SIBLING,
+).read(RenderRequest, Rendered)
 BOOK = LOGISTICS(
-    79, "Create international logistics orders", "POST /open/pp/logistics/orderBookingFreight", CONFIRMED
+    79,
+    "Create international logistics orders",
+    "POST /open/pp/logistics/orderBookingFreight",
+    CONFIRMED,
 ).sends(BookingRequest, Booking, Action.BOOK)
 UPDATE = LOGISTICS(
-    80, "Update domestic logistics information", "POST /open/pp/logistics/updateLogisticInfo", CONFIRMED
+    80,
+    "Update domestic logistics information",
+    "POST /open/pp/logistics/updateLogisticInfo",
+    CONFIRMED,
 ).sends(UpdateRequest, bool, Action.NOTIFY)

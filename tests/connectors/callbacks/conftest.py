@@ -14,10 +14,22 @@ from deployments.receiver import read_arrival
 from tests.clock import MovableClock
 
 
-def posted(order_id: str, kind: str = "ORDER_BUYER_VIEW_ORDER_PAY", at: int = 1779263269913, **more: Any) -> bytes:
+def posted(
+    order_id: str,
+    kind: str = "ORDER_BUYER_VIEW_ORDER_PAY",
+    at: int = 1779263269913,
+    **more: Any,
+) -> bytes:
     """A message of 1688 as the service posts it."""
     body = json.dumps({"orderId": order_id, "currentStatus": "waitsellersend", **more})
-    return json.dumps({"messageType": kind, "messageBody": body, "messagePlatform": 1, "timestamp": str(at)}).encode()
+    return json.dumps(
+        {
+            "messageType": kind,
+            "messageBody": body,
+            "messagePlatform": 1,
+            "timestamp": str(at),
+        }
+    ).encode()
 
 
 def arrival(body: bytes, clock: MovableClock) -> Arrival:

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from connectors.callbacks.store import CallbackStore, callbacks_url, end_tokens, fits, new_token, valid_digests
+from connectors.callbacks.store import (
+    CallbackStore,
+    callbacks_url,
+    end_tokens,
+    fits,
+    new_token,
+    valid_digests,
+)
 from connectors.callbacks.tickets import GAVE_UP, Tickets
 from deployments.receiver import read_arrival
 from domain.reasons import ReasonCode, because
@@ -27,24 +34,43 @@ def states(store: CallbackStore) -> list[str]:
     return [one.state for one in reversed(store.listed())]
 
 
-def test_a_message_is_kept_as_it_was_posted(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_message_is_kept_as_it_was_posted(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """Byte for byte, with what was understood beside it."""
     body = posted("2542285634920880794")
     keep(store, clock, body)
     (one,) = store.listed()
-    assert (one.body, one.order_ids, one.kind, one.marketplace) == (body, ("2542285634920880794",), "status", "1688")
-    assert (one.state, one.times, one.source, one.received_at) == ("waiting", 1, "203.0.113.7", clock())
+    assert (one.body, one.order_ids, one.kind, one.marketplace) == (
+        body,
+        ("2542285634920880794",),
+        "status",
+        "1688",
+    )
+    assert (one.state, one.times, one.source, one.received_at) == (
+        "waiting",
+        1,
+        "203.0.113.7",
+        clock(),
+    )
 
 
-def test_the_same_message_again_is_counted_while_it_waits(store: CallbackStore, clock: MovableClock) -> None:
+def test_the_same_message_again_is_counted_while_it_waits(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """In one commit, in another, and while nobody can read it."""
     keep(store, clock, posted("7"), posted("7"), b"?")
     keep(store, clock, posted("7"), b"?")
-    assert [(one.times, one.state) for one in store.listed()] == [(2, "set_aside"), (3, "waiting")]
+    assert [(one.times, one.state) for one in store.listed()] == [
+        (2, "set_aside"),
+        (3, "waiting"),
+    ]
 
 
 def heard(store: CallbackStore, clock: MovableClock) -> int:
-    """One run looks at what waits, and is told the same again in the last moment; answers how many it looked at."""
+    """One run looks at what waits, and is told the same again in the last moment;
+    answers how many it looked at.
+    """
     ticket = Tickets(store).next(STATUS)
     if ticket is None:
         return 0
@@ -54,8 +80,12 @@ def heard(store: CallbackStore, clock: MovableClock) -> int:
     return len(messages)
 
 
-def test_the_same_message_after_it_was_done_is_looked_at_again(store: CallbackStore, clock: MovableClock) -> None:
-    """A price went up, down and up again in the same words; whoever replays one causes a read in ten minutes."""
+def test_the_same_message_after_it_was_done_is_looked_at_again(
+    store: CallbackStore, clock: MovableClock
+) -> None:
+    """A price went up, down and up again in the same words; whoever replays one causes
+    a read in ten minutes.
+    """
     looks = []
     for minutes in (0, 60, 1, 1, 8, 1, 60):
         clock.advance(60 * minutes)
@@ -68,7 +98,9 @@ def test_the_same_message_after_it_was_done_is_looked_at_again(store: CallbackSt
 def test_a_message_that_comes_again_while_a_run_reads_is_looked_at_again(
     store: CallbackStore, clock: MovableClock
 ) -> None:
-    """That run may have read before what it tells of; one that came before it began is done with it."""
+    """That run may have read before what it tells of; one that came before it began is
+    done with it.
+    """
     keep(store, clock, posted("7"), posted("8"))
     tickets = Tickets(store)
     ticket = tickets.next(STATUS)
@@ -86,14 +118,21 @@ def test_a_message_that_comes_again_while_a_run_reads_is_looked_at_again(
     assert heard(store, clock) == 1
 
 
-def test_what_a_newer_version_wrote_stops_nobody(store: CallbackStore, clock: MovableClock) -> None:
+def test_what_a_newer_version_wrote_stops_nobody(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """A kind that this one does not know is left for it, and can be looked at."""
     keep(store, clock, posted("7"), posted("8"))
     with store.transaction() as connection:
-        connection.exec_driver_sql("UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'")
+        connection.exec_driver_sql(
+            "UPDATE callbacks SET kind = 'customs' WHERE order_id = '7'"
+        )
     assert sorted(store.kinds_at_hand()) == ["customs", "status"]
     assert heard(store, clock) == 1
-    assert [(one.kind, one.state) for one in store.listed()] == [("status", "done"), ("customs", "waiting")]
+    assert [(one.kind, one.state) for one in store.listed()] == [
+        ("status", "done"),
+        ("customs", "waiting"),
+    ]
 
 
 def test_its_file_is_for_its_owner_alone(clock: MovableClock, tmp_path: Path) -> None:
@@ -101,10 +140,16 @@ def test_its_file_is_for_its_owner_alone(clock: MovableClock, tmp_path: Path) ->
     with CallbackStore(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock) as store:
         keep(store, clock, posted("7"))
         rights = {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()}
-    assert rights == {"callbacks.db": 0o600, "callbacks.db-shm": 0o600, "callbacks.db-wal": 0o600}
+    assert rights == {
+        "callbacks.db": 0o600,
+        "callbacks.db-shm": 0o600,
+        "callbacks.db-wal": 0o600,
+    }
 
 
-def test_what_can_t_be_read_is_set_aside_with_its_reason(store: CallbackStore, clock: MovableClock) -> None:
+def test_what_can_t_be_read_is_set_aside_with_its_reason(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """It is kept for a person, and stops nobody."""
     keep(store, clock, b"\xff\x00<html>", posted("8"))
     assert states(store) == ["set_aside", "waiting"]
@@ -113,7 +158,9 @@ def test_what_can_t_be_read_is_set_aside_with_its_reason(store: CallbackStore, c
     )
 
 
-def test_a_message_that_names_no_order_is_done(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_message_that_names_no_order_is_done(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """There is nothing to read again."""
     keep(store, clock, b'{"messageType": "HELLO", "messageBody": "{}"}')
     assert states(store) == ["done"]
@@ -127,7 +174,11 @@ def test_all_that_waits_of_a_kind_is_one_ticket_and_there_is_one_at_a_time(
     tickets = Tickets(store)
     ticket = tickets.next(STATUS)
     assert ticket is not None
-    assert (ticket.orders, ticket.kind, tickets.next(CallbackKind.PRICE)) == (2, "status", None)
+    assert (ticket.orders, ticket.kind, tickets.next(CallbackKind.PRICE)) == (
+        2,
+        "status",
+        None,
+    )
     assert tickets.next(STATUS) == ticket  # Prefect has not taken it yet
     tickets.asked(ticket.id)
     keep(store, clock, posted("3"))
@@ -139,7 +190,9 @@ def test_all_that_waits_of_a_kind_is_one_ticket_and_there_is_one_at_a_time(
     assert tickets.next(STATUS) != ticket
 
 
-def test_a_run_takes_at_most_a_thousand_orders(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_run_takes_at_most_a_thousand_orders(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """The oldest first."""
     keep(store, clock, *(posted(str(number)) for number in range(1, 1_003)))
     ticket = Tickets(store).next(STATUS)
@@ -148,7 +201,9 @@ def test_a_run_takes_at_most_a_thousand_orders(store: CallbackStore, clock: Mova
     assert states(store)[-3:] == ["taken", "waiting", "waiting"]
 
 
-def test_what_a_dead_run_held_is_taken_again(store: CallbackStore, clock: MovableClock) -> None:
+def test_what_a_dead_run_held_is_taken_again(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """When its lease is over, not before; a run that is late finds its ticket gone."""
     keep(store, clock, posted("1"))
     tickets = Tickets(store)
@@ -167,7 +222,9 @@ def test_what_a_dead_run_held_is_taken_again(store: CallbackStore, clock: Movabl
     assert (second.id != first.id, tickets.begin(first.id)) == (True, [])
 
 
-def test_a_run_that_never_came_costs_no_try(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_run_that_never_came_costs_no_try(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """Prefect lost it, or somebody cancelled it."""
     keep(store, clock, posted("1"))
     tickets = Tickets(store)
@@ -182,8 +239,12 @@ def test_a_run_that_never_came_costs_no_try(store: CallbackStore, clock: Movable
     assert (second != first, store.listed()[0].attempts) == (True, 0)
 
 
-def test_a_clock_that_was_set_back_holds_nothing(store: CallbackStore, clock: MovableClock) -> None:
-    """Neither what was received by the clock that went ahead, nor what a run of that time has in its hands."""
+def test_a_clock_that_was_set_back_holds_nothing(
+    store: CallbackStore, clock: MovableClock
+) -> None:
+    """Neither what was received by the clock that went ahead, nor what a run of that
+    time has in its hands.
+    """
     clock.advance(86_400)
     keep(store, clock, posted("1"))
     tickets = Tickets(store)
@@ -201,10 +262,14 @@ def test_a_clock_that_was_set_back_holds_nothing(store: CallbackStore, clock: Mo
     for kind in (STATUS, CallbackKind.REFUND):
         tickets.next(kind)  # ends the dead one
     clock.advance(300)
-    assert [tickets.next(kind) is not None for kind in (STATUS, CallbackKind.REFUND)] == [True, True]
+    assert [
+        tickets.next(kind) is not None for kind in (STATUS, CallbackKind.REFUND)
+    ] == [True, True]
 
 
-def test_a_message_that_brings_runs_down_ends_alone_and_is_set_aside(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_message_that_brings_runs_down_ends_alone_and_is_set_aside(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """After a second death each run takes fewer with it: 1,000, 1,000, 100, 10, 1."""
     keep(store, clock, *(posted(str(number)) for number in range(1, 151)))
     tickets, sizes = Tickets(store), []
@@ -221,11 +286,16 @@ def test_a_message_that_brings_runs_down_ends_alone_and_is_set_aside(store: Call
             store.settle({one.id: READ for one in messages})
             tickets.end(ticket.id)
     assert sizes[:3] == [150, 150, 100]
-    assert [(one.order_ids, one.outcome) for one in store.listed(state=CallbackState.SET_ASIDE)] == [(("77",), GAVE_UP)]
+    assert [
+        (one.order_ids, one.outcome)
+        for one in store.listed(state=CallbackState.SET_ASIDE)
+    ] == [(("77",), GAVE_UP)]
     assert store.counts()[CallbackState.DONE] == 149
 
 
-def test_a_run_that_could_not_ask_the_service_blames_no_message(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_run_that_could_not_ask_the_service_blames_no_message(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """They wait again as if nobody had looked."""
     keep(store, clock, posted("1"))
     tickets = Tickets(store)
@@ -239,7 +309,9 @@ def test_a_run_that_could_not_ask_the_service_blames_no_message(store: CallbackS
     assert (store.listed()[0].attempts, states(store)) == (0, ["waiting"])
 
 
-def test_a_settled_message_can_be_replayed(store: CallbackStore, clock: MovableClock) -> None:
+def test_a_settled_message_can_be_replayed(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """One that can't be read has nothing to act on."""
     keep(store, clock, posted("1"), b"?", posted("2"))
     store.settle({1: READ})
@@ -247,16 +319,25 @@ def test_a_settled_message_can_be_replayed(store: CallbackStore, clock: MovableC
     assert states(store) == ["waiting", "set_aside", "waiting"]
 
 
-def test_what_could_not_be_read_is_read_anew_when_it_is_replayed(store: CallbackStore, clock: MovableClock) -> None:
+def test_what_could_not_be_read_is_read_anew_when_it_is_replayed(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """A newer version may know its form; the posted bytes stay what they were."""
     keep(store, clock, b"message=7")
     assert store.replay([1], lambda *_: arrival(posted("7"), clock)) == [1]
     (one,) = store.listed()
-    assert (one.order_ids, one.marketplace, one.outcome, one.body) == (("7",), "1688", None, b"message=7")
+    assert (one.order_ids, one.marketplace, one.outcome, one.body) == (
+        ("7",),
+        "1688",
+        None,
+        b"message=7",
+    )
     assert heard(store, clock) == 1
 
 
-def test_what_was_settled_long_ago_is_let_go(store: CallbackStore, clock: MovableClock) -> None:
+def test_what_was_settled_long_ago_is_let_go(
+    store: CallbackStore, clock: MovableClock
+) -> None:
     """What waits never is."""
     keep(store, clock, posted("1"), posted("2"))
     store.settle({1: READ})
@@ -268,7 +349,9 @@ def test_what_was_settled_long_ago_is_let_go(store: CallbackStore, clock: Movabl
 def test_two_tokens_are_valid_at_once(store: CallbackStore) -> None:
     """So that the console can be changed without losing a message."""
     tokens = [new_token(store) for _ in range(3)]
-    assert [fits(token, valid_digests(store)) for token in (*tokens, "wrong", "\ud800")] == [
+    assert [
+        fits(token, valid_digests(store)) for token in (*tokens, "wrong", "\ud800")
+    ] == [
         False,
         True,
         True,
@@ -276,7 +359,11 @@ def test_two_tokens_are_valid_at_once(store: CallbackStore) -> None:
         False,
     ]
     end_tokens(store, but_newest=True)
-    assert [fits(token, valid_digests(store)) for token in tokens] == [False, False, True]
+    assert [fits(token, valid_digests(store)) for token in tokens] == [
+        False,
+        False,
+        True,
+    ]
 
 
 def test_nothing_of_a_token_is_kept(store: CallbackStore) -> None:
@@ -293,5 +380,7 @@ def test_nothing_of_a_token_is_kept(store: CallbackStore) -> None:
     ],
 )
 def test_messages_are_beside_the_ledger(ledger: str, kept: str) -> None:
-    """A file of their own with SQLite, so that no run waits for them; the same database with PostgreSQL."""
+    """A file of their own with SQLite, so that no run waits for them; the same database
+    with PostgreSQL.
+    """
     assert callbacks_url(ledger) == kept

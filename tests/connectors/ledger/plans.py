@@ -37,7 +37,9 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
 
 
 Columns = OrderUpdate
-"""Something to write to an order, named by columns: for states that no fact of the product leads to."""
+"""Something to write to an order, named by columns: for states that no fact of the
+product leads to.
+"""
 
 
 FOR_GOOD = RefusedForGood(
@@ -53,4 +55,7 @@ PROOFS: Mapping[EffectStatus, RefusedForGood | NotHappened] = {
 
 
 def intents(*order_refs: str, action: Action = Action.CREATE) -> list[Intent]:
-    return [Intent(order_ref=ref, action=action, amount=Money(100), request_hash="h") for ref in order_refs]
+    return [
+        Intent(order_ref=ref, action=action, amount=Money(100), request_hash="h")
+        for ref in order_refs
+    ]

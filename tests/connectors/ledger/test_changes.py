@@ -1,4 +1,6 @@
-"""Following what several writers commit: what a run knows of what is spent is what the ledger says, at every look."""
+"""Following what several writers commit: what a run knows of what is spent is what the
+ledger says, at every look.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Undone(Exception):
 
 
 class LedgerWriter:
-    """A thread of a run: one transaction at a time, on the orders that nobody else has locked."""
+    """A thread of a run: one transaction at a time, on the orders that nobody else has
+    locked.
+    """
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
@@ -72,10 +76,14 @@ class LedgerWriter:
         if self._connection is None:
             return
         of_these = orders.c.order_ref.in_(self.refs)
-        self._connection.execute(update(orders).where(of_these).values(payable_minor=100_000 + fen))
+        self._connection.execute(
+            update(orders).where(of_these).values(payable_minor=100_000 + fen)
+        )
         settled_at = None if status is EffectStatus.SENDING else self.ledger.clock()
         values = {"status": status, "settled_at": settled_at}
-        self._connection.execute(update(effects).where(effects.c.order_ref.in_(self.refs)).values(values))
+        self._connection.execute(
+            update(effects).where(effects.c.order_ref.in_(self.refs)).values(values)
+        )
         self._connection, self.refs = None, []
         if undone:
             self._stack.__exit__(Undone, Undone(), None)
@@ -86,14 +94,20 @@ class LedgerWriter:
 def assert_followed(ledger: Ledger, connection: Connection) -> None:
     day_start = start_of_day(ledger.clock(), "Asia/Shanghai")
     batch, day, _ = ledger.totals.sums(connection, batch_id="batch", since=day_start)
-    assert (batch, day) == (batch_total(connection, "batch"), day_total(connection, day_start))
+    assert (batch, day) == (
+        batch_total(connection, "batch"),
+        day_total(connection, day_start),
+    )
 
 
 @pytest.fixture(scope="module")
 def runs(postgres: Postgres) -> Iterator[list[Ledger]]:
     """Two runs on one PostgreSQL ledger whose orders are all begun."""
     url, clock = postgres.new_ledger(), MovableClock()
-    with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
+    with (
+        Ledger(url, clock=clock, owner="first") as first,
+        Ledger(url, clock=clock, owner="second") as second,
+    ):
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan(ref) for ref in REFS])
         first.claim(intents(*REFS), lease=LEASE)
@@ -101,20 +115,30 @@ def runs(postgres: Postgres) -> Iterator[list[Ledger]]:
 
 
 PLACE = st.integers(0, WRITERS - 1)
-STATUSES = st.sampled_from([EffectStatus.SENDING, EffectStatus.DONE, EffectStatus.UNSENT])
+STATUSES = st.sampled_from(
+    [EffectStatus.SENDING, EffectStatus.DONE, EffectStatus.UNSENT]
+)
 STEPS = st.one_of(
-    st.tuples(st.just("begin"), PLACE, st.lists(st.sampled_from(REFS), min_size=1, max_size=3)),
+    st.tuples(
+        st.just("begin"), PLACE, st.lists(st.sampled_from(REFS), min_size=1, max_size=3)
+    ),
     st.tuples(st.just("end"), PLACE, st.integers(1, 200), STATUSES, st.booleans()),
     st.tuples(st.just("look"), PLACE),
 )
 
 
-@settings(max_examples=examples(30), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(30),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 @given(steps=st.lists(STEPS, min_size=10, max_size=40))
 def test_what_is_followed_is_what_the_ledger_says_however_commits_overtake_each_other(
     runs: Sequence[Ledger], steps: Sequence[tuple[Any, ...]]
 ) -> None:
-    """Four threads of two runs: a transaction that began first may be seen last, and a look is in the midst of one."""
+    """Four threads of two runs: a transaction that began first may be seen last, and a
+    look is in the midst of one.
+    """
     writers = [LedgerWriter(runs[place % 2]) for place in range(WRITERS)]
     try:
         for what, place, *values in steps:
@@ -134,7 +158,9 @@ def test_what_is_followed_is_what_the_ledger_says_however_commits_overtake_each_
         writer.check()
 
 
-def test_what_a_transaction_changes_after_its_own_look_is_seen_at_the_next(runs: Sequence[Ledger]) -> None:
+def test_what_a_transaction_changes_after_its_own_look_is_seen_at_the_next(
+    runs: Sequence[Ledger],
+) -> None:
     """Its snapshot takes it for ended when a later one has ended before the look."""
     overtaken, overtaking = LedgerWriter(runs[0]), LedgerWriter(runs[1])
     overtaken.begin(["A-1"])
@@ -146,7 +172,9 @@ def test_what_a_transaction_changes_after_its_own_look_is_seen_at_the_next(runs:
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def shared(request: pytest.FixtureRequest, ledger: Ledger, clock: MovableClock) -> Iterator[Ledger]:
+def shared(
+    request: pytest.FixtureRequest, ledger: Ledger, clock: MovableClock
+) -> Iterator[Ledger]:
     """A ledger of either kind with two planned orders."""
     if request.param == "sqlite":
         yield ledger
@@ -171,20 +199,29 @@ def statements(ledger: Ledger) -> Iterator[list[str]]:
     event.remove(ledger.engine, "before_cursor_execute", keep)
 
 
-def test_another_runs_commit_costs_no_new_sum(shared: Ledger, clock: MovableClock) -> None:
+def test_another_runs_commit_costs_no_new_sum(
+    shared: Ledger, clock: MovableClock
+) -> None:
     """The orders that it changed are read, and nothing else."""
-    with Ledger(shared.url, clock=clock, owner="second") as other, shared.transaction(()) as connection:
+    with (
+        Ledger(shared.url, clock=clock, owner="second") as other,
+        shared.transaction(()) as connection,
+    ):
         assert_followed(shared, connection)
     with Ledger(shared.url, clock=clock, owner="second") as other:
         other.claim(intents("A-2"), lease=LEASE)
     day_start = start_of_day(clock(), "Asia/Shanghai")
     with statements(shared) as asked, shared.transaction(()) as connection:
-        batch, day, _ = shared.totals.sums(connection, batch_id="batch", since=day_start)
+        batch, day, _ = shared.totals.sums(
+            connection, batch_id="batch", since=day_start
+        )
     assert (batch, day) == (100, 100)
     assert len([statement for statement in asked if "FROM effects" in statement]) == 1
 
 
-def test_few_commits_are_kept_and_who_was_away_for_longer_sums_up_anew(shared: Ledger) -> None:
+def test_few_commits_are_kept_and_who_was_away_for_longer_sums_up_anew(
+    shared: Ledger,
+) -> None:
     """The table stays small whatever happens, and nothing is missed."""
     away = CommittedTotals()
     with shared.transaction(()) as connection:
@@ -194,7 +231,10 @@ def test_few_commits_are_kept_and_who_was_away_for_longer_sums_up_anew(shared: L
         with shared.transaction(["A-2"]):
             pass
     with shared.transaction(()) as connection:
-        assert connection.execute(select(func.count()).select_from(changes)).scalar_one() <= KEPT + 2 * PRUNE_EVERY
+        assert (
+            connection.execute(select(func.count()).select_from(changes)).scalar_one()
+            <= KEPT + 2 * PRUNE_EVERY
+        )
         assert away.sums(connection, batch_id="batch", since=None)[0] == 100
 
 
@@ -208,12 +248,26 @@ def test_a_commit_of_very_many_orders_names_none(shared: Ledger) -> None:
         assert changes_since(connection, before)[1] is None
 
 
-def test_numbers_of_another_server_are_read_until_they_are_pruned(postgres: Postgres, clock: MovableClock) -> None:
-    """A database that was put back elsewhere: such a number may be one that is to come there."""
+def test_numbers_of_another_server_are_read_until_they_are_pruned(
+    postgres: Postgres, clock: MovableClock
+) -> None:
+    """A database that was put back elsewhere: such a number may be one that is to come
+    there.
+    """
     with Ledger(postgres.new_ledger(), clock=clock, owner="first") as ledger:
         with ledger.engine.begin() as connection:
-            next_one = int(connection.exec_driver_sql("SELECT pg_current_xact_id()::text").scalar_one()) + 1
-            rows = [{"number": number, "order_refs": ["Z-1"]} for number in (next_one, 10**12)]
+            next_one = (
+                int(
+                    connection.exec_driver_sql(
+                        "SELECT pg_current_xact_id()::text"
+                    ).scalar_one()
+                )
+                + 1
+            )
+            rows = [
+                {"number": number, "order_refs": ["Z-1"]}
+                for number in (next_one, 10**12)
+            ]
             connection.execute(insert(changes), rows)
         with ledger.transaction(["A-1"]) as connection:
             before, _ = changes_since(connection, SeenUntil())
@@ -223,15 +277,23 @@ def test_numbers_of_another_server_are_read_until_they_are_pruned(postgres: Post
             with ledger.transaction(["A-2"]):
                 pass
         with ledger.transaction(()) as connection:
-            assert connection.execute(select(func.max(changes.c.number))).scalar_one() < 10**12
+            assert (
+                connection.execute(select(func.max(changes.c.number))).scalar_one()
+                < 10**12
+            )
 
 
 def test_a_run_that_stands_still_in_a_transaction_keeps_nobody_waiting_for_long(
     postgres: Postgres, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server undoes it and frees its locks; the run, should it go on, hears of it and tries again."""
+    """The server undoes it and frees its locks; the run, should it go on, hears of it
+    and tries again.
+    """
     url = postgres.new_ledger()
-    with Ledger(url, clock=clock, owner="first") as first, Ledger(url, clock=clock, owner="second") as second:
+    with (
+        Ledger(url, clock=clock, owner="first") as first,
+        Ledger(url, clock=clock, owner="second") as second,
+    ):
         first.start_batch("batch", "file.csv")
         put_rows(first, [plan("A-1")])
         monkeypatch.setattr("connectors.ledger.engine.IDLE_S", 0.2)

@@ -1,4 +1,6 @@
-"""Orders that a person does not want: closed while nothing of them was begun, and planned again by later runs alone."""
+"""Orders that a person does not want: closed while nothing of them was begun, and
+planned again by later runs alone.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,15 @@ import pytest
 from sqlalchemy import update
 
 from connectors.ledger.order_mover import reopen
-from connectors.ledger.plans import THE_SHOP, declined, drop, ended_in_shop, laid_aside, put_rows, take_back
+from connectors.ledger.plans import (
+    THE_SHOP,
+    declined,
+    drop,
+    ended_in_shop,
+    laid_aside,
+    put_rows,
+    take_back,
+)
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import orders
 from connectors.ledger.store import Ledger
@@ -38,13 +48,19 @@ def ledger(ledger_url: str, clock: MovableClock) -> Iterator[Ledger]:
 def test_what_is_not_begun_is_closed_with_the_persons_words(ledger: Ledger) -> None:
     assert drop(ledger, ["A-1", "A-2", "A-1"], by="mei", note="too dear") == {}
     closed = ledger.orders(["A-1", "A-2"])
-    assert {(one.state, one.reason, one.plan_hash) for one in closed.values()} == {(OrderState.CANCELLED, SAYS, None)}
+    assert {(one.state, one.reason, one.plan_hash) for one in closed.values()} == {
+        (OrderState.CANCELLED, SAYS, None)
+    }
     assert drop(ledger, ["A-1"], by="yu") == {}
     assert ledger.orders(["A-1"])["A-1"].reason == SAYS
 
 
-def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(ledger: Ledger) -> None:
-    """Silence may be asked about by a night; what a person declined is not even planned by one."""
+def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(
+    ledger: Ledger,
+) -> None:
+    """Silence may be asked about by a night; what a person declined is not even planned
+    by one.
+    """
     silence, unasked = (
         because(ReasonCode.NOBODY_ANSWERED, within="20 hours"),
         because(ReasonCode.NOT_APPROVED, note="-"),
@@ -53,10 +69,16 @@ def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(ledger: Led
         for why in reasons:
             ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=why)])
     refs = ["A-1", "A-2", "A-3"]
-    assert declined(ledger, refs, beforehand="a yes") == {"A-1": True, "A-2": False, "A-3": False}
+    assert declined(ledger, refs, beforehand="a yes") == {
+        "A-1": True,
+        "A-2": False,
+        "A-3": False,
+    }
     assert laid_aside(ledger, refs, beforehand="a yes") == {"A-1": "print"}
     yes = because(ReasonCode.APPROVED, by="a yes", at="now", total=Money(100), plan="p")
-    ledger.change([OrderChange(order_ref=ref, state=OrderState.PLANNED, why=yes) for ref in refs])
+    ledger.change(
+        [OrderChange(order_ref=ref, state=OrderState.PLANNED, why=yes) for ref in refs]
+    )
     assert [*declined(ledger, refs, beforehand="a yes")] == refs
     assert declined(ledger, refs, beforehand="mei") == {}
     for _ in range(2):
@@ -66,25 +88,41 @@ def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(ledger: Led
 
 def test_what_its_shop_ended_names_no_run_that_plans_it_anew(ledger: Ledger) -> None:
     drop(ledger, ["A-1"], by=THE_SHOP, note="it is cancelled")
-    assert ledger.orders(["A-1"])["A-1"].reason == "not wanted any more, says the shop: it is cancelled"
+    assert (
+        ledger.orders(["A-1"])["A-1"].reason
+        == "not wanted any more, says the shop: it is cancelled"
+    )
 
 
-def test_what_its_shop_shows_again_is_planned_anew_and_a_person_s_no_stands(ledger: Ledger) -> None:
+def test_what_its_shop_shows_again_is_planned_anew_and_a_person_s_no_stands(
+    ledger: Ledger,
+) -> None:
     """Of two that the shop held for a while, a person had dropped one before."""
     drop(ledger, ["A-2"], by="mei")
     refs = ["A-2", "A-3"]
     drop(ledger, refs, by=THE_SHOP, note="it is on hold")
     assert all(map(ended_in_shop, ledger.each_order(refs)))
     for _ in range(2):
-        closed = {one.order_ref: one.why for one in ledger.each_order(refs) if one.why and ended_in_shop(one)}
+        closed = {
+            one.order_ref: one.why
+            for one in ledger.each_order(refs)
+            if one.why and ended_in_shop(one)
+        }
         reopen(ledger, closed, by=THE_SHOP)
     assert not any(map(ended_in_shop, ledger.each_order(refs)))
-    assert (laid_aside(ledger, refs, beforehand=""), declined(ledger, refs, beforehand="")) == ({}, {"A-2": True})
+    assert (
+        laid_aside(ledger, refs, beforehand=""),
+        declined(ledger, refs, beforehand=""),
+    ) == ({}, {"A-2": True})
 
 
 @pytest.mark.parametrize("is_reopened", [False, True])
-def test_what_a_person_drops_after_its_shop_closed_it_stays_dropped(ledger: Ledger, *, is_reopened: bool) -> None:
-    """Also where the shop shows it again before the person drops it, or just then: nobody else says no to it."""
+def test_what_a_person_drops_after_its_shop_closed_it_stays_dropped(
+    ledger: Ledger, *, is_reopened: bool
+) -> None:
+    """Also where the shop shows it again before the person drops it, or just then:
+    nobody else says no to it.
+    """
     drop(ledger, ["A-2"], by=THE_SHOP, note="it is on hold")
     seen = {"A-2": why} if (why := ledger.orders(["A-2"])["A-2"].why) else {}
     if is_reopened:
@@ -96,34 +134,52 @@ def test_what_a_person_drops_after_its_shop_closed_it_stays_dropped(ledger: Ledg
 
 
 def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:
-    """An order on its way, and one that was never heard of; the others are closed all the same."""
+    """An order on its way, and one that was never heard of; the others are closed all
+    the same.
+    """
     ledger.claim(intents("A-2"), lease=LEASE)
     stay = drop(ledger, ["A-2", "A-9", "A-3"], by="mei")
     assert {ref: str(why) for ref, why in stay.items()} == {
         "A-2": "it is planned, and something of it was begun: cancel it, or ask for a refund",
         "A-9": "no such order in the ledger; see all with: sourcing status",
     }
-    assert [str(one.state) for one in ledger.each_order(["A-2", "A-3"])] == ["planned", "cancelled"]
+    assert [str(one.state) for one in ledger.each_order(["A-2", "A-3"])] == [
+        "planned",
+        "cancelled",
+    ]
 
 
 def test_an_order_with_the_services_number_stays(ledger: Ledger) -> None:
     """Also where its effects are not in this ledger: it was taken over."""
     with ledger.transaction() as connection:
-        connection.execute(update(orders).where(orders.c.order_ref == "A-1").values(order_id="77"))
-    assert [why.code for why in drop(ledger, ["A-1"], by="mei").values()] == [ReasonCode.NOT_DROPPED]
+        connection.execute(
+            update(orders).where(orders.c.order_ref == "A-1").values(order_id="77")
+        )
+    assert [why.code for why in drop(ledger, ["A-1"], by="mei").values()] == [
+        ReasonCode.NOT_DROPPED
+    ]
 
 
-def test_a_run_at_work_on_it_neither_begins_nor_plans_nor_holds_it(ledger: Ledger, clock: MovableClock) -> None:
+def test_a_run_at_work_on_it_neither_begins_nor_plans_nor_holds_it(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     clock.advance(1)
     approved = ledger.orders(["A-2"])["A-2"].plan_hash
     drop(ledger, ["A-2"], by="mei")
     assert approved
-    assert ledger.claim([replace(one, plan_hash=approved) for one in intents("A-2")], lease=LEASE).won == {}
+    assert (
+        ledger.claim(
+            [replace(one, plan_hash=approved) for one in intents("A-2")], lease=LEASE
+        ).won
+        == {}
+    )
     put_rows(ledger, [plan("A-2")])
     assert ledger.orders(["A-2"])["A-2"].state is OrderState.CANCELLED
 
 
-def test_a_run_that_starts_later_plans_it_anew(ledger: Ledger, ledger_url: str, clock: MovableClock) -> None:
+def test_a_run_that_starts_later_plans_it_anew(
+    ledger: Ledger, ledger_url: str, clock: MovableClock
+) -> None:
     drop(ledger, ["A-2"], by="mei")
     clock.advance(1)
     with Ledger(ledger_url, clock=clock, owner="second") as later:

@@ -1,4 +1,6 @@
-"""Claims let one order of a marketplace be paid, and hold all others until a person has looked at its payment."""
+"""Claims let one order of a marketplace be paid, and hold all others until a person has
+looked at its payment.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def asking(ledger: Ledger, other: Ledger) -> None:
     put_rows(ledger, [plan("A-3"), plan("B-1", marketplace="1688")])
 
 
-def claims(ledger: Ledger, *order_refs: str, action: Action = Action.CREATE) -> set[str]:
+def claims(
+    ledger: Ledger, *order_refs: str, action: Action = Action.CREATE
+) -> set[str]:
     return set(ledger.claim(intents(*order_refs, action=action), lease=LEASE).won)
 
 
@@ -46,9 +50,22 @@ def done(
 ) -> None:
     """What was claimed for an order is recorded."""
     effect = ledger.effects_of([order_ref], action)[-1]
-    ids = {"order_id": f"id-{order_ref}"} if action is Action.CREATE and status is EffectStatus.DONE else {}
+    ids = (
+        {"order_id": f"id-{order_ref}"}
+        if action is Action.CREATE and status is EffectStatus.DONE
+        else {}
+    )
     change = OrderChange(order_ref=order_ref, state=state, writes=Columns(ids))
-    ledger.record([Outcome(claim=effect.claim, status=status, change=change, proof=PROOFS.get(status))])
+    ledger.record(
+        [
+            Outcome(
+                claim=effect.claim,
+                status=status,
+                change=change,
+                proof=PROOFS.get(status),
+            )
+        ]
+    )
 
 
 def ordered(ledger: Ledger, *order_refs: str) -> None:
@@ -62,15 +79,21 @@ def states(ledger: Ledger, *order_refs: str) -> list[str]:
     return [str(orders[ref].state) for ref in order_refs]
 
 
-def test_one_order_of_a_claim_goes_first_and_the_others_are_held(ledger: Ledger) -> None:
+def test_one_order_of_a_claim_goes_first_and_the_others_are_held(
+    ledger: Ledger,
+) -> None:
     assert claims(ledger, "A-1", "A-2", "A-3", "B-1") == {"A-1", "B-1"}
     assert states(ledger, "A-1", "A-2", "A-3") == ["planned", "held", "held"]
     assert ledger.orders(["A-2"])["A-2"].reason == BEHIND
 
 
 @pytest.mark.parametrize("paid", [False, True])
-def test_no_other_run_passes_the_first_order(ledger: Ledger, other: Ledger, *, paid: bool) -> None:
-    """From the claim of its create until the answer, whatever becomes of the run that has it."""
+def test_no_other_run_passes_the_first_order(
+    ledger: Ledger, other: Ledger, *, paid: bool
+) -> None:
+    """From the claim of its create until the answer, whatever becomes of the run that
+    has it.
+    """
     assert claims(ledger, "A-1") == {"A-1"}
     if paid:
         done(ledger, "A-1", OrderState.ORDERED)
@@ -80,7 +103,9 @@ def test_no_other_run_passes_the_first_order(ledger: Ledger, other: Ledger, *, p
     assert states(other, "A-2") == ["held"]
 
 
-def test_of_two_orders_that_were_created_at_once_one_is_paid(ledger: Ledger, other: Ledger) -> None:
+def test_of_two_orders_that_were_created_at_once_one_is_paid(
+    ledger: Ledger, other: Ledger
+) -> None:
     """As two runs of an earlier version may have left them."""
     ledger.asks_first = other.asks_first = False
     ordered(ledger, "A-1")
@@ -92,7 +117,9 @@ def test_of_two_orders_that_were_created_at_once_one_is_paid(ledger: Ledger, oth
 
 
 def test_a_payment_that_was_begun_is_not_held(ledger: Ledger, other: Ledger) -> None:
-    """Of several paid by an earlier version, each is left as it is; what is not yet paid waits."""
+    """Of several paid by an earlier version, each is left as it is; what is not yet
+    paid waits.
+    """
     ledger.asks_first = False
     ordered(ledger, "A-1", "A-2", "A-3")
     assert claims(ledger, "A-1", "A-2", action=Action.PAY) == {"A-1", "A-2"}
@@ -101,7 +128,9 @@ def test_a_payment_that_was_begun_is_not_held(ledger: Ledger, other: Ledger) -> 
 
 
 @pytest.mark.parametrize("action", [Action.CREATE, Action.PAY])
-def test_a_first_order_that_is_refused_lets_the_next_one_go(ledger: Ledger, action: Action) -> None:
+def test_a_first_order_that_is_refused_lets_the_next_one_go(
+    ledger: Ledger, action: Action
+) -> None:
     if action is Action.PAY:
         ordered(ledger, "A-1")
     claims(ledger, "A-1", action=action)
@@ -109,8 +138,12 @@ def test_a_first_order_that_is_refused_lets_the_next_one_go(ledger: Ledger, acti
     assert claims(ledger, "A-2") == {"A-2"}
 
 
-def test_what_an_earlier_program_has_paid_is_asked_about(ledger: Ledger, other: Ledger) -> None:
-    """An account that has bought yesterday and received nothing: what is held tonight can be answered later."""
+def test_what_an_earlier_program_has_paid_is_asked_about(
+    ledger: Ledger, other: Ledger
+) -> None:
+    """An account that has bought yesterday and received nothing: what is held tonight
+    can be answered later.
+    """
     ledger.asks_first = other.asks_first = False
     ordered(ledger, "A-1", "A-2")
     claims(ledger, "A-1", "A-2", action=Action.PAY)
@@ -123,7 +156,9 @@ def test_what_an_earlier_program_has_paid_is_asked_about(ledger: Ledger, other: 
     assert claims(ledger, "A-3") == {"A-3"}
 
 
-def test_a_question_about_an_order_that_was_not_paid_in_the_end_goes_to_the_one_that_was(ledger: Ledger) -> None:
+def test_a_question_about_an_order_that_was_not_paid_in_the_end_goes_to_the_one_that_was(
+    ledger: Ledger,
+) -> None:
     ordered(ledger, "A-1")
     claims(ledger, "A-1", action=Action.PAY)
     done(ledger, "A-1", OrderState.HELD, Action.PAY, EffectStatus.REFUSED)
@@ -133,11 +168,16 @@ def test_a_question_about_an_order_that_was_not_paid_in_the_end_goes_to_the_one_
     assert ledger.first_orders.asked() == {TAOBAO: "A-2"}
 
 
-def test_of_many_processes_on_postgres_one_orders(postgres: Postgres, clock: MovableClock) -> None:
+def test_of_many_processes_on_postgres_one_orders(
+    postgres: Postgres, clock: MovableClock
+) -> None:
     """Each has an order of its own, and all claim at one instant."""
     refs, url = [f"P-{n}" for n in range(8)], postgres.new_ledger()
     with ExitStack() as stack:
-        runs = [stack.enter_context(Ledger(url, clock=clock, owner=ref, asks_first=True)) for ref in refs]
+        runs = [
+            stack.enter_context(Ledger(url, clock=clock, owner=ref, asks_first=True))
+            for ref in refs
+        ]
         runs[0].start_batch("batch", "file.csv")
         put_rows(runs[0], [plan(ref) for ref in refs])
         with ThreadPoolExecutor(len(refs)) as pool:
@@ -151,7 +191,9 @@ def test_what_neither_orders_nor_pays_goes_on(ledger: Ledger, other: Ledger) -> 
     assert claims(other, "A-2", action=Action.BOOK) == {"A-2"}
 
 
-def test_the_question_is_asked_from_the_claim_to_pay_on(ledger: Ledger, other: Ledger) -> None:
+def test_the_question_is_asked_from_the_claim_to_pay_on(
+    ledger: Ledger, other: Ledger
+) -> None:
     """In its transaction, so that no crash forgets it; and until it is answered."""
     ordered(ledger, "A-1")
     assert other.first_orders.asked() == {}
@@ -175,7 +217,9 @@ def test_an_answer_that_it_was_otherwise_holds_the_marketplace(ledger: Ledger) -
     assert claims(ledger, "A-2", "A-3") == {"A-2", "A-3"}
 
 
-def test_an_account_whose_goods_have_arrived_is_asked_and_not_held(ledger: Ledger, other: Ledger) -> None:
+def test_an_account_whose_goods_have_arrived_is_asked_and_not_held(
+    ledger: Ledger, other: Ledger
+) -> None:
     ledger.asks_first = False
     ordered(ledger, "A-1", "A-2", "A-3")
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD)])

@@ -1,4 +1,6 @@
-"""A receiver is erased from the ledger: from every row, and from what the database keeps of old rows."""
+"""A receiver is erased from the ledger: from every row, and from what the database
+keeps of old rows.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,14 @@ from connectors.ledger.forgetting import WORDS, StillNeeded
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
-from connectors.ledger.schema import answers, messages, metadata, refund_events, refunds, tracking_events
+from connectors.ledger.schema import (
+    answers,
+    messages,
+    metadata,
+    refund_events,
+    refunds,
+    tracking_events,
+)
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import EffectStatus
@@ -53,12 +62,27 @@ READ = [
 def request(order_ref: str, **receiver: str) -> dict[str, Any]:
     told = {**RECEIVER, **receiver}
     note = f"for {told['name']}"
-    line = {"row": 2, "item": "1", "sku": "", "quantity": 1, "max_unit_price": None, "note": note}
-    return {"order_ref": order_ref, "marketplace": "taobao", "receiver": told, "freight": "cheapest", "lines": [line]}
+    line = {
+        "row": 2,
+        "item": "1",
+        "sku": "",
+        "quantity": 1,
+        "max_unit_price": None,
+        "note": note,
+    }
+    return {
+        "order_ref": order_ref,
+        "marketplace": "taobao",
+        "receiver": told,
+        "freight": "cheapest",
+        "lines": [line],
+    }
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+def ledger(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock
+) -> Iterator[Ledger]:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if request.param == "postgresql":
         postgres: Postgres = request.getfixturevalue("postgres")
@@ -69,7 +93,10 @@ def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) 
 
 
 def put(ledger: Ledger, *order_refs: str, **columns: Any) -> None:
-    put_rows(ledger, [plan(ref, **{"request": request(ref), **columns}) for ref in order_refs])
+    put_rows(
+        ledger,
+        [plan(ref, **{"request": request(ref), **columns}) for ref in order_refs],
+    )
 
 
 def done(effect: EffectRecord, change: OrderChange) -> Outcome:
@@ -77,32 +104,79 @@ def done(effect: EffectRecord, change: OrderChange) -> Outcome:
 
 
 def bought(ledger: Ledger, order_ref: str) -> None:
-    """An order that was created, and has arrived, with everything said of it that may name somebody."""
+    """An order that was created, and has arrived, with everything said of it that may
+    name somebody.
+    """
     put(ledger, order_ref)
     won = ledger.claim(intents(order_ref), lease=LEASE).won[order_ref]
-    ledger.record([done(won, OrderChange(order_ref=order_ref, state=OrderState.ORDERED, why=earlier(SAID)))])
+    ledger.record(
+        [
+            done(
+                won,
+                OrderChange(
+                    order_ref=order_ref, state=OrderState.ORDERED, why=earlier(SAID)
+                ),
+            )
+        ]
+    )
     ledger.outbox.put(
-        Message(cause=f"heard:{order_ref}", kind=MessageKind.PARCEL, subject=f"Order {order_ref}", body=SAID),
-        Message(cause="mail", kind=MessageKind.PARCEL, subject="A file", body=f"row 2: {RECEIVER['email']}\nis odd"),
+        Message(
+            cause=f"heard:{order_ref}",
+            kind=MessageKind.PARCEL,
+            subject=f"Order {order_ref}",
+            body=SAID,
+        ),
+        Message(
+            cause="mail",
+            kind=MessageKind.PARCEL,
+            subject="A file",
+            body=f"row 2: {RECEIVER['email']}\nis odd",
+        ),
     )
     with ledger.transaction() as connection:
         say_more(connection, order_ref, ledger)
-    arrived = OrderUpdate({"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"})
+    arrived = OrderUpdate(
+        {"order_id": f"1{order_ref}", "shipment_order_id": f"2{order_ref}"}
+    )
     for state in (OrderState.PAID, OrderState.BOOKED, OrderState.DELIVERED):
-        why = earlier(SAID) if state is OrderState.DELIVERED else because(ReasonCode.PAYMENT_REFUSED, failure=[SAID])
-        ledger.change([OrderChange(order_ref=order_ref, state=state, why=why, writes=arrived)])
+        why = (
+            earlier(SAID)
+            if state is OrderState.DELIVERED
+            else because(ReasonCode.PAYMENT_REFUSED, failure=[SAID])
+        )
+        ledger.change(
+            [OrderChange(order_ref=order_ref, state=state, why=why, writes=arrived)]
+        )
 
 
 def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:
     now = ledger.clock()
     said = {"order_ref": ref, "at": now}
-    connection.execute(insert(answers).values(**said, effect_key="k", by="ann", question=SAID, answer=SAID))
+    connection.execute(
+        insert(answers).values(
+            **said, effect_key="k", by="ann", question=SAID, answer=SAID
+        )
+    )
     event = {"occurred_at": now, "recorded_at": now, "description": SAID}
-    row = {**event, "order_ref": ref, "tracking_number": "T", "sequence": 1, "status": "x", "place": "Xenopolis"}
+    row = {
+        **event,
+        "order_ref": ref,
+        "tracking_number": "T",
+        "sequence": 1,
+        "status": "x",
+        "place": "Xenopolis",
+    }
     connection.execute(insert(tracking_events).values(row))
     amounts = dict.fromkeys(("asked_minor", "approved_minor", "refunded_minor"), 0)
     told = {"key": f"{ref}:r", "order_ref": ref, "refund_id": "1", "recorded_at": now}
-    ids = {"order_id": "1", "part": "", "number": 1, "kind": "refund", "state": "asked", "currency": "CNY"}
+    ids = {
+        "order_id": "1",
+        "part": "",
+        "number": 1,
+        "kind": "refund",
+        "state": "asked",
+        "currency": "CNY",
+    }
     row = {
         **told,
         **ids,
@@ -111,7 +185,11 @@ def say_more(connection: Connection, ref: str, ledger: Ledger) -> None:
         "updated_at": now,
     }
     connection.execute(insert(refunds).values(row))
-    connection.execute(insert(refund_events).values({**told, **event, "sequence": 1, "status": "x", "role": "seller"}))
+    connection.execute(
+        insert(refund_events).values(
+            {**told, **event, "sequence": 1, "status": "x", "role": "seller"}
+        )
+    )
 
 
 def everything(ledger: Ledger) -> str:
@@ -119,7 +197,9 @@ def everything(ledger: Ledger) -> str:
 
 
 def test_every_row_is_erased_and_the_order_stays(ledger: Ledger) -> None:
-    """Request, reasons, moves, answers, tracking, refunds: without a part of the receiver, and with all the rest."""
+    """Request, reasons, moves, answers, tracking, refunds: without a part of the
+    receiver, and with all the rest.
+    """
     bought(ledger, "A-1")
     before = ledger.orders(["A-1"])["A-1"]
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
@@ -138,33 +218,60 @@ def test_every_row_is_erased_and_the_order_stays(ledger: Ledger) -> None:
     ):
         assert part not in told
     after = ledger.orders(["A-1"])["A-1"]
-    assert (after.state, after.order_id, after.fingerprint) == (before.state, before.order_id, before.fingerprint)
+    assert (after.state, after.order_id, after.fingerprint) == (
+        before.state,
+        before.order_id,
+        before.fingerprint,
+    )
     assert (after.request.receiver.name, after.request.receiver.country) == ("", "US")
     assert after.reason == "Signed by [forgotten] at [forgotten], [forgotten]"
-    bodies = [row["body"] for row in ledger.rows(select(messages.c.body).order_by(messages.c.cause))]
+    bodies = [
+        row["body"]
+        for row in ledger.rows(select(messages.c.body).order_by(messages.c.cause))
+    ]
     assert bodies == [after.reason, "row 2: [forgotten]\nis odd"]
     assert [one.status for one in ledger.effects_of(["A-1"])] == [EffectStatus.DONE]
     assert ledger.forgotten.known(["A-1", "A-2"]) == {"A-1": ledger.clock()}
 
 
 def test_what_other_orders_say_stays(ledger: Ledger) -> None:
-    """Also where the same person is their receiver: those orders are told, so that each can be forgotten."""
+    """Also where the same person is their receiver: those orders are told, so that each
+    can be forgotten.
+    """
     bought(ledger, "A-1")
     put(ledger, "A-2")
-    put(ledger, "A-3", request=request("A-3", name="Ann", phone="1", email="ann@b.example", address="Elm"))
+    put(
+        ledger,
+        "A-3",
+        request=request(
+            "A-3", name="Ann", phone="1", email="ann@b.example", address="Elm"
+        ),
+    )
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert ledger.orders(["A-2"])["A-2"].request.receiver.city == "Xenopolis"
     assert list(ledger.forgotten.others_with("A-1", MENTIONS.identifying)) == ["A-2"]
-    assert ledger.forgotten.others_with("A-1", MENTIONS.identifying, besides=["A-2"]) == {}
+    assert (
+        ledger.forgotten.others_with("A-1", MENTIONS.identifying, besides=["A-2"]) == {}
+    )
     assert ledger.forgotten.others_with("A-1", ()) == {}
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
-def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Ledger, tmp_path: Path) -> None:
-    """Free pages and write-ahead log; the other run goes on claiming, and the file is still the one it opened."""
+def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(
+    ledger: Ledger, tmp_path: Path
+) -> None:
+    """Free pages and write-ahead log; the other run goes on claiming, and the file is
+    still the one it opened.
+    """
     with Ledger(ledger.url, clock=ledger.clock, owner="second") as other:
         for number in range(30):
-            put(other, f"B-{number}", request=request(f"B-{number}", name="Ann", phone="1", email="a@b", address="Elm"))
+            put(
+                other,
+                f"B-{number}",
+                request=request(
+                    f"B-{number}", name="Ann", phone="1", email="a@b", address="Elm"
+                ),
+            )
         assert other.claim(intents("B-1"), lease=LEASE).won
         bought(ledger, "A-1")
         before = verify(ledger.url).faults
@@ -172,26 +279,45 @@ def test_no_byte_is_left_in_the_files_while_another_run_has_them_open(ledger: Le
         ledger.forgotten.finish("A-1")
         ledger.forgotten.scrub()
         content = b"".join(path.read_bytes() for path in tmp_path.glob("ledger.db*"))
-        for part in ("王小明", "Zylberstein", "5085550199", "quentin@zylber", "77 Quixote"):
+        for part in (
+            "王小明",
+            "Zylberstein",
+            "5085550199",
+            "quentin@zylber",
+            "77 Quixote",
+        ):
             assert part.encode() not in content
         assert other.claim(intents("B-2"), lease=LEASE).won
     assert verify(ledger.url).faults == before
 
 
 @pytest.mark.parametrize("ledger", ["sqlite"], indirect=True)
-def test_no_run_waits_longer_for_it_than_for_a_claim(ledger: Ledger, clock: MovableClock) -> None:
-    """By what SQLite's machine does while the lock is held, which on an old ledger is no more than on a new one."""
+def test_no_run_waits_longer_for_it_than_for_a_claim(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """By what SQLite's machine does while the lock is held, which on an old ledger is
+    no more than on a new one.
+    """
     refs = [f"B-{number}" for number in range(100)]
     bought(ledger, "A-1")
-    young = steps_with_the_lock(ledger, lambda: ledger.forgotten.erase("A-1", MENTIONS, by="ann"))
+    young = steps_with_the_lock(
+        ledger, lambda: ledger.forgotten.erase("A-1", MENTIONS, by="ann")
+    )
     put(ledger, *refs, *(f"C-{number}" for number in range(400)))
     ledger.outbox.put(
-        *(Message(cause=f"c{n}", kind=MessageKind.PARCEL, subject="s", body="b" * 300) for n in range(2000))
+        *(
+            Message(cause=f"c{n}", kind=MessageKind.PARCEL, subject="s", body="b" * 300)
+            for n in range(2000)
+        )
     )
     clock.advance(86_400)
     bought(ledger, "A-2")
-    old = steps_with_the_lock(ledger, lambda: ledger.forgotten.erase("A-2", MENTIONS, by="ann"))
-    claim = steps_with_the_lock(ledger, lambda: ledger.claim(intents(*refs), lease=LEASE))
+    old = steps_with_the_lock(
+        ledger, lambda: ledger.forgotten.erase("A-2", MENTIONS, by="ann")
+    )
+    claim = steps_with_the_lock(
+        ledger, lambda: ledger.claim(intents(*refs), lease=LEASE)
+    )
     assert old <= 1.5 * young + 400
     assert 0 < old <= claim
 
@@ -202,7 +328,10 @@ def steps_with_the_lock(ledger: Ledger, work: Callable[[], object]) -> int:
 
     def traced(text: str) -> None:
         nonlocal is_held
-        is_held = (is_held or text == "BEGIN IMMEDIATE") and text not in ("COMMIT", "ROLLBACK")
+        is_held = (is_held or text == "BEGIN IMMEDIATE") and text not in (
+            "COMMIT",
+            "ROLLBACK",
+        )
 
     def stepped() -> None:
         nonlocal steps
@@ -221,17 +350,23 @@ def steps_with_the_lock(ledger: Ledger, work: Callable[[], object]) -> int:
 
 
 def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
-    """Its address is needed to book it, and what nobody knows yet has to be settled first."""
+    """Its address is needed to book it, and what nobody knows yet has to be settled
+    first.
+    """
     put(ledger, "A-1")
     won = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     with pytest.raises(
-        StillNeeded, match=r"became of its create\. Run its request file again, or answer: sourcing res"
+        StillNeeded,
+        match=r"became of its create\. Run its request file again, or answer: sourcing res",
     ):
         ledger.forgotten.erase("A-1", MENTIONS, by="ann")
-    ordered = OrderChange(order_ref="A-1", state=OrderState.ORDERED, writes=OrderUpdate({"order_id": "1"}))
+    ordered = OrderChange(
+        order_ref="A-1", state=OrderState.ORDERED, writes=OrderUpdate({"order_id": "1"})
+    )
     ledger.record([done(won, ordered)])
     with pytest.raises(
-        StillNeeded, match=r"is ordered and not booked, which needs the address\. It ends when it is bo"
+        StillNeeded,
+        match=r"is ordered and not booked, which needs the address\. It ends when it is bo",
     ):
         ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert ledger.orders(["A-1"])["A-1"].request.receiver.name == RECEIVER["name"]
@@ -239,7 +374,9 @@ def test_an_order_under_way_keeps_its_receiver(ledger: Ledger) -> None:
 
 
 def test_an_order_of_which_nothing_was_begun_is_never_ordered(ledger: Ledger) -> None:
-    """A run that has approved it and is about to order it gets nothing, and one that plans it again changes nothing."""
+    """A run that has approved it and is about to order it gets nothing, and one that
+    plans it again changes nothing.
+    """
     put(ledger, "A-1")
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     order = ledger.orders(["A-1"])["A-1"]
@@ -258,18 +395,29 @@ def test_one_that_the_ledger_never_knew_is_not_taken_up_again(ledger: Ledger) ->
     assert ledger.orders(["A-9"]) == {}
 
 
-def test_what_carriers_and_sellers_write_later_is_not_taken_down(ledger: Ledger) -> None:
-    """A scan that is known is known again without its words, and a new one comes without them."""
+def test_what_carriers_and_sellers_write_later_is_not_taken_down(
+    ledger: Ledger,
+) -> None:
+    """A scan that is known is known again without its words, and a new one comes
+    without them.
+    """
     bought(ledger, "A-1")
     at = ledger.clock()
     signed = TrackingEvent(
-        tracking_number="S", occurred_at=at, status=TraceStatus.SIGN, description=SAID, place="Xenopolis"
+        tracking_number="S",
+        occurred_at=at,
+        status=TraceStatus.SIGN,
+        description=SAID,
+        place="Xenopolis",
     )
     assert len(ledger.tracking.add({"A-1": [signed]})) == 1
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     later = replace(signed, occurred_at=at + LEASE)
     assert len(ledger.tracking.add({"A-1": [signed, later]})) == 1
-    assert {(row["description"], row["place"]) for row in ledger.tracking.listed(order_refs=["A-1"])} == {("", "")}
+    assert {
+        (row["description"], row["place"])
+        for row in ledger.tracking.listed(order_refs=["A-1"])
+    } == {("", "")}
 
 
 def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -> None:
@@ -277,23 +425,90 @@ def test_until_it_is_finished_the_ledger_says_what_to_look_for(ledger: Ledger) -
     bought(ledger, "A-1")
     ledger.forgotten.erase("A-1", MENTIONS, by="ann")
     assert Mentions.of(ledger.forgotten.receivers_of("A-1")) == MENTIONS
-    ledger.forgotten.erase("A-1", Mentions.of(ledger.forgotten.receivers_of("A-1")), by="bob")
+    ledger.forgotten.erase(
+        "A-1", Mentions.of(ledger.forgotten.receivers_of("A-1")), by="bob"
+    )
     ledger.forgotten.finish("A-1")
     assert Mentions.of(ledger.forgotten.receivers_of("A-1")) == Mentions(())
     assert (ledger.forgotten.of_order("A-1") or {})["by"] == "ann"
 
 
 def test_each_column_of_words_is_known() -> None:
-    """A new one is either erased or named here as one that never speaks of a receiver."""
+    """A new one is either erased or named here as one that never speaks of a
+    receiver.
+    """
     without_words = {
-        *("name", "source", "fingerprint", "lines", "offers", "seller_id", "receivers", "receiver", "words", "match"),
-        *("order_ref", "batch_id", "marketplace", "state", "plan_hash", "currency", "order_id", "freight_service"),
-        *("freight_currency", "shipment_order_id", "key", "action", "status", "request_hash", "owner", "sender"),
-        *("effect_key", "by", "ended_by", "old_state", "new_state", "tracking_number", "part", "kind", "refund_id"),
-        *("role", "why", "cause", "subject", "body", "link", "ended", "tries", "reason_code"),
-        *("shared", "shared_by", "work", "content", "taken_by", "takers", "writer", "order_refs"),
+        *(
+            "name",
+            "source",
+            "fingerprint",
+            "lines",
+            "offers",
+            "seller_id",
+            "receivers",
+            "receiver",
+            "words",
+            "match",
+        ),
+        *(
+            "order_ref",
+            "batch_id",
+            "marketplace",
+            "state",
+            "plan_hash",
+            "currency",
+            "order_id",
+            "freight_service",
+        ),
+        *(
+            "freight_currency",
+            "shipment_order_id",
+            "key",
+            "action",
+            "status",
+            "request_hash",
+            "owner",
+            "sender",
+        ),
+        *(
+            "effect_key",
+            "by",
+            "ended_by",
+            "old_state",
+            "new_state",
+            "tracking_number",
+            "part",
+            "kind",
+            "refund_id",
+        ),
+        *(
+            "role",
+            "why",
+            "cause",
+            "subject",
+            "body",
+            "link",
+            "ended",
+            "tries",
+            "reason_code",
+        ),
+        *(
+            "shared",
+            "shared_by",
+            "work",
+            "content",
+            "taken_by",
+            "takers",
+            "writer",
+            "order_refs",
+        ),
         *("part_of", "own_sku", "shop", "shop_ref", "file"),
         "warehouse",  # the service's own address
     }
-    told = {c.name for table in metadata.sorted_tables for c in table.c if isinstance(c.type, JSON | String | Text)}
+    told = {
+        c.name
+        for table in metadata.sorted_tables
+        for c in table.c
+        if isinstance(c.type, JSON | String | Text)
+    }
     assert told - without_words == WORDS

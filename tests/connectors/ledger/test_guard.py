@@ -1,4 +1,6 @@
-"""The ledger's file, folder or database goes away or changes under a run: it stops before the next effect."""
+"""The ledger's file, folder or database goes away or changes under a run: it stops
+before the next effect.
+"""
 
 from __future__ import annotations
 
@@ -32,8 +34,12 @@ def begin(ledger: Ledger) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan(ref) for ref in REFS])
     record = ledger.claim(intents("A-0"), lease=LEASE).won["A-0"]
-    change = OrderChange(order_ref="A-0", state=OrderState.ORDERED, writes=Columns({"order_id": "6001"}))
-    ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+    change = OrderChange(
+        order_ref="A-0", state=OrderState.ORDERED, writes=Columns({"order_id": "6001"})
+    )
+    ledger.record(
+        [Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)]
+    )
 
 
 @pytest.fixture
@@ -45,7 +51,9 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def running(folder: Path) -> Iterator[Ledger]:
-    """A run in the middle of a batch; before it the ledger was backed up, raw and by command."""
+    """A run in the middle of a batch; before it the ledger was backed up, raw and by
+    command.
+    """
     url, clock = f"sqlite:///{folder / 'ledger.db'}", MovableClock()
     with Ledger(url, clock=clock, owner="earlier") as earlier:
         earlier.start_batch("old", "old.csv")
@@ -109,14 +117,20 @@ LOSSES: dict[Callable[[Path], None], str] = {
 def test_a_run_claims_nothing_more_once_its_ledger_is_gone(
     running: Ledger, folder: Path, happens: Callable[[Path], None]
 ) -> None:
-    """Whatever takes the file away, the run says which and sends nothing that is written down nowhere."""
+    """Whatever takes the file away, the run says which and sends nothing that is
+    written down nowhere.
+    """
     happens(folder)
     with pytest.raises(LedgerReplaced, match=LOSSES[happens]):
         running.claim(intents("A-1"), lease=LEASE)
 
 
-@pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, folder_replaced, replaced])
-def test_nothing_leaves_that_was_claimed_before(running: Ledger, folder: Path, happens: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "happens", [deleted, moved, folder_deleted, folder_replaced, replaced]
+)
+def test_nothing_leaves_that_was_claimed_before(
+    running: Ledger, folder: Path, happens: Callable[[Path], None]
+) -> None:
     """The look before the first byte needs no statement."""
     running.guard.require_files()
     happens(folder)
@@ -125,15 +139,22 @@ def test_nothing_leaves_that_was_claimed_before(running: Ledger, folder: Path, h
 
 
 def test_no_empty_ledger_is_put_in_its_place(running: Ledger, folder: Path) -> None:
-    """SQLite would make a new file for a further connection, and the next run would begin with it."""
+    """SQLite would make a new file for a further connection, and the next run would
+    begin with it.
+    """
     deleted(folder)
     with running.engine.connect(), pytest.raises(LedgerReplaced):
         running.engine.connect()
     assert not (folder / "ledger.db").exists()
 
 
-@pytest.mark.parametrize("happens", [deleted, moved, folder_deleted, folder_replaced, replaced, log_of_commits_deleted])
-def test_what_the_run_still_sees_is_saved(running: Ledger, folder: Path, happens: Callable[[Path], None]) -> None:
+@pytest.mark.parametrize(
+    "happens",
+    [deleted, moved, folder_deleted, folder_replaced, replaced, log_of_commits_deleted],
+)
+def test_what_the_run_still_sees_is_saved(
+    running: Ledger, folder: Path, happens: Callable[[Path], None]
+) -> None:
     """The whole ledger as it was, in a file of its own that can be restored."""
     happens(folder)
     rescued = running.guard.rescue(running.clock())
@@ -146,7 +167,9 @@ def test_what_the_run_still_sees_is_saved(running: Ledger, folder: Path, happens
         rescued.unlink()
 
 
-def test_a_file_that_was_written_over_is_not_saved(running: Ledger, folder: Path) -> None:
+def test_a_file_that_was_written_over_is_not_saved(
+    running: Ledger, folder: Path
+) -> None:
     """What SQLite shows of it is a mixture of two states."""
     backup_copied_over(folder)
     assert running.guard.rescue(running.clock()) is None
@@ -156,12 +179,19 @@ def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> Non
     """From the run's own memory: the ledger that has it is gone."""
     book = running.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
     unsent = running.claim(intents("A-2"), lease=LEASE).won["A-2"]
-    running.record([Outcome(claim=unsent.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)])
+    running.record(
+        [Outcome(claim=unsent.claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
+    )
     assert book.status is EffectStatus.SENDING
     told = explain_replaced(
-        LedgerReplaced("the ledger is gone"), running.guard.journal, Path("/data/ledger.rescued.db")
+        LedgerReplaced("the ledger is gone"),
+        running.guard.journal,
+        Path("/data/ledger.rescued.db"),
     )
-    assert told.splitlines()[0] == "the ledger is gone. Nothing more is sent. This run had sent:"
+    assert (
+        told.splitlines()[0]
+        == "the ledger is gone. Nothing more is sent. This run had sent:"
+    )
     assert told.splitlines()[1:3] == [
         "  A-0: ordered as 6001",
         "  A-1: pay without an answer that settles it",
@@ -171,14 +201,24 @@ def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> Non
     assert "sourcing reconcile" in told
 
 
-def test_the_account_names_the_first_orders_and_counts_the_others(running: Ledger) -> None:
-    """A large run keeps no more of the others than their references; what never left has no place among the first."""
+def test_the_account_names_the_first_orders_and_counts_the_others(
+    running: Ledger,
+) -> None:
+    """A large run keeps no more of the others than their references; what never left
+    has no place among the first.
+    """
     claimed = running.claim(intents(*REFS[1:]), lease=LEASE).won
-    unsent = [Outcome(claim=claimed[ref].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT) for ref in REFS[1:3]]
+    unsent = [
+        Outcome(claim=claimed[ref].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)
+        for ref in REFS[1:3]
+    ]
     running.record(unsent)
     running.claim(intents("A-59", action=Action.PAY), lease=LEASE)
     told = running.guard.journal.summary().splitlines()
-    assert told[1:3] == ["  A-0: ordered as 6001", "  A-10: create without an answer that settles it"]
+    assert told[1:3] == [
+        "  A-0: ordered as 6001",
+        "  A-10: create without an answer that settles it",
+    ]
     assert told[49:] == [
         "  A-59: pay without an answer that settles it",
         "  and 9 orders more, of which some may have been refused or never sent",
@@ -196,18 +236,27 @@ def test_a_folder_that_is_stood_on_is_missed(running: Ledger, tmp_path: Path) ->
         running.claim(intents("A-2"), lease=LEASE)
 
 
-def test_a_program_that_is_older_than_the_ledger_by_now_claims_nothing(running: Ledger, folder: Path) -> None:
+def test_a_program_that_is_older_than_the_ledger_by_now_claims_nothing(
+    running: Ledger, folder: Path
+) -> None:
     """Another command of a newer version migrated it meanwhile."""
     with closing(sqlite3.connect(folder / "ledger.db")) as newer:
         newer.execute("UPDATE alembic_version SET version_num = '9999'")
         newer.commit()
-    with pytest.raises(LedgerUnusable, match=r"has schema 9999 by now, this program has .* update it, and run again"):
+    with pytest.raises(
+        LedgerUnusable,
+        match=r"has schema 9999 by now, this program has .* update it, and run again",
+    ):
         running.claim(intents("A-1"), lease=LEASE)
     assert running.effects_of(["A-1"]) == []
 
 
-def test_a_ledger_that_is_written_anew_in_its_place_is_no_loss(running: Ledger, folder: Path) -> None:
-    """`sourcing forget` leaves no free pages, also while a run is at work: the file gets smaller."""
+def test_a_ledger_that_is_written_anew_in_its_place_is_no_loss(
+    running: Ledger, folder: Path
+) -> None:
+    """`sourcing forget` leaves no free pages, also while a run is at work: the file
+    gets smaller.
+    """
     padded = {"lines": [{"words": "x" * 7000}]}
     put_rows(running, [plan(f"P-{number}", **padded) for number in range(50)])
     put_rows(running, [plan(f"P-{number}") for number in range(50)])

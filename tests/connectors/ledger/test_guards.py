@@ -18,9 +18,18 @@ from tests.connectors.ledger.test_claims import LEASE
 
 BREACHES = (
     ("UPDATE effects SET fence = 0 WHERE key = 'A-1:create'", "fence 0, attempt 1"),
-    ("UPDATE effects SET status = 'ok' WHERE key = 'A-1:create'", "status 'ok' does not exist"),
-    ("UPDATE effects SET status = 'done' WHERE key = 'A-1:create'", "was never settled"),
-    ("UPDATE orders SET payable_minor = 99 WHERE order_ref = 'A-1'", "less than the 100"),
+    (
+        "UPDATE effects SET status = 'ok' WHERE key = 'A-1:create'",
+        "status 'ok' does not exist",
+    ),
+    (
+        "UPDATE effects SET status = 'done' WHERE key = 'A-1:create'",
+        "was never settled",
+    ),
+    (
+        "UPDATE orders SET payable_minor = 99 WHERE order_ref = 'A-1'",
+        "less than the 100",
+    ),
     ("UPDATE orders SET order_id = '77'", "has order id 77, which A-1 has too"),
 )
 
@@ -42,8 +51,12 @@ def test_a_write_that_breaks_a_rule_is_refused_by_the_database(begun: Ledger) ->
     assert verify(begun.url).faults == []
 
 
-def test_an_earlier_ledger_gets_the_rules_that_its_rows_keep(begun: Ledger, clock: MovableClock) -> None:
-    """What breaks one stays as it is, is usable, and is named by the check; the other rules hold from then on."""
+def test_an_earlier_ledger_gets_the_rules_that_its_rows_keep(
+    begun: Ledger, clock: MovableClock
+) -> None:
+    """What breaks one stays as it is, is usable, and is named by the check; the other
+    rules hold from then on.
+    """
     with begun.engine.begin() as connection:
         take_back(connection, "0012")
         for statement in (BREACHES[0][0], BREACHES[4][0]):

@@ -1,4 +1,6 @@
-"""A marketplace whose amounts are a unit apart: held with its order, for every run, until a person confirms it."""
+"""A marketplace whose amounts are a unit apart: held with its order, for every run,
+until a person confirms it.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +30,10 @@ WHY = (
 def apart(gap: Gap) -> Contradicted:
     approved = Statement(source=Source.LEDGER, value=Money(1420))
     return Contradicted(
-        kind=Kind.AMOUNT, first=approved, second=Statement(source=Source.DETAIL, value=Money(14)), gap=gap
+        kind=Kind.AMOUNT,
+        first=approved,
+        second=Statement(source=Source.DETAIL, value=Money(14)),
+        gap=gap,
     )
 
 
@@ -43,10 +48,16 @@ def elsewhere(ledger: Ledger) -> None:
 
 
 @pytest.mark.parametrize("action", [Action.CREATE, Action.PAY])
-def test_a_unit_holds_its_marketplace_for_every_run(ledger: Ledger, other: Ledger, action: Action) -> None:
-    """What another run would create or pay there is held with both figures; other marketplaces go on."""
+def test_a_unit_holds_its_marketplace_for_every_run(
+    ledger: Ledger, other: Ledger, action: Action
+) -> None:
+    """What another run would create or pay there is held with both figures; other
+    marketplaces go on.
+    """
     contradict(ledger)
-    assert set(other.claim(intents("A-2", "B-1", action=action), lease=LEASE).won) == {"B-1"}
+    assert set(other.claim(intents("A-2", "B-1", action=action), lease=LEASE).won) == {
+        "B-1"
+    }
     order = other.orders(["A-2"])["A-2"]
     assert (order.state, WHY in order.reason) == (OrderState.HELD, True)
     assert order.reason.endswith("until it is checked: sourcing ledger confirm taobao")
@@ -65,7 +76,9 @@ def test_an_order_that_is_far_off_is_held_alone(ledger: Ledger) -> None:
 
 
 def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> None:
-    """The same figures of the same order hold that order again, and the marketplace no more; others do."""
+    """The same figures of the same order hold that order again, and the marketplace no
+    more; others do.
+    """
     contradict(ledger)
     assert [why for why, _ in other.holds.standing()[Marketplace.TAOBAO]] == [WHY]
     assert other.holds.release(Marketplace.TAOBAO, by="mei")
@@ -81,14 +94,30 @@ def test_amounts_and_orders_are_confirmed_apart(ledger: Ledger) -> None:
     place = Marketplace.TAOBAO
     assert answer(ledger, place, Topic.AMOUNTS, by="mei") == "its amounts are right"
     assert ledger.marks.confirmed_at(place) is None
-    assert answer(ledger, place, Topic.ALL_KNOWN, by="mei") == "every order of ours there is known"
-    assert (ledger.holds.standing(), ledger.marks.confirmed_at(place)) == ({}, ledger.clock())
+    assert (
+        answer(ledger, place, Topic.ALL_KNOWN, by="mei")
+        == "every order of ours there is known"
+    )
+    assert (ledger.holds.standing(), ledger.marks.confirmed_at(place)) == (
+        {},
+        ledger.clock(),
+    )
 
 
-def test_news_that_come_too_late_for_the_order_hold_the_marketplace(ledger: Ledger) -> None:
-    """The order is elsewhere by now; that the marketplace tells another unit stays true."""
+def test_news_that_come_too_late_for_the_order_hold_the_marketplace(
+    ledger: Ledger,
+) -> None:
+    """The order is elsewhere by now; that the marketplace tells another unit stays
+    true.
+    """
     late = ledger.orders(["A-1"])["A-1"].contradicted(apart(Gap.UNIT))
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUSED, why=earlier("sold out"))])
+    ledger.change(
+        [
+            OrderChange(
+                order_ref="A-1", state=OrderState.REFUSED, why=earlier("sold out")
+            )
+        ]
+    )
     ledger.change([late])
     assert ledger.orders(["A-1"])["A-1"].state is OrderState.REFUSED
     assert list(ledger.holds.standing()) == [Marketplace.TAOBAO]
@@ -108,7 +137,9 @@ def test_a_hold_is_no_pause(ledger: Ledger) -> None:
 
 
 def test_amounts_are_confirmed_as_they_are_read(ledger: Ledger, other: Ledger) -> None:
-    """The confirmation is of one marketplace and one setting of its units, for every run."""
+    """The confirmation is of one marketplace and one setting of its units, for every
+    run.
+    """
     taobao, in_yuan = Marketplace.TAOBAO, "taobao.detail=yuan"
     ledger.marks.confirm_units(taobao, "", by="mei")
     assert other.marks.units_confirmed(taobao, "")

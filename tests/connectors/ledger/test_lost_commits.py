@@ -1,4 +1,6 @@
-"""A commit that succeeded without our hearing of it, as when the database server goes away in that moment."""
+"""A commit that succeeded without our hearing of it, as when the database server goes
+away in that moment.
+"""
 
 from __future__ import annotations
 
@@ -36,14 +38,20 @@ def lose_the_next_commit(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> Non
         with real(*of) as connection:
             yield connection
         monkeypatch.setattr(ledger, "transaction", real)
-        error = OperationalError("COMMIT", {}, psycopg.OperationalError("server closed the connection"))
+        error = OperationalError(
+            "COMMIT", {}, psycopg.OperationalError("server closed the connection")
+        )
         raise unusable(ledger.url, error) from error
 
     monkeypatch.setattr(ledger, "transaction", unheard)
 
 
-def test_a_claim_is_known_as_ours(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Else its effects would wait for the next run, although nobody else may send them."""
+def test_a_claim_is_known_as_ours(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else its effects would wait for the next run, although nobody else may send
+    them.
+    """
     lose_the_next_commit(ledger, monkeypatch)
     claimed = ledger.claim(intents("A-1", "A-2"), lease=LEASE)
     assert {ref: (e.fence, e.status) for ref, e in claimed.won.items()} == {
@@ -59,21 +67,31 @@ def test_a_claim_is_not_counted_twice_in_the_budget(
     """What it took of the budget is its own: the order is not held for want of room."""
     limits = SpendLimits(batch_id="batch", batch=Money(250), day=None)
     lose_the_next_commit(ledger, monkeypatch)
-    assert set(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=limits).won) == {"A-1", "A-2"}
-    assert [order.state for order in ledger.orders(["A-1", "A-2"]).values()] == [OrderState.PLANNED] * 2
+    assert set(ledger.claim(intents("A-1", "A-2"), lease=LEASE, limits=limits).won) == {
+        "A-1",
+        "A-2",
+    }
+    assert [order.state for order in ledger.orders(["A-1", "A-2"]).values()] == [
+        OrderState.PLANNED
+    ] * 2
 
 
 def test_kept_matches_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search costs a minute of looking: it is not lost with the connection."""
     lose_the_next_commit(ledger, monkeypatch)
     match = Match(
-        marketplace=Marketplace.TAOBAO, words="canvas bag", item_id="600001", why=detail(Part.ONLY_TITLE, found=3)
+        marketplace=Marketplace.TAOBAO,
+        words="canvas bag",
+        item_id="600001",
+        why=detail(Part.ONLY_TITLE, found=3),
     )
     ledger.matches.keep({("A-1", "canvas bag"): match})
     assert ledger.matches.of(["A-1"]) == {("A-1", "canvas bag"): match}
 
 
-def test_what_another_run_holds_is_not_ours(ledger: Ledger, other: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_another_run_holds_is_not_ours(
+    ledger: Ledger, other: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The lost commit won one order; the other one was taken before."""
     other.claim(intents("A-1"), lease=LEASE)
     lose_the_next_commit(ledger, monkeypatch)
@@ -90,16 +108,22 @@ def test_a_second_claim_of_the_same_moment_wins_nothing(ledger: Ledger) -> None:
 def test_what_was_taken_over_is_still_read_about(
     ledger: Ledger, other: Ledger, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Else what became of it would be read by the next run only; the fence grows once more, which harms nobody."""
+    """Else what became of it would be read by the next run only; the fence grows once
+    more, which harms nobody.
+    """
     ledger.claim(intents("A-1"), lease=LEASE)
     clock.advance(61)
     lose_the_next_commit(other, monkeypatch)
     taken = other.take_over(["A-1"], action=Action.CREATE, lease=LEASE, dead_owners=[])
     assert [(e.key, e.owner, e.fence) for e in taken] == [("A-1:create", "second", 3)]
-    assert other.record([Outcome(claim=taken[0].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]) == [True]
+    assert other.record(
+        [Outcome(claim=taken[0].claim, status=EffectStatus.UNSENT, proof=NEVER_LEFT)]
+    ) == [True]
 
 
-def test_an_outcome_is_written_once(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_outcome_is_written_once(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The second try changes nothing; what the first wrote stands."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     lose_the_next_commit(ledger, monkeypatch)

@@ -13,7 +13,12 @@ import pytest
 from sqlalchemy import inspect
 
 from connectors.ledger.backup import export
-from connectors.ledger.engine import LedgerUnusable, durable_engine, open_engine, reading
+from connectors.ledger.engine import (
+    LedgerUnusable,
+    durable_engine,
+    open_engine,
+    reading,
+)
 from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
@@ -30,7 +35,9 @@ def open_ledger(url: str) -> Ledger:
 
 
 def test_commits_are_durable(url: str) -> None:
-    """Write-ahead log and full synchronisation, so that an intent survives a power cut."""
+    """Write-ahead log and full synchronisation, so that an intent survives a power
+    cut.
+    """
     engine = open_engine(url)
     with engine.connect() as connection:
         assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
@@ -38,7 +45,9 @@ def test_commits_are_durable(url: str) -> None:
     engine.dispose()
 
 
-def test_commits_are_durable_whatever_the_default_of_the_server(postgres: Postgres) -> None:
+def test_commits_are_durable_whatever_the_default_of_the_server(
+    postgres: Postgres,
+) -> None:
     engine = open_engine(postgres.new_ledger())
     with engine.connect() as connection:
         assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
@@ -51,19 +60,22 @@ def test_a_newer_schema_is_left_alone(url: str, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "ledger.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.close()
-    with pytest.raises(LedgerUnusable, match=r"schema 9999, newer than this program's .*: update the program"):
+    with pytest.raises(
+        LedgerUnusable,
+        match=r"schema 9999, newer than this program's .*: update the program",
+    ):
         open_ledger(url)
 
 
-def test_a_ledger_that_is_older_than_any_archive_is_left_alone_with_the_remedy(url: str, tmp_path: Path) -> None:
+def test_a_ledger_that_is_older_than_any_archive_is_left_alone_with_the_remedy(
+    url: str, tmp_path: Path
+) -> None:
     open_ledger(url).close()
     with sqlite3.connect(tmp_path / "ledger.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '0005'")
     database.close()
     before = (tmp_path / "ledger.db").read_bytes()
-    words = (
-        rf"the ledger {url} has schema 0005, older than .*: run sourcing status of version 0\.1\.0, with this address"
-    )
+    words = rf"the ledger {url} has schema 0005, older than .*: run sourcing status of version 0\.1\.0, with this address"
     for opening in (open_ledger, verify, partial(export, folder=tmp_path / "tables")):
         with pytest.raises(LedgerUnusable, match=words):
             opening(url)
@@ -84,7 +96,9 @@ def test_tables_without_a_version_are_left_alone(url: str) -> None:
 def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> None:
     """Garbage in place of the database is neither repaired nor overwritten."""
     (tmp_path / "ledger.db").write_bytes(b"this is no database, by far" * 100)
-    with pytest.raises(LedgerUnusable, match="restore a backup: sourcing ledger restore FILE"):
+    with pytest.raises(
+        LedgerUnusable, match="restore a backup: sourcing ledger restore FILE"
+    ):
         open_ledger(url)
     assert (tmp_path / "ledger.db").read_bytes().startswith(b"this is no database")
 
@@ -98,10 +112,17 @@ def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> No
         ("mysql://a:secret@127.0.0.1/x", "neither SQLite nor PostgreSQL"),
     ],
 )
-def test_an_address_that_leads_to_no_ledger_is_refused_with_the_remedy(address: str, fault: str) -> None:
-    """The message names the setting and what belongs there, for writers and readers, and never a password."""
+def test_an_address_that_leads_to_no_ledger_is_refused_with_the_remedy(
+    address: str, fault: str
+) -> None:
+    """The message names the setting and what belongs there, for writers and readers,
+    and never a password.
+    """
     for opening in (open_ledger, lambda url: reading(url).__enter__()):
-        with pytest.raises(LedgerUnusable, match=f"{fault}.*SOURCING_LEDGER_URL .* sqlite:.* or postgresql:") as said:
+        with pytest.raises(
+            LedgerUnusable,
+            match=f"{fault}.*SOURCING_LEDGER_URL .* sqlite:.* or postgresql:",
+        ) as said:
             opening(address)
         assert not any(word in str(said.value) for word in ("secret", "cret", "word@"))
 
@@ -111,7 +132,10 @@ def test_a_ledger_belongs_to_one_account(url: str) -> None:
     with open_ledger(url) as ledger:
         ledger.belong_to("user 1 at the sandbox")
         ledger.belong_to("user 1 at the sandbox")
-        with pytest.raises(LedgerUnusable, match=r"holds orders of user 1 at the sandbox, .* user 2 at real\.example"):
+        with pytest.raises(
+            LedgerUnusable,
+            match=r"holds orders of user 1 at the sandbox, .* user 2 at real\.example",
+        ):
             ledger.belong_to("user 2 at real.example")
 
 
@@ -128,7 +152,9 @@ def _open_in_process(url: str) -> str:
 
 
 def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None:
-    """Its orders and effects are kept; what an open effect may have sent counts as sent."""
+    """Its orders and effects are kept; what an open effect may have sent counts as
+    sent.
+    """
     clock = MovableClock()
     with Ledger(url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
@@ -137,15 +163,25 @@ def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None
     to_older_schema(tmp_path / "ledger.db")
     with Ledger(url, clock=clock, owner="second") as ledger:
         order = ledger.orders(["A-1"])["A-1"]
-        assert (order.payable_minor, order.payable, order.shop) == (110, Money(110), None)
+        assert (order.payable_minor, order.payable, order.shop) == (
+            110,
+            Money(110),
+            None,
+        )
         (effect,) = ledger.effects_of(["A-1"])
         assert (effect.status, effect.doubtful_sends) == (EffectStatus.SENDING, 1)
         assert ledger.resolutions.of_order("A-1") == []
 
 
-def test_a_new_file_that_another_run_is_setting_up_is_waited_for(url: str, tmp_path: Path) -> None:
-    """SQLite answers a change of journal mode "locked" at once, whatever its time-out."""
-    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None, check_same_thread=False)
+def test_a_new_file_that_another_run_is_setting_up_is_waited_for(
+    url: str, tmp_path: Path
+) -> None:
+    """SQLite answers a change of journal mode "locked" at once, whatever its
+    time-out.
+    """
+    other = sqlite3.connect(
+        tmp_path / "ledger.db", isolation_level=None, check_same_thread=False
+    )
     other.execute("CREATE TABLE being_set_up (n)")
     other.execute("BEGIN IMMEDIATE")
     ends = threading.Timer(0.3, other.rollback)

@@ -1,4 +1,6 @@
-"""The outbox: each cause is enqueued once, each recipient has it once, and one out of reach is tried for a day."""
+"""The outbox: each cause is enqueued once, each recipient has it once, and one out of
+reach is tried for a day.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,15 @@ HOUR_S = 3600.0
 
 
 def message(cause: str = "run:1", **given: object) -> Message:
-    return Message(**{"cause": cause, "kind": MessageKind.RUN_FAILED, "subject": "A run failed", "body": "", **given})  # type: ignore[arg-type]
+    return Message(
+        **{  # type: ignore[arg-type]
+            "cause": cause,
+            "kind": MessageKind.RUN_FAILED,
+            "subject": "A run failed",
+            "body": "",
+            **given,
+        }
+    )
 
 
 def causes(ledger: Ledger, recipient: str = "ntfy") -> list[str]:
@@ -69,18 +79,27 @@ def test_what_is_being_sent_is_left_alone_until_its_sender_must_be_dead(
     ledger.outbox.end(first, "ntfy", None, ["ntfy"])  # it was not dead
     other.outbox.end(again, "ntfy", LATE, ["ntfy"])
     clock.advance(HOUR_S)
-    assert (causes(ledger), ledger.outbox.unsent(clock() - timedelta(days=1))) == ([], [])
+    assert (causes(ledger), ledger.outbox.unsent(clock() - timedelta(days=1))) == (
+        [],
+        [],
+    )
 
 
 def test_one_kind_goes_together(ledger: Ledger) -> None:
     """The oldest first, and all others of its kind with it."""
-    ledger.outbox.put(message("run:1"), message("parcel:1", kind=MessageKind.PARCEL), message("run:2"))
+    ledger.outbox.put(
+        message("run:1"), message("parcel:1", kind=MessageKind.PARCEL), message("run:2")
+    )
     assert causes(ledger) == ["parcel:1"]
     assert causes(ledger) == ["run:1", "run:2"]
 
 
-def test_a_flood_of_one_kind_is_a_few_messages(ledger: Ledger, clock: MovableClock) -> None:
-    """The first goes at once; what comes in the next moments goes together. Other kinds and recipients don't wait."""
+def test_a_flood_of_one_kind_is_a_few_messages(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """The first goes at once; what comes in the next moments goes together. Other kinds
+    and recipients don't wait.
+    """
     ledger.outbox.put(message("run:1"))
     assert sent(ledger, "ntfy") == ["run:1"]
     ledger.outbox.put(message("run:2"), message("z-parcel:1", kind=MessageKind.PARCEL))
@@ -92,7 +111,9 @@ def test_a_flood_of_one_kind_is_a_few_messages(ledger: Ledger, clock: MovableClo
     assert causes(ledger) == ["run:2", "run:3"]
 
 
-def test_a_clock_that_went_ahead_mutes_nothing(ledger: Ledger, clock: MovableClock) -> None:
+def test_a_clock_that_went_ahead_mutes_nothing(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     """What was sent, begun or paused by it is behind us, whatever the ledger says."""
     clock.advance(9_000 * HOUR_S)
     ledger.outbox.put(message("run:1"), message("z-parcel:1", kind=MessageKind.PARCEL))
@@ -106,17 +127,25 @@ def test_a_clock_that_went_ahead_mutes_nothing(ledger: Ledger, clock: MovableClo
     assert causes(ledger) == ["z-parcel:1"]  # nobody said that it was sent
 
 
-def test_what_was_told_by_a_clock_that_went_ahead_is_due(ledger: Ledger, clock: MovableClock) -> None:
-    """Such as that it is ahead, before there was a network. What has a time of its own waits for it."""
+def test_what_was_told_by_a_clock_that_went_ahead_is_due(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """Such as that it is ahead, before there was a network. What has a time of its own
+    waits for it.
+    """
     clock.advance(8 * HOUR_S)
-    ledger.outbox.put(message("run:1"), message("reminder:1", due_at=clock() + timedelta(hours=1)))
+    ledger.outbox.put(
+        message("run:1"), message("reminder:1", due_at=clock() + timedelta(hours=1))
+    )
     clock.advance(-8 * HOUR_S)
     assert ledger.outbox.is_due(["ntfy"])
     assert sent(ledger, "ntfy") == ["run:1"]
     assert causes(ledger) == []
 
 
-def test_what_was_told_by_a_clock_that_went_ahead_is_not_the_newest(ledger: Ledger, clock: MovableClock) -> None:
+def test_what_was_told_by_a_clock_that_went_ahead_is_not_the_newest(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     """Each digest would begin where that one ended, in a week, and tell of nothing."""
     ledger.outbox.put(message("run:1"))
     assert sent(ledger, "ntfy") == ["run:1"]
@@ -129,9 +158,13 @@ def test_what_was_told_by_a_clock_that_went_ahead_is_not_the_newest(ledger: Ledg
     assert ledger.outbox.reached(MessageKind.RUN_FAILED, first) == first
 
 
-def test_what_is_not_due_yet_waits_and_can_be_withdrawn(ledger: Ledger, clock: MovableClock) -> None:
+def test_what_is_not_due_yet_waits_and_can_be_withdrawn(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     later = clock() + timedelta(hours=1)
-    ledger.outbox.put(message("reminder:1", due_at=later), message("reminder:2", due_at=later))
+    ledger.outbox.put(
+        message("reminder:1", due_at=later), message("reminder:2", due_at=later)
+    )
     assert not ledger.outbox.is_due(["ntfy"])
     assert ledger.outbox.withdraw("reminder:1")
     assert not ledger.outbox.withdraw("reminder:1")
@@ -141,15 +174,21 @@ def test_what_is_not_due_yet_waits_and_can_be_withdrawn(ledger: Ledger, clock: M
 
 
 def test_what_a_recipient_has_is_not_withdrawn(ledger: Ledger) -> None:
-    """Answers False, so that its end can be notified too; the others don't get it any more."""
+    """Answers False, so that its end can be notified too; the others don't get it any
+    more.
+    """
     ledger.outbox.put(message())
     assert sent(ledger, "ntfy", "smtp") == ["run:1"]
     assert not ledger.outbox.withdraw("run:1")
     assert causes(ledger, "smtp") == []
 
 
-def test_what_a_recipient_may_have_by_now_is_not_withdrawn(ledger: Ledger, clock: MovableClock) -> None:
-    """It is being sent: its end is notified too. One that was refused so far is withdrawn."""
+def test_what_a_recipient_may_have_by_now_is_not_withdrawn(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """It is being sent: its end is notified too. One that was refused so far is
+    withdrawn.
+    """
     ledger.outbox.put(message("run:1"), message("run:2"))
     tried = ledger.outbox.begin("ntfy")
     assert not ledger.outbox.withdraw("run:1")
@@ -160,8 +199,12 @@ def test_what_a_recipient_may_have_by_now_is_not_withdrawn(ledger: Ledger, clock
 
 
 def test_old_news_is_not_sent(ledger: Ledger, clock: MovableClock) -> None:
-    """A reminder of a deadline that is over, and what waited three days for a sender."""
-    ledger.outbox.put(message("reminder:1", until=clock() + timedelta(hours=1)), message("run:1"))
+    """A reminder of a deadline that is over, and what waited three days for a
+    sender.
+    """
+    ledger.outbox.put(
+        message("reminder:1", until=clock() + timedelta(hours=1)), message("run:1")
+    )
     clock.advance(2 * HOUR_S)
     assert causes(ledger) == ["run:1"]
     clock.advance(72 * HOUR_S)
@@ -170,7 +213,9 @@ def test_old_news_is_not_sent(ledger: Ledger, clock: MovableClock) -> None:
     assert not ledger.outbox.is_due(["ntfy"])
 
 
-def test_a_recipient_is_tried_for_a_day_and_that_is_listed(ledger: Ledger, clock: MovableClock) -> None:
+def test_a_recipient_is_tried_for_a_day_and_that_is_listed(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     ledger.outbox.put(message())
     since, tries = clock(), 0
     while clock() < since + timedelta(days=2):
@@ -181,21 +226,28 @@ def test_a_recipient_is_tried_for_a_day_and_that_is_listed(ledger: Ledger, clock
     assert tries == 25
     (unsent,) = ledger.outbox.unsent(since)
     assert (unsent.subject, unsent.recipient) == ("A run failed", "smtp")
-    assert (unsent.is_over, str(unsent.why)) == (True, "smtp did not get it: it did not answer in time; given up")
+    assert (unsent.is_over, str(unsent.why)) == (
+        True,
+        "smtp did not get it: it did not answer in time; given up",
+    )
     assert ledger.outbox.unreached(since) == [unsent]
     ledger.outbox.put(message("run:2"))
     assert sent(ledger, "smtp") == ["run:2"]
     assert ledger.outbox.unreached(since) == []  # it works again
 
 
-def test_what_came_too_late_is_listed_where_there_are_recipients(ledger: Ledger, clock: MovableClock) -> None:
+def test_what_came_too_late_is_listed_where_there_are_recipients(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     """Without any there is no sender, and no message is missed."""
     ledger.outbox.put(message())
     since = clock()
     clock.advance(80 * HOUR_S)
     assert ledger.outbox.unsent(since) == []
     assert causes(ledger, "smtp") == []
-    assert [(one.subject, one.recipient) for one in ledger.outbox.unsent(since)] == [("A run failed", "")]
+    assert [(one.subject, one.recipient) for one in ledger.outbox.unsent(since)] == [
+        ("A run failed", "")
+    ]
     assert [one.subject for one in ledger.outbox.unreached(since)] == ["A run failed"]
 
 
@@ -215,8 +267,12 @@ def test_foreign_words_are_cleaned(ledger: Ledger) -> None:
     assert (tried.subject, tried.body) == ("held�[31m", "one\ntwo��")
 
 
-def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock: MovableClock) -> None:
-    """From the table of deliveries: sent, failing, given up, at a recipient now, withdrawn, not tried yet, too late."""
+def test_an_upgrade_sends_nothing_twice_and_loses_nothing(
+    ledger_url: str, clock: MovableClock
+) -> None:
+    """From the table of deliveries: sent, failing, given up, at a recipient now,
+    withdrawn, not tried yet, too late.
+    """
     names = ("sent", "failing", "given-up", "under-way", "withdrawn", "untried", "late")
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
         ledger.outbox.put(message("late", subject="late", until=clock()))
@@ -226,14 +282,23 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
         row = {"at": clock(), "free": clock(), "sent": None, "up": None, "why": ""}
         rows = [
             {**row, "cause": "sent", "sent": clock()},
-            {**row, "cause": "failing", "free": clock() + timedelta(seconds=120), "why": "it did not answer"},
+            {
+                **row,
+                "cause": "failing",
+                "free": clock() + timedelta(seconds=120),
+                "why": "it did not answer",
+            },
             {**row, "cause": "given-up", "up": clock(), "why": "it did not answer"},
             {**row, "cause": "under-way", "free": clock() + timedelta(seconds=60)},
         ]
         with ledger.engine.begin() as connection:
             take_back(connection, "0012")
             connection.execute(text(insert), rows)
-            connection.execute(text("UPDATE messages SET ended = 'past', ended_at = until WHERE cause = 'late'"))
+            connection.execute(
+                text(
+                    "UPDATE messages SET ended = 'past', ended_at = until WHERE cause = 'late'"
+                )
+            )
     clock.advance(20)
     with Ledger(ledger_url, clock=clock, owner="later") as ledger:
         assert causes(ledger) == ["untried"]
@@ -241,7 +306,10 @@ def test_an_upgrade_sends_nothing_twice_and_loses_nothing(ledger_url: str, clock
         assert causes(ledger) == ["under-way"]
         clock.advance(80)
         assert causes(ledger) == ["failing", "untried"]
-        unsent = {one.subject: str(one.why) for one in ledger.outbox.unsent(clock() - timedelta(days=1))}
+        unsent = {
+            one.subject: str(one.why)
+            for one in ledger.outbox.unsent(clock() - timedelta(days=1))
+        }
         assert unsent == {
             "failing": "ntfy did not get it: it did not answer; tried again",
             "given-up": "ntfy did not get it: it did not answer; given up",

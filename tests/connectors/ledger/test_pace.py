@@ -1,4 +1,6 @@
-"""The account's pace in the ledger: one row that several processes lease from, on both databases."""
+"""The account's pace in the ledger: one row that several processes lease from, on both
+databases.
+"""
 
 from __future__ import annotations
 
@@ -25,9 +27,15 @@ from tests.postgres import Postgres
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def shared(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -> Iterator[list[Ledger]]:
+def shared(
+    request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres
+) -> Iterator[list[Ledger]]:
     """One ledger in the hands of four processes."""
-    url = f"sqlite:///{tmp_path / 'ledger.db'}" if request.param == "sqlite" else postgres.new_ledger()
+    url = (
+        f"sqlite:///{tmp_path / 'ledger.db'}"
+        if request.param == "sqlite"
+        else postgres.new_ledger()
+    )
     ledgers = [Ledger(url, clock=utc_now, owner=f"run-{number}") for number in range(4)]
     yield ledgers
     for ledger in ledgers:
@@ -35,7 +43,9 @@ def shared(request: pytest.FixtureRequest, tmp_path: Path, postgres: Postgres) -
 
 
 def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) -> None:
-    """Four processes that find no row each ask again and again within a moment: in the end each has its part."""
+    """Four processes that find no row each ask again and again within a moment: in the
+    end each has its part.
+    """
     start = threading.Barrier(4)
 
     def asked(number: int) -> None:
@@ -49,16 +59,26 @@ def test_all_that_ask_at_once_get_no_more_than_there_is(shared: list[Ledger]) ->
 
     with ThreadPoolExecutor(4) as crew:
         list(crew.map(asked, range(4)))
-    told = [[ledger.pace.lease(f"run-{at}", calling()).share for at, ledger in enumerate(shared)] for _ in range(9)]
+    told = [
+        [
+            ledger.pace.lease(f"run-{at}", calling()).share
+            for at, ledger in enumerate(shared)
+        ]
+        for _ in range(9)
+    ]
     assert [12.5] * 4 in told
 
 
 def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
-    """Whoever asks gets no more than are left; what is given back is there again, and the next day begins anew."""
+    """Whoever asks gets no more than are left; what is given back is there again, and
+    the next day begins anew.
+    """
     today, tomorrow = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 9, 4, tzinfo=UTC)
     shared[0].pace.lease("run-0", calling())
     with ThreadPoolExecutor(4) as crew:
-        taken = list(crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared))
+        taken = list(
+            crew.map(lambda ledger: ledger.pace.take_today(today, 30, 100), shared)
+        )
     assert sorted(taken) == [10, 30, 30, 30]
     assert shared[0].pace.take_today(today, -5, 100) == -5
     assert [shared[1].pace.take_today(today, 30, most) for most in (50, 100)] == [0, 5]
@@ -68,17 +88,27 @@ def test_processes_share_the_calls_of_a_day(shared: list[Ledger]) -> None:
     assert shared[3].pace.poll()[0] == 0
 
 
-def test_calls_of_a_clock_that_was_a_month_ahead_are_none_of_today(shared: list[Ledger]) -> None:
+def test_calls_of_a_clock_that_was_a_month_ahead_are_none_of_today(
+    shared: list[Ledger],
+) -> None:
     """Those of the day that has just begun elsewhere count."""
     today, ahead = datetime(2026, 9, 3, tzinfo=UTC), datetime(2026, 10, 3, tzinfo=UTC)
     assert shared[0].pace.take_today(ahead, 100, 100) == 100
-    assert [shared[at].pace.take_today(today, 60, 100) for at in (1, 0, 2)] == [60, 40, 0]
+    assert [shared[at].pace.take_today(today, 60, 100) for at in (1, 0, 2)] == [
+        60,
+        40,
+        0,
+    ]
     assert shared[1].pace.take_today(today, -5, 100) == -5
     assert shared[2].pace.take_today(today, 30, 100) == 5
 
 
-def test_nobody_waits_for_a_clock_that_was_ahead(ledger: Ledger, clock: MovableClock) -> None:
-    """A pause of then would last until the hour it ended at, for whoever has no limit of its own."""
+def test_nobody_waits_for_a_clock_that_was_ahead(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """A pause of then would last until the hour it ended at, for whoever has no limit
+    of its own.
+    """
     clock.advance(8 * 3600)
     ledger.pace.hold(900)
     assert ledger.pace.poll()[0] == 300
@@ -98,7 +128,9 @@ def test_a_pause_is_seen_by_all_and_by_who_has_no_limit(shared: list[Ledger]) ->
 
 
 def test_who_leaves_gives_back_what_it_had(shared: list[Ledger]) -> None:
-    """The next one has all of the rate, and begins with what was left; and nobody has a limit when all are gone."""
+    """The next one has all of the rate, and begins with what was left; and nobody has a
+    limit when all are gone.
+    """
     first, second, *_ = shared
     slow = 0.001
     assert first.pace.lease("run-0", calling(slow)).permits == 1
@@ -120,10 +152,17 @@ def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
     engine.dispose()
 
 
-def test_who_stands_still_with_the_row_in_hand_is_thrown_out(postgres: Postgres) -> None:
-    """On PostgreSQL, where else nobody could lease for as long as a stopped process or machine had it."""
+def test_who_stands_still_with_the_row_in_hand_is_thrown_out(
+    postgres: Postgres,
+) -> None:
+    """On PostgreSQL, where else nobody could lease for as long as a stopped process or
+    machine had it.
+    """
     url = postgres.new_ledger()
-    with Ledger(url, clock=utc_now, owner="stopped") as stopped, Ledger(url, clock=utc_now, owner="other") as other:
+    with (
+        Ledger(url, clock=utc_now, owner="stopped") as stopped,
+        Ledger(url, clock=utc_now, owner="other") as other,
+    ):
         other.pace.hold(0)
 
         def stand_still() -> None:
@@ -137,7 +176,9 @@ def test_who_stands_still_with_the_row_in_hand_is_thrown_out(postgres: Postgres)
         assert stopped.pace.lease("stopped", calling()).again_s == 0.25
 
 
-def test_permits_gather_by_the_clock(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
+def test_permits_gather_by_the_clock(
+    ledger: Ledger, other: Ledger, clock: MovableClock
+) -> None:
     """A tenth of a second's worth after a tenth of a second."""
     assert ledger.pace.lease("a", calling()).permits == 50
     ledger.pace.leave("a", 0)
@@ -149,7 +190,9 @@ def test_permits_gather_by_the_clock(ledger: Ledger, other: Ledger, clock: Movab
 def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
     ledger: Ledger, url: str, clock: MovableClock, tmp_path: Path
 ) -> None:
-    """Two processes, one of which was throttled; nothing of it where nobody ever leased."""
+    """Two processes, one of which was throttled; nothing of it where nobody ever
+    leased.
+    """
     settings = SourcingSettings(data_dir=tmp_path)
     with CallbackStore(url, clock=clock) as store:
 
@@ -159,14 +202,22 @@ def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
                 for one in MetricsCollector(store, settings, clock).collect()
                 if one.samples
             }
-            return {name: value for name, value in told.items() if "call" in name and "callback" not in name}
+            return {
+                name: value
+                for name, value in told.items()
+                if "call" in name and "callback" not in name
+            }
 
         assert set(seen().values()) == {0}
         for number, name in enumerate("ab"):
             ledger.pace.lease(name, calling(wants=40 * number))
         ledger.pace.hold(30)
         clock.advance(0.5)
-        assert seen() == {"sourcing_callers": 2, "sourcing_calls_wanted": 40, "sourcing_calls_paused_seconds": 29.5}
+        assert seen() == {
+            "sourcing_callers": 2,
+            "sourcing_calls_wanted": 40,
+            "sourcing_calls_paused_seconds": 29.5,
+        }
 
 
 def calling(limit: float = 50, *, wants: float = 200) -> RateClient:

@@ -38,32 +38,50 @@ def requests(of: SkuBook, *lines: dict[str, str]) -> Sequence[OrderRequest]:
     return found.orders
 
 
-def split(ledger: Ledger, of: SkuBook, *lines: dict[str, str], dry_run: bool = False) -> dict[str, list[str]]:
+def split(
+    ledger: Ledger, of: SkuBook, *lines: dict[str, str], dry_run: bool = False
+) -> dict[str, list[str]]:
     found = orders_to_buy(ledger, requests(of, *(lines or LINES)), dry_run=dry_run)
     return {one.order_ref: [line.wanted for line in one.lines] for one in found}
 
 
 def test_the_first_run_decides_and_a_changed_book_does_not(ledger: Ledger) -> None:
-    assert split(ledger, OTHER, dry_run=True) == {"A-1-b": ["FERN-1"], "A-1": ["MOSS-1"]}
+    assert split(ledger, OTHER, dry_run=True) == {
+        "A-1-b": ["FERN-1"],
+        "A-1": ["MOSS-1"],
+    }
     assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
     assert split(ledger, OTHER) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
-    assert split(ledger, book(row("FERN-1", FERN))) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
+    assert split(ledger, book(row("FERN-1", FERN))) == {
+        "A-1": ["FERN-1"],
+        "A-1-b": ["MOSS-1"],
+    }
 
 
 def test_of_two_runs_with_two_books_the_first_decides(ledger: Ledger) -> None:
     ledger.parts.keep({"A-1": {"MOSS-1": "A-1-b", "FERN-1": "A-1"}})
-    stands = ledger.parts.keep({"A-1": {"MOSS-1": "A-1", "FERN-1": "A-1-b"}, "A-2": {"FERN-1": "A-2"}})
-    assert stands == {"A-1": {"FERN-1": "A-1", "MOSS-1": "A-1-b"}, "A-2": {"FERN-1": "A-2"}}
+    stands = ledger.parts.keep(
+        {"A-1": {"MOSS-1": "A-1", "FERN-1": "A-1-b"}, "A-2": {"FERN-1": "A-2"}}
+    )
+    assert stands == {
+        "A-1": {"FERN-1": "A-1", "MOSS-1": "A-1-b"},
+        "A-2": {"FERN-1": "A-2"},
+    }
 
 
 def test_what_lacks_an_entry_is_decided_once_it_has_one(ledger: Ledger) -> None:
-    assert split(ledger, book(row("FERN-1", FERN, group="b"))) == {"A-1": ["FERN-1", "MOSS-1"]}
+    assert split(ledger, book(row("FERN-1", FERN, group="b"))) == {
+        "A-1": ["FERN-1", "MOSS-1"]
+    }
     assert ledger.parts.of(["A-1"]) == {}
     assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
 
 
 def test_a_part_never_takes_the_name_of_another_order(ledger: Ledger) -> None:
-    with pytest.raises(BadRequests, match=r"row 3, column order_ref: its part would be called 'A-1-b': another order"):
+    with pytest.raises(
+        BadRequests,
+        match=r"row 3, column order_ref: its part would be called 'A-1-b': another order",
+    ):
         split(ledger, ONE, *LINES, {"own_sku": "FERN-1", "order_ref": "A-1-b"})
     assert ledger.parts.of(["A-1"]) == {}, "another group may still be given"
     with pytest.raises(BadRequests, match="or it is too long; change the order_ref"):
@@ -88,39 +106,69 @@ def test_a_retry_fetches_a_file_anew_whose_parts_have_no_name(
 
 @pytest.mark.parametrize("group", ["taobao", "TAOBAO"])
 def test_two_parts_of_one_name_are_a_fault(ledger: Ledger, group: str) -> None:
-    """A marketplace and a group that is called like it, also where only case tells them apart."""
+    """A marketplace and a group that is called like it, also where only case tells them
+    apart.
+    """
     ivy = row("IVY-1", "610000000003", marketplace="taobao")
     of = book(row("FERN-1", FERN), row("MOSS-1", MOSS, group=group), ivy)
-    with pytest.raises(BadRequests, match="its part would be called 'A-1-taobao': another order has that name"):
+    with pytest.raises(
+        BadRequests,
+        match="its part would be called 'A-1-taobao': another order has that name",
+    ):
         split(ledger, of, *LINES, {"own_sku": "IVY-1"})
     assert ledger.parts.of(["A-1"]) == {}
 
 
-def test_what_is_new_never_joins_an_order_beside_one_that_was_bought(ledger: Ledger) -> None:
-    """The shop renames `MOSS-1` after it was bought; before that, it goes to the first order."""
+def test_what_is_new_never_joins_an_order_beside_one_that_was_bought(
+    ledger: Ledger,
+) -> None:
+    """The shop renames `MOSS-1` after it was bought; before that, it goes to the first
+    order.
+    """
     assert split(ledger, ONE) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-1"]}
-    of, lines = book(row("FERN-1", FERN), row("MOSS-2", MOSS)), ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-2"})
+    of, lines = (
+        book(row("FERN-1", FERN), row("MOSS-2", MOSS)),
+        ({"own_sku": "FERN-1"}, {"own_sku": "MOSS-2"}),
+    )
     assert split(ledger, of, *lines) == {"A-1": ["FERN-1", "MOSS-2"]}
-    ledger.put_plans([PlannedOrder(request=one) for one in by_seller(requests(ONE, *LINES)[0], {})], "batch")
+    ledger.put_plans(
+        [PlannedOrder(request=one) for one in by_seller(requests(ONE, *LINES)[0], {})],
+        "batch",
+    )
     with ledger.transaction() as connection:
-        connection.execute(update(orders).where(orders.c.order_ref == "A-1-b").values(order_id="77"))
+        connection.execute(
+            update(orders).where(orders.c.order_ref == "A-1-b").values(order_id="77")
+        )
     assert split(ledger, of, *lines) == {"A-1": ["FERN-1"], "A-1-b": ["MOSS-2"]}
-    assert ledger.parts.wholes(["A-1-b", "A-1", "A-2"]) == {"A-1-b": "A-1", "A-1": "A-1"}
+    assert ledger.parts.wholes(["A-1-b", "A-1", "A-2"]) == {
+        "A-1-b": "A-1",
+        "A-1": "A-1",
+    }
 
 
-def test_the_part_that_is_begun_stays_with_its_file_when_the_order_is_left_to_a_newer_one(ledger: Ledger) -> None:
+def test_the_part_that_is_begun_stays_with_its_file_when_the_order_is_left_to_a_newer_one(
+    ledger: Ledger,
+) -> None:
     orders_of = orders_to_buy(ledger, requests(ONE, *LINES), dry_run=False)
     ledger.put_plans([PlannedOrder(request=one) for one in orders_of], "batch")
     with ledger.transaction() as connection:
-        connection.execute(update(orders).where(orders.c.order_ref == "A-1-b").values(order_id="77"))
+        connection.execute(
+            update(orders).where(orders.c.order_ref == "A-1-b").values(order_id="77")
+        )
     source, token = FromRequests(orders_of, "file.csv"), left_to_newer.set({"A-1"})
     work = source.sort(ledger)
     left_to_newer.reset(token)
-    assert ([one.order_ref for one in source.requests], work.under_way, work.to_plan) == (["A-1-b"], ["A-1-b"], [])
+    assert (
+        [one.order_ref for one in source.requests],
+        work.under_way,
+        work.to_plan,
+    ) == (["A-1-b"], ["A-1-b"], [])
 
 
 def test_an_order_of_two_marketplaces_is_held(ledger: Ledger) -> None:
-    """The book moves an own SKU of a held order: its item would be looked up at the other marketplace."""
+    """The book moves an own SKU of a held order: its item would be looked up at the
+    other marketplace.
+    """
     one_place = book(row("FERN-1", FERN), row("MOSS-1", MOSS))
     assert split(ledger, one_place) == {"A-1": ["FERN-1", "MOSS-1"]}
     of = book(row("FERN-1", FERN), row("MOSS-1", MOSS, marketplace="taobao"))
@@ -132,7 +180,9 @@ def test_an_order_of_two_marketplaces_is_held(ledger: Ledger) -> None:
     )
 
 
-def test_own_skus_of_one_variant_part_by_an_order_ref_of_their_own(ledger: Ledger) -> None:
+def test_own_skus_of_one_variant_part_by_an_order_ref_of_their_own(
+    ledger: Ledger,
+) -> None:
     """As the reason says; a group comes too late, since the first run decided."""
     of = book(row("FERN-1", FERN), row("MOSS-1", FERN))
     (order,) = orders_to_buy(ledger, requests(of, *LINES), dry_run=False)
@@ -147,7 +197,9 @@ def test_own_skus_of_one_variant_part_by_an_order_ref_of_their_own(ledger: Ledge
 def test_a_spare_is_taken_for_the_variant_that_can_t_be_had_alone(sku: str) -> None:
     of = book(row("FERN-1", FERN, sku="1"), row("MOSS-1", FERN, sku=sku))
     (order,) = requests(of, *LINES)
-    assert without_goods(match_lines(order, offered(stock={"1": 5, "2": 0}))) == {"MOSS-1"}
+    assert without_goods(match_lines(order, offered(stock={"1": 5, "2": 0}))) == {
+        "MOSS-1"
+    }
 
 
 def offered(*, stock: Mapping[str, int]) -> Mapping[tuple[Marketplace, str], Offer]:
@@ -161,14 +213,20 @@ def offered(*, stock: Mapping[str, int]) -> Mapping[tuple[Marketplace, str], Off
         seller_name="s",
         min_quantity=1,
         active=True,
-        skus=tuple(Sku(sku_id=one, name="", price=Money(500), stock=pieces) for one, pieces in stock.items()),
+        skus=tuple(
+            Sku(sku_id=one, name="", price=Money(500), stock=pieces)
+            for one, pieces in stock.items()
+        ),
     )
     return {(offer.marketplace, FERN): offer}
 
 
 def test_of_a_thousand_orders_forty_wait_for_the_book(ledger: Ledger) -> None:
     """One list to fill in; filled in, all are planned under the names that they had."""
-    lines = [{"order_ref": f"S-{n}", "own_sku": "FERN-1" if n >= 40 else f"NEW-{n}"} for n in range(1_000)]
+    lines = [
+        {"order_ref": f"S-{n}", "own_sku": "FERN-1" if n >= 40 else f"NEW-{n}"}
+        for n in range(1_000)
+    ]
 
     def planned(of: SkuBook) -> Counter[str]:
         plans = [

@@ -1,4 +1,6 @@
-"""Receivers stand in one table: requests read back whole, and nothing else of the ledger names a person."""
+"""Receivers stand in one table: requests read back whole, and nothing else of the
+ledger names a person.
+"""
 
 from __future__ import annotations
 
@@ -26,11 +28,17 @@ MANY = [f"M-{number:04}" for number in range(1_001)]
 
 def without_names(ledger: Ledger) -> str:
     """All rows but those of `receivers`, and without the notes of lines."""
-    rows = [ledger.rows(table.select()) for table in metadata.sorted_tables if table is not receivers]
+    rows = [
+        ledger.rows(table.select())
+        for table in metadata.sorted_tables
+        if table is not receivers
+    ]
     return repr(rows).replace(f"for {RECEIVER['name']}", "")
 
 
-def test_a_request_reads_back_whole_and_only_its_row_names_a_person(ledger: Ledger) -> None:
+def test_a_request_reads_back_whole_and_only_its_row_names_a_person(
+    ledger: Ledger,
+) -> None:
     put(ledger, "A-1")
     (order,) = ledger.orders(["A-1"]).values()
     assert (order.request, order.request.fingerprint) == (WHOLE, WHOLE.fingerprint)
@@ -41,17 +49,26 @@ def test_a_request_reads_back_whole_and_only_its_row_names_a_person(ledger: Ledg
     assert "Xenopolis" in told
 
 
-def test_a_new_plan_replaces_the_receiver_unless_the_order_has_begun(ledger: Ledger) -> None:
+def test_a_new_plan_replaces_the_receiver_unless_the_order_has_begun(
+    ledger: Ledger,
+) -> None:
     put(ledger, "A-1", "A-2")
     assert ledger.claim(intents("A-2"), lease=timedelta(seconds=60)).won
     moved = [plan(ref, request=request(ref, address="Elm 1")) for ref in ("A-1", "A-2")]
     put_rows(ledger, moved)
     known = ledger.orders(["A-1", "A-2"])
-    assert [known[ref].request.receiver.address for ref in ("A-1", "A-2")] == ["Elm 1", "77 Quixote Lane"]
+    assert [known[ref].request.receiver.address for ref in ("A-1", "A-2")] == [
+        "Elm 1",
+        "77 Quixote Lane",
+    ]
 
 
-def test_a_request_that_lost_its_row_is_never_read_as_one_without_a_receiver(ledger: Ledger) -> None:
-    """Not by this program, and not by an earlier one, which reads the stored request alone."""
+def test_a_request_that_lost_its_row_is_never_read_as_one_without_a_receiver(
+    ledger: Ledger,
+) -> None:
+    """Not by this program, and not by an earlier one, which reads the stored request
+    alone.
+    """
     put(ledger, "A-1")
     with ledger.transaction() as connection:
         connection.execute(receivers.delete())
@@ -65,32 +82,47 @@ def test_a_request_that_lost_its_row_is_never_read_as_one_without_a_receiver(led
 
 
 def test_what_an_earlier_program_writes_meanwhile_counts(ledger: Ledger) -> None:
-    """It was started before the migration, and plans the order anew with another street."""
+    """It was started before the migration, and plans the order anew with another
+    street.
+    """
     put(ledger, "A-1")
     with ledger.transaction() as connection:
-        connection.execute(update(orders).values(request=request("A-1", address="Elm 1")))
+        connection.execute(
+            update(orders).values(request=request("A-1", address="Elm 1"))
+        )
     assert ledger.orders(["A-1"])["A-1"].request.receiver.address == "Elm 1"
 
 
 def as_0012(ledger: Ledger, requests: dict[str, Any]) -> None:
     with ledger.transaction() as connection:
         for ref, stored in requests.items():
-            connection.execute(update(orders).where(orders.c.order_ref == ref).values(request=stored))
+            connection.execute(
+                update(orders).where(orders.c.order_ref == ref).values(request=stored)
+            )
         take_back(connection, "0012")
 
 
 def test_an_earlier_ledger_gets_its_receivers_moved(ledger: Ledger) -> None:
-    """Thousands of them; a forgotten one stays forgotten, and what has no receiver stays as it is."""
+    """Thousands of them; a forgotten one stays forgotten, and what has no receiver
+    stays as it is.
+    """
     put(ledger, *MANY)
     put_rows(ledger, [plan("A-0", request={"note": "odd"})])
     gone = request("M-0001", **dict.fromkeys(RECEIVER, ""))
     with ledger.transaction() as connection:
-        connection.execute(insert(forgotten).values(order_ref="M-0001", at=ledger.clock(), by="ann"))
+        connection.execute(
+            insert(forgotten).values(order_ref="M-0001", at=ledger.clock(), by="ann")
+        )
     as_0012(ledger, {**{ref: request(ref) for ref in MANY}, "M-0001": gone})
     with Ledger(ledger.url, clock=ledger.clock, owner="later") as later:
         found = {order.order_ref: order.request for order in later.each_order(MANY)}
-        assert found == {ref: from_json(OrderRequest, gone if ref == "M-0001" else request(ref)) for ref in MANY}
+        assert found == {
+            ref: from_json(OrderRequest, gone if ref == "M-0001" else request(ref))
+            for ref in MANY
+        }
         assert len(later.rows(select(receivers))) == 1_000
         told = without_names(later)
         assert [part for part in CONTACT.values() if part in told] == []
-        assert later.rows(select(orders.c.request).where(orders.c.order_ref == "A-0")) == [{"request": {"note": "odd"}}]
+        assert later.rows(
+            select(orders.c.request).where(orders.c.order_ref == "A-0")
+        ) == [{"request": {"note": "odd"}}]

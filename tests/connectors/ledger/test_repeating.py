@@ -35,7 +35,9 @@ def test_it_is_not_repeated_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
 
     @transactions.repeating
     def operation() -> None:
-        raise LedgerUnusable("lost") from OperationalError("", {}, psycopg.OperationalError("connection refused"))
+        raise LedgerUnusable("lost") from OperationalError(
+            "", {}, psycopg.OperationalError("connection refused")
+        )
 
     with pytest.raises(LedgerUnusable, match="lost"):
         operation()

@@ -17,7 +17,13 @@ from domain.effects import Action, Claim
 
 
 def claim(key: str) -> Claim:
-    return Claim(key=key, order_ref="A-1", action=Action.PAY, fence=1, lease_until=datetime(2026, 1, 1, tzinfo=UTC))
+    return Claim(
+        key=key,
+        order_ref="A-1",
+        action=Action.PAY,
+        fence=1,
+        lease_until=datetime(2026, 1, 1, tzinfo=UTC),
+    )
 
 
 def killed_run(folder: Path, *keys: str) -> str:
@@ -28,7 +34,9 @@ def killed_run(folder: Path, *keys: str) -> str:
         "log = SendLog(Path(sys.argv[1])); [log.note(claim(key)) for key in sys.argv[2:]];"
         "print(log.owner, flush=True); time.sleep(60)"
     )
-    with subprocess.Popen([sys.executable, "-c", script, folder, *keys], stdout=subprocess.PIPE, text=True) as run:
+    with subprocess.Popen(
+        [sys.executable, "-c", script, folder, *keys], stdout=subprocess.PIPE, text=True
+    ) as run:
         assert run.stdout
         owner = run.stdout.readline().strip()
         assert not is_dead(folder, owner)
@@ -71,20 +79,32 @@ def test_a_log_of_an_earlier_boot_proves_nothing(tmp_path: Path) -> None:
 
 def test_logs_are_pruned_when_nobody_needs_them(tmp_path: Path) -> None:
     """Logs of the living, of unsettled effects and of what may still arrive stay."""
-    needed, unneeded, young = killed_run(tmp_path), killed_run(tmp_path), killed_run(tmp_path)
+    needed, unneeded, young = (
+        killed_run(tmp_path),
+        killed_run(tmp_path),
+        killed_run(tmp_path),
+    )
     now = datetime.now(UTC)
     for old in (needed, unneeded):
         os.utime(tmp_path / f"{old}.log", (0, now.timestamp() - 60))
     with SendLog(tmp_path) as alive:
         prune(tmp_path, needed={needed}, before=now - timedelta(seconds=30))
-        assert {path.stem for path in tmp_path.glob("*.log")} == {needed, young, alive.owner}
+        assert {path.stem for path in tmp_path.glob("*.log")} == {
+            needed,
+            young,
+            alive.owner,
+        }
         prune(tmp_path, needed={needed}, before=now + timedelta(seconds=30))
         assert {path.stem for path in tmp_path.glob("*.log")} == {needed, alive.owner}
     assert unneeded not in {path.stem for path in tmp_path.glob("*.log")}
 
 
-def test_without_an_identity_of_the_boot_nothing_is_proven(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two boots of such a system look alike, and a power cut may have taken the last lines."""
+def test_without_an_identity_of_the_boot_nothing_is_proven(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two boots of such a system look alike, and a power cut may have taken the last
+    lines.
+    """
     monkeypatch.setattr(send_log, "boot_id", lambda: "")
     with SendLog(tmp_path) as log:
         owner = log.owner
@@ -95,4 +115,8 @@ def test_a_run_is_told_from_a_person(tmp_path: Path) -> None:
     """Also from one at a machine whose name looks like a run's."""
     with SendLog(tmp_path) as log:
         assert names_a_run(log.owner)
-    assert [name for name in ("mei@vm", "mei@vm-1-0123456789ab", "Mei Chen", "try-out") if names_a_run(name)] == []
+    assert [
+        name
+        for name in ("mei@vm", "mei@vm-1-0123456789ab", "Mei Chen", "try-out")
+        if names_a_run(name)
+    ] == []

@@ -1,4 +1,6 @@
-"""The file is checked whole once a day, and whenever something may have befallen it; not by each run."""
+"""The file is checked whole once a day, and whenever something may have befallen it;
+not by each run.
+"""
 
 from __future__ import annotations
 
@@ -41,10 +43,14 @@ def url(file: Path) -> str:
 
 
 def lose_an_index_entry(file: Path) -> None:
-    """A fault that no reading of a run meets: only a check of the whole file finds it."""
+    """A fault that no reading of a run meets: only a check of the whole file finds
+    it.
+    """
     with closing(sqlite3.connect(file)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        (root,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'ix_moves_at'").fetchone()
+        (root,) = database.execute(
+            "SELECT rootpage FROM sqlite_schema WHERE name = 'ix_moves_at'"
+        ).fetchone()
     with file.open("r+b") as content:
         content.seek((root - 1) * PAGE)
         page = bytearray(content.read(PAGE))
@@ -70,7 +76,9 @@ def the_machine_restarts(file: Path) -> None:
 def a_day_passes(file: Path) -> None:
     record = file.with_name("ledger.db.sound")
     at = datetime.now(UTC) - copying.CHECKED_EVERY
-    record.write_text(json.dumps({**json.loads(record.read_text()), "at": at.isoformat()}))
+    record.write_text(
+        json.dumps({**json.loads(record.read_text()), "at": at.isoformat()})
+    )
 
 
 def another_file_takes_its_place(file: Path) -> None:
@@ -102,12 +110,16 @@ def test_a_fault_is_found_after(event: Callable[[Path], None], file: Path) -> No
     lose_an_index_entry(file)
     with pytest.raises(LedgerUnusable, match="malformed"):
         opened(file)
-    with pytest.raises(LedgerUnusable, match="malformed"):  # nor is it forgotten by having been told
+    with pytest.raises(
+        LedgerUnusable, match="malformed"
+    ):  # nor is it forgotten by having been told
         opened(file)
 
 
 def test_between_two_checks_a_run_trusts_the_file(file: Path) -> None:
-    """The price of a start that does not grow with the file; a backup finds the fault."""
+    """The price of a start that does not grow with the file; a backup finds the
+    fault.
+    """
     lose_an_index_entry(file)
     opened(file)
     with pytest.raises(LedgerUnusable, match="malformed"):

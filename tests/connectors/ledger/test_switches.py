@@ -1,4 +1,6 @@
-"""The switch that stops all buying: what it forbids, what it lets through, and what it costs."""
+"""The switch that stops all buying: what it forbids, what it lets through, and what it
+costs.
+"""
 
 from __future__ import annotations
 
@@ -57,20 +59,34 @@ def on_postgres(postgres: Postgres, clock: MovableClock) -> Iterator[Ledger]:
         yield ledger
 
 
-def test_nothing_that_buys_is_claimed_while_it_is_paused(ledger: Ledger, other: Ledger) -> None:
-    """Whoever asks hears who paused and why; the order stays as it is, and goes on after resume."""
+def test_nothing_that_buys_is_claimed_while_it_is_paused(
+    ledger: Ledger, other: Ledger
+) -> None:
+    """Whoever asks hears who paused and why; the order stays as it is, and goes on
+    after resume.
+    """
     pause = other.pause_buying("mei", "prices look wrong")
     for action in (Action.CREATE, Action.PAY, Action.BOOK, Action.CART):
-        claimed = ledger.claim(intents("A-1", action=action), lease=LEASE, limits=LIMITS)
+        claimed = ledger.claim(
+            intents("A-1", action=action), lease=LEASE, limits=LIMITS
+        )
         assert (claimed.won, claimed.open, claimed.paused) == ({}, {}, pause)
-    assert (ledger.effects_of(["A-1"]), ledger.orders(["A-1"])["A-1"].state) == ([], "planned")
+    assert (ledger.effects_of(["A-1"]), ledger.orders(["A-1"])["A-1"].state) == (
+        [],
+        "planned",
+    )
     assert other.resume_buying("mei") == pause
     assert set(ledger.claim(intents("A-1"), lease=LEASE).won) == {"A-1"}
 
 
-@pytest.mark.parametrize("action", [Action.CANCEL, Action.REFUND, Action.NOTIFY, Action.RETURN, Action.RECEIVE])
+@pytest.mark.parametrize(
+    "action",
+    [Action.CANCEL, Action.REFUND, Action.NOTIFY, Action.RETURN, Action.RECEIVE],
+)
 def test_what_takes_back_or_tells_goes_on(ledger: Ledger, action: Action) -> None:
-    """A pause keeps money from leaving; it keeps nobody from getting it back, nor a parcel from being known."""
+    """A pause keeps money from leaving; it keeps nobody from getting it back, nor a
+    parcel from being known.
+    """
     ledger.pause_buying("mei")
     assert set(ledger.claim(intents("A-1", action=action), lease=LEASE).won) == {"A-1"}
 
@@ -79,15 +95,24 @@ def test_outcomes_are_written_while_it_is_paused(ledger: Ledger, other: Ledger) 
     """What was claimed before may have happened: the ledger hears of it."""
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     other.pause_buying("mei")
-    assert ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)]) == [True]
+    assert ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)]) == [
+        True
+    ]
 
 
-def test_the_first_who_pauses_is_named(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
-    """A second pause changes nothing, a resume without a pause says so; each is told in the ledger's words."""
+def test_the_first_who_pauses_is_named(
+    ledger: Ledger, other: Ledger, clock: MovableClock
+) -> None:
+    """A second pause changes nothing, a resume without a pause says so; each is told in
+    the ledger's words.
+    """
     first = ledger.pause_buying("mei", "prices look wrong")
     clock.advance(60)
     assert other.pause_buying("li") == first == other.buying_paused()
-    assert first.words == f"buying is paused since {first.at:%Y-%m-%d %H:%M} UTC by mei: prices look wrong"
+    assert (
+        first.words
+        == f"buying is paused since {first.at:%Y-%m-%d %H:%M} UTC by mei: prices look wrong"
+    )
     assert Pause(by="li", at=first.at).words.endswith("UTC by li")
     assert (other.resume_buying("li"), other.resume_buying("li")) == (first, None)
     assert ledger.buying_paused() is None
@@ -97,10 +122,14 @@ def test_the_first_who_pauses_is_named(ledger: Ledger, other: Ledger, clock: Mov
 def test_a_resume_does_not_end_a_pause_that_was_said_after_it(
     ledger: Ledger, other: Ledger, clock: MovableClock, *, is_paused_before: bool
 ) -> None:
-    """Whichever of the two is carried out first: their processes start side by side, or one is taken up a day later."""
+    """Whichever of the two is carried out first: their processes start side by side, or
+    one is taken up a day later.
+    """
     if is_paused_before:
         ledger.pause_buying("li")
-    resumed, paused, again = (clock() + timedelta(seconds=seconds) for seconds in (10, 12, 60))
+    resumed, paused, again = (
+        clock() + timedelta(seconds=seconds) for seconds in (10, 12, 60)
+    )
     clock.advance(90)
     standing = ledger.pause_buying("mei", requested_at=paused)
     assert other.resume_buying("mei", resumed) is None
@@ -109,8 +138,12 @@ def test_a_resume_does_not_end_a_pause_that_was_said_after_it(
     assert other.buying_paused() is None
 
 
-def test_a_pause_of_long_before_a_resume_stops_nothing(ledger: Ledger, other: Ledger, clock: MovableClock) -> None:
-    """As of a run that was lost, and is taken up when the machine is on again. Clocks may be a little apart."""
+def test_a_pause_of_long_before_a_resume_stops_nothing(
+    ledger: Ledger, other: Ledger, clock: MovableClock
+) -> None:
+    """As of a run that was lost, and is taken up when the machine is on again. Clocks
+    may be a little apart.
+    """
     yesterday = clock()
     clock.advance(86_400)
     ledger.pause_buying("mei")
@@ -126,7 +159,9 @@ def test_a_pause_of_long_before_a_resume_stops_nothing(ledger: Ledger, other: Le
 def test_a_resume_by_a_clock_that_was_ahead_keeps_nobody_from_pausing(
     ledger: Ledger, other: Ledger, clock: MovableClock, *, by_the_button: bool
 ) -> None:
-    """As of a clock read in the wrong time zone. What was asked for the day before is late all the same."""
+    """As of a clock read in the wrong time zone. What was asked for the day before is
+    late all the same.
+    """
     now = clock()
     clock.advance(8 * 3600)
     ledger.pause_buying("mei")
@@ -134,21 +169,36 @@ def test_a_resume_by_a_clock_that_was_ahead_keeps_nobody_from_pausing(
     clock.advance(-8 * 3600 + 60)
     ledger.pause_buying("li", requested_at=now - timedelta(days=1))
     assert other.buying_paused() is None
-    ledger.pause_buying("li", requested_at=now + timedelta(seconds=50) if by_the_button else None)
-    assert other.buying_paused() == Pause(by="li", at=now + timedelta(seconds=50 if by_the_button else 60))
+    ledger.pause_buying(
+        "li", requested_at=now + timedelta(seconds=50) if by_the_button else None
+    )
+    assert other.buying_paused() == Pause(
+        by="li", at=now + timedelta(seconds=50 if by_the_button else 60)
+    )
 
 
-def test_a_pause_without_a_reason_takes_the_first_one_that_is_given(ledger: Ledger, clock: MovableClock) -> None:
+def test_a_pause_without_a_reason_takes_the_first_one_that_is_given(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     """The button first, its reason later; when it began stays."""
     began = ledger.pause_buying("").at
     clock.advance(60)
-    said = [ledger.pause_buying("mei", "odd prices"), ledger.pause_buying("jo", "something else")]
-    assert [(one.by, one.why, one.at) for one in said] == [("mei", "odd prices", began)] * 2
+    said = [
+        ledger.pause_buying("mei", "odd prices"),
+        ledger.pause_buying("jo", "something else"),
+    ]
+    assert [(one.by, one.why, one.at) for one in said] == [
+        ("mei", "odd prices", began)
+    ] * 2
     assert ledger.buying_paused() == said[1]
 
 
-def test_who_pauses_on_postgres_waits_for_claims_that_are_under_way(on_postgres: Ledger) -> None:
-    """A claim in the midst of its transaction is in the ledger when `pause_buying` returns, and later ones see it."""
+def test_who_pauses_on_postgres_waits_for_claims_that_are_under_way(
+    on_postgres: Ledger,
+) -> None:
+    """A claim in the midst of its transaction is in the ledger when `pause_buying`
+    returns, and later ones see it.
+    """
     with on_postgres._begun() as claiming:
         share_switch(claiming)
         pausing = Thread(target=on_postgres.pause_buying, args=("mei",))
@@ -173,21 +223,31 @@ def test_a_claim_that_hangs_does_not_keep_postgres_from_being_paused(
     assert on_postgres.claim(intents("A-1"), lease=LEASE).paused is not None
 
 
-def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(on_postgres: Ledger) -> None:
-    """Each has a number of its own: else nothing could be claimed while another run writes down an id."""
+def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(
+    on_postgres: Ledger,
+) -> None:
+    """Each has a number of its own: else nothing could be claimed while another run
+    writes down an id.
+    """
     locks = [MAKING_LOCK, MIGRATION_LOCK, ID_OWNERS_LOCK, SPENDING_LOCK]
     assert len({BUYING_LOCK, *locks}) == 5
     with on_postgres._begun() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))
-        claiming = Thread(target=on_postgres.claim, args=(intents("A-1"),), kwargs={"lease": LEASE})
+        claiming = Thread(
+            target=on_postgres.claim, args=(intents("A-1"),), kwargs={"lease": LEASE}
+        )
         claiming.start()
         claiming.join(PATIENCE_S)
         assert not claiming.is_alive()
     claiming.join()
 
 
-def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(ledger: Ledger, on_postgres: Ledger) -> None:
-    """It is read with what every claim reads first; PostgreSQL is asked for a lock in shared memory before that."""
+def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(
+    ledger: Ledger, on_postgres: Ledger
+) -> None:
+    """It is read with what every claim reads first; PostgreSQL is asked for a lock in
+    shared memory before that.
+    """
     for one, locks in ((ledger, 0), (on_postgres, 1)):
         with statements(one) as cancelling:
             one.claim(intents("A-1", action=Action.CANCEL), lease=LEASE)
@@ -198,12 +258,20 @@ def test_the_switch_costs_a_claim_no_statement_but_one_on_postgres(ledger: Ledge
         assert not any("SELECT switches" in statement for statement in creating)
 
 
-def test_a_ledger_that_was_moved_is_not_the_one_to_pause(ledger: Ledger, url: str, tmp_path: Path) -> None:
-    """Runs on the new one would go on; it has the pause that stood when it was moved."""
+def test_a_ledger_that_was_moved_is_not_the_one_to_pause(
+    ledger: Ledger, url: str, tmp_path: Path
+) -> None:
+    """Runs on the new one would go on; it has the pause that stood when it was
+    moved.
+    """
     ledger.pause_buying("mei")
-    move_ledger(url, to := f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="mei")
+    move_ledger(
+        url, to := f"sqlite:///{tmp_path / 'new.db'}", now=ledger.clock(), by="mei"
+    )
     for turn in (ledger.pause_buying, ledger.resume_buying):
-        with pytest.raises(LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"):
+        with pytest.raises(
+            LedgerUnusable, match="Set SOURCING_LEDGER_URL to the new one"
+        ):
             turn("mei")
     with Ledger(to, clock=ledger.clock, owner="second") as moved:
         assert moved.buying_paused() == ledger.buying_paused()

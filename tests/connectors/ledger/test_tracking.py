@@ -1,4 +1,6 @@
-"""Tracking events: each once, many orders in a commit; and when a parcel is due again."""
+"""Tracking events: each once, many orders in a commit; and when a parcel is due
+again.
+"""
 
 from __future__ import annotations
 
@@ -28,12 +30,19 @@ H = timedelta(hours=1)
 def shipped(ledger_url: str, clock: MovableClock) -> Iterator[Ledger]:
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
-        put_rows(ledger, [plan(ref, state="shipped", order_id=ref) for ref in ("A-1", "A-2")])
+        put_rows(
+            ledger, [plan(ref, state="shipped", order_id=ref) for ref in ("A-1", "A-2")]
+        )
         yield ledger
 
 
 def scan(number: str, clock: MovableClock, words: str = "here") -> TrackingEvent:
-    return TrackingEvent(tracking_number=number, occurred_at=clock(), status=TraceStatus.TRANSPORT, description=words)
+    return TrackingEvent(
+        tracking_number=number,
+        occurred_at=clock(),
+        status=TraceStatus.TRANSPORT,
+        description=words,
+    )
 
 
 def commits(ledger: Ledger) -> list[str]:
@@ -43,12 +52,21 @@ def commits(ledger: Ledger) -> list[str]:
     return begun
 
 
-def test_news_of_several_orders_are_one_commit_and_each_is_recorded_once(shipped: Ledger, clock: MovableClock) -> None:
-    known = {"A-1": [scan("P", clock), scan("P", clock, "there")], "A-2": [scan("Q", clock)]}
+def test_news_of_several_orders_are_one_commit_and_each_is_recorded_once(
+    shipped: Ledger, clock: MovableClock
+) -> None:
+    known = {
+        "A-1": [scan("P", clock), scan("P", clock, "there")],
+        "A-2": [scan("Q", clock)],
+    }
     begun = commits(shipped)
-    moved = OrderChange(order_ref="A-2", state=OrderState.IN_WAREHOUSE, expected=OrderState.SHIPPED)
+    moved = OrderChange(
+        order_ref="A-2", state=OrderState.IN_WAREHOUSE, expected=OrderState.SHIPPED
+    )
     added = shipped.tracking.add(known, [moved])
-    assert [(row["order_ref"], row["tracking_number"], row["sequence"]) for row in added] == [
+    assert [
+        (row["order_ref"], row["tracking_number"], row["sequence"]) for row in added
+    ] == [
         ("A-1", "P", 1),
         ("A-1", "P", 2),
         ("A-2", "Q", 1),
@@ -57,11 +75,17 @@ def test_news_of_several_orders_are_one_commit_and_each_is_recorded_once(shipped
     assert shipped.tracking.add({}) == []
     assert len(begun) == 1
     assert shipped.tracking.add(known) == []
-    later = shipped.tracking.add({"A-1": [*known["A-1"], scan("P", clock, "at the door")]})
-    assert [(row["sequence"], row["description"]) for row in later] == [(3, "at the door")]
+    later = shipped.tracking.add(
+        {"A-1": [*known["A-1"], scan("P", clock, "at the door")]}
+    )
+    assert [(row["sequence"], row["description"]) for row in later] == [
+        (3, "at the door")
+    ]
 
 
-def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(shipped: Ledger, clock: MovableClock) -> None:
+def test_what_another_run_recorded_meanwhile_is_not_recorded_twice(
+    shipped: Ledger, clock: MovableClock
+) -> None:
     with Ledger(shipped.url, clock=clock, owner="second") as other:
         assert len(other.tracking.add({"A-1": [scan("P", clock)]})) == 1
         assert shipped.tracking.add({"A-1": [scan("P", clock)]}) == []
@@ -75,28 +99,48 @@ def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
     shipped.tracking.add({"A-1": [scan("OLD", clock, "快件已退回")]})
     clock.advance(3600)
     shipped.tracking.read_until(clock())
-    back, other = scan("P", clock, "RETURNED TO SENDER"), scan("Q", clock, "at the door")
-    stuck = TrackingEvent(tracking_number="R", occurred_at=clock(), status=TraceStatus.EXCEPTION, description="")
+    back, other = (
+        scan("P", clock, "RETURNED TO SENDER"),
+        scan("Q", clock, "at the door"),
+    )
+    stuck = TrackingEvent(
+        tracking_number="R",
+        occurred_at=clock(),
+        status=TraceStatus.EXCEPTION,
+        description="",
+    )
     shipped.tracking.add({"A-1": [back, other], "A-2": [stuck]})
-    found = shipped.tracking.since_all_were_read([TraceStatus.EXCEPTION], RETURNED.pattern)
+    found = shipped.tracking.since_all_were_read(
+        [TraceStatus.EXCEPTION], RETURNED.pattern
+    )
     assert sorted(row["tracking_number"] for row in found) == ["P", "R"]
 
 
-def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(shipped: Ledger, clock: MovableClock) -> None:
-    """A-1 is polled at least hours apart that its marketplace has, A-2 was booked long ago."""
+def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(
+    shipped: Ledger, clock: MovableClock
+) -> None:
+    """A-1 is polled at least hours apart that its marketplace has, A-2 was booked long
+    ago.
+    """
     booked = {"A-1": (clock(), 4), "A-2": (clock() - 200 * H, 0)}
     shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": []}, polled=booked)
     clock.advance(2 * 3600)
     assert shipped.tracking.not_due() == {"A-1", "A-2"}
     clock.advance(2 * 3600)
     assert shipped.tracking.not_due() == {"A-2"}
-    shipped.tracking.add({"A-2": [scan("Q", clock)]}, polled={"A-2": booked["A-2"]})  # as a callback lets it be read
+    shipped.tracking.add(
+        {"A-2": [scan("Q", clock)]}, polled={"A-2": booked["A-2"]}
+    )  # as a callback lets it be read
     clock.advance(4 * 3600)
     assert shipped.tracking.not_due() == set()
 
 
-def test_each_comes_due_again_by_its_hours(shipped: Ledger, clock: MovableClock) -> None:
-    """A-1 has a scan, A-2 has none; of 24 hourly runs each reads what is due, and one of them is late."""
+def test_each_comes_due_again_by_its_hours(
+    shipped: Ledger, clock: MovableClock
+) -> None:
+    """A-1 has a scan, A-2 has none; of 24 hourly runs each reads what is due, and one
+    of them is late.
+    """
     booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
     events = {"A-1": [scan("P", clock)], "A-2": []}
     shipped.tracking.add(events, polled=booked)
@@ -105,7 +149,10 @@ def test_each_comes_due_again_by_its_hours(shipped: Ledger, clock: MovableClock)
         clock.advance(3600)
         if hour != 7 and (due := {*booked} - shipped.tracking.not_due()):
             reads.update(due)
-            assert shipped.tracking.add(events, polled={ref: booked[ref] for ref in due}) == []
+            assert (
+                shipped.tracking.add(events, polled={ref: booked[ref] for ref in due})
+                == []
+            )
     assert reads == {"A-1": 12, "A-2": 4}
 
 
@@ -118,7 +165,9 @@ def test_what_could_not_be_read_stays_due(shipped: Ledger, clock: MovableClock) 
     assert shipped.tracking.not_due() == {"A-1"}
 
 
-def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(shipped: Ledger, clock: MovableClock) -> None:
+def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(
+    shipped: Ledger, clock: MovableClock
+) -> None:
     polled = {"A-1": (clock(), 0)}
     clock.advance(400 * 86_400)
     shipped.tracking.add({"A-1": []}, polled=polled)
@@ -129,25 +178,41 @@ def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(shipped: Ledger
     assert shipped.tracking.not_due() == {"A-1"}
 
 
-def test_what_has_arrived_is_not_kept_among_parcels(shipped: Ledger, clock: MovableClock) -> None:
+def test_what_has_arrived_is_not_kept_among_parcels(
+    shipped: Ledger, clock: MovableClock
+) -> None:
     shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
-    shipped.tracking.add({}, [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)], polled={"A-1": (clock(), 0)})
+    shipped.tracking.add(
+        {},
+        [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)],
+        polled={"A-1": (clock(), 0)},
+    )
     assert shipped.tracking.not_due() == set()
 
 
-def test_the_scans_of_more_orders_than_a_statement_has_parameters(shipped: Ledger, clock: MovableClock) -> None:
+def test_the_scans_of_more_orders_than_a_statement_has_parameters(
+    shipped: Ledger, clock: MovableClock
+) -> None:
     shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": [scan("Q", clock)]})
     refs = ["A-2", *map(str, range(300_000))]
-    assert [row["tracking_number"] for row in shipped.tracking.listed(order_refs=refs)] == ["Q"]
+    assert [
+        row["tracking_number"] for row in shipped.tracking.listed(order_refs=refs)
+    ] == ["Q"]
 
 
-def test_a_parcel_that_has_another_number_now_is_due_for_its_shop_again(shipped: Ledger) -> None:
+def test_a_parcel_that_has_another_number_now_is_due_for_its_shop_again(
+    shipped: Ledger,
+) -> None:
     """Its buyer would follow a dead one."""
-    whole = {ref: order.updated_at for ref, order in shipped.orders(["A-1", "A-2"]).items()}
+    whole = {
+        ref: order.updated_at for ref, order in shipped.orders(["A-1", "A-2"]).items()
+    }
     with shipped.exported.exporting([("A-1", "FAR1")], "shop.csv", whole):
         pass
     now = Shipment(shipment_order_id="S-1", tracking_numbers=("FAR2",))
-    shipped.tracking.add({}, [OrderChange(order_ref="A-1", writes=OrderUpdate.renumbered(now))])
+    shipped.tracking.add(
+        {}, [OrderChange(order_ref="A-1", writes=OrderUpdate.renumbered(now))]
+    )
     assert shipped.exported.of(["A-1", "A-2"]) == {("A-1", "FAR1"), ("A-2", ALL)}
 
 

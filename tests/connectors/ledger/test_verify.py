@@ -1,4 +1,6 @@
-"""What a check of the ledger finds: nothing in a sound one, and each planted fault with its row."""
+"""What a check of the ledger finds: nothing in a sound one, and each planted fault with
+its row.
+"""
 
 from __future__ import annotations
 
@@ -24,17 +26,34 @@ from tests.connectors.ledger.test_claims import LEASE, claim_one
 
 @pytest.fixture
 def lived(ledger: Ledger, url: str) -> Ledger:
-    """A ledger with an order that was bought and booked, one refused and tried again, and one in flight."""
+    """A ledger with an order that was bought and booked, one refused and tried again,
+    and one in flight.
+    """
     put_rows(ledger, [plan("A-3"), plan("A-1", payable_minor=110)])
     ledger.record([claim_one(ledger)])
     pay = ledger.claim(intents("A-1", action=Action.PAY), lease=LEASE).won["A-1"]
-    paid = OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 105}))
+    paid = OrderChange(
+        order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 105})
+    )
     ledger.record([Outcome(claim=pay.claim, status=EffectStatus.DONE, change=paid)])
     booked = {"shipment_order_id": "9", "shipment": {"tracking_numbers": ["LP1"]}}
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
+    ledger.change(
+        [OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))]
+    )
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
-    gone = OrderChange(order_ref="A-2", state=OrderState.REFUSED, why=earlier("no stock"))
-    ledger.record([Outcome(claim=refused.claim, status=EffectStatus.REFUSED, change=gone, proof=FOR_GOOD)])
+    gone = OrderChange(
+        order_ref="A-2", state=OrderState.REFUSED, why=earlier("no stock")
+    )
+    ledger.record(
+        [
+            Outcome(
+                claim=refused.claim,
+                status=EffectStatus.REFUSED,
+                change=gone,
+                proof=FOR_GOOD,
+            )
+        ]
+    )
     put_rows(ledger, [plan("A-2")])
     with Ledger(url, clock=ledger.clock, owner="second") as next_run:
         next_run.claim(intents("A-2", "A-3"), lease=LEASE)
@@ -50,7 +69,9 @@ def plant(url: str, *statements: str) -> None:
         database.commit()
 
 
-def test_messages_of_the_service_in_the_same_database_are_no_fault(lived: Ledger, url: str) -> None:
+def test_messages_of_the_service_in_the_same_database_are_no_fault(
+    lived: Ledger, url: str
+) -> None:
     with CallbackStore(url, clock=lived.clock):
         assert verify(url).faults == []
 
@@ -71,9 +92,24 @@ def test_a_sound_ledger_has_no_faults(lived: Ledger, url: str) -> None:
             "A-3",
             "state 'bought' does not exist",
         ),
-        ("UPDATE orders SET state = 'held' WHERE order_ref = 'A-3'", "orders", "A-3", "its last move led to planned"),
-        ("UPDATE orders SET marketplace = 'ebay' WHERE order_ref = 'A-3'", "orders", "A-3", "'ebay' does not exist"),
-        ("UPDATE orders SET order_id = NULL WHERE order_ref = 'A-1'", "orders", "A-1", "is booked and has no order id"),
+        (
+            "UPDATE orders SET state = 'held' WHERE order_ref = 'A-3'",
+            "orders",
+            "A-3",
+            "its last move led to planned",
+        ),
+        (
+            "UPDATE orders SET marketplace = 'ebay' WHERE order_ref = 'A-3'",
+            "orders",
+            "A-3",
+            "'ebay' does not exist",
+        ),
+        (
+            "UPDATE orders SET order_id = NULL WHERE order_ref = 'A-1'",
+            "orders",
+            "A-1",
+            "is booked and has no order id",
+        ),
         (
             "DROP INDEX uq_orders_order_id; UPDATE orders SET order_id = '77' WHERE order_ref = 'A-3'",
             "orders",
@@ -87,25 +123,84 @@ def test_a_sound_ledger_has_no_faults(lived: Ledger, url: str) -> None:
                 "A-1",
                 "has order id 77, the service gave it 78",
             )
-            for answer in ('{"order_ids": ["78"], "total": "1.00 CNY"}', '{"found": "78"}', '{"order_id": "78"}')
+            for answer in (
+                '{"order_ids": ["78"], "total": "1.00 CNY"}',
+                '{"found": "78"}',
+                '{"order_id": "78"}',
+            )
         ),
-        ("UPDATE orders SET paid_minor = 111 WHERE order_ref = 'A-1'", "orders", "A-1", "111 fen, 110 may be paid"),
-        ("UPDATE orders SET payable_minor = 99 WHERE order_ref = 'A-3'", "orders", "A-3", "less than the 100"),
-        ("UPDATE orders SET shipment_order_id = NULL WHERE order_ref = 'A-1'", "orders", "A-1", "has no shipment"),
-        ("UPDATE orders SET refunded_minor = 5 WHERE order_ref = 'A-1'", "orders", "A-1", "its refunds sum to 0"),
-        ("UPDATE orders SET lines = 'nonsense' WHERE order_ref = 'A-3'", "orders", "A-3", "lines is not JSON"),
+        (
+            "UPDATE orders SET paid_minor = 111 WHERE order_ref = 'A-1'",
+            "orders",
+            "A-1",
+            "111 fen, 110 may be paid",
+        ),
+        (
+            "UPDATE orders SET payable_minor = 99 WHERE order_ref = 'A-3'",
+            "orders",
+            "A-3",
+            "less than the 100",
+        ),
+        (
+            "UPDATE orders SET shipment_order_id = NULL WHERE order_ref = 'A-1'",
+            "orders",
+            "A-1",
+            "has no shipment",
+        ),
+        (
+            "UPDATE orders SET refunded_minor = 5 WHERE order_ref = 'A-1'",
+            "orders",
+            "A-1",
+            "its refunds sum to 0",
+        ),
+        (
+            "UPDATE orders SET lines = 'nonsense' WHERE order_ref = 'A-3'",
+            "orders",
+            "A-3",
+            "lines is not JSON",
+        ),
         (
             "DELETE FROM effects WHERE action = 'pay'",
             "orders",
             "A-1",
             "neither a payment nor an answer accounts for it",
         ),
-        ("UPDATE effects SET fence = 0 WHERE key = 'A-3:create'", "effects", "A-3:create", "fence 0, attempt 1"),
-        ("UPDATE effects SET action = 'buy' WHERE key = 'A-3:create'", "effects", "A-3:create", "'buy' does not exist"),
-        ("UPDATE effects SET status = 'ok' WHERE key = 'A-3:create'", "effects", "A-3:create", "'ok' does not exist"),
-        ("UPDATE effects SET status = 'done' WHERE key = 'A-3:create'", "effects", "A-3:create", "was never settled"),
-        ("UPDATE effects SET status = 'unknown' WHERE key = 'A-2:create'", "effects", "A-2:create", "a later attempt"),
-        ("DELETE FROM effects WHERE key = 'A-2:create'", "effects", "A-2:create:2", "not every attempt is there"),
+        (
+            "UPDATE effects SET fence = 0 WHERE key = 'A-3:create'",
+            "effects",
+            "A-3:create",
+            "fence 0, attempt 1",
+        ),
+        (
+            "UPDATE effects SET action = 'buy' WHERE key = 'A-3:create'",
+            "effects",
+            "A-3:create",
+            "'buy' does not exist",
+        ),
+        (
+            "UPDATE effects SET status = 'ok' WHERE key = 'A-3:create'",
+            "effects",
+            "A-3:create",
+            "'ok' does not exist",
+        ),
+        (
+            "UPDATE effects SET status = 'done' WHERE key = 'A-3:create'",
+            "effects",
+            "A-3:create",
+            "was never settled",
+        ),
+        (
+            "UPDATE effects SET status = 'unknown' WHERE key = 'A-2:create'",
+            "effects",
+            "A-2:create",
+            "a later attempt",
+        ),
+        (
+            "DELETE FROM effects WHERE key = 'A-2:create'",
+            "effects",
+            "A-2:create:2",
+            "not every attempt is there",
+        ),
         (
             "UPDATE effects SET key = 'B:create' WHERE key = 'A-3:create'",
             "effects",
@@ -118,14 +213,24 @@ def test_a_sound_ledger_has_no_faults(lived: Ledger, url: str) -> None:
             "row 5",
             "a row of orders that is not",
         ),
-        ("UPDATE moves SET old_state = 'held' WHERE id = 4", "moves", "4", "A-1 left held, it was planned"),
+        (
+            "UPDATE moves SET old_state = 'held' WHERE id = 4",
+            "moves",
+            "4",
+            "A-1 left held, it was planned",
+        ),
         (
             "UPDATE moves SET new_state = 'delivered' WHERE id = 4",
             "moves",
             "4",
             "A-1 can't go from planned to delivered",
         ),
-        ("DROP INDEX ix_effects_status", "", "", "the schema is not as this program makes it"),
+        (
+            "DROP INDEX ix_effects_status",
+            "",
+            "",
+            "the schema is not as this program makes it",
+        ),
     ],
 )
 def test_a_planted_fault_is_found_with_its_row(
@@ -134,13 +239,19 @@ def test_a_planted_fault_is_found_with_its_row(
     """Each by what it breaks."""
     plant(url, statement)
     faults = verify(url).faults
-    assert [fault for fault in faults if (fault.table, fault.row) == (table, row) and words in fault.words], faults
+    assert [
+        fault
+        for fault in faults
+        if (fault.table, fault.row) == (table, row) and words in fault.words
+    ], faults
 
 
 def test_faults_are_the_same_however_few_orders_are_checked_at_once(
     lived: Ledger, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also those of rows whose order is not there, before, between and after the others."""
+    """Also those of rows whose order is not there, before, between and after the
+    others.
+    """
     plant(
         url,
         "UPDATE orders SET paid_minor = 111 WHERE order_ref = 'A-1'",
@@ -152,7 +263,9 @@ def test_faults_are_the_same_however_few_orders_are_checked_at_once(
     whole = verify(url)
     monkeypatch.setattr(verifying, "ORDERS_A_SLICE", 1)
     assert sorted(map(str, verify(url).faults)) == sorted(map(str, whole.faults))
-    assert {"Z:create", "A:create"} <= {words for fault in whole.faults for words in fault.words.split()}
+    assert {"Z:create", "A:create"} <= {
+        words for fault in whole.faults for words in fault.words.split()
+    }
 
 
 def test_a_payment_that_was_answered_for_is_no_fault(lived: Ledger, url: str) -> None:
@@ -166,7 +279,9 @@ def test_a_payment_that_was_answered_for_is_no_fault(lived: Ledger, url: str) ->
     assert verify(url).faults == []
 
 
-def test_an_order_that_was_answered_for_has_the_id_of_the_answer(lived: Ledger, url: str) -> None:
+def test_an_order_that_was_answered_for_has_the_id_of_the_answer(
+    lived: Ledger, url: str
+) -> None:
     """Whatever the service answered before."""
     plant(
         url,
@@ -177,9 +292,14 @@ def test_an_order_that_was_answered_for_has_the_id_of_the_answer(lived: Ledger, 
     assert verify(url).faults == []
 
 
-def test_damage_is_a_fault_and_not_the_end(lived: Ledger, url: str, tmp_path: Path) -> None:
+def test_damage_is_a_fault_and_not_the_end(
+    lived: Ledger, url: str, tmp_path: Path
+) -> None:
     """The damaged page is named; rows are not looked at then."""
-    put_rows(lived, [plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)])
+    put_rows(
+        lived,
+        [plan(f"B-{number}", request={"note": "n" * 900}) for number in range(200)],
+    )
     lived.close()
     with (tmp_path / "ledger.db").open("r+b") as content:
         content.seek(4096 * 40)
@@ -200,5 +320,7 @@ def test_what_is_no_ledger_cannot_be_verified(tmp_path: Path, content: bytes) ->
 def test_a_newer_ledger_cannot_be_verified(lived: Ledger, url: str) -> None:
     """This program doesn't know what would be right there."""
     plant(url, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(LedgerUnusable, match="has schema 9999, newer than this program's"):
+    with pytest.raises(
+        LedgerUnusable, match="has schema 9999, newer than this program's"
+    ):
         verify(url)

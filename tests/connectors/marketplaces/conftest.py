@@ -10,4 +10,12 @@ from tests.connectors.xportcn.conftest import (
     service,
 )
 
-__all__ = ["client", "live", "naps", "no_settings_from_outside", "sandbox", "sandbox_process", "service"]
+__all__ = [
+    "client",
+    "live",
+    "naps",
+    "no_settings_from_outside",
+    "sandbox",
+    "sandbox_process",
+    "service",
+]

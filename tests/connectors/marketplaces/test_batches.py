@@ -1,4 +1,6 @@
-"""Several orders with one request: who is asked for leave, and that each order has its own outcome."""
+"""Several orders with one request: who is asked for leave, and that each order has its
+own outcome.
+"""
 
 from __future__ import annotations
 
@@ -21,12 +23,24 @@ from domain.money import Money
 from domain.offers import Problem
 from domain.orders import SourcingOrder
 from tests.connectors.marketplaces.channel_contract.shop import Shop, shelf
-from tests.connectors.xportcn.fake_service import FakeService, no, ok, raw_ok, raw_server
+from tests.connectors.xportcn.fake_service import (
+    FakeService,
+    no,
+    ok,
+    raw_ok,
+    raw_server,
+)
 from tests.connectors.xportcn.orders import WAREHOUSE, claim, client_of, line, order
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
-BULK = {Marketplace.TAOBAO: "/open/purchase/pay", Marketplace.ALIBABA_1688: "/alibaba/order/batch/submit/to/pay"}
-PREVIEW_BATCH, PREVIEW = "/alibaba/order/create/previewbatch", "/alibaba/order/create/preview"
+BULK = {
+    Marketplace.TAOBAO: "/open/purchase/pay",
+    Marketplace.ALIBABA_1688: "/alibaba/order/batch/submit/to/pay",
+}
+PREVIEW_BATCH, PREVIEW = (
+    "/alibaba/order/create/previewbatch",
+    "/alibaba/order/create/preview",
+)
 
 
 def claims(*refs: str) -> list[Claim]:
@@ -34,10 +48,15 @@ def claims(*refs: str) -> list[Claim]:
 
 
 def told(outcomes: dict[str, PayOutcome]) -> dict[str, tuple[type[object], str]]:
-    return {order_id: (type(one), one.code if one else "") for order_id, one in outcomes.items()}
+    return {
+        order_id: (type(one), one.code if one else "")
+        for order_id, one in outcomes.items()
+    }
 
 
-async def joint_payment(client: XportcnClient, ours: Sequence[Claim]) -> taobao_order.PayAnswer:
+async def joint_payment(
+    client: XportcnClient, ours: Sequence[Claim]
+) -> taobao_order.PayAnswer:
     request = taobao_order.PayRequest(purchase_order_id_list=("7", "8"))
     return await client.joint_effect(taobao_order.PAY, request, claims=ours)
 
@@ -47,7 +66,9 @@ async def test_leave_is_asked_for_every_claim_before_the_first_byte() -> None:
     asked: list[tuple[str, int]] = []
     async with (
         raw_server(raw_ok({"willPayPurchaseOrderIds": ["7", "8"]})) as server,
-        client_of(server.url, on_send=lambda our: asked.append((our.key, len(server.heads)))) as client,
+        client_of(
+            server.url, on_send=lambda our: asked.append((our.key, len(server.heads)))
+        ) as client,
     ):
         await joint_payment(client, claims("R-1", "R-2"))
     assert asked == [("R-1:pay", 0), ("R-2:pay", 0)]
@@ -61,13 +82,19 @@ async def test_one_claim_that_may_not_be_sent_keeps_all_back() -> None:
         if our.order_ref == "R-2":
             raise NotSent(f"the lease of {our.key} ran out")
 
-    async with raw_server(raw_ok({})) as server, client_of(server.url, on_send=too_late) as client:
+    async with (
+        raw_server(raw_ok({})) as server,
+        client_of(server.url, on_send=too_late) as client,
+    ):
         with pytest.raises(NotSent, match="the lease of R-2:pay ran out"):
             await joint_payment(client, claims("R-1", "R-2"))
     assert server.heads == []
 
 
-@pytest.mark.parametrize("ours", [[], claims("R-1", "R-1"), [claim(Action.PAY, "R-1"), claim(Action.CREATE, "R-2")]])
+@pytest.mark.parametrize(
+    "ours",
+    [[], claims("R-1", "R-1"), [claim(Action.PAY, "R-1"), claim(Action.CREATE, "R-2")]],
+)
 async def test_claims_that_do_not_fit_send_nothing(
     client: XportcnClient, service: FakeService, ours: list[Claim]
 ) -> None:
@@ -80,11 +107,20 @@ async def test_claims_that_do_not_fit_send_nothing(
 TAOBAO_SAYS: dict[str, Any] = {
     "willPayPurchaseOrderIds": [71, "74"],
     "payFailurePurchaseOrderIds": ["72", "74"],
-    "payFailedResults": [{"gspOrderId": 72, "errorCode": "BALANCE_NOT_ENOUGH", "errorMessage": "余额不足"}],
+    "payFailedResults": [
+        {
+            "gspOrderId": 72,
+            "errorCode": "BALANCE_NOT_ENOUGH",
+            "errorMessage": "余额不足",
+        }
+    ],
 }
 ALIBABA_SAYS: dict[str, Any] = {
     "successOrderIds": [71, "74"],
-    "failedOrderList": [{"orderId": 72, "errorCode": "BALANCE_NOT_ENOUGH"}, {"orderId": "74", "errorCode": "X"}],
+    "failedOrderList": [
+        {"orderId": 72, "errorCode": "BALANCE_NOT_ENOUGH"},
+        {"orderId": "74", "errorCode": "X"},
+    ],
 }
 
 
@@ -92,7 +128,12 @@ ALIBABA_SAYS: dict[str, Any] = {
     ("kind", "path", "answer", "field"),
     [
         (TaobaoChannel, "/open/purchase/pay", TAOBAO_SAYS, "purchaseOrderIdList"),
-        (Alibaba1688Channel, "/alibaba/order/batch/submit/to/pay", ALIBABA_SAYS, "orderIds"),
+        (
+            Alibaba1688Channel,
+            "/alibaba/order/batch/submit/to/pay",
+            ALIBABA_SAYS,
+            "orderIds",
+        ),
     ],
 )
 async def test_each_order_of_a_batch_has_its_own_outcome(
@@ -103,9 +144,13 @@ async def test_each_order_of_a_batch_has_its_own_outcome(
     answer: dict[str, Any],
     field: str,
 ) -> None:
-    """Paid, refused with its code, not mentioned, and both at once, which settles nothing."""
+    """Paid, refused with its code, not mentioned, and both at once, which settles
+    nothing.
+    """
     service.answers(path, lambda: ok(answer))
-    outcomes = await kind(client).pay_many(claims("R-1", "R-2", "R-3", "R-4"), ["71", "72", "73", "74"])
+    outcomes = await kind(client).pay_many(
+        claims("R-1", "R-2", "R-3", "R-4"), ["71", "72", "73", "74"]
+    )
     assert told(outcomes) == {
         "71": (type(None), ""),
         "72": (Refused, "BALANCE_NOT_ENOUGH"),
@@ -118,19 +163,29 @@ async def test_each_order_of_a_batch_has_its_own_outcome(
 
 @pytest.mark.parametrize(
     ("kind", "path"),
-    [(TaobaoChannel, "/open/purchase/pay"), (Alibaba1688Channel, "/alibaba/order/batch/submit/to/pay")],
+    [
+        (TaobaoChannel, "/open/purchase/pay"),
+        (Alibaba1688Channel, "/alibaba/order/batch/submit/to/pay"),
+    ],
 )
 async def test_a_batch_refused_as_a_whole_is_an_error_about_it(
-    client: XportcnClient, service: FakeService, kind: type[TaobaoChannel | Alibaba1688Channel], path: str
+    client: XportcnClient,
+    service: FakeService,
+    kind: type[TaobaoChannel | Alibaba1688Channel],
+    path: str,
 ) -> None:
-    """The service said no to the request; what that means for an order of it is not the channel's to say."""
+    """The service said no to the request; what that means for an order of it is not the
+    channel's to say.
+    """
     service.answers(path, lambda: no(40001, "too long", status=400))
     with pytest.raises(Refused) as caught:
         await kind(client).pay_many(claims("R-1", "R-2"), ["71", "72"])
     assert (caught.value.code, caught.value.message) == ("40001", "too long")
 
 
-@pytest.mark.parametrize(("kind", "most"), [(TaobaoChannel, 10), (Alibaba1688Channel, 10)])
+@pytest.mark.parametrize(
+    ("kind", "most"), [(TaobaoChannel, 10), (Alibaba1688Channel, 10)]
+)
 @pytest.mark.parametrize("change", ["none", "twice", "too many"])
 async def test_a_batch_has_its_limits(
     client: XportcnClient,
@@ -140,48 +195,87 @@ async def test_a_batch_has_its_limits(
     change: str,
 ) -> None:
     """What the service would refuse as a whole is not sent."""
-    ids = {"none": [], "twice": ["7", "7"], "too many": [str(number) for number in range(most + 1)]}[change]
-    with pytest.raises(ValueError, match=f"a batch has 1 to {most} different order ids"):
+    ids = {
+        "none": [],
+        "twice": ["7", "7"],
+        "too many": [str(number) for number in range(most + 1)],
+    }[change]
+    with pytest.raises(
+        ValueError, match=f"a batch has 1 to {most} different order ids"
+    ):
         await kind(client).pay_many(claims(*ids), ids)
     assert service.asked == []
 
 
 @pytest.mark.parametrize("marketplace", list(Marketplace))
-def test_who_can_do_several_at_once(client: XportcnClient, marketplace: Marketplace) -> None:
-    """Taobao and 1688 pay several, 1688 quotes several; callers tell by `isinstance`."""
+def test_who_can_do_several_at_once(
+    client: XportcnClient, marketplace: Marketplace
+) -> None:
+    """Taobao and 1688 pay several, 1688 quotes several; callers tell by
+    `isinstance`.
+    """
     channel = offering_of(marketplace, client).channel
     can = (isinstance(channel, PaysMany), isinstance(channel, QuotesMany))
-    assert can == {Marketplace.TAOBAO: (True, False), Marketplace.ALIBABA_1688: (True, True)}.get(
-        marketplace, (False, False)
+    assert can == {
+        Marketplace.TAOBAO: (True, False),
+        Marketplace.ALIBABA_1688: (True, True),
+    }.get(marketplace, (False, False))
+
+
+async def shop_of(
+    marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient
+) -> Shop:
+    warehouse, offering = (
+        freight.warehouse_of(await freight.addresses_of(live)),
+        offering_of(marketplace, live),
+    )
+    return Shop(
+        sandbox,
+        live,
+        offering.channel,
+        offering.browser,
+        warehouse,
+        shelf(sandbox.url, marketplace),
     )
 
 
-async def shop_of(marketplace: Marketplace, sandbox: Sandbox, live: XportcnClient) -> Shop:
-    warehouse, offering = freight.warehouse_of(await freight.addresses_of(live)), offering_of(marketplace, live)
-    return Shop(sandbox, live, offering.channel, offering.browser, warehouse, shelf(sandbox.url, marketplace))
-
-
 @pytest.mark.parametrize("marketplace", list(BULK))
-async def test_a_batch_is_paid_order_by_order(sandbox: Sandbox, live: XportcnClient, marketplace: Marketplace) -> None:
-    """At the sandbox: two are paid, the one paid before is refused, the one that does not exist too."""
+async def test_a_batch_is_paid_order_by_order(
+    sandbox: Sandbox, live: XportcnClient, marketplace: Marketplace
+) -> None:
+    """At the sandbox: two are paid, the one paid before is refused, the one that does
+    not exist too.
+    """
     shop = await shop_of(marketplace, sandbox, live)
     ids = [await shop.created(f"R-{number}") for number in (1, 2, 3)]
     await shop.pay(ids[0])
     assert isinstance(shop.channel, PaysMany)
-    outcomes = await shop.channel.pay_many(claims("R-1", "R-2", "R-3", "R-4"), [*ids, "999999"])
+    outcomes = await shop.channel.pay_many(
+        claims("R-1", "R-2", "R-3", "R-4"), [*ids, "999999"]
+    )
     assert told(outcomes) == {
         ids[0]: (Refused, "ORDER_STATUS_ERROR"),
         ids[1]: (type(None), ""),
         ids[2]: (type(None), ""),
         "999999": (Refused, "ORDER_NOT_EXIST"),
     }
-    assert [shop.booked(f"R-{number}")[0]["paid_times"] for number in (1, 2, 3)] == [1, 1, 1]
+    assert [shop.booked(f"R-{number}")[0]["paid_times"] for number in (1, 2, 3)] == [
+        1,
+        1,
+        1,
+    ]
 
 
 @pytest.mark.parametrize("marketplace", list(BULK))
-@pytest.mark.parametrize(("kind", "times"), [("drop_after", 1), ("drop_before", 0), ("http_500", 0)])
+@pytest.mark.parametrize(
+    ("kind", "times"), [("drop_after", 1), ("drop_before", 0), ("http_500", 0)]
+)
 async def test_a_batch_without_an_answer_is_unanswered_as_a_whole(
-    sandbox: Sandbox, live: XportcnClient, marketplace: Marketplace, kind: str, times: int
+    sandbox: Sandbox,
+    live: XportcnClient,
+    marketplace: Marketplace,
+    kind: str,
+    times: int,
 ) -> None:
     """Sent once; reading tells what became of each."""
     shop = await shop_of(marketplace, sandbox, live)
@@ -189,41 +283,84 @@ async def test_a_batch_without_an_answer_is_unanswered_as_a_whole(
     assert isinstance(shop.channel, PaysMany)
     with shop.fault(BULK[marketplace], kind), pytest.raises(Unanswered):
         await shop.channel.pay_many(claims("R-1", "R-2"), ids)
-    assert [entry["paid_times"] for entry in shop.sandbox.books()["orders"]] == [times, times]
-    assert [one.status.is_paid for one in (await shop.channel.read(ids)).values()] == [bool(times)] * 2
+    assert [entry["paid_times"] for entry in shop.sandbox.books()["orders"]] == [
+        times,
+        times,
+    ]
+    assert [one.status.is_paid for one in (await shop.channel.read(ids)).values()] == [
+        bool(times)
+    ] * 2
 
 
 def of_seller(seller_id: str, order_ref: str) -> SourcingOrder:
-    return order(line(), order_ref=order_ref, seller_id=seller_id, marketplace=Marketplace.ALIBABA_1688)
+    return order(
+        line(),
+        order_ref=order_ref,
+        seller_id=seller_id,
+        marketplace=Marketplace.ALIBABA_1688,
+    )
 
 
 def test_a_batch_holds_each_seller_once() -> None:
     """As few lists as that allows, none longer than asked, nobody left out."""
-    orders = [of_seller(seller, f"{seller}{number}") for number, seller in enumerate("aabcabd")]
-    told_refs = [[one.order_ref for one in group] for group in batches_of_sellers(orders, 3)]
+    orders = [
+        of_seller(seller, f"{seller}{number}")
+        for number, seller in enumerate("aabcabd")
+    ]
+    told_refs = [
+        [one.order_ref for one in group] for group in batches_of_sellers(orders, 3)
+    ]
     assert told_refs == [["a0", "b2", "c3"], ["a1", "b5", "d6"], ["a4"]]
 
 
-async def test_several_quotes_come_with_one_call(sandbox: Sandbox, live: XportcnClient) -> None:
-    """Ten orders of ten sellers are quoted with one request as they are one by one; a bad one is bad alone."""
+async def test_several_quotes_come_with_one_call(
+    sandbox: Sandbox, live: XportcnClient
+) -> None:
+    """Ten orders of ten sellers are quoted with one request as they are one by one; a
+    bad one is bad alone.
+    """
     shop = await shop_of(Marketplace.ALIBABA_1688, sandbox, live)
-    rows = list({row["seller_id"]: row for row in reversed(shop.plain_rows)}.values())[:10]
-    orders = [await shop.order(row, order_ref=f"R-{number}") for number, row in enumerate(rows)]
-    orders[3] = await shop.order(rows[3], quantity=rows[3]["stock"] + 1, order_ref="R-3")
+    rows = list({row["seller_id"]: row for row in reversed(shop.plain_rows)}.values())[
+        :10
+    ]
+    orders = [
+        await shop.order(row, order_ref=f"R-{number}")
+        for number, row in enumerate(rows)
+    ]
+    orders[3] = await shop.order(
+        rows[3], quantity=rows[3]["stock"] + 1, order_ref="R-3"
+    )
     channel = Alibaba1688Channel(live)
-    expected = {one.order_ref: await channel.quote(one, shop.warehouse) for one in orders}
-    sandbox.faults({"path": PREVIEW, "kind": "http_500"})  # whoever asked one by one would fail
+    expected = {
+        one.order_ref: await channel.quote(one, shop.warehouse) for one in orders
+    }
+    sandbox.faults(
+        {"path": PREVIEW, "kind": "http_500"}
+    )  # whoever asked one by one would fail
     assert await channel.quote_many(orders, shop.warehouse) == expected
-    assert [problem.problem for problem in expected["R-3"].problems] == [Problem.OUT_OF_STOCK]
+    assert [problem.problem for problem in expected["R-3"].problems] == [
+        Problem.OUT_OF_STOCK
+    ]
 
 
-async def test_an_order_that_spoils_the_call_spoils_no_other(client: XportcnClient, service: FakeService) -> None:
-    """An unknown offer is refused for the whole call: then each order is asked alone."""
-    cargo = {"offerId": "672991141190", "specId": "a" * 32, "amount": 20, "resultCode": "200"}
+async def test_an_order_that_spoils_the_call_spoils_no_other(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """An unknown offer is refused for the whole call: then each order is asked
+    alone.
+    """
+    cargo = {
+        "offerId": "672991141190",
+        "specId": "a" * 32,
+        "amount": 20,
+        "resultCode": "200",
+    }
     sums = {"sumPayment": 2600, "sumCarriage": 600, "sumPaymentNoCarriage": 2000}
     preview = {"success": True, "orderPreviewResuslt": [{**sums, "cargoList": [cargo]}]}
     service.answers(PREVIEW_BATCH, lambda: no(40401, "no such offer"))
     service.answers(PREVIEW, lambda: no(40401, "no such offer"), lambda: ok(preview))
-    quotes = await Alibaba1688Channel(client).quote_many([of_seller("a", "R-1"), of_seller("b", "R-2")], WAREHOUSE)
+    quotes = await Alibaba1688Channel(client).quote_many(
+        [of_seller("a", "R-1"), of_seller("b", "R-2")], WAREHOUSE
+    )
     assert [problem.problem for problem in quotes["R-1"].problems] == [Problem.OFFLINE]
     assert (quotes["R-2"].problems, quotes["R-2"].total) == ((), Money(2600))

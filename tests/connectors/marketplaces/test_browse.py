@@ -1,4 +1,6 @@
-"""Looking around on each marketplace, against the sandbox; and what a marketplace does not offer."""
+"""Looking around on each marketplace, against the sandbox; and what a marketplace does
+not offer.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,13 @@ from tests.running import ROOT
 
 TAOBAO, ALIBABA, BIG, INTERNATIONAL, POIZON = Marketplace
 ALL = pytest.mark.parametrize("marketplace", list(Marketplace))
-WORDS = {TAOBAO: "帆布", ALIBABA: "尼龙", BIG: "尼龙", INTERNATIONAL: "nylon", POIZON: "牛仔"}
+WORDS = {
+    TAOBAO: "帆布",
+    ALIBABA: "尼龙",
+    BIG: "尼龙",
+    INTERNATIONAL: "nylon",
+    POIZON: "牛仔",
+}
 
 
 def filters(page: int = 1, page_size: int = 10, **changes: object) -> Filters:
@@ -38,7 +46,9 @@ def prices(hits: Hits) -> list[int]:
 
 
 @ALL
-async def test_words_find_offers_page_by_page(live: XportcnClient, marketplace: Marketplace) -> None:
+async def test_words_find_offers_page_by_page(
+    live: XportcnClient, marketplace: Marketplace
+) -> None:
     """Pages follow each other without gap or repeat, and each counts the whole."""
     browser = offering_of(marketplace, live).browser
     both = await browser.by_words(WORDS[marketplace], filters(page_size=20))
@@ -46,15 +56,24 @@ async def test_words_find_offers_page_by_page(live: XportcnClient, marketplace: 
     second = await browser.by_words(WORDS[marketplace], filters(page=2))
     assert first.offers + second.offers == both.offers
     assert first.total == both.total > 20
-    assert all(WORDS[marketplace] in offer.title.lower() and offer.marketplace is marketplace for offer in both.offers)
+    assert all(
+        WORDS[marketplace] in offer.title.lower() and offer.marketplace is marketplace
+        for offer in both.offers
+    )
 
 
 @pytest.mark.parametrize("marketplace", [TAOBAO, ALIBABA, BIG, POIZON])
-async def test_prices_bound_and_sort(live: XportcnClient, marketplace: Marketplace) -> None:
-    """Bounds are of the cheapest variant and inclusive; both directions list the same offers."""
+async def test_prices_bound_and_sort(
+    live: XportcnClient, marketplace: Marketplace
+) -> None:
+    """Bounds are of the cheapest variant and inclusive; both directions list the same
+    offers.
+    """
     browser, words = offering_of(marketplace, live).browser, WORDS[marketplace]
     known = sorted(prices(await browser.by_words(words, filters(page_size=50))))
-    bounded = Filters(min_price=Money(known[2]), max_price=Money(known[-3]), page_size=50)
+    bounded = Filters(
+        min_price=Money(known[2]), max_price=Money(known[-3]), page_size=50
+    )
     up = await browser.by_words(words, replace(bounded, sort=Sort.PRICE_UP))
     down = await browser.by_words(words, replace(bounded, sort=Sort.PRICE_DOWN))
     assert prices(up) == sorted(prices(up))
@@ -79,26 +98,40 @@ async def test_an_image_finds_what_it_shows(
 
 
 @pytest.mark.parametrize("marketplace", [TAOBAO, ALIBABA])
-async def test_a_shop_lists_its_own(live: XportcnClient, sandbox: Sandbox, marketplace: Marketplace) -> None:
+async def test_a_shop_lists_its_own(
+    live: XportcnClient, sandbox: Sandbox, marketplace: Marketplace
+) -> None:
     """All of one seller, and nobody else's."""
     row = sandbox.rows(marketplace, offset=40, limit=1)[0]
-    hits = await offering_of(marketplace, live).browser.by_shop(row["seller_id"], filters(page_size=50))
+    hits = await offering_of(marketplace, live).browser.by_shop(
+        row["seller_id"], filters(page_size=50)
+    )
     assert {offer.seller_id for offer in hits.offers} == {row["seller_id"]}
     assert hits.total > 50
 
 
-@pytest.mark.parametrize(("marketplace", "category"), [(TAOBAO, ""), (ALIBABA, "1"), (INTERNATIONAL, ""), (POIZON, "")])
-async def test_a_listing_holds_each_item_once(live: XportcnClient, marketplace: Marketplace, category: str) -> None:
+@pytest.mark.parametrize(
+    ("marketplace", "category"),
+    [(TAOBAO, ""), (ALIBABA, "1"), (INTERNATIONAL, ""), (POIZON, "")],
+)
+async def test_a_listing_holds_each_item_once(
+    live: XportcnClient, marketplace: Marketplace, category: str
+) -> None:
     """In an order that stays."""
     browser = offering_of(marketplace, live).browser
-    pages = [await browser.listing(filters(page, 50, category_id=category)) for page in (1, 2, 3)]
+    pages = [
+        await browser.listing(filters(page, 50, category_id=category))
+        for page in (1, 2, 3)
+    ]
     ids = [offer.item_id for page in pages for offer in page.offers]
     assert len(set(ids)) == 150
     again = await browser.listing(filters(2, 50, category_id=category))
     assert [offer.item_id for offer in again.offers] == ids[50:100]
 
 
-async def test_taobao_can_leave_out_what_has_not_changed(live: XportcnClient, sandbox: Sandbox) -> None:
+async def test_taobao_can_leave_out_what_has_not_changed(
+    live: XportcnClient, sandbox: Sandbox
+) -> None:
     """A price that rose makes its product changed."""
     browser, since = offering_of(TAOBAO, live).browser, datetime(2026, 1, 2, tzinfo=UTC)
     assert (await browser.listing(filters(), changed_since=since)).total == 0
@@ -108,15 +141,25 @@ async def test_taobao_can_leave_out_what_has_not_changed(live: XportcnClient, sa
     assert [offer.item_id for offer in changed.offers] == ["600745400708"]
 
 
-@pytest.mark.parametrize(("marketplace", "category"), [(TAOBAO, ""), (ALIBABA, "2"), (BIG, "2")])
-async def test_best_sellers(live: XportcnClient, marketplace: Marketplace, category: str) -> None:
+@pytest.mark.parametrize(
+    ("marketplace", "category"), [(TAOBAO, ""), (ALIBABA, "2"), (BIG, "2")]
+)
+async def test_best_sellers(
+    live: XportcnClient, marketplace: Marketplace, category: str
+) -> None:
     """A page of them; 1688 and bigMajor tell them by category."""
-    hits = await offering_of(marketplace, live).browser.hot(filters(category_id=category))
+    hits = await offering_of(marketplace, live).browser.hot(
+        filters(category_id=category)
+    )
     assert len({offer.item_id for offer in hits.offers}) == 10
 
 
-async def test_best_sellers_are_found_at_the_path_of_a_public_client_too(live: XportcnClient, sandbox: Sandbox) -> None:
-    """The same ones at the same prices, though told as text in yuan. Where neither path is, the first is named."""
+async def test_best_sellers_are_found_at_the_path_of_a_public_client_too(
+    live: XportcnClient, sandbox: Sandbox
+) -> None:
+    """The same ones at the same prices, though told as text in yuan. Where neither path
+    is, the first is named.
+    """
     async with client_of(sandbox.url) as another:
         as_assumed = await offering_of(TAOBAO, another).browser.hot(filters())
     sandbox.control("PUT", "dialects", {"names": ["hot-recommend"]})
@@ -130,7 +173,9 @@ async def test_best_sellers_are_found_at_the_path_of_a_public_client_too(live: X
 
 
 @pytest.mark.parametrize("marketplace", [ALIBABA, BIG])
-async def test_the_category_tree_leads_to_leaves_with_offers(live: XportcnClient, marketplace: Marketplace) -> None:
+async def test_the_category_tree_leads_to_leaves_with_offers(
+    live: XportcnClient, marketplace: Marketplace
+) -> None:
     """From the roots down, each on its level."""
     browser = offering_of(marketplace, live).browser
     roots = await browser.categories()
@@ -155,17 +200,29 @@ async def test_a_link_leads_to_its_product(
 ) -> None:
     """With variants, seller, category and pictures, as the catalogue needs them."""
     row = sandbox.rows(marketplace, offset=40, limit=1)[0]
-    offer = await offering_of(marketplace, live).browser.by_url(link.format(row["item_id"]))
+    offer = await offering_of(marketplace, live).browser.by_url(
+        link.format(row["item_id"])
+    )
     assert offer is not None
-    assert (offer.marketplace, offer.item_id, offer.title) == (marketplace, row["item_id"], row["title"])
+    assert (offer.marketplace, offer.item_id, offer.title) == (
+        marketplace,
+        row["item_id"],
+        row["title"],
+    )
     assert row["sku_id"] in [sku.sku_id for sku in offer.skus]
-    assert all((offer.seller_id, offer.seller_name, offer.category_id, offer.image_urls))
+    assert all(
+        (offer.seller_id, offer.seller_name, offer.category_id, offer.image_urls)
+    )
 
 
-async def test_a_link_that_names_no_item_is_for_taobao_to_follow(live: XportcnClient) -> None:
+async def test_a_link_that_names_no_item_is_for_taobao_to_follow(
+    live: XportcnClient,
+) -> None:
     """A link of another marketplace is not asked about."""
     browser = offering_of(TAOBAO, live).browser
-    assert await browser.by_url("https://item.taobao.com/item.htm?id=600000000001") is None
+    assert (
+        await browser.by_url("https://item.taobao.com/item.htm?id=600000000001") is None
+    )
     with pytest.raises(ValueError, match="belongs to 1688, not to taobao"):
         await browser.by_url("https://detail.1688.com/offer/810123033546.html")
 
@@ -179,12 +236,32 @@ MISSING: list[tuple[Marketplace, Way, str]] = [
         lambda b: b.by_words("x", filters(category_id="1")),
         "taobao can't filter words by category; it knows sort",
     ),
-    (TAOBAO, lambda b: b.listing(filters(sort=Sort.PRICE_UP)), "taobao can't filter listings by sort"),
-    (TAOBAO, lambda b: b.hot(filters(min_price=Money(1))), "taobao can't filter best sellers by price"),
-    (ALIBABA, lambda b: b.hot(filters()), "1688 offers no best sellers of everything; name a category"),
+    (
+        TAOBAO,
+        lambda b: b.listing(filters(sort=Sort.PRICE_UP)),
+        "taobao can't filter listings by sort",
+    ),
+    (
+        TAOBAO,
+        lambda b: b.hot(filters(min_price=Money(1))),
+        "taobao can't filter best sellers by price",
+    ),
+    (
+        ALIBABA,
+        lambda b: b.hot(filters()),
+        "1688 offers no best sellers of everything; name a category",
+    ),
     (ALIBABA, lambda b: b.listing(filters()), "1688 offers no list of everything"),
-    (ALIBABA, lambda b: b.by_shop("x", filters(category_id="1")), "1688 can't filter a shop's offers by category"),
-    (BIG, lambda b: b.by_image(IMAGE, filters()), "big_major offers no search by image"),
+    (
+        ALIBABA,
+        lambda b: b.by_shop("x", filters(category_id="1")),
+        "1688 can't filter a shop's offers by category",
+    ),
+    (
+        BIG,
+        lambda b: b.by_image(IMAGE, filters()),
+        "big_major offers no search by image",
+    ),
     (BIG, lambda b: b.by_shop("x", filters()), "big_major offers no search by shop"),
     (BIG, lambda b: b.listing(filters()), "big_major offers no list of everything"),
     (
@@ -192,11 +269,23 @@ MISSING: list[tuple[Marketplace, Way, str]] = [
         lambda b: b.by_words("x", filters(max_price=Money(1))),
         "international can't filter words by price",
     ),
-    (INTERNATIONAL, lambda b: b.by_image(IMAGE, filters()), "international offers no search by image"),
-    (INTERNATIONAL, lambda b: b.by_shop("x", filters()), "international offers no search by shop"),
+    (
+        INTERNATIONAL,
+        lambda b: b.by_image(IMAGE, filters()),
+        "international offers no search by image",
+    ),
+    (
+        INTERNATIONAL,
+        lambda b: b.by_shop("x", filters()),
+        "international offers no search by shop",
+    ),
     (INTERNATIONAL, lambda b: b.hot(filters()), "international offers no best sellers"),
     (INTERNATIONAL, lambda b: b.categories(), "international offers no category tree"),
-    (POIZON, lambda b: b.by_image(IMAGE, filters()), "poizon offers no search by image"),
+    (
+        POIZON,
+        lambda b: b.by_image(IMAGE, filters()),
+        "poizon offers no search by image",
+    ),
     (POIZON, lambda b: b.by_shop("x", filters()), "poizon offers no search by shop"),
     (POIZON, lambda b: b.hot(filters()), "poizon offers no best sellers"),
     (POIZON, lambda b: b.categories(), "poizon offers no category tree"),
@@ -213,7 +302,9 @@ async def test_what_a_marketplace_does_not_offer_is_named(
 
 
 def test_images_that_can_not_be_used_are_named(tmp_path: Path) -> None:
-    """A missing file, an empty one, one too large for the service; an image of the largest size is fine."""
+    """A missing file, an empty one, one too large for the service; an image of the
+    largest size is fine.
+    """
     with pytest.raises(UnreadableImage, match="No such file"):
         Image.of(str(tmp_path / "none.jpg"))
     file = tmp_path / "image.jpg"
@@ -221,7 +312,10 @@ def test_images_that_can_not_be_used_are_named(tmp_path: Path) -> None:
     with pytest.raises(UnreadableImage, match="is empty"):
         Image.of(str(file))
     file.write_bytes(bytes(3 * 1024 * 1024 + 1))
-    with pytest.raises(UnreadableImage, match="has 3,145,729 bytes; the service takes 3,145,728 at most"):
+    with pytest.raises(
+        UnreadableImage,
+        match="has 3,145,729 bytes; the service takes 3,145,728 at most",
+    ):
         Image.of(str(file))
     file.write_bytes(bytes(3 * 1024 * 1024))
     assert len(Image.of(str(file)).base64 or "") == 4 * 1024 * 1024

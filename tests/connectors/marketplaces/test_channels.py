@@ -1,4 +1,6 @@
-"""The account at the sandbox: what is refused, and what freight it is offered. The suite is in `channel_contract`."""
+"""The account at the sandbox: what is refused, and what freight it is offered. The
+suite is in `channel_contract`.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,9 @@ from tests.connectors.xportcn.sandbox_process import Sandbox
 
 
 @pytest.mark.parametrize("marketplace", list(Marketplace))
-async def test_every_marketplace_has_its_channel(live: XportcnClient, marketplace: Marketplace) -> None:
+async def test_every_marketplace_has_its_channel(
+    live: XportcnClient, marketplace: Marketplace
+) -> None:
     """The channel says itself which marketplace it is for."""
     assert offering_of(marketplace, live).channel.marketplace is marketplace
 
@@ -28,7 +32,9 @@ async def test_nobody_ships_everywhere(live: XportcnClient, sandbox: Sandbox) ->
     """A country without a service is refused by its code."""
     row = sandbox.rows(Marketplace.TAOBAO)[0]
     ours = order(line(item_id=row["item_id"], sku_id=row["sku_id"]))
-    abroad = replace(ours, request=replace(ours.request, receiver=replace(RECEIVER, country="AQ")))
+    abroad = replace(
+        ours, request=replace(ours.request, receiver=replace(RECEIVER, country="AQ"))
+    )
     with pytest.raises(Refused) as caught:
         await freight.render(live, abroad)
     assert caught.value.code == "42001"
@@ -39,13 +45,20 @@ WRONG: list[tuple[dict[str, Any], Callable[[], float] | None, str]] = [
     ({"access_secret": SecretStr("wrong")}, None, "XPORTCN_ACCESS_SECRET"),
     ({"user_id": "2100007300009"}, None, "XPORTCN_USER_ID"),
     ({"logistics_sign": "none"}, None, "XPORTCN_LOGISTICS_SIGN"),
-    ({}, lambda: datetime.now(UTC).timestamp() + 3600, "clock is 36[0-9]{2} seconds ahead of"),
+    (
+        {},
+        lambda: datetime.now(UTC).timestamp() + 3600,
+        "clock is 36[0-9]{2} seconds ahead of",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("changes", "clock", "remedy"), WRONG)
 async def test_a_wrong_account_is_told_with_its_remedy(
-    sandbox: Sandbox, changes: dict[str, Any], clock: Callable[[], float] | None, remedy: str
+    sandbox: Sandbox,
+    changes: dict[str, Any],
+    clock: Callable[[], float] | None,
+    remedy: str,
 ) -> None:
     """Each part of the account and the clock, as the service itself refuses them."""
     extra: dict[str, Any] = {"clock": clock} if clock else {}

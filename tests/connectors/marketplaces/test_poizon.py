@@ -34,24 +34,56 @@ def our_order() -> SourcingOrder:
 
 
 def item(**changes: Any) -> dict[str, Any]:
-    known = {"dwSpuId": "672991141190", "dwSkuId": 3452545926724, "quantity": 2, "price": "10.00", "available": True}
-    return known | {"stock": 9, "minQuantity": 1, "errorCode": None, "errorMessage": None} | changes
+    known = {
+        "dwSpuId": "672991141190",
+        "dwSkuId": 3452545926724,
+        "quantity": 2,
+        "price": "10.00",
+        "available": True,
+    }
+    return (
+        known
+        | {"stock": 9, "minQuantity": 1, "errorCode": None, "errorMessage": None}
+        | changes
+    )
 
 
 def preview(*items: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    amounts = {"goodsAmount": "20.00", "freightAmount": "6.00", "totalAmount": "26.00", "currency": "CNY"}
-    return {"success": True, "errorCode": None, "orders": [{**amounts, "items": list(items)}]} | changes
+    amounts = {
+        "goodsAmount": "20.00",
+        "freightAmount": "6.00",
+        "totalAmount": "26.00",
+        "currency": "CNY",
+    }
+    return {
+        "success": True,
+        "errorCode": None,
+        "orders": [{**amounts, "items": list(items)}],
+    } | changes
 
 
-async def test_a_quote_is_in_yuan_text(channel: PoizonChannel, service: FakeService) -> None:
+async def test_a_quote_is_in_yuan_text(
+    channel: PoizonChannel, service: FakeService
+) -> None:
     """All four ids are asked for."""
     service.answers(PREVIEW, lambda: ok(preview(item())))
     quote = await channel.quote(our_order(), WAREHOUSE)
-    assert (quote.goods, quote.postage, quote.total) == (Money(2000), Money(600), Money(2600))
-    assert quote.lines == (QuoteLine(line_no=1, unit_price=Money(1000), amount=Money(2000)),)
+    assert (quote.goods, quote.postage, quote.total) == (
+        Money(2000),
+        Money(600),
+        Money(2600),
+    )
+    assert quote.lines == (
+        QuoteLine(line_no=1, unit_price=Money(1000), amount=Money(2000)),
+    )
     assert quote.problems == ()
     sent = service.asked[0].body
-    asked = {"dwSpuId": "672991141190", "dwSkuId": "3452545926724", "distSpuId": "9001", "distSkuId": "8001"}
+    asked = {
+        "dwSpuId": "672991141190",
+        "dwSkuId": "3452545926724",
+        "distSpuId": "9001",
+        "distSkuId": "8001",
+    }
     assert sent["productList"] == [asked | {"quantity": 2}]
     assert sent["shippingAddress"] == {
         "name": "一号仓",
@@ -77,28 +109,44 @@ async def test_a_line_that_can_not_be_bought_is_a_problem_of_that_line(
     channel: PoizonChannel, service: FakeService, code: str, problem: Problem
 ) -> None:
     """An unknown SKU comes without price and stock."""
-    bad = item(available=False, errorCode=code, errorMessage="不行", price=None, stock=None)
+    bad = item(
+        available=False, errorCode=code, errorMessage="不行", price=None, stock=None
+    )
     service.answers(PREVIEW, lambda: ok(preview(bad)))
     quote = await channel.quote(our_order(), WAREHOUSE)
-    assert (quote.problems, quote.lines) == ((LineProblem(problem=problem, message="不行", line_no=1),), ())
+    assert (quote.problems, quote.lines) == (
+        (LineProblem(problem=problem, message="不行", line_no=1),),
+        (),
+    )
 
 
 @pytest.mark.parametrize(
     ("answer", "problem"),
     [
-        ({"success": False, "errorCode": "SELLER_MISMATCH", "orders": []}, Problem.SELLERS_DIFFER),
-        ({"success": False, "errorCode": "ADDRESS_INVALID", "orders": []}, Problem.ADDRESS_INVALID),
+        (
+            {"success": False, "errorCode": "SELLER_MISMATCH", "orders": []},
+            Problem.SELLERS_DIFFER,
+        ),
+        (
+            {"success": False, "errorCode": "ADDRESS_INVALID", "orders": []},
+            Problem.ADDRESS_INVALID,
+        ),
         ({"success": True, "orders": []}, Problem.OTHER),
         (preview(), Problem.OTHER),
         (preview(item(), success=None), Problem.OTHER),
     ],
 )
 async def test_a_preview_without_a_clear_yes_is_a_problem(
-    channel: PoizonChannel, service: FakeService, answer: dict[str, Any], problem: Problem
+    channel: PoizonChannel,
+    service: FakeService,
+    answer: dict[str, Any],
+    problem: Problem,
 ) -> None:
     """Refused as a whole, silent about a line, or neither yes nor no."""
     service.answers(PREVIEW, lambda: ok(answer))
-    assert [one.problem for one in (await channel.quote(our_order(), WAREHOUSE)).problems] == [problem]
+    assert [
+        one.problem for one in (await channel.quote(our_order(), WAREHOUSE)).problems
+    ] == [problem]
 
 
 @pytest.mark.parametrize(
@@ -111,11 +159,17 @@ async def test_a_refused_preview_of_several_products_may_be_about_that(
     """A known code says what it is about; of one product it is a no like any other."""
     service.answers(PREVIEW, lambda: no(code, "ORDER_PRODUCT_LIMIT"))
     both = order(line(1), line(2, item_id="7"), marketplace=Marketplace.POIZON)
-    assert [one.problem for one in (await channel.quote(both, WAREHOUSE)).problems] == [problem]
-    assert (await channel.quote(our_order(), WAREHOUSE)).problems[0].problem is not Problem.SEVERAL_PRODUCTS
+    assert [one.problem for one in (await channel.quote(both, WAREHOUSE)).problems] == [
+        problem
+    ]
+    assert (await channel.quote(our_order(), WAREHOUSE)).problems[
+        0
+    ].problem is not Problem.SEVERAL_PRODUCTS
 
 
-async def test_another_currency_does_not_fit(channel: PoizonChannel, service: FakeService) -> None:
+async def test_another_currency_does_not_fit(
+    channel: PoizonChannel, service: FakeService
+) -> None:
     """Dollars must not be read as yuan."""
     answer = preview(item())
     answer["orders"][0]["currency"] = "USD"
@@ -132,7 +186,12 @@ def created(**changes: Any) -> dict[str, Any]:
         "totalAmount": "26.00",
         "currency": "CNY",
     }
-    return {"success": True, "errorCode": None, "requestId": "R-1", "orderList": [made]} | changes
+    return {
+        "success": True,
+        "errorCode": None,
+        "requestId": "R-1",
+        "orderList": [made],
+    } | changes
 
 
 async def test_creating_sends_the_key_and_the_most_that_a_piece_may_cost(
@@ -140,7 +199,9 @@ async def test_creating_sends_the_key_and_the_most_that_a_piece_may_cost(
 ) -> None:
     """Our reference is the key, prices go in fen, amounts come in yuan."""
     service.answers(CREATE, lambda: ok(created()))
-    answer = await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600))
+    answer = await channel.create(
+        claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(2600)
+    )
     assert answer == Created(order_ids=("2887421737338134260",), total=Money(2600))
     sent = service.asked[0].body
     assert (sent["requestId"], sent["productList"][0]["price"]) == ("R-1", 1000)
@@ -149,13 +210,19 @@ async def test_creating_sends_the_key_and_the_most_that_a_piece_may_cost(
 async def test_nothing_is_created_when_the_goods_alone_are_above_the_limit(
     channel: PoizonChannel, service: FakeService
 ) -> None:
-    """What the guard of each line lets through must not add up to more than was approved."""
+    """What the guard of each line lets through must not add up to more than was
+    approved.
+    """
     with pytest.raises(Refused, match=r"it costs 20\.00 CNY now, approved 19\.99 CNY"):
-        await channel.create(claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1999))
+        await channel.create(
+            claim(Action.CREATE), our_order(), WAREHOUSE, approved=Money(1999)
+        )
     assert service.asked == []
 
 
-async def test_an_unknown_order_has_the_code_of_all_channels(channel: PoizonChannel, service: FakeService) -> None:
+async def test_an_unknown_order_has_the_code_of_all_channels(
+    channel: PoizonChannel, service: FakeService
+) -> None:
     """40402 in the envelope."""
     service.answers(PAY, lambda: no(40402, "no such order"))
     with pytest.raises(Refused) as caught:
@@ -164,30 +231,56 @@ async def test_an_unknown_order_has_the_code_of_all_channels(channel: PoizonChan
 
 
 def shown(number: int, **changes: Any) -> dict[str, Any]:
-    known = {"distOrderNo": number, "requestId": "R-1", "orderStatus": "UNPAID", "totalAmount": "26.00"}
-    return known | {"currency": "CNY", "createTime": 1769817600000, "realPayAmount": None} | changes
+    known = {
+        "distOrderNo": number,
+        "requestId": "R-1",
+        "orderStatus": "UNPAID",
+        "totalAmount": "26.00",
+    }
+    return (
+        known
+        | {"currency": "CNY", "createTime": 1769817600000, "realPayAmount": None}
+        | changes
+    )
 
 
-async def test_times_are_milliseconds(channel: PoizonChannel, service: FakeService) -> None:
+async def test_times_are_milliseconds(
+    channel: PoizonChannel, service: FakeService
+) -> None:
     """As number or text."""
     paid = shown(7, orderStatus="PAID", payTime="1769817601500", realPayAmount="26.00")
     service.answers(LIST, lambda: ok({"totalRecords": 1, "data": [paid]}))
     read = (await channel.read(["7"]))["7"]
-    assert (read.created_at, read.paid) == (datetime(2026, 1, 31, tzinfo=UTC), Money(2600))
+    assert (read.created_at, read.paid) == (
+        datetime(2026, 1, 31, tzinfo=UTC),
+        Money(2600),
+    )
     assert read.paid_at == datetime(2026, 1, 31, 0, 0, 1, 500000, tzinfo=UTC)
 
 
-async def test_a_number_of_the_marketplace_is_no_reference(channel: PoizonChannel, service: FakeService) -> None:
-    """Else an order that does not show ours would be another's for good; without any a person can tell."""
+async def test_a_number_of_the_marketplace_is_no_reference(
+    channel: PoizonChannel, service: FakeService
+) -> None:
+    """Else an order that does not show ours would be another's for good; without any a
+    person can tell.
+    """
     numbered = shown(7, requestId=None, customerOrderNo="OA00835379")
     service.answers(LIST, lambda: ok({"totalRecords": 1, "data": [numbered]}))
     assert (await channel.read(["7"]))["7"].names == ()
 
 
-async def test_split_orders_fill_more_than_a_page(channel: PoizonChannel, service: FakeService) -> None:
+async def test_split_orders_fill_more_than_a_page(
+    channel: PoizonChannel, service: FakeService
+) -> None:
     """Fifty references may be a hundred orders: every page is turned."""
     references = [f"R-{number}" for number in range(50)]
     orders = [shown(number, requestId=references[number % 50]) for number in range(100)]
-    service.lists(LIST, orders, lambda rows: {"totalRecords": 100, "data": rows}, "pageNo", "pageSize")
+    service.lists(
+        LIST,
+        orders,
+        lambda rows: {"totalRecords": 100, "data": rows},
+        "pageNo",
+        "pageSize",
+    )
     found = (await channel.find(references, since=SINCE)).found
     assert {len(each) for each in found.values()} == {2}

@@ -38,8 +38,22 @@ def channel(client: XportcnClient) -> TaobaoChannel:
 
 
 def product(**changes: Any) -> dict[str, Any]:
-    sku = {"skuId": "11", "mpSkuId": "8011", "price": 1000, "promotionPrice": None, "quantity": 5, "status": "active"}
-    known = {"itemId": 672991141190, "title": "茶", "mpId": "9001", "status": "active", "shopId": 5, "skuList": [sku]}
+    sku = {
+        "skuId": "11",
+        "mpSkuId": "8011",
+        "price": 1000,
+        "promotionPrice": None,
+        "quantity": 5,
+        "status": "active",
+    }
+    known = {
+        "itemId": 672991141190,
+        "title": "茶",
+        "mpId": "9001",
+        "status": "active",
+        "shopId": 5,
+        "skuList": [sku],
+    }
     return known | changes
 
 
@@ -55,56 +69,107 @@ def purchase(purchase_id: str = "7", **changes: Any) -> dict[str, Any]:
 
 
 def page(*orders: dict[str, Any]) -> dict[str, Any]:
-    return {"totalRecords": len(orders), "totalPage": 1, "pageSize": 50, "currentPage": 1, "data": list(orders)}
+    return {
+        "totalRecords": len(orders),
+        "totalPage": 1,
+        "pageSize": 50,
+        "currentPage": 1,
+        "data": list(orders),
+    }
 
 
-async def test_an_offer_has_the_ids_that_orders_need(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_an_offer_has_the_ids_that_orders_need(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """Product and SKU bring their distribution ids; no second call is made for them."""
     service.answers(PRODUCT, lambda: ok(product()))
     offer = await channel.offer("672991141190")
     assert offer is not None
-    assert (offer.distribution_item_id, offer.skus[0].distribution_sku_id) == ("9001", "8011")
+    assert (offer.distribution_item_id, offer.skus[0].distribution_sku_id) == (
+        "9001",
+        "8011",
+    )
     assert offer.active
     assert len(service.asked) == 1
 
 
-async def test_missing_distribution_ids_are_looked_up(channel: TaobaoChannel, service: FakeService) -> None:
-    """The mapping is asked with the product's SKUs; a SKU that it does not know can't be ordered."""
-    skus = [{"skuId": sku_id, "price": 1000, "quantity": 5, "status": "active"} for sku_id in ("11", "12")]
+async def test_missing_distribution_ids_are_looked_up(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
+    """The mapping is asked with the product's SKUs; a SKU that it does not know can't
+    be ordered.
+    """
+    skus = [
+        {"skuId": sku_id, "price": 1000, "quantity": 5, "status": "active"}
+        for sku_id in ("11", "12")
+    ]
     service.answers(PRODUCT, lambda: ok(product(mpId=None, skuList=skus)))
-    mapped = {"itemId": "672991141190", "mpId": "9001", "skuList": [{"skuId": 11, "mpSkuId": 8011}]}
-    service.answers(MAPPING, lambda: ok({"mpProducts": [mapped], "noMpProductItemIds": [], "noMpReasonList": []}))
+    mapped = {
+        "itemId": "672991141190",
+        "mpId": "9001",
+        "skuList": [{"skuId": 11, "mpSkuId": 8011}],
+    }
+    service.answers(
+        MAPPING,
+        lambda: ok(
+            {"mpProducts": [mapped], "noMpProductItemIds": [], "noMpReasonList": []}
+        ),
+    )
     offer = await channel.offer("672991141190")
     assert offer is not None
     assert offer.distribution_item_id == "9001"
-    assert [(sku.distribution_sku_id, sku.active) for sku in offer.skus] == [("8011", True), ("", False)]
-    assert json.loads(service.asked[1].body["params"]) == [{"itemId": "672991141190", "skuIds": ["11", "12"]}]
+    assert [(sku.distribution_sku_id, sku.active) for sku in offer.skus] == [
+        ("8011", True),
+        ("", False),
+    ]
+    assert json.loads(service.asked[1].body["params"]) == [
+        {"itemId": "672991141190", "skuIds": ["11", "12"]}
+    ]
 
 
-async def test_an_item_without_distribution_id_is_not_active(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_an_item_without_distribution_id_is_not_active(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """What the service does not distribute can't be ordered through it."""
     service.answers(PRODUCT, lambda: ok(product(mpId=None)))
-    service.answers(MAPPING, lambda: ok({"mpProducts": [], "noMpProductItemIds": ["672991141190"]}))
+    service.answers(
+        MAPPING, lambda: ok({"mpProducts": [], "noMpProductItemIds": ["672991141190"]})
+    )
     offer = await channel.offer("672991141190")
     assert offer is not None
     assert not offer.active
 
 
-async def test_the_promotion_price_is_what_a_buyer_pays(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_the_promotion_price_is_what_a_buyer_pays(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """Where there is one; otherwise the price."""
     skus = [
-        {"skuId": "11", "mpSkuId": "1", "price": 1000, "promotionPrice": 900, "status": "active"},
+        {
+            "skuId": "11",
+            "mpSkuId": "1",
+            "price": 1000,
+            "promotionPrice": 900,
+            "status": "active",
+        },
         {"skuId": "12", "mpSkuId": "2", "price": 1000, "status": "offline"},
     ]
     service.answers(PRODUCT, lambda: ok(product(skuList=skus)))
     offer = await channel.offer("672991141190")
     assert offer is not None
-    assert [(sku.price, sku.active) for sku in offer.skus] == [(Money(900), True), (Money(1000), False)]
+    assert [(sku.price, sku.active) for sku in offer.skus] == [
+        (Money(900), True),
+        (Money(1000), False),
+    ]
 
 
-async def test_only_not_found_means_none(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_only_not_found_means_none(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """Another refusal is an error."""
-    service.answers(PRODUCT, lambda: no(40401, "no such product"), lambda: no(403, "not for you"))
+    service.answers(
+        PRODUCT, lambda: no(40401, "no such product"), lambda: no(403, "not for you")
+    )
     assert await channel.offer("1") is None
     with pytest.raises(Refused, match="not for you"):
         await channel.offer("1")
@@ -115,14 +180,23 @@ async def test_a_search_turns_pages_until_it_has_enough(
 ) -> None:
     """Sixty hits take two pages of at most fifty."""
     hits = [{"itemId": number, "title": "茶", "price": 1} for number in range(100)]
-    pages = [{"totalRecords": 100, "data": hits[:50]}, {"totalRecords": 100, "data": hits[50:]}]
-    service.answers("/open/product/search", *(lambda page=page: ok(page) for page in pages))
+    pages = [
+        {"totalRecords": 100, "data": hits[:50]},
+        {"totalRecords": 100, "data": hits[50:]},
+    ]
+    service.answers(
+        "/open/product/search", *(lambda page=page: ok(page) for page in pages)
+    )
     found = await TaobaoBrowser(client, channel).search("茶", limit=60)
-    assert [summary.item_id for summary in found] == [str(number) for number in range(60)]
+    assert [summary.item_id for summary in found] == [
+        str(number) for number in range(60)
+    ]
     assert [asked.body["pageNo"] for asked in service.asked] == [1, 2]
 
 
-async def test_receiver_and_warehouse_go_where_they_belong(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_receiver_and_warehouse_go_where_they_belong(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """The receiver is abroad, the warehouse in China; render and create send both."""
     service.answers(RENDER, lambda: ok({"success": False, "errorCode": "X"}))
     service.answers(CREATE, lambda: ok(created()))
@@ -146,21 +220,40 @@ async def test_receiver_and_warehouse_go_where_they_belong(channel: TaobaoChanne
 
 
 def rendered_line(number: int, **changes: Any) -> dict[str, Any]:
-    known = {"itemId": f"900{number}", "skuId": f"800{number}", "quantity": 2, "price": 1000, "available": True}
+    known = {
+        "itemId": f"900{number}",
+        "skuId": f"800{number}",
+        "quantity": 2,
+        "price": 1000,
+        "available": True,
+    }
     return known | changes
 
 
 def rendered(*lines: dict[str, Any], seller: str = "s1") -> dict[str, Any]:
-    amounts = {"productAmount": 2000, "domesticPostFee": 600, "purchaseAmount": 2600, "currency": "CNY"}
+    amounts = {
+        "productAmount": 2000,
+        "domesticPostFee": 600,
+        "purchaseAmount": 2600,
+        "currency": "CNY",
+    }
     return {"supplierNick": seller, **amounts, "lines": list(lines)}
 
 
-async def test_a_quote_adds_up_in_fen(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_a_quote_adds_up_in_fen(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """Goods, postage and total come from the service, line by line as it answered."""
     service.answers(RENDER, lambda: ok({"orders": [rendered(rendered_line(1))]}))
     quote = await channel.quote(order(), WAREHOUSE)
-    assert (quote.goods, quote.postage, quote.total) == (Money(2000), Money(600), Money(2600))
-    assert quote.lines == (QuoteLine(line_no=1, unit_price=Money(1000), amount=Money(2000)),)
+    assert (quote.goods, quote.postage, quote.total) == (
+        Money(2000),
+        Money(600),
+        Money(2600),
+    )
+    assert quote.lines == (
+        QuoteLine(line_no=1, unit_price=Money(1000), amount=Money(2000)),
+    )
     assert quote.problems == ()
     items = json.loads(service.asked[0].body["renderItemList"])
     assert items == [{"itemId": "9001", "skuId": "8001", "quantity": 2}]
@@ -187,7 +280,9 @@ async def test_a_line_that_can_not_be_bought_is_a_problem_of_that_line(
     assert [priced.line_no for priced in quote.lines] == [1]
 
 
-async def test_two_lines_of_one_sku_are_told_apart(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_two_lines_of_one_sku_are_told_apart(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """The second answer for the same ids belongs to the second line."""
     twin = line(2, distribution_item_id="9001", distribution_sku_id="8001")
     bad = rendered_line(1, available=False, errorCode="OUT_OF_STOCK")
@@ -196,10 +291,20 @@ async def test_two_lines_of_one_sku_are_told_apart(channel: TaobaoChannel, servi
     assert [problem.line_no for problem in quote.problems] == [2]
 
 
-async def test_lines_of_two_sellers_are_a_problem(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_lines_of_two_sellers_are_a_problem(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """One order is of one seller; the sums cover both."""
     service.answers(
-        RENDER, lambda: ok({"orders": [rendered(rendered_line(1)), rendered(rendered_line(2), seller="s2")]})
+        RENDER,
+        lambda: ok(
+            {
+                "orders": [
+                    rendered(rendered_line(1)),
+                    rendered(rendered_line(2), seller="s2"),
+                ]
+            }
+        ),
     )
     quote = await channel.quote(order(line(1), line(2)), WAREHOUSE)
     assert [problem.problem for problem in quote.problems] == [Problem.SELLERS_DIFFER]
@@ -213,30 +318,49 @@ async def test_a_line_that_the_preview_is_silent_about_is_a_problem(
     """No price is no quote."""
     service.answers(RENDER, lambda: ok({"orders": [rendered(rendered_line(1))]}))
     quote = await channel.quote(order(line(1), line(2)), WAREHOUSE)
-    assert [(problem.problem, problem.line_no) for problem in quote.problems] == [(Problem.OTHER, 2)]
+    assert [(problem.problem, problem.line_no) for problem in quote.problems] == [
+        (Problem.OTHER, 2)
+    ]
 
 
-async def test_a_preview_refused_as_a_whole_is_a_problem_too(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_a_preview_refused_as_a_whole_is_a_problem_too(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """What can't be bought is in the quote, not an exception."""
     service.answers(RENDER, lambda: no("ADDRESS_INVALID", "地址无效"))
     quote = await channel.quote(order(), WAREHOUSE)
-    assert quote.problems == (LineProblem(problem=Problem.ADDRESS_INVALID, message="地址无效"),)
+    assert quote.problems == (
+        LineProblem(problem=Problem.ADDRESS_INVALID, message="地址无效"),
+    )
     assert quote.total == Money(0)
 
 
 def created(**changes: Any) -> dict[str, Any]:
-    made = {"purchaseId": 205302264452352630, "estimateAmount": 2570, "estimateCurrency": "CNY"}
+    made = {
+        "purchaseId": 205302264452352630,
+        "estimateAmount": 2570,
+        "estimateCurrency": "CNY",
+    }
     return {"success": True, "outerPurchaseId": "R-1", "orderList": [made]} | changes
 
 
-async def test_creating_sends_reference_limit_and_lines(channel: TaobaoChannel, service: FakeService) -> None:
-    """Our reference is the key, the approved amount the limit, the lines a JSON text with distribution ids."""
+async def test_creating_sends_reference_limit_and_lines(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
+    """Our reference is the key, the approved amount the limit, the lines a JSON text
+    with distribution ids.
+    """
     service.answers(CREATE, lambda: ok(created()))
-    answer = await channel.create(claim(Action.CREATE), order(line(1)), WAREHOUSE, approved=Money(2600))
+    answer = await channel.create(
+        claim(Action.CREATE), order(line(1)), WAREHOUSE, approved=Money(2600)
+    )
     assert answer == Created(order_ids=("205302264452352630",), total=Money(2570))
     sent = service.asked[0].body
     assert (sent["outerPurchaseId"], sent["purchaseAmount"]) == ("R-1", 2600)
-    assert (sent["channelOrderType"], sent["supportPartialSuccess"]) == ("PANAMA", False)
+    assert (sent["channelOrderType"], sent["supportPartialSuccess"]) == (
+        "PANAMA",
+        False,
+    )
     assert json.loads(sent["orderLineList"]) == [
         {
             "itemId": "9001",
@@ -250,15 +374,27 @@ async def test_creating_sends_reference_limit_and_lines(channel: TaobaoChannel, 
     ]
 
 
-async def test_orders_are_found_by_reference(channel: TaobaoChannel, service: FakeService) -> None:
-    """One question a reference; the answer has only those found, created after `since`."""
+async def test_orders_are_found_by_reference(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
+    """One question a reference; the answer has only those found, created after
+    `since`.
+    """
     service.answers(PAGE, lambda: ok(page(purchase())), lambda: ok(page()))
     found = (await channel.find(["R-1", "R-2", "R-1"], since=SINCE)).found
-    assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": ["7"]}
-    assert sorted(asked.body["outerPurchaseId"] for asked in service.asked) == ["R-1", "R-2"]
+    assert {
+        reference: [one.order_id for one in orders]
+        for reference, orders in found.items()
+    } == {"R-1": ["7"]}
+    assert sorted(asked.body["outerPurchaseId"] for asked in service.asked) == [
+        "R-1",
+        "R-2",
+    ]
 
 
-async def test_orders_from_before_are_not_found(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_orders_from_before_are_not_found(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """Ten minutes are allowed for the clocks, not more."""
     service.answers(PAGE, lambda: ok(page(purchase(createdTime="2026-01-31 07:50:00"))))
     assert set((await channel.find(["R-1"], since=SINCE)).found) == {"R-1"}
@@ -266,18 +402,38 @@ async def test_orders_from_before_are_not_found(channel: TaobaoChannel, service:
     assert (await channel.find(["R-1"], since=SINCE)).found == {}
 
 
-async def test_reading_goes_in_batches_of_fifty(channel: TaobaoChannel, service: FakeService) -> None:
+async def test_reading_goes_in_batches_of_fifty(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
     """120 ids take three calls; unknown ids are missing from the answer."""
     ids = [str(number) for number in range(120)]
     service.answers(PAGE, lambda: ok(page()))
     assert await channel.read([*ids, "0"]) == {}
-    assert sorted(len(asked.body["purchaseIds"]) for asked in service.asked) == [20, 50, 50]
+    assert sorted(len(asked.body["purchaseIds"]) for asked in service.asked) == [
+        20,
+        50,
+        50,
+    ]
 
 
-async def test_an_order_shows_parts_parcels_and_shipments(channel: TaobaoChannel, service: FakeService) -> None:
-    """Two lines in one domestic parcel and one booking come out as one parcel and one shipment of two items."""
-    domestic = {"logisticCompanyName": "顺丰", "logisticNumber": "SF1", "rtsTime": "1754342534"}
-    abroad = {"orderId": 21, "logisticNumer": "FAR1", "logisticCompanyName": "UCS", "trackingUrl": "u", "renderId": "F"}
+async def test_an_order_shows_parts_parcels_and_shipments(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
+    """Two lines in one domestic parcel and one booking come out as one parcel and one
+    shipment of two items.
+    """
+    domestic = {
+        "logisticCompanyName": "顺丰",
+        "logisticNumber": "SF1",
+        "rtsTime": "1754342534",
+    }
+    abroad = {
+        "orderId": 21,
+        "logisticNumer": "FAR1",
+        "logisticCompanyName": "UCS",
+        "trackingUrl": "u",
+        "renderId": "F",
+    }
     parts = [
         {
             "subPurchaseOrderId": number,
@@ -289,9 +445,16 @@ async def test_an_order_shows_parts_parcels_and_shipments(channel: TaobaoChannel
         }
         for number in (71, 72)
     ]
-    service.answers(PAGE, lambda: ok(page(purchase(status=11, payAmount=2570, subPurchaseOrders=parts))))
+    service.answers(
+        PAGE,
+        lambda: ok(page(purchase(status=11, payAmount=2570, subPurchaseOrders=parts))),
+    )
     read = (await channel.read(["7"]))["7"]
-    assert (read.parts, read.paid, read.total) == (("71", "72"), Money(2570), Money(2570))
+    assert (read.parts, read.paid, read.total) == (
+        ("71", "72"),
+        Money(2570),
+        Money(2570),
+    )
     assert [(parcel.tracking_number, parcel.sent_at) for parcel in read.parcels] == [
         ("SF1", datetime.fromtimestamp(1754342534, UTC))
     ]
@@ -314,16 +477,26 @@ def test_the_place_of_a_parcel_that_is_not_sent_yet_is_no_parcel(
 ) -> None:
     """A carrier's name may stand there before the number does."""
     told = [{"logisticNumber": "SF1"}, {"logisticCompanyName": "顺丰"} | second]
-    parts = [{"subPurchaseOrderId": 71 + place, "logisticOrders": [one]} for place, one in enumerate(told)]
-    shown = taobao_order.ORDER_PAGE.parse(page(purchase(status=11, subPurchaseOrders=parts))).data[0]
+    parts = [
+        {"subPurchaseOrderId": 71 + place, "logisticOrders": [one]}
+        for place, one in enumerate(told)
+    ]
+    shown = taobao_order.ORDER_PAGE.parse(
+        page(purchase(status=11, subPurchaseOrders=parts))
+    ).data[0]
     assert service_order(shown).is_partly_sent is is_partly_sent
 
 
 async def test_goods_without_a_parcels_number_are_asked_back_as_not_sent(
     client: XportcnClient, service: FakeService
 ) -> None:
-    part = {"subPurchaseOrderId": "71", "logisticOrders": [{"logisticCompanyName": "顺丰", "logisticNumber": None}]}
-    service.answers("/open/order/detail/get", lambda: ok(purchase("7", subPurchaseOrders=[part])))
+    part = {
+        "subPurchaseOrderId": "71",
+        "logisticOrders": [{"logisticCompanyName": "顺丰", "logisticNumber": None}],
+    }
+    service.answers(
+        "/open/order/detail/get", lambda: ok(purchase("7", subPurchaseOrders=[part]))
+    )
     service.answers("/v2/taobao/order/refund/render", lambda: no("40001", "no"))
     target = Target(lines=(1,), entry_ids=("71",), refund_ids=())
     with pytest.raises(Refused):
@@ -346,13 +519,27 @@ def whole(*parts: str) -> ServiceOrder:
 async def test_a_trace_is_of_all_parts_oldest_first_and_each_event_once(
     channel: TaobaoChannel, service: FakeService
 ) -> None:
-    """Parts that share a parcel tell the same events; a part without logistics tells none."""
+    """Parts that share a parcel tell the same events; a part without logistics tells
+    none.
+    """
     traces = [
-        {"time": "2026-01-02 08:00:00", "status": "SIGN", "standerdDesc": "已签收", "city": "深圳市"},
-        {"time": "2026-01-01 08:00:00", "status": "TMS_STATION_IN", "statusDesc": "到站", "facilityName": "杭州站"},
+        {
+            "time": "2026-01-02 08:00:00",
+            "status": "SIGN",
+            "standerdDesc": "已签收",
+            "city": "深圳市",
+        },
+        {
+            "time": "2026-01-01 08:00:00",
+            "status": "TMS_STATION_IN",
+            "statusDesc": "到站",
+            "facilityName": "杭州站",
+        },
     ]
     told = {"pnmLogisticsDetails": [{"mailNo": "SF1", "logisticsTraces": traces}]}
-    service.answers(LOGISTICS, lambda: ok(told), lambda: ok(told), lambda: no(40402, "nothing yet"))
+    service.answers(
+        LOGISTICS, lambda: ok(told), lambda: ok(told), lambda: no(40402, "nothing yet")
+    )
     events = await channel.trace(whole("71", "72", "73"))
     assert [(event.status, event.description, event.place) for event in events] == [
         (TraceStatus.OTHER, "到站", "杭州站"),
@@ -360,13 +547,26 @@ async def test_a_trace_is_of_all_parts_oldest_first_and_each_event_once(
     ]
 
 
-async def test_a_list_that_goes_further_back_than_asked_is_cut(channel: TaobaoChannel, service: FakeService) -> None:
-    """The filter is not confirmed: what is older is left out, and one that shows less than it counts is no list."""
-    old, new = purchase("7", createdTime="2026-01-30 00:00:00"), purchase("8", createdTime="2026-02-01 00:00:00")
+async def test_a_list_that_goes_further_back_than_asked_is_cut(
+    channel: TaobaoChannel, service: FakeService
+) -> None:
+    """The filter is not confirmed: what is older is left out, and one that shows less
+    than it counts is no list.
+    """
+    old, new = (
+        purchase("7", createdTime="2026-01-30 00:00:00"),
+        purchase("8", createdTime="2026-02-01 00:00:00"),
+    )
     service.answers(PAGE, lambda: ok({"totalRecords": 2, "data": [new, old]}))
-    assert [one.order_id for one in (await channel.list_orders(since=SINCE)).listed] == ["8"]
+    assert [
+        one.order_id for one in (await channel.list_orders(since=SINCE)).listed
+    ] == ["8"]
     assert service.asked[0].body["createTimeStart"] == 1769817000000
-    service.answers(PAGE, lambda: ok({"totalRecords": 2, "data": [new]}), lambda: ok({"totalRecords": 2, "data": []}))
+    service.answers(
+        PAGE,
+        lambda: ok({"totalRecords": 2, "data": [new]}),
+        lambda: ok({"totalRecords": 2, "data": []}),
+    )
     assert (await channel.list_orders(since=SINCE)).lacks is Lack.WHOLE_LIST
 
 
@@ -376,12 +576,21 @@ async def test_refunds_of_the_account_are_listed_to_a_page_that_brings_nothing_n
     """Whichever program asked for them; the order is named in either place."""
 
     def row(number: int, **order: str) -> dict[str, Any]:
-        refund = {"refundId": str(number), "refundFee": 100 * number, "refundStatus": 10}
-        return {"refundOrder": {**refund, **order}, "purchaseOrderLine": {"purchaseOrderId": f"line-{number}"}}
+        refund = {
+            "refundId": str(number),
+            "refundFee": 100 * number,
+            "refundStatus": 10,
+        }
+        return {
+            "refundOrder": {**refund, **order},
+            "purchaseOrderLine": {"purchaseOrderId": f"line-{number}"},
+        }
 
     pages = iter([[row(1, payOrderId="77"), row(2)], [row(2), row(3)], [row(3)]])
     service.answers("/open/order/refund/queryList", lambda: ok({"data": next(pages)}))
-    listed = await TaobaoAfterSale(client).list_refunds(since=datetime(2026, 1, 1, tzinfo=UTC))
+    listed = await TaobaoAfterSale(client).list_refunds(
+        since=datetime(2026, 1, 1, tzinfo=UTC)
+    )
     assert [(one.refund_id, one.order_id, one.amount, one.word) for one in listed] == [
         ("1", "77", Money(100), "10"),
         ("2", "line-2", Money(200), "10"),
@@ -399,14 +608,22 @@ def refund(refund_id: str = "1", **changes: Any) -> dict[str, Any]:
 async def test_the_answer_about_another_refund_or_order_is_not_believed(
     client: XportcnClient, service: FakeService
 ) -> None:
-    """A cache, or a parameter that is ignored: another refund's end is not this one's, nor its order's lines."""
+    """A cache, or a parameter that is ignored: another refund's end is not this one's,
+    nor its order's lines.
+    """
     after_sale = TaobaoAfterSale(client)
     service.answers("/v2/taobao/order/refund/query", lambda: ok(refund("3")))
-    with pytest.raises(ContractMismatch, match="1 was asked for, and the answer is about 3"):
+    with pytest.raises(
+        ContractMismatch, match="1 was asked for, and the answer is about 3"
+    ):
         await after_sale.read("1")
     part = {"subPurchaseOrderId": "71", "itemId": "1", "skuId": "11", "quantity": 1}
-    service.answers("/open/order/detail/get", lambda: ok(purchase("8", subPurchaseOrders=[part])))
-    with pytest.raises(ContractMismatch, match="7 was asked for, and the answer is about 8"):
+    service.answers(
+        "/open/order/detail/get", lambda: ok(purchase("8", subPurchaseOrders=[part]))
+    )
+    with pytest.raises(
+        ContractMismatch, match="7 was asked for, and the answer is about 8"
+    ):
         await after_sale.targets("7", order().lines, {1})
 
 
@@ -418,9 +635,16 @@ async def test_messages_of_a_refund_are_read_to_a_page_that_brings_nothing_new(
     pages = iter([["1", "2"], ["3"], ["3"]])
     service.answers(
         "/open/order/refund/message/list",
-        lambda: ok({"totalRecords": 10**12, "data": [{"messageId": one, "content": one} for one in next(pages)]}),
+        lambda: ok(
+            {
+                "totalRecords": 10**12,
+                "data": [{"messageId": one, "content": one} for one in next(pages)],
+            }
+        ),
     )
-    assert [event.description for event in (await TaobaoAfterSale(client).read("1")).events] == ["1", "2", "3"]
+    assert [
+        event.description for event in (await TaobaoAfterSale(client).read("1")).events
+    ] == ["1", "2", "3"]
 
 
 CART = "/open/cart/list"
@@ -428,8 +652,15 @@ CART = "/open/cart/list"
 
 def of_the_cart(purchase_id: str, created: str | None) -> dict[str, Any]:
     """Two pieces of the line that lay in the cart, without a reference."""
-    part = {"subPurchaseOrderId": "1", "itemId": "672991141190", "skuId": "3452545926724", "quantity": 2}
-    return purchase(purchase_id, outerPurchaseId="", subPurchaseOrders=[part], createdTime=created)
+    part = {
+        "subPurchaseOrderId": "1",
+        "itemId": "672991141190",
+        "skuId": "3452545926724",
+        "quantity": 2,
+    }
+    return purchase(
+        purchase_id, outerPurchaseId="", subPurchaseOrders=[part], createdTime=created
+    )
 
 
 @pytest.mark.parametrize(
@@ -443,7 +674,10 @@ def of_the_cart(purchase_id: str, created: str | None) -> dict[str, Any]:
     ],
 )
 async def test_a_cart_finds_no_older_order_of_the_same_goods_and_all_that_may_be_its_own(
-    client: XportcnClient, service: FakeService, listed: list[tuple[str, str | None]], found: list[str] | None
+    client: XportcnClient,
+    service: FakeService,
+    listed: list[tuple[str, str | None]],
+    found: list[str] | None,
 ) -> None:
     """A list that does not know the filter by creation shows older ones too."""
     service.answers(CART, lambda: ok({"enableList": [], "disableList": []}))

@@ -1,4 +1,6 @@
-"""Words of the service: known ones in each vocabulary, unknown ones that decide nothing, and 200 parcels of both."""
+"""Words of the service: known ones in each vocabulary, unknown ones that decide
+nothing, and 200 parcels of both.
+"""
 
 from __future__ import annotations
 
@@ -14,10 +16,19 @@ from connectors.marketplaces.alibaba_1688 import reading
 from connectors.marketplaces.alibaba_1688.after_sale import STATES
 from connectors.marketplaces.lines import scan, status_of
 from connectors.marketplaces.protocol import refund_state
-from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders, no_quote
+from connectors.marketplaces.refusals import (
+    means_not_ordered,
+    means_too_many_orders,
+    no_quote,
+)
 from connectors.marketplaces.taobao import reading as taobao
 from connectors.xportcn.errors import ContractMismatch, Refused, UnknownRefundState
-from connectors.xportcn.operations import alibaba_after_sale, alibaba_order, taobao_order, upstream_render
+from connectors.xportcn.operations import (
+    alibaba_after_sale,
+    alibaba_order,
+    taobao_order,
+    upstream_render,
+)
 from connectors.xportcn.wire import Bounds
 from domain.after_sale import RefundState
 from domain.money import Money
@@ -66,7 +77,9 @@ PARCELS = 200
     ],
 )
 def test_the_stage_of_a_step(word: str, words: str, stage: TraceStatus) -> None:
-    """By its word; without one by its words, where they tell of one stage and of nothing else."""
+    """By its word; without one by its words, where they tell of one stage and of
+    nothing else.
+    """
     event = scan("SF1", AT, word, words)
     assert (event.status, event.unknown_word) == (stage, "")
 
@@ -79,7 +92,11 @@ def test_an_unknown_word_is_no_stage_whatever_its_words_say() -> None:
 @pytest.mark.parametrize(
     ("word", "unpaid", "paid"),
     [
-        ("paid_but_not_fund", ServiceStatus.PAYMENT_PENDING, ServiceStatus.PAYMENT_PENDING),
+        (
+            "paid_but_not_fund",
+            ServiceStatus.PAYMENT_PENDING,
+            ServiceStatus.PAYMENT_PENDING,
+        ),
         ("wait_seller_accept_order", ServiceStatus.OTHER, ServiceStatus.PAID),
         ("signinfailed", ServiceStatus.OTHER, ServiceStatus.SHIPPED),
         ("confirm_goods_and_has_subsidy", ServiceStatus.OTHER, ServiceStatus.FINISHED),
@@ -94,8 +111,13 @@ def test_words_that_say_nothing_of_the_money_are_known_beside_a_payment(
     assert status_of(word, reading.STATUSES, is_paid=True) is paid
 
 
-def test_refund_states_of_the_console_are_known_and_none_says_that_money_came_back() -> None:
-    known = {word: refund_state(word, STATES, alibaba_after_sale.REFUND) for word in ("待财务退款", "退款失败")}
+def test_refund_states_of_the_console_are_known_and_none_says_that_money_came_back() -> (
+    None
+):
+    known = {
+        word: refund_state(word, STATES, alibaba_after_sale.REFUND)
+        for word in ("待财务退款", "退款失败")
+    }
     assert known == {"待财务退款": RefundState.AGREED, "退款失败": RefundState.REFUSED}
     with pytest.raises(UnknownRefundState) as caught:
         refund_state("已退款", STATES, alibaba_after_sale.REFUND)
@@ -112,10 +134,17 @@ def test_refund_states_of_the_console_are_known_and_none_says_that_money_came_ba
         ("下单频繁: the order already exists", False),
     ],
 )
-def test_too_many_orders_is_not_ordered_and_not_a_no_for_good(words: str, *, too_many: bool) -> None:
-    """A limit on one item is no such limit; words that tell of an order prove nothing."""
+def test_too_many_orders_is_not_ordered_and_not_a_no_for_good(
+    words: str, *, too_many: bool
+) -> None:
+    """A limit on one item is no such limit; words that tell of an order prove
+    nothing.
+    """
     refused = Refused(words, code="400")
-    assert (means_too_many_orders(refused), means_not_ordered(refused)) == (too_many, too_many)
+    assert (means_too_many_orders(refused), means_not_ordered(refused)) == (
+        too_many,
+        too_many,
+    )
 
 
 def test_a_preview_is_refused_by_words_under_any_code() -> None:
@@ -123,18 +152,27 @@ def test_a_preview_is_refused_by_words_under_any_code() -> None:
         words: no_quote(reading.problem("1009", words), "1009").problems[0].problem
         for words in ("库存不足", "SKU不存在", "no")
     }
-    assert told == {"库存不足": Problem.OUT_OF_STOCK, "SKU不存在": Problem.SKU_UNKNOWN, "no": Problem.OTHER}
+    assert told == {
+        "库存不足": Problem.OUT_OF_STOCK,
+        "SKU不存在": Problem.SKU_UNKNOWN,
+        "no": Problem.OTHER,
+    }
 
 
 def test_an_order_of_which_a_part_is_not_sent_is_in_no_warehouse() -> None:
     (event,) = [scan("SF1", AT, "SIGN", "")]
     assert state_from_parcels(shown("SF1"), [event], ()) is OrderState.IN_WAREHOUSE
-    assert state_from_parcels(shown("SF1", is_partly_sent=True), [event], ()) is OrderState.SHIPPED
+    assert (
+        state_from_parcels(shown("SF1", is_partly_sent=True), [event], ())
+        is OrderState.SHIPPED
+    )
 
 
 @pytest.mark.parametrize("dialect", ["tracking-words", "tracking-without-status"])
 def test_two_hundred_parcels_are_counted_right(dialect: str) -> None:
-    """Returned and rejected ones are not in the warehouse, also where their sender signed; unknown words are named."""
+    """Returned and rejected ones are not in the warehouse, also where their sender
+    signed; unknown words are named.
+    """
     ends: Counter[str] = Counter()
     states: Counter[OrderState | None] = Counter()
     unknown: set[str] = set()
@@ -148,14 +186,20 @@ def test_two_hundred_parcels_are_counted_right(dialect: str) -> None:
         unknown |= {event.unknown_word for event in events} - {""}
     digits = Counter(events_number(number)[-1] for number in range(PARCELS))
     back = digits["7"] + digits["8"]
-    assert ends == {"arrived": PARCELS - back, "rejected": digits["8"], "returned": digits["7"]}
+    assert ends == {
+        "arrived": PARCELS - back,
+        "rejected": digits["8"],
+        "returned": digits["7"],
+    }
     assert (digits["7"], digits["8"]) > (0, 0)
     assert states == {OrderState.IN_WAREHOUSE: PARCELS - back, OrderState.SHIPPED: back}
     assert unknown == ({"AT_SORTING_CENTER"} if dialect == "tracking-words" else set())
 
 
 def order_of(number: int) -> Any:
-    return SimpleNamespace(id=str(10**18 + number), paid_at=1_750_000_000_000, ships=True, shipment_ids=())
+    return SimpleNamespace(
+        id=str(10**18 + number), paid_at=1_750_000_000_000, ships=True, shipment_ids=()
+    )
 
 
 def events_number(number: int) -> str:
@@ -215,7 +259,13 @@ SNAKE: dict[str, Any] = {
         "data": {
             "render_item_list": [],
             "unavailable_sku_list": [
-                {"item_id": 11, "sku_id": 12, "reason": "gone", "error_code": "OUT_OF_STOCK", "error_msg": "sold out"}
+                {
+                    "item_id": 11,
+                    "sku_id": 12,
+                    "reason": "gone",
+                    "error_code": "OUT_OF_STOCK",
+                    "error_msg": "sold out",
+                }
             ],
             "total_real_pay_price": {"amount": 0, "currency": "CNY"},
         },
@@ -223,13 +273,23 @@ SNAKE: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("told", [UPSTREAM, {"data": {"success": True, "data": UPSTREAM}}])
+@pytest.mark.parametrize(
+    "told", [UPSTREAM, {"data": {"success": True, "data": UPSTREAM}}]
+)
 def test_a_preview_in_upstream_s_shape_is_a_quote(told: dict[str, Any]) -> None:
     """By its order's fee, which a lower total to pay does not lower."""
     quote = rendered_quote(told)
-    assert (quote.goods, quote.postage, quote.total) == (Money(1480), Money(0), Money(1480))
+    assert (quote.goods, quote.postage, quote.total) == (
+        Money(1480),
+        Money(0),
+        Money(1480),
+    )
     (line,) = quote.lines
-    assert (line.unit_price, line.amount, quote.problems) == (Money(740), Money(1480), ())
+    assert (line.unit_price, line.amount, quote.problems) == (
+        Money(740),
+        Money(1480),
+        (),
+    )
 
 
 def test_what_upstream_can_t_sell_is_a_problem_of_its_line() -> None:
@@ -238,17 +298,29 @@ def test_what_upstream_can_t_sell_is_a_problem_of_its_line() -> None:
 
 
 def test_a_preview_that_refuses_inside_its_wrapping_has_upstream_s_words() -> None:
-    refused = rendered_quote({"result": {"success": False, "error_code": "X", "error_msg": "库存不足"}})
-    assert [(one.problem, one.message) for one in refused.problems] == [(Problem.OUT_OF_STOCK, "库存不足")]
+    refused = rendered_quote(
+        {"result": {"success": False, "error_code": "X", "error_msg": "库存不足"}}
+    )
+    assert [(one.problem, one.message) for one in refused.problems] == [
+        (Problem.OUT_OF_STOCK, "库存不足")
+    ]
 
 
 @pytest.mark.parametrize("no", [False, "false", 0, "N"])
 @pytest.mark.parametrize("in_contract_shape", [True, False])
-def test_a_preview_that_refuses_beside_its_orders_is_no_quote(*, no: object, in_contract_shape: bool) -> None:
+def test_a_preview_that_refuses_beside_its_orders_is_no_quote(
+    *, no: object, in_contract_shape: bool
+) -> None:
     """It was approved, and refused at the create."""
-    told = upstream_render.in_contract_shape(UPSTREAM) if in_contract_shape else UPSTREAM
-    refused = rendered_quote({**told, "success": no, "errorCode": "X", "errorMsg": "地址不支持"})
-    assert [(one.problem, one.message) for one in refused.problems] == [(Problem.OTHER, "地址不支持")]
+    told = (
+        upstream_render.in_contract_shape(UPSTREAM) if in_contract_shape else UPSTREAM
+    )
+    refused = rendered_quote(
+        {**told, "success": no, "errorCode": "X", "errorMsg": "地址不支持"}
+    )
+    assert [(one.problem, one.message) for one in refused.problems] == [
+        (Problem.OTHER, "地址不支持")
+    ]
     assert rendered_quote({**told, "success": True}).problems == ()
 
 
@@ -259,7 +331,10 @@ def test_a_refusal_that_names_its_lines_is_theirs() -> None:
     assert (problem.problem, problem.line_no) == (Problem.OUT_OF_STOCK, 1)
 
 
-@pytest.mark.parametrize("told", [{}, {"data": {"things": []}}, {**UPSTREAM, "totalRealPayPrice": {"amount": 1481}}])
+@pytest.mark.parametrize(
+    "told",
+    [{}, {"data": {"things": []}}, {**UPSTREAM, "totalRealPayPrice": {"amount": 1481}}],
+)
 def test_a_preview_of_another_shape_is_no_refusal(told: dict[str, Any]) -> None:
     """Nor one whose total is above its orders."""
     with pytest.raises(ContractMismatch):
@@ -287,6 +362,12 @@ def test_nothing_may_be_empty_or_minus_one_where_it_may_be_absent() -> None:
     told["orderList"] = [{"orderId": "7", "orderAmount": -1}]
     answer = alibaba_order.CREATE.parse(told, Bounds())
     order = answer.order_list[0]
-    assert (answer.total_success_amount, order.order_amount, order.order_id) == (None, None, "7")
+    assert (answer.total_success_amount, order.order_amount, order.order_id) == (
+        None,
+        None,
+        "7",
+    )
     with pytest.raises(ValidationError):
-        alibaba_order.ORDER_DETAIL.parse({"baseInfo": {"idOfStr": "7", "totalAmount": -1}}, Bounds())
+        alibaba_order.ORDER_DETAIL.parse(
+            {"baseInfo": {"idOfStr": "7", "totalAmount": -1}}, Bounds()
+        )

@@ -9,14 +9,22 @@ from pathlib import Path
 import pyarrow as pa
 from pyarrow import parquet
 
-from tests.connectors.request_files.writing import GOOD, NAMES, csv_bytes, header_row, xlsx_bytes
+from tests.connectors.request_files.writing import (
+    GOOD,
+    NAMES,
+    csv_bytes,
+    header_row,
+    xlsx_bytes,
+)
 
 MIB = 2**20
 
 
 def _csv_rows(row: dict[str, str], count: int) -> bytes:
     head, line = csv_bytes(row).split(b"\r\n")
-    return b"\n".join([head, *(line.replace(b"A-1", b"A-%d" % at) for at in range(count))])
+    return b"\n".join(
+        [head, *(line.replace(b"A-1", b"A-%d" % at) for at in range(count))]
+    )
 
 
 def _xlsx(data: str, after: str = "") -> bytes:
@@ -30,7 +38,9 @@ def _parquet(columns: dict[str, pa.Array], **options: object) -> bytes:
 
 
 def _repeated(text: str, times: int) -> pa.Array:
-    return pa.DictionaryArray.from_arrays(pa.array([0] * times, pa.int32()), pa.array([text]))
+    return pa.DictionaryArray.from_arrays(
+        pa.array([0] * times, pa.int32()), pa.array([text])
+    )
 
 
 HEAVY: dict[str, Callable[[], bytes]] = {

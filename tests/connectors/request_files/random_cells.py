@@ -1,7 +1,9 @@
-"""Random cells in every format and column: what is read equals what the format means, or it is refused or told.
+"""Random cells in every format and column: what is read equals what the format means,
+or it is refused or told.
 
-What a cell means is said here once more, in other words than the product's: an `Expected` is the text that a person
-sees, an exact number, nothing, or something that must be refused.
+What a cell means is said here once more, in other words than the product's: an
+`Expected` is the text that a person sees, an exact number, nothing, or something that
+must be refused.
 """
 
 from __future__ import annotations
@@ -87,8 +89,29 @@ PIECES = [
         "-",
         "TRUE",
     ),
-    *("#N/A", "=1+1", "'", "王小明", "Müller", "e\u0301", "😀", "👨\u200d👩", "Straße", "محمد", "taobao", "1688", "DE"),
-    *("Germany", "672991141190", "cheapest", "https://item.taobao.com/item.htm?id=672991141190", "x" * 120, "_x0041_"),
+    *(
+        "#N/A",
+        "=1+1",
+        "'",
+        "王小明",
+        "Müller",
+        "e\u0301",
+        "😀",
+        "👨\u200d👩",
+        "Straße",
+        "محمد",
+        "taobao",
+        "1688",
+        "DE",
+    ),
+    *(
+        "Germany",
+        "672991141190",
+        "cheapest",
+        "https://item.taobao.com/item.htm?id=672991141190",
+        "x" * 120,
+        "_x0041_",
+    ),
 ]
 FORMATS: dict[str | int, str] = {
     **dict.fromkeys((0, 2, "#,##0.00", '"¥"#,##0.00', "0.00E+00"), "plain"),
@@ -97,17 +120,29 @@ FORMATS: dict[str | int, str] = {
 }
 ROWS = 250
 CELLS_A_ROW = 7
-LOWERED = ("cheapest", "fastest", "taobao", "1688", "big_major", "international", "poizon")
+LOWERED = (
+    "cheapest",
+    "fastest",
+    "taobao",
+    "1688",
+    "big_major",
+    "international",
+    "poizon",
+)
 BLANKS = " \t\r\n\x0b\x0c\x85\u00a0\u2028\u2029\u3000"
 FULL_WIDTH = str.maketrans("０１２３４５６７８９．", "0123456789.")
-TYPED = str.maketrans("\u3000\xa0−", "  -") | {sign + 0xFEE0: chr(sign) for sign in range(ord("!"), ord("~") + 1)}
+TYPED = str.maketrans("\u3000\xa0−", "  -") | {
+    sign + 0xFEE0: chr(sign) for sign in range(ord("!"), ord("~") + 1)
+}
 NUMBER = re.compile(r"-?[0-9]+(\.[0-9]+)?")
 PLAIN_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """A random cell: what is written to the file, and what it means (`refused`: nothing that can be understood)."""
+    """A random cell: what is written to the file, and what it means (`refused`: nothing
+    that can be understood).
+    """
 
     written: Any
     means: str | Decimal | None
@@ -115,11 +150,16 @@ class Cell:
 
 
 def check_cells(folder: Path, suffix: str, *, cells: int, seed: int) -> int:
-    """Read that many random cells of one format. Raises `AssertionError` for one that changed in silence."""
+    """Read that many random cells of one format. Raises `AssertionError` for one that
+    changed in silence.
+    """
     chance = random.Random(f"{suffix} {seed}")
     done = 0
     while done < cells:
-        rows = [{name: MAKERS[suffix](chance) for name in _some_columns(chance)} for _ in range(ROWS)]
+        rows = [
+            {name: MAKERS[suffix](chance) for name in _some_columns(chance)}
+            for _ in range(ROWS)
+        ]
         if suffix == "parquet":
             rows = _typed(chance)
         _check_file(folder / f"random.{suffix}", suffix, rows)
@@ -128,8 +168,15 @@ def check_cells(folder: Path, suffix: str, *, cells: int, seed: int) -> int:
 
 
 def _some_columns(chance: random.Random) -> list[str]:
-    chosen = chance.sample([name for name in NAMES if name not in ("marketplace", "order_ref")], CELLS_A_ROW)
-    return chosen if "item" in chosen or chance.random() > 0.2 else [*chosen[1:], "marketplace"]
+    chosen = chance.sample(
+        [name for name in NAMES if name not in ("marketplace", "order_ref")],
+        CELLS_A_ROW,
+    )
+    return (
+        chosen
+        if "item" in chosen or chance.random() > 0.2
+        else [*chosen[1:], "marketplace"]
+    )
 
 
 def _check_file(path: Path, suffix: str, rows: list[dict[str, Cell]]) -> None:
@@ -148,7 +195,9 @@ def _check_file(path: Path, suffix: str, rows: list[dict[str, Cell]]) -> None:
     for order, row in zip(parsed.orders, rows, strict=True):
         for name, cell in row.items():
             is_told = (order.lines[0].row, name) in told
-            assert not cell.refused, f"{name}: {cell} was taken for {value_of(order, name)!r}"
+            assert not cell.refused, (
+                f"{name}: {cell} was taken for {value_of(order, name)!r}"
+            )
             assert is_told or is_same(name, cell.means, value_of(order, name)), (
                 f"{name}: {cell} -> {value_of(order, name)!r}"
             )
@@ -178,7 +227,11 @@ def is_same(name: str, means: str | Decimal | None, read: Any) -> bool:
         return bool(read == country_code(text))
     if name in ("sku", "receiver_phone", "zip", "freight"):
         text = text.translate(TYPED)
-    same = {text, text.removesuffix(".0")} if name in ("item", "sku", "receiver_phone", "zip", "freight") else {text}
+    same = (
+        {text, text.removesuffix(".0")}
+        if name in ("item", "sku", "receiver_phone", "zip", "freight")
+        else {text}
+    )
     if name in ("marketplace", "freight"):
         same |= {text.lower()} if text.lower() in LOWERED else set()
     return read in (same if text or name != "freight" else {"cheapest"})
@@ -186,7 +239,9 @@ def is_same(name: str, means: str | Decimal | None, read: Any) -> bool:
 
 def _text(chance: random.Random) -> str:
     pieces = [
-        chance.choice(PIECES) if chance.random() < 0.97 else chr(chance.randrange(1, 0x3000))
+        chance.choice(PIECES)
+        if chance.random() < 0.97
+        else chr(chance.randrange(1, 0x3000))
         for _ in range(chance.randint(1, 4))
     ]
     return "".join(pieces)
@@ -194,7 +249,11 @@ def _text(chance: random.Random) -> str:
 
 def _number(chance: random.Random) -> str:
     whole = str(chance.randrange(10 ** chance.randint(1, 19)))
-    return whole if chance.random() < 0.5 else f"{whole}.{chance.randrange(10 ** chance.randint(1, 3))}"
+    return (
+        whole
+        if chance.random() < 0.5
+        else f"{whole}.{chance.randrange(10 ** chance.randint(1, 3))}"
+    )
 
 
 def _csv_cell(chance: random.Random) -> Cell:
@@ -211,19 +270,31 @@ def _json_cell(chance: random.Random) -> Cell:
         text = _number(chance) + chance.choice(
             ["", "", "", "e1", "E-1", "e+2", "0", ".0" if chance.random() < 0 else ""]
         )
-        text = text if text == "0" or not text.startswith("0") or text.startswith("0.") else "7" + text
+        text = (
+            text
+            if text == "0" or not text.startswith("0") or text.startswith("0.")
+            else "7" + text
+        )
         text = f"-{text}" if chance.random() < 0.05 else text
         return Cell(text, Decimal(text))
     if kind < 0.9:
         return Cell("null", None)
-    return Cell(chance.choice(["true", "false", "NaN", "Infinity", "-Infinity", "[]", "[1]", "{}"]), None, refused=True)
+    return Cell(
+        chance.choice(
+            ["true", "false", "NaN", "Infinity", "-Infinity", "[]", "[1]", "{}"]
+        ),
+        None,
+        refused=True,
+    )
 
 
 def _xlsx_cell(chance: random.Random) -> Cell:
     kind = chance.random()
     if kind < 0.5:
         text = "".join(
-            letter for letter in _text(chance) if letter.isprintable() or letter in "\t\n" or ord(letter) > 0x9F
+            letter
+            for letter in _text(chance)
+            if letter.isprintable() or letter in "\t\n" or ord(letter) > 0x9F
         )
         meant = re.sub("_x0041_", "A", text)
         return Cell(text_cell("@", text), meant)
@@ -235,7 +306,11 @@ def _xlsx_cell(chance: random.Random) -> Cell:
         shown: str | Decimal | None = value
         if what == "zeros" and value is not None and value == value.to_integral_value():
             shown = str(int(value)).zfill(5)
-        return Cell(number_cell("@", text, style + 1), shown, refused=what == "refused" or value is None)
+        return Cell(
+            number_cell("@", text, style + 1),
+            shown,
+            refused=what == "refused" or value is None,
+        )
     if kind < 0.9:
         text = _number(chance)[:12]
         return Cell(f'<c r="@"><f>A1</f><v>{text}</v></c>', Decimal(repr(float(text))))
@@ -248,11 +323,18 @@ def _typed(chance: random.Random) -> list[dict[str, Cell]]:
     """Rows of which some columns have a type of their own."""
     rows: list[dict[str, Cell]] = [{} for _ in range(ROWS)]
     for name in chance.sample(
-        [name for name in NAMES if name not in ("marketplace", "order_ref", "country")], CELLS_A_ROW
+        [name for name in NAMES if name not in ("marketplace", "order_ref", "country")],
+        CELLS_A_ROW,
     ):
-        make = chance.choice([_parquet_text, _parquet_whole, _parquet_float, _parquet_decimal])
+        make = chance.choice(
+            [_parquet_text, _parquet_whole, _parquet_float, _parquet_decimal]
+        )
         for row in rows:
-            row[name] = make(chance) if chance.random() < 0.9 or name in MUST else Cell(None, None)
+            row[name] = (
+                make(chance)
+                if chance.random() < 0.9 or name in MUST
+                else Cell(None, None)
+            )
     return rows
 
 
@@ -268,7 +350,11 @@ def _parquet_whole(chance: random.Random) -> Cell:
 
 def _parquet_float(chance: random.Random) -> Cell:
     if chance.random() < 0.1:
-        return Cell(chance.choice([float("nan"), float("inf"), float("-inf")]), None, refused=True)
+        return Cell(
+            chance.choice([float("nan"), float("inf"), float("-inf")]),
+            None,
+            refused=True,
+        )
     number = float(_number(chance))
     return Cell(number, Decimal(repr(number)), refused=abs(number) >= 2**53)
 
@@ -279,21 +365,30 @@ def _parquet_decimal(chance: random.Random) -> Cell:
 
 
 def _write_csv(rows: Sequence[dict[str, Cell]]) -> bytes:
-    return csv_bytes(*({name: _cell(at, row, name) for name in NAMES} for at, row in enumerate(rows)))
+    return csv_bytes(
+        *({name: _cell(at, row, name) for name in NAMES} for at, row in enumerate(rows))
+    )
 
 
 def _write_json(rows: Sequence[dict[str, Cell]]) -> bytes:
     lines = []
     for at, row in enumerate(rows):
-        cells = {name: row[name].written if name in row else json.dumps(_good(at, name)) for name in NAMES}
-        lines.append("{" + ",".join(f'"{name}":{cell}' for name, cell in cells.items()) + "}")
+        cells = {
+            name: row[name].written if name in row else json.dumps(_good(at, name))
+            for name in NAMES
+        }
+        lines.append(
+            "{" + ",".join(f'"{name}":{cell}' for name, cell in cells.items()) + "}"
+        )
     return f"[{','.join(lines)}]".encode(errors="surrogatepass")
 
 
 def _write_xlsx(rows: Sequence[dict[str, Cell]]) -> bytes:
     lines = [
         xlsx_row(
-            at + 2, {name: _good(at, name) for name in NAMES}, **{name: cell.written for name, cell in row.items()}
+            at + 2,
+            {name: _good(at, name) for name in NAMES},
+            **{name: cell.written for name, cell in row.items()},
         )
         for at, row in enumerate(rows)
     ]
@@ -303,19 +398,30 @@ def _write_xlsx(rows: Sequence[dict[str, Cell]]) -> bytes:
 def _write_parquet(rows: Sequence[dict[str, Cell]]) -> bytes:
     columns = {}
     for name in NAMES:
-        kinds = {type(row[name].written) for row in rows if name in row} - {str, type(None)}
+        kinds = {type(row[name].written) for row in rows if name in row} - {
+            str,
+            type(None),
+        }
         good = NUMBERS.get(name, 7)
         numbers = [kind(good) if good is not None else None for kind in kinds]
         columns[name] = pa.array(
             [
-                row[name].written if name in row else (numbers[0] if numbers else _good(at, name))
+                row[name].written
+                if name in row
+                else (numbers[0] if numbers else _good(at, name))
                 for at, row in enumerate(rows)
             ]
         )
     return parquet_bytes(**columns)
 
 
-NUMBERS = {"quantity": 2, "max_unit_price": 19, "item": 672991141190, "zip": 10115, "receiver_email": None}
+NUMBERS = {
+    "quantity": 2,
+    "max_unit_price": 19,
+    "item": 672991141190,
+    "zip": 10115,
+    "receiver_email": None,
+}
 MUST = ("quantity", "item", "receiver_name", "address")
 
 

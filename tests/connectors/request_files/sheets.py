@@ -1,4 +1,6 @@
-"""A loopback server of sheets, each path a way in which one may be given away or kept back."""
+"""A loopback server of sheets, each path a way in which one may be given away or kept
+back.
+"""
 
 from __future__ import annotations
 
@@ -30,11 +32,20 @@ class Sheets(BaseHTTPRequestHandler):
         self.answer(self.csv, ("content-type", "application/octet-stream"))
 
     def published(self) -> None:
-        """As the large spreadsheets do: led to another host, which asks for the cookie that this one gave."""
-        self.answer(b"", ("location", f"/cookie?key={TOKEN}"), ("set-cookie", "seen=1; Path=/"), status=307)
+        """As the large spreadsheets do: led to another host, which asks for the cookie
+        that this one gave.
+        """
+        self.answer(
+            b"",
+            ("location", f"/cookie?key={TOKEN}"),
+            ("set-cookie", "seen=1; Path=/"),
+            status=307,
+        )
 
     def cookie(self) -> None:
-        self.answer(self.csv, ("content-disposition", 'attachment; filename="Orders.csv"'))
+        self.answer(
+            self.csv, ("content-disposition", 'attachment; filename="Orders.csv"')
+        )
 
     def chunked(self) -> None:
         self.begin(("transfer-encoding", "chunked"))
@@ -48,7 +59,9 @@ class Sheets(BaseHTTPRequestHandler):
         self.answer(gzip.compress(bytes(64 << 20)), ("content-encoding", "gzip"))
 
     def login(self) -> None:
-        self.answer(b"\n<!DOCTYPE html><title>Sign in</title>", ("content-type", "text/csv"))
+        self.answer(
+            b"\n<!DOCTYPE html><title>Sign in</title>", ("content-type", "text/csv")
+        )
 
     def huge(self) -> None:
         self.begin(("content-length", str(1 << 40)))
@@ -77,7 +90,9 @@ class Sheets(BaseHTTPRequestHandler):
         self.answer(b"", ("location", f"/round?key={TOKEN}"), status=302)
 
     def metadata(self) -> None:
-        self.answer(b"", ("location", "http://169.254.169.254/latest/meta-data"), status=302)
+        self.answer(
+            b"", ("location", "http://169.254.169.254/latest/meta-data"), status=302
+        )
 
     def file(self) -> None:
         self.answer(b"", ("location", "file:///etc/passwd"), status=302)

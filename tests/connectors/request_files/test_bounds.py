@@ -1,4 +1,6 @@
-"""No file takes more than 300 MiB beyond what reading takes anyway; each is answered with a sentence."""
+"""No file takes more than 300 MiB beyond what reading takes anyway; each is answered
+with a sentence.
+"""
 
 from __future__ import annotations
 
@@ -42,7 +44,9 @@ QUICK = [
 
 
 def peaks(folder: Path, names: list[str]) -> list[tuple[int, str]]:
-    """MiB by which each file has raised the peak of one process, and what was said of it."""
+    """MiB by which each file has raised the peak of one process, and what was said of
+    it.
+    """
     good = folder / "good.csv"
     good.write_bytes(csv_bytes(GOOD))
     files = [str(write(name, folder)) for name in names]
@@ -53,7 +57,10 @@ def peaks(folder: Path, names: list[str]) -> list[tuple[int, str]]:
         text=True,
         check=True,
     )
-    return [(int(line.partition(" ")[0]), line.partition(" ")[2]) for line in done.stdout.splitlines()]
+    return [
+        (int(line.partition(" ")[0]), line.partition(" ")[2])
+        for line in done.stdout.splitlines()
+    ]
 
 
 @pytest.mark.endurance

@@ -1,4 +1,6 @@
-"""Each of hundreds of bad files brings its fault, or its warning, and none is understood in silence."""
+"""Each of hundreds of bad files brings its fault, or its warning, and none is
+understood in silence.
+"""
 
 from __future__ import annotations
 
@@ -20,11 +22,15 @@ def told(path: Path) -> tuple[list[str], list[str]]:
     except UnreadableFile as error:
         return [str(error).removeprefix(f"{path}: ")], []
     assert bool(parsed.orders) != bool(parsed.faults)
-    return [str(fault) for fault in parsed.faults], [str(warning) for warning in parsed.warnings]
+    return [str(fault) for fault in parsed.faults], [
+        str(warning) for warning in parsed.warnings
+    ]
 
 
 @pytest.mark.parametrize("suffix", ["csv", "json", "xlsx", "parquet"])
-def test_every_bad_file_brings_its_fault_or_warning(tmp_path: Path, suffix: str) -> None:
+def test_every_bad_file_brings_its_fault_or_warning(
+    tmp_path: Path, suffix: str
+) -> None:
     path = tmp_path / f"requests.{suffix}"
     missed = []
     for bad in BAD_FILES:
@@ -37,7 +43,9 @@ def test_every_bad_file_brings_its_fault_or_warning(tmp_path: Path, suffix: str)
 
 def _missed(bad: BadFile, faults: list[str], warnings: list[str]) -> str:
     said = faults if bad.fault else warnings
-    if any(one.startswith(bad.fault or bad.warning) for one in said) and (bad.fault or not faults):
+    if any(one.startswith(bad.fault or bad.warning) for one in said) and (
+        bad.fault or not faults
+    ):
         return ""
     return f"{bad.name}: wanted {bad.fault or bad.warning!r}, got {faults[:3]} and {warnings[:3]}"
 

@@ -1,4 +1,6 @@
-"""A file from an address: whole or not at all, from where it may come, and the address is told to nobody."""
+"""A file from an address: whole or not at all, from where it may come, and the address
+is told to nobody.
+"""
 
 from __future__ import annotations
 
@@ -28,11 +30,15 @@ def sheets() -> Iterator[Callable[[str], str]]:
 
 
 def kept_in(folder: Path) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {
+        path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()
+    }
 
 
 @pytest.mark.parametrize("path", ["sheet", "published", "chunked", "packed"])
-async def test_a_sheet_is_fetched_however_it_is_given_away(sheets: Callable[[str], str], path: str) -> None:
+async def test_a_sheet_is_fetched_however_it_is_given_away(
+    sheets: Callable[[str], str], path: str
+) -> None:
     fetched = await fetch(sheets(path), HERE)
     assert (fetched.content, fetched.suffix) == (CSV, ".csv")
 
@@ -54,9 +60,15 @@ async def test_a_sheet_is_fetched_however_it_is_given_away(sheets: Callable[[str
     ],
 )
 async def test_what_is_no_whole_file_is_refused_in_words(
-    sheets: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, path: str, problem: str
+    sheets: Callable[[str], str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    path: str,
+    problem: str,
 ) -> None:
-    """Nothing is kept of it, and no part of the address is in the error nor behind it."""
+    """Nothing is kept of it, and no part of the address is in the error nor behind
+    it.
+    """
     monkeypatch.setattr(fetching, "MOST_BYTES", 2 << 20)
     settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
     with pytest.raises(UnreadableFile) as failure:
@@ -74,10 +86,16 @@ async def test_who_sends_in_drips_is_not_waited_for(
         await fetch(sheets("drips"), HERE)
 
 
-@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"]
+)
 @pytest.mark.parametrize("scheme", ["http", "https"])
-async def test_this_machine_and_network_are_left_alone_however_they_are_written(host: str, scheme: str) -> None:
-    with pytest.raises(Unusable, match="is not public; if files are to be fetched from there, name it"):
+async def test_this_machine_and_network_are_left_alone_however_they_are_written(
+    host: str, scheme: str
+) -> None:
+    with pytest.raises(
+        Unusable, match="is not public; if files are to be fetched from there, name it"
+    ):
         await fetch(f"{scheme}://{host}:9/{TOKEN}", ())
 
 
@@ -90,12 +108,16 @@ async def test_numbers_are_no_host(host: str) -> None:
 async def test_the_address_that_is_connected_to_is_the_one_that_is_looked_at(
     sheets: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that is public when it is asked first, and this machine when it is asked again, leads nowhere."""
+    """A name that is public when it is asked first, and this machine when it is asked
+    again, leads nowhere.
+    """
     answers = iter(["93.184.215.14", "127.0.0.1"])
     real = socket.getaddrinfo
 
     def rebound(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        return real(next(answers) if host == "rebound.example" else host, port, *args, **kwargs)
+        return real(
+            next(answers) if host == "rebound.example" else host, port, *args, **kwargs
+        )
 
     monkeypatch.setattr(socket, "getaddrinfo", rebound)
     monkeypatch.setattr(socket.socket, "connect", _no_address)
@@ -150,13 +172,24 @@ def _no_address(*_: object) -> None:
         ("ff02::1", False, False),
     ],
 )
-def test_only_public_addresses_and_those_that_are_named_are_reachable(address: str, tls: bool, plain: bool) -> None:  # noqa: FBT001
+def test_only_public_addresses_and_those_that_are_named_are_reachable(
+    address: str,
+    tls: bool,  # noqa: FBT001
+    plain: bool,  # noqa: FBT001
+) -> None:
     allowed = SourcingSettings(private_sources="10.1.0.0/16").private_networks
-    assert (is_reachable(address, allowed, is_tls=True), is_reachable(address, allowed, is_tls=False)) == (tls, plain)
+    assert (
+        is_reachable(address, allowed, is_tls=True),
+        is_reachable(address, allowed, is_tls=False),
+    ) == (tls, plain)
 
 
-async def test_a_public_address_is_asked_by_https_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.215.14", 80))])
+async def test_a_public_address_is_asked_by_https_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(
+        socket, "getaddrinfo", lambda *_, **__: [(2, 1, 6, "", ("93.184.215.14", 80))]
+    )
     with pytest.raises(Unusable, match="must begin with https"):
         await fetch("http://public.example/", ())
 
@@ -178,20 +211,29 @@ def test_what_kind_of_file_it_is_its_bytes_say(content: bytes, suffix: str) -> N
 
 @pytest.mark.parametrize(
     ("content", "words"),
-    [(b"%PDF-1.7", "a PDF"), (b"\xd0\xcf\x11\xe0", "a workbook with a password, or an old Excel file")],
+    [
+        (b"%PDF-1.7", "a PDF"),
+        (b"\xd0\xcf\x11\xe0", "a workbook with a password, or an old Excel file"),
+    ],
 )
 def test_files_of_other_kinds_are_named(content: bytes, words: str) -> None:
     with pytest.raises(Unusable, match=words):
         suffix_of(content)
 
 
-async def test_a_run_goes_on_with_what_it_fetched_first(sheets: Callable[[str], str], tmp_path: Path) -> None:
-    """Also when the sheet is gone or changed by then; another run gets what is there now."""
+async def test_a_run_goes_on_with_what_it_fetched_first(
+    sheets: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Also when the sheet is gone or changed by then; another run gets what is there
+    now.
+    """
     settings = SourcingSettings(data_dir=tmp_path, private_sources="127.0.0.0/8")
     first = await fetch_stored(sheets("sheet"), settings, run_id="run-1")
     assert first.stat().st_mode & 0o777 == 0o600  # it names receivers
     assert first.read_bytes() == CSV
-    assert await fetch_stored(f" {sheets('nowhere')}\n", settings, run_id="run-1") == first
+    assert (
+        await fetch_stored(f" {sheets('nowhere')}\n", settings, run_id="run-1") == first
+    )
     with serving_sheets(CSV + b"A-2,5\n") as changed:
         assert await fetch_stored(changed("sheet"), settings, run_id="run-1") == first
         assert await fetch_stored(changed("sheet"), settings, run_id="run-2") != first
@@ -201,12 +243,20 @@ async def test_a_run_goes_on_with_what_it_fetched_first(sheets: Callable[[str], 
 
 @pytest.mark.parametrize(
     ("file", "is_one"),
-    [(" HTTPS://a.example/x\n", True), ("ftp://a/x.csv", True), ("/srv/a.csv", False), ("C:/a.csv", False)],
+    [
+        (" HTTPS://a.example/x\n", True),
+        ("ftp://a/x.csv", True),
+        ("/srv/a.csv", False),
+        ("C:/a.csv", False),
+    ],
 )
 def test_an_address_is_told_from_a_path(file: str, is_one: bool) -> None:  # noqa: FBT001
     assert is_address(file) is is_one
 
 
 def test_what_is_no_network_is_refused() -> None:
-    with pytest.raises(BadSetting, match=r"SOURCING_PRIVATE_SOURCES: '10.1' does not appear to be an IPv4 or IPv6"):
+    with pytest.raises(
+        BadSetting,
+        match=r"SOURCING_PRIVATE_SOURCES: '10.1' does not appear to be an IPv4 or IPv6",
+    ):
         SourcingSettings(private_sources="10.1")

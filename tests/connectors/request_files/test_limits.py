@@ -1,4 +1,6 @@
-"""A price limit is never lost: each way to write one is understood exactly, or refused."""
+"""A price limit is never lost: each way to write one is understood exactly, or
+refused.
+"""
 
 from __future__ import annotations
 
@@ -48,7 +50,11 @@ def limit_of(path: Path) -> Money | str | None:
             ("0.01", 1),
             ("", None),
         ),
-        *(("\u300012.5\u3000", 1250), ("999999999999.99", 99999999999999), ("12.500", 1250)),
+        *(
+            ("\u300012.5\u3000", 1250),
+            ("999999999999.99", 99999999999999),
+            ("12.500", 1250),
+        ),
     ],
 )
 @pytest.mark.parametrize("suffix", ["csv", "json", "xlsx", "parquet"])
@@ -74,7 +80,11 @@ def test_a_plain_amount_is_understood_as_text_in_every_format(
         (number_cell("@", "12.5", 1), "0.00", 1250),
         (number_cell("@", "1200.5", 1), "#,##0.00", 120050),
         (number_cell("@", "1200.5", 1), '"¥"#,##0.00;[Red]-"¥"#,##0.00', 120050),
-        (number_cell("@", "1200.5", 1), '_ "¥"* #,##0.00_ ;_ "¥"* -#,##0.00_ ;_ "¥"* "-"??_ ;_ @_ ', 120050),
+        (
+            number_cell("@", "1200.5", 1),
+            '_ "¥"* #,##0.00_ ;_ "¥"* -#,##0.00_ ;_ "¥"* "-"??_ ;_ @_ ',
+            120050,
+        ),
         (number_cell("@", "1200.5", 1), "[$¥-804]#,##0.00", 120050),
         (number_cell("@", "1200.5", 1), '#,##0.00"元"', 120050),
         (number_cell("@", "1200.5", 1), "[$CNY] #,##0.00", 120050),
@@ -101,7 +111,9 @@ def test_what_a_spreadsheet_shows_as_yuan_is_understood(
     [("12.5", 1250), ("12.50", 1250), ("12", 1200), ("12.0", 1200), ("1.25e1", 1250), ("1250E-2", 1250), ("null", None),
      ("0.1", 10), ("999999999999.99", 99999999999999)],
 )  # fmt: skip
-def test_a_number_in_json_is_what_its_digits_say(tmp_path: Path, written: str, fen: int | None) -> None:
+def test_a_number_in_json_is_what_its_digits_say(
+    tmp_path: Path, written: str, fen: int | None
+) -> None:
     path = tmp_path / "limit.json"
     path.write_text(f"[{json.dumps(GOOD | {LIMIT: '@'})}]".replace('"@"', written))
     assert limit_of(path) == (None if fen is None else Money(fen))
@@ -122,16 +134,25 @@ def test_a_number_in_json_is_what_its_digits_say(tmp_path: Path, written: str, f
         (pa.array([None], pa.list_(pa.string())), None),
     ],
 )
-def test_a_number_in_parquet_is_exact(tmp_path: Path, array: pa.Array, fen: int | None) -> None:
+def test_a_number_in_parquet_is_exact(
+    tmp_path: Path, array: pa.Array, fen: int | None
+) -> None:
     path = tmp_path / "limit.parquet"
     path.write_bytes(parquet_bytes(GOOD, max_unit_price=array))
     assert limit_of(path) == (None if fen is None else Money(fen))
 
 
-def test_a_limit_that_only_some_rows_have_is_not_lost_in_those_that_misspell_it(tmp_path: Path) -> None:
-    """Three orders were bought for 89.06 CNY with a limit of 1.00 each, since a key of theirs was unknown."""
+def test_a_limit_that_only_some_rows_have_is_not_lost_in_those_that_misspell_it(
+    tmp_path: Path,
+) -> None:
+    """Three orders were bought for 89.06 CNY with a limit of 1.00 each, since a key of
+    theirs was unknown.
+    """
     rows = [{**GOOD, "order_ref": f"A-{at}"} for at in range(3)]
-    rows[2] = {("max_unit_prise" if name == LIMIT else name): cell for name, cell in rows[2].items()}
+    rows[2] = {
+        ("max_unit_prise" if name == LIMIT else name): cell
+        for name, cell in rows[2].items()
+    }
     path = tmp_path / "limits.json"
     path.write_bytes(json_bytes(*rows))
     assert [str(fault) for fault in read_request_file(path).faults] == [
@@ -142,12 +163,19 @@ def test_a_limit_that_only_some_rows_have_is_not_lost_in_those_that_misspell_it(
 
 
 @pytest.mark.parametrize("asked", [False, True])
-def test_an_empty_limit_is_a_fault_where_the_settings_ask_for_one(tmp_path: Path, asked: bool) -> None:  # noqa: FBT001
+def test_an_empty_limit_is_a_fault_where_the_settings_ask_for_one(
+    tmp_path: Path,
+    asked: bool,  # noqa: FBT001
+) -> None:
     path = tmp_path / "limit.csv"
     path.write_bytes(csv_bytes(GOOD, GOOD | {"order_ref": "A-2", LIMIT: ""}))
     fault = (
         "row 3, column max_unit_price: this cell is empty, and SOURCING_REQUIRE_PRICE_LIMIT asks for a limit in every "
         "row; write it"
     )
-    assert [str(one) for one in read_request_file(path, require_limit=asked).faults] == ([fault] if asked else [])
-    assert len(read_request_text(path.read_text(), require_limit=asked).faults) == int(asked)
+    assert [
+        str(one) for one in read_request_file(path, require_limit=asked).faults
+    ] == ([fault] if asked else [])
+    assert len(read_request_text(path.read_text(), require_limit=asked).faults) == int(
+        asked
+    )

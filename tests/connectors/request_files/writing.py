@@ -1,4 +1,6 @@
-"""Writes request files as programs save them, and as no program should: small, quick, and to the byte."""
+"""Writes request files as programs save them, and as no program should: small, quick,
+and to the byte.
+"""
 
 from __future__ import annotations
 
@@ -37,9 +39,14 @@ LINKS = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relation
 Row = Mapping[str, Any]
 
 
-def csv_bytes(*rows: Row, encoding: str = "utf-8", names: Sequence[str] = NAMES) -> bytes:
+def csv_bytes(
+    *rows: Row, encoding: str = "utf-8", names: Sequence[str] = NAMES
+) -> bytes:
     """Every cell quoted, so that any text stays one cell."""
-    lines = [",".join('"' + str(cell).replace('"', '""') + '"' for cell in line) for line in _lines(rows, names)]
+    lines = [
+        ",".join('"' + str(cell).replace('"', '""') + '"' for cell in line)
+        for line in _lines(rows, names)
+    ]
     return "\r\n".join(lines).encode(encoding)
 
 
@@ -49,7 +56,9 @@ def json_bytes(*rows: Row, encoding: str = "utf-8") -> bytes:
 
 def parquet_bytes(*rows: Row, **columns: pa.Array) -> bytes:
     """The rows as text; `columns` put arrays of any type in place of their columns."""
-    table = {name: pa.array([row.get(name) for row in rows]) for name in NAMES} | columns
+    table = {
+        name: pa.array([row.get(name) for row in rows]) for name in NAMES
+    } | columns
     out = io.BytesIO()
     parquet.write_table(pa.table(table), out, compression="none")
     return out.getvalue()
@@ -83,19 +92,24 @@ def xlsx_bytes(
     before: str = "",
     after: str = "",
     formats: Sequence[str | int] = (),
-    sheets: Sequence[tuple[str, str, str, str]] = (("Orders", "worksheet", "visible", ""),),
+    sheets: Sequence[tuple[str, str, str, str]] = (
+        ("Orders", "worksheet", "visible", ""),
+    ),
     book: str = "",
     header: str | None = None,
 ) -> bytes:
     """A workbook whose first worksheet has these rows below the header.
 
-    `sheets` are name, kind, state and XML of the data of each; an empty XML stands for the rows. `formats` are those of
-    the styles 1, 2, ...: a code, or the number of a built-in one.
+    `sheets` are name, kind, state and XML of the data of each; an empty XML stands for
+    the rows. `formats` are those of the styles 1, 2, ...: a code, or the number of a
+    built-in one.
     """
     rels = [("r0", "styles", "styles.xml")]
     listed, parts = [], {}
     for at, (name, kind, state, content) in enumerate(sheets, start=1):
-        listed.append(f'<sheet name={quoteattr(name)} sheetId="{at}" state="{state}" r:id="r{at}"/>')
+        listed.append(
+            f'<sheet name={quoteattr(name)} sheetId="{at}" state="{state}" r:id="r{at}"/>'
+        )
         rels.append((f"r{at}", kind, f"sheets/sheet{at}.xml"))
         data = content or (header_row() if header is None else header) + "".join(rows)
         parts[f"xl/sheets/sheet{at}.xml"] = (
@@ -120,14 +134,17 @@ def archive(parts: Mapping[str, str | bytes]) -> bytes:
 
 def _relations(relations: Sequence[tuple[str, str, str]]) -> str:
     kinds = "http://schemas.openxmlformats.org/officeDocument/2006/relationships/"
-    links = "".join(f'<Relationship Id="{i}" Type="{kinds}{kind}" Target="{to}"/>' for i, kind, to in relations)
-    return (
-        f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{links}</Relationships>'
+    links = "".join(
+        f'<Relationship Id="{i}" Type="{kinds}{kind}" Target="{to}"/>'
+        for i, kind, to in relations
     )
+    return f'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">{links}</Relationships>'
 
 
 def _styles(formats: Sequence[str | int]) -> str:
-    numbers = [code if isinstance(code, int) else 164 + at for at, code in enumerate(formats)]
+    numbers = [
+        code if isinstance(code, int) else 164 + at for at, code in enumerate(formats)
+    ]
     own = "".join(
         f'<numFmt numFmtId="{number}" formatCode={quoteattr(code)}/>'
         for number, code in zip(numbers, formats, strict=True)

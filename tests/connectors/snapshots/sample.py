@@ -16,10 +16,17 @@ DAY = date(2026, 1, 2)
 AT = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 
 EACH_TABLE = [
-    pytest.param(name, marks=() if name in {"orders", "refunds", "landed_costs"} else pytest.mark.endurance)
+    pytest.param(
+        name,
+        marks=()
+        if name in {"orders", "refunds", "landed_costs"}
+        else pytest.mark.endurance,
+    )
     for name in TABLES
 ]
-"""What holds for the kinds of columns of three tables holds for the others, which have their turn in endurance."""
+"""What holds for the kinds of columns of three tables holds for the others, which have
+their turn in endurance.
+"""
 
 Row = Mapping[str, object]
 
@@ -53,21 +60,40 @@ def payment(order_ref: str = "A-1", **changes: object) -> dict[str, object]:
 
 
 def write(
-    root: Path, snapshot_id: str = "batch-1", *, day: date = DAY, at: datetime = AT, **tables: Sequence[Row]
+    root: Path,
+    snapshot_id: str = "batch-1",
+    *,
+    day: date = DAY,
+    at: datetime = AT,
+    **tables: Sequence[Row],
 ) -> Manifest:
-    return write_snapshot(root, snapshot_id, day, tables, batch_id="batch", written_at=at)
+    return write_snapshot(
+        root, snapshot_id, day, tables, batch_id="batch", written_at=at
+    )
 
 
 def files_below(root: Path) -> list[str]:
-    """The manifests, then the files of the history; without those of the current state."""
-    paths = [path for path in root.rglob("*") if path.is_file() and path.name not in (".lock", STATE)]
-    told = [str(path.relative_to(root)) for path in paths if path.parent.parent != root or path.suffix != ".parquet"]
+    """The manifests, then the files of the history; without those of the current
+    state.
+    """
+    paths = [
+        path
+        for path in root.rglob("*")
+        if path.is_file() and path.name not in (".lock", STATE)
+    ]
+    told = [
+        str(path.relative_to(root))
+        for path in paths
+        if path.parent.parent != root or path.suffix != ".parquet"
+    ]
     return sorted(told, key=lambda path: (path.startswith("_history"), path))
 
 
 def write_old(root: Path) -> None:
     write(
-        root, orders=[order("A-1", paid_minor=0), order("A-2", paid_minor=0)], payments=[payment("A-1", amount_minor=1)]
+        root,
+        orders=[order("A-1", paid_minor=0), order("A-2", paid_minor=0)],
+        payments=[payment("A-1", amount_minor=1)],
     )
 
 

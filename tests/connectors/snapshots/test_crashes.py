@@ -49,7 +49,9 @@ def killed_at(step: int) -> Iterator[None]:
         yield
 
 
-def dying(act: Callable[..., object], steps: Iterator[int], last: int) -> Callable[..., object]:
+def dying(
+    act: Callable[..., object], steps: Iterator[int], last: int
+) -> Callable[..., object]:
     def act_or_die(*args: Any, **options: Any) -> object:
         if next(steps) >= last:
             raise Killed
@@ -67,8 +69,12 @@ def survives(root: Path, step: int, day: date) -> bool:
     return True
 
 
-@pytest.mark.parametrize("day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)])
-def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(tmp_path: Path, day: date) -> None:
+@pytest.mark.parametrize(
+    "day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)]
+)
+def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(
+    tmp_path: Path, day: date
+) -> None:
     for step in count(0, PACE):
         root = tmp_path / str(step)
         if survives(root, step, day):
@@ -77,8 +83,12 @@ def test_a_first_write_that_dies_anywhere_leaves_nothing_or_all(tmp_path: Path, 
         assert seen(root) in ([], NEW)
 
 
-@pytest.mark.parametrize("day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)])
-def test_a_rewrite_that_dies_anywhere_leaves_the_old_or_the_new(tmp_path: Path, day: date) -> None:
+@pytest.mark.parametrize(
+    "day", [DAY, pytest.param(NEXT_DAY, marks=pytest.mark.endurance)]
+)
+def test_a_rewrite_that_dies_anywhere_leaves_the_old_or_the_new(
+    tmp_path: Path, day: date
+) -> None:
     for step in count(0, PACE):
         root = tmp_path / str(step)
         write_old(root)
@@ -86,11 +96,16 @@ def test_a_rewrite_that_dies_anywhere_leaves_the_old_or_the_new(tmp_path: Path, 
             assert step > 10
             break
         assert seen(root) in (OLD, NEW)
-        assert [verify_snapshot(root, manifest.snapshot_id) for manifest in list_snapshots(root)]
+        assert [
+            verify_snapshot(root, manifest.snapshot_id)
+            for manifest in list_snapshots(root)
+        ]
 
 
 @pytest.mark.endurance
-def test_a_rewrite_that_dies_twice_leaves_the_old_or_the_new_and_the_third_mends_all(tmp_path: Path) -> None:
+def test_a_rewrite_that_dies_twice_leaves_the_old_or_the_new_and_the_third_mends_all(
+    tmp_path: Path,
+) -> None:
     for first in range(1, 26, 7):
         for second in range(1, 26, 7):
             root = tmp_path / f"{first}-{second}"
@@ -100,12 +115,17 @@ def test_a_rewrite_that_dies_twice_leaves_the_old_or_the_new_and_the_third_mends
             assert seen(root) in (OLD, NEW)
             write_new(root, NEXT_DAY)
             assert seen(root) == NEW
-            assert pd.read_parquet(root / "orders")["paid_minor"].tolist() == [1990, 1991]
+            assert pd.read_parquet(root / "orders")["paid_minor"].tolist() == [
+                1990,
+                1991,
+            ]
             assert not list((root / "_work").glob("[!.]*"))
 
 
 @pytest.mark.endurance
-def test_a_file_system_without_hard_links_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_system_without_hard_links_will_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def no_link(*_: object) -> None:
         raise PermissionError("no hard links here")
 
@@ -137,10 +157,16 @@ write_new(Path(sys.argv[1]))
 """
 
 
-@pytest.mark.parametrize("renames", [1, 2], ids=["between two files", "before the manifest"])
+@pytest.mark.parametrize(
+    "renames", [1, 2], ids=["between two files", "before the manifest"]
+)
 def test_a_killed_process_leaves_the_old_snapshot(tmp_path: Path, renames: int) -> None:
     write_old(tmp_path)
-    writer = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), str(renames)], cwd=REPOSITORY, check=False)
+    writer = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), str(renames)],
+        cwd=REPOSITORY,
+        check=False,
+    )
     assert writer.returncode == 9
     assert seen(tmp_path) == OLD
     write_new(tmp_path)

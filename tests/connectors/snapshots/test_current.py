@@ -1,4 +1,6 @@
-"""The current state: one row a key in the folder of its table, whatever the snapshots hold and whoever reads it."""
+"""The current state: one row a key in the folder of its table, whatever the snapshots
+hold and whoever reads it.
+"""
 
 from __future__ import annotations
 
@@ -45,9 +47,17 @@ from tests.everyday import examples
 MONTH = timedelta(days=31)
 PAST = Path(__file__).parent / "past"
 
-REFS, STATES = st.sampled_from(["A-1", "A-2", "A-3", "A-4"]), st.sampled_from(["paid", "booked"])
+REFS, STATES = (
+    st.sampled_from(["A-1", "A-2", "A-3", "A-4"]),
+    st.sampled_from(["paid", "booked"]),
+)
 WRITES = st.lists(
-    st.tuples(st.sampled_from(["s-1", "s-2", "s-3"]), st.integers(0, 3), st.dictionaries(REFS, STATES)), max_size=6
+    st.tuples(
+        st.sampled_from(["s-1", "s-2", "s-3"]),
+        st.integers(0, 3),
+        st.dictionaries(REFS, STATES),
+    ),
+    max_size=6,
 )
 BY_KEY, BY_STATE = pc.field("order_ref") <= "A-2", pc.field("state") == "paid"
 CONDITIONS = {"none": None, "key": BY_KEY, "state": BY_STATE, "both": BY_KEY & BY_STATE}
@@ -61,7 +71,10 @@ def plain(root: Path) -> dict[str, str]:
 
 
 def by_sql(root: Path) -> dict[str, str]:
-    return {str(ref): str(state) for ref, state in sql(root, "select order_ref, state from orders").rows}
+    return {
+        str(ref): str(state)
+        for ref, state in sql(root, "select order_ref, state from orders").rows
+    }
 
 
 def by_duckdb(root: Path) -> object:
@@ -71,24 +84,37 @@ def by_duckdb(root: Path) -> object:
 
 
 def files(root: Path, table: str = "orders") -> dict[str, list[str]]:
-    return {path.stem: sorted(pd.read_parquet(path)["order_ref"]) for path in sorted(root.glob(f"{table}/*.parquet"))}
+    return {
+        path.stem: sorted(pd.read_parquet(path)["order_ref"])
+        for path in sorted(root.glob(f"{table}/*.parquet"))
+    }
 
 
 @settings(max_examples=examples(10))
 @given(WRITES, st.sampled_from([*CONDITIONS]), st.sampled_from([FEW, 1, -1]))
 def test_the_newest_row_of_each_key_is_the_current_one(
-    tmp_path_factory: pytest.TempPathFactory, writes: list[tuple[str, int, dict[str, str]]], asked: str, few: int
+    tmp_path_factory: pytest.TempPathFactory,
+    writes: list[tuple[str, int, dict[str, str]]],
+    asked: str,
+    few: int,
 ) -> None:
-    """Against the plainest way: keep the last writing of each snapshot, go through all rows, keep the newest.
+    """Against the plainest way: keep the last writing of each snapshot, go through all
+    rows, keep the newest.
 
-    Few rows, which are chosen in memory, are many, one, or none; two are read at once, of files with groups of one.
+    Few rows, which are chosen in memory, are many, one, or none; two are read at once,
+    of files with groups of one.
     """
     root = tmp_path_factory.mktemp("root")
     written: dict[str, tuple[int, dict[str, str]]] = {}
     at_once = patch.multiple("connectors.snapshots.current", FEW=few, AT_ONCE=2)
     with at_once, patch("connectors.snapshots.rows.MOST_IN_GROUP", 1):
         for name, months, rows in writes:
-            write(root, name, orders=[order(ref, state=state) for ref, state in rows.items()], at=AT + months * MONTH)
+            write(
+                root,
+                name,
+                orders=[order(ref, state=state) for ref, state in rows.items()],
+                at=AT + months * MONTH,
+            )
             written[name] = (months, rows)
     newest: dict[str, tuple[int, str, str]] = {}
     for name, (months, rows) in written.items():
@@ -102,16 +128,21 @@ def test_the_newest_row_of_each_key_is_the_current_one(
     met = {
         ref: state
         for ref, state in wanted.items()
-        if (asked not in ("state", "both") or state == "paid") and (asked not in ("key", "both") or ref <= "A-2")
+        if (asked not in ("state", "both") or state == "paid")
+        and (asked not in ("key", "both") or ref <= "A-2")
     }
     for _ in range(2):
-        frame = Snapshots(root).table("orders", columns=["state", "order_ref"], where=CONDITIONS[asked])
+        frame = Snapshots(root).table(
+            "orders", columns=["state", "order_ref"], where=CONDITIONS[asked]
+        )
         assert dict(zip(frame["order_ref"], frame["state"], strict=True)) == met
         assert by_sql(root) == wanted
         (root / STATE).unlink(missing_ok=True)  # then from the snapshots
 
 
-def test_rows_that_win_are_read_a_part_at_a_time_also_before_one_of_the_file(tmp_path: Path) -> None:
+def test_rows_that_win_are_read_a_part_at_a_time_also_before_one_of_the_file(
+    tmp_path: Path,
+) -> None:
     """A whole night's rows in memory, beside a run that is buying, were too many."""
     write(tmp_path, "a", orders=[order("Z-1")])
     parts: list[list[str]] = []
@@ -126,9 +157,16 @@ def test_rows_that_win_are_read_a_part_at_a_time_also_before_one_of_the_file(tmp
     assert parts == [["A-0", "A-1"], ["A-2", "A-3"], ["A-4"], ["Z-1"]]
 
 
-def test_a_key_stays_in_the_file_of_the_month_in_which_it_was_first_seen(tmp_path: Path) -> None:
+def test_a_key_stays_in_the_file_of_the_month_in_which_it_was_first_seen(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, "a", orders=[order("A-1"), order("A-2")])
-    write(tmp_path, "b", orders=[order("A-1", state="shipped"), order("A-3")], at=AT + MONTH)
+    write(
+        tmp_path,
+        "b",
+        orders=[order("A-1", state="shipped"), order("A-3")],
+        at=AT + MONTH,
+    )
     assert files(tmp_path) == {"2026-01": ["A-1", "A-2"], "2026-02": ["A-3"]}
     before = (tmp_path / "orders/2026-01.parquet").stat().st_ino
     write(tmp_path, "c", orders=[order("A-3", state="held")], at=AT + 2 * MONTH)
@@ -150,8 +188,14 @@ def test_a_key_stays_in_the_file_of_the_month_in_which_it_was_first_seen(tmp_pat
     ],
     ids=["duckdb", "polars, files", "polars, folder", "pandas"],
 )
-def test_a_plain_read_sums_each_order_once(tmp_path: Path, spent: Callable[[Path], object]) -> None:
-    write(tmp_path, "night", orders=[order("A-1", paid_minor=100), order("A-2", paid_minor=0)])
+def test_a_plain_read_sums_each_order_once(
+    tmp_path: Path, spent: Callable[[Path], object]
+) -> None:
+    write(
+        tmp_path,
+        "night",
+        orders=[order("A-1", paid_minor=100), order("A-2", paid_minor=0)],
+    )
     for hour in range(1, 4):
         rows = [order("A-1", paid_minor=100), order("A-2", paid_minor=50)]
         write(tmp_path, f"tracking-{hour}", orders=rows, at=AT + timedelta(hours=hour))
@@ -165,9 +209,15 @@ def test_a_table_that_is_dropped_uncovers_what_was_before_it(tmp_path: Path) -> 
     assert plain(tmp_path) == {"A-1": "paid"}
 
 
-def test_a_row_that_is_rejected_when_its_snapshot_is_written_again_goes(tmp_path: Path) -> None:
+def test_a_row_that_is_rejected_when_its_snapshot_is_written_again_goes(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, orders=[order("A-1"), order("A-2")])
-    write(tmp_path, orders=[order("A-1"), order("A-2", paid_minor=-1)], at=AT + timedelta(hours=1))
+    write(
+        tmp_path,
+        orders=[order("A-1"), order("A-2", paid_minor=-1)],
+        at=AT + timedelta(hours=1),
+    )
     assert plain(tmp_path) == {"A-1": "booked"}
     write(tmp_path, orders=[order("A-1"), order("A-2")], at=AT + timedelta(hours=2))
     assert plain(tmp_path) == {"A-1": "booked", "A-2": "booked"}
@@ -175,14 +225,20 @@ def test_a_row_that_is_rejected_when_its_snapshot_is_written_again_goes(tmp_path
 
 
 @pytest.mark.parametrize("damage", ["removed", "cut", "changed"])
-def test_a_damaged_file_is_not_read_and_the_next_write_makes_it_anew(tmp_path: Path, damage: str) -> None:
+def test_a_damaged_file_is_not_read_and_the_next_write_makes_it_anew(
+    tmp_path: Path, damage: str
+) -> None:
     write(tmp_path, "a", orders=[order("A-1"), order("A-2")])
     path = tmp_path / "orders/2026-01.parquet"
     content = path.read_bytes()
     if damage == "removed":
         path.unlink()
     else:
-        path.write_bytes(content[:-9] if damage == "cut" else content[:4] + bytes(300) + content[304:])
+        path.write_bytes(
+            content[:-9]
+            if damage == "cut"
+            else content[:4] + bytes(300) + content[304:]
+        )
     assert sorted(Snapshots(tmp_path).table("orders")["order_ref"]) == ["A-1", "A-2"]
     write(tmp_path, "b", orders=[order("A-2", state="held")], at=AT + MONTH)
     assert plain(tmp_path) == {"A-1": "booked", "A-2": "held"}
@@ -190,13 +246,19 @@ def test_a_damaged_file_is_not_read_and_the_next_write_makes_it_anew(tmp_path: P
 
 @pytest.mark.parametrize("damage", ["cut", "changed"])
 @pytest.mark.parametrize("cause", ["state gone", "row gone"])
-def test_a_damaged_snapshot_of_long_ago_fails_no_later_write(tmp_path: Path, cause: str, damage: str) -> None:
-    """It is read where the state is made anew. Later readers tell of it, and what was written counts."""
+def test_a_damaged_snapshot_of_long_ago_fails_no_later_write(
+    tmp_path: Path, cause: str, damage: str
+) -> None:
+    """It is read where the state is made anew. Later readers tell of it, and what was
+    written counts.
+    """
     old = write(tmp_path, "spring", orders=[order("A-1", paid_minor=1)])
     write(tmp_path, "now", orders=[order("A-1"), order("A-2")], at=AT + MONTH)
     path = tmp_path / old.files[0].path
     content = path.read_bytes()
-    path.write_bytes(content[:-9] if damage == "cut" else content[:4] + bytes(300) + content[304:])
+    path.write_bytes(
+        content[:-9] if damage == "cut" else content[:4] + bytes(300) + content[304:]
+    )
     if cause == "state gone":
         (tmp_path / STATE).unlink()
     write(tmp_path, "now", orders=[order("A-2", state="held")], at=AT + 2 * MONTH)
@@ -214,36 +276,71 @@ def test_damage_is_found_and_mended_by_a_command(tmp_path: Path) -> None:
     assert (damaged_files(tmp_path), plain(tmp_path)) == ([], {"A-1": "booked"})
 
 
-def test_a_new_version_of_a_table_rewrites_the_files_of_that_table_alone(tmp_path: Path) -> None:
+def test_a_new_version_of_a_table_rewrites_the_files_of_that_table_alone(
+    tmp_path: Path,
+) -> None:
     write_twice(tmp_path)
-    old = {path: path.stat().st_ino for name in ("orders", "payments") for path in tmp_path.glob(f"{name}/*.parquet")}
-    with patch.dict(TABLES, orders=replace(TABLES["orders"], version=TABLES["orders"].version + 1)):
+    old = {
+        path: path.stat().st_ino
+        for name in ("orders", "payments")
+        for path in tmp_path.glob(f"{name}/*.parquet")
+    }
+    with patch.dict(
+        TABLES, orders=replace(TABLES["orders"], version=TABLES["orders"].version + 1)
+    ):
         write(tmp_path, "c", refunds=[])
         assert plain(tmp_path) == {"A-1": "paid", "A-2": "paid"}
         state = read_current(tmp_path)
         assert state
-        assert {file.schema_version for file in state.files if file.table == "orders"} == {TABLES["orders"].version}
-    rewritten = {path.parent.name for path, number in old.items() if path.stat().st_ino != number}
+        assert {
+            file.schema_version for file in state.files if file.table == "orders"
+        } == {TABLES["orders"].version}
+    rewritten = {
+        path.parent.name for path, number in old.items() if path.stat().st_ino != number
+    }
     assert rewritten == {"orders"}
 
 
 def write_twice(root: Path) -> None:
-    """A snapshot with orders in two months; then, of the same id, other rows of them."""
-    write(root, "a", orders=[order("A-1", state="paid")], payments=[payment("A-1", amount_minor=1)])
-    write(root, "b", orders=[order("A-1", state="paid"), order("A-2", state="paid")], at=AT + MONTH)
+    """A snapshot with orders in two months; then, of the same id, other rows of
+    them.
+    """
+    write(
+        root,
+        "a",
+        orders=[order("A-1", state="paid")],
+        payments=[payment("A-1", amount_minor=1)],
+    )
+    write(
+        root,
+        "b",
+        orders=[order("A-1", state="paid"), order("A-2", state="paid")],
+        at=AT + MONTH,
+    )
 
 
-OLD, NEW = {"A-1": "paid", "A-2": "paid"}, {"A-1": "shipped", "A-2": "shipped", "A-3": "paid"}
+OLD, NEW = (
+    {"A-1": "paid", "A-2": "paid"},
+    {"A-1": "shipped", "A-2": "shipped", "A-3": "paid"},
+)
 
 
 @pytest.mark.parametrize(
-    "step", [pytest.param(step, marks=[pytest.mark.endurance] if step % 8 else []) for step in range(0, 60, 2)]
+    "step",
+    [
+        pytest.param(step, marks=[pytest.mark.endurance] if step % 8 else [])
+        for step in range(0, 60, 2)
+    ],
 )
 def test_a_write_that_dies_anywhere_leaves_each_row_old_or_new_and_the_next_write_mends_it(
     tmp_path: Path, step: int
 ) -> None:
     write_twice(tmp_path)
-    rows = [order("A-1", state="shipped"), order("A-2", state="shipped"), order("A-3", state="paid")]
+    rows = [
+        order("A-1", state="shipped"),
+        order("A-2", state="shipped"),
+        order("A-3", state="paid"),
+    ]
     try:
         with killed_at(step):
             write(tmp_path, "b", orders=rows, at=AT + 2 * MONTH)
@@ -258,19 +355,29 @@ def test_a_write_that_dies_anywhere_leaves_each_row_old_or_new_and_the_next_writ
     assert plain(tmp_path) == {**whole, "A-4": "held"}
     state = read_current(tmp_path)
     assert state
-    assert state.snapshots == {one.snapshot_id: one.digest for one in list_snapshots(tmp_path)}
+    assert state.snapshots == {
+        one.snapshot_id: one.digest for one in list_snapshots(tmp_path)
+    }
 
 
-def test_the_layout_of_earlier_versions_is_read_and_written_until_it_is_moved(tmp_path: Path) -> None:
+def test_the_layout_of_earlier_versions_is_read_and_written_until_it_is_moved(
+    tmp_path: Path,
+) -> None:
     root = tmp_path / "root"
     copytree(PAST, root)
-    before = {name: len(Snapshots(root).table(name)) for name in ("orders", "offers", "refunds")}
+    before = {
+        name: len(Snapshots(root).table(name))
+        for name in ("orders", "offers", "refunds")
+    }
     rows = len(pd.read_parquet(root / "orders", partitioning=None))
     write(root, "new", orders=[order("A-1")])
     assert not (root / "_history").exists()
     assert len(pd.read_parquet(root / "orders", partitioning=None)) == rows + 1
     assert arrange(root) == Arranged(moved=25, rewritten=1)
-    assert {name: len(pd.read_parquet(root / name)) for name in before} == {**before, "orders": before["orders"] + 1}
+    assert {name: len(pd.read_parquet(root / name)) for name in before} == {
+        **before,
+        "orders": before["orders"] + 1,
+    }
     assert not list(root.glob("[!_]*/date=*"))
     assert arrange(root) == Arranged(moved=0, rewritten=0)
     assert len(Snapshots(root).history("orders")) == rows + 1
@@ -283,14 +390,27 @@ def names_in(root: Path) -> set[str]:
     """The files below a root that tell who the receiver of `PAST` is, packed or not."""
     paths = [path for path in root.rglob("*") if path.is_file()]
     told = {path: path.read_bytes() for path in paths}
-    told |= {path: repr(pq.read_table(path).to_pylist()).encode() for path in paths if path.suffix == ".parquet"}
-    return {str(path.relative_to(root)) for path, content in told.items() if any(name in content for name in NAMES)}
+    told |= {
+        path: repr(pq.read_table(path).to_pylist()).encode()
+        for path in paths
+        if path.suffix == ".parquet"
+    }
+    return {
+        str(path.relative_to(root))
+        for path, content in told.items()
+        if any(name in content for name in NAMES)
+    }
 
 
 @pytest.mark.endurance
-def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_path: Path) -> None:
+def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(
+    tmp_path: Path,
+) -> None:
     """At last no file names a receiver."""
-    wanted = {name: len(Snapshots(PAST).table(name)) for name in ("orders", "offers", "requests")}
+    wanted = {
+        name: len(Snapshots(PAST).table(name))
+        for name in ("orders", "offers", "requests")
+    }
     ever = {name: len(Snapshots(PAST).history(name)) for name in wanted}
     for step in range(0, 400, 31):  # more of them: tests/endurance/snapshots.py
         root = tmp_path / str(step)
@@ -303,7 +423,10 @@ def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_p
         assert {name: len(Snapshots(root).table(name)) for name in wanted} == wanted
         assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
         for name, rows in wanted.items():
-            found = sum(len(pd.read_parquet(path, partitioning=None)) for path in (root / name).rglob("*.parquet"))
+            found = sum(
+                len(pd.read_parquet(path, partitioning=None))
+                for path in (root / name).rglob("*.parquet")
+            )
             assert found in (0, ever[name], rows)
         arrange(root)
         assert {name: len(pd.read_parquet(root / name)) for name in wanted} == wanted
@@ -314,11 +437,25 @@ def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(tmp_p
 def test_columns_that_are_gone_leave_the_current_state_with_the_next_write_and_the_history_by_a_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder of plain readers has one schema, also with months in which nothing is new."""
-    line = {"line_no": 1, "file_row": 2, "marketplace": "taobao", "item": "1", "quantity": 1, "max_unit_price_minor": 0}
+    """A folder of plain readers has one schema, also with months in which nothing is
+    new.
+    """
+    line = {
+        "line_no": 1,
+        "file_row": 2,
+        "marketplace": "taobao",
+        "item": "1",
+        "quantity": 1,
+        "max_unit_price_minor": 0,
+    }
     now = TABLES["requests"]
     name = Column(TEXT, "Who gets it.", "request file", "Ann", null="never")
-    before = Table("requests", ("order_ref", "line_no"), "Asked.", {"receiver_name": name, **now.columns})
+    before = Table(
+        "requests",
+        ("order_ref", "line_no"),
+        "Asked.",
+        {"receiver_name": name, **now.columns},
+    )
     with monkeypatch.context() as patch:
         patch.setitem(TABLES, "requests", before)
         for month, ref in enumerate(("A-1", "A-2")):
@@ -329,20 +466,33 @@ def test_columns_that_are_gone_leave_the_current_state_with_the_next_write_and_t
         *(f"_history/requests/date={DAY}/{ref}.parquet" for ref in ("A-1", "A-2")),
     }
     write(tmp_path, "A-3", requests=[{**line, "order_ref": "A-3"}], at=AT + MONTH)
-    assert files(tmp_path, "requests") == {"2026-01": ["A-1"], "2026-02": ["A-2", "A-3"]}
-    assert {*pq.read_schema(tmp_path / "requests/2026-01.parquet").names} == {*now.columns}
+    assert files(tmp_path, "requests") == {
+        "2026-01": ["A-1"],
+        "2026-02": ["A-2", "A-3"],
+    }
+    assert {*pq.read_schema(tmp_path / "requests/2026-01.parquet").names} == {
+        *now.columns
+    }
     assert len(names_in(tmp_path)) == 2
     assert arrange(tmp_path) == Arranged(moved=0, rewritten=2)
-    assert (names_in(tmp_path), len(Snapshots(tmp_path).history("requests"))) == (set(), 3)
+    assert (names_in(tmp_path), len(Snapshots(tmp_path).history("requests"))) == (
+        set(),
+        3,
+    )
 
 
-def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
         patch.setattr("connectors.snapshots.current._put_in_place", full)
-        with pytest.raises(SnapshotError, match=r"is complete; the tables with it .*free some disk space.* write them"):
+        with pytest.raises(
+            SnapshotError,
+            match=r"is complete; the tables with it .*free some disk space.* write them",
+        ):
             write(tmp_path, orders=[order("A-1")])
     assert list(Snapshots(tmp_path).table("orders")["order_ref"]) == ["A-1"]
     write(tmp_path, orders=[order("A-1", state="held")], at=AT + MONTH)
@@ -352,12 +502,16 @@ def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(tmp_path: Path, mon
 def test_what_breaks_tables_off_is_told_though_its_files_can_t_be_removed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """On a Windows share one that is still open can't be, after tables that were cut before."""
+    """On a Windows share one that is still open can't be, after tables that were cut
+    before.
+    """
     write(tmp_path, "one", orders=[order("A-1")])
     (tmp_path / WORK / "_current").mkdir()
 
     def cut(*_: object) -> Months:
-        monkeypatch.setattr("connectors.snapshots.current.rmtree", lambda *_, **__: None)
+        monkeypatch.setattr(
+            "connectors.snapshots.current.rmtree", lambda *_, **__: None
+        )
         raise KeyboardInterrupt
 
     monkeypatch.setattr(Merging, "files", cut)
@@ -369,7 +523,9 @@ def test_what_breaks_tables_off_is_told_though_its_files_can_t_be_removed(
 def test_months_that_fill_the_disk_leave_nothing_of_themselves(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, was_cut: bool
 ) -> None:
-    """Only that an earlier one was cut while it put its months in place is still known."""
+    """Only that an earlier one was cut while it put its months in place is still
+    known.
+    """
     write(tmp_path, "one", orders=[order("A-1")])
     staged = tmp_path / WORK / "_current"
     if was_cut:
@@ -385,14 +541,24 @@ def test_months_that_fill_the_disk_leave_nothing_of_themselves(
     with monkeypatch.context() as patch:
         patch.setattr(Merging, "files", full)
         with pytest.raises(SnapshotError, match="is complete"):
-            write(tmp_path, "two", orders=[order("A-1", state="held")], payments=[payment()], at=AT + MONTH)
+            write(
+                tmp_path,
+                "two",
+                orders=[order("A-1", state="held")],
+                payments=[payment()],
+                at=AT + MONTH,
+            )
     assert (staged.exists(), [*staged.glob("*")]) == (was_cut, [])
     write(tmp_path, "three", orders=[order("A-2")], at=AT + MONTH)
     assert plain(tmp_path) == {"A-1": "held", "A-2": "booked"}
 
 
-def test_memory_that_runs_out_loses_no_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The folders stay as they were; our readers go by the snapshots, and the next write brings them up to date."""
+def test_memory_that_runs_out_loses_no_snapshot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The folders stay as they were; our readers go by the snapshots, and the next
+    write brings them up to date.
+    """
     write(tmp_path, "one", orders=[order("A-1", paid_minor=1)])
 
     def runs_out(*_: object) -> None:
@@ -401,12 +567,23 @@ def test_memory_that_runs_out_loses_no_snapshot(tmp_path: Path, monkeypatch: pyt
     with monkeypatch.context() as patch:
         patch.setattr("connectors.snapshots.current.FEW", -1)
         patch.setattr(ManyRows, "of_month", runs_out)
-        write(tmp_path, "two", orders=[order("A-1", paid_minor=2)], at=AT + timedelta(hours=1))
+        write(
+            tmp_path,
+            "two",
+            orders=[order("A-1", paid_minor=2)],
+            at=AT + timedelta(hours=1),
+        )
         with pytest.raises(
-            SnapshotError, match=r"stay as they were \(OutOfMemoryException\); the next write tries again"
+            SnapshotError,
+            match=r"stay as they were \(OutOfMemoryException\); the next write tries again",
         ):
             arrange(tmp_path)
     assert Snapshots(tmp_path).table("orders")["paid_minor"].tolist() == [2]
     assert pd.read_parquet(tmp_path / "orders")["paid_minor"].tolist() == [1]
-    write(tmp_path, "three", orders=[order("A-2", paid_minor=3)], at=AT + timedelta(hours=2))
+    write(
+        tmp_path,
+        "three",
+        orders=[order("A-2", paid_minor=3)],
+        at=AT + timedelta(hours=2),
+    )
     assert sorted(pd.read_parquet(tmp_path / "orders")["paid_minor"]) == [2, 3]

@@ -1,4 +1,6 @@
-"""The data dictionary: the page, the words in SQL, and whether the types it names are those of the files."""
+"""The data dictionary: the page, the words in SQL, and whether the types it names are
+those of the files.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,9 @@ EACH = pytest.mark.parametrize("name", EACH_TABLE)
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A snapshot with a row of examples in every table, as the real writer writes it."""
+    """A snapshot with a row of examples in every table, as the real writer writes
+    it.
+    """
     root = tmp_path_factory.mktemp("snapshots")
     tables = {name: [dict(_examples(table))] for name, table in TABLES.items()}
     write_snapshot(root, "examples", DAY, tables, batch_id="batch", written_at=AT)
@@ -42,15 +46,24 @@ def test_types_in_duckdb_and_pandas_are_as_the_page_says(root: Path, name: str) 
 
     table = TABLES[name]
     (file,) = root.glob(f"{table.name}/*.parquet")
-    told: dict[str, Type] = {word: TYPES[column.dtype] for word, column in table.columns.items()}
+    told: dict[str, Type] = {
+        word: TYPES[column.dtype] for word, column in table.columns.items()
+    }
     with duckdb.connect() as connection:
         rows = connection.execute(
-            "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)", [str(file)]
+            "DESCRIBE SELECT * FROM read_parquet($1, hive_partitioning = false)",
+            [str(file)],
         ).fetchall()
-    assert {row[0]: row[1] for row in rows} == {word: type_.duckdb for word, type_ in told.items()}
-    assert dict(pd.read_parquet(file).dtypes.astype(str)) == {word: type_.pandas for word, type_ in told.items()}
+    assert {row[0]: row[1] for row in rows} == {
+        word: type_.duckdb for word, type_ in told.items()
+    }
+    assert dict(pd.read_parquet(file).dtypes.astype(str)) == {
+        word: type_.pandas for word, type_ in told.items()
+    }
     frame = Snapshots(root).table(table.name)
-    assert dict(frame.dtypes.astype(str)) == {field.name: f"{field.type}[pyarrow]" for field in table.schema}
+    assert dict(frame.dtypes.astype(str)) == {
+        field.name: f"{field.type}[pyarrow]" for field in table.schema
+    }
 
 
 @EACH
@@ -58,17 +71,31 @@ def test_describing_a_table_shows_the_words(tmp_path: Path, name: str) -> None:
     table = TABLES[name]
     told = ("description", "unit", "example", "personal")
     answer = sql(tmp_path, f"describe {table.name}")
-    assert answer.columns == ("column_name", "column_type", "null", "key", "default", "extra", *told)
+    assert answer.columns == (
+        "column_name",
+        "column_type",
+        "null",
+        "key",
+        "default",
+        "extra",
+        *told,
+    )
     assert [row[0] for row in answer.rows] == list(table.columns)
     for column_name, _, _, _, _, _, description, unit, example, personal in answer.rows:
         column = table.columns[str(column_name)]
-        assert (description, unit, personal) == (column.words, column.unit or None, column.personal)
+        assert (description, unit, personal) == (
+            column.words,
+            column.unit or None,
+            column.personal,
+        )
         assert example == column.shown_example
     assert sql(tmp_path, f'DESC "{table.name}_history" ;').rows == answer.rows
 
 
 def test_what_describes_no_table_stays_as_it_is(tmp_path: Path) -> None:
-    assert sql(tmp_path, "DESCRIBE SELECT 1 AS one").rows == (("one", "INTEGER", "YES", None, None, None),)
+    assert sql(tmp_path, "DESCRIBE SELECT 1 AS one").rows == (
+        ("one", "INTEGER", "YES", None, None, None),
+    )
 
 
 def test_personal_columns_are_listed_by_a_query(tmp_path: Path) -> None:

@@ -32,9 +32,18 @@ FILE = "_history/orders/date=2026-01-02/batch-1.parquet"
 
 def write_three(root: Path) -> None:
     """A-1 is paid, then booked, then shipped; A-2 stays held."""
-    write(root, "batch-1", orders=[order("A-1", state="paid", booked_at=None), order("A-2", state="held")])
+    write(
+        root,
+        "batch-1",
+        orders=[order("A-1", state="paid", booked_at=None), order("A-2", state="held")],
+    )
     write(root, "track-1", orders=[order("A-1", state="booked")], at=LATER)
-    write(root, "track-2", orders=[order("A-1", state="shipped")], at=LATER + timedelta(hours=1))
+    write(
+        root,
+        "track-2",
+        orders=[order("A-1", state="shipped")],
+        at=LATER + timedelta(hours=1),
+    )
 
 
 def pairs(frame: object) -> list[tuple[object, ...]]:
@@ -44,7 +53,10 @@ def pairs(frame: object) -> list[tuple[object, ...]]:
 def test_a_frame_has_the_newest_row_of_each_key_in_arrows_types(tmp_path: Path) -> None:
     write_three(tmp_path)
     orders = Snapshots(tmp_path).table("orders")
-    assert pairs(orders[["order_ref", "state"]]) == [("A-1", "shipped"), ("A-2", "held")]
+    assert pairs(orders[["order_ref", "state"]]) == [
+        ("A-1", "shipped"),
+        ("A-2", "held"),
+    ]
     types = orders.dtypes.astype(str)
     assert types["order_id"] == "string[pyarrow]"
     assert types["paid_minor"] == "int64[pyarrow]"
@@ -61,9 +73,16 @@ def test_frames_and_sql_have_the_same_rows(tmp_path: Path, name: str) -> None:
     assert [tuple(row.values()) for row in rows.to_pylist()] == list(answer.rows)
 
 
-def test_a_table_without_a_snapshot_is_an_empty_frame_of_its_types(tmp_path: Path) -> None:
-    frame = Snapshots(tmp_path / "not there yet").table("orders", columns=["order_ref", "paid_minor"])
-    assert frame.dtypes.astype(str).to_dict() == {"order_ref": "string[pyarrow]", "paid_minor": "int64[pyarrow]"}
+def test_a_table_without_a_snapshot_is_an_empty_frame_of_its_types(
+    tmp_path: Path,
+) -> None:
+    frame = Snapshots(tmp_path / "not there yet").table(
+        "orders", columns=["order_ref", "paid_minor"]
+    )
+    assert frame.dtypes.astype(str).to_dict() == {
+        "order_ref": "string[pyarrow]",
+        "paid_minor": "int64[pyarrow]",
+    }
     assert len(frame) == 0
     assert len(frame.merge(frame, on="order_ref")) == 0
 
@@ -77,25 +96,42 @@ def test_as_of_a_time_or_a_snapshot(tmp_path: Path) -> None:
     assert len(snapshots.table("orders", AT - timedelta(microseconds=1))) == 0
 
 
-def test_a_condition_is_about_the_current_row_and_brings_no_old_one_back(tmp_path: Path) -> None:
+def test_a_condition_is_about_the_current_row_and_brings_no_old_one_back(
+    tmp_path: Path,
+) -> None:
     write_three(tmp_path)
     snapshots = Snapshots(tmp_path)
-    assert pairs(snapshots.table("orders", columns=["order_ref"], where=pc.field("state") == "booked")) == []
+    assert (
+        pairs(
+            snapshots.table(
+                "orders", columns=["order_ref"], where=pc.field("state") == "booked"
+            )
+        )
+        == []
+    )
     shipped = pc.field("state") == "shipped"
-    assert pairs(snapshots.table("orders", columns=["order_ref"], where=shipped)) == [("A-1",)]
+    assert pairs(snapshots.table("orders", columns=["order_ref"], where=shipped)) == [
+        ("A-1",)
+    ]
     by_key = [("order_ref", "==", "A-1")]
-    assert pairs(snapshots.table("orders", columns=["state"], where=by_key)) == [("shipped",)]
+    assert pairs(snapshots.table("orders", columns=["state"], where=by_key)) == [
+        ("shipped",)
+    ]
     assert pairs(snapshots.table("orders", "track-1", ["state"], shipped)) == []
 
 
 def test_a_time_without_zone_is_a_bad_condition_and_no_damage(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
     when = [("paid_at", ">", datetime(2026, 1, 1))]  # noqa: DTZ001
-    with pytest.raises(QueryError, match="can't be asked of table orders: Cannot compare timestamp"):
+    with pytest.raises(
+        QueryError, match="can't be asked of table orders: Cannot compare timestamp"
+    ):
         Snapshots(tmp_path).table("orders", where=when)
 
 
-def test_a_condition_that_is_neither_true_nor_false_of_a_gap_leaves_the_row_out(tmp_path: Path) -> None:
+def test_a_condition_that_is_neither_true_nor_false_of_a_gap_leaves_the_row_out(
+    tmp_path: Path,
+) -> None:
     write_three(tmp_path)
     when = pc.field("booked_at") > pa.scalar(AT, pa.timestamp("us", "UTC"))
     assert len(Snapshots(tmp_path).table("orders", where=when)) == 0
@@ -103,13 +139,17 @@ def test_a_condition_that_is_neither_true_nor_false_of_a_gap_leaves_the_row_out(
 
 def test_history_has_all_rows_from_the_oldest_on(tmp_path: Path) -> None:
     write_three(tmp_path)
-    history = Snapshots(tmp_path).history("orders", ["state"], [("order_ref", "==", "A-1")])
+    history = Snapshots(tmp_path).history(
+        "orders", ["state"], [("order_ref", "==", "A-1")]
+    )
     assert pairs(history) == [("paid",), ("booked",), ("shipped",)]
 
 
 def test_sql_gives_a_frame_with_sums_as_int64(tmp_path: Path) -> None:
     write_three(tmp_path)
-    frame = Snapshots(tmp_path).sql("SELECT sum(paid_minor) AS paid, max(paid_at) AS at FROM orders")
+    frame = Snapshots(tmp_path).sql(
+        "SELECT sum(paid_minor) AS paid, max(paid_at) AS at FROM orders"
+    )
     assert frame.dtypes.astype(str).to_dict() == {
         "paid": "int64[pyarrow]",
         "at": "timestamp[us, tz=UTC][pyarrow]",
@@ -120,9 +160,14 @@ def test_sql_gives_a_frame_with_sums_as_int64(tmp_path: Path) -> None:
 def test_what_can_not_be_asked_is_told_in_words(tmp_path: Path) -> None:
     write_three(tmp_path)
     snapshots = Snapshots(tmp_path)
-    with pytest.raises(QueryError, match="there is no table order; there are requests, offers"):
+    with pytest.raises(
+        QueryError, match="there is no table order; there are requests, offers"
+    ):
         snapshots.table("order")
-    with pytest.raises(QueryError, match="table orders has no column paid; it has order_ref, marketplace"):
+    with pytest.raises(
+        QueryError,
+        match="table orders has no column paid; it has order_ref, marketplace",
+    ):
         snapshots.table("orders", columns=["paid"])
     with pytest.raises(QueryError, match=r"can't be asked of table orders: .*paid"):
         snapshots.table("orders", where=pc.field("paid") == 1)
@@ -130,7 +175,10 @@ def test_what_can_not_be_asked_is_told_in_words(tmp_path: Path) -> None:
         snapshots.table("orders", where=pc.field("paid_minor") == "much")
     with pytest.raises(QueryError, match="has no time zone; give UTC"):
         snapshots.table("orders", datetime(2026, 1, 2))  # noqa: DTZ001 - that is the fault
-    with pytest.raises(QueryError, match="there is no snapshot batch-9; give the id of one, or a time such as"):
+    with pytest.raises(
+        QueryError,
+        match="there is no snapshot batch-9; give the id of one, or a time such as",
+    ):
         snapshots.table("orders", "batch-9")
     assert AT.tzinfo is UTC
 
@@ -140,7 +188,10 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     content = bytearray((tmp_path / FILE).read_bytes())
     content[4:400] = bytes(396)
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
+    with pytest.raises(
+        SnapshotDamaged,
+        match=r"batch-1\.parquet of snapshot batch-1 is not as it was written",
+    ):
         Snapshots(tmp_path).history("orders")
     assert len(Snapshots(tmp_path).table("orders")) == 2
 
@@ -160,18 +211,33 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
 
 def test_rows_that_bring_their_own_moment_count_by_it(tmp_path: Path) -> None:
     write(tmp_path, "b", orders=[order("A-1", state="paid"), order("A-2")], at=LATER)
-    write(tmp_path, "a", orders=[order("A-1", state="shipped", snapshot_at=LATER + timedelta(hours=1))])
-    assert pairs(Snapshots(tmp_path).table("orders", columns=["order_ref", "state"])) == [
+    write(
+        tmp_path,
+        "a",
+        orders=[order("A-1", state="shipped", snapshot_at=LATER + timedelta(hours=1))],
+    )
+    assert pairs(
+        Snapshots(tmp_path).table("orders", columns=["order_ref", "state"])
+    ) == [
         ("A-1", "shipped"),
         ("A-2", "booked"),
     ]
 
 
 def test_texts_that_repeat_come_as_text(tmp_path: Path) -> None:
-    """A thousand orders keep their state in a dictionary; gaps and old rows of it are among them."""
-    before = [order(f"A-{number}", state="paid", reason=None) for number in range(1_000)]
+    """A thousand orders keep their state in a dictionary; gaps and old rows of it are
+    among them.
+    """
+    before = [
+        order(f"A-{number}", state="paid", reason=None) for number in range(1_000)
+    ]
     write(tmp_path, "a", orders=before)
-    write(tmp_path, "b", orders=[row | {"state": "held", "reason": "too dear"} for row in before[::7]], at=LATER)
+    write(
+        tmp_path,
+        "b",
+        orders=[row | {"state": "held", "reason": "too dear"} for row in before[::7]],
+        at=LATER,
+    )
     orders = Snapshots(tmp_path).table("orders")
     assert orders["state"].value_counts().to_dict() == {"paid": 857, "held": 143}
     assert str(orders["state"].dtype) == "string[pyarrow]"
@@ -187,7 +253,10 @@ def test_a_frame_beside_a_writer_is_of_one_moment(tmp_path: Path) -> None:
         for amount in count(1):
             if stop.wait(0.1):
                 break
-            write(tmp_path, orders=[order(f"A-{number}", paid_minor=amount) for number in range(3)])
+            write(
+                tmp_path,
+                orders=[order(f"A-{number}", paid_minor=amount) for number in range(3)],
+            )
 
     write(tmp_path, orders=[order(f"A-{number}", paid_minor=0) for number in range(3)])
     writer = Thread(target=rewrite)
@@ -198,12 +267,16 @@ def test_a_frame_beside_a_writer_is_of_one_moment(tmp_path: Path) -> None:
         stop.set()
         writer.join()
     assert any(seen)
-    assert all(len(amounts) == 3 and len(set(amounts)) == 1 for amounts in seen if amounts)
+    assert all(
+        len(amounts) == 3 and len(set(amounts)) == 1 for amounts in seen if amounts
+    )
 
 
 def amounts_at_once(root: Path) -> list[int]:
     with suppress(SnapshotError):  # it gives up when every look meets a rewrite
-        return list(Snapshots(root).table("orders", columns=["paid_minor"])["paid_minor"])
+        return list(
+            Snapshots(root).table("orders", columns=["paid_minor"])["paid_minor"]
+        )
     return []
 
 
@@ -227,35 +300,60 @@ def test_files_that_are_replaced_between_being_listed_and_read_are_read_anew(
 def test_a_table_is_had_by_its_name_and_all_are_listed(tmp_path: Path) -> None:
     write_three(tmp_path)
     snapshots = Snapshots(tmp_path)
-    assert pairs(snapshots["orders"][["order_ref", "state"]]) == [("A-1", "shipped"), ("A-2", "held")]
+    assert pairs(snapshots["orders"][["order_ref", "state"]]) == [
+        ("A-1", "shipped"),
+        ("A-2", "held"),
+    ]
     assert list(snapshots) == list(TABLES) == snapshots._ipython_key_completions_()
     told = repr(snapshots).splitlines()
     assert told[0] == f"Snapshots({str(tmp_path)!r})"
     assert "orders 2" in [" ".join(line.split()) for line in told]
-    assert repr(Snapshots(tmp_path / "none")) == f"Snapshots({str(tmp_path / 'none')!r})"
+    assert (
+        repr(Snapshots(tmp_path / "none")) == f"Snapshots({str(tmp_path / 'none')!r})"
+    )
 
 
-def test_money_is_decimals_of_the_currency_and_null_where_there_is_none(tmp_path: Path) -> None:
-    write(tmp_path, orders=[order("A-1"), order("A-2", freight_minor=0, freight_currency=None)])
+def test_money_is_decimals_of_the_currency_and_null_where_there_is_none(
+    tmp_path: Path,
+) -> None:
+    write(
+        tmp_path,
+        orders=[order("A-1"), order("A-2", freight_minor=0, freight_currency=None)],
+    )
     snapshots = Snapshots(tmp_path)
     orders = snapshots.table(
-        "orders", columns=["paid_minor", "currency", "freight_minor", "freight_currency"], money=True
+        "orders",
+        columns=["paid_minor", "currency", "freight_minor", "freight_currency"],
+        money=True,
     )
     assert list(orders) == ["paid", "currency", "freight", "freight_currency"]
     assert orders.dtypes.astype(str)["paid"] == "decimal128(25, 4)[pyarrow]"
     assert orders["freight"].dropna().to_list() == [Decimal("322.92")]
     assert orders["paid"].sum() == Decimal("39.80")
-    sums = snapshots.sql("select currency, sum(paid_minor) as paid_minor from orders group by all", money=True)
+    sums = snapshots.sql(
+        "select currency, sum(paid_minor) as paid_minor from orders group by all",
+        money=True,
+    )
     assert pairs(sums) == [("CNY", Decimal("39.80"))]
-    assert pairs(snapshots.table("orders", columns=["paid_minor"], money=True))[0] == (1990,)
-    taken = snapshots.sql("select paid_minor, currency, 1 as paid from orders limit 1", money=True)
-    assert taken.to_dict("records") == [{"paid_amount": Decimal("19.90"), "currency": "CNY", "paid": 1}]
+    assert pairs(snapshots.table("orders", columns=["paid_minor"], money=True))[0] == (
+        1990,
+    )
+    taken = snapshots.sql(
+        "select paid_minor, currency, 1 as paid from orders limit 1", money=True
+    )
+    assert taken.to_dict("records") == [
+        {"paid_amount": Decimal("19.90"), "currency": "CNY", "paid": 1}
+    ]
 
 
 @pytest.mark.parametrize("yen", [2**63 - 1, -(2**63) + 1])
-def test_the_largest_amount_of_a_currency_without_cents_is_a_decimal_too(yen: int) -> None:
+def test_the_largest_amount_of_a_currency_without_cents_is_a_decimal_too(
+    yen: int,
+) -> None:
     rows = pa.table({"paid_minor": pa.array([yen], pa.int64()), "currency": ["JPY"]})
-    assert with_decimals(rows, {"paid_minor": "currency"}).column("paid").to_pylist() == [Decimal(yen)]
+    assert with_decimals(rows, {"paid_minor": "currency"}).column(
+        "paid"
+    ).to_pylist() == [Decimal(yen)]
 
 
 def test_one_way_to_say_a_time(tmp_path: Path) -> None:
@@ -263,7 +361,9 @@ def test_one_way_to_say_a_time(tmp_path: Path) -> None:
     snapshots = Snapshots(tmp_path)
     for at in ("2026-01-02 04:30", "2026-01-02T05:30+01:00", "track-1"):
         assert snapshots.table("orders", at)["state"].to_list() == ["booked", "held"]
-        assert snapshots.changes("orders", since=at)["was_state"].to_list() == ["booked"]
+        assert snapshots.changes("orders", since=at)["was_state"].to_list() == [
+            "booked"
+        ]
     assert snapshots.table("orders", "1h")["state"].to_list() == ["shipped", "held"]
     assert len(snapshots.changes("orders", since="9999w")) == 2
 
@@ -285,16 +385,28 @@ def test_texts_that_repeat_become_categories(tmp_path: Path) -> None:
     )
 
 
-def test_batches_are_of_one_moment_although_the_table_is_rewritten_between_them(tmp_path: Path) -> None:
-    write(tmp_path, orders=[order(f"A-{number:03}", state="paid") for number in range(250)])
+def test_batches_are_of_one_moment_although_the_table_is_rewritten_between_them(
+    tmp_path: Path,
+) -> None:
+    write(
+        tmp_path,
+        orders=[order(f"A-{number:03}", state="paid") for number in range(250)],
+    )
     batches = Snapshots(tmp_path).batches("orders", 100, ["order_ref", "state"])
     first = next(batches)
-    write(tmp_path, "track-1", orders=[order(f"A-{number:03}", state="shipped") for number in range(250)], at=LATER)
+    write(
+        tmp_path,
+        "track-1",
+        orders=[order(f"A-{number:03}", state="shipped") for number in range(250)],
+        at=LATER,
+    )
     frames = [first, *batches]
     assert [len(frame) for frame in frames] == [100, 100, 50]
     assert {state for frame in frames for state in frame["state"]} == {"paid"}
     assert len({ref for frame in frames for ref in frame["order_ref"]}) == 250
-    held = Snapshots(tmp_path).batches("orders", 100, ["order_ref"], [("order_ref", "==", "A-007")])
+    held = Snapshots(tmp_path).batches(
+        "orders", 100, ["order_ref"], [("order_ref", "==", "A-007")]
+    )
     assert [pairs(frame) for frame in held] == [[("A-007",)]]
     assert list(Snapshots(tmp_path / "none").batches("orders")) == []
 
@@ -303,22 +415,35 @@ def test_the_installed_package_says_of_what_type_its_snapshots_are() -> None:
     """`sourcing/__init__.pyi` is for a type checker that does not see this class."""
     stub = ast.parse((ROOT / "sourcing" / "__init__.pyi").read_text())
     (told,) = (one for one in stub.body if isinstance(one, ast.ClassDef))
-    methods = {one.name: one.args for one in told.body if isinstance(one, ast.FunctionDef)}
+    methods = {
+        one.name: one.args for one in told.body if isinstance(one, ast.FunctionDef)
+    }
     public = {name for name in vars(Snapshots) if not name.startswith("_")}
     assert {name for name in methods if not name.startswith("_")} == public
     for name in public - {"tables"}:
         given = inspect.signature(getattr(Snapshots, name)).parameters
         arguments = methods[name]
-        assert [one.arg for one in (*arguments.args, *arguments.kwonlyargs)] == list(given)
+        assert [one.arg for one in (*arguments.args, *arguments.kwonlyargs)] == list(
+            given
+        )
         defaults = [*arguments.defaults, *filter(None, arguments.kw_defaults)]
-        expected = [one.default for one in given.values() if one.default is not inspect.Parameter.empty]
+        expected = [
+            one.default
+            for one in given.values()
+            if one.default is not inspect.Parameter.empty
+        ]
         assert [ast.literal_eval(one) for one in defaults] == expected
 
 
-def test_batches_are_read_from_the_snapshots_where_a_file_of_the_state_is_damaged(tmp_path: Path) -> None:
+def test_batches_are_read_from_the_snapshots_where_a_file_of_the_state_is_damaged(
+    tmp_path: Path,
+) -> None:
     """As a power cut leaves one: of its size, with zeros."""
     write(tmp_path, orders=[order("A-1")])
     (damaged,) = tmp_path.glob("orders/*.parquet")
     content = damaged.read_bytes()
     damaged.write_bytes(content[:100] + bytes(len(content) - 100))
-    assert [pairs(frame) for frame in Snapshots(tmp_path).batches("orders", columns=["order_ref"])] == [[("A-1",)]]
+    assert [
+        pairs(frame)
+        for frame in Snapshots(tmp_path).batches("orders", columns=["order_ref"])
+    ] == [[("A-1",)]]

@@ -19,7 +19,9 @@ LATER = AT + timedelta(days=1)
 ENDED = LATER + timedelta(hours=9)
 
 
-def offer(item_id: str = "600001", sku_id: str = "1", **changes: object) -> dict[str, object]:
+def offer(
+    item_id: str = "600001", sku_id: str = "1", **changes: object
+) -> dict[str, object]:
     return {
         "marketplace": "taobao",
         "item_id": item_id,
@@ -35,29 +37,62 @@ def offer(item_id: str = "600001", sku_id: str = "1", **changes: object) -> dict
     } | changes
 
 
-def sync(root: Path, *parts: list[dict[str, object]], snapshot_id: str = "catalog-2", full: bool = False) -> Any:
-    """Fetch these rows in these parts; answers the counts and the rows written (item, SKU, price, stock, active)."""
+def sync(
+    root: Path,
+    *parts: list[dict[str, object]],
+    snapshot_id: str = "catalog-2",
+    full: bool = False,
+) -> Any:
+    """Fetch these rows in these parts; answers the counts and the rows written (item,
+    SKU, price, stock, active).
+    """
     files = []
     for number, rows in enumerate(parts):
         files.append(root / f"part-{number}.parquet")
         envelope = {"snapshot_id": "fetched", "snapshot_at": LATER}
-        parquet.write_table(to_arrow(OFFERS, [row | envelope for row in rows]), files[-1])
+        parquet.write_table(
+            to_arrow(OFFERS, [row | envelope for row in rows]), files[-1]
+        )
     work = root / "work"
-    with offer_changes(root, files, snapshot_id=snapshot_id, full=full, work=work) as changes:
-        write_snapshot(root, snapshot_id, DAY, {"offers": changes.rows}, batch_id=None, written_at=ENDED)
-    query = (
-        "select item_id, sku_id, price_minor, stock, active from offers_history where snapshot_id = '{}' order by all"
+    with offer_changes(
+        root, files, snapshot_id=snapshot_id, full=full, work=work
+    ) as changes:
+        write_snapshot(
+            root,
+            snapshot_id,
+            DAY,
+            {"offers": changes.rows},
+            batch_id=None,
+            written_at=ENDED,
+        )
+    query = "select item_id, sku_id, price_minor, stock, active from offers_history where snapshot_id = '{}' order by all"
+    counts = (
+        changes.fetched,
+        changes.new,
+        changes.changed,
+        changes.unchanged,
+        changes.gone,
     )
-    counts = (changes.fetched, changes.new, changes.changed, changes.unchanged, changes.gone)
     return counts, list(sql(root, query.format(snapshot_id)).rows)
 
 
 def test_the_first_crawl_writes_all(tmp_path: Path) -> None:
-    """A row a SKU, in the order of the key, with prices for volumes as they were fetched."""
-    counts, rows = sync(tmp_path, [offer("600002"), offer("600001", "2")], [offer("600001", "1")])
+    """A row a SKU, in the order of the key, with prices for volumes as they were
+    fetched.
+    """
+    counts, rows = sync(
+        tmp_path, [offer("600002"), offer("600001", "2")], [offer("600001", "1")]
+    )
     assert counts == (3, 3, 0, 0, 0)
-    assert rows == [("600001", "1", 100, 5, True), ("600001", "2", 100, 5, True), ("600002", "1", 100, 5, True)]
-    prices = sql(tmp_path, "select volume_prices[1].price_minor, image_urls[1], snapshot_id from offers limit 1").rows
+    assert rows == [
+        ("600001", "1", 100, 5, True),
+        ("600001", "2", 100, 5, True),
+        ("600002", "1", 100, 5, True),
+    ]
+    prices = sql(
+        tmp_path,
+        "select volume_prices[1].price_minor, image_urls[1], snapshot_id from offers limit 1",
+    ).rows
     assert prices == ((100, "https://x/1.jpg", "catalog-2"),)
 
 
@@ -82,28 +117,65 @@ def test_only_what_changed_is_written(tmp_path: Path) -> None:
 def test_a_full_crawl_writes_the_unchanged_too(tmp_path: Path) -> None:
     """For those who want a whole picture in one file."""
     write(tmp_path, "old", offers=[offer("600001"), offer("600002")])
-    counts, rows = sync(tmp_path, [offer("600001"), offer("600002", stock=1)], full=True)
+    counts, rows = sync(
+        tmp_path, [offer("600001"), offer("600002", stock=1)], full=True
+    )
     assert counts == (2, 0, 1, 1, 0)
     assert rows == [("600001", "1", 100, 5, True), ("600002", "1", 100, 1, True)]
 
 
 def test_what_is_no_longer_there_has_no_stock(tmp_path: Path) -> None:
-    """An item that is gone, and a SKU that its item no longer has; what was not fetched stays as it is."""
-    write(tmp_path, "old", offers=[offer("600001"), offer("600002"), offer("600002", "2"), offer("600003")])
+    """An item that is gone, and a SKU that its item no longer has; what was not fetched
+    stays as it is.
+    """
+    write(
+        tmp_path,
+        "old",
+        offers=[
+            offer("600001"),
+            offer("600002"),
+            offer("600002", "2"),
+            offer("600003"),
+        ],
+    )
     gone = offer("600001", GONE, active=False, stock=0, price_minor=0)
     counts, rows = sync(tmp_path, [gone, offer("600002", "2")])
     assert counts == (1, 0, 0, 1, 2)
     assert rows == [("600001", "1", 100, 0, False), ("600002", "1", 100, 0, False)]
-    again, rows_again = sync(tmp_path, [gone, offer("600002", "2")], snapshot_id="catalog-3")
+    again, rows_again = sync(
+        tmp_path, [gone, offer("600002", "2")], snapshot_id="catalog-3"
+    )
     assert (again, rows_again) == ((1, 0, 0, 1, 0), [])
 
 
 def test_a_crawl_hides_nothing_that_a_run_has_seen_since(tmp_path: Path) -> None:
-    """Its rows are of the moment at which it fetched their item, however late it ends."""
-    write(tmp_path, "old", offers=[offer("600001"), offer("600002"), offer("600003"), offer("600003", "2")])
-    run = [offer("600001", price_minor=135, stock=0), offer("600001", "2"), offer("600003", "2", stock=2)]
+    """Its rows are of the moment at which it fetched their item, however late it
+    ends.
+    """
+    write(
+        tmp_path,
+        "old",
+        offers=[
+            offer("600001"),
+            offer("600002"),
+            offer("600003"),
+            offer("600003", "2"),
+        ],
+    )
+    run = [
+        offer("600001", price_minor=135, stock=0),
+        offer("600001", "2"),
+        offer("600003", "2", stock=2),
+    ]
     write(tmp_path, "run", offers=run, at=LATER + timedelta(hours=6))
-    counts, _ = sync(tmp_path, [offer("600001", price_minor=129), offer("600002", stock=7), offer("600003", stock=8)])
+    counts, _ = sync(
+        tmp_path,
+        [
+            offer("600001", price_minor=129),
+            offer("600002", stock=7),
+            offer("600003", stock=8),
+        ],
+    )
     assert counts == (3, 0, 2, 1, 0)
     query = "select item_id, sku_id, price_minor, stock, snapshot_at from offers order by all"
     assert sql(tmp_path, query).rows == (
@@ -117,19 +189,29 @@ def test_a_crawl_hides_nothing_that_a_run_has_seen_since(tmp_path: Path) -> None
 
 def test_an_item_fetched_twice_is_one_row(tmp_path: Path) -> None:
     """Two parts may hold the same item."""
-    assert sync(tmp_path, [offer("600001")], [offer("600001")]) == ((1, 1, 0, 0, 0), [("600001", "1", 100, 5, True)])
+    assert sync(tmp_path, [offer("600001")], [offer("600001")]) == (
+        (1, 1, 0, 0, 0),
+        [("600001", "1", 100, 5, True)],
+    )
 
 
 def test_writing_the_same_snapshot_again_gives_the_same_rows(tmp_path: Path) -> None:
-    """A kill between snapshot and clean-up makes the next run write it anew; it is not compared with itself."""
+    """A kill between snapshot and clean-up makes the next run write it anew; it is not
+    compared with itself.
+    """
     write(tmp_path, "old", offers=[offer("600001")])
     first = sync(tmp_path, [offer("600001", stock=1), offer("600002")])
-    assert first == ((2, 1, 1, 0, 0), [("600001", "1", 100, 1, True), ("600002", "1", 100, 5, True)])
+    assert first == (
+        (2, 1, 1, 0, 0),
+        [("600001", "1", 100, 1, True), ("600002", "1", 100, 5, True)],
+    )
     assert sync(tmp_path, [offer("600001", stock=1), offer("600002")]) == first
 
 
 def test_history_comes_from_comparing_snapshots(tmp_path: Path) -> None:
-    """A window over the history shows each change of price and stock beside what was before."""
+    """A window over the history shows each change of price and stock beside what was
+    before.
+    """
     write(tmp_path, "old", offers=[offer("600001"), offer("600002")])
     sync(tmp_path, [offer("600001", price_minor=120, stock=3), offer("600002")])
     changes = sql(

@@ -1,4 +1,6 @@
-"""DuckDB, Polars, pandas and fastparquet read every table without us, and the examples show how."""
+"""DuckDB, Polars, pandas and fastparquet read every table without us, and the examples
+show how.
+"""
 
 from __future__ import annotations
 
@@ -26,18 +28,32 @@ HUGE = 2**60 + 1  # a float would lose its last digit
 
 
 def rows_of(name: str) -> list[dict[str, Any]]:
-    """Two rows: the columns' examples, and the least that a row can hold, with an amount that no float can."""
-    columns = {column: told for column, told in TABLES[name].columns.items() if column not in ENVELOPE}
+    """Two rows: the columns' examples, and the least that a row can hold, with an
+    amount that no float can.
+    """
+    columns = {
+        column: told
+        for column, told in TABLES[name].columns.items()
+        if column not in ENVELOPE
+    }
     full = {column: told.example for column, told in columns.items()}
-    least = {column: None if told.null else told.example for column, told in columns.items()}
-    least |= {column: HUGE for column in columns if column.endswith("_minor") and not columns[column].null}
+    least = {
+        column: None if told.null else told.example for column, told in columns.items()
+    }
+    least |= {
+        column: HUGE
+        for column in columns
+        if column.endswith("_minor") and not columns[column].null
+    }
     least |= {TABLES[name].key[0]: f"{full[TABLES[name].key[0]]}-2"}
     return [full, least]
 
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Every table with two rows, in files as the writer makes them; not all of the rows would pass its checks."""
+    """Every table with two rows, in files as the writer makes them; not all of the rows
+    would pass its checks.
+    """
     folder = tmp_path_factory.mktemp("snapshots")
     envelope = {"snapshot_id": "all", "batch_id": None, "snapshot_at": AT}
     for name, table in TABLES.items():
@@ -79,7 +95,13 @@ def through_polars(folder: Path) -> list[dict[str, Any]]:
     return pl.read_parquet(f"{folder}/*/*.parquet").to_dicts()
 
 
-READERS = [with_arrow_types, with_plain_pandas, through_fastparquet, through_duckdb, through_polars]
+READERS = [
+    with_arrow_types,
+    with_plain_pandas,
+    through_fastparquet,
+    through_duckdb,
+    through_polars,
+]
 
 
 @pytest.mark.parametrize("read", READERS)
@@ -91,8 +113,12 @@ def test_every_reader_has_the_values_as_they_were_written(
     assert len(found) == 2
     for row, written in zip(found, rows_of(name), strict=True):
         if read is through_fastparquet:
-            written.pop("volume_prices", None)  # it has no lists of structs: an empty column there, as the guide says
-        assert {column: same(row[column]) for column in written} == {key: same(value) for key, value in written.items()}
+            written.pop(
+                "volume_prices", None
+            )  # it has no lists of structs: an empty column there, as the guide says
+        assert {column: same(row[column]) for column in written} == {
+            key: same(value) for key, value in written.items()
+        }
 
 
 def same(value: object) -> object:
@@ -108,23 +134,39 @@ def test_readers_have_the_types_of_the_dictionary(root: Path) -> None:
     frame = pd.read_parquet(root / "orders", dtype_backend="pyarrow", partitioning=None)
     polars = pl.read_parquet(f"{root}/orders/*/*.parquet").schema
     with duckdb.connect() as connection:
-        columns = connection.execute(f"DESCRIBE FROM read_parquet('{root}/orders/*/*.parquet')").fetchall()
+        columns = connection.execute(
+            f"DESCRIBE FROM read_parquet('{root}/orders/*/*.parquet')"
+        ).fetchall()
     types = {column: kind for column, kind, *_ in columns}
     for name, arrow, of_polars, of_duckdb in (
         ("order_id", "string[pyarrow]", pl.String, "VARCHAR"),
         ("paid_minor", "int64[pyarrow]", pl.Int64, "BIGINT"),
-        ("paid_at", "timestamp[us, tz=UTC][pyarrow]", pl.Datetime("us", "UTC"), "TIMESTAMP WITH TIME ZONE"),
+        (
+            "paid_at",
+            "timestamp[us, tz=UTC][pyarrow]",
+            pl.Datetime("us", "UTC"),
+            "TIMESTAMP WITH TIME ZONE",
+        ),
     ):
-        assert (str(frame[name].dtype), polars[name], types[name]) == (arrow, of_polars, of_duckdb)
+        assert (str(frame[name].dtype), polars[name], types[name]) == (
+            arrow,
+            of_polars,
+            of_duckdb,
+        )
 
 
-def test_the_examples_tell_what_was_spent(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_examples_tell_what_was_spent(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """On a batch of three orders, one of them looked at again: each counts once."""
     held = order("A-3", state="held", paid_minor=0, reason="too dear")
     other = order("A-2", marketplace="1688", paid_minor=2500)
     write(tmp_path, orders=[order("A-1", paid_minor=0), other, held], offers=[])
     write(tmp_path, "later", orders=[order("A-1")], at=AT + timedelta(hours=1))
-    spend = ["1688: 1 orders, 2500 minor units of CNY", "taobao: 2 orders, 1990 minor units of CNY"]
+    spend = [
+        "1688: 1 orders, 2500 minor units of CNY",
+        "taobao: 2 orders, 1990 minor units of CNY",
+    ]
     for example in (with_duckdb, with_polars):
         example.main(str(tmp_path))
         assert capsys.readouterr().out.splitlines() == spend
@@ -142,9 +184,15 @@ def test_the_examples_tell_what_was_spent(tmp_path: Path, capsys: pytest.Capture
 def test_the_ten_lines_of_the_readme_run(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (lines,) = re.findall("```python\n(from sourcing.*?)```", (ROOT / "docs/guide.md").read_text(), re.DOTALL)
+    (lines,) = re.findall(
+        "```python\n(from sourcing.*?)```",
+        (ROOT / "docs/guide.md").read_text(),
+        re.DOTALL,
+    )
     assert len(lines.splitlines()) <= 11
-    write(tmp_path / "data/snapshots", orders=[order("A-1"), order("A-2", state="held")])
+    write(
+        tmp_path / "data/snapshots", orders=[order("A-1"), order("A-2", state="held")]
+    )
     monkeypatch.chdir(tmp_path)
     exec(lines, {})
     assert "taobao       booked    19.9" in capsys.readouterr().out

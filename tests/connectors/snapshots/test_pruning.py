@@ -1,4 +1,6 @@
-"""Pruning: what is current stays, the history before goes, and no crash or reader ever meets anything in between."""
+"""Pruning: what is current stays, the history before goes, and no crash or reader ever
+meets anything in between.
+"""
 
 from __future__ import annotations
 
@@ -44,7 +46,9 @@ HISTORY = "select order_ref, state from orders_history order by all"
 
 def tell(root: Path, hour: int, *refs: str) -> None:
     rows = [order(ref, state=STATES[hour], paid_minor=hour) for ref in refs]
-    write(root, f"s-{hour}", day=date(2026, 1, 2 + hour), at=AT + hour * HOUR, orders=rows)
+    write(
+        root, f"s-{hour}", day=date(2026, 1, 2 + hour), at=AT + hour * HOUR, orders=rows
+    )
 
 
 def filled(root: Path) -> None:
@@ -57,19 +61,29 @@ def filled(root: Path) -> None:
 
 def current(root: Path) -> list[tuple[Any, ...]]:
     """Quicker than by a query."""
-    rows = Snapshots(root).arrow("orders", columns=["order_ref", "state", "paid_minor"]).to_pylist()
+    rows = (
+        Snapshots(root)
+        .arrow("orders", columns=["order_ref", "state", "paid_minor"])
+        .to_pylist()
+    )
     return sorted(tuple(row.values()) for row in rows)
 
 
 def rows_told(root: Path) -> int:
-    return sum(file.rows for manifest in list_snapshots(root) for file in manifest.files)
+    return sum(
+        file.rows for manifest in list_snapshots(root) for file in manifest.files
+    )
 
 
 def test_the_newest_row_of_each_key_survives_in_one_snapshot(tmp_path: Path) -> None:
     filled(tmp_path)
     before = Snapshots(tmp_path).table("orders")
     done = prune(tmp_path, Old(keep=1), NOW)
-    assert (done.dropped, done.into, done.rows) == (["s-0", "s-1", "s-2"], "pruned-20260102T130405678901", 3)
+    assert (done.dropped, done.into, done.rows) == (
+        ["s-0", "s-1", "s-2"],
+        "pruned-20260102T130405678901",
+        3,
+    )
     assert done.bytes > 0
     assert files_below(tmp_path) == [
         "_manifests/pruned-20260102T130405678901.json",
@@ -77,7 +91,9 @@ def test_the_newest_row_of_each_key_survives_in_one_snapshot(tmp_path: Path) -> 
         "_history/orders/date=2026-01-04/pruned-20260102T130405678901.parquet",
         "_history/orders/date=2026-01-05/s-3.parquet",
     ]
-    pd.testing.assert_frame_equal(Snapshots(tmp_path).table("orders"), before, check_like=True)
+    pd.testing.assert_frame_equal(
+        Snapshots(tmp_path).table("orders"), before, check_like=True
+    )
     assert sql(tmp_path, BY_HAND).rows == tuple(CURRENT)
     assert verify_snapshot(tmp_path, "pruned-20260102T130405678901").replaces == {}
 
@@ -100,13 +116,17 @@ def test_as_of_every_later_moment_the_tables_are_what_they_were(tmp_path: Path) 
     ]
 
 
-def test_what_was_pruned_is_pruned_with_the_next_ones_and_alone_it_stays(tmp_path: Path) -> None:
+def test_what_was_pruned_is_pruned_with_the_next_ones_and_alone_it_stays(
+    tmp_path: Path,
+) -> None:
     filled(tmp_path)
     prune(tmp_path, Old(keep=2), NOW)
     assert prune(tmp_path, Old(keep=2), NOW + HOUR).dropped == []
     done = prune(tmp_path, Old(keep=0), NOW + HOUR)
     assert done.dropped == ["pruned-20260102T130405678901", "s-2", "s-3"]
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == ["pruned-20260102T140405678901"]
+    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == [
+        "pruned-20260102T140405678901"
+    ]
     assert sql(tmp_path, BY_HAND).rows == tuple(CURRENT)
 
 
@@ -114,7 +134,9 @@ def test_a_batch_that_is_run_again_counts_again(tmp_path: Path) -> None:
     filled(tmp_path)
     prune(tmp_path, Old(keep=0), NOW)
     write(tmp_path, "s-0", at=NOW + HOUR, orders=[order("A-2", state="refunded")])
-    assert sql(tmp_path, "select state from orders where order_ref = 'A-2'").rows == (("refunded",),)
+    assert sql(tmp_path, "select state from orders where order_ref = 'A-2'").rows == (
+        ("refunded",),
+    )
 
 
 def test_snapshots_without_rows_leave_nothing(tmp_path: Path) -> None:
@@ -131,7 +153,9 @@ def test_a_damaged_snapshot_stops_it_and_nothing_is_gone(tmp_path: Path) -> None
     before = files_below(tmp_path)
     with pytest.raises(SnapshotDamaged, match="s-0 is not as it was written"):
         prune(tmp_path, Old(keep=1), NOW)
-    assert [name for name in files_below(tmp_path) if not name.startswith("_work")] == before
+    assert [
+        name for name in files_below(tmp_path) if not name.startswith("_work")
+    ] == before
 
 
 def test_what_a_newer_program_wrote_is_left_alone(tmp_path: Path) -> None:
@@ -144,8 +168,12 @@ def test_what_a_newer_program_wrote_is_left_alone(tmp_path: Path) -> None:
     assert prune(tmp_path, Old(keep=1), NOW).dropped == ["s-1", "s-2"]
 
 
-def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(tmp_path: Path) -> None:
-    """The rewrite of s-0 died before its manifest: the old file waits aside, and is what counts."""
+def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(
+    tmp_path: Path,
+) -> None:
+    """The rewrite of s-0 died before its manifest: the old file waits aside, and is
+    what counts.
+    """
     filled(tmp_path)
     (tmp_path / "_history/orders/date=2026-01-09").mkdir()
     (tmp_path / "_history/orders/date=2026-01-09/dead.parquet").write_bytes(b"half")
@@ -154,8 +182,15 @@ def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(tmp_path:
         tell_again(tmp_path)
     done = prune(tmp_path, Old(keep=9), NOW)
     assert (done.unnamed, done.dropped) == (1, [])
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == ["s-0", "s-1", "s-2", "s-3"]
-    assert all(verify_snapshot(tmp_path, one.snapshot_id) for one in list_snapshots(tmp_path))
+    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == [
+        "s-0",
+        "s-1",
+        "s-2",
+        "s-3",
+    ]
+    assert all(
+        verify_snapshot(tmp_path, one.snapshot_id) for one in list_snapshots(tmp_path)
+    )
     assert sql(tmp_path, BY_HAND).rows == tuple(CURRENT)
     assert files_below(tmp_path)[4:] == [
         "mine.parquet",
@@ -167,7 +202,9 @@ def tell_again(root: Path) -> None:
     write(root, "s-0", orders=[order("A-9")], at=AT)
 
 
-def test_a_pruning_that_dies_anywhere_leaves_the_old_or_the_new_and_the_next_ends_it(tmp_path: Path) -> None:
+def test_a_pruning_that_dies_anywhere_leaves_the_old_or_the_new_and_the_next_ends_it(
+    tmp_path: Path,
+) -> None:
     old, new = 7, 4
     for step in count(0, 5):
         root = tmp_path / str(step)
@@ -177,12 +214,18 @@ def test_a_pruning_that_dies_anywhere_leaves_the_old_or_the_new_and_the_next_end
                 prune(root, Old(keep=1), NOW)
         except Killed:
             assert (current(root), rows_told(root) in (old, new)) == (CURRENT, True)
-            assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
+            assert [
+                verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)
+            ]
         else:
             assert step > 20
             break
         prune(root, Old(keep=1), NOW + HOUR)
-        assert (current(root), rows_told(root), len(files_below(root))) == (CURRENT, new, 4)
+        assert (current(root), rows_told(root), len(files_below(root))) == (
+            CURRENT,
+            new,
+            4,
+        )
 
 
 SCRIPT = """
@@ -202,10 +245,18 @@ prune(Path(sys.argv[1]), Old(keep=1), AT + timedelta(hours=10))
 
 
 @pytest.mark.endurance
-@pytest.mark.parametrize(("where", "left"), [("put_in_place", 4), ("write_manifest", 2)])
-def test_a_killed_pruning_loses_nothing_and_the_next_one_ends_it(tmp_path: Path, where: str, left: int) -> None:
+@pytest.mark.parametrize(
+    ("where", "left"), [("put_in_place", 4), ("write_manifest", 2)]
+)
+def test_a_killed_pruning_loses_nothing_and_the_next_one_ends_it(
+    tmp_path: Path, where: str, left: int
+) -> None:
     filled(tmp_path)
-    dead = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path), where], cwd=REPOSITORY, check=False)
+    dead = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(tmp_path), where],
+        cwd=REPOSITORY,
+        check=False,
+    )
     assert dead.returncode == -9
     assert (len(list_snapshots(tmp_path)), current(tmp_path)) == (left, CURRENT)
     prune(tmp_path, Old(keep=1), NOW)
@@ -213,7 +264,9 @@ def test_a_killed_pruning_loses_nothing_and_the_next_one_ends_it(tmp_path: Path,
     assert len(files_below(tmp_path)) == 4
 
 
-def test_readers_and_writers_of_the_same_moment_see_all_current_rows(tmp_path: Path) -> None:
+def test_readers_and_writers_of_the_same_moment_see_all_current_rows(
+    tmp_path: Path,
+) -> None:
     filled(tmp_path)
     over, seen = Event(), []
 
@@ -226,7 +279,12 @@ def test_readers_and_writers_of_the_same_moment_see_all_current_rows(tmp_path: P
     reader.start()
     for number in range(5):
         tell(tmp_path, 3, "A-1")
-        write(tmp_path, f"again-{number}", at=AT, orders=[order("A-1", state="ordered", paid_minor=0)])
+        write(
+            tmp_path,
+            f"again-{number}",
+            at=AT,
+            orders=[order("A-1", state="ordered", paid_minor=0)],
+        )
         prune(tmp_path, Old(keep=1), NOW + number * HOUR)
         time.sleep(0.1)
     over.set()
@@ -236,7 +294,9 @@ def test_readers_and_writers_of_the_same_moment_see_all_current_rows(tmp_path: P
 
 
 def test_a_writer_under_way_is_waited_for(tmp_path: Path) -> None:
-    """It holds its files in `_work`; a pruning in that moment must not take them for a dead one's."""
+    """It holds its files in `_work`; a pruning in that moment must not take them for a
+    dead one's.
+    """
     filled(tmp_path)
     begun, go_on = Event(), Event()
 
@@ -247,7 +307,11 @@ def test_a_writer_under_way_is_waited_for(tmp_path: Path) -> None:
         yield {"orders": [order("B-2")]}
 
     arguments: dict[str, Any] = {"batch_id": "batch", "written_at": NOW}
-    writer = Thread(target=write_snapshot, args=(tmp_path, "slow", date(2026, 1, 6), slowly()), kwargs=arguments)
+    writer = Thread(
+        target=write_snapshot,
+        args=(tmp_path, "slow", date(2026, 1, 6), slowly()),
+        kwargs=arguments,
+    )
     writer.start()
     begun.wait(10)
     pruner = Thread(target=prune, args=(tmp_path, Old(keep=1), NOW))
@@ -257,12 +321,20 @@ def test_a_writer_under_way_is_waited_for(tmp_path: Path) -> None:
     go_on.set()
     writer.join()
     pruner.join()
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == ["pruned-20260102T130405678901", "slow"]
+    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == [
+        "pruned-20260102T130405678901",
+        "slow",
+    ]
     assert len(sql(tmp_path, BY_HAND).rows) == 5
 
 
 @given(
-    st.lists(st.lists(st.sampled_from(["A-1", "A-2", "A-3"]), unique=True), min_size=1, max_size=5), st.integers(0, 5)
+    st.lists(
+        st.lists(st.sampled_from(["A-1", "A-2", "A-3"]), unique=True),
+        min_size=1,
+        max_size=5,
+    ),
+    st.integers(0, 5),
 )
 @settings(max_examples=6, deadline=None)
 def test_no_current_row_is_lost_whatever_is_told_and_kept(
@@ -279,4 +351,7 @@ def test_no_current_row_is_lost_whatever_is_told_and_kept(
 
 
 def everything(root: Path) -> list[list[dict[str, Any]]]:
-    return [Snapshots(root).arrow(name).sort_by("order_ref").to_pylist() for name in ("orders", "payments")]
+    return [
+        Snapshots(root).arrow(name).sort_by("order_ref").to_pylist()
+        for name in ("orders", "payments")
+    ]

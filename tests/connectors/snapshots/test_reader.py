@@ -17,7 +17,12 @@ import pytest
 from pyarrow import parquet
 
 from connectors.snapshots import sources
-from connectors.snapshots.manifests import SnapshotDamaged, SnapshotError, list_snapshots, verify_snapshot
+from connectors.snapshots.manifests import (
+    SnapshotDamaged,
+    SnapshotError,
+    list_snapshots,
+    verify_snapshot,
+)
 from connectors.snapshots.reader import QueryBounds, QueryResult, sql
 from connectors.snapshots.sources import QueryError
 from connectors.snapshots.tables import TABLES
@@ -28,13 +33,24 @@ LATER = AT + timedelta(hours=1)
 FILE = "_history/orders/date=2026-01-02/batch-1.parquet"
 
 
-def test_a_view_has_the_newest_row_of_each_key_and_history_has_all(tmp_path: Path) -> None:
+def test_a_view_has_the_newest_row_of_each_key_and_history_has_all(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, "batch-2", orders=[order("A-1", state="booked")], at=LATER)
-    write(tmp_path, "batch-1", orders=[order("A-1", state="paid"), order("A-2", state="held")])
-    assert sql(tmp_path, "SELECT order_ref, state, snapshot_id FROM orders ORDER BY order_ref") == QueryResult(
-        ("order_ref", "state", "snapshot_id"), (("A-1", "booked", "batch-2"), ("A-2", "held", "batch-1"))
+    write(
+        tmp_path,
+        "batch-1",
+        orders=[order("A-1", state="paid"), order("A-2", state="held")],
     )
-    assert sql(tmp_path, "SELECT count(*) AS n FROM orders_history") == QueryResult(("n",), ((3,),))
+    assert sql(
+        tmp_path, "SELECT order_ref, state, snapshot_id FROM orders ORDER BY order_ref"
+    ) == QueryResult(
+        ("order_ref", "state", "snapshot_id"),
+        (("A-1", "booked", "batch-2"), ("A-2", "held", "batch-1")),
+    )
+    assert sql(tmp_path, "SELECT count(*) AS n FROM orders_history") == QueryResult(
+        ("n",), ((3,),)
+    )
 
 
 def test_of_two_snapshots_of_one_moment_the_higher_id_counts(tmp_path: Path) -> None:
@@ -44,7 +60,9 @@ def test_of_two_snapshots_of_one_moment_the_higher_id_counts(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", [*TABLES, *(f"{name}_history" for name in TABLES)])
-def test_a_table_without_a_snapshot_is_empty_and_has_its_columns(tmp_path: Path, name: str) -> None:
+def test_a_table_without_a_snapshot_is_empty_and_has_its_columns(
+    tmp_path: Path, name: str
+) -> None:
     answer = sql(tmp_path / "not there yet", f"SELECT * FROM {name}")
     assert answer.columns == tuple(TABLES[name.removesuffix("_history")].schema.names)
     assert answer.rows == ()
@@ -52,14 +70,19 @@ def test_a_table_without_a_snapshot_is_empty_and_has_its_columns(tmp_path: Path,
 
 def test_values_come_back_as_they_are(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
-    row = sql(tmp_path, "SELECT order_id, paid_minor, tracking_numbers, paid_at, reason FROM orders").rows[0]
+    row = sql(
+        tmp_path,
+        "SELECT order_id, paid_minor, tracking_numbers, paid_at, reason FROM orders",
+    ).rows[0]
     assert row == ("2542285634920880794", 1990, ["FARJP2408000013YQ"], AT, None)
-    assert sql(tmp_path, "SELECT sum(paid_minor), paid_at::VARCHAR FROM orders GROUP BY ALL").rows == (
-        (1990, "2026-01-02 03:04:05.678901+00"),
-    )
+    assert sql(
+        tmp_path, "SELECT sum(paid_minor), paid_at::VARCHAR FROM orders GROUP BY ALL"
+    ).rows == ((1990, "2026-01-02 03:04:05.678901+00"),)
 
 
-def test_times_are_utc_wherever_the_machine_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_utc_wherever_the_machine_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TZ", "Asia/Shanghai")
     write(tmp_path, orders=[order()])
     paid_at = sql(tmp_path, "SELECT paid_at FROM orders").rows[0][0]
@@ -80,9 +103,13 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     path = tmp_path / "_history/orders/date=2026-01-02/old.parquet"
     older = parquet.ParquetFile(path).read().drop_columns(["reason", "seller_id"])
     parquet.write_table(older.append_column("since_dropped", pa.array([1])), path)
-    manifest = re.sub(r',\s*"checksum": "\w+"', "", (tmp_path / "_manifests/old.json").read_text())
+    manifest = re.sub(
+        r',\s*"checksum": "\w+"', "", (tmp_path / "_manifests/old.json").read_text()
+    )
     size = next(file.bytes for file in list_snapshots(tmp_path)[0].files)
-    (tmp_path / "_manifests/old.json").write_text(manifest.replace(str(size), str(path.stat().st_size)))
+    (tmp_path / "_manifests/old.json").write_text(
+        manifest.replace(str(size), str(path.stat().st_size))
+    )
     assert sql(tmp_path, "SELECT order_ref, reason FROM orders ORDER BY 1").rows == (
         ("A-1", None),
         ("A-2", "price changed"),
@@ -163,15 +190,24 @@ def test_what_does_more_than_read_is_refused_and_changes_nothing(
 
 
 def everything_below(folder: Path) -> dict[Path, bytes]:
-    return {path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")}
+    return {
+        path: path.read_bytes() if path.is_file() else b"" for path in folder.rglob("*")
+    }
 
 
-def test_a_wrong_query_is_explained_in_duckdbs_words_unless_these_may_quote_a_row(tmp_path: Path) -> None:
+def test_a_wrong_query_is_explained_in_duckdbs_words_unless_these_may_quote_a_row(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(QueryError, match=r'Referenced column "stat" not found'):
         sql(tmp_path, "SELECT stat FROM orders")
-    with pytest.raises(QueryError, match=r"^a value does not fit what the query does with it \(ConversionException\)$"):
+    with pytest.raises(
+        QueryError,
+        match=r"^a value does not fit what the query does with it \(ConversionException\)$",
+    ):
         sql(tmp_path, "SELECT 'Jane Doe'::INT")
-    with pytest.raises(QueryError, match="give one statement that reads: SELECT, WITH, DESCRIBE"):
+    with pytest.raises(
+        QueryError, match="give one statement that reads: SELECT, WITH, DESCRIBE"
+    ):
         sql(tmp_path, "DROP VIEW orders")
 
 
@@ -190,31 +226,46 @@ def test_a_file_cut_short_is_named(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
     os.truncate(tmp_path / FILE, 100)
     with pytest.raises(
-        SnapshotDamaged, match=r"batch-1\.parquet has 100 bytes where the manifest of snapshot batch-1 says"
+        SnapshotDamaged,
+        match=r"batch-1\.parquet has 100 bytes where the manifest of snapshot batch-1 says",
     ):
         sql(tmp_path, "SELECT * FROM orders_history")
 
 
-def test_a_file_with_changed_bytes_is_named_when_it_can_not_be_read(tmp_path: Path) -> None:
+def test_a_file_with_changed_bytes_is_named_when_it_can_not_be_read(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, orders=[order()])
     content = bytearray((tmp_path / FILE).read_bytes())
     content[4:400] = bytes(396)
     (tmp_path / FILE).write_bytes(content)
-    with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
+    with pytest.raises(
+        SnapshotDamaged,
+        match=r"batch-1\.parquet of snapshot batch-1 is not as it was written",
+    ):
         sql(tmp_path, "SELECT * FROM orders_history")
-    with pytest.raises(SnapshotDamaged, match=r"batch-1\.parquet of snapshot batch-1 is not as it was written"):
+    with pytest.raises(
+        SnapshotDamaged,
+        match=r"batch-1\.parquet of snapshot batch-1 is not as it was written",
+    ):
         verify_snapshot(tmp_path, "batch-1")
 
 
-def test_no_changed_byte_of_the_data_passes_unseen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_changed_byte_of_the_data_passes_unseen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(sources, "TRIES", 1)
     write(tmp_path, orders=[order(f"A-{number}") for number in range(50)])
     good = (tmp_path / FILE).read_bytes()
     answer = sql(tmp_path, "SELECT * FROM orders_history ORDER BY ALL")
     group = parquet.ParquetFile(tmp_path / FILE).metadata.row_group(0)
     caught = 0
-    for position in range(100, sum(group.column(number).total_compressed_size for number in range(19)), 97):
-        (tmp_path / FILE).write_bytes(good[:position] + bytes([good[position] ^ 0x55]) + good[position + 1 :])
+    for position in range(
+        100, sum(group.column(number).total_compressed_size for number in range(19)), 97
+    ):
+        (tmp_path / FILE).write_bytes(
+            good[:position] + bytes([good[position] ^ 0x55]) + good[position + 1 :]
+        )
         try:
             assert sql(tmp_path, "SELECT * FROM orders_history ORDER BY ALL") == answer
         except SnapshotDamaged:
@@ -227,7 +278,8 @@ def test_an_unreadable_manifest_is_named(tmp_path: Path, content: str) -> None:
     write(tmp_path, orders=[order()])
     (tmp_path / "_manifests/batch-1.json").write_text(content)
     with pytest.raises(
-        SnapshotDamaged, match=r"batch-1\.json is not a readable manifest \(.*\); write the snapshot again"
+        SnapshotDamaged,
+        match=r"batch-1\.json is not a readable manifest \(.*\); write the snapshot again",
     ):
         sql(tmp_path, "SELECT 1")
 
@@ -241,16 +293,26 @@ def test_snapshots_are_listed_from_the_oldest(tmp_path: Path) -> None:
 
 @pytest.mark.endurance
 def test_a_reader_beside_a_writer_sees_whole_snapshots(tmp_path: Path) -> None:
-    """Every order is paid with the same amount in one snapshot; a mix would show two."""
+    """Every order is paid with the same amount in one snapshot; a mix would show
+    two.
+    """
     stop = threading.Event()
 
     def rewrite() -> None:
         for amount in count(1):
             if stop.wait(0.15):
                 break
-            write(tmp_path, orders=[order("A-1", paid_minor=amount)], payments=[payment(amount_minor=amount)])
+            write(
+                tmp_path,
+                orders=[order("A-1", paid_minor=amount)],
+                payments=[payment(amount_minor=amount)],
+            )
 
-    write(tmp_path, orders=[order("A-1", paid_minor=0)], payments=[payment(amount_minor=0)])
+    write(
+        tmp_path,
+        orders=[order("A-1", paid_minor=0)],
+        payments=[payment(amount_minor=0)],
+    )
     writer = threading.Thread(target=rewrite)
     writer.start()
     try:
@@ -264,14 +326,21 @@ def test_a_reader_beside_a_writer_sees_whole_snapshots(tmp_path: Path) -> None:
 
 def read_pair(root: Path) -> tuple[tuple[object, ...], ...]:
     with suppress(SnapshotError):  # it gives up when every look meets a rewrite
-        return sql(root, "SELECT paid_minor, amount_minor FROM orders JOIN payments USING (order_ref)").rows
+        return sql(
+            root,
+            "SELECT paid_minor, amount_minor FROM orders JOIN payments USING (order_ref)",
+        ).rows
     return ()
 
 
 def test_duckdb_is_imported_only_by_a_query() -> None:
     script = "import sys, connectors.snapshots; print('duckdb' in sys.modules, 'pandas' in sys.modules)"
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=Path(__file__).parents[3],
+        capture_output=True,
+        text=True,
+        check=True,
     )
     assert done.stdout == "False False\n"
 
@@ -279,9 +348,15 @@ def test_duckdb_is_imported_only_by_a_query() -> None:
 def test_a_query_ends_where_its_bounds_are_and_says_so(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
     endless = "SELECT count(*) FROM range(1000000) a, range(10000000) b WHERE a.range * b.range % 7 = 3"
-    with pytest.raises(QueryError, match=r"^the query took more than 0.2 s: narrow it down .* --seconds$"):
+    with pytest.raises(
+        QueryError,
+        match=r"^the query took more than 0.2 s: narrow it down .* --seconds$",
+    ):
         sql(tmp_path, endless, QueryBounds(seconds=0.2))
     large = "SELECT count(DISTINCT a.range || '-' || b.range) FROM range(10000) a, range(10000) b"
-    with pytest.raises(QueryError, match=r"^the query needs more than 64 MB: narrow it down .* --memory-mb$"):
+    with pytest.raises(
+        QueryError,
+        match=r"^the query needs more than 64 MB: narrow it down .* --memory-mb$",
+    ):
         sql(tmp_path, large, QueryBounds(memory_mb=64))
     assert sql(tmp_path, "SELECT order_ref FROM orders", QueryBounds()).rows

@@ -18,7 +18,16 @@ from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.plan import PlannedOrder
 from tests.connectors.snapshots.sample import AT
 
-RECEIVER = Receiver(name="Ann", phone="1", email="", country="GB", state="", city="London", zip="N1", address="1 St")
+RECEIVER = Receiver(
+    name="Ann",
+    phone="1",
+    email="",
+    country="GB",
+    state="",
+    city="London",
+    zip="N1",
+    address="1 St",
+)
 PLAN = PlannedOrder(
     request=OrderRequest(
         order_ref="A-1",
@@ -27,7 +36,14 @@ PLAN = PlannedOrder(
         freight="cheapest",
         lines=(
             RequestLine(row=2, item="730", sku="", quantity=1, max_unit_price=None),
-            RequestLine(row=5, item="red bag", sku="9", quantity=2, max_unit_price=Money(1250), note="gift"),
+            RequestLine(
+                row=5,
+                item="red bag",
+                sku="9",
+                quantity=2,
+                max_unit_price=Money(1250),
+                note="gift",
+            ),
         ),
     ),
     matches=(
@@ -48,7 +64,10 @@ PLAN = PlannedOrder(
 
 def test_a_plan_has_a_row_for_each_line_of_its_request() -> None:
     first, second = REQUESTS.rows(PLAN)
-    assert [first[name] for name in ("line_no", "file_row", "max_unit_price_minor", "currency")] == [1, 2, 0, None]
+    assert [
+        first[name]
+        for name in ("line_no", "file_row", "max_unit_price_minor", "currency")
+    ] == [1, 2, 0, None]
     assert second == {
         "order_ref": "A-1",
         "line_no": 2,
@@ -71,14 +90,25 @@ def test_a_plan_has_a_row_for_each_line_of_its_request() -> None:
 
 def test_the_offers_found_for_words_are_told_with_the_one_taken() -> None:
     rows = CANDIDATES.rows(PLAN)
-    shown = [(row["line_no"], row["place"], row["item_id"], row["price_minor"], row["taken"]) for row in rows]
+    shown = [
+        (row["line_no"], row["place"], row["item_id"], row["price_minor"], row["taken"])
+        for row in rows
+    ]
     assert shown == [(2, 1, "71", 5, False), (2, 2, "72", 6, True)]
     envelope = {"snapshot_id": "s", "batch_id": None, "snapshot_at": AT}
-    assert to_arrow(CANDIDATES, [envelope | row for row in rows])["decided_at"].to_pylist() == [AT, AT]
+    assert to_arrow(CANDIDATES, [envelope | row for row in rows])[
+        "decided_at"
+    ].to_pylist() == [AT, AT]
 
 
 def test_a_mapping_is_a_record_too_and_given_values_are_not_read_from_it() -> None:
-    event = {"order_ref": "A-1", "tracking_number": "F1", "sequence": 1, "occurred_at": AT, "status": "SIGN"}
+    event = {
+        "order_ref": "A-1",
+        "tracking_number": "F1",
+        "sequence": 1,
+        "occurred_at": AT,
+        "status": "SIGN",
+    }
     words = {"description": "signed", "place": ""}
     recorded = {**event, **words, "recorded_at": AT + timedelta(days=1)}
     assert TRACKING_EVENTS.row(recorded) == {**event, **words}

@@ -51,8 +51,12 @@ def test_a_table_carries_its_name_key_and_version(table: Table) -> None:
 
 @ALL
 def test_every_row_tells_its_snapshot_and_batch(table: Table) -> None:
-    assert table.schema.field("snapshot_id") == pa.field("snapshot_id", pa.string(), nullable=False)
-    assert table.schema.field("snapshot_at") == pa.field("snapshot_at", pa.timestamp("us", tz="UTC"), nullable=False)
+    assert table.schema.field("snapshot_id") == pa.field(
+        "snapshot_id", pa.string(), nullable=False
+    )
+    assert table.schema.field("snapshot_at") == pa.field(
+        "snapshot_at", pa.timestamp("us", tz="UTC"), nullable=False
+    )
     assert table.schema.field("batch_id") == pa.field("batch_id", pa.string())
 
 
@@ -61,13 +65,21 @@ def test_amounts_are_whole_never_null_and_beside_a_currency(table: Table) -> Non
     """But for the sums of `landed_costs` that could not be made."""
     amounts = [field for field in table.schema if field.name.endswith("_minor")]
     assert all(field.type == pa.int64() for field in amounts)
-    assert not [field.name for field in amounts if field.nullable and not field.name.startswith("landed_")]
+    assert not [
+        field.name
+        for field in amounts
+        if field.nullable and not field.name.startswith("landed_")
+    ]
     assert not amounts or any(name.endswith("currency") for name in table.schema.names)
 
 
 @ALL
 def test_ids_are_text_and_keys_never_null(table: Table) -> None:
-    assert all(field.type == pa.string() for field in table.schema if field.name.endswith("_id"))
+    assert all(
+        field.type == pa.string()
+        for field in table.schema
+        if field.name.endswith("_id")
+    )
     assert not any(table.schema.field(column).nullable for column in table.key)
 
 
@@ -79,10 +91,19 @@ def test_no_number_is_a_float(table: Table) -> None:
 @ALL
 def test_a_file_carries_the_words_of_every_column(table: Table) -> None:
     for name, column in table.columns.items():
-        told = {key.decode(): words.decode() for key, words in table.schema.field(name).metadata.items()}
+        told = {
+            key.decode(): words.decode()
+            for key, words in table.schema.field(name).metadata.items()
+        }
         assert (told["description"], told["source"]) == (column.words, column.source)
-        assert (told.get("unit", ""), told.get("null", "")) == (column.unit, column.null)
-        assert (told["example"], "personal" in told) == (column.shown_example, column.personal)
+        assert (told.get("unit", ""), told.get("null", "")) == (
+            column.unit,
+            column.null,
+        )
+        assert (told["example"], "personal" in told) == (
+            column.shown_example,
+            column.personal,
+        )
         assert column.words.endswith(".")
 
 
@@ -94,7 +115,10 @@ def test_the_examples_are_a_row_of_the_table(table: Table) -> None:
 
 def test_the_personal_columns() -> None:
     found = {
-        (table.name, name) for table in TABLES.values() for name, column in table.columns.items() if column.personal
+        (table.name, name)
+        for table in TABLES.values()
+        for name, column in table.columns.items()
+        if column.personal
     }
     assert found == {
         *(("requests", part) for part in ("state", "city", "zip", "note")),
@@ -117,5 +141,12 @@ def test_no_column_lacks_what_its_reader_needs(table: Table) -> None:
 
 def test_arrow_gives_back_what_it_frees() -> None:
     """What its threads read too: they have the pool that Arrow was loaded with."""
-    told = "import connectors, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
-    assert subprocess.run([sys.executable, "-c", told], capture_output=True, text=True, check=True).stdout == "system\n"
+    told = (
+        "import connectors, pyarrow; print(pyarrow.default_memory_pool().backend_name)"
+    )
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", told], capture_output=True, text=True, check=True
+        ).stdout
+        == "system\n"
+    )

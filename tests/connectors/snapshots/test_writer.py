@@ -17,24 +17,42 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyarrow import parquet
 
-from connectors.snapshots.manifests import WORK, SnapshotError, list_snapshots, verify_snapshot
+from connectors.snapshots.manifests import (
+    WORK,
+    SnapshotError,
+    list_snapshots,
+    verify_snapshot,
+)
 from connectors.snapshots.rows import Growing, SnapshotValueError, to_arrow
 from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.writer import write_snapshot
-from tests.connectors.snapshots.sample import AT, DAY, files_below, order, payment, write
+from tests.connectors.snapshots.sample import (
+    AT,
+    DAY,
+    files_below,
+    order,
+    payment,
+    write,
+)
 from tests.everyday import examples
 
 NAIVE = AT.replace(tzinfo=None)
 
 
-def test_files_stand_by_table_and_date_and_the_manifest_names_them(tmp_path: Path) -> None:
-    manifest = write(tmp_path, orders=[order("A-1"), order("A-2")], payments=[payment()])
+def test_files_stand_by_table_and_date_and_the_manifest_names_them(
+    tmp_path: Path,
+) -> None:
+    manifest = write(
+        tmp_path, orders=[order("A-1"), order("A-2")], payments=[payment()]
+    )
     assert files_below(tmp_path) == [
         "_manifests/batch-1.json",
         "_history/orders/date=2026-01-02/batch-1.parquet",
         "_history/payments/date=2026-01-02/batch-1.parquet",
     ]
-    content = (tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet").read_bytes()
+    content = (
+        tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet"
+    ).read_bytes()
     written = json.loads((tmp_path / "_manifests/batch-1.json").read_text())
     del written["checksum"]
     assert written | {"files": written["files"][:1]} == {
@@ -59,19 +77,34 @@ def test_files_stand_by_table_and_date_and_the_manifest_names_them(tmp_path: Pat
 
 def test_a_file_tells_its_table_version_and_compression(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
-    file = parquet.ParquetFile(tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet")
+    file = parquet.ParquetFile(
+        tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet"
+    )
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     assert file.schema_arrow.equals(TABLES["orders"].schema)
     metadata = file.schema_arrow.metadata
-    assert (metadata[b"table"], metadata[b"key"], metadata[b"schema_version"]) == (b"orders", b"order_ref", b"5")
+    assert (metadata[b"table"], metadata[b"key"], metadata[b"schema_version"]) == (
+        b"orders",
+        b"order_ref",
+        b"5",
+    )
 
 
-def test_pandas_reads_a_table_folder_with_whole_amounts_and_utc_times(tmp_path: Path) -> None:
+def test_pandas_reads_a_table_folder_with_whole_amounts_and_utc_times(
+    tmp_path: Path,
+) -> None:
     write(
         tmp_path,
         orders=[
             order("A-1"),
-            order("A-2", state="held", paid_minor=0, paid_at=None, freight_minor=0, freight_currency=None),
+            order(
+                "A-2",
+                state="held",
+                paid_minor=0,
+                paid_at=None,
+                freight_minor=0,
+                freight_currency=None,
+            ),
         ],
     )
     frame = pd.read_parquet(tmp_path / "orders")
@@ -79,7 +112,9 @@ def test_pandas_reads_a_table_folder_with_whole_amounts_and_utc_times(tmp_path: 
     assert frame["paid_minor"].sum() == 1990
     assert str(frame["snapshot_at"].dtype) == "datetime64[us, UTC]"
     assert frame["order_id"].tolist() == ["2542285634920880794"] * 2
-    assert [list(numbers) for numbers in frame["tracking_numbers"]] == [["FARJP2408000013YQ"]] * 2
+    assert [list(numbers) for numbers in frame["tracking_numbers"]] == [
+        ["FARJP2408000013YQ"]
+    ] * 2
 
 
 def test_polars_and_duckdb_read_a_table_folder(tmp_path: Path) -> None:
@@ -104,7 +139,12 @@ def test_the_same_rows_give_the_same_bytes(tmp_path: Path) -> None:
 
 def test_a_rerun_replaces_and_never_duplicates(tmp_path: Path) -> None:
     write(tmp_path, orders=[order(paid_minor=0)], payments=[])
-    write(tmp_path, orders=[order(paid_minor=1990)], payments=[payment()], at=AT + timedelta(hours=1))
+    write(
+        tmp_path,
+        orders=[order(paid_minor=1990)],
+        payments=[payment()],
+        at=AT + timedelta(hours=1),
+    )
     assert pd.read_parquet(tmp_path / "orders")["paid_minor"].tolist() == [1990]
     assert len(pd.read_parquet(tmp_path / "payments")) == 1
     assert files_below(tmp_path) == [
@@ -114,10 +154,15 @@ def test_a_rerun_replaces_and_never_duplicates(tmp_path: Path) -> None:
     ]
 
 
-def test_a_rerun_on_another_day_with_fewer_tables_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_a_rerun_on_another_day_with_fewer_tables_leaves_nothing_behind(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, orders=[order()], payments=[payment()])
     write(tmp_path, orders=[order()], day=date(2026, 1, 3))
-    assert files_below(tmp_path) == ["_manifests/batch-1.json", "_history/orders/date=2026-01-03/batch-1.parquet"]
+    assert files_below(tmp_path) == [
+        "_manifests/batch-1.json",
+        "_history/orders/date=2026-01-03/batch-1.parquet",
+    ]
 
 
 def test_a_rerun_removes_files_of_its_id_that_no_manifest_names(tmp_path: Path) -> None:
@@ -125,7 +170,10 @@ def test_a_rerun_removes_files_of_its_id_that_no_manifest_names(tmp_path: Path) 
     write(tmp_path, orders=[order()], payments=[payment()])
     (tmp_path / "_manifests/batch-1.json").unlink()
     write(tmp_path, orders=[order()], day=date(2026, 1, 3))
-    assert files_below(tmp_path) == ["_manifests/batch-1.json", "_history/orders/date=2026-01-03/batch-1.parquet"]
+    assert files_below(tmp_path) == [
+        "_manifests/batch-1.json",
+        "_history/orders/date=2026-01-03/batch-1.parquet",
+    ]
 
 
 def test_a_rerun_leaves_other_ids_alone(tmp_path: Path) -> None:
@@ -140,7 +188,9 @@ def test_a_rerun_leaves_other_ids_alone(tmp_path: Path) -> None:
     ]
 
 
-def test_a_damaged_manifest_is_mended_by_writing_the_snapshot_again(tmp_path: Path) -> None:
+def test_a_damaged_manifest_is_mended_by_writing_the_snapshot_again(
+    tmp_path: Path,
+) -> None:
     write(tmp_path, orders=[order()])
     (tmp_path / "_manifests/batch-1.json").write_text("{")
     manifest = write(tmp_path, orders=[order()])
@@ -159,14 +209,26 @@ def test_rows_may_bring_their_own_snapshot_and_batch(tmp_path: Path) -> None:
     ]
 
 
-def test_times_of_any_zone_are_kept_as_utc_and_enums_as_their_values(tmp_path: Path) -> None:
+def test_times_of_any_zone_are_kept_as_utc_and_enums_as_their_values(
+    tmp_path: Path,
+) -> None:
     class State(str, Enum):  # noqa: UP042 - its `str` is "State.BOOKED", unlike a StrEnum's
         BOOKED = "booked"
 
     beijing = timezone(timedelta(hours=8))
-    write(tmp_path, orders=[order(state=State.BOOKED, paid_at=datetime(2026, 1, 2, 8, 0, tzinfo=beijing))])
+    write(
+        tmp_path,
+        orders=[
+            order(
+                state=State.BOOKED, paid_at=datetime(2026, 1, 2, 8, 0, tzinfo=beijing)
+            )
+        ],
+    )
     row = pl.read_parquet(tmp_path / "orders").row(0, named=True)
-    assert (row["state"], row["paid_at"]) == ("booked", datetime(2026, 1, 2, tzinfo=UTC))
+    assert (row["state"], row["paid_at"]) == (
+        "booked",
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
 
 
 @pytest.mark.parametrize(
@@ -186,7 +248,9 @@ def test_times_of_any_zone_are_kept_as_utc_and_enums_as_their_values(tmp_path: P
         ({"paid_at": "2026-01-02"}, "column paid_at: '2026-01-02' is not a time with a time zone"),
     ],
 )  # fmt: skip
-def test_a_value_that_does_not_fit_is_named(change: dict[str, object], message: str) -> None:
+def test_a_value_that_does_not_fit_is_named(
+    change: dict[str, object], message: str
+) -> None:
     with pytest.raises(SnapshotValueError) as refusal:
         to_arrow(TABLES["orders"], [full("A-1"), full("A-2") | change])
     assert str(refusal.value) == f"table orders, row 2, {message}"
@@ -196,31 +260,51 @@ def full(order_ref: str) -> dict[str, object]:
     return order(order_ref) | {"snapshot_id": "batch-1", "snapshot_at": AT}
 
 
-def test_a_column_that_its_table_does_not_have_is_a_defect_of_ours(tmp_path: Path) -> None:
-    with pytest.raises(SnapshotValueError, match="table orders, row 2, column payed_minor: the table has no such"):
+def test_a_column_that_its_table_does_not_have_is_a_defect_of_ours(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(
+        SnapshotValueError,
+        match="table orders, row 2, column payed_minor: the table has no such",
+    ):
         write(tmp_path, orders=[order("A-1"), order("A-2", payed_minor=1)])
     assert files_below(tmp_path) == []
 
 
-@pytest.mark.parametrize("snapshot_id", ["", ".hidden", "_work", "a/b", "../up", "a b", "x" * 151, "a\n"])
-def test_an_id_that_can_not_be_a_file_name_is_refused(tmp_path: Path, snapshot_id: str) -> None:
-    with pytest.raises(ValueError, match="can't be a file name; give 1 to 150 letters, digits"):
+@pytest.mark.parametrize(
+    "snapshot_id", ["", ".hidden", "_work", "a/b", "../up", "a b", "x" * 151, "a\n"]
+)
+def test_an_id_that_can_not_be_a_file_name_is_refused(
+    tmp_path: Path, snapshot_id: str
+) -> None:
+    with pytest.raises(
+        ValueError, match="can't be a file name; give 1 to 150 letters, digits"
+    ):
         write(tmp_path, snapshot_id, orders=[order()])
 
 
 def test_a_time_without_zone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"written_at 2026-01-02 03:04:05\.678901 has no time zone; give UTC"):
+    with pytest.raises(
+        ValueError,
+        match=r"written_at 2026-01-02 03:04:05\.678901 has no time zone; give UTC",
+    ):
         write(tmp_path, orders=[], at=NAIVE)
 
 
 def test_a_time_for_a_date_still_makes_a_day_folder(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()], day=AT)
-    assert files_below(tmp_path) == ["_manifests/batch-1.json", "_history/orders/date=2026-01-02/batch-1.parquet"]
+    assert files_below(tmp_path) == [
+        "_manifests/batch-1.json",
+        "_history/orders/date=2026-01-02/batch-1.parquet",
+    ]
     assert list_snapshots(tmp_path)[0].date == DAY
 
 
 def test_an_unknown_table_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="unknown table ordres; there are requests, offers, quotes, orders"):
+    with pytest.raises(
+        ValueError,
+        match="unknown table ordres; there are requests, offers, quotes, orders",
+    ):
         write(tmp_path, ordres=[order()])
 
 
@@ -228,11 +312,19 @@ VALUES = {
     "string": st.text(),
     "int64": st.integers(-(2**63) + 1, 2**63 - 1),
     "bool": st.booleans(),
-    "timestamp[us, tz=UTC]": st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    "timestamp[us, tz=UTC]": st.datetimes(
+        datetime(1970, 1, 1),  # noqa: DTZ001
+        datetime(2200, 1, 1),  # noqa: DTZ001
+        timezones=st.just(UTC),
+    ),
 }
 
 
-STEPS = st.lists(st.fixed_dictionaries({name: VALUES["int64"] for name in ("start_quantity", "price_minor")}))
+STEPS = st.lists(
+    st.fixed_dictionaries(
+        {name: VALUES["int64"] for name in ("start_quantity", "price_minor")}
+    )
+)
 
 
 def value_of(kind: str) -> st.SearchStrategy[object]:
@@ -244,7 +336,9 @@ def value_of(kind: str) -> st.SearchStrategy[object]:
 @st.composite
 def rows_of(draw: st.DrawFn, table: Table) -> list[dict[str, object]]:
     fields = {
-        field.name: value_of(str(field.type)) | st.none() if field.nullable else value_of(str(field.type))
+        field.name: value_of(str(field.type)) | st.none()
+        if field.nullable
+        else value_of(str(field.type))
         for field in table.schema
     }
     return draw(
@@ -258,8 +352,14 @@ def rows_of(draw: st.DrawFn, table: Table) -> list[dict[str, object]]:
 
 @pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
 @given(data=st.data())
-@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_every_value_reads_back_as_it_was_written(tmp_path: Path, table: Table, data: st.DataObject) -> None:
+@settings(
+    max_examples=examples(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+def test_every_value_reads_back_as_it_was_written(
+    tmp_path: Path, table: Table, data: st.DataObject
+) -> None:
     rows = data.draw(rows_of(table))
     with Growing(tmp_path / "any.parquet", table.schema) as file:
         file.take(to_arrow(table, rows))
@@ -267,14 +367,23 @@ def test_every_value_reads_back_as_it_was_written(tmp_path: Path, table: Table, 
 
 
 def test_slices_grow_into_the_same_files(tmp_path: Path) -> None:
-    """Rows that come a part at a time give the bytes of a snapshot that was written whole, empty tables as well."""
+    """Rows that come a part at a time give the bytes of a snapshot that was written
+    whole, empty tables as well.
+    """
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     first, second = order("A-1"), order("A-2")
     tables: list[dict[str, list[dict[str, object]]]] = [
         {"orders": [first], "payments": []},
         {"orders": [second], "payments": []},
     ]
-    one = write_snapshot(whole, "s", DAY, {"orders": [first, second], "payments": []}, batch_id=None, written_at=AT)
+    one = write_snapshot(
+        whole,
+        "s",
+        DAY,
+        {"orders": [first, second], "payments": []},
+        batch_id=None,
+        written_at=AT,
+    )
     other = write_snapshot(parts, "s", DAY, tables, batch_id=None, written_at=AT)
     assert other == one
 
@@ -282,7 +391,9 @@ def test_slices_grow_into_the_same_files(tmp_path: Path) -> None:
 def test_a_snapshot_that_fills_the_disk_leaves_nothing_of_itself(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The ledger stands on the same disk; what waits aside for a manifest that counts stays."""
+    """The ledger stands on the same disk; what waits aside for a manifest that counts
+    stays.
+    """
     aside = tmp_path / WORK / "batch-2" / "of-a-manifest.parquet"
 
     def full(growing: Growing, _: object) -> None:
@@ -293,9 +404,14 @@ def test_a_snapshot_that_fills_the_disk_leaves_nothing_of_itself(
     with monkeypatch.context() as patch:
         patch.setattr(Growing, "write", full)
         with pytest.raises(
-            SnapshotError, match=r"^snapshot batch-2 can't be written .* run again to write the snapshot"
+            SnapshotError,
+            match=r"^snapshot batch-2 can't be written .* run again to write the snapshot",
         ):
             write(tmp_path, "batch-2", orders=[order("A-1")], payments=[payment()])
-    assert [path for path in (tmp_path / WORK).rglob("*") if path.is_file() and path.name != ".lock"] == [aside]
+    assert [
+        path
+        for path in (tmp_path / WORK).rglob("*")
+        if path.is_file() and path.name != ".lock"
+    ] == [aside]
     write(tmp_path, "batch-2", orders=[order("A-1")])
     assert not aside.exists()

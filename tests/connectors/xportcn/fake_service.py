@@ -1,4 +1,6 @@
-"""A tiny service on loopback that answers what a test tells it to, and remembers what it was asked."""
+"""A tiny service on loopback that answers what a test tells it to, and remembers what
+it was asked.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +15,21 @@ from typing import Any
 from aiohttp import web
 
 Maker = Callable[[], web.Response]
-Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
+Serve = Callable[
+    [asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]
+]
 
 
 def ok(data: Any, **headers: str) -> web.Response:
-    return web.json_response({"requestId": "r" * 32, "code": 200, "msg": "成功", "data": data}, headers=headers)
+    return web.json_response(
+        {"requestId": "r" * 32, "code": 200, "msg": "成功", "data": data},
+        headers=headers,
+    )
 
 
-def no(code: int | str, words: str, *, status: int = 200, **headers: str) -> web.Response:
+def no(
+    code: int | str, words: str, *, status: int = 200, **headers: str
+) -> web.Response:
     body = {"requestId": "r" * 32, "code": code, "msg": words, "data": None}
     return web.json_response(body, status=status, headers=headers)
 
@@ -46,17 +55,29 @@ class ReceivedCall:
 
 @dataclass
 class FakeService:
-    """Answers a path with the responses given, in order; the last one again and again."""
+    """Answers a path with the responses given, in order; the last one again and
+    again.
+    """
 
     url: str = ""
     asked: list[ReceivedCall] = field(default_factory=list)
-    _answers: defaultdict[str, list[Maker]] = field(default_factory=lambda: defaultdict(list))
+    _answers: defaultdict[str, list[Maker]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
 
     def answers(self, path: str, *makers: Maker) -> None:
         self._answers[path] = list(makers)
 
-    def lists(self, path: str, rows: Iterable[Any], answer: Callable[[list[Any]], Any], *names: str) -> None:
-        """Answer a page of these rows, by the `names` that the request has for its number, from 1, and its size."""
+    def lists(
+        self,
+        path: str,
+        rows: Iterable[Any],
+        answer: Callable[[list[Any]], Any],
+        *names: str,
+    ) -> None:
+        """Answer a page of these rows, by the `names` that the request has for its
+        number, from 1, and its size.
+        """
         told = list(rows)
 
         def page() -> web.Response:
@@ -67,7 +88,15 @@ class FakeService:
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         text = await request.text()
-        self.asked.append(ReceivedCall(request.method, request.path, dict(request.query), dict(request.headers), text))
+        self.asked.append(
+            ReceivedCall(
+                request.method,
+                request.path,
+                dict(request.query),
+                dict(request.headers),
+                text,
+            )
+        )
         makers = self._answers[request.path]
         if not makers:
             return bare(404)
@@ -93,19 +122,25 @@ async def fake_service() -> AsyncIterator[FakeService]:
 
 @dataclass
 class RawServer:
-    """Answers each request with the script's next bytes; at None, and after the last, it cuts the connection."""
+    """Answers each request with the script's next bytes; at None, and after the last,
+    it cuts the connection.
+    """
 
     script: list[bytes | None]
     url: str = ""
     heads: list[bytes] = field(default_factory=list)
 
-    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             await self._answer_all(reader, writer)
         except (asyncio.IncompleteReadError, ConnectionError):
             return
 
-    async def _answer_all(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def _answer_all(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         while self.script:
             head = await reader.readuntil(b"\r\n\r\n")
             self.heads.append(head)
@@ -118,7 +153,11 @@ class RawServer:
 
 
 def body_length(head: bytes) -> int:
-    lines = [line for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")]
+    lines = [
+        line
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"content-length:")
+    ]
     return int(lines[0].split(b":")[1]) if lines else 0
 
 
@@ -137,10 +176,14 @@ async def raw_server(*script: bytes | None) -> AsyncIterator[RawServer]:
 
 @asynccontextmanager
 async def listening(serve: Serve) -> AsyncIterator[str]:
-    """A server of bare connections; its address. A connection is closed when `serve` returns, or at the end."""
+    """A server of bare connections; its address. A connection is closed when `serve`
+    returns, or at the end.
+    """
     serving: list[asyncio.Task[None]] = []
 
-    async def serve_and_close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def serve_and_close(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             await serve(reader, writer)
         finally:

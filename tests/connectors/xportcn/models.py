@@ -1,4 +1,6 @@
-"""Every call and every model of the connector, found by looking, and JSON that fits them."""
+"""Every call and every model of the connector, found by looking, and JSON that fits
+them.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +20,27 @@ from connectors.xportcn.operations import catalogue
 from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.wire import UnixMs
 
-MODULES = [import_module(module.name) for module in iter_modules(operations.__path__, f"{operations.__name__}.")]
-CALLS: list[Call[Any, Any]] = [operation for operation in catalogue() if isinstance(operation, Call)]
+MODULES = [
+    import_module(module.name)
+    for module in iter_modules(operations.__path__, f"{operations.__name__}.")
+]
+CALLS: list[Call[Any, Any]] = [
+    operation for operation in catalogue() if isinstance(operation, Call)
+]
 READERS: list[type[Response]] = [
     value
     for module in MODULES
     for value in vars(module).values()
-    if isinstance(value, type) and issubclass(value, Response) and value.__module__ == module.__name__
+    if isinstance(value, type)
+    and issubclass(value, Response)
+    and value.__module__ == module.__name__
 ]
 
 
 class Field(NamedTuple):
-    """A field of a model: its names on the wire, the contract's first, and what belongs there."""
+    """A field of a model: its names on the wire, the contract's first, and what belongs
+    there.
+    """
 
     attribute: str
     names: tuple[str, ...]
@@ -46,7 +57,9 @@ def fields_of(model: type[BaseModel]) -> list[Field]:
         Field(
             name,
             _names(field.validation_alias or field.alias or to_camel(name)),
-            Annotated[field.annotation, *field.metadata] if field.metadata else field.annotation,
+            Annotated[field.annotation, *field.metadata]
+            if field.metadata
+            else field.annotation,
             field.is_required(),
         )
         for name, field in model.model_fields.items()
@@ -54,7 +67,11 @@ def fields_of(model: type[BaseModel]) -> list[Field]:
 
 
 def _names(alias: object) -> tuple[str, ...]:
-    return tuple(str(choice) for choice in alias.choices) if isinstance(alias, AliasChoices) else (str(alias),)
+    return (
+        tuple(str(choice) for choice in alias.choices)
+        if isinstance(alias, AliasChoices)
+        else (str(alias),)
+    )
 
 
 def bare(annotation: Any) -> Any:
@@ -75,13 +92,17 @@ def example(annotation: Any, *, full: bool = True) -> Any:
         return get_args(kind)[0]
     if isinstance(kind, type) and issubclass(kind, BaseModel):
         return {
-            field.names[0]: "CNY" if field.names[0] == "currency" else example(field.annotation, full=full)
+            field.names[0]: "CNY"
+            if field.names[0] == "currency"
+            else example(field.annotation, full=full)
             for field in fields_of(kind)
             if full or field.required
         }
     if get_args(UnixMs)[1] in metadata(annotation):
         return "1767225600000"
-    return {datetime: "1767225600", bool: True, object: {}, SecretStr: "x"}.get(kind, "12")
+    return {datetime: "1767225600", bool: True, object: {}, SecretStr: "x"}.get(
+        kind, "12"
+    )
 
 
 def required_paths(annotation: Any) -> Iterator[tuple[str | int, ...]]:
@@ -96,7 +117,9 @@ def required_paths(annotation: Any) -> Iterator[tuple[str | int, ...]]:
             if not any(
                 isinstance(how, WrapValidator) for how in metadata(field.annotation)
             ):  # left out if it does not fit
-                yield from ((field.names[0], *path) for path in required_paths(field.annotation))
+                yield from (
+                    (field.names[0], *path) for path in required_paths(field.annotation)
+                )
 
 
 def metadata(annotation: Any) -> list[Any]:

@@ -38,7 +38,13 @@ WAREHOUSE = Warehouse(
 
 def claim(action: Action, order_ref: str = "R-1") -> Claim:
     lease = datetime.now(UTC) + timedelta(minutes=2)
-    return Claim(key=effect_key(order_ref, action), order_ref=order_ref, action=action, fence=1, lease_until=lease)
+    return Claim(
+        key=effect_key(order_ref, action),
+        order_ref=order_ref,
+        action=action,
+        fence=1,
+        lease_until=lease,
+    )
 
 
 def line(line_no: int = 1, **changes: Any) -> OrderLine:
@@ -57,7 +63,10 @@ def line(line_no: int = 1, **changes: Any) -> OrderLine:
 
 
 def order(
-    *lines: OrderLine, order_ref: str = "R-1", marketplace: Marketplace = Marketplace.TAOBAO, seller_id: str = "s1"
+    *lines: OrderLine,
+    order_ref: str = "R-1",
+    marketplace: Marketplace = Marketplace.TAOBAO,
+    seller_id: str = "s1",
 ) -> SourcingOrder:
     lines = lines or (line(),)
     request = OrderRequest(
@@ -66,7 +75,13 @@ def order(
         receiver=RECEIVER,
         freight="cheapest",
         lines=tuple(
-            RequestLine(row=our.line_no + 1, item=our.item_id, sku="", quantity=our.quantity, max_unit_price=None)
+            RequestLine(
+                row=our.line_no + 1,
+                item=our.item_id,
+                sku="",
+                quantity=our.quantity,
+                max_unit_price=None,
+            )
             for our in lines
         ),
     )
@@ -96,5 +111,7 @@ def client_of(
     **changes: Any,
 ) -> XportcnClient:
     """A client that does not wait between tries, unless at its `breaker`."""
-    extra: dict[str, Any] = {"breaker": breaker} | ({"on_send": on_send} if on_send else {})
+    extra: dict[str, Any] = {"breaker": breaker} | (
+        {"on_send": on_send} if on_send else {}
+    )
     return XportcnClient(settings(url, **changes), sleep=naps or Naps(), **extra)

@@ -1,4 +1,5 @@
-"""`python -m tests.connectors.xportcn.peak_memory`: reads answers of all sizes, and prints how each ended.
+"""`python -m tests.connectors.xportcn.peak_memory`: reads answers of all sizes, and
+prints how each ended.
 
 The last line is what they took of memory at the peak, in MiB beyond a small answer.
 """
@@ -32,7 +33,9 @@ def head(*lines: bytes) -> bytes:
 def bomb(window: int) -> bytes:
     """300 MB of blanks, packed without ever holding them."""
     packing = zlib.compressobj(1, zlib.DEFLATED, window)
-    return b"".join([*(packing.compress(MEGABYTE) for _ in range(300)), packing.flush()])
+    return b"".join(
+        [*(packing.compress(MEGABYTE) for _ in range(300)), packing.flush()]
+    )
 
 
 def whole(body: bytes, *lines: bytes) -> Parts:
@@ -70,15 +73,23 @@ CASES: dict[str, Parts] = {
     "many headers": headers,
     "one header": one_header,
     "deep": whole(b'{"code": 200, "data": ' + b"[" * 5_000_000),
-    "huge number": whole(b'{"code": 200, "data": {"itemId": ' + b"9" * 5_000_000 + b"}}"),
-    "huge text": whole(json.dumps({"code": 200, "data": {"itemId": 1, "title": "x" * 10_000_000}}).encode()),
+    "huge number": whole(
+        b'{"code": 200, "data": {"itemId": ' + b"9" * 5_000_000 + b"}}"
+    ),
+    "huge text": whole(
+        json.dumps(
+            {"code": 200, "data": {"itemId": 1, "title": "x" * 10_000_000}}
+        ).encode()
+    ),
 }
 
 
 def serve(parts: Parts, ready: Callable[[int], None]) -> None:
     """A server in a thread of its own, that writes what it has to whoever asks."""
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answer(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         try:
             await reader.readuntil(b"\r\n\r\n")
             for part in parts():
@@ -99,7 +110,9 @@ def serve(parts: Parts, ready: Callable[[int], None]) -> None:
 
 async def ended(port: int) -> str:
     """How a read and an effect end."""
-    settings = XportcnSettings(base_url=f"http://127.0.0.1:{port}", retries=0, timeout_s=60)
+    settings = XportcnSettings(
+        base_url=f"http://127.0.0.1:{port}", retries=0, timeout_s=60
+    )
     words: list[str] = []
     async with XportcnClient(settings) as client:
         for action in (Action.NOTIFY, Action.PAY):
@@ -108,7 +121,10 @@ async def ended(port: int) -> str:
                     request = taobao_order.PayRequest(purchase_order_id_list=("7",))
                     await client.effect(taobao_order.PAY, request, claim=claim(action))
                 else:
-                    await client.read(taobao_product.PRODUCT, taobao_product.ProductRequest(item_id="1"))
+                    await client.read(
+                        taobao_product.PRODUCT,
+                        taobao_product.ProductRequest(item_id="1"),
+                    )
                 words.append("read")
             except XportcnError as error:
                 words.append(type(error).__name__)
@@ -124,7 +140,10 @@ def main() -> None:
     for name, parts in CASES.items():
         ports: list[int] = []
         listening = threading.Event()
-        ready = lambda port, ports=ports, listening=listening: (ports.append(port), listening.set())  # noqa: E731
+        ready = lambda port, ports=ports, listening=listening: (  # noqa: E731
+            ports.append(port),
+            listening.set(),
+        )
         threading.Thread(target=serve, args=(parts, ready), daemon=True).start()
         listening.wait()
         print(f"{name}: {asyncio.run(ended(ports[0]))}")

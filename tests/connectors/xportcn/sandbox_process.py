@@ -29,7 +29,9 @@ class Sandbox:
     def control(self, method: str, path: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         headers = {"content-type": "application/json"}
-        request = Request(f"{self.url}/_sandbox/{path}", data=data, headers=headers, method=method)
+        request = Request(
+            f"{self.url}/_sandbox/{path}", data=data, headers=headers, method=method
+        )
         with urlopen(request, timeout=PATIENCE_S) as answer:
             return json.load(answer)
 
@@ -37,8 +39,12 @@ class Sandbox:
         self.faults()
         self.control("POST", "reset", {})
 
-    def rows(self, marketplace: str, offset: int = 0, limit: int = 100) -> list[dict[str, Any]]:
-        rows = self.control("GET", f"catalogue?marketplace={marketplace}&limit={limit}&offset={offset}")["items"]
+    def rows(
+        self, marketplace: str, offset: int = 0, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        rows = self.control(
+            "GET", f"catalogue?marketplace={marketplace}&limit={limit}&offset={offset}"
+        )["items"]
         assert isinstance(rows, list)
         return rows
 
@@ -49,7 +55,9 @@ class Sandbox:
         self.control("POST", "clock", {"advance_s": int(days * 86400)})
 
     def faults(self, *rules: dict[str, Any]) -> None:
-        full = [{"probability": 1, "times": None, "delay_s": 0} | rule for rule in rules]
+        full = [
+            {"probability": 1, "times": None, "delay_s": 0} | rule for rule in rules
+        ]
         self.control("PUT", "faults", {"seed": 1, "rules": full})
 
 

@@ -23,7 +23,9 @@ VECTORS = json.loads((CONTRACT / "vectors" / "signature.json").read_text())["vec
 URL = "https://service.example/api"
 
 
-def signed(operation: Operation, *, now: float = 1767225600.9, **changes: Any) -> httpx.Request:
+def signed(
+    operation: Operation, *, now: float = 1767225600.9, **changes: Any
+) -> httpx.Request:
     vector = VECTORS[0]
     settings = XportcnSettings(
         _env_file=None,
@@ -33,9 +35,13 @@ def signed(operation: Operation, *, now: float = 1767225600.9, **changes: Any) -
         user_id="2100007300001",
         **changes,
     )
-    auth = SignatureAuth(settings, clock=lambda: now, nonces=lambda: vector["nonce_str"])
+    auth = SignatureAuth(
+        settings, clock=lambda: now, nonces=lambda: vector["nonce_str"]
+    )
     headers = auth.headers()
-    url = httpx.URL(f"{URL}{operation.path}?a=1").copy_merge_params(auth.query(headers, operation))
+    url = httpx.URL(f"{URL}{operation.path}?a=1").copy_merge_params(
+        auth.query(headers, operation)
+    )
     return httpx.Request("POST", url, headers=headers)
 
 
@@ -53,8 +59,13 @@ def test_the_signature_is_the_contracts(vector: dict[str, str]) -> None:
     )
 
 
-@pytest.mark.parametrize(("unit", "now", "vector"), [("s", 1767225600.9, VECTORS[0]), ("ms", 1767225600.0, VECTORS[1])])
-def test_the_time_stamp_unit_is_a_setting(unit: str, now: float, vector: dict[str, str]) -> None:
+@pytest.mark.parametrize(
+    ("unit", "now", "vector"),
+    [("s", 1767225600.9, VECTORS[0]), ("ms", 1767225600.0, VECTORS[1])],
+)
+def test_the_time_stamp_unit_is_a_setting(
+    unit: str, now: float, vector: dict[str, str]
+) -> None:
     """Seconds or milliseconds, never rounded up, and signed as they are sent."""
     headers = signed(PRODUCT, now=now, timestamp_unit=unit).headers
     assert headers["timestamp"] == vector["timestamp"]
@@ -62,7 +73,9 @@ def test_the_time_stamp_unit_is_a_setting(unit: str, now: float, vector: dict[st
 
 
 def test_all_five_headers_are_sent_and_the_secret_is_not() -> None:
-    """Every header of contract 1.3 is there; the secret appears nowhere in the request."""
+    """Every header of contract 1.3 is there; the secret appears nowhere in the
+    request.
+    """
     request = signed(PRODUCT)
     assert request.headers["access-key"] == "demo-access-key-0001"
     assert request.headers["user-id"] == "2100007300001"
@@ -71,7 +84,9 @@ def test_all_five_headers_are_sent_and_the_secret_is_not() -> None:
 
 
 def test_logistics_calls_repeat_time_stamp_and_signature_in_the_query() -> None:
-    """`timestamp` and `sign` equal the headers, beside the parameters that are there already."""
+    """`timestamp` and `sign` equal the headers, beside the parameters that are there
+    already.
+    """
     request = signed(BOOK)
     assert dict(request.url.params) == {
         "a": "1",
@@ -80,9 +95,13 @@ def test_logistics_calls_repeat_time_stamp_and_signature_in_the_query() -> None:
     }
 
 
-@pytest.mark.parametrize(("operation", "sign"), [(BOOK, "none"), (PRODUCT, "signature")])
+@pytest.mark.parametrize(
+    ("operation", "sign"), [(BOOK, "none"), (PRODUCT, "signature")]
+)
 def test_other_calls_carry_no_sign(operation: Operation, sign: str) -> None:
-    """No `sign` outside the logistics calls, and none at all when the setting says so."""
+    """No `sign` outside the logistics calls, and none at all when the setting says
+    so.
+    """
     assert dict(signed(operation, logistics_sign=sign).url.params) == {"a": "1"}
 
 
@@ -90,7 +109,9 @@ def test_every_try_gets_a_fresh_nonce() -> None:
     """The nonce is drawn for each request that leaves."""
     numbers = count(1)
     settings = XportcnSettings(_env_file=None, base_url="http://127.0.0.1:1")
-    auth = SignatureAuth(settings, clock=lambda: 1.0, nonces=lambda: f"n{next(numbers)}")
+    auth = SignatureAuth(
+        settings, clock=lambda: 1.0, nonces=lambda: f"n{next(numbers)}"
+    )
     assert [auth.headers()["nonce-str"] for _ in range(3)] == ["n1", "n2", "n3"]
 
 

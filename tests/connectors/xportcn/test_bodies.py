@@ -28,31 +28,46 @@ def of_size(size: int) -> web.Response:
 
 @pytest.mark.endurance
 def test_no_answer_takes_more_memory_than_its_bound_allows() -> None:
-    """500 MB plain or packed, packings within packings, headers without end: 300 MiB at most, and a plain error."""
+    """500 MB plain or packed, packings within packings, headers without end: 300 MiB at
+    most, and a plain error.
+    """
     command = [sys.executable, "-m", "tests.connectors.xportcn.peak_memory"]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE_S).stdout.splitlines()
+    told = subprocess.run(
+        command, capture_output=True, text=True, check=True, timeout=PATIENCE_S
+    ).stdout.splitlines()
     endings = dict(line.split(": ") for line in told[:-1])
     assert endings.pop("small").startswith("read ")
-    assert {word for ending in endings.values() for word in ending.split()} == {"ContractMismatch", "Unanswered"}
+    assert {word for ending in endings.values() for word in ending.split()} == {
+        "ContractMismatch",
+        "Unanswered",
+    }
     assert int(told[-1]) < 300
 
 
 async def test_an_answer_up_to_the_bound_is_read(service: FakeService) -> None:
     """To the byte; what is larger is not read, and not asked for again."""
-    async with XportcnClient(XportcnSettings(base_url=service.url, most_answer_mb=1)) as client:
+    async with XportcnClient(
+        XportcnSettings(base_url=service.url, most_answer_mb=1)
+    ) as client:
         service.answers(PRODUCT, lambda: of_size(1 << 20))
         assert (await client.read(taobao_product.PRODUCT, ITEM)).item_id == "1"
         service.answers(PRODUCT, lambda: of_size((1 << 20) + 1))
-        with pytest.raises(ContractMismatch, match=r"larger than 1 MB \(XPORTCN_MOST_ANSWER_MB\)"):
+        with pytest.raises(
+            ContractMismatch, match=r"larger than 1 MB \(XPORTCN_MOST_ANSWER_MB\)"
+        ):
             await client.read(taobao_product.PRODUCT, ITEM)
     assert len(service.asked) == 2
 
 
-async def test_an_effect_with_an_answer_too_large_may_have_happened(service: FakeService) -> None:
+async def test_an_effect_with_an_answer_too_large_may_have_happened(
+    service: FakeService,
+) -> None:
     """Nobody knows what it would have said."""
     service.answers("/open/purchase/pay", lambda: of_size((1 << 20) + 1))
     request = taobao_order.PayRequest(purchase_order_id_list=("7",))
-    async with XportcnClient(XportcnSettings(base_url=service.url, most_answer_mb=1)) as client:
+    async with XportcnClient(
+        XportcnSettings(base_url=service.url, most_answer_mb=1)
+    ) as client:
         with pytest.raises(Unanswered, match="larger than 1 MB"):
             await client.effect(taobao_order.PAY, request, claim=claim(Action.PAY))
     assert len(service.asked) == 1

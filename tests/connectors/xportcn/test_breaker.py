@@ -1,4 +1,6 @@
-"""The gate, on a loop whose time jumps: how many calls go at once, and who waits for what."""
+"""The gate, on a loop whose time jumps: how many calls go at once, and who waits for
+what.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ from typing import TypeVar
 
 import pytest
 
-from connectors.xportcn.breaker import BreakerNews, CircuitBreaker, breaker_of, fail_fast
+from connectors.xportcn.breaker import (
+    BreakerNews,
+    CircuitBreaker,
+    breaker_of,
+    fail_fast,
+)
 from connectors.xportcn.errors import ServiceAway
 from tests.clock import MovableClock
 from tests.simulation.loop import VirtualLoop
@@ -42,7 +49,9 @@ def now() -> float:
 
 @dataclass
 class Service:
-    """A service behind a gate. `answers` says what a call gets: good, missed, or asked to wait (seconds or None)."""
+    """A service behind a gate. `answers` says what a call gets: good, missed, or asked
+    to wait (seconds or None).
+    """
 
     breaker: CircuitBreaker
     answers: Callable[[float], str] = lambda _at: "good"
@@ -91,7 +100,9 @@ class Service:
 
 
 def breaker(*, at_once: int = 4, patience_s: float = 600) -> CircuitBreaker:
-    return CircuitBreaker(at_once=at_once, patience_s=patience_s, luck=random.Random(7).random)
+    return CircuitBreaker(
+        at_once=at_once, patience_s=patience_s, luck=random.Random(7).random
+    )
 
 
 def away_until(seconds: float) -> Callable[[float], str]:
@@ -101,7 +112,9 @@ def away_until(seconds: float) -> Callable[[float], str]:
 
 
 def test_no_more_calls_are_in_flight_than_allowed() -> None:
-    """Fifty calls through four places: never more than four at once, and none is lost."""
+    """Fifty calls through four places: never more than four at once, and none is
+    lost.
+    """
 
     async def play() -> tuple[int, int]:
         service = Service(breaker(at_once=4))
@@ -128,7 +141,9 @@ def test_a_call_that_is_cancelled_gives_its_place_back() -> None:
 
 
 def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
-    """Reads outlast five minutes; the probe asks ever more seldom; then few calls go first."""
+    """Reads outlast five minutes; the probe asks ever more seldom; then few calls go
+    first.
+    """
 
     async def play() -> tuple[Service, list[float]]:
         begun = now()
@@ -150,7 +165,9 @@ def test_while_the_service_is_away_one_probe_asks_and_all_others_wait() -> None:
 
 
 def test_a_call_that_fails_alone_holds_nobody_up() -> None:
-    """The probe finds the service there, so the failing call is that call's own trouble."""
+    """The probe finds the service there, so the failing call is that call's own
+    trouble.
+    """
 
     async def play() -> tuple[list[str], list[BreakerNews], float]:
         begun = now()
@@ -167,7 +184,9 @@ def test_a_call_that_fails_alone_holds_nobody_up() -> None:
 
 
 def test_patience_ends_and_a_new_run_has_its_own() -> None:
-    """Ten seconds since the last good answer; after that nobody waits, until somebody begins anew."""
+    """Ten seconds since the last good answer; after that nobody waits, until somebody
+    begins anew.
+    """
 
     async def play() -> tuple[float, str, bool, str]:
         begun = now()
@@ -185,13 +204,17 @@ def test_patience_ends_and_a_new_run_has_its_own() -> None:
 
     waited, words, was_over, then = played(play())
     assert 10 <= waited < 11
-    assert words == "the service is away (connection refused) for 10 s; nothing was done"
+    assert (
+        words == "the service is away (connection refused) for 10 s; nothing was done"
+    )
     assert was_over
     assert then == "good"
 
 
 def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
-    """Effects, and reads of a task that is tried again: `ServiceAway` at once, and nothing is asked."""
+    """Effects, and reads of a task that is tried again: `ServiceAway` at once, and
+    nothing is asked.
+    """
 
     async def play() -> int:
         service = Service(breaker())
@@ -211,14 +234,20 @@ def test_who_holds_a_lease_or_must_not_wait_is_turned_away() -> None:
 
 
 def test_being_throttled_slows_all_down_together() -> None:
-    """After one call was asked to wait seven seconds, nobody calls for seven seconds."""
+    """After one call was asked to wait seven seconds, nobody calls for seven
+    seconds.
+    """
 
     async def play() -> tuple[int, list[float], list[str]]:
         begun = now()
         service = Service(breaker(at_once=4), retry_after_s=7)
         service.answers = lambda at: "throttled" if at < begun + 0.1 else "good"
         ends = await asyncio.gather(*(service.read() for _ in range(8)))
-        return service.asked, [round(end - begun) for end in ends], [one.why for one in service.news]
+        return (
+            service.asked,
+            [round(end - begun) for end in ends],
+            [one.why for one in service.news],
+        )
 
     asked, ends, news = played(play())
     assert asked == 8 + 4
@@ -238,12 +267,17 @@ def test_patience_that_ends_in_a_storm_says_so() -> None:
         return over.value.message, service.breaker.blocked_by
 
     words, later = played(play())
-    assert re.fullmatch(r"the service has too many calls; the next in \d+ s for \d+ s; nothing was done", words)
+    assert re.fullmatch(
+        r"the service has too many calls; the next in \d+ s for \d+ s; nothing was done",
+        words,
+    )
     assert later == "the service has too many calls"
 
 
 def test_a_wait_longer_than_patience_ends_it_at_once() -> None:
-    """Asked to come back in two hours, a run with an hour of patience ends now, and knows when to come back."""
+    """Asked to come back in two hours, a run with an hour of patience ends now, and
+    knows when to come back.
+    """
 
     async def play() -> tuple[float, float | None]:
         begun = now()
@@ -277,8 +311,13 @@ def test_the_end_of_the_time_allowed_ends_patience() -> None:
 
 
 def test_the_time_allowed_goes_on_while_the_machine_sleeps() -> None:
-    """The clock of the loop stands still then: work would go on for as long in the morning."""
-    clock, allowed = MovableClock(), CircuitBreaker(at_once=1, patience_s=3600, clock=lambda: 0.0)
+    """The clock of the loop stands still then: work would go on for as long in the
+    morning.
+    """
+    clock, allowed = (
+        MovableClock(),
+        CircuitBreaker(at_once=1, patience_s=3600, clock=lambda: 0.0),
+    )
     allowed.until(clock() + timedelta(hours=7), clock)
     assert not allowed.is_over
     clock.advance(7 * 3600)
@@ -287,13 +326,21 @@ def test_the_time_allowed_goes_on_while_the_machine_sleeps() -> None:
 
 @pytest.mark.parametrize("share", [0.3, 0.9, 1.0])
 @pytest.mark.parametrize("retry_after_s", [None, 2.0])
-def test_a_throttled_minute_costs_few_calls(share: float, retry_after_s: float | None) -> None:
-    """400 reads, so many of them throttled for a minute: never three times as many calls, and all are answered."""
+def test_a_throttled_minute_costs_few_calls(
+    share: float, retry_after_s: float | None
+) -> None:
+    """400 reads, so many of them throttled for a minute: never three times as many
+    calls, and all are answered.
+    """
 
     async def play() -> tuple[int, float]:
         begun, luck = now(), random.Random(1)
-        service = Service(breaker(at_once=16, patience_s=600), retry_after_s=retry_after_s)
-        service.answers = lambda at: "throttled" if at < begun + 60 and luck.random() < share else "good"
+        service = Service(
+            breaker(at_once=16, patience_s=600), retry_after_s=retry_after_s
+        )
+        service.answers = lambda at: (
+            "throttled" if at < begun + 60 and luck.random() < share else "good"
+        )
         await asyncio.gather(*(service.read() for _ in range(400)))
         return service.asked, now() - begun
 
@@ -304,13 +351,18 @@ def test_a_throttled_minute_costs_few_calls(share: float, retry_after_s: float |
 
 @dataclass
 class Load:
-    """Workers that call without end, and how many of their calls were in flight in each tenth of a second."""
+    """Workers that call without end, and how many of their calls were in flight in each
+    tenth of a second.
+    """
 
     service: Service
     in_flight: list[int] = field(default_factory=list)
 
     async def lasts(self, seconds: float, *, workers: int = 100) -> None:
-        working = [asyncio.create_task(self._work(kind)) for kind in ("read", "book") * (workers // 2)]
+        working = [
+            asyncio.create_task(self._work(kind))
+            for kind in ("read", "book") * (workers // 2)
+        ]
         for _ in range(round(seconds * 10)):
             await asyncio.sleep(0.1)
             self.in_flight.append(self.service.in_flight)
@@ -329,7 +381,9 @@ class Load:
 
 def load_of(takes: Callable[[int], float], *, at_once: int, seconds: float) -> Load:
     async def play() -> Load:
-        load = Load(Service(CircuitBreaker(at_once=at_once, patience_s=600), takes=takes))
+        load = Load(
+            Service(CircuitBreaker(at_once=at_once, patience_s=600), takes=takes)
+        )
         await load.lasts(seconds)
         return load
 
@@ -337,7 +391,9 @@ def load_of(takes: Callable[[int], float], *, at_once: int, seconds: float) -> L
 
 
 @pytest.mark.parametrize("at_once", [2, 4, 16, 32])
-def test_half_of_the_calls_allowed_go_at_first_and_all_within_a_second(at_once: int) -> None:
+def test_half_of_the_calls_allowed_go_at_first_and_all_within_a_second(
+    at_once: int,
+) -> None:
     """With 200 ms on every call; more than nine in ten of them over six seconds."""
     load = load_of(lambda _: 0.2, at_once=at_once, seconds=6)
     assert load.in_flight[0] == max(min(at_once, 4), at_once // 2)
@@ -346,7 +402,9 @@ def test_half_of_the_calls_allowed_go_at_first_and_all_within_a_second(at_once: 
 
 
 def test_fewer_calls_go_while_the_service_gets_slower_by_them() -> None:
-    """It takes 20 at once well and chokes on more: with 32 each took ten times as long."""
+    """It takes 20 at once well and chokes on more: with 32 each took ten times as
+    long.
+    """
 
     def takes(in_flight: int) -> float:
         return 0.1 if in_flight <= 20 else 0.1 * (in_flight / 20) ** 5
@@ -354,12 +412,20 @@ def test_fewer_calls_go_while_the_service_gets_slower_by_them() -> None:
     assert 16 < load_of(takes, at_once=32, seconds=60).mean(since_s=10) < 28
 
 
-def test_a_service_that_has_become_slower_by_itself_is_asked_by_as_many_as_before() -> None:
-    """After ten seconds every call takes ten times as long, however many there are: that is no reason for fewer."""
+def test_a_service_that_has_become_slower_by_itself_is_asked_by_as_many_as_before() -> (
+    None
+):
+    """After ten seconds every call takes ten times as long, however many there are:
+    that is no reason for fewer.
+    """
 
     async def play() -> Load:
         begun = now()
-        load = Load(Service(breaker(at_once=16), takes=lambda _: 0.2 if now() < begun + 10 else 2.0))
+        load = Load(
+            Service(
+                breaker(at_once=16), takes=lambda _: 0.2 if now() < begun + 10 else 2.0
+            )
+        )
         await load.lasts(60)
         return load
 
@@ -370,14 +436,20 @@ def test_a_service_that_has_become_slower_by_itself_is_asked_by_as_many_as_befor
 
 @pytest.mark.parametrize(("share", "seconds"), [(0.01, 25.0), (0.1, 2.0)])
 def test_stragglers_do_not_make_it_fewer(share: float, seconds: float) -> None:
-    """One call in a hundred takes 25 seconds, or one in ten two: the others still fill the wire."""
+    """One call in a hundred takes 25 seconds, or one in ten two: the others still fill
+    the wire.
+    """
     luck = random.Random(5)
-    load = load_of(lambda _: seconds if luck.random() < share else 0.2, at_once=16, seconds=60)
+    load = load_of(
+        lambda _: seconds if luck.random() < share else 0.2, at_once=16, seconds=60
+    )
     assert set(load.in_flight[20:]) == {16}
 
 
 def test_a_kind_of_call_that_is_slow_by_nature_does_not_make_it_fewer() -> None:
-    """Batches that take two seconds come to single calls of a tenth: each kind is compared with itself."""
+    """Batches that take two seconds come to single calls of a tenth: each kind is
+    compared with itself.
+    """
 
     async def play() -> tuple[int, int]:
         service = Service(breaker(at_once=16), takes=lambda _: 0.1)
@@ -411,16 +483,22 @@ def test_who_holds_a_lease_gets_a_place_before_those_who_read() -> None:
 
 
 def test_a_process_has_one_gate_for_an_address() -> None:
-    """Two clients of one address share what is known of it; another address is another matter."""
+    """Two clients of one address share what is known of it; another address is another
+    matter.
+    """
 
     async def play() -> tuple[bool, bool]:
         first = breaker_of("http://a", at_once=2)
-        return first is breaker_of("http://a", at_once=2), first is breaker_of("http://b", at_once=2)
+        return first is breaker_of("http://a", at_once=2), first is breaker_of(
+            "http://b", at_once=2
+        )
 
     assert played(play()) == (True, False)
 
 
-def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_comes_later() -> None:
+def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_comes_later() -> (
+    None
+):
     """Its probe goes with it, so the next one finds out anew."""
 
     async def play() -> str:
@@ -440,7 +518,9 @@ def test_a_client_that_leaves_while_the_service_is_away_shuts_nobody_out_who_com
 def test_whoever_waits_for_a_service_that_is_away_sleeps_until_something_changes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Also when it had throttled before: that this is over is no reason to look again and again."""
+    """Also when it had throttled before: that this is over is no reason to look again
+    and again.
+    """
     waits: list[float | None] = []
     wait = CircuitBreaker._wait
 

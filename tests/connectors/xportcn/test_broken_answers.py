@@ -1,4 +1,6 @@
-"""What a broken answer holds stays out of errors, logs and tracebacks: these go into ledger, tables and Prefect."""
+"""What a broken answer holds stays out of errors, logs and tracebacks: these go into
+ledger, tables and Prefect.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,10 @@ async def words_of_case(answer: bytes) -> str:
     """All that a read and a payment leave behind that are answered so."""
     told: list[str] = []
     for call in (read, pay):
-        async with raw_server(answer) as server, client_of(server.url, retries=0, timeout_s=5) as client:
+        async with (
+            raw_server(answer) as server,
+            client_of(server.url, retries=0, timeout_s=5) as client,
+        ):
             told.append(await failure_of(call, client))
     return "\n".join(told)
 
@@ -32,22 +37,36 @@ async def failure_of(call: object, client: XportcnClient) -> str:
     try:
         await call(client)  # type: ignore[operator]
     except XportcnError as error:
-        return "\n".join([str(error), repr(error), error.message, *traceback.format_exception(error)])
+        return "\n".join(
+            [str(error), repr(error), error.message, *traceback.format_exception(error)]
+        )
     return "answered"
 
 
 async def test_a_broken_answer_is_quoted_nowhere(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Short, long, cut, of bad chunks, in another charset, packed otherwise, of another protocol, not JSON."""
+    """Short, long, cut, of bad chunks, in another charset, packed otherwise, of another
+    protocol, not JSON.
+    """
     shut_logs()
     with caplog.at_level(logging.DEBUG), warnings.catch_warnings(record=True) as warned:
         warnings.simplefilter("always")
-        said = dict(zip(BROKEN, await asyncio.gather(*map(words_of_case, BROKEN.values())), strict=True))
+        said = dict(
+            zip(
+                BROKEN,
+                await asyncio.gather(*map(words_of_case, BROKEN.values())),
+                strict=True,
+            )
+        )
         gc.collect()
         await asyncio.sleep(0)
     said["logs"] = caplog.text
     said["output"] = "".join(capfd.readouterr())
     said["warnings"] = "\n".join(str(one.message) for one in warned)
-    quoting = {name: text for name, text in said.items() if any(word in text.lower() for word in PLANTED)}
+    quoting = {
+        name: text
+        for name, text in said.items()
+        if any(word in text.lower() for word in PLANTED)
+    }
     assert quoting == {}

@@ -1,4 +1,6 @@
-"""The client against a service that answers over real HTTP: envelopes, retries, errors, logs."""
+"""The client against a service that answers over real HTTP: envelopes, retries, errors,
+logs.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,14 @@ from aiohttp import web
 from pydantic import ValidationError
 
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, Misconfigured, NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    Misconfigured,
+    NotSent,
+    Refused,
+    Unanswered,
+    XportcnError,
+)
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import (
     alibaba_after_sale,
@@ -28,7 +37,14 @@ from connectors.xportcn.operations import (
 )
 from connectors.xportcn.operations.operation import Group, Provenance, ReadCall
 from domain.effects import Action
-from tests.connectors.xportcn.fake_service import FakeService, bare, no, ok, raw_ok, raw_server
+from tests.connectors.xportcn.fake_service import (
+    FakeService,
+    bare,
+    no,
+    ok,
+    raw_ok,
+    raw_server,
+)
 from tests.connectors.xportcn.orders import Naps, claim, client_of, settings
 
 PRODUCT = "/open/product/get"
@@ -48,17 +64,25 @@ async def pay(client: XportcnClient) -> taobao_order.PayAnswer:
     return await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.PAY))
 
 
-async def test_a_get_sends_its_parameters_in_the_query(client: XportcnClient, service: FakeService) -> None:
+async def test_a_get_sends_its_parameters_in_the_query(
+    client: XportcnClient, service: FakeService
+) -> None:
     """Parameters of a GET travel in the query, signed, with no body."""
     service.answers(PRODUCT, lambda: ok({"itemId": 672991141190}))
     assert (await read(client)).item_id == "672991141190"
     (asked,) = service.asked
-    assert (asked.method, asked.query, asked.text) == ("GET", {"itemId": "672991141190"}, "")
+    assert (asked.method, asked.query, asked.text) == (
+        "GET",
+        {"itemId": "672991141190"},
+        "",
+    )
     assert len(asked.headers["signature"]) == 32
 
 
 async def test_a_post_sends_json(client: XportcnClient, service: FakeService) -> None:
-    """Parameters of a POST travel as JSON under the contract's names, absent ones left out."""
+    """Parameters of a POST travel as JSON under the contract's names, absent ones left
+    out.
+    """
     service.answers("/open/product/search", lambda: ok({"data": []}))
     request = taobao_product.SearchRequest(keyword="茶", page_no=1, page_size=10)
     await client.read(taobao_product.SEARCH, request)
@@ -67,7 +91,9 @@ async def test_a_post_sends_json(client: XportcnClient, service: FakeService) ->
 
 
 async def test_the_path_of_the_base_url_is_kept(service: FakeService) -> None:
-    """With `/api` in the base URL the contract's paths are appended to it as they are."""
+    """With `/api` in the base URL the contract's paths are appended to it as they
+    are.
+    """
     service.answers("/api" + PRODUCT, lambda: ok({"itemId": 1}))
     async with client_of(service.url + "/api") as client:
         await read(client)
@@ -79,46 +105,87 @@ async def test_a_field_in_the_path_is_percent_encoded_and_not_in_the_query() -> 
     answer = raw_ok({"cancelSuccess": True})
     async with raw_server(answer) as server, client_of(server.url) as client:
         request = taobao_after_sale.RefundRequest(refund_id="3/1?x.. é#")
-        await client.effect(taobao_after_sale.CANCEL, request, claim=claim(Action.CANCEL))
+        await client.effect(
+            taobao_after_sale.CANCEL, request, claim=claim(Action.CANCEL)
+        )
     (head,) = server.heads
-    assert head.split(b"\r\n")[0] == b"GET /open/order/refund/cancel/3%2F1%3Fx..%20%C3%A9%23 HTTP/1.1"
+    assert (
+        head.split(b"\r\n")[0]
+        == b"GET /open/order/refund/cancel/3%2F1%3Fx..%20%C3%A9%23 HTTP/1.1"
+    )
 
 
-async def test_every_part_of_a_list_carries_the_request_s_number(client: XportcnClient, service: FakeService) -> None:
-    """Each seller's answer may become an error of its own, and that names the request."""
-    service.answers("/alibaba/order/batch/create", lambda: ok([{"sellerOpenId": "a"}, {"sellerOpenId": "b"}]))
-    address = alibaba_order.AddressParam.model_validate(dict.fromkeys(ADDRESS_FIELDS, ""))
-    request = alibaba_batch.CreateRequest(message="R-1 R-2", address_param=address, cargo_param_list=())
-    answers = await client.effect(alibaba_batch.CREATE, request, claim=claim(Action.CREATE))
+async def test_every_part_of_a_list_carries_the_request_s_number(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """Each seller's answer may become an error of its own, and that names the
+    request.
+    """
+    service.answers(
+        "/alibaba/order/batch/create",
+        lambda: ok([{"sellerOpenId": "a"}, {"sellerOpenId": "b"}]),
+    )
+    address = alibaba_order.AddressParam.model_validate(
+        dict.fromkeys(ADDRESS_FIELDS, "")
+    )
+    request = alibaba_batch.CreateRequest(
+        message="R-1 R-2", address_param=address, cargo_param_list=()
+    )
+    answers = await client.effect(
+        alibaba_batch.CREATE, request, claim=claim(Action.CREATE)
+    )
     assert [answer.request_id for answer in answers] == ["r" * 32, "r" * 32]
 
 
-async def test_envelope_b_is_opened(client: XportcnClient, service: FakeService) -> None:
+async def test_envelope_b_is_opened(
+    client: XportcnClient, service: FakeService
+) -> None:
     """The logistics operations answer in the other envelope."""
     answer = {"errorCode": 200, "errorMsg": None, "success": True, "data": True}
-    service.answers("/open/pp/logistics/updateLogisticInfo", lambda: web.json_response(answer))
-    request = warehouse.UpdateRequest(order_id="21", tmall_order_id="7", logistic_infos=())
-    assert await client.effect(warehouse.UPDATE, request, claim=claim(Action.NOTIFY)) is True
+    service.answers(
+        "/open/pp/logistics/updateLogisticInfo", lambda: web.json_response(answer)
+    )
+    request = warehouse.UpdateRequest(
+        order_id="21", tmall_order_id="7", logistic_infos=()
+    )
+    assert (
+        await client.effect(warehouse.UPDATE, request, claim=claim(Action.NOTIFY))
+        is True
+    )
     assert service.asked[0].query["sign"] == service.asked[0].headers["signature"]
 
 
-async def test_code_and_words_alone_answer_a_call_without_data(client: XportcnClient, service: FakeService) -> None:
+async def test_code_and_words_alone_answer_a_call_without_data(
+    client: XportcnClient, service: FakeService
+) -> None:
     """An operation that answers nothing is satisfied with the bare envelope."""
-    nothing = Group("g")(None, "t", "GET /x", Provenance.ASSUMED).read(Nothing, type(None))
+    nothing = Group("g")(None, "t", "GET /x", Provenance.ASSUMED).read(
+        Nothing, type(None)
+    )
     service.answers("/x", lambda: web.json_response({"code": 200, "msg": "ok"}))
     await client.read(nothing, Nothing())
 
 
 async def test_a_list_is_read(client: XportcnClient, service: FakeService) -> None:
     """`data` may be a list."""
-    address = {"name": "n", "province": "p", "city": "c", "address": "a", "isDefault": 1}
+    address = {
+        "name": "n",
+        "province": "p",
+        "city": "c",
+        "address": "a",
+        "isDefault": 1,
+    }
     service.answers("/open/address/get", lambda: ok([address]))
     (only,) = await client.read(warehouse.ADDRESSES, Nothing())
     assert only.is_default is True
 
 
-@pytest.mark.parametrize("call", [warehouse.ADDRESSES, alibaba_after_sale.COMPANIES, big_major.PREVIEW])
-def test_null_for_a_list_is_a_list_without_rows(call: ReadCall[Any, tuple[Any, ...]]) -> None:
+@pytest.mark.parametrize(
+    "call", [warehouse.ADDRESSES, alibaba_after_sale.COMPANIES, big_major.PREVIEW]
+)
+def test_null_for_a_list_is_a_list_without_rows(
+    call: ReadCall[Any, tuple[Any, ...]],
+) -> None:
     """As Java writes it where it found none."""
     assert call.parse(None) == ()
 
@@ -129,12 +196,22 @@ def test_null_for_what_is_no_list_fits_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "passing", [lambda: bare(502), lambda: bare(200, "garbage"), lambda: no(500, "busy", status=500)]
+    "passing",
+    [
+        lambda: bare(502),
+        lambda: bare(200, "garbage"),
+        lambda: no(500, "busy", status=500),
+    ],
 )
 async def test_a_read_is_tried_again(
-    client: XportcnClient, service: FakeService, naps: Naps, passing: Callable[[], web.Response]
+    client: XportcnClient,
+    service: FakeService,
+    naps: Naps,
+    passing: Callable[[], web.Response],
 ) -> None:
-    """Failures that may pass are repeated, each try with its own nonce, with a pause between."""
+    """Failures that may pass are repeated, each try with its own nonce, with a pause
+    between.
+    """
     service.answers(PRODUCT, passing, passing, lambda: ok({"itemId": 1}))
     await read(client)
     assert len(service.asked) == 3
@@ -144,12 +221,18 @@ async def test_a_read_is_tried_again(
 
 @pytest.mark.parametrize(
     ("words", "error", "tries"),
-    [("OUT_OF_STOCK: 库存不足", Refused, 1), ("买家被限制", Unanswered, 1), ("系统繁忙", Unanswered, 3)],
+    [
+        ("OUT_OF_STOCK: 库存不足", Refused, 1),
+        ("买家被限制", Unanswered, 1),
+        ("系统繁忙", Unanswered, 3),
+    ],
 )
 async def test_code_500_with_words_is_a_no_where_they_are_known(
     service: FakeService, words: str, error: type[XportcnError], tries: int
 ) -> None:
-    """Other words of its own are asked once and are no answer; a fault of the system is tried again."""
+    """Other words of its own are asked once and are no answer; a fault of the system is
+    tried again.
+    """
     service.answers(PRODUCT, lambda: no(500, words))
     async with client_of(service.url, retries=2) as client:
         with pytest.raises(error) as caught:
@@ -158,19 +241,27 @@ async def test_code_500_with_words_is_a_no_where_they_are_known(
     assert words in caught.value.message
 
 
-async def test_retry_after_is_waited_for(client: XportcnClient, service: FakeService, naps: Naps) -> None:
+async def test_retry_after_is_waited_for(
+    client: XportcnClient, service: FakeService, naps: Naps
+) -> None:
     """A read that met 429 waits as long as asked and goes on."""
     service.answers(
-        PRODUCT, lambda: no(429, "slow down", status=429, **{"Retry-After": "7"}), lambda: ok({"itemId": 1})
+        PRODUCT,
+        lambda: no(429, "slow down", status=429, **{"Retry-After": "7"}),
+        lambda: ok({"itemId": 1}),
     )
     await read(client)
     assert naps.taken == [7.0]
 
 
-async def test_a_long_retry_after_is_the_caller_s_to_decide(client: XportcnClient, service: FakeService) -> None:
+async def test_a_long_retry_after_is_the_caller_s_to_decide(
+    client: XportcnClient, service: FakeService
+) -> None:
     """Beyond the cap a read ends at once and hands the wish on."""
     service.answers(PRODUCT, lambda: bare(429), lambda: ok({"itemId": 1}))
-    service.answers(PRODUCT, lambda: no(429, "slow down", status=429, **{"Retry-After": "3600"}))
+    service.answers(
+        PRODUCT, lambda: no(429, "slow down", status=429, **{"Retry-After": "3600"})
+    )
     with pytest.raises(NotSent) as caught:
         await read(client)
     assert caught.value.retry_after_s == 3600
@@ -207,7 +298,10 @@ async def test_a_read_gives_up_after_its_retries(service: FakeService) -> None:
     ],
 )
 async def test_an_effect_is_sent_once_whatever_comes_back(
-    client: XportcnClient, service: FakeService, answer: Callable[[], web.Response], error: type[XportcnError]
+    client: XportcnClient,
+    service: FakeService,
+    answer: Callable[[], web.Response],
+    error: type[XportcnError],
 ) -> None:
     """No answer makes the client send an effect again."""
     service.answers(PAY, answer)
@@ -218,24 +312,40 @@ async def test_an_effect_is_sent_once_whatever_comes_back(
     assert len(service.asked) == 1
 
 
-async def test_an_effect_that_met_429_may_come_later(client: XportcnClient, service: FakeService) -> None:
+async def test_an_effect_that_met_429_may_come_later(
+    client: XportcnClient, service: FakeService
+) -> None:
     """Nothing was done, and the service said when to come back."""
-    service.answers(PAY, lambda: no(429, "slow down", status=429, **{"Retry-After": "7"}))
-    with pytest.raises(NotSent, match="asks to wait 7 seconds; nothing was done") as caught:
+    service.answers(
+        PAY, lambda: no(429, "slow down", status=429, **{"Retry-After": "7"})
+    )
+    with pytest.raises(
+        NotSent, match="asks to wait 7 seconds; nothing was done"
+    ) as caught:
         await pay(client)
     assert caught.value.retry_after_s == 7
 
 
-async def test_the_service_s_words_come_out_with_the_refusal(client: XportcnClient, service: FakeService) -> None:
+async def test_the_service_s_words_come_out_with_the_refusal(
+    client: XportcnClient, service: FakeService
+) -> None:
     """Code, words and request id are on the error."""
     service.answers(PAY, lambda: no(40402, "订单不存在"))
     with pytest.raises(Refused) as caught:
         await pay(client)
-    assert (caught.value.code, caught.value.message, caught.value.request_id) == ("40402", "订单不存在", "r" * 32)
+    assert (caught.value.code, caught.value.message, caught.value.request_id) == (
+        "40402",
+        "订单不存在",
+        "r" * 32,
+    )
 
 
-async def test_a_yes_that_came_as_a_failure_says_nothing(client: XportcnClient, service: FakeService) -> None:
-    """Nobody looks through the words of a yes for the receiver, so they are in no error either."""
+async def test_a_yes_that_came_as_a_failure_says_nothing(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """Nobody looks through the words of a yes for the receiver, so they are in no error
+    either.
+    """
     service.answers(PAY, lambda: no(200, "sent to Jane Example", status=500))
     with pytest.raises(Unanswered) as caught:
         await pay(client)
@@ -268,22 +378,34 @@ async def test_a_wrong_clock_is_told_in_seconds(service: FakeService) -> None:
     service.answers(PRODUCT, lambda: no(40103, "timestamp", status=401, Date=date))
     client = XportcnClient(settings(service.url), clock=lambda: 1767225600.0 - 4210)
     async with client:
-        with pytest.raises(Misconfigured, match="clock is 4210 seconds behind the service's: set the clock"):
+        with pytest.raises(
+            Misconfigured,
+            match="clock is 4210 seconds behind the service's: set the clock",
+        ):
             await read(client)
 
 
-async def test_a_good_clock_points_at_the_unit(client: XportcnClient, service: FakeService) -> None:
+async def test_a_good_clock_points_at_the_unit(
+    client: XportcnClient, service: FakeService
+) -> None:
     """When the clocks agree, the time-stamp's unit is to blame."""
     service.answers(PRODUCT, lambda: no(40103, "timestamp", status=401))
-    with pytest.raises(Misconfigured, match=r"differs by [0-2] seconds only: try the other XPORTCN_TIMESTAMP_UNIT"):
+    with pytest.raises(
+        Misconfigured,
+        match=r"differs by [0-2] seconds only: try the other XPORTCN_TIMESTAMP_UNIT",
+    ):
         await read(client)
 
 
 @pytest.mark.parametrize("status", [301, 403, 404, 405])
-async def test_a_wrong_address_names_the_setting(client: XportcnClient, service: FakeService, status: int) -> None:
+async def test_a_wrong_address_names_the_setting(
+    client: XportcnClient, service: FakeService, status: int
+) -> None:
     """An answer that is not the service's points at the base URL."""
     service.answers(PRODUCT, lambda: bare(status))
-    with pytest.raises(Misconfigured, match=rf"127\.0\.0\.1.*HTTP {status}.*check XPORTCN_BASE_URL"):
+    with pytest.raises(
+        Misconfigured, match=rf"127\.0\.0\.1.*HTTP {status}.*check XPORTCN_BASE_URL"
+    ):
         await read(client)
 
 
@@ -291,10 +413,14 @@ async def test_a_wrong_address_names_the_setting(client: XportcnClient, service:
 async def test_a_firewall_s_page_amid_good_answers_fails_its_call_alone(
     client: XportcnClient, service: FakeService, naps: Naps, status: int
 ) -> None:
-    """The account and the address are right, as the answers before show; the words name what stood in between."""
+    """The account and the address are right, as the answers before show; the words name
+    what stood in between.
+    """
     service.answers(PRODUCT, lambda: ok({"itemId": 1}), lambda: bare(status))
     await read(client)
-    with pytest.raises(Unanswered, match=f"HTTP {status} came in place of the service's answer"):
+    with pytest.raises(
+        Unanswered, match=f"HTTP {status} came in place of the service's answer"
+    ):
         await read(client)
     assert len(naps.taken) == 4
 
@@ -306,7 +432,9 @@ async def test_a_path_that_never_answered_is_told_as_wrong(
     """Also where other calls have had their answers."""
     service.answers(ORDERS, lambda: ok({"data": []}))
     service.answers(PRODUCT, lambda: bare(status))
-    await client.read(taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1))
+    await client.read(
+        taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1)
+    )
     with pytest.raises(Misconfigured, match=rf"HTTP {status}.*check XPORTCN_BASE_URL"):
         await read(client)
     assert len(service.asked) == 2
@@ -319,16 +447,26 @@ async def test_a_firewall_s_page_to_the_first_request_of_its_kind_names_the_path
     """One order's address may look like an attack: the others go on, each night too."""
     service.answers(ORDERS, lambda: ok({"data": []}))
     service.answers(PRODUCT, lambda: bare(status))
-    await client.read(taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1))
-    with pytest.raises(Unanswered, match=rf"firewall before it, or GET {PRODUCT} .*check XPORTCN_BASE_URL"):
+    await client.read(
+        taobao_order.ORDER_PAGE, taobao_order.OrderPageRequest(page_no=1, page_size=1)
+    )
+    with pytest.raises(
+        Unanswered,
+        match=rf"firewall before it, or GET {PRODUCT} .*check XPORTCN_BASE_URL",
+    ):
         await read(client)
 
 
-async def test_nobody_at_the_address_is_not_sent(unused_tcp_port: int, naps: Naps) -> None:
-    """A refused connection names address and remedy; a read has tried five times by then, an effect once."""
+async def test_nobody_at_the_address_is_not_sent(
+    unused_tcp_port: int, naps: Naps
+) -> None:
+    """A refused connection names address and remedy; a read has tried five times by
+    then, an effect once.
+    """
     async with client_of(f"http://127.0.0.1:{unused_tcp_port}", naps=naps) as client:
         with pytest.raises(
-            NotSent, match=rf"no connection to http://127\.0\.0\.1:{unused_tcp_port}.*running\?.*BASE_URL"
+            NotSent,
+            match=rf"no connection to http://127\.0\.0\.1:{unused_tcp_port}.*running\?.*BASE_URL",
         ):
             await read(client)
         assert len(naps.taken) == 4
@@ -337,8 +475,12 @@ async def test_nobody_at_the_address_is_not_sent(unused_tcp_port: int, naps: Nap
         assert len(naps.taken) == 4
 
 
-async def test_an_answer_that_does_not_fit_names_the_field(client: XportcnClient, service: FakeService) -> None:
-    """A success without what the contract promises is a mismatch; a read does not try again."""
+async def test_an_answer_that_does_not_fit_names_the_field(
+    client: XportcnClient, service: FakeService
+) -> None:
+    """A success without what the contract promises is a mismatch; a read does not try
+    again.
+    """
     product = {"itemId": 1, "skuList": [{"skuId": 1, "price": "dear"}]}
     service.answers(PRODUCT, lambda: ok(product))
     with pytest.raises(ContractMismatch, match=r"at `skuList\.0\.price`") as caught:
@@ -348,14 +490,18 @@ async def test_an_answer_that_does_not_fit_names_the_field(client: XportcnClient
     assert len(service.asked) == 1
 
 
-async def test_an_effect_can_not_be_read(client: XportcnClient, service: FakeService) -> None:
+async def test_an_effect_can_not_be_read(
+    client: XportcnClient, service: FakeService
+) -> None:
     """A call with consequences needs a claim."""
     with pytest.raises(TypeError, match="needs a claim"):
         await client.read(alibaba_order.PAY, alibaba_order.OrderRequest(order_id="7"))  # type: ignore[arg-type]
     assert service.asked == []
 
 
-async def test_a_claim_is_for_one_action(client: XportcnClient, service: FakeService) -> None:
+async def test_a_claim_is_for_one_action(
+    client: XportcnClient, service: FakeService
+) -> None:
     """A claim to create does not pay."""
     with pytest.raises(ValueError, match="under a claim to pay, not to create"):
         await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.CREATE))
@@ -374,7 +520,9 @@ async def test_a_claim_is_for_one_action(client: XportcnClient, service: FakeSer
     ],
 )
 def test_settings_that_can_not_work_are_told_at_once(changes: dict[str, Any]) -> None:
-    """Missing account, odd address or a line break in a key: no call needs to fail for it."""
+    """Missing account, odd address or a line break in a key: no call needs to fail for
+    it.
+    """
     url = changes.pop("base_url")
     with pytest.raises(Misconfigured, match=r"XPORTCN_|Port"):
         client_of(url, **changes)
@@ -392,11 +540,20 @@ async def test_proxies_of_the_environment_are_left_alone(
     assert len(service.asked) == 1
 
 
-async def test_nothing_secret_is_logged(service: FakeService, caplog: pytest.LogCaptureFixture) -> None:
-    """At level debug there is a line a call, and neither key, secret nor signature in any logger's."""
+async def test_nothing_secret_is_logged(
+    service: FakeService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """At level debug there is a line a call, and neither key, secret nor signature in
+    any logger's.
+    """
     caplog.set_level(logging.DEBUG)
-    service.answers("/open/pp/logistics/orderEstimateFreight", lambda: ok({"services": []}))
-    account: dict[str, Any] = {"access_key": "key-for-logs", "access_secret": "secret-for-logs"}
+    service.answers(
+        "/open/pp/logistics/orderEstimateFreight", lambda: ok({"services": []})
+    )
+    account: dict[str, Any] = {
+        "access_key": "key-for-logs",
+        "access_secret": "secret-for-logs",
+    }
     async with client_of(service.url, **account) as client:
         request = warehouse.EstimateRequest(country="US", render_items=())
         await client.read(warehouse.ESTIMATE, request)
@@ -418,7 +575,9 @@ async def test_nothing_secret_is_in_an_error(service: FakeService) -> None:
     ]
     for maker in makers:
         service.answers(PRODUCT, maker)
-        async with client_of(service.url, access_key="key-for-logs", access_secret="secret-for-logs") as client:
+        async with client_of(
+            service.url, access_key="key-for-logs", access_secret="secret-for-logs"
+        ) as client:
             with pytest.raises(XportcnError) as caught:
                 await read(client)
         told = f"{caught.value} {caught.value!r} {vars(caught.value)}"
@@ -428,29 +587,46 @@ async def test_nothing_secret_is_in_an_error(service: FakeService) -> None:
 
 
 async def test_no_signature_is_in_the_traceback_of_an_error() -> None:
-    """aiohttp names the URL in some exceptions, and the logistics calls have the signature in theirs."""
-    async with raw_server(b"nonsense\r\n\r\n") as server, client_of(server.url, retries=0) as client:
+    """aiohttp names the URL in some exceptions, and the logistics calls have the
+    signature in theirs.
+    """
+    async with (
+        raw_server(b"nonsense\r\n\r\n") as server,
+        client_of(server.url, retries=0) as client,
+    ):
         with pytest.raises(Unanswered) as caught:
-            await client.read(warehouse.ESTIMATE, warehouse.EstimateRequest(country="US", render_items=()))
+            await client.read(
+                warehouse.ESTIMATE,
+                warehouse.EstimateRequest(country="US", render_items=()),
+            )
     told = "".join(traceback.format_exception(caught.value))
     signature = re.search(rb"signature: (\w{32})", server.heads[0], re.IGNORECASE)
     assert signature
-    assert "the answer can't be read and does not fit the contract (ClientResponseError)" in told
+    assert (
+        "the answer can't be read and does not fit the contract (ClientResponseError)"
+        in told
+    )
     assert signature[1].decode() not in told
 
 
 async def test_a_nonce_that_is_refused_again_and_again_is_explained(
     client: XportcnClient, service: FakeService
 ) -> None:
-    """A read tries with fresh nonces; if none is taken, a person must look at what stands in between."""
+    """A read tries with fresh nonces; if none is taken, a person must look at what
+    stands in between.
+    """
     service.answers(PRODUCT, lambda: no(40104, "nonce", status=401))
-    with pytest.raises(Misconfigured, match="something between us and the service repeats requests"):
+    with pytest.raises(
+        Misconfigured, match="something between us and the service repeats requests"
+    ):
         await read(client)
     assert len(service.asked) == 5
 
 
 async def test_closing_leaves_nothing_open(service: FakeService) -> None:
-    """No session and no connector is left to the garbage collector (its warnings are errors here)."""
+    """No session and no connector is left to the garbage collector (its warnings are
+    errors here).
+    """
     service.answers(PRODUCT, lambda: ok({"itemId": 1}))
     async with client_of(service.url) as client:
         await read(client)

@@ -1,4 +1,6 @@
-"""The calls of a day: half are kept for buying, and what is left goes on after midnight in China."""
+"""The calls of a day: half are kept for buying, and what is left goes on after midnight
+in China.
+"""
 
 from __future__ import annotations
 

@@ -13,18 +13,32 @@ from connectors.xportcn.envelope import open_envelope
 def opened(body: Any) -> tuple[str, str, str, bool, Any]:
     envelope = open_envelope(json.dumps(body).encode())
     assert envelope is not None
-    return envelope.code, envelope.words, envelope.request_id, envelope.ok, envelope.data
+    return (
+        envelope.code,
+        envelope.words,
+        envelope.request_id,
+        envelope.ok,
+        envelope.data,
+    )
 
 
 def test_envelope_a() -> None:
     """`code/msg/data/requestId`, as most operations answer."""
-    body = {"requestId": "abc", "code": 200, "developId": 1, "msg": "成功", "data": {"x": 1}}
+    body = {
+        "requestId": "abc",
+        "code": 200,
+        "developId": 1,
+        "msg": "成功",
+        "data": {"x": 1},
+    }
     assert opened(body) == ("200", "成功", "abc", True, {"x": 1})
 
 
 def test_envelope_b() -> None:
     """`errorCode/errorMsg/success/data`, as the logistics operations answer."""
-    assert opened({"errorCode": 200, "errorMsg": None, "success": True, "data": []}) == ("200", "", "", True, [])
+    assert opened(
+        {"errorCode": 200, "errorMsg": None, "success": True, "data": []}
+    ) == ("200", "", "", True, [])
 
 
 def test_code_and_words_alone_are_an_envelope() -> None:
@@ -78,6 +92,11 @@ def test_what_is_no_envelope(body: bytes) -> None:
 
 def test_ids_of_nineteen_digits_stay_exact() -> None:
     """Neither a whole number nor one written with a point loses a digit."""
-    envelope = open_envelope(b'{"code": 200, "data": [2542285634920880794, 2542285634920880794.0]}')
+    envelope = open_envelope(
+        b'{"code": 200, "data": [2542285634920880794, 2542285634920880794.0]}'
+    )
     assert envelope is not None
-    assert [str(number) for number in envelope.data] == ["2542285634920880794", "2542285634920880794.0"]
+    assert [str(number) for number in envelope.data] == [
+        "2542285634920880794",
+        "2542285634920880794.0",
+    ]

@@ -17,7 +17,12 @@ from connectors.xportcn.errors import (
 from domain.offers import LineProblem, Problem
 
 PROBLEM = LineProblem(problem=Problem.OUT_OF_STOCK, message="库存不足", line_no=2)
-COMMON = {"operation": "1688 / Order / Create an order", "request_id": "abc", "status": 200, "code": "500_004"}
+COMMON = {
+    "operation": "1688 / Order / Create an order",
+    "request_id": "abc",
+    "status": 200,
+    "code": "500_004",
+}
 ERRORS = [
     XportcnError("x", **COMMON),  # type: ignore[arg-type]
     Misconfigured("x", **COMMON),  # type: ignore[arg-type]
@@ -46,16 +51,29 @@ def test_every_error_can_be_made_of_a_message_alone(kind: type[XportcnError]) ->
 
 
 def test_the_text_tells_operation_words_and_numbers() -> None:
-    """One line says what was called, what came, and what to quote to the service's support."""
+    """One line says what was called, what came, and what to quote to the service's
+    support.
+    """
     error = Refused(
-        "库存不足", operation="1688 / Order / Create an order", request_id="abc", status=200, code="500_004"
+        "库存不足",
+        operation="1688 / Order / Create an order",
+        request_id="abc",
+        status=200,
+        code="500_004",
     )
-    assert str(error) == "1688 / Order / Create an order: 库存不足 (HTTP 200, code 500_004, request abc)"
+    assert (
+        str(error)
+        == "1688 / Order / Create an order: 库存不足 (HTTP 200, code 500_004, request abc)"
+    )
 
 
 def test_a_refusal_explained_keeps_what_the_service_said() -> None:
     """A channel adds its code and problems to a refusal and nothing else changes."""
     error = Refused("库存不足", operation="o", request_id="abc", status=200, code="400")
     explained = error.explained(code="500_004", problems=(PROBLEM,))
-    assert (explained.message, explained.operation, explained.request_id) == ("库存不足", "o", "abc")
+    assert (explained.message, explained.operation, explained.request_id) == (
+        "库存不足",
+        "o",
+        "abc",
+    )
     assert (explained.code, explained.problems) == ("500_004", (PROBLEM,))

@@ -1,4 +1,6 @@
-"""Every operation of the catalogue is called over HTTP and answered by the sandbox, in a process of its own."""
+"""Every operation of the catalogue is called over HTTP and answered by the sandbox, in
+a process of its own.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,13 @@ from pydantic import SecretStr
 from connectors.xportcn.callback_reader import parse_callback
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.models import Response, WireModel
-from connectors.xportcn.operations import alibaba_order, big_major, catalogue, taobao_order, warehouse
+from connectors.xportcn.operations import (
+    alibaba_order,
+    big_major,
+    catalogue,
+    taobao_order,
+    warehouse,
+)
 from connectors.xportcn.operations.operation import Callback, Operation
 from tests.connectors.xportcn.models import MODULES, fields_of, name_of
 from tests.connectors.xportcn.samples import SAMPLES
@@ -57,25 +65,37 @@ def require_substance(answer: Any) -> None:
 
 
 def unknown_names(answer: Any) -> Iterator[str]:
-    """Fields at any depth that the contract doesn't have: a name that one side misread is among them."""
+    """Fields at any depth that the contract doesn't have: a name that one side misread
+    is among them.
+    """
     if isinstance(answer, tuple):
         for part in answer:
             yield from unknown_names(part)
     elif isinstance(answer, Response):
         yield from (
-            f"{name_of(type(answer))}.{name}" for name in {*(answer.model_extra or {})} - type(answer).passed_over
+            f"{name_of(type(answer))}.{name}"
+            for name in {*(answer.model_extra or {})} - type(answer).passed_over
         )
         for name in type(answer).model_fields:
             yield from unknown_names(getattr(answer, name))
 
 
 def test_no_field_that_is_passed_over_is_read_or_sent() -> None:
-    """A name stands in one of the two lists of a model, its fields or what it leaves."""
-    found = (value for module in MODULES for value in vars(module).values() if isinstance(value, type))
+    """A name stands in one of the two lists of a model, its fields or what it
+    leaves.
+    """
+    found = (
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type)
+    )
     models = [model for model in found if issubclass(model, WireModel)]
     assert sum(bool(model.passed_over) for model in models) > 80
     for model in models:
-        assert not model.passed_over & {name for field in fields_of(model) for name in field.names}, name_of(model)
+        assert not model.passed_over & {
+            name for field in fields_of(model) for name in field.names
+        }, name_of(model)
 
 
 def test_there_is_a_sample_for_every_operation() -> None:
@@ -84,19 +104,27 @@ def test_there_is_a_sample_for_every_operation() -> None:
     assert len(CALLED) == 95
 
 
-@pytest.mark.parametrize("operation", CALLED, ids=lambda operation: f"{operation.nav or ''}{operation.path}")
+@pytest.mark.parametrize(
+    "operation", CALLED, ids=lambda operation: f"{operation.nav or ''}{operation.path}"
+)
 async def test_the_sandbox_answers(operation: Operation, shop: Shop) -> None:
-    """The request is taken, the answer fits its model, and it is more than an empty shell."""
+    """The request is taken, the answer fits its model, and it is more than an empty
+    shell.
+    """
     answer = await shop.call(operation, await SAMPLES[operation](shop))
     if operation is warehouse.ADDRESS_UPSERT:
         assert answer is None  # code and words alone; what it did is seen in the list
-        assert [address.name for address in await shop.call(warehouse.ADDRESSES, {})][-1] == "二号仓"
+        assert [address.name for address in await shop.call(warehouse.ADDRESSES, {})][
+            -1
+        ] == "二号仓"
     else:
         require_substance(answer)
 
 
 async def test_what_the_service_would_have_posted_is_parsed(shop: Shop) -> None:
-    """Orders paid, shipped, refunded and dearer than before leave messages of all seven rows; each names its order."""
+    """Orders paid, shipped, refunded and dearer than before leave messages of all seven
+    rows; each names its order.
+    """
     await sample_taobao.refund(shop)
     await sample_1688.refund_of(shop, await sample_1688.paid(shop))
     await sample_others.ka_arrived(shop)
@@ -108,6 +136,9 @@ async def test_what_the_service_would_have_posted_is_parsed(shop: Shop) -> None:
     for sent in posted:
         message = parse_callback(json.dumps(sent["body"]))
         assert message.operation is not None
-        assert (message.operation.nav, message.marketplace) == (sent["nav"], sent["marketplace"])
+        assert (message.operation.nav, message.marketplace) == (
+            sent["nav"],
+            sent["marketplace"],
+        )
         assert message.order_ids == (sent["order_id"],)
     assert {sent["nav"] for sent in posted} == {35, 36, 37, 66, 67, 68, 90}

@@ -1,4 +1,6 @@
-"""The one decision on what a failure means, as a table: status, envelope, effect, sent."""
+"""The one decision on what a failure means, as a table: status, envelope, effect,
+sent.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,13 @@ from itertools import product
 
 import pytest
 
-from connectors.xportcn.failures import Failure, FailureKind, Meaning, is_missed, meaning_of
+from connectors.xportcn.failures import (
+    Failure,
+    FailureKind,
+    Meaning,
+    is_missed,
+    meaning_of,
+)
 from tests.in_turn import in_turn
 
 NOW, LATER, REFUSED, UNANSWERED, MISCONFIGURED = Meaning
@@ -87,17 +95,25 @@ NOT_ANSWERED = [
 
 @in_turn(
     "status, code, effect, sent",
-    [(*answer, effect, sent) for answer, effect, sent in product(ANSWERED, (False, True), (False, True))],
+    [
+        (*answer, effect, sent)
+        for answer, effect, sent in product(ANSWERED, (False, True), (False, True))
+    ],
 )
 def test_an_answer_means_what_its_status_and_envelope_say(
     *, status: int, code: str | None, effect: bool, sent: bool
 ) -> None:
-    """An HTTP answer is judged by status, envelope and effect; whether we saw it leave adds nothing."""
-    failure = Failure(kind=FailureKind.ANSWERED, effect=effect, sent=sent, status=status, code=code)
+    """An HTTP answer is judged by status, envelope and effect; whether we saw it leave
+    adds nothing.
+    """
+    failure = Failure(
+        kind=FailureKind.ANSWERED, effect=effect, sent=sent, status=status, code=code
+    )
     assert meaning_of(failure) is ANSWERED[status, code][effect]
 
 
-# (HTTP status, envelope code) for a read of a service that answered before: meaning, whether it is missed
+# (HTTP status, envelope code) for a read of a service that answered before: meaning,
+# whether it is missed
 STRAY = {
     (302, None): (NOW, True),
     (302, "200"): (NOW, True),
@@ -117,9 +133,17 @@ STRAY = {
 def test_a_page_of_a_gateway_before_a_service_that_answered_concerns_a_call_or_a_moment(
     *, status: int, code: str | None
 ) -> None:
-    """A wrong setting would have shown before. An effect that met one may have been carried out, as ever."""
+    """A wrong setting would have shown before. An effect that met one may have been
+    carried out, as ever.
+    """
     read = Failure(
-        kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, code=code, served=True, proven=True
+        kind=FailureKind.ANSWERED,
+        effect=False,
+        sent=True,
+        status=status,
+        code=code,
+        served=True,
+        proven=True,
     )
     assert (meaning_of(read), is_missed(read)) == STRAY[status, code]
     effect = replace(read, effect=True)
@@ -129,14 +153,30 @@ def test_a_page_of_a_gateway_before_a_service_that_answered_concerns_a_call_or_a
 
 @pytest.mark.parametrize(
     ("status", "meaning"),
-    [(302, MISCONFIGURED), (401, MISCONFIGURED), (403, NOW), (404, MISCONFIGURED), (405, MISCONFIGURED), (413, NOW)],
+    [
+        (302, MISCONFIGURED),
+        (401, MISCONFIGURED),
+        (403, NOW),
+        (404, MISCONFIGURED),
+        (405, MISCONFIGURED),
+        (413, NOW),
+    ],
 )
-def test_a_page_at_a_path_that_never_answered_is_no_outage(*, status: int, meaning: Meaning) -> None:
-    """The path may be wrong, whatever else has answered; a firewall may stop one request for what is in it."""
-    read = Failure(kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, served=True)
+def test_a_page_at_a_path_that_never_answered_is_no_outage(
+    *, status: int, meaning: Meaning
+) -> None:
+    """The path may be wrong, whatever else has answered; a firewall may stop one
+    request for what is in it.
+    """
+    read = Failure(
+        kind=FailureKind.ANSWERED, effect=False, sent=True, status=status, served=True
+    )
     assert (meaning_of(read), is_missed(read)) == (meaning, False)
     effect = replace(read, effect=True)
-    assert (meaning_of(effect), is_missed(effect)) == ((UNANSWERED, True), (MISCONFIGURED, False))[status == 401]
+    assert (meaning_of(effect), is_missed(effect)) == (
+        (UNANSWERED, True),
+        (MISCONFIGURED, False),
+    )[status == 401]
 
 
 @pytest.mark.parametrize("status", [200, 404])
@@ -152,7 +192,9 @@ def test_a_page_at_a_path_that_never_answered_is_no_outage(*, status: int, meani
 def test_404_with_words_of_its_own_is_a_no(
     *, is_known: bool, says_why: bool, proven: bool, meaning: Meaning, status: int
 ) -> None:
-    """Not of a path that never answered, unless the words are known: there the path may be wrong."""
+    """Not of a path that never answered, unless the words are known: there the path may
+    be wrong.
+    """
     failure = Failure(
         kind=FailureKind.ANSWERED,
         effect=False,
@@ -170,14 +212,18 @@ def test_404_with_words_of_its_own_is_a_no(
 def test_without_an_answer_it_matters_whether_it_was_sent(
     *, kind: FailureKind, effect: bool, sent: bool, meaning: Meaning
 ) -> None:
-    """An effect that left and was not answered may have happened; one that never left has not."""
+    """An effect that left and was not answered may have happened; one that never left
+    has not.
+    """
     assert meaning_of(Failure(kind=kind, effect=effect, sent=sent)) is meaning
 
 
 @pytest.mark.parametrize("effect", [False, True])
 def test_a_success_that_does_not_fit_is_never_tried_again(*, effect: bool) -> None:
     """A misfit would come again, and behind an effect's misfit stands a success."""
-    failure = Failure(kind=FailureKind.MISFIT, effect=effect, sent=True, status=200, code="200")
+    failure = Failure(
+        kind=FailureKind.MISFIT, effect=effect, sent=True, status=200, code="200"
+    )
     assert meaning_of(failure) is UNANSWERED
 
 
@@ -202,7 +248,9 @@ def test_an_effect_that_left_is_never_tried_again_by_itself() -> None:
 def test_500_with_words_of_its_own_is_an_answer(
     *, effect: bool, is_known: bool, says_why: bool, meaning: Meaning, missed: bool
 ) -> None:
-    """A no to a read where its words are known, else no answer, once; the service is there either way."""
+    """A no to a read where its words are known, else no answer, once; the service is
+    there either way.
+    """
     failure = Failure(
         kind=FailureKind.ANSWERED,
         effect=effect,

@@ -1,4 +1,6 @@
-"""Processes whose gates are fed from one pace, on a loop whose time jumps: together they keep the account's rate."""
+"""Processes whose gates are fed from one pace, on a loop whose time jumps: together
+they keep the account's rate.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,16 @@ import pytest
 
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.leased_permits import leasing
-from domain.fair_pace import Lease, Pace, RateClient, held, is_limited, leased, left, opening
+from domain.fair_pace import (
+    Lease,
+    Pace,
+    RateClient,
+    held,
+    is_limited,
+    leased,
+    left,
+    opening,
+)
 from tests.connectors.xportcn.test_breaker import now, played
 
 LATENCY_S = 0.2
@@ -23,7 +34,9 @@ LATENCY_S = 0.2
 
 @dataclass
 class RateServer:
-    """The pace of a ledger, kept in memory; `away_until` it raises. What was written is counted."""
+    """The pace of a ledger, kept in memory; `away_until` it raises. What was written is
+    counted.
+    """
 
     pace: Pace | None = None
     away_until: float = 0.0
@@ -42,7 +55,11 @@ class RateServer:
 
     def poll(self) -> tuple[float, bool]:
         self.polled += 1
-        return (self.pace.pause(now()), is_limited(self.pace, now())) if self.pace else (0.0, False)
+        return (
+            (self.pace.pause(now()), is_limited(self.pace, now()))
+            if self.pace
+            else (0.0, False)
+        )
 
     def _at_hand(self, limit: float = 0.0) -> Pace:
         if now() < self.away_until:
@@ -57,10 +74,17 @@ class Service:
 
     arrived: list[tuple[float, str]] = field(default_factory=list)
     throttles: str = ""
-    """Whom alone it tells once that there are too many calls, and to wait five seconds."""
+    """Whom alone it tells once that there are too many calls, and to wait five
+    seconds.
+    """
 
     async def call(
-        self, breaker: CircuitBreaker, who: str, *, latency_s: float = LATENCY_S, holds_lease: bool = False
+        self,
+        breaker: CircuitBreaker,
+        who: str,
+        *,
+        latency_s: float = LATENCY_S,
+        holds_lease: bool = False,
     ) -> bool:
         async with breaker.passing(holds_lease=holds_lease):
             self.arrived.append((now(), who))
@@ -85,10 +109,16 @@ class Account:
     stack: AsyncExitStack
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
-    async def process(self, name: str, *, run: str = "", limit: float = 50, at_once: int = 16) -> CircuitBreaker:
-        breaker = CircuitBreaker(at_once=at_once, patience_s=600, luck=random.Random(7).random)
+    async def process(
+        self, name: str, *, run: str = "", limit: float = 50, at_once: int = 16
+    ) -> CircuitBreaker:
+        breaker = CircuitBreaker(
+            at_once=at_once, patience_s=600, luck=random.Random(7).random
+        )
         breaker.register(_probe, at_once=at_once)
-        await self.stack.enter_async_context(leasing(self.server, breaker, client=name, run=run or name, limit=limit))
+        await self.stack.enter_async_context(
+            leasing(self.server, breaker, client=name, run=run or name, limit=limit)
+        )
         return breaker
 
     async def busy(self, name: str, callers: int = 32, **options: Any) -> None:
@@ -124,14 +154,18 @@ def play(story: Callable[[Account], Awaitable[None]]) -> Account:
         async with account() as made:
             began = now()
             await story(made)
-            made.service.arrived = [(at - began, who) for at, who in made.service.arrived]
+            made.service.arrived = [
+                (at - began, who) for at, who in made.service.arrived
+            ]
         return made
 
     return played(whole())
 
 
 def test_four_processes_together_keep_the_rate_and_use_it() -> None:
-    """Fifty a second over a minute, within five percent, and at least nine tenths of it; no second has many more."""
+    """Fifty a second over a minute, within five percent, and at least nine tenths of
+    it; no second has many more.
+    """
 
     async def story(made: Account) -> None:
         for number in range(4):
@@ -141,11 +175,15 @@ def test_four_processes_together_keep_the_rate_and_use_it() -> None:
     service = play(story).service
     assert 0.9 * 3000 <= service.count(1, 61).total() <= 1.05 * 3000
     assert service.count(0, 60).total() <= 1.05 * 3000
-    assert max(service.count(at / 10, at / 10 + 1).total() for at in range(10, 600)) <= 65
+    assert (
+        max(service.count(at / 10, at / 10 + 1).total() for at in range(10, 600)) <= 65
+    )
 
 
 def test_a_manual_run_gets_half_beside_a_night_of_four_processes() -> None:
-    """And the night gets all of it again when the manual run has ended, within a moment."""
+    """And the night gets all of it again when the manual run has ended, within a
+    moment.
+    """
 
     async def story(made: Account) -> None:
         for number in range(4):
@@ -165,7 +203,9 @@ def test_a_manual_run_gets_half_beside_a_night_of_four_processes() -> None:
 
 
 def test_who_needs_little_does_not_wait_for_long() -> None:
-    """Five calls a second beside two that take whatever there is: each leaves within two periods."""
+    """Five calls a second beside two that take whatever there is: each leaves within
+    two periods.
+    """
 
     async def story(made: Account) -> None:
         for name in ("first", "second"):
@@ -185,7 +225,9 @@ def test_who_needs_little_does_not_wait_for_long() -> None:
 
 
 def test_all_stop_within_a_second_when_one_is_throttled() -> None:
-    """With `Retry-After` of five seconds; the others hear of it from the ledger alone."""
+    """With `Retry-After` of five seconds; the others hear of it from the ledger
+    alone.
+    """
 
     async def story(made: Account) -> None:
         for number in range(4):
@@ -201,7 +243,9 @@ def test_all_stop_within_a_second_when_one_is_throttled() -> None:
 
 
 def test_who_has_no_limit_stops_too() -> None:
-    """Nobody has one, so nothing is leased; a look twice a second is enough, and only the pause is written."""
+    """Nobody has one, so nothing is leased; a look twice a second is enough, and only
+    the pause is written.
+    """
 
     async def story(made: Account) -> None:
         for number in range(2):
@@ -271,7 +315,10 @@ def test_a_call_that_holds_a_lease_gets_the_next_permit() -> None:
 
     async def story(made: Account) -> None:
         breaker = await made.process("run", limit=1)
-        reads = [asyncio.create_task(made.service.call(breaker, f"read-{number}")) for number in range(30)]
+        reads = [
+            asyncio.create_task(made.service.call(breaker, f"read-{number}"))
+            for number in range(30)
+        ]
         await asyncio.sleep(3.5)
         await made.service.call(breaker, "pay", holds_lease=True)
         made.tasks += reads  # type: ignore[arg-type]
@@ -284,14 +331,19 @@ def test_no_more_effects_are_claimed_at_once_than_can_leave_soon() -> None:
     """At a call in ten seconds one place; at fifty a second all sixteen."""
 
     async def story(made: Account) -> None:
-        slow, fast = await made.process("slow", limit=0.1), await made.process("fast", limit=50)
+        slow, fast = (
+            await made.process("slow", limit=0.1),
+            await made.process("fast", limit=50),
+        )
         assert (slow.size, fast.size) == (1, 8)
 
     play(story)
 
 
 def test_who_makes_no_calls_writes_nothing_and_who_has_ended_has_nothing_left() -> None:
-    """A process that opened the ledger and waits; and one that made three calls, then rested."""
+    """A process that opened the ledger and waits; and one that made three calls, then
+    rested.
+    """
 
     async def story(made: Account) -> None:
         await made.process("rests")
@@ -311,9 +363,13 @@ def test_who_makes_no_calls_writes_nothing_and_who_has_ended_has_nothing_left() 
     play(story)
 
 
-@pytest.mark.parametrize(("limit", "seconds", "most_writes"), [(0.1, 300, 200), (5000, 5, 30)])
+@pytest.mark.parametrize(
+    ("limit", "seconds", "most_writes"), [(0.1, 300, 200), (5000, 5, 30)]
+)
 def test_very_slow_and_very_fast(limit: float, seconds: int, most_writes: int) -> None:
-    """A call in ten seconds, and as many as five thousand: kept, used, and the ledger is asked a few times a second."""
+    """A call in ten seconds, and as many as five thousand: kept, used, and the ledger
+    is asked a few times a second.
+    """
 
     async def story(made: Account) -> None:
         breaker = await made.process("run", limit=limit, at_once=64)
@@ -332,7 +388,9 @@ def test_very_slow_and_very_fast(limit: float, seconds: int, most_writes: int) -
 
 
 def test_a_ledger_that_blocks_for_a_while_holds_no_call_up_for_long() -> None:
-    """On real threads: the second lease takes two seconds; until then calls go on at the share that was last."""
+    """On real threads: the second lease takes two seconds; until then calls go on at
+    the share that was last.
+    """
 
     class Slow(RateServer):
         def lease(self, name: str, client: RateClient) -> Lease:

@@ -1,4 +1,6 @@
-"""The token bucket of a process that shares with nobody, on a clock that the test moves."""
+"""The token bucket of a process that shares with nobody, on a clock that the test
+moves.
+"""
 
 from __future__ import annotations
 
@@ -32,7 +34,9 @@ def test_no_limit_never_waits() -> None:
 
 
 def test_a_second_s_worth_comes_at_once_and_the_rest_in_turn() -> None:
-    """At 10 a second the first ten go through, the next one a tenth of a second later."""
+    """At 10 a second the first ten go through, the next one a tenth of a second
+    later.
+    """
     clock = Clock()
     bucket = TokenBucket(10, clock=clock)
     assert waits(bucket, 12) == [0] * 10 + [0.1, 0.1]

@@ -1,4 +1,6 @@
-"""Every place where an amount, a count or an id enters: of every sign and size, only what can be meant is read."""
+"""Every place where an amount, a count or an id enters: of every sign and size, only
+what can be meant is read.
+"""
 
 from __future__ import annotations
 
@@ -11,9 +13,27 @@ from pydantic import TypeAdapter, ValidationError
 
 from connectors.xportcn.models import Request, Response
 from connectors.xportcn.operations import taobao_order
-from connectors.xportcn.wire import Amount, Bounds, Count, Fen, GivenId, Id, UnixMs, Yuan
+from connectors.xportcn.wire import (
+    Amount,
+    Bounds,
+    Count,
+    Fen,
+    GivenId,
+    Id,
+    UnixMs,
+    Yuan,
+)
 from domain.money import Money
-from tests.connectors.xportcn.models import MODULES, READERS, Field, bare, example, fields_of, metadata, name_of
+from tests.connectors.xportcn.models import (
+    MODULES,
+    READERS,
+    Field,
+    bare,
+    example,
+    fields_of,
+    metadata,
+    name_of,
+)
 from tests.in_turn import in_turn
 
 AMOUNTS = [get_args(kind)[1] for kind in (Fen, Yuan, Amount)]
@@ -25,10 +45,15 @@ NOTHING: tuple[Any, ...] = ([], {}, "", -1, "-1")
 
 
 def places(model: type[Response]) -> list[Field]:
-    """The fields that hold an amount; whatever is `Money` must be read as one of ours."""
+    """The fields that hold an amount; whatever is `Money` must be read as one of
+    ours.
+    """
     found = [field for field in fields_of(model) if bare(field.annotation) is Money]
     for field in found:
-        assert any(reader in metadata(field.annotation) for reader in AMOUNTS), (model, field)
+        assert any(reader in metadata(field.annotation) for reader in AMOUNTS), (
+            model,
+            field,
+        )
     return found
 
 
@@ -42,7 +67,8 @@ def test_no_amount_is_forgotten() -> None:
 
 @in_turn("model", dict.fromkeys(model for model, _ in PLACES), name_of)
 def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Response]) -> None:
-    """Below zero, beyond any order, beyond 64 bits, or no number: at each place, and the place is named.
+    """Below zero, beyond any order, beyond 64 bits, or no number: at each place, and
+    the place is named.
 
     What stands for nothing is none, where there may be none.
     """
@@ -51,7 +77,13 @@ def test_an_amount_that_can_not_be_meant_does_not_fit(model: type[Response]) -> 
     for field in places(model):
         for odd in NO_AMOUNTS:
             if odd in NOTHING and not field.required:
-                assert getattr(model.model_validate(whole | {field.names[0]: odd}), field.attribute) is None
+                assert (
+                    getattr(
+                        model.model_validate(whole | {field.names[0]: odd}),
+                        field.attribute,
+                    )
+                    is None
+                )
                 continue
             with pytest.raises(ValidationError) as caught:
                 model.model_validate(whole | {field.names[0]: odd})
@@ -63,7 +95,11 @@ def test_every_number_has_bounds(model: type[Response]) -> None:
     """Counts and codes go into columns of 64 bits, into loops and into tables."""
     for field in fields_of(model):
         if bare(field.annotation) is int:
-            marks = [mark for one in metadata(field.annotation) for mark in getattr(one, "metadata", [one])]
+            marks = [
+                mark
+                for one in metadata(field.annotation)
+                for mark in getattr(one, "metadata", [one])
+            ]
             assert any(isinstance(mark, Ge) for mark in marks), field
             assert any(isinstance(mark, Le) for mark in marks), field
 
@@ -79,7 +115,12 @@ def test_an_id_that_must_be_there_is_not_empty(model: type[Response]) -> None:
 
 def test_no_request_carries_an_amount_that_can_not_be_meant() -> None:
     """What we send is held to the same bounds."""
-    writers = {value for module in MODULES for value in vars(module).values() if isinstance(value, type)}
+    writers = {
+        value
+        for module in MODULES
+        for value in vars(module).values()
+        if isinstance(value, type)
+    }
     priced = [
         (model, field)
         for model in writers
@@ -90,7 +131,9 @@ def test_no_request_carries_an_amount_that_can_not_be_meant() -> None:
     assert len(priced) > 8
     for model, field in priced:
         with pytest.raises(ValidationError):
-            model.__pydantic_validator__.validate_assignment(model.model_construct(), field.attribute, Money(-1))
+            model.__pydantic_validator__.validate_assignment(
+                model.model_construct(), field.attribute, Money(-1)
+            )
 
 
 NO_IDS: list[object] = [
@@ -107,9 +150,13 @@ def test_what_is_no_id(value: object) -> None:
         TypeAdapter(GivenId).validate_python(value)
 
 
-@pytest.mark.parametrize("value", ["2542285634920880794", "LP00123-4", "a1b2" * 16, "50_7.1:9", "9wQ=="])
+@pytest.mark.parametrize(
+    "value", ["2542285634920880794", "LP00123-4", "a1b2" * 16, "50_7.1:9", "9wQ=="]
+)
 def test_what_is_an_id(value: str) -> None:
-    """Numbers of 19 digits, hex of 32 signs, and what carriers and warehouses make up."""
+    """Numbers of 19 digits, hex of 32 signs, and what carriers and warehouses make
+    up.
+    """
     assert TypeAdapter(GivenId).validate_python(value) == value
 
 
@@ -120,9 +167,13 @@ def test_what_is_no_count(value: object) -> None:
         TypeAdapter(Count).validate_python(value)
 
 
-@pytest.mark.parametrize("value", [0, -1, 253_402_300_799_000, 10**15, 4_102_444_800_000, 946_684_799_000])
+@pytest.mark.parametrize(
+    "value", [0, -1, 253_402_300_799_000, 10**15, 4_102_444_800_000, 946_684_799_000]
+)
 def test_what_is_no_time_of_ours(value: int) -> None:
-    """The years 1970, 9999, 2100 and 1999 are none in which these orders are made; sums with them would overflow."""
+    """The years 1970, 9999, 2100 and 1999 are none in which these orders are made; sums
+    with them would overflow.
+    """
     with pytest.raises(ValidationError):
         TypeAdapter(UnixMs).validate_python(value)
 
@@ -139,6 +190,8 @@ def test_no_amount_above_the_setting_is_believed() -> None:
     """`XPORTCN_MOST_CNY` goes along as the bounds of a reading."""
     bounds = Bounds(most_minor=100_000)
     order = {"purchaseId": "7", "status": 0, "purchaseAmount": 100_000}
-    assert taobao_order.ORDER_DETAIL.parse(order, bounds).purchase_amount == Money(100_000)
+    assert taobao_order.ORDER_DETAIL.parse(order, bounds).purchase_amount == Money(
+        100_000
+    )
     with pytest.raises(ValidationError, match=r"an amount above 1,000\.00 CNY"):
         taobao_order.ORDER_DETAIL.parse(order | {"purchaseAmount": 100_001}, bounds)

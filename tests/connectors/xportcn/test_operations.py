@@ -10,20 +10,33 @@ from collections import Counter
 from pathlib import Path
 
 from connectors.xportcn.operations import catalogue
-from connectors.xportcn.operations.operation import Callback, EffectCall, Operation, Provenance, ReadCall
+from connectors.xportcn.operations.operation import (
+    Callback,
+    EffectCall,
+    Operation,
+    Provenance,
+    ReadCall,
+)
 from tests.in_turn import in_turn
 
 ROOT = Path(__file__).parents[3]
 CONTRACT = ROOT / "docs" / "contract"
 LISTED = {
-    row["nav"]: row for row in csv.DictReader((CONTRACT / "endpoints.csv").read_text(encoding="utf-8").splitlines())
+    row["nav"]: row
+    for row in csv.DictReader(
+        (CONTRACT / "endpoints.csv").read_text(encoding="utf-8").splitlines()
+    )
 }
 MAIN_JOB = re.findall(
     r"^\| (\d+|–) \| [^|]+ \| `(GET|POST) ([^`?]+)",
     (CONTRACT / "assumed.md").read_text(encoding="utf-8"),
     re.MULTILINE,
 )
-_, ALL_OPERATIONS = (CONTRACT / "assumed-all.md").read_text(encoding="utf-8").split("\n## 7. All operations\n")
+_, ALL_OPERATIONS = (
+    (CONTRACT / "assumed-all.md")
+    .read_text(encoding="utf-8")
+    .split("\n## 7. All operations\n")
+)
 ALL_OPERATIONS = ALL_OPERATIONS.partition("\n## ")[0]
 TOLD = [
     tuple(cell.strip() for cell in line.strip("|").split("|"))
@@ -34,7 +47,9 @@ NUMBERED = [entry for entry in catalogue() if entry.nav]
 
 
 def test_the_catalogue_is_what_the_contract_s_table_lists() -> None:
-    """Every row of assumed-all.md, section 7, is there word for word, and nothing else."""
+    """Every row of assumed-all.md, section 7, is there word for word, and nothing
+    else.
+    """
     ours = [
         (str(entry.nav or "–"), entry.group, entry.title, entry.method, entry.path, str(entry.provenance),
          "yes" if entry.effect else "no")
@@ -46,7 +61,9 @@ def test_the_catalogue_is_what_the_contract_s_table_lists() -> None:
 
 def test_all_96_are_there_once() -> None:
     """nav runs from 1 to 96; six operations have no number."""
-    assert sorted(entry.nav for entry in catalogue() if entry.nav is not None) == list(range(1, 97))
+    assert sorted(entry.nav for entry in catalogue() if entry.nav is not None) == list(
+        range(1, 97)
+    )
     assert sum(entry.nav is None for entry in catalogue()) == 6
 
 
@@ -56,7 +73,9 @@ def test_no_two_share_a_method_and_path() -> None:
 
 
 def test_the_main_job_s_page_says_the_same() -> None:
-    """Where assumed.md lists an operation, number, method and path are the catalogue's."""
+    """Where assumed.md lists an operation, number, method and path are the
+    catalogue's.
+    """
     ours = {(str(entry.nav or "–"), entry.method, entry.path) for entry in catalogue()}
     assert set(MAIN_JOB) <= ours
     assert len(MAIN_JOB) == 23
@@ -64,17 +83,22 @@ def test_the_main_job_s_page_says_the_same() -> None:
 
 @in_turn("entry", NUMBERED)
 def test_group_title_method_and_path_are_the_list_s(entry: Operation) -> None:
-    """Texts are copied from endpoints.csv; where the list knows method or path, ours are the same."""
+    """Texts are copied from endpoints.csv; where the list knows method or path, ours
+    are the same.
+    """
     row = LISTED[str(entry.nav)]
     assert (entry.group, entry.title) == (row["group"], row["title"])
     assert row["method"] in ("", entry.method)
-    # nav 90's path is the warehouse's report to the platform; what reaches us comes to our own URL.
+    # nav 90's path is the warehouse's report to the platform; what reaches us comes to
+    # our own URL.
     assert row["path"] in ("", entry.path) or entry.nav == 90
 
 
 @in_turn("entry", [entry for entry in NUMBERED if not isinstance(entry, Callback)])
 def test_provenance_says_how_well_the_path_is_known(entry: Operation) -> None:
-    """A path that no page shows is assumed or the upstream's, a sibling's is sibling, the service's own confirmed."""
+    """A path that no page shows is assumed or the upstream's, a sibling's is sibling,
+    the service's own confirmed.
+    """
     row = LISTED[str(entry.nav)]
     if not row["path"]:
         assert entry.provenance in (Provenance.ASSUMED, Provenance.UPSTREAM)
@@ -85,7 +109,9 @@ def test_provenance_says_how_well_the_path_is_known(entry: Operation) -> None:
 
 
 def test_callbacks_are_told_from_calls() -> None:
-    """Seven rows are what the service posts to us; none of them is an effect of ours."""
+    """Seven rows are what the service posts to us; none of them is an effect of
+    ours.
+    """
     callbacks = [entry for entry in catalogue() if isinstance(entry, Callback)]
     assert [entry.nav for entry in callbacks] == [35, 36, 37, 66, 67, 68, 90]
     assert not any(entry.effect for entry in callbacks)
@@ -93,12 +119,18 @@ def test_callbacks_are_told_from_calls() -> None:
 
 def test_effects_that_are_a_get() -> None:
     """Two operations change something although their method says otherwise."""
-    assert [entry.nav for entry in catalogue() if entry.effect and entry.method == "GET"] == [29, 55]
+    assert [
+        entry.nav for entry in catalogue() if entry.effect and entry.method == "GET"
+    ] == [29, 55]
 
 
 def test_an_effect_is_declared_as_one() -> None:
     """Each entry is a read, an effect with its action, or a message of the service."""
-    assert Counter(type(entry) for entry in catalogue()) == {ReadCall: 61, EffectCall: 34, Callback: 7}
+    assert Counter(type(entry) for entry in catalogue()) == {
+        ReadCall: 61,
+        EffectCall: 34,
+        Callback: 7,
+    }
     assert all(entry.effect == isinstance(entry, EffectCall) for entry in catalogue())
 
 
@@ -109,17 +141,25 @@ def test_names_are_unique() -> None:
 
 def test_errors_import_nothing_heavy() -> None:
     """Telling errors apart waits for neither pydantic nor an HTTP library."""
-    script = (
-        "import connectors.xportcn.errors, sys; print(*{'pydantic', 'httpx', 'aiohttp', 'prefect'} & set(sys.modules))"
+    script = "import connectors.xportcn.errors, sys; print(*{'pydantic', 'httpx', 'aiohttp', 'prefect'} & set(sys.modules))"
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
-    ran = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == ""
 
 
 def test_httpx_is_known_to_one_module_only() -> None:
-    """No other one knows which HTTP library carries its calls, or those of Prefect's client."""
+    """No other one knows which HTTP library carries its calls, or those of Prefect's
+    client.
+    """
     folders = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
     importing = re.compile(r"^(import|from) httpx\b", re.MULTILINE)
     files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    using = [path for path in files if importing.search(path.read_text(encoding="utf-8"))]
+    using = [
+        path for path in files if importing.search(path.read_text(encoding="utf-8"))
+    ]
     assert using == [ROOT / "connectors" / "http.py"]

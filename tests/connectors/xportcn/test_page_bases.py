@@ -1,4 +1,6 @@
-"""A list's first page is found whether the service counts from 0 or from 1, and that is kept."""
+"""A list's first page is found whether the service counts from 0 or from 1, and that is
+kept.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,13 @@ from typing import Any
 import pytest
 
 from connectors.xportcn.assumptions import PageBases, ids_of
-from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    Misconfigured,
+    Refused,
+    ServiceAway,
+    Unanswered,
+    XportcnError,
+)
 from connectors.xportcn.models import FittingRows, PageOf
 from connectors.xportcn.operations import taobao_after_sale, taobao_product
 from connectors.xportcn.settings import XportcnSettings
@@ -33,9 +41,17 @@ class Kept:
 
 
 class List:
-    """Two hits a page; `zero` is what page 0 comes to at a list from 1. So many readings find new hits after them."""
+    """Two hits a page; `zero` is what page 0 comes to at a list from 1. So many
+    readings find new hits after them.
+    """
 
-    def __init__(self, base: int, zero: XportcnError | str = "empty", hits: int = 5, moves: int = 0) -> None:
+    def __init__(
+        self,
+        base: int,
+        zero: XportcnError | str = "empty",
+        hits: int = 5,
+        moves: int = 0,
+    ) -> None:
         self.base, self.zero, self.hits, self.asked = base, zero, hits, list[int]()
         self.first, self.moves = 1, moves
 
@@ -51,20 +67,28 @@ class List:
         numbers = range(self.first, self.hits + 1)[start : start + 2]
         if len(self.asked) <= self.moves:
             self.first -= 2
-        hits = [taobao_product.SearchHit.model_construct(item_id=str(number), price=PRICE) for number in numbers]
+        hits = [
+            taobao_product.SearchHit.model_construct(item_id=str(number), price=PRICE)
+            for number in numbers
+        ]
         return PageOf[taobao_product.SearchHit].model_construct(data=FittingRows(hits))
 
 
 async def pages(bases: PageBases, shop: List, *numbers: int) -> list[list[str]]:
     read: Any = shop.read
-    asked = [taobao_product.SearchRequest(keyword="cup", page_no=number, page_size=2) for number in numbers]
+    asked = [
+        taobao_product.SearchRequest(keyword="cup", page_no=number, page_size=2)
+        for number in numbers
+    ]
     return [ids_of(await bases.read(read, taobao_product.SEARCH, one)) for one in asked]
 
 
 ALL = [["1", "2"], ["3", "4"], ["5"], []]
 
 
-async def test_a_list_from_0_is_read_from_its_first_page_on_and_asked_twice_once() -> None:
+async def test_a_list_from_0_is_read_from_its_first_page_on_and_asked_twice_once() -> (
+    None
+):
     shop, kept = List(0), Kept()
     assert await pages(PageBases(REAL, kept), shop, 1, 2, 3, 4) == ALL
     assert shop.asked == [1, 0, 1, 1, 2, 3]
@@ -83,8 +107,12 @@ async def test_a_list_from_1_is_asked_for_page_0_once(zero: XportcnError | str) 
 
 
 @pytest.mark.parametrize("hits", [0, 5])
-async def test_a_list_that_moves_between_both_readings_is_not_learned_from_them(hits: int) -> None:
-    """Its first page is another one then, read as page 0 or as page 1: the next reading tells."""
+async def test_a_list_that_moves_between_both_readings_is_not_learned_from_them(
+    hits: int,
+) -> None:
+    """Its first page is another one then, read as page 0 or as page 1: the next reading
+    tells.
+    """
     shop, kept = List(1, "clamped", hits, moves=1), Kept()
     bases = PageBases(REAL, kept)
     await pages(bases, shop, 1)
@@ -96,9 +124,17 @@ async def test_a_list_that_moves_between_both_readings_is_not_learned_from_them(
 def test_the_rows_of_a_list_are_known_by_their_first_id() -> None:
     """Of a list that has to fit as a whole too, and in a row's parts."""
     row = {"refundOrder": {"refundId": "7", "refundFee": 1, "refundStatus": 10}}
-    assert ids_of(taobao_after_sale.RefundPage.model_validate({"data": [row]}, context=Bounds(most_minor=100))) == ["7"]
+    assert ids_of(
+        taobao_after_sale.RefundPage.model_validate(
+            {"data": [row]}, context=Bounds(most_minor=100)
+        )
+    ) == ["7"]
     assert ids_of(taobao_after_sale.RefundPage()) == []
-    assert ids_of(taobao_after_sale.MessagePage.model_validate({"data": [{"messageId": 8, "content": "x"}]})) == ["8"]
+    assert ids_of(
+        taobao_after_sale.MessagePage.model_validate(
+            {"data": [{"messageId": 8, "content": "x"}]}
+        )
+    ) == ["8"]
 
 
 async def test_an_only_page_at_0_is_found() -> None:
@@ -115,8 +151,12 @@ async def test_an_empty_list_tells_nothing_and_is_looked_at_again() -> None:
     assert (shop.asked, [*kept.marks.values()]) == ([1, 0, 1, 0, 2], ["1"])
 
 
-@pytest.mark.parametrize("error", [Unanswered("HTTP 500"), Misconfigured("404"), ServiceAway("away")])
-async def test_a_failure_at_page_0_fails_nothing_and_is_not_kept(error: XportcnError) -> None:
+@pytest.mark.parametrize(
+    "error", [Unanswered("HTTP 500"), Misconfigured("404"), ServiceAway("away")]
+)
+async def test_a_failure_at_page_0_fails_nothing_and_is_not_kept(
+    error: XportcnError,
+) -> None:
     shop, kept = List(1, error), Kept()
     assert await pages(PageBases(REAL, kept), shop, 1, 2) == ALL[:2]
     assert kept.marks == {}
@@ -124,5 +164,10 @@ async def test_a_failure_at_page_0_fails_nothing_and_is_not_kept(error: XportcnE
 
 async def test_a_local_sandbox_counts_as_the_contract_does() -> None:
     shop = List(1)
-    assert await pages(PageBases(XportcnSettings(base_url="http://127.0.0.1:1")), shop, 1, 2) == ALL[:2]
+    assert (
+        await pages(
+            PageBases(XportcnSettings(base_url="http://127.0.0.1:1")), shop, 1, 2
+        )
+        == ALL[:2]
+    )
     assert shop.asked == [1, 2]

@@ -1,4 +1,6 @@
-"""The traps between the client and the wire: what was sent, how often, and who allowed it."""
+"""The traps between the client and the wire: what was sent, how often, and who allowed
+it.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,11 @@ CUT_SHORT = b'HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{"code": 200'
 
 async def pay(client: XportcnClient) -> alibaba_order.PayAnswer:
     """1688's payment: a GET that moves money."""
-    return await client.effect(alibaba_order.PAY, alibaba_order.OrderRequest(order_id="7"), claim=claim(Action.PAY))
+    return await client.effect(
+        alibaba_order.PAY,
+        alibaba_order.OrderRequest(order_id="7"),
+        claim=claim(Action.PAY),
+    )
 
 
 async def create(client: XportcnClient) -> taobao_order.PayAnswer:
@@ -31,12 +37,19 @@ async def create(client: XportcnClient) -> taobao_order.PayAnswer:
 
 
 async def read(client: XportcnClient) -> taobao_product.Product:
-    return await client.read(taobao_product.PRODUCT, taobao_product.ProductRequest(item_id="1"))
+    return await client.read(
+        taobao_product.PRODUCT, taobao_product.ProductRequest(item_id="1")
+    )
 
 
 async def test_the_trap_is_real() -> None:
-    """aiohttp by itself writes a GET twice when a kept connection drops; if it stops doing so, our guard may go."""
-    async with raw_server(raw_ok(1), None, raw_ok(2)) as server, aiohttp.ClientSession() as session:
+    """aiohttp by itself writes a GET twice when a kept connection drops; if it stops
+    doing so, our guard may go.
+    """
+    async with (
+        raw_server(raw_ok(1), None, raw_ok(2)) as server,
+        aiohttp.ClientSession() as session,
+    ):
         for _ in range(2):
             async with session.get(server.url) as response:
                 await response.read()
@@ -44,8 +57,13 @@ async def test_the_trap_is_real() -> None:
 
 
 async def test_a_payment_by_get_is_never_written_twice() -> None:
-    """The kept connection drops while the payment waits for its answer: it may have happened, and is not sent again."""
-    async with raw_server(raw_ok({"itemId": 1}), None, raw_ok(PAID)) as server, client_of(server.url) as client:
+    """The kept connection drops while the payment waits for its answer: it may have
+    happened, and is not sent again.
+    """
+    async with (
+        raw_server(raw_ok({"itemId": 1}), None, raw_ok(PAID)) as server,
+        client_of(server.url) as client,
+    ):
         await read(client)
         with pytest.raises(Unanswered, match="it may have been carried out"):
             await pay(client)
@@ -53,11 +71,15 @@ async def test_a_payment_by_get_is_never_written_twice() -> None:
 
 
 async def test_an_answer_to_nothing_is_no_payments_answer() -> None:
-    """A second answer comes on the kept connection, as of a gateway that gave up and was overtaken: nobody asked it."""
+    """A second answer comes on the kept connection, as of a gateway that gave up and
+    was overtaken: nobody asked it.
+    """
     paid: list[bytes] = []
     was_read, is_there = asyncio.Event(), asyncio.Event()
 
-    async def answers_twice(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def answers_twice(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(raw_ok({"itemId": 1}))
         await was_read.wait()
@@ -77,21 +99,34 @@ async def test_an_answer_to_nothing_is_no_payments_answer() -> None:
 
 
 async def test_a_read_on_a_dropped_connection_comes_with_a_fresh_nonce() -> None:
-    """Reads are repeated by us and not by aiohttp, whose copy would carry a used nonce."""
+    """Reads are repeated by us and not by aiohttp, whose copy would carry a used
+    nonce.
+    """
     async with (
         raw_server(raw_ok({"itemId": 1}), None, raw_ok({"itemId": 2})) as server,
         client_of(server.url) as client,
     ):
         await read(client)
         assert (await read(client)).item_id == "2"
-    nonces = [line for head in server.heads for line in head.lower().split(b"\r\n") if line.startswith(b"nonce-str")]
+    nonces = [
+        line
+        for head in server.heads
+        for line in head.lower().split(b"\r\n")
+        if line.startswith(b"nonce-str")
+    ]
     assert len(set(nonces)) == 3
 
 
 @pytest.mark.parametrize("effect", [pay, create])
-@pytest.mark.parametrize("answer", [None, CUT_SHORT, b"HTTP/1.1 200 OK\r\n", b"nonsense\r\n\r\n"])
-async def test_a_connection_that_breaks_after_the_request_is_unanswered(effect: Any, answer: bytes | None) -> None:
-    """Cut without a word, in the head, in the body, or with nonsense: it may have happened, whatever httpx says."""
+@pytest.mark.parametrize(
+    "answer", [None, CUT_SHORT, b"HTTP/1.1 200 OK\r\n", b"nonsense\r\n\r\n"]
+)
+async def test_a_connection_that_breaks_after_the_request_is_unanswered(
+    effect: Any, answer: bytes | None
+) -> None:
+    """Cut without a word, in the head, in the body, or with nonsense: it may have
+    happened, whatever httpx says.
+    """
     async with raw_server(answer) as server, client_of(server.url) as client:
         with pytest.raises(Unanswered, match="it may have been carried out"):
             await effect(client)
@@ -102,44 +137,66 @@ async def test_a_connection_that_breaks_after_the_request_is_unanswered(effect: 
 async def test_an_effect_without_an_answer_in_time_is_unanswered(effect: Any) -> None:
     """A time-out after the request left says nothing about what happened."""
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def silent(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         await reader.read()
 
     async with listening(silent) as url, client_of(url, timeout_s=0.2) as client:
-        with pytest.raises(Unanswered, match=r"no answer in time \(0\.2 s\); it may have been carried out"):
+        with pytest.raises(
+            Unanswered,
+            match=r"no answer in time \(0\.2 s\); it may have been carried out",
+        ):
             await effect(client)
 
 
 @pytest.mark.parametrize("limits", [{"timeout_s": 0.2}, {"connect_timeout_s": 0.2}])
-async def test_an_effect_that_could_not_connect_in_time_is_not_sent(limits: dict[str, Any]) -> None:
-    """A time-out before the request left is provably without effect; connecting has a limit of its own."""
+async def test_an_effect_that_could_not_connect_in_time_is_not_sent(
+    limits: dict[str, Any],
+) -> None:
+    """A time-out before the request left is provably without effect; connecting has a
+    limit of its own.
+    """
     hellos: list[bytes] = []
 
-    async def never_shakes_hands(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def never_shakes_hands(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         hellos.append(await reader.read(1))
         await reader.read()
 
-    async with listening(never_shakes_hands) as url, client_of(url.replace("http", "https"), **limits) as client:
+    async with (
+        listening(never_shakes_hands) as url,
+        client_of(url.replace("http", "https"), **limits) as client,
+    ):
         with pytest.raises(NotSent, match="no connection"):
             await pay(client)
     assert len(hellos) == 1
 
 
 async def test_a_host_that_can_be_no_name_is_told() -> None:
-    """A slip in the address ends in words that name the setting, also where Python's resolver gives up on it."""
-    async with client_of("http://api..invalid", access_key="k", access_secret="s", user_id="7") as client:
+    """A slip in the address ends in words that name the setting, also where Python's
+    resolver gives up on it.
+    """
+    async with client_of(
+        "http://api..invalid", access_key="k", access_secret="s", user_id="7"
+    ) as client:
         with pytest.raises(NotSent, match="Check XPORTCN_BASE_URL"):
             await pay(client)
 
 
 @pytest.mark.parametrize("effect", [pay, create])
 async def test_leave_is_asked_right_before_the_first_byte(effect: Any) -> None:
-    """`on_send` runs once, with the claim, when nothing has arrived at the service yet."""
+    """`on_send` runs once, with the claim, when nothing has arrived at the service
+    yet.
+    """
     asked: list[tuple[Claim, int]] = []
     answer = {**PAID, "willPayPurchaseOrderIds": ["7"]}
     async with (
         raw_server(raw_ok(answer)) as server,
-        client_of(server.url, on_send=lambda our: asked.append((our, len(server.heads)))) as client,
+        client_of(
+            server.url, on_send=lambda our: asked.append((our, len(server.heads)))
+        ) as client,
     ):
         await effect(client)
     assert [(our.key, heads) for our, heads in asked] == [("R-1:pay", 0)]
@@ -149,7 +206,9 @@ async def test_leave_is_asked_right_before_the_first_byte(effect: Any) -> None:
 @pytest.mark.parametrize("effect", [pay, create])
 @pytest.mark.parametrize("kept", [False, True])
 async def test_without_leave_nothing_is_written(effect: Any, *, kept: bool) -> None:
-    """When the lease is gone, `NotSent` passes as it is and the service hears nothing, on any connection."""
+    """When the lease is gone, `NotSent` passes as it is and the service hears nothing,
+    on any connection.
+    """
 
     def too_late(our: Claim) -> None:
         raise NotSent(f"the lease of {our.key} ran out", retry_after_s=3)
@@ -167,14 +226,22 @@ async def test_without_leave_nothing_is_written(effect: Any, *, kept: bool) -> N
     assert len(server.heads) == int(kept)
 
 
-@pytest.mark.parametrize("trouble", [ConnectionResetError("database gone"), KeyError("bug"), TimeoutError("locked")])
+@pytest.mark.parametrize(
+    "trouble",
+    [ConnectionResetError("database gone"), KeyError("bug"), TimeoutError("locked")],
+)
 async def test_a_send_that_can_not_be_recorded_is_not_sent(trouble: Exception) -> None:
-    """Whatever `on_send` raises, also what aiohttp would take for its own, nothing is written and the cause is kept."""
+    """Whatever `on_send` raises, also what aiohttp would take for its own, nothing is
+    written and the cause is kept.
+    """
 
     def broken(our: Claim) -> None:
         raise trouble
 
-    async with raw_server(raw_ok(PAID)) as server, client_of(server.url, on_send=broken) as client:
+    async with (
+        raw_server(raw_ok(PAID)) as server,
+        client_of(server.url, on_send=broken) as client,
+    ):
         with pytest.raises(NotSent, match="leave to send was not given") as caught:
             await pay(client)
         await _settled()
@@ -188,7 +255,10 @@ async def test_reads_ask_nobody_for_leave() -> None:
     def never(our: Claim) -> None:
         raise AssertionError
 
-    async with raw_server(raw_ok({"itemId": 1})) as server, client_of(server.url, on_send=never) as client:
+    async with (
+        raw_server(raw_ok({"itemId": 1})) as server,
+        client_of(server.url, on_send=never) as client,
+    ):
         await read(client)
 
 
@@ -199,19 +269,30 @@ async def test_claims_sent_at_once_are_not_mixed_up() -> None:
 
     async with (
         raw_server(*answers) as server,
-        client_of(server.url, on_send=lambda our: asked.append(our.key), max_connections=3) as client,
+        client_of(
+            server.url, on_send=lambda our: asked.append(our.key), max_connections=3
+        ) as client,
     ):
         request = taobao_order.PayRequest(purchase_order_id_list=("7",))
         refs = [f"R-{number}" for number in range(20)]
-        await asyncio.gather(*(client.effect(taobao_order.PAY, request, claim=claim(Action.PAY, ref)) for ref in refs))
+        await asyncio.gather(
+            *(
+                client.effect(taobao_order.PAY, request, claim=claim(Action.PAY, ref))
+                for ref in refs
+            )
+        )
     assert sorted(asked) == sorted(f"{ref}:pay" for ref in refs)
 
 
 async def test_cancelling_passes_through() -> None:
-    """A cancelled call raises `CancelledError`, no error of ours, and nothing is tried again."""
+    """A cancelled call raises `CancelledError`, no error of ours, and nothing is tried
+    again.
+    """
     arrived = asyncio.Event()
 
-    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def silent(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
         await reader.readuntil(b"\r\n\r\n")
         arrived.set()
         await reader.read()
@@ -227,9 +308,14 @@ async def test_cancelling_passes_through() -> None:
 
 
 async def test_a_redirect_is_not_followed() -> None:
-    """An effect that is redirected was answered by somebody else: no second request is made."""
+    """An effect that is redirected was answered by somebody else: no second request is
+    made.
+    """
     moved = b"HTTP/1.1 307 Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
-    async with raw_server(moved, raw_ok(PAID)) as server, client_of(server.url) as client:
+    async with (
+        raw_server(moved, raw_ok(PAID)) as server,
+        client_of(server.url) as client,
+    ):
         with pytest.raises(Unanswered):
             await pay(client)
     assert len(server.heads) == 1
@@ -237,7 +323,9 @@ async def test_a_redirect_is_not_followed() -> None:
 
 async def test_a_broken_packing_is_unanswered() -> None:
     """A body that claims gzip and is none is garbage, not a crash."""
-    packed = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc"
+    packed = (
+        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc"
+    )
     async with raw_server(packed) as server, client_of(server.url) as client:
         with pytest.raises(Unanswered) as caught:
             await pay(client)
@@ -246,8 +334,12 @@ async def test_a_broken_packing_is_unanswered() -> None:
 
 @pytest.mark.parametrize("named", ["UTF-8", "utf8", "gbk"])
 async def test_a_character_set_is_no_packing(named: str) -> None:
-    """A slip of Java servers: an effect whose answer alone has it would be in doubt each time."""
-    told = raw_ok(PAID).replace(b"\r\n", f"\r\ncontent-encoding: {named}\r\n".encode(), 1)
+    """A slip of Java servers: an effect whose answer alone has it would be in doubt
+    each time.
+    """
+    told = raw_ok(PAID).replace(
+        b"\r\n", f"\r\ncontent-encoding: {named}\r\n".encode(), 1
+    )
     async with raw_server(told) as server, client_of(server.url) as client:
         await pay(client)
 

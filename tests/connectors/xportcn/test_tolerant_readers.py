@@ -1,4 +1,6 @@
-"""Every answer model of every operation: what may vary is read without loss, what is missing is named."""
+"""Every answer model of every operation: what may vary is read without loss, what is
+missing is named.
+"""
 
 from __future__ import annotations
 
@@ -17,14 +19,26 @@ from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.models import Response
 from connectors.xportcn.operations.operation import Call, EffectCall
 from tests.connectors.xportcn.fake_service import FakeService, ok
-from tests.connectors.xportcn.models import CALLS, READERS, example, fields_of, name_of, required_paths
+from tests.connectors.xportcn.models import (
+    CALLS,
+    READERS,
+    example,
+    fields_of,
+    name_of,
+    required_paths,
+)
 from tests.connectors.xportcn.orders import claim
 from tests.connectors.xportcn.wire_values import objects_of, require_same
 from tests.everyday import examples
 from tests.in_turn import in_turn
 
 PATHS = [(call, path) for call in CALLS for path in required_paths(call.response)]
-TWICE_SPELT = [(model, field) for model in READERS for field in fields_of(model) if len(field.names) > 1]
+TWICE_SPELT = [
+    (model, field)
+    for model in READERS
+    for field in fields_of(model)
+    if len(field.names) > 1
+]
 
 
 def over_the_wire(value: Any) -> Any:
@@ -50,10 +64,18 @@ async def answered(client: XportcnClient, call: Call[Any, Any]) -> Any:
 
 
 @pytest.mark.parametrize("model", READERS, ids=name_of)
-@settings(max_examples=examples(8), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(
+    max_examples=examples(8),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
 @given(data=st.data())
-def test_nothing_is_lost_however_it_comes(model: type[Response], data: st.DataObject) -> None:
-    """Unknown fields are kept, nulls are absent, ids and amounts are the same as number and text, in any spelling."""
+def test_nothing_is_lost_however_it_comes(
+    model: type[Response], data: st.DataObject
+) -> None:
+    """Unknown fields are kept, nulls are absent, ids and amounts are the same as number
+    and text, in any spelling.
+    """
     sent = data.draw(objects_of(model))
     require_same(model.model_validate(over_the_wire(sent.wire)), sent.read)
 
@@ -62,17 +84,27 @@ def test_nothing_is_lost_however_it_comes(model: type[Response], data: st.DataOb
 def test_null_is_as_good_as_absent(model: type[Response]) -> None:
     """Every optional field of every answer takes null."""
     least = example(model, full=False)
-    nulls = {name: None for field in fields_of(model) if not field.required for name in field.names}
+    nulls = {
+        name: None
+        for field in fields_of(model)
+        if not field.required
+        for name in field.names
+    }
     assert model.model_validate(least | nulls) == model.model_validate(least)
 
 
 @in_turn("model", READERS, name_of)
 def test_a_missing_field_is_named(model: type[Response]) -> None:
-    """Without a required field, or with null in it, the error says which, under the contract's name."""
+    """Without a required field, or with null in it, the error says which, under the
+    contract's name.
+    """
     for field in fields_of(model):
         if not field.required:
             continue
-        for broken in (without(example(model), (field.names[0],)), example(model) | {field.names[0]: None}):
+        for broken in (
+            without(example(model), (field.names[0],)),
+            example(model) | {field.names[0]: None},
+        ):
             with pytest.raises(ValidationError) as caught:
                 model.model_validate(broken)
             assert caught.value.errors()[0]["loc"] == (field.names[0],)
@@ -91,13 +123,32 @@ def test_both_spellings_are_read(model: type[Response], field: Any) -> None:
 def test_the_misspelt_names_are_covered() -> None:
     """The contract's known misspellings are among those that are read both ways."""
     spelt = {name for _, field in TWICE_SPELT for name in field.names}
-    assert {"logisticNumer", "logisticNumber", "orderPreviewResuslt", "orderPreviewResult"} <= spelt
-    assert {"orderAmmount", "orderAmount", "standerdDesc", "standardDesc", "productID", "productId"} <= spelt
-    assert {"internationalLogisticInfos", "internationalLogisticInfo", "categoryID", "categoryId"} <= spelt
+    assert {
+        "logisticNumer",
+        "logisticNumber",
+        "orderPreviewResuslt",
+        "orderPreviewResult",
+    } <= spelt
+    assert {
+        "orderAmmount",
+        "orderAmount",
+        "standerdDesc",
+        "standardDesc",
+        "productID",
+        "productId",
+    } <= spelt
+    assert {
+        "internationalLogisticInfos",
+        "internationalLogisticInfo",
+        "categoryID",
+        "categoryId",
+    } <= spelt
 
 
 def test_every_answer_is_covered() -> None:
-    """The models that are looked at hold those of all calls; a new one can't be forgotten."""
+    """The models that are looked at hold those of all calls; a new one can't be
+    forgotten.
+    """
     assert len(CALLS) == 95
     assert len(READERS) > 100
     assert len(PATHS) > 100
@@ -112,7 +163,9 @@ async def test_every_call_reads_its_full_answer(
     assert await answered(client, call) is not None
 
 
-@pytest.mark.parametrize("call", dict.fromkeys(call for call, _ in PATHS), ids=lambda call: call.path)
+@pytest.mark.parametrize(
+    "call", dict.fromkeys(call for call, _ in PATHS), ids=lambda call: call.path
+)
 async def test_an_answer_without_a_required_field_names_operation_and_field(
     call: Call[Any, Any], client: XportcnClient, service: FakeService
 ) -> None:
@@ -127,5 +180,7 @@ async def test_an_answer_without_a_required_field_names_operation_and_field(
 
 
 def answering(call: Call[Any, Any], answer: Any) -> tuple[str, Any]:
-    """The path as the example's request makes it, and the answer; both envelopes carry the same data."""
+    """The path as the example's request makes it, and the answer; both envelopes carry
+    the same data.
+    """
     return call.path.replace("{refundId}", "12"), lambda: ok(answer)

@@ -1,4 +1,6 @@
-"""The unit of amounts, by place: what a setting may say, and which operation is which place."""
+"""The unit of amounts, by place: what a setting may say, and which operation is which
+place.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,10 @@ from tests.connectors.xportcn.models import CALLS, bare, fields_of, metadata
 
 
 def test_a_place_is_named_alone_or_by_its_marketplace() -> None:
-    assert parse_units("taobao.search=yuan, 1688.detail = fen") == {"1688.detail": "fen", "taobao.search": "yuan"}
+    assert parse_units("taobao.search=yuan, 1688.detail = fen") == {
+        "1688.detail": "fen",
+        "taobao.search": "yuan",
+    }
     assert set(parse_units("poizon=fen")) == {
         "poizon.create", "poizon.detail", "poizon.orders", "poizon.preview", "poizon.search",
     }  # fmt: skip
@@ -36,14 +41,22 @@ def test_a_place_is_named_alone_or_by_its_marketplace() -> None:
 @pytest.mark.parametrize(
     ("text", "wrong"),
     [
-        ("taobao.price=yuan", "'taobao.price=yuan' is not PLACE=fen or PLACE=yuan; places are taobao."),
+        (
+            "taobao.price=yuan",
+            "'taobao.price=yuan' is not PLACE=fen or PLACE=yuan; places are taobao.",
+        ),
         ("taobao.detail=cents", "'taobao.detail=cents' is not PLACE=fen"),
         ("yuan", "'yuan' is not PLACE=fen"),
         ("international=yuan", "'international=yuan' is not PLACE=fen"),
-        ("taobao=yuan, taobao.detail=fen", "taobao.detail can't be in both fen and yuan"),
+        (
+            "taobao=yuan, taobao.detail=fen",
+            "taobao.detail can't be in both fen and yuan",
+        ),
     ],
 )
-def test_what_is_no_place_or_no_unit(text: str, wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_place_or_no_unit(
+    text: str, wrong: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("XPORTCN_UNITS", text)
     with pytest.raises(BadSetting) as said:
         XportcnSettings()
@@ -51,9 +64,16 @@ def test_what_is_no_place_or_no_unit(text: str, wrong: str, monkeypatch: pytest.
 
 
 def test_a_marketplace_has_one_text_for_its_units() -> None:
-    """The order and the blanks of the setting make no difference; other marketplaces don't count."""
-    settings = XportcnSettings(units="taobao.search=yuan,taobao.detail=yuan, 1688=fen", _env_file=None)
-    assert settings.units_at(Marketplace.TAOBAO) == "taobao.detail=yuan, taobao.search=yuan"
+    """The order and the blanks of the setting make no difference; other marketplaces
+    don't count.
+    """
+    settings = XportcnSettings(
+        units="taobao.search=yuan,taobao.detail=yuan, 1688=fen", _env_file=None
+    )
+    assert (
+        settings.units_at(Marketplace.TAOBAO)
+        == "taobao.detail=yuan, taobao.search=yuan"
+    )
     assert settings.units_at(Marketplace.POIZON) == ""
 
 
@@ -72,8 +92,12 @@ def has_cny(annotation: Any) -> bool:
 
 
 def test_every_call_with_amounts_in_fen_or_yuan_is_a_place() -> None:
-    """All but the freight quote: its request has a price, its answer amounts with their currency."""
-    with_cny = {one.name for one in CALLS if has_cny(one.request) or has_cny(one.response)}
+    """All but the freight quote: its request has a price, its answer amounts with their
+    currency.
+    """
+    with_cny = {
+        one.name for one in CALLS if has_cny(one.request) or has_cny(one.response)
+    }
     placed = {one.name for one in CALLS if one.place}
     assert with_cny - placed == {"Warehouse logistics / Order overseas freight preview"}
     assert placed - with_cny == set()
@@ -86,23 +110,53 @@ DIGITS = "more digits than yuan have"
 @pytest.mark.parametrize(
     ("call", "answer", "why"),
     [
-        (big_major.CREATE, {"orderList": [{"totalPayment": "65", "productAmount": "58.00"}]}, POINT),
-        (big_major.CREATE, {"orderList": [{"totalPayment": "65", "totalAmount": "64.5"}]}, POINT),
-        (big_major.ORDER_DETAIL, {"orderId": "1", "totalPayment": 65, "shippingFee": "7.00"}, POINT),
-        (big_major.ORDER_DETAIL, {"orderId": "1", "totalPayment": 65, "orderItems": [{"amount": "58.00"}]}, POINT),
+        (
+            big_major.CREATE,
+            {"orderList": [{"totalPayment": "65", "productAmount": "58.00"}]},
+            POINT,
+        ),
+        (
+            big_major.CREATE,
+            {"orderList": [{"totalPayment": "65", "totalAmount": "64.5"}]},
+            POINT,
+        ),
+        (
+            big_major.ORDER_DETAIL,
+            {"orderId": "1", "totalPayment": 65, "shippingFee": "7.00"},
+            POINT,
+        ),
+        (
+            big_major.ORDER_DETAIL,
+            {"orderId": "1", "totalPayment": 65, "orderItems": [{"amount": "58.00"}]},
+            POINT,
+        ),
         (alibaba_order.CREATE, {"totalSuccessAmount": 65, "postFee": "7.00"}, POINT),
         (
             taobao_order.CREATE,
-            {"orderList": [{"purchaseId": "1", "orderLineList": [{"estimateAmount": "6.5"}]}]},
+            {
+                "orderList": [
+                    {"purchaseId": "1", "orderLineList": [{"estimateAmount": "6.5"}]}
+                ]
+            },
             POINT,
         ),
-        (taobao_product.PRODUCT_V2, {"itemMapId": "1", "priceRanges": [{"startQuantity": 1, "price": "6.5"}]}, POINT),
+        (
+            taobao_product.PRODUCT_V2,
+            {"itemMapId": "1", "priceRanges": [{"startQuantity": 1, "price": "6.5"}]},
+            POINT,
+        ),
         (taobao_after_sale.RefundedLine, {"totalPrice": "6.5"}, POINT),
         (poizon.PAY, {"distOrderNo": "1", "realPayAmount": "65.005"}, DIGITS),
-        (poizon.CREATE, {"orderList": [{"totalAmount": "65", "orderItems": [{"price": "5.005"}]}]}, DIGITS),
+        (
+            poizon.CREATE,
+            {"orderList": [{"totalAmount": "65", "orderItems": [{"price": "5.005"}]}]},
+            DIGITS,
+        ),
     ],
 )
-def test_any_amount_of_an_answer_tells_that_its_unit_is_another(call: Any, answer: Any, why: str) -> None:
+def test_any_amount_of_an_answer_tells_that_its_unit_is_another(
+    call: Any, answer: Any, why: str
+) -> None:
     """A total of whole yuan looks like fen; the amounts beside it don't."""
     parse = call.parse if isinstance(call, Call) else call.model_validate
     with pytest.raises(ValidationError, match=why):

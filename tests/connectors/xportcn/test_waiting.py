@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.xportcn.failures import Meaning, retry_after_s, skew_s, wait_before_retry
+from connectors.xportcn.failures import (
+    Meaning,
+    retry_after_s,
+    skew_s,
+    wait_before_retry,
+)
 
 NEW_YEAR = 1767225600.0
 
 
-def wait(meaning: Meaning = Meaning.RETRY_NOW, tried: int = 1, asked: float | None = None) -> float | None:
-    return wait_before_retry(meaning, tried=tried, retries=4, retry_after_s=asked, luck=0.5)
+def wait(
+    meaning: Meaning = Meaning.RETRY_NOW, tried: int = 1, asked: float | None = None
+) -> float | None:
+    return wait_before_retry(
+        meaning, tried=tried, retries=4, retry_after_s=asked, luck=0.5
+    )
 
 
 def test_waits_double_and_level_off() -> None:
-    """Half the luck gives half of 0.2, 0.4, 0.8 ... seconds, and never more than half of eight."""
+    """Half the luck gives half of 0.2, 0.4, 0.8 ... seconds, and never more than half
+    of eight.
+    """
     assert [wait(tried=tried) for tried in (1, 2, 3, 4)] == [0.1, 0.2, 0.4, 0.8]
-    assert wait_before_retry(Meaning.RETRY_NOW, tried=20, retries=99, retry_after_s=None, luck=0.5) == 4.0
+    assert (
+        wait_before_retry(
+            Meaning.RETRY_NOW, tried=20, retries=99, retry_after_s=None, luck=0.5
+        )
+        == 4.0
+    )
 
 
 def test_the_last_try_is_the_last() -> None:
@@ -24,15 +40,23 @@ def test_the_last_try_is_the_last() -> None:
     assert wait(tried=5) is None
 
 
-@pytest.mark.parametrize("meaning", [Meaning.REFUSED, Meaning.UNANSWERED, Meaning.MISCONFIGURED])
+@pytest.mark.parametrize(
+    "meaning", [Meaning.REFUSED, Meaning.UNANSWERED, Meaning.MISCONFIGURED]
+)
 def test_what_would_come_again_is_not_tried_again(meaning: Meaning) -> None:
     """Only failures that may pass are repeated."""
     assert wait(meaning) is None
 
 
-@pytest.mark.parametrize(("asked", "waited"), [(0.0, 0.0), (7.0, 7.0), (30.0, 30.0), (30.5, None)])
-def test_retry_after_is_honoured_up_to_a_cap(asked: float, waited: float | None) -> None:
-    """The service's wish counts to the second; a longer one is the caller's to decide."""
+@pytest.mark.parametrize(
+    ("asked", "waited"), [(0.0, 0.0), (7.0, 7.0), (30.0, 30.0), (30.5, None)]
+)
+def test_retry_after_is_honoured_up_to_a_cap(
+    asked: float, waited: float | None
+) -> None:
+    """The service's wish counts to the second; a longer one is the caller's to
+    decide.
+    """
     assert wait(Meaning.RETRY_LATER, asked=asked) == waited
 
 

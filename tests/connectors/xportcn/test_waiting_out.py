@@ -16,7 +16,14 @@ from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import taobao_order, taobao_product, warehouse
 from domain.effects import Action
 from tests.connectors.xportcn.broken_answers import BROKEN, whole
-from tests.connectors.xportcn.fake_service import FakeService, bare, listening, no, ok, raw_server
+from tests.connectors.xportcn.fake_service import (
+    FakeService,
+    bare,
+    listening,
+    no,
+    ok,
+    raw_server,
+)
 from tests.connectors.xportcn.orders import claim, client_of
 from tests.connectors.xportcn.test_client import pay, read
 
@@ -36,7 +43,9 @@ def paths(service: FakeService) -> list[str]:
 
 
 async def test_a_read_outlasts_a_service_that_is_away(service: FakeService) -> None:
-    """After four failures only the signed probe asks, before and after a pause; then the read is made."""
+    """After four failures only the signed probe asks, before and after a pause; then
+    the read is made.
+    """
     service.answers(PRODUCT, *[lambda: bare(503)] * 4, lambda: ok({"itemId": 1}))
     service.answers(ADDRESSES, lambda: bare(503), lambda: ok([]))
     async with patient_client(service) as client:
@@ -46,20 +55,39 @@ async def test_a_read_outlasts_a_service_that_is_away(service: FakeService) -> N
 
 
 @pytest.mark.parametrize("page", [302, 404])
-async def test_a_maintenance_page_is_waited_out(service: FakeService, page: int) -> None:
-    """What a gateway shows while the service behind it is changed is no answer of the service, nor is it to a probe."""
-    service.answers(PRODUCT, lambda: ok({"itemId": 1}), *[lambda: bare(page)] * 4, lambda: ok({"itemId": 2}))
+async def test_a_maintenance_page_is_waited_out(
+    service: FakeService, page: int
+) -> None:
+    """What a gateway shows while the service behind it is changed is no answer of the
+    service, nor is it to a probe.
+    """
+    service.answers(
+        PRODUCT,
+        lambda: ok({"itemId": 1}),
+        *[lambda: bare(page)] * 4,
+        lambda: ok({"itemId": 2}),
+    )
     service.answers(ADDRESSES, lambda: ok([]), lambda: bare(page), lambda: ok([]))
     async with patient_client(service) as client:
         await client.read(taobao_product.PRODUCT, ITEM)
         await client.read(warehouse.ADDRESSES, Nothing())
         assert (await client.read(taobao_product.PRODUCT, ITEM)).item_id == "2"
-    assert paths(service) == [PRODUCT, ADDRESSES, *[PRODUCT] * 4, *[ADDRESSES] * 2, PRODUCT]
+    assert paths(service) == [
+        PRODUCT,
+        ADDRESSES,
+        *[PRODUCT] * 4,
+        *[ADDRESSES] * 2,
+        PRODUCT,
+    ]
 
 
 @pytest.mark.parametrize("page", [302, 403, 404, 405])
-async def test_payments_do_not_go_on_into_a_page_of_a_gateway(service: FakeService, page: int) -> None:
-    """Four are in doubt; what comes after them is not sent while the probe finds the same page."""
+async def test_payments_do_not_go_on_into_a_page_of_a_gateway(
+    service: FakeService, page: int
+) -> None:
+    """Four are in doubt; what comes after them is not sent while the probe finds the
+    same page.
+    """
     service.answers(PAY, lambda: bare(page))
     service.answers(ADDRESSES, lambda: ok([]), lambda: bare(page))
     service.answers(PRODUCT, lambda: ok({"itemId": 1}))
@@ -73,7 +101,9 @@ async def test_payments_do_not_go_on_into_a_page_of_a_gateway(service: FakeServi
     assert paths(service).count(PAY) == 4
 
 
-async def test_a_read_that_fails_alone_is_given_up_as_ever(service: FakeService) -> None:
+async def test_a_read_that_fails_alone_is_given_up_as_ever(
+    service: FakeService,
+) -> None:
     """Five tries, while the probe shows that the service is there."""
     service.answers(PRODUCT, lambda: no(500, "系统异常", status=500))
     service.answers(ADDRESSES, lambda: ok([]))
@@ -83,23 +113,41 @@ async def test_a_read_that_fails_alone_is_given_up_as_ever(service: FakeService)
     assert paths(service).count(PRODUCT) == 5
 
 
-async def test_a_throttled_read_is_made_again_when_the_service_wants_it(service: FakeService) -> None:
-    """Two 429 with and without a time to wait; more tries than `retries` allows are no matter."""
-    service.answers(PRODUCT, *[lambda: no(429, "慢", status=429)] * 2, lambda: ok({"itemId": 1}))
-    async with client_of(service.url, breaker=CircuitBreaker(at_once=8, patience_s=60), retries=0) as client:
+async def test_a_throttled_read_is_made_again_when_the_service_wants_it(
+    service: FakeService,
+) -> None:
+    """Two 429 with and without a time to wait; more tries than `retries` allows are no
+    matter.
+    """
+    service.answers(
+        PRODUCT, *[lambda: no(429, "慢", status=429)] * 2, lambda: ok({"itemId": 1})
+    )
+    async with client_of(
+        service.url, breaker=CircuitBreaker(at_once=8, patience_s=60), retries=0
+    ) as client:
         assert (await client.read(taobao_product.PRODUCT, ITEM)).item_id == "1"
     assert paths(service) == [PRODUCT] * 3
 
 
-async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(service: FakeService) -> None:
-    """A throttled payment is its caller's to repeat; while the gate is closed nothing is asked or sent."""
+async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(
+    service: FakeService,
+) -> None:
+    """A throttled payment is its caller's to repeat; while the gate is closed nothing
+    is asked or sent.
+    """
     service.answers(PAY, lambda: no(429, "慢", status=429, **{"Retry-After": "30"}))
     asked: list[str] = []
     breaker = CircuitBreaker(at_once=8, patience_s=60)
-    async with client_of(service.url, breaker=breaker, on_send=lambda our: asked.append(our.key)) as client:
-        with pytest.raises(NotSent, match="it asks to wait 30 seconds; nothing was done"):
+    async with client_of(
+        service.url, breaker=breaker, on_send=lambda our: asked.append(our.key)
+    ) as client:
+        with pytest.raises(
+            NotSent, match="it asks to wait 30 seconds; nothing was done"
+        ):
             await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.PAY))
-        with pytest.raises(ServiceAway, match="the service has too many calls; the next in 30 s"):
+        with pytest.raises(
+            ServiceAway, match="the service has too many calls; the next in 30 s"
+        ):
             await client.effect(taobao_order.PAY, ORDER, claim=claim(Action.PAY))
         with fail_fast(), pytest.raises(ServiceAway):
             await client.read(taobao_product.PRODUCT, ITEM)
@@ -110,9 +158,13 @@ async def test_an_effect_is_sent_once_and_not_at_all_while_the_service_is_away(s
 async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out(
     service: FakeService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Twelve slow calls through one place take longer together than one may, and all are answered."""
+    """Twelve slow calls through one place take longer together than one may, and all
+    are answered.
+    """
     service.answers(PRODUCT, lambda: ok({"itemId": 1}))
-    async with client_of(service.url, breaker=CircuitBreaker(at_once=1), timeout_s=0.4) as client:
+    async with client_of(
+        service.url, breaker=CircuitBreaker(at_once=1), timeout_s=0.4
+    ) as client:
         exchange = client._http.exchange
 
         async def slow(*asked: Any, **further: Any) -> Any:
@@ -120,7 +172,9 @@ async def test_waiting_at_the_gate_is_not_part_of_a_call_s_time_out(
             return await exchange(*asked, **further)
 
         monkeypatch.setattr(client._http, "exchange", slow)
-        answers = await asyncio.gather(*(client.read(taobao_product.PRODUCT, ITEM) for _ in range(12)))
+        answers = await asyncio.gather(
+            *(client.read(taobao_product.PRODUCT, ITEM) for _ in range(12))
+        )
     assert [answer.item_id for answer in answers] == ["1"] * 12
     assert paths(service) == [PRODUCT] * 12
 
@@ -138,12 +192,19 @@ UNFIT = [
 ]
 
 
-@pytest.mark.parametrize("answer", [*(BROKEN[name] for name in UNFIT), whole(b"")], ids=[*UNFIT, "empty"])
-async def test_answers_that_are_none_of_the_service_s_are_no_reason_to_wait(answer: bytes) -> None:
+@pytest.mark.parametrize(
+    "answer", [*(BROKEN[name] for name in UNFIT), whole(b"")], ids=[*UNFIT, "empty"]
+)
+async def test_answers_that_are_none_of_the_service_s_are_no_reason_to_wait(
+    answer: bytes,
+) -> None:
     """However many come: each call fails by itself, and an effect may have happened."""
     breaker = CircuitBreaker(at_once=8, patience_s=60)
     for call in (read, read, read, read, pay):
-        async with raw_server(answer) as server, client_of(server.url, breaker=breaker, retries=0) as client:
+        async with (
+            raw_server(answer) as server,
+            client_of(server.url, breaker=breaker, retries=0) as client,
+        ):
             with pytest.raises(Unanswered, match="does not fit the contract") as caught:
                 await call(client)
             assert ("may have been carried out" in str(caught.value)) is (call is pay)
@@ -158,7 +219,9 @@ async def test_a_reset_in_an_answer_is_an_outage() -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(BROKEN["shorter than it said"])
         await asyncio.sleep(0.02)
-        writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        writer.get_extra_info("socket").setsockopt(
+            socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0)
+        )
 
     async with listening(reset) as url, client_of(url, retries=0) as client:
         with pytest.raises(Unanswered, match="the connection broke before the answer"):

@@ -1,4 +1,6 @@
-"""Values on the wire: exact ids and money, times of two formats, tolerant readers, strict writers."""
+"""Values on the wire: exact ids and money, times of two formats, tolerant readers,
+strict writers.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,13 @@ from pydantic import TypeAdapter, ValidationError
 from connectors.units import Unit
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.models import JsonText, Response, path_and_query
-from connectors.xportcn.operations import alibaba_order, taobao_after_sale, taobao_cart, taobao_order, taobao_product
+from connectors.xportcn.operations import (
+    alibaba_order,
+    taobao_after_sale,
+    taobao_cart,
+    taobao_order,
+    taobao_product,
+)
 from connectors.xportcn.wire import (
     Bounds,
     ChinaTime,
@@ -56,10 +64,24 @@ def test_an_id_is_the_same_text_however_it_comes(number: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [1.0, True, None, [], {}, Decimal("1.5"), Decimal("12.0"), "12.0", Decimal("1e400"), Decimal("NaN")]
+    "value",
+    [
+        1.0,
+        True,
+        None,
+        [],
+        {},
+        Decimal("1.5"),
+        Decimal("12.0"),
+        "12.0",
+        Decimal("1e400"),
+        Decimal("NaN"),
+    ],
 )
 def test_what_is_no_id(value: object) -> None:
-    """A float has lost digits already, and so has what is written with a point; the rest never had any."""
+    """A float has lost digits already, and so has what is written with a point; the
+    rest never had any.
+    """
     with pytest.raises(ValidationError):
         IDS.validate_python(value)
 
@@ -71,20 +93,35 @@ def test_fen_are_whole_however_they_come(fen: int) -> None:
         assert FEN.validate_python(read_json(written.encode())) == Money(fen)
 
 
-@pytest.mark.parametrize("written", ["59.00", '"59.00"', "59.0", "0.0", '"5.9e1"', "59e0", '" 59. "', "59.9"])
+@pytest.mark.parametrize(
+    "written", ["59.00", '"59.00"', "59.0", "0.0", '"5.9e1"', "59e0", '" 59. "', "59.9"]
+)
 def test_a_decimal_point_is_never_read_as_fen(written: str) -> None:
     """59.00 may be 59 yuan: as fen every limit would be off by 100."""
-    with pytest.raises(ValidationError, match="has a decimal point where fen are whole"):
+    with pytest.raises(
+        ValidationError, match="has a decimal point where fen are whole"
+    ):
         FEN.validate_python(read_json(written.encode()))
 
 
 @pytest.mark.parametrize(
-    ("written", "fen"), [("59", 5900), ('"59.00"', 5900), ("59.9", 5990), ("0.1", 10), ("57.99999999999999", 5800)]
+    ("written", "fen"),
+    [
+        ("59", 5900),
+        ('"59.00"', 5900),
+        ("59.9", 5990),
+        ("0.1", 10),
+        ("57.99999999999999", 5800),
+    ],
 )
-def test_an_amount_is_read_in_the_unit_that_is_set_for_its_place(written: str, fen: int) -> None:
+def test_an_amount_is_read_in_the_unit_that_is_set_for_its_place(
+    written: str, fen: int
+) -> None:
     """The contract's fen as yuan, exactly; the contract's yuan as fen."""
     in_yuan, in_fen = Bounds(unit=Unit.YUAN), Bounds(unit=Unit.FEN)
-    assert FEN.validate_python(read_json(written.encode()), context=in_yuan) == Money(fen)
+    assert FEN.validate_python(read_json(written.encode()), context=in_yuan) == Money(
+        fen
+    )
     assert YUAN.validate_python(5900, context=in_fen) == Money(5900)
     for reader, context in ((FEN, in_yuan), (YUAN, in_fen)):
         with pytest.raises(ValidationError):
@@ -92,13 +129,23 @@ def test_an_amount_is_read_in_the_unit_that_is_set_for_its_place(written: str, f
 
 
 def test_an_amount_is_sent_in_the_unit_that_is_set_for_its_place() -> None:
-    """Also inside the JSON text that Taobao's calls carry; 10 fen are not 0.1 and something."""
-    request = taobao_product.SearchRequest(keyword="cup", page_no=1, page_size=1, price_start=Money(10))
+    """Also inside the JSON text that Taobao's calls carry; 10 fen are not 0.1 and
+    something.
+    """
+    request = taobao_product.SearchRequest(
+        keyword="cup", page_no=1, page_size=1, price_start=Money(10)
+    )
     assert json.loads(request.body(Unit.YUAN))["priceStart"] == 0.1
     assert json.loads(request.body())["priceStart"] == 10
     assert request.query(Unit.YUAN)["priceStart"] == "0.1"
     line = taobao_order.CreateLine(
-        item_id="1", sku_id="2", order_line_no="1", quantity=1, price=Money(5990), currency="CNY", title="cup"
+        item_id="1",
+        sku_id="2",
+        order_line_no="1",
+        quantity=1,
+        price=Money(5990),
+        currency="CNY",
+        title="cup",
     )
     assert json_text_of(line, Unit.YUAN)["price"] == 59.9
     assert json_text_of(line, None)["price"] == 5990
@@ -115,12 +162,28 @@ def test_yuan_are_exact_however_they_come(fen: int) -> None:
 @given(st.lists(st.integers(0, 10**6), min_size=1, max_size=20))
 def test_yuan_that_the_service_added_up_in_doubles_are_read(fens: list[int]) -> None:
     """The dust of floating-point sums is not a fraction of a fen."""
-    assert YUAN.validate_python(over_the_wire(sum(fen / 100 for fen in fens))) == Money(sum(fens))
+    assert YUAN.validate_python(over_the_wire(sum(fen / 100 for fen in fens))) == Money(
+        sum(fens)
+    )
 
 
 @pytest.mark.parametrize(
     "value",
-    ["1.005", Decimal("0.001"), "a yuan", "", 1.5, True, "Infinity", "1e99", "1_000", "٣٤", "１００", "0x10", "1,5"],
+    [
+        "1.005",
+        Decimal("0.001"),
+        "a yuan",
+        "",
+        1.5,
+        True,
+        "Infinity",
+        "1e99",
+        "1_000",
+        "٣٤",
+        "１００",
+        "0x10",
+        "1,5",
+    ],
 )
 def test_what_is_no_amount(value: object) -> None:
     """More digits than yuan have are not rounded away, and a float is not trusted."""
@@ -134,7 +197,11 @@ def test_money_of_another_currency_does_not_pass_for_cny() -> None:
         FEN.validate_python(Money(1, "USD"))
 
 
-MOMENTS = st.datetimes(datetime(2000, 1, 1), datetime(2099, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+MOMENTS = st.datetimes(
+    datetime(2000, 1, 1),  # noqa: DTZ001
+    datetime(2099, 1, 1),  # noqa: DTZ001
+    timezones=st.just(UTC),
+)
 
 
 @given(MOMENTS)
@@ -148,9 +215,15 @@ def test_both_formats_of_time_mean_the_same_moment(moment: datetime) -> None:
 
 def test_a_time_of_the_contract() -> None:
     """15:40 in China is 07:40 UTC."""
-    assert TIME.validate_python("2026-05-20 15:40:00") == datetime(2026, 5, 20, 7, 40, tzinfo=UTC)
-    assert TIME.validate_python("20260520154000123+0800") == datetime(2026, 5, 20, 7, 40, 0, 123000, tzinfo=UTC)
-    assert TIME.validate_python(1779263269913) == datetime(2026, 5, 20, 7, 47, 49, tzinfo=UTC)
+    assert TIME.validate_python("2026-05-20 15:40:00") == datetime(
+        2026, 5, 20, 7, 40, tzinfo=UTC
+    )
+    assert TIME.validate_python("20260520154000123+0800") == datetime(
+        2026, 5, 20, 7, 40, 0, 123000, tzinfo=UTC
+    )
+    assert TIME.validate_python(1779263269913) == datetime(
+        2026, 5, 20, 7, 47, 49, tzinfo=UTC
+    )
 
 
 @pytest.mark.parametrize(
@@ -170,14 +243,24 @@ def test_a_time_of_the_contract() -> None:
     ],
 )
 def test_a_time_is_read_in_every_shape_that_can_be_told_apart(written: object) -> None:
-    """ISO's with its zone, slashes after the year, seconds and milliseconds; without a zone it is China's."""
+    """ISO's with its zone, slashes after the year, seconds and milliseconds; without a
+    zone it is China's.
+    """
     assert TIME.validate_python(written) == datetime(2026, 1, 31, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
-    "written", [1_769_817_600, "1769817600000", "2026-01-31T00:00:00Z", "2026-01-31 08:00:00+08:00"]
+    "written",
+    [
+        1_769_817_600,
+        "1769817600000",
+        "2026-01-31T00:00:00Z",
+        "2026-01-31 08:00:00+08:00",
+    ],
 )
-def test_a_time_that_should_be_a_number_is_read_where_it_has_a_zone(written: object) -> None:
+def test_a_time_that_should_be_a_number_is_read_where_it_has_a_zone(
+    written: object,
+) -> None:
     """Seconds can't be meant as milliseconds: that would be another century."""
     assert UNIX_MS.validate_python(written) == datetime(2026, 1, 31, tzinfo=UTC)
 
@@ -188,10 +271,17 @@ def test_a_text_without_a_zone_is_no_time_where_the_contract_has_numbers() -> No
         UNIX_MS.validate_python("2026-01-31 08:00:00")
 
 
-JAVA_ZERO = ("1970-01-01 08:00:00", "1970-01-01 00:00:00", "19700101080000000+0800", "1970-01-01T00:00:00Z")
+JAVA_ZERO = (
+    "1970-01-01 08:00:00",
+    "1970-01-01 00:00:00",
+    "19700101080000000+0800",
+    "1970-01-01T00:00:00Z",
+)
 
 
-@pytest.mark.parametrize("nothing", ["", "0", 0, "0000-00-00 00:00:00", "0000-00-00", *JAVA_ZERO])
+@pytest.mark.parametrize(
+    "nothing", ["", "0", 0, "0000-00-00 00:00:00", "0000-00-00", *JAVA_ZERO]
+)
 def test_zeros_are_no_time(nothing: object) -> None:
     """As databases write what was never set."""
     assert TypeAdapter(MaybeChinaTime).validate_python(nothing) is None
@@ -199,11 +289,15 @@ def test_zeros_are_no_time(nothing: object) -> None:
 
 @pytest.mark.parametrize("placeholder", ["0", 0, "-", "NA", "000000", " ", ""])
 def test_a_placeholder_is_no_parcels_number(placeholder: object) -> None:
-    """As a number it would replace the real one, go to the shop, and be common to strangers."""
+    """As a number it would replace the real one, go to the shop, and be common to
+    strangers.
+    """
     assert TypeAdapter(ParcelNumber).validate_python(placeholder) == ""
 
 
-@pytest.mark.parametrize("shown", [" R-1.a ", "R&#45;1.a", "R&#x2D;1&#46;a", '"R-1.a"', "'R-1.a'"])
+@pytest.mark.parametrize(
+    "shown", [" R-1.a ", "R&#45;1.a", "R&#x2D;1&#46;a", '"R-1.a"', "'R-1.a'"]
+)
 def test_a_reference_is_read_through_what_was_put_around_it(shown: str) -> None:
     """No reference of ours has blanks, quotes or escapes."""
     assert TypeAdapter(Reference).validate_python(shown) == "R-1.a"
@@ -223,7 +317,9 @@ class Shelf(Response):
 @pytest.mark.parametrize("nothing", [None, "", "null", {}, []])
 def test_whatever_stands_for_nothing_is_absent(nothing: object) -> None:
     """In fields that may be absent; one that must be there is missed."""
-    assert Shelf.model_validate({"total": 0, "rows": nothing, "note": nothing, "closed": nothing}) == Shelf(total=0)
+    assert Shelf.model_validate(
+        {"total": 0, "rows": nothing, "note": nothing, "closed": nothing}
+    ) == Shelf(total=0)
     with pytest.raises(ValidationError):
         Shelf.model_validate({"total": nothing})
 
@@ -235,16 +331,25 @@ def test_zero_and_no_are_something() -> None:
 
 def test_the_only_row_of_a_list_may_stand_by_itself() -> None:
     """As converters from XML write it."""
-    assert Shelf.model_validate({"total": 1, "rows": {"name": "a"}}).rows == (Row(name="a"),)
+    assert Shelf.model_validate({"total": 1, "rows": {"name": "a"}}).rows == (
+        Row(name="a"),
+    )
 
 
 def test_unix_milliseconds_are_read_to_the_millisecond() -> None:
     """Text or number, nothing is cut off."""
     moment = datetime(2026, 5, 20, 7, 47, 49, 913000, tzinfo=UTC)
-    assert UNIX_MS.validate_python(1779263269913) == UNIX_MS.validate_python("1779263269913") == moment
+    assert (
+        UNIX_MS.validate_python(1779263269913)
+        == UNIX_MS.validate_python("1779263269913")
+        == moment
+    )
 
 
-@pytest.mark.parametrize("text", ["yesterday", "2026-13-01 00:00:00", "2026-01-01", "", "0001-01-01 00:00:00"])
+@pytest.mark.parametrize(
+    "text",
+    ["yesterday", "2026-13-01 00:00:00", "2026-01-01", "", "0001-01-01 00:00:00"],
+)
 def test_what_is_no_time(text: str) -> None:
     """A time that can't be read is an error that names its field, not a guess."""
     with pytest.raises(ValidationError):
@@ -265,19 +370,29 @@ def test_a_number_beyond_the_calendar_is_no_time() -> None:
 
 
 def test_a_number_out_of_all_proportion_does_no_harm() -> None:
-    """As an int it would have a hundred million digits: it stays text, and no whole number."""
-    assert read_json(b"[1e99999999, 1e-99999999, 1.50]") == ["1e99999999", "1e-99999999", Decimal("1.50")]
+    """As an int it would have a hundred million digits: it stays text, and no whole
+    number.
+    """
+    assert read_json(b"[1e99999999, 1e-99999999, 1.50]") == [
+        "1e99999999",
+        "1e-99999999",
+        Decimal("1.50"),
+    ]
 
 
 def test_fields_go_into_the_braces_of_a_path() -> None:
     """Percent-encoded; what is left is the query."""
-    assert path_and_query("/refund/cancel/{refundId}", {"refundId": "3/1?a=é", "x": "1"}) == (
+    assert path_and_query(
+        "/refund/cancel/{refundId}", {"refundId": "3/1?a=é", "x": "1"}
+    ) == (
         "/refund/cancel/3%2F1%3Fa%3D%C3%A9",
         {"x": "1"},
     )
 
 
-@pytest.mark.parametrize("fields", [{}, {"refundId": ""}, {"refundId": "."}, {"refundId": ".."}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"refundId": ""}, {"refundId": "."}, {"refundId": ".."}]
+)
 def test_a_path_that_would_be_another_s_is_not_called(fields: dict[str, str]) -> None:
     """Shorter, or walked up."""
     with pytest.raises(ValueError, match="can't be called"):
@@ -287,7 +402,9 @@ def test_a_path_that_would_be_another_s_is_not_called(fields: dict[str, str]) ->
 def test_a_writer_sends_nothing_unknown() -> None:
     """A misspelt field of ours is an error before it leaves."""
     with pytest.raises(ValidationError, match="Extra inputs"):
-        taobao_order.LogisticsRequest.model_validate({"subPurchaseOrderId": "1", "x": 1})
+        taobao_order.LogisticsRequest.model_validate(
+            {"subPurchaseOrderId": "1", "x": 1}
+        )
 
 
 def test_a_writer_leaves_out_none_and_keeps_empty_text() -> None:
@@ -305,22 +422,34 @@ def test_a_writer_leaves_out_none_and_keeps_empty_text() -> None:
             town_text="",
             address="x",
         ),
-        cargo_param_list=(alibaba_order.Cargo(offer_id="2542285634920880794", spec_id="f" * 32, quantity=2),),
+        cargo_param_list=(
+            alibaba_order.Cargo(
+                offer_id="2542285634920880794", spec_id="f" * 32, quantity=2
+            ),
+        ),
     )
     sent = json.loads(request.body())
     assert list(sent) == ["flow", "message", "addressParam", "cargoParamList"]
     assert sent["message"] == sent["addressParam"]["postCode"] == ""
-    assert sent["cargoParamList"] == [{"offerId": 2542285634920880794, "specId": "f" * 32, "quantity": 2}]
+    assert sent["cargoParamList"] == [
+        {"offerId": 2542285634920880794, "specId": "f" * 32, "quantity": 2}
+    ]
 
 
 def test_lists_that_travel_as_text_are_json_inside_json() -> None:
     """`renderItemList` is a text; inside it the names are the contract's again."""
     our = line()
     item = taobao_order.RenderItem(
-        item_id=our.distribution_item_id, sku_id=our.distribution_sku_id, quantity=our.quantity
+        item_id=our.distribution_item_id,
+        sku_id=our.distribution_sku_id,
+        quantity=our.quantity,
     )
-    address = taobao_order.Address.model_validate(dict.fromkeys(taobao_order.Address.model_fields, "x"))
-    request = taobao_order.RenderRequest(receiver=address, warehouse_address=address, render_item_list=(item, item))
+    address = taobao_order.Address.model_validate(
+        dict.fromkeys(taobao_order.Address.model_fields, "x")
+    )
+    request = taobao_order.RenderRequest(
+        receiver=address, warehouse_address=address, render_item_list=(item, item)
+    )
     text = json.loads(request.body())["renderItemList"]
     assert json.loads(text) == [{"itemId": "9001", "skuId": "8001", "quantity": 2}] * 2
 
@@ -328,13 +457,17 @@ def test_lists_that_travel_as_text_are_json_inside_json() -> None:
 def test_an_object_that_travels_as_text_is_json_inside_json() -> None:
     """`pageParamMap` is a text."""
     param = taobao_order.PageParam(source_type="item", biz_id="672991141190")
-    text = json.loads(taobao_order.ImLinkRequest(page_param_map=param).body())["pageParamMap"]
+    text = json.loads(taobao_order.ImLinkRequest(page_param_map=param).body())[
+        "pageParamMap"
+    ]
     assert json.loads(text) == {"sourceType": "item", "bizId": "672991141190"}
 
 
 def test_the_cart_writes_its_second_phone_with_an_underscore() -> None:
     """The contract's own slip, kept where it stands and nowhere else."""
-    address = taobao_cart.CartAddress.model_validate(dict.fromkeys(taobao_cart.CartAddress.model_fields, "x"))
+    address = taobao_cart.CartAddress.model_validate(
+        dict.fromkeys(taobao_cart.CartAddress.model_fields, "x")
+    )
     request = taobao_cart.PreviewRequest(ids=("75",), order_address=address)
     sent = json.loads(request.body())
     assert sent["ids"] == [75]
@@ -344,5 +477,11 @@ def test_the_cart_writes_its_second_phone_with_an_underscore() -> None:
 
 def test_images_travel_as_one_text_with_commas() -> None:
     """`refundImages` is a text."""
-    request = taobao_after_sale.MessageRequest(refund_id="7", refund_message="你好", refund_images=("a", "b"))
-    assert json.loads(request.body()) == {"refundId": "7", "refundMessage": "你好", "refundImages": "a,b"}
+    request = taobao_after_sale.MessageRequest(
+        refund_id="7", refund_message="你好", refund_images=("a", "b")
+    )
+    assert json.loads(request.body()) == {
+        "refundId": "7",
+        "refundMessage": "你好",
+        "refundImages": "a,b",
+    }

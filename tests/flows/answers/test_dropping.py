@@ -38,17 +38,25 @@ def held(resources: Resources, *refs: str) -> None:
     resources.ledger.start_batch("b-1", "a.csv")
     put_rows(resources.ledger, [plan(ref, batch_id="b-1") for ref in refs])
     why = because(ReasonCode.NOT_APPROVED, by="mei")
-    resources.ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=why) for ref in refs])
+    resources.ledger.change(
+        [OrderChange(order_ref=ref, state=OrderState.HELD, why=why) for ref in refs]
+    )
 
 
-async def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_over(resources: Resources) -> None:
+async def test_the_rest_of_a_batch_waits_no_longer_and_what_is_begun_is_passed_over(
+    resources: Resources,
+) -> None:
     refs = [f"A-{n}" for n in range(1, 1_201)]
     held(resources, *refs)
     resources.ledger.claim(intents("A-7"), lease=resources.lease)
-    done = await dropped(resources, [], "b-1", by=" Mei  Lin ", why="too dear\nfor now.")
+    done = await dropped(
+        resources, [], "b-1", by=" Mei  Lin ", why="too dear\nfor now."
+    )
     assert done
     assert (done.words, done.stay) == ("1,199 orders dropped", {})
-    assert [one.order_ref for one in to_do(resources.ledger, refused_for=WEEK)] == ["A-7"]
+    assert [one.order_ref for one in to_do(resources.ledger, refused_for=WEEK)] == [
+        "A-7"
+    ]
     said = "not wanted any more, says Mei Lin: too dear for now; a later run that asks, and names it, plans it anew"
     assert resources.ledger.orders(["A-1"])["A-1"].reason == said
 
@@ -62,35 +70,69 @@ async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
 
 
 @pytest.mark.parametrize("batch", ["", "b-1"])
-async def test_what_only_lies_in_a_cart_is_dropped(resources: Resources, batch: str) -> None:
-    """Nothing of it was ordered, so nothing can be cancelled either; laid there again it says who dropped it."""
+async def test_what_only_lies_in_a_cart_is_dropped(
+    resources: Resources, batch: str
+) -> None:
+    """Nothing of it was ordered, so nothing can be cancelled either; laid there again
+    it says who dropped it.
+    """
     held(resources, "A-1")
-    laid = Intent(order_ref="A-1", action=Action.CART, amount=None, request_hash="h", part="line-1")
+    laid = Intent(
+        order_ref="A-1",
+        action=Action.CART,
+        amount=None,
+        request_hash="h",
+        part="line-1",
+    )
     added = resources.ledger.claim([laid], lease=resources.lease).won["A-1"]
-    resources.ledger.record([Outcome(claim=added.claim, status=EffectStatus.DONE, answer={"row_id": "5"})])
+    resources.ledger.record(
+        [Outcome(claim=added.claim, status=EffectStatus.DONE, answer={"row_id": "5"})]
+    )
     done = await dropped(resources, [] if batch else ["A-1"], batch, by="mei", why="")
     assert done
-    assert (done.words, to_do(resources.ledger, refused_for=WEEK)) == ("1 order dropped", [])
+    assert (done.words, to_do(resources.ledger, refused_for=WEEK)) == (
+        "1 order dropped",
+        [],
+    )
     order = resources.ledger.orders(["A-1"])["A-1"]
-    assert order.reason == "not wanted any more, says mei; its rows stay in the cart: sourcing cart list"
-    resources.offerings[order.marketplace] = Offering(cast(Any, None), cast(Any, None), cast(Any, object()))
-    asked = SimpleNamespace(marketplace=order.marketplace, order_ref="A-1", fingerprint=order.fingerprint)
+    assert (
+        order.reason
+        == "not wanted any more, says mei; its rows stay in the cart: sourcing cart list"
+    )
+    resources.offerings[order.marketplace] = Offering(
+        cast(Any, None), cast(Any, None), cast(Any, object())
+    )
+    asked = SimpleNamespace(
+        marketplace=order.marketplace, order_ref="A-1", fingerprint=order.fingerprint
+    )
     assert _left_alone(resources, cast(Any, asked), order, {"A-1"}, set()) == order.why
 
 
-async def test_an_order_that_is_just_being_laid_into_a_cart_stays(resources: Resources) -> None:
+async def test_an_order_that_is_just_being_laid_into_a_cart_stays(
+    resources: Resources,
+) -> None:
     held(resources, "A-1")
-    laid = Intent(order_ref="A-1", action=Action.CART, amount=None, request_hash="h", part="line-1")
+    laid = Intent(
+        order_ref="A-1",
+        action=Action.CART,
+        amount=None,
+        request_hash="h",
+        part="line-1",
+    )
     resources.ledger.claim([laid], lease=resources.lease)
     done = await dropped(resources, ["A-1"], "", by="mei", why="")
     assert done
     assert [*done.stay] == ["A-1"]
 
 
-async def test_a_cancel_of_what_its_shop_closed_is_a_no_should_the_shop_show_it_again(resources: Resources) -> None:
+async def test_a_cancel_of_what_its_shop_closed_is_a_no_should_the_shop_show_it_again(
+    resources: Resources,
+) -> None:
     held(resources, "A-1")
     yes = because(ReasonCode.APPROVED, by="mei", at="now", total=Money(100), plan="p")
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=yes)])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=yes)]
+    )
     drop(resources.ledger, ["A-1"], by=THE_SHOP, note="it is on hold")
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, None))
     await cancel(resources, ["A-1"], "changed my mind", 10)
@@ -98,11 +140,15 @@ async def test_a_cancel_of_what_its_shop_closed_is_a_no_should_the_shop_show_it_
 
 
 async def test_nothing_named_is_nothing_done(resources: Resources) -> None:
-    assert await dropped(resources, ["", " "], "no such batch", by="mei", why="") is None
+    assert (
+        await dropped(resources, ["", " "], "no such batch", by="mei", why="") is None
+    )
 
 
 class Asking:
-    """Prefect's server with one run that waits for approval, and the forms that a page links to."""
+    """Prefect's server with one run that waits for approval, and the forms that a page
+    links to.
+    """
 
     forms = ("drop-orders", "resolve-order", "return-parcel", "finish-batch")
 
@@ -112,40 +158,76 @@ class Asking:
         return [FlowRun(flow_id=uuid4(), name="b-2: waits for your yes", state=state)]
 
     async def read_flow_run_input(self, *_: object) -> str:
-        return json.dumps("Buy **1 order** for **5.00 CNY**. **Answer by 2026-03-21 09:00 UTC**.\n\nGoods")
+        return json.dumps(
+            "Buy **1 order** for **5.00 CNY**. **Answer by 2026-03-21 09:00 UTC**.\n\nGoods"
+        )
 
     async def read_deployments(self) -> list[SimpleNamespace]:
         return [SimpleNamespace(name=name, id=uuid4()) for name in self.forms]
 
 
-@pytest.mark.parametrize("count", [300, pytest.param(5_000, marks=pytest.mark.endurance)])
+@pytest.mark.parametrize(
+    "count", [300, pytest.param(5_000, marks=pytest.mark.endurance)]
+)
 async def test_what_is_urgent_is_seen_first_and_alone_once_the_rest_is_laid_aside(
     resources: Resources, monkeypatch: pytest.MonkeyPatch, count: int
 ) -> None:
-    """Thousands held, six unknown, a return that is due and an approval: each with its link before its reason."""
+    """Thousands held, six unknown, a return that is due and an approval: each with its
+    link before its reason.
+    """
     monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
     refs = [f"A-{n}" for n in range(count)]
     held(resources, *refs)
-    put_rows(resources.ledger, [plan(ref, batch_id="b-1") for ref in ("R-1", *(f"U-{n}" for n in range(6)))])
+    put_rows(
+        resources.ledger,
+        [plan(ref, batch_id="b-1") for ref in ("R-1", *(f"U-{n}" for n in range(6)))],
+    )
     for n in range(6):
-        record = resources.ledger.claim(intents(f"U-{n}"), lease=resources.lease).won[f"U-{n}"]
-        change = OrderChange(order_ref=f"U-{n}", state=OrderState.UNKNOWN, why=earlier("no answer"))
-        resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
-    ordered(resources, "R-1", "71", OrderState.PAID, OrderState.BOOKED, OrderState.REFUNDING)
-    resources.ledger.refunds.put(replace(REFUND, order_ref="R-1", state=RefundState.TO_RETURN, deadline=TOMORROW))
+        record = resources.ledger.claim(intents(f"U-{n}"), lease=resources.lease).won[
+            f"U-{n}"
+        ]
+        change = OrderChange(
+            order_ref=f"U-{n}", state=OrderState.UNKNOWN, why=earlier("no answer")
+        )
+        resources.ledger.record(
+            [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)]
+        )
+    ordered(
+        resources, "R-1", "71", OrderState.PAID, OrderState.BOOKED, OrderState.REFUNDING
+    )
+    resources.ledger.refunds.put(
+        replace(REFUND, order_ref="R-1", state=RefundState.TO_RETURN, deadline=TOMORROW)
+    )
 
     async def seen() -> tuple[list[str], str]:
         text, summary = await what_waits(cast(Any, Asking()), resources.ledger)
-        return [line.partition("<br>")[0] for line in text.splitlines() if line.startswith("- ")], summary
+        return [
+            line.partition("<br>")[0]
+            for line in text.splitlines()
+            if line.startswith("- ")
+        ], summary
 
     items, summary = await seen()
     names = [item.split("**")[1] for item in items]
-    assert (names[0], sorted(names[1:7]), names[7]) == ("b-2: waits for your yes", [f"U-{n}" for n in range(6)], "R-1")
+    assert (names[0], sorted(names[1:7]), names[7]) == (
+        "b-2: waits for your yes",
+        [f"U-{n}" for n in range(6)],
+        "R-1",
+    )
     assert len(items) == 9
-    assert items[8].startswith(f"- **A-0, A-1, A-10 and {count - 3:,} more of b-1** · held · [not wanted](http://ui/")
-    leads = ["[open the run](", *["[answer]("] * 6, "[name the parcel](", "[not wanted]("]
+    assert items[8].startswith(
+        f"- **A-0, A-1, A-10 and {count - 3:,} more of b-1** · held · [not wanted](http://ui/"
+    )
+    leads = [
+        "[open the run](",
+        *["[answer]("] * 6,
+        "[name the parcel](",
+        "[not wanted](",
+    ]
     assert [lead in item for lead, item in zip(leads, items, strict=True)] == [True] * 9
-    assert summary.startswith(f"{count + 8:,} things wait for you: {count:,} held, 6 unknown")
+    assert summary.startswith(
+        f"{count + 8:,} things wait for you: {count:,} held, 6 unknown"
+    )
 
     assert await dropped(resources, [], "b-1", by="mei", why="") is not None
     assert [item.split("**")[1] for item in (await seen())[0]] == names[:8]

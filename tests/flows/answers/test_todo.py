@@ -1,4 +1,6 @@
-"""What waits for a person, over all batches: each with its reason and a command that leads on."""
+"""What waits for a person, over all batches: each with its reason and a command that
+leads on.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +27,15 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.domain.test_after_sale import refund
 
-LINE = OrderLine(line_no=1, item_id="6", sku_id="2", title="cup", image_url="", quantity=1, unit_price=Money(100))
+LINE = OrderLine(
+    line_no=1,
+    item_id="6",
+    sku_id="2",
+    title="cup",
+    image_url="",
+    quantity=1,
+    unit_price=Money(100),
+)
 WEEK = timedelta(days=7)
 AT = datetime(2026, 3, 20, 12, tzinfo=UTC)
 BATCH = "b-1"
@@ -33,17 +43,26 @@ BATCH = "b-1"
 
 def planned(resources: Resources, source: str, *refs: str) -> None:
     resources.ledger.start_batch(BATCH, source)
-    put_rows(resources.ledger, [plan(ref, batch_id=BATCH, lines=[to_json(LINE)]) for ref in refs])
+    put_rows(
+        resources.ledger,
+        [plan(ref, batch_id=BATCH, lines=[to_json(LINE)]) for ref in refs],
+    )
 
 
 def stands(resources: Resources, ref: str, state: OrderState, reason: str = "") -> None:
-    resources.ledger.change([OrderChange(order_ref=ref, state=state, why=earlier(reason))])
+    resources.ledger.change(
+        [OrderChange(order_ref=ref, state=state, why=earlier(reason))]
+    )
 
 
 def ordered(resources: Resources, ref: str) -> None:
     record = resources.ledger.claim(intents(ref), lease=resources.lease).won[ref]
-    change = OrderChange(order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref}))
-    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)])
+    change = OrderChange(
+        order_ref=ref, state=OrderState.ORDERED, writes=Columns({"order_id": ref})
+    )
+    resources.ledger.record(
+        [Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)]
+    )
 
 
 def test_orders_that_are_held_refused_or_begun_are_listed_the_most_urgent_first(
@@ -58,24 +77,42 @@ def test_orders_that_are_held_refused_or_begun_are_listed_the_most_urgent_first(
     found = to_do(resources.ledger, refused_for=WEEK)
     again = ["sourcing run 'my orders.csv'"]
     assert [(one.order_ref, one.state, one.reason, one.commands) for one in found] == [
-        ("A-1", OrderState.ORDERED, "bought in part: nothing is wrong, the rest of its steps is left to a run", again),
+        (
+            "A-1",
+            OrderState.ORDERED,
+            "bought in part: nothing is wrong, the rest of its steps is left to a run",
+            again,
+        ),
         ("A-2", OrderState.HELD, "costs 29.00 CNY each", again),
         ("A-3", OrderState.REFUSED, "0 in stock", again),
     ]
 
 
 @pytest.mark.parametrize("file", ["unshipped.TXT", "orders.tsv"])
-def test_a_file_of_any_readable_kind_is_run_again(resources: Resources, file: str) -> None:
+def test_a_file_of_any_readable_kind_is_run_again(
+    resources: Resources, file: str
+) -> None:
     planned(resources, file, "A-1")
     stands(resources, "A-1", OrderState.HELD, "costs 29.00 CNY each")
-    assert [one.commands for one in to_do(resources.ledger, refused_for=WEEK)] == [[f"sourcing run {file}"]]
+    assert [one.commands for one in to_do(resources.ledger, refused_for=WEEK)] == [
+        [f"sourcing run {file}"]
+    ]
 
 
 def test_of_what_waits_for_a_person_money_without_a_known_end_comes_first() -> None:
-    """Whatever is older. A hold counts by the class of its reason; a marketplace that is held is a question."""
+    """Whatever is older. A hold counts by the class of its reason; a marketplace that
+    is held is a question.
+    """
 
     def one(state: str, code: ReasonCode | None = None, batch_id: str = "b") -> ToDo:
-        return ToDo(order_ref="A-1", batch_id=batch_id, state=state, since=AT, reason="", reason_code=code)
+        return ToDo(
+            order_ref="A-1",
+            batch_id=batch_id,
+            state=state,
+            since=AT,
+            reason="",
+            reason_code=code,
+        )
 
     assert [
         one(state, code, batch).urgency
@@ -96,7 +133,9 @@ def test_of_what_waits_for_a_person_money_without_a_known_end_comes_first() -> N
 
 
 def test_what_a_person_treats_in_one_go_is_one_group(resources: Resources) -> None:
-    """Held and bought in part, each of a batch with one reason; a question is answered for each order by itself."""
+    """Held and bought in part, each of a batch with one reason; a question is answered
+    for each order by itself.
+    """
     refs = [f"A-{n}" for n in range(1, 301)]
     planned(resources, "a.csv", *refs, "B-1", "B-2")
     for ref in refs:
@@ -105,12 +144,18 @@ def test_what_a_person_treats_in_one_go_is_one_group(resources: Resources) -> No
         ordered(resources, ref)
     groups = alike(to_do(resources.ledger, refused_for=WEEK))
     assert [(len(those), those[0].state, reason) for those, reason in groups] == [
-        (2, "ordered", "bought in part: nothing is wrong, the rest of its steps is left to a run"),
+        (
+            2,
+            "ordered",
+            "bought in part: nothing is wrong, the rest of its steps is left to a run",
+        ),
         (300, "held", "not approved"),
     ]
 
 
-def test_a_refused_order_is_listed_for_some_days_only(resources: Resources, clock: MovableClock) -> None:
+def test_a_refused_order_is_listed_for_some_days_only(
+    resources: Resources, clock: MovableClock
+) -> None:
     planned(resources, "a.csv", "A-1", "A-2")
     for ref in ("A-1", "A-2"):
         stands(resources, ref, OrderState.REFUSED, "0 in stock")
@@ -119,11 +164,17 @@ def test_a_refused_order_is_listed_for_some_days_only(resources: Resources, cloc
     assert len(to_do(resources.ledger, refused_for=timedelta(days=30))) == 2
 
 
-def test_approved_orders_that_no_run_has_begun_for_a_day_are_listed(resources: Resources, clock: MovableClock) -> None:
-    """Not what a pause holds back, what a person has not said yes to, and what waits in a cart."""
+def test_approved_orders_that_no_run_has_begun_for_a_day_are_listed(
+    resources: Resources, clock: MovableClock
+) -> None:
+    """Not what a pause holds back, what a person has not said yes to, and what waits in
+    a cart.
+    """
     planned(resources, "pasted lines", "A-1", "A-2", "C-1")
     put_rows(resources.ledger, [plan("A-3", batch_id=BATCH, plan_hash=None)])
-    record = resources.ledger.claim(intents("C-1", action=Action.CART), lease=resources.lease).won["C-1"]
+    record = resources.ledger.claim(
+        intents("C-1", action=Action.CART), lease=resources.lease
+    ).won["C-1"]
     resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)])
     clock.advance(86_400)
     assert to_do(resources.ledger, refused_for=WEEK) == []
@@ -145,27 +196,50 @@ def test_approved_orders_that_no_run_has_begun_for_a_day_are_listed(resources: R
     assert to_do(resources.ledger, refused_for=WEEK) == []
 
 
-def test_pasted_lines_have_no_command_that_runs_them_again(resources: Resources) -> None:
+def test_pasted_lines_have_no_command_that_runs_them_again(
+    resources: Resources,
+) -> None:
     planned(resources, "pasted lines", "A-1")
     stands(resources, "A-1", OrderState.HELD, "over the limit")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.advice) == ([], "paste its lines again, mended where the reason says so")
+    assert (one.commands, one.advice) == (
+        [],
+        "paste its lines again, mended where the reason says so",
+    )
 
 
-def test_an_outcome_without_an_answer_brings_its_question(resources: Resources, clock: MovableClock) -> None:
+def test_an_outcome_without_an_answer_brings_its_question(
+    resources: Resources, clock: MovableClock
+) -> None:
     planned(resources, "a.csv", "A-1")
-    intent = Intent(order_ref="A-1", action=Action.CREATE, amount=Money(100), request_hash="h", part="")
+    intent = Intent(
+        order_ref="A-1",
+        action=Action.CREATE,
+        amount=Money(100),
+        request_hash="h",
+        part="",
+    )
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer"))
-    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)])
+    change = OrderChange(
+        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+    )
+    resources.ledger.record(
+        [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)]
+    )
     (one,) = to_do(resources.ledger, refused_for=WEEK)
     assert one.reason.startswith("no answer; ")
     assert one.commands[0] == "sourcing run a.csv"
-    assert any(command.startswith("sourcing resolve A-1 --ordered") for command in one.commands)
+    assert any(
+        command.startswith("sourcing resolve A-1 --ordered") for command in one.commands
+    )
 
 
-def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(resources: Resources) -> None:
-    """Where it lay while the run worked it lies no more: a command with that path would find nothing."""
+def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(
+    resources: Resources,
+) -> None:
+    """Where it lay while the run worked it lies no more: a command with that path would
+    find nothing.
+    """
     planned(resources, "/srv/data/inbox/working/a.csv", "A-1")
     stands(resources, "A-1", OrderState.HELD, "over the limit")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
@@ -180,33 +254,63 @@ def laid(inbox: Inbox, name: str, content: str, batch: str, place: Folder) -> No
     with inbox.taken(path) as working:
         assert working
         at = inbox.came(working).isoformat()
-        inbox.put(working, place, {"batch_id": batch, "first_taken": at, "content": digest(working)}, [])
+        inbox.put(
+            working,
+            place,
+            {"batch_id": batch, "first_taken": at, "content": digest(working)},
+            [],
+        )
 
 
-def test_a_file_of_the_inbox_is_named_where_it_lies(resources: Resources, tmp_path: Path) -> None:
-    """In `open` while an order is held, of which a night asks nobody but a run of that file does; over in `done`."""
+def test_a_file_of_the_inbox_is_named_where_it_lies(
+    resources: Resources, tmp_path: Path
+) -> None:
+    """In `open` while an order is held, of which a night asks nobody but a run of that
+    file does; over in `done`.
+    """
     planned(resources, f"{tmp_path}/working/a.csv", "A-1")
     stands(resources, "A-1", OrderState.HELD, "not approved")
     laid(Inbox(tmp_path), "a.csv", "order_ref\n", BATCH, Folder.OPEN)
     lies = tmp_path / "open" / "a.csv"
     (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.file, one.goes_on) == ([f"sourcing run {lies} --batch b-1"], str(lies), True)
+    assert (one.commands, one.file, one.goes_on) == (
+        [f"sourcing run {lies} --batch b-1"],
+        str(lies),
+        True,
+    )
     assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
-    (one,) = to_do(resources.ledger, refused_for=WEEK, settings=SourcingSettings(inbox_encoding="gb18030"))
-    assert (one.commands, one.encoding) == ([f"sourcing run {lies} --batch b-1 --encoding gb18030"], "gb18030")
+    (one,) = to_do(
+        resources.ledger,
+        refused_for=WEEK,
+        settings=SourcingSettings(inbox_encoding="gb18030"),
+    )
+    assert (one.commands, one.encoding) == (
+        [f"sourcing run {lies} --batch b-1 --encoding gb18030"],
+        "gb18030",
+    )
     declined = because(ReasonCode.NOT_APPROVED, by="mei", note="too dear")
-    resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=declined)])
+    resources.ledger.change(
+        [OrderChange(order_ref="A-1", state=OrderState.HELD, why=declined)]
+    )
     (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.advice) == ([f"sourcing run {lies} --batch b-1"], ""), "no night buys it, mended or not"
+    assert (one.commands, one.advice) == ([f"sourcing run {lies} --batch b-1"], ""), (
+        "no night buys it, mended or not"
+    )
     stands(resources, "A-1", OrderState.REFUSED, "sold out")
     lies.rename(tmp_path / "done" / "a.csv")
     (one,) = to_do(resources.ledger, refused_for=WEEK)
     assert (one.commands, one.file) == ([], "")
-    assert one.advice == "drop a mended copy of its file into the inbox to try once more"
+    assert (
+        one.advice == "drop a mended copy of its file into the inbox to try once more"
+    )
 
 
-def test_another_file_of_the_same_name_is_never_named(resources: Resources, tmp_path: Path) -> None:
-    """A shop's export is called the same each day, and the newest has the last word on what an order is."""
+def test_another_file_of_the_same_name_is_never_named(
+    resources: Resources, tmp_path: Path
+) -> None:
+    """A shop's export is called the same each day, and the newest has the last word on
+    what an order is.
+    """
     inbox = Inbox(tmp_path)
     planned(resources, f"{tmp_path}/working/a.csv", "A-1")
     stands(resources, "A-1", OrderState.HELD, "not approved")
@@ -217,15 +321,28 @@ def test_another_file_of_the_same_name_is_never_named(resources: Resources, tmp_
     assert one.commands == [f"sourcing run {tmp_path}/open/{newer} --batch b-1"]
     resources.ledger.start_batch("monday", f"{tmp_path}/working/a.csv")
     put_rows(resources.ledger, [plan("M-1", batch_id="monday", lines=[to_json(LINE)])])
-    for state, reason in ((OrderState.HELD, "not approved"), (OrderState.REFUSED, "sold out")):
+    for state, reason in (
+        (OrderState.HELD, "not approved"),
+        (OrderState.REFUSED, "sold out"),
+    ):
         stands(resources, "M-1", state, reason)
-        (older,) = [one for one in to_do(resources.ledger, refused_for=WEEK) if one.order_ref == "M-1"]
+        (older,) = [
+            one
+            for one in to_do(resources.ledger, refused_for=WEEK)
+            if one.order_ref == "M-1"
+        ]
         assert (older.commands, older.file) == ([], "")
-        assert older.advice.startswith("its file is in the inbox: mend it in the folder open")
+        assert older.advice.startswith(
+            "its file is in the inbox: mend it in the folder open"
+        )
 
 
-def test_no_command_buys_by_a_file_that_left_orders_to_a_later_one(resources: Resources, tmp_path: Path) -> None:
-    """Of another name: it may have turned them away, or have another receiver. One that no run read may do so too."""
+def test_no_command_buys_by_a_file_that_left_orders_to_a_later_one(
+    resources: Resources, tmp_path: Path
+) -> None:
+    """Of another name: it may have turned them away, or have another receiver. One that
+    no run read may do so too.
+    """
     inbox = Inbox(tmp_path)
     planned(resources, f"{tmp_path}/working/orders-mon.csv", "A-1")
     stands(resources, "A-1", OrderState.HELD, "over the limit")
@@ -235,34 +352,64 @@ def test_no_command_buys_by_a_file_that_left_orders_to_a_later_one(resources: Re
     assert (one.commands, one.file) == ([], "")
     (tmp_path / "orders-tue.csv").rename(tmp_path / "done/orders-tue.csv")
     decides = "orders-tue.csv, which came later, decides all that it shows; else "
-    for place, rest in ((Folder.OPEN, "its file is in the inbox"), (Folder.DONE, "drop a mended copy of its file")):
+    for place, rest in (
+        (Folder.OPEN, "its file is in the inbox"),
+        (Folder.DONE, "drop a mended copy of its file"),
+    ):
         with inbox.taken(tmp_path / "open/orders-mon.csv") as working:
             assert working
-            told = {"batch_id": BATCH, "content": digest(working), "left_to": ["orders-tue.csv"]}
+            told = {
+                "batch_id": BATCH,
+                "content": digest(working),
+                "left_to": ["orders-tue.csv"],
+            }
             inbox.put(working, place, told, [])
         (one,) = to_do(resources.ledger, refused_for=WEEK)
         assert (one.commands, one.file, one.goes_on) == ([], "", False)
         assert one.advice.startswith(decides + rest)
 
 
-def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(resources: Resources, clock: MovableClock) -> None:
+def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(
+    resources: Resources, clock: MovableClock
+) -> None:
     planned(resources, "a.csv", "A-1")
     ordered(resources, "A-1")
     clock.advance(299)
-    assert to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)) == []
+    assert (
+        to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)) == []
+    )
     clock.advance(1)
-    assert len(to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5))) == 1
+    assert (
+        len(to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)))
+        == 1
+    )
 
 
-def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(resources: Resources) -> None:
+def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(
+    resources: Resources,
+) -> None:
     planned(resources, "a.csv", "A-1")
-    intent = Intent(order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="h", part="")
+    intent = Intent(
+        order_ref="A-1", action=Action.CANCEL, amount=None, request_hash="h", part=""
+    )
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, why=earlier("no answer"))])
+    resources.ledger.record(
+        [
+            Outcome(
+                claim=record.claim,
+                status=EffectStatus.UNKNOWN,
+                why=earlier("no answer"),
+            )
+        ]
+    )
     (one,) = to_do(resources.ledger, refused_for=WEEK)
     assert (one.state, one.commands) == (
         OrderState.PLANNED,
-        ["sourcing run a.csv", "sourcing resolve A-1 --cancelled", "sourcing resolve A-1 --not-cancelled"],
+        [
+            "sourcing run a.csv",
+            "sourcing resolve A-1 --cancelled",
+            "sourcing resolve A-1 --not-cancelled",
+        ],
     )
 
 
@@ -270,13 +417,24 @@ def test_a_request_file_with_faults_waits_for_some_days(
     resources: Resources, clock: MovableClock, tmp_path: Path
 ) -> None:
     """Where its faults are; what they say may quote a receiver."""
-    faults = [{"row": 3, "column": "receiver_phone", "fault": "'12 Main Street' is no phone number"}]
+    faults = [
+        {
+            "row": 3,
+            "column": "receiver_phone",
+            "fault": "'12 Main Street' is no phone number",
+        }
+    ]
     settings = SourcingSettings(data_dir=tmp_path)
     inbox = Inbox(settings.inbox)
     (inbox.root / "bad.csv").write_text("order_ref\n")
     with inbox.taken(inbox.root / "bad.csv") as working:
         assert working
-        inbox.put(working, Folder.FAILED, {"note": "1 fault; nothing was bought", "faults": faults}, faults)
+        inbox.put(
+            working,
+            Folder.FAILED,
+            {"note": "1 fault; nothing was bought", "faults": faults},
+            faults,
+        )
     result = inbox.root / "failed" / "bad.csv.result.json"
     os.utime(result, (clock().timestamp(),) * 2)
     (one,) = to_do(resources.ledger, refused_for=WEEK, settings=settings)
@@ -302,13 +460,28 @@ def test_a_refund_that_was_not_taken_is_listed_until_another_of_its_lines_is_rec
     def listed(state: RefundState, part: str, *lines: int) -> list[str]:
         """The lines to ask for again, as the commands name them."""
         clock.advance(60)
-        resources.ledger.refunds.put(refund(state, key=f"A-1:{part}", part=part.split(".", maxsplit=1)[0], lines=lines))
-        commands = [one.commands[0] for one in to_do(resources.ledger, refused_for=WEEK)]
-        return [one.partition(" --amount")[0].partition("--kind refund ")[2] for one in commands if "refund" in one]
+        resources.ledger.refunds.put(
+            refund(
+                state,
+                key=f"A-1:{part}",
+                part=part.split(".", maxsplit=1)[0],
+                lines=lines,
+            )
+        )
+        commands = [
+            one.commands[0] for one in to_do(resources.ledger, refused_for=WEEK)
+        ]
+        return [
+            one.partition(" --amount")[0].partition("--kind refund ")[2]
+            for one in commands
+            if "refund" in one
+        ]
 
     planned(resources, "a.csv", "A-1")
     ordered(resources, "A-1")
     assert listed(RefundState.DECLINED, "1.1", 1) == ["--line 1"]
     assert listed(RefundState.REFUNDED, "2.1", 2) == ["--line 1"]
     assert listed(RefundState.REFUNDED, "1+2.1", 1, 2) == []
-    assert listed(RefundState.DECLINED, "1.1", 1) == ["--line 1"]  # asked for once more, in vain
+    assert listed(RefundState.DECLINED, "1.1", 1) == [
+        "--line 1"
+    ]  # asked for once more, in vain

@@ -29,7 +29,13 @@ from domain.wording import ALL, ALL_BUT, NONE, SOME
 from flows.approval import form
 from flows.approval.form import approver, decide, decision_of, form_for, no_approver
 from flows.approval.request import ApprovalRequest, Decision, above_limit, why_asked
-from flows.approval.words import AskedPlan, deadline_words, description_of, question_words, within_words
+from flows.approval.words import (
+    AskedPlan,
+    deadline_words,
+    description_of,
+    question_words,
+    within_words,
+)
 from flows.batch.plan_sources import summary_of
 from tests.flows.plans import planned, request_for
 
@@ -40,18 +46,28 @@ NOW = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
 @pytest.fixture
 def book(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test") as ledger:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test"
+    ) as ledger:
         yield ledger
 
 
-async def decision(book: Ledger, *, yes: bool, to_ship: list[PlannedOrder] | None = None, **settings: Any) -> Decision:
+async def decision(
+    book: Ledger,
+    *,
+    yes: bool,
+    to_ship: list[PlannedOrder] | None = None,
+    **settings: Any,
+) -> Decision:
     question = request_for(batch_id="b", to_buy=PLANS, to_ship=to_ship or [])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(form, "utc_now", lambda: NOW)
         return await decide(question, SourcingSettings(**settings), book, yes=yes)
 
 
-async def test_a_yes_beforehand_approves_everything_up_to_the_limit(book: Ledger) -> None:
+async def test_a_yes_beforehand_approves_everything_up_to_the_limit(
+    book: Ledger,
+) -> None:
     """35.00 CNY against a limit of exactly that, and against none."""
     for limit in ("", "35"):
         said = await decision(book, yes=True, approval_limit_cny=limit)
@@ -59,8 +75,12 @@ async def test_a_yes_beforehand_approves_everything_up_to_the_limit(book: Ledger
 
 
 async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new(book: Ledger) -> None:
-    """With nobody to ask it is held, limit and remedy named; what was bought earlier may still be shipped."""
-    said = await decision(book, yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")])
+    """With nobody to ask it is held, limit and remedy named; what was bought earlier
+    may still be shipped.
+    """
+    said = await decision(
+        book, yes=True, approval_limit_cny="34.99", to_ship=[planned("B-1")]
+    )
     assert (said.approved, said.stops) == (["B-1"], False)
     assert str(said.not_bought) == (
         "not approved: its goods and postage of 35.00 CNY are above the approval limit of 34.99 CNY "
@@ -70,13 +90,22 @@ async def test_beyond_the_limit_a_yes_beforehand_buys_nothing_new(book: Ledger) 
     assert not (await decision(book, yes=True, approval_limit_cny="34.99")).stops
 
 
-async def test_the_approval_limit_counts_the_most_that_may_be_paid(book: Ledger) -> None:
+async def test_the_approval_limit_counts_the_most_that_may_be_paid(
+    book: Ledger,
+) -> None:
     """35.00 CNY with a tolerance of ten percent, as the budgets count them."""
-    within = await decision(book, yes=True, approval_limit_cny="38.50", price_tolerance_percent="10")
+    within = await decision(
+        book, yes=True, approval_limit_cny="38.50", price_tolerance_percent="10"
+    )
     assert within.approved == ["A-1", "A-2"]
-    said = await decision(book, yes=True, approval_limit_cny="38.49", price_tolerance_percent="10")
+    said = await decision(
+        book, yes=True, approval_limit_cny="38.49", price_tolerance_percent="10"
+    )
     assert said.approved == []
-    assert "its goods and postage, with the price tolerance, of 38.50 CNY are above" in str(said.not_bought)
+    assert (
+        "its goods and postage, with the price tolerance, of 38.50 CNY are above"
+        in str(said.not_bought)
+    )
 
 
 @pytest.mark.parametrize(
@@ -93,26 +122,44 @@ async def test_the_approval_limit_counts_the_most_that_may_be_paid(book: Ledger)
 async def test_the_limit_can_count_freight(
     book: Ledger, tmp_path: Path, limit: str, rate: str, on: str, approved: list[str]
 ) -> None:
-    """Freight that can't be converted never counts as less: without somebody to ask it is not approved."""
+    """Freight that can't be converted never counts as less: without somebody to ask it
+    is not approved.
+    """
     said = await with_rate(book, tmp_path, f"USD,CNY,{rate},{on},ECB", limit)
     assert (list(said.approved), said.stops) == (approved, False)
 
 
 async def with_rate(
-    book: Ledger, folder: Path, row: str, limit: str, to_ship: list[PlannedOrder] | None = None
+    book: Ledger,
+    folder: Path,
+    row: str,
+    limit: str,
+    to_ship: list[PlannedOrder] | None = None,
 ) -> Decision:
     rates = folder / "rates.csv"
     rates.write_text(f"from,to,rate,date,source\n{row}\n")
-    counts: Any = {"approval_limit_cny": limit, "approval_counts_freight": True, "rates": str(rates)}
+    counts: Any = {
+        "approval_limit_cny": limit,
+        "approval_counts_freight": True,
+        "rates": str(rates),
+    }
     return await decision(book, yes=True, to_ship=to_ship, **counts)
 
 
-async def test_freight_of_begun_orders_is_approved_by_itself_within_the_limit(book: Ledger, tmp_path: Path) -> None:
-    """5.00 USD of an order that is paid are 35.50 CNY; those of a new one come on top."""
+async def test_freight_of_begun_orders_is_approved_by_itself_within_the_limit(
+    book: Ledger, tmp_path: Path
+) -> None:
+    """5.00 USD of an order that is paid are 35.50 CNY; those of a new one come on
+    top.
+    """
     for limit, approved in (("35.50", ["B-1"]), ("35.49", [])):
-        said = await with_rate(book, tmp_path, "USD,CNY,7.1,2026-01-02,ECB", limit, [planned("B-1")])
+        said = await with_rate(
+            book, tmp_path, "USD,CNY,7.1,2026-01-02,ECB", limit, [planned("B-1")]
+        )
         assert said.approved == approved
-    unknown = await with_rate(book, tmp_path, "EUR,CNY,8,2026-01-02,ECB", "100", [planned("B-1")])
+    unknown = await with_rate(
+        book, tmp_path, "EUR,CNY,8,2026-01-02,ECB", "100", [planned("B-1")]
+    )
     assert str(unknown.not_bought).startswith(
         "not approved: whether its goods, postage and freight are within the approval limit of 100.00 CNY "
         "(SOURCING_APPROVAL_LIMIT_CNY) is not known: there is no rate from USD to CNY; add one of "
@@ -126,11 +173,15 @@ def test_why_somebody_is_asked_names_the_limit() -> None:
     assert why_asked("", settings, yes=False) == (
         f"the run was not approved beforehand. As to the plan, its goods and postage are {within}."
     )
-    assert why_asked("", SourcingSettings(), yes=False) == "the run was not approved beforehand."
-    above = (
-        "its goods and postage of 100.01 CNY are above the approval limit of 100.00 CNY (SOURCING_APPROVAL_LIMIT_CNY)"
+    assert (
+        why_asked("", SourcingSettings(), yes=False)
+        == "the run was not approved beforehand."
     )
-    assert why_asked(above, settings, yes=True) == f"the run was approved beforehand, but {above}."
+    above = "its goods and postage of 100.01 CNY are above the approval limit of 100.00 CNY (SOURCING_APPROVAL_LIMIT_CNY)"
+    assert (
+        why_asked(above, settings, yes=True)
+        == f"the run was approved beforehand, but {above}."
+    )
 
 
 @pytest.mark.parametrize("answer", [True, False])
@@ -146,14 +197,22 @@ async def test_beyond_the_limit_a_person_at_the_terminal_decides(
         said = await decision(book, yes=True, approval_limit_cny="0.01")
     finally:
         approver.reset(token)
-    assert (list(said.approved), said.by, said.stops) == (["A-1", "A-2"] if answer else [], "mei", not answer)
+    assert (list(said.approved), said.by, said.stops) == (
+        ["A-1", "A-2"] if answer else [],
+        "mei",
+        not answer,
+    )
     assert str(said.not_bought) == "not approved by mei"
 
 
-async def test_a_yes_beforehand_approves_nothing_that_nobody_answered_about_before(book: Ledger) -> None:
+async def test_a_yes_beforehand_approves_nothing_that_nobody_answered_about_before(
+    book: Ledger,
+) -> None:
     """Within the limit too: a person is asked, and reads why."""
     why = list[str]()
-    question = replace(request_for(batch_id="b", to_buy=PLANS, to_ship=[]), is_repeated=True)
+    question = replace(
+        request_for(batch_id="b", to_buy=PLANS, to_ship=[]), is_repeated=True
+    )
 
     def person(asked: ApprovalRequest) -> bool:
         why.append(asked.why)
@@ -166,28 +225,51 @@ async def test_a_yes_beforehand_approves_nothing_that_nobody_answered_about_befo
         approver.reset(token)
     assert (said.approved, why) == (
         [],
-        ["the run was approved beforehand, but no answer came when some of it was asked about before."],
+        [
+            "the run was approved beforehand, but no answer came when some of it was asked about before."
+        ],
     )
 
 
-async def test_without_a_yes_and_without_anybody_nothing_is_approved(book: Ledger) -> None:
+async def test_without_a_yes_and_without_anybody_nothing_is_approved(
+    book: Ledger,
+) -> None:
     """And orders begun earlier are left alone as well."""
     assert approver.get() is no_approver
     said = await decision(book, yes=False)
-    assert (said.approved, said.stops, str(said.not_bought)) == ([], True, "not approved: the run had no way to ask")
+    assert (said.approved, said.stops, str(said.not_bought)) == (
+        [],
+        True,
+        "not approved: the run had no way to ask",
+    )
 
 
 def filled_in(choice: str, orders: list[str] | str = "", note: str = "") -> Decision:
-    return decision_of({"decision": choice, "orders": orders, "approved_by": " Mei  Chen", "note": note}, REFS)
+    return decision_of(
+        {
+            "decision": choice,
+            "orders": orders,
+            "approved_by": " Mei  Chen",
+            "note": note,
+        },
+        REFS,
+    )
 
 
 def test_an_answer_approves_what_it_names() -> None:
     """Chosen from a list, or named in a text; the others hear who said so."""
     assert filled_in(ALL).approved == REFS
-    assert filled_in(SOME, ["A-2"]).approved == filled_in(ALL_BUT, "A-1").approved == ["A-2"]
+    assert (
+        filled_in(SOME, ["A-2"]).approved
+        == filled_in(ALL_BUT, "A-1").approved
+        == ["A-2"]
+    )
     assert filled_in(NONE, ["A-1"]).stops
     said = filled_in(SOME, "A-2", note=" next\nweek ")
-    assert (said.by, str(said.not_bought)) == ("Mei Chen", "not approved by Mei Chen: next week")
+    assert (said.by, str(said.not_bought)) == (
+        "Mei Chen",
+        "not approved by Mei Chen: next week",
+    )
     assert str(said.not_shipped) == "freight not approved by Mei Chen: next week"
 
 
@@ -206,7 +288,15 @@ def test_silence_is_told_as_such() -> None:
         ({"decision": ALL, "approved_by": "Mei"}, True),
         ({"decision": ALL_BUT, "orders": ["A-1"], "approved_by": "Mei"}, True),
         ({"decision": SOME, "orders": ["A-2", "A-2"], "approved_by": "Mei"}, False),
-        ({"decision": SOME, "orders": ["A-2"], "approved_by": "Mei", "note": "later"}, True),
+        (
+            {
+                "decision": SOME,
+                "orders": ["A-2"],
+                "approved_by": "Mei",
+                "note": "later",
+            },
+            True,
+        ),
         ({"decision": SOME, "orders": ["B-7"], "approved_by": "Mei"}, False),
         ({"decision": ALL, "approved_by": "  "}, False),
         ({"decision": ALL}, False),
@@ -215,7 +305,10 @@ def test_silence_is_told_as_such() -> None:
         ({}, False),
     ],
 )
-def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_accepted: bool) -> None:  # noqa: FBT001
+def test_the_server_takes_only_answers_to_this_plan(
+    answer: dict[str, Any],
+    is_accepted: bool,  # noqa: FBT001
+) -> None:
     """A decision, a name, orders of the plan, and the plan's own hash."""
     shown = asked_plan(PLANS).plan_hash
     schema = form_for(REFS, shown, "").model_json_schema()
@@ -227,73 +320,131 @@ def test_the_server_takes_only_answers_to_this_plan(answer: dict[str, Any], is_a
         assert is_accepted
 
 
-def asked_plan(to_buy: list[PlannedOrder], to_ship: list[PlannedOrder] | None = None) -> AskedPlan:
-    return AskedPlan.of(request_for(batch_id="b-1", to_buy=to_buy, to_ship=to_ship or []))
+def asked_plan(
+    to_buy: list[PlannedOrder], to_ship: list[PlannedOrder] | None = None
+) -> AskedPlan:
+    return AskedPlan.of(
+        request_for(batch_id="b-1", to_buy=to_buy, to_ship=to_ship or [])
+    )
 
 
 def test_another_price_makes_another_plan() -> None:
-    """The hash covers goods, freight and which orders there are, whatever the order in which they are read."""
+    """The hash covers goods, freight and which orders there are, whatever the order in
+    which they are read.
+    """
     dearer = [PLANS[0], planned("A-2", fen=2501)]
     freight = [PLANS[0], planned("A-2", fen=2500, freight_cents=501)]
-    hashes = {asked_plan(plans).plan_hash for plans in (PLANS, dearer, freight, PLANS[:1])}
+    hashes = {
+        asked_plan(plans).plan_hash for plans in (PLANS, dearer, freight, PLANS[:1])
+    }
     assert len(hashes) == 4
     assert asked_plan(PLANS[::-1]).plan_hash in hashes
-    assert asked_plan([replace(plan, why=earlier("other words")) for plan in PLANS]).plan_hash in hashes
+    assert (
+        asked_plan(
+            [replace(plan, why=earlier("other words")) for plan in PLANS]
+        ).plan_hash
+        in hashes
+    )
 
 
 def test_the_dearest_stand_first_and_of_many_the_table_has_a_thousand() -> None:
     """What is bought already comes last; how dear the rest can be is said."""
-    plan = asked_plan([planned(f"A-{n}", fen=1000 + n) for n in range(1_500)], [planned("B-1", fen=9_999)])
+    plan = asked_plan(
+        [planned(f"A-{n}", fen=1000 + n) for n in range(1_500)],
+        [planned("B-1", fen=9_999)],
+    )
     assert [one.plan.order_ref for one in plan.dearest[:2]] == ["A-1499", "A-1498"]
     assert (len(plan.refs), len(plan.rows), plan.beyond(1_501)) == (1_501, 1_000, "")
-    assert plan.beyond(100) == "And 1,401 orders more, none of them dearer than 24.00 CNY."
-    few = asked_plan([PLANS[0]], [planned("B-1", fen=9_999), planned("B-2", freight_cents=700)])
+    assert (
+        plan.beyond(100) == "And 1,401 orders more, none of them dearer than 24.00 CNY."
+    )
+    few = asked_plan(
+        [PLANS[0]], [planned("B-1", fen=9_999), planned("B-2", freight_cents=700)]
+    )
     assert [one.plan.order_ref for one in few.dearest] == ["A-1", "B-2", "B-1"]
 
 
 def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> None:
-    """Its approval was withdrawn: a yes pays them, so they are in the sum, and count for the approval limit."""
+    """Its approval was withdrawn: a yes pays them, so they are in the sum, and count
+    for the approval limit.
+    """
     unpaid = replace(planned("B-1", fen=600_000), withdrawn_at=NOW, is_unpaid=True)
-    compensated = replace(planned("B-2", fen=700), withdrawn_at=NOW, came_back=Money(400), taken=Money(1200))
+    compensated = replace(
+        planned("B-2", fen=700),
+        withdrawn_at=NOW,
+        came_back=Money(400),
+        taken=Money(1200),
+    )
     question = request_for(batch_id="b-1", to_buy=PLANS, to_ship=[unpaid, compensated])
-    words = " ".join(question_words(question, plan := AskedPlan.of(question), SourcingSettings(), NOW))
-    assert "Buy **3 orders** for **6,035.00 CNY** and ship **4 orders** for freight of **20.00 USD**" in words
+    words = " ".join(
+        question_words(
+            question, plan := AskedPlan.of(question), SourcingSettings(), NOW
+        )
+    )
+    assert (
+        "Buy **3 orders** for **6,035.00 CNY** and ship **4 orders** for freight of **20.00 USD**"
+        in words
+    )
     assert [(row["order"], row["goods and postage"]) for row in plan.rows] == [
         ("B-1", "6,000.00 CNY, ordered and not paid"),
         ("A-2", "25.00 CNY"),
         ("A-1", "10.00 CNY"),
-        ("B-2", "ordered already for 7.00 CNY, 4.00 CNY came back; 12.00 CNY were taken: a yes accepts that"),
+        (
+            "B-2",
+            "ordered already for 7.00 CNY, 4.00 CNY came back; 12.00 CNY were taken: a yes accepts that",
+        ),
     ]
-    assert words.endswith("**More was taken than was approved: B-2 (12.00 CNY).** A yes to it accepts that.")
-    assert above_limit(question, SourcingSettings(approval_limit_cny="6034"), NOW).startswith(
-        "its goods and postage of 6,035.00"
+    assert words.endswith(
+        "**More was taken than was approved: B-2 (12.00 CNY).** A yes to it accepts that."
     )
+    assert above_limit(
+        question, SourcingSettings(approval_limit_cny="6034"), NOW
+    ).startswith("its goods and postage of 6,035.00")
 
 
 def described(question: ApprovalRequest, fault: str = "", **settings: Any) -> list[str]:
     plan = AskedPlan.of(question)
     words = question_words(question, plan, SourcingSettings(**settings), NOW)
-    return description_of(question, plan, words, "2026-01-03 03:04 UTC", fault).splitlines()
+    return description_of(
+        question, plan, words, "2026-01-03 03:04 UTC", fault
+    ).splitlines()
 
 
-def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought() -> None:
+def test_a_question_while_buying_is_paused_says_when_what_is_approved_is_bought() -> (
+    None
+):
     """Who answers may do so meanwhile, and must know that nothing follows at once."""
     pause = Pause(by="mei", at=NOW, why="prices [x](y)")
     (said,) = [
         line
-        for line in described(request_for(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause))
+        for line in described(
+            request_for(batch_id="b", to_buy=PLANS, to_ship=[], paused=pause)
+        )
         if "paused" in line
     ]
-    assert said.startswith(f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices ［x")
+    assert said.startswith(
+        f"**Buying is paused since {NOW:%Y-%m-%d %H:%M} UTC by mei: prices ［x"
+    )
     assert said.endswith(".** What is approved now is bought as soon as it is resumed.")
 
 
 def test_the_question_names_plan_costs_reason_and_deadline() -> None:
-    """Cells with a bar don't break the table; what was ordered already has its price; titles are links."""
-    lines = (replace(PLANS[0].lines[0], item_id="672991141190", title="Cup [x](http：//evil) " + "y" * 100),) * 5
+    """Cells with a bar don't break the table; what was ordered already has its price;
+    titles are links.
+    """
+    lines = (
+        replace(
+            PLANS[0].lines[0],
+            item_id="672991141190",
+            title="Cup [x](http：//evil) " + "y" * 100,
+        ),
+    ) * 5
     long = replace(PLANS[0], lines=lines)
     question = request_for(
-        batch_id="b-1", to_buy=[long, PLANS[1]], to_ship=[planned("B-1")], why="the run was not approved beforehand."
+        batch_id="b-1",
+        to_buy=[long, PLANS[1]],
+        to_ship=[planned("B-1")],
+        why="the run was not approved beforehand.",
     )
     title = "Cup ［x］(http：//evil) " + "y" * 56 + "..."
     price = "5.00 CNY each (no limit)"
@@ -316,12 +467,20 @@ def test_the_question_names_plan_costs_reason_and_deadline() -> None:
     ]
 
 
-def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_path: Path) -> None:
+def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(
+    tmp_path: Path,
+) -> None:
     """With each rate, its day and its source; a rate that is too old makes none."""
     rates = tmp_path / "rates.csv"
-    rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-26,my [bank]\n")
-    quote = Quote(goods=Money(2000), postage=Money(500), total=Money(2600), lines=(), problems=())
-    question = request_for(batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[])
+    rates.write_text(
+        "from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-26,my [bank]\n"
+    )
+    quote = Quote(
+        goods=Money(2000), postage=Money(500), total=Money(2600), lines=(), problems=()
+    )
+    question = request_for(
+        batch_id="b", to_buy=[replace(PLANS[0], quote=quote)], to_ship=[]
+    )
     there = {"rates": str(rates), "currency": "EUR"}
     costs = "Goods **20.00 CNY**, postage **5.00 CNY**, fees **1.00 CNY**, freight **5.00 USD**"
     deed, _, told, *_ = described(question, **there)
@@ -333,22 +492,34 @@ def test_goods_postage_and_freight_have_a_sum_in_the_currency_of_the_books(tmp_p
         f"{costs}, at 0.128 EUR for 1 CNY (2026-01-01, ECB) "
         "and 0.92 EUR for 1 USD (2025-12-26, my ［bank］). **1 of 1 line"
     )
-    rates.write_text("from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-25,ECB\n")
+    rates.write_text(
+        "from,to,rate,date,source\nCNY,EUR,0.1280,2026-01-01,ECB\nUSD,EUR,0.92,2025-12-25,ECB\n"
+    )
     assert (
         "; no sum in EUR, since the newest rate from USD to EUR for 2026-01-02 is 8 days older"
         in described(question, **there)[2]
     )
     rates.write_text("from,to,rate\n")
-    assert f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used" in described(question, **there)[2]
+    assert (
+        f"; no sum in EUR, since SOURCING_RATES, {rates}: nothing of it is used"
+        in described(question, **there)[2]
+    )
 
 
-def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about() -> None:
+def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about() -> (
+    None
+):
     """Of thousands the first; those that wait beside it a line a reason."""
     match = Match(
         marketplace=Marketplace.TAOBAO,
         words="可折叠 [碗]",
         candidates=(
-            Candidate(item_id="672991141190", title="碗 <b>", price=Money(150), seller_name="shop"),
+            Candidate(
+                item_id="672991141190",
+                title="碗 <b>",
+                price=Money(150),
+                seller_name="shop",
+            ),
             Candidate(item_id="672991141191", title="bowl", price=Money(160)),
         ),
         item_id="672991141190",
@@ -356,9 +527,17 @@ def test_the_question_tells_what_words_mean_and_which_orders_are_not_asked_about
     )
     many = [replace(planned(f"A-{n}"), matches=(match,)) for n in range(30)]
     held = [
-        ReportLine(order_ref=f"H-{n}", marketplace="taobao", state=OrderState.HELD, reason="dear") for n in range(3)
+        ReportLine(
+            order_ref=f"H-{n}",
+            marketplace="taobao",
+            state=OrderState.HELD,
+            reason="dear",
+        )
+        for n in range(3)
     ]
-    said = described(request_for(batch_id="b", to_buy=many, to_ship=[], beside=lambda: held))
+    said = described(
+        request_for(batch_id="b", to_buy=many, to_ship=[], beside=lambda: held)
+    )
     page = "https://item.taobao.com/item.htm?id=67299114119"
     at = said.index("**Found by words: 30 lines.**")
     assert said[at + 2] == (
@@ -379,7 +558,9 @@ def test_an_answer_that_was_not_taken_says_why_above_the_plan() -> None:
 
 
 def test_a_plan_of_thousands_has_a_small_form(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No list of choices; what is too long for the window is named. A list of a hundred is as small."""
+    """No list of choices; what is too long for the window is named. A list of a hundred
+    is as small.
+    """
     monkeypatch.setenv("PREFECT_UI_URL", "http://ui")
     many = [planned(f"long-order-reference-{n:040d}") for n in range(5_000)]
     question = request_for(batch_id="b", to_buy=many, to_ship=[])
@@ -401,12 +582,15 @@ def test_a_plan_of_thousands_has_a_small_form(monkeypatch: pytest.MonkeyPatch) -
         ("Atlantic/Azores", "2026-01-02 22:04 Atlantic/Azores (23:04 UTC)"),
     ],
 )
-def test_the_deadline_is_told_in_the_merchants_time_and_in_utc(timezone: str, words: str) -> None:
+def test_the_deadline_is_told_in_the_merchants_time_and_in_utc(
+    timezone: str, words: str
+) -> None:
     assert deadline_words(datetime(2026, 1, 2, 23, 4, tzinfo=UTC), timezone) == words
 
 
 @pytest.mark.parametrize(
-    ("seconds", "words"), [(86_400, "24 hours"), (3600, "1 hour"), (5400, "1.5 hours"), (1, "1 second")]
+    ("seconds", "words"),
+    [(86_400, "24 hours"), (3600, "1 hour"), (5400, "1.5 hours"), (1, "1 second")],
 )
 def test_how_long_was_waited(seconds: int, words: str) -> None:
     assert within_words(seconds) == words
@@ -416,14 +600,22 @@ def test_the_audit_trail_names_who_when_and_what() -> None:
     """Amount and plan stand in the order's own history."""
     said = Decision(approved=["A-1"], by="Mei Chen")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-    approving = said.approval_of(replace(summary_of(PLANS[0]), plan_hash="0123456789abcdef"), at)
-    assert str(approving.why) == "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
+    approving = said.approval_of(
+        replace(summary_of(PLANS[0]), plan_hash="0123456789abcdef"), at
+    )
+    assert (
+        str(approving.why)
+        == "approved by Mei Chen at 2026-01-02 03:04:05 UTC: 10.00 CNY, plan 0123456789ab"
+    )
     assert (approving.total, approving.freight) == (Money(1000), Money(500, "USD"))
 
 
 def test_what_was_said_of_the_file_stands_above_the_plan() -> None:
     """Before anything is bought: rows that were hidden, cells that were cleaned."""
-    warnings = [Remark(3, "", "hidden in the spreadsheet"), Remark(5, "", "hidden in the spreadsheet")]
+    warnings = [
+        Remark(3, "", "hidden in the spreadsheet"),
+        Remark(5, "", "hidden in the spreadsheet"),
+    ]
     question = request_for(batch_id="b-1", to_buy=PLANS, to_ship=[], warnings=warnings)
     assert described(question)[5:11] == [
         "",

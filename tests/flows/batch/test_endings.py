@@ -26,21 +26,35 @@ from flows.batch.reporting import ended, notifies_when_stopped, show_stopped, so
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
-WAITING = ReportLine(order_ref="A-1", marketplace="taobao", state=OrderState.HELD, reason="dear")
+WAITING = ReportLine(
+    order_ref="A-1", marketplace="taobao", state=OrderState.HELD, reason="dear"
+)
 REPORT = BatchReport(
-    batch_id="b", orders=[WAITING], spent_this_run_fen=0, bought_this_run=0, snapshot_id="b", snapshot_root="/s"
+    batch_id="b",
+    orders=[WAITING],
+    spent_this_run_fen=0,
+    bought_this_run=0,
+    snapshot_id="b",
+    snapshot_root="/s",
 )
 
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=MovableClock(), owner="run") as opened:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=MovableClock(), owner="run"
+    ) as opened:
         yield opened
 
 
 def test_a_run_whose_orders_all_wait_is_held_and_not_plainly_completed() -> None:
-    """Held, refused and unknown ones; a kind of completed, so that nothing is tried again; the report is its data."""
-    lines = [replace(WAITING, state=state) for state in (OrderState.HELD, OrderState.REFUSED, OrderState.UNKNOWN)]
+    """Held, refused and unknown ones; a kind of completed, so that nothing is tried
+    again; the report is its data.
+    """
+    lines = [
+        replace(WAITING, state=state)
+        for state in (OrderState.HELD, OrderState.REFUSED, OrderState.UNKNOWN)
+    ]
     state: State[Any] = ended(replace(REPORT, orders=lines))
     assert (state.name, state.is_completed(), state.message) == (
         "Held",
@@ -48,7 +62,9 @@ def test_a_run_whose_orders_all_wait_is_held_and_not_plainly_completed() -> None
         "No order went on: 1 held, 1 refused, 1 unknown",
     )
     paused = replace(
-        REPORT, orders=[replace(WAITING, state=OrderState.PAID)], paused=Pause(by="mei", at=MovableClock().now)
+        REPORT,
+        orders=[replace(WAITING, state=OrderState.PAID)],
+        paused=Pause(by="mei", at=MovableClock().now),
     )
     assert ended(paused).message == (
         "Buying is paused since 2026-01-01 12:00 UTC by mei. It goes on after resume-buying in the Prefect UI, or: "
@@ -65,10 +81,24 @@ def test_what_a_stopped_run_bought_is_read_from_the_ledger(ledger: Ledger) -> No
     ledger.start_batch("b", "orders.csv")
     put_rows(ledger, [plan(ref, batch_id="b") for ref in ("A-1", "A-2")])
     ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=Columns({"paid_minor": 1200}))])
+    ledger.change(
+        [
+            OrderChange(
+                order_ref="A-1",
+                state=OrderState.PAID,
+                writes=Columns({"paid_minor": 1200}),
+            )
+        ]
+    )
     report = so_far(ledger, "b")
-    assert (report.counts, report.spent_fen, report.snapshot_id) == ({"paid": 1, "planned": 1}, 1200, None)
-    assert report.broken_off.startswith("the run was stopped; what is not bought stays as it is")
+    assert (report.counts, report.spent_fen, report.snapshot_id) == (
+        {"paid": 1, "planned": 1},
+        1200,
+        None,
+    )
+    assert report.broken_off.startswith(
+        "the run was stopped; what is not bought stays as it is"
+    )
     assert so_far(ledger, "nothing").orders == []
     token = of_a_night.set({})
     given_up = "the next night begins with it. To give it up, take its file out of the inbox (`working`, `open`)"
@@ -76,9 +106,17 @@ def test_what_a_stopped_run_bought_is_read_from_the_ledger(ledger: Ledger) -> No
     of_a_night.reset(token)
 
 
-@pytest.mark.parametrize(("deployed", "buys", "shows"), [(True, True, ["b"]), (True, False, []), (False, True, [])])
+@pytest.mark.parametrize(
+    ("deployed", "buys", "shows"),
+    [(True, True, ["b"]), (True, False, []), (False, True, [])],
+)
 async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
-    ledger: Ledger, monkeypatch: pytest.MonkeyPatch, *, deployed: bool, buys: bool, shows: list[str]
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    deployed: bool,
+    buys: bool,
+    shows: list[str],
 ) -> None:
     """And is cancelled all the same; at a terminal nobody waits for it."""
     shown: list[str] = []
@@ -104,7 +142,9 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
 @pytest.mark.usefixtures("prefect_url")
 @pytest.mark.endurance
 async def test_a_run_that_died_is_shown_by_who_finds_it(ledger: Ledger) -> None:
-    """With the run, under the keys that it would have used; a run of no batch says nothing."""
+    """With the run, under the keys that it would have used; a run of no batch says
+    nothing.
+    """
     ledger.start_batch("died", "orders.csv")
     put_rows(ledger, [plan("A-1", batch_id="died")])
 
@@ -113,7 +153,10 @@ async def test_a_run_that_died_is_shown_by_who_finds_it(ledger: Ledger) -> None:
 
     async with get_client() as client:
         run = await client.create_flow_run(source, name="died: 1 order")
-        assert await show_stopped(client, run, ledger) == "Batch died: 0.00 CNY paid; 1 planned"
+        assert (
+            await show_stopped(client, run, ledger)
+            == "Batch died: 0.00 CNY paid; 1 planned"
+        )
         wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
         shown = await client.read_artifacts(flow_run_filter=wanted)
         assert {one.key for one in shown} == {"outcome-died", "report-died"}

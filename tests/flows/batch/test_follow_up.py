@@ -47,7 +47,9 @@ KEPT: dict[str, Any] = {"plan_hash": None}
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def ledger(request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
+def ledger(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: MovableClock
+) -> Iterator[Ledger]:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     if request.param == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
@@ -62,32 +64,62 @@ def run_on(ledger: Ledger, clock: MovableClock, ready_in_s: float = 0) -> Resour
     settings = SourcingSettings(lease_s=60, settle_s=900)
     breaker = SimpleNamespace(ready_in_s=ready_in_s, is_over=False)
     run = SimpleNamespace(
-        ledger=ledger, clock=clock, breaker=breaker, settings=settings, lease=timedelta(seconds=60), paused=None
+        ledger=ledger,
+        clock=clock,
+        breaker=breaker,
+        settings=settings,
+        lease=timedelta(seconds=60),
+        paused=None,
     )
-    return cast(Resources, SimpleNamespace(**vars(run), done_by=None, group_commit=GroupCommit(ledger), concurrency=4))
+    return cast(
+        Resources,
+        SimpleNamespace(
+            **vars(run), done_by=None, group_commit=GroupCommit(ledger), concurrency=4
+        ),
+    )
 
 
-def began(ledger: Ledger, order_ref: str, action: Action, status: EffectStatus, *, part: str = "", **ends: Any) -> None:
+def began(
+    ledger: Ledger,
+    order_ref: str,
+    action: Action,
+    status: EffectStatus,
+    *,
+    part: str = "",
+    **ends: Any,
+) -> None:
     """A run did this with an order, and that became of it."""
-    intent = Intent(order_ref=order_ref, action=action, amount=Money(1), request_hash="h", part=part)
+    intent = Intent(
+        order_ref=order_ref, action=action, amount=Money(1), request_hash="h", part=part
+    )
     won = ledger.claim([intent], lease=timedelta(seconds=60)).won[order_ref]
-    ledger.record([Outcome(claim=won.claim, status=status, proof=PROOFS.get(status), **ends)])
+    ledger.record(
+        [Outcome(claim=won.claim, status=status, proof=PROOFS.get(status), **ends)]
+    )
 
 
-def unanswered(ledger: Ledger, order_ref: str, action: Action, code: ReasonCode) -> None:
+def unanswered(
+    ledger: Ledger, order_ref: str, action: Action, code: ReasonCode
+) -> None:
     why = because(code, action=action)
     change = OrderChange(order_ref=order_ref, state=OrderState.UNKNOWN, why=why)
     began(ledger, order_ref, action, EffectStatus.UNKNOWN, why=why, change=change)
 
 
 def begun(order_ref: str, *, state: str = "", **columns: Any) -> dict[str, Any]:
-    return plan(order_ref, state=state or order_ref, order_id=f"of {order_ref}", **columns)
+    return plan(
+        order_ref, state=state or order_ref, order_id=f"of {order_ref}", **columns
+    )
 
 
-def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Ledger) -> None:
-    """Held, refused, cancelled, unknown and merely planned orders are left alone, and those of another batch.
+def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(
+    ledger: Ledger,
+) -> None:
+    """Held, refused, cancelled, unknown and merely planned orders are left alone, and
+    those of another batch.
 
-    So is one that somebody wanted to cancel, where that never arrived: a run that asks may go on with it.
+    So is one that somebody wanted to cancel, where that never arrived: a run that asks
+    may go on with it.
     """
     put_rows(
         ledger,
@@ -95,7 +127,10 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
             plan("approved"),
             plan("kept", **KEPT),
             plan("another-s", batch_id="later"),
-            *(plan(state, state=state) for state in ("held", "refused", "cancelled", "unknown")),
+            *(
+                plan(state, state=state)
+                for state in ("held", "refused", "cancelled", "unknown")
+            ),
             *(begun(state) for state in ("ordered", "payment_pending", "paid")),
             begun("refunding"),
             begun("booked"),
@@ -110,40 +145,65 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(ledger: Le
     work = sort_approved(ledger, "batch", list(orders))
     assert work.approved == {"approved": "h"}
     assert set(work.under_way) == {"ordered", "payment_pending", "paid"}
-    assert (work.to_plan, unfinished_of(ledger, "batch").words) == ([], "4 to go on with")
+    assert (work.to_plan, unfinished_of(ledger, "batch").words) == (
+        [],
+        "4 to go on with",
+    )
     assert unfinished_of(ledger, "later").words == "1 to go on with"
 
 
 async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     ledger: Ledger, clock: MovableClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Orders that were approved when the look began; a run that asks goes on with what is held."""
-    put_rows(ledger, [begun(ref, state="ordered") for ref in ("held", "declined", "fine")])
+    """Orders that were approved when the look began; a run that asks goes on with what
+    is held.
+    """
+    put_rows(
+        ledger, [begun(ref, state="ordered") for ref in ("held", "declined", "fine")]
+    )
     ledger.change([OrderChange(order_ref="held", state=OrderState.HELD)])
-    ledger.change([OrderChange(order_ref="declined", writes=OrderUpdate.approval_withdrawn())])
+    ledger.change(
+        [OrderChange(order_ref="declined", writes=OrderUpdate.approval_withdrawn())]
+    )
     paid: list[set[str]] = []
 
     async def pay(_run: Resources, step: Step, **_: object) -> None:
         paid.append(set(step.given))
 
     monkeypatch.setattr(pay_orders, "fn", pay)
-    run, feed = run_on(ledger, clock), EventFeed(ledger, ledger.each_order(["held", "declined", "fine"]))
+    run, feed = (
+        run_on(ledger, clock),
+        EventFeed(ledger, ledger.each_order(["held", "declined", "fine"])),
+    )
     for asks in (False, True):
         refs = ["held", "declined", "fine"]
         await execution.execute(
-            run, refs, {}, limits=cast(Any, None), chunk_size=9, feed=feed, canaries=Canaries(run), asks=asks
+            run,
+            refs,
+            {},
+            limits=cast(Any, None),
+            chunk_size=9,
+            feed=feed,
+            canaries=Canaries(run),
+            asks=asks,
         )
     assert paid == [{"fine"}, {"held", "declined", "fine"}]
 
 
-def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledger, clock: MovableClock) -> None:
-    """Not for a booking, about which a person is asked; nor for what was looked for in time and can't be told."""
+def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """Not for a booking, about which a person is asked; nor for what was looked for in
+    time and can't be told.
+    """
     put_rows(ledger, [plan("A-1"), begun("A-2", state="paid"), plan("A-3", **KEPT)])
     unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
     unanswered(ledger, "A-2", Action.BOOK, ReasonCode.NO_ANSWER_ASKED)
     at = clock.now + timedelta(seconds=60 + 900 + 5)
     assert unfinished_of(ledger, "batch").words == "2 to settle"
-    assert next_follow_up(run_on(ledger, clock), "batch", 1) == FollowUp(orders=1, batches=("batch",), number=1, at=at)
+    assert next_follow_up(run_on(ledger, clock), "batch", 1) == FollowUp(
+        orders=1, batches=("batch",), number=1, at=at
+    )
     clock.advance(960)
     (late,) = filter(None, [next_follow_up(run_on(ledger, clock), "batch", 2)])
     assert (late.at - clock.now > timedelta(minutes=19), late.number) == (True, 2)
@@ -153,33 +213,61 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(ledger: Ledge
     for minutes, is_late in ((60, False), (1, True)):
         run = run_on(ledger, clock)
         run.done_by = clock.now + timedelta(minutes=minutes)
-        assert [one.is_late for one in (next_follow_up(run, "batch", 1),) if one] == [is_late]
-    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("not approved by ann"))])
+        assert [one.is_late for one in (next_follow_up(run, "batch", 1),) if one] == [
+            is_late
+        ]
+    ledger.change(
+        [
+            OrderChange(
+                order_ref="A-3",
+                state=OrderState.HELD,
+                why=earlier("not approved by ann"),
+            )
+        ]
+    )
     assert next_follow_up(run_on(ledger, clock), "later", 1) is None
 
 
-def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(ledger: Ledger, clock: MovableClock) -> None:
-    """It comes at the next full hour and counts for none of the five; one that can settle something comes in time."""
+def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """It comes at the next full hour and counts for none of the five; one that can
+    settle something comes in time.
+    """
     put_rows(ledger, [plan("A-1")])
     run = run_on(ledger, clock)
     run.paused = ledger.pause_buying("mei")
     looks = [next_follow_up(run, "batch", number) for number in (1, 2, 6)]
-    assert [(one.number, one.is_paused, one.is_over) for one in looks if one] == [(n, True, False) for n in (1, 1, 5)]
-    assert {one.at for one in looks if one} == {clock.now.replace(minute=0) + timedelta(hours=1)}
+    assert [(one.number, one.is_paused, one.is_over) for one in looks if one] == [
+        (n, True, False) for n in (1, 1, 5)
+    ]
+    assert {one.at for one in looks if one} == {
+        clock.now.replace(minute=0) + timedelta(hours=1)
+    }
     ledger.resume_buying("mei")
     unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
     settling = next_follow_up(run, "batch", 2)
     assert settling
-    assert (settling.is_paused, settling.number, settling.at) == (False, 2, clock.now + timedelta(seconds=60 + 900 + 5))
+    assert (settling.is_paused, settling.number, settling.at) == (
+        False,
+        2,
+        clock.now + timedelta(seconds=60 + 900 + 5),
+    )
 
 
-def test_a_look_that_met_an_absent_service_counts_for_none_of_the_five(ledger: Ledger, clock: MovableClock) -> None:
+def test_a_look_that_met_an_absent_service_counts_for_none_of_the_five(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     """However long it is away: what is approved still is bought once it is back."""
     put_rows(ledger, [plan("A-1")])
     run = run_on(ledger, clock)
     cast(Any, run.breaker).is_over = True
     looks = [next_follow_up(run, "batch", number) for number in (1, 2, 6)]
-    assert [(one.number, one.is_over) for one in looks if one] == [(1, False), (1, False), (5, False)]
+    assert [(one.number, one.is_over) for one in looks if one] == [
+        (1, False),
+        (1, False),
+        (5, False),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +282,9 @@ def test_a_look_that_met_an_absent_service_counts_for_none_of_the_five(ledger: L
 async def test_a_look_that_could_not_begin_is_made_again(
     monkeypatch: pytest.MonkeyPatch, error: XportcnError, look: int, made: list[int]
 ) -> None:
-    """Without the service for ever; an odd answer does not pass, and each look that it ends is one of the five."""
+    """Without the service for ever; an odd answer does not pass, and each look that it
+    ends is one of the five.
+    """
     begun: list[int] = []
 
     async def scheduled(follow_up: FollowUp, _: Limits) -> FollowUp:
@@ -217,11 +307,15 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize(("error", "asked"), [(ConnectionError("gone"), 2), (ObjectNotFound(Exception()), 1)])
+@pytest.mark.parametrize(
+    ("error", "asked"), [(ConnectionError("gone"), 2), (ObjectNotFound(Exception()), 1)]
+)
 async def test_a_server_that_takes_no_look_stops_nobody(
     monkeypatch: pytest.MonkeyPatch, tries: list[str], error: Exception, asked: int
 ) -> None:
-    """The report then says that somebody has to run it again; it is asked twice, unless it knows no such name."""
+    """The report then says that somebody has to run it again; it is asked twice, unless
+    it knows no such name.
+    """
 
     async def refuses(look: FollowUp, limits: Limits) -> None:
         tries.append(limits.budget_cny)
@@ -232,8 +326,14 @@ async def test_a_server_that_takes_no_look_stops_nobody(
     assert tries == ["5"] * asked
 
 
-def report(state: OrderState, follow_up: FollowUp | None, spent: int = 0) -> BatchReport:
-    lines = [ReportLine(order_ref="A-1", marketplace="taobao", state=state, reason="", paid_fen=100)]
+def report(
+    state: OrderState, follow_up: FollowUp | None, spent: int = 0
+) -> BatchReport:
+    lines = [
+        ReportLine(
+            order_ref="A-1", marketplace="taobao", state=state, reason="", paid_fen=100
+        )
+    ]
     return BatchReport(
         batch_id="b", orders=lines, spent_this_run_fen=spent, bought_this_run=spent // 100, snapshot_id="s",
         snapshot_root="/", next_look=follow_up,
@@ -246,15 +346,23 @@ def first(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setattr(running, "wait_until", AsyncMock())
 
     async def flow() -> BatchReport:
-        other = ReportLine(order_ref="taken", marketplace="taobao", state=OrderState.REFUSED, reason="taken")
+        other = ReportLine(
+            order_ref="taken",
+            marketplace="taobao",
+            state=OrderState.REFUSED,
+            reason="taken",
+        )
         left = report(OrderState.UNKNOWN, NUMBER, spent=100)
         return replace(left, orders=[*left.orders, other])
 
     return flow
 
 
-async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A look that the service does not answer is made once more, and counts no more than under `serve`.
+async def test_whoever_waits_gets_the_report_of_the_last_look(
+    first: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look that the service does not answer is made once more, and counts no more
+    than under `serve`.
 
     What the file's other lines came to stays.
     """
@@ -267,16 +375,27 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(first: Any, monkey
         if look == 1:
             raise ContractMismatch("odd")
         further = replace(NUMBER, number=3) if look == 2 else None
-        return report(OrderState.BOOKED if look == 3 else OrderState.UNKNOWN, further, spent=200)
+        return report(
+            OrderState.BOOKED if look == 3 else OrderState.UNKNOWN, further, spent=200
+        )
 
     monkeypatch.setattr(finishing, "finish_batch", finish)
     last = await with_follow_ups(first, budget_cny="9")()
     assert asked == [("b", "9", 1)] * 8 + [("b", "9", 2), ("b", "9", 3)]
-    assert [line.state for line in last.orders] == [OrderState.BOOKED, OrderState.REFUSED]
-    assert (last.spent_this_run_fen, last.bought_this_run, last.next_look) == (500, 5, None)
+    assert [line.state for line in last.orders] == [
+        OrderState.BOOKED,
+        OrderState.REFUSED,
+    ]
+    assert (last.spent_this_run_fen, last.bought_this_run, last.next_look) == (
+        500,
+        5,
+        None,
+    )
 
 
-async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_there_are_no_more_than_five_looks(
+    first: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def finish(batch: str, limits: Limits, look: int) -> BatchReport:
         return report(OrderState.UNKNOWN, replace(NUMBER, number=look + 1))
 
@@ -286,7 +405,9 @@ async def test_there_are_no_more_than_five_looks(first: Any, monkeypatch: pytest
     assert (last.number, last.is_over) == (6, True)
 
 
-async def test_an_interrupt_ends_the_waiting_and_not_the_report(first: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_interrupt_ends_the_waiting_and_not_the_report(
+    first: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(running, "wait_until", lambda *_: asyncio.sleep(900))
     waiting = asyncio.create_task(with_follow_ups(first, budget_cny="")())
     await asyncio.sleep(0.01)

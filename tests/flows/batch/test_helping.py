@@ -30,7 +30,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def ledger(tmp_path: Path) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=utc_now, owner="helper") as ledger:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=utc_now, owner="helper"
+    ) as ledger:
         yield ledger
 
 
@@ -46,17 +48,29 @@ class Buying(ChunkWorker):
 
     bought: Callable[[Chunk], object]
 
-    async def _buy(self, chunk: Chunk, label: str, through: Callable[..., None]) -> bool:
+    async def _buy(
+        self, chunk: Chunk, label: str, through: Callable[..., None]
+    ) -> bool:
         answer = self.bought(chunk)
         if asyncio.iscoroutine(answer):
             await answer
         return self._rows.finish(self._shared, chunk.number)
 
 
-def helper_of(ledger: Ledger, shared: SharedBatch, bought: Callable[[Chunk], object], *, idle_s: float = 0) -> Buying:
+def helper_of(
+    ledger: Ledger,
+    shared: SharedBatch,
+    bought: Callable[[Chunk], object],
+    *,
+    idle_s: float = 0,
+) -> Buying:
     breaker = SimpleNamespace(is_over=False, blocked_by="")
     resources = SimpleNamespace(
-        ledger=ledger, clock=ledger.clock, send_logs=Path("nowhere"), concurrency=4, breaker=breaker
+        ledger=ledger,
+        clock=ledger.clock,
+        send_logs=Path("nowhere"),
+        concurrency=4,
+        breaker=breaker,
     )
     buying = Buying(cast(Resources, resources), shared, idle_s=idle_s)
     buying.bought = bought
@@ -67,11 +81,19 @@ def test_it_ends_when_nothing_is_left(ledger: Ledger, shared: SharedBatch) -> No
     seen: list[int] = []
     helper = helper_of(ledger, shared, lambda chunk: seen.append(chunk.number))
     asyncio.run(helper.work())
-    assert (seen, helper.done, helper.why_ended) == ([1, 2], {Work.BUY: 2}, "nothing was left to take")
-    assert [(one.taken_by, one.is_done) for one in ledger.chunks.states(shared)] == [("helper", True)] * 2
+    assert (seen, helper.done, helper.why_ended) == (
+        [1, 2],
+        {Work.BUY: 2},
+        "nothing was left to take",
+    )
+    assert [(one.taken_by, one.is_done) for one in ledger.chunks.states(shared)] == [
+        ("helper", True)
+    ] * 2
 
 
-def test_it_waits_for_what_comes_while_somebody_is_asked(ledger: Ledger, shared: SharedBatch) -> None:
+def test_it_waits_for_what_comes_while_somebody_is_asked(
+    ledger: Ledger, shared: SharedBatch
+) -> None:
     """As long as it is told to, from its last chunk on."""
     seen: list[int] = []
 
@@ -88,7 +110,9 @@ def test_it_waits_for_what_comes_while_somebody_is_asked(ledger: Ledger, shared:
 def test_it_stops_when_the_batch_is_closed_or_another_run_shares_it(
     ledger: Ledger, shared: SharedBatch, *, is_another: bool
 ) -> None:
-    """Also in the middle of a chunk: what is on the wire is heard, as when a run is cancelled."""
+    """Also in the middle of a chunk: what is on the wire is heard, as when a run is
+    cancelled.
+    """
     stopped: list[str] = []
 
     async def for_ever() -> None:
@@ -108,7 +132,9 @@ def test_it_stops_when_the_batch_is_closed_or_another_run_shares_it(
     assert (set(stopped), helper.why_ended) == ({"heard"}, CLOSED)
 
 
-def test_it_takes_no_more_for_a_run_that_is_gone(ledger: Ledger, shared: SharedBatch) -> None:
+def test_it_takes_no_more_for_a_run_that_is_gone(
+    ledger: Ledger, shared: SharedBatch
+) -> None:
     """What it has it ends."""
     helper = helper_of(ledger, shared, lambda _: None, idle_s=60)
     helper._resources.clock = lambda: utc_now() + timedelta(minutes=6)
@@ -117,14 +143,18 @@ def test_it_takes_no_more_for_a_run_that_is_gone(ledger: Ledger, shared: SharedB
 
 
 def test_what_fails_is_released(ledger: Ledger, shared: SharedBatch) -> None:
-    """Another one may do better, and finds it at once; the helper ends with its error."""
+    """Another one may do better, and finds it at once; the helper ends with its
+    error.
+    """
 
     def fails(chunk: Chunk) -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
         asyncio.run(helper_of(ledger, shared, fails).work())
-    assert [(one.taken_by, one.is_done) for one in ledger.chunks.states(shared)] == [(None, False)] * 2
+    assert [(one.taken_by, one.is_done) for one in ledger.chunks.states(shared)] == [
+        (None, False)
+    ] * 2
 
 
 def test_it_shows_that_it_is_alive(ledger: Ledger, shared: SharedBatch) -> None:
@@ -138,14 +168,20 @@ def test_it_shows_that_it_is_alive(ledger: Ledger, shared: SharedBatch) -> None:
                 after = ledger.chunks.states(shared)[0].seen_at
         seen.append((before, after))
 
-    asyncio.run(helper_of(ledger, shared, lambda chunk: long() if chunk.number == 1 else None).work())
+    asyncio.run(
+        helper_of(
+            ledger, shared, lambda chunk: long() if chunk.number == 1 else None
+        ).work()
+    )
     ((before, after),) = seen
     assert before is not None
     assert after is not None
     assert after > before
 
 
-def test_what_was_dropped_since_the_run_that_shares_the_batch_began_stays_dropped(ledger: Ledger) -> None:
+def test_what_was_dropped_since_the_run_that_shares_the_batch_began_stays_dropped(
+    ledger: Ledger,
+) -> None:
     """The helper began after that."""
     shared = shared_by(ledger)
     ledger.put_plans([planned("A-9")], "batch")

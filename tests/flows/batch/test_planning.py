@@ -34,7 +34,9 @@ from tests.flows.plans import planned
 
 BREAKER = SimpleNamespace(is_over=False, waits=False)
 LEDGER = SimpleNamespace(matches=SimpleNamespace(keep=lambda _rows: None))
-RESOURCES = cast(Resources, SimpleNamespace(ledger=LEDGER, breaker=BREAKER, concurrency=2))
+RESOURCES = cast(
+    Resources, SimpleNamespace(ledger=LEDGER, breaker=BREAKER, concurrency=2)
+)
 CHUNK = 10
 
 
@@ -43,7 +45,9 @@ def requests(count: int) -> list[OrderRequest]:
     template = planned("A").request
     return [
         replace(
-            template, order_ref=f"A-{number}", lines=(replace(template.lines[0], item=str(600_000_000_000 + number)),)
+            template,
+            order_ref=f"A-{number}",
+            lines=(replace(template.lines[0], item=str(600_000_000_000 + number)),),
         )
         for number in range(count)
     ]
@@ -66,7 +70,10 @@ def test_the_variant_that_a_line_or_its_link_names_is_planned_and_no_other(
     item: str, sku: str, made: list[str] | ReasonCode, *, on_sale: bool
 ) -> None:
     """Also where another one alone is on sale."""
-    red, blue = (Sku(sku_id=one, name="", price=Money(500), stock=9) for one in ("111111", "222222"))
+    red, blue = (
+        Sku(sku_id=one, name="", price=Money(500), stock=9)
+        for one in ("111111", "222222")
+    )
     shown = Offer(
         marketplace=Marketplace.TAOBAO,
         item_id="600000000001",
@@ -81,15 +88,23 @@ def test_the_variant_that_a_line_or_its_link_names_is_planned_and_no_other(
     (asked,) = requests(1)
     one = replace(asked, lines=(replace(asked.lines[0], item=item, sku=sku),))
     plan = match_lines(one, {(Marketplace.TAOBAO, item): shown})
-    assert ([line.sku_id for line in plan.lines] or (plan.why and plan.why.code)) == made
+    assert (
+        [line.sku_id for line in plan.lines] or (plan.why and plan.why.code)
+    ) == made
 
 
-async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.MonkeyPatch) -> None:
-    """All others are previewed, those of its chunk and those of later ones; who needs it too asks for nothing."""
+async def test_a_slow_lookup_keeps_only_its_own_orders(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """All others are previewed, those of its chunk and those of later ones; who needs
+    it too asks for nothing.
+    """
     looked_up, previewed, may_answer = list[str](), list[str](), asyncio.Event()
     slow = "600000000003"
 
-    async def search(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
+    async def search(
+        _resources: Resources, items: Any, found: Any, *, label: str
+    ) -> None:
         async def one(item: Any) -> None:
             looked_up.append(item[1])
             if item[1] == slow:
@@ -98,7 +113,9 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.Monke
 
         await asyncio.gather(*map(one, items))
 
-    async def preview(_resources: Resources, orders: Any, queue: OrderQueue, *further: Any, label: str) -> None:
+    async def preview(
+        _resources: Resources, orders: Any, queue: OrderQueue, *further: Any, label: str
+    ) -> None:
         plans = further[-1]
         async for group in queue.groups():
             for ref in group:
@@ -114,34 +131,56 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(monkeypatch: pytest.Monke
         await asyncio.sleep(0)
     assert set(previewed) == {one.order_ref for one in asked} - {"A-3", "A-35"}
     may_answer.set()
-    assert [plan.order_ref for plan in await planning] == [one.order_ref for one in asked]
+    assert [plan.order_ref for plan in await planning] == [
+        one.order_ref for one in asked
+    ]
     assert len(looked_up) == len(set(looked_up)) == 40
 
 
 async def test_words_are_searched_again_where_an_earlier_program_took_a_title_that_lacks_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """It found 50ml in 350ml, and such an order may wait for months; what holds all the words stands."""
+    """It found 50ml in 350ml, and such an order may wait for months; what holds all the
+    words stands.
+    """
     (request,) = requests(1)
-    request = replace(request, lines=tuple(replace(request.lines[0], item=words) for words in ("cup 50ml", "cup")))
+    request = replace(
+        request,
+        lines=tuple(
+            replace(request.lines[0], item=words) for words in ("cup 50ml", "cup")
+        ),
+    )
     taken = choose(Marketplace.TAOBAO, "cup", [hit("1", "cup 350ml")], AT)
-    kept = {("A-0", words): replace(taken, words=words) for words in ("cup 50ml", "cup")}
+    kept = {
+        ("A-0", words): replace(taken, words=words) for words in ("cup 50ml", "cup")
+    }
 
     async def stored(*_: object) -> dict[tuple[str, str], Match]:
         return kept
 
-    async def searched(_resources: Resources, items: Any, found: Any, *, label: str) -> None:
+    async def searched(
+        _resources: Resources, items: Any, found: Any, *, label: str
+    ) -> None:
         for marketplace, words in items:
-            found[marketplace, words] = choose(marketplace, words, [hit("1", "cup 350ml")], AT)
+            found[marketplace, words] = choose(
+                marketplace, words, [hit("1", "cup 350ml")], AT
+            )
 
     monkeypatch.setattr("flows.batch.planning.stored_matches", stored)
     monkeypatch.setattr(match_words, "fn", searched)
     found = await match_requests(RESOURCES, [request], chunk_size=CHUNK, anew=False)
-    assert {words: match.item_id for (_, words), match in found.items()} == {"cup 50ml": "", "cup": "1"}
+    assert {words: match.item_id for (_, words), match in found.items()} == {
+        "cup 50ml": "",
+        "cup": "1",
+    }
 
 
-def test_where_one_order_is_bought_first_the_plan_says_so_beforehand(tmp_path: Path) -> None:
-    """Of marketplaces with several orders to buy, until one is begun; then the others are held in the plan."""
+def test_where_one_order_is_bought_first_the_plan_says_so_beforehand(
+    tmp_path: Path,
+) -> None:
+    """Of marketplaces with several orders to buy, until one is begun; then the others
+    are held in the plan.
+    """
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     with Ledger(url, clock=MovableClock(), owner="run", asks_first=True) as ledger:
         ledger.start_batch("batch", "file.csv")

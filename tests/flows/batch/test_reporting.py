@@ -32,24 +32,34 @@ def ledger_of(run: str, folder: Path) -> Ledger:
 
 def paid(order_ref: str) -> OrderChange:
     return OrderChange(
-        order_ref=order_ref, state=OrderState.PAID, writes=Columns({"paid_minor": 100 + int(order_ref[-1])})
+        order_ref=order_ref,
+        state=OrderState.PAID,
+        writes=Columns({"paid_minor": 100 + int(order_ref[-1])}),
     )
 
 
-def pays(ledger: Ledger, order_ref: str, status: EffectStatus, change: OrderChange | None) -> None:
-    won = ledger.claim(intents(order_ref, action=Action.PAY), lease=timedelta(seconds=60)).won
+def pays(
+    ledger: Ledger, order_ref: str, status: EffectStatus, change: OrderChange | None
+) -> None:
+    won = ledger.claim(
+        intents(order_ref, action=Action.PAY), lease=timedelta(seconds=60)
+    ).won
     ledger.record([Outcome(claim=won[order_ref].claim, status=status, change=change)])
 
 
 def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
-    """Not what another run paid meanwhile, what was found paid at the service, nor what may have been paid.
+    """Not what another run paid meanwhile, what was found paid at the service, nor what
+    may have been paid.
 
-    What is shown as paid before the answer to the payment is settled, as that of a helper that died, it bought.
+    What is shown as paid before the answer to the payment is settled, as that of a
+    helper that died, it bought.
     """
     with ledger_of("mine", tmp_path) as mine, ledger_of("other", tmp_path) as other:
         mine.start_batch("batch", "file.csv")
         put_rows(mine, [plan(ref) for ref in REFS])
-        mine.change([OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in REFS])
+        mine.change(
+            [OrderChange(order_ref=ref, state=OrderState.ORDERED) for ref in REFS]
+        )
         pays(mine, "A-1", EffectStatus.DONE, paid("A-1"))
         pays(other, "A-2", EffectStatus.DONE, paid("A-2"))
         mine.change([paid("A-3")])
@@ -63,7 +73,12 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
 def report_of(*refs: str, plans: Sequence[PlannedOrder] = ()) -> BatchReport:
     return BatchReport(
         batch_id="batch",
-        orders=[ReportLine(order_ref=ref, marketplace="taobao", state=OrderState.PLANNED, reason="") for ref in refs],
+        orders=[
+            ReportLine(
+                order_ref=ref, marketplace="taobao", state=OrderState.PLANNED, reason=""
+            )
+            for ref in refs
+        ],
         spent_this_run_fen=0,
         bought_this_run=0,
         snapshot_id=None,
@@ -75,15 +90,25 @@ def report_of(*refs: str, plans: Sequence[PlannedOrder] = ()) -> BatchReport:
 def test_prefect_walks_no_lines_of_a_flows_result() -> None:
     """Of 100,000 orders that takes seconds and 80 MiB."""
     walked: list[object] = []
-    visit_collection(one_report([report_of("A-1", "A-2")], ["A-2", "A-1"]), visit_fn=walked.append, return_data=False)
+    visit_collection(
+        one_report([report_of("A-1", "A-2")], ["A-2", "A-1"]),
+        visit_fn=walked.append,
+        return_data=False,
+    )
     assert "batch" in walked
     assert not {"A-1", "A-2"} & {one for one in walked if isinstance(one, str)}
 
 
-def test_lines_that_are_left_to_the_printing_are_printed_like_all(capsys: pytest.CaptureFixture[str]) -> None:
+def test_lines_that_are_left_to_the_printing_are_printed_like_all(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     report = report_of("A-1", "A-2", plans=[planned("A-2", freight_cents=700)])
     print_json(report.to_json(line_as=lambda line: line))
     first, second = json.loads(capsys.readouterr().out)["orders"]
-    assert (first["order_ref"], first["state"], first["tracking_numbers"]) == ("A-1", "planned", [])
+    assert (first["order_ref"], first["state"], first["tracking_numbers"]) == (
+        "A-1",
+        "planned",
+        [],
+    )
     assert (second["order_ref"], second["freight_minor"]) == ("A-2", 700)
     assert [first, second] == json.loads(json.dumps(report.to_json()["orders"]))

@@ -1,4 +1,6 @@
-"""What runs tell people: how many, why, and nothing of a receiver; each cause once, also over a second run."""
+"""What runs tell people: how many, why, and nothing of a receiver; each cause once,
+also over a second run.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,15 @@ from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
 from flows.answers.todo import ToDo
 from flows.messages import digest_of, send_digest
-from flows.notify.news import of_arrived, of_batch, of_book, of_faults, of_parcels, of_refund, of_stuck
+from flows.notify.news import (
+    of_arrived,
+    of_batch,
+    of_book,
+    of_faults,
+    of_parcels,
+    of_refund,
+    of_stuck,
+)
 from flows.notify.outbox import outages_notified, service_away, service_back
 from flows.prefect_ui.events import budget_used_up
 from tasks.engine.progress import notify_listeners
@@ -43,7 +53,14 @@ from tests.domain.test_book_news import CUP
 from tests.domain.test_sku_book import FERN, MOSS, book, row
 
 JANE = Receiver(
-    name="Jane Doe", phone="5083326888", email="", country="US", state="CA", city="Valley", zip="91607", address="1 Oak"
+    name="Jane Doe",
+    phone="5083326888",
+    email="",
+    country="US",
+    state="CA",
+    city="Valley",
+    zip="91607",
+    address="1 Oak",
 )
 SOLD_OUT = "no stock"
 OVER = ReasonCode.OVER_BUDGET
@@ -52,14 +69,21 @@ FULL = "30.00 CNY does not fit the budget: 90.00 CNY of 100.00 CNY is taken"
 
 @pytest.fixture
 def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
-    with Ledger(f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first") as ledger:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=clock, owner="first"
+    ) as ledger:
         yield ledger
 
 
 def line(
-    ref: str, state: OrderState = OrderState.HELD, reason: str = SOLD_OUT, code: ReasonCode | None = None
+    ref: str,
+    state: OrderState = OrderState.HELD,
+    reason: str = SOLD_OUT,
+    code: ReasonCode | None = None,
 ) -> ReportLine:
-    return ReportLine(order_ref=ref, marketplace="1688", state=state, reason=reason, reason_code=code)
+    return ReportLine(
+        order_ref=ref, marketplace="1688", state=state, reason=reason, reason_code=code
+    )
 
 
 def report(*lines: ReportLine) -> BatchReport:
@@ -74,7 +98,9 @@ def report(*lines: ReportLine) -> BatchReport:
 
 
 def told(ledger: Ledger) -> list[Message]:
-    """What is due now, of all kinds, and a moment later: one who just got something waits for the next."""
+    """What is due now, of all kinds, and a moment later: one who just got something
+    waits for the next.
+    """
     assert isinstance(ledger.clock, MovableClock)
     found: list[Message] = []
     ledger.clock.advance(20)
@@ -84,17 +110,31 @@ def told(ledger: Ledger) -> list[Message]:
     return found
 
 
-def test_what_was_charged_beyond_the_approved_is_told_though_its_order_goes_on() -> None:
-    why = because(ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD"))
+def test_what_was_charged_beyond_the_approved_is_told_though_its_order_goes_on() -> (
+    None
+):
+    why = because(
+        ReasonCode.FREIGHT_CHARGED_MORE,
+        fee=Money(9900, "USD"),
+        approved=Money(1500, "USD"),
+    )
     dearer = line("A-1", OrderState.BOOKED, str(why), why.code)
-    (message,) = of_batch(report(dearer, line("A-2", OrderState.BOOKED, "")), {"A-1": JANE})
+    (message,) = of_batch(
+        report(dearer, line("A-2", OrderState.BOOKED, "")), {"A-1": JANE}
+    )
     assert message.subject == "Batch spring: 1 freight charged more"
-    assert "1 booked (A-1): the warehouse charges 99.00 USD, approved was 15.00 USD" in message.body
+    assert (
+        "1 booked (A-1): the warehouse charges 99.00 USD, approved was 15.00 USD"
+        in message.body
+    )
 
 
 def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
     done = report(
-        line("A-1"), line("A-2"), line("A-3", OrderState.UNKNOWN, "no answer"), line("A-4", OrderState.BOOKED)
+        line("A-1"),
+        line("A-2"),
+        line("A-3", OrderState.UNKNOWN, "no answer"),
+        line("A-4", OrderState.BOOKED),
     )
     (message,) = of_batch(done, dict.fromkeys(("A-1", "A-2", "A-3"), JANE))
     assert message.kind is MessageKind.ORDERS_WAIT
@@ -104,18 +144,30 @@ def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
     )
 
 
-def test_that_the_last_follow_up_left_orders_is_a_message_though_none_of_them_waits() -> None:
-    look = FollowUp(orders=3, batches=("spring",), number=5, at=datetime(2026, 11, 30, 13, 10, tzinfo=UTC))
+def test_that_the_last_follow_up_left_orders_is_a_message_though_none_of_them_waits() -> (
+    None
+):
+    look = FollowUp(
+        orders=3,
+        batches=("spring",),
+        number=5,
+        at=datetime(2026, 11, 30, 13, 10, tzinfo=UTC),
+    )
     going_on = report(line("A-1", OrderState.PLANNED, ""))
     assert of_batch(replace(going_on, next_look=look), {}) == []
     (message,) = of_batch(replace(going_on, next_look=replace(look, number=6)), {})
     assert message.kind is MessageKind.ORDERS_WAIT
     assert message.subject == "Batch spring: 3 orders left, and no run takes them up"
-    assert message.body.endswith("then start finish-batch of spring, or run the file again.")
+    assert message.body.endswith(
+        "then start finish-batch of spring, or run the file again."
+    )
 
 
 def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
-    waits, full = of_batch(report(line("A-1"), line("A-2", reason=FULL, code=OVER)), {"A-1": JANE, "A-2": JANE})
+    waits, full = of_batch(
+        report(line("A-1"), line("A-2", reason=FULL, code=OVER)),
+        {"A-1": JANE, "A-2": JANE},
+    )
     assert (waits.subject, full.subject) == (
         "Batch spring: 1 held",
         "Batch spring: 1 order held, the budget is used up",
@@ -126,13 +178,25 @@ def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
 def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
     """An order that shows it later is not told of again; another word is."""
     state = UnknownWord(Marketplace.TAOBAO, Place.ORDER, "77")
-    for word, refs in ((state, {"A-1", "A-2"}), (state, {"A-3"}), (state._replace(word=""), {"A-3"})):
+    for word, refs in (
+        (state, {"A-1", "A-2"}),
+        (state, {"A-3"}),
+        (state._replace(word=""), {"A-3"}),
+    ):
         ledger.outbox.put(word.message(refs))
     first, second = told(ledger)
-    assert first.subject == "taobao shows 2 orders whose order state this program does not know: 77"
-    assert first.body.startswith("A-1, A-2. Nothing is guessed from it: what this program has paid counts as paid")
+    assert (
+        first.subject
+        == "taobao shows 2 orders whose order state this program does not know: 77"
+    )
+    assert first.body.startswith(
+        "A-1, A-2. Nothing is guessed from it: what this program has paid counts as paid"
+    )
     assert second.subject.endswith(": none told")
-    assert ledger.outbox.causes_after(CAUSE) == ["taobao order state 77", "taobao order state none told"]
+    assert ledger.outbox.causes_after(CAUSE) == [
+        "taobao order state 77",
+        "taobao order state none told",
+    ]
 
 
 def test_what_nobody_answered_is_told_by_who_asked() -> None:
@@ -140,13 +204,20 @@ def test_what_nobody_answered_is_told_by_who_asked() -> None:
     silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
     held = [line(ref, reason=str(silence), code=silence.code) for ref in ("A-1", "A-2")]
     assert of_batch(report(*held), {}) == []
-    (message,) = of_batch(report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE})
+    (message,) = of_batch(
+        report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE}
+    )
     assert message.subject == "Batch spring: 1 held"
 
 
 def test_the_rows_of_the_sku_book_are_one_message_a_night(ledger: Ledger) -> None:
-    """A run that dies before it ends tells nothing twice; of many rows the first are told."""
-    rows = book(*(row(f"FERN-{n}", FERN, max_unit_price="3.50") for n in range(10)), row("MOSS-1", MOSS)).rows
+    """A run that dies before it ends tells nothing twice; of many rows the first are
+    told.
+    """
+    rows = book(
+        *(row(f"FERN-{n}", FERN, max_unit_price="3.50") for n in range(10)),
+        row("MOSS-1", MOSS),
+    ).rows
     offers = {FERN: CUP, MOSS: None}
     for _ in range(2):
         known = notified_by(ledger.outbox.causes_after(BOOK_ROW))
@@ -170,8 +241,13 @@ def test_the_rows_of_the_sku_book_are_one_message_a_night(ledger: Ledger) -> Non
 def test_nothing_of_a_receiver_is_told() -> None:
     quoted = "no delivery to 1 Oak, Valley for Jane Doe, 508-332-6888"
     (message,) = of_batch(report(line("A-1", reason=quoted)), {"A-1": JANE})
-    assert "no delivery to [address], [city] for [receiver_name], [receiver_phone]" in message.body
-    (message,) = of_batch(report(line("A-1", reason=quoted)), {})  # whose receiver nobody knows
+    assert (
+        "no delivery to [address], [city] for [receiver_name], [receiver_phone]"
+        in message.body
+    )
+    (message,) = of_batch(
+        report(line("A-1", reason=quoted)), {}
+    )  # whose receiver nobody knows
     assert "Oak" not in message.body
 
 
@@ -181,7 +257,9 @@ def test_a_batch_in_which_nothing_waits_tells_nothing() -> None:
 
 
 def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
-    """As after a crash, and at each of five looks; one order fewer is no news, another reason is."""
+    """As after a crash, and at each of five looks; one order fewer is no news, another
+    reason is.
+    """
 
     def run(*lines: ReportLine) -> list[str]:
         ledger.outbox.put(*of_batch(report(*lines), {}))
@@ -197,21 +275,38 @@ def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
 def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -> None:
     def run(words: str, **facts: object) -> bool:
         coded = line("A-1", reason=words, code=OVER)
-        return ledger.outbox.put(*of_batch(report(replace(coded, reason_facts=facts)), {}))
+        return ledger.outbox.put(
+            *of_batch(report(replace(coded, reason_facts=facts)), {})
+        )
 
     assert run("does not fit the budget", taken=90)
     assert not run("reworded by a later version", taken=90)
     assert run("reworded by a later version", taken=95)
 
 
-def test_what_was_charged_beyond_the_approved_is_news_once_on_its_whole_way(ledger: Ledger) -> None:
-    why = because(ReasonCode.FREIGHT_CHARGED_MORE, fee=Money(9900, "USD"), approved=Money(1500, "USD"))
+def test_what_was_charged_beyond_the_approved_is_news_once_on_its_whole_way(
+    ledger: Ledger,
+) -> None:
+    why = because(
+        ReasonCode.FREIGHT_CHARGED_MORE,
+        fee=Money(9900, "USD"),
+        approved=Money(1500, "USD"),
+    )
     states = (OrderState.BOOKED, OrderState.IN_WAREHOUSE, OrderState.DELIVERED)
-    lines = [replace(line("A-1", state, str(why), why.code), reason_facts=why.facts) for state in states]
-    assert [ledger.outbox.put(*of_batch(report(one), {})) > 0 for one in lines] == [True, False, False]
+    lines = [
+        replace(line("A-1", state, str(why), why.code), reason_facts=why.facts)
+        for state in states
+    ]
+    assert [ledger.outbox.put(*of_batch(report(one), {})) > 0 for one in lines] == [
+        True,
+        False,
+        False,
+    ]
 
 
-def test_faults_of_rows_are_told_by_their_places_and_those_of_the_file_in_words() -> None:
+def test_faults_of_rows_are_told_by_their_places_and_those_of_the_file_in_words() -> (
+    None
+):
     faults = [
         Fault(3, "receiver_phone", "'+1 x' is none"),
         Fault(9, "item", "'Mei' is no item"),
@@ -219,11 +314,15 @@ def test_faults_of_rows_are_told_by_their_places_and_those_of_the_file_in_words(
     ]
     message = of_faults("may.csv", "0a1b2c3d", "2 faults; nothing was bought", faults)
     assert message.subject == "may.csv: 2 faults; nothing was bought"
-    assert message.body.startswith("No rows.\nSee row 3 receiver_phone, row 9 item.\nEach fault stands")
+    assert message.body.startswith(
+        "No rows.\nSee row 3 receiver_phone, row 9 item.\nEach fault stands"
+    )
     assert "Mei" not in message.body
 
 
-def test_a_parcel_that_is_stuck_is_told_once_with_the_carriers_words(ledger: Ledger) -> None:
+def test_a_parcel_that_is_stuck_is_told_once_with_the_carriers_words(
+    ledger: Ledger,
+) -> None:
     """In a message of its own; a second one is told of by itself."""
     first, second = ("A-1", "FAR1"), ("B-1", "FAR2")
     ledger.outbox.put(*of_stuck({first: "held at customs"}))
@@ -239,32 +338,49 @@ def test_three_hundred_silent_parcels_are_one_message(ledger: Ledger) -> None:
     """Each is told once, until something is heard of it and then nothing again."""
     day = datetime(2026, 1, 1, tzinfo=UTC)
     silent = {f"A-{number}": day for number in range(300)}
-    ledger.outbox.put(*of_parcels(silent, [("B-1", "FAR1"), ("B-1", "FAR2")], [line("C-1", reason="closed")], days=7))
+    ledger.outbox.put(
+        *of_parcels(
+            silent,
+            [("B-1", "FAR1"), ("B-1", "FAR2")],
+            [line("C-1", reason="closed")],
+            days=7,
+        )
+    )
     (message,) = told(ledger)
     assert message.subject == "Parcels: 300 without news, 2 on the way back, 1 held"
     assert not ledger.outbox.put(*of_parcels(silent, [], [], days=7))
-    assert ledger.outbox.put(*of_parcels(silent | {"A-7": day + timedelta(days=9)}, [], [], days=7))
+    assert ledger.outbox.put(
+        *of_parcels(silent | {"A-7": day + timedelta(days=9)}, [], [], days=7)
+    )
     assert of_parcels({}, [], [], days=7) == []
 
 
-def test_an_outage_is_told_after_a_quarter_of_an_hour_and_its_end_too(ledger: Ledger, clock: MovableClock) -> None:
+def test_an_outage_is_told_after_a_quarter_of_an_hour_and_its_end_too(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     since = clock()
     service_away(ledger, since)
     service_away(ledger, since + timedelta(minutes=4))  # another run that waits for it
     clock.advance(14 * 60)
     assert told(ledger) == []
     clock.advance(60)
-    assert [message.subject for message in told(ledger)] == ["The service is away since 2026-01-01 12:00 UTC"]
+    assert [message.subject for message in told(ledger)] == [
+        "The service is away since 2026-01-01 12:00 UTC"
+    ]
     service_back(ledger)
     service_back(ledger)
     assert [message.subject for message in told(ledger)] == ["The service is back"]
     clock.advance(60)
     service_away(ledger, clock())
     clock.advance(15 * 60)
-    assert [message.subject for message in told(ledger)] == ["The service is away since 2026-01-01 12:17 UTC"]
+    assert [message.subject for message in told(ledger)] == [
+        "The service is away since 2026-01-01 12:17 UTC"
+    ]
 
 
-def test_an_outage_of_days_is_told_once_a_day_with_its_own_beginning(ledger: Ledger, clock: MovableClock) -> None:
+def test_an_outage_of_days_is_told_once_a_day_with_its_own_beginning(
+    ledger: Ledger, clock: MovableClock
+) -> None:
     """Each run that waits for it knows its own alone."""
     found = []
     for _ in range(30):
@@ -281,14 +397,24 @@ def test_an_outage_of_days_is_told_once_a_day_with_its_own_beginning(ledger: Led
 
 
 @pytest.mark.parametrize(
-    "reason", ["the answer does not fit the contract at `skus.0.price`", "it does not fit the budget", FULL]
+    "reason",
+    [
+        "the answer does not fit the contract at `skus.0.price`",
+        "it does not fit the budget",
+        FULL,
+    ],
 )
 def test_no_words_make_an_order_one_without_room(reason: str) -> None:
     """Advice to raise the budget comes with the budget's own code alone."""
     [waits] = of_batch(report(line("A-1", reason=reason)), {"A-1": JANE})
-    assert (waits.kind, "Raise the budget" in waits.body) == (MessageKind.ORDERS_WAIT, False)
+    assert (waits.kind, "Raise the budget" in waits.body) == (
+        MessageKind.ORDERS_WAIT,
+        False,
+    )
     assert budget_used_up("b", report(line("A-1", reason=reason))) == []
-    assert [one.kind for one in of_batch(report(line("A-1", reason="x", code=OVER)), {})] == [MessageKind.BUDGET_USED]
+    assert [
+        one.kind for one in of_batch(report(line("A-1", reason="x", code=OVER)), {})
+    ] == [MessageKind.BUDGET_USED]
 
 
 def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None:
@@ -302,8 +428,12 @@ def test_a_short_outage_is_not_told(ledger: Ledger, clock: MovableClock) -> None
     assert len(told(ledger)) == 1
 
 
-def test_a_moment_without_the_service_after_days_without_a_run_is_not_told(ledger: Ledger, clock: MovableClock) -> None:
-    """The last run before them gave up in an outage; the first after them meets ten seconds without a network."""
+def test_a_moment_without_the_service_after_days_without_a_run_is_not_told(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """The last run before them gave up in an outage; the first after them meets ten
+    seconds without a network.
+    """
     service_away(ledger, clock())
     clock.advance(15 * 60)
     assert len(told(ledger)) == 1
@@ -316,14 +446,21 @@ def test_a_moment_without_the_service_after_days_without_a_run_is_not_told(ledge
     assert [message.subject for message in told(ledger)] == ["The service is back"]
 
 
-async def test_the_begin_and_the_end_of_an_outage_are_heeded_and_throttling_is_none(ledger: Ledger) -> None:
-    away, throttled = BreakerNews("the service is away", 5), BreakerNews(TOO_MANY, is_throttled=True)
+async def test_the_begin_and_the_end_of_an_outage_are_heeded_and_throttling_is_none(
+    ledger: Ledger,
+) -> None:
+    away, throttled = (
+        BreakerNews("the service is away", 5),
+        BreakerNews(TOO_MANY, is_throttled=True),
+    )
     outages = []
     with outages_notified(ledger):
         for news in (BACK, away, away, BACK, throttled, BACK):
             notify_listeners(news)
             await asyncio.gather(*asyncio.all_tasks() - {asyncio.current_task()})
-            outages.append(bool(ledger.outbox.newest(MessageKind.SERVICE_AWAY, withdrawn=False)))
+            outages.append(
+                bool(ledger.outbox.newest(MessageKind.SERVICE_AWAY, withdrawn=False))
+            )
     assert outages == [False, True, True, False, False, False]
 
 
@@ -332,28 +469,54 @@ def test_the_digest_sums_what_happened(ledger_url: str, clock: MovableClock) -> 
         sums_what_happened(ledger, clock)
 
 
-def test_a_payment_counts_once_when_the_ledger_learned_of_it(ledger_url: str, clock: MovableClock) -> None:
-    """The service's clock is behind, ahead, or shows no time; more was taken than approved; a run was resumed."""
-    above = because(ReasonCode.TAKEN_ABOVE_APPROVED, taken=Money(105), approved=Money(90))
+def test_a_payment_counts_once_when_the_ledger_learned_of_it(
+    ledger_url: str, clock: MovableClock
+) -> None:
+    """The service's clock is behind, ahead, or shows no time; more was taken than
+    approved; a run was resumed.
+    """
+    above = because(
+        ReasonCode.TAKEN_ABOVE_APPROVED, taken=Money(105), approved=Money(90)
+    )
     with Ledger(ledger_url, clock=clock, owner="first") as ledger:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan(f"A-{number}") for number in range(1, 5)])
         mornings = [clock()]
-        for moment in (mornings[0] - timedelta(hours=5), mornings[0] + timedelta(minutes=10), None, mornings[0]):
-            ref, paid = f"A-{len(mornings)}", Columns({"paid_minor": 105, "paid_at": moment})
+        for moment in (
+            mornings[0] - timedelta(hours=5),
+            mornings[0] + timedelta(minutes=10),
+            None,
+            mornings[0],
+        ):
+            ref, paid = (
+                f"A-{len(mornings)}",
+                Columns({"paid_minor": 105, "paid_at": moment}),
+            )
             clock.advance(3600)
-            state, why = (OrderState.HELD, above) if ref == "A-4" else (OrderState.PAID, None)
+            state, why = (
+                (OrderState.HELD, above) if ref == "A-4" else (OrderState.PAID, None)
+            )
             ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED)])
-            ledger.change([OrderChange(order_ref=ref, state=state, why=why, writes=paid)])
+            ledger.change(
+                [OrderChange(order_ref=ref, state=state, why=why, writes=paid)]
+            )
             clock.advance(3600)
             mornings.append(clock())
-        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("no freight"))])
+        ledger.change(
+            [
+                OrderChange(
+                    order_ref="A-1", state=OrderState.HELD, why=earlier("no freight")
+                )
+            ]
+        )
         ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID)])
         assert [happened(ledger, since).bought for since in mornings] == [4, 3, 2, 1, 0]
         assert happened(ledger, mornings[3]).spent == (Money(105),)
 
 
-@pytest.mark.parametrize(("overtaken", "bought"), [(OrderState.ORDERED, [1, 1]), (OrderState.PAID, [1, 0])])
+@pytest.mark.parametrize(
+    ("overtaken", "bought"), [(OrderState.ORDERED, [1, 1]), (OrderState.PAID, [1, 0])]
+)
 def test_a_payment_counts_though_something_else_of_its_order_was_overtaken(
     ledger_url: str, clock: MovableClock, overtaken: OrderState, bought: list[int]
 ) -> None:
@@ -367,7 +530,9 @@ def test_a_payment_counts_though_something_else_of_its_order_was_overtaken(
         mornings.append(clock())
         paid = Columns({"paid_minor": 105})
         ledger.change([OrderChange(order_ref="A-1", state=OrderState.ORDERED)])
-        ledger.change([OrderChange(order_ref="A-1", state=OrderState.PAID, writes=paid)])
+        ledger.change(
+            [OrderChange(order_ref="A-1", state=OrderState.PAID, writes=paid)]
+        )
         assert [happened(ledger, since).bought for since in mornings] == bought
 
 
@@ -375,20 +540,42 @@ def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
     since = clock()
-    ledger.change([OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("no stock"))])
+    ledger.change(
+        [OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("no stock"))]
+    )
     paid = {"order_id": "77", "paid_minor": 105, "paid_at": since}
     for state in (OrderState.ORDERED, OrderState.PAID):
         ledger.change([OrderChange(order_ref="A-1", state=state, writes=Columns(paid))])
-    booked = {"shipment_order_id": "9", "booked_at": since, "freight_minor": 900, "freight_currency": "USD"}
-    ledger.change([OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))])
-    fee = {"shipment": to_json(Shipment(shipment_order_id="8", tracking_numbers=(), fee=Money(950, "USD")))}
+    booked = {
+        "shipment_order_id": "9",
+        "booked_at": since,
+        "freight_minor": 900,
+        "freight_currency": "USD",
+    }
+    ledger.change(
+        [OrderChange(order_ref="A-1", state=OrderState.BOOKED, writes=Columns(booked))]
+    )
+    fee = {
+        "shipment": to_json(
+            Shipment(shipment_order_id="8", tracking_numbers=(), fee=Money(950, "USD"))
+        )
+    }
     for state in (OrderState.ORDERED, OrderState.PAID):
         ledger.change([OrderChange(order_ref="A-2", state=state)])
     charged = Columns(booked | fee | {"shipment_order_id": "8"})
-    ledger.change([OrderChange(order_ref="A-2", state=OrderState.BOOKED, writes=charged)])
+    ledger.change(
+        [OrderChange(order_ref="A-2", state=OrderState.BOOKED, writes=charged)]
+    )
     done = happened(ledger, since)
-    assert (done.bought, done.spent, done.booked, done.freight) == (1, (Money(105),), 2, (Money(1850, "USD"),))
-    assert {state: count for state, count in done.came.items() if state != "planned"} == {"held": 1, "booked": 2}
+    assert (done.bought, done.spent, done.booked, done.freight) == (
+        1,
+        (Money(105),),
+        2,
+        (Money(1850, "USD"),),
+    )
+    assert {
+        state: count for state, count in done.came.items() if state != "planned"
+    } == {"held": 1, "booked": 2}
     assert happened(ledger, since + timedelta(seconds=1)).bought == 0
 
 
@@ -408,12 +595,21 @@ def to_do_of(state: str, code: ReasonCode, remedy: str) -> ToDo:
 
 def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
     done = Happened(
-        bought=3, spent=(Money(12_345),), booked=2, freight=(Money(900, "USD"), Money(100, "EUR")), came={"held": 1}
+        bought=3,
+        spent=(Money(12_345),),
+        booked=2,
+        freight=(Money(900, "USD"), Money(100, "EUR")),
+        came={"held": 1},
     )
     now, over = datetime(2026, 1, 1, 23, 30, tzinfo=UTC), ReasonCode.OVER_BUDGET
-    waits = [to_do_of("held", over, "raise the budget"), to_do_of("held", over, "raise the budget")]
+    waits = [
+        to_do_of("held", over, "raise the budget"),
+        to_do_of("held", over, "raise the budget"),
+    ]
     waits += [to_do_of("unknown", ReasonCode.NO_ANSWER_ASKED, "answer")]
-    message = digest_of(done, waits, since=now - timedelta(days=1), now=now, timezone="Asia/Shanghai")
+    message = digest_of(
+        done, waits, since=now - timedelta(days=1), now=now, timezone="Asia/Shanghai"
+    )
     assert message.cause == "digest:2026-01-02"
     assert message.subject == "3 orders bought for 123.45 CNY; 3 waiting for you"
     assert message.body.splitlines() == [
@@ -430,7 +626,9 @@ def test_the_digest_is_one_message_a_day_of_the_merchants_zone() -> None:
 async def test_a_digest_goes_back_to_the_last_that_anyone_got(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, clock: MovableClock
 ) -> None:
-    """The password of the mail ended over the weekend: what was bought then is told on Monday. Seven days at most."""
+    """The password of the mail ended over the weekend: what was bought then is told on
+    Monday. Seven days at most.
+    """
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setattr(flows.messages, "utc_now", clock)
     monkeypatch.setenv("SOURCING_NOTIFY", "ntfys://ntfy.sh/mine")
@@ -438,12 +636,24 @@ async def test_a_digest_goes_back_to_the_last_that_anyone_got(
     with Ledger(SourcingSettings().ledger_url, clock=clock, owner="test") as ledger:
         for is_sent in (True, False, False, True, False, *[False] * 7):
             await send_digest.fn()
-            (digest,) = [one for one in ledger.outbox.begin("mail") if one.kind is MessageKind.DIGEST]
-            ledger.outbox.end([digest], "mail", None if is_sent else because(ReasonCode.NO_SUCH_ITEM), ["mail"])
+            (digest,) = [
+                one
+                for one in ledger.outbox.begin("mail")
+                if one.kind is MessageKind.DIGEST
+            ]
+            ledger.outbox.end(
+                [digest],
+                "mail",
+                None if is_sent else because(ReasonCode.NO_SUCH_ITEM),
+                ["mail"],
+            )
             since.append(digest.body.splitlines()[0])
             assert digest.body.splitlines()[-1] == "Last backup of the ledger: never"
             clock.advance(timedelta(days=1).total_seconds())
-    first, *others = (f"Since {day} 12:00:" for day in ("2025-12-31", "2026-01-01", "2026-01-04", "2026-01-05"))
+    first, *others = (
+        f"Since {day} 12:00:"
+        for day in ("2025-12-31", "2026-01-01", "2026-01-04", "2026-01-05")
+    )
     assert since == [first, *[others[0]] * 3, *[others[1]] * 7, others[2]]
 
 
@@ -456,16 +666,30 @@ def refund(state: RefundState, deadline: datetime | None = None) -> Refund:
     )  # fmt: skip
 
 
-def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_over(clock: MovableClock) -> None:
+def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_over(
+    clock: MovableClock,
+) -> None:
     """The reminder is due for two days, and no longer than the date."""
     by = clock() + timedelta(days=7)
     agreed = refund(RefundState.TO_RETURN, by)
     (first,) = of_refund(agreed, clock())
-    assert first.subject == "R-04: return of 13.83 CNY is agreed, send the goods back, by 2026-01-08 12:00 UTC"
-    assert "What to do: send the goods back, then: sourcing return R-04 --company CODE --number NUMBER." in first.body
-    assert [one.cause for one in of_refund(agreed, clock() + timedelta(days=4))] == [first.cause]
+    assert (
+        first.subject
+        == "R-04: return of 13.83 CNY is agreed, send the goods back, by 2026-01-08 12:00 UTC"
+    )
+    assert (
+        "What to do: send the goods back, then: sourcing return R-04 --company CODE --number NUMBER."
+        in first.body
+    )
+    assert [one.cause for one in of_refund(agreed, clock() + timedelta(days=4))] == [
+        first.cause
+    ]
     _, reminder = of_refund(agreed, clock() + timedelta(days=5))
-    assert (reminder.kind, reminder.until, reminder.subject) == (MessageKind.RETURN_ENDS, by, first.subject)
+    assert (reminder.kind, reminder.until, reminder.subject) == (
+        MessageKind.RETURN_ENDS,
+        by,
+        first.subject,
+    )
     assert len([*of_refund(agreed, by)]) == 1
     (refused,) = of_refund(refund(RefundState.REFUSED), by)
     assert len({first.cause, reminder.cause, refused.cause}) == 3
@@ -474,8 +698,16 @@ def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_
 @pytest.mark.parametrize(
     ("state", "subject", "why"),
     [
-        (RefundState.REFUSED, "was refused by the seller", "the seller refused the return of 13.83 CNY (broken)"),
-        (RefundState.DECLINED, "was not taken by the service", "the service did not take the return of 13.83 CNY"),
+        (
+            RefundState.REFUSED,
+            "was refused by the seller",
+            "the seller refused the return of 13.83 CNY (broken)",
+        ),
+        (
+            RefundState.DECLINED,
+            "was not taken by the service",
+            "the service did not take the return of 13.83 CNY",
+        ),
     ],
 )
 def test_a_refused_refund_is_told_with_its_reason_and_how_to_ask_again(
@@ -485,8 +717,13 @@ def test_a_refused_refund_is_told_with_its_reason_and_how_to_ask_again(
     assert told.subject == f"R-04: return of 13.83 CNY {subject}"
     assert why in told.body.replace("The s", "the s")
     assert "not as described" in told.body
-    assert "ask again: sourcing refund R-04 --kind return --amount-cny 13.83 --reason REASON" in told.body
-    (again,) = of_refund(refund(state), clock(), times=2)  # and it was refused once more
+    assert (
+        "ask again: sourcing refund R-04 --kind return --amount-cny 13.83 --reason REASON"
+        in told.body
+    )
+    (again,) = of_refund(
+        refund(state), clock(), times=2
+    )  # and it was refused once more
     assert again.cause != told.cause
 
 
@@ -496,7 +733,13 @@ def test_the_time_in_which_goods_can_go_back_is_told_once_before_it_is_over(
     """Of orders whose goods are still in the warehouse, from two days before on."""
     ledger.start_batch("batch", "file.csv")
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
-    way = (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE)
+    way = (
+        OrderState.ORDERED,
+        OrderState.PAID,
+        OrderState.BOOKED,
+        OrderState.SHIPPED,
+        OrderState.IN_WAREHOUSE,
+    )
     for ref in ("A-1", "A-2"):
         ledger.change([OrderChange(order_ref=ref, state=state) for state in way])
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.IN_TRANSIT)])
@@ -506,12 +749,21 @@ def test_the_time_in_which_goods_can_go_back_is_told_once_before_it_is_over(
     told = [of_arrived(arrived, 7, now) for now in at]
     assert [len(one) for one in told] == [0, 1, 1, 0]
     ((message,), again) = told[1:3]
-    assert message.subject == "Until 2026-01-08 12:00 UTC goods of 1 order can go back to their sellers"
-    assert "A-1: the goods lie in the warehouse in China. Sellers take them back for 7 days" in message.body
+    assert (
+        message.subject
+        == "Until 2026-01-08 12:00 UTC goods of 1 order can go back to their sellers"
+    )
+    assert (
+        "A-1: the goods lie in the warehouse in China. Sellers take them back for 7 days"
+        in message.body
+    )
     assert (ledger.outbox.put(message), ledger.outbox.put(*again)) == (True, False)
     arrived_at = clock()
     clock.advance(timedelta(days=9).total_seconds())
-    for came in (OrderState.REFUNDING, OrderState.IN_WAREHOUSE):  # a refund was asked for, and refused
+    for came in (
+        OrderState.REFUNDING,
+        OrderState.IN_WAREHOUSE,
+    ):  # a refund was asked for, and refused
         ledger.change([OrderChange(order_ref="A-1", state=came)])
     assert in_warehouse_since(ledger, clock() - timedelta(days=7)) == {}
     assert in_warehouse_since(ledger, arrived_at) == {"A-1": arrived_at}
@@ -527,13 +779,25 @@ def test_goods_arrived_when_the_last_parcel_was_signed_for_and_not_when_that_was
         TraceStatus.TRANSPORT: (clock() + timedelta(days=2),),
     }
     scans = [
-        TrackingEvent(tracking_number=f"YT{one}", occurred_at=one, status=status, description="")
+        TrackingEvent(
+            tracking_number=f"YT{one}", occurred_at=one, status=status, description=""
+        )
         for status, times in at.items()
         for one in times
     ]
     clock.advance(timedelta(days=3).total_seconds())
-    way = (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED, OrderState.SHIPPED, OrderState.IN_WAREHOUSE)
-    moves = [OrderChange(order_ref=ref, state=state) for ref in ("A-1", "A-2") for state in way]
+    way = (
+        OrderState.ORDERED,
+        OrderState.PAID,
+        OrderState.BOOKED,
+        OrderState.SHIPPED,
+        OrderState.IN_WAREHOUSE,
+    )
+    moves = [
+        OrderChange(order_ref=ref, state=state)
+        for ref in ("A-1", "A-2")
+        for state in way
+    ]
     ledger.tracking.add({"A-1": scans}, moves)
     found = in_warehouse_since(ledger, clock() - timedelta(days=7))
     assert found == {"A-1": at[TraceStatus.SIGN][1], "A-2": clock()}

@@ -24,11 +24,20 @@ LINES = [
         freight_minor=3390,
         freight_currency="USD",
     ),
-    ReportLine(order_ref="A-2", marketplace="1688", state=OrderState.HELD, reason="dear"),
-    ReportLine(order_ref="A-3", marketplace="1688", state=OrderState.HELD, reason="dear"),
+    ReportLine(
+        order_ref="A-2", marketplace="1688", state=OrderState.HELD, reason="dear"
+    ),
+    ReportLine(
+        order_ref="A-3", marketplace="1688", state=OrderState.HELD, reason="dear"
+    ),
 ]
 REPORT = BatchReport(
-    batch_id="b", orders=LINES, spent_this_run_fen=1200, bought_this_run=1, snapshot_id="b", snapshot_root="/s"
+    batch_id="b",
+    orders=LINES,
+    spent_this_run_fen=1200,
+    bought_this_run=1,
+    snapshot_id="b",
+    snapshot_root="/s",
 )
 
 
@@ -52,12 +61,17 @@ def test_orders_that_wait_for_a_person_come_first() -> None:
 def test_of_many_rows_the_first_are_shown() -> None:
     """And it is said how many more there are."""
     rows: list[dict[str, object]] = [{"order": str(number)} for number in range(2_500)]
-    assert of_many(rows, "Orders") == (rows[:1_000], "Orders (1,500 more: see the snapshot)")
+    assert of_many(rows, "Orders") == (
+        rows[:1_000],
+        "Orders (1,500 more: see the snapshot)",
+    )
     assert of_many(rows[:1_000], "Orders") == (rows[:1_000], "Orders")
 
 
 def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every order, and what waits; the figures only where a worker makes them; nothing where no UI is known."""
+    """Every order, and what waits; the figures only where a worker makes them; nothing
+    where no UI is known.
+    """
     for name in ("PREFECT_UI_URL", "PREFECT_API_URL", "PREFECT__FLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     assert links_of(REPORT) == ""
@@ -66,15 +80,26 @@ def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) ->
     waits = f"[What waits for you]({pages}/what-waits)"
     assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · {waits}"
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0")
-    assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · [Figures]({pages}/figures-b) · {waits}"
-    assert links_of(replace(REPORT, dry_run=True)) == f"[The plan]({pages}/plan-b) · {waits}"
-    assert f"# Batch b\n\n[Every order]({pages}/outcome-b) · " in markdown_report(REPORT, links=links_of(REPORT))
+    assert (
+        links_of(REPORT)
+        == f"[Every order]({pages}/outcome-b) · [Figures]({pages}/figures-b) · {waits}"
+    )
+    assert (
+        links_of(replace(REPORT, dry_run=True))
+        == f"[The plan]({pages}/plan-b) · {waits}"
+    )
+    assert f"# Batch b\n\n[Every order]({pages}/outcome-b) · " in markdown_report(
+        REPORT, links=links_of(REPORT)
+    )
 
 
 def test_a_report_is_told_in_one_line() -> None:
     """What the list of artifacts shows of it."""
     assert in_short(REPORT) == "12.00 CNY paid, freight 33.90 USD; 2 held, 1 booked"
-    assert in_short(replace(REPORT, dry_run=True)) == "A run would spend 0.00 CNY; 2 held, 1 booked"
+    assert (
+        in_short(replace(REPORT, dry_run=True))
+        == "A run would spend 0.00 CNY; 2 held, 1 booked"
+    )
 
 
 def test_the_report_has_money_charts_and_what_to_do() -> None:
@@ -102,8 +127,15 @@ def test_a_bar_shows_whatever_is_there() -> None:
 def test_words_without_a_meaning_stand_in_a_batch_s_report() -> None:
     """Those of all batches of a run, each with its orders."""
     reports = [
-        replace(REPORT, unknown_words={f"taobao order state {word}": count}) for word, count in ((77, 2), (78, 1))
+        replace(REPORT, unknown_words={f"taobao order state {word}": count})
+        for word, count in ((77, 2), (78, 1))
     ]
     report = one_report(reports, ["A-1"])
-    assert report.to_json()["unknown_words"] == {"taobao order state 77": 2, "taobao order state 78": 1}
-    assert "**Not known:** taobao order state 77 (2)" in markdown_report(report).splitlines()
+    assert report.to_json()["unknown_words"] == {
+        "taobao order state 77": 2,
+        "taobao order state 78": 1,
+    }
+    assert (
+        "**Not known:** taobao order state 77 (2)"
+        in markdown_report(report).splitlines()
+    )

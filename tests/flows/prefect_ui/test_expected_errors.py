@@ -27,12 +27,16 @@ from flows.reconcile import reconcile_ledger
 from flows.sync_tracking import sync_tracking
 from tasks.engine.retrying import begins_no_task, run_quoted
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
 
 @report_expected_errors(RefundFault)
-async def work(fault: Exception | None = None, where: Marketplace = Marketplace.TAOBAO) -> str:
+async def work(
+    fault: Exception | None = None, where: Marketplace = Marketplace.TAOBAO
+) -> str:
     """Work that fails as it is told."""
     if fault:
         raise fault
@@ -40,10 +44,16 @@ async def work(fault: Exception | None = None, where: Marketplace = Marketplace.
 
 
 async def test_a_failure_that_a_person_can_mend_is_the_runs_message() -> None:
-    """A state with the message, and with the failure for whoever called the flow as a function."""
+    """A state with the message, and with the failure for whoever called the flow as a
+    function.
+    """
     for fault in (Misconfigured("the key is wrong"), RefundFault("no such order")):
         state: Any = await work(fault)
-        assert (state.is_failed(), state.message, await state.aresult(raise_on_failure=False)) == (
+        assert (
+            state.is_failed(),
+            state.message,
+            await state.aresult(raise_on_failure=False),
+        ) == (
             True,
             str(fault),
             fault,
@@ -54,7 +64,10 @@ async def test_a_defect_leaves_its_traceback_in_the_log_and_its_type_alone_in_pr
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     state: Any = await work(KeyError("Jane Doe"))
-    assert (state.type, state.message) == ("FAILED", "a defect, KeyError: see the log of this run")
+    assert (state.type, state.message) == (
+        "FAILED",
+        "a defect, KeyError: see the log of this run",
+    )
     assert "raise fault" in caplog.text
     assert "Jane Doe" not in caplog.text
     assert await work(where=Marketplace.POIZON) == "poizon"
@@ -77,7 +90,9 @@ async def test_a_failed_run_keeps_its_reason_with_its_start(prefect_url: str) ->
     assert run.labels["sourcing.reason.1"] == "run_file_faulty"
 
 
-@pytest.mark.parametrize("meanwhile", [None, Failed(message="never resumed"), Scheduled(name="Resuming")])
+@pytest.mark.parametrize(
+    "meanwhile", [None, Failed(message="never resumed"), Scheduled(name="Resuming")]
+)
 async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
     prefect_url: str, monkeypatch: pytest.MonkeyPatch, meanwhile: State | None
 ) -> None:
@@ -107,11 +122,17 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
 
     with temporary_settings({PREFECT_API_URL: prefect_url}):
         async with get_client() as client:
-            deployment = await client.create_deployment(await client.create_flow(buys), "nobody-pauses")
+            deployment = await client.create_deployment(
+                await client.create_flow(buys), "nobody-pauses"
+            )
             run = await client.create_flow_run_from_deployment(deployment)
-            running = asyncio.create_task(run_flow_async(cast(Any, buys), flow_run=run, parameters={}))
+            running = asyncio.create_task(
+                run_flow_async(cast(Any, buys), flow_run=run, parameters={})
+            )
             await began.wait()
-            await client.set_flow_run_state(run.id, Suspended(timeout_seconds=300), force=True)
+            await client.set_flow_run_state(
+                run.id, Suspended(timeout_seconds=300), force=True
+            )
             if meanwhile:
                 await client.set_flow_run_state(run.id, meanwhile, force=True)
             with pytest.raises(Pause):
@@ -119,7 +140,10 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
             state = (await client.read_flow_run(run.id)).state
             await client.delete_deployment(deployment)
     assert state is not None
-    assert (state.name, wrote) == (meanwhile.name if meanwhile else "Suspended", ["tables", "CancelledError"])
+    assert (state.name, wrote) == (
+        meanwhile.name if meanwhile else "Suspended",
+        ["tables", "CancelledError"],
+    )
 
 
 @pytest.mark.parametrize("asks", [False, True])
@@ -165,7 +189,9 @@ async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes
         (request_refund, {"order_ref": "A-1", "kind": "gift", "reason": "1"}),
     ],
 )
-def test_what_can_not_be_done_is_not_taken(flow: Flow[..., Any], parameters: dict[str, object]) -> None:
+def test_what_can_not_be_done_is_not_taken(
+    flow: Flow[..., Any], parameters: dict[str, object]
+) -> None:
     """The form's limits hold for whoever starts the flow."""
     with pytest.raises(ParameterTypeError):
         flow.validate_parameters(parameters)

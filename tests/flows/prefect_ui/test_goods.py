@@ -13,14 +13,24 @@ from domain.orders import OrderLine
 from domain.plan import PlannedOrder
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.states import OrderState
-from flows.prefect_ui.markdown import goods_markdown, goods_text, markdown_report, shown_whole
+from flows.prefect_ui.markdown import (
+    goods_markdown,
+    goods_text,
+    markdown_report,
+    shown_whole,
+)
 from tests.flows.plans import planned
 
 PICTURES = Pictures(("alicdn.com",))
 HOSTILE = "![x](https://evil.example/p) <img src=y onerror=z> | <script>"
 
 
-def order(title: str = "Bowl", variant: str = "颜色: 蓝色", seller: str = "Shop", picture: str = "") -> PlannedOrder:
+def order(
+    title: str = "Bowl",
+    variant: str = "颜色: 蓝色",
+    seller: str = "Shop",
+    picture: str = "",
+) -> PlannedOrder:
     asked = planned("P-1")
     limited = replace(asked.request.lines[0], max_unit_price=Money(200))
     sku = Sku(sku_id="5000", name=variant, price=Money(150), stock=9)
@@ -44,7 +54,12 @@ def order(title: str = "Bowl", variant: str = "颜色: 蓝色", seller: str = "S
         active=True,
         skus=(replace(sku, sku_id="4999", name="颜色: 红色"), sku),
     )
-    return replace(asked, request=replace(asked.request, lines=(limited,)), lines=(line,), offers=(offer,))
+    return replace(
+        asked,
+        request=replace(asked.request, lines=(limited,)),
+        lines=(line,),
+        offers=(offer,),
+    )
 
 
 def test_the_goods_tell_which_variant_for_how_much_from_whom() -> None:
@@ -57,29 +72,53 @@ def test_the_goods_tell_which_variant_for_how_much_from_whom() -> None:
 
 
 def test_the_price_of_one_piece_is_that_of_the_preview() -> None:
-    """By volume the two cost 0.75 each: it is this that is compared with the limit, and paid."""
+    """By volume the two cost 0.75 each: it is this that is compared with the limit, and
+    paid.
+    """
     quote = Quote(
         goods=Money(150),
         postage=Money(0),
         total=Money(150),
         lines=(QuoteLine(line_no=1, unit_price=Money(75), amount=Money(150)),),
     )
-    assert goods_text(replace(order(), quote=quote)) == "2 × Bowl, 颜色: 蓝色, 0.75 CNY each (limit 2.00 CNY)"
+    assert (
+        goods_text(replace(order(), quote=quote))
+        == "2 × Bowl, 颜色: 蓝色, 0.75 CNY each (limit 2.00 CNY)"
+    )
 
 
 def test_words_of_sellers_make_no_picture_link_or_cell() -> None:
     """The only markup is ours: one link, and the break before the seller."""
-    cell = goods_markdown(order(HOSTILE, HOSTILE, HOSTILE, 'https://img.alicdn.com/a.jpg" onerror="x'), PICTURES)
-    (inline,) = [one for one in MarkdownIt("commonmark", {"html": True}).parse(cell) if one.type == "inline"]
-    made = [(one.type, one.content) for one in inline.children or () if one.type not in ("text", "text_special")]
+    cell = goods_markdown(
+        order(HOSTILE, HOSTILE, HOSTILE, 'https://img.alicdn.com/a.jpg" onerror="x'),
+        PICTURES,
+    )
+    (inline,) = [
+        one
+        for one in MarkdownIt("commonmark", {"html": True}).parse(cell)
+        if one.type == "inline"
+    ]
+    made = [
+        (one.type, one.content)
+        for one in inline.children or ()
+        if one.type not in ("text", "text_special")
+    ]
     assert made == [("link_open", ""), ("link_close", ""), ("html_inline", "<br>")]
     assert "|" not in cell
 
 
 def test_a_report_shows_goods_and_what_words_were_taken_to_mean() -> None:
     """Of the first fifty orders, those that wait for a person first."""
-    dear = ReportLine(order_ref="P-1", marketplace="taobao", state=OrderState.HELD, reason="dear")
-    lines = [*(replace(dear, order_ref=f"B-{n}", state=OrderState.BOOKED, reason="") for n in range(60)), dear]
+    dear = ReportLine(
+        order_ref="P-1", marketplace="taobao", state=OrderState.HELD, reason="dear"
+    )
+    lines = [
+        *(
+            replace(dear, order_ref=f"B-{n}", state=OrderState.BOOKED, reason="")
+            for n in range(60)
+        ),
+        dear,
+    ]
     match = MatchLine(
         order_ref="P-1",
         marketplace="taobao",
@@ -104,5 +143,11 @@ def test_a_report_shows_goods_and_what_words_were_taken_to_mean() -> None:
     )
     assert (shown_whole(report)[:2], len(shown_whole(report))) == (["P-1", "B-0"], 50)
     told = markdown_report(report)
-    assert "**Found by words: 1 line.**\n\n- **P-1**: bowl → [Bowl](https://item.taobao.com/" in told
-    assert "## Goods\n\n| order | state | what |\n|---|---|---|\n| P-1 | held | 2 × [Bowl](" in told
+    assert (
+        "**Found by words: 1 line.**\n\n- **P-1**: bowl → [Bowl](https://item.taobao.com/"
+        in told
+    )
+    assert (
+        "## Goods\n\n| order | state | what |\n|---|---|---|\n| P-1 | held | 2 × [Bowl]("
+        in told
+    )

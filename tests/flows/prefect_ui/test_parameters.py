@@ -30,7 +30,10 @@ def refused(parameters: dict[str, Any]) -> bool:
 
 def test_a_run_started_by_hand_buys_nothing_unless_told_to() -> None:
     """The defaults: a dry run, and not approved beforehand."""
-    assert (SCHEMA["properties"]["dry_run"]["default"], SCHEMA["properties"]["yes"]["default"]) == (True, False)
+    assert (
+        SCHEMA["properties"]["dry_run"]["default"],
+        SCHEMA["properties"]["yes"]["default"],
+    ) == (True, False)
     assert SCHEMA["required"] == ["requests"]
 
 
@@ -48,7 +51,10 @@ def test_a_run_started_by_hand_buys_nothing_unless_told_to() -> None:
         ({}, True),
     ],
 )
-def test_the_server_refuses_what_the_form_does_not_allow(parameters: dict[str, Any], is_refused: bool) -> None:  # noqa: FBT001
+def test_the_server_refuses_what_the_form_does_not_allow(
+    parameters: dict[str, Any],
+    is_refused: bool,  # noqa: FBT001
+) -> None:
     """The schema says it, so a wrong form never becomes a run."""
     assert refused(parameters) is is_refused
 
@@ -60,31 +66,111 @@ ROWS = "order_ref,item\n" * 1_001
 @pytest.mark.parametrize(
     ("flow", "parameters", "message"),
     [
-        (BUY, {"requests": {}}, "nothing to buy: give the path or https address of a request file, or"),
-        (BUY, {"requests": {"lines": " \n"}}, "nothing to buy: give the path or https address of a request file, or"),
-        (BUY, {"requests": {"file": "a.csv", "lines": "b"}}, "give a request file or pasted lines, not both"),
-        (BUY, {"requests": {"lines": ROWS}}, "1,001 lines were pasted, and a form takes 1,000: put them into a file"),
-        (BUY, {"requests": {"file": "a.pdf"}}, "a.pdf: files ending in '.pdf' can't be read; save it as .csv, .xlsx"),
-        (BUY, {"requests": {"file": "a.csv", "encoding": "latin-99"}}, "Encoding of the file: 'latin-99' is no enc"),
-        (BUY, {"requests": PASTED, "limits": {"budget_cny": "-5"}}, "Budget in yuan: '-5' is no amount above 0 with"),
-        (BUY, {"requests": PASTED, "limits": {"budget_cny": "0.00"}}, "Budget in yuan: '0.00' is no amount above 0"),
-        (BUY, {"requests": PASTED, "limits": {"budget_cny": "1.234"}}, "Budget in yuan: '1.234' is no amount above 0"),
-        (BUY, {"requests": PASTED, "limits": {"budget_cny": "1e5"}}, "Budget in yuan: '1e5' is no amount above 0"),
-        (BUY, {"requests": PASTED, "limits": {"done_by": "25:00"}}, "Done by: '25:00' is no time: give one such as"),
-        (buy_from_inbox, {"inbox": " "}, "Inbox: name the folder with the request files"),
-        (buy_from_inbox, {"budget_cny": "a lot"}, "Budget in yuan: 'a lot' is no amount above 0 with at most two"),
-        (buy_from_inbox, {"done_by": "noon"}, "Done by: 'noon' is no time: give one such as 06:00"),
-        (finish_batch, {"batch": "week 47"}, "Batch: 'week 47' can't name a batch: use up to 100 letters"),
-        (finish_batch, {"batch": "a", "limits": {"budget_cny": "x"}}, "Budget in yuan: 'x' is no amount above 0"),
+        (
+            BUY,
+            {"requests": {}},
+            "nothing to buy: give the path or https address of a request file, or",
+        ),
+        (
+            BUY,
+            {"requests": {"lines": " \n"}},
+            "nothing to buy: give the path or https address of a request file, or",
+        ),
+        (
+            BUY,
+            {"requests": {"file": "a.csv", "lines": "b"}},
+            "give a request file or pasted lines, not both",
+        ),
+        (
+            BUY,
+            {"requests": {"lines": ROWS}},
+            "1,001 lines were pasted, and a form takes 1,000: put them into a file",
+        ),
+        (
+            BUY,
+            {"requests": {"file": "a.pdf"}},
+            "a.pdf: files ending in '.pdf' can't be read; save it as .csv, .xlsx",
+        ),
+        (
+            BUY,
+            {"requests": {"file": "a.csv", "encoding": "latin-99"}},
+            "Encoding of the file: 'latin-99' is no enc",
+        ),
+        (
+            BUY,
+            {"requests": PASTED, "limits": {"budget_cny": "-5"}},
+            "Budget in yuan: '-5' is no amount above 0 with",
+        ),
+        (
+            BUY,
+            {"requests": PASTED, "limits": {"budget_cny": "0.00"}},
+            "Budget in yuan: '0.00' is no amount above 0",
+        ),
+        (
+            BUY,
+            {"requests": PASTED, "limits": {"budget_cny": "1.234"}},
+            "Budget in yuan: '1.234' is no amount above 0",
+        ),
+        (
+            BUY,
+            {"requests": PASTED, "limits": {"budget_cny": "1e5"}},
+            "Budget in yuan: '1e5' is no amount above 0",
+        ),
+        (
+            BUY,
+            {"requests": PASTED, "limits": {"done_by": "25:00"}},
+            "Done by: '25:00' is no time: give one such as",
+        ),
+        (
+            buy_from_inbox,
+            {"inbox": " "},
+            "Inbox: name the folder with the request files",
+        ),
+        (
+            buy_from_inbox,
+            {"budget_cny": "a lot"},
+            "Budget in yuan: 'a lot' is no amount above 0 with at most two",
+        ),
+        (
+            buy_from_inbox,
+            {"done_by": "noon"},
+            "Done by: 'noon' is no time: give one such as 06:00",
+        ),
+        (
+            finish_batch,
+            {"batch": "week 47"},
+            "Batch: 'week 47' can't name a batch: use up to 100 letters",
+        ),
+        (
+            finish_batch,
+            {"batch": "a", "limits": {"budget_cny": "x"}},
+            "Budget in yuan: 'x' is no amount above 0",
+        ),
         (
             reconcile_ledger,
             {"wallet_out_cny": "a lot"},
             "Left the wallet: 'a lot' is no amount in yuan; give one such as",
         ),
-        (reconcile_ledger, {"not_ours": ["ebay:1"]}, "Not ours: 'ebay:1' is no order; give marketplace:order id"),
-        (compute_costs, {"since": "last week"}, "Paid since: 'last week' is no day; give one such as 2026-11-01"),
-        (compute_costs, {"since": "2026-11-31"}, "Paid since: day is out of range for month"),
-        (compute_costs, {"currency": "EURO"}, "Currency: 'EURO' is no currency; give its three letters, such as EUR"),
+        (
+            reconcile_ledger,
+            {"not_ours": ["ebay:1"]},
+            "Not ours: 'ebay:1' is no order; give marketplace:order id",
+        ),
+        (
+            compute_costs,
+            {"since": "last week"},
+            "Paid since: 'last week' is no day; give one such as 2026-11-01",
+        ),
+        (
+            compute_costs,
+            {"since": "2026-11-31"},
+            "Paid since: day is out of range for month",
+        ),
+        (
+            compute_costs,
+            {"currency": "EURO"},
+            "Currency: 'EURO' is no currency; give its three letters, such as EUR",
+        ),
         (sync_catalog, {"wanted": []}, "What to fetch: add at least one marketplace"),
         (
             sync_catalog,
@@ -94,9 +180,15 @@ ROWS = "order_ref,item\n" * 1_001
     ],
 )
 async def test_bad_input_is_told_in_one_sentence(
-    flow: Flow[..., Any], parameters: dict[str, Any], message: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    flow: Flow[..., Any],
+    parameters: dict[str, Any],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
-    """The form takes it, so that no regular expression is shown; the run ends with words, before anything is sent."""
+    """The form takes it, so that no regular expression is shown; the run ends with
+    words, before anything is sent.
+    """
     monkeypatch.chdir(tmp_path)
     validate(parameters, flow.parameters.model_dump(), raise_on_error=True)
     state = await flow.fn(**flow.validate_parameters(parameters))
@@ -106,11 +198,22 @@ async def test_bad_input_is_told_in_one_sentence(
 
 
 def test_the_form_names_the_columns_and_shows_a_row() -> None:
-    """Nobody learns them from a run that failed; and the example is refused where somebody pastes it as it is."""
+    """Nobody learns them from a run that failed; and the example is refused where
+    somebody pastes it as it is.
+    """
     field = SCHEMA["definitions"]["Requests"]["properties"]["lines"]["description"]
-    assert "order_ref, marketplace, item, sku, own_sku, quantity, max_unit_price, receiver_name" in field
-    assert "EXAMPLE-1, taobao, 2048020617114736, 413185732720, , 1, 12.50, Alex Example" in field
-    assert "More than 1,000 lines: use a file; `sourcing template orders.xlsx` makes an empty one" in field
+    assert (
+        "order_ref, marketplace, item, sku, own_sku, quantity, max_unit_price, receiver_name"
+        in field
+    )
+    assert (
+        "EXAMPLE-1, taobao, 2048020617114736, 413185732720, , 1, 12.50, Alex Example"
+        in field
+    )
+    assert (
+        "More than 1,000 lines: use a file; `sourcing template orders.xlsx` makes an empty one"
+        in field
+    )
 
 
 def test_the_nightly_form_has_defaults_for_everything() -> None:

@@ -12,7 +12,12 @@ from domain.plan import PlannedOrder
 from domain.reasons import earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.prefect_ui.markdown import dry_run_summary, markdown_report, plan_rows, table_row
+from flows.prefect_ui.markdown import (
+    dry_run_summary,
+    markdown_report,
+    plan_rows,
+    table_row,
+)
 from tests.flows.plans import planned
 
 OFFER = Offer(
@@ -30,21 +35,42 @@ OFFER = Offer(
     ),
 )
 FINE = replace(planned("A-1"), offers=(OFFER,))
-DEAR = replace(planned("A-2", fen=9900), offers=(OFFER,), freight_service=None).with_verdict(held(earlier("dear")))
-GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(held(earlier("gone")))
+DEAR = replace(
+    planned("A-2", fen=9900), offers=(OFFER,), freight_service=None
+).with_verdict(held(earlier("dear")))
+GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(
+    held(earlier("gone"))
+)
 BEGUN = replace(planned("A-4"), offers=(OFFER,))
 
 
 def line_of(plan: PlannedOrder) -> ReportLine:
-    return ReportLine(order_ref=plan.order_ref, marketplace="taobao", state=plan.state, reason=plan.reason)
+    return ReportLine(
+        order_ref=plan.order_ref,
+        marketplace="taobao",
+        state=plan.state,
+        reason=plan.reason,
+    )
 
 
 REPORT = BatchReport(
     batch_id="b",
     orders=[
         *map(line_of, (FINE, DEAR, GONE)),
-        ReportLine(order_ref="A-4", marketplace="taobao", state=OrderState.PAID, reason="", paid_fen=700),
-        ReportLine(order_ref="A-5", marketplace="1688", state=OrderState.DELIVERED, reason="", paid_fen=800),
+        ReportLine(
+            order_ref="A-4",
+            marketplace="taobao",
+            state=OrderState.PAID,
+            reason="",
+            paid_fen=700,
+        ),
+        ReportLine(
+            order_ref="A-5",
+            marketplace="1688",
+            state=OrderState.DELIVERED,
+            reason="",
+            paid_fen=800,
+        ),
     ],
     spent_this_run_fen=0,
     bought_this_run=0,
@@ -57,9 +83,18 @@ REPORT = BatchReport(
 
 
 def test_every_order_says_what_it_would_cost_or_why_not() -> None:
-    """Price, stock of the chosen SKU, and freight; what is held keeps its price; what is bought costs nothing more."""
+    """Price, stock of the chosen SKU, and freight; what is held keeps its price; what
+    is bought costs nothing more.
+    """
     shown = [
-        (row["order"], row["state"], row["goods and postage"], row["stock"], row["freight"], row["reason"])
+        (
+            row["order"],
+            row["state"],
+            row["goods and postage"],
+            row["stock"],
+            row["freight"],
+            row["reason"],
+        )
         for row in plan_rows(REPORT)
     ]
     assert shown == [
@@ -75,10 +110,16 @@ def test_a_total_below_its_parts_says_how_much_less_it_is() -> None:
     """In the row that is approved, too; of an order that is held the price alone."""
     quote = Quote(goods=Money(4000), postage=Money(600), total=Money(1000))
     less = replace(FINE, quote=quote)
-    assert table_row(less, is_new=True)["goods and postage"] == "10.00 CNY (36.00 CNY less than its parts)"
+    assert (
+        table_row(less, is_new=True)["goods and postage"]
+        == "10.00 CNY (36.00 CNY less than its parts)"
+    )
     explained = replace(FINE, quote=replace(quote, discount=Money(3600)))
     assert table_row(explained, is_new=True)["goods and postage"] == "10.00 CNY"
-    assert table_row(replace(DEAR, quote=quote), is_new=True)["goods and postage"] == "10.00 CNY"
+    assert (
+        table_row(replace(DEAR, quote=quote), is_new=True)["goods and postage"]
+        == "10.00 CNY"
+    )
 
 
 def test_the_total_counts_what_a_run_would_buy_and_ship() -> None:
@@ -86,11 +127,15 @@ def test_the_total_counts_what_a_run_would_buy_and_ship() -> None:
     words = "A run would buy **1 order** for **10.00 CNY** and ship **2 orders** for freight of **10.00 USD**."
     words += " **1 of 1 line has no price limit.**"
     assert dry_run_summary(REPORT) == words
-    assert markdown_report(REPORT).startswith(f"# Batch b (dry run: nothing was bought)\n\n{words}\n\n")
+    assert markdown_report(REPORT).startswith(
+        f"# Batch b (dry run: nothing was bought)\n\n{words}\n\n"
+    )
 
 
 def test_programs_read_the_same_from_a_dry_run_alone() -> None:
-    """The documented keys of an order stay as they are; a dry run adds what the order would cost."""
+    """The documented keys of an order stay as they are; a dry run adds what the order
+    would cost.
+    """
     first, dear, gone, begun, over = REPORT.to_json()["orders"]
     usual = {
         *(
@@ -106,9 +151,20 @@ def test_programs_read_the_same_from_a_dry_run_alone() -> None:
         ),
         *("shipment_order_id", "tracking_numbers", "freight_minor", "freight_currency"),
     }
-    assert (first["quoted_fen"], first["stock"], first["freight_minor"], first["freight_currency"]) == (
-        *(1000, 1204, 500, "USD"),
-    )
-    assert (dear["quoted_fen"], dear["freight_minor"], gone["quoted_fen"], gone["stock"]) == (9900, None, None, None)
+    assert (
+        first["quoted_fen"],
+        first["stock"],
+        first["freight_minor"],
+        first["freight_currency"],
+    ) == (*(1000, 1204, 500, "USD"),)
+    assert (
+        dear["quoted_fen"],
+        dear["freight_minor"],
+        gone["quoted_fen"],
+        gone["stock"],
+    ) == (9900, None, None, None)
     assert set(begun) == set(over) == usual
-    assert set(replace(REPORT, dry_run=False, plans=(), to_ship=()).to_json()["orders"][0]) == usual
+    assert (
+        set(replace(REPORT, dry_run=False, plans=(), to_ship=()).to_json()["orders"][0])
+        == usual
+    )

@@ -1,4 +1,6 @@
-"""The figures of a report, from literal rows: what is counted, summed and compared, and what is left out."""
+"""The figures of a report, from literal rows: what is counted, summed and compared, and
+what is left out.
+"""
 
 from __future__ import annotations
 
@@ -29,22 +31,43 @@ def hours(count: float) -> datetime:
 
 
 def frame(table: str, rows: Sequence[Mapping[str, object]]) -> pa.Table:
-    """Rows in the types that `Snapshots` gives; what a row does not name is missing, or empty where it can't be."""
+    """Rows in the types that `Snapshots` gives; what a row does not name is missing, or
+    empty where it can't be.
+    """
     schema = TABLES[table].schema
-    blank = {f.name: None if f.nullable else BLANK[str(f.type).partition("[")[0].partition("<")[0]] for f in schema}
+    blank = {
+        f.name: None
+        if f.nullable
+        else BLANK[str(f.type).partition("[")[0].partition("<")[0]]
+        for f in schema
+    }
     return pa.Table.from_pylist([{**blank, **row} for row in rows], schema=schema)
 
 
-def told(batch: str = "b", timezone: str = "UTC", **rows: Sequence[Mapping[str, object]]) -> Figures:
+def told(
+    batch: str = "b", timezone: str = "UTC", **rows: Sequence[Mapping[str, object]]
+) -> Figures:
     """The figures of these rows, as DuckDB makes them in memory."""
 
-    def ask(queries: Mapping[str, str], given: Mapping[str, object]) -> dict[str, pa.Table]:
+    def ask(
+        queries: Mapping[str, str], given: Mapping[str, object]
+    ) -> dict[str, pa.Table]:
         with connected(memory_mb=256) as connection:
             for name in TABLES:
-                connection.register(name, frame(name, [{"batch_id": "b", **row} for row in rows.get(name, ())]))
-            statements = {name: connection.extract_statements(query)[0] for name, query in queries.items()}
+                connection.register(
+                    name,
+                    frame(
+                        name, [{"batch_id": "b", **row} for row in rows.get(name, ())]
+                    ),
+                )
+            statements = {
+                name: connection.extract_statements(query)[0]
+                for name, query in queries.items()
+            }
             return {
-                name: connection.sql(one, params={key: given[key] for key in one.named_parameters}).to_arrow_table()
+                name: connection.sql(
+                    one, params={key: given[key] for key in one.named_parameters}
+                ).to_arrow_table()
                 for name, one in statements.items()
             }
 
@@ -52,7 +75,13 @@ def told(batch: str = "b", timezone: str = "UTC", **rows: Sequence[Mapping[str, 
 
 
 def order(ref: str, state: str, **further: object) -> dict[str, object]:
-    return {"order_ref": ref, "marketplace": "taobao", "state": state, "currency": "CNY", **further}
+    return {
+        "order_ref": ref,
+        "marketplace": "taobao",
+        "state": state,
+        "currency": "CNY",
+        **further,
+    }
 
 
 def rows(of: Rows) -> list[tuple[Any, ...]]:
@@ -60,7 +89,9 @@ def rows(of: Rows) -> list[tuple[Any, ...]]:
 
 
 def test_orders_count_at_every_step_that_they_came_to() -> None:
-    """One that left the road counts as far as its times show; the rest is off the road."""
+    """One that left the road counts as far as its times show; the rest is off the
+    road.
+    """
     figures = told(
         orders=[
             order("A", "delivered", created_at=DAY, paid_at=DAY, booked_at=DAY),
@@ -69,13 +100,25 @@ def test_orders_count_at_every_step_that_they_came_to() -> None:
             order("D", "refused"),
         ]
     )
-    assert rows(figures.reached)[:4] == [("planned", 4), ("ordered", 3), ("paid", 3), ("booked", 1)]
+    assert rows(figures.reached)[:4] == [
+        ("planned", 4),
+        ("ordered", 3),
+        ("paid", 3),
+        ("booked", 1),
+    ]
     assert rows(figures.reached)[-1] == ("delivered", 1)
-    assert rows(figures.standing) == [("paid", 1), ("delivered", 1), ("held", 1), ("refused", 1)]
+    assert rows(figures.standing) == [
+        ("paid", 1),
+        ("delivered", 1),
+        ("held", 1),
+        ("refused", 1),
+    ]
 
 
 def test_spend_is_by_day_of_the_merchant_and_never_across_currencies() -> None:
-    """20:00 UTC is the next day in Shanghai; a payment of nothing counts for nothing; an unknown day is empty."""
+    """20:00 UTC is the next day in Shanghai; a payment of nothing counts for nothing;
+    an unknown day is empty.
+    """
     pay = {"marketplace": "taobao", "currency": "CNY", "paid_at": DAY}
     figures = told(
         timezone="Asia/Shanghai",
@@ -95,10 +138,11 @@ def test_spend_is_by_day_of_the_merchant_and_never_across_currencies() -> None:
 
 
 def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> None:
-    """Postage is not part of it, what was paid above the quote is; an order with a line without limit is left out.
+    """Postage is not part of it, what was paid above the quote is; an order with a line
+    without limit is left out.
 
-    So is one that was refunded whole. Lines that were taken out of an order stay in the tables: of another batch,
-    or above the number of its lines.
+    So is one that was refunded whole. Lines that were taken out of an order stay in the
+    tables: of another batch, or above the number of its lines.
     """
     line = {"quantity": 2, "max_unit_price_minor": 500, "currency": "CNY"}
     figures = told(
@@ -113,13 +157,24 @@ def test_limits_are_compared_with_what_the_goods_cost_as_they_were_paid() -> Non
             {**line, "order_ref": "A", "line_no": 1},
             {**line, "order_ref": "A", "line_no": 2},
             {**line, "order_ref": "B", "line_no": 1},
-            {**line, "order_ref": "B", "line_no": 2, "max_unit_price_minor": 0, "currency": None},
+            {
+                **line,
+                "order_ref": "B",
+                "line_no": 2,
+                "max_unit_price_minor": 0,
+                "currency": None,
+            },
             {**line, "order_ref": "C", "line_no": 1},
         ],
         order_lines=[
             {"order_ref": "A", "line_no": 1, "amount_minor": 860},
             {"order_ref": "A", "line_no": 2, "amount_minor": 5000},
-            {"order_ref": "A", "line_no": 3, "amount_minor": 5000, "batch_id": "before its request was changed"},
+            {
+                "order_ref": "A",
+                "line_no": 3,
+                "amount_minor": 5000,
+                "batch_id": "before its request was changed",
+            },
             {"order_ref": "B", "line_no": 1, "amount_minor": 400},
             {"order_ref": "D", "line_no": 1, "amount_minor": 600},
         ],
@@ -137,7 +192,10 @@ def test_freight_stands_beside_what_was_paid_in_currencies_of_their_own() -> Non
             order("B", "booked", **booked, freight_minor=200, freight_currency="USD"),
             order("C", "booked", **booked),
         ],
-        shipments=[{"order_ref": ref, "shipment_order_id": "1", "company": "UCS"} for ref in "ABC"],
+        shipments=[
+            {"order_ref": ref, "shipment_order_id": "1", "company": "UCS"}
+            for ref in "ABC"
+        ],
     )
     assert rows(figures.freight) == [("taobao", "CNY", "USD", 2, 2000, 500)]
     assert rows(figures.carriers) == [("UCS", "7", "USD", 2, 500)]
@@ -154,8 +212,20 @@ def test_freight_is_what_the_booking_charged_where_it_told_it() -> None:
             order("C", "held", **paid),
         ],
         shipments=[
-            {"order_ref": "A", "shipment_order_id": "1", "company": "YW", "fee_minor": 1, "currency": "USD"},
-            {"order_ref": "A", "shipment_order_id": "2", "company": "UCS", "fee_minor": 350, "currency": "USD"},
+            {
+                "order_ref": "A",
+                "shipment_order_id": "1",
+                "company": "YW",
+                "fee_minor": 1,
+                "currency": "USD",
+            },
+            {
+                "order_ref": "A",
+                "shipment_order_id": "2",
+                "company": "UCS",
+                "fee_minor": 350,
+                "currency": "USD",
+            },
             {"order_ref": "B", "shipment_order_id": "3", "company": "UCS"},
         ],
     )
@@ -165,7 +235,9 @@ def test_freight_is_what_the_booking_charged_where_it_told_it() -> None:
 
 
 def test_a_row_of_costs_that_is_no_longer_paid_is_no_order_without_a_sum() -> None:
-    """An order whose row was rejected has a row of its own, number 0, until its lines are there."""
+    """An order whose row was rejected has a row of its own, number 0, until its lines
+    are there.
+    """
     cost = {"order_ref": "A", "marketplace": "taobao", "landed_currency": "EUR"}
     figures = told(
         orders=[order(ref, "booked", paid_minor=1) for ref in "AB"],
@@ -189,7 +261,11 @@ def test_landed_cost_sums_what_has_a_sum_and_says_why_the_rest_has_none() -> Non
         landed_costs=[
             {**line, "order_ref": "A", "line_no": 1},
             {**line, "order_ref": "A", "line_no": 2},
-            {"order_ref": "B", "marketplace": "taobao", "problem": "there is no rate from USD to EUR"},
+            {
+                "order_ref": "B",
+                "marketplace": "taobao",
+                "problem": "there is no rate from USD to EUR",
+            },
         ],
     )
     assert rows(figures.landed) == [("EUR", "taobao", 1, 0, 2, 4, 10, 6, 8, 30)]
@@ -198,13 +274,20 @@ def test_landed_cost_sums_what_has_a_sum_and_says_why_the_rest_has_none() -> Non
 
 
 def test_times_are_of_the_ledger_and_of_the_scans_of_all_parcels() -> None:
-    """In the warehouse and delivered is the last parcel's signature; a second scan of it changes nothing."""
+    """In the warehouse and delivered is the last parcel's signature; a second scan of
+    it changes nothing.
+    """
     scan = {"order_ref": "A", "status": "TRANSPORT"}
     signed = {"order_ref": "A", "status": "SIGN"}
     figures = told(
         orders=[
             order(
-                "A", "delivered", created_at=DAY, paid_at=hours(1), booked_at=hours(2), tracking_numbers=["X1", "X2"]
+                "A",
+                "delivered",
+                created_at=DAY,
+                paid_at=hours(1),
+                booked_at=hours(2),
+                tracking_numbers=["X1", "X2"],
             ),
             order("B", "paid", created_at=DAY, paid_at=hours(3)),
             order("C", "paid", created_at=hours(0.01), paid_at=DAY),
@@ -233,13 +316,30 @@ def test_times_are_of_the_ledger_and_of_the_scans_of_all_parcels() -> None:
 
 
 def test_a_service_whose_clock_is_ahead_makes_no_durations_with_ours() -> None:
-    """A sandbox of which eighteen days have passed: what it says itself is compared with itself alone."""
+    """A sandbox of which eighteen days have passed: what it says itself is compared
+    with itself alone.
+    """
     ahead = hours(18 * 24)
-    made = order("A", "delivered", created_at=DAY, paid_at=ahead, booked_at=DAY, updated_at=hours(1))
-    scan = {"order_ref": "A", "tracking_number": "D1", "status": "SIGN", "occurred_at": ahead + timedelta(hours=9)}
+    made = order(
+        "A",
+        "delivered",
+        created_at=DAY,
+        paid_at=ahead,
+        booked_at=DAY,
+        updated_at=hours(1),
+    )
+    scan = {
+        "order_ref": "A",
+        "tracking_number": "D1",
+        "status": "SIGN",
+        "occurred_at": ahead + timedelta(hours=9),
+    }
     ours = {**made, "order_ref": "B", "paid_at": hours(1)}
     figures = told(orders=[made, ours], tracking_events=[scan])
-    assert rows(figures.stages) == [("ordered", "paid", 1, 3600, 3600, 3600), ("shipped", "in_warehouse", 1, 0, 0, 0)]
+    assert rows(figures.stages) == [
+        ("ordered", "paid", 1, 3600, 3600, 3600),
+        ("shipped", "in_warehouse", 1, 0, 0, 0),
+    ]
 
 
 def test_parcels_that_are_not_as_they_should_be_are_told() -> None:
@@ -247,18 +347,30 @@ def test_parcels_that_are_not_as_they_should_be_are_told() -> None:
     parcel = {"order_ref": "A", "tracking_number": "YT1", "problem": None}
     figures = told(
         orders=[order("A", "in_warehouse")],
-        parcels_received=[parcel, {**parcel, "tracking_number": "YT2", "problem": "a stain"}],
+        parcels_received=[
+            parcel,
+            {**parcel, "tracking_number": "YT2", "problem": "a stain"},
+        ],
     )
     assert rows(figures.parcels) == [("A", "YT2", "a stain")]
 
 
 def test_orders_that_wait_for_the_same_are_told_together_the_unknown_first() -> None:
     """Ten are named, all are counted."""
-    held = [order(f"H{n:02}", "held", reason="sold out", updated_at=hours(n)) for n in range(12)]
+    held = [
+        order(f"H{n:02}", "held", reason="sold out", updated_at=hours(n))
+        for n in range(12)
+    ]
     figures = told(
-        orders=[*held, order("R", "refused", reason="gone", updated_at=DAY), order("U", "unknown", updated_at=DAY)]
+        orders=[
+            *held,
+            order("R", "refused", reason="gone", updated_at=DAY),
+            order("U", "unknown", updated_at=DAY),
+        ]
     )
-    assert [(row["state"], row["reason"], row["orders"]) for row in figures.waiting] == [
+    assert [
+        (row["state"], row["reason"], row["orders"]) for row in figures.waiting
+    ] == [
         ("unknown", "", 1),
         ("held", "sold out", 12),
         ("refused", "gone", 1),
@@ -270,12 +382,28 @@ def test_orders_that_wait_for_the_same_are_told_together_the_unknown_first() -> 
 def test_of_many_orders_those_that_wait_are_listed_first() -> None:
     """Two hundred at most, with the first line's title and how many lines there are."""
     figures = told(
-        orders=[*(order(f"A{n:03}", "delivered") for n in range(250)), order("Z", "held")],
-        order_lines=[{"order_ref": "Z", "line_no": n, "title": f"标题 {n}", "item_id": f"60000{n}"} for n in (2, 1)],
+        orders=[
+            *(order(f"A{n:03}", "delivered") for n in range(250)),
+            order("Z", "held"),
+        ],
+        order_lines=[
+            {
+                "order_ref": "Z",
+                "line_no": n,
+                "title": f"标题 {n}",
+                "item_id": f"60000{n}",
+            }
+            for n in (2, 1)
+        ],
     )
     assert len(figures.listed) == 200
     first, second, *_ = figures.listed
-    assert [first[name] for name in ("order_ref", "title", "item_id", "lines")] == ["Z", "标题 1", "600001", 2]
+    assert [first[name] for name in ("order_ref", "title", "item_id", "lines")] == [
+        "Z",
+        "标题 1",
+        "600001",
+        2,
+    ]
     assert second["order_ref"] == "A000"
 
 
@@ -288,26 +416,43 @@ def test_nothing_at_all_has_figures_too() -> None:
 
 def test_the_document_has_plain_values() -> None:
     """Times in ISO 8601, gaps as null, amounts as whole numbers."""
-    document = told(orders=[order("A", "held", reason="why", updated_at=DAY, snapshot_at=DAY)]).to_json()
+    document = told(
+        orders=[order("A", "held", reason="why", updated_at=DAY, snapshot_at=DAY)]
+    ).to_json()
     assert document["as_of"] == "2026-11-02T20:00:00+00:00"
     assert document["waiting"][0]["since"] == "2026-11-02T20:00:00+00:00"
-    assert (document["listed"][0]["paid_minor"], document["listed"][0]["freight_currency"]) == (0, None)
+    assert (
+        document["listed"][0]["paid_minor"],
+        document["listed"][0]["freight_currency"],
+    ) == (0, None)
     assert json.loads(json.dumps(document)) == document
 
 
 @settings(max_examples=15, deadline=None)
 @given(
     st.lists(
-        st.tuples(st.sampled_from(("taobao", "1688")), st.sampled_from(("CNY", "USD")), st.integers(0, 10**15)),
+        st.tuples(
+            st.sampled_from(("taobao", "1688")),
+            st.sampled_from(("CNY", "USD")),
+            st.integers(0, 10**15),
+        ),
         max_size=12,
     )
 )
 def test_no_minor_unit_is_lost_or_made(payments: list[tuple[str, str, int]]) -> None:
-    """The sums of each currency are those of its payments, to the unit, whatever their size."""
+    """The sums of each currency are those of its payments, to the unit, whatever their
+    size.
+    """
     pay = {"paid_at": DAY}
     sums = told(
         payments=[
-            {**pay, "order_ref": str(n), "marketplace": place, "currency": currency, "amount_minor": minor}
+            {
+                **pay,
+                "order_ref": str(n),
+                "marketplace": place,
+                "currency": currency,
+                "amount_minor": minor,
+            }
             for n, (place, currency, minor) in enumerate(payments)
         ]
     ).spend
@@ -316,11 +461,32 @@ def test_no_minor_unit_is_lost_or_made(payments: list[tuple[str, str, int]]) -> 
         assert paid == sum(minor for _, of, minor in payments if of == currency)
 
 
-def test_a_batch_has_what_belongs_to_its_orders_and_everything_has_all(tmp_path: Path) -> None:
-    """Rows of refunds and scans belong to no batch: they are found by their orders. Tables without a row are empty."""
-    road = {"created_at": DAY, "paid_at": DAY, "booked_at": DAY, "tracking_numbers": ["X1", "X2"]}
-    refund = {"marketplace": "taobao", "kind": "refund", "currency": "CNY", "state": "refunded", "asked_minor": 5}
-    scans = [("D1", "SIGN", 1), ("X1", "TRANSPORT", 2), ("X2", "RETURNED", 3), ("X2", "SIGN", 4), ("X1", "SIGN", 5)]
+def test_a_batch_has_what_belongs_to_its_orders_and_everything_has_all(
+    tmp_path: Path,
+) -> None:
+    """Rows of refunds and scans belong to no batch: they are found by their orders.
+    Tables without a row are empty.
+    """
+    road = {
+        "created_at": DAY,
+        "paid_at": DAY,
+        "booked_at": DAY,
+        "tracking_numbers": ["X1", "X2"],
+    }
+    refund = {
+        "marketplace": "taobao",
+        "kind": "refund",
+        "currency": "CNY",
+        "state": "refunded",
+        "asked_minor": 5,
+    }
+    scans = [
+        ("D1", "SIGN", 1),
+        ("X1", "TRANSPORT", 2),
+        ("X2", "RETURNED", 3),
+        ("X2", "SIGN", 4),
+        ("X1", "SIGN", 5),
+    ]
     tables: dict[str, list[dict[str, object]]] = {
         "orders": [order(ref, "delivered", **road) for ref in "AB"],
         "tracking_events": [
@@ -339,15 +505,35 @@ def test_a_batch_has_what_belongs_to_its_orders_and_everything_has_all(tmp_path:
     for ref, batch in (("A", "b"), ("B", "c")):
         of_it = {
             name: [
-                {column: value for column, value in row.items() if column not in ENVELOPE}
-                for row in frame(name, [one for one in some if one["order_ref"] == ref]).to_pylist()
+                {
+                    column: value
+                    for column, value in row.items()
+                    if column not in ENVELOPE
+                }
+                for row in frame(
+                    name, [one for one in some if one["order_ref"] == ref]
+                ).to_pylist()
             ]
             for name, some in tables.items()
         }
-        write_snapshot(tmp_path, batch, DAY.date(), of_it, batch_id=batch, written_at=DAY)
+        write_snapshot(
+            tmp_path, batch, DAY.date(), of_it, batch_id=batch, written_at=DAY
+        )
     whole, of_batch = (report(tmp_path, batch, "UTC") for batch in ("", "b"))
-    assert [(one.orders, [row["refunds"] for row in one.refunds]) for one in (whole, of_batch)] == [(2, [2]), (1, [1])]
-    assert rows(of_batch.stages)[-1] == ("ordered", "delivered", 1, 5 * 3600, 5 * 3600, 5 * 3600)
-    with pytest.raises(UnknownBatch, match=r"no snapshot has a batch x; the newest are b, c"):
+    assert [
+        (one.orders, [row["refunds"] for row in one.refunds])
+        for one in (whole, of_batch)
+    ] == [(2, [2]), (1, [1])]
+    assert rows(of_batch.stages)[-1] == (
+        "ordered",
+        "delivered",
+        1,
+        5 * 3600,
+        5 * 3600,
+        5 * 3600,
+    )
+    with pytest.raises(
+        UnknownBatch, match=r"no snapshot has a batch x; the newest are b, c"
+    ):
         report(tmp_path, "x", "UTC")
     assert report(tmp_path / "none", "", "UTC").orders == 0

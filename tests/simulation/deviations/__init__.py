@@ -1,1 +1,3 @@
-"""A service that deviates from the written contract in one form everywhere, and what becomes of the orders then."""
+"""A service that deviates from the written contract in one form everywhere, and what
+becomes of the orders then.
+"""

@@ -1,4 +1,6 @@
-"""`python -m tests.simulation.deviations`: play each deviation in calm, and write what was seen into docs/contract."""
+"""`python -m tests.simulation.deviations`: play each deviation in calm, and write what
+was seen into docs/contract.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,13 @@ def page(told: Iterable[Line]) -> Iterator[str]:
 
 
 def _word(line: Line) -> str:
-    word = "–" if not line.deviated else "waits" if line.outcome == Outcome.OTHER else line.outcome
+    word = (
+        "–"
+        if not line.deviated
+        else "waits"
+        if line.outcome == Outcome.OTHER
+        else line.outcome
+    )
     return f"{word} (open)" if line.faults else word
 
 
@@ -56,7 +64,9 @@ def _open() -> str:
 
 
 def _where(one: Open) -> str:
-    marketplaces = sorted(one.marketplaces) if len(one.marketplaces) < len(Marketplace) else []
+    marketplaces = (
+        sorted(one.marketplaces) if len(one.marketplaces) < len(Marketplace) else []
+    )
     settings = sorted(one.settings) if len(one.settings) < len(Setting) else []
     return ", ".join([*marketplaces, *settings]) or "all"
 

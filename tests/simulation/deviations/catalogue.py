@@ -1,4 +1,6 @@
-"""The deviations, each with what is to become of the orders. `docs/contract/deviations.md` shows them as a table."""
+"""The deviations, each with what is to become of the orders.
+`docs/contract/deviations.md` shows them as a table.
+"""
 
 from __future__ import annotations
 
@@ -54,38 +56,72 @@ from tests.simulation.deviations.wire import (
 )
 
 Roles = frozenset[Role]
-LISTS, CREATES, PAYMENTS, PREVIEWS = (frozenset({one}) for one in (Role.LIST, Role.CREATE, Role.PAY, Role.PREVIEW))
+LISTS, CREATES, PAYMENTS, PREVIEWS = (
+    frozenset({one}) for one in (Role.LIST, Role.CREATE, Role.PAY, Role.PREVIEW)
+)
 MARKET = EVERYWHERE - {Role.OTHER}
 
 
 def _error_inside(answer: dict[str, Any]) -> dict[str, Any]:
-    error = {"code": answer.get("code", answer.get("errorCode")), "msg": answer.get("msg", answer.get("errorMsg"))}
+    error = {
+        "code": answer.get("code", answer.get("errorCode")),
+        "msg": answer.get("msg", answer.get("errorMsg")),
+    }
     return {**answer, "code": 200, "msg": None, "data": error}
 
 
 def _error_named(answer: dict[str, Any]) -> dict[str, Any]:
-    return {**answer, "code": 200, "msg": None, "error": {"code": answer.get("code"), "message": answer.get("msg")}}
+    return {
+        **answer,
+        "code": 200,
+        "msg": None,
+        "error": {"code": answer.get("code"), "message": answer.get("msg")},
+    }
 
 
 _one = partial(Deviation, group=Group.NUMBERS)
 
 
 def _numbers() -> Iterator[Deviation]:
-    yield _one(name="numbers as text", expected=THROUGH, tells=all_of(forms.number_as_text))
-    yield _one(name="text as numbers", expected=THROUGH, tells=values(forms.text_as_number))
-    yield _one(name="ids as JSON numbers", expected=THROUGH, tells=values(forms.ids(int)))
-    yield _one(name="ids as 1.0", expected=STOPS, tells=values(forms.ids(lambda number: Raw(f"{number}.0"))))
-    for where, roles in (("", EVERYWHERE), (" in lists", LISTS), (" by a create", CREATES)):
-        expected = THROUGH_OR_ONE if roles is CREATES else ONE  # a list names the order again, by its right id
-        yield _one(name=f"ids rounded{where}", expected=expected, tells=values(forms.rounded, roles))
+    yield _one(
+        name="numbers as text", expected=THROUGH, tells=all_of(forms.number_as_text)
+    )
+    yield _one(
+        name="text as numbers", expected=THROUGH, tells=values(forms.text_as_number)
+    )
+    yield _one(
+        name="ids as JSON numbers", expected=THROUGH, tells=values(forms.ids(int))
+    )
+    yield _one(
+        name="ids as 1.0",
+        expected=STOPS,
+        tells=values(forms.ids(lambda number: Raw(f"{number}.0"))),
+    )
+    for where, roles in (
+        ("", EVERYWHERE),
+        (" in lists", LISTS),
+        (" by a create", CREATES),
+    ):
+        expected = (
+            THROUGH_OR_ONE if roles is CREATES else ONE
+        )  # a list names the order again, by its right id
+        yield _one(
+            name=f"ids rounded{where}",
+            expected=expected,
+            tells=values(forms.rounded, roles),
+        )
 
 
 UNITS: dict[str, Change] = {
     "yuan with decimals for fen": forms.amounts(fen=forms.yuan_of),
     "whole yuan for fen": forms.amounts(fen=forms.whole_yuan_of),
     "fen for yuan": forms.amounts(yuan=forms.fen_of),
-    "amounts times 100": forms.amounts(fen=lambda fen: fen * 100, yuan=lambda yuan: yuan * 100),
-    "a hundredth of amounts": forms.amounts(fen=forms.whole_yuan_of, yuan=lambda yuan: round(yuan / 100, 2)),
+    "amounts times 100": forms.amounts(
+        fen=lambda fen: fen * 100, yuan=lambda yuan: yuan * 100
+    ),
+    "a hundredth of amounts": forms.amounts(
+        fen=forms.whole_yuan_of, yuan=lambda yuan: round(yuan / 100, 2)
+    ),
 }
 WHERE: dict[str, Roles] = {
     "": MARKET,
@@ -99,45 +135,99 @@ WHERE: dict[str, Roles] = {
 def _amounts() -> Iterator[Deviation]:
     for unit, change in UNITS.items():
         for where, roles in WHERE.items():
-            expected = {PAYMENTS: SAFE, CREATES: THROUGH_OR_ONE, PREVIEWS: THROUGH_OR_ONE}.get(roles, ONE)
-            yield Deviation(name=f"{unit}{where}", group=Group.AMOUNTS, expected=expected, tells=values(change, roles))
+            expected = {
+                PAYMENTS: SAFE,
+                CREATES: THROUGH_OR_ONE,
+                PREVIEWS: THROUGH_OR_ONE,
+            }.get(roles, ONE)
+            yield Deviation(
+                name=f"{unit}{where}",
+                group=Group.AMOUNTS,
+                expected=expected,
+                tells=values(change, roles),
+            )
 
 
 def _names() -> Iterator[Deviation]:
-    for style, rename in (("snake_case", forms.snake), ("PascalCase", forms.pascal), ("lower case", str.lower)):
-        tells = {"": names(rename, envelope=True), " in data": names(rename), " in lists": names(rename, LISTS)}
+    for style, rename in (
+        ("snake_case", forms.snake),
+        ("PascalCase", forms.pascal),
+        ("lower case", str.lower),
+    ):
+        tells = {
+            "": names(rename, envelope=True),
+            " in data": names(rename),
+            " in lists": names(rename, LISTS),
+        }
         for where, tell in tells.items():
-            yield Deviation(name=f"names in {style}{where}", group=Group.NAMES, expected=ONE, tells=tell)
+            yield Deviation(
+                name=f"names in {style}{where}",
+                group=Group.NAMES,
+                expected=ONE,
+                tells=tell,
+            )
 
 
 def _nothing() -> Iterator[Deviation]:
     for word, value in forms.NOTHING.items():
         tell = values(forms.nothing_as(value))
-        yield Deviation(name=f"null as {word}", group=Group.NOTHING, expected=THROUGH_OR_ONE, tells=tell)
+        yield Deviation(
+            name=f"null as {word}",
+            group=Group.NOTHING,
+            expected=THROUGH_OR_ONE,
+            tells=tell,
+        )
     tell = values(forms.empty_as_null)
-    yield Deviation(name="empty text as null", group=Group.NOTHING, expected=THROUGH_OR_ONE, tells=tell)
+    yield Deviation(
+        name="empty text as null",
+        group=Group.NOTHING,
+        expected=THROUGH_OR_ONE,
+        tells=tell,
+    )
 
 
 def _times() -> Iterator[Deviation]:
     certain: dict[str, Change] = {
         "epoch milliseconds": forms.times(forms.milliseconds),
-        "epoch milliseconds as text": forms.times(lambda moment: str(forms.milliseconds(moment))),
+        "epoch milliseconds as text": forms.times(
+            lambda moment: str(forms.milliseconds(moment))
+        ),
         "epoch seconds": forms.times(lambda moment: int(moment.timestamp())),
-        "ISO with Z": forms.times(lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"),
-        "ISO with +08:00": forms.times(lambda moment: moment.astimezone(forms.CHINA).isoformat(timespec="seconds")),
+        "ISO with Z": forms.times(
+            lambda moment: f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        ),
+        "ISO with +08:00": forms.times(
+            lambda moment: moment.astimezone(forms.CHINA).isoformat(timespec="seconds")
+        ),
     }
     doubtful: dict[str, Change] = {
-        "local text": forms.times(lambda moment: forms.spaced(moment.astimezone(forms.CHINA))),
+        "local text": forms.times(
+            lambda moment: forms.spaced(moment.astimezone(forms.CHINA))
+        ),
         "zeros for none": forms.times(_as_the_contract, none="0000-00-00 00:00:00"),
         "UTC text": forms.times(lambda moment: forms.spaced(moment.astimezone(UTC))),
         "8 hours ahead": forms.moved(hours=8),
-        "slashes": forms.times(lambda moment: f"{moment.astimezone(forms.CHINA):%Y/%m/%d %H:%M:%S}"),
-        "date only": forms.times(lambda moment: f"{moment.astimezone(forms.CHINA):%Y-%m-%d}"),
+        "slashes": forms.times(
+            lambda moment: f"{moment.astimezone(forms.CHINA):%Y/%m/%d %H:%M:%S}"
+        ),
+        "date only": forms.times(
+            lambda moment: f"{moment.astimezone(forms.CHINA):%Y-%m-%d}"
+        ),
     }
     for name, change in certain.items():
-        yield Deviation(name=f"times as {name}", group=Group.TIMES, expected=THROUGH, tells=values(change))
+        yield Deviation(
+            name=f"times as {name}",
+            group=Group.TIMES,
+            expected=THROUGH,
+            tells=values(change),
+        )
     for name, change in doubtful.items():
-        yield Deviation(name=f"times as {name}", group=Group.TIMES, expected=THROUGH_OR_ONE, tells=values(change))
+        yield Deviation(
+            name=f"times as {name}",
+            group=Group.TIMES,
+            expected=THROUGH_OR_ONE,
+            tells=values(change),
+        )
 
 
 def _as_the_contract(moment: datetime) -> str:
@@ -159,7 +249,9 @@ COUNTS: dict[str, Callable[[int, int], Any]] = {
 
 def _totals() -> Iterator[Deviation]:
     for name, count in COUNTS.items():
-        yield Deviation(name=f"total {name}", group=Group.TOTALS, expected=SAFE, tells=total(count))
+        yield Deviation(
+            name=f"total {name}", group=Group.TOTALS, expected=SAFE, tells=total(count)
+        )
 
 
 def _sized(size: int) -> Callable[[dict[str, Any], str], None]:
@@ -175,12 +267,25 @@ def _pages() -> Iterator[Deviation]:
     }
     uncounted = total(COUNTS["missing"])
     for name, ask in asks.items():
-        yield Deviation(name=f"pages {name}", group=Group.PAGES, expected=SAFE, asks=ask)
-        yield Deviation(name=f"pages {name}, no total", group=Group.PAGES, expected=SAFE, asks=ask, tells=uncounted)
+        yield Deviation(
+            name=f"pages {name}", group=Group.PAGES, expected=SAFE, asks=ask
+        )
+        yield Deviation(
+            name=f"pages {name}, no total",
+            group=Group.PAGES,
+            expected=SAFE,
+            asks=ask,
+            tells=uncounted,
+        )
     gaps = rows(lambda shown: shown[:20])
-    yield Deviation(name="pages with 20 of 50 rows", group=Group.PAGES, expected=SAFE, tells=gaps)
     yield Deviation(
-        name="pages with 20 of 50 rows, no total", group=Group.PAGES, expected=SAFE, tells=both(gaps, uncounted)
+        name="pages with 20 of 50 rows", group=Group.PAGES, expected=SAFE, tells=gaps
+    )
+    yield Deviation(
+        name="pages with 20 of 50 rows, no total",
+        group=Group.PAGES,
+        expected=SAFE,
+        tells=both(gaps, uncounted),
     )
 
 
@@ -189,17 +294,25 @@ def _rows() -> Iterator[Deviation]:
         "reversed": rows(lambda shown: shown[::-1]),
         "each twice": rows(lambda shown: [row for row in shown for _ in "12"]),
         "a null row": rows(lambda shown: [*shown, None]),
-        "an empty list as null": values(lambda _name, value: None if value == [] else value),
+        "an empty list as null": values(
+            lambda _name, value: None if value == [] else value
+        ),
         "one row as an object": values(_one_as_an_object),
         "only the first": rows(lambda shown: shown[:1]),
         "only the last": rows(lambda shown: shown[-1:]),
     }
     for name, tell in tells.items():
-        yield Deviation(name=f"rows: {name}", group=Group.ROWS, expected=SAFE, tells=tell)
+        yield Deviation(
+            name=f"rows: {name}", group=Group.ROWS, expected=SAFE, tells=tell
+        )
 
 
 def _one_as_an_object(_name: str, value: Any) -> Any:
-    return value[0] if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict) else value
+    return (
+        value[0]
+        if isinstance(value, list) and len(value) == 1 and isinstance(value[0], dict)
+        else value
+    )
 
 
 def _filters() -> Iterator[Deviation]:
@@ -209,15 +322,26 @@ def _filters() -> Iterator[Deviation]:
         "filters": (*REFERENCE_FILTERS, *ID_FILTERS),
     }
     for name, dropped in filters.items():
-        yield Deviation(name=f"{name} ignored", group=Group.FILTERS, expected=THROUGH, asks=without(dropped))
+        yield Deviation(
+            name=f"{name} ignored",
+            group=Group.FILTERS,
+            expected=THROUGH,
+            asks=without(dropped),
+        )
 
 
 def _lag() -> Iterator[Deviation]:
     lagging: dict[str, Callable[[World, Role, Random], AbstractContextManager[Any]]] = {
         **{f"lists {s:,} s behind": past.behind(s, LISTS) for s in (120, 600, 1000)},
-        **{f"half of the replicas {s:,} s behind": past.behind(s, ORDERS, chance=0.5) for s in (300, 1200)},
+        **{
+            f"half of the replicas {s:,} s behind": past.behind(s, ORDERS, chance=0.5)
+            for s in (300, 1200)
+        },
         "details 120 s behind": past.behind(120, frozenset({Role.DETAIL})),
-        **{f"payments shown after {s:,} s": past.payments_after(s) for s in (60, 600, 1100, 3000)},
+        **{
+            f"payments shown after {s:,} s": past.payments_after(s)
+            for s in (60, 600, 1100, 3000)
+        },
     }
     for name, within in lagging.items():
         yield Deviation(name=name, group=Group.LAG, expected=SAFE, within=within)
@@ -238,11 +362,17 @@ def _references() -> Iterator[Deviation]:
     }
     for name, form in certain.items():
         yield Deviation(
-            name=f"references {name}", group=Group.REFERENCES, expected=THROUGH_OR_ONE, tells=references(form)
+            name=f"references {name}",
+            group=Group.REFERENCES,
+            expected=THROUGH_OR_ONE,
+            tells=references(form),
         )
     for name, form in doubtful.items():
         yield Deviation(
-            name=f"references {name}", group=Group.REFERENCES, expected=THROUGH_OR_ONE, tells=references(form)
+            name=f"references {name}",
+            group=Group.REFERENCES,
+            expected=THROUGH_OR_ONE,
+            tells=references(form),
         )
 
 
@@ -250,7 +380,9 @@ def _in_data(name: str, wrap: Callable[[Any], Any]) -> Deviation:
     def change(answer: dict[str, Any]) -> dict[str, Any]:
         return {**answer, "data": wrap(answer.get("data"))}
 
-    return Deviation(name=name, group=Group.ENVELOPE, expected=SAFE, tells=envelope(change))
+    return Deviation(
+        name=name, group=Group.ENVELOPE, expected=SAFE, tells=envelope(change)
+    )
 
 
 def _envelopes() -> Iterator[Deviation]:
@@ -264,19 +396,34 @@ def _envelopes() -> Iterator[Deviation]:
         tell = envelope(lambda answer, value=value: {**answer, "success": value})  # type: ignore[misc]
         yield one(name=f"success {value!r} beside code 200", tells=tell)
     wrong = partial(Deviation, group=Group.ENVELOPE, expected=SAFE, refusals=True)
-    yield wrong(name="errors as code 200", tells=refusals(lambda answer: {**answer, "code": 200}))
-    yield wrong(name="errors as code 404", tells=refusals(lambda answer: {**answer, "code": 404}))
+    yield wrong(
+        name="errors as code 200",
+        tells=refusals(lambda answer: {**answer, "code": 200}),
+    )
+    yield wrong(
+        name="errors as code 404",
+        tells=refusals(lambda answer: {**answer, "code": 404}),
+    )
     yield wrong(name="errors inside data", tells=refusals(_error_inside))
     yield wrong(name="errors as `error`", tells=refusals(_error_named))
     for status in (302, 405):
         tell = page_of_a_gateway(status)
-        yield Deviation(name=f"some answers a page, HTTP {status}", group=Group.ENVELOPE, expected=SAFE, tells=tell)
+        yield Deviation(
+            name=f"some answers a page, HTTP {status}",
+            group=Group.ENVELOPE,
+            expected=SAFE,
+            tells=tell,
+        )
     for status in (202, 400, 500):
         yield one(name=f"a yes at HTTP {status}", tells=with_status(status))
     yield _in_data("data as text", json.dumps)
     yield _in_data("data in a list", lambda data: [data])
     yield _in_data("data in data", lambda data: {"data": data})
-    tell = envelope(lambda answer: {("result" if name == "data" else name): one for name, one in answer.items()})
+    tell = envelope(
+        lambda answer: {
+            ("result" if name == "data" else name): one for name, one in answer.items()
+        }
+    )
     yield one(name="data as `result`", tells=tell)
 
 
@@ -286,7 +433,11 @@ CHINESE = ("等待买家付款", "等待卖家发货", "已发货", "交易成�
 def _states() -> Iterator[Deviation]:
     tells: dict[str, Callable[[Any], Any]] = {
         "in upper case": lambda word: word.upper() if isinstance(word, str) else word,
-        "in snake case": lambda word: forms.snake(word).replace("buyer", "_buyer_") if isinstance(word, str) else word,
+        "in snake case": lambda word: (
+            forms.snake(word).replace("buyer", "_buyer_")
+            if isinstance(word, str)
+            else word
+        ),
         "padded": lambda word: f" {word} ",
         "in Chinese": lambda word: CHINESE[len(str(word)) % len(CHINESE)],
         "null": lambda _word: None,
@@ -294,16 +445,25 @@ def _states() -> Iterator[Deviation]:
         "SIGNED": lambda _word: "SIGNED",
     }
     for name, form in tells.items():
-        yield Deviation(name=f"states {name}", group=Group.STATES, expected=SAFE, tells=states(form))
+        yield Deviation(
+            name=f"states {name}", group=Group.STATES, expected=SAFE, tells=states(form)
+        )
     for word in ("waitlogisticstakein", "waitbuyersign", "signinsuccess"):
         yield Deviation(
-            name=f"paid is {word}", group=Group.STATES, expected=PAID, tells=_paid_is("waitsellersend", word)
+            name=f"paid is {word}",
+            group=Group.STATES,
+            expected=PAID,
+            tells=_paid_is("waitsellersend", word),
         )
-    yield Deviation(name="paid is 99", group=Group.STATES, expected=PAID, tells=_paid_is(2, 99))
+    yield Deviation(
+        name="paid is 99", group=Group.STATES, expected=PAID, tells=_paid_is(2, 99)
+    )
 
 
 def _paid_is(word: Any, told: Any) -> Tell:
-    return states(lambda shown: told if shown == word and type(shown) is type(word) else shown)
+    return states(
+        lambda shown: told if shown == word and type(shown) is type(word) else shown
+    )
 
 
 def _booleans() -> Iterator[Deviation]:
@@ -314,8 +474,17 @@ def _booleans() -> Iterator[Deviation]:
         "null": (None, None),
     }
     for name, pair in pairs.items():
-        tell = values(lambda _name, value, pair=pair: pair[value] if isinstance(value, bool) else value)  # type: ignore[misc]
-        yield Deviation(name=f"booleans {name}", group=Group.BOOLEANS, expected=THROUGH | ONE, tells=tell)
+        tell = values(
+            lambda _name, value, pair=pair: (  # type: ignore[misc]
+                pair[value] if isinstance(value, bool) else value
+            )
+        )
+        yield Deviation(
+            name=f"booleans {name}",
+            group=Group.BOOLEANS,
+            expected=THROUGH | ONE,
+            tells=tell,
+        )
 
 
 def _texts() -> Iterator[Deviation]:
@@ -335,16 +504,28 @@ def _texts() -> Iterator[Deviation]:
         "empty": lambda _body: b"",
     }
     for name, write in through.items():
-        yield Deviation(name=f"text {name}", group=Group.TEXT, expected=THROUGH, writes=write)
+        yield Deviation(
+            name=f"text {name}", group=Group.TEXT, expected=THROUGH, writes=write
+        )
     for name, write in stops.items():
-        yield Deviation(name=f"text {name}", group=Group.TEXT, expected=STOPS, writes=write)
+        yield Deviation(
+            name=f"text {name}", group=Group.TEXT, expected=STOPS, writes=write
+        )
 
 
 def _payments() -> Iterator[Deviation]:
     one = partial(Deviation, group=Group.PAYMENTS)
     yield one(name="payment is a submission", expected=SAFE, pays=payments.submitted)
-    yield one(name="payment shown before the answer", expected=THROUGH, pays=payments.unanswered)
-    yield one(name="payment refused by finance later", expected=SAFE, pays=payments.reversed_later)
+    yield one(
+        name="payment shown before the answer",
+        expected=THROUGH,
+        pays=payments.unanswered,
+    )
+    yield one(
+        name="payment refused by finance later",
+        expected=SAFE,
+        pays=payments.reversed_later,
+    )
     yield one(name="payment on credit", expected=THROUGH, pays=payments.on_credit)
     yield one(
         name="second payment refused as paid already",

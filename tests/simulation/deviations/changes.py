@@ -1,4 +1,6 @@
-"""Ways in which answers and requests are changed: everywhere, in lists, in envelopes, in fields of a sort."""
+"""Ways in which answers and requests are changed: everywhere, in lists, in envelopes,
+in fields of a sort.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +43,12 @@ def values(change: Change, where: frozenset[Role] = EVERYWHERE) -> Tell:
     return tell
 
 
-def names(rename: Callable[[str], str], where: frozenset[Role] = EVERYWHERE, *, envelope: bool = False) -> Tell:
+def names(
+    rename: Callable[[str], str],
+    where: frozenset[Role] = EVERYWHERE,
+    *,
+    envelope: bool = False,
+) -> Tell:
     def tell(told: Told) -> None:
         if envelope:
             told.answer = renamed(told.answer, rename)
@@ -62,11 +69,15 @@ def of_lists(change: Callable[[Told, dict[str, Any]], None]) -> Tell:
 
 
 def rows(change: Callable[[list[Any]], Any]) -> Tell:
-    return of_lists(lambda told, data: data.update({told.rows_name: change(data[told.rows_name])}))
+    return of_lists(
+        lambda told, data: data.update({told.rows_name: change(data[told.rows_name])})
+    )
 
 
 def total(count: Callable[[int, int], Any]) -> Tell:
-    """What a list counts, out of its true total and the rows of its page; with it the number of pages."""
+    """What a list counts, out of its true total and the rows of its page; with it the
+    number of pages.
+    """
 
     def change(told: Told, data: dict[str, Any]) -> None:
         shown = len(data[told.rows_name])
@@ -74,7 +85,10 @@ def total(count: Callable[[int, int], Any]) -> Tell:
             if name in data:
                 data[name] = count(data[name], shown)
         for name in (*TOTALS, "totalPage"):
-            if name in data and (data[name] is ABSENT or (name == "totalPage" and data.get(TOTALS[0]) is None)):
+            if name in data and (
+                data[name] is ABSENT
+                or (name == "totalPage" and data.get(TOTALS[0]) is None)
+            ):
                 del data[name]
 
     return of_lists(change)
@@ -107,7 +121,11 @@ def without(filters: tuple[str, ...]) -> Ask:
 
 def references(form: Callable[[str], Any]) -> Tell:
     def change(name: str, value: Any) -> Any:
-        return form(value) if name in REFERENCES and isinstance(value, str) and value else value
+        return (
+            form(value)
+            if name in REFERENCES and isinstance(value, str) and value
+            else value
+        )
 
     return values(change, WITH_REFERENCES)
 
@@ -131,7 +149,10 @@ def code(value: Any, name: str = "") -> Callable[[dict[str, Any]], dict[str, Any
 
     def change(answer: dict[str, Any]) -> dict[str, Any]:
         old = "code" if "code" in answer else "errorCode"
-        made = {(name or key) if key == old else key: (value if key == old else one) for key, one in answer.items()}
+        made = {
+            (name or key) if key == old else key: (value if key == old else one)
+            for key, one in answer.items()
+        }
         return {key: one for key, one in made.items() if one is not ABSENT}
 
     return change

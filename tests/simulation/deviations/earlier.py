@@ -1,4 +1,6 @@
-"""What else the account has: older and younger orders, ours and others', more of them than a page of a list holds."""
+"""What else the account has: older and younger orders, ours and others', more of them
+than a page of a list holds.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +23,9 @@ APART = timedelta(hours=8)
 
 
 def place_orders_of_others(episode: DeviationEpisode, *, younger: bool) -> None:
-    """Older orders, every third known to the ledger; or younger ones of ours, which no older ledger knows."""
+    """Older orders, every third known to the ledger; or younger ones of ours, which no
+    older ledger knows.
+    """
     marketplace, now = episode.cell.marketplace, episode.clock()
     shelf = episode.world.catalogue.shelf(marketplace)
     item = next(one for one in shelf.items if one.stock > 1000)
@@ -33,23 +37,39 @@ def place_orders_of_others(episode: DeviationEpisode, *, younger: bool) -> None:
         is_ours = younger or number % OURS_EACH == 0
         name = f"{'Young' if younger else 'Old' if is_ours else 'shop'}-{number}"
         own_id = name if marketplace in WITH_OWN_ID else ""
-        order = place_order(episode.world, [pick], name, Addresses({}, {}), FIRST_ID, out_order_id=own_id)
+        order = place_order(
+            episode.world,
+            [pick],
+            name,
+            Addresses({}, {}),
+            FIRST_ID,
+            out_order_id=own_id,
+        )
         order.created_at = round(at.timestamp() * 1000)
-        order.paid_at, order.paid_fen = order.created_at, order.amount_fen  # beside the wallet
+        order.paid_at, order.paid_fen = (
+            order.created_at,
+            order.amount_fen,
+        )  # beside the wallet
         if is_ours and not younger:
             rows.append(_row(episode, order, name, at))
     if rows:
         _known(episode, rows, now)
 
 
-def _known(episode: DeviationEpisode, rows: list[dict[str, Any]], now: datetime) -> None:
+def _known(
+    episode: DeviationEpisode, rows: list[dict[str, Any]], now: datetime
+) -> None:
     connection = episode.database.connection
     with connection.begin():
-        connection.execute(batches.insert().values(batch_id=BATCH, source="", created_at=now))
+        connection.execute(
+            batches.insert().values(batch_id=BATCH, source="", created_at=now)
+        )
         connection.execute(orders.insert(), rows)
 
 
-def _row(episode: DeviationEpisode, order: Order, name: str, at: datetime) -> dict[str, Any]:
+def _row(
+    episode: DeviationEpisode, order: Order, name: str, at: datetime
+) -> dict[str, Any]:
     return {
         "order_ref": name,
         "batch_id": BATCH,

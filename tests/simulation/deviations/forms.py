@@ -1,4 +1,6 @@
-"""How one value may be written otherwise: numbers, ids, amounts, times, nothing, names."""
+"""How one value may be written otherwise: numbers, ids, amounts, times, nothing,
+names.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +15,10 @@ from tests.simulation.deviations.wire import ABSENT, AMOUNTS, IDS, TIMES, Change
 
 CHINA = timezone(timedelta(hours=8))
 NUMBER = re.compile(r"-?(0|[1-9]\d*)(\.\d+)?")
-SPACED, COMPACT = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"), re.compile(r"\d{17}[+-]\d{4}")
+SPACED, COMPACT = (
+    re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"),
+    re.compile(r"\d{17}[+-]\d{4}"),
+)
 
 
 def is_number(value: Any) -> bool:
@@ -35,7 +40,9 @@ def ids(form: Callable[[int], Any]) -> Change:
     """Ids of digits in this form."""
 
     def change(name: str, value: Any) -> Any:
-        is_id = name in IDS and not isinstance(value, bool) and isinstance(value, int | str)
+        is_id = (
+            name in IDS and not isinstance(value, bool) and isinstance(value, int | str)
+        )
         return form(int(value)) if is_id and str(value).isdigit() else value
 
     return change
@@ -50,18 +57,32 @@ def rounded(name: str, value: Any) -> Any:
 # amounts
 
 
-def amounts(*, fen: Callable[[int], Any] | None = None, yuan: Callable[[float], Any] | None = None) -> Change:
-    """Amounts otherwise: whole numbers are fen in the contract, all others yuan; a text stays a text."""
+def amounts(
+    *,
+    fen: Callable[[int], Any] | None = None,
+    yuan: Callable[[float], Any] | None = None,
+) -> Change:
+    """Amounts otherwise: whole numbers are fen in the contract, all others yuan; a text
+    stays a text.
+    """
 
     def change(name: str, value: Any) -> Any:
-        if name not in AMOUNTS or not (is_number(value) or (isinstance(value, str) and NUMBER.fullmatch(value))):
+        if name not in AMOUNTS or not (
+            is_number(value) or (isinstance(value, str) and NUMBER.fullmatch(value))
+        ):
             return value
         if isinstance(value, int):
             return fen(value) if fen else value
         if not yuan:
             return value
         made = yuan(float(value))
-        return made if not isinstance(value, str) else f"{made:.2f}" if isinstance(made, float) else str(made)
+        return (
+            made
+            if not isinstance(value, str)
+            else f"{made:.2f}"
+            if isinstance(made, float)
+            else str(made)
+        )
 
     return change
 

@@ -30,7 +30,11 @@ class Open:
 
 def _in_one_unit(deviation: str, *marketplaces: Marketplace) -> Open:
     reason = "all amounts are wrong by one unit, and no two readings differ"
-    return Open(deviation=deviation, reason=reason, marketplaces=frozenset(marketplaces or Marketplace))
+    return Open(
+        deviation=deviation,
+        reason=reason,
+        marketplaces=frozenset(marketplaces or Marketplace),
+    )
 
 
 PUT_BACK = frozenset({Setting.PUT_BACK})
@@ -41,7 +45,11 @@ OPEN: tuple[Open, ...] = (
     _in_one_unit("whole yuan for fen", Marketplace.TAOBAO),
     _in_one_unit("fen for yuan", Marketplace.INTERNATIONAL, Marketplace.POIZON),
     *(
-        Open(deviation=name, reason=BY_CHANCE, marketplaces=frozenset({Marketplace.INTERNATIONAL}))
+        Open(
+            deviation=name,
+            reason=BY_CHANCE,
+            marketplaces=frozenset({Marketplace.INTERNATIONAL}),
+        )
         for name in ("ids rounded", "ids rounded in lists")
     ),
     Open(

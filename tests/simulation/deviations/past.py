@@ -1,4 +1,6 @@
-"""A service whose answers are behind: the books as they were, or payments that show later."""
+"""A service whose answers are behind: the books as they were, or payments that show
+later.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,16 @@ Within = Callable[[World, Role, Random], AbstractContextManager[None]]
 
 
 def behind(seconds: int, where: frozenset[Role], *, chance: float = 1.0) -> Within:
-    """These answers tell what was true so long ago; with a `chance`, only some of them."""
+    """These answers tell what was true so long ago; with a `chance`, only some of
+    them.
+    """
 
     @contextmanager
     def within(world: World, role: Role, dice: Random) -> Iterator[None]:
         lags = role in where and dice.random() < chance
-        with _other_books(world, lambda order, now: _as_of(order, now - seconds * 1000), on=lags):
+        with _other_books(
+            world, lambda order, now: _as_of(order, now - seconds * 1000), on=lags
+        ):
             yield
 
     return within
@@ -33,14 +39,20 @@ def payments_after(seconds: int) -> Within:
 
     @contextmanager
     def within(world: World, role: Role, dice: Random) -> Iterator[None]:
-        with _other_books(world, lambda order, now: _unpaid_until(order, now - seconds * 1000), on=role in ORDERS):
+        with _other_books(
+            world,
+            lambda order, now: _unpaid_until(order, now - seconds * 1000),
+            on=role in ORDERS,
+        ):
             yield
 
     return within
 
 
 @contextmanager
-def _other_books(world: World, seen: Callable[[Order, int], Order | None], *, on: bool) -> Iterator[None]:
+def _other_books(
+    world: World, seen: Callable[[Order, int], Order | None], *, on: bool
+) -> Iterator[None]:
     if not on:
         yield
         return
@@ -59,10 +71,18 @@ def _other_books(world: World, seen: Callable[[Order, int], Order | None], *, on
 def _as_of(order: Order, then: int) -> Order | None:
     if order.created_at > then:
         return None
-    later = {name: None for name in ("paid_at", "closed_at", "booked_at") if (getattr(order, name) or 0) > then}
+    later = {
+        name: None
+        for name in ("paid_at", "closed_at", "booked_at")
+        if (getattr(order, name) or 0) > then
+    }
     ships: dict[str, list[str]] = {"shipment_ids": []} if "booked_at" in later else {}
     return replace(order, **later, **ships)  # type: ignore[arg-type]
 
 
 def _unpaid_until(order: Order, then: int) -> Order:
-    return replace(order, paid_at=None) if order.paid_at is not None and order.paid_at > then else order
+    return (
+        replace(order, paid_at=None)
+        if order.paid_at is not None and order.paid_at > then
+        else order
+    )

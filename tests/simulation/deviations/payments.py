@@ -26,7 +26,9 @@ def submitted(_world: World, faults: DrawnFaults, request: Incoming) -> Iterator
 
 @contextmanager
 def unanswered(world: World, _faults: DrawnFaults, request: Incoming) -> Iterator[None]:
-    """It is carried out at once, and the answer comes too late for anybody; a refusal is answered."""
+    """It is carried out at once, and the answer comes too late for anybody; a refusal
+    is answered.
+    """
     before = len(world.books.payments)
     yield
     if len(world.books.payments) > before:
@@ -34,12 +36,19 @@ def unanswered(world: World, _faults: DrawnFaults, request: Incoming) -> Iterato
 
 
 @contextmanager
-def reversed_later(world: World, _faults: DrawnFaults, _request: Incoming) -> Iterator[None]:
-    """It is carried out; hours later finance refuses it, gives the money back and closes the order."""
+def reversed_later(
+    world: World, _faults: DrawnFaults, _request: Incoming
+) -> Iterator[None]:
+    """It is carried out; hours later finance refuses it, gives the money back and
+    closes the order.
+    """
     before = len(world.books.payments)
     yield
     for payment in world.books.payments[before:]:
-        world.agenda.add(world.now() + TAKES, partial(_reverse, world, world.books.orders[payment.order_id]))
+        world.agenda.add(
+            world.now() + TAKES,
+            partial(_reverse, world, world.books.orders[payment.order_id]),
+        )
 
 
 def _reverse(world: World, order: Order) -> None:
@@ -52,7 +61,9 @@ def _reverse(world: World, order: Order) -> None:
 def on_credit(world: World, _faults: DrawnFaults, _request: Incoming) -> Iterator[None]:
     """The wallet stays as it is."""
     kept = world.books.debit
-    world.books.debit = lambda order, now: world.books._pay(order, order.amount_fen, now, "credit")  # type: ignore[method-assign]
+    world.books.debit = lambda order, now: world.books._pay(  # type: ignore[method-assign]
+        order, order.amount_fen, now, "credit"
+    )
     try:
         yield
     finally:

@@ -1,4 +1,6 @@
-"""One cell: a batch at one marketplace behind a deviation, and the judgement of what became of it."""
+"""One cell: a batch at one marketplace behind a deviation, and the judgement of what
+became of it.
+"""
 
 from __future__ import annotations
 
@@ -17,8 +19,19 @@ from sandbox.auth import SignatureCheck
 from sandbox.control import books
 from tests.history import AllowedAmounts, Rule, Violation, violations
 from tests.simulation.deviations.earlier import place_orders_of_others
-from tests.simulation.deviations.scenes import ORDERS, Cell, Setting, misfortune_of, scenario_of
-from tests.simulation.deviations.service import DeviatingSandbox, Deviation, Group, Outcome
+from tests.simulation.deviations.scenes import (
+    ORDERS,
+    Cell,
+    Setting,
+    misfortune_of,
+    scenario_of,
+)
+from tests.simulation.deviations.service import (
+    DeviatingSandbox,
+    Deviation,
+    Group,
+    Outcome,
+)
 from tests.simulation.episode import NO_QUERY, Episode
 from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.misfortune import Call
@@ -26,7 +39,12 @@ from tests.simulation.process import Crash, Process
 from tests.simulation.runs import BATCH
 from tests.simulation.stage import Stage
 
-FORGOTTEN = (Rule.FORGOTTEN_ORDER, Rule.FORGOTTEN_PAYMENT, Rule.FORGOTTEN_SHIPMENT, Rule.NOT_IN_SNAPSHOT)
+FORGOTTEN = (
+    Rule.FORGOTTEN_ORDER,
+    Rule.FORGOTTEN_PAYMENT,
+    Rule.FORGOTTEN_SHIPMENT,
+    Rule.NOT_IN_SNAPSHOT,
+)
 SUBMISSION = "payment is a submission"
 LATER_S = 6 * 3600
 MOST_CANARIES = 4
@@ -35,7 +53,9 @@ MOST_RUNS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Played:
-    """What a cell came to. `said` are the sentences about its orders; `deviated` that the service told otherwise."""
+    """What a cell came to. `said` are the sentences about its orders; `deviated` that
+    the service told otherwise.
+    """
 
     cell: Cell
     outcome: Outcome
@@ -45,42 +65,78 @@ class Played:
 
     @property
     def faults(self) -> tuple[str, ...]:
-        """Broken promises, and an outcome that is not one of those that are expected."""
+        """Broken promises, and an outcome that is not one of those that are
+        expected.
+        """
         expected = self.cell.deviation.expected if self.deviated else {Outcome.THROUGH}
-        if self.cell.setting is Setting.CALM and self.cell.from_start and self.outcome not in expected:
+        if (
+            self.cell.setting is Setting.CALM
+            and self.cell.from_start
+            and self.outcome not in expected
+        ):
             wanted = " or ".join(sorted(expected))
-            return (*self.broken, f"ends as {self.outcome!r}, not {wanted}: {'; '.join(self.said[:2])}")
+            return (
+                *self.broken,
+                f"ends as {self.outcome!r}, not {wanted}: {'; '.join(self.said[:2])}",
+            )
         return self.broken
 
 
 class DeviationEpisode(Episode):
-    """An episode whose service deviates; promises are judged against the sandbox's own books."""
+    """An episode whose service deviates; promises are judged against the sandbox's own
+    books.
+    """
 
     def __init__(self, made: Stage, cell: Cell) -> None:
         super().__init__(seed=cell.seed, stage=made, given=scenario_of(made, cell))
         self.cell = cell
         self.misfortune = misfortune_of(cell)
         self.service = DeviatingSandbox(
-            self.world, SignatureCheck(wall_clock=self.now), cell.deviation, Random(f"{cell.seed}:service")
+            self.world,
+            SignatureCheck(wall_clock=self.now),
+            cell.deviation,
+            Random(f"{cell.seed}:service"),
         )
         self.sandbox, self.faults = self.service, self.service.drawn
         budget = self.scenario.budget
-        self.limits = AllowedAmounts(as_paid=True, batches={BATCH: budget.minor} if budget else {})
+        self.limits = AllowedAmounts(
+            as_paid=True, batches={BATCH: budget.minor} if budget else {}
+        )
         self.refs = [request.order_ref for request in self.scenario.requests]
         self.gave_up: list[str] = []
         self.effects_left = 0
         fate = Random(f"{cell.seed}:{cell.marketplace}:fate")
-        self.deviates_after = 0 if cell.from_start else fate.choice((1, 2, ORDERS, ORDERS + 1, 2 * ORDERS))
-        self.copied_after = (0, 1, fate.randint(2, ORDERS), ORDERS + 1, ORDERS + fate.randint(2, ORDERS))[cell.seed]
+        self.deviates_after = (
+            0
+            if cell.from_start
+            else fate.choice((1, 2, ORDERS, ORDERS + 1, 2 * ORDERS))
+        )
+        self.copied_after = (
+            0,
+            1,
+            fate.randint(2, ORDERS),
+            ORDERS + 1,
+            ORDERS + fate.randint(2, ORDERS),
+        )[cell.seed]
         self.has_died = self.has_failed = False
-        debits = cell.deviation.resends or (cell.setting is Setting.CRASH and cell.seed % 2 == 1)
-        self.pay_is = "debit" if debits and cell.deviation.name != SUBMISSION else "unknown"
+        debits = cell.deviation.resends or (
+            cell.setting is Setting.CRASH and cell.seed % 2 == 1
+        )
+        self.pay_is = (
+            "debit" if debits and cell.deviation.name != SUBMISSION else "unknown"
+        )
 
     # what is watched
 
     def befalls(self, process: Process, point: str) -> Crash | float | None:
-        if self.cell.setting is Setting.PUT_BACK and self.effects_left <= self.copied_after:
-            if point.endswith("after the commit") and self.effects_left == self.copied_after:
+        if (
+            self.cell.setting is Setting.PUT_BACK
+            and self.effects_left <= self.copied_after
+        ):
+            if (
+                point.endswith("after the commit")
+                and self.effects_left == self.copied_after
+            ):
                 self.database.keep_copy()
             return None
         return super().befalls(process, point)
@@ -88,7 +144,10 @@ class DeviationEpisode(Episode):
     def leaves(self, process: Process, claim: Any) -> None:
         super().leaves(process, claim)
         self.effects_left += 1
-        if self.cell.setting is not Setting.PUT_BACK and self.effects_left == self.deviates_after:
+        if (
+            self.cell.setting is not Setting.PUT_BACK
+            and self.effects_left == self.deviates_after
+        ):
             self._deviate()
 
     def _deviate(self) -> None:
@@ -143,8 +202,14 @@ class DeviationEpisode(Episode):
         await self._source()
         place_orders_of_others(self, younger=True)
         self.database.put_copy_back()
-        ledger = self.watched(WatchedLedger(self.scenario.settings.ledger_url, clock=self.clock, owner="mei"))
-        if self.cell.seed % 2 == 0:  # by the command; else by hand, and the next run notices
+        ledger = self.watched(
+            WatchedLedger(
+                self.scenario.settings.ledger_url, clock=self.clock, owner="mei"
+            )
+        )
+        if (
+            self.cell.seed % 2 == 0
+        ):  # by the command; else by hand, and the next run notices
             ledger.marks.put_back("was restored", by="mei")
         self.note("an older ledger is put back")
         self._deviate()
@@ -162,7 +227,9 @@ class DeviationEpisode(Episode):
             await self._source()
             if not self.found and self._all_final():
                 break
-        if self.cell.deviation.name != SUBMISSION:  # whose console shows for hours what is not so
+        if (
+            self.cell.deviation.name != SUBMISSION
+        ):  # whose console shows for hours what is not so
             await self._person_answers()
         if self.cell.deviation.group in (Group.PAYMENTS, Group.LAG, Group.STATES):
             await asyncio.sleep(LATER_S)
@@ -176,7 +243,9 @@ class DeviationEpisode(Episode):
 
     def _all_final(self) -> bool:
         orders = self.database.orders()
-        return all(ref in orders and orders[ref].state in REACHED_BOOKED for ref in self.refs)
+        return all(
+            ref in orders and orders[ref].state in REACHED_BOOKED for ref in self.refs
+        )
 
     # judgement
 
@@ -186,9 +255,18 @@ class DeviationEpisode(Episode):
             return
         orders, effects = self._ledger_now()
         told = books(self.sandbox, NO_QUERY, b"")
-        told["orders"] = [order for order in told["orders"] if order["reference"] in self.refs]
+        told["orders"] = [
+            order for order in told["orders"] if order["reference"] in self.refs
+        ]
         snapshot = self._newest_rows() if at_rest and self.snapshots else None
-        found = violations(told, orders, effects, limits=self.limits, at_rest=at_rest, snapshot=snapshot)
+        found = violations(
+            told,
+            orders,
+            effects,
+            limits=self.limits,
+            at_rest=at_rest,
+            snapshot=snapshot,
+        )
         for violation in found:
             if not self._is_told(violation, orders, at_rest=at_rest):
                 self.broken(f"{violation} (after {after})")
@@ -196,26 +274,40 @@ class DeviationEpisode(Episode):
             self.broken(what)
 
     def _is_told(self, violation: Violation, orders: Any, *, at_rest: bool) -> bool:
-        """Whether a person reads of the difference: it names what was paid, or the order that was forgotten."""
+        """Whether a person reads of the difference: it names what was paid, or the
+        order that was forgotten.
+        """
         ref, _, amounts = violation.what.partition(": ")
         order = orders.get(ref)
         reason = order.reason if order is not None else ""
-        if violation.rule in (Rule.OTHER_AMOUNT, Rule.NOT_IN_SNAPSHOT) and amounts.startswith("paid "):
+        if violation.rule in (
+            Rule.OTHER_AMOUNT,
+            Rule.NOT_IN_SNAPSHOT,
+        ) and amounts.startswith("paid "):
             paid = Money(int(amounts.removeprefix("paid ").partition(",")[0]))
             if str(paid) in reason:
                 return True
         if violation.rule is Rule.FORGOTTEN_ORDER and not at_rest:
             return True  # until an order is read back its id is what the create's answer said
-        if self.cell.setting is Setting.PUT_BACK and violation.rule is Rule.ABOVE_APPROVED:
-            return amounts.endswith("approved 0")  # in a ledger that this one has forgotten
+        if (
+            self.cell.setting is Setting.PUT_BACK
+            and violation.rule is Rule.ABOVE_APPROVED
+        ):
+            return amounts.endswith(
+                "approved 0"
+            )  # in a ledger that this one has forgotten
         if violation.rule not in FORGOTTEN:
             return False
         if not at_rest:
             return self.cell.setting is Setting.PUT_BACK
-        return self.has_failed or (bool(reason) and order is not None and order.state not in REACHED_BOOKED)
+        return self.has_failed or (
+            bool(reason) and order is not None and order.state not in REACHED_BOOKED
+        )
 
     def _above_a_line_s_limit(self, ordered: list[dict[str, Any]]) -> Iterator[str]:
-        limits = {request.order_ref: request.lines[0] for request in self.scenario.requests}
+        limits = {
+            request.order_ref: request.lines[0] for request in self.scenario.requests
+        }
         for order in ordered:
             line = limits[order["reference"]]
             if line.max_unit_price is None or not order["paid_times"]:
@@ -232,32 +324,52 @@ class DeviationEpisode(Episode):
         ]
 
     def _is_explained(self, order: Any) -> bool:
-        """Nothing can be read back from a service of which each run fails: the run's error says so."""
-        return self.has_failed or (order is not None and (order.state in REACHED_BOOKED or bool(order.reason)))
+        """Nothing can be read back from a service of which each run fails: the run's
+        error says so.
+        """
+        return self.has_failed or (
+            order is not None and (order.state in REACHED_BOOKED or bool(order.reason))
+        )
 
     def outcome(self, contract: tuple[str, ...]) -> Outcome:
-        """What became of the batch, `contract` being how its orders end with a service as it is written down."""
+        """What became of the batch, `contract` being how its orders end with a service
+        as it is written down.
+        """
         if self.states() == contract:
             return Outcome.THROUGH
-        ordered = [order for order in books(self.sandbox, NO_QUERY, b"")["orders"] if order["reference"] in self.refs]
+        ordered = [
+            order
+            for order in books(self.sandbox, NO_QUERY, b"")["orders"]
+            if order["reference"] in self.refs
+        ]
         if not ordered:
             return Outcome.STOPPED
         orders = self.database.orders()
-        if all(ref in orders and orders[ref].paid_minor is not None for ref in self.refs):
+        if all(
+            ref in orders and orders[ref].paid_minor is not None for ref in self.refs
+        ):
             return Outcome.PAID
         return Outcome.ONE if len(ordered) <= MOST_CANARIES else Outcome.OTHER
 
     def states(self) -> tuple[str, ...]:
         orders = self.database.orders()
-        return tuple(str(orders[ref].state) if ref in orders else "nowhere" for ref in self.refs)
+        return tuple(
+            str(orders[ref].state) if ref in orders else "nowhere" for ref in self.refs
+        )
 
     def said(self) -> tuple[str, ...]:
         orders = self.database.orders()
-        reasons = [orders[ref].reason for ref in self.refs if ref in orders and orders[ref].reason]
+        reasons = [
+            orders[ref].reason
+            for ref in self.refs
+            if ref in orders and orders[ref].reason
+        ]
         return tuple(dict.fromkeys([*reasons, *self.gave_up]))
 
 
-AS_WRITTEN = Deviation(name="as it is written", group=Group.NUMBERS, expected=frozenset({Outcome.THROUGH}))
+AS_WRITTEN = Deviation(
+    name="as it is written", group=Group.NUMBERS, expected=frozenset({Outcome.THROUGH})
+)
 _ends_with_the_contract: dict[tuple[object, ...], tuple[str, ...]] = {}
 
 
@@ -276,12 +388,25 @@ def play(made: Stage, cell: Cell) -> Played:
 def judged(made: Stage, episode: DeviationEpisode) -> Played:
     cell = episode.cell
     broken, said, states = tuple(episode.found), episode.said(), episode.states()
-    deviated = episode.service.changed > 0 or episode.cell.deviation.group in (Group.LAG, Group.PAYMENTS)
+    deviated = episode.service.changed > 0 or episode.cell.deviation.group in (
+        Group.LAG,
+        Group.PAYMENTS,
+    )
     outcome = episode.outcome(())
-    is_a_stop = deviated and outcome is Outcome.STOPPED and Outcome.THROUGH not in cell.deviation.expected
-    if cell.setting is Setting.CALM and not is_a_stop and states == _contract(made, cell):
+    is_a_stop = (
+        deviated
+        and outcome is Outcome.STOPPED
+        and Outcome.THROUGH not in cell.deviation.expected
+    )
+    if (
+        cell.setting is Setting.CALM
+        and not is_a_stop
+        and states == _contract(made, cell)
+    ):
         outcome = Outcome.THROUGH
-    return Played(cell=cell, outcome=outcome, broken=broken, said=said, deviated=deviated)
+    return Played(
+        cell=cell, outcome=outcome, broken=broken, said=said, deviated=deviated
+    )
 
 
 def _contract(made: Stage, cell: Cell) -> tuple[str, ...]:
@@ -289,7 +414,9 @@ def _contract(made: Stage, cell: Cell) -> tuple[str, ...]:
     limits = cell.seed if cell.deviation.group is Group.AMOUNTS else min(cell.seed, 1)
     key = cell.marketplace, limits, cell.deviation.refusals
     if key not in _ends_with_the_contract:
-        plain = replace(AS_WRITTEN, group=cell.deviation.group, refusals=cell.deviation.refusals)
+        plain = replace(
+            AS_WRITTEN, group=cell.deviation.group, refusals=cell.deviation.refusals
+        )
         written = DeviationEpisode(made, replace(cell, deviation=plain))
         written.run()
         assert not written.found, (cell, written.found)

@@ -1,4 +1,6 @@
-"""The sandbox behind a deviation: what is asked of it, what it tells, and what it does may be another."""
+"""The sandbox behind a deviation: what is asked of it, what it tells, and what it does
+may be another.
+"""
 
 from __future__ import annotations
 
@@ -43,7 +45,9 @@ class Group(StrEnum):
 
 
 class Outcome(StrEnum):
-    """What became of a batch: as with the contract, nothing ordered, at most a canary, all paid, or anything else."""
+    """What became of a batch: as with the contract, nothing ordered, at most a canary,
+    all paid, or anything else.
+    """
 
     THROUGH = "through"
     PAID = "paid"
@@ -108,10 +112,12 @@ def _as_it_is(_world: World, _role: Role, _dice: Random) -> AbstractContextManag
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Deviation:
-    """One form in which a service differs: `asks` changes requests, `tells` answers, `writes` the bytes of a body.
+    """One form in which a service differs: `asks` changes requests, `tells` answers,
+    `writes` the bytes of a body.
 
-    `within` is what a call is carried out in, `pays` what a payment is. `resends` says that the account is known to
-    debit at once; `refusals` that something is refused, so that it shows how.
+    `within` is what a call is carried out in, `pays` what a payment is. `resends` says
+    that the account is known to debit at once; `refusals` that something is refused, so
+    that it shows how.
     """
 
     name: str
@@ -142,9 +148,13 @@ def told_by(deviation: Deviation, told: Told, body: bytes) -> bytes:
 
 
 class DeviatingSandbox(Sandbox):
-    """A sandbox that deviates while it is `on`. `changed` counts what was asked or told otherwise."""
+    """A sandbox that deviates while it is `on`. `changed` counts what was asked or told
+    otherwise.
+    """
 
-    def __init__(self, world: World, breaker: SignatureCheck, deviation: Deviation, dice: Random) -> None:
+    def __init__(
+        self, world: World, breaker: SignatureCheck, deviation: Deviation, dice: Random
+    ) -> None:
         super().__init__(world, breaker)
         self.deviation, self.dice = deviation, dice
         self.faults = self.drawn = DrawnFaults()  # type: ignore[assignment]
@@ -156,10 +166,15 @@ class DeviatingSandbox(Sandbox):
             return await super().handle(request)
         assert isinstance(request, Incoming)
         role = ROLES.get(request.path, Role.OTHER)
-        before, request._body = request._body, asked_of(self.deviation, request.path, request._body)
+        before, request._body = (
+            request._body,
+            asked_of(self.deviation, request.path, request._body),
+        )
         self.changed += bool(before) and json.loads(before) != json.loads(request._body)
         pays = (
-            self.deviation.pays(self.world, self.drawn, request) if self.deviation.pays and role is Role.PAY else None
+            self.deviation.pays(self.world, self.drawn, request)
+            if self.deviation.pays and role is Role.PAY
+            else None
         )
         with self.deviation.within(self.world, role, self.dice), pays or nullcontext():
             response = await super().handle(request)
@@ -168,6 +183,12 @@ class DeviatingSandbox(Sandbox):
             return response
         told = Told(request.path, role, None, response.status, self.dice)
         body = told_by(self.deviation, told, response.body)
-        self.changed += body != as_json(json.loads(response.body)) or told.status != response.status
-        headers = {name: value for name, value in response.headers.items() if name == "Retry-After"}
+        self.changed += (
+            body != as_json(json.loads(response.body)) or told.status != response.status
+        )
+        headers = {
+            name: value
+            for name, value in response.headers.items()
+            if name == "Retry-After"
+        }
         return web.Response(body=body, status=told.status, headers=headers)

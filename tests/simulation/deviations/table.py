@@ -1,4 +1,6 @@
-"""The matrix: every deviation at every marketplace, in every setting and for every seed."""
+"""The matrix: every deviation at every marketplace, in every setting and for every
+seed.
+"""
 
 from __future__ import annotations
 
@@ -63,7 +65,9 @@ def cells(
     """All cells of these deviations, one marketplace after the other."""
     return [
         Cell(deviation=deviation, marketplace=marketplace, setting=setting, seed=seed)
-        for deviation, marketplace, setting, seed in product(deviations, Marketplace, settings, seeds)
+        for deviation, marketplace, setting, seed in product(
+            deviations, Marketplace, settings, seeds
+        )
     ]
 
 
@@ -72,16 +76,30 @@ def lines(chosen: Sequence[Cell], workers: int = 1) -> Iterator[Line]:
     if workers == 1:
         yield from _played(chosen)
         return
-    named = [(cell.deviation.name, cell.marketplace, cell.setting, cell.seed) for cell in chosen]
+    named = [
+        (cell.deviation.name, cell.marketplace, cell.setting, cell.seed)
+        for cell in chosen
+    ]
     context = multiprocessing.get_context("spawn")
-    parts = [named[start : start + TOLD_EVERY] for start in range(0, len(named), TOLD_EVERY)]
-    with context.Pool(workers, maxtasksperchild=25) as pool:  # a process that played thousands holds gigabytes
+    parts = [
+        named[start : start + TOLD_EVERY] for start in range(0, len(named), TOLD_EVERY)
+    ]
+    with context.Pool(
+        workers, maxtasksperchild=25
+    ) as pool:  # a process that played thousands holds gigabytes
         for part in pool.imap(_part, parts):
             yield from part
 
 
 def _part(named: Sequence[tuple[str, Marketplace, Setting, int]]) -> list[Line]:
-    return list(_played([Cell(deviation=BY_NAME[name], marketplace=m, setting=s, seed=n) for name, m, s, n in named]))
+    return list(
+        _played(
+            [
+                Cell(deviation=BY_NAME[name], marketplace=m, setting=s, seed=n)
+                for name, m, s, n in named
+            ]
+        )
+    )
 
 
 def _played(chosen: Iterable[Cell]) -> Iterator[Line]:
@@ -93,20 +111,28 @@ def _played(chosen: Iterable[Cell]) -> Iterator[Line]:
 
 
 def table(told: Iterable[Line]) -> Iterator[str]:
-    """A line a deviation: what it comes to in calm at each marketplace; behind it what breaks."""
+    """A line a deviation: what it comes to in calm at each marketplace; behind it what
+    breaks.
+    """
     by_deviation: defaultdict[str, list[Line]] = defaultdict(list)
     for line in told:
         by_deviation[line.deviation].append(line)
     yield f"{'deviation':44} " + " ".join(f"{name:13}" for name in Marketplace)
     for name, listed in by_deviation.items():
-        yield f"{name:44} " + " ".join(f"{_cell(listed, one):13}" for one in Marketplace)
+        yield f"{name:44} " + " ".join(
+            f"{_cell(listed, one):13}" for one in Marketplace
+        )
 
 
 def _cell(listed: Sequence[Line], marketplace: str) -> str:
     here = [line for line in listed if line.marketplace == marketplace]
     if not here:
         return ""
-    calm = dict.fromkeys(line.outcome for line in here if line.setting == Setting.CALM and line.from_start)
+    calm = dict.fromkeys(
+        line.outcome
+        for line in here
+        if line.setting == Setting.CALM and line.from_start
+    )
     word = "/".join(calm) if any(line.deviated for line in here) else "-"
     broken = sum(bool(line.faults) for line in here)
     return f"{word}{f' !{broken}' if broken else ''}"

@@ -1,4 +1,6 @@
-"""A service that deviates in one form everywhere: nothing happens twice, nothing beyond the limits, all of it told."""
+"""A service that deviates in one form everywhere: nothing happens twice, nothing beyond
+the limits, all of it told.
+"""
 
 from __future__ import annotations
 
@@ -50,8 +52,12 @@ def made() -> Iterator[Stage]:
 def test_no_deviation_costs_money_twice_or_untold(
     made: Stage, name: str, marketplace: Marketplace, setting: Setting, seed: int
 ) -> None:
-    """The orders end as the catalogue expects it; `make endurance PART=deviations` plays all cells."""
-    cell = Cell(deviation=BY_NAME[name], marketplace=marketplace, setting=setting, seed=seed)
+    """The orders end as the catalogue expects it; `make endurance PART=deviations`
+    plays all cells.
+    """
+    cell = Cell(
+        deviation=BY_NAME[name], marketplace=marketplace, setting=setting, seed=seed
+    )
     faults = play(made, cell).faults
     if faults and (reason := why_open(cell)):
         pytest.xfail(reason)

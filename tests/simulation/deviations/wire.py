@@ -1,4 +1,6 @@
-"""Which call is for what, and which names in the answers are ids, amounts, times, states and references of ours."""
+"""Which call is for what, and which names in the answers are ids, amounts, times,
+states and references of ours.
+"""
 
 from __future__ import annotations
 
@@ -71,7 +73,9 @@ AMOUNTS = _named(
 IDS = _named("""id itemId mpId skuId mpSkuId purchaseId subPurchaseOrderId orderId offerId idOfStr productID skuID
     subItemIDString orderEntryId productId tradeId distOrderNo distSubOrderNo dwSpuId dwSkuId distSkuId distSpuId
     gspOrderId willPayPurchaseOrderIds payFailurePurchaseOrderIds successOrderIds cantPayOrderList serviceId""")
-REFERENCES = _named("outerPurchaseId buyerFeedback outOrderId message channelReferId requestId")
+REFERENCES = _named(
+    "outerPurchaseId buyerFeedback outOrderId message channelReferId requestId"
+)
 STATES = _named("status orderStatus payStatus tradeStatus")
 TIMES = _named(
     """createdTime modifyTime payTime createTime allDeliveredTime deliveredTime tbCreateTime createDate payDate
@@ -90,7 +94,9 @@ Change = Callable[[str, Any], Any]
 
 
 def changed(value: Any, change: Change, name: str = "") -> Any:
-    """Every value in it as `change` wants it by the name of its field, from the inside out; rows have their list's."""
+    """Every value in it as `change` wants it by the name of its field, from the inside
+    out; rows have their list's.
+    """
     if isinstance(value, dict):
         made = {key: changed(one, change, key) for key, one in value.items()}
         value = {key: one for key, one in made.items() if one is not ABSENT}

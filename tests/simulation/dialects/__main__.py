@@ -1,4 +1,6 @@
-"""`python -m tests.simulation.dialects`: all journeys, and the page of them; or one again, with what happened in it."""
+"""`python -m tests.simulation.dialects`: all journeys, and the page of them; or one
+again, with what happened in it.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,10 @@ def page(played: Sequence[Result]) -> Iterator[str]:
     yield f"|---|---|---|{'---|' * len(Marketplace)}---|"
     for dialect in DIALECTS:
         words = by_name[(dialect.name,)].words
-        said = [f"`XPORTCN_{name.upper()}={str(now).lower()}`" for name, now in REMEDIES.get(dialect.name, {}).items()]
+        said = [
+            f"`XPORTCN_{name.upper()}={str(now).lower()}`"
+            for name, now in REMEDIES.get(dialect.name, {}).items()
+        ]
         cells = " | ".join(words[one] for one in Marketplace)
         yield f"| {dialect.name} | {dialect.sentence} | {dialect.mark} | {cells} | {', '.join(said) or '–'} |"
     yield "\n## Sources\n"
@@ -55,20 +60,37 @@ def page(played: Sequence[Result]) -> Iterator[str]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.simulation.dialects", description=__doc__)
-    parser.add_argument("--dialect", action="append", default=[], help="play only one journey, through these")
-    parser.add_argument("--seed", type=int, default=0, help="its goods, and the order of things in it")
-    parser.add_argument("--mended", action="store_true", help="with what its dialects need")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.simulation.dialects", description=__doc__
+    )
+    parser.add_argument(
+        "--dialect",
+        action="append",
+        default=[],
+        help="play only one journey, through these",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, help="its goods, and the order of things in it"
+    )
+    parser.add_argument(
+        "--mended", action="store_true", help="with what its dialects need"
+    )
     parser.add_argument("--trace", action="store_true", help="print what happened")
-    parser.add_argument("--combinations", type=int, default=0, help="so many seeded combinations beside")
+    parser.add_argument(
+        "--combinations", type=int, default=0, help="so many seeded combinations beside"
+    )
     options = parser.parse_args()
     from tests.simulation.dialects.table import Trip, alone, combined, results
 
     logging.disable()
     if options.dialect or options.trace:
-        trip = Trip(dialects=tuple(options.dialect), seed=options.seed, mended=options.mended)
+        trip = Trip(
+            dialects=tuple(options.dialect), seed=options.seed, mended=options.mended
+        )
         return one(trip, trace=options.trace)
-    played = list(results([*alone(), *combined(range(options.combinations))], workers=2))
+    played = list(
+        results([*alone(), *combined(range(options.combinations))], workers=2)
+    )
     PAGE.write_text("\n".join(page(played)) + "\n", encoding="utf-8")
     for result in played:
         for fault in result.faults:
@@ -94,7 +116,9 @@ def one(trip: Trip, *, trace: bool) -> int:
 
 
 if __name__ == "__main__":
-    if os.environ.get("PYTHONHASHSEED") != "0":  # the order of sets is part of what is replayed
+    if (
+        os.environ.get("PYTHONHASHSEED") != "0"
+    ):  # the order of sets is part of what is replayed
         again = [sys.executable, "-m", "tests.simulation.dialects", *sys.argv[1:]]
         os.execve(sys.executable, again, {**os.environ, "PYTHONHASHSEED": "0"})
     sys.exit(main())

@@ -1,4 +1,6 @@
-"""One journey: a batch at five marketplaces from its plan to the door, at a service that speaks dialects."""
+"""One journey: a batch at five marketplaces from its plan to the door, at a service
+that speaks dialects.
+"""
 
 from __future__ import annotations
 
@@ -49,7 +51,12 @@ TRACKED_D = (1, 2, 4, 7, 12, 18)
 CLOSED = Marketplace.TAOBAO
 """Where one order is cancelled before it is paid, and another one after it."""
 UNPAID, TAKEN_BACK = "taobao-unpaid", f"taobao-{ORDERS}"
-BOUGHT = {*REACHED_BOOKED, OrderState.CANCELLED, OrderState.REFUNDING, OrderState.REFUNDED}
+BOUGHT = {
+    *REACHED_BOOKED,
+    OrderState.CANCELLED,
+    OrderState.REFUNDING,
+    OrderState.REFUNDED,
+}
 ENDED = (OrderState.DELIVERED, OrderState.CANCELLED, OrderState.REFUNDED)
 ACCOUNT = XportcnSettings(
     base_url="https://service.example",
@@ -62,12 +69,16 @@ ACCOUNT = XportcnSettings(
 """At an address that is not the sandbox's: nothing is let pass for it."""
 AS_SET: Mapping[str, Any] = MappingProxyType({})
 SAYS_SO = ("XPORTCN_", "sourcing confirm", "ledger confirm", "was not as expected")
-"""What a reason names that tells an assumption about the service: the setting, or the question about it."""
+"""What a reason names that tells an assumption about the service: the setting, or the
+question about it.
+"""
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where an order stands at the end. `is_begun`: it is at the marketplace, or may be."""
+    """Where an order stands at the end. `is_begun`: it is at the marketplace, or may
+    be.
+    """
 
     order_ref: str
     marketplace: Marketplace
@@ -78,9 +89,10 @@ class End:
     @property
     def is_as_written(self) -> bool:
         """Whether it ends as at a service that speaks no dialect."""
-        return self.state == {UNPAID: OrderState.CANCELLED, TAKEN_BACK: OrderState.REFUNDED}.get(
-            self.order_ref, OrderState.DELIVERED
-        )
+        return self.state == {
+            UNPAID: OrderState.CANCELLED,
+            TAKEN_BACK: OrderState.REFUNDED,
+        }.get(self.order_ref, OrderState.DELIVERED)
 
     @property
     def names_an_assumption(self) -> bool:
@@ -88,7 +100,9 @@ class End:
 
 
 class Journey(Episode):
-    """A batch of some orders at each marketplace under a budget and a limit on each line, without misfortune."""
+    """A batch of some orders at each marketplace under a budget and a limit on each
+    line, without misfortune.
+    """
 
     def __init__(
         self,
@@ -98,12 +112,19 @@ class Journey(Episode):
         seed: int = 0,
         settings: Mapping[str, Any] = AS_SET,
     ) -> None:
-        super().__init__(seed=seed, stage=made, given=_scenario(made, seed), speaks=Service(dialects=tuple(dialects)))
+        super().__init__(
+            seed=seed,
+            stage=made,
+            given=_scenario(made, seed),
+            speaks=Service(dialects=tuple(dialects)),
+        )
         self.misfortune = Misfortune(dice=Random(seed), calm=True)
         self.xportcn = ACCOUNT.model_copy(update=settings)
         self.asks_first = self.xportcn.asks_first
         assert self.scenario.budget
-        self.limits = AllowedAmounts(as_paid=True, batches={BATCH: self.scenario.budget.minor})
+        self.limits = AllowedAmounts(
+            as_paid=True, batches={BATCH: self.scenario.budget.minor}
+        )
         self.all_ends: tuple[End, ...] = ()
 
     # what people do
@@ -138,7 +159,9 @@ class Journey(Episode):
 
         async def run(_: Process) -> None:
             settings = self.scenario.settings
-            async with open_resources(settings, self.xportcn, clock=self.clock) as resources:
+            async with open_resources(
+                settings, self.xportcn, clock=self.clock
+            ) as resources:
                 await resources.addresses()
                 await work(resources)
 
@@ -151,17 +174,23 @@ class Journey(Episode):
     async def _buys(self, resources: Resources) -> None:
         await self._buy(resources, self._batch(), BATCH)
 
-    async def _buy(self, resources: Resources, requests: tuple[OrderRequest, ...], batch: str) -> None:
+    async def _buy(
+        self, resources: Resources, requests: tuple[OrderRequest, ...], batch: str
+    ) -> None:
         def person(question: ApprovalRequest) -> bool:
             process = current()
             assert process is not None
             process.batch = batch
-            process.approved |= {plan.order_ref: plan_hash(plan) for plan in question.all}
+            process.approved |= {
+                plan.order_ref: plan_hash(plan) for plan in question.all
+            }
             return True
 
         approver.set(person)
         budget = self.scenario.budget if batch == BATCH else None
-        await BatchRun(resources, batch, FromRequests(requests, "requests.csv"), budget=budget).buy(ask=True)
+        await BatchRun(
+            resources, batch, FromRequests(requests, "requests.csv"), budget=budget
+        ).buy(ask=True)
 
     async def _is_cancelled(self) -> None:
         """An order that the wallet does not cover is cancelled."""
@@ -181,45 +210,85 @@ class Journey(Episode):
             await self._passes(0.1)
 
     async def _answers(self, resources: Resources) -> None:
-        """`sourcing confirm`, by the console: did the balance fall by what the question says?"""
+        """`sourcing confirm`, by the console: did the balance fall by what the question
+        says?
+        """
         ledger = resources.ledger
         for marketplace in Marketplace:
             for question in open_about(ledger, marketplace):
                 taken, otherwise = Money(self._taken_fen(question.about)), ""
-                if question.topic is Topic.FIRST_PAYMENT and f"exactly {taken}," not in question.words:
+                if (
+                    question.topic is Topic.FIRST_PAYMENT
+                    and f"exactly {taken}," not in question.words
+                ):
                     otherwise = f"the balance fell by {taken}"
-                if question.topic not in (Topic.AMOUNTS, Topic.UNITS):  # the console shows them a hundredfold
-                    answer(ledger, marketplace, question.topic, by="mei", about=question.about, otherwise=otherwise)
+                if question.topic not in (
+                    Topic.AMOUNTS,
+                    Topic.UNITS,
+                ):  # the console shows them a hundredfold
+                    answer(
+                        ledger,
+                        marketplace,
+                        question.topic,
+                        by="mei",
+                        about=question.about,
+                        otherwise=otherwise,
+                    )
 
     async def _says_what_was_paid(self, resources: Resources) -> None:
-        """`sourcing resolve`, by the console, where a payment was accepted and is not seen."""
-        for ref, order in resources.ledger.orders_in([OrderState.PAYMENT_PENDING, OrderState.UNKNOWN]).items():
+        """`sourcing resolve`, by the console, where a payment was accepted and is not
+        seen.
+        """
+        for ref, order in resources.ledger.orders_in(
+            [OrderState.PAYMENT_PENDING, OrderState.UNKNOWN]
+        ).items():
             if f"sourcing resolve {ref} --not-paid" in order.reason:
                 fen = self._taken_fen(ref)
-                kind, amount = (ResolutionKind.PAID, Money(fen)) if fen else (ResolutionKind.NOT_PAID, None)
-                await resolve(resources, ref, Resolution(kind=kind, amount=amount), by="mei")
+                kind, amount = (
+                    (ResolutionKind.PAID, Money(fen))
+                    if fen
+                    else (ResolutionKind.NOT_PAID, None)
+                )
+                await resolve(
+                    resources, ref, Resolution(kind=kind, amount=amount), by="mei"
+                )
 
     def _taken_fen(self, order_ref: str) -> int:
         """What left the wallet for an order and did not come back."""
         told = books(self.sandbox, NO_QUERY, b"")
         ordered: dict[str, int] = {
-            one["order_id"]: one["refunded_fen"] for one in told["orders"] if one["reference"] == order_ref
+            one["order_id"]: one["refunded_fen"]
+            for one in told["orders"]
+            if one["reference"] == order_ref
         }
-        by_wallet = [one for one in told["payments"] if one.get("source", "wallet") == "wallet"]
-        paid_fen: int = sum(one["amount_fen"] for one in by_wallet if one["order_id"] in ordered)
+        by_wallet = [
+            one for one in told["payments"] if one.get("source", "wallet") == "wallet"
+        ]
+        paid_fen: int = sum(
+            one["amount_fen"] for one in by_wallet if one["order_id"] in ordered
+        )
         return paid_fen - sum(ordered.values())
 
     async def _takes_back(self, resources: Resources) -> None:
         """The money of one paid order is asked back."""
         order = resources.ledger.orders([TAKEN_BACK]).get(TAKEN_BACK)
-        if order is not None and order.paid_minor is not None and not resources.ledger.refunds.of_orders([TAKEN_BACK]):
+        if (
+            order is not None
+            and order.paid_minor is not None
+            and not resources.ledger.refunds.of_orders([TAKEN_BACK])
+        ):
             await cancel(resources, [TAKEN_BACK], CHANGED_MY_MIND, chunk_size=50)
 
     async def _follows(self, resources: Resources) -> None:
         await track(resources, chunk_size=50)
         refs = [request.order_ref for request in self.scenario.requests]
         await settle_open(resources, refs)
-        await run_task(follow_refunds, resources, resources.ledger.refunds.in_states(FOLLOWED), label="1")
+        await run_task(
+            follow_refunds,
+            resources,
+            resources.ledger.refunds.in_states(FOLLOWED),
+            label="1",
+        )
 
     def _batch(self) -> tuple[OrderRequest, ...]:
         return self.scenario.requests[:-1]
@@ -233,13 +302,25 @@ class Journey(Episode):
         orders, effects = self._ledger_now()
         told = books(self.sandbox, NO_QUERY, b"")
         snapshot = self._newest_rows() if at_rest and self.snapshots else None
-        for violation in violations(told, orders, effects, limits=self.limits, at_rest=at_rest, snapshot=snapshot):
+        for violation in violations(
+            told,
+            orders,
+            effects,
+            limits=self.limits,
+            at_rest=at_rest,
+            snapshot=snapshot,
+        ):
             self.broken(f"{violation} (after {after})")
         for what in self._above_a_line_s_limit(told["orders"]):
             self.broken(f"{what} (after {after})")
 
-    def _above_a_line_s_limit(self, ordered: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-        limits = {request.order_ref: request.lines[0].max_unit_price for request in self.scenario.requests}
+    def _above_a_line_s_limit(
+        self, ordered: Sequence[Mapping[str, Any]]
+    ) -> Iterator[str]:
+        limits = {
+            request.order_ref: request.lines[0].max_unit_price
+            for request in self.scenario.requests
+        }
         for order in ordered:
             limit, fen = limits[order["reference"]], order["items"][0]["unit_fen"]
             if limit is not None and order["paid_times"] and fen > limit.minor:
@@ -249,11 +330,19 @@ class Journey(Episode):
         """Where each order stands now."""
         ledger = self.database.orders()
         begun = {order.reference for order in self.world.books.every_order()}
-        begun |= {effect.order_ref for effect in self.database.effects() if effect.status in BEGUN}
+        begun |= {
+            effect.order_ref
+            for effect in self.database.effects()
+            if effect.status in BEGUN
+        }
         for request in self.scenario.requests:
             ref = request.order_ref
             order = ledger.get(ref)
-            state, reason = (str(order.state), str(order.reason)) if order is not None else ("nowhere", "")
+            state, reason = (
+                (str(order.state), str(order.reason))
+                if order is not None
+                else ("nowhere", "")
+            )
             yield End(ref, request.marketplace, state, reason, ref in begun)
 
 
@@ -264,7 +353,9 @@ def _scenario(made: Stage, seed: int) -> Scenario:
     for marketplace in Marketplace:
         goods = dice.sample(made.on_sale[marketplace], ORDERS + 1)
         refs = [f"{marketplace}-{number}" for number in range(1, ORDERS + 1)]
-        for ref, item in zip([*refs, UNPAID] if marketplace is CLOSED else refs, goods, strict=False):
+        for ref, item in zip(
+            [*refs, UNPAID] if marketplace is CLOSED else refs, goods, strict=False
+        ):
             request, cost_fen = _limited(ref, marketplace, item)
             requests.append(request)
             total_fen += cost_fen
@@ -279,9 +370,14 @@ def _scenario(made: Stage, seed: int) -> Scenario:
     )
 
 
-def _limited(ref: str, marketplace: Marketplace, item: Item) -> tuple[OrderRequest, int]:
+def _limited(
+    ref: str, marketplace: Marketplace, item: Item
+) -> tuple[OrderRequest, int]:
     """An order with a limit on its line, and its cost in fen."""
     request, _, cost_fen = _order(ref, marketplace, item, by_words=False)
     line = request.lines[0]
     sku = next(one for one in item.skus if one.id == line.sku)
-    return replace(request, lines=(replace(line, max_unit_price=Money(item.unit_fen(sku, line.quantity))),)), cost_fen
+    return replace(
+        request,
+        lines=(replace(line, max_unit_price=Money(item.unit_fen(sku, line.quantity))),),
+    ), cost_fen

@@ -1,4 +1,6 @@
-"""Each dialect alone, and seeded combinations: what a journey comes to at each marketplace, and its faults."""
+"""Each dialect alone, and seeded combinations: what a journey comes to at each
+marketplace, and its faults.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,9 @@ PLAYED_AT_ONCE = 5
 
 
 class Word(StrEnum):
-    """What became of a marketplace's orders: as written; none begun; the first one waits; all close unpaid; or else."""
+    """What became of a marketplace's orders: as written; none begun; the first one
+    waits; all close unpaid; or else.
+    """
 
     THROUGH = "through"
     STOPS = "stops"
@@ -39,7 +43,9 @@ REMEDIES: Mapping[str, Mapping[str, Any]] = {
     "search-yuan-text": {"units": "taobao.search=yuan"},
     "taobao-yuan-everywhere": {"units": "taobao=yuan"},
 }
-"""The settings (`XPORTCN_`) that let a batch through, by dialect; without an entry none has to be set."""
+"""The settings (`XPORTCN_`) that let a batch through, by dialect; without an entry none
+has to be set.
+"""
 NEVER_MENDED = {"pay-refused-by-finance", "pay-by-credit"}
 OPPOSITES = (
     {"freight-distribution-ids", "freight-any-ids"},
@@ -47,7 +53,9 @@ OPPOSITES = (
     {"booking-one-a-render", "booking-one-an-order"},
     {"detail-without-reference", "create-before-number"},
 )
-"""Pairs that are not drawn together: they contradict each other, or leave no way to see an order, as the last one."""
+"""Pairs that are not drawn together: they contradict each other, or leave no way to see
+an order, as the last one.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +73,9 @@ class Trip:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a trip came to. `faults` are broken promises, and orders that wait without a named assumption."""
+    """What a trip came to. `faults` are broken promises, and orders that wait without a
+    named assumption.
+    """
 
     trip: Trip
     words: Mapping[str, Word]
@@ -87,7 +97,13 @@ def combined(seeds: Iterable[int]) -> list[Trip]:
         chosen = dice.sample(names, dice.choice((2, 3)))
         while any(pair <= {*chosen} for pair in OPPOSITES):
             chosen = dice.sample(names, len(chosen))
-        trips.append(Trip(dialects=tuple(sorted(chosen, key=names.index)), seed=seed, mended=seed % 2 == 1))
+        trips.append(
+            Trip(
+                dialects=tuple(sorted(chosen, key=names.index)),
+                seed=seed,
+                mended=seed % 2 == 1,
+            )
+        )
     return trips
 
 
@@ -96,7 +112,9 @@ def played(made: Stage, trip: Trip) -> Journey:
     settings: dict[str, Any] = {}
     for name in trip.dialects if trip.mended else ():
         remedy = REMEDIES.get(name, {})
-        units = ", ".join(str(one["units"]) for one in (settings, remedy) if "units" in one)
+        units = ", ".join(
+            str(one["units"]) for one in (settings, remedy) if "units" in one
+        )
         settings |= {**remedy, "units": units} if units else remedy
     journey = Journey(made, trip.dialects, seed=trip.seed, settings=settings)
     journey.run()
@@ -111,7 +129,9 @@ def judged(journey: Journey, trip: Trip) -> Result:
         words[str(marketplace)] = word = _word(ends, trip.dialects)
         if word is Word.WAITS or (word is not Word.THROUGH and goes_through):
             left = next(end for end in ends if not end.is_as_written)
-            faults.append(f"{marketplace} {word}: {left.order_ref} is {left.state}: {left.reason}")
+            faults.append(
+                f"{marketplace} {word}: {left.order_ref} is {left.state}: {left.reason}"
+            )
     return Result(trip=trip, words=words, faults=tuple(faults))
 
 
@@ -120,11 +140,17 @@ def _word(ends: Sequence[End], dialects: Sequence[str]) -> Word:
     if not left:
         return Word.THROUGH
     begun = [end for end in left if end.is_begun]
-    explained = all(end.names_an_assumption for end in left if not end.is_begun) and all(end.reason for end in begun)
+    explained = all(
+        end.names_an_assumption for end in left if not end.is_begun
+    ) and all(end.reason for end in begun)
     if explained and len(begun) <= 1:
         return Word.ONE if any(end.is_begun for end in ends) else Word.STOPS
     unpaid = all(end.state in UNPAID_ENDS and end.reason for end in left)
-    return Word.CLOSES if unpaid and PAY_REFUSED_BY_FINANCE.name in dialects else Word.WAITS
+    return (
+        Word.CLOSES
+        if unpaid and PAY_REFUSED_BY_FINANCE.name in dialects
+        else Word.WAITS
+    )
 
 
 def results(trips: Sequence[Trip], workers: int = 1) -> Iterator[Result]:
@@ -132,7 +158,10 @@ def results(trips: Sequence[Trip], workers: int = 1) -> Iterator[Result]:
     if workers == 1:
         yield from _part(trips)
         return
-    parts = [trips[start : start + PLAYED_AT_ONCE] for start in range(0, len(trips), PLAYED_AT_ONCE)]
+    parts = [
+        trips[start : start + PLAYED_AT_ONCE]
+        for start in range(0, len(trips), PLAYED_AT_ONCE)
+    ]
     with multiprocessing.get_context("spawn").Pool(workers) as pool:
         for part in pool.imap(_part, parts):
             yield from part

@@ -1,4 +1,6 @@
-"""Journeys at a service that speaks dialects; `make endurance PART=dialects` plays all of them and 40 combinations."""
+"""Journeys at a service that speaks dialects; `make endurance PART=dialects` plays all
+of them and 40 combinations.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ from tests.simulation.dialects.table import REMEDIES, Trip, Word, judged, played
 from tests.simulation.stage import Stage, stage
 
 ABOUT_MONEY = (
-    pytest.param(("pay-is-submission", "refuses-duplicates"), marks=pytest.mark.endurance),
+    pytest.param(
+        ("pay-is-submission", "refuses-duplicates"), marks=pytest.mark.endurance
+    ),
     ("pay-by-credit", "freight-distribution-ids", "receiver-china"),
 )
 
@@ -26,32 +30,49 @@ def made() -> Iterator[Stage]:
 
 
 @pytest.mark.endurance
-def test_without_a_dialect_all_is_delivered_but_what_was_taken_back(made: Stage) -> None:
-    """One order is cancelled before it is paid, one after; the wallet has paid for the others alone."""
+def test_without_a_dialect_all_is_delivered_but_what_was_taken_back(
+    made: Stage,
+) -> None:
+    """One order is cancelled before it is paid, one after; the wallet has paid for the
+    others alone.
+    """
     journey = Journey(made, ())
     journey.run()
     assert journey.found == []
-    assert {end.order_ref: end.state for end in journey.all_ends if end.state != "delivered"} == {
+    assert {
+        end.order_ref: end.state for end in journey.all_ends if end.state != "delivered"
+    } == {
         "taobao-unpaid": "cancelled",
         "taobao-3": "refunded",
     }
     assert len(journey.all_ends) == 3 * len(Marketplace) + 1
-    kept_fen = sum(order.paid_fen - order.refunded_fen for order in journey.world.books.every_order())
-    assert journey.world.books.opening_fen - journey.world.books.balance_fen == kept_fen > 0
+    kept_fen = sum(
+        order.paid_fen - order.refunded_fen
+        for order in journey.world.books.every_order()
+    )
+    assert (
+        journey.world.books.opening_fen - journey.world.books.balance_fen
+        == kept_fen
+        > 0
+    )
 
 
 @pytest.mark.parametrize("dialects", ABOUT_MONEY, ids=" ".join)
 def test_money_is_safe_in_each_dialect(made: Stage, dialects: tuple[str, ...]) -> None:
-    """Every order goes through or, beyond the first of its marketplace, is held unbegun with the assumption named."""
+    """Every order goes through or, beyond the first of its marketplace, is held unbegun
+    with the assumption named.
+    """
     trip = Trip(dialects=dialects)
     assert judged(played(made, trip), trip).faults == ()
 
 
 @pytest.mark.endurance
 def test_a_setting_lets_a_held_batch_through(made: Stage) -> None:
-    """An unknown field is named with its setting, and nothing is ordered; with the setting all is delivered.
+    """An unknown field is named with its setting, and nothing is ordered; with the
+    setting all is delivered.
 
-    Then also where filters want another form of times, and say so under the code of a fault.
+    Then also where filters want another form of times, and say so under the code of a
+    fault.
     """
     trip = Trip(dialects=("refuses-unknown-fields",))
     assert judged(played(made, trip), trip).words["1688"] is Word.STOPS
@@ -62,7 +83,11 @@ def test_a_setting_lets_a_held_batch_through(made: Stage) -> None:
 def test_the_page_has_each_dialect_as_the_sandbox_tells_it() -> None:
     """`python -m tests.simulation.dialects` writes it."""
     lines = PAGE.read_text(encoding="utf-8").splitlines()
-    rows = {(cells := [cell.strip() for cell in line.split("|")])[1]: cells for line in lines if line.startswith("| ")}
+    rows = {
+        (cells := [cell.strip() for cell in line.split("|")])[1]: cells
+        for line in lines
+        if line.startswith("| ")
+    }
     assert {name: row[2:4] for name, row in rows.items() if name in BY_NAME} == {
         dialect.name: [dialect.sentence, dialect.mark] for dialect in DIALECTS
     }

@@ -1,4 +1,6 @@
-"""Whole yuan in fen places: nothing tells them from fen but a limit, a person, and the sandbox's own books."""
+"""Whole yuan in fen places: nothing tells them from fen but a limit, a person, and the
+sandbox's own books.
+"""
 
 from __future__ import annotations
 
@@ -26,15 +28,28 @@ def made() -> Iterator[Stage]:
 
 
 class Yuan(Journey):
-    """Two orders at whole yuan under a budget that covers one of them: 0.60 CNY, where yuan are read as fen."""
+    """Two orders at whole yuan under a budget that covers one of them: 0.60 CNY, where
+    yuan are read as fen.
+    """
 
-    def __init__(self, made: Stage, seed: int, *, limits: bool, **settings: Any) -> None:
+    def __init__(
+        self, made: Stage, seed: int, *, limits: bool, **settings: Any
+    ) -> None:
         super().__init__(made, (EVERYWHERE,), seed=seed, settings=settings)
         goods = [item for item in made.on_sale[Marketplace.TAOBAO] if _is_whole(item)]
-        requests = [_limited(ref, Marketplace.TAOBAO, item)[0] for ref, item in zip(COSTS_FEN, goods, strict=True)]
+        requests = [
+            _limited(ref, Marketplace.TAOBAO, item)[0]
+            for ref, item in zip(COSTS_FEN, goods, strict=True)
+        ]
         if not limits:
-            lines = [tuple(replace(line, max_unit_price=None) for line in one.lines) for one in requests]
-            requests = [replace(one, lines=without) for one, without in zip(requests, lines, strict=True)]
+            lines = [
+                tuple(replace(line, max_unit_price=None) for line in one.lines)
+                for one in requests
+            ]
+            requests = [
+                replace(one, lines=without)
+                for one, without in zip(requests, lines, strict=True)
+            ]
         if seed % 2:
             requests.reverse()
         self.scenario = replace(self.scenario, requests=tuple(requests), budget=BUDGET)
@@ -49,25 +64,39 @@ class Yuan(Journey):
         return self.scenario.requests
 
     def check(self, after: str, *, at_rest: bool = False) -> None:
-        """The sandbox's books are judged by the tests, since the ledger's amounts may be wrong here."""
+        """The sandbox's books are judged by the tests, since the ledger's amounts may
+        be wrong here.
+        """
 
     def ordered(self) -> dict[str, int]:
         """What was ordered and paid, in the sandbox's own fen."""
-        return {str(order.reference): order.paid_fen for order in self.world.books.every_order()}
+        return {
+            str(order.reference): order.paid_fen
+            for order in self.world.books.every_order()
+        }
 
 
 def _is_whole(item: Any) -> bool:
-    return not item.seller.post_fen % 100 and all(not sku.price_fen % 100 for sku in item.skus)
+    return not item.seller.post_fen % 100 and all(
+        not sku.price_fen % 100 for sku in item.skus
+    )
 
 
-@pytest.mark.parametrize("seed", [0, *(pytest.param(seed, marks=pytest.mark.endurance) for seed in (1, 2))])
-def test_with_limits_nothing_is_ordered_before_the_unit_is_known(made: Stage, seed: int) -> None:
-    """Each order is held with price, limit and setting; with the setting the budget holds in the sandbox's fen."""
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.endurance) for seed in (1, 2))]
+)
+def test_with_limits_nothing_is_ordered_before_the_unit_is_known(
+    made: Stage, seed: int
+) -> None:
+    """Each order is held with price, limit and setting; with the setting the budget
+    holds in the sandbox's fen.
+    """
     journey = Yuan(made, seed, limits=True)
     journey.run()
     assert journey.ordered() == {}
     assert all(
-        "less than a twentieth" in end.reason and "XPORTCN_UNITS=taobao=yuan" in end.reason
+        "less than a twentieth" in end.reason
+        and "XPORTCN_UNITS=taobao=yuan" in end.reason
         for end in journey.told_ends()
     )
     known = Yuan(made, seed, limits=True, units="taobao=yuan")
@@ -77,15 +106,24 @@ def test_with_limits_nothing_is_ordered_before_the_unit_is_known(made: Stage, se
 
 @pytest.mark.parametrize("seed", [0, 1])
 def test_without_limits_one_order_at_most_is_made(made: Stage, seed: int) -> None:
-    """It is paid; the other waits for a person who compares what the balance fell by."""
+    """It is paid; the other waits for a person who compares what the balance fell
+    by.
+    """
     journey = Yuan(made, seed, limits=False)
     journey.run()
     assert journey.ordered() == dict([list(COSTS_FEN.items())[seed % 2]])
 
 
-def test_a_unit_that_the_service_does_not_speak_is_noticed_by_the_offer(made: Stage) -> None:
-    """Prices a hundred times too high are far above each limit; one place alone contradicts the others."""
-    for units, words in (("taobao=yuan", "limit "), ("taobao.detail=yuan", "about a hundred times apart")):
+def test_a_unit_that_the_service_does_not_speak_is_noticed_by_the_offer(
+    made: Stage,
+) -> None:
+    """Prices a hundred times too high are far above each limit; one place alone
+    contradicts the others.
+    """
+    for units, words in (
+        ("taobao=yuan", "limit "),
+        ("taobao.detail=yuan", "about a hundred times apart"),
+    ):
         journey = Yuan(made, 0, limits=True, units=units)
         journey.world.dialects.replace(())
         journey.run()

@@ -1,4 +1,6 @@
-"""What one try of a reading task has found, the next does not ask for; silence is no decision."""
+"""What one try of a reading task has found, the next does not ask for; silence is no
+decision.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +22,13 @@ from connectors.xportcn.errors import (
 )
 from domain.decisions import held, postponed
 from domain.reasons import earlier
-from tasks.engine.gathering import OrderQueue, PartialResults, gather_missing, gather_queued, not_read
+from tasks.engine.gathering import (
+    OrderQueue,
+    PartialResults,
+    gather_missing,
+    gather_queued,
+    not_read,
+)
 from tasks.engine.resources import Resources
 from tasks.engine.tries import Tries, TryAgain, tries
 from tests.verdicts import in_words
@@ -30,7 +38,9 @@ RESOURCES = cast(Resources, SimpleNamespace(concurrency=2, breaker=BREAKER))
 
 
 async def test_a_further_try_asks_only_for_what_is_missing() -> None:
-    """Two of four meet a service that is away: the others are asked first, and none of them again."""
+    """Two of four meet a service that is away: the others are asked first, and none of
+    them again.
+    """
     asked, found, away = Counter[int](), PartialResults[int, str](), {1, 3}
 
     async def ask(key: int) -> str:
@@ -61,8 +71,14 @@ async def test_the_last_try_leaves_out_what_it_could_not_ask() -> None:
 
 
 async def test_who_could_not_be_asked_about_arrives_again_at_the_next_try() -> None:
-    """Nobody waits for an order that has not come yet before the task says that the service is away."""
-    found, queue, is_away = PartialResults[str, str](), OrderQueue(["A", "B", "C"]), True
+    """Nobody waits for an order that has not come yet before the task says that the
+    service is away.
+    """
+    found, queue, is_away = (
+        PartialResults[str, str](),
+        OrderQueue(["A", "B", "C"]),
+        True,
+    )
 
     async def ask(ref: str) -> str:
         if is_away and ref == "B":
@@ -92,14 +108,26 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
 @pytest.mark.parametrize(
     ("error", "verdict"),
     [
-        (Unanswered("no answer"), postponed(earlier("could not be previewed (no answer)"))),
-        (NotSent("too many calls"), postponed(earlier("could not be previewed (too many calls)"))),
         (
-            Refused("no"),
-            held(earlier("could not be previewed (no). Run again; if it lasts, change the lines or sourcing drop")),
+            Unanswered("no answer"),
+            postponed(earlier("could not be previewed (no answer)")),
         ),
         (
-            UnitUnclear("odd", field="skuList.0.price", amount="59.00", place="taobao.detail"),
+            NotSent("too many calls"),
+            postponed(earlier("could not be previewed (too many calls)")),
+        ),
+        (
+            Refused("no"),
+            held(
+                earlier(
+                    "could not be previewed (no). Run again; if it lasts, change the lines or sourcing drop"
+                )
+            ),
+        ),
+        (
+            UnitUnclear(
+                "odd", field="skuList.0.price", amount="59.00", place="taobao.detail"
+            ),
             held(
                 earlier(
                     "could not be previewed: skuList.0.price is 59.00, with a decimal point where whole fen belong. If "
@@ -109,11 +137,17 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
         ),
         (
             ContractMismatch("odd"),
-            held(earlier("could not be previewed (odd). Run again; if it lasts, change the lines or sourcing drop")),
+            held(
+                earlier(
+                    "could not be previewed (odd). Run again; if it lasts, change the lines or sourcing drop"
+                )
+            ),
         ),
     ],
 )
-def test_only_what_a_person_can_look_into_is_held(error: Unanswered | NotSent | Refused, verdict: object) -> None:
+def test_only_what_a_person_can_look_into_is_held(
+    error: Unanswered | NotSent | Refused, verdict: object
+) -> None:
     assert in_words(not_read("could not be previewed", error)) == verdict
 
 

@@ -1,4 +1,6 @@
-"""A new ledger beside the traces of an older one: no run begins with it, unless somebody says that it is meant."""
+"""A new ledger beside the traces of an older one: no run begins with it, unless
+somebody says that it is meant.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ def begin(data: Path) -> None:
     """Begin a run as far as it looks whether its ledger was lost."""
 
     async def run() -> None:
-        async with open_resources(SourcingSettings(data_dir=data), XportcnSettings(base_url=URL)) as resources:
+        async with open_resources(
+            SourcingSettings(data_dir=data), XportcnSettings(base_url=URL)
+        ) as resources:
             require_not_lost(resources)
 
     asyncio.run(run())
@@ -43,11 +47,18 @@ def opened(data: Path) -> Ledger:
 @pytest.mark.parametrize("how", ["missing", "empty"])
 @pytest.mark.parametrize(
     "table",
-    [{"orders": [order(order_id=None)], "payments": [payment()]}, {"orders": [order("A-0", order_id=None), order()]}],
+    [
+        {"orders": [order(order_id=None)], "payments": [payment()]},
+        {"orders": [order("A-0", order_id=None), order()]},
+    ],
     ids=["payments", "orders"],
 )
-def test_a_ledger_that_was_lost_stops_a_run(tmp_path: Path, how: str, table: dict[str, Any]) -> None:
-    """The snapshots know of orders, the ledger of none: budgets and day limits would count nothing."""
+def test_a_ledger_that_was_lost_stops_a_run(
+    tmp_path: Path, how: str, table: dict[str, Any]
+) -> None:
+    """The snapshots know of orders, the ledger of none: budgets and day limits would
+    count nothing.
+    """
     if how == "empty":
         (tmp_path / "ledger.db").touch()
     write(tmp_path / "snapshots", **table)
@@ -60,18 +71,31 @@ def test_a_ledger_that_was_lost_stops_a_run(tmp_path: Path, how: str, table: dic
 
 
 def test_traces_of_what_was_sent_stop_a_run(tmp_path: Path) -> None:
-    """A run was killed before its first snapshot; other commands meanwhile don't sweep its log away."""
+    """A run was killed before its first snapshot; other commands meanwhile don't sweep
+    its log away.
+    """
     with SendLog(tmp_path / "sends") as log:
         log.note(claim("A-1:pay"))
     for _ in range(2):
-        with pytest.raises(LedgerUnusable, match=r"/sends tells of something that was sent: it was lost"):
+        with pytest.raises(
+            LedgerUnusable,
+            match=r"/sends tells of something that was sent: it was lost",
+        ):
             begin(tmp_path)
 
 
 def test_what_buys_nothing_leaves_no_trace(tmp_path: Path) -> None:
-    """A dry run writes what it planned, `sourcing catalog` what it saw, a batch that was refused orders without ids."""
+    """A dry run writes what it planned, `sourcing catalog` what it saw, a batch that
+    was refused orders without ids.
+    """
     write(tmp_path / "snapshots", "plan", requests=[], quotes=[], offers=[])
-    write(tmp_path / "snapshots", "refused", orders=[order(order_id=None)], payments=[], at=AT + timedelta(hours=1))
+    write(
+        tmp_path / "snapshots",
+        "refused",
+        orders=[order(order_id=None)],
+        payments=[],
+        at=AT + timedelta(hours=1),
+    )
     begin(tmp_path)
     begin(tmp_path)
 
@@ -86,7 +110,9 @@ def test_a_ledger_with_orders_is_the_one(tmp_path: Path) -> None:
 
 
 def test_a_restored_ledger_is_meant(tmp_path: Path) -> None:
-    """Also when its backup was made before the first order: its lock is that of every restored one."""
+    """Also when its backup was made before the first order: its lock is that of every
+    restored one.
+    """
     opened(tmp_path).close()
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     restore(url, backup(url, tmp_path / "b.db", NOW), now=NOW, by="ann")

@@ -7,15 +7,31 @@ import pytest
 from connectors.xportcn.breaker import BACK, BreakerNews
 from tasks.engine.progress import Waiting, listening, notify_listeners, waiting_words
 
-AWAY = BreakerNews("the service is away (no connection to http://127.0.0.1:8790)", for_s=40, next_try_s=15)
+AWAY = BreakerNews(
+    "the service is away (no connection to http://127.0.0.1:8790)",
+    for_s=40,
+    next_try_s=15,
+)
 
 
 @pytest.mark.parametrize(
     ("news", "later_s", "words"),
     [
-        (AWAY, 0, "the service is away for 40 s, next try in 15 s (no connection to http://127.0.0.1:8790)"),
-        (AWAY, 5, "the service is away for 45 s, next try in 10 s (no connection to http://127.0.0.1:8790)"),
-        (AWAY, 20, "the service is away for 60 s, next try in 0 s (no connection to http://127.0.0.1:8790)"),
+        (
+            AWAY,
+            0,
+            "the service is away for 40 s, next try in 15 s (no connection to http://127.0.0.1:8790)",
+        ),
+        (
+            AWAY,
+            5,
+            "the service is away for 45 s, next try in 10 s (no connection to http://127.0.0.1:8790)",
+        ),
+        (
+            AWAY,
+            20,
+            "the service is away for 60 s, next try in 0 s (no connection to http://127.0.0.1:8790)",
+        ),
         (
             BreakerNews("the service has too many calls", for_s=3, next_try_s=7200),
             0,
@@ -27,8 +43,12 @@ def test_words_count_down(news: BreakerNews, later_s: float, words: str) -> None
     assert waiting_words(news, later_s) == words
 
 
-def test_it_is_said_when_it_begins_and_when_it_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In between once in a while; throttling has no end that is told, so it is taken for over after a time."""
+def test_it_is_said_when_it_begins_and_when_it_is_over(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """In between once in a while; throttling has no end that is told, so it is taken
+    for over after a time.
+    """
     now = [1000.0]
     monkeypatch.setattr("tasks.engine.progress.time.monotonic", lambda: now[0])
     waiting = Waiting(60)
@@ -57,8 +77,12 @@ def test_everybody_who_listens_hears_it() -> None:
     assert first == second == [AWAY]
 
 
-def test_a_listener_that_can_say_nothing_any_more_keeps_no_answer_from_its_call() -> None:
-    """The terminal was closed: a payment that is answered at that moment is still heard."""
+def test_a_listener_that_can_say_nothing_any_more_keeps_no_answer_from_its_call() -> (
+    None
+):
+    """The terminal was closed: a payment that is answered at that moment is still
+    heard.
+    """
 
     def broken(_: BreakerNews) -> None:
         raise BrokenPipeError

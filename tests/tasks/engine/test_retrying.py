@@ -1,4 +1,6 @@
-"""Prefect tries a task again while the service is away, logs why, and for nothing else."""
+"""Prefect tries a task again while the service is away, logs why, and for nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +14,12 @@ from typing import Any, cast
 import pytest
 from prefect import Task, flow, task
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import LogFilter, LogFilterTaskRunId, TaskRunFilter, TaskRunFilterName
+from prefect.client.schemas.filters import (
+    LogFilter,
+    LogFilterTaskRunId,
+    TaskRunFilter,
+    TaskRunFilterName,
+)
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
 import tasks
@@ -23,12 +30,17 @@ from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker, run_task
 from tasks.engine.tries import TryAgain, may_try_again
 
-pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
 RESOURCES = cast(
     Resources,
-    SimpleNamespace(settings=SimpleNamespace(retry_delays_s=(0.01,)), breaker=CircuitBreaker(at_once=1, patience_s=60)),
+    SimpleNamespace(
+        settings=SimpleNamespace(retry_delays_s=(0.01,)),
+        breaker=CircuitBreaker(at_once=1, patience_s=60),
+    ),
 )
 
 
@@ -54,23 +66,39 @@ async def wait(_resources: Resources, troubles: list[Exception], *, label: str) 
 
 
 async def states_and_log_of(name: str, lines: int) -> tuple[list[str], list[str]]:
-    """The states of a task run and what it logged of failures, once both are there: a little after its end."""
+    """The states of a task run and what it logged of failures, once both are there: a
+    little after its end.
+    """
     async with get_client() as client:
         while True:
             named = TaskRunFilter(name=TaskRunFilterName(any_=[name]))
-            found = [run for run in await client.read_task_runs(task_run_filter=named) if run.end_time]
+            found = [
+                run
+                for run in await client.read_task_runs(task_run_filter=named)
+                if run.end_time
+            ]
             if found:
-                states = await client._client.get("/task_run_states/", params={"task_run_id": str(found[0].id)})
+                states = await client._client.get(
+                    "/task_run_states/", params={"task_run_id": str(found[0].id)}
+                )
                 names = [state["name"] for state in states.json()]
-                logs = await client.read_logs(LogFilter(task_run_id=LogFilterTaskRunId(any_=[found[0].id])))
-                log = [one.message.partition(" - ")[0] for one in logs if "failed" in one.message]
+                logs = await client.read_logs(
+                    LogFilter(task_run_id=LogFilterTaskRunId(any_=[found[0].id]))
+                )
+                log = [
+                    one.message.partition(" - ")[0]
+                    for one in logs
+                    if "failed" in one.message
+                ]
                 if names[-1] == "Completed" and len(log) == lines:
                     return names, log
             await asyncio.sleep(0.1)
 
 
 async def test_it_waits_and_goes_on_and_its_log_has_the_reasons(server: None) -> None:
-    troubles = Unwalked([ServiceAway("the service is away for 40 s"), TryAgain("still away")])
+    troubles = Unwalked(
+        [ServiceAway("the service is away for 40 s"), TryAgain("still away")]
+    )
 
     @flow
     async def night() -> int:
@@ -80,7 +108,15 @@ async def test_it_waits_and_goes_on_and_its_log_has_the_reasons(server: None) ->
     assert await night() == 1
     assert not troubles
     assert await states_and_log_of("wait 1", lines=2) == (
-        ["Pending", "Running", "AwaitingRetry", "Retrying", "AwaitingRetry", "Retrying", "Completed"],
+        [
+            "Pending",
+            "Running",
+            "AwaitingRetry",
+            "Retrying",
+            "AwaitingRetry",
+            "Retrying",
+            "Completed",
+        ],
         [
             "Task run failed with exception: 'the service is away for 40 s'",
             "Task run failed with exception: 'still away'",
@@ -104,8 +140,15 @@ async def test_without_prefect_there_is_one_try() -> None:
 
 
 def test_every_task_that_is_tried_again_waits_behind_the_breaker() -> None:
-    modules = [import_module(one.name) for one in walk_packages(tasks.__path__, "tasks.")]
-    made = {one.name: cast(Any, one.fn) for module in modules for one in vars(module).values() if isinstance(one, Task)}
+    modules = [
+        import_module(one.name) for one in walk_packages(tasks.__path__, "tasks.")
+    ]
+    made = {
+        one.name: cast(Any, one.fn)
+        for module in modules
+        for one in vars(module).values()
+        if isinstance(one, Task)
+    }
     waits = cast(Any, wait.fn).__wrapped__.__code__
     behind = {name for name, fn in made.items() if fn.__wrapped__.__code__ is waits}
     assert made.keys() - behind == {"cost_of", "write_tables"}

@@ -13,7 +13,19 @@ from tests.connectors.xportcn.sandbox_process import Sandbox
 
 
 @pytest_asyncio.fixture(params=list(Marketplace))
-async def shop(request: pytest.FixtureRequest, sandbox: Sandbox, live: XportcnClient) -> Shop:
+async def shop(
+    request: pytest.FixtureRequest, sandbox: Sandbox, live: XportcnClient
+) -> Shop:
     marketplace: Marketplace = request.param
-    warehouse, offering = freight.warehouse_of(await freight.addresses_of(live)), offering_of(marketplace, live)
-    return Shop(sandbox, live, offering.channel, offering.browser, warehouse, shelf(sandbox.url, marketplace))
+    warehouse, offering = (
+        freight.warehouse_of(await freight.addresses_of(live)),
+        offering_of(marketplace, live),
+    )
+    return Shop(
+        sandbox,
+        live,
+        offering.channel,
+        offering.browser,
+        warehouse,
+        shelf(sandbox.url, marketplace),
+    )

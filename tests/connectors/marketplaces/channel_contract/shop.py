@@ -72,24 +72,34 @@ PATHS = {
         "/poizon/order/orderList",
     ),
 }
-# 1688 can't be told a limit: there the amount is compared before paying (channels.base, `Channel.create`).
+# 1688 can't be told a limit: there the amount is compared before paying (channels.base,
+# `Channel.create`).
 KEEPS_THE_LIMIT = frozenset(Marketplace) - {Marketplace.ALIBABA_1688}
 # 1688's preview refuses an order as a whole.
 NAMES_BAD_LINES = frozenset(Marketplace) - {Marketplace.ALIBABA_1688}
 # Taobao's preview and InternationalAlibaba's freight don't look at a province.
-KNOWS_CHINA = frozenset({Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR, Marketplace.POIZON})
-# Whose create has room to name what failed: in a list of lines, or, untold by that, as a part without an order.
+KNOWS_CHINA = frozenset(
+    {Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR, Marketplace.POIZON}
+)
+# Whose create has room to name what failed: in a list of lines, or, untold by that, as
+# a part without an order.
 TELLS_A_PART = {
-    "part_fails": frozenset({Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR}),
+    "part_fails": frozenset(
+        {Marketplace.TAOBAO, Marketplace.ALIBABA_1688, Marketplace.BIG_MAJOR}
+    ),
     "part_unsaid": frozenset({Marketplace.ALIBABA_1688}),
 }
 # Where our reference is the service's idempotency key.
-HAS_A_KEY = frozenset({Marketplace.TAOBAO, Marketplace.INTERNATIONAL, Marketplace.POIZON})
+HAS_A_KEY = frozenset(
+    {Marketplace.TAOBAO, Marketplace.INTERNATIONAL, Marketplace.POIZON}
+)
 
 
 @cache
 def shelf(url: str, marketplace: Marketplace) -> list[Row]:
-    """The catalogue as it is while nothing has changed it; read once, since a reset brings it back."""
+    """The catalogue as it is while nothing has changed it; read once, since a reset
+    brings it back.
+    """
     return Sandbox(url).rows(marketplace, limit=ENOUGH_ROWS)
 
 
@@ -113,7 +123,11 @@ class Shop:
     @property
     def plain_rows(self) -> list[Row]:
         """Items with nothing special: in the first depot, with plenty of stock."""
-        return [row for row in self.rows if row["stock"] > 1000 and SECOND_DEPOT not in row["title"]]
+        return [
+            row
+            for row in self.rows
+            if row["stock"] > 1000 and SECOND_DEPOT not in row["title"]
+        ]
 
     @property
     def plain(self) -> Row:
@@ -127,17 +141,28 @@ class Shop:
             (one, other)
             for number, one in enumerate(plain)
             for other in plain[number + 1 :]
-            if one["seller_id"] == other["seller_id"] and one["item_id"] != other["item_id"]
+            if one["seller_id"] == other["seller_id"]
+            and one["item_id"] != other["item_id"]
         )
 
     @property
     def depots(self) -> tuple[Row, Row]:
         """An item of each depot of one seller, the second depot's first."""
-        second = [row for row in self.rows if SECOND_DEPOT in row["title"] and row["stock"] > 1000]
+        second = [
+            row
+            for row in self.rows
+            if SECOND_DEPOT in row["title"] and row["stock"] > 1000
+        ]
         plain = {row["seller_id"]: row for row in self.plain_rows}
-        return next((row, plain[row["seller_id"]]) for row in second if row["seller_id"] in plain)
+        return next(
+            (row, plain[row["seller_id"]])
+            for row in second
+            if row["seller_id"] in plain
+        )
 
-    async def line(self, row: Row, quantity: int | None = None, line_no: int = 1) -> OrderLine:
+    async def line(
+        self, row: Row, quantity: int | None = None, line_no: int = 1
+    ) -> OrderLine:
         offer = await self.channel.offer(row["item_id"])
         assert offer is not None
         sku = next(sku for sku in offer.skus if sku.sku_id == row["sku_id"])
@@ -154,20 +179,37 @@ class Shop:
             distribution_sku_id=sku.distribution_sku_id,
         )
 
-    async def order(self, *rows: Row, quantity: int | None = None, order_ref: str = "R-1") -> SourcingOrder:
+    async def order(
+        self, *rows: Row, quantity: int | None = None, order_ref: str = "R-1"
+    ) -> SourcingOrder:
         """An order of one line a row; a plain one without rows."""
         rows = rows or (self.plain,)
-        lines = [await self.line(row, quantity, line_no) for line_no, row in enumerate(rows, start=1)]
-        return self.order_of(*lines, seller_id=rows[0]["seller_id"], order_ref=order_ref)
+        lines = [
+            await self.line(row, quantity, line_no)
+            for line_no, row in enumerate(rows, start=1)
+        ]
+        return self.order_of(
+            *lines, seller_id=rows[0]["seller_id"], order_ref=order_ref
+        )
 
-    def order_of(self, *lines: OrderLine, seller_id: str = "", order_ref: str = "R-1") -> SourcingOrder:
-        return order(*lines, order_ref=order_ref, marketplace=self.marketplace, seller_id=seller_id)
+    def order_of(
+        self, *lines: OrderLine, seller_id: str = "", order_ref: str = "R-1"
+    ) -> SourcingOrder:
+        return order(
+            *lines,
+            order_ref=order_ref,
+            marketplace=self.marketplace,
+            seller_id=seller_id,
+        )
 
     async def quoted_and_created(self, ours: SourcingOrder) -> Created:
         quote = await self.channel.quote(ours, self.warehouse)
         assert quote.problems == ()
         return await self.channel.create(
-            claim(Action.CREATE, ours.order_ref), ours, self.warehouse, approved=quote.total
+            claim(Action.CREATE, ours.order_ref),
+            ours,
+            self.warehouse,
+            approved=quote.total,
         )
 
     async def create(self, ours: SourcingOrder) -> str:
@@ -181,13 +223,23 @@ class Shop:
         await self.channel.pay(claim(Action.PAY), order_id)
 
     async def buy_out(self, rows: list[Row]) -> None:
-        """Buy of each row, one after the other, all that an order may cost (`XPORTCN_MOST_CNY`)."""
+        """Buy of each row, one after the other, all that an order may cost
+        (`XPORTCN_MOST_CNY`).
+        """
         for number, row in enumerate(rows):
             quantity = min(row["stock"], 9_000_000_00 // row["price_fen"])
-            await self.pay(await self.create(await self.order(row, quantity=quantity, order_ref=f"R-{number}")))
+            await self.pay(
+                await self.create(
+                    await self.order(row, quantity=quantity, order_ref=f"R-{number}")
+                )
+            )
 
     def booked(self, reference: str = "R-1") -> list[Row]:
-        return [entry for entry in self.sandbox.books()["orders"] if entry["reference"] == reference]
+        return [
+            entry
+            for entry in self.sandbox.books()["orders"]
+            if entry["reference"] == reference
+        ]
 
     @contextmanager
     def fault(self, path: str, kind: str, **rule: Any) -> Iterator[None]:

@@ -1,4 +1,6 @@
-"""What odd answers mean, marketplace by marketplace: a doubt is never a no, and a no says why."""
+"""What odd answers mean, marketplace by marketplace: a doubt is never a no, and a no
+says why.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,13 @@ from typing import Any
 import pytest
 
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import ContractMismatch, NotSent, Refused, Unanswered, XportcnError
+from connectors.xportcn.errors import (
+    ContractMismatch,
+    NotSent,
+    Refused,
+    Unanswered,
+    XportcnError,
+)
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -27,38 +35,83 @@ from tests.connectors.xportcn.orders import WAREHOUSE, claim
 SINCE = datetime(2026, 1, 31, tzinfo=UTC)
 
 
-def each(table: Mapping[Marketplace, Iterable[tuple[Any, ...]]]) -> list[tuple[Any, ...]]:
+def each(
+    table: Mapping[Marketplace, Iterable[tuple[Any, ...]]],
+) -> list[tuple[Any, ...]]:
     return [(marketplace, *row) for marketplace, rows in table.items() for row in rows]
 
 
-PAYMENTS: dict[Marketplace, list[tuple[dict[str, Any], type[XportcnError] | None, str]]] = {
+PAYMENTS: dict[
+    Marketplace, list[tuple[dict[str, Any], type[XportcnError] | None, str]]
+] = {
     Marketplace.TAOBAO: [
         ({"willPayPurchaseOrderIds": ["7"]}, None, ""),
         ({"willPayPurchaseOrderIds": [7], "payFailedResults": None}, None, ""),
         (
-            {"payFailedResults": [{"gspOrderId": 7, "errorCode": "BALANCE_NOT_ENOUGH"}]},
+            {
+                "payFailedResults": [
+                    {"gspOrderId": 7, "errorCode": "BALANCE_NOT_ENOUGH"}
+                ]
+            },
             Refused,
             "BALANCE_NOT_ENOUGH",
         ),
-        ({"payFailedResults": [{"gspOrderId": "7", "errorCode": "ORDER_STATUS_ERROR"}]}, Refused, "ORDER_STATUS_ERROR"),
+        (
+            {
+                "payFailedResults": [
+                    {"gspOrderId": "7", "errorCode": "ORDER_STATUS_ERROR"}
+                ]
+            },
+            Refused,
+            "ORDER_STATUS_ERROR",
+        ),
         ({"payFailurePurchaseOrderIds": ["7"]}, Refused, ""),
         ({"willPayPurchaseOrderIds": ["8"]}, Unanswered, ""),
-        ({"willPayPurchaseOrderIds": ["7"], "payFailurePurchaseOrderIds": ["7"]}, Unanswered, ""),
+        (
+            {"willPayPurchaseOrderIds": ["7"], "payFailurePurchaseOrderIds": ["7"]},
+            Unanswered,
+            "",
+        ),
         ({}, Unanswered, ""),
     ],
     Marketplace.ALIBABA_1688: [
         ({"successOrderIds": ["7"]}, None, ""),
         ({"successOrderIds": [7], "failedOrderList": None}, None, ""),
-        ({"failedOrderList": [{"orderId": 7, "errorCode": "BALANCE_NOT_ENOUGH"}]}, Refused, "BALANCE_NOT_ENOUGH"),
-        ({"failedOrderList": [{"orderId": "7", "errorCode": "40402"}]}, Refused, "ORDER_NOT_EXIST"),
+        (
+            {"failedOrderList": [{"orderId": 7, "errorCode": "BALANCE_NOT_ENOUGH"}]},
+            Refused,
+            "BALANCE_NOT_ENOUGH",
+        ),
+        (
+            {"failedOrderList": [{"orderId": "7", "errorCode": "40402"}]},
+            Refused,
+            "ORDER_NOT_EXIST",
+        ),
         ({"successOrderIds": ["8"]}, Unanswered, ""),
-        ({"successOrderIds": ["7"], "failedOrderList": [{"orderId": "7"}]}, Unanswered, ""),
-        ({"orderId": 7, "protocolPaySuccess": True, "payUrl": None, "cantPayOrderList": []}, Unanswered, ""),
+        (
+            {"successOrderIds": ["7"], "failedOrderList": [{"orderId": "7"}]},
+            Unanswered,
+            "",
+        ),
+        (
+            {
+                "orderId": 7,
+                "protocolPaySuccess": True,
+                "payUrl": None,
+                "cantPayOrderList": [],
+            },
+            Unanswered,
+            "",
+        ),
         ({}, Unanswered, ""),
     ],
     Marketplace.BIG_MAJOR: [
         ({"orderId": 7, "paySuccess": True}, None, ""),
-        ({"paySuccess": False, "errorCode": "BALANCE_NOT_ENOUGH"}, Refused, "BALANCE_NOT_ENOUGH"),
+        (
+            {"paySuccess": False, "errorCode": "BALANCE_NOT_ENOUGH"},
+            Refused,
+            "BALANCE_NOT_ENOUGH",
+        ),
         ({"paySuccess": False}, Unanswered, ""),
         ({"paySuccess": True, "errorCode": "X"}, Unanswered, ""),
         ({"orderId": "8", "paySuccess": True}, Unanswered, ""),
@@ -66,14 +119,22 @@ PAYMENTS: dict[Marketplace, list[tuple[dict[str, Any], type[XportcnError] | None
     ],
     Marketplace.INTERNATIONAL: [
         ({"status": "PAY_SUCCESS"}, None, ""),
-        ({"status": "PAY_FAILED", "reasonCode": "BALANCE_NOT_ENOUGH", "payUrl": "u"}, Refused, "BALANCE_NOT_ENOUGH"),
+        (
+            {"status": "PAY_FAILED", "reasonCode": "BALANCE_NOT_ENOUGH", "payUrl": "u"},
+            Refused,
+            "BALANCE_NOT_ENOUGH",
+        ),
         ({"status": "PAY_SUCCESS", "reasonCode": "X"}, Unanswered, ""),
         ({"status": "PAYING"}, Unanswered, ""),
         ({}, Unanswered, ""),
     ],
     Marketplace.POIZON: [
         ({"success": True, "distOrderNo": 7, "realPayAmount": "26.00"}, None, ""),
-        ({"success": False, "errorCode": "BALANCE_NOT_ENOUGH"}, Refused, "BALANCE_NOT_ENOUGH"),
+        (
+            {"success": False, "errorCode": "BALANCE_NOT_ENOUGH"},
+            Refused,
+            "BALANCE_NOT_ENOUGH",
+        ),
         ({"success": False}, Unanswered, ""),
         ({"success": True, "errorCode": "X"}, Unanswered, ""),
         ({"success": True, "distOrderNo": "8"}, Unanswered, ""),
@@ -178,11 +239,16 @@ async def test_every_status_has_a_word(
     status: float | str | None,
     ours: ServiceStatus,
 ) -> None:
-    """The states of contract 4.1, 4.3 and all 5, in other capitals too, and words that they do not have."""
+    """The states of contract 4.1, 4.3 and all 5, in other capitals too, and words that
+    they do not have.
+    """
     wire = WIRES[marketplace]
     service.answers(wire.read, lambda: ok(wire.shown(status)))
     shown = (await channel_of(marketplace, client).read(["7"]))["7"]
-    assert (shown.status, shown.state_word) == (ours, "" if status is None else str(status).strip())
+    assert (shown.status, shown.state_word) == (
+        ours,
+        "" if status is None else str(status).strip(),
+    )
 
 
 MADE_ABROAD = {"tradeId": "2887421737338134260", "totalAmount": "26.00"}
@@ -193,15 +259,37 @@ DOUBTS: dict[Marketplace, list[dict[str, Any]]] = {
         taobao.created(success=None),
         taobao.created(orderList=[]),
         taobao.created(orderList=[{"purchaseId": 7}]),
-        taobao.created(failedLineList=[{"orderLineNo": 2, "errorCode": "OUT_OF_STOCK"}]),
+        taobao.created(
+            failedLineList=[{"orderLineNo": 2, "errorCode": "OUT_OF_STOCK"}]
+        ),
         {},
     ],
     Marketplace.ALIBABA_1688: [
         {"success": False, "orderId": "7", "code": "500"},
-        {"success": True, "orderId": "7", "totalSuccessAmount": 1, "failedOfferList": [alibaba_1688.FAILED]},
-        {"success": True, "orderList": [MADE, {"orderId": None, "orderAmmount": 4000, "success": False}]},
-        {"success": True, "totalSuccessAmount": 6000, "orderList": [MADE, {"resultCode": "500_004"}]},
-        {"success": True, "orderId": "7", "totalSuccessAmount": 6000, "orderList": [{**MADE, "success": False}]},
+        {
+            "success": True,
+            "orderId": "7",
+            "totalSuccessAmount": 1,
+            "failedOfferList": [alibaba_1688.FAILED],
+        },
+        {
+            "success": True,
+            "orderList": [
+                MADE,
+                {"orderId": None, "orderAmmount": 4000, "success": False},
+            ],
+        },
+        {
+            "success": True,
+            "totalSuccessAmount": 6000,
+            "orderList": [MADE, {"resultCode": "500_004"}],
+        },
+        {
+            "success": True,
+            "orderId": "7",
+            "totalSuccessAmount": 6000,
+            "orderList": [{**MADE, "success": False}],
+        },
         {"success": True, "orderId": "7"},
         {"success": True},
         {"orderId": "7", "totalSuccessAmount": 1},
@@ -221,9 +309,17 @@ DOUBTS: dict[Marketplace, list[dict[str, Any]]] = {
         international.created(orderList=None, tradeId=None),
         international.created(tradeId="7"),
         international.created(
-            orderList=[{"tradeId": "2887421737338134260", "totalAmount": "26.00", "currency": "USD"}]
+            orderList=[
+                {
+                    "tradeId": "2887421737338134260",
+                    "totalAmount": "26.00",
+                    "currency": "USD",
+                }
+            ]
         ),
-        international.created(orderList=[{"tradeId": "2887421737338134260", "totalAmount": "26.00"}]),
+        international.created(
+            orderList=[{"tradeId": "2887421737338134260", "totalAmount": "26.00"}]
+        ),
     ],
     Marketplace.POIZON: [
         poizon.created(success=False),
@@ -236,16 +332,26 @@ DOUBTS: dict[Marketplace, list[dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("marketplace", "answer"), [(place, one) for place, rows in DOUBTS.items() for one in rows])
+@pytest.mark.parametrize(
+    ("marketplace", "answer"),
+    [(place, one) for place, rows in DOUBTS.items() for one in rows],
+)
 async def test_a_create_that_may_have_made_an_order_is_unanswered(
-    client: XportcnClient, service: FakeService, marketplace: Marketplace, answer: dict[str, Any]
+    client: XportcnClient,
+    service: FakeService,
+    marketplace: Marketplace,
+    answer: dict[str, Any],
 ) -> None:
-    """A no beside an order, a yes without one, or without its amount: look before doing anything."""
+    """A no beside an order, a yes without one, or without its amount: look before doing
+    anything.
+    """
     wire = WIRES[marketplace]
     wire.may_create(service)
     service.answers(wire.create, lambda: ok(answer))
     with pytest.raises(Unanswered) as caught:
-        await channel_of(marketplace, client).create(claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs)
+        await channel_of(marketplace, client).create(
+            claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs
+        )
     assert caught.value.request_id == "r" * 32
 
 
@@ -266,18 +372,40 @@ REFUSED_BY_THE_ANSWER: dict[Marketplace, list[tuple[str, Problem]]] = {
 }
 
 
-@pytest.mark.parametrize(("marketplace", "code", "problem"), each(REFUSED_BY_THE_ANSWER))
+@pytest.mark.parametrize(
+    ("marketplace", "code", "problem"), each(REFUSED_BY_THE_ANSWER)
+)
 async def test_a_create_that_is_refused_says_why(
-    client: XportcnClient, service: FakeService, marketplace: Marketplace, code: str, problem: Problem
+    client: XportcnClient,
+    service: FakeService,
+    marketplace: Marketplace,
+    code: str,
+    problem: Problem,
 ) -> None:
-    """Success false without an order is a no, with code, words, problem and the envelope's request id."""
+    """Success false without an order is a no, with code, words, problem and the
+    envelope's request id.
+    """
     wire, channel = WIRES[marketplace], channel_of(marketplace, client)
     service.answers(
-        wire.create, lambda: ok({"success": False, "errorCode": code, "errorMessage": "不行", "orderList": None})
+        wire.create,
+        lambda: ok(
+            {
+                "success": False,
+                "errorCode": code,
+                "errorMessage": "不行",
+                "orderList": None,
+            }
+        ),
     )
     with pytest.raises(Refused) as caught:
-        await channel.create(claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs)
-    assert (caught.value.code, caught.value.message, caught.value.request_id) == (code, "不行", "r" * 32)
+        await channel.create(
+            claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs
+        )
+    assert (caught.value.code, caught.value.message, caught.value.request_id) == (
+        code,
+        "不行",
+        "r" * 32,
+    )
     assert caught.value.problems == (LineProblem(problem=problem, message="不行"),)
     assert caught.value.operation == wire.creating
 
@@ -292,14 +420,21 @@ REFUSED_BY_THE_ENVELOPE: dict[Marketplace, list[tuple[int, str, str, Problem]]] 
         (400, "AddressId invalid", "400", Problem.ADDRESS_INVALID),
     ],
     Marketplace.INTERNATIONAL: [
-        (400, "DUPLICATE_CHANNEL_REFER_ID", "DUPLICATE_CHANNEL_REFER_ID", Problem.OTHER),
+        (
+            400,
+            "DUPLICATE_CHANNEL_REFER_ID",
+            "DUPLICATE_CHANNEL_REFER_ID",
+            Problem.OTHER,
+        ),
         (4028, "carrier", "4028", Problem.RULED_OUT),
         (130703, "stock", "130703", Problem.OUT_OF_STOCK),
     ],
 }
 
 
-@pytest.mark.parametrize(("marketplace", "told", "words", "code", "problem"), each(REFUSED_BY_THE_ENVELOPE))
+@pytest.mark.parametrize(
+    ("marketplace", "told", "words", "code", "problem"), each(REFUSED_BY_THE_ENVELOPE)
+)
 async def test_a_create_refused_by_the_envelope_is_explained(
     client: XportcnClient,
     service: FakeService,
@@ -309,12 +444,16 @@ async def test_a_create_refused_by_the_envelope_is_explained(
     code: str,
     problem: Problem,
 ) -> None:
-    """The service's code, which under 400 stands in the message, and our word for it."""
+    """The service's code, which under 400 stands in the message, and our word for
+    it.
+    """
     wire, channel = WIRES[marketplace], channel_of(marketplace, client)
     wire.may_create(service)
     service.answers(wire.create, lambda: no(told, words))
     with pytest.raises(Refused) as caught:
-        await channel.create(claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs)
+        await channel.create(
+            claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs
+        )
     assert (caught.value.code, caught.value.problems[0].problem) == (code, problem)
     assert caught.value.request_id == "r" * 32
 
@@ -322,18 +461,34 @@ async def test_a_create_refused_by_the_envelope_is_explained(
 @pytest.mark.parametrize(
     ("marketplace", "approved", "words"),
     [
-        (Marketplace.BIG_MAJOR, Money(6560), r"it costs 65\.61 CNY now, approved 65\.60 CNY; nothing was ordered"),
-        (Marketplace.INTERNATIONAL, Money(2599), r"it costs 26\.00 CNY now, approved 25\.99 CNY; nothing was ordered"),
+        (
+            Marketplace.BIG_MAJOR,
+            Money(6560),
+            r"it costs 65\.61 CNY now, approved 65\.60 CNY; nothing was ordered",
+        ),
+        (
+            Marketplace.INTERNATIONAL,
+            Money(2599),
+            r"it costs 26\.00 CNY now, approved 25\.99 CNY; nothing was ordered",
+        ),
     ],
 )
 async def test_nothing_is_created_above_the_limit(
-    client: XportcnClient, service: FakeService, marketplace: Marketplace, approved: Money, words: str
+    client: XportcnClient,
+    service: FakeService,
+    marketplace: Marketplace,
+    approved: Money,
+    words: str,
 ) -> None:
-    """The service guards no amount: the preview inside says a fen more than approved, and no create is sent."""
+    """The service guards no amount: the preview inside says a fen more than approved,
+    and no create is sent.
+    """
     wire, channel = WIRES[marketplace], channel_of(marketplace, client)
     wire.may_create(service)
     with pytest.raises(Refused, match=words) as caught:
-        await channel.create(claim(Action.CREATE), wire.order, WAREHOUSE, approved=approved)
+        await channel.create(
+            claim(Action.CREATE), wire.order, WAREHOUSE, approved=approved
+        )
     assert caught.value.code == "PRICE_CHANGED"
     assert [asked.path for asked in service.asked] == [wire.preview]
 
@@ -353,7 +508,9 @@ async def test_a_preview_inside_a_create_leaves_no_doubt(
     wire, channel = WIRES[marketplace], channel_of(marketplace, client)
     service.answers(wire.preview, answer)
     with pytest.raises(NotSent, match="nothing was ordered") as caught:
-        await channel.create(claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs)
+        await channel.create(
+            claim(Action.CREATE), wire.order, WAREHOUSE, approved=wire.costs
+        )
     assert caught.value.operation == wire.creating
 
 
@@ -361,18 +518,32 @@ async def test_a_preview_inside_a_create_leaves_no_doubt(
     ("marketplace", "answer"),
     [
         (Marketplace.TAOBAO, taobao.page(taobao.purchase(outerPurchaseId="X"))),
-        (Marketplace.INTERNATIONAL, {"totalCount": 1, "orderList": [international.shown(7, channelReferId="X")]}),
-        (Marketplace.POIZON, {"totalRecords": 1, "data": [poizon.shown(7, requestId="X")]}),
+        (
+            Marketplace.INTERNATIONAL,
+            {
+                "totalCount": 1,
+                "orderList": [international.shown(7, channelReferId="X")],
+            },
+        ),
+        (
+            Marketplace.POIZON,
+            {"totalRecords": 1, "data": [poizon.shown(7, requestId="X")]},
+        ),
     ],
 )
 async def test_a_list_that_ignores_the_question_proves_nothing(
-    client: XportcnClient, service: FakeService, marketplace: Marketplace, answer: dict[str, Any]
+    client: XportcnClient,
+    service: FakeService,
+    marketplace: Marketplace,
+    answer: dict[str, Any],
 ) -> None:
     """Were the filter not honoured, `not found` would be a reason to order twice."""
     channel = channel_of(marketplace, client)
     service.answers(WIRES[marketplace].read, lambda: ok(answer))
     reading = await channel.find(["R-1"], since=SINCE)
     assert (reading.found, reading.covers) == ({}, None)
-    with pytest.raises(ContractMismatch, match="the order list was not read to an empty page"):
+    with pytest.raises(
+        ContractMismatch, match="the order list was not read to an empty page"
+    ):
         await channel.read(["8"])
     assert set(await channel.read(["7"])) == {"7"}

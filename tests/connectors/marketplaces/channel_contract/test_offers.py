@@ -7,14 +7,24 @@ from tests.connectors.marketplaces.channel_contract.shop import Shop
 
 
 async def test_an_offer_shows_what_the_shelf_holds(shop: Shop) -> None:
-    """Ids, price, stock, minimum and seller of every SKU agree with the sandbox's own catalogue."""
+    """Ids, price, stock, minimum and seller of every SKU agree with the sandbox's own
+    catalogue.
+    """
     row = shop.plain
     offer = await shop.channel.offer(row["item_id"])
     assert offer is not None
-    assert (offer.marketplace, offer.title, offer.seller_id) == (shop.marketplace, row["title"], row["seller_id"])
+    assert (offer.marketplace, offer.title, offer.seller_id) == (
+        shop.marketplace,
+        row["title"],
+        row["seller_id"],
+    )
     assert offer.min_quantity == row["min_quantity"]
     assert offer.active
-    told = {sku.sku_id: (sku.price, sku.stock, sku.spec_id or None) for sku in offer.skus if sku.active}
+    told = {
+        sku.sku_id: (sku.price, sku.stock, sku.spec_id or None)
+        for sku in offer.skus
+        if sku.active
+    }
     held = {
         row["sku_id"]: (Money(row["price_fen"]), row["stock"], row["spec_id"])
         for row in shop.rows
@@ -29,13 +39,24 @@ async def test_an_offer_that_does_not_exist_is_none(shop: Shop) -> None:
 
 
 async def test_a_search_finds_by_the_words_of_a_title(shop: Shop) -> None:
-    """The item whose title is asked for comes first, with its lowest price; nonsense finds nothing."""
+    """The item whose title is asked for comes first, with its lowest price; nonsense
+    finds nothing.
+    """
     row = shop.plain
     found = await shop.browser.search(row["title"], limit=3)
     assert len(found) <= 3
-    assert (found[0].marketplace, found[0].item_id) == (shop.marketplace, row["item_id"])
-    lowest = min(one["price_fen"] for one in shop.rows if one["item_id"] == row["item_id"])
-    assert (found[0].title, found[0].price, found[0].seller_id) == (row["title"], Money(lowest), row["seller_id"])
+    assert (found[0].marketplace, found[0].item_id) == (
+        shop.marketplace,
+        row["item_id"],
+    )
+    lowest = min(
+        one["price_fen"] for one in shop.rows if one["item_id"] == row["item_id"]
+    )
+    assert (found[0].title, found[0].price, found[0].seller_id) == (
+        row["title"],
+        Money(lowest),
+        row["seller_id"],
+    )
     assert await shop.browser.search("no such words here") == []
 
 

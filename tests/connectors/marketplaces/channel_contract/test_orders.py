@@ -1,4 +1,6 @@
-"""Orders: created under our reference, found by it, split by the service, guarded by what was approved."""
+"""Orders: created under our reference, found by it, split by the service, guarded by
+what was approved.
+"""
 
 from __future__ import annotations
 
@@ -16,46 +18,73 @@ from domain.money import Money
 from domain.offers import Problem
 from domain.orders import SourcingOrder
 from domain.service_orders import ServiceStatus
-from tests.connectors.marketplaces.channel_contract.shop import HAS_A_KEY, KEEPS_THE_LIMIT, TELLS_A_PART, Shop, now
+from tests.connectors.marketplaces.channel_contract.shop import (
+    HAS_A_KEY,
+    KEEPS_THE_LIMIT,
+    TELLS_A_PART,
+    Shop,
+    now,
+)
 from tests.connectors.xportcn.orders import claim
 
 
 async def test_an_order_is_created_found_paid_and_read(shop: Shop) -> None:
-    """The road of an order: unpaid under our reference, then paid once, the amount as quoted."""
+    """The road of an order: unpaid under our reference, then paid once, the amount as
+    quoted.
+    """
     start = now()
     order_id = await shop.created()
     found = (await shop.channel.find(["R-1", "R-2"], since=start)).found
-    assert {reference: [one.order_id for one in orders] for reference, orders in found.items()} == {"R-1": [order_id]}
+    assert {
+        reference: [one.order_id for one in orders]
+        for reference, orders in found.items()
+    } == {"R-1": [order_id]}
     assert found["R-1"][0].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING)
     assert found["R-1"][0].paid is None
 
     await shop.pay(order_id)
     read = await shop.channel.read([order_id, "999999"])
     assert set(read) == {order_id}
-    assert (read[order_id].status, read[order_id].reference) == (ServiceStatus.PAID, "R-1")
+    assert (read[order_id].status, read[order_id].reference) == (
+        ServiceStatus.PAID,
+        "R-1",
+    )
     assert read[order_id].paid == read[order_id].total
     assert read[order_id].paid_at is not None
     (entry,) = shop.booked()
-    assert (entry["order_id"], entry["paid_times"], entry["paid_fen"]) == (order_id, 1, read[order_id].total.minor)
+    assert (entry["order_id"], entry["paid_times"], entry["paid_fen"]) == (
+        order_id,
+        1,
+        read[order_id].total.minor,
+    )
 
 
 async def test_long_ids_keep_all_their_digits(shop: Shop) -> None:
-    """Order ids are longer than a float is exact; each is the books' own, to the last digit, wherever it is told."""
+    """Order ids are longer than a float is exact; each is the books' own, to the last
+    digit, wherever it is told.
+    """
     start = now()
     order_id = await shop.created()
     assert len(order_id) >= 18
     assert [entry["order_id"] for entry in shop.booked()] == [order_id]
-    assert [one.order_id for one in (await shop.channel.find(["R-1"], since=start)).found["R-1"]] == [order_id]
+    assert [
+        one.order_id
+        for one in (await shop.channel.find(["R-1"], since=start)).found["R-1"]
+    ] == [order_id]
     assert set(await shop.channel.read([order_id])) == {order_id}
 
 
 async def test_a_split_order_has_several_ids_and_one_sum(shop: Shop) -> None:
-    """Lines of two depots become two orders: quoted, created, found, read and paid as two that cost what was quoted."""
+    """Lines of two depots become two orders: quoted, created, found, read and paid as
+    two that cost what was quoted.
+    """
     start = now()
     ours = await shop.order(*shop.depots)
     quote = await shop.channel.quote(ours, shop.warehouse)
     assert (quote.problems, {priced.line_no for priced in quote.lines}) == ((), {1, 2})
-    made = await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+    made = await shop.channel.create(
+        claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+    )
     assert len(set(made.order_ids)) == 2
     assert made.total == quote.total
     found = (await shop.channel.find(["R-1"], since=start)).found
@@ -64,17 +93,26 @@ async def test_a_split_order_has_several_ids_and_one_sum(shop: Shop) -> None:
         await shop.pay(order_id)
     read = await shop.channel.read(made.order_ids)
     assert sum(one.paid.minor for one in read.values() if one.paid) == quote.total.minor
-    assert [(entry["paid_times"], entry["order_id"] in made.order_ids) for entry in shop.booked()] == [(1, True)] * 2
+    assert [
+        (entry["paid_times"], entry["order_id"] in made.order_ids)
+        for entry in shop.booked()
+    ] == [(1, True)] * 2
 
 
 @pytest.mark.parametrize("kind", ["part_fails", "part_unsaid"])
-async def test_an_order_that_was_made_in_part_shows_what_it_lacks(shop: Shop, kind: str) -> None:
-    """Whatever the answer to the create says: told, it leaves the create open; untold, the order has less goods."""
+async def test_an_order_that_was_made_in_part_shows_what_it_lacks(
+    shop: Shop, kind: str
+) -> None:
+    """Whatever the answer to the create says: told, it leaves the create open; untold,
+    the order has less goods.
+    """
     start, ours = now(), await shop.order(*shop.siblings)
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, kind):
         try:
-            made = await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+            made = await shop.channel.create(
+                claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+            )
         except Unanswered:
             made = None
     assert (made is None) is (shop.marketplace in TELLS_A_PART[kind])
@@ -85,7 +123,9 @@ async def test_an_order_that_was_made_in_part_shows_what_it_lacks(shop: Shop, ki
 
 
 async def test_nothing_is_ordered_above_what_was_approved(shop: Shop) -> None:
-    """A fen too little for the goods orders nothing, or, where no limit can be told, the answer tells the amount."""
+    """A fen too little for the goods orders nothing, or, where no limit can be told,
+    the answer tells the amount.
+    """
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
     outcome = await tried_to_create(shop, ours, approved=quote.goods - Money(1))
@@ -96,8 +136,12 @@ async def test_nothing_is_ordered_above_what_was_approved(shop: Shop) -> None:
         assert outcome.total == quote.total
 
 
-async def test_a_price_that_rose_before_creating_orders_nothing_unseen(shop: Shop) -> None:
-    """Refused as a changed price with nothing ordered, or, where no limit can be told, the new amount is answered."""
+async def test_a_price_that_rose_before_creating_orders_nothing_unseen(
+    shop: Shop,
+) -> None:
+    """Refused as a changed price with nothing ordered, or, where no limit can be told,
+    the new amount is answered.
+    """
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.offer, "price_change"):
@@ -111,21 +155,30 @@ async def test_a_price_that_rose_before_creating_orders_nothing_unseen(shop: Sho
         assert [entry["amount_fen"] for entry in shop.booked()] == [outcome.total.minor]
 
 
-async def tried_to_create(shop: Shop, ours: SourcingOrder, *, approved: Money) -> Created | Refused:
+async def tried_to_create(
+    shop: Shop, ours: SourcingOrder, *, approved: Money
+) -> Created | Refused:
     try:
-        return await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=approved)
+        return await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=approved
+        )
     except Refused as refused:
         return refused
 
 
 def require_price_changed(shop: Shop, outcome: Created | Refused) -> None:
     assert isinstance(outcome, Refused)
-    assert (outcome.code, outcome.problems[0].problem) == ("PRICE_CHANGED", Problem.PRICE_CHANGED)
+    assert (outcome.code, outcome.problems[0].problem) == (
+        "PRICE_CHANGED",
+        Problem.PRICE_CHANGED,
+    )
     assert shop.booked() == []
 
 
 async def test_a_price_that_rose_before_paying_shows_when_read(shop: Shop) -> None:
-    """An unpaid order may get dearer: reading tells the amount that paying would take."""
+    """An unpaid order may get dearer: reading tells the amount that paying would
+    take.
+    """
     order_id = await shop.created()
     before = (await shop.channel.read([order_id]))[order_id].total
     with shop.fault(shop.paths.read, "price_change", times=1):
@@ -142,8 +195,12 @@ async def test_stock_that_went_before_creating_is_refused(shop: Shop) -> None:
     with shop.fault(shop.paths.offer, "out_of_stock"):
         await shop.channel.offer(shop.plain["item_id"])
     with pytest.raises(Refused) as caught:
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
-    assert [problem.problem for problem in caught.value.problems] == [Problem.OUT_OF_STOCK]
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+        )
+    assert [problem.problem for problem in caught.value.problems] == [
+        Problem.OUT_OF_STOCK
+    ]
     assert shop.booked() == []
 
 
@@ -152,19 +209,29 @@ async def test_too_little_is_refused_at_creating_too(shop: Shop) -> None:
     row = next(row for row in shop.plain_rows if row["min_quantity"] > 1)
     ours = await shop.order(row, quantity=row["min_quantity"] - 1)
     with pytest.raises(Refused) as caught:
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12))
-    assert {problem.problem for problem in caught.value.problems} == {Problem.BELOW_MIN_QUANTITY}
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12)
+        )
+    assert {problem.problem for problem in caught.value.problems} == {
+        Problem.BELOW_MIN_QUANTITY
+    }
     assert shop.booked() == []
 
 
 async def test_a_reference_that_is_a_key_is_good_for_one_order(shop: Shop) -> None:
-    """The same create twice is one order where the service knows our reference as a key, and two where it does not."""
+    """The same create twice is one order where the service knows our reference as a
+    key, and two where it does not.
+    """
     made = {await shop.created(), await shop.created()}
-    assert len(made) == len(shop.booked()) == (1 if shop.marketplace in HAS_A_KEY else 2)
+    assert (
+        len(made) == len(shop.booked()) == (1 if shop.marketplace in HAS_A_KEY else 2)
+    )
 
 
 async def test_a_key_with_other_lines_is_refused(shop: Shop) -> None:
-    """Where our reference is a key, other lines under it never become a second order."""
+    """Where our reference is a key, other lines under it never become a second
+    order.
+    """
     one, other = shop.siblings
     await shop.create(await shop.order(one))
     ours = await shop.order(other)
@@ -172,7 +239,9 @@ async def test_a_key_with_other_lines_is_refused(shop: Shop) -> None:
         await shop.create(ours)
         return
     with pytest.raises(Refused) as caught:
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12))
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=Money(10**12)
+        )
     assert caught.value.code.startswith("DUPLICATE_")
     assert len(shop.booked()) == 1
 
@@ -182,26 +251,44 @@ async def test_many_orders_are_all_found(shop: Shop) -> None:
     start = now()
     references = [f"R-{number}" for number in range(70)]
     ours = await shop.order()
-    orders = [replace(ours, request=replace(ours.request, order_ref=reference)) for reference in references]
+    orders = [
+        replace(ours, request=replace(ours.request, order_ref=reference))
+        for reference in references
+    ]
     ids = await concurrently(orders, shop.create)
     found = (await shop.channel.find(references, since=start)).found
-    assert {reference: one.order_id for reference, (one,) in found.items()} == dict(zip(references, ids, strict=True))
+    assert {reference: one.order_id for reference, (one,) in found.items()} == dict(
+        zip(references, ids, strict=True)
+    )
     assert set(await shop.channel.read(ids)) == set(ids)
-    assert (await shop.channel.find(references, since=start + timedelta(hours=1))).found == {}
+    assert (
+        await shop.channel.find(references, since=start + timedelta(hours=1))
+    ).found == {}
 
 
 async def test_an_unpaid_order_closes(shop: Shop) -> None:
-    """After a day it is closed, with a reason, and shows no payment, whatever time it has for one."""
+    """After a day it is closed, with a reason, and shows no payment, whatever time it
+    has for one.
+    """
     order_id = await shop.created()
     shop.sandbox.advance(days=1.1)
     shown = (await shop.channel.read([order_id]))[order_id]
-    assert (shown.status, shown.paid, shown.paid_at) == (ServiceStatus.CLOSED, None, None)
+    assert (shown.status, shown.paid, shown.paid_at) == (
+        ServiceStatus.CLOSED,
+        None,
+        None,
+    )
 
 
 async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
-    """More than a page, whoever made them and whatever became of them; none from before the moment asked for."""
+    """More than a page, whoever made them and whatever became of them; none from before
+    the moment asked for.
+    """
     ours = await shop.order()
-    orders = [replace(ours, request=replace(ours.request, order_ref=f"R-{number}")) for number in range(55)]
+    orders = [
+        replace(ours, request=replace(ours.request, order_ref=f"R-{number}"))
+        for number in range(55)
+    ]
     early = await concurrently(orders[:2], shop.create)
     shop.sandbox.advance(days=2)
     begin = now() + timedelta(days=2)
@@ -212,10 +299,17 @@ async def test_every_order_of_the_account_is_listed(shop: Shop) -> None:
     assert (reading.ended, reading.lacks) == (True, None)
     assert sorted(one.order_id for one in listed) == sorted(ids)
     by_id = {one.order_id: one for one in listed}
-    assert (by_id[ids[0]].status, by_id[ids[0]].paid) == (ServiceStatus.PAID, by_id[ids[0]].total)
-    assert {one.reference for one in listed} == {f"R-{number}" for number in range(2, 55)}
-    everything = (await shop.channel.list_orders(since=begin - timedelta(days=3))).listed
-    assert {one.order_id: one.status for one in everything if one.order_id in early} == dict.fromkeys(
-        early, ServiceStatus.CLOSED
+    assert (by_id[ids[0]].status, by_id[ids[0]].paid) == (
+        ServiceStatus.PAID,
+        by_id[ids[0]].total,
     )
+    assert {one.reference for one in listed} == {
+        f"R-{number}" for number in range(2, 55)
+    }
+    everything = (
+        await shop.channel.list_orders(since=begin - timedelta(days=3))
+    ).listed
+    assert {
+        one.order_id: one.status for one in everything if one.order_id in early
+    } == dict.fromkeys(early, ServiceStatus.CLOSED)
     assert len(everything) == 55

@@ -23,30 +23,52 @@ async def test_an_order_travels_to_its_receiver(shop: Shop) -> None:
     assert estimate.services == quote.services
     service = choose_freight(quote.services, "cheapest")
     assert service is not None
-    shipment = await freight.book(shop.client, claim(Action.BOOK), ours, order_id, quote, service)
+    shipment = await freight.book(
+        shop.client, claim(Action.BOOK), ours, order_id, quote, service
+    )
     assert shipment.fee == service.price
     assert len(shipment.tracking_numbers) == 1
     (entry,) = shop.sandbox.books()["shipments"]
-    assert (entry["tmall_order_id"], entry["tracking_numbers"]) == (order_id, list(shipment.tracking_numbers))
+    assert (entry["tmall_order_id"], entry["tracking_numbers"]) == (
+        order_id,
+        list(shipment.tracking_numbers),
+    )
 
     shop.sandbox.advance(days=2)
     shipped = (await shop.channel.read([order_id]))[order_id]
     (parcel,) = shipped.parcels
-    assert (shipped.status, bool(parcel.company), bool(parcel.sent_at)) == (ServiceStatus.SHIPPED, True, True)
+    assert (shipped.status, bool(parcel.company), bool(parcel.sent_at)) == (
+        ServiceStatus.SHIPPED,
+        True,
+        True,
+    )
     (seen,) = shipped.shipments
-    assert (seen.shipment_order_id, seen.tracking_numbers) == (shipment.shipment_order_id, shipment.tracking_numbers)
+    assert (seen.shipment_order_id, seen.tracking_numbers) == (
+        shipment.shipment_order_id,
+        shipment.tracking_numbers,
+    )
     on_the_way = await shop.channel.trace(shipped)
     assert {event.tracking_number for event in on_the_way} == {parcel.tracking_number}
 
     leave, marketplace = claim(Action.NOTIFY), ours.request.marketplace
     await freight.update_domestic(
-        shop.client, leave, seen, order_id, [parcel], marketplace=marketplace, lines=ours.lines
+        shop.client,
+        leave,
+        seen,
+        order_id,
+        [parcel],
+        marketplace=marketplace,
+        lines=ours.lines,
     )
     shop.sandbox.advance(days=20)
     events = await shop.channel.trace((await shop.channel.read([order_id]))[order_id])
-    signed = [event.tracking_number for event in events if event.status is TraceStatus.SIGN]
+    signed = [
+        event.tracking_number for event in events if event.status is TraceStatus.SIGN
+    ]
     assert signed == [parcel.tracking_number, shipment.tracking_numbers[0]]
-    assert [event.occurred_at for event in events] == sorted(event.occurred_at for event in events)
+    assert [event.occurred_at for event in events] == sorted(
+        event.occurred_at for event in events
+    )
     assert all(event.description for event in events)
     assert TraceStatus.OTHER not in {event.status for event in events}
 
@@ -57,5 +79,7 @@ async def test_an_unpaid_order_can_not_be_booked(shop: Shop) -> None:
     order_id = await shop.create(ours)
     quote = await freight.render(shop.client, ours)
     with pytest.raises(Refused):
-        await freight.book(shop.client, claim(Action.BOOK), ours, order_id, quote, quote.services[0])
+        await freight.book(
+            shop.client, claim(Action.BOOK), ours, order_id, quote, quote.services[0]
+        )
     assert shop.sandbox.books()["shipments"] == []

@@ -11,18 +11,27 @@ from tests.connectors.marketplaces.channel_contract.shop import Shop, now
 from tests.connectors.xportcn.orders import claim
 
 
-@pytest.mark.parametrize(("kind", "orders"), [("drop_after", 1), ("drop_before", 0), ("http_500", 0), ("garbage", 0)])
+@pytest.mark.parametrize(
+    ("kind", "orders"),
+    [("drop_after", 1), ("drop_before", 0), ("http_500", 0), ("garbage", 0)],
+)
 async def test_a_create_without_a_clean_answer_is_unanswered_and_can_be_found(
     shop: Shop, kind: str, orders: int
 ) -> None:
-    """Cut before or after, 5xx, garbage: `Unanswered`, sent once, and `find` tells which it was."""
+    """Cut before or after, 5xx, garbage: `Unanswered`, sent once, and `find` tells
+    which it was.
+    """
     start = now()
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, kind), pytest.raises(Unanswered):
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+        )
     found = (await shop.channel.find(["R-1"], since=start)).found
-    assert [one.order_id for one in found.get("R-1", [])] == [entry["order_id"] for entry in shop.booked()]
+    assert [one.order_id for one in found.get("R-1", [])] == [
+        entry["order_id"] for entry in shop.booked()
+    ]
     assert len(shop.booked()) == orders
 
 
@@ -32,37 +41,57 @@ async def test_a_split_create_without_an_answer_is_found_whole(shop: Shop) -> No
     ours = await shop.order(*shop.depots)
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.create, "drop_after"), pytest.raises(Unanswered):
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+        )
     found = (await shop.channel.find(["R-1"], since=start)).found["R-1"]
     assert len(found) == 2
     assert sum(one.total.minor for one in found) == quote.total.minor
 
 
 async def test_a_late_create_is_found_later(shop: Shop) -> None:
-    """An error may be answered before the order exists: not found at first, found in the end."""
+    """An error may be answered before the order exists: not found at first, found in
+    the end.
+    """
     start = now()
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
-    with shop.fault(shop.paths.create, "late_effect", delay_s=600), pytest.raises(Unanswered):
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+    with (
+        shop.fault(shop.paths.create, "late_effect", delay_s=600),
+        pytest.raises(Unanswered),
+    ):
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+        )
     assert (await shop.channel.find(["R-1"], since=start)).found == {}
     shop.sandbox.advance(days=601 / 86400)
     assert set((await shop.channel.find(["R-1"], since=start)).found) == {"R-1"}
 
 
 async def test_a_create_is_no_more_in_doubt_than_its_own_call(shop: Shop) -> None:
-    """Too many calls, or a preview inside it that does not come through: provably nothing was ordered."""
+    """Too many calls, or a preview inside it that does not come through: provably
+    nothing was ordered.
+    """
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
-    shop.sandbox.faults({"path": shop.paths.quote, "kind": "http_500"}, {"path": shop.paths.create, "kind": "http_429"})
+    shop.sandbox.faults(
+        {"path": shop.paths.quote, "kind": "http_500"},
+        {"path": shop.paths.create, "kind": "http_429"},
+    )
     with pytest.raises(NotSent):
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+        )
     shop.sandbox.faults()
     assert shop.booked() == []
 
 
-async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(shop: Shop) -> None:
-    """An expired token at the preview, also at one inside a create: provably nothing was ordered, and nothing ended."""
+async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(
+    shop: Shop,
+) -> None:
+    """An expired token at the preview, also at one inside a create: provably nothing
+    was ordered, and nothing ended.
+    """
     ours = await shop.order()
     quote = await shop.channel.quote(ours, shop.warehouse)
     with shop.fault(shop.paths.quote, "expired_token"):
@@ -75,18 +104,24 @@ async def test_a_no_that_is_not_understood_is_no_problem_of_the_order(shop: Shop
     )
     shop.sandbox.faults(expired, busy)
     with pytest.raises(NotSent):
-        await shop.channel.create(claim(Action.CREATE), ours, shop.warehouse, approved=quote.total)
+        await shop.channel.create(
+            claim(Action.CREATE), ours, shop.warehouse, approved=quote.total
+        )
     shop.sandbox.faults()
     assert shop.booked() == []
 
 
 async def test_reads_get_through_a_bad_day(shop: Shop) -> None:
-    """With a fifth of all reads failing in every way, offers, quotes and lists still arrive."""
+    """With a fifth of all reads failing in every way, offers, quotes and lists still
+    arrive.
+    """
     start = now()
     ours = await shop.order()
     order_id = await shop.create(ours)
     kinds = ("http_500", "http_429", "drop_before", "drop_after", "garbage")
-    shop.sandbox.faults(*({"path": "/*", "kind": kind, "probability": 0.04} for kind in kinds))
+    shop.sandbox.faults(
+        *({"path": "/*", "kind": kind, "probability": 0.04} for kind in kinds)
+    )
     for _ in range(10):
         assert await shop.channel.offer(shop.plain["item_id"]) is not None
         assert (await shop.channel.quote(ours, shop.warehouse)).problems == ()

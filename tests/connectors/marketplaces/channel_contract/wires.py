@@ -1,4 +1,6 @@
-"""How each marketplace is asked and answers, as far as the tests of odd answers need it."""
+"""How each marketplace is asked and answers, as far as the tests of odd answers need
+it.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +25,9 @@ from tests.connectors.xportcn.orders import order
 
 @dataclass(frozen=True, kw_only=True)
 class Wire:
-    """Paths of one marketplace, and an order of it that costs `costs`. `preview` is what a create asks first."""
+    """Paths of one marketplace, and an order of it that costs `costs`. `preview` is
+    what a create asks first.
+    """
 
     order: SourcingOrder
     costs: Money
@@ -83,7 +87,10 @@ WIRES = {
         pay=international.PAY,
         paying={"orderIdList": ["7"]},
         read=international.LIST,
-        shown=lambda status: {"totalCount": 1, "orderList": [international.shown(7, tradeStatus=status)]},
+        shown=lambda status: {
+            "totalCount": 1,
+            "orderList": [international.shown(7, tradeStatus=status)],
+        },
         preview=international.FREIGHT,
         previewed=international.freight(),
     ),
@@ -95,7 +102,10 @@ WIRES = {
         pay=poizon.PAY,
         paying={"distOrderNo": "7"},
         read=poizon.LIST,
-        shown=lambda status: {"totalRecords": 1, "data": [poizon.shown(7, orderStatus=status)]},
+        shown=lambda status: {
+            "totalRecords": 1,
+            "data": [poizon.shown(7, orderStatus=status)],
+        },
     ),
 }
 

@@ -22,7 +22,11 @@ JPG = base64.b64encode(b"\xff\xd8\xff\xe0 a picture").decode()
 
 
 def cargo(row: dict[str, Any]) -> dict[str, Any]:
-    return {"offerId": row["item_id"], "specId": row["spec_id"], "quantity": row["min_quantity"]}
+    return {
+        "offerId": row["item_id"],
+        "specId": row["spec_id"],
+        "quantity": row["min_quantity"],
+    }
 
 
 def order_request(shop: Shop) -> dict[str, Any]:
@@ -31,13 +35,18 @@ def order_request(shop: Shop) -> dict[str, Any]:
 
 def several_sellers(shop: Shop) -> dict[str, Any]:
     sellers = {row["seller_id"]: row for row in shop.rows("1688")}
-    lines = [cargo(row) | {"sellerOpenId": seller} for seller, row in list(sellers.items())[:2]]
+    lines = [
+        cargo(row) | {"sellerOpenId": seller}
+        for seller, row in list(sellers.items())[:2]
+    ]
     assert len(lines) == 2
     return {"addressParam": ADDRESS, "cargoParamList": lines}
 
 
 async def unpaid(shop: Shop) -> str:
-    answer = await shop.call(alibaba_order.CREATE, order_request(shop) | {"message": "R-1"})
+    answer = await shop.call(
+        alibaba_order.CREATE, order_request(shop) | {"message": "R-1"}
+    )
     assert answer.success
     order_id: str = answer.order_list[0].order_id
     return order_id
@@ -46,7 +55,9 @@ async def unpaid(shop: Shop) -> str:
 async def paid(shop: Shop, *, days: int = 0) -> Any:
     """A paid order, read some days later."""
     order_id = await unpaid(shop)
-    assert (await shop.call(alibaba_order.PAY, {"orderId": order_id})).protocol_pay_success
+    assert (
+        await shop.call(alibaba_order.PAY, {"orderId": order_id})
+    ).protocol_pay_success
     if days:
         shop.sandbox.advance(days)
     return await shop.call(alibaba_order.ORDER_DETAIL, {"orderId": order_id})
@@ -63,7 +74,9 @@ async def refund_of(shop: Shop, order: Any, **changes: Any) -> str:
         "description": "不想要了",
         "goodsStatus": "refundWaitSellerSend",
     }
-    refund_id: str = (await shop.call(alibaba_after_sale.CREATE, asked | changes)).refund_id
+    refund_id: str = (
+        await shop.call(alibaba_after_sale.CREATE, asked | changes)
+    ).refund_id
     return refund_id
 
 
@@ -104,7 +117,10 @@ async def wangwang_url(shop: Shop) -> dict[str, Any]:
 
 
 async def search(shop: Shop) -> dict[str, Any]:
-    return PAGING | {"keyword": shop.row("1688")["title"].split()[0], "sort": '{"price":"asc"}'}
+    return PAGING | {
+        "keyword": shop.row("1688")["title"].split()[0],
+        "sort": '{"price":"asc"}',
+    }
 
 
 async def image_search(_: Shop) -> dict[str, Any]:
@@ -161,7 +177,10 @@ async def order_page(shop: Shop) -> dict[str, Any]:
 
 
 async def refund_reasons(shop: Shop) -> dict[str, Any]:
-    return {"orderId": (await paid(shop)).base_info.id_text, "goodsStatus": "refundWaitSellerSend"}
+    return {
+        "orderId": (await paid(shop)).base_info.id_text,
+        "goodsStatus": "refundWaitSellerSend",
+    }
 
 
 async def refund_voucher(_: Shop) -> dict[str, Any]:
@@ -182,7 +201,11 @@ async def refund_create(shop: Shop) -> dict[str, Any]:
 
 
 async def return_submit(shop: Shop) -> dict[str, Any]:
-    return {"refundId": await agreed_return(shop), "logisticsCompanyNo": "SF", "freightBill": "SF1"}
+    return {
+        "refundId": await agreed_return(shop),
+        "logisticsCompanyNo": "SF",
+        "freightBill": "SF1",
+    }
 
 
 async def nothing(_: Shop) -> dict[str, Any]:

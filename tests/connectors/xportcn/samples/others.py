@@ -46,8 +46,16 @@ async def international_product(shop: Shop) -> dict[str, Any]:
 
 async def freight(shop: Shop) -> dict[str, Any]:
     row = shop.row("international")
-    line = {"productId": row["item_id"], "skuId": row["sku_id"], "quantity": row["min_quantity"]}
-    return {"productList": [line], "shipmentAddress": SHIPMENT_ADDRESS, "dispatchLocation": "CN"}
+    line = {
+        "productId": row["item_id"],
+        "skuId": row["sku_id"],
+        "quantity": row["min_quantity"],
+    }
+    return {
+        "productList": [line],
+        "shipmentAddress": SHIPMENT_ADDRESS,
+        "dispatchLocation": "CN",
+    }
 
 
 async def international_create(shop: Shop) -> dict[str, Any]:
@@ -58,7 +66,11 @@ async def international_create(shop: Shop) -> dict[str, Any]:
         "dispatchLocation": "CN",
         "carrierCode": carrier.carrier_code,
     }
-    return {"channelReferId": "R-1", "productList": asked["productList"], "logisticsDetail": detail}
+    return {
+        "channelReferId": "R-1",
+        "productList": asked["productList"],
+        "logisticsDetail": detail,
+    }
 
 
 async def international_pay(shop: Shop) -> dict[str, Any]:
@@ -133,7 +145,11 @@ async def poizon_create(shop: Shop) -> dict[str, Any]:
     asked = await poizon_preview(shop)
     price = shop.row("poizon")["price_fen"]
     lines = [line | {"price": price} for line in asked["productList"]]
-    return {"requestId": "R-1", "shippingAddress": SHIPPING_ADDRESS, "productList": lines}
+    return {
+        "requestId": "R-1",
+        "shippingAddress": SHIPPING_ADDRESS,
+        "productList": lines,
+    }
 
 
 async def poizon_order(shop: Shop) -> dict[str, Any]:

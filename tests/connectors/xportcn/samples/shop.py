@@ -1,4 +1,6 @@
-"""Calls by operation and plain fields, so that samples are written in the contract's words."""
+"""Calls by operation and plain fields, so that samples are written in the contract's
+words.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +9,12 @@ from itertools import count
 from typing import Any
 
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.operations.operation import Call, EffectCall, Operation, ReadCall
+from connectors.xportcn.operations.operation import (
+    Call,
+    EffectCall,
+    Operation,
+    ReadCall,
+)
 from tests.connectors.xportcn.orders import claim
 from tests.connectors.xportcn.sandbox_process import Sandbox
 
@@ -15,7 +22,9 @@ PAGING = {"pageNo": 1, "pageSize": 10}
 
 
 class Shop:
-    """The connector's client and the sandbox behind it; `price` and so on of rows as in the sandbox's catalogue."""
+    """The connector's client and the sandbox behind it; `price` and so on of rows as in
+    the sandbox's catalogue.
+    """
 
     def __init__(self, client: XportcnClient, sandbox: Sandbox) -> None:
         self._client = client
@@ -23,7 +32,9 @@ class Shop:
         self._references = count(1)
 
     def reference(self) -> str:
-        """A new name for an order: where it is an idempotency key, the same again would be the same order."""
+        """A new name for an order: where it is an idempotency key, the same again would
+        be the same order.
+        """
         return f"R-{next(self._references)}"
 
     async def call(self, call: Operation, fields: dict[str, Any]) -> Any:
@@ -43,7 +54,10 @@ class Shop:
         return list(found.values())
 
     def row(self, marketplace: str) -> dict[str, Any]:
-        return min(self.rows(marketplace), key=lambda row: row["price_fen"] * row["min_quantity"])
+        return min(
+            self.rows(marketplace),
+            key=lambda row: row["price_fen"] * row["min_quantity"],
+        )
 
 
 Sample = Callable[[Shop], Awaitable[dict[str, Any]]]

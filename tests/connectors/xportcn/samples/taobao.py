@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from connectors.xportcn.operations import taobao_after_sale, taobao_cart, taobao_order, taobao_product
+from connectors.xportcn.operations import (
+    taobao_after_sale,
+    taobao_cart,
+    taobao_order,
+    taobao_product,
+)
 from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples.shop import PAGING, Sample, Shop
 from tests.sandbox.buyer import WAREHOUSE
@@ -20,21 +25,34 @@ RECEIVER = {
     "phone": "5551234567",
     "mobilePhone": "5551234567",
 }
-CART_ADDRESS = {("mobile_phone" if name == "mobilePhone" else name): value for name, value in WAREHOUSE.items()}
+CART_ADDRESS = {
+    ("mobile_phone" if name == "mobilePhone" else name): value
+    for name, value in WAREHOUSE.items()
+}
 ARRIVED_DAYS = 6
 
 
 async def item(shop: Shop) -> Any:
-    return await shop.call(taobao_product.PRODUCT, {"itemId": shop.row("taobao")["item_id"]})
+    return await shop.call(
+        taobao_product.PRODUCT, {"itemId": shop.row("taobao")["item_id"]}
+    )
 
 
 def sku_of(product: Any) -> Any:
-    return next(sku for sku in product.sku_list if sku.quantity >= product.begin_amount and sku.status == "active")
+    return next(
+        sku
+        for sku in product.sku_list
+        if sku.quantity >= product.begin_amount and sku.status == "active"
+    )
 
 
 async def render_item(shop: Shop) -> dict[str, Any]:
     product = await item(shop)
-    return {"itemId": product.mp_id, "skuId": sku_of(product).mp_sku_id, "quantity": product.begin_amount}
+    return {
+        "itemId": product.mp_id,
+        "skuId": sku_of(product).mp_sku_id,
+        "quantity": product.begin_amount,
+    }
 
 
 async def create(shop: Shop) -> dict[str, Any]:
@@ -59,13 +77,22 @@ async def unpaid(shop: Shop) -> str:
 async def paid(shop: Shop, *, days: int = 0) -> Any:
     """A paid order, read some days later."""
     purchase_id = await unpaid(shop)
-    assert (await shop.call(taobao_order.PAY, {"purchaseOrderIdList": [purchase_id]})).will_pay_purchase_order_ids
+    assert (
+        await shop.call(taobao_order.PAY, {"purchaseOrderIdList": [purchase_id]})
+    ).will_pay_purchase_order_ids
     if days:
         shop.sandbox.advance(days)
     return await shop.call(taobao_order.ORDER_DETAIL, {"purchaseOrderId": purchase_id})
 
 
-async def refund(shop: Shop, *, days: int = 0, refund_type: int = 1, goods_status: int = 1, fee: int = 0) -> str:
+async def refund(
+    shop: Shop,
+    *,
+    days: int = 0,
+    refund_type: int = 1,
+    goods_status: int = 1,
+    fee: int = 0,
+) -> str:
     """An open refund of a paid order."""
     order = await paid(shop, days=days)
     sub_order = order.sub_purchase_orders[0]
@@ -76,7 +103,11 @@ async def refund(shop: Shop, *, days: int = 0, refund_type: int = 1, goods_statu
     }
     rendered = await shop.call(taobao_after_sale.RENDER, asked)
     reason = rendered.refund_order_template.refund_reasons[0].reason_id
-    asked |= {"reasonId": reason, "refundFee": fee or sub_order.purchase_amount.minor, "refundDesc": "请退款"}
+    asked |= {
+        "reasonId": reason,
+        "refundFee": fee or sub_order.purchase_amount.minor,
+        "refundDesc": "请退款",
+    }
     answer = await shop.call(taobao_after_sale.SUBMIT, asked)
     assert answer.success, answer
     refund_id: str = answer.refund_id
@@ -85,7 +116,9 @@ async def refund(shop: Shop, *, days: int = 0, refund_type: int = 1, goods_statu
 
 async def agreed_return(shop: Shop) -> str:
     """A return that the seller agreed to."""
-    refund_id = await refund(shop, days=ARRIVED_DAYS, refund_type=2, goods_status=4, fee=1)
+    refund_id = await refund(
+        shop, days=ARRIVED_DAYS, refund_type=2, goods_status=4, fee=1
+    )
     shop.sandbox.advance(0.2)
     return refund_id
 
@@ -113,7 +146,9 @@ async def search(shop: Shop) -> dict[str, Any]:
 
 
 async def image_search(shop: Shop) -> dict[str, Any]:
-    return PAGING | {"imageUrl": f"http://example.com/{shop.row('taobao')['item_id']}.jpg"}
+    return PAGING | {
+        "imageUrl": f"http://example.com/{shop.row('taobao')['item_id']}.jpg"
+    }
 
 
 async def mapping(shop: Shop) -> dict[str, Any]:
@@ -126,7 +161,9 @@ async def product(shop: Shop) -> dict[str, Any]:
 
 
 async def inquiry(shop: Shop) -> dict[str, Any]:
-    return {"url": f"https://item.taobao.com/item.htm?id={shop.row('taobao')['item_id']}"}
+    return {
+        "url": f"https://item.taobao.com/item.htm?id={shop.row('taobao')['item_id']}"
+    }
 
 
 async def one_order(shop: Shop) -> dict[str, Any]:
@@ -143,7 +180,11 @@ async def pay(shop: Shop) -> dict[str, Any]:
 
 
 async def render(shop: Shop) -> dict[str, Any]:
-    return {"receiver": RECEIVER, "warehouseAddress": WAREHOUSE, "renderItemList": [await render_item(shop)]}
+    return {
+        "receiver": RECEIVER,
+        "warehouseAddress": WAREHOUSE,
+        "renderItemList": [await render_item(shop)],
+    }
 
 
 async def render_v2(shop: Shop) -> dict[str, Any]:
@@ -157,7 +198,11 @@ async def create_v1(shop: Shop) -> dict[str, Any]:
 async def voucher(shop: Shop) -> dict[str, Any]:
     purchase_id = await unpaid(shop)
     order = await shop.call(taobao_order.ORDER_DETAIL, {"purchaseOrderId": purchase_id})
-    return {"orderId": purchase_id, "voucherUrls": ["http://example.com/v.jpg"], "amount": order.purchase_amount}
+    return {
+        "orderId": purchase_id,
+        "voucherUrls": ["http://example.com/v.jpg"],
+        "amount": order.purchase_amount,
+    }
 
 
 async def order_id(shop: Shop) -> dict[str, Any]:
@@ -165,11 +210,17 @@ async def order_id(shop: Shop) -> dict[str, Any]:
 
 
 async def update_warehouse(shop: Shop) -> dict[str, Any]:
-    return {"orderId": await unpaid(shop), "warehouseName": "一号仓库", "warehouseAddress": "广西省"}
+    return {
+        "orderId": await unpaid(shop),
+        "warehouseName": "一号仓库",
+        "warehouseAddress": "广西省",
+    }
 
 
 async def im_link(shop: Shop) -> dict[str, Any]:
-    return {"pageParamMap": {"sourceType": "item", "bizId": shop.row("taobao")["item_id"]}}
+    return {
+        "pageParamMap": {"sourceType": "item", "bizId": shop.row("taobao")["item_id"]}
+    }
 
 
 async def order_detail(shop: Shop) -> dict[str, Any]:
@@ -218,7 +269,12 @@ async def refund_modify(shop: Shop) -> dict[str, Any]:
         "refundFee": 2,
     }
     answer = await shop.call(taobao_after_sale.SUBMIT, asked)
-    return {"refundId": answer.refund_id, "reasonId": "203", "refundFee": 1, "refundDesc": "少一件"}
+    return {
+        "refundId": answer.refund_id,
+        "reasonId": "203",
+        "refundFee": 1,
+        "refundDesc": "少一件",
+    }
 
 
 async def one_refund(shop: Shop) -> dict[str, Any]:
@@ -230,7 +286,11 @@ async def return_render(shop: Shop) -> dict[str, Any]:
 
 
 async def return_submit(shop: Shop) -> dict[str, Any]:
-    return {"refundId": await agreed_return(shop), "logisticsCompanyCode": "SF", "mailNo": "SF1"}
+    return {
+        "refundId": await agreed_return(shop),
+        "logisticsCompanyCode": "SF",
+        "mailNo": "SF1",
+    }
 
 
 async def refund_message(shop: Shop) -> dict[str, Any]:

@@ -9,8 +9,19 @@ from connectors.xportcn.operations.operation import Operation
 from tests.connectors.xportcn.samples.shop import Sample, Shop
 from tests.connectors.xportcn.samples.taobao import paid
 
-ABROAD = {"country": "US", "state": "California", "city": "Oakland", "zip": "94601", "address": "1 Main St"}
-PERSON = {"name": "Jo Doe", "phone": "5551234567", "mobilePhone": "5551234567", "email": "jo@example.com"}
+ABROAD = {
+    "country": "US",
+    "state": "California",
+    "city": "Oakland",
+    "zip": "94601",
+    "address": "1 Main St",
+}
+PERSON = {
+    "name": "Jo Doe",
+    "phone": "5551234567",
+    "mobilePhone": "5551234567",
+    "email": "jo@example.com",
+}
 
 
 async def nothing(_: Shop) -> dict[str, Any]:
@@ -33,23 +44,38 @@ async def freight_estimate(shop: Shop) -> dict[str, Any]:
     return {
         "country": "US",
         "zip": "94601",
-        "renderItems": [{"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": 1}],
+        "renderItems": [
+            {"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": 1}
+        ],
     }
 
 
 async def freight_render(shop: Shop) -> dict[str, Any]:
     row = shop.row("taobao")
-    line = {"itemId": row["item_id"], "skuId": row["sku_id"], "quantity": 1, "price": 100, "currency": "CNY"}
+    line = {
+        "itemId": row["item_id"],
+        "skuId": row["sku_id"],
+        "quantity": 1,
+        "price": 100,
+        "currency": "CNY",
+    }
     return {"receiverAddress": ABROAD | PERSON | {"taxId": ""}, "renderItems": [line]}
 
 
 async def freight_book(shop: Shop) -> dict[str, Any]:
     order = await paid(shop)
     sub_order = order.sub_purchase_orders[0]
-    line = {"itemId": sub_order.item_id, "skuId": sub_order.sku_id, "quantity": sub_order.quantity}
+    line = {
+        "itemId": sub_order.item_id,
+        "skuId": sub_order.sku_id,
+        "quantity": sub_order.quantity,
+    }
     priced = line | {"price": 100, "currency": "CNY"}
     address = ABROAD | PERSON
-    rendered = await shop.call(warehouse.RENDER, {"receiverAddress": address | {"taxId": ""}, "renderItems": [priced]})
+    rendered = await shop.call(
+        warehouse.RENDER,
+        {"receiverAddress": address | {"taxId": ""}, "renderItems": [priced]},
+    )
     service = rendered.services[0]
     freight = {
         "serviceId": service.service_id,
@@ -69,12 +95,25 @@ async def freight_update(shop: Shop) -> dict[str, Any]:
     booking = await shop.call(warehouse.BOOK, asked)
     (line,) = asked["lineItems"]
     update = {
-        "lineItem": {name: line[name] for name in ("itemId", "skuId", "quantity", "title", "imageUrl")},
+        "lineItem": {
+            name: line[name]
+            for name in ("itemId", "skuId", "quantity", "title", "imageUrl")
+        },
         "logisticNumer": booking.sub_orders[0].parcel.logistic_number,
-        "domesticLogisticInfo": [{"logisticNumer": "SF1", "logisticCompanyName": "顺丰", "rtsTime": "1754342534"}],
+        "domesticLogisticInfo": [
+            {
+                "logisticNumer": "SF1",
+                "logisticCompanyName": "顺丰",
+                "rtsTime": "1754342534",
+            }
+        ],
     }
     order = asked["tmallOrderInfo"]["tmallOrderId"]
-    return {"orderId": booking.order_id, "tmallOrderId": order, "logisticInfos": [update]}
+    return {
+        "orderId": booking.order_id,
+        "tmallOrderId": order,
+        "logisticInfos": [update],
+    }
 
 
 SAMPLES: dict[Operation, Sample] = {
