@@ -68,6 +68,7 @@ lint: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry --no-ansi .
+	$(BIN)/python -m tests.product_size
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

@@ -90,7 +90,9 @@ def _command(command: TyperCommand | TyperGroup, called: str) -> Iterator[str]:
     usage = " ".join(
         [called, *map(_argument, arguments), *(["[OPTIONS]"] if options else [])]
     )
-    yield f"### {called}\n\n`{usage}`\n\n{command.help}\n"
+    paragraphs = (command.help or "").split("\n\n")
+    words = "\n\n".join(_one_line(paragraph) for paragraph in paragraphs)
+    yield f"### {called}\n\n`{usage}`\n\n{words}\n"
     rows = [(_argument(one), one) for one in arguments if one.help] + [
         (_option(one), one) for one in options
     ]

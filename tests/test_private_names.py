@@ -193,7 +193,7 @@ PRIVATE = (
         "Tell the two apart anew in settings_from_block, before a run takes the wrong account.",
     ),
     Private(
-        "patch.object(ssl",
+        'ssl, "create_default_context"',
         "deployments/registration.py",
         "httpx/_config.py",
         "ssl.create_default_context(",
