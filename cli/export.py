@@ -103,13 +103,12 @@ def run_shops(*, as_json: bool) -> int:
     settings = settings_now()
     with store.Ledger(settings.ledger_url, clock=utc_now, owner="export") as ledger:
         files = tracking_files.write_tracking(settings, ledger)
-        waiting = tracking_files.waiting_words(settings, ledger)
     if as_json:
         terminal.print_json(
             [{"file": str(file.path), "numbers": file.numbers} for file in files]
         )
         return 0
-    words = "\n".join([*map(str, files), *waiting]) or "No shop lacks a tracking number"
+    words = "\n".join(map(str, files)) or "No shop lacks a tracking number"
     terminal.console.print(words, soft_wrap=True)
     return 0
 

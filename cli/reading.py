@@ -48,7 +48,7 @@ def track(
         terminal.console.print(
             f"{followed} followed, {len(report.moved):,} moved, {events}"
         )
-        for file in (*report.shops, *report.files):
+        for file in report.files:
             terminal.console.print(f"For a shop: {file}", soft_wrap=True)
         terminal.show_snapshot(
             report.snapshot_id, report.snapshot_root, report.rejected
@@ -57,9 +57,7 @@ def track(
         terminal.warn("not known:", f"{word} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
         terminal.warn("not asked about:", trouble)
-    for words in report.lacking:
-        terminal.warn("a shop is not told:", words)
-    return NEEDS_A_PERSON if report.troubles or report.lacking or report.rejected else 0
+    return NEEDS_A_PERSON if report.troubles or report.rejected else 0
 
 
 def reconcile(

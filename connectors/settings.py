@@ -128,8 +128,7 @@ class SourcingSettings(Settings):
     inbox_setting: str = Field(
         "",
         validation_alias="SOURCING_INBOX",
-        description="Folder of request files, for the night, `shop-orders` and the page; empty: `inbox` in the data "
-        "folder",
+        description="Folder of request files, for the night and the page; empty: `inbox` in the data folder",
     )
     chunk_size: int = Field(100, ge=1, le=1000, description="Orders per task run")
     concurrency: int = Field(
@@ -269,21 +268,6 @@ class SourcingSettings(Settings):
             "Private networks that request files may be fetched from, also by http, such as 10.1.0.0/16, 192.168.1.20; "
             "empty: only from public https addresses"
         ),
-    )
-    shopify: SecretStr = Field(
-        SecretStr(""),
-        description="A shop of Shopify with the access token of a custom app, https://:TOKEN@SHOP.myshopify.com; empty "
-        "is none",
-    )
-    woocommerce: SecretStr = Field(
-        SecretStr(""),
-        description="A shop of WooCommerce with key and secret of its REST API, https://KEY:SECRET@shop.example; empty "
-        "is none",
-    )
-    fulfil: bool = Field(
-        default=False,
-        description="Give these shops the tracking numbers of their orders, which mails the buyers; else they come as "
-        "files",
     )
     notify: SecretStr = Field(
         SecretStr(""),

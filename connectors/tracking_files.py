@@ -22,10 +22,8 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.tracking import Number
 from connectors.settings import SourcingSettings
 from connectors.shop_files import carriers_in, profiles_in
-from connectors.shops import shops_with_api
 from domain.after_sale import UNDER_WAY, Refund
 from domain.cells import csv_cell, csv_text
-from domain.effects import OPEN, Action, EffectStatus
 from domain.shop_files import NOT_IN_A_REF
 from domain.shop_tracking import GENERIC, Parcel, Sheet, carrier_names, lines_by_number
 from domain.wording import pluralize
@@ -50,17 +48,13 @@ class TrackingFile:
 
 @dataclass(slots=True)
 class Due:
-    """The parcels whose numbers a shop lacks, for a file and for its API, and the
-    orders that a file makes whole.
+    """The parcels whose numbers a shop lacks, and the orders that a file makes whole.
 
-    `whole` has when each of them was updated, `in_doubt` counts the numbers that were
-    sent by API without an answer.
+    `whole` has when each of them was updated.
     """
 
     parcels: list[Parcel] = field(default_factory=list)
-    by_api: list[Parcel] = field(default_factory=list)
     whole: dict[str, datetime] = field(default_factory=dict)
-    in_doubt: int = 0
 
 
 def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingFile]:
@@ -73,41 +67,25 @@ def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingF
     """
     ledger.marks.require_settled()
     sheets = _sheets(settings)
-    due = {
-        shop: one
-        for shop, one in sorted(due_numbers(settings, ledger).items())
-        if one.parcels or one.whole
-    }
+    due = _due_numbers(settings, ledger, sheets)
     if not due:
         return []
     with exclusive(settings.data_dir / "exports"):
         files = [
             _write(settings, ledger, shop, sheets.get(shop, GENERIC), one)
-            for shop, one in due.items()
+            for shop, one in sorted(due.items())
         ]
     return [file for file in files if file]
 
 
-def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]:
-    """The numbers that each shop lacks. What its API refused comes in a file; what is
-    in doubt there waits.
-
-    Raises `LedgerUnusable` and `BadSetting`.
-    """
-    sheets, zone, asked = (
-        _sheets(settings),
-        ZoneInfo(settings.timezone),
-        shops_with_api(settings),
-    )
+def _due_numbers(
+    settings: SourcingSettings, ledger: Ledger, sheets: Mapping[str, Sheet]
+) -> Mapping[str, Due]:
+    """The numbers that each shop lacks."""
+    zone = ZoneInfo(settings.timezone)
     due: dict[str, Due] = defaultdict(Due)
     for refs in chunked(ledger.exported.unsent()):
-        sent = {
-            (one.order_ref, one.part): one.status
-            for one in ledger.effects_of(refs, Action.FULFIL)
-        }
-        known = ledger.exported.of(refs) | {
-            number for number, status in sent.items() if status is EffectStatus.DONE
-        }
+        exported = ledger.exported.of(refs)
         scans = ledger.exported.first_scans(refs)
         refunds: dict[str, list[Refund]] = defaultdict(list)
         for refund in ledger.refunds.of_orders(refs):
@@ -116,39 +94,20 @@ def due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]
             shop = str(order.shop)
             is_booking = sheets.get(shop, GENERIC).after == "booking"
             numbers = {(order.order_ref, number) for number in order.tracking_numbers}
+            lacking = numbers - exported
             proven = {
-                one: at
-                for one in numbers - known
-                if (at := order.booked_at if is_booking else scans.get(one))
+                number: at
+                for number in lacking
+                if (at := order.booked_at if is_booking else scans.get(number))
             }
-            by_api, filed = list[Parcel](), list[Parcel]()
-            for parcel in _parcels(
-                order, refunds[order.order_ref], proven, zone, ledger.clock()
-            ):
-                status = sent.get((order.order_ref, parcel.number), EffectStatus.UNSENT)
-                if status is EffectStatus.UNSENT and shop in asked:
-                    by_api.append(parcel)
-                elif status not in OPEN:
-                    filed.append(parcel)
-                due[shop].in_doubt += status in OPEN
-            due[shop].by_api += by_api
-            due[shop].parcels += filed
-            if numbers and len(filed) == len(numbers - known):
+            parcels = [
+                *_parcels(order, refunds[order.order_ref], proven, zone, ledger.clock())
+            ]
+            if parcels:
+                due[shop].parcels += parcels
+            if numbers and len(parcels) == len(lacking):
                 due[shop].whole[order.order_ref] = order.updated_at
     return due
-
-
-def waiting_words(settings: SourcingSettings, ledger: Ledger) -> list[str]:
-    """How many numbers wait for each shop's API, or for its word on what was sent."""
-    counts = {
-        shop: len(one.by_api) + one.in_doubt
-        for shop, one in sorted(due_numbers(settings, ledger).items())
-    }
-    return [
-        f"{shop}: {pluralize(count, 'tracking number')} for its API"
-        for shop, count in counts.items()
-        if count
-    ]
 
 
 def _sheets(settings: SourcingSettings) -> dict[str, Sheet]:
@@ -184,7 +143,6 @@ def _parcels(
                 company=order.shipment.company,
                 day=min(at, now).astimezone(zone).date(),
                 lines=lines,
-                of_order=[line for each in parcels.values() for line in each],
             )
 
 

@@ -26,9 +26,9 @@ from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
 from connectors.ledger.store import Ledger
+from connectors.request_files.without_orders import without_orders
 from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
-from connectors.shops.requests import rewrite, waiting_without, without_orders
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from deployments.databases import noted
 from deployments.local_server import (
@@ -74,10 +74,7 @@ def forget(
             if url
             else []
         )
-        waiting, waits = waiting_without(
-            settings.inboxes, order_refs, ledger.parts.wholes(order_refs), profiles
-        )
-        named = waits.union(*(run.order_refs for run in runs))
+        named = set[str]().union(*(run.order_refs for run in runs))
         for ref in order_refs:
             if ref not in named and not _is_known(settings, ledger, ref):
                 raise StillNeeded(
@@ -94,8 +91,6 @@ def forget(
         }
         for ref in order_refs:
             ledger.forgotten.erase(ref, mentions[ref], by=by)
-        rewrite(settings.inboxes, waiting)
-        erasure.erased += map(str, waiting)
         reach(DURING_FORGET, "ledger")
         erasure.erased += [
             f"snapshot {one}"

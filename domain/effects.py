@@ -16,8 +16,7 @@ class Action(StrEnum):
 
     `NOTIFY` sends the warehouse or the service information (a parcel number, a message,
     an address), `RETURN` sends goods back, `RECEIVE` confirms that goods arrived,
-    `CART` puts something into a cart. `FULFIL` gives a shop the tracking number of a
-    parcel.
+    `CART` puts something into a cart.
     """
 
     CREATE = "create"
@@ -29,7 +28,6 @@ class Action(StrEnum):
     RETURN = "return"
     RECEIVE = "receive"
     CART = "cart"
-    FULFIL = "fulfil"
 
 
 SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)

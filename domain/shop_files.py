@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -13,7 +13,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from domain.cells import BLANKS, is_date, value_text, with_formula
+from domain.cells import BLANKS, is_date, value_text
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
@@ -103,8 +103,7 @@ class Profile(Strict):
     several joined. A blank cell of a column in `fill_down` has the text of the order's
     first row. `skip` are patterns of lines that are no data; where `explained` is set,
     the row below the header explains the columns. `line` is the column of an id that
-    each line has once. `encoding` is of files that are no UTF-8. `escaped` are cells as
-    this program writes them, with `'` before what may be a formula. Where `quoted` is
+    each line has once. `encoding` is of files that are no UTF-8. Where `quoted` is
     unset, a quote in a tab file is a character like any other. With `decimals` a
     quantity `1.000` is 1. `tracking` is the file by which the shop takes tracking
     numbers.
@@ -125,7 +124,6 @@ class Profile(Strict):
     encoding: str = ""
     quoted: bool = True
     decimals: bool = False
-    escaped: bool = False
     tracking: Sheet | None = None
 
     def model_post_init(self, _context: object) -> None:
@@ -265,13 +263,12 @@ class ShopTable(RequestTable):
             super().add(row, cells)
         elif self._profile and any(cell not in (None, "") for cell in cells):
             padded = (*cells, *("" for _ in self._header[len(cells) :]))
-            undo = with_formula if self._profile.escaped else unmarked
             named = dict[str, object]()
             for name, cell in zip(self._header, padded, strict=False):
                 if (
                     named.get(name, "") == ""
                 ):  # of two names for one column the filled one counts
-                    named[name] = _cell(cell, undo)
+                    named[name] = _cell(cell)
             if not self.skips([_text(cell) for cell in named.values()]):
                 self._take(self._profile, row, named)
 
@@ -476,24 +473,17 @@ def _bare(name: str) -> str:
     return name.strip(BLANKS + "\ufeff")
 
 
-def _cell(cell: object, undo: Callable[[str], str]) -> object:
+def _cell(cell: object) -> object:
     """The cell without the marks around a text; another value stays, for the checks of
     a request file.
     """
     return (
         ""
         if cell is None
-        else undo(cell.strip(BLANKS))
+        else AS_TEXT.sub("", cell.strip(BLANKS))
         if isinstance(cell, str)
         else cell
     )
-
-
-def unmarked(text: str) -> str:
-    """The text without blanks around it, and without the mark that a spreadsheet may
-    need before it.
-    """
-    return AS_TEXT.sub("", text.strip(BLANKS))
 
 
 def _text(cell: object, *, dated: str = NO_TEXT) -> str:

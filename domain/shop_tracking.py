@@ -149,8 +149,6 @@ def carrier_names(
 class Parcel:
     """A parcel abroad, with the own SKUs and lines of the shop that go back under its
     number. `day` is when it left.
-
-    `of_order` are those of all parcels of the order.
     """
 
     order_ref: str
@@ -159,7 +157,6 @@ class Parcel:
     company: str
     day: date
     lines: Sequence[tuple[str, ShopLine]]
-    of_order: Sequence[tuple[str, ShopLine]] = ()
 
 
 def lines_by_number(

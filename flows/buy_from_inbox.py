@@ -21,7 +21,7 @@ from connectors.book_file import Reading, book_text, of_a_night, reading_by
 from connectors.foreign import prefect_errors, words_of
 from connectors.inbox import ASKS, RESULT, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
+from connectors.ledger.plans import THE_SHOP, closed_by_shop, drop
 from connectors.ledger.store import Ledger
 from connectors.notifying import ping_watcher
 from connectors.request_files import (
@@ -32,7 +32,6 @@ from connectors.request_files import (
 )
 from connectors.settings import MissingSetting, SourcingSettings
 from connectors.shop_files import profiles_in
-from connectors.shops.requests import parts_of, shown_again
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
@@ -320,7 +319,7 @@ class Night:
         if not ends:
             return set()
         with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            parts = parts_of(ledger, ends)
+            parts = ledger.parts.names(ends)
             begun = ledger.parts.begun(set[str]().union(*parts.values()))
             stay = {
                 ref
@@ -333,7 +332,7 @@ class Night:
             over = [
                 ref
                 for ref, one in known.items()
-                if one.request.shop and not ended_in_shop(one)
+                if one.request.shop and not closed_by_shop(one)
             ]
             drop(ledger, over, by=THE_SHOP, note=f"{file} turns it away")
         return stay
@@ -353,7 +352,14 @@ class Night:
         ):
             return ""
         with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            closed = shown_again(ledger, cancelled, came, left.orders)
+            wholes = ledger.parts.wholes(cancelled)
+            closed = {
+                ref: order
+                for ref, order in ledger.orders(cancelled).items()
+                if closed_by_shop(order)
+                and order.updated_at < came
+                and wholes.get(ref, ref) not in left.orders
+            }
             await enqueue(ledger, *of_shown_again(closed.values()))
         return f"; closed before, so not bought: {shorten([*closed])}" if closed else ""
 

@@ -11,7 +11,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.concurrently import concurrently
-from connectors.ledger.plans import NOT_THERE, closed_by_shop, take_back
+from connectors.ledger.plans import NOT_THERE, take_back
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.refunds import taken_above
 from connectors.xportcn.errors import Misconfigured, XportcnError
@@ -133,9 +133,7 @@ async def cancel(
 ) -> list[Trouble]:
     known = resources.ledger.orders(order_refs).values()
     wanted_back = [
-        one.order_ref
-        for one in known
-        if one.state not in NOTHING_TO_TAKE_BACK or closed_by_shop(one)
+        one.order_ref for one in known if one.state not in NOTHING_TO_TAKE_BACK
     ]
     take_back(resources.ledger, wanted_back)
     orders, verdicts, unread = await _verdicts(resources, order_refs)

@@ -21,10 +21,9 @@ from connectors.ledger.overview import OrderStanding, every_open_effect, standin
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting
-from connectors.shops import shops_with_api
 from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import TrackingFile, write_tracking
-from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
+from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.addresses import without_receiver
 from domain.messages import counted
 from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
@@ -51,7 +50,6 @@ from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
-from tasks.fulfil import GivenNumbers, fulfil_orders
 from tasks.pay import confirm_payments
 from tasks.snapshot import Rows, note_missing, rows_of, snapshot_moved
 from tasks.sync_tracking import sync_tracking as sync_chunk
@@ -89,8 +87,7 @@ class TrackReport:
     reasons why others could not be read. `returned` have a new scan of a parcel that
     goes back, `stuck` of one with an exception; `unknown_words` counts the orders of
     each word of the service without a meaning here. `files` have the new numbers for
-    shops, `shops` says how many each has got by its API, `lacking` what keeps one from
-    getting them.
+    shops.
     """
 
     followed: int
@@ -107,8 +104,6 @@ class TrackReport:
     stuck: Sequence[str] = ()
     unknown_words: Mapping[str, int] = field(default_factory=dict)
     files: Sequence[str] = ()
-    shops: Sequence[str] = ()
-    lacking: Sequence[str] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The report that `sourcing track --json` prints."""
@@ -231,9 +226,9 @@ async def track(
         if ref in followed.before and followed.lines[ref].state is not state
     ]
     await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
-    snapshot_id, given, files = None, list[GivenNumbers](), list[str]()
+    snapshot_id, files = None, list[TrackingFile]()
     if only is None:  # else the caller writes all at once
-        given, files = await _sent_to_shops(resources)
+        files = await _numbers_for_shops(resources)
         snapshot_id = await _snapshot_written(resources, followed)
     report = TrackReport(
         followed=len(orders),
@@ -249,9 +244,7 @@ async def track(
         returned=sorted({ref for ref, _ in followed.back}),
         stuck=sorted({ref for ref, _ in followed.stuck}),
         unknown_words=counted(resources.unknown),
-        files=files,
-        shops=[str(one) for one in given if not one.is_lasting],
-        lacking=[str(one) for one in given if one.is_lasting],
+        files=[*map(str, files)],
     )
     _log(report)
     await best_effort("the report", _show(report, watched, followed.newest))
@@ -316,32 +309,17 @@ async def _snapshot_written(resources: Resources, followed: _Followed) -> str | 
     return await snapshot_moved(resources, "tracking", before=followed.before)
 
 
-async def _sent_to_shops(resources: Resources) -> tuple[list[GivenNumbers], list[str]]:
-    """Give shops the numbers that they lack, by API or as files. The next run does what
-    fails.
-    """
-    files, given = list[TrackingFile](), list[GivenNumbers]()
+async def _numbers_for_shops(resources: Resources) -> list[TrackingFile]:
+    """Write the numbers that shops lack. The next run does what fails."""
     try:
-        try:
-            if shops_with_api(resources.settings):
-                given = await run_task(fulfil_orders, resources)
-        finally:
-            files = await asyncio.to_thread(
-                write_tracking, resources.settings, resources.ledger
-            )
-    except (XportcnError, OSError, LedgerUnusable, BadSetting) as error:
+        return await asyncio.to_thread(
+            write_tracking, resources.settings, resources.ledger
+        )
+    except (OSError, LedgerUnusable, BadSetting) as error:
         run_logger().error(
             "Shops lack tracking numbers, the next run tries again: %s", words_of(error)
         )
-    day, lacking = resources.clock().date(), [one for one in given if one.is_lasting]
-    await enqueue(
-        resources.ledger,
-        *(
-            news.of_lacking(one.shop, day, one.due - one.given, str(one))
-            for one in lacking
-        ),
-    )
-    return given, [str(file) for file in files]
+        return []
 
 
 def orders_a_task(orders: int, least: int) -> int:
@@ -381,9 +359,7 @@ def _log(report: TrackReport) -> None:
         run_logger().warning("Not asked about: %s", trouble)
     for word, count in report.unknown_words.items():
         run_logger().warning("Not known: %s (%s)", word, pluralize(count, "order"))
-    for words in report.lacking:
-        run_logger().error("A shop is not told: %s", words)
-    for file in (*report.shops, *report.files):
+    for file in report.files:
         run_logger().info("For a shop: %s", file)
     if report.rejected:
         run_logger().warning("%s", report.rejected.words)

@@ -93,7 +93,6 @@ LONG = {
             "bookings_repeated",
             "callback_handling",
             "doors",
-            "fulfil",
             "kinds",
         )
     ),

@@ -5,7 +5,7 @@ follows, and the audit trail.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -19,7 +19,7 @@ from connectors.ledger.records import REASON, OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects, moves, orders
 from connectors.ledger.spending import PAYABLE
 from connectors.ledger.switches import hold
-from connectors.ledger.transactions import Transactions, repeating
+from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because, read, stored
@@ -286,26 +286,3 @@ def _row(outcome: Outcome, now: datetime) -> dict[str, Any]:
         "settled_at": now,
         "lease_until": now,
     }
-
-
-@repeating
-def reopen(ledger: Transactions, closed: Mapping[str, Reason], *, by: str) -> None:
-    """Let any later run plan orders anew that are still closed for these reasons; `by`
-    closed and reopens them.
-    """
-    with ledger.transaction(closed) as connection:
-        mover, state = (
-            OrderMover(ledger, connection, closed, by=by),
-            OrderState.CANCELLED,
-        )
-        for ref, why in closed.items():
-            if mover.why(ref) == why:
-                mover.change(
-                    OrderChange(
-                        order_ref=ref,
-                        state=state,
-                        expected=state,
-                        why=why.but(again=True),
-                    )
-                )
-        mover.write()

@@ -7,7 +7,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy import (
@@ -43,11 +43,6 @@ from domain.reasons import ReasonCode
 from domain.reconciliation import UNSETTLED
 from domain.service_orders import TraceStatus
 from domain.states import OrderState
-
-ASKED_FOR = timedelta(days=60)
-"""How long a shop is asked about an order that waits for nothing here; Shopify shows no
-older ones to most apps.
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -355,30 +350,6 @@ def standing_of(
         )
         for row in rows
     }
-
-
-def not_begun_of_shop(ledger: Transactions, shop: str, *, by: str) -> dict[str, str]:
-    """A shop's orders that a run may plan anew, not ordered and not ended `by` it, with
-    its own names.
-
-    Those that were refused or laid aside of late: a shop may show nothing of older
-    ones.
-    """
-    aside = and_(
-        orders.c.reason_code == ReasonCode.NOT_WANTED,
-        orders.c.reason_facts["by"].as_string() != by,
-    )
-    closed = and_(
-        orders.c.updated_at > ledger.clock() - ASKED_FOR,
-        or_(orders.c.state == OrderState.REFUSED, aside),
-    )
-    waits = or_(orders.c.state.in_([OrderState.PLANNED, OrderState.HELD]), closed)
-    statement = select(orders.c.order_ref, orders.c.shop_ref).where(
-        orders.c.shop == shop, waits
-    )
-    return ledger.pairs(
-        statement.where(orders.c.order_id.is_(None), orders.c.shop_ref.is_not(None))
-    )
 
 
 def counted_by_state(

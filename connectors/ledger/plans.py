@@ -401,19 +401,8 @@ _DROPPED = select(orders.c.order_ref, orders.c.fingerprint).where(
 )
 
 
-def ended_in_shop(order: OrderRecord | None) -> bool:
-    """Whether an order was closed as its shop shows it, and not shown by it as one to
-    be bought since.
-    """
-    return closed_by_shop(order) and not (
-        order and order.why and order.why.facts.get("again")
-    )
-
-
 def closed_by_shop(order: OrderRecord | None) -> bool:
-    """Whether an order was closed so, also where it was opened again and no run has
-    planned it since.
-    """
+    """Whether an order was closed as a file of its shop shows it."""
     return bool(
         order
         and order.state is OrderState.CANCELLED
@@ -431,8 +420,7 @@ def drop(
     One that lies in a cart is not begun: its rows stay there.
 
     A run that is at work on such an order can't begin it any more, nor plan it anew; a
-    later run that asks may, and where it was closed `by` `THE_SHOP` any later run after
-    `reopen`.
+    later run that asks may, unless it was closed `by` `THE_SHOP`.
     """
     stay: dict[str, Reason] = {}
     for refs in chunked(order_refs):
@@ -633,6 +621,14 @@ class PartRows(LedgerRows):
     def wholes(self, order_refs: Iterable[str]) -> dict[str, str]:
         """The name of the request that each of these orders is a part of."""
         return self._ledger.pairs(_WHOLES, refs=[*order_refs])
+
+    def names(self, order_refs: Iterable[str]) -> dict[str, set[str]]:
+        """The orders that each request was split into, its own name where it was
+        not.
+        """
+        refs = [*order_refs]
+        parts_of_each = self.of(refs)
+        return {ref: {*parts_of_each.get(ref, {}).values()} or {ref} for ref in refs}
 
     def begun(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders of which something may have happened."""

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.evidence import account_of, newest_until
-from connectors.ledger.plans import ended_in_shop
+from connectors.ledger.plans import closed_by_shop
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -218,7 +218,7 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
             _sort_forgotten(work, request, order, forgotten[request.order_ref])
-        elif ended_in_shop(order):
+        elif closed_by_shop(order):
             work.over.append(request.order_ref)
         elif other := elsewhere.get(request.order_ref):
             work.taken[request.order_ref] = _other_contents(other)

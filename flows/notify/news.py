@@ -149,8 +149,7 @@ def of_left_behind(
         kind=MessageKind.NOTHING_RAN,
         subject=f"{pluralize(len(files), 'request file')} in an inbox that no night takes: {shorten(files)}",
         body=f"They lie in {inbox}; the night took {taken}.\nWhat to do: start buy-from-inbox with their folder as "
-        "*Inbox*, which goes on with them; first delete there what shop-orders has written anew into the other. Page "
-        "and shop-orders fill SOURCING_INBOX: let the *Inbox* of the night be that.",
+        "*Inbox*, which goes on with them. The page fills SOURCING_INBOX: let the *Inbox* of the night be that.",
     )
 
 
@@ -184,39 +183,32 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
     )
 
 
-LEFT_OUT = (
-    "nothing where it was cancelled or sent. Else mend the order in a connected shop, which is read again each night "
-    "(no file buys it until then), or buy what is left of it by a request file of yours, under another order_ref."
-)
+def of_shown_again(closed: Iterable[OrderRecord]) -> list[Message]:
+    """Messages, one a shop, of orders that are closed as their shop showed them, and
+    that a later file of it has again.
+    """
+    by_shop: dict[str, dict[str, str]] = {}
+    for order in closed:
+        why = f"{order.why}; a file that came later shows it as to be bought"
+        by_shop.setdefault(order.request.shop, {})[order.request.shop_ref] = why
+    return [
+        message
+        for shop, reasons in by_shop.items()
+        for message in _of_shop(shop, reasons)
+    ]
 
 
-def of_shop(shop: str, orders: Mapping[str, str]) -> list[Message]:
-    """The message of a shop's orders that are not bought, each with the reason once."""
-    about = tuple(f"left-out:{shop}:{order}:{why}" for order, why in orders.items())
-    lines = [f"- {order or 'without a name'}: {why}" for order, why in orders.items()]
-    first = first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run")
-    subject = f"{shop}: {pluralize(len(orders), 'order')} not bought as shown there"
+def _of_shop(shop: str, reasons: Mapping[str, str]) -> list[Message]:
+    lines = [f"- {order}: {why}" for order, why in reasons.items()]
     return _covering(
-        about,
+        tuple(f"left-out:{shop}:{order}:{why}" for order, why in reasons.items()),
         "left-out",
         MessageKind.FAULTS,
-        subject,
-        *first,
-        f"What to do: {LEFT_OUT}",
+        f"{shop}: {pluralize(len(reasons), 'order')} not bought as shown there",
+        *first_lines(lines, MOST_LISTED, "- and {more} more: see the log of the run"),
+        "What to do: nothing where it was cancelled or sent. Else buy what is left of it "
+        "by a request file of yours, under another order_ref.",
     )
-
-
-def of_shown_again(closed: Iterable[OrderRecord]) -> list[Message]:
-    """Messages of orders that are closed as their shop showed them, and that a later
-    file of it has again.
-    """
-    found: dict[str, dict[str, str]] = {}
-    for one in closed:
-        why = f"{one.why}; a file that came later shows it as to be bought"
-        found.setdefault(one.request.shop, {})[one.request.shop_ref] = why
-    return [
-        message for shop, orders in found.items() for message in of_shop(shop, orders)
-    ]
 
 
 def of_parcels(
@@ -280,16 +272,6 @@ def of_stuck(stuck: Mapping[tuple[str, str], str]) -> list[Message]:
     lines = [*sentences(because(ReasonCode.PARCEL_EXCEPTION)), *lines]
     return _covering(
         tuple(map(stuck_cause, stuck)), "stuck", MessageKind.PARCEL, subject, *lines
-    )
-
-
-def of_lacking(shop: str, day: date, numbers: int, words: str) -> Message:
-    """The message of a shop that does not get its numbers: one a day."""
-    return Message(
-        cause=f"lacking:{shop}:{day}",
-        kind=MessageKind.PARCEL,
-        subject=f"{shop} lacks {pluralize(numbers, 'tracking number')}",
-        body=f"{words}\nIts buyers do not hear that their goods left. Each tracking run tries again.",
     )
 
 

@@ -256,7 +256,7 @@ InboxFolder = Annotated[
     asked(
         "Inbox",
         "Folder with request files on the machine that runs the worker. Files end in its folders done, failed or "
-        "open, with a result beside them. Another one for the nights, shop-orders and the page: SOURCING_INBOX",
+        "open, with a result beside them. Another one for the nights and the page: SOURCING_INBOX",
     ),
 ]
 QuietSeconds = Annotated[

@@ -19,7 +19,6 @@ from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
 from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
@@ -49,7 +48,6 @@ KINDS: tuple[type[EffectKind], ...] = (
     ReturnParcel,
     MessageSeller,
     ConfirmReceipt,
-    Fulfil,
 )
 """Every kind, in the order in which they are settled: what a kind reads rests on what
 the kinds before it found.

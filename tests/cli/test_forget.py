@@ -19,8 +19,6 @@ from connectors.ledger.schema import orders
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.shops.protocol import WaitingOrder
-from connectors.shops.requests import unknown_orders
 from deployments import forgetting
 from domain.effects import EffectStatus
 from domain.states import OrderState
@@ -155,23 +153,6 @@ def test_a_file_of_the_inbox_that_is_not_over_is_named(
         ledger.change([OrderChange(order_ref="A-3", state=OrderState.CANCELLED)])
     words = f"{file}: your own file may still have the order's lines; take them out"
     assert words in forget("A-3", "--yes").stdout
-
-
-def test_an_order_that_only_a_file_of_a_shop_has_is_forgotten(data: Path) -> None:
-    """It is read no more; a second call is the same."""
-    (data / "inbox").mkdir()
-    file, header = (
-        data / "inbox" / "read-from-shopify.csv",
-        "shopify order,line,sku,quantity,receiver_name",
-    )
-    file.write_text(f"{header}\n#7,1,F,1,Zylberstein\n#8,2,F,1,Jane\n")
-    assert [forget("S-7", "--yes").exit_code for _ in range(2)] == [0, 0]
-    assert file.read_text("utf-8-sig") == f"{header}\n#8,2,F,1,Jane\n"
-    with ledger_of(data) as ledger:
-        found = unknown_orders(
-            ledger, data, "shopify", [WaitingOrder(name="#7"), WaitingOrder(name="#8")]
-        )
-    assert [*found] == ["S-8"]
 
 
 def test_a_run_waits_for_no_rewriting_of_a_large_ledger(

@@ -17,7 +17,6 @@ import pytest
 from connectors.crash_points import EFFECT_POINTS
 from domain.effects import BUYING, EffectStatus
 from tasks.effects.cart import AddToCart, CreateFromCart
-from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS
 from tests.crashes.leads import IS_EVERY, LATER, LEADS, Shop
@@ -33,7 +32,7 @@ CLOSES_IN_S = 6
 Case = tuple[type[EffectKind], str, str]
 EVERY: list[list[Case]] = [
     [(kind, place, point) for place in LEADS[kind].at for point in EFFECT_POINTS]
-    for kind in KINDS[:-1]
+    for kind in KINDS
 ]
 IN_TURN = 11
 """One case of each kind: by this the seven points, and the marketplaces, have their
@@ -47,10 +46,7 @@ CASES = [
 
 
 def test_every_kind_every_point_and_every_marketplace_has_its_turn() -> None:
-    """But for the calls to shops, the last kind, which `tests/tasks/test_fulfil.py`
-    has.
-    """
-    assert [*LEADS, Fulfil] == [*KINDS]
+    assert [*LEADS] == [*KINDS]
     assert {kind for kind, _, _ in CASES} == {*LEADS}
     assert {point for _, _, point in CASES} == set(EFFECT_POINTS)
     assert {place for _, place, _ in CASES} == {"taobao", "1688"}

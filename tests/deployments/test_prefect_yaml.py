@@ -159,7 +159,6 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
         "watch-book",
         "reconcile-ledger",
         "compute-costs",
-        "shop-orders",
         "follow-after-sale",
     }
 

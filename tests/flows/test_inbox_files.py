@@ -22,7 +22,7 @@ import flows.buy_from_inbox
 from connectors.book_file import reading_by
 from connectors.inbox import Folder, Inbox, delete_old
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.plans import THE_SHOP, drop, ended_in_shop
+from connectors.ledger.plans import THE_SHOP, closed_by_shop, drop
 from connectors.ledger.schema import orders as order_rows
 from connectors.ledger.store import Ledger
 from connectors.request_files import UnreadableFile
@@ -554,7 +554,7 @@ async def test_what_a_later_export_turns_away_for_good_stays_so_without_that_fil
         closed = [
             part
             for part in ("", "-b")
-            if ended_in_shop(ledger.orders([f"{ref}{part}"])[f"{ref}{part}"])
+            if closed_by_shop(ledger.orders([f"{ref}{part}"])[f"{ref}{part}"])
         ]
     assert closed == over
     assert tried == [f"{ref} None"] * goes_on
@@ -580,7 +580,7 @@ async def test_what_a_still_later_export_shows_as_to_be_bought_is_not_closed(
             (tmp_path / f"{name}.csv").write_text(text_of(EBAY_HEADER, [EBAY | cells]))
         await night(tmp_path)
         await night(tmp_path)
-        assert not ended_in_shop(ledger.orders([ref])[ref])
+        assert not closed_by_shop(ledger.orders([ref])[ref])
 
 
 @pytest.mark.parametrize(
@@ -719,7 +719,7 @@ async def test_a_ledger_that_fails_after_the_purchases_leaves_the_file_a_result(
     )
     monkeypatch.setattr(
         flows.buy_from_inbox,
-        "shown_again",
+        "of_shown_again",
         Mock(side_effect=LedgerUnusable("the disk is full")),
     )
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path / "data"))

@@ -38,7 +38,6 @@ from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
 from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.fulfil import Fulfil
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS, kind_of, settle_open
 from tasks.effects.parcel_report import ReportParcel
@@ -339,8 +338,7 @@ def _begin(run: Resources, kind: type[EffectKind], case: Case, ref: str) -> Clai
 
 
 def test_there_is_a_case_for_every_kind() -> None:
-    """But for the calls to shops, which `test_fulfil.py` has."""
-    assert [*CASES, Fulfil] == list(KINDS)
+    assert [*CASES] == list(KINDS)
 
 
 @pytest.mark.parametrize("kind", CASES, ids=lambda kind: kind.__name__)
@@ -451,7 +449,7 @@ def test_every_call_with_an_effect_has_its_kind() -> None:
     assert {name: declared[name] for name in SENT_BY} == {
         name: kind.action.name for name, kind in SENT_BY.items()
     }
-    assert {*SENT_BY.values(), Fulfil} == set(KINDS)
+    assert {*SENT_BY.values()} == set(KINDS)
 
 
 API = Path(__file__).parents[2] / "connectors" / "xportcn" / "operations"

@@ -11,12 +11,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import update
 
-from connectors.ledger.order_mover import reopen
 from connectors.ledger.plans import (
     THE_SHOP,
+    closed_by_shop,
     declined,
     drop,
-    ended_in_shop,
     laid_aside,
     put_rows,
     take_back,
@@ -94,41 +93,25 @@ def test_what_its_shop_ended_names_no_run_that_plans_it_anew(ledger: Ledger) -> 
     )
 
 
-def test_what_its_shop_shows_again_is_planned_anew_and_a_person_s_no_stands(
+def test_what_its_shop_closed_is_no_person_s_no_and_a_person_s_stands(
     ledger: Ledger,
 ) -> None:
-    """Of two that the shop held for a while, a person had dropped one before."""
+    """Of two that the shop closed, a person had dropped one before."""
     drop(ledger, ["A-2"], by="mei")
     refs = ["A-2", "A-3"]
     drop(ledger, refs, by=THE_SHOP, note="it is on hold")
-    assert all(map(ended_in_shop, ledger.each_order(refs)))
-    for _ in range(2):
-        closed = {
-            one.order_ref: one.why
-            for one in ledger.each_order(refs)
-            if one.why and ended_in_shop(one)
-        }
-        reopen(ledger, closed, by=THE_SHOP)
-    assert not any(map(ended_in_shop, ledger.each_order(refs)))
+    assert all(map(closed_by_shop, ledger.each_order(refs)))
     assert (
         laid_aside(ledger, refs, beforehand=""),
         declined(ledger, refs, beforehand=""),
     ) == ({}, {"A-2": True})
 
 
-@pytest.mark.parametrize("is_reopened", [False, True])
-def test_what_a_person_drops_after_its_shop_closed_it_stays_dropped(
-    ledger: Ledger, *, is_reopened: bool
+def test_what_a_person_drops_after_its_shop_closed_it_is_that_person_s(
+    ledger: Ledger,
 ) -> None:
-    """Also where the shop shows it again before the person drops it, or just then:
-    nobody else says no to it.
-    """
     drop(ledger, ["A-2"], by=THE_SHOP, note="it is on hold")
-    seen = {"A-2": why} if (why := ledger.orders(["A-2"])["A-2"].why) else {}
-    if is_reopened:
-        reopen(ledger, seen, by=THE_SHOP)
     assert drop(ledger, ["A-2"], by="mei", note="too dear") == {}
-    reopen(ledger, seen, by=THE_SHOP)
     assert ledger.orders(["A-2"])["A-2"].reason == SAYS
     assert [*laid_aside(ledger, ["A-2"], beforehand="")] == ["A-2"]
 

@@ -12,18 +12,15 @@ from uuid import uuid4
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
 
-from connectors.ledger.plans import THE_SHOP, declined, drop, put_rows
+from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.marketplaces import Offering
 from domain.after_sale import RefundState
 from domain.effects import Action, EffectStatus
-from domain.marketplace import Marketplace
-from domain.money import Money
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from flows.answers.dropping import dropped
 from flows.answers.todo import to_do
-from flows.cancel_orders import cancel
 from flows.carts import _left_alone
 from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import Resources
@@ -123,20 +120,6 @@ async def test_an_order_that_is_just_being_laid_into_a_cart_stays(
     done = await dropped(resources, ["A-1"], "", by="mei", why="")
     assert done
     assert [*done.stay] == ["A-1"]
-
-
-async def test_a_cancel_of_what_its_shop_closed_is_a_no_should_the_shop_show_it_again(
-    resources: Resources,
-) -> None:
-    held(resources, "A-1")
-    yes = because(ReasonCode.APPROVED, by="mei", at="now", total=Money(100), plan="p")
-    resources.ledger.change(
-        [OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=yes)]
-    )
-    drop(resources.ledger, ["A-1"], by=THE_SHOP, note="it is on hold")
-    resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, None))
-    await cancel(resources, ["A-1"], "changed my mind", 10)
-    assert declined(resources.ledger, ["A-1"], beforehand="") == {"A-1": True}
 
 
 async def test_nothing_named_is_nothing_done(resources: Resources) -> None:

@@ -9,8 +9,8 @@ from types import MappingProxyType
 
 import pytest
 
+from connectors.request_files import without_orders as module
 from connectors.shop_files import shipped
-from connectors.shops import requests
 from domain.shop_files import Profile
 
 HEADER = "order_ref,item,receiver_name,receiver_phone,city,note\n"
@@ -24,7 +24,7 @@ def without_orders(
     wholes: Mapping[str, str] = MappingProxyType({}),
     profiles: Sequence[Profile] | None = None,
 ) -> tuple[str, set[str]]:
-    return requests.without_orders(
+    return module.without_orders(
         text, order_refs, wholes, shipped() if profiles is None else profiles
     )
 
