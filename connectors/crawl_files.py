@@ -67,10 +67,8 @@ class CrawlFiles:
 
     @classmethod
     @contextmanager
-    def open(
-        cls, root: Path, name: str, now: datetime, *, anew: bool = False
-    ) -> Iterator[Self]:
-        """Go on with the crawl of this name, or begin it, `anew` always.
+    def open(cls, root: Path, name: str, now: datetime) -> Iterator[Self]:
+        """Go on with the crawl of this name, or begin it.
 
         Raises `CrawlBusy` while another run works on it.
         """
@@ -82,8 +80,6 @@ class CrawlFiles:
                 raise CrawlBusy(
                     "another run is making this very crawl; wait for it, or end it and run again"
                 ) from error
-            if anew:
-                shutil.rmtree(root / "crawls" / name, ignore_errors=True)
             yield cls(root, name, now)
 
     @property

@@ -55,7 +55,6 @@ class MessageKind(Worded):
     UNKNOWN_STATE = "unknown_state", "marketplaces show states that are not known here"
     FIRST_PAYMENT = "first_payment", "marketplaces were paid at for the first time"
     CALLS_USED_UP = "calls_used_up", "days had no calls to the service left"
-    BOOK = "book", "nights changed what the SKU book can buy"
     DIGEST = "digest"
 
 

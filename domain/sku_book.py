@@ -113,11 +113,12 @@ def at_next_rank(
     """The request with the next rank of these own SKUs; None where one of them has no
     further rank.
     """
-    wanted = {own.sku: own.rank + 1 for own in request.own_skus if own.sku in own_skus}
-    ends = {own.sku: len(own.ranks) for own in request.own_skus}
-    if not wanted or any(rank >= ends[own_sku] for own_sku, rank in wanted.items()):
-        return None
-    return at_rank(request, wanted)
+    next_ranks = {
+        own.sku: own.rank + 1
+        for own in request.own_skus
+        if own.sku in own_skus and own.rank + 1 < len(own.ranks)
+    }
+    return at_rank(request, next_ranks) if {*next_ranks} == {*own_skus} else None
 
 
 def by_seller(

@@ -19,7 +19,6 @@ from connectors.settings import SourcingSettings
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.writer import write_snapshot
-from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import (
     Listing,
@@ -32,7 +31,6 @@ from domain.catalogue import (
     to_fetch,
 )
 from domain.marketplace import Marketplace
-from domain.offers import Offer
 from domain.reasons import Detail, Part, detail
 from domain.report import NONE_REJECTED, Rejected
 from domain.request_remarks import BadInput
@@ -51,7 +49,6 @@ from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import run_quoted, run_task
 from tasks.fetch_offers import (
-    Fetched,
     fetch_offers,
     list_offers,
     lists_changes,
@@ -99,16 +96,13 @@ class CatalogReport:
 
 @dataclass(eq=False)
 class Crawl:
-    """One run of one crawl. `offers` takes those that it fetches, None for an item that
-    is not there.
-    """
+    """One run of one crawl."""
 
     resources: Resources
     files: CrawlFiles
     _: KW_ONLY
     full: bool = False
     limit: int | None = None
-    offers: dict[Item, Offer | None] | None = None
     pages: int = field(default=0, init=False)
     fetched: int = field(default=0, init=False)
     troubles: dict[Item, Detail] = field(default_factory=dict, init=False)
@@ -290,32 +284,17 @@ class Crawl:
         }
         for number, part in enumerate(parts, start=1):
             if not self.files.has_part(number):
-                label, found = (
-                    f"part {number:,} of {len(parts):,}",
-                    PartialResults[Item, Fetched](),
+                answer = await run_task(
+                    fetch_offers,
+                    self.resources,
+                    self.files,
+                    part,
+                    PartialResults(),
+                    part=number,
+                    may_fail=missed.issuperset(part)
+                    or (number > 1 and len(part) < FEW),
+                    label=f"part {number:,} of {len(parts):,}",
                 )
-                try:
-                    answer = await run_task(
-                        fetch_offers,
-                        self.resources,
-                        self.files,
-                        part,
-                        found,
-                        part=number,
-                        may_fail=missed.issuperset(part)
-                        or (number > 1 and len(part) < FEW),
-                        label=label,
-                    )
-                finally:
-                    if self.offers is not None:
-                        seen = {
-                            item: one
-                            for item, one in found.items()
-                            if not isinstance(one, XportcnError)
-                        }
-                        self.offers |= {
-                            item: offer for item, (offer, _) in seen.items()
-                        }
                 self.fetched += answer.items
                 self.troubles |= answer.troubles
             listener.advance("fetch", len(part))

@@ -33,8 +33,8 @@ from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 
 K = TypeVar("K")
-Fetched = tuple[Offer | None, list[Row]] | XportcnError
-"""An item's offer with its rows, or why it could not be fetched."""
+Fetched = list[Row] | XportcnError
+"""The rows of an item's offer, or why it could not be fetched."""
 CLOCK_MARGIN = timedelta(minutes=10)
 
 
@@ -117,7 +117,7 @@ async def fetch_offers(
         row
         for answer in found
         if not isinstance(answer, XportcnError)
-        for row in answer[1]
+        for row in answer
     ]
     envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}
     table = await asyncio.to_thread(to_arrow, OFFERS, [envelope | row for row in rows])
@@ -195,7 +195,7 @@ async def _fetch(
     except XportcnError as error:
         return error
     rows = offer_rows(replace(offer, seen_at=resources.clock())) if offer else []
-    return offer, rows or [_gone(marketplace, item_id, offer)]
+    return rows or [_gone(marketplace, item_id, offer)]
 
 
 def _require_all(wanted: Sequence[K], found: Mapping[K, object]) -> None:

@@ -21,7 +21,6 @@ from domain.reasons import GOES_ALONG, Reason, ReasonCode, because, grouped
 from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import HEADER_ROW, Fault
-from domain.spares import BookNews, Buyable
 from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, first_lines, pluralize, shorten
 
@@ -358,37 +357,6 @@ def of_late_payments(late: Sequence[ReportLine]) -> list[Message]:
 def stall_cause(order_ref: str, last: datetime) -> str:
     """The cause of one stall: a later scan begins a new one."""
     return f"stalled:{order_ref}:{last.astimezone(UTC):%Y-%m-%dT%H:%M}"
-
-
-def of_book(news: Sequence[BookNews]) -> list[Message]:
-    """The message of rows of the SKU book that can't be bought as they stand any more,
-    or can again.
-    """
-    alike = [
-        (state, [str(one) for one in news if one.state is state]) for state in Buyable
-    ]
-    lines = [
-        line
-        for state, rows in alike
-        if rows
-        for line in (
-            f"{state.words[:1].upper()}{state.words[1:]}:",
-            *(f"- {row[:MOST_REASON]}" for row in rows[:MOST_REASONS]),
-            *(
-                [f"- and {len(rows) - MOST_REASONS:,} more"]
-                if len(rows) > MOST_REASONS
-                else []
-            ),
-        )
-    ]
-    subject = f"SKU book: {', '.join(f'{len(rows):,} {state.words}' for state, rows in alike if rows)}"
-    if any(one.state is not Buyable.YES for one in news):
-        lines.append(
-            "What to do: change these rows of the SKU book, or give them a spare offer."
-        )
-    return _covering(
-        tuple(one.cause for one in news), "book", MessageKind.BOOK, subject, *lines
-    )
 
 
 def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 from prefect import task
 
 from connectors.snapshots.reader import IN_LITTLE, arrow_answer
-from domain.money import Money
 from tasks.engine.retrying import READING, shut_in
 
 MOVES = """
@@ -23,10 +21,6 @@ SELECT marketplace, item_id, sku_id, title, currency, was_minor, price_minor, pr
     round(100 * moved_minor / nullif(was_minor, 0), 1) AS moved_percent, was_at, snapshot_at, snapshot_id
 FROM told WHERE snapshot_id = $snapshot_id AND was_minor <> price_minor
 ORDER BY moved_percent DESC NULLS LAST, marketplace, item_id, sku_id
-"""
-PRICES = """
-SELECT marketplace, item_id, sku_id, currency, price_minor FROM offers_history
-WHERE item_id IN (SELECT unnest($items)) ORDER BY snapshot_at, snapshot_id
 """
 
 
@@ -45,20 +39,3 @@ async def moves_in(root: Path, snapshot_id: str) -> list[dict[str, Any]]:
     )
     rows: list[dict[str, Any]] = moves.to_pylist()
     return rows
-
-
-def price_history(
-    root: Path, item_ids: Iterable[str]
-) -> dict[tuple[str, ...], list[Money]]:
-    """The prices of each SKU of these items by its key, the oldest first; one that
-    stays stands once.
-    """
-    prices: dict[tuple[str, ...], list[Money]] = {}
-    for row in arrow_answer(
-        root, PRICES, {"items": [*item_ids]}, IN_LITTLE
-    ).to_pylist():
-        *key, currency, minor = row.values()
-        told, price = prices.setdefault(tuple(key), []), Money(minor, currency)
-        if price not in told[-1:]:
-            told.append(price)
-    return prices

@@ -30,14 +30,12 @@ from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind, Place, UnknownWord
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import Fault
-from domain.spares import judge_least, news_of
 from flows.answers.pausing import pause
 from flows.messages import digest_of
 from flows.notify import outbox
 from flows.notify.news import (
     of_arrived,
     of_batch,
-    of_book,
     of_calls,
     of_doubts,
     of_faults,
@@ -56,8 +54,6 @@ from tests.deployments.test_alerts import (
     _run,
     ago,
 )
-from tests.domain.test_sku_book import FERN, row
-from tests.domain.test_sku_book import book as book_of
 from tests.flows.notify.test_news import OVER, line, refund, report
 from tests.flows.test_asking import AskingRun, book, told_at
 from tests.ui.browser import PLACES, place_of
@@ -133,12 +129,10 @@ def of_results() -> list[Message]:
         amount="1.00 CNY",
         goods="cup",
     )
-    rows = book_of(row("FERN-1", FERN)).rows
     done = Happened(bought=0, spent=(), booked=0, freight=(), came={})
     return [
         *of_batch(report(line("A-1"), line("A-2", reason="too dear", code=OVER)), {}),
         of_faults("may.csv", "0a1b", "1 fault", [Fault(2, "item", "none")]),
-        *of_book(news_of(rows, {rows[0]: judge_least(rows[0], None)}, {})),
         *of_parcels({"A-1": NOW}, [("A-2", "FAR1")], [], days=7),
         *of_refund(refund(RefundState.TO_RETURN, BY), NOW),
         *of_arrived({"A-1": NOW - timedelta(days=6)}, 7, NOW),

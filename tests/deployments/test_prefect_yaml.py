@@ -156,7 +156,6 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
         if limit["collision_strategy"] == "CANCEL_NEW"
     } == {
         "sync-tracking",
-        "watch-book",
         "reconcile-ledger",
         "compute-costs",
         "follow-after-sale",

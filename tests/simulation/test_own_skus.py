@@ -19,9 +19,7 @@ from domain.reasons import ReasonCode
 from domain.sku_book import at_rank, missing_entries
 from flows.batch.plan_sources import FromRequests
 from flows.batch.request_batches import orders_to_buy
-from flows.watch_book import judged, notify, offers_of, summary_of
 from sandbox.control import books
-from tasks.engine.resources import Resources
 from tests.simulation.episode import NO_QUERY
 from tests.simulation.scene import Scene
 from tests.simulation.stage import Stage, stage
@@ -202,51 +200,3 @@ def test_what_the_book_lacks_holds_its_orders_and_no_others(
     assert Counter(str(one.state) for one in scene.ledger.orders(refs).values()) == {
         "booked": orders
     }
-
-
-def test_what_the_book_can_t_buy_any_more_is_told_once(
-    made: Stage, tmp_path: Path
-) -> None:
-    """A night without the service, or one whose run dies after it has told, tells
-    nothing.
-    """
-    scene = Scene(made)
-    line = scene.scenario.requests[0].lines[0]
-    row = {
-        "own_sku": "FERN-1",
-        "marketplace": "taobao",
-        "item": line.item,
-        "sku": line.sku,
-    }
-    (tmp_path / "book.csv").write_bytes(book_text([row]))
-    rows = book_in(tmp_path / "book.csv").rows
-    item = next(
-        one
-        for one in scene.world.catalogue.shelf("taobao").items
-        if one.id == line.item
-    )
-    nights = list[str]()
-
-    async def night(resources: Resources) -> None:
-        why = judged(rows, (await offers_of(resources, rows))[0])
-        nights.append(summary_of(rows, why, await notify(resources, rows, why)))
-
-    async def watch() -> None:
-        for is_gone in (False, True, True, False):
-            item.offline = is_gone
-            await scene.does(night)
-
-    try:
-        scene.run(watch())
-    finally:
-        item.offline = False
-    assert nights == [
-        "1 row of the SKU book: all can be bought",
-        "1 row of the SKU book: 1 can't be bought; new: 1 sold out or gone",
-        "1 row of the SKU book: 1 can't be bought",
-        "1 row of the SKU book: all can be bought; new: 1 back again",
-    ]
-    gone, back = (one for one in scene.ledger.outbox.begin("ntfy"))
-    assert gone.subject == "SKU book: 1 sold out or gone"
-    assert ("What to do" in gone.body, "What to do" in back.body) == (True, False)
-    assert back.body.startswith("Back again:\n- FERN-1 rank 1 (taobao ")

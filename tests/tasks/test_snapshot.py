@@ -17,6 +17,9 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.reader import sql
 from connectors.snapshots.tables.offers import offer_rows
 from connectors.snapshots.writer import write_snapshot
+from domain.marketplace import Marketplace
+from domain.money import Money
+from domain.offers import Offer, Sku
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tasks.engine.resources import Resources
@@ -31,7 +34,6 @@ from tasks.snapshot import (
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.connectors.ledger.test_forgetting import request as a_request
-from tests.domain.test_book_news import CUP, priced
 
 
 async def test_an_older_snapshot_does_not_stay(
@@ -262,6 +264,20 @@ async def test_lines_taken_out_of_an_order_leave_with_the_batch_that_had_them(
     )
 
 
+CUP = Offer(
+    marketplace=Marketplace.ALIBABA_1688,
+    item_id="610000000001",
+    title="cup",
+    image_url="",
+    seller_id="s",
+    seller_name="Shop",
+    min_quantity=2,
+    active=True,
+    skus=(Sku(sku_id="1", name="", price=Money(400), stock=9),),
+)
+DEARER_CUP = replace(CUP, skus=(replace(CUP.skus[0], price=Money(500)),))
+
+
 async def test_an_offer_of_a_plan_that_is_written_again_hides_no_newer_one(
     resources: Resources, clock: MovableClock
 ) -> None:
@@ -282,7 +298,7 @@ async def test_an_offer_of_a_plan_that_is_written_again_hides_no_newer_one(
         ).rows == ((minor, True),)
         if minor == 400:
             clock.advance(3600)
-            crawled = offer_rows(replace(priced(500), seen_at=clock()))
+            crawled = offer_rows(replace(DEARER_CUP, seen_at=clock()))
             write_snapshot(
                 root,
                 "catalog",

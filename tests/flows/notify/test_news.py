@@ -30,15 +30,12 @@ from domain.reasons import ReasonCode, because, earlier
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.service_orders import Shipment, TraceStatus, TrackingEvent
-from domain.spares import CAUSE as BOOK_ROW
-from domain.spares import judge_least, news_of, notified_by
 from domain.states import OrderState
 from flows.answers.todo import ToDo
 from flows.messages import digest_of, send_digest
 from flows.notify.news import (
     of_arrived,
     of_batch,
-    of_book,
     of_faults,
     of_parcels,
     of_refund,
@@ -49,8 +46,6 @@ from flows.prefect_ui.events import budget_used_up
 from tasks.engine.progress import notify_listeners
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
-from tests.domain.test_book_news import CUP
-from tests.domain.test_sku_book import FERN, MOSS, book, row
 
 JANE = Receiver(
     name="Jane Doe",
@@ -208,34 +203,6 @@ def test_what_nobody_answered_is_told_by_who_asked() -> None:
         report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE}
     )
     assert message.subject == "Batch spring: 1 held"
-
-
-def test_the_rows_of_the_sku_book_are_one_message_a_night(ledger: Ledger) -> None:
-    """A run that dies before it ends tells nothing twice; of many rows the first are
-    told.
-    """
-    rows = book(
-        *(row(f"FERN-{n}", FERN, max_unit_price="3.50") for n in range(10)),
-        row("MOSS-1", MOSS),
-    ).rows
-    offers = {FERN: CUP, MOSS: None}
-    for _ in range(2):
-        known = notified_by(ledger.outbox.causes_after(BOOK_ROW))
-        why = {one: judge_least(one, offers[one.component.item]) for one in rows}
-        ledger.outbox.put(*of_book(news_of(rows, why, known)))
-    (message,) = told(ledger)
-    assert message.subject == "SKU book: 10 above your limit, 1 sold out or gone"
-    assert message.body.splitlines()[0::8] == [
-        "Above your limit:",
-        "- FERN-7 rank 1 (1688 610000000001): cup costs 4.00 CNY each, limit 3.50 CNY; "
-        "nothing can be bought in its place",
-    ]
-    assert message.body.splitlines()[-4:] == [
-        "- and 2 more",
-        "Sold out or gone:",
-        "- MOSS-1 rank 1 (1688 610000000002): 1688 has no item 610000000002; nothing can be bought in its place",
-        "What to do: change these rows of the SKU book, or give them a spare offer.",
-    ]
 
 
 def test_nothing_of_a_receiver_is_told() -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from domain.money import Money
-from flows.report.price_moves import moves_in, price_history
+from flows.report.price_moves import moves_in
 from tests.connectors.snapshots.sample import write
 
 NIGHT = datetime(2026, 1, 2, 3, tzinfo=UTC)
@@ -86,7 +85,7 @@ async def test_a_price_of_nothing_has_no_percent(tmp_path: Path) -> None:
     ]
 
 
-async def test_the_steepest_rise_is_told_first_and_old_prices_stay_known(
+async def test_the_steepest_rise_is_told_first(
     tmp_path: Path,
 ) -> None:
     prices = [
@@ -102,11 +101,3 @@ async def test_the_steepest_rise_is_told_first_and_old_prices_stay_known(
         ("1", 594, 700, 106, 17.8),
     ]
     assert await moves(tmp_path, *prices) == found
-    assert price_history(tmp_path, [ITEM, ITEM]) == {
-        ("1688", ITEM, "1"): [Money(660), Money(594), Money(700)],
-        ("1688", ITEM, "2"): [Money(500), Money(600)],
-    }
-
-
-def test_an_item_without_snapshots_has_no_prices(tmp_path: Path) -> None:
-    assert price_history(tmp_path, [ITEM]) == {}
