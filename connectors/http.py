@@ -222,26 +222,23 @@ class HttpAnswer:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """An address, and the bounds of its connections."""
-
-    base_url: str
-    max_connections: int
-    most_answer_mb: int = 16
-    connect_timeout_s: float = 5.0
-
-
 class Http:
     """The connections to one address. Every request is sent once; no redirect is
     followed.
     """
 
-    def __init__(self, address: Address) -> None:
-        self._base_url = address.base_url.rstrip("/")
-        self._most_mb = address.most_answer_mb
-        self._most_connections = address.max_connections + 1
-        self._timeout = aiohttp.ClientTimeout(sock_connect=address.connect_timeout_s)
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        max_connections: int,
+        most_answer_mb: int,
+        connect_timeout_s: float,
+    ) -> None:
+        self._base_url = base_url.rstrip("/")
+        self._most_mb = most_answer_mb
+        self._most_connections = max_connections + 1
+        self._timeout = aiohttp.ClientTimeout(sock_connect=connect_timeout_s)
         self._opened: aiohttp.ClientSession | None = None
 
     async def aclose(self) -> None:

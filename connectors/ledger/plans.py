@@ -492,9 +492,7 @@ _YES = _last(
     _CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand"))
 )
 _LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
-_LAID_ASIDE = or_(
-    _TAKEN_BACK, and_(_CODE == ReasonCode.NOT_WANTED, _by.is_distinct_from(THE_SHOP))
-)
+_LAID_ASIDE = or_(_TAKEN_BACK, _CODE == ReasonCode.NOT_WANTED)
 # one with a note and no name is of a run that could not ask
 _A_NO = or_(
     _LAID_ASIDE,
@@ -504,14 +502,12 @@ _SILENCE = _CODE.in_((ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLE
 _LAST_NO = _last(or_(_LAID_ASIDE, _SILENCE, _CODE == ReasonCode.NOT_APPROVED))
 _IS_NO = _last(_A_NO) > _YES
 _DECLINED = select(orders.c.order_ref, _IS_NO).where(_THESE, _YES < _LAST_NO)
-_IS_OF_A_PERSON = orders.c.reason_facts["by"].as_string().is_distinct_from(THE_SHOP)
 _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
     _THESE,
     or_(
         and_(
             orders.c.state == OrderState.CANCELLED,
             orders.c.reason_code == ReasonCode.NOT_WANTED,
-            _IS_OF_A_PERSON,
         ),
         and_(
             orders.c.state == OrderState.HELD,

@@ -21,7 +21,6 @@ from pydantic import ValidationError
 from connectors.foreign import LEAST_SECRET, shortened, words_of
 from connectors.http import (
     TRANSPORT_ERRORS,
-    Address,
     Http,
     HttpAnswer,
     Send,
@@ -194,7 +193,7 @@ class XportcnClient:
                 "connect_timeout_s",
             }
         )
-        self._http = http or Http(Address(**bounds))
+        self._http = http or Http(**bounds)
 
     async def __aenter__(self) -> Self:
         return self

@@ -801,7 +801,7 @@ async def test_a_night_of_another_inbox_tells_what_lies_in_those_that_none_takes
         for at in (settings.data_dir / "inbox", settings.inbox, tmp_path / "own")
     )
     for name in (
-        "read-from-shopify.csv",
+        "read-from-shop.csv",
         "ask-may.xlsx",
         "notes.pdf",
         ".hidden.csv",
@@ -844,6 +844,6 @@ async def test_a_night_of_another_inbox_tells_what_lies_in_those_that_none_takes
         f"{words}open/old.csv, working/older.csv"
     ]
     assert await told(own, scheduled=True) == [
-        f"{words}ask-may.xlsx, read-from-shopify.csv"
+        f"{words}ask-may.xlsx, read-from-shop.csv"
     ]
     assert await told(own, scheduled=True) == []
