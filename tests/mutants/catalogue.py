@@ -933,27 +933,6 @@ for ref in shown:
         ),
     ),
     Rule(
-        "A shop is told each number once, and of no line that was refunded",
-        (
-            Mutant(
-                "a-number-is-given-unlooked",
-                "a number that the merchant has told the shop is told again, and the buyer gets a second message",
-                replace(
-                    "tasks/effects/fulfil.py::Fulfil.send",
-                    ".number .numbers",
-                    "parcel.number",
-                ),
-                "tests/tasks/test_fulfil.py::test_what_the_merchant_has_told_the_shop_is_told_no_more",
-            ),
-            Mutant(
-                "a-refunded-line-is-told-as-sent",
-                "a buyer whose line was refunded reads that it is on its way",
-                never("tasks/effects/fulfil.py::Fulfil.send", "refusal()"),
-                "tests/tasks/test_fulfil.py::test_a_number_goes_to_no_order_without_the_lines_of_the_parcel",
-            ),
-        ),
-    ),
-    Rule(
         "The page takes files from its own site only",
         (
             Mutant(
