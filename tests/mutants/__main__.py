@@ -27,16 +27,15 @@ def main() -> int:
         parser.error(f"no mutant {', '.join(sorted(unknown))}")
     missed = 0
     for rule in RULES:
-        print(f"{rule.promise}:")
-        for mutant in rule.mutants:
-            if mutant.name in chosen:
-                started = time.monotonic()
-                violation = hunt(mutant)
-                missed += violation is None
-                took = f"{time.monotonic() - started:6.1f} s"
-                print(
-                    f"  {mutant.name:45} {took}  {violation or 'NOT FOUND'}", flush=True
-                )
+        mutants = [mutant for mutant in rule.mutants if mutant.name in chosen]
+        if mutants:
+            print(f"{rule.promise}:", flush=True)
+        for mutant in mutants:
+            started = time.monotonic()
+            violation = hunt(mutant)
+            missed += violation is None
+            took = f"{time.monotonic() - started:6.1f} s"
+            print(f"  {mutant.name:45} {took}  {violation or 'NOT FOUND'}", flush=True)
     return 1 if missed else 0
 
 
