@@ -1,6 +1,4 @@
-"""The commands that take orders back: drop, cancel, refund, return, receive, and their
-like.
-"""
+"""The commands that take orders back: drop, cancel, refund, return, refunds."""
 
 from __future__ import annotations
 
@@ -134,45 +132,6 @@ def return_(
 def refunds(*, json: Json = False) -> int:
     """Follow every refund and return that is not over, and say what waits for you."""
     return _taken_back(lambda: after_sale.follow_after_sale(chunk_size=0), as_json=json)
-
-
-@command(app)
-def withdraw(
-    order_ref: form.OrderRef, *, line: form.LineNo = 0, json: Json = False
-) -> int:
-    """Take a refund back (Taobao)."""
-    return _taken_back(
-        lambda: after_sale.withdraw_refund(order_ref, line, only_show=False),
-        as_json=json,
-    )
-
-
-@command(app)
-def message(
-    order_ref: form.OrderRef,
-    words: form.MessageWords,
-    *,
-    line: form.LineNo = 0,
-    voucher: form.PictureLinks = form.NO_TEXTS,
-    json: Json = False,
-) -> int:
-    """Write to the seller about a refund (Taobao)."""
-    return _taken_back(
-        lambda: after_sale.message_seller(
-            order_ref, words, line, voucher, only_show=False
-        ),
-        as_json=json,
-    )
-
-
-@command(app)
-def receive(order_ref: form.OrderRefs, *, json: Json = False) -> int:
-    """Confirm to the marketplace that goods arrived, which lets the seller have the
-    money (1688).
-    """
-    return _taken_back(
-        lambda: after_sale.confirm_receipt(order_ref, only_show=False), as_json=json
-    )
 
 
 def _taken_back(

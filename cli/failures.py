@@ -18,7 +18,6 @@ from connectors.foreign import shut, shut_logs, words_of
 from domain.after_sale import RefundFault
 from domain.follow_ups import moment_of
 from domain.money import Money, yuan
-from domain.orders import CartFault
 from domain.report import BATCH_ID
 from domain.request_remarks import BadInput, BadRequests
 
@@ -143,9 +142,7 @@ def exit_code_of(error: Exception) -> int | None:
     from connectors.request_files import UnreadableFile
 
     of_files = (crawl_files.CrawlBusy, UnreadableFile)
-    if isinstance(
-        error, (BadInput, BadUsage, BadRequests, CartFault, RefundFault, *of_files)
-    ):
+    if isinstance(error, (BadInput, BadUsage, BadRequests, RefundFault, *of_files)):
         return BAD_USAGE
     of_settings = (ValidationError, settings.BadSetting, settings.MissingSetting)
     of_runs = (

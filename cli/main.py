@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from cli import after_sale, book, callbacks, carts, ledger, snapshots
+from cli import after_sale, book, callbacks, ledger, snapshots
 from cli.answers import confirm, resolve
 from cli.diff import diff
 from cli.doctor import doctor
@@ -160,7 +160,6 @@ _list(
 _list(app, confirm, todo, pause, resume, template, doctor)
 app.add_typer(after_sale.app)
 app.add_typer(_list(typer.Typer(), costs, report, export, forget, diff))
-app.add_typer(carts.app, name="cart")
 app.add_typer(book.app, name="book")
 app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(snapshots.app, name="snapshot")

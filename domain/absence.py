@@ -175,9 +175,8 @@ class ToItsEnd:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRecord:
-    """The record that an effect changes, shown unchanged: an order's status, a refund,
-    a cart.
-    """
+    """The record that an effect changes, shown unchanged: an order's status or a
+    refund."""
 
     shown: Statement
 

@@ -14,9 +14,8 @@ from domain.money import Money
 class Action(StrEnum):
     """What an effect does.
 
-    `NOTIFY` sends the warehouse or the service information (a parcel number, a message,
-    an address), `RETURN` sends goods back, `RECEIVE` confirms that goods arrived,
-    `CART` puts something into a cart.
+    `NOTIFY` sends the warehouse a parcel number, `RETURN` sends goods back. `CALL` is
+    any other change at the service, which only a person makes (`sourcing call`).
     """
 
     CREATE = "create"
@@ -26,13 +25,10 @@ class Action(StrEnum):
     CANCEL = "cancel"
     REFUND = "refund"
     RETURN = "return"
-    RECEIVE = "receive"
-    CART = "cart"
+    CALL = "call"
 
 
 SPENDING = (Action.CREATE, Action.PAY, Action.BOOK)
-BUYING = (*SPENDING, Action.CART)
-"""What a pause stops."""
 TAKING_BACK = (Action.CANCEL, Action.REFUND)
 
 

@@ -140,11 +140,8 @@ class Standing:
 
     @property
     def never_begun(self) -> bool:
-        """Nothing of it was ever ordered; it may lie in a cart."""
-        begun = any(
-            status is EffectStatus.DONE and action is not Action.CART
-            for action, status in self.effects
-        )
+        """Nothing of it was ever ordered."""
+        begun = any(status is EffectStatus.DONE for _, status in self.effects)
         return self.state in NEVER_BEGUN and not (
             self.is_ordered or begun or self._open
         )

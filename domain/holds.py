@@ -29,8 +29,8 @@ LONGEST_NAME, LONGEST_WHY = 120, 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pause:
-    """Nothing is created, paid, booked or put into a cart while it stands; `at` is UTC,
-    `why` may be empty.
+    """Nothing is created, paid or booked while it stands; `at` is UTC, `why` may be
+    empty.
     """
 
     by: str

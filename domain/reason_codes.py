@@ -230,10 +230,7 @@ class ReasonCode(StrEnum):
     )
     APPROVED = (
         "approved",
-        note(
-            "approved by {by} at {at}: {total}, plan {plan}[; order it with: sourcing cart order "
-            "{cart}]"
-        ),
+        note("approved by {by} at {at}: {total}, plan {plan}"),
     )
     FREIGHT_APPROVED = (
         "freight_approved",
@@ -255,7 +252,7 @@ class ReasonCode(StrEnum):
         "not_wanted",
         note(
             "not wanted any more, says {by}[: {note}][again?; a later run that asks, and names "
-            "it, plans it anew][cart?; its rows stay in the cart: sourcing cart list]"
+            "it, plans it anew]"
         ),
     )
     NOBODY_TO_ASK = (
@@ -406,81 +403,6 @@ class ReasonCode(StrEnum):
         "marketplace_held",
         doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger"),
     )
-    COSTS = "costs", note("costs {total} with postage[, freight {freight}]")
-    IN_CART = (
-        "in_cart",
-        note(
-            "lies in the cart of {marketplace} (rows {rows}): {remedy}",
-            "order it with sourcing cart order {order_ref}",
-            who=MERCHANT,
-        ),
-    )
-    TO_BE_CARTED = (
-        "to_be_carted",
-        waits("to be laid into the cart; {remedy}", "run again"),
-    )
-    CART_PAUSED = (
-        "cart_paused",
-        waits(
-            "not all in the cart: {pause}. {remedy}",
-            "Run again after that",
-            who=MERCHANT,
-        ),
-    )
-    NOT_ALL_IN_CART = (
-        "not_all_in_cart",
-        request(
-            "not all in the cart. {lines:; }",
-            "do what the lines say, then lay it into the cart again",
-        ),
-    )
-    CART_INCOMPLETE = (
-        "cart_incomplete",
-        request(
-            "not ordered: not all of it lies in the cart; {remedy}",
-            "put the rest there with sourcing cart add",
-        ),
-    )
-    ROW_IN_THE_WAY = (
-        "row_in_the_way",
-        request(
-            "{title} lies in the cart already (row {row}, {quantity} pieces), and a "
-            "cart keeps one row a SKU: {remedy}",
-            "order or delete that row first",
-        ),
-    )
-    GONE_FROM_CART = (
-        "gone_from_cart",
-        request(
-            "line {line} does not lie in the cart any more: {remedy}",
-            "use a new order_ref, by cart or by sourcing run",
-        ),
-    )
-    CART_FAULT = (
-        "cart_fault",
-        request(
-            "not ordered: {fault}; {remedy}",
-            "use a new order_ref, by cart or file",
-            "run",
-        ),
-    )
-    NO_CART = (
-        "no_cart",
-        request(
-            "the service has no cart for {marketplace}: {remedy}", "use sourcing run"
-        ),
-    )
-    ALREADY_ORDERED = (
-        "already_ordered",
-        note("{order_ref} is ordered already ({state})"),
-    )
-    OTHERWISE_IN_CART = (
-        "otherwise_in_cart",
-        request(
-            "{order_ref} lies in the cart with other contents: {remedy}",
-            "new order_ref",
-        ),
-    )
     OTHER_CONTENTS = (
         "other_contents",
         request(
@@ -498,14 +420,6 @@ class ReasonCode(StrEnum):
             "to buy something, give it a new order_ref",
         ),
     )
-    NAME_FORGOTTEN = (
-        "name_forgotten",
-        request(
-            "its receiver was forgotten, and nothing is bought under that name any "
-            "more",
-            "give it a new order_ref",
-        ),
-    )
     FORGOTTEN_UNORDERED = (
         "forgotten_unordered",
         note("its receiver was forgotten before anything was ordered"),
@@ -519,13 +433,6 @@ class ReasonCode(StrEnum):
         "order_refused",
         request(
             "not ordered: {failure}", "do as the service says, then run again", "run"
-        ),
-    )
-    CART_ORDER_REFUSED = (
-        "cart_order_refused",
-        request(
-            "not ordered: {failure}. Its lines lie in the cart as before",
-            "do what the service says, then order it again",
         ),
     )
     PAYMENT_REFUSED = (
@@ -748,14 +655,6 @@ class ReasonCode(StrEnum):
             "resolve",
         ),
     )
-    CART_BECAME_SEVERAL = (
-        "cart_became_several",
-        doubt(
-            "the cart became {count} orders: {order_ids}; none is paid. {remedy}",
-            KEEP_ONE,
-            "resolve",
-        ),
-    )
     ALREADY_THERE = (
         "already_there",
         doubt(
@@ -830,7 +729,6 @@ class ReasonCode(StrEnum):
         "may_still_arrive",
         doubt("it may still arrive until {until}; run again after that"),
     )
-    ROWS_ARE_GONE = "rows_are_gone", doubt("{failure}")
     # paying
     PAYMENT_ACCEPTED = (
         "payment_accepted",
@@ -1141,17 +1039,6 @@ class ReasonCode(StrEnum):
     )
     EFFECT_NOT_DONE = "effect_not_done", other("{key} is {status}[: {why}]")
     NO_REFUND_NOW = "no_refund_now", other("the marketplace takes no such refund now")
-    RECEIPT_NOT_CONFIRMED = (
-        "receipt_not_confirmed",
-        other("its receipt is not confirmed: {failure}"),
-    )
-    NOT_ON_ITS_WAY = (
-        "not_on_its_way",
-        other(
-            "[state?the marketplace shows it as {state}][unseen?the marketplace does "
-            "not show it]: only goods that are on their way can have arrived"
-        ),
-    )
     REFUND_UNREAD = (
         "refund_unread",
         other("refund {refund_id} can't be read ({failure})"),

@@ -46,7 +46,6 @@ class Source(StrEnum):
     TRACE = "its tracking"
     LEDGER = "the ledger"
     ANSWER = "the answer to the call"
-    CART = "the cart"
     CALL = "the call itself"
     SEND_LOG = "the send log"
     PERSON = "a person"
@@ -178,7 +177,6 @@ PLACE_OF = {
     Source.OFFER: "detail",
     Source.PREVIEW: "preview",
     Source.CREATED: "create",
-    Source.CART: "cart",
     **dict.fromkeys((Source.DETAIL, Source.LISTED, Source.TAKEN), "orders"),
 }
 """The place of a source in XPORTCN_UNITS."""

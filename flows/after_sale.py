@@ -4,10 +4,9 @@ all to the end.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from prefect import flow
-from prefect.runtime import flow_run
 
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import (
@@ -17,13 +16,11 @@ from domain.after_sale import (
     RefundKind,
     RefundOption,
     RefundState,
-    standing,
 )
 from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
-from domain.service_orders import ServiceOrder, ServiceStatus
-from domain.wording import pluralize, shorten
+from domain.wording import pluralize
 from flows.after_sale_reporting import (
     DONE_BEFORE,
     AfterSaleReport,
@@ -43,14 +40,9 @@ from flows.prefect_ui.parameters import ChunkSize
 from tasks.after_sale import (
     carriers_for,
     choose_carrier,
-    require_receivable,
-    require_sayable,
 )
-from tasks.after_sale import confirm_receipt as confirm_one
-from tasks.after_sale import message_seller as write_message
 from tasks.after_sale import return_parcel as name_parcel
 from tasks.effects.kinds import settle_open
-from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
 from tasks.refund import (
@@ -59,8 +51,6 @@ from tasks.refund import (
     follow_refunds,
     foresee_refund,
     refund_options,
-    require_withdrawable,
-    withdraw,
 )
 
 WHY = (
@@ -182,102 +172,6 @@ async def return_parcel(
         return await _after(resources, refund)
 
 
-@flow(flow_run_name="withdraw {order_ref}", persist_result=False)
-@report_expected_errors(RefundFault)
-async def withdraw_refund(
-    order_ref: form.OrderRef = "",
-    line: form.LineNo = 0,
-    only_show: form.OnlyShow = True,  # noqa: FBT002
-) -> AfterSaleReport:
-    """Take a refund back while the seller has not paid it (Taobao)."""
-    order_ref = form.one_order(order_ref)
-    async with opened() as resources:
-        order = await _settled_order(resources, order_ref)
-        refund = _chosen(resources, order_ref, line)
-        if only_show:
-            require_withdrawable(resources, order)
-            return await dry_run_report(
-                resources, [_would(order, f"take back: {standing(refund)}")]
-            )
-        await run_task(withdraw, resources, order, refund)
-        return await _after(resources, refund)
-
-
-@flow(flow_run_name="message {order_ref}", persist_result=False)
-@report_expected_errors(RefundFault)
-async def message_seller(
-    order_ref: form.OrderRef = "",
-    words: form.MessageWords = "",
-    line: form.LineNo = 0,
-    vouchers: form.PictureLinks = form.NO_TEXTS,
-    only_show: form.OnlyShow = True,  # noqa: FBT002
-) -> AfterSaleReport:
-    """Write to the seller about a refund (Taobao); the same words are said once."""
-    order_ref = form.one_order(order_ref)
-    if not words.strip():
-        raise BadInput(
-            "say what to write: fill in a message of 1 to 500 characters. Nothing was sent"
-        )
-    async with opened() as resources:
-        order = await _settled_order(resources, order_ref)
-        refund = _chosen(resources, order_ref, line)
-        if only_show:
-            require_sayable(resources, refund, words)
-            return await dry_run_report(
-                resources, [_would(order, f"write it about: {standing(refund)}")]
-            )
-        await run_task(write_message, resources, order, refund, words, tuple(vouchers))
-        return await _after(resources, refund)
-
-
-def receipt_name() -> str:
-    """`confirm receipt of A-1, A-2, A-3 and 4 more`."""
-    return f"confirm receipt of {shorten(flow_run.parameters.get('order_refs', []))}"
-
-
-@flow(flow_run_name=receipt_name, persist_result=False)
-@report_expected_errors(RefundFault)
-async def confirm_receipt(
-    order_refs: form.OrderRefs = form.NO_TEXTS,
-    only_show: form.OnlyShow = True,  # noqa: FBT002
-) -> AfterSaleReport:
-    """Confirm that the goods of these orders arrived, which lets their sellers have the
-    money (1688).
-
-    Each by itself: the others are confirmed where one can't be.
-    """
-    refs = form.some_orders(order_refs)
-    async with opened() as resources:
-        orders: list[OrderRecord] = []
-        troubles: list[Trouble] = []
-        for ref in refs:
-            try:
-                require_receivable(
-                    resources, order := await _settled_order(resources, ref)
-                )
-            except RefundFault as error:
-                troubles.append(
-                    Trouble(
-                        ref,
-                        because(ReasonCode.RECEIPT_NOT_CONFIRMED, failure=str(error)),
-                    )
-                )
-            else:
-                orders.append(order)
-        if only_show:
-            at_service, _ = await read_each(resources, orders)
-            not_possible = [
-                DryRunRow(order_ref=ref, state="", why_not=why) for ref, why in troubles
-            ]
-            return await dry_run_report(
-                resources,
-                [*(_received(one, at_service) for one in orders), *not_possible],
-            )
-        for order in orders:
-            await run_task(confirm_one, resources, order)
-        return await remedy_report(resources, refs, troubles=troubles)
-
-
 @flow(flow_run_name="follow refunds", persist_result=False)
 @report_expected_errors()
 async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
@@ -346,26 +240,6 @@ def _dry_run(refund: Refund) -> str:
     lines = ", ".join(map(str, refund.lines))
     again = "anew " if refund.state is not RefundState.ASKING else ""
     return f"ask the seller {again}for a {refund.kind} of {refund.asked} ({refund.reason}), of lines {lines}"
-
-
-def _received(order: OrderRecord, at_service: Mapping[str, ServiceOrder]) -> DryRunRow:
-    shown = at_service.get(order.order_ref)
-    if shown is None or shown.status not in (
-        ServiceStatus.SHIPPED,
-        ServiceStatus.FINISHED,
-    ):
-        return _not(
-            order,
-            because(
-                ReasonCode.NOT_ON_ITS_WAY,
-                state=shown and shown.status,
-                unseen=shown is None,
-            ),
-        )
-    return _would(
-        order,
-        f"confirm that its goods arrived; the marketplace shows it as {shown.status}",
-    )
 
 
 async def options_for(order_ref: str, kind: RefundKind) -> tuple[RefundOption, ...]:

@@ -38,8 +38,7 @@ from tasks.snapshot import LedgerAlone
 @flow(flow_run_name="pause all buying", persist_result=False)
 @report_expected_errors(LedgerUnusable)
 async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str:
-    """Stop everything that buys: from now on nothing is created, paid, booked or put
-    into a cart.
+    """Stop everything that buys: from now on nothing is created, paid or booked.
 
     Ends when nothing that was begun before can leave any more. Runs at work end in
     order and their orders keep their state; tracking, cancelling and refunds go on.

@@ -1,5 +1,5 @@
-"""What is done about an order after its purchase, but for refunds: cancel, write,
-return goods, confirm receipt.
+"""What is done about an order after its purchase, but for refunds: cancel, return
+goods.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from prefect import task
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
-from connectors.marketplaces.protocol import Ability, Carrier
+from connectors.marketplaces.protocol import Carrier
 from connectors.xportcn.errors import ServiceAway
-from domain.after_sale import UNDER_WAY, Refund, RefundFault, RefundState, standing
+from domain.after_sale import Refund, RefundFault, RefundState, standing
 from domain.decisions import judge_paid
 from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
@@ -25,18 +25,10 @@ from tasks.effects.kinds import settle_open, settled
 from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform, perform_alone
 from tasks.effects.reading_orders import read_each
-from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import (
-    SAY,
-    MessageSeller,
-    ReturnParcel,
-    after_sale_of,
-    words_hash,
-)
+from tasks.effects.refund import ReturnParcel, after_sale_of
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import RETRYING, behind_breaker
 from tasks.engine.tries import raise_if_it_passes
-from tasks.refund import require_after_sale
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
@@ -130,67 +122,6 @@ def _confirmed(
     return OrderChange(
         order_ref=order_ref, state=OrderState.CANCELLED, why=why, writes=fact
     )
-
-
-def require_receivable(resources: Resources, order: OrderRecord) -> None:
-    """Raise `RefundFault` unless the receipt of this order can be confirmed, and no
-    refund of it is under way.
-    """
-    if Ability.RECEIVE not in require_after_sale(resources, order).abilities:
-        raise RefundFault(
-            f"{order.marketplace} has no call to confirm receipt; it is done there by itself"
-        )
-    for refund in resources.ledger.refunds.of_orders([order.order_ref]):
-        if refund.state in UNDER_WAY:
-            raise RefundFault(
-                f"{order.order_ref}: {standing(refund)}. Who confirms that its goods arrived lets the seller have the "
-                "money and may end that refund: wait for its end, or end it in the console first"
-            )
-
-
-@task(task_run_name="receive {order.order_ref}", **RETRYING)
-@behind_breaker
-async def confirm_receipt(resources: Resources, order: OrderRecord) -> None:
-    """Confirm one order once. Raises `RefundFault` before anything is sent."""
-    require_receivable(resources, order)
-    await settle_open(resources, [order.order_ref])
-    await perform_alone(ConfirmReceipt(resources), order, order.fingerprint)
-
-
-LONGEST_MESSAGE = 500
-
-
-@task(task_run_name="message {refund.key}", **RETRYING)
-@behind_breaker
-async def message_seller(
-    resources: Resources,
-    order: OrderRecord,
-    refund: Refund,
-    words: str,
-    vouchers: tuple[str, ...] = (),
-) -> None:
-    """Send a text about a refund, never the same one twice. Raises `RefundFault` before
-    anything is sent.
-    """
-    require_sayable(resources, refund, words)
-    await settle_open(resources, [order.order_ref])
-    kind, hashed = MessageSeller(resources, refund, words, vouchers), words_hash(words)
-    if await kind.is_shown(refund, hashed):
-        return
-    await perform_alone(kind, order, hashed, part=f"{refund.effect_part}{SAY}{hashed}")
-
-
-def require_sayable(resources: Resources, refund: Refund, words: str) -> None:
-    """Raise `RefundFault` unless this text can be sent about the refund."""
-    after_sale = after_sale_of(resources, refund.marketplace)
-    if Ability.MESSAGE not in after_sale.abilities:
-        raise RefundFault(
-            f"{refund.marketplace} has no call to write to the seller; do it in the console"
-        )
-    if not 1 <= len(words) <= LONGEST_MESSAGE:
-        raise RefundFault(
-            f"the message has {len(words)} characters: 1 to {LONGEST_MESSAGE} are allowed"
-        )
 
 
 @task(task_run_name="return {refund.key}", **RETRYING)

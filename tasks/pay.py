@@ -22,7 +22,6 @@ from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART, Amount, Contradicted, Paid
-from tasks.effects.cart import PART as CART
 from tasks.effects.create_by_reference import in_part
 from tasks.effects.pay import Pay, not_taken, not_taken_and_closed, paid
 from tasks.effects.protocol import perform
@@ -440,8 +439,8 @@ async def _shown_elsewhere(
 async def _need_no_reference(
     resources: Resources, orders: Orders, shown: Mapping[str, ServiceOrder]
 ) -> set[str]:
-    """Of orders that show no reference, those whose id rests on a cart's rows or a
-    person's answer.
+    """Of orders that show no reference, those whose id rests on a person's
+    answer.
 
     Where a person has confirmed that orders show none, a clear answer to our create
     counts too, if the order is as it was created.
@@ -468,12 +467,7 @@ async def _need_no_reference(
             order.ordered_at,
         )
     }
-    from_carts = {
-        one.order_ref
-        for one in creates
-        if one.part == CART and one.status is EffectStatus.DONE
-    }
-    return from_carts | answered | await _named(resources, order_refs)
+    return answered | await _named(resources, order_refs)
 
 
 async def _named(resources: Resources, order_refs: Sequence[str]) -> set[str]:

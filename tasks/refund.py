@@ -1,4 +1,4 @@
-"""Ask for refunds and returns, modify them, follow them, take them back."""
+"""Ask for refunds and returns, modify them, follow them."""
 
 from __future__ import annotations
 
@@ -44,10 +44,8 @@ from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import (
     MODIFY,
-    WITHDRAW,
     AskRefund,
     ModifyRefund,
-    WithdrawRefund,
 )
 from tasks.effects.refund_states import never_left, restate, take_outcome
 from tasks.engine.resources import Resources
@@ -243,8 +241,8 @@ async def _prepared(
     _require_free(target, earlier, again)
     if again and again.kind is not wish.kind:
         raise RefundFault(
-            f"the {again.kind} of {again.asked} would stay a {again.kind}: take it back first (sourcing withdraw "
-            f"{order.order_ref}), then ask for a {wish.kind}"
+            f"the {again.kind} of {again.asked} would stay a {again.kind}: take it back first in the console, "
+            f"then ask for a {wish.kind}"
         )
     options = await after_sale.options(str(order.order_id), target, wish.kind)
     option = choose_reason(options, wish.reason)
@@ -439,25 +437,6 @@ def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
             f"{order.order_ref} is {order.state}: {order.reason or 'no refund is possible'}"
         )
     return after_sale
-
-
-def require_withdrawable(resources: Resources, order: OrderRecord) -> None:
-    """Raise `RefundFault` unless a refund of this order can be taken back."""
-    if Ability.WITHDRAW not in require_after_sale(resources, order).abilities:
-        raise RefundFault(
-            f"{order.marketplace} has no call to withdraw a refund; do it in the console"
-        )
-
-
-@task(task_run_name="withdraw {refund.key}", **RETRYING)
-@behind_breaker
-async def withdraw(resources: Resources, order: OrderRecord, refund: Refund) -> None:
-    require_withdrawable(resources, order)
-    await settle_open(resources, [order.order_ref])
-    part = f"{refund.effect_part}{WITHDRAW}"
-    await perform_alone(
-        WithdrawRefund(resources, refund), order, refund.refund_id, part=part
-    )
 
 
 @task(task_run_name="follow {label}", **RETRYING)

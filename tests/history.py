@@ -129,7 +129,7 @@ class _History:
         at_rest: bool,
     ) -> None:
         ours = {order.order_id: ref for ref, order in orders.items()}
-        # what was ordered from a cart shows no reference
+        # an order that shows no reference is known by its id
         placed = [
             {**o, "reference": o["reference"] or ours.get(o["order_id"], "")}
             for o in books["orders"]

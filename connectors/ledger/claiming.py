@@ -22,7 +22,7 @@ from connectors.ledger.records import (
     SpendLimits,
 )
 from connectors.ledger.schema import effects
-from connectors.ledger.spending import COUNTS_AS_SPENT, without_room
+from connectors.ledger.spending import without_room
 from connectors.ledger.transactions import Transactions
 from domain.decisions import Verdict, held
 from domain.effects import (
@@ -43,7 +43,6 @@ _OPPOSED = {
     **dict.fromkeys(SPENDING, TAKING_BACK),
     **dict.fromkeys(TAKING_BACK, SPENDING),
 }
-_MAKING = (Action.CREATE, Action.CART)
 _BEGUN = (
     select(effects)
     .where(one_of(effects.c.order_ref, "refs"))
@@ -230,13 +229,10 @@ def still_valid(
         for one in begun
         if one.action in opposite and one.may_have_happened
     }
-    ways = _ways(begun) if action in _MAKING else {}
     return [
         intent
         for intent in intents
         if intent.order_ref not in opposed
-        and ways.get(intent.order_ref, {_is_by_reference(intent)})
-        == {_is_by_reference(intent)}
         and (
             not intent.plan_hash or now[intent.order_ref].plan_hash == intent.plan_hash
         )
@@ -257,21 +253,6 @@ def _is_approved(amount: Money | None, action: Action, order: Any) -> bool:
         amount is not None and amount.currency == currency and amount.minor <= most
     )
     return is_within and order.plan_hash is not None
-
-
-def _ways(begun: Iterable[EffectRecord]) -> dict[str, set[bool]]:
-    """Whether these orders were begun by reference (True) or in a cart (False): no
-    order is made in both ways.
-    """
-    ways: dict[str, set[bool]] = {}
-    for record in begun:
-        if record.action in _MAKING and record.status in COUNTS_AS_SPENT:
-            ways.setdefault(record.order_ref, set()).add(_is_by_reference(record))
-    return ways
-
-
-def _is_by_reference(effect: Intent | EffectRecord) -> bool:
-    return effect.action is Action.CREATE and not effect.part
 
 
 def slot_of(intent: Intent) -> str:

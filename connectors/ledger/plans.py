@@ -21,16 +21,14 @@ from sqlalchemy import (
     bindparam,
     exists,
     func,
-    not_,
     or_,
     select,
-    update,
 )
 
 from connectors.ledger.engine import chunked, one_of
 from connectors.ledger.forgetting import forgotten_in
 from connectors.ledger.marks import require_in_use
-from connectors.ledger.order_mover import LOCKED_ORDERS, OrderMover, change_order
+from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import (
     REASON,
@@ -41,7 +39,6 @@ from connectors.ledger.records import (
     put_receivers,
 )
 from connectors.ledger.schema import (
-    effects,
     from_json,
     matches,
     moves,
@@ -51,7 +48,6 @@ from connectors.ledger.schema import (
 )
 from connectors.ledger.spending import BEGUN
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.effects import Action, EffectStatus
 from domain.holds import payable
 from domain.matching import Match
 from domain.money import Money
@@ -61,7 +57,6 @@ from domain.states import NEVER_BEGUN, OrderState
 from domain.witnessed import Contradicted
 
 NO_TOLERANCE = Decimal(0)
-KEPT_IN_CART = ("order_ref", "batch_id", "marketplace", "state", "fingerprint", *REASON)
 # built once: building a statement costs several times what running it does
 _PLANS = select(
     *(
@@ -77,9 +72,6 @@ _PLANS = select(
         )
     )
 ).where(one_of(orders.c.order_ref, "refs"))
-_ORDERING = BEGUN.where(effects.c.action == Action.CREATE)
-_IN_CART = and_(effects.c.action == Action.CART, effects.c.status == EffectStatus.DONE)
-_BEYOND_CART, _CARTED = BEGUN.where(not_(_IN_CART)), BEGUN.where(_IN_CART)
 _PRICED = (
     "order_ref",
     "plan_hash",
@@ -325,42 +317,6 @@ def _hash_of_row(row: Mapping[str, Any]) -> str:
     )
 
 
-@repeating
-def put_cart_plan(
-    ledger: Transactions,
-    plan: PlannedOrder,
-    approval: Approval,
-    tolerance: Decimal,
-    *,
-    seen_in: OrderState,
-) -> bool:
-    """Write what was approved of an order in a cart, which becomes planned.
-
-    False when it is being ordered, or has moved on.
-    """
-    order_ref, row = (
-        plan.order_ref,
-        ledger_row(plan, "") | approval_columns(approval, tolerance),
-    )
-    request, contact = divided(row["request"])
-    values = {
-        **{name: value for name, value in row.items() if name not in KEPT_IN_CART},
-        "request": request,
-    }
-    with ledger.transaction([order_ref]) as connection:
-        now = connection.execute(LOCKED_ORDERS, {"refs": [order_ref]}).one()
-        if now.state != seen_in or connection.scalar(_ORDERING, {"refs": [order_ref]}):
-            return False
-        statement = update(orders).where(orders.c.order_ref == order_ref)
-        connection.execute(statement.values({**values, "updated_at": ledger.clock()}))
-        put_receivers(ledger.insert, connection, {order_ref: contact}, [order_ref])
-        planned = OrderChange(
-            order_ref=order_ref, state=OrderState.PLANNED, why=approval.why
-        )
-        change_order(ledger, connection, planned)
-    return True
-
-
 @cache
 def _new_order(insert_into: Callable[..., Any]) -> Executable:
     """The statement that writes the plan of a new order; it returns no row if the order
@@ -417,8 +373,6 @@ def drop(
     """Close orders of which nothing was begun, approved ones too; answers why not, for
     those that stay as they are.
 
-    One that lies in a cart is not begun: its rows stay there.
-
     A run that is at work on such an order can't begin it any more, nor plan it anew; a
     later run that asks may, unless it was closed `by` `THE_SHOP`.
     """
@@ -438,8 +392,7 @@ def _drop(
         # this locks the orders: what another run claims is either seen below or waits
         # for this commit
         mover = OrderMover(ledger, connection, refs, by=by)
-        begun = {*connection.scalars(_BEYOND_CART, {"refs": refs})}
-        carted = {*connection.scalars(_CARTED, {"refs": refs})}
+        begun = {*connection.scalars(BEGUN, {"refs": refs})}
         for ref, order_id in connection.execute(_IDS, {"refs": refs}):
             state = mover.state(ref)
             if state not in NEVER_BEGUN or ref in begun or order_id is not None:
@@ -451,17 +404,14 @@ def _drop(
                 by,
                 why and why.facts.get("by"),
             ):
-                writes, cart = OrderUpdate.approval_withdrawn(), ref in carted
-                again = by != THE_SHOP and not cart
-                why = because(
-                    ReasonCode.NOT_WANTED, by=by, note=note, again=again, cart=cart
-                )
+                again = by != THE_SHOP
+                why = because(ReasonCode.NOT_WANTED, by=by, note=note, again=again)
                 mover.change(
                     OrderChange(
                         order_ref=ref,
                         state=OrderState.CANCELLED,
                         why=why,
-                        writes=writes,
+                        writes=OrderUpdate.approval_withdrawn(),
                     )
                 )
         mover.write()

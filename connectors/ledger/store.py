@@ -80,11 +80,16 @@ from connectors.ledger.schema import (
 )
 from connectors.ledger.send_log import ended_badly
 from connectors.ledger.spending import COUNTS_AS_SPENT, batch_total, day_total
-from connectors.ledger.switches import BUYING as ALL_BUYING
-from connectors.ledger.switches import HoldRows, Switches, share_switch, standing_pause
+from connectors.ledger.switches import (
+    BUYING,
+    HoldRows,
+    Switches,
+    share_switch,
+    standing_pause,
+)
 from connectors.ledger.tracking import ExportedRows, TrackingRows
 from connectors.ledger.transactions import Clock, repeating
-from domain.effects import BUYING, OPEN, Action, EffectStatus
+from domain.effects import OPEN, SPENDING, Action, EffectStatus
 from domain.plan import PlannedOrder, contradicted_in
 from domain.reasons import Reason, ReasonCode, read, stored
 from domain.states import OrderState
@@ -415,7 +420,7 @@ class Ledger(Switches):
         while a mark forbids to buy.
         """
         now, tries = self.clock(), count()
-        buys = any(intent.action in BUYING for intent in intents)
+        buys = any(intent.action in SPENDING for intent in intents)
 
         @repeating
         def try_once() -> Claimed:
@@ -429,7 +434,7 @@ class Ledger(Switches):
                 # pass for another run's
                 if next(tries) and (won := won_unheard(self, connection, intents, now)):
                     return claimed_of(connection, won, intents)
-                if buys and ALL_BUYING in off:
+                if buys and BUYING in off:
                     return Claimed(paused=standing_pause(connection))
                 return claim_each(
                     self,

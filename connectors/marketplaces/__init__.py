@@ -11,19 +11,18 @@ from domain.marketplace import Marketplace
 
 if TYPE_CHECKING:
     from connectors.marketplaces.browsing import Browser
-    from connectors.marketplaces.protocol import AfterSale, Cart, Channel
+    from connectors.marketplaces.protocol import AfterSale, Channel
     from connectors.xportcn.client import XportcnClient
 
 
 @dataclass(frozen=True, slots=True)
 class Offering:
-    """One marketplace on one client: buying, browsing, and cart and after-sale where
-    the service has them.
+    """One marketplace on one client: buying, browsing, and after-sale where the
+    service has it.
     """
 
     channel: Channel
     browser: Browser
-    cart: Cart | None = None
     after_sale: AfterSale | None = None
 
 

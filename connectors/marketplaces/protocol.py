@@ -1,5 +1,5 @@
 """The protocols that marketplaces implement, so that flows depend on no single one:
-buying, cart, after-sale.
+buying, after-sale.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from domain.effects import Claim
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Quote
-from domain.orders import CartRow, OrderLine, SourcingOrder
+from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import ReferenceField, ServiceOrder, TrackingEvent
 
 
@@ -177,69 +177,11 @@ class QuotesMany(Protocol):
         """
 
 
-class Cart(Protocol):
-    """One marketplace's cart: the account has one, shared by all its users.
-
-    The effects `add` and `create` take the ledger's claim, are sent once, and raise
-    like `Channel`'s. `set_quantity` and `delete` may be repeated: they set an absolute
-    state.
-    """
-
-    marketplace: Marketplace
-
-    async def rows(self) -> tuple[CartRow, ...]:
-        """All rows of the cart, also those that can't be bought any more."""
-
-    async def add(self, claim: Claim, line: OrderLine, offer: Offer) -> str:
-        """Put a line into the cart; answers the row's id. A SKU that lies there already
-        gets more pieces.
-        """
-
-    async def delete(self, row_ids: Sequence[str]) -> None:
-        """Take rows out; unknown ids are ignored."""
-
-    async def set_quantity(self, row_id: str, quantity: int) -> None:
-        """Change how many pieces a row holds."""
-
-    async def quote(
-        self, order: SourcingOrder, row_ids: Sequence[str], warehouse: Warehouse
-    ) -> Quote:
-        """Preview ordering these rows, which hold the lines of `order`."""
-
-    async def create(
-        self,
-        claim: Claim,
-        order: SourcingOrder,
-        row_ids: Sequence[str],
-        warehouse: Warehouse,
-    ) -> Created:
-        """Order these rows; they leave the cart. No limit is checked by the service."""
-
-    async def find(
-        self, order: SourcingOrder, row_ids: Sequence[str], *, since: datetime
-    ) -> list[ServiceOrder]:
-        """Orders that may have been made of these rows since then; none only while a
-        row still lies in the cart.
-
-        Raises `RowsAreGone` when neither rows nor orders show: rows in the cart are the
-        only proof that they were not ordered.
-        """
-
-
-class RowsAreGone(Unanswered):
-    """The rows have left the cart, and no order of theirs shows: a person has to find
-    out.
-    """
-
-
 class Ability(StrEnum):
     """Calls that only some marketplaces offer."""
 
     MODIFY = "modify"
-    WITHDRAW = "withdraw"
-    MESSAGE = "message"
     UPLOAD = "upload"  # vouchers are files; elsewhere they are links
-    RECEIVE = "receive"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -328,10 +270,6 @@ class AfterSale(Protocol):
         """Modify an asked or refused refund, with other words or another amount."""
         raise not_offered(self.marketplace, "modify a refund")
 
-    async def withdraw(self, claim: Claim, refund_id: str) -> None:
-        """Take a refund back."""
-        raise not_offered(self.marketplace, "withdraw a refund")
-
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         """The carriers for the parcel of an agreed return."""
 
@@ -347,18 +285,8 @@ class AfterSale(Protocol):
     ) -> None:
         """Name the parcel that brings the goods back."""
 
-    async def send_message(
-        self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]
-    ) -> None:
-        """Write to the seller about a refund."""
-        raise not_offered(self.marketplace, "write about a refund")
-
     async def read(self, refund_id: str) -> ServiceRefund:
         """The current refund with its history, oldest first."""
-
-    async def receive(self, claim: Claim, order_id: str) -> None:
-        """Confirm that the goods arrived, which ends the seller's part."""
-        raise not_offered(self.marketplace, "confirm receipt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,7 +16,7 @@ from connectors.ledger.send_log import is_dead, never_sent
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
-from domain.effects import BUYING, EffectStatus
+from domain.effects import SPENDING, EffectStatus
 from domain.holds import GOES_ON, Pause, by_whom
 from domain.messages import Message, MessageKind
 from domain.states import BEGUN, OrderState
@@ -26,7 +26,7 @@ RESUMED = "buying was resumed meanwhile, and is not paused"
 POLL_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
 GO_ON = "Follow-ups that wait begin now; a batch without one goes on when its file is run again, or by finish-batch"
-NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart"
+NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid or booked"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +196,9 @@ def leaving(
     now, logs = ledger.clock(), settings.data_dir / "sends"
     call = timedelta(seconds=XportcnSettings().timeout_s if call_s is None else call_s)
     ends, clear = dict[str, datetime](), dict[str, datetime]()
-    begun = {one.key: one for one in every_open_effect(ledger) if one.action in BUYING}
+    begun = {
+        one.key: one for one in every_open_effect(ledger) if one.action in SPENDING
+    }
     for key, effect in begun.items():
         leaves_by = effect.leaves_by or effect.lease_until
         if _may_be_at_it(effect, logs) and leaves_by + call > now:

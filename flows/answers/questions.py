@@ -24,7 +24,7 @@ from domain.effects import (
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder
 from domain.states import OrderState, can_move
-from tasks.effects.create_by_reference import Create
+from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import kind_of
 from tasks.effects.reading_orders import read_orders
@@ -62,8 +62,8 @@ def open_questions(
         order.reason_code is ReasonCode.ALREADY_THERE or is_several(effects)
     ):
         words, commands = (
-            Create.question(order.order_ref, None, ""),
-            Create.commands(order.order_ref, "")[:1],
+            CreateByReference.question(order.order_ref, None, ""),
+            CreateByReference.commands(order.order_ref, "")[:1],
         )
         asked.append(
             OpenQuestion(words=words, commands=commands, since=order.updated_at)
@@ -249,7 +249,7 @@ class Case:
         intent: Intent | None = None,
     ) -> ResolutionRecord:
         """The record of the answer."""
-        order, kind = self.order, kind_of(effect) if effect else Create
+        order, kind = self.order, kind_of(effect) if effect else CreateByReference
         why = why or because(ReasonCode.ANSWERED, by=self.by, answer=self.answer.words)
         to = state if state is not None and can_move(order.state, state) else None
         return ResolutionRecord(

@@ -43,7 +43,6 @@ from flows.answers.questions import (
     newest_done,
 )
 from tasks.effects.book import Book, booked, freight_of
-from tasks.effects.cart import AddToCart
 from tasks.effects.create_by_reference import in_part
 from tasks.effects.kind import Proof
 from tasks.effects.kinds import kind_of
@@ -576,10 +575,6 @@ async def _about_any(case: Case) -> ResolutionRecord:
     if kind.happened is not K.DONE:
         yes, no = kind.commands(case.order.order_ref, found.key)
         raise ResolutionRefused(f"answer with: {yes}, or: {no}")
-    if kind is AddToCart:
-        raise ResolutionRefused(
-            "the cart itself tells: lay the order into it again with sourcing cart add"
-        )
     case.free(found)
     seen, shown = await case.read_back(found), await case.shown()
     if isinstance(seen, Proof) and case.answer.kind is K.NOT_DONE:

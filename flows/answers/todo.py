@@ -18,7 +18,6 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.outbox import Unsent
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
 from connectors.settings import SourcingSettings
@@ -29,7 +28,7 @@ from domain.after_sale import (
     standing,
     those_waiting,
 )
-from domain.effects import Action, EffectStatus
+from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.reason_codes import ASK_AGAIN
 from domain.reasons import Explained, Reason, ReasonCode, explained, grouped
@@ -247,20 +246,10 @@ def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
 
 
 def _left_alone(ledger: Ledger) -> dict[str, OrderRecord]:
-    """Approved orders that no run has begun; a pause holds them back by itself, and a
-    cart waits for its command.
-    """
-    left = (
-        {}
-        if ledger.buying_paused()
-        else ledger.approved_before(ledger.clock() - LEFT_FOR)
-    )
-    carted = {
-        one.order_ref
-        for one in ledger.effects_of(left, Action.CART)
-        if one.status in COUNTS_AS_SPENT
-    }
-    return {ref: order for ref, order in left.items() if ref not in carted}
+    """Approved orders that no run has begun; a pause holds them back by itself."""
+    if ledger.buying_paused():
+        return {}
+    return ledger.approved_before(ledger.clock() - LEFT_FOR)
 
 
 def _effects_of(
@@ -344,10 +333,6 @@ def _of_order(
         if order.reason_code is ReasonCode.NO_REFERENCE_YET
         else []
     )
-    if order.order_id is None and any(
-        effect.action is Action.CART for effect in effects
-    ):
-        way = _Way(command=f"sourcing cart order {order.order_ref}", advice="")
     return _of(
         order,
         **explained(order.why) | {"reason": _reason(order, questions)},

@@ -19,11 +19,10 @@ from prefect.states import Scheduled
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.records import EffectRecord, OrderRecord
-from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ContractMismatch, NotSent, Unanswered
-from domain.effects import OPEN, Action
+from domain.effects import OPEN
 from domain.follow_ups import (
     MOST_FOLLOW_UPS,
     FollowUp,
@@ -181,9 +180,7 @@ def sort_approved(
     no person is waited for.
 
     Left out: orders that are held, refused or unknown, that another batch has planned
-    since, or that a person refused or took back. Orders in a cart are ordered by a
-    person's command alone, since the cart may have been changed; once ordered, they go
-    on.
+    since, or that a person refused or took back.
     """
     work = SortedOrders()
     for order in ledger.each_order(order_refs):
@@ -196,9 +193,6 @@ def sort_approved(
                 work.under_way.append(order.order_ref)
             elif order.state is OrderState.PLANNED and order.order_id is None:
                 work.approved[order.order_ref] = order.plan_hash
-    for effect in ledger.effects_of(work.approved, Action.CART):
-        if effect.status in COUNTS_AS_SPENT:
-            work.approved.pop(effect.order_ref, "")
     return work
 
 

@@ -1,6 +1,4 @@
-"""Sources of a run's plans: request files, carts, and the plans that the ledger
-keeps.
-"""
+"""Sources of a run's plans: request files, and the plans that the ledger keeps."""
 
 from __future__ import annotations
 
@@ -10,31 +8,22 @@ from contextvars import ContextVar
 from dataclasses import replace
 
 from connectors.ledger.engine import chunked
-from connectors.ledger.plans import plan_hash, put_cart_plan
-from connectors.ledger.records import Approval, OrderChange, OrderRecord
-from connectors.ledger.spending import COUNTS_AS_SPENT
+from connectors.ledger.plans import plan_hash
+from connectors.ledger.records import Approval, OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.xportcn.errors import Misconfigured, XportcnError
-from domain.decisions import Verdict, held
-from domain.effects import Action
+from domain.decisions import Verdict
 from domain.marketplace import Marketplace
-from domain.orders import CartFault, OrderRequest, marketplaces_of
+from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
-from domain.reasons import ReasonCode, because
 from domain.request_remarks import WHOLE_FILE, Remark
-from domain.states import OrderState
-from flows.batch.chunks import chunks_with_progress
 from flows.batch.planning import Take, plan_each
 from flows.batch.sorting import (
-    OVER,
     SortedOrders,
     find_unrecorded,
     sort_requests,
     words_of_forgotten,
 )
 from flows.prefect_ui.expected_errors import run_logger
-from tasks.create_order import plan_cart
-from tasks.engine.gathering import not_read
 from tasks.engine.resources import Resources
 from tasks.search import with_matches
 
@@ -253,128 +242,3 @@ class FromRequests(PlanSource):
         resources.ledger.approve(
             approvals, batch_id, tolerance=resources.settings.price_tolerance_percent
         )
-
-
-class FromCarts(PlanSource):
-    """Plans of orders of one batch whose lines lie in carts, with the quantities that
-    lie there.
-
-    The batch, the file's fingerprint and the limits of the lines stay those of the file
-    that filled the cart.
-    """
-
-    name = "cart"
-
-    def __init__(self, orders: Mapping[str, OrderRecord]) -> None:
-        self.requests: Sequence[OrderRequest] = [
-            order.request for order in orders.values()
-        ]
-        self._seen: dict[str, OrderRecord] = {}
-        self._plans: dict[str, PlannedOrder] = {}
-
-    def sort(self, ledger: Ledger) -> SortedOrders:
-        """An order that may have been created already, from a cart or not, is not
-        planned again.
-        """
-        refs = [request.order_ref for request in self.requests]
-        orders, effects = ledger.orders(refs), ledger.effects_of(refs)
-        creates = {
-            one.order_ref
-            for one in effects
-            if one.action is Action.CREATE and one.status in COUNTS_AS_SPENT
-        }
-        work = SortedOrders()
-        for request in self.requests:
-            order = orders[request.order_ref]
-            if order.state in OVER:
-                work.over.append(order.order_ref)
-            elif (
-                order.order_id
-                or order.order_ref in creates
-                or order.state is OrderState.UNKNOWN
-            ):
-                work.under_way.append(order.order_ref)
-            else:
-                work.to_plan.append(request)
-                self._seen[order.order_ref] = order
-        return work
-
-    async def plan(
-        self,
-        resources: Resources,
-        requests: list[OrderRequest],
-        take: Take,
-        *,
-        chunk_size: int,
-        anew: bool,
-    ) -> None:
-        for _, chunk in chunks_with_progress("preview", requests, chunk_size):
-            plans = [
-                await _carted(resources, self._seen[one.order_ref]) for one in chunk
-            ]
-            self._plans |= {plan.order_ref: plan for plan in plans}
-            await take(plans)
-
-    def keep(
-        self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
-    ) -> None:
-        """The plan that the cart was filled with stays; the order gets the reason why
-        it is not bought.
-        """
-        held_back = [
-            plan for plan in plans if not plan.is_fine and not plan.is_postponed
-        ]
-        resources.ledger.change([self._held(plan) for plan in held_back])
-
-    def stored(
-        self, resources: Resources, plans: Sequence[PlanSummary]
-    ) -> Iterable[PlannedOrder]:
-        return [self._plans[plan.order_ref] for plan in plans]
-
-    def approve(
-        self, resources: Resources, batch_id: str, approvals: Iterable[Approval]
-    ) -> None:
-        """Only while the order is in the state it was planned in."""
-        tolerance = resources.settings.price_tolerance_percent
-        for approval in (
-            approvals
-        ):  # a run that dies now leaves it approved: no other command orders it
-            plan, seen_in = (
-                self._plans[approval.order_ref],
-                self._seen[approval.order_ref].state,
-            )
-            said = replace(approval, why=approval.why.but(cart=approval.order_ref))
-            put_cart_plan(resources.ledger, plan, said, tolerance, seen_in=seen_in)
-
-    def _held(self, plan: PlannedOrder) -> OrderChange:
-        expected = self._seen[plan.order_ref].state
-        return OrderChange(
-            order_ref=plan.order_ref,
-            state=OrderState.HELD,
-            expected=expected,
-            why=plan.why,
-        )
-
-
-async def _carted(resources: Resources, order: OrderRecord) -> PlannedOrder:
-    """The plan of ordering the rows at today's cost; held where they can't be
-    ordered.
-    """
-    try:
-        plan = await plan_cart(resources, order)
-    except Misconfigured:
-        raise
-    except CartFault as error:
-        return replace(order.plan, quote=None).with_verdict(
-            held(because(ReasonCode.CART_FAULT, fault=str(error)))
-        )
-    except XportcnError as error:
-        return replace(order.plan, quote=None).with_verdict(
-            not_read("not ordered", error)
-        )
-    freight = plan.freight_service.price if plan.freight_service else None
-    return (
-        replace(plan, why=because(ReasonCode.COSTS, total=plan.total, freight=freight))
-        if plan.is_fine
-        else plan
-    )

@@ -103,23 +103,6 @@ def _against(stored: Match | None, found: Match) -> Match:
 Take = Callable[[Sequence[PlannedOrder]], Awaitable[None]]
 
 
-async def plan_orders(
-    resources: Resources, requests: Sequence[OrderRequest], *, chunk_size: int
-) -> list[PlannedOrder]:
-    """Plans for these requests, in their order; requests that the absent service left
-    out are postponed.
-    """
-    plans: dict[str, PlannedOrder] = {}
-
-    async def take(made: Sequence[PlannedOrder]) -> None:
-        plans.update({plan.order_ref: plan for plan in made})
-
-    await plan_each(
-        resources, [*requests], take, chunk_size=chunk_size, match_anew=False
-    )
-    return [plans[one.order_ref] for one in requests]
-
-
 async def plan_each(
     resources: Resources,
     requests: list[OrderRequest],

@@ -25,7 +25,6 @@ from domain.absence import (
     written_otherwise,
 )
 from domain.decisions import Verdict, held
-from domain.effects import Action
 from domain.holds import first_goes_alone
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest
@@ -174,8 +173,6 @@ class SortedOrders:
 def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrders:
     """Sort by what the ledger proves; an order without any live effect may be planned
     anew.
-
-    An order that lies in a cart counts as over here: it is ordered from there.
     """
     work = SortedOrders()
     for some in chunked(requests):
@@ -199,10 +196,11 @@ def _respelled(ledger: Ledger, new: Collection[str]) -> dict[str, OrderRecord]:
 def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) -> None:
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
-    live = [
-        effect for effect in ledger.effects_of(refs) if effect.status in COUNTS_AS_SPENT
-    ]
-    begun = {effect.order_ref for effect in live}
+    begun = {
+        effect.order_ref
+        for effect in ledger.effects_of(refs)
+        if effect.status in COUNTS_AS_SPENT
+    }
     forgotten = ledger.forgotten.known(refs)
     work.forgotten += forgotten
     new = {
@@ -211,9 +209,6 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
         if ref not in begun and (ref not in known or known[ref].order_id is None)
     }
     elsewhere = _respelled(ledger, new)
-    only_carted = begun - {
-        effect.order_ref for effect in live if effect.action is not Action.CART
-    }
     for request in requests:
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
@@ -226,9 +221,7 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
             work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
             work.taken[request.order_ref] = _other_contents(order)
-        elif order.state in OVER or (
-            order.order_ref in only_carted and order.order_id is None
-        ):
+        elif order.state in OVER:
             work.over.append(request.order_ref)
         else:
             work.under_way.append(request.order_ref)

@@ -182,14 +182,6 @@ ParcelNumber = Annotated[
     str, field("Tracking number", "That of the parcel that goes back.")
 ]
 ParcelNote = Annotated[str, field("Note", "The message to the seller about the goods.")]
-MessageWords = Annotated[
-    str,
-    field(
-        "Message",
-        "What to write, 1 to 500 characters. The same words are said once, however often sent.",
-        Argument,
-    ),
-]
 ConfirmedAt = Annotated[
     Marketplace,
     field("Marketplace", "Which one you have checked in the console.", Argument),

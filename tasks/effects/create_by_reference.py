@@ -28,19 +28,6 @@ from tasks.effects.reading_orders import by_channel, is_another_s
 from tasks.effects.settling import clear_from
 
 
-class Create(EffectKind):
-    """Creating orders."""
-
-    action: ClassVar[Action] = Action.CREATE
-    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
-    happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
-    answered_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
-    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
-    asks: ClassVar[str] = (
-        "Does the marketplace's console show an order with reference {order_ref}?"
-    )
-
-
 def ordered(
     order: OrderRecord,
     order_id: str,
@@ -104,9 +91,17 @@ def several(order_ref: str, order_ids: Sequence[str], why: Reason) -> Proof:
 CLOCK_MARGIN = timedelta(minutes=10)
 
 
-class CreateByReference(Create):
+class CreateByReference(EffectKind):
     """Creating orders under their `order_ref`."""
 
+    action: ClassVar[Action] = Action.CREATE
+    state_while_unknown: ClassVar[OrderState | None] = OrderState.UNKNOWN
+    happened: ClassVar[ResolutionKind] = ResolutionKind.ORDERED
+    answered_with: ClassVar[tuple[str, ...]] = ("ORDER_ID",)
+    did_not_happen: ClassVar[ResolutionKind] = ResolutionKind.NOT_ORDERED
+    asks: ClassVar[str] = (
+        "Does the marketplace's console show an order with reference {order_ref}?"
+    )
     before: ClassVar[OrderState | None] = OrderState.PLANNED
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:

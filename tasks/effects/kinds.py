@@ -17,37 +17,28 @@ from domain.marketplace import Marketplace
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import EffectKind
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
-from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import (
     AskRefund,
-    MessageSeller,
     ModifyRefund,
     ReturnParcel,
-    WithdrawRefund,
 )
 from tasks.effects.refund_states import restate, take_outcome
 from tasks.effects.settling import settle
 from tasks.engine.resources import Resources
 
 KINDS: tuple[type[EffectKind], ...] = (
-    AddToCart,
     CreateByReference,
-    CreateFromCart,
     Pay,
     Book,
     ReportParcel,
     Cancel,
     AskRefund,
     ModifyRefund,
-    WithdrawRefund,
     ReturnParcel,
-    MessageSeller,
-    ConfirmReceipt,
 )
 """Every kind, in the order in which they are settled: what a kind reads rests on what
 the kinds before it found.

@@ -14,7 +14,6 @@ from connectors.marketplaces.freight import update_domestic
 from domain.effects import Action, Claim
 from domain.service_orders import DomesticParcel
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
-from tasks.effects.refund import MessageSeller
 
 
 @dataclass(frozen=True)
@@ -37,7 +36,7 @@ class ReportParcel(EffectKind):
 
     @classmethod
     def owns(cls, part: str) -> bool:
-        return not MessageSeller.owns(part)
+        return True
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
         parcels, shipment = self.parcels[order.order_ref], order.shipment

@@ -1,12 +1,10 @@
-"""Effects on a refund: asking for, modifying and withdrawing it, naming its return
-parcel, writing to its seller.
+"""Effects on a refund: asking for it, modifying it, naming its return parcel.
 
 The beginning of their part names the refund.
 """
 
 from __future__ import annotations
 
-import hashlib
 import re
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence, Set
@@ -28,8 +26,6 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_e
 from tasks.engine.resources import Resources
 
 MODIFY = "-modify-"
-WITHDRAW = "-withdraw"
-SAY = "-say-"
 ON_ITS_WAY = frozenset({RefundState.RETURNED, RefundState.REFUNDED})
 STATUS_ERROR = "REFUND_STATUS_ERROR"
 REFUND_REFUSED = CHECKED | {
@@ -230,36 +226,6 @@ class ModifyRefund(OnRefund):
         )
 
 
-class WithdrawRefund(OnRefund):
-    """Taking a refund back."""
-
-    action: ClassVar[Action] = Action.CANCEL
-    asks: ClassVar[str] = (
-        "Does the console show the refund of order {order_id} as closed?"
-    )
-    reported: ClassVar[str] = "taken back by you: the {what}"
-
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        return rest_of(part) == WITHDRAW
-
-    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        await after_sale_of(self.resources, order.marketplace).withdraw(
-            claim, self.given.refund_id
-        )
-        return _withdrawn(self.given)
-
-    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        shown = await after_sale_of(self.resources, refund.marketplace).read(
-            refund.refund_id
-        )
-        return _withdrawn(refund) if shown.state is RefundState.CLOSED else None
-
-
-def _withdrawn(refund: Refund) -> Proof:
-    return Proof(answer={"refund_id": refund.refund_id})
-
-
 @dataclass(frozen=True)
 class ReturnParcel(OnRefund):
     """Naming the return parcel of a refund. `carrier` is the code of one; `vouchers`
@@ -302,57 +268,3 @@ class ReturnParcel(OnRefund):
         if shown.state not in ON_ITS_WAY:
             return None
         return Proof(answer={"carrier": shown.company, "number": shown.tracking_number})
-
-
-@dataclass(frozen=True)
-class MessageSeller(OnRefund):
-    """Messages about refunds. The hash of the text is kept with the effect, and sets
-    one message apart from another.
-    """
-
-    words: str = ""
-    vouchers: tuple[str, ...] = ()
-
-    action: ClassVar[Action] = Action.NOTIFY
-    is_worth_asking: ClassVar[bool] = False
-    asks: ClassVar[str] = (
-        "Does the console show the message to the seller of order {order_id}?"
-    )
-    reported: ClassVar[str] = (
-        "sent to the seller about the {what}"  # its words may name a receiver: they stay out of logs
-    )
-
-    @classmethod
-    def owns(cls, part: str) -> bool:
-        return (rest_of(part) or "").startswith(SAY)
-
-    async def send(self, claim: Claim, order: OrderRecord) -> Proof:
-        after_sale = after_sale_of(self.resources, order.marketplace)
-        await after_sale.send_message(
-            claim, self.given.refund_id, self.words, self.vouchers
-        )
-        return _message_proof(words_hash(self.words))
-
-    async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
-        hashed = attempt.effect.request_hash
-        return _message_proof(hashed) if await self.is_shown(refund, hashed) else None
-
-    async def is_shown(self, refund: Refund, hashed: str) -> bool:
-        """Whether the service shows a text of ours with this hash."""
-        shown = await after_sale_of(self.resources, refund.marketplace).read(
-            refund.refund_id
-        )
-        return hashed in {
-            words_hash(event.description)
-            for event in shown.events
-            if event.role == "buyer"
-        }
-
-
-def words_hash(words: str) -> str:
-    """The identity of a message."""
-    return hashlib.sha256(words.encode()).hexdigest()[:12]
-
-
-def _message_proof(hashed: str) -> Proof:
-    return Proof(answer={"message": hashed})

@@ -25,7 +25,7 @@ def test_a_pause_stands_at_the_head_of_everything_until_it_is_resumed(
     assert (done.exit_code, done.stderr.count("\n")) == (0, 1)
     assert done.stderr.strip().endswith(" UTC by mei: prices look wrong")
     assert done.stdout.splitlines() == [
-        "Nothing that was begun before can leave any more: nothing is created, paid, booked or put into a cart. "
+        "Nothing that was begun before can leave any more: nothing is created, paid or booked. "
         + TOLD,
         f"Paused in the ledger sqlite:///{empty_ledger}",
     ]

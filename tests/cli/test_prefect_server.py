@@ -45,12 +45,6 @@ FLOW_COMMANDS = [
     ["costs"],
     ["reconcile"],
     ["catalog", "taobao", "--everything"],
-    ["cart", "add", str(ROOT / "examples" / "requests.csv")],
-    ["cart", "list", "taobao"],
-    ["cart", "set", "taobao", "1", "2"],
-    ["cart", "delete", "taobao", "1"],
-    ["cart", "preview", "A-1"],
-    ["cart", "order", "A-1", "--yes"],
     *(
         _typed(name, one)
         for name, one in REMEDIES.commands.items()
@@ -137,11 +131,6 @@ def test_every_command_is_known_to_run_a_flow_or_not() -> None:
     """A new command that runs a flow has to be listed above."""
     group = get_command(app)
     assert isinstance(group, TyperGroup)
-    cart = group.commands["cart"]
-    assert isinstance(cart, TyperGroup)
     assert {command[0] for command in FLOW_COMMANDS}.union(NO_FLOW) == set(
         group.commands
-    )
-    assert {command[1] for command in FLOW_COMMANDS if command[0] == "cart"} == set(
-        cart.commands
     )

@@ -12,24 +12,19 @@ from typing import Any, TypeVar
 
 from connectors.ledger.records import EffectRecord, OrderRecord
 from domain.after_sale import RefundKind
-from domain.marketplace import Marketplace
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import kind_of
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
-from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import (
     AskRefund,
-    MessageSeller,
     ModifyRefund,
     ReturnParcel,
-    WithdrawRefund,
 )
-from tests.crashes.books import kept, ledger_of
+from tests.crashes.books import kept
 from tests.crashes.light import Job, Speed, run
 from tests.history import violations
 from tests.running import RunningSandbox, write_csv
@@ -95,9 +90,7 @@ class Shop:
         """The rows of the books that are about the order."""
         rows: list[dict[str, Any]] = self.sandbox.books()[table]
         if table == "orders":
-            ids = {
-                self.order(order_ref).order_id
-            }  # what comes from a cart has no reference
+            ids = {self.order(order_ref).order_id}
             return [
                 row
                 for row in rows
@@ -109,15 +102,6 @@ class Shop:
             else "order_id"
         )
         return [row for row in rows if row[key] == self.order(order_ref).order_id]
-
-    def said(self, order_ref: str) -> int:
-        """How often the seller was told, by the service's own list."""
-        run(self.job("follow"))
-        with ledger_of(self._any) as ledger:
-            return sum(
-                event["role"] == "buyer"
-                for event in ledger.refunds.events(order_refs=[order_ref])
-            )
 
     def broken_promises(self) -> list[str]:
         return [
@@ -152,11 +136,6 @@ def booked(shop: Shop) -> None:
     assert set(_states(run(shop.source("before", shop.refs)))) == {"booked"}
 
 
-def asked(shop: Shop) -> None:
-    booked(shop)
-    shop.each("refund", kind=RefundKind.REFUND, reason=CHANGED_MY_MIND)
-
-
 def asked_for_a_part(shop: Shop) -> None:
     arrived(shop)
     shop.each("refund", kind=RefundKind.REFUND, reason=BROKEN, amount_cny="1.00")
@@ -178,10 +157,6 @@ def to_return(shop: Shop) -> None:
     shop.each("refund", kind=RefundKind.RETURN, reason=BROKEN, vouchers=[PICTURE])
     shop.sandbox.advance(5 * HOUR_S)
     run(shop.job("follow"))
-
-
-def in_the_cart(shop: Shop) -> None:
-    run(shop.job("fill", file=shop.file("cart", shop.refs), batch="cart"))
 
 
 def _states(report: Mapping[str, Any]) -> list[str]:
@@ -217,23 +192,6 @@ def _shown(table: str, **columns: Sequence[object]) -> Callable[[Shop, str], int
     return count
 
 
-def _in_the_cart(shop: Shop, ref: str) -> int:
-    row = shop.rows[ref]
-    lying = run(shop.job("cart", marketplace=Marketplace(str(row["marketplace"]))))[
-        "rows"
-    ]
-    ours = [
-        one
-        for one in lying
-        if one["item_id"] == row["item"] and one["sku_id"] == row["sku"]
-    ]
-    times, rest = divmod(
-        sum(int(one["quantity"]) for one in ours), int(str(row["quantity"]))
-    )
-    assert rest == 0
-    return times
-
-
 @dataclass(frozen=True, kw_only=True)
 class Lead:
     """`before` brings orders to where `sends` sends the effect for one; `times` is how
@@ -253,17 +211,7 @@ class Lead:
 
 CLOSED = (4, "cancel")
 LEADS: dict[type[EffectKind], Lead] = {
-    AddToCart: Lead(
-        before=nothing,
-        sends=lambda shop, ref: shop.job("fill", file=shop.file(ref, [ref]), batch=ref),
-        times=_in_the_cart,
-    ),
     CreateByReference: Lead(before=nothing, sends=_alone, times=_shown("orders")),
-    CreateFromCart: Lead(
-        before=in_the_cart,
-        sends=_orders("order-cart", yes=True),
-        times=_shown("orders"),
-    ),
     Pay: Lead(before=nothing, sends=_alone, times=_shown("payments")),
     Book: Lead(before=nothing, sends=_alone, times=_shown("shipments")),
     ReportParcel: Lead(
@@ -293,31 +241,12 @@ LEADS: dict[type[EffectKind], Lead] = {
         at=("taobao",),
         already={"taobao": "this is asked for already"},
     ),
-    WithdrawRefund: Lead(
-        before=asked,
-        sends=_one_order("withdraw"),
-        times=_shown("refunds", status=(-20,)),
-        at=("taobao",),
-        already={"taobao": "has no refund under way"},
-    ),
     ReturnParcel: Lead(
         before=to_return,
         sends=_one_order("return", company="SF", number="SF0001"),
         times=_shown("refunds", status=(30,)),
         at=("taobao",),
         already={"taobao": "no parcel can be named now"},
-    ),
-    MessageSeller: Lead(
-        before=asked,
-        sends=_one_order("message", words=WORDS),
-        times=Shop.said,
-        at=("taobao",),
-    ),
-    ConfirmReceipt: Lead(
-        before=arrived,
-        sends=_orders("receive"),
-        times=_shown("orders", status=("confirm_goods",)),
-        at=("1688",),
     ),
 }
 

@@ -34,7 +34,6 @@ import flows.batch.opening
 import flows.batch.plan_sources
 import flows.buy_from_file
 import flows.cancel_orders
-import flows.carts
 import flows.helper
 import flows.sync_tracking
 import tasks.after_sale
@@ -47,7 +46,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from flows.batch.planning import Take, plan_orders
+from flows.batch.planning import Take, plan_each
 from flows.batch.request_batches import orders_to_buy
 from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources, open_resources
@@ -282,8 +281,19 @@ async def _plan(job: Job) -> dict[str, Any]:
         SourcingSettings(), XportcnSettings(), clock=job.clock
     ) as resources:
         requests = read_request_file(job.file).orders
-        plans = await plan_orders(resources, requests, chunk_size=job.chunk_size)
-    job.plans.write_bytes(pickle.dumps({plan.order_ref: plan for plan in plans}))
+        plans = dict[str, PlannedOrder]()
+
+        async def take(made: Sequence[PlannedOrder]) -> None:
+            plans.update({plan.order_ref: plan for plan in made})
+
+        await plan_each(
+            resources,
+            [*requests],
+            take,
+            chunk_size=job.chunk_size,
+            match_anew=False,
+        )
+    job.plans.write_bytes(pickle.dumps(plans))
     return {}
 
 
@@ -311,31 +321,15 @@ async def _help(job: Job) -> dict[str, Any]:
     )
 
 
-async def _cart(job: Job) -> dict[str, Any]:
-    rows = await flows.carts.show_cart(**job.arguments)
-    return {
-        "rows": [
-            {"item_id": row.item_id, "sku_id": row.sku_id, "quantity": row.quantity}
-            for row in rows
-        ]
-    }
-
-
 FLOWS: dict[str, Any] = {
     "cancel": flows.cancel_orders.cancel_orders,
-    "fill": flows.carts.fill_cart,
     "finish": flows.buy_from_file.finish_batch,
     "follow": flows.after_sale.follow_after_sale,
-    "message": flows.after_sale.message_seller,
-    "order-cart": flows.carts.order_cart,
-    "receive": flows.after_sale.confirm_receipt,
     "refund": flows.after_sale.request_refund,
     "return": flows.after_sale.return_parcel,
     "track": flows.sync_tracking.sync_tracking,
-    "withdraw": flows.after_sale.withdraw_refund,
 }
 DOES = {
-    "cart": _cart,
     "help": _help,
     "plan": _plan,
     "source": _source,

@@ -15,8 +15,7 @@ from pathlib import Path
 import pytest
 
 from connectors.crash_points import EFFECT_POINTS
-from domain.effects import BUYING, EffectStatus
-from tasks.effects.cart import AddToCart, CreateFromCart
+from domain.effects import SPENDING, EffectStatus
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS
 from tests.crashes.leads import IS_EVERY, LATER, LEADS, Shop
@@ -90,17 +89,14 @@ def opened(sandbox: RunningSandbox, folder: Path, cases: Sequence[Case]) -> Shop
     return Shop(sandbox, folder, {str(row["order_ref"]): row for row in rows})
 
 
-SPENDING = {kind for kind in LEADS if kind.action in BUYING} - {
-    AddToCart,
-    CreateFromCart,
-}
+OF_MONEY = {kind for kind in LEADS if kind.action in SPENDING}
 
 
-# kinds that spend without a cart; the others have their turn in endurance
+# kinds that spend; the others have their turn in endurance
 @pytest.mark.parametrize(
     "case",
     [
-        pytest.param(case, marks=[] if case[0] in SPENDING else [pytest.mark.endurance])
+        pytest.param(case, marks=[] if case[0] in OF_MONEY else [pytest.mark.endurance])
         for case in CASES
     ],
     ids=lambda case: f"{case[0].__name__}-{case[1]}-{case[2]}",

@@ -21,15 +21,11 @@ from domain.effects import Resolution, ResolutionKind
 from domain.money import Money
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import BadInput
-from flows import carts, remedies
+from flows import remedies
 from flows.after_sale import (
-    confirm_receipt,
-    message_seller,
     request_refund,
     return_parcel,
-    withdraw_refund,
 )
-from flows.batch.request_batches import RequestBatch
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.artifacts import DryRunRow, remedy_summary
 from flows.prefect_ui.remedy_parameters import Answer, resolution_of
@@ -45,10 +41,7 @@ ORDERS = "say which orders: add their references, as they stand in the request f
     [
         (request_refund.fn(), ORDER),
         (return_parcel.fn(order_ref="  "), ORDER),
-        (withdraw_refund.fn(), ORDER),
-        (message_seller.fn(words="hello"), ORDER),
         (resolve_order.fn(), ORDER),
-        (confirm_receipt.fn([""]), ORDERS),
         (cancel_orders.fn([]), ORDERS),
         (
             cancel_orders.fn(["A-1"], " "),
@@ -66,10 +59,6 @@ ORDERS = "say which orders: add their references, as they stand in the request f
         (
             return_parcel.fn("A-1", "SF", only_show=False),
             "say which parcel: fill in its carrier and its tracking number. Nothing was sent",
-        ),
-        (
-            message_seller.fn("A-1", " "),
-            "say what to write: fill in a message of 1 to 500 characters. Nothing was sent",
         ),
         (
             resolve_order.fn("A-1", Answer.NOT_PAID, only_show=False),
@@ -123,8 +112,8 @@ async def test_bad_input_is_one_sentence_that_says_what_to_do(
         ),
         (
             Answer.NOT_DONE,
-            ("A-1:receive", "", ""),
-            Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:receive"),
+            ("A-1:return:all.1", "", ""),
+            Resolution(kind=ResolutionKind.NOT_DONE, value="A-1:return:all.1"),
         ),
         (
             Answer.NOT_CANCELLED,
@@ -166,34 +155,6 @@ def test_what_would_happen_stands_in_the_name_of_the_run() -> None:
 
 async def nothing(*_: object) -> None:
     """Takes the place of what opens, sends or shows."""
-
-
-async def test_filling_carts_writes_what_the_book_lacks(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    async def read(*_: object) -> RequestBatch:
-        return RequestBatch(batch_id="b", source="a.csv", orders=())
-
-    async def filled(*_: object) -> SimpleNamespace:
-        return SimpleNamespace(
-            batch_id="b", missing_entries=[{"own_sku": "FERN-1", "rank": "1"}]
-        )
-
-    for name, stand_in in {
-        "read_shown": read,
-        "opened": lambda **_: opened(tmp_path),
-        "progress_shown": lambda _key: opened(),
-        "fill_carts": filled,
-        "orders_to_buy": lambda *_, **_options: (),
-        "best_effort": nothing,
-        "rename_run": lambda _name: None,
-        "show_outcome": nothing,
-    }.items():
-        monkeypatch.setattr(carts, name, stand_in)
-    await carts.fill_cart.fn(tmp_path / "a.csv")
-    assert (tmp_path / "book-missing-b.csv").read_text(
-        encoding="utf-8-sig"
-    ).splitlines()[1] == "FERN-1,,1,,,,,,,"
 
 
 @asynccontextmanager

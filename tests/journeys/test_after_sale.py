@@ -412,57 +412,6 @@ def test_a_refused_refund_is_asked_for_anew(merchant: Merchant) -> None:
         )
 
 
-@pytest.mark.endurance
-def test_a_refund_is_withdrawn(merchant: Merchant) -> None:
-    """It is closed without money and the order is booked as before; a new one may be
-    asked for.
-    """
-    order_refs = ordered(merchant, {"taobao": 2})
-    for order_ref in order_refs:
-        merchant.report("refund", order_ref, "--reason", "不想要了")
-    drop_first_answer(merchant, "/open/order/refund/cancel/*")
-    for order_ref in order_refs:
-        report = merchant.report("withdraw", order_ref)
-        assert [refund["state"] for refund in report["refunds"]] == ["closed"]
-        assert report["troubles"] == []
-        assert_all_agree(merchant, order_ref, "booked", came_back=0)
-        merchant.report("refund", order_ref, "--reason", "不想要了")
-    assert len(merchant.sandbox.books()["refunds"]) == 4
-
-
-@pytest.mark.endurance
-def test_the_seller_is_told_once(merchant: Merchant) -> None:
-    """A message goes out once, also when its answer is lost and the command is
-    repeated.
-    """
-    order_refs = ordered(merchant, {"taobao": 2})
-    for order_ref in order_refs:
-        merchant.report("refund", order_ref, "--reason", "不想要了")
-    drop_first_answer(merchant, "/open/order/refund/submit/message")
-    for order_ref in (*order_refs, *order_refs):
-        assert (
-            merchant.sourcing("message", order_ref, "请快一点", "--json").exit_code == 0
-        )
-    merchant.report("refunds")
-    query = "select order_ref, description from refund_events where role = 'buyer' order by order_ref"
-    said = merchant.report("sql", query)
-    assert said == [
-        {"order_ref": order_ref, "description": "请快一点"} for order_ref in order_refs
-    ]
-
-
-@pytest.mark.endurance
-def test_receipt_is_confirmed_once(merchant: Merchant) -> None:
-    """1688 needs the buyer's word; a lost answer is found by reading the order."""
-    order_refs = arrived(merchant, {"1688": 2})
-    drop_first_answer(merchant, "/alibaba/order/receivegoods")
-    done = merchant.sourcing("receive", *order_refs, "--json")
-    assert done.exit_code == 0, done.stdout
-    assert [order["status"] for order in merchant.sandbox.books()["orders"]] == [
-        "confirm_goods"
-    ] * 2
-
-
 UNASKABLE = [
     (("--reason", "无聊"), "no reason matches '无聊'"),
     (("--reason", "质量问题"), "needs a picture"),

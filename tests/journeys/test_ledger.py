@@ -116,7 +116,7 @@ def test_a_lost_ledger_buys_nothing(merchant: Merchant) -> None:
     books = merchant.sandbox.books()
     for lost in data.glob("ledger.db*"):
         lost.unlink()
-    for words in ("run --yes", "run --dry-run", "cart add"):
+    for words in ("run --yes", "run --dry-run"):
         done = merchant.sourcing(*words.split(), file)
         assert done.exit_code == 1
         assert "ledger.db knows no order, but the snapshot requests-" in done.stderr

@@ -1,11 +1,7 @@
-"""A batch bought from a file and one ordered from carts are the same run: what is seen,
-told, approved and reported.
-"""
+"""A batch bought from a file: what is seen, told, approved and reported."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,65 +11,33 @@ from prefect import State
 from connectors.ledger.store import Ledger
 from flows.batch.execution import STAGES
 from flows.buy_from_file import buy_from_file
-from flows.carts import fill_cart, order_cart
 from flows.prefect_ui.parameters import Requests
 from tasks.engine.resources import utc_now
 from tests.journeys.seen_in_prefect import events_of, newest_run
 from tests.running import Merchant, single_line_orders, write_csv
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Two orders, of a marketplace each, and the commands that look at them, bound them
-    and buy them.
-    """
-
-    name: str
-    dry_run: tuple[str | Path, ...]
-    buy: tuple[str | Path, ...]
-
-    @property
-    def refs(self) -> list[str]:
-        return [f"{self.name}-taobao", f"{self.name}-1688"]
-
-
-def batch_of(merchant: Merchant, source: str) -> Batch:
+def requests(merchant: Merchant) -> Path:
+    """Two orders without a price limit, of a marketplace each."""
     rows = single_line_orders(merchant.sandbox, {"taobao": 1, "1688": 1})
     rows = [
-        {
-            **row,
-            "order_ref": f"from-{source}-{row['marketplace']}",
-            "max_unit_price": "",
-        }
+        {**row, "order_ref": f"A-{row['marketplace']}", "max_unit_price": ""}
         for row in rows
     ]
-    file = write_csv(merchant.folder / "requests.csv", rows)
-    name, refs = f"from-{source}", [str(row["order_ref"]) for row in rows]
-    if source == "file":
-        return Batch(
-            name,
-            ("run", file, "--batch", name, "--dry-run"),
-            ("run", file, "--batch", name, "--yes"),
-        )
-    assert merchant.report("cart", "add", file, "--batch", name)["counts"] == {
-        "held": 2
-    }
-    return Batch(name, ("cart", "preview", *refs), ("cart", "order", *refs, "--yes"))
+    return write_csv(merchant.folder / "requests.csv", rows)
 
 
-@pytest.mark.parametrize(
-    "source", ["file", pytest.param("cart", marks=pytest.mark.endurance)]
-)
-def test_it_is_one_run_whatever_its_plans_come_from(
-    merchant: Merchant, prefect_url: str, source: str
+def test_a_batch_is_seen_told_approved_and_reported(
+    merchant: Merchant, prefect_url: str
 ) -> None:
     """A look, a run without room in its budget, and one that buys: names, tables,
     events, stages, approvals, report.
     """
-    batch = batch_of(merchant, source)
-    name = batch.name
+    name = "from-file"
+    run = ("run", requests(merchant), "--batch", name)
+    buy = (*run, "--yes")
 
-    planned = merchant.report(*batch.dry_run)
+    planned = merchant.report(*run, "--dry-run")
     assert (planned["batch_id"], planned["dry_run"], planned["counts"]) == (
         name,
         True,
@@ -92,7 +56,7 @@ def test_it_is_one_run_whatever_its_plans_come_from(
     assert (look.name, look.state) == (f"{name}: 2 planned (dry run)", "Completed")
     assert set(look.artifacts) == {f"plan-{name}", f"report-{name}"}
 
-    poor = merchant.report(*batch.buy, "--budget-cny", "0.01")
+    poor = merchant.report(*buy, "--budget-cny", "0.01")
     assert (poor["counts"], poor["spent_this_run_fen"]) == ({"held": 2}, 0)
     assert all("does not fit the budget" in order["reason"] for order in poor["orders"])
     seen = newest_run(prefect_url)
@@ -103,7 +67,7 @@ def test_it_is_one_run_whatever_its_plans_come_from(
     ]
     assert merchant.sandbox.books()["orders"] == []
 
-    rich = merchant.report(*batch.buy)
+    rich = merchant.report(*buy)
     assert (rich["batch_id"], rich["counts"], rich["dry_run"]) == (
         name,
         {"booked": 2},
@@ -132,7 +96,7 @@ def test_it_is_one_run_whatever_its_plans_come_from(
         clock=utc_now,
         owner="test",
     ) as ledger:
-        for ref, order in ledger.orders(batch.refs).items():
+        for ref, order in ledger.orders(["A-taobao", "A-1688"]).items():
             (approval,) = [
                 move["reason"]
                 for move in ledger.moves_of(ref)
@@ -142,7 +106,7 @@ def test_it_is_one_run_whatever_its_plans_come_from(
             assert (
                 f" UTC: {order.approved}, plan {str(order.plan_hash)[:12]}" in approval
             )
-    again = merchant.report(*batch.buy)
+    again = merchant.report(*buy)
     assert (again["counts"], again["bought_this_run"]) == ({"booked": 2}, 0)
     books = merchant.sandbox.books()
     assert events_of(prefect_url, look, 0) == []
@@ -150,50 +114,34 @@ def test_it_is_one_run_whatever_its_plans_come_from(
     assert len(books["shipments"]) == 2
 
 
-Start = Callable[[Path], Awaitable[State[Any]]]
-STARTS: dict[str, Start] = {
-    "file": lambda file: buy_from_file(
-        Requests(file=str(file)), dry_run=False, yes=True, return_state=True
-    ),
-    "filling": lambda file: fill_cart(file, return_state=True),
-    "cart": lambda _file: order_cart(["nowhere-1"], yes=True, return_state=True),
-}
-
-
-@pytest.mark.parametrize(
-    ("source", "words"),
-    [("file", "1 fault"), ("filling", "1 fault"), ("cart", "no order")],
-)
 async def test_what_can_not_be_done_is_the_runs_message(
-    merchant: Merchant, monkeypatch: pytest.MonkeyPatch, source: str, words: str
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file with faults, an order that nobody knows: one message, and nothing is
-    sent.
-    """
-    state = await ended(merchant, monkeypatch, STARTS[source], quantity="many")
+    """A file with faults: one message, and nothing is sent."""
+    state = await ended(merchant, monkeypatch, quantity="many")
     assert state.is_failed()
-    assert words in str(state.message)
+    assert "1 fault" in str(state.message)
     assert merchant.sandbox.books()["orders"] == []
 
 
-@pytest.mark.parametrize("source", STARTS)
 async def test_a_refused_account_is_the_runs_message(
-    merchant: Merchant, monkeypatch: pytest.MonkeyPatch, source: str
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It names the setting that is wrong."""
     monkeypatch.setenv("XPORTCN_ACCESS_SECRET", "wrong")
-    state = await ended(merchant, monkeypatch, STARTS[source])
+    state = await ended(merchant, monkeypatch)
     assert state.is_failed()
     assert "XPORTCN_ACCESS_SECRET" in str(state.message)
 
 
 async def ended(
-    merchant: Merchant, monkeypatch: pytest.MonkeyPatch, start: Start, **columns: object
+    merchant: Merchant, monkeypatch: pytest.MonkeyPatch, **columns: object
 ) -> State[Any]:
     """How a run ends that is started in this process with the merchant's settings."""
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
     (row,) = single_line_orders(merchant.sandbox, {"taobao": 1})
-    return await start(
-        write_csv(merchant.folder / "requests.csv", [{**row, **columns}])
+    file = write_csv(merchant.folder / "requests.csv", [{**row, **columns}])
+    return await buy_from_file(
+        Requests(file=str(file)), dry_run=False, yes=True, return_state=True
     )

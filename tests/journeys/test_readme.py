@@ -41,9 +41,7 @@ def type_in(merchant: Merchant, words: Sequence[str]) -> None:
         assert words[-1].endswith("/_sandbox/clock")
         merchant.sandbox.control("POST", "clock", {"advance_s": DAY_S})
         return
-    done = merchant.sourcing(
-        *words[1:], *(["--yes"] if words[1:3] == ["cart", "order"] else [])
-    )
+    done = merchant.sourcing(*words[1:])
     assert done.exit_code in (0, 3), (words, done.stderr, done.exception)
 
 
@@ -109,22 +107,3 @@ def test_the_way_from_the_try_out_to_orders_taken_back(tried_out: Merchant) -> N
         {"order_ref": "DE-2001", "state": "returned"},
         {"order_ref": "US-1002", "state": "refunded"},
     ]
-
-
-@pytest.mark.endurance
-def test_the_way_through_the_carts(
-    merchant: Merchant, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was laid into the cart and changed there is ordered, paid and booked."""
-    monkeypatch.chdir(ROOT)
-    for words in typed("Carts"):
-        rows = merchant.report("cart", "list", "taobao") if "ROW" in words else []
-        type_in(
-            merchant, [rows[0]["row_id"] if word == "ROW" else word for word in words]
-        )
-    assert merchant.report(
-        "sql", "select state from orders where order_ref = 'US-1003'"
-    ) == [{"state": "booked"}]
-    assert merchant.report(
-        "sql", "select quantity from order_lines where order_ref = 'US-1003'"
-    ) == [{"quantity": 3}]

@@ -15,7 +15,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from domain.effects import ResolutionRefused
-from flows.after_sale import request_refund, withdraw_refund
+from flows.after_sale import request_refund
 from flows.after_sale_reporting import NEEDS_ATTENTION, artifact_rows
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.remedy_parameters import Answer
@@ -132,10 +132,6 @@ def test_two_starts_of_the_same_remedy_do_it_once(bought: Bought) -> None:
     first, second = bought.booked
     run(*(request_refund.fn(first, reason="101", only_show=False) for _ in range(2)))
     assert len(bought.sent()["refunds"]) == 1
-    run(*(withdraw_refund.fn(first, only_show=False) for _ in range(2)))
-    assert [
-        key for key, _, _ in bought.written() if key.startswith(f"{first}:cancel")
-    ] == [f"{first}:cancel:all.1-withdraw"]
     (state,) = run(cancel_orders.fn([second, "NOPE-1"], only_show=False))
     rows = artifact_rows(state.data)
     assert [(row["order"], row["state"], row["not as asked"]) for row in rows] == [

@@ -21,9 +21,9 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import XportcnError
 from domain.effects import (
-    BUYING,
     MOST_DOUBTFUL_SENDS,
     OPEN,
+    SPENDING,
     Action,
     Claim,
     EffectStatus,
@@ -440,7 +440,7 @@ class Episode:
         ):
             self.broken(f"sent {record.doubtful_sends} times in doubt: {claim.key}")
         self.to_be_sent = max(0, self.to_be_sent - 1)
-        if self.none_leaves and claim.action in BUYING:
+        if self.none_leaves and claim.action in SPENDING:
             self.broken(f"sent after pause had returned: {claim.key}")
         if claim.action is Action.CREATE and (
             order is None or not self._is_approved(process, order)

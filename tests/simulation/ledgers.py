@@ -27,7 +27,7 @@ from connectors.ledger.records import (
 from connectors.ledger.schema import metadata
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import standing_pause
-from domain.effects import BUYING, Action, EffectStatus
+from domain.effects import SPENDING, Action, EffectStatus
 from domain.holds import Pause
 from domain.reasons import read
 from domain.states import OrderState
@@ -231,7 +231,7 @@ class WatchedLedger(Ledger):
     def claim(self, intents: Sequence[Intent], **options: Any) -> Claimed:
         claimed = super().claim(intents, **options)
         for record in claimed.won.values():
-            if self.is_paused() and record.action in BUYING:
+            if self.is_paused() and record.action in SPENDING:
                 self.breached(f"claimed while buying is paused: {record.key}")
             if record.action in (Action.PAY, Action.BOOK) and not self._is_approved(
                 record

@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from errno import ENOSPC
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -19,10 +18,11 @@ from domain.money import Money
 from domain.orders import OwnSku
 from domain.reasons import ReasonCode
 from domain.received import CallbackKind
-from flows.after_sale import confirm_receipt, request_refund
+from flows.after_sale import request_refund
 from flows.approval.pause import CancelledBelow
+from flows.buy_from_file import buy_from_file
 from flows.cancel_orders import cancel_orders
-from flows.carts import fill_cart
+from flows.prefect_ui.parameters import Requests
 from flows.reconcile import reconcile_ledger
 from tests.simulation.deviations.catalogue import BY_NAME
 from tests.simulation.deviations.player import played_out
@@ -51,23 +51,18 @@ from tests.simulation.scripts import (
     bought_by_an_earlier_program,
     buy,
     cancel,
-    carted_while_it_is_bought,
     decline,
     dying,
-    fill_the_cart,
     follow,
     forget,
     lay_aside,
     lose_the_ledger,
     named_as_the_first,
     of,
-    order_the_cart,
     own_skus_of_one_variant,
     paid_while_it_is_cancelled,
-    pause,
     paused_after_the_create,
     paused_before_all,
-    plan_the_cart,
     propose_debit,
     read_again,
     refusing,
@@ -77,8 +72,6 @@ from tests.simulation.scripts import (
     shown_with_the_first_s_shipment,
     steps,
     stopped_while_it_pays,
-    taken_out,
-    taken_out_once_ordered,
     telling,
     track,
     two_products_of_a_seller,
@@ -89,7 +82,7 @@ from tests.simulation.upkeep import (
     bytes_of,
     cancelled,
     cancelled_as_it_is_paid,
-    faulty_file_carted,
+    faulty_file,
     flow_run,
     heard,
     restored,
@@ -193,10 +186,6 @@ def struck(call: Call, *kinds: Kind | None, **options: Any) -> Play:
     return bought(
         faults={call: [Fault(kind) if kind else None for kind in kinds]}, **options
     )
-
-
-def in_cart(*then: Script | float, at: Marketplace = TAOBAO, **options: Any) -> Play:
-    return played(steps(fill_the_cart, *then), at, **options)
 
 
 def unpaid(
@@ -338,29 +327,12 @@ SCENES: Mapping[ReasonCode, Play] = {
         at=[TAOBAO] * 2,
         runs=2,
     ),
-    # carts
-    R.COSTS: in_cart(plan_the_cart),
-    R.IN_CART: in_cart(),
-    R.TO_BE_CARTED: in_cart(),
-    R.CART_PAUSED: played(steps(pause, fill_the_cart)),
-    R.NOT_ALL_IN_CART: played(
-        steps(refusing("/open/cart/add", 41234, "CART_FULL"), fill_the_cart)
-    ),
-    R.CART_INCOMPLETE: played(carted_while_it_is_bought),
-    R.ROW_IN_THE_WAY: in_cart(wanting(order_ref="R-2"), fill_the_cart),
-    R.GONE_FROM_CART: in_cart(taken_out),
-    R.CART_FAULT: in_cart(taken_out, order_the_cart),
-    R.NO_CART: played(fill_the_cart, POIZON),
-    R.ALREADY_ORDERED: refunded(fill_the_cart),
-    R.OTHERWISE_IN_CART: in_cart(wanting(quantity=9), fill_the_cart),
     R.OTHER_CONTENTS: refunded(wanting(quantity=9), buy),
     R.RECEIVER_FORGOTTEN: played(steps(decline, forget, wanting(quantity=9), buy)),
-    R.NAME_FORGOTTEN: played(steps(decline, forget, fill_the_cart)),
-    R.FORGOTTEN_UNORDERED: played(steps(decline, forget, fill_the_cart)),
+    R.FORGOTTEN_UNORDERED: played(steps(decline, forget)),
     # refusals of the service
     R.REFUSED: bought(refuses(Role.CREATE, 40001, "no")),
     R.ORDER_REFUSED: bought(refuses(Role.CREATE, 40001, "no")),
-    R.CART_ORDER_REFUSED: in_cart(refusing("/open/cart/create/order"), order_the_cart),
     R.PAYMENT_REFUSED: struck(Call.PAY, Kind.WALLET_SHORT),
     R.BOOKING_REFUSED: bought(refuses(BOOK, 42001, "no")),
     R.CANCEL_REFUSED: unpaid(refusing(CANCEL), cancel),
@@ -422,10 +394,6 @@ SCENES: Mapping[ReasonCode, Play] = {
         ALIBABA,
         faults={Call.CREATE: [Fault(Kind.PART_FAILS)]},
     ),
-    R.CART_BECAME_SEVERAL: in_cart(
-        telling(tells("/open/cart/create/order", also("orderList", purchaseId="77"))),
-        order_the_cart,
-    ),
     R.ALREADY_THERE: refunded(lose_the_ledger, buy, at=[ALIBABA]),
     R.MAY_BE_THERE: cell("references null", ALIBABA),
     R.OVERTAKEN: unpaid(
@@ -457,9 +425,6 @@ SCENES: Mapping[ReasonCode, Play] = {
     ),
     R.UNPROVEN: struck_and_answered(Call.CREATE, K.NOT_ORDERED),
     R.MAY_STILL_ARRIVE: refunded(300, buy, faults=PAYMENT_LOST),
-    R.ROWS_ARE_GONE: in_cart(
-        taken_out_once_ordered, faults={Call.CREATE: [Fault(Kind.DROP_BEFORE)]}
-    ),
     # paying
     R.PAYMENT_ACCEPTED: bought(),
     R.PAYMENT_UNCONFIRMED: bought(tells(Role.LIST, status=1)),
@@ -548,10 +513,6 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.NO_REFUND_NOW: refunded(
         refusing(REASONS, 400, "ORDER_STATUS_ERROR"), LISTING_REASONS
     ),
-    R.RECEIPT_NOT_CONFIRMED: refunded(flow_run(confirm_receipt, order_refs=["R-1"])),
-    R.NOT_ON_ITS_WAY: refunded(
-        flow_run(confirm_receipt, order_refs=["R-1"]), at=[ALIBABA]
-    ),
     R.REFUND_UNREAD: refunded(asking(), refusing(REFUNDS), follow),
     R.REFUND_NOT_BELIEVED: refunded(
         asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow
@@ -589,8 +550,10 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.RUN_SETTING_WRONG: refunded(refusing(REASONS, 40101), LISTING_REASONS),
     R.RUN_SERVICE_FAILED: refunded(refusing(REASONS), LISTING_REASONS),
     R.RUN_LEDGER_UNUSABLE: refunded(restored, ASKING_BACK),
-    R.RUN_FILE_UNREADABLE: played(flow_run(fill_cart, file=Path("no-such-file.csv"))),
-    R.RUN_FILE_FAULTY: played(faulty_file_carted),
+    R.RUN_FILE_UNREADABLE: played(
+        flow_run(buy_from_file, requests=Requests(file="no-such-file.csv"))
+    ),
+    R.RUN_FILE_FAULTY: played(faulty_file),
     R.RUN_SNAPSHOT_FAILED: refunded(
         writing_fails(SnapshotError("the disk is full"), RECONCILED)
     ),

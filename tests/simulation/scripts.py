@@ -24,13 +24,8 @@ from domain.marketplace import Marketplace
 from domain.orders import Component, OwnSku
 from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval import form
-from flows.batch.plan_sources import FromCarts
-from flows.batch.request_batches import RequestBatch
-from flows.batch.run import BatchRun
-from flows.carts import fill_carts
 from sandbox.books import OPENING_FEN
 from tasks.after_sale import return_parcel
-from tasks.effects.cart import require_cart
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, utc_now
 from tasks.engine.retrying import run_task
@@ -38,8 +33,7 @@ from tasks.pay import read_unpaid
 from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tests.history import all_orders
 from tests.simulation.deviations.wire import Role
-from tests.simulation.process import Crash, Process, current
-from tests.simulation.runs import BATCH
+from tests.simulation.process import Process, current
 from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
 
 Script = Callable[[Scene], Coroutine[Any, Any, object]]
@@ -73,26 +67,6 @@ def order_of(resources: Resources) -> OrderRecord:
 
 async def track(scene: Scene) -> None:
     await scene.start("track")
-
-
-async def fill_the_cart(scene: Scene) -> None:
-    requests = scene.scenario.requests
-    await scene.does(
-        lambda r: fill_carts(
-            r, RequestBatch(batch_id=BATCH, source="requests.csv", orders=requests)
-        )
-    )
-
-
-async def plan_the_cart(scene: Scene) -> None:
-    """A dry run."""
-    await scene.does(
-        lambda r: BatchRun(r, BATCH, FromCarts(r.ledger.orders(["R-1"]))).plan_only()
-    )
-
-
-async def order_the_cart(scene: Scene) -> None:
-    await scene.buys(FromCarts(scene.ledger.orders(["R-1"])))
 
 
 async def follow(scene: Scene) -> None:
@@ -334,38 +308,6 @@ async def stopped_while_it_pays(scene: Scene) -> None:
     await scene.buys()
 
 
-async def carted_while_it_is_bought(scene: Scene) -> None:
-    """A run that lays the order into the cart stands still, until another one has it
-    approved; then it dies.
-    """
-
-    def fate(process: Process, point: str) -> Crash | float | None:
-        if process.name == "run-1" and point == "put_rows: after the commit":
-            buying.append(scene.loop.create_task(scene.buys(), context=Context()))
-            return 60.0
-        if process.name == "run-2" and point == "approve_rows: after the commit":
-            return 120.0
-        return (
-            Crash(point)
-            if process.name == "run-1" and point == "effect: before the first byte"
-            else None
-        )
-
-    buying: list[asyncio.Task[None]] = []
-    scene.fate = fate
-    await fill_the_cart(scene)
-    await asyncio.wait(buying)
-
-
-async def taken_out(scene: Scene) -> None:
-    async def work(resources: Resources) -> None:
-        cart = require_cart(resources, order_of(resources).marketplace)
-        await cart.delete([row.row_id for row in await cart.rows()])
-
-    await scene.does(work)
-    await fill_the_cart(scene)
-
-
 async def a_line_declined(scene: Scene) -> None:
     """Of two lines the service does not take the second one's refund; the seller
     refuses the first one's.
@@ -410,15 +352,6 @@ async def shown_with_the_first_s_shipment(scene: Scene) -> None:
     scene.scenario = replace(scene.scenario, requests=(second,))
     scene.hears(tells(Role.LIST, internationalLogisticOrders=[booking]))
     await scene.buys()
-
-
-async def taken_out_once_ordered(scene: Scene) -> None:
-    """The create never arrives, and a person takes the rows out of the cart."""
-    await order_the_cart(scene)
-    for row in scene.world.carts.rows("taobao"):
-        scene.world.carts.remove([row])
-    await asyncio.sleep(SETTLED_S)
-    await order_the_cart(scene)
 
 
 async def paid_while_it_is_cancelled(scene: Scene) -> None:

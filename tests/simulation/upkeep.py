@@ -18,10 +18,11 @@ from connectors.callbacks.store import CallbackStore
 from connectors.callbacks.tickets import Tickets
 from deployments.receiver import read_arrival
 from domain.received import CallbackKind, CallbackState
+from flows.buy_from_file import buy_from_file
 from flows.callbacks import handle_callbacks
 from flows.cancel_orders import cancel
-from flows.carts import fill_cart
 from flows.prefect_ui import expected_errors
+from flows.prefect_ui.parameters import Requests
 from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track
 from sandbox.lifecycle import coming_parcel
@@ -67,10 +68,10 @@ def writing_fails(error: Exception, then: Script) -> Script:
     return script
 
 
-async def faulty_file_carted(scene: Scene) -> None:
+async def faulty_file(scene: Scene) -> None:
     file = scene.stage.folder / "faulty.csv"
     file.write_text("order_ref,marketplace\nR-1,nowhere\n")
-    await flow_run(fill_cart, file=file)(scene)
+    await flow_run(buy_from_file, requests=Requests(file=str(file)))(scene)
 
 
 async def restored(scene: Scene) -> None:

@@ -48,9 +48,7 @@ from domain.service_orders import (
 from domain.states import OrderState
 from flows.after_sale import (
     follow_after_sale,
-    message_seller,
     request_refund,
-    withdraw_refund,
 )
 from flows.answers.dropping import dropped
 from flows.answers.resolve import resolve
@@ -95,15 +93,7 @@ class Channel(CountingChannel):
 
 @dataclass
 class AfterSale(FakeAfterSale):
-    abilities: frozenset[Ability] = frozenset({Ability.WITHDRAW, Ability.MESSAGE})
-
-    async def send_message(self, *_: object) -> None:
-        pass
-
-    async def withdraw(self, _claim: object, refund_id: str) -> None:
-        self.refunds[refund_id] = replace(
-            self.refunds[refund_id], state=RefundState.CLOSED
-        )
+    abilities: frozenset[Ability] = frozenset()
 
 
 @dataclass
@@ -259,13 +249,6 @@ async def by_track(shop: Shop) -> None:
     await track(shop.resources, 10)
 
 
-async def by_withdraw(_shop: Shop) -> None:
-    with suppress(
-        Exception
-    ):  # nothing is under way any more: what was settled before is written all the same
-        await withdraw_refund.fn(REF, only_show=False)
-
-
 async def by_dry_run(_shop: Shop) -> None:
     await cancel_orders.fn([REF], only_show=True)
 
@@ -283,7 +266,7 @@ async def by_failing(shop: Shop) -> None:
 
 Door = Callable[[Shop], Awaitable[None]]
 SETTLING: Sequence[Door] = (
-    by_run, by_callback, by_after_sale, by_resolve, by_reconcile, by_track, by_withdraw, by_dry_run, by_failing
+    by_run, by_callback, by_after_sale, by_resolve, by_reconcile, by_track, by_dry_run, by_failing
 )  # fmt: skip
 
 
@@ -305,18 +288,13 @@ def test_a_refund_without_an_answer_reaches_the_tables_by_whatever_door_it_is_fo
 
 
 def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) -> None:
-    """And never the words to a seller: they may name the receiver, and logs and names
-    of runs can't be erased.
-    """
+    """A second one says that it was done, or that there is no such order."""
     with opened_shop(tmp_path) as shop:
         told, shop.service.most = list[dict[str, str]](), Money(1000)
         for number, remedy in enumerate(
             (
                 request_refund.fn(REF, reason="101", only_show=False),
                 cancel_orders.fn([REF, "B-9"], only_show=False),
-                message_seller.fn(REF, "for Jane Doe", only_show=False),
-                withdraw_refund.fn(REF, only_show=False),
-                cancel_orders.fn([REF], only_show=False),
             )
         ):
             shop.resources.ledger.owner = f"run {number}"
@@ -328,13 +306,10 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
                     **{one.order_ref: str(one.why) for one in report.troubles},
                 }
             )
-        asked, again, written, back, cancelled = told
+        asked, again = told
     assert asked == {REF: "asked the seller for a refund of 10.00 CNY"}
     unheard = "no such order in the ledger; see all with: sourcing status"
     assert again == {REF: "nothing: it was done before", "B-9": unheard}
-    assert written == {REF: "sent to the seller about the refund of 10.00 CNY"}
-    assert back == {REF: "taken back by you: the refund of 10.00 CNY"}
-    assert cancelled == {REF: "asked the seller for a refund of 10.00 CNY"}
 
 
 def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(

@@ -8,7 +8,7 @@ import ast
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -23,7 +23,6 @@ from connectors.marketplaces.protocol import Target
 from domain.after_sale import (
     NOTHING,
     Refund,
-    RefundEvent,
     RefundKind,
     RefundState,
     ServiceRefund,
@@ -31,25 +30,20 @@ from domain.after_sale import (
 from domain.effects import Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.orders import CartRow, OrderLine
-from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
+from domain.orders import OrderLine
+from domain.service_orders import ServiceStatus, Shipment
 from domain.states import OrderState
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import EffectKind
 from tasks.effects.kinds import KINDS, kind_of, settle_open
 from tasks.effects.parcel_report import ReportParcel
 from tasks.effects.pay import Pay
-from tasks.effects.receipt import ConfirmReceipt
 from tasks.effects.refund import (
     AskRefund,
-    MessageSeller,
     ModifyRefund,
     ReturnParcel,
-    WithdrawRefund,
-    words_hash,
 )
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
@@ -60,11 +54,6 @@ from tests.postgres import Postgres
 from tests.tasks.conftest import resources_on
 
 S, M = EffectStatus, Marketplace.TAOBAO
-HURRY, NOON = "请快一点", datetime(2026, 1, 1, 12, tzinfo=UTC)
-ROW = CartRow(
-    row_id="r", item_id="1", sku_id="2", spec_id="", title="cup", price=None, quantity=1, stock=9, seller_id="s",
-    seller_name="",
-)  # fmt: skip
 REFUND = Refund(
     key="A-1:all.1", order_ref="A-1", marketplace=M, order_id="77", part="all", number=1, lines=(1,), entry_ids=("1",),
     kind=RefundKind.REFUND, state=RefundState.ASKED, reason_id=101, reason="", goods="1", goods_amount=Money(100),
@@ -75,34 +64,18 @@ REFUND = Refund(
 
 @dataclass
 class FakeService(FakeChannel):
-    """A marketplace with its cart and after-sale; `now` is the order that is worked
+    """A marketplace with its after-sale; `now` is the order that is worked
     on.
     """
 
     now: str = ""
-    lying: tuple[CartRow, ...] = ()
-    of_the_cart: tuple[ServiceOrder, ...] = ()
     refund: dict[str, Any] = field(default_factory=dict)
     refund_ids: tuple[str, ...] = ()
-
-    async def rows(self) -> tuple[CartRow, ...]:
-        return self.lying
 
     async def targets(
         self, order_id: str, lines: Sequence[OrderLine], wanted: Collection[int]
     ) -> tuple[Target, ...]:
         return (Target(lines=(1,), entry_ids=("1",), refund_ids=self.refund_ids),)
-
-
-class FakeCart:
-    """What the service tells of its cart."""
-
-    def __init__(self, service: FakeService) -> None:
-        self.rows = service.rows
-        self._service = service
-
-    async def find(self, *_: object, **__: object) -> tuple[ServiceOrder, ...]:
-        return self._service.of_the_cart
 
 
 class FakeAfterSale:
@@ -134,22 +107,6 @@ def _order_shows(status: ServiceStatus, **shown: Any) -> Callable[[FakeService],
     )
 
 
-def _lies_in_the_cart(service: FakeService) -> None:
-    service.lying = (ROW,)
-
-
-def _was_made_of_the_cart(service: FakeService) -> None:
-    order = ServiceOrder(
-        order_id="77",
-        status=ServiceStatus.UNPAID,
-        reference="",
-        total=Money(100),
-        paid=None,
-        created_at=None,
-    )
-    service.of_the_cart = (order,)
-
-
 def _shows_a_refund(service: FakeService) -> None:
     service.refund_ids = (f"R-{service.now}",)
 
@@ -173,17 +130,9 @@ class Case:
 
 O = OrderState  # noqa: E741 - a table of states
 CASES: dict[type[EffectKind], Case] = {
-    AddToCart: Case(
-        state=O.HELD, part="line-1", shows=_lies_in_the_cart, done=O.HELD, unsent=O.HELD, unknown=O.HELD,
-        question="Does line 1 of A-1 lie in the cart?",
-    ),
     CreateByReference: Case(
         state=O.PLANNED, shows=_order_shows(ServiceStatus.UNPAID), done=O.ORDERED, unsent=O.PLANNED, unknown=O.UNKNOWN,
         question="Does the marketplace's console show an order with reference A-1?",
-    ),
-    CreateFromCart: Case(
-        state=O.PLANNED, part="cart", shows=_was_made_of_the_cart, done=O.ORDERED, unsent=O.HELD, unknown=O.UNKNOWN,
-        question="Does the marketplace's console show an order of what lay in the cart for A-1?",
     ),
     Pay: Case(
         state=O.ORDERED, shows=_order_shows(ServiceStatus.PAID, paid=Money(100)), done=O.PAID, unsent=O.ORDERED,
@@ -214,27 +163,10 @@ CASES: dict[type[EffectKind], Case] = {
         done=O.REFUNDING, unsent=O.REFUNDING, unknown=O.REFUNDING,
         question="Does the console show the refund of order 77 as modified?",
     ),
-    WithdrawRefund: Case(
-        state=O.REFUNDING, part="all.1-withdraw", refund=REFUND, shows=_refund_shows(state=RefundState.CLOSED),
-        done=O.REFUNDING, unsent=O.REFUNDING, unknown=O.REFUNDING,
-        question="Does the console show the refund of order 77 as closed?",
-    ),
     ReturnParcel: Case(
         state=O.REFUNDING, part="all.1", request_hash="SF/1", refund=REFUND,
         shows=_refund_shows(state=RefundState.RETURNED), done=O.REFUNDING, unsent=O.REFUNDING, unknown=O.REFUNDING,
         question="Does the console show a return parcel for the refund of order 77?",
-    ),
-    MessageSeller: Case(
-        state=O.REFUNDING, part=f"all.1-say-{words_hash(HURRY)}", request_hash=words_hash(HURRY), refund=REFUND,
-        shows=_refund_shows(
-            events=(RefundEvent(occurred_at=NOON, status="", role="buyer", description=HURRY),)
-        ),
-        done=O.REFUNDING, unsent=O.REFUNDING, unknown=O.REFUNDING,
-        question="Does the console show the message to the seller of order 77?",
-    ),
-    ConfirmReceipt: Case(
-        state=O.DELIVERED, shows=_order_shows(ServiceStatus.FINISHED, paid=Money(100)), done=O.DELIVERED,
-        unsent=O.DELIVERED, unknown=O.DELIVERED, question="Does the console show order 77 as received?",
     ),
 }  # fmt: skip
 
@@ -270,11 +202,9 @@ class World:
                 resources_on(ledger, self.folder, self.clock),
                 cast(Any, FakeAfterSale(self.service)),
             )
-            cart = cast(Any, FakeCart(self.service))
             run.offerings[M] = Offering(
                 cast(Any, self.service),
                 cast(Any, None),
-                cart=cart,
                 after_sale=after_sale,
             )
             yield run, log
@@ -396,7 +326,7 @@ def test_each_kind_has_its_question(kind: type[EffectKind]) -> None:
         (Book, ["--booked SHIPMENT_ORDER_ID --tracking NUMBER", "--not-booked"]),
         (Cancel, ["--cancelled", "--not-cancelled"]),
         (AskRefund, ["--refund-asked REFUND_ID", "--not-refunded"]),
-        (ConfirmReceipt, ["--done KEY", "--not-done KEY"]),
+        (ReturnParcel, ["--done KEY", "--not-done KEY"]),
     ],
 )
 def test_each_question_has_its_answers(
@@ -411,11 +341,8 @@ SENT_BY: dict[str, type[EffectKind]] = {
     "alibaba_after_sale.CREATE": AskRefund,
     "alibaba_after_sale.RETURN": ReturnParcel,
     "alibaba_batch.PAY": Pay,
-    "alibaba_cart.ADD": AddToCart,
-    "alibaba_cart.CREATE": CreateFromCart,
     "alibaba_order.CANCEL": Cancel,
     "alibaba_order.CREATE": CreateByReference,
-    "alibaba_order.RECEIVE": ConfirmReceipt,
     "big_major.CREATE": CreateByReference,
     "big_major.PAY": Pay,
     "international.CREATE": CreateByReference,
@@ -424,13 +351,9 @@ SENT_BY: dict[str, type[EffectKind]] = {
     "warehouse.UPDATE": ReportParcel,
     "poizon.CREATE": CreateByReference,
     "poizon.PAY": Pay,
-    "taobao_after_sale.CANCEL": WithdrawRefund,
-    "taobao_after_sale.MESSAGE": MessageSeller,
     "taobao_after_sale.MODIFY": ModifyRefund,
     "taobao_after_sale.RETURN_SUBMIT": ReturnParcel,
     "taobao_after_sale.SUBMIT": AskRefund,
-    "taobao_cart.ADD": AddToCart,
-    "taobao_cart.CREATE": CreateFromCart,
     "taobao_order.CANCEL": Cancel,
     "taobao_order.CREATE": CreateByReference,
     "taobao_order.PAY": Pay,

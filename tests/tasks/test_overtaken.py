@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, cast
 
 import pytest
 
-from connectors.ledger.plans import NO_TOLERANCE, plan_hash, put_cart_plan
 from connectors.ledger.records import Intent, OrderChange, OrderRecord, Outcome
 from connectors.ledger.schema import to_json
 from connectors.marketplaces import Offering
@@ -37,7 +36,7 @@ from tasks.sync_tracking import follow_parcels
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.answers.test_resolve import FakeChannel
-from tests.flows.plans import approval_of, planned, put_approved
+from tests.flows.plans import planned
 from tests.tasks.stepping import step_of
 from tests.tasks.test_pay import ordered
 
@@ -274,31 +273,6 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
             "paid, not booked: freight of 150.00 USD was not approved. Run it without --yes, or from the "
             "Prefect UI, to approve it",
         )
-
-
-async def test_a_late_yes_to_a_cart_changes_nothing_of_an_order_begun_meanwhile(
-    resources: Resources, next_run: Resources
-) -> None:
-    """Another run orders the cart while a person thinks about five times as much: lines
-    and limit stay as ordered.
-    """
-    plan = planned("A-3")
-    put_approved(resources.ledger, plan)
-    intent = Intent(
-        order_ref=plan.order_ref, action=Action.CREATE, amount=plan.total, request_hash="", part="cart",
-        plan_hash=plan_hash(plan),
-    )  # fmt: skip
-    assert resources.ledger.claim([intent], lease=resources.lease).won
-    before = resources.ledger.orders([plan.order_ref])
-    more = replace(
-        plan,
-        lines=tuple(replace(line, quantity=5 * line.quantity) for line in plan.lines),
-    )
-    seen_in = before[plan.order_ref].state
-    assert not put_cart_plan(
-        next_run.ledger, more, approval_of(more), NO_TOLERANCE, seen_in=seen_in
-    )
-    assert resources.ledger.orders([plan.order_ref]) == before
 
 
 async def test_a_refused_account_takes_no_answer_from_those_under_way(

@@ -253,25 +253,6 @@ async def test_an_order_that_shows_no_reference_yet_is_paid_once_it_does(
     assert (order.state, channel.payments) == (OrderState.PAID, ["77"])
 
 
-async def test_an_order_from_a_cart_needs_no_reference(
-    resources: Resources, channel: FakeChannel
-) -> None:
-    """Taobao's cart has no place for one: what left the cart tells whose order it
-    is.
-    """
-    put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
-    intent = replace(intents("A-1")[0], part="cart")
-    record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
-    change = OrderChange(
-        order_ref="A-1", state=OrderState.ORDERED, writes=Columns({"order_id": "77"})
-    )
-    resources.ledger.record(
-        [Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)]
-    )
-    channel.show("77", ServiceStatus.UNPAID, reference="")
-    assert [order.state for order in await pay(resources)] == [OrderState.PAID]
-
-
 async def test_an_order_that_a_person_named_needs_no_reference(
     resources: Resources, channel: FakeChannel
 ) -> None:

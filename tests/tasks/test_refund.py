@@ -50,7 +50,6 @@ from flows.answers.resolve import resolve
 from flows.batch.follow_up import unfinished_of
 from flows.batch.opening import refund_messages
 from flows.cancel_orders import dry_run_of
-from tasks.after_sale import require_receivable
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
 from tasks.effects.refund import AskRefund
@@ -628,27 +627,6 @@ async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_wi
     assert unfinished_of(resources.ledger, "batch").to_do == []
 
 
-async def test_no_receipt_is_confirmed_while_money_is_asked_back(
-    resources: Resources, service: FakeAfterSale
-) -> None:
-    """The seller would have the money, and the service closes the refund; once that is
-    over it may be confirmed.
-    """
-    service.abilities = frozenset({Ability.RECEIVE})
-    paid_order(resources)
-    await run(resources)
-    with pytest.raises(
-        RefundFault,
-        match=r"A-1: refund of 5.00 CNY .* waits for the seller's answer\. Who confirms",
-    ):
-        require_receivable(resources, order(resources))
-    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
-    require_receivable(resources, order(resources))
-
-
 async def run(resources: Resources) -> tuple[OrderState, list[RefundState]]:
     """Another run: settle what is open, then ask; answers how the order and its refunds
     stand.
@@ -899,7 +877,7 @@ async def test_a_refund_is_not_asked_for_anew_as_another_kind(
     await follow_refunds.fn(
         resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
     )
-    words = r"the refund of 5\.00 CNY would stay a refund: take it back first \(sourcing withdraw A-1\), then ask for a "
+    words = r"the refund of 5\.00 CNY would stay a refund: take it back first in the console, then ask for a "
     with pytest.raises(RefundFault, match=f"{words}return"):
         await ask_refund.fn(
             resources, order(resources), replace(WISH, kind=RefundKind.RETURN)

@@ -10,12 +10,10 @@ from connectors.xportcn.errors import Refused
 from domain.offers import LineProblem, Problem
 from tasks.effects.book import Book
 from tasks.effects.cancel import Cancel
-from tasks.effects.cart import AddToCart, CreateFromCart
 from tasks.effects.create_by_reference import CreateByReference
 from tasks.effects.kind import EffectKind
 from tasks.effects.pay import Pay
-from tasks.effects.receipt import ConfirmReceipt
-from tasks.effects.refund import AskRefund, ReturnParcel, WithdrawRefund
+from tasks.effects.refund import AskRefund, ReturnParcel
 
 
 def no(code: str, words: str = "", problem: Problem | None = None) -> Refused:
@@ -35,17 +33,12 @@ def no(code: str, words: str = "", problem: Problem | None = None) -> Refused:
         (CreateByReference, no("130704", problem=Problem.OTHER)),
         (CreateByReference, no("400", "not support tradeType:credit", Problem.OTHER)),
         (CreateByReference, no("40001", "outOrderId: unknown field", Problem.OTHER)),
-        (CreateFromCart, no("OUT_OF_STOCK", problem=Problem.OUT_OF_STOCK)),
-        (CreateFromCart, no("400", "AddressId invalid")),
         (Pay, no("BALANCE_NOT_ENOUGH")),
         (Pay, no("ORDER_NOT_EXIST")),
         (Book, no("42001", "nobody ships to XX")),
         (Cancel, no("400", "CLOSE_ORDER_TOO_FAST")),
         (Cancel, no("ORDER_STATUS_ERROR")),
-        (AddToCart, no("400", "CART_FULL")),
-        (ConfirmReceipt, no("4003")),
         (AskRefund, no("REFUND_FEE_INVALID")),
-        (WithdrawRefund, no("REFUND_STATUS_ERROR")),
         (ReturnParcel, no("400", "LOGISTICS_COMPANY_UNKNOWN")),
     ],
 )
@@ -62,23 +55,17 @@ def test_a_daily_refusal_is_a_clear_no(
             (kind, no("51234", "系统异常"))
             for kind in (
                 CreateByReference,
-                CreateFromCart,
                 Pay,
                 Book,
                 Cancel,
-                AddToCart,
             )
         ),
-        *(
-            (kind, no("51234", "系统异常"))
-            for kind in (ConfirmReceipt, AskRefund, WithdrawRefund, ReturnParcel)
-        ),
+        *((kind, no("51234", "系统异常")) for kind in (AskRefund, ReturnParcel)),
         (
             CreateByReference,
             no("400", "DUPLICATE_OUT_ORDER_ID: there is one", Problem.OTHER),
         ),
         (CreateByReference, no("OUT_OF_STOCK", "该订单已存在", Problem.OUT_OF_STOCK)),
-        (CreateFromCart, no("40405", "cart row 5 does not exist")),
         (Pay, no("ORDER_STATUS_ERROR", "the order is paid or closed")),
         (Book, no("40001", "busy, try again")),
         (AskRefund, no("REFUND_EXISTS")),

@@ -1,4 +1,4 @@
-"""1688: buying, browsing, cart and after-sale; the half that bigMajor shares."""
+"""1688: buying, browsing and after-sale; the half that bigMajor shares."""
 
 from __future__ import annotations
 
@@ -9,15 +9,11 @@ from connectors.xportcn.client import XportcnClient
 def offering(client: XportcnClient) -> Offering:
     from connectors.marketplaces.alibaba_1688.after_sale import Alibaba1688AfterSale
     from connectors.marketplaces.alibaba_1688.browser import Alibaba1688Browser
-    from connectors.marketplaces.alibaba_1688.channel import (
-        Alibaba1688Cart,
-        Alibaba1688Channel,
-    )
+    from connectors.marketplaces.alibaba_1688.channel import Alibaba1688Channel
 
     channel = Alibaba1688Channel(client)
     return Offering(
         channel,
         Alibaba1688Browser(client, channel),
-        Alibaba1688Cart(client),
         Alibaba1688AfterSale(client),
     )

@@ -22,7 +22,6 @@ from connectors.marketplaces.protocol import (
 )
 from connectors.marketplaces.refusals import (
     NOT_NOW,
-    refusal,
     require_true,
     unsettled,
     word_of,
@@ -70,7 +69,7 @@ class Alibaba1688AfterSale(AfterSale):
     """Cancellations and refunds of 1688."""
 
     marketplace: Marketplace = Marketplace.ALIBABA_1688
-    abilities = frozenset({Ability.UPLOAD, Ability.RECEIVE})
+    abilities = frozenset({Ability.UPLOAD})
     settles_in = timedelta(0)
     closes_after = timedelta(seconds=TOO_FAST_S)
 
@@ -221,20 +220,6 @@ class Alibaba1688AfterSale(AfterSale):
         )
         require_same(refund_id, shown.refund_id, api.REFUND, "refundId")
         return _service_refund(shown)
-
-    async def receive(self, claim: Claim, order_id: str) -> None:
-        request = alibaba_order.ReceiveRequest(order_id=order_id)
-        answer = await self._client.effect(alibaba_order.RECEIVE, request, claim=claim)
-        if answer.success is None:
-            raise unsettled(
-                alibaba_order.RECEIVE,
-                answer,
-                "the answer does not say whether receipt is confirmed",
-            )
-        if not answer.success:
-            raise refusal(
-                alibaba_order.RECEIVE, answer, answer.error_info, code=answer.error_code
-            )
 
     async def _order(self, order_id: str) -> alibaba_order.Order:
         request = alibaba_order.OrderDetailRequest(order_id=order_id)

@@ -1,4 +1,4 @@
-"""Taobao: buying, browsing, cart and after-sale."""
+"""Taobao: buying, browsing and after-sale."""
 
 from __future__ import annotations
 
@@ -9,12 +9,11 @@ from connectors.xportcn.client import XportcnClient
 def offering(client: XportcnClient) -> Offering:
     from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
     from connectors.marketplaces.taobao.browser import TaobaoBrowser
-    from connectors.marketplaces.taobao.channel import TaobaoCart, TaobaoChannel
+    from connectors.marketplaces.taobao.channel import TaobaoChannel
 
     channel = TaobaoChannel(client)
     return Offering(
         channel,
         TaobaoBrowser(client, channel),
-        TaobaoCart(client),
         TaobaoAfterSale(client),
     )

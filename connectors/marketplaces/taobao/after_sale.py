@@ -23,7 +23,6 @@ from connectors.marketplaces.protocol import (
 )
 from connectors.marketplaces.refusals import (
     NOT_NOW,
-    refusal,
     require_success,
     require_true,
     unsettled,
@@ -67,7 +66,7 @@ class TaobaoAfterSale(AfterSale):
     """Cancellations and refunds of Taobao."""
 
     marketplace: Marketplace = Marketplace.TAOBAO
-    abilities = frozenset({Ability.MODIFY, Ability.WITHDRAW, Ability.MESSAGE})
+    abilities = frozenset({Ability.MODIFY})
     settles_in = timedelta(seconds=5)
     closes_after = timedelta(0)
 
@@ -205,22 +204,6 @@ class TaobaoAfterSale(AfterSale):
         )
         require_success(api.MODIFY, answer, doubt=UNKNOWN_AMOUNT)
 
-    async def withdraw(self, claim: Claim, refund_id: str) -> None:
-        answer = await self._client.effect(
-            api.CANCEL, api.RefundRequest(refund_id=refund_id), claim=claim
-        )
-        if answer.cancel_success is None:
-            raise unsettled(
-                api.CANCEL, answer, "the answer does not say whether it is withdrawn"
-            )
-        if not answer.cancel_success:
-            raise refusal(
-                api.CANCEL,
-                answer,
-                "the refund can't be withdrawn any more",
-                code="REFUND_STATUS_ERROR",
-            )
-
     async def carriers(self, refund_id: str) -> tuple[Carrier, ...]:
         rendered = await self._client.read(
             api.RETURN_RENDER, api.RefundRequest(refund_id=refund_id)
@@ -250,17 +233,6 @@ class TaobaoAfterSale(AfterSale):
         require_true(
             api.RETURN_SUBMIT,
             answered=await self._client.effect(api.RETURN_SUBMIT, request, claim=claim),
-        )
-
-    async def send_message(
-        self, claim: Claim, refund_id: str, words: str, vouchers: tuple[str, ...]
-    ) -> None:
-        request = api.MessageRequest(
-            refund_id=refund_id, refund_message=words, refund_images=vouchers or None
-        )
-        require_true(
-            api.MESSAGE,
-            answered=await self._client.effect(api.MESSAGE, request, claim=claim),
         )
 
     async def read(self, refund_id: str) -> ServiceRefund:

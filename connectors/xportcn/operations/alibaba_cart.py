@@ -84,7 +84,7 @@ LIST = GROUP(69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING).rea
     Nothing, Cart
 )
 ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).sends(
-    AddRequest, Id, Action.CART
+    AddRequest, Id, Action.CALL
 )
 DELETE = GROUP(
     71, "Delete shopping cart items", "POST /alibaba/cart/delete", ASSUMED

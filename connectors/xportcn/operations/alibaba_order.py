@@ -311,7 +311,7 @@ PAY = GROUP(55, "Order payment", "GET /alibaba/order/pay/url", SIBLING).sends(
 )
 RECEIVE = GROUP(
     56, "Buyer confirms receipt of goods", "POST /alibaba/order/receivegoods", SIBLING
-).sends(ReceiveRequest, ReceiveAnswer, Action.RECEIVE)
+).sends(ReceiveRequest, ReceiveAnswer, Action.CALL)
 LOGISTICS = GROUP(
     58,
     "Get logistics tracking information for orders",

@@ -250,13 +250,13 @@ CANCEL = GROUP(
     "After-sale order cancellation",
     "GET /open/order/refund/cancel/{refundId}",
     SIBLING,
-).sends(RefundRequest, CancelAnswer, Action.CANCEL)
+).sends(RefundRequest, CancelAnswer, Action.CALL)
 MESSAGE = GROUP(
     30,
     "Submit After-sale order message",
     "POST /open/order/refund/submit/message",
     SIBLING,
-).sends(MessageRequest, bool, Action.NOTIFY)
+).sends(MessageRequest, bool, Action.CALL)
 SUBMIT = GROUP(
     31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED
 ).sends(SubmitRequest, SubmitAnswer, Action.REFUND)

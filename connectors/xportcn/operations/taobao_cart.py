@@ -90,7 +90,7 @@ LIST = GROUP(38, "Shopping cart list", "GET /open/cart/list", ASSUMED).read(
     Nothing, Cart
 )
 ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).sends(
-    AddRequest, Id, Action.CART
+    AddRequest, Id, Action.CALL
 )
 DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(
     DeleteRequest, bool

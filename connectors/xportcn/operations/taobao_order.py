@@ -386,7 +386,7 @@ CANCEL_AT_ONCE = GROUP(19, "Cancel an order", "POST /open/order/cancel", ASSUMED
 )
 UPDATE_WAREHOUSE = GROUP(
     20, "Modify order advance information", "POST /open/order/updateWarehouse", SIBLING
-).sends(UpdateWarehouseRequest, bool, Action.NOTIFY)
+).sends(UpdateWarehouseRequest, bool, Action.CALL)
 PAY_ONE = GROUP(21, "Pay an order", "POST /open/order/pay", ASSUMED).sends(
     PayOneRequest, PayOneAnswer, Action.PAY
 )

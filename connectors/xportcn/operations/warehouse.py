@@ -251,7 +251,7 @@ ADDRESSES = BASICS(
 # doubt.
 ADDRESS_UPSERT = BASICS(
     76, "Address added and updated", "POST /open/address/addOrUpdate", SIBLING
-).sends(AddressUpsertRequest, object, Action.NOTIFY)
+).sends(AddressUpsertRequest, object, Action.CALL)
 
 LOGISTICS = Group("Warehouse logistics")
 ESTIMATE = LOGISTICS(

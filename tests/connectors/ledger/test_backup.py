@@ -527,7 +527,7 @@ def test_an_export_has_every_table_with_its_own_types(
     what is not there is null.
     """
     put_rows(ledger, [plan("A-1", request={"note": "杯子"}, payable_minor=110)])
-    why = because(ReasonCode.IN_CART)
+    why = because(ReasonCode.FORGOTTEN_UNORDERED)
     ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=why)])
     ledger.claim(intents("A-1"), lease=LEASE)
     rows = export(url, tmp_path / "out")
@@ -538,7 +538,10 @@ def test_an_export_has_every_table_with_its_own_types(
     assert table.schema.field("recorded_at").type == pa.timestamp("us", tz="UTC")
     assert table.schema.metadata[b"schema_version"] == SCHEMA_VERSION.encode()
     first, second = table.to_pylist()
-    assert (second["reason_code"], second["reason"]) == ("in_cart", str(why))
+    assert (second["reason_code"], second["reason"]) == (
+        "forgotten_unordered",
+        str(why),
+    )
     assert (first["order_ref"], first["payable_minor"], first["paid_minor"]) == (
         "A-1",
         110,

@@ -66,7 +66,7 @@ def test_nothing_that_buys_is_claimed_while_it_is_paused(
     after resume.
     """
     pause = other.pause_buying("mei", "prices look wrong")
-    for action in (Action.CREATE, Action.PAY, Action.BOOK, Action.CART):
+    for action in (Action.CREATE, Action.PAY, Action.BOOK):
         claimed = ledger.claim(
             intents("A-1", action=action), lease=LEASE, limits=LIMITS
         )
@@ -81,7 +81,7 @@ def test_nothing_that_buys_is_claimed_while_it_is_paused(
 
 @pytest.mark.parametrize(
     "action",
-    [Action.CANCEL, Action.REFUND, Action.NOTIFY, Action.RETURN, Action.RECEIVE],
+    [Action.CANCEL, Action.REFUND, Action.NOTIFY, Action.RETURN],
 )
 def test_what_takes_back_or_tells_goes_on(ledger: Ledger, action: Action) -> None:
     """A pause keeps money from leaving; it keeps nobody from getting it back, nor a

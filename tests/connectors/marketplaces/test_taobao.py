@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from connectors.marketplaces.protocol import Created, RowsAreGone, Target
+from connectors.marketplaces.protocol import Created, Target
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.marketplaces.taobao.browser import TaobaoBrowser
-from connectors.marketplaces.taobao.channel import TaobaoCart, TaobaoChannel
+from connectors.marketplaces.taobao.channel import TaobaoChannel
 from connectors.marketplaces.taobao.reading import service_order
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import ContractMismatch, Refused
@@ -645,46 +645,3 @@ async def test_messages_of_a_refund_are_read_to_a_page_that_brings_nothing_new(
     assert [
         event.description for event in (await TaobaoAfterSale(client).read("1")).events
     ] == ["1", "2", "3"]
-
-
-CART = "/open/cart/list"
-
-
-def of_the_cart(purchase_id: str, created: str | None) -> dict[str, Any]:
-    """Two pieces of the line that lay in the cart, without a reference."""
-    part = {
-        "subPurchaseOrderId": "1",
-        "itemId": "672991141190",
-        "skuId": "3452545926724",
-        "quantity": 2,
-    }
-    return purchase(
-        purchase_id, outerPurchaseId="", subPurchaseOrders=[part], createdTime=created
-    )
-
-
-@pytest.mark.parametrize(
-    ("listed", "found"),
-    [
-        ([("7", "2026-01-31 07:50:00")], ["7"]),
-        ([("6", "2025-06-01 08:00:00"), ("7", "2026-01-31 08:00:00")], ["7"]),
-        ([("8", "2026-01-31 09:00:00"), ("7", "2026-01-31 08:00:00")], ["8", "7"]),
-        ([("6", "2026-01-31 07:49:59")], None),
-        ([("6", None)], None),
-    ],
-)
-async def test_a_cart_finds_no_older_order_of_the_same_goods_and_all_that_may_be_its_own(
-    client: XportcnClient,
-    service: FakeService,
-    listed: list[tuple[str, str | None]],
-    found: list[str] | None,
-) -> None:
-    """A list that does not know the filter by creation shows older ones too."""
-    service.answers(CART, lambda: ok({"enableList": [], "disableList": []}))
-    service.answers(PAGE, lambda: ok(page(*(of_the_cart(*one) for one in listed))))
-    finding = TaobaoCart(client).find(order(line(1)), ["5"], since=SINCE)
-    if found is None:
-        with pytest.raises(RowsAreGone):
-            await finding
-    else:
-        assert [one.order_id for one in await finding] == found

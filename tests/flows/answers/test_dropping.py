@@ -13,15 +13,14 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
 
 from connectors.ledger.plans import put_rows
-from connectors.ledger.records import Intent, OrderChange, Outcome
+from connectors.ledger.records import OrderChange, Outcome
 from connectors.marketplaces import Offering
 from domain.after_sale import RefundState
-from domain.effects import Action, EffectStatus
+from domain.effects import EffectStatus
 from domain.reasons import ReasonCode, because, earlier
 from domain.states import OrderState
 from flows.answers.dropping import dropped
 from flows.answers.todo import to_do
-from flows.carts import _left_alone
 from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
@@ -66,60 +65,6 @@ async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
     assert (done.words, [*done.stay]) == ("1 order dropped, 1 stays", ["A-2"])
 
 
-@pytest.mark.parametrize("batch", ["", "b-1"])
-async def test_what_only_lies_in_a_cart_is_dropped(
-    resources: Resources, batch: str
-) -> None:
-    """Nothing of it was ordered, so nothing can be cancelled either; laid there again
-    it says who dropped it.
-    """
-    held(resources, "A-1")
-    laid = Intent(
-        order_ref="A-1",
-        action=Action.CART,
-        amount=None,
-        request_hash="h",
-        part="line-1",
-    )
-    added = resources.ledger.claim([laid], lease=resources.lease).won["A-1"]
-    resources.ledger.record(
-        [Outcome(claim=added.claim, status=EffectStatus.DONE, answer={"row_id": "5"})]
-    )
-    done = await dropped(resources, [] if batch else ["A-1"], batch, by="mei", why="")
-    assert done
-    assert (done.words, to_do(resources.ledger, refused_for=WEEK)) == (
-        "1 order dropped",
-        [],
-    )
-    order = resources.ledger.orders(["A-1"])["A-1"]
-    assert (
-        order.reason
-        == "not wanted any more, says mei; its rows stay in the cart: sourcing cart list"
-    )
-    resources.offerings[order.marketplace] = Offering(
-        cast(Any, None), cast(Any, None), cast(Any, object())
-    )
-    asked = SimpleNamespace(
-        marketplace=order.marketplace, order_ref="A-1", fingerprint=order.fingerprint
-    )
-    assert _left_alone(resources, cast(Any, asked), order, {"A-1"}, set()) == order.why
-
-
-async def test_an_order_that_is_just_being_laid_into_a_cart_stays(
-    resources: Resources,
-) -> None:
-    held(resources, "A-1")
-    laid = Intent(
-        order_ref="A-1",
-        action=Action.CART,
-        amount=None,
-        request_hash="h",
-        part="line-1",
-    )
-    resources.ledger.claim([laid], lease=resources.lease)
-    done = await dropped(resources, ["A-1"], "", by="mei", why="")
-    assert done
-    assert [*done.stay] == ["A-1"]
 
 
 async def test_nothing_named_is_nothing_done(resources: Resources) -> None:

@@ -953,41 +953,62 @@ async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
         await say(resources, ResolutionKind.NOT_BOOKED)
 
 
-async def test_any_other_effect_is_answered_by_its_key(
-    resources: Resources, channel: FakeChannel, clock: MovableClock
-) -> None:
-    """A message, a receipt, a return: settled without moving the order."""
+PARCEL = "A-1:return:all.1"
+
+
+def parcel_unanswered(resources: Resources, channel: FakeChannel) -> FakeAfterSale:
+    """A return parcel was named, and no answer came."""
     ordered(resources, OrderState.PAID, paid_minor=100)
-    unanswered(resources, Action.RECEIVE)
+    channel.show("77", ServiceStatus.PAID, paid=Money(100))
+    agreed = replace(
+        refund("A-1", 60, 0), order_id="77", state=RefundState.TO_RETURN, refund_id="R1"
+    )
+    resources.ledger.refunds.put(replace(agreed, marketplace=Marketplace.TAOBAO))
+    service = FakeAfterSale()
+    service.refunds["R1"] = ServiceRefund(
+        refund_id="R1", state=RefundState.TO_RETURN, asked=Money(60), refunded=Money(0)
+    )
+    resources.offerings[Marketplace.TAOBAO] = Offering(
+        cast(Any, channel), cast(Any, None), after_sale=cast(Any, service)
+    )
+    unanswered(resources, Action.RETURN, "all.1")
+    return service
+
+
+async def test_any_other_effect_is_answered_by_its_key(
+    resources: Resources, channel: FakeChannel
+) -> None:
+    """A return parcel: settled without moving the order."""
+    service = parcel_unanswered(resources, channel)
     (asked,) = open_questions(resources.ledger, order(resources))
     assert asked.commands == [
-        "sourcing resolve A-1 --done A-1:receive",
-        "sourcing resolve A-1 --not-done A-1:receive",
+        f"sourcing resolve A-1 --done {PARCEL}",
+        f"sourcing resolve A-1 --not-done {PARCEL}",
     ]
-    await say(resources, ResolutionKind.DONE, "A-1:receive")
-    assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.RETURNED)
+    await say(resources, ResolutionKind.DONE, PARCEL)
+    assert effect_status(resources, Action.RETURN) is EffectStatus.DONE
 
 
 async def test_an_answer_about_any_other_effect_is_checked_against_what_shows(
     resources: Resources, channel: FakeChannel
 ) -> None:
     """As all answers are: refused with what was seen, either way."""
-    ordered(resources, OrderState.PAID, paid_minor=100)
-    unanswered(resources, Action.RECEIVE)
-    channel.show("77", ServiceStatus.SHIPPED)
+    service = parcel_unanswered(resources, channel)
     with pytest.raises(
         ResolutionRefused,
-        match="the service shows the opposite: order 77 is shipped, and nothing of",
+        match="the service shows the opposite: order 77 is paid, and nothing of",
     ):
-        await say(resources, ResolutionKind.DONE, "A-1:receive")
-    channel.show("77", ServiceStatus.FINISHED)
+        await say(resources, ResolutionKind.DONE, PARCEL)
+    service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.RETURNED)
     with pytest.raises(
-        ResolutionRefused, match="the service shows the opposite: A-1:receive happened"
+        ResolutionRefused,
+        match=f"the service shows the opposite: {PARCEL} happened",
     ):
-        await say(resources, ResolutionKind.NOT_DONE, "A-1:receive")
-    assert effect_status(resources, Action.RECEIVE) is EffectStatus.UNKNOWN
-    await say(resources, ResolutionKind.DONE, "A-1:receive")
-    assert effect_status(resources, Action.RECEIVE) is EffectStatus.DONE
+        await say(resources, ResolutionKind.NOT_DONE, PARCEL)
+    assert effect_status(resources, Action.RETURN) is EffectStatus.UNKNOWN
+    await say(resources, ResolutionKind.DONE, PARCEL)
+    assert effect_status(resources, Action.RETURN) is EffectStatus.DONE
 
 
 async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(

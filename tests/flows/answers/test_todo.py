@@ -167,15 +167,9 @@ def test_a_refused_order_is_listed_for_some_days_only(
 def test_approved_orders_that_no_run_has_begun_for_a_day_are_listed(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """Not what a pause holds back, what a person has not said yes to, and what waits in
-    a cart.
-    """
-    planned(resources, "pasted lines", "A-1", "A-2", "C-1")
+    """Not what a pause holds back, nor what a person has not said yes to."""
+    planned(resources, "pasted lines", "A-1", "A-2")
     put_rows(resources.ledger, [plan("A-3", batch_id=BATCH, plan_hash=None)])
-    record = resources.ledger.claim(
-        intents("C-1", action=Action.CART), lease=resources.lease
-    ).won["C-1"]
-    resources.ledger.record([Outcome(claim=record.claim, status=EffectStatus.DONE)])
     clock.advance(86_400)
     assert to_do(resources.ledger, refused_for=WEEK) == []
     clock.advance(1)

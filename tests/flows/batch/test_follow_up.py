@@ -138,8 +138,7 @@ def test_only_what_is_approved_still_and_waits_for_nobody_is_taken_up(
             begun("held-begun", state="held"),
         ],
     )
-    put_rows(ledger, [plan("in-a-cart"), begun("not-cancelled", state="ordered")])
-    began(ledger, "in-a-cart", Action.CART, EffectStatus.DONE, part="line-1")
+    put_rows(ledger, [begun("not-cancelled", state="ordered")])
     take_back(ledger, ["not-cancelled"])
     orders = all_orders(ledger)
     work = sort_approved(ledger, "batch", list(orders))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +22,7 @@ from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode, earlier
-from flows.batch.planning import match_requests, plan_orders
+from flows.batch.planning import match_requests, plan_each
 from flows.batch.sorting import first_payments_ahead
 from tasks.engine.gathering import OrderQueue
 from tasks.engine.resources import Resources
@@ -126,14 +127,22 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
     monkeypatch.setattr(preview_orders, "fn", preview)
     asked = requests(40)
     asked[35] = replace(asked[35], lines=(*asked[35].lines, asked[3].lines[0]))
-    planning = asyncio.create_task(plan_orders(RESOURCES, asked, chunk_size=CHUNK))
+    plans = list[PlannedOrder]()
+
+    async def take(made: Sequence[PlannedOrder]) -> None:
+        plans.extend(made)
+
+    planning = asyncio.create_task(
+        plan_each(RESOURCES, [*asked], take, chunk_size=CHUNK, match_anew=False)
+    )
     for _ in range(100):
         await asyncio.sleep(0)
     assert set(previewed) == {one.order_ref for one in asked} - {"A-3", "A-35"}
     may_answer.set()
-    assert [plan.order_ref for plan in await planning] == [
-        one.order_ref for one in asked
-    ]
+    await planning
+    assert sorted(plan.order_ref for plan in plans) == sorted(
+        request.order_ref for request in asked
+    )
     assert len(looked_up) == len(set(looked_up)) == 40
 
 
