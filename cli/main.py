@@ -15,6 +15,7 @@ import typer
 
 from cli import after_sale, book, callbacks, ledger, snapshots
 from cli.answers import confirm, resolve
+from cli.call import call
 from cli.diff import diff
 from cli.doctor import doctor
 from cli.export import costs, export, sql
@@ -152,6 +153,7 @@ _list(
     search,
     catalog,
     endpoints,
+    call,
     sandbox,
     serve,
     page,

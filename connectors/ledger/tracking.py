@@ -55,6 +55,7 @@ _LAST = (
     .where(one_of(tracking_events.c.order_ref, "refs"))
     .group_by(tracking_events.c.order_ref)
 )
+_OF_THESE = delete(tracked).where(one_of(tracked.c.order_ref, "refs"))
 UNKNOWN_RUN = timedelta(days=7)
 
 
@@ -109,10 +110,7 @@ class TrackingRows(LedgerRows):
             if ended := [
                 one.order_ref for one in changes if one.state not in (None, *TRAVELLING)
             ]:
-                connection.execute(
-                    delete(tracked).where(one_of(tracked.c.order_ref, "refs")),
-                    {"refs": ended},
-                )
+                connection.execute(_OF_THESE, {"refs": ended})
         self._ledger.scanned.update(
             (row["order_ref"], row["tracking_number"], row["sequence"]) for row in rows
         )
@@ -133,6 +131,12 @@ class TrackingRows(LedgerRows):
             }
             for ref, (booked_at, least_h) in sorted(polled.items())
         ]
+
+    @repeating
+    def make_due(self, order_refs: Sequence[str]) -> None:
+        """Let the parcels of these orders be read by the next run that reads any."""
+        with self._ledger.transaction(()) as connection:
+            connection.execute(_OF_THESE, {"refs": order_refs})
 
     def not_due(self) -> set[str]:
         """The orders whose parcels need not be read yet. A time of a clock that was

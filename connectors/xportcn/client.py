@@ -250,9 +250,20 @@ class XportcnClient:
             for claim in claims:
                 self._on_send(claim)
 
+        return await self._send_once(call, request, Send(leave, action=call.action))
+
+    async def by_hand(self, call: Call[Req, Res], request: Req) -> Res:
+        """Make a call that a person asks for, under no claim: sent exactly once, or not
+        at all. One that a command makes safely is none.
+        """
+        if call.command:
+            raise TypeError(f"{call.name} is made by {call.command}: it needs a claim")
+        return await self._send_once(call, request, Send())
+
+    async def _send_once(self, call: Call[Req, Res], request: Req, send: Send) -> Res:
         await self._take_call()
-        async with self.breaker.passing(holds_lease=True):
-            result = await self._attempt(call, request, Send(leave, action=call.action))
+        async with self.breaker.passing(holds_lease=call.effect):
+            result = await self._attempt(call, request, send)
         if isinstance(result, FailedCall):
             raise error_of(result)
         return result

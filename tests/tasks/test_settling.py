@@ -85,7 +85,8 @@ async def test_what_can_not_be_asked_about_keeps_nothing_else_from_being_settled
         raise Misconfigured("no such path")
 
     cast(Any, next_run.offerings[M].after_sale).read = refused
-    await settle_open(next_run, ["P-1", "B-1"])
+    with pytest.raises(Misconfigured):
+        await settle_open(next_run, ["P-1", "B-1"])
     assert next_run.ledger.effects_of(["P-1"])[0].status is EffectStatus.DONE
 
 
@@ -250,4 +251,4 @@ def test_an_order_that_a_spreadsheet_renamed_is_not_bought_under_its_other_name(
         "000777": "777",
     }
     assert [one.order_ref for one in work.to_plan] == ["123", "3-12", "Dec-2026"]
-    assert work.over == ["11-Mar"]
+    assert work.under_way == ["11-Mar"]

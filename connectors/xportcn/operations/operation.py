@@ -5,6 +5,7 @@ models of request and answer.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -15,7 +16,7 @@ from pydantic import TypeAdapter
 from connectors.units import PLACE_OF
 from connectors.xportcn.models import Request, is_list
 from connectors.xportcn.wire import Bounds
-from domain.effects import Action
+from domain.effects import SPENDING, Action
 from domain.received import CallbackKind
 
 Method = Literal["GET", "POST"]
@@ -38,6 +39,16 @@ WRITES = {
 }
 """A cart row's quantity or a picture for a refund can be written again without harm,
 but is written.
+"""
+
+COMMANDS: Mapping[Action, str] = {
+    **dict.fromkeys(SPENDING, "sourcing run"),
+    Action.CANCEL: "sourcing cancel",
+    Action.REFUND: "sourcing refund",
+    Action.RETURN: "sourcing return",
+}
+"""The command that does an action safely: with the ledger's limits, and once. Other
+actions have none.
 """
 
 
@@ -102,6 +113,13 @@ class Operation:
         amounts in fen or yuan.
         """
         return PLACE_OF.get(self.path if self.nav is None else self.nav, "")
+
+    @property
+    def command(self) -> str:
+        """The command that makes this call safely; empty where a person may make it by
+        `sourcing call`.
+        """
+        return ""
 
     def read(self, request: type[Req], response: type[Res]) -> ReadCall[Req, Res]:
         return ReadCall(**vars(self), request=request, response=response)
@@ -168,6 +186,10 @@ class EffectCall(Call[Req, Res]):
     refusals: frozenset[str] = frozenset()
 
     effect: ClassVar[bool] = True
+
+    @property
+    def command(self) -> str:
+        return COMMANDS.get(self.action, "")
 
 
 @dataclass(frozen=True, eq=False)

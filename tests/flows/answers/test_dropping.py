@@ -65,8 +65,6 @@ async def test_a_named_order_that_stays_says_why(resources: Resources) -> None:
     assert (done.words, [*done.stay]) == ("1 order dropped, 1 stays", ["A-2"])
 
 
-
-
 async def test_nothing_named_is_nothing_done(resources: Resources) -> None:
     assert (
         await dropped(resources, ["", " "], "no such batch", by="mei", why="") is None
