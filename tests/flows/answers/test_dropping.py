@@ -14,7 +14,6 @@ from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateTy
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
-from connectors.marketplaces import Offering
 from domain.after_sale import RefundState
 from domain.effects import EffectStatus
 from domain.reasons import ReasonCode, because, earlier
