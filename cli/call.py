@@ -52,7 +52,7 @@ def call(
     """
     from pydantic_core import to_jsonable_python
 
-    called = _as_it_came(_operation_named(operation))
+    called = _operation_named(operation)
     asked = _request_of(called, sys.stdin.read() if request == "-" else request)
     if isinstance(called, declared.ReadCall) and called.is_read_only:
         answer = awaited(_answer_read(called, asked))
@@ -78,9 +78,11 @@ def _says_no(answer: object) -> bool:
 
 
 def _operation_named(text: str) -> declared.Call[Any, Any]:
-    """The operation that may be called. Raises `BadUsage` for none, and for one that is
-    made otherwise.
+    """The operation that may be called, with the service's own answer; one that is a
+    secret stays hidden. Raises `BadUsage` for none, and for one that is made otherwise.
     """
+    from pydantic import SecretStr
+
     wanted = text.strip().casefold()
     named = [
         operation
@@ -91,7 +93,9 @@ def _operation_named(text: str) -> declared.Call[Any, Any]:
     if not named:
         raise BadUsage(f"no operation {text!r}: see sourcing endpoints --all")
     if len(named) > 1:
-        numbers = ", ".join(f"{one.nav} ({one.group})" for one in named)
+        numbers = ", ".join(
+            f"{operation.nav} ({operation.group})" for operation in named
+        )
         raise BadUsage(f"{text!r} is the title of several: say {numbers}")
     (operation,) = named
     if not isinstance(operation, declared.Call):
@@ -101,15 +105,8 @@ def _operation_named(text: str) -> declared.Call[Any, Any]:
             f"{operation.name} is not called by hand: {operation.command} does it once, "
             "within what was approved. Nothing was sent"
         )
-    return operation
-
-
-def _as_it_came(called: declared.Call[Any, Any]) -> declared.Call[Any, Any]:
-    """The call with the service's own answer; one that is a secret stays hidden."""
-    from pydantic import SecretStr
-
-    is_secret = called.response is SecretStr
-    return called if is_secret else replace(called, response=object)
+    is_secret = operation.response is SecretStr
+    return operation if is_secret else replace(operation, response=object)
 
 
 def _request_of(called: declared.Call[Any, Any], text: str) -> models.Request:

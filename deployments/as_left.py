@@ -50,12 +50,10 @@ NEW_NAMES = {
     "manual": "buy-from-file",
     "nightly": "buy-from-inbox",
     "costs": "compute-costs",
-    "receive": "confirm-receipt",
     "export": "export-tables",
     "after-sale": "follow-after-sale",
     "callbacks": "hear-callbacks",
     "helper": "help-batch",
-    "message": "message-seller",
     "reconcile": "reconcile-ledger",
     "refund": "request-refund",
     "resolve": "resolve-order",
@@ -63,7 +61,6 @@ NEW_NAMES = {
     "digest": "send-digest",
     "notify": "send-messages",
     "todo": "show-todo",
-    "withdraw": "withdraw-refund",
 }
 """A deployment's name until November 2026, and that of it and its flow since."""
 

@@ -58,6 +58,7 @@ NO_FLOW = [
         "sql",
         "search",
         "endpoints",
+        "call",
         "sandbox",
         "serve",
         "doctor",

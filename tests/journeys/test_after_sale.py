@@ -4,6 +4,7 @@ sandbox's books agree.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -410,6 +411,39 @@ def test_a_refused_refund_is_asked_for_anew(merchant: Merchant) -> None:
         assert_all_agree(
             merchant, order_ref, "refunded", came_back=amount_paid(merchant, order_ref)
         )
+
+
+@pytest.mark.endurance
+def test_what_a_person_calls_is_followed_like_what_the_console_does(
+    merchant: Merchant,
+) -> None:
+    """A refund is withdrawn by hand: it is closed without money, the order is booked as
+    before, and a new one may be asked for.
+    """
+    (order_ref,) = ordered(merchant, {"taobao": 1})
+    merchant.report("refund", order_ref, "--reason", "不想要了")
+    (row,) = merchant.report("sql", "select refund_id from refunds")
+    refund = json.dumps({"refundId": row["refund_id"]})
+    done = merchant.sourcing("call", "29", refund, "--confirm")
+    assert done.exit_code == 0, done.stderr
+    (closed,) = merchant.report("refunds")["refunds"]
+    assert closed["state"] == "closed"
+    assert_all_agree(merchant, order_ref, "booked", came_back=0)
+    merchant.report("refund", order_ref, "--reason", "不想要了")
+    assert len(merchant.sandbox.books()["refunds"]) == 2
+
+
+@pytest.mark.endurance
+def test_receipt_is_confirmed_by_hand_once(merchant: Merchant) -> None:
+    """1688 needs the buyer's word; with its answer lost it may have happened."""
+    arrived(merchant, {"1688": 1})
+    (row,) = merchant.report("sql", "select order_id from orders")
+    order = json.dumps({"orderId": row["order_id"]})
+    drop_first_answer(merchant, "/alibaba/order/receivegoods")
+    done = merchant.sourcing("call", "56", order, "--confirm")
+    assert (done.exit_code, "It may have happened" in done.stderr) == (3, True)
+    assert merchant.sandbox.books()["orders"][0]["status"] == "confirm_goods"
+    assert merchant.sourcing("track").exit_code == 0
 
 
 UNASKABLE = [

@@ -105,9 +105,7 @@ async def test_a_field_in_the_path_is_percent_encoded_and_not_in_the_query() -> 
     answer = raw_ok({"cancelSuccess": True})
     async with raw_server(answer) as server, client_of(server.url) as client:
         request = taobao_after_sale.RefundRequest(refund_id="3/1?x.. é#")
-        await client.effect(
-            taobao_after_sale.CANCEL, request, claim=claim(Action.CANCEL)
-        )
+        await client.effect(taobao_after_sale.CANCEL, request, claim=claim(Action.CALL))
     (head,) = server.heads
     assert (
         head.split(b"\r\n")[0]
