@@ -329,7 +329,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     ),
     R.OTHER_CONTENTS: refunded(wanting(quantity=9), buy),
     R.RECEIVER_FORGOTTEN: played(steps(decline, forget, wanting(quantity=9), buy)),
-    R.FORGOTTEN_UNORDERED: played(steps(decline, forget)),
+    R.FORGOTTEN_UNORDERED: played(steps(decline, forget, wanting(quantity=9), buy)),
     # refusals of the service
     R.REFUSED: bought(refuses(Role.CREATE, 40001, "no")),
     R.ORDER_REFUSED: bought(refuses(Role.CREATE, 40001, "no")),
