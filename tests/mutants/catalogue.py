@@ -640,8 +640,9 @@ for ref in shown:
             Mutant(
                 "receipt-beside-a-refund",
                 "somebody confirms a receipt while money is asked back, and the seller keeps it",
-                never("tasks/after_sale.py::require_receivable", "UNDER_WAY"),
-                "tests/tasks/test_refund.py::test_no_receipt_is_confirmed_while_money_is_asked_back",
+                never("cli/call.py::_orders_named", "UNDER_WAY"),
+                "tests/cli/test_call.py::"
+                "test_nothing_is_called_while_an_effect_or_a_refund_of_its_order_is_open",
             ),
             Mutant(
                 "a-dropped-order-is-planned-by-the-run-at-work",
