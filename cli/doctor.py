@@ -16,11 +16,10 @@ from zoneinfo import ZoneInfo
 import typer
 
 from cli.failures import (
-    BAD_USAGE,
     COULD_NOT_RUN,
+    NEEDS_A_PERSON,
     Json,
     awaited,
-    say,
     settings_now,
     utc_now,
 )
@@ -38,13 +37,12 @@ with lazily():
 
     from rich import text
 
-    from cli import live as examining
     from cli import terminal
     from connectors import apprise_sender, book_file, notifying, settings, ui_pages
     from connectors.ledger import copying, engine, store
     from connectors.marketplaces import freight
     from connectors.snapshots import manifests
-    from connectors.xportcn import client, errors
+    from connectors.xportcn import client, errors, live_check
     from connectors.xportcn import overrides as corrections
     from connectors.xportcn import settings as xportcn
     from deployments import local_server, post_office
@@ -80,43 +78,14 @@ def doctor(
         bool,
         typer.Option(
             "--live",
-            help="Make every call that changes nothing and compare it with the contract.",
+            help="Make each read that buying makes, and name what does not fit.",
         ),
     ] = False,
-    record: Annotated[
-        Path | None,
-        typer.Option(
-            "--record",
-            "--samples",
-            metavar="DIR",
-            help="With --live: save what was answered there, redacted.",
-        ),
-    ] = None,
-    replay: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="DIR", help="Read such a folder as a run would, without network."
-        ),
-    ] = None,
-    write: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FILE",
-            help="With --live or --replay: add the settings that mend values to it, as .env.",
-        ),
-    ] = None,
     json: Json = False,
 ) -> int:
     """Check settings, folders, ledger, clock, reachability and credentials; say the
     remedy.
     """
-    if replay:
-        return examining.replay_recorded(replay, write=write, as_json=json)
-    if (record or write) and not live:
-        say(
-            f"{'--record saves' if record else '--write mends'} what --live was answered: add --live"
-        )
-        return BAD_USAGE
     findings = [
         *(
             check()
@@ -131,19 +100,18 @@ def doctor(
         ),
         *_of_ledger(),
         *(check() for check in (_rates, _book, _prefect, _messages)),
-        *_service(with_account=not live),
+        *_service(),
     ]
-    well_all = all(finding.ok for finding in findings)
-    listed = [asdict(finding) for finding in findings]
-    if not json:
+    code = 0 if all(finding.ok for finding in findings) else COULD_NOT_RUN
+    if live and not code:
+        reads = _reads()
+        findings += reads
+        code = 0 if all(finding.ok for finding in reads) else NEEDS_A_PERSON
+    if json:
+        print(dumps([asdict(finding) for finding in findings], indent=2))
+    else:
         _show(findings)
-    elif not live:
-        print(dumps(listed, indent=2))
-    elif not well_all:
-        print(dumps({"checks": listed, "counts": {}, "operations": []}))
-    if not live or not well_all:
-        return 0 if well_all else COULD_NOT_RUN
-    return examining.examine_live(listed, record=record, write=write, as_json=json)
+    return code
 
 
 def _show(findings: Sequence[CheckResult]) -> None:
@@ -492,10 +460,8 @@ def _arriving(ledger_url: str, names: str) -> CheckResult:
     return well("messages", f"to {names}; the post office works")
 
 
-def _service(*, with_account: bool) -> list[CheckResult]:
-    """The service answers at all, and takes the account; without a call of its own when
-    others are to follow.
-    """
+def _service() -> list[CheckResult]:
+    """The service answers at all, and takes the account."""
     mine = xportcn.XportcnSettings()
     try:
         date = _date_of(mine.base_url)
@@ -507,11 +473,8 @@ def _service(*, with_account: bool) -> list[CheckResult]:
             else "check the network and the address"
         )
         service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
-        return [
-            service,
-            *([unwell("account", NOT_CHECKED, "")] if with_account else []),
-        ]
-    return [_clock(mine.base_url, date), *([_account()] if with_account else [])]
+        return [service, unwell("account", NOT_CHECKED, "")]
+    return [_clock(mine.base_url, date), _account()]
 
 
 def _date_of(url: str) -> str | None:
@@ -565,3 +528,26 @@ def _account() -> CheckResult:
         )
         return unwell("account", str(error), remedy)
     return well("account", f"signed call answered; warehouse {warehouse}")
+
+
+def _reads() -> list[CheckResult]:
+    """Each read that does not fit its model, and how many do."""
+
+    async def ask() -> live_check.LiveCheck:
+        async with client.XportcnClient(xportcn.XportcnSettings()) as service:
+            check = live_check.LiveCheck(service)
+            await check.run()
+            return check
+
+    with terminal.messages.status("asking"):
+        check = awaited(ask())
+    faults = [(call.name, words) for call, words in check.faults.items() if words]
+    unasked = ", ".join(call.title for call in check.unasked)
+    fitting = (
+        f"{len(check.faults) - len(faults)} fit their models; not asked: {unasked}"
+    )
+    remedy = "see docs/going-live.md, overrides"
+    return [
+        *(unwell(name, words, remedy) for name, words in faults),
+        well("reads", fitting),
+    ]

@@ -31,7 +31,7 @@ from cli.serve import page, serve
 from cli.status import status, todo
 
 with lazily():
-    from cli import live, terminal
+    from cli import operations, terminal
 
 app = typer.Typer(
     name="sourcing",
@@ -79,7 +79,7 @@ def endpoints(
     json: Json = False,
 ) -> int:
     """List the API operations with path and provenance."""
-    return live.list_endpoints(everything=everything, as_json=json)
+    return operations.list_endpoints(everything=everything, as_json=json)
 
 
 def sandbox(

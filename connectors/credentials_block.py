@@ -72,12 +72,12 @@ class XportcnCredentials(Block):
     freight_ids: Literal["", "shop", "distribution"] = Field(
         default="",
         title="Freight IDs",
-        description="By which ids freight calls name Taobao's goods. Empty: the first estimate is asked by both.",
+        description="By which ids freight calls name Taobao's goods. Empty: Taobao's orders are held.",
     )
     taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
         default="",
         title="Taobao's receiver",
-        description="Who receives Taobao's orders. Empty: the first preview is asked with both.",
+        description="Who receives Taobao's orders. Empty: they are held.",
     )
     warehouse: str = Field(
         default="",

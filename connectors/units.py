@@ -60,11 +60,9 @@ def parse_units(text: str) -> Units:
         name, _, unit = (word.strip() for word in part.partition("="))
         places = [place for place in PLACES if name in (place, place.partition(".")[0])]
         if not places or unit not in [*Unit]:
-            known = ", ".join(
-                f"{one}.({'|'.join(_places_at(one))})" for one in _marketplaces()
-            )
+            known = f"{', '.join(PLACES)}, or a marketplace alone"
             raise ValueError(
-                f"{part!r} is not PLACE=fen or PLACE=yuan; places are {known}, or a marketplace alone"
+                f"{part!r} is not PLACE=fen or PLACE=yuan; places: {known}"
             )
         if again := [place for place in places if units.get(place, unit) != unit]:
             raise ValueError(f"{again[0]} can't be in both fen and yuan")
@@ -87,16 +85,5 @@ def setting_of(marketplace: Marketplace) -> str:
     """The setting by which all amounts of a marketplace are in yuan; empty where its
     calls tell their currency.
     """
-    return f"XPORTCN_UNITS={marketplace}=yuan" if marketplace in _marketplaces() else ""
-
-
-def _marketplaces() -> list[str]:
-    return [*dict.fromkeys(place.partition(".")[0] for place in PLACES)]
-
-
-def _places_at(marketplace: str) -> list[str]:
-    return [
-        place.partition(".")[2]
-        for place in PLACES
-        if place.startswith(f"{marketplace}.")
-    ]
+    is_open = f"{marketplace}.search" in PLACES
+    return f"XPORTCN_UNITS={marketplace}=yuan" if is_open else ""

@@ -499,11 +499,11 @@ class ReasonCode(StrEnum):
             command="run",
         ),
     )
-    TAKEN_BOTH_WAYS = (
-        "taken_both_ways",
+    SETTING_UNSET = (
+        "setting_unset",
         doubt(
-            "{what}: of the ways to name {point} ({first}, {second}) the service "
-            "refuses neither[ as such: {refused}], so which one it means is open. {remedy}",
+            "{what}: the contract leaves open whether the service means {first} or "
+            "{second}, and {setting} is not set. {remedy}",
             "Ask its support, set {setting} to {first} or {second}, and run again",
             who=OPERATOR,
             command="run",

@@ -48,10 +48,7 @@ LONG = {
         f"connectors/ledger/test_{name}"
         for name in ("first_orders", "guard", "parts", "spending", "trouble", "verify")
     ),
-    *(
-        "connectors/marketplaces/channel_contract",
-        "connectors/marketplaces/test_seen_values",
-    ),
+    "connectors/marketplaces/channel_contract",
     *(
         f"connectors/xportcn/test_{name}"
         for name in ("breaker", "leased_permits", "live", "tolerant_readers")

@@ -4,18 +4,18 @@ book, update.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from types import MappingProxyType
 from typing import TypeVar
 
 from connectors.marketplaces.lines import distinct
 from connectors.marketplaces.protocol import Warehouse
-from connectors.xportcn.assumptions import DISTRIBUTION, SHOP, Assumption
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Misconfigured, Unanswered
 from connectors.xportcn.models import Nothing
 from connectors.xportcn.operations import warehouse
+from connectors.xportcn.settings import DISTRIBUTION, SHOP
 from connectors.xportcn.wire import unix_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -78,72 +78,51 @@ async def estimate(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
     a service.
     """
     receiver = order.request.receiver
-
-    async def call(by: str) -> FreightQuote:
-        request = warehouse.EstimateRequest(
-            country=receiver.country,
-            zip=receiver.zip or None,
-            render_items=tuple(
-                warehouse.EstimateItem(
-                    item_id=item_id, sku_id=sku_id, quantity=line.quantity
-                )
-                for line in order.lines
-                for item_id, sku_id in [_ids(line, by)]
-            ),
-        )
-        answer = await client.read(warehouse.ESTIMATE, request)
-        return FreightQuote(render_id="", services=_services(answer.services))
-
-    return await _asked(client, order, call)
+    by = _by(client, order.request.marketplace)
+    request = warehouse.EstimateRequest(
+        country=receiver.country,
+        zip=receiver.zip or None,
+        render_items=tuple(
+            warehouse.EstimateItem(
+                item_id=item_id, sku_id=sku_id, quantity=line.quantity
+            )
+            for line in order.lines
+            for item_id, sku_id in [_ids(line, by)]
+        ),
+    )
+    answer = await client.read(warehouse.ESTIMATE, request)
+    return FreightQuote(render_id="", services=_services(answer.services))
 
 
 async def render(client: XportcnClient, order: SourcingOrder) -> FreightQuote:
     """The freight of an order; bookable for 24 hours. Raises `Refused` as `estimate`
     does.
     """
-
-    async def call(by: str) -> FreightQuote:
-        request = warehouse.RenderRequest(
-            receiver_address=_address(order.request.receiver, warehouse.RenderAddress),
-            render_items=tuple(
-                warehouse.RenderItem(
-                    item_id=item_id,
-                    sku_id=sku_id,
-                    quantity=line.quantity,
-                    price=line.unit_price,
-                    currency=line.unit_price.currency,
-                )
-                for line in order.lines
-                for item_id, sku_id in [_ids(line, by)]
-            ),
-        )
-        answer = await client.read(warehouse.RENDER, request)
-        return FreightQuote(
-            render_id=answer.render_id, services=_services(answer.services)
-        )
-
-    return await _asked(client, order, call)
-
-
-async def _asked(
-    client: XportcnClient,
-    order: SourcingOrder,
-    call: Callable[[str], Awaitable[FreightQuote]],
-) -> FreightQuote:
-    """The answer by the ids that freight wants. Those of other marketplaces than Taobao
-    have one sort.
-    """
-    if order.request.marketplace is not Marketplace.TAOBAO:
-        return await call(SHOP)
-    return await client.assumptions.ask(Assumption.FREIGHT_IDS, call)
+    by = _by(client, order.request.marketplace)
+    request = warehouse.RenderRequest(
+        receiver_address=_address(order.request.receiver, warehouse.RenderAddress),
+        render_items=tuple(
+            warehouse.RenderItem(
+                item_id=item_id,
+                sku_id=sku_id,
+                quantity=line.quantity,
+                price=line.unit_price,
+                currency=line.unit_price.currency,
+            )
+            for line in order.lines
+            for item_id, sku_id in [_ids(line, by)]
+        ),
+    )
+    answer = await client.read(warehouse.RENDER, request)
+    return FreightQuote(render_id=answer.render_id, services=_services(answer.services))
 
 
 def _by(client: XportcnClient, marketplace: Marketplace) -> str:
-    return (
-        client.assumptions.way(Assumption.FREIGHT_IDS)
-        if marketplace is Marketplace.TAOBAO
-        else SHOP
-    )
+    """The ids that freight wants. Those of other marketplaces than Taobao have one
+    sort.
+    """
+    is_open = marketplace is Marketplace.TAOBAO
+    return client.settings.ids_of_freight if is_open else SHOP
 
 
 def _ids(line: OrderLine, by: str) -> tuple[str, str]:

@@ -30,7 +30,6 @@ from connectors.http import (
 )
 from connectors.settings import MissingSetting
 from connectors.units import Unit, parse_units
-from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
@@ -61,7 +60,7 @@ from connectors.xportcn.operations.operation import (
     Req,
     Res,
 )
-from connectors.xportcn.overrides import load_overrides, query_of, renamed
+from connectors.xportcn.overrides import load_overrides, renamed
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.wire import Bounds, PointInFen
 from domain.effects import Claim
@@ -81,6 +80,7 @@ def signature(
 
 
 LOGISTICS = "/open/pp/logistics/"
+PAGES = ("page_no", "page", "start_page", "begin_page")
 
 
 class SignatureAuth:
@@ -169,8 +169,6 @@ class XportcnClient:
         self.address = _address(settings)
         self.overrides = load_overrides(settings.overrides)
         self.settings = settings
-        self.assumptions = Assumptions(settings)
-        self.page_bases = PageBases(settings)
         self._answered = set[str]()
         self._on_send = on_send
         self._calls = calls
@@ -217,12 +215,8 @@ class XportcnClient:
         """
         if not isinstance(call, ReadCall):
             raise TypeError(f"{call.name} has an effect: it needs a claim")
-        return await self.page_bases.read(self._read, call, request)
-
-    async def _read(
-        self, call: ReadCall[Req, Res], request: Req, *, once: bool = False
-    ) -> Res:
-        tried, since = self.settings.retries if once else 0, self.breaker.now()
+        request = _counted(request, self.settings.first_page)
+        tried, since = 0, self.breaker.now()
         while True:
             await self._take_call()
             async with self.breaker.passing(holds_lease=False):
@@ -373,9 +367,7 @@ class XportcnClient:
         operation = override.operation
         path, query, body = operation.path, {}, ""
         if operation.method == "GET":
-            path, fields = path_and_query(
-                path, query_of(request, call, self._unit_of(call))
-            )
+            path, fields = path_and_query(path, request.query(self._unit_of(call)))
             query = renamed(fields, override.request, reading=False)
         else:
             body = renamed(
@@ -461,6 +453,15 @@ class XportcnClient:
             fault=fault,
             place=call.place if is_point else "",
         )
+
+
+def _counted(request: Req, first_page: int) -> Req:
+    """A request for a page, which counts from 1 here, as the service counts."""
+    field = next((name for name in PAGES if name in type(request).model_fields), "")
+    if not field or first_page == 1:
+        return request
+    number = getattr(request, field) - 1 + first_page
+    return request.model_copy(update={field: number})
 
 
 def _address(settings: XportcnSettings) -> str:

@@ -3,11 +3,12 @@
 XportcnError
   Misconfigured        a person must change a setting; the service did nothing
   NotSent              provably without effect: try again later
-    ServiceAway the service is away or throttles every call: the breaker lets no call
-    through
-  Refused the service refused, and would refuse again TakenBothWays a read that was to
-  show what the service means shows nothing: a person has to find out Unanswered an
-  effect may have happened: read before doing anything; a read just failed
+    ServiceAway        the service is away or throttles every call: the breaker lets no
+                       call through
+    SettingUnset       a form that the contract leaves open has to be set
+  Refused              the service refused, and would refuse again
+  Unanswered           an effect may have happened: read before doing anything; a read
+                       just failed
     ContractMismatch   the service answered, but not as the contract says
       UnitUnclear      an amount may be in yuan where the contract has fen
       UnknownRefundState  a refund is in a state without a meaning here
@@ -98,6 +99,24 @@ class ServiceAway(NotSent):
     """
 
 
+class SettingUnset(NotSent):
+    """Not sent, since the contract leaves open which of two `forms` is meant, and the
+    `setting` that says so is empty.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        setting: str = "",
+        forms: tuple[str, str] = ("", ""),
+        **facts: Unpack[CallFacts],
+    ) -> None:
+        super().__init__(message, retry_after_s=NEVER_S, **facts)
+        self.setting = setting
+        self.forms = forms
+
+
 class Refused(XportcnError):
     """The service refused. `problems` are the domain's terms for it, line by line where
     the service names lines.
@@ -125,29 +144,6 @@ class Refused(XportcnError):
             code=code,
             problems=problems,
         )
-
-
-class TakenBothWays(XportcnError):
-    """A `point` that the contract leaves open stays open: the service takes the one of
-    the `ways` and the other.
-
-    Or it refuses one for another reason, `refused`. The `setting` names the way that is
-    meant.
-    """
-
-    def __init__(
-        self,
-        point: str,
-        *,
-        setting: str = "",
-        ways: tuple[str, str] = ("", ""),
-        refused: str = "",
-    ) -> None:
-        super().__init__(f"{point}: set {setting} to {' or '.join(ways)}")
-        self.point = point
-        self.setting = setting
-        self.ways = ways
-        self.refused = refused
 
 
 class Unanswered(XportcnError):

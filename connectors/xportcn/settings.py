@@ -21,12 +21,15 @@ from pydantic_settings import (
 from connectors.process_locks import deployed_run
 from connectors.settings import ENV_FILE, MissingSetting, Settings, is_loopback
 from connectors.units import parse_units, units_at
+from connectors.xportcn.errors import SettingUnset
 from domain.marketplace import Marketplace, Pictures, picture_hosts
 
 SANDBOX_URL = "http://127.0.0.1:8790"
 BLOCK = "XPORTCN_CREDENTIALS_BLOCK"
 UNKNOWN, DEBIT = "unknown", "debit"
 PAYMENTS = (UNKNOWN, DEBIT, "submission")
+SHOP, DISTRIBUTION = "shop", "distribution"
+ABROAD, WAREHOUSE = "abroad", "warehouse"
 SANDBOX_ACCOUNT = ("sandbox-access-key", "sandbox-access-secret", "2100007300001")
 
 
@@ -111,15 +114,15 @@ class XportcnSettings(Settings):
     freight_ids: Literal["", "shop", "distribution"] = Field(
         "",
         description=(
-            "By which ids freight calls name Taobao's goods. Empty: the first estimate is asked by both, and the ids "
-            "that are not refused are kept for the account"
+            "By which ids freight calls name Taobao's goods. Empty: Taobao's orders are held; the shop's at a loopback "
+            "address"
         ),
     )
     taobao_receiver: Literal["", "abroad", "warehouse"] = Field(
         "",
         description=(
-            "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: the "
-            "first preview is asked with both, and the one that is not refused is kept for the account"
+            "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: "
+            "Taobao's orders are held; the customer at a loopback address"
         ),
     )
     warehouse: str = Field(
@@ -141,6 +144,16 @@ class XportcnSettings(Settings):
             "Calls a day to the service, from midnight in China, of all processes with the same ledger together. Half "
             "of them are kept for buying, so that no catalogue uses them up. 0 is no limit"
         ),
+    )
+    first_page: int = Field(
+        1,
+        ge=0,
+        le=1,
+        description="The number of the first page of searches and lists: 1, or 0 where they count from it",
+    )
+    compact_times: bool = Field(
+        default=False,
+        description="1688's order list filters by times such as 20260903120000000+0800 alone",
     )
     search_page_size: int = Field(
         20,
@@ -228,6 +241,29 @@ class XportcnSettings(Settings):
             return self
         told = ",".join(f"{one}={DEBIT}" for one in Marketplace if one not in unproven)
         return self.model_copy(update={"pay_is": told})
+
+    @property
+    def ids_of_freight(self) -> str:
+        """The ids of Taobao's goods in freight calls. Raises `SettingUnset`."""
+        return self._form("freight_ids", SHOP, DISTRIBUTION)
+
+    @property
+    def receiver_of_taobao(self) -> str:
+        """The receiver of Taobao's orders. Raises `SettingUnset`."""
+        return self._form("taobao_receiver", ABROAD, WAREHOUSE)
+
+    def _form(self, name: str, contracts: str, other: str) -> str:
+        """What is set, at a sandbox else the contract's form: the service may take
+        both forms, and only one of them is meant.
+        """
+        form = str(getattr(self, name)) or (contracts if self.is_sandbox else "")
+        if not form:
+            raise SettingUnset(
+                f"set XPORTCN_{name.upper()} to {contracts} or {other}",
+                setting=f"XPORTCN_{name.upper()}",
+                forms=(contracts, other),
+            )
+        return form
 
     @property
     def allowed_trade_types(self) -> tuple[str, ...]:

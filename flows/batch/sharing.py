@@ -72,6 +72,7 @@ ACCOUNT_OF_THE_RUN = (
         "booking_repeated",
     ),
     *("most_cny", "submission_h", "trade_types", "out_order_id"),
+    *("first_page", "compact_times"),
 )
 """What helpers take from its `XportcnSettings`. The account itself must be their
 own.

@@ -18,17 +18,15 @@ FREIGHT = "/open/pp/logistics/"
 GOODS = ("renderItems", "lineItems", "lineItem", "itemInfos")
 
 
-def by_shop_ids(world: World, path: str, call: Call, *, takes_shop_ids: bool) -> Call:
-    """A freight call whose distribution ids are those of the shop. Raises `Refusal`
-    where these are not taken.
-    """
+def _call(world: World, path: str, call: Call) -> Call:
+    """A freight call by the shop's ids. Raises `Refusal` where it came with them."""
 
     def named(row: Mapping[str, Any]) -> Mapping[str, Any]:
         shelf = world.catalogue.shelf("taobao")
         asked, sku_id = str(row.get("itemId")), str(row.get("skuId"))
         item = shelf.by_mp_id.get(asked)
         if item is None:
-            if asked in shelf.by_id and not takes_shop_ids:
+            if asked in shelf.by_id:
                 raise product_not_found(f"of itemId {asked} (no distribution id)")
             return row
         sku = item.sku_by_mp_id(sku_id)
@@ -63,10 +61,6 @@ def _goods(data: Any, named: Any) -> Any:
         )
 
     return each(data, change)
-
-
-def _call(world: World, path: str, call: Call) -> Call:
-    return by_shop_ids(world, path, call, takes_shop_ids=False)
 
 
 FREIGHT_DISTRIBUTION_IDS = Dialect(

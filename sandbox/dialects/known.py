@@ -19,9 +19,7 @@ from sandbox.dialects.daily_quota import DAILY_QUOTA
 from sandbox.dialects.detail_without_reference import DETAIL_WITHOUT_REFERENCE
 from sandbox.dialects.dialect import Dialect, Dialects
 from sandbox.dialects.empty_for_null import EMPTY_FOR_NULL
-from sandbox.dialects.freight_any_ids import FREIGHT_ANY_IDS
 from sandbox.dialects.freight_distribution_ids import FREIGHT_DISTRIBUTION_IDS
-from sandbox.dialects.hot_recommend import HOT_RECOMMEND
 from sandbox.dialects.list_basic import LIST_BASIC
 from sandbox.dialects.list_without_message import LIST_WITHOUT_MESSAGE
 from sandbox.dialects.list_without_reference import LIST_WITHOUT_REFERENCE
@@ -33,7 +31,6 @@ from sandbox.dialects.pay_refused_by_finance import PAY_REFUSED_BY_FINANCE
 from sandbox.dialects.poizon_one_product import POIZON_ONE_PRODUCT
 from sandbox.dialects.preview_discount import PREVIEW_DISCOUNT
 from sandbox.dialects.preview_total_only import PREVIEW_TOTAL_ONLY
-from sandbox.dialects.receiver_any import RECEIVER_ANY
 from sandbox.dialects.receiver_china import RECEIVER_CHINA
 from sandbox.dialects.refuses_duplicates import REFUSES_DUPLICATES
 from sandbox.dialects.refuses_unknown_fields import REFUSES_UNKNOWN_FIELDS
@@ -76,13 +73,10 @@ DIALECTS = (
     PREVIEW_DISCOUNT,
     PREVIEW_TOTAL_ONLY,
     FREIGHT_DISTRIBUTION_IDS,
-    FREIGHT_ANY_IDS,
     RECEIVER_CHINA,
-    RECEIVER_ANY,
     BOOKING_ONE_A_RENDER,
     BOOKING_ONE_AN_ORDER,
     BOOKING_REPEATED,
-    HOT_RECOMMEND,
     PAGES_FROM_0,
 )
 BY_NAME: Mapping[str, Dialect] = {dialect.name: dialect for dialect in DIALECTS}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from sandbox.dialects.dialect import Dialect, Dialects, Mark
-from sandbox.dialects.receiver_any import RECEIVER_ANY
 from sandbox.fields import Fields
 from sandbox.refusals import bad_request
 
@@ -22,8 +21,6 @@ def check_receiver(dialects: Dialects, receiver: Fields, warehouse: Fields) -> N
     """Refuse a receiver that is not where the service expects one: abroad, as the
     contract has it.
     """
-    if RECEIVER_ANY in dialects:
-        return
     country = receiver.raw.get("country")
     if RECEIVER_CHINA not in dialects:
         if country in (*CHINA, "CN"):

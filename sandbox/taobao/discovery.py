@@ -9,13 +9,12 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from sandbox.categories import leaves_at_or_below
-from sandbox.dialects.hot_recommend import HOT_RECOMMEND
 from sandbox.fields import Fields
 from sandbox.goods import Item
 from sandbox.image_search import picture, similar
 from sandbox.map_ids import item_with_map_id, map_id
 from sandbox.operations import Call, Operations
-from sandbox.refusals import NO_SUCH_OPERATION, Refusal, bad_request, product_not_found
+from sandbox.refusals import bad_request, product_not_found
 from sandbox.taobao.products import (
     found,
     picture_url,
@@ -50,38 +49,6 @@ def hot(world: World, call: Call) -> dict[str, Any]:
     items.sort(key=lambda item: (-item.month_sold, int(item.id)))
     best = items[:MAX_HOT]
     return page.answer(len(best), [_row(item) for item in best[page.start : page.stop]])
-
-
-@operations.post("/open/product/recommend")
-def recommend(world: World, call: Call) -> dict[str, Any]:
-    if HOT_RECOMMEND not in world.dialects:
-        raise Refusal(
-            NO_SUCH_OPERATION, "no operation at /open/product/recommend", status=404
-        )
-    call.body.text("language")
-    shown = hot(world, call)
-    kept = {name: shown[name] for name in ("pageSize", "data")}
-    return {
-        "pageNo": shown["currentPage"],
-        **kept,
-        "data": [_recommended(row) for row in shown["data"]],
-    }
-
-
-def _recommended(row: dict[str, Any]) -> dict[str, Any]:
-    price = f"{row['price'] / 100:.2f}"
-    return {
-        "itemId": row["itemId"],
-        "title": row["title"],
-        "mainImageUrl": row["picUrl"],
-        "price": price,
-        "couponPrice": price,
-        "quantity": row["quantity"],
-        "shopName": row["shopName"],
-        "tags": [],
-        "multiLanguageInfo": None,
-        "promotionDisplays": [],
-    }
 
 
 def _in_category(items: list[Item], category_id: str) -> list[Item]:

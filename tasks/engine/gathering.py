@@ -12,7 +12,7 @@ from connectors.xportcn.errors import (
     ContractMismatch,
     NotSent,
     ServiceAway,
-    TakenBothWays,
+    SettingUnset,
     Unanswered,
     UnitUnclear,
     XportcnError,
@@ -162,23 +162,23 @@ def not_read(what: str, error: XportcnError) -> Verdict:
     """The verdict on an order that could not be asked about: silence passes, a refusal
     or an odd answer does not.
     """
+    if isinstance(error, SettingUnset):
+        first, second = error.forms
+        return held(
+            because(
+                ReasonCode.SETTING_UNSET,
+                what=what,
+                setting=error.setting,
+                first=first,
+                second=second,
+            )
+        )
     if isinstance(error, NotSent | Unanswered) and not isinstance(
         error, ContractMismatch
     ):
         return postponed(
             because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message)
         )
-    if isinstance(error, TakenBothWays):
-        (first, second), point, setting = error.ways, error.point, error.setting
-        both = because(
-            ReasonCode.TAKEN_BOTH_WAYS,
-            what=what,
-            point=point,
-            setting=setting,
-            first=first,
-            second=second,
-        )
-        return held(both.but(refused=error.refused) if error.refused else both)
     if isinstance(error, UnitUnclear):
         field, amount, place = error.field, error.amount, error.place
         return held(

@@ -31,7 +31,6 @@ from connectors.marketplaces.freight import Addresses, addresses_of, warehouse_o
 from connectors.marketplaces.protocol import Warehouse
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import require_place
-from connectors.xportcn.assumptions import Assumptions, PageBases
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NEVER_S, NotSent
@@ -232,8 +231,6 @@ async def open_resources(
                 limit=xportcn.requests_per_second,
             ),
         ):
-            client.assumptions = Assumptions(client.settings, ledger.marks)
-            client.page_bases = PageBases(client.settings, ledger.marks)
             yield Resources(
                 settings=settings,
                 client=client,

@@ -345,7 +345,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.UNITS_DIFFER: bought(
         tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100))
     ),
-    R.TAKEN_BOTH_WAYS: journey("receiver-any"),
+    R.SETTING_UNSET: journey("receiver-china"),
     R.UNIT_UNCLEAR: bought(tells(Role.PRODUCT, price="59.00")),
     R.NO_PRICE_TOLD: bought(tells(Role.PREVIEW, price=None)),
     R.NOTHING_TO_COMPARE: bought(

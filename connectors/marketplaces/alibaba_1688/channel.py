@@ -35,8 +35,7 @@ from connectors.marketplaces.refusals import (
     without_own_id,
 )
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Refused, Unanswered
-from connectors.xportcn.failures import ANY_NO
+from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_product
 from connectors.xportcn.wire import china_text, compact_text
 from domain.effects import Claim
@@ -60,7 +59,6 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
     def __init__(self, client: XportcnClient) -> None:
         super().__init__(client)
         self._trade_types = client.settings.allowed_trade_types
-        self._as_text = china_text  # the list's filter may want 1688's own form, and refuse this one
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = alibaba_order.PreviewRequest(
@@ -173,29 +171,22 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
         }
 
     async def _page(self, page_no: int, since: datetime | None, size: int) -> OrderPage:
-        if since is None:
-            return await self._read_page(page_no, size, None)
-        try:
-            return await self._read_page(
-                page_no, size, self._as_text(since - CLOCK_MARGIN)
-            )
-        except (Refused, Unanswered) as error:
-            is_no = (
-                isinstance(error, Refused) or error.code == ANY_NO
-            )  # the code of a fault may be a no in words
-            if self._as_text is compact_text or not is_no:
-                raise
-        page = await self._read_page(page_no, size, compact_text(since - CLOCK_MARGIN))
-        self._as_text = compact_text
-        return page
-
-    async def _read_page(
-        self, page_no: int, size: int, created_since: str | None
-    ) -> OrderPage:
+        """A page of orders created since then. Raises `Refused` with the setting that
+        may answer it where the filter is refused.
+        """
+        is_compact = self._client.settings.compact_times
+        as_text = compact_text if is_compact else china_text
+        created_since = as_text(since - CLOCK_MARGIN) if since else None
         request = alibaba_order.OrderPageRequest(
             page=page_no, page_size=size, create_start_time=created_since
         )
-        page = await self._client.read(alibaba_order.ORDER_PAGE, request)
+        try:
+            page = await self._client.read(alibaba_order.ORDER_PAGE, request)
+        except Refused as refused:
+            hint = "if times are the matter, change XPORTCN_COMPACT_TIMES"
+            raise refused.explained(
+                code=refused.code, message=f"{refused.message}: {hint}"
+            ) from refused
         return order_page(page.result, page.total_records, reading.service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:

@@ -11,19 +11,12 @@ from urllib.parse import urlsplit
 from connectors.marketplaces.browsing import SORTS, Browser, Image, refuse_filters
 from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
-from connectors.xportcn.errors import Misconfigured
 from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import taobao_product
-from connectors.xportcn.operations.operation import ASSUMED
 from connectors.xportcn.wire import unix_ms
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary
-
-RECOMMENDED = taobao_product.GROUP(
-    1, taobao_product.HOT.title, "POST /open/product/recommend", ASSUMED
-).read(taobao_product.RecommendRequest, PageOf[taobao_product.Recommended])
-NO_SUCH_PATH = (404, 405)
 
 
 class TaobaoBrowser(Browser):
@@ -79,26 +72,7 @@ class TaobaoBrowser(Browser):
             page_size=filters.page_size,
             category_id=filters.category_id or None,
         )
-        try:
-            page = await self._client.read(taobao_product.HOT, request)
-        except Misconfigured as error:
-            if error.status not in NO_SUCH_PATH or filters.category_id:
-                raise
-            try:
-                return await self._recommended(filters)
-            except Misconfigured:
-                raise error from None
-        return _hits(page)
-
-    async def _recommended(self, filters: Filters) -> Hits:
-        """Best sellers by the path of a public client of the service, which has neither
-        categories nor a total.
-        """
-        request = taobao_product.RecommendRequest(
-            page_no=filters.page, page_size=filters.page_size
-        )
-        page = await self._client.read(RECOMMENDED, request)
-        return _hits(page)
+        return _hits(await self._client.read(taobao_product.HOT, request))
 
     async def _listed(
         self,
@@ -139,7 +113,7 @@ def _is_ours(url: str) -> bool:
 
 
 def _hits(
-    page: PageOf[taobao_product.SearchHit] | PageOf[taobao_product.Recommended],
+    page: PageOf[taobao_product.SearchHit],
 ) -> Hits:
     return Hits(
         total=page.total_records,

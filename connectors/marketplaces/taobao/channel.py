@@ -26,9 +26,9 @@ from connectors.marketplaces.refusals import (
     unless_missing,
 )
 from connectors.marketplaces.taobao import reading
-from connectors.xportcn.assumptions import ABROAD, WAREHOUSE, Assumption
 from connectors.xportcn.errors import Refused
 from connectors.xportcn.operations import taobao_order, taobao_product
+from connectors.xportcn.settings import ABROAD, WAREHOUSE
 from connectors.xportcn.wire import unix_ms
 from domain.effects import Claim
 from domain.marketplace import Marketplace
@@ -75,20 +75,14 @@ class TaobaoChannel(FilteredOrders, PaysMany):
         )
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
-        async def render(receiver: str) -> taobao_order.Rendered:
-            request = taobao_order.RenderRequest(
-                receiver=_address_of(receiver, order.request.receiver, warehouse),
-                warehouse_address=_address_in_china(
-                    warehouse, country=COUNTRY[receiver]
-                ),
-                render_item_list=tuple(_render_item(line) for line in order.lines),
-            )
-            return await self._client.read(taobao_order.RENDER, request)
-
+        receiver = self._client.settings.receiver_of_taobao
+        request = taobao_order.RenderRequest(
+            receiver=_address_of(receiver, order.request.receiver, warehouse),
+            warehouse_address=_address_in_china(warehouse, country=COUNTRY[receiver]),
+            render_item_list=tuple(_render_item(line) for line in order.lines),
+        )
         try:
-            rendered = await self._client.assumptions.ask(
-                Assumption.TAOBAO_RECEIVER, render
-            )
+            rendered = await self._client.read(taobao_order.RENDER, request)
         except Refused as refused:
             return no_quote(
                 reading.problem(refused.code, refused.message), refused.code
@@ -103,7 +97,7 @@ class TaobaoChannel(FilteredOrders, PaysMany):
         *,
         approved: Money,
     ) -> Created:
-        receiver = self._client.assumptions.way(Assumption.TAOBAO_RECEIVER)
+        receiver = self._client.settings.receiver_of_taobao
         request = taobao_order.CreateRequest(
             outer_purchase_id=order.order_ref,
             purchase_amount=approved,

@@ -74,7 +74,7 @@ PROBLEMS = {
 }
 
 
-def summary(hit: taobao_product.SearchHit | taobao_product.Recommended) -> OfferSummary:
+def summary(hit: taobao_product.SearchHit) -> OfferSummary:
     return OfferSummary(
         marketplace=Marketplace.TAOBAO,
         item_id=hit.item_id,

@@ -8,18 +8,15 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field
-
 from connectors.xportcn.models import (
     JsonText,
     PagedRequest,
     PageOf,
     Request,
     Response,
-    alias,
 )
 from connectors.xportcn.operations.operation import ASSUMED, SIBLING, Group
-from connectors.xportcn.wire import Count, Fen, GivenId, Id, Word, Yuan
+from connectors.xportcn.wire import Count, Fen, GivenId, Id, Word
 
 
 class SearchRequest(PagedRequest):
@@ -48,19 +45,6 @@ class SearchHit(Listed, passed_over="itemMapId monthSold"):
 
 class HotRequest(PagedRequest):
     category_id: str | None = None
-
-
-class RecommendRequest(PagedRequest):
-    language: str = "zh"
-
-
-class Recommended(Listed):
-    """A best seller as a public client of the service has it: the price is text in
-    yuan.
-    """
-
-    pic_url: str = Field("", validation_alias=alias("mainImageUrl"))
-    price: Yuan
 
 
 class ImageSearchRequest(PagedRequest):

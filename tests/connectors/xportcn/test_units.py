@@ -43,7 +43,7 @@ def test_a_place_is_named_alone_or_by_its_marketplace() -> None:
     [
         (
             "taobao.price=yuan",
-            "'taobao.price=yuan' is not PLACE=fen or PLACE=yuan; places are taobao.",
+            "'taobao.price=yuan' is not PLACE=fen or PLACE=yuan; places: taobao.",
         ),
         ("taobao.detail=cents", "'taobao.detail=cents' is not PLACE=fen"),
         ("yuan", "'yuan' is not PLACE=fen"),
