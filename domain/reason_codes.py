@@ -518,8 +518,7 @@ class ReasonCode(StrEnum):
         doubt(
             "the preview tells a total of {total} and the price of nothing, "
             "so there is nothing to compare with the offer, which costs {offer}: {remedy}",
-            "compare both with its page at "
-            "{marketplace}, and send us the answers (sourcing doctor --live --record DIR)",
+            "compare both with its page at {marketplace}, and send us what it shows",
         ),
     )
     PREVIEW_ADDS_UP_WRONG = (

@@ -183,7 +183,10 @@ PLACE_OF = {
 NOT_SHOWN = "nothing shows it"
 FLAWS: Mapping[Lack, str] = {
     Lack.EMPTY_PAGE: "the order list was not read to an empty page",
-    Lack.WHOLE_LIST: "the order list counts more than it shows, or its pages do not join",
+    Lack.WHOLE_LIST: (
+        "the order list counts more than it shows, or its pages do not join (if they "
+        "count from 0: XPORTCN_FIRST_PAGE=0)"
+    ),
     Lack.READABLE_ROWS: "the order list has rows that can't be read",
 }
 """Why a list may not show everything."""

@@ -4,27 +4,20 @@ not offer.
 
 from __future__ import annotations
 
-import runpy
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
 
 from connectors.marketplaces import offering_of
 from connectors.marketplaces.browsing import Browser, Image, NotOffered, UnreadableImage
 from connectors.xportcn.client import XportcnClient
-from connectors.xportcn.errors import Misconfigured
-from connectors.xportcn.operations import taobao_product
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Sort
-from tests.connectors.xportcn.orders import client_of
 from tests.connectors.xportcn.sandbox_process import Sandbox
-from tests.running import ROOT
 
 TAOBAO, ALIBABA, BIG, INTERNATIONAL, POIZON = Marketplace
 ALL = pytest.mark.parametrize("marketplace", list(Marketplace))
@@ -152,24 +145,6 @@ async def test_best_sellers(
         filters(category_id=category)
     )
     assert len({offer.item_id for offer in hits.offers}) == 10
-
-
-async def test_best_sellers_are_found_at_the_path_of_a_public_client_too(
-    live: XportcnClient, sandbox: Sandbox
-) -> None:
-    """The same ones at the same prices, though told as text in yuan. Where neither path
-    is, the first is named.
-    """
-    async with client_of(sandbox.url) as another:
-        as_assumed = await offering_of(TAOBAO, another).browser.hot(filters())
-    sandbox.control("PUT", "dialects", {"names": ["hot-recommend"]})
-    browser = offering_of(TAOBAO, live).browser
-    hits = await browser.hot(filters())
-    assert [(one.item_id, one.price, one.image_url) for one in hits.offers] == [
-        (one.item_id, one.price, one.image_url) for one in as_assumed.offers
-    ]
-    with pytest.raises(Misconfigured, match="hot/list"):
-        await browser.hot(filters(category_id="2"))
 
 
 @pytest.mark.parametrize("marketplace", [ALIBABA, BIG])
@@ -319,10 +294,3 @@ def test_images_that_can_not_be_used_are_named(tmp_path: Path) -> None:
         Image.of(str(file))
     file.write_bytes(bytes(3 * 1024 * 1024))
     assert len(Image.of(str(file)).base64 or "") == 4 * 1024 * 1024
-
-
-def test_the_second_path_of_best_sellers_is_made_after_the_first_was_read_too() -> None:
-    with suppress(ValidationError):
-        taobao_product.HOT.parse(None)
-    module = ROOT / "connectors" / "marketplaces" / "taobao" / "browser.py"
-    assert runpy.run_path(str(module))["RECOMMENDED"].path == "/open/product/recommend"

@@ -65,8 +65,12 @@ ACCOUNT = XportcnSettings(
     user_id=SANDBOX_ACCOUNT[2],
     overrides="",
     requests_per_second=0,
+    freight_ids="shop",
+    taobao_receiver="abroad",
 )
-"""At an address that is not the sandbox's: nothing is let pass for it."""
+"""At an address that is not the sandbox's: nothing is let pass for it. What has to be
+set is as the contract has it.
+"""
 AS_SET: Mapping[str, Any] = MappingProxyType({})
 SAYS_SO = ("XPORTCN_", "sourcing confirm", "ledger confirm", "was not as expected")
 """What a reason names that tells an assumption about the service: the setting, or the

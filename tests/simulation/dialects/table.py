@@ -37,8 +37,10 @@ class Word(StrEnum):
 
 REMEDIES: Mapping[str, Mapping[str, Any]] = {
     "refuses-unknown-fields": {"out_order_id": False},
-    "freight-any-ids": {"freight_ids": "shop"},
-    "receiver-any": {"taobao_receiver": "abroad"},
+    "freight-distribution-ids": {"freight_ids": "distribution"},
+    "receiver-china": {"taobao_receiver": "warehouse"},
+    "pages-from-0": {"first_page": 0},
+    "time-compact": {"compact_times": True},
     "taobao-yuan": {"units": "taobao.detail=yuan"},
     "search-yuan-text": {"units": "taobao.search=yuan"},
     "taobao-yuan-everywhere": {"units": "taobao=yuan"},
@@ -46,10 +48,13 @@ REMEDIES: Mapping[str, Mapping[str, Any]] = {
 """The settings (`XPORTCN_`) that let a batch through, by dialect; without an entry none
 has to be set.
 """
+UNSET: Mapping[str, Mapping[str, Any]] = {
+    "freight-distribution-ids": {"freight_ids": ""},
+    "receiver-china": {"taobao_receiver": ""},
+}
+"""What nobody has asked the service about, by dialect, while it is not mended."""
 NEVER_MENDED = {"pay-refused-by-finance", "pay-by-credit"}
 OPPOSITES = (
-    {"freight-distribution-ids", "freight-any-ids"},
-    {"receiver-china", "receiver-any"},
     {"booking-one-a-render", "booking-one-an-order"},
     {"detail-without-reference", "create-before-number"},
 )
@@ -110,8 +115,8 @@ def combined(seeds: Iterable[int]) -> list[Trip]:
 def played(made: Stage, trip: Trip) -> Journey:
     """The journey of a trip, at its end; always the same."""
     settings: dict[str, Any] = {}
-    for name in trip.dialects if trip.mended else ():
-        remedy = REMEDIES.get(name, {})
+    for name in trip.dialects:
+        remedy = (REMEDIES if trip.mended else UNSET).get(name, {})
         units = ", ".join(
             str(one["units"]) for one in (settings, remedy) if "units" in one
         )

@@ -19,8 +19,11 @@ ABOUT_MONEY = (
     pytest.param(
         ("pay-is-submission", "refuses-duplicates"), marks=pytest.mark.endurance
     ),
-    ("pay-by-credit", "freight-distribution-ids", "receiver-china"),
+    ("pay-by-credit",),
 )
+
+
+SLOW = ("receiver-china", "pages-from-0")
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +81,40 @@ def test_a_setting_lets_a_held_batch_through(made: Stage) -> None:
     assert judged(played(made, trip), trip).words["1688"] is Word.STOPS
     mended = Trip(dialects=(*trip.dialects, "time-compact", "code-500"), mended=True)
     assert judged(played(made, mended), mended).words["1688"] is Word.THROUGH
+
+
+@pytest.mark.parametrize(
+    ("dialect", "marketplace", "word", "setting"),
+    [
+        pytest.param(*row, marks=pytest.mark.endurance if row[0] in SLOW else ())
+        for row in (
+            (
+                "freight-distribution-ids",
+                "taobao",
+                Word.STOPS,
+                "FREIGHT_IDS to shop or",
+            ),
+            ("receiver-china", "taobao", Word.STOPS, "TAOBAO_RECEIVER to abroad or"),
+            ("pages-from-0", "1688", Word.ONE, "FIRST_PAGE=0"),
+            ("time-compact", "1688", Word.STOPS, "COMPACT_TIMES"),
+        )
+    ],
+)
+def test_what_the_contract_leaves_open_holds_a_marketplace_and_names_the_setting(
+    made: Stage, dialect: str, marketplace: str, word: Word, setting: str
+) -> None:
+    """Nothing is tried out: each order that waits says what to set."""
+    trip = Trip(dialects=(dialect,))
+    journey = played(made, trip)
+    result = judged(journey, trip)
+    assert (result.words[marketplace], result.faults) == (word, ())
+    waiting = [
+        end
+        for end in journey.all_ends
+        if end.marketplace == marketplace and not end.is_as_written
+    ]
+    assert waiting
+    assert all(f"XPORTCN_{setting}" in end.reason for end in waiting)
 
 
 def test_the_page_has_each_dialect_as_the_sandbox_tells_it() -> None:
