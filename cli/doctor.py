@@ -78,7 +78,7 @@ def doctor(
         bool,
         typer.Option(
             "--live",
-            help="Make each read that buying makes, and name what does not fit.",
+            help="Make calls that change nothing, and name what does not fit.",
         ),
     ] = False,
     json: Json = False,
