@@ -132,19 +132,3 @@ def renamed(old: str, new: str) -> Change:
         return data
 
     return change
-
-
-def retyped(name: str, change_value: Change) -> Change:
-    """A change that gives the values of a field another type, wherever it is."""
-
-    def change(data: Any) -> Any:
-        if isinstance(data, list):
-            return [change(entry) for entry in data]
-        if isinstance(data, dict):
-            return {
-                key: change_value(value) if key == name else change(value)
-                for key, value in data.items()
-            }
-        return data
-
-    return change

@@ -153,9 +153,7 @@ class MarkRows(LedgerRows):
 
     @repeating
     def shown(self, name: str) -> str:
-        """The last value under a name, such as what the service has shown of a point
-        that is open; empty for none.
-        """
+        """The last value under a name; empty for none."""
         with self._ledger.reading() as connection:
             return newest(connection, name) or ""
 

@@ -146,11 +146,11 @@ def cell(
     return play
 
 
-def journey(*dialects: str) -> Play:
+def journey(*dialects: str, **settings: Any) -> Play:
     """A journey at an account that speaks these."""
 
     def play(made: Stage) -> set[str]:
-        Journey(made, dialects).run()
+        Journey(made, dialects, settings=settings).run()
         return made.database.reason_codes()
 
     return play
@@ -345,7 +345,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.UNITS_DIFFER: bought(
         tells(Role.LIST, of("purchaseAmount", lambda fen: fen // 100))
     ),
-    R.SETTING_UNSET: journey("receiver-china"),
+    R.SETTING_UNSET: journey("receiver-china", taobao_receiver=""),
     R.UNIT_UNCLEAR: bought(tells(Role.PRODUCT, price="59.00")),
     R.NO_PRICE_TOLD: bought(tells(Role.PREVIEW, price=None)),
     R.NOTHING_TO_COMPARE: bought(
