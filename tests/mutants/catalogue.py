@@ -818,7 +818,7 @@ for ref in shown:
             Mutant(
                 "claims-while-paused",
                 "somebody stops all buying, and a run under way goes on to buy",
-                never("connectors/ledger/store.py::Ledger.claim", "ALL_BUYING"),
+                never("connectors/ledger/store.py::Ledger.claim", "BUYING off"),
             ),
             Mutant(
                 "pause-waits-for-nobody",
