@@ -9,7 +9,7 @@ READY := .venv/.ready
 # where the environment wants nothing written. It halves the time that a process takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run serve scale test suite check everyday soak endurance prefect-versions mutants lint format dictionary reference pictures lock clean
+.PHONY: run serve test suite check everyday soak endurance prefect-versions mutants lint format dictionary reference pictures lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -18,13 +18,6 @@ run: $(READY)
 # Prefect's UI, schedules and worker, with the sandbox: docs/deploying.md
 serve: $(READY)
 	$(BIN)/sourcing serve
-
-# a batch over helpers, on a Prefect server with PostgreSQL and Redis of their own; needs a Redis: docs/scaling.md
-ORDERS ?= 1000
-HELPERS ?= 4
-LATENCY_MS ?= 200
-scale: $(READY)
-	$(BIN)/python -m tests.endurance scale --cases helped --orders $(ORDERS) --helpers $(HELPERS) --latency-ms $(LATENCY_MS)
 
 test: $(READY)
 	@$(MAKE) --no-print-directory --jobs 2 lint suite

@@ -37,9 +37,7 @@ def run() -> list[Comparison]:
         )
         runner = stack.enter_context(asyncio.Runner())
         breaker = CircuitBreaker(at_once=AT_ONCE)
-        lent = leasing(
-            ledger.pace, breaker, client="benchmark", run="benchmark", limit=LIMIT
-        )
+        lent = leasing(ledger.pace, breaker, client="benchmark", limit=LIMIT)
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
         ours = _passing(breaker)

@@ -88,14 +88,6 @@ def run(  # noqa: PLR0913 - the options of the main job
     encoding: Encoding = "",
     chunk_size: ChunkSize = None,
     concurrency: Concurrency = None,
-    helpers: Annotated[
-        int | None,
-        typer.Option(
-            min=1,
-            max=64,
-            help="So many further runs share the work; they need a ledger on PostgreSQL.",
-        ),
-    ] = None,
     wait: Wait = False,
     json: Json = False,
 ) -> int:
@@ -123,9 +115,7 @@ def run(  # noqa: PLR0913 - the options of the main job
         requests = parameters.Requests(file=str(path), encoding=encoding)
         limits = parameters.Limits(budget_cny=budget, done_by=done_by)
         speed = parameters.Speed(
-            chunk_size=chunk_size or 0,
-            concurrency=concurrency or 0,
-            helpers=helpers or 0,
+            chunk_size=chunk_size or 0, concurrency=concurrency or 0
         )
         return buy_from_file.buy_from_file(
             requests, dry_run, yes, batch or "", limits, speed

@@ -48,14 +48,6 @@ def serve(
             metavar="URL", help="Pass the Prefect server's messages through this Redis."
         ),
     ] = None,
-    helpers: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=64,
-            help="So many more workers, for helpers of large batches; see docs/scaling.md.",
-        ),
-    ] = 0,
     host: Annotated[
         str,
         typer.Option(help="Another address needs a password; see docs/deploying.md."),
@@ -82,10 +74,6 @@ def serve(
     if redis and not (postgres or databases.noted(mine)):
         raise serving.ServeFailed(
             "--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL"
-        )
-    if helpers and not (postgres or mine.ledger_url.startswith("postgres")):
-        raise serving.ServeFailed(
-            "helpers share the ledger on PostgreSQL: add --postgres URL, or leave --helpers out"
         )
     wanted = service.is_sandbox and not no_sandbox
     port_of_callbacks = free_port(
@@ -120,7 +108,6 @@ def serve(
         port=port,
         postgres_url=postgres,
         redis_url=redis,
-        helpers=helpers,
         beside=beside,
     ) as place:
         address = f"http://{page_host}:{port_of_page}"

@@ -142,17 +142,6 @@ class SourcingSettings(Settings):
             "longer nothing happens"
         ),
     )
-    helpers: int = Field(
-        0,
-        ge=0,
-        le=64,
-        description="So many helpers share a large run; they need a ledger on PostgreSQL. 0 is none",
-    )
-    help_above: int = Field(
-        1_000,
-        ge=0,
-        description="Only a run of more orders than this is shared with helpers",
-    )
     lease_s: int = Field(
         120, ge=10, description="How long a claim on an effect holds without an outcome"
     )

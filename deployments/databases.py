@@ -98,8 +98,8 @@ def only_serve(url: str) -> Iterator[Callable[[], None]]:
     def require_alone() -> None:
         if refused >= REFUSED_AT_MOST:
             raise DatabaseUnusable(
-                f"another sourcing serve works with {shown(url)}: one serve a database. End that one first, give this "
-                "one a database of its own, or let it help: docs/scaling.md, Helpers"
+                f"another sourcing serve works with {shown(url)}: one serve a database. End that one first, or give "
+                "this one a database of its own"
             )
 
     keeper = Thread(target=keep, daemon=True)

@@ -67,7 +67,6 @@ def forget(
     """
     erasure, records = Erased(), server_folder(settings.data_dir) / "prefect.db"
     profiles = profiles_in(settings.data_dir)
-    ledger.chunks.drop_old()
     with _server(settings, records, erasure) as url:
         runs = (
             runs_with(url, order_refs, ledger.parts.wholes(order_refs), profiles)

@@ -4,7 +4,6 @@ types, automations, deployments.
 
 from __future__ import annotations
 
-import json
 import os
 import runpy
 import ssl
@@ -190,14 +189,9 @@ def _lost(after: timedelta) -> str:
     return f"No sign of life for {after.total_seconds():.0f} seconds: its process or machine is gone."
 
 
-POOL, HELPERS, HELPER = "sourcing", "sourcing-helpers", "help-batch"
-"""Helpers have a pool of their own, of processes in any case: each worker of it has a
-home that outlives its runs.
-"""
-
+POOL = "sourcing"
 AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
 """Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
-TEMPLATES = Path(__file__).parent / "work_pools"
 ALERTS_BLOCK = "sourcing-alerts"
 
 
@@ -205,18 +199,14 @@ class DeployFailed(Exception):
     """`prefect deploy` refused; the message is its output."""
 
 
-async def register(client: PrefectClient, pool_type: str) -> None:
+async def register(client: PrefectClient) -> None:
     """Create or bring up to date all but the deployments, whose old names it replaces.
     Safe to repeat.
     """
     from connectors.credentials_block import XportcnCredentials
     from deployments.as_left import rename_deployments
 
-    await _register_pool(client, POOL, pool_type)
-    if may_share():
-        await _register_pool(client, HELPERS, "process")
-    else:
-        await _remove_helpers(client)
+    await _register_pool(client)
     await _register_queues(client)
     await XportcnCredentials.aregister_type_and_schema(client=client)
     await register_automations(client)
@@ -235,9 +225,6 @@ def deploy() -> None:
 
     os.chdir(ROOT)
     content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
-    content["deployments"] = [
-        one for one in content["deployments"] if one["name"] != HELPER or may_share()
-    ]
     registered, references = keep_changes(content["deployments"], describe_site())
     with NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(content, file)
@@ -257,27 +244,6 @@ def deploy() -> None:
                 if end.code:
                     raise
     note(registered)
-
-
-def may_share() -> bool:
-    """Whether there can be helpers: they need the ledger on PostgreSQL."""
-    return SourcingSettings().ledger_url.startswith("postgres")
-
-
-async def _remove_helpers(client: PrefectClient) -> None:
-    """Else they would stand there as not ready for ever."""
-    from prefect.exceptions import ObjectNotFound
-
-    for name in (
-        f"{HELPER}/{HELPER}",
-        "helper/helper",
-    ):  # the second is its name of earlier versions
-        with suppress(ObjectNotFound):
-            await client.delete_deployment(
-                (await client.read_deployment_by_name(name)).id
-            )
-    with suppress(ObjectNotFound):
-        await client.delete_work_pool(HELPERS)
 
 
 def await_server() -> None:
@@ -301,17 +267,18 @@ def api_address() -> str:
     raise DeployFailed("set PREFECT_API_URL to the address of the Prefect server")
 
 
-async def _register_pool(client: PrefectClient, name: str, pool_type: str) -> None:
+async def _register_pool(client: PrefectClient) -> None:
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
+    from prefect.workers.process import ProcessWorker
 
-    template = json.loads((TEMPLATES / f"{pool_type}.json").read_text())
-    try:
-        await client.create_work_pool(
-            WorkPoolCreate(name=name, type=pool_type, base_job_template=template)
-        )
-    except ObjectAlreadyExists:
-        return  # as the merchant left it
+    wanted = WorkPoolCreate(
+        name=POOL,
+        type=ProcessWorker.type,
+        base_job_template=ProcessWorker.get_default_base_job_template(),
+    )
+    with suppress(ObjectAlreadyExists):  # as the merchant left it
+        await client.create_work_pool(wanted)
 
 
 async def _register_queues(client: PrefectClient) -> None:

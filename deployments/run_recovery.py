@@ -1,9 +1,6 @@
 """Starts runs again whose process is gone, whatever Prefect missed. Each process worker
 does it.
 
-Where runs are no processes of the worker's machine, `python -m
-deployments.run_recovery` does what can be done from afar: the last two rows.
-
 | a run's state | and | it is started again |
 |---|---|---|
 | Running, Paused | its process was on this machine and is gone (`process_locks.py`) | at once; see `PATIENCE` |
@@ -54,7 +51,6 @@ PATIENCE = timedelta(seconds=60)
 so does the automation.
 """
 FORGOTTEN_AFTER = timedelta(days=1)
-NEVER = datetime.min.replace(tzinfo=UTC)
 AT_WORK = (StateType.PENDING, StateType.RUNNING, StateType.PAUSED)
 
 
@@ -293,10 +289,3 @@ def _event(name: str, run: FlowRun, **about: str) -> Event:
             for one in (OUR_TAG, flow, *([deployment] if run.deployment_id else []))
         ],
     )
-
-
-if __name__ == "__main__":
-    from deployments.registration import await_server
-
-    await_server()
-    watch(NEVER)

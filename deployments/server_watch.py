@@ -28,7 +28,7 @@ from connectors.foreign import shortened, words_of
 from connectors.ledger.store import Ledger
 from connectors.settings import is_loopback
 from connectors.ui_pages import deployment_page, run_page, runs_page
-from deployments.registration import HELPERS, POOL, STARTED_AGAIN_AT_MOST
+from deployments.registration import POOL, STARTED_AGAIN_AT_MOST
 from deployments.retention import RUNS
 from deployments.run_recovery import (
     AT_WORK,
@@ -456,7 +456,11 @@ class ServerWatch:
         if self.up_since == now:
             self.in_time.clear()
         runs = await self._runs(client)
-        late = [(await self._name(client, run), run) for run in runs if _is_late(run)]
+        late = [
+            (await self._name(client, run), run)
+            for run in runs
+            if run.state_name == LATE
+        ]
         missed = await asyncio.to_thread(
             self.ledger.outbox.newest, MessageKind.WORKER_GONE, of=f"-gone:{site()}"
         )
@@ -623,11 +627,6 @@ ENDED = (StateType.COMPLETED, StateType.FAILED, StateType.CRASHED)
 
 def _named(deployment: str) -> DeploymentFilter:
     return DeploymentFilter(name=DeploymentFilterName(any_=[deployment]))
-
-
-def _is_late(run: FlowRun) -> bool:
-    """A late run of a helper is none: a batch needs no helper."""
-    return run.state_name == LATE and run.work_pool_name != HELPERS
 
 
 def _may_have_news(run: FlowRun) -> bool:

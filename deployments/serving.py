@@ -32,7 +32,7 @@ from deployments.die_with_parent import die_with_parent
 from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import Supervised, end, end_tree
 from deployments.registration import DeployFailed
-from deployments.watched_worker import HELPER, WORKER, watched_worker
+from deployments.watched_worker import WORKER, watched_worker
 
 WORKER_POLLS_EVERY_S = 2
 SET_BACK_S = 60.0
@@ -120,10 +120,9 @@ def installation(
     port: int,
     postgres_url: str | None = None,
     redis_url: str | None = None,
-    helpers: int = 0,
     beside: Callable[[], Mapping[str, Sequence[str]]],
 ) -> Iterator[Installation]:
-    """Server, workers, notifier, and all that is registered, and what `beside` names,
+    """Server, worker, notifier, and all that is registered, and what `beside` names,
     while the block runs.
 
     Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`,
@@ -172,10 +171,6 @@ def installation(
         place.keep(
             watched_worker(lambda settings: place.start(WORKER, worker, settings), url)
         )
-        for number in range(1, helpers + 1):
-            place.keep(
-                _helper(place, number, SourcingSettings().ledger_url)
-            )  # settled by now
         place.keep(_post_office(place, settings))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():
@@ -276,26 +271,6 @@ def _start_server(
     place.keep(Supervised(name="server", start=start))
 
 
-def _helper(place: Installation, number: int, ledger_url: str) -> Supervised:
-    """A worker for helpers whose home is its own, as on another machine."""
-    name, home = (
-        f"{HELPER}-{number}",
-        place.data_dir.absolute() / "helpers" / str(number),
-    )
-    (home / "prefect").mkdir(parents=True, exist_ok=True)
-    own = {
-        "SOURCING_DATA_DIR": str(home),
-        "SOURCING_LEDGER_URL": ledger_url,
-        "PREFECT_HOME": str(home / "prefect"),
-    }
-    command = [sys.executable, "-m", "deployments.worker", "--helper", name]
-    return watched_worker(
-        lambda settings: place.start(name, command, {**own, **settings}),
-        place.url,
-        name,
-    )
-
-
 def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
     command = [sys.executable, "-m", "deployments.post_office"]
     return Supervised(
@@ -388,4 +363,4 @@ def _end(place: Installation) -> None:
     """
     for part in reversed(place.parts):
         if (process := part.process) and process.poll() is None:
-            (end_tree if part.name.startswith((WORKER, HELPER)) else end)(process)
+            (end_tree if part.name == WORKER else end)(process)

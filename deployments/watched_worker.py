@@ -1,5 +1,5 @@
-"""`python -m deployments.watched_worker [--helper]`: a process worker where there is no
-`sourcing serve`.
+"""`python -m deployments.watched_worker`: a process worker where there is no `sourcing
+serve`.
 
 It starts the worker again when that ends or hangs. When it is stopped it stops the
 worker, which waits for its runs.
@@ -23,11 +23,11 @@ from deployments.local_server import is_healthy
 from deployments.processes import Supervised
 from deployments.registration import DeployFailed, api_address
 
-WORKER, HELPER = "worker", "helper"
+WORKER = "worker"
 
 
 def watched_worker(
-    start: Callable[[Mapping[str, str]], Popen[bytes]], api: str, name: str = WORKER
+    start: Callable[[Mapping[str, str]], Popen[bytes]], api: str
 ) -> Supervised:
     """A worker that is started again when it hangs; `start` gets the settings of its
     health check.
@@ -53,7 +53,7 @@ def watched_worker(
         """
         return is_healthy(f"http://127.0.0.1:{port}") or not is_healthy(api)
 
-    return Supervised(name=name, start=begin, is_well=is_well)
+    return Supervised(name=WORKER, start=begin, is_well=is_well)
 
 
 def _free_port() -> int:
@@ -62,7 +62,7 @@ def _free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-COMMAND = ["-m", "deployments.worker", *sys.argv[1:]]
+COMMAND = ("-m", "deployments.worker")
 
 
 def main() -> None:

@@ -1,8 +1,5 @@
-"""`python -m deployments.worker [--helper] [NAME]`: Prefect's own process worker, which
-also restarts lost runs.
-
-With `--helper` it works for the pool of helpers, one at a time: its home is the
-helper's.
+"""`python -m deployments.worker [NAME]`: Prefect's own process worker, which also
+restarts lost runs.
 
 It does not outlive its parent, nor do its runs.
 """
@@ -18,9 +15,7 @@ import time
 from datetime import UTC, datetime
 
 from deployments.processes import end_descendants
-from deployments.registration import HELPERS, POOL, TEMPLATES, await_server
-
-HELPER = "--helper"
+from deployments.registration import POOL, await_server
 
 
 def main() -> None:
@@ -32,12 +27,9 @@ def main() -> None:
 
     threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
 
-    template = str(TEMPLATES / "process.json")
-    words = [word for word in sys.argv[1:] if word != HELPER]
-    pool = [HELPERS, "--limit", "1"] if HELPER in sys.argv else [POOL]
-    named = ["--name", *words] if words else []
-    sys.argv[1:] = ["worker", "start", "--type", "process", *named, "--pool", *pool]
-    sys.argv += ["--base-job-template", template, "--with-healthcheck"]
+    named = ["--name", *sys.argv[1:]] if sys.argv[1:] else []
+    sys.argv[1:] = ["worker", "start", "--type", "process", *named]
+    sys.argv += ["--pool", POOL, "--with-healthcheck"]
     runpy.run_module("prefect", run_name="__main__")
 
 

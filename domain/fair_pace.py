@@ -1,19 +1,17 @@
 """How many calls a second each process of an account may make: the account's rate,
 divided between its rate clients.
 
-It is divided between the runs that call, so that none gets more while another gets less
-and wants more (max-min), and within a run between its processes; the rest is for all
-alike. A share grows only by what others have given up: together they never exceed the
-rate. Times are seconds on one clock, that of the ledger's database.
+It is divided between the processes that call, so that none gets more while another gets
+less and wants more (max-min); the rest is for all alike. A share grows only by what
+others have given up: together they never exceed the rate. Times are seconds on one
+clock, that of the ledger's database.
 """
 
 from __future__ import annotations
 
 import math
-from collections import defaultdict
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
 
 BURST_S = 1.0
 """How long permits gather while a client, or the account, makes no calls."""
@@ -28,18 +26,15 @@ LONGEST_PAUSE_S = 300.0
 after it reports anew.
 """
 
-Name = TypeVar("Name", bound=Hashable)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateClient:
-    """A process that calls: its run, how many calls a second it could make, and its own
-    limit; 0 is none.
+    """A process that calls: how many calls a second it could make, and its own limit; 0
+    is none.
 
     Its `share` are the calls a second that it may make `until` then.
     """
 
-    run: str
     wants: float
     limit: float
     until: float = 0.0
@@ -143,32 +138,19 @@ def is_limited(pace: Pace, now: float) -> bool:
 
 
 def shares(clients: Mapping[str, RateClient], limit: float) -> dict[str, float]:
-    """Calls a second for each client: the limit divided between runs, then each run's
-    part between its clients.
+    """Calls a second for each client, the whole limit: what is more than is wanted is
+    for all alike.
     """
-    runs = defaultdict[str, dict[str, float]](dict)
-    for name, client in clients.items():
-        runs[client.run][name] = client.wants
-    of_runs = _divided(limit, {run: sum(wants.values()) for run, wants in runs.items()})
-    return {
-        name: share
-        for run, part in of_runs.items()
-        for name, share in _divided(part, runs[run]).items()
-    }
-
-
-def _divided(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
-    """The whole amount: what is more than is wanted is for all alike."""
-    parts = max_min(amount, wants)
-    unwanted = max(0.0, amount - sum(parts.values())) / len(parts)
+    parts = max_min(limit, {name: client.wants for name, client in clients.items()})
+    unwanted = max(0.0, limit - sum(parts.values())) / len(parts)
     return {name: part + unwanted for name, part in parts.items()}
 
 
-def max_min(amount: float, wants: Mapping[Name, float]) -> dict[Name, float]:
+def max_min(amount: float, wants: Mapping[str, float]) -> dict[str, float]:
     """Divide an amount: no share exceeds its want, and none is below another unless it
     wants no more.
     """
-    parts = dict[Name, float]()
+    parts = dict[str, float]()
     for place, (name, want) in enumerate(sorted(wants.items(), key=lambda one: one[1])):
         parts[name] = min(want, amount / (len(wants) - place))
         amount = max(0.0, amount - parts[name])

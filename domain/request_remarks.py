@@ -10,11 +10,10 @@ from domain.wording import pluralize
 
 HEADER_ROW = 1
 WHOLE_FILE = 0
-SERVICE, HELPERS, FIRST_PAYMENT = -1, -2, -3
+SERVICE, FIRST_PAYMENT = -1, -2
 OTHER_PLACES = {
     WHOLE_FILE: "the file",
     SERVICE: "the service",
-    HELPERS: "helpers",
     FIRST_PAYMENT: "first payment",
 }
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
@@ -28,9 +27,8 @@ class Remark:
     """One remark. `row` counts as a CSV file does: the header is row 1; 0 means the
     whole file.
 
-    The others stand for remarks on something else: what the service does not show,
-    which helpers did not join, where one order is bought before the question about its
-    payment is answered.
+    The others stand for remarks on something else: what the service does not show, and
+    where one order is bought before the question about its payment is answered.
 
     `column` is empty when the whole row is meant.
     """

@@ -37,7 +37,6 @@ from flows.batch.request_batches import (
     read_shown,
 )
 from flows.batch.run import BatchRun
-from flows.batch.sharing import helpers_for
 from flows.batch.sorting import SortedOrders
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
@@ -103,9 +102,6 @@ async def buy_from_file(
             FromRequests(orders, asked.source, asked.warnings),
             replace(asked, orders=()),
         )
-        helpers = (
-            0 if dry_run else helpers_for(resources, len(orders), wanted=speed.helpers)
-        )
         del orders  # the run drops their texts once they are planned
         run = BatchRun(
             resources,
@@ -113,7 +109,6 @@ async def buy_from_file(
             source,
             budget=limits.budget,
             chunk_size=speed.chunk_size,
-            helpers=helpers,
         )
         async with notifies_when_stopped(
             resources.ledger, asked.batch_id, buys=not dry_run
@@ -167,9 +162,8 @@ async def _finished(
     resources: Resources, batch: str, limits: Limits, number: int
 ) -> BatchReport:
     ledger, left = resources.ledger, unfinished_of(resources.ledger, batch)
-    helpers = helpers_for(resources, len(left.to_do))
     source = FromLedger(ledger, batch)
-    run = BatchRun(resources, batch, source, budget=limits.budget, helpers=helpers)
+    run = BatchRun(resources, batch, source, budget=limits.budget)
     await best_effort(
         "the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}")
     )

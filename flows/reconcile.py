@@ -387,14 +387,13 @@ def _in_cny(finding: Finding) -> bool:
 
 
 def end_personal_data(inbox: Path) -> None:
-    """Delete copies and waiting requests whose time is over, and forgotten receivers in
-    put-back snapshots.
+    """Delete copies whose time is over, and forgotten receivers in put-back
+    snapshots.
     """
     settings = SourcingSettings()
     try:
         delete_old(settings, inbox, utc_now())
         with Ledger(settings.ledger_url, clock=utc_now, owner="upkeep") as ledger:
-            ledger.chunks.drop_old()
             if mentions := ledger.forgotten.mentions():
                 erase_snapshots(settings.snapshot_root, mentions)
     except (OSError, SnapshotError, LedgerUnusable) as error:

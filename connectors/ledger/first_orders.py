@@ -1,8 +1,8 @@
 """The first paid order of each marketplace: a person is asked about its payment, and
 nothing further is bought before.
 
-Claims to create and to pay read this in their own transaction, so no other run and no
-helper passes it.
+Claims to create and to pay read this in their own transaction, so no other run passes
+it.
 """
 
 from __future__ import annotations

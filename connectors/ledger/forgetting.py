@@ -22,7 +22,6 @@ from sqlalchemy import (
     delete,
     or_,
     select,
-    tuple_,
     update,
 )
 
@@ -32,7 +31,6 @@ from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order
 from connectors.ledger.records import REASON, OrderChange
 from connectors.ledger.schema import (
-    chunks,
     effects,
     forgotten,
     messages,
@@ -186,9 +184,6 @@ class ForgottenRows(LedgerRows):
             ).all()
         with ledger.transaction([order_ref]) as connection:
             require_in_use(connection, ledger.shown)
-            _take_out_of_chunks(
-                connection, order_ref
-            )  # before the orders, as every writer of a chunk's plans
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)
             if stands:
@@ -293,25 +288,6 @@ def erase_rows(connection: Connection, order_ref: str, mentions: Mentions) -> No
             receivers.name,
         ):
             _erase_table(connection, table, order_ref, mentions)
-
-
-def _take_out_of_chunks(connection: Connection, order_ref: str) -> None:
-    """Take an order out of the chunks to plan; a helper that has it in hand sees it in
-    `forgotten`.
-    """
-    c = chunks.c
-    named = cast(c.content, Text).contains(order_ref, autoescape=True)
-    waiting = select(c.batch_id, c.owner, c.number, c.content).where(
-        c.work == "plan", c.done_at.is_(None), named
-    )
-    # locked: a chunk that is finished meanwhile is found done, and its result is not
-    # overwritten
-    for *this, content in connection.execute(waiting.with_for_update()).all():
-        others = [one for one in content if one["order_ref"] != order_ref]
-        key = tuple_(c.batch_id, c.owner, c.number)
-        connection.execute(
-            update(chunks).where(key == tuple_(*this)).values(content=others)
-        )
 
 
 def _erase_table(

@@ -153,18 +153,15 @@ def put_rows(
     rows: Sequence[Mapping[str, Any]],
     *,
     contradicted: Mapping[str, Contradicted] = MappingProxyType({}),
-    if_so: Callable[[Connection], bool] | None = None,
-) -> bool:
-    """Write rows of planned orders, new ones and ones without an effect. False when
-    `if_so` forbids it.
+) -> None:
+    """Write rows of planned orders, new ones and ones without an effect.
 
     Other orders stay as they are, as do those that were dropped or whose receiver was
     forgotten meanwhile. Amounts that are `contradicted`, by reference, may hold their
-    marketplace. `if_so` is asked first in the transaction; after False nothing is
-    written.
+    marketplace.
     """
-    if not rows and if_so is None:
-        return True
+    if not rows:
+        return
     now = ledger.clock()
     ledger.moved.update(row["order_ref"] for row in rows)
     planned: dict[str, dict[str, Any]] = {}
@@ -180,8 +177,6 @@ def put_rows(
     with ledger.transaction(
         ()
     ) as connection:  # what has an effect that counts as spent stays as it is
-        if if_so is not None and not if_so(connection):
-            return False
         # All rows exist and are locked before effects are read: another run's claim is
         # either seen below or waits for this commit. A missing row can't be locked, so
         # new orders are written first.
@@ -216,7 +211,6 @@ def put_rows(
             if ref in contradicted and ref not in gone:
                 mover.contradict(ref, contradicted[ref])
         mover.write()
-    return True
 
 
 def _alike(rows: Iterable[Mapping[str, Any]]) -> Iterable[list[Mapping[str, Any]]]:

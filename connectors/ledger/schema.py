@@ -137,13 +137,7 @@ batches = Table(
     Column("batch_id", String(120), primary_key=True),
     Column("source", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    Column("shared", JSON(none_as_null=True)),
-    Column("shared_by", String(120)),
-    Column("shared_at", UtcDateTime),
 )
-"""`shared` has what helpers of the batch work by, for the run `shared_by`, which was
-last seen at `shared_at`.
-"""
 
 orders = Table(
     "orders",
@@ -486,22 +480,6 @@ messages = Table(
 """`tries` has those at each recipient; `deliveries` had them before 0019."""
 Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
 Index("ix_messages_kind", messages.c.kind, messages.c.told_at)
-
-chunks = Table(
-    "chunks",
-    metadata,
-    Column("batch_id", String(120), ForeignKey("batches.batch_id"), primary_key=True),
-    Column("owner", String(120), primary_key=True),
-    Column("number", Integer, primary_key=True),
-    Column("work", String(16), nullable=False),
-    Column("content", JSON, nullable=False),
-    Column("taken_by", String(120)),
-    Column("seen_at", UtcDateTime),
-    Column("done_at", UtcDateTime),
-)
-"""Parts of a batch that `owner` shares with helpers; only the claims of effects protect
-money.
-"""
 
 pace = Table(
     "pace",

@@ -22,7 +22,6 @@ from typing import Any
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
-from connectors.ledger.chunks import ChunkRows
 from connectors.ledger.claiming import (
     claim_each,
     claimed_of,
@@ -115,7 +114,7 @@ _ACTED = _EFFECTS.where(one_of(effects.c.action, "actions"))
 _PAID_BY = (
     select(effects.c.order_ref)
     .where(_ASKED, effects.c.action == Action.PAY, STATUS_OF_THESE.in_(COUNTS_AS_SPENT))
-    .where(one_of(effects.c.sender, "senders"))
+    .where(effects.c.sender == bindparam("sender"))
     .distinct()
 )
 _UNSETTLED = (
@@ -164,7 +163,6 @@ class Ledger(Switches):
         self.parts = PartRows(self)
         self.matches = MatchRows(self)
         self.exported = ExportedRows(self)
-        self.chunks = ChunkRows(self)
 
     @repeating
     def require_sound(self, send_logs: Path | None = None) -> None:
@@ -569,11 +567,11 @@ class Ledger(Switches):
         )
         return [EffectRecord.of(row) for row in rows]
 
-    def paid_by(self, senders: Iterable[str], order_refs: Iterable[str]) -> set[str]:
-        """Those of these orders whose payment one of these owners sent, also where its
-        outcome is unknown.
+    def paid_by(self, sender: str, order_refs: Iterable[str]) -> set[str]:
+        """Those of these orders whose payment this owner sent, also where its outcome
+        is unknown.
         """
-        return {*self.column(_PAID_BY, refs=[*order_refs], senders=[*senders])}
+        return {*self.column(_PAID_BY, refs=[*order_refs], sender=sender)}
 
     def unsettled(self, order_refs: Iterable[str]) -> set[str]:
         """Those of these orders that have an effect without a known outcome."""

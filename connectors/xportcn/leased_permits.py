@@ -61,12 +61,10 @@ class LeasedRate(TokenBucket):
         breaker: CircuitBreaker,
         *,
         name: str,
-        run: str,
         limit: float,
         clock: Callable[[], float],
     ) -> None:
         super().__init__(limit, clock=clock)
-        self._run = run
         self._server = server
         self._breaker = breaker
         self._name = name
@@ -143,7 +141,7 @@ class LeasedRate(TokenBucket):
         usual = self._breaker.size if is_new else math.ceil(HEADROOM * often * PERIOD_S)
         self._calls, self._since, self._is_known = 0, now, True
         wants = (self._breaker.could_go + usual + 1) / PERIOD_S
-        asking = RateClient(run=self._run, wants=wants, limit=self._limit)
+        asking = RateClient(wants=wants, limit=self._limit)
         if not is_new:
             self._valid_until = (
                 math.inf
@@ -197,14 +195,10 @@ class LeasedRate(TokenBucket):
 
 @asynccontextmanager
 async def leasing(
-    server: RateServer, breaker: CircuitBreaker, *, client: str, run: str, limit: float
+    server: RateServer, breaker: CircuitBreaker, *, client: str, limit: float
 ) -> AsyncIterator[LeasedRate]:
-    """The breaker keeps to the ledger's rate in the block, for the run of this name, of
-    one or several processes.
-    """
-    permits = LeasedRate(
-        server, breaker, name=client, run=run, limit=limit, clock=breaker.now
-    )
+    """The breaker keeps to the ledger's rate in the block."""
+    permits = LeasedRate(server, breaker, name=client, limit=limit, clock=breaker.now)
     try:
         with breaker.at_rate(permits):
             yield permits

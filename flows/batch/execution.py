@@ -39,7 +39,7 @@ GOOD_FOR = timedelta(days=1)
 
 
 class Canaries:
-    """The canaries of one process's part in a run.
+    """The canaries of one run.
 
     Their state is the ledger's, but for the count of losses: a restarted run counts
     anew. Two processes that begin at one instant have one canary each.
@@ -79,17 +79,6 @@ class Canaries:
                         await self._take_loss(canary)
         create(*(order.order_ref for order in left))
         return []
-
-    async def first(self, at: Mapping[str, Marketplace]) -> list[str]:
-        """The first of these orders at each marketplace that is not free."""
-        first: dict[Marketplace, str] = {}
-        for ref, marketplace in at.items():
-            first.setdefault(marketplace, ref)
-        return [
-            ref
-            for marketplace, ref in first.items()
-            if not await self.is_free(marketplace)
-        ]
 
     async def is_free(self, marketplace: Marketplace) -> bool:
         """Whether an order of this version of the program was read back there within a

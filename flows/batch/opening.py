@@ -56,12 +56,6 @@ def planned_at(now: datetime) -> datetime:
     return min((run.expected_start_time if run else None) or now, now)
 
 
-def this_run() -> str:
-    """The id of this flow run; empty outside one."""
-    run = current_run()
-    return str(run.id) if run else ""
-
-
 async def absolute(done_by: str) -> str:
     """A time limit with its day, so that what this run starts means the same moment."""
     timezone = SourcingSettings().timezone
@@ -83,23 +77,18 @@ async def opened(
     concurrency: int = 0,
     begins_orders: bool = False,
     done_by: str = "",
-    settings: SourcingSettings | None = None,
-    xportcn: XportcnSettings | None = None,
-    run: str = "",
 ) -> AsyncIterator[Resources]:
     """Everything a run works with, once a cheap call has proved that service, clock and
     account are well.
 
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have
     forgotten earlier ones. `concurrency` calls go to the service at once; 0: as the
-    settings say. They count as those of `run`, else of this flow run. A service that is
-    away is waited for until `done_by`, and for a minute where that is over: a run that
-    comes too late ends in order too.
+    settings say. A service that is away is waited for until `done_by`, and for a minute
+    where that is over: a run that comes too late ends in order too.
     """
-    settings, xportcn = settings or SourcingSettings(), xportcn or XportcnSettings()
-    run = run or this_run()
+    settings = SourcingSettings()
     async with open_resources(
-        settings, xportcn, concurrency=concurrency or None, run=run
+        settings, XportcnSettings(), concurrency=concurrency or None
     ) as resources:
         now = resources.clock()
         resources.ledger.since = begun_at(now)

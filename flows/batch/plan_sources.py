@@ -12,7 +12,6 @@ from connectors.ledger.plans import plan_hash
 from connectors.ledger.records import Approval, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.decisions import Verdict
-from domain.marketplace import Marketplace
 from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
 from domain.request_remarks import WHOLE_FILE, Remark
@@ -114,14 +113,6 @@ class PlanSource:
         `anew` matches words again that an earlier run matched.
         """
 
-    async def check_unrecorded(
-        self, resources: Resources, asked: Mapping[str, Marketplace]
-    ) -> Mapping[str, Verdict]:
-        """The reasons not to buy some of these, by reference, whatever their plans
-        are.
-        """
-        return {}
-
     def keep(
         self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]
     ) -> None:
@@ -199,7 +190,7 @@ class FromRequests(PlanSource):
         anew: bool,
     ) -> None:
         looking = asyncio.create_task(
-            self.check_unrecorded(resources, marketplaces_of(requests))
+            find_unrecorded(resources, marketplaces_of(requests))
         )
 
         async def checked(plans: Sequence[PlannedOrder]) -> None:
@@ -220,11 +211,6 @@ class FromRequests(PlanSource):
             await looking
         finally:
             looking.cancel()
-
-    async def check_unrecorded(
-        self, resources: Resources, asked: Mapping[str, Marketplace]
-    ) -> Mapping[str, Verdict]:
-        return await find_unrecorded(resources, asked)
 
     def keep(
         self, resources: Resources, batch_id: str, plans: Sequence[PlannedOrder]

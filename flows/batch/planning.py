@@ -119,8 +119,7 @@ async def plan_each(
     matches = await match_requests(
         resources, requests, chunk_size=chunk_size, anew=match_anew
     )
-    planning = Planning(resources)
-    planning.expect(requests, matches)
+    planning = Planning(resources, requests, matches)
 
     async def one(
         chunk: Sequence[OrderRequest], label: str, through: Callable[[], None]
@@ -141,28 +140,21 @@ class Planning:
     """Each item is looked up once, by the chunk that needs it first; an order is
     previewed once its items are there.
 
-    `most_stored` offers are kept that no expected order needs any more, for orders
-    expected later.
+    These `requests` are planned, a chunk at a time; their words mean `matches`.
     """
 
-    def __init__(self, resources: Resources, *, most_stored: int = 0) -> None:
+    def __init__(
+        self, resources: Resources, requests: Sequence[OrderRequest], matches: Matches
+    ) -> None:
         self._resources = resources
-        self._most_stored = most_stored
-        self._matches: dict[tuple[str, str], Match] = {}
+        self._matches = matches
         self._waiting: dict[Item, list[Callable[[], None]]] = {}
-        self._needed = Counter[Item]()
+        self._needed = Counter(
+            item for request in requests for item in items_of(request, matches)
+        )
         self._offers: PartialResults[Item, Offer | Verdict] = PartialResults(
             then=self._is_there
         )
-        self._quotes = QuotesTogether(resources)
-        self._looked_up = self._items = 0
-        self._listener = progress.get()
-
-    def expect(self, requests: Sequence[OrderRequest], matches: Matches) -> None:
-        """Announce requests that will be planned, a chunk at a time; their words mean
-        `matches`.
-        """
-        self._matches |= matches
         self._offers.update(
             {
                 match.item: match.verdict
@@ -170,13 +162,11 @@ class Planning:
                 if not match.item_id
             }
         )
-        needed = Counter(
-            item for request in requests for item in items_of(request, self._matches)
-        )
-        new = len(needed.keys() - self._needed.keys() - self._offers.keys())
-        self._needed += needed
-        self._items += new
-        self._listener.start("search", new)
+        self._quotes = QuotesTogether(resources)
+        self._looked_up = 0
+        self._items = len(self._needed.keys() - self._offers.keys())
+        self._listener = progress.get()
+        self._listener.start("search", self._items)
         self._listener.start("preview", len(requests))
 
     async def plan(
@@ -274,11 +264,11 @@ class Planning:
             one_more()
 
     def _forget(self, chunk: Sequence[OrderRequest]) -> None:
-        """Drop the offers that no other order needs, beyond `most_stored`."""
+        """Drop the offers that no other order needs."""
         for request in chunk:
             for item in items_of(request, self._matches):
                 self._needed[item] -= 1
-                if not self._needed[item] and len(self._offers) > self._most_stored:
+                if not self._needed[item]:
                     self._offers.pop(item, None)
 
     async def _keep_matches(self, plans: Iterable[PlannedOrder]) -> None:

@@ -131,15 +131,13 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
 def lines_of(
     ledger: Ledger, order_refs: Sequence[str]
 ) -> tuple[dict[str, ReportLine], list[int]]:
-    """These orders as they stand, and the fen of each payment that this run or a helper
-    of it sent.
+    """These orders as they stand, and the fen of each payment that this run sent.
 
-    Orders that it found paid count for the run that paid them. A payment that a dead
-    helper sent may be unsettled yet.
+    Orders that it found paid count for the run that paid them.
     """
     lines, bought = dict[str, ReportLine](), list[int]()
     for some in chunked(order_refs):
-        sent = ledger.paid_by({ledger.owner, *ledger.chunks.helpers}, some)
+        sent = ledger.paid_by(ledger.owner, some)
         for order in ledger.each_order(some):
             lines[order.order_ref] = line_of(order)
             if order.order_ref in sent and order.paid_minor:

@@ -5,7 +5,7 @@ plans.
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
@@ -22,13 +22,12 @@ from connectors.ledger.plans import (
 )
 from connectors.ledger.records import OrderChange, SpendLimits, line_of
 from domain.decisions import FINE, Verdict, held
-from domain.holds import MOST, BudgetLimits, over_budget
+from domain.holds import BudgetLimits, over_budget
 from domain.money import Money
 from domain.orders import OrderRequest, lines_without_limit, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.report import BatchReport, MatchLine, ReportLine
-from domain.request_remarks import HELPERS, Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.approval.form import BEFOREHAND, asks, decide, is_deployed
@@ -38,7 +37,6 @@ from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_
 from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import Take
 from flows.batch.reporting import batch_report
-from flows.batch.sharing import Coordinator, helpers_end, shared
 from flows.batch.sorting import SortedOrders, at_held_marketplaces, first_payments_ahead
 from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
@@ -71,7 +69,6 @@ class BatchRun:
         *,
         budget: Money | None = None,
         chunk_size: int = 0,
-        helpers: int = 0,
     ) -> None:
         settings = resources.settings
         self.resources = resources
@@ -81,8 +78,6 @@ class BatchRun:
             day=settings.day_limit,
             timezone=settings.timezone,
         )
-        self.helpers = helpers
-        self.coordinator: Coordinator | None = None
         self.canaries = Canaries(resources)
         self.batch_id = batch_id
         self.source = source
@@ -152,9 +147,6 @@ class BatchRun:
         self._is_paused()
         self.feed = EventFeed(ledger, ledger.each_order(self.asked))
         begun = ledger.start_batch(self.batch_id, self.source.name)
-        await helpers_end(
-            self.resources, self.batch_id
-        )  # of a run before, whether or not this one has any
         await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
         if not ask:
@@ -170,10 +162,7 @@ class BatchRun:
         self.source.requests = ()  # what has no plan yet stays whole until it has one, which is in the ledger
         if work.to_plan or work.under_way or work.approved:
             await wait_until_settled(self.resources)
-        if self.helpers and (work.to_plan or work.under_way or work.approved):
-            await self._with_helpers(work, ask=ask)
-        else:
-            await self._go_on(work, (), ask=ask)
+        await self._go_on(work, (), ask=ask)
         postponed, again = self._to_plan_again(), await self._to_try_again()
         if postponed or again:
             run_logger().info(
@@ -198,19 +187,6 @@ class BatchRun:
             (), *budget_used_up(self.batch_id, report), batch_finished(report)
         )
         return report
-
-    async def _with_helpers(self, work: SortedOrders, *, ask: bool) -> None:
-        async with shared(
-            self.resources,
-            self.limits,
-            helpers=self.helpers,
-            chunk_size=self.chunk_size,
-            asks=self.source.asks,
-        ) as self.coordinator:
-            await self._go_on(work, (), ask=ask)
-        remarks = [Remark(HELPERS, "", words) for words in self.coordinator.remarks]
-        self.source.warnings = [*self.source.warnings, *remarks]
-        self.coordinator = None
 
     async def _go_on(
         self, work: SortedOrders, again: Sequence[str], *, ask: bool
@@ -242,12 +218,6 @@ class BatchRun:
             del question, decision, approved, refused
             if self._is_paused():
                 return
-            if self.coordinator is not None:
-                left = await self._bought_first(refs)
-                refs = await self.coordinator.bought(
-                    left, self.approved, self.feed.emit
-                )
-                await settle_open(self.resources, refs)
             await self._execute(refs)
 
     def _question(
@@ -348,35 +318,6 @@ class BatchRun:
             if order.state in NEEDS_A_PERSON
         ]
 
-    async def _bought_first(self, refs: Sequence[str]) -> list[str]:
-        """Buy the canaries, before helpers begin at their marketplaces; answers the
-        orders left for helpers.
-
-        Where no canary is read back this run takes the others too: they are held, or
-        wait.
-        """
-        orders = self.resources.ledger.each_order(refs)
-        at = {
-            order.order_ref: order.marketplace
-            for order in orders
-            if order.state is OrderState.PLANNED
-        }
-        mine: list[str] = []
-        for _ in range(MOST):
-            if first := await self.canaries.first(
-                {ref: at[ref] for ref in at if ref not in mine}
-            ):
-                await self._execute(first)
-                mine += first
-        if alone := [
-            ref
-            for ref in at
-            if ref not in mine and not await self.canaries.is_free(at[ref])
-        ]:
-            await self._execute(alone)
-        gone = {*mine, *alone}
-        return [ref for ref in refs if ref not in gone]
-
     async def _execute(self, refs: Sequence[str]) -> None:
         await execute(
             self.resources,
@@ -424,8 +365,6 @@ class BatchRun:
         """
         refs = [request.order_ref for request in requests]
         made: dict[str, PlanSummary] = {}
-        if self.coordinator is not None and requests:
-            made = await self._planned_together(self.coordinator, requests)
 
         async def keep(plans: Sequence[PlannedOrder]) -> None:
             await asyncio.to_thread(
@@ -433,43 +372,8 @@ class BatchRun:
             )
             made.update({plan.order_ref: summary_of(plan) for plan in plans})
 
-        left = [request for request in requests if request.order_ref not in made]
-        requests.clear()
-        await self._plan(left, keep)
+        await self._plan(requests, keep)
         return [made[ref] for ref in refs if ref in made]
-
-    async def _planned_together(
-        self, coordinator: Coordinator, requests: Sequence[OrderRequest]
-    ) -> dict[str, PlanSummary]:
-        """Plan with helpers, while this run looks for orders that its ledger does not
-        know: those are held.
-        """
-        looking = asyncio.create_task(
-            self.source.check_unrecorded(self.resources, marketplaces_of(requests))
-        )
-        try:
-            together = await coordinator.planned(requests)
-            why = await looking
-        finally:
-            looking.cancel()
-        asked = {request.order_ref: request for request in requests}
-        made, matches = (
-            dict[str, PlanSummary](),
-            defaultdict[str, list[MatchLine]](list),
-        )
-        for planned in together:
-            made |= {plan.order_ref: plan for plan in planned.plans}
-            self.postponed |= {ref: asked[ref] for ref in planned.postponed}
-            for line in planned.matches:
-                matches[line.order_ref].append(line)
-        self.matches |= matches
-        there = [
-            plan for plan in made.values() if plan.is_fine and plan.order_ref in why
-        ]
-        await asyncio.to_thread(
-            self.source.hold, self.resources, self.batch_id, there, why
-        )
-        return made | {plan.order_ref: replace(plan, is_fine=False) for plan in there}
 
     async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
         self.plans.update({plan.order_ref: plan for plan in plans})

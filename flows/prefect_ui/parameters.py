@@ -92,15 +92,6 @@ ChunkSize = Annotated[
         le=1000,
     ),
 ]
-Helpers = Annotated[
-    int,
-    asked(
-        "Helpers",
-        "So many further runs share the work of this one. They need a ledger on PostgreSQL. 0: as the settings say",
-        ge=0,
-        le=64,
-    ),
-]
 Concurrency = Annotated[
     int,
     asked(
@@ -222,7 +213,6 @@ class Speed(FormSection):
 
     chunk_size: ChunkSize = 0
     concurrency: Concurrency = 0
-    helpers: Helpers = 0
 
 
 RequestsParameter = Annotated[Requests, asked("What to buy")]

@@ -171,15 +171,12 @@ async def open_resources(
     *,
     concurrency: int | None = None,
     clock: Clock = utc_now,
-    run: str = "",
     is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
     """Open everything, or raise what is missing; closes it cleanly. A database server
     that restarts is waited for.
 
-    The account's calls are shared fairly between runs: `run` is what several processes
-    of one have in common. Of the day's calls a part is kept for runs that serve buying
-    (`is_buying`).
+    Of the day's calls a part is kept for runs that serve buying (`is_buying`).
     """
     xportcn.require_account()
     send_logs = settings.data_dir / "sends"
@@ -227,7 +224,6 @@ async def open_resources(
                 ledger.pace,
                 client.breaker,
                 client=log.owner,
-                run=run or log.owner,
                 limit=xportcn.requests_per_second,
             ),
         ):

@@ -18,7 +18,7 @@ import pickle
 import signal
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -34,12 +34,10 @@ import flows.batch.opening
 import flows.batch.plan_sources
 import flows.buy_from_file
 import flows.cancel_orders
-import flows.helper
 import flows.sync_tracking
 import tasks.after_sale
 from connectors.book_file import reading_by
 from connectors.crash_points import VARIABLE
-from connectors.ledger.store import Ledger
 from connectors.marketplaces.taobao.after_sale import TaobaoAfterSale
 from connectors.request_files import read_request_file
 from connectors.settings import SourcingSettings
@@ -95,9 +93,6 @@ class Job:
     """What a process does: `plan` or `source` a file, or call one of `FLOWS` with
     `arguments`.
 
-    With `helpers` the batch is shared with that many, which a test starts itself
-    (`help`).
-
     With `plans`, plans are read from that file and not made anew: they cost most of a
     run's time, and only read.
     """
@@ -111,7 +106,6 @@ class Job:
     chunk_size: int = 50
     crash_at: str = ""
     clock: Speed = Speed()
-    helpers: int = 0
     plans: Path | None = None
     settings: dict[str, str] = field(default_factory=dict)
 
@@ -123,12 +117,6 @@ class Job:
         """The report that the process of that id wrote at its end."""
         answer: dict[str, Any] = json.loads((self.reports / f"{pid}.json").read_text())
         return answer
-
-
-def helper_of(job: Job, name: str) -> Job:
-    """A helper of the job's batch in a home of its own."""
-    home = {"SOURCING_DATA_DIR": str(job.folder / name)}
-    return replace(job, does="help", settings={**job.settings, **home})
 
 
 def context() -> ForkServerContext:
@@ -253,9 +241,7 @@ async def _source(job: Job) -> dict[str, Any]:
         plans = flows.batch.plan_sources.FromRequests(
             orders_to_buy(resources.ledger, asked, dry_run=False), str(job.file)
         )
-        batch = BatchRun(
-            resources, job.batch, plans, chunk_size=job.chunk_size, helpers=job.helpers
-        )
+        batch = BatchRun(resources, job.batch, plans, chunk_size=job.chunk_size)
         report = await batch.buy(ask=False)
     return report.to_json()
 
@@ -308,17 +294,6 @@ def _use_plans(file: Path) -> None:
     cast(Any, flows.batch.plan_sources).plan_each = planned
 
 
-async def _help(job: Job) -> dict[str, Any]:
-    """Help with the job's batch, as soon as it is shared."""
-    with Ledger(SourcingSettings().ledger_url, clock=job.clock, owner="test") as ledger:
-        while not (ledger.knows_batch(job.batch) and ledger.chunks.of_batch(job.batch)):  # noqa: ASYNC110 - a database
-            await asyncio.sleep(0.05)
-    helped = await flows.helper.help_batch.fn(job.batch)
-    return (
-        {"troubles": [str(helped.message)]}
-        if isinstance(helped, State)
-        else asdict(helped)
-    )
 
 
 FLOWS: dict[str, Any] = {
@@ -330,7 +305,6 @@ FLOWS: dict[str, Any] = {
     "track": flows.sync_tracking.sync_tracking,
 }
 DOES = {
-    "help": _help,
     "plan": _plan,
     "source": _source,
     **dict.fromkeys(FLOWS, _flow),

@@ -20,8 +20,7 @@ import pytest
 from connectors.book_file import book_text
 from domain.sku_book import missing_entries
 from tests.crashes.books import assert_books_are_exact, kept
-from tests.crashes.light import Job, Speed, helper_of, run, start, states
-from tests.postgres import Postgres
+from tests.crashes.light import Job, Speed, run, start, states
 from tests.running import RECEIVER, RunningSandbox, single_line_orders
 
 pytestmark = pytest.mark.endurance
@@ -151,38 +150,6 @@ def test_each_part_is_bought_once_whatever_the_book_says_after_a_kill(
     }  # a booking that was under way may be a question
     bought_once(sandbox, shop.parts)
     assert_books_are_exact(sandbox, job)
-
-
-def test_helpers_buy_own_skus_with_the_spare_offers_of_the_run_s_book(
-    sandbox: RunningSandbox, tmp_path: Path, postgres: Postgres
-) -> None:
-    """They have no book of their own: an order comes with what the run has read."""
-    shop = Shop(sandbox)
-    job = job_in(
-        tmp_path,
-        sandbox,
-        SOURCING_LEDGER_URL=postgres.new_ledger(),
-        SOURCING_CONCURRENCY="1",
-    )
-    job = replace(job, helpers=2, chunk_size=2)
-    write(job, shop.orders, shop.book)
-    sandbox.faults({"path": "*", "kind": "latency", "probability": 1, "delay_s": 0.1})
-    without_book = replace(job, settings={**job.settings, "SOURCING_BOOK": ""})
-    helping = [start(helper_of(without_book, name)) for name in ("one", "two")]
-    shared = start(job)
-    pids = shared.pid, *(one.pid for one in helping)
-    assert [one.ends() for one in (shared, *helping)] == [0, 0, 0]
-    report, *helped = (job.told(pid) for pid in pids)
-    assert min(one["planned"] for one in helped) > 0
-    assert sum(one["bought"] for one in helped) > 0
-    assert Counter(states(report).values()) == {"booked": 2 * ORDERS}
-    spares = {match["order_ref"] for match in report["matches"]}
-    assert spares == {f"S-{n}" for n in range(0, ORDERS, 3)}
-    bought_once(sandbox, shop.parts)
-    assert_books_are_exact(sandbox, job)
-    again = run(job)
-    assert again["bought_this_run"] == 0
-    bought_once(sandbox, shop.parts)
 
 
 def test_what_the_book_lacks_is_bought_once_it_is_filled_in(

@@ -15,7 +15,6 @@ from connectors import credentials_block
 from connectors.credentials_block import XportcnCredentials
 from connectors.settings import MissingSetting
 from connectors.xportcn.settings import XportcnSettings
-from flows.batch.sharing import ACCOUNT_OF_THE_RUN
 
 REAL = "https://www.xportcn.com/api"
 BLOCK = XportcnCredentials(
@@ -142,9 +141,6 @@ def test_the_secret_shows_in_no_text_of_the_block() -> None:
 def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_settings() -> (
     None
 ):
-    """The account, and each setting that a helper takes from the run that shares with
-    it.
-    """
     known = {
         "pay_is",
         "units",
@@ -159,7 +155,6 @@ def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_setti
         "access_secret",
         "user_id",
     } | known
-    assert {*ACCOUNT_OF_THE_RUN} >= known
     for name in known:
         block, setting = (
             XportcnCredentials.model_fields[name],

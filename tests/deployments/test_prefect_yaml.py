@@ -22,7 +22,7 @@ from deployments import post_office
 from deployments.page import app as page
 from deployments.registration import AT_ONCE, EXAMPLE, describe_site
 from deployments.server_watch import REGULAR
-from flows.batch import follow_up, sharing
+from flows.batch import follow_up
 from flows.prefect_ui import todo_artifact
 from sourcing import __version__
 from tests.running import ROOT
@@ -89,7 +89,6 @@ def test_every_deployment_that_the_program_starts_or_links_to_is_there() -> None
         *page.FORMS,
     }
     started = {
-        sharing.DEPLOYMENT,
         post_office.DEPLOYMENT,
         f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}",
     }

@@ -14,7 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from connectors.process_locks import hold
-from deployments.run_recovery import NEVER, RunRecovery, candidates, take_up, why_lost
+from deployments.run_recovery import RunRecovery, candidates, take_up, why_lost
 from domain.reasons import Reason, ReasonCode, because
 from tests.deployments.served import Served
 
@@ -88,29 +88,6 @@ def test_one_that_was_put_aside_has_no_process_to_lose() -> None:
         type=StateType.PAUSED, name="Suspended", timestamp=NOW - timedelta(hours=1)
     )
     assert why_lost(state, died=NOW, began=NOW, now=NOW) is None
-
-
-def test_from_afar_only_what_crashed_is_taken_up() -> None:
-    """Jobs of Kubernetes take long to begin."""
-    hour_ago = NOW - timedelta(hours=1)
-    assert (
-        why_lost(
-            State(type=StateType.PENDING, timestamp=hour_ago),
-            died=None,
-            began=NEVER,
-            now=NOW,
-        )
-        is None
-    )
-    assert (
-        why_lost(
-            State(type=StateType.CRASHED, timestamp=hour_ago),
-            died=None,
-            began=NEVER,
-            now=NOW,
-        )
-        == FORGOTTEN
-    )
 
 
 async def test_a_run_without_its_process_is_started_again_and_told_of(

@@ -1,77 +1,34 @@
-"""Work pool templates, systemd units, compose file and manifests are well-formed and
-agree with each other.
-"""
+"""Systemd units and compose file are well-formed and agree with each other."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
-from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-import pytest
 import yaml
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.workers.process import ProcessJobConfiguration
 
 from deployments.databases import redis_settings
+from deployments.registration import POOL
 from tests.deployments.served import Served
 from tests.needs import leave_out
 from tests.running import ROOT
 
 FOLDER = ROOT / "deployments"
-TEMPLATES = {
-    kind: json.loads((FOLDER / "work_pools" / f"{kind}.json").read_text())
-    for kind in ("process", "docker", "kubernetes")
-}
 VERSION = "prefecthq/prefect:3.9.1-python3.11"
-
-
-def _published(kind: str) -> dict[str, Any]:
-    """The template that Prefect itself ships for a type of work pool."""
-    text = (
-        files("prefect.server.api")
-        .joinpath("collections_data/views/aggregate-worker-metadata.json")
-        .read_text()
-    )
-    workers = [
-        workers[kind] for workers in json.loads(text).values() if kind in workers
-    ]
-    template: dict[str, Any] = workers[0]["default_base_job_configuration"]
-    return template
-
-
-@pytest.mark.parametrize("kind", TEMPLATES)
-def test_a_template_uses_only_what_that_worker_knows(kind: str) -> None:
-    known = set(_published(kind)["job_configuration"])
-    assert set(TEMPLATES[kind]["job_configuration"]) <= known
-
-
-@pytest.mark.parametrize("kind", TEMPLATES)
-async def test_the_server_takes_the_template(kind: str, served: Served) -> None:
-    name = f"try-{kind}"
-    async with get_client() as client:
-        await client.create_work_pool(
-            WorkPoolCreate(name=name, type=kind, base_job_template=TEMPLATES[kind])
-        )
-        made = await client.read_work_pool(name)
-        assert (
-            made.base_job_template["job_configuration"]
-            == TEMPLATES[kind]["job_configuration"]
-        )
-        await client.delete_work_pool(name)
 
 
 async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(
     served: Served,
 ) -> None:
     values = {"working_dir": "/tmp", "env": {"SOURCING_DAY_LIMIT_CNY": "100"}}
+    async with get_client() as client:
+        pool = await client.read_work_pool(POOL)
     made: ProcessJobConfiguration = (
         await ProcessJobConfiguration.from_template_and_values(
-            TEMPLATES["process"], values
+            pool.base_job_template, values
         )
     )
     assert (str(made.working_dir), made.env, made.command) == (
@@ -86,7 +43,7 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         leave_out("systemd-analyze", "apt-get install systemd")
     units = sorted((FOLDER / "systemd").glob("*.service"))
     assert [unit.stem for unit in units] == [
-        *("sourcing-callbacks", "sourcing-helper@", "sourcing-post-office"),
+        *("sourcing-callbacks", "sourcing-post-office"),
         *("sourcing-prefect-services", "sourcing-prefect", "sourcing-worker"),
     ]
     there = [tmp_path / unit.name for unit in units]
@@ -161,7 +118,7 @@ def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
     assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
     assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
     ours = {name for name, one in services.items() if one["image"] == "sourcing:latest"}
-    assert ours == {"register", "worker", "helper", "post-office", "callbacks"}
+    assert ours == {"register", "worker", "post-office", "callbacks"}
 
 
 def test_each_setting_of_the_product_reaches_its_containers() -> None:
@@ -209,26 +166,6 @@ def _variables(*files: str) -> dict[str, str]:
     return dict(line.split("=", 1) for line in lines)
 
 
-def test_a_helper_has_a_home_of_its_own_wherever_it_runs() -> None:
-    compose = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
-        "services"
-    ]["helper"]
-    manifests = list(
-        yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text())
-    )
-    helper = next(one for one in manifests if one["kind"] == "StatefulSet")
-    (container,) = helper["spec"]["template"]["spec"]["containers"]
-    unit = (FOLDER / "systemd" / "sourcing-helper@.service").read_text()
-    assert "volumes" not in compose  # the image's own, one a container
-    assert [one["name"] for one in container["volumeMounts"]] == [
-        one["metadata"]["name"] for one in helper["spec"]["volumeClaimTemplates"]
-    ]
-    assert "SOURCING_DATA_DIR=/var/lib/sourcing-helper-%i/data" in unit
-    command = ["python", "-m", "deployments.watched_worker", "--helper"]
-    assert compose["command"] == container["args"] == command
-    assert f"/{' '.join(command)}\n" in unit
-
-
 def test_the_image_holds_every_package() -> None:
     containerfile = (FOLDER / "container" / "Containerfile").read_text()
     for package in (
@@ -243,55 +180,3 @@ def test_the_image_holds_every_package() -> None:
     ):
         assert f"COPY {package} {package}\n" in containerfile
     assert "prefect.yaml" in containerfile
-
-
-def test_jobs_in_kubernetes_find_the_settings_and_the_disk_that_the_manifests_make() -> (
-    None
-):
-    manifests = list(
-        yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text())
-    )
-    made = {(one["kind"], one["metadata"]["name"]) for one in manifests}
-    spec = TEMPLATES["kubernetes"]["job_configuration"]["job_manifest"]["spec"][
-        "template"
-    ]["spec"]
-    assert (
-        "ConfigMap",
-        spec["containers"][0]["envFrom"][0]["configMapRef"]["name"],
-    ) in made
-    assert (
-        "PersistentVolumeClaim",
-        spec["volumes"][0]["persistentVolumeClaim"]["claimName"],
-    ) in made
-    assert {one["metadata"]["namespace"] for one in manifests} == {"sourcing"}
-
-
-def test_the_receiver_in_kubernetes_is_found_and_gets_no_account() -> None:
-    manifests = list(
-        yaml.safe_load_all((FOLDER / "kubernetes" / "sourcing.yaml").read_text())
-    )
-    service = next(
-        one for one in manifests if one["kind"] == "Service" and "ports" in one["spec"]
-    )
-    receiver = next(
-        one
-        for one in manifests
-        if one["metadata"]["name"] == "sourcing-callbacks" and one is not service
-    )
-    pod = receiver["spec"]["template"]
-    (container,) = pod["spec"]["containers"]
-    assert (
-        service["spec"]["selector"]
-        == pod["metadata"]["labels"]
-        == receiver["spec"]["selector"]["matchLabels"]
-    )
-    assert [port["name"] for port in container["ports"]] == [
-        port["targetPort"] for port in service["spec"]["ports"]
-    ]
-    assert (
-        container["args"][-1]
-        == str(container["ports"][0]["containerPort"])
-        == str(service["spec"]["ports"][0]["port"])
-    )
-    assert container["envFrom"] == [{"configMapRef": {"name": "sourcing"}}]
-    assert [one["name"] for one in container["env"]] == ["SOURCING_LEDGER_URL"]

@@ -218,10 +218,10 @@ def test_other_machines_are_let_in_only_with_a_password(
 
 
 def test_what_needs_postgresql_says_so(served: Served, tmp_path: Path) -> None:
-    for option, value in (("--redis", "redis://127.0.0.1:1/0"), ("--helpers", "2")):
-        second = _serve(served, option, value, SOURCING_DATA_DIR=str(tmp_path))
-        assert second.exit_code == 1
-        assert "add --postgres URL" in second.stderr
+    redis = "redis://127.0.0.1:1/0"
+    second = _serve(served, "--redis", redis, SOURCING_DATA_DIR=str(tmp_path))
+    assert second.exit_code == 1
+    assert "add --postgres URL" in second.stderr
     assert list(tmp_path.iterdir()) == []
 
 

@@ -25,12 +25,12 @@ from domain.fair_pace import (
 )
 from tests.everyday import examples
 
-WANTS = st.dictionaries(st.integers(0, 9), st.floats(0, 1e4), min_size=1)
+WANTS = st.dictionaries(st.sampled_from("abcdefghij"), st.floats(0, 1e4), min_size=1)
 
 
 @given(st.floats(0, 1e4), WANTS)
 def test_nobody_gets_more_than_it_wants_and_all_is_divided_as_long_as_somebody_wants_it(
-    amount: float, wants: dict[int, float]
+    amount: float, wants: dict[str, float]
 ) -> None:
     """The sum is the smaller of what is there and what is wanted."""
     parts = max_min(amount, wants)
@@ -40,7 +40,7 @@ def test_nobody_gets_more_than_it_wants_and_all_is_divided_as_long_as_somebody_w
 
 @given(st.floats(0, 1e4), WANTS)
 def test_nobody_gets_less_than_another_unless_it_wants_no_more(
-    amount: float, wants: dict[int, float]
+    amount: float, wants: dict[str, float]
 ) -> None:
     """Max-min: whose part is smaller than the largest has all that it wants."""
     parts = max_min(amount, wants)
@@ -51,24 +51,19 @@ def test_nobody_gets_less_than_another_unless_it_wants_no_more(
     )
 
 
-def test_the_limit_is_divided_between_runs_and_each_part_between_the_processes_of_a_run() -> (
-    None
-):
-    """Four processes of a night beside one manual run: half for the manual one. One
-    that wants little gets that.
-    """
-    night = {f"night-{number}": client("night", wants=80) for number in range(4)}
-    manual = {"manual": client("manual", wants=80)}
-    assert shares(night | manual, 50) == {"manual": 25, **dict.fromkeys(night, 6.25)}
-    assert shares(night | {"manual": client("manual", wants=10)}, 50) == {
-        "manual": 10,
-        **dict.fromkeys(night, 10),
+def test_the_limit_is_divided_between_the_processes_that_call() -> None:
+    """One that wants little gets that, and the others get the rest alike."""
+    busy = dict.fromkeys("abcde", client(wants=80))
+    assert shares(busy, 50) == dict.fromkeys("abcde", 10)
+    assert shares(busy | {"e": client(wants=2)}, 50) == {
+        **dict.fromkeys("abcd", 12),
+        "e": 2,
     }
 
 
 def test_what_nobody_wants_is_for_all_alike() -> None:
     """So that who needs more at once has it before it asks again."""
-    assert shares({"a": client("a", wants=10), "b": client("b", wants=20)}, 50) == {
+    assert shares({"a": client(wants=10), "b": client(wants=20)}, 50) == {
         "a": 20,
         "b": 30,
     }
@@ -101,7 +96,7 @@ def test_the_shares_never_add_up_to_more_than_the_limit(
             pace, lease = leased(
                 pace,
                 str(who),
-                RateClient(run=str(who % 2), wants=wants, limit=limit),
+                RateClient(wants=wants, limit=limit),
                 now,
             )
             assert 0 <= lease.permits <= (max(1, limit) if is_first else 0)
@@ -122,7 +117,6 @@ class Callers:
 
     limit: float
     busy: dict[str, float]
-    runs: dict[str, str]
     now: float = 0.0
 
     def __post_init__(self) -> None:
@@ -159,11 +153,11 @@ class Callers:
         self.at[name] = self.now
 
     def _ask(self, name: str) -> None:
-        run, is_new = self.runs.get(name, name), name not in self.pace.alive(self.now)
+        is_new = name not in self.pace.alive(self.now)
         self.pace, lease = leased(
             self.pace,
             name,
-            RateClient(run=run, wants=self.busy[name], limit=self.limit),
+            RateClient(wants=self.busy[name], limit=self.limit),
             self.now,
         )
         self.share[name], self.due[name] = lease.share, self.now + lease.again_s
@@ -192,9 +186,7 @@ def test_what_is_there_is_used_and_everybody_has_its_fair_part(
     """Over half a minute each process makes its max-min share of calls, and all
     together what they can or may.
     """
-    callers = Callers(
-        limit, {str(number): wants for number, wants in enumerate(busy)}, {}
-    )
+    callers = Callers(limit, {str(number): wants for number, wants in enumerate(busy)})
     callers.until(31)
     for name, share in max_min(limit, callers.busy).items():
         assert callers.rate(name, since=1) >= 0.9 * share - 0.3
@@ -205,7 +197,7 @@ def test_a_rate_of_one_in_ten_seconds_goes_round_among_four() -> None:
     """Each gets every fourth permit: nobody waits for ever while parts of one lie with
     everybody.
     """
-    callers = Callers(0.1, dict.fromkeys("abcd", 50.0), {})
+    callers = Callers(0.1, dict.fromkeys("abcd", 50.0))
     callers.until(400)
     assert sum(callers.made.values()) in (37, 38, 39, 40)
     assert all(count in (9, 10, 11) for count in callers.made.values())
@@ -215,7 +207,7 @@ def test_what_a_process_had_that_died_goes_to_the_others() -> None:
     """Half of the rate was one's; within a second after it died the other has all of
     it.
     """
-    callers = Callers(50, {"dies": 500.0, "lives": 500.0}, {})
+    callers = Callers(50, {"dies": 500.0, "lives": 500.0})
     callers.until(10)
     del callers.due["dies"]
     callers.until(12)
@@ -227,7 +219,7 @@ def test_what_a_process_had_that_died_goes_to_the_others() -> None:
 
 def test_fifty_processes_share_a_rate_of_fifty() -> None:
     """One a second for each, and nearly all of it is used."""
-    callers = Callers(50, {str(number): 80.0 for number in range(50)}, {})
+    callers = Callers(50, {str(number): 80.0 for number in range(50)})
     callers.until(40)
     rates = [callers.rate(name, since=10) for name in callers.busy]
     assert 47.5 <= sum(rates) <= 51
@@ -316,9 +308,9 @@ def test_a_clock_a_little_behind_changes_nothing() -> None:
     assert leased(pace, "me", request(), 99.7)[1].permits == 0
 
 
-def client(run: str, *, wants: float = 0.0) -> RateClient:
-    return RateClient(run=run, wants=wants, limit=50)
+def client(*, wants: float = 0.0) -> RateClient:
+    return RateClient(wants=wants, limit=50)
 
 
 def request(*, limit: float = 50) -> RateClient:
-    return RateClient(run="mine", wants=200, limit=limit)
+    return RateClient(wants=200, limit=limit)

@@ -2,27 +2,24 @@
 promise.
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a
-PostgreSQL that goes away and comes back under one process, `shared` the same under a
-batch with `--helpers`, `command` the real command with its Prefect server, `hostile`
-the whole table of odd answers (`--every 50` plays every fiftieth case), `deviations`
-every form in which the service may deviate (also `--every`), `dialects` a journey
-through each dialect and 40 combinations, `reasons` a scene for each reason that an
-order may have, `proxy` the worst of the deviations before the real command, `cells` a
-million random cells of request files, `starts` commands that are killed in their first
-seconds, `snapshots` their writing and their move killed at thirty moments, `earlier` a
-run of the version before that waited for its approval, `crashes` every kind of effect
-killed at every point, `lost` parts of `sourcing serve` killed under a run (`--only 1 4`
-plays the first and the fourth case), `looks` a second look that comes by itself,
-whatever is killed before it, `retention` what Prefect's server is not to keep, `outage`
-a service that is killed in each stage of a run and comes back, `throttled` one that
-sends calls away, `pauses` a batch in two processes while somebody stops all buying and
-resumes (pauses stand where stops do), `rate` the account's calls a second over four
-processes (`--seconds` long; kills, stops, a ledger that is away), `scale` a batch over
-helpers on Prefect with PostgreSQL and Redis (`--helpers`, `--latency-ms`,
-`--concurrency`, `--cases` of alone, helped, nobody, killed, parent, version, secret and
-restarts), `callbacks` messages of the service, with `--orders 1000` in full; its parts
-are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts an
-order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how soon they
+PostgreSQL that goes away and comes back under one process, `command` the real command
+with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
+every fiftieth case), `deviations` every form in which the service may deviate (also
+`--every`), `dialects` a journey through each dialect and 40 combinations, `reasons` a
+scene for each reason that an order may have, `proxy` the worst of the deviations before
+the real command, `cells` a million random cells of request files, `starts` commands
+that are killed in their first seconds, `snapshots` their writing and their move killed
+at thirty moments, `earlier` a run of the version before that waited for its approval,
+`crashes` every kind of effect killed at every point, `lost` parts of `sourcing serve`
+killed under a run (`--only 1 4` plays the first and the fourth case), `looks` a second
+look that comes by itself, whatever is killed before it, `retention` what Prefect's
+server is not to keep, `outage` a service that is killed in each stage of a run and
+comes back, `throttled` one that sends calls away, `pauses` a batch in two processes
+while somebody stops all buying and resumes (pauses stand where stops do), `rate` the
+account's calls a second over four processes (`--seconds` long; kills, stops, a ledger
+that is away), `callbacks` messages of the service, with `--orders 1000` in full; its
+parts are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts
+an order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how soon they
 start runs, and how few). `wheel` builds and installs the package for `--python`, buys
 with it and serves with it. `tests` are those that `make test` leaves out (marked
 `endurance`), `properties` all property tests with new examples for each of
@@ -67,8 +64,6 @@ from tests.endurance.restarts import (
     batch_under_restarts,
 )
 from tests.endurance.retention import file_does_not_grow
-from tests.endurance.scale import CASES as SHARED
-from tests.endurance.scale import Load, batches_are_shared
 from tests.endurance.shop import End
 from tests.endurance.snapshots import snapshots_outlive_kills
 from tests.endurance.starts import killed_starts_lock_nobody_out
@@ -84,7 +79,6 @@ PARTS = (
     *(
         "storm",
         "restarts",
-        "shared",
         "command",
         "hostile",
         "cells",
@@ -96,7 +90,6 @@ PARTS = (
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
     *(
         "rate",
-        "scale",
         "tests",
         "properties",
         "deviations",
@@ -119,7 +112,7 @@ def main() -> int:
         "--database", choices=["sqlite", "postgresql", "both"], default="both"
     )
     parser.add_argument("--repetitions", type=int, default=20)
-    parser.add_argument("--orders", type=int, help="500, of scale 2000")
+    parser.add_argument("--orders", type=int, default=500)
     parser.add_argument("--processes", type=int, default=4)
     parser.add_argument(
         "--longest-pause",
@@ -156,37 +149,12 @@ def main() -> int:
         "--seconds", type=float, default=60, help="of rate: how long it is counted"
     )
     parser.add_argument(
-        "--helpers",
-        type=int,
-        nargs="*",
-        default=[4],
-        help="of shared and scale; several: in turn",
-    )
-    parser.add_argument(
-        "--latency-ms", type=float, default=200, help="of the service in scale"
-    )
-    parser.add_argument(
-        "--concurrency",
-        type=int,
-        default=16,
-        help="of scale: calls at once of each process",
-    )
-    parser.add_argument(
-        "--cases", nargs="*", choices=SHARED, default=[*SHARED], help="of scale"
-    )
-    parser.add_argument(
         "--python", default=sys.executable, help="of wheel: the Python that gets it"
     )
     options = parser.parse_args()
     signal.signal(
         signal.SIGTERM, lambda *_: sys.exit(143)
     )  # so that started processes are ended too
-    shared = Load(
-        orders=options.orders or 2000,
-        latency_s=options.latency_ms / 1000,
-        concurrency=options.concurrency,
-    )
-    options.orders = options.orders or 500
     databases = (
         ["sqlite", "postgresql"] if options.database == "both" else [options.database]
     )
@@ -195,12 +163,7 @@ def main() -> int:
         if "storm" in options.parts
         else []
     )
-    right += [_restarts(options, helpers=0)] if "restarts" in options.parts else []
-    right += (
-        [_restarts(options, helpers=options.helpers[-1])]
-        if "shared" in options.parts
-        else []
-    )
+    right += [_restarts(options)] if "restarts" in options.parts else []
     right += (
         [all([_commands(name, options) for name in databases])]
         if "command" in options.parts
@@ -238,11 +201,6 @@ def main() -> int:
     right += (
         [all([rate_is_kept(name, options.seconds) for name in databases])]
         if "rate" in options.parts
-        else []
-    )
-    right += (
-        [batches_are_shared(options.cases, shared, options.helpers)]
-        if "scale" in options.parts
         else []
     )
     right += [wheel_works(options.python)] if "wheel" in options.parts else []
@@ -314,7 +272,7 @@ def _callbacks(databases: list[str], options: argparse.Namespace) -> list[bool]:
     return right
 
 
-def _restarts(options: argparse.Namespace, *, helpers: int) -> bool:
+def _restarts(options: argparse.Namespace) -> bool:
     def once(
         sandbox: RunningSandbox, server: Postgres | None, folder: Path, seed: int
     ) -> Restarted:
@@ -327,12 +285,11 @@ def _restarts(options: argparse.Namespace, *, helpers: int) -> bool:
             orders=2 * options.orders,
             longest_pause_s=options.longest_pause,
             latency_s=options.latency,
-            helpers=helpers,
         )
 
     print(RESTARTS_HEAD, flush=True)
     return _repeated(
-        "shared" if helpers else "restarts",
+        "restarts",
         "postgresql",
         options,
         max(1, options.repetitions // 4),

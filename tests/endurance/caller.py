@@ -1,5 +1,5 @@
-"""`python -m tests.endurance.caller RUN`: a process that calls the service as fast as
-it may, until it is ended.
+"""`python -m tests.endurance.caller`: a process that calls the service as fast as it
+may, until it is ended.
 """
 
 from __future__ import annotations
@@ -17,12 +17,10 @@ from tasks.engine.resources import Resources, open_resources
 CALLERS = 32
 
 
-async def main(run: str) -> None:
+async def main() -> None:
     ended = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, ended.set)
-    async with open_resources(
-        SourcingSettings(), XportcnSettings(), run=run
-    ) as resources:
+    async with open_resources(SourcingSettings(), XportcnSettings()) as resources:
         print("calls", flush=True)
         callers = [asyncio.create_task(_call(resources)) for _ in range(CALLERS)]
         await ended.wait()
@@ -40,4 +38,4 @@ async def _call(resources: Resources) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1]))
+    asyncio.run(main())

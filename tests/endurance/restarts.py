@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from connectors.ledger.transactions import PATIENCE_S
-from tests.crashes.light import Job, helper_of, run, start, states
+from tests.crashes.light import Job, run, start, states
 from tests.endurance.shop import End, judged, new_batch, run_until_quiet
 from tests.postgres import Postgres
 from tests.running import RunningSandbox
@@ -51,13 +51,11 @@ def batch_under_restarts(
     orders: int,
     longest_pause_s: float,
     latency_s: float,
-    helpers: int = 0,
 ) -> Restarted:
     """Buy a batch with one process while the server is stopped and started every 5 s to
     `longest_pause_s`.
 
-    The service takes `latency_s` for each answer meanwhile. With `helpers` the batch is
-    shared with that many.
+    The service takes `latency_s` for each answer meanwhile.
     """
     luck = random.Random(seed)
     assert LONGEST_AWAY_S < PATIENCE_S
@@ -65,21 +63,18 @@ def batch_under_restarts(
         url=sandbox.url,
         folder=folder,
         file=new_batch(sandbox, folder, orders),
-        plans=None if helpers else folder / "plans",
-        helpers=helpers,
+        plans=folder / "plans",
         settings={
             "SOURCING_LEDGER_URL": server.new_database(),
             "SOURCING_SETTLE_S": str(SETTLE_S),
         },
     )
-    if job.plans:
-        run(replace(job, does="plan"))
+    run(replace(job, does="plan"))
     sandbox.faults(
         {"path": "*", "kind": "latency", "probability": 1, "delay_s": latency_s}
     )
     began = time.monotonic()
     buyer, restarts, crashes = start(job), 0, 0
-    helping = [start(helper_of(job, f"helper-{number}")) for number in range(helpers)]
     pid, next_at = buyer.pid, began + luck.uniform(SHORTEST_PAUSE_S, longest_pause_s)
     while buyer.process.exitcode is None:
         if time.monotonic() >= next_at:
@@ -90,15 +85,11 @@ def batch_under_restarts(
             restarts, crashes = restarts + 1, crashes + (how == "immediate")
             next_at = time.monotonic() + luck.uniform(SHORTEST_PAUSE_S, longest_pause_s)
         time.sleep(0.05)
-    codes = [one.ends() for one in (buyer, *helping)]
+    code = buyer.ends()
     seconds = time.monotonic() - began
     sandbox.faults()
-    by_itself = (
-        list(states(job.told(pid)).values()).count("booked") if codes[0] == 0 else 0
-    )
-    runs = run_until_quiet(
-        replace(job, helpers=0), past_settle_time_s=2 * (LEASE_S + SETTLE_S)
-    )
+    by_itself = list(states(job.told(pid)).values()).count("booked") if code == 0 else 0
+    runs = run_until_quiet(job, past_settle_time_s=2 * (LEASE_S + SETTLE_S))
     return Restarted(
         seed=seed,
         restarts=restarts,
@@ -106,6 +97,6 @@ def batch_under_restarts(
         seconds=seconds,
         by_itself=by_itself,
         runs=runs,
-        failed=[code for code in codes if code],
+        failed=[code] if code else [],
         end=judged(sandbox, job),
     )

@@ -14,7 +14,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -26,8 +25,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from connectors.inbox import delete_old
-from connectors.ledger.chunks import Work
-from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import list_snapshots, verify_snapshot
 from connectors.snapshots.tables import TABLES, Table
@@ -36,9 +33,6 @@ from connectors.snapshots.writer import write_snapshot
 from deployments import forgetting
 from deployments.local_server import prefect_server
 from flows.reconcile import end_personal_data
-from tasks.engine.resources import utc_now
-from tests.connectors.ledger.test_chunks import shared_by
-from tests.flows.plans import planned
 from tests.running import (
     COLUMNS,
     PATIENCE_S,
@@ -177,19 +171,6 @@ def keep_old_snapshots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         )
 
 
-def keep_chunk(merchant: Merchant) -> None:
-    """What a killed run leaves in the chunks for its helpers."""
-    with patch.dict(os.environ, merchant.environment, clear=True):
-        url = SourcingSettings().ledger_url
-    with Ledger(url, clock=utc_now, owner="killed") as ledger:
-        shared = shared_by(ledger)
-        request = planned("taobao-000").request
-        receiver = replace(
-            request.receiver, name=QUENTIN["receiver_name"], city=QUENTIN["city"]
-        )
-        ledger.chunks.put(shared, 1, Work.PLAN, [[replace(request, receiver=receiver)]])
-
-
 def later(merchant: Merchant, days: int) -> None:
     """What a night deletes so many days later."""
     with patch.dict(os.environ, merchant.environment, clear=True):
@@ -223,7 +204,6 @@ def test_no_file_names_them_and_all_else_goes_on(
     """
     data, books = merchant.folder / "data", merchant.sandbox.books()
     keep_copies(merchant, bought)
-    keep_chunk(merchant)
     assert len({part for _, part in found(data)}) == len(PARTS)
     told = json.loads(
         (done := merchant.sourcing("forget", "taobao-000", "--yes", "--json")).stdout

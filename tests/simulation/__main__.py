@@ -51,9 +51,6 @@ def main() -> int:
         help="one cell of the deviations: with --marketplace, --world and --seed",
     )
     parser.add_argument(
-        "--helpers", type=int, default=0, help="each run shares its batch with so many"
-    )
-    parser.add_argument(
         "--world", default="calm", help="of a deviation: calm, crash or put-back"
     )
     options = parser.parse_args()
@@ -69,9 +66,7 @@ def main() -> int:
             options.seed or 0,
             trace=options.trace,
         )
-    service = Service(
-        dialects=tuple(options.dialect), marketplace=where, helpers=options.helpers
-    )
+    service = Service(dialects=tuple(options.dialect), marketplace=where)
     if options.seed is not None:
         return one(options.seed, service, trace=options.trace)
     from tests.simulation.soak import soak

@@ -57,7 +57,6 @@ from tests.simulation.runs import (
     answer,
     cancel,
     follow_up,
-    help_out,
     source,
     track,
 )
@@ -120,13 +119,10 @@ NO_QUERY = Fields({})
 class Service:
     """What the service is like: the dialects it speaks, and the one marketplace that is
     bought at, or any.
-
-    Each run shares its batch with so many `helpers`.
     """
 
     dialects: tuple[str, ...] = ()
     marketplace: Marketplace | None = None
-    helpers: int = 0
 
 
 AS_WRITTEN = Service()
@@ -466,11 +462,7 @@ class Episode:
         """Plans of an order that somebody approved for the run's batch: in this run, or
         before a look.
         """
-        asking = (
-            [process]
-            if not process.name.startswith(("look", "help"))
-            else self.processes
-        )
+        asking = [process] if not process.name.startswith("look") else self.processes
         return {
             one.approved.get(order_ref) for one in asking if one.batch == process.batch
         }
@@ -565,8 +557,10 @@ class Episode:
         self.note("buying goes on")
 
     def _start_later(self, delay_s: float) -> None:
-        runs = [one for one in self.processes if not one.name.startswith("help")]
-        if len(runs) + self.runs_to_come < MOST_RUNS and not self.misfortune.calm:
+        if (
+            len(self.processes) + self.runs_to_come < MOST_RUNS
+            and not self.misfortune.calm
+        ):
             self.runs_to_come += 1
             self.loop.outside(delay_s, self._start_drawn)
 
@@ -600,17 +594,13 @@ class Episode:
         self.note(f"{item.id} costs more")
 
     def start(self, kind: str, *, says_yes: bool = True) -> asyncio.Task[None]:
-        """Start a run: `source`, `look`, `track`, `cancel` or `help`."""
+        """Start a run: `source`, `look`, `track` or `cancel`."""
         return self._start(kind, lambda process: self._work(process, kind, says_yes))
 
     def _start(
         self, kind: str, work: Callable[[Process], Coroutine[Any, Any, None]]
     ) -> asyncio.Task[None]:
-        if (
-            kind != "help"
-            and not self.misfortune.calm
-            and self.files.random() < CORRECTIONS
-        ):
+        if not self.misfortune.calm and self.files.random() < CORRECTIONS:
             self.batch = CORRECTED
         process = Process(
             name=f"{kind}-{len(self.processes) + 1}",
@@ -655,10 +645,6 @@ class Episode:
                 self.taken_back,
                 chunk_size=scenario.chunk_size,
             )
-        if kind == "help":
-            return help_out(process, scenario.settings, self.clock)
-        for _ in range(self.speaks.helpers):
-            self.start("help")
         return source(
             process,
             scenario.settings,
@@ -667,7 +653,6 @@ class Episode:
             budget=scenario.budget,
             chunk_size=scenario.chunk_size,
             says_yes=says_yes,
-            helpers=self.speaks.helpers,
             beforehand=bool(
                 self.nights and not self.misfortune.calm and self.nights.random() < 0.5
             ),

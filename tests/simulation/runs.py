@@ -4,7 +4,6 @@ around it.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 
 from connectors.ledger.plans import plan_hash
@@ -22,11 +21,9 @@ from flows.answers.resolve import resolve
 from flows.approval.form import approver
 from flows.approval.request import ApprovalRequest
 from flows.batch.follow_up import FromLedger
-from flows.batch.helping import ChunkWorker
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
 from flows.cancel_orders import cancel as cancel_chunks
-from flows.helper import IDLE_S
 from flows.prefect_ui.remedy_parameters import CHANGED_MY_MIND
 from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
@@ -39,7 +36,6 @@ BATCH, CORRECTED = "batch", "corrected"
 budget of its own.
 """
 
-HELP_WITHIN_S, HELP_EVERY_S = 60, 3
 XPORTCN = XportcnSettings(
     base_url="http://127.0.0.1:8790",
     access_key="",
@@ -111,7 +107,6 @@ async def source(
     budget: Money | None,
     chunk_size: int,
     says_yes: bool,
-    helpers: int = 0,
     beforehand: bool = False,
 ) -> None:
     """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the
@@ -133,12 +128,7 @@ async def source(
         await resources.addresses()
         plans = Judged(requests, process)
         run = BatchRun(
-            resources,
-            process.batch,
-            plans,
-            budget=budget,
-            chunk_size=chunk_size,
-            helpers=helpers,
+            resources, process.batch, plans, budget=budget, chunk_size=chunk_size
         )
         await run.buy(ask=not beforehand)
 
@@ -159,18 +149,6 @@ async def follow_up(
             await BatchRun(
                 resources, process.batch, approved, chunk_size=chunk_size, budget=budget
             ).buy(ask=False)
-
-
-async def help_out(process: Process, settings: SourcingSettings, clock: Clock) -> None:
-    """`flows.helper`, for the batch that is shared within a minute."""
-    async with open_resources(settings, XPORTCN, clock=clock) as resources:
-        await resources.addresses()
-        for _ in range(HELP_WITHIN_S // HELP_EVERY_S):
-            await asyncio.sleep(HELP_EVERY_S)
-            is_known = resources.ledger.knows_batch(process.batch)
-            if is_known and (shared := resources.ledger.chunks.of_batch(process.batch)):
-                await ChunkWorker(resources, shared, idle_s=IDLE_S).work()
-                return
 
 
 async def track(settings: SourcingSettings, clock: Clock, *, chunk_size: int) -> None:

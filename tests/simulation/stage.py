@@ -41,10 +41,6 @@ SHELVES: dict[str, Shelf] = {}
 """The goods of each marketplace, made once a process: it takes seconds. A stage leaves
 them as they were.
 """
-POLLS_S = 4.0
-"""How often those who share a batch look for news: each look costs as much as a
-call.
-"""
 MOST_TRIES, DELAYS_S = 40, (5, 15, 30, 60)
 
 
@@ -119,13 +115,6 @@ def stage() -> Iterator[Stage]:
         )
         replace("tasks.engine.resources.Ledger", partial(_ledger, made))
         replace("tasks.engine.resources.XportcnClient", partial(_client, made))
-        for name in (
-            "helping.POLL_EVERY_S",
-            "helping.TAKE_EVERY_S",
-            "sharing.POLL_EVERY_S",
-            "sharing.TOUCH_EVERY_S",
-        ):
-            replace(f"flows.batch.{name}", POLLS_S)
         replace("tasks.snapshot.write_snapshot", partial(_keep_snapshot, made))
         thresholds = gc.get_threshold()
         gc.collect()

@@ -5,18 +5,12 @@ the others are not created.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import count
-from typing import Any, ClassVar, cast
 
 import pytest
 
-from domain.effects import Action
 from domain.marketplace import Marketplace
-from domain.orders import OrderRequest
-from domain.plan import PlanSummary
-from flows.batch.execution import Canaries
-from flows.batch.run import BatchRun
 from tests.simulation.misfortune import Call, Fault, Kind
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage, stage
@@ -252,52 +246,3 @@ def test_a_canary_counts_for_the_program_that_its_run_began_with(
     shop = Shop(made, *[TAOBAO] * 3).plays(script)
     noted = shop.database.rows("SELECT words FROM marks WHERE name = 'canary:taobao'")
     assert [row.words for row in noted] == ["v1"]
-
-
-class SharedRun(BatchRun):
-    """A run that hands its orders out once they are approved; a helper with canaries of
-    its own buys them then.
-    """
-
-    handed_out: ClassVar[list[tuple[list[str], int]]] = []
-
-    async def _planned(self, requests: list[OrderRequest]) -> list[PlanSummary]:
-        made = await super()._planned(requests)
-        self.coordinator = cast(Any, self)
-        return made
-
-    async def bought(self, refs: Sequence[str], *_: object) -> list[str]:
-        self.handed_out.append(
-            (
-                list(refs),
-                len(self.resources.ledger.effects_of(self.asked, Action.CREATE)),
-            )
-        )
-        self.canaries = Canaries(self.resources)
-        await self._execute(refs)
-        return []
-
-
-@pytest.mark.parametrize("is_odd", [False, True])
-def test_a_batch_is_handed_to_helpers_once_its_canaries_are_read_back(
-    made: Stage, monkeypatch: pytest.MonkeyPatch, *, is_odd: bool
-) -> None:
-    """Where one is not, the run keeps its marketplace to itself, and nobody sends
-    another one there.
-    """
-    handed_out: list[tuple[list[str], int]] = []
-    monkeypatch.setattr("tests.simulation.runs.BatchRun", SharedRun)
-    monkeypatch.setattr(SharedRun, "handed_out", handed_out)
-
-    async def script(shop: Shop) -> None:
-        shop.odd = is_odd
-        await shop.start("source")
-
-    shop = Shop(made, *[TAOBAO] * 6, *[ALIBABA] * 5).plays(script)
-    if is_odd:
-        assert handed_out == [([], 2)]
-        assert sorted(shop.ordered) == ["R-1", "R-7"]
-    else:
-        others = [f"R-{n}" for n in range(1, 12) if n not in (1, 7)]
-        assert handed_out == [(others, 2)]
-        assert set(shop.states.values()) == {"booked"}

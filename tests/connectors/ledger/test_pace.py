@@ -221,4 +221,4 @@ def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
 
 
 def calling(limit: float = 50, *, wants: float = 200) -> RateClient:
-    return RateClient(run="night", wants=wants, limit=limit)
+    return RateClient(wants=wants, limit=limit)

@@ -110,14 +110,14 @@ class Account:
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def process(
-        self, name: str, *, run: str = "", limit: float = 50, at_once: int = 16
+        self, name: str, *, limit: float = 50, at_once: int = 16
     ) -> CircuitBreaker:
         breaker = CircuitBreaker(
             at_once=at_once, patience_s=600, luck=random.Random(7).random
         )
         breaker.register(_probe, at_once=at_once)
         await self.stack.enter_async_context(
-            leasing(self.server, breaker, client=name, run=run or name, limit=limit)
+            leasing(self.server, breaker, client=name, limit=limit)
         )
         return breaker
 
@@ -169,7 +169,7 @@ def test_four_processes_together_keep_the_rate_and_use_it() -> None:
 
     async def story(made: Account) -> None:
         for number in range(4):
-            await made.busy(f"helper-{number}", run="night")
+            await made.busy(f"run-{number}")
         await asyncio.sleep(61)
 
     service = play(story).service
@@ -180,14 +180,13 @@ def test_four_processes_together_keep_the_rate_and_use_it() -> None:
     )
 
 
-def test_a_manual_run_gets_half_beside_a_night_of_four_processes() -> None:
+def test_a_manual_run_gets_half_beside_that_of_a_night() -> None:
     """And the night gets all of it again when the manual run has ended, within a
     moment.
     """
 
     async def story(made: Account) -> None:
-        for number in range(4):
-            await made.busy(f"night-{number}", run="night")
+        await made.busy("night")
         await asyncio.sleep(10)
         async with AsyncExitStack() as manual:
             beside = Account(made.server, made.service, manual)
@@ -231,9 +230,9 @@ def test_all_stop_within_a_second_when_one_is_throttled() -> None:
 
     async def story(made: Account) -> None:
         for number in range(4):
-            await made.busy(f"helper-{number}", run="night")
+            await made.busy(f"run-{number}")
         await asyncio.sleep(10)
-        made.service.throttles = "helper-0"
+        made.service.throttles = "run-0"
         await asyncio.sleep(20)
 
     service = play(story).service
@@ -285,7 +284,7 @@ def test_a_ledger_that_is_away_stops_nobody() -> None:
 
     async def story(made: Account) -> None:
         for number in range(4):
-            await made.busy(f"helper-{number}", run="night")
+            await made.busy(f"run-{number}")
         await asyncio.sleep(10)
         made.server.away_until = now() + 20
         await asyncio.sleep(30)
@@ -403,7 +402,7 @@ def test_a_ledger_that_blocks_for_a_while_holds_no_call_up_for_long() -> None:
 
     async def longest() -> float:
         breaker, waits = CircuitBreaker(at_once=16, patience_s=600), list[float]()
-        async with leasing(Slow(), breaker, client="a", run="a", limit=50):
+        async with leasing(Slow(), breaker, client="a", limit=50):
             began = now()
             while now() - began < 1.3:
                 asked = now()

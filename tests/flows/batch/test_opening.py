@@ -97,7 +97,7 @@ async def test_an_outage_ends_with_any_answer_of_the_service(
     monkeypatch.setattr(resources, "addresses", AsyncMock(side_effect=error))
     service_away(resources.ledger, resources.clock() - timedelta(days=1))
     with pytest.raises(type(error)):
-        async with opened(settings=resources.settings):
+        async with opened():
             pass
     outage = newest_outage(resources.ledger)
     assert (outage is None or outage.ended is not None) is is_over

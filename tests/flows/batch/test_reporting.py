@@ -51,8 +51,7 @@ def test_a_run_bought_what_it_paid_itself(tmp_path: Path) -> None:
     """Not what another run paid meanwhile, what was found paid at the service, nor what
     may have been paid.
 
-    What is shown as paid before the answer to the payment is settled, as that of a
-    helper that died, it bought.
+    What is shown as paid before the answer to the payment is settled it bought.
     """
     with ledger_of("mine", tmp_path) as mine, ledger_of("other", tmp_path) as other:
         mine.start_batch("batch", "file.csv")
