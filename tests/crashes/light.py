@@ -294,8 +294,6 @@ def _use_plans(file: Path) -> None:
     cast(Any, flows.batch.plan_sources).plan_each = planned
 
 
-
-
 FLOWS: dict[str, Any] = {
     "cancel": flows.cancel_orders.cancel_orders,
     "finish": flows.buy_from_file.finish_batch,
