@@ -42,7 +42,7 @@ LONG = {
     ),
     *(
         f"connectors/ledger/test_{name}"
-        for name in ("backup", "changes", "chunks", "forgetting", "receivers")
+        for name in ("backup", "changes", "forgetting", "receivers")
     ),
     *(
         f"connectors/ledger/test_{name}"

@@ -3,15 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import (
-    AsyncGenerator,
-    Awaitable,
-    Callable,
-    Iterator,
-    Sequence,
-    Sized,
-)
-from contextlib import aclosing, suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import TypeVar
 
 from connectors.concurrently import task_group
@@ -20,7 +13,6 @@ from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
 
 T = TypeVar("T")
-C = TypeVar("C", bound=Sized)
 
 ORDERS_A_CALL = 4
 """Orders under way for each concurrent call: some of them wait for one another, or for
@@ -55,64 +47,50 @@ def chunks_with_progress(
         listener.advance(stage, len(chunk))
 
 
-async def taken_from(
-    items: list[T], size: int
-) -> AsyncGenerator[tuple[str, Sequence[T]], None]:
-    """Labelled chunks, which leave the list as they are taken: what a chunk holds ends
-    with its work.
+async def work_on_chunks(
+    resources: Resources,
+    items: list[T],
+    chunk_size: int,
+    work: Callable[[Sequence[T], str, Callable[..., None]], Awaitable[object]],
+) -> None:
+    """Do the work on labelled chunks, many at once, until patience or time is used up.
+
+    Chunks leave the list as they are taken: what a chunk holds ends with its work. A
+    chunk is taken when there is room for at least half of it. The third argument of
+    `work` is a callback for the number of items that are done (1 by default): so slow
+    items of a chunk delay no other one. The first exception cancels the rest, and is
+    raised as itself when all have ended.
     """
     total = len(items)
-    while items:
-        chunk, start = items[:size], total - len(items)
-        del items[:size]
-        yield label_of(start, start + len(chunk), total), chunk
+    max_under_way = ORDERS_A_CALL * resources.concurrency
+    under_way = 0
+    progress_made = asyncio.Event()
 
+    async def work_on(chunk: Sequence[T], label: str) -> None:
+        unfinished = len(chunk)
 
-async def as_they_come(
-    resources: Resources,
-    source: AsyncGenerator[tuple[str, C], None],
-    work: Callable[[C, str, Callable[..., None]], Awaitable[object]],
-) -> None:
-    """Do the work on chunks of an iterator, with their labels, many at once, until
-    patience or time is used up.
-
-    Each is taken when there is room for at least half of the size of the last one. The
-    third argument of `work` is a callback for the number of items that are done (1 by
-    default): so slow items of a chunk delay no other one. The first exception cancels
-    the rest, and is raised as itself when all have ended.
-    """
-    most, under_way, size, news = (
-        ORDERS_A_CALL * resources.concurrency,
-        0,
-        0,
-        asyncio.Event(),
-    )
-
-    async def one(chunk: C, label: str) -> None:
-        left = len(chunk)
-
-        def through(items: int = 1) -> None:
-            nonlocal left, under_way
-            left, under_way = left - items, under_way - items
-            news.set()
+        def finish(count: int = 1) -> None:
+            nonlocal unfinished, under_way
+            unfinished -= count
+            under_way -= count
+            progress_made.set()
 
         try:
             with suppress(ServiceAway):
-                await work(chunk, label, through)
+                await work(chunk, label, finish)
         finally:
-            through(left)
+            finish(unfinished)
 
-    async with aclosing(source), task_group() as running:
-        while not resources.breaker.is_over:
-            while under_way and under_way + size / 2 > most:
-                news.clear()
-                await news.wait()
-            if (
-                resources.breaker.is_over
-                or (next_one := await anext(source, None)) is None
-            ):
-                break
-            label, chunk = next_one
-            size = len(chunk)
-            under_way += size
-            running.create_task(one(chunk, label))
+    async with task_group() as running:
+        while items and not resources.breaker.is_over:
+            chunk = items[:chunk_size]
+            if under_way and under_way + len(chunk) / 2 > max_under_way:
+                progress_made.clear()
+                await progress_made.wait()
+                continue
+
+            start = total - len(items)
+            del items[: len(chunk)]
+            under_way += len(chunk)
+            label = label_of(start, start + len(chunk), total)
+            running.create_task(work_on(chunk, label))

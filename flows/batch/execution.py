@@ -21,7 +21,7 @@ from domain.holds import MOST, given_up, is_understood, waits_for
 from domain.marketplace import Marketplace
 from domain.offers import ChosenFreight
 from domain.states import OrderState
-from flows.batch.chunks import as_they_come, taken_from
+from flows.batch.chunks import work_on_chunks
 from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.book_shipment import book_shipments, render_freights
@@ -239,7 +239,7 @@ async def execute(
         )
         run_logger().info("Orders %s: %s", label, counts)
 
-    await as_they_come(resources, taken_from([*order_refs], chunk_size), take)
+    await work_on_chunks(resources, [*order_refs], chunk_size, take)
 
 
 class Steps:

@@ -17,7 +17,7 @@ from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
-from flows.batch.chunks import as_they_come, label_of, taken_from
+from flows.batch.chunks import label_of, work_on_chunks
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
@@ -78,7 +78,7 @@ async def match_requests(
         found.update(matched)
         listener.advance("match words", len(chunk))
 
-    await as_they_come(resources, taken_from([*items], chunk_size), match)
+    await work_on_chunks(resources, [*items], chunk_size, match)
     unasked = {
         item: Match(
             marketplace=item[0], words=item[1], why=detail(Part.NOT_SEARCHED_YET)
@@ -126,7 +126,7 @@ async def plan_each(
     ) -> None:
         await take(await planning.plan(chunk, label, through))
 
-    await as_they_come(resources, taken_from(requests, chunk_size), one)
+    await work_on_chunks(resources, requests, chunk_size, one)
     for rest in chunked(requests):
         await take([unplanned(request) for request in rest])
 

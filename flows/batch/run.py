@@ -361,7 +361,7 @@ class BatchRun:
 
     async def _planned(self, requests: list[OrderRequest]) -> list[PlanSummary]:
         """Plan, and store each plan as it is made; answers the summaries in the order
-        of the list, which it empties.
+        of the list, which the plans may leave empty.
         """
         refs = [request.order_ref for request in requests]
         made: dict[str, PlanSummary] = {}
