@@ -53,7 +53,6 @@ NEW_NAMES = {
     "export": "export-tables",
     "after-sale": "follow-after-sale",
     "callbacks": "hear-callbacks",
-    "helper": "help-batch",
     "reconcile": "reconcile-ledger",
     "refund": "request-refund",
     "resolve": "resolve-order",
@@ -73,7 +72,6 @@ FLOWS = (
         "export",
         "hear-callbacks",
         "follow-after-sale",
-        "helper",
     ),
     *(
         "message-seller",

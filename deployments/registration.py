@@ -268,17 +268,12 @@ def api_address() -> str:
 
 
 async def _register_pool(client: PrefectClient) -> None:
+    """Its template is the worker's own, which sets it as it starts."""
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
-    from prefect.workers.process import ProcessWorker
 
-    wanted = WorkPoolCreate(
-        name=POOL,
-        type=ProcessWorker.type,
-        base_job_template=ProcessWorker.get_default_base_job_template(),
-    )
     with suppress(ObjectAlreadyExists):  # as the merchant left it
-        await client.create_work_pool(wanted)
+        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
 
 
 async def _register_queues(client: PrefectClient) -> None:

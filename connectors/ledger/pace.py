@@ -15,7 +15,6 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     DateTime,
-    Engine,
     case,
     func,
     literal,
@@ -179,6 +178,6 @@ def _row(known: Pace) -> dict[str, Any]:
     }
 
 
-def is_postgres(connection: Connection | Engine) -> bool:
+def is_postgres(connection: Connection) -> bool:
     """Whether the ledger has a `CLOCK` of its own."""
     return connection.dialect.name == "postgresql"

@@ -7,11 +7,9 @@ import subprocess
 from pathlib import Path
 
 import yaml
-from prefect.client.orchestration import get_client
-from prefect.workers.process import ProcessJobConfiguration
+from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
 from deployments.databases import redis_settings
-from deployments.registration import POOL
 from tests.deployments.served import Served
 from tests.needs import leave_out
 from tests.running import ROOT
@@ -24,11 +22,9 @@ async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(
     served: Served,
 ) -> None:
     values = {"working_dir": "/tmp", "env": {"SOURCING_DAY_LIMIT_CNY": "100"}}
-    async with get_client() as client:
-        pool = await client.read_work_pool(POOL)
     made: ProcessJobConfiguration = (
         await ProcessJobConfiguration.from_template_and_values(
-            pool.base_job_template, values
+            ProcessWorker.get_default_base_job_template(), values
         )
     )
     assert (str(made.working_dir), made.env, made.command) == (

@@ -799,17 +799,6 @@ for ref in shown:
                 ),
                 "tests/simulation/test_put_back.py::test_a_payment_that_was_on_its_way_is_not_made_again",
             ),
-            Mutant(
-                "planned-by-helpers-is-never-looked-for",
-                "a ledger that was put back buys again what helpers planned",
-                replace(
-                    "flows/batch/run.py::BatchRun._planned_together",
-                    ".is_fine",
-                    "not ...",
-                ),
-                "tests/flows/batch/test_sharing.py::"
-                "test_what_the_service_has_already_is_held_of_what_helpers_planned",
-            ),
         ),
     ),
     Rule(
@@ -891,45 +880,6 @@ for ref in shown:
                 "the customer gets a part of the goods, freight is booked for all, and nobody is asked",
                 replace("tasks/pay.py::_read_payable", "_in_part()", "{}"),
                 "tests/tasks/test_pay.py::test_an_order_that_lacks_goods_is_paid_once_a_person_takes_it",
-            ),
-        ),
-    ),
-    Rule(
-        "A chunk of a shared batch has one helper, and none is forgotten",
-        (
-            Mutant(
-                "withdrawn-and-finished",
-                "a helper that slept writes old plans over approved ones, which are not bought then",
-                replace(
-                    "connectors/ledger/chunks.py::ChunkRows._finish",
-                    "bool()",
-                    "... or True",
-                ),
-                "tests/connectors/ledger/test_chunks.py::test_who_slept_meanwhile_writes_over_nothing",
-            ),
-            Mutant(
-                "plans-without-their-chunk",
-                "a helper that slept writes its plans, whichever helper has their chunk by now",
-                never("connectors/ledger/plans.py::put_rows", "if_so()"),
-                "tests/connectors/ledger/test_chunks.py::test_who_slept_meanwhile_writes_over_nothing",
-            ),
-            Mutant(
-                "taken-twice",
-                "two helpers work on one chunk",
-                replace(
-                    "connectors/ledger/chunks.py::ChunkRows.take",
-                    "or_()",
-                    "or_(c.taken_by != me, ...)",
-                ),
-                "tests/connectors/ledger/test_chunks.py::test_each_chunk_is_taken_once",
-            ),
-            Mutant(
-                "never-left-to-the-run",
-                "what a dead helper had taken is forgotten: approved, and neither bought nor held",
-                replace(
-                    "flows/batch/sharing.py::Coordinator.bought", "list() left", "[]"
-                ),
-                "tests/flows/batch/test_sharing.py::test_what_a_dead_helper_had_taken_is_left_to_the_run",
             ),
         ),
     ),
