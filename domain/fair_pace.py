@@ -17,9 +17,9 @@ BURST_S = 1.0
 """How long permits gather while a client, or the account, makes no calls."""
 KEEP_S = 0.5
 """How much later than due a client may ask again before its share is for all."""
-PERIOD_S, CLIENT_S, LONGEST_S = 0.25, 0.01, 2.0
-"""How long a client waits before it asks again: longer among many, and with less than a
-call in that time.
+PERIOD_S, LONGEST_S = 0.25, 2.0
+"""How long a client waits before it asks again: longer with less than a call in that
+time.
 """
 LONGEST_PAUSE_S = 300.0
 """A pause that one process reports binds the others no longer than this; the next call
@@ -94,15 +94,15 @@ def leased(pace: Pace, name: str, asking: RateClient, now: float) -> tuple[Pace,
     alive = pace.alive(now)
     clients = {**alive, name: asking}
     limit = min(client.limit or math.inf for client in clients.values())
-    period, pause = max(PERIOD_S, len(clients) * CLIENT_S), pace.pause(now)
+    pause = pace.pause(now)
     if math.isinf(limit):
-        lease, share = Lease(share=limit, again_s=period, pause_s=pause), 0.0
+        lease, share = Lease(share=limit, again_s=PERIOD_S, pause_s=pause), 0.0
     else:
         fair = shares(clients, limit)[name]
         taken = sum(client.share for other, client in alive.items() if other != name)
         share = max(0.0, min(fair, limit - taken))
         again_s = (
-            period if share < fair else max(period, min(BURST_S / share, LONGEST_S))
+            PERIOD_S if share < fair else max(PERIOD_S, min(BURST_S / share, LONGEST_S))
         )
         permits = 0.0 if alive else _gathered(pace, limit, now)
         lease = Lease(share=share, again_s=again_s, permits=permits, pause_s=pause)

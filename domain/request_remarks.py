@@ -10,10 +10,9 @@ from domain.wording import pluralize
 
 HEADER_ROW = 1
 WHOLE_FILE = 0
-SERVICE, FIRST_PAYMENT = -1, -2
+FIRST_PAYMENT = -1
 OTHER_PLACES = {
     WHOLE_FILE: "the file",
-    SERVICE: "the service",
     FIRST_PAYMENT: "first payment",
 }
 POSITION = {column.name: position for position, column in enumerate(COLUMNS)}
@@ -27,8 +26,8 @@ class Remark:
     """One remark. `row` counts as a CSV file does: the header is row 1; 0 means the
     whole file.
 
-    The others stand for remarks on something else: what the service does not show, and
-    where one order is bought before the question about its payment is answered.
+    `FIRST_PAYMENT` is a remark on where one order is bought before the question about
+    its payment is answered.
 
     `column` is empty when the whole row is meant.
     """

@@ -433,7 +433,7 @@ async def sync_catalog(
     asked = [one.read() for one in wanted]
     settings = SourcingSettings()
     async with open_resources(
-        settings, XportcnSettings(), concurrency=concurrency or None, is_buying=False
+        settings, XportcnSettings(), concurrency=concurrency, is_buying=False
     ) as resources:
         name = crawl_name(asked, full=full, limit=limit or None)
         with CrawlFiles.open(

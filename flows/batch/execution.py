@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 from connectors.concurrently import task_group
 from connectors.ledger.marks import Note
@@ -213,7 +214,7 @@ async def execute(
     chunk_size: int,
     feed: EventFeed,
     canaries: Canaries,
-    asks: bool = True,
+    asks: bool,
 ) -> None:
     """Take these orders as far as they can go; the results are in the ledger, and
     emitted by `feed`.
@@ -229,10 +230,8 @@ async def execute(
     async def take(
         chunk: Sequence[str], label: str, through: Callable[[int], None]
     ) -> None:
-        steps = Steps(
-            resources, approved, limits, label, canaries, asks=asks, then=through
-        )
-        await steps.take(chunk)
+        steps = Steps(resources, approved, limits, canaries, asks=asks)
+        await steps.take(chunk, label, through)
         counts = ", ".join(
             f"{count:,} {state}"
             for state, count in (await feed.emit(chunk)).most_common()
@@ -252,67 +251,51 @@ class Steps:
         resources: Resources,
         approved: Mapping[str, str],
         limits: SpendLimits,
-        label: str,
         canaries: Canaries,
         *,
         asks: bool,
-        then: Callable[[int], None],
     ) -> None:
         self._resources = resources
         self._approved = approved
         self._limits = limits
-        self._label = label
         self._canaries = canaries
         self._asks = asks
-        self._then = then
         self._kept_back: set[str] = set()
         self._read_back = defaultdict[str, asyncio.Future[bool]](
             asyncio.get_running_loop().create_future
         )
 
-    async def take(self, refs: Sequence[str]) -> None:
-        """Run the steps until each of these orders has gone as far as it can."""
-        resources, label = self._resources, self._label
+    async def take(
+        self, refs: Sequence[str], label: str, finish: Callable[[int], None]
+    ) -> None:
+        """Run the steps until each of these orders has gone as far as it can; `finish`
+        gets their number as they do.
+        """
         freight: PartialResults[str, ChosenFreight] = PartialResults()
         book = self._step(
-            "book", refs, lambda order: order.order_ref in freight and may_book(order)
+            "book",
+            refs,
+            lambda order: order.order_ref in freight and may_book(order),
+            lambda *done: finish(len(done)),
         )
-        render = self._step("render freight", refs, may_book, book)
+        render = self._step("render freight", refs, may_book, book.put)
         pay = self._step(
-            "pay", refs, may_pay, render, seen=partial(self._judge, is_read_back=True)
+            "pay",
+            refs,
+            may_pay,
+            render.put,
+            seen=partial(self._judge, is_read_back=True),
         )
-        create = self._step("create", refs, self._may_create, pay)
+        create = self._step("create", refs, self._may_create, pay.put)
         async with task_group() as crew:
             crew.create_task(self._admit(refs, create))
-            crew.create_task(
-                self._each(
-                    create,
-                    lambda: run_task(
-                        create_orders, resources, create, self._limits, label=label
-                    ),
-                )
-            )
-            crew.create_task(
-                self._each(
-                    pay, lambda: run_task(pay_orders, resources, pay, label=label)
-                )
-            )
-            crew.create_task(
-                self._each(
-                    render,
-                    lambda: run_task(
-                        render_freights, resources, render, freight, label=label
-                    ),
-                )
-            )
-            crew.create_task(
-                self._each(
-                    book,
-                    lambda: run_task(
-                        book_shipments, resources, book, freight, label=label
-                    ),
-                )
-            )
+            for work in (
+                self._run(create_orders, create, self._limits, label=label),
+                self._run(pay_orders, pay, label=label),
+                self._run(render_freights, render, freight, label=label),
+                self._run(book_shipments, book, freight, label=label),
+            ):
+                crew.create_task(work)
 
     async def _admit(self, refs: Sequence[str], create: Step) -> None:
         """Submit orders to be created, at each marketplace as its canary allows."""
@@ -350,7 +333,7 @@ class Steps:
         stage: str,
         refs: Sequence[str],
         is_for: Callable[[OrderRecord], bool],
-        next_one: Step | None = None,
+        pass_on: Callable[..., None],
         *,
         seen: Callable[..., None] = ignore,
     ) -> Step:
@@ -361,10 +344,7 @@ class Steps:
                 listener.advance(stage, len(done))
                 if stage == "pay":
                     self._judge(*done, is_read_back=False)
-                if next_one is None:
-                    self._then(len(done))
-                else:
-                    next_one.put(*done)
+                pass_on(*done)
 
         def mine(order: OrderRecord) -> bool:
             is_allowed = self._resources.paused is None and (
@@ -374,7 +354,7 @@ class Steps:
 
         return Step(refs, is_for=mine, then=through, seen=seen)
 
-    async def _each(self, step: Step, work: Callable[[], Awaitable[None]]) -> None:
+    async def _run(self, task: Any, step: Step, *given: object, label: str) -> None:
         """Run a step, in a task run if there is anything to do; unfinished orders keep
         their state in the ledger.
         """
@@ -383,7 +363,7 @@ class Steps:
                 ServiceAway
             ):  # patience or time is used up: what is left keeps its state
                 if await step.has_work(self._resources):
-                    await work()
+                    await run_task(task, self._resources, step, *given, label=label)
         finally:
             step.end()
 

@@ -88,7 +88,7 @@ async def opened(
     """
     settings = SourcingSettings()
     async with open_resources(
-        settings, XportcnSettings(), concurrency=concurrency or None
+        settings, XportcnSettings(), concurrency=concurrency
     ) as resources:
         now = resources.clock()
         resources.ledger.since = begun_at(now)

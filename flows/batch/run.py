@@ -218,7 +218,16 @@ class BatchRun:
             del question, decision, approved, refused
             if self._is_paused():
                 return
-            await self._execute(refs)
+            await execute(
+                self.resources,
+                refs,
+                self.approved,
+                limits=self.limits,
+                chunk_size=self.chunk_size,
+                feed=self.feed,
+                canaries=self.canaries,
+                asks=self.source.asks,
+            )
 
     def _question(
         self,
@@ -318,18 +327,6 @@ class BatchRun:
             if order.state in NEEDS_A_PERSON
         ]
 
-    async def _execute(self, refs: Sequence[str]) -> None:
-        await execute(
-            self.resources,
-            refs,
-            self.approved,
-            limits=self.limits,
-            chunk_size=self.chunk_size,
-            feed=self.feed,
-            canaries=self.canaries,
-            asks=self.source.asks,
-        )
-
     async def _to_try_again(self) -> list[str]:
         """The orders of this run that failed by themselves, once their open effects are
         settled.
@@ -373,7 +370,7 @@ class BatchRun:
             made.update({plan.order_ref: summary_of(plan) for plan in plans})
 
         await self._plan(requests, keep)
-        return [made[ref] for ref in refs if ref in made]
+        return [made[ref] for ref in refs]
 
     async def _remember_whole(self, plans: Sequence[PlannedOrder]) -> None:
         self.plans.update({plan.order_ref: plan for plan in plans})

@@ -169,7 +169,7 @@ async def open_resources(
     settings: SourcingSettings,
     xportcn: XportcnSettings,
     *,
-    concurrency: int | None = None,
+    concurrency: int = 0,
     clock: Clock = utc_now,
     is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
