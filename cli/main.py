@@ -16,7 +16,6 @@ import typer
 from cli import after_sale, book, callbacks, ledger, snapshots
 from cli.answers import confirm, resolve
 from cli.call import call
-from cli.diff import diff
 from cli.doctor import doctor
 from cli.export import costs, export, sql
 from cli.failures import Json, as_usage, command
@@ -161,7 +160,7 @@ _list(
 )
 _list(app, confirm, todo, pause, resume, template, doctor)
 app.add_typer(after_sale.app)
-app.add_typer(_list(typer.Typer(), costs, report, export, forget, diff))
+app.add_typer(_list(typer.Typer(), costs, report, export, forget))
 app.add_typer(book.app, name="book")
 app.add_typer(callbacks.app, name="callbacks")
 app.add_typer(snapshots.app, name="snapshot")

@@ -43,11 +43,10 @@ from flows.prefect_ui.expected_errors import (
     report_expected_errors,
 )
 from flows.prefect_ui.parameters import Concurrency, Full, MostItems, WantedList
-from flows.report.price_moves import moves_in
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, open_resources
-from tasks.engine.retrying import run_quoted, run_task
+from tasks.engine.retrying import run_task
 from tasks.fetch_offers import (
     fetch_offers,
     list_offers,
@@ -443,10 +442,6 @@ async def sync_catalog(
                 asked
             )
     await best_effort("the report", _show(report))
-    if report.snapshot_id and report.changed:
-        await _show_moves(
-            await run_quoted(moves_in, settings.snapshot_root, report.snapshot_id)
-        )
     return report
 
 
@@ -488,10 +483,3 @@ async def _show(report: CatalogReport) -> None:
     words = f"{summary_of(report)}. {report.rejected.words}".rstrip(". ")
     await show_table("catalogue", catalogue_rows(report), words)
     await rename_run(f"catalogue: {summary_of(report)}")
-
-
-async def _show_moves(moves: list[dict[str, Any]]) -> None:
-    shown = ("marketplace", "item_id", "sku_id", "currency", "was_minor", "price_minor")
-    description = f"{pluralize(len(moves), 'price move')}, the steepest rise first; all of them: `sourcing diff offers`"
-    table = [{name: move[name] for name in shown} for move in moves[:MOST_SHOWN]]
-    await show_table("price-moves", table, description)

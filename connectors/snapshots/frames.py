@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from connectors.foreign import words_of
 from connectors.snapshots.manifests import SnapshotDamaged, list_snapshots, read_current
-from connectors.snapshots.reader import arrow_answer, changes_schema, moment_of
+from connectors.snapshots.reader import arrow_answer, moment_of
 from connectors.snapshots.rows import currency_columns, with_decimals
 from connectors.snapshots.sources import (
     AHEAD,
@@ -200,29 +200,6 @@ class Snapshots:
             )
 
         return _frame(self._read(read, table), money=money, categories=categories)
-
-    def changes(
-        self, name: str, since: Moment | None = None, until: Moment | None = None
-    ) -> pd.DataFrame:
-        """The differences between `since` and `until` (now): one row per key, with the
-        old values in `was_…`.
-
-        `change` is `new`, `changed` (`columns` names which), or `rewritten`: its
-        snapshot was replaced or pruned since, and its old values are not kept. A new
-        `seen_at`, `quoted_at` or `updated_at` alone is no change.
-        """
-        table = _table(name)
-        moments = {"since": self._moment(since), "until": self._moment(until)}
-        answer = arrow_answer(
-            self._root,
-            f"FROM {name}_changes(since := $since, until := $until)",
-            moments,
-        )
-        return _frame(
-            answer.cast(changes_schema(table)).sort_by(
-                [(key, "ascending") for key in table.key]
-            )
-        )
 
     def sql(
         self, query: str, *, money: bool = False, categories: bool = False

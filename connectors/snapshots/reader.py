@@ -1,6 +1,4 @@
-"""SQL over the snapshots, with DuckDB, read only: the tables now, as of a time, and
-what changed between two.
-"""
+"""SQL over the snapshots, with DuckDB, read only: the tables now, and as of a time."""
 
 from __future__ import annotations
 
@@ -19,7 +17,7 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from connectors.foreign import words_of
-from connectors.snapshots.manifests import PRUNED, Manifest, SnapshotDamaged
+from connectors.snapshots.manifests import Manifest, SnapshotDamaged
 from connectors.snapshots.sources import (
     WORK_MB,
     QueryError,
@@ -29,17 +27,12 @@ from connectors.snapshots.sources import (
     steady,
     verify_all,
 )
-from connectors.snapshots.tables import ENVELOPE, TABLES, Table
+from connectors.snapshots.tables import TABLES, Table
 from connectors.snapshots.tables.table import MOMENT, TEXT, TEXTS, WHOLE
 
 if TYPE_CHECKING:
     import duckdb
     from duckdb import DuckDBPyConnection, Statement
-
-MOMENTS = {"seen_at", "quoted_at", "updated_at"}
-"""Times of a reading or of another change: a difference in these alone is no change."""
-LACKED = {"line_count": " AND was.line_count IS NOT NULL"}
-"""Columns that rows of an earlier version lack: that they get a value is no change."""
 
 NO_MOMENT = re.compile(
     r"there is no snapshot .{0,100}; give the id of one, or a time such as [^()]{16} \(UTC if it names no zone\)"
@@ -81,66 +74,11 @@ def snapshots_table(manifests: Sequence[Manifest]) -> pa.Table:
     )
 
 
-def facts_of(table: Table) -> list[str]:
-    """The columns that are compared for changes."""
-    return [name for name in table.columns if name not in (*table.key, *ENVELOPE)]
-
-
-def changes_schema(table: Table) -> pa.Schema:
-    """The schema of `<table>_changes`."""
-    first = {name: table.schema.field(name).type for name in table.key}
-    facts = {name: table.schema.field(name).type for name in facts_of(table)}
-    before = {f"was_{name}": kind for name, kind in facts.items()}
-    marks = {"change": TEXT, **first, "columns": TEXTS}
-    ends = {"snapshot_id": TEXT, "snapshot_at": MOMENT, "was_at": MOMENT}
-    return pa.schema(list((marks | facts | before | ends).items()))
-
-
 def _at(table: Table) -> str:
     """`<table>_at(moment)`: the newest row of each key as of then."""
     until = """moment IS NULL OR snapshot_at < moment_of(moment) OR (snapshot_at = moment_of(moment) AND snapshot_id <=
     coalesce((SELECT s.snapshot_id FROM snapshots s WHERE s.snapshot_id = moment::VARCHAR), snapshot_id))"""
     return f"CREATE TEMP MACRO {table.name}_at(moment) AS TABLE {table.newest(f'{table.name}_history', until)}"
-
-
-def _changes(table: Table) -> str:
-    """`<table>_changes(since, until)`: a row for each key that is `new` or `changed`
-    between the two, with its old values; `rewritten` if its snapshot was replaced or
-    pruned since, so that these are not known. Without `since` all rows are new.
-    """
-    facts = facts_of(table)
-    compared = [name for name in facts if name not in MOMENTS]
-    differs = {
-        name: f"now.{name} IS DISTINCT FROM was.{name}{LACKED.get(name, '')}"
-        for name in compared
-    }
-    moved = ", ".join(
-        f"CASE WHEN {differs[name]} THEN '{name}' END" for name in compared
-    )
-    rewritten = f"""(held.first_written_at <= moment_of(since) OR (held.snapshot_id IS NULL AND now.snapshot_at <= (
-        SELECT max(written_at) FROM snapshots WHERE starts_with(snapshot_id, '{PRUNED}')
-            AND moment_of(since) >= first_written_at AND moment_of(since) < written_at
-    )))"""
-    if "created_at" in facts:  # then the row itself says whether it existed
-        rewritten += " AND now.created_at <= moment_of(since)"
-    return f"""
-CREATE TEMP MACRO {table.name}_changes(since := NULL, until := NULL) AS TABLE
-WITH was AS (SELECT * FROM {table.name}_at(since) WHERE since IS NOT NULL),
-now AS (SELECT * FROM {table.name}_at(until)),
-both_of AS (
-    SELECT
-        CASE WHEN was.snapshot_id IS NOT NULL THEN 'changed'
-             WHEN since IS NOT NULL AND {rewritten} THEN 'rewritten' ELSE 'new' END AS change,
-        {", ".join(f"now.{name}" for name in table.key)},
-        CASE WHEN was.snapshot_id IS NULL THEN []::VARCHAR[]
-             ELSE list_filter([{moved}]::VARCHAR[], lambda name: name IS NOT NULL) END AS columns,
-        {", ".join(f"now.{name}" for name in facts)},
-        {", ".join(f"was.{name} AS was_{name}" for name in facts)},
-        now.snapshot_id, now.snapshot_at, was.snapshot_at AS was_at
-    FROM now LEFT JOIN was USING ({", ".join(table.key)}) LEFT JOIN snapshots held ON held.snapshot_id = now.snapshot_id
-)
-SELECT * FROM both_of WHERE change <> 'changed' OR len(columns) > 0
-"""
 
 
 AGO = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
@@ -173,7 +111,7 @@ READING = {
     "EXPLAIN",
     "MULTI",
 }  # to DuckDB, DESCRIBE, SHOW and SUMMARIZE are SELECT, and PIVOT is MULTI
-PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at|changes)\b")
+PAST = re.compile(rf"\b({'|'.join(TABLES)})_(history|at)\b")
 MOST_ROWS = 1_000_000
 """The most rows of an answer: as Python objects they take a gigabyte."""
 NARROW = "narrow it down (a WHERE, fewer columns, a LIMIT), or allow more with"
@@ -210,11 +148,11 @@ def sql(root: Path, query: str, bounds: QueryBounds = IN_PYTHON) -> QueryResult:
     """Run one reading statement over the snapshots below `root`.
 
     Each table is a view with the newest row of each key (by `snapshot_at`, then
-    `snapshot_id`), and `<table>_history` has all rows; `<table>_at(moment)` and
-    `<table>_changes(since, until)` show the past (`past.py`), `snapshots` has a row per
-    snapshot. Only files that a manifest names count; a column that an older file lacks
-    is null there. `dictionary` describes every column, as does `DESCRIBE` of a table.
-    The statement reaches no other file, writes none and changes no setting.
+    `snapshot_id`), and `<table>_history` has all rows; `<table>_at(moment)` shows
+    the past, `snapshots` has a row per snapshot. Only files that a manifest names
+    count; a column that an older file lacks is null there. `dictionary` describes every
+    column, as does `DESCRIBE` of a table. The statement reaches no other file, writes
+    none and changes no setting.
 
     Raises `QueryError` for a statement that fails, does more than read or exceeds its
     `bounds`, and `SnapshotDamaged` for a missing or damaged file.
@@ -362,7 +300,7 @@ def _asks_for_the_past(query: str) -> bool:
 
 
 def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> None:
-    """Make a table's two views and two macros.
+    """Make a table's two views and a macro.
 
     They read through Arrow. If DuckDB were allowed to open files itself, a statement
     such as `WITH t AS (COPY ...) SELECT` could overwrite them.
@@ -376,7 +314,6 @@ def _offer(connection: DuckDBPyConnection, table: Table, sources: Sources) -> No
             table.name, rows_in(sources.current.get(table.name, ()), table)
         )
     connection.execute(_at(table))
-    connection.execute(_changes(table))
 
 
 def _statement(connection: DuckDBPyConnection, query: str) -> Statement:

@@ -77,7 +77,6 @@ NO_FLOW = [
         "page",
         "template",
         "report",
-        "diff",
         "forget",
         "snapshot",
         "book",
