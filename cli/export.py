@@ -50,9 +50,6 @@ def export(
     parquet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write Parquet: one table.")
     ] = None,
-    sqlite: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Write a SQLite database.")
-    ] = None,
     shops: Annotated[
         bool,
         typer.Option(
@@ -66,19 +63,19 @@ def export(
     SOURCING_TIMEZONE, ids as text.
     """
     if shops:
-        if tables or sql or csv or xlsx or parquet or sqlite:
+        if tables or sql or csv or xlsx or parquet:
             raise BadUsage(
                 "--shops takes no table, query or file: it names its files itself"
             )
         return run_shops(as_json=json)
-    files = {"csv": csv, "xlsx": xlsx, "parquet": parquet, "sqlite": sqlite}
+    files = {"csv": csv, "xlsx": xlsx, "parquet": parquet}
     named = [
         (export_formats.ExportFormat(kind), file)
         for kind, file in files.items()
         if file
     ]
     if len(named) != 1:
-        raise BadUsage("name one file: --csv, --xlsx, --parquet or --sqlite FILE")
+        raise BadUsage("name one file: --csv, --xlsx or --parquet FILE")
     bounds = reader.QueryBounds()
     with as_usage():
         file, counts = exports.export(

@@ -1,4 +1,4 @@
-"""`sourcing ledger`: back the ledger up, verify, restore, export and move it."""
+"""`sourcing ledger`: back the ledger up, verify, restore and move it."""
 
 from __future__ import annotations
 
@@ -193,16 +193,6 @@ def _confirm_restored(ledger: store.Ledger, *, yes: bool, by: str) -> str:
 def _require_yes(question: str, *, yes: bool) -> None:
     if not agrees(question, yes=yes):
         raise typer.Exit(COULD_NOT_RUN)
-
-
-@command(app, "export")
-def export_ledger(
-    folder: Annotated[
-        Path, typer.Argument(help="A new folder; it gets a Parquet file a table.")
-    ],
-) -> None:
-    """Write every table as Parquet: amounts as whole minor units, JSON as text."""
-    _print_rows(backup.export(settings_now().ledger_url, folder))
 
 
 @command(app, "copy")

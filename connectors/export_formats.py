@@ -7,4 +7,3 @@ class ExportFormat(StrEnum):
     CSV = "csv"
     XLSX = "xlsx"
     PARQUET = "parquet"
-    SQLITE = "sqlite"

@@ -40,7 +40,6 @@ from connectors.table_files import (
     text_column,
     write_csv,
     write_lines,
-    write_sqlite,
     write_xlsx,
 )
 from domain.money import minor_digits
@@ -67,9 +66,7 @@ def export(
     if query and tables:
         raise ValueError("give tables or a query, not both")
     if kind in (ExportFormat.CSV, ExportFormat.PARQUET) and len(names) > 1:
-        raise ValueError(
-            f"{kind} holds one table: name one, or export to xlsx or sqlite"
-        )
+        raise ValueError(f"{kind} holds one table: name one, or export to xlsx")
     target = (
         file
         or settings.data_dir
@@ -96,7 +93,7 @@ def export(
     elif kind is ExportFormat.CSV:
         write_csv(target, next(files))
     else:
-        (write_xlsx if kind is ExportFormat.XLSX else write_sqlite)(target, files)
+        write_xlsx(target, files)
     return target, counts
 
 

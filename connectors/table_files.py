@@ -1,4 +1,4 @@
-"""Tables as files of other programs: CSV, XLSX and SQLite; each whole or absent,
+"""Tables as files of other programs: CSV and XLSX; each whole or absent,
 whatever crashes.
 
 A spreadsheet takes no text for a formula, ids stay text, and an amount keeps the digits
@@ -66,14 +66,6 @@ class Column:
     read: Callable[[Any], Cell]
     plain: str = ""
     most: int = 0
-
-    def cells(self, value: Callable[[Cell], object]) -> Iterator[object]:
-        """The value of each row's cell."""
-        different, places = (
-            self._encoded.dictionary.to_pylist(),
-            self._encoded.indices.to_pylist(),
-        )
-        return map([value(self.read(one)) for one in different].__getitem__, places)
 
     def texts(
         self, quick: Callable[[pa.Array], pa.Array], slow: Callable[[Cell], str | None]
@@ -194,31 +186,6 @@ def write_xlsx(path: Path, tables: Iterable[TableFile]) -> None:
                     archive.writestr(name, made.read(name))
 
 
-def write_sqlite(path: Path, tables: Iterable[TableFile]) -> None:
-    """Write a database with a table each; decimals are SQLite's REAL, times are text,
-    which sorts as they do.
-    """
-    import sqlite3
-    from contextlib import closing
-
-    with whole(path) as unfinished, closing(sqlite3.connect(unfinished)) as database:
-        for table in tables:
-            columns = ", ".join(map(_quoted, table.heads))
-            key = (
-                f", PRIMARY KEY ({', '.join(map(_quoted, table.key))})"
-                if table.key
-                else ""
-            )
-            database.execute(f"CREATE TABLE {_quoted(table.name)} ({columns}{key})")
-            marks = ", ".join("?" * len(table.heads))
-            for part in table.parts:
-                rows = zip(*(column.cells(_as_value) for column in part), strict=True)
-                database.executemany(
-                    f"INSERT INTO {_quoted(table.name)} VALUES ({marks})", rows
-                )
-        database.commit()
-
-
 def _as_csv(cell: Cell) -> str:
     if isinstance(cell, str):
         text = no_formula(CONTROL.sub("", cell))
@@ -229,20 +196,6 @@ def _as_csv(cell: Cell) -> str:
     return (
         "" if cell is None else f"{cell:f}" if isinstance(cell, Decimal) else str(cell)
     )
-
-
-def _as_value(cell: Cell) -> object:
-    return (
-        float(cell)
-        if isinstance(cell, Decimal)
-        else str(cell)
-        if isinstance(cell, date)
-        else cell
-    )
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _sheet(sheet: Any, table: TableFile) -> Iterator[str]:

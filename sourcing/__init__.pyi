@@ -55,12 +55,6 @@ class Snapshots:
         money: bool = False,
         categories: bool = False,
     ) -> pd.DataFrame: ...
-    def changes(
-        self,
-        name: str,
-        since: datetime | str | None = None,
-        until: datetime | str | None = None,
-    ) -> pd.DataFrame: ...
     def sql(
         self, query: str, *, money: bool = False, categories: bool = False
     ) -> pd.DataFrame: ...

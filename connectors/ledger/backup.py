@@ -1,32 +1,18 @@
-"""A copy of a ledger that stands whatever runs beside it, and its tables as files for
-other programs.
-"""
+"""A copy of a ledger that stands whatever runs beside it."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-from pyarrow import parquet
 from sqlalchemy import (
-    JSON,
-    BigInteger,
-    Column,
     Connection,
-    Integer,
-    RowMapping,
-    Table,
-    Text,
-    cast,
     func,
     select,
 )
@@ -50,13 +36,10 @@ from connectors.ledger.marks import Mark, set_mark, standing_marks
 from connectors.ledger.outbox import withdraw_all
 from connectors.ledger.schema import (
     SCHEMA_VERSION,
-    UtcDateTime,
-    metadata,
     moves,
     orders,
     switches,
 )
-from domain.reasons import read
 
 OF_THE_SOURCE = (
     sqlite3.SQLITE_CORRUPT,
@@ -363,95 +346,3 @@ def _keep_aside(place: Path, now: datetime) -> Path | None:
             beside.rename(f"{aside}{suffix}")
     sync(place.parent)
     return aside if aside.exists() else None
-
-
-ROWS_AT_ONCE = 2_000
-
-
-def export(url: str, folder: Path) -> dict[str, int]:
-    """Write every table into a new folder, as one snapshot; returns the rows by table.
-    Raises `LedgerUnusable`.
-    """
-    if folder.exists():
-        raise LedgerUnusable(f"{folder} is there already: give the export another name")
-    unfinished = folder.with_name(f".{folder.name}.{os.getpid()}.unfinished")
-    try:
-        unfinished.mkdir(parents=True)
-        with reading(url) as connection:
-            require_version(url, connection)
-            rows = {
-                table.name: _write(
-                    connection, table, unfinished / f"{table.name}.parquet"
-                )
-                for table in metadata.sorted_tables
-            }
-        sync(unfinished)
-        unfinished.rename(folder)
-        sync(folder.absolute().parent)
-    except OSError as error:
-        raise LedgerUnusable(
-            f"{folder} can't be written ({words_of(error)}): free some disk space, or choose another place"
-        ) from error
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
-    return rows
-
-
-def arrow_schema(table: Table) -> pa.Schema:
-    fields = [
-        pa.field(column.name, _kind(column), nullable=bool(column.nullable))
-        for column in table.columns
-    ]
-    return pa.schema(
-        fields, metadata={"table": table.name, "schema_version": SCHEMA_VERSION}
-    )
-
-
-def _kind(column: Column[Any]) -> pa.DataType:
-    if isinstance(column.type, UtcDateTime):
-        return pa.timestamp("us", tz="UTC")
-    return pa.int64() if isinstance(column.type, BigInteger | Integer) else pa.string()
-
-
-def _write(connection: Connection, table: Table, path: Path) -> int:
-    schema, count = arrow_schema(table), 0
-    # JSON as it is stored: decoded, it would only be encoded again
-    columns = [
-        func.nullif(cast(one, Text), "null").label(one.name)
-        if isinstance(one.type, JSON)
-        else one
-        for one in table.c
-    ]
-    ordered = (
-        select(*columns)
-        .order_by(*table.primary_key.columns)
-        .execution_options(yield_per=ROWS_AT_ONCE)
-    )
-    rows = connection.execute(ordered).mappings()
-    with parquet.ParquetWriter(
-        path, schema, compression="zstd", write_page_checksum=True
-    ) as writer:
-        for part in rows.partitions(ROWS_AT_ONCE):
-            writer.write_batch(
-                pa.RecordBatch.from_pylist([_with_words(row) for row in part], schema)
-            )
-            count += len(part)
-    sync(path)
-    return count
-
-
-def _with_words(row: RowMapping) -> Mapping[str, Any]:
-    """A row whose reason is in words."""
-    if "reason_facts" not in row or row["reason_code"] is None:
-        return dict(row)
-    return {
-        **row,
-        "reason": str(
-            read(
-                row["reason"],
-                row["reason_code"],
-                json.loads(row["reason_facts"] or "null"),
-            )
-            or ""
-        ),
-    }

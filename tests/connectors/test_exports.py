@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import csv
 import io
-import sqlite3
-from contextlib import closing
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -27,7 +25,7 @@ from connectors.snapshots.sources import QueryError
 from connectors.snapshots.tables import TABLES
 from tests.connectors.snapshots.sample import AT, order, payment, write
 
-CSV, XLSX, PARQUET, SQLITE = ExportFormat
+CSV, XLSX, PARQUET = ExportFormat
 BOUNDS = QueryBounds()
 LOCAL = datetime(2026, 1, 2, 11, 4, 5)  # noqa: DTZ001 - of Asia/Shanghai
 FORMULA = '=HYPERLINK("http://evil.example","ok")'
@@ -123,22 +121,12 @@ def test_parquet_has_decimals_and_the_zone(
     assert rows.schema.field("paid_at").type.tz == "Asia/Shanghai"
 
 
-def test_a_database_has_every_table_with_its_key(
+def test_without_a_name_every_table_is_written(
     settings: SourcingSettings, tmp_path: Path
 ) -> None:
-    file, counts = export(settings, SQLITE, tmp_path / "all.db", bounds=BOUNDS)
+    _, counts = export(settings, XLSX, tmp_path / "all.xlsx", bounds=BOUNDS)
     assert list(counts) == list(TABLES)
     assert (counts["orders"], counts["payments"], counts["offers"]) == (2, 1, 0)
-    with closing(sqlite3.connect(file)) as database:
-        told = database.execute(
-            "SELECT order_id, paid, freight, paid_at FROM orders ORDER BY order_ref"
-        ).fetchall()
-        assert told[0] == ("2542285634920880794", 19.9, 1234.0, "2026-01-02 11:04:05")
-        assert told[1] == (None, 0.0, None, None)
-        (schema,) = database.execute(
-            "SELECT sql FROM sqlite_master WHERE name = 'orders'"
-        ).fetchone()
-        assert schema.endswith('PRIMARY KEY ("order_ref"))')
 
 
 def test_the_answer_to_a_query_has_amounts_where_their_currency_is(
@@ -184,7 +172,7 @@ def test_a_sheet_loses_no_digit_and_has_nothing_where_it_has_no_number(
 @pytest.mark.parametrize(
     ("kind", "what", "words"),
     [
-        (CSV, {}, "csv holds one table: name one, or export to xlsx or sqlite"),
+        (CSV, {}, "csv holds one table: name one, or export to xlsx"),
         (PARQUET, {"tables": ["orders", "payments"]}, "parquet holds one table"),
         (
             XLSX,
@@ -193,12 +181,12 @@ def test_a_sheet_loses_no_digit_and_has_nothing_where_it_has_no_number(
         ),
         (CSV, {"tables": ["nothing"]}, "there is no table nothing"),
         (
-            SQLITE,
+            XLSX,
             {"query": "select 1 as a, 2 as A"},
             "two columns of the answer have one name",
         ),
         (
-            SQLITE,
+            XLSX,
             {"query": "select 1 as a, 2 as a"},
             "two columns of the answer have one name",
         ),
@@ -259,7 +247,7 @@ def test_an_empty_table_is_a_header(tmp_path: Path) -> None:
     settings = SourcingSettings(
         data_dir=tmp_path / "new", snapshots=tmp_path / "new" / "snapshots"
     )
-    for kind in (CSV, XLSX, PARQUET, SQLITE):
+    for kind in (CSV, XLSX, PARQUET):
         assert (
             exported(settings, kind, tmp_path / f"orders.{kind}", tables=["orders"])
             .stat()

@@ -14,19 +14,17 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import pyarrow as pa
 import pytest
-from pyarrow import parquet
 from sqlalchemy import Connection, select, text
 
-from connectors.ledger.backup import backup, export, restore
+from connectors.ledger.backup import backup, restore
 from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, last_backup, move_ledger
 from connectors.ledger.engine import LedgerUnusable, durable_engine
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.resolutions import ResolutionRecord
-from connectors.ledger.schema import SCHEMA_VERSION, switches
+from connectors.ledger.schema import switches
 from connectors.ledger.store import Ledger
 from connectors.ledger.switches import hold
 from connectors.ledger.verify import verify
@@ -34,7 +32,7 @@ from domain.effects import EffectStatus
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.older import take_back
@@ -520,39 +518,6 @@ def test_a_backup_of_an_older_schema_can_be_restored(
         assert set(restored.marks.standing()) == {Mark.RESTORED}
 
 
-def test_an_export_has_every_table_with_its_own_types(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """Amounts are whole fen, times are UTC, JSON is text, reasons are in words, and
-    what is not there is null.
-    """
-    put_rows(ledger, [plan("A-1", request={"note": "杯子"}, payable_minor=110)])
-    why = because(ReasonCode.FORGOTTEN_UNORDERED)
-    ledger.change([OrderChange(order_ref="A-2", state=OrderState.HELD, why=why)])
-    ledger.claim(intents("A-1"), lease=LEASE)
-    rows = export(url, tmp_path / "out")
-    assert rows["orders"] == 2
-    assert {path.stem for path in (tmp_path / "out").iterdir()} == set(rows)
-    table = parquet.read_table(tmp_path / "out" / "orders.parquet")
-    assert table.schema.field("payable_minor").type == pa.int64()
-    assert table.schema.field("recorded_at").type == pa.timestamp("us", tz="UTC")
-    assert table.schema.metadata[b"schema_version"] == SCHEMA_VERSION.encode()
-    first, second = table.to_pylist()
-    assert (second["reason_code"], second["reason"]) == (
-        "forgotten_unordered",
-        str(why),
-    )
-    assert (first["order_ref"], first["payable_minor"], first["paid_minor"]) == (
-        "A-1",
-        110,
-        None,
-    )
-    assert (first["request"], first["quote"]) == ('{"note":"杯子"}', None)
-    assert first["recorded_at"] == datetime(2026, 1, 1, 12, tzinfo=UTC)
-    with pytest.raises(LedgerUnusable, match="out is there already"):
-        export(url, tmp_path / "out")
-
-
 def test_a_moved_ledger_goes_on_elsewhere_and_nowhere_else(
     ledger: Ledger, url: str, tmp_path: Path
 ) -> None:
@@ -795,7 +760,6 @@ def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
         ]
         assert verify(to).faults == []
         saved = backup(to, tmp_path / "b.db", NOW)
-        assert export(to, tmp_path / "out")["orders"] == 2
         with opened(saved) as copy:
             assert all_orders(copy) == all_orders(moved)
     assert verify(f"sqlite:///{saved}").faults == []
