@@ -17,6 +17,7 @@ from cli.failures import (
     Json,
     say,
     settings_now,
+    utc_now,
 )
 from cli.lazily import lazily
 from domain.forgetting import Erased
@@ -24,14 +25,14 @@ from domain.wording import first_lines
 from flows.prefect_ui.remedy_parameters import AnsweredBy
 
 with lazily():
-    from rich import table
-
     from cli import status, terminal
+    from connectors import durable
     from connectors.ledger import forgetting, marks
     from deployments import forgetting as erasing
-    from flows.report import figures, page, sections
+    from flows.prefect_ui import markdown
+    from flows.report import page, sections
 
-MOST_ROWS, MOST_LINES = 10, 20
+MOST_LINES = 20
 OUTSIDE = (
     "Elsewhere it stays: at the marketplace and at the warehouse, which have the address; in backups and exports "
     "outside the data folder; in your mails. docs/operating.md says more."
@@ -47,58 +48,51 @@ def report(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Write it with charts, as one page that needs no network.",
+            help="Write it with plots, as one page that needs no network.",
         ),
     ] = None,
-    json: Json = False,
 ) -> None:
-    """Show states, spend, savings, freight, landed cost, times, and what waits for
+    """Show orders by state and marketplace, what was paid, freight, and what waits for
     you.
     """
-    settings = settings_now()
-    try:
-        sums = figures.report(settings.snapshot_root, batch, settings.timezone)
-    except figures.UnknownBatch as error:
-        raise BadUsage(str(error)) from error
+    with status.open_ledger() as ledger:
+        try:
+            orders = sections.read_report(ledger, batch)
+        except sections.UnknownBatch as error:
+            raise BadUsage(str(error)) from error
+        records = ledger.orders(markdown.shown_whole(orders))
+    parts = sections.describe(orders, records)
+    title = sections.title_of(orders)
+    moment = f"as of {terminal.clock_time(utc_now())} {terminal.zone()}"
+    if not orders.orders:
+        terminal.console.print("No orders yet. Begin with: sourcing run FILE")
+        return
     if html:
-        page.write_page(sums, settings.timezone, html)
-    if json:
-        terminal.print_json(sums.to_json())
-    elif html:
-        terminal.console.print(
-            f"Report of {sums.orders:,} orders in {html.absolute()}", soft_wrap=True
-        )
-    else:
-        _print_report(sums, settings.timezone)
+        durable.put(html, page.page(title, moment, parts).encode())
+        words = f"Report of {len(orders.orders):,} orders in {html.absolute()}"
+        terminal.console.print(words, soft_wrap=True)
+        return
+    terminal.console.print(f"{title}, {moment}", style="bold", soft_wrap=True)
+    for part in parts:
+        _print_section(part)
 
 
-def _print_report(sums: figures.Figures, timezone: str) -> None:
-    head = f"{sections.heading(sums)}, {sections.moment(sums, timezone)}"
-    terminal.console.print(head, style="bold", soft_wrap=True)
-    terminal.console.print(
-        "; ".join(f"{name} {value}" for name, value in sections.totals(sums))
+def _print_section(section: sections.Section) -> None:
+    cells = [
+        [_words_of(cell) for cell in row] for row in section.rows[: terminal.MOST_SHOWN]
+    ]
+    shown = terminal.table_of(
+        section.columns, cells, title=section.heading, right=sections.NUMBERS
     )
-    for part in sections.sections(sums, timezone):
-        if not part.on_paper:
-            _print_section(part)
-
-
-def _print_section(part: sections.ReportSection) -> None:
-    shown = table.Table(title=part.title, title_justify="left", title_style="bold")
-    for name in part.columns:
-        shown.add_column(
-            name,
-            justify="right" if name in sections.NUMBERS else "left",
-            overflow="fold",
-        )
-    for row in part.rows[:MOST_ROWS]:
-        shown.add_row(*row, style="bold" if row[0] == sections.ALL else "")
     terminal.console.print()
-    terminal.console.print(shown if part.rows else part.title)
-    for words in part.words:
-        terminal.console.print(words)
-    if more := sections.rest(part, min(len(part.rows), MOST_ROWS)):
-        terminal.console.print(more, soft_wrap=True)
+    terminal.console.print(shown)
+    terminal.show_more(len(section.rows), "--html FILE")
+    for words in section.text:
+        terminal.console.print(words, soft_wrap=True, highlight=False, markup=False)
+
+
+def _words_of(cell: sections.Cell) -> str:
+    return cell if isinstance(cell, str) else "\n".join(link.words for link in cell)
 
 
 def forget(

@@ -137,7 +137,7 @@ def take_pages(folder: Path) -> None:
         day.ended(day.start("buy-from-file", "", Request_file="orders.ods"), "", "")
         page.get_by_role("tab", name="Details").click()
         take(page, "wrong-form")
-        take_report(page, served.data_dir / f"reports/{batch}.html")
+        take_report(page, f"{served.page}/report?batch={batch}")
 
 
 def take(page: Page, name: str) -> None:
@@ -153,12 +153,12 @@ def take_form(page: Page, form: Locator) -> None:
     page.set_viewport_size({"width": 1280, "height": 1000})
 
 
-def take_report(page: Page, file: Path) -> None:
+def take_report(page: Page, address: str) -> None:
     """The page of a report, on a desk and on a phone."""
     both = []
     for width in (1000, 390):
         page.set_viewport_size({"width": width, "height": 1100})
-        page.goto(file.as_uri())
+        page.goto(address)
         both.append(page.screenshot())
     page.goto(
         "about:blank"

@@ -10,7 +10,6 @@ from typing import Any
 
 from domain.follow_ups import FollowUp
 from domain.holds import Pause
-from domain.marketplace import NO_PICTURES, Pictures
 from domain.matching import Match
 from domain.money import Money, by_currency
 from domain.plan import PlannedOrder
@@ -177,7 +176,7 @@ class BatchReport:
     it bought nothing, or no more. `rejected` are rows that the snapshot left out of
     their tables. `questions` are about first payments, for a person with the console.
     `unknown_words` counts the orders of each word of the service without a meaning
-    here. `pictures` are those to show.
+    here.
     """
 
     batch_id: str
@@ -200,7 +199,6 @@ class BatchReport:
     rejected: Rejected = NONE_REJECTED
     questions: Sequence[str] = ()
     unknown_words: Mapping[str, int] = field(default_factory=dict)
-    pictures: Pictures = NO_PICTURES
 
     @property
     def counts(self) -> dict[str, int]:

@@ -54,7 +54,7 @@ from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.histories import history_of, meant_by
 from flows.answers.todo import ToDo, alike, shared_commands, to_do
-from flows.prefect_ui.markdown import picture
+from flows.prefect_ui.markdown import picture, shown_whole
 from flows.prefect_ui.runs import next_start
 from flows.prefect_ui.todo_artifact import (
     BEGUN_FOR,
@@ -64,14 +64,21 @@ from flows.prefect_ui.todo_artifact import (
     paused_at,
     that_ask,
 )
-from flows.report.bars import LINE, SERIES, Bar, bars_chart, short_amount
+from flows.report.page import draw, page
+from flows.report.sections import (
+    Bar,
+    Plot,
+    Section,
+    UnknownBatch,
+    describe,
+    read_report,
+    title_of,
+)
 
 NUMBERS = ("orders", "paid", "bytes", "quantity", "price", "limit")
 TEMPLATE = {
-    "ALL": "",
-    "NARROW": 2,
+    "FEW_COLUMNS": 2,
     "NUMBERS": NUMBERS,
-    "LINES_OF_THEIR_OWN": (),
     "style": Markup(STYLES[0]),
 }
 T = TypeVar("T")
@@ -246,7 +253,7 @@ class Page:
             self._until = time.monotonic() + LASTS_S
 
     def _stands(self, ledger: Ledger) -> Standing:
-        now, limit, name = self.clock(), self.settings.day_limit, self.zone.key
+        now, name = self.clock(), self.zone.key
         days = [
             start_of_day(start_of_day(now, name) + timedelta(hours=12 - 24 * n), name)
             for n in range(DAYS)
@@ -254,20 +261,15 @@ class Page:
         since = [ledger.spent_since(day) for day in days]
         bars = []
         for day, more, less in zip(days, since, [0, *since], strict=False):
-            left = [max(limit.minor - (more - less), 0)] if limit else []
-            label, text = (
-                f"{day.astimezone(self.zone):%a %d %b}",
-                short_amount(more - less, "CNY"),
-            )
-            bars.append(Bar(label=label, parts=[more - less, *left], text=text))
-        legend = ("spent", "left of the limit") if limit else ()
+            label = f"{day.astimezone(self.zone):%a %d %b}"
+            bars.append(Bar(label, more - less, str(Money(more - less))))
         with ledger.reading() as connection:
             states = counted_by_state(connection, list(OrderState))
         return Standing(
             at=now,
             states={state: states[state] for state in OrderState if state in states},
             spent=Money(since[0]),
-            chart=bars_chart("CNY a day", bars[::-1], legend, (SERIES[0], LINE)),
+            chart=draw(Plot(title="Spent a day", bars=bars[::-1])),
             waits=alike(
                 to_do(
                     ledger,
@@ -449,19 +451,20 @@ class Page:
         )
 
     async def report(self, request: Request) -> Response:
-        from flows.report.figures import UnknownBatch, report
-        from flows.report.page import page
+        batch = _asked(request, "batch")
 
-        batch, zone = _asked(request, "batch"), self.settings.timezone
+        def described(ledger: Ledger) -> tuple[str, list[Section]]:
+            report = read_report(ledger, batch)
+            records = ledger.orders(shown_whole(report))
+            return title_of(report), describe(report, records)
+
         async with self._turn:
             try:
-                figures = await asyncio.to_thread(
-                    report, self.settings.snapshot_root, batch, zone
-                )
+                title, sections = await self.read(described)
             except UnknownBatch as error:
                 raise HTTPException(404, str(error)) from error
-            made = await asyncio.to_thread(page, figures, zone)
-        return HTMLResponse(made)
+        moment = f"as of {self._in_words(self.clock())} {self.zone.key}"
+        return HTMLResponse(page(title, moment, sections))
 
     async def downloads(self, request: Request) -> Response:
         from connectors.snapshots.tables import TABLES

@@ -41,7 +41,6 @@ from flows.prefect_ui.artifacts import (
 )
 from flows.prefect_ui.expected_errors import best_effort, rename_run
 from flows.prefect_ui.markdown import (
-    NO_ORDERS,
     counts_of,
     dry_run_summary,
     in_short,
@@ -50,6 +49,7 @@ from flows.prefect_ui.markdown import (
     shown_whole,
 )
 from flows.prefect_ui.todo_artifact import links_from
+from flows.report.sections import NO_RECORDS
 from tasks.engine.resources import Resources
 
 
@@ -96,7 +96,6 @@ def batch_report(
         warnings=warnings,
         paused=resources.paused,
         unknown_words=counted(resources.unknown),
-        pictures=resources.pictures,
         lines_without_limit=lines_without_limit,
         rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
@@ -179,12 +178,10 @@ run.
 
 
 async def show_outcome(
-    report: BatchReport, orders: Mapping[str, OrderRecord] = NO_ORDERS
+    report: BatchReport, orders: Mapping[str, OrderRecord] = NO_RECORDS
 ) -> None:
     """Show the table of outcomes, or of a dry run's plan, and the report, which links
     to everything else.
-
-    In a worker's process also the figures of the batch, and their page.
 
     `orders` of the ledger have the links to follow their parcels.
     """
@@ -205,11 +202,6 @@ async def show_outcome(
         )
 
     await best_effort("the report", all_of_it())
-    if deployed_run() and report.snapshot_id and not report.dry_run:
-        # pandas, which a terminal need not wait for
-        from flows.prefect_ui.artifacts import show_figures
-
-        await show_figures(report)
 
 
 async def _show_orders(report: BatchReport) -> None:

@@ -5,8 +5,7 @@ none makes markup.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
-from urllib.parse import quote
+from collections.abc import Mapping, Sequence
 
 from connectors.ledger.records import OrderRecord
 from domain.marketplace import Marketplace, Pictures, product_page, shortened
@@ -17,8 +16,20 @@ from domain.plan import PlanCost, PlannedOrder
 from domain.reasons import grouped
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark, merged_remarks
-from domain.states import NEEDS_A_PERSON
 from domain.wording import first_lines, pluralize, shorten
+from flows.report.sections import (
+    MAX_ORDERS_SHOWN,
+    NO_RECORDS,
+    NUMBERS,
+    Cell,
+    Leads,
+    Plot,
+    Section,
+    describe,
+    no_leads,
+    title_of,
+    urgent,
+)
 
 ALIKE = str.maketrans(dict(zip("[]<>`*\\|", "［］＜＞｀＊＼｜", strict=True)))
 ADDRESS = re.compile(r":(?=//)|(?<=\S)@(?=\S)|(?<=www)\.", re.IGNORECASE)
@@ -103,21 +114,6 @@ def _link(marketplace: str, item_id: str, title: str = "") -> str:
     words = inert(" ".join(shortened(title, SHOWN_TITLE).split())) or inert(item_id)
     page = product_page(Marketplace(marketplace), item_id)
     return f"[{words}]({page})" if page else words
-
-
-def goods_table(
-    plans: Sequence[PlannedOrder], states: Mapping[str, str], pictures: Pictures
-) -> str:
-    """A row an order; empty without any."""
-    rows = [
-        f"| {one.order_ref} | {states[one.order_ref]} | {goods_markdown(one, pictures)} |"
-        for one in plans
-    ]
-    return (
-        "\n".join(["## Goods", "", "| order | state | what |", "|---|---|---|", *rows])
-        if rows
-        else ""
-    )
 
 
 def found_by_words(matches: Sequence[MatchLine], count: int) -> str:
@@ -298,122 +294,69 @@ def warnings_list(warnings: Sequence[Remark]) -> str:
     return "\n".join(lines) if told else ""
 
 
-TRACKER = "https://t.17track.net/en#nums={}"
-WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
 BAR_WIDTH = 24
-NO_ORDERS: Mapping[str, OrderRecord] = {}
 SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
-SHOWN_PARCELS = 200
-SHOWN_GOODS = 50
 
 
 def shown_whole(report: BatchReport) -> list[str]:
-    """The orders of which a report shows the goods, or links to the tracking of their
-    parcels.
-    """
-    sent = [line.order_ref for line in report.orders if line.tracking_numbers][
-        :SHOWN_PARCELS
-    ]
-    return [
-        *dict.fromkeys(
-            [*(line.order_ref for line in urgent(report)[:SHOWN_GOODS]), *sent]
-        )
-    ]
-
-
-def urgent(report: BatchReport) -> list[ReportLine]:
-    """Its orders, those that wait for a person first."""
-    return sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
-
-
-Leads = Callable[[Sequence[ReportLine]], str]
-"""The links that lead on from orders which wait for one thing, as Markdown."""
-
-
-def no_leads(_: Sequence[ReportLine]) -> str:
-    return ""
-
-
-def tracking_links(line: ReportLine, order: OrderRecord | None) -> str:
-    """Markdown links to the carrier's page where the service gave one, else to a public
-    tracker.
-    """
-    told = list(order.shipment.tracking_urls) if order and order.shipment else []
-    if len(told) != len(line.tracking_numbers) or not all(
-        map(WEB_ADDRESS.fullmatch, told)
-    ):
-        told = [
-            TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers
-        ]
-    return ", ".join(
-        f"[{inert(number)}]({url})"
-        for number, url in zip(line.tracking_numbers, told, strict=True)
-    )
+    """The orders of which a report shows the goods and the parcels."""
+    return [line.order_ref for line in urgent(report)[:MAX_ORDERS_SHOWN]]
 
 
 def markdown_report(
     report: BatchReport,
-    orders: Mapping[str, OrderRecord] = NO_ORDERS,
+    records: Mapping[str, OrderRecord] = NO_RECORDS,
     links: str = "",
     leads: Leads = no_leads,
 ) -> str:
-    """The sums, a small chart of the states, one of the marketplaces, what waits for a
-    person, and the parcels.
-    """
-    title = f"# Batch {report.batch_id}" + (
-        " (dry run: nothing was bought)" if report.dry_run else ""
-    )
-    waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
-    sent = [line for line in report.orders if line.tracking_numbers]
+    """What a report says of its file and its words, and the sections of the report."""
+    dry_run = " (dry run: nothing was bought)" if report.dry_run else ""
+    parts = [
+        f"# {title_of(report)}{dry_run}",
+        links,
+        dry_run_summary(report) if report.dry_run else "",
+        warnings_list(report.warnings),
+        _found_by_words(report),
+        *map(_section, describe(report, records, leads)),
+    ]
+    return "\n\n".join(filter(None, parts))
+
+
+def _section(section: Section) -> str:
+    sides = ["--:" if name in NUMBERS else "---" for name in section.columns]
+    rows = [map(inert, section.columns), sides]
+    rows += [map(_cell, row) for row in section.rows]
+    table = "\n".join(f"| {' | '.join(row)} |" for row in rows)
+    plots = map(_plot, section.plots)
     return "\n\n".join(
-        [
-            title,
-            *([links] if links else []),
-            dry_run_summary(report) if report.dry_run else money_summary(report),
-            *([told] if (told := warnings_list(report.warnings)) else []),
-            *([f"**{inert(report.paused.notice)}**"] if report.paused else []),
-            *(
-                [f"**Ended early:** {inert(report.broken_off)}"]
-                if report.broken_off
-                else []
-            ),
-            *([f"**Next:** {report.next_look.words}"] if report.next_look else []),
-            *(f"**Question:** {inert(question)}" for question in report.questions),
-            *(
-                f"**Not known:** {inert(word)} ({number})"
-                for word, number in report.unknown_words.items()
-            ),
-            *(
-                [
-                    "\n".join(
-                        [
-                            "## Waiting for a person",
-                            "",
-                            *waiting_list(waiting, leads=leads),
-                        ]
-                    )
-                ]
-                if waiting
-                else []
-            ),
-            *([found] if (found := _found_by_words(report)) else []),
-            *([goods] if (goods := _goods(report, orders)) else []),
-            "## Orders by state\n\n" + chart("state", "orders", report.counts),
-            *([] if report.dry_run or not report.spent_fen else [_spent_chart(report)]),
-            *(
-                [f"## Rejected rows\n\n{inert(report.rejected.words)}"]
-                if report.rejected
-                else []
-            ),
-            *([_parcels(sent, orders)] if sent else []),
-            *(
-                [f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`"]
-                if report.snapshot_id
-                else []
-            ),
-        ]
+        [f"## {section.heading}", *map(inert, section.text), table, *plots]
     )
+
+
+def _cell(cell: Cell) -> str:
+    if isinstance(cell, str):
+        return inert(cell)
+    return ", ".join(
+        f"[{inert(link.words)}]({link.address})" if link.address else inert(link.words)
+        for link in cell
+    )
+
+
+def _plot(plot: Plot) -> str:
+    """Bars of blocks, in a font in which all letters are equally wide."""
+    longest = max(bar.value for bar in plot.bars)
+    room = max(len(bar.label) for bar in plot.bars)
+    lines = [
+        f"{bar.label:{room}} {blocks(bar.value, longest)} {bar.text}"
+        for bar in plot.bars
+    ]
+    return "\n".join(["```text", plot.title, *lines, "```"])
+
+
+def blocks(value: int, longest: int) -> str:
+    """A bar of blocks; a value above 0 has at least one."""
+    return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
 
 
 def in_short(report: BatchReport) -> str:
@@ -426,44 +369,12 @@ def in_short(report: BatchReport) -> str:
     return f"{Money(report.spent_fen)} paid{booked_freight(report, ', ')}; {counts_of(report)}"
 
 
-def money_summary(report: BatchReport) -> str:
-    """The sums spent, in all and by this run, and the freight of booked orders."""
-    return (
-        "| bought by | orders | paid |\n|---|--:|--:|\n"
-        f"| this run | {report.bought_this_run:,} | {Money(report.spent_this_run_fen)} |\n"
-        f"| this batch in all | {sum(1 for line in report.orders if line.paid_fen):,} | {Money(report.spent_fen)} |"
-        + booked_freight(report, "\n\nBooked with the warehouse beside that: ")
-    )
-
-
 def booked_freight(report: BatchReport, before: str) -> str:
     """`freight 310.20 USD` behind these words, a sum a currency; nothing where nothing
     is booked.
     """
     sums = " + ".join(map(str, report.freight.values()))
     return f"{before}freight {sums}" if sums else ""
-
-
-def chart(
-    name: str,
-    counted: str,
-    values: Mapping[str, int],
-    texts: Mapping[str, str] | None = None,
-) -> str:
-    """A table with a bar a row, of what is `counted`; `texts` stand in place of the
-    bare numbers.
-    """
-    longest = max([*values.values(), 1])
-    rows = [
-        f"| {key} | {(texts or {}).get(key, f'{n:,}')} | {bar(n, longest)} |"
-        for key, n in values.items()
-    ]
-    return "\n".join([f"| {name} | {counted} | at a glance |", "|---|--:|---|", *rows])
-
-
-def bar(value: int, longest: int) -> str:
-    """A bar of blocks; a value above 0 has at least one."""
-    return "█" * max(1, round(BAR_WIDTH * value / longest)) if value else ""
 
 
 def counts_of(report: BatchReport) -> str:
@@ -474,53 +385,18 @@ def counts_of(report: BatchReport) -> str:
     )
 
 
-def _spent_chart(report: BatchReport) -> str:
-    spent: dict[str, int] = {}
-    for line in report.orders:
-        if line.paid_fen:
-            spent[line.marketplace] = spent.get(line.marketplace, 0) + line.paid_fen
-    return "## Paid by marketplace\n\n" + chart(
-        "marketplace", "paid", spent, {k: str(Money(n)) for k, n in spent.items()}
-    )
-
-
 def _found_by_words(report: BatchReport) -> str:
     taken = [match for match in report.matches if match.item_id]
     return found_by_words(taken[:SHOWN_MATCHES], len(taken))
 
 
-def _goods(report: BatchReport, orders: Mapping[str, OrderRecord]) -> str:
-    """The goods of the first orders, as far as they are known."""
-    states = {line.order_ref: str(line.state) for line in urgent(report)}
-    plans = {ref: order.plan for ref, order in orders.items()} | {
-        one.order_ref: one for one in report.plans
-    }
-    known = [plans[ref] for ref in states if ref in plans and plans[ref].lines][
-        :SHOWN_GOODS
-    ]
-    return goods_table(known, states, report.pictures)
-
-
-def waiting_list(
-    lines: Sequence[ReportLine], most: int = SHOWN_REASONS, leads: Leads = no_leads
-) -> list[str]:
-    """A line a reason, with the links that lead on: many orders often wait for the same
-    thing.
-    """
+def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS) -> list[str]:
+    """A line a reason: many orders often wait for the same thing."""
     listed = [
-        f"- {alike[0].state}: **{shorten([line.order_ref for line in alike], SHOWN_ALIKE)}**{leads(alike)}: "
+        f"- {alike[0].state}: **{shorten([line.order_ref for line in alike], SHOWN_ALIKE)}**: "
         f"{inert(reason)}"
         for alike, reason in grouped(lines)
     ]
     return first_lines(
         listed, most, "- and {more} further reasons: see the outcome table"
     )
-
-
-def _parcels(lines: Sequence[ReportLine], orders: Mapping[str, OrderRecord]) -> str:
-    rows = [
-        f"| {line.order_ref} | {tracking_links(line, orders.get(line.order_ref))} |"
-        for line in lines
-    ]
-    first = first_lines(rows, SHOWN_PARCELS, "\nAnd {more} more: see the outcome table")
-    return "\n".join(["## Parcels", "", "| order | follow it |", "|---|---|", *first])

@@ -35,8 +35,9 @@ from domain.report import BatchReport, ReportLine
 from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
-from flows.prefect_ui.markdown import Leads, inert
+from flows.prefect_ui.markdown import inert
 from flows.prefect_ui.runs import runs_in
+from flows.report.sections import Leads, Link
 
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)
@@ -298,11 +299,9 @@ async def links_from(report: BatchReport) -> Leads:
             async with get_client() as client:
                 forms = {one.name: one.id for one in await client.read_deployments()}
 
-    def leads(lines: Sequence[ReportLine]) -> str:
+    def leads(lines: Sequence[ReportLine]) -> list[Link]:
         those = [_waiting(line, report.batch_id) for line in lines]
-        return "".join(
-            f" · [{name}]({address})" for name, address in links_of(those, forms)
-        )
+        return [Link(name, address) for name, address in links_of(those, forms)]
 
     return leads
 

@@ -1,465 +1,252 @@
-"""The figures of a report in words and tables, for terminal, Prefect and page."""
+"""A report in one description: the sections that the page, Prefect and a terminal
+show.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import partial
-from itertools import groupby
-from operator import itemgetter
-from typing import Any, NamedTuple, Self
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+from urllib.parse import quote
 
-from domain.follow_ups import as_text
-from domain.marketplace import Marketplace, product_page
-from domain.money import Money, by_currency
+from connectors.ledger.overview import every_batch
+from connectors.ledger.records import OrderRecord, line_of
+from connectors.ledger.store import Ledger
+from domain.addresses import without_receiver
+from domain.marketplace import Marketplace, product_page, shortened
+from domain.money import Money, by_currency, total_of
+from domain.orders import OrderLine
+from domain.reasons import grouped
+from domain.report import BatchReport, ReportLine
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize, shorten
-from flows.report.figures import COSTS, LESS, Figures, Rows
 
-ALL = "all"
-
-
-def amount(minor: Any, currency: Any) -> str:
-    return str(Money(int(minor), str(currency)))
-
-
-def on_hundred(row: dict[str, Any]) -> str:
-    """`36.49 USD`: the freight on 100 yuan of goods and postage."""
-    paid = Money(int(row["paid_minor"]), row["currency"]).major
-    return amount(
-        round(int(row["freight_minor"]) * 100 / paid), row["freight_currency"]
-    )
+TRACKER = "https://t.17track.net/en#nums={}"
+WEB_ADDRESS = re.compile(r"https?://[^\s()<>\[\]|\"'`\\]{1,1000}")
+MAX_ORDERS_SHOWN = 200
+MAX_REASONS_SHOWN = 50
+MAX_REFS_OF_A_REASON = 10
+MAX_ITEMS_OF_AN_ORDER = 3
+MAX_TITLE_LETTERS = 80
+NUMBERS = ("orders", "paid", "freight", "sum")
+"""Columns that stand to the right."""
+NO_RECORDS: Mapping[str, OrderRecord] = {}
 
 
-def summed(rows: Rows, *by: str) -> list[dict[str, Any]]:
-    """Rows in the order of these columns, of which those alike are one."""
-    alike = (list(some) for _, some in groupby(rows, itemgetter(*by)))
-    return [
-        {
-            name: sum(row[name] for row in some) if isinstance(value, int) else value
-            for name, value in some[0].items()
-        }
-        for some in alike
-    ]
+class Link(NamedTuple):
+    """Words that lead to an address; plain words where it is empty."""
+
+    words: str
+    address: str = ""
 
 
-def with_totals(rows: Rows, *currencies: str) -> Iterator[dict[str, Any]]:
-    """Rows summed by marketplace, and after those of each currency (or pair of them)
-    one for all of it.
-    """
-    for _, some in groupby(
-        summed(rows, *currencies, "marketplace"), itemgetter(*currencies)
-    ):
-        of_it = list(some)
-        yield from of_it
-        if len(of_it) > 1:
-            yield from summed(
-                [{**row, "marketplace": ALL} for row in of_it], *currencies
-            )
+Cell = str | Sequence[Link]
+Leads = Callable[[Sequence[ReportLine]], Sequence[Link]]
+"""The links that lead on from orders which wait for one thing."""
 
 
-def percent(part: int, whole: int) -> str:
-    return f"{part * 100 / whole:.1f} %" if whole else ""
+def no_leads(_: Sequence[ReportLine]) -> Sequence[Link]:
+    return ()
 
 
-def stage(row: dict[str, Any]) -> str:
-    return f"{words(row['start'])} → {words(row['end'])}"
-
-
-def took(seconds: int) -> str:
-    """`40 s`, `35 min`, `17.6 h`, `3.8 d`."""
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return (
-                f"{seconds / size:.1f} {unit}"
-                if unit != "min"
-                else f"{seconds // size} min"
-            )
-    return f"{seconds} s"
-
-
-def words(state: str) -> str:
-    return str(state).replace("_", " ")
-
-
-Row = Sequence[str]
-
-REMEDIES = {
-    OrderState.UNKNOWN: "run the same file again 17 minutes after the call; where the reason asks, sourcing resolve",
-    OrderState.HELD: "do what the reason says, then run the same file again",
-    OrderState.REFUSED: "change the line or drop it, then run the file again",
-}
-TODO = "Each with its command: sourcing todo"
-LONGEST_TITLE = 80
-MOST_PROBLEMS = 5
-ALL_FIGURES = "sourcing report --json"
-
-
-class Linked(str):
-    """The text of a cell that leads to an address, where there is one."""
-
-    address: str
-
-    def __new__(cls, text: str, address: str) -> Self:
-        made = super().__new__(cls, text)
-        made.address = address
-        return made
+class Bar(NamedTuple):
+    label: str
+    value: int
+    text: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ReportSection:
-    """One part of a report: a table, the words above it, and the `key` of its chart.
+class Plot:
+    """A row of bars, to be compared with each other."""
 
-    `total` is the number of all rows, when `rows` are not all of them, and `whole` the
-    command that shows all. `on_paper` marks parts too long for a terminal.
-    """
-
-    key: str
     title: str
-    columns: Row = ()
-    rows: Sequence[Row] = ()
-    words: Sequence[str] = ()
-    total: int = 0
-    whole: str = ALL_FIGURES
-    on_paper: bool = False
-
-    @classmethod
-    def of(
-        cls,
-        key: str,
-        title: str,
-        columns: Sequence[ReportColumn],
-        rows: Iterable[dict[str, Any]],
-        **further: Any,
-    ) -> Self:
-        texts = [tuple(column.text(row) for column in columns) for row in rows]
-        return cls(
-            key=key,
-            title=title,
-            columns=[column.heading for column in columns],
-            rows=texts,
-            **further,
-        )
+    bars: Sequence[Bar]
 
 
-class ReportColumn(NamedTuple):
-    """A heading, and the text of a row's cell; numbers stand to the right."""
-
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
     heading: str
-    text: Callable[[dict[str, Any]], str]
-    is_number: bool = False
+    text: Sequence[str] = ()
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[Cell]] = ()
+    plots: Sequence[Plot] = ()
 
 
-number = partial(ReportColumn, is_number=True)
+class UnknownBatch(Exception):
+    """The ledger has no order of this batch; the message names those that it has."""
 
 
-def text(heading: str, name: str = "") -> ReportColumn:
-    return ReportColumn(heading, lambda row: row[name or heading])
-
-
-def count(heading: str) -> ReportColumn:
-    return number(
-        heading, lambda row: "" if row[heading] is None else f"{row[heading]:,}"
-    )
-
-
-def money(heading: str, name: str, currency: str = "currency") -> ReportColumn:
-    return number(
-        heading, lambda row: amount(row[name], row[currency]) if row[currency] else ""
-    )
-
-
-def seconds(heading: str, name: str) -> ReportColumn:
-    return number(heading, lambda row: took(row[name]))
-
-
-def _share(row: dict[str, Any]) -> str:
-    """The share of freight in the total; where freight has a currency of its own, the
-    freight on 100 paid.
+def read_report(ledger: Ledger, batch_id: str) -> BatchReport:
+    """The orders of a batch, or of all where it is empty, as they stand. Raises
+    `UnknownBatch`.
     """
-    if not row["paid_minor"]:
-        return ""
-    if row["currency"] == row["freight_currency"]:
-        return percent(row["freight_minor"], row["freight_minor"] + row["paid_minor"])
-    return f"{on_hundred(row)} for each {amount(Money.parse(100, row['currency']).minor, row['currency'])}"
+    batches = [batch_id] if batch_id else [*every_batch(ledger)]
+    refs = [ref for batch in batches for ref in ledger.refs_in(batch)]
+    if batch_id and not refs:
+        newest = [*every_batch(ledger)][:-4:-1]
+        known = f"the newest are {', '.join(newest)}" if newest else "there is none yet"
+        raise UnknownBatch(f"the ledger has no batch {batch_id}; {known}")
 
-
-def _title(row: dict[str, Any]) -> str:
-    title = (
-        row["title"]
-        if len(row["title"]) <= LONGEST_TITLE
-        else f"{row['title'][: LONGEST_TITLE - 1]}…"
-    )
-    title += (
-        f" and {pluralize(row['lines'] - 1, 'further line')}"
-        if row["lines"] > 1
-        else ""
-    )
-    return Linked(title, product_page(Marketplace(row["marketplace"]), row["item_id"]))
-
-
-STATE = ReportColumn("state", lambda row: words(row["state"]))
-SALES = (text("marketplace"), count("orders"))
-REACHED = (STATE, count("came so far"), count("there now"))
-WAITING = (
-    text("which"),
-    text("state"),
-    count("orders"),
-    text("reason and remedy", "reason"),
-    text("since"),
-)
-PARCELS = (
-    text("order", "order_ref"),
-    text("parcel", "tracking_number"),
-    text("what the warehouse found", "problem"),
-)
-SPEND = (*SALES, money("paid", "paid_minor"))
-DAYS = (ReportColumn("day", lambda row: row["day"] or "not known"), *SPEND)
-LIMITS = (
-    *SALES,
-    money("limit", "limit_minor"),
-    money("paid", "paid_minor"),
-    money("saved", "saved_minor"),
-    number("of the limit", lambda row: percent(row["saved_minor"], row["limit_minor"])),
-)
-FREIGHT = (
-    *SALES,
-    money("freight", "freight_minor", "freight_currency"),
-    number(
-        "an order",
-        lambda row: amount(
-            round(row["freight_minor"] / row["orders"]), row["freight_currency"]
-        ),
-    ),
-    number("share", _share),
-)
-CARRIERS = (
-    text("carrier", "company"),
-    text("service id", "service"),
-    count("orders"),
-    money("freight", "freight_minor"),
-)
-LANDED = (
-    *SALES,
-    *map(money, ("goods", "postage", "surcharge", "freight"), COSTS),
-    number(
-        "less", lambda row: amount(-sum(row[part] for part in LESS), row["currency"])
-    ),
-    money("landed", "landed_minor"),
-    number(
-        "freight share",
-        lambda row: percent(row["landed_freight_minor"], row["landed_minor"]),
-    ),
-)
-REFUNDS = (
-    STATE,
-    count("refunds"),
-    money("asked back", "asked_minor"),
-    money("came back", "refunded_minor"),
-)
-STAGES = (
-    ReportColumn("from, to", stage),
-    count("orders"),
-    seconds("usual", "median_s"),
-    seconds("nine of ten within", "most_s"),
-    seconds("slowest", "slowest_s"),
-)
-LISTED = (
-    text("order", "order_ref"),
-    text("marketplace"),
-    STATE,
-    ReportColumn("what", _title),
-    number(
-        "paid",
-        lambda row: (
-            amount(row["paid_minor"], row["currency"]) if row["paid_minor"] else ""
-        ),
-    ),
-    money("freight", "freight_minor", "freight_currency"),
-)
-COLUMNS = (
-    REACHED,
-    WAITING,
-    PARCELS,
-    SPEND,
-    DAYS,
-    LIMITS,
-    FREIGHT,
-    CARRIERS,
-    LANDED,
-    REFUNDS,
-    STAGES,
-    LISTED,
-)
-NUMBERS = {
-    column.heading for columns in COLUMNS for column in columns if column.is_number
-}
-
-
-def sections(figures: Figures, timezone: str) -> list[ReportSection]:
-    """The non-empty parts of a report; times are of this zone."""
-    of = ReportSection.of
-    listed = {"total": figures.orders, "whole": _whole(figures, "*"), "on_paper": True}
-    parts = (
-        _standing(figures),
-        _waiting(figures, timezone),
-        of("parcels", "Parcels to be checked", PARCELS, figures.parcels),
-        of("spend", "What was paid", SPEND, with_totals(figures.spend, "currency")),
-        of("days", "Paid day by day", DAYS, _days(figures.spend), on_paper=True),
-        _limits(figures),
-        _freight(figures),
-        of("carriers", "By carrier", CARRIERS, figures.carriers, on_paper=True),
-        _landed(figures),
-        of("refunds", "Money asked back", REFUNDS, figures.refunds),
-        of("stages", "How long it took", STAGES, figures.stages),
-        of("orders", "The orders", LISTED, figures.listed, **listed),
-    )
-    return [part for part in parts if part.rows or part.words]
-
-
-def heading(figures: Figures) -> str:
-    return f"Batch {figures.batch}" if figures.batch else "All orders"
-
-
-def moment(figures: Figures, timezone: str) -> str:
-    """The time of the newest row."""
-    return (
-        f"as of {as_text(figures.as_of, timezone)} {timezone}"
-        if figures.as_of
-        else "nothing is there yet: sourcing run FILE"
+    return BatchReport(
+        batch_id=batch_id,
+        orders=[_line_without_receiver(order) for order in ledger.each_order(refs)],
+        spent_this_run_fen=0,
+        bought_this_run=0,
+        snapshot_id=None,
+        snapshot_root="",
     )
 
 
-def totals(figures: Figures) -> list[tuple[str, str]]:
-    """The leading figures, each with its name; of money one a currency."""
-    waits = sum(row["orders"] for row in figures.waiting)
-    delivered = _there(figures, OrderState.DELIVERED)
-    return [
-        ("orders", f"{figures.orders:,}"),
-        ("wait for you", f"{waits:,}"),
-        ("delivered", f"{delivered:,}"),
-        *_money("paid", figures.spend, "currency", "paid_minor"),
-        *_money("below your limits", figures.limits, "currency", "saved_minor"),
-        *_money("freight abroad", figures.freight, "freight_currency", "freight_minor"),
-        *_money("landed cost", figures.landed, "currency", "landed_minor"),
-        *_money("came back", figures.refunds, "currency", "refunded_minor"),
+def _line_without_receiver(order: OrderRecord) -> ReportLine:
+    line = line_of(order)
+    if not line.reason:
+        return line
+    reason = without_receiver(line.reason, order.request.receiver)
+    return replace(line, reason=reason)
+
+
+def title_of(report: BatchReport) -> str:
+    return f"Batch {report.batch_id}" if report.batch_id else "All orders"
+
+
+def urgent(report: BatchReport) -> list[ReportLine]:
+    """Its orders, those that wait for a person first."""
+    return sorted(report.orders, key=lambda line: line.state not in NEEDS_A_PERSON)
+
+
+def describe(
+    report: BatchReport,
+    records: Mapping[str, OrderRecord] = NO_RECORDS,
+    leads: Leads = no_leads,
+) -> list[Section]:
+    """The sections of a report that have anything to show. `records` of the ledger have
+    the goods of orders, and the pages of their parcels.
+    """
+    sections = [
+        _in_all(report),
+        _waiting(report, leads),
+        _sums("state", report.orders, list(OrderState)),
+        _sums("marketplace", report.orders, list(Marketplace)),
+        _orders(report, records),
     ]
+    return [section for section in sections if section.rows]
 
 
-def _money(name: str, rows: Rows, currency: str, column: str) -> list[tuple[str, str]]:
-    sums = by_currency(Money(row[column], row[currency]) for row in rows)
-    return [(name, str(total)) for _, total in sorted(sums.items()) if total.minor]
-
-
-def _there(figures: Figures, state: str) -> int:
-    return sum(row["orders"] for row in figures.standing if row["state"] == state)
-
-
-def _standing(figures: Figures) -> ReportSection:
-    reached, now = (
-        {row["state"]: row["orders"] for row in rows}
-        for rows in (figures.reached, figures.standing)
-    )
+def _in_all(report: BatchReport) -> Section:
+    """The sums, and what the run has to say beside them."""
+    waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
     rows = [
-        {
-            "state": state,
-            "came so far": reached.get(state),
-            "there now": now.get(state, 0),
-        }
-        for state in dict.fromkeys([*reached, *now] if figures.orders else [])
+        ("orders", f"{len(report.orders):,}"),
+        ("wait for you", f"{len(waiting):,}"),
+        ("paid", str(Money(report.spent_fen))),
     ]
-    plan_only = (
-        f"Nothing was bought yet: a plan of {pluralize(figures.lines_asked, 'line')}."
+    if report.bought_this_run:
+        orders = pluralize(report.bought_this_run, "order")
+        paid = Money(report.spent_this_run_fen)
+        rows.append(("paid by this run", f"{paid} for {orders}"))
+    rows += [("freight booked", str(sum_)) for sum_ in report.freight.values()]
+
+    text = [report.paused.notice] if report.paused else []
+    text += [f"Ended early: {report.broken_off}"] if report.broken_off else []
+    text += [f"Next: {report.next_look.words}"] if report.next_look else []
+    text += [f"Question: {question}" for question in report.questions]
+    for word, number in report.unknown_words.items():
+        text.append(f"Not known: {word} ({number})")
+    text += [report.rejected.words] if report.rejected else []
+    if report.snapshot_id:
+        text.append(f"Snapshot {report.snapshot_id} in {report.snapshot_root}")
+    return Section(heading="In all", text=text, columns=("", "sum"), rows=rows)
+
+
+def _waiting(report: BatchReport, leads: Leads) -> Section:
+    waiting = [line for line in report.orders if line.state in NEEDS_A_PERSON]
+    groups = grouped(waiting)
+    rows = []
+    for lines, reason in groups[:MAX_REASONS_SHOWN]:
+        refs = shorten([line.order_ref for line in lines], MAX_REFS_OF_A_REASON)
+        to_do = leads(lines) or lines[0].remedy
+        rows.append((refs, f"{len(lines):,}", str(lines[0].state), reason, to_do))
+
+    text = ["Each with its command: sourcing todo. Then run the same file again."]
+    if len(groups) > len(rows):
+        text.append(f"And {len(groups) - len(rows):,} further reasons: sourcing todo")
+    columns = ("which", "orders", "state", "reason", "what to do")
+    return Section(heading="What waits for you", text=text, columns=columns, rows=rows)
+
+
+def _sums(key: str, lines: Iterable[ReportLine], order: Sequence[str]) -> Section:
+    """Orders, payments and freight by state or marketplace."""
+    groups = defaultdict[str, list[ReportLine]](list)
+    for line in lines:
+        groups[getattr(line, key)].append(line)
+
+    rows = []
+    plots = defaultdict[str, list[Bar]](list)
+    for name in sorted(groups, key=order.index):
+        group = groups[name]
+        count = f"{len(group):,}"
+        paid = total_of([Money(line.paid_fen or 0) for line in group])
+        freight = by_currency(line.freight for line in group if line.freight)
+        rows.append((name, count, str(paid), ", ".join(map(str, freight.values()))))
+        plots["Orders"].append(Bar(name, len(group), count))
+        plots["Paid"].append(Bar(name, paid.minor, str(paid)))
+        for price in freight.values():
+            title = f"Freight, {price.currency}"
+            plots[title].append(Bar(name, price.minor, str(price)))
+
+    return Section(
+        heading=f"Orders by {key}",
+        columns=(key, "orders", "paid", "freight"),
+        rows=rows,
+        plots=[Plot(title=title, bars=bars) for title, bars in plots.items()],
     )
-    told = [] if figures.orders or not figures.lines_asked else [plan_only]
-    return ReportSection.of(
-        "standing", "Where the orders stand", REACHED, rows, words=told
-    )
 
 
-def _waiting(figures: Figures, timezone: str) -> ReportSection:
-    rows = [
-        {
-            **row,
-            "which": _named(row["order_refs"], row["orders"]),
-            "since": as_text(row["since"], timezone) if row["since"] else "",
-        }
-        for row in figures.waiting
-    ]
-    states = [state for state in NEEDS_A_PERSON if _there(figures, state)]
-    told = [
-        *(f"{state}: {REMEDIES[state]}." for state in states),
-        *([TODO] if rows else []),
-    ]
-    whole = _whole(
-        figures, "order_ref, state, reason", "state in ('held', 'refused', 'unknown')"
-    )
-    return ReportSection.of(
-        "waiting", "What waits for you", WAITING, rows, words=told, whole=whole
-    )
-
-
-def _days(spend: Rows) -> Rows:
-    """Day by day, when there is more than one; the newest first."""
-    return (
-        sorted(spend, key=itemgetter("day"), reverse=True)
-        if len({row["day"] for row in spend}) > 1
-        else []
-    )
-
-
-def _limits(figures: Figures) -> ReportSection:
-    rows = with_totals(figures.limits, "currency")
-    orders = pluralize(figures.not_compared, "paid order")
-    without = f"{orders} not compared: no limit on each line, in the same currency."
-    told = [without] if figures.not_compared else []
-    return ReportSection.of(
-        "limits", "Your limits, and what the goods cost", LIMITS, rows, words=told
-    )
-
-
-def _freight(figures: Figures) -> ReportSection:
-    rows = with_totals(figures.freight, "currency", "freight_currency")
-    orders = pluralize(figures.freight_unknown, "booked order")
-    told = (
-        [f"{orders} without a known freight: the service does not show it."]
-        if figures.freight_unknown
-        else []
-    )
-    return ReportSection.of("freight", "Freight abroad", FREIGHT, rows, words=told)
-
-
-def _landed(figures: Figures) -> ReportSection:
-    rows = with_totals(figures.landed, "currency")
-    unsummed = figures.unsummed[:MOST_PROBLEMS]
-    told = [
-        f"{pluralize(row['orders'], 'order')} without a sum: {row['problem']}."
-        for row in unsummed
-    ]
-    if figures.not_costed:
-        orders = pluralize(figures.not_costed, "paid order")
-        told.append(
-            f"{orders} not worked out yet: sourcing costs, with your exchange rates."
+def _orders(report: BatchReport, records: Mapping[str, OrderRecord]) -> Section:
+    plans = {plan.order_ref: plan for plan in report.plans}
+    rows = []
+    for line in urgent(report)[:MAX_ORDERS_SHOWN]:
+        record = records.get(line.order_ref)
+        bought = plans.get(line.order_ref) or record
+        rows.append(
+            (
+                line.order_ref,
+                line.marketplace,
+                line.state,
+                _goods(bought.lines, line.marketplace) if bought else "",
+                str(Money(line.paid_fen)) if line.paid_fen else "",
+                str(line.freight or ""),
+                _parcels(line, record),
+            )
         )
-    return ReportSection.of("landed", "Landed cost", LANDED, rows, words=told)
+    more = len(report.orders) - len(rows)
+    text = [f"And {more:,} more: sourcing sql, table orders"] if more else []
+    columns = ("order", "marketplace", "state", "what", "paid", "freight", "parcels")
+    return Section(heading="The orders", text=text, columns=columns, rows=rows)
 
 
-def _named(refs: Sequence[str], count: int) -> str:
-    more = count - len(refs)
-    return shorten(refs, len(refs)) + (f" and {more:,} more" if more > 0 else "")
+def _goods(lines: Sequence[OrderLine], marketplace: str) -> Sequence[Link]:
+    links = []
+    for line in lines[:MAX_ITEMS_OF_AN_ORDER]:
+        words = f"{line.quantity} × {shortened(line.title, MAX_TITLE_LETTERS)}"
+        links.append(Link(words, product_page(Marketplace(marketplace), line.item_id)))
+    if more := len(lines) - len(links):
+        links.append(Link(f"and {pluralize(more, 'line')} more"))
+    return links
 
 
-def _whole(figures: Figures, columns: str, which: str = "") -> str:
-    conditions = " and ".join(
-        filter(None, (f"batch_id = '{figures.batch}'" if figures.batch else "", which))
-    )
-    query = f"select {columns} from orders" + (
-        f" where {conditions}" if conditions else ""
-    )
-    return f'sourcing sql "{query}"'
-
-
-def rest(part: ReportSection, shown: int) -> str:
-    """The words below the first rows of a table; empty where they are all."""
-    more = max(part.total, len(part.rows)) - shown
-    return f"and {more:,} more: see all with {part.whole}" if more > 0 else ""
+def _parcels(line: ReportLine, record: OrderRecord | None) -> Sequence[Link]:
+    """Links to the carrier's pages where the service gave them, else to a public
+    tracker.
+    """
+    shipment = record.shipment if record else None
+    pages = list(shipment.tracking_urls) if shipment else []
+    if len(pages) != len(line.tracking_numbers) or not all(
+        map(WEB_ADDRESS.fullmatch, pages)
+    ):
+        pages = [
+            TRACKER.format(quote(number, safe="")) for number in line.tracking_numbers
+        ]
+    return [*map(Link, line.tracking_numbers, pages)]

@@ -31,7 +31,6 @@ import deployments.page.guard
 from cli import serve
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark, set_mark
-from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
@@ -40,8 +39,8 @@ from deployments.page.app import app_of
 from deployments.serving import ServeFailed
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
-from tests.connectors.ledger.plans import plan
 from tests.connectors.request_files.writing import GOOD, csv_bytes
+from tests.flows.plans import planned
 from tests.flows.prefect_ui.test_goods import HOSTILE, order
 
 XSS = "<script>alert(1)</script><img src=x onerror=alert(2)>\"'"
@@ -59,7 +58,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SourcingSetting
 def ledger(settings: SourcingSettings, clock: MovableClock) -> Any:
     with Ledger(settings.ledger_url, clock=clock, owner="run") as ledger:
         ledger.start_batch("batch", "file.csv")
-        put_rows(ledger, [plan("A-1"), plan("A-2"), plan(XSS)])
+        ledger.put_plans([planned(ref) for ref in ("A-1", "A-2", XSS)], "batch")
         held = [
             order.held(because(ReasonCode.NOT_APPROVED, by=XSS))
             for order in ledger.orders(["A-1", XSS]).values()

@@ -4,27 +4,19 @@ on a phone, light and dark.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from flows.report.page import write_page
-from tests.flows.report.test_report_figures import DAY, hours, order, told
+from domain.report import ReportLine
+from domain.states import OrderState
+from flows.report.page import page as page_of
+from flows.report.sections import describe
+from tests.flows.report.test_page import BOUGHT, REPORT
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-BOUGHT = {
-    "created_at": DAY,
-    "paid_at": hours(1),
-    "booked_at": hours(30),
-    "shipment_order_id": "1",
-}
-PAID = {
-    "paid_minor": 1_234_567,
-    "quoted_minor": 1_234_567,
-    "freight_minor": 45_678,
-    "freight_currency": "USD",
-}
 SMALLEST_LETTERS = """() => Math.min(...[...document.querySelectorAll("svg text")].map(
     text => parseFloat(getComputedStyle(text).fontSize) * text.ownerSVGElement.getScreenCTM().a))"""
 CUT_OFF = """() => [...document.querySelectorAll("svg text")].filter(text => {
@@ -39,29 +31,22 @@ def test_the_page_is_read_from_disk_on_a_phone_and_on_a_desk(
     """Nothing is asked for, nothing runs out of the window, letters of charts can be
     read in both schemes.
     """
-    orders = [
-        order(f"INTERNATIONAL-{n:04}", "booked", **BOUGHT, **PAID) for n in range(3)
-    ]
-    orders += [
-        order(
-            "A" * 60,
-            "held",
-            reason="可折叠 帆布 "
-            + "x" * 300
-            + "<script>document.title = 'run'</script>",
+    lines: list[ReportLine] = [
+        replace(
+            BOUGHT,
+            order_ref=f"INTERNATIONAL-{n:04}",
+            marketplace="international",
+            paid_fen=1_234_567,
+            freight_minor=45_678,
         )
+        for n in range(3)
     ]
-    payments = [
-        {**PAID, **one, "amount_minor": PAID["paid_minor"], "paid_at": DAY}
-        for one in orders[:3]
-    ]
-    fields = ("order_ref", "marketplace", "currency", "amount_minor", "paid_at")
-    figures = told(
-        orders=orders,
-        payments=[{name: row[name] for name in fields} for row in payments],
-    )
+    reason = "可折叠 帆布 " + "x" * 300 + "<script>document.title = 'run'</script>"
+    held = replace(BOUGHT, order_ref="A" * 60, state=OrderState.HELD, reason=reason)
+    report = replace(REPORT, orders=[*lines, held])
     file = tmp_path / "report.html"
-    write_page(figures, "UTC", file)
+    content = page_of("Batch b", "as of now", describe(report))
+    file.write_text(content, encoding="utf-8")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.on("console", lambda message: asked.append(message.text))

@@ -10,7 +10,8 @@ from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.batch.reporting import one_report
 from flows.prefect_ui.artifacts import links_of, of_many, outcome_rows
-from flows.prefect_ui.markdown import bar, in_short, markdown_report
+from flows.prefect_ui.markdown import blocks, in_short, markdown_report
+from flows.report.sections import Link
 
 LINES = [
     ReportLine(
@@ -69,9 +70,7 @@ def test_of_many_rows_the_first_are_shown() -> None:
 
 
 def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every order, and what waits; the figures only where a worker makes them; nothing
-    where no UI is known.
-    """
+    """Every order, and what waits; nothing where no UI is known."""
     for name in ("PREFECT_UI_URL", "PREFECT_API_URL", "PREFECT__FLOW_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     assert links_of(REPORT) == ""
@@ -79,11 +78,6 @@ def test_the_report_leads_to_the_other_pages(monkeypatch: pytest.MonkeyPatch) ->
     pages = "http://shop:4200/v2/artifacts/key"
     waits = f"[What waits for you]({pages}/what-waits)"
     assert links_of(REPORT) == f"[Every order]({pages}/outcome-b) · {waits}"
-    monkeypatch.setenv("PREFECT__FLOW_RUN_ID", "0")
-    assert (
-        links_of(REPORT)
-        == f"[Every order]({pages}/outcome-b) · [Figures]({pages}/figures-b) · {waits}"
-    )
     assert (
         links_of(replace(REPORT, dry_run=True))
         == f"[The plan]({pages}/plan-b) · {waits}"
@@ -102,26 +96,31 @@ def test_a_report_is_told_in_one_line() -> None:
     )
 
 
-def test_the_report_has_money_charts_and_what_to_do() -> None:
-    """Orders that wait for the same thing share a line."""
-    assert markdown_report(REPORT) == (
-        "# Batch b\n\n"
-        "| bought by | orders | paid |\n|---|--:|--:|\n"
-        "| this run | 1 | 12.00 CNY |\n| this batch in all | 1 | 12.00 CNY |\n\n"
-        "Booked with the warehouse beside that: freight 33.90 USD\n\n"
-        "## Waiting for a person\n\n- held: **A-2, A-3**: dear\n\n"
-        "## Orders by state\n\n| state | orders | at a glance |\n|---|--:|---|\n"
-        f"| held | 2 | {'█' * 24} |\n| booked | 1 | {'█' * 12} |\n\n"
-        "## Paid by marketplace\n\n| marketplace | paid | at a glance |\n|---|--:|---|\n"
-        f"| taobao | 12.00 CNY | {'█' * 24} |\n\n"
-        "## Parcels\n\n| order | follow it |\n|---|---|\n| A-1 | [SF1](https://t.17track.net/en#nums=SF1) |\n\n"
-        "Snapshot `b` in `/s`"
+def test_the_report_has_money_plots_and_what_to_do() -> None:
+    """Orders that wait for the same thing share a row, with the links that lead on."""
+    leads = [Link("run it again", "http://ui/1"), Link("not wanted", "http://ui/2")]
+    parts = markdown_report(REPORT, leads=lambda _: leads).split("\n\n")
+    assert parts[:3] == ["# Batch b", "## In all", "Snapshot b in /s"]
+    assert parts[3] == (
+        "|  | sum |\n| --- | --: |\n| orders | 3 |\n| wait for you | 2 |\n"
+        "| paid | 12.00 CNY |\n| paid by this run | 12.00 CNY for 1 order |\n"
+        "| freight booked | 33.90 USD |"
     )
+    links = "[run it again](http://ui/1), [not wanted](http://ui/2)"
+    assert f"| A-2, A-3 | 2 | held | dear | {links} |" in parts[6]
+    assert parts[8:11] == [
+        "| state | orders | paid | freight |\n| --- | --: | --: | --: |\n"
+        "| booked | 1 | 12.00 CNY | 33.90 USD |\n| held | 2 | 0.00 CNY |  |",
+        f"```text\nOrders\nbooked {'█' * 12} 1\nheld   {'█' * 24} 2\n```",
+        f"```text\nPaid\nbooked {'█' * 24} 12.00 CNY\nheld    0.00 CNY\n```",
+    ]
+    assert "| [SF1](https://t.17track.net/en#nums=SF1) |" in parts[-1]
 
 
 def test_a_bar_shows_whatever_is_there() -> None:
     """One of a thousand still has a block, none has none."""
-    assert (bar(0, 1000), bar(1, 1000), bar(1000, 1000)) == ("", "█", "█" * 24)
+    assert (blocks(0, 1000), blocks(1, 1000)) == ("", "█")
+    assert blocks(1000, 1000) == "█" * 24
 
 
 def test_words_without_a_meaning_stand_in_a_batch_s_report() -> None:
@@ -136,6 +135,5 @@ def test_words_without_a_meaning_stand_in_a_batch_s_report() -> None:
         "taobao order state 78": 1,
     }
     assert (
-        "**Not known:** taobao order state 77 (2)"
-        in markdown_report(report).splitlines()
+        "Not known: taobao order state 77 (2)" in markdown_report(report).splitlines()
     )
