@@ -28,7 +28,7 @@ CONNECTIONS = 32
 
 def run() -> list[Comparison]:
     with sandbox() as url:
-        settings = XportcnSettings(base_url=url, max_connections=CONNECTIONS)
+        settings = XportcnSettings(base_url=url)
         items = catalogue(url)
         requests = [
             ProductRequest(item_id=items[place % len(items)]) for place in range(CALLS)

@@ -91,7 +91,6 @@ class Buyer:
         self._file = shop.request_file(url, folder / f"{orders}.csv", orders)
         self._settings = {
             "XPORTCN_BASE_URL": url,
-            "XPORTCN_MAX_CONNECTIONS": str(at_once),
             "SOURCING_DATA_DIR": str(folder / "data"),
             "PREFECT_HOME": str(folder / "home"),
         }

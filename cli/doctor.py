@@ -38,7 +38,7 @@ with lazily():
     from rich import text
 
     from cli import terminal
-    from connectors import apprise_sender, book_file, notifying, settings, ui_pages
+    from connectors import apprise_sender, book_file, settings, ui_pages
     from connectors.ledger import copying, engine, store
     from connectors.marketplaces import freight
     from connectors.snapshots import manifests
@@ -416,8 +416,6 @@ def _messages() -> CheckResult:
     mine = settings_now()
     recipients = apprise_sender.recipients_of(mine.notify)
     names = ", ".join(one.name for one in recipients)
-    if words := notifying.replaced_setting(mine):
-        return unwell("messages", "SOURCING_ALERT_URL is set", words)
     if not names:
         return CheckResult(
             "messages",
@@ -509,9 +507,7 @@ def _clock(url: str, date: str | None) -> CheckResult:
 def _account() -> CheckResult:
     async def ask() -> str:
         async with client.XportcnClient(xportcn.XportcnSettings()) as service:
-            return freight.warehouse_of(
-                await freight.addresses_of(service), service.settings.warehouse
-            ).name
+            return freight.warehouse_of(await freight.addresses_of(service)).name
 
     try:
         warehouse = awaited(ask())

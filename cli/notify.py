@@ -15,7 +15,7 @@ from domain.wording import pluralize
 
 with lazily():
     from cli import status, terminal
-    from connectors import notifying, settings
+    from connectors import notifying
     from deployments import post_office
 
 UNSENT_FOR = timedelta(days=7)
@@ -54,7 +54,6 @@ def _try_addresses(*, as_json: bool) -> int:
     """
     mine = settings_now()
     done = notifying.try_out(mine)
-    _announce_replacement(mine)
     if as_json:
         terminal.print_json(
             [
@@ -76,7 +75,6 @@ def _try_addresses(*, as_json: bool) -> int:
 def _send_due(*, as_json: bool) -> int:
     """Send what is due; answers 3 while something of the last week did not arrive."""
     mine = settings_now()
-    _announce_replacement(mine)
     with status.open_ledger() as ledger:
         sending = notifying.send_due(ledger, mine)
         unsent = ledger.outbox.unsent(ledger.clock() - UNSENT_FOR)
@@ -94,8 +92,3 @@ def _send_due(*, as_json: bool) -> int:
     if not mine.notify.get_secret_value():
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)
     return NEEDS_A_PERSON if unsent else 0
-
-
-def _announce_replacement(mine: settings.SourcingSettings) -> None:
-    if words := notifying.replaced_setting(mine):
-        terminal.messages.print(words, soft_wrap=True)

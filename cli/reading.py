@@ -67,7 +67,7 @@ def reconcile(
         typer.Option(
             metavar="DAYS",
             min=0,
-            help="How far back; 0 is today. Else SOURCING_LOOK_BACK_DAYS.",
+            help="How far back; 0 is today. Else 30 days.",
         ),
     ] = None,
     marketplace: Annotated[

@@ -22,7 +22,7 @@ with lazily():
     from rich import table
 
     from cli import notify, terminal
-    from connectors import apprise_sender, notifying, settings
+    from connectors import apprise_sender, settings
     from connectors.callbacks import store
     from connectors.xportcn import settings as xportcn
     from deployments import bounded_http, databases, local_server, serving
@@ -291,8 +291,6 @@ def _show(
 
 def _messages_go_to() -> str:
     mine = settings_now()
-    if words := notifying.replaced_setting(mine):
-        return words
     names = ", ".join(one.name for one in apprise_sender.recipients_of(mine.notify))
     return (
         f"sent to {names}; try it: sourcing notify --test"

@@ -79,11 +79,6 @@ class XportcnCredentials(Block):
         title="Taobao's receiver",
         description="Who receives Taobao's orders. Empty: they are held.",
     )
-    warehouse: str = Field(
-        default="",
-        title="Warehouse",
-        description="Words of the one address in China that goods go to. Empty: the account's default.",
-    )
     booking_repeated: Literal[
         "unknown", "render_refused", "order_refused", "booked"
     ] = Field(

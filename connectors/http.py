@@ -206,11 +206,17 @@ async def read_body(
     async for part in unpacked:
         size += len(part)
         if size > most_mb * MEGABYTE:
-            raise Unreadable(
-                f"the answer is larger than {most_mb} MB (XPORTCN_MOST_ANSWER_MB)"
-            )
+            raise Unreadable(f"the answer is larger than {most_mb} MB")
         parts.append(part)
     return b"".join(parts)
+
+
+MAX_ANSWER_MB = 16
+"""Unpacked: what is larger is no answer of an order service, and would fill the
+memory.
+"""
+CONNECT_TIMEOUT_S = 5.0
+"""A host that is there answers sooner; the rest of a call's time is for its answer."""
 
 
 @dataclass(slots=True)
@@ -232,8 +238,8 @@ class Http:
         *,
         base_url: str,
         max_connections: int,
-        most_answer_mb: int,
-        connect_timeout_s: float,
+        most_answer_mb: int = MAX_ANSWER_MB,
+        connect_timeout_s: float = CONNECT_TIMEOUT_S,
     ) -> None:
         self._base_url = base_url.rstrip("/")
         self._most_mb = most_answer_mb

@@ -478,10 +478,16 @@ def _csv(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return csv_text([names, *cells] if rows else []).encode("utf-8-sig")
 
 
+COPIES_KEPT_FOR = timedelta(days=90)
+"""Processed files of the inbox, fetched files and ledgers that were replaced have
+receivers; by then a buyer's complaint is over.
+"""
+
+
 def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
     """When the last of the copies that are there now ends; None without copies."""
     newest = max(_copies(settings, inbox).values(), default=None)
-    return newest and newest + timedelta(days=settings.keep_copies_days)
+    return newest and newest + COPIES_KEPT_FOR
 
 
 def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
@@ -490,7 +496,7 @@ def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
     One that superseded a file stays as long as that one waits, which would be bought
     from as it was.
     """
-    before = now - timedelta(days=settings.keep_copies_days)
+    before = now - COPIES_KEPT_FOR
     there = [
         Inbox(one) for one in (inbox, *settings.inboxes) if (one / Folder.OPEN).is_dir()
     ]

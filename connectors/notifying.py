@@ -71,20 +71,6 @@ def try_out(settings: SourcingSettings) -> list[tuple[str, Reason | None]]:
     return [(one.name, why) for one, why in zip(recipients, reasons, strict=True)]
 
 
-def replaced_setting(settings: SourcingSettings) -> str:
-    """The warning about a SOURCING_ALERT_URL that is still set; empty without one. The
-    address itself is not shown.
-    """
-    if not (url := settings.alert_url.get_secret_value()):
-        return ""
-    scheme = "json" if url.startswith("http:") else "jsons"
-    return (
-        "SOURCING_ALERT_URL is no longer used: nothing is sent there. SOURCING_NOTIFY takes its place, with the same "
-        f"address that begins with {scheme}:// and ends with ?:title=subject&:message=body (then what is posted has "
-        "the fields it had). Take SOURCING_ALERT_URL out, then try it: sourcing notify --test"
-    )
-
-
 def _send_all(
     ledger: Ledger, names: Sequence[str], recipient: Recipient
 ) -> tuple[int, Reason | None]:

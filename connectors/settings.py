@@ -33,8 +33,6 @@ from connectors.process_locks import deployed_run
 from connectors.request_files.decoding import check_encoding
 from domain.absence import LISTS_BEHIND
 from domain.cell_table import currency_code
-from domain.follow_ups import parse_hours
-from domain.marketplace import picture_hosts
 from domain.money import Money, yuan
 
 ENV_FILE = os.environ.get("SOURCING_ENV_FILE", ".env")
@@ -134,14 +132,6 @@ class SourcingSettings(Settings):
     concurrency: int = Field(
         16, ge=1, le=200, description="Calls to the service at once"
     )
-    poll_h: str = Field(
-        "",
-        description=(
-            "Where the hourly tracking run reads a parcel at most once in so many hours (1 to 12), such as "
-            "`taobao=12, 1688=6`: marketplaces whose callbacks report each scan. Empty: every 2 hours, 6, then 12, the "
-            "longer nothing happens"
-        ),
-    )
     lease_s: int = Field(
         120, ge=10, description="How long a claim on an effect holds without an outcome"
     )
@@ -161,31 +151,10 @@ class SourcingSettings(Settings):
         min_length=1,
         description="How long a task waits before each further try after the service was away; the last one goes on",
     )
-    return_days: int = Field(
-        7,
-        ge=0,
-        description=(
-            "How many days sellers take goods back that have reached the warehouse in China: a message comes two days "
-            "before it is over. 0: none. The service says nothing of it; 7 is what Chinese law gives buyers"
-        ),
-    )
-    keep_copies_days: int = Field(
-        90,
-        ge=1,
-        description=(
-            "How many days processed files of the inbox, fetched files and ledgers that were replaced are kept: they "
-            "have receivers. One that an older file leaves orders to stays while that waits in open"
-        ),
-    )
     history_days: int = Field(
         400,
         ge=1,
         description="How many days snapshots keep what rows were before; current rows stay for good",
-    )
-    look_back_days: int = Field(
-        30,
-        ge=1,
-        description="How far back to look for orders of ours that this ledger does not know",
     )
     order_limit_cny: str = Field(
         "", description="No order above this, in yuan; empty is no limit"
@@ -206,14 +175,6 @@ class SourcingSettings(Settings):
         description=(
             "Whether that limit counts international freight too, converted by `SOURCING_RATES` (such as a rate from "
             "USD to CNY); without a rate of the last 7 days a person is asked"
-        ),
-    )
-    approval_timeout_s: int = Field(
-        72_000,
-        ge=1,
-        description=(
-            "How long a run waits for that yes; then nothing is bought. Who is away is reminded when a quarter is "
-            "left, four hours before the end at most"
         ),
     )
     price_tolerance_percent: Decimal = Field(
@@ -264,11 +225,6 @@ class SourcingSettings(Settings):
         "DingTalk, Feishu, ntfy, e-mail and many more), a blank between them; empty is none. `sourcing notify "
         "--test` tries them",
     )
-    alert_url: SecretStr = Field(
-        SecretStr(""),
-        description="No longer read: SOURCING_NOTIFY has taken its place",
-        exclude=True,
-    )
     ping_url: SecretStr = Field(
         SecretStr(""),
         description="Asked at the end of each night, for a watcher elsewhere; empty is none",
@@ -299,12 +255,6 @@ class SourcingSettings(Settings):
         "separated by commas",
     )
 
-    picture_hosts: str = Field(
-        "alicdn.com, poizon.com",
-        description="Hosts, with all names below them, whose pictures of goods plans, approvals, reports and that page "
-        "show, by https alone; the browser calls them then. Empty: no pictures",
-    )
-
     @field_validator("data_dir", "snapshots_setting", "inbox_setting", "rates", "book")
     @classmethod
     def is_where_it_seems(cls, value: Any) -> Any:
@@ -320,15 +270,11 @@ class SourcingSettings(Settings):
             )
         return value
 
-    @field_validator(
-        "picture_hosts", "poll_h", "notify", "private_sources", "callbacks_from"
-    )
+    @field_validator("notify", "private_sources", "callbacks_from")
     @classmethod
     def can_be_read(cls, value: Any, info: ValidationInfo) -> Any:
         readers: dict[str, Callable[[Any], object]]
         readers = {
-            "picture_hosts": picture_hosts,
-            "poll_h": parse_hours,
             "notify": recipients_of,
         }
         readers.get(str(info.field_name), _networks)(value)

@@ -71,6 +71,11 @@ MAY_ASK = frozenset(
     }
 )
 
+RETURN_DAYS = 7
+"""How many days sellers take goods back that have reached the warehouse in China: what
+Chinese law gives buyers; the service says nothing of it.
+"""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundOption:

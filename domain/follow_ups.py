@@ -5,13 +5,12 @@ read.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.marketplace import Marketplace
 from domain.wording import pluralize, shorten
 
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
@@ -193,27 +192,12 @@ parcels.
 
 
 def next_poll(
-    now: datetime, booked_at: datetime, last_scan: datetime | None, *, least_h: int = 0
+    now: datetime, booked_at: datetime, last_scan: datetime | None
 ) -> datetime:
-    """When a parcel is due again that was read just now; at least so many hours later.
+    """When a parcel is due again that was read just now.
 
     One without any scan is quiet, however lately it was booked.
     """
     quiet = now - (last_scan or min(booked_at, now - STEPS[0][0]))
     pause = next((pause for within, pause in STEPS if quiet < within), LONGEST)
-    return now + max(pause, timedelta(hours=least_h)) - EARLY
-
-
-def parse_hours(text: str) -> Mapping[Marketplace, int]:
-    """The hours by marketplace of `taobao=12, 1688=6`. Raises `ValueError`."""
-    hours = dict[Marketplace, int]()
-    for part in filter(None, map(str.strip, text.split(","))):
-        name, _, number = part.partition("=")
-        if not re.fullmatch(r" *([1-9]|1[0-2])", number) or name.strip() not in [
-            *Marketplace
-        ]:
-            raise ValueError(
-                f"{part!r} is no marketplace with its hours from 1 to 12, such as taobao=12"
-            )
-        hours[Marketplace(name.strip())] = int(number)
-    return hours
+    return now + pause - EARLY

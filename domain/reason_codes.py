@@ -164,7 +164,7 @@ class ReasonCode(StrEnum):
         "quote_on_hold",
         request(
             "{why}. {remedy}",
-            "If one of them is no credit, add it to XPORTCN_TRADE_TYPES and run again",
+            "Ask the seller for one of these, or drop the lines",
             who=OPERATOR,
         ),
     )

@@ -23,6 +23,7 @@ from connectors.snapshots.tables.callbacks import CALLBACKS
 from connectors.snapshots.tables.table import Row
 from domain.addresses import without_receiver
 from domain.after_sale import FOLLOWED as REFUNDS_FOLLOWED
+from domain.after_sale import RETURN_DAYS
 from domain.messages import Message, MessageKind, alert
 from domain.reasons import Reason, ReasonCode, because, together
 from domain.received import CallbackKind, Inspection
@@ -131,7 +132,7 @@ async def handle_callbacks(
         for ref in before
         if (before[ref].state, before[ref].why) != (after[ref].state, after[ref].why)
     ]
-    faults = _found_fault(parcels, timedelta(days=resources.settings.return_days))
+    faults = _found_fault(parcels, timedelta(days=RETURN_DAYS))
     await enqueue(ledger, *_held(changed, after), *faults)
     told = [f"{ref}: {reason}" for ref, reason in troubles.items()]
     wrong = [

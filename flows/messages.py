@@ -24,6 +24,7 @@ from connectors.ledger.store import Ledger
 from connectors.notifying import Sending, send_due, try_out
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS
+from domain.after_sale import RETURN_DAYS
 from domain.messages import Message, MessageKind
 from domain.money import Money
 from domain.reasons import ReasonCode
@@ -108,10 +109,9 @@ def _digest(settings: SourcingSettings, link: str) -> Message:
             message = replace(
                 message, body=f"{message.body}\nLast backup of the ledger: {backup}"
             )
-        arrived = in_warehouse_since(ledger, now - timedelta(days=settings.return_days))
+        arrived = in_warehouse_since(ledger, now - timedelta(days=RETURN_DAYS))
         ends = [
-            replace(one, link=link)
-            for one in of_arrived(arrived, settings.return_days, now)
+            replace(one, link=link) for one in of_arrived(arrived, RETURN_DAYS, now)
         ]
         ledger.outbox.put(message, *ends)
     return message

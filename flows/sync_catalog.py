@@ -15,6 +15,7 @@ from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.crawl_files import CrawlFiles, Item
+from connectors.marketplaces.browsing import SEARCH_PAGE_SIZE
 from connectors.settings import SourcingSettings
 from connectors.snapshots.offer_changes import OfferChanges, offer_changes
 from connectors.snapshots.rejecting import rejected_in
@@ -228,7 +229,7 @@ class Crawl:
         total = self.files.pages(source, turn)[1].total
         count = pages_of(
             total,
-            page_size=self.resources.client.settings.search_page_size,
+            page_size=SEARCH_PAGE_SIZE,
             limit=self.limit,
         )
         return [(source, number) for number in range(2, count + 1)]

@@ -13,6 +13,7 @@ from typing import TypeVar
 from prefect import task
 
 from connectors.crawl_files import CrawlFiles, Item
+from connectors.marketplaces.browsing import SEARCH_PAGE_SIZE
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
 from connectors.snapshots.tables.offers import OFFERS, offer_rows
@@ -169,15 +170,16 @@ async def _page(
     resources: Resources, source: Listing, number: int, since: datetime | None
 ) -> Hits:
     browser = resources.offerings[source.marketplace].browser
-    size = resources.client.settings.search_page_size
-    filters = Filters(page=number, page_size=size)
+    filters = Filters(page=number, page_size=SEARCH_PAGE_SIZE)
     match source.way:
         case Way.WORDS:
             return await browser.by_words(source.key, filters)
         case Way.SHOP:
             return await browser.by_shop(source.key, filters)
         case Way.CATEGORY | Way.EVERYTHING:
-            filters = Filters(page=number, page_size=size, category_id=source.key)
+            filters = Filters(
+                page=number, page_size=SEARCH_PAGE_SIZE, category_id=source.key
+            )
             return await browser.listing(filters, changed_since=since)
 
 

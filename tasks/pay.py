@@ -46,6 +46,10 @@ CLOSES_AFTER, BEFORE_CLOSING = timedelta(days=1), timedelta(hours=2)
 """When the service closes an unpaid order, and how long before that a person is asked
 to look.
 """
+TAKEN_WITHIN = timedelta(days=1)
+"""After so long an accepted payment that was not taken is reported: as long as an
+unpaid order stays open.
+"""
 PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
@@ -551,11 +555,8 @@ async def _accepted_long_ago(
     """What to look for, of orders whose payment was accepted and may not be taken any
     more.
     """
-    now, longest = (
-        resources.clock(),
-        timedelta(hours=resources.client.settings.submission_h),
-    )
-    least = min(longest, CLOSES_AFTER - BEFORE_CLOSING)
+    now = resources.clock()
+    least = CLOSES_AFTER - BEFORE_CLOSING
     old = {
         ref: order
         for ref, order in orders.items()
@@ -568,7 +569,7 @@ async def _accepted_long_ago(
         at, closes = payment.settled_at or payment.intent_at, None
         if shown[ref].status in (ServiceStatus.UNPAID, ServiceStatus.BUILDING):
             closes = (shown[ref].created_at or old[ref].ordered_at or at) + CLOSES_AFTER
-        if now >= at + longest or (closes and now >= closes - BEFORE_CLOSING):
+        if now >= at + TAKEN_WITHIN or (closes and now >= closes - BEFORE_CLOSING):
             late[ref] = not_taken(
                 payment,
                 shown[ref],

@@ -20,7 +20,6 @@ from connectors.xportcn.failures import NOT_FOUND
 from domain.addresses import without_receiver
 from domain.decisions import judge_booking
 from domain.effects import Action, EffectStatus
-from domain.follow_ups import parse_hours
 from domain.marketplace import Marketplace
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because, going_along, together
@@ -120,7 +119,6 @@ async def follow_parcels(
             troubles,
         )
     finally:  # what was read is written, also where some could not be asked
-        hours = parse_hours(resources.settings.poll_h)
         since = resources.clock() - HOURLY_FOR
         held = {
             one.order_ref
@@ -128,10 +126,7 @@ async def follow_parcels(
             if one.state is OrderState.HELD and one.updated_at < since
         }
         polled = {
-            one.order_ref: (
-                one.booked_at or one.updated_at,
-                hours.get(one.marketplace, 0),
-            )
+            one.order_ref: one.booked_at or one.updated_at
             for one in left.values()
             if one.order_ref in events
             and (one.state in TRAVELLING or one.order_ref in held)

@@ -152,7 +152,6 @@ NAMED_SO = {
     "NOT_LOOKED_UP": "a code that ledgers keep",
     "hear_callbacks": "the deployment of this name",
     "look": "a parameter of the deployment finish-batch",
-    "look_back_days": "a setting",
     "next_look": "a key of the report",
     "said_by": "a parameter of deployments",
     "look_up": "to look something up is plain English",

@@ -40,10 +40,8 @@ from domain.follow_ups import LONGEST, next_poll
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import TRAVELLING, OrderState
 
-Polled = Mapping[str, tuple[datetime, int]]
-"""Parcels that were read: when the order of each was booked, and the least hours until
-it is due again.
-"""
+Polled = Mapping[str, datetime]
+"""Parcels that were read: when the order of each was booked."""
 NONE_POLLED: Polled = {}
 READ_UNTIL = "tracked"
 """The mark with the time until which parcels that were due are read."""
@@ -124,12 +122,10 @@ class TrackingRows(LedgerRows):
         return [
             {
                 "order_ref": ref,
-                "next_poll_at": next_poll(
-                    now, booked_at, last.get(ref), least_h=least_h
-                ),
+                "next_poll_at": next_poll(now, booked_at, last.get(ref)),
                 "last_scan_at": last.get(ref),
             }
-            for ref, (booked_at, least_h) in sorted(polled.items())
+            for ref, booked_at in sorted(polled.items())
         ]
 
     @repeating

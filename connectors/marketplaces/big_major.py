@@ -104,7 +104,7 @@ class BigMajorChannel(AlibabaChannel):
             previewed = await self._client.read(big_major.PREVIEW, request)
         except Refused as refused:
             return no_quote(problem(refused.code, refused.message), refused.code)
-        return _quote(previewed, order.lines, self._client.settings.allowed_trade_types)
+        return _quote(previewed, order.lines)
 
     async def create(
         self,
@@ -178,7 +178,6 @@ class BigMajorBrowser(AlibabaBrowser):
 def _quote(
     previewed: Sequence[big_major.PreviewedOrder],
     lines: tuple[OrderLine, ...],
-    trade_types: Sequence[str],
 ) -> Quote:
     """The quote of all resulting orders together; the total includes the service's fee
     on each.
@@ -217,7 +216,6 @@ def _quote(
         flow=previewed[0].flow_flag if previewed else "",
         **trade(
             previewed[0].trade_mode_name_list if previewed else (),
-            trade_types,
             may_be_unnamed=True,
         ),
     )

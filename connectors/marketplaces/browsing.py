@@ -26,6 +26,9 @@ SORTS = {
     Sort.PRICE_DOWN: "price_desc",
 }
 
+SEARCH_PAGE_SIZE = 20
+"""Products on a page of searches and lists: larger pages may be refused (upstream)."""
+
 
 class UnreadableImage(ValueError):
     """The image can't be used; the message names it and the remedy."""
@@ -111,7 +114,7 @@ class Browser(ABC):
         total, one with nothing new is.
         """
         found: dict[str, OfferSummary] = {}
-        size = min(limit, self._client.settings.search_page_size)
+        size = min(limit, SEARCH_PAGE_SIZE)
         for page_no in count(1):
             page = await self.by_words(words, Filters(page=page_no, page_size=size))
             before = len(found)

@@ -35,29 +35,25 @@ async def addresses_of(client: XportcnClient) -> Addresses:
     return await client.read(warehouse.ADDRESSES, Nothing())
 
 
-def warehouse_of(addresses: Addresses, words: str = "") -> Warehouse:
-    """The address with these words, else the default or only one. Raises
-    `Misconfigured` where no one address is.
-    """
+def warehouse_of(addresses: Addresses) -> Warehouse:
+    """The default or only address. Raises `Misconfigured` where no one address is."""
     every = distinct(map(_warehouse, addresses))
     defaults = distinct(
         _warehouse(address) for address in addresses if address.is_default
     )
-    meant = [one for one in every if words in str(one)] if words else defaults or every
+    meant = defaults or every
     if len(meant) != 1:
-        raise Misconfigured(_unclear(every, words), operation=warehouse.ADDRESSES.name)
+        raise Misconfigured(_unclear(every), operation=warehouse.ADDRESSES.name)
     return meant[0]
 
 
-def _unclear(every: Sequence[Warehouse], words: str) -> str:
+def _unclear(every: Sequence[Warehouse]) -> str:
     if not every:
         return "the account has no warehouse address: add one in the service's console"
     named = ", ".join(f"{one.name} ({one.province} {one.city})" for one in every)
-    if words:
-        return f"XPORTCN_WAREHOUSE `{words}` is in no one address alone: {named}"
     return (
         f"the account has {len(every)} addresses of which none alone is the default: {named}. Make one the default in "
-        "the service's console, or set XPORTCN_WAREHOUSE to words of one"
+        "the service's console"
     )
 
 

@@ -142,6 +142,13 @@ class Answer:
     envelope: Opened | None
 
 
+CALLS_AT_ONCE = 32
+MAX_AMOUNT_MINOR = 10_000_000_00
+"""No price, fee or order in an answer is believed above ten million yuan, or as many of
+its currency: a unit is wrong then.
+"""
+
+
 class XportcnClient:
     """Calls the service. An async context manager; one a process and event loop.
 
@@ -176,22 +183,14 @@ class XportcnClient:
         self._sleep = sleep
         self._secrets = _secrets(settings)
         self._units = parse_units(settings.units)
-        self._bounds = Bounds(most_minor=settings.most_cny * 100)
-        most = min(at_once or settings.max_connections, settings.max_connections)
+        self._bounds = Bounds(most_minor=MAX_AMOUNT_MINOR)
+        most = at_once or CALLS_AT_ONCE
         self.breaker = breaker or CircuitBreaker(
             at_once=most, per_second=settings.requests_per_second, sleep=sleep
         )
         self.breaker.register(self._probe, at_once=most)
         self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
-        bounds = settings.model_dump(
-            include={
-                "base_url",
-                "max_connections",
-                "most_answer_mb",
-                "connect_timeout_s",
-            }
-        )
-        self._http = http or Http(**bounds)
+        self._http = http or Http(base_url=settings.base_url, max_connections=most)
 
     async def __aenter__(self) -> Self:
         return self

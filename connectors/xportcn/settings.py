@@ -22,7 +22,7 @@ from connectors.process_locks import deployed_run
 from connectors.settings import ENV_FILE, MissingSetting, Settings, is_loopback
 from connectors.units import parse_units, units_at
 from connectors.xportcn.errors import SettingUnset
-from domain.marketplace import Marketplace, Pictures, picture_hosts
+from domain.marketplace import PICTURE_HOSTS, Marketplace, Pictures
 
 SANDBOX_URL = "http://127.0.0.1:8790"
 BLOCK = "XPORTCN_CREDENTIALS_BLOCK"
@@ -72,10 +72,6 @@ class XportcnSettings(Settings):
         default=True,
         description="Send our reference to 1688 and big_major as outOrderId too (assumed); false leaves it out",
     )
-    trade_types: str = Field(
-        "assureTrade, fxassure, alipay, assure",
-        description="How 1688 may be bought from, none of them on credit: of those that the preview names the first",
-    )
     pay_is: str = Field(
         UNKNOWN,
         description=(
@@ -100,17 +96,6 @@ class XportcnSettings(Settings):
             "a marketplace alone means all its calls (docs/going-live.md)"
         ),
     )
-    ask_first: bool | None = Field(
-        None,
-        description="Buy nothing further at a marketplace until the question about its first payment is answered "
-        "(`sourcing confirm`); by itself true, and false at a loopback address. `false` waives the question",
-    )
-    submission_h: int = Field(
-        24,
-        ge=1,
-        description="Hours after which a payment that was accepted and not taken is reported; 2 hours before the order "
-        "closes in any case",
-    )
     freight_ids: Literal["", "shop", "distribution"] = Field(
         "",
         description=(
@@ -124,10 +109,6 @@ class XportcnSettings(Settings):
             "Who receives Taobao's orders: the customer abroad, or the warehouse at its address in China. Empty: "
             "Taobao's orders are held; the customer at a loopback address"
         ),
-    )
-    warehouse: str = Field(
-        "",
-        description="Words of the one address in China that goods go to, as its city. Empty: the account's default",
     )
     requests_per_second: float = Field(
         0,
@@ -155,28 +136,11 @@ class XportcnSettings(Settings):
         default=False,
         description="1688's order list filters by times such as 20260903120000000+0800 alone",
     )
-    search_page_size: int = Field(
-        20,
-        ge=1,
-        le=50,
-        description="Products on a page of searches and lists. Larger pages may be refused (upstream)",
-    )
-    connect_timeout_s: float = Field(5, gt=0, description="Seconds to connect in")
     timeout_s: float = Field(
         30, gt=0, description="Seconds for one whole call, connecting included"
     )
-    max_connections: int = Field(32, ge=1, description="At once to the service")
     retries: int = Field(
         4, ge=0, description="Further tries of a call that changes nothing"
-    )
-    most_cny: int = Field(
-        10_000_000,
-        ge=1,
-        le=10**10,
-        description="No price, fee or order in an answer is believed above this, in yuan (or as many of its currency)",
-    )
-    most_answer_mb: int = Field(
-        16, ge=1, le=1024, description="No answer larger than this, unpacked, is read"
     )
 
     @classmethod
@@ -266,21 +230,15 @@ class XportcnSettings(Settings):
         return form
 
     @property
-    def allowed_trade_types(self) -> tuple[str, ...]:
-        return tuple(
-            name for part in self.trade_types.split(",") if (name := part.strip())
-        )
-
-    @property
     def is_sandbox(self) -> bool:
         return is_loopback(self.base_url)
 
     @property
     def asks_first(self) -> bool:
         """Whether a person is asked about the first payment at each marketplace before
-        a second one is made.
+        a second one is made. A sandbox takes no money.
         """
-        return not self.is_sandbox if self.ask_first is None else self.ask_first
+        return not self.is_sandbox
 
     @property
     def account_name(self) -> str:
@@ -289,13 +247,11 @@ class XportcnSettings(Settings):
         """
         return f"user {self.user_id} at {'the sandbox' if self.is_sandbox else urlsplit(self.base_url).hostname}"
 
-    def pictures(self, allowed: str) -> Pictures:
-        """The pictures of these hosts, which a person is shown; those of a sandbox come
-        from itself.
-        """
-        hosts = picture_hosts(allowed)
+    @property
+    def pictures(self) -> Pictures:
+        """The pictures which a person is shown; those of a sandbox come from itself."""
         return Pictures(
-            hosts, self.base_url.rstrip("/") if hosts and self.is_sandbox else ""
+            PICTURE_HOSTS, self.base_url.rstrip("/") if self.is_sandbox else ""
         )
 
     def require_account(self) -> None:

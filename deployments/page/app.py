@@ -179,7 +179,7 @@ class Page:
             asyncio.Semaphore(MOST_SENDERS),
         )
         self._until = 0.0
-        self.pictures = (xportcn := XportcnSettings()).pictures(settings.picture_hosts)
+        self.pictures = (xportcn := XportcnSettings()).pictures
         files = FileSystemLoader(FOLDERS)
         made = Environment(
             loader=files,

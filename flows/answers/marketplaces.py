@@ -137,7 +137,7 @@ def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
     """What speaks for marketplaces that debit at once, where nothing is set. It changes
     nothing by itself.
     """
-    if settings.is_sandbox and not settings.asks_first:
+    if settings.is_sandbox:
         return None
     told = {one: settings.pay_is_at(one) for one in Marketplace}
     taken = {

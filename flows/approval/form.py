@@ -77,17 +77,23 @@ MOST_CHOICES = 100
 LONGEST_LIST = 200_000
 
 
+APPROVAL_TIMEOUT_S = 72_000
+"""Nights begin a day apart and wait for each other: an answer that nobody gives must
+not make each begin later than the one before.
+"""
+
+
 async def ask_in_the_ui(
     question: ApprovalRequest, settings: SourcingSettings, ledger: Ledger
 ) -> Decision:
-    """Pause the flow run until a person answers. Silence for as long as the settings
-    say is a no.
+    """Pause the flow run until a person answers. Silence for as long as
+    `APPROVAL_TIMEOUT_S` is a no.
     """
     plan, before = AskedPlan.of(question), _standing(question, ledger)
     words = question_words(question, plan, settings, utc_now())
     await _show_plan(question.batch_id, plan, words)
     async with asked_since(_asked(question.batch_id)) as first:
-        deadline = first + timedelta(seconds=settings.approval_timeout_s)
+        deadline = first + timedelta(seconds=APPROVAL_TIMEOUT_S)
         until = deadline_words(deadline, settings.timezone)
         told = ApprovalNotice(
             ledger=ledger,
@@ -114,7 +120,7 @@ async def ask_in_the_ui(
         if decision is None:
             silence = because(
                 ReasonCode.NOBODY_ANSWERED,
-                within=within_words(settings.approval_timeout_s),
+                within=within_words(APPROVAL_TIMEOUT_S),
             )
             moved = {
                 ref

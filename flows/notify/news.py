@@ -321,7 +321,7 @@ def of_arrived(
     subject = f"Until {first} goods of {pluralize(len(ends), 'order')} can go back to their sellers"
     lines = [
         f"{shorten(sorted(ends, key=lambda ref: (ends[ref], ref)), 20)}: the goods lie in the warehouse in China. "
-        f"Sellers take them back for {days} days (SOURCING_RETURN_DAYS), the first of these until {first}.",
+        f"Sellers take them back for {days} days, the first of these until {first}.",
         "What to do: check the warehouse's pictures. What is not as ordered goes back with: sourcing refund "
         "ORDER_REF --kind return --reason REASON.",
     ]

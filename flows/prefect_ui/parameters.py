@@ -353,7 +353,7 @@ SinceDays = Annotated[
     int,
     asked(
         "Days back",
-        "Counted from the start of today; 0 is today alone. -1: as SOURCING_LOOK_BACK_DAYS says",
+        "Counted from the start of today; 0 is today alone. -1: 30 days",
         ge=AS_SET,
     ),
 ]

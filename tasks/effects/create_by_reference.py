@@ -16,7 +16,15 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Channel
 from connectors.marketplaces.refusals import means_not_ordered, means_too_many_orders
 from connectors.xportcn.errors import Refused
-from domain.absence import CLOCKS_APART, Control, Sent, judge_absence, left_out, two_ids
+from domain.absence import (
+    CLOCKS_APART,
+    LOOK_BACK_DAYS,
+    Control,
+    Sent,
+    judge_absence,
+    left_out,
+    two_ids,
+)
 from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because
@@ -234,7 +242,7 @@ class CreateByReference(EffectKind):
             [one.intent_at for one in last],
             max(clear_from(self.resources, one) for one in last),
         )
-        look_back = timedelta(days=self.resources.settings.look_back_days)
+        look_back = timedelta(days=LOOK_BACK_DAYS)
         listed = oldest_since(ledger, marketplace, cleared)
         for at in {min(begun), max(begun)}:
             until = at - CLOCKS_APART

@@ -120,7 +120,7 @@ class Resources:
         """The address in China that sellers send to. Raises `Misconfigured` where no
         one address is that.
         """
-        return warehouse_of(await self.addresses(), self.client.settings.warehouse)
+        return warehouse_of(await self.addresses())
 
     @cached_property
     def slots(self) -> Slots:
@@ -131,7 +131,7 @@ class Resources:
 
     @property
     def pictures(self) -> Pictures:
-        return self.client.settings.pictures(self.settings.picture_hosts)
+        return self.client.settings.pictures
 
     @property
     def breaker(self) -> CircuitBreaker:

@@ -213,7 +213,7 @@ def test_a_refund_that_the_request_names_may_be_open(
 def test_an_order_that_a_change_names_is_due_to_be_read(
     service: RunningSandbox, sourcing: Sourcing, ledger: Ledger
 ) -> None:
-    ledger.tracking.add({}, polled={"A-1": (utc_now(), 6)})
+    ledger.tracking.add({}, polled={"A-1": utc_now()})
     assert ledger.tracking.not_due() == {"A-1"}
     done = sourcing("call", *RECEIPT)
     assert (done.exit_code, noted(ledger)) == (1, ["sending", "answered"])

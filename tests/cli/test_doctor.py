@@ -273,8 +273,6 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
     assert "1 message of the last day did not arrive" in found
     assert "ntfys did not get it: it can't be reached; tried again" in found
     assert not is_well
-    monkeypatch.setenv("SOURCING_ALERT_URL", "https://example.com/hook/token")
-    assert _of_messages(sourcing) == ("SOURCING_ALERT_URL is set", False)
 
 
 def _of_messages(sourcing: Sourcing) -> tuple[str, bool]:

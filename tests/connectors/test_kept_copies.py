@@ -40,7 +40,6 @@ def test_only_what_the_program_set_aside_ends(
     """Also in the inbox of before, where another is set meanwhile."""
     monkeypatch.setenv("SOURCING_INBOX", inbox and str(tmp_path / inbox))
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("SOURCING_KEEP_COPIES_DAYS", "30")
     settings, now = SourcingSettings(), datetime.now(UTC)
     assert last_end(settings, settings.inbox) is None
     for name in (*COPIES, *OTHERS):
@@ -48,9 +47,9 @@ def test_only_what_the_program_set_aside_ends(
         (tmp_path / name).touch()
     end = last_end(settings, settings.inbox)
     assert end is not None
-    assert timedelta(days=29, hours=23) < end - now < timedelta(days=30, hours=1)
-    assert delete_old(settings, settings.inbox, now + timedelta(days=29)) == 0
-    assert delete_old(settings, settings.inbox, now + timedelta(days=31)) == len(COPIES)
+    assert timedelta(days=89, hours=23) < end - now < timedelta(days=90, hours=1)
+    assert delete_old(settings, settings.inbox, now + timedelta(days=89)) == 0
+    assert delete_old(settings, settings.inbox, now + timedelta(days=91)) == len(COPIES)
     assert {
         str(path.relative_to(tmp_path))
         for path in tmp_path.rglob("*")

@@ -24,7 +24,6 @@ from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
 from connectors.notifying import (
     composed,
-    replaced_setting,
     send_due,
     try_out,
     what_waits,
@@ -266,20 +265,6 @@ def test_several_addresses_stand_one_after_the_other() -> None:
     assert found[1].address.get_secret_value() == "mailto://c?to=x@y.z,w@y.z"
     with pytest.raises(BadAddress):
         recipients_of(SecretStr("nothing"))
-
-
-def test_the_setting_before_is_told_what_replaces_it(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setenv("SOURCING_ALERT_URL", f"https://hooks.example/{TOKEN}")
-    words = replaced_setting(SourcingSettings())
-    assert words.startswith(
-        "SOURCING_ALERT_URL is no longer used: nothing is sent there. SOURCING_NOTIFY takes its place"
-    )
-    assert "jsons://" in words
-    assert TOKEN not in words
-    monkeypatch.delenv("SOURCING_ALERT_URL")
-    assert replaced_setting(SourcingSettings()) == ""
 
 
 def test_each_message_leads_to_what_waits(

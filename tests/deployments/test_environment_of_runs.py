@@ -102,17 +102,17 @@ def test_what_the_folder_of_the_start_leaves_out_is_not_taken_from_the_programs(
     assert read == ["http://127.0.0.1:8790", "sandbox-access-key", "unknown"]
 
 
-def test_runs_read_the_file_as_it_is_by_then_in_small_letters_and_empty_values_too(
+def test_runs_read_the_file_as_it_is_by_then_in_small_letters_too(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As at the terminal: a limit of the day would else be none at night."""
     environment = _environment(tmp_path, monkeypatch, "")
     (tmp_path / ".env").write_text(
-        "sourcing_day_limit_cny=500\nSOURCING_PICTURE_HOSTS=\n"
+        "sourcing_day_limit_cny=500\nSOURCING_TIMEZONE=Asia/Shanghai\n"
     )
-    assert _of_a_run(environment, program, "day_limit_cny", "picture_hosts") == [
+    assert _of_a_run(environment, program, "day_limit_cny", "timezone") == [
         "500",
-        "",
+        "Asia/Shanghai",
     ]
 
 

@@ -9,8 +9,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from domain.follow_ups import next_poll, parse_hours
-from domain.marketplace import Marketplace
+from domain.follow_ups import next_poll
 from sandbox.lifecycle import domestic_parcel, international_events
 from sandbox.times import HOUR
 
@@ -47,21 +46,6 @@ def test_a_parcel_without_any_scan_is_quiet_from_the_start(
     assert next_poll(NOW, NOW - booked_h * H, None) == NOW + again_h * H
 
 
-def test_a_marketplace_may_have_longer_pauses_of_its_own() -> None:
-    assert parse_hours("taobao=12, 1688 = 3") == {
-        Marketplace.TAOBAO: 12,
-        Marketplace.ALIBABA_1688: 3,
-    }
-    assert [
-        next_poll(NOW, NOW, NOW - quiet * H, least_h=3) - NOW for quiet in (0, 48)
-    ] == [2.25 * H, 5.25 * H]
-    for fault in ("taobao", "taobao=0", "taobao=13", "amazon=2", "=2"):
-        with pytest.raises(
-            ValueError, match="no marketplace with its hours from 1 to 12"
-        ):
-            parse_hours(fault)
-
-
 CALLS_THEN = (1.02, 2, 2, 1.02, 1.02)
 """Calls to read an order and its parcels when each hourly run read all: fifty orders a
 call, or one, and each trace.
@@ -92,7 +76,7 @@ def polled(
     announced = [(at, True) for at in scans if are_announced]
     reads, known, told = 0, 0, list[tuple[timedelta, timedelta]]()
     last: datetime | None = None
-    due, least_h = NOW, 12 if are_announced else 0
+    due = NOW
     for at, is_callback in sorted(hourly + announced):
         if known < len(scans) and (is_callback or at >= due):
             new = [scan for scan in scans[known:] if scan <= at]
@@ -101,7 +85,7 @@ def polled(
                 for scan in new[:1]
             ]
             last = at if new else last
-            due = next_poll(at, NOW, last, least_h=least_h)
+            due = next_poll(at, NOW, last)
             reads, known = reads + 1, known + len(new)
     return reads, told
 

@@ -139,6 +139,7 @@ class AskingRun:
         self.now = NOW + timedelta(hours=hour)
         for module in (form, pause):
             self.monkeypatch.setattr(module, "utc_now", lambda: self.now)
+        self.monkeypatch.setattr(form, "APPROVAL_TIMEOUT_S", 86_400)
         question = request_for(
             batch_id="b",
             to_buy=plans,
@@ -146,9 +147,7 @@ class AskingRun:
             why="the run was not approved beforehand.",
         )
         try:
-            return await ask_in_the_ui(
-                question, SourcingSettings(approval_timeout_s=86_400), self.ledger
-            )
+            return await ask_in_the_ui(question, SourcingSettings(), self.ledger)
         except (KeyboardInterrupt, TerminationSignal):
             return None
 

@@ -21,7 +21,7 @@ from prefect.states import Scheduled
 
 from connectors.ledger.store import Ledger
 from domain.wording import ALL, ALL_BUT, NONE, SOME
-from flows.approval import pause
+from flows.approval import form, pause
 from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import utc_now
@@ -228,7 +228,7 @@ async def test_no_answer_in_time_is_a_no(
     merchant: Merchant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The run is not left paused, and buys nothing."""
-    monkeypatch.setenv("SOURCING_APPROVAL_TIMEOUT_S", "1")
+    monkeypatch.setattr(form, "APPROVAL_TIMEOUT_S", 1)
     async with get_client() as client:
         deployed = Deployed(client, merchant)
         run = await deployed.new_run(requests(merchant, 1))

@@ -149,9 +149,7 @@ async def propose_debit(scene: Scene) -> None:
     scene.meets(
         proposed_debit(
             scene.ledger,
-            XportcnSettings(
-                base_url="http://127.0.0.1:1", ask_first=True, pay_is="unknown"
-            ),
+            XportcnSettings(base_url="https://service.example/api", pay_is="unknown"),
         )
     )
 

@@ -271,16 +271,14 @@ async def test_an_accepted_payment_that_is_not_taken_is_told_two_hours_before_th
 async def test_a_payment_under_way_is_told_after_the_hours_of_a_submission(
     resources: Resources, channel: SilentChannel, clock: MovableClock
 ) -> None:
-    """An order in the state of an accepted payment does not close by itself; the
-    setting says when it is late.
-    """
+    """An order in the state of an accepted payment does not close by itself."""
     accepts(channel, resources, clock)
-    world_of("submission", resources, submission_h=30)
+    world_of("submission", resources)
     await pay(resources)
     channel.show("77", ServiceStatus.PAYMENT_PENDING)
     told = []
     for _ in range(2):
-        clock.advance(29 * 3600)
+        clock.advance(23 * 3600)
         await confirm_payments(resources, ["A-1"])
         told.append("has not taken it: look" in standing(resources)[1])
     assert told == [False, True]

@@ -58,7 +58,6 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
 
     def __init__(self, client: XportcnClient) -> None:
         super().__init__(client)
-        self._trade_types = client.settings.allowed_trade_types
 
     async def quote(self, order: SourcingOrder, warehouse: Warehouse) -> Quote:
         request = alibaba_order.PreviewRequest(
@@ -70,7 +69,7 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
             return no_quote(
                 reading.problem(refused.code, refused.message), refused.code
             )
-        return reading.quote(preview, order.lines, self._trade_types)
+        return reading.quote(preview, order.lines)
 
     async def quote_many(
         self, orders: Sequence[SourcingOrder], warehouse: Warehouse
@@ -97,7 +96,7 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
             preview = previews.get(order.seller_id)
             if preview is None:
                 return await self.quote(order, warehouse)
-            return reading.quote(preview, order.lines, self._trade_types)
+            return reading.quote(preview, order.lines)
 
         return {order.order_ref: await quote(order) for order in orders}
 

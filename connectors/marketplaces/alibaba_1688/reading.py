@@ -150,9 +150,8 @@ def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
 def quote(
     preview: alibaba_order.Preview,
     lines: tuple[OrderLine, ...],
-    trade_types: Sequence[str],
 ) -> Quote:
-    """The quote of all previewed orders together; `trade_types` are the allowed ones.
+    """The quote of all previewed orders together.
 
     Raises `ContractMismatch` when an agreed preview has no sums.
     """
@@ -196,7 +195,7 @@ def quote(
         flow=preview.results[0].flow_flag if preview.results else "",
         discount=_sum([part.discount_fee for part in preview.results], needed=False),
         **(
-            trade(preview.results[0].trade_mode_name_list, trade_types)
+            trade(preview.results[0].trade_mode_name_list)
             if preview.results
             else Trade()
         ),
@@ -210,19 +209,23 @@ class Trade(TypedDict, total=False):
     hold: str
 
 
-def trade(
-    named: Sequence[str], allowed: Sequence[str], *, may_be_unnamed: bool = False
-) -> Trade:
+TRADE_TYPES = ("assureTrade", "fxassure", "alipay", "assure")
+"""None of them is on credit: a debt to a seller is no payment of ours."""
+
+
+def trade(named: Sequence[str], *, may_be_unnamed: bool = False) -> Trade:
     """The first allowed trade type of a preview; a create without a trade type may buy
     on credit (upstream).
     """
-    usable = [name for name in named if name in allowed]
+    usable = [name for name in named if name in TRADE_TYPES]
     if usable or (may_be_unnamed and not named):
         return {"trade_type": usable[0] if usable else ""}
     offered = (
         f"only by {', '.join(named)}" if named else "by no trade type that it names"
     )
-    return {"hold": f"the seller sells it {offered}; allowed are {', '.join(allowed)}"}
+    return {
+        "hold": f"the seller sells it {offered}; allowed are {', '.join(TRADE_TYPES)}"
+    }
 
 
 def _cargo_problem(

@@ -119,10 +119,8 @@ def test_scans_since_all_were_read_are_found_by_status_and_by_words_of_any_case(
 def test_a_parcel_is_due_the_later_the_longer_it_is_quiet(
     shipped: Ledger, clock: MovableClock
 ) -> None:
-    """A-1 is polled at least hours apart that its marketplace has, A-2 was booked long
-    ago.
-    """
-    booked = {"A-1": (clock(), 4), "A-2": (clock() - 200 * H, 0)}
+    """A-1 has a scan, A-2 was booked long ago."""
+    booked = {"A-1": clock(), "A-2": clock() - 200 * H}
     shipped.tracking.add({"A-1": [scan("P", clock)], "A-2": []}, polled=booked)
     clock.advance(2 * 3600)
     assert shipped.tracking.not_due() == {"A-1", "A-2"}
@@ -141,7 +139,7 @@ def test_each_comes_due_again_by_its_hours(
     """A-1 has a scan, A-2 has none; of 24 hourly runs each reads what is due, and one
     of them is late.
     """
-    booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
+    booked = {"A-1": clock(), "A-2": clock()}
     events = {"A-1": [scan("P", clock)], "A-2": []}
     shipped.tracking.add(events, polled=booked)
     reads = Counter[str]()
@@ -157,7 +155,7 @@ def test_each_comes_due_again_by_its_hours(
 
 
 def test_what_could_not_be_read_stays_due(shipped: Ledger, clock: MovableClock) -> None:
-    booked = {"A-1": (clock(), 0), "A-2": (clock(), 0)}
+    booked = {"A-1": clock(), "A-2": clock()}
     shipped.tracking.add({"A-1": [], "A-2": []}, polled=booked)
     clock.advance(6 * 3600)
     assert shipped.tracking.not_due() == set()
@@ -168,7 +166,7 @@ def test_what_could_not_be_read_stays_due(shipped: Ledger, clock: MovableClock) 
 def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(
     shipped: Ledger, clock: MovableClock
 ) -> None:
-    polled = {"A-1": (clock(), 0)}
+    polled = {"A-1": clock()}
     clock.advance(400 * 86_400)
     shipped.tracking.add({"A-1": []}, polled=polled)
     shipped.tracking.read_until(clock())
@@ -181,11 +179,11 @@ def test_a_time_of_a_clock_that_was_ahead_keeps_no_parcel_unread(
 def test_what_has_arrived_is_not_kept_among_parcels(
     shipped: Ledger, clock: MovableClock
 ) -> None:
-    shipped.tracking.add({"A-1": []}, polled={"A-1": (clock(), 0)})
+    shipped.tracking.add({"A-1": []}, polled={"A-1": clock()})
     shipped.tracking.add(
         {},
         [OrderChange(order_ref="A-1", state=OrderState.DELIVERED)],
-        polled={"A-1": (clock(), 0)},
+        polled={"A-1": clock()},
     )
     assert shipped.tracking.not_due() == set()
 

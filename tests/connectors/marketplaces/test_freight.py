@@ -484,28 +484,6 @@ async def test_of_several_addresses_none_is_taken_for_the_warehouse(
         freight.warehouse_of(await freight.addresses_of(client))
 
 
-@pytest.mark.parametrize("default", [None, True])
-async def test_a_setting_says_which_of_several_addresses_is_the_warehouse(
-    client: XportcnClient, service: FakeService, *, default: bool | None
-) -> None:
-    """By words that it alone has: an account may know no default at all, or have it for
-    something else.
-    """
-    both = [
-        address("ann", city="Yiwu"),
-        address("ann", city="Jinhua", isDefault=default),
-    ]
-    service.answers("/open/address/get", lambda: ok(both))
-    read = await freight.addresses_of(client)
-    assert freight.warehouse_of(read, "Yiwu").city == "Yiwu"
-    for words in ("ann", "Ningbo"):
-        with pytest.raises(
-            Misconfigured,
-            match=f"XPORTCN_WAREHOUSE `{words}` .*: ann .p Yiwu., ann .p Jinhua.",
-        ):
-            freight.warehouse_of(read, words)
-
-
 async def test_an_account_without_address_must_be_set_up(
     client: XportcnClient, service: FakeService
 ) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connectors.http import Http
 from connectors.marketplaces.protocol import Warehouse
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
@@ -108,10 +109,12 @@ def client_of(
     on_send: Callable[[Claim], None] | None = None,
     naps: Naps | None = None,
     breaker: CircuitBreaker | None = None,
+    http: Http | None = None,
+    at_once: int | None = None,
     **changes: Any,
 ) -> XportcnClient:
     """A client that does not wait between tries, unless at its `breaker`."""
-    extra: dict[str, Any] = {"breaker": breaker} | (
+    extra: dict[str, Any] = {"breaker": breaker, "http": http, "at_once": at_once} | (
         {"on_send": on_send} if on_send else {}
     )
     return XportcnClient(settings(url, **changes), sleep=naps or Naps(), **extra)

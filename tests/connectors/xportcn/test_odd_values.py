@@ -186,8 +186,7 @@ def test_a_text_without_end_does_not_fit() -> None:
         taobao_order.SubPurchaseOrder.model_validate(order | {"title": "茶" * 2_001})
 
 
-def test_no_amount_above_the_setting_is_believed() -> None:
-    """`XPORTCN_MOST_CNY` goes along as the bounds of a reading."""
+def test_no_amount_above_the_bounds_is_believed() -> None:
     bounds = Bounds(most_minor=100_000)
     order = {"purchaseId": "7", "status": 0, "purchaseAmount": 100_000}
     assert taobao_order.ORDER_DETAIL.parse(order, bounds).purchase_amount == Money(

@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from connectors.http import Http
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Unanswered
 from connectors.xportcn.operations import alibaba_order, taobao_order, taobao_product
@@ -150,9 +151,9 @@ async def test_an_effect_without_an_answer_in_time_is_unanswered(effect: Any) ->
             await effect(client)
 
 
-@pytest.mark.parametrize("limits", [{"timeout_s": 0.2}, {"connect_timeout_s": 0.2}])
+@pytest.mark.parametrize("is_of_the_call", [True, False])
 async def test_an_effect_that_could_not_connect_in_time_is_not_sent(
-    limits: dict[str, Any],
+    *, is_of_the_call: bool
 ) -> None:
     """A time-out before the request left is provably without effect; connecting has a
     limit of its own.
@@ -165,12 +166,17 @@ async def test_an_effect_that_could_not_connect_in_time_is_not_sent(
         hellos.append(await reader.read(1))
         await reader.read()
 
-    async with (
-        listening(never_shakes_hands) as url,
-        client_of(url.replace("http", "https"), **limits) as client,
-    ):
-        with pytest.raises(NotSent, match="no connection"):
-            await pay(client)
+    async with listening(never_shakes_hands) as plain_url:
+        url = plain_url.replace("http", "https")
+        quick = Http(base_url=url, max_connections=1, connect_timeout_s=0.2)
+        client = (
+            client_of(url, timeout_s=0.2)
+            if is_of_the_call
+            else client_of(url, http=quick)
+        )
+        async with client:
+            with pytest.raises(NotSent, match="no connection"):
+                await pay(client)
     assert len(hellos) == 1
 
 
@@ -270,7 +276,7 @@ async def test_claims_sent_at_once_are_not_mixed_up() -> None:
     async with (
         raw_server(*answers) as server,
         client_of(
-            server.url, on_send=lambda our: asked.append(our.key), max_connections=3
+            server.url, on_send=lambda our: asked.append(our.key), at_once=3
         ) as client,
     ):
         request = taobao_order.PayRequest(purchase_order_id_list=("7",))

@@ -223,8 +223,8 @@ class Shop:
         await self.channel.pay(claim(Action.PAY), order_id)
 
     async def buy_out(self, rows: list[Row]) -> None:
-        """Buy of each row, one after the other, all that an order may cost
-        (`XPORTCN_MOST_CNY`).
+        """Buy of each row, one after the other, all that an order may
+        cost.
         """
         for number, row in enumerate(rows):
             quantity = min(row["stock"], 9_000_000_00 // row["price_fen"])
