@@ -30,7 +30,7 @@ from flows.answers.todo import STUCK, to_do
 PAST = "past"
 """What the references of the night that is copied begin with."""
 DAYS_BACK = 31
-"""The copies are older than `LOOK_BACK_DAYS`: the service does not have
+"""The copies are older than `SEARCH_BACK_DAYS`: the service does not have
 them.
 """
 MONTH = 30

@@ -47,7 +47,7 @@ async def fetch_stored(
     if run_id and (noted := _noted(note)):
         return folder / noted
     try:
-        fetched = await fetch(address.strip(), settings.private_networks)
+        fetched = await fetch(address.strip())
     except Unusable as error:
         raise UnreadableFile(
             THE_ADDRESS, str(error)

@@ -30,7 +30,6 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from connectors.apprise_sender import recipients_of
 from connectors.process_locks import deployed_run
-from connectors.request_files.decoding import check_encoding
 from domain.absence import LISTS_BEHIND
 from domain.cell_table import currency_code
 from domain.money import Money, yuan
@@ -170,13 +169,6 @@ class SourcingSettings(Settings):
             "in yuan, needs a person's yes, even with `--yes`; empty is none"
         ),
     )
-    approval_counts_freight: bool = Field(
-        default=False,
-        description=(
-            "Whether that limit counts international freight too, converted by `SOURCING_RATES` (such as a rate from "
-            "USD to CNY); without a rate of the last 7 days a person is asked"
-        ),
-    )
     price_tolerance_percent: Decimal = Field(
         Decimal(0),
         ge=0,
@@ -190,11 +182,6 @@ class SourcingSettings(Settings):
     require_price_limit: bool = Field(
         default=False,
         description="Whether each row of a request file must have a `max_unit_price`",
-    )
-    inbox_encoding: str = Field(
-        "",
-        description="Encoding of text files without a mark in an inbox, such as gb18030; one that is UTF-8 all the "
-        "same is refused. Empty: UTF-8",
     )
     timezone: str = Field(
         "UTC", description="Whose days and hours limits, schedules and `--done-by` mean"
@@ -211,13 +198,6 @@ class SourcingSettings(Settings):
         SecretStr(""),
         description="SKU book, CSV or XLSX or the https address of a sheet, in which `own_sku` of request files is "
         "looked up; empty is none",
-    )
-    private_sources: str = Field(
-        "",
-        description=(
-            "Private networks that request files may be fetched from, also by http, such as 10.1.0.0/16, 192.168.1.20; "
-            "empty: only from public https addresses"
-        ),
     )
     notify: SecretStr = Field(
         SecretStr(""),
@@ -249,11 +229,6 @@ class SourcingSettings(Settings):
         description="Asked for by that page, with any user name; at least 12 characters. Without it the page is on "
         "this machine alone",
     )
-    page_hosts: str = Field(
-        "",
-        description="Names by which that page may be called beside localhost and addresses, such as a proxy's, "
-        "separated by commas",
-    )
 
     @field_validator("data_dir", "snapshots_setting", "inbox_setting", "rates", "book")
     @classmethod
@@ -270,7 +245,7 @@ class SourcingSettings(Settings):
             )
         return value
 
-    @field_validator("notify", "private_sources", "callbacks_from")
+    @field_validator("notify", "callbacks_from")
     @classmethod
     def can_be_read(cls, value: Any, info: ValidationInfo) -> Any:
         readers: dict[str, Callable[[Any], object]]
@@ -303,11 +278,6 @@ class SourcingSettings(Settings):
         except ValueError as error:
             raise ValueError(f"{error}; leave it empty for no limit") from error
         return text
-
-    @field_validator("inbox_encoding")
-    @classmethod
-    def is_an_encoding(cls, name: str) -> str:
-        return check_encoding(name)
 
     @field_validator("currency")
     @classmethod
@@ -351,10 +321,6 @@ class SourcingSettings(Settings):
     @cached_property
     def callbacks_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
         return _networks(self.callbacks_from)
-
-    @property
-    def private_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        return _networks(self.private_sources)
 
     @property
     def patience_s(self) -> int:

@@ -28,7 +28,7 @@ LISTS_BEHIND = timedelta(minutes=30)
 """Every order is listed by then. Some lists are read from copies that lag by twenty
 minutes.
 """
-LOOK_BACK_DAYS = 30
+SEARCH_BACK_DAYS = 30
 """How far back orders of ours are looked for that this ledger does not know: an order
 that waits longer is in its ledger, or over.
 """

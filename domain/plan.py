@@ -223,10 +223,6 @@ class Sum:
     rates: Sequence[Rate] = ()
     lacks: Sequence[str] = ()
 
-    def is_within(self, limit: Money) -> bool:
-        """Only a complete sum is: an amount without a rate never counts as nothing."""
-        return self.money <= limit and not self.lacks
-
 
 def in_one(
     amounts: Iterable[Money],

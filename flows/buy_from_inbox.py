@@ -200,7 +200,7 @@ class Night:
                 *flow_run.tags
             ):  # a batch is found and notified by the tags of its night
                 report: BatchReport = await buy_from_file(
-                    Requests(file=str(working), encoding=self.settings.inbox_encoding),
+                    Requests(file=str(working)),
                     dry_run=False,
                     yes=self.yes and not working.name.casefold().startswith(ASKS),
                     batch=batch_id,
@@ -367,9 +367,7 @@ class Night:
         stat = path.stat()
         if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.shown:
             try:
-                found = read_request_file(
-                    path, encoding=self.settings.inbox_encoding, **reading
-                )
+                found = read_request_file(path, **reading)
             except UnreadableFile:
                 path.stat()  # raises for one that another run has moved
                 return Shown()

@@ -26,7 +26,7 @@ from connectors.snapshots.pruning import compact
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rewriting import erase_snapshots
 from connectors.xportcn.errors import ServiceAway, XportcnError
-from domain.absence import LOOK_BACK_DAYS
+from domain.absence import SEARCH_BACK_DAYS
 from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, OrderId
 from domain.holds import by_whom, start_of_day
 from domain.marketplace import Marketplace
@@ -95,7 +95,7 @@ class Reconciliation:
         marketplaces: Sequence[Marketplace],
         chunk_size: int,
     ) -> None:
-        days = LOOK_BACK_DAYS if since_days is None else since_days
+        days = SEARCH_BACK_DAYS if since_days is None else since_days
         self.resources = resources
         self.marketplaces = list(dict.fromkeys(marketplaces))
         self.chunk_size = chunk_size

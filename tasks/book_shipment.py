@@ -151,14 +151,9 @@ async def estimate_unbooked(
 
     A yes given `beforehand` renews withdrawn approvals of paid orders alone, which no
     person refused or took back, since it would pay the others without counting their
-    goods; and raises none unless the approval limit counts freight. What was taken
+    goods; and raises none. What was taken
     above what was approved it never accepts.
     """
-    settings = resources.settings
-    may_rise = not beforehand or (
-        settings.approval_limit is not None and settings.approval_counts_freight
-    )
-
     unsent: dict[str, frozenset[int]] = {}
 
     async def one(order: OrderRecord) -> PlannedOrder | None:
@@ -177,7 +172,9 @@ async def estimate_unbooked(
         if (service := plan.freight_service) is None:
             return None
         is_new = (
-            may_rise if _above_approved(order, service) else order.plan_hash is None
+            not beforehand
+            if _above_approved(order, service)
+            else order.plan_hash is None
         )
         return plan if is_new or not beforehand else None
 
@@ -193,7 +190,7 @@ async def estimate_unbooked(
         waiting = [
             order
             for order in unbooked
-            if (may_rise if order.plan_hash else order.order_ref not in unasked)
+            if (not beforehand if order.plan_hash else order.order_ref not in unasked)
         ]
         waiting = [order for order in waiting if not (beforehand and order.is_overpaid)]
         unsent = resources.ledger.refunds.unsent(

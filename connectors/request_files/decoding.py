@@ -92,7 +92,7 @@ NO_TEXT = {
 SAVE_IT = "save it as CSV UTF-8 (in Excel: Save As, type “CSV UTF-8”)"
 REMEDY = (
     f"{SAVE_IT}, or name its encoding, such as gb18030 for Chinese Windows: --encoding at a terminal, "
-    "the field of a form, SOURCING_INBOX_ENCODING for the inbox"
+    "the field of a form"
 )
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import re
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import (
@@ -47,14 +47,9 @@ addresses.
 """
 
 
-def is_reachable(text: str, allowed: Sequence[Network], *, is_tls: bool) -> bool:
-    """Whether this address may be connected to. Without TLS it must be one of the
-    `allowed` networks.
-    """
-    address = _led_to(ip_address(text))
-    return any(address in network for network in allowed) or (
-        is_tls and _is_public(address)
-    )
+def is_reachable(text: str, *, is_tls: bool) -> bool:
+    """Whether this address may be connected to: a public one, by TLS."""
+    return is_tls and _is_public(_led_to(ip_address(text)))
 
 
 def _led_to(address: Address) -> Address:
@@ -108,15 +103,13 @@ class Fetched:
     suffix: str
 
 
-async def fetch(address: str, allowed: Sequence[Network]) -> Fetched:
-    """The file at an address. Raises `Unusable`, without the address in its message.
-
-    `allowed` are the private networks that may be reached, also by http. No proxy is
-    used.
+async def fetch(address: str) -> Fetched:
+    """The file at a public address. Raises `Unusable`, without the address in its
+    message. No proxy is used.
     """
     try:
         async with asyncio.timeout(LONGEST_S):
-            return await _followed(_url(address), allowed)
+            return await _followed(_url(address))
     except TimeoutError:
         problem = f"did not give the whole file within {LONGEST_S:.0f} seconds: try again, or download it yourself"
     except aiohttp.ClientConnectorCertificateError:
@@ -146,13 +139,13 @@ def _url(text: str) -> URL:
     return URL(text, encoded=text.isascii())
 
 
-async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
+async def _followed(url: URL) -> Fetched:
     """Get the file, following redirects; sheets need that cookies go back to the hosts
     that set them.
     """
     cookies = aiohttp.CookieJar()
     for _ in range(MOST_REDIRECTS + 1):
-        door = Door(allowed, is_tls=url.scheme == "https")
+        door = Door(is_tls=url.scheme == "https")
         connector = aiohttp.TCPConnector(ssl=trusted(), socket_factory=door.socket)
         async with aiohttp.ClientSession(
             connector=connector, cookie_jar=cookies, trust_env=False
@@ -178,8 +171,7 @@ async def _followed(url: URL, allowed: Sequence[Network]) -> Fetched:
 class Door:
     """Creates the socket of each connection, unless its address is forbidden."""
 
-    def __init__(self, allowed: Sequence[Network], *, is_tls: bool) -> None:
-        self._allowed = allowed
+    def __init__(self, *, is_tls: bool) -> None:
         self._is_tls = is_tls
         self._refused: list[str] = []
 
@@ -188,7 +180,7 @@ class Door:
         `PermissionError`.
         """
         family, kind, protocol, _, address = to
-        if not is_reachable(address[0], self._allowed, is_tls=self._is_tls):
+        if not is_reachable(address[0], is_tls=self._is_tls):
             self._refused.append(address[0])
             raise PermissionError
         return socket.socket(family=family, type=kind, proto=protocol)
@@ -197,14 +189,9 @@ class Door:
         """Raise `Unusable` where an address was refused."""
         if not self._refused:
             return
-        if not self._is_tls and is_reachable(self._refused[0], (), is_tls=True):
-            raise Unusable(
-                "must begin with https, or be of a network in SOURCING_PRIVATE_SOURCES"
-            )
-        raise Unusable(
-            f"leads to {self._refused[0]}, which is not public; if files are to be fetched from there, name it or its "
-            "network in SOURCING_PRIVATE_SOURCES"
-        )
+        if not self._is_tls and is_reachable(self._refused[0], is_tls=True):
+            raise Unusable("must begin with https")
+        raise Unusable(f"leads to {self._refused[0]}, which is not public")
 
 
 def _leads_to(answer: aiohttp.ClientResponse) -> str:

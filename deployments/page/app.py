@@ -645,8 +645,5 @@ def app_of(
     ]
     known = (ClientDisconnect, HTTPException, LedgerUnusable, SnapshotError, OSError)
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
-    names = {name.strip().lower() for name in settings.page_hosts.split(",")} - {""}
     password = settings.page_password.get_secret_value()
-    return Guard(
-        app, hosts={*hosts, *names}, password=password, pictures=page.pictures.sources
-    )
+    return Guard(app, hosts=hosts, password=password, pictures=page.pictures.sources)

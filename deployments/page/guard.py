@@ -94,7 +94,8 @@ class Guard:
         host = request.headers.get("host", "")
         if not self._is_ours(host):
             return PlainTextResponse(
-                "not called by this name: SOURCING_PAGE_HOSTS has those that are", 421
+                "not called by this name: set SOURCING_PAGE_PASSWORD, or call it by its address",
+                421,
             )
         site, mode = (
             request.headers.get(f"sec-fetch-{name}", "") for name in ("site", "mode")
@@ -112,8 +113,10 @@ class Guard:
 
     def _is_ours(self, host: str) -> bool:
         """Against other sites' names that lead here: an address as such can't be one of
-        those.
+        those, and to no other name a browser gives the password.
         """
+        if self.password:
+            return True
         with suppress(ValueError):
             name = urlsplit(f"//{host}").hostname or ""
             return name == "localhost" or name in self.hosts or bool(ip_address(name))
@@ -196,7 +199,7 @@ def take(
         (read := Path(folder, name)).write_bytes(content)
         try:
             reading = asyncio.run(reading_by(settings))
-            asked = read_request_file(read, encoding=settings.inbox_encoding, **reading)
+            asked = read_request_file(read, **reading)
         except (BadSetting, UnreadableFile) as error:
             return sent, (), [Fault(0, "", str(error).removeprefix(f"{read}: "))]
     if asked.faults:

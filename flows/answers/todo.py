@@ -107,7 +107,7 @@ class ToDo(Explained):
     `state` is the order's, or names what else it is. `reason` is why it waits,
     `commands` what can be done, the likeliest first, and `advice` what is done without
     a command. `since` is UTC; `file` is the request file that a run can read again,
-    with its `encoding`, and as the same batch if it `goes_on`; `is_pasted` says that
+    and as the same batch if it `goes_on`; `is_pasted` says that
     there is none.
     """
 
@@ -118,7 +118,6 @@ class ToDo(Explained):
     commands: Sequence[str] = ()
     advice: str = ""
     file: str = ""
-    encoding: str = ""
     goes_on: bool = False
     is_pasted: bool = False
 
@@ -183,11 +182,7 @@ def to_do(
         and not (order.state in BEGUN and order.updated_at > at_rest)
     }
     sources = ledger.sources_of({order.batch_id for order in waiting.values()})
-    encoding = settings.inbox_encoding if settings else ""
-    ways = {
-        batch_id: _Way.of(batch_id, source, encoding)
-        for batch_id, source in sources.items()
-    }
+    ways = {batch_id: _Way.of(batch_id, source) for batch_id, source in sources.items()}
     effects = _effects_of(ledger, waiting)
     found = [
         _of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref])
@@ -274,11 +269,10 @@ class _Way:
     command: str = ""
     advice: str = PASTE
     file: str = ""
-    encoding: str = ""
     goes_on: bool = False
 
     @classmethod
-    def of(cls, batch_id: str, source: str, encoding: str) -> _Way:
+    def of(cls, batch_id: str, source: str) -> _Way:
         """A file of the inbox is known by its batch: others have its name, and the
         newest has the last word.
 
@@ -309,12 +303,10 @@ class _Way:
             rest = NEXT_NIGHT if lies else DROP_AGAIN
             return cls(advice=LEFT.format(shorten(left), rest) if left else rest)
         command = f"sourcing run {shlex.quote(str(lies))} --batch {batch_id}"
-        command += f" --encoding {shlex.quote(encoding)}" if encoding else ""
         return cls(
             command=command,
             advice=NEXT_NIGHT,
             file=str(lies),
-            encoding=encoding,
             goes_on=True,
         )
 
@@ -339,7 +331,6 @@ def _of_order(
         commands=[*([way.command] if way.command else []), *asked],
         advice=(advice := _advice(order, way)),
         file=way.file,
-        encoding=way.encoding,
         goes_on=way.goes_on,
         is_pasted=advice == PASTE,
     )

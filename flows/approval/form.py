@@ -78,8 +78,8 @@ LONGEST_LIST = 200_000
 
 
 APPROVAL_TIMEOUT_S = 72_000
-"""Nights begin a day apart and wait for each other: an answer that nobody gives must
-not make each begin later than the one before.
+"""Nights begin a day apart and wait for each other: a missing answer must not make each
+begin later than the one before.
 """
 
 
@@ -512,7 +512,7 @@ async def decide(
 
     Beyond the approval limit a yes beforehand is not enough.
     """
-    above = above_limit(question, settings, utc_now()) or (
+    above = above_limit(question, settings) or (
         UNANSWERED if question.is_repeated else ""
     )
     if yes and not above:
@@ -534,7 +534,7 @@ async def decide(
 def asks(question: ApprovalRequest, settings: SourcingSettings) -> bool:
     """Whether a run asks a person about this although it was approved beforehand."""
     can_ask = approver.get() is not no_approver or is_deployed()
-    return can_ask and bool(above_limit(question, settings, utc_now()))
+    return can_ask and bool(above_limit(question, settings))
 
 
 def _not_asked() -> Decision:
@@ -549,7 +549,7 @@ def _unasked(
     """
     why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
     begun = replace(question, to_buy=(), summaries=())
-    approved = [] if above_limit(begun, settings, utc_now()) else begun.refs
+    approved = [] if above_limit(begun, settings) else begun.refs
     return Decision(approved=approved, by=BEFOREHAND, why_not=why, goes_on=True)
 
 

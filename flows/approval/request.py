@@ -7,9 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_CEILING
 from itertools import chain
-from zoneinfo import ZoneInfo
 
 from connectors.book_file import TableUnusable, read_rates
 from connectors.ledger.records import Approval
@@ -18,7 +16,7 @@ from domain.holds import Pause, payable
 from domain.landed import Rates
 from domain.marketplace import NO_PICTURES, Pictures
 from domain.money import Money, total_of
-from domain.plan import PlannedOrder, PlanSummary, Sum, in_one
+from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import Reason, ReasonCode, because
 from domain.report import ReportLine
 from domain.request_remarks import Remark
@@ -155,33 +153,22 @@ def rates_of(settings: SourcingSettings) -> Rates:
         return Rates(fault=str(error).partition("\n")[0].rstrip(":"))
 
 
-def above_limit(
-    question: ApprovalRequest, settings: SourcingSettings, now: datetime
-) -> str:
+def above_limit(question: ApprovalRequest, settings: SourcingSettings) -> str:
     """Why a plan needs a person's yes, as the end of a sentence; empty where it is
-    within the approval limit.
-
-    Freight counts where the settings say so, and a sum that can't be converted today
-    never counts as 0. A plan without anything that counts needs none.
+    within the approval limit. A plan that buys nothing needs none.
     """
-    limit, counts = (
-        settings.approval_limit,
-        question.total.minor or settings.approval_counts_freight,
-    )
-    if limit is None or not counts:
+    limit = settings.approval_limit
+    if limit is None or not question.total.minor:
         return ""
-    counted = _counted(question, settings, now)
-    if counted.is_within(limit):
+    approved = total_of([question.total, *(one.total for one in question.allowed)])
+    counted = payable(approved, settings.price_tolerance_percent)
+    if counted <= limit:
         return ""
     bound = f"the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
-    if counted.money > limit:
-        with_earlier = (
-            ", with what its batch was allowed before," if question.allowed else ""
-        )
-        return (
-            f"its {_what(settings)} of {counted.money}{with_earlier} are above {bound}"
-        )
-    return f"whether its {_what(settings)} are within {bound} is not known: {'; '.join(counted.lacks)}"
+    with_earlier = (
+        ", with what its batch was allowed before," if question.allowed else ""
+    )
+    return f"its {_what(settings)} of {counted}{with_earlier} are above {bound}"
 
 
 def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
@@ -198,29 +185,9 @@ def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
 
 
 def _what(settings: SourcingSettings) -> str:
-    what = (
-        "goods, postage and freight"
-        if settings.approval_counts_freight
-        else "goods and postage"
-    )
+    what = "goods and postage"
     return (
         f"{what}, with the price tolerance,"
         if settings.price_tolerance_percent
         else what
     )
-
-
-def _counted(
-    question: ApprovalRequest, settings: SourcingSettings, now: datetime
-) -> Sum:
-    approved = total_of([question.total, *(one.total for one in question.allowed)])
-    total = payable(approved, settings.price_tolerance_percent)
-    if not settings.approval_counts_freight:
-        return Sum(money=total)
-    today = now.astimezone(ZoneInfo(settings.timezone)).date()
-    amounts = (
-        total,
-        *question.freight,
-        *(one.freight for one in question.allowed if one.freight),
-    )
-    return in_one(amounts, total.currency, rates_of(settings), today, ROUND_CEILING)

@@ -19,7 +19,7 @@ from connectors.marketplaces.protocol import Channel
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.absence import (
     LISTS_BEHIND,
-    LOOK_BACK_DAYS,
+    SEARCH_BACK_DAYS,
     Control,
     Reading,
     judge_account,
@@ -81,7 +81,7 @@ async def _check(
     newest = _newest(resources, marketplace)
     since = min(
         [
-            now - timedelta(days=LOOK_BACK_DAYS),
+            now - timedelta(days=SEARCH_BACK_DAYS),
             *(one.ordered_at for one in newest[:1]),
         ]
     )

@@ -346,9 +346,8 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
     if word in ("confirm", "ledger"):
         return {"marketplace": one.marketplace}
     if word == "run":
-        encoding = {"encoding": one.encoding} if one.encoding else {}
         return {
-            "requests": {"file": one.file, **encoding},
+            "requests": {"file": one.file},
             **({"batch": one.batch_id} if one.goes_on else {}),
         }
     if word == "refund":

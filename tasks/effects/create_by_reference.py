@@ -18,7 +18,7 @@ from connectors.marketplaces.refusals import means_not_ordered, means_too_many_o
 from connectors.xportcn.errors import Refused
 from domain.absence import (
     CLOCKS_APART,
-    LOOK_BACK_DAYS,
+    SEARCH_BACK_DAYS,
     Control,
     Sent,
     judge_absence,
@@ -242,7 +242,7 @@ class CreateByReference(EffectKind):
             [one.intent_at for one in last],
             max(clear_from(self.resources, one) for one in last),
         )
-        look_back = timedelta(days=LOOK_BACK_DAYS)
+        look_back = timedelta(days=SEARCH_BACK_DAYS)
         listed = oldest_since(ledger, marketplace, cleared)
         for at in {min(begun), max(begun)}:
             until = at - CLOCKS_APART

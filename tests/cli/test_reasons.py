@@ -13,10 +13,12 @@ import pytest
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
-from connectors.snapshots.writer import write_snapshot
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because, explained, grouped
+from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
+from domain.wording import shorten
+from flows.report.sections import describe
 from tests.cli.conftest import Sourcing
 from tests.connectors.ledger.plans import plan
 
@@ -132,41 +134,29 @@ def test_a_code_that_does_not_exist_is_told_with_those_like_it(
     )
 
 
-def test_the_report_puts_orders_of_one_code_together(
-    sourcing: Sourcing, tmp_path: Path
-) -> None:
-    now = datetime(2026, 11, 2, tzinfo=UTC)
-    row = {
-        "marketplace": "taobao",
-        "state": "held",
-        "currency": "CNY",
-        "tracking_numbers": [],
-        "updated_at": now,
-    }
-    row |= dict.fromkeys(
-        ("quoted_minor", "approved_minor", "paid_minor", "freight_minor"), 0
-    )
-    orders = [
-        {**row, "order_ref": ref, "reason": str(why), "reason_code": why.code}
+def test_the_report_puts_orders_of_one_code_together() -> None:
+    lines = [
+        ReportLine(
+            order_ref=ref,
+            marketplace="taobao",
+            state=OrderState.HELD,
+            **explained(why),
+        )
         for ref, (why, _) in REASONS.items()
     ]
-    write_snapshot(
-        tmp_path / "data" / "snapshots",
-        "b",
-        now.date(),
-        {"orders": orders},
+    report = BatchReport(
         batch_id="b",
-        written_at=now,
+        orders=lines,
+        spent_this_run_fen=0,
+        bought_this_run=0,
+        snapshot_id=None,
+        snapshot_root="",
     )
-    waiting = {
-        one["reason_code"]: one
-        for one in json.loads(sourcing("report", "b", "--json").stdout)["waiting"]
-    }
-    codes = {ref: why.code for ref, (why, _) in REASONS.items()}
-    assert {code: set(one["order_refs"]) for code, one in waiting.items()} == {
-        code: {ref for ref in codes if codes[ref] is code} for code in codes.values()
-    }
-    words = " ".join(sourcing("report", "b").output.split())
-    assert (
-        "price above limit. The first: bag costs 2.00 CNY each, limit 1.00 CNY" in words
+    waiting = next(
+        part for part in describe(report) if part.heading == "What waits for you"
     )
+    assert [(row[0], row[1]) for row in waiting.rows] == [
+        (shorten([line.order_ref for line in alike]), str(len(alike)))
+        for alike, _ in grouped(lines)
+    ]
+    assert len(waiting.rows) < len(lines)

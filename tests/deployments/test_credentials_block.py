@@ -146,7 +146,6 @@ def test_the_block_has_what_is_known_of_the_account_under_the_names_of_the_setti
         "units",
         "freight_ids",
         "taobao_receiver",
-        "warehouse",
         "booking_repeated",
     }
     assert {*BLOCK.settings()} == {

@@ -228,10 +228,7 @@ async def test_what_names_nothing_is_said_so(
 async def test_only_its_own_name_is_heard(
     settings: SourcingSettings, clock: MovableClock, ledger: Ledger
 ) -> None:
-    own = SourcingSettings(
-        data_dir=settings.data_dir, page_hosts="sourcing.example, other.example"
-    )
-    async with client_of(own, clock) as client:
+    async with client_of(settings, clock) as client:
         for host in (
             "evil.example",
             "",
@@ -247,12 +244,17 @@ async def test_only_its_own_name_is_heard(
             "127.0.0.1:8792",
             "[::1]:1",
             "localhost:99",
-            "sourcing.example",
             "192.168.1.5:8792",
         ):
             assert (
                 await client.get("/batches", headers={"host": host})
             ).status_code == 200, host
+    own = SourcingSettings(data_dir=settings.data_dir, page_password=PASSWORD)
+    named = {"host": "sourcing.example"}
+    async with client_of(own, clock) as client:
+        assert (await client.get("/batches", headers=named)).status_code == 401
+        known = await client.get("/batches", headers=named, auth=("mei", PASSWORD))
+        assert known.status_code == 200
 
 
 async def test_another_site_neither_sends_a_file_nor_shows_a_page_in_its_own(

@@ -66,19 +66,18 @@ def scans_of(number: int) -> list[datetime]:
 
 
 def polled(
-    scans: Sequence[datetime], *, are_announced: bool
+    scans: Sequence[datetime],
 ) -> tuple[int, list[tuple[timedelta, timedelta]]]:
     """How often a parcel is read until it is at the door; and of each reading with
     news, how long after the last known scan the first new one came, and how late it is
     told.
     """
-    hourly = [(NOW + H / 6 + hours * H, False) for hours in range(24 * 30)]
-    announced = [(at, True) for at in scans if are_announced]
+    hourly = [NOW + H / 6 + hours * H for hours in range(24 * 30)]
     reads, known, told = 0, 0, list[tuple[timedelta, timedelta]]()
     last: datetime | None = None
     due = NOW
-    for at, is_callback in sorted(hourly + announced):
-        if known < len(scans) and (is_callback or at >= due):
+    for at in hourly:
+        if known < len(scans) and at >= due:
             new = [scan for scan in scans[known:] if scan <= at]
             told += [
                 (scan - (scans[known - 1] if known else NEVER), at - scan)
@@ -90,32 +89,18 @@ def polled(
     return reads, told
 
 
-def test_a_day_s_calls_are_a_third_of_reading_each_every_hour_and_with_callbacks_a_tenth() -> (
-    None
-):
-    """Of 100 parcels, as many at each marketplace. Callbacks report each scan here, and
-    each costs a read too.
-    """
+def test_a_day_s_calls_are_a_third_of_reading_each_every_hour() -> None:
+    """Of 100 parcels, as many at each marketplace."""
     ways = [scans_of(number) for number in range(100)]
     then = sum((scans[-1] - NOW) / H for scans in ways) * sum(CALLS_THEN)
-    plain, announced = (
-        sum(polled(scans, are_announced=told)[0] for scans in ways)
-        * sum(CALLS_NOW)
-        / then
-        for told in (False, True)
-    )
-    assert 0.2 < plain <= 1 / 3
-    assert 0.05 < announced <= 1 / 10
+    reads = sum(polled(scans)[0] for scans in ways)
+    assert 0.2 < reads * sum(CALLS_NOW) / then <= 1 / 3
 
 
 def test_a_scan_is_told_within_two_hours_after_another_and_within_twelve_in_any_case() -> (
     None
 ):
-    told = [
-        one
-        for number in range(100)
-        for one in polled(scans_of(number), are_announced=False)[1]
-    ]
+    told = [one for number in range(100) for one in polled(scans_of(number))[1]]
     assert len(told) > 1000
     assert max(late for silence, late in told if silence < 48 * H) <= 2 * H
     assert 2 * H < max(late for _, late in told) <= 12 * H

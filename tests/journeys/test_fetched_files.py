@@ -17,6 +17,7 @@ import pytest
 from prefect.blocks.system import Secret
 from prefect.client.orchestration import PrefectClient
 
+from connectors.request_files import fetching
 from domain.report import BatchReport
 from domain.request_remarks import BadInput
 from flows.buy_from_file import buy_from_file
@@ -39,12 +40,10 @@ def sheet_of(merchant: Merchant) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def private(merchant: Merchant) -> Merchant:
-    return Merchant(
-        merchant.sandbox,
-        merchant.folder,
-        {**merchant.settings, "SOURCING_PRIVATE_SOURCES": "127.0.0.1"},
-    )
+def private(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> Merchant:
+    """A merchant whose sheets may lie on this machine."""
+    monkeypatch.setattr(fetching, "is_reachable", lambda text, **_: text == "127.0.0.1")
+    return merchant
 
 
 def planned(merchant: Merchant, file: str) -> BatchReport:

@@ -98,14 +98,8 @@ def left(
 
 
 @pytest.mark.parametrize("no", [decline, cancel_in_vain])
-@pytest.mark.parametrize("counts_freight", [False, True])
-def test_only_a_person_s_yes_pays_it_after_that(
-    made: Stage, no: Script, *, counts_freight: bool
-) -> None:
-    settings: dict[str, Any] = {
-        "approval_limit_cny": "1000000",
-        "approval_counts_freight": counts_freight,
-    }
+def test_only_a_person_s_yes_pays_it_after_that(made: Stage, no: Script) -> None:
+    settings: dict[str, Any] = {"approval_limit_cny": "1000000"}
     assert left(made, ordered_alone, no, HOUR_S, night, HOUR_S, night, **settings) == (
         "held",
         0,
@@ -122,14 +116,10 @@ REFUSED_REFUND = steps(asking(description="拒绝"), 5 * HOUR_S, follow)
 @pytest.mark.parametrize(
     "taken_back", [cancel_while_no_refund_is_taken, REFUSED_REFUND]
 )
-@pytest.mark.parametrize("counts_freight", [False, True])
 def test_what_was_paid_and_asked_back_in_vain_is_booked_by_a_person_s_yes_alone(
-    made: Stage, taken_back: Script, *, counts_freight: bool
+    made: Stage, taken_back: Script
 ) -> None:
-    settings: dict[str, Any] = {
-        "approval_limit_cny": "1000000",
-        "approval_counts_freight": counts_freight,
-    }
+    settings: dict[str, Any] = {"approval_limit_cny": "1000000"}
     begun = (paid_alone, HOUR_S, taken_back, HOUR_S, night, HOUR_S, night)
     assert left(made, *begun, **settings) == ("held", 1)
     assert left(made, *begun, HOUR_S, buy, **settings) == ("booked", 1)

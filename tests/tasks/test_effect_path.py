@@ -247,32 +247,20 @@ async def test_no_freight_is_bought_for_a_line_whose_money_came_back(
 
 
 @pytest.mark.parametrize(
-    ("cents", "declined", "counts", "asked"),
-    [
-        (501, False, False, []),
-        (501, True, False, []),
-        (501, False, True, [501]),
-        (500, False, True, []),
-        (500, True, False, [500]),
-    ],
+    ("cents", "declined", "asked"),
+    [(501, False, []), (501, True, []), (500, False, []), (500, True, [500])],
 )
-async def test_a_yes_given_beforehand_raises_freight_only_where_the_approval_limit_counts_it(
+async def test_a_yes_given_beforehand_raises_no_freight(
     resources: Resources,
     monkeypatch: pytest.MonkeyPatch,
     cents: int,
     asked: list[int],
     *,
     declined: bool,
-    counts: bool,
 ) -> None:
     """Approved 5.00 USD. A yes that was withdrawn it may renew; a person may approve
     any price.
     """
-    settings = {
-        "approval_limit_cny": "100" if counts else "",
-        "approval_counts_freight": counts,
-    }
-    resources.settings = resources.settings.model_copy(update=settings)
     asking = OrderUpdate.freight_asked(price=Money(cents, "USD"), voids_approval=False)
     if declined:
         asking |= OrderUpdate.approval_withdrawn()
@@ -434,8 +422,6 @@ async def test_only_a_person_who_is_asked_accepts_what_was_taken_above_the_appro
     """Taken 1.20, approved 1.00 CNY: the question names it, and its yes lets it be
     shipped; a standing yes does not.
     """
-    limit = {"approval_limit_cny": "100", "approval_counts_freight": True}
-    resources.settings = resources.settings.model_copy(update=limit)
     at(resources, OrderState.HELD, paid_minor=120)
     assert await estimate_unbooked(resources, ["A-1"], beforehand=True) == []
     [asked] = await estimate_unbooked(resources, ["A-1"])

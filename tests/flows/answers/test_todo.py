@@ -273,15 +273,6 @@ def test_a_file_of_the_inbox_is_named_where_it_lies(
         True,
     )
     assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
-    (one,) = to_do(
-        resources.ledger,
-        refused_for=WEEK,
-        settings=SourcingSettings(inbox_encoding="gb18030"),
-    )
-    assert (one.commands, one.encoding) == (
-        [f"sourcing run {lies} --batch b-1 --encoding gb18030"],
-        "gb18030",
-    )
     declined = because(ReasonCode.NOT_APPROVED, by="mei", note="too dear")
     resources.ledger.change(
         [OrderChange(order_ref="A-1", state=OrderState.HELD, why=declined)]

@@ -108,64 +108,6 @@ async def test_the_approval_limit_counts_the_most_that_may_be_paid(
     )
 
 
-@pytest.mark.parametrize(
-    ("limit", "rate", "on", "approved"),
-    [
-        ("106", "7.1", "2026-01-02", ["A-1", "A-2"]),  # 35.00 CNY and 10.00 USD at 7.1
-        ("105.99", "7.1", "2026-01-02", []),
-        ("106", "7.1000001", "2025-12-26", []),  # by less than a fen
-        ("9999", "7.1", "2025-12-25", []),  # a rate of eight days before counts as none
-        ("9999", "7.1", "2026-01-03", []),
-        ("10.50", "0.001", "2026-01-02", []),
-    ],
-)
-async def test_the_limit_can_count_freight(
-    book: Ledger, tmp_path: Path, limit: str, rate: str, on: str, approved: list[str]
-) -> None:
-    """Freight that can't be converted never counts as less: without somebody to ask it
-    is not approved.
-    """
-    said = await with_rate(book, tmp_path, f"USD,CNY,{rate},{on},ECB", limit)
-    assert (list(said.approved), said.stops) == (approved, False)
-
-
-async def with_rate(
-    book: Ledger,
-    folder: Path,
-    row: str,
-    limit: str,
-    to_ship: list[PlannedOrder] | None = None,
-) -> Decision:
-    rates = folder / "rates.csv"
-    rates.write_text(f"from,to,rate,date,source\n{row}\n")
-    counts: Any = {
-        "approval_limit_cny": limit,
-        "approval_counts_freight": True,
-        "rates": str(rates),
-    }
-    return await decision(book, yes=True, to_ship=to_ship, **counts)
-
-
-async def test_freight_of_begun_orders_is_approved_by_itself_within_the_limit(
-    book: Ledger, tmp_path: Path
-) -> None:
-    """5.00 USD of an order that is paid are 35.50 CNY; those of a new one come on
-    top.
-    """
-    for limit, approved in (("35.50", ["B-1"]), ("35.49", [])):
-        said = await with_rate(
-            book, tmp_path, "USD,CNY,7.1,2026-01-02,ECB", limit, [planned("B-1")]
-        )
-        assert said.approved == approved
-    unknown = await with_rate(
-        book, tmp_path, "EUR,CNY,8,2026-01-02,ECB", "100", [planned("B-1")]
-    )
-    assert str(unknown.not_bought).startswith(
-        "not approved: whether its goods, postage and freight are within the approval limit of 100.00 CNY "
-        "(SOURCING_APPROVAL_LIMIT_CNY) is not known: there is no rate from USD to CNY; add one of "
-    )
-
-
 def test_why_somebody_is_asked_names_the_limit() -> None:
     """Also where the yes beforehand did not suffice."""
     settings = SourcingSettings(approval_limit_cny="100")
@@ -398,7 +340,7 @@ def test_the_goods_of_an_order_that_is_not_paid_yet_stand_in_the_question() -> N
         "**More was taken than was approved: B-2 (12.00 CNY).** A yes to it accepts that."
     )
     assert above_limit(
-        question, SourcingSettings(approval_limit_cny="6034"), NOW
+        question, SourcingSettings(approval_limit_cny="6034")
     ).startswith("its goods and postage of 6,035.00")
 
 

@@ -7,7 +7,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from connectors.request_files import UnreadableFile
+from connectors.request_files import UnreadableFile, fetching
 from connectors.settings import SourcingSettings
 from domain.request_remarks import BadRequests
 from flows.batch.request_batches import (
@@ -78,7 +78,7 @@ async def test_a_retry_reads_a_faulty_file_at_an_address_anew_and_a_sound_one_ne
     """
     monkeypatch.setenv("PREFECT__RUNTIME__FLOW_RUN__ID", "run-1")
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("SOURCING_PRIVATE_SOURCES", "127.0.0.1")
+    monkeypatch.setattr(fetching, "is_reachable", lambda text, **_: text == "127.0.0.1")
 
     async def bought_from(row: bytes) -> str:
         with serving_sheets(HEADER.encode() + b"\n" + row + b"\n") as address:

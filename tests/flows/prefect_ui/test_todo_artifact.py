@@ -101,11 +101,10 @@ def todo(
             replace(
                 todo("held", "sourcing run a.csv --batch b-1"),
                 file="a.csv",
-                encoding="gb18030",
                 goes_on=True,
             ),
-            f"held · [run it again]({FORM}?parameters=%7B%22requests%22%3A%20%7B%22file%22%3A%20%22a.csv%22%2C%20"
-            "%22encoding%22%3A%20%22gb18030%22%7D%2C%20%22batch%22%3A%20%22b-1%22%7D)"
+            f"held · [run it again]({FORM}?parameters=%7B%22requests%22%3A%20%7B%22file%22%3A%20%22a.csv%22"
+            "%7D%2C%20%22batch%22%3A%20%22b-1%22%7D)"
             "<br>why · `sourcing run a.csv --batch b-1`",
         ),
         (
