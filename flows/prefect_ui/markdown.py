@@ -295,7 +295,6 @@ def warnings_list(warnings: Sequence[Remark]) -> str:
 
 
 BAR_WIDTH = 24
-SHOWN_REASONS = 50
 SHOWN_ALIKE = 10
 
 
@@ -390,7 +389,7 @@ def _found_by_words(report: BatchReport) -> str:
     return found_by_words(taken[:SHOWN_MATCHES], len(taken))
 
 
-def waiting_list(lines: Sequence[ReportLine], most: int = SHOWN_REASONS) -> list[str]:
+def waiting_list(lines: Sequence[ReportLine], most: int) -> list[str]:
     """A line a reason: many orders often wait for the same thing."""
     listed = [
         f"- {alike[0].state}: **{shorten([line.order_ref for line in alike], SHOWN_ALIKE)}**: "

@@ -52,7 +52,7 @@ def test_a_sheet_at_an_address_is_fetched_once_for_the_files_of_a_night(
     """
     fetched: list[str] = []
 
-    async def fetch(address: str, _networks: object) -> Fetched:
+    async def fetch(address: str) -> Fetched:
         fetched.append(address)
         return Fetched(f"{HEADER}FERN-{len(fetched)},1688,{FERN},1\n".encode(), ".csv")
 
@@ -78,7 +78,7 @@ def test_a_faulty_sheet_is_fetched_again_and_so_is_any_by_a_retried_night(
 ) -> None:
     sheets = iter(["", f"FERN-1,1688,{FERN},1\n", f"FERN-2,1688,{FERN},1\n"])
 
-    async def fetch(_address: str, _networks: object) -> Fetched:
+    async def fetch(_address: str) -> Fetched:
         return Fetched(f"{HEADER}{next(sheets) or 'FERN-1,1688,,1'}".encode(), ".csv")
 
     monkeypatch.setattr("connectors.request_files.fetching.fetch", fetch)
