@@ -261,7 +261,6 @@ ADDRESS = re.compile(
     r"(?:https?:)?//((?:[a-z0-9-]+\.)+[a-z]{2,})(/[\w/.~%@!+,=?-]{1,400})",
     re.ASCII | re.IGNORECASE,
 )
-HOST = re.compile(r"(?:[a-z0-9-]+\.)+[a-z]{2,}")
 
 
 @dataclass(frozen=True, slots=True)

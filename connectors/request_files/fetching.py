@@ -15,9 +15,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import (
     IPv4Address,
-    IPv4Network,
     IPv6Address,
-    IPv6Network,
     ip_address,
     ip_network,
 )
@@ -31,7 +29,6 @@ from connectors.request_files.decoding import MOST_BYTES, Unusable, too_large
 from connectors.request_files.xlsx_file import LOCKED_OR_OLD, OLE
 
 Address = IPv4Address | IPv6Address
-Network = IPv4Network | IPv6Network
 UNICAST = ip_network(
     "2000::/3"
 )  # Python's `is_global` includes more: fec0::, ::127.0.0.1
