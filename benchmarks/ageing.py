@@ -17,8 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cli.running import run_flow
-from connectors.callbacks.figures import MetricsCollector
-from connectors.callbacks.store import CallbackStore
 from connectors.ledger.overview import happened, pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -193,40 +191,31 @@ def read(name: str) -> None:
     second took.
     """
     settings = SourcingSettings()
-    with (
-        Ledger(
-            settings.ledger_url, clock=lambda: datetime.now(UTC), owner="benchmark"
-        ) as ledger,
-        CallbackStore(settings.ledger_url, clock=ledger.clock) as store,
-    ):
-        collector = MetricsCollector(store, settings, ledger.clock)
-        READS[name](
-            ledger, collector, settings.snapshot_root
-        )  # loads what it needs, and counts what is over
+    with Ledger(
+        settings.ledger_url, clock=lambda: datetime.now(UTC), owner="benchmark"
+    ) as ledger:
+        READS[name](ledger, settings.snapshot_root)  # loads what it needs
         began, used = time.perf_counter(), time.process_time()
-        READS[name](ledger, collector, settings.snapshot_root)
+        READS[name](ledger, settings.snapshot_root)
         print(json.dumps([time.process_time() - used, time.perf_counter() - began]))
 
 
-def _digest(ledger: Ledger, _collector: MetricsCollector, _root: Path) -> object:
+def _digest(ledger: Ledger, _root: Path) -> object:
     return happened(ledger, ledger.clock() - DAY), to_do(ledger, refused_for=WEEK)
 
 
-def _one_order(_ledger: Ledger, _collector: MetricsCollector, root: Path) -> object:
+def _one_order(_ledger: Ledger, root: Path) -> object:
     return Snapshots(root).table(
         "orders", where=[("order_ref", "==", f"{PAST}-taobao-000007")]
     )
 
 
-READS: dict[str, Callable[[Ledger, MetricsCollector, Path], object]] = {
+READS: dict[str, Callable[[Ledger, Path], object]] = {
     "digest": _digest,
-    "metrics scrape": lambda _ledger, collector, _root: list(collector.collect()),
-    "pulse": lambda ledger, _collector, _root: pulse(
+    "pulse": lambda ledger, _root: pulse(
         ledger, STUCK, refused_since=ledger.clock() - WEEK
     ),
-    'Snapshots.table("orders")': lambda _ledger, _collector, root: Snapshots(
-        root
-    ).table("orders"),
+    'Snapshots.table("orders")': lambda _ledger, root: Snapshots(root).table("orders"),
     "one order by key": _one_order,
 }
 

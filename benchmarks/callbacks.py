@@ -19,9 +19,9 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from benchmarks.measuring import Comparison
-from connectors.callbacks.store import CallbackStore, new_token
-from connectors.settings import SourcingSettings
-from deployments.receiver import CallbackReceiver, app_of, utc_now
+from connectors.callbacks import CallbackStore
+from deployments.receiver import app_of
+from tasks.engine.resources import utc_now
 
 MESSAGES, RATE = 1_000, 300
 REPETITIONS = 3
@@ -36,11 +36,9 @@ def run() -> list[Comparison]:
 
 async def _measured(folder: Path) -> list[Comparison]:
     with CallbackStore(f"sqlite:///{folder / 'ledger.db'}", clock=utc_now) as store:
-        path = f"/callbacks/{new_token(store)}"
+        path = f"/callbacks/{store.new_token()}"
         async with (
-            _client(
-                app_of(CallbackReceiver(store, SourcingSettings(), utc_now))
-            ) as ours,
+            _client(app_of(store)) as ours,
             _client(_plain(folder)) as plain,
         ):
             senders: list[Post] = [

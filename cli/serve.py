@@ -23,7 +23,7 @@ with lazily():
 
     from cli import notify, terminal
     from connectors import apprise_sender, settings
-    from connectors.callbacks import store
+    from connectors.callbacks import CallbackStore
     from connectors.xportcn import settings as xportcn
     from deployments import bounded_http, databases, local_server, serving
 
@@ -227,8 +227,8 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
         "--state",
         str(state),
     ]
-    with store.CallbackStore(settings_now().ledger_url, clock=utc_now) as messages:
-        token = store.new_token(messages, store.SANDBOX)
+    with CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
+        token = store.new_token()
     return {
         "sandbox": [
             *command,

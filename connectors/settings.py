@@ -213,10 +213,6 @@ class SourcingSettings(Settings):
     callbacks_port: int = Field(
         8791, ge=0, le=65535, description="Where the service's messages are received"
     )
-    callbacks_from: str = Field(
-        "",
-        description="Addresses or networks that may post messages, separated by commas; empty is any",
-    )
 
     page_port: int = Field(
         8792,
@@ -245,7 +241,7 @@ class SourcingSettings(Settings):
             )
         return value
 
-    @field_validator("notify", "callbacks_from")
+    @field_validator("notify")
     @classmethod
     def can_be_read(cls, value: Any, info: ValidationInfo) -> Any:
         readers: dict[str, Callable[[Any], object]]
@@ -317,10 +313,6 @@ class SourcingSettings(Settings):
     @property
     def approval_limit(self) -> Money | None:
         return _amount(self.approval_limit_cny)
-
-    @cached_property
-    def callbacks_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
-        return _networks(self.callbacks_from)
 
     @property
     def patience_s(self) -> int:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
+from connectors.callbacks import KEPT_FOR, are_received
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
@@ -38,7 +39,6 @@ from deployments.local_server import (
     server_folder,
     without_password,
 )
-from deployments.post_office import are_received
 from deployments.retention import OUR_EVENTS
 from domain.forgetting import FORGOTTEN, Erased, Mentions
 from domain.shop_files import Profile
@@ -201,7 +201,7 @@ def _list_rest(
     if are_received(ledger.url):
         erasure.ends[
             "messages of the service, which by its contract name no receiver"
-        ] = season
+        ] = f"{datetime.now(zone) + KEPT_FOR:%Y-%m-%d}"
     orders = ledger.orders(order_refs)
     sources = ledger.sources_of({order.batch_id for order in orders.values()})
     home = settings.data_dir.absolute()

@@ -4,7 +4,6 @@ as long as it lives.
 | every | it does |
 |---|---|
 | 3 s | sends what is due in the ledger's outbox (`connectors/notifying.py`) |
-| 1 s | starts runs for messages that the service posted (`Dispatcher`) |
 | 10 s | polls Prefect's server for what a dead worker can't report (`server_watch.py`), and what waits for people |
 
 It keeps nothing that has to outlive it: messages, sent ones too, are in the ledger. So
@@ -22,29 +21,22 @@ import threading
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from connectors.callbacks.schema import Ticket
-from connectors.callbacks.store import CallbackStore, callbacks_url
-from connectors.callbacks.tickets import Tickets
 from connectors.foreign import shut_logs, words_of
-from connectors.ledger.engine import require_file, sqlite_file
+from connectors.ledger.engine import require_file
 from connectors.ledger.guard import LedgerReplaced
 from connectors.ledger.marks import LedgerMarked
 from connectors.ledger.store import Ledger
 from connectors.notifying import send_due
 from connectors.settings import BadSetting, SourcingSettings
 from deployments.local_server import is_healthy, server_folder
-from domain.received import CallbackKind
-from domain.wording import pluralize
 
 if TYPE_CHECKING:
-    from prefect.client.orchestration import PrefectClient
-
     from deployments.server_watch import ServerWatch
 
-SENDS_EVERY_S, DISPATCHES_EVERY_S, POLLS_EVERY_S = 3.0, 1.0, 10.0
+SENDS_EVERY_S, POLLS_EVERY_S = 3.0, 10.0
 POST_OFFICE = "post-office"
 SEEN = f"{POST_OFFICE}.seen"
 OPEN_FOR_S = 120.0
@@ -94,7 +86,6 @@ class Notifier:
         works = [self.keep("messages can't be sent", self.send)]
         if self.api:
             works.append(self.keep("Prefect's server can't be asked", self.poll))
-            works.append(self.keep("callbacks can't be acted on", self.dispatch))
         else:
             _say(
                 "PREFECT_API_URL is not set: messages of runs are sent, and lost runs are not looked for"
@@ -168,22 +159,6 @@ class Notifier:
             await asyncio.to_thread(self.miss_server, ledger)
             raise
 
-    async def dispatch(self) -> None:
-        """Dispatch until something fails; where no messages are received there is
-        nothing to do.
-        """
-        from prefect.client.orchestration import get_client
-
-        url = self.settings.ledger_url
-        if not await asyncio.to_thread(are_received, url):
-            return
-        with CallbackStore(url, clock=lambda: datetime.now(UTC)) as store:
-            async with get_client() as client:
-                dispatcher = Dispatcher(store, client)
-                while not self.ended.is_set():
-                    await dispatcher.poll()
-                    await self.pause(DISPATCHES_EVERY_S)
-
     def miss_server(self, ledger: Ledger) -> None:
         """Notify of a server that has not answered for a while."""
         if is_healthy(self.api):
@@ -231,76 +206,6 @@ class Notifier:
 
 def _say(words: str) -> None:
     print(f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} {words}", file=sys.stderr, flush=True)
-
-
-DEPLOYMENT = "hear-callbacks/hear-callbacks"
-FORGETS_EVERY = timedelta(hours=6)
-SET_BY = timedelta(minutes=10)
-"""After the start: a machine's clock may be ahead until NTP has answered."""
-UPDATE = "this process is older than the receiver; bring both to one version and start this one again"
-
-
-class Dispatcher:
-    """Polls one store, on behalf of one Prefect server."""
-
-    def __init__(self, store: CallbackStore, client: PrefectClient) -> None:
-        self._store, self._client = store, client
-        self._tickets = Tickets(store)
-        self._forget_at = store.clock() + SET_BY
-        self._foreign: set[str] = set()
-
-    async def poll(self) -> list[Ticket]:
-        """Have a run started for each kind that waits and has none at work; answers
-        their tickets.
-        """
-        started = []
-        kinds = await asyncio.to_thread(self._store.kinds_at_hand)
-        self._report_foreign({kind for kind in kinds if kind not in list(CallbackKind)})
-        for kind in CallbackKind:
-            if kind in kinds and (
-                ticket := await asyncio.to_thread(self._tickets.next, kind)
-            ):
-                await self._start(ticket)
-                await asyncio.to_thread(self._tickets.asked, ticket.id)
-                started.append(ticket)
-        await self._forget_old()
-        return started
-
-    def _report_foreign(self, kinds: set[str]) -> None:
-        """Log kinds that this version does not know, once each: a newer one takes them
-        up.
-        """
-        for kind in sorted(kinds - self._foreign):
-            print(
-                f"messages about {kind!r} wait for a newer version: {UPDATE}",
-                file=sys.stderr,
-                flush=True,
-            )
-        self._foreign |= kinds
-
-    async def _start(self, ticket: Ticket) -> None:
-        """Start under the ticket's own key: asked for again after a lost answer it is
-        still one run.
-        """
-        deployment = await self._client.read_deployment_by_name(DEPLOYMENT)
-        await self._client.create_flow_run_from_deployment(
-            deployment.id,
-            parameters={"kind": ticket.kind, "ticket": ticket.id},
-            name=f"read about {ticket.kind}: {pluralize(ticket.orders, 'order')}",
-            idempotency_key=ticket.id,
-        )
-
-    async def _forget_old(self) -> None:
-        now = self._store.clock()
-        if not now < self._forget_at <= now + FORGETS_EVERY:
-            self._forget_at = now + FORGETS_EVERY
-            await asyncio.to_thread(self._store.forget_old)
-
-
-def are_received(ledger_url: str) -> bool:
-    """Whether a receiver runs here: with SQLite there is no file before."""
-    file = sqlite_file(callbacks_url(ledger_url))
-    return file is None or file.exists()
 
 
 if __name__ == "__main__":

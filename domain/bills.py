@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from enum import StrEnum
 
 from domain.money import Money
 from domain.reasons import Detail, Part, detail
@@ -50,13 +49,10 @@ OF_THE_GOODS = ("goods", "postage", "surcharge", *TAKEN_OFF)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillLine:
-    """One line: its goods in minor units of the order's currency, and what it weighs,
-    where that is known.
-    """
+    """One line: its goods in minor units of the order's currency."""
 
     line_no: int
     goods: int
-    grams: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,14 +187,6 @@ def _is_for(part: str, line: BillLine) -> bool:
     return part == "all" or str(line.line_no) in part.split("+")
 
 
-class Basis(StrEnum):
-    """What freight was split by."""
-
-    WEIGHT = "weight"
-    VALUE = "value"
-    NONE = "none"
-
-
 NUMBERED_ANEW = timedelta(days=180)
 """A parcel's number is compared with those of orders booked within so long: carriers
 use numbers again.
@@ -253,15 +241,13 @@ class Freight:
     """
 
     amounts: Sequence[int]
-    basis: Basis = Basis.NONE
     currency: str | None = None
     on: date | None = None
     problem: Detail | None = None
 
 
 def freight_of(together: Sequence[Bill]) -> Freight:
-    """The fees of all bookings of one parcel, split over its lines: by weight where all
-    are known, else by value.
+    """The fees of all bookings of one parcel, split over its lines by value.
 
     A parcel is converted at one rate, that of the day of its first booking.
     """
@@ -277,15 +263,14 @@ def freight_of(together: Sequence[Bill]) -> Freight:
         return Freight(amounts=[0] * len(lines), problem=problem)
     if not fees:
         return Freight(amounts=[0] * len(lines))
-    basis, weights = _weights(lines)
-    if basis is Basis.VALUE and len(bought := {bill.currency for bill in together}) > 1:
+    if len(bought := {bill.currency for bill in together}) > 1:
         problem = detail(Part.GOODS_IN_SEVERAL, currencies=sorted(bought))
         return Freight(amounts=[0] * len(lines), problem=problem)
     days = [bill.booking.on for bill in together if bill.booking and bill.booking.on]
-    amounts = allocate(sum(fee.minor for fee in told), weights)
+    values = [max(line.goods, 0) for line in lines]
+    amounts = allocate(sum(fee.minor for fee in told), values)
     return Freight(
         amounts=amounts,
-        basis=basis,
         currency=currencies.pop(),
         on=min(days, default=None),
     )
@@ -304,13 +289,4 @@ def _against(
         detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies))
         if len(currencies) > 1
         else None
-    )
-
-
-def _weights(lines: Sequence[BillLine]) -> tuple[Basis, list[int]]:
-    grams = [line.grams or 0 for line in lines]
-    return (
-        (Basis.WEIGHT, grams)
-        if all(grams)
-        else (Basis.VALUE, [max(line.goods, 0) for line in lines])
     )

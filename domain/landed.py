@@ -17,7 +17,6 @@ from fractions import Fraction
 from domain.bills import (
     OF_THE_GOODS,
     TAKEN_OFF,
-    Basis,
     Bill,
     apportioned,
     fault_of,
@@ -147,7 +146,6 @@ class LandedLine:
     line_no: int
     paid: dict[str, int]
     freight_currency: str | None = None
-    basis: Basis = Basis.NONE
     converted: dict[str, int] | None = None
     rate: Rate | None = None
     freight_rate: Rate | None = None
@@ -181,7 +179,6 @@ def _of_parcel(together: Sequence[Bill], books: Books) -> Iterator[LandedLine]:
                 if line.converted is None
                 else {**line.converted, "freight": abroad},
                 freight_currency=freight.currency,
-                basis=freight.basis,
                 freight_rate=rate,
             )
 

@@ -33,9 +33,7 @@ MERCHANT, OPERATOR, NOBODY = Actor
 
 
 class ReasonCode(StrEnum):
-    """Why an order, an effect, a run, a callback, a parcel or a message stands as it
-    does.
-    """
+    """Why an order, an effect, a run, a parcel or a message stands as it does."""
 
     words: Wording
 
@@ -1052,31 +1050,6 @@ class ReasonCode(StrEnum):
     )
     TRACE_UNREAD = "trace_unread", other("{failure}")
     # parcels
-    PARCEL_NOT_SHOWN = (
-        "parcel_not_shown",
-        other(
-            "the service shows no such parcel for this order: its report is not "
-            "believed"
-        ),
-    )
-    PARCEL_NOT_PASSED = (
-        "parcel_not_passed",
-        other("it did not pass the warehouse's inspection ({status})[: {remark}]"),
-    )
-    PARCEL_TOO_HEAVY = (
-        "parcel_too_heavy",
-        other(
-            "it weighs {weight}, and by earlier parcels of the same goods "
-            "{expected} were to be expected: freight may be charged anew"
-        ),
-    )
-    PARCEL_FREIGHT_ROSE = (
-        "parcel_freight_rose",
-        other(
-            "its freight would be {estimated} by a fresh estimate, and was "
-            "booked for {booked}"
-        ),
-    )
     PARCEL_SILENT = (
         "parcel_silent",
         other("no scan for {days} days", ASK_CARRIER, "status"),
@@ -1091,40 +1064,6 @@ class ReasonCode(StrEnum):
             "the carrier reports that it is stuck, such as at customs",
             ASK_CARRIER,
             "status",
-        ),
-    )
-    # callbacks
-    CALLBACK_TOO_DEEP = "callback_too_deep", other("is nested deeper than {most}")
-    CALLBACK_UNREADABLE = "callback_unreadable", other("{failure}")
-    CALLBACK_NAMES_TOO_MANY = (
-        "callback_names_too_many",
-        other("names {count} orders; no message has so many"),
-    )
-    CALLBACK_ID_TOO_LONG = (
-        "callback_id_too_long",
-        other("names an order of more than {most} characters"),
-    )
-    CALLBACK_NAMES_NONE = (
-        "callback_names_none",
-        other("names no order: there is nothing to read again"),
-    )
-    CALLBACK_NOT_OURS = "callback_not_ours", other("no order of this ledger")
-    CALLBACK_ORDER_MOVED = "callback_order_moved", other("{order_ref}: {old} → {new}")
-    CALLBACK_ORDER_STAYS = (
-        "callback_order_stays",
-        other("{order_ref}[again? read again]: still {state}"),
-    )
-    CALLBACK_ORDER_UNREAD = (
-        "callback_order_unread",
-        other("{order_ref} could not be read: {why}"),
-    )
-    CALLBACK_ENDS_RUNS = (
-        "callback_ends_runs",
-        other(
-            "{times} runs that read it ended without a word; {remedy}",
-            "see their logs, then replay it",
-            who=OPERATOR,
-            command="callbacks",
         ),
     )
     # deliveries of messages

@@ -59,8 +59,7 @@ class Part(Worded):
     FREIGHT_NOT_SHOWN = "freight_not_shown", "the warehouse did not show what shipping cost"
     FREIGHT_BELOW_ZERO = "freight_below_zero", "what shipping cost is below zero"
     FREIGHT_IN_SEVERAL = "freight_in_several", "the freight of its parcel was paid in {currencies}"
-    GOODS_IN_SEVERAL = "goods_in_several", ("its parcel holds goods bought in {currencies}, and their weights are not "
-        "known")
+    GOODS_IN_SEVERAL = "goods_in_several", ("its parcel holds goods bought in {currencies}")
     # what a reconciliation could not read
     NOT_SETTLED = "not_settled", "{marketplace}: what is open there can't be asked about ({failure})"
     NOT_LISTED = "not_listed", "{marketplace}: its orders could not be listed ({failure})"
@@ -306,7 +305,7 @@ def read(
 
 
 def as_text(reason: Reason) -> str:
-    """A reason in one text, where it has no columns: of a delivery, of a callback."""
+    """A reason in one text, where it has no columns: of a delivery."""
     return json.dumps(_json(reason), ensure_ascii=False, sort_keys=True)
 
 

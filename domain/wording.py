@@ -126,9 +126,7 @@ class ReasonKind(IntEnum):
     MONEY = 6
     """Money has left, and not all is as it was approved."""
     OTHER = 7
-    """Of a run, a parcel, a callback, a message, or a part of a reason: no order stands
-    by it.
-    """
+    """Of a run, a parcel, a message, or a part of a reason: no order stands by it."""
 
 
 class Actor(StrEnum):

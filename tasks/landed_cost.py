@@ -55,7 +55,6 @@ TABLES_OF_COSTS = (
     "shipments",
     "refunds",
     "payments",
-    "parcels_received",
 )
 """The tables that costs are made of. Orders come first: nothing that belongs to them is
 older, so none lacks its lines.
@@ -88,7 +87,6 @@ OF_A_BILL = {
         "freight_currency",
         "tracking_numbers",
     ),
-    *("is_shown", "parcels_shown", "weight_grams"),
 }
 """The columns that costs are made of."""
 CostTables = Mapping[str, Sequence[Row]]
@@ -220,7 +218,6 @@ def _row(cost: LandedLine, bill: Bill, into: str) -> Row:
         **{f"{name}_minor": amount for name, amount in cost.paid.items()},
         "currency": bill.currency,
         "freight_currency": cost.freight_currency,
-        "basis": str(cost.basis),
         "landed_currency": into or None,
         **converted,
         "landed_minor": net(cost.converted) if cost.converted else None,
@@ -262,9 +259,6 @@ def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
         and sum(amount for _, amount in came_back) < order["paid_minor"]
     ):
         problem = CLOSED
-    grams = (
-        _grams(own["parcels_received"]) if len(lines) == 1 else None
-    )  # the order's weight is that of its only line
     ordered, stands = (
         sorted(lines, key=lambda line: int(line["line_no"])),
         (order["state"], order["reason_code"]),
@@ -275,7 +269,7 @@ def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
         paid=order["paid_minor"],
         paid_on=_day(order["paid_at"], zone),
         lines=tuple(
-            BillLine(line_no=line["line_no"], goods=line["amount_minor"], grams=grams)
+            BillLine(line_no=line["line_no"], goods=line["amount_minor"])
             for line in ordered
         )
         or (BillLine(line_no=0, goods=0),),
@@ -326,18 +320,6 @@ def _is_closed(order: Row) -> bool:
     return order["reason_code"] in codes
 
 
-def _grams(parcels: Sequence[Row]) -> int | None:
-    """The weight of an order's goods, where every parcel that the service shows of it
-    was weighed.
-    """
-    told = [row for row in parcels if row["is_shown"]]
-    grams = [row["weight_grams"] for row in told]
-    is_whole = (
-        told and all(grams) and len(told) >= max(row["parcels_shown"] for row in told)
-    )
-    return sum(grams) if is_whole else None
-
-
 def _money(minor: int | None, currency: str | None) -> Money | None:
     return None if minor is None or currency is None else Money(minor, currency)
 
@@ -385,7 +367,6 @@ def _gone(row: Row) -> Row:
         **nothing,
         **rates,
         "freight_currency": None,
-        "basis": "none",
         "problem": NOT_PAID,
     }
 

@@ -20,7 +20,7 @@ HEAD = """# Reasons
 
 Written by `make reference` from [`domain/reason_codes.py`](../domain/reason_codes.py). An order that is held, refused,
 unknown or postponed has a reason: a code, with facts (amounts, ids, the service's words). So have runs that fail,
-parcels, callbacks and undelivered messages. `sourcing status --reason CODE` lists the orders of one; snapshots, events
+parcels and undelivered messages. `sourcing status --reason CODE` lists the orders of one; snapshots, events
 and `--json` have it as `reason_code`.
 
 In a sentence, facts stand in braces; a part in brackets is there when its facts are. Where two reasons meet, that of

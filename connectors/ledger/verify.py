@@ -16,7 +16,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import JSON, Connection, Table, text
 
-from connectors.callbacks.schema import metadata as messages
+from connectors.callbacks import metadata as messages
 from connectors.foreign import words_of
 from connectors.ledger.backup import backup, require_version
 from connectors.ledger.copying import damages

@@ -18,7 +18,6 @@ from domain.messages import Message, MessageKind, alert, sentences
 from domain.money import Money
 from domain.orders import Receiver
 from domain.reasons import GOES_ALONG, Reason, ReasonCode, because, grouped
-from domain.received import parcel_silent
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import HEADER_ROW, Fault
 from domain.states import NEEDS_A_PERSON
@@ -224,7 +223,7 @@ def of_parcels(
     """
     back, silent, returns = (
         sorted(returned),
-        parcel_silent(days),
+        because(ReasonCode.PARCEL_SILENT, days=days),
         because(ReasonCode.PARCEL_RETURNS),
     )
     lines = [

@@ -400,8 +400,7 @@ async def test_a_server_that_ends_without_an_answer_keeps_no_notifier_from_endin
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     office = Notifier(SourcingSettings(data_dir=tmp_path))
     monkeypatch.setattr(office, "send", office.ended.wait)
-    for work in ("poll", "dispatch"):
-        monkeypatch.setattr(office, work, lambda: asyncio.sleep(3_600))
+    monkeypatch.setattr(office, "poll", lambda: asyncio.sleep(3_600))
     asyncio.get_running_loop().call_later(0.05, office.ended.set)
     await asyncio.wait_for(office.work(), timeout=20)
 
@@ -411,8 +410,7 @@ async def test_a_notifier_one_of_whose_works_has_died_ends_so_that_serve_starts_
 ) -> None:
     monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
     office = Notifier(SourcingSettings(data_dir=tmp_path))
-    for work in ("send", "dispatch"):
-        monkeypatch.setattr(office, work, lambda: asyncio.sleep(3_600))
+    monkeypatch.setattr(office, "send", lambda: asyncio.sleep(3_600))
     monkeypatch.setattr(
         office, "poll", AsyncMock(side_effect=OSError("the server is away"))
     )

@@ -18,7 +18,6 @@ from prefect.cli.deploy._models import (
 )
 from prefect.flows import load_flow_from_entrypoint
 
-from deployments import post_office
 from deployments.page import app as page
 from deployments.registration import AT_ONCE, EXAMPLE, describe_site
 from deployments.server_watch import REGULAR
@@ -89,7 +88,6 @@ def test_every_deployment_that_the_program_starts_or_links_to_is_there() -> None
         *page.FORMS,
     }
     started = {
-        post_office.DEPLOYMENT,
         f"{follow_up.DEPLOYMENT}/{follow_up.DEPLOYMENT}",
     }
     assert linked <= {*DEPLOYMENTS}
@@ -156,6 +154,7 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
         "reconcile-ledger",
         "compute-costs",
         "follow-after-sale",
+        "hear-callbacks",
     }
 
 

@@ -17,7 +17,6 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OwnSku
 from domain.reasons import ReasonCode
-from domain.received import CallbackKind
 from flows.after_sale import request_refund
 from flows.approval.pause import CancelledBelow
 from flows.buy_from_file import buy_from_file
@@ -79,16 +78,12 @@ from tests.simulation.scripts import (
 )
 from tests.simulation.stage import Stage
 from tests.simulation.upkeep import (
-    bytes_of,
     cancelled,
     cancelled_as_it_is_paid,
     faulty_file,
     flow_run,
-    heard,
     restored,
-    told_of,
     tracked,
-    weighed,
     writing_fails,
 )
 
@@ -518,33 +513,6 @@ SCENES: Mapping[ReasonCode, Play] = {
         asking(), telling(tells(REFUNDS, of("refundFee", lambda fen: fen * 9))), follow
     ),
     R.TRACE_UNREAD: refunded(6 * DAY_S, refusing(TRACE), tracked),
-    # parcels and callbacks
-    R.PARCEL_NOT_SHOWN: refunded(
-        6 * DAY_S, heard(weighed("X-1"), kind=CallbackKind.INBOUND)
-    ),
-    R.PARCEL_NOT_PASSED: refunded(
-        6 * DAY_S, heard(weighed(status="不合格"), kind=CallbackKind.INBOUND)
-    ),
-    R.PARCEL_TOO_HEAVY: refunded(
-        6 * DAY_S, heard(weighed(), weighed(weight=9), kind=CallbackKind.INBOUND)
-    ),
-    R.PARCEL_FREIGHT_ROSE: refunded(
-        6 * DAY_S,
-        telling(tells(ESTIMATE, amount="999.00")),
-        heard(weighed(), kind=CallbackKind.INBOUND),
-    ),
-    R.CALLBACK_TOO_DEEP: played(heard(bytes_of(b"[" * 70))),
-    R.CALLBACK_UNREADABLE: played(heard(bytes_of(b"?"))),
-    R.CALLBACK_NAMES_TOO_MANY: played(heard(told_of(*map(str, range(101))))),
-    R.CALLBACK_ID_TOO_LONG: played(heard(told_of("7" * 65))),
-    R.CALLBACK_NAMES_NONE: played(
-        heard(bytes_of(b'{"messageType": "CHANGED", "messageBody": "{}"}'))
-    ),
-    R.CALLBACK_NOT_OURS: played(heard(told_of("77"))),
-    R.CALLBACK_ORDER_MOVED: refunded(6 * DAY_S, heard(told_of())),
-    R.CALLBACK_ORDER_STAYS: refunded(heard(told_of())),
-    R.CALLBACK_ORDER_UNREAD: refunded(refusing(Role.LIST), heard(told_of())),
-    R.CALLBACK_ENDS_RUNS: refunded(heard(told_of(), dies=14)),
     # runs that fail
     R.RUN_INPUT_WRONG: played(flow_run(cancel_orders, order_refs=["R-1"], reason=" ")),
     R.RUN_SETTING_WRONG: refunded(refusing(REASONS, 40101), LISTING_REASONS),

@@ -15,8 +15,6 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select
 
-from connectors.callbacks.figures import MetricsCollector
-from connectors.callbacks.store import CallbackStore
 from connectors.ledger.overview import happened, pulse
 from connectors.ledger.schema import UtcDateTime, metadata
 from domain.marketplace import Marketplace
@@ -220,16 +218,6 @@ class OldInstallation(Journey):
         )
         if ledger.outbox.is_due(["mei"]):
             ledger.outbox.end(ledger.outbox.begin("mei"), "mei", None, ["mei"])
-        with CallbackStore(
-            f"sqlite:///{self.stage.folder}/callbacks.db", clock=self.clock
-        ) as store:
-            collector = MetricsCollector(store, resources.settings, self.clock)
-            for self.statements.is_on in (
-                False,
-                True,
-            ):  # the first scrape of a process counts what is over
-                with ledger.reading() as connection:
-                    assert list(collector._of_the_ledger(connection))
 
     def _ages(self) -> None:
         """Copy all that the first batch left, once for each night."""

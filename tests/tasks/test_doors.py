@@ -20,7 +20,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from connectors.callbacks.store import CallbackStore
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import to_json
@@ -38,7 +37,6 @@ from domain.effects import Resolution, ResolutionKind, ResolutionRefused
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import ReasonCode, because
-from domain.received import CallbackKind
 from domain.service_orders import (
     ServiceOrder,
     ServiceStatus,
@@ -55,7 +53,7 @@ from flows.answers.resolve import resolve
 from flows.batch.follow_up import FromLedger
 from flows.batch.opening import moves_written, refund_messages
 from flows.batch.run import BatchRun
-from flows.callbacks import handle_callbacks
+from flows.callbacks import read_again
 from flows.cancel_orders import cancel_orders, dry_run_of
 from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
@@ -64,15 +62,12 @@ from tasks.engine.resources import Resources
 from tasks.refund import RefundWish, ask_refund
 from tasks.snapshot import order_tables, refund_tables, snapshot_moved
 from tests.clock import MovableClock
-from tests.connectors.callbacks.conftest import posted
 from tests.domain.test_after_sale import refund
 from tests.everyday import examples
 from tests.flows.plans import planned
 from tests.tasks.conftest import resources_on
 from tests.tasks.test_callback_handling import (
-    REFUND_TOLD,
     CountingChannel,
-    kept,
     ordered,
 )
 from tests.tasks.test_refund import FakeAfterSale
@@ -104,7 +99,6 @@ class Shop:
 
     resources: Resources
     clock: MovableClock
-    store: CallbackStore
     channel: Channel
     service: AfterSale
 
@@ -185,10 +179,7 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
         "flows.after_sale.opened": opened,
         "flows.cancel_orders.opened": opened,
     }
-    with (
-        Ledger(url, clock=clock, owner="run") as ledger,
-        CallbackStore(url, clock=clock) as store,
-    ):
+    with Ledger(url, clock=clock, owner="run") as ledger:
         ledger.start_batch(BATCH, "file.csv")
         resources = resources_on(ledger, folder, clock)
         of_taobao = Offering(
@@ -204,7 +195,7 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
         for one in patches:
             one.start()
         try:
-            yield Shop(resources, clock, store, channel, service)
+            yield Shop(resources, clock, channel, service)
         finally:
             for one in patches:
                 one.stop()
@@ -218,15 +209,8 @@ async def by_run(shop: Shop) -> None:
 
 
 async def by_callback(shop: Shop) -> None:
-    (*_, message) = kept(
-        shop.store,
-        shop.clock,
-        posted(ORDER_ID, REFUND_TOLD, at=int(shop.clock().timestamp() * 1000)),
-    )
     async with moves_written(shop.resources):
-        await handle_callbacks(
-            shop.resources, shop.store, CallbackKind.REFUND, [message]
-        )
+        await read_again(shop.resources, [ORDER_ID])
 
 
 async def by_after_sale(_shop: Shop) -> None:

@@ -30,7 +30,6 @@ from tests.tasks.three_orders import (
     refund,
     shipment,
     three_orders,
-    weighed,
 )
 
 
@@ -97,7 +96,6 @@ def test_a_row_is_this_to_the_last_column() -> None:
         "currency": "CNY",
         "freight_minor": 200,
         "freight_currency": "USD",
-        "basis": "value",
         "landed_currency": "EUR",
         "landed_goods_minor": 257,
         "landed_postage_minor": 5,
@@ -161,64 +159,10 @@ ONE_LINE_EACH: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize(
-    ("parcels", "basis", "freight"),
-    [
-        (
-            [weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500)],
-            "weight",
-            [1501, 500],
-        ),
-        (
-            [
-                weighed("A-1", "YT1", 500),
-                weighed("A-1", "YT3", 1000, of=2),
-                weighed("A-2", "YT2", 500),
-            ],
-            "weight",
-            [1501, 500],
-        ),
-        (
-            [weighed("A-1", "YT1", 1500, of=2), weighed("A-2", "YT2", 500)],
-            "value",
-            [500, 1501],
-        ),
-        (
-            [weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", 500, is_shown=False)],
-            "value",
-            [500, 1501],
-        ),
-        (
-            [weighed("A-1", "YT1", 1500), weighed("A-2", "YT2", None)],
-            "value",
-            [500, 1501],
-        ),
-        ([weighed("A-1", "YT1", 1500)], "value", [500, 1501]),
-    ],
-    ids=[
-        "all weighed",
-        "two parcels",
-        "one of two",
-        "not shown",
-        "no weight told",
-        "one order of two",
-    ],
-)
-def test_freight_is_split_by_weight_where_all_that_travels_together_was_weighed(
-    parcels: list[dict[str, Any]], basis: str, freight: list[int]
-) -> None:
-    """20.01 USD over two orders: what was bought for 10 yuan weighs three times what
-    was bought for 30.
-    """
-    found = costs(three_orders(**ONE_LINE_EACH, parcels_received=parcels))
-
-    assert list(found["freight_minor"]) == freight
-    assert set(found["basis"]) == {basis}
-
-
-def test_the_weight_of_an_order_with_several_lines_is_nobodys() -> None:
-    found = costs(three_orders(parcels_received=[weighed("B-1", "YT1", 500)]))
-    assert set(found["basis"]) == {"value"}
+def test_freight_is_split_by_the_value_of_all_that_travels_together() -> None:
+    """20.01 USD over two orders, of 10 and of 30 yuan."""
+    found = costs(three_orders(**ONE_LINE_EACH))
+    assert list(found["freight_minor"]) == [500, 1501]
 
 
 def test_a_line_that_came_broken_pays_its_freight() -> None:
@@ -438,7 +382,6 @@ def test_an_order_that_is_over_before_it_was_shipped_has_no_freight() -> None:
     found = costs(three_orders(orders=[gone], refunds=[refund("B-1", 5100)]))
 
     assert found["landed_minor"].tolist() == [0, 0]
-    assert found["basis"].tolist() == ["none", "none"]
     assert problems(found) == {"B-1": None}
 
 

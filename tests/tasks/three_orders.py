@@ -118,13 +118,6 @@ def refund(ref: str, amount: int, part: str = "all") -> dict[str, Any]:
     }
 
 
-def weighed(
-    ref: str, number: str, grams: int | None, *, of: int = 1, is_shown: bool = True
-) -> dict[str, Any]:
-    told = {"weight_grams": grams, "is_shown": is_shown, "parcels_shown": of}
-    return {"order_ref": ref, "tracking_number": number, "inspection": "passed", **told}
-
-
 def payment(ref: str, amount: int) -> dict[str, Any]:
     return {
         "order_ref": ref,
@@ -159,7 +152,6 @@ ROWS: dict[str, list[dict[str, Any]]] = {
     ],
     "refunds": [refund("A-2", 1000)],
     "payments": [payment("A-1", 3588), payment("A-2", 5800), payment("B-1", 5100)],
-    "parcels_received": [],
 }
 
 # What was paid, in fen: 5.00 of postage and 0.88 of fee over three equal lines leave a

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connectors.snapshots.tables.callbacks import CALLBACKS, PARCELS_RECEIVED
 from connectors.snapshots.tables.costs import LANDED_COSTS
 from connectors.snapshots.tables.offers import FREIGHT_QUOTES, OFFERS, QUOTES
 from connectors.snapshots.tables.orders import ORDER_LINES, ORDERS, OUTCOMES, PAYMENTS
@@ -46,8 +45,6 @@ TABLES: Mapping[str, Table] = {
         CANDIDATES,
         RECONCILIATION,
         LANDED_COSTS,
-        CALLBACKS,
-        PARCELS_RECEIVED,
         REJECTED_ROWS,
     )
 }

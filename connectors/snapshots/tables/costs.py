@@ -117,12 +117,6 @@ LANDED_COSTS = Table(
             example="USD",
             null="there is no freight, or it is not known: see `problem`",
         ),
-        "basis": text(
-            "What freight was split by: `weight`, where the weights of all lines in the parcel are known, else `value` "
-            "of the goods; `none` where there is none to split.",
-            source=COMPUTED,
-            example="value",
-        ),
         "landed_currency": currency_of(
             "the merchant's books",
             source="SOURCING_CURRENCY, or `--currency`",

@@ -17,7 +17,6 @@ from connectors.units import PLACE_OF
 from connectors.xportcn.models import Request, is_list
 from connectors.xportcn.wire import Bounds
 from domain.effects import SPENDING, Action
-from domain.received import CallbackKind
 
 Method = Literal["GET", "POST"]
 Req = TypeVar("Req", bound=Request)
@@ -139,8 +138,8 @@ class Operation:
             refusals=refusals,
         )
 
-    def callback(self, kind: CallbackKind, order_field: str) -> Callback:
-        return Callback(**vars(self), kind=kind, order_field=order_field)
+    def callback(self) -> Callback:
+        return Callback(**vars(self))
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,14 +193,7 @@ class EffectCall(Call[Req, Res]):
 
 @dataclass(frozen=True, eq=False)
 class Callback(Operation):
-    """A message that the service posts to the developer's URL: it is parsed, never
-    called.
-
-    `order_field` is the contract's name of the order's id in it.
-    """
-
-    kind: CallbackKind
-    order_field: str
+    """A message that the service posts to the developer's URL: it is never called."""
 
     @property
     def is_read_only(self) -> bool:

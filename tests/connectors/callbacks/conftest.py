@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
-from connectors.callbacks.schema import Arrival
-from connectors.callbacks.store import CallbackStore
-from deployments.receiver import read_arrival
+from connectors.callbacks import CallbackStore, callbacks
+from connectors.xportcn.callback_reader import order_ids_in
 from tests.clock import MovableClock
 
 
@@ -32,8 +32,20 @@ def posted(
     ).encode()
 
 
-def arrival(body: bytes, clock: MovableClock) -> Arrival:
-    return read_arrival(body, "203.0.113.7", clock())
+def keep(store: CallbackStore, *bodies: bytes) -> None:
+    """Store these as the receiver does."""
+    store.add({body: order_ids_in(body) for body in bodies})
+
+
+def kept(store: CallbackStore) -> set[bytes]:
+    """The bodies in the table."""
+    return {bytes(body) for body in store.column(select(callbacks.c.body))}
+
+
+def waiting(store: CallbackStore) -> int:
+    """How many messages are posted and not read."""
+    unread = callbacks.c.times_posted > callbacks.c.times_read
+    return len(store.column(select(callbacks.c.digest).where(unread)))
 
 
 @pytest.fixture

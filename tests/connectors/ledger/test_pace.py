@@ -13,13 +13,10 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from connectors.callbacks.figures import MetricsCollector
-from connectors.callbacks.store import CallbackStore
 from connectors.ledger.engine import LedgerUnusable, durable_engine
 from connectors.ledger.pace import pace_in
 from connectors.ledger.schema import writers
 from connectors.ledger.store import Ledger
-from connectors.settings import SourcingSettings
 from domain.fair_pace import RateClient
 from tasks.engine.resources import utc_now
 from tests.clock import MovableClock
@@ -185,39 +182,6 @@ def test_permits_gather_by_the_clock(
     clock.advance(0.1)
     lease = other.pace.lease("a", calling())
     assert (lease.share, lease.again_s, round(lease.permits)) == (50, 0.25, 5)
-
-
-def test_a_watcher_sees_who_calls_and_how_long_nobody_may(
-    ledger: Ledger, url: str, clock: MovableClock, tmp_path: Path
-) -> None:
-    """Two processes, one of which was throttled; nothing of it where nobody ever
-    leased.
-    """
-    settings = SourcingSettings(data_dir=tmp_path)
-    with CallbackStore(url, clock=clock) as store:
-
-        def seen() -> dict[str, float]:
-            told = {
-                one.name: one.samples[0].value
-                for one in MetricsCollector(store, settings, clock).collect()
-                if one.samples
-            }
-            return {
-                name: value
-                for name, value in told.items()
-                if "call" in name and "callback" not in name
-            }
-
-        assert set(seen().values()) == {0}
-        for number, name in enumerate("ab"):
-            ledger.pace.lease(name, calling(wants=40 * number))
-        ledger.pace.hold(30)
-        clock.advance(0.5)
-        assert seen() == {
-            "sourcing_callers": 2,
-            "sourcing_calls_wanted": 40,
-            "sourcing_calls_paused_seconds": 29.5,
-        }
 
 
 def calling(limit: float = 50, *, wants: float = 200) -> RateClient:

@@ -14,7 +14,7 @@ from threading import Thread
 import pytest
 from sqlalchemy import event, func, select
 
-from connectors.callbacks.store import MAKING_LOCK
+from connectors.callbacks import MAKING_LOCK
 from connectors.ledger import switches
 from connectors.ledger.copying import move_ledger
 from connectors.ledger.engine import MIGRATION_LOCK, LedgerUnusable

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.callbacks.store import CallbackStore
+from connectors.callbacks import CallbackStore
 from connectors.ledger import verify as verifying
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import put_rows

@@ -46,8 +46,6 @@ SINCE = {
     ("requests", 2): {"own_sku"},
     ("outcomes", 1): {"reason_code"},
     ("shipments", 1): {"parcel_reported_at"},
-    ("callbacks", 1): {"reason_code"},
-    ("parcels_received", 1): {"reason_code"},
 }
 
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from pydantic import SecretStr
 
-from connectors.xportcn.callback_reader import parse_callback
+from connectors.xportcn.callback_reader import order_ids_in
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.models import Response, WireModel
 from connectors.xportcn.operations import (
@@ -121,7 +121,7 @@ async def test_the_sandbox_answers(operation: Operation, shop: Shop) -> None:
         require_substance(answer)
 
 
-async def test_what_the_service_would_have_posted_is_parsed(shop: Shop) -> None:
+async def test_what_the_service_would_have_posted_names_its_order(shop: Shop) -> None:
     """Orders paid, shipped, refunded and dearer than before leave messages of all seven
     rows; each names its order.
     """
@@ -134,11 +134,5 @@ async def test_what_the_service_would_have_posted_is_parsed(shop: Shop) -> None:
         await shop.call(pay, asked)
     posted = shop.sandbox.control("GET", "messages?limit=100")["messages"]
     for sent in posted:
-        message = parse_callback(json.dumps(sent["body"]))
-        assert message.operation is not None
-        assert (message.operation.nav, message.marketplace) == (
-            sent["nav"],
-            sent["marketplace"],
-        )
-        assert message.order_ids == (sent["order_id"],)
+        assert sent["order_id"] in order_ids_in(json.dumps(sent["body"]).encode())
     assert {sent["nav"] for sent in posted} == {35, 36, 37, 66, 67, 68, 90}
