@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.marketplace import Marketplace
-from domain.reasons import Reason
+from domain.reasons import Reason, ReasonCode, because
 from domain.wording import Worded, pluralize, shorten
 
 KEPT_FOR = timedelta(days=3)
@@ -97,6 +97,11 @@ def alert(
         body="\n".join([*sentences(why), *notes]),
         link=link,
     )
+
+
+def parcel_silent(days: int) -> Reason:
+    """The reason of a parcel that no carrier has scanned for so many days."""
+    return because(ReasonCode.PARCEL_SILENT, days=days)
 
 
 def sentences(why: Reason) -> list[str]:

@@ -14,7 +14,7 @@ from domain.addresses import without_receiver
 from domain.after_sale import Refund, RefundState, standing
 from domain.differences import Finding
 from domain.marketplace import Marketplace
-from domain.messages import Message, MessageKind, alert, sentences
+from domain.messages import Message, MessageKind, alert, parcel_silent, sentences
 from domain.money import Money
 from domain.orders import Receiver
 from domain.reasons import GOES_ALONG, Reason, ReasonCode, because, grouped
@@ -223,7 +223,7 @@ def of_parcels(
     """
     back, silent, returns = (
         sorted(returned),
-        because(ReasonCode.PARCEL_SILENT, days=days),
+        parcel_silent(days),
         because(ReasonCode.PARCEL_RETURNS),
     )
     lines = [
