@@ -6,12 +6,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -22,7 +21,6 @@ from pydantic import (
     ModelWrapValidatorHandler,
     SecretStr,
     ValidationError,
-    ValidationInfo,
     field_validator,
     model_validator,
 )
@@ -243,12 +241,8 @@ class SourcingSettings(Settings):
 
     @field_validator("notify")
     @classmethod
-    def can_be_read(cls, value: Any, info: ValidationInfo) -> Any:
-        readers: dict[str, Callable[[Any], object]]
-        readers = {
-            "notify": recipients_of,
-        }
-        readers.get(str(info.field_name), _networks)(value)
+    def can_be_read(cls, value: Any) -> Any:
+        recipients_of(value)
         return value
 
     @field_validator("page_password")
@@ -394,13 +388,6 @@ class SourcingSettings(Settings):
 
 def _amount(text: str) -> Money | None:
     return yuan(text) if text else None
-
-
-def _networks(text: str) -> tuple[IPv4Network | IPv6Network, ...]:
-    """Networks in a comma-separated text. Raises `ValueError`, which names what is no
-    network.
-    """
-    return tuple(ip_network(name.strip()) for name in text.split(",") if name.strip())
 
 
 def is_loopback(url: str) -> bool:
