@@ -250,7 +250,7 @@ def confirm(
     """
     with status.open_ledger() as ledger:
         ledger.marks.require_in_use()
-        ledger.asks_first = True  # a person who asks is answered, also about what an earlier program has paid
+        ledger.asks_first = True  # a person who asks is answered, also about what was paid without asking
         asked = marketplaces.open_about(ledger, marketplace)
         if not asked:
             say(f"nothing is open about {marketplace}")

@@ -290,7 +290,7 @@ def _payments(ledger: store.Ledger) -> CheckResult:
     """What a payment call is: what is set, which first payment is a question, and what
     the ledger has seen.
     """
-    mine = xportcn.XportcnSettings().doubting(ledger.first_orders.unproven())
+    mine = xportcn.XportcnSettings()
     first, debit = (
         marketplaces.first_payments(ledger).values(),
         marketplaces.proposed_debit(ledger, mine),

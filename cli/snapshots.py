@@ -4,7 +4,6 @@ again from the ledger.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -38,7 +37,6 @@ with lazily():
         manifests,
         pruning,
         rejecting,
-        rewriting,
     )
     from connectors.xportcn import settings as xportcn
     from tasks import rebuild as rebuilding
@@ -73,9 +71,6 @@ def list_all(*, json: Json = False) -> int:
         terminal.console.print(
             f"{pluralize(len(whole), 'snapshot')}, {sums} in {root}", soft_wrap=True
         )
-        if any(manifests.old_files(root)):
-            words = "The tables' folders have all rows of all snapshots: sourcing snapshot arrange moves them"
-            terminal.console.print(words)
     else:
         terminal.console.print(
             f"No snapshots in {root} yet: a run writes the first", soft_wrap=True
@@ -101,13 +96,12 @@ def show(snapshot_id: Id, *, json: Json = False) -> int:
         return NEEDS_A_PERSON if rejected else 0
     batch = f" of batch {manifest.batch_id}" if manifest.batch_id else ""
     title = f"Snapshot {snapshot_id}{batch}, {_when(manifest)}"
-    files = table.Table("table", "rows", "bytes", "version", "file", title=title)
+    files = table.Table("table", "rows", "bytes", "file", title=title)
     for file in manifest.files:
         files.add_row(
             file.table,
             f"{file.rows:,}",
             f"{file.bytes:,}",
-            str(file.schema_version),
             file.path,
         )
     terminal.console.print(files)
@@ -214,24 +208,6 @@ def prune(
             f"{pluralize(done.unnamed, 'file')} of a writer that died removed"
         )
     return 0
-
-
-@command(app, "arrange")
-def arrange(*, json: Json = False) -> None:
-    """Move what earlier versions wrote out of the tables' folders, which then have one
-    row a key, and mend these files.
-
-    Columns that are gone, such as names of receivers, leave all snapshots.
-    """
-    begun, root = time.monotonic(), _root()
-    done = rewriting.arrange(root)
-    seconds = time.monotonic() - begun
-    if json:
-        terminal.print_json({**asdict(done), "seconds": round(seconds, 1)})
-    else:
-        counts = f"{pluralize(done.moved, 'file')} moved, {pluralize(done.rewritten, 'snapshot')} rewritten"
-        words = f"{counts} in {seconds:.1f} s; each table's folder in {root} has one row a key"
-        terminal.console.print(words, soft_wrap=True)
 
 
 @command(app, "rebuild")

@@ -60,7 +60,6 @@ class CostMark:
         ]
         made_of = [
             RULES,
-            LANDED_COSTS.version,
             books.currency,
             timezone,
             books.rates.fault,

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
@@ -14,8 +15,9 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.marks import refused_for
 from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger
+from connectors.snapshots.current import mend
 from connectors.snapshots.damage import Damage, damages
-from connectors.snapshots.manifests import SnapshotError
+from connectors.snapshots.manifests import SnapshotDamaged, SnapshotError
 from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
@@ -118,8 +120,8 @@ def _followed_tables(
 
 
 def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Damage]]:
-    """Drop damaged files, most of whose rows have just been written anew; answers
-    those, and those still damaged.
+    """Drop damaged files, most of whose rows have just been written anew, and mend the
+    current state; answers those, and those still damaged.
     """
     found = damages(root)
     dropped = [
@@ -127,4 +129,6 @@ def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Da
     ]
     for one in dropped:
         drop_tables(root, one.snapshot_id, one.tables)
+    with suppress(SnapshotDamaged):  # by what stays damaged
+        mend(root)
     return dropped, [one for one in found if one not in dropped]

@@ -92,7 +92,7 @@ LANES = (
     ),
     ((SERVER, ("journeys/test_a", "journeys/test_c")),),
     ((SERVER, ("",)),),
-    ((POSTGRES, ("",)), ("", ("crashes/", "simulation/", "upgrade/", "hostile/"))),
+    ((POSTGRES, ("",)), ("", ("crashes/", "simulation/", "hostile/"))),
 )
 """What each of the four workers of `make test` begins with: users of a fixture, by
 where they are; many processes.

@@ -95,7 +95,7 @@ def _overview() -> Iterator[str]:
 def _table(table: Table) -> Iterator[str]:
     yield f"## {table.name}\n\n{table.words}\n"
     key = ", ".join(f"`{name}`" for name in table.key)
-    yield f"Key: {key}. Version {table.version}. Every row has [these columns](#every-table) too.\n"
+    yield f"Key: {key}. Every row has [these columns](#every-table) too.\n"
     yield from _columns(
         {name: column for name, column in table.columns.items() if name not in ENVELOPE}
     )

@@ -27,7 +27,6 @@ LONG = {
         "ui",
         "journeys",
         "crashes",
-        "upgrade",
         "sandbox",
         "test_reasons_are_data",
     ),

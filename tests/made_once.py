@@ -4,7 +4,6 @@ statements, settings, certificates.
 
 from __future__ import annotations
 
-import os
 import ssl
 from contextlib import AbstractContextManager
 from functools import cache
@@ -14,8 +13,7 @@ from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.dialects.sqlite.pysqlite import SQLiteDialect_pysqlite
 from sqlalchemy.util import LRUCache
 
-from connectors.crash_points import AFTER_REVISION, VARIABLE
-from connectors.ledger import engine, upgrading
+from connectors.ledger import engine
 from deployments import local_server
 
 if TYPE_CHECKING:
@@ -63,21 +61,18 @@ def copy_new_ledgers() -> None:
     """From now on, in this process: the tables are the same each time, and take four
     times as long as a copy.
 
-    Ledgers of an older version are migrated, and those of a process that is to die on
-    the way.
     """
     made: list[str] = []
-    upgrade = upgrading.upgrade
+    create_tables = engine.create_tables
 
-    def copied(connection: Connection, version: str | None) -> None:
-        is_old = connection.dialect.name != "sqlite" or version is not None
-        if is_old or os.environ.get(VARIABLE, "").startswith(AFTER_REVISION):
-            upgrade(connection, version)
+    def copied(connection: Connection) -> None:
+        if connection.dialect.name != "sqlite":
+            create_tables(connection)
         elif made:
             for statement in made:
                 connection.exec_driver_sql(statement)
         else:
-            upgrade(connection, version)
+            create_tables(connection)
             new: Any = connection.connection.driver_connection
             made.extend(
                 one
@@ -85,7 +80,7 @@ def copy_new_ledgers() -> None:
                 if one not in ("BEGIN TRANSACTION;", "COMMIT;")
             )
 
-    upgrading.upgrade = copied
+    engine.create_tables = copied
 
 
 def share_prefect_settings() -> None:

@@ -1,10 +1,9 @@
-"""Opens the ledger's database: durable commits, one writer at a time, the right schema
-version.
+"""Opens the ledger's database: durable commits, one writer at a time, the declared
+tables.
 """
 
 from __future__ import annotations
 
-import logging
 import os
 import sqlite3
 import time
@@ -29,7 +28,9 @@ from sqlalchemy import (
     bindparam,
     create_engine,
     event,
+    insert,
     inspect,
+    select,
     text,
 )
 from sqlalchemy.engine import make_url
@@ -40,11 +41,9 @@ from sqlalchemy.types import NullType, TypeEngine
 
 from connectors.crash_points import UnknownCrashPoint, is_armed
 from connectors.foreign import words_of
-from connectors.ledger.schema import SCHEMA_VERSION, as_text
+from connectors.ledger.schema import SCHEMA_DIGEST, as_text, ledger_schema, metadata
 
-MIGRATION_LOCK = 7_307_421
-UPGRADED = ("0006", "0012")
-"""Ledgers of the first, and of the second and later schemas are brought up to date."""
+CREATION_LOCK = 7_307_421
 BACKENDS = ("sqlite", "postgresql")
 ADDRESSES = (
     "SOURCING_LEDGER_URL (or --to) must be sqlite:////FOLDER/ledger.db or postgresql://USER:PASSWORD@HOST:PORT/DATABASE"
@@ -70,16 +69,10 @@ SILENCE = {
 """A peer that can't be reached for half a minute counts as gone (seconds and, last,
 milliseconds: libpq's names).
 """
-MIGRATED_A_SECOND = 5_000
-"""How many orders all steps since 0012 get through; 200,000 took 35 s of CPU on a busy
-machine.
-"""
 LOCKED_PATIENCE_S = 60
 """How long to wait for another writer of the file. SQLite has no queue, so one of
 several busy runs may wait long.
 """
-
-log = logging.getLogger("sourcing")
 
 
 class LedgerUnusable(Exception):
@@ -93,14 +86,14 @@ class NoLedger(LedgerUnusable):
 
 
 def open_engine(url: str) -> Engine:
-    """An engine on an up-to-date schema. Raises `LedgerUnusable`."""
+    """An engine on a ledger, made where there is none. Raises `LedgerUnusable`."""
     try:
         is_armed()
     except UnknownCrashPoint as error:
         raise LedgerUnusable(str(error)) from error
     engine = durable_engine(url)
     try:
-        _migrate(engine, url)
+        _make_tables(engine, url)
     except (DatabaseError, OSError) as error:
         engine.dispose()
         raise unusable(url, error) from error
@@ -137,7 +130,7 @@ def blaming(url: str) -> Iterator[None]:
 
 
 def reading_engine(url: str) -> Engine:
-    """An engine that creates, migrates, locks and writes nothing. Raises
+    """An engine that creates, locks and writes nothing. Raises
     `LedgerUnusable`, also without a ledger.
     """
     if url.startswith("sqlite"):
@@ -150,13 +143,15 @@ def reading_engine(url: str) -> Engine:
 @contextmanager
 def reading(url: str) -> Iterator[Connection]:
     """One consistent view of a ledger while other processes write. Raises
-    `LedgerUnusable`, also without a ledger.
+    `LedgerUnusable`, also without a ledger or for one of another version.
     """
     engine = reading_engine(url)
     try:
         with engine.connect() as connection:
             if engine.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")
+            if not has_schema(connection, url):
+                raise NoLedger(f"{shown(url)} is no ledger: give another one")
             yield connection
     except (DatabaseError, OSError) as error:
         raise unusable(url, error) from error
@@ -384,69 +379,49 @@ def _with_driver(url: str) -> str:
     return url
 
 
-def _migrate(engine: Engine, url: str) -> None:
-    from connectors.ledger import (
-        upgrading,
-    )  # it opens no ledger, and stands on what does
-
+def _make_tables(engine: Engine, url: str) -> None:
+    """Make the tables of an empty database. Raises `LedgerUnusable` for others."""
     with engine.connect() as connection:
-        if version_of(connection) == SCHEMA_VERSION:
+        if has_schema(connection, url):
             return
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(
-                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": MIGRATION_LOCK}
+                text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": CREATION_LOCK}
             )
-        version = version_of(connection)
-        if version == SCHEMA_VERSION:
-            return
-        if version is not None:
-            require_upgradable(url, version)
-            _announce(connection, version)
-        upgrading.upgrade(connection, version)
+        if not has_schema(connection, url):
+            create_tables(connection)
 
 
-def require_upgradable(url: str, version: str) -> None:
-    """Raise `LedgerUnusable` for a schema that this program neither has nor can bring
-    up to its own.
+def create_tables(connection: Connection) -> None:
+    metadata.create_all(connection, checkfirst=False)
+    ledger_schema.create(connection)
+    connection.execute(insert(ledger_schema).values(digest=SCHEMA_DIGEST))
+
+
+def has_schema(connection: Connection, url: str) -> bool:
+    """Whether this database has the declared tables; False for an empty one. Raises
+    `LedgerUnusable` for tables of another version.
     """
-    if version > SCHEMA_VERSION:
-        raise LedgerUnusable(
-            f"the ledger {shown(url)} has schema {version}, newer than this program's {SCHEMA_VERSION}: "
-            "update the program. Nothing was sent."
-        )
-    if version < UPGRADED[1] and version != UPGRADED[0]:
-        raise LedgerUnusable(
-            f"the ledger {shown(url)} has schema {version}, older than this program can bring up to date: run "
-            "sourcing status of version 0.1.0, with this address in SOURCING_LEDGER_URL, then this one. "
-            "Nothing was changed or sent."
-        )
-
-
-def _announce(connection: Connection, version: str) -> None:
-    count = connection.execute(text("SELECT count(*) FROM orders")).scalar_one()
-    if count >= MIGRATED_A_SECOND:
-        log.warning(
-            "The ledger's %s orders are brought from schema %s to %s: about %d s. It is one transaction: if it is "
-            "stopped, the ledger stays as it was, and the next command begins anew",
-            f"{count:,}",
-            version,
-            SCHEMA_VERSION,
-            count / MIGRATED_A_SECOND + 1,
-        )
-
-
-def version_of(connection: Connection) -> str | None:
-    """The schema version of a ledger; None for an empty database."""
     try:
-        if not inspect(connection).has_table("alembic_version"):
-            return None
-        return connection.execute(
-            text("SELECT version_num FROM alembic_version")
-        ).scalar()
+        tables = set(inspect(connection).get_table_names())
     except OperationalError:
         connection.rollback()
         raise
+    digest = ""
+    if ledger_schema.name in tables:
+        digest = connection.execute(select(ledger_schema.c.digest)).scalar() or ""
+    elif tables.isdisjoint(metadata.tables):
+        return False
+    if digest != SCHEMA_DIGEST:
+        raise LedgerUnusable(
+            f"the ledger {shown(url)} was made by another version of the program"
+            f" (schema {digest or 'unknown'}, this one has {SCHEMA_DIGEST}), whose"
+            " data is not read: start with a new data folder (SOURCING_DATA_DIR) or"
+            " another SOURCING_LEDGER_URL, or use the version that made it."
+            " Nothing was changed or sent."
+        )
+    return True
 
 
 def shown(url: str) -> str:

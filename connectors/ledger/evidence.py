@@ -12,7 +12,6 @@ from typing import Any
 from sqlalchemy import Select, func, select
 
 from connectors.ledger.engine import one_of
-from connectors.ledger.marks import paid_anew_since
 from connectors.ledger.schema import effects, moves, orders
 from connectors.ledger.send_log import noted
 from connectors.ledger.store import Ledger
@@ -135,8 +134,6 @@ def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
     were answered was not.
     """
     refs = _newest(ledger, marketplace)
-    with ledger.reading() as connection:
-        since = paid_anew_since(connection, marketplace)
     paid = (
         select(moves.c.order_ref, func.min(moves.c.at).label("at"))
         .where(moves.c.order_ref.in_(refs), moves.c.new_state == OrderState.PAID)
@@ -149,7 +146,6 @@ def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
         if one.status is EffectStatus.DONE
         and one.settled_at
         and "accepted" in (one.answer or {})
-        if one.intent_at >= since
     ]
     taken = [
         one.order_ref

@@ -13,13 +13,12 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, exists, func, or_, select
 
-from connectors.ledger.marks import Note, newest, note, paid_anew_since
+from connectors.ledger.marks import Note, newest, note
 from connectors.ledger.records import EffectRecord, Intent
 from connectors.ledger.schema import effects, orders
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.switches import hold
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
-from domain.absence import EVER
 from domain.decisions import Verdict, held
 from domain.effects import Action, EffectStatus
 from domain.holds import differs, first_goes_alone
@@ -46,8 +45,7 @@ class FirstOrderRows(LedgerRows):
     def asked(self) -> dict[Marketplace, str]:
         """The order that each open question is about.
 
-        A ledger that asks has one too where an earlier program, which did not ask, has
-        paid.
+        A ledger that asks has one too where one that did not ask has paid.
         """
         with self._ledger.reading() as connection:
             found = {
@@ -68,16 +66,6 @@ class FirstOrderRows(LedgerRows):
         )
         is_paid = noted is not None and connection.execute(own).first() is not None
         return noted if is_paid else _begun(connection, marketplace, Action.PAY)
-
-    def unproven(self) -> set[Marketplace]:
-        """Where payments are made by another call than an earlier program made, which
-        no person has confirmed yet.
-        """
-        with self._ledger.reading() as connection:
-            anew = {
-                one for one in Marketplace if paid_anew_since(connection, one) > EVER
-            }
-            return {one for one in anew if not _is_answered(connection, one)}
 
     def goes_alone(self) -> dict[Marketplace, str]:
         """Where nothing further may be bought now, and the order there that was begun
@@ -212,10 +200,7 @@ def _begun(
     """An order that may be paid there, or, before a create, is on its way to be; the
     one begun first.
     """
-    paying = and_(
-        _PAYING, effects.c.intent_at >= paid_anew_since(connection, marketplace)
-    )
-    which = paying if action is Action.PAY else or_(paying, _CREATING)
+    which = _PAYING if action is Action.PAY else or_(_PAYING, _CREATING)
     statement = (
         select(orders.c.order_ref)
         .join(effects)
@@ -238,13 +223,8 @@ def _is_free(connection: Connection, marketplace: Marketplace) -> bool:
 
 
 def _question(connection: Connection, marketplace: Marketplace) -> str | None:
-    return newest(
-        connection,
-        Note.ASKED.at(marketplace),
-        since=paid_anew_since(connection, marketplace),
-    )
+    return newest(connection, Note.ASKED.at(marketplace))
 
 
 def _is_answered(connection: Connection, marketplace: Marketplace) -> bool:
-    since = paid_anew_since(connection, marketplace)
-    return newest(connection, Note.PAID.at(marketplace), since=since) is not None
+    return newest(connection, Note.PAID.at(marketplace)) is not None

@@ -21,11 +21,9 @@ from sqlalchemy import (
     Select,
     String,
     bindparam,
-    column,
     event,
     literal_column,
     select,
-    table,
 )
 from sqlalchemy.exc import DBAPIError
 
@@ -33,7 +31,7 @@ from connectors.durable import sync
 from connectors.ledger.engine import LedgerUnusable, shown
 from connectors.ledger.marks import Mark, refused_for, require_settled
 from connectors.ledger.records import EffectRecord, Outcome
-from connectors.ledger.schema import SCHEMA_VERSION, effects, marks, switches
+from connectors.ledger.schema import effects, marks, switches
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 
@@ -163,13 +161,13 @@ class LedgerGuard:
         """What is turned off (all buying, or a marketplace) and why; called in the
         claim's transaction.
 
-        Raises `LedgerReplaced`, or `LedgerUnusable` for a mark or another version.
+        Raises `LedgerReplaced`, or `LedgerUnusable` for a mark.
         """
         self.require_files()
         if self._file:
             self._require_same_files(connection)
         found: dict[str, list[Any]] = {
-            name: [] for name in ("mark", "waits", "version", "claim", "tables", "off")
+            name: [] for name in ("mark", "waits", "claim", "tables", "off")
         }
         for row in connection.execute(
             self._statement, {"last": self.journal.last_key, "now": now}
@@ -179,8 +177,6 @@ class LedgerGuard:
             raise refused_for(Mark(row.name), row.words, self._shown)
         if found["waits"]:
             require_settled(connection, self._shown, now)
-        for row in found["version"]:
-            self._require_version(row.name)
         if self.journal.last_key and not found["claim"]:
             raise self._gone(
                 f"no longer has what this run wrote into it ({self.journal.last_key}): it was replaced"
@@ -280,14 +276,6 @@ class LedgerGuard:
         self._written = now
         return False
 
-    def _require_version(self, version: str) -> None:
-        if version != SCHEMA_VERSION:
-            raise LedgerUnusable(
-                f"the ledger {self._shown} has schema {version} by now, this program has {SCHEMA_VERSION}: a newer "
-                "version has brought it up to date meanwhile. End this program, update it, and run again. Nothing more "
-                "is sent; the next run reads what became of what was."
-            )
-
     def _gone(self, what: str) -> LedgerReplaced:
         return LedgerReplaced(
             f"the ledger {self._shown} {what} while this run was using it"
@@ -369,13 +357,11 @@ def _row(what: str, name: Any, words: Any = None) -> Select[Any]:
 
 
 def _parts() -> Iterable[Select[Any]]:
-    version: Any = column("version_num", String)
     yield _row("mark", marks.c.name, marks.c.words).where(marks.c.ended_at.is_(None))
     since = bindparam("now", type_=marks.c.ended_at.type)
     yield _row("waits", marks.c.name).where(
         marks.c.name == Mark.RESTORED, marks.c.ended_at > since
     )
-    yield _row("version", version).select_from(table("alembic_version", version))
     yield _row("off", switches.c.name, switches.c.why).where(
         switches.c.ended_at.is_(None)
     )

@@ -41,7 +41,6 @@ class Note(StrEnum):
     )
     ASKED = "asked"  # the order whose payment a person is asked about
     PAID = "paid"  # the answer to that
-    PAID_ANEW = "paid_anew"  # from now on by another call: what was asked, answered and seen before is of the old one
 
     def at(self, marketplace: Marketplace) -> str:
         """The name of the mark."""
@@ -243,19 +242,11 @@ def note(
     connection.execute(insert(marks).values(row))
 
 
-def paid_anew_since(connection: Connection, marketplace: Marketplace) -> datetime:
-    """From when on payments there are made by the call of now."""
-    since = select(func.max(marks.c.at)).where(
-        marks.c.name == Note.PAID_ANEW.at(marketplace)
-    )
-    return connection.execute(since).scalar() or EVER
-
-
-def newest(connection: Connection, name: str, *, since: datetime = EVER) -> str | None:
+def newest(connection: Connection, name: str) -> str | None:
     """The words noted last under a name."""
     last = (
         select(marks.c.words)
-        .where(marks.c.name == name, marks.c.at >= since)
+        .where(marks.c.name == name)
         .order_by(marks.c.id.desc())
         .limit(1)
     )

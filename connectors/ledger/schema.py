@@ -1,11 +1,11 @@
-"""The ledger's tables (SQLAlchemy Core) and the JSON in them. `upgrading.py` adds to
-older ledgers what they lack.
-"""
+"""The ledger's tables (SQLAlchemy Core), their digest, and the JSON in them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache, lru_cache
+from hashlib import sha256
 from typing import Any, TypeVar, cast
 
 import orjson
@@ -17,6 +17,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     DateTime,
+    DefaultClause,
     Dialect,
     Float,
     ForeignKey,
@@ -77,7 +78,39 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
-SCHEMA_VERSION = "0026"
+DIGEST_LENGTH = 16
+
+
+def digest_of(declared: MetaData) -> str:
+    """A hash of the declared tables, the same on every database."""
+    lines = [
+        line for table in declared.sorted_tables for line in sorted(_describe(table))
+    ]
+    return sha256("\n".join(lines).encode()).hexdigest()[:DIGEST_LENGTH]
+
+
+def _describe(table: Table) -> Iterator[str]:
+    """A line for each column, reference, rule and index of a table."""
+    for column in table.columns:
+        default = column.server_default
+        parts = (
+            type(column.type).__name__,
+            getattr(column.type, "length", None),
+            "null" if column.nullable else "not null",
+            "key" if column.primary_key else "",
+            default.arg if isinstance(default, DefaultClause) else "",
+        )
+        yield f"{column} {' '.join(map(str, parts))}"
+        for reference in column.foreign_keys:
+            yield f"{column} references {reference.target_fullname}"
+    for constraint in table.constraints:
+        if isinstance(constraint, CheckConstraint):
+            yield f"{table} check {constraint.name} {constraint.sqltext}"
+    for index in table.indexes:
+        columns = ", ".join(column.name for column in index.columns)
+        kind = "unique index" if index.unique else "index"
+        where = index.dialect_options["sqlite"]["where"]
+        yield f"{table} {kind} {index.name} ({columns}) where {where}"
 
 
 class UtcDateTime(TypeDecorator[datetime]):
@@ -329,14 +362,6 @@ not_ours = Table(
     Column("ended_by", String(120)),
 )
 
-writers = Table(
-    "writers",
-    metadata,
-    Column("name", String(120), primary_key=True),
-    Column("commits", BigInteger, nullable=False),
-)
-"""Written by programs before 0012: such a program may still record what it has sent."""
-
 switches = Table(
     "switches",
     metadata,
@@ -477,7 +502,7 @@ messages = Table(
     Column("ended", String(16)),
     Column("tries", JSON, nullable=False, server_default=text("'{}'")),
 )
-"""`tries` has those at each recipient; `deliveries` had them before 0019."""
+"""`tries` has those at each recipient."""
 Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
 Index("ix_messages_kind", messages.c.kind, messages.c.told_at)
 
@@ -503,4 +528,15 @@ changes = Table(
 )
 """Which orders a commit may have changed; NULL: any. Numbers below `pruned` are deleted
 since that commit.
+"""
+
+SCHEMA_DIGEST = digest_of(metadata)
+
+ledger_schema = Table(
+    "ledger_schema",
+    MetaData(),
+    Column("digest", String(DIGEST_LENGTH), primary_key=True),
+)
+"""The digest of the tables that a ledger was made with. It is no table of `metadata`:
+copies of a ledger have their own.
 """

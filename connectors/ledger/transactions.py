@@ -156,8 +156,7 @@ class Transactions(Database):
     `moved` are orders that this run has changed, or whose refunds, and `scanned` the
     scans that it has recorded, which no snapshot has yet.
 
-    One that `only_reads` brings no ledger up to date, and its database refuses what
-    would write.
+    One that `only_reads` makes no ledger, and its database refuses what would write.
     """
 
     def __init__(

@@ -7,30 +7,15 @@ import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from alembic.autogenerate import compare_metadata
-from alembic.migration import MigrationContext
-from sqlalchemy import JSON, Connection, Table, text
+from sqlalchemy import JSON, Connection, Table, inspect, text
 
-from connectors.callbacks import metadata as messages
 from connectors.foreign import words_of
-from connectors.ledger.backup import backup, require_version
 from connectors.ledger.copying import damages
-from connectors.ledger.engine import (
-    LedgerUnusable,
-    open_engine,
-    reading,
-    require_file,
-    require_upgradable,
-    shown,
-    unusable,
-    version_of,
-)
-from connectors.ledger.schema import SCHEMA_VERSION, metadata
+from connectors.ledger.engine import reading, require_file, unusable
+from connectors.ledger.schema import metadata
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from domain.effects import Action, EffectStatus, effect_key
 from domain.marketplace import Marketplace
@@ -90,25 +75,11 @@ class Verification:
 def verify(url: str) -> Verification:
     """Check a ledger as it is now, and change nothing. Raises `LedgerUnusable` when it
     can't be read.
-
-    A ledger of an earlier program is checked as it will be once it is brought up to
-    date.
     """
     if url.startswith("sqlite") and (damages := _damages(require_file(url))):
         return Verification(rows={}, faults=damages)
     with reading(url) as connection:
-        version = version_of(connection)
-        if version is None:
-            raise LedgerUnusable(f"{shown(url)} is no ledger: give another one")
-        if version == SCHEMA_VERSION:
-            return _verdict(connection)
-        if not url.startswith("sqlite"):
-            require_version(url, connection)
-    require_upgradable(url, version)
-    with TemporaryDirectory() as folder:
-        copy = f"sqlite:///{backup(url, Path(folder) / 'copy.db', datetime.now(UTC))}"
-        open_engine(copy).dispose()
-        return verify(copy)
+        return _verdict(connection)
 
 
 def _damages(file: Path) -> list[Flaw]:
@@ -206,19 +177,22 @@ def _names(connection: Connection, table: Table) -> str:
 
 
 def _schema(connection: Connection) -> Iterator[Flaw]:
-    ours = {
-        "include_name": lambda name, kind, _: (
-            kind != "table" or name not in messages.tables
-        )
-    }
-    for difference in compare_metadata(
-        MigrationContext.configure(connection, opts=ours), metadata
-    ):
-        yield Flaw(
-            table="",
-            row="",
-            words=f"the schema is not as this program makes it: {difference}",
-        )
+    """The tables, columns and indexes that are not there, as other programs left it."""
+    inspector = inspect(connection)
+    columns = inspector.get_multi_columns()
+    indexes = inspector.get_multi_indexes()
+    for table in metadata.sorted_tables:
+        key = (None, table.name)
+        there = {
+            item["name"] for item in (*columns.get(key, ()), *indexes.get(key, ()))
+        }
+        declared = {*table.columns.keys(), *(index.name for index in table.indexes)}
+        for name in sorted(str(name) for name in declared - there):
+            yield Flaw(
+                table="",
+                row="",
+                words=f"the schema is not as this program makes it: {table.name} lacks {name}",
+            )
 
 
 def _foreign_keys(connection: Connection) -> Iterator[Flaw]:

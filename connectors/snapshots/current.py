@@ -10,7 +10,7 @@ brings the files up to date.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import KW_ONLY, dataclass, replace
 from functools import cache
@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from connectors.durable import move
+from connectors.durable import exclusive, move
 from connectors.snapshots.manifests import (
     HISTORY,
     STATE,
@@ -37,7 +37,6 @@ from connectors.snapshots.manifests import (
     is_as_written,
     list_snapshots,
     locate,
-    old_files,
     read_current,
 )
 from connectors.snapshots.rejecting import OF_A_MOMENT, keys_of
@@ -247,7 +246,7 @@ def refresh(root: Path) -> None:
     """Bring the current state up to date with the snapshots. The caller holds
     `exclusive(root / WORK)`.
 
-    There is none beside files of the old layout, or beside tables of a newer version.
+    There is none beside tables of a newer program.
     Raises `SnapshotDamaged`, also where memory runs out: the snapshots count all the
     same.
     """
@@ -255,19 +254,11 @@ def refresh(root: Path) -> None:
     was_cut = work.exists()
     rmtree(work, ignore_errors=True)
     manifests, state = list_snapshots(root), read_current(root)
-    found = {
-        (file.table, file.schema_version) for one in manifests for file in one.files
-    }
-    if any(old_files(root)) or any(
-        name not in TABLES or version > TABLES[name].version for name, version in found
-    ):
+    if any(file.table not in TABLES for one in manifests for file in one.files):
         return
-    before, files = (state.snapshots, state.files) if state else ({}, ())
-    old = {
-        file.table for file in files if file.schema_version < TABLES[file.table].version
-    }
+    before = state.snapshots if state else {}
     digests = {one.snapshot_id: one.digest for one in manifests}
-    if state and before == digests and not old:
+    if state and before == digests:
         return
     changed = [one for one in manifests if before.get(one.snapshot_id) != one.digest]
     gone = sorted({*before} - {*digests} | {one.snapshot_id for one in changed})
@@ -284,7 +275,6 @@ def refresh(root: Path) -> None:
                 gone,
                 state,
                 adds_only=adds_only,
-                old=old,
             )
             tables = {name: merging.files(table) for name, table in TABLES.items()}
     except BaseException:  # else a full disk stays full
@@ -362,9 +352,8 @@ class Merging:
     """The files of the state that follows `state`: its rows, without those `gone`, and
     the rows of what `changed`.
 
-    A table is made anew from all snapshots where there is no state, where its files are
-    `old`, of an earlier version, and where a row that is gone uncovers an older one.
-    `connect` opens DuckDB, for many rows.
+    A table is made anew from all snapshots where there is no state, and where a row
+    that is gone uncovers an older one. `connect` opens DuckDB, for many rows.
     """
 
     connect: Callable[[], DuckDBPyConnection]
@@ -376,13 +365,10 @@ class Merging:
     _: KW_ONLY
     adds_only: bool
     """The files are those of `state`, and all of its rows stay but for newer ones."""
-    old: Collection[str]
 
     def files(self, table: Table) -> Months:
         """The files of a table; those with other rows than before are staged."""
-        state = (
-            None if table.name in self.old else self.state
-        )  # plain readers want one schema in a folder
+        state = self.state
         kept = {
             Path(one.path).stem: one
             for one in (state.files if state else ())
@@ -519,7 +505,7 @@ class Merging:
             ):
                 file.take(rows.cast(table.schema))
         pa.default_memory_pool().release_unused()
-        return described(staged, table.name, place, file.rows, table.version)
+        return described(staged, table.name, place, file.rows)
 
     def _read(self, parts: Iterator[pa.Table]) -> Iterator[pa.Table]:
         with _in_words(self.root, *FAULTS):
@@ -540,11 +526,21 @@ def damaged_files(root: Path) -> list[Path]:
     )
 
 
+def mend(root: Path) -> None:
+    """Make the current state anew where one of its files is damaged. Raises
+    `SnapshotDamaged`.
+    """
+    with exclusive(root / WORK):
+        if damaged_files(root):
+            (root / STATE).unlink()
+        refresh(root)
+
+
 def settle(root: Path, manifest: Manifest) -> None:
     """Put a manifest's files in their places, where these have others yet."""
     for file in manifest.files:
         if (aside := aside_path(root, manifest.snapshot_id, file)).exists():
-            move(aside, file.place(root))
+            move(aside, root / file.path)
 
 
 def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
@@ -570,13 +566,10 @@ def unnamed_files(root: Path, manifests: Sequence[Manifest]) -> list[Path]:
     """Files of our tables that no manifest names: only readers of plain folders see
     them.
     """
-    named = {file.place(root) for manifest in manifests for file in manifest.files}
-    places = (
-        path for table in TABLES for path in (root / table, root / HISTORY / table)
-    )
+    named = {root / file.path for manifest in manifests for file in manifest.files}
     return [
         path
-        for place in places
-        for path in place.glob("date=*/*.parquet")
+        for table in TABLES
+        for path in (root / HISTORY / table).glob("date=*/*.parquet")
         if path not in named
     ]

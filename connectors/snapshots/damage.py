@@ -57,7 +57,7 @@ def damaged_state(root: Path) -> list[Damage]:
         Damage(
             snapshot_id="",
             tables=(path.parent.name,),
-            words=f"{path} of the current state is not as it was written; make it anew: sourcing snapshot arrange",
+            words=f"{path} of the current state is not as it was written; make it anew: sourcing snapshot rebuild",
         )
         for path in damaged_files(root)
     ]

@@ -8,7 +8,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
 from hashlib import file_digest, sha256
 from pathlib import Path
@@ -63,30 +63,13 @@ class SnapshotFile:
     rows: int
     bytes: int
     sha256: str
-    schema_version: int
-
-    def place(self, root: Path) -> Path:
-        """The path of the file, which may lie yet where earlier versions put those of
-        snapshots.
-        """
-        path, old = root / self.path, root / self.path.removeprefix(f"{HISTORY}/")
-        return path if path.exists() or not old.exists() else old
 
 
 def history_path(table: str, date: date, snapshot_id: str) -> str:
     return f"{HISTORY}/{table}/date={date:%Y-%m-%d}/{snapshot_id}.parquet"
 
 
-def old_files(root: Path) -> Iterator[Path]:
-    """The files in the layout of earlier versions: all rows of all snapshots in the
-    folders of the tables.
-    """
-    return root.glob("[!_]*/date=*/*.parquet")
-
-
-def described(
-    staged: Path, table: str, path: str, rows: int, schema_version: int
-) -> SnapshotFile:
+def described(staged: Path, table: str, path: str, rows: int) -> SnapshotFile:
     """The entry of a new file that will be put at `path`."""
     sync(staged)
     with staged.open("rb") as content:
@@ -98,14 +81,13 @@ def described(
         rows=rows,
         bytes=size,
         sha256=digest,
-        schema_version=schema_version,
     )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
     """The files of one snapshot. `written_at` is UTC; `first_written_at` is set if it
-    replaced an earlier version.
+    replaced an earlier one.
 
     `replaces` has the sha256 of the manifests that this one replaces, by snapshot id,
     until they are deleted. They don't count once this one is written.
@@ -142,33 +124,19 @@ class Manifest:
         `SnapshotDamaged` for another checksum.
         """
         fields = json.loads(content)
-        if fields.pop("checksum", None) not in (
-            None,
-            _checksum(fields),
-        ):  # old manifests have no checksum
+        if fields.pop("checksum") != _checksum(fields):
             raise SnapshotDamaged("it is not as it was written")
         return cls(
             snapshot_id=fields["snapshot_id"],
             batch_id=fields["batch_id"],
             date=date.fromisoformat(fields["date"]),
             written_at=datetime.fromisoformat(fields["written_at"]),
-            files=tuple(_in_history(SnapshotFile(**file)) for file in fields["files"]),
+            files=tuple(SnapshotFile(**file) for file in fields["files"]),
             first_written_at=datetime.fromisoformat(first)
             if (first := fields.get("first_written_at"))
             else None,
             replaces=fields.get("replaces", {}),
         )
-
-
-def _in_history(file: SnapshotFile) -> SnapshotFile:
-    """The entry of a file where this version puts it; earlier ones put it beside the
-    current state.
-    """
-    return (
-        file
-        if file.path.startswith(f"{HISTORY}/")
-        else replace(file, path=f"{HISTORY}/{file.path}")
-    )
 
 
 def _checksum(fields: Mapping[str, Any]) -> str:
@@ -277,7 +245,7 @@ def locate(root: Path, manifest: Manifest, file: SnapshotFile) -> Path:
     another size.
     """
     aside = aside_path(root, manifest.snapshot_id, file)
-    path = aside if aside.exists() else file.place(root)
+    path = aside if aside.exists() else root / file.path
     try:
         size = path.stat().st_size
     except OSError as error:

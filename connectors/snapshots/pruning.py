@@ -31,7 +31,6 @@ from connectors.snapshots.manifests import (
     locate,
     manifest_path,
     manifest_paths,
-    old_files,
     read_manifest,
     replaced_by,
     verify_file,
@@ -72,8 +71,7 @@ class Old:
         """The old ones of all snapshots, oldest first; none if there is nothing to
         gain.
 
-        A snapshot with a table or a table version unknown here is left alone: a newer
-        program wrote it.
+        A snapshot with a table unknown here is left alone: a newer program wrote it.
         """
         old = (
             list(manifests[: max(0, len(manifests) - self.keep)])
@@ -137,7 +135,7 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
     `SnapshotError` once all that can be merged is.
     """
     now, kept = now.astimezone(UTC), timedelta(days=keep_days)
-    if not root.is_dir() or any(old_files(root)):
+    if not root.is_dir():
         return []
     with exclusive(root / WORK):
         if not any(_due(list_snapshots(root), now, kept)):
@@ -333,7 +331,7 @@ def _stamp(now: datetime) -> str:
 
 
 def _is_known(file: SnapshotFile) -> bool:
-    return file.table in TABLES and file.schema_version <= TABLES[file.table].version
+    return file.table in TABLES
 
 
 def _digest(path: Path) -> str:

@@ -1,25 +1,20 @@
-"""Rewrites snapshots, each whole before and after under its id and time; and arranges
-those of earlier versions.
-"""
+"""Rewrites snapshots, each whole before and after under its id and time."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from shutil import rmtree
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import parquet
 
-from connectors.durable import exclusive, keep_aside, move
+from connectors.durable import exclusive
 from connectors.foreign import words_of
-from connectors.snapshots.current import damaged_files, refresh, settle, sweep
+from connectors.snapshots.current import refresh, settle, sweep
 from connectors.snapshots.manifests import (
-    HISTORY,
     REMEDY,
-    STATE,
     WORK,
     Manifest,
     SnapshotDamaged,
@@ -27,7 +22,6 @@ from connectors.snapshots.manifests import (
     list_snapshots,
     locate,
     manifest_path,
-    old_files,
     read_manifest,
 )
 from connectors.snapshots.rows import Growing
@@ -62,17 +56,6 @@ def rewrite(root: Path, change: Change) -> list[str]:
             one.snapshot_id for one in new if _is_rewritten(root, one, change)
         ]
     return rewritten
-
-
-def is_gone(file: SnapshotFile, column: str) -> bool:
-    """Whether a column of a file of an earlier version is none of its table any
-    more.
-    """
-    return _is_old(file) and column not in TABLES[file.table].columns
-
-
-def _is_old(file: SnapshotFile) -> bool:
-    return file.table in TABLES and file.schema_version < TABLES[file.table].version
 
 
 def any_file(root: Path, manifest: Manifest, test: Test) -> bool:
@@ -139,55 +122,7 @@ def _written(
     fresh = finished(
         staged, manifest.snapshot_id, manifest.date, file.table, written.rows
     )
-    return replace(fresh, path=file.path, schema_version=file.schema_version)
-
-
-@dataclass(frozen=True, slots=True)
-class Arranged:
-    """The number of files that were moved, and of snapshots that were rewritten without
-    gone columns.
-    """
-
-    moved: int
-    rewritten: int
-
-
-def arrange(root: Path) -> Arranged:
-    """Drop gone columns, move the files of earlier versions into the history, and make
-    the current state.
-
-    A crash at any moment leaves each file at one place at least, and a table's folder
-    with all of them or none; the next call goes on.
-    """
-    rewritten = rewrite(root, Change(_has_gone, _without_gone))
-    moved = root / WORK / "_moved"
-    with exclusive(root / WORK):
-        files = sorted(old_files(root))
-        for path in files:
-            if not (place := root / HISTORY / path.relative_to(root)).exists():
-                keep_aside(path, place)
-        for table in sorted({path.parents[1] for path in files}):
-            rmtree(moved / table.name, ignore_errors=True)
-            move(table, moved / table.name)
-            for other in (moved / table.name).glob("[!d]*"):
-                move(other, table / other.name)
-        sweep(root, list_snapshots(root))
-        if damaged_files(root):
-            (root / STATE).unlink()
-        refresh(root)
-    return Arranged(len(files), len(rewritten))
-
-
-def _has_gone(file: SnapshotFile, path: Path) -> bool:
-    return _is_old(file) and any(
-        is_gone(file, name) for name in parquet.read_schema(path).names
-    )
-
-
-def _without_gone(file: SnapshotFile, rows: pa.Table) -> pa.Table:
-    return rows.drop_columns(
-        [name for name in rows.column_names if is_gone(file, name)]
-    )
+    return replace(fresh, path=file.path)
 
 
 ORDER = "order_ref"
@@ -241,12 +176,7 @@ def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
         return rows
 
     def is_due(file: SnapshotFile, path: Path) -> bool:
-        table = TABLES.get(file.table)
-        schema = (
-            table.schema
-            if table and table.version == file.schema_version
-            else parquet.read_schema(path)
-        )
+        schema = parquet.read_schema(path)
         names = [field.name for field in schema if _erasing(file, field, texts)]
         return bool(names) and any(
             not erased(file, rows).equals(rows)
@@ -284,7 +214,7 @@ def _erasing(
     """
     table, is_text = TABLES.get(file.table), pa.types.is_string(field.type)
     known = table and table.columns.get(field.name)
-    if known.personal if known else is_text and is_gone(file, field.name):
+    if known and known.personal:
         return lambda value, _: None if value is None else ""
     if field.name not in texts:
         return None

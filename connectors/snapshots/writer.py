@@ -32,7 +32,6 @@ from connectors.snapshots.manifests import (
     described,
     history_path,
     manifest_path,
-    old_files,
     read_manifest,
 )
 from connectors.snapshots.rejecting import Staged, Unfit, fitting
@@ -138,15 +137,10 @@ def put_in_place(root: Path, manifest: Manifest, files: Iterable[SnapshotFile]) 
     A file for a place that is taken waits aside until then, where readers find it by
     its hash. The caller holds `exclusive(root / WORK)`.
     """
-    is_old = any(old_files(root))
     for file in files:
         path = root / file.path
-        if file.place(root).exists():
+        if path.exists():
             path = aside_path(root, manifest.snapshot_id, file)
-        elif (
-            is_old
-        ):  # until they are moved, plain readers see all snapshots beside them
-            path = root / file.path.removeprefix(f"{HISTORY}/")
         move(staged_path(root, manifest.snapshot_id, file.table), path)
     sync(root)
     reach(BEFORE_MANIFEST, manifest.snapshot_id)
@@ -177,7 +171,7 @@ def drop_tables(root: Path, snapshot_id: str, tables: Collection[str]) -> None:
         write_manifest(root, replace(manifest, files=kept)) if kept else path.unlink()
         for file in manifest.files:
             if file.table in tables:
-                file.place(root).unlink(missing_ok=True)
+                (root / file.path).unlink(missing_ok=True)
         shutil.rmtree(root / WORK / snapshot_id, ignore_errors=True)
         (root / STATE).unlink(missing_ok=True)
         with suppress(SnapshotDamaged):
@@ -272,9 +266,7 @@ def finished(
     path: Path, snapshot_id: str, date: date, name: str, rows: int
 ) -> SnapshotFile:
     """The manifest's entry for a staged file."""
-    return described(
-        path, name, history_path(name, date, snapshot_id), rows, TABLES[name].version
-    )
+    return described(path, name, history_path(name, date, snapshot_id), rows)
 
 
 def _first_written(root: Path, snapshot_id: str) -> datetime | None:
@@ -297,9 +289,8 @@ def _clean(root: Path, manifest: Manifest) -> None:
     """Remove what earlier writes of this id left, in any date's folder, finished or
     not.
     """
-    current = {file.place(root) for file in manifest.files}
-    for place in (root, root / HISTORY):
-        for path in place.glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
-            if path not in current:
-                path.unlink(missing_ok=True)
+    current = {root / file.path for file in manifest.files}
+    for path in (root / HISTORY).glob(f"*/date=*/{manifest.snapshot_id}.parquet"):
+        if path not in current:
+            path.unlink(missing_ok=True)
     shutil.rmtree(root / WORK / manifest.snapshot_id, ignore_errors=True)

@@ -5,8 +5,8 @@ block, the defaults below.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, Self
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
@@ -196,15 +196,6 @@ class XportcnSettings(Settings):
 
     def debits_at_once(self, marketplace: Marketplace) -> bool:
         return self.pay_is_at(marketplace) == DEBIT
-
-    def doubting(self, unproven: Collection[Marketplace]) -> Self:
-        """These settings, where a `debit` for all marketplaces is not taken for those
-        `unproven`.
-        """
-        if self.pay_is != DEBIT or self.is_sandbox or not unproven:
-            return self
-        told = ",".join(f"{one}={DEBIT}" for one in Marketplace if one not in unproven)
-        return self.model_copy(update={"pay_is": told})
 
     @property
     def ids_of_freight(self) -> str:

@@ -196,7 +196,6 @@ async def open_resources(
         ledger.guard.watch(settings.data_dir, log.path)
         ledger.require_sound(send_logs)
         ledger.belong_to(xportcn.account_name)
-        xportcn = xportcn.doubting(ledger.first_orders.unproven())
         if (
             not ledger.is_new()
         ):  # the logs may be all that is left of a ledger that was lost

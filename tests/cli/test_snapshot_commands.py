@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from shutil import move, rmtree
 from typing import Any
 
 import pytest
@@ -93,24 +92,6 @@ def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
     code, words = said("ls")
     assert (code, "s-1.json is not a readable manifest" in words) == (3, True)
     assert said("verify", "s-0")[0] == 3
-
-
-def test_arranging_moves_the_files_of_earlier_versions_and_mends_the_state(
-    root: Path,
-) -> None:
-    move(root / "_history/orders", root / "orders-of-before")
-    rmtree(root / "orders")
-    move(root / "orders-of-before", root / "orders")
-    assert "have all rows of all snapshots: sourcing snapshot arrange" in said("ls")[1]
-    code, words = said("arrange")
-    assert (code, words[:39]) == (0, "4 files moved, 0 snapshots rewritten in")
-    state = root / "orders/2026-01.parquet"
-    state.write_bytes(state.read_bytes()[::-1])
-    code, shown = answered("verify")
-    remedy = f"{state} of the current state is not as it was written; make it anew: sourcing snapshot arrange"
-    assert (code, [one["words"] for one in shown["damaged"]]) == (3, [remedy])
-    assert answered("arrange")[1]["moved"] == 0
-    assert (answered("verify")[0], current(root)) == (0, CURRENT)
 
 
 def test_pruning_asks_and_then_keeps_all_current_rows(root: Path) -> None:

@@ -232,8 +232,8 @@ def test_a_changed_password_or_host_can_be_told(
     assert (later.ledger_url, noted(later)) == (ledger_url(now), now)
 
 
-def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> None:
-    """Both keep their migrations in a table called alembic_version."""
+def test_ledger_and_prefect_have_tables_of_their_own(postgres: Postgres) -> None:
+    """In one database."""
     url = postgres.new_database()
     prepare(url)
     prepare(url)
@@ -245,7 +245,7 @@ def test_ledger_and_prefect_have_a_version_table_each(postgres: Postgres) -> Non
     with engine.connect() as connection:
         tables = connection.execute(
             text(
-                "SELECT schemaname FROM pg_tables WHERE tablename IN ('alembic_version', 'orders', 'effects')"
+                "SELECT schemaname FROM pg_tables WHERE tablename IN ('ledger_schema', 'orders', 'effects')"
             )
         ).scalars()
         assert set(tables) == {"sourcing"}

@@ -8,23 +8,21 @@ every fiftieth case), `deviations` every form in which the service may deviate (
 `--every`), `dialects` a journey through each dialect and 40 combinations, `reasons` a
 scene for each reason that an order may have, `proxy` the worst of the deviations before
 the real command, `cells` a million random cells of request files, `starts` commands
-that are killed in their first seconds, `snapshots` their writing and their move killed
-at thirty moments, `earlier` a run of the version before that waited for its approval,
-`crashes` every kind of effect killed at every point, `lost` parts of `sourcing serve`
-killed under a run (`--only 1 4` plays the first and the fourth case), `looks` a second
-look that comes by itself, whatever is killed before it, `retention` what Prefect's
-server is not to keep, `outage` a service that is killed in each stage of a run and
-comes back, `throttled` one that sends calls away, `pauses` a batch in two processes
-while somebody stops all buying and resumes (pauses stand where stops do), `rate` the
-account's calls a second over four processes (`--seconds` long; kills, stops, a ledger
-that is away), `callbacks` messages of the service, with `--orders 1000` in full; its
-parts are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20 odd posts
-an order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how soon they
-start runs, and how few). `wheel` builds and installs the package for `--python`, buys
-with it and serves with it. `tests` are those that `make test` leaves out (marked
-`endurance`), `properties` all property tests with new examples for each of
-`--repetitions` seeds. A repetition that fails keeps its folder and names it.
-"""
+that are killed in their first seconds, `snapshots` their writing and merging killed at
+thirty moments, `crashes` every kind of effect killed at every point, `lost` parts of
+`sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
+`looks` a second look that comes by itself, whatever is killed before it, `retention`
+what Prefect's server is not to keep, `outage` a service that is killed in each stage of
+a run and comes back, `throttled` one that sends calls away, `pauses` a batch in two
+processes while somebody stops all buying and resumes (pauses stand where stops do),
+`rate` the account's calls a second over four processes (`--seconds` long; kills, stops,
+a ledger that is away), `callbacks` messages of the service, with `--orders 1000` in
+full; its parts are `callbacks-killed` (a receiver that is killed), `callbacks-odd` (20
+odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-runs` (how
+soon they start runs, and how few). `wheel` builds and installs the package for
+`--python`, buys with it and serves with it. `tests` are those that `make test` leaves
+out (marked `endurance`), `properties` all property tests with new examples for each of
+`--repetitions` seeds. A repetition that fails keeps its folder and names it. """
 
 from __future__ import annotations
 
@@ -48,7 +46,6 @@ from tests.endurance.command import commands_under_fire
 from tests.endurance.crashes import every_kind_dies_everywhere
 from tests.endurance.deviations import deviations_are_borne
 from tests.endurance.dialects import journeys_end_right
-from tests.endurance.earlier import earlier_run_goes_on
 from tests.endurance.follow_ups import follow_ups_come_by_themselves
 from tests.endurance.hostile import odd_answers
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
@@ -83,7 +80,6 @@ PARTS = (
         "hostile",
         "cells",
         "starts",
-        "earlier",
         "crashes",
         "snapshots",
     ),
@@ -185,7 +181,6 @@ def main() -> int:
     right += [random_cells(seed=options.seed)] if "cells" in options.parts else []
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
     right += [snapshots_outlive_kills()] if "snapshots" in options.parts else []
-    right += [earlier_run_goes_on()] if "earlier" in options.parts else []
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []

@@ -1,5 +1,4 @@
-"""`kill -9` at thirty moments of writing a snapshot, of moving the files of an earlier
-version, and of merging days.
+"""`kill -9` at thirty moments of writing a snapshot, and of merging days.
 
 A moment is a rename, link, sync or removal, or a part of a file that is written:
 between these the disk stays as it is.
@@ -16,19 +15,17 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from itertools import count
 from pathlib import Path
-from shutil import copytree, move, rmtree
+from shutil import copytree, rmtree
 from typing import Any
 
 import pandas as pd
 from pyarrow import parquet
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.current import damaged_files
+from connectors.snapshots.current import damaged_files, mend
 from connectors.snapshots.manifests import list_snapshots, verify_snapshot
 from connectors.snapshots.pruning import compact
-from connectors.snapshots.rewriting import arrange
 from tests.connectors.snapshots.sample import AT, order, payment, write
-from tests.connectors.snapshots.test_current import PAST, names_in
 
 MOMENTS = 30
 ORDERS = 1_000
@@ -40,15 +37,11 @@ FORKS.set_forkserver_preload([__name__])
 
 def snapshots_outlive_kills(moments: int = MOMENTS) -> bool:
     """The moments are spread over those of a process that lives."""
-    return all(
-        [_killed(what, moments) for what in ("written_again", "arranged", "compacted")]
-    )
+    return all([_killed(what, moments) for what in ("written_again", "compacted")])
 
 
 def before(root: Path, what: str) -> None:
-    """Three batches; those to be moved lie beside files of the first versions, where
-    these had them.
-    """
+    """Three batches, and the days to merge."""
     for batch in range(3):
         write(root, f"night-{batch}", orders=_orders(batch, "paid"), payments=[])
     if what == "compacted":
@@ -70,11 +63,6 @@ def before(root: Path, what: str) -> None:
             write(
                 root, f"late-{name}", orders=[], payments=[], at=AT + timedelta(days=1)
             )
-    if what == "arranged":
-        for table in [*(root / "_history").iterdir()]:
-            rmtree(root / table.name)
-            move(table, root / table.name)
-        copytree(PAST, root, dirs_exist_ok=True)
 
 
 def compacted(root: Path) -> None:
@@ -129,10 +117,7 @@ def _killed(what: str, moments: int) -> bool:
         steps = _played(root, what, NEVER)
         assert steps
         old, new = _told(template), _told(root)
-        plain = [
-            [ref for ref, _ in _plain(template)],
-            sorted(old),
-        ]  # an earlier layout shows each row of its history
+        plain = sorted(old)
         for number in range(moments):
             rmtree(root)
             copytree(template, root)
@@ -166,9 +151,7 @@ def _played(root: Path, what: str, last: int) -> int | None:
 
 def _play(root: Path, what: str, last: int, steps: Any) -> None:
     counter = _dying(last)
-    {"written_again": written_again, "arranged": arrange, "compacted": compacted}[what](
-        root
-    )
+    {"written_again": written_again, "compacted": compacted}[what](root)
     steps.value = next(counter)
 
 
@@ -191,10 +174,10 @@ def _plain(root: Path) -> list[tuple[str, str]]:
 
 
 def _wrong(
-    root: Path, what: str, plain: Sequence[Sequence[str]], told: Sequence[States]
+    root: Path, what: str, plain: Sequence[str], told: Sequence[States]
 ) -> Iterator[str]:
     refs = [ref for ref, _ in _plain(root)]
-    if refs not in plain and (refs or what != "arranged"):
+    if refs != plain:
         yield "a plain read has an order twice or not at all"
     if what == "compacted" and len(Snapshots(root).history("orders")) != 9 * ORDERS:
         yield "the history has other rows"
@@ -208,7 +191,7 @@ def _not_mended(root: Path) -> Iterator[str]:
     """What the next write, and the move, leave wrong."""
     whole = _told(root)
     write(root, "next", orders=_orders(3, "paid"), at=AT.replace(month=4))
-    arrange(root)
+    mend(root)
     compact(root, AT + timedelta(days=120), keep_days=400)
     wanted = whole | {f"3-{number}": "paid" for number in range(ORDERS)}
     if not (
@@ -217,5 +200,3 @@ def _not_mended(root: Path) -> Iterator[str]:
         and not damaged_files(root)
     ):
         yield "the next write does not mend it"
-    if names := names_in(root):
-        yield f"a receiver is named in {', '.join(sorted(names))}"

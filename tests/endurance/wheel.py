@@ -23,8 +23,8 @@ from pathlib import Path
 
 from tests.deployments.conftest import free_port
 from tests.deployments.served import wait_for
+from tests.endurance.retention import asked
 from tests.running import ROOT
-from tests.upgrade.__main__ import asked, is_registered, start
 
 MOST_MB = 520
 LEAST_BOOKED = 18
@@ -216,6 +216,19 @@ def _served(work: Path, bin_: Path, environment: dict[str, str]) -> Iterator[str
     finally:
         serve.send_signal(signal.SIGINT)
         serve.wait(120)
+
+
+def is_registered(api: str) -> bool:
+    try:
+        return len(asked(api, "deployments/filter", {})) >= 7
+    except OSError:
+        return False
+
+
+def start(api: str, deployment: str, parameters: object) -> str:
+    found = asked(api, f"deployments/name/{deployment}")
+    path = f"deployments/{found['id']}/create_flow_run"
+    return str(asked(api, path, {"parameters": parameters})["id"])
 
 
 def _ends_well(api: str, deployment: str, parameters: object) -> Iterator[str]:

@@ -27,9 +27,6 @@ import pytest
 from connectors.inbox import delete_old
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import list_snapshots, verify_snapshot
-from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.tables.table import TEXT, Column
-from connectors.snapshots.writer import write_snapshot
 from deployments import forgetting
 from deployments.local_server import prefect_server
 from flows.reconcile import end_personal_data
@@ -124,51 +121,6 @@ def keep_copies(merchant: Merchant, file: Path) -> None:
     (data / "prefect" / "worker.log").write_text(
         f"asked for {QUENTIN['receiver_email']}\nwell\n"
     )
-
-
-def keep_old_snapshots(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The snapshots as an earlier version wrote them: all rows in a table's folder,
-    receivers in `requests`.
-    """
-    for table in [*(root / "_history").iterdir()]:
-        shutil.rmtree(root / table.name)
-        shutil.move(table, root / table.name)
-    (root / "_current.json").unlink()
-    named = {
-        name: QUENTIN[name]
-        for name in ("receiver_name", "receiver_phone", "receiver_email", "address")
-    }
-    columns = {
-        name: Column(TEXT, "A part.", "request file", "x", null="never")
-        for name in named
-    }
-    row: dict[str, object] = {
-        "order_ref": "taobao-000",
-        "line_no": 1,
-        "file_row": 2,
-        "marketplace": "taobao",
-    }
-    row |= {
-        "item": "1",
-        "quantity": 1,
-        "max_unit_price_minor": 0,
-        "city": QUENTIN["city"],
-        **named,
-    }
-    now, at = TABLES["requests"], datetime.now(UTC)
-    before = Table(
-        "requests", ("order_ref", "line_no"), "Asked.", {**columns, **now.columns}
-    )
-    with monkeypatch.context() as patch:
-        patch.setitem(TABLES, "requests", before)
-        write_snapshot(
-            root,
-            "dry-plan",
-            at.date(),
-            {"requests": [row]},
-            batch_id="dry",
-            written_at=at,
-        )
 
 
 def later(merchant: Merchant, days: int) -> None:
@@ -268,40 +220,6 @@ def test_no_file_names_them_and_all_else_goes_on(
     assert orders[1] == {"order_ref": "taobao-000", "state": "delivered", "paid": True}
     assert merchant.sourcing("ledger", "verify").exit_code == 0
     assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
-
-
-@pytest.mark.endurance
-def test_a_folder_of_an_earlier_version_is_arranged_without_names_and_forgets_the_rest(
-    merchant: Merchant, bought: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    root = merchant.folder / "data" / "snapshots"
-    keep_old_snapshots(root, monkeypatch)
-    names = {
-        "王小明",
-        "Zylberstein",
-        "5085550199",
-        "zylber.example",
-        "77 Quixote",
-        "四号楼",
-    }
-    assert names < {
-        part for file, part in found(root) if file.startswith("requests/date=")
-    }
-    arranged = json.loads(merchant.sourcing("snapshot", "arrange", "--json").stdout)
-    assert (arranged["moved"] > 10, arranged["rewritten"]) == (True, 1)
-    assert {part for _, part in found(root)} & names == {
-        "王小明"
-    }  # the merchant's own note
-    assert merchant.sourcing("forget", "taobao-000", "--yes").exit_code == 0
-    assert found(merchant.folder / "data") == []
-    assert (
-        len(
-            merchant.report(
-                "sql", "select * from requests_history where order_ref = 'taobao-000'"
-            )
-        )
-        == 2
-    )
 
 
 @pytest.mark.endurance

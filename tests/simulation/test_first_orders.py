@@ -107,24 +107,24 @@ def test_a_run_that_is_killed_once_it_has_paid_leaves_the_question(made: Stage) 
     )
 
 
-def test_an_account_that_bought_yesterday_with_an_earlier_version_is_held_and_asked(
+def test_an_account_that_bought_yesterday_without_asking_is_held_and_asked(
     made: Stage,
 ) -> None:
-    """In the first night after the upgrade, each order with the command; with the
-    answer all go on.
+    """In the first night that asks, each order with the command; with the answer all
+    go on.
     """
 
-    async def with_an_earlier_version(scene: Scene) -> None:
+    async def without_asking(scene: Scene) -> None:
         scene.asks_first = False
         await scene.buys(FromRequests(scene.scenario.requests[:1], "yesterday.csv"))
         scene.asks_first = True
 
-    scene = asking(made, with_an_earlier_version, HOUR_S, buy)
+    scene = asking(made, without_asking, HOUR_S, buy)
     assert (states(scene), paid(scene)) == (["booked", "held", "held"], 1)
     assert scene.database.orders()["R-2"].reason.endswith(
         "sourcing confirm taobao; then run the file again"
     )
-    scene = asking(made, with_an_earlier_version, HOUR_S, buy, confirming(), buy)
+    scene = asking(made, without_asking, HOUR_S, buy, confirming(), buy)
     assert (states(scene), paid(scene)) == (["booked"] * 3, 3)
 
 

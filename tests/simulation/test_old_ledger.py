@@ -46,7 +46,6 @@ NOT_COPIED = (
     "account",
     "changes",
     "pace",
-    "writers",
     "switches",
     "not_ours",
     "forgotten",

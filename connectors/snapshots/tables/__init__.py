@@ -1,10 +1,9 @@
-"""The snapshot tables: columns, key, version and description of each; the data
-dictionary is generated from them.
+"""The snapshot tables: columns, key and description of each; the data dictionary is
+generated from them.
 
 Amounts are minor units, never null, so that pandas keeps them `int64`; 0 beside a null
 currency means that there is no amount (no price limit, no freight chosen, fee not
-known). Only additive changes: a new column is nullable, and raises the table's version;
-a file of the version before goes into tests/connectors/snapshots/past.
+known).
 """
 
 from __future__ import annotations

@@ -29,7 +29,6 @@ from connectors.snapshots.tables.table import (
 )
 from domain.offers import FreightQuote, FreightService, Offer, Sku, volume_prices_of
 
-SINCE_VERSION_2 = "the row was written before version 2 of this table"
 QUOTED_AT = moment(
     "When it was quoted. `snapshot_at` is the nearest time that is known.",
     source="not filled",
@@ -135,21 +134,21 @@ OFFERS = Table(
             "All pictures of the product.",
             source="product answer",
             example=["https://img.example.com/730254020329.jpg"],
-            null=SINCE_VERSION_2,
+            null="never",
             get="offer.image_urls",
         ),
         "category_id": text(
             "The marketplace's id of the product's category. Empty where it tells none.",
             source="product answer",
             example="50014812",
-            null=SINCE_VERSION_2,
+            null="never",
             get="offer.category_id",
         ),
         "category_name": text(
             "The category's name. Empty where the marketplace tells none.",
             source="product answer; international tells none",
             example="玩具",
-            null=SINCE_VERSION_2,
+            null="never",
             get="offer.category_name",
         ),
         "volume_prices": Column(
@@ -162,7 +161,7 @@ OFFERS = Table(
                 {"start_quantity": 10, "price_minor": 138},
                 {"start_quantity": 50, "price_minor": 131},
             ],
-            null=SINCE_VERSION_2,
+            null="never",
             get=lambda seen: [
                 {"start_quantity": step.start_quantity, "price_minor": step.price.minor}
                 for step in volume_prices_of(seen.offer, seen.sku)
@@ -171,11 +170,10 @@ OFFERS = Table(
         "seen_at": moment(
             "When a batch or a catalogue crawl read it, or noticed that it is gone.",
             source="batch, crawl",
-            null="a batch of an earlier version read it: then `snapshot_at` is the nearest time",
+            null="it is not known: then `snapshot_at` is the nearest time",
             get="offer.seen_at",
         ),
     },
-    version=2,
 )
 QUOTES = Table(
     "quotes",

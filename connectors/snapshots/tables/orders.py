@@ -108,7 +108,7 @@ ORDERS = Table(
             "The address in China that the order was made with: an account may have several.",
             source="address list of the account: name, province, city, district, address",
             example="一号仓, 广东省 深圳市 宝安区 福永街道1号",
-            null="the order is not made, was found later without an answer, or an earlier program made it",
+            null="the order is not made, or was found later without an answer",
         ),
         "created_at": moment(
             "When the order was made at the marketplace: when its answer came, or, where the order was found later "
@@ -142,11 +142,10 @@ ORDERS = Table(
             unit="lines",
             source="ledger",
             example=2,
-            null="written by an earlier version",
+            null="never",
             get=lambda order: len(order.lines),
         ),
     },
-    version=5,
     summed="paid_minor",
 )
 ORDER_LINES = Table(
@@ -250,6 +249,5 @@ OUTCOMES = Table(
             get="updated_at",
         ),
     },
-    version=2,
     owners=("orders",),
 )

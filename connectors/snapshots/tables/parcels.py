@@ -93,10 +93,9 @@ SHIPMENTS = Table(
         "parcel_reported_at": moment(
             "When a parcel from a seller was last reported to the warehouse.",
             source="ledger: the answer to the call",
-            null="none was reported, or an earlier program reported it",
+            null="none was reported",
         ),
     },
-    version=2,
     each=lambda order: (order,) if order.shipment else (),
     owners=("orders",),
 )

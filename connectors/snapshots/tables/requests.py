@@ -157,7 +157,6 @@ REQUESTS = Table(
             get=lambda asked: asked.line.own.sku if asked.line.own else None,
         ),
     },
-    version=3,
     each=_lines,
 )
 CANDIDATES = Table(

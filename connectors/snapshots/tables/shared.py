@@ -84,10 +84,10 @@ COLUMNS: Mapping[str, Column] = {
         get=or_none("reason"),
     ),
     "reason_code": text(
-        "The code of `reason`: [reasons.md](reasons.md) has each. `earlier` for words that an earlier program wrote.",
+        "The code of `reason`: [reasons.md](reasons.md) has each.",
         source="ledger",
         example="price_above_limit",
-        null="there is nothing to say, or an earlier program wrote the file",
+        null="there is nothing to say",
     ),
     "item_id": text(
         "The marketplace's id of the product page.",

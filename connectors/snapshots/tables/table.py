@@ -155,7 +155,6 @@ class Table:
     words: str
     own: Mapping[str, Column]
     _: KW_ONLY
-    version: int = 1
     each: Callable[[Any], Iterable[Any]] = lambda record: (record,)
     owners: tuple[str, ...] = ()
     by: tuple[str, ...] = ("order_ref",)
@@ -167,11 +166,7 @@ class Table:
 
     @cached_property
     def schema(self) -> pa.Schema:
-        words = {
-            "table": self.name,
-            "key": ",".join(self.key),
-            "schema_version": str(self.version),
-        }
+        words = {"table": self.name, "key": ",".join(self.key)}
         fields = [column.field(name) for name, column in self.columns.items()]
         return pa.schema(fields, {**words, "description": self.words})
 

@@ -19,7 +19,7 @@ from sqlalchemy import Connection, select, text
 
 from connectors.ledger.backup import backup, restore
 from connectors.ledger.copying import ROWS_AT_ONCE, copy_rows, last_backup, move_ledger
-from connectors.ledger.engine import LedgerUnusable, durable_engine
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
 from connectors.ledger.plans import drop, put_rows
 from connectors.ledger.records import OrderChange
@@ -35,7 +35,6 @@ from domain.messages import Message, MessageKind
 from domain.reasons import earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
-from tests.connectors.ledger.older import take_back
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
 from tests.connectors.ledger.test_trouble import small_disk
@@ -209,20 +208,15 @@ def test_a_restore_onto_a_full_disk_names_the_ledgers_folder(
         assert list(disk.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    ("schema", "words"),
-    [("9999", "newer .*: update the program"), ("0005", "older .* 0.1.0")],
-)
-def test_a_backup_of_a_newer_program_is_not_restored_nor_one_that_is_too_old(
-    ledger: Ledger, url: str, tmp_path: Path, schema: str, words: str
+def test_a_backup_of_another_version_is_not_restored(
+    ledger: Ledger, url: str, tmp_path: Path
 ) -> None:
     """The backup is named, and the remedy; the ledger is as it was."""
     saved = backup(url, tmp_path / "b.db", NOW)
     with closing(sqlite3.connect(saved)) as database, database:
-        database.execute(f"UPDATE alembic_version SET version_num = '{schema}'")
+        database.execute("UPDATE ledger_schema SET digest = 'other'")
     with pytest.raises(
-        LedgerUnusable,
-        match=rf"the ledger sqlite:///\S*/b\.db has schema {schema}, {words}",
+        LedgerUnusable, match=r"b\.db was made by another version .*schema other"
     ):
         restore(url, saved, now=NOW, by="ann")
     assert ledger.marks.standing() == {}
@@ -272,27 +266,6 @@ def test_a_backup_while_a_run_writes_is_consistent(
         thread.join()
     assert [verdict.faults for verdict in seen] == [[]] * 5
     assert seen[-1].rows["orders"] > seen[0].rows["orders"] > 1
-
-
-def test_a_backup_of_an_older_schema_is_verified_as_it_will_be(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """The file itself stays as it is, so that the older program can go back to it."""
-    written = backup(url, tmp_path / "b.db", NOW)
-    to_older_schema(written)
-    before = written.read_bytes()
-    assert verify(f"sqlite:///{written}").faults == []
-    assert written.read_bytes() == before
-
-
-def to_older_schema(file: Path) -> None:
-    """As the oldest program left a ledger."""
-    engine = durable_engine(f"sqlite:///{file}")
-    with engine.begin() as connection:
-        take_back(connection, "0006")
-    engine.dispose()
-    with closing(sqlite3.connect(file)) as database:
-        database.execute("PRAGMA journal_mode=DELETE")
 
 
 def test_what_a_backup_was_about_to_tell_is_old_news(
@@ -502,20 +475,6 @@ def test_what_is_no_backup_is_not_restored(
         restore(url, tmp_path / "b.db", now=NOW, by="ann")
     assert set(all_orders(ledger)) == {"A-1", "A-2"}
     assert ledger.marks.standing() == {}
-
-
-def test_a_backup_of_an_older_schema_can_be_restored(
-    ledger: Ledger, url: str, tmp_path: Path
-) -> None:
-    """It is brought up to date on the way; the backup itself stays as it is."""
-    saved = backup(url, tmp_path / "b.db", NOW)
-    to_older_schema(saved)
-    before = saved.read_bytes()
-    ledger.close()
-    restore(url, saved, now=NOW, by="ann")
-    assert saved.read_bytes() == before
-    with opened(tmp_path / "ledger.db") as restored:
-        assert set(restored.marks.standing()) == {Mark.RESTORED}
 
 
 def test_a_moved_ledger_goes_on_elsewhere_and_nowhere_else(

@@ -15,7 +15,6 @@ from connectors.ledger.store import Ledger
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
-from domain.reasons import Reason, ReasonCode
 from domain.states import OrderState
 from flows.answers.marketplaces import proposed_debit
 from tests.clock import MovableClock
@@ -121,10 +120,3 @@ def test_one_that_was_not_does_not(
     assert taken_at_once(ledger, TAOBAO) == []
     pays(ledger, clock, "A-4", 2)
     assert len(taken_at_once(ledger, TAOBAO)) == (0 if after_s > 60 else 3)
-
-
-def test_a_proposal_that_an_earlier_program_made_is_words_without_gaps() -> None:
-    """It knew neither marketplaces nor what to set for each."""
-    proposed = Reason(ReasonCode.DEBIT_PROPOSED, {"count": 3, "refs": ["A", "B", "C"]})
-    assert str(proposed).startswith("the last 3 payments (A, B, C), each sent once,")
-    assert "set XPORTCN_PAY_IS: then" in proposed.remedy

@@ -106,7 +106,7 @@ def test_no_other_run_passes_the_first_order(
 def test_of_two_orders_that_were_created_at_once_one_is_paid(
     ledger: Ledger, other: Ledger
 ) -> None:
-    """As two runs of an earlier version may have left them."""
+    """As two runs that did not ask may have left them."""
     ledger.asks_first = other.asks_first = False
     ordered(ledger, "A-1")
     ordered(other, "A-2")
@@ -117,7 +117,7 @@ def test_of_two_orders_that_were_created_at_once_one_is_paid(
 
 
 def test_a_payment_that_was_begun_is_not_held(ledger: Ledger, other: Ledger) -> None:
-    """Of several paid by an earlier version, each is left as it is; what is not yet
+    """Of several paid without asking, each is left as it is; what is not yet
     paid waits.
     """
     ledger.asks_first = False
@@ -138,7 +138,7 @@ def test_a_first_order_that_is_refused_lets_the_next_one_go(
     assert claims(ledger, "A-2") == {"A-2"}
 
 
-def test_what_an_earlier_program_has_paid_is_asked_about(
+def test_what_was_paid_without_asking_is_asked_about(
     ledger: Ledger, other: Ledger
 ) -> None:
     """An account that has bought yesterday and received nothing: what is held tonight

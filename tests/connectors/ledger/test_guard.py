@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from connectors.ledger.backup import backup
-from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.guard import LedgerReplaced, explain_replaced
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -234,21 +233,6 @@ def test_a_folder_that_is_stood_on_is_missed(running: Ledger, tmp_path: Path) ->
     sends.rmdir()
     with pytest.raises(LedgerReplaced, match="sends, which was deleted or moved away"):
         running.claim(intents("A-2"), lease=LEASE)
-
-
-def test_a_program_that_is_older_than_the_ledger_by_now_claims_nothing(
-    running: Ledger, folder: Path
-) -> None:
-    """Another command of a newer version migrated it meanwhile."""
-    with closing(sqlite3.connect(folder / "ledger.db")) as newer:
-        newer.execute("UPDATE alembic_version SET version_num = '9999'")
-        newer.commit()
-    with pytest.raises(
-        LedgerUnusable,
-        match=r"has schema 9999 by now, this program has .* update it, and run again",
-    ):
-        running.claim(intents("A-1"), lease=LEASE)
-    assert running.effects_of(["A-1"]) == []
 
 
 def test_a_ledger_that_is_written_anew_in_its_place_is_no_loss(

@@ -12,7 +12,6 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from tests.clock import MovableClock
-from tests.connectors.ledger.older import take_back
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_claims import LEASE
 
@@ -49,23 +48,3 @@ def test_a_write_that_breaks_a_rule_is_refused_by_the_database(begun: Ledger) ->
         with pytest.raises(IntegrityError), begun.engine.begin() as connection:
             connection.execute(text(breach))
     assert verify(begun.url).faults == []
-
-
-def test_an_earlier_ledger_gets_the_rules_that_its_rows_keep(
-    begun: Ledger, clock: MovableClock
-) -> None:
-    """What breaks one stays as it is, is usable, and is named by the check; the other
-    rules hold from then on.
-    """
-    with begun.engine.begin() as connection:
-        take_back(connection, "0012")
-        for statement in (BREACHES[0][0], BREACHES[4][0]):
-            connection.exec_driver_sql(statement)
-    with Ledger(begun.url, clock=clock, owner="later") as later:
-        assert later.orders(["A-2"])["A-2"].order_id == "77"
-        words = "; ".join(fault.words for fault in verify(begun.url).faults)
-        assert BREACHES[0][1] in words
-        assert BREACHES[4][1] in words
-        for breach, _ in BREACHES[1:4]:
-            with pytest.raises(IntegrityError), later.engine.begin() as connection:
-                connection.execute(text(breach))

@@ -5,11 +5,26 @@ from __future__ import annotations
 import multiprocessing
 import sqlite3
 import threading
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
-from sqlalchemy import inspect
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    inspect,
+    select,
+    text,
+)
+from sqlalchemy.schema import SchemaItem
 
 from connectors.ledger.engine import (
     LedgerUnusable,
@@ -17,14 +32,9 @@ from connectors.ledger.engine import (
     open_engine,
     reading,
 )
-from connectors.ledger.plans import put_rows
+from connectors.ledger.schema import SCHEMA_DIGEST, digest_of, ledger_schema, metadata
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
-from domain.effects import EffectStatus
-from domain.money import Money
-from tests.clock import MovableClock
-from tests.connectors.ledger.plans import intents, plan
-from tests.connectors.ledger.test_backup import to_older_schema
 from tests.postgres import Postgres
 
 
@@ -52,43 +62,79 @@ def test_commits_are_durable_whatever_the_default_of_the_server(
     engine.dispose()
 
 
-def test_a_newer_schema_is_left_alone(url: str, tmp_path: Path) -> None:
-    """An old program must not write into a ledger it doesn't understand."""
-    open_ledger(url).close()
-    with sqlite3.connect(tmp_path / "ledger.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '9999'")
-    database.close()
-    with pytest.raises(
-        LedgerUnusable,
-        match=r"schema 9999, newer than this program's .*: update the program",
-    ):
-        open_ledger(url)
-
-
-def test_a_ledger_that_is_older_than_any_archive_is_left_alone_with_the_remedy(
+def test_a_ledger_of_another_version_is_refused_with_the_remedy(
     url: str, tmp_path: Path
 ) -> None:
+    """By whatever opens it, and it stays as it is."""
     open_ledger(url).close()
-    with sqlite3.connect(tmp_path / "ledger.db") as database:
-        database.execute("UPDATE alembic_version SET version_num = '0005'")
-    database.close()
+    with closing(sqlite3.connect(tmp_path / "ledger.db")) as database, database:
+        database.execute("UPDATE ledger_schema SET digest = 'other'")
     before = (tmp_path / "ledger.db").read_bytes()
-    words = rf"the ledger {url} has schema 0005, older than .*: run sourcing status of version 0\.1\.0, with this address"
+    words = (
+        rf"the ledger {url} was made by another version of the program \(schema other, "
+        r".*: start with a new data folder .* or use the version that made it"
+    )
     for opening in (open_ledger, verify):
         with pytest.raises(LedgerUnusable, match=words):
             opening(url)
     assert (tmp_path / "ledger.db").read_bytes() == before
 
 
-def test_tables_without_a_version_are_left_alone(url: str) -> None:
-    """They are no new ledger: what they are is not known."""
-    engine = durable_engine(url)
+def test_a_ledger_from_before_the_digest_is_refused_too(ledger_url: str) -> None:
+    """Its tables are no new ledger, on SQLite and on PostgreSQL."""
+    engine = durable_engine(ledger_url)
     with engine.begin() as connection:
+        metadata.drop_all(connection)
+        ledger_schema.drop(connection, checkfirst=True)
         connection.exec_driver_sql("CREATE TABLE moves (id INTEGER)")
-    with pytest.raises(LedgerUnusable, match=r"table \w+ already exists"):
-        open_engine(url)
+    with pytest.raises(LedgerUnusable, match=r"another version .*\(schema unknown, "):
+        open_engine(ledger_url)
     assert inspect(engine).get_table_names() == ["moves"]
     engine.dispose()
+
+
+def test_a_new_ledger_holds_the_digest_of_the_declared_tables(ledger_url: str) -> None:
+    """It is the same on SQLite and on PostgreSQL."""
+    engine = open_engine(ledger_url)
+    with engine.connect() as connection:
+        assert connection.scalars(select(ledger_schema.c.digest)).all() == [
+            SCHEMA_DIGEST
+        ]
+    assert metadata.tables.keys() <= {*inspect(engine).get_table_names()}
+    engine.dispose()
+
+
+def declared(*rules: SchemaItem, name: str = "pace", **options: Any) -> str:
+    column = Column("at", **({"type_": Integer} | options))
+    return digest_of(table_of(name, column, *rules))
+
+
+def table_of(name: str, *parts: SchemaItem) -> MetaData:
+    of_it = MetaData()
+    Table(name, of_it, *parts)
+    return of_it
+
+
+def test_whatever_is_declared_otherwise_has_another_digest() -> None:
+    """Names, types, lengths, nulls, keys, defaults, rules and indexes."""
+    assert declared() == declared()
+    others = [
+        declared(name="other"),
+        declared(type_=BigInteger),
+        declared(type_=String(8)),
+        declared(type_=String(9)),
+        declared(nullable=False),
+        declared(primary_key=True),
+        declared(server_default=text("0")),
+        declared(server_default=text("1")),
+        declared(Column("more", Integer)),
+        declared(CheckConstraint("at > 0", name="ck")),
+        declared(CheckConstraint("at > 1", name="ck")),
+        declared(Index("ix", "at")),
+        declared(Index("ix", "at", unique=True)),
+        declared(Index("ix", "at", sqlite_where=text("at > 0"))),
+    ]
+    assert len({declared(), *others}) == len(others) + 1
 
 
 def test_a_damaged_file_is_named_with_the_remedy(url: str, tmp_path: Path) -> None:
@@ -147,28 +193,6 @@ def test_processes_may_open_a_new_ledger_at_once(url: str, postgres: Postgres) -
 def _open_in_process(url: str) -> str:
     open_ledger(url).close()
     return "ok"
-
-
-def test_an_older_ledger_is_brought_up_to_date(url: str, tmp_path: Path) -> None:
-    """Its orders and effects are kept; what an open effect may have sent counts as
-    sent.
-    """
-    clock = MovableClock()
-    with Ledger(url, clock=clock, owner="first") as ledger:
-        ledger.start_batch("batch", "file.csv")
-        put_rows(ledger, [plan("A-1", payable_minor=110)])
-        ledger.claim(intents("A-1"), lease=timedelta(seconds=60))
-    to_older_schema(tmp_path / "ledger.db")
-    with Ledger(url, clock=clock, owner="second") as ledger:
-        order = ledger.orders(["A-1"])["A-1"]
-        assert (order.payable_minor, order.payable, order.shop) == (
-            110,
-            Money(110),
-            None,
-        )
-        (effect,) = ledger.effects_of(["A-1"])
-        assert (effect.status, effect.doubtful_sends) == (EffectStatus.SENDING, 1)
-        assert ledger.resolutions.of_order("A-1") == []
 
 
 def test_a_new_file_that_another_run_is_setting_up_is_waited_for(

@@ -7,13 +7,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import text
 
 from connectors.ledger.store import Ledger
 from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
-from tests.connectors.ledger.older import take_back
 
 LATE = because(ReasonCode.RECIPIENT_LATE)
 HOUR_S = 3600.0
@@ -265,54 +263,3 @@ def test_foreign_words_are_cleaned(ledger: Ledger) -> None:
     ledger.outbox.put(message(subject="held\x1b[31m", body="one\r\ntwo\x00\u202e"))
     (tried,) = ledger.outbox.begin("ntfy")
     assert (tried.subject, tried.body) == ("held�[31m", "one\ntwo��")
-
-
-def test_an_upgrade_sends_nothing_twice_and_loses_nothing(
-    ledger_url: str, clock: MovableClock
-) -> None:
-    """From the table of deliveries: sent, failing, given up, at a recipient now,
-    withdrawn, not tried yet, too late.
-    """
-    names = ("sent", "failing", "given-up", "under-way", "withdrawn", "untried", "late")
-    with Ledger(ledger_url, clock=clock, owner="first") as ledger:
-        ledger.outbox.put(message("late", subject="late", until=clock()))
-        ledger.outbox.put(*(message(name, subject=name) for name in names))
-        ledger.outbox.withdraw("withdrawn")
-        insert = "INSERT INTO deliveries VALUES (:cause, 'ntfy', 3, 'old', :at, :free, :sent, :up, :why)"
-        row = {"at": clock(), "free": clock(), "sent": None, "up": None, "why": ""}
-        rows = [
-            {**row, "cause": "sent", "sent": clock()},
-            {
-                **row,
-                "cause": "failing",
-                "free": clock() + timedelta(seconds=120),
-                "why": "it did not answer",
-            },
-            {**row, "cause": "given-up", "up": clock(), "why": "it did not answer"},
-            {**row, "cause": "under-way", "free": clock() + timedelta(seconds=60)},
-        ]
-        with ledger.engine.begin() as connection:
-            take_back(connection, "0012")
-            connection.execute(text(insert), rows)
-            connection.execute(
-                text(
-                    "UPDATE messages SET ended = 'past', ended_at = until WHERE cause = 'late'"
-                )
-            )
-    clock.advance(20)
-    with Ledger(ledger_url, clock=clock, owner="later") as ledger:
-        assert causes(ledger) == ["untried"]
-        clock.advance(40)
-        assert causes(ledger) == ["under-way"]
-        clock.advance(80)
-        assert causes(ledger) == ["failing", "untried"]
-        unsent = {
-            one.subject: str(one.why)
-            for one in ledger.outbox.unsent(clock() - timedelta(days=1))
-        }
-        assert unsent == {
-            "failing": "ntfy did not get it: it did not answer; tried again",
-            "given-up": "ntfy did not get it: it did not answer; given up",
-            "late": "not sent in time: neither sourcing serve nor the deployment send-messages was at work",
-        }
-        assert not any(ledger.outbox.put(message(name)) for name in names)

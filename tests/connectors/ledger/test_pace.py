@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select
 
-from connectors.ledger.engine import LedgerUnusable, durable_engine
+from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.pace import pace_in
-from connectors.ledger.schema import writers
+from connectors.ledger.schema import changes
 from connectors.ledger.store import Ledger
 from domain.fair_pace import RateClient
 from tasks.engine.resources import utc_now
@@ -141,12 +141,9 @@ def test_who_leaves_gives_back_what_it_had(shared: list[Ledger]) -> None:
 
 
 def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
-    """Leases count as no commit of the ledger's writers."""
+    """Leases count as no change of what is spent."""
     shared[0].pace.lease("run-0", calling())
-    engine = durable_engine(shared[0].url)
-    with engine.connect() as connection:
-        assert connection.execute(select(writers)).all() == []
-    engine.dispose()
+    assert shared[0].rows(select(changes)) == []
 
 
 def test_who_stands_still_with_the_row_in_hand_is_thrown_out(

@@ -5,18 +5,16 @@ ledger names a person.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from pydantic import ValidationError
-from sqlalchemy import insert, select, update
+from sqlalchemy import select
 
 from connectors.ledger.plans import put_rows
-from connectors.ledger.schema import forgotten, from_json, metadata, orders, receivers
+from connectors.ledger.schema import from_json, metadata, orders, receivers
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.orders import OrderRequest
-from tests.connectors.ledger.older import take_back
 from tests.connectors.ledger.plans import intents, plan
 from tests.connectors.ledger.test_forgetting import RECEIVER, ledger, put, request
 
@@ -66,9 +64,6 @@ def test_a_new_plan_replaces_the_receiver_unless_the_order_has_begun(
 def test_a_request_that_lost_its_row_is_never_read_as_one_without_a_receiver(
     ledger: Ledger,
 ) -> None:
-    """Not by this program, and not by an earlier one, which reads the stored request
-    alone.
-    """
     put(ledger, "A-1")
     with ledger.transaction() as connection:
         connection.execute(receivers.delete())
@@ -79,50 +74,3 @@ def test_a_request_that_lost_its_row_is_never_read_as_one_without_a_receiver(
         from_json(OrderRequest, stored)
     faults = [(one.row, one.words) for one in verify(ledger.url).faults]
     assert ("A-1", "has no receiver: its row in receivers is missing") in faults
-
-
-def test_what_an_earlier_program_writes_meanwhile_counts(ledger: Ledger) -> None:
-    """It was started before the migration, and plans the order anew with another
-    street.
-    """
-    put(ledger, "A-1")
-    with ledger.transaction() as connection:
-        connection.execute(
-            update(orders).values(request=request("A-1", address="Elm 1"))
-        )
-    assert ledger.orders(["A-1"])["A-1"].request.receiver.address == "Elm 1"
-
-
-def as_0012(ledger: Ledger, requests: dict[str, Any]) -> None:
-    with ledger.transaction() as connection:
-        for ref, stored in requests.items():
-            connection.execute(
-                update(orders).where(orders.c.order_ref == ref).values(request=stored)
-            )
-        take_back(connection, "0012")
-
-
-def test_an_earlier_ledger_gets_its_receivers_moved(ledger: Ledger) -> None:
-    """Thousands of them; a forgotten one stays forgotten, and what has no receiver
-    stays as it is.
-    """
-    put(ledger, *MANY)
-    put_rows(ledger, [plan("A-0", request={"note": "odd"})])
-    gone = request("M-0001", **dict.fromkeys(RECEIVER, ""))
-    with ledger.transaction() as connection:
-        connection.execute(
-            insert(forgotten).values(order_ref="M-0001", at=ledger.clock(), by="ann")
-        )
-    as_0012(ledger, {**{ref: request(ref) for ref in MANY}, "M-0001": gone})
-    with Ledger(ledger.url, clock=ledger.clock, owner="later") as later:
-        found = {order.order_ref: order.request for order in later.each_order(MANY)}
-        assert found == {
-            ref: from_json(OrderRequest, gone if ref == "M-0001" else request(ref))
-            for ref in MANY
-        }
-        assert len(later.rows(select(receivers))) == 1_000
-        told = without_names(later)
-        assert [part for part in CONTACT.values() if part in told] == []
-        assert later.rows(
-            select(orders.c.request).where(orders.c.order_ref == "A-0")
-        ) == [{"request": {"note": "odd"}}]

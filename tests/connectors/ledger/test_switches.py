@@ -17,7 +17,7 @@ from sqlalchemy import event, func, select
 from connectors.callbacks import MAKING_LOCK
 from connectors.ledger import switches
 from connectors.ledger.copying import move_ledger
-from connectors.ledger.engine import MIGRATION_LOCK, LedgerUnusable
+from connectors.ledger.engine import CREATION_LOCK, LedgerUnusable
 from connectors.ledger.order_ids import ID_OWNERS_LOCK
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Outcome, SpendLimits
@@ -229,7 +229,7 @@ def test_a_claim_on_postgres_waits_for_no_other_lock_of_the_product(
     """Each has a number of its own: else nothing could be claimed while another run
     writes down an id.
     """
-    locks = [MAKING_LOCK, MIGRATION_LOCK, ID_OWNERS_LOCK, SPENDING_LOCK]
+    locks = [MAKING_LOCK, CREATION_LOCK, ID_OWNERS_LOCK, SPENDING_LOCK]
     assert len({BUYING_LOCK, *locks}) == 5
     with on_postgres._begun() as connection:
         connection.execute(select(func.pg_advisory_xact_lock(ID_OWNERS_LOCK)))

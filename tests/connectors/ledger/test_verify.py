@@ -315,12 +315,3 @@ def test_what_is_no_ledger_cannot_be_verified(tmp_path: Path, content: bytes) ->
     (tmp_path / "b.db").write_bytes(content)
     with pytest.raises(LedgerUnusable, match=r"not a database|no ledger"):
         verify(f"sqlite:///{tmp_path / 'b.db'}")
-
-
-def test_a_newer_ledger_cannot_be_verified(lived: Ledger, url: str) -> None:
-    """This program doesn't know what would be right there."""
-    plant(url, "UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(
-        LedgerUnusable, match="has schema 9999, newer than this program's"
-    ):
-        verify(url)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from connectors.snapshots.manifests import STATE, Manifest
+from connectors.snapshots.manifests import STATE, Manifest, manifest_path, read_manifest
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import write_snapshot
 
@@ -57,6 +58,17 @@ def payment(order_ref: str = "A-1", **changes: object) -> dict[str, object]:
         "currency": "CNY",
         "paid_at": AT,
     } | changes
+
+
+def note_size(root: Path, snapshot_id: str, path: Path) -> None:
+    """Have the manifest name the size that a file of it was given by hand."""
+    manifest_file = manifest_path(root, snapshot_id)
+    manifest = read_manifest(manifest_file)
+    files = tuple(
+        replace(file, bytes=path.stat().st_size) if root / file.path == path else file
+        for file in manifest.files
+    )
+    manifest_file.write_bytes(replace(manifest, files=files).to_json())
 
 
 def write(

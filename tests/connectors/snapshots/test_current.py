@@ -4,13 +4,10 @@ hold and whoever reads it.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from errno import ENOSPC
 from pathlib import Path
-from shutil import copytree
 from unittest.mock import patch
 
 import duckdb
@@ -18,13 +15,19 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from connectors.snapshots import Snapshots
-from connectors.snapshots.current import FEW, ManyRows, Merging, Months, damaged_files
+from connectors.snapshots.current import (
+    FEW,
+    ManyRows,
+    Merging,
+    Months,
+    damaged_files,
+    mend,
+)
 from connectors.snapshots.manifests import (
     STATE,
     WORK,
@@ -35,17 +38,14 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.reader import sql
-from connectors.snapshots.rewriting import Arranged, arrange
 from connectors.snapshots.rows import Growing
-from connectors.snapshots.tables import TABLES, Table
-from connectors.snapshots.tables.table import TEXT, Column
+from connectors.snapshots.tables import Table
 from connectors.snapshots.writer import drop_tables
-from tests.connectors.snapshots.sample import AT, DAY, order, payment, write
+from tests.connectors.snapshots.sample import AT, order, payment, write
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
 from tests.everyday import examples
 
 MONTH = timedelta(days=31)
-PAST = Path(__file__).parent / "past"
 
 REFS, STATES = (
     st.sampled_from(["A-1", "A-2", "A-3", "A-4"]),
@@ -272,33 +272,8 @@ def test_damage_is_found_and_mended_by_a_command(tmp_path: Path) -> None:
     path = tmp_path / "orders/2026-01.parquet"
     path.write_bytes(path.read_bytes()[::-1])
     assert damaged_files(tmp_path) == [path]
-    arrange(tmp_path)
+    mend(tmp_path)
     assert (damaged_files(tmp_path), plain(tmp_path)) == ([], {"A-1": "booked"})
-
-
-def test_a_new_version_of_a_table_rewrites_the_files_of_that_table_alone(
-    tmp_path: Path,
-) -> None:
-    write_twice(tmp_path)
-    old = {
-        path: path.stat().st_ino
-        for name in ("orders", "payments")
-        for path in tmp_path.glob(f"{name}/*.parquet")
-    }
-    with patch.dict(
-        TABLES, orders=replace(TABLES["orders"], version=TABLES["orders"].version + 1)
-    ):
-        write(tmp_path, "c", refunds=[])
-        assert plain(tmp_path) == {"A-1": "paid", "A-2": "paid"}
-        state = read_current(tmp_path)
-        assert state
-        assert {
-            file.schema_version for file in state.files if file.table == "orders"
-        } == {TABLES["orders"].version}
-    rewritten = {
-        path.parent.name for path, number in old.items() if path.stat().st_ino != number
-    }
-    assert rewritten == {"orders"}
 
 
 def write_twice(root: Path) -> None:
@@ -358,127 +333,6 @@ def test_a_write_that_dies_anywhere_leaves_each_row_old_or_new_and_the_next_writ
     assert state.snapshots == {
         one.snapshot_id: one.digest for one in list_snapshots(tmp_path)
     }
-
-
-def test_the_layout_of_earlier_versions_is_read_and_written_until_it_is_moved(
-    tmp_path: Path,
-) -> None:
-    root = tmp_path / "root"
-    copytree(PAST, root)
-    before = {
-        name: len(Snapshots(root).table(name))
-        for name in ("orders", "offers", "refunds")
-    }
-    rows = len(pd.read_parquet(root / "orders", partitioning=None))
-    write(root, "new", orders=[order("A-1")])
-    assert not (root / "_history").exists()
-    assert len(pd.read_parquet(root / "orders", partitioning=None)) == rows + 1
-    assert arrange(root) == Arranged(moved=23, rewritten=1)
-    assert {name: len(pd.read_parquet(root / name)) for name in before} == {
-        **before,
-        "orders": before["orders"] + 1,
-    }
-    assert not list(root.glob("[!_]*/date=*"))
-    assert arrange(root) == Arranged(moved=0, rewritten=0)
-    assert len(Snapshots(root).history("orders")) == rows + 1
-
-
-NAMES = (b"Jane", b"20 7946", b"jane@", b"Street")
-
-
-def names_in(root: Path) -> set[str]:
-    """The files below a root that tell who the receiver of `PAST` is, packed or not."""
-    paths = [path for path in root.rglob("*") if path.is_file()]
-    told = {path: path.read_bytes() for path in paths}
-    told |= {
-        path: repr(pq.read_table(path).to_pylist()).encode()
-        for path in paths
-        if path.suffix == ".parquet"
-    }
-    return {
-        str(path.relative_to(root))
-        for path, content in told.items()
-        if any(name in content for name in NAMES)
-    }
-
-
-@pytest.mark.endurance
-def test_a_move_that_dies_anywhere_leaves_all_to_read_and_the_next_goes_on(
-    tmp_path: Path,
-) -> None:
-    """At last no file names a receiver."""
-    wanted = {
-        name: len(Snapshots(PAST).table(name))
-        for name in ("orders", "offers", "requests")
-    }
-    ever = {name: len(Snapshots(PAST).history(name)) for name in wanted}
-    for step in range(0, 400, 31):  # more of them: tests/endurance/snapshots.py
-        root = tmp_path / str(step)
-        copytree(PAST, root)
-        try:
-            with killed_at(step):
-                arrange(root)
-        except Killed:
-            pass
-        assert {name: len(Snapshots(root).table(name)) for name in wanted} == wanted
-        assert [verify_snapshot(root, one.snapshot_id) for one in list_snapshots(root)]
-        for name, rows in wanted.items():
-            found = sum(
-                len(pd.read_parquet(path, partitioning=None))
-                for path in (root / name).rglob("*.parquet")
-            )
-            assert found in (0, ever[name], rows)
-        arrange(root)
-        assert {name: len(pd.read_parquet(root / name)) for name in wanted} == wanted
-        assert os.listdir(root / "_work") == [".lock"]
-        assert names_in(root) == set()
-
-
-def test_columns_that_are_gone_leave_the_current_state_with_the_next_write_and_the_history_by_a_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A folder of plain readers has one schema, also with months in which nothing is
-    new.
-    """
-    line = {
-        "line_no": 1,
-        "file_row": 2,
-        "marketplace": "taobao",
-        "item": "1",
-        "quantity": 1,
-        "max_unit_price_minor": 0,
-    }
-    now = TABLES["requests"]
-    name = Column(TEXT, "Who gets it.", "request file", "Ann", null="never")
-    before = Table(
-        "requests",
-        ("order_ref", "line_no"),
-        "Asked.",
-        {"receiver_name": name, **now.columns},
-    )
-    with monkeypatch.context() as patch:
-        patch.setitem(TABLES, "requests", before)
-        for month, ref in enumerate(("A-1", "A-2")):
-            rows = [{**line, "order_ref": ref, "receiver_name": "Jane"}]
-            write(tmp_path, ref, requests=rows, at=AT + month * MONTH)
-    assert names_in(tmp_path) == {
-        *("requests/2026-01.parquet", "requests/2026-02.parquet"),
-        *(f"_history/requests/date={DAY}/{ref}.parquet" for ref in ("A-1", "A-2")),
-    }
-    write(tmp_path, "A-3", requests=[{**line, "order_ref": "A-3"}], at=AT + MONTH)
-    assert files(tmp_path, "requests") == {
-        "2026-01": ["A-1"],
-        "2026-02": ["A-2", "A-3"],
-    }
-    assert {*pq.read_schema(tmp_path / "requests/2026-01.parquet").names} == {
-        *now.columns
-    }
-    assert len(names_in(tmp_path)) == 2
-    assert arrange(tmp_path) == Arranged(moved=0, rewritten=2)
-    assert (names_in(tmp_path), len(Snapshots(tmp_path).history("requests"))) == (
-        set(),
-        3,
-    )
 
 
 def test_a_disk_that_is_full_is_told_and_the_snapshot_counts(
@@ -577,7 +431,7 @@ def test_memory_that_runs_out_loses_no_snapshot(
             SnapshotError,
             match=r"stay as they were \(OutOfMemoryException\); the next write tries again",
         ):
-            arrange(tmp_path)
+            mend(tmp_path)
     assert Snapshots(tmp_path).table("orders")["paid_minor"].tolist() == [2]
     assert pd.read_parquet(tmp_path / "orders")["paid_minor"].tolist() == [1]
     write(

@@ -8,7 +8,6 @@ import sys
 from datetime import date, timedelta
 from itertools import count
 from pathlib import Path
-from shutil import copytree
 
 import pyarrow.parquet as pq
 import pytest
@@ -24,7 +23,6 @@ from connectors.snapshots.rewriting import erase_snapshots, has_order
 from domain.forgetting import Mentions
 from tests.connectors.snapshots.sample import AT, DAY, order, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
-from tests.connectors.snapshots.test_past_versions import PAST
 
 WHO = {
     "name": "王小明",
@@ -140,22 +138,6 @@ def test_several_orders_are_erased_at_once(tmp_path: Path) -> None:
         True,
         False,
     ]
-
-
-def test_a_file_of_an_older_schema_keeps_its_schema(tmp_path: Path) -> None:
-    """It is rewritten in the columns that it has, and those that no table has any more
-    are emptied too.
-    """
-    copytree(PAST, tmp_path, dirs_exist_ok=True)
-    path = tmp_path / "requests/date=2026-11-01/first.parquet"
-    schema = pq.read_schema(path)
-    assert erase_snapshots(tmp_path, {"FIRST-1": MENTIONS}) == ["first"]
-    assert pq.read_schema(path).equals(schema, check_metadata=True)
-    (row,) = pq.read_table(path, partitioning=None).to_pylist()
-    assert [
-        row[name] for name in ("receiver_name", "address", "city", "country", "note")
-    ] == ["", "", "", "GB", ""]
-    assert verify_snapshot(tmp_path, "first").files[0].schema_version == 1
 
 
 def test_what_is_pruned_or_replaced_meanwhile_is_erased_where_it_went(

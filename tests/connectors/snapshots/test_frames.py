@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import inspect
-import json
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -23,7 +22,7 @@ from connectors.snapshots.reader import sql
 from connectors.snapshots.rows import with_decimals
 from connectors.snapshots.sources import QueryError, rows_in
 from connectors.snapshots.tables import TABLES
-from tests.connectors.snapshots.sample import AT, EACH_TABLE, order, write
+from tests.connectors.snapshots.sample import AT, EACH_TABLE, note_size, order, write
 from tests.running import ROOT
 
 LATER = AT + timedelta(hours=1)
@@ -200,10 +199,7 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     write(tmp_path, "old", orders=[order("A-1", reason="price changed")])
     path = tmp_path / "_history/orders/date=2026-01-02/old.parquet"
     parquet.write_table(parquet.ParquetFile(path).read().drop_columns(["reason"]), path)
-    manifest = json.loads((tmp_path / "_manifests/old.json").read_text())
-    manifest["files"][0]["bytes"] = path.stat().st_size
-    del manifest["checksum"]
-    (tmp_path / "_manifests/old.json").write_text(json.dumps(manifest))
+    note_size(tmp_path, "old", path)
     (tmp_path / "_current.json").unlink()
     orders = Snapshots(tmp_path).table("orders", columns=["order_ref", "reason"])
     assert pairs(orders.astype(object).where(orders.notna(), None)) == [("A-1", None)]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-import re
 import subprocess
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import replace
 from datetime import UTC, date, timedelta
 from itertools import count
 from pathlib import Path
@@ -16,7 +16,7 @@ import pyarrow as pa
 import pytest
 from pyarrow import parquet
 
-from connectors.snapshots import sources
+from connectors.snapshots import Snapshots, sources
 from connectors.snapshots.manifests import (
     SnapshotDamaged,
     SnapshotError,
@@ -25,8 +25,9 @@ from connectors.snapshots.manifests import (
 )
 from connectors.snapshots.reader import QueryBounds, QueryResult, sql
 from connectors.snapshots.sources import QueryError
-from connectors.snapshots.tables import TABLES
-from tests.connectors.snapshots.sample import AT, order, payment, write
+from connectors.snapshots.tables import TABLES, Table
+from connectors.snapshots.tables.table import TEXT, Column
+from tests.connectors.snapshots.sample import AT, note_size, order, payment, write
 from tests.in_turn import in_turn
 
 LATER = AT + timedelta(hours=1)
@@ -103,13 +104,7 @@ def test_a_column_that_an_older_file_lacks_is_null_there(tmp_path: Path) -> None
     path = tmp_path / "_history/orders/date=2026-01-02/old.parquet"
     older = parquet.ParquetFile(path).read().drop_columns(["reason", "seller_id"])
     parquet.write_table(older.append_column("since_dropped", pa.array([1])), path)
-    manifest = re.sub(
-        r',\s*"checksum": "\w+"', "", (tmp_path / "_manifests/old.json").read_text()
-    )
-    size = next(file.bytes for file in list_snapshots(tmp_path)[0].files)
-    (tmp_path / "_manifests/old.json").write_text(
-        manifest.replace(str(size), str(path.stat().st_size))
-    )
+    note_size(tmp_path, "old", path)
     assert sql(tmp_path, "SELECT order_ref, reason FROM orders ORDER BY 1").rows == (
         ("A-1", None),
         ("A-2", "price changed"),
@@ -360,3 +355,23 @@ def test_a_query_ends_where_its_bounds_are_and_says_so(tmp_path: Path) -> None:
     ):
         sql(tmp_path, large, QueryBounds(memory_mb=64))
     assert sql(tmp_path, "SELECT order_ref FROM orders", QueryBounds()).rows
+
+
+def test_files_of_a_later_version_read_without_what_is_not_known_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also beside files of this version, whose columns have other words."""
+    mood = Column(TEXT, "How it went.", "a later version", "well", null="nobody said")
+    other_words = {
+        name: replace(column, words="Other words.")
+        for name, column in TABLES["orders"].columns.items()
+    }
+    later = Table("orders", ("order_ref",), "Orders.", {**other_words, "mood": mood})
+    with monkeypatch.context() as patch:
+        patch.setitem(TABLES, "orders", later)
+        write(tmp_path, orders=[order(mood="well")])
+    write(tmp_path, "batch-2", orders=[order("A-2")])
+    asked = "SELECT order_ref, paid_minor FROM orders ORDER BY order_ref"
+    assert sql(tmp_path, asked).rows == (("A-1", 1990), ("A-2", 1990))
+    frame = Snapshots(tmp_path).table("orders")
+    assert (list(frame.columns), len(frame)) == (TABLES["orders"].schema.names, 2)

@@ -38,11 +38,10 @@ def test_the_tables_and_their_keys() -> None:
 
 
 @ALL
-def test_a_table_carries_its_name_key_and_version(table: Table) -> None:
+def test_a_table_carries_its_name_and_key(table: Table) -> None:
     assert table.schema.metadata == {
         b"table": table.name.encode(),
         b"key": ",".join(table.key).encode(),
-        b"schema_version": str(table.version).encode(),
         b"description": table.words.encode(),
     }
 

@@ -67,7 +67,6 @@ def test_files_stand_by_table_and_date_and_the_manifest_names_them(
                 "rows": 2,
                 "bytes": len(content),
                 "sha256": sha256(content).hexdigest(),
-                "schema_version": 5,
             }
         ],
     }
@@ -75,7 +74,7 @@ def test_files_stand_by_table_and_date_and_the_manifest_names_them(
     assert verify_snapshot(tmp_path, "batch-1") == manifest
 
 
-def test_a_file_tells_its_table_version_and_compression(tmp_path: Path) -> None:
+def test_a_file_tells_its_table_and_compression(tmp_path: Path) -> None:
     write(tmp_path, orders=[order()])
     file = parquet.ParquetFile(
         tmp_path / "_history/orders/date=2026-01-02/batch-1.parquet"
@@ -83,11 +82,7 @@ def test_a_file_tells_its_table_version_and_compression(tmp_path: Path) -> None:
     assert file.metadata.row_group(0).column(0).compression == "ZSTD"
     assert file.schema_arrow.equals(TABLES["orders"].schema)
     metadata = file.schema_arrow.metadata
-    assert (metadata[b"table"], metadata[b"key"], metadata[b"schema_version"]) == (
-        b"orders",
-        b"order_ref",
-        b"5",
-    )
+    assert (metadata[b"table"], metadata[b"key"]) == (b"orders", b"order_ref")
 
 
 def test_pandas_reads_a_table_folder_with_whole_amounts_and_utc_times(
