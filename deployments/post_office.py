@@ -133,7 +133,6 @@ class Notifier:
         """Poll until something fails: then it is to be called again."""
         from prefect.client.orchestration import get_client
 
-        from deployments.as_left import keep_left
         from deployments.server_watch import ServerWatch, watched_since
         from flows.prefect_ui.todo_artifact import refresh
 
@@ -143,7 +142,6 @@ class Notifier:
             watch = self._watch = ServerWatch(
                 ledger=ledger, timezone=self.settings.timezone, since=since
             )
-        left = ""
         try:
             async with get_client() as client:
                 while not self.ended.is_set() and ledger is await asyncio.to_thread(
@@ -154,7 +152,6 @@ class Notifier:
                     await refresh(client, ledger)
                     self._gone_since = None
                     await self.pause(POLLS_EVERY_S)
-                    left = await keep_left(client, ledger, left)
         except Exception:
             await asyncio.to_thread(self.miss_server, ledger)
             raise

@@ -60,18 +60,6 @@ NO_LONGER_CRASHED = frozenset(
     )
 ) | {TAKEN_UP}
 
-OF_OLDER_VERSIONS = (
-    "sourcing: run failed",
-    "sourcing: outcome unknown",
-    "sourcing: budget used up",
-    "sourcing: parcel stalled",
-    "sourcing: ledger and service differ",
-    "sourcing: nightly is overdue",
-    "sourcing: sync-tracking is overdue",
-    "sourcing: overdue at the start",
-)
-"""They notified people, and lost their state when the server ended."""
-
 
 async def register_automations(
     client: PrefectClient, *, lost_after: timedelta = LOST_AFTER
@@ -192,7 +180,6 @@ def _lost(after: timedelta) -> str:
 POOL = "sourcing"
 AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
 """Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
-ALERTS_BLOCK = "sourcing-alerts"
 
 
 class DeployFailed(Exception):
@@ -200,18 +187,13 @@ class DeployFailed(Exception):
 
 
 async def register(client: PrefectClient) -> None:
-    """Create or bring up to date all but the deployments, whose old names it replaces.
-    Safe to repeat.
-    """
+    """Create or bring up to date all but the deployments. Safe to repeat."""
     from connectors.credentials_block import XportcnCredentials
-    from deployments.as_left import rename_deployments
 
     await _register_pool(client)
     await _register_queues(client)
     await XportcnCredentials.aregister_type_and_schema(client=client)
     await register_automations(client)
-    await remove_old_automations(client)
-    await rename_deployments(client)
 
 
 def deploy() -> None:
@@ -225,7 +207,7 @@ def deploy() -> None:
 
     os.chdir(ROOT)
     content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
-    registered, references = keep_changes(content["deployments"], describe_site())
+    registered, kept = keep_changes(content["deployments"], describe_site())
     with NamedTemporaryFile("w", suffix=".yaml") as file:
         yaml.safe_dump(content, file)
         file.flush()
@@ -236,7 +218,7 @@ def deploy() -> None:
             patch.object(
                 ssl, "create_default_context", cache(ssl.create_default_context)
             ),
-            patch.object(PrefectClient, "update_deployment", updating(references)),
+            patch.object(PrefectClient, "update_deployment", updating(kept)),
         ):
             try:
                 runpy.run_module("prefect", run_name="__main__")
@@ -284,22 +266,6 @@ async def _register_queues(client: PrefectClient) -> None:
             await client.create_work_queue(
                 name, work_pool_name=POOL, concurrency_limit=limit
             )
-
-
-async def remove_old_automations(client: PrefectClient) -> None:
-    """Remove older versions' automations that notified people, as the notifier now
-    does. Those made in the UI stay.
-    """
-
-    for name in OF_OLDER_VERSIONS:
-        for automation in await client.read_automations_by_name(name):
-            await client.delete_automation(automation.id)
-    for document in await client.read_block_documents():
-        if (
-            document.name == ALERTS_BLOCK
-            and document.data.get("url") == "{{ address }}"
-        ):
-            await client.delete_block_document(document.id)
 
 
 EXAMPLE = "\n".join(

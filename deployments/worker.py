@@ -6,7 +6,6 @@ It does not outlive its parent, nor do its runs.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import runpy
 import sys
@@ -22,7 +21,6 @@ def main() -> None:
     """Work for the pool, which is created where it is missing."""
     threading.Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
     await_server()
-    asyncio.run(_redirect())
     from deployments.run_recovery import watch
 
     threading.Thread(target=watch, args=(datetime.now(UTC),), daemon=True).start()
@@ -31,22 +29,6 @@ def main() -> None:
     sys.argv[1:] = ["worker", "start", "--type", "process", *named]
     sys.argv += ["--pool", POOL, "--with-healthcheck"]
     runpy.run_module("prefect", run_name="__main__")
-
-
-async def _redirect() -> None:
-    from prefect.client.orchestration import get_client
-
-    from connectors.foreign import words_of
-    from deployments.as_left import redirect
-
-    try:
-        async with get_client() as client:
-            await redirect(client)
-    except Exception as error:  # noqa: BLE001 - whatever it is, the worker has other runs, and registration comes
-        print(
-            f"runs of an earlier version can't be looked for now: {words_of(error)}",
-            flush=True,
-        )
 
 
 def _end_with(parent: int) -> None:

@@ -10,17 +10,12 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import pytest
-from prefect.automations import AutomationCore
-from prefect.blocks.notifications import CustomWebhookNotificationBlock, SlackWebhook
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.events.actions import DoNothing
-from prefect.events.schemas.automations import EventTrigger, Posture
+from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import ResourceSpecification
 
 from deployments.registration import (
-    OF_OLDER_VERSIONS,
     automations,
-    remove_old_automations,
 )
 from deployments.run_recovery import resync_heartbeats
 from tests.deployments.served import Served
@@ -52,40 +47,6 @@ async def test_a_run_that_gives_no_sign_of_life_has_crashed(served: Served) -> N
     assert (
         served.run(batch_of_a_night)["state_name"] == "Running"
     )  # nobody could start it again: its night does
-
-
-@pytest.mark.usefixtures("automations_alone")
-@pytest.mark.endurance
-async def test_what_told_people_in_older_versions_is_removed() -> None:
-    """But not what somebody made in the UI."""
-    theirs = f"sourcing: mine {uuid.uuid4()}"
-    trigger = EventTrigger(
-        expect={"nothing"}, posture=Posture.Reactive, threshold=1, within=timedelta(0)
-    )
-    webhook = CustomWebhookNotificationBlock(
-        name="Sourcing alerts", url="{{ address }}", secrets={"address": "https://a"}
-    )
-    async with get_client() as client:
-        for name in (*OF_OLDER_VERSIONS, theirs):
-            await client.create_automation(
-                AutomationCore(name=name, trigger=trigger, actions=[DoNothing()])
-            )
-        await webhook.asave("sourcing-alerts", client=client)
-        await SlackWebhook(url="https://hooks.slack.com/a").asave(
-            "sourcing-alerts", client=client
-        )
-        await remove_old_automations(client)
-        for name in OF_OLDER_VERSIONS:
-            assert await client.read_automations_by_name(name) == []
-        (kept,) = await client.read_automations_by_name(theirs)
-        blocks = [
-            one
-            for one in await client.read_block_documents()
-            if one.name == "sourcing-alerts"
-        ]
-        assert [one.block_type_name for one in blocks] == ["Slack Webhook"]
-        await client.delete_automation(kept.id)
-        await client.delete_block_document(blocks[0].id)
 
 
 @asynccontextmanager

@@ -4,12 +4,8 @@ elsewhere still arrives.
 
 from __future__ import annotations
 
-import asyncio
-import json
-import platform
 import sys
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,20 +19,14 @@ from prefect.client.schemas.actions import (
     WorkPoolCreate,
 )
 from prefect.client.schemas.objects import (
-    ConcurrencyLimitStrategy,
-    ConcurrencyOptions,
     DeploymentSchedule,
 )
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
-from sqlalchemy import select
 
-from connectors.ledger.schema import marks
-from connectors.ledger.store import Ledger
 from deployments import registration
-from deployments.as_left import REGISTERED, _unpacked, keep_left, merged
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -62,7 +52,6 @@ AT_TWO = {
     "parameters": {"news_only": True},
 }
 AT_FIVE = AT_TWO | {"cron": "0 5 * * *"}
-CANCEL_NEW = ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW)
 OFF = {
     "slug": "nightly",
     "cron": "30 1 * * *",
@@ -165,7 +154,6 @@ def product(
                 client.read_deployment_by_name(f"{name}/{name}").id
             )
         client.request("DELETE", "/work_pools/{name}", path_params={"name": "kept"})
-        Variable.unset(REGISTERED)
 
 
 def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
@@ -198,7 +186,7 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
     )
     product.client.update_deployment(shop.id, DeploymentUpdate(paused=True))
     as_left = {
-        "nightly": ("0 2 * * *", False, {"budget_cny": "10", "news_only": True}),
+        "nightly": ("0 2 * * *", False, {"budget_cny": "10"}),
         None: ("0 14 * * *", True, {"yes": False}),
     }
 
@@ -213,16 +201,12 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
     product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
     assert product.of("night").parameters == changed | {"pace": 2}
     assert product.of("night").job_variables == variables | {"working_dir": "/opt/2"}
-    assert product.schedules("night") == as_left | {
-        "nightly": ("0 5 * * *", *as_left["nightly"][1:])
-    }
+    assert product.schedules("night") == as_left
     assert not product.of("night").paused
 
 
 def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
-    """Also after a version that noted nothing was back meanwhile, or registered in
-    part; a file may name none.
-    """
+    """Also after a version that registered in part; a file may name none."""
     for folder in ("/opt/1", "/opt/2"):
         product.register(night=[], folder=folder)
     changed = DeploymentUpdate(
@@ -234,9 +218,8 @@ def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
         "working_dir": "/opt/3",
         "env": {"A": "2"},
     }
-    Variable.unset(REGISTERED)
     product.register(night=[], folder="")
-    assert product.of("night").job_variables == {"env": {"A": "1"}}
+    assert product.of("night").job_variables == {"env": {"A": "2"}}
 
 
 def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
@@ -302,7 +285,7 @@ def test_a_deployment_that_a_merchant_added_stays_as_it_was_left_too(
     product.client.update_deployment_schedule(there.id, nightly.id, active=False)
     hourly["schedules"] = [{"interval": 3600}, {"cron": "0 4 * * *"}]
     product.register(night=[AT_TWO], also=[bare, hourly])
-    assert schedules() == [("0 4 * * *", False), (None, True)]
+    assert schedules() == [("0 3 * * *", False), (None, True)]
     assert product.client.read_deployment_by_name(f"{flow}/hourly").parameters == {
         "yes": False
     }
@@ -329,178 +312,48 @@ def test_a_deleted_schedule_stays_deleted_and_a_deleted_deployment_begins_nothin
     assert product.schedules("night") == {}
 
 
-def test_what_an_earlier_version_registered_keeps_what_it_had_no_word_for(
-    product: Product, tmp_path: Path
+def test_a_paused_night_stays_paused_and_a_time_that_nobody_changed_follows(
+    product: Product,
 ) -> None:
+    """Over two versions of the product."""
     product.register(night=[AT_TWO])
-    Variable.unset(REGISTERED)
+    product.register(night=[AT_FIVE], folder="/opt/2")
+    assert product.schedules("night")["nightly"][:2] == ("0 5 * * *", True)
     night = product.of("night")
-    product.client.update_deployment(
-        night.id, DeploymentUpdate(parameters={"inbox": "/old", "yes": False})
-    )
+    product.client.update_deployment(night.id, DeploymentUpdate(paused=True))
     product.client.update_deployment_schedule(
         night.id, product.nightly().id, active=False
-    )  # it loses its parameters
-    product.delete("shop", product.nightly("shop").id)
-    product.register(night=[AT_FIVE])
-    assert product.of("night").parameters == {
-        "inbox": str(tmp_path / "inbox"),
-        "pace": 1,
-        "yes": False,
-    }
-    assert product.schedules("night") == {
-        "nightly": ("0 5 * * *", False, {"news_only": True})
-    }
-    assert product.schedules("shop") == {}
-
-
-async def look(ledger: Ledger, known: str) -> str:
-    async with get_client() as client:
-        return await keep_left(client, ledger, known)
-
-
-def test_installations_of_one_ledger_get_back_their_own(
-    product: Product, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """One that is in doubt begins nothing by itself; what a server has already is left
-    alone.
-    """
-    monkeypatch.setenv("SOURCING_LEDGER_URL", url := f"sqlite:///{tmp_path}/ledger.db")
-    with Ledger(url, clock=lambda: datetime.now(UTC), owner="notify") as ledger:
-        for machine, yes in (("a", False), ("b", True)):
-            monkeypatch.setattr(platform, "node", lambda machine=machine: machine)
-            product.register(night=[AT_TWO])
-            product.client.update_deployment(
-                product.of("night").id, DeploymentUpdate(parameters={"yes": yes})
-            )
-            asyncio.run(look(ledger, ""))
-    begun = dict[str, Any]()
-    for machine in ("a", "b", "c"):
-        monkeypatch.setattr(platform, "node", lambda machine=machine: machine)
-        Variable.unset(REGISTERED)
-        product.client.delete_deployment(product.of("night").id)
-        product.register(night=[AT_TWO])
-        begun[machine] = (
-            product.of("night").parameters.get("yes"),
-            product.schedules("night")["nightly"][1],
-        )
-    assert begun == {"a": (False, True), "b": (True, True), "c": (None, False)}
-    Variable.unset(REGISTERED)
-    product.client.update_deployment(
-        product.of("night").id, DeploymentUpdate(parameters={"yes": False})
     )
-    monkeypatch.setattr(platform, "node", lambda: "b")
-    product.register(night=[AT_TWO])
-    assert product.of("night").parameters["yes"] is False
+    for folder in ("/opt/3", "/opt/4"):
+        product.register(night=[AT_TWO], folder=folder)
+        assert product.of("night").paused
+        assert product.schedules("night")["nightly"][:2] == ("0 5 * * *", False)
 
 
-def test_variables_of_the_environment_stay_out_of_the_ledger(
-    product: Product, tmp_path: Path
+def test_a_second_installation_on_one_ledger_begins_nothing_by_itself(
+    product: Product,
 ) -> None:
-    """They may be secrets, or limits and accounts: without them nothing begins by
-    itself.
+    """Its server has none of the deployments that the ledger knows; so it is with
+    records that begin anew.
     """
-    with Ledger(
-        f"sqlite:///{tmp_path}/ledger.db",
-        clock=lambda: datetime.now(UTC),
-        owner="notify",
-    ) as ledger:
-        product.register(night=[AT_TWO])
-        night = product.of("night")
-        env = {"A": "1", "SOURCING_DAY_LIMIT_CNY": "s3cret"}
-        product.client.update_deployment(
-            night.id, DeploymentUpdate(job_variables={"env": env})
-        )
-        asyncio.run(look(ledger, ""))
-        (words,) = ledger.column(select(marks.c.words))
-    left = json.dumps(_unpacked(words))
-    assert ("s3cret" in left, '"env"' in left, "working_dir" in left) == (
-        False,
-        False,
-        True,
-    )
-    product.client.delete_deployment(night.id)
-    product.client.delete_deployment(product.of("shop").id)
-    Variable.unset(REGISTERED)
     product.register(night=[AT_TWO])
-    found = {
-        name: (product.of(name).paused, product.of(name).job_variables["env"])
-        for name in ("night", "shop")
-    }
-    assert found == {"night": (True, {"A": "1"}), "shop": (False, {"A": "1"})}
-
-
-def test_what_was_left_outlives_the_records_of_the_server(
-    product: Product, tmp_path: Path
-) -> None:
-    """They begin anew in another database, on another machine, or after a damage: the
-    ledger goes along.
-    """
-    with Ledger(
-        f"sqlite:///{tmp_path}/ledger.db",
-        clock=lambda: datetime.now(UTC),
-        owner="notify",
-    ) as ledger:
-        assert asyncio.run(look(ledger, "")) == ""
-        product.register(night=[AT_TWO])
-        known = asyncio.run(look(ledger, ""))
-        night = product.of("night")
-        changed = {
-            "inbox": "{{ prefect.variables.mine }}",
-            "pace": 1,
-            "yes": False,
-            "lines": "A-1,Ann",
-        }
-        product.client.update_deployment(
-            night.id, DeploymentUpdate(parameters=changed, paused=True)
-        )
-        product.client.update_deployment_schedule(
-            night.id, product.nightly().id, active=False
-        )
-        at_two = CronSchedule(cron="0 14 * * *", timezone="Asia/Shanghai")
-        own = DeploymentScheduleCreate(schedule=at_two, parameters={"yes": False})
-        product.client.create_deployment_schedules(night.id, [own])
-        product.client.delete_deployment(product.of("shop").id)
-        for _ in range(2):
-            known = asyncio.run(look(ledger, known))
-        assert len(ledger.rows(select(marks.c.id))) == 2
-
-    product.client.delete_deployment(night.id)
-    Variable.unset(REGISTERED)
+    product.client.delete_deployment(product.of("night").id)
     for _ in range(2):
-        product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
-        anew = product.of("night")
-        assert anew.parameters == {
-            "inbox": "{{ prefect.variables.mine }}",
-            "pace": 2,
-            "yes": False,
-        }
-        assert anew.job_variables == {"working_dir": "/opt/2", "env": {"A": "1"}}
-        assert (anew.paused, anew.enforce_parameter_schema, anew.work_pool_name) == (
-            True,
-            True,
-            "kept",
-        )
-        assert anew.global_concurrency_limit
-        assert (anew.global_concurrency_limit.limit, anew.concurrency_options) == (
-            1,
-            CANCEL_NEW,
-        )
-        assert product.schedules("night") == {
-            "nightly": ("0 5 * * *", False, {"news_only": True}),
-            None: ("0 14 * * *", True, {"yes": False}),
-        }
-        assert product.schedules("shop") == {"nightly": ("30 1 * * *", False, {})}
+        product.register(night=[AT_TWO])
+        assert product.schedules("night")["nightly"][:2] == ("0 2 * * *", False)
 
 
-def test_a_changed_value_stays_one_by_one() -> None:
-    assert merged({"a": 1, "b": 1}, {"a": 1, "b": 2}, {"a": 3, "b": 3}) == {
-        "a": 3,
-        "b": 2,
-    }
-    assert merged({"gone": 1}, {"gone": 1, "mine": 2}, {}) == {"mine": 2}
-    assert merged({"a": 1}, {}, {"a": 1}) == {"a": 1}
-    assert merged({}, {"new": 1}, {"new": 2}) == {"new": 1}
-    assert merged({"key": "{{ secret }}"}, {"key": "s3"}, {"key": "{{ secret }}"}) == {
-        "key": "{{ secret }}"
-    }
+def test_without_its_note_what_stands_on_the_server_stays(
+    product: Product, tmp_path: Path
+) -> None:
+    """As with a ledger that begins anew."""
+    product.register(night=[AT_TWO])
+    night = product.of("night")
+    changed = {"inbox": "/in", "pace": 1, "yes": False}
+    product.client.update_deployment(night.id, DeploymentUpdate(parameters=changed))
+    product.delete("night", product.nightly().id)
+    for file in tmp_path.glob("ledger.db*"):
+        file.unlink()
+    product.register(night=[AT_FIVE], pace=2)
+    assert product.of("night").parameters == changed
+    assert product.schedules("night") == {}

@@ -143,28 +143,6 @@ def test_the_post_office_of_serve_is_open_and_comes_again_when_it_is_killed(
     wait_for(lambda: served.part("deployments.post_office") != killed)
 
 
-async def test_how_deployments_are_left_is_noted_also_as_the_post_office_ends(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was set in the last seconds before the end of `serve` goes to another
-    database too.
-    """
-    office, noted = (
-        Notifier(SourcingSettings(data_dir=tmp_path)),
-        AsyncMock(return_value="as left"),
-    )
-    monkeypatch.setattr("prefect.client.orchestration.get_client", nullcontext)
-    monkeypatch.setattr(ServerWatch, "poll", AsyncMock(return_value=[]))
-    monkeypatch.setattr(
-        "flows.prefect_ui.todo_artifact.refresh",
-        AsyncMock(side_effect=lambda *_: office.ended.set()),
-    )
-    monkeypatch.setattr("deployments.as_left.keep_left", noted)
-    await office.poll()
-    assert noted.await_count == 1
-    office.ledger().close()
-
-
 def test_a_ledger_that_is_put_in_the_place_of_another_is_opened_anew(
     tmp_path: Path,
 ) -> None:

@@ -22,7 +22,7 @@ odd posts an order), `callbacks-mixed` (messages in no order) and `callbacks-run
 soon they start runs, and how few). `wheel` builds and installs the package for
 `--python`, buys with it and serves with it. `tests` are those that `make test` leaves
 out (marked `endurance`), `properties` all property tests with new examples for each of
-`--repetitions` seeds. A repetition that fails keeps its folder and names it. """
+`--repetitions` seeds. A repetition that fails keeps its folder and names it."""
 
 from __future__ import annotations
 
