@@ -1,4 +1,4 @@
-"""The version: that of the last tag, such as `v0.2.0`; without tags the one below."""
+"""The version: that of the last tag, such as `v1.0.0`; without tags the one below."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-FALLBACK = "0.1.0"
+FALLBACK = "1.0.0"
 ROOT = Path(__file__).resolve().parent.parent
 DESCRIBE = ("git", "describe", "--tags", "--long", "--always", "--match", "v[0-9]*")
 
 
 def version() -> str:
-    """`0.2.0` at its tag, `0.2.0.post5+g1a2b3c4` five commits later,
-    `0.1.0.dev0+g1a2b3c4` in a clone without tags.
+    """`1.1.0` at its tag, `1.1.0.post5+g1a2b3c4` five commits later,
+    `1.0.0.dev0+g1a2b3c4` in a clone without tags.
     """
     if not (ROOT / ".git").exists():
         return installed()

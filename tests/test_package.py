@@ -94,10 +94,10 @@ def test_time_zones_come_with_an_installation_whatever_its_python() -> None:
 @pytest.mark.parametrize(
     ("described", "version"),
     [
-        ("v0.2.0-0-g1a2b3c4", "0.2.0"),
-        ("v0.2.0-5-g1a2b3c4", "0.2.0.post5+g1a2b3c4"),
+        ("v1.1.0-0-g1a2b3c4", "1.1.0"),
+        ("v1.1.0-5-g1a2b3c4", "1.1.0.post5+g1a2b3c4"),
         ("v1.0.0rc1-0-g1a2b3c4", "1.0.0rc1"),
-        ("1a2b3c4", "0.1.0.dev0+g1a2b3c4"),
+        ("1a2b3c4", "1.0.0.dev0+g1a2b3c4"),
     ],
 )
 def test_the_version_is_the_last_tag_and_the_commit_between_releases(
