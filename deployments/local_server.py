@@ -420,12 +420,6 @@ def _encryption_key(folder: Path) -> str:
     beside what it encrypts.
     """
     path = folder / "encryption.key"
-    if (
-        path.exists()
-        and not path.stat().st_size
-        and not (folder / "prefect.db").exists()
-    ):
-        path.unlink()  # an earlier version was killed before it had written it, and nothing was encrypted since
     if not path.exists():
         from cryptography.fernet import Fernet
 

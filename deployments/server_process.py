@@ -61,13 +61,11 @@ LOCK, NOTE, COMMANDS = "server.lock", "server.json", "commands.lock"
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Where a folder's server is, or will be once it has started; servers of earlier
-    versions have no identity.
-    """
+    """Where a folder's server is, or will be once it has started."""
 
     url: str
     pid: int
-    identity: str = ""
+    identity: str
 
     def answers(self) -> bool:
         """Whether this very server is there and ready."""

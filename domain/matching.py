@@ -27,8 +27,7 @@ class Match:
     and why.
 
     `item_id` is empty when none could be taken; `sku_id` is set once the item is known
-    to have only one. `decided_at` is UTC, None when nothing could be searched. `why` is
-    text where an earlier program stored it.
+    to have only one. `decided_at` is UTC, None when nothing could be searched.
     """
 
     marketplace: Marketplace
@@ -54,13 +53,6 @@ class Match:
             ),
             None,
         )
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the title that was taken holds every word as they are compared now;
-        so where none was taken.
-        """
-        return not (taken := self.taken) or not missing_words(self.words, taken.title)
 
     @property
     def pin(self) -> str:

@@ -139,9 +139,7 @@ def respelled(order_ref: str) -> set[str]:
 
 
 def _as_numbers(order_ref: str) -> Iterator[str]:
-    """What earlier programs took for it of a file that had `1001.0` or `3,123,456`;
-    commas and blanks became `-`.
-    """
+    """What a number becomes with decimals, or with marks between its thousands."""
     yield re.sub(r"(?<=\d)\.(?=\d{3}(?!\d))", "", order_ref)
     for run in re.finditer(r"\d+(?=-|$)", order_ref):
         before, digits, after = order_ref[: run.start()], run[0], order_ref[run.end() :]

@@ -17,7 +17,7 @@ from collections.abc import (
     Set,
 )
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from typing import NamedTuple, TypeVar, Union
 
@@ -376,9 +376,6 @@ async def snapshot_plan(
 
 
 ALWAYS_WRITTEN = ("orders", "outcomes")
-ALL_COMPARED = "refunds compared"
-"""The mark of a ledger all of whose refunds were compared with the tables."""
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 Rows = frozenset[int]
 """The rows of an order in little memory: a hash of each."""
@@ -495,20 +492,14 @@ async def note_missing(
 
     A run may end between settling and its snapshot; a later one writes only what is new
     of its orders. So they count as missing also without rows of their lines, payment or
-    shipment. All refunds are compared until none is missing once: earlier versions
-    wrote no rows of those that callbacks settled.
+    shipment.
     """
-    marks, missing = resources.ledger.marks, set[str]()
-    is_first = not await asyncio.to_thread(marks.shown, ALL_COMPARED)
+    missing = set[str]()
     try:
         for table in tables:
-            all_of_it = is_first and table == "refunds"
-            found = await asyncio.to_thread(
-                _note_unwritten, resources, table, BEGINNING if all_of_it else since
+            missing.update(
+                await asyncio.to_thread(_note_unwritten, resources, table, since)
             )
-            missing.update(found)
-            if all_of_it and not found:
-                await asyncio.to_thread(marks.show, ALL_COMPARED, "yes")
     except SnapshotError as error:
         return missing, f"rows that the tables lack could not be looked for: {error}"
     return missing, ""

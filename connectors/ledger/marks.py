@@ -156,12 +156,6 @@ class MarkRows(LedgerRows):
         with self._ledger.reading() as connection:
             return newest(connection, name) or ""
 
-    def names(self, beginning: str) -> list[str]:
-        """The names with this beginning under which values were recorded."""
-        return self._ledger.column(
-            select(marks.c.name).where(marks.c.name.startswith(beginning)).distinct()
-        )
-
     def show(self, name: str, value: str) -> None:
         """Record a value under a name; earlier ones stay."""
         self._note(name, value, by=self._ledger.owner)

@@ -431,7 +431,6 @@ def _last(*of: Any) -> Any:
 
 _CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
 _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
-# words of an earlier program name only the yes given beforehand
 _YES = _last(
     _CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand"))
 )

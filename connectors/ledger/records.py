@@ -40,8 +40,7 @@ def divided(request: Mapping[str, Any]) -> tuple[Any, Any]:
 
 @lru_cache(maxsize=DECODED_AT_ONCE)
 def request_of(stored: str, contact: str | None) -> OrderRequest:
-    """The whole request. Parts in `orders` outrank the row: an earlier program wrote
-    them, or they were erased.
+    """The whole request. Parts in `orders` outrank the row: they were erased.
 
     Results are cached: orders are read often, domain objects are frozen.
     """
@@ -293,9 +292,9 @@ class EffectRecord:
     """One row of `effects`. `sender` names the send log of the process that may have
     sent it.
 
-    That process may send until `leaves_by`, its lease as it was claimed; None in rows
-    of an earlier program. `doubtful_sends` counts the claims of all attempts but for
-    those that provably came to nothing.
+    That process may send until `leaves_by`, its lease as it was claimed.
+    `doubtful_sends` counts the claims of all attempts but for those that provably came
+    to nothing.
     """
 
     key: str
@@ -314,7 +313,7 @@ class EffectRecord:
     settled_at: datetime | None
     answer: dict[str, Any] | None
     why: Reason | None
-    leaves_by: datetime | None
+    leaves_by: datetime
     doubtful_sends: int
 
     @classmethod

@@ -292,7 +292,7 @@ effects = Table(
     Column("settled_at", UtcDateTime),
     Column("answer", JSON),
     Column("reason", Text, nullable=False),
-    Column("leaves_by", UtcDateTime),
+    Column("leaves_by", UtcDateTime, nullable=False),
     Column("doubtful_sends", Integer, nullable=False, server_default=text("0")),
     Column("reason_code", String(64)),
     Column("reason_facts", JSON(none_as_null=True)),

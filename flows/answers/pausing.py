@@ -200,7 +200,7 @@ def leaving(
         one.key: one for one in every_open_effect(ledger) if one.action in SPENDING
     }
     for key, effect in begun.items():
-        leaves_by = effect.leaves_by or effect.lease_until
+        leaves_by = effect.leaves_by
         if _may_be_at_it(effect, logs) and leaves_by + call > now:
             ends[key] = leaves_by + call
         elif not never_sent(logs, effect.sender, key):

@@ -44,8 +44,6 @@ async def match_requests(
 ) -> dict[tuple[str, str], Match]:
     """A match for each line with words. A match of an earlier run stands, unless it is
     to be made `anew`.
-
-    Nor does one that an earlier program made, and this one would not.
     """
     wanted = {
         (request.order_ref, line.item): (request.marketplace, line.item)
@@ -54,11 +52,7 @@ async def match_requests(
     if not wanted:
         return {}
     kept = await stored_matches(resources, [order_ref for order_ref, _ in wanted])
-    fits = {
-        key: match
-        for key, match in kept.items()
-        if wanted.get(key) == match.item and match.is_whole
-    }
+    fits = {key: match for key, match in kept.items() if wanted.get(key) == match.item}
     stands = {} if anew else fits
     items = list(
         dict.fromkeys(item for key, item in wanted.items() if key not in stands)

@@ -255,9 +255,7 @@ class CreateByReference(EffectKind):
 
 
 def request_hash(order: OrderRecord, places: frozenset[ReferenceField]) -> str:
-    """A hash of a create's order and of where it puts our reference; without `OWN_ID`
-    as earlier programs wrote it.
-    """
+    """A hash of a create's order and of where it puts our reference."""
     if ReferenceField.OWN_ID not in places:
         return order.fingerprint
     return hashlib.sha256(

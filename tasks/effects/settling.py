@@ -124,5 +124,4 @@ def clear_from(resources: Resources, record: EffectRecord) -> datetime:
     """From when on absence proves that it never happened: it may have left at any time
     within its lease.
     """
-    leaves_by = record.leaves_by or record.intent_at + resources.lease
-    return leaves_by + timedelta(seconds=resources.settings.settle_s)
+    return record.leaves_by + timedelta(seconds=resources.settings.settle_s)

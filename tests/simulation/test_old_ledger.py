@@ -22,7 +22,6 @@ from domain.messages import Message, MessageKind
 from flows.answers.todo import STUCK, to_do
 from flows.reconcile import Reconciliation
 from tasks.engine.resources import Resources
-from tasks.snapshot import ALL_COMPARED
 from tests.postgres import Postgres
 from tests.simulation.dialects.journey import ENDED, Journey
 from tests.simulation.runs import BATCH
@@ -159,7 +158,6 @@ class OldInstallation(Journey):
     async def _play(self) -> None:
         await self._is_delivered()
         self._ages()
-        await self._does(self._has_compared)
         watched = self.database.rows  # what watches the ledger reads all of it
         self.database.rows = (  # type: ignore[method-assign]
             lambda statement: watched(statement.replace(" ORDER BY", PRESENT))
@@ -188,9 +186,6 @@ class OldInstallation(Journey):
             await self._does(self._follows)
             if daily is not None:
                 await self._does(daily)
-
-    async def _has_compared(self, resources: Resources) -> None:
-        resources.ledger.marks.show(ALL_COMPARED, "yes")
 
     async def _buys_these(self, resources: Resources) -> None:
         await self._buy(
