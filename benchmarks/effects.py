@@ -40,7 +40,6 @@ PLAN: dict[str, Any] = {
     "batch_id": "benchmark",
     "marketplace": "taobao",
     "state": OrderState.PLANNED,
-    "reason": "",
     "fingerprint": "f" * 64,
     "request": {},
     "lines": [],

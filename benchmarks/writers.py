@@ -48,7 +48,6 @@ PLAN: dict[str, Any] = {
     "batch_id": BATCH,
     "marketplace": "taobao",
     "state": OrderState.PLANNED,
-    "reason": "",
     "fingerprint": "f" * 64,
     "request": {"receiver": "x" * 300},
     "lines": [{"item": "y" * 200}],

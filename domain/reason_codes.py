@@ -49,7 +49,7 @@ class ReasonCode(StrEnum):
         """
         return CODES.get(text or "")
 
-    EARLIER = "earlier", choice("a reason of an earlier program")
+    OF_ANOTHER_VERSION = "of_another_version", choice("{code}")
     # the request can't be bought as it stands
     SKU_UNKNOWN = (
         "sku_unknown",

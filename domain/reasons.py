@@ -98,8 +98,6 @@ UNITS_IN_DOUBT = frozenset(
     {ReasonCode.PRICE_FAR_BELOW_LIMIT, ReasonCode.SEARCH_DIFFERS}
 )
 """The amounts of a marketplace may be in another unit than they are read in."""
-TEXT = "text"
-"""The fact that takes the place of the sentence: the words of an earlier program."""
 ALSO = "also"
 """The fact with the other reasons that apply beside one."""
 BEFORE = "[unpaid?ordered, not paid: ][unbooked?paid, not booked: ]"
@@ -120,17 +118,13 @@ class Reason:
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        words = (
-            "{text}"
-            if TEXT in self.facts
-            else self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
-        )
+        words = self.code.words.sentence.replace("{remedy}", self.code.words.remedy)
         return _filled(f"{BEFORE}{words}{AFTER}", self.facts)
 
     @property
     def remedy(self) -> str:
         """What to do about it; empty where it ends by itself."""
-        return "" if TEXT in self.facts else self.fill(self.code.words.remedy)
+        return self.fill(self.code.words.remedy)
 
     def fill(self, template: str) -> str:
         """A template, in the form of the sentences of codes, with the facts of this
@@ -179,11 +173,6 @@ def because(code: ReasonCode, /, **facts: object) -> Reason:
     return Reason(code, _known(facts))
 
 
-def earlier(text: str) -> Reason:
-    """A reason of an earlier program, in its own words."""
-    return Reason(ReasonCode.EARLIER, {TEXT: text})
-
-
 def together(reasons: Iterable[Reason | None]) -> Reason | None:
     """The reason of the highest class, the first of equals, with the others beside it;
     None for none.
@@ -202,7 +191,7 @@ def going_along(why: Reason | None) -> Reason | None:
     alone = Reason(
         why.code, {name: fact for name, fact in why.facts.items() if name != ALSO}
     )
-    beside = (read("", one["code"], one["facts"]) for one in why.facts.get(ALSO, ()))
+    beside = (read(one["code"], one["facts"]) for one in why.facts.get(ALSO, ()))
     return together(one for one in (alone, *beside) if one and one.code in GOES_ALONG)
 
 
@@ -254,11 +243,7 @@ def grouped(
     """
     alike: dict[object, list[T]] = {}
     for line in lines:
-        what = (
-            line.reason
-            if line.reason_code in (None, ReasonCode.EARLIER)
-            else (line.reason_code, line.remedy)
-        )
+        what = (line.reason_code, line.remedy) if line.reason_code else line.reason
         alike.setdefault((line.state, what, further(line)), []).append(line)
     return [(some, _of_all(some)) for some in alike.values()]
 
@@ -277,31 +262,19 @@ def _of_all(lines: Sequence[Explained]) -> str:
 
 
 def stored(reason: Reason | None) -> dict[str, Any]:
-    """The columns that hold a reason. Words stand there only where an earlier program
-    wrote them.
-    """
+    """The columns that hold a reason."""
     if reason is None:
-        return {"reason": "", "reason_code": None, "reason_facts": None}
-    code = None if reason.code is ReasonCode.EARLIER else reason.code
-    if TEXT in reason.facts:
-        return {"reason": str(reason), "reason_code": code, "reason_facts": None}
-    return {"reason": "", "reason_code": code, "reason_facts": reason.facts or None}
+        return {"reason_code": None, "reason_facts": None}
+    return {"reason_code": reason.code, "reason_facts": reason.facts or None}
 
 
-def read(
-    text: str | None, code: str | None, facts: Mapping[str, Any] | None
-) -> Reason | None:
-    """The reason that these columns hold.
-
-    A program from before the facts writes words, at times with a code, and leaves older
-    facts as they are: its words count.
-    """
-    known = ReasonCode.of(code)
-    if text:
-        return Reason(known or ReasonCode.EARLIER, {TEXT: text})
+def read(code: str | None, facts: Mapping[str, Any] | None) -> Reason | None:
+    """The reason that these columns hold; of a code that is not known here its name."""
     if code is None:
         return None
-    return Reason(known, facts or {}) if known else earlier(code.replace("_", " "))
+    if known := ReasonCode.of(code):
+        return Reason(known, facts or {})
+    return because(ReasonCode.OF_ANOTHER_VERSION, code=code.replace("_", " "))
 
 
 def as_text(reason: Reason) -> str:
@@ -310,14 +283,11 @@ def as_text(reason: Reason) -> str:
 
 
 def from_text(text: str) -> Reason | None:
-    """The reason of such a text; that of an earlier program has its words, an empty one
-    is none.
-    """
-    try:
-        held = json.loads(text)
-        return read("", held["code"], held["facts"])
-    except (ValueError, TypeError, KeyError):
-        return earlier(text) if text else None
+    """The reason of such a text; an empty one is none."""
+    if not text:
+        return None
+    held = json.loads(text)
+    return read(held["code"], held["facts"])
 
 
 def run_label(run_count: int) -> str:
@@ -391,7 +361,7 @@ class _Words(list[str]):
 
 def _words(fact: Any) -> str:
     if isinstance(fact, Mapping) and "code" in fact:
-        return str(read("", fact["code"], fact["facts"]))
+        return str(read(fact["code"], fact["facts"]))
     if isinstance(fact, Mapping) and "part" in fact:
         return str(
             Detail(PARTS[fact["part"]], fact["facts"])

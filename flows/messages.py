@@ -27,7 +27,6 @@ from connectors.ui_pages import WHAT_WAITS
 from domain.after_sale import RETURN_DAYS
 from domain.messages import Message, MessageKind
 from domain.money import Money
-from domain.reasons import ReasonCode
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.answers.todo import ToDo, to_do
@@ -155,7 +154,7 @@ def _of_one_reason(waits: Sequence[ToDo]) -> list[str]:
     """`- 31 held: over budget. Raise the budget`, for each code of several orders; the
     most frequent first.
     """
-    coded = [one for one in waits if one.reason_code not in (None, ReasonCode.EARLIER)]
+    coded = [one for one in waits if one.reason_code]
     counts = Counter((one.state, one.reason_code, one.remedy) for one in coded)
     several = [
         (*what, count) for what, count in counts.most_common(MOST_CODES) if count > 1

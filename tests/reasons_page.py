@@ -15,7 +15,7 @@ from domain.wording import ReasonKind
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reasons.md"
 PRODUCT = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
-GIVEN = [code for code in ReasonCode if code is not ReasonCode.EARLIER]
+GIVEN = [code for code in ReasonCode if code is not ReasonCode.OF_ANOTHER_VERSION]
 HEAD = """# Reasons
 
 Written by `make reference` from [`domain/reason_codes.py`](../domain/reason_codes.py). An order that is held, refused,

@@ -6,9 +6,14 @@ from dataclasses import replace
 from typing import TypeVar
 
 from domain.decisions import Verdict
-from domain.reasons import earlier
+from domain.reasons import Reason, ReasonCode
 
 T = TypeVar("T")
+
+
+def in_these_words(text: str) -> Reason:
+    """A reason that reads so."""
+    return Reason(ReasonCode.OF_ANOTHER_VERSION, {"code": text})
 
 
 def in_words(judged: T) -> T:
@@ -16,7 +21,7 @@ def in_words(judged: T) -> T:
     is.
     """
     if isinstance(judged, Verdict):
-        return replace(judged, why=judged.why and earlier(str(judged.why)))
+        return replace(judged, why=judged.why and in_these_words(str(judged.why)))
     if isinstance(judged, dict):
         return {name: in_words(one) for name, one in judged.items()}  # type: ignore[return-value]
     return judged

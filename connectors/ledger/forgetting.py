@@ -58,7 +58,6 @@ WORDS = frozenset(
         "freight_quote",
         "shipment",
         "refund",
-        "reason",
         "reason_facts",
         "answer",
         "question",

@@ -75,7 +75,7 @@ class OrderMover:
         self._locked = dict[str, tuple[OrderState, Reason | None]]()
         self._marketplaces = dict[str, str]()
         for row in rows:
-            why = read(row.reason, row.reason_code, row.reason_facts)
+            why = read(row.reason_code, row.reason_facts)
             self._locked[row.order_ref] = (OrderState(row.state), why)
             self._marketplaces[row.order_ref] = row.marketplace
         self._held = defaultdict[str, list[str]](list)

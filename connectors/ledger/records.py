@@ -83,7 +83,7 @@ JSON_COLUMNS = (
     "shipment",
     "reason_facts",
 )
-REASON = ("reason", "reason_code", "reason_facts")
+REASON = ("reason_code", "reason_facts")
 HELD_WITHOUT_REST = OrderState.HELD, ReasonCode.REST_IS_LOST
 
 
@@ -139,7 +139,6 @@ class OrderRecord:
         )
         facts = values["stored"].pop("reason_facts")
         values["why"] = read(
-            values.pop("reason"),
             values.pop("reason_code"),
             facts and orjson.loads(facts),
         )

@@ -391,7 +391,6 @@ def _was_given(code: ReasonCode, moves: Sequence[Row]) -> bool:
 def _reason(move: Row) -> Reason | None:
     facts = move["reason_facts"]
     return read(
-        move["reason"],
         move["reason_code"],
         json.loads(facts) if isinstance(facts, str) else facts,
     )

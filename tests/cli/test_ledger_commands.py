@@ -37,8 +37,8 @@ def test_faults_of_a_ledger_come_with_what_to_do(
             "INSERT INTO batches (batch_id, source, created_at) VALUES ('b', 'f.csv', '2026-01-01 12:00:00')"
         )
         database.execute(
-            "INSERT INTO orders (order_ref, batch_id, marketplace, state, reason, fingerprint, request, lines, offers, "
-            "seller_id, currency, recorded_at, updated_at) VALUES ('A-1', 'b', 'ebay', 'planned', '', '', '{}', '[]', "
+            "INSERT INTO orders (order_ref, batch_id, marketplace, state, fingerprint, request, lines, offers, "
+            "seller_id, currency, recorded_at, updated_at) VALUES ('A-1', 'b', 'ebay', 'planned', '', '{}', '[]', "
             "'[]', '', 'CNY', '2026-01-01 12:00:00', '2026-01-01 12:00:00')"
         )
     done = sourcing("ledger", "verify")

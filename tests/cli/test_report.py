@@ -9,11 +9,11 @@ import pytest
 
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
-from domain.reasons import earlier
 from domain.states import OrderState
 from tests.cli.conftest import Sourcing
 from tests.connectors.ledger.plans import Columns
 from tests.flows.plans import planned
+from tests.verdicts import in_these_words
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def bought(tmp_path: Path) -> None:
         ledger.start_batch("b", "file.csv")
         ledger.put_plans([planned(ref) for ref in ("A", "B")], "b")
         paid = Columns({"paid_minor": 1234})
-        why = earlier("[bold]sold out[/]")
+        why = in_these_words("[bold]sold out[/]")
         changes = [
             OrderChange(order_ref="A", state=OrderState.ORDERED),
             OrderChange(order_ref="A", state=OrderState.PAID, writes=paid),

@@ -41,11 +41,10 @@ from domain.offers import (
     VolumePrice,
 )
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
-from domain.reasons import earlier
 from domain.service_orders import DomesticParcel, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Amount, Contradicted, Gap, Kind, Paid, Source, Statement
-from tests.verdicts import in_words
+from tests.verdicts import in_these_words, in_words
 
 RECEIVER = Receiver(
     name="Ofir",
@@ -134,7 +133,7 @@ def test_a_sku_is_found_by_either_of_its_ids() -> None:
 def test_several_skus_without_a_wish_are_held_with_the_choices() -> None:
     """The merchant is told what to put in the column."""
     assert in_words(match_sku(offer(RED, BLUE), "")) == held(
-        earlier("77 (杯子) has 2 SKUs; put one in column sku: 11 (红), 22 (蓝)")
+        in_these_words("77 (杯子) has 2 SKUs; put one in column sku: 11 (红), 22 (蓝)")
     )
 
 
@@ -142,7 +141,7 @@ def test_a_named_sku_that_is_off_sale_is_none_that_there_is() -> None:
     """In a state that is not understood it waits."""
     shown = offer(RED, replace(BLUE, active=False))
     assert in_words(match_sku(shown, "22")) == refused(
-        earlier("77 has no SKU 22; it has 11 (红)")
+        in_these_words("77 has no SKU 22; it has 11 (红)")
     )
     waits = match_sku(replace(shown, unknown_state="paused"), "22")
     assert isinstance(waits, Verdict)
@@ -154,21 +153,21 @@ def test_the_only_one_on_sale_is_not_taken_for_one_that_is_off_it() -> None:
     written.
     """
     assert in_words(match_sku(offer(RED, replace(BLUE, active=False)), "")) == held(
-        earlier("77 (杯子) has 2 SKUs; put one in column sku: 11 (红)")
+        in_these_words("77 (杯子) has 2 SKUs; put one in column sku: 11 (红)")
     )
 
 
 def test_an_unknown_sku_is_refused_with_the_choices() -> None:
     """A wrong SKU can't be bought."""
     assert in_words(match_sku(offer(RED), "99")) == refused(
-        earlier("77 has no SKU 99; it has 11 (红)")
+        in_these_words("77 has no SKU 99; it has 11 (红)")
     )
 
 
 def test_an_offline_offer_is_refused() -> None:
     """What is off sale is refused whatever the SKU."""
     assert in_words(match_sku(offer(RED, active=False), "11")) == refused(
-        earlier("77 (杯子) is no longer on sale")
+        in_these_words("77 (杯子) is no longer on sale")
     )
 
 
@@ -176,7 +175,7 @@ def test_an_offer_in_an_unknown_state_is_held() -> None:
     """It may well be on sale."""
     paused = replace(offer(RED, active=False), unknown_state="paused")
     assert in_words(match_sku(paused, "11")) == held(
-        earlier(
+        in_these_words(
             "77 (杯子) is in a state that this program does not know (paused): see its page on taobao; "
             "drop the line, or run again when it is on sale"
         )
@@ -207,8 +206,13 @@ def test_an_address_needs_what_its_country_needs(
     ("quantity", "stock", "minimum", "verdict"),
     [
         (5, 5, 5, FINE),
-        (4, 9, 5, refused(earlier("杯子 (77): the seller's minimum is 5, asked 4"))),
-        (5, 4, 1, refused(earlier("杯子 (77): 4 in stock, asked 5"))),
+        (
+            4,
+            9,
+            5,
+            refused(in_these_words("杯子 (77): the seller's minimum is 5, asked 4")),
+        ),
+        (5, 4, 1, refused(in_these_words("杯子 (77): 4 in stock, asked 5"))),
     ],
 )
 def test_minimum_and_stock_are_told_in_numbers(
@@ -236,7 +240,7 @@ def test_an_incomplete_address_is_held() -> None:
     """A person can complete an address."""
     incomplete = replace(request(), receiver=replace(RECEIVER, city=""))
     assert in_words(judge_request(incomplete)) == held(
-        earlier("the receiver's address is incomplete: fill in city")
+        in_these_words("the receiver's address is incomplete: fill in city")
     )
 
 
@@ -248,7 +252,7 @@ def test_a_quote_at_the_limit_is_fine() -> None:
 def test_a_quote_over_the_limit_is_held() -> None:
     """One fen too much waits for a person."""
     assert in_words(judge_quote(request(Money(900)), (LINE,), quote(901))) == held(
-        earlier(
+        in_these_words(
             "杯子 costs 9.01 CNY each, limit 9.00 CNY: raise max_unit_price or drop the line"
         )
     )
@@ -275,7 +279,7 @@ def test_a_limit_is_compared_with_the_exact_price_of_all_pieces() -> None:
     line = replace(LINE, quantity=20_000, unit_price=Money(5))
     assert judge_quote(wanted, (line,), at) == FINE
     assert in_words(judge_quote(wanted, (line,), above)) == held(
-        earlier(
+        in_these_words(
             "杯子 costs 0.05 CNY each (1,099.00 CNY in all), limit 0.05 CNY: raise max_unit_price or drop the line"
         )
     )
@@ -287,7 +291,7 @@ def test_a_problem_is_refused_in_words() -> None:
     problem = LineProblem(problem=Problem.OUT_OF_STOCK, message="500_004", line_no=1)
     assert in_words(
         judge_quote(request(), (LINE,), quote(problems=(problem,)))
-    ) == refused(earlier("杯子 (77) × 2: not enough stock (500_004)"))
+    ) == refused(in_these_words("杯子 (77) × 2: not enough stock (500_004)"))
 
 
 def test_a_no_that_is_not_understood_is_held_for_the_next_run() -> None:
@@ -298,7 +302,7 @@ def test_a_no_that_is_not_understood_is_held_for_the_next_run() -> None:
     assert in_words(
         judge_quote(request(), (LINE,), quote(problems=(unknown,)))
     ) == held(
-        earlier(
+        in_these_words(
             "could not be previewed (the service refuses it (isp.remote-service-error)). "
             "Run again; if it lasts, change the lines or sourcing drop"
         )
@@ -556,7 +560,7 @@ def test_an_order_that_would_be_split_is_held() -> None:
     """One order_ref stands for one order at the service, so the merchant splits it."""
     verdict = judge_quote(request(), (LINE,), replace(quote(), order_count=2))
     assert in_words(verdict) == held(
-        earlier(
+        in_these_words(
             "the service would split this into 2 orders, since its items lie in different depots: "
             "give the items of each depot an order_ref of their own"
         )
@@ -567,7 +571,7 @@ def test_a_line_without_a_price_is_held() -> None:
     """A limit can't be kept for a price that nobody told."""
     assert in_words(
         judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=()))
-    ) == held(earlier("no price is shown for 杯子: look it up there"))
+    ) == held(in_these_words("no price is shown for 杯子: look it up there"))
 
 
 @pytest.mark.parametrize(
@@ -619,7 +623,7 @@ def test_a_price_far_below_its_limit_may_be_in_yuan() -> None:
     setting = "XPORTCN_UNITS=taobao=yuan"
     low = far_below_limits(request(Money(1200)), (LINE,), quote(59), setting=setting)
     assert in_words(low) == held(
-        earlier(
+        in_these_words(
             "杯子 costs 0.59 CNY each, limit 12.00 CNY: less than a twentieth, and it is not confirmed yet in which "
             "unit taobao has amounts. See its page there: if the price is right, say so: sourcing confirm "
             "taobao; if it costs that many yuan, set XPORTCN_UNITS=taobao=yuan. Then run again"

@@ -12,7 +12,8 @@ from domain.marketplace import Marketplace
 from domain.matching import Match, choose, missing_words
 from domain.money import Money
 from domain.offers import Offer, OfferSummary, Sku
-from domain.reasons import Part, detail, earlier
+from domain.reasons import Part, detail
+from tests.verdicts import in_these_words
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 
@@ -168,7 +169,7 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
     assert match.sold_as(offer(("1", True), ("2", False))).pin == "item=600001"
     assert match.sold_as(offer(("1", True), ("2", True))).pin == "item=600001"
     assert (
-        match.sold_as(refused(earlier("taobao has no item 600001"))).pin
+        match.sold_as(refused(in_these_words("taobao has no item 600001"))).pin
         == "item=600001"
     )
 

@@ -23,7 +23,6 @@ from domain.reasons import (
     as_text,
     because,
     detail,
-    earlier,
     from_text,
     grouped,
     outranking,
@@ -33,8 +32,11 @@ from domain.reasons import (
 )
 from domain.report import ReportLine
 from domain.states import OrderState
+from tests.verdicts import in_these_words
 
-codes = st.sampled_from([code for code in ReasonCode if code is not ReasonCode.EARLIER])
+codes = st.sampled_from(
+    [code for code in ReasonCode if code is not ReasonCode.OF_ANOTHER_VERSION]
+)
 facts = st.dictionaries(
     st.sampled_from(
         sorted(
@@ -56,7 +58,7 @@ reasons = st.builds(lambda code, given: because(code, **given), codes, facts)
 def kept(reason: Reason | None) -> Reason | None:
     """As it is read from a ledger."""
     columns: dict[str, Any] = json.loads(json.dumps(stored(reason)))
-    return read(columns["reason"], columns["reason_code"], columns["reason_facts"])
+    return read(columns["reason_code"], columns["reason_facts"])
 
 
 @given(reasons)
@@ -69,14 +71,6 @@ def test_a_ledger_gives_back_what_it_was_given(reason: Reason) -> None:
 def test_one_text_gives_a_reason_back(reason: Reason) -> None:
     assert from_text(as_text(reason)) == reason
     assert from_text(as_text(reason)).digest == reason.digest  # type: ignore[union-attr]
-
-
-@pytest.mark.parametrize(
-    "text", ["it can't be reached", "5", "[]", '{"code": "x"}', "null", "{"]
-)
-def test_a_text_of_an_earlier_program_keeps_its_words(text: str) -> None:
-    assert from_text(text) == earlier(text)
-    assert from_text("") is None
 
 
 @given(reasons)
@@ -93,7 +87,11 @@ def test_of_two_reasons_the_one_of_the_higher_class_stands() -> None:
     lost.
     """
     for first, second in product(
-        [because(code) for code in ReasonCode if code is not ReasonCode.EARLIER],
+        [
+            because(code)
+            for code in ReasonCode
+            if code is not ReasonCode.OF_ANOTHER_VERSION
+        ],
         repeat=2,
     ):
         stands = outranking([first, second])
@@ -123,28 +121,8 @@ def test_a_doubt_stands_before_a_pause_and_money_before_a_doubt() -> None:
     ) == (doubt, limit, taken)
 
 
-def test_the_words_of_an_earlier_program_stay() -> None:
-    """It writes words, at times with a code, and leaves the facts of a later program as
-    they were.
-    """
-    assert read("no stock", None, None) == earlier("no stock")
-    assert kept(earlier("no stock")) == earlier("no stock")
-    over = read(
-        "5.00 CNY does not fit the budget",
-        "over_budget",
-        {"costs": {"minor": 1, "currency": "CNY"}},
-    )
-    assert over is not None
-    assert (over.code, str(over), over.remedy) == (
-        ReasonCode.OVER_BUDGET,
-        "5.00 CNY does not fit the budget",
-        "",
-    )
-    assert (read("", None, {"costs": 1}), stored(None)["reason"]) == (None, "")
-
-
 def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
-    assert str(read("", "moon_too_full", {"a": 1})) == "moon too full"
+    assert str(read("moon_too_full", {"a": 1})) == "moon too full"
 
 
 @pytest.mark.parametrize(
@@ -192,13 +170,12 @@ def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
         ),
         (
             read(
-                "",
                 "left_unfinished",
                 {"left": "paid", "why": {"part": "moon_full", "facts": {}}},
             ),
             "paid: moon_full",
         ),
-        (earlier("gone").but(then="Run again"), "gone. Run again"),
+        (in_these_words("gone").but(then="Run again"), "gone. Run again"),
     ],
 )
 def test_a_sentence_has_the_parts_whose_facts_are_there(
@@ -233,12 +210,12 @@ def test_orders_of_one_code_are_told_together_with_what_to_do() -> None:
         for fen in (1, 2)
     ]
     others = [
-        line("A", earlier("sold out")),
-        line("B", earlier("sold out")),
-        line("C", earlier("gone")),
+        line("A", in_these_words("sold out")),
+        line("B", in_these_words("sold out")),
+        line("C", because(ReasonCode.FORGOTTEN_UNORDERED)),
     ]
     assert [(len(some), words) for some, words in grouped([*over, *others])] == [
         (2, "price above limit. Raise max_unit_price or drop the line"),
         (2, "sold out"),
-        (1, "gone"),
+        (1, str(because(ReasonCode.FORGOTTEN_UNORDERED))),
     ]

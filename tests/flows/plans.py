@@ -19,9 +19,9 @@ from domain.money import Money
 from domain.offers import FreightService, Quote
 from domain.orders import OrderLine, OrderRequest, Receiver, RequestLine
 from domain.plan import PlannedOrder
-from domain.reasons import earlier
 from flows.approval.request import ApprovalRequest
 from flows.batch.plan_sources import summary_of
+from tests.verdicts import in_these_words
 
 RECEIVER = Receiver(
     name="Jane",
@@ -78,7 +78,7 @@ def approval_of(plan: PlannedOrder) -> Approval:
         plan_hash=plan_hash(plan),
         total=plan.total,
         freight=freight,
-        why=earlier("yes"),
+        why=in_these_words("yes"),
     )
 
 

@@ -37,7 +37,7 @@ from tests.simulation.process import boundary
 Tell = Callable[[str], None]
 Row = SimpleNamespace
 ORDER_COLUMNS = (
-    "order_ref, batch_id, state, reason, reason_code, reason_facts, plan_hash, approved_minor, order_id, paid_minor, "
+    "order_ref, batch_id, state, reason_code, reason_facts, plan_hash, approved_minor, order_id, paid_minor, "
     "shipment_order_id, COALESCE(payable_minor, approved_minor) AS payable_minor, freight_approved_minor"
 )
 EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
@@ -167,7 +167,7 @@ class SharedDatabase:
         for row in found:
             row.state = OrderState(row.state)
             facts = json.loads(row.reason_facts) if row.reason_facts else None
-            row.reason = str(read(row.reason, row.reason_code, facts) or "")
+            row.reason = str(read(row.reason_code, facts) or "")
         return {row.order_ref: row for row in found}
 
     def effects(self) -> list[Row]:

@@ -47,13 +47,13 @@ from tests.simulation.scripts import (
     away_once_begun,
     away_once_ordered,
     booked_while_another_run_stands_still,
-    bought_by_an_earlier_program,
     buy,
     cancel,
     decline,
     dying,
     follow,
     forget,
+    held_by_another_version,
     lay_aside,
     lose_the_ledger,
     named_as_the_first,
@@ -223,7 +223,7 @@ RECONCILED, LISTING_REASONS = (
 )
 ASKING_BACK = flow_run(request_refund, order_ref="R-1", reason="101", only_show=False)
 SCENES: Mapping[ReasonCode, Play] = {
-    R.EARLIER: played(bought_by_an_earlier_program),
+    R.OF_ANOTHER_VERSION: played(held_by_another_version),
     # the request can't be bought as it stands
     R.SKU_UNKNOWN: bought(sku="7"),
     R.SKU_NOT_CHOSEN: bought(tells(Role.PRODUCT, also("skuList", skuId=77)), sku=""),

@@ -385,11 +385,11 @@ async def booked_while_another_run_stands_still(scene: Scene) -> None:
     await asyncio.wait(begun)
 
 
-async def bought_by_an_earlier_program(scene: Scene) -> None:
+async def held_by_another_version(scene: Scene) -> None:
     await scene.buys()
     with scene.database.connection.begin():
-        earlier = "UPDATE orders SET reason = 'the budget is used up', reason_code = NULL, reason_facts = NULL"
-        scene.database.connection.exec_driver_sql(earlier)
+        unknown = "UPDATE orders SET reason_code = 'unheard_of', reason_facts = NULL"
+        scene.database.connection.exec_driver_sql(unknown)
     await scene.buys()
 
 

@@ -25,7 +25,7 @@ from domain.effects import (
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import marketplaces_of
-from domain.reasons import Reason, earlier
+from domain.reasons import Reason
 from domain.service_orders import DomesticParcel, ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
@@ -43,6 +43,7 @@ from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned, put_approved
 from tests.tasks.stepping import step_of
+from tests.verdicts import in_these_words
 
 PAID_AT = datetime(2026, 1, 1, 12, tzinfo=UTC)
 A_WORD = "waitlogisticstakein"
@@ -267,7 +268,7 @@ async def test_an_order_that_is_found_at_a_hundredth_is_held(
     approved(resources, "A-1")
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     resources.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)]
@@ -409,7 +410,7 @@ async def test_a_lost_payment_is_settled_by_its_facts(
         intents("A-1", action=Action.PAY), lease=resources.lease
     ).won["A-1"]
     unknown = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     resources.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)]
@@ -475,7 +476,7 @@ async def test_tracking_records_a_payment_of_an_order_that_an_earlier_program_he
     held = OrderChange(
         order_ref="A-1",
         state=OrderState.HELD,
-        why=earlier("a state that this program does not know"),
+        why=in_these_words("a state that this program does not know"),
     )
     resources.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.DONE, change=held)]
@@ -498,7 +499,7 @@ async def test_a_person_tells_what_was_taken_where_the_service_is_a_unit_off(
         intents("A-1", action=Action.PAY), lease=resources.lease
     ).won["A-1"]
     unknown = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     effect = Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)
     resources.ledger.record([effect])

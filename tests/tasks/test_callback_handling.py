@@ -25,7 +25,6 @@ from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.messages import MessageKind
 from domain.money import Money
-from domain.reasons import earlier
 from domain.service_orders import (
     DomesticParcel,
     ServiceOrder,
@@ -44,6 +43,7 @@ from tests.connectors.ledger.plans import intents
 from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned, put_approved
 from tests.tasks.test_refund import FakeAfterSale
+from tests.verdicts import in_these_words
 
 
 @dataclass
@@ -301,7 +301,7 @@ async def test_what_is_held_for_another_reason_stays_held(
     ]
     resources.ledger.change(
         [
-            OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(why))
+            OrderChange(order_ref=ref, state=OrderState.HELD, why=in_these_words(why))
             for ref, why in held
         ]
     )

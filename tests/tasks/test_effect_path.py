@@ -29,7 +29,7 @@ from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
 from domain.orders import OrderRequest, SourcingOrder, marketplaces_of
 from domain.plan import PlannedOrder
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.service_orders import Goods, ServiceStatus, Shipment
 from domain.states import OrderState
 from flows.batch.execution import may_book, may_create
@@ -60,7 +60,7 @@ from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned, put_approved
 from tests.tasks.stepping import step_of
 from tests.tasks.test_effects import FakeKind, FakeService
-from tests.verdicts import in_words
+from tests.verdicts import in_these_words, in_words
 
 FREIGHT = FreightService(
     service_id="s",
@@ -592,7 +592,7 @@ async def test_several_orders_of_one_reference_are_held(
     put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     won = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     resources.ledger.record(
         [Outcome(claim=won.claim, status=EffectStatus.UNKNOWN, change=unknown)]
@@ -733,7 +733,9 @@ async def test_what_could_not_be_looked_for_is_not_ordered(
         planned("A-1").request, marketplace=Marketplace.ALIBABA_1688
     )
     assert (in_words(await find_unrecorded(resources, marketplaces_of([request])))) == {
-        "A-1": postponed(earlier("could not be looked for at the service (no answer)"))
+        "A-1": postponed(
+            in_these_words("could not be looked for at the service (no answer)")
+        )
     }
 
 

@@ -24,7 +24,6 @@ from connectors.xportcn.errors import (
 from domain.absence import OwnRecord
 from domain.effects import Action, Claim, EffectStatus
 from domain.money import Money
-from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
@@ -33,6 +32,7 @@ from tasks.effects.settling import settle
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
+from tests.verdicts import in_these_words
 
 NOT_THERE = OwnRecord(shown=Statement(source=Source.DETAIL, value="nothing"))
 
@@ -59,7 +59,7 @@ class FakeKind(EffectKind):
         return OrderChange(
             order_ref=attempt.order.order_ref,
             state=OrderState.REFUSED,
-            why=earlier(refusal.message),
+            why=in_these_words(refusal.message),
         )
 
     def proves_nothing_happened(self, refusal: Refused) -> bool:

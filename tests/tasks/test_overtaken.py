@@ -20,7 +20,7 @@ from domain.effects import Action, Claim, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import ChosenFreight, FreightQuote, FreightService
-from domain.reasons import Reason, earlier
+from domain.reasons import Reason
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.batch.execution import may_book
@@ -39,6 +39,7 @@ from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned
 from tests.tasks.stepping import step_of
 from tests.tasks.test_pay import ordered
+from tests.verdicts import in_these_words
 
 
 @dataclass
@@ -82,7 +83,9 @@ def carried_out(
         order_ref="A-1", action=action, amount=Money(100), request_hash="", part=part
     )
     record = run.ledger.claim([intent], lease=run.lease).won["A-1"]
-    change = OrderChange(order_ref="A-1", state=then, why=earlier("by another run"))
+    change = OrderChange(
+        order_ref="A-1", state=then, why=in_these_words("by another run")
+    )
     run.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.DONE, change=change)]
     )

@@ -31,7 +31,7 @@ from domain.effects import (
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import ReasonCode, earlier
+from domain.reasons import ReasonCode
 from domain.service_orders import Goods, ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from flows.answers.resolve import resolve
@@ -42,6 +42,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.tasks.stepping import step_of
+from tests.verdicts import in_these_words
 
 
 @pytest.fixture
@@ -260,7 +261,7 @@ async def test_an_order_that_a_person_named_needs_no_reference(
     put_rows(resources.ledger, [plan("A-1", lines=[to_json(LINE)])])
     record = resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"]
     unknown = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     resources.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=unknown)]
@@ -404,7 +405,7 @@ async def test_a_payment_is_settled_beside_one_whose_order_can_not_be_read(
         change = OrderChange(
             order_ref=record.order_ref,
             state=OrderState.UNKNOWN,
-            why=earlier("no answer"),
+            why=in_these_words("no answer"),
         )
         resources.ledger.record(
             [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)]

@@ -17,7 +17,6 @@ from connectors.ledger.store import Ledger
 from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
-from domain.reasons import earlier
 from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice
 from flows.approval.form import BEFOREHAND, decision_of
@@ -28,6 +27,7 @@ from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
 from tests.flows.plans import planned, put_approved
+from tests.verdicts import in_these_words
 
 BATCH = "batch"
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -40,7 +40,7 @@ def approve(resources: Resources, plan: PlannedOrder) -> None:
         plan_hash=summary.plan_hash,
         total=summary.total,
         freight=summary.freight,
-        why=earlier("ann"),
+        why=in_these_words("ann"),
     )
     resources.ledger.approve([approval], BATCH)
 
@@ -61,7 +61,7 @@ def test_a_yes_is_written_with_what_it_was_said_to(resources: Resources) -> None
     """
     plan = planned("B-1")
     resources.ledger.put_plans(
-        [plan.with_verdict(held(earlier("not approved")))], BATCH
+        [plan.with_verdict(held(in_these_words("not approved")))], BATCH
     )
     approve(resources, plan)
     order = resources.ledger.orders(["B-1"])["B-1"]

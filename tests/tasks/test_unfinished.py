@@ -17,7 +17,7 @@ from domain.decisions import postponed
 from domain.holds import Pause
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.reasons import Part, ReasonCode, because, earlier
+from domain.reasons import Part, ReasonCode, because
 from domain.states import OrderState
 from flows.batch import follow_up, run
 from flows.batch.plan_sources import FromRequests
@@ -28,6 +28,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.plans import planned
 from tests.history import all_orders
+from tests.verdicts import in_these_words
 
 REQUESTS = [planned(ref).request for ref in ("A-1", "A-2")]
 
@@ -51,7 +52,7 @@ class Plans(FromRequests):
     ) -> None:
         self.asked.append([one.order_ref for one in requests])
         failed = len(self.asked) <= self.fails
-        trouble = postponed(earlier("could not be previewed (no answer)"))
+        trouble = postponed(in_these_words("could not be previewed (no answer)"))
         plans = [
             PlannedOrder(request=one).with_verdict(trouble)
             if failed and one.order_ref == "A-2"

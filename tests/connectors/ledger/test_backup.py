@@ -32,7 +32,6 @@ from domain.effects import EffectStatus
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.messages import Message, MessageKind
-from domain.reasons import earlier
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -40,6 +39,7 @@ from tests.connectors.ledger.test_claims import LEASE, claim_one
 from tests.connectors.ledger.test_trouble import small_disk
 from tests.history import all_orders
 from tests.postgres import Postgres
+from tests.verdicts import in_these_words
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 SETTLED = timedelta(seconds=1020)
@@ -249,7 +249,7 @@ def test_a_backup_while_a_run_writes_is_consistent(
                         OrderChange(
                             order_ref=f"B-{number}",
                             state=OrderState.HELD,
-                            why=earlier("over budget"),
+                            why=in_these_words("over budget"),
                         )
                     ]
                 )
@@ -513,7 +513,7 @@ def test_what_a_person_says_while_a_ledger_is_copied_is_not_written_into_the_old
         question="?",
         answer="not ordered",
         status=EffectStatus.REFUSED,
-        why=earlier(""),
+        why=in_these_words(""),
         intent=intent,
         change=no,
     )
@@ -610,7 +610,6 @@ MOVE = """
 import sys
 from datetime import UTC, datetime
 from connectors.ledger.copying import ROWS_AT_ONCE, move_ledger
-from domain.reasons import ReasonCode, because, earlier
 move_ledger(sys.argv[1], sys.argv[2], now=datetime(2026, 1, 2, tzinfo=UTC), by="ann")
 """
 
@@ -709,7 +708,9 @@ def test_a_ledger_moves_to_postgresql_and_back_into_a_backup(
         moved.change(
             [
                 OrderChange(
-                    order_ref="A-2", state=OrderState.HELD, why=earlier("over budget")
+                    order_ref="A-2",
+                    state=OrderState.HELD,
+                    why=in_these_words("over budget"),
                 )
             ]
         )

@@ -19,7 +19,6 @@ from connectors.ledger.store import Ledger
 from domain.absence import Absent, NotHappened, OwnRecord
 from domain.effects import Action, EffectStatus
 from domain.money import Money
-from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import RefusedForGood
 from tests.clock import MovableClock
@@ -33,6 +32,7 @@ from tests.connectors.ledger.plans import (
 )
 from tests.history import all_orders
 from tests.postgres import Postgres
+from tests.verdicts import in_these_words
 
 LEASE = timedelta(seconds=60)
 
@@ -292,7 +292,7 @@ def said(ledger: Ledger, status: EffectStatus) -> None:
         question="?",
         answer="no",
         status=status,
-        why=earlier(""),
+        why=in_these_words(""),
         effect=effect,
         change=change,
     )
@@ -317,7 +317,7 @@ def test_a_refused_effect_gets_a_second_attempt_by_another_run(
                 Outcome(
                     claim=record.claim,
                     status=EffectStatus.REFUSED,
-                    why=earlier("no stock"),
+                    why=in_these_words("no stock"),
                     proof=FOR_GOOD,
                 )
             ]
@@ -367,7 +367,7 @@ def test_a_fact_that_fits_no_move_waits_for_a_person(
             change=OrderChange(
                 order_ref=ref,
                 state=OrderState.CANCELLED,
-                why=earlier("the service took it"),
+                why=in_these_words("the service took it"),
             ),
         )
         for ref, record in won.items()
@@ -395,7 +395,8 @@ def test_an_order_id_is_given_to_one_order_only(ledger: Ledger, other: Ledger) -
             writes=Columns({"order_id": "77"}),
         )
         return ResolutionRecord(
-            order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE, why=earlier(""),
+            order_ref=order_ref, by="ann", question="?", answer="ordered 77", status=EffectStatus.DONE,
+            why=in_these_words(""),
             intent=intent, change=change,
         )  # fmt: skip
 
@@ -446,7 +447,9 @@ def test_every_move_is_kept_with_its_author(ledger: Ledger) -> None:
     ledger.change(
         [
             OrderChange(
-                order_ref="A-1", state=OrderState.HELD, why=earlier("over budget")
+                order_ref="A-1",
+                state=OrderState.HELD,
+                why=in_these_words("over budget"),
             )
         ]
     )
@@ -465,7 +468,9 @@ def test_an_order_that_moved_since_it_was_seen_is_not_claimed(ledger: Ledger) ->
     ledger.change(
         [
             OrderChange(
-                order_ref="A-1", state=OrderState.REFUSED, why=earlier("sold out")
+                order_ref="A-1",
+                state=OrderState.REFUSED,
+                why=in_these_words("sold out"),
             )
         ]
     )
@@ -508,14 +513,16 @@ def test_what_an_effect_did_is_kept_when_the_order_was_cancelled_meanwhile(
     ledger.change(
         [
             OrderChange(
-                order_ref="A-1", state=OrderState.CANCELLED, why=earlier("closed")
+                order_ref="A-1",
+                state=OrderState.CANCELLED,
+                why=in_these_words("closed"),
             )
         ]
     )
     paid = OrderChange(
         order_ref="A-1",
         state=OrderState.PAID,
-        why=earlier("paid"),
+        why=in_these_words("paid"),
         writes=Columns({"paid_minor": 100}),
     )
     ledger.record(
@@ -541,7 +548,9 @@ def test_a_doubt_does_not_take_back_what_another_run_has_seen(ledger: Ledger) ->
     for state in (OrderState.ORDERED, OrderState.PAID, OrderState.BOOKED):
         ledger.change([OrderChange(order_ref="A-1", state=state)])
     doubt = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer to pay")
+        order_ref="A-1",
+        state=OrderState.UNKNOWN,
+        why=in_these_words("no answer to pay"),
     )
     ledger.record(
         [Outcome(claim=won.won["A-1"].claim, status=EffectStatus.UNKNOWN, change=doubt)]

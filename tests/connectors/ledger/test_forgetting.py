@@ -31,12 +31,13 @@ from connectors.ledger.verify import verify
 from domain.effects import EffectStatus
 from domain.forgetting import Mentions
 from domain.messages import Message, MessageKind
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.postgres import Postgres
+from tests.verdicts import in_these_words
 
 RECEIVER = {
     "name": "王小明 Quentin Zylberstein",
@@ -114,7 +115,9 @@ def bought(ledger: Ledger, order_ref: str) -> None:
             done(
                 won,
                 OrderChange(
-                    order_ref=order_ref, state=OrderState.ORDERED, why=earlier(SAID)
+                    order_ref=order_ref,
+                    state=OrderState.ORDERED,
+                    why=in_these_words(SAID),
                 ),
             )
         ]
@@ -140,7 +143,7 @@ def bought(ledger: Ledger, order_ref: str) -> None:
     )
     for state in (OrderState.PAID, OrderState.BOOKED, OrderState.DELIVERED):
         why = (
-            earlier(SAID)
+            in_these_words(SAID)
             if state is OrderState.DELIVERED
             else because(ReasonCode.PAYMENT_REFUSED, failure=[SAID])
         )

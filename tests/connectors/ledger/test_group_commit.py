@@ -28,11 +28,11 @@ from connectors.ledger.schema import marks
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
 from domain.money import Money
-from domain.reasons import earlier
 from domain.states import IllegalMove, OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.postgres import Postgres
+from tests.verdicts import in_these_words
 
 LEASE = timedelta(seconds=60)
 REFS = [f"A-{number}" for number in range(1, 7)]
@@ -69,7 +69,7 @@ def done(record: EffectRecord, state: OrderState = OrderState.ORDERED) -> Outcom
 
 
 def move(order_ref: str, state: OrderState) -> list[OrderChange]:
-    return [OrderChange(order_ref=order_ref, state=state, why=earlier("seen"))]
+    return [OrderChange(order_ref=order_ref, state=state, why=in_these_words("seen"))]
 
 
 async def claim_each(group_commit: GroupCommit) -> list[Claimed]:

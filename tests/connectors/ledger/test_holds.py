@@ -14,11 +14,11 @@ from connectors.ledger.store import Ledger
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import earlier
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Gap, Kind, Source, Statement
 from flows.answers.marketplaces import Topic, answer
 from tests.connectors.ledger.plans import intents, plan
+from tests.verdicts import in_these_words
 
 LEASE = timedelta(seconds=60)
 WHY = (
@@ -114,7 +114,9 @@ def test_news_that_come_too_late_for_the_order_hold_the_marketplace(
     ledger.change(
         [
             OrderChange(
-                order_ref="A-1", state=OrderState.REFUSED, why=earlier("sold out")
+                order_ref="A-1",
+                state=OrderState.REFUSED,
+                why=in_these_words("sold out"),
             )
         ]
     )

@@ -14,10 +14,11 @@ from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import Action, EffectStatus
 from domain.money import Money
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned, put_approved
+from tests.verdicts import in_these_words
 
 LEASE = timedelta(seconds=60)
 
@@ -156,10 +157,10 @@ def test_an_id_that_proved_to_be_another_s_is_given_back(ledger: Ledger) -> None
     """
     ledger.record([created(ledger, "A-1", "77")])
     order = ledger.orders(["A-1"])["A-1"]
-    assert ledger.disown(order, earlier("77 carries A-2"))
+    assert ledger.disown(order, in_these_words("77 carries A-2"))
     assert stands(ledger, "A-1") == (OrderState.UNKNOWN, None, EffectStatus.UNKNOWN)
     assert ledger.committed_in("batch") == 100
-    assert not ledger.disown(order, earlier("once more"))
+    assert not ledger.disown(order, in_these_words("once more"))
     ledger.record([created(ledger, "A-2", "77")])
     assert stands(ledger, "A-2") == (OrderState.ORDERED, "77", EffectStatus.DONE)
 

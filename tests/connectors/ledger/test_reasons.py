@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,17 +30,6 @@ def file(tmp_path: Path) -> Path:
         ledger.start_batch("batch", "file.csv")
         put_rows(ledger, [plan("A-1")])
     return tmp_path / "ledger.db"
-
-
-def test_only_code_and_facts_are_kept(file: Path) -> None:
-    with open_ledger(file) as ledger:
-        ledger.change([OrderChange(order_ref="A-1", state=OrderState.HELD, why=OVER)])
-        assert ledger.orders(["A-1"])["A-1"].reason == str(OVER)
-    with closing(sqlite3.connect(file)) as database:
-        (row,) = database.execute(
-            "SELECT reason, reason_code FROM orders WHERE order_ref = 'A-1'"
-        ).fetchall()
-    assert row == ("", "over_budget")
 
 
 def test_the_same_reason_again_is_no_move(file: Path) -> None:

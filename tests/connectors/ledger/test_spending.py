@@ -29,7 +29,7 @@ from domain.effects import Action, EffectStatus
 from domain.holds import start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import ReasonCode, earlier
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import NEVER_LEFT, PROOFS, Columns, intents, plan
@@ -37,6 +37,7 @@ from tests.everyday import examples
 from tests.history import all_orders
 from tests.postgres import Postgres
 from tests.running import ROOT
+from tests.verdicts import in_these_words
 
 LEASE = timedelta(seconds=60)
 DAY_LIMIT, BATCH_LIMIT = 160, 250
@@ -224,8 +225,8 @@ def test_a_payment_counts_on_the_day_it_leaves(
         "ordered, not paid: 1.00 CNY does not fit the day's limit: 1.00 CNY of 1.50 CNY is taken"
     )
     assert order.reason_code is ReasonCode.OVER_DAY_LIMIT
-    ledger.change([order.held(earlier("the answer does not fit the contract"))])
-    assert ledger.orders(["A-1"])["A-1"].reason_code is ReasonCode.EARLIER
+    ledger.change([order.held(in_these_words("the answer does not fit the contract"))])
+    assert ledger.orders(["A-1"])["A-1"].reason_code is ReasonCode.OF_ANOTHER_VERSION
     clock.advance(86_400)
     assert set(
         ledger.claim(payment, lease=LEASE, limits=limits(ledger, day=150)).won

@@ -30,7 +30,6 @@ from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.writer import write_snapshot
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import EffectStatus
-from domain.reasons import earlier
 from tasks.engine.resources import open_resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
@@ -39,6 +38,7 @@ from tests.connectors.ledger.test_guard import begin
 from tests.connectors.ledger.test_send_log import claim
 from tests.needs import leave_out
 from tests.postgres import Postgres
+from tests.verdicts import in_these_words
 
 PAGE = 4096
 
@@ -123,7 +123,7 @@ def test_an_outcome_that_cannot_be_written_leaves_the_intent(ledger: Ledger) -> 
     record = ledger.claim(intents("A-1"), lease=LEASE).won["A-1"]
     stop_growth(ledger)
     outcome = Outcome(
-        claim=record.claim, status=EffectStatus.DONE, why=earlier("r" * 100_000)
+        claim=record.claim, status=EffectStatus.DONE, why=in_these_words("r" * 100_000)
     )
     with pytest.raises(LedgerUnusable, match="free some disk space"):
         ledger.record([outcome])

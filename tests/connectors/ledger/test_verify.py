@@ -18,10 +18,10 @@ from connectors.ledger.records import OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import Action, EffectStatus
-from domain.reasons import earlier
 from domain.states import OrderState
 from tests.connectors.ledger.plans import FOR_GOOD, Columns, intents, plan
 from tests.connectors.ledger.test_claims import LEASE, claim_one
+from tests.verdicts import in_these_words
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def lived(ledger: Ledger, url: str) -> Ledger:
     )
     refused = ledger.claim(intents("A-2"), lease=LEASE).won["A-2"]
     gone = OrderChange(
-        order_ref="A-2", state=OrderState.REFUSED, why=earlier("no stock")
+        order_ref="A-2", state=OrderState.REFUSED, why=in_these_words("no stock")
     )
     ledger.record(
         [

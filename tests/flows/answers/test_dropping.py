@@ -16,7 +16,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
 from domain.after_sale import RefundState
 from domain.effects import EffectStatus
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from flows.answers.dropping import dropped
 from flows.answers.todo import to_do
@@ -25,6 +25,7 @@ from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
 from tests.flows.answers.test_todo import WEEK
 from tests.tasks.test_callback_handling import REFUND, ordered
+from tests.verdicts import in_these_words
 
 TOMORROW = datetime(2026, 3, 21, tzinfo=UTC)
 
@@ -112,7 +113,9 @@ async def test_what_is_urgent_is_seen_first_and_alone_once_the_rest_is_laid_asid
             f"U-{n}"
         ]
         change = OrderChange(
-            order_ref=f"U-{n}", state=OrderState.UNKNOWN, why=earlier("no answer")
+            order_ref=f"U-{n}",
+            state=OrderState.UNKNOWN,
+            why=in_these_words("no answer"),
         )
         resources.ledger.record(
             [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)]

@@ -11,12 +11,12 @@ from datetime import timedelta
 from connectors.ledger.records import EffectRecord, OrderChange, Outcome
 from connectors.ledger.send_log import SendLog
 from domain.effects import Action, EffectStatus
-from domain.reasons import earlier
 from domain.states import OrderState
 from flows.answers.pausing import GO_ON, Leaving, leaving, left_words, pause, resume
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
+from tests.verdicts import in_these_words
 
 CALL_S = 30.0
 
@@ -170,7 +170,7 @@ def test_resume_names_what_the_pause_has_left(
             OrderChange(
                 order_ref="A-1",
                 state=OrderState.PLANNED,
-                why=earlier("approved, not ordered yet"),
+                why=in_these_words("approved, not ordered yet"),
             )
         ]
     )

@@ -33,7 +33,7 @@ from domain.effects import (
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine, marketplaces_of
-from domain.reasons import Reason, ReasonCode, because, earlier
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment, TrackingEvent
 from domain.states import OrderState
 from flows.answers.questions import open_questions
@@ -52,7 +52,7 @@ from tests.flows.plans import planned
 from tests.flows.prefect_ui.test_upkeep_artifacts import refund
 from tests.tasks.stepping import step_of
 from tests.tasks.test_refund import FakeAfterSale
-from tests.verdicts import in_words
+from tests.verdicts import in_these_words, in_words
 
 LINE = OrderLine(
     line_no=1,
@@ -139,7 +139,7 @@ def unanswered(resources: Resources, action: Action, part: str = "") -> None:
     )
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
     change = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     resources.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)]
@@ -693,7 +693,7 @@ async def test_of_two_who_answer_at_one_moment_the_first_is_taken(
         resources.ledger.claim(intents("A-1"), lease=resources.lease).won["A-1"].claim
     )
     several = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("several orders")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("several orders")
     )
     resources.ledger.record(
         [Outcome(claim=claim, status=EffectStatus.DONE, change=several)]
@@ -1035,7 +1035,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     )
     (why,) = (await find_unrecorded(resources, marketplaces_of([request]))).values()
     assert in_words(why) == held(
-        earlier(
+        in_these_words(
             "the service already has order 77 (unpaid, 1.00 CNY) under this order_ref, and this ledger has not ordered "
             "it. If it is this order, take it over: sourcing resolve A-1 --ordered 77 --up-to 1.00. If another ledger "
             "ordered it, use that one: under a new order_ref it would be bought a second time"

@@ -19,13 +19,14 @@ from domain.after_sale import RefundState
 from domain.effects import Action, EffectStatus
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from flows.answers.todo import ToDo, alike, to_do
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.domain.test_after_sale import refund
+from tests.verdicts import in_these_words
 
 LINE = OrderLine(
     line_no=1,
@@ -51,7 +52,7 @@ def planned(resources: Resources, source: str, *refs: str) -> None:
 
 def stands(resources: Resources, ref: str, state: OrderState, reason: str = "") -> None:
     resources.ledger.change(
-        [OrderChange(order_ref=ref, state=state, why=earlier(reason))]
+        [OrderChange(order_ref=ref, state=state, why=in_these_words(reason))]
     )
 
 
@@ -215,7 +216,7 @@ def test_an_outcome_without_an_answer_brings_its_question(
     )
     record = resources.ledger.claim([intent], lease=resources.lease).won["A-1"]
     change = OrderChange(
-        order_ref="A-1", state=OrderState.UNKNOWN, why=earlier("no answer")
+        order_ref="A-1", state=OrderState.UNKNOWN, why=in_these_words("no answer")
     )
     resources.ledger.record(
         [Outcome(claim=record.claim, status=EffectStatus.UNKNOWN, change=change)]
@@ -383,7 +384,7 @@ def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(
             Outcome(
                 claim=record.claim,
                 status=EffectStatus.UNKNOWN,
-                why=earlier("no answer"),
+                why=in_these_words("no answer"),
             )
         ]
     )

@@ -21,7 +21,7 @@ from domain.matching import Match
 from domain.money import Money
 from domain.offers import Candidate, Quote
 from domain.plan import PlannedOrder
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.report import ReportLine
 from domain.request_remarks import Remark
 from domain.states import OrderState
@@ -38,6 +38,7 @@ from flows.approval.words import (
 )
 from flows.batch.plan_sources import summary_of
 from tests.flows.plans import planned, request_for
+from tests.verdicts import in_these_words
 
 PLANS = [planned("A-1"), planned("A-2", fen=2500)]
 REFS = ["A-1", "A-2"]
@@ -283,7 +284,7 @@ def test_another_price_makes_another_plan() -> None:
     assert asked_plan(PLANS[::-1]).plan_hash in hashes
     assert (
         asked_plan(
-            [replace(plan, why=earlier("other words")) for plan in PLANS]
+            [replace(plan, why=in_these_words("other words")) for plan in PLANS]
         ).plan_hash
         in hashes
     )

@@ -26,7 +26,7 @@ from connectors.xportcn.errors import ContractMismatch, ServiceAway, XportcnErro
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import FollowUp
 from domain.money import Money
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import buy_from_file as finishing
@@ -42,6 +42,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import PROOFS, plan
 from tests.history import all_orders
 from tests.postgres import Postgres
+from tests.verdicts import in_these_words
 
 KEPT: dict[str, Any] = {"plan_hash": None}
 
@@ -220,7 +221,7 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(
             OrderChange(
                 order_ref="A-3",
                 state=OrderState.HELD,
-                why=earlier("not approved by ann"),
+                why=in_these_words("not approved by ann"),
             )
         ]
     )

@@ -21,7 +21,7 @@ from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder
-from domain.reasons import ReasonCode, earlier
+from domain.reasons import ReasonCode
 from flows.batch.planning import match_requests, plan_each
 from flows.batch.sorting import first_payments_ahead
 from tasks.engine.gathering import OrderQueue
@@ -32,6 +32,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
 from tests.domain.test_matching import AT, hit
 from tests.flows.plans import planned
+from tests.verdicts import in_these_words
 
 BREAKER = SimpleNamespace(is_over=False, waits=False)
 LEDGER = SimpleNamespace(matches=SimpleNamespace(keep=lambda _rows: None))
@@ -110,7 +111,7 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
             looked_up.append(item[1])
             if item[1] == slow:
                 await may_answer.wait()
-            found[item] = refused(earlier("taobao has no such item"))
+            found[item] = refused(in_these_words("taobao has no such item"))
 
         await asyncio.gather(*map(one, items))
 

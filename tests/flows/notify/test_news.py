@@ -26,7 +26,7 @@ from domain.marketplace import Marketplace
 from domain.messages import CAUSE, Message, MessageKind, Place, UnknownWord
 from domain.money import Money
 from domain.orders import Receiver
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, ReportLine
 from domain.request_remarks import Fault
 from domain.service_orders import Shipment, TraceStatus, TrackingEvent
@@ -46,6 +46,7 @@ from flows.prefect_ui.events import budget_used_up
 from tasks.engine.progress import notify_listeners
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
+from tests.verdicts import in_these_words
 
 JANE = Receiver(
     name="Jane Doe",
@@ -472,7 +473,9 @@ def test_a_payment_counts_once_when_the_ledger_learned_of_it(
         ledger.change(
             [
                 OrderChange(
-                    order_ref="A-1", state=OrderState.HELD, why=earlier("no freight")
+                    order_ref="A-1",
+                    state=OrderState.HELD,
+                    why=in_these_words("no freight"),
                 )
             ]
         )
@@ -508,7 +511,11 @@ def sums_what_happened(ledger: Ledger, clock: MovableClock) -> None:
     put_rows(ledger, [plan("A-1"), plan("A-2"), plan("A-3")])
     since = clock()
     ledger.change(
-        [OrderChange(order_ref="A-3", state=OrderState.HELD, why=earlier("no stock"))]
+        [
+            OrderChange(
+                order_ref="A-3", state=OrderState.HELD, why=in_these_words("no stock")
+            )
+        ]
     )
     paid = {"order_id": "77", "paid_minor": 105, "paid_at": since}
     for state in (OrderState.ORDERED, OrderState.PAID):

@@ -17,7 +17,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, OrderRecord, Outcome
 from connectors.ledger.store import Ledger
 from domain.effects import EffectStatus
-from domain.reasons import ReasonCode, because, earlier
+from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.prefect_ui import events
@@ -25,6 +25,7 @@ from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up, s
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.history import all_orders
 from tests.running import PATIENCE_S
+from tests.verdicts import in_these_words
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
 
@@ -74,7 +75,9 @@ async def test_only_changes_are_told_and_each_once(
     ledger.change(
         [
             OrderChange(
-                order_ref="A-2", state=OrderState.HELD, why=earlier("over the limit")
+                order_ref="A-2",
+                state=OrderState.HELD,
+                why=in_these_words("over the limit"),
             )
         ]
     )
@@ -106,7 +109,9 @@ async def test_orders_that_came_into_the_same_state_share_an_event(
     feed = EventFeed(ledger, ledger.each_order(refs))
     ledger.change(
         [
-            OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier(f"why {ref}"))
+            OrderChange(
+                order_ref=ref, state=OrderState.HELD, why=in_these_words(f"why {ref}")
+            )
             for ref in refs[:4]
         ]
     )
@@ -171,11 +176,11 @@ async def test_what_could_not_be_told_comes_with_the_next_news(
     monkeypatch.setattr(events, "send", send)
     feed = EventFeed(ledger, ledger.each_order(["A-1", "A-2"]))
     ledger.change(
-        [OrderChange(order_ref="A-1", state=OrderState.HELD, why=earlier("why"))]
+        [OrderChange(order_ref="A-1", state=OrderState.HELD, why=in_these_words("why"))]
     )
     await feed.emit(["A-1"])
     ledger.change(
-        [OrderChange(order_ref="A-2", state=OrderState.HELD, why=earlier("why"))]
+        [OrderChange(order_ref="A-2", state=OrderState.HELD, why=in_these_words("why"))]
     )
     await feed.emit(["A-2"])
     await feed.emit(["A-2"])

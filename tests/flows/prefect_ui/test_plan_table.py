@@ -9,7 +9,6 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Quote, Sku
 from domain.plan import PlannedOrder
-from domain.reasons import earlier
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows.prefect_ui.markdown import (
@@ -19,6 +18,7 @@ from flows.prefect_ui.markdown import (
     table_row,
 )
 from tests.flows.plans import planned
+from tests.verdicts import in_these_words
 
 OFFER = Offer(
     marketplace=Marketplace.TAOBAO,
@@ -37,9 +37,9 @@ OFFER = Offer(
 FINE = replace(planned("A-1"), offers=(OFFER,))
 DEAR = replace(
     planned("A-2", fen=9900), offers=(OFFER,), freight_service=None
-).with_verdict(held(earlier("dear")))
+).with_verdict(held(in_these_words("dear")))
 GONE = replace(planned("A-3"), lines=(), quote=None, freight_service=None).with_verdict(
-    held(earlier("gone"))
+    held(in_these_words("gone"))
 )
 BEGUN = replace(planned("A-4"), offers=(OFFER,))
 

@@ -29,7 +29,7 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from domain.after_sale import RefundKind, RefundState, standing
-from domain.reasons import ReasonCode, earlier
+from domain.reasons import ReasonCode
 from domain.states import OrderState
 from flows.answers.todo import ToDo
 from flows.prefect_ui import todo_artifact
@@ -44,6 +44,7 @@ from flows.prefect_ui.todo_artifact import (
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 from tests.domain.test_after_sale import refund
+from tests.verdicts import in_these_words
 
 ID = UUID("0192d9a0-0000-7000-8000-000000000001")
 FORMS = dict.fromkeys(
@@ -251,7 +252,11 @@ def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
 
 def held(ledger: Ledger, ref: str) -> None:
     ledger.change(
-        [OrderChange(order_ref=ref, state=OrderState.HELD, why=earlier("too dear"))]
+        [
+            OrderChange(
+                order_ref=ref, state=OrderState.HELD, why=in_these_words("too dear")
+            )
+        ]
     )
 
 

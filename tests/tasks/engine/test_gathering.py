@@ -21,7 +21,6 @@ from connectors.xportcn.errors import (
     UnitUnclear,
 )
 from domain.decisions import held, postponed
-from domain.reasons import earlier
 from tasks.engine.gathering import (
     OrderQueue,
     PartialResults,
@@ -31,7 +30,7 @@ from tasks.engine.gathering import (
 )
 from tasks.engine.resources import Resources
 from tasks.engine.tries import Tries, TryAgain, tries
-from tests.verdicts import in_words
+from tests.verdicts import in_these_words, in_words
 
 BREAKER = SimpleNamespace(waits=True, is_over=False)
 RESOURCES = cast(Resources, SimpleNamespace(concurrency=2, breaker=BREAKER))
@@ -110,16 +109,16 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
     [
         (
             Unanswered("no answer"),
-            postponed(earlier("could not be previewed (no answer)")),
+            postponed(in_these_words("could not be previewed (no answer)")),
         ),
         (
             NotSent("too many calls"),
-            postponed(earlier("could not be previewed (too many calls)")),
+            postponed(in_these_words("could not be previewed (too many calls)")),
         ),
         (
             Refused("no"),
             held(
-                earlier(
+                in_these_words(
                     "could not be previewed (no). Run again; if it lasts, change the lines or sourcing drop"
                 )
             ),
@@ -129,7 +128,7 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
                 "odd", field="skuList.0.price", amount="59.00", place="taobao.detail"
             ),
             held(
-                earlier(
+                in_these_words(
                     "could not be previewed: skuList.0.price is 59.00, with a decimal point where whole fen belong. If "
                     "the console shows that many yuan, set XPORTCN_UNITS=taobao.detail=yuan and run again"
                 )
@@ -138,7 +137,7 @@ async def test_wrong_credentials_come_out_as_they_are() -> None:
         (
             ContractMismatch("odd"),
             held(
-                earlier(
+                in_these_words(
                     "could not be previewed (odd). Run again; if it lasts, change the lines or sourcing drop"
                 )
             ),
