@@ -33,7 +33,6 @@ LOCKED_AGAIN_S = 30.0
 """A database server that was started anew has forgotten its locks."""
 REFUSED_AT_MOST = 3
 """After a cut the server still has the lock of the session before, for a while."""
-A_DAY_S = 86_400
 
 
 class DatabaseUnusable(Exception):
@@ -166,31 +165,8 @@ def noted(settings: SourcingSettings) -> str:
     """The address that `serve` was given before, in this data folder; empty for
     none.
     """
-    if settings.server_note.exists():
-        return settings.server_note.read_text()
-    if (
-        settings.ledger_note.exists() and not settings.ledger_url_setting
-    ):  # of an earlier version
-        return _shown(
-            address_of(settings.ledger_url).difference_update_query(["options"])
-        )
-    return ""
-
-
-def require_one(settings: SourcingSettings) -> None:
-    """Raise `DatabaseUnusable` where a version that noted the ledger alone has used the
-    folder's records since.
-    """
-    records, url = settings.server_note.with_name("prefect.db"), noted(settings)
-    if not url or settings.server_note.exists() or not records.exists():
-        return
-    if records.stat().st_mtime > settings.ledger_note.stat().st_mtime + A_DAY_S:
-        raise DatabaseUnusable(
-            f"{records} was used after serve was given {shown(url)}: the schedules, pauses and budgets you set last "
-            f"may be in either. To go on with those of PostgreSQL: sourcing serve --postgres '{shown(url)}'. To go on "
-            f"with those of the folder: set SOURCING_LEDGER_URL to '{shown(settings.ledger_url)}' for good, each with "
-            "the password for ***"
-        )
+    note = settings.server_note
+    return note.read_text() if note.exists() else ""
 
 
 def shown(url: str) -> str:

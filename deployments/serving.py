@@ -133,8 +133,6 @@ def installation(
     with ExitStack() as stack:
         stack.enter_context(_only_one(folder, host, port))
         usable_port(host, port, "--port")
-        if not postgres_url:
-            databases.require_one(settings)
         records = postgres_url or databases.noted(settings)
         if records:
             databases.prepare(records)

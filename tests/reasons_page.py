@@ -15,7 +15,6 @@ from domain.wording import ReasonKind
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs/reasons.md"
 PRODUCT = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
-GIVEN = [code for code in ReasonCode if code is not ReasonCode.OF_ANOTHER_VERSION]
 HEAD = """# Reasons
 
 Written by `make reference` from [`domain/reason_codes.py`](../domain/reason_codes.py). An order that is held, refused,
@@ -52,7 +51,7 @@ def _row(code: ReasonCode, places: list[str]) -> str:
     sentence = words.sentence.replace("{remedy}", words.remedy).replace("|", "\\|")
     named = ", ".join(f"`sourcing {one}`" for one in words.command.split())
     command = f" ({named})" if named else ""
-    by = ", ".join(f"`{place}`" for place in places) or "rows of earlier programs"
+    by = ", ".join(f"`{place}`" for place in places)
     return f"| `{code}` | {sentence} | {words.remedy}{command} | {words.who} | {by} |"
 
 
@@ -75,7 +74,7 @@ def _made_in(module: ast.Module) -> Iterator[tuple[str, ReasonCode]]:
             if made := _made(node):
                 yield from (
                     (_name(scope), code)
-                    for code in GIVEN
+                    for code in ReasonCode
                     if f"ReasonCode.{code.name}" in made
                 )
 

@@ -10,7 +10,7 @@ from functools import cache
 
 from domain.reason_codes import ReasonCode
 from domain.reasons import FACT, OPTIONAL
-from tests.reasons_page import GIVEN, PAGE, PRODUCT, ROOT, given_by, page
+from tests.reasons_page import PAGE, PRODUCT, ROOT, given_by, page
 from tests.simulation.reasons import BEYOND, SCENES
 
 FILES = [file for folder in PRODUCT for file in sorted((ROOT / folder).rglob("*.py"))]
@@ -52,7 +52,7 @@ def modules() -> dict[str, ast.Module]:
 def test_each_code_is_made_a_reason_in_one_place() -> None:
     places = given_by()
     assert {
-        code: places.get(code) for code in GIVEN if len(places.get(code, ())) != 1
+        code: places.get(code) for code in ReasonCode if len(places.get(code, ())) != 1
     } == {}
 
 

@@ -1,9 +1,9 @@
-"""Rewrites snapshots, each whole before and after under its id and time."""
+"""Erases receivers from snapshots, each whole before and after under its id."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -30,32 +30,8 @@ from connectors.snapshots.writer import finished, put_in_place, staged_path, sta
 from domain.forgetting import Mentions
 
 Test = Callable[[SnapshotFile, Path], bool]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """A change of the rows of files: which of them it is due in, and rows with it."""
-
-    is_due: Test
-    applied: Callable[[SnapshotFile, pa.Table], pa.Table]
-
-
-def rewrite(root: Path, change: Change) -> list[str]:
-    """Apply a change in all snapshots; returns the ids of those that it was due in.
-
-    Each is replaced as the writer does it: readers see the old one or the new one. The
-    current state stays as it was: the caller refreshes it. Raises `SnapshotError`.
-    """
-    seen: set[str] = set()
-    rewritten: list[str] = []
-    while new := [
-        one for one in list_snapshots(root) if one.snapshot_id not in seen
-    ]:  # one may be pruned into another
-        seen |= {one.snapshot_id for one in new}
-        rewritten += [
-            one.snapshot_id for one in new if _is_rewritten(root, one, change)
-        ]
-    return rewritten
+Erased = Callable[[SnapshotFile, pa.Table], pa.Table]
+"""The rows of a file without receivers."""
 
 
 def any_file(root: Path, manifest: Manifest, test: Test) -> bool:
@@ -84,8 +60,11 @@ def _passes(root: Path, manifest: Manifest, file: SnapshotFile, test: Test) -> b
         raise SnapshotDamaged(words) from error
 
 
-def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
-    if not any_file(root, manifest, change.is_due):
+def _is_rewritten(root: Path, manifest: Manifest, is_due: Test, erased: Erased) -> bool:
+    """Rewrite a snapshot where it is due, as the writer does it: readers see the old
+    one or the new one.
+    """
+    if not any_file(root, manifest, is_due):
         return False
     with exclusive(root / WORK):  # a run may have replaced it since
         path = manifest_path(root, manifest.snapshot_id)
@@ -93,13 +72,9 @@ def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
             return False
         manifest = read_manifest(path)
         settle(root, manifest)
-        due = [
-            file
-            for file in manifest.files
-            if _passes(root, manifest, file, change.is_due)
-        ]
+        due = [file for file in manifest.files if _passes(root, manifest, file, is_due)]
         with staging(root, manifest.snapshot_id):
-            new = {file.table: _written(root, manifest, file, change) for file in due}
+            new = {file.table: _written(root, manifest, file, erased) for file in due}
             if new:
                 files = tuple(new.get(file.table, file) for file in manifest.files)
                 put_in_place(root, replace(manifest, files=files), new.values())
@@ -107,18 +82,19 @@ def _is_rewritten(root: Path, manifest: Manifest, change: Change) -> bool:
 
 
 def _written(
-    root: Path, manifest: Manifest, file: SnapshotFile, change: Change
+    root: Path, manifest: Manifest, file: SnapshotFile, erased: Erased
 ) -> SnapshotFile:
     """Write the changed file beside the others, for the place of the one that it
     replaces.
     """
     staged = staged_path(root, manifest.snapshot_id, file.table)
     staged.parent.mkdir(parents=True, exist_ok=True)
-    with parquet.ParquetFile(locate(root, manifest, file)) as old:
-        schema = change.applied(file, old.schema_arrow.empty_table()).schema
-        with Growing(staged, schema) as written:
-            for number in range(old.num_row_groups):
-                written.write(change.applied(file, old.read_row_group(number)))
+    with (
+        parquet.ParquetFile(locate(root, manifest, file)) as old,
+        Growing(staged, old.schema_arrow) as written,
+    ):
+        for number in range(old.num_row_groups):
+            written.write(erased(file, old.read_row_group(number)))
     fresh = finished(
         staged, manifest.snapshot_id, manifest.date, file.table, written.rows
     )
@@ -183,7 +159,14 @@ def erase_snapshots(root: Path, mentions: Mapping[str, Mentions]) -> list[str]:
             for rows in _rows_of(path, mentions, names)
         )
 
-    rewritten = rewrite(root, Change(is_due, erased))
+    seen: set[str] = set()
+    rewritten: list[str] = []
+    # a snapshot may be merged into another meanwhile
+    while new := [one for one in list_snapshots(root) if one.snapshot_id not in seen]:
+        for manifest in new:
+            seen.add(manifest.snapshot_id)
+            if _is_rewritten(root, manifest, is_due, erased):
+                rewritten.append(manifest.snapshot_id)
     with exclusive(root / WORK):
         sweep(root, list_snapshots(root))
         refresh(root)

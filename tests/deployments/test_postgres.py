@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -84,18 +83,12 @@ def test_every_command_of_the_folder_finds_the_ledger_there(
 def test_a_later_start_finds_prefect_s_records_there_without_the_option(
     settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Also with a ledger that was copied there, and after a start of an earlier
-    version, which noted the ledger alone.
+    """Also with a ledger that was copied there.
 
     In the folder are older ones, whose schedules may be on that a person has switched
     off since.
     """
     assert noted(settings) == ""
-    settings.ledger_note.write_text(ledger_url(URL))
-    assert noted(SourcingSettings(data_dir=tmp_path)) == URL.replace(
-        "postgresql", "postgresql+psycopg"
-    )
-    settings.ledger_note.unlink()
     (tmp_path / "ledger.db").touch()
     monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
     settle_ledger(moved := SourcingSettings(data_dir=tmp_path), URL)
@@ -106,29 +99,6 @@ def test_a_later_start_finds_prefect_s_records_there_without_the_option(
         "PostgreSQL at postgresql://merchant:***@127.0.0.1:9/shop can't be used"
         in begun(tmp_path)
     )
-
-
-def test_records_that_an_earlier_version_used_in_the_folder_since_are_a_person_s_choice(
-    settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Those of PostgreSQL are as of one day long ago: a night that was switched off
-    since would be on again.
-    """
-    settings.ledger_note.write_text(ledger_url(URL))
-    (records := tmp_path / "prefect" / "prefect.db").parent.mkdir()
-    records.touch()
-    databases.require_one(settings)
-    os.utime(settings.ledger_note, (0, 0))
-    said = begun(tmp_path)
-    assert (
-        "To go on with those of PostgreSQL: sourcing serve --postgres 'postgresql+psycopg://merchant:***@"
-        in said
-    )
-    monkeypatch.setenv("SOURCING_LEDGER_URL", ledger_url(URL))
-    folder = SourcingSettings(data_dir=tmp_path)
-    assert noted(folder) == ""
-    settle_ledger(folder, URL)
-    assert noted(settings) == URL
 
 
 def begun(data_dir: Path, *options: str, **settings: str) -> str:

@@ -16,21 +16,19 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.store import Ledger
 from domain.decisions import refused
 from domain.marketplace import Marketplace
-from domain.matching import Match, choose
 from domain.money import Money
 from domain.offers import Offer, Sku
 from domain.orders import OrderRequest, marketplaces_of
 from domain.plan import PlannedOrder
 from domain.reasons import ReasonCode
-from flows.batch.planning import match_requests, plan_each
+from flows.batch.planning import plan_each
 from flows.batch.sorting import first_payments_ahead
 from tasks.engine.gathering import OrderQueue
 from tasks.engine.resources import Resources
 from tasks.preview import match_lines, preview_orders
-from tasks.search import match_words, search_items
+from tasks.search import search_items
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents, plan
-from tests.domain.test_matching import AT, hit
 from tests.flows.plans import planned
 from tests.verdicts import in_these_words
 
@@ -145,44 +143,6 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
         request.order_ref for request in asked
     )
     assert len(looked_up) == len(set(looked_up)) == 40
-
-
-async def test_words_are_searched_again_where_an_earlier_program_took_a_title_that_lacks_one(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """It found 50ml in 350ml, and such an order may wait for months; what holds all the
-    words stands.
-    """
-    (request,) = requests(1)
-    request = replace(
-        request,
-        lines=tuple(
-            replace(request.lines[0], item=words) for words in ("cup 50ml", "cup")
-        ),
-    )
-    taken = choose(Marketplace.TAOBAO, "cup", [hit("1", "cup 350ml")], AT)
-    kept = {
-        ("A-0", words): replace(taken, words=words) for words in ("cup 50ml", "cup")
-    }
-
-    async def stored(*_: object) -> dict[tuple[str, str], Match]:
-        return kept
-
-    async def searched(
-        _resources: Resources, items: Any, found: Any, *, label: str
-    ) -> None:
-        for marketplace, words in items:
-            found[marketplace, words] = choose(
-                marketplace, words, [hit("1", "cup 350ml")], AT
-            )
-
-    monkeypatch.setattr("flows.batch.planning.stored_matches", stored)
-    monkeypatch.setattr(match_words, "fn", searched)
-    found = await match_requests(RESOURCES, [request], chunk_size=CHUNK, anew=False)
-    assert {words: match.item_id for (_, words), match in found.items()} == {
-        "cup 50ml": "",
-        "cup": "1",
-    }
 
 
 def test_where_one_order_is_bought_first_the_plan_says_so_beforehand(

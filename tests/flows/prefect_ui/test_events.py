@@ -92,7 +92,7 @@ async def test_only_changes_are_told_and_each_once(
         "marketplace": "taobao",
         "state": "held",
         "reason": "over the limit",
-    } | {"reason_code": "earlier"}
+    } | {"reason_code": "of_another_version"}
     assert sent[2].payload == {"batch_id": "batch", "orders": [held]}
 
 
