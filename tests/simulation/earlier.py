@@ -66,7 +66,6 @@ def _row(marketplace: Marketplace, order_id: str, at: datetime) -> dict[str, Any
         "batch_id": BATCH,
         "marketplace": marketplace,
         "state": OrderState.CANCELLED,
-        "reason": "",
         "fingerprint": "",
         "request": {},
         "lines": [],

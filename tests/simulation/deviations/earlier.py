@@ -75,7 +75,6 @@ def _row(
         "batch_id": BATCH,
         "marketplace": episode.cell.marketplace,
         "state": OrderState.CANCELLED,
-        "reason": "",
         "fingerprint": "",
         "request": {},
         "lines": [],
