@@ -22,7 +22,6 @@ from connectors.ledger.engine import open_engine
 from tests.made_once import copy_new_ledgers, share_certificates
 
 IMPORTED_BY_RUNS = (
-    "connectors.ledger.upgrading",
     "connectors.marketplaces.alibaba_1688.after_sale",
     "connectors.marketplaces.alibaba_1688.browser",
     "connectors.marketplaces.alibaba_1688.channel",

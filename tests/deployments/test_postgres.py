@@ -116,9 +116,7 @@ def begun(data_dir: Path, *options: str, **settings: str) -> str:
 def test_the_note_is_whole_or_absent_and_an_empty_one_stands_for_no_ledger(
     settings: SourcingSettings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A power cut may have left one of an earlier version: SQLite in its place would
-    buy a second time.
-    """
+    """SQLite in its place would buy a second time."""
 
     def cut(_: Path) -> None:
         raise OSError("no power")

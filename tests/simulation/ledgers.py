@@ -29,7 +29,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.switches import standing_pause
 from domain.effects import SPENDING, Action, EffectStatus
 from domain.holds import Pause
-from domain.reasons import read
+from domain.reasons import ReasonCode, read
 from domain.states import OrderState
 from flows.approval.form import BEFOREHAND
 from tests.simulation.process import boundary
@@ -118,15 +118,15 @@ class SharedDatabase:
             for name in ("orders", "effects", "moves")
         )
         rows = self.rows(" UNION ".join(told))
-        return {
-            *codes_of(
-                [
-                    {"code": row.code, "facts": json.loads(row.facts or "{}")}
-                    for row in rows
-                    if row.code
-                ]
-            )
-        }
+        codes = codes_of(
+            [
+                {"code": row.code, "facts": json.loads(row.facts or "{}")}
+                for row in rows
+                if row.code
+            ]
+        )
+        unknown = ReasonCode.OF_ANOTHER_VERSION
+        return {code if ReasonCode.of(code) else str(unknown) for code in codes}
 
     def refused_and_allowed(self) -> set[str]:
         """Orders of which a yes given beforehand allowed something after a person's

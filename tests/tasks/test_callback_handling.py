@@ -199,7 +199,7 @@ async def test_a_refund_that_a_message_settles_reaches_the_tables(
 async def test_a_refund_that_was_settled_without_its_rows_is_told_by_the_next_tracking(
     resources: Resources, channel: CountingChannel, clock: MovableClock
 ) -> None:
-    """As by a callback to an earlier version, or by a run that died; what is told is
+    """As by a run that died; what is told is
     not written again.
     """
     refunding(resources, channel)

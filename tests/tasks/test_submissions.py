@@ -407,9 +407,7 @@ async def test_a_cancelled_order_keeps_the_question_for_its_accepted_payment(
 async def test_a_payment_of_an_order_that_was_closed_under_another_reason_is_answered_too(
     resources: Resources, channel: SilentChannel, clock: MovableClock
 ) -> None:
-    """An earlier program kept no word of the payment; the reconciliation names the
-    answer.
-    """
+    """The order keeps no word of the payment; the reconciliation names the answer."""
     accepts(channel, resources, clock)
     await pay(resources)
     closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why="BUYER_NO_PAY")
