@@ -480,23 +480,19 @@ for ref in shown:
             Mutant(
                 "tolerance-passes-the-approval-limit",
                 "with a price tolerance, orders for more than the approval limit are bought unasked",
-                replace("flows/approval/request.py::_counted", "payable()", "approved"),
+                replace(
+                    "flows/approval/request.py::above_limit", "payable()", "approved"
+                ),
                 "tests/flows/approval/test_approving.py::test_the_approval_limit_counts_the_most_that_may_be_paid",
             ),
             Mutant(
                 "freight-approves-itself",
                 "freight that rose to any price is held once, and booked by the next night that is approved beforehand",
-                replace(
-                    "tasks/book_shipment.py::estimate_unbooked.one", "may_rise", "True"
+                never(
+                    "tasks/book_shipment.py::estimate_unbooked.one", "_above_approved()"
                 ),
                 "tests/tasks/test_effect_path.py::"
-                "test_a_yes_given_beforehand_raises_freight_only_where_the_approval_limit_counts_it",
-            ),
-            Mutant(
-                "no-rate-counts-as-nothing",
-                "freight without a rate counts as nothing against the approval limit, and is bought unasked",
-                always("domain/plan.py::Sum.is_within", "lacks"),
-                "tests/flows/approval/test_approving.py::test_the_limit_can_count_freight",
+                "test_a_yes_given_beforehand_raises_no_freight",
             ),
             Mutant(
                 "limit-counts-each-plan-alone",
@@ -766,6 +762,11 @@ for ref in shown:
     Rule(
         "A ledger that was put back makes nothing again that it has forgotten",
         (
+            Mutant(
+                "what-the-service-has-is-planned-again",
+                "a ledger that was put back buys again what it has forgotten",
+                never("flows/batch/plan_sources.py::FromRequests.plan", "why ref"),
+            ),
             Mutant(
                 "put-back-buys-at-once",
                 "a payment that was on its way when the ledger was put back is made again before it is there",
