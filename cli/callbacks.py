@@ -11,7 +11,7 @@ from cli.lazily import lazily
 
 with lazily():
     from cli import terminal
-    from connectors.callbacks import CallbackStore
+    from connectors import callbacks
     from deployments import receiver
 
 app = typer.Typer(help="Receive what the service posts.", invoke_without_command=True)
@@ -43,7 +43,7 @@ def token() -> None:
     """Make the secret part of the address to enter in the console. The one before stays
     valid beside it; older ones end.
     """
-    with CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
+    with callbacks.CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
         made = store.new_token()
     terminal.console.print(f"https://YOUR-HOST/callbacks/{made}", soft_wrap=True)
     terminal.messages.print(

@@ -22,8 +22,7 @@ with lazily():
     from rich import table
 
     from cli import notify, terminal
-    from connectors import apprise_sender, settings
-    from connectors.callbacks import CallbackStore
+    from connectors import apprise_sender, callbacks, settings
     from connectors.xportcn import settings as xportcn
     from deployments import bounded_http, databases, local_server, serving
 
@@ -227,7 +226,7 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
         "--state",
         str(state),
     ]
-    with CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
+    with callbacks.CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
         token = store.new_token()
     return {
         "sandbox": [
