@@ -252,7 +252,11 @@ def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flow", "entrypoint"), [("night", "flows.py:night"), ("of my own", "flows.py:own")]
+    ("flow", "entrypoint"),
+    [
+        pytest.param("night", "flows.py:night", marks=pytest.mark.endurance),
+        ("of my own", "flows.py:own"),
+    ],
 )
 def test_a_deployment_that_a_merchant_added_stays_as_it_was_left_too(
     product: Product, flow: str, entrypoint: str
