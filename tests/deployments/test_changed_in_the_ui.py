@@ -156,6 +156,7 @@ def product(
         client.request("DELETE", "/work_pools/{name}", path_params={"name": "kept"})
 
 
+@pytest.mark.endurance
 def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
     product: Product, tmp_path: Path
 ) -> None:
@@ -205,6 +206,7 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
     assert not product.of("night").paused
 
 
+@pytest.mark.endurance
 def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
     """Also after a version that registered in part; a file may name none."""
     for folder in ("/opt/1", "/opt/2"):
@@ -222,6 +224,7 @@ def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
     assert product.of("night").job_variables == {"env": {"A": "2"}}
 
 
+@pytest.mark.endurance
 def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
     """A run's start fills it in, each time anew: what stands in a secret block does not
     come into the deployment.
@@ -258,6 +261,7 @@ def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
         ("of my own", "flows.py:own"),
     ],
 )
+@pytest.mark.endurance
 def test_a_deployment_that_a_merchant_added_stays_as_it_was_left_too(
     product: Product, flow: str, entrypoint: str
 ) -> None:
@@ -347,6 +351,7 @@ def test_a_second_installation_on_one_ledger_begins_nothing_by_itself(
         assert product.schedules("night")["nightly"][:2] == ("0 2 * * *", False)
 
 
+@pytest.mark.endurance
 def test_without_its_note_what_stands_on_the_server_stays(
     product: Product, tmp_path: Path
 ) -> None:

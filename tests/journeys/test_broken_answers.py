@@ -112,6 +112,7 @@ def running(breaking: Breaking) -> Iterator[str]:
         loop.close()
 
 
+@pytest.mark.endurance
 def test_broken_answers_are_kept_nowhere(
     merchant: Merchant,
     tmp_path_factory: pytest.TempPathFactory,

@@ -27,6 +27,7 @@ def requests(merchant: Merchant) -> Path:
     return write_csv(merchant.folder / "requests.csv", rows)
 
 
+@pytest.mark.endurance
 def test_a_batch_is_seen_told_approved_and_reported(
     merchant: Merchant, prefect_url: str
 ) -> None:

@@ -38,6 +38,7 @@ def effects_seen(sandbox: RunningSandbox) -> int:
     return sum(len(books[kind]) for kind in ("orders", "payments", "shipments"))
 
 
+@pytest.mark.endurance
 def test_killed_runs_buy_everything_exactly_once(merchant: Merchant) -> None:
     """`kill -9` in the middle of creating, paying and booking, again and again; the
     last run finishes the batch.
