@@ -17,10 +17,11 @@ import aiohttp
 import httpx
 
 from benchmarks.measuring import Comparison, compare
-from connectors.xportcn.client import SignatureAuth, XportcnClient
+from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.operations.taobao_product import PRODUCT, ProductRequest
 from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.signing import SignatureAuth
 
 CALLS = 1_000
 CONNECTIONS = 32
@@ -94,13 +95,8 @@ async def through_plain_httpx(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
     )
     auth = SignatureAuth(settings, clock=time.time)
-
-    def sign(request: httpx.Request) -> httpx.Request:
-        request.headers.update(auth.headers())
-        return request
-
     async with httpx.AsyncClient(
-        base_url=settings.base_url, auth=sign, limits=limits, trust_env=False
+        base_url=settings.base_url, auth=auth, limits=limits, trust_env=False
     ) as client:
 
         async def read(request: ProductRequest) -> None:
