@@ -6,6 +6,9 @@ import zlib
 
 import httpx
 
+HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "sourcing"}
+"""Of every request: what is read here."""
+
 CHARACTER_SETS = ("utf-8", "utf8", "gbk", "gb2312", "gb18030", "us-ascii", "iso-8859-1")
 """Named as encodings by mistake: nothing is packed."""
 

@@ -27,7 +27,6 @@ KEEP_ALIVE_S = 4.0
 CONNECT_TIMEOUT_S = 5.0
 """A host that is there answers sooner; the rest of a call's time is for its answer."""
 NEXT_ADDRESS_AFTER_S = 0.25
-MAX_HEAD_BYTES = 16 << 10
 
 
 class OnceTransport(httpx.AsyncBaseTransport):
@@ -40,14 +39,8 @@ class OnceTransport(httpx.AsyncBaseTransport):
 
     calls_before_first_byte = True
 
-    def __init__(
-        self,
-        *,
-        connect_timeout_s: float = CONNECT_TIMEOUT_S,
-        verify: ssl.SSLContext | None = None,
-    ) -> None:
+    def __init__(self, *, connect_timeout_s: float = CONNECT_TIMEOUT_S) -> None:
         self._connect_timeout_s = connect_timeout_s
-        self._verify = verify
         self._idle = defaultdict[tuple[str, bytes], list[_Connection]](list)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -82,7 +75,7 @@ class OnceTransport(httpx.AsyncBaseTransport):
     async def _connect(self, url: httpx.URL) -> _Connection:
         try:
             async with asyncio.timeout(self._connect_timeout_s):
-                connection = await self._open_connection(url)
+                connection = await _open_connection(url)
                 await asyncio.sleep(0)  # bytes that are there already are read now
         except TimeoutError as error:
             raise httpx.ConnectTimeout("no connection in time") from error
@@ -90,23 +83,6 @@ class OnceTransport(httpx.AsyncBaseTransport):
             raise httpx.ConnectError(words_of(error)) from error
         if connection.is_closing():
             raise httpx.ConnectError("something came before anything was asked")
-        return connection
-
-    async def _open_connection(self, url: httpx.URL) -> _Connection:
-        loop = asyncio.get_running_loop()
-        host = url.raw_host.decode()
-        is_tls = url.scheme == "https"
-        addresses = await loop.getaddrinfo(
-            host, url.port or (443 if is_tls else 80), type=socket.SOCK_STREAM
-        )
-        _, connection = await loop.create_connection(
-            _Connection,
-            sock=await start_connection(
-                addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S
-            ),
-            ssl=(self._verify or trusted()) if is_tls else None,
-            server_hostname=host if is_tls else None,
-        )
         return connection
 
 
@@ -140,7 +116,7 @@ class _Connection(asyncio.Protocol):
         self._has_news.set()
 
     def write(self, request: httpx.Request) -> None:
-        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD_BYTES)
+        http = h11.Connection(h11.CLIENT)  # takes a head of 16 KB at most
         head = h11.Request(
             method=request.method,
             target=request.url.raw_path,
@@ -222,6 +198,24 @@ class _Body(httpx.AsyncByteStream):
             self._idle.append(connection)
         else:
             connection.abort()
+
+
+async def _open_connection(url: httpx.URL) -> _Connection:
+    loop = asyncio.get_running_loop()
+    host = url.raw_host.decode()
+    is_tls = url.scheme == "https"
+    addresses = await loop.getaddrinfo(
+        host, url.port or (443 if is_tls else 80), type=socket.SOCK_STREAM
+    )
+    _, connection = await loop.create_connection(
+        _Connection,
+        sock=await start_connection(
+            addresses, happy_eyeballs_delay=NEXT_ADDRESS_AFTER_S
+        ),
+        ssl=trusted() if is_tls else None,
+        server_hostname=host if is_tls else None,
+    )
+    return connection
 
 
 def _take_silent(idle: list[_Connection]) -> _Connection | None:

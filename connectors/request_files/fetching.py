@@ -22,7 +22,7 @@ from ipaddress import (
 
 import httpx
 
-from connectors.answer_bodies import Unreadable, read_body
+from connectors.answer_bodies import HEADERS, Unreadable, read_body
 from connectors.foreign import words_of
 from connectors.request_files.decoding import MOST_BYTES, Unusable, too_large
 from connectors.request_files.xlsx_file import LOCKED_OR_OLD, OLE
@@ -81,7 +81,6 @@ def _is_public(address: Address) -> bool:
 
 LONGEST_S = 60.0
 CONNECTED_WITHIN = {"connect": 5.0}
-HEADERS = {"accept-encoding": "gzip", "user-agent": "sourcing"}
 MOST_REDIRECTS = 10
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 PART = 1 << 16

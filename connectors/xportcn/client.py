@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import httpx
 from pydantic import ValidationError
 
-from connectors.answer_bodies import Unreadable, read_body
+from connectors.answer_bodies import HEADERS, Unreadable, read_body
 from connectors.crash_points import AFTER_SEND, reach
 from connectors.foreign import LEAST_SECRET, shortened, words_of
 from connectors.once_transport import OnceTransport
@@ -60,7 +60,6 @@ from connectors.xportcn.wire import Bounds, PointInFen
 from domain.effects import Claim
 
 PAGES = ("page_no", "page", "start_page", "begin_page")
-HEADERS = {"accept": "*/*", "accept-encoding": "gzip", "user-agent": "sourcing"}
 JSON_HEADERS = {**HEADERS, "content-type": "application/json"}
 KIND_OF: dict[type[Exception], FailureKind] = {
     Unreadable: FailureKind.MISFIT,  # another try would end in the same way

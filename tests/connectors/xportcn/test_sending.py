@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from connectors.http import Http
+from connectors.once_transport import OnceTransport
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Unanswered
 from connectors.xportcn.operations import alibaba_order, taobao_order, taobao_product
@@ -155,11 +155,11 @@ async def test_an_effect_that_could_not_connect_in_time_is_not_sent(
 
     async with listening(never_shakes_hands) as plain_url:
         url = plain_url.replace("http", "https")
-        quick = Http(base_url=url, max_connections=1, connect_timeout_s=0.2)
+        quick = OnceTransport(connect_timeout_s=0.2)
         client = (
             client_of(url, timeout_s=0.2)
             if is_of_the_call
-            else client_of(url, http=quick)
+            else client_of(url, transport=quick)
         )
         async with client:
             with pytest.raises(NotSent, match="no connection"):
