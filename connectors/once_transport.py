@@ -27,6 +27,10 @@ KEEP_ALIVE_S = 4.0
 CONNECT_TIMEOUT_S = 5.0
 """A host that is there answers sooner; the rest of a call's time is for its answer."""
 NEXT_ADDRESS_AFTER_S = 0.25
+MAX_KEPT_BYTES = 16 << 10
+"""Of a request. An answer may come before a larger one has left, and TLS of asyncio does
+not tell what is left.
+"""
 
 
 class OnceTransport(httpx.AsyncBaseTransport):
@@ -127,11 +131,13 @@ class _Connection(asyncio.Protocol):
             http.send(h11.Data(data=request.content)),
             http.send(h11.EndOfMessage()),
         )
+        message = b"".join(part for part in parts if part)
         if before_first_byte := request.extensions.get("before_first_byte"):
             before_first_byte()
         self._http = http
         self._is_idle = False
-        self._transport.write(b"".join(part for part in parts if part))
+        self._written_bytes = len(message)
+        self._transport.write(message)
 
     async def read_head(self) -> h11.Response:
         while not isinstance(event := await self.next_event(), h11.Response):
@@ -154,7 +160,7 @@ class _Connection(asyncio.Protocol):
         return (
             self._http.our_state is self._http.their_state is h11.DONE
             and self._http.trailing_data == (b"", False)
-            and self._transport.get_write_buffer_size() == 0
+            and self._written_bytes <= MAX_KEPT_BYTES
         )
 
     def rest(self) -> None:

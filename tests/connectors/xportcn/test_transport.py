@@ -401,7 +401,7 @@ async def test_requests_to_two_hosts_do_not_share_a_connection() -> None:
     async with (
         listening(first.serve) as one,
         listening(second.serve) as other,
-        httpx.AsyncClient(transport=OnceTransport(connect_timeout_s=5)) as client,
+        httpx.AsyncClient(transport=OnceTransport()) as client,
     ):
         for url in (one, other, one, other):
             await client.get(url)
@@ -448,7 +448,6 @@ async def test_a_dead_address_does_not_use_up_the_time_to_connect() -> None:
             unanswering("127.0.0.2", port),
             client_of(
                 f"http://two.example:{port}",
-                connect_timeout_s=5,
                 access_key="k",
                 access_secret="s",
                 user_id="7",
