@@ -271,6 +271,7 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "builtins.OSError": _of_system,
     "psycopg.Error": _of_postgresql,
     "httpx.HTTPStatusError": lambda error: f"HTTP {error.response.status_code}",
+    "httpx.NetworkError": lambda error: re.sub(r"^\[Errno -?\d+\] ", "", str(error)),
     "xml.ParseError": lambda error: "no XML at line {}, column {}".format(
         *error.position
     ),

@@ -28,8 +28,8 @@ CONNECT_TIMEOUT_S = 5.0
 """A host that is there answers sooner; the rest of a call's time is for its answer."""
 NEXT_ADDRESS_AFTER_S = 0.25
 MAX_KEPT_BYTES = 16 << 10
-"""Of a request. An answer may come before a larger one has left, and TLS of asyncio does
-not tell what is left.
+"""Of a request. An answer may come before a larger one has left, and TLS of asyncio
+does not tell what is left.
 """
 
 
@@ -207,6 +207,9 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _open_connection(url: httpx.URL) -> _Connection:
+    """The race for an address is not asyncio's own, which leaves sockets open when it is
+    cancelled.
+    """
     loop = asyncio.get_running_loop()
     host = url.raw_host.decode()
     is_tls = url.scheme == "https"
