@@ -31,6 +31,7 @@ from connectors.ledger.marks import require_in_use
 from connectors.ledger.order_mover import OrderMover
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import (
+    BEFOREHAND,
     REASON,
     Approval,
     OrderChange,
@@ -431,9 +432,7 @@ def _last(*of: Any) -> Any:
 
 _CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
 _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
-_YES = _last(
-    _CODE == ReasonCode.APPROVED, _by.is_distinct_from(bindparam("beforehand"))
-)
+_YES = _last(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(BEFOREHAND))
 _LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
 _LAID_ASIDE = or_(_TAKEN_BACK, _CODE == ReasonCode.NOT_WANTED)
 # one with a note and no name is of a run that could not ask
@@ -466,28 +465,22 @@ _WANTED_BACK = _WITHDRAWN.where(
 )
 
 
-def laid_aside(
-    ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
-) -> dict[str, str]:
+def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, str]:
     """Those that a person dropped or declined, and not planned since, each with the
     fingerprint of its request.
 
-    They keep the reason that the person gave. An approval by the word `beforehand` is
-    no person's yes.
+    They keep the reason that the person gave.
     """
-    return ledger.pairs(_ASIDE, refs=[*order_refs], beforehand=beforehand)
+    return ledger.pairs(_ASIDE, refs=[*order_refs])
 
 
-def declined(
-    ledger: Transactions, order_refs: Iterable[str], *, beforehand: str
-) -> dict[str, bool]:
+def declined(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, bool]:
     """Those to which a person, asked last, did not say yes, or that a person laid aside
     or took back since.
 
-    True for a no, False for silence. An approval by the word `beforehand` is no
-    person's yes.
+    True for a no, False for silence.
     """
-    return ledger.pairs(_DECLINED, refs=[*order_refs], beforehand=beforehand)
+    return ledger.pairs(_DECLINED, refs=[*order_refs])
 
 
 def take_back(ledger: Transactions, order_refs: Collection[str]) -> None:

@@ -397,10 +397,13 @@ class Intent:
             raise ValueError(f"{self.order_ref}: no {self.action} for {self.amount}")
 
 
+BEFOREHAND = "a yes given beforehand"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Approval:
     """The approval of exactly one plan (`plan_hash`), its total and its freight; `why`
-    names the approver.
+    names the approver, or `BEFOREHAND`, which is no person's yes.
     """
 
     order_ref: str

@@ -24,6 +24,7 @@ from prefect.exceptions import TerminationSignal
 from prefect.input import RunInput
 from pydantic import Field, ValidationError, create_model
 
+from connectors.ledger.records import BEFOREHAND
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import artifact_page, run_page
@@ -465,7 +466,6 @@ class ApprovalNotice:
         )
 
 
-BEFOREHAND = "a yes given beforehand"
 UNANSWERED = "no answer came when some of it was asked about before"
 Approver = Callable[[ApprovalRequest], bool]
 

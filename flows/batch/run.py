@@ -20,7 +20,7 @@ from connectors.ledger.plans import (
     plan_hash,
     say_no,
 )
-from connectors.ledger.records import OrderChange, SpendLimits, line_of
+from connectors.ledger.records import BEFOREHAND, OrderChange, SpendLimits, line_of
 from domain.decisions import FINE, Verdict, held
 from domain.holds import BudgetLimits, over_budget
 from domain.money import Money
@@ -30,7 +30,7 @@ from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
-from flows.approval.form import BEFOREHAND, asks, decide, is_deployed
+from flows.approval.form import asks, decide, is_deployed
 from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
@@ -150,9 +150,7 @@ class BatchRun:
         await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
         if not ask:
-            aside = laid_aside(
-                ledger, (one.order_ref for one in work.to_plan), beforehand=BEFOREHAND
-            )
+            aside = laid_aside(ledger, (one.order_ref for one in work.to_plan))
             work.to_plan = [
                 one
                 for one in work.to_plan
@@ -248,7 +246,6 @@ class BatchRun:
             no = declined(
                 self.resources.ledger,
                 (plan.order_ref for plan in fine),
-                beforehand=BEFOREHAND,
             )
         to_buy, why = self._within(fine, no)
         question = self._request(plans, to_buy, freight)

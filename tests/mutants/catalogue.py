@@ -766,6 +766,7 @@ for ref in shown:
                 "what-the-service-has-is-planned-again",
                 "a ledger that was put back buys again what it has forgotten",
                 never("flows/batch/plan_sources.py::FromRequests.plan", "why ref"),
+                "tests/flows/batch/test_unrecorded.py::test_a_plan_of_what_the_service_has_is_held",
             ),
             Mutant(
                 "put-back-buys-at-once",

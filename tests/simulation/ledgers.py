@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from connectors.ledger.engine import open_engine
 from connectors.ledger.records import (
+    BEFOREHAND,
     Claimed,
     EffectRecord,
     Intent,
@@ -31,7 +32,6 @@ from domain.effects import SPENDING, Action, EffectStatus
 from domain.holds import Pause
 from domain.reasons import ReasonCode, read
 from domain.states import OrderState
-from flows.approval.form import BEFOREHAND
 from tests.simulation.process import boundary
 
 Tell = Callable[[str], None]

@@ -29,6 +29,7 @@ from flows.sync_tracking import track as track_parcels
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, Resources, open_resources
 from tasks.snapshot import snapshot_moved
+from tests.simulation.ledgers import WatchedLedger
 from tests.simulation.process import Crash, Process
 
 BATCH, CORRECTED = "batch", "corrected"
@@ -94,8 +95,11 @@ class Judged(FromRequests):
                 ref for ref, one in given.items() if said.get(ref) == one.plan_hash
             }
             raise
+        assert isinstance(resources.ledger, WatchedLedger)
+        orders = resources.ledger.database.orders()
         for ref, one in given.items():
-            self._process.approves(ref, one.plan_hash)
+            if orders[ref].plan_hash == one.plan_hash:  # the ledger took the yes
+                self._process.approves(ref, one.plan_hash)
 
 
 async def source(

@@ -378,9 +378,9 @@ def test_what_is_taken_back_again_after_a_yes_stands_in_the_trail_again(
         resources.ledger.change(
             [OrderChange(order_ref="A-1", state=OrderState.PLANNED, why=why)]
         )
-        assert not declined(resources.ledger, ["A-1"], beforehand="")
+        assert not declined(resources.ledger, ["A-1"])
     take_back(resources.ledger, ["A-1"])
-    assert [*declined(resources.ledger, ["A-1"], beforehand="")] == ["A-1"]
+    assert [*declined(resources.ledger, ["A-1"])] == ["A-1"]
     assert told(resources).count(ReasonCode.WANTED_BACK) == 3
 
 

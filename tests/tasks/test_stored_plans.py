@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import approved_by
-from connectors.ledger.records import Approval, OrderChange
+from connectors.ledger.records import BEFOREHAND, Approval, OrderChange
 from connectors.ledger.store import Ledger
 from domain.decisions import held
 from domain.money import Money
 from domain.plan import PlannedOrder
 from domain.states import OrderState
 from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice
-from flows.approval.form import BEFOREHAND, decision_of
+from flows.approval.form import decision_of
 from flows.approval.request import ApprovalRequest, Decision
 from flows.approval.words import AskedPlan
 from flows.batch.plan_sources import StoredPlans, summary_of

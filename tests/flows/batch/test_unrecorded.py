@@ -4,6 +4,7 @@ that bought there is warned.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -19,9 +20,12 @@ from domain.absence import Misread, Reading
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.orders import OrderRequest, marketplaces_of
+from domain.plan import PlannedOrder
 from domain.service_orders import ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Lack
+from flows.batch import plan_sources
+from flows.batch.planning import Take
 from flows.batch.sorting import find_unrecorded
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
@@ -136,6 +140,30 @@ async def test_a_list_that_shows_no_newest_order_of_ours_may_hide_younger_ones(
     assert "nothing shows an older order of ours" in await why(resources)
     channel.show("77", ServiceStatus.UNPAID)
     assert await why(resources) == ""
+
+
+async def test_a_plan_of_what_the_service_has_is_held(
+    resources: Resources, channel: FakeChannel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its order_ref stands at an order that this ledger has forgotten."""
+    channel.show("5", ServiceStatus.UNPAID, reference="A-9")
+    taken: list[PlannedOrder] = []
+
+    async def plan_each(
+        _resources: Resources, _requests: Any, take: Take, **_: Any
+    ) -> None:
+        await take([replace(planned("A-9"), request=REQUEST)])
+
+    async def take(plans: Sequence[PlannedOrder]) -> None:
+        taken.extend(plans)
+
+    monkeypatch.setattr(plan_sources, "plan_each", plan_each)
+    await plan_sources.FromRequests([REQUEST], "file.csv").plan(
+        resources, [REQUEST], take, chunk_size=1, anew=False
+    )
+    (plan,) = taken
+    assert not plan.is_fine
+    assert "the service already has order 5" in str(plan.why)
 
 
 @pytest.mark.parametrize(
