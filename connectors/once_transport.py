@@ -207,9 +207,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _open_connection(url: httpx.URL) -> _Connection:
-    """The race for an address is not asyncio's own, which leaves sockets open when it is
-    cancelled.
-    """
+    """The race of addresses is not asyncio's own: cancelled, that leaves sockets open."""
     loop = asyncio.get_running_loop()
     host = url.raw_host.decode()
     is_tls = url.scheme == "https"
