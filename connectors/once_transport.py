@@ -207,7 +207,7 @@ class _Body(httpx.AsyncByteStream):
 
 
 async def _open_connection(url: httpx.URL) -> _Connection:
-    """The race of addresses is not asyncio's own: cancelled, that leaves sockets open."""
+    """asyncio's own race of addresses leaves sockets open when it is cancelled."""
     loop = asyncio.get_running_loop()
     host = url.raw_host.decode()
     is_tls = url.scheme == "https"
