@@ -32,6 +32,7 @@ import httpx
 
 from connectors.durable import put_once
 from connectors.foreign import words_of
+from connectors.once_transport import trusted
 from connectors.ui_pages import TEMPORARY
 from deployments.die_with_parent import die_with_parent
 from deployments.prefect_patches import damage_of
@@ -327,7 +328,7 @@ def database(folder: Path) -> dict[str, str]:
 def is_healthy(url: str) -> bool:
     """Whether a Prefect API, or a sandbox, answers at this address."""
     try:
-        return httpx.get(f"{url}/health", timeout=2).is_success
+        return httpx.get(f"{url}/health", timeout=2, verify=trusted()).is_success
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
 

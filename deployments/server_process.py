@@ -26,6 +26,7 @@ from typing import IO, TYPE_CHECKING
 import httpx
 
 from connectors.durable import put
+from connectors.once_transport import trusted
 from deployments.prefect_patches import (
     RetryWhenBusy,
     copy_database,
@@ -70,7 +71,7 @@ class Address:
     def answers(self) -> bool:
         """Whether this very server is there and ready."""
         try:
-            answer = httpx.get(f"{self.url}/health", timeout=2)
+            answer = httpx.get(f"{self.url}/health", timeout=2, verify=trusted())
         except (httpx.HTTPError, httpx.InvalidURL):
             return False
         return answer.is_success and answer.headers.get(IDENTITY) == self.identity
