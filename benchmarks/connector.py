@@ -17,10 +17,12 @@ import aiohttp
 import httpx
 
 from benchmarks.measuring import Comparison, compare
-from connectors.xportcn.client import SignatureAuth, XportcnClient
+from connectors.once_transport import OnceTransport
+from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.envelope import open_envelope
 from connectors.xportcn.operations.taobao_product import PRODUCT, ProductRequest
 from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.signing import SignatureAuth
 
 CALLS = 1_000
 CONNECTIONS = 32
@@ -48,6 +50,15 @@ def run() -> list[Comparison]:
                 lambda: asyncio.run(through_bare_aiohttp(settings, requests)),
                 work="the same reads",
                 rival="bare aiohttp: signed, JSON read, no models",
+                amount=CALLS,
+                things="calls",
+                repetitions=3,
+            ),
+            compare(
+                lambda: asyncio.run(through_the_transport(settings, requests)),
+                lambda: asyncio.run(through_bare_aiohttp(settings, requests)),
+                work="the same reads over the transport alone: signed, JSON read, no models",
+                rival="bare aiohttp",
                 amount=CALLS,
                 things="calls",
                 repetitions=3,
@@ -94,13 +105,8 @@ async def through_plain_httpx(
         max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS
     )
     auth = SignatureAuth(settings, clock=time.time)
-
-    def sign(request: httpx.Request) -> httpx.Request:
-        request.headers.update(auth.headers())
-        return request
-
     async with httpx.AsyncClient(
-        base_url=settings.base_url, auth=sign, limits=limits, trust_env=False
+        base_url=settings.base_url, auth=auth, limits=limits, trust_env=False
     ) as client:
 
         async def read(request: ProductRequest) -> None:
@@ -108,6 +114,27 @@ async def through_plain_httpx(
             envelope = open_envelope(answer.content)
             assert envelope is not None
             PRODUCT.parse(envelope.data)
+
+        await all_of(requests, read)
+
+
+async def through_the_transport(
+    settings: XportcnSettings, requests: list[ProductRequest]
+) -> None:
+    auth, url = (
+        SignatureAuth(settings, clock=time.time),
+        settings.base_url + PRODUCT.path,
+    )
+    async with OnceTransport() as transport:
+
+        async def read(request: ProductRequest) -> None:
+            answer = await transport.handle_async_request(
+                httpx.Request(
+                    "GET", url, params=request.query(), headers=auth.headers()
+                )
+            )
+            assert json.loads(await answer.aread())["code"] == 200
+            await answer.aclose()
 
         await all_of(requests, read)
 

@@ -32,9 +32,8 @@ from domain.wording import pluralize
 
 with lazily():
     from email import utils
-    from urllib import error as http
-    from urllib import request
 
+    import httpx
     from rich import text
 
     from cli import terminal
@@ -462,8 +461,8 @@ def _service() -> list[CheckResult]:
     """The service answers at all, and takes the account."""
     mine = xportcn.XportcnSettings()
     try:
-        date = _date_of(mine.base_url)
-    except (OSError, ValueError) as error:
+        date = httpx.get(mine.base_url, timeout=5).headers.get("date")
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         found = f"{mine.base_url} can't be reached: {words_of(error)}"
         remedy = (
             _how_to_start_the_sandbox()
@@ -473,15 +472,6 @@ def _service() -> list[CheckResult]:
         service = unwell("service", found, f"{remedy}, or set XPORTCN_BASE_URL")
         return [service, unwell("account", NOT_CHECKED, "")]
     return [_clock(mine.base_url, date), _account()]
-
-
-def _date_of(url: str) -> str | None:
-    try:
-        with request.urlopen(url, timeout=5) as answer:
-            date: str | None = answer.headers.get("Date")
-    except http.HTTPError as answered:
-        date = answered.headers.get("Date")
-    return date
 
 
 def _how_to_start_the_sandbox() -> str:

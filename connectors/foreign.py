@@ -1,9 +1,8 @@
 """Filters the errors of other programs: their type is shown, their text only where it
 can't quote data.
 
-Such a text may quote what was read: aiohttp quotes a body that is longer than declared,
-PostgreSQL the row that it refuses, DuckDB and Arrow the value that they can't convert,
-Prefect the parameters of a run.
+Such a text may quote what was read: PostgreSQL quotes the row that it refuses, DuckDB
+and Arrow the value that they can't convert, Prefect the parameters of a run.
 """
 
 from __future__ import annotations
@@ -94,7 +93,7 @@ SPEAKING = frozenset(
             "sqlite3.Error",
             "redis.ConnectionError",
             "redis.TimeoutError",
-            "httpx.ConnectError",
+            "httpx.NetworkError",
         ),
         *(
             "duckdb.ParserException",
@@ -207,8 +206,8 @@ def _may_be_shown(error: BaseException) -> bool:
 
 
 def _inmost(error: BaseException) -> BaseException:
-    """The error that SQLAlchemy, aiohttp or urllib have wrapped."""
-    for name in ("orig", "os_error", "certificate_error", "reason"):
+    """The error that SQLAlchemy or urllib have wrapped."""
+    for name in ("orig", "reason"):
         if isinstance(wrapped := getattr(error, name, None), BaseException):
             return _inmost(wrapped)
     return error
@@ -272,6 +271,7 @@ TEXTS: Mapping[str, Callable[[Any], str]] = {
     "builtins.OSError": _of_system,
     "psycopg.Error": _of_postgresql,
     "httpx.HTTPStatusError": lambda error: f"HTTP {error.response.status_code}",
+    "httpx.NetworkError": lambda error: re.sub(r"^\[Errno -?\d+\] ", "", str(error)),
     "xml.ParseError": lambda error: "no XML at line {}, column {}".format(
         *error.position
     ),

@@ -9,13 +9,11 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from http.client import HTTPException
-from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+
+import httpx
 
 from connectors.apprise_sender import Recipient, recipients_of, send
-from connectors.concurrently import within
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
 from connectors.foreign import words_of
 from connectors.ledger.store import Ledger
@@ -142,10 +140,17 @@ async def ping_watcher(url: str, *, well: bool) -> str:
     """Ping the watcher; returns why the ping may be lost, or nothing. Raises nothing
     and takes at most five seconds.
     """
-    pinged = partial(_pinged, url, well=well)
-    return await asyncio.to_thread(
-        within, LONGEST_S, pinged, "it did not answer in time"
-    )
+    try:
+        async with (
+            asyncio.timeout(LONGEST_S),
+            httpx.AsyncClient(follow_redirects=True) as client,
+        ):
+            answer = await client.get(address_of(url, well=well))
+    except TimeoutError:
+        return "it did not answer in time"
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        return words_of(error)
+    return "" if answer.is_success else f"it answered {answer.status_code}"
 
 
 def address_of(url: str, *, well: bool) -> str:
@@ -154,20 +159,3 @@ def address_of(url: str, *, well: bool) -> str:
     return (
         url if well else parts._replace(path=f"{parts.path.rstrip('/')}/fail").geturl()
     )
-
-
-def _pinged(url: str, *, well: bool) -> str:
-    """Why a ping failed, without the address; empty for success."""
-    try:
-        request = Request(
-            address_of(url, well=well), headers={"User-Agent": "sourcing"}
-        )
-        with urlopen(request, timeout=LONGEST_S):
-            return ""
-    except HTTPError as error:
-        error.close()
-        return f"it answered {error.code}"
-    except URLError as error:
-        return words_of(error)
-    except (OSError, HTTPException, ValueError) as error:
-        return type(error).__name__

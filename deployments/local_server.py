@@ -16,25 +16,23 @@ the next command waits for it.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import time
-from base64 import b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from http.client import HTTPException
 from pathlib import Path
 from typing import BinaryIO, cast
-from urllib.error import HTTPError
 from urllib.parse import urlsplit
-from urllib.request import Request, urlopen
+
+import httpx
 
 from connectors.durable import put_once
+from connectors.foreign import words_of
+from connectors.once_transport import trusted
 from connectors.ui_pages import TEMPORARY
 from deployments.die_with_parent import die_with_parent
 from deployments.prefect_patches import damage_of
@@ -191,31 +189,23 @@ def require_reachable(url: str) -> None:
     itself is left to Prefect.
     """
     try:
-        with urlopen(f"{url}/health", timeout=10):
-            return
-    except HTTPError:
-        return
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "reason", error)
-        if isinstance(reason, ssl.SSLError):
+        httpx.get(f"{url}/health", timeout=10)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        if "SSL" in words_of(error):
             return  # Prefect has its own settings of whom to trust
         raise ServerFailed(
             f"no Prefect server can be reached at PREFECT_API_URL={without_password(url)} "
-            f"({getattr(reason, 'strerror', 0) or reason}): start it, correct the address, or unset it to "
+            f"({words_of(error)}): start it, correct the address, or unset it to "
             "use a server of the data folder. Nothing was sent"
         ) from error
 
 
 def version_at(url: str) -> str:
     """The version of Prefect that a server names; empty where Prefect alone may ask."""
-    password = b64encode(
-        os.environ.get("PREFECT_API_AUTH_STRING", "").encode()
-    ).decode()
-    asked = Request(
-        f"{url}/admin/version", headers={"Authorization": f"Basic {password}"}
-    )
-    with suppress(OSError, ValueError), urlopen(asked, timeout=10) as answer:
-        return str(json.load(answer))
+    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
+    with suppress(httpx.HTTPError, httpx.InvalidURL, ValueError):
+        answer = httpx.get(f"{url}/admin/version", auth=(user, password), timeout=10)
+        return str(answer.json()) if answer.is_success else ""
     return ""
 
 
@@ -338,9 +328,8 @@ def database(folder: Path) -> dict[str, str]:
 def is_healthy(url: str) -> bool:
     """Whether a Prefect API, or a sandbox, answers at this address."""
     try:
-        with urlopen(f"{url}/health", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, ValueError, HTTPException):
+        return httpx.get(f"{url}/health", timeout=2, verify=trusted()).is_success
+    except (httpx.HTTPError, httpx.InvalidURL):
         return False
 
 

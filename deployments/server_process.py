@@ -22,10 +22,11 @@ from contextlib import closing, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
-from urllib.error import URLError
-from urllib.request import urlopen
+
+import httpx
 
 from connectors.durable import put
+from connectors.once_transport import trusted
 from deployments.prefect_patches import (
     RetryWhenBusy,
     copy_database,
@@ -70,13 +71,10 @@ class Address:
     def answers(self) -> bool:
         """Whether this very server is there and ready."""
         try:
-            with urlopen(f"{self.url}/health", timeout=2) as answer:
-                return bool(
-                    answer.status == 200
-                    and answer.headers.get(IDENTITY, "") == self.identity
-                )
-        except (URLError, OSError, ValueError):
+            answer = httpx.get(f"{self.url}/health", timeout=2, verify=trusted())
+        except (httpx.HTTPError, httpx.InvalidURL):
             return False
+        return answer.is_success and answer.headers.get(IDENTITY) == self.identity
 
 
 def noted(folder: Path) -> Address | None:

@@ -217,41 +217,6 @@ PRIVATE = (
         "Leave the patch away: registering takes a fifth longer.",
     ),
     Private(
-        "aiohttp.connector",
-        "connectors/http.py",
-        "aiohttp/connector.py",
-        "class Connection",
-        "an effect asks for leave in the instant before its first byte; a session repeats and redirects",
-        "Let GuardedRequest send as aiohttp's own request now does, with first_byte before the first write.",
-    ),
-    Private(
-        "aiohttp.http",
-        "connectors/http.py",
-        "aiohttp/http_writer.py",
-        "async def write_headers(",
-        "headers and body leave at once; aiohttp writes a body in a task of its own",
-        "Let GuardedRequest write as aiohttp's own request now does, with first_byte before the first write.",
-    ),
-    Private(
-        "_timer",
-        "connectors/http.py",
-        "aiohttp/client_reqrep.py",
-        "timer=self._timer,",
-        "a response is made before a byte leaves, with what aiohttp's own request gives it",
-        "Give ClientResponse what aiohttp's own ClientRequest.send gives it.",
-    ),
-    *(
-        Private(
-            name,
-            "connectors/http.py",
-            "aiohttp/client_proto.py",
-            f"def {name}(",
-            "a connection is used without aiohttp's session",
-            "Prepare and read the connection as aiohttp's own ClientResponse and ClientSession now do.",
-        )
-        for name in ("should_close", "set_response_params", "start_timeout")
-    ),
-    Private(
         "socket_read_timeout",
         "connectors/apprise_sender.py",
         "apprise/url.py",
@@ -292,7 +257,7 @@ PRIVATE = (
         "Find out anew in Bounded whether a request has come.",
     ),
 )
-"""Everything of Prefect, aiohttp, uvicorn and others that is used though their
+"""Everything of Prefect, uvicorn and others that is used though their
 documentation does not offer it.
 """
 

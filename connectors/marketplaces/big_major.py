@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
@@ -138,7 +139,7 @@ class BigMajorChannel(AlibabaChannel):
         except Refused as refused:
             refused = without_own_id(refused)
             why = problem(refused.code, refused.message)
-            raise refused.explained(code=code_of(refused), problems=(why,)) from refused
+            raise replace(refused, code=code_of(refused), problems=(why,)) from refused
         return _created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:

@@ -419,8 +419,8 @@ class InternationalChannel(FilteredOrders):
             why = problem(refused.code, refused.message)
             if refused.operation == international.FREIGHT.name:
                 require_understood(international.CREATE, no_quote(why, refused.code))
-            raise refused.explained(
-                code=code_of(refused), problems=refused.problems or (why,)
+            raise replace(
+                refused, code=code_of(refused), problems=refused.problems or (why,)
             ) from refused
         return created(answer)
 

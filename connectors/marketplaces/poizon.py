@@ -304,8 +304,8 @@ class PoizonChannel(FilteredOrders):
             answer = await self._client.effect(poizon.CREATE, request, claim=claim)
         except Refused as refused:
             problems = (problem(refused.code, refused.message),)
-            raise refused.explained(
-                code=code_of(refused), problems=problems
+            raise replace(
+                refused, code=code_of(refused), problems=problems
             ) from refused
         return created(answer)
 

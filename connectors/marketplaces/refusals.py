@@ -227,7 +227,7 @@ def without_own_id(refused: Refused) -> Refused:
     if means_it_exists(refused) or not ABOUT_OWN_ID.search(refused.message):
         return refused
     words = f"{refused.message}: the service does not know this field. Leave it out with XPORTCN_OUT_ORDER_ID=false"
-    return refused.explained(code=refused.code, message=words)
+    return replace(refused, message=words)
 
 
 def code_of(refused: Refused) -> str:
@@ -250,8 +250,8 @@ async def payment_answer(payment: Awaitable[Answer]) -> Answer:
         return await payment
     except Refused as refused:
         code = code_of(refused)
-        raise refused.explained(
-            code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
+        raise replace(
+            refused, code=ORDER_NOT_EXIST if code == ORDER_NOT_FOUND else code
         ) from refused
 
 

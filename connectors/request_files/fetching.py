@@ -19,12 +19,11 @@ from ipaddress import (
     ip_address,
     ip_network,
 )
-from typing import Any
 
-import aiohttp
-from yarl import URL
+import httpx
 
-from connectors.http import trusted
+from connectors.answer_bodies import HEADERS, Unreadable, read_body
+from connectors.foreign import words_of
 from connectors.request_files.decoding import MOST_BYTES, Unusable, too_large
 from connectors.request_files.xlsx_file import LOCKED_OR_OLD, OLE
 
@@ -81,7 +80,9 @@ def _is_public(address: Address) -> bool:
 
 
 LONGEST_S = 60.0
+CONNECTED_WITHIN = {"connect": 5.0}
 MOST_REDIRECTS = 10
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 PART = 1 << 16
 STARTS = {b"PK\x03\x04": ".xlsx", b"PAR1": ".parquet", b"[": ".json", b"{": ".json"}
 OTHERS = {
@@ -106,133 +107,123 @@ async def fetch(address: str) -> Fetched:
     """
     try:
         async with asyncio.timeout(LONGEST_S):
-            return await _followed(_url(address))
+            return await _follow(_url(address))
     except TimeoutError:
         problem = f"did not give the whole file within {LONGEST_S:.0f} seconds: try again, or download it yourself"
-    except aiohttp.ClientConnectorCertificateError:
-        problem = "has a certificate that is not trusted here"
-    except aiohttp.ClientConnectorDNSError:
+    except socket.gaierror:
         problem = "names a host that is not known: check the address"
-    except (
-        aiohttp.ClientPayloadError,
-        aiohttp.ServerDisconnectedError,
-        ConnectionResetError,
-    ):
+    except (httpx.ReadError, httpx.RemoteProtocolError):
         problem = "broke off in the middle: try again"
-    except (aiohttp.ClientError, OSError, ValueError) as error:
-        problem = f"can't be asked ({_kind(error)}): check the address, or try again"
+    except Unreadable as error:
+        problem = f"can't be read: {error}"
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        words = words_of(error)
+        problem = f"can't be asked ({words}): check the address, or try again"
+        if UNTRUSTED in words:
+            problem = "has a certificate that is not trusted here"
     raise Unusable(problem)
 
 
-def _kind(error: BaseException) -> str:
-    """The kind of an error, without its message, which names the address."""
-    of_system = getattr(error, "os_error", error)
-    return getattr(of_system, "strerror", None) or type(error).__name__
-
-
-def _url(text: str) -> URL:
+def _url(text: str) -> httpx.URL:
     if not re.fullmatch(r"https?://[^\s\x00-\x1f\x7f]+", text, re.IGNORECASE):
         raise Unusable("is no https address")
-    return URL(text, encoded=text.isascii())
+    return httpx.URL(text)
 
 
-async def _followed(url: URL) -> Fetched:
+async def _follow(url: httpx.URL) -> Fetched:
     """Get the file, following redirects; sheets need that cookies go back to the hosts
-    that set them.
+    that set them. httpx's client is not used: it logs addresses.
     """
-    cookies = aiohttp.CookieJar()
+    cookies = httpx.Cookies()
     for _ in range(MOST_REDIRECTS + 1):
-        door = Door(is_tls=url.scheme == "https")
-        connector = aiohttp.TCPConnector(ssl=trusted(), socket_factory=door.socket)
-        async with aiohttp.ClientSession(
-            connector=connector, cookie_jar=cookies, trust_env=False
-        ) as session:
+        request = httpx.Request("GET", url, headers=HEADERS, cookies=cookies)
+        async with httpx.AsyncHTTPTransport() as transport:
+            response = await _ask(transport, request)
             try:
-                async with session.get(
-                    url, allow_redirects=False, headers={"user-agent": "sourcing"}
-                ) as answer:
-                    if location := _leads_to(answer):
-                        url = url.join(
-                            _url(
-                                str(url.join(URL(location, encoded=location.isascii())))
-                            )
-                        )
-                        continue
-                    return await _file(answer)
-            except aiohttp.ClientError:
-                door.raise_if_refused()
-                raise
+                cookies.extract_cookies(response)
+                if location := _leads_to(response):
+                    url = _url(str(url.join(location)))
+                else:
+                    return await _file(response)
+            finally:
+                await response.aclose()
     raise Unusable(f"was redirected more than {MOST_REDIRECTS} times")
 
 
-class Door:
-    """Creates the socket of each connection, unless its address is forbidden."""
+async def _ask(
+    transport: httpx.AsyncBaseTransport, request: httpx.Request
+) -> httpx.Response:
+    """The answer from the first of the host's addresses that can be connected to. Only
+    addresses that were checked are connected to: the name is not looked up again.
+    """
+    failure: httpx.TransportError | None = None
+    for address in await _reachable_addresses(request.url):
+        pinned = httpx.Request(
+            request.method,
+            request.url.copy_with(host=address),
+            headers=request.headers,
+            extensions={
+                "sni_hostname": request.url.raw_host.decode(),
+                "timeout": CONNECTED_WITHIN,
+            },
+        )
+        try:
+            response = await transport.handle_async_request(pinned)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            failure = error
+        else:
+            response.request = request
+            return response
+    assert failure is not None
+    raise failure
 
-    def __init__(self, *, is_tls: bool) -> None:
-        self._is_tls = is_tls
-        self._refused: list[str] = []
 
-    def socket(self, to: tuple[Any, ...]) -> socket.socket:
-        """A socket for aiohttp, which connects it to exactly this address. Raises
-        `PermissionError`.
-        """
-        family, kind, protocol, _, address = to
-        if not is_reachable(address[0], is_tls=self._is_tls):
-            self._refused.append(address[0])
-            raise PermissionError
-        return socket.socket(family=family, type=kind, proto=protocol)
-
-    def raise_if_refused(self) -> None:
-        """Raise `Unusable` where an address was refused."""
-        if not self._refused:
-            return
-        if not self._is_tls and is_reachable(self._refused[0], is_tls=True):
-            raise Unusable("must begin with https")
-        raise Unusable(f"leads to {self._refused[0]}, which is not public")
+async def _reachable_addresses(url: httpx.URL) -> list[str]:
+    """The addresses of the host that may be connected to. Raises `Unusable` where there
+    is none.
+    """
+    is_tls = url.scheme == "https"
+    answers = await asyncio.get_running_loop().getaddrinfo(
+        url.raw_host.decode(), url.port, type=socket.SOCK_STREAM
+    )
+    addresses = [str(address[0]) for *_, address in answers]
+    reachable = [text for text in addresses if is_reachable(text, is_tls=is_tls)]
+    if reachable:
+        return reachable
+    if not is_tls and is_reachable(addresses[0], is_tls=True):
+        raise Unusable("must begin with https")
+    raise Unusable(f"leads to {addresses[0]}, which is not public")
 
 
-def _leads_to(answer: aiohttp.ClientResponse) -> str:
+def _leads_to(answer: httpx.Response) -> str:
     """The target of a redirect; empty for other answers. Raises `Unusable` for an
     answer without a file.
     """
-    if answer.status in (301, 302, 303, 307, 308) and (
-        location := answer.headers.get("location")
-    ):
-        return location
-    if answer.status in (401, 403):
+    status = answer.status_code
+    if answer.has_redirect_location:
+        return answer.headers["location"]
+    if status in (401, 403):
         raise Unusable(
-            f"answered {answer.status}: it wants a login; let everybody with the link read"
+            f"answered {status}: it wants a login; let everybody with the link read"
         )
-    if answer.status in (404, 410):
+    if status in (404, 410):
         raise Unusable(
-            f"answered {answer.status}: nothing is there any more; check the address"
+            f"answered {status}: nothing is there any more; check the address"
         )
-    if answer.status != HTTPStatus.OK:
-        raise Unusable(
-            f"answered {answer.status}: try again later, or check the address"
-        )
+    if status != HTTPStatus.OK:
+        raise Unusable(f"answered {status}: try again later, or check the address")
     return ""
 
 
-async def _file(answer: aiohttp.ClientResponse) -> Fetched:
-    if (
-        answer.content_length is None
-        and "chunked" not in answer.headers.get("transfer-encoding", "").lower()
-    ):
+async def _file(answer: httpx.Response) -> Fetched:
+    length = answer.headers.get("content-length")
+    if length is None and "transfer-encoding" not in answer.headers:
         raise Unusable(
             "does not say how long the file is, so it may be cut off unnoticed: download it"
         )
-    if (answer.content_length or 0) > MOST_BYTES:
-        raise Unusable(too_large(answer.content_length or 0))
-    parts, size = [], 0
-    async for part in answer.content.iter_chunked(
-        PART
-    ):  # decompressed, in parts of bounded size
-        parts.append(part)
-        size += len(part)
-        if size > MOST_BYTES:
-            raise Unusable(f"has more than {MOST_BYTES // 2**20} MiB: split the file")
-    content = b"".join(parts)
+    if int(length or 0) > MOST_BYTES:
+        raise Unusable(too_large(int(length or 0)))
+    content = await read_body(answer, MOST_BYTES)
     return Fetched(content, suffix_of(content))
 
 

@@ -5,29 +5,23 @@ failure has a meaning.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import random
-import secrets
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from types import TracebackType
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
+import httpx
 from pydantic import ValidationError
 
+from connectors.answer_bodies import HEADERS, Unreadable, read_body
+from connectors.crash_points import AFTER_SEND, reach
 from connectors.foreign import LEAST_SECRET, shortened, words_of
-from connectors.http import (
-    TRANSPORT_ERRORS,
-    Http,
-    HttpAnswer,
-    Send,
-    Unreadable,
-    is_garbled,
-    sending,
-)
+from connectors.once_transport import OnceTransport
 from connectors.settings import MissingSetting
 from connectors.units import Unit, parse_units
 from connectors.xportcn.breaker import CircuitBreaker
@@ -62,73 +56,22 @@ from connectors.xportcn.operations.operation import (
 )
 from connectors.xportcn.overrides import load_overrides, renamed
 from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.signing import SignatureAuth, new_nonce
 from connectors.xportcn.wire import Bounds, PointInFen
 from domain.effects import Claim
 
-
-def new_nonce() -> str:
-    """32 random characters of [A-Za-z0-9]: hex is enough of them, and fast."""
-    return secrets.token_hex(16)
-
-
-def signature(
-    *, access_key: str, timestamp: str, nonce: str, access_secret: str
-) -> str:
-    """MD5 of the four texts joined without separators, in upper-case hex."""
-    text = f"{access_key}{timestamp}{nonce}{access_secret}"
-    return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest().upper()
-
-
-LOGISTICS = "/open/pp/logistics/"
 PAGES = ("page_no", "page", "start_page", "begin_page")
-
-
-class SignatureAuth:
-    """Signs every request anew: a nonce is good for one try only."""
-
-    def __init__(
-        self,
-        settings: XportcnSettings,
-        *,
-        clock: Callable[[], float],
-        nonces: Callable[[], str] = new_nonce,
-    ) -> None:
-        self._access_key, self._secret = (
-            settings.access_key,
-            settings.access_secret.get_secret_value(),
-        )
-        self._user_id = settings.user_id
-        self._signs_query = settings.logistics_sign == "signature"
-        self._per_second = 1000 if settings.timestamp_unit == "ms" else 1
-        self._clock = clock
-        self._nonces = nonces
-
-    def headers(self) -> dict[str, str]:
-        """The five headers of contract 1.3."""
-        timestamp, nonce = str(int(self._clock() * self._per_second)), self._nonces()
-        return {
-            "access-key": self._access_key,
-            "user-id": self._user_id,
-            "timestamp": timestamp,
-            "nonce-str": nonce,
-            "signature": signature(
-                access_key=self._access_key,
-                timestamp=timestamp,
-                nonce=nonce,
-                access_secret=self._secret,
-            ),
-        }
-
-    def query(self, headers: Mapping[str, str], operation: Operation) -> dict[str, str]:
-        """Headers that the query repeats: in logistics calls, wherever an override
-        moves them, and in those there.
-        """
-        if self._signs_query and (
-            operation.group == warehouse.LOGISTICS.name or LOGISTICS in operation.path
-        ):
-            return {"timestamp": headers["timestamp"], "sign": headers["signature"]}
-        return {}
-
+JSON_HEADERS = {**HEADERS, "content-type": "application/json"}
+KIND_OF: dict[type[Exception], FailureKind] = {
+    Unreadable: FailureKind.MISFIT,  # another try would end in the same way
+    httpx.DecodingError: FailureKind.GARBLED,
+    httpx.RemoteProtocolError: FailureKind.GARBLED,
+    httpx.TimeoutException: FailureKind.TIMED_OUT,
+    TimeoutError: FailureKind.TIMED_OUT,
+    httpx.TransportError: FailureKind.BROKEN,
+    httpx.InvalidURL: FailureKind.BROKEN,
+}
+"""What an exception means in place of an answer; the first row that fits counts."""
 
 log = logging.getLogger("xportcn")
 
@@ -147,6 +90,44 @@ MAX_AMOUNT_MINOR = 10_000_000_00
 """No price, fee or order in an answer is believed above ten million yuan, or as many of
 its currency: a unit is wrong then.
 """
+MAX_ANSWER_BYTES = 16 << 20
+"""Unpacked: what is larger is no answer of an order service, and would fill the
+memory.
+"""
+
+
+class Send:
+    """The way of one request onto the wire. `written` is true once its first byte may
+    have left. A read, and a call by hand, have no claims.
+    """
+
+    def __init__(
+        self,
+        operation: str,
+        claims: Sequence[Claim] = (),
+        on_send: Callable[[Claim], None] = lambda _claim: None,
+    ) -> None:
+        self._operation = operation
+        self._claims = claims
+        self._on_send = on_send
+        self.written = False
+
+    def before_first_byte(self) -> None:
+        """Note the claims. Raises `NotSent`, and on a second time `httpx.WriteError`:
+        then nothing is to be written.
+        """
+        if self.written:
+            raise httpx.WriteError("no request is written a second time")
+        try:
+            for claim in self._claims:
+                self._on_send(claim)
+        except NotSent as error:
+            error.operation = error.operation or self._operation
+            raise
+        except Exception as error:
+            words = f"leave to send was not given ({type(error).__name__})"
+            raise NotSent(words, operation=self._operation) from error
+        self.written = True
 
 
 class XportcnClient:
@@ -154,10 +135,12 @@ class XportcnClient:
 
     `on_send` is called synchronously with each claim of an effect, right before its
     first byte leaves. If it raises, nothing is written: `NotSent` passes as it is,
-    anything else becomes the cause of a `NotSent`. Another `http` must call the hooks
-    of `connectors.http` itself. Every call passes the `breaker`; the default breaker is
-    the client's own and waits for nothing. Each call but a probe counts as one of the
-    day's `calls`.
+    anything else becomes the cause of a `NotSent`. Another `transport` is handed a
+    request after that call, so that an effect whose connection fails is in doubt too,
+    unless its attribute `calls_before_first_byte` is true: then it calls the request's
+    extension `before_first_byte`, as `OnceTransport` does. Every call passes the
+    `breaker`; the default breaker is the client's own and waits for nothing. Each call
+    but a probe counts as one of the day's `calls`.
     """
 
     def __init__(
@@ -168,7 +151,7 @@ class XportcnClient:
         clock: Callable[[], float] = time.time,
         nonces: Callable[[], str] = new_nonce,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        http: Http | None = None,
+        transport: httpx.AsyncBaseTransport | None = None,
         breaker: CircuitBreaker | None = None,
         at_once: int = 0,
         calls: DailyCalls | None = None,
@@ -190,7 +173,7 @@ class XportcnClient:
         )
         self.breaker.register(self._probe, at_once=most)
         self._auth = SignatureAuth(settings, clock=clock, nonces=nonces)
-        self._http = http or Http(base_url=settings.base_url, max_connections=most)
+        self._transport = transport or OnceTransport()
 
     async def __aenter__(self) -> Self:
         return self
@@ -206,7 +189,7 @@ class XportcnClient:
     async def aclose(self) -> None:
         """Close all connections."""
         self.breaker.unregister(self._probe)
-        await self._http.aclose()
+        await self._transport.aclose()
 
     async def read(self, call: ReadCall[Req, Res], request: Req) -> Res:
         """Make a call that changes nothing; failures that may pass are tried again
@@ -219,7 +202,7 @@ class XportcnClient:
         while True:
             await self._take_call()
             async with self.breaker.passing(holds_lease=False):
-                result = await self._attempt(call, request, Send())
+                result = await self._attempt(call, request, Send(call.name))
             if not isinstance(result, FailedCall):
                 return result
             tried += 1
@@ -238,12 +221,7 @@ class XportcnClient:
         them go, or nothing is sent.
         """
         _require_claims(call, claims)
-
-        def leave() -> None:
-            for claim in claims:
-                self._on_send(claim)
-
-        return await self._send_once(call, request, Send(leave, action=call.action))
+        return await self._send_once(call, request, claims)
 
     async def by_hand(self, call: Call[Req, Res], request: Req) -> Res:
         """Make a call that a person asks for, under no claim: sent exactly once, or not
@@ -251,11 +229,14 @@ class XportcnClient:
         """
         if call.command:
             raise TypeError(f"{call.name} is made by {call.command}: it needs a claim")
-        return await self._send_once(call, request, Send())
+        return await self._send_once(call, request)
 
-    async def _send_once(self, call: Call[Req, Res], request: Req, send: Send) -> Res:
+    async def _send_once(
+        self, call: Call[Req, Res], request: Req, claims: Sequence[Claim] = ()
+    ) -> Res:
         await self._take_call()
         async with self.breaker.passing(holds_lease=call.effect):
+            send = Send(call.name, claims, self._on_send)
             result = await self._attempt(call, request, send)
         if isinstance(result, FailedCall):
             raise error_of(result)
@@ -294,7 +275,9 @@ class XportcnClient:
 
     async def _probe(self) -> bool:
         """One cheap call past the breaker: whether the service answers at all."""
-        answer = await self._exchange(warehouse.ADDRESSES, Nothing(), Send())
+        answer = await self._exchange(
+            warehouse.ADDRESSES, Nothing(), Send(warehouse.ADDRESSES.name)
+        )
         if isinstance(answer, FailedCall):
             return False
         judged = self._judge(warehouse.ADDRESSES, answer)
@@ -333,49 +316,58 @@ class XportcnClient:
         a failed call.
         """
         try:
-            with sending(send):
-                async with asyncio.timeout(self.settings.timeout_s):
-                    received = await self._sent(call, request)
-        except TRANSPORT_ERRORS as error:
-            if send.denied is not None:
-                _raise_denied(call, send.denied)
-            timed_out = isinstance(error, TimeoutError) or isinstance(
-                error.__cause__, TimeoutError
+            async with asyncio.timeout(self.settings.timeout_s):
+                response, body = await self._send(call, request, send)
+        except tuple(KIND_OF) as error:
+            kind = next(KIND_OF[cause] for cause in KIND_OF if isinstance(error, cause))
+            is_total = type(error) is TimeoutError
+            words = f"{self.settings.timeout_s:g} s" if is_total else words_of(error)
+            return FailedCall(
+                operation=self.overrides[call].operation,
+                address=self.address,
+                failure=Failure(kind=kind, effect=call.effect, sent=send.written),
+                words=words,
             )
-            broken = FailureKind.GARBLED if is_garbled(error) else FailureKind.BROKEN
-            words = (
-                f"{self.settings.timeout_s:g} s"
-                if type(error) is TimeoutError
-                else words_of(error)
-            )
-            return self._unanswered(
-                call,
-                FailureKind.TIMED_OUT if timed_out else broken,
-                words,
-                sent=send.written,
-            )
-        except Unreadable as error:  # another try would end in the same way
-            return self._unanswered(call, FailureKind.MISFIT, str(error), sent=True)
-        envelope = without_the_receiver(
-            open_envelope(received.body, self._secrets), request
-        )
-        return Answer(received.status, received.headers, envelope)
+        envelope = without_the_receiver(open_envelope(body, self._secrets), request)
+        return Answer(response.status_code, response.headers, envelope)
 
-    async def _sent(self, call: Call[Req, Res], request: Req) -> HttpAnswer:
+    async def _send(
+        self, call: Call[Req, Res], request: Req, send: Send
+    ) -> tuple[httpx.Response, bytes]:
+        """The transport takes the request itself: httpx's client keeps cookies and logs
+        addresses, which may be signed.
+        """
+        signed = next(self._auth.auth_flow(self._http_request(call, request)))
+        if getattr(self._transport, "calls_before_first_byte", False):
+            signed.extensions["before_first_byte"] = send.before_first_byte
+        else:
+            send.before_first_byte()
+        response = await self._transport.handle_async_request(signed)
+        try:
+            if isinstance(call, EffectCall):
+                reach(AFTER_SEND, call.action)
+            body = await read_body(response, MAX_ANSWER_BYTES)
+        finally:
+            await response.aclose()
+        return response, body
+
+    def _http_request(self, call: Call[Req, Res], request: Req) -> httpx.Request:
         override = self.overrides[call]
-        operation = override.operation
-        path, query, body = operation.path, {}, ""
-        if operation.method == "GET":
+        path, query, body = override.operation.path, {}, ""
+        if override.operation.method == "GET":
             path, fields = path_and_query(path, request.query(self._unit_of(call)))
             query = renamed(fields, override.request, reading=False)
         else:
             body = renamed(
                 request.body(self._unit_of(call)), override.request, reading=False
             )
-        headers = self._auth.headers()
-        query |= self._auth.query(headers, operation)
-        return await self._http.exchange(
-            operation.method, path, headers=headers, query=query, body=body
+        return httpx.Request(
+            override.operation.method,
+            _url(f"{self.settings.base_url.rstrip('/')}{path}"),
+            params=query or None,
+            headers=JSON_HEADERS if body else HEADERS,
+            content=body or None,
+            extensions={"call": call},
         )
 
     def bounds_of(self, call: Call[Req, Res]) -> Bounds:
@@ -384,18 +376,6 @@ class XportcnClient:
 
     def _unit_of(self, call: Call[Req, Res]) -> Unit | None:
         return self._units.get(call.place)
-
-    def _unanswered(
-        self, call: Call[Req, Res], kind: FailureKind, words: str, *, sent: bool
-    ) -> FailedCall:
-        """A call whose answer did not come, or was not read to its end."""
-        failure = Failure(kind=kind, effect=call.effect, sent=sent)
-        return FailedCall(
-            operation=self.overrides[call].operation,
-            address=self.address,
-            failure=failure,
-            words=words,
-        )
 
     def _judge(self, call: Call[Req, Res], answer: Answer) -> Res | FailedCall:
         envelope = answer.envelope
@@ -452,6 +432,12 @@ class XportcnClient:
             fault=fault,
             place=call.place if is_point else "",
         )
+
+
+_url = lru_cache(maxsize=256)(httpx.URL)
+"""Addresses of calls: httpx parses one in the time that it takes to build the rest of a
+request.
+"""
 
 
 def _counted(request: Req, first_page: int) -> Req:
@@ -511,15 +497,6 @@ def _is_known_refusal(call: Call[Any, Any], envelope: Opened | None) -> bool:
         if isinstance(call, EffectCall)
         else problem_in(envelope.words) is not None
     )
-
-
-def _raise_denied(call: Call[Any, Any], denied: Exception) -> NoReturn:
-    name = call.name
-    if isinstance(denied, NotSent):
-        denied.operation = denied.operation or name
-        raise denied
-    words = f"leave to send was not given ({type(denied).__name__})"
-    raise NotSent(words, operation=name) from denied
 
 
 def _misfit(error: ValidationError) -> tuple[str, str, bool]:

@@ -16,7 +16,7 @@ XportcnError
 
 from __future__ import annotations
 
-from typing import Self, TypedDict, Unpack
+from dataclasses import KW_ONLY, dataclass
 
 from domain.offers import LineProblem
 
@@ -24,49 +24,26 @@ NEVER_S = 1e9
 """Longer than any lease: an effect that has to wait so long is not sent by this run."""
 
 
-class CallFacts(TypedDict, total=False):
-    """The facts of a call that did not succeed."""
-
-    operation: str
-    request_id: str
-    status: int | None
-    code: str
-
-
+@dataclass(eq=False, repr=False)
 class XportcnError(Exception):
     """A call that did not succeed. `status` is HTTP's, None without an answer; `code`
     the envelope's or the answer's.
 
-    Every argument but the message has a default, and all are attributes: that makes the
-    tree picklable.
+    The message is the event, without the operation and the numbers; for `Refused` the
+    service's own words. Every field has a default: that makes the tree picklable.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        operation: str = "",
-        request_id: str = "",
-        status: int | None = None,
-        code: str = "",
-    ) -> None:
-        super().__init__(message)
-        self.operation = operation
-        self.request_id = request_id
-        self.status = status
-        self.code = code
-
-    @property
-    def message(self) -> str:
-        """The event, without the operation and the numbers; for `Refused` the service's
-        own words.
-        """
-        return str(self.args[0])
+    message: str = ""
+    _: KW_ONLY
+    operation: str = ""
+    request_id: str = ""
+    status: int | None = None
+    code: str = ""
 
     def __str__(self) -> str:
         facts = {"HTTP": self.status, "code": self.code, "request": self.request_id}
-        told = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
-        return f"{self.operation + ': ' if self.operation else ''}{self.message}{f' ({told})' if told else ''}"
+        words = ", ".join(f"{name} {value}" for name, value in facts.items() if value)
+        return f"{self.operation + ': ' if self.operation else ''}{self.message}{f' ({words})' if words else ''}"
 
 
 class Misconfigured(XportcnError):
@@ -75,6 +52,7 @@ class Misconfigured(XportcnError):
     """
 
 
+@dataclass(eq=False, repr=False)
 class NotSent(XportcnError):
     """The call provably had no effect: no connection, HTTP 429, or the claim's lease
     was gone before the first byte.
@@ -82,15 +60,8 @@ class NotSent(XportcnError):
     `retry_after_s` is the wait that the service asked for, None if it asked for none.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        retry_after_s: float | None = None,
-        **facts: Unpack[CallFacts],
-    ) -> None:
-        super().__init__(message, **facts)
-        self.retry_after_s = retry_after_s
+    _: KW_ONLY
+    retry_after_s: float | None = None
 
 
 class ServiceAway(NotSent):
@@ -99,51 +70,26 @@ class ServiceAway(NotSent):
     """
 
 
+@dataclass(eq=False, repr=False)
 class SettingUnset(NotSent):
     """Not sent, since the contract leaves open which of two `forms` is meant, and the
     `setting` that says so is empty.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        setting: str = "",
-        forms: tuple[str, str] = ("", ""),
-        **facts: Unpack[CallFacts],
-    ) -> None:
-        super().__init__(message, retry_after_s=NEVER_S, **facts)
-        self.setting = setting
-        self.forms = forms
+    _: KW_ONLY
+    retry_after_s: float | None = NEVER_S
+    setting: str = ""
+    forms: tuple[str, str] = ("", "")
 
 
+@dataclass(eq=False, repr=False)
 class Refused(XportcnError):
     """The service refused. `problems` are the domain's terms for it, line by line where
     the service names lines.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        problems: tuple[LineProblem, ...] = (),
-        **facts: Unpack[CallFacts],
-    ) -> None:
-        super().__init__(message, **facts)
-        self.problems = problems
-
-    def explained(
-        self, *, code: str, problems: tuple[LineProblem, ...] = (), message: str = ""
-    ) -> Self:
-        """A copy with a code, problems or words that the channel knows better."""
-        return type(self)(
-            message or self.message,
-            operation=self.operation,
-            request_id=self.request_id,
-            status=self.status,
-            code=code,
-            problems=problems,
-        )
+    _: KW_ONLY
+    problems: tuple[LineProblem, ...] = ()
 
 
 class Unanswered(XportcnError):
@@ -152,35 +98,25 @@ class Unanswered(XportcnError):
     """
 
 
+@dataclass(eq=False, repr=False)
 class ContractMismatch(Unanswered):
     """The service answered success, but not by the contract; `field` is the place. An
     effect may have happened.
     """
 
-    def __init__(
-        self, message: str, *, field: str = "", **facts: Unpack[CallFacts]
-    ) -> None:
-        super().__init__(message, **facts)
-        self.field = field
+    _: KW_ONLY
+    field: str = ""
 
 
+@dataclass(eq=False, repr=False)
 class UnitUnclear(ContractMismatch):
     """An amount has a decimal point where the contract has whole fen; `place` is the
     one to name in XPORTCN_UNITS.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        field: str = "",
-        amount: str = "",
-        place: str = "",
-        **facts: Unpack[CallFacts],
-    ) -> None:
-        super().__init__(message, field=field, **facts)
-        self.amount = amount
-        self.place = place
+    _: KW_ONLY
+    amount: str = ""
+    place: str = ""
 
 
 class UnknownRefundState(ContractMismatch):

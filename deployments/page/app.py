@@ -5,7 +5,6 @@ ledger is opened for reading only.
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import os
 import time
@@ -15,10 +14,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from urllib.parse import urlencode
-from urllib.request import urlopen
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import httpx
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from prefect.client.orchestration import get_client
@@ -560,13 +559,11 @@ class Page:
         """The sandbox's clock goes on by a day, so that its parcels move."""
         if not (xportcn := XportcnSettings()).is_sandbox:
             raise HTTPException(404, "There is no sandbox")
-        clock, day = (
-            f"{xportcn.base_url}/_sandbox/clock",
-            json.dumps({"advance_s": DAY_S}).encode(),
-        )
-        await asyncio.to_thread(
-            lambda: urlopen(clock, day, timeout=ANSWERS_WITHIN_S).close()
-        )
+        async with httpx.AsyncClient(timeout=ANSWERS_WITHIN_S) as client:
+            answer = await client.post(
+                f"{xportcn.base_url}/_sandbox/clock", json={"advance_s": DAY_S}
+            )
+        answer.raise_for_status()
         return RedirectResponse("/", 303)
 
     async def failed(self, request: Request, error: Exception) -> Response:
@@ -643,7 +640,14 @@ def app_of(
         Route("/upload", page.upload, methods=["GET", "POST"]),
         Route("/day", page.pass_day, methods=["POST"]),
     ]
-    known = (ClientDisconnect, HTTPException, LedgerUnusable, SnapshotError, OSError)
+    known = (
+        ClientDisconnect,
+        HTTPException,
+        LedgerUnusable,
+        SnapshotError,
+        OSError,
+        httpx.HTTPError,
+    )
     app = Starlette(routes=routes, exception_handlers=dict.fromkeys(known, page.failed))
     password = settings.page_password.get_secret_value()
     return Guard(app, hosts=hosts, password=password, pictures=page.pictures.sources)

@@ -17,13 +17,11 @@ from pathlib import Path
 from typing import Any
 from urllib.error import URLError
 
-import aiohttp
 import duckdb
 import httpx
 import psycopg
 import pyarrow as pa
 import pytest
-from aiohttp.client_reqrep import ConnectionKey
 from prefect.exceptions import ObjectNotFound
 from pydantic import BaseModel
 from redis.exceptions import ConnectionError as RedisGone
@@ -62,21 +60,6 @@ def of_httpx2(name: str, **has: object) -> type[Exception]:
     return type(name, (Exception,), {"__module__": "httpx2", **has})
 
 
-def refused() -> aiohttp.ClientConnectorError:
-    key = ConnectionKey(
-        "127.0.0.1",
-        1,
-        is_ssl=False,
-        ssl=True,
-        proxy=None,
-        proxy_auth=None,
-        proxy_headers_hash=None,
-    )
-    return aiohttp.ClientConnectorError(
-        key, OSError(errno.ECONNREFUSED, f"no way for {JANE}")
-    )
-
-
 def of_http(status: int) -> httpx.HTTPStatusError:
     request = httpx.Request("GET", "http://127.0.0.1")
     return httpx.HTTPStatusError(
@@ -94,9 +77,10 @@ def of_http(status: int) -> httpx.HTTPStatusError:
         (OSError(errno.ENOSPC, JANE, "/data/ledger.db"), "No space left on device: /data/ledger.db"),
         (OSError(JANE), "OSError"),
         (pa.ArrowInvalid(JANE), "ArrowInvalid"),
-        (refused(), "Connection refused"),
-        (aiohttp.ClientResponseError(None, (), status=400, message=JANE), "ClientResponseError"),  # type: ignore[arg-type]
-        (aiohttp.ClientPayloadError(JANE), "ClientPayloadError"),
+        (httpx.ConnectError("Connection refused"), "Connection refused"),
+        (httpx.ReadError("Connection reset by peer"), "Connection reset by peer"),
+        (httpx.RemoteProtocolError(JANE), "RemoteProtocolError"),
+        (httpx.DecodingError(JANE), "DecodingError"),
         (socket.gaierror(-2, "Name or service not known"), "Name or service not known"),
         (URLError(ConnectionRefusedError(errno.ECONNREFUSED, "x")), "Connection refused"),
         (ssl.SSLError(1, "certificate verify failed"), "certificate verify failed"),

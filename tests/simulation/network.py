@@ -8,10 +8,10 @@ import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import httpx
 from aiohttp import web
 from multidict import CIMultiDict
 
-from connectors.http import Http, HttpAnswer, _current
 from sandbox.auth import SignatureCheck
 from sandbox.faults import Kind as SandboxKind
 from sandbox.faults import Rule
@@ -69,22 +69,15 @@ class Incoming:
 
     remote = "127.0.0.1"
 
-    def __init__(
-        self,
-        method: str,
-        path: str,
-        headers: Mapping[str, str],
-        query: Mapping[str, str],
-        body: str,
-    ) -> None:
-        self.method = method
-        self.path = path
-        self.query = dict(query)
-        self.headers = CIMultiDict(headers)
-        self.content_type = "application/json" if body else ""
+    def __init__(self, request: httpx.Request) -> None:
+        self.method = request.method
+        self.path = request.url.path
+        self.query = dict(request.url.params)
+        self.headers = CIMultiDict(request.headers)
+        self.content_type = request.headers.get("content-type", "")
         self.transport = self
         self.cut = False
-        self._body = body.encode()
+        self._body = request.content
 
     async def read(self) -> bytes:
         return self._body
@@ -93,44 +86,36 @@ class Incoming:
         self.cut = True
 
 
-class Network(Http):
+class Network(httpx.AsyncBaseTransport):
     """Crashes and stops of the sender fall before the first byte, after it, and when
     the answer arrives.
     """
+
+    calls_before_first_byte = True
 
     def __init__(self, episode: Episode) -> None:
         self._episode = episode
         self._loop = episode.loop
 
-    async def aclose(self) -> None:
-        """There is nothing to close."""
-
-    async def exchange(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        query: Mapping[str, str],
-        body: str = "",
-    ) -> HttpAnswer:
-        process, send, luck = current(), _current.get(), self._episode.misfortune
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        process, luck = current(), self._episode.misfortune
         assert process is not None
-        call = calls(path, effect=send.leave is not None)
+        path, is_effect = request.url.path, request.extensions["call"].effect
+        call = calls(path, effect=is_effect)
         fault = luck.fault(call)
         if away := luck.away(self._loop.time() - START):
             luck.count("outage")
             fault = Fault(away)
-        word = "effect" if send.leave is not None else "read"
+        word = "effect" if is_effect else "read"
         process.boundary(f"{word}: before the first byte")
         await asyncio.sleep(luck.wire_s())
         process.boundary(f"{word}: connected")
         if fault is not None and fault.kind is Kind.NO_CONNECTION:
             self._episode.note(f"{process.name} {path} no connection")
-            raise ConnectionRefusedError("connection refused")
-        send.first_byte()
-        answer: asyncio.Future[HttpAnswer] = self._loop.create_future()
-        incoming = Incoming(method, path, headers, query, body)
+            raise httpx.ConnectError("connection refused")
+        request.extensions["before_first_byte"]()
+        answer: asyncio.Future[httpx.Response] = self._loop.create_future()
+        incoming = Incoming(request)
         under_way_s = (
             fault.delay_s
             if fault is not None and fault.kind is Kind.SLOW
@@ -150,7 +135,7 @@ class Network(Http):
         call: Call,
         fault: Fault | None,
         incoming: Incoming,
-        answer: asyncio.Future[HttpAnswer],
+        answer: asyncio.Future[httpx.Response],
     ) -> None:
         episode, luck = self._episode, self._episode.misfortune
         episode.land()
@@ -220,12 +205,14 @@ def _done(answering: Any) -> web.Response:
 
 
 def _reply(
-    answer: asyncio.Future[HttpAnswer], incoming: Incoming, response: web.Response
+    answer: asyncio.Future[httpx.Response], incoming: Incoming, response: web.Response
 ) -> None:
     if answer.done():
         return
     if incoming.cut:
-        answer.set_exception(ConnectionResetError("the connection was cut"))
+        answer.set_exception(httpx.ReadError("the connection was cut"))
         return
     body = response.body if isinstance(response.body, bytes) else b""
-    answer.set_result(HttpAnswer(response.status, response.headers, body))
+    answer.set_result(
+        httpx.Response(response.status, headers=response.headers, content=body)
+    )

@@ -196,7 +196,7 @@ def _client(
         on_send=leaves,
         clock=episode.now,
         nonces=lambda: episode.ids.randbytes(16).hex(),
-        http=Network(episode),
+        transport=Network(episode),
         breaker=CircuitBreaker(
             at_once=at_once, patience_s=episode.misfortune.patience_s
         ),

@@ -5,6 +5,7 @@ message.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from connectors.concurrently import concurrently
@@ -148,7 +149,7 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
         except Refused as refused:
             refused = without_own_id(refused)
             problem = reading.problem(refused.code, refused.message)
-            raise refused.explained(code=refused.code, problems=(problem,)) from refused
+            raise replace(refused, problems=(problem,)) from refused
         return reading.created(answer, order.lines)
 
     async def pay_many(
@@ -161,8 +162,8 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
                 alibaba_batch.PAY, request, claims=claims
             )
         except Refused as refused:
-            raise refused.explained(
-                code=reading.pay_code(refused.code, refused.message)
+            raise replace(
+                refused, code=reading.pay_code(refused.code, refused.message)
             ) from refused
         return {
             order_id: reading.payment_outcome(answer, order_id)
@@ -183,9 +184,7 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
             page = await self._client.read(alibaba_order.ORDER_PAGE, request)
         except Refused as refused:
             hint = "if times are the matter, change XPORTCN_COMPACT_TIMES"
-            raise refused.explained(
-                code=refused.code, message=f"{refused.message}: {hint}"
-            ) from refused
+            raise replace(refused, message=f"{refused.message}: {hint}") from refused
         return order_page(page.result, page.total_records, reading.service_order)
 
     async def _order(self, order_id: str) -> ServiceOrder | None:

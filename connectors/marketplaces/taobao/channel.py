@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces.lines import oldest_first
@@ -113,7 +114,7 @@ class TaobaoChannel(FilteredOrders, PaysMany):
             )
         except Refused as refused:
             problem = reading.problem(refused.code, refused.message)
-            raise refused.explained(code=refused.code, problems=(problem,)) from refused
+            raise replace(refused, problems=(problem,)) from refused
         return reading.created(answer)
 
     async def pay_many(

@@ -13,7 +13,7 @@ import pytest
 from aiohttp import web
 
 from connectors.marketplaces import freight
-from connectors.xportcn.client import XportcnClient, signature
+from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import (
     ContractMismatch,
     Misconfigured,
@@ -21,6 +21,7 @@ from connectors.xportcn.errors import (
     Unanswered,
 )
 from connectors.xportcn.operations import warehouse
+from connectors.xportcn.signing import signature
 from domain.effects import Action
 from domain.marketplace import Marketplace
 from domain.money import Money

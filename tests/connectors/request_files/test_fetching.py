@@ -56,8 +56,8 @@ async def test_a_sheet_is_fetched_however_it_is_given_away(
         ("cut", "broke off in the middle: try again"),
         ("unmeasured", "does not say how long the file is"),
         ("huge", "has 1,048,576 MiB; up to 32 MiB are possible"),
-        ("bomb", "has more than 2 MiB"),
-        ("endless", "has more than 2 MiB"),
+        ("bomb", "can't be read: the answer is larger than 2 MB"),
+        ("endless", "can't be read: the answer is larger than 2 MB"),
         ("round", "was redirected more than 10 times"),
         ("metadata", "leads to 169.254.169.254, which is not public"),
         ("file", "is no https address"),
@@ -91,7 +91,16 @@ async def test_who_sends_in_drips_is_not_waited_for(
 
 
 @pytest.mark.parametrize(
-    "host", ["127.0.0.1", "localhost", "0x7f.1", "[::1]", "[::ffff:127.0.0.1]"]
+    "host",
+    [
+        "127.0.0.1",
+        "localhost",
+        "0x7f.1",
+        "127.1",
+        "2130706433",
+        "[::1]",
+        "[::ffff:127.0.0.1]",
+    ],
 )
 @pytest.mark.parametrize("scheme", ["http", "https"])
 async def test_this_machine_and_network_are_left_alone_however_they_are_written(
@@ -103,41 +112,44 @@ async def test_this_machine_and_network_are_left_alone_however_they_are_written(
 
 @pytest.mark.parametrize("host", ["2130706433", "127.1"])
 async def test_numbers_are_no_host(host: str) -> None:
-    with pytest.raises(Unusable, match="can't be asked"):
+    with pytest.raises(Unusable, match=r"is not public|can't be asked"):
         await fetch(f"http://{host}:9/")
 
 
-async def test_the_address_that_is_connected_to_is_the_one_that_is_looked_at(
+async def test_the_address_that_is_connected_to_is_the_one_that_was_checked(
     sheets: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A name that is public when it is asked first, and this machine when it is asked
-    again, leads nowhere.
+    """A name that leads here when it is asked first, and to a private network when it
+    is asked again, is asked once a fetch.
     """
-    answers = iter(["93.184.215.14", "127.0.0.1"])
+    answers = iter(["127.0.0.1", "10.1.2.3"])
     real = socket.getaddrinfo
 
     def rebound(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
-        return real(
-            next(answers) if host == "rebound.example" else host, port, *args, **kwargs
-        )
+        is_ours = host == "rebound.example"
+        return real(next(answers) if is_ours else host, port, *args, **kwargs)
 
     monkeypatch.setattr(socket, "getaddrinfo", rebound)
-    monkeypatch.setattr(socket.socket, "connect", _no_address)
-    asked: list[str] = []
-
-    def unreachable(text: str, *_: object, **__: object) -> bool:
-        asked.append(text)
-        return False
-
-    monkeypatch.setattr(fetching, "is_reachable", unreachable)
-    for _ in range(2):
-        with pytest.raises(Unusable):
-            await fetch("https://rebound.example/")
-    assert asked == ["93.184.215.14", "127.0.0.1"]
+    address = sheets("sheet").replace("127.0.0.1", "rebound.example")
+    assert (await fetch(address)).content == CSV
+    with pytest.raises(Unusable, match=r"leads to 10\.1\.2\.3"):
+        await fetch(address)
 
 
-def _no_address(*_: object) -> None:
-    raise AssertionError("nothing is connected to")
+async def test_an_address_that_does_not_answer_is_followed_by_the_next(
+    sheets: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each of a host's addresses is tried that may be connected to, and no other."""
+    real = socket.getaddrinfo
+
+    def several(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        hosts = ("10.1.2.3", "127.0.0.2", host)
+        return [
+            answer for host in hosts for answer in real(host, port, *args, **kwargs)
+        ]
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    assert (await fetch(sheets("sheet"))).content == CSV
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
 from contextlib import asynccontextmanager
@@ -175,7 +176,9 @@ async def raw_server(*script: bytes | None) -> AsyncIterator[RawServer]:
 
 
 @asynccontextmanager
-async def listening(serve: Serve) -> AsyncIterator[str]:
+async def listening(
+    serve: Serve, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[str]:
     """A server of bare connections; its address. A connection is closed when `serve`
     returns, or at the end.
     """
@@ -192,9 +195,10 @@ async def listening(serve: Serve) -> AsyncIterator[str]:
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         serving.append(asyncio.create_task(serve_and_close(reader, writer)))
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=tls)
     async with server:
-        yield f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        port = server.sockets[0].getsockname()[1]
+        yield f"{'https' if tls else 'http'}://127.0.0.1:{port}"
     for task in serving:
         task.cancel()
     await asyncio.gather(*serving, return_exceptions=True)

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from connectors.http import Http
+import httpx
+
 from connectors.marketplaces.protocol import Warehouse
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
@@ -109,12 +110,16 @@ def client_of(
     on_send: Callable[[Claim], None] | None = None,
     naps: Naps | None = None,
     breaker: CircuitBreaker | None = None,
-    http: Http | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
     at_once: int | None = None,
     **changes: Any,
 ) -> XportcnClient:
     """A client that does not wait between tries, unless at its `breaker`."""
-    extra: dict[str, Any] = {"breaker": breaker, "http": http, "at_once": at_once} | (
-        {"on_send": on_send} if on_send else {}
-    )
+    extra: dict[str, Any] = {
+        "breaker": breaker,
+        "transport": transport,
+        "at_once": at_once,
+    }
+    if on_send:
+        extra["on_send"] = on_send
     return XportcnClient(settings(url, **changes), sleep=naps or Naps(), **extra)

@@ -12,11 +12,11 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
-from connectors.xportcn.client import SignatureAuth, new_nonce, signature
 from connectors.xportcn.operations.operation import Operation
 from connectors.xportcn.operations.taobao_product import PRODUCT
 from connectors.xportcn.operations.warehouse import BOOK
 from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.signing import SignatureAuth, new_nonce, signature
 
 CONTRACT = Path(__file__).parents[3] / "docs" / "contract"
 VECTORS = json.loads((CONTRACT / "vectors" / "signature.json").read_text())["vectors"]
@@ -38,11 +38,8 @@ def signed(
     auth = SignatureAuth(
         settings, clock=lambda: now, nonces=lambda: vector["nonce_str"]
     )
-    headers = auth.headers()
-    url = httpx.URL(f"{URL}{operation.path}?a=1").copy_merge_params(
-        auth.query(headers, operation)
-    )
-    return httpx.Request("POST", url, headers=headers)
+    request = httpx.Request("POST", f"{URL}{operation.path}?a=1")
+    return next(auth.auth_flow(request))
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: vector["timestamp"])
@@ -103,6 +100,32 @@ def test_other_calls_carry_no_sign(operation: Operation, sign: str) -> None:
     so.
     """
     assert dict(signed(operation, logistics_sign=sign).url.params) == {"a": "1"}
+
+
+@pytest.mark.parametrize(("call", "is_signed"), [(BOOK, True), (PRODUCT, False)])
+def test_a_logistics_call_is_known_wherever_an_override_moves_it(
+    call: Operation, *, is_signed: bool
+) -> None:
+    settings = XportcnSettings(_env_file=None, base_url="http://127.0.0.1:1")
+    auth = SignatureAuth(settings, clock=lambda: 1.0)
+    moved = httpx.Request("POST", f"{URL}/moved", extensions={"call": call})
+    assert ("sign" in next(auth.auth_flow(moved)).url.params) == is_signed
+
+
+async def test_a_client_of_httpx_signs_with_it() -> None:
+    """The signature is an `httpx.Auth`, so a script of a user's own may use it."""
+    settings = XportcnSettings(_env_file=None, base_url="http://127.0.0.1:1")
+    auth = SignatureAuth(settings, clock=lambda: 1.0, nonces=lambda: "n1")
+    received: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        received.append(request)
+        return httpx.Response(200)
+
+    transport = httpx.MockTransport(answer)
+    async with httpx.AsyncClient(transport=transport, auth=auth) as client:
+        await client.get(f"{URL}{PRODUCT.path}")
+    assert received[0].headers["nonce-str"] == "n1"
 
 
 def test_every_try_gets_a_fresh_nonce() -> None:

@@ -152,14 +152,13 @@ def test_errors_import_nothing_heavy() -> None:
     assert ran.stdout.strip() == ""
 
 
-def test_httpx_is_known_to_one_module_only() -> None:
-    """No other one knows which HTTP library carries its calls, or those of Prefect's
-    client.
-    """
+def test_only_the_sandbox_knows_aiohttp() -> None:
+    """The product speaks HTTP by httpx; the sandbox's server is aiohttp's."""
     folders = ("cli", "connectors", "deployments", "domain", "flows", "tasks")
-    importing = re.compile(r"^(import|from) httpx\b", re.MULTILINE)
-    files = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
-    using = [
-        path for path in files if importing.search(path.read_text(encoding="utf-8"))
+    importing = re.compile(r"^ *(?:import|from) aiohttp\b", re.MULTILINE)
+    assert not [
+        path
+        for folder in folders
+        for path in (ROOT / folder).rglob("*.py")
+        if importing.search(path.read_text(encoding="utf-8"))
     ]
-    assert using == [ROOT / "connectors" / "http.py"]

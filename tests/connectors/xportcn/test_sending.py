@@ -7,10 +7,9 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-import aiohttp
 import pytest
 
-from connectors.http import Http
+from connectors.once_transport import OnceTransport
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NotSent, Unanswered
 from connectors.xportcn.operations import alibaba_order, taobao_order, taobao_product
@@ -43,64 +42,8 @@ async def read(client: XportcnClient) -> taobao_product.Product:
     )
 
 
-async def test_the_trap_is_real() -> None:
-    """aiohttp by itself writes a GET twice when a kept connection drops; if it stops
-    doing so, our guard may go.
-    """
-    async with (
-        raw_server(raw_ok(1), None, raw_ok(2)) as server,
-        aiohttp.ClientSession() as session,
-    ):
-        for _ in range(2):
-            async with session.get(server.url) as response:
-                await response.read()
-    assert len(server.heads) == 3
-
-
-async def test_a_payment_by_get_is_never_written_twice() -> None:
-    """The kept connection drops while the payment waits for its answer: it may have
-    happened, and is not sent again.
-    """
-    async with (
-        raw_server(raw_ok({"itemId": 1}), None, raw_ok(PAID)) as server,
-        client_of(server.url) as client,
-    ):
-        await read(client)
-        with pytest.raises(Unanswered, match="it may have been carried out"):
-            await pay(client)
-    assert len(server.heads) == 2
-
-
-async def test_an_answer_to_nothing_is_no_payments_answer() -> None:
-    """A second answer comes on the kept connection, as of a gateway that gave up and
-    was overtaken: nobody asked it.
-    """
-    paid: list[bytes] = []
-    was_read, is_there = asyncio.Event(), asyncio.Event()
-
-    async def answers_twice(
-        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
-    ) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(raw_ok({"itemId": 1}))
-        await was_read.wait()
-        writer.write(raw_ok(PAID))
-        is_there.set()
-        paid.append(await reader.read())
-
-    async with listening(answers_twice) as url, client_of(url) as client:
-        await read(client)
-        was_read.set()
-        await is_there.wait()
-        await _settled()
-        with pytest.raises(NotSent, match="no connection"):
-            await pay(client)
-        await _settled()
-    assert paid == [b""]
-
-
 async def test_a_read_on_a_dropped_connection_comes_with_a_fresh_nonce() -> None:
-    """Reads are repeated by us and not by aiohttp, whose copy would carry a used
+    """Reads are repeated by us and not by the transport, whose copy would carry a used
     nonce.
     """
     async with (
@@ -168,11 +111,11 @@ async def test_an_effect_that_could_not_connect_in_time_is_not_sent(
 
     async with listening(never_shakes_hands) as plain_url:
         url = plain_url.replace("http", "https")
-        quick = Http(base_url=url, max_connections=1, connect_timeout_s=0.2)
+        quick = OnceTransport(connect_timeout_s=0.2)
         client = (
             client_of(url, timeout_s=0.2)
             if is_of_the_call
-            else client_of(url, http=quick)
+            else client_of(url, transport=quick)
         )
         async with client:
             with pytest.raises(NotSent, match="no connection"):
@@ -237,7 +180,7 @@ async def test_without_leave_nothing_is_written(effect: Any, *, kept: bool) -> N
     [ConnectionResetError("database gone"), KeyError("bug"), TimeoutError("locked")],
 )
 async def test_a_send_that_can_not_be_recorded_is_not_sent(trouble: Exception) -> None:
-    """Whatever `on_send` raises, also what aiohttp would take for its own, nothing is
+    """Whatever `on_send` raises, also what the transport raises itself, nothing is
     written and the cause is kept.
     """
 
@@ -313,31 +256,6 @@ async def test_cancelling_passes_through() -> None:
     assert naps.taken == []
 
 
-async def test_a_redirect_is_not_followed() -> None:
-    """An effect that is redirected was answered by somebody else: no second request is
-    made.
-    """
-    moved = b"HTTP/1.1 307 Moved\r\nlocation: /elsewhere\r\ncontent-length: 0\r\n\r\n"
-    async with (
-        raw_server(moved, raw_ok(PAID)) as server,
-        client_of(server.url) as client,
-    ):
-        with pytest.raises(Unanswered):
-            await pay(client)
-    assert len(server.heads) == 1
-
-
-async def test_a_broken_packing_is_unanswered() -> None:
-    """A body that claims gzip and is none is garbage, not a crash."""
-    packed = (
-        b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 3\r\n\r\nabc"
-    )
-    async with raw_server(packed) as server, client_of(server.url) as client:
-        with pytest.raises(Unanswered) as caught:
-            await pay(client)
-    assert "(DecodingError)" in str(caught.value)
-
-
 @pytest.mark.parametrize("named", ["UTF-8", "utf8", "gbk"])
 async def test_a_character_set_is_no_packing(named: str) -> None:
     """A slip of Java servers: an effect whose answer alone has it would be in doubt
@@ -348,13 +266,6 @@ async def test_a_character_set_is_no_packing(named: str) -> None:
     )
     async with raw_server(told) as server, client_of(server.url) as client:
         await pay(client)
-
-
-async def test_a_packing_that_was_not_asked_for_is_unanswered() -> None:
-    told = raw_ok(PAID).replace(b"\r\n", b"\r\ncontent-encoding: br\r\n", 1)
-    async with raw_server(told) as server, client_of(server.url) as client:
-        with pytest.raises(Unanswered, match="not asked for"):
-            await pay(client)
 
 
 async def _settled() -> None:
