@@ -6,8 +6,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import flow
-
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import (
     FOLLOWED,
@@ -35,7 +33,7 @@ from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import DryRunRow, reasons_shown
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from flows.prefect_ui.parameters import ChunkSize
 from tasks.after_sale import (
     carriers_for,
@@ -63,8 +61,7 @@ CHOOSE_CARRIER = (
 )
 
 
-@flow(flow_run_name="refund {order_ref}", persist_result=False)
-@report_expected_errors(RefundFault)
+@sourcing_flow("refund {order_ref}", RefundFault)
 async def request_refund(
     order_ref: form.OrderRef = "",
     kind: form.RefundWay = RefundKind.REFUND,
@@ -133,8 +130,7 @@ def _asked_before(resources: Resources, order_ref: str) -> str:
     return f"nothing: asked for at {max(asked):%Y-%m-%d %H:%M} UTC; for a further damage, begin a new run"
 
 
-@flow(flow_run_name="return {order_ref}", persist_result=False)
-@report_expected_errors(RefundFault)
+@sourcing_flow("return {order_ref}", RefundFault)
 async def return_parcel(
     order_ref: form.OrderRef = "",
     company: form.Company = "",
@@ -172,8 +168,7 @@ async def return_parcel(
         return await _after(resources, refund)
 
 
-@flow(flow_run_name="follow refunds", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("follow refunds")
 async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
     """Bring every open refund and return up to date, and say what waits for a person.
 

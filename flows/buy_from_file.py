@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.fetched_files import is_address
@@ -43,8 +42,8 @@ from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from flows.prefect_ui.markdown import counts_of, shown_whole
 from flows.prefect_ui.parameters import (
@@ -75,8 +74,7 @@ def run_name() -> str:
     return f"source {named}{' (dry run)' if flow_run.parameters.get('dry_run', True) else ''}"
 
 
-@flow(flow_run_name=run_name, persist_result=False)
-@report_expected_errors()
+@sourcing_flow(run_name)
 async def buy_from_file(
     requests: RequestsParameter,
     dry_run: DryRun = True,  # noqa: FBT002 - flow parameters make a form
@@ -136,8 +134,7 @@ FollowUpNumber = Annotated[
 ]
 
 
-@flow(flow_run_name="finish {batch}", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("finish {batch}")
 async def finish_batch(
     batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: FollowUpNumber = 1
 ) -> BatchReport:

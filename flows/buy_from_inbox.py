@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from prefect import flow, tags
+from prefect import tags
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.context import FlowRunContext
@@ -53,8 +53,8 @@ from flows.prefect_ui.expected_errors import (
     EXPECTED,
     best_effort,
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from flows.prefect_ui.markdown import counts_of
 from flows.prefect_ui.parameters import Limits, Requests, Speed
@@ -540,8 +540,7 @@ def _rows(report: BatchReport) -> list[dict[str, Any]]:
     ]
 
 
-@flow(flow_run_name="inbox {inbox}", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("inbox {inbox}")
 async def buy_from_inbox(
     inbox: form.InboxFolder = "inbox",
     yes: form.Yes = True,  # noqa: FBT002 - flow parameters make a form

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 
-from prefect import flow
-
 from connectors.callbacks import CallbackStore, are_received
 from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
@@ -18,7 +16,7 @@ from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
 from flows.notify.outbox import enqueue
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from flows.sync_tracking import track
 from tasks.engine.resources import Resources, utc_now
 from tasks.engine.retrying import run_task
@@ -87,8 +85,7 @@ def _news_of(order: OrderRecord, before: OrderRecord) -> list[Message]:
     ]
 
 
-@flow(flow_run_name="read what messages name", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("read what messages name")
 async def hear_callbacks() -> None:
     """Read the orders that the service's messages name, each at most once in two
     minutes. A message alone changes nothing.

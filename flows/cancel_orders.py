@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.concurrently import concurrently
@@ -48,7 +47,7 @@ from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import DryRunRow
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from tasks.after_sale import cancel_orders as cancel_chunk
 from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import settle_open
@@ -306,8 +305,7 @@ def run_name() -> str:
     return f"cancel {shorten(flow_run.parameters.get('order_refs', [])) or 'no order'}"
 
 
-@flow(flow_run_name=run_name, persist_result=False)
-@report_expected_errors()
+@sourcing_flow(run_name)
 async def cancel_orders(
     order_refs: form.OrderRefs = form.NO_TEXTS,
     reason: form.CancelReason = form.CHANGED_MY_MIND,

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 
 from connectors.book_file import read_rates
@@ -32,8 +31,8 @@ from flows.prefect_ui.artifacts import MOST_ROWS, show_table, with_what_waits
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from flows.prefect_ui.markdown import inert
 from flows.prefect_ui.parameters import (
@@ -272,8 +271,7 @@ def _lines(amounts: Iterable[Money]) -> str:
     return "<br>".join(map(str, amounts))
 
 
-@flow(flow_run_name="what orders cost", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("what orders cost")
 async def compute_costs(
     since: SinceDay = "",
     currency: BooksCurrency = "",

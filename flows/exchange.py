@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from prefect import flow
 from prefect.artifacts import acreate_link_artifact
 
 from connectors.export_formats import ExportFormat
@@ -18,8 +17,8 @@ from domain.wording import pluralize
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from flows.prefect_ui.parameters import (
     ExportedFile,
@@ -32,8 +31,7 @@ from flows.prefect_ui.remedy_parameters import NO_TEXTS
 from tasks.engine.resources import utc_now
 
 
-@flow(flow_run_name="export of tables", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("export of tables")
 async def export_tables(
     tables: ExportedTables = NO_TEXTS,
     query: ExportedQuery = "",
@@ -64,8 +62,7 @@ async def export_tables(
     return str(path)
 
 
-@flow(flow_run_name="tracking numbers for shops", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("tracking numbers for shops")
 async def export_tracking() -> list[str]:
     """Write the tracking numbers that shops lack, a file a shop, as each tracking run
     does.

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from prefect import flow
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.client.orchestration import get_client
 from prefect.states import Completed
@@ -34,16 +33,15 @@ from flows.notify.news import of_arrived
 from flows.notify.outbox import run_link
 from flows.prefect_ui.expected_errors import (
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, what_waits
 from tasks.engine.resources import utc_now
 
 
-@flow(flow_run_name="what waits", persist_result=False)
-@report_expected_errors(LedgerUnusable)
+@sourcing_flow("what waits", LedgerUnusable)
 async def show_todo() -> str:
     """Show all that waits for you over all batches, the most urgent first, each with
     its reason and what to do.
@@ -64,8 +62,7 @@ LONGEST = timedelta(days=7)
 MOST_CODES = 5
 
 
-@flow(flow_run_name="morning digest", persist_result=False)
-@report_expected_errors(LedgerUnusable)
+@sourcing_flow("morning digest", LedgerUnusable)
 async def send_digest() -> str:
     """Tell what was bought, spent, booked, held and refused since the last digest, and
     what waits. Once a day.
@@ -198,8 +195,7 @@ class Nobody(Exception):
     """No recipient is set; the message names the setting."""
 
 
-@flow(flow_run_name="send messages", persist_result=False)
-@report_expected_errors(LedgerUnusable, Nobody)
+@sourcing_flow("send messages", LedgerUnusable, Nobody)
 async def send_messages(test: TestMessage = False) -> str:  # noqa: FBT002 - flow parameters make a form
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, or a test
     message to each.

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from prefect import flow
-
 from connectors.foreign import words_of
 from connectors.inbox import delete_old
 from connectors.ledger.engine import LedgerUnusable
@@ -51,7 +49,7 @@ from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.expected_errors import report_expected_errors, run_logger
+from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from flows.prefect_ui.parameters import ChunkSize
 from flows.prefect_ui.reconcile_artifact import (
     ReconciliationReport,
@@ -419,8 +417,7 @@ EVERY_MARKETPLACE: list[Marketplace] = []
 NONE_GIVEN: list[str] = []
 
 
-@flow(flow_run_name="reconcile", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("reconcile")
 async def reconcile_ledger(
     since_days: form.SinceDays = form.AS_SET,
     wallet_out_cny: form.WalletOutCny = "",

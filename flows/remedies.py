@@ -6,8 +6,6 @@ from __future__ import annotations
 
 import asyncio
 
-from prefect import flow
-
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
@@ -27,16 +25,15 @@ from flows.prefect_ui.events import EventFeed
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from tasks.effects.reading_orders import read_each
 from tasks.engine.resources import Resources, utc_now
 from tasks.snapshot import LedgerAlone
 
 
-@flow(flow_run_name="pause all buying", persist_result=False)
-@report_expected_errors(LedgerUnusable)
+@sourcing_flow("pause all buying", LedgerUnusable)
 async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str:
     """Stop everything that buys: from now on nothing is created, paid or booked.
 
@@ -61,8 +58,7 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
     return paused.words
 
 
-@flow(flow_run_name="resume buying", persist_result=False)
-@report_expected_errors(LedgerUnusable)
+@sourcing_flow("resume buying", LedgerUnusable)
 async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     """Allow buying again. What was approved and waits goes on at once: its batches are
     looked at by finish-batch.
@@ -86,8 +82,7 @@ async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     return words
 
 
-@flow(flow_run_name="drop orders", persist_result=False)
-@report_expected_errors(LedgerUnusable)
+@sourcing_flow("drop orders", LedgerUnusable)
 async def drop_orders(
     order_refs: form.OrderRefs = form.NO_TEXTS,
     batch: form.DroppedBatch = "",
@@ -115,8 +110,7 @@ async def drop_orders(
     return done.words
 
 
-@flow(flow_run_name="confirm {marketplace}", persist_result=False)
-@report_expected_errors(LedgerUnusable)
+@sourcing_flow("confirm {marketplace}", LedgerUnusable)
 async def confirm_marketplace(
     marketplace: form.ConfirmedAt,
     amounts_are_right: form.AmountsRight = False,  # noqa: FBT002 - a box of a form
@@ -162,8 +156,7 @@ async def confirm_marketplace(
 NOTHING_ASKED = "nothing about it waits for an answer"
 
 
-@flow(flow_run_name="resolve {order_ref}", persist_result=False)
-@report_expected_errors(ResolutionRefused)
+@sourcing_flow("resolve {order_ref}", ResolutionRefused)
 async def resolve_order(
     order_ref: form.OrderRef = "",
     answer: form.AnswerGiven = form.Answer.NONE_YET,

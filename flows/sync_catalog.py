@@ -11,7 +11,6 @@ from dataclasses import KW_ONLY, asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from prefect import flow
 from prefect.runtime import flow_run
 
 from connectors.crawl_files import CrawlFiles, Item
@@ -41,7 +40,7 @@ from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
-    report_expected_errors,
+    sourcing_flow,
 )
 from flows.prefect_ui.parameters import Concurrency, Full, MostItems, WantedList
 from tasks.engine.gathering import PartialResults
@@ -413,8 +412,7 @@ def run_name() -> str:
     return f"catalogue of {shorten(list(map(str, places)))}"
 
 
-@flow(flow_run_name=run_name, persist_result=False)
-@report_expected_errors()
+@sourcing_flow(run_name)
 async def sync_catalog(
     wanted: WantedList,
     full: Full = False,  # noqa: FBT002 - flow parameters make a form

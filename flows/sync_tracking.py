@@ -12,7 +12,6 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from prefect import flow
 from prefect.events import Event
 
 from connectors.foreign import words_of
@@ -41,8 +40,8 @@ from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
-    report_expected_errors,
     run_logger,
+    sourcing_flow,
 )
 from flows.prefect_ui.parameters import ChunkSize, Concurrency, DueOnly
 from tasks.effects.kinds import settle_open
@@ -507,8 +506,7 @@ def scan_words(event: Mapping[str, Any], order: OrderRecord) -> str:
     return f"{event['occurred_at']:%Y-%m-%d %H:%M} {event['status'] if at_the_door else told}"
 
 
-@flow(flow_run_name="track parcels", persist_result=False)
-@report_expected_errors()
+@sourcing_flow("track parcels")
 async def sync_tracking(
     chunk_size: ChunkSize = 0,
     concurrency: Concurrency = 0,

@@ -86,7 +86,7 @@ RETIRED = {
     "empty_records": "database_template",
     "standstill": "alerts",
     "run_news": "alerts",
-    "ends_plainly": "report_expected_errors",
+    "ends_plainly": "sourcing_flow",
     "expected_failures": "expected_errors",
     "speak_plainly": "hide_tracebacks",
     "NotOurs": "ForeignOrder",

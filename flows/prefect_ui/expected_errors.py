@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
-from prefect import get_run_logger
+from prefect import Flow, flow, get_run_logger
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.context import FlowRunContext
@@ -163,11 +163,11 @@ async def _cancelled(run: FlowRun) -> State | None:
     return None
 
 
-def report_expected_errors(
-    *further: type[Exception],
-) -> Callable[[Work[P, R]], Work[P, R]]:
-    """Decorate a flow's function: failures that a person can mend, and `further` ones,
-    become the run's message.
+def sourcing_flow(
+    run_name: str | Callable[[], str], *further: type[Exception]
+) -> Callable[[Work[P, R]], Flow[P, Coroutine[Any, Any, R]]]:
+    """Make a flow without stored results. Failures that a person can mend, and
+    `further` ones, become the run's message.
 
     A defect leaves its traceback in the run's log. A caller of the flow as a function
     gets all of them raised.
@@ -175,7 +175,7 @@ def report_expected_errors(
 
     expected: tuple[type[Exception], ...] = (*EXPECTED, *further)
 
-    def decorated(work: Work[P, R]) -> Work[P, R]:
+    def decorated(work: Work[P, R]) -> Flow[P, Coroutine[Any, Any, R]]:
         @functools.wraps(work)
         async def worked(*args: P.args, **kwargs: P.kwargs) -> R:
             hide_tracebacks()
@@ -212,7 +212,7 @@ def report_expected_errors(
         ]
         vars(worked)["__signature__"] = signature.replace(parameters=fields)
         worked.__annotations__ = {one.name: one.annotation for one in fields}
-        return worked
+        return flow(flow_run_name=run_name, persist_result=False)(worked)
 
     return decorated
 

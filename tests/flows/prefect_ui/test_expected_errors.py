@@ -22,7 +22,7 @@ from domain.marketplace import Marketplace
 from domain.request_remarks import BadRequests, Fault
 from flows.after_sale import request_refund
 from flows.prefect_ui import expected_errors
-from flows.prefect_ui.expected_errors import report_expected_errors
+from flows.prefect_ui.expected_errors import sourcing_flow
 from flows.reconcile import reconcile_ledger
 from flows.sync_tracking import sync_tracking
 from tasks.engine.retrying import begins_no_task, run_quoted
@@ -33,7 +33,7 @@ pytestmark = pytest.mark.filterwarnings(
 """Prefect leaves its sockets to the garbage collector when a flow's event loop ends."""
 
 
-@report_expected_errors(RefundFault)
+@sourcing_flow("a run", RefundFault)
 async def work(
     fault: Exception | None = None, where: Marketplace = Marketplace.TAOBAO
 ) -> str:
@@ -48,7 +48,7 @@ async def test_a_failure_that_a_person_can_mend_is_the_runs_message() -> None:
     function.
     """
     for fault in (Misconfigured("the key is wrong"), RefundFault("no such order")):
-        state: Any = await work(fault)
+        state: Any = await work.fn(fault)
         assert (
             state.is_failed(),
             state.message,
@@ -63,21 +63,20 @@ async def test_a_failure_that_a_person_can_mend_is_the_runs_message() -> None:
 async def test_a_defect_leaves_its_traceback_in_the_log_and_its_type_alone_in_prefect(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    state: Any = await work(KeyError("Jane Doe"))
+    state: Any = await work.fn(KeyError("Jane Doe"))
     assert (state.type, state.message) == (
         "FAILED",
         "a defect, KeyError: see the log of this run",
     )
     assert "raise fault" in caplog.text
     assert "Jane Doe" not in caplog.text
-    assert await work(where=Marketplace.POIZON) == "poizon"
+    assert await work.fn(where=Marketplace.POIZON) == "poizon"
 
 
 async def test_a_failed_run_keeps_its_reason_with_its_start(prefect_url: str) -> None:
     """As Prefect answers it."""
 
-    @flow(persist_result=False)
-    @report_expected_errors()
+    @sourcing_flow("a run")
     async def nightly() -> None:
         raise BadRequests([Fault(3, "receiver_name", "Mei Chen is not a name")])
 
@@ -108,8 +107,7 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
     async def write() -> None:
         wrote.append("tables")
 
-    @flow(persist_result=False)
-    @report_expected_errors()
+    @sourcing_flow("a run")
     async def buys() -> None:
         try:
             began.set()
@@ -155,8 +153,7 @@ async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
     ends = list[str]()
 
-    @flow(persist_result=False)
-    @report_expected_errors()
+    @sourcing_flow("a run")
     async def batch() -> None:
         async with get_client() as client:
             run = FlowRunContext.get()
