@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from prefect import task
-
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Carrier
@@ -27,14 +25,13 @@ from tasks.effects.protocol import perform, perform_alone
 from tasks.effects.reading_orders import read_each
 from tasks.effects.refund import ReturnParcel, after_sale_of
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes
 
 CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
 
-@task(task_run_name="cancel {label}", **RETRYING)
-@behind_breaker
+@service_task("cancel {label}")
 async def cancel_orders(
     resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str
 ) -> None:
@@ -124,8 +121,7 @@ def _confirmed(
     )
 
 
-@task(task_run_name="return {refund.key}", **RETRYING)
-@behind_breaker
+@service_task("return {refund.key}")
 async def return_parcel(
     resources: Resources,
     order: OrderRecord,

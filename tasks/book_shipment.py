@@ -6,8 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from prefect import task
-
 from connectors.concurrently import concurrently
 from connectors.ledger.engine import chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
@@ -30,15 +28,14 @@ from tasks.effects.reading_orders import read_each
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.lost_ledger import maybe_booked
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes, this_try
 from tasks.pay import left_as
 from tasks.preview import offered, with_freight
 from tasks.steps import Orders, Step
 
 
-@task(task_run_name="render freight {label}", **RETRYING)
-@behind_breaker
+@service_task("render freight {label}")
 async def render_freights(
     resources: Resources,
     step: Step,
@@ -274,8 +271,7 @@ def _accepted(plan: PlannedOrder) -> OrderUpdate:
     return OrderUpdate.approved(amount=plan.taken) if plan.taken.minor else NOTHING
 
 
-@task(task_run_name="book {label}", **RETRYING)
-@behind_breaker
+@service_task("book {label}")
 async def book_shipments(
     resources: Resources,
     step: Step,

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from prefect import task
-
 from connectors.ledger.records import Intent, OrderRecord, SpendLimits
 from domain.effects import Action
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.protocol import perform
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.steps import Orders, Step
 
 
-@task(task_run_name="create {label}", **RETRYING)
-@behind_breaker
+@service_task("create {label}")
 async def create_orders(
     resources: Resources, step: Step, limits: SpendLimits, *, label: str
 ) -> None:

@@ -10,8 +10,6 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from prefect import task
-
 from connectors.crawl_files import CrawlFiles, Item
 from connectors.marketplaces.browsing import SEARCH_PAGE_SIZE
 from connectors.snapshots.offer_changes import GONE
@@ -31,7 +29,7 @@ from domain.offers import Filters, Hits, Offer
 from domain.reasons import Detail, Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 
 K = TypeVar("K")
 Fetched = list[Row] | XportcnError
@@ -49,8 +47,7 @@ class FetchedOffers:
     troubles: dict[Item, Detail] = field(default_factory=dict)
 
 
-@task(task_run_name="list {label}", **RETRYING)
-@behind_breaker
+@service_task("list {label}")
 async def list_offers(
     resources: Resources,
     crawl: CrawlFiles,
@@ -91,8 +88,7 @@ async def list_offers(
     _require_all(pages, read)
 
 
-@task(task_run_name="fetch {label}", **RETRYING)
-@behind_breaker
+@service_task("fetch {label}")
 async def fetch_offers(
     resources: Resources,
     crawl: CrawlFiles,

@@ -13,7 +13,6 @@ from zoneinfo import ZoneInfo
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from prefect import task
 from pyarrow.compute import Expression, field
 
 from connectors.ledger.records import HELD_WITHOUT_REST
@@ -25,7 +24,7 @@ from domain.money import Money
 from domain.reason_codes import ReasonCode
 from domain.states import OrderState
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import READING, shut_in
+from tasks.engine.retrying import file_task
 from tasks.snapshot import Slices, write
 
 Row = dict[str, Any]
@@ -114,8 +113,7 @@ def of_orders(refs: Sequence[str]) -> Expression:
     return span & field("order_ref").isin(pa.array(refs, pa.string()))
 
 
-@task(task_run_name="what orders cost in {currency}", **READING)
-@shut_in
+@file_task("what orders cost in {currency}")
 async def cost_of(
     root: Path, books: Books, timezone: str, currency: str, parts: Parts
 ) -> list[pa.Table]:

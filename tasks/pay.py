@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from prefect import task
-
 from connectors.concurrently import run_all_shielded
 from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
@@ -34,7 +32,7 @@ from tasks.effects.reading_orders import (
 from tasks.engine.gathering import ignore
 from tasks.engine.lost_ledger import maybe_paid
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes
 from tasks.steps import MOST_TOGETHER, Batcher, Orders, Step
 
@@ -54,8 +52,7 @@ PRICE_FELL = because(ReasonCode.PRICE_FELL)
 PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
 
-@task(task_run_name="pay {label}", **RETRYING)
-@behind_breaker
+@service_task("pay {label}")
 async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
     """Pay each order once, after reading what it costs now; a further try goes on with
     those provably not paid.

@@ -10,8 +10,6 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from prefect import task
-
 from connectors.ledger.marks import AS_ASSUMED, Note
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
@@ -50,7 +48,7 @@ from domain.spares import own_skus_alike, spare_matches, without_goods
 from domain.witnessed import Contradicted, Source, Statement, agreed
 from tasks.engine.gathering import OrderQueue, PartialResults, gather_queued, not_read
 from tasks.engine.resources import Resources, UnitCheck
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.search import (
     Item,
     Matches,
@@ -77,8 +75,7 @@ NOT_ASKED = postponed(not_looked_up(detail(Part.SERVICE_AWAY)))
 log = logging.getLogger("sourcing")
 
 
-@task(task_run_name="preview {label}", **RETRYING)
-@behind_breaker
+@service_task("preview {label}")
 async def preview_orders(
     resources: Resources,
     requests: Mapping[str, OrderRequest],

@@ -9,8 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from prefect import task
-
 from connectors.concurrently import concurrently
 from connectors.ledger.engine import chunked
 from connectors.ledger.overview import every_open_effect, orders_of, orders_to_compare
@@ -34,7 +32,7 @@ from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes
 from tasks.pay import confirm_payments
 
@@ -53,8 +51,7 @@ class ListedOrders:
     error: XportcnError | None = None
 
 
-@task(task_run_name="list orders of {marketplace}", **RETRYING)
-@behind_breaker
+@service_task("list orders of {marketplace}")
 async def list_orders(
     resources: Resources, marketplace: Marketplace, *, since: datetime
 ) -> ListedOrders:

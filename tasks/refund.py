@@ -10,8 +10,6 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from prefect import task
-
 from connectors.concurrently import concurrently
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
@@ -49,7 +47,7 @@ from tasks.effects.refund import (
 )
 from tasks.effects.refund_states import never_left, restate, take_outcome
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import this_try
 
 
@@ -70,8 +68,7 @@ class RefundWish:
     vouchers: tuple[str, ...] = ()
 
 
-@task(task_run_name="refund {order.order_ref}", **RETRYING)
-@behind_breaker
+@service_task("refund {order.order_ref}")
 async def ask_refund(
     resources: Resources,
     order: OrderRecord,
@@ -439,8 +436,7 @@ def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
     return after_sale
 
 
-@task(task_run_name="follow {label}", **RETRYING)
-@behind_breaker
+@service_task("follow {label}")
 async def follow_refunds(
     resources: Resources, refunds: Sequence[Refund], *, label: str
 ) -> dict[str, Reason]:

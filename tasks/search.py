@@ -8,8 +8,6 @@ import asyncio
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from prefect import task
-
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.decisions import Verdict, no_such_item, refused
 from domain.marketplace import ItemId, Marketplace, Words, read_item
@@ -20,14 +18,13 @@ from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 
 Item = tuple[Marketplace, str]
 Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 
-@task(task_run_name="match words {label}", **RETRYING)
-@behind_breaker
+@service_task("match words {label}")
 async def match_words(
     resources: Resources,
     items: Collection[Item],
@@ -39,8 +36,7 @@ async def match_words(
     await gather_missing(resources, items, lambda item: _match(resources, *item), found)
 
 
-@task(task_run_name="search {label}", **RETRYING)
-@behind_breaker
+@service_task("search {label}")
 async def search_items(
     resources: Resources,
     items: Collection[Item],

@@ -22,7 +22,6 @@ from functools import partial
 from typing import NamedTuple, TypeVar, Union
 
 import pyarrow as pa
-from prefect import task
 from pyarrow.compute import field
 
 from connectors.ledger.engine import chunked
@@ -63,7 +62,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.money import Money
 from domain.plan import PlannedOrder
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import READING, run_quoted, shut_in
+from tasks.engine.retrying import file_task, run_quoted
 from tasks.search import with_matches
 
 OF_PLANS = (REQUESTS, CANDIDATES, QUOTES)
@@ -200,8 +199,7 @@ MOST_WRITES = 10
 ORDERS_A_PART = 100
 
 
-@task(task_run_name="snapshot {snapshot_id}", **READING)
-@shut_in
+@file_task("snapshot {snapshot_id}")
 async def write_tables(snapshot_id: str, write_all: Callable[[], object]) -> None:
     await asyncio.to_thread(write_all)
 

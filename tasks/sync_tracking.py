@@ -9,8 +9,6 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from prefect import task
-
 from connectors.ledger.claiming import slot_of
 from connectors.ledger.engine import LedgerUnusable, chunked
 from connectors.ledger.order_update import NOTHING, OrderUpdate
@@ -38,7 +36,7 @@ from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import by_channel, read_each
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
 
@@ -57,8 +55,7 @@ HOURLY_FOR = timedelta(days=7)
 """Held orders are read each hour for so long, then as parcels without news."""
 
 
-@task(task_run_name="track {label}", **RETRYING)
-@behind_breaker
+@service_task("track {label}")
 async def sync_tracking(
     resources: Resources,
     order_refs: Sequence[str],

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from functools import cache, wraps
 from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
+from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
@@ -27,6 +28,8 @@ from tasks.engine.tries import TryAgain, raise_if_it_passes
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Work = Callable[P, Coroutine[Any, Any, R]]
+ServiceWork = Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]
 
 
 async def _wants_another_try(
@@ -51,8 +54,7 @@ RETRYING: Mapping[str, Any] = {
     "retry_jitter_factor": 0.3,
     "retry_condition_fn": _wants_another_try,
 }
-"""Options of a task that calls the service, above `@behind_breaker`. Only `TryAgain`
-brings another try.
+"""Options of a task that calls the service. Only `TryAgain` brings another try.
 
 So many retries are never reached: a try is one absence of the service. `run_task` has
 the delays of the settings.
@@ -64,8 +66,8 @@ READING: Mapping[str, Any] = {
     "retry_delay_seconds": [1, 5],
     "retry_condition_fn": _is_passing,
 }
-"""Options of a task that reads or writes files, above `@shut_in`. Trouble that passes
-brings another try.
+"""Options of a task that reads or writes files. Trouble that passes brings another
+try.
 """
 
 
@@ -75,9 +77,7 @@ paused.
 """
 
 
-def shut_in(
-    work: Callable[P, Coroutine[Any, Any, R]],
-) -> Callable[P, Coroutine[Any, Any, R]]:
+def _shut_in(work: Work[P, R]) -> Work[P, R]:
     """The work of a task, whose errors Prefect writes down: none leaves it with words
     of other programs.
     """
@@ -94,29 +94,49 @@ def shut_in(
     return done
 
 
-def behind_breaker(
-    work: Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
-    """The work of a task whose every try begins at the circuit breaker, before any
-    claim.
+def service_task(
+    run_name: str,
+) -> Callable[
+    [ServiceWork[P, R]], Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]
+]:
+    """Make a task that calls the service. Its every try begins at the circuit breaker,
+    before any claim.
 
     `ServiceAway` becomes `TryAgain` while another try may come.
     """
 
-    @wraps(work)
-    async def one_try(resources: Resources, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        with suppress(
-            ServiceAway
-        ):  # patience is over: what is left is recorded with that reason
-            await resources.breaker.wait_ready()
-        with fail_fast():
-            try:
-                return await work(resources, *args, **kwargs)
-            except ServiceAway as away:
-                raise_if_it_passes(resources, away)
-                raise
+    def decorated(
+        work: ServiceWork[P, R],
+    ) -> Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
+        @wraps(work)
+        async def one_try(
+            resources: Resources, /, *args: P.args, **kwargs: P.kwargs
+        ) -> R:
+            with suppress(
+                ServiceAway
+            ):  # patience is over: what is left is recorded with that reason
+                await resources.breaker.wait_ready()
+            with fail_fast():
+                try:
+                    return await work(resources, *args, **kwargs)
+                except ServiceAway as away:
+                    raise_if_it_passes(resources, away)
+                    raise
 
-    return shut_in(one_try)
+        return task(task_run_name=run_name, **RETRYING)(_shut_in(one_try))
+
+    return decorated
+
+
+def file_task(
+    run_name: str,
+) -> Callable[[Work[P, R]], Task[P, Coroutine[Any, Any, R]]]:
+    """Make a task that reads or writes files."""
+
+    def decorated(work: Work[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
+        return task(task_run_name=run_name, **READING)(_shut_in(work))
+
+    return decorated
 
 
 async def run_task(

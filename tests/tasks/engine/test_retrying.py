@@ -5,6 +5,7 @@ else.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Iterator
 from importlib import import_module
 from pkgutil import walk_packages
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from prefect import Task, flow, task
+from prefect import Task, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     LogFilter,
@@ -27,8 +28,9 @@ from connectors.foreign import shut_logs
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import RETRYING, behind_breaker, run_task
+from tasks.engine.retrying import run_task, service_task
 from tasks.engine.tries import TryAgain, may_try_again
+from tests.running import ROOT
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -57,8 +59,7 @@ class Unwalked(list[Exception]):
         raise AssertionError("walked")
 
 
-@task(task_run_name="wait {label}", **RETRYING)
-@behind_breaker
+@service_task("wait {label}")
 async def wait(_resources: Resources, troubles: list[Exception], *, label: str) -> int:
     if troubles:
         raise troubles.pop(0)
@@ -153,3 +154,16 @@ def test_every_task_that_is_tried_again_waits_behind_the_breaker() -> None:
     behind = {name for name, fn in made.items() if fn.__wrapped__.__code__ is waits}
     assert made.keys() - behind == {"cost_of", "write_tables"}
     assert len(behind) == 15
+
+
+def test_a_task_is_declared_in_one_way() -> None:
+    """With Prefect's own decorator its results would be stored, and a try would not
+    settle first.
+    """
+    importing = re.compile(r"^from prefect import .*\btask\b", re.MULTILINE)
+    assert [
+        path.relative_to(ROOT).as_posix()
+        for folder in ("cli", "connectors", "deployments", "domain", "flows", "tasks")
+        for path in (ROOT / folder).rglob("*.py")
+        if importing.search(path.read_text(encoding="utf-8"))
+    ] == ["tasks/engine/retrying.py"]
