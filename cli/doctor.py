@@ -33,7 +33,6 @@ from domain.wording import pluralize
 with lazily():
     from email import utils
 
-    import httpx
     from rich import text
 
     from cli import terminal
@@ -459,6 +458,8 @@ def _arriving(ledger_url: str, names: str) -> CheckResult:
 
 def _service() -> list[CheckResult]:
     """The service answers at all, and takes the account."""
+    import httpx  # takes longer than all help
+
     mine = xportcn.XportcnSettings()
     try:
         date = httpx.get(mine.base_url, timeout=5).headers.get("date")
