@@ -1,13 +1,9 @@
-"""`sourcing book`: the merchant's own SKUs; look up the rows of the SKU book, and add
-to them.
-"""
+"""`sourcing book`: look up the rows of the SKU book."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -17,11 +13,10 @@ from cli.failures import (
     Json,
     awaited,
     command,
-    say,
     settings_now,
 )
 from cli.lazily import lazily
-from domain.marketplace import Marketplace, marketplace_of
+from domain.marketplace import Marketplace
 from domain.offers import Offer
 from domain.sku_book import BookRow, SkuBook
 from domain.spares import judge_row
@@ -29,7 +24,7 @@ from domain.wording import shorten
 
 with lazily():
     from cli import terminal
-    from connectors import book_file, concurrently, fetched_files, marketplaces
+    from connectors import book_file, concurrently, marketplaces
     from connectors.xportcn import client, errors
     from connectors.xportcn import settings as xportcn
 
@@ -38,7 +33,6 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
-NO_FILE = "rows are added to a CSV file: name one in SOURCING_BOOK"
 ABSENT = "SOURCING_BOOK names no SKU book: name a CSV or XLSX file, or the https address of a sheet"
 
 
@@ -105,56 +99,3 @@ async def _offer(
         raise
     except errors.XportcnError as error:
         return f"could not be looked up: {error.message}"
-
-
-@command(app, "add")
-def add(
-    own_sku: Annotated[str, typer.Argument(help="Your own SKU.")],
-    item: Annotated[
-        str, typer.Argument(help="A product URL, or an item id with --marketplace.")
-    ],
-    *,
-    marketplace: Annotated[
-        Marketplace | None,
-        typer.Option(help="Where the item is; an URL says so by itself."),
-    ] = None,
-    sku: Annotated[
-        str, typer.Option(help="The variant, where the item has several.")
-    ] = "",
-    pieces: Annotated[
-        int, typer.Option(min=1, help="Pieces that make one own SKU.")
-    ] = 1,
-    rank: Annotated[
-        int, typer.Option(min=1, max=99, help="2 and more: a spare offer.")
-    ] = 1,
-    country: Annotated[
-        str, typer.Option(help="For receivers in this country alone.")
-    ] = "",
-    max_unit_price: Annotated[
-        str, typer.Option(help="The most one piece may cost, in yuan.")
-    ] = "",
-    group: Annotated[
-        str, typer.Option(help="What is bought together, such as the seller.")
-    ] = "",
-    bundle: Annotated[
-        bool, typer.Option("--bundle", help="Buy it together with what has this rank.")
-    ] = False,
-) -> None:
-    """Add a row to the SKU book, which must be a CSV file; it is made where there is
-    none.
-    """
-    named = settings_now().book.get_secret_value()
-    if not named or fetched_files.is_address(named):
-        raise BadUsage(NO_FILE)
-    if (at := marketplace or marketplace_of(item)) is None:
-        raise BadUsage(f"{item!r} does not say where it is: add --marketplace")
-    row = {
-        "own_sku": own_sku,
-        "country": country,
-        "rank": str(rank),
-        "item": item,
-        "sku": sku,
-    }
-    row |= {"pieces": str(pieces), "max_unit_price": max_unit_price, "group": group}
-    book_file.add_row(Path(named), {**row, "marketplace": at}, bundle=bundle)
-    say(f"added {own_sku} to {named}; to look it up: sourcing book check")

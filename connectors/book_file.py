@@ -4,27 +4,23 @@ how request files are read.
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import TypedDict
 
-from connectors.durable import exclusive, put
 from connectors.fetched_files import fetch_stored, is_address
-from connectors.foreign import words_of
 from connectors.request_files import UnreadableFile
-from connectors.request_files.csv_file import DELIMITERS, RowSink, read_csv
+from connectors.request_files.csv_file import RowSink, read_csv
 from connectors.request_files.decoding import REMEDY, SAVE_IT, Unusable, content_of
 from connectors.request_files.xlsx_file import read_xlsx
 from connectors.settings import BadSetting, SourcingSettings
 from connectors.shop_files import profiles_in
 from domain.book_cells import COLUMNS, BookTable
 from domain.cell_table import BadTable, RatesTable
-from domain.cells import BLANKS, csv_text, no_formula
+from domain.cells import csv_text, no_formula
 from domain.landed import Rates
-from domain.request_files import normal_name
 from domain.shop_files import Profile
 from domain.sku_book import SkuBook
 
@@ -125,71 +121,6 @@ def book_text(rows: Sequence[Mapping[str, str]]) -> bytes:
 def missing_file(data_dir: Path, batch_id: str) -> Path:
     """Where the rows lie that the SKU book lacks for a batch."""
     return data_dir / f"book-missing-{batch_id}.csv"
-
-
-def add_row(file: Path, row: Mapping[str, str], *, bundle: bool = False) -> None:
-    """Add a row to a book in CSV, whole or not at all; the file is made where there is
-    none.
-
-    One at a time; a link stays one. Raises `TableUnusable`, also for a row of a rank
-    that is there, unless it makes a `bundle`.
-    """
-    with exclusive(file.resolve().parent):
-        put(file.resolve(), _with_row(file, row, bundle=bundle))
-
-
-def _with_row(file: Path, row: Mapping[str, str], *, bundle: bool) -> bytes:
-    if file.suffix.lower() != ".csv":
-        raise TableUnusable(
-            BOOK,
-            str(file),
-            "rows are added to a book in CSV alone; write the row into it by hand",
-        )
-    try:
-        there = file.read_bytes() if file.exists() else b""
-        lines = [
-            line
-            for line in there.decode("utf-8-sig").splitlines()
-            if line.strip(BLANKS)
-        ]
-    except (OSError, UnicodeDecodeError) as error:
-        raise TableUnusable(
-            BOOK, str(file), f"can't be added to ({words_of(error)})"
-        ) from error
-    delimiter = max(DELIMITERS, key=lines[0].count) if lines else ","
-    header = next(csv.reader(lines[:1], delimiter=delimiter), NAMES)
-    names = list(map(normal_name, header))
-    absent = [column for column in COLUMNS if column.name not in names]
-    if lost := [
-        column.name
-        for column in absent
-        if row.get(column.name, "") not in ("", column.default)
-    ]:
-        raise TableUnusable(
-            BOOK,
-            str(file),
-            f"has no column {', '.join(lost)}: add it to the header, then try again",
-        )
-    rows = [[row.get(name, "") for name in names]]
-    added = csv_text(rows if lines else [header, *rows], delimiter)
-    joint = b"" if there.endswith(b"\n") or not lines else b"\r\n"
-    content = (there or b"\xef\xbb\xbf") + joint + added.encode()
-    with _sound(BOOK, str(file)):
-        *others, made = _book(read_csv, content).rows
-    same = [
-        one
-        for one in others
-        if (one.own_sku, one.country, one.rank)
-        == (made.own_sku, made.country, made.rank)
-    ]
-    if same and not bundle:
-        raise TableUnusable(
-            BOOK,
-            str(file),
-            f"{made.own_sku} has rank {made.rank} already, in row {same[0].row}: --rank {made.rank + 1} makes this a "
-            f"spare, --bundle buys both; or change row {same[0].row}",
-        )
-    return content
 
 
 class Reading(TypedDict, total=False):

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
@@ -12,10 +10,8 @@ import pytest
 from openpyxl import Workbook
 from pydantic import SecretStr
 
-import connectors.durable
 from connectors.book_file import (
     TableUnusable,
-    add_row,
     book_in,
     book_text,
     of_a_night,
@@ -149,112 +145,6 @@ def test_a_faulty_book_is_told(
     with pytest.raises(TableUnusable) as raised:
         book_in(file)
     assert told in str(raised.value)
-
-
-def test_a_row_is_added_under_the_columns_that_are_there(tmp_path: Path) -> None:
-    file = tmp_path / "book.csv"
-    file.write_text("item;own_sku;marketplace")
-    add_row(
-        file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "pieces": "1"}
-    )
-    assert file.read_text() == f"item;own_sku;marketplace\n{FERN};FERN-1;1688\n"
-    with pytest.raises(
-        TableUnusable, match="row 3, column item: row 2 has it already at this rank"
-    ):
-        add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
-    assert file.read_text().count("\n") == 2
-    add_row(
-        tmp_path / "new.csv", {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN}
-    )
-    assert items(book_in(tmp_path / "new.csv")) == {"FERN-1": FERN}
-
-
-def test_rows_that_are_added_at_once_are_all_there_and_a_link_stays_one(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "kept").mkdir()
-    file = tmp_path / "book.csv"
-    file.symlink_to(tmp_path / "kept" / "book.csv")
-    monkeypatch.setattr(connectors.durable, "sync", lambda path: time.sleep(0.02))
-
-    def add(number: int) -> None:
-        add_row(
-            file, {"own_sku": f"FERN-{number}", "marketplace": "1688", "item": FERN}
-        )
-
-    with ThreadPoolExecutor(4) as pool:
-        list(pool.map(add, range(4)))
-    assert sorted(items(book_in(file))) == ["FERN-0", "FERN-1", "FERN-2", "FERN-3"]
-    assert file.is_symlink()
-
-
-@pytest.mark.parametrize(
-    "lost",
-    [
-        {"rank": "2"},
-        {"max_unit_price": "4.50"},
-        {"pieces": "6"},
-        {"country": "DE"},
-        {"sku": "77"},
-        {"group": "b"},
-    ],
-    ids=lambda lost: next(iter(lost)),
-)
-def test_a_row_is_not_added_where_a_part_of_it_has_no_column(
-    lost: dict[str, str], tmp_path: Path
-) -> None:
-    """Without it the next night buys something else, or at any price."""
-    file = tmp_path / "book.csv"
-    file.write_text("own_sku,marketplace,item\n")
-    row = {
-        "own_sku": "FERN-1",
-        "marketplace": "1688",
-        "item": FERN,
-        "rank": "1",
-        "pieces": "1",
-        "country": "",
-        **lost,
-    }
-    with pytest.raises(
-        TableUnusable,
-        match=f"has no column {next(iter(lost))}: add it to the header, then try again",
-    ):
-        add_row(file, row)
-    assert file.read_text() == "own_sku,marketplace,item\n"
-    add_row(
-        file,
-        row
-        | {
-            "rank": "1",
-            "pieces": "1",
-            **{name: "" for name in lost if name not in ("rank", "pieces")},
-        },
-    )
-    assert items(book_in(file)) == {"FERN-1": FERN}
-
-
-def test_a_second_offer_is_a_bundle_only_if_it_is_asked_for(tmp_path: Path) -> None:
-    """Each order would buy both."""
-    file = tmp_path / "book.csv"
-    row = {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN, "rank": "1"}
-    add_row(file, row)
-    cheaper = row | {"item": "610000000002"}
-    told = "FERN-1 has rank 1 already, in row 2: --rank 2 makes this a spare, --bundle buys both; or change row 2"
-    with pytest.raises(TableUnusable, match=told):
-        add_row(file, cheaper)
-    assert len(book_in(file).rows) == 1
-    add_row(file, cheaper | {"country": "DE"})
-    add_row(file, cheaper | {"rank": "2"})
-    assert book_in(file).bundles == ()
-    add_row(file, cheaper | {"item": "610000000003"}, bundle=True)
-    assert book_in(file).bundles == ("FERN-1",)
-
-
-def test_a_row_is_added_below_a_header_that_follows_blank_lines(tmp_path: Path) -> None:
-    file = tmp_path / "book.csv"
-    file.write_text("\n \nown_sku;marketplace;item\n")
-    add_row(file, {"own_sku": "FERN-1", "marketplace": "1688", "item": FERN})
-    assert items(book_in(file)) == {"FERN-1": FERN}
 
 
 def test_cells_under_a_column_that_lost_its_name_are_told(tmp_path: Path) -> None:
