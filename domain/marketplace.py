@@ -172,14 +172,6 @@ def _skus_in(text: str) -> list[str]:
     )
 
 
-def marketplace_of(text: str) -> Marketplace | None:
-    """The marketplace of a link, the first where several share a site; None for other
-    texts.
-    """
-    link = _link(half_width(text).strip())
-    return next(iter(_marketplaces_of(link.hostname or "")), None) if link else None
-
-
 def product_page(marketplace: Marketplace, item_id: str) -> str:
     """The address of an item's page; empty for a text that is no item id."""
     return (
