@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
 from connectors.foreign import words_of
 from connectors.request_files.csv_file import RowSink
 from connectors.request_files.decoding import Unusable
-from connectors.request_files.xlsx_book import Workbook, open_book
-from connectors.request_files.xlsx_sheet import Sheet
+from connectors.request_files.xlsx_package import Package
 from domain.cells import BLANKS, NotACell, value_text
 from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW, UNNAMED
+
+if TYPE_CHECKING:
+    from connectors.request_files.xlsx_sheet import Workbook
 
 DAMAGE = (
     BadZipFile,
@@ -25,8 +29,11 @@ DAMAGE = (
     LookupError,
     NotImplementedError,
     OSError,
+    ParseError,
     RuntimeError,
+    TypeError,
     ValueError,
+    zlib.error,
 )
 
 OLE = b"\xd0\xcf\x11\xe0"
@@ -41,10 +48,11 @@ def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
     """Add the rows to the table. Raises `Unusable`."""
     if content.startswith(OLE):
         raise Unusable(f"is {LOCKED_OR_OLD}")
+    from connectors.request_files.xlsx_sheet import Workbook  # loads openpyxl
+
     try:
-        with open_book(content) as book:
-            _read(book, table)
-    except (*DAMAGE, zlib.error) as error:
+        _read(Workbook(Package(content)), table)
+    except DAMAGE as error:
         problem = f"can't be read as XLSX ({words_of(error)}); open it in a spreadsheet and save it again"
         raise Unusable(problem) from error
 
@@ -56,8 +64,7 @@ def _read(book: Workbook, table: RowSink) -> None:
             "",
             f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read",
         )
-    sheet = Sheet(book)
-    rows = sheet.rows()
+    rows = book.rows()
     header = _first_row(rows)
     columns = _header(header, table)
     table.begin(columns)
@@ -65,8 +72,8 @@ def _read(book: Workbook, table: RowSink) -> None:
     filled = _data(rows, columns, named, table)
     if columns or filled:
         table.lack([column for column in columns if column])
-    _warn_of_hidden(sheet, columns, table)
-    _refuse_merged(sheet, named, filled, table)
+    _warn_of_hidden(book, columns, table)
+    _refuse_merged(book, named, filled, table)
 
 
 def _first_row(rows: Iterator[tuple[int, list[object]]]) -> list[object]:
@@ -122,8 +129,8 @@ def _data(
     return last
 
 
-def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
-    for number in sheet.hidden_rows:
+def _warn_of_hidden(book: Workbook, columns: list[str], table: RowSink) -> None:
+    for number in book.hidden_rows:
         table.warn(
             number,
             "",
@@ -131,7 +138,7 @@ def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
         )
     for at, column in enumerate(columns):
         if column and any(
-            first <= at + 1 <= last for first, last in sheet.hidden_columns
+            first <= at + 1 <= last for first, last in book.hidden_columns
         ):
             table.warn(
                 HEADER_ROW,
@@ -140,13 +147,17 @@ def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
             )
 
 
-def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RowSink) -> None:
-    for area in sheet.merged:
-        if area.first_row <= filled and any(
-            area.first_column <= at + 1 <= area.last_column for at in named
-        ):
+def _refuse_merged(
+    book: Workbook, named: list[int], filled: int, table: RowSink
+) -> None:
+    from connectors.request_files.xlsx_sheet import area_of
+
+    for name in book.merged:
+        first_column, first_row, last_column, _ = area_of(name)
+        is_among_rows = first_row <= filled
+        if is_among_rows and any(first_column <= at + 1 <= last_column for at in named):
             table.fault(
-                area.first_row,
+                first_row,
                 "",
-                f"cells {area.name} are merged; take the merge apart and fill in each cell",
+                f"cells {name} are merged; take the merge apart and fill in each cell",
             )
