@@ -20,7 +20,7 @@ from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW, UNNAMED
 
 if TYPE_CHECKING:
-    from connectors.request_files.xlsx_sheet import Workbook
+    from connectors.request_files.xlsx_sheet import Sheet
 
 DAMAGE = (
     BadZipFile,
@@ -48,23 +48,23 @@ def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
     """Add the rows to the table. Raises `Unusable`."""
     if content.startswith(OLE):
         raise Unusable(f"is {LOCKED_OR_OLD}")
-    from connectors.request_files.xlsx_sheet import Workbook  # loads openpyxl
+    from connectors.request_files.xlsx_sheet import Sheet  # loads openpyxl
 
     try:
-        _read(Workbook(Package(content)), table)
+        _read(Sheet(Package(content)), table)
     except DAMAGE as error:
         problem = f"can't be read as XLSX ({words_of(error)}); open it in a spreadsheet and save it again"
         raise Unusable(problem) from error
 
 
-def _read(book: Workbook, table: RowSink) -> None:
-    for name in book.other_sheets():
+def _read(sheet: Sheet, table: RowSink) -> None:
+    for name in sheet.other_names:
         table.warn(
             0,
             "",
-            f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read",
+            f"sheet {name!r} is passed over: only the first sheet, {sheet.name!r}, is read",
         )
-    rows = book.rows()
+    rows = sheet.rows()
     header = _first_row(rows)
     columns = _header(header, table)
     table.begin(columns)
@@ -72,8 +72,8 @@ def _read(book: Workbook, table: RowSink) -> None:
     filled = _data(rows, columns, named, table)
     if columns or filled:
         table.lack([column for column in columns if column])
-    _warn_of_hidden(book, columns, table)
-    _refuse_merged(book, named, filled, table)
+    _warn_of_hidden(sheet, columns, table)
+    _refuse_merged(sheet, named, filled, table)
 
 
 def _first_row(rows: Iterator[tuple[int, list[object]]]) -> list[object]:
@@ -129,8 +129,8 @@ def _data(
     return last
 
 
-def _warn_of_hidden(book: Workbook, columns: list[str], table: RowSink) -> None:
-    for number in book.hidden_rows:
+def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
+    for number in sheet.hidden_rows:
         table.warn(
             number,
             "",
@@ -138,7 +138,7 @@ def _warn_of_hidden(book: Workbook, columns: list[str], table: RowSink) -> None:
         )
     for at, column in enumerate(columns):
         if column and any(
-            first <= at + 1 <= last for first, last in book.hidden_columns
+            first <= at + 1 <= last for first, last in sheet.hidden_columns
         ):
             table.warn(
                 HEADER_ROW,
@@ -147,17 +147,15 @@ def _warn_of_hidden(book: Workbook, columns: list[str], table: RowSink) -> None:
             )
 
 
-def _refuse_merged(
-    book: Workbook, named: list[int], filled: int, table: RowSink
-) -> None:
-    from connectors.request_files.xlsx_sheet import area_of
+def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RowSink) -> None:
+    from openpyxl.worksheet.cell_range import CellRange
 
-    for name in book.merged:
-        first_column, first_row, last_column, _ = area_of(name)
-        is_among_rows = first_row <= filled
-        if is_among_rows and any(first_column <= at + 1 <= last_column for at in named):
+    for name in sheet.merged_areas:
+        area = CellRange(name)
+        columns = range(area.min_col - 1, area.max_col)
+        if area.min_row <= filled and any(at in columns for at in named):
             table.fault(
-                first_row,
+                area.min_row,
                 "",
                 f"cells {name} are merged; take the merge apart and fill in each cell",
             )

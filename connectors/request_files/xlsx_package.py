@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import posixpath
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 from xml.etree.ElementTree import Element, XMLPullParser
 from xml.parsers import expat
@@ -25,14 +24,6 @@ ENTRY_IN_LIST = 2
 ENTRY_IN_GROUP = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
-    """A part that another part names."""
-
-    kind: str
-    part: str
-
-
 class Package:
     """An open XLSX file. Raises `Unusable` for one out of bounds, and for a damaged one
     any of a dozen other errors.
@@ -46,8 +37,7 @@ class Package:
             )
         self._archive = ZipFile(io.BytesIO(content))
         parts = self._archive.infolist()
-        self._names = {part.filename for part in parts}
-        if len(self._names) < len(parts):
+        if len(self._archive.NameToInfo) < len(parts):
             raise Malformed("it has a part twice")
         # other methods unpack without a bound
         if any(part.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for part in parts):
@@ -65,22 +55,17 @@ class Package:
                 "times its size, are possible: split it"
             )
 
-    def __contains__(self, part: str) -> bool:
-        return part in self._names
-
-    def related(self, part: str = "") -> dict[str, Related]:
-        """The parts that a part names, or the whole file, by their ids."""
+    def related(self, part: str = "") -> dict[str, tuple[str, str]]:
+        """The parts that a part names, or the whole file: kind and path by their
+        ids.
+        """
         folder, name = posixpath.split(part)
+        related: dict[str, tuple[str, str]] = {}
         links = posixpath.join(folder, "_rels", f"{name}.rels")
-        related: dict[str, Related] = {}
-        if links not in self:
-            return related
         for _, link in self.entries(links, ENTRY_IN_LIST):
             path = posixpath.join("/", folder, link.get("Target", ""))
-            related[link.get("Id", "")] = Related(
-                kind=link.get("Type", "").rpartition("/")[2],
-                part=posixpath.normpath(path).lstrip("/"),
-            )
+            kind = link.get("Type", "").rpartition("/")[2]
+            related[link.get("Id", "")] = (kind, posixpath.normpath(path).lstrip("/"))
         return related
 
     def entries(self, part: str, depth: int) -> Iterator[tuple[str, Element]]:
@@ -117,8 +102,6 @@ class Package:
         parser.close()
 
     def _chunks(self, part: str) -> Iterator[bytes]:
-        if part not in self:
-            raise Malformed(f"its part {part[:40]!r} is missing")
         with self._archive.open(part) as file:
             chunk = file.read(CHUNK_BYTES)
             _refuse_document_type(chunk)

@@ -5,13 +5,12 @@ formulas without a value, number formats, hidden rows and columns, merged cells.
 from __future__ import annotations
 
 import io
+import math
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 from typing import Any
 from xml.etree.ElementTree import Element
 
-from openpyxl.utils.cell import range_boundaries
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet._reader import (
     FORMULA_TAG,
@@ -19,7 +18,7 @@ from openpyxl.worksheet._reader import (
     VALUE_TAG,
     WorkSheetParser,
 )
-from openpyxl.xml.constants import SHEET_MAIN_NS
+from openpyxl.xml.constants import REL_NS, SHEET_MAIN_NS
 
 from connectors.request_files.decoding import Malformed, Unusable
 from connectors.request_files.number_formats import (
@@ -41,14 +40,15 @@ from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 MAX_SHOWN_DIGITS = 12
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-WHOLE = re.compile(r"-?[0-9]{1,15}")
 MAX_CELLS = 2_000_000
+ON = ("1", "true")
+LINK = f"{{{REL_NS}}}id"
 TEXT = f"{{{SHEET_MAIN_NS}}}t"
 FORMATTED_TEXT = f"{{{SHEET_MAIN_NS}}}r/{TEXT}"
-ON = ("1", "true")
+Row = tuple[int, list[object]]
 
 
-class Workbook:
+class Sheet:
     """The first sheet of a package. Hidden and merged cells are known once all rows
     were read.
     """
@@ -56,71 +56,57 @@ class Workbook:
     def __init__(self, package: Package) -> None:
         self.hidden_rows: list[int] = []
         self.hidden_columns: list[tuple[int, int]] = []
-        self.merged: list[str] = []
+        self.merged_areas: list[str] = []
+        self.name = ""
+        self.other_names: list[str] = []
+        """The names of further sheets."""
         self._package = package
+        self._part = ""
         self._is_stale = False
-        self._read_parts()
+        self._texts: list[str] = []
+        self._formats = [AS_IT_IS]
+        self._read_book()
 
-    def _read_parts(self) -> None:
-        files = self._package.related().values()
-        books = [file.part for file in files if file.kind == "officeDocument"]
-        book = (*books, "xl/workbook.xml")[0]
+    def _read_book(self) -> None:
+        book = dict(self._package.related().values())["officeDocument"]
         related = self._package.related(book)
-        links: list[str] = []
-        states: list[str] = []
-        self._names: list[str] = []
         for group, entry in self._package.entries(book, ENTRY_IN_GROUP):
-            name = local_name(entry)
-            if group == "sheets" and name == "sheet":
-                self._names.append(entry.get("name", ""))
-                states.append(entry.get("state", "visible"))
-                links += [
-                    link for key, link in entry.attrib.items() if key.endswith("}id")
-                ]
-            elif name == "calcPr":
+            if group == "sheets":
+                self._add_sheet(entry, *related[entry.get(LINK, "")])
+            elif local_name(entry) == "calcPr":
                 self._is_stale = entry.get("fullCalcOnLoad") in ON
-        self._sheets = [related[link] for link in links]
-        if not self._sheets:
+        if not self._part:
             raise Malformed("it has no sheet")
-        _require_visible_table(self.name, self._sheets[0].kind, states[0])
-        parts = {file.kind: file.part for file in related.values()}
-        self._texts = self._read_texts(parts.get("sharedStrings", ""))
-        self._formats = self._read_formats(parts.get("styles", ""))
+        for kind, part in related.values():
+            if kind == "sharedStrings":
+                texts = self._package.entries(part, ENTRY_IN_LIST)
+                self._texts = [_text_of(text) for _, text in texts]
+            elif kind == "styles":
+                self._formats = self._read_formats(part) or self._formats
 
-    @property
-    def name(self) -> str:
-        """The name of the first sheet."""
-        return self._names[0]
-
-    def other_sheets(self) -> Iterator[str]:
-        """The names of further sheets with filled cells."""
-        for name, sheet in zip(self._names[1:], self._sheets[1:], strict=True):
-            if sheet.kind == "worksheet" and self._is_filled(sheet.part):
-                yield name
-
-    def _is_filled(self, part: str) -> bool:
-        rows = (
-            row
-            for group, row in self._package.entries(part, ENTRY_IN_GROUP)
-            if group == "sheetData"
-        )
-        return any(len(cell) for row in rows for cell in row)
-
-    def _read_texts(self, part: str) -> list[str]:
-        if part not in self._package:
-            return []
-        return [
-            _text_of(entry) for _, entry in self._package.entries(part, ENTRY_IN_LIST)
-        ]
+    def _add_sheet(self, entry: Element, kind: str, part: str) -> None:
+        name = entry.get("name", "")
+        if self._part:
+            self.other_names.append(name)
+            return
+        if kind != "worksheet":
+            what = "a chart" if kind == "chartsheet" else "no table"
+            raise Unusable(
+                f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front"
+            )
+        if entry.get("state", "visible") != "visible":
+            raise Unusable(
+                f"the first sheet, {name!r}, is hidden; show it, or move the sheet with the rows to the front"
+            )
+        self.name = name
+        self._part = part
 
     def _read_formats(self, part: str) -> list[NumberFormat]:
         """The number formats of the cells' styles.
 
-        openpyxl takes the currency of the computer, which is yuan in China, and dollars
-        for one and the same format. So the codes are read as they stand in the file.
+        openpyxl gives one code for the currency of each computer and for dollars. So
+        the codes are read as they stand in the file.
         """
-        if part not in self._package:
-            return []
         formats: dict[int, NumberFormat] = {}
         numbers: list[int] = []
         for group, entry in self._package.entries(part, ENTRY_IN_GROUP):
@@ -131,7 +117,7 @@ class Workbook:
                 numbers.append(number)
         return [formats.get(number) or builtin_format(number) for number in numbers]
 
-    def rows(self) -> Iterator[tuple[int, list[object]]]:
+    def rows(self) -> Iterator[Row]:
         """The rows with filled cells and their numbers. Cells beyond the header's last
         column share one place after it.
         """
@@ -139,16 +125,15 @@ class Workbook:
         last_number = 0
         cell_count = 0
         width = MOST_COLUMNS
-        rows_are_hidden = False
-        part = self._sheets[0].part
-        for group, entry in self._package.entries(part, ENTRY_IN_GROUP):
+        hidden_by_default: str | None = None
+        for group, entry in self._package.entries(self._part, ENTRY_IN_GROUP):
             name = local_name(entry)
-            if (group, name) == ("sheetData", "row"):
+            if group == "sheetData":
                 number, row = cells.parse_row(entry)
                 if not last_number < number <= MOST_BLANK_ROWS:
                     raise Malformed(f"row {number} comes after row {last_number}")
                 last_number = number
-                cell_count += len(entry)
+                cell_count += len(row)
                 if cell_count > MAX_CELLS:
                     raise Unusable(
                         f"has more than {MAX_CELLS:,} cells, blank ones included; delete those or split it"
@@ -157,14 +142,14 @@ class Workbook:
                 if not values:
                     continue
                 if width == MOST_COLUMNS:  # this row is the header
-                    width = min(len(values), MOST_COLUMNS)
-                if _is_hidden_row(entry, by_default=rows_are_hidden):
+                    width = min(len(values), width)
+                if _is_hidden(entry, "ht", hidden_by_default):
                     self.hidden_rows.append(number)
                 yield number, values
             elif name == "sheetFormatPr":
-                rows_are_hidden = entry.get("zeroHeight") in ON
+                hidden_by_default = entry.get("zeroHeight")
             elif name == "mergeCell":
-                self.merged.append(entry.get("ref", ""))
+                self.merged_areas.append(entry.get("ref", ""))
             elif name == "col" and _is_hidden(entry, "width"):
                 columns = (int(entry.get("min", "")), int(entry.get("max", "")))
                 self.hidden_columns.append(columns)
@@ -172,7 +157,7 @@ class Workbook:
 
 class Cells(WorkSheetParser):
     """The cells of a row by openpyxl, which leaves these to judge: formulas without a
-    value, errors, dates, and what a number's format shows.
+    value, errors, and what a number's format shows.
     """
 
     def __init__(
@@ -199,40 +184,28 @@ class Cells(WorkSheetParser):
     def _value(self, element: Element, cell: dict[str, Any]) -> object:
         value = cell["value"]
         kind = cell["data_type"]
-        if value is None:
-            return _empty(element)
-        if kind == "s":
-            return (unescape(value) if "_x" in value else value) or None
-        if kind == "n":
-            return self._number(element, cell["style_id"])
+        written = element.findtext(VALUE_TAG)
+        is_unset = self._is_stale and kind == "n" and written in ("0", "0.0")
+        is_bare = value is None or is_unset
+        if is_bare and element.find(FORMULA_TAG) is not None:
+            # no empty cell but a blank, which is no valid limit
+            is_text = kind == "str" and written is not None
+            return " " if is_text else _without_value(element)
+        if kind == "n" and written:
+            return _shown_number(written, self._formats[cell["style_id"]])
+        if kind == "s" and value:
+            return unescape(value) if "_x" in value else value
         if kind == "e":
             return NotACell(
                 f"{value[:20]} is a spreadsheet's error; put the value in its place"
             )
-        if kind not in ("b", "d"):
+        if value and kind not in ("b", "d"):
             raise Malformed(f"a cell is of the unknown kind {kind[:20]!r}")
         return value
 
-    def _number(self, element: Element, style: int) -> object:
-        written = element.findtext(VALUE_TAG, "")
-        is_unset = self._is_stale and written in ("0", "0.0")
-        if is_unset and element.find(FORMULA_TAG) is not None:
-            return _without_value(element)
-        if style or self._formats:
-            return _shown_number(written, self._formats[style])
-        return _shown_number(written, AS_IT_IS)
 
-
-def _require_visible_table(name: str, kind: str, state: str) -> None:
-    if kind != "worksheet":
-        what = "a chart" if kind == "chartsheet" else "no table"
-        raise Unusable(
-            f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front"
-        )
-    if state != "visible":
-        raise Unusable(
-            f"the first sheet, {name!r}, is hidden; show it, or move the sheet with the rows to the front"
-        )
+def _is_hidden(entry: Element, size: str, by_default: str | None = None) -> bool:
+    return entry.get("hidden", by_default) in ON or entry.get(size) == "0"
 
 
 def _values(row: list[tuple[int, object]], width: int) -> list[object]:
@@ -243,46 +216,17 @@ def _values(row: list[tuple[int, object]], width: int) -> list[object]:
         if column <= last_column:
             raise Malformed(f"column {column} comes after column {last_column}")
         last_column = column
-        if value is None:
-            continue
-        place = min(column - 1, width)
-        values += [None] * (place + 1 - len(values))
-        values[place] = value
+        if value not in (None, ""):
+            place = min(column - 1, width)
+            values += [None] * (place + 1 - len(values))
+            values[place] = value
     return values
-
-
-def _is_hidden(entry: Element, size: str) -> bool:
-    return entry.get("hidden") in ON or entry.get(size) == "0"
-
-
-def _is_hidden_row(row: Element, *, by_default: bool) -> bool:
-    if by_default and "hidden" not in row.attrib:
-        return row.get("customHeight") not in ON or row.get("ht") == "0"
-    return _is_hidden(row, "ht")
-
-
-def area_of(name: str) -> tuple[int, int, int, int]:
-    """First column and row, last column and row of a range such as `A3:B5`, from 1."""
-    first_column, first_row, last_column, last_row = range_boundaries(name)
-    if first_column is None or last_column is None:
-        raise Malformed(f"it merges {name[:40]!r}")
-    if first_row is None or last_row is None:
-        raise Malformed(f"it merges {name[:40]!r}")
-    return first_column, first_row, last_column, last_row
 
 
 def _text_of(element: Element) -> str:
     """The text of an `si` or `is` element, without phonetic readings."""
     texts = element.findall(TEXT) or element.findall(FORMATTED_TEXT)
     return "".join(text.text or "" for text in texts)
-
-
-def _empty(element: Element) -> object:
-    if element.find(FORMULA_TAG) is None:
-        return None
-    is_text = element.get("t") == "str" and element.find(VALUE_TAG) is not None
-    # no empty cell but a blank, which is no valid limit
-    return " " if is_text else _without_value(element)
 
 
 def _without_value(element: Element) -> NotACell:
@@ -296,10 +240,6 @@ def _without_value(element: Element) -> NotACell:
 def _shown_number(written: str, number_format: NumberFormat) -> object:
     if number_format.refusal:
         return number_format.refusal
-    zeros = number_format.min_digits
-    if WHOLE.fullmatch(written):
-        is_padded = zeros > len(written) and written[0] != "-"
-        return written.zfill(zeros) if is_padded else int(written)
     if not NUMBER.fullmatch(written):
         raise Malformed("a cell of numbers holds something else")
     value = float(written)
@@ -307,11 +247,9 @@ def _shown_number(written: str, number_format: NumberFormat) -> object:
     if len(shown) <= MAX_SHOWN_DIGITS:
         # what a spreadsheet shows of a formula: 3.3 for 3.3000000000000003
         value = float(shown)
-    if not value and re.search("[1-9]", written.lower().partition("e")[0]):
-        raise Malformed("a cell holds a number that is too small")
-    if abs(value) >= SPREADSHEET_LIMIT:
-        # the digits after the 15th are lost
-        return f"{Decimal(value):.16e}" if abs(value) < float("inf") else value
-    if value.is_integer() and zeros:
-        return str(int(value)).zfill(zeros)
-    return value
+    if SPREADSHEET_LIMIT <= abs(value) < math.inf:
+        return f"{value:.16e}"  # the digits after the 15th are lost
+    if not value.is_integer():
+        return value
+    digits = number_format.min_digits
+    return str(int(value)).zfill(digits) if digits else int(value)
