@@ -5,13 +5,13 @@
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
 from connectors.foreign import words_of
-from connectors.request_files.decoding import Malformed, Unusable, text_of, undecodable
+from connectors.request_files.decoding import Unusable, text_of, undecodable
 from domain.cells import EXACT_FLOAT_LIMIT, NotACell
 from domain.marketplace import shortened
 from domain.request_cells import LIMIT
@@ -24,101 +24,16 @@ from domain.request_files import (
 )
 from domain.request_remarks import HEADER_ROW
 
-PART = 2**20
-"""Characters that lie ready: no value is certain to be read that is longer, so that
-none takes much memory.
-"""
-BLANKS = re.compile(r"[ \t\n\r]*")
-EXACT_DIGITS = 100
-
-
-class JsonText:
-    """A cursor through one document. Every method raises `ValueError` or
-    `RecursionError` for invalid JSON.
-    """
-
-    def __init__(self, content: bytes, encoding: str) -> None:
-        self._text = text_of(content, encoding)
-        self._buffer = ""
-        self._at = 0
-        self._decode = json.JSONDecoder(
-            object_pairs_hook=_row,
-            parse_float=_fraction,
-            parse_int=_whole,
-            parse_constant=_constant,
-        ).raw_decode
-
-    def peek(self) -> str:
-        """The next non-blank character, empty at the end; `PART` more are in the buffer
-        then, or all.
-        """
-        while True:
-            blanks = BLANKS.match(self._buffer, self._at)
-            self._at = blanks.end() if blanks else self._at
-            if len(self._buffer) - self._at > PART or not (
-                part := self._text.read(PART)
-            ):
-                return self._buffer[self._at : self._at + 1]
-            self._buffer, self._at = self._buffer[self._at :] + part, 0
-
-    def take(self, wanted: str) -> str:
-        """The next non-blank character, which must be one of these."""
-        found = self.peek()
-        if not found or found not in wanted:
-            raise Malformed(f"{' or '.join(wanted)} is missing")
-        self._at += 1
-        return found
-
-    def value(self) -> Any:
-        """The next value, whole."""
-        self.peek()
-        value, self._at = self._decode(self._buffer, self._at)
-        return value
-
-    def parts(self, opening: str, closing: str) -> Iterator[str]:
-        """The first character of each element of an array, or member of an object; the
-        caller takes it.
-        """
-        self.take(opening)
-        if self.peek() == closing:
-            self.take(closing)
-            return
-        yield self.peek()
-        while self.take(f",{closing}") == ",":
-            yield self.peek()
-
-
-def _whole(text: str) -> int | Decimal:
-    return int(text) if len(text) < EXACT_DIGITS else Decimal(text)
-
-
-def _fraction(text: str) -> float | Decimal | NotACell:
-    """A number exactly as written; with an exponent and too large to be exact it has
-    lost digits, and stays a float.
-    """
-    if len(text) > EXACT_DIGITS:
-        return NotACell(
-            "this number has more digits than anything here has; write what is meant as text"
-        )
-    as_float = float(text)
-    return (
-        as_float
-        if abs(as_float) >= EXACT_FLOAT_LIMIT and "e" in text.lower()
-        else Decimal(text)
-    )
-
-
-def _constant(text: str) -> NotACell:
-    return NotACell(
-        f"{text} is no number; empty the cell, or put the value in its place"
-    )
-
-
+MAX_BYTES = 8 * 2**20  # empty objects take 24 times as much memory
+MAX_DIGITS = 100
 ARRAYS = ("orders", "rows")
 SHAPE = (
     'must be an array of objects, or an object with such an array as "orders" or "rows"'
 )
 TWICE = NotACell("this key is there more than once in the row; keep one of them")
+TOO_LONG = NotACell(
+    "this number has more digits than anything here has; write what is meant as text"
+)
 NO_LIMIT_KEY = (
     "this row has no such key, as other rows have; write null where there is no limit"
 )
@@ -127,79 +42,84 @@ KNOWN = frozenset(NAMES)
 
 def read_json(content: bytes, encoding: str, table: RequestTable) -> None:
     """Add the rows to the table. Raises `Unusable`."""
-    text, rows = JsonText(content, encoding), _Rows(table)
-    try:
-        for value in _values(text, table):
-            if not isinstance(value, dict):
-                raise Unusable(SHAPE)
-            rows.add(value)
-            if table.is_full:
-                return
-        if text.peek():
-            raise Malformed("there is more after its end")
-        rows.finish()
-    except UnicodeDecodeError as error:
-        lines = (
-            content[: content.index(error.object)]
-            .decode(error.encoding, "ignore")
-            .count("\n")
-        )
+    if len(content) > MAX_BYTES:
         raise Unusable(
-            f"can't be read as JSON ({undecodable(error, lines)})"
-        ) from error
+            f"has {len(content) / 2**20:,.0f} MiB of JSON; up to {MAX_BYTES // 2**20} MiB are possible: split the file"
+        )
+    try:
+        document = json.loads(
+            text_of(content, encoding).read(),
+            object_pairs_hook=_row,
+            parse_float=_fraction,
+            parse_int=_whole,
+            parse_constant=_constant,
+        )
+    except UnicodeDecodeError as error:
+        raise Unusable(f"can't be read as JSON ({undecodable(error, 0)})") from error
     except (ValueError, RecursionError) as error:
-        where = f"row {rows.row + 1}: " if rows.row > HEADER_ROW else ""
-        problem = f"can't be read as JSON ({where}{_cause(error)}); it must be an array of objects in UTF-8"
+        is_deep = isinstance(error, RecursionError)
+        cause = "nested too deeply" if is_deep else words_of(error)
+        problem = (
+            f"can't be read as JSON ({cause}); it must be an array of objects in UTF-8"
+        )
         raise Unusable(problem) from error
-
-
-def _values(text: JsonText, table: RequestTable) -> Iterator[Any]:
-    """The values of the rows' array, wherever it stands."""
-    start = text.peek()
-    if start == "[":
-        yield from (text.value() for _ in text.parts("[", "]"))
-        return
-    if start != "{":
-        text.value()
-        raise Unusable(SHAPE)
-    found, others = "", []
-    for quote in text.parts("{", "}"):
-        if quote != '"':
-            raise Malformed("a key in quotes is missing")
-        key = text.value()
-        text.take(":")
-        if key not in ARRAYS:
-            text.value()
-            others.append(normal_name(key))
-        elif found:
-            raise Unusable(
-                f"has its rows as {found!r} and as {key!r}; keep one of them"
-            )
-        elif text.peek() != "[":
+    values = _values(document, table)
+    rows = _Rows(table)
+    for value in values:
+        if not isinstance(value, dict):
             raise Unusable(SHAPE)
-        else:
-            found = key
-            yield from (text.value() for _ in text.parts("[", "]"))
+        rows.add(value)
+        if table.is_full:
+            return
+    rows.finish()
+
+
+def _values(document: Any, table: RequestTable) -> list[Any]:
+    """The values of the rows' array, wherever it stands."""
+    if isinstance(document, dict):
+        arrays = [key for key in document if key in ARRAYS]
+        if len(arrays) > 1:
+            raise Unusable(
+                f"has its rows as {arrays[0]!r} and as {arrays[1]!r}; keep one of them"
+            )
+        others = [normal_name(key) for key in document if key not in ARRAYS]
         if len(others) > MOST_COLUMNS:
             raise Unusable(f"has more than {MOST_COLUMNS} keys beside its rows")
-    if not found:
+        if arrays:
+            table.pass_over(others, HEADER_ROW)
+            document = document[arrays[0]]
+    if not isinstance(document, list):
         raise Unusable(SHAPE)
-    table.pass_over(others, HEADER_ROW)
+    return document
 
 
 def _row(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """An object; the value of a repeated key is `TWICE`, a fault."""
     cells = dict(pairs)
     if len(cells) < len(pairs):
-        keys = [key for key, _ in pairs]
-        cells |= {key: TWICE for key in cells if keys.count(key) > 1}
+        times = Counter(key for key, _ in pairs)
+        cells |= {key: TWICE for key in cells if times[key] > 1}
     return cells
 
 
-def _cause(error: Exception) -> str:
-    if isinstance(error, json.JSONDecodeError):
-        return error.msg
-    return "nested too deeply" if isinstance(error, RecursionError) else words_of(error)
+def _whole(text: str) -> int | Decimal:
+    return int(text) if len(text) < MAX_DIGITS else Decimal(text)
+
+
+def _fraction(text: str) -> float | Decimal | NotACell:
+    """A number exactly as written; with an exponent and too large to be exact it has
+    lost digits, and stays a float.
+    """
+    if len(text) > MAX_DIGITS:
+        return TOO_LONG
+    is_lossy = "e" in text.lower() and abs(float(text)) >= EXACT_FLOAT_LIMIT
+    return float(text) if is_lossy else Decimal(text)
+
+
+def _constant(text: str) -> NotACell:
+    return NotACell(
+        f"{text} is no number; empty the cell, or put the value in its place"
+    )
 
 
 class _Rows:

@@ -6,17 +6,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import ParseError
 from xml.parsers.expat import ExpatError
 from zipfile import BadZipFile
 
 from connectors.foreign import words_of
 from connectors.request_files.csv_file import RowSink
 from connectors.request_files.decoding import Unusable
-from connectors.request_files.xlsx_book import Workbook, open_book
-from connectors.request_files.xlsx_sheet import Sheet
+from connectors.request_files.xlsx_package import Package
 from domain.cells import BLANKS, NotACell, value_text
 from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW, UNNAMED
+
+if TYPE_CHECKING:
+    from connectors.request_files.xlsx_sheet import Sheet
 
 DAMAGE = (
     BadZipFile,
@@ -25,8 +29,11 @@ DAMAGE = (
     LookupError,
     NotImplementedError,
     OSError,
+    ParseError,
     RuntimeError,
+    TypeError,
     ValueError,
+    zlib.error,
 )
 
 OLE = b"\xd0\xcf\x11\xe0"
@@ -41,22 +48,22 @@ def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
     """Add the rows to the table. Raises `Unusable`."""
     if content.startswith(OLE):
         raise Unusable(f"is {LOCKED_OR_OLD}")
+    from connectors.request_files.xlsx_sheet import Sheet  # loads openpyxl
+
     try:
-        with open_book(content) as book:
-            _read(book, table)
-    except (*DAMAGE, zlib.error) as error:
+        _read(Sheet(Package(content)), table)
+    except DAMAGE as error:
         problem = f"can't be read as XLSX ({words_of(error)}); open it in a spreadsheet and save it again"
         raise Unusable(problem) from error
 
 
-def _read(book: Workbook, table: RowSink) -> None:
-    for name in book.other_sheets():
+def _read(sheet: Sheet, table: RowSink) -> None:
+    for name in sheet.other_names:
         table.warn(
             0,
             "",
-            f"sheet {name!r} is passed over: only the first sheet, {book.name!r}, is read",
+            f"sheet {name!r} is passed over: only the first sheet, {sheet.name!r}, is read",
         )
-    sheet = Sheet(book)
     rows = sheet.rows()
     header = _first_row(rows)
     columns = _header(header, table)
@@ -141,12 +148,14 @@ def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
 
 
 def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RowSink) -> None:
-    for area in sheet.merged:
-        if area.first_row <= filled and any(
-            area.first_column <= at + 1 <= area.last_column for at in named
-        ):
+    from openpyxl.worksheet.cell_range import CellRange
+
+    for name in sheet.merged_areas:
+        area = CellRange(name)
+        columns = range(area.min_col - 1, area.max_col)
+        if area.min_row <= filled and any(at in columns for at in named):
             table.fault(
-                area.first_row,
+                area.min_row,
                 "",
-                f"cells {area.name} are merged; take the merge apart and fill in each cell",
+                f"cells {name} are merged; take the merge apart and fill in each cell",
             )

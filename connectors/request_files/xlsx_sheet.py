@@ -1,285 +1,255 @@
-"""The rows of one XLSX sheet, and what it shows otherwise than it stores: hidden rows
-and columns, merged cells.
+"""The rows of one XLSX sheet as openpyxl reads them, and what openpyxl passes over:
+formulas without a value, number formats, hidden rows and columns, merged cells.
 """
 
 from __future__ import annotations
 
+import io
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from decimal import Decimal
+from typing import Any
+from xml.etree.ElementTree import Element
+
+from openpyxl.utils.escape import unescape
+from openpyxl.worksheet._reader import (
+    FORMULA_TAG,
+    INLINE_STRING,
+    VALUE_TAG,
+    WorkSheetParser,
+)
+from openpyxl.xml.constants import REL_NS, SHEET_MAIN_NS
 
 from connectors.request_files.decoding import Malformed, Unusable
-from connectors.request_files.xlsx_book import (
+from connectors.request_files.number_formats import (
     AS_IT_IS,
-    Shown,
-    TextReader,
-    Workbook,
-    XmlParser,
-    unescaped,
+    NumberFormat,
+    builtin_format,
+    format_of,
 )
-from domain.cells import DATE, NotACell
+from connectors.request_files.xlsx_package import (
+    ENTRY_IN_GROUP,
+    ENTRY_IN_LIST,
+    Package,
+    local_name,
+)
+from domain.cells import NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
-MOST_DIGITS = (
-    12  # with the point: a longer number lost none of its digits to a formula alone
-)
+# with the point: a longer number lost none of its digits to a formula alone
+MAX_SHOWN_DIGITS = 12
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-WHOLE = re.compile(r"-?[0-9]{1,15}")
-AREA = re.compile(r"\$?([A-Z]{1,3})\$?([0-9]{1,7})(?::\$?([A-Z]{1,3})\$?([0-9]{1,7}))?")
-DIGITS = "0123456789"
-MOST_AREAS = 10_000
-MOST_CELLS = 2_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class Area:
-    """A range of merged cells, such as `A3:B5`; rows and columns count from 1."""
-
-    name: str
-    first_row: int
-    first_column: int
-    last_column: int
+MAX_CELLS = 2_000_000
+ON = ("1", "true")
+LINK = f"{{{REL_NS}}}id"
+TEXT = f"{{{SHEET_MAIN_NS}}}t"
+FORMATTED_TEXT = f"{{{SHEET_MAIN_NS}}}r/{TEXT}"
+Row = tuple[int, list[object]]
 
 
 class Sheet:
-    """Reads the first sheet of a book. Hidden and merged cells are known once all rows
+    """The first sheet of a package. Hidden and merged cells are known once all rows
     were read.
     """
 
-    def __init__(self, book: Workbook) -> None:
+    def __init__(self, package: Package) -> None:
         self.hidden_rows: list[int] = []
         self.hidden_columns: list[tuple[int, int]] = []
-        self.merged: list[Area] = []
-        self._book = book
-        self._inline = TextReader()
-        self._is_row_hidden = self._rows_are_hidden = False
-        self._width = MOST_COLUMNS
-        self._places: dict[str, int] = {}
-        self._row = self._count = 0
-        self._cells: list[object] = []
-        self._done: list[tuple[int, list[object]]] = []
-        self._column = -1
-        self._cell: dict[str, str] = {}
-        self._value: list[str] = []
-        self._is_value = self._has_value = self._is_formula = self._is_inline = (
-            self._in_data
-        ) = False
+        self.merged_areas: list[str] = []
+        self.name = ""
+        self.other_names: list[str] = []
+        """The names of further sheets."""
+        self._package = package
+        self._part = ""
+        self._is_stale = False
+        self._texts: list[str] = []
+        self._formats = [AS_IT_IS]
+        self._read_book()
 
-    def rows(self) -> Iterator[tuple[int, list[object]]]:
-        """The present rows with their numbers. Cells beyond the header's last column
-        share one place after it.
-        """
-        parser = XmlParser(self._start, self._end, self._data)
-        for chunk in self._book.chunks(self._book.part):
-            parser.feed(chunk)
-            yield from self._done
-            self._done.clear()
-        parser.close()
+    def _read_book(self) -> None:
+        book = dict(self._package.related().values())["officeDocument"]
+        related = self._package.related(book)
+        for group, entry in self._package.entries(book, ENTRY_IN_GROUP):
+            if group == "sheets":
+                self._add_sheet(entry, *related[entry.get(LINK, "")])
+            elif local_name(entry) == "calcPr":
+                self._is_stale = entry.get("fullCalcOnLoad") in ON
+        if not self._part:
+            raise Malformed("it has no sheet")
+        for kind, part in related.values():
+            if kind == "sharedStrings":
+                texts = self._package.entries(part, ENTRY_IN_LIST)
+                self._texts = [_text_of(text) for _, text in texts]
+            elif kind == "styles":
+                self._formats = self._read_formats(part) or self._formats
 
-    def _start(self, name: str, attributes: dict[str, str]) -> None:
-        if name == "c":
-            self._cell = attributes
-            self._value = []
-            self._has_value = self._is_formula = False
-            self._column = self._place(attributes.get("r", ""))
-            self._count += 1
-            if self._count > MOST_CELLS:
-                raise Unusable(
-                    f"has more than {MOST_CELLS:,} cells, blank ones included; delete those or split it"
-                )
-        elif name == "v":
-            self._is_value = self._has_value = True
-        elif name == "row":
-            if self._in_data:  # drawings have rows of their own
-                self._begin_row(attributes)
-        elif name == "f":
-            self._is_formula = True
-        elif name == "is":
-            self._is_inline = True
-            self._inline.start(name, attributes)
-        elif self._is_inline:
-            self._inline.start(name, attributes)
-        elif name == "mergeCell":
-            self._merge(attributes.get("ref", ""))
-        elif name == "col" and (
-            _is_on(attributes, "hidden") or attributes.get("width") == "0"
-        ):
-            self._bound(self.hidden_columns)
-            self.hidden_columns.append((int(attributes["min"]), int(attributes["max"])))
-        elif name == "sheetData":
-            self._in_data = True
-        elif name == "sheetFormatPr":
-            self._rows_are_hidden = _is_on(attributes, "zeroHeight")
-
-    def _end(self, name: str) -> None:
-        if name == "v":
-            self._is_value = False
-        elif name == "c":
-            if (value := self._read()) is not None:
-                self._put(value)
-        elif name == "row":
-            if self._in_data:
-                self._end_row()
-        elif name == "sheetData":
-            self._in_data = False
-        elif name == "is":
-            self._is_inline = False
-            self._value = [self._inline.take()]
-        elif self._is_inline:
-            self._inline.end(name)
-
-    def _data(self, text: str) -> None:
-        if self._is_value:
-            self._value.append(text)
-        elif self._is_inline:
-            self._inline.data(text)
-
-    def _begin_row(self, attributes: dict[str, str]) -> None:
-        number = int(attributes.get("r", self._row + 1))
-        if not self._row < number <= MOST_BLANK_ROWS:
-            raise Malformed(f"row {number} comes after row {self._row}")
-        self._row, self._cells, self._column = number, [], -1
-        self._is_row_hidden = (
-            _is_on(attributes, "hidden") or attributes.get("ht") == "0"
-        )
-        if (
-            self._rows_are_hidden
-            and "hidden" not in attributes
-            and attributes.get("customHeight") not in ("1", "true")
-        ):
-            self._is_row_hidden = True
-
-    def _end_row(self) -> None:
-        if not self._cells:
+    def _add_sheet(self, entry: Element, kind: str, part: str) -> None:
+        name = entry.get("name", "")
+        if self._part:
+            self.other_names.append(name)
             return
-        if self._width == MOST_COLUMNS:  # this row is the header
-            self._width = min(len(self._cells), MOST_COLUMNS)
-        if self._is_row_hidden:
-            self.hidden_rows.append(self._row)
-        self._done.append((self._row, self._cells))
-
-    def _place(self, reference: str) -> int:
-        """The column of a cell, from 0. A cell without a reference follows the cell
-        before it.
-        """
-        if not reference:
-            return self._column + 1
-        letters = reference.rstrip(DIGITS)
-        if (place := self._places.get(letters)) is None:
-            place = self._places[letters] = column_number(letters) - 1
-        if place <= self._column:
-            raise Malformed(f"cell {reference} comes too late in its row")
-        return place
-
-    def _put(self, value: object) -> None:
-        at = min(self._column, self._width)
-        missing = at + 1 - len(self._cells)
-        if missing > 0:
-            self._cells += [None] * missing
-        self._cells[at] = value
-
-    def _read(self) -> object:
-        """The value of the cell that has just ended."""
-        kind = self._cell.get("t", "n")
-        text = "".join(self._value)
-        if not text and kind != "inlineStr":
-            return self._empty(kind)
-        if kind == "s":
-            return self._book.texts[int(text)] or None
-        if kind == "n":
-            if self._is_formula and self._book.is_stale and text in ("0", "0.0"):
-                return self._uncalculated()
-            return _number(text, self._shown())
-        if kind in ("str", "inlineStr"):
-            return (text if kind == "inlineStr" else unescaped(text)) or None
-        return _of_another_kind(kind, text)
-
-    def _empty(self, kind: str) -> object:
-        if not self._is_formula:
-            return None
-        # a formula with an empty text leaves no empty cell but a blank, which is no
-        # valid limit
-        return " " if kind == "str" and self._has_value else self._uncalculated()
-
-    def _uncalculated(self) -> NotACell:
-        where = self._cell.get("r", "this cell")
-        return NotACell(
-            f"{where} holds a formula without its value; open the file in a spreadsheet and save it again, or write "
-            "the value"
-        )
-
-    def _shown(self) -> Shown:
-        style = int(self._cell.get("s", 0))
-        return self._book.formats[style] if style or self._book.formats else AS_IT_IS
-
-    def _merge(self, name: str) -> None:
-        self._bound(self.merged)
-        if not (found := AREA.fullmatch(name)):
-            raise Malformed(f"it merges {name[:40]!r}")
-        first, row, last, _ = found.groups()
-        self.merged.append(
-            Area(name, int(row), column_number(first), column_number(last or first))
-        )
-
-    def _bound(self, areas: list[Area] | list[tuple[int, int]]) -> None:
-        if len(areas) >= MOST_AREAS:
+        if kind != "worksheet":
+            what = "a chart" if kind == "chartsheet" else "no table"
             raise Unusable(
-                f"has more than {MOST_AREAS:,} merged cells or hidden columns; take them out"
+                f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front"
             )
+        if entry.get("state", "visible") != "visible":
+            raise Unusable(
+                f"the first sheet, {name!r}, is hidden; show it, or move the sheet with the rows to the front"
+            )
+        self.name = name
+        self._part = part
+
+    def _read_formats(self, part: str) -> list[NumberFormat]:
+        """The number formats of the cells' styles.
+
+        openpyxl gives one code for the currency of each computer and for dollars. So
+        the codes are read as they stand in the file.
+        """
+        formats: dict[int, NumberFormat] = {}
+        numbers: list[int] = []
+        for group, entry in self._package.entries(part, ENTRY_IN_GROUP):
+            number = int(entry.get("numFmtId", 0))
+            if group == "numFmts":
+                formats[number] = format_of(entry.get("formatCode", ""))
+            elif group == "cellXfs":
+                numbers.append(number)
+        return [formats.get(number) or builtin_format(number) for number in numbers]
+
+    def rows(self) -> Iterator[Row]:
+        """The rows with filled cells and their numbers. Cells beyond the header's last
+        column share one place after it.
+        """
+        cells = Cells(self._texts, self._formats, is_stale=self._is_stale)
+        last_number = 0
+        cell_count = 0
+        width = MOST_COLUMNS
+        hidden_by_default: str | None = None
+        for group, entry in self._package.entries(self._part, ENTRY_IN_GROUP):
+            name = local_name(entry)
+            if group == "sheetData":
+                number, row = cells.parse_row(entry)
+                if not last_number < number <= MOST_BLANK_ROWS:
+                    raise Malformed(f"row {number} comes after row {last_number}")
+                last_number = number
+                cell_count += len(row)
+                if cell_count > MAX_CELLS:
+                    raise Unusable(
+                        f"has more than {MAX_CELLS:,} cells, blank ones included; delete those or split it"
+                    )
+                values = _values(row, width)
+                if not values:
+                    continue
+                if width == MOST_COLUMNS:  # this row is the header
+                    width = min(len(values), width)
+                if _is_hidden(entry, "ht", hidden_by_default):
+                    self.hidden_rows.append(number)
+                yield number, values
+            elif name == "sheetFormatPr":
+                hidden_by_default = entry.get("zeroHeight")
+            elif name == "mergeCell":
+                self.merged_areas.append(entry.get("ref", ""))
+            elif name == "col" and _is_hidden(entry, "width"):
+                columns = (int(entry.get("min", "")), int(entry.get("max", "")))
+                self.hidden_columns.append(columns)
 
 
-def column_number(letters: str) -> int:
-    """1 for `A`, 27 for `AA`."""
-    number = 0
-    for letter in letters:
-        if not "A" <= letter <= "Z":
-            raise Malformed(f"{letters[:10]!r} names no column")
-        number = 26 * number + ord(letter) - 64
-    if not 1 <= number <= 16_384:
-        raise Malformed(f"{letters[:10]!r} names no column")
-    return number
+class Cells(WorkSheetParser):
+    """The cells of a row by openpyxl, which leaves these to judge: formulas without a
+    value, errors, and what a number's format shows.
+    """
+
+    def __init__(
+        self, texts: list[str], formats: list[NumberFormat], *, is_stale: bool
+    ) -> None:
+        super().__init__(io.BytesIO(), texts, data_only=True)
+        self._formats = formats
+        self._is_stale = is_stale
+
+    def parse_row(self, row: Any) -> Any:
+        """The row's number, and its cells as columns with their values."""
+        self.row_dimensions.clear()
+        return super().parse_row(row)
+
+    def parse_cell(self, element: Any) -> Any:
+        inline = element.find(INLINE_STRING)
+        if inline is not None:  # openpyxl makes twenty objects of it
+            inline.text = _text_of(inline)
+            inline.tag = VALUE_TAG
+            element.set("t", "str")
+        cell: dict[str, Any] = super().parse_cell(element)
+        return cell["column"], self._value(element, cell)
+
+    def _value(self, element: Element, cell: dict[str, Any]) -> object:
+        value = cell["value"]
+        kind = cell["data_type"]
+        written = element.findtext(VALUE_TAG)
+        is_unset = self._is_stale and kind == "n" and written in ("0", "0.0")
+        is_bare = value is None or is_unset
+        if is_bare and element.find(FORMULA_TAG) is not None:
+            # no empty cell but a blank, which is no valid limit
+            is_text = kind == "str" and written is not None
+            return " " if is_text else _without_value(element)
+        if kind == "n" and written:
+            return _shown_number(written, self._formats[cell["style_id"]])
+        if kind == "s" and value:
+            return unescape(value) if "_x" in value else value
+        if kind == "e":
+            return NotACell(
+                f"{value[:20]} is a spreadsheet's error; put the value in its place"
+            )
+        if value and kind not in ("b", "d"):
+            raise Malformed(f"a cell is of the unknown kind {kind[:20]!r}")
+        return value
 
 
-def _is_on(attributes: dict[str, str], name: str) -> bool:
-    return attributes.get(name) in ("1", "true")
+def _is_hidden(entry: Element, size: str, by_default: str | None = None) -> bool:
+    return entry.get("hidden", by_default) in ON or entry.get(size) == "0"
 
 
-def _number(text: str, shown: Shown) -> object:
-    if shown.refused:
-        return shown.refused
-    if WHOLE.fullmatch(text):
-        return (
-            text.zfill(shown.zeros)
-            if shown.zeros > len(text) and text[0] != "-"
-            else int(text)
-        )
-    if not NUMBER.fullmatch(text):
+def _values(row: list[tuple[int, object]], width: int) -> list[object]:
+    """The values of a row under their columns."""
+    values: list[object] = []
+    last_column = 0
+    for column, value in row:
+        if column <= last_column:
+            raise Malformed(f"column {column} comes after column {last_column}")
+        last_column = column
+        if value not in (None, ""):
+            place = min(column - 1, width)
+            values += [None] * (place + 1 - len(values))
+            values[place] = value
+    return values
+
+
+def _text_of(element: Element) -> str:
+    """The text of an `si` or `is` element, without phonetic readings."""
+    texts = element.findall(TEXT) or element.findall(FORMATTED_TEXT)
+    return "".join(text.text or "" for text in texts)
+
+
+def _without_value(element: Element) -> NotACell:
+    place = element.get("r", "this cell")
+    return NotACell(
+        f"{place} holds a formula without its value; open the file in a spreadsheet and save it again, or write "
+        "the value"
+    )
+
+
+def _shown_number(written: str, number_format: NumberFormat) -> object:
+    if number_format.refusal:
+        return number_format.refusal
+    if not NUMBER.fullmatch(written):
         raise Malformed("a cell of numbers holds something else")
-    value, shown_digits = float(text), f"{float(text):.15g}"
-    if len(shown_digits) <= MOST_DIGITS:
-        value = float(
-            shown_digits
-        )  # what a spreadsheet shows of a formula: 3.3 for 3.3000000000000003
-    if not value and re.search("[1-9]", text.lower().partition("e")[0]):
-        raise Malformed("a cell holds a number that is too small")
-    if abs(value) >= SPREADSHEET_LIMIT:
-        return (
-            f"{Decimal(value):.16e}" if abs(value) < float("inf") else value
-        )  # the digits after the 15th are lost
-    if value.is_integer() and shown.zeros:
-        return str(int(value)).zfill(shown.zeros)
-    return value
-
-
-def _of_another_kind(kind: str, text: str) -> object:
-    if kind == "b":
-        return text.strip() in ("1", "true")
-    if kind == "e":
-        return NotACell(
-            f"{text[:20]} is a spreadsheet's error; put the value in its place"
-        )
-    if kind == "d":
-        return DATE
-    raise Malformed(f"a cell is of the unknown kind {kind[:20]!r}")
+    value = float(written)
+    shown = f"{value:.15g}"
+    if len(shown) <= MAX_SHOWN_DIGITS:
+        # what a spreadsheet shows of a formula: 3.3 for 3.3000000000000003
+        value = float(shown)
+    if SPREADSHEET_LIMIT <= abs(value) < math.inf:
+        return f"{value:.16e}"  # the digits after the 15th are lost
+    if not value.is_integer():
+        return value
+    digits = number_format.min_digits
+    return str(int(value)).zfill(digits) if digits else int(value)
