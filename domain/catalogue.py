@@ -65,7 +65,7 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One list to be read page by page; `key` is empty for everything."""
 
@@ -119,7 +119,7 @@ class ReadListing:
     of_changes: bool
     last: SeenItems | None
 
-    def items_to_look_up(self) -> list[Item]:
+    def unlisted_items(self) -> list[Item]:
         """The known items that the list may lack because they are gone, or must be
         asked for again.
         """
@@ -128,7 +128,7 @@ class ReadListing:
         item_ids = self.last.missed if self.of_changes else self.last.item_ids
         return [(self.source.marketplace, item_id) for item_id in item_ids]
 
-    def items_listed(self) -> list[Item]:
+    def listed_items(self) -> list[Item]:
         return [(self.source.marketplace, item_id) for item_id in self.item_ids]
 
     def seen_items(self, begun_at: datetime, missed: Collection[Item]) -> SeenItems:
@@ -183,10 +183,10 @@ def listed_steadily(pages: Iterable[ListedPage]) -> bool:
 
 
 def items_to_fetch(
-    wanted: Iterable[Selection], listings: Sequence[ReadListing], *, looks_up: bool
+    wanted: Iterable[Selection], listings: Sequence[ReadListing], *, with_unlisted: bool
 ) -> list[Item]:
     """Each item once: those named and those listed, then those that an earlier crawl
-    saw and the lists no longer show. A part of a list `looks_up` none of these.
+    saw and the lists no longer show. A part of a list tells of none.
     """
     items = [
         (selection.marketplace, item_id)
@@ -194,8 +194,8 @@ def items_to_fetch(
         for item_id in selection.item_ids()
     ]
     for listing in listings:
-        items += listing.items_listed()
-    if looks_up:
+        items += listing.listed_items()
+    if with_unlisted:
         for listing in listings:
-            items += listing.items_to_look_up()
+            items += listing.unlisted_items()
     return list(dict.fromkeys(items))

@@ -43,12 +43,9 @@ MAX_ITEMS = 10**9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedOffers:
-    """The rows of the items that a task fetched, how many items those are, and why it
-    could not fetch the others.
-    """
+    """The rows of the items that were fetched, and why the others could not be."""
 
     rows: pa.Table
-    items: int
     failures: Mapping[Item, XportcnError]
 
 
@@ -129,9 +126,7 @@ async def fetch_offers(
 
     envelope = {"snapshot_id": "", "snapshot_at": resources.clock()}
     table = await asyncio.to_thread(to_arrow, OFFERS, [envelope | row for row in rows])
-    return FetchedOffers(
-        rows=table, items=len(items) - len(failures), failures=failures
-    )
+    return FetchedOffers(rows=table, failures=failures)
 
 
 async def root_categories(resources: Resources, marketplace: Marketplace) -> list[str]:

@@ -133,13 +133,16 @@ def test_each_item_is_fetched_once() -> None:
         read_listing("4", "1", "4"),
         read_listing("4", "1", of_changes=True),
     )
-    assert items_to_fetch(wanted, [whole], looks_up=True) == [
+    assert items_to_fetch(wanted, [whole], with_unlisted=True) == [
         *listed,
         (TAOBAO, "2"),
         (TAOBAO, "3"),
     ]
-    assert items_to_fetch(wanted, [changes], looks_up=True) == [*listed, (TAOBAO, "2")]
-    assert items_to_fetch(wanted, [whole], looks_up=False) == listed
+    assert items_to_fetch(wanted, [changes], with_unlisted=True) == [
+        *listed,
+        (TAOBAO, "2"),
+    ]
+    assert items_to_fetch(wanted, [whole], with_unlisted=False) == listed
 
 
 def test_what_a_list_shows_no_longer_is_known_until_it_could_be_looked_up() -> None:
