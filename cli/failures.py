@@ -22,7 +22,7 @@ from domain.report import BATCH_ID
 from domain.request_remarks import BadInput, BadRequests
 
 with lazily():
-    from connectors import crawl_files, settings
+    from connectors import settings
     from connectors.ledger import engine
     from connectors.snapshots import manifests
     from connectors.xportcn import errors
@@ -141,8 +141,8 @@ def exit_code_of(error: Exception) -> int | None:
 
     from connectors.request_files import UnreadableFile
 
-    of_files = (crawl_files.CrawlBusy, UnreadableFile)
-    if isinstance(error, (BadInput, BadUsage, BadRequests, RefundFault, *of_files)):
+    of_usage = (BadInput, BadUsage, BadRequests, RefundFault, UnreadableFile)
+    if isinstance(error, of_usage):
         return BAD_USAGE
     of_settings = (ValidationError, settings.BadSetting, settings.MissingSetting)
     of_runs = (

@@ -217,9 +217,7 @@ def catalog(
     concurrency: Concurrency = None,
     json: Json = False,
 ) -> int:
-    """Bring the table of offers up to date: prices, stock, sellers, pictures. Goes on
-    after a break.
-    """
+    """Bring the table of offers up to date: prices, stock, sellers, pictures."""
     with as_usage():
         wanted = [
             Selection(
@@ -249,12 +247,10 @@ def catalog(
 
 def _show_catalog(report: sync_catalog.CatalogReport) -> None:
     """The marketplaces listed, the changes, and where the snapshot lies."""
-    if report.is_resumed:
-        terminal.console.print("Went on with a run that was broken off")
     terminal.console.print(
         f"{report.items:,} items with {report.skus:,} SKUs: {report.new:,} new, {report.changed:,} changed, "
         f"{report.unchanged:,} as before, {report.gone:,} gone ({report.pages:,} pages and {report.fetched:,} items "
-        "read in this run)"
+        "read)"
     )
     terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for trouble in report.troubles:

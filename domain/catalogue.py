@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from domain.marketplace import ItemId, Marketplace, read_item
+
+Item = tuple[Marketplace, str]
+"""A marketplace and the id of an item there."""
 
 
 class Way(StrEnum):
@@ -62,7 +65,7 @@ class Selection:
         )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, order=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Listing:
     """One list to be read page by page; `key` is empty for everything."""
 
@@ -92,6 +95,60 @@ class ListedPage:
     item_ids: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SeenItems:
+    """The items that a finished crawl saw of a list, those of them that it could not
+    fetch, and its begin (UTC).
+    """
+
+    begun_at: datetime
+    item_ids: tuple[str, ...]
+    missed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadListing:
+    """A list as this crawl read it, and what the `last` finished crawl saw of it.
+
+    One `of_changes` shows only items that have changed since that crawl.
+    """
+
+    source: Listing
+    item_ids: Sequence[str]
+    pages: int
+    of_changes: bool
+    last: SeenItems | None
+
+    def unlisted_items(self) -> list[Item]:
+        """The known items that the list may lack because they are gone, or must be
+        asked for again.
+        """
+        if self.last is None:
+            return []
+        item_ids = self.last.missed if self.of_changes else self.last.item_ids
+        return [(self.source.marketplace, item_id) for item_id in item_ids]
+
+    def listed_items(self) -> list[Item]:
+        return [(self.source.marketplace, item_id) for item_id in self.item_ids]
+
+    def seen_items(self, begun_at: datetime, missed: Collection[Item]) -> SeenItems:
+        """What later crawls may expect in the list; `missed` could not be fetched."""
+        missed_ids = {
+            item_id
+            for marketplace, item_id in missed
+            if marketplace == self.source.marketplace
+        }
+        known_ids = self.last.item_ids if self.last else ()
+        if not self.of_changes:
+            known_ids = tuple(filter(missed_ids.__contains__, known_ids))
+        item_ids = tuple(dict.fromkeys([*known_ids, *self.item_ids]))
+        return SeenItems(
+            begun_at=begun_at,
+            item_ids=item_ids,
+            missed=tuple(filter(missed_ids.__contains__, item_ids)),
+        )
+
+
 def sources_of(wanted: Iterable[Selection]) -> list[Listing]:
     """The lists to read, each once."""
     return list(dict.fromkeys(source for one in wanted for source in _sources(one)))
@@ -106,16 +163,6 @@ def _sources(wanted: Selection) -> Iterator[Listing]:
     ):
         for key in keys:
             yield Listing(marketplace=wanted.marketplace, way=way, key=key.strip())
-
-
-def crawl_name(wanted: Sequence[Selection], *, full: bool, limit: int | None) -> str:
-    """A name made from the selection, so that a later run finds a broken crawl
-    again.
-    """
-    question = json.dumps(
-        [[asdict(one) for one in wanted], full, limit], sort_keys=True
-    )
-    return hashlib.sha256(question.encode()).hexdigest()[:12]
 
 
 def pages_of(total: int, *, page_size: int, limit: int | None) -> int:
@@ -135,17 +182,20 @@ def listed_steadily(pages: Iterable[ListedPage]) -> bool:
     )
 
 
-def to_fetch(
-    listed: Mapping[Marketplace, Iterable[str]],
-    known: Mapping[Marketplace, Iterable[str]],
-) -> list[tuple[Marketplace, str]]:
-    """Each item once: those listed, then those that an earlier crawl saw and the lists
-    no longer show.
+def items_to_fetch(
+    wanted: Iterable[Selection], listings: Sequence[ReadListing], *, with_unlisted: bool
+) -> list[Item]:
+    """Each item once: those named and those listed, then those that an earlier crawl
+    saw and the lists no longer show. A part of a list tells of none.
     """
     items = [
-        (marketplace, item_id) for marketplace, ids in listed.items() for item_id in ids
+        (selection.marketplace, item_id)
+        for selection in wanted
+        for item_id in selection.item_ids()
     ]
-    gone = [
-        (marketplace, item_id) for marketplace, ids in known.items() for item_id in ids
-    ]
-    return list(dict.fromkeys([*items, *gone]))
+    for listing in listings:
+        items += listing.listed_items()
+    if with_unlisted:
+        for listing in listings:
+            items += listing.unlisted_items()
+    return list(dict.fromkeys(items))

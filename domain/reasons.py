@@ -71,8 +71,7 @@ class Part(Worded):
     WALLET_NOT_COMPARED = "wallet_not_compared", ("the wallet's statement was not compared: not all orders could be "
         "read, or were asked for")
     # what a crawl could not fetch
-    NOT_FETCHED = "not_fetched", ("{marketplace} {item}: [failure?{failure}][earlier?it failed before this run was "
-        "broken off]")
+    NOT_FETCHED = "not_fetched", "{marketplace} {item}: {failure}"
 # fmt: on
 
 

@@ -5,37 +5,41 @@ snapshot of `offers`.
 from __future__ import annotations
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Collection, Sequence
-from dataclasses import KW_ONLY, asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import KW_ONLY, asdict, dataclass
+from datetime import datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
+import pyarrow as pa
 from prefect.runtime import flow_run
 
-from connectors.crawl_files import CrawlFiles, Item
-from connectors.marketplaces.browsing import SEARCH_PAGE_SIZE
+from connectors.concurrently import concurrently
+from connectors.seen_items import read_seen_items, store_seen_items
 from connectors.settings import SourcingSettings
-from connectors.snapshots.offer_changes import OfferChanges, offer_changes
+from connectors.snapshots.offer_changes import offer_changes
 from connectors.snapshots.rejecting import rejected_in
+from connectors.snapshots.tables import OFFERS
 from connectors.snapshots.writer import write_snapshot
+from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import (
+    Item,
+    ListedPage,
     Listing,
+    ReadListing,
     Selection,
     Way,
-    crawl_name,
+    items_to_fetch,
     listed_steadily,
-    pages_of,
     sources_of,
-    to_fetch,
 )
-from domain.marketplace import Marketplace
 from domain.reasons import Detail, Part, detail
 from domain.report import NONE_REJECTED, Rejected
 from domain.request_remarks import BadInput
 from domain.wording import pluralize, shorten
-from flows.batch.chunks import chunks, chunks_with_progress
+from flows.batch.chunks import chunks_with_progress
 from flows.prefect_ui.artifacts import show_table
 from flows.prefect_ui.expected_errors import (
     best_effort,
@@ -44,35 +48,31 @@ from flows.prefect_ui.expected_errors import (
 )
 from flows.prefect_ui.parameters import Concurrency, Full, MostItems, WantedList
 from tasks.engine.gathering import PartialResults
-from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, open_resources
 from tasks.engine.retrying import run_task
 from tasks.fetch_offers import (
+    FetchedOffers,
+    changed_since,
     fetch_offers,
     list_offers,
-    lists_changes,
     root_categories,
 )
 
-MOST_TURNS = 3
-MOST_PAGES = 2_000
-MOST_ITEMS = 10**9
-PART_SIZE = 100
-FEW = 10
-"""Items, of which a last part may have none that can be read."""
-SHOWN_TROUBLES = 20
+SOURCES_AT_ONCE = 20
+MAX_READINGS = 3
+"""How often a list is read that changes meanwhile."""
+CHUNK_ITEMS = 100
+MAX_SHOWN_TROUBLES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CatalogReport:
-    """The result of a catalogue run: `pages` and `fetched` in this run, the other
-    counts for the whole crawl.
+    """The result of a catalogue run.
 
     `unchanged` SKUs are as the last snapshot has them and were not written again,
     unless all were asked for. `snapshot_id` is None when there was nothing to write.
     """
 
-    is_resumed: bool
     sources: Sequence[str]
     pages: int
     items: int
@@ -93,32 +93,31 @@ class CatalogReport:
         return {**asdict(self), "troubles": [*map(str, self.troubles)]}
 
 
-@dataclass(eq=False)
+@dataclass(frozen=True)
 class Crawl:
-    """One run of one crawl."""
+    """One crawl: the tables change at its end, in one snapshot.
+
+    Two at once do no harm: each has a snapshot of its own, and the newest row counts.
+    """
 
     resources: Resources
-    files: CrawlFiles
     _: KW_ONLY
     full: bool = False
     limit: int | None = None
-    pages: int = field(default=0, init=False)
-    fetched: int = field(default=0, init=False)
-    troubles: dict[Item, Detail] = field(default_factory=dict, init=False)
 
     async def run(self, wanted: Sequence[Selection]) -> CatalogReport:
-        sources = self.files.sources()
-        if sources is None:
-            sources = await self._settle_sources(wanted)
-            self.files.keep_sources(sources)
-        parts = self.files.items()
-        if parts is None:
-            parts = await self._settle_items(wanted, sources)
-            self.files.keep_items(parts)
-        await self._fetch(parts)
-        return await asyncio.to_thread(self._finish, sources, parts)
+        begun_at = self.resources.clock()
+        sources = await self._wanted_sources(wanted)
+        listings: list[ReadListing] = []
+        for _, chunk in chunks_with_progress("list", sources, SOURCES_AT_ONCE):
+            listings += await concurrently(
+                chunk, self._read_listing, at_once=SOURCES_AT_ONCE
+            )
+        items = items_to_fetch(wanted, listings, with_unlisted=self.limit is None)
+        fetched = await self._fetch(items, listings)
+        return await asyncio.to_thread(self._finish, listings, items, fetched, begun_at)
 
-    async def _settle_sources(self, wanted: Sequence[Selection]) -> list[Listing]:
+    async def _wanted_sources(self, wanted: Sequence[Selection]) -> list[Listing]:
         """Replace *everything* by the root categories where a marketplace's listing
         needs a category.
         """
@@ -137,270 +136,138 @@ class Crawl:
             ] or [source]
         return list(dict.fromkeys(sources))
 
-    async def _settle_items(
-        self, wanted: Sequence[Selection], sources: Sequence[Listing]
-    ) -> list[list[Item]]:
-        await self._list(sources)
-        listed: dict[Marketplace, list[str]] = defaultdict(list)
-        known: dict[Marketplace, list[str]] = defaultdict(list)
-        for one in wanted:
-            listed[one.marketplace] += one.item_ids()
-        for source in sources:
-            listed[source.marketplace] += self._listed(source)
-            if self.limit is None and (
-                seen := self.files.seen(source)
-            ):  # what is cut off tells of none
-                known[source.marketplace] += (
-                    seen.missed if self._changes_only(source) else seen.item_ids
-                )
-        items = to_fetch(listed, known)
-        return [list(part) for _, part in chunks(items, PART_SIZE)]
-
-    def _changes_only(self, source: Listing) -> bool:
-        return not self.full and lists_changes(self.resources, self.files, source)
-
-    async def _list(self, sources: Sequence[Listing]) -> None:
-        """Read every page of every source; a source that changed meanwhile is read
-        again, a few times.
+    async def _read_listing(self, source: Listing) -> ReadListing:
+        """Read a list, and again, a few times, when it changed meanwhile: items may
+        have slipped to a page that was read before.
         """
-        for turn in range(1, MOST_TURNS + 1):
-            await self._read(turn, [(source, 1) for source in sources], "first pages")
-            await self._read(
-                turn,
-                [
-                    page
-                    for source in sources
-                    for page in self._further_pages(source, turn)
-                ],
-                "pages",
-            )
-            await self._read_on(turn, sources)
-            sources = [
-                one
-                for one in sources
-                if not listed_steadily(self.files.pages(one, turn).values())
-            ]
-
-    async def _read_on(self, turn: int, sources: Sequence[Listing]) -> None:
-        """Read lists to a page without new items, or as far as wanted, unless what was
-        read is all that they count.
-
-        A count of one page, or of pages larger than the service gives, ends none.
-        """
-        known, last, total = (
-            dict[Listing, set[str]](),
-            dict[Listing, int](),
-            dict[Listing, int](),
-        )
-        for source in sources:
-            pages = self.files.pages(source, turn)
-            known[source] = {
-                item_id for page in pages.values() for item_id in page.item_ids
-            }
-            last[source] = max(pages)
-            total[source] = (
-                pages[1].total
-                if pages[1].total > len(pages[1].item_ids)
-                else MOST_ITEMS
-            )
-        sources = [source for source in sources if known[source]]
-        while sources := [
-            one
-            for one in sources
-            if len(known[one]) < min(total[one], self.limit or MOST_ITEMS)
-        ]:
-            pages_to_read = [
-                (source, last[source] + 1)
-                for source in sources
-                if last[source] < MOST_PAGES
-            ]
-            await self._read(turn, pages_to_read, "further pages")
-            listed = {
-                one: set(self.files.pages(one, turn)[number].item_ids)
-                for one, number in pages_to_read
-            }
-            last |= dict(pages_to_read)
-            sources = [source for source, ids in listed.items() if ids - known[source]]
-            for source in sources:
-                known[source] |= listed[source]
-
-    def _further_pages(self, source: Listing, turn: int) -> list[tuple[Listing, int]]:
-        total = self.files.pages(source, turn)[1].total
-        count = pages_of(
-            total,
-            page_size=SEARCH_PAGE_SIZE,
-            limit=self.limit,
-        )
-        return [(source, number) for number in range(2, count + 1)]
-
-    async def _read(
-        self, turn: int, pages: Sequence[tuple[Listing, int]], stage: str
-    ) -> None:
-        finished = {
-            source: self.files.pages(source, turn).keys() for source, _ in pages
-        }
-        missing = [
-            (source, number)
-            for source, number in pages
-            if number not in finished[source]
-        ]
-        for label, some in chunks_with_progress(stage, missing, PART_SIZE):
+        last = read_seen_items(self._seen_folder, source)
+        since = None if self.full else changed_since(self.resources, source, last)
+        item_ids: dict[str, None] = {}
+        page_count = 0
+        for _ in range(MAX_READINGS):
+            pages: PartialResults[int, ListedPage] = PartialResults()
             await run_task(
                 list_offers,
                 self.resources,
-                self.files,
-                some,
-                PartialResults(),
-                turn=turn,
-                changed_only=not self.full,
-                label=f"{stage} {label}",
+                source,
+                pages,
+                changed_since=since,
+                limit=self.limit,
             )
-            self.pages += len(some)
-
-    def _listed(self, source: Listing) -> list[str]:
-        """The items of a source, each once, in the order of the list."""
-        pages = [
-            page
-            for turn in range(1, MOST_TURNS + 1)
-            for _, page in sorted(self.files.pages(source, turn).items())
-        ]
-        ids = list(
-            dict.fromkeys(item_id for page in pages for item_id in page.item_ids)
+            page_count += len(pages)
+            for _, page in sorted(pages.items()):
+                item_ids |= dict.fromkeys(page.item_ids)
+            if listed_steadily(pages.values()):
+                break
+        return ReadListing(
+            source=source,
+            item_ids=[*item_ids][: self.limit],
+            pages=page_count,
+            of_changes=since is not None,
+            last=last,
         )
-        return ids[: self.limit]
 
-    async def _fetch(self, parts: Sequence[Sequence[Item]]) -> None:
-        listener = progress.get()
-        listener.start("fetch", sum(len(part) for part in parts))
-        known = {
-            source: self.files.seen(source) for source in self.files.sources() or ()
+    async def _fetch(
+        self, items: Sequence[Item], listings: Sequence[ReadListing]
+    ) -> FetchedOffers:
+        """Fetch all items. The rows wait in memory: 160 MB for 100,000 items.
+
+        Raises when nothing can be read, unless that is only what the last crawl could
+        not fetch either.
+        """
+        missed_before = {
+            (listing.source.marketplace, item_id)
+            for listing in listings
+            if listing.last
+            for item_id in listing.last.missed
         }
-        missed = {
-            (source.marketplace, one)
-            for source, last in known.items()
-            if last
-            for one in last.missed
-        }
-        for number, part in enumerate(parts, start=1):
-            if not self.files.has_part(number):
-                answer = await run_task(
-                    fetch_offers,
-                    self.resources,
-                    self.files,
-                    part,
-                    PartialResults(),
-                    part=number,
-                    may_fail=missed.issuperset(part)
-                    or (number > 1 and len(part) < FEW),
-                    label=f"part {number:,} of {len(parts):,}",
-                )
-                self.fetched += answer.items
-                self.troubles |= answer.troubles
-            listener.advance("fetch", len(part))
+        rows = OFFERS.schema.empty_table()
+        failures: dict[Item, XportcnError] = {}
+        for label, chunk in chunks_with_progress("fetch", items, CHUNK_ITEMS):
+            offers = await run_task(
+                fetch_offers, self.resources, chunk, PartialResults(), label=label
+            )
+            rows = pa.concat_tables([rows, offers.rows])
+            failures |= offers.failures
+            if not rows.num_rows and not missed_before.issuperset(chunk):
+                raise next(iter(failures.values()))
+        return FetchedOffers(rows=rows, failures=failures)
 
     def _finish(
-        self, sources: Sequence[Listing], parts: Sequence[Sequence[Item]]
-    ) -> CatalogReport:
-        root = self.resources.settings.snapshot_root
-        files = self.files.part_files()
-        if not files:
-            self.files.finish({})
-            return self._report(sources, 0, None, None, [])
-        with offer_changes(
-            root,
-            files,
-            snapshot_id=self.files.snapshot_id,
-            full=self.full,
-            work=self.files.work,
-        ) as changes:
-            written = self._write(root, changes)
-            troubles = self._troubles(parts)
-        known = (
-            {source: self._now_known(source, troubles) for source in sources}
-            if self.limit is None
-            else {}
-        )
-        self.files.finish(known, troubles)
-        return self._report(
-            sources,
-            sum(len(part) for part in parts),
-            changes,
-            written,
-            [*troubles.values()],
-        )
-
-    def _troubles(self, parts: Sequence[Sequence[Item]]) -> dict[Item, Detail]:
-        """The items that could not be fetched, now or in the run that was broken
-        off.
-        """
-        fetched = self.files.fetched_items()
-        missing = [item for part in parts for item in part if item not in fetched]
-        return {
-            item: self.troubles.get(item)
-            or detail(Part.NOT_FETCHED, marketplace=item[0], item=item[1], earlier=True)
-            for item in missing
-        }
-
-    def _write(self, root: Path, changes: OfferChanges) -> str | None:
-        if not (
-            changes.new
-            or changes.changed
-            or changes.gone
-            or (self.full and changes.fetched)
-        ):
-            return None
-        write_snapshot(
-            root,
-            self.files.snapshot_id,
-            self.files.begun_at.date(),
-            {"offers": changes.rows},
-            batch_id=None,
-            written_at=self.resources.clock(),
-        )
-        return self.files.snapshot_id
-
-    def _now_known(self, source: Listing, missed: Collection[Item]) -> list[str]:
-        """The items that later crawls may expect in the source, or ask for again."""
-        seen, changes = self.files.seen(source), self._changes_only(source)
-        kept = (
-            [
-                one
-                for one in seen.item_ids
-                if changes or (source.marketplace, one) in missed
-            ]
-            if seen
-            else []
-        )
-        return list(dict.fromkeys([*kept, *self._listed(source)]))
-
-    def _report(
         self,
-        sources: Sequence[Listing],
-        items: int,
-        changes: OfferChanges | None,
-        snapshot_id: str | None,
-        troubles: Sequence[Detail],
+        listings: Sequence[ReadListing],
+        items: Sequence[Item],
+        fetched: FetchedOffers,
+        begun_at: datetime,
     ) -> CatalogReport:
+        """Write what changed, then what was seen of each list."""
+        counts = dict.fromkeys(("skus", "new", "changed", "unchanged", "gone"), 0)
+        failures = fetched.failures
+        snapshot_id = None
+        if items:
+            snapshot_id, counts = self._write(fetched.rows, begun_at)
+            if self.limit is None:  # a part tells nothing about the whole
+                for listing in listings:
+                    seen = listing.seen_items(begun_at, failures.keys())
+                    store_seen_items(self._seen_folder, listing.source, seen)
+
+        root = self.resources.settings.snapshot_root
+        troubles = [
+            detail(
+                Part.NOT_FETCHED,
+                marketplace=marketplace,
+                item=item_id,
+                failure=str(failure),
+            )
+            for (marketplace, item_id), failure in failures.items()
+        ]
         return CatalogReport(
-            is_resumed=self.files.is_resumed,
-            sources=[str(source) for source in sources],
-            pages=self.pages,
-            items=items,
-            fetched=self.fetched,
-            skus=changes.fetched if changes else 0,
-            new=changes.new if changes else 0,
-            changed=changes.changed if changes else 0,
-            unchanged=changes.unchanged if changes else 0,
-            gone=changes.gone if changes else 0,
-            troubles=troubles[:SHOWN_TROUBLES],
+            sources=[str(listing.source) for listing in listings],
+            pages=sum(listing.pages for listing in listings),
+            items=len(items),
+            fetched=len(items) - len(failures),
+            **counts,
+            troubles=troubles[:MAX_SHOWN_TROUBLES],
             trouble_count=len(troubles),
             snapshot_id=snapshot_id,
-            snapshot_root=str(self.resources.settings.snapshot_root.absolute()),
-            rejected=rejected_in(self.resources.settings.snapshot_root, snapshot_id),
+            snapshot_root=str(root.absolute()),
+            rejected=rejected_in(root, snapshot_id),
         )
 
+    def _write(
+        self, rows: pa.Table, begun_at: datetime
+    ) -> tuple[str | None, dict[str, int]]:
+        """Write the offers that changed. Return the id of the snapshot, None where
+        there was nothing to write, and the counts of the report.
+        """
+        root = self.resources.settings.snapshot_root
+        snapshot_id = f"catalog-{begun_at:%Y%m%dT%H%M%S%f}-{token_hex(4)}"
+        with offer_changes(
+            root, rows, snapshot_id=snapshot_id, full=self.full
+        ) as changes:
+            counts = {
+                "skus": changes.fetched,
+                "new": changes.new,
+                "changed": changes.changed,
+                "unchanged": changes.unchanged,
+                "gone": changes.gone,
+            }
+            moved = changes.new or changes.changed or changes.gone
+            if not (moved or (self.full and changes.fetched)):
+                return None, counts
+            write_snapshot(
+                root,
+                snapshot_id,
+                begun_at.date(),
+                {"offers": changes.rows},
+                batch_id=None,
+                written_at=self.resources.clock(),
+            )
+        return snapshot_id, counts
 
-MOST_SHOWN = 50
+    @property
+    def _seen_folder(self) -> Path:
+        return self.resources.settings.data_dir / "catalogue"
 
 
 def run_name() -> str:
@@ -421,8 +288,7 @@ async def sync_catalog(
 ) -> CatalogReport:
     """Bring the table `offers` up to date for these words, categories, shops and items.
 
-    A run that was broken off goes on where it was when it is started again within a
-    day.
+    A run that is broken off changes nothing.
     """
     if not wanted:
         raise BadInput(
@@ -433,13 +299,7 @@ async def sync_catalog(
     async with open_resources(
         settings, XportcnSettings(), concurrency=concurrency, is_buying=False
     ) as resources:
-        name = crawl_name(asked, full=full, limit=limit or None)
-        with CrawlFiles.open(
-            settings.data_dir / "catalogue", name, resources.clock()
-        ) as files:
-            report = await Crawl(resources, files, full=full, limit=limit or None).run(
-                asked
-            )
+        report = await Crawl(resources, full=full, limit=limit or None).run(asked)
     await best_effort("the report", _show(report))
     return report
 
@@ -465,7 +325,7 @@ def catalogue_rows(report: CatalogReport) -> list[dict[str, str]]:
     """
     figures = {
         "searched": ", ".join(report.sources) or "single items",
-        "items": f"{report.items:,}, of which {report.fetched:,} were read by this run",
+        "items": f"{report.items:,}, of which {report.fetched:,} could be read",
         "SKUs": f"{report.skus:,}: {report.new:,} new, {report.changed:,} changed, {report.unchanged:,} as before",
         "gone": f"{report.gone:,}",
         "where": f"table offers, snapshot {report.snapshot_id}"

@@ -1,16 +1,17 @@
-"""List the sources of a catalogue crawl, page by page, and fetch the offers, part by
-part.
+"""List the sources of a catalogue crawl, page by page, and fetch the offers, chunk by
+chunk.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from connectors.crawl_files import CrawlFiles, Item
+import pyarrow as pa
+
 from connectors.marketplaces.browsing import SEARCH_PAGE_SIZE
 from connectors.snapshots.offer_changes import GONE
 from connectors.snapshots.rows import to_arrow
@@ -23,10 +24,9 @@ from connectors.xportcn.errors import (
     ServiceAway,
     XportcnError,
 )
-from domain.catalogue import ListedPage, Listing, Way, pages_of
+from domain.catalogue import Item, ListedPage, Listing, SeenItems, Way, pages_of
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
-from domain.reasons import Detail, Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import service_task
@@ -35,99 +35,98 @@ K = TypeVar("K")
 Fetched = list[Row] | XportcnError
 """The rows of an item's offer, or why it could not be fetched."""
 CLOCK_MARGIN = timedelta(minutes=10)
+MAX_PAGES = 2_000
+"""Pages of a list that does not count its items."""
+MAX_ITEMS = 10**9
+"""Items of a list: more than any has."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FetchedOffers:
-    """The result of one run of the task: how many items it fetched, and why it could
-    not fetch the others.
-    """
+    """The rows of the items that were fetched, and why the others could not be."""
 
-    items: int
-    troubles: dict[Item, Detail] = field(default_factory=dict)
+    rows: pa.Table
+    failures: Mapping[Item, XportcnError]
 
 
-@service_task("list {label}")
+@service_task("list {source}")
 async def list_offers(
     resources: Resources,
-    crawl: CrawlFiles,
-    pages: Sequence[tuple[Listing, int]],
-    read: PartialResults[tuple[Listing, int], None],
+    source: Listing,
+    pages: PartialResults[int, ListedPage],
     *,
-    turn: int,
-    changed_only: bool,
-    label: str,
+    changed_since: datetime | None,
+    limit: int | None,
 ) -> None:
-    """Read these pages of these sources and keep each as it comes. `changed_only` where
-    a marketplace can filter.
-
-    One that is refused behind what page 1 counts is kept as an empty one.
+    """Read a list into `pages`, by number: as far as wanted, or as it counts, or to a
+    page without new items.
     """
 
-    async def one(page: tuple[Listing, int]) -> None:
-        source, number = page
-        since = _changed_since(resources, crawl, source) if changed_only else None
+    async def read_page(number: int) -> ListedPage:
         try:
-            hits = await _page(resources, source, number, since)
-            listed = ListedPage(
-                total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers)
-            )
+            hits = await _page(resources, source, number, changed_since)
         except Refused:
-            first = (await asyncio.to_thread(crawl.pages, source, turn)).get(1)
-            if first is None or number <= pages_of(
-                first.total, page_size=len(first.item_ids) or 1, limit=None
-            ):
+            first = pages.get(1)
+            if first is None or number <= _counted_pages(first):
                 raise
-            listed = ListedPage(
-                total=first.total if first.total > len(first.item_ids) else 0,
-                item_ids=(),
-            )
-        await asyncio.to_thread(crawl.keep_page, source, turn, number, listed)
+            is_counted = first.total > len(first.item_ids)
+            return ListedPage(total=first.total if is_counted else 0, item_ids=())
+        return ListedPage(
+            total=hits.total, item_ids=tuple(offer.item_id for offer in hits.offers)
+        )
 
-    await gather_missing(resources, pages, one, read)
-    _require_all(pages, read)
+    async def read_pages(numbers: Sequence[int]) -> None:
+        await gather_missing(resources, numbers, read_page, pages)
+        _require_all(numbers, pages)
+
+    await read_pages([1])
+    first = pages[1]
+    count = pages_of(first.total, page_size=SEARCH_PAGE_SIZE, limit=limit)
+    await read_pages(range(2, count + 1))
+
+    # A count of one page, or of pages larger than the service gives, ends no list.
+    max_items = limit or MAX_ITEMS
+    if first.total > len(first.item_ids):
+        max_items = min(max_items, first.total)
+
+    listed_ids = {item_id for page in pages.values() for item_id in page.item_ids}
+    new_ids = listed_ids
+    while new_ids and len(listed_ids) < max_items and len(pages) < MAX_PAGES:
+        number = len(pages) + 1
+        await read_pages([number])
+        new_ids = {*pages[number].item_ids} - listed_ids
+        listed_ids |= new_ids
+
+
+def _counted_pages(first: ListedPage) -> int:
+    return pages_of(first.total, page_size=len(first.item_ids) or 1, limit=None)
 
 
 @service_task("fetch {label}")
 async def fetch_offers(
     resources: Resources,
-    crawl: CrawlFiles,
     items: Sequence[Item],
     fetched: PartialResults[Item, Fetched],
     *,
-    part: int,
-    may_fail: bool,
     label: str,
 ) -> FetchedOffers:
-    """Fetch these items and keep them as one part. Raises when none could be fetched,
-    unless they `may_fail`.
-    """
+    """Fetch the offers of these items; a refused one does not stop the others."""
     await gather_missing(
         resources, items, lambda item: _fetch(resources, *item), fetched
     )
     _require_all(items, fetched)
-    found = [fetched[item] for item in items]
-    failures = [answer for answer in found if isinstance(answer, XportcnError)]
-    if failures and len(failures) == len(items) and not may_fail:
-        raise failures[0]
-    rows = [
-        row
-        for answer in found
-        if not isinstance(answer, XportcnError)
-        for row in answer
-    ]
-    envelope = {"snapshot_id": crawl.name, "snapshot_at": resources.clock()}
+    failures: dict[Item, XportcnError] = {}
+    rows: list[Row] = []
+    for item in items:
+        answer = fetched[item]
+        if isinstance(answer, XportcnError):
+            failures[item] = answer
+        else:
+            rows += answer
+
+    envelope = {"snapshot_id": "", "snapshot_at": resources.clock()}
     table = await asyncio.to_thread(to_arrow, OFFERS, [envelope | row for row in rows])
-    await asyncio.to_thread(crawl.keep_part, part, table)
-    told = zip(items, found, strict=True)
-    troubles = {
-        item: detail(
-            Part.NOT_FETCHED, marketplace=item[0], item=item[1], failure=str(error)
-        )
-        for item, error in told
-        if isinstance(error, XportcnError)
-    }
-    return FetchedOffers(items=len(items) - len(failures), troubles=troubles)
+    return FetchedOffers(rows=table, failures=failures)
 
 
 async def root_categories(resources: Resources, marketplace: Marketplace) -> list[str]:
@@ -142,24 +141,19 @@ async def root_categories(resources: Resources, marketplace: Marketplace) -> lis
     )
 
 
-def lists_changes(resources: Resources, crawl: CrawlFiles, source: Listing) -> bool:
-    """Whether the source can leave out what has not changed since the last crawl."""
-    return _changed_since(resources, crawl, source) is not None
-
-
-def _changed_since(
-    resources: Resources, crawl: CrawlFiles, source: Listing
+def changed_since(
+    resources: Resources, source: Listing, last: SeenItems | None
 ) -> datetime | None:
+    """The time from which a list's changes are enough, as its `last` finished crawl saw
+    the others; None where all has to be listed.
+    """
     if source.way not in (Way.CATEGORY, Way.EVERYTHING):
         return None
     if not resources.offerings[source.marketplace].browser.lists_changes:
         return None
-    seen = crawl.seen(source)
-    return (
-        seen.begun_at - CLOCK_MARGIN
-        if seen and seen.begun_at <= resources.clock()
-        else None
-    )
+    if last is None or last.begun_at > resources.clock():
+        return None
+    return last.begun_at - CLOCK_MARGIN
 
 
 async def _page(
@@ -188,7 +182,7 @@ async def _fetch(
     except (
         Misconfigured,
         NotSent,
-    ):  # the day's calls may be used up: the crawl goes on later
+    ):  # the day's calls may be used up: no later item could be fetched
         raise
     except XportcnError as error:
         return error
@@ -197,11 +191,11 @@ async def _fetch(
 
 
 def _require_all(wanted: Sequence[K], found: Mapping[K, object]) -> None:
-    """A crawl that was broken off goes on where it was: items missed while the service
-    was away are not made up for.
+    """Items missed while the service was away are not made up for: nothing is
+    written.
     """
     if any(one not in found for one in wanted):
-        raise ServiceAway("the service was away; run again to go on with the crawl")
+        raise ServiceAway("the service was away; run again to crawl anew")
 
 
 def _gone(marketplace: Marketplace, item_id: str, offer: Offer | None) -> Row:

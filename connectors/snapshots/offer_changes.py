@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -37,7 +38,7 @@ WITH fresh AS (
 ), items AS (
     SELECT marketplace, item_id, max(snapshot_at) AS fetched_at FROM fetched GROUP BY ALL
 ), known AS (
-    {OFFERS.newest("snapshots", "snapshot_id <> $snapshot_id")}
+    {OFFERS.newest("snapshots")}
 )
 SELECT 'new' AS kind, fresh.* FROM fresh ANTI JOIN known USING ({KEY})
 UNION ALL BY NAME
@@ -73,13 +74,12 @@ class OfferChanges:
 
 @contextmanager
 def offer_changes(
-    root: Path, parts: Sequence[Path], *, snapshot_id: str, full: bool, work: Path
+    root: Path, fetched: pa.Table, *, snapshot_id: str, full: bool
 ) -> Iterator[OfferChanges]:
-    """Compare fetched offers with the newest rows of the snapshots below `root`, those
-    of `snapshot_id` left out.
+    """Compare fetched offers with the newest rows of the snapshots below `root`.
 
-    `parts` are files in the schema of the table `offers`; an item whose only row has
-    the SKU id `GONE` no longer exists. SKUs that a fetched item no longer has become
+    `fetched` is in the schema of the table `offers`; an item whose only row has the SKU
+    id `GONE` no longer exists. SKUs that a fetched item no longer has become
     inactive rows without stock. With `full`, unchanged SKUs are among the rows too.
     Every row is of the snapshot `snapshot_id`, and of the moment at which its item was
     fetched; what the snapshots have seen of it since stays.
@@ -90,22 +90,25 @@ def offer_changes(
         for file in one.files
         if file.table == OFFERS.name
     ]
-    with connected(memory_mb=WORK_MB, work=work) as connection:
-        connection.register("fetched", rows_in(parts, OFFERS))
+    with (
+        TemporaryDirectory() as work,
+        connected(memory_mb=WORK_MB, work=Path(work)) as connection,
+    ):
+        connection.register("fetched", fetched)
         connection.register(
             "snapshots",
             rows_in([locate(root, one, file) for one, file in kept], OFFERS),
         )
-        connection.execute(CHANGES, {"snapshot_id": snapshot_id, "full": full})
+        connection.execute(CHANGES, {"full": full})
         counts = dict(
             connection.execute(
                 "SELECT kind, count(*) FROM changes GROUP BY kind"
             ).fetchall()
         )
         query = f"SELECT count(*) FROM (SELECT DISTINCT {KEY} FROM fetched WHERE sku_id <> '{GONE}')"
-        ((fetched,),) = connection.execute(query).fetchall()
+        ((fetched_skus,),) = connection.execute(query).fetchall()
         yield OfferChanges(
-            fetched=fetched,
+            fetched=fetched_skus,
             new=counts.get("new", 0),
             changed=counts.get("changed", 0),
             gone=counts.get("gone", 0),

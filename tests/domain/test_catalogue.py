@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from domain.catalogue import (
     ListedPage,
     Listing,
+    ReadListing,
+    SeenItems,
     Selection,
     Way,
-    crawl_name,
+    items_to_fetch,
     listed_steadily,
     pages_of,
     sources_of,
-    to_fetch,
 )
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku, VolumePrice, volume_prices_of
 
+BEFORE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
+AFTER = BEFORE + timedelta(days=1)
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
 
 
@@ -63,23 +68,6 @@ def test_items_are_read_from_ids_and_links() -> None:
     )
 
 
-def test_the_same_question_has_the_same_name() -> None:
-    """So a crawl that was broken off is found again, and only by the very same
-    question.
-    """
-    bags, boxes = (
-        [Selection(marketplace=TAOBAO, keywords=("bag",))],
-        [Selection(marketplace=TAOBAO, keywords=("box",))],
-    )
-    name = crawl_name(bags, full=False, limit=None)
-    assert name == crawl_name(list(bags), full=False, limit=None)
-    others = {
-        crawl_name(boxes, full=False, limit=None),
-        crawl_name(bags, full=True, limit=None),
-    }
-    assert len(others | {crawl_name(bags, full=False, limit=5), name}) == 4
-
-
 def test_the_same_source_has_the_same_name_for_files() -> None:
     """Whatever characters its key has."""
     assert (
@@ -119,15 +107,54 @@ def test_a_list_that_counts_its_pages_is_steady() -> None:
     assert not listed_steadily([*pages, ListedPage(total=2, item_ids=("4",))])
 
 
+def read_listing(*item_ids: str, of_changes: bool = False) -> ReadListing:
+    """A list that showed the items 1, 2 and 3 before, of which 2 could not be
+    fetched.
+    """
+    return ReadListing(
+        source=Listing(marketplace=TAOBAO, way=Way.EVERYTHING),
+        item_ids=item_ids,
+        pages=1,
+        of_changes=of_changes,
+        last=SeenItems(begun_at=BEFORE, item_ids=("1", "2", "3"), missed=("2",)),
+    )
+
+
 def test_each_item_is_fetched_once() -> None:
-    """Those that lists show no longer come last."""
-    listed = {TAOBAO: ["600001", "600002", "600001"], ALIBABA: ["600001"]}
-    assert to_fetch(listed, {TAOBAO: ["600002", "600003"]}) == [
-        (TAOBAO, "600001"),
-        (TAOBAO, "600002"),
-        (ALIBABA, "600001"),
-        (TAOBAO, "600003"),
+    """Those that lists show no longer come last; of a list of changes those that could
+    not be fetched. A part of a list tells of none.
+    """
+    wanted = [
+        Selection(marketplace=ALIBABA, items=("810001",)),
+        Selection(marketplace=TAOBAO, everything=True),
     ]
+    listed = [(ALIBABA, "810001"), (TAOBAO, "4"), (TAOBAO, "1")]
+    whole, changes = (
+        read_listing("4", "1", "4"),
+        read_listing("4", "1", of_changes=True),
+    )
+    assert items_to_fetch(wanted, [whole], with_unlisted=True) == [
+        *listed,
+        (TAOBAO, "2"),
+        (TAOBAO, "3"),
+    ]
+    assert items_to_fetch(wanted, [changes], with_unlisted=True) == [
+        *listed,
+        (TAOBAO, "2"),
+    ]
+    assert items_to_fetch(wanted, [whole], with_unlisted=False) == listed
+
+
+def test_what_a_list_shows_no_longer_is_known_until_it_could_be_looked_up() -> None:
+    """A list of changes leaves the unchanged out, and these stay known."""
+    missed = {(TAOBAO, "3"), (TAOBAO, "4"), (ALIBABA, "1")}
+    assert read_listing("4", "1").seen_items(AFTER, missed) == SeenItems(
+        begun_at=AFTER, item_ids=("3", "4", "1"), missed=("3", "4")
+    )
+    changes = read_listing("4", "1", of_changes=True)
+    assert changes.seen_items(AFTER, missed) == SeenItems(
+        begun_at=AFTER, item_ids=("1", "2", "3", "4"), missed=("3", "4")
+    )
 
 
 def sku(fen: int, *steps: VolumePrice) -> Sku:

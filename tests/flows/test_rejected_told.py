@@ -107,9 +107,7 @@ def test_the_other_runs_say_so_too() -> None:
     counts: dict[str, Any] = dict.fromkeys(
         ("pages", "items", "fetched", "skus", "new", "changed", "unchanged", "gone"), 0
     )
-    crawled = CatalogReport(
-        is_resumed=False, sources=[], troubles=[], trouble_count=0, **counts, **place
-    )
+    crawled = CatalogReport(sources=[], troubles=[], trouble_count=0, **counts, **place)
     assert [
         one.to_json()["rejected"] for one in (tracked, after, compared, crawled)
     ] == [AS_JSON] * 4

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from connectors.crawl_files import CrawlFiles
 from connectors.marketplaces import Offering
+from connectors.snapshots.manifests import list_snapshots
+from connectors.snapshots.reader import sql
 from connectors.xportcn.errors import NotSent, Refused, XportcnError
-from domain.catalogue import Selection, crawl_name
+from domain.catalogue import Selection
 from domain.marketplace import Marketplace
-from domain.offers import Filters, Hits
+from domain.money import Money
+from domain.offers import Filters, Hits, Offer, Sku
 from flows.sync_catalog import CatalogReport, Crawl
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
@@ -22,6 +26,17 @@ ITEMS = [str(number) for number in range(600001, 600102)]
 MORE = [*ITEMS, *map(str, range(700001, 700050))]
 LAST = ITEMS[-1]
 ALL = [Selection(marketplace=Marketplace.TAOBAO, everything=True)]
+BAG = Offer(
+    marketplace=Marketplace.TAOBAO,
+    item_id=LAST,
+    title="bag",
+    image_url="",
+    seller_id="s",
+    seller_name="Shop",
+    min_quantity=1,
+    active=True,
+    skus=(Sku(sku_id="1", name="", price=Money(400), stock=9),),
+)
 
 
 class Shop:
@@ -50,21 +65,21 @@ class Shop:
             offers=cast(Any, tuple(SimpleNamespace(item_id=one) for one in page)),
         )
 
-    async def offer(self, item_id: str) -> None:
+    async def offer(self, item_id: str) -> Any:
         self.asked.append(item_id)
         if item_id in self.unreadable:
             raise self.error
 
 
+class SellingShop(Shop):
+    async def offer(self, item_id: str) -> Any:
+        return replace(BAG, item_id=item_id)
+
+
 async def crawled(resources: Resources, shop: Shop) -> CatalogReport:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, shop), cast(Any, shop))
     shop.asked.clear()
-    folder, name = (
-        resources.settings.data_dir / "catalogue",
-        crawl_name(ALL, full=False, limit=None),
-    )
-    with CrawlFiles.open(folder, name, resources.clock()) as files:
-        return await Crawl(resources, files).run(ALL)
+    return await Crawl(resources).run(ALL)
 
 
 async def test_an_item_that_can_never_be_read_is_asked_for_again_alone(
@@ -111,27 +126,34 @@ async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(
         clock.advance(25 * 3600)
 
 
-@pytest.mark.parametrize(
-    ("unreadable", "error"),
-    [
-        ({MORE[-1]}, NotSent("the calls of today are used up")),
-        ({*MORE[100:]}, Refused("the detail can't be read")),
-    ],
-)
-async def test_a_crawl_that_can_read_nothing_more_fails_and_goes_on_where_it_was(
-    resources: Resources, clock: MovableClock, unreadable: set[str], error: XportcnError
+async def test_a_broken_off_crawl_writes_nothing_and_the_next_begins_anew(
+    resources: Resources, clock: MovableClock
 ) -> None:
-    """It ended as if the rest could not be read: the next began anew, and never came
-    further.
-    """
-    shop = Shop(unreadable, error, MORE)
-    with pytest.raises(type(error), match=str(error)):
+    """The calls of the day were used up at its last item."""
+    shop = Shop({MORE[-1]}, NotSent("the calls of today are used up"), MORE)
+    with pytest.raises(NotSent, match="the calls of today are used up"):
         await crawled(resources, shop)
+    assert not list_snapshots(resources.settings.snapshot_root)
     clock.advance(3600)
     shop.unreadable.clear()
     report = await crawled(resources, shop)
-    assert (report.is_resumed, report.trouble_count, set(shop.asked)) == (
-        True,
-        0,
-        {*MORE[100:]},
+    assert (report.trouble_count, set(shop.asked)) == (0, {*MORE})
+
+
+async def test_items_that_are_refused_together_do_not_stop_the_others(
+    resources: Resources,
+) -> None:
+    report = await crawled(resources, Shop({*MORE[100:]}, items=MORE))
+    assert (report.fetched, report.trouble_count) == (100, 50)
+
+
+async def test_two_crawls_at_once_do_each_other_no_harm(resources: Resources) -> None:
+    """Each reads everything, and each item has one current row."""
+    shop = SellingShop(set())
+    first, second = await asyncio.gather(
+        crawled(resources, shop), crawled(resources, shop)
     )
+    assert (first.fetched, second.fetched) == (101, 101)
+    assert first.snapshot_id != second.snapshot_id
+    count = sql(resources.settings.snapshot_root, "select count(*) from offers").rows
+    assert count == ((101,),)

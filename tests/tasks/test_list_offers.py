@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
 
-from connectors.crawl_files import CrawlFiles
 from connectors.marketplaces import Offering
 from connectors.xportcn.errors import Refused
 from domain.catalogue import ListedPage, Listing, Way, listed_steadily
@@ -17,7 +15,6 @@ from domain.offers import Filters, Hits
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
 from tasks.fetch_offers import list_offers
-from tests.clock import MovableClock
 
 SHOP = Listing(marketplace=Marketplace.TAOBAO, way=Way.SHOP, key="77")
 ITEMS = ("1", "2", "3", "4")
@@ -42,42 +39,32 @@ class RefusingShop:
         )
 
 
-async def read(
-    resources: Resources, files: CrawlFiles, shop: RefusingShop, number: int
-) -> ListedPage:
+async def read(resources: Resources, shop: RefusingShop) -> list[ListedPage]:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, shop))
-    wanted = [(SHOP, number)]
-    await list_offers.fn(
-        resources, files, wanted, PartialResults(), turn=1, changed_only=False, label=""
-    )
-    return files.pages(SHOP, 1)[number]
+    pages: PartialResults[int, ListedPage] = PartialResults()
+    await list_offers.fn(resources, SHOP, pages, changed_since=None, limit=None)
+    return [page for _, page in sorted(pages.items())]
 
 
-@pytest.mark.parametrize("counts_pages", [True, False])
 async def test_a_refused_page_behind_what_the_first_counts_ends_the_list(
-    resources: Resources, tmp_path: Path, clock: MovableClock, *, counts_pages: bool
+    resources: Resources,
 ) -> None:
-    shop = RefusingShop(3, counts_pages=counts_pages)
-    with CrawlFiles.open(tmp_path / "catalogue", "one", clock()) as files:
-        assert [
-            (await read(resources, files, shop, number)).item_ids
-            for number in (1, 2, 3)
-        ] == [
-            ("1", "2"),
-            ("3", "4"),
-            (),
-        ]
-        assert listed_steadily(files.pages(SHOP, 1).values())
+    """It counts each page alone, so that no count ends the list."""
+    pages = await read(resources, RefusingShop(3, counts_pages=True))
+    assert [page.item_ids for page in pages] == [("1", "2"), ("3", "4"), ()]
+    assert listed_steadily(pages)
 
 
+async def test_a_list_that_counts_its_items_ends_with_the_last(
+    resources: Resources,
+) -> None:
+    pages = await read(resources, RefusingShop(3, counts_pages=False))
+    assert [page.item_ids for page in pages] == [("1", "2"), ("3", "4")]
+
+
+@pytest.mark.parametrize("ends", [1, 2])
 async def test_a_refused_page_that_the_first_counts_is_a_failure(
-    resources: Resources, tmp_path: Path, clock: MovableClock
+    resources: Resources, ends: int
 ) -> None:
-    shop = RefusingShop(2, counts_pages=False)
-    with CrawlFiles.open(tmp_path / "catalogue", "one", clock()) as files:
-        await read(resources, files, shop, 1)
-        with pytest.raises(Refused, match="page out of range"):
-            await read(resources, files, shop, 2)
-        shop.ends = 1
-        with pytest.raises(Refused, match="page out of range"):
-            await read(resources, files, shop, 1)
+    with pytest.raises(Refused, match="page out of range"):
+        await read(resources, RefusingShop(ends, counts_pages=False))
