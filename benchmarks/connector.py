@@ -121,10 +121,9 @@ async def through_plain_httpx(
 async def through_the_transport(
     settings: XportcnSettings, requests: list[ProductRequest]
 ) -> None:
-    auth, url = (
-        SignatureAuth(settings, clock=time.time),
-        settings.base_url + PRODUCT.path,
-    )
+    """The same work as bare aiohttp's, over the product's transport."""
+    auth = SignatureAuth(settings, clock=time.time)
+    url = settings.base_url + PRODUCT.path
     async with OnceTransport() as transport:
 
         async def read(request: ProductRequest) -> None:
