@@ -24,7 +24,7 @@ from cli.notify import notify
 from cli.pause import pause, resume
 from cli.reading import catalog, reconcile, track
 from cli.results import forget, report
-from cli.run import run
+from cli.run import finish, run
 from cli.search import search
 from cli.serve import page, serve
 from cli.status import status, todo
@@ -144,6 +144,7 @@ def _list(listed: typer.Typer, *commands: Callable[..., int | None]) -> typer.Ty
 _list(
     app,
     run,
+    finish,
     track,
     reconcile,
     status,

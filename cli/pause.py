@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import os
-
-from cli.failures import NEEDS_A_PERSON, Json, awaited, say, settings_now
+from cli.failures import NEEDS_A_PERSON, Json, say, settings_now
 from cli.lazily import lazily
 from domain.holds import GOES_ON
 from flows.prefect_ui.remedy_parameters import AnsweredBy, Why
 
 with lazily():
     from cli import status, terminal
-    from deployments import local_server
     from flows.answers import pausing
-    from flows.batch import follow_up
 
 
 def pause(*, why: Why = "", by: AnsweredBy = "", json: Json = False) -> int:
@@ -50,29 +46,8 @@ def resume(*, by: AnsweredBy = "", json: Json = False) -> None:
     """Allow buying again; what was approved and waits goes on."""
     with status.open_ledger() as ledger:
         ended, left = pausing.resume(ledger, by=by or terminal.person())
-    follow_ups = _follow_ups_begun()
     if json:
-        terminal.print_json(
-            {"resumed": ended is not None, "left": left, "looks": follow_ups}
-        )
+        terminal.print_json({"resumed": ended is not None, "left": left})
     else:
-        terminal.console.print(
-            pausing.left_words(ended, left, follow_ups), soft_wrap=True, highlight=False
-        )
-
-
-def _follow_ups_begun() -> list[str]:
-    """The follow-ups begun now; without a server that is known or answers, they begin
-    by themselves.
-    """
-    with local_server.running_server(settings_now().data_dir):
-        if not os.environ.get("PREFECT_API_URL"):
-            return []
-        terminal.quiet_prefect()
-        try:
-            return awaited(follow_up.begin_paused_follow_ups())
-        except Exception as error:  # noqa: BLE001 - buying goes on whether Prefect hears of it now or not
-            say(
-                f"the Prefect server was not reached ({type(error).__name__}): follow-ups begin within the hour"
-            )
-            return []
+        words = pausing.left_words(ended, left)
+        terminal.console.print(words, soft_wrap=True, highlight=False)

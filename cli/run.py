@@ -45,7 +45,7 @@ with lazily():
     from cli import answers, running, status, terminal
     from connectors import book_file, fetched_files
     from connectors.ledger import engine
-    from flows import buy_from_file
+    from flows import buy_from_file, finish_open
     from flows.answers import marketplaces
     from flows.approval import form, request, words
     from flows.batch import reporting
@@ -121,12 +121,38 @@ def run(  # noqa: PLR0913 - the options of the main job
             requests, dry_run, yes, batch or "", limits, speed
         )
 
-    looking = (
-        running.with_follow_ups(flow, budget_cny=budget, done_by=done_by)
-        if wait
-        else flow
-    )
+    looking = running.with_follow_ups(flow) if wait else flow
     return buy(looking, as_json=json, first=read_file, asks=not (yes or json))
+
+
+def finish(
+    batch: Annotated[
+        str, typer.Argument(help="Go on with this batch, also where it is not due.")
+    ] = "",
+    *,
+    json: Json = False,
+) -> int:
+    """Go on with what is open: settle, buy what was approved, read parcels and refunds
+    that are due, send messages.
+    """
+    if batch:
+        require_batch_name(batch)
+        return buy(lambda: buy_from_file.finish_batch(batch), as_json=json)
+    report = running.run_flow(finish_open.finish_open)
+    if json:
+        batches = [one.to_json(line_as=lambda line: line) for one in report.batches]
+        troubles = [*report.troubles]
+        terminal.print_json(
+            {"batches": batches, "read": [*report.chores], "troubles": troubles}
+        )
+    else:
+        for finished in report.batches:
+            print_report(finished)
+        terminal.console.print(f"Gone on with: {report.words}", highlight=False)
+        for trouble in report.troubles:
+            terminal.note(trouble)
+    is_fine = not report.troubles and all(one.all_fine for one in report.batches)
+    return 0 if is_fine else NEEDS_A_PERSON
 
 
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:

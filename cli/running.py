@@ -18,18 +18,16 @@ from cli.failures import say, settings_now, utc_now
 from cli.lazily import lazily
 from cli.terminal import progress_bars, quiet_prefect
 from connectors.foreign import prefect_errors, words_of
-from connectors.xportcn.errors import NotSent, Unanswered
+from connectors.xportcn.errors import ContractMismatch, NotSent, Unanswered
 from deployments.local_server import ServerFailed, prefect_server
-from domain.follow_ups import FollowUp, merged
+from domain.follow_ups import FollowUp, due, merged
 from domain.report import BatchReport
 from tasks.engine.progress import listening, progress, wait_until
 
 with lazily():
     from connectors.ledger import engine
     from flows import buy_from_file
-    from flows.batch import follow_up as following
-    from flows.batch import opening, reporting
-    from flows.prefect_ui import parameters
+    from flows.batch import reporting
     from tasks.engine import resources
 
 R = TypeVar("R")
@@ -106,24 +104,21 @@ def _server_is_well(url: str) -> Iterator[None]:
         ) from error
 
 
-def with_follow_ups(flow: Flow, *, budget_cny: str, done_by: str = "") -> Flow:
-    """The flow, and as many follow-ups as may help; answers the report as the last one
-    left it.
+def with_follow_ups(flow: Flow) -> Flow:
+    """The flow, and as many looks at its batch as may help; answers the report as the
+    last one left it.
 
     Ctrl-C while it waits ends the waiting, not the report.
     """
 
     async def followed() -> BatchReport:
-        limits = parameters.Limits(
-            budget_cny=budget_cny, done_by=await opening.absolute(done_by)
-        )
         report = await flow()
         while (
-            (follow_up := report.next_look)
-            and not (follow_up.is_over or follow_up.is_late)
-            and await _is_due(follow_up)
+            (look := report.next_look)
+            and not (look.is_over or look.is_late)
+            and await _is_due(look)
         ):
-            report = await _followed_up(report, follow_up, limits)
+            report = await _look(report, look)
         return report
 
     return followed
@@ -143,22 +138,17 @@ async def _is_due(follow_up: FollowUp) -> bool:
     return True
 
 
-async def _followed_up(
-    report: BatchReport, follow_up: FollowUp, limits: parameters.Limits
-) -> BatchReport:
-    """The report with the orders as the follow-up has left them, and all amounts
+async def _look(report: BatchReport, look: FollowUp) -> BatchReport:
+    """The report with the orders as a further look has left them, and all amounts
     spent.
     """
     try:
         reports = [
-            await buy_from_file.finish_batch(batch, limits, follow_up.number)
-            for batch in follow_up.batches
+            await buy_from_file.finish_batch(batch_id) for batch_id in look.batches
         ]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
-        return replace(
-            report, next_look=following.once_more(follow_up, error, limits.done_by)
-        )
+        return replace(report, next_look=_look_again(look, error))
     whole = reporting.one_report(
         [report, *reports], [line.order_ref for line in report.orders]
     )
@@ -166,3 +156,13 @@ async def _followed_up(
     return replace(
         whole, matches=report.matches, warnings=report.warnings, next_look=further
     )
+
+
+def _look_again(look: FollowUp, error: NotSent | Unanswered) -> FollowUp:
+    """The look once more. One that could not begin without the service does not count;
+    one that an odd answer ended does.
+    """
+    number = look.number + isinstance(error, ContractMismatch)
+    ready_in_s = (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0
+    at = due([], now=utc_now(), number=number, ready_in_s=ready_in_s)
+    return replace(look, number=number, at=at)

@@ -114,6 +114,11 @@ class CallbackStore(Database):
         with self.transaction() as connection:
             connection.execute(statement, rows)
 
+    def has_unread(self) -> bool:
+        """Return whether a message waits to be read."""
+        unread = sa.select(callbacks.c.digest).where(UNREAD).limit(1)
+        return bool(self.rows(unread))
+
     @repeating
     def take_due(self) -> list[Message]:
         """Begin a reading; return the messages to read, and delete those read long ago.

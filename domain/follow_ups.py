@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from domain.wording import pluralize, shorten
+from domain.wording import pluralize
 
 TIME = r"([01][0-9]|2[0-3]):[0-5][0-9]"
 DONE_BY = rf"^$|^{TIME}$|^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}} {TIME}([+-][0-9]{{4}})?$"
@@ -57,66 +57,67 @@ def as_text(moment: datetime, timezone: str) -> str:
     return f"{here:%Y-%m-%d %H:%M%z}" if comes_twice else f"{here:%Y-%m-%d %H:%M}"
 
 
-MOST_FOLLOW_UPS = 5
+def earlier(first: str, second: str, timezone: str) -> str:
+    """Return the earlier of two times that have their day; an empty one is no limit."""
+    times = [text for text in (first, second) if text]
+    now = datetime.now(UTC)
+    return min(
+        times, key=lambda text: moment_of(text, now, timezone) or now, default=""
+    )
+
+
+MAX_LOOKS = 5
 FIRST_PAUSE = timedelta(minutes=10)
 MARGIN = timedelta(seconds=5)
 SLOT = timedelta(minutes=5)
-PAUSED_SLOT = timedelta(hours=1)
 EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FollowUp:
-    """Orders of some batches that a later run may finish without a person, and when it
-    is due (UTC).
+    """Orders of some batches that the sweep may finish without a person, and when it
+    looks at them (UTC).
 
-    `number` counts the follow-ups of a batch, from 1. `by` is the deployment that
-    Prefect starts then; empty: a person starts it, `here` at the terminal or in the UI.
-    One that `is_late` comes after the deadline. One that `is_paused` can do nothing
-    before buying is resumed, which begins it.
+    `number` counts the looks at a batch, from 1. `here`: the run is a command at a
+    terminal. One that `is_late` comes after the deadline. One that `is_paused` can do
+    nothing before buying is resumed.
     """
 
     orders: int
     batches: tuple[str, ...]
     number: int
     at: datetime
-    by: str = ""
     here: bool = True
     is_late: bool = False
     is_paused: bool = False
 
     @property
     def is_over(self) -> bool:
-        """Whether the last follow-up is past: what is open now needs a person."""
-        return self.number > MOST_FOLLOW_UPS
+        """Whether the last look is past: what is open now needs a person."""
+        return self.number > MAX_LOOKS
 
     @property
     def words(self) -> str:
         """What happens next, for a person."""
-        left = (
-            f"{pluralize(self.orders, 'order')} {'is' if self.orders == 1 else 'are'}"
-            if self.orders
-            else "it is"
-        )
+        be = "is" if self.orders == 1 else "are"
+        orders = f"{pluralize(self.orders, 'order')} {be}" if self.orders else "it is"
         if self.is_over:
             return (
-                f"{left} still open after {MOST_FOLLOW_UPS} looks, and no further one comes by itself: see to what "
-                f"stands with each order, then start finish-batch of {shorten(self.batches)}, or run the file again"
+                f"{orders} still open after {MAX_LOOKS} looks, and no further one comes "
+                "by itself: see to what stands with each order, then run the file again"
             )
-        if self.by:
-            sooner = ", or as soon as buying is resumed" if self.is_paused else ""
-            return f"{left} read again at {_minute(self.at)} by {self.by}{sooner}"
-        late = " (past the time by which it was to be done)" if self.is_late else ""
-        return f"{left} to be read again{late}: {self._what_to_do}"
-
-    @property
-    def _what_to_do(self) -> str:
-        after = f"after {_minute(self.at)}"
-        if not self.here:
-            return f"start finish-batch of {shorten(self.batches)} {after}"
-        return f"run the same command {after}" + (
-            "" if self.is_late else ", or with --wait"
-        )
+        when = "buying is resumed" if self.is_paused else _minute(self.at)
+        after = f"once {when}" if self.is_paused else f"after {when}"
+        if self.is_late:
+            return (
+                f"{orders} to be read again (past the time by which it was to be done): "
+                f"run the same command {after}"
+            )
+        if self.here:
+            wait = "" if self.is_paused else ", or with --wait"
+            return f"{orders} to be read again: sourcing finish {after}{wait}"
+        by = f"once {when}" if self.is_paused else f"at {when}"
+        return f"{orders} read again by finish-open {by}"
 
     def to_json(self) -> dict[str, Any]:
         """The form in the report of `--json`."""
@@ -131,11 +132,11 @@ class FollowUp:
 def due(
     clear_from: Sequence[datetime], *, now: datetime, number: int, ready_in_s: float = 0
 ) -> datetime:
-    """When a follow-up is due: once all is `clear_from` then on whether it happened;
+    """When a look is due: once all is `clear_from` then on whether it happened;
     else after a pause that grows.
 
     Not before the service takes calls again, in `ready_in_s`. Pauses end with a slot of
-    the clock, so that runs of one batch that end together agree on one follow-up.
+    the clock.
     """
     opens = now + timedelta(seconds=ready_in_s)
     if coming := [one for one in clear_from if one > now]:
@@ -144,27 +145,17 @@ def due(
     return after + (EPOCH - after) % SLOT
 
 
-def due_while_paused(now: datetime) -> datetime:
-    """When to poll whether buying was resumed; resuming itself begins the follow-up at
-    once, where it is known here.
-    """
-    after = now + SLOT
-    return after + (EPOCH - after) % PAUSED_SLOT
-
-
 def merged(follow_ups: Sequence[FollowUp]) -> FollowUp | None:
-    """One follow-up for several batches: when the last of them is due."""
+    """One look at several batches: when the last of them is due."""
     if not follow_ups:
         return None
     last = max(follow_ups, key=lambda one: one.at)
     batches = tuple(dict.fromkeys(batch for one in follow_ups for batch in one.batches))
-    by = "" if any(not one.by for one in follow_ups) else last.by
     number = min(one.number for one in follow_ups)
     return replace(
         last,
         orders=sum(one.orders for one in follow_ups),
         batches=batches,
-        by=by,
         number=number,
     )
 

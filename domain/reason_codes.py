@@ -220,9 +220,9 @@ class ReasonCode(StrEnum):
     PRICE_FELL = (
         "price_fell",
         note(
-            "its price is within what was approved again: a follow-up, or its request file, "
+            "its price is within what was approved again: the sweep, or its request file, "
             "goes on with it",
-            "run its file again, or finish-batch",
+            "sourcing finish, or run its file again",
             "run",
         ),
     )

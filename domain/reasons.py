@@ -34,13 +34,8 @@ class Part(Worded):
     NOT_BOOKED = "not_booked", "paid, not booked yet"
     # what happens next
     RUN_AGAIN = "run_again", "Run again"
-    RUN_AGAIN_TO_PLAN = "run_again_to_plan", "Run again to plan it"
-    RUN_AGAIN_TO_GO_ON = "run_again_to_go_on", "Run again to go on"
-    RUN_PLANS_IT = "run_plans_it", "The run of {at} UTC plans it"
-    NEXT_FOLLOW_UP = "next_follow_up", "The next follow-up of the batch goes on"
-    FOLLOW_UP_AT = "follow_up_at", "finish-batch goes on at {at} UTC"
+    GOES_ON = "goes_on", "finish-open goes on with it, or: sourcing finish"
     AFTER_RESUME = "after_resume", "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
-    RESUME_AND_RUN = "resume_and_run", "To go on: sourcing resume, then run again"
     # which item the words of a line mean
     NOT_SEARCHED_YET = "not_searched_yet", "not looked up yet: the service was away"
     NOT_SEARCHED = "not_searched", "could not be searched for ({failure})"

@@ -13,32 +13,33 @@ from typing import Annotated, Any
 from prefect.runtime import flow_run
 
 from connectors.fetched_files import is_address
+from connectors.ledger.batches import BatchOptions, OpenBatch
+from connectors.ledger.store import Ledger
+from connectors.request_copies import require_unchanged
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import NotSent, Unanswered
-from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp
+from domain.follow_ups import earlier
 from domain.report import BatchReport, check_batch_id
-from flows.approval.form import is_deployed
-from flows.batch.follow_up import (
-    FromLedger,
-    once_more,
-    schedule_follow_up,
-    scheduled,
-    unfinished_of,
-)
+from domain.request_remarks import BadInput
+from flows.batch.follow_up import FromLedger, report_follow_up, unfinished_of
 from flows.batch.opening import absolute, opened
-from flows.batch.plan_sources import FromRequests
+from flows.batch.plan_sources import FromRequests, PlanSource, left_to_newer
 from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import (
     FETCHED,
     PASTED,
+    RequestBatch,
     note_missing,
     orders_to_buy,
     read_shown,
 )
 from flows.batch.run import BatchRun
-from flows.batch.sorting import SortedOrders
-from flows.prefect_ui.artifacts import artifact_key
-from flows.prefect_ui.board import progress_shown
+from flows.batch.worked_batch import (
+    WorkedBatch,
+    asked_batch,
+    continued_batch,
+    options_of,
+    restricted,
+)
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
@@ -48,9 +49,11 @@ from flows.prefect_ui.expected_errors import (
 from flows.prefect_ui.markdown import counts_of, shown_whole
 from flows.prefect_ui.parameters import (
     BatchName,
+    DoneBy,
     DryRun,
     Limits,
     LimitsParameter,
+    Requests,
     RequestsParameter,
     Speed,
     SpeedParameter,
@@ -89,108 +92,159 @@ async def buy_from_file(
     simply started again.
     """
     limits.check()
-    asked = await read_shown(requests, batch, SourcingSettings())
+    settings = SourcingSettings()
+    asked = await read_shown(requests, batch, settings)
+    if dry_run:
+        return await _plan(asked, limits, speed)
+    options = options_of(
+        settings,
+        yes=yes,
+        budget=limits.budget,
+        done_by=await absolute(limits.done_by),
+        encoding=requests.encoding if requests.file else "",
+        left_out=left_to_newer.get(),
+    )
+    worked = asked_batch(asked, options, settings)
     async with opened(
-        concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by
+        concurrency=speed.concurrency,
+        begins_orders=True,
+        done_by=options.done_by,
+        batch=worked,
     ) as resources:
-        orders = await asyncio.to_thread(
-            orders_to_buy, resources.ledger, asked.orders, dry_run=dry_run
-        )
-        source, asked = (
-            FromRequests(orders, asked.source, asked.warnings),
-            replace(asked, orders=()),
-        )
-        del orders  # the run drops their texts once they are planned
-        run = BatchRun(
-            resources,
-            asked.batch_id,
-            source,
-            budget=limits.budget,
-            chunk_size=speed.chunk_size,
-        )
-        async with notifies_when_stopped(
-            resources.ledger, asked.batch_id, buys=not dry_run
-        ):
-            report = await run.followed(dry_run=dry_run, ask=not yes)
-        del run, source  # what they know of each order is much memory
-        report = await schedule_follow_up(resources, report, limits)
-        note_missing(report, resources.settings.data_dir)
-        await show_outcome(report, resources.ledger.orders(shown_whole(report)))
+        source, asked = await _source_of(resources, asked)
+        report = await _buy(resources, source, worked, options, speed)
+        note_missing(report, settings.data_dir)
     answer: BatchReport = ended(report)
     return answer
 
 
+async def _plan(asked: RequestBatch, limits: Limits, speed: Speed) -> BatchReport:
+    async with opened(
+        concurrency=speed.concurrency, begins_orders=True, done_by=limits.done_by
+    ) as resources:
+        orders = await asyncio.to_thread(
+            orders_to_buy, resources.ledger, asked.orders, dry_run=True
+        )
+        run = BatchRun(
+            resources,
+            asked.batch_id,
+            FromRequests(orders, asked.source, asked.warnings),
+            budget=limits.budget,
+            chunk_size=speed.chunk_size,
+        )
+        report = await run.followed(dry_run=True, ask=False)
+        note_missing(report, resources.settings.data_dir)
+        await show_outcome(report, resources.ledger.orders(shown_whole(report)))
+    return report
+
+
+async def _source_of(
+    resources: Resources, asked: RequestBatch
+) -> tuple[FromRequests, RequestBatch]:
+    """Return the plans of a batch's orders, and the batch without their texts, which
+    the run drops once they are planned.
+    """
+    orders = await asyncio.to_thread(
+        orders_to_buy, resources.ledger, asked.orders, dry_run=False
+    )
+    source = FromRequests(orders, asked.source, asked.warnings)
+    return source, replace(asked, orders=(), content=b"")
+
+
+async def _buy(
+    resources: Resources,
+    source: PlanSource,
+    batch: WorkedBatch,
+    options: BatchOptions,
+    speed: Speed = AS_SET,
+) -> BatchReport:
+    """Buy what a source has, and return the report with the next look at the batch."""
+    run = BatchRun(
+        resources,
+        batch.batch_id,
+        source,
+        budget=options.budget,
+        chunk_size=speed.chunk_size,
+    )
+    async with notifies_when_stopped(resources.ledger, batch.batch_id):
+        report = await run.followed(dry_run=False, ask=source.asks and not options.yes)
+    unplanned = len(run.postponed)
+    del run, source  # what they know of each order is much memory
+    report = await report_follow_up(resources, report, batch, unplanned=unplanned)
+    await show_outcome(report, resources.ledger.orders(shown_whole(report)))
+    return report
+
+
 KnownBatch = Annotated[
-    str, asked("Batch", "The name of a batch that was begun, as its runs show it")
-]
-FollowUpNumber = Annotated[
-    int,
+    str,
     asked(
-        "Look",
-        f"Which follow-up of the batch this is; the last is {MOST_FOLLOW_UPS}",
-        ge=1,
-        le=MOST_FOLLOW_UPS,
+        "Batch",
+        "The name of a batch that was begun, as its runs show it; empty for all that "
+        "is due",
     ),
 ]
 
 
 @sourcing_flow("finish {batch}")
-async def finish_batch(
-    batch: KnownBatch, limits: LimitsParameter = NO_LIMITS, look: FollowUpNumber = 1
-) -> BatchReport:
-    """Settle what got no answer in a batch, and go on with what was approved: create,
-    pay, book, report.
+async def finish_batch(batch: KnownBatch, done_by: DoneBy = "") -> BatchReport:
+    """Settle what got no answer in a batch, go on with what was approved, and plan what
+    has no plan yet, under the options that the batch was begun with.
 
-    Nothing is planned or approved anew: what is held, refused or not approved stays as
-    it is.
+    What is held, refused or not approved stays as it is.
     """
-    limits.check()
     in_words("Batch", lambda: check_batch_id(batch))
-    try:
-        async with opened(begins_orders=True, done_by=limits.done_by) as resources:
-            return await _finished(resources, batch, limits, look)
-    except (NotSent, Unanswered) as error:
-        if is_deployed():
-            await _follow_up_later(batch, limits, look, error)
-        raise
-
-
-async def _finished(
-    resources: Resources, batch: str, limits: Limits, number: int
-) -> BatchReport:
-    ledger, left = resources.ledger, unfinished_of(resources.ledger, batch)
-    source = FromLedger(ledger, batch)
-    run = BatchRun(resources, batch, source, budget=limits.budget)
-    await best_effort(
-        "the run's name", rename_run(f"finish {batch}: {left.words or 'nothing left'}")
-    )
-    if not left.words:
-        report = run.report(SortedOrders(), snapshot_id="")
-        run_logger().info(
-            "Batch %s: nothing is left to do: %s", batch, counts_of(report)
-        )
-    else:
-        run_logger().info("Batch %s: %s", batch, left.words)
-        async with (
-            notifies_when_stopped(ledger, batch),
-            progress_shown(artifact_key(batch)),
-        ):
-            report = await run.buy(ask=False)
-        report = await schedule_follow_up(resources, report, limits, number=number + 1)
-    await show_outcome(report, ledger.orders(shown_whole(report)))
-    await best_effort(
-        "the run's name", rename_run(f"finish {batch}: {counts_of(report)}")
-    )
+    settings = SourcingSettings()
+    stored = await asyncio.to_thread(_stored_batch, settings, batch)
+    options = stored.options
+    worked = continued_batch(stored)
+    async with opened(
+        begins_orders=True,
+        done_by=earlier(done_by, options.done_by, settings.timezone),
+        batch=worked,
+        settings=restricted(settings, options),
+    ) as resources:
+        report = await _finished(resources, stored, worked)
     answer: BatchReport = ended(report)
     return answer
 
 
-async def _follow_up_later(
-    batch: str, limits: Limits, number: int, error: NotSent | Unanswered
-) -> None:
-    limits = limits.model_copy(update={"done_by": await absolute(limits.done_by)})
-    this = FollowUp(orders=0, batches=(batch,), number=number, at=utc_now(), here=False)
-    later = once_more(this, error, limits.done_by)
-    if not (later.is_over or later.is_late):
-        later = await scheduled(later, limits)
-    run_logger().warning("Batch %s: %s", batch, later.words)
+def _stored_batch(settings: SourcingSettings, batch_id: str) -> OpenBatch:
+    with Ledger(settings.ledger_url, clock=utc_now, owner="finish") as ledger:
+        stored = ledger.batches.open(batch_id)
+        if not stored:
+            raise BadInput(
+                f"no batch {batch_id} in the ledger {ledger.shown}; see: sourcing status"
+            )
+    return stored[0]
+
+
+async def _finished(
+    resources: Resources, stored: OpenBatch, worked: WorkedBatch
+) -> BatchReport:
+    """Go on with what is approved first: planning anew would ask again."""
+    ledger = resources.ledger
+    left = unfinished_of(ledger, stored.batch_id).words
+    run_logger().info("Batch %s: %s", stored.batch_id, left or "nothing is open")
+    report = None
+    if left or not worked.copy:
+        source = FromLedger(ledger, stored.batch_id)
+        report = await _buy(resources, source, worked, stored.options)
+    if worked.copy and not resources.breaker.is_over:
+        requests = await _read_copy(stored, worked.copy, resources.settings)
+        left_to_newer.set(stored.options.left_out)
+        planned, _ = await _source_of(resources, requests)
+        report = await _buy(resources, planned, worked, stored.options)
+    assert report is not None
+    await best_effort(
+        "the run's name", rename_run(f"finish {stored.batch_id}: {counts_of(report)}")
+    )
+    return report
+
+
+async def _read_copy(
+    stored: OpenBatch, copy: Path, settings: SourcingSettings
+) -> RequestBatch:
+    require_unchanged(copy, stored.digest or "")
+    requests = Requests(file=str(copy), encoding=stored.options.encoding)
+    asked = await read_shown(requests, stored.batch_id, settings)
+    return replace(asked, source=stored.source)

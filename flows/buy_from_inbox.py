@@ -474,11 +474,8 @@ def note_of(report: BatchReport, place: Folder) -> str:
     """One sentence on what the run did with a file."""
     if place is Folder.OPEN:
         waiting = sum(1 for line in report.orders if line.state not in OVER)
-        follow_up = (
-            f"; {report.next_look.words}"
-            if report.next_look and report.next_look.by
-            else ""
-        )
+        look = report.next_look
+        follow_up = f"; {look.words}" if look and not look.is_late else ""
         return f"{counts_of(report)}; {waiting} not over, tried again by the next run{follow_up}"
     if report.bought_this_run:
         return f"{counts_of(report)}; bought {report.bought_this_run} for {Money(report.spent_this_run_fen)}"

@@ -17,7 +17,6 @@ from flows.answers.marketplaces import Topic, answer, answered
 from flows.answers.pausing import left_words, pause, resume
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
-from flows.batch.follow_up import begin_paused_follow_ups
 from flows.batch.opening import opened, requested_at
 from flows.prefect_ui import remedy_parameters as form
 from flows.prefect_ui.artifacts import SWITCH_OFF, show_table
@@ -60,8 +59,8 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
 
 @sourcing_flow("resume buying", LedgerUnusable)
 async def resume_buying(said_by: form.AnsweredBy = "") -> str:
-    """Allow buying again. What was approved and waits goes on at once: its batches are
-    looked at by finish-batch.
+    """Allow buying again. What was approved and waits goes on at once: the sweep
+    (finish-open) sees to it.
     """
     with Ledger(
         SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying"
@@ -75,7 +74,7 @@ async def resume_buying(said_by: form.AnsweredBy = "") -> str:
             f"{later.words}, which was said after this: to resume it, say so again"
         )
     else:
-        words = left_words(ended, left, await begin_paused_follow_ups())
+        words = left_words(ended, left)
         name = "buying goes on" if ended else "buying was not paused"
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(name))

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter
 from sqlalchemy import (
     JSON,
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     ColumnElement,
@@ -28,8 +29,10 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    false,
     func,
     literal_column,
+    or_,
     text,
 )
 from sqlalchemy import cast as cast_to
@@ -170,7 +173,27 @@ batches = Table(
     Column("batch_id", String(120), primary_key=True),
     Column("source", Text, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("file", Text),
+    Column("digest", String(64)),
+    Column("options", JSON(none_as_null=True)),
+    Column("flow_run", String(36)),
+    Column("worker", String(120)),
+    Column("worked_until", UtcDateTime),
+    Column("look_at", UtcDateTime),
+    Column("looks", Integer, nullable=False, server_default=text("0")),
+    Column("waits_for_resume", Boolean, nullable=False, server_default=false()),
 )
+OPEN_BATCHES = or_(batches.c.worked_until.is_not(None), batches.c.look_at.is_not(None))
+_index_of_some(OPEN_BATCHES, batches.c.batch_id, name="ix_batches_open")
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(40), primary_key=True),
+    Column("owner", String(120), nullable=False),
+    Column("until", UtcDateTime, nullable=False),
+)
+"""Work of which only one process may be at, and when it may begin again."""
 
 orders = Table(
     "orders",

@@ -22,6 +22,7 @@ from typing import Any
 
 from sqlalchemy import Select, Text, and_, bindparam, cast, func, or_, select, update
 
+from connectors.ledger.batches import BatchRows
 from connectors.ledger.claiming import (
     claim_each,
     claimed_of,
@@ -160,6 +161,7 @@ class Ledger(Switches):
         self.forgotten = ForgottenRows(self)
         self.outbox = Outbox(self)
         self.pace = PaceRows(self)
+        self.batches = BatchRows(self)
         self.parts = PartRows(self)
         self.matches = MatchRows(self)
         self.exported = ExportedRows(self)

@@ -25,7 +25,7 @@ from domain.wording import counted, pluralize, shorten
 RESUMED = "buying was resumed meanwhile, and is not paused"
 POLL_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
-GO_ON = "Follow-ups that wait begin now; a batch without one goes on when its file is run again, or by finish-batch"
+GO_ON = "The sweep (finish-open) goes on with it, or: sourcing finish"
 NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid or booked"
 
 
@@ -63,7 +63,7 @@ class Leaving:
             return ""
         return (
             f"{pluralize(len(self.in_doubt), 'effect')} sent before the pause got no answer: the service may still "
-            f"carry it out until {self.clear_at:%H:%M:%S} UTC; runs and follow-ups go on asking what became of it"
+            f"carry it out until {self.clear_at:%H:%M:%S} UTC; runs and the sweep go on asking what became of it"
         )
 
 
@@ -163,16 +163,11 @@ def resume(
     ended = ledger.resume_buying(by, requested_at)
     left = left_by(ledger, ended) if ended else {}
     if ended:
-        words = (
-            f"{left_words(ended, {}, ())}. {_left(left)}. {GO_ON}"
-            if left
-            else left_words(ended, {}, ())
-        )
         ledger.outbox.put(
             _message(
                 f"resumed:{ended.at.isoformat()}",
                 f"Buying is allowed again, says {by_whom(by)}",
-                words,
+                left_words(ended, left),
             )
         )
     return ended, left
@@ -225,29 +220,10 @@ def _left(left: Mapping[str, int]) -> str:
     return f"{pluralize(sum(left.values()), 'approved order')} of {shorten(list(left))} to go on with"
 
 
-def left_words(
-    ended: Pause | None, left: Mapping[str, int], begun_runs: Sequence[str]
-) -> str:
-    """The result of resuming: orders `left` by batch, and the follow-ups that begin now
-    (`begun_runs`).
-    """
+def left_words(ended: Pause | None, left: Mapping[str, int]) -> str:
+    """The result of resuming, with the orders `left` by batch."""
     if ended is None:
         return "Buying was not paused"
     since = f"it was paused since {ended.at:%Y-%m-%d %H:%M} UTC by {ended.by}"
-    orders = _left(left) if left else ""
-    begun = f"begun now: {shorten(list(begun_runs))}" if begun_runs else ""
-    alone = [
-        batch
-        for batch in left
-        if not any(look.partition(": ")[0] == f"finish {batch}" for look in begun_runs)
-    ]
-    otherwise = (
-        f"for {shorten(alone)} run the file again, or start finish-batch"
-        if alone
-        else ""
-    )
-    return "; ".join(
-        part
-        for part in (f"Buying is allowed again; {since}", orders, begun, otherwise)
-        if part
-    )
+    words = f"Buying is allowed again; {since}"
+    return f"{words}; {_left(left)}. {GO_ON}" if left else words

@@ -66,7 +66,7 @@ LEFT_FOR = timedelta(days=1)
 come.
 """
 LEFT_ALONE = "approved, and nothing of it is begun"
-FINISH = "if no run is due for it, start finish-batch of {}"
+FINISH = "sourcing finish {}"
 REFUND_REMEDIES = {
     RefundState.ASKING: "sourcing refunds",
     RefundState.TO_RETURN: "sourcing return {order_ref} --company CODE --number NUMBER",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 
 from connectors.ledger.overview import every_open_effect, standing_of
@@ -18,6 +18,7 @@ from domain.messages import Message
 from domain.states import NEEDS_A_PERSON
 from flows.answers.todo import NOT_OVER
 from flows.approval.pause import retried_at
+from flows.batch.worked_batch import WorkedBatch, worked_on
 from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
 from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
 from flows.prefect_ui.runs import current_run
@@ -77,6 +78,8 @@ async def opened(
     concurrency: int = 0,
     begins_orders: bool = False,
     done_by: str = "",
+    batch: WorkedBatch | None = None,
+    settings: SourcingSettings | None = None,
 ) -> AsyncIterator[Resources]:
     """Everything a run works with, once a cheap call has proved that service, clock and
     account are well.
@@ -84,12 +87,16 @@ async def opened(
     A run that `begins_orders` raises `LedgerUnusable` where a new ledger would have
     forgotten earlier ones. `concurrency` calls go to the service at once; 0: as the
     settings say. A service that is away is waited for until `done_by`, and for a minute
-    where that is over: a run that comes too late ends in order too.
+    where that is over: a run that comes too late ends in order too. A `batch` is
+    stored as this run's before all that.
     """
-    settings = SourcingSettings()
-    async with open_resources(
-        settings, XportcnSettings(), concurrency=concurrency
-    ) as resources:
+    settings = settings or SourcingSettings()
+    async with (
+        open_resources(
+            settings, XportcnSettings(), concurrency=concurrency
+        ) as resources,
+        worked_on(resources.ledger, batch) if batch else nullcontext(),
+    ):
         now = resources.clock()
         resources.ledger.since = begun_at(now)
         resources.done_by = await _meant(done_by, now, settings.timezone)

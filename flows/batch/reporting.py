@@ -242,9 +242,7 @@ def ended(report: BatchReport) -> Any:
 
 
 @asynccontextmanager
-async def notifies_when_stopped(
-    ledger: Ledger, batch_id: str, *, buys: bool = True
-) -> AsyncIterator[None]:
+async def notifies_when_stopped(ledger: Ledger, batch_id: str) -> AsyncIterator[None]:
     """A worker's run that is cancelled, paused on its page, or fails in the block shows
     what it bought until then.
 
@@ -254,7 +252,7 @@ async def notifies_when_stopped(
     try:
         yield
     except BaseException:
-        if buys and deployed_run():
+        if deployed_run():
             with suppress(
                 Exception
             ):  # the cause of the end must come out, also where the ledger failed

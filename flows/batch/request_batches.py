@@ -46,11 +46,13 @@ MOST_LOGGED = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestBatch:
-    """The orders of a file or of pasted lines, and their batch."""
+    """The orders of a file or of pasted lines, its contents, and their batch."""
 
     batch_id: str
     source: str
     orders: Sequence[OrderRequest]
+    content: bytes
+    suffix: str = ".csv"
     warnings: Sequence[Remark] = ()
 
 
@@ -114,24 +116,29 @@ def read_requests(
     `BadRequests` with every fault.
     """
     requests.check()
-    if requests.file:
-        parsed = read_request_file(
-            Path(requests.file), encoding=requests.encoding, **reading
-        )
+    file = Path(requests.file) if requests.file else None
+    if file:
+        content = file.read_bytes() if file.is_file() else b""
+        parsed = read_request_file(file, encoding=requests.encoding, **reading)
+        if file.read_bytes() != content:
+            raise BadInput(f"{file} is being written to: run it once it is whole")
     else:
+        content = requests.lines.lstrip("\r\n").encode(errors="surrogatepass")
         parsed = read_request_text(requests.lines, **reading)
     if parsed.faults:
         raise BadRequests(parsed.faults)
     if batch:
         batch_id = in_words("Name of the batch", lambda: check_batch_id(batch))
-    elif requests.file:
-        batch_id = default_batch_id(Path(requests.file))
+    elif file:
+        batch_id = default_batch_id(file)
     else:
         batch_id = batch_id_of(PASTED, requests.lines.strip().encode())
     return RequestBatch(
         batch_id=batch_id,
         source=requests.file or PASTED,
         orders=parsed.orders,
+        content=content,
+        suffix=file.suffix.lower() if file else ".csv",
         warnings=parsed.warnings,
     )
 

@@ -170,10 +170,8 @@ class BatchRun:
                 ),
             )
             await self._go_on(SortedOrders(to_plan=postponed), again, ask=ask)
-        tried, asks = dict.fromkeys([*self.tried, *self.postponed]), self.source.asks
-        broken_off = await explain_unfinished(
-            self.resources, self.batch_id, tried, self.postponed, asks=asks
-        )
+        tried = dict.fromkeys([*self.tried, *self.postponed])
+        broken_off = explain_unfinished(self.resources, tried, self.postponed)
         await self.feed.emit([*self.asked])
         for done in (self.feed, self.approved, self.tried):
             done.clear()  # while a large batch is written they are much memory

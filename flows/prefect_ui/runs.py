@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
 
-from prefect.client.orchestration import PrefectClient
+from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
+
+from connectors.foreign import prefect_errors
 
 
 def current_run() -> FlowRun | None:
@@ -19,6 +22,20 @@ def current_run() -> FlowRun | None:
     """
     context = FlowRunContext.get()
     return context.flow_run if context else None
+
+
+STOPPED = (StateType.CANCELLING, StateType.CANCELLED, StateType.PAUSED)
+
+
+async def is_stopped_by_person(run_id: str) -> bool:
+    """Whether a person has cancelled a run, or paused it on its page; False where the
+    server does not say.
+    """
+    with suppress(*prefect_errors()):
+        async with get_client() as client:
+            state = (await client.read_flow_run(UUID(run_id))).state
+            return state is not None and state.type in STOPPED
+    return False
 
 
 def runs_in(

@@ -54,7 +54,7 @@ RESUME = "resume-buying"
 FORMS = {
     "run": ("buy-from-file", "run it again"),
     "resolve": ("resolve-order", "answer"),
-    "refunds": ("follow-after-sale", "read it again"),
+    "refunds": ("finish-open", "read what is due"),
     "refund": ("request-refund", "ask for the money"),
     "return": ("return-parcel", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
@@ -337,7 +337,7 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
         if word in FORMS and not (word == "run" and (is_open or not one.file)):
             yield *FORMS[word], _filled(word, one)
     if is_open:  # that run needs no file and no approval
-        yield "finish-batch", "read its batch again", {"batch": one.batch_id}
+        yield "finish-open", "read its batch again", {"batch": one.batch_id}
 
 
 def _filled(word: str, one: ToDo) -> dict[str, Any]:

@@ -1,0 +1,212 @@
+"""The sweep: it asks the ledger what is due, and goes on with that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from prefect.states import Completed
+
+from connectors.callbacks import CallbackStore, are_received
+from connectors.foreign import words_of
+from connectors.ledger.batches import IsDead, OpenBatch
+from connectors.ledger.send_log import SendLog, is_dead
+from connectors.ledger.store import Ledger
+from connectors.notifying import ping_watcher
+from connectors.settings import SourcingSettings
+from domain.after_sale import FOLLOWED as FOLLOWED_REFUNDS
+from domain.follow_ups import as_text
+from domain.report import BatchReport
+from domain.wording import pluralize
+from flows.after_sale import follow_after_sale
+from flows.approval.form import has_deployment
+from flows.buy_from_file import KnownBatch, finish_batch
+from flows.callbacks import hear_callbacks
+from flows.prefect_ui.expected_errors import (
+    EXPECTED,
+    best_effort,
+    rename_run,
+    run_logger,
+    sourcing_flow,
+)
+from flows.prefect_ui.markdown import counts_of
+from flows.prefect_ui.runs import is_stopped_by_person
+from flows.sync_tracking import FOLLOWED as FOLLOWED_ORDERS
+from flows.sync_tracking import sync_tracking
+from tasks.engine.resources import utc_now
+
+SWEEP, TRACKING, REFUNDS = "sweep", "tracking", "refunds"
+BEGINS_WITHIN = timedelta(minutes=10)
+"""The sweep begins nothing that much later."""
+ENDS_WITHIN = timedelta(minutes=30)
+READ_EVERY = timedelta(hours=1)
+ANOTHER_WORKS = "Another one works on it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """What a sweep has gone on with, and what it could not do."""
+
+    batches: Sequence[BatchReport] = ()
+    chores: Sequence[str] = ()
+    troubles: Sequence[str] = ()
+
+    @property
+    def words(self) -> str:
+        """`batch monday-1, tracking, 1 trouble`."""
+        batches = [f"batch {report.batch_id}" for report in self.batches]
+        done = [*batches, *self.chores]
+        troubles = [pluralize(len(self.troubles), "trouble")]
+        parts = [*done, *(troubles if self.troubles else [])]
+        return ", ".join(parts) or "nothing is due"
+
+
+@dataclass(kw_only=True)
+class Sweep:
+    """One sweep over a ledger, which begins nothing after `until`."""
+
+    ledger: Ledger
+    settings: SourcingSettings
+    until: datetime
+    batches: list[BatchReport] = field(default_factory=list)
+    chores: list[str] = field(default_factory=list)
+    troubles: list[str] = field(default_factory=list)
+
+    async def read_what_is_due(self) -> None:
+        """Read what the service's messages name, parcels, and refunds."""
+        if await asyncio.to_thread(has_messages, self.settings.ledger_url):
+            await self._do("messages of the service", hear_callbacks)
+        tracking = partial(sync_tracking, due_only=True)
+        if self.ledger.orders_in(FOLLOWED_ORDERS):
+            await self._do(TRACKING, tracking, every=READ_EVERY)
+        if self.ledger.refunds.in_states(FOLLOWED_REFUNDS):
+            await self._do(REFUNDS, follow_after_sale, every=READ_EVERY)
+
+    async def buy_what_is_open(self) -> None:
+        """Go on with each batch that is due, the oldest first."""
+        for batch in await asyncio.to_thread(due_batches, self.ledger, self.settings):
+            if await self._may_go_on(batch):
+                finish = partial(finish_batch, batch.batch_id, self._done_by)
+                report = await self._do(f"batch {batch.batch_id}", finish)
+                self.batches += [report] if report else []
+
+    async def _may_go_on(self, batch: OpenBatch) -> bool:
+        """Whether a person did not stop the run that had it."""
+        if batch.worked_until is None or not batch.flow_run:
+            return True
+        if not await is_stopped_by_person(batch.flow_run):
+            return True
+        run_logger().info("Batch %s was stopped by a person", batch.batch_id)
+        self.ledger.batches.stop(batch.batch_id)
+        return False
+
+    async def _do(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[Any]],
+        *,
+        every: timedelta | None = None,
+    ) -> Any:
+        """Return what a flow returns; None for one that is not due, or that failed."""
+        now = self.ledger.clock()
+        if now >= self.until:
+            return None
+        if every and not self.ledger.batches.lease(name, now + every, self._is_dead):
+            return None
+        try:
+            result = await work()
+        except EXPECTED as error:
+            self.troubles.append(f"{name}: {words_of(error)}")
+            self.ledger.batches.release(name)
+            return None
+        self.chores += [name] if every else []
+        return result
+
+    @property
+    def _done_by(self) -> str:
+        return as_text(self.until, self.settings.timezone)
+
+    @staticmethod
+    def _is_dead(_owner: str) -> bool:
+        return False  # an hour passes, whatever became of the run that read last
+
+
+def has_messages(ledger_url: str) -> bool:
+    """Whether the service has posted what no run has read yet."""
+    if not are_received(ledger_url):
+        return False
+    with CallbackStore(ledger_url, clock=utc_now) as store:
+        return store.has_unread()
+
+
+def due_batches(ledger: Ledger, settings: SourcingSettings) -> list[OpenBatch]:
+    """The batches that the sweep goes on with now."""
+    now = ledger.clock()
+    is_paused = ledger.buying_paused() is not None
+    dead = death_on(settings)
+    return [
+        batch
+        for batch in ledger.batches.open()
+        if batch.is_due(now, dead, is_paused=is_paused)
+    ]
+
+
+def death_on(settings: SourcingSettings) -> IsDead:
+    """What this machine can tell of its dead processes."""
+    return partial(is_dead, settings.data_dir / "sends")
+
+
+@sourcing_flow("finish what is open")
+async def finish_open(batch: KnownBatch = "") -> SweepReport:
+    """Settle what got no answer, go on with what was approved, read parcels and refunds
+    that are due, and send messages.
+
+    The ledger says what is due. Nothing is planned, approved or spent beyond what each
+    batch was begun with. Two at once do nothing twice: the second one ends. With a
+    `batch` that alone is gone on with, also where it is not due.
+    """
+    if batch:
+        return SweepReport(batches=[await finish_batch(batch)])
+    settings = SourcingSettings()
+    send_logs = settings.data_dir / "sends"
+    with (
+        SendLog(send_logs) as log,
+        Ledger(settings.ledger_url, clock=utc_now, owner=log.owner) as ledger,
+    ):
+        now = utc_now()
+        dead = death_on(settings)
+        if not ledger.batches.lease(SWEEP, now + ENDS_WITHIN, dead):
+            log.discard()
+            ended: Any = Completed(message=ANOTHER_WORKS, data=SweepReport())
+            another: SweepReport = ended
+            return another
+        sweep = Sweep(ledger=ledger, settings=settings, until=now + BEGINS_WITHIN)
+        try:
+            await sweep.read_what_is_due()
+            await sweep.buy_what_is_open()
+        finally:
+            ledger.batches.release(SWEEP)
+            log.discard()
+        report = SweepReport(
+            batches=sweep.batches, chores=sweep.chores, troubles=sweep.troubles
+        )
+        await _ping(settings, is_well=not report.troubles)
+    for finished in report.batches:
+        run_logger().info("Batch %s: %s", finished.batch_id, counts_of(finished))
+    for trouble in report.troubles:
+        run_logger().warning("%s", trouble)
+    await best_effort("the run's name", rename_run(f"finish open: {report.words}"))
+    return report
+
+
+async def _ping(settings: SourcingSettings, *, is_well: bool) -> None:
+    """Tell the watcher outside that runs are started here."""
+    url = settings.ping_url.get_secret_value()
+    if url and has_deployment():
+        problem = await ping_watcher(url, well=is_well)
+        if problem:
+            run_logger().warning("SOURCING_PING_URL was not reached: %s", problem)
