@@ -140,11 +140,7 @@ def finish(
         return buy(lambda: buy_from_file.finish_batch(batch), as_json=json)
     report = running.run_flow(finish_open.finish_open)
     if json:
-        batches = [one.to_json(line_as=lambda line: line) for one in report.batches]
-        troubles = [*report.troubles]
-        terminal.print_json(
-            {"batches": batches, "read": [*report.chores], "troubles": troubles}
-        )
+        terminal.print_json(report.to_json())
     else:
         for finished in report.batches:
             print_report(finished)

@@ -114,11 +114,11 @@ def with_follow_ups(flow: Flow) -> Flow:
     async def followed() -> BatchReport:
         report = await flow()
         while (
-            (look := report.next_look)
-            and not (look.is_over or look.is_late)
-            and await _is_due(look)
+            (follow_up := report.next_look)
+            and not (follow_up.is_over or follow_up.is_late or follow_up.is_paused)
+            and await _is_due(follow_up)
         ):
-            report = await _look(report, look)
+            report = await _followed_up(report, follow_up)
         return report
 
     return followed
@@ -138,17 +138,17 @@ async def _is_due(follow_up: FollowUp) -> bool:
     return True
 
 
-async def _look(report: BatchReport, look: FollowUp) -> BatchReport:
+async def _followed_up(report: BatchReport, follow_up: FollowUp) -> BatchReport:
     """The report with the orders as a further look has left them, and all amounts
     spent.
     """
     try:
         reports = [
-            await buy_from_file.finish_batch(batch_id) for batch_id in look.batches
+            await buy_from_file.finish_batch(batch_id) for batch_id in follow_up.batches
         ]
     except (NotSent, Unanswered) as error:
         say(f"this look came to nothing: {error}")
-        return replace(report, next_look=_look_again(look, error))
+        return replace(report, next_look=_follow_up_again(follow_up, error))
     whole = reporting.one_report(
         [report, *reports], [line.order_ref for line in report.orders]
     )
@@ -158,11 +158,11 @@ async def _look(report: BatchReport, look: FollowUp) -> BatchReport:
     )
 
 
-def _look_again(look: FollowUp, error: NotSent | Unanswered) -> FollowUp:
+def _follow_up_again(follow_up: FollowUp, error: NotSent | Unanswered) -> FollowUp:
     """The look once more. One that could not begin without the service does not count;
     one that an odd answer ended does.
     """
-    number = look.number + isinstance(error, ContractMismatch)
+    number = follow_up.number + isinstance(error, ContractMismatch)
     ready_in_s = (error.retry_after_s or 0.0) if isinstance(error, NotSent) else 0.0
     at = due([], now=utc_now(), number=number, ready_in_s=ready_in_s)
-    return replace(look, number=number, at=at)
+    return replace(follow_up, number=number, at=at)

@@ -178,7 +178,7 @@ def _lost(after: timedelta) -> str:
 
 
 POOL = "sourcing"
-AT_ONCE = {"nightly": 1, "manual": 4, "finish-batch": 2}
+AT_ONCE = {"nightly": 1, "manual": 4}
 """Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
 
 

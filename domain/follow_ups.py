@@ -66,7 +66,7 @@ def earlier(first: str, second: str, timezone: str) -> str:
     )
 
 
-MAX_LOOKS = 5
+MAX_FOLLOW_UPS = 5
 FIRST_PAUSE = timedelta(minutes=10)
 MARGIN = timedelta(seconds=5)
 SLOT = timedelta(minutes=5)
@@ -94,7 +94,7 @@ class FollowUp:
     @property
     def is_over(self) -> bool:
         """Whether the last look is past: what is open now needs a person."""
-        return self.number > MAX_LOOKS
+        return self.number > MAX_FOLLOW_UPS
 
     @property
     def words(self) -> str:
@@ -103,7 +103,7 @@ class FollowUp:
         orders = f"{pluralize(self.orders, 'order')} {be}" if self.orders else "it is"
         if self.is_over:
             return (
-                f"{orders} still open after {MAX_LOOKS} looks, and no further one comes "
+                f"{orders} still open after {MAX_FOLLOW_UPS} looks, and no further one comes "
                 "by itself: see to what stands with each order, then run the file again"
             )
         when = "buying is resumed" if self.is_paused else _minute(self.at)

@@ -22,6 +22,7 @@ from domain.report import BatchReport, check_batch_id
 from domain.request_remarks import BadInput
 from flows.batch.follow_up import FromLedger, report_follow_up, unfinished_of
 from flows.batch.opening import absolute, opened
+from flows.batch.parts import Part
 from flows.batch.plan_sources import FromRequests, PlanSource, left_to_newer
 from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import (
@@ -165,6 +166,7 @@ async def _buy(
         source,
         budget=options.budget,
         chunk_size=speed.chunk_size,
+        parts=speed.parts,
     )
     async with notifies_when_stopped(resources.ledger, batch.batch_id):
         report = await run.followed(dry_run=False, ask=source.asks and not options.yes)
@@ -185,25 +187,37 @@ KnownBatch = Annotated[
 ]
 
 
+PartOfBatch = Annotated[
+    str, asked("Part", "Such as 2/4: the second of four runs at work on the batch")
+]
+
+
 @sourcing_flow("finish {batch}")
-async def finish_batch(batch: KnownBatch, done_by: DoneBy = "") -> BatchReport:
+async def finish_batch(
+    batch: KnownBatch, done_by: DoneBy = "", part: PartOfBatch = ""
+) -> BatchReport:
     """Settle what got no answer in a batch, go on with what was approved, and plan what
     has no plan yet, under the options that the batch was begun with.
 
-    What is held, refused or not approved stays as it is.
+    What is held, refused or not approved stays as it is. A `part` of the batch, such
+    as `2/4`, is what one of several runs at work on it buys.
     """
     in_words("Batch", lambda: check_batch_id(batch))
     settings = SourcingSettings()
     stored = await asyncio.to_thread(_stored_batch, settings, batch)
     options = stored.options
-    worked = continued_batch(stored)
+    worked = continued_batch(stored, settings.timezone)
     async with opened(
         begins_orders=True,
         done_by=earlier(done_by, options.done_by, settings.timezone),
-        batch=worked,
+        batch=None if part else worked,
         settings=restricted(settings, options),
     ) as resources:
-        report = await _finished(resources, stored, worked)
+        if part:
+            source = FromLedger(resources.ledger, batch, Part.read(part))
+            report = await _buy(resources, source, worked, options)
+        else:
+            report = await _finished(resources, stored, worked)
     answer: BatchReport = ended(report)
     return answer
 

@@ -24,7 +24,7 @@ from domain.report import BatchReport
 from domain.wording import pluralize
 from flows.after_sale import follow_after_sale
 from flows.approval.form import has_deployment
-from flows.buy_from_file import KnownBatch, finish_batch
+from flows.buy_from_file import KnownBatch, PartOfBatch, finish_batch
 from flows.callbacks import hear_callbacks
 from flows.prefect_ui.expected_errors import (
     EXPECTED,
@@ -63,6 +63,14 @@ class SweepReport:
         troubles = [pluralize(len(self.troubles), "trouble")]
         parts = [*done, *(troubles if self.troubles else [])]
         return ", ".join(parts) or "nothing is due"
+
+    def to_json(self) -> dict[str, Any]:
+        """The form for `sourcing finish --json`."""
+        return {
+            "batches": [batch.to_json() for batch in self.batches],
+            "read": [*self.chores],
+            "troubles": [*self.troubles],
+        }
 
 
 @dataclass(kw_only=True)
@@ -161,7 +169,7 @@ def death_on(settings: SourcingSettings) -> IsDead:
 
 
 @sourcing_flow("finish what is open")
-async def finish_open(batch: KnownBatch = "") -> SweepReport:
+async def finish_open(batch: KnownBatch = "", part: PartOfBatch = "") -> SweepReport:
     """Settle what got no answer, go on with what was approved, read parcels and refunds
     that are due, and send messages.
 
@@ -170,7 +178,7 @@ async def finish_open(batch: KnownBatch = "") -> SweepReport:
     `batch` that alone is gone on with, also where it is not due.
     """
     if batch:
-        return SweepReport(batches=[await finish_batch(batch)])
+        return SweepReport(batches=[await finish_batch(batch, part=part)])
     settings = SourcingSettings()
     send_logs = settings.data_dir / "sends"
     with (

@@ -18,7 +18,7 @@ from connectors.ledger.schema import (
     to_json,
 )
 from connectors.ledger.transactions import LedgerRows, repeating
-from domain.follow_ups import MAX_LOOKS
+from domain.follow_ups import MAX_FOLLOW_UPS
 from domain.money import Money
 
 RENEWED_EVERY = timedelta(seconds=30)
@@ -57,7 +57,7 @@ class OpenBatch:
 
     `file` is the copy of its requests, which stays until each order has a plan, and
     `digest` the hash of the contents. `worked_until` is renewed by a living run;
-    without one, `look_at` says when the sweep goes on.
+    without one, `due_at` says when the sweep goes on.
     """
 
     batch_id: str
@@ -68,8 +68,8 @@ class OpenBatch:
     flow_run: str | None
     worker: str | None
     worked_until: datetime | None
-    look_at: datetime | None
-    looks: int
+    due_at: datetime | None
+    follow_ups: int
     waits_for_resume: bool
 
     def is_abandoned(self, now: datetime, is_dead: IsDead) -> bool:
@@ -81,11 +81,11 @@ class OpenBatch:
 
     def is_due(self, now: datetime, is_dead: IsDead, *, is_paused: bool) -> bool:
         """Whether the sweep goes on with it now; no further than the last look."""
-        if self.looks >= MAX_LOOKS or (is_paused and self.waits_for_resume):
+        if self.follow_ups >= MAX_FOLLOW_UPS or (is_paused and self.waits_for_resume):
             return False
         if self.worked_until is not None:
             return self.is_abandoned(now, is_dead)
-        return self.look_at is not None and self.look_at <= now
+        return self.due_at is not None and self.due_at <= now
 
 
 class BatchRows(LedgerRows):
@@ -112,8 +112,8 @@ class BatchRows(LedgerRows):
             "flow_run": flow_run or None,
             "worker": self._ledger.owner,
             "worked_until": now + WORKED_FOR,
-            "look_at": None,
-            "looks": 0,
+            "due_at": None,
+            "follow_ups": 0,
             "waits_for_resume": False,
         }
         row = {"batch_id": batch_id, "created_at": now, **asked}
@@ -132,8 +132,8 @@ class BatchRows(LedgerRows):
                 worker=self._ledger.owner,
                 flow_run=flow_run or None,
                 worked_until=self._ledger.clock() + WORKED_FOR,
-                look_at=None,
-                looks=batches.c.looks + 1,
+                due_at=None,
+                follow_ups=batches.c.follow_ups + 1,
                 waits_for_resume=False,
             )
         )
@@ -147,16 +147,16 @@ class BatchRows(LedgerRows):
         self,
         batch_id: str,
         *,
-        look_at: datetime | None,
-        looks: int,
+        due_at: datetime | None,
+        follow_ups: int,
         waits_for_resume: bool = False,
     ) -> None:
         """Record that this run has ended, and when the sweep looks at the batch."""
         self._do(
             self._worked_on(batch_id).values(
                 worked_until=None,
-                look_at=look_at,
-                looks=looks,
+                due_at=due_at,
+                follow_ups=follow_ups,
                 waits_for_resume=waits_for_resume,
             )
         )
@@ -166,7 +166,7 @@ class BatchRows(LedgerRows):
         self._do(
             update(batches)
             .where(batches.c.batch_id == batch_id)
-            .values(worked_until=None, look_at=None)
+            .values(worked_until=None, due_at=None)
         )
 
     def forget_file(self, batch_id: str) -> None:
@@ -209,9 +209,9 @@ class BatchRows(LedgerRows):
                     index_elements=["name"],
                     set_={"owner": row["owner"], "until": until},
                     where=is_free,
-                )
+                ).returning(leases.c.name)
             )
-            return bool(taken.rowcount)
+            return taken.first() is not None
 
     def release(self, name: str) -> None:
         """Let others take this work now, if this process has it."""

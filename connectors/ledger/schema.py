@@ -179,11 +179,11 @@ batches = Table(
     Column("flow_run", String(36)),
     Column("worker", String(120)),
     Column("worked_until", UtcDateTime),
-    Column("look_at", UtcDateTime),
-    Column("looks", Integer, nullable=False, server_default=text("0")),
+    Column("due_at", UtcDateTime),
+    Column("follow_ups", Integer, nullable=False, server_default=text("0")),
     Column("waits_for_resume", Boolean, nullable=False, server_default=false()),
 )
-OPEN_BATCHES = or_(batches.c.worked_until.is_not(None), batches.c.look_at.is_not(None))
+OPEN_BATCHES = or_(batches.c.worked_until.is_not(None), batches.c.due_at.is_not(None))
 _index_of_some(OPEN_BATCHES, batches.c.batch_id, name="ix_batches_open")
 
 leases = Table(

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import OPEN
-from domain.follow_ups import MAX_LOOKS, FollowUp, due
+from domain.follow_ups import MAX_FOLLOW_UPS, FollowUp, due
 from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
@@ -21,6 +22,7 @@ from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval.form import is_deployed
+from flows.batch.parts import Part as BatchPart
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
 from flows.batch.worked_batch import WorkedBatch
@@ -97,14 +99,18 @@ class FromLedger(PlanSource):
     name = "ledger"
     asks = False
 
-    def __init__(self, ledger: Ledger, batch_id: str) -> None:
+    def __init__(
+        self, ledger: Ledger, batch_id: str, part: BatchPart | None = None
+    ) -> None:
         """Raises `BadInput` for a batch that the ledger does not know."""
         self._batch_id = batch_id
         if not ledger.knows_batch(batch_id):
             raise BadInput(
                 f"no batch {batch_id} in the ledger {ledger.shown}; see: sourcing status"
             )
-        self._refs = ledger.refs_in(batch_id)
+        refs = ledger.refs_in(batch_id)
+        self._refs = part.take(refs) if part else refs
+        self.is_part = part is not None
         self.requests: Sequence[OrderRequest] = [
             order.request for order in ledger.each_order(self._refs)
         ]
@@ -123,9 +129,13 @@ async def report_follow_up(
     """
     batch.is_planned = not unplanned
     look = next_follow_up(
-        resources, report.batch_id, batch.looks + 1, unplanned=unplanned
+        resources,
+        report.batch_id,
+        batch.follow_ups + 1,
+        unplanned=unplanned,
+        done_by=batch.done_by,
     )
-    batch.next_look = look
+    batch.follow_up = look
     if look is not None:
         run_logger().info("Batch %s: %s", report.batch_id, look.words)
         report = replace(report, next_look=look)
@@ -152,9 +162,19 @@ async def report_follow_up(
 
 
 def next_follow_up(
-    resources: Resources, batch_id: str, number: int, *, unplanned: int = 0
+    resources: Resources,
+    batch_id: str,
+    number: int,
+    *,
+    unplanned: int = 0,
+    done_by: datetime | None = None,
 ) -> FollowUp | None:
-    """The look of this `number`; None when nothing is left that a look could finish."""
+    """The look of this `number`; None when nothing is left that a look could finish.
+
+    `done_by` is the time limit of the batch; a sweep has one of its own. A look that
+    could do nothing, or not all, does not count: buying is paused, the service away,
+    the time of the sweep up.
+    """
     left = unfinished_of(resources.ledger, batch_id)
     orders = resources.ledger.orders({one.order_ref for one in left.open})
     waiting = [one for one in left.open if not _asks(one, orders[one.order_ref])]
@@ -165,21 +185,23 @@ def next_follow_up(
     is_paused = bool(
         resources.paused
         and (left.to_do or unplanned)
-        and (not waiting or number > MAX_LOOKS)
+        and (not waiting or number > MAX_FOLLOW_UPS)
     )
-    if (
-        is_paused or resources.breaker.is_over
-    ):  # the one before could do nothing, or not all, and does not count
+    now = resources.clock()
+    is_cut_short = resources.done_by is not None and now >= resources.done_by
+    if is_paused or is_cut_short or resources.breaker.is_over:
         number = max(number - 1, 1)
-    now, ready_in_s = resources.clock(), resources.breaker.ready_in_s
-    at = now if is_paused else due(clear, now=now, number=number, ready_in_s=ready_in_s)
+    ready_in_s = resources.breaker.ready_in_s
+    at = due(clear, now=now, number=number, ready_in_s=ready_in_s)
+    if is_paused or is_cut_short:
+        at = now
     return FollowUp(
         orders=len(refs) + unplanned,
         batches=(batch_id,),
         number=number,
         at=at,
         here=not is_deployed(),
-        is_late=resources.done_by is not None and at >= resources.done_by,
+        is_late=done_by is not None and at >= done_by,
         is_paused=is_paused,
     )
 
@@ -237,7 +259,7 @@ def explain_unfinished(
     them, or "".
     """
     why, states = cause(resources), Counter[str]()
-    goes_on = detail(Part.GOES_ON)
+    goes_on = detail(Part.RUN_AGAIN if why[0] is Part.TIME_UP else Part.GOES_ON)
 
     def next_of(order: OrderRecord) -> Reason | None:
         if order.order_ref in postponed and order.plan_hash is None:

@@ -84,13 +84,15 @@ class PlanSource:
     """The source of a run's plans. `name` is the batch's source in the ledger,
     `warnings` are shown.
 
-    A source that does not ask (`asks`) goes on with what is approved already, and needs
+    One that `is_part` leaves the snapshot of the batch to the run that started it. A
+    source that does not ask (`asks`) goes on with what is approved already, and needs
     no approval. One that plans nothing has nothing to look up, to keep, to hold or to
     approve.
     """
 
     name: str
     asks = True
+    is_part = False
     requests: Sequence[OrderRequest]
     warnings: Sequence[Remark] = ()
 

@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Unpack
@@ -118,7 +119,9 @@ def read_requests(
     requests.check()
     file = Path(requests.file) if requests.file else None
     if file:
-        content = file.read_bytes() if file.is_file() else b""
+        content = b""
+        with suppress(OSError):  # the reader says so
+            content = file.read_bytes()
         parsed = read_request_file(file, encoding=requests.encoding, **reading)
         if file.read_bytes() != content:
             raise BadInput(f"{file} is being written to: run it once it is whole")

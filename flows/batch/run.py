@@ -23,6 +23,7 @@ from connectors.ledger.plans import (
 from connectors.ledger.records import BEFOREHAND, OrderChange, SpendLimits, line_of
 from domain.decisions import FINE, Verdict, held
 from domain.holds import BudgetLimits, over_budget
+from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, lines_without_limit, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
@@ -34,6 +35,7 @@ from flows.approval.form import asks, decide, is_deployed
 from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
+from flows.batch.parts import buy_in_parts, count_parts
 from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import Take
 from flows.batch.reporting import batch_report
@@ -69,6 +71,7 @@ class BatchRun:
         *,
         budget: Money | None = None,
         chunk_size: int = 0,
+        parts: int = 0,
     ) -> None:
         settings = resources.settings
         self.resources = resources
@@ -82,6 +85,7 @@ class BatchRun:
         self.batch_id = batch_id
         self.source = source
         self.chunk_size = chunk_size or settings.chunk_size
+        self.parts = parts
         self._remember(source.requests)
         self.plans: dict[str, PlannedOrder] = {}
         self.postponed: dict[str, OrderRequest] = {}
@@ -175,9 +179,11 @@ class BatchRun:
         await self.feed.emit([*self.asked])
         for done in (self.feed, self.approved, self.tried):
             done.clear()  # while a large batch is written they are much memory
-        snapshot_id = await snapshot_orders(
-            self.resources, self.batch_id, begun, [*self.asked]
-        )
+        snapshot_id = ""
+        if not self.source.is_part:
+            snapshot_id = await snapshot_orders(
+                self.resources, self.batch_id, begun, [*self.asked]
+            )
         report = replace(self.report(work, snapshot_id), broken_off=broken_off)
         await self.feed.emit(
             (), *budget_used_up(self.batch_id, report), batch_finished(report)
@@ -214,16 +220,41 @@ class BatchRun:
             del question, decision, approved, refused
             if self._is_paused():
                 return
-            await execute(
-                self.resources,
-                refs,
-                self.approved,
-                limits=self.limits,
-                chunk_size=self.chunk_size,
-                feed=self.feed,
-                canaries=self.canaries,
-                asks=self.source.asks,
-            )
+            parts = self._count_parts(len(refs))
+            if parts > 1:
+                await self._execute(self._first_of_each_marketplace(refs))
+                await buy_in_parts(self.batch_id, parts)
+            else:
+                await self._execute(refs)
+
+    def _count_parts(self, orders: int) -> int:
+        if not self.source.asks:  # what is left over is no large batch
+            return 1
+        return count_parts(
+            self.parts,
+            orders,
+            is_postgres=self.resources.ledger.is_postgres,
+            has_pool=is_deployed(),
+        )
+
+    def _first_of_each_marketplace(self, refs: Sequence[str]) -> list[str]:
+        """The canaries: parts that began together would each have one."""
+        first: dict[Marketplace, str] = {}
+        for ref in refs:
+            first.setdefault(self.asked[ref], ref)
+        return [*first.values()]
+
+    async def _execute(self, refs: Sequence[str]) -> None:
+        await execute(
+            self.resources,
+            refs,
+            self.approved,
+            limits=self.limits,
+            chunk_size=self.chunk_size,
+            feed=self.feed,
+            canaries=self.canaries,
+            asks=self.source.asks,
+        )
 
     def _question(
         self,

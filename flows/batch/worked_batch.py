@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from connectors.ledger.batches import RENEWED_EVERY, BatchOptions, OpenBatch
@@ -19,37 +19,41 @@ from connectors.request_copies import digest_of, keep_copy
 from connectors.request_files import UnreadableFile
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import ContractMismatch, NotSent, Unanswered
-from domain.follow_ups import MAX_LOOKS, FollowUp, due
+from domain.follow_ups import MAX_FOLLOW_UPS, FollowUp, due, moment_of
 from domain.money import Money
 from domain.request_remarks import BadInput, BadRequests
 from flows.batch.request_batches import RequestBatch
 from flows.prefect_ui.runs import current_run, is_stopped_by_person
+from tasks.engine.resources import utc_now
 
 
 @dataclass(kw_only=True)
 class WorkedBatch:
     """A batch that this run works on; `start` stores that in the ledger.
 
-    `looks` are those that count so far. `next_look` is set by a run that ends in order,
-    and `is_planned` once each of its orders has a plan.
+    `done_by` is its time limit. `looks` are those that count so far. `follow_up` is
+    set by a run that ends in order, and `is_planned` once each order has a plan.
     """
 
     batch_id: str
     start: Callable[[Ledger], None]
     copy: Path | None = None
-    looks: int = 0
-    next_look: FollowUp | None = None
+    done_by: datetime | None = None
+    follow_ups: int = 0
+    follow_up: FollowUp | None = None
     is_planned: bool = False
 
     def leave(self, ledger: Ledger) -> None:
         """Record the end of the run, and when the sweep looks at the batch."""
-        look = self.next_look
-        is_wanted = look is not None and not (look.is_over or look.is_late)
+        follow_up = self.follow_up
+        is_wanted = follow_up is not None and not (
+            follow_up.is_over or follow_up.is_late
+        )
         ledger.batches.leave(
             self.batch_id,
-            look_at=look.at if look and is_wanted else None,
-            looks=look.number - 1 if look else MAX_LOOKS,
-            waits_for_resume=bool(look and look.is_paused),
+            due_at=follow_up.at if follow_up and is_wanted else None,
+            follow_ups=follow_up.number - 1 if follow_up else MAX_FOLLOW_UPS,
+            waits_for_resume=bool(follow_up and follow_up.is_paused),
         )
         if self.is_planned and self.copy:
             ledger.batches.forget_file(self.batch_id)
@@ -65,14 +69,14 @@ class WorkedBatch:
         passes = isinstance(error, NotSent | Unanswered) and not isinstance(
             error, ContractMismatch
         )
-        looks = max(self.looks - 1, 0) if passes else self.looks
+        follow_ups = max(self.follow_ups - 1, 0) if passes else self.follow_ups
         ready_in_s = getattr(error, "retry_after_s", None) or 0.0
-        look_at = due([], now=now, number=looks + 1, ready_in_s=ready_in_s)
+        due_at = due([], now=now, number=follow_ups + 1, ready_in_s=ready_in_s)
         is_wanted = not isinstance(error, BadInput | BadRequests | UnreadableFile)
         ledger.batches.leave(
             self.batch_id,
-            look_at=look_at if is_wanted and looks < MAX_LOOKS else None,
-            looks=looks,
+            due_at=due_at if is_wanted and follow_ups < MAX_FOLLOW_UPS else None,
+            follow_ups=follow_ups,
         )
 
 
@@ -97,10 +101,11 @@ def asked_batch(
             flow_run=_run_id(),
         )
 
-    return WorkedBatch(batch_id=batch_id, start=start, copy=copy)
+    done_by = moment_of(options.done_by, utc_now(), settings.timezone)
+    return WorkedBatch(batch_id=batch_id, start=start, copy=copy, done_by=done_by)
 
 
-def continued_batch(batch: OpenBatch) -> WorkedBatch:
+def continued_batch(batch: OpenBatch, timezone: str) -> WorkedBatch:
     """Return a batch that an earlier run has left, for a further look."""
 
     def start(ledger: Ledger) -> None:
@@ -110,7 +115,8 @@ def continued_batch(batch: OpenBatch) -> WorkedBatch:
         batch_id=batch.batch_id,
         start=start,
         copy=Path(batch.file) if batch.file else None,
-        looks=batch.looks + 1,
+        done_by=moment_of(batch.options.done_by, utc_now(), timezone),
+        follow_ups=batch.follow_ups + 1,
     )
 
 
@@ -158,7 +164,7 @@ def restricted(settings: SourcingSettings, options: BatchOptions) -> SourcingSet
 async def worked_on(ledger: Ledger, batch: WorkedBatch) -> AsyncIterator[None]:
     """Work on a batch in the block. The sweep leaves it alone until it ends.
 
-    What a person has stopped goes on by nobody's hand but a person's. A run that its
+    What a person has stopped goes on when a person starts it. A run that its
     worker ends says nothing: its death is what the sweep sees.
     """
     await asyncio.to_thread(batch.start, ledger)

@@ -189,6 +189,18 @@ DoneBy = Annotated[
 ]
 
 
+Parts = Annotated[
+    int,
+    asked(
+        "Parts",
+        "So many runs buy the batch, on any workers of the pool; the ledger must be on "
+        "PostgreSQL. 0: one, and four beyond 5,000 orders",
+        ge=0,
+        le=64,
+    ),
+]
+
+
 class Limits(FormSection):
     """The budget and the time limit of a run. Limits for one order and for one day are
     in the settings.
@@ -213,6 +225,7 @@ class Speed(FormSection):
 
     chunk_size: ChunkSize = 0
     concurrency: Concurrency = 0
+    parts: Parts = 0
 
 
 RequestsParameter = Annotated[Requests, asked("What to buy")]

@@ -51,7 +51,6 @@ def test_both_answer_as_json(sourcing: Sourcing) -> None:
     assert json.loads(sourcing("resume", "--json").stdout) == {
         "resumed": True,
         "left": {},
-        "looks": [],
     }
     assert json.loads(sourcing("resume", "--json").stdout)["resumed"] is False
     assert sourcing("resume").stdout == "Buying was not paused\n"

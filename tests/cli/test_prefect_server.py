@@ -41,6 +41,7 @@ REMEDIES = get_command(after_sale.app)
 assert isinstance(REMEDIES, TyperGroup)
 FLOW_COMMANDS = [
     ["run", str(ROOT / "examples" / "requests.csv"), "--yes"],
+    ["finish"],
     ["track"],
     ["costs"],
     ["reconcile"],

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from connectors.ledger.batches import BatchOptions
 from connectors.ledger.marks import Mark
 from connectors.ledger.schema import marks
-from flows.prefect_ui.parameters import Limits
+from domain.money import Money
 from tests.crashes.books import assert_books_are_exact, ledger_of
 from tests.crashes.light import (
     Job,
@@ -173,15 +174,10 @@ def test_nothing_is_bought_that_is_not_approved_or_not_any_more(
         ledger.put_plans([plans["taobao-000"]], "batch")
         ledger.start_batch("later", "later.csv")
         put_approved(ledger, plans["taobao-001"], batch_id="later")
-    poor = replace(
-        follow_up(job),
-        arguments={"batch": "batch", "limits": Limits(budget_cny="0.01")},
-    )
-    assert (
-        states(run(poor))
-        == states(run(follow_up(job)))
-        == {"taobao-000": "planned", "1688-000": "held"}
-    )
+        poor = BatchOptions(budget=Money(1))
+        ledger.batches.begin("batch", "", poor, file="", digest="", flow_run="")
+    left = {"taobao-000": "planned", "1688-000": "held"}
+    assert states(run(follow_up(job))) == left
     assert counted(sandbox) == [0, 0, 0]
     with ledger_of(job) as ledger:
         ledger.start_batch("emptied", "by a later file")

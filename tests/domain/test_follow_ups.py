@@ -60,12 +60,12 @@ def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
     ("one", "words"),
     [
         (
-            follow_up(by="finish-batch"),
-            "3 orders are read again at 2026-01-01 12:17 UTC by finish-batch",
+            follow_up(here=False),
+            "3 orders are read again by finish-open at 2026-01-01 12:17 UTC",
         ),
         (
             follow_up(orders=1, at=NOON + timedelta(seconds=1)),
-            "1 order is to be read again: run the same command after 2026-01-01 12:01 UTC, or with --wait",
+            "1 order is to be read again: sourcing finish after 2026-01-01 12:01 UTC, or with --wait",
         ),
         (
             follow_up(is_late=True),
@@ -73,17 +73,17 @@ def test_a_service_that_wants_to_be_left_alone_is_left_alone() -> None:
             "2026-01-01 12:17 UTC",
         ),
         (
-            follow_up(here=False),
-            "3 orders are to be read again: start finish-batch of b after 2026-01-01 12:17 UTC",
+            follow_up(orders=0, here=False, is_paused=True),
+            "it is read again by finish-open once buying is resumed",
         ),
         (
-            follow_up(orders=0, by="finish-batch"),
-            "it is read again at 2026-01-01 12:17 UTC by finish-batch",
+            follow_up(is_paused=True),
+            "3 orders are to be read again: sourcing finish once buying is resumed",
         ),
         (
             follow_up(number=6),
             "3 orders are still open after 5 looks, and no further one comes by itself: see to what stands with each "
-            "order, then start finish-batch of b, or run the file again",
+            "order, then run the file again",
         ),
     ],
 )
@@ -92,10 +92,9 @@ def test_it_says_what_happens_next(one: FollowUp, words: str) -> None:
 
 
 def test_looks_at_several_batches_are_told_as_one() -> None:
-    """When the last is due; by nobody, where one of them is."""
     both = merged(
         [
-            follow_up(by="finish-batch"),
+            follow_up(),
             follow_up(orders=2, batches=("c",), at=NOON + 30 * MINUTE, number=2),
         ]
     )

@@ -165,8 +165,8 @@ def test_a_code_of_a_later_program_is_told_by_its_name() -> None:
                 ReasonCode.LEFT_UNFINISHED,
                 left=detail(Part.NOT_PAID),
                 why=detail(Part.TIME_UP),
-            ).but(then=detail(Part.FOLLOW_UP_AT, at="2026-11-02 06:00")),
-            "ordered, not paid yet: the time was up. finish-batch goes on at 2026-11-02 06:00 UTC",
+            ).but(then=detail(Part.RUN_AGAIN)),
+            "ordered, not paid yet: the time was up. Run again",
         ),
         (
             read(

@@ -210,5 +210,4 @@ async def test_a_resume_that_was_pressed_before_the_pause_says_that_it_stands(
     monkeypatch.setattr(
         remedies, "requested_at", AsyncMock(return_value=pressed + timedelta(seconds=9))
     )
-    monkeypatch.setattr(remedies, "begin_paused_follow_ups", AsyncMock(return_value=[]))
     assert (await remedies.resume_buying.fn()).startswith("Buying is allowed again")

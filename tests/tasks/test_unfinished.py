@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -24,7 +24,6 @@ from flows.batch.plan_sources import FromRequests
 from flows.batch.planning import Take
 from flows.batch.run import BatchRun
 from tasks.engine.resources import Resources
-from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns
 from tests.flows.plans import planned
 from tests.history import all_orders
@@ -173,7 +172,7 @@ async def test_an_order_that_always_fails_says_who_plans_it_next(
     assert len(plans.asked) == 2
     assert all("A-2" not in refs for refs in executed)
     left = resources.ledger.orders(["A-2"])["A-2"]
-    words = "could not be previewed (no answer). Run again to plan it"
+    words = "could not be previewed (no answer). finish-open goes on with it, or: sourcing finish"
     assert (left.state, left.reason, left.plan_hash) == (
         OrderState.PLANNED,
         words,
@@ -198,35 +197,22 @@ async def test_after_its_time_a_run_tries_nothing_again(
     assert {
         ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()
     } == {
-        "A-1": "ordered, not paid yet: the time was up. Run again to go on",
-        "A-2": "not looked up yet: the time was up. Run again to plan it",
+        "A-1": "ordered, not paid yet: the time was up. Run again",
+        "A-2": "not looked up yet: the time was up. Run again",
     }
 
 
-@pytest.mark.parametrize(
-    ("hours", "after"), [(2, Part.AFTER_RESUME.words), (0, Part.RESUME_AND_RUN.words)]
-)
-async def test_what_a_pause_leaves_says_whether_it_goes_on_by_itself(
-    hours: int,
-    after: str,
-    resources: Resources,
-    clock: MovableClock,
-    executed: list[list[str]],
-    monkeypatch: pytest.MonkeyPatch,
+async def test_what_a_pause_leaves_goes_on_when_buying_is_resumed(
+    resources: Resources, executed: list[list[str]]
 ) -> None:
-    """A look that would come after all was to be done is not made, so it is not
-    promised.
-    """
-    monkeypatch.setattr(follow_up, "is_deployed", lambda: True)
     resources.ledger.pause_buying("mei")
-    resources.done_by = clock.now + timedelta(hours=hours, minutes=2)
     await BatchRun(resources, "batch", Plans(fails=0)).buy(ask=False)
     left = resources.ledger.orders(["A-1"])["A-1"]
     assert (
         left.reason.rpartition(" by mei. ")[2],
         left.plan_hash is not None,
         executed,
-    ) == (after, True, [])
+    ) == (Part.AFTER_RESUME.words, True, [])
 
 
 async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
@@ -257,9 +243,7 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     for ref, why in (("A-1", doubt), ("A-2", None)):
         ledger.change([OrderChange(order_ref=ref, state=OrderState.ORDERED, why=why)])
     resources.heed(Pause(by="ann", at=resources.clock()))
-    await follow_up.explain_unfinished(
-        resources, "batch", ["A-1", "A-2"], (), asks=True
-    )
+    follow_up.explain_unfinished(resources, ["A-1", "A-2"], ())
     codes = {ref: order.reason_code for ref, order in all_orders(ledger).items()}
     assert codes == {
         "A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE,

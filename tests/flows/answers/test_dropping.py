@@ -76,7 +76,7 @@ class Asking:
     links to.
     """
 
-    forms = ("drop-orders", "resolve-order", "return-parcel", "finish-batch")
+    forms = ("drop-orders", "resolve-order", "return-parcel", "finish-open")
 
     async def read_flow_runs(self, **_: object) -> list[FlowRun]:
         details = StateDetails(run_input_keyset={"description": "asked"})

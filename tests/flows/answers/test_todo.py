@@ -183,7 +183,7 @@ def test_approved_orders_that_no_run_has_begun_for_a_day_are_listed(
             "planned",
             "approved, and nothing of it is begun",
             [],
-            f"if no run is due for it, start finish-batch of {BATCH}",
+            f"sourcing finish {BATCH}",
         )
         for ref in ("A-1", "A-2")
     ]

@@ -107,15 +107,14 @@ def test_what_a_stopped_run_bought_is_read_from_the_ledger(ledger: Ledger) -> No
 
 
 @pytest.mark.parametrize(
-    ("deployed", "buys", "shows"),
-    [(True, True, ["b"]), (True, False, []), (False, True, [])],
+    ("deployed", "shows"),
+    [(True, ["b"]), (False, [])],
 )
 async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
     *,
     deployed: bool,
-    buys: bool,
     shows: list[str],
 ) -> None:
     """And is cancelled all the same; at a terminal nobody waits for it."""
@@ -126,7 +125,7 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
         shown.append(report.batch_id)
 
     async def work() -> None:
-        async with notifies_when_stopped(ledger, "b", buys=buys):
+        async with notifies_when_stopped(ledger, "b"):
             await asyncio.Event().wait()
 
     monkeypatch.setattr(flows.batch.reporting, "show_outcome", show)

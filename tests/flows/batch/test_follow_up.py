@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
-from unittest.mock import AsyncMock, Mock
+from unittest.mock import AsyncMock
 
 import pytest
-from prefect.exceptions import ObjectNotFound
 
 from cli import running
 from cli.running import with_follow_ups
@@ -22,7 +22,7 @@ from connectors.ledger.plans import put_rows, take_back
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import ContractMismatch, ServiceAway, XportcnError
+from connectors.xportcn.errors import ContractMismatch, ServiceAway
 from domain.effects import Action, EffectStatus
 from domain.follow_ups import FollowUp
 from domain.money import Money
@@ -30,11 +30,10 @@ from domain.reasons import ReasonCode, because
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
 from flows import buy_from_file as finishing
-from flows.batch import execution, follow_up
+from flows.batch import execution
 from flows.batch.execution import Canaries
 from flows.batch.follow_up import next_follow_up, sort_approved, unfinished_of
 from flows.prefect_ui.events import EventFeed
-from flows.prefect_ui.parameters import Limits
 from tasks.engine.resources import Resources
 from tasks.pay import pay_orders
 from tasks.steps import Step
@@ -211,11 +210,14 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(
     assert far is not None
     assert far.at >= clock.now + timedelta(hours=2)
     for minutes, is_late in ((60, False), (1, True)):
-        run = run_on(ledger, clock)
-        run.done_by = clock.now + timedelta(minutes=minutes)
-        assert [one.is_late for one in (next_follow_up(run, "batch", 1),) if one] == [
-            is_late
-        ]
+        look = next_follow_up(
+            run_on(ledger, clock),
+            "batch",
+            1,
+            done_by=clock.now + timedelta(minutes=minutes),
+        )
+        assert look is not None
+        assert look.is_late == is_late
     ledger.change(
         [
             OrderChange(
@@ -231,9 +233,7 @@ def test_a_look_comes_when_what_got_no_answer_can_no_longer_arrive(
 def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(
     ledger: Ledger, clock: MovableClock
 ) -> None:
-    """It comes at the next full hour and counts for none of the five; one that can
-    settle something comes in time.
-    """
+    """It counts for none of the five; one that can settle something comes in time."""
     put_rows(ledger, [plan("A-1")])
     run = run_on(ledger, clock)
     run.paused = ledger.pause_buying("mei")
@@ -241,9 +241,7 @@ def test_a_look_that_can_only_buy_waits_for_the_end_of_a_pause(
     assert [(one.number, one.is_paused, one.is_over) for one in looks if one] == [
         (n, True, False) for n in (1, 1, 5)
     ]
-    assert {one.at for one in looks if one} == {
-        clock.now.replace(minute=0) + timedelta(hours=1)
-    }
+    assert {one.at for one in looks if one} == {clock.now}
     ledger.resume_buying("mei")
     unanswered(ledger, "A-1", Action.CREATE, ReasonCode.NO_ANSWER)
     settling = next_follow_up(run, "batch", 2)
@@ -270,60 +268,30 @@ def test_a_look_that_met_an_absent_service_counts_for_none_of_the_five(
     ]
 
 
-@pytest.mark.parametrize(
-    ("error", "look", "made"),
-    [
-        (ServiceAway("away"), 1, [1]),
-        (ServiceAway("away"), 5, [5]),
-        (ContractMismatch("odd"), 1, [2]),
-        (ContractMismatch("odd"), 5, []),
-    ],
-)
-async def test_a_look_that_could_not_begin_is_made_again(
-    monkeypatch: pytest.MonkeyPatch, error: XportcnError, look: int, made: list[int]
+def test_a_sweep_whose_time_is_up_leaves_the_batch_to_the_next_one(
+    ledger: Ledger, clock: MovableClock
 ) -> None:
-    """Without the service for ever; an odd answer does not pass, and each look that it
-    ends is one of the five.
-    """
-    begun: list[int] = []
+    """At once, and it counts for none of the five: a large batch takes several."""
+    put_rows(ledger, [plan("A-1")])
+    run = run_on(ledger, clock)
+    run.done_by = clock.now
+    looks = [next_follow_up(run, "batch", number) for number in (1, 6)]
+    assert [(one.number, one.at, one.is_late) for one in looks if one] == [
+        (1, clock.now, False),
+        (5, clock.now, False),
+    ]
 
-    async def scheduled(follow_up: FollowUp, _: Limits) -> FollowUp:
-        begun.append(follow_up.number)
-        return replace(follow_up, by="finish-batch")
 
-    monkeypatch.setattr(finishing, "opened", Mock(side_effect=error))
-    monkeypatch.setattr(finishing, "is_deployed", lambda: True)
-    monkeypatch.setattr(finishing, "scheduled", scheduled)
-    state: Any = await finishing.finish_batch.fn("b", look=look)
-    assert (state.is_failed(), begun) == (True, made)
+def test_orders_without_a_plan_are_looked_at_again(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    look = next_follow_up(run_on(ledger, clock), "batch", 1, unplanned=2)
+    assert look is not None
+    assert (look.orders, look.number) == (2, 1)
+    assert next_follow_up(run_on(ledger, clock), "batch", 1) is None
 
 
 NUMBER = FollowUp(orders=1, batches=("b",), number=1, at=MovableClock().now)
-
-
-@pytest.fixture
-def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    monkeypatch.setattr(follow_up, "PAUSES_S", (0.0, 0.0))
-    return []
-
-
-@pytest.mark.parametrize(
-    ("error", "asked"), [(ConnectionError("gone"), 2), (ObjectNotFound(Exception()), 1)]
-)
-async def test_a_server_that_takes_no_look_stops_nobody(
-    monkeypatch: pytest.MonkeyPatch, tries: list[str], error: Exception, asked: int
-) -> None:
-    """The report then says that somebody has to run it again; it is asked twice, unless
-    it knows no such name.
-    """
-
-    async def refuses(look: FollowUp, limits: Limits) -> None:
-        tries.append(limits.budget_cny)
-        raise error
-
-    monkeypatch.setattr(follow_up, "_schedule", refuses)
-    assert await follow_up.scheduled(NUMBER, Limits(budget_cny="5")) == NUMBER
-    assert tries == ["5"] * asked
 
 
 def report(
@@ -366,22 +334,21 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(
 
     What the file's other lines came to stays.
     """
-    asked: list[tuple[str, str, int]] = []
+    asked: list[str] = []
 
-    async def finish(batch: str, limits: Limits, look: int) -> BatchReport:
-        asked.append((batch, limits.budget_cny, look))
+    async def finish(batch_id: str) -> BatchReport:
+        asked.append(batch_id)
         if len(asked) < 8:
             raise ServiceAway("the service is away", retry_after_s=5)
-        if look == 1:
+        if len(asked) == 8:
             raise ContractMismatch("odd")
-        further = replace(NUMBER, number=3) if look == 2 else None
-        return report(
-            OrderState.BOOKED if look == 3 else OrderState.UNKNOWN, further, spent=200
-        )
+        further = replace(NUMBER, number=3) if len(asked) == 9 else None
+        state = OrderState.UNKNOWN if further else OrderState.BOOKED
+        return report(state, further, spent=200)
 
     monkeypatch.setattr(finishing, "finish_batch", finish)
-    last = await with_follow_ups(first, budget_cny="9")()
-    assert asked == [("b", "9", 1)] * 8 + [("b", "9", 2), ("b", "9", 3)]
+    last = await with_follow_ups(first)()
+    assert asked == ["b"] * 10
     assert [line.state for line in last.orders] == [
         OrderState.BOOKED,
         OrderState.REFUSED,
@@ -396,11 +363,13 @@ async def test_whoever_waits_gets_the_report_of_the_last_look(
 async def test_there_are_no_more_than_five_looks(
     first: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def finish(batch: str, limits: Limits, look: int) -> BatchReport:
-        return report(OrderState.UNKNOWN, replace(NUMBER, number=look + 1))
+    numbers = count(2)
+
+    async def finish(_batch_id: str) -> BatchReport:
+        return report(OrderState.UNKNOWN, replace(NUMBER, number=next(numbers)))
 
     monkeypatch.setattr(finishing, "finish_batch", finish)
-    last = (await with_follow_ups(first, budget_cny="")()).next_look
+    last = (await with_follow_ups(first)()).next_look
     assert last is not None
     assert (last.number, last.is_over) == (6, True)
 
@@ -409,7 +378,7 @@ async def test_an_interrupt_ends_the_waiting_and_not_the_report(
     first: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "wait_until", lambda *_: asyncio.sleep(900))
-    waiting = asyncio.create_task(with_follow_ups(first, budget_cny="")())
+    waiting = asyncio.create_task(with_follow_ups(first)())
     await asyncio.sleep(0.01)
     waiting.cancel()
     assert (await waiting).next_look == NUMBER

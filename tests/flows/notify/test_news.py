@@ -154,9 +154,7 @@ def test_that_the_last_follow_up_left_orders_is_a_message_though_none_of_them_wa
     (message,) = of_batch(replace(going_on, next_look=replace(look, number=6)), {})
     assert message.kind is MessageKind.ORDERS_WAIT
     assert message.subject == "Batch spring: 3 orders left, and no run takes them up"
-    assert message.body.endswith(
-        "then start finish-batch of spring, or run the file again."
-    )
+    assert message.body.endswith("then run the file again.")
 
 
 def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:

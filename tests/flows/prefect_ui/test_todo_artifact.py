@@ -51,12 +51,11 @@ FORMS = dict.fromkeys(
     (
         "buy-from-file",
         "resolve-order",
-        "follow-after-sale",
         "request-refund",
         "return-parcel",
         "cancel-orders",
         "confirm-marketplace",
-        "finish-batch",
+        "finish-open",
     ),
     ID,
 )
