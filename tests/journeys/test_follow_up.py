@@ -1,6 +1,4 @@
-"""A second look under deployments: asked of a real Prefect server, once, and carried
-out when it is due.
-"""
+"""The sweep under deployments, on a real Prefect server."""
 
 from __future__ import annotations
 
@@ -12,13 +10,16 @@ from typing import Any
 import pytest
 from prefect import Flow
 from prefect.client.orchestration import PrefectClient, get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
 from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow_async
-from prefect.states import Cancelled, Scheduled
 
-from flows.buy_from_file import finish_batch
+from connectors.ledger.batches import OpenBatch
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
+from domain.money import Money
+from domain.report import BatchReport
 from flows.buy_from_inbox import buy_from_inbox
+from flows.finish_open import finish_open
 from tests.journeys.seen_in_prefect import newest_run
 from tests.running import (
     Merchant,
@@ -34,7 +35,6 @@ LATE = {
     "times": None,
     "delay_s": 600,
 }
-FOLLOW_UPS = FlowFilter(name=FlowFilterName(any_=["finish-batch"]))
 
 
 class Deployments:
@@ -59,10 +59,11 @@ class Deployments:
             buy_from_inbox, run, inbox=inbox, quiet_s=0, **given
         )
 
-    async def follow_ups(self) -> list[FlowRun]:
-        """The looks that wait for their time."""
-        runs = await self.client.read_flow_runs(flow_filter=FOLLOW_UPS)
-        return [run for run in runs if run.state and run.state.is_scheduled()]
+    async def sweep(self, **parameters: Any) -> Any:
+        """One run of finish-open; answers its report."""
+        deployment = await self.deploy(finish_open, "finish-open")
+        run = await self.client.create_flow_run_from_deployment(deployment)
+        return await self.carry_out(finish_open, run, **parameters)
 
     async def carry_out(
         self, flow: Flow[Any, Any], run: FlowRun, **parameters: Any
@@ -73,109 +74,72 @@ class Deployments:
         return await state.aresult()
 
 
-@pytest.mark.endurance
-async def test_prefect_starts_one_look_when_it_is_due(
-    merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Two nights agree on it; one that was cancelled is asked for anew; it ends the
-    batch and asks for no other.
-    """
+@pytest.fixture
+def night(merchant: Merchant, monkeypatch: pytest.MonkeyPatch) -> Merchant:
+    """A merchant with a file in the inbox, whose settings this process has."""
     for name, value in merchant.environment.items():
         monkeypatch.setenv(name, value)
     (merchant.folder / "inbox").mkdir()
     file = merchant.folder / "inbox" / "monday.csv"
     write_csv(file, single_line_orders(merchant.sandbox, {"taobao": 2, "1688": 1}))
-    merchant.sandbox.faults(LATE)
-    async with get_client() as client:
-        deployments = Deployments(client)
-        deployment = await deployments.deploy(finish_batch, "finish-batch")
-        for _ in range(2):
-            (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
-            (follow_up,) = await deployments.follow_ups()
-        assert follow_up.name == f"finish {night.batch_id}: 2 orders"
-        assert follow_up.parameters == {
-            "batch": night.batch_id,
-            "limits": {"budget_cny": "900", "done_by": ""},
-            "look": 1,
-        }
-        assert follow_up.parent_task_run_id is None
-        at = f"{follow_up.next_scheduled_start_time:%Y-%m-%d %H:}"
-        assert f"; 2 orders are read again at {at}" in night.note
-        assert night.note.endswith(" UTC by finish-batch")
+    return merchant
 
-        await client.set_flow_run_state(follow_up.id, Cancelled(), force=True)
-        await deployments.night(str(merchant.folder / "inbox"))
-        (again,) = await deployments.follow_ups()
-        assert (again.next_scheduled_start_time, again.id != follow_up.id) == (
-            follow_up.next_scheduled_start_time,
-            True,
-        )
 
-        merchant.sandbox.advance(601)
-        await client.set_flow_run_state(again.id, Scheduled(), force=True)  # Run now
-        report = await deployments.carry_out(finish_batch, again, **again.parameters)
-        assert (report.counts, await deployments.follow_ups()) == ({"booked": 3}, [])
-        assert_books_are_exact(merchant.sandbox.books(), report.to_json())
+def as_printed(report: BatchReport) -> Any:
+    return json.loads(json.dumps(report.to_json()))
 
-        over = await client.create_flow_run_from_deployment(
-            deployment, parameters=again.parameters
-        )
-        assert (
-            await deployments.carry_out(finish_batch, over, **again.parameters)
-        ).counts == {"booked": 3}
-    seen = await asyncio.to_thread(newest_run, prefect_url)
-    assert (seen.name, seen.state) == (
-        f"finish {night.batch_id}: 3 booked",
-        "Completed",
-    )
-    assert f"Batch {night.batch_id}: nothing is left to do: 3 booked" in seen.logs
+
+def open_batches() -> list[OpenBatch]:
+    url = SourcingSettings().ledger_url
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        return ledger.batches.open()
 
 
 @pytest.mark.endurance
-async def test_what_a_pause_keeps_back_goes_on_as_soon_as_buying_is_resumed(
-    merchant: Merchant, prefect_url: str, monkeypatch: pytest.MonkeyPatch
+async def test_the_sweep_ends_what_a_night_left_open(
+    night: Merchant, prefect_url: str
 ) -> None:
-    """A night that begins meanwhile plans, buys nothing and says so; the look that
-    waits is begun by `resume`.
+    """Not before it is due, unless a person names the batch; a further look finds
+    nothing.
     """
-    for name, value in merchant.environment.items():
-        monkeypatch.setenv(name, value)
-    (merchant.folder / "inbox").mkdir()
-    write_csv(
-        merchant.folder / "inbox" / "night.csv",
-        single_line_orders(merchant.sandbox, {"taobao": 1, "1688": 1}),
-    )
-    rows = single_line_orders(merchant.sandbox, {"taobao": 1})
-    looked_at = write_csv(merchant.folder / "looked_at.csv", rows)
-    await asyncio.to_thread(
-        merchant.report, "run", looked_at, "--dry-run"
-    )  # which begins a ledger
-    assert (
-        await asyncio.to_thread(
-            merchant.sourcing, "pause", "--why", "prices", "--by", "mei"
-        )
-    ).exit_code == 0
+    night.sandbox.faults(LATE)
     async with get_client() as client:
         deployments = Deployments(client)
-        await deployments.deploy(finish_batch, "finish-batch")
-        (night,) = (await deployments.night(str(merchant.folder / "inbox"))).files
-        (follow_up,) = await deployments.follow_ups()
-        assert (night.counts, merchant.sandbox.books()["orders"]) == (
-            {"planned": 2},
-            [],
-        )
-        assert follow_up.next_scheduled_start_time
-        assert (follow_up.next_scheduled_start_time.minute, follow_up.tags) == (
-            0,
-            ["waits until buying is resumed"],
-        )
-        done = await asyncio.to_thread(merchant.sourcing, "resume", "--json")
-        assert json.loads(done.stdout)["looks"] == [follow_up.name]
-        (follow_up,) = await deployments.follow_ups()
-        assert follow_up.next_scheduled_start_time
-        assert follow_up.next_scheduled_start_time <= datetime.now(UTC)
-        report = await deployments.carry_out(
-            finish_batch, follow_up, **follow_up.parameters
-        )
-    assert report.counts == {"booked": 2}
-    assert_books_are_exact(merchant.sandbox.books(), report.to_json())
+        (file,) = (await deployments.night(str(night.folder / "inbox"))).files
+        (batch,) = open_batches()
+        assert batch.due_at is not None
+        at = f"{batch.due_at:%Y-%m-%d %H:}"
+        assert f"; 2 orders are read again by finish-open at {at}" in file.note
+        assert (batch.file, batch.options.budget) == (None, Money(90_000))
+        assert (await deployments.sweep()).batches == []
+
+        night.sandbox.advance(601)
+        (report,) = (await deployments.sweep(batch=file.batch_id)).batches
+        assert (report.counts, open_batches()) == ({"booked": 3}, [])
+        assert_books_are_exact(night.sandbox.books(), as_printed(report))
+    seen = await asyncio.to_thread(newest_run, prefect_url)
+    assert (seen.name, seen.state) == (
+        f"finish {file.batch_id}: 3 booked",
+        "Completed",
+    )
+
+
+@pytest.mark.endurance
+@pytest.mark.usefixtures("prefect_url")
+async def test_what_a_pause_keeps_back_is_due_when_buying_is_resumed(
+    night: Merchant,
+) -> None:
+    """A night that begins meanwhile plans, buys nothing and says so."""
+    rows = single_line_orders(night.sandbox, {"taobao": 1})
+    begins_a_ledger = write_csv(night.folder / "first.csv", rows)
+    await asyncio.to_thread(night.report, "run", begins_a_ledger, "--dry-run")
+    await asyncio.to_thread(night.sourcing, "pause", "--by", "mei")
+    async with get_client() as client:
+        deployments = Deployments(client)
+        (file,) = (await deployments.night(str(night.folder / "inbox"))).files
+        assert (file.counts, night.sandbox.books()["orders"]) == ({"planned": 3}, [])
+        assert (await deployments.sweep()).batches == []
+        await asyncio.to_thread(night.sourcing, "resume")
+        (report,) = (await deployments.sweep()).batches
+    assert report.counts == {"booked": 3}
+    assert_books_are_exact(night.sandbox.books(), as_printed(report))

@@ -473,9 +473,9 @@ def mend(day: Day, morning: str, batch: str) -> None:
     unknown, *booked = sorted(day.bought(morning), key=day.is_shipped)
     assert day.resolve(unknown)["name"] == f"resolve {unknown}: now paid"
     assert (
-        day.ended(
-            day.start("finish-batch", "finish-form", Batch=batch), "finished", ""
-        )["state_type"]
+        day.ended(day.start("finish-open", "finish-form", Batch=batch), "finished", "")[
+            "state_type"
+        ]
         == "COMPLETED"
     )
     assert day.is_shipped(unknown)
