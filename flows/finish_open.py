@@ -34,7 +34,7 @@ from flows.prefect_ui.expected_errors import (
     sourcing_flow,
 )
 from flows.prefect_ui.markdown import counts_of
-from flows.prefect_ui.runs import is_stopped_by_person
+from flows.prefect_ui.runs import is_stopped_by_person, show_as_crashed
 from flows.sync_tracking import FOLLOWED as FOLLOWED_ORDERS
 from flows.sync_tracking import sync_tracking
 from tasks.engine.resources import utc_now
@@ -45,6 +45,7 @@ BEGINS_WITHIN = timedelta(minutes=10)
 ENDS_WITHIN = timedelta(minutes=30)
 READ_EVERY = timedelta(hours=1)
 ANOTHER_WORKS = "Another one works on it"
+LOST = "Its process is gone: finish-open goes on with its batch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +108,7 @@ class Sweep:
         if batch.worked_until is None or not batch.flow_run:
             return True
         if not await is_stopped_by_person(batch.flow_run):
+            await show_as_crashed(batch.flow_run, LOST)
             return True
         run_logger().info("Batch %s was stopped by a person", batch.batch_id)
         self.ledger.batches.stop(batch.batch_id)

@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import FlowRunFilter
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
+from prefect.states import Crashed
 
 from connectors.foreign import prefect_errors
 
@@ -36,6 +37,16 @@ async def is_stopped_by_person(run_id: str) -> bool:
             state = (await client.read_flow_run(UUID(run_id))).state
             return state is not None and state.type in STOPPED
     return False
+
+
+async def show_as_crashed(run_id: str, message: str) -> None:
+    """Give a run whose process is gone the state that its page lacks."""
+    with suppress(*prefect_errors()):
+        async with get_client() as client:
+            run = await client.read_flow_run(UUID(run_id))
+            if run.state and not run.state.is_final():
+                state = Crashed(message=message)
+                await client.set_flow_run_state(run.id, state, force=True)
 
 
 def runs_in(
