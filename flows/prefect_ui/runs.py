@@ -9,7 +9,7 @@ from uuid import UUID
 
 from prefect.client.orchestration import PrefectClient, get_client
 from prefect.client.schemas.filters import FlowRunFilter
-from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
@@ -45,7 +45,7 @@ async def show_as_crashed(run_id: str, message: str) -> None:
         async with get_client() as client:
             run = await client.read_flow_run(UUID(run_id))
             if run.state and not run.state.is_final():
-                state = Crashed(message=message)
+                state: State[None] = Crashed(message=message)
                 await client.set_flow_run_state(run.id, state, force=True)
 
 
