@@ -17,10 +17,23 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from connectors.ledger.outbox import Outgoing
+from connectors.ledger.store import Ledger
 from tests.http_server import serving
 from tests.running import PATIENCE_S
 
 TOKEN = "t0ken-of-the-receiver"
+
+
+def taken_messages(ledger: Ledger) -> list[Outgoing]:
+    """All that is due for one recipient; it counts as sent."""
+    now = ledger.clock()
+    ledger.outbox.address(["ntfy"], now)
+    messages = []
+    while due := ledger.outbox.due(now):
+        ledger.outbox.sent(due, now)
+        messages.append(due)
+    return messages
 
 
 @dataclass

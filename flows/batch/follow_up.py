@@ -31,7 +31,6 @@ from domain.follow_ups import (
     due_while_paused,
     moment_of,
 )
-from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail, outranking
@@ -43,7 +42,7 @@ from flows.answers.marketplaces import first_payments, proposed_debit
 from flows.approval.form import is_deployed
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
-from flows.notify.news import of_batch, of_first_payments, waiting_in
+from flows.notify.news import of_batch, of_reasons, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, run_logger
 from flows.prefect_ui.parameters import Limits
@@ -254,17 +253,19 @@ async def schedule_follow_up(
     debit = proposed_debit(resources.ledger, resources.client.settings)
     messages = [
         *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
-        *of_first_payments(first),
+        *of_reasons(
+            "first-payment",
+            "What did the first payment take from the balance?",
+            {
+                (marketplace, str(why.facts["first"])): why
+                for marketplace, why in first.items()
+            },
+        ),
     ]
     questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
     if debit:
-        messages.append(
-            alert(
-                "pay-is-debit",
-                MessageKind.FIRST_PAYMENT,
-                "Does a payment debit at once?",
-                debit,
-            )
+        messages += of_reasons(
+            "pay-is-debit", "Does a payment debit at once?", {("any payment",): debit}
         )
         questions.append(f"{debit}: {debit.remedy}")
     await enqueue(resources.ledger, *messages)
