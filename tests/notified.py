@@ -69,9 +69,10 @@ def http_receiver(port: int = 0) -> Iterator[Receiver]:
             status = (
                 receiver.status
             )  # as it is now: a slow answer may end in the next test
-            time.sleep(receiver.slow_s)
+            time.sleep(receiver.slow_s / 2)
             if status == 200:
                 receiver.got.append(sent)
+            time.sleep(receiver.slow_s / 2)
             self.send_response(status)
             self.end_headers()
 
