@@ -282,7 +282,7 @@ def commands(folder: Path) -> list[Command]:
             for name in ("doctor", "status", f"status {ref}", "todo")
         ),
         sourcing("resolve", "resolve", ref, times=1.5),
-        *(reading(name, 1.5) for name in ("digest", "metrics scrape", "pulse")),
+        *(reading(name, 1.5) for name in ("digest", "metrics scrape")),
         sourcing("ledger verify", "ledger", "verify", "--json", mib=500),
         into("export", "", 500),
         *(reading(name) for name in ('Snapshots.table("orders")', "one order by key")),

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cli.running import run_flow
-from connectors.ledger.overview import happened, pulse
+from connectors.ledger.overview import happened
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots import Snapshots
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import write_snapshot
-from flows.answers.todo import STUCK, to_do
+from flows.answers.todo import to_do
 
 PAST = "past"
 """What the references of the night that is copied begin with."""
@@ -212,9 +212,6 @@ def _one_order(_ledger: Ledger, root: Path) -> object:
 
 READS: dict[str, Callable[[Ledger, Path], object]] = {
     "digest": _digest,
-    "pulse": lambda ledger, _root: pulse(
-        ledger, STUCK, refused_since=ledger.clock() - WEEK
-    ),
     'Snapshots.table("orders")': lambda _ledger, root: Snapshots(root).table("orders"),
     "one order by key": _one_order,
 }

@@ -43,7 +43,7 @@ with lazily():
     from connectors.xportcn import client, errors, live_check
     from connectors.xportcn import overrides as corrections
     from connectors.xportcn import settings as xportcn
-    from deployments import local_server, post_office
+    from deployments import local_server
     from flows.answers import marketplaces
 
 SKEW_ALLOWED_S = 600
@@ -313,11 +313,11 @@ def _words(ledger: store.Ledger) -> CheckResult:
     """The words of the service without a meaning here that runs have met: no fault, and
     a release may know them.
     """
-    if not (met := ledger.outbox.causes_after(CAUSE)):
+    if not (met := ledger.outbox.causes(CAUSE)):
         return well(WORDS, "all that runs have met are known")
     return CheckResult(
         WORDS,
-        f"not known: {', '.join(met)}",
+        f"not known: {', '.join(cause.removeprefix(CAUSE) for cause in met)}",
         "ask the service's support what they mean",
     )
 
@@ -410,7 +410,7 @@ def _served(address: str) -> CheckResult:
 
 
 def _messages() -> CheckResult:
-    """A recipient is named, messages are sent, and they arrive. No address is shown."""
+    """A recipient is named, and messages arrive. No address is shown."""
     mine = settings_now()
     recipients = apprise_sender.recipients_of(mine.notify)
     names = ", ".join(one.name for one in recipients)
@@ -428,11 +428,6 @@ def _messages() -> CheckResult:
             f"apprise does not understand the address of {strange}",
             "see appriseit.com",
         )
-    if not post_office.is_open(mine):
-        remedy = "start `sourcing serve`, the post office's service, or sourcing notify --watch"
-        return unwell(
-            "messages", f"to {names}; no post office works for this data folder", remedy
-        )
     return _arriving(mine.ledger_url, names)
 
 
@@ -440,20 +435,20 @@ def _arriving(ledger_url: str, names: str) -> CheckResult:
     """Whether the latest messages arrived."""
     try:
         with store.Ledger(ledger_url, clock=utc_now, owner="doctor") as ledger:
-            unsent = ledger.outbox.unsent(ledger.clock() - timedelta(days=1))
+            unsent = ledger.outbox.undelivered(ledger.clock() - timedelta(days=1))
     except (engine.LedgerUnusable, OSError):
         return well(
             "messages",
-            f"to {names}; the post office works, and the ledger can't be asked what arrived",
+            f"to {names}; the ledger can't be asked what arrived",
         )
     if unsent:
-        found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why}"
+        found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].reason}"
         return unwell(
             "messages",
             f"to {names}; {found}",
             "see whether they work: sourcing notify --test",
         )
-    return well("messages", f"to {names}; the post office works")
+    return well("messages", f"to {names}")
 
 
 def _service() -> list[CheckResult]:

@@ -1,6 +1,4 @@
-"""`sourcing notify`: tries the addresses, sends what is due, or stays and sends what
-becomes due.
-"""
+"""`sourcing notify`: tries the addresses, or sends what is due."""
 
 from __future__ import annotations
 
@@ -16,7 +14,6 @@ from domain.wording import pluralize
 with lazily():
     from cli import status, terminal
     from connectors import notifying
-    from deployments import post_office
 
 UNSENT_FOR = timedelta(days=7)
 NO_RECIPIENTS = (
@@ -30,21 +27,11 @@ def notify(
     test: Annotated[
         bool, typer.Option("--test", help="Send a test message to each address, now.")
     ] = False,
-    watch: Annotated[
-        bool,
-        typer.Option(
-            "--watch",
-            help="Stay: send what becomes due, and watch Prefect's server. serve does it too.",
-        ),
-    ] = False,
     json: Json = False,
 ) -> int:
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what
     did not arrive.
     """
-    if watch:
-        post_office.main()
-        return 0
     return _try_addresses(as_json=json) if test else _send_due(as_json=json)
 
 
@@ -76,18 +63,18 @@ def _send_due(*, as_json: bool) -> int:
     """Send what is due; answers 3 while something of the last week did not arrive."""
     mine = settings_now()
     with status.open_ledger() as ledger:
-        sending = notifying.send_due(ledger, mine)
-        unsent = ledger.outbox.unsent(ledger.clock() - UNSENT_FOR)
+        sent = notifying.send_due(ledger, mine, now=ledger.clock())
+        unsent = ledger.outbox.undelivered(ledger.clock() - UNSENT_FOR)
     if as_json:
         missed = [
-            {"subject": one.subject, "addressee": one.recipient, "why": str(one.why)}
+            {"subject": one.subject, "addressee": one.address, "why": str(one.reason)}
             for one in unsent
         ]
-        terminal.print_json({"sent": sending.sent, "not_arrived": missed})
+        terminal.print_json({"sent": sent, "not_arrived": missed})
     else:
-        terminal.console.print(f"{pluralize(sending.sent, 'message')} sent")
+        terminal.console.print(f"{pluralize(sent, 'message')} sent")
         for one in unsent:
-            line = f"{terminal.clock_time(one.due_at)} {one.subject}: {one.why}"
+            line = f"{terminal.clock_time(one.put_at)} {one.subject}: {one.reason}"
             terminal.console.print(line, soft_wrap=True, markup=False)
     if not mine.notify.get_secret_value():
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)

@@ -16,7 +16,7 @@ from pydantic import SecretStr
 from connectors.concurrently import within
 from domain.reasons import Reason, ReasonCode, because
 
-LONGEST_S = 45.0
+LONGEST_S = 30.0
 """The time-out of one address, with redirects and all its recipients."""
 ANSWER_S = 15.0
 """The time-out of one answer: after a later one the message would be sent twice."""

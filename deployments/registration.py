@@ -18,6 +18,7 @@ from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
+from connectors.apprise_sender import recipients_of
 from connectors.settings import SourcingSettings
 from deployments import ROOT, TAG
 from deployments.local_server import START_TIMEOUT_S, is_healthy
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from prefect.events import EventTrigger
 
 
+POOL_NOT_READY = "sourcing: work pool not ready"
 RUN_AGAIN = "sourcing: run again"
 LOST_AFTER = timedelta(seconds=120)
 ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
@@ -194,6 +196,52 @@ async def register(client: PrefectClient) -> None:
     await _register_queues(client)
     await XportcnCredentials.aregister_type_and_schema(client=client)
     await register_automations(client)
+    await _register_pool_alert(client)
+
+
+async def _register_pool_alert(client: PrefectClient) -> None:
+    """The message that no worker is there, sent by Prefect: without one no run of ours
+    could send it. One paused by a person stays paused.
+    """
+    from prefect.automations import AutomationCore
+    from prefect.blocks.notifications import SlackWebhook
+    from prefect.events import EventTrigger, SendNotification
+
+    is_enabled = True
+    for known in await client.read_automations_by_name(POOL_NOT_READY):
+        is_enabled = is_enabled and known.enabled
+        await client.delete_automation(known.id)
+
+    actions = []
+    for number, recipient in enumerate(recipients_of(SourcingSettings().notify)):
+        # the one built-in block that takes every address of apprise
+        block = SlackWebhook(url=recipient.address)
+        block_id = await block.asave(f"sourcing-{number}", overwrite=True)
+        actions.append(
+            SendNotification(
+                block_document_id=block_id,
+                subject="No worker: no run can begin",
+                body=f"No worker of the pool {POOL} gives signs of life. Start `sourcing serve`, or the worker's service, "
+                "again; its log says why it ended.",
+            )
+        )
+    if actions:
+        trigger = EventTrigger(
+            expect={"prefect.work-pool.not-ready"},
+            match={
+                "prefect.resource.id": "prefect.work-pool.*",
+                "prefect.resource.name": POOL,
+            },
+        )
+        await client.create_automation(
+            AutomationCore(
+                name=POOL_NOT_READY,
+                description="Tells the addresses in SOURCING_NOTIFY that no worker is there.",
+                enabled=is_enabled,
+                trigger=trigger,
+                actions=actions,
+            )
+        )
 
 
 def deploy() -> None:

@@ -1,5 +1,5 @@
-"""A whole installation on one machine: server, worker, notifier, deployments, and
-whatever else the caller adds.
+"""A whole installation on one machine: server, worker, deployments, and whatever else
+the caller adds.
 
 All are children of one process. It starts again what ends by itself, and ends all of
 them when it is stopped; when it is killed, the kernel ends them. Runs are children of
@@ -29,7 +29,6 @@ from connectors.settings import ENV_FILE, SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
 from deployments import ROOT, databases, local_server
 from deployments.die_with_parent import die_with_parent
-from deployments.post_office import POST_OFFICE, is_open
 from deployments.processes import Supervised, end, end_tree
 from deployments.registration import DeployFailed
 from deployments.watched_worker import WORKER, watched_worker
@@ -43,7 +42,6 @@ COMPLETE_SERVER = {
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_UI_API_URL": "/api",
-    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "deployments.causal_order",
     # in memory, a restart would lose the holder of a deployment's slot and leave the
     # slot taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
@@ -122,7 +120,7 @@ def installation(
     redis_url: str | None = None,
     beside: Callable[[], Mapping[str, Sequence[str]]],
 ) -> Iterator[Installation]:
-    """Server, worker, notifier, and all that is registered, and what `beside` names,
+    """Server, worker, and all that is registered, and what `beside` names,
     while the block runs.
 
     Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`,
@@ -169,7 +167,6 @@ def installation(
         place.keep(
             watched_worker(lambda settings: place.start(WORKER, worker, settings), url)
         )
-        place.keep(_post_office(place, settings))
         local_server.await_health(folder, place.process("server"))
         if registering.wait():
             raise DeployFailed(
@@ -267,15 +264,6 @@ def _start_server(
         )
 
     place.keep(Supervised(name="server", start=start))
-
-
-def _post_office(place: Installation, settings: SourcingSettings) -> Supervised:
-    command = [sys.executable, "-m", "deployments.post_office"]
-    return Supervised(
-        name=POST_OFFICE,
-        start=lambda: place.start(POST_OFFICE, command),
-        is_well=lambda: is_open(settings),
-    )
 
 
 def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:

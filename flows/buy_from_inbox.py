@@ -23,7 +23,7 @@ from connectors.inbox import ASKS, RESULT, Folder, Inbox, plain_name, whole_dige
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import THE_SHOP, closed_by_shop, drop
 from connectors.ledger.store import Ledger
-from connectors.notifying import ping_watcher
+from connectors.outside_watcher import ping_watcher
 from connectors.request_files import (
     READERS,
     UnreadableFile,

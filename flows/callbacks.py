@@ -8,13 +8,12 @@ from collections.abc import Collection
 from connectors.callbacks import CallbackStore, are_received
 from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
-from domain.addresses import without_receiver
 from domain.after_sale import FOLLOWED
-from domain.messages import Message, MessageKind
 from domain.reasons import ReasonCode
 from domain.states import NEEDS_A_PERSON, OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
+from flows.notify.news import of_orders
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from flows.sync_tracking import track
@@ -54,8 +53,10 @@ async def read_again(
 
     await snapshot_moved(resources, "callbacks", before=before)
     after = await asyncio.to_thread(ledger.orders, unpaid)
-    for ref, order in after.items():
-        await enqueue(ledger, *_news_of(order, unpaid[ref]))
+    news = [
+        order for ref, order in after.items() if _needs_a_person(order, unpaid[ref])
+    ]
+    await enqueue(ledger, *of_orders("The service announced changes", news))
     return {before[ref].order_id for ref in report.unasked}
 
 
@@ -67,22 +68,11 @@ def _waits_to_be_paid(order: OrderRecord) -> bool:
     )
 
 
-def _news_of(order: OrderRecord, before: OrderRecord) -> list[Message]:
-    """The message of an unpaid order that is held now, or whose price fell."""
+def _needs_a_person(order: OrderRecord, before: OrderRecord) -> bool:
+    """Whether an unpaid order is held now, or its price fell."""
     is_as_before = (order.state, order.why) == (before.state, before.why)
     has_fallen = order.reason_code is ReasonCode.PRICE_FELL
-    if is_as_before or not (order.state in NEEDS_A_PERSON or has_fallen):
-        return []
-    ref, digest = order.order_ref, order.why.digest if order.why else ""
-    reason = without_receiver(order.reason, order.request.receiver)
-    return [
-        Message(
-            cause=f"heard:{ref}:{order.state}:{digest}",
-            kind=MessageKind.ORDERS_WAIT,
-            subject=f"Order {ref} is {order.state}",
-            body=f"The service announced a change, and the order was read. {reason}",
-        )
-    ]
+    return not is_as_before and (order.state in NEEDS_A_PERSON or has_fallen)
 
 
 @sourcing_flow("read what messages name")

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
+from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
 from connectors.callbacks import CallbackStore, are_received
@@ -16,7 +17,7 @@ from connectors.foreign import words_of
 from connectors.ledger.batches import IsDead, OpenBatch
 from connectors.ledger.send_log import SendLog, is_dead
 from connectors.ledger.store import Ledger
-from connectors.notifying import ping_watcher
+from connectors.outside_watcher import ping_watcher
 from connectors.settings import SourcingSettings
 from domain.after_sale import FOLLOWED as FOLLOWED_REFUNDS
 from domain.follow_ups import as_text
@@ -26,6 +27,8 @@ from flows.after_sale import follow_after_sale
 from flows.approval.form import has_deployment
 from flows.buy_from_file import KnownBatch, PartOfBatch, finish_batch
 from flows.callbacks import hear_callbacks
+from flows.messages import show_what_waits
+from flows.notify.outbox import enqueue, failed_runs, send_due
 from flows.prefect_ui.expected_errors import (
     EXPECTED,
     best_effort,
@@ -84,6 +87,12 @@ class Sweep:
     batches: list[BatchReport] = field(default_factory=list)
     chores: list[str] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
+
+    async def enqueue_failed_runs(self) -> None:
+        """Put a message about each run that has failed or crashed."""
+        async with get_client() as client:
+            messages = await failed_runs(client, self.ledger)
+        await enqueue(self.ledger, *messages)
 
     async def read_what_is_due(self) -> None:
         """Read what the service's messages name, parcels, and refunds."""
@@ -196,14 +205,19 @@ async def finish_open(batch: KnownBatch = "", part: PartOfBatch = "") -> SweepRe
             return another
         sweep = Sweep(ledger=ledger, settings=settings, until=now + BEGINS_WITHIN)
         try:
+            await best_effort("which runs failed", sweep.enqueue_failed_runs())
+            await send_due(ledger, settings, now=now)
             await sweep.read_what_is_due()
             await sweep.buy_what_is_open()
+            if sweep.chores or sweep.batches:
+                await best_effort("what waits", show_what_waits(ledger))
         finally:
             ledger.batches.release(SWEEP)
             log.discard()
         report = SweepReport(
             batches=sweep.batches, chores=sweep.chores, troubles=sweep.troubles
         )
+        await send_due(ledger, settings, now=utc_now())
         await _ping(settings, is_well=not report.troubles)
     for finished in report.batches:
         run_logger().info("Batch %s: %s", finished.batch_id, counts_of(finished))

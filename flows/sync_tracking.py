@@ -8,8 +8,8 @@ import asyncio
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import asdict, dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from prefect.events import Event
@@ -25,7 +25,7 @@ from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.addresses import without_receiver
 from domain.messages import counted
-from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode
+from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode, because
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import TRAVELLING, OrderState
@@ -124,7 +124,7 @@ class _Followed:
         self.scans = 0
         self.newest: dict[str, str] = {}
         self.back: set[tuple[str, str]] = set()
-        self.stuck: dict[tuple[str, str], str] = {}
+        self.stuck: set[tuple[str, str]] = set()
         self.silent: list[Event] = []
         self.wrong: list[Misconfigured] = []
 
@@ -167,9 +167,7 @@ class _Followed:
             if _goes_back(event):
                 self.back.add((ref, number))
             if event["status"] == TraceStatus.EXCEPTION:
-                self.stuck[ref, number] = without_receiver(
-                    event["description"], later[ref].request.receiver
-                )
+                self.stuck.add((ref, number))
         return later
 
 
@@ -197,8 +195,6 @@ async def track(
         if ref in opened or state is OrderState.PAYMENT_PENDING
     ]
     followed, before = _Followed(resources), ledger.orders(unsettled)
-    if only is None:
-        await _notify_of_left(resources)
     pending = await _settled(resources, watched, unsettled, followed)
     orders = [
         ref
@@ -216,6 +212,7 @@ async def track(
     if unasked := [ref for ref in orders if ref not in asked]:
         why = followed.wrong[0].message if followed.wrong else "the service was away"
         troubles.append(f"{shorten(unasked)}: {why}; the next run asks about them")
+    await _notify_of_scans(resources.ledger)
     if only is None and len(unread) + len(unasked) < len(orders):
         ledger.tracking.read_until(begun)
     await feed.emit(watched, *followed.silent)
@@ -283,7 +280,6 @@ async def _follow(
     async def take(read: Mapping[str, OrderRecord]) -> None:
         events, resources.scans = resources.scans, []
         await asyncio.to_thread(followed.take, read, events)
-        await _notify_of_scans(resources.ledger, followed)
         listener.advance("track", sum(ref in asked for ref in read))
 
     listener = progress.get()
@@ -378,39 +374,27 @@ def _goes_back(event: Mapping[str, Any]) -> bool:
     return event["status"] in GONE_BACK or bool(RETURNED.search(event["description"]))
 
 
-async def _notify_of_left(resources: Resources) -> None:
-    """Notify of scans whose run ended right after their commit: they are new to that
-    run alone.
+async def _notify_of_scans(ledger: Ledger) -> None:
+    """Notify of parcels that go back or are stuck, each once.
+
+    Also of the scans of a run that was killed before it came here.
     """
-    statuses, left = (*GONE_BACK, TraceStatus.EXCEPTION), _Followed(resources)
+    statuses = (*GONE_BACK, TraceStatus.EXCEPTION)
     events = await asyncio.to_thread(
-        resources.ledger.tracking.since_all_were_read, statuses, RETURNED.pattern
+        ledger.tracking.since_all_were_read, statuses, RETURNED.pattern
     )
-    left.compare(
-        resources.ledger.orders({event["order_ref"] for event in events}), events
-    )
-    await _notify_of_scans(resources.ledger, left)
-
-
-async def _notify_of_scans(ledger: Ledger, followed: _Followed) -> None:
-    """Notify of parcels that go back or are stuck, each once."""
-    causes = [
-        *map(news.returned_cause, followed.back),
-        *map(news.stuck_cause, followed.stuck),
-    ]
-    known = await asyncio.to_thread(ledger.outbox.known, causes)
-    back = [
-        parcel for parcel in followed.back if news.returned_cause(parcel) not in known
-    ]
-    stuck = {
-        parcel: words
-        for parcel, words in followed.stuck.items()
-        if news.stuck_cause(parcel) not in known
-    }
+    back = dict[tuple[str, ...], Reason]()
+    stuck = dict[tuple[str, ...], Reason]()
+    for event in events:
+        parcel = (event["order_ref"], event["tracking_number"])
+        if _goes_back(event):
+            back[parcel] = because(ReasonCode.PARCEL_RETURNS)
+        if event["status"] == TraceStatus.EXCEPTION:
+            stuck[parcel] = because(ReasonCode.PARCEL_EXCEPTION)
     await enqueue(
         ledger,
-        *news.of_parcels({}, back, [], days=STALLED_AFTER.days),
-        *news.of_stuck(stuck),
+        *news.of_reasons("returned", "Parcels on their way back", back),
+        *news.of_reasons("stuck", "Parcels stuck", stuck),
     )
 
 
@@ -420,30 +404,24 @@ async def _notify_parcels(
     """Notify of stalled parcels, of each once after each scan, of held orders and late
     payments.
     """
-    last = {
-        one.resource["prefect.resource.name"]: datetime.fromisoformat(
-            one.payload["last_heard_of"]
-        )
-        for one in followed.silent
-    }
-    known = await asyncio.to_thread(
-        ledger.outbox.known, [news.stall_cause(ref, at) for ref, at in last.items()]
-    )
-    new = {
-        ref: at for ref, at in last.items() if news.stall_cause(ref, at) not in known
+    reason = because(ReasonCode.PARCEL_SILENT, days=STALLED_AFTER.days)
+    silent: dict[tuple[str, ...], Reason] = {
+        (
+            event.resource["prefect.resource.name"],
+            event.payload["last_heard_of"],
+        ): reason
+        for event in followed.silent
     }
     held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
-    waiting = ledger.each_order([ref for ref in pending if ref not in held])
-    late = [one for one in waiting if one.reason_code is ReasonCode.PAYMENT_NOT_TAKEN]
-    parcels = news.of_parcels(
-        new, (), [*map(_line, ledger.each_order(held))], days=STALLED_AFTER.days
-    )
-    await enqueue(ledger, *parcels, *news.of_late_payments([*map(_line, late)]))
-
-
-def _line(order: OrderRecord) -> ReportLine:
-    return replace(
-        line_of(order), reason=without_receiver(order.reason, order.request.receiver)
+    waiting = [
+        order
+        for order in ledger.each_order(dict.fromkeys([*held, *pending]))
+        if order.order_ref in held or order.reason_code is ReasonCode.PAYMENT_NOT_TAKEN
+    ]
+    await enqueue(
+        ledger,
+        *news.of_reasons("stalled", "No news of parcels", silent),
+        *news.of_orders("Orders on their way", waiting),
     )
 
 

@@ -54,7 +54,7 @@ LONG = {
     ),
     *(
         f"deployments/test_{name}"
-        for name in ("automations", "causal_order", "dispatching", "page", "receiver")
+        for name in ("automations", "dispatching", "page", "receiver")
     ),
     *(
         f"domain/test_{name}"

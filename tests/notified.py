@@ -17,10 +17,23 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
+from connectors.ledger.outbox import Outgoing
+from connectors.ledger.store import Ledger
 from tests.http_server import serving
 from tests.running import PATIENCE_S
 
 TOKEN = "t0ken-of-the-receiver"
+
+
+def taken_messages(ledger: Ledger) -> list[Outgoing]:
+    """All that is due for one recipient; it counts as sent."""
+    now = ledger.clock()
+    ledger.outbox.address(["ntfy"], now)
+    messages = []
+    while due := ledger.outbox.due(now):
+        ledger.outbox.sent(due, now)
+        messages.append(due)
+    return messages
 
 
 @dataclass
@@ -56,9 +69,10 @@ def http_receiver(port: int = 0) -> Iterator[Receiver]:
             status = (
                 receiver.status
             )  # as it is now: a slow answer may end in the next test
-            time.sleep(receiver.slow_s)
+            time.sleep(receiver.slow_s / 2)
             if status == 200:
                 receiver.got.append(sent)
+            time.sleep(receiver.slow_s / 2)
             self.send_response(status)
             self.end_headers()
 

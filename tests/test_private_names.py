@@ -67,30 +67,6 @@ PRIVATE = (
         "a browser does not repeat what Prefect's server refuses while SQLite is busy",
         "Find out how the server answers while its database is locked, and let RetryWhenBusy know that answer.",
     ),
-    Private(
-        "prefect.server.schemas.schedules",
-        "deployments/server_watch.py",
-        "prefect/server/schemas/schedules.py",
-        "async def get_dates(",
-        "only the server's own schedules tell when a run was due",
-        "Compute the times of cron schedules in due_after, and leave out the others.",
-    ),
-    Private(
-        "prefect.server.events.ordering",
-        "deployments/causal_order.py",
-        "prefect/server/events/ordering/memory.py",
-        "async def event_has_been_seen(",
-        "after a restart events would wait a quarter of an hour for earlier ones",
-        "Take deployments.causal_order out of the server's settings, and see that lost runs are still started again.",
-    ),
-    Private(
-        "prefect.server.events.schemas.events",
-        "deployments/causal_order.py",
-        "prefect/server/events/schemas/events.py",
-        "class Event(",
-        "the type of the parameter that is overridden",
-        "Annotate the event as the overridden method does.",
-    ),
     *(
         Private(
             "prefect.server.concurrency.lease_storage.filesystem",

@@ -106,7 +106,6 @@ RETIRED = {
     "slices": "chunked",
     "LARGE_SLICE": "LARGE_CHUNK",
     "Traces": "Mentions",
-    "PostOffice": "Notifier",
     "courier": "apprise_sender",
     "untell": "withdraw",
     "Arrivals": "OrderQueue",

@@ -31,7 +31,7 @@ from connectors.ledger.engine import (
     unusable,
 )
 from connectors.ledger.marks import Mark, set_mark, standing_marks
-from connectors.ledger.outbox import withdraw_all
+from connectors.ledger.outbox import end_unsent
 from connectors.ledger.schema import (
     moves,
     orders,
@@ -277,7 +277,7 @@ def _mark_restored(
             else ""
         )
         set_mark(connection, Mark.RESTORED, words, by=by, at=now)
-        withdraw_all(connection, now)  # of its time, and sent long ago
+        end_unsent(connection, now)  # of its time, and sent long ago
         of_its_time = [
             (row["name"], row["why"]) for row in connection.execute(_OFF).mappings()
         ]

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
-    and_,
     bindparam,
     cast,
     delete,
@@ -42,7 +41,6 @@ from connectors.ledger.transactions import LedgerRows, repeating
 from domain.addresses import PARTS
 from domain.effects import Action, EffectStatus
 from domain.forgetting import Mentions, Receiver, Standing
-from domain.messages import MessageKind
 from domain.reasons import ReasonCode, because, read
 from domain.states import OrderState
 
@@ -209,14 +207,11 @@ class ForgottenRows(LedgerRows):
                     ),
                 )
             erase_rows(connection, order_ref, mentions)
-            told_since = and_(
-                messages.c.kind.in_(list(MessageKind)), messages.c.told_at >= since
-            )
             _erase_outbox(
                 connection,
                 order_ref,
                 mentions,
-                or_(one_of(messages.c.cause, "causes"), told_since),
+                or_(one_of(messages.c.cause, "causes"), messages.c.put_at >= since),
                 causes,
             )
             _no_longer_approved(connection, order_ref)

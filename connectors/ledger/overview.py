@@ -17,7 +17,6 @@ from sqlalchemy import (
     FromClause,
     Select,
     and_,
-    bindparam,
     func,
     or_,
     select,
@@ -171,18 +170,6 @@ _STANDING = select(
     )
 )
 _BY_REF = select(*COLUMNS).where(one_of(orders.c.order_ref, "refs"))
-_PULSE = [
-    select(func.count(), func.max(orders.c.updated_at)).where(
-        one_of(orders.c.state, "states")
-    ),
-    select(func.count(), func.max(orders.c.updated_at)).where(
-        orders.c.state == OrderState.REFUSED, orders.c.updated_at >= bindparam("newest")
-    ),
-    select(func.count(), func.max(effects.c.intent_at)).where(
-        effects.c.status.in_(OPEN)
-    ),
-    select(func.max(refunds.c.updated_at)),
-]
 _SMALL = (
     select(*(column for column in orders.c if not isinstance(column.type, JSON)))
     .where(one_of(orders.c.order_ref, "refs"))
@@ -392,17 +379,6 @@ def state_of_all(
             told.update(repr(row).encode())
             batches.add(row["batch_id"])
     return told.hexdigest(), batches
-
-
-def pulse(
-    ledger: Transactions, states: Iterable[OrderState], *, refused_since: datetime
-) -> str:
-    """A text that changes whenever an order enters, leaves or is updated in one of
-    these states, or is refused, and with each open effect and refund. A few counts by
-    indexes: cheap enough to poll every few seconds.
-    """
-    given = {"states": [*states], "newest": refused_since}
-    return repr([ledger.rows(statement, **given) for statement in _PULSE])
 
 
 def money_of(

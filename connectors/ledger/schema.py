@@ -511,20 +511,17 @@ messages = Table(
     "messages",
     metadata,
     Column("cause", String(160), primary_key=True),
-    Column("kind", String(32), nullable=False),
+    Column("address", String(64), primary_key=True),
     Column("subject", Text, nullable=False),
     Column("body", Text, nullable=False),
     Column("link", Text, nullable=False),
-    Column("told_at", UtcDateTime, nullable=False),
-    Column("due_at", UtcDateTime, nullable=False, index=True),
-    Column("until", UtcDateTime, nullable=False),
-    Column("ended_at", UtcDateTime),
-    Column("ended", String(16)),
-    Column("tries", JSON, nullable=False, server_default=text("'{}'")),
+    Column("put_at", UtcDateTime, nullable=False, index=True),
+    Column("tries", Integer, nullable=False, server_default=text("0")),
+    Column("next_try_at", UtcDateTime, index=True),
+    Column("sent_at", UtcDateTime),
+    Column("failure", Text, nullable=False, server_default=""),
 )
-"""`tries` has those at each recipient."""
-Index("ix_messages_open", messages.c.ended_at, messages.c.due_at)
-Index("ix_messages_kind", messages.c.kind, messages.c.told_at)
+"""`address` is the name of a recipient; it is empty until the message is addressed."""
 
 pace = Table(
     "pace",

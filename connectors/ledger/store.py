@@ -44,7 +44,7 @@ from connectors.ledger.marks import Mark, MarkRows, require_in_use
 from connectors.ledger.order_ids import ForeignOrderRows
 from connectors.ledger.order_mover import LOCKED_ORDERS, change_order, write_all
 from connectors.ledger.order_update import OrderUpdate
-from connectors.ledger.outbox import Outbox
+from connectors.ledger.outbox import Outbox, is_due
 from connectors.ledger.pace import PaceRows
 from connectors.ledger.plans import (
     NO_TOLERANCE,
@@ -74,6 +74,7 @@ from connectors.ledger.schema import (
     batches,
     effects,
     marks,
+    messages,
     moves,
     orders,
     receivers,
@@ -238,6 +239,10 @@ class Ledger(Switches):
         return not self.rows(select(orders.c.order_ref).limit(1)) and not self.rows(
             restored
         )
+
+    def is_message_due(self, now: datetime) -> bool:
+        """Whether a message is to be sent now: cheap enough to poll."""
+        return bool(self.rows(select(messages.c.cause).where(is_due(now)).limit(1)))
 
     @repeating
     def start_batch(self, batch_id: str, source: str) -> datetime:

@@ -13,10 +13,12 @@ from sqlalchemy import Connection, func, insert, select, text, update
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import require_in_use
+from connectors.ledger.outbox import put_messages
 from connectors.ledger.schema import switches
 from connectors.ledger.transactions import LedgerRows, Transactions, repeating
 from domain.holds import Pause, by_whom, why_in_words
 from domain.marketplace import Marketplace
+from domain.messages import pause_message, resume_message
 
 BUYING = "buying"
 BUYING_LOCK = 7_307_424
@@ -85,6 +87,8 @@ class Switches(Transactions):
                 connection.execute(
                     update(switches).where(*IS_OFF).values(by=said.by, why=said.why)
                 )
+            if standing_pause(connection):
+                put_messages(connection, [pause_message(standing)], self.clock())
         # Committed first: a claim that hangs in its transaction delays only the
         # confirmation, not the pause.
         if connection.dialect.name == "postgresql":
@@ -109,7 +113,10 @@ class Switches(Transactions):
                 .where(*IS_OFF, *before)
                 .values(ended_at=at, ended_by=by_whom(by))
             )
-            return None if standing_pause(connection) else ended
+            if ended is None or standing_pause(connection):
+                return None
+            put_messages(connection, [resume_message(ended, by)], self.clock())
+        return ended
 
     def _wait_for_claims(self, pause: Pause) -> None:
         try:

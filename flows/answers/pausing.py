@@ -17,8 +17,7 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import SPENDING, EffectStatus
-from domain.holds import GOES_ON, Pause, by_whom
-from domain.messages import Message, MessageKind
+from domain.holds import GOES_ON, Pause
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize, shorten
 
@@ -126,11 +125,6 @@ def pause(
     standing = ledger.pause_buying(by, why, requested_at)
     if ledger.buying_paused():
         notify(standing.words)
-        ledger.outbox.put(
-            _message(
-                f"paused:{standing.at.isoformat()}", "Buying is paused", standing.notice
-            )
-        )
     said = 0.0
     while (left := leaving(ledger, settings)).to_come and ledger.buying_paused():
         if time.monotonic() - said > SAY_EVERY_S:
@@ -162,21 +156,7 @@ def resume(
     """
     ended = ledger.resume_buying(by, requested_at)
     left = left_by(ledger, ended) if ended else {}
-    if ended:
-        ledger.outbox.put(
-            _message(
-                f"resumed:{ended.at.isoformat()}",
-                f"Buying is allowed again, says {by_whom(by)}",
-                left_words(ended, left),
-            )
-        )
     return ended, left
-
-
-def _message(cause: str, subject: str, body: str) -> Message:
-    return Message(
-        cause=cause, kind=MessageKind.BUYING_PAUSED, subject=subject, body=body
-    )
 
 
 def leaving(

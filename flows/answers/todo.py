@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.inbox import FaultyFile, Folder, Inbox, faulty_files
 from connectors.ledger.engine import chunked
-from connectors.ledger.outbox import Unsent
+from connectors.ledger.outbox import Undelivered
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
@@ -47,9 +47,6 @@ QUESTION_HELD = "a run works on it until {:%Y-%m-%d %H:%M} UTC: wait for that"
 FAULTY = "faulty file"
 ASKED = "question"
 NOT_DELIVERED = "not told"
-TRY_OUT = (
-    "see who can be reached: sourcing notify --test, or the deployment send-messages"
-)
 MEND = "mend the file in the folder failed, or export it anew and drop that; or take it out of the folder"
 NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
 DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
@@ -449,11 +446,10 @@ def _of_first_payment(ledger: Ledger, marketplace: Marketplace, why: Reason) -> 
     )
 
 
-def _of_message(unsent: Unsent) -> ToDo:
+def _of_message(undelivered: Undelivered) -> ToDo:
     return ToDo(
-        order_ref=unsent.subject,
+        order_ref=undelivered.subject,
         state=NOT_DELIVERED,
-        since=unsent.due_at,
-        **explained(unsent.why),
-        advice=TRY_OUT,
+        since=undelivered.put_at,
+        **explained(undelivered.reason),
     )

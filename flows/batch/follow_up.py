@@ -12,7 +12,6 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import OPEN
 from domain.follow_ups import MAX_FOLLOW_UPS, FollowUp, due
-from domain.messages import MessageKind, alert
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail, outranking
@@ -26,7 +25,7 @@ from flows.batch.parts import Part as BatchPart
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
 from flows.batch.worked_batch import WorkedBatch
-from flows.notify.news import of_batch, of_first_payments, waiting_in
+from flows.notify.news import of_batch, of_reasons, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.effects.kind import ASKS
@@ -144,17 +143,19 @@ async def report_follow_up(
     debit = proposed_debit(resources.ledger, resources.client.settings)
     messages = [
         *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
-        *of_first_payments(first),
+        *of_reasons(
+            "first-payment",
+            "What did the first payment take from the balance?",
+            {
+                (marketplace, str(why.facts["first"])): why
+                for marketplace, why in first.items()
+            },
+        ),
     ]
     questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
     if debit:
-        messages.append(
-            alert(
-                "pay-is-debit",
-                MessageKind.FIRST_PAYMENT,
-                "Does a payment debit at once?",
-                debit,
-            )
+        messages += of_reasons(
+            "pay-is-debit", "Does a payment debit at once?", {("any payment",): debit}
         )
         questions.append(f"{debit}: {debit.remedy}")
     await enqueue(resources.ledger, *messages)

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 from connectors.ledger.overview import every_open_effect, standing_of
 from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings
-from connectors.xportcn.errors import ContractMismatch, Refused
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
@@ -20,7 +19,7 @@ from flows.answers.todo import NOT_OVER
 from flows.approval.pause import retried_at
 from flows.batch.worked_batch import WorkedBatch, worked_on
 from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
-from flows.notify.outbox import enqueue, outages_notified, run_link, service_back
+from flows.notify.outbox import enqueue, send_due
 from flows.prefect_ui.runs import current_run
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
@@ -106,15 +105,9 @@ async def opened(
             )
         if begins_orders:
             require_not_lost(resources)
-        with outages_notified(resources.ledger):
-            try:
-                await resources.addresses()
-            except (Refused, ContractMismatch):  # an answer too: this failure is told
-                await asyncio.to_thread(service_back, resources.ledger, run_link())
-                raise
-            await asyncio.to_thread(service_back, resources.ledger, run_link())
-            async with moves_written(resources):
-                yield resources
+        await resources.addresses()
+        async with moves_written(resources):
+            yield resources
         words = [
             word.message(order_refs) for word, order_refs in resources.unknown.items()
         ]
@@ -126,6 +119,7 @@ async def opened(
             *of_calls(resources.calls),
             *refunds,
         )
+        await send_due(resources.ledger, settings, now=resources.clock())
 
 
 @asynccontextmanager
@@ -144,21 +138,17 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
 
 
 def refund_messages(resources: Resources) -> list[Message]:
-    """The messages of refunds that need a person and were not enqueued before: else
-    each run would write.
-    """
+    """The messages of refunds that need a person."""
     ledger, now = resources.ledger, resources.clock()
     waiting = ledger.refunds.in_states(REFUND_WAITS)
     times = times_requested(ledger, waiting)
-    messages = [
-        (one.order_ref, each)
-        for one in waiting
-        for each in of_refund(one, now, times=times[one.key])
+    orders = standing_of(ledger, order_refs={refund.order_ref for refund in waiting})
+    return [
+        message
+        for refund in waiting
+        if orders[refund.order_ref].state in NOT_OVER
+        for message in of_refund(refund, now, times[refund.key])
     ]
-    known = ledger.outbox.known(message.cause for _, message in messages)
-    new = [(ref, message) for ref, message in messages if message.cause not in known]
-    orders = standing_of(ledger, order_refs={ref for ref, _ in new})
-    return [message for ref, message in new if orders[ref].state in NOT_OVER]
 
 
 def _doubts(resources: Resources) -> list[EffectRecord]:

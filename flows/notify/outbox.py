@@ -1,29 +1,35 @@
-"""Messages of a flow: into the ledger's outbox, with a link to the run. A failure never
-stops a run.
+"""Messages of a flow: into the ledger's outbox, and out of it. A failure never stops a
+run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from datetime import datetime, timedelta
 
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType
+
+from connectors import notifying
+from connectors.foreign import shortened, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from connectors.ui_pages import TEMPORARY, run_page
-from connectors.xportcn.breaker import BreakerNews
-from domain.messages import Message, MessageKind
+from domain.messages import Message, sentences
+from domain.reasons import Reason, ReasonCode, because, run_label
 from flows.prefect_ui.expected_errors import run_logger
-from flows.prefect_ui.runs import current_run
-from tasks.engine.progress import listening
+from flows.prefect_ui.runs import current_run, runs_in
 
-AWAY_AFTER = timedelta(minutes=15)
-ONCE_A_DAY = timedelta(days=1)
-AWAY = "service-away:"
+OUR_TAG = "sourcing"
+RUNS_FAILED_WITHIN = timedelta(days=3)
+"""Also after that long without a look; what is older is old news."""
+RUNS_READ_FROM = "failed-runs-read-from"
+PAGE_SIZE = 200
+MAX_FAILURE_LENGTH = 500
+NOT_TWICE = "Nothing is bought twice: the ledger knows how far the run came."
 
 
 async def enqueue(ledger: Ledger, *messages: Message) -> None:
@@ -32,23 +38,32 @@ async def enqueue(ledger: Ledger, *messages: Message) -> None:
     """
     link = run_link()
     linked = [
-        message if message.link else replace(message, link=link) for message in messages
+        message if message.link else replace(message, link=link)
+        for message in messages
+        if message.due_at is None
     ]
     try:
         if linked:
             await asyncio.to_thread(ledger.outbox.put, *linked)
     except LedgerUnusable as error:
-        subjects = "; ".join(one.subject for one in messages)
+        subjects = "; ".join(message.subject for message in messages)
         run_logger().warning("No message goes out about this (%s): %s", error, subjects)
 
 
 async def withdraw(ledger: Ledger, *causes: str) -> None:
-    """Withdraw those messages that were not sent yet."""
+    """For flows/approval/form.py until it is replaced."""
+
+
+async def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> int:
+    """Send what is due, and return how many messages were taken.
+
+    Takes two minutes at most. What could not be sent stays, and is tried again.
+    """
     try:
-        for cause in causes:
-            await asyncio.to_thread(ledger.outbox.withdraw, cause)
-    except LedgerUnusable as error:
-        run_logger().warning("a message could not be withdrawn: %s", error)
+        return await asyncio.to_thread(notifying.send_due, ledger, settings, now=now)
+    except (LedgerUnusable, OSError) as error:
+        run_logger().warning("Messages wait: %s", words_of(error))
+        return 0
 
 
 def run_link() -> str:
@@ -59,109 +74,53 @@ def run_link() -> str:
     return run_page(run.id) if run and TEMPORARY not in os.environ else ""
 
 
-@contextmanager
-def outages_notified(ledger: Ledger) -> Iterator[None]:
-    """Notify of an outage of a quarter of an hour while the block runs, and of its
-    end.
+async def failed_runs(client: PrefectClient, ledger: Ledger) -> list[Message]:
+    """The message of each run of our deployments that has failed or crashed.
+
+    Those since a first call with this ledger, of the last days; messages that were
+    enqueued before are among them.
     """
-    is_away, link = False, run_link()
-    tasks: set[asyncio.Task[None]] = set()
-
-    def follow(
-        news: BreakerNews,
-    ) -> None:  # of every try, so only what begins or ends an outage counts
-        nonlocal is_away
-        was_away, is_away = is_away, bool(news.why) and not news.is_throttled
-        if was_away != is_away:
-            task = asyncio.get_running_loop().create_task(_note(ledger, news, link))
-            tasks.add(task)
-            task.add_done_callback(tasks.discard)
-
-    with listening(follow):
-        yield
-
-
-async def _note(ledger: Ledger, news: BreakerNews, link: str) -> None:
-    with suppress(LedgerUnusable):
-        if news.why:
-            await asyncio.to_thread(
-                service_away,
-                ledger,
-                ledger.clock() - timedelta(seconds=news.for_s),
-                link,
-            )
-        else:
-            await asyncio.to_thread(service_back, ledger, link)
+    first = await asyncio.to_thread(ledger.outbox.noted_at, RUNS_READ_FROM)
+    since = max(first, ledger.clock() - RUNS_FAILED_WITHIN)
+    ended = runs_in(StateType.FAILED, StateType.CRASHED, tag=OUR_TAG, ended_since=since)
+    messages: list[Message] = []
+    offset = 0
+    while page := await client.read_flow_runs(
+        flow_run_filter=ended, limit=PAGE_SIZE, offset=offset
+    ):
+        messages += [
+            _of_failed(run, run.state)
+            for run in page
+            if run.deployment_id and run.state
+        ]
+        offset += PAGE_SIZE
+    return messages
 
 
-def service_away(ledger: Ledger, since: datetime, link: str = "") -> None:
-    """Enqueue the message of an outage, sent in a quarter of an hour unless it ends by
-    then; once for all runs.
-
-    And again each further day of it: runs begin to wait at different times, and the
-    first says when it began.
-    """
-    began, days = since.astimezone(UTC), 0
-    if (outage := newest_outage(ledger)) and not outage.ended:
-        began, days = (
-            outage.began,
-            max(0, (ledger.clock() - outage.began) // ONCE_A_DAY),
-        )
-    ledger.outbox.put(
-        Message(
-            cause=f"{AWAY}{began:%Y-%m-%dT%H:%M}{f':{days}' if days else ''}",
-            kind=MessageKind.SERVICE_AWAY,
-            subject=f"The service is {'still ' if days else ''}away since {began:%Y-%m-%d %H:%M} UTC",
-            body="Runs wait for it as long as SOURCING_PATIENCE_S allows, then end, without a message of their own "
-            "unless a person started them, and are taken up by the next. Nothing is lost and nothing is bought twice. "
-            "A message comes when it is back.",
-            link=link,
-            due_at=since + AWAY_AFTER,
-            until=began + (days + 1) * ONCE_A_DAY,
-        )
+def _of_failed(run: FlowRun, state: State) -> Message:
+    reason = _why_failed(run, state)
+    notes = [NOT_TWICE] if "buy" in run.tags else []
+    return Message(
+        cause=f"run-failed:{state.id}",
+        subject=f"{run.name} {state.type.lower()}",
+        body="\n".join([*sentences(reason), *notes]),
+        link=run_page(run.id),
     )
 
 
-def service_back(ledger: Ledger, link: str = "") -> None:
-    """Notify of the end of a notified outage, or withdraw its unsent message. Without
-    an outage it costs one read.
+def _why_failed(run: FlowRun, state: State) -> Reason:
+    """The reason whose code the run has left. Without one its message is Prefect's,
+    which may quote a form.
     """
-    outage = newest_outage(ledger)
-    if outage and not outage.ended and not ledger.outbox.withdraw(outage.cause):
-        body = "Runs go on by themselves; what was broken off is taken up by the next."
-        cause, kind = f"service-back:{outage.cause}", MessageKind.SERVICE_BACK
-        ledger.outbox.put(
-            Message(
-                cause=cause,
-                kind=kind,
-                subject="The service is back",
-                body=body,
-                link=link,
-            )
-        )
-
-
-class Outage(NamedTuple):
-    """An outage of the service that was notified, or will be: by which message, since
-    when, and its end if known.
-    """
-
-    cause: str
-    began: datetime
-    ended: datetime | None
-
-    def has(self, moment: datetime) -> bool:
-        return self.began <= moment <= (self.ended or moment)
-
-
-def newest_outage(ledger: Ledger) -> Outage | None:
-    away, back = (
-        ledger.outbox.newest(kind, withdrawn=False)
-        for kind in (MessageKind.SERVICE_AWAY, MessageKind.SERVICE_BACK)
-    )
-    if away is None:
-        return None
-    began = datetime.fromisoformat(
-        away[0].removeprefix(AWAY)[: len("2026-01-01T12:00")]
-    ).replace(tzinfo=UTC)
-    return Outage(away[0], began, back[1] if back and back[1] >= away[1] else None)
+    again = {"deployed": True, "scheduled": run.auto_scheduled}
+    if state.type is StateType.CRASHED:
+        return because(ReasonCode.RUN_LOST, **again)
+    if state.name == "TimedOut":
+        return because(ReasonCode.RUN_TOOK_TOO_LONG, **again)
+    code = ReasonCode.of(str(run.labels.get(run_label(run.run_count))))
+    if code is None:
+        return because(ReasonCode.RUN_NOT_BEGUN, **again)
+    words = shortened(" ".join((state.message or "").split()), MAX_FAILURE_LENGTH)
+    if code is ReasonCode.RUN_FILE_FAULTY:  # faults quote cells
+        return because(code, **again)
+    return because(code, failure=words, **again)

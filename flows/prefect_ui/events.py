@@ -26,8 +26,7 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import BreakerNews
 from domain.effects import OPEN, EffectStatus
-from domain.messages import parcel_silent
-from domain.reasons import Reason
+from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.states import TRAVELLING, OrderState
 from flows.prefect_ui.expected_errors import best_effort
@@ -221,7 +220,7 @@ def stalled(
                 "last_heard_of": last.isoformat(),
             }
             payload |= {
-                "reason": str(why := parcel_silent(days)),
+                "reason": str(why := because(ReasonCode.PARCEL_SILENT, days=days)),
                 "reason_code": why.code,
             }
             found.append(

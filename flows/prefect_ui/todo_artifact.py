@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -25,7 +24,6 @@ from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateTyp
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from connectors.foreign import prefect_errors
-from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, run_form, run_page, runs_page
@@ -34,7 +32,7 @@ from domain.reasons import Explained
 from domain.report import BatchReport, ReportLine
 from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
-from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
+from flows.answers.todo import ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import inert
 from flows.prefect_ui.runs import runs_in
 from flows.report.sections import Leads, Link
@@ -42,10 +40,6 @@ from flows.report.sections import Leads, Link
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
-LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
-"""The shortest time between two refreshes, and the longest: time alone makes orders
-overdue.
-"""
 APPROVAL = "waits for approval"
 NEVER = datetime.min.replace(tzinfo=UTC)
 BEGIN_HERE = "begin-here"
@@ -66,64 +60,18 @@ FORMS = {
 AGAIN = {"buy-from-file": "change or drop its line, then run it again"}
 
 
-@dataclass(slots=True)
-class _Seen:
-    """The state that this process saw last, so that nothing is read or written anew
-    while nothing has changed.
+async def refresh(client: PrefectClient, ledger: Ledger) -> bool:
+    """Update the artifact if what waits has changed; return whether it was written.
+
+    Raises the errors of Prefect's client and of the ledger.
     """
-
-    at: float = -MOST_PAUSE_S
-    pulse: str = ""
-    approvals: tuple[str, ...] = ()
-
-
-_seen = _Seen()
-
-
-async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
-    """Update the artifact if what waits has changed; answers whether it was written.
-
-    Called every few seconds for ever: it is cheap while nothing changes. Raises the
-    errors of Prefect's client and of the ledger, and begins anew at the next call.
-    """
-    since = time.monotonic() - _seen.at
-    if since < LEAST_PAUSE_S:
-        return False
-    if client is None:
-        async with get_client() as opened:
-            return await _refreshed(opened, ledger, since)
-    return await _refreshed(client, ledger, since)
-
-
-async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
-    asking = await that_ask(client)
-    felt = await asyncio.to_thread(
-        pulse, ledger, STUCK, refused_since=ledger.clock() - REFUSED_FOR
-    )
-    felt += str(await asyncio.to_thread(ledger.buying_paused))
-    now = _Seen(
-        at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking)
-    )
-    if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (
-        _seen.pulse,
-        _seen.approvals,
-    ):
-        return False
-    text, summary = await _written(client, ledger, asking)
-    is_new = await _put(client, WHAT_WAITS, text, summary)
-    await _note_page(client, ledger)
-    _seen.at, _seen.pulse, _seen.approvals = now.at, now.pulse, now.approvals
-    return is_new
+    text, summary = await what_waits(client, ledger)
+    return await _put(client, WHAT_WAITS, text, summary)
 
 
 async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
-    return await _written(client, ledger, await that_ask(client))
-
-
-async def _written(
-    client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]
-) -> tuple[str, str]:
+    asking = await that_ask(client)
     settings = SourcingSettings()
     found = await asyncio.to_thread(
         to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
@@ -193,14 +141,6 @@ async def _put(client: PrefectClient, key: str, text: str, summary: str) -> bool
         ArtifactCreate(key=key, type="markdown", data=text, description=summary)
     )
     return True
-
-
-async def _note_page(client: PrefectClient, ledger: Ledger) -> None:
-    """Note the artifact's id, which the links of messages lead to."""
-    newest = await _newest(client, WHAT_WAITS)
-    known = await asyncio.to_thread(ledger.marks.shown, WHAT_WAITS)
-    if newest is not None and str(newest.latest_id) != known:
-        await asyncio.to_thread(ledger.marks.show, WHAT_WAITS, str(newest.latest_id))
 
 
 async def _newest(client: PrefectClient, key: str) -> ArtifactCollection | None:

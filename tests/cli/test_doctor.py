@@ -13,7 +13,7 @@ import prefect
 import pytest
 
 from connectors.ledger.store import Ledger
-from domain.messages import Message, MessageKind
+from domain.messages import Message
 from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing
 from tests.http_server import serving
@@ -249,26 +249,18 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
     monkeypatch.setenv(
         "SOURCING_NOTIFY", "mailtos://mei:secret@example.com ntfys://ntfy.sh/topic-5f0c"
     )
-    assert _of_messages(sourcing) == (
-        "to mailtos, ntfys; no post office works for this data folder",
-        False,
-    )
-    (tmp_path / "data" / "prefect" / "post-office.seen").touch()
-    assert _of_messages(sourcing) == ("to mailtos, ntfys; the post office works", True)
+    assert _of_messages(sourcing) == ("to mailtos, ntfys", True)
     with Ledger(
         f"sqlite:///{tmp_path}/data/ledger.db",
         clock=lambda: datetime.now(UTC),
         owner="test",
     ) as ledger:
-        ledger.outbox.put(
-            Message(
-                cause="a", kind=MessageKind.FAULTS, subject="a file has faults", body=""
-            )
-        )
-        tried = ledger.outbox.begin("ntfys")
-        ledger.outbox.end(
-            tried, "ntfys", because(ReasonCode.RECIPIENT_UNREACHABLE), ["ntfys"]
-        )
+        ledger.outbox.put(Message(cause="a", subject="a file has faults", body=""))
+        ledger.outbox.address(["ntfys"], ledger.clock())
+        due = ledger.outbox.due(ledger.clock())
+        assert due is not None
+        unreachable = because(ReasonCode.RECIPIENT_UNREACHABLE)
+        ledger.outbox.failed(due, unreachable, ledger.clock())
     found, is_well = _of_messages(sourcing)
     assert "1 message of the last day did not arrive" in found
     assert "ntfys did not get it: it can't be reached; tried again" in found

@@ -22,14 +22,9 @@ from connectors import apprise_sender
 from connectors.apprise_sender import BadAddress, fitting, recipients_of
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
-from connectors.notifying import (
-    composed,
-    send_due,
-    try_out,
-    what_waits,
-)
+from connectors.notifying import send_due, try_out
 from connectors.settings import BadSetting, SourcingSettings
-from domain.messages import Message, MessageKind
+from domain.messages import Message
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.notified import TOKEN, MailServer, Receiver, http_receiver, mail_server
@@ -77,12 +72,15 @@ def telling(*addresses: str) -> SourcingSettings:
 
 def message(cause: str, **given: object) -> Message:
     told = {
-        "kind": MessageKind.PARCEL,
         "subject": f"{cause} stalled",
         "body": "No news.",
         "link": "http://ui/v2/x",
     }
     return Message(**{"cause": cause, **told, **given})  # type: ignore[arg-type]
+
+
+def sent(ledger: Ledger, settings: SourcingSettings) -> int:
+    return send_due(ledger, settings, now=ledger.clock())
 
 
 def test_each_addressee_gets_each_message_once(
@@ -91,8 +89,8 @@ def test_each_addressee_gets_each_message_once(
     """By HTTP and by mail, with its link."""
     settings = telling(receiver.address, mail.address)
     ledger.outbox.put(message("A-1"))
-    assert send_due(ledger, settings).sent == 2
-    assert send_due(ledger, settings).sent == 0
+    assert sent(ledger, settings) == 2
+    assert sent(ledger, settings) == 0
     assert (receiver.titles, mail.subjects) == (["A-1 stalled"], ["A-1 stalled"])
     assert receiver.texts == ["No news.\n\nhttp://ui/v2/x"]
     assert "http://ui/v2/x" in mail.texts[0]
@@ -104,41 +102,49 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     settings = telling(receiver.address, mail.address)
     receiver.status = 503
     ledger.outbox.put(message("A-1"))
-    sending = send_due(ledger, settings)
-    assert (sending.sent, sending.failures) == (
-        1,
-        (("json", because(ReasonCode.RECIPIENT_ANSWERED, status="503")),),
-    )
-    assert [str(one.why) for one in ledger.outbox.unsent(clock())] == [
+    assert sent(ledger, settings) == 1
+    assert [str(one.reason) for one in ledger.outbox.undelivered(clock())] == [
         "json did not get it: it answered 503; tried again"
     ]
     receiver.status = 200
-    assert send_due(ledger, settings).sent == 0
-    clock.advance(15)
-    assert send_due(ledger, settings).sent == 1
+    assert sent(ledger, settings) == 0
+    clock.advance(120)
+    assert sent(ledger, settings) == 1
     assert (receiver.titles, mail.subjects) == (["A-1 stalled"], ["A-1 stalled"])
-    assert ledger.outbox.unsent(clock() - timedelta(days=1)) == []
+    assert ledger.outbox.undelivered(clock() - timedelta(days=1)) == []
 
 
-def test_three_hundred_of_a_kind_are_one_message(
-    ledger: Ledger, receiver: Receiver
+def test_without_an_address_messages_wait_for_one(
+    ledger: Ledger, receiver: Receiver, clock: MovableClock
 ) -> None:
-    ledger.outbox.put(
-        *(message(f"A-{number}", body="x" * 200) for number in range(300))
-    )
-    assert send_due(ledger, telling(receiver.address)).sent == 300
-    (only,) = receiver.got
-    assert only["title"] == "300 parcels need a person"
-    assert "- A-0 stalled\n" in only["message"]
-    assert only["message"].endswith("- and 285 more\n\nhttp://ui/v2/x")
+    """They are looked at ever more rarely, and no list of what waits names them."""
+    ledger.outbox.put(message("A-1"))
+    began = clock()
+    assert sent(ledger, telling()) == 0
+    assert not ledger.is_message_due(clock())
+    for _ in range(80):
+        clock.advance(3600)
+        assert sent(ledger, telling()) == 0
+    assert ledger.outbox.unreached(began) == []
+    ledger.outbox.put(message("A-2"))
+    assert sent(ledger, telling()) == 0
+    clock.advance(120)
+    assert sent(ledger, telling(receiver.address)) == 1
+    assert receiver.titles == ["A-2 stalled"]
 
 
-def test_several_with_links_of_their_own_keep_them() -> None:
-    subject, body, link = composed(
-        [message("A-1", link="http://ui/1"), message("A-2", link="http://ui/2")], ""
-    )
-    assert (subject, link) == ("2 parcels need a person", "")
-    assert body == "- A-1 stalled\n  http://ui/1\n- A-2 stalled\n  http://ui/2"
+def test_an_address_that_was_taken_out_stops_no_other(
+    ledger: Ledger, receiver: Receiver, mail: MailServer, clock: MovableClock
+) -> None:
+    receiver.status = 503
+    ledger.outbox.put(message("A-1"))
+    assert sent(ledger, telling(receiver.address)) == 0
+    clock.advance(120)
+    ledger.outbox.put(message("A-2"))
+    assert sent(ledger, telling(mail.address)) == 1
+    assert not ledger.is_message_due(clock())
+    (lost,) = ledger.outbox.undelivered(clock() - timedelta(days=1))
+    assert "SOURCING_NOTIFY has no such address" in str(lost.reason)
 
 
 def test_a_message_that_is_too_large_is_cut_before_its_link(
@@ -149,7 +155,7 @@ def test_a_message_that_is_too_large_is_cut_before_its_link(
             "A-1", subject="长" * 400, body="\n".join("订" * 30 for _ in range(500))
         )
     )
-    send_due(ledger, telling(receiver.address))
+    sent(ledger, telling(receiver.address))
     (only,) = receiver.got
     assert len(only["title"].encode()) <= 150
     assert len(only["message"].encode()) <= 2_000
@@ -207,10 +213,11 @@ def test_one_who_does_not_answer_is_not_waited_for(
     ledger.outbox.put(message("A-1"))
     receiver.slow_s, receiver.status = 1.0, 503
     try:
-        sending = send_due(ledger, telling(f"{receiver.address}?rto=0.2"))
+        assert sent(ledger, telling(f"{receiver.address}?rto=0.2")) == 0
     finally:
         receiver.slow_s = 0
-    assert sending.failures == (("json", because(ReasonCode.RECIPIENT_LATE)),)
+    (late,) = ledger.outbox.undelivered(ledger.clock())
+    assert str(because(ReasonCode.RECIPIENT_LATE)) in str(late.reason)
 
 
 def test_no_address_is_told_to_anybody(
@@ -228,12 +235,12 @@ def test_no_address_is_told_to_anybody(
     receiver.status = 403
     ledger.outbox.put(message("A-1"))
     told = [
-        str(send_due(ledger, settings)),
+        str(sent(ledger, settings)),
         str(try_out(settings)),
         repr(settings),
         settings.model_dump_json(),
     ]
-    told += [str(one.why) for one in ledger.outbox.unsent(ledger.clock())]
+    told += [str(one.reason) for one in ledger.outbox.undelivered(ledger.clock())]
     told += [str(ledger.rows(select(messages)))]
     told += [caplog.text, *capfd.readouterr()]
     assert [text for text in told if TOKEN in text] == []
@@ -268,18 +275,16 @@ def test_several_addresses_stand_one_after_the_other() -> None:
 
 
 def test_each_message_leads_to_what_waits(
-    monkeypatch: pytest.MonkeyPatch, ledger: Ledger
+    monkeypatch: pytest.MonkeyPatch, ledger: Ledger, receiver: Receiver
 ) -> None:
-    """Where a UI is known, to the artifact itself; a link of its own comes first."""
-    assert what_waits(ledger) == ""
+    """Where a UI is known; a link of its own comes first."""
     monkeypatch.setenv("PREFECT_UI_URL", "http://shop:4200")
-    assert what_waits(ledger) == "http://shop:4200/v2/artifacts/key/what-waits"
-    ledger.marks.show("what-waits", "57d89b3c-0000-4000-8000-000000000000")
-    there = (
-        "http://shop:4200/v2/artifacts/artifact/57d89b3c-0000-4000-8000-000000000000"
-    )
-    _, _, link = composed([message("A-1")], what_waits(ledger))
-    assert link == f"http://ui/v2/x\n\nAll that waits for you: {there}"
+    ledger.outbox.put(message("A-1"))
+    assert sent(ledger, telling(receiver.address)) == 1
+    assert receiver.texts == [
+        "No news.\n\nhttp://ui/v2/x\n\n"
+        "All that waits for you: http://shop:4200/v2/artifacts/key/what-waits"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -312,12 +317,11 @@ def test_a_sender_that_is_killed_loses_no_message(
     )
     assert (done.returncode, len(receiver.got)) == (-signal.SIGKILL, at_the_receiver)
     clock.now = datetime.now(UTC)  # a process may take long to start
-    assert (
-        send_due(ledger, telling(receiver.address)).sent == 0
-    )  # somebody may still be at it
+    # another may still be at it
+    assert sent(ledger, telling(receiver.address)) == 0
     clock.advance(120)
-    assert send_due(ledger, telling(receiver.address)).sent == 1
-    assert send_due(ledger, telling(receiver.address)).sent == 0
+    assert sent(ledger, telling(receiver.address)) == 1
+    assert sent(ledger, telling(receiver.address)) == 0
     assert receiver.titles == ["A-1 stalled"] * (at_the_receiver + 1)
 
 
@@ -329,28 +333,22 @@ def test_two_senders_at_once_send_each_message_once(
     request: pytest.FixtureRequest,
     database: str,
 ) -> None:
-    """On both databases; what was told in one go, and told again, too."""
+    """On both databases."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     if database == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         url = server.new_ledger()
-    kinds = list(MessageKind)
-    told = [
-        message(str(kind), kind=kind, about=(f"{kind}:1", f"{kind}:2"))
-        for kind in kinds
-    ]
+    causes = [f"A-{number}" for number in range(20)]
+    told = [message(cause, about=(f"{cause}:1", f"{cause}:2")) for cause in causes]
     with (
         Ledger(url, clock=clock, owner="first") as one,
         Ledger(url, clock=clock, owner="second") as other,
     ):
-        assert (one.outbox.put(*told), other.outbox.put(*told)) == (True, False)
+        one.outbox.put(*told)
+        other.outbox.put(*told)
         with ThreadPoolExecutor(2) as pool:
-            done = list(
-                pool.map(
-                    lambda ledger: send_due(ledger, telling(receiver.address)),
-                    (one, other),
-                )
-            )
-        assert one.outbox.unsent(clock() - timedelta(days=1)) == []
-    assert sum(sending.sent for sending in done) == len(kinds)
-    assert sorted(receiver.titles) == sorted(f"{kind} stalled" for kind in kinds)
+            settings = telling(receiver.address)
+            done = list(pool.map(lambda ledger: sent(ledger, settings), (one, other)))
+        assert one.outbox.undelivered(clock() - timedelta(days=1)) == []
+    assert sum(done) == len(causes)
+    assert sorted(receiver.titles) == sorted(f"{cause} stalled" for cause in causes)

@@ -12,8 +12,8 @@ from http.server import BaseHTTPRequestHandler
 
 import pytest
 
-from connectors import notifying
-from connectors.notifying import address_of, ping_watcher
+from connectors import outside_watcher
+from connectors.outside_watcher import address_of, ping_watcher
 from connectors.settings import BadSetting, SourcingSettings
 from tests.http_server import serving
 
@@ -73,7 +73,7 @@ async def test_what_goes_wrong_is_said_without_the_address(watcher: str) -> None
 async def test_a_watcher_that_says_nothing_is_not_waited_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(notifying, "LONGEST_S", 0.1)
+    monkeypatch.setattr(outside_watcher, "LONGEST_S", 0.1)
 
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"

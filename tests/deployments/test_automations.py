@@ -11,12 +11,11 @@ from datetime import timedelta
 
 import pytest
 from prefect.client.orchestration import PrefectClient, get_client
+from prefect.events import Event, Resource, get_events_client
 from prefect.events.schemas.automations import EventTrigger
 from prefect.events.schemas.events import ResourceSpecification
 
-from deployments.registration import (
-    automations,
-)
+from deployments.registration import POOL, automations
 from deployments.run_recovery import resync_heartbeats
 from tests.deployments.served import Served
 
@@ -84,3 +83,24 @@ def _running_flow_run(served: Served, *, of_a_deployment: bool = True) -> str:
         {"state": {"type": "RUNNING"}, "force": True},
     )
     return str(run["id"])
+
+
+@pytest.mark.endurance
+async def test_that_no_worker_is_there_is_told_by_prefect_itself(
+    served: Served,
+) -> None:
+    """Without one, no run of ours could send it."""
+    async with get_client() as client, get_events_client() as events:
+        pool = await client.read_work_pool(POOL)
+        await events.emit(
+            Event(
+                event="prefect.work-pool.not-ready",
+                resource=Resource(
+                    {
+                        "prefect.resource.id": f"prefect.work-pool.{pool.id}",
+                        "prefect.resource.name": POOL,
+                    }
+                ),
+            )
+        )
+    assert served.await_alert("no run can begin")["subject"].startswith("No worker")

@@ -20,7 +20,6 @@ from prefect.flows import load_flow_from_entrypoint
 
 from deployments.page import app as page
 from deployments.registration import AT_ONCE, EXAMPLE, describe_site
-from deployments.server_watch import REGULAR
 from flows.prefect_ui import todo_artifact
 from sourcing import __version__
 from tests.running import ROOT
@@ -115,15 +114,6 @@ def test_every_field_of_a_form_has_a_title_and_a_description(
             assert field.get("title", key) != key, key
             assert len(field.get("description", "")) > 10, key
             assert not {"pattern", "anyOf"} & {*field, *field.get("items", {})}, key
-
-
-def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> (
-    None
-):
-    assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in REGULAR} == {
-        "buy-from-inbox": "0 2 * * *",
-        "sync-tracking": "10 5 * * *",
-    }
 
 
 def test_a_run_that_a_person_starts_plans_only() -> None:

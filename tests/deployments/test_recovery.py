@@ -5,7 +5,6 @@ books are exact.
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
 from collections.abc import Iterator
@@ -47,8 +46,6 @@ def test_one_run_is_killed_paused_cancelled_retried_and_loses_its_server(
 ) -> None:
     """Each time in the middle of paying. It ends as if nothing had been: everything is
     bought, and once.
-
-    That it was killed is told once too, though who tells it was killed with it.
     """
     run_id = _buy(shop, tmp_path, "storm")
     _await_payments(shop, 1)
@@ -64,7 +61,6 @@ def test_one_run_is_killed_paused_cancelled_retried_and_loses_its_server(
         _server_is_killed(shop)
     done = shop.await_state(run_id, "Completed", "Failed")
     assert (done["state_name"], done["run_count"]) == ("Completed", 3)
-    assert len([one for one in shop.alerts() if run_id in json.dumps(one)]) == 1
     _assert_all_is_bought_once(shop, "storm")
 
 
@@ -79,7 +75,6 @@ def _all_is_killed(shop: Served, run_id: str) -> None:
     for pid in [
         server,
         worker,
-        shop.part("deployments.post_office"),
         *shop.processes_of(run_id),
     ]:
         os.kill(pid, signal.SIGKILL)
@@ -88,7 +83,6 @@ def _all_is_killed(shop: Served, run_id: str) -> None:
         state["name"] for state in shop.ask(f"flow_run_states/?flow_run_id={run_id}")
     ]
     assert ("AwaitingRetry" in states, "Crashed" in states) == (True, False)
-    assert "lost its process" in shop.await_alert(run_id)["subject"]
 
 
 def _paused_and_resumed_in_the_ui(shop: Served, run_id: str) -> None:

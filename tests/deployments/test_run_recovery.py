@@ -110,8 +110,6 @@ async def test_a_run_without_its_process_is_started_again_and_told_of(
             tmp_path / run_id
         ).exists()  # else it would prove dead what goes on on another machine
         assert served.run(run_id)["state_name"] == "AwaitingRetry"
-    for run_id in runs:
-        served.await_alert(served.run(run_id)["name"], "lost its process")
 
 
 async def test_of_two_who_take_up_a_run_one_does(served: Served) -> None:

@@ -39,8 +39,8 @@ def test_systemd_accepts_the_units(tmp_path: Path) -> None:
         leave_out("systemd-analyze", "apt-get install systemd")
     units = sorted((FOLDER / "systemd").glob("*.service"))
     assert [unit.stem for unit in units] == [
-        *("sourcing-callbacks", "sourcing-post-office"),
-        *("sourcing-prefect-services", "sourcing-prefect", "sourcing-worker"),
+        *("sourcing-callbacks", "sourcing-prefect-services"),
+        *("sourcing-prefect", "sourcing-worker"),
     ]
     there = [tmp_path / unit.name for unit in units]
     for unit, copy in zip(units, there, strict=True):
@@ -114,7 +114,7 @@ def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
     assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
     assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
     ours = {name for name, one in services.items() if one["image"] == "sourcing:latest"}
-    assert ours == {"register", "worker", "post-office", "callbacks"}
+    assert ours == {"register", "worker", "callbacks"}
 
 
 def test_each_setting_of_the_product_reaches_its_containers() -> None:

@@ -9,7 +9,8 @@ every fiftieth case), `deviations` every form in which the service may deviate (
 scene for each reason that an order may have, `proxy` the worst of the deviations before
 the real command, `cells` a million random cells of request files, `starts` commands
 that are killed in their first seconds, `snapshots` their writing and merging killed at
-thirty moments, `crashes` every kind of effect killed at every point, `lost` parts of
+thirty moments, `messages` their senders killed forty times while nobody takes them,
+`crashes` every kind of effect killed at every point, `lost` parts of
 `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
 `looks` a second look that comes by itself, whatever is killed before it, `retention`
 what Prefect's server is not to keep, `outage` a service that is killed in each stage of
@@ -49,6 +50,7 @@ from tests.endurance.dialects import journeys_end_right
 from tests.endurance.follow_ups import follow_ups_come_by_themselves
 from tests.endurance.hostile import odd_answers
 from tests.endurance.lost import CASES, lost_runs_are_taken_up
+from tests.endurance.messages import messages_outlive_kills
 from tests.endurance.outage import outages_are_survived, storms_are_survived
 from tests.endurance.pauses import paused_batch
 from tests.endurance.proxy import seven_rows_end_right
@@ -82,6 +84,7 @@ PARTS = (
         "starts",
         "crashes",
         "snapshots",
+        "messages",
     ),
     *("lost", "looks", "retention", "outage", "throttled", "pauses"),
     *(
@@ -182,6 +185,9 @@ def main() -> int:
     right += [killed_starts_lock_nobody_out()] if "starts" in options.parts else []
     right += [snapshots_outlive_kills()] if "snapshots" in options.parts else []
     right += [every_kind_dies_everywhere()] if "crashes" in options.parts else []
+    right += (
+        [messages_outlive_kills(options.seed)] if "messages" in options.parts else []
+    )
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
     right += [follow_ups_come_by_themselves()] if "looks" in options.parts else []

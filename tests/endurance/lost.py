@@ -278,9 +278,7 @@ def _again(shop: Served, run_id: str, killed_at: datetime) -> bool:
 
 
 def _told(shop: Served) -> bool:
-    return any(
-        "Crashed" in one["subject"] or "lost" in one["subject"] for one in shop.alerts()
-    )
+    return any("crashed" in one["subject"] for one in shop.alerts())
 
 
 def _ended(shop: Served, run_id: str) -> dict[str, Any] | None:

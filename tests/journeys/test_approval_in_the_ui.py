@@ -26,6 +26,7 @@ from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import utc_now
 from tests.history import all_orders
+from tests.notified import taken_messages
 from tests.running import Merchant, single_line_orders, write_csv
 
 
@@ -238,7 +239,7 @@ async def test_no_answer_in_time_is_a_no(
     assert [line.reason for line in (await state.aresult()).orders] == [silence]
     assert merchant.sandbox.books()["orders"] == []
     with ledger(merchant) as book:
-        due = book.outbox.begin("ntfy")
+        due = taken_messages(book)
     assert silence in [message.subject.partition(": ")[2] for message in due]
 
 

@@ -13,7 +13,6 @@ import pytest
 
 from connectors.marketplaces.refusals import ORDER_STATUS_ERROR
 from domain.marketplace import Marketplace
-from domain.messages import MessageKind
 from domain.money import Money
 from domain.wording import ALL
 from flows.approval.pause import CancelledBelow
@@ -170,11 +169,11 @@ def test_the_silence_about_a_question_leaves_what_another_run_was_answered_meanw
     assert (
         order.state,
         bool(order.plan_hash),
-        scene.ledger.outbox.newest(MessageKind.NOT_APPROVED),
+        scene.ledger.outbox.causes("not-approved:"),
     ) == (
         state,
         True,
-        None,
+        {},
     )
 
 

@@ -15,13 +15,14 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, Engine, Select, create_engine, event, insert, select
 
-from connectors.ledger.overview import happened, pulse
+from connectors.ledger.overview import happened
 from connectors.ledger.schema import UtcDateTime, metadata
 from domain.marketplace import Marketplace
-from domain.messages import Message, MessageKind
-from flows.answers.todo import STUCK, to_do
+from domain.messages import Message
+from flows.answers.todo import to_do
 from flows.reconcile import Reconciliation
 from tasks.engine.resources import Resources
+from tests.notified import taken_messages
 from tests.postgres import Postgres
 from tests.simulation.dialects.journey import ENDED, Journey
 from tests.simulation.runs import BATCH
@@ -199,19 +200,15 @@ class OldInstallation(Journey):
         await Reconciliation(resources, None, list(Marketplace), 50).report(None)
         happened(ledger, now - DAY)
         to_do(ledger, refused_for=WEEK)
-        pulse(ledger, STUCK, refused_since=now - WEEK)
-        ledger.outbox.newest(MessageKind.DIGEST)
         ledger.outbox.put(
             Message(
                 cause=f"digest:{now:%Y-%m-%d}",
-                kind=MessageKind.DIGEST,
                 subject="s",
                 body="b",
                 link="",
             )
         )
-        if ledger.outbox.is_due(["mei"]):
-            ledger.outbox.end(ledger.outbox.begin("mei"), "mei", None, ["mei"])
+        taken_messages(ledger)
 
     def _ages(self) -> None:
         """Copy all that the first batch left, once for each night."""

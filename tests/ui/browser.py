@@ -43,7 +43,7 @@ link.
 """
 LEAST_WORDS = 20
 LISTS = {"runs", "deployments"}
-PLACES = {*NAMED, "artifacts/key", *LISTS}
+PLACES = {"runs/flow-run", "artifacts/key", *LISTS}
 """Where links of messages lead."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 

@@ -30,7 +30,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.verify import verify
 from domain.effects import EffectStatus
 from domain.forgetting import Mentions
-from domain.messages import Message, MessageKind
+from domain.messages import Message
 from domain.reasons import ReasonCode, because
 from domain.service_orders import TraceStatus, TrackingEvent
 from domain.states import OrderState
@@ -125,13 +125,11 @@ def bought(ledger: Ledger, order_ref: str) -> None:
     ledger.outbox.put(
         Message(
             cause=f"heard:{order_ref}",
-            kind=MessageKind.PARCEL,
             subject=f"Order {order_ref}",
             body=SAID,
         ),
         Message(
             cause="mail",
-            kind=MessageKind.PARCEL,
             subject="A file",
             body=f"row 2: {RECEIVER['email']}\nis odd",
         ),
@@ -308,10 +306,7 @@ def test_no_run_waits_longer_for_it_than_for_a_claim(
     )
     put(ledger, *refs, *(f"C-{number}" for number in range(400)))
     ledger.outbox.put(
-        *(
-            Message(cause=f"c{n}", kind=MessageKind.PARCEL, subject="s", body="b" * 300)
-            for n in range(2000)
-        )
+        *(Message(cause=f"c{n}", subject="s", body="b" * 300) for n in range(2000))
     )
     clock.advance(86_400)
     bought(ledger, "A-2")
@@ -491,8 +486,8 @@ def test_each_column_of_words_is_known() -> None:
             "subject",
             "body",
             "link",
-            "ended",
-            "tries",
+            "failure",
+            "address",
             "reason_code",
         ),
         *(

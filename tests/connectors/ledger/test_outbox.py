@@ -1,15 +1,18 @@
-"""The outbox: each cause is enqueued once, each recipient has it once, and one out of
-reach is tried for a day.
+"""The outbox: each cause is enqueued once, each address has it once, and one out of
+reach is tried for three days.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
 
+from connectors.ledger.outbox import put_messages
 from connectors.ledger.store import Ledger
-from domain.messages import Message, MessageKind
+from domain.messages import Message
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 
@@ -18,248 +21,174 @@ HOUR_S = 3600.0
 
 
 def message(cause: str = "run:1", **given: object) -> Message:
-    return Message(
-        **{  # type: ignore[arg-type]
-            "cause": cause,
-            "kind": MessageKind.RUN_FAILED,
-            "subject": "A run failed",
-            "body": "",
-            **given,
-        }
-    )
+    fields = {"cause": cause, "subject": "A run failed", "body": "", **given}
+    return Message(**fields)  # type: ignore[arg-type]
 
 
-def causes(ledger: Ledger, recipient: str = "ntfy") -> list[str]:
-    """What one try takes."""
-    return [one.cause for one in ledger.outbox.begin(recipient)]
+def put(ledger: Ledger, *new: Message, to: Iterable[str] = ("ntfy",)) -> None:
+    ledger.outbox.put(*new)
+    ledger.outbox.address([*to], ledger.clock())
 
 
-def sent(ledger: Ledger, *recipients: str) -> list[str]:
-    """What one try takes and sends to the first of these recipients."""
-    tried = ledger.outbox.begin(recipients[0])
-    ledger.outbox.end(tried, recipients[0], None, recipients)
-    return [one.cause for one in tried]
+def taken(ledger: Ledger) -> list[tuple[str, str]]:
+    """The cause and address of all that is due; it counts as sent."""
+    found = []
+    while due := ledger.outbox.due(ledger.clock()):
+        ledger.outbox.sent(due, ledger.clock())
+        found.append((due.cause, due.address))
+    return found
 
 
 def test_a_cause_is_enqueued_once(ledger: Ledger, other: Ledger) -> None:
     """By any process, and also after it was sent."""
-    assert ledger.outbox.put(message(subject="first"))
-    assert not other.outbox.put(message(subject="second"))
-    tried = ledger.outbox.begin("ntfy")
-    assert [one.subject for one in tried] == ["first"]
-    ledger.outbox.end(tried, "ntfy", None, ["ntfy"])
-    assert not ledger.outbox.put(message())
-    assert causes(ledger) == []
+    put(ledger, message(subject="first"))
+    put(other, message(subject="second"))
+    due = ledger.outbox.due(ledger.clock())
+    assert due is not None
+    assert due.subject == "first"
+    ledger.outbox.sent(due, ledger.clock())
+    put(ledger, message())
+    assert taken(ledger) == []
 
 
-def test_each_recipient_has_it_once(ledger: Ledger, clock: MovableClock) -> None:
+def test_each_address_has_it_once(ledger: Ledger, clock: MovableClock) -> None:
     """One that fails is tried again, and does not have it repeated at the other."""
-    ledger.outbox.put(message())
-    good, bad = ledger.outbox.begin("ntfy"), ledger.outbox.begin("smtp")
-    ledger.outbox.end(good, "ntfy", None, ["ntfy", "smtp"])
-    ledger.outbox.end(bad, "smtp", LATE, ["ntfy", "smtp"])
-    assert (causes(ledger, "ntfy"), causes(ledger, "smtp")) == ([], [])
-    clock.advance(15)
-    assert (causes(ledger, "ntfy"), causes(ledger, "smtp")) == ([], ["run:1"])
+    put(ledger, message(), to=["ntfy", "smtp"])
+    first = ledger.outbox.due(clock())
+    second = ledger.outbox.due(clock())
+    assert first is not None
+    assert second is not None
+    ledger.outbox.sent(first, clock())
+    ledger.outbox.failed(second, LATE, clock())
+    assert (taken(ledger), ledger.is_message_due(clock())) == ([], False)
+    clock.advance(60)
+    assert ledger.is_message_due(clock())
+    assert taken(ledger) == [("run:1", second.address)]
 
 
-def test_what_is_being_sent_is_left_alone_until_its_sender_must_be_dead(
+def test_what_is_being_sent_is_left_alone_for_a_minute(
     ledger: Ledger, other: Ledger, clock: MovableClock
 ) -> None:
-    ledger.outbox.put(message())
-    first = ledger.outbox.begin("ntfy")
-    assert causes(other) == []
-    clock.advance(89)
-    assert causes(other) == []
+    put(ledger, message())
+    first = ledger.outbox.due(clock())
+    assert first is not None
+    clock.advance(59)
+    assert other.outbox.due(clock()) is None
     clock.advance(1)
-    again = other.outbox.begin("ntfy")
-    assert [one.cause for one in again] == ["run:1"]
-    ledger.outbox.end(first, "ntfy", None, ["ntfy"])  # it was not dead
-    other.outbox.end(again, "ntfy", LATE, ["ntfy"])
+    again = other.outbox.due(clock())
+    assert again is not None
+    assert (again.cause, again.tries) == ("run:1", 2)
+    ledger.outbox.sent(first, clock())  # it was not dead
+    other.outbox.failed(again, LATE, clock())
     clock.advance(HOUR_S)
-    assert (causes(ledger), ledger.outbox.unsent(clock() - timedelta(days=1))) == (
-        [],
-        [],
-    )
+    assert other.outbox.due(clock()) is None
+    assert ledger.outbox.undelivered(clock() - timedelta(days=1)) == []
 
 
-def test_one_kind_goes_together(ledger: Ledger) -> None:
-    """The oldest first, and all others of its kind with it."""
-    ledger.outbox.put(
-        message("run:1"), message("parcel:1", kind=MessageKind.PARCEL), message("run:2")
-    )
-    assert causes(ledger) == ["parcel:1"]
-    assert causes(ledger) == ["run:1", "run:2"]
-
-
-def test_a_flood_of_one_kind_is_a_few_messages(
+def test_an_address_out_of_reach_is_tried_after_growing_pauses_and_given_up(
     ledger: Ledger, clock: MovableClock
 ) -> None:
-    """The first goes at once; what comes in the next moments goes together. Other kinds
-    and recipients don't wait.
+    """From a minute to an hour, for three days; then it is among what waits."""
+    put(ledger, message(), to=["smtp"])
+    began = clock()
+    times = []
+    while clock() < began + timedelta(days=4):
+        if due := ledger.outbox.due(clock()):
+            times.append((clock() - began) // timedelta(minutes=1))
+            ledger.outbox.failed(due, LATE, clock())
+            assert ledger.outbox.unreached(began) == [] or times[-1] > 3 * 24 * 60 - 60
+        clock.advance(60)
+    assert times[:9] == [0, 1, 3, 7, 15, 31, 63, 123, 183]
+    assert times[-1] == 72 * 60 + 3
+    (lost,) = ledger.outbox.unreached(began)
+    assert (lost.subject, lost.address, str(lost.reason)) == (
+        "A run failed",
+        "smtp",
+        "smtp did not get it: it did not answer in time; given up",
+    )
+    put(ledger, message("run:2"), to=["smtp"])
+    assert taken(ledger) == [("run:2", "smtp")]
+    assert ledger.outbox.unreached(began) == []  # it works again
+
+
+def test_a_machine_that_was_off_for_a_week_gives_nothing_up_at_its_first_try(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    put(ledger, message())
+    clock.advance(7 * 24 * HOUR_S)
+    due = ledger.outbox.due(clock())
+    assert due is not None
+    ledger.outbox.failed(due, LATE, clock())
+    clock.advance(60)
+    assert taken(ledger) == [("run:1", "ntfy")]
+
+
+def test_what_is_due_at_an_address_out_of_reach_waits_together(
+    ledger: Ledger, clock: MovableClock
+) -> None:
+    """One try is enough to know; then the least tried goes first, so one that is
+    refused for its content stops no other.
     """
-    ledger.outbox.put(message("run:1"))
-    assert sent(ledger, "ntfy") == ["run:1"]
-    ledger.outbox.put(message("run:2"), message("z-parcel:1", kind=MessageKind.PARCEL))
-    assert causes(ledger, "smtp") == ["run:2"]
-    assert causes(ledger) == ["z-parcel:1"]
-    assert causes(ledger) == []
-    ledger.outbox.put(message("run:3"))
-    clock.advance(20)
-    assert causes(ledger) == ["run:2", "run:3"]
+    put(ledger, message("run:1"), message("run:2"))
+    due = ledger.outbox.due(clock())
+    assert due is not None
+    ledger.outbox.failed(due, LATE, clock())
+    assert ledger.outbox.due(clock()) is None
+    clock.advance(60)
+    assert [cause for cause, _ in taken(ledger)] == ["run:2", "run:1"]
 
 
 def test_a_clock_that_went_ahead_mutes_nothing(
     ledger: Ledger, clock: MovableClock
 ) -> None:
-    """What was sent, begun or paused by it is behind us, whatever the ledger says."""
     clock.advance(9_000 * HOUR_S)
-    ledger.outbox.put(message("run:1"), message("z-parcel:1", kind=MessageKind.PARCEL))
-    assert sent(ledger, "ntfy") == ["run:1"]
-    assert causes(ledger) == ["z-parcel:1"]
+    put(ledger, message())
     clock.advance(-9_000 * HOUR_S)
-    ledger.outbox.put(message("run:2"), message("z-parcel:2", kind=MessageKind.PARCEL))
-    assert causes(ledger) == ["run:2"]
-    assert causes(ledger) == ["z-parcel:2", "z-parcel:1"]
-    clock.advance(9_000 * HOUR_S - 2 * HOUR_S)
-    assert causes(ledger) == ["z-parcel:1"]  # nobody said that it was sent
+    assert ledger.is_message_due(clock())
+    assert taken(ledger) == [("run:1", "ntfy")]
 
 
-def test_what_was_told_by_a_clock_that_went_ahead_is_due(
+def test_a_message_covers_what_it_is_about(ledger: Ledger) -> None:
+    """It goes out while one of these is new."""
+    put(ledger, message("batch:1", about=("A-1", "A-2")))
+    put(ledger, message("batch:2", about=("A-2",)))
+    put(ledger, message("batch:3", about=("A-2", "A-3")))
+    assert [cause for cause, _ in taken(ledger)] == ["batch:1", "batch:3"]
+
+
+def test_a_message_stands_and_falls_with_its_transaction(ledger: Ledger) -> None:
+    with suppress(RuntimeError), ledger.transaction(()) as connection:
+        put_messages(connection, [message("run:1")], ledger.clock())
+        raise RuntimeError("killed")
+    with ledger.transaction(()) as connection:
+        put_messages(connection, [message("run:2")], ledger.clock())
+    assert [*ledger.outbox.causes("run:")] == ["run:2"]
+
+
+def test_a_pause_and_its_end_are_told_with_them(
     ledger: Ledger, clock: MovableClock
 ) -> None:
-    """Such as that it is ahead, before there was a network. What has a time of its own
-    waits for it.
-    """
-    clock.advance(8 * HOUR_S)
-    ledger.outbox.put(
-        message("run:1"), message("reminder:1", due_at=clock() + timedelta(hours=1))
-    )
-    clock.advance(-8 * HOUR_S)
-    assert ledger.outbox.is_due(["ntfy"])
-    assert sent(ledger, "ntfy") == ["run:1"]
-    assert causes(ledger) == []
-
-
-def test_what_was_told_by_a_clock_that_went_ahead_is_not_the_newest(
-    ledger: Ledger, clock: MovableClock
-) -> None:
-    """Each digest would begin where that one ended, in a week, and tell of nothing."""
-    ledger.outbox.put(message("run:1"))
-    assert sent(ledger, "ntfy") == ["run:1"]
-    first = clock()
-    clock.advance(160 * HOUR_S)
-    ledger.outbox.put(message("run:2"))
-    assert sent(ledger, "ntfy") == ["run:2"]
-    clock.advance(-159 * HOUR_S)
-    assert ledger.outbox.newest(MessageKind.RUN_FAILED) == ("run:1", first)
-    assert ledger.outbox.reached(MessageKind.RUN_FAILED, first) == first
-
-
-def test_what_is_not_due_yet_waits_and_can_be_withdrawn(
-    ledger: Ledger, clock: MovableClock
-) -> None:
-    later = clock() + timedelta(hours=1)
-    ledger.outbox.put(
-        message("reminder:1", due_at=later), message("reminder:2", due_at=later)
-    )
-    assert not ledger.outbox.is_due(["ntfy"])
-    assert ledger.outbox.withdraw("reminder:1")
-    assert not ledger.outbox.withdraw("reminder:1")
-    clock.advance(HOUR_S)
-    assert ledger.outbox.is_due(["ntfy"])
-    assert causes(ledger) == ["reminder:2"]
-
-
-def test_what_a_recipient_has_is_not_withdrawn(ledger: Ledger) -> None:
-    """Answers False, so that its end can be notified too; the others don't get it any
-    more.
-    """
-    ledger.outbox.put(message())
-    assert sent(ledger, "ntfy", "smtp") == ["run:1"]
-    assert not ledger.outbox.withdraw("run:1")
-    assert causes(ledger, "smtp") == []
-
-
-def test_what_a_recipient_may_have_by_now_is_not_withdrawn(
-    ledger: Ledger, clock: MovableClock
-) -> None:
-    """It is being sent: its end is notified too. One that was refused so far is
-    withdrawn.
-    """
-    ledger.outbox.put(message("run:1"), message("run:2"))
-    tried = ledger.outbox.begin("ntfy")
-    assert not ledger.outbox.withdraw("run:1")
-    ledger.outbox.end(tried, "ntfy", LATE, ["ntfy"])
-    clock.advance(15)
-    assert ledger.outbox.withdraw("run:2")
-    assert causes(ledger) == []
-
-
-def test_old_news_is_not_sent(ledger: Ledger, clock: MovableClock) -> None:
-    """A reminder of a deadline that is over, and what waited three days for a
-    sender.
-    """
-    ledger.outbox.put(
-        message("reminder:1", until=clock() + timedelta(hours=1)), message("run:1")
-    )
-    clock.advance(2 * HOUR_S)
-    assert causes(ledger) == ["run:1"]
-    clock.advance(72 * HOUR_S)
-    assert ledger.outbox.is_due(["ntfy"])  # there is something to end
-    assert causes(ledger) == []
-    assert not ledger.outbox.is_due(["ntfy"])
-
-
-def test_a_recipient_is_tried_for_a_day_and_that_is_listed(
-    ledger: Ledger, clock: MovableClock
-) -> None:
-    ledger.outbox.put(message())
-    since, tries = clock(), 0
-    while clock() < since + timedelta(days=2):
-        if tried := ledger.outbox.begin("smtp"):
-            ledger.outbox.end(tried, "smtp", LATE, ["smtp"])
-            tries += 1
-        clock.advance(HOUR_S)
-    assert tries == 25
-    (unsent,) = ledger.outbox.unsent(since)
-    assert (unsent.subject, unsent.recipient) == ("A run failed", "smtp")
-    assert (unsent.is_over, str(unsent.why)) == (
-        True,
-        "smtp did not get it: it did not answer in time; given up",
-    )
-    assert ledger.outbox.unreached(since) == [unsent]
-    ledger.outbox.put(message("run:2"))
-    assert sent(ledger, "smtp") == ["run:2"]
-    assert ledger.outbox.unreached(since) == []  # it works again
-
-
-def test_what_came_too_late_is_listed_where_there_are_recipients(
-    ledger: Ledger, clock: MovableClock
-) -> None:
-    """Without any there is no sender, and no message is missed."""
-    ledger.outbox.put(message())
-    since = clock()
-    clock.advance(80 * HOUR_S)
-    assert ledger.outbox.unsent(since) == []
-    assert causes(ledger, "smtp") == []
-    assert [(one.subject, one.recipient) for one in ledger.outbox.unsent(since)] == [
-        ("A run failed", "")
+    ledger.pause_buying("mei", "prices look wrong")
+    ledger.pause_buying("mei", "once more")
+    clock.advance(60)
+    ledger.resume_buying("jo")
+    ledger.resume_buying("jo")
+    ledger.outbox.address(["ntfy"], clock())
+    assert [cause.partition(":")[0] for cause, _ in taken(ledger)] == [
+        "paused",
+        "resumed",
     ]
-    assert [one.subject for one in ledger.outbox.unreached(since)] == ["A run failed"]
 
 
 @pytest.mark.parametrize("cause", ["x" * 161, "file:" + "y" * 400])
 def test_a_long_cause_fits_and_stays_itself(ledger: Ledger, cause: str) -> None:
-    assert ledger.outbox.put(message(cause))
-    assert not ledger.outbox.put(message(cause))
-    assert ledger.outbox.put(message(cause + "z"))
-    assert ledger.outbox.known([cause, "other"]) == {cause}
-    assert ledger.outbox.withdraw(cause)
+    put(ledger, message(cause), message(cause), message(cause + "z"))
+    assert len(taken(ledger)) == 2
 
 
 def test_foreign_words_are_cleaned(ledger: Ledger) -> None:
     """Line breaks of the body stay."""
-    ledger.outbox.put(message(subject="held\x1b[31m", body="one\r\ntwo\x00\u202e"))
-    (tried,) = ledger.outbox.begin("ntfy")
-    assert (tried.subject, tried.body) == ("held�[31m", "one\ntwo��")
+    put(ledger, message(subject="held\x1b[31m", body="one\r\ntwo\x00\u202e"))
+    due = ledger.outbox.due(ledger.clock())
+    assert due is not None
+    assert (due.subject, due.body) == ("held�[31m", "one\ntwo��")

@@ -16,6 +16,7 @@ from flows.answers.pausing import GO_ON, Leaving, leaving, left_words, pause, re
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import intents
+from tests.notified import taken_messages
 from tests.verdicts import in_these_words
 
 CALL_S = 30.0
@@ -128,8 +129,7 @@ def test_pause_waits_for_the_last_outcome_and_both_turns_are_told_once(
         (paused.pause, {}),
         (None, {}),
     )
-    waiting = ledger.outbox.begin("ntfy")
-    assert sorted(message.subject for message in waiting) == [
+    assert sorted(message.subject for message in taken_messages(ledger)) == [
         "Buying is allowed again, says li",
         "Buying is paused",
     ]
@@ -178,5 +178,5 @@ def test_resume_names_what_the_pause_has_left(
     assert (ended and ended.by, left) == ("mei", {"batch": 1})
     words = f"by mei; 1 approved order of batch to go on with. {GO_ON}"
     assert left_words(ended, left).endswith(words)
-    assert ledger.outbox.begin("ntfy")[-1].body.endswith(words)
+    assert taken_messages(ledger)[-1].subject == "Buying is allowed again, says mei"
     assert left_words(None, {}) == "Buying was not paused"

@@ -7,22 +7,15 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
-from unittest.mock import AsyncMock
 
 import pytest
 
 from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import (
-    ContractMismatch,
-    Refused,
     ServiceAway,
-    Unanswered,
-    XportcnError,
 )
 from flows.batch import opening
 from flows.batch.opening import begun_at, opened
-from flows.notify.outbox import newest_outage, service_away
-from tasks.engine.resources import Resources
 from tests.connectors.xportcn.test_breaker import (
     Service,
     away_until,
@@ -67,40 +60,6 @@ def test_a_service_that_is_away_from_the_start_is_waited_for_until_all_was_to_be
         return now() - begun
 
     assert waits_s <= played(play()) < waits_s + 2
-
-
-@pytest.mark.parametrize(
-    ("error", "is_over"),
-    [
-        (Refused("the contract of the account ended"), True),
-        (ContractMismatch("the address has no id"), True),
-        (Unanswered("HTTP 500"), False),
-        (ServiceAway("no connection"), False),
-    ],
-)
-async def test_an_outage_ends_with_any_answer_of_the_service(
-    resources: Resources,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    error: XportcnError,
-    is_over: bool,
-) -> None:
-    """During an outage no failed run has a message: a service that came back otherwise
-    failed all without a word.
-    """
-
-    @asynccontextmanager
-    async def open_resources(*_: Any, **__: Any) -> AsyncIterator[Any]:
-        yield resources
-
-    monkeypatch.setattr(opening, "open_resources", open_resources)
-    monkeypatch.setattr(resources, "addresses", AsyncMock(side_effect=error))
-    service_away(resources.ledger, resources.clock() - timedelta(days=1))
-    with pytest.raises(type(error)):
-        async with opened():
-            pass
-    outage = newest_outage(resources.ledger)
-    assert (outage is None or outage.ended is not None) is is_over
 
 
 @pytest.mark.parametrize(("started", "begun"), [(-300, -300), (300, 0), (None, 0)])
