@@ -1,6 +1,4 @@
-"""`sourcing notify`: tries the addresses, sends what is due, or stays and sends what
-becomes due.
-"""
+"""`sourcing notify`: tries the addresses, or sends what is due."""
 
 from __future__ import annotations
 
@@ -16,7 +14,6 @@ from domain.wording import pluralize
 with lazily():
     from cli import status, terminal
     from connectors import notifying
-    from deployments import post_office
 
 UNSENT_FOR = timedelta(days=7)
 NO_RECIPIENTS = (
@@ -30,21 +27,11 @@ def notify(
     test: Annotated[
         bool, typer.Option("--test", help="Send a test message to each address, now.")
     ] = False,
-    watch: Annotated[
-        bool,
-        typer.Option(
-            "--watch",
-            help="Stay: send what becomes due, and watch Prefect's server. serve does it too.",
-        ),
-    ] = False,
     json: Json = False,
 ) -> int:
     """Send the messages that are due to the addresses in SOURCING_NOTIFY, and say what
     did not arrive.
     """
-    if watch:
-        post_office.main()
-        return 0
     return _try_addresses(as_json=json) if test else _send_due(as_json=json)
 
 

@@ -23,7 +23,6 @@ ASK_AGAIN = (
 )
 OR_ASK = f"ask again: {ASK_AGAIN}"
 KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"
-FIND_OUT = "find out why in the log of the run, then press Retry on its page"
 CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
 
 note, waits, choice, request, limit, doubt, money, other = (
@@ -1154,111 +1153,6 @@ class ReasonCode(StrEnum):
     RUN_DEFECT = (
         "run_defect",
         other("{failure}", f"report it with that log, {AGAIN}", who=OPERATOR),
-    )
-    RUN_TOOK_TOO_LONG = (
-        "run_took_too_long",
-        other("it took too long and was ended", f"see its log, {AGAIN}", who=OPERATOR),
-    )
-    RUN_NOT_BEGUN = (
-        "run_not_begun",
-        other(
-            "Prefect could not begin or end it; its page says why",
-            f"mend what its page says, {AGAIN}",
-            who=OPERATOR,
-        ),
-    )
-    RUN_NOT_RESUMED = (
-        "run_not_resumed",
-        other(
-            "it was paused on its page and not resumed in time; it does not go on "
-            "by itself",
-            "press Retry on its page. To pause all buying for as long as you like: pause-buying",
-            who=MERCHANT,
-        ),
-    )
-    RUN_LOST = (
-        "run_lost",
-        other(
-            "its process or machine is gone: it was killed, had no memory left, or the machine "
-            "was switched off. It is started again by itself and goes on where it was",
-            "nothing, unless this comes again "
-            "and again; then check the memory of the machine, and the log of the run",
-            who=NOBODY,
-        ),
-    )
-    RUN_LOST_TOO_OFTEN = (
-        "run_lost_too_often",
-        other(
-            "it was started again {times} times and lost its process each "
-            "time, so it is left alone now",
-            FIND_OUT,
-            who=OPERATOR,
-        ),
-    )
-    RUN_NOT_STARTED_AGAIN = (
-        "run_not_started_again",
-        other(
-            "its process is gone, and it was not started again: the "
-            "automation `sourcing: run again` may be switched off",
-            FIND_OUT,
-            who=OPERATOR,
-        ),
-    )
-    RUN_CRASHED = "run_crashed", other("it crashed, and was not started again")
-    RUN_NEVER_BEGAN = (
-        "run_never_began",
-        other("it never began: the worker that had taken it is gone"),
-    )
-    RUN_PROCESS_GONE = "run_process_gone", other("its process is gone")
-    NO_WORKER = (
-        "no_worker",
-        other(
-            "no worker of the pool {pool} gives signs of life, [since?since {since}][never?and "
-            "there has been none yet][. Waiting for one: {waiting}]. Runs that are at work end as they would",
-            "start `sourcing serve`, or the worker's service, again; its log says why it ended. What was missed is started "
-            "by itself then",
-            who=OPERATOR,
-            command="serve",
-        ),
-    )
-    RUN_NOT_TAKEN = (
-        "run_not_taken",
-        other(
-            "the run {run} was due at {due}, and no worker takes it, though there is "
-            "one and its queue {queue} has room",
-            "in the UI, see whether the pool {pool} (Work Pools), its queue {queue} "
-            "or the deployment is paused, and resume it; if none is, start the worker again",
-            who=OPERATOR,
-        ),
-    )
-    OVERDUE = (
-        "overdue",
-        other(
-            "no run of the deployment {deployment} has completed [since?since {since}][never?yet]. "
-            "Was the machine off? Then what it missed is started by itself",
-            "nothing is lost, the next run that completes "
-            "catches up. [scheduled?See Runs: one that waits for an answer, is late or fails again and again says "
-            "why][off?Its schedule is switched off: switch it on, on the deployment's page]",
-            who=OPERATOR,
-        ),
-    )
-    SERVER_AWAY = (
-        "server_away",
-        other(
-            "Prefect's server has not answered since {since}",
-            "start `sourcing serve`, or "
-            "the server's service, again; its log says why it ended. Runs that are at work go on without it, and what was "
-            "missed is started by itself",
-            who=OPERATOR,
-            command="serve",
-        ),
-    )
-    RUNS_BEGIN_AGAIN = (
-        "runs_begin_again",
-        other(
-            "server and worker are there again, seen at {at}. What was missed is "
-            "started by itself; nothing is left to do"
-        ),
     )
 
 

@@ -19,8 +19,7 @@ from prefect.cli.deploy._models import (
 from prefect.flows import load_flow_from_entrypoint
 
 from deployments.page import app as page
-from deployments.registration import AT_ONCE, EXAMPLE, describe_site
-from deployments.server_watch import REGULAR
+from deployments.registration import EXAMPLE, describe_site
 from flows.batch import follow_up
 from flows.prefect_ui import todo_artifact
 from sourcing import __version__
@@ -117,15 +116,6 @@ def test_every_field_of_a_form_has_a_title_and_a_description(
             assert not {"pattern", "anyOf"} & {*field, *field.get("items", {})}, key
 
 
-def test_what_is_missed_when_it_does_not_complete_is_a_deployment_with_a_schedule_that_is_often_enough() -> (
-    None
-):
-    assert {name: DEPLOYMENTS[name]["schedules"][0]["cron"] for name in REGULAR} == {
-        "buy-from-inbox": "0 2 * * *",
-        "sync-tracking": "10 * * * *",
-    }
-
-
 def test_a_run_that_a_person_starts_plans_only() -> None:
     assert DEPLOYMENTS["buy-from-file"]["parameters"]["dry_run"] is True
     showing = {
@@ -158,22 +148,17 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
     }
 
 
-def test_what_buys_waits_in_a_queue_of_its_own() -> None:
-    """A deployment's limit takes the place of a run that pauses, and Prefect then ends
-    the process that asked.
+def test_what_buys_has_no_limit() -> None:
+    """The ledger keeps two runs apart; a place of a killed run would be taken for
+    minutes.
     """
-    asking = {name: one for name, one in DEPLOYMENTS.items() if "buy" in one["tags"]}
-    assert {
-        name: one["work_pool"]["work_queue_name"] for name, one in asking.items()
-    } == {
-        "buy-from-inbox": "nightly",
-        "buy-from-file": "manual",
-        "finish-batch": "finish-batch",
-    }
-    assert AT_ONCE.keys() == {
-        one["work_pool"]["work_queue_name"] for one in asking.values()
-    }
-    assert all("concurrency_limit" not in one for one in asking.values())
+    buying = [one for one in DEPLOYMENTS.values() if "buy" in one["tags"]]
+    assert [one["name"] for one in buying] == [
+        "buy-from-inbox",
+        "buy-from-file",
+        "finish-batch",
+    ]
+    assert all("concurrency_limit" not in one for one in buying)
 
 
 def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
@@ -193,7 +178,7 @@ def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
     assert header.count(",") == row.count(",")
 
 
-def test_the_build_step_tells_folder_version_and_zone(
+def test_a_deployment_is_told_folder_version_and_zone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

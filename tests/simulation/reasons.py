@@ -531,25 +531,9 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.RUN_DEFECT: refunded(writing_fails(ZeroDivisionError(), RECONCILED)),
 }
 BEYOND = {code for code in R if code.startswith(("message_", "recipient_"))} | {
+    *(),
+    *(),
     *(
-        R.RUN_TOOK_TOO_LONG,
-        R.RUN_NOT_BEGUN,
-        R.RUN_LOST,
-        R.RUN_LOST_TOO_OFTEN,
-        R.RUN_NOT_STARTED_AGAIN,
-    ),
-    *(
-        R.RUN_CRASHED,
-        R.RUN_NEVER_BEGAN,
-        R.RUN_PROCESS_GONE,
-        R.RUN_NOT_TAKEN,
-        R.RUNS_BEGIN_AGAIN,
-    ),
-    *(
-        R.NO_WORKER,
-        R.RUN_NOT_RESUMED,
-        R.OVERDUE,
-        R.SERVER_AWAY,
         R.PARCEL_SILENT,
         R.PARCEL_RETURNS,
         R.PARCEL_EXCEPTION,
