@@ -13,7 +13,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.server_process import noted
+from deployments.local_server import server_at_work
 
 ROOT = Path(__file__).parent.parent
 OURS = ("XPORTCN_", "SOURCING_", "PREFECT_")
@@ -88,7 +88,7 @@ def cpu_of(pid: int) -> float:
 
 def end_server(data_dir: Path) -> float:
     """End the Prefect server of a data folder; answers the CPU seconds that it took."""
-    server = noted(data_dir / "prefect")
+    server = server_at_work(data_dir / "prefect")
     if server is None:
         return 0.0
     cpu_s = cpu_of(server.pid)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from difflib import get_close_matches
-from importlib import metadata
 from json import dumps
 from pathlib import Path
 from typing import Annotated
@@ -370,43 +369,17 @@ def _rates() -> CheckResult:
 
 
 def _prefect() -> CheckResult:
-    """Prefect's server: the one that is set can be reached, or the folder's own has
-    sound records.
-    """
+    """Prefect's server: the one that is set can be reached."""
     try:
         if configured := os.environ.get("PREFECT_API_URL"):
             local_server.require_reachable(configured)
-            return _served(configured)
-        local_server.require_sound_records(settings_now().data_dir / "prefect")
+            address = local_server.without_password(configured)
+            return well("Prefect", f"{address} answers")
     except local_server.ServerFailed as error:
         return unwell(
             "Prefect", str(error), "see docs/operating.md, when it can't begin"
         )
     return well("Prefect", "a server of the data folder, started when it is needed")
-
-
-def _served(address: str) -> CheckResult:
-    """The server is of this program's Prefect: links, forms and schedules are made for
-    that.
-    """
-    found, ours = (
-        f"{local_server.without_password(address)} answers",
-        metadata.version("prefect"),
-    )
-    if (
-        not (theirs := local_server.version_at(address))
-        or theirs.split(".")[:2] == ours.split(".")[:2]
-    ):
-        return well("Prefect", found)
-    remedy = (
-        f"this program has Prefect {ours}, and was tried with a server of that alone"
-    )
-    is_newer = [int(one) for one in theirs.split(".")[:2]] > [
-        int(one) for one in ours.split(".")[:2]
-    ]
-    return CheckResult(
-        "Prefect", f"{found}, with Prefect {theirs}", remedy, ok=is_newer
-    )
 
 
 def _messages() -> CheckResult:

@@ -26,7 +26,7 @@ with lazily():
     from connectors.ledger import engine
     from connectors.snapshots import manifests
     from connectors.xportcn import errors
-    from deployments import bounded_http, databases, local_server, registration, serving
+    from deployments import bounded_http, local_server, serving
 
 COULD_NOT_RUN = 1
 BAD_USAGE = 2
@@ -154,13 +154,11 @@ def exit_code_of(error: Exception) -> int | None:
     )
     of_serving = (
         bounded_http.ReceiverFailed,
-        registration.DeployFailed,
         serving.ServeFailed,
     )
-    of_databases = (databases.DatabaseUnusable, databases.MessagingUnusable)
     return (
         COULD_NOT_RUN
-        if isinstance(error, (*of_settings, *of_runs, *of_serving, *of_databases))
+        if isinstance(error, (*of_settings, *of_runs, *of_serving))
         else None
     )
 

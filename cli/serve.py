@@ -24,7 +24,7 @@ with lazily():
     from cli import notify, terminal
     from connectors import apprise_sender, callbacks, settings
     from connectors.xportcn import settings as xportcn
-    from deployments import bounded_http, databases, local_server, serving
+    from deployments import bounded_http, local_server, serving, sweeping
 
 SERVER_WITHIN_S = 60
 
@@ -34,19 +34,6 @@ def serve(
     port: Annotated[
         int, typer.Option(min=1, max=65535, help="Where the Prefect UI is.")
     ] = 4200,
-    postgres: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL",
-            help="Keep Prefect's records and the ledger in this database, at later starts too.",
-        ),
-    ] = None,
-    redis: Annotated[
-        str | None,
-        typer.Option(
-            metavar="URL", help="Pass the Prefect server's messages through this Redis."
-        ),
-    ] = None,
     host: Annotated[
         str,
         typer.Option(help="Another address needs a password; see docs/deploying.md."),
@@ -70,10 +57,6 @@ def serve(
             ".env), or leave --host out"
         )
     mine, service = settings_now(), xportcn.XportcnSettings()
-    if redis and not (postgres or databases.noted(mine)):
-        raise serving.ServeFailed(
-            "--redis joins processes of a Prefect server on PostgreSQL: add --postgres URL"
-        )
     wanted = service.is_sandbox and not no_sandbox
     port_of_callbacks = free_port(
         mine.callbacks_port, "SOURCING_CALLBACKS_PORT", or_any=service.is_sandbox
@@ -102,13 +85,7 @@ def serve(
             f"Links lead to {host}: set PREFECT_UI_URL to where you open the UI, such as http://NAME:{port}"
         )
     terminal.messages.print("Starting Prefect, the worker and the deployments …")
-    with serving.installation(
-        host=host,
-        port=port,
-        postgres_url=postgres,
-        redis_url=redis,
-        beside=beside,
-    ) as place:
+    with serving.installation(host=host, port=port, beside=beside) as place:
         address = f"http://{page_host}:{port_of_page}"
         _show(
             place,
@@ -117,7 +94,10 @@ def serve(
             time.monotonic() - began,
             port_of_callbacks=port_of_callbacks,
         )
-        serving.watch(place, say=terminal.messages.print)
+        sweeps = sweeping.SweepStarter(
+            place.environment["PREFECT_API_URL"], settings_now()
+        )
+        serving.watch(place, say=terminal.messages.print, on_tick=sweeps.start_when_due)
         terminal.messages.print("Ending … runs in progress go on at the next start.")
     terminal.messages.print("Ended.")
 
@@ -255,7 +235,6 @@ def _show(
         "Xportcn": service.base_url + (whose if service.is_sandbox else ""),
         "Callbacks": f"http://127.0.0.1:{port_of_callbacks}/callbacks/…, see docs/callbacks.md",
         "Data": str(place.data_dir.absolute()),
-        **({"Prefect's records": place.records} if place.records else {}),
         "Inbox": str(inbox),
         "Logs": str(place.folder / "*.log"),
         "Messages": _messages_go_to(),

@@ -10,7 +10,7 @@ import hashlib
 import secrets
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 import sqlalchemy as sa
@@ -114,10 +114,16 @@ class CallbackStore(Database):
         with self.transaction() as connection:
             connection.execute(statement, rows)
 
-    def has_unread(self) -> bool:
-        """Return whether a message waits to be read."""
+    def is_reading_due(self) -> bool:
+        """Return whether a message waits, and the last reading is long enough ago."""
         unread = sa.select(callbacks.c.digest).where(UNREAD).limit(1)
-        return bool(self.rows(unread))
+        return bool(self.rows(unread)) and self._may_read(
+            self.column(sa.select(sa.func.max(callbacks.c.read_at)))[0]
+        )
+
+    def _may_read(self, last: datetime | None) -> bool:
+        # a last reading in the future was written by a clock that was ahead
+        return last is None or not timedelta(0) <= self.clock() - last < READ_EVERY
 
     @repeating
     def take_due(self) -> list[Message]:
@@ -136,8 +142,7 @@ class CallbackStore(Database):
         with self.transaction() as connection:
             connection.execute(sa.delete(callbacks).where(is_read_long_ago))
             last = connection.scalar(sa.select(sa.func.max(row.read_at)))
-            # a last reading in the future was written by a clock that was ahead
-            if last is not None and timedelta(0) <= now - last < READ_EVERY:
+            if not self._may_read(last):
                 return []
             return [Message(*message) for message in connection.execute(taken)]
 

@@ -329,39 +329,11 @@ class SourcingSettings(Settings):
 
     @cached_property
     def ledger_url(self) -> str:
-        """The address set, else the one noted by `sourcing serve --postgres`, else
-        SQLite in the data folder.
-        """
+        """The address set, else SQLite in the data folder."""
         return (
             self.ledger_url_setting
-            or self._noted_ledger()
             or f"sqlite:///{self.data_dir.absolute() / 'ledger.db'}"
         )
-
-    @property
-    def ledger_note(self) -> Path:
-        """The file that notes the address of a data folder's ledger, so that every
-        command finds the same one.
-        """
-        return self.data_dir / "ledger.url"
-
-    @property
-    def server_note(self) -> Path:
-        """The file that notes which PostgreSQL has the records of the folder's Prefect
-        server, for each later start.
-        """
-        return self.data_dir / "prefect" / "database.url"
-
-    def _noted_ledger(self) -> str:
-        try:
-            noted = self.ledger_note.read_text().strip()
-        except FileNotFoundError:
-            return ""
-        if not noted:
-            raise BadSetting(
-                f"{self.ledger_note} is empty: delete it, then give `sourcing serve --postgres` its address"
-            )
-        return noted
 
     @property
     def inbox(self) -> Path:

@@ -31,15 +31,14 @@ from connectors.request_files.without_orders import without_orders
 from connectors.settings import SourcingSettings
 from connectors.shop_files import profiles_in
 from connectors.snapshots.rewriting import erase_snapshots, has_order
-from deployments.databases import noted
 from deployments.local_server import (
+    RUNS_KEPT_FOR,
     ServerFailed,
     prefect_server,
-    running,
+    server_at_work,
     server_folder,
     without_password,
 )
-from deployments.retention import OUR_EVENTS
 from domain.forgetting import FORGOTTEN, Erased, Mentions
 from domain.shop_files import Profile
 
@@ -122,16 +121,10 @@ def _server(
     """The address of the Prefect server that has the runs, started if need be; empty
     where there are none.
     """
-    if not os.environ.get("PREFECT_API_URL") and not running(records.parent):
-        if noted(
-            settings
-        ):  # before, or of commands at a terminal, it has runs in the folder too
-            erasure.left.append(
-                f"Prefect has its runs in PostgreSQL, and its server does not run: start it and {AGAIN}"
-            )
-        if not records.exists():
-            yield ""
-            return
+    is_there = os.environ.get("PREFECT_API_URL") or server_at_work(records.parent)
+    if not is_there and not records.exists():
+        yield ""
+        return
     with prefect_server(settings.data_dir) as url:
         yield url
 
@@ -196,7 +189,7 @@ def _list_rest(
         erasure.ends["processed request files, fetched files, ledgers set aside"] = (
             f"{end.astimezone(zone):%Y-%m-%d}"
         )
-    season = f"{datetime.now(zone) + OUR_EVENTS:%Y-%m-%d}"
+    season = f"{datetime.now(zone) + RUNS_KEPT_FOR:%Y-%m-%d}"
     erasure.ends["states, logs and events of Prefect's runs"] = season
     if are_received(ledger.url):
         erasure.ends[

@@ -1,67 +1,56 @@
-"""The Prefect server of a data folder: small and short-lived for commands, complete and
-lasting under `sourcing serve`.
+"""The Prefect server of commands: the configured one, else that of their data folder.
 
-Prefect's own temporary server costs each command ten seconds and is left behind when
-the command is killed. This one is started once, serves all commands that share a data
-folder, and keeps the history of runs there. It ends by itself a minute after the last
-command has ended, however that ended: every command holds a shared lock on one file,
-and the server waits for the moment when no process does. `sourcing serve` is one more
-holder of that lock, so its server, which has a known port and all of Prefect's
-services, is also the one that commands find and use.
-
-A command that is killed while its server starts leaves a server that goes on starting:
-the next command waits for it.
+Prefect's own temporary server is made anew for each command, and is left behind where
+the command is killed. This one is `prefect server start`, once for all commands of a
+folder: a lock file names it and goes with it. A process that keeps it
+(`python -m deployments.local_server FOLDER`) ends it a minute after the last command.
+While `sourcing serve` runs, its server is the folder's.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
-import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager, nullcontext, suppress
+from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import IO, Any
 from urllib.parse import urlsplit
 
-import httpx
-
 from connectors.durable import put_once
-from connectors.foreign import words_of
 from connectors.once_transport import trusted
 from connectors.ui_pages import TEMPORARY
+from deployments import ROOT
 from deployments.die_with_parent import die_with_parent
-from deployments.prefect_patches import damage_of
-from deployments.retention import retention_settings
-from deployments.server_process import (
-    COMMANDS,
-    LOCK,
-    NOT_OURS,
-    STOP_TIMEOUT_S,
-    at_work,
-    is_used,
-    locks,
-    noted,
-    wake,
-)
 
 START_TIMEOUT_S = 300.0
 """Seconds on most machines; a busy or a small one has to compile Prefect first."""
-ENDS_WITHIN_S = 2.0
-SERVE_LOCK = "serve.lock"
+IDLE_S = 60.0
+ENDS_WITHIN_S = 8.0
 LOG_LIMIT_BYTES = 20_000_000
-LEAST_FREE_MB = 20
-"""Less room than this on the folder's disk does not even hold a new database of Prefect
-and its log.
-"""
+RUNS_KEPT_FOR = timedelta(days=90)
+LOCK, COMMANDS = "server.lock", "commands.lock"
 
-QUIET_SERVER = {
+SERVER = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+    "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(
+        int(RUNS_KEPT_FOR.total_seconds())
+    ),
+    # else each state of a task run is a transaction: most of what a run costs
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+}
+QUIET_SERVER = SERVER | {
     "PREFECT_SERVER_UI_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_SCHEDULER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
@@ -71,31 +60,34 @@ QUIET_SERVER = {
     "PREFECT_API_BLOCKS_REGISTER_ON_START": "false",
     "PREFECT_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",
 }
-"""A server for commands plans no runs, fires no automations and has no page: no worker
-would be there, and no reader.
-
-So it need not load all kinds of blocks either; a complete server does.
+"""A server for commands plans no runs and has no page: no worker is there, and no
+reader.
 """
-
 OF_A_PERSON = (
-    *(
-        "PREFECT_SERVER_API_AUTH_STRING",
-        "PREFECT_API_AUTH_STRING",
-        "PREFECT_SERVER_ENCRYPTION_KEY",
-    ),
-    *("PREFECT_SERVER_SERVICES_DB_VACUUM_", "PREFECT_SERVER_EVENTS_RETENTION_PERIOD"),
+    *("PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"),
+    *("PREFECT_SERVER_ENCRYPTION_KEY", "PREFECT_SERVER_SERVICES_DB_VACUUM_"),
+    "PREFECT_SERVER_EVENTS_RETENTION_PERIOD",
 )
 """Prefect's settings that the environment may give to a folder's server."""
 
 
-# kept, since they go on after their parent
-_started: list[subprocess.Popen[bytes]] = []
-
-
 class ServerFailed(Exception):
-    """The Prefect server can't be used; the message says why or names its log, and what
-    to do.
-    """
+    """The Prefect server can't be used; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The content of the lock file. `lasts` is true for the server of `serve`."""
+
+    url: str = ""
+    pid: int = 0
+    lasts: bool = False
+
+    def answers(self) -> bool:
+        """Whether it is ready; without the process that keeps it, it is about to
+        end.
+        """
+        return Path(f"/proc/{self.pid}").exists() and is_healthy(self.url)
 
 
 @contextmanager
@@ -113,19 +105,20 @@ def prefect_server(
         require_reachable(configured)
         yield configured
         return
-    folder, is_there = server_folder(data_dir), False
-    try:
-        with presence(folder):
-            known = running(folder)
-            ours = None if known else _begin(folder)
+    folder = server_folder(data_dir)
+    keeper: subprocess.Popen[bytes] | None = None
+    with presence(folder) as commands:
+        if server_at_work(folder) is None:
+            keeper = _start_keeper(folder)
+        try:
             meanwhile()
-            url = known or _await_for_commands(folder, ours)
-            is_there = True
-            with _addressed(url):
-                yield url
-    finally:
-        if not is_there:
-            _end_unused(folder)
+        except BaseException:
+            fcntl.flock(commands, fcntl.LOCK_UN)
+            if keeper and not is_used(folder):
+                end(keeper)
+            raise
+        with _addressed(_await_running(folder, keeper)) as url:
+            yield url
 
 
 @contextmanager
@@ -133,28 +126,25 @@ def running_server(data_dir: Path) -> Iterator[None]:
     """Use the folder's server if it runs; none is started for events that only a
     running one is to have.
     """
-    url = (
-        None if os.environ.get("PREFECT_API_URL") else running(server_folder(data_dir))
-    )
-    with _addressed(url) if url else nullcontext():
+    server = server_at_work(server_folder(data_dir))
+    is_ours = not os.environ.get("PREFECT_API_URL") and server and server.answers()
+    with _addressed(server.url) if server and is_ours else nullcontext():
         yield
 
 
 @contextmanager
-def _addressed(url: str) -> Iterator[None]:
-    os.environ |= {
-        "PREFECT_API_URL": url,
-        TEMPORARY: "1",
-    }  # for threads, and for a Prefect that is imported later
+def _addressed(url: str) -> Iterator[str]:
+    # for threads, and for a Prefect that is imported later
+    os.environ |= {"PREFECT_API_URL": url, TEMPORARY: "1"}
     try:
         with _server_address_set(url) if "prefect" in sys.modules else nullcontext():
-            yield
+            yield url
     finally:
         os.environ.pop("PREFECT_API_URL", None)
         os.environ.pop(TEMPORARY, None)
 
 
-def _server_address_set(url: str) -> AbstractContextManager[object]:
+def _server_address_set(url: str) -> Any:
     """Prefect has read its server's address when it was imported, and without one
     starts a server of its own.
     """
@@ -171,158 +161,60 @@ def server_folder(data_dir: Path) -> Path:
 
 
 @contextmanager
-def presence(folder: Path) -> Iterator[None]:
-    """Hold the shared lock of the folder's server, so that it stays."""
+def presence(folder: Path) -> Iterator[int]:
+    """Hold the shared lock of the folder's server, so that it stays; yield its file
+    descriptor.
+    """
     with (folder / COMMANDS).open("w") as commands:
         fcntl.flock(commands, fcntl.LOCK_SH)
-        yield
+        yield commands.fileno()
 
 
-def running(folder: Path) -> str | None:
-    """The API address of the folder's server, if it answers."""
-    address = noted(folder)
-    return address.url if address and address.answers() else None
+def is_used(folder: Path) -> bool:
+    """Whether a command uses the folder's server."""
+    with (folder / COMMANDS).open("a") as commands:
+        return not _locks(commands, fcntl.LOCK_EX)
 
 
-def require_reachable(url: str) -> None:
-    """Raise `ServerFailed` when no server answers at the configured address; the answer
-    itself is left to Prefect.
-    """
+def _locks(file: IO[str], how: int) -> bool:
     try:
-        httpx.get(f"{url}/health", timeout=10)
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        if "SSL" in words_of(error):
-            return  # Prefect has its own settings of whom to trust
-        raise ServerFailed(
-            f"no Prefect server can be reached at PREFECT_API_URL={without_password(url)} "
-            f"({words_of(error)}): start it, correct the address, or unset it to "
-            "use a server of the data folder. Nothing was sent"
-        ) from error
+        fcntl.flock(file, how | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
-def version_at(url: str) -> str:
-    """The version of Prefect that a server names; empty where Prefect alone may ask."""
-    user, _, password = os.environ.get("PREFECT_API_AUTH_STRING", "").partition(":")
-    with suppress(httpx.HTTPError, httpx.InvalidURL, ValueError):
-        answer = httpx.get(f"{url}/admin/version", auth=(user, password), timeout=10)
-        return str(answer.json()) if answer.is_success else ""
-    return ""
+def server_at_work(folder: Path) -> Server | None:
+    """The server that has the folder's lock; it may not answer yet, or just end."""
+    with (folder / LOCK).open("a+") as file:
+        if _locks(file, fcntl.LOCK_SH):
+            return None
+        file.seek(0)
+        with suppress(ValueError):
+            return Server(**json.loads(file.read()))
+    return Server()
 
 
-def without_password(url: str) -> str:
-    parts = urlsplit(url)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+def is_served(folder: Path) -> bool:
+    """Whether `sourcing serve` runs, which starts its server again by itself."""
+    server = server_at_work(folder)
+    return bool(server and server.lasts)
 
 
-def require_sound_records(folder: Path) -> None:
-    """Raise `ServerFailed` for a damaged database of Prefect. No purchase depends on
-    it.
+@contextmanager
+def holding(folder: Path, server: Server) -> Iterator[IO[str] | None]:
+    """Hold the folder's lock for a server; None where another one has it.
+
+    The process of the server inherits the lock, and so has it for as long as it lives.
     """
-    records = folder / "prefect.db"
-    if damage := damage_of(records):
-        raise ServerFailed(
-            f"Prefect's database {records} is damaged ({damage}). It holds only the history of runs and, under "
-            f"`sourcing serve`, blocks; orders and how deployments were left are in the ledger. Move it and run again: "
-            f"mv {records} {records}.damaged. Nothing was sent"
-        )
-
-
-def start_server(
-    folder: Path,
-    *,
-    host: str = "127.0.0.1",
-    port: int = 0,
-    settings: Mapping[str, str],
-    lasts: bool = True,
-) -> subprocess.Popen[bytes]:
-    """Start the folder's server as a process of its own, with these settings over the
-    environment's.
-
-    One that does not last ends with this process, others a minute after the last
-    command. Raises `ServerFailed` on a full disk.
-    """
-    require_room(folder)
-    command = [
-        sys.executable,
-        "-m",
-        "deployments.server_process",
-        str(folder),
-        host,
-        str(port),
-    ]
-    with opened_log(folder / "server.log") as log:
-        return subprocess.Popen(
-            command if lasts else die_with_parent(command),
-            env={
-                **_inherited(os.environ),
-                **_home(folder),
-                **retention_settings(os.environ),
-                **settings,
-            },
-            cwd=Path(__file__).parent.parent,
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-
-
-def opened_log(log: Path) -> BinaryIO:
-    """The log of a process that is to start; a long one is laid aside."""
-    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-        log.replace(log.with_suffix(".old.log"))
-    return log.open("ab")
-
-
-def require_room(folder: Path) -> None:
-    """Raise `ServerFailed` on a full disk: the server would fail on it, and the log
-    that says so is on it too.
-    """
-    free_mb = shutil.disk_usage(folder).free / 1e6
-    if free_mb < LEAST_FREE_MB:
-        raise ServerFailed(
-            f"the disk of {folder.parent} is full ({free_mb:.0f} MB free; Prefect's server needs {LEAST_FREE_MB}): "
-            "free some space; nothing was sent"
-        )
-
-
-def await_health(folder: Path, server: subprocess.Popen[bytes]) -> None:
-    """Wait until the new server answers. Raises `ServerFailed`."""
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline and server.poll() is None:
-        if running(folder):
+    with (folder / LOCK).open("a+") as file:
+        if not _locks(file, fcntl.LOCK_EX):
+            yield None
             return
-        time.sleep(0.1)
-    raise ServerFailed(_why_not(folder))
-
-
-def end_small_server(folder: Path) -> None:
-    """Make room for a complete server. Raises `ServerFailed` while commands use the
-    small one.
-    """
-    with (folder / LOCK).open("a+") as lock:
-        deadline = time.monotonic() + STOP_TIMEOUT_S
-        while not locks(lock):
-            if is_used(folder):
-                raise ServerFailed(
-                    f"a command is running with {folder.parent}: start again when it has ended"
-                )
-            if pid := at_work(folder):
-                with suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGTERM)
-                wake(pid)
-            if time.monotonic() > deadline:
-                raise ServerFailed(
-                    f"another Prefect server (process {pid}) works on {folder} and does not end: end it"
-                )
-            time.sleep(0.2)
-
-
-def database(folder: Path) -> dict[str, str]:
-    """The settings for a database in the folder."""
-    return {
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
-    }
+        file.truncate(0)
+        file.write(json.dumps(asdict(server)))
+        file.flush()
+        yield file
 
 
 def is_healthy(url: str) -> bool:
@@ -333,74 +225,39 @@ def is_healthy(url: str) -> bool:
         return False
 
 
-def _begin(folder: Path) -> subprocess.Popen[bytes] | None:
-    """Start the folder's server, unless one is starting already."""
-    if at_work(folder) is not None or is_served(folder):
-        return None
-    ours = start_server(folder, settings={**QUIET_SERVER, **database(folder)})
-    _started.append(ours)
-    return ours
-
-
-def _end_unused(folder: Path) -> None:
-    """End a server that this command has started and that no other command uses."""
-    starting = [
-        one
-        for one in _started
-        if str(folder) in cast(list[str], one.args) and one.poll() is None
-    ]
-    with (folder / COMMANDS).open("a") as commands:
-        for server in starting if locks(commands) else ():
-            server.terminate()
-            try:
-                server.wait(ENDS_WITHIN_S)
-            except subprocess.TimeoutExpired:
-                server.kill()  # it makes its database, which a kill does not hurt
-                server.wait()
-
-
-def _await_for_commands(folder: Path, ours: subprocess.Popen[bytes] | None) -> str:
-    """The address of the folder's server, once it answers: one that is starting
-    already, or a new one.
+def require_reachable(url: str) -> None:
+    """Raise `ServerFailed` when no server answers at the configured address; one with a
+    certificate is left to Prefect, which has its own settings of whom to trust.
     """
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while time.monotonic() < deadline:
-        if url := running(folder):
-            return url
-        if (pid := at_work(folder)) is not None:
-            wake(pid)
-        elif ours is not None and ours.poll() not in (None, NOT_OURS):
-            break
-        elif ours is None or ours.poll() == NOT_OURS:
-            ours = _begin(folder)
-        time.sleep(0.05)
-    raise ServerFailed(_why_not(folder))
-
-
-def is_served(folder: Path) -> bool:
-    """Whether `sourcing serve` runs, which starts its server again by itself."""
-    with (folder / SERVE_LOCK).open("a") as lock:
-        return not locks(lock)
-
-
-def _why_not(folder: Path) -> str:
-    """Why the folder's server does not answer, and what to do. Raises `ServerFailed`
-    for damaged records.
-    """
-    require_sound_records(folder)
-    if pid := at_work(folder):
-        return (
-            f"the Prefect server of {folder} (process {pid}) does not answer: end it with `kill -9 {pid}` and run "
-            f"again; its log is {folder / 'server.log'}. Nothing was sent"
+    if not url.startswith("https") and not is_healthy(url):
+        raise ServerFailed(
+            f"no Prefect server can be reached at PREFECT_API_URL={without_password(url)}: start it, correct the "
+            "address, or unset it to use a server of the data folder. Nothing was sent"
         )
-    return f"the local Prefect server did not start; see {folder / 'server.log'}, or set PREFECT_API_URL. Nothing was sent"
 
 
-def _home(folder: Path) -> dict[str, str]:
+def without_password(url: str) -> str:
+    parts = urlsplit(url)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+
+
+def environment_of_server(folder: Path, settings: Mapping[str, str]) -> dict[str, str]:
+    """The environment without the service's account, and without the settings of
+    another server of Prefect, whose database this one would migrate.
+    """
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.upper().startswith(("XPORTCN_", "PREFECT_"))
+        or name.startswith(OF_A_PERSON)
+    }
+    records = f"sqlite+aiosqlite:///{folder / 'prefect.db'}"
     return {
+        "PREFECT_SERVER_ENCRYPTION_KEY": _encryption_key(folder),
+        **settings,
+        **inherited,
         "PREFECT_HOME": str(folder),
-        "PREFECT_SERVER_ENCRYPTION_KEY": os.environ.get("PREFECT_SERVER_ENCRYPTION_KEY")
-        or _encryption_key(folder),
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": records,
     }
 
 
@@ -416,16 +273,111 @@ def _encryption_key(folder: Path) -> str:
     return path.read_text().strip()
 
 
-def _inherited(environment: Mapping[str, str]) -> dict[str, str]:
-    """The environment without the service's account, and without the settings of
-    another server of Prefect.
+def server_command(host: str, port: int) -> list[str]:
+    command = [sys.executable, "-m", "prefect", "server", "start"]
+    return [*command, "--host", host, "--port", str(port)]
 
-    Each of its settings has several names, so that its database, which this one would
-    migrate and empty of old runs, can't be overridden one by one.
+
+def start(
+    command: Sequence[str],
+    log: Path,
+    environment: Mapping[str, str],
+    *,
+    lock: IO[str] | None = None,
+    own_session: bool = True,
+) -> subprocess.Popen[bytes]:
+    """Start a process with its output in a log; a long one is laid aside."""
+    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
+        log.replace(log.with_suffix(".old.log"))
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=own_session,
+            pass_fds=[lock.fileno()] if lock else [],
+        )
+
+
+def end(process: subprocess.Popen[bytes]) -> None:
+    """Ask a process to end; kill it when it does not."""
+    process.terminate()
+    try:
+        process.wait(ENDS_WITHIN_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _start_keeper(folder: Path) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "deployments.local_server", str(folder)]
+    environment = environment_of_server(folder, QUIET_SERVER)
+    _keepers.append(start(command, folder / "server.log", environment))
+    return _keepers[-1]
+
+
+# kept, since they go on after this process
+_keepers: list[subprocess.Popen[bytes]] = []
+
+
+def _await_running(folder: Path, keeper: subprocess.Popen[bytes] | None) -> str:
+    """The address of the folder's server, once it answers: one that is starting
+    already, or a new one. Raises `ServerFailed`.
     """
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.upper().startswith(("XPORTCN_", "PREFECT_"))
-        or name.startswith(OF_A_PERSON)
-    }
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline and not (keeper and keeper.poll()):
+        if server := server_at_work(folder):
+            if server.answers():
+                return server.url
+        elif keeper is None or keeper.poll() is not None:
+            keeper = _start_keeper(folder)
+        time.sleep(0.05)
+    raise ServerFailed(reason_of_silence(folder))
+
+
+def reason_of_silence(folder: Path) -> str:
+    """Why the folder's server does not answer, and what to do."""
+    if server := server_at_work(folder):
+        return (
+            f"the Prefect server of {folder} (process {server.pid}) does not answer: end it with "
+            f"`kill -9 -- -{server.pid}` and run again; its log is {folder / 'server.log'}. Nothing was sent"
+        )
+    return (
+        f"the local Prefect server did not start; see {folder / 'server.log'}. If it says that the database is "
+        f"damaged, move {folder / 'prefect.db'}, which holds only the history of runs. Nothing was sent"
+    )
+
+
+def keep_server(folder: Path) -> int:
+    """Keep a server until no command has used it for a minute. Return 1 if it ended by
+    itself.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    server = Server(f"http://127.0.0.1:{port}/api", os.getpid())
+    with holding(folder, server) as lock:
+        if lock is None:
+            return 0
+        command = die_with_parent(server_command("127.0.0.1", port))
+        log = folder / "server.log"
+        process = start(command, log, os.environ, lock=lock, own_session=False)
+        try:
+            last_used = time.monotonic()
+            while time.monotonic() - last_used < IDLE_S:
+                time.sleep(0.5)
+                if process.poll() is not None:
+                    return 1
+                if is_used(folder):
+                    last_used = time.monotonic()
+            return 0
+        finally:
+            end(process)
+
+
+if __name__ == "__main__":
+    sys.exit(keep_server(Path(sys.argv[1])))

@@ -1,319 +1,294 @@
-"""Everything a Prefect server must know of the product: work pool and queues, block
-types, automations, deployments.
+"""Everything a Prefect server must know of the product: work pool, block types, one
+automation, and the deployments of `prefect.yaml`.
+
+`prefect deploy` replaces parameters, schedules and job variables, and resumes what is
+paused: a budget that a person gave in the UI would be gone with the next version. So
+the same upsert of Prefect's client is called with what a person changed.
 """
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
-import runpy
-import ssl
-import sys
 import time
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Mapping
 from contextlib import suppress
-from datetime import timedelta
-from functools import cache
+from datetime import UTC, datetime
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from connectors.apprise_sender import recipients_of
+from connectors.ledger.store import Ledger
+from connectors.process_locks import program
 from connectors.settings import SourcingSettings
-from deployments import ROOT, TAG
+from deployments import ROOT
 from deployments.local_server import START_TIMEOUT_S, is_healthy
 from domain.request_cells import COLUMNS
-from domain.wording import GOES_ON
 from sourcing.version import version
 
 if TYPE_CHECKING:
-    from prefect.automations import AutomationCore
+    from prefect import Flow
     from prefect.client.orchestration import PrefectClient
-    from prefect.events import EventTrigger
-
-
-POOL_NOT_READY = "sourcing: work pool not ready"
-RUN_AGAIN = "sourcing: run again"
-LOST_AFTER = timedelta(seconds=120)
-ALL_IS_REPORTED_AFTER = timedelta(seconds=20)
-STARTED_AGAIN_AT_MOST = 5
-OUR_TAG = {"prefect.resource.id": f"prefect.tag.{TAG}", "prefect.resource.role": "tag"}
-OF_A_DEPLOYMENT = {"prefect.resource.role": "deployment"}
-"""A batch of a night has none: only its night can start it again."""
-
-TAKEN_UP = "sourcing.run.taken-up"
-"""Emitted by `deployments/run_recovery.py` for a run that it starts again."""
-
-SIGNS_OF_LIFE = frozenset({"prefect.flow-run.*", TAKEN_UP})
-MUST_BE_FOLLOWED = frozenset({"prefect.flow-run.heartbeat", "prefect.flow-run.Running"})
-"""Another has to follow these. An answer makes a paused run *Running*, whether its
-process still gets it or not.
-"""
-NO_LONGER_CRASHED = frozenset(
-    f"prefect.flow-run.{name}"
-    for name in (
-        "AwaitingRetry",
-        "Scheduled",
-        "Pending",
-        "Running",
-        "Completed",
-        "Failed",
-        "Cancelled",
-    )
-) | {TAKEN_UP}
-
-
-async def register_automations(
-    client: PrefectClient, *, lost_after: timedelta = LOST_AFTER
-) -> None:
-    """Create each automation, or bring the one of its name up to date; one paused by a
-    person stays paused.
-    """
-    for wanted in automations(lost_after=lost_after):
-        known = await client.read_automations_by_name(wanted.name)
-        if not known:
-            await client.create_automation(wanted)
-            continue
-        first, *doubles = known
-        if _content(first) != _content(
-            wanted
-        ):  # an update resets what a trigger waits for
-            await client.update_automation(
-                first.id, wanted.model_copy(update={"enabled": first.enabled})
-            )
-        for double in doubles:
-            await client.delete_automation(double.id)
-
-
-def automations(*, lost_after: timedelta = LOST_AFTER) -> Sequence[AutomationCore]:
-    """All automations, as they should be."""
-    from prefect.automations import AutomationCore
-    from prefect.client.schemas.objects import StateType
-    from prefect.events import ChangeFlowRunState
-
-    return [
-        AutomationCore(
-            name="sourcing: run lost",
-            description="A run that gives no sign of life has lost its process or machine: it is marked as crashed.",
-            trigger=_on_runs(
-                {*SIGNS_OF_LIFE}, after=MUST_BE_FOLLOWED, within=lost_after
-            ),
-            actions=[
-                ChangeFlowRunState(state=StateType.CRASHED, message=_lost(lost_after))
-            ],
-        ),
-        AutomationCore(
-            name=RUN_AGAIN,
-            description=(
-                "Starts a crashed run again. It reads from the ledger and the service what became of everything it "
-                f"began. After {STARTED_AGAIN_AT_MOST} times a person has to find out why."
-            ),
-            # a worker reports a killed process twice, seconds apart: the second report
-            # must not meet the next attempt
-            trigger=_on_runs(
-                {*NO_LONGER_CRASHED},
-                after={"prefect.flow-run.Crashed"},
-                within=ALL_IS_REPORTED_AFTER,
-                run_counts=range(1, STARTED_AGAIN_AT_MOST + 1),
-            ),
-            actions=[
-                ChangeFlowRunState(
-                    state=StateType.SCHEDULED,
-                    name="AwaitingRetry",
-                    message=f"It crashed and is started again; {GOES_ON}.",
-                )
-            ],
-        ),
-    ]
-
-
-def _on_runs(
-    expect: set[str],
-    *,
-    after: Set[str],
-    within: timedelta,
-    run_counts: Iterable[int] = (),
-) -> EventTrigger:
-    """On the absence of all these events after such a one, for runs of our deployments
-    that began so often.
-
-    With `after` equal to `expect` each event begins the wait anew. Without `after`
-    windows follow one another, and up to three pass before it fires. A wait that ends
-    while the server is away is swept, and never fires.
-    """
-    from prefect.events import EventTrigger, Posture, ResourceSpecification
-
-    runs: dict[str, str | list[str]] = {"prefect.resource.id": "prefect.flow-run.*"}
-    if counts := [str(count) for count in run_counts]:
-        runs["prefect.run-count"] = counts
-    return EventTrigger(
-        posture=Posture.Proactive,
-        match=ResourceSpecification(root=runs),
-        match_related=[
-            ResourceSpecification(root={**one}) for one in (OUR_TAG, OF_A_DEPLOYMENT)
-        ],
-        after=set(after),
-        expect=expect,
-        for_each={"prefect.resource.id"},
-        threshold=1,
-        within=within,
-    )
-
-
-def _content(automation: AutomationCore) -> dict[str, Any]:
-    """The content of an automation, without what a server adds."""
-    content = automation.model_dump(
-        mode="json", include={"description", "trigger", "actions"}
-    )
-    content["trigger"].pop("id", None)
-    content["trigger"].update(
-        {
-            name: sorted(content["trigger"][name])
-            for name in ("after", "expect", "for_each")
-        }
-    )
-    return content
-
-
-def _lost(after: timedelta) -> str:
-    return f"No sign of life for {after.total_seconds():.0f} seconds: its process or machine is gone."
-
+    from prefect.client.schemas.responses import DeploymentResponse
 
 POOL = "sourcing"
-AT_ONCE = {"nightly": 1, "manual": 4}
-"""Runs at work by work queue: not a deployment's limit, see prefect.yaml."""
+NO_WORKER = "sourcing: no worker"
+NOTE, LATEST = "deployments", "registered"
+"""Marks in the ledger: what was registered last, which a person may have changed since,
+and a digest of all of it.
+"""
 
 
-class DeployFailed(Exception):
-    """`prefect deploy` refused; the message is its output."""
+ABOUT = ("slug", "active", "parameters")
+OF_A_SCHEDULE = {"schedule", *ABOUT}
 
 
-async def register(client: PrefectClient) -> None:
-    """Create or bring up to date all but the deployments. Safe to repeat."""
-    from connectors.credentials_block import XportcnCredentials
-
-    await _register_pool(client)
-    await _register_queues(client)
-    await XportcnCredentials.aregister_type_and_schema(client=client)
-    await register_automations(client)
-    await _register_pool_alert(client)
-
-
-async def _register_pool_alert(client: PrefectClient) -> None:
-    """The message that no worker is there, sent by Prefect: without one no run of ours
-    could send it. One paused by a person stays paused.
-    """
-    from prefect.automations import AutomationCore
-    from prefect.blocks.notifications import SlackWebhook
-    from prefect.events import EventTrigger, SendNotification
-
-    is_enabled = True
-    for known in await client.read_automations_by_name(POOL_NOT_READY):
-        is_enabled = is_enabled and known.enabled
-        await client.delete_automation(known.id)
-
-    actions = []
-    for number, recipient in enumerate(recipients_of(SourcingSettings().notify)):
-        # the one built-in block that takes every address of apprise
-        block = SlackWebhook(url=recipient.address)
-        block_id = await block.asave(f"sourcing-{number}", overwrite=True)
-        actions.append(
-            SendNotification(
-                block_document_id=block_id,
-                subject="No worker: no run can begin",
-                body=f"No worker of the pool {POOL} gives signs of life. Start `sourcing serve`, or the worker's service, "
-                "again; its log says why it ended.",
-            )
-        )
-    if actions:
-        trigger = EventTrigger(
-            expect={"prefect.work-pool.not-ready"},
-            match={
-                "prefect.resource.id": "prefect.work-pool.*",
-                "prefect.resource.name": POOL,
-            },
-        )
-        await client.create_automation(
-            AutomationCore(
-                name=POOL_NOT_READY,
-                description="Tells the addresses in SOURCING_NOTIFY that no worker is there.",
-                enabled=is_enabled,
-                trigger=trigger,
-                actions=actions,
-            )
-        )
-
-
-def deploy() -> None:
-    """`prefect deploy` of all that can run here, in the product's folder, with what a
-    person changed in the UI.
-    """
-    import yaml
-    from prefect.client.orchestration import PrefectClient
-
-    from deployments.as_left import keep_changes, note, updating
-
-    os.chdir(ROOT)
-    content = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
-    registered, kept = keep_changes(content["deployments"], describe_site())
-    with NamedTemporaryFile("w", suffix=".yaml") as file:
-        yaml.safe_dump(content, file)
-        file.flush()
-        sys.argv[1:] = ["--no-prompt", "deploy", "--all", "--prefect-file", file.name]
-        # each of its 150 clients would read the certificates anew, a fifth of the time
-        # that registering takes
-        with (
-            patch.object(
-                ssl, "create_default_context", cache(ssl.create_default_context)
-            ),
-            patch.object(PrefectClient, "update_deployment", updating(kept)),
-        ):
-            try:
-                runpy.run_module("prefect", run_name="__main__")
-            except SystemExit as end:
-                if end.code:
-                    raise
-    note(registered)
+class RegistrationFailed(Exception):
+    """No Prefect server can be asked; the message says which."""
 
 
 def await_server() -> None:
     """Import the slow modules, and wait until the server at `PREFECT_API_URL` answers.
-    Raises `DeployFailed`.
+    Raises `RegistrationFailed`.
     """
     import prefect.client.orchestration  # noqa: F401
 
-    address = api_address()
+    address = os.environ.get("PREFECT_API_URL", "")
+    if not address:
+        raise RegistrationFailed(
+            "set PREFECT_API_URL to the address of the Prefect server"
+        )
     deadline = time.monotonic() + START_TIMEOUT_S
     while not is_healthy(address):
         if time.monotonic() > deadline:
-            raise DeployFailed(f"no Prefect server answers at {address}")
+            raise RegistrationFailed(f"no Prefect server answers at {address}")
         time.sleep(0.1)
 
 
-def api_address() -> str:
-    """Where the Prefect server is. Raises `DeployFailed` where no address is set."""
-    if address := os.environ.get("PREFECT_API_URL", ""):
-        return address
-    raise DeployFailed("set PREFECT_API_URL to the address of the Prefect server")
-
-
-async def _register_pool(client: PrefectClient) -> None:
-    """Its template is the worker's own, which sets it as it starts."""
+async def register() -> None:
+    """Register everything, once a version; safe to repeat."""
+    from prefect.client.orchestration import get_client
     from prefect.client.schemas.actions import WorkPoolCreate
     from prefect.exceptions import ObjectAlreadyExists
 
-    with suppress(ObjectAlreadyExists):  # as the merchant left it
-        await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    from connectors.credentials_block import XportcnCredentials
+
+    settings = SourcingSettings()
+    file = declarations()
+    recipients = settings.notify.get_secret_value()
+    content = json.dumps([program(), file, recipients], default=str)
+    digest = hashlib.sha256(content.encode()).hexdigest()
+    names = {deployment["name"] for deployment in file["deployments"]}
+    ledger = Ledger(
+        settings.ledger_url, clock=lambda: datetime.now(UTC), owner="register"
+    )
+    with ledger:
+        async with get_client() as client:
+            existing = {one.name for one in await client.read_deployments(limit=200)}
+            if ledger.marks.shown(LATEST) == digest and names <= existing:
+                return
+            with suppress(ObjectAlreadyExists):  # as the merchant left it
+                await client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+            await XportcnCredentials.aregister_type_and_schema(client=client)
+            await register_alert(client)
+            await deploy(client, ledger, file)
+            ledger.marks.show(LATEST, digest)
 
 
-async def _register_queues(client: PrefectClient) -> None:
-    from prefect.exceptions import ObjectAlreadyExists
+def declarations() -> Any:
+    """The content of `prefect.yaml`, in whose folder the flows are found."""
+    import yaml
+    from prefect.utilities.templating import apply_values
 
-    for name, limit in AT_ONCE.items():
-        with suppress(ObjectAlreadyExists):  # as the merchant left it
-            await client.create_work_queue(
-                name, work_pool_name=POOL, concurrency_limit=limit
+    os.chdir(ROOT)
+    file = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
+    return apply_values(file, {"site": describe_site()}, remove_notset=False)
+
+
+async def deploy(
+    client: PrefectClient, ledger: Ledger, file: Mapping[str, Any]
+) -> None:
+    """Create the deployments, or bring them up to date but for what a person changed;
+    note what was declared.
+
+    One that is noted and not on this server gets its schedules switched off: a person
+    deleted it, or another installation has this ledger.
+    """
+    from prefect.exceptions import ObjectNotFound
+    from prefect.flows import load_flow_from_entrypoint
+
+    noted = json.loads(ledger.marks.shown(NOTE) or "{}")
+    for declared in file["deployments"]:
+        flow: Flow[..., Any] = load_flow_from_entrypoint(
+            declared["entrypoint"], use_placeholder_flow=False
+        )
+        key = f"{flow.name}/{declared['name']}"
+        new = _changeable(declared)
+        values = new
+        is_paused = False
+        try:
+            existing = await client.read_deployment_by_name(key)
+        except ObjectNotFound:
+            if key in noted:
+                values = {**new, "schedules": _switched_off(new["schedules"])}
+        else:
+            is_paused = existing.paused
+            registered = noted.get(key) or {
+                "parameters": {},
+                "job_variables": {},
+                "schedules": new["schedules"],
+            }
+            values = _kept(registered, existing, new)
+        await _upsert(client, flow, declared, file["pull"], values, paused=is_paused)
+        noted[key] = new
+    ledger.marks.show(NOTE, json.dumps(noted))
+
+
+async def _upsert(
+    client: PrefectClient,
+    flow: Flow[..., Any],
+    declared: Mapping[str, Any],
+    pull_steps: list[dict[str, Any]],
+    values: Mapping[str, dict[str, Any]],
+    *,
+    paused: bool,
+) -> None:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.objects import ConcurrencyOptions
+
+    limit = dict(declared.get("concurrency_limit") or {})
+    schedules = [
+        DeploymentScheduleCreate.model_validate(schedule)
+        for schedule in values["schedules"].values()
+    ]
+    await client.create_deployment(
+        await client.create_flow_from_name(flow.name),
+        declared["name"],
+        version=declared.get("version"),
+        description=declared.get("description") or flow.description,
+        tags=declared.get("tags"),
+        entrypoint=declared["entrypoint"],
+        pull_steps=pull_steps,
+        parameter_openapi_schema=flow.parameters.model_dump(exclude_unset=True),
+        enforce_parameter_schema=declared.get("enforce_parameter_schema", True),
+        work_pool_name=declared["work_pool"]["name"],
+        concurrency_limit=limit.pop("limit", None),
+        concurrency_options=ConcurrencyOptions(**limit) if limit else None,
+        parameters=values["parameters"],
+        job_variables=values["job_variables"],
+        paused=paused,
+        schedules=schedules,
+    )
+
+
+def _changeable(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What of a deployment a person may change, by name; schedules by their slug."""
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+
+    schedules = {}
+    for number, schedule in enumerate(declared.get("schedules") or []):
+        times = {**schedule}
+        about = {name: times.pop(name) for name in ABOUT if name in times}
+        about.setdefault("slug", f"schedule-{number}")
+        made = DeploymentScheduleCreate.model_validate({**about, "schedule": times})
+        schedules[about["slug"]] = made.model_dump(mode="json", include=OF_A_SCHEDULE)
+    return {
+        "parameters": declared.get("parameters") or {},
+        "job_variables": declared["work_pool"].get("job_variables") or {},
+        "schedules": schedules,
+    }
+
+
+def _switched_off(schedules: Mapping[str, Any]) -> dict[str, Any]:
+    return {slug: {**one, "active": False} for slug, one in schedules.items()}
+
+
+def _kept(
+    registered: Mapping[str, dict[str, Any]],
+    existing: DeploymentResponse,
+    declared: Mapping[str, dict[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    current = {
+        "parameters": existing.parameters,
+        "job_variables": existing.job_variables,
+        "schedules": {
+            # one that a person made has no slug
+            schedule.slug or str(schedule.id): schedule.model_dump(
+                mode="json", include=OF_A_SCHEDULE
             )
+            for schedule in existing.schedules
+        },
+    }
+    values = {
+        part: keep_changes(registered[part], current[part], declared[part])
+        for part in declared
+    }
+    values["job_variables"].pop("working_dir", None)  # that of the version
+    if folder := declared["job_variables"].get("working_dir"):
+        values["job_variables"]["working_dir"] = folder
+    return values
+
+
+def keep_changes(
+    registered: Mapping[str, Any],
+    current: Mapping[str, Any],
+    declared: Mapping[str, Any],
+) -> dict[str, Any]:
+    """The declared values, but for those that a person changed, added or took away
+    since they were registered.
+    """
+    values = dict(declared)
+    for name in {**registered, **current}:
+        if name not in current:
+            values.pop(name, None)
+        elif current[name] != registered.get(name):
+            values[name] = current[name]
+    return values
+
+
+async def register_alert(client: PrefectClient) -> None:
+    """Tell the recipients of SOURCING_NOTIFY when the pool has no worker: no run can do
+    it. An automation that a person paused stays paused.
+
+    Prefect's block for webhooks takes any address of apprise.
+    """
+    from prefect.automations import AutomationCore
+    from prefect.blocks.notifications import SlackWebhook
+    from prefect.events import EventTrigger, Posture
+    from prefect.events.actions import SendNotification
+
+    actions = []
+    for number, recipient in enumerate(recipients_of(SourcingSettings().notify)):
+        block: Any = SlackWebhook(url=recipient.address)
+        name = f"sourcing-{number}"
+        block_id = await block.save(name, overwrite=True, client=client)
+        actions.append(
+            SendNotification(
+                block_document_id=block_id,
+                subject="No worker",
+                body="No worker of the pool sourcing gives signs of life: start `sourcing serve` again.",
+            )
+        )
+    known = await client.read_automations_by_name(NO_WORKER)
+    if not actions:
+        return
+    wanted = AutomationCore(
+        name=NO_WORKER,
+        description="Tells the recipients of SOURCING_NOTIFY that no worker is there.",
+        enabled=known[0].enabled if known else True,
+        trigger=EventTrigger(
+            posture=Posture.Reactive,
+            expect={"prefect.work-pool.not-ready"},
+            match={"prefect.resource.name": POOL},
+            threshold=1,
+        ),
+        actions=actions,
+    )
+    if known:
+        await client.update_automation(known[0].id, wanted)
+    else:
+        await client.create_automation(wanted)
 
 
 EXAMPLE = "\n".join(

@@ -1,15 +1,14 @@
-"""A whole installation on one machine: server, worker, deployments, and whatever else
-the caller adds.
+"""A whole installation on one machine: Prefect's server and worker, what is registered
+there, and what the caller adds.
 
-All are children of one process. It starts again what ends by itself, and ends all of
-them when it is stopped; when it is killed, the kernel ends them. Runs are children of
-the worker: when they are ended, Prefect notes a crash, and the next worker lets them go
-on (`run_recovery.py`).
+All are children of one process, which starts again what ends and ends all of them when
+it is stopped; when it is killed, the kernel ends them. Prefect's own `serve` and
+`--background` do neither.
 """
 
 from __future__ import annotations
 
-import fcntl
+import ctypes
 import os
 import signal
 import socket
@@ -17,35 +16,35 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType, MappingProxyType
+from types import FrameType
+from typing import IO
 
 from connectors.fetched_files import is_address
+from connectors.foreign import words_of
 from connectors.ledger.engine import sqlite_file
 from connectors.settings import ENV_FILE, SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
-from deployments import ROOT, databases, local_server
+from deployments import ROOT, local_server
 from deployments.die_with_parent import die_with_parent
-from deployments.processes import Supervised, end, end_tree
-from deployments.registration import DeployFailed
-from deployments.watched_worker import WORKER, watched_worker
+from deployments.registration import POOL
 
-WORKER_POLLS_EVERY_S = 2
-SET_BACK_S = 60.0
-REGISTER = (sys.executable, "-m", "deployments")
-
-COMPLETE_SERVER = {
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_LOGGING_LEVEL": "WARNING",
+COMPLETE_SERVER = local_server.SERVER | {
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
     "PREFECT_SERVER_UI_API_URL": "/api",
-    # in memory, a restart would lose the holder of a deployment's slot and leave the
-    # slot taken
+    # in memory, a restart of the server would end healthy runs, and leave slots taken
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect.server.concurrency.lease_storage.filesystem",
 }
+REGISTER = (sys.executable, "-m", "deployments")
+WORKER = (
+    *(sys.executable, "-m", "prefect", "worker", "start"),
+    *("--type", "process", "--pool", POOL, "--name", "serve"),
+)
+RESTARTS_EVERY_S = 10.0
+TICKS_EVERY_S = 5.0
+PR_SET_CHILD_SUBREAPER = 36
 
 
 class ServeFailed(Exception):
@@ -55,129 +54,131 @@ class ServeFailed(Exception):
 
 
 @dataclass(eq=False, kw_only=True)
-class Installation:
-    """The paths of an installation, its parts, and where Prefect's records are if not
-    in its folder.
+class Part:
+    """A child that is to run all the time. `lock` is inherited by it."""
 
-    `clock` is the clock on the wall, less the machine's steady one.
+    name: str
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    log: Path
+    lock: IO[str] | None = None
+    process: subprocess.Popen[bytes] = field(init=False)
+    started_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._start()
+
+    def _start(self) -> None:
+        self.started_at = time.monotonic()
+        command = die_with_parent([*self.command])
+        self.process = local_server.start(
+            command, self.log, self.environment, lock=self.lock
+        )
+
+    def has_ended(self) -> bool:
+        return self.process.poll() is not None
+
+    def keep_running(self) -> str:
+        """Start it again when it has ended, and not too often; return what was done.
+
+        A full disk or memory must not end the parts beside this one.
+        """
+        if (
+            not self.has_ended()
+            or time.monotonic() < self.started_at + RESTARTS_EVERY_S
+        ):
+            return ""
+        try:
+            self._start()
+        except OSError as error:
+            return f"{self.name} can't be started again now: {words_of(error)}"
+        return f"{self.name} had ended and was started again; see {self.log}"
+
+
+@dataclass(eq=False, kw_only=True)
+class Installation:
+    """An installation's folders, its environment and its parts, in the order in which
+    they began.
     """
 
-    url: str
     folder: Path
     data_dir: Path
     environment: Mapping[str, str]
-    records: str = ""
-    require_alone: Callable[[], None] = lambda: None
-    parts: list[Supervised] = field(default_factory=list)
-    clock: float = field(default_factory=lambda: time.time() - time.monotonic())
+    parts: list[Part] = field(default_factory=list)
 
     @property
     def ui(self) -> str:
         """The UI's second version: some paths without `/v2` open the first one."""
         return self.environment["PREFECT_UI_URL"]
 
-    def log(self, name: str) -> Path:
-        return self.folder / f"{name}.log"
-
-    def process(self, name: str) -> subprocess.Popen[bytes]:
-        return next(
-            part.process for part in self.parts if part.name == name and part.process
+    def part(self, name: str, command: Sequence[str]) -> Part:
+        return Part(
+            name=name,
+            command=command,
+            environment=self.environment,
+            log=self.folder / f"{name}.log",
         )
-
-    def add(self, name: str, command: Sequence[str]) -> None:
-        """Start a part that is to run all the time."""
-        self.keep(Supervised(name=name, start=lambda: self.start(name, command)))
-
-    def keep(self, part: Supervised) -> None:
-        part.begin()
-        self.parts.append(part)
-
-    def start(
-        self,
-        name: str,
-        command: Sequence[str],
-        settings: Mapping[str, str] = MappingProxyType({}),
-    ) -> subprocess.Popen[bytes]:
-        """Start a process that ends with this one; its output goes to its log."""
-        with local_server.opened_log(self.log(name)) as output:
-            return subprocess.Popen(
-                die_with_parent(list(command)),
-                cwd=ROOT,
-                env={**self.environment, **settings},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                start_new_session=True,
-            )
 
 
 @contextmanager
 def installation(
-    *,
-    host: str,
-    port: int,
-    postgres_url: str | None = None,
-    redis_url: str | None = None,
-    beside: Callable[[], Mapping[str, Sequence[str]]],
+    *, host: str, port: int, beside: Callable[[], Mapping[str, Sequence[str]]]
 ) -> Iterator[Installation]:
-    """Server, worker, and all that is registered, and what `beside` names,
-    while the block runs.
+    """Server, worker, all that is registered, and what `beside` names, while the block
+    runs.
 
-    Raises `ServeFailed`, `local_server.ServerFailed`, `databases.DatabaseUnusable`,
-    `MessagingUnusable`, `LedgerUnusable` or `registration.DeployFailed`.
+    Raises `ServeFailed`, `local_server.ServerFailed` or `LedgerUnusable`.
     """
     settings = SourcingSettings()
     folder = local_server.server_folder(settings.data_dir)
+    url = f"http://{host}:{port}/api"
+    place = Installation(
+        folder=folder,
+        data_dir=settings.data_dir,
+        environment=environment_of_runs(settings, url),
+    )
     with ExitStack() as stack:
-        stack.enter_context(_only_one(folder, host, port))
+        lock = stack.enter_context(
+            _only_server(folder, local_server.Server(url, os.getpid(), lasts=True))
+        )
         usable_port(host, port, "--port")
-        records = postgres_url or databases.noted(settings)
-        if records:
-            databases.prepare(records)
-        require_alone = stack.enter_context(
-            databases.only_serve(records) if records else nullcontext(lambda: None)
-        )
-        if records:
-            _require_account(
-                databases.ledger_url(postgres_url)
-                if postgres_url
-                else settings.ledger_url
-            )
-        if postgres_url:
-            databases.settle_ledger(settings, postgres_url)
-        if redis_url:
-            databases.require_messaging(redis_url)
-        local_server.end_small_server(folder)
-        stack.enter_context(local_server.presence(folder))
-        url = f"http://{host}:{port}/api"
-        place = Installation(
-            url=url,
-            folder=folder,
-            data_dir=settings.data_dir,
-            environment=environment_of_runs(settings, url),
-            records=databases.shown(records) if records else "",
-            require_alone=require_alone,
-        )
+        # runs whose worker was killed become children of this process
+        ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
         stack.callback(_end, place)
-        for name, command in beside().items():
-            place.add(name, command)
-        _start_server(place, host, port, _server_settings(folder, records, redis_url))
-        registering = place.start("register", REGISTER)
-        worker = [sys.executable, "-m", "deployments.worker", "serve"]
-        place.keep(
-            watched_worker(lambda settings: place.start(WORKER, worker, settings), url)
+        server = Part(
+            name="server",
+            command=local_server.server_command(host, port),
+            environment={
+                **local_server.environment_of_server(folder, COMPLETE_SERVER),
+                "PREFECT_UI_URL": place.ui,
+            },
+            log=folder / "server.log",
+            lock=lock,
         )
-        local_server.await_health(folder, place.process("server"))
-        if registering.wait():
-            raise DeployFailed(
-                f"blocks, automations and deployments could not be registered; see {place.log('register')}"
+        place.parts.append(server)
+        registration = place.part("register", REGISTER)
+        stack.callback(local_server.end, registration.process)
+        place.parts += [place.part(*part) for part in beside().items()]
+        while not local_server.is_healthy(url):
+            if server.has_ended():
+                raise local_server.ServerFailed(local_server.reason_of_silence(folder))
+            time.sleep(0.1)
+        place.parts.append(place.part("worker", WORKER))
+        if registration.process.wait():
+            raise ServeFailed(
+                f"blocks, automations and deployments could not be registered; see {registration.log}"
             )
         yield place
 
 
-def watch(place: Installation, *, say: Callable[[str], None]) -> None:
-    """Keep every part running until this process is stopped, or another one has taken
-    the database.
+def watch(
+    place: Installation,
+    *,
+    say: Callable[[str], None],
+    on_tick: Callable[[], None] = lambda: None,
+) -> None:
+    """Keep every part running until this process is stopped; call `on_tick` every few
+    seconds, which must return at once.
     """
     stopped = False
 
@@ -185,41 +186,22 @@ def watch(place: Installation, *, say: Callable[[str], None]) -> None:
         nonlocal stopped
         stopped = True
 
-    under_nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-        *(() if under_nohup else (signal.SIGHUP,)),
-    ):
+    signals = [signal.SIGINT, signal.SIGTERM]
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else under nohup
+        signals.append(signal.SIGHUP)
+    for number in signals:
         signal.signal(number, stop)
+    next_tick = time.monotonic()
     while not stopped:
-        place.require_alone()
-        plan_anew_where_set_back(place)
         for part in place.parts:
-            if what := part.keep_running():
-                with suppress(
-                    OSError, SystemExit
-                ):  # rich's answer to a pipe that is gone; a terminal may go too
-                    say(f"{part.name} {what}; see {place.log(part.name)}")
+            if change := part.keep_running():
+                # rich's answer to a pipe that is gone; a terminal may go too
+                with suppress(OSError, SystemExit):
+                    say(change)
+        if time.monotonic() >= next_tick:
+            next_tick = time.monotonic() + TICKS_EVERY_S
+            on_tick()
         time.sleep(0.2)
-
-
-def plan_anew_where_set_back(place: Installation) -> None:
-    """End the server, which is started again, and register once more, where the
-    machine's clock was set back.
-
-    Until the time that the clock had shown, the server would plan nothing and look for
-    no lost run.
-    """
-    before, place.clock = place.clock, time.time() - time.monotonic()
-    if before - place.clock > SET_BACK_S:
-        for part in place.parts:
-            if part.name == "server" and part.process:
-                end(part.process)
-        with suppress(
-            OSError
-        ):  # a full disk ends no other part; the next start registers
-            place.start("register", REGISTER)
 
 
 def usable_port(host: str, port: int, option: str) -> int:
@@ -238,32 +220,31 @@ def usable_port(host: str, port: int, option: str) -> int:
         return int(probe.getsockname()[1])
 
 
-def _server_settings(
-    folder: Path, records: str, redis_url: str | None
-) -> dict[str, str]:
-    kept = (
-        databases.postgres_settings(records)
-        if records
-        else local_server.database(folder)
-    )
-    return {
-        **COMPLETE_SERVER,
-        **kept,
-        **(databases.redis_settings(redis_url) if redis_url else {}),
-    }
-
-
-def _start_server(
-    place: Installation, host: str, port: int, kept: Mapping[str, str]
-) -> None:
-    settings = {**kept, "PREFECT_UI_URL": place.ui}
-
-    def start() -> subprocess.Popen[bytes]:
-        return local_server.start_server(
-            place.folder, host=host, port=port, settings=settings, lasts=False
-        )
-
-    place.keep(Supervised(name="server", start=start))
+@contextmanager
+def _only_server(folder: Path, server: local_server.Server) -> Iterator[IO[str]]:
+    """Hold the folder's lock; the small server of commands, and one whose `serve` was
+    killed, make room for it.
+    """
+    deadline = time.monotonic() + local_server.START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with local_server.holding(folder, server) as lock:
+            if lock:
+                yield lock
+                return
+        other = local_server.server_at_work(folder) or local_server.Server()
+        if other.lasts and Path(f"/proc/{other.pid}").exists():
+            raise ServeFailed(
+                f"sourcing serve runs already for {folder.parent}: open {other.url.removesuffix('/api')}"
+            )
+        if not other.lasts and local_server.is_used(folder):
+            raise local_server.ServerFailed(
+                f"a command is running with {folder.parent}: start again when it has ended"
+            )
+        if not other.lasts and other.pid:
+            with suppress(ProcessLookupError):
+                os.kill(other.pid, signal.SIGTERM)
+        time.sleep(0.2)
+    raise local_server.ServerFailed(local_server.reason_of_silence(folder))
 
 
 def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
@@ -273,16 +254,15 @@ def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
     One that is not there is named too: in the program's folder the account of another
     installation may lie.
     """
+    ui = os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")
     return {
         **os.environ,
         **_absolute_paths(settings),
         "SOURCING_ENV_FILE": str(Path(ENV_FILE).absolute()),
         "PREFECT_API_URL": url,
-        "PREFECT_UI_URL": _second_ui(
-            os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")
-        ),
+        "PREFECT_UI_URL": f"{ui.rstrip('/').removesuffix('/v2')}/v2",
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
-        "PREFECT_WORKER_QUERY_SECONDS": str(WORKER_POLLS_EVERY_S),
+        "PREFECT_WORKER_QUERY_SECONDS": "2",
     }
 
 
@@ -292,61 +272,56 @@ def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
         "SOURCING_SNAPSHOTS": settings.snapshot_root,
         "XPORTCN_OVERRIDES": XportcnSettings().overrides,
     }
-    found = dict[str, str]()
+    absolute = dict[str, str]()
     if Path.cwd() != ROOT:  # there each run reads `.env` as it is by then
         book = settings.book.get_secret_value()
         paths |= {
             "SOURCING_RATES": settings.rates,
             "SOURCING_BOOK": "" if is_address(book) else book,
+            "SOURCING_INBOX": settings.inbox_setting,
         }
-        paths["SOURCING_INBOX"] = settings.inbox_setting
         if ledger := sqlite_file(settings.ledger_url_setting):
-            found["SOURCING_LEDGER_URL"] = f"sqlite:///{ledger.absolute()}"
-    return found | {
-        name: str(Path(path).absolute()) for name, path in paths.items() if path
-    }
-
-
-def _second_ui(address: str) -> str:
-    return f"{address.rstrip('/').removesuffix('/v2')}/v2"
-
-
-def _require_account(ledger_url: str) -> None:
-    """Raise `LedgerUnusable` where the ledger belongs to another account: its
-    deployments would be taken over.
-
-    An account in a Prefect block is known to runs alone.
-    """
-    from connectors.ledger.store import Ledger
-
-    xportcn = XportcnSettings()
-    if xportcn.user_id and not xportcn.is_sandbox:
-        with Ledger(
-            ledger_url, clock=lambda: datetime.now(UTC), owner="serve"
-        ) as ledger:
-            ledger.require_account(xportcn.account_name)
-
-
-@contextmanager
-def _only_one(folder: Path, host: str, port: int) -> Iterator[None]:
-    with (folder / local_server.SERVE_LOCK).open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            lock.seek(0)
-            raise ServeFailed(
-                f"sourcing serve runs already for {folder.parent}: open {lock.read().strip()}"
-            ) from None
-        lock.truncate(0)
-        lock.write(f"http://{host}:{port}")
-        lock.flush()
-        yield
+            absolute["SOURCING_LEDGER_URL"] = f"sqlite:///{ledger.absolute()}"
+    for name, path in paths.items():
+        if path:
+            absolute[name] = str(Path(path).absolute())
+    return absolute
 
 
 def _end(place: Installation) -> None:
-    """End runs and worker, then the rest, the server late: it has to record the end of
+    """End runs and worker, then the rest, the server last: it has to record the end of
     the runs.
     """
-    for part in reversed(place.parts):
-        if (process := part.process) and process.poll() is None:
-            (end_tree if part.name == WORKER else end)(process)
+    parts = [part.process for part in place.parts]
+    _end_runs({process.pid for process in parts})
+    for process in reversed(parts):
+        local_server.end(process)
+
+
+def _end_runs(parts: set[int]) -> None:
+    """End all processes below this one but for its parts: asked, so that they report
+    it, then killed.
+    """
+    for number in (signal.SIGTERM, signal.SIGKILL):
+        deadline = time.monotonic() + local_server.ENDS_WITHIN_S
+        for pid in descendants_of(os.getpid()) - parts:
+            with suppress(ProcessLookupError):
+                os.kill(pid, number)
+        while descendants_of(os.getpid()) - parts and time.monotonic() < deadline:
+            time.sleep(0.1)
+
+
+def descendants_of(pid: int) -> set[int]:
+    """The processes below this one that run; not those whose parent has only to read
+    their exit code.
+    """
+    children: dict[int, list[int]] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it has just ended
+            state, parent, *_ = stat.read_bytes().rpartition(b")")[2].split()
+            if state != b"Z":
+                children.setdefault(int(parent), []).append(int(stat.parent.name))
+    below = [*children.get(pid, ())]
+    for child in below:
+        below += children.get(child, ())
+    return {*below}

@@ -1170,12 +1170,6 @@ class ReasonCode(StrEnum):
             who=NOBODY,
         ),
     )
-    RUN_CRASHED = "run_crashed", other("it crashed, and was not started again")
-    RUN_NEVER_BEGAN = (
-        "run_never_began",
-        other("it never began: the worker that had taken it is gone"),
-    )
-    RUN_PROCESS_GONE = "run_process_gone", other("its process is gone")
 
 
 # fmt: on

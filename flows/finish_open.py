@@ -12,10 +12,10 @@ from typing import Any
 from prefect.client.orchestration import get_client
 from prefect.states import Completed
 
-from connectors.callbacks import CallbackStore, are_received
+from connectors.due_work import SWEEP, death_on, due_batches, has_due_callbacks
 from connectors.foreign import words_of
-from connectors.ledger.batches import IsDead, OpenBatch
-from connectors.ledger.send_log import SendLog, is_dead
+from connectors.ledger.batches import OpenBatch
+from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
 from connectors.settings import SourcingSettings
@@ -42,7 +42,7 @@ from flows.sync_tracking import FOLLOWED as FOLLOWED_ORDERS
 from flows.sync_tracking import sync_tracking
 from tasks.engine.resources import utc_now
 
-SWEEP, TRACKING, REFUNDS = "sweep", "tracking", "refunds"
+TRACKING, REFUNDS = "tracking", "refunds"
 BEGINS_WITHIN = timedelta(minutes=10)
 """The sweep begins nothing that much later."""
 ENDS_WITHIN = timedelta(minutes=30)
@@ -96,7 +96,7 @@ class Sweep:
 
     async def read_what_is_due(self) -> None:
         """Read what the service's messages name, parcels, and refunds."""
-        if await asyncio.to_thread(has_messages, self.settings.ledger_url):
+        if has_due_callbacks(self.settings.ledger_url, clock=utc_now):
             await self._do("messages of the service", hear_callbacks)
         tracking = partial(sync_tracking, due_only=True)
         if self.ledger.orders_in(FOLLOWED_ORDERS):
@@ -152,31 +152,6 @@ class Sweep:
     @staticmethod
     def _is_dead(_owner: str) -> bool:
         return False  # an hour passes, whatever became of the run that read last
-
-
-def has_messages(ledger_url: str) -> bool:
-    """Whether the service has posted what no run has read yet."""
-    if not are_received(ledger_url):
-        return False
-    with CallbackStore(ledger_url, clock=utc_now) as store:
-        return store.has_unread()
-
-
-def due_batches(ledger: Ledger, settings: SourcingSettings) -> list[OpenBatch]:
-    """The batches that the sweep goes on with now."""
-    now = ledger.clock()
-    is_paused = ledger.buying_paused() is not None
-    dead = death_on(settings)
-    return [
-        batch
-        for batch in ledger.batches.open()
-        if batch.is_due(now, dead, is_paused=is_paused)
-    ]
-
-
-def death_on(settings: SourcingSettings) -> IsDead:
-    """What this machine can tell of its dead processes."""
-    return partial(is_dead, settings.data_dir / "sends")
 
 
 @sourcing_flow("finish what is open")

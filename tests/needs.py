@@ -12,8 +12,8 @@ from typing import NoReturn
 import pytest
 
 DEMANDED = "TESTS_DEMAND"
-"""Environment: names of needs, such as `PostgreSQL Redis`, whose tests fail instead of
-being left out.
+"""Environment: names of needs, such as `PostgreSQL Chromium`, whose tests fail instead
+of being left out.
 """
 
 

@@ -167,12 +167,11 @@ def _deployments() -> Iterator[str]:
         (
             f"`{one['name']}`",
             _when(one),
-            f"`{one['work_pool']['work_queue_name']}`",
             _in_short(one["description"]),
         )
         for one in listed
     ]
-    yield from _table(("deployment", "when", "queue", "does"), rows)
+    yield from _table(("deployment", "when", "does"), rows)
 
 
 def _in_short(description: str) -> str:

@@ -21,7 +21,6 @@ from cli.main import app
 from connectors.credentials_block import XportcnCredentials
 from connectors.ledger import engine
 from connectors.snapshots import Snapshots
-from deployments import databases
 from sourcing import command
 from sourcing.blocks import XportcnCredentials as InstalledBlock
 from sourcing.version import from_description
@@ -178,16 +177,9 @@ def test_elsewhere_than_on_linux_the_command_says_where_it_runs(
 def test_without_an_extra_its_address_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (engine, databases, databases):
-        monkeypatch.setattr(module, "find_spec", lambda _: None)
+    monkeypatch.setattr(engine, "find_spec", lambda _: None)
     with pytest.raises(
         engine.LedgerUnusable,
         match=r"needs psycopg: pip install 'psycopg\[binary\]'. Nothing was sent",
     ):
         engine.address_of("postgres://shop@db/ledger")
-    with pytest.raises(databases.DatabaseUnusable, match="--postgres needs psycopg"):
-        databases.prepare("postgresql://shop@db/ledger")
-    with pytest.raises(
-        databases.MessagingUnusable, match="--redis needs prefect-redis"
-    ):
-        databases.require_messaging("redis://db")

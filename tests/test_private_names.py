@@ -36,50 +36,12 @@ class Private(NamedTuple):
 
 PRIVATE = (
     Private(
-        "prefect.server.api",
-        "deployments/server_process.py",
-        "prefect/server/api/server.py",
-        "def create_app(",
-        "`prefect server start` has neither a note of its address nor an end when no command needs it",
-        "Start `prefect server start` as a process, and take its address from a port chosen before.",
-    ),
-    Private(
-        "server.API_ROUTERS",
-        "deployments/server_process.py",
-        "prefect/server/api/server.py",
-        "API_ROUTERS = (",
-        "the first request would make the routes of all routers anew: 0.2 s of a command's start",
-        "Leave the routers in Prefect's order.",
-    ),
-    Private(
-        "Settings.hash_key",
-        "deployments/server_process.py",
-        "prefect/settings/models/root.py",
-        "def hash_key(",
-        "each making of an app hashes all settings, twice: 0.15 s of a command's start",
-        "Leave it as it is.",
-    ),
-    Private(
-        "SERVICE_UNAVAILABLE",
-        "deployments/prefect_patches.py",
-        "prefect/server/api/server.py",
-        "status_code=status.HTTP_503_SERVICE_UNAVAILABLE",
-        "a browser does not repeat what Prefect's server refuses while SQLite is busy",
-        "Find out how the server answers while its database is locked, and let RetryWhenBusy know that answer.",
-    ),
-    *(
-        Private(
-            "prefect.server.concurrency.lease_storage.filesystem",
-            at,
-            "prefect/server/concurrency/lease_storage/filesystem.py",
-            "class ConcurrencyLeaseStorage(",
-            "the server's limits outlive its restart; the documented module keeps them in memory",
-            "Take the setting out, or name the module that keeps leases on disk.",
-        )
-        for at in (
-            "deployments/serving.py",
-            "deployments/systemd/sourcing-prefect.service",
-        )
+        "prefect.server.concurrency.lease_storage.filesystem",
+        "deployments/serving.py",
+        "prefect/server/concurrency/lease_storage/filesystem.py",
+        "class ConcurrencyLeaseStorage(",
+        "the server's limits outlive its restart; the documented module keeps them in memory",
+        "Take the setting out, or name the module that keeps leases on disk.",
     ),
     Private(
         "PREFECT_SERVER_ENCRYPTION_KEY",
@@ -137,14 +99,6 @@ PRIVATE = (
         )
     ),
     Private(
-        "Running 1 deployment pull step",
-        "deployments/run_log.py",
-        "prefect/deployments/steps/core.py",
-        "All deployment steps completed",
-        "a run's log begins with what it does, not with how Prefect came into its folder",
-        "Reword OF_NO_INTEREST; until then those lines are shown.",
-    ),
-    Private(
         "Finished in state Completed()",
         "flows/prefect_ui/expected_errors.py",
         "prefect/task_engine.py",
@@ -167,30 +121,6 @@ PRIVATE = (
         "Unable to find block document",
         "a missing block means another account, an unreadable one stops the run; both are a ValueError",
         "Tell the two apart anew in settings_from_block, before a run takes the wrong account.",
-    ),
-    Private(
-        'ssl, "create_default_context"',
-        "deployments/registration.py",
-        "httpx/_config.py",
-        "ssl.create_default_context(",
-        "`prefect deploy` makes 150 clients, which read the certificates anew",
-        "Leave the patch away: registering takes a fifth longer.",
-    ),
-    Private(
-        "patch.object(PrefectClient",
-        "deployments/registration.py",
-        "prefect/deployments/runner.py",
-        "await client.update_deployment(",
-        "`prefect deploy` would write out what a person's reference stands for, such as a secret",
-        "Let keep_changes leave such values out, and update each deployment with them after `prefect deploy`.",
-    ),
-    Private(
-        "unittest.mock",
-        "deployments/registration.py",
-        "httpx/_config.py",
-        "ssl.create_default_context(",
-        "the patches above",
-        "Leave the patch away: registering takes a fifth longer.",
     ),
     Private(
         "socket_read_timeout",
@@ -338,20 +268,13 @@ def test_an_inner_name_is_still_there(one: Private) -> None:
 
 
 def test_settings_of_prefect_exist() -> None:
-    """Prefect ignores an unknown one. Its loggers have settings by their place in
-    logging.yml, Redis has a package.
-    """
+    """Prefect ignores an unknown one."""
     named = {
         name
         for text in product().values()
         for name in re.findall(r"\bPREFECT_[A-Z]\w*[A-Z]\b", text)
     }
-    elsewhere = {
-        "PREFECT_LOGGING_HANDLERS_API_CLASS",
-        "PREFECT_REDIS_MESSAGING_URL",
-        "PREFECT_SCHEMA",
-    }
-    others = {one.name for one in PRIVATE} | elsewhere
+    others = {one.name for one in PRIVATE}
     assert sorted(name for name in named - others if not hasattr(settings, name)) == []
 
 

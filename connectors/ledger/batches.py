@@ -186,6 +186,15 @@ class BatchRows(LedgerRows):
             row["options"] = from_json(BatchOptions, row["options"] or {})
         return [OpenBatch(**row) for row in rows]
 
+    def is_leased(self, name: str, is_dead: IsDead) -> bool:
+        """Return whether a living process has this work."""
+        now = self._ledger.clock()
+        held = leases.c.until > now, leases.c.until <= now + LONGEST_LEASE
+        holders = self._ledger.column(
+            select(leases.c.owner).where(leases.c.name == name, *held)
+        )
+        return any(not is_dead(holder) for holder in holders)
+
     @repeating
     def lease(self, name: str, until: datetime, is_dead: IsDead) -> bool:
         """Take work of which only one process may be at until then; False while another

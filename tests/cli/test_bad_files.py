@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from openpyxl import Workbook
 
-from deployments.server_process import at_work
+from deployments.local_server import server_at_work
 from domain.marketplace import Marketplace
 from tests.cli.conftest import Sourcing
 from tests.running import COLUMNS, RECEIVER
@@ -88,7 +88,7 @@ def test_every_fault_is_listed_with_row_and_column(
     done = sourcing("run", file, "--yes")
     assert (done.exit_code, done.stderr, done.stdout) == (2, MESSAGE, "")
     assert [path.name for path in (tmp_path / "data").iterdir()] == ["prefect"]
-    assert at_work(tmp_path / "data" / "prefect") is None
+    assert server_at_work(tmp_path / "data" / "prefect") is None
 
 
 def test_a_dry_run_lists_the_same_faults(sourcing: Sourcing, tmp_path: Path) -> None:

@@ -6,17 +6,14 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
-import prefect
 import pytest
 
 from connectors.ledger.store import Ledger
 from domain.messages import Message
 from domain.reasons import ReasonCode, because
 from tests.cli.conftest import Sourcing
-from tests.http_server import serving
 from tests.running import RunningSandbox
 
 UNREACHED = {
@@ -274,33 +271,3 @@ def _of_messages(sourcing: Sourcing) -> tuple[str, bool]:
     ]
     (finding,) = (one for one in json.loads(output) if one["check"] == "messages")
     return finding["found"], finding["ok"]
-
-
-@pytest.mark.parametrize(
-    ("version", "is_well"),
-    [("3.4.0", False), (prefect.__version__, True), ("3.999.0", True)],
-)
-def test_a_server_of_another_version_of_prefect_is_not_well(
-    sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch, version: str, *, is_well: bool
-) -> None:
-    """A company's own: older ones have neither the pages that links lead to nor what is
-    registered.
-    """
-
-    class Server(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(json.dumps(version).encode())
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-    with serving(Server) as port:
-        address = f"http://127.0.0.1:{port}/api"
-        monkeypatch.setenv("PREFECT_API_URL", address)
-        done = sourcing("doctor", "--json")
-    [found] = [one for one in json.loads(done.stdout) if one["check"] == "Prefect"]
-    assert found["ok"] == is_well
-    assert found["found"].startswith(f"{address} answers")
-    assert bool(found["remedy"]) == (version != prefect.__version__)

@@ -14,7 +14,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 
-from deployments.server_process import at_work, noted
+from deployments.local_server import server_at_work
 from tests.cli.test_prefect_server import prefect_free
 from tests.running import (
     PATIENCE_S,
@@ -43,14 +43,16 @@ def test_whatever_a_killed_start_leaves_the_next_run_works(
     killed(merchant, file, when=at_once)
     killed(merchant, file, when=(server / "prefect.db").exists)
     end(server, signal.SIGKILL)
-    killed(merchant, file, when=lambda: bool(server.exists() and at_work(server)))
-    left = at_work(server)
+    killed(
+        merchant, file, when=lambda: bool(server.exists() and server_at_work(server))
+    )
+    left = server_at_work(server)
     run = merchant.start("run", file, "--yes", "--json", "--batch", "one")
     try:
         out, err = run.communicate(timeout=PATIENCE_S)
         assert run.returncode == 0, err
         assert json.loads(out)["counts"] == {"booked": 1}
-        assert at_work(server) == left  # it was taken over, not doubled
+        assert server_at_work(server) == left  # it was taken over, not doubled
         assert told_after_a_purchase(merchant) == ([], "")
         assert runs_of(server) == 2
         assert not (tmp_path / ".prefect" / "prefect.db").exists()
@@ -72,7 +74,7 @@ def told_after_a_purchase(merchant: Merchant) -> tuple[list[object], str]:
 
 def runs_of(server: Path) -> int:
     """The flow runs that the server of the data folder knows."""
-    address = noted(server)
+    address = server_at_work(server)
     assert address
     asked = Request(
         f"{address.url}/flow_runs/count", b"{}", {"Content-Type": "application/json"}
@@ -82,9 +84,9 @@ def runs_of(server: Path) -> int:
 
 
 def end(server: Path, how: signal.Signals) -> None:
-    if pid := at_work(server):
-        os.kill(pid, how)
-    while at_work(server) is not None:
+    if holder := server_at_work(server):
+        os.kill(holder.pid, how)
+    while server_at_work(server) is not None:
         time.sleep(0.01)
 
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from deployments.processes import descendants_of
+from deployments.serving import descendants_of
 from tests.deployments.served import Served, wait_for
 from tests.http_server import serving
 from tests.kept import kept

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from deployments.processes import descendants_of
+from deployments.serving import descendants_of
 from tests.endurance.retention import SWEEPS_OFTEN, asked
 from tests.running import PATIENCE_S, RunningSandbox
 
@@ -141,7 +141,7 @@ class Served:
 
     def processes_of(self, run_id: str) -> list[int]:
         """The processes of a run, below the worker's."""
-        below = descendants_of(self.part("deployments.worker"))
+        below = descendants_of(self.part("worker"))
         return [pid for pid in below if run_id.encode() in environment_of(pid)]
 
     def alerts(self) -> list[dict[str, str]]:

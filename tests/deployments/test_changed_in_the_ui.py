@@ -4,8 +4,9 @@ elsewhere still arrives.
 
 from __future__ import annotations
 
-import sys
+import asyncio
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,12 +27,9 @@ from prefect.client.schemas.schedules import CronSchedule
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.variables import Variable
 
+from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from deployments import registration
-
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::pytest.PytestUnraisableExceptionWarning"
-)
-"""Prefect's command leaves its connections to the end of its process."""
 
 FLOWS = """
 from prefect import flow
@@ -58,6 +56,13 @@ OFF = {
     "timezone": "Asia/Shanghai",
     "active": False,
 }
+
+
+async def _deploy() -> None:
+    url = SourcingSettings().ledger_url
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        async with get_client() as client:
+            await registration.deploy(client, ledger, registration.declarations())
 
 
 class Product:
@@ -96,19 +101,17 @@ class Product:
         deployments = [
             {**about, **one, "entrypoint": f"flows.py:{one['name']}"} for one in listed
         ]
-        site = {"deployments.registration.describe_site": {"id": "site"}}
         pull = [
             {"prefect.deployments.steps.set_working_directory": {"directory": folder}}
         ]
         deployments += [{**one, "work_pool": {"name": "kept"}} for one in also]
         content = {
             "name": "kept",
-            "build": [site],
             "pull": pull,
             "deployments": deployments,
         }
         (self.folder / "prefect.yaml").write_text(yaml.safe_dump(content))
-        registration.deploy()
+        asyncio.run(_deploy())
 
     def of(self, name: str) -> DeploymentResponse:
         return self.client.read_deployment_by_name(f"{name}/{name}")
@@ -135,7 +138,6 @@ def product(
 ) -> Iterator[Product]:
     (tmp_path / "flows.py").write_text(FLOWS)
     monkeypatch.setattr(registration, "ROOT", tmp_path)
-    monkeypatch.setattr(sys, "argv", ["deployments"])
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
     monkeypatch.setenv("PREFECT_API_URL", prefect_url)
     monkeypatch.chdir(tmp_path)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
 import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from prefect.settings import Settings
@@ -18,49 +16,16 @@ from prefect.settings import Settings
 from connectors.durable import put_once
 from deployments import local_server
 from deployments.local_server import (
-    ServerFailed,
-    database,
+    environment_of_server,
     prefect_server,
     presence,
-    require_room,
+    server_at_work,
     server_folder,
-    start_server,
+    start,
 )
-from deployments.server_process import at_work
 from deployments.serving import COMPLETE_SERVER
 from tests.http_server import serving
 from tests.running import ROOT
-
-
-def has_free(monkeypatch: pytest.MonkeyPatch, *, free: int) -> None:
-    monkeypatch.setattr(
-        shutil, "disk_usage", lambda _folder: SimpleNamespace(free=free)
-    )
-
-
-def test_on_a_full_disk_nothing_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The message names the folder and the remedy at once; the server's log would be on
-    that disk.
-    """
-    has_free(monkeypatch, free=0)
-    monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda *_args, **_options: pytest.fail("started")
-    )
-    words = rf"^the disk of {tmp_path} is full \(0 MB free; .* 20\): free some space; nothing was sent$"
-    with pytest.raises(ServerFailed, match=words), prefect_server(tmp_path):
-        pass
-    assert not (
-        tmp_path / "prefect" / "encryption.key"
-    ).exists()  # it would be an empty one
-
-
-def test_little_room_is_enough(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A small disk is not refused."""
-    has_free(monkeypatch, free=21_000_000)
-    require_room(tmp_path)
 
 
 def test_a_long_log_is_laid_aside(
@@ -78,7 +43,7 @@ def test_a_long_log_is_laid_aside(
     )
     for content in ("long", "longer"):
         (tmp_path / "server.log").write_text(content)
-        start_server(tmp_path, settings={})
+        start(["true"], tmp_path / "server.log", {})
     assert (tmp_path / "server.old.log").read_text() == "longer"
     assert (tmp_path / "server.log").read_text() == ""
     assert started == [str(tmp_path / "server.log")] * 2
@@ -105,16 +70,12 @@ def test_settings_of_another_prefect_server_are_not_inherited(
         "PREFECT_API_AUTH_STRING": "me:word",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": "7200",
     }
-    given: list[dict[str, str]] = []
-    monkeypatch.setattr(
-        subprocess, "Popen", lambda *_args, env, **_options: given.append(env)
-    )
     for name, value in {**FOREIGN, **kept}.items():
         monkeypatch.setenv(name, value)
-    start_server(tmp_path, settings={**COMPLETE_SERVER, **database(tmp_path)})
+    given = environment_of_server(tmp_path, COMPLETE_SERVER)
     for name in FOREIGN:
         monkeypatch.delenv(name)
-    for name, value in given[0].items():
+    for name, value in given.items():
         monkeypatch.setenv(name, value)
     server = Settings().server
     url, vacuum = server.database.connection_url, server.services.db_vacuum
@@ -123,8 +84,8 @@ def test_settings_of_another_prefect_server_are_not_inherited(
     assert (server.database.driver, server.database.migrate_on_start) == (None, True)
     assert (server.docket.url, server.ui.api_url) == ("memory://", "/api")
     assert vacuum.retention_period.total_seconds() == 7200
-    assert given[0]["PREFECT_API_AUTH_STRING"] == "me:word"
-    assert "PREFECT_PROFILES_PATH" not in given[0]
+    assert given["PREFECT_API_AUTH_STRING"] == "me:word"
+    assert "PREFECT_PROFILES_PATH" not in given
 
 
 class Healthy(BaseHTTPRequestHandler):
@@ -188,18 +149,18 @@ def test_a_command_that_turns_out_to_need_no_server_leaves_none(
     ends with it.
     """
     monkeypatch.delenv("PREFECT_API_URL", raising=False)
-    started: list[int | None] = []
+    started: list[int] = []
 
     def read_file() -> None:
-        while not (pid := at_work(tmp_path / "prefect")):
+        while not (server := server_at_work(tmp_path / "prefect")):
             time.sleep(0.01)
-        started.append(pid)
+        started.append(server.pid)
         raise NoNeed
 
     with pytest.raises(NoNeed), prefect_server(tmp_path, read_file):
         pass
     assert len(started) == 1
-    assert at_work(tmp_path / "prefect") is None
+    assert server_at_work(tmp_path / "prefect") is None
 
 
 def test_a_server_that_another_command_waits_for_goes_on(
@@ -212,13 +173,13 @@ def test_a_server_that_another_command_waits_for_goes_on(
     folder = server_folder(tmp_path)
 
     def read_file() -> None:
-        while not at_work(folder):
+        while not server_at_work(folder):
             time.sleep(0.01)
         raise NoNeed
 
     with presence(folder):
         with pytest.raises(NoNeed), prefect_server(tmp_path, read_file):
             pass
-        pid = at_work(folder)
-        assert pid
-        os.kill(pid, signal.SIGKILL)
+        server = server_at_work(folder)
+        assert server
+        os.kill(server.pid, signal.SIGKILL)

@@ -19,7 +19,7 @@ from prefect.cli.deploy._models import (
 from prefect.flows import load_flow_from_entrypoint
 
 from deployments.page import app as page
-from deployments.registration import AT_ONCE, EXAMPLE, describe_site
+from deployments.registration import EXAMPLE, describe_site
 from flows.prefect_ui import todo_artifact
 from sourcing import __version__
 from tests.running import ROOT
@@ -146,21 +146,17 @@ def test_only_what_does_the_same_work_again_is_let_go_when_it_is_late() -> None:
     }
 
 
-def test_what_buys_waits_in_a_queue_of_its_own() -> None:
-    """A deployment's limit takes the place of a run that pauses, and Prefect then ends
-    the process that asked.
+def test_what_buys_has_no_limit() -> None:
+    """The ledger keeps two runs apart; a place of a killed run would be taken for
+    minutes.
     """
-    asking = {name: one for name, one in DEPLOYMENTS.items() if "buy" in one["tags"]}
-    assert {
-        name: one["work_pool"]["work_queue_name"] for name, one in asking.items()
-    } == {
-        "buy-from-inbox": "nightly",
-        "buy-from-file": "manual",
-    }
-    assert AT_ONCE.keys() == {
-        one["work_pool"]["work_queue_name"] for one in asking.values()
-    }
-    assert all("concurrency_limit" not in one for one in asking.values())
+    buying = [one for one in DEPLOYMENTS.values() if "buy" in one["tags"]]
+    assert [one["name"] for one in buying] == [
+        "buy-from-inbox",
+        "buy-from-file",
+        "finish-batch",
+    ]
+    assert all("concurrency_limit" not in one for one in buying)
 
 
 def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
@@ -180,7 +176,7 @@ def test_the_page_of_the_deployment_shows_a_file_to_copy() -> None:
     assert header.count(",") == row.count(",")
 
 
-def test_the_build_step_tells_folder_version_and_zone(
+def test_a_deployment_is_told_folder_version_and_zone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)

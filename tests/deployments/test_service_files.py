@@ -1,4 +1,4 @@
-"""Systemd units and compose file are well-formed and agree with each other."""
+"""Systemd unit, compose file and image are well-formed and run `sourcing serve`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pathlib import Path
 import yaml
 from prefect.workers.process import ProcessJobConfiguration, ProcessWorker
 
-from deployments.databases import redis_settings
 from tests.deployments.served import Served
 from tests.needs import leave_out
 from tests.running import ROOT
@@ -34,14 +33,11 @@ async def test_a_process_run_gets_the_folder_and_variables_of_its_deployment(
     )
 
 
-def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+def test_systemd_accepts_the_unit(tmp_path: Path) -> None:
     if shutil.which("systemd-analyze") is None:
         leave_out("systemd-analyze", "apt-get install systemd")
     units = sorted((FOLDER / "systemd").glob("*.service"))
-    assert [unit.stem for unit in units] == [
-        *("sourcing-callbacks", "sourcing-prefect-services"),
-        *("sourcing-prefect", "sourcing-worker"),
-    ]
+    assert [unit.stem for unit in units] == ["sourcing"]
     there = [tmp_path / unit.name for unit in units]
     for unit, copy in zip(units, there, strict=True):
         copy.write_text(
@@ -72,11 +68,11 @@ def test_commands_have_the_account_settings_and_ledger_of_the_units(
         capture_output=True,
         text=True,
     )
-    unit = (FOLDER / "systemd" / "sourcing-worker.service").read_text().splitlines()
+    unit = (FOLDER / "systemd" / "sourcing.service").read_text().splitlines()
     given = done.stdout.splitlines()
     for line in unit:
         name, _, value = line.partition("=")
-        if name == "Environment" and not value.startswith("PREFECT_HOME="):
+        if name == "Environment":
             assert f"--setenv={value}" in given
         if name in ("User", "Group"):
             assert f"--{name[0].lower()}id={value}" in given
@@ -106,60 +102,12 @@ def test_every_variable_of_the_compose_file_has_a_default_or_is_demanded() -> No
     assert all(":-" in one or one.endswith(":?") for one in variables)
 
 
-def test_compose_and_image_run_the_prefect_that_is_tested() -> None:
-    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
-        "services"
-    ]
-    assert services["prefect"]["image"] == VERSION
-    assert f"FROM {VERSION}\n" in (FOLDER / "container" / "Containerfile").read_text()
-    assert services["prefect"]["ports"] == ["127.0.0.1:4200:4200"]
-    ours = {name for name, one in services.items() if one["image"] == "sourcing:latest"}
-    assert ours == {"register", "worker", "callbacks"}
-
-
-def test_each_setting_of_the_product_reaches_its_containers() -> None:
-    """A limit of money that the file of settings has, and the nights lack, would be
-    none.
-    """
-    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
-        "services"
-    ]
-    ours = [one for one in services.values() if one["image"] == "sourcing:latest"]
-    assert {one["env_file"] for one in ours} == {"${SETTINGS_FILE:-../../sourcing.env}"}
-    fixed = {name for one in ours for name in one["environment"]}
-    assert fixed == {
-        *("PREFECT_API_URL", "PREFECT_UI_URL"),
-        *("SOURCING_LEDGER_URL", "SOURCING_DATA_DIR", "XPORTCN_BASE_URL"),
-    }
-
-
-def test_the_processes_of_the_server_in_compose_share_their_settings_and_none_does_the_work_of_the_other() -> (
-    None
-):
-    services = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())[
-        "services"
-    ]
-    api, background = services["prefect"], services["prefect-services"]
-    assert "--no-services" in api["command"]
-    assert background["command"] == ["prefect", "server", "services", "start"]
-    assert background["image"] == VERSION
-    assert {key: api[key] for key in ("env_file", "environment")} == {
-        key: background[key] for key in ("env_file", "environment")
-    }
-    redis = "redis://redis:6379/0"
-    given = {**_variables(*api["env_file"]), **api["environment"]}
-    assert {name: given[name] for name in redis_settings(redis)} == redis_settings(
-        redis
-    )
-
-
-def _variables(*files: str) -> dict[str, str]:
-    lines = [
-        line
-        for file in files
-        for line in (FOLDER / "container" / file).read_text().splitlines()
-    ]
-    return dict(line.split("=", 1) for line in lines)
+def test_the_container_runs_serve_on_the_prefect_that_is_tested() -> None:
+    containerfile = (FOLDER / "container" / "Containerfile").read_text()
+    assert f"FROM {VERSION}\n" in containerfile
+    assert 'CMD ["sourcing", "serve", "--no-sandbox"]' in containerfile
+    compose = yaml.safe_load((FOLDER / "container" / "compose.yaml").read_text())
+    assert compose["services"]["sourcing"]["image"] == "sourcing:latest"
 
 
 def test_the_image_holds_every_package() -> None:

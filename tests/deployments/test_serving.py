@@ -6,23 +6,18 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 import subprocess
 import sys
-from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import pytest
-from prefect.client.orchestration import get_client
 from typer.testing import CliRunner, Result
 
 from cli.main import app
-from deployments.local_server import is_healthy
-from deployments.run_recovery import forget_early_runs
-from tests.deployments.served import Served, environment_of, wait_for
+from tests.deployments.served import Served, wait_for
 from tests.deployments.test_prefect_yaml import DEPLOYMENTS
 from tests.running import PATIENCE_S, ROOT
 
@@ -65,23 +60,15 @@ def test_every_deployment_is_there_with_its_limit(served: Served) -> None:
     assert {*_registered(served)} == NAMES
     nightly = served.deployment("buy-from-inbox/buy-from-inbox")
     assert (nightly["work_queue_name"], nightly["global_concurrency_limit"]) == (
-        "nightly",
+        "default",
         None,
     )
-    queues = {
-        one["name"]: one["concurrency_limit"]
-        for one in served.ask("work_queues/filter", {})
-    }
-    unlimited = dict.fromkeys(("default", "messages", "switch"))
-    assert queues == {**unlimited, "nightly": 1, "manual": 4, "finish-batch": 2}
     tracking = served.deployment("sync-tracking/sync-tracking")
     assert tracking["global_concurrency_limit"]["limit"] == 1
     assert tracking["concurrency_options"]["collision_strategy"] == "CANCEL_NEW"
     assert nightly["work_pool_name"] == "sourcing"
     assert nightly["job_variables"]["env"] == {
-        "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
         "PREFECT_LOGGING_EXTRA_LOGGERS": "sourcing",
-        "PREFECT_LOGGING_HANDLERS_API_CLASS": "deployments.run_log.RunLog",
     }
     assert nightly["parameters"] == {"inbox": str(served.data_dir / "inbox")}
     assert nightly["tags"] == ["sourcing", "buy", "automatic"]
@@ -109,49 +96,6 @@ def test_the_nightly_run_is_planned_for_two_in_the_morning_where_the_merchant_li
     } == {(2, 0)}
 
 
-async def test_a_time_that_a_clock_ahead_used_up_is_planned_once_more(
-    served: Served,
-) -> None:
-    """The run failed, or found no file, hours before its time, which had no other. A
-    person's end of it stays.
-    """
-    name = "compute-costs/compute-costs"
-    wanted = {
-        "deployments": {"id": {"any_": [served.deployment(name)["id"]]}},
-        "sort": "EXPECTED_START_TIME_ASC",
-    }
-
-    def planned() -> list[tuple[str, str]]:
-        runs = served.ask("flow_runs/filter", wanted)
-        served.ask(f"deployments/{served.deployment(name)['id']}/schedule", {})
-        return [
-            (run["expected_start_time"], run["state_type"])
-            for run in runs
-            if run["auto_scheduled"]
-        ]
-
-    (time, _), *_ = wait_for(planned)
-    run_id = served.ask("flow_runs/filter", wanted)[0]["id"]
-    served.ask(
-        f"flow_runs/{run_id}/set_state", {"state": {"type": "COMPLETED"}, "force": True}
-    )
-    async with get_client() as client:
-        await forget_early_runs(client)
-        assert (time, "COMPLETED") in planned()
-        with (
-            closing(
-                sqlite3.connect(served.server_folder / "prefect.db", timeout=60)
-            ) as database,
-            database,
-        ):
-            database.execute(
-                "UPDATE flow_run SET start_time = expected_start_time WHERE id = ?",
-                (run_id,),
-            )
-        await forget_early_runs(client)
-    assert wait_for(lambda: (time, "SCHEDULED") in planned())
-
-
 @pytest.mark.usefixtures("automations_alone")
 @pytest.mark.endurance
 def test_deploying_again_changes_nothing_and_asks_nothing(served: Served) -> None:
@@ -173,20 +117,6 @@ def _automations(served: Served) -> set[tuple[str, str, str]]:
         for one in found
         if one["name"].startswith("sourcing: ")
     }
-
-
-def test_the_worker_says_that_it_is_well_and_only_on_this_machine(
-    served: Served,
-) -> None:
-    """Whoever started it asks there, and starts it again when it hangs."""
-    given = dict(
-        one.split(b"=", 1)
-        for one in environment_of(served.part("deployments.worker")).split(b"\0")
-        if one
-    )
-    assert given[b"PREFECT_WORKER_WEBSERVER_HOST"] == b"127.0.0.1"
-    address = f"http://127.0.0.1:{given[b'PREFECT_WORKER_WEBSERVER_PORT'].decode()}"
-    wait_for(lambda: is_healthy(address))
 
 
 def test_a_second_one_says_that_the_first_runs(served: Served) -> None:
@@ -215,14 +145,6 @@ def test_other_machines_are_let_in_only_with_a_password(
     second = _serve(served, "--host", "0.0.0.0", SOURCING_DATA_DIR=str(tmp_path))
     assert second.exit_code == 1
     assert "PREFECT_SERVER_API_AUTH_STRING" in second.stderr
-
-
-def test_what_needs_postgresql_says_so(served: Served, tmp_path: Path) -> None:
-    redis = "redis://127.0.0.1:1/0"
-    second = _serve(served, "--redis", redis, SOURCING_DATA_DIR=str(tmp_path))
-    assert second.exit_code == 1
-    assert "add --postgres URL" in second.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.endurance
@@ -274,9 +196,6 @@ def test_a_run_works_with_the_block_that_somebody_made_and_its_secret_is_readabl
         )
     ]
     assert "Beginning flow run" in json.dumps(answers[0])
-    assert "deployment step" not in json.dumps(
-        answers[0]
-    )  # nor what else is of no interest, see run_log.py
     readable = json.dumps(answers).encode() + served.database_bytes()
     readable += b"".join(
         path.read_bytes() for path in served.data_dir.rglob("*") if path.is_file()

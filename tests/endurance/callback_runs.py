@@ -164,10 +164,10 @@ async def _one_of_each(
     async def killed_meanwhile() -> None:
         while heard.runs() == before:  # noqa: ASYNC110 - a count has no event
             await asyncio.sleep(0.2)
-        os.kill(server := shop.part("deployments.server_process"), signal.SIGKILL)
+        os.kill(server := shop.part("server"), signal.SIGKILL)
         await asyncio.to_thread(
             wait_for,
-            lambda: shop.part("deployments.server_process") != server,
+            lambda: shop.part("server") != server,
             seconds=60,
         )
 

@@ -158,7 +158,7 @@ def _buy(shop: Served, file: Path, batch: str) -> None:
 
 def _kill(case: Case, place: LostPlace, run_id: str) -> None:
     if case.kills == "worker":
-        os.kill(place.shop.part("deployments.worker"), signal.SIGKILL)
+        os.kill(place.shop.part("worker"), signal.SIGKILL)
     elif case.kills == "look":
         place.shop.await_state(run_id, "Running", seconds=300)
         for pid in wait_for(lambda: place.shop.processes_of(run_id), seconds=30):

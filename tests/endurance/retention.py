@@ -19,9 +19,8 @@ from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from deployments import local_server
-from deployments.processes import end
-from deployments.retention import OUR_EVENTS, PREFECTS_EVENTS, RUNS
 from deployments.serving import COMPLETE_SERVER
+from tests.postgres import free_port
 
 SWEEPS_OFTEN = {
     "PREFECT_SERVER_SERVICES_DB_VACUUM_LOOP_SECONDS": "10",
@@ -158,14 +157,21 @@ def old_records_go(
 
 @contextmanager
 def _server(folder: Path) -> Iterator[Records]:
-    settings = {**COMPLETE_SERVER, **local_server.database(folder), **SWEEPS_OFTEN}
-    with local_server.presence(folder):
-        server = local_server.start_server(folder, settings=settings, lasts=False)
-        try:
-            local_server.await_health(folder, server)
-            yield Records(folder / "prefect.db", str(local_server.running(folder)))
-        finally:
-            end(server)
+    port = free_port()
+    api = f"http://127.0.0.1:{port}/api"
+    environment = local_server.environment_of_server(folder, COMPLETE_SERVER)
+    server = local_server.start(
+        local_server.server_command("127.0.0.1", port),
+        folder / "server.log",
+        {**environment, **SWEEPS_OFTEN},
+    )
+    try:
+        while not local_server.is_healthy(api):
+            assert server.poll() is None
+            time.sleep(0.2)
+        yield Records(folder / "prefect.db", api)
+    finally:
+        local_server.end(server)
 
 
 EVENT_TABLES = (("events", "id"), ("event_resources", "event_id"))
@@ -252,7 +258,7 @@ def fill(
 def _copy_run(
     connection: sqlite3.Connection, example: Mapping[str, Row], number: int
 ) -> None:
-    too_old = _before(RUNS + timedelta(days=1))
+    too_old = _before(local_server.RUNS_KEPT_FOR + timedelta(days=1))
     run, state = str(uuid.uuid4()), str(uuid.uuid4())
     own = {
         "id": run,
@@ -280,9 +286,7 @@ def _copy_run(
 def _copy_event(
     connection: sqlite3.Connection, example: Mapping[str, Row], name: str
 ) -> None:
-    too_old = _before(
-        (OUR_EVENTS if name == PAID else PREFECTS_EVENTS) + timedelta(days=1)
-    )
+    too_old = _before(local_server.RUNS_KEPT_FOR + timedelta(days=1))
     event = str(uuid.uuid4())
     _insert(connection, "events", {**example[name], "id": event, "occurred": too_old})
     _insert(

@@ -9,10 +9,11 @@ import signal
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from deployments.server_process import at_work
+from deployments.local_server import server_at_work
 from tests.crashes.books import broken_promises
 from tests.crashes.light import Job
 from tests.running import (
@@ -107,7 +108,8 @@ def _start(
 
 def end_server(server: Path, how: signal.Signals) -> None:
     """End the folder's server, if one is there, and wait for that."""
-    while server.exists() and (pid := at_work(server)) is not None:
-        if pid:
-            os.kill(pid, how)
+    while server.exists() and (holder := server_at_work(server)):
+        if holder.pid:
+            with suppress(ProcessLookupError):
+                os.kill(holder.pid, how)
         time.sleep(0.1)

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -27,7 +26,6 @@ import pytest
 from connectors.inbox import delete_old
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import list_snapshots, verify_snapshot
-from deployments import forgetting
 from deployments.local_server import prefect_server
 from flows.reconcile import end_personal_data
 from tests.running import (
@@ -338,28 +336,6 @@ def test_the_folders_own_server_is_started_and_its_database_names_nobody(
         [f"parameters of run {name}"],
     )
     assert found(data) == []
-
-
-def test_where_prefect_has_its_runs_in_postgresql_the_old_ones_of_the_folder_are_not_all(
-    merchant: Merchant, bought: Path, prefect_url: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Its server does not run: those of the folder, from before the move, are erased,
-    and what is left is told.
-    """
-    folder = merchant.folder / "data" / "prefect"
-    folder.mkdir(exist_ok=True)
-    (folder / "prefect.db").touch()
-    (folder / "database.url").write_text("postgresql://shop@db/shop")
-    monkeypatch.setattr(
-        forgetting, "prefect_server", lambda _: nullcontext(prefect_url)
-    )
-    done = merchant.sourcing(
-        "forget", "taobao-000", "--yes", "--json", PREFECT_API_URL=""
-    )
-    left = [
-        "Prefect has its runs in PostgreSQL, and its server does not run: start it and give the same command again"
-    ]
-    assert (done.exit_code, json.loads(done.stdout)["left"]) == (3, left)
 
 
 def paste(merchant: Merchant, text: str) -> None:

@@ -531,21 +531,12 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.RUN_DEFECT: refunded(writing_fails(ZeroDivisionError(), RECONCILED)),
 }
 BEYOND = {code for code in R if code.startswith(("message_", "recipient_"))} | {
-    *(
-        R.RUN_TOOK_TOO_LONG,
-        R.RUN_NOT_BEGUN,
-        R.RUN_LOST,
-    ),
-    *(
-        R.RUN_CRASHED,
-        R.RUN_NEVER_BEGAN,
-        R.RUN_PROCESS_GONE,
-    ),
-    *(
-        R.PARCEL_SILENT,
-        R.PARCEL_RETURNS,
-        R.PARCEL_EXCEPTION,
-    ),
+    R.RUN_TOOK_TOO_LONG,
+    R.RUN_NOT_BEGUN,
+    R.RUN_LOST,
+    R.PARCEL_SILENT,
+    R.PARCEL_RETURNS,
+    R.PARCEL_EXCEPTION,
 }
 """Of Prefect's server and of recipients, which the simulation lacks: tests/deployments,
 connectors and flows/notify.
