@@ -25,6 +25,8 @@ from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
 
+import httpx
+
 from connectors.durable import put_once
 from connectors.once_transport import trusted
 from connectors.ui_pages import TEMPORARY
