@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from connectors.apprise_sender import Recipient, recipients_of, send
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
-from connectors.ledger.outbox import Outgoing
+from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
@@ -47,7 +47,7 @@ def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> in
     return taken
 
 
-def _send(message: Outgoing, recipients: Mapping[str, Recipient]) -> Reason | None:
+def _send(message: StoredMessage, recipients: Mapping[str, Recipient]) -> Reason | None:
     recipient = recipients.get(message.address)
     if recipient is None:
         return because(ReasonCode.RECIPIENT_NOT_SET)

@@ -24,7 +24,6 @@ from domain.wording import counted, pluralize, shorten
 RESUMED = "buying was resumed meanwhile, and is not paused"
 POLL_EVERY_S = 0.5
 SAY_EVERY_S = 15.0
-GO_ON = "Follow-ups that wait begin now; a batch without one goes on when its file is run again, or by finish-batch"
 NOTHING_LEAVES = "Nothing that was begun before can leave any more: nothing is created, paid or booked"
 
 

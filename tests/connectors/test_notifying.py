@@ -103,7 +103,7 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     receiver.status = 503
     ledger.outbox.put(message("A-1"))
     assert sent(ledger, settings) == 1
-    assert [str(one.reason) for one in ledger.outbox.undelivered(clock())] == [
+    assert [str(one.why_unsent) for one in ledger.outbox.undelivered(clock())] == [
         "json did not get it: it answered 503; tried again"
     ]
     receiver.status = 200
@@ -144,7 +144,7 @@ def test_an_address_that_was_taken_out_stops_no_other(
     assert sent(ledger, telling(mail.address)) == 1
     assert not ledger.is_message_due(clock())
     (lost,) = ledger.outbox.undelivered(clock() - timedelta(days=1))
-    assert "SOURCING_NOTIFY has no such address" in str(lost.reason)
+    assert "SOURCING_NOTIFY has no such address" in str(lost.why_unsent)
 
 
 def test_a_message_that_is_too_large_is_cut_before_its_link(
@@ -217,7 +217,7 @@ def test_one_who_does_not_answer_is_not_waited_for(
     finally:
         receiver.slow_s = 0
     (late,) = ledger.outbox.undelivered(ledger.clock())
-    assert str(because(ReasonCode.RECIPIENT_LATE)) in str(late.reason)
+    assert str(because(ReasonCode.RECIPIENT_LATE)) in str(late.why_unsent)
 
 
 def test_no_address_is_told_to_anybody(
@@ -240,7 +240,7 @@ def test_no_address_is_told_to_anybody(
         repr(settings),
         settings.model_dump_json(),
     ]
-    told += [str(one.reason) for one in ledger.outbox.undelivered(ledger.clock())]
+    told += [str(one.why_unsent) for one in ledger.outbox.undelivered(ledger.clock())]
     told += [str(ledger.rows(select(messages)))]
     told += [caplog.text, *capfd.readouterr()]
     assert [text for text in told if TOKEN in text] == []
