@@ -92,14 +92,14 @@ class Outbox(LedgerRows):
         unaddressed = and_(
             messages.c.address == NOT_ADDRESSED, messages.c.next_try_at.is_not(None)
         )
+        over = {"tries": 0, "sent_at": now, "next_try_at": None, "failure": ""}
+        # in one statement: a message that is put meanwhile stays for the next call
+        ending = update(messages).where(unaddressed).values(over).returning(messages)
         with self._ledger.transaction(()) as connection:
-            found = connection.execute(select(messages).where(unaddressed)).mappings()
-            for row in found.all():
-                fresh = {**row, "tries": 0, "next_try_at": now, "failure": ""}
+            for row in connection.execute(ending).mappings().all():
+                unsent = {**row, "sent_at": None, "next_try_at": now}
                 for name in names:
-                    _insert(connection, {**fresh, "address": name})
-            over = {"sent_at": now, "next_try_at": None, "failure": ""}
-            connection.execute(update(messages).where(unaddressed).values(over))
+                    _insert(connection, {**unsent, "address": name})
 
     @repeating
     def due(self, now: datetime) -> StoredMessage | None:

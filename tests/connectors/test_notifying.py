@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from pydantic import SecretStr
@@ -333,22 +334,33 @@ def test_two_senders_at_once_send_each_message_once(
     request: pytest.FixtureRequest,
     database: str,
 ) -> None:
-    """On both databases."""
+    """On both databases, also what is put while they are at work."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     if database == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         url = server.new_ledger()
-    causes = [f"A-{number}" for number in range(20)]
+    causes = [f"A-{number}" for number in range(60)]
     told = [message(cause, about=(f"{cause}:1", f"{cause}:2")) for cause in causes]
     with (
         Ledger(url, clock=clock, owner="first") as one,
         Ledger(url, clock=clock, owner="second") as other,
     ):
-        one.outbox.put(*told)
-        other.outbox.put(*told)
+        settings = telling(receiver.address)
+        is_over = Event()
+
+        def send_all(ledger: Ledger) -> int:
+            count = 0
+            while not is_over.is_set() or ledger.is_message_due(clock()):
+                count += sent(ledger, settings)
+            return count
+
         with ThreadPoolExecutor(2) as pool:
-            settings = telling(receiver.address)
-            done = list(pool.map(lambda ledger: sent(ledger, settings), (one, other)))
+            senders = [pool.submit(send_all, ledger) for ledger in (one, other)]
+            for message_told in told:
+                one.outbox.put(message_told)
+                other.outbox.put(message_told)
+            is_over.set()
+        done = [sender.result() for sender in senders]
         assert one.outbox.undelivered(clock() - timedelta(days=1)) == []
     assert sum(done) == len(causes)
     assert sorted(receiver.titles) == sorted(f"{cause} stalled" for cause in causes)
