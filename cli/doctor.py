@@ -415,7 +415,7 @@ def _arriving(ledger_url: str, names: str) -> CheckResult:
             f"to {names}; the ledger can't be asked what arrived",
         )
     if unsent:
-        found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].reason}"
+        found = f"{pluralize(len(unsent), 'message')} of the last day did not arrive; {unsent[-1].why_unsent}"
         return unwell(
             "messages",
             f"to {names}; {found}",

@@ -67,14 +67,18 @@ def _send_due(*, as_json: bool) -> int:
         unsent = ledger.outbox.undelivered(ledger.clock() - UNSENT_FOR)
     if as_json:
         missed = [
-            {"subject": one.subject, "addressee": one.address, "why": str(one.reason)}
+            {
+                "subject": one.subject,
+                "addressee": one.address,
+                "why": str(one.why_unsent),
+            }
             for one in unsent
         ]
         terminal.print_json({"sent": sent, "not_arrived": missed})
     else:
         terminal.console.print(f"{pluralize(sent, 'message')} sent")
         for one in unsent:
-            line = f"{terminal.clock_time(one.put_at)} {one.subject}: {one.reason}"
+            line = f"{terminal.clock_time(one.put_at)} {one.subject}: {one.why_unsent}"
             terminal.console.print(line, soft_wrap=True, markup=False)
     if not mine.notify.get_secret_value():
         terminal.messages.print(NO_RECIPIENTS, soft_wrap=True)

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from connectors.apprise_sender import Recipient, recipients_of, send
 from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
-from connectors.ledger.outbox import Outgoing
+from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
@@ -27,27 +27,30 @@ def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> in
     if not ledger.is_message_due(now):
         return 0
 
-    outbox, began, taken = ledger.outbox, time.monotonic(), 0
+    outbox = ledger.outbox
     recipients = {one.name: one for one in recipients_of(settings.notify)}
-    if recipients:
-        outbox.address(recipients, now)
-
+    began = time.monotonic()
+    taken = 0
     while (elapsed_s := time.monotonic() - began) < BEGINS_FOR_S:
-        message = outbox.due(now + timedelta(seconds=elapsed_s))
+        moment = now + timedelta(seconds=elapsed_s)
+        message = outbox.due(moment)
         if message is None:
             break
+        if recipients and not message.address:
+            outbox.address(recipients, moment)
+            continue
         reach(MESSAGE_CLAIMED)
         reason = _send(message, recipients)
         if reason:
-            outbox.failed(message, reason, now + timedelta(seconds=elapsed_s))
+            outbox.failed(message, reason, moment)
         else:
             reach(MESSAGE_SENT)
-            outbox.sent(message, now)
+            outbox.sent(message, moment)
             taken += 1
     return taken
 
 
-def _send(message: Outgoing, recipients: Mapping[str, Recipient]) -> Reason | None:
+def _send(message: StoredMessage, recipients: Mapping[str, Recipient]) -> Reason | None:
     recipient = recipients.get(message.address)
     if recipient is None:
         return because(ReasonCode.RECIPIENT_NOT_SET)

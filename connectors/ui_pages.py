@@ -49,15 +49,6 @@ def runs_page(named: str = "") -> str:
     return _page("runs", **({"flow-run-search": named} if named else {}))
 
 
-def deployment_page(name_or_id: UUID | str) -> str:
-    """The page of a deployment by its id; by its name the list of that name, since the
-    UI has pages for ids alone.
-    """
-    if _is_id(name_or_id):
-        return _page(f"deployments/deployment/{name_or_id}")
-    return _page("deployments", flowOrDeploymentName=str(name_or_id))
-
-
 def run_form(
     deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None
 ) -> str:
@@ -70,11 +61,11 @@ def run_form(
     return _page(f"deployments/deployment/{deployment_id}/run", **filled)
 
 
-def artifact_page(id_or_key: UUID | str) -> str:
-    """The page of an artifact by its id, or by its key: that page shows the newest and
-    all earlier ones.
+def artifact_page(key: str) -> str:
+    """The page of an artifact: it shows the newest of this key, and all earlier
+    ones.
     """
-    return _page(f"artifacts/{'artifact' if _is_id(id_or_key) else 'key'}/{id_or_key}")
+    return _page(f"artifacts/key/{key}")
 
 
 def _page(path: str, **search: str) -> str:
@@ -83,11 +74,3 @@ def _page(path: str, **search: str) -> str:
         f"{name}={quote(value, safe='')}" for name, value in search.items()
     )
     return f"{ui}/v2/{path}{'?' if query else ''}{query}" if ui else ""
-
-
-def _is_id(text: UUID | str) -> bool:
-    try:
-        UUID(str(text))
-    except ValueError:
-        return False
-    return True

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from prefect import tags
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName
-from prefect.context import FlowRunContext
 from prefect.exceptions import CancelledRun, Pause
 from prefect.runtime import flow_run
 
 from connectors.book_file import Reading, book_text, of_a_night, reading_by
-from connectors.foreign import prefect_errors, words_of
-from connectors.inbox import ASKS, RESULT, Folder, Inbox, plain_name, whole_digest
+from connectors.foreign import words_of
+from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import THE_SHOP, closed_by_shop, drop
 from connectors.ledger.store import Ledger
@@ -45,7 +42,7 @@ from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import batch_id_with
 from flows.buy_from_file import buy_from_file
-from flows.notify.news import of_faults, of_left_behind, of_shown_again
+from flows.notify.news import of_faults, of_shown_again
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, show_table, with_what_waits
@@ -580,10 +577,6 @@ async def buy_from_inbox(
         files = [result for result in results if isinstance(result, FileResult)]
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
-        with suppress(
-            LedgerUnusable, OSError, *prefect_errors()
-        ):  # else the night has told of that
-            await notify_of_left_behind(folder.root.absolute())
         if any(one.batch_id for one in files):  # the service has proved the clock
             await asyncio.to_thread(end_personal_data, folder.root)
     if trouble:
@@ -591,57 +584,6 @@ async def buy_from_inbox(
         raise trouble[0]
     run_logger().info("%s", summary_of(report))
     return report
-
-
-async def notify_of_left_behind(taken: Path) -> None:
-    """Notify of files in the inbox of the settings, and in the one of before, where all
-    nights take another's.
-    """
-    settings, context = SourcingSettings(), FlowRunContext.get()
-    is_scheduled = context and context.flow_run and context.flow_run.auto_scheduled
-    for inbox in settings.inboxes if is_scheduled else ():
-        files = await asyncio.to_thread(_left_in, inbox, [taken])
-        if files and await asyncio.to_thread(
-            _left_in, inbox, await _taken_by_schedules()
-        ):
-            with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
-                await enqueue(
-                    ledger, of_left_behind(inbox, taken, files, utc_now().date())
-                )
-
-
-async def _taken_by_schedules() -> list[Path]:
-    async with get_client() as client:
-        nights = await client.read_deployments(
-            flow_filter=FlowFilter(name=FlowFilterName(any_=["buy-from-inbox"]))
-        )
-    given = [
-        night.parameters | one.parameters
-        for night in nights
-        if not night.paused
-        for one in night.schedules
-        if one.active
-    ]
-    return [Path(one.get("inbox", "inbox")) for one in given]
-
-
-def _left_in(inbox: Path, taken: Sequence[Path]) -> list[str]:
-    """The request files that a run over an inbox would take, unless it is one of those
-    that are taken.
-    """
-    if inbox.resolve() in [one.resolve() for one in taken]:
-        return []
-    found = [
-        path
-        for place in ("", Folder.OPEN, Folder.WORKING)
-        for path in (inbox / place).glob("[!.~]*")
-    ]
-    files = (
-        path
-        for path in found
-        if path.suffix.lower() in READERS and not path.name.endswith(RESULT)
-    )
-    return sorted(str(path.relative_to(inbox)) for path in files if path.is_file())
 
 
 @asynccontextmanager

@@ -36,7 +36,12 @@ from flows.notify import news
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.board import progress_shown
-from flows.prefect_ui.events import STALLED_AFTER, EventFeed, stalled
+from flows.prefect_ui.events import (
+    STALLED_AFTER,
+    EventFeed,
+    parcel_silent,
+    stalled,
+)
 from flows.prefect_ui.expected_errors import (
     best_effort,
     rename_run,
@@ -404,7 +409,7 @@ async def _notify_parcels(
     """Notify of stalled parcels, of each once after each scan, of held orders and late
     payments.
     """
-    reason = because(ReasonCode.PARCEL_SILENT, days=STALLED_AFTER.days)
+    reason = parcel_silent(STALLED_AFTER.days)
     silent: dict[tuple[str, ...], Reason] = {
         (
             event.resource["prefect.resource.name"],

@@ -17,7 +17,7 @@ from typing import Any
 
 from aiosmtpd.controller import Controller
 
-from connectors.ledger.outbox import Outgoing
+from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
 from tests.http_server import serving
 from tests.running import PATIENCE_S
@@ -25,7 +25,7 @@ from tests.running import PATIENCE_S
 TOKEN = "t0ken-of-the-receiver"
 
 
-def taken_messages(ledger: Ledger) -> list[Outgoing]:
+def taken_messages(ledger: Ledger) -> list[StoredMessage]:
     """All that is due for one recipient; it counts as sent."""
     now = ledger.clock()
     ledger.outbox.address(["ntfy"], now)

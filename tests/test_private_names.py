@@ -91,11 +91,7 @@ PRIVATE = (
                 "deployments/deployment/{deployment_id}/run",
                 "/deployments/deployment/$id/run",
             ),
-            ("flowOrDeploymentName", "flowOrDeploymentName"),
-            (
-                "artifacts/{'artifact' if _is_id(id_or_key) else 'key'}",
-                "/artifacts/key/$key",
-            ),
+            ("artifacts/key/{key}", "/artifacts/key/$key"),
         )
     ),
     Private(

@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Update,
+    and_,
+    func,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.foreign import clean
@@ -32,23 +41,33 @@ _UNSENT = messages.c.sent_at.is_(None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outgoing(Message):
-    """A message to one address, the present try counted."""
+class StoredMessage:
+    """The row of a message to one address."""
 
+    cause: str
     address: str
+    subject: str
+    body: str
+    link: str
     put_at: datetime
     tries: int
+    next_try_at: datetime | None
+    sent_at: datetime | None
+    failure: str
 
+    @property
+    def is_given_up(self) -> bool:
+        return self.next_try_at is None and self.sent_at is None
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Undelivered:
-    """A message that was tried at an address without success."""
-
-    subject: str
-    address: str
-    put_at: datetime
-    is_given_up: bool
-    reason: Reason
+    @property
+    def why_unsent(self) -> Reason:
+        return because(
+            ReasonCode.MESSAGE_UNDELIVERED,
+            addressee=self.address or "SOURCING_NOTIFY",
+            why=from_text(self.failure),
+            over=self.is_given_up,
+            goes_on=not self.is_given_up,
+        )
 
 
 class Outbox(LedgerRows):
@@ -73,17 +92,17 @@ class Outbox(LedgerRows):
         unaddressed = and_(
             messages.c.address == NOT_ADDRESSED, messages.c.next_try_at.is_not(None)
         )
+        over = {"tries": 0, "sent_at": now, "next_try_at": None, "failure": ""}
+        # in one statement: a message that is put meanwhile stays for the next call
+        ending = update(messages).where(unaddressed).values(over).returning(messages)
         with self._ledger.transaction(()) as connection:
-            found = connection.execute(select(messages).where(unaddressed)).mappings()
-            for row in found.all():
-                fresh = {**row, "tries": 0, "next_try_at": now, "failure": ""}
+            for row in connection.execute(ending).mappings().all():
+                unsent = {**row, "sent_at": None, "next_try_at": now}
                 for name in names:
-                    _insert(connection, {**fresh, "address": name})
-            over = {"sent_at": now, "next_try_at": None, "failure": ""}
-            connection.execute(update(messages).where(unaddressed).values(over))
+                    _insert(connection, {**unsent, "address": name})
 
     @repeating
-    def due(self, now: datetime) -> Outgoing | None:
+    def due(self, now: datetime) -> StoredMessage | None:
         """The next message that is due, its try written; the least tried first."""
         next_one = select(messages).where(is_due(now)).limit(1)
         next_one = next_one.order_by(messages.c.tries, messages.c.put_at)
@@ -92,57 +111,46 @@ class Outbox(LedgerRows):
             row = connection.execute(locked).mappings().first()
             if row is None:
                 return None
-            tries = row["tries"] + 1
-            begun = update(messages).where(_is(row["cause"], row["address"]))
-            connection.execute(
-                begun.values(tries=tries, next_try_at=now + pause_after(tries))
-            )
-        return Outgoing(
-            cause=row["cause"],
-            address=row["address"],
-            subject=row["subject"],
-            body=row["body"],
-            link=row["link"],
-            put_at=row["put_at"],
-            tries=tries,
-        )
+            message = StoredMessage(**row)
+            begun = replace(message, tries=message.tries + 1)
+            written = {
+                "tries": begun.tries,
+                "next_try_at": now + pause_after(begun.tries),
+            }
+            connection.execute(_of(begun).values(written))
+        return begun
 
-    def sent(self, message: Outgoing, now: datetime) -> None:
+    def sent(self, message: StoredMessage, now: datetime) -> None:
         """Record that a recipient has taken a message."""
-        taken = update(messages).where(_is(message.cause, message.address))
-        self._do(taken.values(sent_at=now, next_try_at=None, failure=""))
+        self._do(_of(message).values(sent_at=now, next_try_at=None, failure=""))
 
     @repeating
-    def failed(self, message: Outgoing, reason: Reason, now: datetime) -> None:
+    def failed(self, message: StoredMessage, reason: Reason, now: datetime) -> None:
         """Record why a message was not taken. What else is due at its address waits as
         long as this one.
         """
         next_try_at = now + pause_after(message.tries)
         is_over = now - message.put_at >= TRIED_FOR and message.tries >= LEAST_TRIES
-        this = update(messages).where(_is(message.cause, message.address), _UNSENT)
+        why = {
+            "next_try_at": None if is_over else next_try_at,
+            "failure": as_text(reason),
+        }
         others = update(messages).where(
             messages.c.address == message.address, is_due(now)
         )
         with self._ledger.transaction(()) as connection:
-            connection.execute(
-                this.values(
-                    next_try_at=None if is_over else next_try_at,
-                    failure=as_text(reason),
-                )
-            )
+            connection.execute(_of(message).where(_UNSENT).values(why))
             connection.execute(others.values(next_try_at=next_try_at))
 
-    def undelivered(self, since: datetime) -> list[Undelivered]:
+    def undelivered(self, since: datetime) -> list[StoredMessage]:
         """The messages put since then that an address has refused, oldest first."""
         found = select(messages).where(
             _UNSENT, messages.c.failure != "", messages.c.put_at >= since
         )
-        return [
-            _undelivered(row)
-            for row in self._ledger.rows(found.order_by(messages.c.put_at))
-        ]
+        rows = self._ledger.rows(found.order_by(messages.c.put_at))
+        return [StoredMessage(**row) for row in rows]
 
-    def unreached(self, since: datetime) -> list[Undelivered]:
+    def unreached(self, since: datetime) -> list[StoredMessage]:
         """The newest given-up message of each address that has taken no later one."""
         reached = self._ledger.pairs(
             select(messages.c.address, func.max(messages.c.put_at))
@@ -216,23 +224,7 @@ def _insert(connection: Connection, row: dict[str, Any]) -> bool:
     return bool(connection.scalars(statement.returning(messages.c.cause)).all())
 
 
-def _is(cause: str, address: str) -> ColumnElement[bool]:
-    return and_(messages.c.cause == cause, messages.c.address == address)
-
-
-def _undelivered(row: dict[str, Any]) -> Undelivered:
-    is_given_up = row["next_try_at"] is None
-    reason = because(
-        ReasonCode.MESSAGE_UNDELIVERED,
-        addressee=row["address"] or "SOURCING_NOTIFY",
-        why=from_text(row["failure"]),
-        over=is_given_up,
-        goes_on=not is_given_up,
-    )
-    return Undelivered(
-        subject=row["subject"],
-        address=row["address"],
-        put_at=row["put_at"],
-        is_given_up=is_given_up,
-        reason=reason,
+def _of(message: StoredMessage) -> Update:
+    return update(messages).where(
+        messages.c.cause == message.cause, messages.c.address == message.address
     )

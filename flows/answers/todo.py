@@ -15,7 +15,7 @@ from typing import Any
 
 from connectors.inbox import FaultyFile, Folder, Inbox, faulty_files
 from connectors.ledger.engine import chunked
-from connectors.ledger.outbox import Undelivered
+from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.overview import every_open_effect
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
@@ -446,10 +446,10 @@ def _of_first_payment(ledger: Ledger, marketplace: Marketplace, why: Reason) -> 
     )
 
 
-def _of_message(undelivered: Undelivered) -> ToDo:
+def _of_message(message: StoredMessage) -> ToDo:
     return ToDo(
-        order_ref=undelivered.subject,
+        order_ref=message.subject,
         state=NOT_DELIVERED,
-        since=undelivered.put_at,
-        **explained(undelivered.reason),
+        since=message.put_at,
+        **explained(message.why_unsent),
     )

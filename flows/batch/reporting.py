@@ -4,7 +4,6 @@ the run ends in Prefect.
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -13,9 +12,6 @@ from dataclasses import replace
 from typing import Any
 
 from prefect.artifacts import acreate_markdown_artifact
-from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.actions import ArtifactCreate
-from prefect.client.schemas.objects import FlowRun
 from prefect.states import Completed
 
 from connectors.book_file import of_a_night
@@ -35,7 +31,6 @@ from domain.states import NEEDS_A_PERSON, OrderState
 from flows.prefect_ui.artifacts import (
     artifact_key,
     links_of,
-    of_many,
     outcome_rows,
     show_table,
 )
@@ -275,26 +270,3 @@ def so_far(ledger: Ledger, batch_id: str) -> BatchReport:
         snapshot_root="",
         broken_off=STOPPED if of_a_night.get(None) is None else STOPPED + OF_A_NIGHT,
     )
-
-
-async def show_stopped(client: PrefectClient, run: FlowRun, ledger: Ledger) -> str:
-    """Show the purchases of a dead run with that run; answers them in one line.
-
-    Called by the recovery of lost runs. Empty for a run without a batch.
-    """
-    batch_id = run.name.partition(": ")[0].removeprefix("finish ")
-    report = await asyncio.to_thread(so_far, ledger, batch_id)
-    if not report.orders:
-        return ""
-    summary = f"Batch {batch_id}: {counts_of(report)}"
-    rows, words = of_many(outcome_rows(report), summary, of=len(report.orders))
-    key, text = artifact_key(batch_id), markdown_report(report, links=links_of(report))
-    for kind, name, data, said in (
-        ("table", f"outcome-{key}", rows, words),
-        ("markdown", f"report-{key}", text, in_short(report)),
-    ):
-        wanted = ArtifactCreate(
-            key=name, type=kind, data=data, description=said, flow_run_id=run.id
-        )
-        await client.create_artifact(wanted)
-    return f"Batch {batch_id}: {in_short(report)}"

@@ -8,8 +8,7 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 from connectors.ledger.records import EffectRecord, OrderRecord, line_of
 from connectors.xportcn.leased_permits import DailyCalls
@@ -163,20 +162,6 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
         cause=f"faults:{file}:{content}",
         subject=f"{file}: {note}",
         body="\n".join([*_bounded(whole), *where, remedy]),
-    )
-
-
-def of_left_behind(
-    inbox: Path, taken: Path, files: Sequence[str], day: date
-) -> Message:
-    """The message of files in an inbox, while the night takes those of another
-    folder.
-    """
-    return Message(
-        cause=f"left-behind:{inbox}:{day}",
-        subject=f"{pluralize(len(files), 'request file')} in an inbox that no night takes: {shorten(files)}",
-        body=f"They lie in {inbox}; the night took {taken}.\nWhat to do: start buy-from-inbox with their folder as "
-        "*Inbox*, which goes on with them. The page fills SOURCING_INBOX: let the *Inbox* of the night be that.",
     )
 
 

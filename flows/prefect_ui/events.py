@@ -196,6 +196,11 @@ def budget_used_up(batch_id: str, report: BatchReport) -> list[Event]:
     return [_event("sourcing.budget.used-up", _batch(batch_id), payload)]
 
 
+def parcel_silent(days: int) -> Reason:
+    """The reason of a parcel that no carrier has scanned for so many days."""
+    return because(ReasonCode.PARCEL_SILENT, days=days)
+
+
 def stalled(
     ledger: Ledger, orders: Mapping[str, OrderRecord], now: datetime
 ) -> list[Event]:
@@ -220,7 +225,7 @@ def stalled(
                 "last_heard_of": last.isoformat(),
             }
             payload |= {
-                "reason": str(why := because(ReasonCode.PARCEL_SILENT, days=days)),
+                "reason": str(why := parcel_silent(days)),
                 "reason_code": why.code,
             }
             found.append(

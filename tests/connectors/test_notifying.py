@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from threading import Event
 
 import pytest
 from pydantic import SecretStr
@@ -103,7 +104,7 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     receiver.status = 503
     ledger.outbox.put(message("A-1"))
     assert sent(ledger, settings) == 1
-    assert [str(one.reason) for one in ledger.outbox.undelivered(clock())] == [
+    assert [str(one.why_unsent) for one in ledger.outbox.undelivered(clock())] == [
         "json did not get it: it answered 503; tried again"
     ]
     receiver.status = 200
@@ -144,7 +145,7 @@ def test_an_address_that_was_taken_out_stops_no_other(
     assert sent(ledger, telling(mail.address)) == 1
     assert not ledger.is_message_due(clock())
     (lost,) = ledger.outbox.undelivered(clock() - timedelta(days=1))
-    assert "SOURCING_NOTIFY has no such address" in str(lost.reason)
+    assert "SOURCING_NOTIFY has no such address" in str(lost.why_unsent)
 
 
 def test_a_message_that_is_too_large_is_cut_before_its_link(
@@ -217,7 +218,7 @@ def test_one_who_does_not_answer_is_not_waited_for(
     finally:
         receiver.slow_s = 0
     (late,) = ledger.outbox.undelivered(ledger.clock())
-    assert str(because(ReasonCode.RECIPIENT_LATE)) in str(late.reason)
+    assert str(because(ReasonCode.RECIPIENT_LATE)) in str(late.why_unsent)
 
 
 def test_no_address_is_told_to_anybody(
@@ -240,7 +241,7 @@ def test_no_address_is_told_to_anybody(
         repr(settings),
         settings.model_dump_json(),
     ]
-    told += [str(one.reason) for one in ledger.outbox.undelivered(ledger.clock())]
+    told += [str(one.why_unsent) for one in ledger.outbox.undelivered(ledger.clock())]
     told += [str(ledger.rows(select(messages)))]
     told += [caplog.text, *capfd.readouterr()]
     assert [text for text in told if TOKEN in text] == []
@@ -333,22 +334,33 @@ def test_two_senders_at_once_send_each_message_once(
     request: pytest.FixtureRequest,
     database: str,
 ) -> None:
-    """On both databases."""
+    """On both databases, also what is put while they are at work."""
     url = f"sqlite:///{tmp_path / 'shared.db'}"
     if database == "postgresql":
         server: Postgres = request.getfixturevalue("postgres")
         url = server.new_ledger()
-    causes = [f"A-{number}" for number in range(20)]
+    causes = [f"A-{number}" for number in range(60)]
     told = [message(cause, about=(f"{cause}:1", f"{cause}:2")) for cause in causes]
     with (
         Ledger(url, clock=clock, owner="first") as one,
         Ledger(url, clock=clock, owner="second") as other,
     ):
-        one.outbox.put(*told)
-        other.outbox.put(*told)
+        settings = telling(receiver.address)
+        is_over = Event()
+
+        def send_all(ledger: Ledger) -> int:
+            count = 0
+            while not is_over.is_set() or ledger.is_message_due(clock()):
+                count += sent(ledger, settings)
+            return count
+
         with ThreadPoolExecutor(2) as pool:
-            settings = telling(receiver.address)
-            done = list(pool.map(lambda ledger: sent(ledger, settings), (one, other)))
+            senders = [pool.submit(send_all, ledger) for ledger in (one, other)]
+            for message_told in told:
+                one.outbox.put(message_told)
+                other.outbox.put(message_told)
+            is_over.set()
+        done = [sender.result() for sender in senders]
         assert one.outbox.undelivered(clock() - timedelta(days=1)) == []
     assert sum(done) == len(causes)
     assert sorted(receiver.titles) == sorted(f"{cause} stalled" for cause in causes)

@@ -22,9 +22,9 @@ from prefect.input import RunInput
 from prefect.states import AwaitingRetry, Cancelling, Running, Suspended
 
 from connectors.foreign import prefect_errors
+from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.messages import Message
 from domain.plan import PlannedOrder
 from domain.wording import ALL, ALL_BUT
 from flows.approval import form, pause
@@ -224,12 +224,12 @@ async def test_an_answer_that_is_not_clear_is_asked_for_again(
     }
 
 
-def told_at(ledger: Ledger, hour: float) -> list[Message]:
+def told_at(ledger: Ledger, hour: float) -> list[StoredMessage]:
     """What is due for a recipient by then."""
     with Ledger(
         ledger.url, clock=lambda: NOW + timedelta(hours=hour), owner="sender"
     ) as sender:
-        return [*taken_messages(sender)]
+        return taken_messages(sender)
 
 
 def subjects(ledger: Ledger, hour: float) -> list[str]:

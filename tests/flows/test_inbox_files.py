@@ -6,7 +6,6 @@ import asyncio
 import io
 import json
 import os
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -32,7 +31,6 @@ from domain.report import BatchReport
 from domain.states import OrderState
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import read_requests
-from flows.buy_from_inbox import notify_of_left_behind
 from flows.prefect_ui.parameters import Limits, Requests, Speed
 from tasks.engine.resources import utc_now
 from tests.cli.test_long_tables import line, report
@@ -756,66 +754,3 @@ async def test_a_file_that_is_mended_in_open_goes_on_with_its_batch(
     killed("a.csv")
     await night("working/a.csv")
     assert given == [*["a-e7cd9c3a"] * 3, "a-11507a0e"]
-
-
-async def test_a_night_of_another_inbox_tells_what_lies_in_those_that_none_takes(
-    tmp_path: Path, tried: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Page and shops fill it each day, the night ends well, and no paid order of the
-    shop is ever bought.
-
-    And what was under way in the inbox of before is taken up by no night.
-    """
-    monkeypatch.setenv("SOURCING_INBOX", str(tmp_path / "set"))
-    settings = SourcingSettings()
-    former, inbox, own = (
-        Inbox(at).root
-        for at in (settings.data_dir / "inbox", settings.inbox, tmp_path / "own")
-    )
-    for name in (
-        "read-from-shop.csv",
-        "ask-may.xlsx",
-        "notes.pdf",
-        ".hidden.csv",
-        "open/a.csv.result.csv",
-    ):
-        (inbox / name).touch()
-    for name in ("open/old.csv", "working/older.csv", "done/over.csv"):
-        (former / name).touch()
-
-    async def told(
-        folder: Path, *, scheduled: bool, others: Sequence[Any] = ()
-    ) -> list[str]:
-        nights = AsyncMock(return_value=others)
-        client = AsyncMock(
-            __aenter__=AsyncMock(return_value=SimpleNamespace(read_deployments=nights))
-        )
-        monkeypatch.setattr(flows.buy_from_inbox, "get_client", lambda: client)
-        context = SimpleNamespace(
-            get=lambda: SimpleNamespace(
-                flow_run=SimpleNamespace(auto_scheduled=scheduled)
-            )
-        )
-        monkeypatch.setattr(flows.buy_from_inbox, "FlowRunContext", context)
-        await notify_of_left_behind(folder)
-        with Ledger(settings.ledger_url, clock=utc_now, owner="test") as ledger:
-            return [one.subject for one in taken_messages(ledger)]
-
-    def other(at: Path, *, paused: bool = False, active: bool = True) -> Any:
-        schedules = [SimpleNamespace(active=active, parameters={"inbox": str(at)})]
-        return SimpleNamespace(
-            paused=paused, schedules=schedules, parameters={"inbox": str(own)}
-        )
-
-    words = "2 request files in an inbox that no night takes: "
-    by_another = [other(inbox), other(former)]
-    assert await told(own, scheduled=True, others=by_another) == []  # at another hour
-    off = [other(former, paused=True), other(former, active=False)]
-    assert await told(own, scheduled=False) == []  # a person tries another folder
-    assert await told(inbox, scheduled=True, others=off) == [
-        f"{words}open/old.csv, working/older.csv"
-    ]
-    assert await told(own, scheduled=True) == [
-        f"{words}ask-may.xlsx, read-from-shop.csv"
-    ]
-    assert await told(own, scheduled=True) == []

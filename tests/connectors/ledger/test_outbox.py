@@ -101,7 +101,7 @@ def test_an_address_out_of_reach_is_tried_after_growing_pauses_and_given_up(
     assert times[:9] == [0, 1, 3, 7, 15, 31, 63, 123, 183]
     assert times[-1] == 72 * 60 + 3
     (lost,) = ledger.outbox.unreached(began)
-    assert (lost.subject, lost.address, str(lost.reason)) == (
+    assert (lost.subject, lost.address, str(lost.why_unsent)) == (
         "A run failed",
         "smtp",
         "smtp did not get it: it did not answer in time; given up",

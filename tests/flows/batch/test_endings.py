@@ -9,9 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect import flow
-from prefect.client.orchestration import get_client
-from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterId
 from prefect.client.schemas.objects import State
 
 import flows.batch.reporting
@@ -22,7 +19,7 @@ from connectors.ledger.store import Ledger
 from domain.holds import Pause
 from domain.report import BatchReport, ReportLine
 from domain.states import OrderState
-from flows.batch.reporting import ended, notifies_when_stopped, show_stopped, so_far
+from flows.batch.reporting import ended, notifies_when_stopped, so_far
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 
@@ -136,31 +133,6 @@ async def test_a_cancelled_run_of_a_worker_shows_what_it_bought(
     with pytest.raises(asyncio.CancelledError):
         await task
     assert shown == shows
-
-
-@pytest.mark.usefixtures("prefect_url")
-@pytest.mark.endurance
-async def test_a_run_that_died_is_shown_by_who_finds_it(ledger: Ledger) -> None:
-    """With the run, under the keys that it would have used; a run of no batch says
-    nothing.
-    """
-    ledger.start_batch("died", "orders.csv")
-    put_rows(ledger, [plan("A-1", batch_id="died")])
-
-    @flow
-    def source() -> None: ...
-
-    async with get_client() as client:
-        run = await client.create_flow_run(source, name="died: 1 order")
-        assert (
-            await show_stopped(client, run, ledger)
-            == "Batch died: 0.00 CNY paid; 1 planned"
-        )
-        wanted = FlowRunFilter(id=FlowRunFilterId(any_=[run.id]))
-        shown = await client.read_artifacts(flow_run_filter=wanted)
-        assert {one.key for one in shown} == {"outcome-died", "report-died"}
-        other = await client.create_flow_run(source, name="track parcels")
-        assert await show_stopped(client, other, ledger) == ""
 
 
 @pytest.mark.parametrize("error", [OSError("the disk is full"), ZeroDivisionError()])
