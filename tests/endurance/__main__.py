@@ -61,6 +61,7 @@ from tests.endurance.restarts import (
     batch_under_restarts,
 )
 from tests.endurance.retention import file_does_not_grow
+from tests.endurance.serve_restarts import serve_outlives
 from tests.endurance.shop import End
 from tests.endurance.snapshots import snapshots_outlive_kills
 from tests.endurance.starts import killed_starts_lock_nobody_out
@@ -159,7 +160,9 @@ def main() -> int:
         if "storm" in options.parts
         else []
     )
-    right += [_restarts(options)] if "restarts" in options.parts else []
+    right += (
+        [_restarts(options), serve_outlives()] if "restarts" in options.parts else []
+    )
     right += (
         [all([_commands(name, options) for name in databases])]
         if "command" in options.parts
