@@ -49,15 +49,6 @@ def runs_page(named: str = "") -> str:
     return _page("runs", **({"flow-run-search": named} if named else {}))
 
 
-def deployment_page(name_or_id: UUID | str) -> str:
-    """The page of a deployment by its id; by its name the list of that name, since the
-    UI has pages for ids alone.
-    """
-    if _is_id(name_or_id):
-        return _page(f"deployments/deployment/{name_or_id}")
-    return _page("deployments", flowOrDeploymentName=str(name_or_id))
-
-
 def run_form(
     deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None
 ) -> str:

@@ -6,7 +6,6 @@ import pytest
 
 from connectors.ui_pages import (
     artifact_page,
-    deployment_page,
     run_form,
     run_page,
     runs_page,
@@ -28,17 +27,6 @@ def test_links_lead_to_the_pages_of_the_second_ui() -> None:
     assert (
         artifact_page("what-waits")
         == "http://127.0.0.1:4200/v2/artifacts/key/what-waits"
-    )
-
-
-def test_a_deployment_is_found_by_its_id_or_its_name() -> None:
-    """The UI has no page by name, but a list by name."""
-    assert (
-        deployment_page(ID) == f"http://127.0.0.1:4200/v2/deployments/deployment/{ID}"
-    )
-    assert (
-        deployment_page("buy-from-file")
-        == "http://127.0.0.1:4200/v2/deployments?flowOrDeploymentName=buy-from-file"
     )
 
 

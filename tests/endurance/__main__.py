@@ -2,7 +2,8 @@
 promise.
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a
-PostgreSQL that goes away and comes back under one process, `command` the real command
+PostgreSQL that goes away and comes back under one process, and `sourcing serve` and its
+parts under signals, `command` the real command
 with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
 every fiftieth case), `deviations` every form in which the service may deviate (also
 `--every`), `dialects` a journey through each dialect and 40 combinations, `reasons` a
