@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, nullcontext, suppress
 from dataclasses import asdict, dataclass
 from datetime import timedelta
+from http.client import HTTPException
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlsplit
@@ -219,7 +220,10 @@ def holding(folder: Path, server: Server) -> Iterator[IO[str] | None]:
 
 def is_healthy(url: str) -> bool:
     """Whether a Prefect API, or a sandbox, answers at this address."""
-    with suppress(OSError, ValueError), urlopen(f"{url}/health", timeout=2):
+    with (
+        suppress(OSError, ValueError, HTTPException),
+        urlopen(f"{url}/health", timeout=2),
+    ):
         return True
     return False
 
