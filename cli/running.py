@@ -70,7 +70,6 @@ def _load() -> None:
         return
     gc.disable()
     import fastapi.encoders  # noqa: F401 - Prefect's, for the parameters of a run
-    import prefect.flow_engine  # noqa: F401
 
     import flows.buy_from_file  # noqa: F401
     from connectors.marketplaces import load_all

@@ -78,7 +78,9 @@ def serve(
             str(port_of_page),
         ]
         sandbox = _sandbox(service.base_url, port_of_callbacks) if wanted else {}
-        return {"page": page} | _receiver(port_of_callbacks) | sandbox
+        receiver = [sys.executable, "-m", "deployments.receiver"]
+        receiver += ["--port", str(port_of_callbacks)]
+        return {"page": page, "callbacks": receiver, **sandbox}
 
     if host in ("0.0.0.0", "::") and not os.environ.get("PREFECT_UI_URL"):
         terminal.messages.print(
@@ -178,12 +180,6 @@ def free_port(wished: int, setting: str, *, or_any: bool) -> int:
         if not or_any:
             raise
         return serving.usable_port("127.0.0.1", 0, setting)
-
-
-def _receiver(port: int) -> dict[str, list[str]]:
-    return {
-        "callbacks": [sys.executable, "-m", "deployments.receiver", "--port", str(port)]
-    }
 
 
 def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:

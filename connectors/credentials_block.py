@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 from prefect.blocks.core import Block
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from pydantic import Field, HttpUrl, SecretStr
 
@@ -109,7 +110,7 @@ def settings_from_block(name: str) -> dict[str, Any] | None:
     try:
         block: XportcnCredentials = XportcnCredentials.load(name, _sync=True)  # type: ignore[assignment, call-arg]
     except ValueError as error:
-        if "Unable to find block document" in str(error):
+        if isinstance(error.__cause__, ObjectNotFound):
             return None
         raise BlockUnreadable(
             f"the Prefect block {name!r} can't be read ({words_of(error)}): save it again"

@@ -86,7 +86,7 @@ LANES = (
     (
         (
             INSTALLED,
-            ("deployments/test_recovery", "deployments/test_questions", "ui/", ""),
+            ("ui/", ""),
         ),
         ("", ("cli/test_starts",)),
     ),

@@ -52,10 +52,7 @@ LONG = {
         f"connectors/xportcn/test_{name}"
         for name in ("breaker", "leased_permits", "live", "tolerant_readers")
     ),
-    *(
-        f"deployments/test_{name}"
-        for name in ("automations", "dispatching", "page", "receiver")
-    ),
+    *(f"deployments/test_{name}" for name in ("dispatching", "page", "receiver")),
     *(
         f"domain/test_{name}"
         for name in (

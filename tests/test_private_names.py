@@ -60,14 +60,6 @@ PRIVATE = (
         "Read prefect.runtime.flow_run.id in deployed_run, or the new variable.",
     ),
     Private(
-        "prefect.flow_engine",
-        "cli/running.py",
-        "prefect/flow_engine.py",
-        "def run_flow(",
-        "it is imported while the server starts, else after that",
-        "Leave the import away: a command takes a moment longer.",
-    ),
-    Private(
         "prefect.events.related",
         "flows/prefect_ui/events.py",
         "prefect/events/related.py",
@@ -109,14 +101,6 @@ PRIVATE = (
         "flow_run_suspension_request: FlowRunSuspensionRequest",
         "Pause on a run's page is heeded at the next task only, which is the end of a chunk",
         "Read the run's state every few seconds, and end where it is Suspended, or was.",
-    ),
-    Private(
-        "Unable to find block document",
-        "connectors/credentials_block.py",
-        "prefect/blocks/core.py",
-        "Unable to find block document",
-        "a missing block means another account, an unreadable one stops the run; both are a ValueError",
-        "Tell the two apart anew in settings_from_block, before a run takes the wrong account.",
     ),
     Private(
         "socket_read_timeout",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from uuid import UUID
@@ -51,15 +50,13 @@ async def show_as_crashed(run_id: str, message: str) -> None:
 
 def runs_in(
     *states: StateType,
-    or_named: Sequence[str] = (),
     tag: str = "",
     deployment: UUID | None = None,
     ended_since: datetime | None = None,
 ) -> FlowRunFilter:
-    """Runs in these states, or in states of these names."""
-    or_so = {"operator": "or_", "name": {"any_": or_named}} if or_named else {}
+    """Runs in these states."""
     wanted = {
-        "state": {"type": {"any_": states}, **or_so},
+        "state": {"type": {"any_": states}},
         "tags": {"all_": [tag]} if tag else None,
         "deployment_id": {"any_": [deployment]} if deployment else None,
         "end_time": {"after_": ended_since} if ended_since else None,

@@ -2,7 +2,8 @@
 promise.
 
 `storm` is four processes on one batch with random kills and stops, `restarts` a
-PostgreSQL that goes away and comes back under one process, `command` the real command
+PostgreSQL that goes away and comes back under one process, and `sourcing serve` and its
+parts under signals, `command` the real command
 with its Prefect server, `hostile` the whole table of odd answers (`--every 50` plays
 every fiftieth case), `deviations` every form in which the service may deviate (also
 `--every`), `dialects` a journey through each dialect and 40 combinations, `reasons` a
@@ -63,6 +64,7 @@ from tests.endurance.restarts import (
     batch_under_restarts,
 )
 from tests.endurance.retention import file_does_not_grow
+from tests.endurance.serve_restarts import serve_outlives
 from tests.endurance.shop import End
 from tests.endurance.snapshots import snapshots_outlive_kills
 from tests.endurance.starts import killed_starts_lock_nobody_out
@@ -162,7 +164,9 @@ def main() -> int:
         if "storm" in options.parts
         else []
     )
-    right += [_restarts(options)] if "restarts" in options.parts else []
+    right += (
+        [_restarts(options), serve_outlives()] if "restarts" in options.parts else []
+    )
     right += (
         [all([_commands(name, options) for name in databases])]
         if "command" in options.parts
