@@ -33,8 +33,6 @@ class MessageKind(Worded):
         return self.words or f"messages: {self.replace('_', ' ')}"
 
     APPROVAL_WAITS = "approval_waits", "plans wait for your yes"
-    APPROVAL_ENDS = "approval_ends", "plans wait for your yes, not for much longer"
-    NOT_APPROVED = "not_approved", "plans were not bought: no answer came"
     FAULTS = "faults", "request files have faults"
     ORDERS_WAIT = "orders_wait", "batches have orders that wait for a person"
     EFFECT_UNKNOWN = "effect_unknown", "runs had no answer to what they sent"

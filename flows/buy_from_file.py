@@ -17,7 +17,6 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import NotSent, Unanswered
 from domain.follow_ups import MOST_FOLLOW_UPS, FollowUp
 from domain.report import BatchReport, check_batch_id
-from flows.approval.form import is_deployed
 from flows.batch.follow_up import (
     FromLedger,
     once_more,
@@ -27,6 +26,7 @@ from flows.batch.follow_up import (
 )
 from flows.batch.opening import absolute, opened
 from flows.batch.plan_sources import FromRequests
+from flows.batch.question import put_question
 from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import (
     FETCHED,
@@ -58,6 +58,7 @@ from flows.prefect_ui.parameters import (
     asked,
     in_words,
 )
+from flows.prefect_ui.runs import is_deployed
 from tasks.engine.resources import Resources, utc_now
 
 NO_LIMITS, AS_SET = Limits(), Speed()
@@ -114,6 +115,13 @@ async def buy_from_file(
             report = await run.followed(dry_run=dry_run, ask=not yes)
         del run, source  # what they know of each order is much memory
         report = await schedule_follow_up(resources, report, limits)
+        if is_deployed() and not dry_run:
+            report = replace(
+                report,
+                approval=await put_question(
+                    resources, report.batch_id, limits.budget_cny
+                ),
+            )
         note_missing(report, resources.settings.data_dir)
         await show_outcome(report, resources.ledger.orders(shown_whole(report)))
     answer: BatchReport = ended(report)
@@ -144,6 +152,11 @@ async def finish_batch(
     Nothing is planned or approved anew: what is held, refused or not approved stays as
     it is.
     """
+    return await finish(batch, limits, look)
+
+
+async def finish(batch: str, limits: Limits, look: int = 1) -> BatchReport:
+    """Go on with a batch as the ledger has it; see `finish_batch`."""
     limits.check()
     in_words("Batch", lambda: check_batch_id(batch))
     try:

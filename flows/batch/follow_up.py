@@ -40,14 +40,13 @@ from domain.request_remarks import BadInput
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
-from flows.approval.form import is_deployed
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
 from flows.notify.news import of_batch, of_first_payments, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import best_effort, run_logger
 from flows.prefect_ui.parameters import Limits
-from flows.prefect_ui.runs import current_run, next_start, runs_in
+from flows.prefect_ui.runs import current_run, is_deployed, next_start, runs_in
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from

@@ -38,17 +38,17 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
     """Messages of the orders that wait for a person after a run: those beyond a budget,
     and all others.
 
-    Orders held by silence alone are left out: `flows/approval/form.py` notifies of
-    them.
+    Orders that wait for an approval are left out: their plan has a message of its own.
 
     `receivers` are those of the waiting orders; the details of an order without one are
     left out.
     """
     waiting = waiting_in(report)
     full = [line for line in report.without_room if line in waiting]
-    silent = ReasonCode.NOBODY_ANSWERED
     rest = [
-        line for line in waiting if line not in full and line.reason_code is not silent
+        line
+        for line in waiting
+        if line not in full and line.reason_code is not ReasonCode.WAITS_FOR_APPROVAL
     ]
 
     def reason(line: ReportLine) -> str:

@@ -42,15 +42,6 @@ async def enqueue(ledger: Ledger, *messages: Message) -> None:
         run_logger().warning("No message goes out about this (%s): %s", error, subjects)
 
 
-async def withdraw(ledger: Ledger, *causes: str) -> None:
-    """Withdraw those messages that were not sent yet."""
-    try:
-        for cause in causes:
-            await asyncio.to_thread(ledger.outbox.withdraw, cause)
-    except LedgerUnusable as error:
-        run_logger().warning("a message could not be withdrawn: %s", error)
-
-
 def run_link() -> str:
     """Where the present run is shown; empty outside one, and where its server ends
     before the link is opened.

@@ -5,7 +5,6 @@ and the form that leads on.
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -21,14 +20,14 @@ from prefect.client.schemas.filters import (
     ArtifactCollectionFilter,
     ArtifactCollectionFilterKey,
 )
-from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.client.schemas.objects import ArtifactCollection
+from prefect.exceptions import ObjectNotFound
 
 from connectors.foreign import prefect_errors
 from connectors.ledger.overview import pulse
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import WHAT_WAITS, run_form, run_page, runs_page
+from connectors.ui_pages import WHAT_WAITS, run_form, runs_page
 from domain.holds import PAUSED, Pause
 from domain.reasons import Explained
 from domain.report import BatchReport, ReportLine
@@ -36,7 +35,6 @@ from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import STUCK, ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import inert
-from flows.prefect_ui.runs import runs_in
 from flows.report.sections import Leads, Link
 
 MOST_ROWS = 1_000
@@ -46,12 +44,12 @@ LEAST_PAUSE_S, MOST_PAUSE_S = 10.0, 60.0
 """The shortest time between two refreshes, and the longest: time alone makes orders
 overdue.
 """
-APPROVAL = "waits for approval"
 NEVER = datetime.min.replace(tzinfo=UTC)
 BEGIN_HERE = "begin-here"
 MOST_NAMED_IN_A_LINK = 20
 RESUME = "resume-buying"
 FORMS = {
+    "approve": ("approve-batch", "approve or refuse"),
     "run": ("buy-from-file", "run it again"),
     "resolve": ("resolve-order", "answer"),
     "refunds": ("follow-after-sale", "read it again"),
@@ -74,7 +72,6 @@ class _Seen:
 
     at: float = -MOST_PAUSE_S
     pulse: str = ""
-    approvals: tuple[str, ...] = ()
 
 
 _seen = _Seen()
@@ -96,47 +93,32 @@ async def refresh(client: PrefectClient | None, ledger: Ledger) -> bool:
 
 
 async def _refreshed(client: PrefectClient, ledger: Ledger, since: float) -> bool:
-    asking = await that_ask(client)
     felt = await asyncio.to_thread(
         pulse, ledger, STUCK, refused_since=ledger.clock() - REFUSED_FOR
     )
     felt += str(await asyncio.to_thread(ledger.buying_paused))
-    now = _Seen(
-        at=time.monotonic(), pulse=felt, approvals=tuple(str(run.id) for run in asking)
-    )
-    if since < MOST_PAUSE_S and (now.pulse, now.approvals) == (
-        _seen.pulse,
-        _seen.approvals,
-    ):
+    if since < MOST_PAUSE_S and felt == _seen.pulse:
         return False
-    text, summary = await _written(client, ledger, asking)
+    now = time.monotonic()
+    text, summary = await what_waits(client, ledger)
     is_new = await _put(client, WHAT_WAITS, text, summary)
     await _note_page(client, ledger)
-    _seen.at, _seen.pulse, _seen.approvals = now.at, now.pulse, now.approvals
+    _seen.at = now
+    _seen.pulse = felt
     return is_new
 
 
 async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
-    return await _written(client, ledger, await that_ask(client))
-
-
-async def _written(
-    client: PrefectClient, ledger: Ledger, asking: Sequence[FlowRun]
-) -> tuple[str, str]:
     settings = SourcingSettings()
     found = await asyncio.to_thread(
         to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
     )
     forms = {one.name: one.id for one in await client.read_deployments()}
-    rows = [
-        await _approval_row(client, run, settings.timezone)
-        for run in asking[:MOST_ROWS]
-    ]
-    shown = alike(found)[: MOST_ROWS - len(rows)]
-    left = len(asking) - len(rows) + len(found) - sum(len(those) for those, _ in shown)
-    rows += [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
-    kinds = [*(APPROVAL for _ in asking), *(one.kind for one in found)]
+    shown = alike(found)[:MOST_ROWS]
+    left = len(found) - sum(len(those) for those, _ in shown)
+    rows = [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
+    kinds = [one.kind for one in found]
     pause = await asyncio.to_thread(ledger.buying_paused)
     head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
@@ -153,17 +135,6 @@ def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
     return f"**{inert(pause.notice)}**" + (
         f" · [resume buying]({link})" if link else ""
     )
-
-
-async def that_ask(client: PrefectClient) -> list[FlowRun]:
-    """The runs that wait for approval, the longest first."""
-    runs = await client.read_flow_runs(flow_run_filter=runs_in(StateType.PAUSED))
-    return sorted((run for run in runs if run.state), key=paused_at)
-
-
-def paused_at(run: FlowRun) -> datetime:
-    assert run.state
-    return run.state.timestamp
 
 
 async def show_beginning(address: str) -> None:
@@ -222,7 +193,7 @@ def as_markdown(
 ) -> str:
     """The list, and the number of waiting things that it leaves out (`more`)."""
     if not kinds:
-        return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
+        return "**Nothing waits for you.** No order is held, refused, unknown or bought in part."
     rest = (
         [
             f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"
@@ -341,6 +312,8 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
 
 
 def _filled(word: str, one: ToDo) -> dict[str, Any]:
+    if word == "approve":
+        return {"batch": one.batch_id, "plan_hash": one.reason_facts.get("plan", "")}
     if word == "cancel":
         return {"order_refs": [one.order_ref]}
     if word in ("confirm", "ledger"):
@@ -358,33 +331,6 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
         }
         return {"order_ref": one.order_ref, **asked}
     return {"order_ref": one.order_ref} if word in ("return", "resolve") else {}
-
-
-async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
-    """A question with its sum and its deadline, in the words of its form."""
-    page = run_page(run.id)
-    todo = (
-        [f"[open the run]({page}), then *Resume*: its plan, and yes or no"]
-        if page
-        else []
-    )
-    asked = inert(await asked_by(client, run)) or "nothing is bought before"
-    return _item(
-        inert(run.name), APPROVAL, paused_at(run), [asked], todo, timezone=timezone
-    )
-
-
-async def asked_by(client: PrefectClient, run: FlowRun) -> str:
-    """What the form of a run asks, and until when: its first paragraph. Empty while it
-    has no form.
-    """
-    assert run.state
-    key = (run.state.state_details.run_input_keyset or {}).get("description", "")
-    try:
-        text = json.loads(await client.read_flow_run_input(run.id, key)) if key else ""
-    except PrefectHTTPStatusError:  # it has been answered, or is not written yet
-        return ""
-    return str(text).partition("\n\n")[0].replace("*", "")
 
 
 def _item(

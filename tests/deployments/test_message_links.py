@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from functools import cache
 from pathlib import Path
@@ -21,9 +21,10 @@ from connectors.ledger.records import EffectRecord
 from connectors.ledger.store import Ledger
 from connectors.notifying import composed, what_waits
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import artifact_page, run_page
+from connectors.ui_pages import artifact_page, run_form, run_page
 from connectors.xportcn.leased_permits import DailyCalls
 from domain.after_sale import RefundState
+from domain.decisions import held
 from domain.differences import Finding, FindingKind
 from domain.effects import Action
 from domain.marketplace import Marketplace
@@ -31,6 +32,7 @@ from domain.messages import Message, MessageKind, Place, UnknownWord
 from domain.reasons import ReasonCode, because
 from domain.request_remarks import Fault
 from flows.answers.pausing import pause
+from flows.batch import question
 from flows.messages import digest_of
 from flows.notify import outbox
 from flows.notify.news import (
@@ -45,6 +47,7 @@ from flows.notify.news import (
     of_refund,
 )
 from flows.notify.outbox import enqueue, service_away, service_back
+from tasks.snapshot import LedgerAlone
 from tests.deployments.test_alerts import (
     NOW,
     _completion,
@@ -55,14 +58,13 @@ from tests.deployments.test_alerts import (
     ago,
 )
 from tests.flows.notify.test_news import OVER, line, refund, report
-from tests.flows.test_asking import AskingRun, book, told_at
+from tests.flows.plans import planned
 from tests.ui.browser import PLACES, place_of
 
-__all__ = ["book"]
 BY = NOW + timedelta(days=1)
 DATED = {
-    *(MessageKind.APPROVAL_WAITS, MessageKind.APPROVAL_ENDS, MessageKind.NOT_APPROVED),
-    *(MessageKind.REFUND, MessageKind.RETURN_ENDS),
+    MessageKind.REFUND,
+    MessageKind.RETURN_ENDS,
 }
 UNSENT = {MessageKind.WATCHED}
 RUN = uuid.UUID(int=7)
@@ -150,20 +152,50 @@ def of_results() -> list[Message]:
     ]
 
 
+@pytest.fixture
+def book(tmp_path: Path) -> Iterator[Ledger]:
+    with Ledger(
+        f"sqlite:///{tmp_path / 'ledger.db'}", clock=lambda: NOW, owner="test"
+    ) as ledger:
+        yield ledger
+
+
+def told_at(ledger: Ledger, hour: float) -> list[Message]:
+    """What is due for a recipient by then."""
+    with Ledger(
+        ledger.url, clock=lambda: NOW + timedelta(hours=hour), owner="sender"
+    ) as sender:
+        found = list[Message]()
+        while tried := sender.outbox.begin("ntfy"):
+            sender.outbox.end(tried, "ntfy", None, ["ntfy"])
+            found += tried
+        return found
+
+
+async def ask(monkeypatch: pytest.MonkeyPatch, ledger: Ledger) -> None:
+    """A plan waits for its approval."""
+
+    async def form_link(batch: str, shown_hash: str, _budget: str) -> str:
+        return run_form(RUN, {"batch": batch, "plan_hash": shown_hash})
+
+    monkeypatch.setattr(question, "form_link", form_link)
+    waits = held(because(ReasonCode.WAITS_FOR_APPROVAL))
+    ledger.start_batch("waits", "file.csv")
+    ledger.put_plans([planned("W-1").with_verdict(waits)], "waits")
+    assert await question.put_question(LedgerAlone(ledger, SourcingSettings()), "waits")
+
+
 async def test_each_kind_of_message_has_a_reason_its_deadline_and_links_that_open(
     monkeypatch: pytest.MonkeyPatch, book: Ledger
 ) -> None:
     monkeypatch.setattr(outbox, "run_link", lambda: run_page(RUN))
     pause(book, SourcingSettings(), by="mei", why="a test", notify=lambda _: None)
-    asked = AskingRun(monkeypatch, book, "dies", "silence")
-    await asked.at(0)
+    await ask(monkeypatch, book)
     await enqueue(book, *of_runs(), *of_results())
     service_away(book, NOW - timedelta(hours=1), run_page(RUN))
     told = told_at(book, 1)
     service_back(book, run_page(RUN))
     told += told_at(book, 20.1)
-    await asked.at(24.1)
-    told += told_at(book, 25)
     seen = {one.kind for one in told}
     assert {*MessageKind} - seen - UNSENT == set()
     places = set[str]()
