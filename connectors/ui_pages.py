@@ -38,9 +38,7 @@ def ui_address() -> str:
 
 
 def run_page(run_id: UUID | str) -> str:
-    """The page of a flow run. A person answers there by *Resume*, which has no address
-    of its own.
-    """
+    """The page of a flow run."""
     return _page(f"runs/flow-run/{run_id}")
 
 

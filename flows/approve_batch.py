@@ -121,7 +121,7 @@ async def _refusal(source: LedgerAlone, batch: str, budget_cny: str) -> str:
     changed = (
         "the plan has changed since it was shown, so nothing was approved or refused"
     )
-    return f"{changed}. Look at it as it is now: {link}" if link else changed
+    return f"{changed}. It is now: {link}" if link else changed
 
 
 async def preview_again(

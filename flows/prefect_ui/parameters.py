@@ -92,15 +92,15 @@ PlanChoice = Annotated[
     Choice,
     asked(
         "Answer",
-        "**none** buys nothing of the plan. **all** approves it as it was shown, **only** and **all but** "
-        "the orders named below; what is not approved is held",
+        "none refuses the plan, and buys nothing of it. all approves it as it was shown, only and all but "
+        "the orders named below. What is not approved is held",
     ),
 ]
 ApprovedOrders = Annotated[
     str,
     asked(
         "Orders",
-        "For *only* and *all but*: references as the plan has them, one a line or with commas between them",
+        "For only and all but: references as the plan has them, one a line or with commas between them",
     ),
 ]
 ChunkSize = Annotated[

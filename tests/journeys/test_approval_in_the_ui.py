@@ -189,7 +189,7 @@ async def test_an_old_plan_is_refused_with_the_link_to_the_new_one(
         new = (await (await deployed.plan(file)).aresult()).approval
         refused = await deployed.answer(old, answer="all")
         assert refused.is_failed()
-        assert f"as it is now: {new}" in str(refused.message)
+        assert f"It is now: {new}" in str(refused.message)
         assert merchant.sandbox.books()["orders"] == []
         assert len(sent(merchant)) == 2
         done = await deployed.answer(new, answer="all")
