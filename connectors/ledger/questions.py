@@ -59,17 +59,9 @@ _WAITS = (
     ),
     last_move(_CODE == ReasonCode.WAITS_FOR_APPROVAL) > last_move(_ANSWERED),
 )
-_WAITING = (
-    select(orders)
-    .where(orders.c.batch_id == bindparam("batch"), *_WAITS)
-    .order_by(orders.c.order_ref)
-)
-_REFS = (
-    select(orders.c.order_ref)
-    .where(orders.c.batch_id == bindparam("batch"), *_WAITS)
-    .order_by(orders.c.order_ref)
-)
-_BATCHES = select(orders.c.batch_id).where(*_WAITS).distinct()
+_OF_BATCH = (orders.c.batch_id == bindparam("batch"), *_WAITS)
+_WAITING = select(orders).where(*_OF_BATCH).order_by(orders.c.order_ref)
+_REFS = select(orders.c.order_ref).where(*_OF_BATCH).order_by(orders.c.order_ref)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,11 +78,6 @@ class Answer:
 def waiting_refs(ledger: Transactions, batch_id: str) -> list[str]:
     """The orders of a batch that a person is asked about."""
     return ledger.column(_REFS, batch=batch_id)
-
-
-def batches_waiting(ledger: Transactions) -> list[str]:
-    """The batches with orders that a person is asked about."""
-    return ledger.column(_BATCHES)
 
 
 def question_hash(

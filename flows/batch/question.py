@@ -4,6 +4,7 @@ and the link to the form that answers.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +32,7 @@ from flows.approval.words import AskedPlan, bare, plan_markdown, question_words
 from flows.batch.plan_sources import StoredPlans, plan_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.artifacts import artifact_key, show_table
-from flows.prefect_ui.expected_errors import best_effort
+from flows.prefect_ui.expected_errors import PATIENCE_S, best_effort
 from flows.prefect_ui.markdown import action_words
 from tasks.book_shipment import still_to_pay
 
@@ -142,8 +143,8 @@ async def form_link(batch_id: str, shown_hash: str, budget_cny: str) -> str:
     filled = {"batch": batch_id, "plan_hash": shown_hash, "answer": "none"}
     if budget_cny:
         filled["budget_cny"] = budget_cny
-    with suppress(ObjectNotFound, *prefect_errors()):
-        async with get_client() as client:
+    with suppress(ObjectNotFound, TimeoutError, *prefect_errors()):
+        async with asyncio.timeout(PATIENCE_S), get_client() as client:
             form = await client.read_deployment_by_name(f"{APPROVE}/{APPROVE}")
         return run_form(form.id, filled)
     return deployment_page(APPROVE)

@@ -294,7 +294,6 @@ def warnings_list(warnings: Sequence[Remark]) -> str:
 
 
 BAR_WIDTH = 24
-SHOWN_ALIKE = 10
 
 
 def shown_whole(report: BatchReport) -> list[str]:
