@@ -444,6 +444,8 @@ def live_on_a_phone(day: Day, prefix: str = "phone", count: int = 5) -> str:
     day.ui.await_state(day.begin_the_night())
     batch = day.ui.newest_artifact("approval-")["key"].removeprefix("approval-")
     day.ui.open_artifact(f"approval-{batch}")
+    day.ui.page.get_by_role("link", name="Approve or refuse").first.wait_for()
+    day.ui.page.wait_for_timeout(3000)  # pictures
     goods_are_seen(day.ui.page.locator("body"))
     day.open_what_asks()
     day.answer_form(refs[-2:])
