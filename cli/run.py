@@ -47,7 +47,7 @@ with lazily():
     from connectors.ledger import engine
     from flows import buy_from_file, finish_open
     from flows.answers import marketplaces
-    from flows.approval import form, request, words
+    from flows.approval import request, words
     from flows.batch import reporting
     from flows.prefect_ui import markdown, parameters
 
@@ -236,7 +236,7 @@ def _reported(
     async def asked() -> BatchReport:
         reporting.last_report.set(reports)
         if sys.stdin.isatty():
-            form.approver.set(ask)
+            request.approver.set(ask)
         return await flow()
 
     try:

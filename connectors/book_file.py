@@ -74,6 +74,16 @@ def read_rates(path: Path | None) -> Rates:
         return table.finish()
 
 
+def rates_of(settings: SourcingSettings) -> Rates:
+    """The merchant's rates. An unusable file gives none, with the reason where a rate
+    is needed: the run goes on.
+    """
+    try:
+        return read_rates(settings.rates_file)
+    except TableUnusable as error:
+        return Rates(fault=str(error).partition("\n")[0].rstrip(":"))
+
+
 async def read_book(settings: SourcingSettings) -> SkuBook | None:
     """The whole book; None where no file is named. Raises `TableUnusable`: a faulty
     book is never used in part.

@@ -38,9 +38,7 @@ def ui_address() -> str:
 
 
 def run_page(run_id: UUID | str) -> str:
-    """The page of a flow run. A person answers there by *Resume*, which has no address
-    of its own.
-    """
+    """The page of a flow run."""
     return _page(f"runs/flow-run/{run_id}")
 
 
@@ -59,6 +57,11 @@ def run_form(
         {"parameters": json.dumps(parameters, ensure_ascii=False)} if parameters else {}
     )
     return _page(f"deployments/deployment/{deployment_id}/run", **filled)
+
+
+def deployment_page(name: str) -> str:
+    """The list of deployments of a name: the UI has pages for ids alone."""
+    return _page("deployments", flowOrDeploymentName=name)
 
 
 def artifact_page(key: str) -> str:

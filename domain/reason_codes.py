@@ -260,14 +260,6 @@ class ReasonCode(StrEnum):
             "run",
         ),
     )
-    ASKING_RUN_CANCELLED = (
-        "asking_run_cancelled",
-        choice(
-            "[freight?freight ]not approved: its run was cancelled",
-            "run the file again without --yes, or from the Prefect UI, to be asked anew",
-            "run",
-        ),
-    )
     ABOVE_APPROVAL_LIMIT = (
         "above_approval_limit",
         choice(
@@ -276,13 +268,13 @@ class ReasonCode(StrEnum):
             "run",
         ),
     )
-    NOBODY_ANSWERED = (
-        "nobody_answered",
+    WAITS_FOR_APPROVAL = (
+        "waits_for_approval",
         choice(
-            "[freight?freight not approved, ][goods?not bought, ]no answer within "
-            "{within}",
-            "run the file again without --yes, or from the Prefect UI, to be asked anew",
-            "run",
+            "waits for your yes[freight? to its freight]",
+            "answer in the form of approve-batch, to which its run and its message link; "
+            "or run the file again without --yes, to plan it anew",
+            "approve run",
         ),
     )
     FIRST_GOES_ALONE = (

@@ -174,7 +174,8 @@ class BatchReport:
     for what may end well without a person, only later. `broken_off` says why a run
     ended before its work did: the service was away, or the time was up; `paused` that
     it bought nothing, or no more. `rejected` are rows that the snapshot left out of
-    their tables. `questions` are about first payments, for a person with the console.
+    their tables. `questions` are about first payments, for a person with the console;
+    `approval` is the link to the form in which a person approves what waits for that.
     `unknown_words` counts the orders of each word of the service without a meaning
     here.
     """
@@ -198,6 +199,7 @@ class BatchReport:
     paused: Pause | None = None
     rejected: Rejected = NONE_REJECTED
     questions: Sequence[str] = ()
+    approval: str = ""
     unknown_words: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -300,6 +302,7 @@ class BatchReport:
             else None,
             "next_look": self.next_look.to_json() if self.next_look else None,
             "questions": [*self.questions],
+            "approval": self.approval,
             "unknown_words": dict(self.unknown_words),
             "rejected": asdict(self.rejected),
         }

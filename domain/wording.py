@@ -56,10 +56,17 @@ def pluralize(count: int, thing: str) -> str:
 
 GOES_ON = "the ledger knows how far it came"
 """Of a run that the program itself starts again."""
-ALL = "approve all orders"
-ALL_BUT = "approve all but the orders below"
-SOME = "approve only the orders below"
-NONE = "refuse: buy nothing"
+
+
+class Choice(StrEnum):
+    """An answer to a plan; the first approves nothing, so that none is preselected."""
+
+    NONE = "none"
+    ALL = "all"
+    ONLY = "only"
+    ALL_BUT = "all but"
+
+
 BETWEEN_REFERENCES = re.compile(
     r"[\s,;，；、\"']+"
 )  # none of these can be part of a reference
@@ -78,27 +85,27 @@ def references_in(text: str) -> list[str]:
     return [ref for ref in BETWEEN_REFERENCES.split(text) if ref]
 
 
-def chosen(choice: str, named: Sequence[str], asked: Sequence[str]) -> list[str]:
+def chosen(choice: Choice, named: Sequence[str], asked: Sequence[str]) -> list[str]:
     """The approved ones of the orders that were `asked` about, in their order. Raises
     `BadChoice`.
     """
-    if choice == NONE:
+    if choice is Choice.NONE:
         return []
     if fault := _fault(choice, named, set(asked)):
         raise BadChoice(fault)
     of_them = set(named)
     return [
-        ref for ref in asked if choice == ALL or (ref in of_them) is (choice == SOME)
+        ref
+        for ref in asked
+        if choice is Choice.ALL or (ref in of_them) is (choice is Choice.ONLY)
     ]
 
 
-def _fault(choice: str, named: Sequence[str], asked: set[str]) -> str:
-    if choice not in (ALL, ALL_BUT, SOME):
-        return f"“{choice}” is no decision"
-    if choice == ALL and named:
-        return f"“{ALL}” was chosen and {shorten(named)} named as well: take the names out, or choose “{ALL_BUT}”"
-    if choice != ALL and not named:
-        return f"“{choice}” was chosen and none was named: name them, or choose “{ALL}” or “{NONE}”"
+def _fault(choice: Choice, named: Sequence[str], asked: set[str]) -> str:
+    if choice is Choice.ALL and named:
+        return f"“all” was chosen and {shorten(named)} named as well: take the names out, or choose “all but”"
+    if choice is not Choice.ALL and not named:
+        return f"“{choice}” was chosen and no order named: name them, or choose “all” or “none”"
     if unknown := [ref for ref in dict.fromkeys(named) if ref not in asked]:
         return f"this plan has no order {shorten(unknown)}: copy the references from the plan"
     if repeated := [ref for ref, times in Counter(named).items() if times > 1]:

@@ -24,6 +24,7 @@ from flows.batch.follow_up import FromLedger, report_follow_up, unfinished_of
 from flows.batch.opening import absolute, opened
 from flows.batch.parts import Part
 from flows.batch.plan_sources import FromRequests, PlanSource, left_to_newer
+from flows.batch.question import put_question
 from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import (
     FETCHED,
@@ -62,6 +63,7 @@ from flows.prefect_ui.parameters import (
     asked,
     in_words,
 )
+from flows.prefect_ui.runs import is_deployed
 from tasks.engine.resources import Resources, utc_now
 
 NO_LIMITS, AS_SET = Limits(), Speed()
@@ -173,6 +175,9 @@ async def _buy(
     unplanned = len(run.postponed)
     del run, source  # what they know of each order is much memory
     report = await report_follow_up(resources, report, batch, unplanned=unplanned)
+    if is_deployed():
+        question = await put_question(resources, batch.batch_id)
+        report = replace(report, approval=question)
     await show_outcome(report, resources.ledger.orders(shown_whole(report)))
     return report
 
@@ -202,6 +207,11 @@ async def finish_batch(
     What is held, refused or not approved stays as it is. A `part` of the batch, such
     as `2/4`, is what one of several runs at work on it buys.
     """
+    return await finish(batch, done_by, part)
+
+
+async def finish(batch: str, done_by: str = "", part: str = "") -> BatchReport:
+    """Go on with a batch as the ledger has it; see `finish_batch`."""
     in_words("Batch", lambda: check_batch_id(batch))
     settings = SourcingSettings()
     stored = await asyncio.to_thread(_stored_batch, settings, batch)
@@ -247,6 +257,7 @@ async def _finished(
         requests = await _read_copy(stored, worked.copy, resources.settings)
         left_to_newer.set(stored.options.left_out)
         planned, _ = await _source_of(resources, requests)
+        planned.is_continued = True
         report = await _buy(resources, planned, worked, stored.options)
     assert report is not None
     await best_effort(

@@ -37,7 +37,6 @@ from domain.request_files import TO_BUY
 from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import counted, pluralize, shorten
-from flows.approval.form import asks_in_the_ui, at_work, has_deployment, turn
 from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import batch_id_with
@@ -55,6 +54,7 @@ from flows.prefect_ui.expected_errors import (
 )
 from flows.prefect_ui.markdown import counts_of
 from flows.prefect_ui.parameters import Limits, Requests, Speed
+from flows.prefect_ui.runs import is_deployed
 from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 
@@ -148,29 +148,27 @@ class Night:
         Once the service was away for too long, or the time is up, the remaining files
         wait for the next run.
 
-        Files are taken one at a time, but a file that waits for approval lets the next
-        one go on. A run that was paused on its page and resumed at once waits until its
-        process of before lets go of its file.
+        A run that was paused on its page and resumed at once waits until its process of
+        before lets go of its file.
         """
         for _ in range(LOOKS if flow_run.run_count > 1 else 0):
             if not self.folder.is_taken(path):
                 break
             await asyncio.sleep(LOOK_AGAIN_S)
-        async with turn():
-            if any(isinstance(error, STOPS_ALL) for error in self.trouble):
-                return None
-            if self.broken_off or self._is_late():
-                note = f"not taken: {self.broken_off or 'the time was up'}"
-                return FileResult(file=plain_name(path), place="", note=note)
-            with self.folder.taken(path) as working:
-                try:
-                    return await self._work(working) if working else None
-                except FileNotFoundError:
-                    if working is None or working.exists():
-                        raise
-                    return FileResult(
-                        file=working.name, place="taken away", note=TAKEN_AWAY
-                    )
+        if any(isinstance(error, STOPS_ALL) for error in self.trouble):
+            return None
+        if self.broken_off or self._is_late():
+            note = f"not taken: {self.broken_off or 'the time was up'}"
+            return FileResult(file=plain_name(path), place="", note=note)
+        with self.folder.taken(path) as working:
+            try:
+                return await self._work(working) if working else None
+            except FileNotFoundError:
+                if working is None or working.exists():
+                    raise
+                return FileResult(
+                    file=working.name, place="taken away", note=TAKEN_AWAY
+                )
 
     def _is_late(self) -> bool:
         now = utc_now()
@@ -473,7 +471,8 @@ def note_of(report: BatchReport, place: Folder) -> str:
         waiting = sum(1 for line in report.orders if line.state not in OVER)
         look = report.next_look
         follow_up = f"; {look.words}" if look and not look.is_late else ""
-        return f"{counts_of(report)}; {waiting} not over, tried again by the next run{follow_up}"
+        asked = f"; waits for your yes: {report.approval}" if report.approval else ""
+        return f"{counts_of(report)}{asked}; {waiting} not over, tried again by the next run{follow_up}"
     if report.bought_this_run:
         return f"{counts_of(report)}; bought {report.bought_this_run} for {Money(report.spent_this_run_fen)}"
     return f"{counts_of(report)}; nothing was bought by this run: no order of this file was still to be paid"
@@ -564,17 +563,18 @@ async def buy_from_inbox(
             limits=limits,
             speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency),
         )
-        asks_in_the_ui.set(has_deployment())
-        at_work.set(asyncio.Semaphore(1))
         of_a_night.set({})
-        results = await asyncio.gather(*map(run.take, found), return_exceptions=True)
-        for paused in (result for result in results if isinstance(result, Pause)):
-            raise paused
-        trouble += [
-            *run.trouble,
-            *(result for result in results if isinstance(result, Exception)),
-        ]
-        files = [result for result in results if isinstance(result, FileResult)]
+        files = list[FileResult]()
+        for path in found:
+            try:
+                result = await run.take(path)
+            except Pause:
+                raise
+            except Exception as error:  # noqa: BLE001 - the other files are taken all the same
+                trouble.append(error)
+            else:
+                files += [result] if result else []
+        trouble[:0] = run.trouble
         report = InboxReport(inbox=str(folder.root.absolute()), files=files)
         await best_effort("the inbox", show_inbox(report))
         if any(one.batch_id for one in files):  # the service has proved the clock
@@ -602,7 +602,7 @@ async def watched_from_outside() -> AsyncIterator[list[Exception]]:
 
 async def _ping_watcher(*, well: bool) -> None:
     url = SourcingSettings().ping_url.get_secret_value()
-    if url and has_deployment() and (why := await ping_watcher(url, well=well)):
+    if url and is_deployed() and (why := await ping_watcher(url, well=well)):
         run_logger().warning(
             "The watcher at SOURCING_PING_URL may not know how this night ended: %s",
             why,

@@ -24,7 +24,6 @@ from domain.follow_ups import as_text
 from domain.report import BatchReport
 from domain.wording import pluralize
 from flows.after_sale import follow_after_sale
-from flows.approval.form import has_deployment
 from flows.buy_from_file import KnownBatch, PartOfBatch, finish_batch
 from flows.callbacks import hear_callbacks
 from flows.messages import show_what_waits
@@ -37,7 +36,7 @@ from flows.prefect_ui.expected_errors import (
     sourcing_flow,
 )
 from flows.prefect_ui.markdown import counts_of
-from flows.prefect_ui.runs import is_stopped_by_person, show_as_crashed
+from flows.prefect_ui.runs import is_deployed, is_stopped_by_person, show_as_crashed
 from flows.sync_tracking import FOLLOWED as FOLLOWED_ORDERS
 from flows.sync_tracking import sync_tracking
 from tasks.engine.resources import utc_now
@@ -205,7 +204,7 @@ async def finish_open(batch: KnownBatch = "", part: PartOfBatch = "") -> SweepRe
 async def _ping(settings: SourcingSettings, *, is_well: bool) -> None:
     """Tell the watcher outside that runs are started here."""
     url = settings.ping_url.get_secret_value()
-    if url and has_deployment():
+    if url and is_deployed():
         problem = await ping_watcher(url, well=is_well)
         if problem:
             run_logger().warning("SOURCING_PING_URL was not reached: %s", problem)

@@ -137,10 +137,15 @@ def _above_approved(order: OrderRecord, service: FreightService) -> Reason | Non
 
 
 async def estimate_unbooked(
-    resources: Resources, order_refs: Sequence[str], *, beforehand: bool = False
+    resources: Resources,
+    order_refs: Sequence[str],
+    *,
+    beforehand: bool = False,
+    every: bool = True,
 ) -> list[PlannedOrder]:
-    """The present cost of shipping begun orders, to be approved again. Those without an
-    estimate are left out.
+    """The present cost of shipping begun orders, to be approved again: of `every` one,
+    or of those without an approval that covers it. Those without an estimate are left
+    out.
 
     So are those without an order that is known for theirs: nothing pays or ships them
     before a person says which it is. So are unpaid ones that cost more by now than may
@@ -161,7 +166,7 @@ async def estimate_unbooked(
                 replace(order.plan, offers=(), lines=lines),
                 order.freight_currency,
             )
-            plan = _still_to_pay(order, _at_least(order, plan))
+            plan = still_to_pay(order, _at_least(order, plan))
         except Misconfigured:
             raise
         except XportcnError:
@@ -173,7 +178,8 @@ async def estimate_unbooked(
             if _above_approved(order, service)
             else order.plan_hash is None
         )
-        return plan if is_new or not beforehand else None
+        is_asked = every and not beforehand
+        return plan if is_new or is_asked or plan.taken.minor else None
 
     plans: list[PlannedOrder | None] = []
     for some in chunked(order_refs):
@@ -229,7 +235,7 @@ def _at_least(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
     return replace(plan, freight_service=replace(service, price=price))
 
 
-def _still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
+def still_to_pay(order: OrderRecord, plan: PlannedOrder) -> PlannedOrder:
     """The plan of a begun order, with the total that the service demands where a yes
     pays it.
     """

@@ -242,7 +242,7 @@ def approve_rows(
             approval, is_begun = said[row["order_ref"]], row["order_ref"] in begun
             is_same = (
                 row["batch_id"] == batch_id
-                and _hash_of_row(dict(row)) == approval.plan_hash
+                and hash_of_row(dict(row)) == approval.plan_hash
             )
             if (
                 is_same
@@ -301,7 +301,7 @@ def approved_by(ledger: Transactions, batch_id: str, by: str) -> list[PlanSummar
     ]
 
 
-def _hash_of_row(row: Mapping[str, Any]) -> str:
+def hash_of_row(row: Mapping[str, Any]) -> str:
     """The `plan_hash` of a stored plan; empty without a quote."""
     quote = row["quote"]
     seller = row["marketplace"], row["seller_id"]
@@ -422,7 +422,7 @@ def dropped_since(
     return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
 
 
-def _last(*of: Any) -> Any:
+def last_move(*of: Any) -> Any:
     """The newest move of the order that is such a one; 0 for none."""
     found = select(func.coalesce(func.max(moves.c.id), 0)).where(
         moves.c.order_ref == orders.c.order_ref, *of
@@ -432,17 +432,17 @@ def _last(*of: Any) -> Any:
 
 _CODE, _TAKEN_BACK = moves.c.reason_code, moves.c.reason_code == ReasonCode.WANTED_BACK
 _by, _note = (moves.c.reason_facts[name].as_string() for name in ("by", "note"))
-_YES = _last(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(BEFOREHAND))
-_LAST_YES = _last(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
+_YES = last_move(_CODE == ReasonCode.APPROVED, _by.is_distinct_from(BEFOREHAND))
+_LAST_YES = last_move(_CODE.in_((ReasonCode.APPROVED, ReasonCode.FREIGHT_APPROVED)))
 _LAID_ASIDE = or_(_TAKEN_BACK, _CODE == ReasonCode.NOT_WANTED)
 # one with a note and no name is of a run that could not ask
 _A_NO = or_(
     _LAID_ASIDE,
     and_(_CODE == ReasonCode.NOT_APPROVED, or_(_by.is_not(None), _note.is_(None))),
 )
-_SILENCE = _CODE.in_((ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED))
-_LAST_NO = _last(or_(_LAID_ASIDE, _SILENCE, _CODE == ReasonCode.NOT_APPROVED))
-_IS_NO = _last(_A_NO) > _YES
+_UNANSWERED = (ReasonCode.NOT_APPROVED, ReasonCode.WAITS_FOR_APPROVAL)
+_LAST_NO = last_move(or_(_LAID_ASIDE, _CODE.in_(_UNANSWERED)))
+_IS_NO = last_move(_A_NO) > _YES
 _DECLINED = select(orders.c.order_ref, _IS_NO).where(_THESE, _YES < _LAST_NO)
 _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
     _THESE,
@@ -456,29 +456,34 @@ _ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
             orders.c.reason_code == ReasonCode.NOT_APPROVED,
             _IS_NO,
         ),
+        and_(
+            orders.c.state == OrderState.HELD,
+            orders.c.reason_code == ReasonCode.WAITS_FOR_APPROVAL,
+            orders.c.order_id.is_(None),
+        ),
     ),
 )
 _WITHDRAWN = select(orders.c.order_ref).where(_THESE, orders.c.plan_hash.is_(None))
 _UNASKED = _WITHDRAWN.where(or_(orders.c.paid_minor.is_(None), _LAST_YES < _LAST_NO))
 _WANTED_BACK = _WITHDRAWN.where(
-    _last(_TAKEN_BACK, moves.c.by == bindparam("owner")) > _LAST_YES
+    last_move(_TAKEN_BACK, moves.c.by == bindparam("owner")) > _LAST_YES
 )
 
 
 def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, str]:
-    """Those that a person dropped or declined, and not planned since, each with the
-    fingerprint of its request.
+    """Those that a person dropped or declined or is asked about, and not planned since,
+    each with the fingerprint of its request.
 
-    They keep the reason that the person gave.
+    They keep their reason.
     """
     return ledger.pairs(_ASIDE, refs=[*order_refs])
 
 
 def declined(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, bool]:
-    """Those to which a person, asked last, did not say yes, or that a person laid aside
-    or took back since.
+    """Those to which a person, asked last, has not said yes, or that a person laid
+    aside or took back since.
 
-    True for a no, False for silence.
+    True for a no, False for one that was not answered.
     """
     return ledger.pairs(_DECLINED, refs=[*order_refs])
 

@@ -22,8 +22,8 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import FreightQuote, Offer, Quote, QuoteLine, priced
 from domain.orders import CONTACT, OrderLine, OrderRequest, SourcingOrder
-from domain.plan import PlannedOrder
-from domain.reasons import Reason, ReasonCode, explained, read
+from domain.plan import PlannedOrder, PlanSummary
+from domain.reasons import Reason, ReasonCode, because, explained, read
 from domain.report import ReportLine
 from domain.service_orders import Shipment
 from domain.states import OrderState
@@ -411,6 +411,39 @@ class Approval:
     total: Money
     freight: Money | None
     why: Reason
+
+
+def approval_of(plan: PlanSummary, by: str, at: datetime) -> Approval:
+    """The approval of a plan, with words for the audit trail."""
+    why = because(
+        ReasonCode.APPROVED,
+        by=by,
+        at=_in_utc(at),
+        total=plan.total,
+        plan=plan.plan_hash[:12],
+    )
+    return Approval(
+        order_ref=plan.order_ref,
+        plan_hash=plan.plan_hash,
+        total=plan.total,
+        freight=plan.freight,
+        why=why,
+    )
+
+
+def freight_approval(
+    price: Money, taken: Money | None, by: str, at: datetime
+) -> Reason:
+    """The reason of an approved freight, and of what was `taken` above what was
+    approved.
+    """
+    return because(
+        ReasonCode.FREIGHT_APPROVED, by=by, at=_in_utc(at), price=price, taken=taken
+    )
+
+
+def _in_utc(at: datetime) -> str:
+    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

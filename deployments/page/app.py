@@ -40,7 +40,6 @@ from connectors.ui_pages import (
     WHAT_WAITS,
     artifact_page,
     run_form,
-    run_page,
     ui_address,
 )
 from connectors.xportcn.settings import XportcnSettings
@@ -58,10 +57,7 @@ from flows.prefect_ui.runs import next_start
 from flows.prefect_ui.todo_artifact import (
     BEGUN_FOR,
     REFUSED_FOR,
-    asked_by,
     links_of,
-    paused_at,
-    that_ask,
 )
 from flows.report.page import draw, page
 from flows.report.sections import (
@@ -148,13 +144,10 @@ class Standing(NamedTuple):
 
 
 class Server(NamedTuple):
-    """What Prefect says: deployments by name, the next night, and runs that ask: name,
-    since when, what, page.
-    """
+    """What Prefect says: deployments by name, and the next night."""
 
     forms: Mapping[str, UUID] = {}
     night: datetime | None = None
-    asking: Sequence[tuple[str, datetime, str, str]] = ()
 
 
 class Page:
@@ -283,23 +276,10 @@ class Page:
     async def today(self, request: Request) -> Response:
         now, server = await self.now()
         rows: list[Sequence[object]] = [
-            (
-                to("open it, then Resume", address) if address else "",
-                name,
-                "to approve",
-                asked,
-                since,
-            )
-            for name, since, asked, address in server.asking
-        ]
-        rows += [
             self._waits(those, why, server.forms)
             for those, why in now.waits[:MOST_ROWS]
         ]
-        kinds = counted(
-            ["to approve"] * len(server.asking)
-            + [one.state for those, _ in now.waits for one in those]
-        )
+        kinds = counted(one.state for those, _ in now.waits for one in those)
         words = [f"{kinds}. The most urgent first." if kinds else "Nothing."]
         words += (
             [to("All of it in Prefect", artifact_page(WHAT_WAITS))]
@@ -588,19 +568,9 @@ async def ask_server() -> Server:
             night = (
                 await next_start(client, forms[NIGHTLY]) if NIGHTLY in forms else None
             )
-            asks = await that_ask(client)
-            asking = [
-                (
-                    run.name,
-                    paused_at(run),
-                    await asked_by(client, run),
-                    run_page(run.id),
-                )
-                for run in asks
-            ]
     except prefect_errors(OSError):
         return Server()
-    return Server(forms, night, asking)
+    return Server(forms, night)
 
 
 def _asked(request: Request, name: str) -> str:

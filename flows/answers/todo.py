@@ -17,6 +17,7 @@ from connectors.inbox import FaultyFile, Folder, Inbox, faulty_files
 from connectors.ledger.engine import chunked
 from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.overview import every_open_effect
+from connectors.ledger.questions import question_hash
 from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
@@ -52,11 +53,7 @@ NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run
 DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
 LEFT = "{}, which came later, decides all that it shows; else {}"
 PASTE = "paste its lines again, mended where the reason says so"
-DECLINED = (
-    ReasonCode.NOT_APPROVED,
-    ReasonCode.NOBODY_ANSWERED,
-    ReasonCode.ASKING_RUN_CANCELLED,
-)
+DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.WAITS_FOR_APPROVAL)
 AT_ONCE = timedelta(0)
 LEFT_FOR = timedelta(days=1)
 """An approved order of which nothing was begun for so long: a follow-up would have
@@ -89,6 +86,7 @@ without a shipment, and wishes.
 
 
 KINDS: Mapping[str, str] = {
+    ReasonCode.WAITS_FOR_APPROVAL: "to approve",
     ReasonCode.REFUND_TO_RETURN: "return to send",
     ReasonCode.REFUND_REFUSED: "refund refused",
     ReasonCode.REFUND_DECLINED: "refund not taken",
@@ -122,6 +120,8 @@ class ToDo(Explained):
     def urgency(self) -> int:
         """0 for what may lose money soonest; more for what can wait."""
         kind = self.reason_code.words.kind if self.reason_code else ReasonKind.NOTE
+        if self.reason_code is ReasonCode.WAITS_FOR_APPROVAL:
+            return URGENCY[ASKED]
         if self.state == OrderState.HELD and self.batch_id:
             return {ReasonKind.MONEY: 0, ReasonKind.DOUBT: 2}.get(
                 kind, URGENCY[OrderState.HELD]
@@ -181,8 +181,9 @@ def to_do(
     sources = ledger.sources_of({order.batch_id for order in waiting.values()})
     ways = {batch_id: _Way.of(batch_id, source) for batch_id, source in sources.items()}
     effects = _effects_of(ledger, waiting)
+    plans = _plans_to_approve(ledger, waiting.values(), settings)
     found = [
-        _of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref])
+        _of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref], plans)
         for ref, order in waiting.items()
     ]
     inboxes = settings.inboxes if settings else ()
@@ -308,8 +309,26 @@ class _Way:
         )
 
 
+def _plans_to_approve(
+    ledger: Ledger, orders: Iterable[OrderRecord], settings: SourcingSettings | None
+) -> dict[str, str]:
+    """The hash of what waits for an approval, by batch: the form's link names it."""
+    batches = {order.batch_id for order in orders if _is_asked(order)}
+    if settings is None:
+        return {}
+    return {batch: question_hash(ledger, batch, settings) for batch in batches}
+
+
+def _is_asked(order: OrderRecord) -> bool:
+    return order.reason_code is ReasonCode.WAITS_FOR_APPROVAL
+
+
 def _of_order(
-    ledger: Ledger, order: OrderRecord, way: _Way, effects: Sequence[EffectRecord]
+    ledger: Ledger,
+    order: OrderRecord,
+    way: _Way,
+    effects: Sequence[EffectRecord],
+    plans: Mapping[str, str],
 ) -> ToDo:
     questions = (
         open_questions(ledger, order, effects)
@@ -322,9 +341,12 @@ def _of_order(
         if order.reason_code is ReasonCode.NO_REFERENCE_YET
         else []
     )
+    told = explained(order.why) | {"reason": _reason(order, questions)}
+    if _is_asked(order):
+        told["reason_facts"] = {"plan": plans.get(order.batch_id, "")}
     return _of(
         order,
-        **explained(order.why) | {"reason": _reason(order, questions)},
+        **told,
         commands=[*([way.command] if way.command else []), *asked],
         advice=(advice := _advice(order, way)),
         file=way.file,

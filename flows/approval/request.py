@@ -4,22 +4,21 @@ beforehand is enough.
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable, Collection, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from itertools import chain
 
-from connectors.book_file import TableUnusable, read_rates
-from connectors.ledger.records import Approval
+from connectors.ledger.records import BEFOREHAND
 from connectors.settings import SourcingSettings
 from domain.holds import Pause, payable
-from domain.landed import Rates
 from domain.marketplace import NO_PICTURES, Pictures
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder, PlanSummary
 from domain.reasons import Reason, ReasonCode, because
-from domain.report import ReportLine
 from domain.request_remarks import Remark
+from flows.prefect_ui.runs import is_deployed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,12 +27,11 @@ class ApprovalRequest:
     were begun earlier.
 
     `to_buy` may be read from the ledger at each access: refs and totals are those of
-    its `summaries`. `warnings` are of the request file, `why` is the reason for asking.
-    While buying is `paused`, approved orders wait until it is resumed. `allowed` is
-    what a yes given beforehand has approved of the batch already: the approval limit is
-    for all of it. `beside` reads the orders of the batch that are not asked about and
-    wait for a person; `pictures` are those to show. One that `is_repeated` got no
-    answer before, for some of its orders: no yes given beforehand counts.
+    its `summaries`. `warnings` are of the request file. While buying is `paused`,
+    approved orders wait until it is resumed. `allowed` is what a yes given beforehand
+    has approved of the batch already: the approval limit is for all of it. `pictures`
+    are those to show. `asked_before` are orders that a yes given beforehand does not
+    cover, since a person is asked about them.
     """
 
     batch_id: str
@@ -41,12 +39,10 @@ class ApprovalRequest:
     to_ship: Sequence[PlannedOrder]
     summaries: Sequence[PlanSummary]
     warnings: Sequence[Remark] = ()
-    why: str = ""
     paused: Pause | None = None
     allowed: Sequence[PlanSummary] = ()
-    beside: Callable[[], Sequence[ReportLine]] = tuple
     pictures: Pictures = NO_PICTURES
-    is_repeated: bool = False
+    asked_before: Collection[str] = ()
 
     @property
     def all(self) -> Iterable[PlannedOrder]:
@@ -68,14 +64,6 @@ class ApprovalRequest:
         unpaid = [plan.total for plan in self.to_ship if plan.is_unpaid]
         return total_of([*(plan.total for plan in self.summaries), *unpaid])
 
-    @property
-    def freight(self) -> list[Money]:
-        """Cost of shipping, order by order."""
-        shipped = [
-            plan.freight_service.price for plan in self.to_ship if plan.freight_service
-        ]
-        return [*(plan.freight for plan in self.summaries if plan.freight), *shipped]
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -83,74 +71,90 @@ class Decision:
     (`why_not`).
 
     `stops` is a no to everything: orders that were begun earlier are left alone as
-    well. `drops`: the others are not wanted any more. `elsewhere` are orders that
-    another run has moved while no answer came here: they stay as they are.
+    well.
     """
 
     approved: Collection[str]
     by: str
     why_not: Reason | None = None
     goes_on: bool = False
-    drops: bool = False
-    elsewhere: Collection[str] = ()
 
     @property
     def stops(self) -> bool:
         return not self.approved and not self.goes_on
 
     @property
-    def is_silence(self) -> bool:
-        """Whether no answer came."""
+    def waits(self) -> bool:
+        """Whether a person is asked, who answers in another run."""
         return (
-            self.why_not is not None and self.why_not.code is ReasonCode.NOBODY_ANSWERED
-        )
-
-    @property
-    def not_bought(self) -> Reason | None:
-        """Why an order that was not approved is held."""
-        return self.why_not and self.why_not.but(goods=True)
-
-    @property
-    def not_shipped(self) -> Reason | None:
-        """Why a begun order is held whose freight was not approved."""
-        return self.why_not and self.why_not.but(freight=True)
-
-    def approval_of(self, plan: PlanSummary, at: datetime) -> Approval:
-        """The ledger's record of a yes, with words for the audit trail."""
-        why = because(
-            ReasonCode.APPROVED,
-            by=self.by,
-            at=in_utc(at),
-            total=plan.total,
-            plan=plan.plan_hash[:12],
-        )
-        return Approval(
-            order_ref=plan.order_ref,
-            plan_hash=plan.plan_hash,
-            total=plan.total,
-            freight=plan.freight,
-            why=why,
+            self.why_not is not None
+            and self.why_not.code is ReasonCode.WAITS_FOR_APPROVAL
         )
 
 
-def in_utc(at: datetime) -> str:
-    """A moment as written in the reasons of approvals."""
-    return f"{at:%Y-%m-%d %H:%M:%S} UTC"
+Approver = Callable[[ApprovalRequest], bool]
+
+
+def no_approver(_question: ApprovalRequest) -> bool:
+    """The approver of a run that can ask no person at once: the answer is no."""
+    return False
+
+
+approver: ContextVar[Approver] = ContextVar("approver", default=no_approver)
+
+
+def asks_at_once() -> bool:
+    """Whether a person at a terminal answers while the run waits."""
+    return approver.get() is not no_approver
+
+
+def decide(
+    question: ApprovalRequest, settings: SourcingSettings, *, yes: bool
+) -> Decision:
+    """Approve by the yes given beforehand, or ask a person.
+
+    Beyond the approval limit a yes beforehand is not enough. A deployment's run waits
+    for no answer: what is asked about is held until a person answers in another run.
+    """
+    above = above_limit(question, settings)
+    waits = Decision(
+        approved=[],
+        by="",
+        why_not=because(ReasonCode.WAITS_FOR_APPROVAL),
+        goes_on=True,
+    )
+    if yes and not above:
+        covered = [ref for ref in question.refs if ref not in question.asked_before]
+        return replace(waits, approved=covered, by=BEFOREHAND)
+    if asks_at_once():
+        answer = approver.get()(question)
+        name = getpass.getuser()
+        approved = question.refs if answer else []
+        return Decision(approved=approved, by=name, why_not=not_approved_by(name))
+    if is_deployed():
+        return waits
+    return _unasked(question, settings, above) if yes else _not_asked()
+
+
+def _not_asked() -> Decision:
+    return Decision(approved=[], by="nobody", why_not=because(ReasonCode.NOBODY_TO_ASK))
+
+
+def _unasked(
+    question: ApprovalRequest, settings: SourcingSettings, above: str
+) -> Decision:
+    """No person can be asked about a plan above the limit: begun orders are shipped, as
+    far as the limit allows.
+    """
+    why = because(ReasonCode.ABOVE_APPROVAL_LIMIT, above=above)
+    begun = replace(question, to_buy=(), summaries=())
+    approved = [] if above_limit(begun, settings) else begun.refs
+    return Decision(approved=approved, by=BEFOREHAND, why_not=why, goes_on=True)
 
 
 def not_approved_by(name: str, note: str = "") -> Reason:
     """The reason of orders to which a person said no."""
     return because(ReasonCode.NOT_APPROVED, by=name, note=note)
-
-
-def rates_of(settings: SourcingSettings) -> Rates:
-    """The merchant's rates. An unusable file gives none, with the reason where a rate
-    is needed: the run goes on.
-    """
-    try:
-        return read_rates(settings.rates_file)
-    except TableUnusable as error:
-        return Rates(fault=str(error).partition("\n")[0].rstrip(":"))
 
 
 def above_limit(question: ApprovalRequest, settings: SourcingSettings) -> str:
@@ -164,30 +168,11 @@ def above_limit(question: ApprovalRequest, settings: SourcingSettings) -> str:
     counted = payable(approved, settings.price_tolerance_percent)
     if counted <= limit:
         return ""
-    bound = f"the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
+    tolerance = ", with the price tolerance," * bool(settings.price_tolerance_percent)
     with_earlier = (
         ", with what its batch was allowed before," if question.allowed else ""
     )
-    return f"its {_what(settings)} of {counted}{with_earlier} are above {bound}"
-
-
-def why_asked(above: str, settings: SourcingSettings, *, yes: bool) -> str:
-    """One or two sentences for the person who is asked. `above` is the answer of
-    `above_limit`.
-    """
-    if yes:
-        return f"the run was approved beforehand, but {above}."
-    why = "the run was not approved beforehand."
-    if (limit := settings.approval_limit) is None:
-        return why
-    within = f"its {_what(settings)} are within the approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
-    return f"{why} As to the plan, {above or within}."
-
-
-def _what(settings: SourcingSettings) -> str:
-    what = "goods and postage"
     return (
-        f"{what}, with the price tolerance,"
-        if settings.price_tolerance_percent
-        else what
+        f"its goods and postage{tolerance} of {counted}{with_earlier} are above the "
+        f"approval limit of {limit} (SOURCING_APPROVAL_LIMIT_CNY)"
     )

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from heapq import nlargest
 from zoneinfo import ZoneInfo
 
-from connectors.ledger.plans import plan_hash
+from connectors.book_file import rates_of
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import artifact_page
 from domain.landed import Rate
 from domain.plan import NOTHING, PlanCost, PlannedOrder, Sum, in_one
-from domain.report import MatchLine, ReportLine
-from domain.wording import pluralize
-from flows.approval.request import ApprovalRequest, rates_of
-from flows.prefect_ui.artifacts import MOST_ROWS, artifact_key
+from domain.report import MatchLine
+from flows.approval.request import ApprovalRequest, above_limit
+from flows.prefect_ui.artifacts import MOST_ROWS
 from flows.prefect_ui.markdown import (
     SHOWN_MATCHES,
     action_words,
@@ -27,8 +24,6 @@ from flows.prefect_ui.markdown import (
     inert,
     no_limit_words,
     table_row,
-    waiting_list,
-    warnings_list,
 )
 
 
@@ -58,47 +53,41 @@ class AskedOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AskedPlan:
-    """All references of a plan, what it costs, a hash of it, and its `dearest` orders,
-    the dearest first.
+    """The number of a plan's orders, what they cost, and its `dearest` orders, the
+    dearest first.
 
-    `matches` are the first of the `matched` lines that were found by words, `beside`
-    the orders that are not asked about.
+    `matches` are the first of the `matched` lines that were found by words.
     """
 
-    refs: Sequence[str]
-    plan_hash: str
+    count: int
     cost: PlanCost
     dearest: Sequence[AskedOrder]
     matches: Sequence[MatchLine]
     matched: int
-    beside: Sequence[ReportLine]
 
     @classmethod
     def of(cls, question: ApprovalRequest) -> AskedPlan:
         reading = _Reading()
         dearest = nlargest(
-            MOST_ROWS, reading.orders(question), key=lambda one: one.price
+            MOST_ROWS, reading.orders(question), key=lambda order: order.price
         )
-        shown_hash = hashlib.sha256(b"".join(sorted(reading.contents))).hexdigest()[:16]
         return cls(
-            refs=reading.refs,
-            plan_hash=shown_hash,
+            count=reading.count,
             cost=reading.cost,
             dearest=dearest,
             matches=reading.matches,
             matched=reading.matched,
-            beside=question.beside(),
         )
 
     @property
     def rows(self) -> list[dict[str, str]]:
-        return [one.row for one in self.dearest]
+        return [order.row for order in self.dearest]
 
     def beyond(self, shown: int) -> str:
         """The words about the orders after the first so many; empty where there are
         none.
         """
-        if (more := len(self.refs) - shown) <= 0:
+        if (more := self.count - shown) <= 0:
             return ""
         last = self.dearest[shown - 1]
         at_most = f", none of them dearer than {last.plan.total}" if last.is_new else ""
@@ -109,41 +98,29 @@ class _Reading:
     """Totals gathered while the orders of a plan are read."""
 
     def __init__(self) -> None:
-        self.refs: list[str] = []
-        self.contents: list[bytes] = []
+        self.count = 0
         self.cost = PlanCost()
         self.matches: list[MatchLine] = []
         self.matched = 0
 
     def orders(self, question: ApprovalRequest) -> Iterator[AskedOrder]:
-        for plan in self._noted(question.to_buy):
+        for plan in question.to_buy:
+            self.count += 1
             self.cost.buy(plan)
             taken = [match for match in plan.matches if match.item_id]
             self.matches += [
-                MatchLine.of(plan.order_ref, one)
-                for one in taken[: SHOWN_MATCHES - len(self.matches)]
+                MatchLine.of(plan.order_ref, match)
+                for match in taken[: SHOWN_MATCHES - len(self.matches)]
             ]
             self.matched += len(taken)
             yield AskedOrder(plan=plan, is_new=True)
-        for plan in self._noted(question.to_ship):
+        for plan in question.to_ship:
+            self.count += 1
             self.cost.go_on(plan)
             yield AskedOrder(plan=plan, is_new=plan.is_unpaid)
 
-    def _noted(self, plans: Iterable[PlannedOrder]) -> Iterator[PlannedOrder]:
-        for plan in plans:
-            freight = str(plan.freight_service.price) if plan.freight_service else ""
-            freight += f" {plan.taken}" if plan.taken.minor else ""
-            self.refs.append(plan.order_ref)
-            self.contents.append(
-                hashlib.sha256(
-                    f"{plan.order_ref} {plan_hash(plan)} {freight}".encode()
-                ).digest()
-            )
-            yield plan
-
 
 SHOWN_ORDERS = 100
-SHOWN_BESIDE = 10
 
 
 def counted_in_one(cost: PlanCost, settings: SourcingSettings, now: datetime) -> Sum:
@@ -167,42 +144,22 @@ def cost_words(cost: PlanCost, counted: Sum) -> str:
             if cost.fees.minor > 0
             else {"less a discount of": NOTHING - cost.fees}
         )
-    told = [f"{name} **{money}**" for name, money in parts.items()]
-    told += [f"freight **{freight_words(cost)}**"] if cost.freight else []
-    words = ", ".join(told)
+    amounts = [f"{name} **{money}**" for name, money in parts.items()]
+    amounts += [f"freight **{freight_words(cost)}**"] if cost.freight else []
+    words = ", ".join(amounts)
     return f"{words[:1].upper()}{words[1:]}{_rates(counted)}."
 
 
 def _rates(counted: Sum) -> str:
     if counted.lacks:
-        return f"; no sum in {counted.money.currency}, since {inert('; '.join(counted.lacks))}"
+        lacks = inert("; ".join(counted.lacks))
+        return f"; no sum in {counted.money.currency}, since {lacks}"
     return f", at {' and '.join(map(_rate, counted.rates))}" if counted.rates else ""
 
 
 def _rate(rate: Rate) -> str:
-    return f"{rate.rate.normalize():f} {rate.into} for 1 {rate.base} ({rate.on}, {inert(rate.source)})"
-
-
-def deadline_words(deadline: datetime, timezone: str) -> str:
-    """`2026-11-27 09:00 Europe/Berlin (08:00 UTC)`."""
-    here, utc = (
-        deadline.astimezone(ZoneInfo(timezone)),
-        deadline.astimezone(ZoneInfo("UTC")),
-    )
-    if timezone == "UTC":
-        return f"{utc:%Y-%m-%d %H:%M} UTC"
-    day = "" if utc.date() == here.date() else f"{utc:%Y-%m-%d} "
-    return f"{here:%Y-%m-%d %H:%M} {timezone} ({day}{utc:%H:%M} UTC)"
-
-
-def within_words(seconds: int) -> str:
-    """`24 hours`, `90 seconds`."""
-    hours = seconds / 3600
-    return (
-        f"{hours:.3g} hour{'' if hours == 1 else 's'}"
-        if seconds >= 3600
-        else pluralize(seconds, "second")
-    )
+    amount = f"{rate.rate.normalize():f} {rate.into} for 1 {rate.base}"
+    return f"{amount} ({rate.on}, {inert(rate.source)})"
 
 
 def question_words(
@@ -219,32 +176,22 @@ def question_words(
     counted = counted_in_one(plan.cost, settings, now)
     costs = [cost_words(plan.cost, counted), no_limit_words(plan.cost)]
     deed = action_words(plan.cost)
-    deed = deed if counted.lacks else f"{deed[:-1]}: **{counted.money}** in all."
-    pause = question.paused
-    waits = (
-        [
-            f"**{inert(pause.sentence)}.** What is approved now is bought as soon as it is resumed."
-        ]
-        if pause
-        else []
-    )
-    taken = ", ".join(
-        f"{plan.order_ref} ({plan.taken})"
-        for plan in question.to_ship
-        if plan.taken.minor
-    )
-    accepts = (
-        [f"**More was taken than was approved: {taken}.** A yes to it accepts that."]
-        if taken
-        else []
-    )
-    return [
-        deed,
-        " ".join(filter(None, costs)),
-        f"Why this is asked: {question.why}",
-        *accepts,
-        *waits,
+    if not counted.lacks:
+        deed = f"{deed[:-1]}: **{counted.money}** in all."
+    why = above_limit(question, settings) or "it was not approved beforehand"
+    words = [deed, " ".join(filter(None, costs)), f"Why this is asked: {why}."]
+    overpaid = [
+        f"{order.order_ref} ({order.taken})"
+        for order in question.to_ship
+        if order.taken.minor
     ]
+    if overpaid:
+        taken = f"More was taken than was approved: {', '.join(overpaid)}."
+        words.append(f"**{taken}** A yes to it accepts that.")
+    if question.paused:
+        pause = inert(question.paused.sentence)
+        words.append(f"**{pause}.** What is approved now is bought once it is resumed.")
+    return words
 
 
 def bare(markdown: str) -> str:
@@ -252,68 +199,26 @@ def bare(markdown: str) -> str:
     return markdown.replace("**", "")
 
 
-def description_of(
-    question: ApprovalRequest,
-    plan: AskedPlan,
-    words: Sequence[str],
-    until: str,
-    fault: str = "",
+def plan_markdown(
+    question: ApprovalRequest, plan: AskedPlan, words: Sequence[str]
 ) -> str:
-    """The form's text as Markdown: the question and its deadline in one paragraph, and
-    the dearest orders as a table.
-
-    The older UI shows little more than that paragraph without scrolling. `fault` is
-    what was wrong with the previous answer.
+    """The question, what words were taken to mean, and the dearest orders with their
+    pictures as a table.
     """
-    refused = f"**That answer was not taken: {inert(fault)}.** Nothing of it is lost: correct it below."
-    deed, *further = words
-    beside = (
-        f" Held or refused beside these: {pluralize(len(plan.beside), 'order')}."
-        if plan.beside
-        else ""
-    )
-    return "\n\n".join(
-        [
-            f"{deed} **Answer by {until}**; without an answer nothing of this is bought. "
-            f"Batch {question.batch_id}.{beside}",
-            *([refused] if fault else []),
-            *further,
-            *([said] if (said := warnings_list(question.warnings)) else []),
-            *([found] if (found := found_by_words(plan.matches, plan.matched)) else []),
-            "\n".join(_table(question, plan)),
-            *([_rest(question, plan)] if len(plan.refs) > SHOWN_ORDERS else []),
-            *(
-                [
-                    "\n".join(
-                        [
-                            "**Not asked about:**",
-                            "",
-                            *waiting_list(plan.beside, SHOWN_BESIDE),
-                        ]
-                    )
-                ]
-                if plan.beside
-                else []
-            ),
-        ]
-    )
-
-
-def _rest(question: ApprovalRequest, plan: AskedPlan) -> str:
-    key = artifact_key(f"plan-{question.batch_id}")
-    where = (
-        f"[artifact {key}]({page})"
-        if (page := artifact_page(key))
-        else f"artifact {key} of this run"
-    )
-    return (
-        f"{plan.beyond(SHOWN_ORDERS)} The dearest {len(plan.dearest):,} are in {where}."
-    )
+    found = found_by_words(plan.matches, plan.matched)
+    parts = [
+        *words,
+        found,
+        "\n".join(_table(question, plan)),
+        plan.beyond(SHOWN_ORDERS),
+    ]
+    return "\n\n".join(filter(None, parts))
 
 
 def _table(question: ApprovalRequest, plan: AskedPlan) -> Iterator[str]:
     yield "| order | what | goods and postage | freight |"
     yield "|---|---|--:|--:|"
-    for one in plan.dearest[:SHOWN_ORDERS]:
-        row, what = one.row, goods_markdown(one.plan, question.pictures)
+    for order in plan.dearest[:SHOWN_ORDERS]:
+        row = order.row
+        what = goods_markdown(order.plan, question.pictures)
         yield f"| {row['order']} | {what} | {row['goods and postage']} | {row['freight']} |"

@@ -20,7 +20,6 @@ from domain.request_remarks import BadInput
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
 from flows.answers.marketplaces import first_payments, proposed_debit
-from flows.approval.form import is_deployed
 from flows.batch.parts import Part as BatchPart
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
@@ -28,6 +27,7 @@ from flows.batch.worked_batch import WorkedBatch
 from flows.notify.news import of_batch, of_reasons, waiting_in
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger
+from flows.prefect_ui.runs import is_deployed
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from

@@ -16,11 +16,10 @@ from domain.follow_ups import as_text, moment_of
 from domain.messages import Message
 from domain.states import NEEDS_A_PERSON
 from flows.answers.todo import NOT_OVER
-from flows.approval.pause import retried_at
 from flows.batch.worked_batch import WorkedBatch, worked_on
 from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
 from flows.notify.outbox import enqueue, send_due
-from flows.prefect_ui.runs import current_run
+from flows.prefect_ui.runs import current_run, retried_at
 from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now

@@ -84,7 +84,8 @@ class PlanSource:
     """The source of a run's plans. `name` is the batch's source in the ledger,
     `warnings` are shown.
 
-    One that `is_part` leaves the snapshot of the batch to the run that started it. A
+    One that `is_continued` by the sweep leaves alone what waits for an answer. One
+    that `is_part` leaves the snapshot of the batch to the run that started it. A
     source that does not ask (`asks`) goes on with what is approved already, and needs
     no approval. One that plans nothing has nothing to look up, to keep, to hold or to
     approve.
@@ -92,6 +93,7 @@ class PlanSource:
 
     name: str
     asks = True
+    is_continued = False
     is_part = False
     requests: Sequence[OrderRequest]
     warnings: Sequence[Remark] = ()

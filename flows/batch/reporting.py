@@ -162,6 +162,7 @@ def _line(
 
 
 HELD = "Held"
+WAITS_FOR_APPROVAL = "WaitsForApproval"
 STOPPED = "the run was stopped; what is not bought stays as it is, and a run of the same batch goes on with it"
 OF_A_NIGHT = "; the next night begins with it. To give it up, take its file out of the inbox (`working`, `open`)"
 last_report: ContextVar[list[BatchReport] | None] = ContextVar(
@@ -220,9 +221,16 @@ def ended(report: BatchReport) -> Any:
     """The result of a flow: the report. A run of which every order waits for a person
     is no plain success.
 
-    Nor is a run that a pause kept from buying. Such a run ends as *Held*, a kind of
-    completed: nothing is tried again, and a caller gets the report all the same.
+    Nor is a run that a pause kept from buying. Such a run ends as *Held*, and one whose
+    plan waits for approval as *WaitsForApproval*, kinds of completed: nothing is tried
+    again, and a caller gets the report all the same.
     """
+    if report.approval:
+        return Completed(
+            name=WAITS_FOR_APPROVAL,
+            message=f"Answer in the form: {report.approval}",
+            data=report,
+        )
     if report.paused and not (report.dry_run or report.all_booked):
         return Completed(
             name=HELD,

@@ -8,31 +8,41 @@ import asyncio
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
-from functools import partial
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import (
     approved_by,
     declined,
-    drop,
     laid_aside,
     needing_a_person,
     plan_hash,
     say_no,
 )
-from connectors.ledger.records import BEFOREHAND, OrderChange, SpendLimits, line_of
+from connectors.ledger.questions import asking, waiting_refs
+from connectors.ledger.records import (
+    BEFOREHAND,
+    OrderChange,
+    SpendLimits,
+    approval_of,
+    freight_approval,
+)
 from domain.decisions import FINE, Verdict, held
 from domain.holds import BudgetLimits, over_budget
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, lines_without_limit, marketplaces_of
 from domain.plan import PlannedOrder, PlanSummary
-from domain.reasons import Reason, ReasonCode, because, outranking
-from domain.report import BatchReport, MatchLine, ReportLine
-from domain.states import NEEDS_A_PERSON, OrderState
+from domain.reasons import Reason, outranking
+from domain.report import BatchReport, MatchLine
+from domain.states import OrderState
 from domain.wording import pluralize
-from flows.approval.form import asks, decide, is_deployed
-from flows.approval.request import ApprovalRequest, Decision, in_utc, not_approved_by
+from flows.approval.request import (
+    ApprovalRequest,
+    Decision,
+    asks_at_once,
+    decide,
+    not_approved_by,
+)
 from flows.batch.execution import Canaries, execute
 from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
 from flows.batch.parts import buy_in_parts, count_parts
@@ -44,6 +54,7 @@ from flows.prefect_ui.artifacts import artifact_key
 from flows.prefect_ui.board import progress_shown
 from flows.prefect_ui.events import EventFeed, batch_finished, budget_used_up
 from flows.prefect_ui.expected_errors import best_effort, rename_run, run_logger
+from flows.prefect_ui.runs import is_by_a_person, is_deployed
 from tasks.book_shipment import approve_freight, estimate_unbooked
 from tasks.effects.kinds import settle_open
 from tasks.engine.lost_ledger import wait_until_settled
@@ -153,7 +164,7 @@ class BatchRun:
         begun = ledger.start_batch(self.batch_id, self.source.name)
         await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
-        if not ask:
+        if not (ask and is_by_a_person()) or self.source.is_continued:
             aside = laid_aside(ledger, (one.order_ref for one in work.to_plan))
             work.to_plan = [
                 one
@@ -197,17 +208,17 @@ class BatchRun:
         approval.
         """
         begun = work.under_way if self.source.asks else ()
-        question = self._question(
-            await self._planned(work.to_plan),
-            await estimate_unbooked(self.resources, begun, beforehand=not ask),
-            beforehand=not ask,
-            begun=work.under_way,
+        plans = await self._planned(work.to_plan)
+        freight = await estimate_unbooked(
+            self.resources, begun, beforehand=not ask, every=asks_at_once()
         )
-        decision = await self._decide(question, yes=not ask)
+        question = self._question(plans, freight, beforehand=not ask)
+        decision = self._decide(question, yes=not ask)
         if decision is None or not decision.stops:
             approved = work.approved | self._approve(question, decision)
             self.approved |= approved
             refused = set(question.refs) - set(decision.approved) if decision else set()
+            refused |= {*waiting_refs(self.resources.ledger, self.batch_id)}
             if self.source.asks:
                 self._hold_unasked(set(work.under_way) - refused)
             refs = [
@@ -262,54 +273,34 @@ class BatchRun:
         freight: Sequence[PlannedOrder],
         *,
         beforehand: bool,
-        begun: Sequence[str],
     ) -> ApprovalRequest:
         """What is to be approved; other plans are held. So is, where the yes was given
         `beforehand`, what was declined.
 
-        Of that, what got no answer is asked about once more where the run asks, or has
-        nothing else.
+        What a person was asked about and has not answered is asked about anew, unless
+        no person can be asked here.
         """
-        fine, no = [plan for plan in plans if plan.is_fine], dict[str, bool]()
+        fine = [plan for plan in plans if plan.is_fine]
+        last_noes = dict[str, bool]()
         if beforehand:
-            no = declined(
-                self.resources.ledger,
-                (plan.order_ref for plan in fine),
-            )
-        to_buy, why = self._within(fine, no)
-        question = self._request(plans, to_buy, freight)
-        said = [ref for ref, is_said in no.items() if is_said]
-        is_asked = asks(question, self.resources.settings)
-        if len(said) < len(no) and (
-            is_asked or (is_deployed() and not (question.refs or self._has_else(begun)))
-        ):
-            to_buy, why = self._within(fine, said)
-            question = replace(self._request(plans, to_buy, freight), is_repeated=True)
+            refs = (plan.order_ref for plan in fine)
+            last_noes = declined(self.resources.ledger, refs)
+        asked_before = (
+            {ref for ref, is_no in last_noes.items() if not is_no}
+            if is_deployed()
+            else set[str]()
+        )
+        to_buy, why = self._within(fine, last_noes.keys() - asked_before)
         self.source.hold(
             self.resources,
             self.batch_id,
             [plan for plan in fine if plan.order_ref in why],
             why,
         )
-        return question
-
-    def _has_else(self, begun: Sequence[str]) -> bool:
-        """Whether this run has orders to look up again, or did or may go on with one by
-        itself.
-        """
-        ledger, is_at_work = (
-            self.resources.ledger,
-            bool(self.tried or self._to_plan_again()),
-        )
-        stuck = needing_a_person(ledger, begun)
-        return is_at_work or any(
-            one.state in LEFT and one.order_ref not in stuck
-            for one in ledger.each_order(begun)
-        )
+        return replace(self._request(to_buy, freight), asked_before=asked_before)
 
     def _request(
         self,
-        plans: Sequence[PlanSummary],
         to_buy: Sequence[PlanSummary],
         freight: Sequence[PlannedOrder],
     ) -> ApprovalRequest:
@@ -323,10 +314,6 @@ class BatchRun:
             paused=self.resources.paused,
             allowed=self._allowed(asked, freight),
             summaries=to_buy,
-            beside=partial(
-                self._waiting,
-                [ref for plan in plans if (ref := plan.order_ref) not in asked],
-            ),
             pictures=self.resources.pictures,
         )
 
@@ -344,13 +331,6 @@ class BatchRun:
             replace(plan, freight=None) if plan.order_ref in shipped else plan
             for plan in approved_by(self.resources.ledger, self.batch_id, BEFOREHAND)
             if plan.order_ref not in counted
-        ]
-
-    def _waiting(self, refs: Sequence[str]) -> list[ReportLine]:
-        return [
-            line_of(order)
-            for order in self.resources.ledger.each_order(refs)
-            if order.state in NEEDS_A_PERSON
         ]
 
     async def _to_try_again(self) -> list[str]:
@@ -461,54 +441,55 @@ class BatchRun:
         why |= over_budget(to_buy, self._limits())
         return [plan for plan in fine if plan.order_ref not in why], why
 
-    async def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
+    def _decide(self, question: ApprovalRequest, *, yes: bool) -> Decision | None:
         """The decision; None when there is nothing to approve. What is not approved is
         held, with the reason.
         """
         if not question.refs:
             return None
-        decision = await decide(
-            question, self.resources.settings, self.resources.ledger, yes=yes
-        )
+        decision = decide(question, self.resources.settings, yes=yes)
         self._hold(question, decision)
-        if decision.is_silence:
-            run_logger().warning("Batch %s: %s", self.batch_id, decision.not_bought)
-        else:
-            run_logger().info(
-                "%s of %s orders approved by %s",
-                len(decision.approved),
-                len(question.refs),
-                decision.by,
-            )
+        run_logger().info(
+            "%s of %s orders approved%s",
+            len(decision.approved),
+            len(question.refs),
+            f" by {decision.by}" * bool(decision.by),
+        )
         return decision
 
     def _hold(self, question: ApprovalRequest, decision: Decision) -> None:
-        approved = {*decision.approved, *decision.elsewhere}
+        approved = {*decision.approved}
         to_hold = [
             plan for plan in question.summaries if plan.order_ref not in approved
         ]
         verdicts = dict.fromkeys(
-            (plan.order_ref for plan in to_hold), held(decision.not_bought)
+            (plan.order_ref for plan in to_hold), held(decision.why_not)
         )
         self.source.hold(self.resources, self.batch_id, to_hold, verdicts)
         ledger = self.resources.ledger
-        if decision.drops and decision.why_not:
-            note = str(decision.why_not.facts.get("note", ""))
-            for ref, why in drop(
-                ledger, [plan.order_ref for plan in to_hold], by=decision.by, note=note
-            ).items():
-                run_logger().warning("%s stays: %s", ref, why)
-        to_ship = ledger.orders(
-            plan.order_ref
-            for plan in question.to_ship
-            if plan.order_ref not in approved
-        )
+        not_shipped = [
+            plan for plan in question.to_ship if plan.order_ref not in approved
+        ]
+        to_ship = ledger.orders(plan.order_ref for plan in not_shipped)
+        if decision.waits:
+            ledger.change(
+                [
+                    change
+                    for plan in not_shipped
+                    if plan.freight_service and to_ship[plan.order_ref].state in WAITING
+                    for change in asking(
+                        to_ship[plan.order_ref], plan.freight_service.price
+                    )
+                ]
+            )
+            return
         states = {
             ref: one.state
             for ref, one in to_ship.items()
             if one.state in SHIPPABLE and not one.is_overpaid
         }
-        say_no(ledger, to_ship, decision.not_shipped, states)
+        why_not = decision.why_not and decision.why_not.but(freight=True)
+        say_no(ledger, to_ship, why_not, states)
 
     def _hold_unasked(self, refs: Collection[str], why: Reason = UNASKED) -> None:
         """Hold orders without an approval that stands, which no run could ask about: no
@@ -551,7 +532,7 @@ class BatchRun:
         self.source.approve(
             self.resources,
             self.batch_id,
-            (decision.approval_of(plan, now) for plan in to_buy),
+            (approval_of(plan, decision.by, now) for plan in to_buy),
         )
         orders = ledger.orders(
             plan.order_ref for plan in question.to_ship if plan.order_ref in approved
@@ -587,7 +568,7 @@ class BatchRun:
             ]
         )
         why = {
-            plan.order_ref: decision.approval_of(summary_of(plan), now).why
+            plan.order_ref: approval_of(summary_of(plan), decision.by, now).why
             for plan in to_ship
             if plan.is_unpaid
         }
@@ -595,13 +576,7 @@ class BatchRun:
             if plan.freight_service and orders[plan.order_ref].state in SHIPPABLE:
                 price = plan.freight_service.price
                 taken = plan.taken if plan.taken.minor else None
-                said = because(
-                    ReasonCode.FREIGHT_APPROVED,
-                    by=decision.by,
-                    at=in_utc(now),
-                    price=price,
-                    taken=taken,
-                )
+                said = freight_approval(price, taken, decision.by, now)
                 why.setdefault(plan.order_ref, said)
         ledger.change([orders[ref].stays(one) for ref, one in why.items()])
         return {plan.order_ref: plan.plan_hash for plan in to_buy}

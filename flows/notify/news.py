@@ -35,7 +35,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
     """Messages of the orders that wait for a person after a run: those beyond a budget,
     and all others.
 
-    Orders held by silence alone are left out: the approval notifies of them.
+    Orders that wait for an approval are left out: their plan has a message of its own.
     `receivers` are those of the waiting orders; the reason of an order without one is
     left out.
     """
@@ -48,7 +48,7 @@ def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Mes
         line
         for line in waiting
         if line.order_ref not in beyond
-        and line.reason_code is not ReasonCode.NOBODY_ANSWERED
+        and line.reason_code is not ReasonCode.WAITS_FOR_APPROVAL
     ]
     bought = (
         f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for "

@@ -50,10 +50,6 @@ async def enqueue(ledger: Ledger, *messages: Message) -> None:
         run_logger().warning("No message goes out about this (%s): %s", error, subjects)
 
 
-async def withdraw(ledger: Ledger, *causes: str) -> None:
-    """For flows/approval/form.py until it is replaced."""
-
-
 async def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> int:
     """Send what is due, and return how many messages were taken.
 

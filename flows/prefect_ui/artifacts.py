@@ -107,7 +107,11 @@ def links_of(report: BatchReport) -> str:
         if report.dry_run
         else {f"outcome-{key}": "Every order"}
     )
-    return markdown_links(pages | {WHAT_WAITS: "What waits for you"})
+    asks = [f"**[Approve or refuse]({report.approval})**"] * bool(report.approval)
+    if asks:
+        pages[f"approval-{key}"] = "The plan that waits"
+    links = markdown_links(pages | {WHAT_WAITS: "What waits for you"})
+    return " · ".join(filter(None, [*asks, links]))
 
 
 def with_what_waits(text: str, between: str = "\n\n") -> str:

@@ -12,7 +12,6 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from typing import Any, ParamSpec, TypeVar
-from uuid import UUID
 
 from prefect import Flow, flow, get_run_logger
 from prefect.client.orchestration import get_client
@@ -94,8 +93,6 @@ class _WithoutTracebacks(logging.Filter):
 
 
 PAGE_POLL_S = 3.0
-ASKING = set[UUID]()
-"""Runs of this process that wait for an answer: to cancel one is a no."""
 WITHOUT_TRACEBACKS = _WithoutTracebacks()
 
 
@@ -121,9 +118,9 @@ async def _stops_on_its_page() -> AsyncIterator[None]:
     """Cancel a deployment's run in the block once *Pause* is pressed on its page, also
     if it goes on elsewhere since.
 
-    And a run below it, such as a night's batch, once *Cancel* is pressed on its own,
-    unless it asks. Prefect alone would let the one buy on to the end of a chunk, and
-    end without a word, and the other buy all.
+    And a run below it, such as a night's batch, once *Cancel* is pressed on its own.
+    Prefect alone would let the one buy on to the end of a chunk, and end without a
+    word, and the other buy all.
     """
     context, task, stopped = FlowRunContext.get(), asyncio.current_task(), list[State]()
 
@@ -154,11 +151,7 @@ async def _cancelled(run: FlowRun) -> State | None:
     with suppress(*prefect_errors()):
         async with get_client() as client:
             state = (await client.read_flow_run(run.id)).state
-            if (
-                state
-                and run.id not in ASKING
-                and (state.is_cancelling() or state.is_cancelled())
-            ):
+            if state and (state.is_cancelling() or state.is_cancelled()):
                 return state
     return None
 

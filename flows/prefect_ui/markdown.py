@@ -13,10 +13,9 @@ from domain.money import Money, total_of
 from domain.offers import priced
 from domain.orders import OrderLine
 from domain.plan import PlanCost, PlannedOrder
-from domain.reasons import grouped
 from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark, merged_remarks
-from domain.wording import first_lines, pluralize, shorten
+from domain.wording import first_lines, pluralize
 from flows.report.sections import (
     MAX_ORDERS_SHOWN,
     NO_RECORDS,
@@ -295,7 +294,6 @@ def warnings_list(warnings: Sequence[Remark]) -> str:
 
 
 BAR_WIDTH = 24
-SHOWN_ALIKE = 10
 
 
 def shown_whole(report: BatchReport) -> list[str]:
@@ -387,15 +385,3 @@ def counts_of(report: BatchReport) -> str:
 def _found_by_words(report: BatchReport) -> str:
     taken = [match for match in report.matches if match.item_id]
     return found_by_words(taken[:SHOWN_MATCHES], len(taken))
-
-
-def waiting_list(lines: Sequence[ReportLine], most: int) -> list[str]:
-    """A line a reason: many orders often wait for the same thing."""
-    listed = [
-        f"- {alike[0].state}: **{shorten([line.order_ref for line in alike], SHOWN_ALIKE)}**: "
-        f"{inert(reason)}"
-        for alike, reason in grouped(lines)
-    ]
-    return first_lines(
-        listed, most, "- and {more} further reasons: see the outcome table"
-    )

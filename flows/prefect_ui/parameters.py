@@ -21,6 +21,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money, yuan
 from domain.request_cells import COLUMNS
 from domain.request_remarks import BadInput
+from domain.wording import Choice
 
 SECRET = "secret:"
 MOST_PASTED = 1_000
@@ -81,6 +82,25 @@ BudgetCny = Annotated[
         "Budget in yuan",
         "The most that the goods and domestic postage of one batch may cost, over all its runs. What does not fit "
         "is held. Empty: no limit beside those of the settings. Example: 1500 or 99.50",
+    ),
+]
+PlanHash = Annotated[
+    str,
+    asked("Plan", "Ties your answer to the plan that was shown; leave it as it is"),
+]
+PlanChoice = Annotated[
+    Choice,
+    asked(
+        "Answer",
+        "none refuses the plan, and buys nothing of it. all approves it as it was shown, only and all but "
+        "the orders named below. What is not approved is held",
+    ),
+]
+ApprovedOrders = Annotated[
+    str,
+    asked(
+        "Orders",
+        "For only and all but: references as the plan has them, one a line or with commas between them",
     ),
 ]
 ChunkSize = Annotated[
@@ -240,8 +260,8 @@ Yes = Annotated[
     bool,
     asked(
         "Approved beforehand",
-        "Buy without asking, as far as all limits allow. Otherwise the run pauses with the plan, and a person "
-        "approves it here",
+        "Buy without asking, as far as all limits allow. Otherwise the run ends with the plan, and buys nothing "
+        "before a person approves it in the form of approve-batch",
     ),
 ]
 BatchName = Annotated[

@@ -13,7 +13,10 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.context import FlowRunContext
 from prefect.states import Crashed
 
+from connectors.book_file import of_a_night
 from connectors.foreign import prefect_errors
+from connectors.process_locks import deployed_run
+from domain.wording import GOES_ON
 
 
 def current_run() -> FlowRun | None:
@@ -46,6 +49,41 @@ async def show_as_crashed(run_id: str, message: str) -> None:
             if run.state and not run.state.is_final():
                 state: State[None] = Crashed(message=message)
                 await client.set_flow_run_state(run.id, state, force=True)
+
+
+def is_deployed() -> bool:
+    """Whether this is a run of a deployment, or below one: people follow it in the UI,
+    and a later run can go on.
+    """
+    run = current_run()
+    return bool(run and (run.deployment_id or deployed_run()))
+
+
+def is_by_a_person() -> bool:
+    """Whether a person started this run for one file: no schedule, and no inbox."""
+    run = current_run()
+    is_scheduled = run is not None and run.auto_scheduled
+    return not is_scheduled and of_a_night.get(None) is None
+
+
+async def retried_at() -> datetime | None:
+    """When a person last pressed *Retry* for this deployment's run: what counts from
+    its start counts from then.
+
+    A run that is taken up after a crash is still the same run.
+    """
+    if not (run_id := deployed_run()):
+        return None
+    with suppress(*prefect_errors()):
+        async with get_client() as client:
+            states = await client.read_flow_run_states(UUID(run_id))
+        again = [
+            state
+            for state in states
+            if state.name == "AwaitingRetry" and GOES_ON not in (state.message or "")
+        ]
+        return max((state.timestamp for state in again), default=None)
+    return None
 
 
 def runs_in(

@@ -5,7 +5,6 @@ and the form that leads on.
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
@@ -20,13 +19,13 @@ from prefect.client.schemas.filters import (
     ArtifactCollectionFilter,
     ArtifactCollectionFilterKey,
 )
-from prefect.client.schemas.objects import ArtifactCollection, FlowRun, StateType
-from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
+from prefect.client.schemas.objects import ArtifactCollection
+from prefect.exceptions import ObjectNotFound
 
 from connectors.foreign import prefect_errors
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import WHAT_WAITS, run_form, run_page, runs_page
+from connectors.ui_pages import WHAT_WAITS, run_form, runs_page
 from domain.holds import PAUSED, Pause
 from domain.reasons import Explained
 from domain.report import BatchReport, ReportLine
@@ -34,18 +33,17 @@ from domain.states import BEGUN, NEEDS_A_PERSON, OrderState
 from domain.wording import counted, pluralize, shorten
 from flows.answers.todo import ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import inert
-from flows.prefect_ui.runs import runs_in
 from flows.report.sections import Leads, Link
 
 MOST_ROWS = 1_000
 REFUSED_FOR = timedelta(days=7)
 BEGUN_FOR = timedelta(minutes=5)
-APPROVAL = "waits for approval"
 NEVER = datetime.min.replace(tzinfo=UTC)
 BEGIN_HERE = "begin-here"
 MOST_NAMED_IN_A_LINK = 20
 RESUME = "resume-buying"
 FORMS = {
+    "approve": ("approve-batch", "approve or refuse"),
     "run": ("buy-from-file", "run it again"),
     "resolve": ("resolve-order", "answer"),
     "refunds": ("finish-open", "read what is due"),
@@ -71,20 +69,15 @@ async def refresh(client: PrefectClient, ledger: Ledger) -> bool:
 
 async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
-    asking = await that_ask(client)
     settings = SourcingSettings()
     found = await asyncio.to_thread(
         to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
     )
     forms = {one.name: one.id for one in await client.read_deployments()}
-    rows = [
-        await _approval_row(client, run, settings.timezone)
-        for run in asking[:MOST_ROWS]
-    ]
-    shown = alike(found)[: MOST_ROWS - len(rows)]
-    left = len(asking) - len(rows) + len(found) - sum(len(those) for those, _ in shown)
-    rows += [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
-    kinds = [*(APPROVAL for _ in asking), *(one.kind for one in found)]
+    shown = alike(found)[:MOST_ROWS]
+    left = len(found) - sum(len(those) for those, _ in shown)
+    rows = [row_of(those, reason, forms, settings.timezone) for those, reason in shown]
+    kinds = [one.kind for one in found]
     pause = await asyncio.to_thread(ledger.buying_paused)
     head = f"{_pause_words(pause, forms)}\n\n" if pause else ""
     paused = f"{PAUSED[:1].upper()}{PAUSED[1:]}. " if pause else ""
@@ -101,17 +94,6 @@ def _pause_words(pause: Pause, forms: Mapping[str, UUID]) -> str:
     return f"**{inert(pause.notice)}**" + (
         f" · [resume buying]({link})" if link else ""
     )
-
-
-async def that_ask(client: PrefectClient) -> list[FlowRun]:
-    """The runs that wait for approval, the longest first."""
-    runs = await client.read_flow_runs(flow_run_filter=runs_in(StateType.PAUSED))
-    return sorted((run for run in runs if run.state), key=paused_at)
-
-
-def paused_at(run: FlowRun) -> datetime:
-    assert run.state
-    return run.state.timestamp
 
 
 async def show_beginning(address: str) -> None:
@@ -162,7 +144,7 @@ def as_markdown(
 ) -> str:
     """The list, and the number of waiting things that it leaves out (`more`)."""
     if not kinds:
-        return "**Nothing waits for you.** No order is held, refused, unknown or bought in part, and no run asks."
+        return "**Nothing waits for you.** No order is held, refused, unknown or bought in part."
     rest = (
         [
             f"\n**And {more:,} more**, which can wait longer. All of them: `sourcing todo --json`"
@@ -281,6 +263,8 @@ def _remedies(one: ToDo) -> Iterable[tuple[str, str, dict[str, Any]]]:
 
 
 def _filled(word: str, one: ToDo) -> dict[str, Any]:
+    if word == "approve":
+        return {"batch": one.batch_id, "plan_hash": one.reason_facts.get("plan", "")}
     if word == "cancel":
         return {"order_refs": [one.order_ref]}
     if word in ("confirm", "ledger"):
@@ -298,33 +282,6 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
         }
         return {"order_ref": one.order_ref, **asked}
     return {"order_ref": one.order_ref} if word in ("return", "resolve") else {}
-
-
-async def _approval_row(client: PrefectClient, run: FlowRun, timezone: str) -> str:
-    """A question with its sum and its deadline, in the words of its form."""
-    page = run_page(run.id)
-    todo = (
-        [f"[open the run]({page}), then *Resume*: its plan, and yes or no"]
-        if page
-        else []
-    )
-    asked = inert(await asked_by(client, run)) or "nothing is bought before"
-    return _item(
-        inert(run.name), APPROVAL, paused_at(run), [asked], todo, timezone=timezone
-    )
-
-
-async def asked_by(client: PrefectClient, run: FlowRun) -> str:
-    """What the form of a run asks, and until when: its first paragraph. Empty while it
-    has no form.
-    """
-    assert run.state
-    key = (run.state.state_details.run_input_keyset or {}).get("description", "")
-    try:
-        text = json.loads(await client.read_flow_run_input(run.id, key)) if key else ""
-    except PrefectHTTPStatusError:  # it has been answered, or is not written yet
-        return ""
-    return str(text).partition("\n\n")[0].replace("*", "")
 
 
 def _item(

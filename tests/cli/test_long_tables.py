@@ -108,7 +108,6 @@ def test_the_question_comes_after_plan_costs_and_reason(
         batch_id="b",
         to_buy=[planned(ref) for ref in new],
         to_ship=[planned(ref) for ref in begun],
-        why="because.",
     )
     assert ask(question)
     shown = capsys.readouterr().err
@@ -117,7 +116,7 @@ def test_the_question_comes_after_plan_costs_and_reason(
         for line in shown.splitlines()
         if line.startswith(("Goods", "Freight", "Why"))
     ]
-    assert told[-1] == "Why this is asked: because."
+    assert told[-1] == "Why this is asked: it was not approved beforehand."
     assert ("of 1 line has no price limit." in " ".join(shown.split())) is (
         len(new) == 1
     )
@@ -130,7 +129,7 @@ def test_of_a_long_plan_the_dearest_are_shown(
     """And how dear the rest is at most."""
     monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
     orders = [planned(f"A-{n}", fen=1000 + n) for n in range(60)]
-    assert not ask(request_for(batch_id="b", to_buy=orders, to_ship=[], why="because."))
+    assert not ask(request_for(batch_id="b", to_buy=orders, to_ship=[]))
     shown = capsys.readouterr().err
     assert shown.index("A-59 ") < shown.index("A-10 ")
     assert (

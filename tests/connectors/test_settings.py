@@ -9,7 +9,6 @@ import pytest
 
 from connectors.settings import BadSetting, SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
-from flows.approval.form import APPROVAL_TIMEOUT_S
 from flows.buy_from_file import buy_from_file
 from flows.prefect_ui.expected_errors import EXPECTED
 from flows.prefect_ui.parameters import Requests
@@ -115,13 +114,6 @@ def test_an_env_file_of_another_encoding_is_told(
     (tmp_path / ".env").write_text("SOURCING_CURRENCY=EUR\n", encoding="utf-16")
     with pytest.raises(BadSetting, match="no UTF-8 text: save it as UTF-8"):
         settings()
-
-
-def test_a_night_that_waits_for_an_answer_in_vain_ends_before_the_next_one() -> None:
-    """Nights begin a day apart, and one waits for the other: each would begin later
-    than the one before.
-    """
-    assert APPROVAL_TIMEOUT_S == 20 * 3600
 
 
 def test_one_inbox_is_named_for_the_night_the_shops_and_the_page(

@@ -17,13 +17,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
-from urllib.error import URLError
+from typing import Literal
 
+from connectors.ledger.questions import question_hash
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from deployments.serving import descendants_of
-from domain.wording import ALL
 from tests.deployments.conftest import free_port, receiver
 from tests.deployments.served import Served, wait_for
 from tests.history import violations
@@ -42,29 +41,29 @@ ORDERS = {"taobao": 20, "1688": 20}
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is killed, how long after the run was started or had asked, and what it was
-    doing.
+    """What is killed, how long after the run was started, and whether that run buys
+    what a person has approved in it.
     """
 
     kills: Literal["serve", "worker", "run", "all"]
     age_s: int
-    paused: bool
+    answers: bool
     database: Literal["sqlite", "postgresql"]
 
     @property
     def words(self) -> str:
-        return f"{self.kills:6} {self.age_s:3} s {'paused' if self.paused else 'running':7} {self.database:10}"
+        return f"{self.kills:6} {self.age_s:3} s {'answers' if self.answers else 'plans':7} {self.database:10}"
 
 
 CASES = (
-    Case(kills="serve", age_s=5, paused=False, database="sqlite"),
-    Case(kills="serve", age_s=400, paused=True, database="postgresql"),
-    Case(kills="worker", age_s=60, paused=False, database="postgresql"),
-    Case(kills="worker", age_s=5, paused=True, database="sqlite"),
-    Case(kills="run", age_s=400, paused=False, database="sqlite"),
-    Case(kills="run", age_s=60, paused=True, database="postgresql"),
-    Case(kills="all", age_s=5, paused=False, database="postgresql"),
-    Case(kills="all", age_s=60, paused=True, database="sqlite"),
+    Case(kills="serve", age_s=5, answers=False, database="sqlite"),
+    Case(kills="serve", age_s=400, answers=True, database="postgresql"),
+    Case(kills="worker", age_s=60, answers=False, database="postgresql"),
+    Case(kills="worker", age_s=5, answers=True, database="sqlite"),
+    Case(kills="run", age_s=400, answers=False, database="sqlite"),
+    Case(kills="run", age_s=60, answers=True, database="postgresql"),
+    Case(kills="all", age_s=5, answers=False, database="postgresql"),
+    Case(kills="all", age_s=60, answers=True, database="sqlite"),
 )
 """Of the pairs of what is killed with everything else, and of the others with each
 other, as many as eight can hold.
@@ -190,7 +189,7 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     wanted = {
         "requests": {"file": str(file)},
         "dry_run": False,
-        "yes": not case.paused,
+        "yes": not case.answers,
         "batch": "lost",
     }
     run_id = shop.start(
@@ -198,33 +197,18 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
         **wanted,
         speed={"chunk_size": 2, "concurrency": 1},
     )
-    answered: set[str] = set()
-    if case.paused:
-        shop.await_state(run_id, "Paused")
-        old = wait_for(lambda: _form(shop, run_id, answered), seconds=60)
-        answered.add(old["key"])
+    if case.answers:
+        shop.await_state(run_id, "WaitsForApproval")
+        seen.wrong += ["bought what nobody approved"] * bool(sandbox.books()["orders"])
+        run_id = shop.start("approve-batch/approve-batch", **_answer(shop))
     time.sleep(case.age_s)
     seen.paid_before = len(sandbox.books()["payments"])
     began = _kill(case, place, run_id)
-    if (
-        case.paused and case.kills == "run"
-    ):  # somebody answers what nobody hears any more
-        shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(old)})
-    if (
-        case.kills == "worker" and case.paused
-    ):  # its run lives on, until it has something to print
-        shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(old)})
     seen.taken_up_s = _until(
         began, lambda: len(sandbox.books()["payments"]) > seen.paid_before
     )
     seen.wrong += ["not taken up"] * (seen.taken_up_s is None)
     sandbox.faults()
-    if case.paused and not seen.wrong:
-        form = wait_for(lambda: _form(shop, run_id, answered), seconds=WITHIN_S)
-        seen.wrong += ["bought what nobody approved"] * (
-            len(sandbox.books()["payments"]) > 0
-        )
-        shop.ask(f"flow_runs/{run_id}/resume", {"run_input": _answer(form)})
     with suppress(AssertionError):
         wait_for(lambda: not _wrong_books(place, sandbox), seconds=600)
     seen.seconds = time.monotonic() - began
@@ -256,32 +240,13 @@ def _until(began: float, came: Callable[[], object]) -> float | None:
     return None
 
 
-def _form(shop: Served, run_id: str, answered: set[str]) -> dict[str, Any] | None:
-    """The form of the question that is open, with its key, unless it was seen
-    before.
-    """
-    with suppress(URLError):
-        run = shop.run(run_id)
-        keyset = run["state"]["state_details"].get("run_input_keyset")
-        if run["state_name"] != "Paused" or keyset["schema"] in answered:
-            return None
-        inputs = shop.ask(
-            f"flow_runs/{run_id}/input/filter", {"prefix": keyset["schema"], "limit": 1}
-        )
-        return (
-            {**json.loads(inputs[0]["value"]), "key": keyset["schema"]}
-            if inputs
-            else None
-        )
-    return None
-
-
-def _answer(form: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "decision": ALL,
-        "approved_by": "Mei Chen",
-        "plan": form["properties"]["plan"]["const"],
-    }
+def _answer(shop: Served) -> dict[str, str]:
+    """A yes to all that waits, as its link fills the form in but for that."""
+    settings = SourcingSettings(data_dir=shop.data_dir)
+    url = settings.ledger_url
+    with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
+        shown_hash = question_hash(ledger, "lost", settings)
+    return {"batch": "lost", "plan_hash": shown_hash, "answer": "all"}
 
 
 def _wrong_books(place: LostPlace, sandbox: RunningSandbox) -> list[str]:

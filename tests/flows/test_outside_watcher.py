@@ -22,7 +22,7 @@ def heard(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, bool]]:
 
     monkeypatch.setenv("SOURCING_PING_URL", "https://watch.example/6f1b")
     monkeypatch.setattr(flows.buy_from_inbox, "ping_watcher", tell)
-    monkeypatch.setattr(flows.buy_from_inbox, "has_deployment", lambda: True)
+    monkeypatch.setattr(flows.buy_from_inbox, "is_deployed", lambda: True)
     return told
 
 
@@ -75,7 +75,7 @@ async def test_nobody_is_told_without_an_address_or_of_what_a_person_runs(
     deployed: bool,
 ) -> None:
     monkeypatch.setenv("SOURCING_PING_URL", url)
-    monkeypatch.setattr(flows.buy_from_inbox, "has_deployment", lambda: deployed)
+    monkeypatch.setattr(flows.buy_from_inbox, "is_deployed", lambda: deployed)
     async with watched_from_outside():
         pass
     assert heard == []

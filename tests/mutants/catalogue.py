@@ -462,8 +462,18 @@ for ref in shown:
             Mutant(
                 "all-but-buys-what-was-left-out",
                 "a person leaves two orders out, and these two are bought",
-                replace("domain/wording.py::chosen", "choice SOME", "choice != ALL"),
+                replace(
+                    "domain/wording.py::chosen",
+                    "choice .ONLY",
+                    "choice is not Choice.ALL",
+                ),
                 "tests/domain/test_choices.py::test_all_none_only_these_and_all_but_these",
+            ),
+            Mutant(
+                "yes-to-an-old-plan-approves-the-new-one",
+                "a plan is made anew at a higher price, and the link to the old one approves it",
+                never("connectors/ledger/questions.py::take_answer", "shown_hash"),
+                "tests/tasks/test_stored_plans.py::test_an_answer_to_an_old_plan_approves_nothing",
             ),
             Mutant(
                 "an-uploaded-file-is-not-asked-about",

@@ -50,11 +50,12 @@ from tests.simulation.lies import lied
 from tests.simulation.loop import PROCESS, START, Deadlock, VirtualLoop
 from tests.simulation.misfortune import LIES, Call, Fault, Kind, Misfortune
 from tests.simulation.network import DrawnFaults, Incoming
-from tests.simulation.process import Crash, Process
+from tests.simulation.process import Crash, Process, Shown
 from tests.simulation.runs import (
     BATCH,
     CORRECTED,
     answer,
+    answer_plan,
     cancel,
     follow_up,
     source,
@@ -70,6 +71,10 @@ SETTLE_S = 900
 CALM_ROUNDS = 6
 CORRECTIONS = 0.1
 BOUGHT_BEFORE = 0.7
+PLANS_FIRST = 0.4
+"""The share of runs that end with a plan; a person mostly answers about each."""
+ANSWERED_WITHIN_S = (60, 3_600, 100_000)
+"""A plan that is older than a day is previewed again."""
 FOLLOWED_UP_AT = 6
 """In each episode of so many, runs are followed by looks that ask nobody."""
 NIGHTS_IN = 6
@@ -287,6 +292,8 @@ class Episode:
         self.all_ended: asyncio.Future[None] | None = None
         self.taken_back: list[str] = []
         self.refused = set[str]()
+        self.questions: list[Shown] = []
+        self.forms = Random(f"{self.seed}:forms")
         self.nights = (
             Random(f"{self.seed}:nights") if self.seed % NIGHTS_IN == 1 else None
         )
@@ -460,9 +467,10 @@ class Episode:
 
     def _said_yes_to(self, process: Process, order_ref: str) -> set[str | None]:
         """Plans of an order that somebody approved for the run's batch: in this run, or
-        before a look.
+        before a look, as which a run goes on after a person's answer.
         """
-        asking = [process] if not process.name.startswith("look") else self.processes
+        goes_on = process.name.startswith(("look", "answer"))
+        asking = self.processes if goes_on else [process]
         return {
             one.approved.get(order_ref) for one in asking if one.batch == process.batch
         }
@@ -576,12 +584,20 @@ class Episode:
             and self.follow_ups.random() < 0.5
         ):
             kind = "look"
+        if kind == "source" and self.forms.random() < PLANS_FIRST:
+            kind = "plan"
         if self.dice.random() < 0.25 and self.processes:
             self._raise_a_price()
         says_yes = self.dice.random() < 0.95
         self.start(
             kind, says_yes=self.nights.random() < 0.5 if self.nights else says_yes
         )
+
+    def _answer_plan(self) -> None:
+        self.runs_to_come -= 1
+        if self.forms.random() < 0.2:
+            self._raise_a_price()
+        self.start("answer", says_yes=self.forms.random() < 0.8)
 
     def _raise_a_price(self) -> None:
         """A seller asks more from now on, for what is not ordered yet."""
@@ -594,7 +610,7 @@ class Episode:
         self.note(f"{item.id} costs more")
 
     def start(self, kind: str, *, says_yes: bool = True) -> asyncio.Task[None]:
-        """Start a run: `source`, `look`, `track` or `cancel`."""
+        """Start a run: `source`, `plan`, `answer`, `look`, `track` or `cancel`."""
         return self._start(kind, lambda process: self._work(process, kind, says_yes))
 
     def _start(
@@ -645,6 +661,8 @@ class Episode:
                 self.taken_back,
                 chunk_size=scenario.chunk_size,
             )
+        if kind == "answer":
+            return self._answered(process, says_yes=says_yes)
         return source(
             process,
             scenario.settings,
@@ -656,6 +674,29 @@ class Episode:
             beforehand=bool(
                 self.nights and not self.misfortune.calm and self.nights.random() < 0.5
             ),
+            waits=kind == "plan",
+        )
+
+    def _answered(
+        self, process: Process, *, says_yes: bool
+    ) -> Coroutine[Any, Any, None]:
+        """A person answers about the plan that was shown last, or about an older one,
+        and leaves out an order now and then.
+        """
+        newest = self.questions[-1]
+        shown = self.forms.choice([newest, newest, *self.questions])
+        refs = sorted(shown.plans)
+        if len(refs) > 1 and self.forms.random() < 0.3:
+            refs.remove(self.forms.choice(refs))
+        process.batch = shown.batch
+        return answer_plan(
+            process,
+            self.scenario.settings,
+            self.clock,
+            shown,
+            approved=refs if says_yes else (),
+            budget=self.scenario.budget,
+            chunk_size=self.scenario.chunk_size,
         )
 
     async def _guarded(self, process: Process, work: Coroutine[Any, Any, None]) -> None:
@@ -680,6 +721,12 @@ class Episode:
         self.runs_at_work -= 1
         process.alive = False
         self.check(f"the end of {process.name}")
+        if process.name.startswith("plan") and self.questions:
+            for _ in range(self.forms.choice((0, 1, 1, 2))):  # two may answer at once
+                self.runs_to_come += 1
+                within_s = self.forms.choice(ANSWERED_WITHIN_S)
+                delay_s = self.forms.uniform(0, within_s)
+                self.loop.outside(delay_s, self._answer_plan)
         if (
             not self.runs_at_work
             and not self.runs_to_come

@@ -45,8 +45,7 @@ YES = ("approved", "freight_approved")
 NO = (
     *(
         "not_approved",
-        "nobody_answered",
-        "asking_run_cancelled",
+        "waits_for_approval",
         "not_wanted",
         "wanted_back",
     ),
@@ -130,14 +129,14 @@ class SharedDatabase:
 
     def refused_and_allowed(self) -> set[str]:
         """Orders of which a yes given beforehand allowed something after a person's
-        last word was no, or silence.
+        last word was no, or while a person was asked.
         """
         refused, found = set[str](), set[str]()
         for move in self.rows(
             "SELECT order_ref, reason_code, reason_facts FROM moves ORDER BY id"
         ):
             by = json.loads(move.reason_facts or "{}").get("by", "")
-            if move.reason_code in ("nobody_answered", "asking_run_cancelled") or (
+            if move.reason_code == "waits_for_approval" or (
                 move.reason_code == "not_approved" and by
             ):
                 refused.add(move.order_ref)

@@ -6,10 +6,26 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from tests.simulation.loop import PROCESS, VirtualLoop
+
+in_the_ui: ContextVar[bool] = ContextVar("in_the_ui", default=False)
+"""Whether the process is a deployment's run, whose plan a person answers in another
+one.
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """A plan as a person was shown it: its hash, and the hash of each order's own."""
+
+    batch: str
+    question_hash: str
+    plans: Mapping[str, str]
 
 
 class Crash(BaseException):
@@ -18,10 +34,12 @@ class Crash(BaseException):
 
 class Fate(Protocol):
     """Decides at each boundary what befalls a process. `refused` are orders that a
-    person's last word was no to.
+    person's last word was no to, or that wait for it; `questions` the plans that
+    persons were shown, the oldest first.
     """
 
     refused: set[str]
+    questions: list[Shown]
 
     def befalls(self, process: Process, point: str) -> Crash | float | None:
         """A crash, the seconds for which the process is stopped, or nothing."""

@@ -18,7 +18,6 @@ from domain.money import Money
 from domain.orders import OwnSku
 from domain.reasons import ReasonCode
 from flows.after_sale import request_refund
-from flows.approval.pause import CancelledBelow
 from flows.buy_from_file import buy_from_file
 from flows.cancel_orders import cancel_orders
 from flows.prefect_ui.parameters import Requests
@@ -41,7 +40,6 @@ from tests.simulation.scripts import (
     also,
     answering,
     ask_about_the_first,
-    asked_in_the_ui,
     asking,
     away_once_approved,
     away_once_begun,
@@ -62,6 +60,7 @@ from tests.simulation.scripts import (
     paid_while_it_is_cancelled,
     paused_after_the_create,
     paused_before_all,
+    planned_in_the_ui,
     propose_debit,
     read_again,
     refusing,
@@ -278,8 +277,7 @@ SCENES: Mapping[ReasonCode, Play] = {
     R.ABOVE_APPROVAL_LIMIT: bought(
         yes=None, ask=False, settings={"approval_limit_cny": "0.01"}
     ),
-    R.NOBODY_ANSWERED: played(asked_in_the_ui(None)),
-    R.ASKING_RUN_CANCELLED: played(asked_in_the_ui(CancelledBelow())),
+    R.WAITS_FOR_APPROVAL: played(planned_in_the_ui()),
     R.FIRST_GOES_ALONE: bought(at=[TAOBAO] * 2, asks_first=True),
     R.DEBIT_PROPOSED: played(steps(buy, propose_debit), *[TAOBAO] * 3),
     R.FIRST_PAYMENT: played(steps(buy, ask_about_the_first), TAOBAO, asks_first=True),

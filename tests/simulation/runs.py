@@ -4,9 +4,15 @@ around it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from connectors.ledger.plans import plan_hash
+from connectors.ledger.questions import (
+    Answer,
+    question_hash,
+    take_answer,
+    waiting_refs,
+)
 from connectors.ledger.records import Approval
 from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
@@ -18,8 +24,8 @@ from domain.plan import PlanSummary
 from domain.reasons import Reason, ReasonCode
 from domain.states import OrderState
 from flows.answers.resolve import resolve
-from flows.approval.form import approver
-from flows.approval.request import ApprovalRequest
+from flows.approval.request import ApprovalRequest, approver, not_approved_by
+from flows.approve_batch import plans_to_preview, preview_again
 from flows.batch.follow_up import FromLedger
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
@@ -30,7 +36,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Clock, Resources, open_resources
 from tasks.snapshot import snapshot_moved
 from tests.simulation.ledgers import WatchedLedger
-from tests.simulation.process import Crash, Process
+from tests.simulation.process import Crash, Process, Shown, in_the_ui
 
 BATCH, CORRECTED = "batch", "corrected"
 """The same orders may come again in a corrected file, which is another batch with a
@@ -47,9 +53,8 @@ XPORTCN = XportcnSettings(
 
 
 def is_no(why: Reason) -> bool:
-    """Whether a person has said no, or nothing; not where a run could ask none."""
-    silent = why.code in (ReasonCode.NOBODY_ANSWERED, ReasonCode.ASKING_RUN_CANCELLED)
-    return silent or (
+    """Whether a person has said no, or is asked; not where a run could ask none."""
+    return why.code is ReasonCode.WAITS_FOR_APPROVAL or (
         why.code is ReasonCode.NOT_APPROVED and why.facts.get("by") not in (None, "")
     )
 
@@ -112,11 +117,13 @@ async def source(
     chunk_size: int,
     says_yes: bool,
     beforehand: bool = False,
+    waits: bool = False,
 ) -> None:
     """`flows.buy_from_file` with a person who is asked, and says what was drawn; as the
     batch of the process.
 
-    One that is approved `beforehand` has no person to ask.
+    One that is approved `beforehand` has no person to ask. One that `waits` ends with
+    its plan, which a person is shown.
     """
 
     def person(question: ApprovalRequest) -> bool:
@@ -126,7 +133,8 @@ async def source(
             }
         return says_yes
 
-    if not beforehand:
+    in_the_ui.set(waits)
+    if not (beforehand or waits):
         approver.set(person)
     async with open_resources(settings, XPORTCN, clock=clock) as resources:
         await resources.addresses()
@@ -135,6 +143,63 @@ async def source(
             resources, process.batch, plans, budget=budget, chunk_size=chunk_size
         )
         await run.buy(ask=not beforehand)
+        if waits:
+            show_plan(process, resources)
+
+
+def show_plan(process: Process, resources: Resources) -> None:
+    """What a run shows at its end of the plan that waits, if one does."""
+    ledger = resources.ledger
+    shown_hash = question_hash(ledger, process.batch, resources.settings)
+    waiting = ledger.each_order(waiting_refs(ledger, process.batch))
+    plans = {order.order_ref: plan_hash(order.plan) for order in waiting}
+    if plans:
+        shown = Shown(batch=process.batch, question_hash=shown_hash, plans=plans)
+        process.fate.questions.append(shown)
+
+
+async def answer_plan(
+    process: Process,
+    settings: SourcingSettings,
+    clock: Clock,
+    shown: Shown,
+    *,
+    approved: Collection[str],
+    budget: Money | None,
+    chunk_size: int,
+) -> None:
+    """`flows.approve_batch`: a person answers about a plan as it was shown, which may
+    be an old one by now.
+    """
+    async with open_resources(settings, XPORTCN, clock=clock) as resources:
+        await resources.addresses()
+        ledger = resources.ledger
+        old_plans = plans_to_preview(ledger, approved)
+        yes = {ref: shown.plans[ref] for ref in approved}
+        process.approved |= yes
+        record = Answer(approved=approved, by="mei", no=not_approved_by("mei"))
+        is_current = shown.question_hash == question_hash(ledger, shown.batch, settings)
+        try:
+            is_taken = take_answer(
+                ledger, shown.batch, shown.question_hash, settings, record
+            )
+        except Crash:  # it may have come after the commit
+            process.fate.refused -= yes.keys()
+            raise
+        if is_taken is not is_current:
+            process.fate.broken(f"an answer to an old plan was taken: {is_taken}")
+        if is_taken:
+            for ref, plan in yes.items():
+                process.approves(ref, plan)
+            process.fate.refused |= shown.plans.keys() - yes.keys()
+            await preview_again(resources, shown.batch, old_plans, budget)
+        else:
+            process.approved.clear()
+        goes_on = FromLedger(ledger, shown.batch)
+        run = BatchRun(
+            resources, shown.batch, goes_on, budget=budget, chunk_size=chunk_size
+        )
+        await run.buy(ask=False)
 
 
 async def follow_up(

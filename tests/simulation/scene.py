@@ -5,7 +5,7 @@ do; and the reasons it gives.
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from types import MappingProxyType
 from typing import Any
@@ -18,8 +18,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import ADDRESS, OrderRequest, RequestLine
 from domain.reasons import Reason, ReasonCode
-from flows.approval.form import approver
-from flows.approval.request import ApprovalRequest
+from flows.approval.request import ApprovalRequest, approver
 from flows.batch.plan_sources import PlanSource
 from flows.batch.run import BatchRun
 from sandbox.app import Sandbox
@@ -30,8 +29,15 @@ from tests.simulation.deviations.wire import ROLES, changed
 from tests.simulation.ledgers import WatchedLedger, codes_of
 from tests.simulation.loop import START
 from tests.simulation.misfortune import Call, Fault, Outage
-from tests.simulation.process import Crash, Process, current
-from tests.simulation.runs import BATCH, XPORTCN, Judged, answer
+from tests.simulation.process import Crash, Process, Shown, current, in_the_ui
+from tests.simulation.runs import (
+    BATCH,
+    XPORTCN,
+    Judged,
+    answer,
+    answer_plan,
+    show_plan,
+)
 from tests.simulation.shop import Shop
 from tests.simulation.stage import Stage
 
@@ -250,9 +256,10 @@ class Scene(Shop):
         budget: Money | None = None,
         ask: bool = True,
         begun: Callable[[], object] = lambda: None,
+        waits: bool = False,
     ) -> None:
         """A run of the batch. `yes` is what a person says, or does before a yes; None
-        where no person can be asked.
+        where no person can be asked. One that `waits` ends with the plan to be shown.
         """
 
         def person(question: ApprovalRequest) -> bool:
@@ -266,14 +273,33 @@ class Scene(Shop):
 
         async def buy(resources: Resources) -> object:
             begun()
+            in_the_ui.set(waits)
             if yes is not None:
                 approver.set(person)
             process = current()
             assert process
             plans = source or Judged(self.scenario.requests, process)
-            return await BatchRun(resources, BATCH, plans, budget=budget).buy(ask=ask)
+            report = await BatchRun(resources, BATCH, plans, budget=budget).buy(ask=ask)
+            if waits:
+                show_plan(process, resources)
+            return report
 
         await self.does(buy)
+
+    async def answers_plan(self, shown: Shown, approved: Collection[str]) -> None:
+        """A person's answer about a plan, in a run of its own that goes on to buy."""
+        await self._start(
+            "answer",
+            lambda process: answer_plan(
+                process,
+                self.scenario.settings,
+                self.clock,
+                shown,
+                approved=[ref for ref in approved if ref in shown.plans],
+                budget=None,
+                chunk_size=self.scenario.chunk_size,
+            ),
+        )
 
     async def answers(self, kind: ResolutionKind, **said: Any) -> None:
         """`sourcing resolve R-1`."""

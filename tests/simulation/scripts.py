@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine
 from contextvars import Context
 from dataclasses import replace
-from datetime import datetime
 from typing import Any
-from unittest.mock import patch
-from uuid import UUID
 
-from prefect.input import RunInput
-
-from connectors.ledger.plans import drop, plan_hash
+from connectors.ledger.plans import drop
 from connectors.ledger.records import OrderRecord
 from connectors.xportcn.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
@@ -23,17 +17,15 @@ from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.orders import Component, OwnSku
 from flows.answers.marketplaces import first_payments, proposed_debit
-from flows.approval import form
 from sandbox.books import OPENING_FEN
 from tasks.after_sale import return_parcel
 from tasks.effects.kinds import settle_open
-from tasks.engine.resources import Resources, utc_now
+from tasks.engine.resources import Resources
 from tasks.engine.retrying import run_task
 from tasks.pay import read_unpaid
 from tasks.refund import RefundWish, ask_refund, follow_refunds
-from tests.history import all_orders
 from tests.simulation.deviations.wire import Role
-from tests.simulation.process import Process, current
+from tests.simulation.process import Process
 from tests.simulation.scene import DAY_S, Odd, Scene, refuses, tells
 
 Script = Callable[[Scene], Coroutine[Any, Any, object]]
@@ -393,40 +385,27 @@ async def held_by_another_version(scene: Scene) -> None:
     await scene.buys()
 
 
-def asked_in_the_ui(
-    answer: Exception | str | None, meanwhile: Script | None = None, *, ask: bool = True
-) -> Script:
-    """The run pauses in the Prefect UI, while this is done elsewhere.
-
-    It does until somebody decides, or cancels it, or until its time is up.
-    """
-
-    @asynccontextmanager
-    async def first_asked(_: str) -> AsyncIterator[datetime]:
-        yield utc_now()
+def planned_in_the_ui(*, ask: bool = True) -> Script:
+    """A deployment's run, which ends with the plan that a person is shown."""
 
     async def script(scene: Scene) -> None:
-        async def filled_in(
-            asked: type[RunInput], _key: str, _until: datetime, nothing: Any
-        ) -> RunInput | None:
-            if meanwhile:
-                await scene.loop.create_task(meanwhile(scene), context=Context())
-            if isinstance(answer, Exception):
-                raise answer
-            process, orders = current(), all_orders(scene.ledger)
-            if answer and process:
-                process.approved |= {
-                    ref: plan_hash(order.plan) for ref, order in orders.items()
-                }
-            return asked(**{**nothing, "decision": answer}) if answer else None
+        await scene.buys(yes=None, ask=ask, waits=True)
 
-        with (
-            patch.object(form, "has_deployment", lambda: True),
-            patch.multiple(form, asked_since=first_asked, filled_in=filled_in),
-            patch.multiple(
-                form, this_run=lambda: UUID(int=1), outermost_run=lambda: UUID(int=1)
-            ),
-        ):
-            await scene.buys(yes=None, ask=ask)
+    return script
+
+
+def answered(
+    *approved: str, newest: int = -1, meanwhile: Script | None = None
+) -> Script:
+    """A person answers about the plan that was shown last, or about an older one.
+
+    What is done `meanwhile` happens after the person has looked at it.
+    """
+
+    async def script(scene: Scene) -> None:
+        shown = scene.questions[newest]
+        if meanwhile:
+            await meanwhile(scene)
+        await scene.answers_plan(shown, approved)
 
     return script

@@ -30,7 +30,7 @@ from tasks.engine.retrying import RETRYING
 from tasks.engine.tries import Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
 from tests.simulation.network import Network
-from tests.simulation.process import boundary, current
+from tests.simulation.process import boundary, current, in_the_ui
 
 if TYPE_CHECKING:
     from domain.effects import Claim
@@ -113,6 +113,8 @@ def stage() -> Iterator[Stage]:
         replace(
             "sandbox.answers.os", SimpleNamespace(urandom=partial(_seeded_bytes, made))
         )
+        for asking in ("flows.approval.request", "flows.batch.run"):
+            replace(f"{asking}.is_deployed", in_the_ui.get)
         replace("tasks.engine.resources.Ledger", partial(_ledger, made))
         replace("tasks.engine.resources.XportcnClient", partial(_client, made))
         replace("tasks.snapshot.write_snapshot", partial(_keep_snapshot, made))

@@ -14,8 +14,6 @@ import pytest
 from connectors.marketplaces.refusals import ORDER_STATUS_ERROR
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.wording import ALL
-from flows.approval.pause import CancelledBelow
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import NO_QUERY
@@ -23,13 +21,15 @@ from tests.simulation.scene import Scene, refuses
 from tests.simulation.scripts import (
     HOUR_S,
     Script,
-    asked_in_the_ui,
+    answered,
     asking,
     buy,
     cancel,
     decline,
+    dying,
     follow,
     lay_aside,
+    planned_in_the_ui,
     read_again,
     settle,
     steps,
@@ -92,8 +92,10 @@ def left(
     scene = Scene(made, at, **settings)
     scene.run(steps(*then)(scene))  # type: ignore[arg-type]
     assert scene.found == []
-    [order] = books(scene.sandbox, NO_QUERY, b"")["orders"]
-    return str(scene.database.orders()["R-1"].state), order["paid_times"]
+    orders = books(scene.sandbox, NO_QUERY, b"")["orders"]
+    assert len(orders) <= 1
+    paid_times = sum(order["paid_times"] for order in orders)
+    return str(scene.database.orders()["R-1"].state), paid_times
 
 
 @pytest.mark.parametrize("no", [decline, cancel_in_vain])
@@ -148,33 +150,82 @@ def test_nor_is_one_paid_whose_marketplace_has_no_cancelling(made: Stage) -> Non
     )
 
 
-@pytest.mark.parametrize(
-    ("begun", "state"),
-    [(steps(), "planned"), (steps(ordered_alone, decline, HOUR_S), "ordered")],
-)
-def test_the_silence_about_a_question_leaves_what_another_run_was_answered_meanwhile(
-    made: Stage, begun: Script, state: str
-) -> None:
-    """Two runs ask about one batch, as after a double click. One is approved, and
-    waits: buying is paused.
+ASKED, YES, NO = planned_in_the_ui(), answered("R-1"), answered()
+
+
+async def paused_and_asked_elsewhere(scene: Scene) -> None:
+    """A second run asks about the same batch and is approved at a terminal; it waits:
+    buying is paused.
     """
+    await scene.buys(yes=lambda: scene.ledger.pause_buying("mei"))
 
-    async def approved_elsewhere(scene: Scene) -> None:
-        await scene.buys(yes=lambda: scene.ledger.pause_buying("mei"))
 
-    scene = Scene(made, Marketplace.TAOBAO)
-    scene.run(steps(begun, asked_in_the_ui(None, approved_elsewhere))(scene))  # type: ignore[arg-type]
-    assert scene.found == []
-    order = scene.database.orders()["R-1"]
-    assert (
-        order.state,
-        bool(order.plan_hash),
-        scene.ledger.outbox.causes("not-approved:"),
-    ) == (
-        state,
-        True,
-        {},
-    )
+@pytest.mark.parametrize("begun", [steps(), steps(ordered_alone, decline, HOUR_S)])
+def test_an_answer_to_what_another_run_was_answered_meanwhile_changes_nothing(
+    made: Stage, begun: Script
+) -> None:
+    for answer in (NO, YES):
+        scene = Scene(made, Marketplace.TAOBAO)
+        scene.run(steps(begun, ASKED, paused_and_asked_elsewhere, answer)(scene))  # type: ignore[arg-type]
+        assert scene.found == []
+        assert scene.database.orders()["R-1"].plan_hash
+
+
+def test_a_plan_is_approved_in_another_run_and_bought_once(made: Stage) -> None:
+    """Also by a second click, and whatever a night does in between."""
+    assert states(made, ASKED) == {"R-1": "held"}
+    assert states(made, ASKED, HOUR_S, unattended, YES, YES) == {"R-1": "booked"}
+    assert states(made, ASKED, NO, YES, unattended) == {"R-1": "held"}
+    assert left(made, ASKED, YES, YES) == ("booked", 1)
+
+
+@pytest.mark.parametrize(
+    "point", ["take_answer: after the commit", "effect: before the first byte"]
+)
+def test_what_was_approved_by_a_run_that_died_is_bought_once_by_the_next(
+    made: Stage, point: str
+) -> None:
+    begun = (ASKED, dying(point), YES, 3 * HOUR_S)
+    assert left(made, *begun, finish) == ("booked", 1)
+
+
+def test_an_answer_that_never_arrived_leaves_the_question(made: Stage) -> None:
+    lost = (ASKED, dying("take_answer: before the commit"), YES, HOUR_S)
+    assert left(made, *lost, finish) == ("held", 0)
+    assert left(made, *lost, YES) == ("booked", 1)
+
+
+def test_an_old_plan_approves_nothing(made: Stage) -> None:
+    """The price has risen, and a person's own run has planned anew."""
+    anew = (ASKED, dearer, ASKED)
+    assert left(made, *anew, answered("R-1", newest=0)) == ("held", 0)
+    assert left(made, *anew, YES) == ("booked", 1)
+
+
+def test_a_plan_that_is_older_than_a_day_is_bought_for_what_was_approved_or_asked_about_again(
+    made: Stage,
+) -> None:
+    day_s = 25 * HOUR_S
+    assert left(made, ASKED, day_s, YES) == ("booked", 1)
+    assert left(made, ASKED, day_s, dearer, YES) == ("held", 0)
+    again = (ASKED, day_s, dearer, YES, show_again, YES)
+    assert left(made, *again) == ("booked", 1)
+
+
+async def dearer(scene: Scene) -> None:
+    request = scene.scenario.requests[0]
+    shelf = scene.world.catalogue.shelf(request.marketplace)
+    scene.world.catalogue.raise_prices([shelf.by_id[request.lines[0].item]])
+
+
+async def finish(scene: Scene) -> None:
+    """As the ledger has it: nothing is planned or asked about."""
+    await scene.start("look")
+
+
+async def show_again(scene: Scene) -> None:
+    """A night, which has nothing to plan, shows what waits."""
+    await scene.buys(yes=None, ask=False, waits=True)
 
 
 async def unattended(scene: Scene, budget: Money | None = None) -> None:
@@ -188,7 +239,6 @@ async def lay_aside_and_wait(scene: Scene) -> None:
 
 
 UNASKED = "not approved: run it without --yes, or from the Prefect UI, to be asked"
-SILENCE, CANCELLED = asked_in_the_ui(None), asked_in_the_ui(CancelledBelow())
 
 
 def states(made: Stage, *then: Script | float, **settings: Any) -> dict[str, str]:
@@ -202,11 +252,11 @@ def states(made: Stage, *then: Script | float, **settings: Any) -> dict[str, str
     ("no", "stays"),
     [
         (decline, "held"),
-        (SILENCE, "held"),
-        (CANCELLED, "held"),
+        (ASKED, "held"),
+        (steps(ASKED, NO), "held"),
         (steps(decline, lay_aside_and_wait), "cancelled"),
     ],
-    ids=["no", "silence", "cancelled", "dropped"],
+    ids=["no", "asked", "answered", "dropped"],
 )
 def test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_when_asked(
     made: Stage, no: Script, stays: str
@@ -216,7 +266,11 @@ def test_a_yes_given_beforehand_buys_nothing_that_a_person_has_not_said_yes_to_w
     assert states(made, *nights, HOUR_S, buy) == {"R-1": "booked"}
 
 
-@pytest.mark.parametrize("no", [decline, SILENCE], ids=["no", "silence"])
+@pytest.mark.parametrize(
+    "no",
+    [decline, steps(decline, ASKED), steps(decline, ASKED, NO)],
+    ids=["no", "asked", "answered"],
+)
 def test_nor_ships_what_a_person_has_not_said_yes_to_shipping(
     made: Stage, no: Script
 ) -> None:
@@ -225,11 +279,18 @@ def test_nor_ships_what_a_person_has_not_said_yes_to_shipping(
     assert states(made, *nights, HOUR_S, buy) == {"R-1": "booked"}
 
 
-@pytest.mark.parametrize(
-    "no", [decline, SILENCE, CANCELLED], ids=["no", "silence", "cancelled"]
-)
+def test_begun_orders_are_approved_in_another_run_as_well(made: Stage) -> None:
+    """To be paid, or to be shipped; an old answer does neither."""
+    for begun in (ordered_alone, paid_alone):
+        asked = (begun, HOUR_S, decline, ASKED)
+        assert left(made, *asked, YES) == ("booked", 1)
+        paid = int(begun is paid_alone)
+        state, paid_times = left(made, *asked, cancel_in_vain, YES)
+        assert (state == "booked", paid_times) == (False, paid)
+
+
 def test_nor_ships_what_was_refused_while_its_payment_was_pending(
-    made: Stage, no: Script
+    made: Stage,
 ) -> None:
     """The debit hours later makes it an order like others that are paid."""
 
@@ -237,64 +298,45 @@ def test_nor_ships_what_was_refused_while_its_payment_was_pending(
         scene.world.dialects.replace(dialects_named(["pay-is-submission"]))
         await scene.buys()
 
-    nights = (submitted, no, 5 * HOUR_S, read_again, unattended, HOUR_S, unattended)
+    nights = (
+        submitted,
+        decline,
+        5 * HOUR_S,
+        read_again,
+        unattended,
+        HOUR_S,
+        unattended,
+    )
     assert states(made, *nights, pay_is="submission") == {"R-1": "held"}
     assert states(made, *nights, HOUR_S, buy, pay_is="submission") == {"R-1": "booked"}
 
 
-def test_a_night_whose_yes_was_given_beforehand_asks_nobody_about_it(
-    made: Stage,
-) -> None:
-    """A question would keep the report of the rest, its messages and its follow-up
-    waiting for up to 20 hours.
-    """
-    for no in (decline, SILENCE):
-        assert states(made, no, HOUR_S, night) == {"R-1": "held"}, (
-            "its person, at a terminal, would say yes"
-        )
-    assert states(made, decline, HOUR_S, asked_in_the_ui(ALL, ask=False)) == {
-        "R-1": "held"
-    }
-
-
-@pytest.mark.parametrize(
-    ("no", "limit", "ends"),
-    [
-        (SILENCE, "", ["booked"]),
-        (CANCELLED, "", ["booked"]),
-        (SILENCE, "", ["held", "booked"]),
-        (SILENCE, "1", ["booked", "booked"]),
-        (decline, "1", ["held", "booked"]),
-    ],
-    ids=[
-        "alone",
-        "cancelled",
-        "beside-others",
-        "beside-a-question",
-        "a-no-beside-a-question",
-    ],
-)
-def test_where_a_night_asks_or_has_nothing_else_it_asks_once_more_about_what_nobody_answered(
-    made: Stage, no: Script, limit: str, ends: list[str]
-) -> None:
-    """A silent weekend loses no file, and keeps none from being bought."""
-    settings: dict[str, Any] = {"approval_limit_cny": limit} if limit else {}
-    scene = Scene(made, *[Marketplace.TAOBAO] * len(ends), **settings)
+def test_a_night_leaves_a_question_as_it_is_and_shows_it(made: Stage) -> None:
+    """The same link answers, night after night; only what is new is asked about too."""
+    scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO, approval_limit_cny="1")
     both = scene.scenario
 
     async def script() -> None:
         scene.scenario = replace(both, requests=both.requests[:1])
-        await no(scene)
-        await asyncio.sleep(HOUR_S)
+        for _ in range(2):
+            await scene.buys(yes=None, ask=False, waits=True)
+            await asyncio.sleep(HOUR_S)
         scene.scenario = both
-        await asked_in_the_ui(ALL, ask=False)(scene)
+        await scene.buys(yes=None, ask=False, waits=True)
+        await answered("R-1", "R-2")(scene)
 
     scene.run(script())
     assert scene.found == []
-    assert [str(order.state) for order in scene.database.orders().values()] == ends
+    first, second, third = scene.questions
+    assert first == second != third
+    assert {*third.plans} == {"R-1", "R-2"}
+    assert [str(order.state) for order in scene.database.orders().values()] == [
+        "booked",
+        "booked",
+    ]
 
 
-def test_it_asks_also_beside_a_begun_order_that_no_night_may_go_on_with(
+def test_what_a_corrected_file_changes_of_a_question_is_asked_about_and_the_rest_bought(
     made: Stage,
 ) -> None:
     scene = Scene(made, Marketplace.TAOBAO, Marketplace.TAOBAO)
@@ -302,36 +344,14 @@ def test_it_asks_also_beside_a_begun_order_that_no_night_may_go_on_with(
 
     async def script() -> None:
         scene.scenario = replace(both, requests=both.requests[:1])
-        await steps(paid_alone, HOUR_S, decline, HOUR_S)(scene)
-        scene.scenario = replace(both, requests=both.requests[1:])
-        await SILENCE(scene)
+        await ASKED(scene)
         scene.scenario = both
-        await asked_in_the_ui(ALL, ask=False)(scene)
+        scene.wants(quantity=2)
+        await scene.buys(yes=None, ask=False, waits=True)
 
     scene.run(script())
     assert scene.found == []
-    assert [str(order.state) for order in scene.database.orders().values()] == [
-        "held",
-        "booked",
-    ]
-
-
-def test_it_asks_nobody_before_it_has_bought_what_could_not_be_looked_up_at_first(
-    made: Stage,
-) -> None:
-    """The answer may take 20 hours."""
-    scene = Scene(made, Marketplace.TAOBAO, Marketplace.POIZON)
-    both = scene.scenario
-
-    async def script() -> None:
-        scene.scenario = replace(both, requests=both.requests[:1])
-        await SILENCE(scene)
-        scene.scenario = both
-        scene.hears(refuses("/poizon/order/orderPreview", 503, "busy", times=6))
-        await asked_in_the_ui(ALL, ask=False)(scene)
-
-    scene.run(script())
-    assert scene.found == []
+    assert scene.database.orders()["R-1"].reason == "waits for your yes"
     assert [str(order.state) for order in scene.database.orders().values()] == [
         "held",
         "booked",

@@ -60,7 +60,7 @@ async def test_an_order_whose_freight_a_person_declined_is_left_alone(
             replace(planned(ref), withdrawn_at=MovableClock().now) for ref in order_refs
         ]
 
-    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+    def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         return Decision(approved=approved, by="ann", why_not=not_approved_by("ann"))
 
     async def execute(_: Resources, refs: Sequence[str], *__: Any, **___: Any) -> None:
@@ -183,7 +183,7 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
         say_no(
             resources.ledger,
             ["A-1"],
-            because(ReasonCode.NOBODY_ANSWERED, within="20 hours"),
+            because(ReasonCode.WAITS_FOR_APPROVAL),
             {},
         )
 
@@ -192,7 +192,7 @@ async def test_a_yes_is_to_an_order_as_the_question_names_it(
         plan = planned("A-1", freight_cents=700)
         return [replace(plan, withdrawn_at=at, is_unpaid=before and not paid_minor)]
 
-    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+    def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         assert question.total == Money(1000 if before and not paid_minor else 0)
         clock.advance(3_600)
         if since:
@@ -265,7 +265,7 @@ async def test_a_yes_waits_through_readings_without_news(
             )
         ]
 
-    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+    def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         clock.advance(3_600)
         if meanwhile == "cancelled again":
             take_back(next_run.ledger, ["A-1"])
@@ -319,7 +319,7 @@ async def test_what_was_taken_above_the_approved_stays_the_reason_unless_a_perso
     async def estimate(*_: Any, **__: Any) -> list[PlannedOrder]:
         return [replace(planned("A-1"), taken=Money(1050))]
 
-    async def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
+    def decide(question: ApprovalRequest, *_: Any, **__: Any) -> Decision:
         return Decision(
             approved=question.refs if is_accepted else [],
             by="ann",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
@@ -12,16 +13,23 @@ from hypothesis import strategies as st
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import approved_by
-from connectors.ledger.records import BEFOREHAND, Approval, OrderChange
+from connectors.ledger.questions import (
+    Answer,
+    question_hash,
+    take_answer,
+    waiting_refs,
+)
+from connectors.ledger.records import BEFOREHAND, Approval, OrderChange, approval_of
 from connectors.ledger.store import Ledger
+from connectors.settings import SourcingSettings
 from domain.decisions import held
 from domain.money import Money
+from domain.offers import FreightQuote
 from domain.plan import PlannedOrder
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
-from domain.wording import ALL, ALL_BUT, NONE, SOME, BadChoice
-from flows.approval.form import decision_of
-from flows.approval.request import ApprovalRequest, Decision
-from flows.approval.words import AskedPlan
+from domain.wording import BadChoice, Choice, chosen
+from flows.approval.request import not_approved_by
 from flows.batch.plan_sources import StoredPlans, summary_of
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
@@ -94,8 +102,8 @@ def test_what_was_approved_beforehand_counts_while_it_costs_something_or_may(
         ledger.start_batch(BATCH, "file.csv")
         ledger.put_plans([*plans.values()], BATCH)
         for ref, plan in plans.items():
-            said = Decision(approved=[ref], by="ann" if ref == "by-ann" else BEFOREHAND)
-            ledger.approve([said.approval_of(summary_of(plan), NOW)], BATCH)
+            by = "ann" if ref == "by-ann" else BEFOREHAND
+            ledger.approve([approval_of(summary_of(plan), by, NOW)], BATCH)
         declined = OrderUpdate.approval_withdrawn()
         ordered = OrderUpdate.ordered(order_id="77", total=Money(1000), at=NOW)
         ledger.change(
@@ -138,71 +146,116 @@ def test_a_plan_that_was_made_anew_meanwhile_is_neither_shown_nor_approved(
     assert [one.order_ref for one in kept] == (["B-1"] if batch == "later" else [])
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+WAITS = held(because(ReasonCode.WAITS_FOR_APPROVAL))
+
+
+def ask(ledger: Ledger, plans: list[PlannedOrder], batch: str) -> None:
+    """The plans as a run leaves them that waits for no answer."""
+    waiting = [
+        replace(
+            plan,
+            freight=FreightQuote(
+                render_id="",
+                services=(plan.freight_service,) if plan.freight_service else (),
+            ),
+        ).with_verdict(WAITS)
+        for plan in plans
+    ]
+    ledger.put_plans(waiting, batch)
+
+
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_what_is_approved_is_what_was_shown_chosen_and_not_changed(
+def test_an_answer_to_an_old_plan_approves_nothing(
     resources: Resources, data: st.DataObject
 ) -> None:
-    """Whatever other runs plan anew before the plan is shown, and while somebody
-    answers.
+    """Whatever other runs plan anew while a person answers. An answer to the plan as it
+    stands approves what it names, once.
     """
-    batch, ledger = f"batch-{uuid4().hex[:8]}", resources.ledger
-    plans = [planned(f"{batch}-{n}") for n in range(data.draw(st.integers(1, 6)))]
+    batch = f"batch-{uuid4().hex[:8]}"
+    ledger = resources.ledger
+    refs = [f"{batch}-{n}" for n in range(data.draw(st.integers(1, 6)))]
     ledger.start_batch(batch, "file.csv")
-    ledger.put_plans(plans, batch)
-    question = ApprovalRequest(
-        batch_id=batch,
-        to_buy=StoredPlans(ledger, summaries := [summary_of(plan) for plan in plans]),
-        to_ship=(),
-        summaries=summaries,
-    )
-
-    def planned_anew() -> set[str]:
-        refs = data.draw(st.sets(st.sampled_from(question.refs)))
-        ledger.put_plans([planned(ref, fen=1001) for ref in sorted(refs)], batch)
-        return refs
-
-    earlier = planned_anew()
-    shown = AskedPlan.of(question)
-    assert {*shown.refs} == {*question.refs} - earlier
-    choice = data.draw(st.sampled_from([ALL, ALL_BUT, SOME, NONE]))
+    ask(ledger, [planned(ref) for ref in refs], batch)
+    shown = question_hash(ledger, batch, SourcingSettings())
+    choice = data.draw(st.sampled_from([*Choice]))
     named = (
         []
-        if choice == ALL
-        else data.draw(st.lists(st.sampled_from(question.refs), unique=True))
+        if choice is Choice.ALL
+        else data.draw(st.lists(st.sampled_from(refs), unique=True))
     )
-    meanwhile = planned_anew()
     try:
-        given_ = {
-            "decision": choice,
-            "orders": "\n".join(named),
-            "approved_by": "ann",
-            "note": "",
-        }
-        decision = decision_of(given_, shown.refs)
+        approved = chosen(choice, named, waiting_refs(ledger, batch))
     except BadChoice:
-        decision = Decision(approved=[], by="ann")
-    ledger.approve(
-        [
-            decision.approval_of(one, NOW)
-            for one in summaries
-            if one.order_ref in decision.approved
-        ],
-        batch,
+        assert choice not in (Choice.ALL, Choice.NONE)
+        assert not named
+        return
+    meanwhile = data.draw(st.sets(st.sampled_from(refs)))
+    fen = data.draw(st.sampled_from([1000, 1001]))
+    ask(ledger, [planned(ref, fen=fen) for ref in sorted(meanwhile)], batch)
+    is_same = fen == 1000 or not meanwhile
+    answer = Answer(approved=approved, by="ann", no=not_approved_by("ann"))
+    taken = [
+        take_answer(ledger, batch, shown, SourcingSettings(), answer) for _ in range(2)
+    ]
+    assert taken == [is_same, False]
+    orders = ledger.orders(refs)
+    went_on = {ref for ref in refs if orders[ref].plan_hash is not None}
+    assert went_on == ({*approved} if is_same else set())
+    states = {orders[ref].state for ref in {*refs} - went_on}
+    assert states <= {OrderState.HELD}
+    if is_same:
+        assert waiting_refs(ledger, batch) == []
+
+
+def test_of_two_answers_the_first_counts(resources: Resources) -> None:
+    """A no after a yes to one link takes nothing back, and a yes after a no approves
+    nothing.
+    """
+    ledger = resources.ledger
+    for batch, first in (("batch", ["A-1"]), ("later", [])):
+        ledger.start_batch(batch, "file.csv")
+        ask(ledger, [planned("A-1"), planned("A-2")], batch)
+        shown = question_hash(ledger, batch, SourcingSettings())
+        for approved in (first, ["A-1", "A-2"], []):
+            answer = Answer(approved=approved, by="ann", no=not_approved_by("ann"))
+            take_answer(ledger, batch, shown, SourcingSettings(), answer)
+        orders = ledger.orders(["A-1", "A-2"])
+        assert [one.plan_hash is not None for one in orders.values()] == [
+            "A-1" in first,
+            False,
+        ]
+        assert orders["A-2"].reason == "not approved by ann"
+
+
+def test_the_hash_covers_goods_freight_receiver_and_rates(
+    resources: Resources, tmp_path: Path
+) -> None:
+    """And which orders there are; not the order in which they were planned."""
+    ledger = resources.ledger
+    (rates := tmp_path / "rates.csv").write_text(
+        f"from,to,rate,date,source\nUSD,CNY,7.1,{ledger.clock():%Y-%m-%d},ECB\n"
     )
-    approved = {
-        ref
-        for ref, order in ledger.orders(question.refs).items()
-        if order.plan_hash is not None
-    }
-    meant = {
-        ALL: {*shown.refs},
-        ALL_BUT: {*shown.refs} - {*named},
-        SOME: {*named},
-        NONE: set[str](),
-    }[choice]
-    assert approved == ({*decision.approved} - meanwhile)
-    assert {*decision.approved} in (meant, set())
+    with_rates = SourcingSettings(rates=str(rates))
+
+    def shown(*plans: PlannedOrder, of: SourcingSettings = with_rates) -> str:
+        batch = f"batch-{uuid4().hex[:8]}"
+        ledger.start_batch(batch, "file.csv")
+        ask(ledger, list(plans), batch)
+        return question_hash(ledger, batch, of)
+
+    one, two = planned("A-1"), planned("A-2", fen=2500)
+    elsewhere = replace(two.request.receiver, city="Rome")
+    hashes = [
+        shown(one, two),
+        shown(one),
+        shown(one, planned("A-2", fen=2501)),
+        shown(one, planned("A-2", fen=2500, freight_cents=501)),
+        shown(one, replace(two, request=replace(two.request, receiver=elsewhere))),
+        shown(one, two, of=SourcingSettings()),
+    ]
+    assert len({*hashes}) == len(hashes)
+    assert shown(two, one) == hashes[0]
 
 
 def test_what_is_begun_is_not_approved_anew(resources: Resources) -> None:

@@ -43,7 +43,8 @@ link.
 """
 LEAST_WORDS = 20
 LISTS = {"runs", "deployments"}
-PLACES = {"runs/flow-run", "artifacts/key", *LISTS}
+FORM = "deployments/deployment/run"
+PLACES = {*NAMED, "artifacts/key", FORM, *LISTS}
 """Where links of messages lead."""
 ENDED = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
 
@@ -200,15 +201,6 @@ class Ui:
         self.page.goto(f"{self.url}/v2/runs/flow-run/{run_id}")
         self.page.get_by_role("tab", name="Artifacts").wait_for()
 
-    def open_question(self) -> Locator:
-        """The window with the plan, of the paused run whose page is open."""
-        self.page.locator("button[aria-haspopup=menu]").first.click()
-        self.page.get_by_role("menuitem", name="Resume").click()
-        form = self.page.get_by_role("dialog")
-        form.get_by_role("button", name="Resume").wait_for()
-        self.page.wait_for_timeout(1500)
-        return form
-
     def open_link(self, link: str) -> str:
         """A link of a message, which shows the thing itself; answers its place, such as
         `runs/flow-run`.
@@ -223,18 +215,23 @@ class Ui:
         self.page.get_by_text(words).first.wait_for()
         return place
 
+    def newest_artifact(self, key: str) -> dict[str, Any]:
+        """The newest artifact whose key has this."""
+        wanted = {"key": {"like_": f"{key}%"}}
+        given = {"artifacts": wanted, "sort": "CREATED_DESC", "limit": 1}
+        return dict(self.ask("artifacts/filter", given)[0])
+
     def open_artifact(self, key: str) -> None:
-        newest = self.ask(
-            "artifacts/filter",
-            {"artifacts": {"key": {"any_": [key]}}, "sort": "CREATED_DESC", "limit": 1},
-        )
-        self.page.goto(f"{self.url}/v2/artifacts/artifact/{newest[0]['id']}")
+        newest = self.newest_artifact(key)
+        self.page.goto(f"{self.url}/v2/artifacts/artifact/{newest['id']}")
         self.page.get_by_text("Artifact", exact=False).first.wait_for()
 
 
 def place_of(link: str) -> str:
     """`artifacts/key` of a link to one, and `runs` of the list of all."""
     path = urlsplit(link).path.removeprefix("/v2/")
+    if path.endswith("/run"):
+        return FORM
     return path.rpartition("/")[0] or path
 
 

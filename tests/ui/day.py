@@ -20,15 +20,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
 
 from openpyxl import load_workbook
 
-from domain.wording import ALL_BUT
 from tests.deployments.conftest import serve
 from tests.deployments.served import Served, wait_for
 from tests.running import COLUMNS, RunningSandbox, single_line_orders
-from tests.ui.browser import LISTS, PLACES, Ui, field, window
+from tests.ui.browser import LISTS, PLACES, Ui, window
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
@@ -104,27 +102,30 @@ class Day:
         left_out: Sequence[str],
         name: str,
         at: Callable[[Locator], None] = nothing,
-    ) -> None:
-        assert self.ui.await_state(run_id, "PAUSED")["state_type"] == "PAUSED"
+    ) -> str:
+        """From the run that ended with its plan, by its link: the run that buys."""
+        run = self.ui.await_state(run_id)
+        assert run["state_name"] == "WaitsForApproval", run["state_name"]
         self.ui.open_run(run_id)
-        self.shot(f"{name}-paused")
-        form = self.ui.open_question()
+        self.shot(f"{name}-planned")
+        batch = run["name"].partition(":")[0]
+        self.ui.open_artifact(f"approval-{batch}")
+        self.ui.page.get_by_role("link", name="Approve or refuse").wait_for()
         self.shot(f"{name}-question")
-        form.get_by_role("button", name="Select").first.click()
-        self.ui.page.get_by_role("option", name=ALL_BUT).click()
-        refs = [
-            self.ui.page.get_by_role("option", name=ref, exact=True) for ref in left_out
-        ]
-        self.ui.opened(form.get_by_role("button", name="Select").last, refs[0])
-        for ref in refs:  # the list is drawn anew below the pointer
-            ref.dispatch_event("click")
-        self.ui.page.keyboard.press("Escape")
-        field(form, "Your name").fill("Mei Lin")
-        field(form, "Note").fill("too dear this week")
-        field(form, "Your name").scroll_into_view_if_needed()
+        at(self.ui.page.locator("body"))
+        self.ui.page.get_by_role("link", name="Approve or refuse").first.click()
+        self.answer_form(left_out)
         self.shot(f"{name}-answer")
-        at(form)
-        self.ui.press(form, "Resume", until=lambda: not form.is_visible())
+        return self.ui.submit("approve-batch")
+
+    def answer_form(self, left_out: Sequence[str]) -> None:
+        """Fill in the form of a plan, which its link has opened."""
+        self.ui.await_form()
+        assert self.ui.field("Plan").input_value()
+        self.ui.choose("Answer", "all but")
+        self.ui.fill_in(
+            Orders=", ".join(left_out), Your_name="Mei Lin", Why="too dear this week"
+        )
 
     def see_the_outcome(self, run_id: str, name: str) -> dict[str, Any]:
         run = self.ui.await_state(run_id)
@@ -227,19 +228,17 @@ class Day:
         self.shot(f"{deployment}-form")
         return self.ui.submit(deployment)
 
-    def open_what_asks(self) -> str:
-        """The run that asks, by its link on the first page."""
-        link = self.ui.page.get_by_role("link", name="open it, then Resume")
+    def open_what_asks(self) -> None:
+        """The form of the plan that waits, by its link on the first page."""
+        link = self.ui.page.get_by_role("link", name="approve or refuse")
 
         def is_there() -> bool:
             self.open_page()
             return bool(link.count())
 
         wait_for(is_there)
-        self.see("today-asks", "open it, then Resume")
+        self.see("today-asks", "approve or refuse")
         link.click()
-        self.ui.page.get_by_role("tab", name="Artifacts").wait_for()
-        return urlsplit(self.ui.page.url).path.rpartition("/")[2]
 
     def ask_back(self, order_ref: str) -> None:
         self.open_page()
@@ -442,10 +441,16 @@ def live_on_a_phone(day: Day, prefix: str = "phone", count: int = 5) -> str:
     """
     refs = [f"{prefix}-{n}" for n in range(1, count + 1)]
     day.upload(prefix, count)
-    day.begin_the_night()
-    run_id = day.open_what_asks()
-    day.approve_all_but(run_id, refs[-2:], prefix, goods_are_seen)
-    run = day.see_the_outcome(run_id, prefix)
+    day.ui.await_state(day.begin_the_night())
+    batch = day.ui.newest_artifact("approval-")["key"].removeprefix("approval-")
+    day.ui.open_artifact(f"approval-{batch}")
+    day.ui.page.get_by_role("link", name="Approve or refuse").first.wait_for()
+    day.ui.page.wait_for_timeout(3000)  # pictures
+    goods_are_seen(day.ui.page.locator("body"))
+    day.open_what_asks()
+    day.answer_form(refs[-2:])
+    day.shot(f"{prefix}-answer")
+    run = day.see_the_outcome(day.ui.submit("approve-batch"), prefix)
     assert run["name"].endswith(f": {count - 2} booked, 2 held"), run["name"]
     assert sorted(day.bought(prefix)) == refs[:-2]
     day.ask_back(refs[0])
@@ -457,8 +462,8 @@ def live_on_a_phone(day: Day, prefix: str = "phone", count: int = 5) -> str:
 def live(day: Day, morning: str = "morning", evening: str = "evening") -> None:
     run_id = day.paste(morning, 6)
     day.lose_one_answer()
-    day.approve_all_but(run_id, [f"{morning}-2", f"{morning}-5"], "morning")
-    run = day.see_the_outcome(run_id, "morning")
+    bought = day.approve_all_but(run_id, [f"{morning}-2", f"{morning}-5"], "morning")
+    run = day.see_the_outcome(bought, "morning")
     assert sorted(run["name"].split(": ")[1].split(", ")) == [
         "1 unknown",
         "2 held",

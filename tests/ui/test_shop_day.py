@@ -59,9 +59,11 @@ def from_export_to_numbers(
         (served.data_dir / "inbox" / "ask-orders_export.csv").write_text(
             text_of(SHOPIFY_HEADER, rows)
         )
-        day.begin_the_night()
-        run_id = day.open_what_asks()
-        day.approve_all_but(run_id, ["S-1002"], "shop", at=lambda _: at(page))
+        day.ui.await_state(day.begin_the_night())
+        day.open_what_asks()
+        day.answer_form(["S-1002"])
+        at(page)
+        run_id = day.ui.submit("approve-batch")
         assert day.see_the_outcome(run_id, "shop")["name"].endswith(
             ": 1 booked, 1 held"
         )

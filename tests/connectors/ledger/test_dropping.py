@@ -54,17 +54,13 @@ def test_what_is_not_begun_is_closed_with_the_persons_words(ledger: Ledger) -> N
     assert ledger.orders(["A-1"])["A-1"].reason == SAYS
 
 
-def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(
+def test_a_no_is_told_from_a_question_and_from_what_a_run_could_not_ask(
     ledger: Ledger,
 ) -> None:
-    """Silence may be asked about by a night; what a person declined is not even planned
-    by one.
-    """
-    silence, unasked = (
-        because(ReasonCode.NOBODY_ANSWERED, within="20 hours"),
-        because(ReasonCode.NOT_APPROVED, note="-"),
-    )
-    for ref, reasons in {"A-2": [silence], "A-3": [silence, unasked]}.items():
+    """What a person declined, or is asked about, is not even planned by a night."""
+    asked = because(ReasonCode.WAITS_FOR_APPROVAL)
+    unasked = because(ReasonCode.NOT_APPROVED, note="-")
+    for ref, reasons in {"A-2": [asked], "A-3": [asked, unasked]}.items():
         for why in reasons:
             ledger.change([OrderChange(order_ref=ref, state=OrderState.HELD, why=why)])
     refs = ["A-1", "A-2", "A-3"]
@@ -73,7 +69,7 @@ def test_a_no_is_told_from_silence_and_from_what_a_run_could_not_ask(
         "A-2": False,
         "A-3": False,
     }
-    assert laid_aside(ledger, refs) == {"A-1": "print"}
+    assert laid_aside(ledger, refs) == {"A-1": "print", "A-2": "print"}
     yes = because(
         ReasonCode.APPROVED, by=BEFOREHAND, at="now", total=Money(100), plan="p"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
@@ -10,10 +9,10 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
-from prefect.client.schemas.objects import FlowRun, State, StateDetails, StateType
 
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
+from domain import decisions
 from domain.after_sale import RefundState
 from domain.effects import EffectStatus
 from domain.reasons import ReasonCode, because
@@ -24,6 +23,7 @@ from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import Resources
 from tests.connectors.ledger.plans import intents, plan
 from tests.flows.answers.test_todo import WEEK
+from tests.flows.plans import planned
 from tests.tasks.test_callback_handling import REFUND, ordered
 from tests.verdicts import in_these_words
 
@@ -71,22 +71,16 @@ async def test_nothing_named_is_nothing_done(resources: Resources) -> None:
     )
 
 
-class Asking:
-    """Prefect's server with one run that waits for approval, and the forms that a page
-    links to.
-    """
+class Forms:
+    """Prefect's server with the forms that a page links to."""
 
-    forms = ("drop-orders", "resolve-order", "return-parcel", "finish-open")
-
-    async def read_flow_runs(self, **_: object) -> list[FlowRun]:
-        details = StateDetails(run_input_keyset={"description": "asked"})
-        state = State(type=StateType.PAUSED, state_details=details)
-        return [FlowRun(flow_id=uuid4(), name="b-2: waits for your yes", state=state)]
-
-    async def read_flow_run_input(self, *_: object) -> str:
-        return json.dumps(
-            "Buy **1 order** for **5.00 CNY**. **Answer by 2026-03-21 09:00 UTC**.\n\nGoods"
-        )
+    forms = (
+        "approve-batch",
+        "drop-orders",
+        "resolve-order",
+        "return-parcel",
+        "finish-open",
+    )
 
     async def read_deployments(self) -> list[SimpleNamespace]:
         return [SimpleNamespace(name=name, id=uuid4()) for name in self.forms]
@@ -127,8 +121,14 @@ async def test_what_is_urgent_is_seen_first_and_alone_once_the_rest_is_laid_asid
         replace(REFUND, order_ref="R-1", state=RefundState.TO_RETURN, deadline=TOMORROW)
     )
 
+    waits = because(ReasonCode.WAITS_FOR_APPROVAL)
+    resources.ledger.start_batch("b-2", "file.csv")
+    resources.ledger.put_plans(
+        [planned("P-1").with_verdict(decisions.held(waits))], "b-2"
+    )
+
     async def seen() -> tuple[list[str], str]:
-        text, summary = await what_waits(cast(Any, Asking()), resources.ledger)
+        text, summary = await what_waits(cast(Any, Forms()), resources.ledger)
         return [
             line.partition("<br>")[0]
             for line in text.splitlines()
@@ -137,19 +137,18 @@ async def test_what_is_urgent_is_seen_first_and_alone_once_the_rest_is_laid_asid
 
     items, summary = await seen()
     names = [item.split("**")[1] for item in items]
-    assert (names[0], sorted(names[1:7]), names[7]) == (
-        "b-2: waits for your yes",
+    assert (sorted(names[:6]), names[6:8]) == (
         [f"U-{n}" for n in range(6)],
-        "R-1",
+        ["R-1", "P-1"],
     )
     assert len(items) == 9
     assert items[8].startswith(
         f"- **A-0, A-1, A-10 and {count - 3:,} more of b-1** · held · [not wanted](http://ui/"
     )
     leads = [
-        "[open the run](",
         *["[answer]("] * 6,
         "[name the parcel](",
+        "[approve or refuse](",
         "[not wanted](",
     ]
     assert [lead in item for lead, item in zip(leads, items, strict=True)] == [True] * 9

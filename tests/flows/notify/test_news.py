@@ -180,10 +180,10 @@ def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
     ]
 
 
-def test_what_nobody_answered_is_told_by_who_asked() -> None:
+def test_a_plan_that_waits_is_told_once() -> None:
     """Not a second time when the batch ends."""
-    silence = because(ReasonCode.NOBODY_ANSWERED, within="24 hours")
-    held = [line(ref, reason=str(silence), code=silence.code) for ref in ("A-1", "A-2")]
+    waits = because(ReasonCode.WAITS_FOR_APPROVAL)
+    held = [line(ref, reason=str(waits), code=waits.code) for ref in ("A-1", "A-2")]
     assert of_batch(report(*held), {}) == []
     (message,) = of_batch(
         report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE}

@@ -144,11 +144,10 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
     )
 
 
-@pytest.mark.parametrize("asks", [False, True])
 async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes_on(
-    prefect_url: str, monkeypatch: pytest.MonkeyPatch, *, asks: bool
+    prefect_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It has no process of its own. One that asks takes it as a no."""
+    """It has no process of its own."""
     monkeypatch.setattr(expected_errors, "PAGE_POLL_S", 0.1)
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
     ends = list[str]()
@@ -159,10 +158,8 @@ async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes
             run = FlowRunContext.get()
             assert run
             assert run.flow_run
-            if asks:
-                monkeypatch.setattr(expected_errors, "ASKING", {run.flow_run.id})
             await client.set_flow_run_state(run.flow_run.id, Cancelling(), force=True)
-        await asyncio.sleep(1 if asks else 60)
+        await asyncio.sleep(60)
 
     @flow(persist_result=False)
     async def night() -> None:
@@ -174,7 +171,7 @@ async def test_a_run_below_that_is_cancelled_on_its_page_ends_and_the_night_goes
 
     with temporary_settings({PREFECT_API_URL: prefect_url}):
         await asyncio.wait_for(night(), 20)
-    assert ends == (["goes on"] if asks else ["cancelled", "goes on"])
+    assert ends == ["cancelled", "goes on"]
 
 
 @pytest.mark.parametrize(

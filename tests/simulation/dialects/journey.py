@@ -23,8 +23,7 @@ from domain.orders import OrderRequest
 from domain.states import REACHED_BOOKED, OrderState
 from flows.answers.marketplaces import Topic, answer, open_about
 from flows.answers.resolve import resolve
-from flows.approval.form import approver
-from flows.approval.request import ApprovalRequest
+from flows.approval.request import ApprovalRequest, approver
 from flows.batch.plan_sources import FromRequests
 from flows.batch.run import BatchRun
 from flows.cancel_orders import cancel
