@@ -9,8 +9,6 @@ import os
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
-TAG = "sourcing"
-"""What is ours at a Prefect server has it."""
 
 _DIRECT = (os.environ.get("no_proxy") or os.environ.get("NO_PROXY") or "").split(",")
 if "*" not in _DIRECT:

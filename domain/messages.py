@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -33,15 +33,6 @@ class Message:
     body: str
     link: str = ""
     about: tuple[str, ...] = ()
-    kind: str = ""
-    due_at: datetime | None = None
-    until: datetime | None = None
-
-
-class MessageKind(StrEnum):
-    APPROVAL_WAITS = "approval_waits"
-    APPROVAL_ENDS = "approval_ends"
-    NOT_APPROVED = "not_approved"
 
 
 def sentences(reason: Reason) -> list[str]:

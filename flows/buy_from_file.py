@@ -248,7 +248,9 @@ async def _finished(
     """Go on with what is approved first: planning anew would ask again."""
     ledger = resources.ledger
     left = unfinished_of(ledger, stored.batch_id).words
-    run_logger().info("Batch %s: %s", stored.batch_id, left or "nothing is open")
+    asked_by = stored.options.asked_by or "a command"
+    open_words = left or "nothing is open"
+    run_logger().info("Batch %s of %s: %s", stored.batch_id, asked_by, open_words)
     report = None
     if left or not worked.copy:
         source = FromLedger(ledger, stored.batch_id)

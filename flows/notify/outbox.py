@@ -38,9 +38,7 @@ async def enqueue(ledger: Ledger, *messages: Message) -> None:
     """
     link = run_link()
     linked = [
-        message if message.link else replace(message, link=link)
-        for message in messages
-        if message.due_at is None
+        message if message.link else replace(message, link=link) for message in messages
     ]
     try:
         if linked:
