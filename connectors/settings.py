@@ -205,7 +205,7 @@ class SourcingSettings(Settings):
     )
     ping_url: SecretStr = Field(
         SecretStr(""),
-        description="Asked at the end of each night, for a watcher elsewhere; empty is none",
+        description="Asked at the end of each sweep, for a watcher elsewhere; empty is none",
     )
 
     callbacks_port: int = Field(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -20,7 +19,6 @@ from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.plans import THE_SHOP, closed_by_shop, drop
 from connectors.ledger.store import Ledger
-from connectors.outside_watcher import ping_watcher
 from connectors.request_files import (
     READERS,
     UnreadableFile,
@@ -54,7 +52,6 @@ from flows.prefect_ui.expected_errors import (
 )
 from flows.prefect_ui.markdown import counts_of
 from flows.prefect_ui.parameters import Limits, Requests, Speed
-from flows.prefect_ui.runs import is_deployed
 from flows.reconcile import end_personal_data
 from tasks.engine.resources import utc_now
 
@@ -551,59 +548,36 @@ async def buy_from_inbox(
     """
     if not inbox.strip():
         raise BadInput("Inbox: name the folder with the request files")
-    async with watched_from_outside() as trouble:
-        folder = Inbox(Path(inbox))
-        found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
-        limits = form.Limits(budget_cny=budget_cny, done_by=done_by)
-        limits.check()
-        limits = limits.model_copy(update={"done_by": await absolute(done_by)})
-        run = Night(
-            folder,
-            yes=yes,
-            limits=limits,
-            speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency),
-        )
-        of_a_night.set({})
-        files = list[FileResult]()
-        for path in found:
-            try:
-                result = await run.take(path)
-            except Pause:
-                raise
-            except Exception as error:  # noqa: BLE001 - the other files are taken all the same
-                trouble.append(error)
-            else:
-                files += [result] if result else []
-        trouble[:0] = run.trouble
-        report = InboxReport(inbox=str(folder.root.absolute()), files=files)
-        await best_effort("the inbox", show_inbox(report))
-        if any(one.batch_id for one in files):  # the service has proved the clock
-            await asyncio.to_thread(end_personal_data, folder.root)
+    trouble = list[Exception]()
+    folder = Inbox(Path(inbox))
+    found = await asyncio.to_thread(folder.waiting, quiet_s=quiet_s)
+    limits = form.Limits(budget_cny=budget_cny, done_by=done_by)
+    limits.check()
+    limits = limits.model_copy(update={"done_by": await absolute(done_by)})
+    run = Night(
+        folder,
+        yes=yes,
+        limits=limits,
+        speed=form.Speed(chunk_size=chunk_size, concurrency=concurrency),
+    )
+    of_a_night.set({})
+    files = list[FileResult]()
+    for path in found:
+        try:
+            result = await run.take(path)
+        except Pause:
+            raise
+        except Exception as error:  # noqa: BLE001 - the other files are taken all the same
+            trouble.append(error)
+        else:
+            files += [result] if result else []
+    trouble[:0] = run.trouble
+    report = InboxReport(inbox=str(folder.root.absolute()), files=files)
+    await best_effort("the inbox", show_inbox(report))
+    if any(one.batch_id for one in files):  # the service has proved the clock
+        await asyncio.to_thread(end_personal_data, folder.root)
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]
     run_logger().info("%s", summary_of(report))
     return report
-
-
-@asynccontextmanager
-async def watched_from_outside() -> AsyncIterator[list[Exception]]:
-    """Report the end of a deployment's night to an external watcher: success, unless
-    there was trouble.
-    """
-    trouble: list[Exception] = []
-    try:
-        yield trouble
-    except Exception:
-        await _ping_watcher(well=False)
-        raise
-    await _ping_watcher(well=not trouble)
-
-
-async def _ping_watcher(*, well: bool) -> None:
-    url = SourcingSettings().ping_url.get_secret_value()
-    if url and is_deployed() and (why := await ping_watcher(url, well=well)):
-        run_logger().warning(
-            "The watcher at SOURCING_PING_URL may not know how this night ended: %s",
-            why,
-        )
