@@ -9,7 +9,7 @@ READY := .venv/.ready
 # where the environment wants nothing written. It halves the time that a process takes to start.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run serve test suite check everyday soak endurance prefect-versions mutants lint format dictionary reference pictures lock clean
+.PHONY: run serve test suite check everyday soak endurance scale prefect-versions mutants lint format dictionary reference pictures lock clean
 .DEFAULT_GOAL := run
 
 run: $(READY)
@@ -47,6 +47,10 @@ soak: $(READY)
 # an hour and more of kills, stops and database restarts; PART=storm does a part of it (tests/endurance)
 endurance: $(READY)
 	$(BIN)/python -m tests.endurance $(PART)
+
+# one batch bought by one run and by four, on PostgreSQL
+scale: $(READY)
+	$(BIN)/python -m tests.endurance scale
 
 # installs, buys and serves with the oldest and the newest Prefect that pyproject.toml allows, on each Python found
 prefect-versions: $(READY)

@@ -13,7 +13,8 @@ that are killed in their first seconds, `snapshots` their writing and merging ki
 thirty moments, `messages` their senders killed forty times while nobody takes them,
 `crashes` every kind of effect killed at every point, `lost` parts of
 `sourcing serve` killed under a run (`--only 1 4` plays the first and the fourth case),
-`looks` a second look that comes by itself, whatever is killed before it, `retention`
+`looks` a second look that comes by itself, whatever is killed before it, `scale` a
+batch that is bought by one run and by four, `retention`
 what Prefect's server is not to keep, `outage` a service that is killed in each stage of
 a run and comes back, `throttled` one that sends calls away, `pauses` a batch in two
 processes while somebody stops all buying and resumes (pauses stand where stops do),
@@ -64,6 +65,7 @@ from tests.endurance.restarts import (
     batch_under_restarts,
 )
 from tests.endurance.retention import file_does_not_grow
+from tests.endurance.scale import parts_buy_once
 from tests.endurance.serve_restarts import serve_outlives
 from tests.endurance.shop import End
 from tests.endurance.snapshots import snapshots_outlive_kills
@@ -88,7 +90,7 @@ PARTS = (
         "snapshots",
         "messages",
     ),
-    *("lost", "looks", "retention", "outage", "throttled", "pauses"),
+    *("lost", "looks", "scale", "retention", "outage", "throttled", "pauses"),
     *(
         "rate",
         "tests",
@@ -195,6 +197,7 @@ def main() -> int:
     lost = [CASES[number - 1] for number in options.only] if options.only else CASES
     right += [lost_runs_are_taken_up(lost)] if "lost" in options.parts else []
     right += [follow_ups_come_by_themselves()] if "looks" in options.parts else []
+    right += [parts_buy_once(options.orders, 4)] if "scale" in options.parts else []
     right += [file_does_not_grow()] if "retention" in options.parts else []
     right += [outages_are_survived()] if "outage" in options.parts else []
     right += [storms_are_survived()] if "throttled" in options.parts else []

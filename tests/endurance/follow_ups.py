@@ -10,7 +10,7 @@ import signal
 import tempfile
 import time
 from collections import Counter
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -121,22 +121,11 @@ def _followed_up(
     _buy(shop, write_csv(shop.folder / "batch.csv", rows), BATCH)
     sandbox.faults()
     unknown = _states(shop)["unknown"]
-    (follow_up,) = shop.ask("flow_runs/filter", ALL_FOLLOW_UPS)
-    _kill(case, place, str(follow_up["id"]))
-    wait_for(
-        lambda: (
-            not [
-                run
-                for run in _follow_ups(shop)
-                if run["state_type"] not in ("COMPLETED", "FAILED")
-            ]
-        ),
-        seconds=900,
-    )
-    follow_ups = ", ".join(
-        f"look {run['parameters']['look']} {run['state_name']}"
-        for run in reversed(_follow_ups(shop))
-    )
+    _kill(case, place)
+    booked = {"booked": sum(ORDERS.values())}
+    with suppress(AssertionError):
+        wait_for(lambda: _states(shop) == booked, seconds=900)
+    follow_ups = ", ".join(str(run["state_name"]) for run in _follow_ups(shop))
     states = _states(shop)
     wrong = _broken(shop, sandbox) + (
         [] if states == {"booked": sum(ORDERS.values())} else [str(dict(states))]
@@ -156,17 +145,28 @@ def _buy(shop: Served, file: Path, batch: str) -> None:
     )
 
 
-def _kill(case: Case, place: LostPlace, run_id: str) -> None:
+def _kill(case: Case, place: LostPlace) -> None:
     if case.kills == "worker":
         os.kill(place.shop.part("worker"), signal.SIGKILL)
     elif case.kills == "look":
-        place.shop.await_state(run_id, "Running", seconds=300)
-        for pid in wait_for(lambda: place.shop.processes_of(run_id), seconds=30):
+        (run,) = wait_for(lambda: _at_work(place.shop), seconds=300)
+        for pid in wait_for(lambda: place.shop.processes_of(run["id"]), seconds=30):
             os.kill(pid, signal.SIGKILL)
     elif case.kills == "all":
         place.kill()
         time.sleep(LEASE_S + SETTLE_S)  # it comes late
         place.start()
+
+
+def _at_work(shop: Served) -> list[dict[str, Any]]:
+    """The sweep that has the batch, as a worker started it."""
+    running = {"state": {"type": {"any_": ["RUNNING"]}}}
+    follow_ups = shop.ask("flow_runs/filter", {**ALL_FOLLOW_UPS, "flow_runs": running})
+    if not follow_ups:
+        return []
+    sweeps = {"flows": {"name": {"any_": ["finish-open"]}}, "flow_runs": running}
+    found: list[dict[str, Any]] = shop.ask("flow_runs/filter", sweeps)
+    return found[:1]
 
 
 def _follow_ups(shop: Served) -> list[dict[str, Any]]:

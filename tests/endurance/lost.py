@@ -200,7 +200,7 @@ def _killed(case: Case, place: LostPlace, sandbox: RunningSandbox) -> Seen:
     if case.answers:
         shop.await_state(run_id, "WaitsForApproval")
         seen.wrong += ["bought what nobody approved"] * bool(sandbox.books()["orders"])
-        run_id = shop.start("approve-batch/approve-batch", **_answer(shop))
+        run_id = shop.start("approve-batch/approve-batch", **_answer(place))
     time.sleep(case.age_s)
     seen.paid_before = len(sandbox.books()["payments"])
     began = _kill(case, place, run_id)
@@ -240,10 +240,10 @@ def _until(began: float, came: Callable[[], object]) -> float | None:
     return None
 
 
-def _answer(shop: Served) -> dict[str, str]:
+def _answer(place: LostPlace) -> dict[str, str]:
     """A yes to all that waits, as its link fills the form in but for that."""
-    settings = SourcingSettings(data_dir=shop.data_dir)
-    url = settings.ledger_url
+    settings = SourcingSettings(data_dir=place.shop.data_dir)
+    url = place.ledger_url or settings.ledger_url
     with Ledger(url, clock=lambda: datetime.now(UTC), owner="test") as ledger:
         shown_hash = question_hash(ledger, "lost", settings)
     return {"batch": "lost", "plan_hash": shown_hash, "answer": "all"}
