@@ -54,6 +54,8 @@ def pluralize(count: int, thing: str) -> str:
     return f"{count:,} {thing}{'' if count == 1 else 's'}"
 
 
+ANOTHER_WORKS = "Another one works on it"
+"""How a run ends that found another one at its work."""
 GOES_ON = "the ledger knows how far it came"
 """Of a run that the program itself starts again."""
 

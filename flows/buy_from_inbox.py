@@ -12,6 +12,7 @@ from typing import Any
 from prefect import tags
 from prefect.exceptions import CancelledRun, Pause
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from connectors.book_file import Reading, book_text, of_a_night, reading_by
 from connectors.foreign import words_of
@@ -34,7 +35,7 @@ from domain.report import BatchReport
 from domain.request_files import TO_BUY
 from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import counted, pluralize, shorten
+from domain.wording import ANOTHER_WORKS, counted, pluralize, shorten
 from flows.batch.opening import absolute
 from flows.batch.plan_sources import left_to_newer
 from flows.batch.request_batches import batch_id_with
@@ -579,5 +580,9 @@ async def buy_from_inbox(
     if trouble:
         run_logger().error("%s", summary_of(report))
         raise trouble[0]
+    if found and not files:
+        state: Any = Completed(message=ANOTHER_WORKS, data=report)
+        another: InboxReport = state
+        return another
     run_logger().info("%s", summary_of(report))
     return report

@@ -22,7 +22,7 @@ from connectors.settings import SourcingSettings
 from domain.after_sale import FOLLOWED as FOLLOWED_REFUNDS
 from domain.follow_ups import as_text
 from domain.report import BatchReport
-from domain.wording import pluralize
+from domain.wording import ANOTHER_WORKS, pluralize
 from flows.after_sale import follow_after_sale
 from flows.buy_from_file import KnownBatch, PartOfBatch, finish_batch
 from flows.callbacks import hear_callbacks
@@ -46,7 +46,6 @@ BEGINS_WITHIN = timedelta(minutes=10)
 """The sweep begins nothing that much later."""
 ENDS_WITHIN = timedelta(minutes=30)
 READ_EVERY = timedelta(hours=1)
-ANOTHER_WORKS = "Another one works on it"
 LOST = "Its process is gone: finish-open goes on with its batch"
 
 

@@ -1,5 +1,5 @@
-"""One batch bought by one run and by several, on a ledger in PostgreSQL: what that gains
-on this machine, and that nothing is bought twice.
+"""One batch bought by one run and by several, on a ledger in PostgreSQL: what that
+gains on this machine, and that nothing is bought twice.
 """
 
 from __future__ import annotations
