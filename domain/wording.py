@@ -56,8 +56,6 @@ def pluralize(count: int, thing: str) -> str:
 
 ANOTHER_WORKS = "Another one works on it"
 """How a run ends that found another one at its work."""
-GOES_ON = "the ledger knows how far it came"
-"""Of a run that the program itself starts again."""
 
 
 class Choice(StrEnum):

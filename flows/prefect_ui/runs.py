@@ -16,7 +16,6 @@ from prefect.states import Crashed
 from connectors.book_file import of_a_night
 from connectors.foreign import prefect_errors
 from connectors.process_locks import deployed_run
-from domain.wording import GOES_ON
 
 
 def current_run() -> FlowRun | None:
@@ -69,19 +68,13 @@ def is_by_a_person() -> bool:
 async def retried_at() -> datetime | None:
     """When a person last pressed *Retry* for this deployment's run: what counts from
     its start counts from then.
-
-    A run that is taken up after a crash is still the same run.
     """
     if not (run_id := deployed_run()):
         return None
     with suppress(*prefect_errors()):
         async with get_client() as client:
             states = await client.read_flow_run_states(UUID(run_id))
-        again = [
-            state
-            for state in states
-            if state.name == "AwaitingRetry" and GOES_ON not in (state.message or "")
-        ]
+        again = [state for state in states if state.name == "AwaitingRetry"]
         return max((state.timestamp for state in again), default=None)
     return None
 
