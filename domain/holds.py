@@ -55,6 +55,13 @@ class Pause:
         return f"{self.sentence}. {GOES_ON}"
 
 
+def waits_for_approval(*, freight: bool = False) -> Reason:
+    """Why an order is held that a person is asked about; of a paid one its `freight`
+    alone.
+    """
+    return because(ReasonCode.WAITS_FOR_APPROVAL, freight=freight)
+
+
 def by_whom(name: str) -> str:
     """The person named as having turned the switch; a name is not required."""
     return " ".join(name.split())[:LONGEST_NAME] or SOMEBODY

@@ -19,10 +19,9 @@ from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.decisions import held
-from domain.holds import by_whom, why_in_words
+from domain.holds import by_whom, waits_for_approval, why_in_words
 from domain.money import Money
 from domain.plan import PlannedOrder
-from domain.reasons import ReasonCode, because
 from domain.report import BatchReport
 from domain.request_remarks import BadInput
 from domain.wording import BadChoice, Choice, chosen, pluralize, references_in
@@ -129,7 +128,7 @@ async def preview_again(
     requests = [order.request for order in orders.values()]
     source = FromLedger(resources.ledger, batch)
     run = BatchRun(resources, batch, source, budget=budget)
-    waits = held(because(ReasonCode.WAITS_FOR_APPROVAL))
+    waits = held(waits_for_approval())
 
     async def take(plans: Sequence[PlannedOrder]) -> None:
         changed = [

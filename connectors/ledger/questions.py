@@ -33,10 +33,11 @@ from connectors.ledger.records import (
 from connectors.ledger.schema import moves, orders
 from connectors.ledger.transactions import Transactions, repeating
 from connectors.settings import SourcingSettings
+from domain.holds import waits_for_approval
 from domain.landed import Rate
 from domain.money import Money
 from domain.plan import PlanSummary
-from domain.reasons import Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode
 from domain.states import OrderState
 
 _CODE = moves.c.reason_code
@@ -249,7 +250,7 @@ def asking(order: OrderRecord, freight: Money) -> list[OrderChange]:
     its reason.
     """
     is_paid = order.paid_minor is not None
-    why = because(ReasonCode.WAITS_FOR_APPROVAL, freight=is_paid)
+    why = waits_for_approval(freight=is_paid)
     stays = order.is_overpaid or order.knows_what_came_back
     held, *again = holding(order.order_ref, why, order.why, stays=stays)
     is_voided = order.freight_currency != freight.currency

@@ -12,7 +12,7 @@ from itertools import chain
 
 from connectors.ledger.records import BEFOREHAND
 from connectors.settings import SourcingSettings
-from domain.holds import Pause, payable
+from domain.holds import Pause, payable, waits_for_approval
 from domain.marketplace import NO_PICTURES, Pictures
 from domain.money import Money, total_of
 from domain.plan import PlannedOrder, PlanSummary
@@ -120,7 +120,7 @@ def decide(
     waits = Decision(
         approved=[],
         by="",
-        why_not=because(ReasonCode.WAITS_FOR_APPROVAL),
+        why_not=waits_for_approval(),
         goes_on=True,
     )
     if yes and not above:

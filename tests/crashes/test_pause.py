@@ -12,6 +12,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
+from domain.reasons import Part
 from flows.answers.pausing import pause
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.conftest import in_endurance
@@ -85,7 +86,7 @@ def test_nothing_is_bought_after_pause_has_returned(
                 "paid",
             }
             assert all(
-                f"{paused.pause.words}. To go on: sourcing resume" in line["reason"]
+                f"{paused.pause.words}. {Part.AFTER_RESUME.words}" in line["reason"]
                 for line in waiting
             )
             assert waiting

@@ -227,8 +227,8 @@ def test_a_run_that_loses_patience_ends_in_order(
     assert {
         order["reason"] for order in report["orders"]
     } <= {  # how far each came before the fall
-        "approved, not ordered yet: the service was away. Run again to go on",
-        "not looked up yet: the service was away. Run again to plan it",
+        "approved, not ordered yet: the service was away. finish-open goes on with it, or: sourcing finish",
+        "not looked up yet: the service was away. finish-open goes on with it, or: sourcing finish",
     }
     assert sandbox.books()["orders"] == []
 

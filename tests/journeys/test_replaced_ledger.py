@@ -94,7 +94,7 @@ def test_a_run_stops_and_says_what_it_did(
         ),
         (
             {"SOURCING_DATA_DIR": "/dev/null"},
-            r"\(Not a directory: /dev/null/snapshots\): ",
+            r"/dev/null/requests can't be used \(Not a directory\): ",
         ),
     ],
 )

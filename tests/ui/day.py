@@ -110,7 +110,7 @@ class Day:
         self.shot(f"{name}-planned")
         batch = run["name"].partition(":")[0]
         self.ui.open_artifact(f"approval-{batch}")
-        self.ui.page.get_by_role("link", name="Approve or refuse").wait_for()
+        self.ui.page.get_by_role("link", name="Approve or refuse").first.wait_for()
         self.shot(f"{name}-question")
         at(self.ui.page.locator("body"))
         self.ui.page.get_by_role("link", name="Approve or refuse").first.click()

@@ -467,6 +467,10 @@ def test_each_column_of_words_is_known() -> None:
             "request_hash",
             "owner",
             "sender",
+            "worker",
+            "options",
+            "flow_run",
+            "digest",
         ),
         *(
             "effect_key",
