@@ -205,7 +205,8 @@ async def finish_batch(
     has no plan yet, under the options that the batch was begun with.
 
     What is held, refused or not approved stays as it is. A `part` of the batch, such
-    as `2/4`, is what one of several runs at work on it buys.
+    as `2/4`, is what one of several runs at work on it buys. The sweep gives its own
+    time limit (`done_by`).
     """
     return await finish(batch, done_by, part)
 
@@ -216,7 +217,7 @@ async def finish(batch: str, done_by: str = "", part: str = "") -> BatchReport:
     settings = SourcingSettings()
     stored = await asyncio.to_thread(_stored_batch, settings, batch)
     options = stored.options
-    worked = continued_batch(stored, settings.timezone)
+    worked = continued_batch(stored, settings.timezone, is_sweep=bool(done_by))
     async with opened(
         begins_orders=True,
         done_by=earlier(done_by, options.done_by, settings.timezone),

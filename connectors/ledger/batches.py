@@ -123,8 +123,10 @@ class BatchRows(LedgerRows):
                 statement.on_conflict_do_update(index_elements=["batch_id"], set_=asked)
             )
 
-    def take(self, batch_id: str, *, flow_run: str) -> None:
-        """Let this run go on with a batch, under the options that it has."""
+    def take(self, batch_id: str, *, flow_run: str, follow_ups: int) -> None:
+        """Let this run go on with a batch, under the options that it has; it is the
+        follow-up of that number, 0 for a person's.
+        """
         self._do(
             update(batches)
             .where(batches.c.batch_id == batch_id)
@@ -133,7 +135,7 @@ class BatchRows(LedgerRows):
                 flow_run=flow_run or None,
                 worked_until=self._ledger.clock() + WORKED_FOR,
                 due_at=None,
-                follow_ups=batches.c.follow_ups + 1,
+                follow_ups=follow_ups,
                 waits_for_resume=False,
             )
         )

@@ -105,18 +105,21 @@ def asked_batch(
     return WorkedBatch(batch_id=batch_id, start=start, copy=copy, done_by=done_by)
 
 
-def continued_batch(batch: OpenBatch, timezone: str) -> WorkedBatch:
-    """Return a batch that an earlier run has left, for a further look."""
+def continued_batch(batch: OpenBatch, timezone: str, *, is_sweep: bool) -> WorkedBatch:
+    """Return a batch that an earlier run has left, for a further look. One that a
+    person asks for begins the count anew.
+    """
+    follow_ups = batch.follow_ups + 1 if is_sweep else 0
 
     def start(ledger: Ledger) -> None:
-        ledger.batches.take(batch.batch_id, flow_run=_run_id())
+        ledger.batches.take(batch.batch_id, flow_run=_run_id(), follow_ups=follow_ups)
 
     return WorkedBatch(
         batch_id=batch.batch_id,
         start=start,
         copy=Path(batch.file) if batch.file else None,
         done_by=moment_of(batch.options.done_by, utc_now(), timezone),
-        follow_ups=batch.follow_ups + 1,
+        follow_ups=follow_ups,
     )
 
 

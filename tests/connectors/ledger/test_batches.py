@@ -125,9 +125,9 @@ def test_a_batch_is_looked_at_five_times(ledger: Ledger) -> None:
     """Also where each look dies: the sixth would die too."""
     begin(ledger)
     due = []
-    for _ in range(6):
+    for number in range(1, 7):
         due.append(is_due(ledger, dead="first"))
-        ledger.batches.take("night", flow_run="")
+        ledger.batches.take("night", flow_run="", follow_ups=number)
     assert due == [True] * 5 + [False]
 
 
