@@ -42,7 +42,6 @@ from tasks.after_sale import (
 from tasks.after_sale import return_parcel as name_parcel
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task
 from tasks.refund import (
     RefundWish,
     ask_refund,
@@ -105,9 +104,7 @@ async def request_refund(
             return await dry_run_report(
                 resources, [_would(order, "; ".join(map(_dry_run, refunds)))]
             )
-        keys = await run_task(
-            ask_refund, resources, order, wish, planned_at(resources.clock())
-        )
+        keys = await ask_refund(order_ref, wish, planned_at(resources.clock()))
         return await remedy_report(
             resources,
             [order_ref],
@@ -155,9 +152,7 @@ async def return_parcel(
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
             return await _parcel_dry_run(resources, order, refund, company, number)
-        await run_task(
-            name_parcel,
-            resources,
+        await name_parcel(
             order,
             refund,
             company=company,
@@ -195,7 +190,7 @@ async def follow_after_sale(chunk_size: ChunkSize = 0) -> AfterSaleReport:
             for label, chunk in chunks_with_progress(
                 "after-sale", refunds, chunk_size or resources.settings.chunk_size
             ):
-                unread = await run_task(follow_refunds, resources, chunk, label=label)
+                unread = await follow_refunds(chunk, label=label)
                 troubles += [Trouble(ref, why) for ref, why in unread.items()]
         await feed.emit(refs)
         keys = [refund.key for refund in refunds]
@@ -269,9 +264,7 @@ async def bring_up_to_date(
     could not be read.
     """
     if followed := [refund for refund in refunds if refund.state in FOLLOWED]:
-        unread = await run_task(
-            follow_refunds, resources, followed, label=followed[0].order_ref
-        )
+        unread = await follow_refunds(followed, label=followed[0].order_ref)
         return [Trouble(ref, why) for ref, why in unread.items()]
     return []
 

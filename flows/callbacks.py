@@ -18,7 +18,6 @@ from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from flows.sync_tracking import track
 from tasks.engine.resources import Resources, utc_now
-from tasks.engine.retrying import run_task
 from tasks.pay import read_unpaid
 from tasks.refund import follow_refunds
 from tasks.snapshot import snapshot_moved
@@ -45,9 +44,7 @@ async def read_again(
     refunds = ledger.refunds.of_orders(list(before))
     open_refunds = [refund for refund in refunds if refund.state in FOLLOWED]
     if open_refunds:
-        unread_refunds = await run_task(
-            follow_refunds, resources, open_refunds, label="of messages"
-        )
+        unread_refunds = await follow_refunds(open_refunds, label="of messages")
         for ref, reason in unread_refunds.items():
             run_logger().warning("%s: its refund was not read: %s", ref, reason)
 

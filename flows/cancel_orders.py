@@ -55,7 +55,6 @@ from tasks.effects.reading_orders import read_each
 from tasks.effects.refund_states import never_left
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task
 from tasks.refund import RefundWish, ask_refund, foresee_refund
 
 ITS_FREIGHT = because(ReasonCode.FREIGHT_STAYS_BOOKED)
@@ -141,7 +140,7 @@ async def cancel(
     listener = progress.get()
     for label, refs in chunks_with_progress("cancel", list(unpaid), chunk_size):
         chunk = {ref: unpaid[ref] for ref in refs}
-        await run_task(cancel_chunk, resources, chunk, reason=reason, label=label)
+        await cancel_chunk(chunk, reason=reason, label=label)
     before = [ref for ref, way in ways.items() if way is CancelWay.IS_DONE]
     await confirm_cancellations(resources, before)
     accepted = [ref for ref in before if orders[ref].reason_code in NOT_CLOSED]
@@ -253,7 +252,7 @@ async def _ask_back(
     troubles = [Trouble(ref, why) for ref, why in (unread | past).items()]
     for ref in (ref for ref in shown if ref not in past):
         try:
-            keys = await run_task(ask_refund, resources, orders[ref], _wish(reason))
+            keys = await ask_refund(ref, _wish(reason))
         except Misconfigured:
             raise
         except (RefundFault, XportcnError) as error:

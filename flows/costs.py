@@ -45,7 +45,6 @@ from flows.prefect_ui.parameters import (
     a_day,
 )
 from tasks.engine.resources import Resources, open_resources
-from tasks.engine.retrying import run_quoted
 from tasks.landed_cost import (
     UNKNOWN,
     cost_of,
@@ -107,8 +106,8 @@ async def cost(
         else None
     )
     parts = await asyncio.to_thread(in_parts, root, refs)
-    computed = await run_quoted(
-        cost_of, root, books, settings.timezone, books.currency or "no currency", parts
+    computed = await cost_of(
+        root, books, settings.timezone, books.currency or "no currency", parts
     )
     snapshot_id = (
         await snapshot_costs(resources, computed, as_of, parts, mark.newest)

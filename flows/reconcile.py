@@ -60,7 +60,6 @@ from flows.prefect_ui.remedy_parameters import AnsweredBy
 from tasks.effects.kinds import settle_open
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources, utc_now
-from tasks.engine.retrying import run_task
 from tasks.reconcile import (
     ListedOrders,
     confirm_what_lists_show,
@@ -199,9 +198,7 @@ class Reconciliation:
 
         async def listed(marketplace: Marketplace) -> ListedOrders:
             try:
-                listing = await run_task(
-                    list_orders, self.resources, marketplace, since=self.listed_since
-                )
+                listing = await list_orders(marketplace, since=self.listed_since)
             except ServiceAway as error:
                 listing = ListedOrders(marketplace=marketplace, error=error)
             listener.advance("list orders", 1)

@@ -49,7 +49,6 @@ from flows.prefect_ui.expected_errors import (
 from flows.prefect_ui.parameters import Concurrency, Full, MostItems, WantedList
 from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources, open_resources
-from tasks.engine.retrying import run_task
 from tasks.fetch_offers import (
     FetchedOffers,
     changed_since,
@@ -146,9 +145,7 @@ class Crawl:
         page_count = 0
         for _ in range(MAX_READINGS):
             pages: PartialResults[int, ListedPage] = PartialResults()
-            await run_task(
-                list_offers,
-                self.resources,
+            await list_offers(
                 source,
                 pages,
                 changed_since=since,
@@ -184,9 +181,7 @@ class Crawl:
         rows = OFFERS.schema.empty_table()
         failures: dict[Item, XportcnError] = {}
         for label, chunk in chunks_with_progress("fetch", items, CHUNK_ITEMS):
-            offers = await run_task(
-                fetch_offers, self.resources, chunk, PartialResults(), label=label
-            )
+            offers = await fetch_offers(chunk, PartialResults(), label=label)
             rows = pa.concat_tables([rows, offers.rows])
             failures |= offers.failures
             if not rows.num_rows and not missed_before.issuperset(chunk):

@@ -53,7 +53,6 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.gathering import PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task
 from tasks.pay import confirm_payments
 from tasks.snapshot import Rows, note_missing, rows_of, snapshot_moved
 from tasks.sync_tracking import sync_tracking as sync_chunk
@@ -294,7 +293,7 @@ async def _follow(
     ):
         if not resources.breaker.is_over:
             with followed.passing_over(), suppress(ServiceAway):
-                await run_task(sync_chunk, resources, refs, asked, take, label=label)
+                await sync_chunk(refs, asked, take, label=label)
     for refs in chunked(ref for ref in orders if ref not in followed.lines):
         followed.take(resources.ledger.orders(refs))
     return asked

@@ -24,7 +24,7 @@ from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform, perform_alone
 from tasks.effects.reading_orders import read_each
 from tasks.effects.refund import ReturnParcel, after_sale_of
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes
 
@@ -33,9 +33,10 @@ CONFIRM_PAUSES_S = (0.0, 1.0, 2.0, 3.0, 3.0)
 
 @service_task("cancel {label}")
 async def cancel_orders(
-    resources: Resources, orders: Mapping[str, OrderRecord], *, reason: str, label: str
+    orders: Mapping[str, OrderRecord], *, reason: str, label: str
 ) -> None:
     """Cancel each unpaid order once, and wait for the service to close it."""
+    resources = current_resources()
     given, now = orders, await settled(resources, orders)
     orders = {
         ref: order
@@ -123,7 +124,6 @@ def _confirmed(
 
 @service_task("return {refund.key}")
 async def return_parcel(
-    resources: Resources,
     order: OrderRecord,
     refund: Refund,
     *,
@@ -137,6 +137,7 @@ async def return_parcel(
 
     `company` is the carrier's code or name.
     """
+    resources = current_resources()
     await settle_open(resources, [order.order_ref])
     carrier = choose_carrier(await carriers_for(resources, refund), company)
     kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)

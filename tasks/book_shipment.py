@@ -27,7 +27,7 @@ from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import read_each
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.lost_ledger import maybe_booked
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes, this_try
 from tasks.pay import left_as
@@ -37,7 +37,6 @@ from tasks.steps import Orders, Step
 
 @service_task("render freight {label}")
 async def render_freights(
-    resources: Resources,
     step: Step,
     chosen: PartialResults[str, ChosenFreight],
     *,
@@ -46,6 +45,7 @@ async def render_freights(
     """Find a freight quote for each order that is still to be booked. Without one it is
     held, with the reason.
     """
+    resources = current_resources()
     await step.each_group(
         resources,
         lambda orders: _each(resources, step, orders, chosen),
@@ -279,7 +279,6 @@ def _accepted(plan: PlannedOrder) -> OrderUpdate:
 
 @service_task("book {label}")
 async def book_shipments(
-    resources: Resources,
     step: Step,
     freight: Mapping[str, ChosenFreight],
     *,
@@ -288,6 +287,7 @@ async def book_shipments(
     """Book each order once with its chosen freight; a further try first reads whether
     it is booked after all.
     """
+    resources = current_resources()
     await step.each_group(
         resources, lambda orders: _book(resources, step, orders, freight), waits=_waits
     )

@@ -6,18 +6,17 @@ from connectors.ledger.records import Intent, OrderRecord, SpendLimits
 from domain.effects import Action
 from tasks.effects.create_by_reference import CreateByReference, request_hash
 from tasks.effects.protocol import perform
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.steps import Orders, Step
 
 
 @service_task("create {label}")
-async def create_orders(
-    resources: Resources, step: Step, limits: SpendLimits, *, label: str
-) -> None:
+async def create_orders(step: Step, limits: SpendLimits, *, label: str) -> None:
     """Create each order once, as approved; a further try goes on with those that are
     provably not ordered.
     """
+    resources = current_resources()
     await step.each_group(
         resources, lambda orders: _create(resources, step, orders, limits), waits=_waits
     )

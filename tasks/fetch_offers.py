@@ -28,7 +28,7 @@ from domain.catalogue import Item, ListedPage, Listing, SeenItems, Way, pages_of
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits, Offer
 from tasks.engine.gathering import PartialResults, gather_missing
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 
 K = TypeVar("K")
@@ -51,7 +51,6 @@ class FetchedOffers:
 
 @service_task("list {source}")
 async def list_offers(
-    resources: Resources,
     source: Listing,
     pages: PartialResults[int, ListedPage],
     *,
@@ -61,6 +60,7 @@ async def list_offers(
     """Read a list into `pages`, by number: as far as wanted, or as it counts, or to a
     page without new items.
     """
+    resources = current_resources()
 
     async def read_page(number: int) -> ListedPage:
         try:
@@ -104,13 +104,13 @@ def _counted_pages(first: ListedPage) -> int:
 
 @service_task("fetch {label}")
 async def fetch_offers(
-    resources: Resources,
     items: Sequence[Item],
     fetched: PartialResults[Item, Fetched],
     *,
     label: str,
 ) -> FetchedOffers:
     """Fetch the offers of these items; a refused one does not stop the others."""
+    resources = current_resources()
     await gather_missing(
         resources, items, lambda item: _fetch(resources, *item), fetched
     )

@@ -31,7 +31,7 @@ from tasks.effects.reading_orders import (
 )
 from tasks.engine.gathering import ignore
 from tasks.engine.lost_ledger import maybe_paid
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes
 from tasks.steps import MOST_TOGETHER, Batcher, Orders, Step
@@ -53,10 +53,11 @@ PAID_ELSEWHERE = because(ReasonCode.PAID_ELSEWHERE)
 
 
 @service_task("pay {label}")
-async def pay_orders(resources: Resources, step: Step, *, label: str) -> None:
+async def pay_orders(step: Step, *, label: str) -> None:
     """Pay each order once, after reading what it costs now; a further try goes on with
     those provably not paid.
     """
+    resources = current_resources()
     batcher = PaymentBatcher(resources, step)
     await step.each_group(resources, batcher.take, waits=_waits, reads=True)
 

@@ -47,7 +47,7 @@ from domain.sku_book import at_next_rank
 from domain.spares import own_skus_alike, spare_matches, without_goods
 from domain.witnessed import Contradicted, Source, Statement, agreed
 from tasks.engine.gathering import OrderQueue, PartialResults, gather_queued, not_read
-from tasks.engine.resources import Resources, UnitCheck
+from tasks.engine.resources import Resources, UnitCheck, current_resources
 from tasks.engine.retrying import service_task
 from tasks.search import (
     Item,
@@ -77,7 +77,6 @@ log = logging.getLogger("sourcing")
 
 @service_task("preview {label}")
 async def preview_orders(
-    resources: Resources,
     requests: Mapping[str, OrderRequest],
     queue: OrderQueue,
     offers: Mapping[Item, Offer | Verdict],
@@ -90,6 +89,7 @@ async def preview_orders(
     """Find a plan for each request as soon as it arrives; an order that can't be bought
     carries the reason.
     """
+    resources = current_resources()
 
     async def ask(ref: str) -> PlannedOrder:
         known = with_skus(requests[ref], offers, matches)

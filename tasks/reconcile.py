@@ -31,7 +31,7 @@ from domain.wording import shorten
 from tasks.after_sale import confirm_cancellations
 from tasks.effects.kinds import kind_of
 from tasks.effects.settling import clear_from
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import raise_if_it_passes
 from tasks.pay import confirm_payments
@@ -52,10 +52,9 @@ class ListedOrders:
 
 
 @service_task("list orders of {marketplace}")
-async def list_orders(
-    resources: Resources, marketplace: Marketplace, *, since: datetime
-) -> ListedOrders:
+async def list_orders(marketplace: Marketplace, *, since: datetime) -> ListedOrders:
     """All orders of the account at a marketplace created after `since`."""
+    resources = current_resources()
     try:
         reading = await resources.offerings[marketplace].channel.list_orders(
             since=since

@@ -46,7 +46,7 @@ from tasks.effects.refund import (
     ModifyRefund,
 )
 from tasks.effects.refund_states import never_left, restate, take_outcome
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import this_try
 
@@ -68,10 +68,9 @@ class RefundWish:
     vouchers: tuple[str, ...] = ()
 
 
-@service_task("refund {order.order_ref}")
+@service_task("refund {order_ref}")
 async def ask_refund(
-    resources: Resources,
-    order: OrderRecord,
+    order_ref: str,
     wish: RefundWish,
     requested_at: datetime | None = None,
 ) -> list[str]:
@@ -86,11 +85,12 @@ async def ask_refund(
     approval is withdrawn even so. So it is where the sum leaves open what travels: a
     person says yes to that anew.
     """
+    resources = current_resources()
     if is_whole := not wish.lines and wish.amount is None:
-        await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
-    await settle_open(resources, [order.order_ref])
-    order = resources.ledger.orders([order.order_ref])[order.order_ref]
-    earlier = resources.ledger.refunds.of_orders([order.order_ref])
+        await asyncio.to_thread(take_back, resources.ledger, [order_ref])
+    await settle_open(resources, [order_ref])
+    order = resources.ledger.orders([order_ref])[order_ref]
+    earlier = resources.ledger.refunds.of_orders([order_ref])
     asked = _asked_before(resources, earlier, wish, requested_at)
     prepared = await _prepare(
         resources, order, wish, earlier, [refund.part for refund in asked]
@@ -437,12 +437,11 @@ def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:
 
 
 @service_task("follow {label}")
-async def follow_refunds(
-    resources: Resources, refunds: Sequence[Refund], *, label: str
-) -> dict[str, Reason]:
+async def follow_refunds(refunds: Sequence[Refund], *, label: str) -> dict[str, Reason]:
     """Bring these refunds up to date; answers the orders whose refunds could not be
     asked about, and why.
     """
+    resources = current_resources()
     troubles = await concurrently(
         refunds, partial(take_outcome, resources), at_once=resources.concurrency
     )

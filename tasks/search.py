@@ -17,7 +17,7 @@ from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
 from domain.reasons import Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 
 Item = tuple[Marketplace, str]
@@ -26,25 +26,25 @@ Matches = Mapping[tuple[str, str], Match]  # by order_ref and words
 
 @service_task("match words {label}")
 async def match_words(
-    resources: Resources,
     items: Collection[Item],
     found: PartialResults[Item, Match],
     *,
     label: str,
 ) -> None:
     """Find for each marketplace and words the match, with its candidates."""
+    resources = current_resources()
     await gather_missing(resources, items, lambda item: _match(resources, *item), found)
 
 
 @service_task("search {label}")
 async def search_items(
-    resources: Resources,
     items: Collection[Item],
     found: PartialResults[Item, Offer | Verdict],
     *,
     label: str,
 ) -> None:
     """Find for each item its offer, or the verdict on an order without one."""
+    resources = current_resources()
     await gather_missing(
         resources, items, lambda item: find_offer(resources, *item), found
     )

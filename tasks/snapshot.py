@@ -17,8 +17,9 @@ from collections.abc import (
     Set,
 )
 from contextlib import suppress
-from datetime import datetime
+from datetime import date, datetime
 from functools import partial
+from pathlib import Path
 from typing import NamedTuple, TypeVar, Union
 
 import pyarrow as pa
@@ -62,7 +63,7 @@ from connectors.snapshots.writer import write_snapshot
 from domain.money import Money
 from domain.plan import PlannedOrder
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import file_task, run_quoted
+from tasks.engine.retrying import file_task
 from tasks.search import with_matches
 
 OF_PLANS = (REQUESTS, CANDIDATES, QUOTES)
@@ -200,8 +201,26 @@ ORDERS_A_PART = 100
 
 
 @file_task("snapshot {snapshot_id}")
-async def write_tables(snapshot_id: str, write_all: Callable[[], object]) -> None:
-    await asyncio.to_thread(write_all)
+async def write_tables(
+    root: Path,
+    snapshot_id: str,
+    day: date,
+    tables: Tables,
+    *,
+    batch_id: str | None,
+    written_at: datetime,
+    agreement: Agreement | None,
+) -> None:
+    await asyncio.to_thread(
+        write_snapshot,
+        root,
+        snapshot_id,
+        day,
+        tables,
+        batch_id=batch_id,
+        written_at=written_at,
+        agreement=agreement,
+    )
 
 
 async def write(
@@ -225,18 +244,15 @@ async def write(
     rows were read, or one after which they are read once more.
     """
     source.ledger.guard.require_files()  # a folder that went away would be made anew, without its files
-    root, day = source.settings.snapshot_root, (begun or as_of).date()
-    write_all = partial(
-        write_snapshot,
-        root,
+    await write_tables(
+        source.settings.snapshot_root,
         snapshot_id,
-        day,
+        (begun or as_of).date(),
         tables,
         batch_id=batch_id,
         written_at=as_of,
         agreement=agreement,
     )
-    await run_quoted(write_tables, snapshot_id, write_all)
     return snapshot_id
 
 

@@ -35,7 +35,7 @@ from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import by_channel, read_each
 from tasks.engine.gathering import PartialResults, gather_missing
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
 from tasks.engine.tries import this_try
 from tasks.pay import left_as, record_paid
@@ -57,7 +57,6 @@ HOURLY_FOR = timedelta(days=7)
 
 @service_task("track {label}")
 async def sync_tracking(
-    resources: Resources,
     order_refs: Sequence[str],
     troubles: PartialResults[str, Reason | None],
     then: Callable[[Mapping[str, OrderRecord]], Awaitable[object]],
@@ -70,6 +69,7 @@ async def sync_tracking(
     `troubles` has each that was followed, with why it could not be asked about. Raises
     `Misconfigured` once the orders of all other marketplaces were followed.
     """
+    resources = current_resources()
     left, wrong = (
         (ref for ref in order_refs if ref not in troubles),
         dict[Marketplace, Misconfigured](),

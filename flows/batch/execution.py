@@ -10,7 +10,6 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from connectors.concurrently import task_group
 from connectors.ledger.marks import Note
@@ -32,7 +31,6 @@ from tasks.effects.settling import clear_from
 from tasks.engine.gathering import PartialResults, ignore
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task
 from tasks.pay import pay_orders, read_back
 from tasks.steps import Step
 
@@ -289,13 +287,13 @@ class Steps:
         create = self._step("create", refs, self._may_create, pay.put)
         async with task_group() as crew:
             crew.create_task(self._admit(refs, create))
-            for work in (
-                self._run(create_orders, create, self._limits, label=label),
-                self._run(pay_orders, pay, label=label),
-                self._run(render_freights, render, freight, label=label),
-                self._run(book_shipments, book, freight, label=label),
+            for step, task in (
+                (create, lambda: create_orders(create, self._limits, label=label)),
+                (pay, lambda: pay_orders(pay, label=label)),
+                (render, lambda: render_freights(render, freight, label=label)),
+                (book, lambda: book_shipments(book, freight, label=label)),
             ):
-                crew.create_task(work)
+                crew.create_task(self._run(step, task))
 
     async def _admit(self, refs: Sequence[str], create: Step) -> None:
         """Submit orders to be created, at each marketplace as its canary allows."""
@@ -354,7 +352,7 @@ class Steps:
 
         return Step(refs, is_for=mine, then=through, seen=seen)
 
-    async def _run(self, task: Any, step: Step, *given: object, label: str) -> None:
+    async def _run(self, step: Step, task: Callable[[], Awaitable[None]]) -> None:
         """Run a step, in a task run if there is anything to do; unfinished orders keep
         their state in the ledger.
         """
@@ -363,7 +361,7 @@ class Steps:
                 ServiceAway
             ):  # patience or time is used up: what is left keeps its state
                 if await step.has_work(self._resources):
-                    await run_task(task, self._resources, step, *given, label=label)
+                    await task()
         finally:
             step.end()
 

@@ -21,7 +21,6 @@ from flows.batch.chunks import label_of, work_on_chunks
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task
 from tasks.preview import NOT_ASKED, QuotesTogether, preview_orders
 from tasks.search import (
     Item,
@@ -66,9 +65,7 @@ async def match_requests(
         chunk: Sequence[Item], label: str, through: Callable[[], None]
     ) -> None:
         matched = PartialResults[Item, Match](then=lambda _item: through())
-        await run_task(
-            match_words, resources, dict.fromkeys(chunk), matched, label=label
-        )
+        await match_words(dict.fromkeys(chunk), matched, label=label)
         found.update(matched)
         listener.advance("match words", len(chunk))
 
@@ -192,9 +189,7 @@ class Planning:
         label = label_of(start, self._looked_up, self._items)
         try:
             with suppress(ServiceAway):
-                await run_task(
-                    search_items, self._resources, items, self._offers, label=label
-                )
+                await search_items(items, self._offers, label=label)
         finally:  # the preview does not wait for missing items, and reports them
             for item in items:
                 self._is_there(item)
@@ -208,9 +203,7 @@ class Planning:
         label: str,
     ) -> None:
         with suppress(ServiceAway):
-            await run_task(
-                preview_orders,
-                self._resources,
+            await preview_orders(
                 requests,
                 queue,
                 self._offers,

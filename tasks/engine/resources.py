@@ -164,6 +164,24 @@ class Resources:
         }
 
 
+_current: ContextVar[Resources] = ContextVar("current_resources")
+
+
+def current_resources() -> Resources:
+    """The resources that the run of this task has opened."""
+    return _current.get()
+
+
+@contextmanager
+def as_current(resources: Resources) -> Iterator[Resources]:
+    """The tasks called in the block act with these resources."""
+    token = _current.set(resources)
+    try:
+        yield resources
+    finally:
+        _current.reset(token)
+
+
 @asynccontextmanager
 async def open_resources(
     settings: SourcingSettings,
@@ -173,8 +191,8 @@ async def open_resources(
     clock: Clock = utc_now,
     is_buying: bool = True,
 ) -> AsyncIterator[Resources]:
-    """Open everything, or raise what is missing; closes it cleanly. A database server
-    that restarts is waited for.
+    """Open everything for the tasks called in the block, or raise what is missing;
+    closes it cleanly. A database server that restarts is waited for.
 
     Of the day's calls a part is kept for runs that serve buying (`is_buying`).
     """
@@ -226,7 +244,7 @@ async def open_resources(
                 limit=xportcn.requests_per_second,
             ),
         ):
-            yield Resources(
+            resources = Resources(
                 settings=settings,
                 client=client,
                 ledger=ledger,
@@ -242,6 +260,8 @@ async def open_resources(
                 leave=leave,
                 calls=calls,
             )
+            with as_current(resources):
+                yield resources
         ledger.guard.require_files()
         if not log.noted and log.owner not in ledger.senders_in_doubt():
             log.discard()

@@ -1,16 +1,15 @@
-"""Tasks of a run: their options for Prefect, how each try begins, and how a flow runs
-one.
+"""Tasks of a run: their options for Prefect, how each try begins, and what a call of
+one does.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import cache, wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar, cast
+from typing import Any, ParamSpec, TypeVar
 
-from prefect import task
 from prefect.cache_policies import NO_CACHE
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import FlowRunContext
@@ -23,13 +22,12 @@ from connectors.settings import MissingSetting
 from connectors.snapshots.manifests import SnapshotSumsDiffer
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, ServiceAway
-from tasks.engine.resources import Resources
+from tasks.engine.resources import current_resources
 from tasks.engine.tries import TryAgain, raise_if_it_passes
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[P, Coroutine[Any, Any, R]]
-ServiceWork = Callable[Concatenate[Resources, P], Coroutine[Any, Any, R]]
 
 
 async def _wants_another_try(
@@ -50,20 +48,19 @@ RETRYING: Mapping[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
     "retries": 200,
-    "retry_delay_seconds": 30,
     "retry_jitter_factor": 0.3,
     "retry_condition_fn": _wants_another_try,
 }
 """Options of a task that calls the service. Only `TryAgain` brings another try.
 
-So many retries are never reached: a try is one absence of the service. `run_task` has
-the delays of the settings.
+So many retries are never reached: a try is one absence of the service. The settings
+have the delays.
 """
+READING_DELAYS_S = (1, 5)
 READING: Mapping[str, Any] = {
     "cache_policy": NO_CACHE,
     "persist_result": False,
     "retries": 2,
-    "retry_delay_seconds": [1, 5],
     "retry_condition_fn": _is_passing,
 }
 """Options of a task that reads or writes files. Trouble that passes brings another
@@ -94,38 +91,77 @@ def _shut_in(work: Work[P, R]) -> Work[P, R]:
     return done
 
 
-def service_task(
-    run_name: str,
-) -> Callable[
-    [ServiceWork[P, R]], Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]
-]:
-    """Make a task that calls the service. Its every try begins at the circuit breaker,
-    before any claim.
+class _DirectTask(Task[P, R]):
+    """A task that is awaited as its function is. Prefect gets its parameters quoted: it
+    walks through all others.
 
-    `ServiceAway` becomes `TryAgain` while another try may come.
+    Outside a flow run, where Prefect would start a server, the function is called,
+    once. `delays_s` gives the seconds between tries.
     """
 
-    def decorated(
-        work: ServiceWork[P, R],
-    ) -> Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]:
+    def __init__(
+        self,
+        work: Callable[P, R],
+        delays_s: Callable[[], Sequence[float]],
+        **options: Any,
+    ) -> None:
+        super().__init__(work, **options)
+        self._delays_s = delays_s
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        if FlowRunContext.get() is None or begins_no_task.get():
+            return self.fn(*args, **kwargs)
+        delayed = _with_delays(self, tuple(self._delays_s()))
+        named = {name: quote(value) for name, value in kwargs.items()}
+        return delayed(*map(quote, args), **named)
+
+
+@cache
+def _with_delays(task: Task[..., Any], delays_s: tuple[float, ...]) -> Any:
+    """A copy of the task, made once: that takes as long as a run of it."""
+    return task.with_options(retry_delay_seconds=list(delays_s))
+
+
+def service_task(
+    run_name: str,
+) -> Callable[[Work[P, R]], Task[P, Coroutine[Any, Any, R]]]:
+    """Make a task that calls the service, with the resources that its flow has opened.
+
+        @service_task("pay {label}")
+        async def pay_orders(step: Step, *, label: str) -> None:
+            resources = current_resources()
+            ...
+
+        await pay_orders(step, label="1-50 of 200")
+
+    Its every try begins at the circuit breaker, before any claim. `ServiceAway` becomes
+    `TryAgain` while another try may come.
+    """
+
+    def decorated(work: Work[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
         @wraps(work)
-        async def one_try(
-            resources: Resources, /, *args: P.args, **kwargs: P.kwargs
-        ) -> R:
+        async def one_try(*args: P.args, **kwargs: P.kwargs) -> R:
+            resources = current_resources()
             with suppress(
                 ServiceAway
             ):  # patience is over: what is left is recorded with that reason
                 await resources.breaker.wait_ready()
             with fail_fast():
                 try:
-                    return await work(resources, *args, **kwargs)
+                    return await work(*args, **kwargs)
                 except ServiceAway as away:
                     raise_if_it_passes(resources, away)
                     raise
 
-        return task(task_run_name=run_name, **RETRYING)(_shut_in(one_try))
+        return _DirectTask(
+            _shut_in(one_try), _delays_of_settings, task_run_name=run_name, **RETRYING
+        )
 
     return decorated
+
+
+def _delays_of_settings() -> Sequence[float]:
+    return current_resources().settings.retry_delays_s
 
 
 def file_task(
@@ -134,45 +170,8 @@ def file_task(
     """Make a task that reads or writes files."""
 
     def decorated(work: Work[P, R]) -> Task[P, Coroutine[Any, Any, R]]:
-        return task(task_run_name=run_name, **READING)(_shut_in(work))
+        return _DirectTask(
+            _shut_in(work), lambda: READING_DELAYS_S, task_run_name=run_name, **READING
+        )
 
     return decorated
-
-
-async def run_task(
-    task: Task[Concatenate[Resources, P], Coroutine[Any, Any, R]],
-    resources: Resources,
-    /,
-    *args: P.args,
-    **kwargs: P.kwargs,
-) -> R:
-    """Run a task that calls the service, as `run_quoted` does, with the delays of the
-    settings between its tries.
-    """
-    if FlowRunContext.get() is None:
-        return await task.fn(resources, *args, **kwargs)
-    delayed: Task[Concatenate[Resources, P], Coroutine[Any, Any, R]]
-    delayed = _with_delays(task, tuple(resources.settings.retry_delays_s))
-    return await run_quoted(delayed, resources, *args, **kwargs)
-
-
-async def run_quoted(
-    task: Task[P, Coroutine[Any, Any, R]], /, *args: P.args, **kwargs: P.kwargs
-) -> R:
-    """Run a task with quoted parameters, since Prefect walks through all others.
-
-    Outside a flow run, where Prefect would start a server, the task's function is
-    called, once.
-    """
-    if FlowRunContext.get() is None or begins_no_task.get():
-        return await task.fn(*args, **kwargs)
-    run = cast(Callable[..., Coroutine[Any, Any, R]], task)
-    return await run(
-        *map(quote, args), **{name: quote(value) for name, value in kwargs.items()}
-    )
-
-
-@cache
-def _with_delays(task: Any, delays_s: tuple[float, ...]) -> Any:
-    """A copy of the task, made once: that takes as long as a run of it."""
-    return task.with_options(retry_delay_seconds=list(delays_s))

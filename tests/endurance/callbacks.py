@@ -438,8 +438,8 @@ async def _ask_refunds(_: Path) -> set[str]:
                 reason = (await refund_options(resources, order, RefundKind.REFUND))[
                     0
                 ].name
-                await ask_refund.fn(
-                    resources, order, RefundWish(kind=RefundKind.REFUND, reason=reason)
+                await ask_refund(
+                    order.order_ref, RefundWish(kind=RefundKind.REFUND, reason=reason)
                 )
         return {
             refund.order_ref for refund in resources.ledger.refunds.in_states(FOLLOWED)
@@ -452,7 +452,7 @@ async def _track(_: Path) -> set[str]:
         refunds = resources.ledger.refunds.in_states(FOLLOWED)
         troubles = [
             *report.troubles,
-            *(await follow_refunds.fn(resources, refunds, label="all")).values(),
+            *(await follow_refunds(refunds, label="all")).values(),
         ]
         assert not troubles, troubles[:3]
         return {line.order_ref for line in report.moved}

@@ -21,7 +21,6 @@ from sandbox.books import OPENING_FEN
 from tasks.after_sale import return_parcel
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task
 from tasks.pay import read_unpaid
 from tasks.refund import RefundWish, ask_refund, follow_refunds
 from tests.simulation.deviations.wire import Role
@@ -66,9 +65,7 @@ async def follow(scene: Scene) -> None:
 
     async def work(resources: Resources) -> object:
         await settle_open(resources, ["R-1"])
-        return await run_task(
-            follow_refunds,
-            resources,
+        return await follow_refunds(
             resources.ledger.refunds.in_states(FOLLOWED),
             label="1",
         )
@@ -79,9 +76,7 @@ async def follow(scene: Scene) -> None:
 async def send_back(scene: Scene) -> None:
     async def work(resources: Resources) -> None:
         refund = resources.ledger.refunds.of_orders(["R-1"])[-1]
-        await run_task(
-            return_parcel,
-            resources,
+        await return_parcel(
             order_of(resources),
             refund,
             company="SF",
@@ -168,11 +163,7 @@ def asking(reason: str = "不想要了", **wish: Any) -> Script:
 
     async def script(scene: Scene) -> None:
         wished = RefundWish(reason=reason, **{"kind": RefundKind.REFUND, **wish})
-        await scene.does(
-            lambda resources: run_task(
-                ask_refund, resources, order_of(resources), wished
-            )
-        )
+        await scene.does(lambda resources: ask_refund("R-1", wished))
 
     return script
 

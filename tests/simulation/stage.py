@@ -26,6 +26,7 @@ from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.client import XportcnClient
 from sandbox.catalogue import MARKETPLACES, Shelf
 from sandbox.world import World
+from tasks.engine.resources import current_resources
 from tasks.engine.retrying import RETRYING
 from tasks.engine.tries import Tries, TryAgain, tries
 from tests.simulation.ledgers import SharedDatabase, WatchedLedger
@@ -156,7 +157,7 @@ async def _in_tries(
             made.on.note(f"{process.name} {task.fn.__name__} is tried again: {again}")
             made.on.misfortune.count("task retries")
         finally:
-            made.on.tried(process, task.fn.__name__, args[0].in_hand)
+            made.on.tried(process, task.fn.__name__, current_resources().in_hand)
         await asyncio.sleep(DELAYS_S[min(number, len(DELAYS_S)) - 1])
     raise AssertionError("the last try never asks for another")
 

@@ -18,7 +18,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.settings import XportcnSettings
 from tasks.effects import protocol
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, as_current
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import plan
 
@@ -33,9 +33,13 @@ def no_long_pause(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def resources(tmp_path: Path, clock: MovableClock) -> Iterator[Resources]:
-    """A run on a new ledger with the planned orders A-1 and A-2."""
+    """A run on a new ledger with the planned orders A-1 and A-2, whose tasks are
+    called.
+    """
     with SendLog(tmp_path / "sends") as log:
-        yield from _resources(tmp_path, clock, log)
+        for resources in _resources(tmp_path, clock, log):
+            with as_current(resources):
+                yield resources
 
 
 @pytest.fixture

@@ -42,6 +42,7 @@ from tasks.sync_tracking import follow_parcels
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
 from tests.flows.plans import planned, put_approved
+from tests.tasks.calling import call_in
 from tests.tasks.stepping import step_of
 from tests.verdicts import in_these_words
 
@@ -117,8 +118,9 @@ def now(resources: Resources, order_ref: str = "A-1") -> OrderRecord:
 
 
 async def pay(resources: Resources, *order_refs: str) -> OrderRecord:
-    await pay_orders.fn(
+    await call_in(
         resources,
+        pay_orders,
         step_of(resources.ledger.orders(order_refs or ["A-1"])),
         label="1 of 1",
     )

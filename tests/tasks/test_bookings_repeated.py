@@ -32,6 +32,7 @@ from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources
 from tests.clock import MovableClock
 from tests.flows.answers.test_resolve import FakeChannel
+from tests.tasks.calling import call_in
 from tests.tasks.stepping import step_of
 from tests.tasks.test_effect_path import FREIGHT, now, paid
 
@@ -107,8 +108,12 @@ class Scene:
                     quote=quote, service=services[0], read_at=self.clock(), unsent=lines
                 )
             }
-            await book_shipments.fn(
-                self.runs[run], step_of({"A-1": order}), chosen, label="1 of 1"
+            await call_in(
+                self.runs[run],
+                book_shipments,
+                step_of({"A-1": order}),
+                chosen,
+                label="1 of 1",
             )
 
     async def night(

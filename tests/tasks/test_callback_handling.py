@@ -204,9 +204,7 @@ async def test_a_refund_that_was_settled_without_its_rows_is_told_by_the_next_tr
     await track(resources, 10)
     assert sql(root, CAME_BACK).rows == (("asked", 0),)
     clock.advance(60)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["B-1"]), label="B-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["B-1"]), label="B-1")
     clock.advance(60)
     await track(resources, 10)
     assert sql(root, CAME_BACK).rows == (("refunded", 500),)
@@ -221,9 +219,7 @@ async def test_a_refund_that_an_earlier_version_has_lost_is_told_by_the_first_tr
 ) -> None:
     """However old it is."""
     refunding(resources, channel)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["B-1"]), label="B-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["B-1"]), label="B-1")
     clock.advance(400 * 86_400)
     await track(resources, 10)
     assert sql(resources.settings.snapshot_root, CAME_BACK).rows == (("refunded", 500),)

@@ -58,7 +58,7 @@ from flows.cancel_orders import cancel_orders, dry_run_of
 from flows.reconcile import Reconciliation
 from flows.sync_tracking import track
 from tasks.effects.kinds import settle_open
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, as_current
 from tasks.refund import RefundWish, ask_refund
 from tasks.snapshot import order_tables, refund_tables, snapshot_moved
 from tests.clock import MovableClock
@@ -106,10 +106,7 @@ class Shop:
     async def ask(self) -> None:
         """The answer is lost, and the seller gets it later than this run looks."""
         self.service.failures = [Unanswered("no answer")]
-        order = self.resources.ledger.orders([REF])[REF]
-        await ask_refund.fn(
-            self.resources, order, RefundWish(kind=RefundKind.REFUND, reason="101")
-        )
+        await ask_refund(REF, RefundWish(kind=RefundKind.REFUND, reason="101"))
         self.service.land()
         self.clock.advance(3600)
 
@@ -196,7 +193,8 @@ def opened_shop(folder: Path) -> Iterator[Shop]:
         for one in patches:
             one.start()
         try:
-            yield Shop(resources, clock, channel, service)
+            with as_current(resources):
+                yield Shop(resources, clock, channel, service)
         finally:
             for one in patches:
                 one.stop()

@@ -139,9 +139,7 @@ async def test_an_order_that_is_being_refunded_is_not_booked(
     monkeypatch.setattr("tasks.effects.book.book", book)
     resources.ledger.change([OrderChange(order_ref="A-1", state=OrderState.REFUNDING)])
     chosen = ChosenFreight(quote=quote(500), service=FREIGHT, read_at=resources.clock())
-    await book_shipments.fn(
-        resources, step_of({"A-1": order}), {"A-1": chosen}, label="1 of 1"
-    )
+    await book_shipments(step_of({"A-1": order}), {"A-1": chosen}, label="1 of 1")
     assert (booked, now(resources).state) == ([], OrderState.REFUNDING)
 
 
@@ -165,7 +163,7 @@ async def test_freight_is_booked_up_to_what_was_approved(
 
     monkeypatch.setattr(book_shipment, "render", render)
     found: PartialResults[str, ChosenFreight] = PartialResults()
-    await render_freights.fn(resources, step_of({"A-1": order}), found, label="1 of 1")
+    await render_freights(step_of({"A-1": order}), found, label="1 of 1")
     assert bool(found) is chosen
     if not chosen:
         after = now(resources)
@@ -232,13 +230,9 @@ async def test_no_freight_is_bought_for_a_line_whose_money_came_back(
     monkeypatch.setattr("tasks.effects.book.book", book)
     await estimate_unbooked(resources, ["A-1"])
     found: PartialResults[str, ChosenFreight] = PartialResults()
-    await render_freights.fn(
-        resources, step_of({"A-1": now(resources)}), found, label="1 of 1"
-    )
+    await render_freights(step_of({"A-1": now(resources)}), found, label="1 of 1")
     if found:
-        await book_shipments.fn(
-            resources, step_of({"A-1": now(resources)}), found, label="1 of 1"
-        )
+        await book_shipments(step_of({"A-1": now(resources)}), found, label="1 of 1")
     sent = [*map(str, shipped)]
     assert (
         asked == [("estimate", sent), ("render", sent), ("book", sent)][: 3 * len(sent)]
@@ -402,7 +396,7 @@ async def test_an_order_that_took_more_than_approved_is_held_and_not_booked(
         channel.show(order_id, ServiceStatus.PAID, total=Money(120), paid=Money(120))
 
     monkeypatch.setattr(channel, "pay", pay)
-    await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
+    await pay_orders(step_of({"A-1": order}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, may_book(after)) == (
         OrderState.HELD,
@@ -450,7 +444,7 @@ async def test_an_order_to_which_a_person_said_no_is_not_paid(
         [OrderChange(order_ref="A-1", writes=OrderUpdate.approval_withdrawn())]
     )
     for seen in (order, now(resources)):
-        await pay_orders.fn(resources, step_of({"A-1": seen}), label="1 of 1")
+        await pay_orders(step_of({"A-1": seen}), label="1 of 1")
         assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
 
 
@@ -469,7 +463,7 @@ async def test_an_order_that_was_read_before_the_machine_slept_is_not_paid(
         return await right(commits, order_refs)
 
     monkeypatch.setattr(GroupCommit, "effects_of", slept)
-    await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
+    await pay_orders(step_of({"A-1": order}), label="1 of 1")
     assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
     assert "too old" in now(resources).reason
 
@@ -497,10 +491,8 @@ async def test_an_order_that_was_read_before_the_machine_slept_is_not_booked(
     monkeypatch.setattr(book_shipment, "render", render)
     monkeypatch.setattr("tasks.effects.book.book", book)
     found: PartialResults[str, ChosenFreight] = PartialResults()
-    await render_freights.fn(resources, step_of({"A-1": order}), found, label="1 of 1")
-    await book_shipments.fn(
-        resources, step_of({"A-1": now(resources)}), found, label="1 of 1"
-    )
+    await render_freights(step_of({"A-1": order}), found, label="1 of 1")
+    await book_shipments(step_of({"A-1": now(resources)}), found, label="1 of 1")
     assert (now(resources).state, booked) == (OrderState.PAID, [])
     assert "too old" in now(resources).reason
 
@@ -513,7 +505,7 @@ async def test_a_payment_for_nothing_is_looked_at_again(
     """
     at(resources)
     channel.show("77", ServiceStatus.PAID, total=Money(0), paid=Money(0))
-    await pay_orders.fn(resources, step_of({"A-1": now(resources)}), label="1 of 1")
+    await pay_orders(step_of({"A-1": now(resources)}), label="1 of 1")
     after = now(resources)
     assert (after.state, after.paid_minor, channel.payments) == (
         OrderState.ORDERED,
@@ -521,7 +513,7 @@ async def test_a_payment_for_nothing_is_looked_at_again(
         [],
     )
     channel.show("77", ServiceStatus.PAID, total=Money(100), paid=Money(0))
-    await pay_orders.fn(resources, step_of({"A-1": now(resources)}), label="1 of 1")
+    await pay_orders(step_of({"A-1": now(resources)}), label="1 of 1")
     assert (now(resources).state, now(resources).paid_minor) == (OrderState.PAID, 100)
 
 
@@ -550,14 +542,14 @@ async def test_a_price_that_fell_is_paid_once_a_second_look_shows_it_too(
 
     with monkeypatch.context() as lying:
         lying.setattr(channel, "read", read)
-        await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
+        await pay_orders(step_of({"A-1": order}), label="1 of 1")
     assert (now(resources).state, channel.payments) == (OrderState.ORDERED, [])
     assert (
         now(resources).reason
         == "the service showed it for 0.60 CNY, and when asked again not; run again"
     )
     channel.show("77", ServiceStatus.UNPAID, total=Money(80))
-    await pay_orders.fn(resources, step_of({"A-1": now(resources)}), label="1 of 1")
+    await pay_orders(step_of({"A-1": now(resources)}), label="1 of 1")
     assert channel.payments == ["77"]
 
 
@@ -578,7 +570,7 @@ async def test_only_whether_a_payment_was_taken_may_come_from_a_list(
         return await right(order_ids)
 
     monkeypatch.setattr(channel, "read", read)
-    await pay_orders.fn(resources, step_of({"A-1": order}), label="1 of 1")
+    await pay_orders(step_of({"A-1": order}), label="1 of 1")
     assert (channel.payments, lagging) == (["77"], [False, True])
 
 

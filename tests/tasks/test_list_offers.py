@@ -42,7 +42,7 @@ class RefusingShop:
 async def read(resources: Resources, shop: RefusingShop) -> list[ListedPage]:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, shop))
     pages: PartialResults[int, ListedPage] = PartialResults()
-    await list_offers.fn(resources, SHOP, pages, changed_since=None, limit=None)
+    await list_offers(SHOP, pages, changed_since=None, limit=None)
     return [page for _, page in sorted(pages.items())]
 
 

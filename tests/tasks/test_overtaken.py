@@ -37,6 +37,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents
 from tests.flows.answers.test_resolve import FakeChannel
 from tests.flows.plans import planned
+from tests.tasks.calling import call_in
 from tests.tasks.stepping import step_of
 from tests.tasks.test_pay import ordered
 from tests.verdicts import in_these_words
@@ -126,9 +127,7 @@ async def test_an_order_cancelled_meanwhile_does_not_stop_the_others(
     channel.meanwhile = lambda: carried_out(
         next_run, Action.CANCEL, OrderState.CANCELLED
     )
-    await pay_orders.fn(
-        resources, step_of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1"
-    )
+    await pay_orders(step_of(resources.ledger.orders(["A-1", "A-2"])), label="1 of 1")
     assert (state(resources), state(resources, "A-2")) == (
         OrderState.CANCELLED,
         OrderState.PAID,
@@ -191,8 +190,8 @@ async def test_a_broken_off_cancellation_is_settled_before_anything_is_paid(
     resources.ledger.claim([intent], lease=resources.lease)
     clock.advance(86_400)
     await settle_open(next_run, ["A-1"])
-    await pay_orders.fn(
-        next_run, step_of(next_run.ledger.orders(["A-1"])), label="1 of 1"
+    await call_in(
+        next_run, pay_orders, step_of(next_run.ledger.orders(["A-1"])), label="1 of 1"
     )
     assert (state(next_run), channel.payments) == (OrderState.PAID, ["77"])
 
@@ -266,9 +265,7 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
     for _ in range(2):
         orders = resources.ledger.orders(["A-1"])
         chosen: PartialResults[str, ChosenFreight] = PartialResults()
-        await book_shipment.render_freights.fn(
-            resources, step_of(orders), chosen, label="1 of 1"
-        )
+        await book_shipment.render_freights(step_of(orders), chosen, label="1 of 1")
         assert not chosen
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (

@@ -41,6 +41,7 @@ from tasks.pay import PAID_ELSEWHERE, pay_orders, read_unpaid
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.answers.test_resolve import LINE, FakeChannel
+from tests.tasks.calling import call_in
 from tests.tasks.stepping import step_of
 from tests.verdicts import in_these_words
 
@@ -75,8 +76,8 @@ def ordered(
 
 async def pay(resources: Resources, *order_refs: str) -> list[OrderRecord]:
     refs: Sequence[str] = order_refs or ("A-1",)
-    await pay_orders.fn(
-        resources, step_of(resources.ledger.orders(refs)), label="1 of 1"
+    await call_in(
+        resources, pay_orders, step_of(resources.ledger.orders(refs)), label="1 of 1"
     )
     return list(resources.ledger.orders(refs).values())
 

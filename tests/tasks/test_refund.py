@@ -60,6 +60,7 @@ from tests.connectors.ledger.plans import Columns, plan
 from tests.domain.test_after_sale import refund
 from tests.flows.plans import planned
 from tests.notified import taken_messages
+from tests.tasks.calling import call_in
 
 PRICE = Money(500)
 WISH = RefundWish(kind=RefundKind.REFUND, reason="101")
@@ -186,7 +187,7 @@ def paid_order(resources: Resources, *lines: OrderLine) -> OrderRecord:
 async def test_a_look_at_cancelling_says_that_a_refund_could_not_be_read(
     resources: Resources, service: FakeAfterSale, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await ask_refund.fn(resources, paid_order(resources), WISH)
+    await ask_refund(paid_order(resources).order_ref, WISH)
 
     async def is_down(_refund_id: str) -> ServiceRefund:
         raise Unanswered("no answer")
@@ -204,22 +205,20 @@ async def test_lines_that_are_over_keep_no_other_from_being_asked_back(
     why.
     """
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
+    await ask_refund("A-1", replace(WISH, lines=(1,)))
     if over == "given back":
         service.refunds["R1"] = replace(
             service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500)
         )
-        await follow_refunds.fn(
-            resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-        )
+        await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
         service.over = {1}
-    assert await ask_refund.fn(resources, order(resources), WISH) == ["A-1:2.1"]
+    assert await ask_refund("A-1", WISH) == ["A-1:2.1"]
     assert service.asked == ["A-1:refund:1.1", "A-1:refund:2.1"]
     for wish in (replace(WISH, lines=(1,)), WISH):
         with pytest.raises(
             RefundFault, match=r"takes no such refund|is under way already"
         ):
-            await ask_refund.fn(resources, order(resources), wish)
+            await ask_refund("A-1", wish)
 
 
 async def test_cancelling_again_asks_for_the_line_that_the_run_before_left_unasked(
@@ -243,14 +242,14 @@ async def test_cancelling_again_asks_for_the_line_that_the_run_before_left_unask
     paid_order(resources, LINE, replace(LINE, line_no=2))
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         patch.setattr("tasks.refund.concurrently", half)
-        await ask_refund.fn(resources, order(resources), WISH)
+        await ask_refund("A-1", WISH)
     assert [one.state for one in next_run.ledger.refunds.of_orders(["A-1"])] == [
         RefundState.ASKED,
         RefundState.ASKING,
     ]
     (row,) = await dry_run_of(next_run, ["A-1"], "101")
     assert (row.would, row.why_not) == ("ask the seller for 5.00 CNY back", None)
-    await ask_refund.fn(next_run, order(next_run), WISH)
+    await call_in(next_run, ask_refund, "A-1", WISH)
     (row,) = await dry_run_of(next_run, ["A-1"], "101")
     assert (
         row.would
@@ -272,18 +271,20 @@ async def test_a_run_that_is_taken_up_once_its_refund_was_paid_asks_for_no_secon
     wish, requested_at = replace(WISH, lines=(1,), amount=Money(500)), clock()
     clock.advance(4)
     for run in (resources, next_run):
-        assert await ask_refund.fn(run, order(run), wish, requested_at) == ["A-1:1.1"]
+        assert await call_in(run, ask_refund, "A-1", wish, requested_at) == ["A-1:1.1"]
         refund_paid = replace(
             service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500)
         )
         service.refunds["R1"] = refund_paid
-        await follow_refunds.fn(run, run.ledger.refunds.of_orders(["A-1"]), label="A-1")
+        await call_in(
+            run, follow_refunds, run.ledger.refunds.of_orders(["A-1"]), label="A-1"
+        )
     assert service.asked == ["A-1:refund:1.1"]
-    assert await ask_refund.fn(
-        next_run, order(next_run), replace(wish, lines=(2,)), requested_at
+    assert await call_in(
+        next_run, ask_refund, "A-1", replace(wish, lines=(2,)), requested_at
     ) == ["A-1:2.1"]
     clock.advance(4)
-    assert await ask_refund.fn(next_run, order(next_run), wish, clock()) == ["A-1:1.2"]
+    assert await call_in(next_run, ask_refund, "A-1", wish, clock()) == ["A-1:1.2"]
 
 
 @pytest.mark.parametrize(
@@ -307,9 +308,7 @@ async def test_what_can_t_be_asked_back_now_is_not_booked_all_the_same(
     )
     for amount, stands in ((Money(100), "hash"), (None, None)):
         with pytest.raises(type(failure)):
-            await ask_refund.fn(
-                resources, order(resources), replace(WISH, amount=amount)
-            )
+            await ask_refund("A-1", replace(WISH, amount=amount))
         assert order(resources).plan_hash == stands
 
 
@@ -329,9 +328,7 @@ async def test_a_sum_that_leaves_open_what_of_a_line_travels_waits_for_a_person(
     resources.ledger.change(
         [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
     )
-    await ask_refund.fn(
-        resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen))
-    )
+    await ask_refund("A-1", replace(WISH, lines=(2,), amount=Money(fen)))
     assert (order(resources).plan_hash == "hash") is stands
 
 
@@ -349,9 +346,7 @@ async def test_sums_that_leave_open_together_what_travels_wait_for_a_person_too(
         resources.ledger.change(
             [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
         )
-        await ask_refund.fn(
-            resources, order(resources), replace(WISH, amount=Money(fen))
-        )
+        await ask_refund("A-1", replace(WISH, amount=Money(fen)))
         assert (order(resources).plan_hash == "hash") is stands
         await paid_back(resources, service, f"R{number}", Money(fen))
         assert (order(resources).plan_hash == "hash", order(resources).state) == (
@@ -361,9 +356,7 @@ async def test_sums_that_leave_open_together_what_travels_wait_for_a_person_too(
     resources.ledger.change(
         [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
     )
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     assert order(resources).plan_hash == "hash"
 
 
@@ -381,20 +374,14 @@ async def test_the_last_line_that_is_asked_back_leaves_nothing_that_was_approved
     resources.ledger.change(
         [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
     )
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
+    await ask_refund("A-1", replace(WISH, lines=(1,)))
     service.refunds["R1"] = replace(service.refunds["R1"], state=answer)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
-    await ask_refund.fn(
-        resources, order(resources), replace(WISH, lines=(2,), amount=Money(100))
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await ask_refund("A-1", replace(WISH, lines=(2,), amount=Money(100)))
     assert order(resources).plan_hash == "hash"
     service.refunds["R2"] = replace(service.refunds["R2"], state=RefundState.CLOSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await ask_refund("A-1", replace(WISH, lines=(2,)))
     assert (order(resources).plan_hash == "hash") is (answer is RefundState.CLOSED)
 
 
@@ -407,7 +394,7 @@ async def test_a_sum_that_was_raised_in_the_console_waits_for_a_person_too(
     resources.ledger.change(
         [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
     )
-    await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(5)))
+    await ask_refund("A-1", replace(WISH, amount=Money(5)))
     service.refunds["R1"] = replace(service.refunds["R1"], asked=Money(fen))
     await paid_back(resources, service, "R1", Money(fen))
     assert (order(resources).plan_hash == "hash", order(resources).state) == (
@@ -424,11 +411,9 @@ async def test_a_run_that_dies_as_what_came_back_is_written_leaves_no_approval(
     """
     service.least, follow = Money(1), resources.ledger.refunds.follow
     paid_order(resources)
-    await ask_refund.fn(resources, order(resources), replace(WISH, amount=Money(300)))
+    await ask_refund("A-1", replace(WISH, amount=Money(300)))
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     resources.ledger.change(
         [OrderChange(order_ref="A-1", writes=OrderUpdate.plan_approved("hash"))]
     )
@@ -454,9 +439,7 @@ async def paid_back(
     service.refunds[refund_id] = replace(
         service.refunds[refund_id], state=RefundState.REFUNDED, refunded=back
     )
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
 
 
 @pytest.mark.parametrize(
@@ -579,9 +562,7 @@ async def test_a_difference_that_is_asked_back_is_no_price_of_a_line(
     paid_order(resources, LINE, replace(LINE, line_no=2))
     above = {"plan_hash": "hash", "approved_minor": 800, "paid_minor": 1_000}
     resources.ledger.change([OrderChange(order_ref="A-1", writes=Columns(above))])
-    await ask_refund.fn(
-        resources, order(resources), replace(WISH, lines=(2,), amount=Money(fen))
-    )
+    await ask_refund("A-1", replace(WISH, lines=(2,), amount=Money(fen)))
     assert (order(resources).plan_hash == "hash") is stands
 
 
@@ -598,7 +579,7 @@ async def test_a_line_that_is_given_back_whole_is_not_shipped_though_a_discount_
         [OrderChange(order_ref="A-1", writes=Columns({"paid_minor": 650}))]
     )
     wish = replace(WISH, kind=RefundKind.RETURN, lines=(1,), amount=amount)
-    await ask_refund.fn(resources, order(resources), wish)
+    await ask_refund("A-1", wish)
     await paid_back(resources, service, "R1", amount or Money(150))
     assert resources.ledger.refunds.unsent({"A-1": order(resources)}) == {"A-1": unsent}
 
@@ -634,7 +615,7 @@ async def run(resources: Resources) -> tuple[OrderState, list[RefundState]]:
     """
     await settle_open(resources, ["A-1"])
     with suppress(RefundFault):  # it is under way already
-        await ask_refund.fn(resources, order(resources), WISH)
+        await call_in(resources, ask_refund, "A-1", WISH)
     return order(resources).state, [
         refund.state for refund in resources.ledger.refunds.of_orders(["A-1"])
     ]
@@ -694,7 +675,7 @@ async def test_what_may_be_under_way_is_not_asked_for_differently(
     await run(resources)
     service.land()
     with pytest.raises(RefundFault, match="a refund is under way already"):
-        await ask_refund.fn(resources, order(resources), WISH)
+        await ask_refund("A-1", WISH)
     clock.advance(10**5)
     assert await run(next_run) == (OrderState.REFUNDING, [RefundState.ASKED])
     assert service.asked == ["A-1:refund:all.1"]
@@ -784,18 +765,21 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
         raise KeyboardInterrupt
 
     paid_order(resources, LINE, replace(LINE, line_no=2))
-    await ask_refund.fn(resources, order(resources), replace(WISH, lines=(1,)))
+    await ask_refund("A-1", replace(WISH, lines=(1,)))
     service.failures = [NotSent("no connection", retry_after_s=NEVER_S)]
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
         if way == "killed":
             patch.setattr("tasks.refund.concurrently", dies)
-        await ask_refund.fn(resources, order(resources), replace(WISH, lines=(2,)))
+        await ask_refund("A-1", replace(WISH, lines=(2,)))
     clock.advance(7200)
     service.refunds["R1"] = replace(
         service.refunds["R1"], state=RefundState.REFUNDED, refunded=Money(500)
     )
-    await follow_refunds.fn(
-        next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1"
+    await call_in(
+        next_run,
+        follow_refunds,
+        next_run.ledger.refunds.of_orders(["A-1"]),
+        label="A-1",
     )
     came, never = next_run.ledger.refunds.of_orders(["A-1"])
     assert (order(next_run).state, came.state, never.state) == (
@@ -811,7 +795,7 @@ async def test_a_refund_that_never_left_is_over_until_it_is_asked_for_again(
         }[way]
     )
     service.failures, service.asked = [], []
-    await ask_refund.fn(next_run, order(next_run), replace(WISH, lines=(2,)))
+    await call_in(next_run, ask_refund, "A-1", replace(WISH, lines=(2,)))
     assert (service.asked, order(next_run).state) == (
         ["A-1:refund:2.1"],
         OrderState.REFUNDING,
@@ -875,14 +859,10 @@ async def test_a_refund_is_not_asked_for_anew_as_another_kind(
     await run(resources)
     service.abilities = frozenset({Ability.MODIFY})
     service.refunds["R1"] = replace(service.refunds["R1"], state=state)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     words = r"the refund of 5\.00 CNY would stay a refund: take it back first in the console, then ask for a "
     with pytest.raises(RefundFault, match=f"{words}return"):
-        await ask_refund.fn(
-            resources, order(resources), replace(WISH, kind=RefundKind.RETURN)
-        )
+        await ask_refund("A-1", replace(WISH, kind=RefundKind.RETURN))
     assert service.asked == ["A-1:refund:all.1"]
 
 
@@ -892,12 +872,8 @@ async def test_where_nothing_is_modified_a_return_after_a_refusal_is_one(
     paid_order(resources)
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
-    await ask_refund.fn(
-        resources, order(resources), replace(WISH, kind=RefundKind.RETURN)
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
+    await ask_refund("A-1", replace(WISH, kind=RefundKind.RETURN))
     kinds = {one.key: one.kind for one in resources.ledger.refunds.of_orders(["A-1"])}
     assert kinds == {"A-1:all.1": RefundKind.REFUND, "A-1:all.2": RefundKind.RETURN}
 
@@ -919,8 +895,11 @@ async def test_a_refund_that_a_run_still_tries_to_ask_for_is_told_as_no_refusal(
     ):
         clock.advance(seconds)
         await settle_open(next_run, ["A-1"])
-        await follow_refunds.fn(
-            next_run, next_run.ledger.refunds.of_orders(["A-1"]), label="A-1"
+        await call_in(
+            next_run,
+            follow_refunds,
+            next_run.ledger.refunds.of_orders(["A-1"]),
+            label="A-1",
         )
         (never,) = next_run.ledger.refunds.of_orders(["A-1"])
         assert (order(next_run).state, never.state, len(refund_messages(next_run))) == (
@@ -961,9 +940,7 @@ async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
     paid_order(resources)
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     service.abilities, service.failures = (
         frozenset({Ability.MODIFY}),
         [Refused("失败", code="40912")],
@@ -973,7 +950,7 @@ async def test_a_modification_in_doubt_keeps_a_second_one_from_being_sent(
         RefundFault,
         match=r"A-1:refund:all\.1-modify-1 may have reached the service: no answer",
     ):
-        await ask_refund.fn(resources, order(resources), WISH)
+        await ask_refund("A-1", WISH)
     assert service.asked == ["A-1:refund:all.1", "A-1:refund:all.1-modify-1"]
     clock.advance(10**5)
     await settle_open(next_run, ["A-1"])
@@ -1002,9 +979,7 @@ async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again
         resources.ledger.change([OrderChange(order_ref="A-1", state=before)])
     await run(resources)
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.REFUSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     shipment = Columns(
         {
             "shipment": to_json(
@@ -1022,9 +997,7 @@ async def test_an_order_that_went_on_since_its_refund_was_refused_is_there_again
             await run(resources)
     assert await run(resources) == (OrderState.REFUNDING, [RefundState.ASKED])
     service.refunds["R1"] = replace(service.refunds["R1"], state=RefundState.CLOSED)
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     (ended,) = resources.ledger.refunds.of_orders(["A-1"])
     assert (order(resources).state, ended.state_before) == (since, since)
 
@@ -1042,9 +1015,7 @@ async def test_the_end_is_followed(
         refunded=Money(500),
         reason_id=101,
     )
-    await follow_refunds.fn(
-        resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-    )
+    await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     [refund] = resources.ledger.refunds.of_orders(["A-1"])
     assert (refund.state, refund.approved, refund.refunded) == (
         RefundState.REFUNDED,
@@ -1109,7 +1080,7 @@ async def test_more_than_was_paid_never_comes_back(
         service.refunds["R1"], state=RefundState.REFUNDED, **told
     )
     refunds = resources.ledger.refunds.of_orders(["A-1"])
-    [trouble] = (await follow_refunds.fn(resources, refunds, label="1 of 1")).values()
+    [trouble] = (await follow_refunds(refunds, label="1 of 1")).values()
     assert "5.00 CNY was paid: not believed" in str(trouble)
     assert (order(resources).state, order(resources).refunded) == (
         OrderState.REFUNDING,
@@ -1130,9 +1101,7 @@ async def test_events_that_the_service_lists_newest_first_are_kept_once_each(
         service.refunds["R1"] = replace(
             service.refunds["R1"], events=(event, *service.refunds["R1"].events)
         )
-        await follow_refunds.fn(
-            resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-        )
+        await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
     assert [
         (row["sequence"], row["status"])
         for row in resources.ledger.refunds.events(order_refs=["A-1"])
@@ -1156,9 +1125,7 @@ async def test_each_refusal_of_a_refund_that_was_modified_is_told(
         service.refunds["R1"] = replace(
             service.refunds["R1"], state=RefundState.REFUSED
         )
-        await follow_refunds.fn(
-            resources, resources.ledger.refunds.of_orders(["A-1"]), label="A-1"
-        )
+        await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
         resources.ledger.outbox.put(*refund_messages(resources))
         told.append(len(taken_messages(resources.ledger)))
         await run(resources)

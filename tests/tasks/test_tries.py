@@ -133,9 +133,9 @@ async def test_a_further_try_asks_first_what_became_of_the_one_before(
     orders = to_pay(resources, channel)
     channel.blind = 1
     with pytest.raises(TryAgain, match="could not be asked"):
-        await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+        await pay_orders(step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
-    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+    await pay_orders(step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.PAID
     assert sorted(channel.asked_to_pay) == ["77", "78"]
 
@@ -151,9 +151,9 @@ async def test_a_further_try_does_not_repeat_what_was_refused(
         of_78=[ServiceAway("the service is away")],
     )
     orders = to_pay(resources, channel, OrderState.HELD)
-    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+    await pay_orders(step_of(orders), label="1 of 1")
     tries.set(Tries(2, 8))
-    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+    await pay_orders(step_of(orders), label="1 of 1")
     assert sorted(channel.asked_to_pay) == ["77", "78", "78"]
     assert [order.state for order in resources.ledger.orders(REFS).values()] == [
         OrderState.HELD,
@@ -199,10 +199,10 @@ async def test_an_order_with_a_wrong_id_is_not_held_because_nobody_could_be_aske
 
     monkeypatch.setattr(channel, "find", away)
     with pytest.raises(TryAgain):
-        await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+        await pay_orders(step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.ORDERED
     monkeypatch.setattr(channel, "find", find)
-    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+    await pay_orders(step_of(orders), label="1 of 1")
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.UNKNOWN
     assert "has 79 for it" in resources.ledger.orders(["A-1"])["A-1"].reason
 
@@ -227,8 +227,8 @@ async def test_what_waited_for_long_is_paid_at_the_price_of_that_moment(
     with pytest.raises(
         TryAgain, match=r"too many calls|is too old; 1 order to pay left"
     ):  # of A-2, where it is later
-        await pay_orders.fn(resources, step_of(orders), label="1 of 1")
-    await pay_orders.fn(resources, step_of(orders), label="1 of 1")
+        await pay_orders(step_of(orders), label="1 of 1")
+    await pay_orders(step_of(orders), label="1 of 1")
     assert (channel.asked_to_pay.count("77"), "77" in channel.payments) == (1, False)
     assert resources.ledger.orders(["A-1"])["A-1"].state is OrderState.HELD
 

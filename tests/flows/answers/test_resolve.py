@@ -50,6 +50,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.flows.plans import planned
 from tests.flows.prefect_ui.test_upkeep_artifacts import refund
+from tests.tasks.calling import call_in
 from tests.tasks.stepping import step_of
 from tests.tasks.test_refund import FakeAfterSale
 from tests.verdicts import in_these_words, in_words
@@ -633,7 +634,7 @@ async def test_not_paid_never_leads_to_a_second_payment(
     clock.advance(10**5)
     assert (await say(resources, ResolutionKind.NOT_PAID)).state is OrderState.ORDERED
     channel.show("77", ServiceStatus.PAID, paid=Money(100))
-    await pay_orders.fn(resources, step_of({"A-1": order(resources)}), label="1 of 1")
+    await pay_orders(step_of({"A-1": order(resources)}), label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, [])
 
 
@@ -675,7 +676,7 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
         "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
     )
     next_run.offerings = resources.offerings
-    await pay_orders.fn(next_run, step_of({"A-1": held}), label="1 of 1")
+    await call_in(next_run, pay_orders, step_of({"A-1": held}), label="1 of 1")
     assert (order(resources).state, channel.payments) == (OrderState.PAID, ["77"])
     assert [effect.key for effect in resources.ledger.effects_of(["A-1"])][1:] == [
         "A-1:pay",
@@ -841,7 +842,7 @@ async def test_what_an_order_may_cost_is_heard_where_it_is_less_than_approved(
     channel.show("77", ServiceStatus.UNPAID)
     found = await say(resources, ResolutionKind.ORDERED, "77", amount=Money(up_to))
     assert found.payable == Money(min(up_to, 100))
-    await pay_orders.fn(resources, step_of({"A-1": found}), label="1 of 1")
+    await pay_orders(step_of({"A-1": found}), label="1 of 1")
     assert channel.payments == payments
 
 
@@ -1066,7 +1067,7 @@ async def test_an_order_of_another_ledger_is_taken_on_with_what_it_may_cost(
     )
     assert resources.ledger.claim(intents("A-1"), lease=resources.lease).won == {}
     assert resources.ledger.committed_in("batch") == 100
-    await pay_orders.fn(resources, step_of({"A-1": adopted}), label="1 of 1")
+    await pay_orders(step_of({"A-1": adopted}), label="1 of 1")
     assert channel.payments == ["77"]
 
 

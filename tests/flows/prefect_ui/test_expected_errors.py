@@ -7,7 +7,7 @@ from typing import Any, cast
 from uuid import uuid4
 
 import pytest
-from prefect import Flow, flow, task
+from prefect import Flow, flow
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import State
 from prefect.context import FlowRunContext
@@ -25,7 +25,7 @@ from flows.prefect_ui import expected_errors
 from flows.prefect_ui.expected_errors import sourcing_flow
 from flows.reconcile import reconcile_ledger
 from flows.sync_tracking import sync_tracking
-from tasks.engine.retrying import begins_no_task, run_quoted
+from tasks.engine.retrying import begins_no_task, file_task
 
 pytestmark = pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning"
@@ -103,7 +103,7 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
     monkeypatch.setenv("PREFECT__FLOW_RUN_ID", str(uuid4()))
     began, wrote = asyncio.Event(), list[str]()
 
-    @task
+    @file_task("write")
     async def write() -> None:
         wrote.append("tables")
 
@@ -114,7 +114,7 @@ async def test_a_run_that_is_paused_on_its_page_ends_at_once_as_a_cancelled_one(
             await asyncio.sleep(60)
         except BaseException as error:
             begins_no_task.set(True)
-            await run_quoted(write)
+            await write()
             wrote.append(type(error).__name__)
             raise
 

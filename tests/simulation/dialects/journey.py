@@ -33,7 +33,6 @@ from sandbox.control import books
 from sandbox.goods import Item
 from tasks.effects.kinds import settle_open
 from tasks.engine.resources import Resources, open_resources
-from tasks.engine.retrying import run_task
 from tasks.refund import follow_refunds
 from tests.history import BEGUN, AllowedAmounts, violations
 from tests.hostile.batch import _order
@@ -286,9 +285,7 @@ class Journey(Episode):
         await track(resources, chunk_size=50)
         refs = [request.order_ref for request in self.scenario.requests]
         await settle_open(resources, refs)
-        await run_task(
-            follow_refunds,
-            resources,
+        await follow_refunds(
             resources.ledger.refunds.in_states(FOLLOWED),
             label="1",
         )

@@ -27,8 +27,8 @@ import tasks
 from connectors.foreign import shut_logs
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.errors import Misconfigured, ServiceAway
-from tasks.engine.resources import Resources
-from tasks.engine.retrying import run_task, service_task
+from tasks.engine.resources import Resources, as_current
+from tasks.engine.retrying import service_task
 from tasks.engine.tries import TryAgain, may_try_again
 from tests.running import ROOT
 
@@ -52,6 +52,12 @@ def server(prefect_url: str) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(autouse=True)
+def opened() -> Iterator[None]:
+    with as_current(RESOURCES):
+        yield
+
+
 class Unwalked(list[Exception]):
     """What Prefect may not look through."""
 
@@ -60,7 +66,7 @@ class Unwalked(list[Exception]):
 
 
 @service_task("wait {label}")
-async def wait(_resources: Resources, troubles: list[Exception], *, label: str) -> int:
+async def wait(troubles: list[Exception], *, label: str) -> int:
     if troubles:
         raise troubles.pop(0)
     return len(label)
@@ -104,7 +110,7 @@ async def test_it_waits_and_goes_on_and_its_log_has_the_reasons(server: None) ->
     @flow
     async def night() -> int:
         shut_logs()  # as each flow of the product does
-        return await run_task(wait, RESOURCES, troubles, label="1")
+        return await wait(troubles, label="1")
 
     assert await night() == 1
     assert not troubles
@@ -128,7 +134,7 @@ async def test_it_waits_and_goes_on_and_its_log_has_the_reasons(server: None) ->
 async def test_what_a_person_must_mend_is_not_tried_again(server: None) -> None:
     @flow
     async def night() -> None:
-        await run_task(wait, RESOURCES, [Misconfigured("wrong secret")], label="2")
+        await wait([Misconfigured("wrong secret")], label="2")
 
     with pytest.raises(Misconfigured, match="wrong secret"):
         await night()
@@ -137,7 +143,7 @@ async def test_what_a_person_must_mend_is_not_tried_again(server: None) -> None:
 async def test_without_prefect_there_is_one_try() -> None:
     assert not may_try_again(RESOURCES)
     with pytest.raises(ServiceAway):
-        await run_task(wait, RESOURCES, [ServiceAway("the service is away")], label="3")
+        await wait([ServiceAway("the service is away")], label="3")
 
 
 def test_every_task_that_is_tried_again_waits_behind_the_breaker() -> None:
@@ -160,7 +166,10 @@ def test_a_task_is_declared_in_one_way() -> None:
     """With Prefect's own decorator its results would be stored, and a try would not
     settle first.
     """
-    importing = re.compile(r"^from prefect import .*\btask\b", re.MULTILINE)
+    importing = re.compile(
+        r"^from prefect(\.tasks)? import .*\b[Tt]ask\b|\bprefect\.[Tt]ask\b",
+        re.MULTILINE,
+    )
     assert [
         path.relative_to(ROOT).as_posix()
         for folder in ("cli", "connectors", "deployments", "domain", "flows", "tasks")
