@@ -166,7 +166,7 @@ async def test_what_somebody_holds_or_declines_meanwhile_is_left_alone(
     )
     paid: list[set[str]] = []
 
-    async def pay(_run: Resources, step: Step, **_: object) -> None:
+    async def pay(step: Step, **_: object) -> None:
         paid.append(set(step.given))
 
     monkeypatch.setattr(pay_orders, "fn", pay)

@@ -102,9 +102,7 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
     looked_up, previewed, may_answer = list[str](), list[str](), asyncio.Event()
     slow = "600000000003"
 
-    async def search(
-        _resources: Resources, items: Any, found: Any, *, label: str
-    ) -> None:
+    async def search(items: Any, found: Any, *, label: str) -> None:
         async def one(item: Any) -> None:
             looked_up.append(item[1])
             if item[1] == slow:
@@ -114,7 +112,7 @@ async def test_a_slow_lookup_keeps_only_its_own_orders(
         await asyncio.gather(*map(one, items))
 
     async def preview(
-        _resources: Resources, orders: Any, queue: OrderQueue, *further: Any, label: str
+        orders: Any, queue: OrderQueue, *further: Any, label: str
     ) -> None:
         plans = further[-1]
         async for group in queue.groups():
