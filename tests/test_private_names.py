@@ -126,22 +126,6 @@ PRIVATE = (
         "apprise says why a service refused in its log alone; only the number of the answer is read there",
         "Reword _reason; until then a failure has no number.",
     ),
-    Private(
-        "uvicorn.protocols.http.h11_impl",
-        "deployments/bounded_http.py",
-        "uvicorn/protocols/http/h11_impl.py",
-        "def on_response_complete(",
-        "uvicorn has no bound for a client that connects and says nothing",
-        "Bound silent connections by a proxy in front, or in the protocol that uvicorn has now.",
-    ),
-    Private(
-        "self.cycle",
-        "deployments/bounded_http.py",
-        "uvicorn/protocols/http/h11_impl.py",
-        "self.cycle",
-        "whether a whole request has come",
-        "Find out anew in Bounded whether a request has come.",
-    ),
     *(
         Private(
             name,
