@@ -111,6 +111,7 @@ def page(
     files. `serve` does it too.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    settings.enter_folder()
     mine = settings_now()
     url = "http://" + (f"[{host}]" if ":" in host else host)
     if not (settings.is_loopback(url) or mine.page_password.get_secret_value()):

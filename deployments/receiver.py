@@ -21,7 +21,7 @@ from starlette.types import Receive, Scope, Send
 
 from connectors.callbacks import CallbackStore
 from connectors.ledger.engine import LedgerUnusable
-from connectors.settings import SourcingSettings
+from connectors.settings import SourcingSettings, enter_folder
 from connectors.xportcn.callback_reader import order_ids_in
 from deployments.bounded_http import body_of, listening, run_app
 
@@ -122,6 +122,7 @@ def receive(host: str, port: int | None) -> None:
     `LedgerUnusable` or `BadSetting`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    enter_folder()
     settings = SourcingSettings()
     port = settings.callbacks_port if port is None else port
     with (

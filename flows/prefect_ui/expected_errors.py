@@ -25,7 +25,7 @@ from connectors.foreign import prefect_errors, shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.process_locks import deployed_run
 from connectors.request_files import UnreadableFile
-from connectors.settings import BadSetting, MissingSetting
+from connectors.settings import BadSetting, MissingSetting, enter_folder
 from connectors.snapshots.manifests import SnapshotError
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.reasons import ReasonCode, run_label
@@ -172,6 +172,7 @@ def sourcing_flow(
         @functools.wraps(work)
         async def worked(*args: P.args, **kwargs: P.kwargs) -> R:
             hide_tracebacks()
+            enter_folder()
             try:
                 async with _stops_on_its_page():
                     return await work(*args, **kwargs)
