@@ -145,7 +145,7 @@ def _names() -> CheckResult:
     ]
     beside = (
         "XPORTCN_CREDENTIALS_BLOCK",
-        "SOURCING_ENV_FILE",
+        settings.FOLDER,
         ui_pages.TEMPORARY,
         crash_points.VARIABLE,
     )

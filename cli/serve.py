@@ -67,19 +67,10 @@ def serve(
     page_host = host if mine.page_password.get_secret_value() else "127.0.0.1"
 
     def beside() -> dict[str, list[str]]:
-        page = [
-            sys.executable,
-            "-m",
-            "cli.main",
-            "page",
-            "--host",
-            page_host,
-            "--port",
-            str(port_of_page),
-        ]
+        command = [sys.executable, "-m", "cli.main"]
+        page = [*command, "page", "--host", page_host, "--port", str(port_of_page)]
+        receiver = [*command, "callbacks", "--port", str(port_of_callbacks)]
         sandbox = _sandbox(service.base_url, port_of_callbacks) if wanted else {}
-        receiver = [sys.executable, "-m", "deployments.receiver"]
-        receiver += ["--port", str(port_of_callbacks)]
         return {"page": page, "callbacks": receiver, **sandbox}
 
     if host in ("0.0.0.0", "::") and not os.environ.get("PREFECT_UI_URL"):
@@ -120,6 +111,7 @@ def page(
     files. `serve` does it too.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    settings.enter_folder()
     mine = settings_now()
     url = "http://" + (f"[{host}]" if ":" in host else host)
     if not (settings.is_loopback(url) or mine.page_password.get_secret_value()):
@@ -191,26 +183,11 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
     serving.usable_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = settings_now().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
-    command = [
-        sys.executable,
-        "-m",
-        "sandbox",
-        "--host",
-        host,
-        "--port",
-        str(port),
-        "--state",
-        str(state),
-    ]
+    command = [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port)]
     with callbacks.CallbackStore(settings_now().ledger_url, clock=utc_now) as store:
         token = store.new_token()
-    return {
-        "sandbox": [
-            *command,
-            "--callbacks",
-            f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}",
-        ]
-    }
+    messages = f"http://127.0.0.1:{port_of_callbacks}/callbacks/{token}"
+    return {"sandbox": [*command, "--state", str(state), "--callbacks", messages]}
 
 
 def _show(

@@ -18,7 +18,7 @@ from domain.reasons import Reason, ReasonCode, because
 
 LONGEST_S = 30.0
 """The time-out of one address, with redirects and all its recipients."""
-ANSWER_S = 15.0
+ANSWER_S = 15
 """The time-out of one answer: after a later one the message would be sent twice."""
 MOST_BYTES = 2_000
 """The size that every service takes (WeCom 2,048 bytes), and that is readable on a
@@ -32,9 +32,7 @@ _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORE
 """Texts that a chat takes for a mention of a whole channel, which foreign text must not
 cause.
 """
-WRONG_ADDRESS = ("401", "403", "404", "410", "535")
-_QUIET = ("apprise", "urllib3", "requests")
-_NOBODY = logging.NullHandler()
+QUIET = ("apprise", "urllib3", "requests")
 
 
 class BadAddress(ValueError):
@@ -89,66 +87,33 @@ def send(recipient: Recipient, subject: str, body: str, link: str) -> Reason | N
 
 
 def _sent(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
-    apprise, service = _service(recipient)
+    service = _service(recipient)
     if service is None:
         return because(ReasonCode.RECIPIENT_UNKNOWN)
-    service.optional = False  # else a failure would count as sent
-    service.socket_read_timeout = max(service.socket_read_timeout, ANSWER_S)
-    service.overflow_mode = apprise.OverflowMode.SPLIT
-    sender = apprise.Apprise(asset=service.asset)
-    sender.add(service)
     title, text = fitting(
         subject, body, link, most=service.body_maxlen, title_most=service.title_maxlen
     )
-    entries: list[str] = []
-    result = sender.notify(
-        body=text,
-        title=title,
-        body_format=apprise.NotifyFormat.TEXT,
-        log_level=logging.DEBUG,
-        log_callback=lambda entry, _service: entries.append(entry.message),
-    )
-    return None if result else _reason(entries)
+    is_sent = service.notify(body=text, title=title, body_format="text")
+    return None if is_sent else because(ReasonCode.RECIPIENT_REFUSES)
 
 
 def is_understood(recipient: Recipient) -> bool:
     """Whether apprise understands the address; nothing is sent."""
-    return _service(recipient)[1] is not None
+    return _service(recipient) is not None
 
 
-def _service(recipient: Recipient) -> tuple[Any, Any]:
-    _hush()
+def _service(recipient: Recipient) -> Any:
+    for name in QUIET:  # their messages may quote the address
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     import apprise
 
+    address = recipient.address.get_secret_value()
+    if "rto=" not in address:
+        address += f"{'&' if '?' in address else '?'}rto={ANSWER_S}"
     asset = apprise.AppriseAsset(
-        app_id="sourcing",
-        app_desc="sourcing",
-        app_url="",
-        async_mode=False,
-        service_timeout=0,
+        app_id="sourcing", app_desc="sourcing", app_url="", async_mode=False
     )
-    return apprise, apprise.Apprise.instantiate(
-        recipient.address.get_secret_value(), asset=asset
-    )
-
-
-def _hush() -> None:
-    """Remove all log handlers of these loggers, whose messages may quote the address,
-    but for apprise's own.
-
-    Apprise reads its failures from the log, and another recipient's thread may be
-    sending now.
-    """
-    for name in _QUIET:
-        logger = logging.getLogger(name)
-        logger.propagate = False
-        for ear in [*logger.handlers]:
-            if not type(ear).__module__.startswith("apprise"):
-                logger.removeHandler(ear)
-        logger.addHandler(_NOBODY)  # without any, warnings go to stderr
-    logging.getLogger("apprise").setLevel(
-        logging.DEBUG
-    )  # only then its log has the cause
+    return apprise.Apprise.instantiate(address, asset=asset)
 
 
 def fitting(
@@ -173,24 +138,3 @@ def _cut(text: str, most: int) -> str:
     kept = text.encode()[: max(most - len("…\n".encode()), 0)].decode(errors="ignore")
     head, line, _ = kept.rpartition("\n")
     return f"{head}\n…" if line else f"{kept}…"
-
-
-def _reason(entries: list[str]) -> Reason:
-    """Why a service did not accept a message: only numbers of apprise's words, since
-    these may quote the address.
-    """
-    words = " ".join(entries)
-    if code := re.search(r"(?:error=|\(|code[ :=]+)([45]\d\d)\b", words):
-        return because(
-            ReasonCode.RECIPIENT_ANSWERED,
-            status=code[1],
-            wrong=code[1] in WRONG_ADDRESS,
-            busy=code[1] == "429",
-        )
-    if re.search(r"timed? ?out", words, re.IGNORECASE):
-        return LATE
-    if re.search(r"authenticat", words, re.IGNORECASE):
-        return because(ReasonCode.RECIPIENT_LOGIN_REFUSED)
-    if re.search(r"connection|socket", words, re.IGNORECASE):
-        return because(ReasonCode.RECIPIENT_UNREACHABLE)
-    return because(ReasonCode.RECIPIENT_REFUSES)

@@ -12,7 +12,7 @@ from connectors.crash_points import MESSAGE_CLAIMED, MESSAGE_SENT, reach
 from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import WHAT_WAITS, artifact_page, runs_page
+from connectors.ui_pages import WHAT_WAITS, artifact_page, ui_address
 from domain.reasons import Reason, ReasonCode, because
 
 BEGINS_FOR_S = 60.0
@@ -69,7 +69,7 @@ def try_out(settings: SourcingSettings) -> list[tuple[str, Reason | None]]:
     body = "Messages arrive here. What needs a person will come the same way."
     with ThreadPoolExecutor(max(1, len(recipients))) as pool:
         reasons = pool.map(
-            lambda one: send(one, subject, body, runs_page()), recipients
+            lambda one: send(one, subject, body, ui_address()), recipients
         )
         return [
             (one.name, reason) for one, reason in zip(recipients, reasons, strict=True)

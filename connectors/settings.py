@@ -32,12 +32,18 @@ from domain.absence import LISTS_BEHIND
 from domain.cell_table import currency_code
 from domain.money import Money, yuan
 
-ENV_FILE = os.environ.get("SOURCING_ENV_FILE", ".env")
-"""The file of settings; `sourcing serve` names that of its own folder for runs, which
+FOLDER = "SOURCING_FOLDER"
+"""Set by `sourcing serve` to the folder where it began, for its parts and runs: they
 start in the program's.
 """
+ENV_FILE = os.path.join(os.environ.get(FOLDER, ""), ".env")
 DEPLOYED_PATIENCE_S, TERMINAL_PATIENCE_S = 3600, 600
 LEAST_PASSWORD = 12
+
+
+def enter_folder() -> None:
+    """Make the merchant's folder the one that relative paths mean."""
+    os.chdir(os.environ.get(FOLDER, "."))
 
 
 class MissingSetting(Exception):

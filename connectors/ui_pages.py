@@ -42,26 +42,17 @@ def run_page(run_id: UUID | str) -> str:
     return _page(f"runs/flow-run/{run_id}")
 
 
-def runs_page(named: str = "") -> str:
-    """The list of all runs, newest first, or of those whose name has this."""
-    return _page("runs", **({"flow-run-search": named} if named else {}))
-
-
 def run_form(
     deployment_id: UUID | str, parameters: Mapping[str, Any] | None = None
 ) -> str:
     """The form of a run, filled with these parameters. The address shows them: no
     names, no pasted lines.
     """
-    filled = (
-        {"parameters": json.dumps(parameters, ensure_ascii=False)} if parameters else {}
-    )
-    return _page(f"deployments/deployment/{deployment_id}/run", **filled)
-
-
-def deployment_page(name: str) -> str:
-    """The list of deployments of a name: the UI has pages for ids alone."""
-    return _page("deployments", flowOrDeploymentName=name)
+    query = ""
+    if parameters:
+        filled = json.dumps(parameters, ensure_ascii=False)
+        query = f"?parameters={quote(filled, safe='')}"
+    return _page(f"deployments/deployment/{deployment_id}/run{query}")
 
 
 def artifact_page(key: str) -> str:
@@ -71,9 +62,6 @@ def artifact_page(key: str) -> str:
     return _page(f"artifacts/key/{key}")
 
 
-def _page(path: str, **search: str) -> str:
+def _page(path: str) -> str:
     ui = ui_address()
-    query = "&".join(
-        f"{name}={quote(value, safe='')}" for name, value in search.items()
-    )
-    return f"{ui}/v2/{path}{'?' if query else ''}{query}" if ui else ""
+    return f"{ui}/v2/{path}" if ui else ""

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import os
 
-from deployments.registration import RegistrationFailed, await_server, register
+from connectors.settings import enter_folder
+from deployments.local_server import await_healthy
+from deployments.registration import register
 
 
 def main() -> None:
-    """Pool, block types and automation, then the deployments."""
-    try:
-        await_server()
-    except RegistrationFailed as error:
-        raise SystemExit(str(error)) from None
+    """Import the slow modules while the server starts, then register."""
+    import prefect.client.orchestration  # noqa: F401
+
+    address = os.environ.get("PREFECT_API_URL", "")
+    if not address:
+        raise SystemExit("set PREFECT_API_URL to the address of the Prefect server")
+    if not await_healthy(address):
+        raise SystemExit(f"no Prefect server answers at {address}")
+    enter_folder()
     asyncio.run(register())
 
 

@@ -1,23 +1,21 @@
-"""Connections of unknown clients: how many at once, and how long each may take to send
-its request.
+"""Connections of unknown clients: room for many silent ones, and bounds on what each
+may send.
 """
 
 from __future__ import annotations
 
 import asyncio
+import resource
 import socket
-from typing import Any
 
 import uvicorn
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from connectors.foreign import words_of
 
-MOST_CONNECTIONS = 512
-HEAD_WITHIN_S = 10.0
+MOST_FILES = 16_384
 BACKLOG = 1024
 STOPS_WITHIN_S = 10
 
@@ -44,10 +42,16 @@ def listening(
 
 
 def run_app(app: ASGIApp, listener: socket.socket) -> None:
-    """Answer until SIGINT or SIGTERM; a request being answered then is answered."""
+    """Answer until SIGINT or SIGTERM; a request being answered then is answered.
+
+    uvicorn bounds no client that connects and says nothing: a thousand of them would
+    take all the files that a process may open by default.
+    """
+    _, limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit, MOST_FILES), limit))
     config = uvicorn.Config(
         app,
-        http=bounded(),
+        http="h11",
         ws="none",
         log_config=None,
         log_level="critical",
@@ -75,55 +79,3 @@ async def body_of(request: Request, *, most: int, within_s: float) -> bytes:
     except TimeoutError:
         raise HTTPException(408, f"within {within_s:.0f} seconds") from None
     return bytes(body)
-
-
-def bounded(
-    most: int = MOST_CONNECTIONS, within_s: float = HEAD_WITHIN_S
-) -> type[H11Protocol]:
-    """A protocol that closes silent and trickling connections; the most silent one
-    where all slots are taken.
-
-    So a thousand silent connections keep no client out.
-    """
-    silent: dict[Bounded, None] = {}
-
-    class Bounded(H11Protocol):
-        _deadline: asyncio.TimerHandle | None = None
-
-        def connection_made(self, transport: Any) -> None:
-            super().connection_made(transport)
-            if len(self.connections) > most:
-                next(iter(silent), self).transport.abort()
-            self._wait()
-
-        def data_received(self, data: bytes) -> None:
-            super().data_received(data)
-            if self._is_asked():
-                self._received()
-
-        def on_response_complete(self) -> None:
-            super().on_response_complete()
-            if not self.transport.is_closing() and not self._is_asked():
-                self._wait()
-
-        def connection_lost(self, exc: Exception | None) -> None:
-            self._received()
-            super().connection_lost(exc)
-
-        def _is_asked(self) -> bool:
-            return self.cycle is not None and not self.cycle.response_complete
-
-        def _wait(self) -> None:
-            self._received()
-            silent[self] = None
-            self._deadline = asyncio.get_running_loop().call_later(
-                within_s, self.transport.abort
-            )
-
-        def _received(self) -> None:
-            silent.pop(self, None)
-            if self._deadline is not None:
-                self._deadline.cancel()
-                self._deadline = None
-
-    return Bounded

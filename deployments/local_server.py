@@ -37,7 +37,6 @@ START_TIMEOUT_S = 300.0
 """Seconds on most machines; a busy or a small one has to compile Prefect first."""
 IDLE_S = 60.0
 ENDS_WITHIN_S = 8.0
-LOG_LIMIT_BYTES = 20_000_000
 RUNS_KEPT_FOR = timedelta(days=90)
 LOCK, COMMANDS = "server.lock", "commands.lock"
 
@@ -108,10 +107,8 @@ def prefect_server(
         yield configured
         return
     folder = server_folder(data_dir)
-    keeper: subprocess.Popen[bytes] | None = None
     with presence(folder) as commands:
-        if server_at_work(folder) is None:
-            keeper = _start_keeper(folder)
+        keeper = None if server_at_work(folder) else _start_keeper(folder)
         try:
             meanwhile()
         except BaseException:
@@ -163,13 +160,11 @@ def server_folder(data_dir: Path) -> Path:
 
 
 @contextmanager
-def presence(folder: Path) -> Iterator[int]:
-    """Hold the shared lock of the folder's server, so that it stays; yield its file
-    descriptor.
-    """
+def presence(folder: Path) -> Iterator[IO[str]]:
+    """Hold the shared lock of the folder's server, so that it stays; yield its file."""
     with (folder / COMMANDS).open("w") as commands:
         fcntl.flock(commands, fcntl.LOCK_SH)
-        yield commands.fileno()
+        yield commands
 
 
 def is_used(folder: Path) -> bool:
@@ -225,6 +220,14 @@ def is_healthy(url: str) -> bool:
         return httpx.get(f"{url}/health", timeout=2, verify=trusted()).is_success
     except (httpx.HTTPError, httpx.InvalidURL):
         return False
+
+
+def await_healthy(url: str) -> bool:
+    """Wait for an API that may be starting; return whether it answers."""
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while not (answers := is_healthy(url)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return answers
 
 
 def require_reachable(url: str) -> None:
@@ -288,9 +291,7 @@ def start(
     lock: IO[str] | None = None,
     own_session: bool = True,
 ) -> subprocess.Popen[bytes]:
-    """Start a process with its output in a log; a long one is laid aside."""
-    if log.exists() and log.stat().st_size > LOG_LIMIT_BYTES:
-        log.replace(log.with_suffix(".old.log"))
+    """Start a process with its output in a log."""
     with log.open("ab") as output:
         return subprocess.Popen(
             command,

@@ -1,4 +1,4 @@
-"""`python -m deployments.receiver`: stores what the service posts, and answers.
+"""Stores what the service posts, and answers.
 
 A message is answered 200 once it is on disk. A client without the token learns nothing,
 not even that there is one.
@@ -6,11 +6,8 @@ not even that there is one.
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import logging
-import signal
-import sys
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -23,11 +20,10 @@ from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
 from connectors.callbacks import CallbackStore
-from connectors.foreign import shut_logs
 from connectors.ledger.engine import LedgerUnusable
-from connectors.settings import BadSetting, SourcingSettings
+from connectors.settings import SourcingSettings, enter_folder
 from connectors.xportcn.callback_reader import order_ids_in
-from deployments.bounded_http import ReceiverFailed, body_of, listening, run_app
+from deployments.bounded_http import body_of, listening, run_app
 
 PATH = "/callbacks/"
 MAX_BODY_BYTES = 256 * 1024
@@ -126,6 +122,7 @@ def receive(host: str, port: int | None) -> None:
     `LedgerUnusable` or `BadSetting`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
+    enter_folder()
     settings = SourcingSettings()
     port = settings.callbacks_port if port is None else port
     with (
@@ -136,20 +133,3 @@ def receive(host: str, port: int | None) -> None:
         address = f"http://{f'[{name}]' if ':' in name else name}:{number}{PATH}TOKEN"
         print(f"callbacks are received on {address}", flush=True)
         run_app(app_of(store), listener)
-
-
-def main() -> None:
-    parser = argparse.ArgumentParser("python -m deployments.receiver")
-    parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, help="without it SOURCING_CALLBACKS_PORT")
-    options = parser.parse_args()
-    shut_logs()
-    try:
-        receive(options.host, options.port)
-    except (BadSetting, LedgerUnusable, ReceiverFailed) as error:
-        sys.exit(f"callbacks: {error}")
-
-
-if __name__ == "__main__":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    main()

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import chdir, suppress
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from connectors.apprise_sender import recipients_of
@@ -23,7 +20,6 @@ from connectors.ledger.store import Ledger
 from connectors.process_locks import program
 from connectors.settings import SourcingSettings
 from deployments import ROOT
-from deployments.local_server import START_TIMEOUT_S, is_healthy
 from domain.request_cells import COLUMNS
 from sourcing.version import version
 
@@ -39,31 +35,8 @@ NOTE, LATEST = "deployments", "registered"
 and a digest of all of it.
 """
 
-
 ABOUT = ("slug", "active", "parameters")
 OF_A_SCHEDULE = {"schedule", *ABOUT}
-
-
-class RegistrationFailed(Exception):
-    """No Prefect server can be asked; the message says which."""
-
-
-def await_server() -> None:
-    """Import the slow modules, and wait until the server at `PREFECT_API_URL` answers.
-    Raises `RegistrationFailed`.
-    """
-    import prefect.client.orchestration  # noqa: F401
-
-    address = os.environ.get("PREFECT_API_URL", "")
-    if not address:
-        raise RegistrationFailed(
-            "set PREFECT_API_URL to the address of the Prefect server"
-        )
-    deadline = time.monotonic() + START_TIMEOUT_S
-    while not is_healthy(address):
-        if time.monotonic() > deadline:
-            raise RegistrationFailed(f"no Prefect server answers at {address}")
-        time.sleep(0.1)
 
 
 async def register() -> None:
@@ -101,8 +74,7 @@ def declarations() -> Any:
     import yaml
     from prefect.utilities.templating import apply_values
 
-    os.chdir(ROOT)
-    file = yaml.safe_load(Path("prefect.yaml").read_text(encoding="utf-8"))
+    file = yaml.safe_load((ROOT / "prefect.yaml").read_text(encoding="utf-8"))
     return apply_values(file, {"site": describe_site()}, remove_notset=False)
 
 
@@ -120,9 +92,10 @@ async def deploy(
 
     noted = json.loads(ledger.marks.shown(NOTE) or "{}")
     for declared in file["deployments"]:
-        flow: Flow[..., Any] = load_flow_from_entrypoint(
-            declared["entrypoint"], use_placeholder_flow=False
-        )
+        with chdir(ROOT):
+            flow: Flow[..., Any] = load_flow_from_entrypoint(
+                declared["entrypoint"], use_placeholder_flow=False
+            )
         key = f"{flow.name}/{declared['name']}"
         new = _changeable(declared)
         values = new
@@ -220,14 +193,10 @@ def _kept(
             for schedule in existing.schedules
         },
     }
-    values = {
+    return {
         part: keep_changes(registered[part], current[part], declared[part])
         for part in declared
     }
-    values["job_variables"].pop("working_dir", None)  # that of the version
-    if folder := declared["job_variables"].get("working_dir"):
-        values["job_variables"]["working_dir"] = folder
-    return values
 
 
 def keep_changes(
@@ -306,7 +275,7 @@ def describe_site() -> dict[str, str]:
     """
     settings = SourcingSettings()
     return {
-        "folder": str(Path.cwd()),
+        "folder": str(ROOT),
         "inbox": str(settings.inbox),
         "version": version(),
         "timezone": settings.timezone,

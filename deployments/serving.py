@@ -22,12 +22,9 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from connectors.fetched_files import is_address
 from connectors.foreign import words_of
-from connectors.ledger.engine import sqlite_file
-from connectors.settings import ENV_FILE, SourcingSettings
-from connectors.xportcn.settings import XportcnSettings
-from deployments import ROOT, local_server
+from connectors.settings import FOLDER, SourcingSettings
+from deployments import local_server
 from deployments.die_with_parent import die_with_parent
 from deployments.registration import POOL
 
@@ -248,44 +245,18 @@ def _only_server(folder: Path, server: local_server.Server) -> Iterator[IO[str]]
 
 
 def environment_of_runs(settings: SourcingSettings, url: str) -> dict[str, str]:
-    """The settings of this folder, with paths that hold in every folder; each run reads
-    its `.env` as it is by then.
-
-    One that is not there is named too: in the program's folder the account of another
-    installation may lie.
+    """The environment of this process, this folder for settings and paths, and the
+    addresses of the server.
     """
     ui = os.environ.get("PREFECT_UI_URL") or url.removesuffix("/api")
     return {
         **os.environ,
-        **_absolute_paths(settings),
-        "SOURCING_ENV_FILE": str(Path(ENV_FILE).absolute()),
+        FOLDER: str(Path.cwd()),
         "PREFECT_API_URL": url,
         "PREFECT_UI_URL": f"{ui.rstrip('/').removesuffix('/v2')}/v2",
         "PREFECT_HOME": str(local_server.server_folder(settings.data_dir)),
         "PREFECT_WORKER_QUERY_SECONDS": "2",
     }
-
-
-def _absolute_paths(settings: SourcingSettings) -> dict[str, str]:
-    paths: dict[str, Path | str] = {
-        "SOURCING_DATA_DIR": settings.data_dir,
-        "SOURCING_SNAPSHOTS": settings.snapshot_root,
-        "XPORTCN_OVERRIDES": XportcnSettings().overrides,
-    }
-    absolute = dict[str, str]()
-    if Path.cwd() != ROOT:  # there each run reads `.env` as it is by then
-        book = settings.book.get_secret_value()
-        paths |= {
-            "SOURCING_RATES": settings.rates,
-            "SOURCING_BOOK": "" if is_address(book) else book,
-            "SOURCING_INBOX": settings.inbox_setting,
-        }
-        if ledger := sqlite_file(settings.ledger_url_setting):
-            absolute["SOURCING_LEDGER_URL"] = f"sqlite:///{ledger.absolute()}"
-    for name, path in paths.items():
-        if path:
-            absolute[name] = str(Path(path).absolute())
-    return absolute
 
 
 def _end(place: Installation) -> None:

@@ -1079,19 +1079,10 @@ class ReasonCode(StrEnum):
         "recipient_not_set",
         other("SOURCING_NOTIFY has no such address"),
     )
-    RECIPIENT_ANSWERED = (
-        "recipient_answered",
-        other(
-            "it answered {status}[wrong?: the address is wrong or no longer "
-            "valid][busy?: too many messages]"
-        ),
+    RECIPIENT_REFUSES = (
+        "recipient_refuses",
+        other("it did not take the message, or can't be reached"),
     )
-    RECIPIENT_LOGIN_REFUSED = (
-        "recipient_login_refused",
-        other("it refused user or password"),
-    )
-    RECIPIENT_UNREACHABLE = "recipient_unreachable", other("it can't be reached")
-    RECIPIENT_REFUSES = "recipient_refuses", other("it did not take the message")
     RUN_FILE_FAULTY = (
         "run_file_faulty",
         other("the file has faults; nothing was sent", f"mend the file, {AGAIN}"),

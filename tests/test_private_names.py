@@ -59,14 +59,6 @@ PRIVATE = (
         "the lock of a run is held before Prefect is imported; `prefect.runtime` reads the same",
         "Read prefect.runtime.flow_run.id in deployed_run, or the new variable.",
     ),
-    Private(
-        "prefect.events.related",
-        "flows/prefect_ui/events.py",
-        "prefect/events/related.py",
-        "async def related_resources_from_run_context(",
-        "events are sent in one call a chunk, with the run that Prefect's own sender would add",
-        "Name flow run and deployment of the context by hand.",
-    ),
     *(
         Private(
             name,
@@ -78,80 +70,12 @@ PRIVATE = (
         )
         for name, has in (
             ("runs/flow-run/{run_id}", "/runs/flow-run/$id"),
-            ("flow-run-search", "flow-run-search"),
             (
                 "deployments/deployment/{deployment_id}/run",
                 "/deployments/deployment/$id/run",
             ),
             ("artifacts/key/{key}", "/artifacts/key/$key"),
         )
-    ),
-    Private(
-        "Finished in state Completed()",
-        "flows/prefect_ui/expected_errors.py",
-        "prefect/task_engine.py",
-        "Finished in state",
-        "each stage logs its progress, so that Prefect's line is its second",
-        "Reword the filter; until then those lines are shown.",
-    ),
-    Private(
-        "flow_run_suspension_request",
-        "flows/prefect_ui/expected_errors.py",
-        "prefect/context.py",
-        "flow_run_suspension_request: FlowRunSuspensionRequest",
-        "Pause on a run's page is heeded at the next task only, which is the end of a chunk",
-        "Read the run's state every few seconds, and end where it is Suspended, or was.",
-    ),
-    Private(
-        "socket_read_timeout",
-        "connectors/apprise_sender.py",
-        "apprise/url.py",
-        "socket_read_timeout = ",
-        "after a late answer a message would be sent twice; the address alone sets the time-out otherwise",
-        "Set the time-out of a recipient in the way that apprise has now.",
-    ),
-    Private(
-        "service.optional",
-        "connectors/apprise_sender.py",
-        "apprise/plugins/base.py",
-        "optional",
-        "an address with optional=yes would count as told when it was not",
-        "See whether apprise still has services whose failure counts as success.",
-    ),
-    Private(
-        "error=",
-        "connectors/apprise_sender.py",
-        "apprise/plugins/custom_json.py",
-        "error=",
-        "apprise says why a service refused in its log alone; only the number of the answer is read there",
-        "Reword _reason; until then a failure has no number.",
-    ),
-    Private(
-        "uvicorn.protocols.http.h11_impl",
-        "deployments/bounded_http.py",
-        "uvicorn/protocols/http/h11_impl.py",
-        "def on_response_complete(",
-        "uvicorn has no bound for a client that connects and says nothing",
-        "Bound silent connections by a proxy in front, or in the protocol that uvicorn has now.",
-    ),
-    Private(
-        "self.cycle",
-        "deployments/bounded_http.py",
-        "uvicorn/protocols/http/h11_impl.py",
-        "self.cycle",
-        "whether a whole request has come",
-        "Find out anew in Bounded whether a request has come.",
-    ),
-    *(
-        Private(
-            name,
-            "connectors/request_files/xlsx_sheet.py",
-            "openpyxl/worksheet/_reader.py",
-            "class WorkSheetParser",
-            "openpyxl's sheets tell no formula without a value, and fail over a part that no row needs",
-            "Read the cells of a row's element by hand: the texts, the numbers, and those that are refused.",
-        )
-        for name in ("_reader", "openpyxl.worksheet._reader")
     ),
 )
 """Everything of Prefect, uvicorn and others that is used though their

@@ -102,8 +102,7 @@ class ToDo(Explained):
     `state` is the order's, or names what else it is. `reason` is why it waits,
     `commands` what can be done, the likeliest first, and `advice` what is done without
     a command. `since` is UTC; `file` is the request file that a run can read again,
-    and as the same batch if it `goes_on`; `is_pasted` says that
-    there is none.
+    and as the same batch if it `goes_on`.
     """
 
     order_ref: str
@@ -114,7 +113,6 @@ class ToDo(Explained):
     advice: str = ""
     file: str = ""
     goes_on: bool = False
-    is_pasted: bool = False
 
     @property
     def urgency(self) -> int:
@@ -348,10 +346,9 @@ def _of_order(
         order,
         **told,
         commands=[*([way.command] if way.command else []), *asked],
-        advice=(advice := _advice(order, way)),
+        advice=_advice(order, way),
         file=way.file,
         goes_on=way.goes_on,
-        is_pasted=advice == PASTE,
     )
 
 

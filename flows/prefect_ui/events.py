@@ -19,7 +19,6 @@ from typing import Any
 
 from prefect.client.orchestration import get_client
 from prefect.events import Event, RelatedResource, Resource
-from prefect.events.related import related_resources_from_run_context
 from prefect.settings import PREFECT_API_URL
 
 from connectors.ledger.records import EffectRecord, OrderRecord
@@ -30,6 +29,7 @@ from domain.reasons import Reason, ReasonCode, because
 from domain.report import BatchReport
 from domain.states import TRAVELLING, OrderState
 from flows.prefect_ui.expected_errors import best_effort
+from flows.prefect_ui.runs import current_run
 
 EVENT_STATES = (
     OrderState.BOOKED,
@@ -46,10 +46,6 @@ SERVICE = {
 STALLED_AFTER = timedelta(days=7)
 LONGEST_REASON = 500
 MOST_REFS = 100
-EVENTS_OF_A_RUN = ("flow-run", "deployment")
-"""The related resources of an event. All that Prefect knows of a run would triple the
-event's size in its database.
-"""
 
 _Known = tuple[OrderState, Reason | None, bool]
 """State, its reason, and whether money has left."""
@@ -155,19 +151,30 @@ async def send(events: Sequence[Event], *, without_run: bool = False) -> bool:
 
 
 async def _post(events: Sequence[Event]) -> None:
+    whole = [
+        event.model_copy(update={"related": [*event.related, *_origin()]})
+        for event in events
+    ]
     async with get_client() as client:
-        run = [
-            one
-            for one in await related_resources_from_run_context(client)
-            if one.role in EVENTS_OF_A_RUN
-        ]
-        whole = [
-            event.model_copy(update={"related": [*event.related, *run]})
-            for event in events
-        ]
         await client.request(
             "POST", "/events", json=[event.model_dump(mode="json") for event in whole]
         )
+
+
+def _origin() -> list[RelatedResource]:
+    """The flow run and the deployment that an event comes from; none outside a run."""
+    run = current_run()
+    ids = {"flow-run": run.id, "deployment": run.deployment_id} if run else {}
+    return [
+        RelatedResource(
+            {
+                "prefect.resource.id": f"prefect.{kind}.{id}",
+                "prefect.resource.role": kind,
+            }
+        )
+        for kind, id in ids.items()
+        if id
+    ]
 
 
 def batch_finished(report: BatchReport) -> Event:

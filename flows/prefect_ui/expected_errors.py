@@ -25,7 +25,7 @@ from connectors.foreign import prefect_errors, shut_logs, traceback_of, words_of
 from connectors.ledger.engine import LedgerUnusable
 from connectors.process_locks import deployed_run
 from connectors.request_files import UnreadableFile
-from connectors.settings import BadSetting, MissingSetting
+from connectors.settings import BadSetting, MissingSetting, enter_folder
 from connectors.snapshots.manifests import SnapshotError
 from connectors.xportcn.errors import Misconfigured, XportcnError
 from domain.reasons import ReasonCode, run_label
@@ -76,17 +76,11 @@ async def _label(code: ReasonCode) -> None:
 
 
 class _WithoutTracebacks(logging.Filter):
-    """A log filter that removes the tracebacks of expected failures; the message stays.
-
-    It drops the lines of completed tasks: each stage logs its progress.
+    """A log filter that removes the tracebacks of expected failures; the message
+    stays.
     """
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if (
-            record.name == "prefect.task_runs"
-            and record.getMessage() == "Finished in state Completed()"
-        ):
-            return False
         if record.exc_info and isinstance(record.exc_info[1], EXPECTED):
             record.exc_info = record.exc_text = None
         return True
@@ -122,21 +116,18 @@ async def _stops_on_its_page() -> AsyncIterator[None]:
     Prefect alone would let the one buy on to the end of a chunk, and end without a
     word, and the other buy all.
     """
-    context, task, stopped = FlowRunContext.get(), asyncio.current_task(), list[State]()
+    task = asyncio.current_task()
+    stopped: list[State] = []
 
-    async def watch(context: FlowRunContext, run: FlowRun) -> None:
+    async def watch(run: FlowRun) -> None:
         while not stopped:
             await asyncio.sleep(PAGE_POLL_S)
-            if run.deployment_id:  # its worker ends one that is being cancelled
-                state = context.flow_run_suspension_request.get_state()
-            else:
-                state = await _cancelled(run)
-            stopped.extend([state] if state else [])
+            stopped.extend(await _stopped(run))
         if task:
             task.cancel()
 
-    run = context.flow_run if context and deployed_run() else None
-    watching = asyncio.create_task(watch(context, run)) if context and run else None
+    run = current_run() if deployed_run() else None
+    watching = asyncio.create_task(watch(run)) if run else None
     try:
         yield
     finally:
@@ -147,13 +138,26 @@ async def _stops_on_its_page() -> AsyncIterator[None]:
             raise Pause(state=stopped[0]) if run.deployment_id else _CancelledOnItsPage
 
 
-async def _cancelled(run: FlowRun) -> State | None:
+async def _stopped(run: FlowRun) -> list[State]:
+    """The state in which this run can't go on here; none while it can."""
     with suppress(*prefect_errors()):
         async with get_client() as client:
-            state = (await client.read_flow_run(run.id)).state
-            if state and (state.is_cancelling() or state.is_cancelled()):
-                return state
-    return None
+            now = await client.read_flow_run(run.id)
+        state = now.state
+        if state and (
+            _is_suspended(state) or now.run_count > run.run_count
+            if run.deployment_id
+            else state.is_cancelling() or state.is_cancelled()
+        ):
+            return [state]
+    return []
+
+
+def _is_suspended(state: State) -> bool:
+    """Also one that was, and is resumed or given up; a worker ends what is being
+    cancelled.
+    """
+    return not (state.is_running() or state.is_cancelling())
 
 
 def sourcing_flow(
@@ -172,6 +176,7 @@ def sourcing_flow(
         @functools.wraps(work)
         async def worked(*args: P.args, **kwargs: P.kwargs) -> R:
             hide_tracebacks()
+            enter_folder()
             try:
                 async with _stops_on_its_page():
                     return await work(*args, **kwargs)

@@ -25,7 +25,7 @@ from prefect.exceptions import ObjectNotFound
 from connectors.foreign import prefect_errors
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from connectors.ui_pages import WHAT_WAITS, run_form, runs_page
+from connectors.ui_pages import WHAT_WAITS, run_form
 from domain.holds import PAUSED, Pause
 from domain.reasons import Explained
 from domain.report import BatchReport, ReportLine
@@ -202,8 +202,6 @@ def links_of(those: Sequence[ToDo], forms: Mapping[str, UUID]) -> list[tuple[str
         for form, name, filled in remedies
         if form in forms
     ]
-    if one.is_pasted:
-        named.insert(0, ("its run, to copy it to a new one", runs_page(one.batch_id)))
     return named if run_form("any") else []
 
 

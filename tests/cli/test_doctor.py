@@ -256,11 +256,14 @@ def test_whether_messages_can_go_out_is_said_without_an_address(
         ledger.outbox.address(["ntfys"], ledger.clock())
         due = ledger.outbox.due(ledger.clock())
         assert due is not None
-        unreachable = because(ReasonCode.RECIPIENT_UNREACHABLE)
+        unreachable = because(ReasonCode.RECIPIENT_REFUSES)
         ledger.outbox.failed(due, unreachable, ledger.clock())
     found, is_well = _of_messages(sourcing)
     assert "1 message of the last day did not arrive" in found
-    assert "ntfys did not get it: it can't be reached; tried again" in found
+    assert (
+        "ntfys did not get it: it did not take the message, or can't be reached; tried again"
+        in found
+    )
     assert not is_well
 
 

@@ -19,7 +19,6 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import select
 
-from connectors import apprise_sender
 from connectors.apprise_sender import BadAddress, fitting, recipients_of
 from connectors.ledger.schema import messages
 from connectors.ledger.store import Ledger
@@ -105,7 +104,7 @@ def test_one_that_fails_is_tried_again_and_the_others_have_it_once(
     ledger.outbox.put(message("A-1"))
     assert sent(ledger, settings) == 1
     assert [str(one.why_unsent) for one in ledger.outbox.undelivered(clock())] == [
-        "json did not get it: it answered 503; tried again"
+        "json did not get it: it did not take the message, or can't be reached; tried again"
     ]
     receiver.status = 200
     assert sent(ledger, settings) == 0
@@ -176,26 +175,6 @@ def test_whatever_a_service_takes_the_link_is_whole(most: int, title_most: int) 
     assert text.endswith("\n\nhttp://ui/v2/x")
 
 
-def test_who_is_sent_to_meanwhile_takes_no_reason_away() -> None:
-    """Apprise hears why it failed from its logger: another addressee's thread must
-    leave that alone.
-    """
-    (one,) = recipients_of(SecretStr("json://127.0.0.1:1"))
-    assert apprise_sender.is_understood(one)
-    ear, stranger = listener_of("apprise.logger"), listener_of("elsewhere")
-    assert apprise_sender.is_understood(one)
-    handlers = logging.getLogger("apprise").handlers
-    assert (ear in handlers, stranger in handlers) == (True, False)
-    logging.getLogger("apprise").removeHandler(ear)
-
-
-def listener_of(module: str) -> logging.Handler:
-    """A listener of some module, at apprise's logger."""
-    ear = type("Ear", (logging.NullHandler,), {"__module__": module})()
-    logging.getLogger("apprise").addHandler(ear)
-    return ear  # type: ignore[no-any-return]
-
-
 def test_what_others_wrote_calls_nobody() -> None:
     title, text = fitting(
         "@everyone", "<!channel> a@all.example", "", most=1000, title_most=100
@@ -208,9 +187,8 @@ def test_what_others_wrote_calls_nobody() -> None:
 
 
 def test_one_who_does_not_answer_is_not_waited_for(
-    ledger: Ledger, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+    ledger: Ledger, receiver: Receiver
 ) -> None:
-    monkeypatch.setattr(apprise_sender, "ANSWER_S", 0.2)
     ledger.outbox.put(message("A-1"))
     receiver.slow_s, receiver.status = 1.0, 503
     try:
@@ -218,7 +196,7 @@ def test_one_who_does_not_answer_is_not_waited_for(
     finally:
         receiver.slow_s = 0
     (late,) = ledger.outbox.undelivered(ledger.clock())
-    assert str(because(ReasonCode.RECIPIENT_LATE)) in str(late.why_unsent)
+    assert str(because(ReasonCode.RECIPIENT_REFUSES)) in str(late.why_unsent)
 
 
 def test_no_address_is_told_to_anybody(

@@ -8,7 +8,6 @@ from connectors.ui_pages import (
     artifact_page,
     run_form,
     run_page,
-    runs_page,
 )
 
 ID = "0192d9a0-0000-7000-8000-000000000001"
@@ -22,7 +21,6 @@ def ui(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_links_lead_to_the_pages_of_the_second_ui() -> None:
     """Without /v2 the server shows the first one."""
     assert run_page(ID) == f"http://127.0.0.1:4200/v2/runs/flow-run/{ID}"
-    assert runs_page() == "http://127.0.0.1:4200/v2/runs"
     assert (
         artifact_page("what-waits")
         == "http://127.0.0.1:4200/v2/artifacts/key/what-waits"
@@ -40,12 +38,16 @@ def test_a_form_can_be_filled_by_its_link() -> None:
 @pytest.mark.parametrize(
     ("ui_url", "api_url", "page"),
     [
-        ("", "http://10.0.0.5:4200/api", "http://10.0.0.5:4200/v2/runs"),
-        ("https://prefect.example/v2/", "", "https://prefect.example/v2/runs"),
+        ("", "http://10.0.0.5:4200/api", "http://10.0.0.5:4200/v2/runs/flow-run/1"),
+        (
+            "https://prefect.example/v2/",
+            "",
+            "https://prefect.example/v2/runs/flow-run/1",
+        ),
         (
             "https://me:secret@prefect.example/ui",
             "",
-            "https://prefect.example/ui/v2/runs",
+            "https://prefect.example/ui/v2/runs/flow-run/1",
         ),
         ("", "", ""),
     ],
@@ -58,4 +60,4 @@ def test_where_the_ui_is(
     """
     monkeypatch.setenv("PREFECT_UI_URL", ui_url)
     monkeypatch.setenv("PREFECT_API_URL", api_url)
-    assert runs_page() == page
+    assert run_page("1") == page

@@ -81,8 +81,7 @@ class Product:
         folder: str = "/opt/1",
         also: Sequence[dict[str, Any]] = (),
     ) -> None:
-        place = {"working_dir": folder} if folder else {}
-        pool = {"name": "kept", "job_variables": {**place, "env": {"A": "1"}}}
+        pool = {"name": "kept", "job_variables": {"env": {"A": "1"}}}
         about = {
             "work_pool": pool,
             "tags": ["sourcing"],
@@ -171,7 +170,6 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
         "budget_cny": "3000",
     }
     variables = {
-        "working_dir": "/opt/1",
         "env": {"A": "1", "XPORTCN_CREDENTIALS_BLOCK": "second"},
     }
     product.client.update_deployment(
@@ -203,27 +201,20 @@ def test_what_was_changed_stays_and_what_was_not_is_brought_up_to_date(
 
     product.register(night=[AT_FIVE], pace=2, folder="/opt/2")
     assert product.of("night").parameters == changed | {"pace": 2}
-    assert product.of("night").job_variables == variables | {"working_dir": "/opt/2"}
+    assert product.of("night").job_variables == variables
     assert product.schedules("night") == as_left
     assert not product.of("night").paused
 
 
 @pytest.mark.endurance
 def test_a_run_begins_in_the_folder_of_its_version(product: Product) -> None:
-    """Also after a version that registered in part; a file may name none."""
+    """Whatever a person changed."""
     for folder in ("/opt/1", "/opt/2"):
         product.register(night=[], folder=folder)
-    changed = DeploymentUpdate(
-        job_variables={"working_dir": "/opt/1", "env": {"A": "2"}}
-    )
-    product.client.update_deployment(product.of("night").id, changed)
-    product.register(night=[], folder="/opt/3")
-    assert product.of("night").job_variables == {
-        "working_dir": "/opt/3",
-        "env": {"A": "2"},
-    }
-    product.register(night=[], folder="")
-    assert product.of("night").job_variables == {"env": {"A": "2"}}
+        changed = DeploymentUpdate(job_variables={"env": {"A": "2"}})
+        product.client.update_deployment(product.of("night").id, changed)
+        assert folder in str(product.of("night").pull_steps)
+        assert product.of("night").job_variables == {"env": {"A": "2"}}
 
 
 @pytest.mark.endurance
@@ -247,12 +238,9 @@ def test_a_reference_of_a_person_is_not_written_out(product: Product) -> None:
     product.client.update_deployment(product.of("night").id, changed)
     for folder in ("/opt/1", "/opt/2"):
         product.register(night=[], folder=folder)
-        assert product.of("night").job_variables == {"working_dir": folder, "env": env}
+        assert product.of("night").job_variables == {"env": env}
         assert product.of("night").parameters == parameters
-        assert product.of("shop").job_variables == {
-            "working_dir": folder,
-            "env": {"A": "1"},
-        }
+        assert product.of("shop").job_variables == {"env": {"A": "1"}}
     Variable.unset("kept_word")
 
 

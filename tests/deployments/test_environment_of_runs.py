@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from connectors.settings import SourcingSettings
-from deployments import serving
 from deployments.serving import environment_of_runs
 from tests.running import ROOT
 
@@ -33,36 +32,10 @@ def _environment(
     return environment_of_runs(SourcingSettings(), "http://127.0.0.1:4200/api")
 
 
-def test_files_that_settings_name_are_those_of_the_folder_of_the_start(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = _environment(tmp_path, monkeypatch, SETTINGS)
-    files = [
-        f"{tmp_path}/book.csv",
-        f"{tmp_path}/tables/rates.csv",
-        f"sqlite:///{tmp_path}/books/ledger.db",
-        f"{tmp_path}/orders",
-    ]
-    assert [found[name] for name in NAMES] == files
-
-
-def test_an_address_is_read_from_the_file_as_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    book, ledger = (
-        "https://sheets.example/pub?output=csv",
-        "postgresql://db.example/sourcing",
-    )
-    found = _environment(
-        tmp_path, monkeypatch, f"SOURCING_BOOK={book}\nSOURCING_LEDGER_URL={ledger}\n"
-    )
-    assert not {"SOURCING_BOOK", "SOURCING_LEDGER_URL"} & set(found)
-
-
 def _of_a_run(environment: dict[str, str], program: Path, *names: str) -> list[object]:
     """The settings that a run reads: a process of its own, in the program's folder."""
     code = (
-        "import sys; from connectors.settings import *; from connectors.xportcn.settings import *; "
+        "import sys; from connectors.settings import *; from connectors.xportcn.settings import *; enter_folder(); "
         "print([str(getattr(XportcnSettings(), name, None) or getattr(SourcingSettings(), name, None)) "
         "for name in sys.argv[1:]])"
     )
@@ -116,9 +89,11 @@ def test_runs_read_the_file_as_it_is_by_then_in_small_letters_too(
     ]
 
 
-def test_in_the_programs_folder_runs_read_paths_themselves(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_files_that_settings_name_are_those_of_the_folder_of_the_start(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that a change of `.env` counts from the next run on."""
-    monkeypatch.setattr(serving, "ROOT", tmp_path)
-    assert not set(NAMES) & set(_environment(tmp_path, monkeypatch, SETTINGS))
+    """Also as `.env` names them by then."""
+    environment = _environment(tmp_path, monkeypatch, "")
+    (tmp_path / ".env").write_text(SETTINGS)
+    read = _of_a_run(environment, program, "inbox", "rates")
+    assert read == [f"{tmp_path}/orders", "tables/rates.csv"]

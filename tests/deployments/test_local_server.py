@@ -14,40 +14,16 @@ import pytest
 from prefect.settings import Settings
 
 from connectors.durable import put_once
-from deployments import local_server
 from deployments.local_server import (
     environment_of_server,
     prefect_server,
     presence,
     server_at_work,
     server_folder,
-    start,
 )
 from deployments.serving import COMPLETE_SERVER
 from tests.http_server import serving
 from tests.running import ROOT
-
-
-def test_a_long_log_is_laid_aside(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without its database the server writes tracebacks for days, on the disk of the
-    ledger.
-    """
-    monkeypatch.setattr(local_server, "LOG_LIMIT_BYTES", 4)
-    started: list[str] = []
-    monkeypatch.setattr(
-        subprocess,
-        "Popen",
-        lambda *_args, stdout, **_options: started.append(stdout.name),
-    )
-    for content in ("long", "longer"):
-        (tmp_path / "server.log").write_text(content)
-        start(["true"], tmp_path / "server.log", {})
-    assert (tmp_path / "server.old.log").read_text() == "longer"
-    assert (tmp_path / "server.log").read_text() == ""
-    assert started == [str(tmp_path / "server.log")] * 2
-
 
 FOREIGN = {
     "PREFECT_SERVER_DATABASE_CONNECTION_URL": "postgresql+asyncpg://company.example/prefect",

@@ -265,7 +265,7 @@ async def test_no_body_breaks_it_or_is_lost(
 def receiving(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
     """A receiver, and the address to post to."""
     environment = {**os.environ, "SOURCING_DATA_DIR": str(tmp_path)}
-    command = [sys.executable, "-m", "deployments.receiver", "--port", "0"]
+    command = [sys.executable, "-m", "cli.main", "callbacks", "--port", "0"]
     with CallbackStore(
         SourcingSettings(data_dir=tmp_path).ledger_url, clock=MovableClock()
     ) as store:
@@ -316,9 +316,7 @@ def test_what_was_acknowledged_outlives_a_kill(
 def test_a_thousand_silent_connections_keep_nobody_out(
     receiving: tuple[subprocess.Popen[str], str],
 ) -> None:
-    """The most silent ones lose their places; and they don't hold it up when it is told
-    to end.
-    """
+    """They don't hold it up either when it is told to end."""
     process, address = receiving
     silent = [
         socket.create_connection(("127.0.0.1", urlsplit(address).port or 0))

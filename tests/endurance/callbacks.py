@@ -107,7 +107,8 @@ class Receiving:
         command = [
             sys.executable,
             "-m",
-            "deployments.receiver",
+            "cli.main",
+            "callbacks",
             "--port",
             str(self.port),
         ]

@@ -107,10 +107,6 @@ def todo(
             "<br>why · `sourcing run a.csv --batch b-1`",
         ),
         (
-            replace(todo("held", advice="paste again"), is_pasted=True),
-            "held · [its run, to copy it to a new one](http://ui/v2/runs?flow-run-search=b-1)<br>why · paste again",
-        ),
-        (
             todo(
                 "unknown",
                 "sourcing resolve A-1 --paid AMOUNT_CNY",
