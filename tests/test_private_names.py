@@ -77,6 +77,17 @@ PRIVATE = (
             ("artifacts/key/{key}", "/artifacts/key/$key"),
         )
     ),
+    *(
+        Private(
+            name,
+            "connectors/request_files/xlsx_sheet.py",
+            "openpyxl/worksheet/_reader.py",
+            "class WorkSheetParser",
+            "openpyxl's sheets tell no formula without a value, and fail over a part that no row needs",
+            "Read the cells of a row's element by hand: the texts, the numbers, and those that are refused.",
+        )
+        for name in ("_reader", "openpyxl.worksheet._reader")
+    ),
 )
 """Everything of Prefect, uvicorn and others that is used though their
 documentation does not offer it.

@@ -1,17 +1,23 @@
-"""The rows of one XLSX sheet, with what openpyxl passes over: formulas without a value,
-number formats, hidden rows and columns, merged cells.
+"""The rows of one XLSX sheet as openpyxl reads them, and what openpyxl passes over:
+formulas without a value, number formats, hidden rows and columns, merged cells.
 """
 
 from __future__ import annotations
 
+import io
 import math
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Any
 from xml.etree.ElementTree import Element
 
-from openpyxl.utils.cell import coordinate_to_tuple
-from openpyxl.utils.datetime import from_ISO8601
 from openpyxl.utils.escape import unescape
+from openpyxl.worksheet._reader import (
+    FORMULA_TAG,
+    INLINE_STRING,
+    VALUE_TAG,
+    WorkSheetParser,
+)
 from openpyxl.xml.constants import REL_NS, SHEET_MAIN_NS
 
 from connectors.request_files.decoding import Malformed, Unusable
@@ -39,10 +45,7 @@ ON = ("1", "true")
 LINK = f"{{{REL_NS}}}id"
 TEXT = f"{{{SHEET_MAIN_NS}}}t"
 FORMATTED_TEXT = f"{{{SHEET_MAIN_NS}}}r/{TEXT}"
-VALUE = f"{{{SHEET_MAIN_NS}}}v"
-FORMULA = f"{{{SHEET_MAIN_NS}}}f"
-INLINE_TEXT = f"{{{SHEET_MAIN_NS}}}is"
-Row = tuple[int, list[tuple[int, object]]]
+Row = tuple[int, list[object]]
 
 
 class Sheet:
@@ -114,7 +117,7 @@ class Sheet:
                 numbers.append(number)
         return [formats.get(number) or builtin_format(number) for number in numbers]
 
-    def rows(self) -> Iterator[tuple[int, list[object]]]:
+    def rows(self) -> Iterator[Row]:
         """The rows with filled cells and their numbers. Cells beyond the header's last
         column share one place after it.
         """
@@ -152,71 +155,53 @@ class Sheet:
                 self.hidden_columns.append(columns)
 
 
-class Cells:
-    """The cells of a row. Formulas without a value, errors, and what a number's format
-    shows, are judged as they are read.
+class Cells(WorkSheetParser):
+    """The cells of a row by openpyxl, which leaves these to judge: formulas without a
+    value, errors, and what a number's format shows.
     """
 
     def __init__(
         self, texts: list[str], formats: list[NumberFormat], *, is_stale: bool
     ) -> None:
-        self._texts = texts
+        super().__init__(io.BytesIO(), texts, data_only=True)
         self._formats = formats
         self._is_stale = is_stale
-        self._number = 0
 
-    def parse_row(self, row: Element) -> Row:
+    def parse_row(self, row: Any) -> Any:
         """The row's number, and its cells as columns with their values."""
-        number = float(row.get("r", self._number + 1))
-        if not number.is_integer():
-            raise Malformed(f"{number} is no number of a row")
-        self._number = int(number)
-        cells: list[tuple[int, object]] = []
-        column = 0
-        for element in row:
-            place = element.get("r")
-            column = coordinate_to_tuple(place)[1] if place else column + 1
-            cells.append((column, self._value(element)))
-        return self._number, cells
+        self.row_dimensions.clear()
+        return super().parse_row(row)
 
-    def _value(self, element: Element) -> object:
-        kind = element.get("t", "n")
-        written = element.findtext(VALUE)
-        inline = element.find(INLINE_TEXT)
-        if inline is not None:
-            kind = "str"
-            written = _text_of(inline)
+    def parse_cell(self, element: Any) -> Any:
+        inline = element.find(INLINE_STRING)
+        if inline is not None:  # openpyxl makes twenty objects of it
+            inline.text = _text_of(inline)
+            inline.tag = VALUE_TAG
+            element.set("t", "str")
+        cell: dict[str, Any] = super().parse_cell(element)
+        return cell["column"], self._value(element, cell)
+
+    def _value(self, element: Element, cell: dict[str, Any]) -> object:
+        value = cell["value"]
+        kind = cell["data_type"]
+        written = element.findtext(VALUE_TAG)
         is_unset = self._is_stale and kind == "n" and written in ("0", "0.0")
-        if (not written or is_unset) and element.find(FORMULA) is not None:
+        is_bare = value is None or is_unset
+        if is_bare and element.find(FORMULA_TAG) is not None:
             # no empty cell but a blank, which is no valid limit
             is_text = kind == "str" and written is not None
             return " " if is_text else _without_value(element)
-        return self._typed(kind, written, element) if written else None
-
-    def _typed(self, kind: str, written: str, element: Element) -> object:
-        if kind == "n":
-            style = int(element.get("s") or 0)
-            return _shown_number(written, self._formats[style])
-        if kind not in READ:
+        if kind == "n" and written:
+            return _shown_number(written, self._formats[cell["style_id"]])
+        if kind == "s" and value:
+            return unescape(value) if "_x" in value else value
+        if kind == "e":
+            return NotACell(
+                f"{value[:20]} is a spreadsheet's error; put the value in its place"
+            )
+        if value and kind not in ("b", "d"):
             raise Malformed(f"a cell is of the unknown kind {kind[:20]!r}")
-        return READ[kind](self._texts[int(written)] if kind == "s" else written)
-
-
-def _unescaped(text: str) -> str:
-    return unescape(text) if "_x" in text else text
-
-
-def _error(text: str) -> NotACell:
-    return NotACell(f"{text[:20]} is a spreadsheet's error; put the value in its place")
-
-
-READ: dict[str, Callable[[str], object]] = {
-    "b": lambda text: bool(int(text)),
-    "d": from_ISO8601,
-    "e": _error,
-    "s": _unescaped,
-    "str": _unescaped,
-}
+        return value
 
 
 def _is_hidden(entry: Element, size: str, by_default: str | None = None) -> bool:
