@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-from contextlib import nullcontext
 from select import select
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -120,10 +119,8 @@ def page(
             "set SOURCING_PAGE_PASSWORD, or leave --host out"
         )
     wished = mine.page_port if port is None else port
-    is_served = local_server.is_served(local_server.server_folder(mine.data_dir))
-    forms = local_server.running_server(mine.data_dir) if is_served else nullcontext()
     with (
-        forms,
+        local_server.running_server(mine.data_dir),
         local_server.listening(
             host, wished, "--port or SOURCING_PAGE_PORT"
         ) as listener,

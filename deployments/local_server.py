@@ -123,12 +123,14 @@ def prefect_server(
 
 @contextmanager
 def running_server(data_dir: Path) -> Iterator[None]:
-    """Use the folder's server if it runs; none is started for events that only a
-    running one is to have.
+    """Use the server of `serve` if it runs: none is started for events and links that
+    only a lasting one is to have.
     """
-    server = server_at_work(server_folder(data_dir))
-    is_ours = not os.environ.get("PREFECT_API_URL") and server and server.answers()
-    with _addressed(server.url) if server and is_ours else nullcontext():
+    server = None
+    if not os.environ.get("PREFECT_API_URL"):
+        server = server_at_work(server_folder(data_dir))
+    is_usable = server and server.lasts and server.answers()
+    with _addressed(server.url) if server and is_usable else nullcontext():
         yield
 
 
@@ -191,12 +193,6 @@ def server_at_work(folder: Path) -> Server | None:
         with suppress(ValueError):
             return Server(**json.loads(file.read()))
     return Server()
-
-
-def is_served(folder: Path) -> bool:
-    """Whether `sourcing serve` runs, which starts its server again by itself."""
-    server = server_at_work(folder)
-    return bool(server and server.lasts)
 
 
 @contextmanager
