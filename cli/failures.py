@@ -26,7 +26,7 @@ with lazily():
     from connectors.ledger import engine
     from connectors.snapshots import manifests
     from connectors.xportcn import errors
-    from deployments import bounded_http, local_server, serving
+    from deployments import local_server
 
 COULD_NOT_RUN = 1
 BAD_USAGE = 2
@@ -152,15 +152,7 @@ def exit_code_of(error: Exception) -> int | None:
         manifests.SnapshotError,
         errors.XportcnError,
     )
-    of_serving = (
-        bounded_http.ReceiverFailed,
-        serving.ServeFailed,
-    )
-    return (
-        COULD_NOT_RUN
-        if isinstance(error, (*of_settings, *of_runs, *of_serving))
-        else None
-    )
+    return COULD_NOT_RUN if isinstance(error, (*of_settings, *of_runs)) else None
 
 
 Json = Annotated[

@@ -8,7 +8,6 @@ import socket
 import sys
 import threading
 import time
-from contextlib import nullcontext
 from select import select
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -51,7 +50,7 @@ def serve(
         settings.is_loopback(f"http://{host}")
         or os.environ.get("PREFECT_SERVER_API_AUTH_STRING")
     ):
-        raise serving.ServeFailed(
+        raise local_server.ServerFailed(
             f"{host} can be reached from elsewhere, and who reaches Prefect can buy and read credentials: set "
             "PREFECT_SERVER_API_AUTH_STRING and PREFECT_API_AUTH_STRING to USER:PASSWORD in the environment (not in "
             ".env), or leave --host out"
@@ -115,17 +114,15 @@ def page(
     mine = settings_now()
     url = "http://" + (f"[{host}]" if ":" in host else host)
     if not (settings.is_loopback(url) or mine.page_password.get_secret_value()):
-        raise serving.ServeFailed(
+        raise local_server.ServerFailed(
             f"{host} can be reached from elsewhere, and the page shows every order and takes files that are bought: "
             "set SOURCING_PAGE_PASSWORD, or leave --host out"
         )
     wished = mine.page_port if port is None else port
-    is_served = local_server.is_served(local_server.server_folder(mine.data_dir))
-    forms = local_server.running_server(mine.data_dir) if is_served else nullcontext()
     with (
-        forms,
-        bounded_http.listening(
-            host, wished, "the page", "SOURCING_PAGE_PORT"
+        local_server.running_server(mine.data_dir),
+        local_server.listening(
+            host, wished, "--port or SOURCING_PAGE_PORT"
         ) as listener,
     ):
         address = f"{url}:{listener.getsockname()[1]}"
@@ -167,11 +164,11 @@ def free_port(wished: int, setting: str, *, or_any: bool) -> int:
     the setting.
     """
     try:
-        return serving.usable_port("127.0.0.1", wished, setting)
-    except serving.ServeFailed:
-        if not or_any:
-            raise
-        return serving.usable_port("127.0.0.1", 0, setting)
+        return local_server.usable_port("127.0.0.1", wished, setting)
+    except local_server.ServerFailed:
+        if or_any:
+            return local_server.usable_port("127.0.0.1", 0, setting)
+        raise
 
 
 def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
@@ -180,7 +177,7 @@ def _sandbox(base_url: str, port_of_callbacks: int) -> dict[str, list[str]]:
         return {}
     address = urlsplit(base_url)
     host, port = address.hostname or "127.0.0.1", address.port or 80
-    serving.usable_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
+    local_server.usable_port(host, port, "XPORTCN_BASE_URL, or add --no-sandbox")
     state = settings_now().data_dir.absolute() / "sandbox.db"
     state.parent.mkdir(parents=True, exist_ok=True)
     command = [sys.executable, "-m", "sandbox", "--host", host, "--port", str(port)]

@@ -13,32 +13,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp
 
-from connectors.foreign import words_of
+from deployments.local_server import BACKLOG
 
 MOST_FILES = 16_384
-BACKLOG = 1024
 STOPS_WITHIN_S = 10
-
-
-class ReceiverFailed(Exception):
-    """The receiver can't listen there; the message says what to do."""
-
-
-def listening(
-    host: str,
-    port: int,
-    what: str = "callbacks",
-    setting: str = "SOURCING_CALLBACKS_PORT",
-) -> socket.socket:
-    """A socket that listens. Raises `ReceiverFailed`."""
-    try:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise ReceiverFailed(
-            f"port {port} on {host} can't be used for {what} ({words_of(error)}): end what listens there, "
-            f"or choose another with --port or {setting}"
-        ) from error
 
 
 def run_app(app: ASGIApp, listener: socket.socket) -> None:

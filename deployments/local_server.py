@@ -37,6 +37,7 @@ START_TIMEOUT_S = 300.0
 """Seconds on most machines; a busy or a small one has to compile Prefect first."""
 IDLE_S = 60.0
 ENDS_WITHIN_S = 8.0
+BACKLOG = 1024
 RUNS_KEPT_FOR = timedelta(days=90)
 LOCK, COMMANDS = "server.lock", "commands.lock"
 
@@ -73,7 +74,7 @@ OF_A_PERSON = (
 
 
 class ServerFailed(Exception):
-    """The Prefect server can't be used; the message says what to do."""
+    """A server can't be started or used; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,12 +123,14 @@ def prefect_server(
 
 @contextmanager
 def running_server(data_dir: Path) -> Iterator[None]:
-    """Use the folder's server if it runs; none is started for events that only a
-    running one is to have.
+    """Use the server of `serve` if it runs: none is started for events and links that
+    only a lasting one is to have.
     """
-    server = server_at_work(server_folder(data_dir))
-    is_ours = not os.environ.get("PREFECT_API_URL") and server and server.answers()
-    with _addressed(server.url) if server and is_ours else nullcontext():
+    server = None
+    if not os.environ.get("PREFECT_API_URL"):
+        server = server_at_work(server_folder(data_dir))
+    is_usable = server and server.lasts and server.answers()
+    with _addressed(server.url) if server and is_usable else nullcontext():
         yield
 
 
@@ -190,12 +193,6 @@ def server_at_work(folder: Path) -> Server | None:
         with suppress(ValueError):
             return Server(**json.loads(file.read()))
     return Server()
-
-
-def is_served(folder: Path) -> bool:
-    """Whether `sourcing serve` runs, which starts its server again by itself."""
-    server = server_at_work(folder)
-    return bool(server and server.lasts)
 
 
 @contextmanager
@@ -278,6 +275,24 @@ def _encryption_key(folder: Path) -> str:
     return path.read_text().strip()
 
 
+def listening(host: str, port: int, setting: str) -> socket.socket:
+    """A socket that listens, for port 0 on any that is free. Raises `ServerFailed`."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise ServerFailed(
+            f"port {port} on {host} can't be used ({reason}): end what listens there, or choose another with {setting}"
+        ) from error
+
+
+def usable_port(host: str, port: int, setting: str) -> int:
+    """The port, or for 0 any that is free. Raises `ServerFailed`."""
+    with closing(listening(host, port, setting)) as probe:
+        return int(probe.getsockname()[1])
+
+
 def server_command(host: str, port: int) -> list[str]:
     command = [sys.executable, "-m", "prefect", "server", "start"]
     return [*command, "--host", host, "--port", str(port)]
@@ -343,14 +358,15 @@ def _await_running(folder: Path, keeper: subprocess.Popen[bytes] | None) -> str:
 
 def reason_of_silence(folder: Path) -> str:
     """Why the folder's server does not answer, and what to do."""
-    if server := server_at_work(folder):
-        return (
-            f"the Prefect server of {folder} (process {server.pid}) does not answer: end it with "
-            f"`kill -9 -- -{server.pid}` and run again; its log is {folder / 'server.log'}. Nothing was sent"
-        )
+    server = server_at_work(folder)
+    remedy = (
+        f"end it with `kill -9 -- -{server.pid}`"
+        if server
+        else f"if its database is damaged, move {folder / 'prefect.db'}, which holds only the history of runs"
+    )
     return (
-        f"the local Prefect server did not start; see {folder / 'server.log'}. If it says that the database is "
-        f"damaged, move {folder / 'prefect.db'}, which holds only the history of runs. Nothing was sent"
+        f"the local Prefect server does not answer: see {folder / 'server.log'}; {remedy}, and run again. "
+        "Nothing was sent"
     )
 
 
@@ -359,9 +375,7 @@ def keep_server(folder: Path) -> int:
     itself.
     """
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = usable_port("127.0.0.1", 0, "")
     server = Server(f"http://127.0.0.1:{port}/api", os.getpid())
     with holding(folder, server) as lock:
         if lock is None:

@@ -23,7 +23,8 @@ from connectors.callbacks import CallbackStore
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import SourcingSettings, enter_folder
 from connectors.xportcn.callback_reader import order_ids_in
-from deployments.bounded_http import body_of, listening, run_app
+from deployments.bounded_http import body_of, run_app
+from deployments.local_server import listening
 
 PATH = "/callbacks/"
 MAX_BODY_BYTES = 256 * 1024
@@ -118,7 +119,7 @@ def _refused(status: int, words: str) -> Response:
 def receive(host: str, port: int | None) -> None:
     """Receive until SIGINT or SIGTERM; a message being answered then is answered.
 
-    Port 0 takes any free one, None that of the settings. Raises `ReceiverFailed`,
+    Port 0 takes any free one, None that of the settings. Raises `ServerFailed`,
     `LedgerUnusable` or `BadSetting`.
     """
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(message)s")
@@ -126,7 +127,7 @@ def receive(host: str, port: int | None) -> None:
     settings = SourcingSettings()
     port = settings.callbacks_port if port is None else port
     with (
-        listening(host, port) as listener,
+        listening(host, port, "--port or SOURCING_CALLBACKS_PORT") as listener,
         CallbackStore(settings.ledger_url, clock=lambda: datetime.now(UTC)) as store,
     ):
         name, number, *_ = listener.getsockname()

@@ -35,7 +35,7 @@ NOTE, LATEST = "deployments", "registered"
 and a digest of all of it.
 """
 
-ABOUT = ("slug", "active", "parameters")
+ABOUT = {"slug", "active", "parameters"}
 OF_A_SCHEDULE = {"schedule", *ABOUT}
 
 
@@ -87,6 +87,8 @@ async def deploy(
     One that is noted and not on this server gets its schedules switched off: a person
     deleted it, or another installation has this ledger.
     """
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.objects import ConcurrencyOptions
     from prefect.exceptions import ObjectNotFound
     from prefect.flows import load_flow_from_entrypoint
 
@@ -104,55 +106,43 @@ async def deploy(
             existing = await client.read_deployment_by_name(key)
         except ObjectNotFound:
             if key in noted:
-                values = {**new, "schedules": _switched_off(new["schedules"])}
+                schedules = {
+                    slug: {**schedule, "active": False}
+                    for slug, schedule in new["schedules"].items()
+                }
+                values = {**new, "schedules": schedules}
         else:
             is_paused = existing.paused
-            registered = noted.get(key) or {
-                "parameters": {},
-                "job_variables": {},
-                "schedules": new["schedules"],
+            registered = noted.get(key) or {"schedules": new["schedules"]}
+            current = _current(existing)
+            values = {
+                part: keep_changes(registered.get(part, {}), current[part], new[part])
+                for part in new
             }
-            values = _kept(registered, existing, new)
-        await _upsert(client, flow, declared, file["pull"], values, paused=is_paused)
+        limit = dict(declared.get("concurrency_limit") or {})
+        await client.create_deployment(
+            await client.create_flow_from_name(flow.name),
+            declared["name"],
+            version=declared.get("version"),
+            description=declared.get("description") or flow.description,
+            tags=declared.get("tags"),
+            entrypoint=declared["entrypoint"],
+            pull_steps=file["pull"],
+            parameter_openapi_schema=flow.parameters.model_dump(exclude_unset=True),
+            enforce_parameter_schema=declared.get("enforce_parameter_schema", True),
+            work_pool_name=declared["work_pool"]["name"],
+            concurrency_limit=limit.pop("limit", None),
+            concurrency_options=ConcurrencyOptions(**limit) if limit else None,
+            parameters=values["parameters"],
+            job_variables=values["job_variables"],
+            paused=is_paused,
+            schedules=[
+                DeploymentScheduleCreate.model_validate(schedule)
+                for schedule in values["schedules"].values()
+            ],
+        )
         noted[key] = new
     ledger.marks.show(NOTE, json.dumps(noted))
-
-
-async def _upsert(
-    client: PrefectClient,
-    flow: Flow[..., Any],
-    declared: Mapping[str, Any],
-    pull_steps: list[dict[str, Any]],
-    values: Mapping[str, dict[str, Any]],
-    *,
-    paused: bool,
-) -> None:
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.objects import ConcurrencyOptions
-
-    limit = dict(declared.get("concurrency_limit") or {})
-    schedules = [
-        DeploymentScheduleCreate.model_validate(schedule)
-        for schedule in values["schedules"].values()
-    ]
-    await client.create_deployment(
-        await client.create_flow_from_name(flow.name),
-        declared["name"],
-        version=declared.get("version"),
-        description=declared.get("description") or flow.description,
-        tags=declared.get("tags"),
-        entrypoint=declared["entrypoint"],
-        pull_steps=pull_steps,
-        parameter_openapi_schema=flow.parameters.model_dump(exclude_unset=True),
-        enforce_parameter_schema=declared.get("enforce_parameter_schema", True),
-        work_pool_name=declared["work_pool"]["name"],
-        concurrency_limit=limit.pop("limit", None),
-        concurrency_options=ConcurrencyOptions(**limit) if limit else None,
-        parameters=values["parameters"],
-        job_variables=values["job_variables"],
-        paused=paused,
-        schedules=schedules,
-    )
 
 
 def _changeable(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -161,9 +151,9 @@ def _changeable(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
 
     schedules = {}
     for number, schedule in enumerate(declared.get("schedules") or []):
-        times = {**schedule}
-        about = {name: times.pop(name) for name in ABOUT if name in times}
-        about.setdefault("slug", f"schedule-{number}")
+        about = {"slug": f"schedule-{number}"}
+        about |= {name: schedule[name] for name in ABOUT & schedule.keys()}
+        times = {name: schedule[name] for name in schedule.keys() - ABOUT}
         made = DeploymentScheduleCreate.model_validate({**about, "schedule": times})
         schedules[about["slug"]] = made.model_dump(mode="json", include=OF_A_SCHEDULE)
     return {
@@ -173,29 +163,17 @@ def _changeable(declared: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def _switched_off(schedules: Mapping[str, Any]) -> dict[str, Any]:
-    return {slug: {**one, "active": False} for slug, one in schedules.items()}
-
-
-def _kept(
-    registered: Mapping[str, dict[str, Any]],
-    existing: DeploymentResponse,
-    declared: Mapping[str, dict[str, Any]],
-) -> dict[str, dict[str, Any]]:
-    current = {
+def _current(existing: DeploymentResponse) -> dict[str, dict[str, Any]]:
+    """What the server has of it; a schedule that a person made has no slug."""
+    return {
         "parameters": existing.parameters,
         "job_variables": existing.job_variables,
         "schedules": {
-            # one that a person made has no slug
             schedule.slug or str(schedule.id): schedule.model_dump(
                 mode="json", include=OF_A_SCHEDULE
             )
             for schedule in existing.schedules
         },
-    }
-    return {
-        part: keep_changes(registered[part], current[part], declared[part])
-        for part in declared
     }
 
 
@@ -239,9 +217,9 @@ async def register_alert(client: PrefectClient) -> None:
                 body="No worker of the pool sourcing gives signs of life: start `sourcing serve` again.",
             )
         )
-    known = await client.read_automations_by_name(NO_WORKER)
     if not actions:
         return
+    known = await client.read_automations_by_name(NO_WORKER)
     wanted = AutomationCore(
         name=NO_WORKER,
         description="Tells the recipients of SOURCING_NOTIFY that no worker is there.",

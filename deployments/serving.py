@@ -11,12 +11,11 @@ from __future__ import annotations
 import ctypes
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
@@ -44,12 +43,6 @@ TICKS_EVERY_S = 5.0
 PR_SET_CHILD_SUBREAPER = 36
 
 
-class ServeFailed(Exception):
-    """The installation could not be started, or runs already; the message says what to
-    do.
-    """
-
-
 @dataclass(eq=False, kw_only=True)
 class Part:
     """A child that is to run all the time. `lock` is inherited by it."""
@@ -72,18 +65,13 @@ class Part:
             command, self.log, self.environment, lock=self.lock
         )
 
-    def has_ended(self) -> bool:
-        return self.process.poll() is not None
-
     def keep_running(self) -> str:
         """Start it again when it has ended, and not too often; return what was done.
 
         A full disk or memory must not end the parts beside this one.
         """
-        if (
-            not self.has_ended()
-            or time.monotonic() < self.started_at + RESTARTS_EVERY_S
-        ):
+        has_ended = self.process.poll() is not None
+        if not has_ended or time.monotonic() < self.started_at + RESTARTS_EVERY_S:
             return ""
         try:
             self._start()
@@ -124,7 +112,7 @@ def installation(
     """Server, worker, all that is registered, and what `beside` names, while the block
     runs.
 
-    Raises `ServeFailed`, `local_server.ServerFailed` or `LedgerUnusable`.
+    Raises `local_server.ServerFailed` or `LedgerUnusable`.
     """
     settings = SourcingSettings()
     folder = local_server.server_folder(settings.data_dir)
@@ -138,7 +126,7 @@ def installation(
         lock = stack.enter_context(
             _only_server(folder, local_server.Server(url, os.getpid(), lasts=True))
         )
-        usable_port(host, port, "--port")
+        local_server.usable_port(host, port, "--port")
         # runs whose worker was killed become children of this process
         ctypes.CDLL(None).prctl(PR_SET_CHILD_SUBREAPER, 1)
         stack.callback(_end, place)
@@ -157,22 +145,19 @@ def installation(
         stack.callback(local_server.end, registration.process)
         place.parts += [place.part(*part) for part in beside().items()]
         while not local_server.is_healthy(url):
-            if server.has_ended():
+            if server.process.poll() is not None:
                 raise local_server.ServerFailed(local_server.reason_of_silence(folder))
             time.sleep(0.1)
         place.parts.append(place.part("worker", WORKER))
         if registration.process.wait():
-            raise ServeFailed(
+            raise local_server.ServerFailed(
                 f"blocks, automations and deployments could not be registered; see {registration.log}"
             )
         yield place
 
 
 def watch(
-    place: Installation,
-    *,
-    say: Callable[[str], None],
-    on_tick: Callable[[], None] = lambda: None,
+    place: Installation, *, say: Callable[[str], None], on_tick: Callable[[], None]
 ) -> None:
     """Keep every part running until this process is stopped; call `on_tick` every few
     seconds, which must return at once.
@@ -201,22 +186,6 @@ def watch(
         time.sleep(0.2)
 
 
-def usable_port(host: str, port: int, option: str) -> int:
-    """The port, or for 0 any that is free. Raises `ServeFailed` when another process
-    listens there.
-    """
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise ServeFailed(
-                f"port {port} on {host} can't be used ({error.strerror}): end what listens there, or choose another "
-                f"with {option}"
-            ) from error
-        return int(probe.getsockname()[1])
-
-
 @contextmanager
 def _only_server(folder: Path, server: local_server.Server) -> Iterator[IO[str]]:
     """Hold the folder's lock; the small server of commands, and one whose `serve` was
@@ -230,7 +199,7 @@ def _only_server(folder: Path, server: local_server.Server) -> Iterator[IO[str]]
                 return
         other = local_server.server_at_work(folder) or local_server.Server()
         if other.lasts and Path(f"/proc/{other.pid}").exists():
-            raise ServeFailed(
+            raise local_server.ServerFailed(
                 f"sourcing serve runs already for {folder.parent}: open {other.url.removesuffix('/api')}"
             )
         if not other.lasts and local_server.is_used(folder):

@@ -34,9 +34,8 @@ from connectors.ledger.marks import Mark, set_mark
 from connectors.ledger.store import Ledger
 from connectors.request_files.decoding import MOST_BYTES
 from connectors.settings import BadSetting, SourcingSettings
-from deployments.bounded_http import listening
+from deployments.local_server import ServerFailed, listening
 from deployments.page.app import app_of
-from deployments.serving import ServeFailed
 from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 from tests.connectors.request_files.writing import GOOD, csv_bytes
@@ -411,7 +410,7 @@ def test_the_first_caller_waits_for_no_server_of_prefect() -> None:
     """That is looked at on the way, at an address that is none too."""
     for api in ("http://127.0.0.1:1/api", "nonsense", "http://[", "http://a b/api"):
         with (
-            listening("127.0.0.1", 0) as listener,
+            listening("127.0.0.1", 0, "") as listener,
             socket.create_connection(listener.getsockname()),
         ):
             began = time.monotonic()
@@ -424,7 +423,7 @@ def test_without_a_password_other_machines_are_not_let_in(
 ) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.5", "example.com"):
         with pytest.raises(
-            ServeFailed,
+            ServerFailed,
             match=r"can be reached from elsewhere.* set SOURCING_PAGE_PASSWORD",
         ):
             serve.page(host=host, port=0)

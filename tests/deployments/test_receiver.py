@@ -29,7 +29,7 @@ from hypothesis import strategies as st
 
 from connectors.callbacks import CallbackStore
 from connectors.settings import SourcingSettings
-from deployments.bounded_http import ReceiverFailed
+from deployments.local_server import ServerFailed
 from deployments.receiver import MAX_BODY_BYTES, app_of, receive
 from tests.clock import MovableClock
 from tests.connectors.callbacks.conftest import kept, posted, waiting
@@ -338,7 +338,7 @@ def test_a_taken_port_is_told_with_its_remedy() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(
-            ReceiverFailed,
+            ServerFailed,
             match=f"port {port} on 127.0.0.1 can't be used .* with --port or SOURCING",
         ):
             receive("127.0.0.1", port)
