@@ -47,7 +47,7 @@ from flows.prefect_ui.reconcile_artifact import (
 )
 from flows.reconcile import Reconciliation, reconcile_ledger
 from tasks import reconcile as reading
-from tasks.engine.resources import Resources
+from tasks.engine.resources import Resources, as_current
 from tests.connectors.ledger.plans import Columns, intents, plan
 from tests.connectors.snapshots.test_compaction import tell
 from tests.domain.facts import NOW, theirs, theirs_unpaid
@@ -154,9 +154,10 @@ class World:
             "chunk_size": 50,
         }
         run = Reconciliation(self.resources, *(known | options).values())
-        return await run.report(
-            wallet_out, dict.fromkeys(foreign_orders(foreign), by_whom(said_by))
-        )
+        with as_current(self.resources):
+            return await run.report(
+                wallet_out, dict.fromkeys(foreign_orders(foreign), by_whom(said_by))
+            )
 
 
 @pytest.fixture
