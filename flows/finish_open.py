@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from prefect.client.orchestration import get_client
@@ -18,11 +20,13 @@ from connectors.ledger.batches import OpenBatch
 from connectors.ledger.send_log import SendLog
 from connectors.ledger.store import Ledger
 from connectors.outside_watcher import ping_watcher
+from connectors.request_files import READERS
 from connectors.settings import SourcingSettings
 from domain.after_sale import FOLLOWED as FOLLOWED_REFUNDS
 from domain.follow_ups import as_text
+from domain.messages import Message
 from domain.report import BatchReport
-from domain.wording import ANOTHER_WORKS, pluralize
+from domain.wording import ANOTHER_WORKS, pluralize, shorten
 from flows.after_sale import follow_after_sale
 from flows.buy_from_file import KnownBatch, PartOfBatch, finish_batch
 from flows.callbacks import hear_callbacks
@@ -46,6 +50,8 @@ BEGINS_WITHIN = timedelta(minutes=10)
 """The sweep begins nothing that much later."""
 ENDS_WITHIN = timedelta(minutes=30)
 READ_EVERY = timedelta(hours=1)
+TAKEN_WITHIN = timedelta(hours=26)
+"""A night comes once a day, and may last."""
 LOST = "Its process is gone: finish-open goes on with its batch"
 
 
@@ -152,6 +158,34 @@ class Sweep:
         return False  # an hour passes, whatever became of the run that read last
 
 
+def _is_older(file: Path, oldest: float) -> bool:
+    with suppress(OSError):  # a night takes it at this moment
+        return file.stat().st_mtime < oldest
+    return False
+
+
+def of_left_files(inbox: Path, now: datetime) -> list[Message]:
+    """The message of request files that no night has taken for a day, once a day: the
+    nights may take another folder.
+    """
+    oldest = (now - TAKEN_WITHIN).timestamp()
+    left_files = [
+        file.name
+        for file in inbox.glob("[!.~]*")
+        if file.suffix.lower() in READERS and _is_older(file, oldest)
+    ]
+    if not left_files:
+        return []
+    return [
+        Message(
+            cause=f"left-files:{inbox}:{now:%Y-%m-%d}",
+            subject=f"No night takes {pluralize(len(left_files), 'request file')}",
+            body=f"{shorten(sorted(left_files))} in {inbox}. What to do: let *Inbox* of "
+            "the deployment buy-from-inbox be that folder, and its schedule active.",
+        )
+    ]
+
+
 @sourcing_flow("finish what is open")
 async def finish_open(batch: KnownBatch = "", part: PartOfBatch = "") -> SweepReport:
     """Settle what got no answer, go on with what was approved, read parcels and refunds
@@ -179,6 +213,7 @@ async def finish_open(batch: KnownBatch = "", part: PartOfBatch = "") -> SweepRe
         sweep = Sweep(ledger=ledger, settings=settings, until=now + BEGINS_WITHIN)
         try:
             await best_effort("which runs failed", sweep.enqueue_failed_runs())
+            await enqueue(ledger, *of_left_files(settings.inbox, now))
             await send_due(ledger, settings, now=now)
             await sweep.read_what_is_due()
             await sweep.buy_what_is_open()
