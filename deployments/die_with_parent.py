@@ -21,6 +21,8 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
     if os.getppid() != int(parent):
         raise SystemExit("the process that started this is gone")
+    # Prefect's worker turns SIGTERM into SIGINT, which a shell's `&` has it ignore
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     os.execv(command[0], command)
 
 
