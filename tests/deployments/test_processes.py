@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from deployments.die_with_parent import die_with_parent
 from tests.deployments.served import wait_for
-from tests.running import ROOT
+from tests.running import PATIENCE_S, ROOT
 
 LEAVES_A_CHILD = """
 import subprocess, sys
@@ -38,6 +39,26 @@ def test_nothing_is_started_for_a_parent_that_is_gone_already() -> None:
     )
     assert (done.returncode, done.stdout) == (1, "")
     assert "the process that started this is gone" in done.stderr
+
+
+def test_a_child_can_be_interrupted_though_its_parent_can_not() -> None:
+    """As where a script has started the parent with `&`."""
+    waits = "import time; print('waits', flush=True); time.sleep(60)"
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        child = subprocess.Popen(
+            die_with_parent([sys.executable, "-c", waits]),
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    with child:
+        assert child.stdout
+        assert child.stdout.readline() == b"waits\n"
+        child.send_signal(signal.SIGINT)
+        assert child.wait(timeout=PATIENCE_S) != 0
 
 
 def _last_argument(pid: int) -> bytes:
