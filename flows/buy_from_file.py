@@ -186,8 +186,7 @@ KnownBatch = Annotated[
     str,
     asked(
         "Batch",
-        "The name of a batch that was begun, as its runs show it; empty for all that "
-        "is due",
+        "The name of a batch that was begun, as its runs show it",
     ),
 ]
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from prefect.client.orchestration import get_client
 from prefect.states import Completed
@@ -28,7 +28,7 @@ from domain.messages import Message
 from domain.report import BatchReport
 from domain.wording import ANOTHER_WORKS, pluralize, shorten
 from flows.after_sale import follow_after_sale
-from flows.buy_from_file import KnownBatch, PartOfBatch, finish_batch
+from flows.buy_from_file import PartOfBatch, finish_batch
 from flows.callbacks import hear_callbacks
 from flows.messages import show_what_waits
 from flows.notify.outbox import enqueue, failed_runs, send_due
@@ -40,6 +40,7 @@ from flows.prefect_ui.expected_errors import (
     sourcing_flow,
 )
 from flows.prefect_ui.markdown import counts_of
+from flows.prefect_ui.parameters import asked
 from flows.prefect_ui.runs import is_deployed, is_stopped_by_person, show_as_crashed
 from flows.sync_tracking import FOLLOWED as FOLLOWED_ORDERS
 from flows.sync_tracking import sync_tracking
@@ -186,8 +187,13 @@ def of_left_files(inbox: Path, now: datetime) -> list[Message]:
     ]
 
 
+OneBatch = Annotated[
+    str, asked("Batch", "The name of a batch that was begun; empty: all that is due")
+]
+
+
 @sourcing_flow("finish what is open")
-async def finish_open(batch: KnownBatch = "", part: PartOfBatch = "") -> SweepReport:
+async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepReport:
     """Settle what got no answer, go on with what was approved, read parcels and refunds
     that are due, and send messages.
 
