@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from functools import partial
 
 from connectors.callbacks import CallbackStore, are_received
@@ -16,24 +15,20 @@ SWEEP = "sweep"
 """The lease of the process that sweeps."""
 
 
-def utc_now() -> datetime:
-    return datetime.now(UTC)
-
-
-def is_anything_due(settings: SourcingSettings) -> bool:
+def is_anything_due(settings: SourcingSettings, *, clock: Clock) -> bool:
     """Whether a sweep would find something to do, and none is at it. Makes no ledger.
 
     Raises `LedgerUnusable`.
     """
     url = settings.ledger_url
-    with Ledger(url, clock=utc_now, owner="serve", only_reads=True) as ledger:
+    with Ledger(url, clock=clock, owner="serve", only_reads=True) as ledger:
         now = ledger.clock()
         if ledger.batches.is_leased(SWEEP, death_on(settings)):
             return False
         return (
             ledger.is_message_due(now)
             or bool(due_batches(ledger, settings))
-            or has_due_callbacks(url, clock=utc_now)
+            or has_due_callbacks(url, clock=clock)
         )
 
 

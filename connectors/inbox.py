@@ -29,8 +29,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from connectors import fetched_files, request_copies
 from connectors.durable import move, put
-from connectors.fetched_files import FOLDER
 from connectors.ledger.engine import sqlite_file
 from connectors.process_locks import is_free
 from connectors.settings import SourcingSettings
@@ -520,7 +520,11 @@ def _copies(settings: SourcingSettings, inbox: Path) -> dict[Path, datetime]:
         for one in (inbox, *settings.inboxes)
         for place in (Folder.DONE, Folder.FAILED)
     ]
-    folders = [*ended, settings.data_dir / FOLDER]
+    folders = [
+        *ended,
+        settings.data_dir / fetched_files.FOLDER,
+        settings.data_dir / request_copies.FOLDER,
+    ]
     found = [path for folder in folders for path in folder.rglob("*")]
     if ledger := sqlite_file(settings.ledger_url):
         found += [

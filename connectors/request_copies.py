@@ -30,15 +30,10 @@ def keep_copy(data_dir: Path, batch_id: str, content: bytes, suffix: str) -> Pat
 
 
 def require_unchanged(copy: Path, digest: str) -> None:
-    """Raise `BadInput` where a copy is not what its batch was begun with."""
-    try:
-        content = copy.read_bytes()
-    except OSError as error:
-        raise BadInput(
-            f"{copy} can't be read ({error.strerror}), so its batch is planned no "
-            "further: run your own request file again"
-        ) from error
-    if digest_of(content) != digest:
+    """Raise `BadInput` where a copy is not what its batch was begun with, and `OSError`
+    where it can't be read: it may lie on another machine.
+    """
+    if digest_of(copy.read_bytes()) != digest:
         raise BadInput(
             f"{copy} was changed after its batch was begun, so that is planned no "
             "further: run your own request file again"

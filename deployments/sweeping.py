@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 import time
+from datetime import UTC, datetime
 
 import httpx
 
@@ -33,7 +34,7 @@ class SweepStarter:
         if time.monotonic() < self._starts_at:
             return
         try:
-            if is_anything_due(self._settings):
+            if is_anything_due(self._settings, clock=lambda: datetime.now(UTC)):
                 self._start()
                 self._starts_at = time.monotonic() + STARTS_EVERY_S
         except (LedgerUnusable, OSError, httpx.HTTPError):

@@ -49,7 +49,8 @@ from tasks.engine.resources import utc_now
 TRACKING, REFUNDS = "tracking", "refunds"
 BEGINS_WITHIN = timedelta(minutes=10)
 """The sweep begins nothing that much later."""
-ENDS_WITHIN = timedelta(minutes=30)
+LEASED_FOR = timedelta(minutes=12)
+"""Two sweeps buy nothing twice; a live one that lasts longer shares its work."""
 READ_EVERY = timedelta(hours=1)
 TAKEN_WITHIN = timedelta(hours=26)
 """A night comes once a day, and may last."""
@@ -104,7 +105,7 @@ class Sweep:
         if has_due_callbacks(self.settings.ledger_url, clock=utc_now):
             await self._do("messages of the service", hear_callbacks)
         tracking = partial(sync_tracking, due_only=True)
-        if self.ledger.orders_in(FOLLOWED_ORDERS):
+        if self.ledger.has_orders_in(FOLLOWED_ORDERS):
             await self._do(TRACKING, tracking, every=READ_EVERY)
         if self.ledger.refunds.in_states(FOLLOWED_REFUNDS):
             await self._do(REFUNDS, follow_after_sale, every=READ_EVERY)
@@ -211,7 +212,7 @@ async def finish_open(batch: OneBatch = "", part: PartOfBatch = "") -> SweepRepo
     ):
         now = utc_now()
         dead = death_on(settings)
-        if not ledger.batches.lease(SWEEP, now + ENDS_WITHIN, dead):
+        if not ledger.batches.lease(SWEEP, now + LEASED_FOR, dead):
             log.discard()
             ended: Any = Completed(message=ANOTHER_WORKS, data=SweepReport())
             another: SweepReport = ended

@@ -297,6 +297,12 @@ class Ledger(Switches):
         )
 
     @repeating
+    def has_orders_in(self, states: Iterable[OrderState]) -> bool:
+        """Whether any order is in one of these states."""
+        some_order = select(orders.c.order_ref).where(orders.c.state.in_(list(states)))
+        return bool(self.column(some_order.limit(1)))
+
+    @repeating
     def approved_before(self, at: datetime) -> dict[str, OrderRecord]:
         """The orders whose plan is approved, and of which nothing was begun or changed
         since then.

@@ -31,8 +31,8 @@ from tasks.engine.resources import utc_now
 class WorkedBatch:
     """A batch that this run works on; `start` stores that in the ledger.
 
-    `done_by` is its time limit. `looks` are those that count so far. `follow_up` is
-    set by a run that ends in order, and `is_planned` once each order has a plan.
+    `done_by` is its time limit. `follow_ups` are those that count so far. `follow_up`
+    is set by a run that ends in order, and `is_planned` once each order has a plan.
     """
 
     batch_id: str

@@ -101,3 +101,24 @@ def test_a_copy_that_was_changed_is_not_planned(
     (trouble,) = report["troubles"]
     assert trouble.startswith(f"batch batch: {copy} was changed after its batch")
     assert counted(sandbox) == [0, 0, 0]
+
+
+@SQLITE
+def test_a_copy_that_is_not_here_is_waited_for(
+    sandbox: RunningSandbox, job: Job
+) -> None:
+    """It may lie on the machine of the run that was killed: the batch stays due."""
+    killed(job, "before-intent:create")
+    with ledger_of(job) as ledger:
+        ledger.put_plans(
+            [one.plan for one in ledger.each_order(ledger.refs_in("batch"))], "batch"
+        )
+        copy = ledger.batches.open("batch")[0].file
+    assert copy
+    Path(copy).rename(f"{copy}.away")
+    (trouble,) = run(sweep(job))["troubles"]
+    assert trouble.startswith("batch batch: ")
+    with ledger_of(job) as ledger:
+        (batch,) = ledger.batches.open("batch")
+    assert (batch.due_at is not None, batch.follow_ups) == (True, 1)
+    assert counted(sandbox) == [0, 0, 0]
