@@ -51,6 +51,7 @@ class Rule(StrEnum):
     FORGOTTEN_SHIPMENT = "a shipment is not in the ledger"
     IMAGINED_SHIPMENT = "the ledger tells a shipment that was never booked"
     OVER_BUDGET = "a batch cost more than its budget, or may"
+    UNCOUNTED = "an order that may have spent counts for nothing, or the reverse"
     OVER_DAY_LIMIT = "orders begun on one day exceed the day's limit"
 
 
@@ -116,6 +117,7 @@ def violations(
         *history.ledger_imagines_nothing(),
         *(history.snapshot_agrees(snapshot) if snapshot is not None else ()),
         *history.limits_hold(limits),
+        *history.spending_is_counted(),
     ]
 
 
@@ -317,6 +319,13 @@ class _History:
                         rule=Rule.OVER_DAY_LIMIT,
                         what=f"{day}: begun {taken}, allowed {limits.day}",
                     )
+
+    def spending_is_counted(self) -> Iterator[Violation]:
+        begun = {e.order_ref for e in self.effects if _may_spend(e)}
+        for order in self.orders.values():
+            if (order.spent_at is not None) != (order.order_ref in begun):
+                what = f"{order.order_ref}: counted since {order.spent_at}"
+                yield Violation(rule=Rule.UNCOUNTED, what=what)
 
     def _outlay(self, order: OrderRecord, limits: AllowedAmounts) -> int:
         paid = sum(one["paid_fen"] for one in self.under.get(order.order_ref, ()))

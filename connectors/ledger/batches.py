@@ -118,7 +118,7 @@ class BatchRows(LedgerRows):
         }
         row = {"batch_id": batch_id, "created_at": now, **asked}
         statement = self._ledger.insert(batches).values(row)
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             connection.execute(
                 statement.on_conflict_do_update(index_elements=["batch_id"], set_=asked)
             )
@@ -214,7 +214,7 @@ class BatchRows(LedgerRows):
             leases.c.until > now + LONGEST_LEASE,
             leases.c.owner.in_(dead),
         )
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             taken = connection.execute(
                 statement.on_conflict_do_update(
                     index_elements=["name"],

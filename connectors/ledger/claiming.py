@@ -22,7 +22,7 @@ from connectors.ledger.records import (
     SpendLimits,
 )
 from connectors.ledger.schema import effects
-from connectors.ledger.spending import without_room
+from connectors.ledger.spending import count_spending, without_room
 from connectors.ledger.transactions import Transactions
 from domain.decisions import Verdict, held
 from domain.effects import (
@@ -102,6 +102,7 @@ def claim_each(
         key=lambda row: str(row["key"])
     )  # two runs that lock rows in one order never deadlock
     won = effect_records(connection, _claiming(ledger.insert), rows) if rows else []
+    count_spending(connection, [record.order_ref for record in won])
     return claimed_of(connection, won, intents)
 
 
@@ -161,9 +162,7 @@ def _within(
     standing: Mapping[str, Any],
 ) -> Sequence[Intent]:
     """The intents within the limits; the orders of the others are held."""
-    over = without_room(
-        connection, intents, limits, now=now, totals=ledger.totals, standing=standing
-    )
+    over = without_room(connection, intents, limits, now=now, standing=standing)
     return _without(ledger, connection, intents, over)
 
 

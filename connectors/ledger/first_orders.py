@@ -98,7 +98,7 @@ class FirstOrderRows(LedgerRows):
         marketplace.
         """
         now = self._ledger.clock()
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             note(
                 connection,
                 Note.PAID.at(marketplace),

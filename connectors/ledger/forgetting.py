@@ -179,7 +179,7 @@ class ForgottenRows(LedgerRows):
             causes = connection.scalars(
                 _outbox_of(order_ref, mentions, messages.c.cause)
             ).all()
-        with ledger.transaction([order_ref]) as connection:
+        with ledger.transaction() as connection:
             require_in_use(connection, ledger.shown)
             connection.execute(LOCKED_ORDERS, {"refs": [order_ref]})
             stands = standing_in(connection, order_ref)

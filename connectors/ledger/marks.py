@@ -162,7 +162,7 @@ class MarkRows(LedgerRows):
 
     @repeating
     def _note(self, name: str, words: str, *, by: str) -> None:
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             require_in_use(connection, self._ledger.shown)
             note(connection, name, words, by=by, at=self._ledger.clock())
 
@@ -183,7 +183,7 @@ class MarkRows(LedgerRows):
         Until then a list may lack what was sent before the restore, or by a log's last
         line.
         """
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             if (since := standing_since(connection, Mark.RESTORED)) is None:
                 return None
             until = max(since, last_sent or since) + listed_within
@@ -195,7 +195,7 @@ class MarkRows(LedgerRows):
     @repeating
     def put_back(self, words: str, *, by: str) -> None:
         """Mark a ledger that was restored by hand."""
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             set_mark(connection, Mark.RESTORED, words, by=by, at=self._ledger.clock())
 
     def restored_at(self) -> datetime | None:

@@ -170,7 +170,7 @@ class ForeignOrderRows(LedgerRows):
         """Record a person's declaration about each order, in place of an earlier
         one.
         """
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             for one in orders:
                 self._end(connection, one.identity, by=one.by)
                 row = {
@@ -188,7 +188,7 @@ class ForeignOrderRows(LedgerRows):
         """Withdraw a declaration: reconciliation reports the order again. False when it
         was not declared foreign.
         """
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             return self._end(connection, order, by=by)
 
     def _end(self, connection: Connection, order: OrderId, *, by: str) -> bool:

@@ -17,7 +17,7 @@ from connectors.ledger.engine import one_of
 from connectors.ledger.order_ids import IdOwners
 from connectors.ledger.records import REASON, OrderChange, Outcome
 from connectors.ledger.schema import STATUS_OF_THESE, effects, moves, orders
-from connectors.ledger.spending import PAYABLE
+from connectors.ledger.spending import PAYABLE, count_spending
 from connectors.ledger.switches import hold
 from connectors.ledger.transactions import Transactions
 from domain.effects import OPEN
@@ -37,6 +37,7 @@ LOCKED_ORDERS = (
                 "batch_id",
                 "marketplace",
                 "state",
+                "spent_at",
                 *_APPROVAL,
                 *REASON,
             )
@@ -140,8 +141,8 @@ class OrderMover:
             self._trail.append({**row, "by": self._by})
 
     def write(self) -> None:
-        """Write all changes and their audit trail; orders that fill the same columns
-        share a statement.
+        """Write all changes, their audit trail, and what the orders cost or may cost.
+        Effects are written before. Orders that fill the same columns share a statement.
         """
         self._ledger.moved.update(self._written)
         alike = defaultdict[tuple[str, ...], list[dict[str, Any]]](list)
@@ -154,6 +155,7 @@ class OrderMover:
             self._connection.execute(_filling(names), rows)
         if self._trail:
             self._connection.execute(_AUDIT, self._trail)
+        count_spending(self._connection, self._locked)
         for marketplace, reasons in self._held.items():
             hold(
                 self._connection,

@@ -76,13 +76,13 @@ class Outbox(LedgerRows):
     @repeating
     def put(self, *new: Message) -> None:
         """Enqueue the messages whose causes are new, in one commit."""
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             put_messages(connection, new, self._ledger.clock())
 
     @repeating
     def noted_at(self, cause: str) -> datetime:
         """When a cause without a message was noted first, which may be now."""
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             _insert(connection, _row(cause, self._ledger.clock()))
         return self.causes(cause)[cause]
 
@@ -95,7 +95,7 @@ class Outbox(LedgerRows):
         over = {"tries": 0, "sent_at": now, "next_try_at": None, "failure": ""}
         # in one statement: a message that is put meanwhile stays for the next call
         ending = update(messages).where(unaddressed).values(over).returning(messages)
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             for row in connection.execute(ending).mappings().all():
                 unsent = {**row, "sent_at": None, "next_try_at": now}
                 for name in names:
@@ -106,7 +106,7 @@ class Outbox(LedgerRows):
         """The next message that is due, its try written; the least tried first."""
         next_one = select(messages).where(is_due(now)).limit(1)
         next_one = next_one.order_by(messages.c.tries, messages.c.put_at)
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             locked = next_one.with_for_update(skip_locked=True)
             row = connection.execute(locked).mappings().first()
             if row is None:
@@ -138,7 +138,7 @@ class Outbox(LedgerRows):
         others = update(messages).where(
             messages.c.address == message.address, is_due(now)
         )
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             connection.execute(_of(message).where(_UNSENT).values(why))
             connection.execute(others.values(next_try_at=next_try_at))
 

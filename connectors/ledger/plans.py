@@ -175,9 +175,9 @@ def put_rows(
             "recorded_at": now,
             "updated_at": now,
         }
-    with ledger.transaction(
-        ()
-    ) as connection:  # what has an effect that counts as spent stays as it is
+    with (
+        ledger.transaction() as connection
+    ):  # what has an effect that counts as spent stays as it is
         # All rows exist and are locked before effects are read: another run's claim is
         # either seen below or waits for this commit. A missing row can't be locked, so
         # new orders are written first.
@@ -233,7 +233,7 @@ def approve_rows(
     orders stay as they are.
     """
     said = {approval.order_ref: approval for approval in approvals}
-    with ledger.transaction(()) as connection:
+    with ledger.transaction() as connection:
         # this locks the orders: another run's plan is seen below or waits for this
         # commit
         mover = OrderMover(ledger, connection, said)
@@ -382,7 +382,7 @@ def _drop(
     ledger: Transactions, refs: Collection[str], *, by: str, note: str
 ) -> Mapping[str, Reason]:
     stay = dict.fromkeys(refs, NOT_THERE)
-    with ledger.transaction(refs) as connection:
+    with ledger.transaction() as connection:
         require_in_use(connection, ledger.shown)
         # this locks the orders: what another run claims is either seen below or waits
         # for this commit
@@ -516,7 +516,7 @@ def say_no(
     It `explains` the state of some: it becomes the reason of those that are in it
     still.
     """
-    with ledger.transaction(()) as connection:
+    with ledger.transaction() as connection:
         mover = OrderMover(ledger, connection, refs)
         for ref in refs:
             state, writes = mover.state(ref), OrderUpdate.approval_withdrawn()
@@ -586,7 +586,7 @@ class PartRows(LedgerRows):
             for ref in sorted(wanted)
             for own_sku, order_ref in sorted(wanted[ref].items())
         ]
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             if rows:
                 connection.execute(
                     self._ledger.insert(parts).on_conflict_do_nothing(), rows
@@ -622,7 +622,7 @@ class MatchRows(LedgerRows):
         ]
         insert = self._ledger.insert(matches)
         changed = {name: insert.excluded[name] for name in ("match", "decided_at")}
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             if rows:
                 connection.execute(
                     insert.on_conflict_do_update(

@@ -101,7 +101,7 @@ def take_answer(
     """Record an answer, for all orders of its question or for none. Return whether the
     question still stood as it was shown.
     """
-    with ledger.transaction(()) as connection:
+    with ledger.transaction() as connection:
         # this locks the orders: another answer, or another plan, is seen below or waits
         # for this commit
         refs = connection.scalars(_REFS, {"batch": batch_id}).all()

@@ -125,6 +125,12 @@ class OrderRecord:
     parcel_reported_at: datetime | None
     shop: str | None
     shop_ref: str | None
+    committed_minor: int
+    """What it counts for in the budget of its batch."""
+    outlay_minor: int
+    """What it counts for in the limit of the day of `spent_at`."""
+    spent_at: datetime | None
+    """When its create or pay was last begun, if it may have happened."""
     stored: Mapping[str, Any]
 
     @classmethod

@@ -110,7 +110,7 @@ class RefundRows(LedgerRows):
             _event_row(refund, place, event, now)
             for place, event in enumerate(events, start=1)
         ]
-        with self._ledger.transaction([refund.order_ref]) as connection:
+        with self._ledger.transaction() as connection:
             # another refund of the order may be followed at this moment: the sum below
             # must see both
             of_order = select(

@@ -62,7 +62,7 @@ class ResolutionRows(LedgerRows):
         changed since they were read, when a living run holds the effect, or when
         another order got the service's order id that the answer names.
         """
-        with self._ledger.transaction([answer.order_ref]) as connection:
+        with self._ledger.transaction() as connection:
             require_in_use(connection, self._ledger.shown)
             names = IdOwners(
                 connection, [answer.change]

@@ -31,7 +31,6 @@ from sqlalchemy import (
     TypeDecorator,
     false,
     func,
-    literal_column,
     or_,
     text,
 )
@@ -204,7 +203,6 @@ orders = Table(
         String(120),
         ForeignKey("batches.batch_id"),
         nullable=False,
-        index=True,
     ),
     Column("marketplace", String(32), nullable=False),
     Column("state", String(32), nullable=False),
@@ -240,11 +238,20 @@ orders = Table(
     Column("parcel_reported_at", UtcDateTime),
     Column("shop", String(40)),
     Column("shop_ref", String(80)),
+    Column("committed_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("outlay_minor", BigInteger, nullable=False, server_default=text("0")),
+    Column("spent_at", UtcDateTime),
+    CheckConstraint(
+        "0 <= committed_minor AND committed_minor <= outlay_minor",
+        name="ck_orders_committed",
+    ),
     CheckConstraint(
         "payable_minor IS NULL OR payable_minor >= coalesce(approved_minor, 0)",
         name="ck_orders_payable",
     ),
 )
+Index("ix_orders_batch_id", orders.c.batch_id, orders.c.committed_minor)
+_index_of_some(orders.c.spent_at.is_not(None), orders.c.spent_at, orders.c.outlay_minor)
 Index("ix_orders_marketplace", orders.c.marketplace, orders.c.ordered_at)
 Index("ix_orders_state", orders.c.state, orders.c.updated_at)
 _index_of_some(orders.c.paid_at.is_not(None), orders.c.paid_at)
@@ -324,14 +331,6 @@ effects = Table(
     ),
 )
 Index("ix_effects_status", effects.c.status)
-BEGINS_TO_SPEND: list[ColumnElement[str]] = [
-    literal_column("'create'"),
-    literal_column("'pay'"),
-]
-"""The actions as literals, not parameters: only so SQLite knows that the index of these
-has them all.
-"""
-_index_of_some(effects.c.action.in_(BEGINS_TO_SPEND), effects.c.intent_at)
 STATUS_OF_THESE = effects.c.status.concat("")
 """The status as a second condition, without its index: by that SQLite would read all
 effects of a status.
@@ -534,17 +533,6 @@ pace = Table(
 )
 """How many calls the account may make, as of a time, its clients, and until when the
 service throttles. A second row counts the calls of a day.
-"""
-
-changes = Table(
-    "changes",
-    metadata,
-    Column("number", BigInteger, primary_key=True, autoincrement=False),
-    Column("order_refs", JSON(none_as_null=True)),
-    Column("pruned", BigInteger),
-)
-"""Which orders a commit may have changed; NULL: any. Numbers below `pruned` are deleted
-since that commit.
 """
 
 SCHEMA_DIGEST = digest_of(metadata)

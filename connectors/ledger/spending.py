@@ -3,45 +3,32 @@
 An order whose create or pay may have happened counts: with what was paid for it, or
 else with the most that may still be paid. A cancelled order without any begun payment
 counts no more. Refunds free the budget of the batch, which limits what the goods cost,
-never the limit of the day, which limits how much money leaves.
+never the limit of the day, which limits how much money leaves. Both amounts are columns
+of the order, which each transaction writes that changes what they follow from.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
-    JSON,
-    BigInteger,
-    ColumnElement,
     Connection,
-    Executable,
     Select,
     and_,
     bindparam,
     case,
-    delete,
     func,
-    literal_column,
-    null,
     or_,
     select,
-    text,
     update,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 
 from connectors.ledger.engine import one_of
 from connectors.ledger.records import Intent, SpendLimits
 from connectors.ledger.schema import (
-    BEGINS_TO_SPEND,
     STATUS_OF_THESE,
-    changes,
     effects,
     minor_sum,
     orders,
@@ -51,129 +38,6 @@ from domain.effects import Action, EffectStatus
 from domain.holds import BudgetLimits, over_budget
 from domain.money import Money
 from domain.states import OrderState
-
-KEPT, PRUNE_EVERY = 256, 64
-"""How many commits are kept; one in so many deletes the older ones. A reader that is
-further behind learns no names.
-"""
-MOST_NAMED = 500
-"""A commit that changes more orders names none."""
-
-
-class SeenUntil(NamedTuple):
-    """What was committed at a reading: the database's snapshot, and the reader's `own`
-    transaction.
-
-    Every transaction with a number below `least` had ended.
-    """
-
-    seen: str = "1:1:"
-    own: int = 0
-    least: int = 1
-
-
-def record_change(connection: Connection, order_refs: Collection[str] | None) -> None:
-    """Record in this transaction which orders it may change; None: any."""
-    dialect = connection.dialect.name
-    named = (
-        None
-        if order_refs is None or len(order_refs) > MOST_NAMED
-        else sorted(order_refs)
-    )
-    number = connection.execute(_recording(dialect), {"order_refs": named}).scalar_one()
-    if number % PRUNE_EVERY == 0:
-        oldest, prune = _pruning(dialect)
-        if (kept_from := connection.execute(oldest).scalar()) is not None:
-            connection.execute(prune, {"kept_from": kept_from, "own": number})
-            connection.execute(_PRUNED, {"kept_from": kept_from, "own": number})
-
-
-def changes_since(
-    connection: Connection, last: SeenUntil
-) -> tuple[SeenUntil, set[str] | None]:
-    """What is committed now, and which orders changed since `last`; None when that is
-    not known.
-    """
-    rows = connection.execute(_reading(connection.dialect.name), last._asdict()).all()
-    now = SeenUntil(
-        seen=rows[0].now, own=rows[0].own, least=int(rows[0].now.partition(":")[0])
-    )
-    news = [row for row in rows if row.number is not None]
-    if any(row.order_refs is None or (row.pruned or 0) > last.least for row in news):
-        return now, None
-    return now, {order_ref for row in news for order_ref in row.order_refs}
-
-
-_PRUNED = (
-    update(changes)
-    .where(changes.c.number == bindparam("own"))
-    .values(pruned=bindparam("kept_from"))
-)
-_UNSEEN = """
-SELECT look.now, look.own, changes.number, changes.order_refs, changes.pruned
-FROM (SELECT {now} AS now, {own} AS own) AS look LEFT JOIN changes ON changes.number >= :least AND {unseen}
-"""
-_UNSEEN_BY_DIALECT = {
-    "postgresql": _UNSEEN.format(
-        now="CAST(pg_current_snapshot() AS text)",
-        own="COALESCE(CAST(CAST(pg_current_xact_id_if_assigned() AS text) AS bigint), 0)",
-        # a snapshot takes the transaction that takes it for one that has ended
-        unseen="(changes.number = :own OR NOT pg_visible_in_snapshot("
-        "CAST(CAST(changes.number AS text) AS xid8), CAST(:seen AS pg_snapshot)))",
-    ),
-    "sqlite": _UNSEEN.format(
-        now="(SELECT CAST(COALESCE(MAX(number), 0) AS text) FROM changes)",  # the last may be this transaction's own
-        own="0",
-        unseen=":own = 0 AND :seen <> ''",
-    ),
-}
-_NUMBERS = {
-    "postgresql": "CAST(CAST(pg_current_xact_id() AS text) AS bigint)",
-    "sqlite": "(SELECT COALESCE(MAX(number), 0) + 1 FROM changes)",
-}
-_TO_COME = {
-    "postgresql": "CAST(CAST(pg_snapshot_xmax(pg_current_snapshot()) AS text) AS bigint)",
-    "sqlite": "(SELECT MAX(number) + 1 FROM changes)",
-}
-
-
-@cache
-def _reading(dialect: str) -> Executable:
-    return text(_UNSEEN_BY_DIALECT[dialect]).columns(order_refs=JSON)
-
-
-@cache
-def _recording(dialect: str) -> Executable:
-    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    values: dict[str, Any] = {"order_refs": bindparam("order_refs"), "pruned": null()}
-    row = insert(changes).values(number=literal_column(_NUMBERS[dialect]), **values)
-    # a database restored into another server brings the old server's numbers, also such
-    # as are still to come here
-    return row.on_conflict_do_update(index_elements=["number"], set_=values).returning(
-        changes.c.number
-    )
-
-
-@cache
-def _pruning(dialect: str) -> tuple[Executable, Executable]:
-    """Two statements: read the oldest number that is kept, and delete those below
-    it.
-    """
-    to_come = literal_column(_TO_COME[dialect], BigInteger)
-    newest_first = (
-        select(changes.c.number)
-        .where(changes.c.number < to_come)
-        .order_by(changes.c.number.desc())
-    )
-    past = or_(changes.c.number < bindparam("kept_from"), changes.c.number >= to_come)
-    others = changes.c.number != bindparam("own")
-    free = (
-        select(changes.c.number).where(past, others).with_for_update(skip_locked=True)
-    )
-    return newest_first.offset(KEPT).limit(1), delete(changes).where(
-        changes.c.number.in_(free)
-    )
-
 
 SPENDING_LOCK = 7_307_422
 _LET_IN = select(func.pg_advisory_xact_lock(SPENDING_LOCK))
@@ -191,7 +55,6 @@ def without_room(
     limits: SpendLimits,
     *,
     now: datetime,
-    totals: CommittedTotals,
     standing: Mapping[str, Any],
 ) -> dict[str, Verdict]:
     """Why some of these orders may not be created or paid, by `order_ref`. `standing`
@@ -204,33 +67,24 @@ def without_room(
     if limits.batch is None and limits.day is None:
         return {}  # a run with a limit counts this claim as one after its own
     day_start = limits.day_start(now)
-    batch_id, since = (
-        None if limits.batch is None else limits.batch_id,
-        None if limits.day is None else day_start,
-    )
     if connection.dialect.name == "postgresql":
-        if not totals.follows(batch_id=batch_id, since=since):
-            totals.sums(
-                connection, batch_id=batch_id, since=since
-            )  # before other claims wait for it
         connection.execute(_LET_IN)
-    refs = [intent.order_ref for intent in intents]
-    batch, day, begun = totals.sums(
-        connection, batch_id=batch_id, since=since, also=refs
-    )
-    taken = BudgetLimits(
+    budgets = BudgetLimits(
         batch=limits.batch,
         day=limits.day,
-        batch_spent=Money(batch),
-        day_spent=Money(day),
+        batch_spent=Money(batch_total(connection, limits.batch_id)),
+        day_spent=Money(day_total(connection, day_start)),
     )
-    counted = {order_ref for order_ref, row in begun.items() if row.last >= day_start}
-    uncounted = [
-        intent.order_ref for intent in intents if intent.order_ref not in counted
-    ]
-    return over_budget(
-        [(ref, Money(standing[ref].payable)) for ref in uncounted], taken
-    )
+    payable = {
+        intent.order_ref: Money(standing[intent.order_ref].payable)
+        for intent in intents
+        if not _is_counted(standing[intent.order_ref], day_start)
+    }
+    return over_budget([*payable.items()], budgets)
+
+
+def _is_counted(order: Any, day_start: datetime) -> bool:
+    return order.spent_at is not None and order.spent_at >= day_start
 
 
 def batch_total(connection: Connection, batch_id: str) -> int:
@@ -245,18 +99,16 @@ def day_total(connection: Connection, since: datetime) -> int:
     return connection.execute(_DAY_TOTAL, {"since": since}).scalar_one()
 
 
-def _live(of: Any) -> ColumnElement[bool]:
-    return and_(
-        of.c.action.in_(BEGINS_TO_SPEND), of.c.status.concat("").in_(COUNTS_AS_SPENT)
-    )
+def count_spending(connection: Connection, order_refs: Iterable[str]) -> None:
+    """Write what these orders cost or may cost, after their effects or they were
+    changed. The transaction holds their locks.
+    """
+    connection.execute(_COUNT, {"refs": [*order_refs]})
 
 
-def _each(which: ColumnElement[bool]) -> Select[Any]:
-    """What each of these orders costs or may cost, its outlay, and when its create or
-    pay was last begun.
-
-    Grouped: a lookup for each order misleads PostgreSQL's planner in a table that grows
-    faster than its statistics.
+def _counted() -> Select[Any]:
+    """What each of these orders (`refs`) costs or may cost, its outlay, and when its
+    create or pay was last begun; None for an order of which nothing counts.
     """
     paying = effects.c.action == Action.PAY
     begun = (
@@ -270,7 +122,11 @@ def _each(which: ColumnElement[bool]) -> Select[Any]:
             ),
             func.max(case((paying, 1), else_=0)).label("payments"),
         )
-        .where(_live(effects), which)
+        .where(
+            one_of(effects.c.order_ref, "refs"),
+            effects.c.action.in_((Action.CREATE, Action.PAY)),
+            STATUS_OF_THESE.in_(COUNTS_AS_SPENT),
+        )
         .group_by(effects.c.order_ref)
         .subquery("begun")
     )
@@ -281,6 +137,7 @@ def _each(which: ColumnElement[bool]) -> Select[Any]:
         else_=orders.c.paid_minor,
     )
     outlay = case(
+        (begun.c.last.is_(None), 0),
         (
             orders.c.paid_minor.is_not(None),
             case((begun.c.for_minor > shown, begun.c.for_minor), else_=shown),
@@ -290,155 +147,41 @@ def _each(which: ColumnElement[bool]) -> Select[Any]:
     )
     back = func.coalesce(orders.c.refunded_minor, 0)
     cost = case((back < outlay, outlay - back), else_=0)
-    amounts = (outlay.label("outlay"), cost.label("cost"))
-    joined = orders.join(begun, begun.c.order_ref == orders.c.order_ref)
-    return select(
-        orders.c.order_ref, orders.c.batch_id, begun.c.last, *amounts
-    ).select_from(joined)
+    return (
+        select(
+            orders.c.order_ref,
+            cost.label("cost"),
+            outlay.label("outlay"),
+            begun.c.last,
+        )
+        .select_from(orders.outerjoin(begun, begun.c.order_ref == orders.c.order_ref))
+        .where(one_of(orders.c.order_ref, "refs"))
+    )
 
 
-def _sum(each: Select[Any], amount: str) -> Select[int]:
-    summed = each.subquery("spent")
-    return select(minor_sum(summed.c[amount]))
-
-
-_since = effects.alias("since")
 PAYABLE = func.coalesce(orders.c.payable_minor, orders.c.approved_minor, 0).label(
     "payable"
 )
-OF_THESE = _each(one_of(effects.c.order_ref, "refs"))
-OF_BATCH = _each(
-    effects.c.order_ref.in_(
-        select(orders.c.order_ref).where(orders.c.batch_id == bindparam("batch"))
+COUNTED = _counted().subquery("counted")
+_COUNT = (
+    update(orders)
+    .where(
+        orders.c.order_ref == COUNTED.c.order_ref,
+        or_(
+            orders.c.committed_minor != COUNTED.c.cost,
+            orders.c.outlay_minor != COUNTED.c.outlay,
+            orders.c.spent_at.is_distinct_from(COUNTED.c.last),
+        ),
     )
-).where(orders.c.batch_id == bindparam("batch"))
-OF_DAY = _each(
-    effects.c.order_ref.in_(
-        select(_since.c.order_ref).where(
-            _live(_since), _since.c.intent_at >= bindparam("since")
-        )
+    .values(
+        committed_minor=COUNTED.c.cost,
+        outlay_minor=COUNTED.c.outlay,
+        spent_at=COUNTED.c.last,
     )
 )
-_BATCH_TOTAL = _sum(OF_BATCH, "cost")
-_DAY_TOTAL = _sum(OF_DAY, "outlay")
-
-
-@dataclass(slots=True)
-class _Sum:
-    """A sum that is updated by its changes: amounts by order."""
-
-    counts: Callable[[Any], int]
-    amounts: dict[str, int] = field(default_factory=dict)
-    total: int = 0
-
-    def put(self, order_ref: str, row: Any) -> None:
-        amount = 0 if row is None else self.counts(row)
-        self.total += amount - self.amounts.pop(order_ref, 0)
-        if amount:
-            self.amounts[order_ref] = amount
-
-
-class CommittedTotals:
-    """A run's totals of what is spent: summed up once, then updated by the orders that
-    changed.
-
-    Read within a claim's transaction they are exact: the commit of every process
-    records which orders it may have changed, and those are read anew.
-    """
-
-    def __init__(self) -> None:
-        self._sums: dict[str, tuple[object, _Sum]] = {}
-        self._last: SeenUntil | None = None
-        self._lock = threading.Lock()
-
-    def forget(self) -> None:
-        """Sum up anew at the next reading: what the last one saw may have been rolled
-        back.
-        """
-        with self._lock:
-            self._last = None
-
-    def sums(
-        self,
-        connection: Connection,
-        *,
-        batch_id: str | None,
-        since: datetime | None,
-        also: Collection[str] = (),
-    ) -> tuple[int, int, dict[str, Any]]:
-        """See `batch_total` and `day_total`, 0 for None; and the counted amounts of the
-        orders in `also`.
-        """
-        with self._lock:
-            last, self._last = self._last, None  # unless all of this succeeds
-            now, changed = changes_since(connection, last or SeenUntil())
-            if last is None or changed is None:
-                self._sums.clear()
-            begun = self._follow(
-                connection, changed if changed and self._sums else set(), also
-            )
-            batch = self._sum(
-                connection,
-                "batch",
-                batch_id,
-                OF_BATCH,
-                lambda row: _cost_in(row, batch_id),
-            )
-            day = self._sum(
-                connection,
-                "since",
-                since,
-                OF_DAY,
-                lambda row: _outlay_since(row, since),
-            )
-            self._last = now
-        return batch, day, begun
-
-    def follows(self, *, batch_id: str | None, since: datetime | None) -> bool:
-        """Whether these totals are summed up already."""
-        wanted = {"batch": batch_id, "since": since}.items()
-        with self._lock:
-            return self._last is not None and all(
-                which is None or (name in self._sums and self._sums[name][0] == which)
-                for name, which in wanted
-            )
-
-    def _follow(
-        self, connection: Connection, changed: set[str], also: Collection[str]
-    ) -> dict[str, Any]:
-        refs = changed.union(also)
-        found = (
-            {row.order_ref: row for row in connection.execute(OF_THESE, {"refs": refs})}
-            if refs
-            else {}
-        )
-        for _, kept in self._sums.values():
-            for order_ref in changed:
-                kept.put(order_ref, found.get(order_ref))
-        return {order_ref: found[order_ref] for order_ref in also if order_ref in found}
-
-    def _sum(
-        self,
-        connection: Connection,
-        name: str,
-        which: object,
-        all_of_it: Select[Any],
-        counts: Callable[[Any], int],
-    ) -> int:
-        if which is None:
-            return 0
-        of, kept = self._sums.get(name, (None, _Sum(counts)))
-        if of != which:
-            kept = _Sum(counts)
-            for row in connection.execute(all_of_it, {name: which}):
-                kept.put(row.order_ref, row)
-            self._sums[name] = which, kept
-        return kept.total
-
-
-def _cost_in(row: Any, batch_id: str | None) -> int:
-    return int(row.cost) if row.batch_id == batch_id else 0
-
-
-def _outlay_since(row: Any, day_start: datetime | None) -> int:
-    return int(row.outlay) if day_start is not None and row.last >= day_start else 0
+_BATCH_TOTAL = select(minor_sum(orders.c.committed_minor)).where(
+    orders.c.batch_id == bindparam("batch")
+)
+_DAY_TOTAL = select(minor_sum(orders.c.outlay_minor)).where(
+    orders.c.spent_at >= bindparam("since")
+)

@@ -216,7 +216,7 @@ class Ledger(Switches):
         Raises `LedgerUnusable` when it belongs to another account, was moved elsewhere,
         or is an unfinished copy.
         """
-        with self.transaction(()) as connection:
+        with self.transaction() as connection:
             require_in_use(connection, self.shown)
             connection.execute(
                 self.insert(account).values(one=1, name=name).on_conflict_do_nothing()
@@ -248,7 +248,7 @@ class Ledger(Switches):
     def start_batch(self, batch_id: str, source: str) -> datetime:
         """Record a batch once; returns when it was first started."""
         row = {"batch_id": batch_id, "source": source, "created_at": self.clock()}
-        with self.transaction(()) as connection:
+        with self.transaction() as connection:
             connection.execute(
                 self.insert(batches).values(row).on_conflict_do_nothing()
             )
@@ -435,9 +435,7 @@ class Ledger(Switches):
 
         @repeating
         def try_once() -> Claimed:
-            with self.transaction(
-                [intent.order_ref for intent in intents]
-            ) as connection:
+            with self.transaction() as connection:
                 if buys:
                     share_switch(connection)
                 off = self.guard.require(connection, now)
@@ -492,7 +490,7 @@ class Ledger(Switches):
         )
         # in the order in which outcomes are locked, so that two runs never deadlock
         locked = select(effects).where(adrift).order_by(effects.c.key).with_for_update()
-        with self.transaction(()) as connection:
+        with self.transaction() as connection:
             free = [
                 record.key
                 for record in effect_records(connection, locked, given)
@@ -522,10 +520,7 @@ class Ledger(Switches):
     ) -> list[bool]:
         """Do `record` and then `change` in one commit: all or nothing."""
         self.guard.journal.ended(outcomes)
-        refs = [outcome.claim.order_ref for outcome in outcomes] + [
-            change.order_ref for change in changes
-        ]
-        with self.transaction(refs) as connection:
+        with self.transaction() as connection:
             return write_all(self, connection, outcomes, changes)
 
     @repeating
@@ -535,7 +530,7 @@ class Ledger(Switches):
         The create effect made its order under an unknown id: it is unknown again, and
         settled as such. False when the order has changed since it was read.
         """
-        with self.transaction([order.order_ref]) as connection:
+        with self.transaction() as connection:
             connection.execute(LOCKED_ORDERS, {"refs": [order.order_ref]})
             now = (
                 connection.execute(_ORDERS, {"refs": [order.order_ref]})

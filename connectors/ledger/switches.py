@@ -66,7 +66,7 @@ class Switches(Transactions):
         said = Pause(
             by=by_whom(by), at=requested_at or self.clock(), why=why_in_words(why)
         )
-        with self.transaction(()) as connection:
+        with self.transaction() as connection:
             _one_by_one(connection)
             require_in_use(
                 connection, self.shown
@@ -103,7 +103,7 @@ class Switches(Transactions):
         after a later one.
         """
         at = requested_at or self.clock()
-        with self.transaction(()) as connection:
+        with self.transaction() as connection:
             _one_by_one(connection)
             require_in_use(connection, self.shown)
             ended = standing_pause(connection)
@@ -120,7 +120,7 @@ class Switches(Transactions):
 
     def _wait_for_claims(self, pause: Pause) -> None:
         try:
-            with self.transaction(()) as connection:
+            with self.transaction() as connection:
                 connection.execute(text(f"SET LOCAL lock_timeout = '{PATIENCE_S}s'"))
                 connection.execute(_ALONE)
         except LedgerUnusable as error:

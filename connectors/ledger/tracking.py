@@ -80,9 +80,7 @@ class TrackingRows(LedgerRows):
         """
         if not (events or changes or polled):
             return []
-        with self._ledger.transaction(
-            [change.order_ref for change in changes]
-        ) as connection:
+        with self._ledger.transaction() as connection:
             rows = self._new_rows(connection, events)
             if rows:
                 connection.execute(
@@ -131,7 +129,7 @@ class TrackingRows(LedgerRows):
     @repeating
     def make_due(self, order_refs: Sequence[str]) -> None:
         """Let the parcels of these orders be read by the next run that reads any."""
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             connection.execute(_OF_THESE, {"refs": order_refs})
 
     def not_due(self) -> set[str]:
@@ -166,7 +164,7 @@ class TrackingRows(LedgerRows):
     @repeating
     def read_until(self, at: datetime) -> None:
         """Record that a run has read the parcels that were due at this time."""
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             is_known = (
                 update(marks)
                 .where(marks.c.name == READ_UNTIL)
@@ -343,7 +341,7 @@ class ExportedRows(LedgerRows):
         """
         now, c = self._ledger.clock(), exported_numbers.c
         recording = self._ledger.insert(exported_numbers).on_conflict_do_nothing()
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             stand = connection.execute(_STAND, {"refs": list(whole)})
             done = [
                 (row.order_ref, ALL)

@@ -8,12 +8,12 @@ import functools
 import logging
 import math
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime
 from typing import Any, ParamSpec, Self, TypeVar
 
-from sqlalchemy import Connection, Engine, Executable, UpdateBase, event
+from sqlalchemy import Connection, Engine, Executable, UpdateBase
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError
 
@@ -25,7 +25,6 @@ from connectors.ledger.engine import (
     reading_engine,
     require_lasting,
 )
-from connectors.ledger.spending import CommittedTotals, record_change
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -168,14 +167,10 @@ class Transactions(Database):
         )
         self.owner = owner
         self.since: datetime | None = None
-        self.totals = CommittedTotals()
         self.asks_first = False
         self.free_of_first = set[str]()
         self.moved = set[str]()
         self.scanned = set[Scan]()
-        event.listen(
-            self.engine, "connect", lambda *_: self.totals.forget()
-        )  # it may be another server by now
 
     @property
     def shown(self) -> str:
@@ -183,19 +178,10 @@ class Transactions(Database):
         return self.engine.url.render_as_string(hide_password=True)
 
     @contextmanager
-    def transaction(self, of: Collection[str] | None = None) -> Iterator[Connection]:
-        """One durable commit, or nothing. Raises `LedgerUnusable`.
-
-        `of` are the orders whose spending it may change; None: any.
-        """
-        try:
-            with blaming(self.url), self._begun() as connection:
-                if of is None or of:
-                    record_change(connection, of)
-                yield connection
-        except BaseException:
-            self.totals.forget()
-            raise
+    def transaction(self) -> Iterator[Connection]:
+        """One durable commit, or nothing. Raises `LedgerUnusable`."""
+        with blaming(self.url), self._begun() as connection:
+            yield connection
 
     def _begun(self) -> AbstractContextManager[Connection]:
         return self.engine.begin()
@@ -212,5 +198,5 @@ class LedgerRows:
         """Write by one statement that spends nothing, in a commit of its own; answers
         how many rows it changed.
         """
-        with self._ledger.transaction(()) as connection:
+        with self._ledger.transaction() as connection:
             return connection.execute(statement).rowcount

@@ -460,7 +460,7 @@ def test_a_restored_ledger_writes_no_number_again(
     order = amazon(tmp_path, {"sku": "FERN-1"})
     booked(ledger, order, "A")
     scanned(ledger, order.order_ref, "A")
-    with ledger.transaction(()) as connection:
+    with ledger.transaction() as connection:
         connection.execute(
             insert(marks).values(
                 name="restored", words="restored from x", by="x", at=ledger.clock()

@@ -362,7 +362,7 @@ for ref in shown:
                 "budget-ignores-unknown",
                 "money that may be spent is spent a second time on other orders",
                 replace(
-                    "connectors/ledger/spending.py::_live",
+                    "connectors/ledger/spending.py::_counted",
                     "COUNTS_AS_SPENT",
                     "[EffectStatus.DONE]",
                 ),
@@ -371,11 +371,22 @@ for ref in shown:
                 "budget-ignores-other-runs",
                 "two runs on one batch each spend its budget",
                 replace(
-                    "connectors/ledger/spending.py::changes_since",
-                    "order_ref order_refs",
-                    "set()",
+                    "connectors/ledger/claiming.py::claim_each",
+                    "count_spending()",
+                    "None",
                 ),
                 "tests/connectors/ledger/test_spending.py::test_what_another_run_claims_meanwhile_is_counted",
+            ),
+            Mutant(
+                "budget-ignores-outcomes",
+                "an order whose effect is settled counts for what it did before",
+                replace(
+                    "connectors/ledger/order_mover.py::OrderMover.write",
+                    "count_spending()",
+                    "None",
+                ),
+                "tests/connectors/ledger/test_spending.py::"
+                "test_an_order_counts_for_the_most_that_may_be_paid_until_it_is_paid",
             ),
             Mutant(
                 "isolation-as-the-server-likes",
@@ -387,22 +398,10 @@ for ref in shown:
                 "test_two_claims_at_one_moment_share_a_limit_on_postgresql",
             ),
             Mutant(
-                "overtaken-commit-overlooked",
-                "what a transaction changed that a later one overtook is never counted, and a budget is spent twice",
-                replace(
-                    "connectors/ledger/spending.py::_UNSEEN_BY_DIALECT",
-                    "pg_visible_in_snapshot",
-                    "'(:own < 0 OR NOT pg_visible_in_snapshot("
-                    "CAST(CAST(changes.number AS text) AS xid8), CAST(:seen AS pg_snapshot)))'",
-                ),
-                "tests/connectors/ledger/test_changes.py::"
-                "test_what_a_transaction_changes_after_its_own_look_is_seen_at_the_next",
-            ),
-            Mutant(
                 "payment-believed-to-cost-less",
                 "a payment that is told as another order's opens a budget that is used up",
                 replace(
-                    "connectors/ledger/spending.py::_each",
+                    "connectors/ledger/spending.py::_counted",
                     ".for_minor shown",
                     "begun.c.for_minor < 0",
                 ),

@@ -38,7 +38,7 @@ Tell = Callable[[str], None]
 Row = SimpleNamespace
 ORDER_COLUMNS = (
     "order_ref, batch_id, state, reason_code, reason_facts, plan_hash, approved_minor, order_id, paid_minor, "
-    "shipment_order_id, COALESCE(payable_minor, approved_minor) AS payable_minor, freight_approved_minor"
+    "shipment_order_id, COALESCE(payable_minor, approved_minor) AS payable_minor, freight_approved_minor, spent_at"
 )
 EFFECT_COLUMNS = "key, order_ref, action, status, fence, owner, sender, lease_until, intent_at, answer, doubtful_sends"
 YES = ("approved", "freight_approved")

@@ -157,10 +157,10 @@ def test_a_message_covers_what_it_is_about(ledger: Ledger) -> None:
 
 
 def test_a_message_stands_and_falls_with_its_transaction(ledger: Ledger) -> None:
-    with suppress(RuntimeError), ledger.transaction(()) as connection:
+    with suppress(RuntimeError), ledger.transaction() as connection:
         put_messages(connection, [message("run:1")], ledger.clock())
         raise RuntimeError("killed")
-    with ledger.transaction(()) as connection:
+    with ledger.transaction() as connection:
         put_messages(connection, [message("run:2")], ledger.clock())
     assert [*ledger.outbox.causes("run:")] == ["run:2"]
 

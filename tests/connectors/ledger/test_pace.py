@@ -15,7 +15,6 @@ from sqlalchemy import select
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.pace import pace_in
-from connectors.ledger.schema import changes
 from connectors.ledger.store import Ledger
 from domain.fair_pace import RateClient
 from tasks.engine.resources import utc_now
@@ -138,12 +137,6 @@ def test_who_leaves_gives_back_what_it_had(shared: list[Ledger]) -> None:
     assert (lease.share, lease.permits) == (slow, 1)
     second.pace.leave("run-1", 0)
     assert second.pace.poll() == (0, False)
-
-
-def test_no_run_need_sum_up_anew_what_is_spent(shared: list[Ledger]) -> None:
-    """Leases count as no change of what is spent."""
-    shared[0].pace.lease("run-0", calling())
-    assert shared[0].rows(select(changes)) == []
 
 
 def test_who_stands_still_with_the_row_in_hand_is_thrown_out(

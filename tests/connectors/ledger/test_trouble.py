@@ -470,5 +470,5 @@ def test_a_database_without_its_tables_is_noticed(
     with pytest.raises(LedgerUnusable) as told:
         ledger.claim(intents("A-1"), lease=LEASE)
     assert str(as_replaced(told.value, url)).endswith(
-        'was using it (relation "changes" does not exist)'
+        'was using it (relation "marks" does not exist)'
     )

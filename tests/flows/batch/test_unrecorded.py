@@ -103,7 +103,7 @@ async def test_a_restored_ledger_that_was_confirmed_as_a_whole_answers_for_no_ac
     resources: Resources, channel: FakeChannel
 ) -> None:
     """Whoever confirmed it may have looked at another marketplace."""
-    with resources.ledger.transaction(()) as connection:
+    with resources.ledger.transaction() as connection:
         row = {
             "name": Mark.RESTORED,
             "at": resources.clock(),
