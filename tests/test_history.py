@@ -33,6 +33,7 @@ def record(
         "marketplace": Marketplace.TAOBAO,
         "currency": "CNY",
         "approved_minor": 1000,
+        "spent_at": NOON,
     }
     return OrderRecord(
         **known | {"paid_minor": paid_minor, "shipment_order_id": shipment_order_id}
@@ -204,6 +205,10 @@ def lower_the_budget(story: Story) -> None:
     story.limits = AllowedAmounts(batches={"batch": 1999})
 
 
+def forget_to_count(story: Story) -> None:
+    story.ledger("A", spent_at=None)
+
+
 def lower_the_day_limit(story: Story) -> None:
     story.limits = AllowedAmounts(day=1999)
 
@@ -245,6 +250,9 @@ PLANTED: dict[Callable[[Story], None], list[str]] = {
     imagine_a_shipment: ["the ledger tells a shipment that was never booked: A: S1"],
     lower_the_budget: [
         "a batch cost more than its budget, or may: batch batch: paid 1700, begun 2000, allowed 1999",
+    ],
+    forget_to_count: [
+        "an order that may have spent counts for nothing, or the reverse: A: counted since None"
     ],
     lower_the_day_limit: [
         "orders begun on one day exceed the day's limit: 2026-01-01: begun 2000, allowed 1999",
