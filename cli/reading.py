@@ -208,7 +208,7 @@ def catalog(
         bool, typer.Option("--everything", help="All that there is.")
     ] = False,
     full: Annotated[
-        bool, typer.Option("--full", help="Fetch and write also what has not changed.")
+        bool, typer.Option("--full", help="Write also what has not changed.")
     ] = False,
     limit: Annotated[
         int | None,
@@ -246,12 +246,8 @@ def catalog(
 
 
 def _show_catalog(report: sync_catalog.CatalogReport) -> None:
-    """The marketplaces listed, the changes, and where the snapshot lies."""
-    terminal.console.print(
-        f"{report.items:,} items with {report.skus:,} SKUs: {report.new:,} new, {report.changed:,} changed, "
-        f"{report.unchanged:,} as before, {report.gone:,} gone ({report.pages:,} pages and {report.fetched:,} items "
-        "read)"
-    )
+    """What changed, where the snapshot lies, and what could not be fetched."""
+    terminal.console.print(report.summary)
     terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
     for trouble in report.troubles:
         terminal.warn("not fetched:", str(trouble))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Sequence
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import typer
@@ -22,34 +22,6 @@ with lazily():
     from connectors.xportcn import settings as xportcn
 
 Answer = Hits | Offer | Sequence[Category] | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
-    """One way to search; of words, image, shop, best sellers and tree exactly one is
-    asked for.
-    """
-
-    marketplace: Marketplace
-    filters: Filters
-    words: str = ""
-    image: str = ""
-    shop: str = ""
-    hot: bool = False
-    tree: bool = False
-
-    def ways(self) -> list[str]:
-        """The ways that are asked for, besides the category, which may stand alone or
-        narrow another.
-        """
-        asked = {
-            "WORDS": self.words,
-            "--image": self.image,
-            "--shop": self.shop,
-            "--hot": self.hot,
-            "--tree": self.tree,
-        }
-        return [name for name, value in asked.items() if value]
 
 
 def search(  # noqa: PLR0913 - one option a filter
@@ -92,147 +64,139 @@ def search(  # noqa: PLR0913 - one option a filter
             page=page,
             page_size=page_size,
         )
-    question = Question(
-        marketplace=marketplace,
-        filters=filters,
-        words=words.strip(),
-        image=image,
-        shop=shop,
-        hot=hot,
-        tree=tree,
-    )
-    if len(question.ways()) > 1:
-        raise BadUsage(
-            f"{' and '.join(question.ways())} can't be asked for together: give one"
-        )
-    if not question.ways() and not question.filters.category_id:
+    ways = {
+        "WORDS": words.strip(),
+        "--image": image,
+        "--shop": shop,
+        "--hot": "yes" if hot else "",
+        "--tree": "yes" if tree else "",
+    }
+    asked = {way: key for way, key in ways.items() if key}
+    if len(asked) > 1:
+        raise BadUsage(f"{' and '.join(asked)} can't be asked for together: give one")
+    if not asked and not category:
         raise BadUsage(
             "nothing to search for: give WORDS (or a link or id), --image, --shop, --category, --hot or --tree"
         )
+
+    # A category may stand alone, or narrow another way.
+    way, key = next(iter(asked.items()), ("--category", category))
     try:
         with as_usage():
-            answer = awaited(_asked(question))
+            answer = awaited(_ask(marketplace, way, key, filters))
     except browsing.NotOffered as error:
         raise BadUsage(str(error)) from error
-    terminal.print_json(_as_json(question, answer)) if json else _show(question, answer)
+    if json:
+        terminal.print_json({"marketplace": marketplace, **_as_json(answer, filters)})
+    elif answer:
+        _show(answer, filters)
+    else:
+        terminal.console.print(f"nothing on {marketplace} matches")
     return NEEDS_A_PERSON if answer is None else 0
 
 
-async def _asked(question: Question) -> Answer:
+async def _ask(
+    marketplace: Marketplace, way: str, key: str, filters: Filters
+) -> Answer:
     async with client.XportcnClient(xportcn.XportcnSettings()) as service:
-        return await _way(question)(
-            marketplaces.offering_of(question.marketplace, service).browser
-        )
+        browser = marketplaces.offering_of(marketplace, service).browser
+        answer: Awaitable[Answer]
+        match way:
+            case "--tree":
+                answer = browser.categories(filters.category_id or browsing.ROOT)
+            case "--hot":
+                answer = browser.hot(filters)
+            case "--shop":
+                answer = browser.by_shop(key, filters)
+            case "--image":
+                answer = browser.by_image(browsing.Image.of(key), filters)
+            case "--category":
+                answer = browser.listing(filters)
+            case _ if _is_link_or_id(marketplace, key):
+                answer = browser.by_url(key)
+            case _:
+                answer = browser.by_words(key, filters)
+        return await answer
 
 
-def _way(question: Question) -> Callable[[browsing.Browser], Awaitable[Answer]]:
-    filters = question.filters
-    image = browsing.Image.of(question.image) if question.image else browsing.Image()
-    ways: list[tuple[object, Callable[[browsing.Browser], Awaitable[Answer]]]] = [
-        (
-            question.tree,
-            lambda browser: browser.categories(filters.category_id or browsing.ROOT),
-        ),
-        (question.hot, lambda browser: browser.hot(filters)),
-        (question.shop, lambda browser: browser.by_shop(question.shop, filters)),
-        (question.image, lambda browser: browser.by_image(image, filters)),
-        (not question.words, lambda browser: browser.listing(filters)),
-        (_is_link_or_id(question), lambda browser: browser.by_url(question.words)),
-        (question.words, lambda browser: browser.by_words(question.words, filters)),
-    ]
-    return next(way for asked, way in ways if asked)
-
-
-def _is_link_or_id(question: Question) -> bool:
+def _is_link_or_id(marketplace: Marketplace, text: str) -> bool:
     """Links that name no item are for the marketplace to follow."""
-    if not question.words:
-        return False
     try:
-        return isinstance(read_item(question.marketplace, question.words), ItemId)
+        return isinstance(read_item(marketplace, text), ItemId)
     except ValueError:
-        return "://" in question.words
+        return "://" in text
 
 
-def _as_json(question: Question, answer: Answer) -> dict[str, Any]:
-    head: dict[str, Any] = {"marketplace": question.marketplace}
-    if answer is None:
-        return {**head, "offer": None}
-    if isinstance(answer, Offer):
-        from connectors.snapshots.tables.offers import (
-            offer_rows,
-        )  # its package loads Arrow
+def _as_json(answer: Answer, filters: Filters) -> dict[str, Any]:
+    match answer:
+        case None:
+            return {"offer": None}
+        case Offer():
+            # Its package loads Arrow.
+            from connectors.snapshots.tables.offers import offer_rows
 
-        return {**head, "offer": [_plain(row) for row in offer_rows(answer)]}
+            rows = offer_rows(answer)
+            return {"offer": [_without(row, "seen_at") for row in rows]}
+        case Hits():
+            hits = [
+                {
+                    "item_id": hit.item_id,
+                    "title": hit.title,
+                    "price_minor": hit.price.minor,
+                    "currency": hit.price.currency,
+                    "seller_id": hit.seller_id,
+                    "seller_name": hit.seller_name,
+                    "image_url": hit.image_url,
+                }
+                for hit in answer.offers
+            ]
+            return {"page": filters.page, "total": answer.total, "offers": hits}
+        case categories:
+            return {
+                "categories": [_without(asdict(node), "level") for node in categories]
+            }
+
+
+def _without(row: dict[str, Any], column: str) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != column}
+
+
+def _show(answer: Hits | Offer | Sequence[Category], filters: Filters) -> None:
+    columns: Sequence[str]
+    rows: list[Sequence[str]]
+    match answer:
+        case Offer():
+            state = (
+                "" if answer.active else f" ({answer.unknown_state or 'not on sale'})"
+            )
+            terminal.console.print(
+                f"{answer.item_id} {answer.title}{state}, sold by {answer.seller_name}, "
+                f"from {answer.min_quantity} pieces"
+            )
+            columns = ("sku", "variant", "price", "stock")
+            rows = [
+                (sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}")
+                for sku in answer.skus
+            ]
+        case Hits():
+            columns = ("item", "title", "from", "seller")
+            rows = [
+                (
+                    hit.item_id,
+                    hit.title,
+                    str(hit.price),
+                    hit.seller_name or hit.seller_id,
+                )
+                for hit in answer.offers
+            ]
+        case categories:
+            columns = ("category", "name", "below it")
+            rows = [
+                (node.category_id, node.name, "" if node.is_leaf else "more")
+                for node in categories
+            ]
+    terminal.console.print(terminal.table_of(columns, rows))
     if isinstance(answer, Hits):
-        return {
-            **head,
-            "page": question.filters.page,
-            "total": answer.total,
-            "offers": [_hit(o) for o in answer.offers],
-        }
-    return {
-        **head,
-        "categories": [
-            {"category_id": c.category_id, "name": c.name, "is_leaf": c.is_leaf}
-            for c in answer
-        ],
-    }
-
-
-def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in row.items() if name != "seen_at"}
-
-
-def _hit(offer: Any) -> dict[str, Any]:
-    return {
-        "item_id": offer.item_id,
-        "title": offer.title,
-        "price_minor": offer.price.minor,
-        "currency": offer.price.currency,
-        "seller_id": offer.seller_id,
-        "seller_name": offer.seller_name,
-        "image_url": offer.image_url,
-    }
-
-
-def _show(question: Question, answer: Answer) -> None:
-    if not answer:
-        terminal.console.print(f"nothing on {question.marketplace} matches")
-    elif isinstance(answer, Offer):
-        _show_offer(answer)
-    elif isinstance(answer, Hits):
-        _show_hits(question, answer)
-    else:
-        rows = (
-            (one.category_id, one.name, "" if one.is_leaf else "more") for one in answer
-        )
-        terminal.console.print(
-            terminal.table_of(("category", "name", "below it"), rows)
-        )
-
-
-def _show_hits(question: Question, hits: Hits) -> None:
-    rows = (
-        (one.item_id, one.title, str(one.price), one.seller_name or one.seller_id)
-        for one in hits.offers
-    )
-    terminal.console.print(terminal.table_of(("item", "title", "from", "seller"), rows))
-    first = (question.filters.page - 1) * question.filters.page_size + 1
-    terminal.console.print(
-        f"{first:,}–{first + len(hits.offers) - 1:,} of {hits.total:,}"
-        if hits.offers
-        else f"0 of {hits.total:,}"
-    )
-
-
-def _show_offer(offer: Offer) -> None:
-    state = "" if offer.active else f" ({offer.unknown_state or 'not on sale'})"
-    terminal.console.print(
-        f"{offer.item_id} {offer.title}{state}, sold by {offer.seller_name}, from {offer.min_quantity} pieces"
-    )
-    rows = (
-        (sku.sku_id, sku.name, str(sku.price), f"{sku.stock:,}") for sku in offer.skus
-    )
-    terminal.console.print(
-        terminal.table_of(("sku", "variant", "price", "stock"), rows)
-    )
+        first = (filters.page - 1) * filters.page_size + 1
+        place = f"{first:,}–{first + len(rows) - 1:,}" if rows else "0"
+        terminal.console.print(f"{place} of {answer.total:,}")

@@ -6,7 +6,6 @@ import base64
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import count
 from pathlib import Path
 from typing import Self
@@ -83,12 +82,10 @@ class Browser(ABC):
     """One marketplace of the service, read only; each way to search raises `NotOffered`
     unless a marketplace has it.
 
-    `lists_changes` says whether `listing` heeds `changed_since`; `lists_everything`
-    whether it needs no category.
+    `lists_everything` says whether `listing` needs no category.
     """
 
     marketplace: Marketplace
-    lists_changes = False
     lists_everything = True
 
     def __init__(self, client: XportcnClient, channel: Channel) -> None:
@@ -100,13 +97,9 @@ class Browser(ABC):
         """A page of offers whose title matches `words`, best first unless sorted."""
 
     @abstractmethod
-    async def listing(
-        self, filters: Filters, *, changed_since: datetime | None = None
-    ) -> Hits:
-        """The offers of a category, or of all where none is given, in a stable order.
-
-        `changed_since` may leave out offers unchanged since then, where the marketplace
-        supports that.
+    async def listing(self, filters: Filters) -> Hits:
+        """The offers of a category, or of all where none is given, in a stable
+        order.
         """
 
     async def search(self, words: str, *, limit: int = 10) -> list[OfferSummary]:

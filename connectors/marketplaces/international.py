@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 
 from connectors.concurrently import concurrently
 from connectors.marketplaces import Offering
@@ -490,9 +489,7 @@ class InternationalBrowser(Browser):
         refuse_filters(self.marketplace, "words", filters, offers="category")
         return await self._listed(words, filters)
 
-    async def listing(
-        self, filters: Filters, *, changed_since: datetime | None = None
-    ) -> Hits:
+    async def listing(self, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "listings", filters, offers="category")
         return await self._listed("", filters)
 

@@ -5,7 +5,6 @@ of each piece.
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime
 
 from connectors.marketplaces import Offering
 from connectors.marketplaces.browsing import SORTS, Browser
@@ -376,9 +375,7 @@ class PoizonBrowser(Browser):
             total=page.total_records, offers=tuple(summary(hit) for hit in page.data)
         )
 
-    async def listing(
-        self, filters: Filters, *, changed_since: datetime | None = None
-    ) -> Hits:
+    async def listing(self, filters: Filters) -> Hits:
         return await self.by_words("", filters)
 
 

@@ -374,7 +374,7 @@ Full = Annotated[
     bool,
     asked(
         "All anew",
-        "Fetch and write also what has not changed. Otherwise only what is new, changed or gone",
+        "Write also what has not changed. Otherwise only what is new, changed or gone",
     ),
 ]
 MostItems = Annotated[

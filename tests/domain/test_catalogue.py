@@ -2,28 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-
 import pytest
 
-from domain.catalogue import (
-    ListedPage,
-    Listing,
-    ReadListing,
-    SeenItems,
-    Selection,
-    Way,
-    items_to_fetch,
-    listed_steadily,
-    pages_of,
-    sources_of,
-)
+from domain.catalogue import Listing, Selection, Way, sources_of
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Offer, Sku, VolumePrice, volume_prices_of
 
-BEFORE = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
-AFTER = BEFORE + timedelta(days=1)
 TAOBAO, ALIBABA = Marketplace.TAOBAO, Marketplace.ALIBABA_1688
 
 
@@ -61,100 +46,29 @@ def test_questions_without_sense_are_refused(
 
 
 def test_items_are_read_from_ids_and_links() -> None:
-    """An item named twice counts once."""
     link = "https://item.taobao.com/item.htm?id=600745400708"
-    assert Selection(marketplace=TAOBAO, items=(link, "600745400708")).item_ids() == (
+    assert Selection(marketplace=TAOBAO, items=(link, "600001")).item_ids() == (
         "600745400708",
+        "600001",
     )
 
 
-def test_the_same_source_has_the_same_name_for_files() -> None:
-    """Whatever characters its key has."""
-    assert (
-        Listing(marketplace=TAOBAO, way=Way.WORDS, key="帆布/../x").name
-        == "taobao-words-8f88eecf0789"
-    )
-
-
-@pytest.mark.parametrize(
-    ("total", "limit", "pages"),
-    [(0, None, 0), (1, None, 1), (100, None, 2), (101, 60, 2)],
-)
-def test_pages_cover_what_is_wanted(total: int, limit: int | None, pages: int) -> None:
-    """The last page may be half full, or cut off by the limit."""
-    assert pages_of(total, page_size=50, limit=limit) == pages
-
-
-def test_a_list_that_counts_otherwise_half_way_is_not_steady() -> None:
-    """Items may have slipped from one page to the one before, which was read
-    already.
-    """
-    assert listed_steadily(
-        [ListedPage(total=60, item_ids=()), ListedPage(total=60, item_ids=())]
-    )
-    assert not listed_steadily(
-        [ListedPage(total=60, item_ids=()), ListedPage(total=59, item_ids=())]
-    )
-
-
-def test_a_list_that_counts_its_pages_is_steady() -> None:
-    """Each total is that of the page, and of the empty one after the last."""
-    pages = [
-        ListedPage(total=2, item_ids=("1", "2")),
-        ListedPage(total=1, item_ids=("3",)),
+def test_what_a_list_would_show_is_what_it_is_of() -> None:
+    """A search for words may rank an offer away."""
+    keys = {"seller_id": "7", "category_id": "21"}
+    shown = [
+        str(source)
+        for source in (
+            Listing(marketplace=TAOBAO, way=Way.EVERYTHING),
+            Listing(marketplace=TAOBAO, way=Way.SHOP, key="7"),
+            Listing(marketplace=TAOBAO, way=Way.SHOP, key="8"),
+            Listing(marketplace=TAOBAO, way=Way.CATEGORY, key="21"),
+            Listing(marketplace=TAOBAO, way=Way.WORDS, key="7"),
+            Listing(marketplace=ALIBABA, way=Way.EVERYTHING),
+        )
+        if source.would_show(TAOBAO, **keys)
     ]
-    assert listed_steadily([*pages, ListedPage(total=0, item_ids=())])
-    assert not listed_steadily([*pages, ListedPage(total=2, item_ids=("4",))])
-
-
-def read_listing(*item_ids: str, of_changes: bool = False) -> ReadListing:
-    """A list that showed the items 1, 2 and 3 before, of which 2 could not be
-    fetched.
-    """
-    return ReadListing(
-        source=Listing(marketplace=TAOBAO, way=Way.EVERYTHING),
-        item_ids=item_ids,
-        pages=1,
-        of_changes=of_changes,
-        last=SeenItems(begun_at=BEFORE, item_ids=("1", "2", "3"), missed=("2",)),
-    )
-
-
-def test_each_item_is_fetched_once() -> None:
-    """Those that lists show no longer come last; of a list of changes those that could
-    not be fetched. A part of a list tells of none.
-    """
-    wanted = [
-        Selection(marketplace=ALIBABA, items=("810001",)),
-        Selection(marketplace=TAOBAO, everything=True),
-    ]
-    listed = [(ALIBABA, "810001"), (TAOBAO, "4"), (TAOBAO, "1")]
-    whole, changes = (
-        read_listing("4", "1", "4"),
-        read_listing("4", "1", of_changes=True),
-    )
-    assert items_to_fetch(wanted, [whole], with_unlisted=True) == [
-        *listed,
-        (TAOBAO, "2"),
-        (TAOBAO, "3"),
-    ]
-    assert items_to_fetch(wanted, [changes], with_unlisted=True) == [
-        *listed,
-        (TAOBAO, "2"),
-    ]
-    assert items_to_fetch(wanted, [whole], with_unlisted=False) == listed
-
-
-def test_what_a_list_shows_no_longer_is_known_until_it_could_be_looked_up() -> None:
-    """A list of changes leaves the unchanged out, and these stay known."""
-    missed = {(TAOBAO, "3"), (TAOBAO, "4"), (ALIBABA, "1")}
-    assert read_listing("4", "1").seen_items(AFTER, missed) == SeenItems(
-        begun_at=AFTER, item_ids=("3", "4", "1"), missed=("3", "4")
-    )
-    changes = read_listing("4", "1", of_changes=True)
-    assert changes.seen_items(AFTER, missed) == SeenItems(
-        begun_at=AFTER, item_ids=("1", "2", "3", "4"), missed=("3", "4")
-    )
+    assert shown == ["taobao everything", "taobao shop 7", "taobao category 21"]
 
 
 def sku(fen: int, *steps: VolumePrice) -> Sku:

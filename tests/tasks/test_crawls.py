@@ -40,11 +40,9 @@ BAG = Offer(
 
 
 class Shop:
-    """101 items, of which nothing changes, and some can't be read: the last is a part
-    of its own.
-    """
+    """101 items on sale, of which some can't be read: the last is a part of its own."""
 
-    lists_everything = lists_changes = True
+    lists_everything = True
 
     def __init__(
         self,
@@ -53,10 +51,11 @@ class Shop:
         items: Sequence[str] = ITEMS,
     ) -> None:
         self.unreadable, self.asked, self.items = unreadable, list[str](), items
+        self.gone = set[str]()
         self.error = error or Refused("the detail can't be read")
 
-    async def listing(self, filters: Filters, *, changed_since: object) -> Hits:
-        ids = [] if changed_since else self.items
+    async def listing(self, filters: Filters) -> Hits:
+        ids = self.items
         page = ids[
             (filters.page - 1) * filters.page_size : filters.page * filters.page_size
         ]
@@ -69,50 +68,49 @@ class Shop:
         self.asked.append(item_id)
         if item_id in self.unreadable:
             raise self.error
+        return None if item_id in self.gone else replace(BAG, item_id=item_id)
 
 
-class SellingShop(Shop):
-    async def offer(self, item_id: str) -> Any:
-        return replace(BAG, item_id=item_id)
-
-
-async def crawled(resources: Resources, shop: Shop) -> CatalogReport:
+async def crawled(
+    resources: Resources, shop: Shop, limit: int | None = None
+) -> CatalogReport:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, shop), cast(Any, shop))
     shop.asked.clear()
-    return await Crawl(resources).run(ALL)
+    return await Crawl(resources=resources, limit=limit).run(ALL)
 
 
-async def test_an_item_that_can_never_be_read_is_asked_for_again_alone(
+async def test_an_item_that_can_not_be_read_is_asked_for_by_each_crawl(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """The 100 others are known: each crawl asked for them all again, and none noticed
-    what had left the list.
-    """
     shop, counts = Shop({LAST}), list[tuple[int, int]]()
-    for _ in range(3):
+    for _ in range(2):
         report = await crawled(resources, shop)
-        counts.append((len(shop.asked), report.trouble_count))
+        counts.append((report.fetched, report.trouble_count))
         clock.advance(3600)
-    assert counts == [(101, 1), (1, 1), (1, 1)]
+    assert counts == [(100, 1), (100, 1)]
     shop.unreadable.clear()
-    assert [(await crawled(resources, shop)).trouble_count, *shop.asked] == [0, LAST]
-    clock.advance(3600)
-    assert [(await crawled(resources, shop)).trouble_count, *shop.asked] == [0]
+    report = await crawled(resources, shop)
+    assert (report.new, report.unchanged, report.trouble_count) == (1, 100, 0)
 
 
-async def test_a_crawl_of_a_clock_that_was_ahead_is_no_time_to_ask_from(
+async def test_what_a_whole_list_shows_no_longer_is_looked_up_until_it_is_gone(
     resources: Resources, clock: MovableClock
 ) -> None:
-    """What changed before its begin would be in no list any more: all are asked for,
-    and changes again from then on.
-    """
-    shop, counts = Shop(set()), list[int]()
-    clock.advance(2 * 86400)
-    for seconds in (-86400, 3600, 3600):
-        await crawled(resources, shop)
-        counts.append(len(shop.asked))
-        clock.advance(seconds)
-    assert counts == [101, 101, 0]
+    """The tables know it as on sale; a part of a list tells of no other item."""
+    shop = Shop(set())
+    await crawled(resources, shop)
+    clock.advance(3600)
+    shop.items, shop.unreadable = ITEMS[:-1], {LAST}
+    report = await crawled(resources, shop)
+    assert (report.items, report.gone, report.trouble_count) == (101, 0, 1)
+    clock.advance(3600)
+    shop.unreadable, shop.gone = set(), {LAST}
+    assert (await crawled(resources, shop, limit=5)).items == 5
+    report = await crawled(resources, shop)
+    assert (report.items, report.gone) == (101, 1)
+    clock.advance(3600)
+    report = await crawled(resources, shop)
+    assert (report.items, report.unchanged, report.snapshot_id) == (100, 100, None)
 
 
 async def test_a_crawl_that_can_read_nothing_fails_and_knows_nothing(
@@ -149,7 +147,7 @@ async def test_items_that_are_refused_together_do_not_stop_the_others(
 
 async def test_two_crawls_at_once_do_each_other_no_harm(resources: Resources) -> None:
     """Each reads everything, and each item has one current row."""
-    shop = SellingShop(set())
+    shop = Shop(set())
     first, second = await asyncio.gather(
         crawled(resources, shop), crawled(resources, shop)
     )

@@ -9,12 +9,11 @@ import pytest
 
 from connectors.marketplaces import Offering
 from connectors.xportcn.errors import Refused
-from domain.catalogue import ListedPage, Listing, Way, listed_steadily
+from domain.catalogue import Listing, Way
 from domain.marketplace import Marketplace
 from domain.offers import Filters, Hits
-from tasks.engine.gathering import PartialResults
 from tasks.engine.resources import Resources
-from tasks.fetch_offers import list_offers
+from tasks.fetch_offers import list_items
 
 SHOP = Listing(marketplace=Marketplace.TAOBAO, way=Way.SHOP, key="77")
 ITEMS = ("1", "2", "3", "4")
@@ -39,27 +38,21 @@ class RefusingShop:
         )
 
 
-async def read(resources: Resources, shop: RefusingShop) -> list[ListedPage]:
+async def read(resources: Resources, shop: RefusingShop) -> tuple[list[str], int]:
     resources.offerings[Marketplace.TAOBAO] = Offering(cast(Any, None), cast(Any, shop))
-    pages: PartialResults[int, ListedPage] = PartialResults()
-    await list_offers(SHOP, pages, changed_since=None, limit=None)
-    return [page for _, page in sorted(pages.items())]
+    listed = await list_items(SHOP, limit=None)
+    return [item_id for _, item_id in listed.items], listed.pages
 
 
+@pytest.mark.parametrize(("counts_pages", "pages"), [(True, 3), (False, 2)])
 async def test_a_refused_page_behind_what_the_first_counts_ends_the_list(
-    resources: Resources,
+    resources: Resources, *, counts_pages: bool, pages: int
 ) -> None:
-    """It counts each page alone, so that no count ends the list."""
-    pages = await read(resources, RefusingShop(3, counts_pages=True))
-    assert [page.item_ids for page in pages] == [("1", "2"), ("3", "4"), ()]
-    assert listed_steadily(pages)
-
-
-async def test_a_list_that_counts_its_items_ends_with_the_last(
-    resources: Resources,
-) -> None:
-    pages = await read(resources, RefusingShop(3, counts_pages=False))
-    assert [page.item_ids for page in pages] == [("1", "2"), ("3", "4")]
+    """A list that counts each page alone ends there; one that counts its items ends
+    with the last.
+    """
+    shop = RefusingShop(3, counts_pages=counts_pages)
+    assert await read(resources, shop) == ([*ITEMS], pages)
 
 
 @pytest.mark.parametrize("ends", [1, 2])

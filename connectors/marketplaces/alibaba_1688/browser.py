@@ -104,9 +104,7 @@ class AlibabaBrowser(Browser):
             self.marketplace, await self._client.read(self.product_search, request)
         )
 
-    async def listing(
-        self, filters: Filters, *, changed_since: datetime | None = None
-    ) -> Hits:
+    async def listing(self, filters: Filters) -> Hits:
         if not filters.category_id:
             raise not_offered(
                 self.marketplace,

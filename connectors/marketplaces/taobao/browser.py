@@ -4,7 +4,6 @@ best sellers; links.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +12,6 @@ from connectors.marketplaces.refusals import PRODUCT_NOT_FOUND, unless_missing
 from connectors.marketplaces.taobao import reading
 from connectors.xportcn.models import PageOf
 from connectors.xportcn.operations import taobao_product
-from connectors.xportcn.wire import unix_ms
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.offers import Filters, Hits, Offer, OfferSummary
@@ -21,7 +19,6 @@ from domain.offers import Filters, Hits, Offer, OfferSummary
 
 class TaobaoBrowser(Browser):
     marketplace = Marketplace.TAOBAO
-    lists_changes = True
 
     async def by_words(self, words: str, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "words", filters, offers="sort price")
@@ -59,11 +56,9 @@ class TaobaoBrowser(Browser):
         refuse_filters(self.marketplace, "a shop's offers", filters, offers="category")
         return await self._listed(filters, shop_id=shop_id)
 
-    async def listing(
-        self, filters: Filters, *, changed_since: datetime | None = None
-    ) -> Hits:
+    async def listing(self, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "listings", filters, offers="category")
-        return await self._listed(filters, changed_since=changed_since)
+        return await self._listed(filters)
 
     async def hot(self, filters: Filters) -> Hits:
         refuse_filters(self.marketplace, "best sellers", filters, offers="category")
@@ -74,19 +69,12 @@ class TaobaoBrowser(Browser):
         )
         return _hits(await self._client.read(taobao_product.HOT, request))
 
-    async def _listed(
-        self,
-        filters: Filters,
-        *,
-        shop_id: str = "",
-        changed_since: datetime | None = None,
-    ) -> Hits:
+    async def _listed(self, filters: Filters, *, shop_id: str = "") -> Hits:
         request = taobao_product.SpuPageRequest(
             page_no=filters.page,
             page_size=filters.page_size,
             category_id=filters.category_id or None,
             shop_id=shop_id or None,
-            modify_time_start=unix_ms(changed_since) if changed_since else None,
         )
         page = await self._client.read(taobao_product.SPU_PAGE, request)
         return Hits(
