@@ -19,10 +19,8 @@ SHOWN_DATE = re.compile("[dmyhsaegb年月日]", re.IGNORECASE)
 SPLIT_DIGITS = re.compile("0[0#?]")
 JAPANESE = ("411", "ja-JP")
 YEN = ("¥", "￥")
-# Formats that a file names by number alone. Those of dates differ by language.
-PERCENTAGES = (9, 10)
-FRACTIONS = (12, 13)
-DATES = frozenset((*range(14, 37), *range(45, 48), *range(50, 82)))
+# Dates that a file names by number alone, each in the words of its language.
+FOREIGN_DATES = frozenset((*range(23, 37), *range(50, 82)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +39,6 @@ PERCENTAGE = NumberFormat(
     refusal=NotACell("a percentage stands here; write the number or text that is meant")
 )
 SHOWS_DATE = NumberFormat(refusal=DATE)
-
-
-def builtin_format(number: int) -> NumberFormat:
-    """A format without a code of its own."""
-    if number in PERCENTAGES:
-        return PERCENTAGE
-    if number in FRACTIONS:
-        return _other_value("# ?/?")
-    return SHOWS_DATE if number in DATES else AS_IT_IS
 
 
 def format_of(code: str) -> NumberFormat:

@@ -14,7 +14,6 @@ from zipfile import BadZipFile
 from connectors.foreign import words_of
 from connectors.request_files.csv_file import RowSink
 from connectors.request_files.decoding import Unusable
-from connectors.request_files.xlsx_package import Package
 from domain.cells import BLANKS, NotACell, value_text
 from domain.request_files import MOST_COLUMNS
 from domain.request_remarks import HEADER_ROW, UNNAMED
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from connectors.request_files.xlsx_sheet import Sheet
 
 DAMAGE = (
+    AttributeError,
     BadZipFile,
     ExpatError,
     EOFError,
@@ -51,7 +51,7 @@ def read_xlsx(content: bytes, _encoding: str, table: RowSink) -> None:
     from connectors.request_files.xlsx_sheet import Sheet  # loads openpyxl
 
     try:
-        _read(Sheet(Package(content)), table)
+        _read(Sheet(content), table)
     except DAMAGE as error:
         problem = f"can't be read as XLSX ({words_of(error)}); open it in a spreadsheet and save it again"
         raise Unusable(problem) from error
@@ -72,7 +72,7 @@ def _read(sheet: Sheet, table: RowSink) -> None:
     filled = _data(rows, columns, named, table)
     if columns or filled:
         table.lack([column for column in columns if column])
-    _warn_of_hidden(sheet, columns, table)
+    _refuse_hidden(sheet, columns, table)
     _refuse_merged(sheet, named, filled, table)
 
 
@@ -129,12 +129,12 @@ def _data(
     return last
 
 
-def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
+def _refuse_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
     for number in sheet.hidden_rows:
-        table.warn(
+        table.fault(
             number,
             "",
-            "hidden or filtered out in the spreadsheet, and read like any other row",
+            "this row is hidden or filtered out in the spreadsheet; show it, or delete it",
         )
     for at, column in enumerate(columns):
         if column and any(
@@ -148,14 +148,11 @@ def _warn_of_hidden(sheet: Sheet, columns: list[str], table: RowSink) -> None:
 
 
 def _refuse_merged(sheet: Sheet, named: list[int], filled: int, table: RowSink) -> None:
-    from openpyxl.worksheet.cell_range import CellRange
-
-    for name in sheet.merged_areas:
-        area = CellRange(name)
+    for area in sheet.merged_areas:
         columns = range(area.min_col - 1, area.max_col)
         if area.min_row <= filled and any(at in columns for at in named):
             table.fault(
                 area.min_row,
                 "",
-                f"cells {name} are merged; take the merge apart and fill in each cell",
+                f"cells {area.coord} are merged; take the merge apart and fill in each cell",
             )

@@ -1,4 +1,4 @@
-"""The rows of one XLSX sheet as openpyxl reads them, and what openpyxl passes over:
+"""The first sheet of a workbook as openpyxl reads it, and what openpyxl passes over:
 formulas without a value, number formats, hidden rows and columns, merged cells.
 """
 
@@ -7,129 +7,96 @@ from __future__ import annotations
 import io
 import math
 import re
+import warnings
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 from xml.etree.ElementTree import Element
+from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile
 
+from openpyxl.reader.excel import ExcelReader
+from openpyxl.styles.numbers import BUILTIN_FORMATS, BUILTIN_FORMATS_MAX_SIZE
+from openpyxl.styles.stylesheet import Stylesheet
 from openpyxl.utils.escape import unescape
-from openpyxl.worksheet._reader import (
-    FORMULA_TAG,
-    INLINE_STRING,
-    VALUE_TAG,
-    WorkSheetParser,
-)
-from openpyxl.xml.constants import REL_NS, SHEET_MAIN_NS
+from openpyxl.worksheet._reader import FORMULA_TAG, VALUE_TAG, WorkSheetParser
+from openpyxl.xml.constants import ARC_STYLE
+from openpyxl.xml.functions import fromstring
 
 from connectors.request_files.decoding import Malformed, Unusable
 from connectors.request_files.number_formats import (
     AS_IT_IS,
+    FOREIGN_DATES,
+    SHOWS_DATE,
     NumberFormat,
-    builtin_format,
     format_of,
-)
-from connectors.request_files.xlsx_package import (
-    ENTRY_IN_GROUP,
-    ENTRY_IN_LIST,
-    Package,
-    local_name,
 )
 from domain.cells import NotACell
 from domain.request_files import MOST_BLANK_ROWS, MOST_COLUMNS
 
+MAX_PARTS = 5_000
+MAX_UNPACKED_BYTES = 192 * 2**20
+HARMLESS_UNPACKED_BYTES = 16 * 2**20
+MAX_GROWTH = 200  # a sheet of equal rows unpacks to less than half as many times
+MAX_TAGS = 4_000_000  # of texts and styles: openpyxl keeps some of each
+MAX_TAGS_OF_ROW = 200_000  # a row has at most 16,384 cells
+CHUNK_BYTES = 2**16
+MAX_CELLS = 2_000_000
 # with the point: a longer number lost none of its digits to a formula alone
 MAX_SHOWN_DIGITS = 12
 SPREADSHEET_LIMIT = 10**15  # spreadsheets round what is typed to 15 digits
 NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
-MAX_CELLS = 2_000_000
+CONTROL = re.compile("_x(00[01][0-9A-Fa-f])_")  # as a workbook writes one in a text
 ON = ("1", "true")
-LINK = f"{{{REL_NS}}}id"
-TEXT = f"{{{SHEET_MAIN_NS}}}t"
-FORMATTED_TEXT = f"{{{SHEET_MAIN_NS}}}r/{TEXT}"
+SHEETS = "xl/worksheets/"
 Row = tuple[int, list[object]]
+
+# of what openpyxl can't keep when it saves: nothing is saved here
+warnings.filterwarnings("ignore", module="openpyxl")
 
 
 class Sheet:
-    """The first sheet of a package. Hidden and merged cells are known once all rows
+    """The first sheet of a workbook. Hidden and merged cells are known once all rows
     were read.
+
+    Raises `Unusable` for a file out of bounds, and for a damaged one any of a dozen
+    other errors.
     """
 
-    def __init__(self, package: Package) -> None:
+    def __init__(self, content: bytes) -> None:
+        _require_bounds(content)
+        self._reader = ExcelReader(
+            io.BytesIO(content), read_only=True, data_only=True, keep_links=False
+        )
+        self._reader.read_manifest()
+        self._reader.read_strings()
+        self._reader.read_workbook()
+        (sheet, link), *others = self._reader.parser.find_sheets()
+        if link.Type.endswith("/chartsheet"):
+            raise Unusable(
+                f"the first sheet, {sheet.name!r}, is a chart; move the sheet with the rows to the front"
+            )
+        if sheet.state != "visible":
+            raise Unusable(
+                f"the first sheet, {sheet.name!r}, is hidden; show it, or move the sheet with the rows to the front"
+            )
+        self.name = sheet.name
+        self.other_names = [other.name for other, _ in others]
         self.hidden_rows: list[int] = []
         self.hidden_columns: list[tuple[int, int]] = []
-        self.merged_areas: list[str] = []
-        self.name = ""
-        self.other_names: list[str] = []
-        """The names of further sheets."""
-        self._package = package
-        self._part = ""
-        self._is_stale = False
-        self._texts: list[str] = []
-        self._formats = [AS_IT_IS]
-        self._read_book()
-
-    def _read_book(self) -> None:
-        book = dict(self._package.related().values())["officeDocument"]
-        related = self._package.related(book)
-        for group, entry in self._package.entries(book, ENTRY_IN_GROUP):
-            if group == "sheets":
-                self._add_sheet(entry, *related[entry.get(LINK, "")])
-            elif local_name(entry) == "calcPr":
-                self._is_stale = entry.get("fullCalcOnLoad") in ON
-        if not self._part:
-            raise Malformed("it has no sheet")
-        for kind, part in related.values():
-            if kind == "sharedStrings":
-                texts = self._package.entries(part, ENTRY_IN_LIST)
-                self._texts = [_text_of(text) for _, text in texts]
-            elif kind == "styles":
-                self._formats = self._read_formats(part) or self._formats
-
-    def _add_sheet(self, entry: Element, kind: str, part: str) -> None:
-        name = entry.get("name", "")
-        if self._part:
-            self.other_names.append(name)
-            return
-        if kind != "worksheet":
-            what = "a chart" if kind == "chartsheet" else "no table"
-            raise Unusable(
-                f"the first sheet, {name!r}, is {what}; move the sheet with the rows to the front"
-            )
-        if entry.get("state", "visible") != "visible":
-            raise Unusable(
-                f"the first sheet, {name!r}, is hidden; show it, or move the sheet with the rows to the front"
-            )
-        self.name = name
-        self._part = part
-
-    def _read_formats(self, part: str) -> list[NumberFormat]:
-        """The number formats of the cells' styles.
-
-        openpyxl gives one code for the currency of each computer and for dollars. So
-        the codes are read as they stand in the file.
-        """
-        formats: dict[int, NumberFormat] = {}
-        numbers: list[int] = []
-        for group, entry in self._package.entries(part, ENTRY_IN_GROUP):
-            number = int(entry.get("numFmtId", 0))
-            if group == "numFmts":
-                formats[number] = format_of(entry.get("formatCode", ""))
-            elif group == "cellXfs":
-                numbers.append(number)
-        return [formats.get(number) or builtin_format(number) for number in numbers]
+        self.merged_areas: list[Any] = []
+        self._part = link.target
 
     def rows(self) -> Iterator[Row]:
         """The rows with filled cells and their numbers. Cells beyond the header's last
         column share one place after it.
         """
-        cells = Cells(self._texts, self._formats, is_stale=self._is_stale)
         last_number = 0
         cell_count = 0
         width = MOST_COLUMNS
-        hidden_by_default: str | None = None
-        for group, entry in self._package.entries(self._part, ENTRY_IN_GROUP):
-            name = local_name(entry)
-            if group == "sheetData":
-                number, row = cells.parse_row(entry)
+        with self._reader.archive.open(self._part) as part:
+            source = _BoundedSource(part)
+            cells = Cells(source, self._reader)
+            for number, row in cells.parse():
+                source.tags = 0
                 if not last_number < number <= MOST_BLANK_ROWS:
                     raise Malformed(f"row {number} comes after row {last_number}")
                 last_number = number
@@ -143,16 +110,16 @@ class Sheet:
                     continue
                 if width == MOST_COLUMNS:  # this row is the header
                     width = min(len(values), width)
-                if _is_hidden(entry, "ht", hidden_by_default):
+                if cells.is_row_hidden():
                     self.hidden_rows.append(number)
                 yield number, values
-            elif name == "sheetFormatPr":
-                hidden_by_default = entry.get("zeroHeight")
-            elif name == "mergeCell":
-                self.merged_areas.append(entry.get("ref", ""))
-            elif name == "col" and _is_hidden(entry, "width"):
-                columns = (int(entry.get("min", "")), int(entry.get("max", "")))
-                self.hidden_columns.append(columns)
+        self.hidden_columns = [
+            (int(column["min"]), int(column["max"]))
+            for column in cells.column_dimensions.values()
+            if column.get("hidden") in ON or column.get("width") == "0"
+        ]
+        if cells.merged_cells:
+            self.merged_areas = cells.merged_cells.mergeCell
 
 
 class Cells(WorkSheetParser):
@@ -160,24 +127,34 @@ class Cells(WorkSheetParser):
     value, errors, and what a number's format shows.
     """
 
-    def __init__(
-        self, texts: list[str], formats: list[NumberFormat], *, is_stale: bool
-    ) -> None:
-        super().__init__(io.BytesIO(), texts, data_only=True)
-        self._formats = formats
-        self._is_stale = is_stale
+    def __init__(self, source: _BoundedSource, reader: ExcelReader) -> None:
+        super().__init__(source, reader.shared_strings, data_only=True)
+        self.sheet_format: Any = None
+        calculation = reader.wb.calculation
+        self._is_stale = bool(calculation and calculation.fullCalcOnLoad)
+        self._formats = [AS_IT_IS]
+        if ARC_STYLE in reader.valid_files:
+            tree: Any = fromstring(reader.archive.read(ARC_STYLE))
+            styles: Any = Stylesheet.from_tree(tree)
+            self._formats = [
+                _format_of(style.numFmtId, styles.number_formats)
+                for style in styles.cell_styles
+            ]
 
     def parse_row(self, row: Any) -> Any:
         """The row's number, and its cells as columns with their values."""
         self.row_dimensions.clear()
         return super().parse_row(row)
 
+    def is_row_hidden(self) -> bool:
+        """Whether the row that was read last is hidden or filtered out."""
+        row = self.row_dimensions.get(str(self.row_counter), {})
+        if "hidden" in row:
+            return row["hidden"] in ON
+        is_hidden_else = self.sheet_format and self.sheet_format.zeroHeight
+        return row.get("ht") == "0" or bool(is_hidden_else)
+
     def parse_cell(self, element: Any) -> Any:
-        inline = element.find(INLINE_STRING)
-        if inline is not None:  # openpyxl makes twenty objects of it
-            inline.text = _text_of(inline)
-            inline.tag = VALUE_TAG
-            element.set("t", "str")
         cell: dict[str, Any] = super().parse_cell(element)
         return cell["column"], self._value(element, cell)
 
@@ -194,7 +171,7 @@ class Cells(WorkSheetParser):
         if kind == "n" and written:
             return _shown_number(written, self._formats[cell["style_id"]])
         if kind == "s" and value:
-            return unescape(value) if "_x" in value else value
+            return _written_text(value, is_shared=element.get("t") == "s")
         if kind == "e":
             return NotACell(
                 f"{value[:20]} is a spreadsheet's error; put the value in its place"
@@ -204,8 +181,69 @@ class Cells(WorkSheetParser):
         return value
 
 
-def _is_hidden(entry: Element, size: str, by_default: str | None = None) -> bool:
-    return entry.get("hidden", by_default) in ON or entry.get(size) == "0"
+class _BoundedSource(io.RawIOBase):
+    """The XML of a sheet. A row that has no end would be kept whole."""
+
+    def __init__(self, part: IO[bytes]) -> None:
+        self.tags = 0
+        self._part = part
+
+    def read(self, size: int = -1, /) -> bytes:
+        chunk = self._part.read(size)
+        self.tags += chunk.count(b"<")
+        if self.tags > MAX_TAGS_OF_ROW:
+            raise Malformed("a row has more entries than any workbook")
+        return chunk
+
+
+def _require_bounds(content: bytes) -> None:
+    # the list of parts alone would fill the memory
+    if content.count(b"PK\x01\x02") > MAX_PARTS:
+        raise Unusable(
+            f"is an archive of more than {MAX_PARTS:,} parts, and no workbook"
+        )
+    archive = ZipFile(io.BytesIO(content))
+    parts = archive.infolist()
+    if len(archive.NameToInfo) < len(parts):
+        raise Malformed("it has a part twice")
+    # other methods unpack without a bound
+    if any(part.compress_type not in (ZIP_STORED, ZIP_DEFLATED) for part in parts):
+        raise Malformed("it is packed as no spreadsheet packs")
+    # `zipfile` unpacks no more of a part than is declared here
+    texts = [part for part in parts if part.filename.endswith((".xml", ".rels"))]
+    unpacked = sum(part.file_size for part in texts)
+    is_bomb = unpacked > max(HARMLESS_UNPACKED_BYTES, MAX_GROWTH * len(content))
+    if is_bomb or unpacked > MAX_UNPACKED_BYTES:
+        raise Unusable(
+            f"unpacks to {unpacked / 2**20:,.0f} MiB; up to {MAX_UNPACKED_BYTES // 2**20} MiB, and {MAX_GROWTH} "
+            "times its size, are possible: split it"
+        )
+    for part in texts:
+        with archive.open(part) as file:
+            _require_few_tags(file, is_sheet=part.filename.startswith(SHEETS))
+
+
+def _require_few_tags(file: IO[bytes], *, is_sheet: bool) -> None:
+    """Raise `Malformed` for a part that declares entities, which can grow without end,
+    or that takes much memory. The tags of a sheet are counted as its rows are read.
+    """
+    chunk = file.read(CHUNK_BYTES)
+    if b"<!DOCTYPE" in chunk.replace(b"\0", b""):
+        raise Malformed("it declares a document type")
+    tags = 0
+    while chunk and not is_sheet:
+        tags += chunk.count(b"<") - chunk.count(b"</")
+        if tags > MAX_TAGS:
+            raise Malformed("it has more entries than any workbook")
+        chunk = file.read(CHUNK_BYTES)
+
+
+def _format_of(number: int, codes: Any) -> NumberFormat:
+    if number in FOREIGN_DATES:
+        return SHOWS_DATE
+    if number < BUILTIN_FORMATS_MAX_SIZE:
+        return format_of(BUILTIN_FORMATS.get(number, ""))
+    return format_of(codes[number - BUILTIN_FORMATS_MAX_SIZE])
 
 
 def _values(row: list[tuple[int, object]], width: int) -> list[object]:
@@ -223,10 +261,15 @@ def _values(row: list[tuple[int, object]], width: int) -> list[object]:
     return values
 
 
-def _text_of(element: Element) -> str:
-    """The text of an `si` or `is` element, without phonetic readings."""
-    texts = element.findall(TEXT) or element.findall(FORMATTED_TEXT)
-    return "".join(text.text or "" for text in texts)
+def _written_text(text: str, *, is_shared: bool) -> str:
+    """The text without a workbook's escapes; openpyxl has undone those of `_` in shared
+    texts alone.
+    """
+    if "_x" not in text:
+        return text
+    if is_shared:
+        return CONTROL.sub(lambda match: chr(int(match[1], 16)), text)
+    return unescape(text)
 
 
 def _without_value(element: Element) -> NotACell:

@@ -517,6 +517,7 @@ def _xlsx_files() -> Iterator[BadFile]:
         )
     for code in (
         12,
+        44,
         "# ?/?",
         '"$"#,##0.00',
         "[$€-407]0.00",
@@ -568,7 +569,8 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         ("A1:XFD9", 1),
     ):
         merged = f'<mergeCells><mergeCell ref="{area}"/></mergeCells>'
-        fault = f"row {row}: cells {area} are merged; take the merge apart and fill in each cell"
+        shown = area.replace("$", "")
+        fault = f"row {row}: cells {shown} are merged; take the merge apart and fill in each cell"
         yield BadFile(f"merged {area}", "xlsx", xlsx_bytes(*rows, after=merged), fault)
     hidden = xlsx_bytes(
         rows[0], xlsx_row(3, GOOD | {"order_ref": "A-2"}, attributes='hidden="1"')
@@ -577,7 +579,7 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         "hidden row",
         "xlsx",
         hidden,
-        warning="row 3: hidden or filtered out in the spreadsheet",
+        "row 3: this row is hidden or filtered out in the spreadsheet; show it, or",
     )
     column = '<cols><col min="6" max="6" hidden="1"/></cols>'
     words = "row 1, column max_unit_price: hidden in the spreadsheet"
@@ -589,7 +591,7 @@ def _xlsx_sheets() -> Iterator[BadFile]:
         "all hidden",
         "xlsx",
         xlsx_bytes(*rows, before=flat),
-        warning="row 2: hidden or filtered out in",
+        "row 2: this row is hidden or filtered out in the spreadsheet; show it, or",
     )
     first = ("Orders", "worksheet", "visible", "")
     more = ("Old", "worksheet", "visible", f'<row r="1">{text_cell("A1", "x")}</row>')

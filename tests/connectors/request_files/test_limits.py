@@ -88,7 +88,6 @@ def test_a_plain_amount_is_understood_as_text_in_every_format(
         (number_cell("@", "1200.5", 1), "[$¥-804]#,##0.00", 120050),
         (number_cell("@", "1200.5", 1), '#,##0.00"元"', 120050),
         (number_cell("@", "1200.5", 1), "[$CNY] #,##0.00", 120050),
-        (number_cell("@", "1200.5", 1), 44, 120050),
         (number_cell("@", "1.25E1", 1), "0.00E+00", 1250),
         (number_cell("@", "12.5", 1), "@", 1250),
         (FORMULA.format("12.5"), 0, 1250),

@@ -36,6 +36,13 @@ NAMES = list(GOOD)
 LETTERS = dict(zip(NAMES, "ABCDEFGHIJKLMNOP", strict=True))
 SPACE = 'xmlns="http://schemas.openxmlformats.org/spreadsheetml/2006/main"'
 LINKS = 'xmlns:r="http://schemas.openxmlformats.org/officeDocument/2006/relationships"'
+SHEET_ML = "application/vnd.openxmlformats-officedocument.spreadsheetml."
+CONTENT_TYPES = (
+    '<Types xmlns="http://schemas.openxmlformats.org/package/2006/content-types">'
+    f'<Override PartName="/xl/workbook.xml" ContentType="{SHEET_ML}sheet.main+xml"/>'
+    f'<Override PartName="/xl/sharedStrings.xml" ContentType="{SHEET_ML}sharedStrings+xml"/>'
+    "</Types>"
+)
 Row = Mapping[str, Any]
 
 
@@ -110,16 +117,18 @@ def xlsx_bytes(
         listed.append(
             f'<sheet name={quoteattr(name)} sheetId="{at}" state="{state}" r:id="r{at}"/>'
         )
-        rels.append((f"r{at}", kind, f"sheets/sheet{at}.xml"))
+        rels.append((f"r{at}", kind, f"worksheets/sheet{at}.xml"))
         data = content or (header_row() if header is None else header) + "".join(rows)
-        parts[f"xl/sheets/sheet{at}.xml"] = (
+        parts[f"xl/worksheets/sheet{at}.xml"] = (
             f"<worksheet {SPACE}>{before}<sheetData>{data}</sheetData>{after}</worksheet>"
         )
     parts |= {
+        "[Content_Types].xml": CONTENT_TYPES,
         "_rels/.rels": _relations([("r1", "officeDocument", "xl/workbook.xml")]),
         "xl/workbook.xml": f"<workbook {SPACE} {LINKS}><sheets>{''.join(listed)}</sheets>{book}</workbook>",
         "xl/_rels/workbook.xml.rels": _relations(rels),
         "xl/styles.xml": _styles(formats),
+        "xl/sharedStrings.xml": f"<sst {SPACE}/>",
     }
     return archive(parts)
 
