@@ -1,5 +1,5 @@
-"""What a permit of the account's rate costs a call: by a share leased from the ledger,
-by a round trip a call, or none.
+"""What a permit of the account's rate costs a call: from blocks taken
+of the ledger, by a round trip a call, or none.
 
 Both keep their books in the same PostgreSQL, and the limit is far away, so that nobody
 waits for anything but the permit. The rival is only for comparison and no dependency:
@@ -18,7 +18,7 @@ from importlib import import_module
 from benchmarks.measuring import Comparison, compare
 from connectors.ledger.store import Ledger
 from connectors.xportcn.breaker import CircuitBreaker
-from connectors.xportcn.leased_permits import leasing
+from connectors.xportcn.permits import Permits
 from tests.postgres import running_postgres
 
 CALLS, AT_ONCE, CALL_S = 2_000, 16, 0.005
@@ -37,7 +37,7 @@ def run() -> list[Comparison]:
         )
         runner = stack.enter_context(asyncio.Runner())
         breaker = CircuitBreaker(at_once=AT_ONCE)
-        lent = leasing(ledger.pace, breaker, client="benchmark", limit=LIMIT)
+        lent = breaker.at_rate(Permits(LIMIT, ledger.pace))
         runner.run(lent.__aenter__())
         stack.callback(lambda: runner.run(lent.__aexit__(None, None, None)))
         ours = _passing(breaker)

@@ -50,13 +50,13 @@ LONG = {
     "connectors/marketplaces/channel_contract",
     *(
         f"connectors/xportcn/test_{name}"
-        for name in ("breaker", "leased_permits", "live", "tolerant_readers")
+        for name in ("breaker", "permits", "live", "tolerant_readers")
     ),
     *(f"deployments/test_{name}" for name in ("dispatching", "page", "receiver")),
     *(
         f"domain/test_{name}"
         for name in (
-            "fair_pace",
+            "pace",
             "landed",
             "polling",
             "reasons",

@@ -64,7 +64,6 @@ RETIRED = {
     "attend": "register",
     "desert": "unregister",
     "unfeed": "at_rate",
-    "Ceiling": "AdaptiveLimit",
     "Lessor": "RateServer",
     "lessor": "server",
     "Taker": "RateClient",

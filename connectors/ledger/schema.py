@@ -529,10 +529,9 @@ pace = Table(
     Column("permits", Float, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Column("not_before", UtcDateTime, nullable=False),
-    Column("takers", JSON, nullable=False),
 )
-"""How many calls the account may make, as of a time, its clients, and until when the
-service throttles. A second row counts the calls of a day.
+"""How many calls the account may make, as of a time, and until when the service
+throttles. A second row counts the calls of a day.
 """
 
 SCHEMA_DIGEST = digest_of(metadata)

@@ -1,5 +1,5 @@
-"""The circuit breaker, the one place that bounds calls in flight, waits while the
-service is away, and slows all calls.
+"""The circuit breaker: it bounds calls in flight, waits while the service is away, and
+slows all calls that the service throttles.
 
 A process has a breaker for each address. Calls wait here, before their time-out begins
 and before anything is claimed: never in the HTTP pool. Several failures in a row raise
@@ -14,7 +14,7 @@ import math
 import random
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -23,25 +23,32 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from connectors.xportcn.errors import ServiceAway
-from connectors.xportcn.limits import AdaptiveLimit, TokenBucket
+from connectors.xportcn.permits import RETAKE_S, Permits
 
 Probe = Callable[[], Awaitable[bool]]
-SUSPECT = 4
-"""So many failures in a row, without a good answer between them, may mean that the
+SUSPECT_FAILURES = 4
+"""This many failures in a row, without a good answer between them, may mean that the
 service is away.
 """
-LEAST_PROBE_S, MOST_PROBE_S = 1.0, 300.0
-LEAST_PAUSE_S, MOST_STRAIN = 0.25, 6
-LEAST_WAIT_S = 0.001
+MIN_PROBE_S = 1.0
+MAX_PROBE_S = 300.0
+MIN_THROTTLED_S = 0.25
+MAX_STRAIN = 6
+"""A pause that the service gives no length for doubles at most this often."""
+GROW_S = 60.0
+"""After this long without 429 one more call goes at once, up to the number at first."""
+MIN_WAIT_S = 0.001
 """The resolution of a clock: a call that waits for less would wait again and again."""
-SHORT_S = 2.0
-"""Even a call that holds a lease waits so long."""
-SOON_S = 10.0
+LEASE_WAIT_S = 2.0
+"""Even a call that holds a lease waits for this long."""
+CLAIM_AHEAD_S = 10.0
 """Calls claimed at once are limited to the permits of this time: leases run while they
 wait.
 """
+TOO_MANY = "the service has too many calls"
 
 _may_wait: ContextVar[bool] = ContextVar("may_wait", default=True)
+_Queue = deque[asyncio.Future[None]]
 
 
 @contextmanager
@@ -69,19 +76,14 @@ class BreakerNews:
 
 
 BACK = BreakerNews("")
-TOO_MANY = "the service has too many calls"
-
-
-_Queue = deque[asyncio.Future[None]]
 
 
 class CircuitBreaker:
     """Bounds and holds back the calls to one address; never more than `at_once` are in
     flight.
 
-    Fewer while the service throttles or gets slower with more of them
-    (`AdaptiveLimit`). Each call takes a permit as it leaves: of `per_second`, 0 is no
-    limit, or of a source that is given (`at_rate`). Calls that hold a lease go first.
+    The number halves at 429 and grows by one after each minute without. Each call takes
+    a permit as it leaves (`at_rate`). Calls that hold a lease go first.
 
     An absent service is waited for `patience_s` after its last good answer, or its
     first failure; 0: not at all, each call fails by itself.
@@ -100,19 +102,20 @@ class CircuitBreaker:
         self.listener: Callable[[BreakerNews], None] = lambda _news: None
         self._patience_s = patience_s
         self._clock = clock or _loop_time
-        self._rates: list[TokenBucket] = [TokenBucket(per_second, clock=self._clock)]
-        self._next_permit: asyncio.TimerHandle | None = None
         self._sleep = sleep
         self._luck = luck
+        self._permits = [Permits(per_second, clock=self._clock)]
+        self._background = set[asyncio.Task[None]]()
+        self._taking_block: asyncio.Task[None] | None = None
         self._probes: list[Probe] = []
         self._done_by: tuple[datetime, Callable[[], datetime]] | None = None
 
         self._in_flight = 0
-        self._limit = AdaptiveLimit(at_once, clock=self._clock)
-        self._size = self._limit.now
+        self._at_once = at_once
+        self._size = at_once
+        self._grows_at = 0.0
         self._queues: tuple[_Queue, _Queue] = (deque(), deque())
 
-        self._ever_succeeded = False
         self._trouble_since: float | None = None
         self._failures = 0
         self._trouble = "the service is away"
@@ -131,10 +134,6 @@ class CircuitBreaker:
     def waits(self) -> bool:
         """Whether calls wait at all for a service that is away."""
         return self._patience_s > 0
-
-    @property
-    def _is_throttled(self) -> bool:
-        return self.ready_in_s > 0 and not self._is_away
 
     @property
     def blocked_by(self) -> str:
@@ -160,12 +159,8 @@ class CircuitBreaker:
         """The number of calls that may be in flight now; no more than will soon have a
         permit.
         """
-        return int(min(self._size, max(1.0, self._rates[-1].per_second * SOON_S)))
-
-    @property
-    def could_go(self) -> int:
-        """The number of calls that wait for nothing but a permit."""
-        return max(0, min(self._size - self._in_flight, sum(map(len, self._queues))))
+        soon = max(1.0, self._permits[-1].per_second * CLAIM_AHEAD_S)
+        return int(min(self._size, soon))
 
     def has_patience(self, since: float) -> bool:
         """Whether a call that was begun at `since` (as of `now`) is worth another
@@ -187,8 +182,10 @@ class CircuitBreaker:
         """Begin with new patience, for new work."""
         self._done_by = None
         if self._is_over:
-            self._is_over = self._is_away = False
-            self._trouble_since, self._failures = None, 0
+            self._is_over = False
+            self._is_away = False
+            self._trouble_since = None
+            self._failures = 0
 
     async def wait_ready(self) -> None:
         """Wait until calls can be made. Raises `ServiceAway` once patience is used
@@ -216,13 +213,9 @@ class CircuitBreaker:
         the service answered.
         """
         self._probes.append(probe)
-        if self._limit.most != at_once:
-            self._limit = AdaptiveLimit(at_once, clock=self._clock)
-        self._size = (
-            min(self._size, at_once)
-            if self._ever_succeeded or self._strain
-            else self._limit.now
-        )
+        if at_once != self._at_once:
+            self._at_once = at_once
+            self._size = at_once
 
     def unregister(self, probe: Probe) -> None:
         """Remove a client."""
@@ -230,41 +223,31 @@ class CircuitBreaker:
         if not self._probes and self._watch is not None:
             self._watch.cancel()
 
-    @contextmanager
-    def at_rate(self, permits: TokenBucket) -> Iterator[None]:
+    @asynccontextmanager
+    async def at_rate(self, permits: Permits) -> AsyncIterator[None]:
         """Take permits from this source in the block."""
-        self._rates.append(permits)
+        self._permits.append(permits)
         try:
             yield
         finally:
-            self._rates.remove(permits)
-            self.admit()
+            self._permits.remove(permits)
+            if self._taking_block is not None:
+                self._taking_block.cancel()
+            if self._background:
+                await asyncio.wait(self._background)
+            self._admit()
 
-    def admit(self) -> None:
-        """Admit waiting calls, as far as there are places and permits."""
-        for queue in self._queues:
-            while queue and self._in_flight < self._size:
-                if queue[0].done():
-                    queue.popleft()
-                elif self._is_permitted():
-                    self._in_flight += 1
-                    queue.popleft().set_result(None)
-                else:
-                    return
-
-    def on_success(self, kind: str = "", seconds: float = 0.0) -> None:
-        """Record an answer to a call of a kind, after so many seconds: the service is
-        there.
-        """
-        self._limit.answered(kind, seconds)
-        self._ever_succeeded = True
+    def on_success(self) -> None:
+        """Record an answer to a call: the service is there."""
         self._failures = 0
         self._strain = max(0, self._strain - 1)
         if self._watch is None and self.ready_in_s <= 0:
             self._trouble_since = None
             self._notify_back()
-        self._size = min(self._size + 1, self._limit.now)
-        self.admit()
+        if self._size < self._at_once and self._clock() >= self._grows_at:
+            self._size += 1
+            self._grows_at = self._clock() + GROW_S
+            self._admit()
 
     def on_failure(self, words: str) -> None:
         """Record a call without an answer, or answered only by a proxy before the
@@ -275,12 +258,8 @@ class CircuitBreaker:
         self._begin_trouble()
         self._failures += 1
         self._trouble = f"the service is away ({words})"
-        if (
-            self._failures >= SUSPECT
-            and self._probes
-            and self._watch is None
-            and not self._is_over
-        ):
+        is_suspect = self._failures >= SUSPECT_FAILURES and self._watch is None
+        if is_suspect and self._probes and not self._is_over:
             self._changed.clear()
             self._watch = asyncio.create_task(self._come_back())
 
@@ -290,30 +269,33 @@ class CircuitBreaker:
         """
         if not self.waits:
             return
-        pause = 0.0
-        if (
-            self.ready_in_s <= 0
-        ):  # calls in flight at one moment are throttled together: once counts
-            self._strain = min(MOST_STRAIN, self._strain + 1)
-            pause = self._luck() * LEAST_PAUSE_S * 2.0**self._strain
-        self.hold_back(max(pause, retry_after_s or 0.0))
-        self._rates[-1].on_throttled(self.ready_in_s)
+        if self.ready_in_s > 0:  # calls in flight are throttled together: once counts
+            self._hold_back(retry_after_s or 0.0)
+            return
+        self._strain = min(MAX_STRAIN, self._strain + 1)
+        pause_s = self._luck() * MIN_THROTTLED_S * 2.0**self._strain
+        self._hold_back(max(pause_s, retry_after_s or 0.0))
+        if self._permits[-1].is_limited:
+            self._in_background(self._permits[-1].pause(self.ready_in_s))
 
-    def hold_back(self, seconds: float) -> None:
+    # inside
+
+    @property
+    def _is_throttled(self) -> bool:
+        return self.ready_in_s > 0 and not self._is_away
+
+    def _hold_back(self, seconds: float) -> None:
         """Let all calls wait, and fewer go at once afterwards: this process or another
         of the account was throttled.
         """
-        if not self.waits:
-            return
         self._begin_trouble()
         self._trouble = TOO_MANY
         if self.ready_in_s <= 0:
             self._size = max(1, self._size // 2)
+        self._grows_at = self._clock() + GROW_S
         self._not_before = max(self._not_before, self._clock() + seconds)
-        if self.ready_in_s > SHORT_S:
+        if self.ready_in_s > LEASE_WAIT_S:
             self._notify(TOO_MANY, self.ready_in_s, is_throttled=True)
-
-    # inside
 
     def _begin_trouble(self) -> None:
         if self._trouble_since is None:
@@ -322,83 +304,67 @@ class CircuitBreaker:
     def _ends_at(self) -> float:
         """The time at which patience is used up."""
         since = self._clock() if self._trouble_since is None else self._trouble_since
-        return min(since + self._patience_s, self._clock() + self._left_s())
+        return min(since + self._patience_s, self._clock() + self._remaining_s())
 
-    def _left_s(self) -> float:
-        return (
-            (self._done_by[0] - self._done_by[1]()).total_seconds()
-            if self._done_by
-            else math.inf
-        )
+    def _remaining_s(self) -> float:
+        if self._done_by is None:
+            return math.inf
+        moment, clock = self._done_by
+        return (moment - clock()).total_seconds()
 
     def _is_late(self) -> bool:
-        return self._left_s() <= 0
+        return self._remaining_s() <= 0
 
     def _require_patience(self) -> None:
-        now, ends = self._clock(), self._ends_at()
-        if (
-            self._is_over
-            or self._is_late()
-            or now >= ends
-            or now + self.ready_in_s > ends
-        ):
+        ends_at = self._ends_at()
+        ready_at = self._clock() + self.ready_in_s
+        if self.is_over or self._clock() >= ends_at or ready_at > ends_at:
             self._is_over = True
             raise self._away()
 
     def _away(self) -> ServiceAway:
-        waited = (
-            self._clock() - self._trouble_since
-            if self._trouble_since is not None
-            else 0.0
-        )
-        pause = self.ready_in_s
-        why = self.blocked_by or "the time for it is over"
-        for_s = f" for {_span(waited)}" if waited >= 1 else ""
+        since = self._clock() if self._trouble_since is None else self._trouble_since
+        waited_s = self._clock() - since
+        reason = self.blocked_by or "the time for it is over"
+        for_s = f" for {_span(waited_s)}" if waited_s >= 1 else ""
         return ServiceAway(
-            f"{why}{for_s}; nothing was done",
-            retry_after_s=pause if pause > 0 else None,
+            f"{reason}{for_s}; nothing was done",
+            retry_after_s=self.ready_in_s or None,
         )
 
     async def _ready_soon(self) -> None:
-        ends = self._clock() + SHORT_S
+        ends_at = self._clock() + LEASE_WAIT_S
         while self.blocked_by or self._is_late():
-            left = ends - self._clock()
-            if self._is_away or self.is_over or left <= 0 or self.ready_in_s > left:
+            remaining_s = ends_at - self._clock()
+            is_long = remaining_s <= 0 or self.ready_in_s > remaining_s
+            if self._is_away or self.is_over or is_long:
                 raise self._away()
-            await self._wait(min(left, self.ready_in_s or left))
+            await self._wait(min(remaining_s, self.ready_in_s or remaining_s))
 
     async def _wait(self, seconds: float | None) -> None:
         """Wait until something changes, `seconds` at most."""
         if self._watch is None:
-            await self._sleep(max(seconds or 0.0, LEAST_WAIT_S))
+            await self._sleep(max(seconds or 0.0, MIN_WAIT_S))
             return
         waiting = asyncio.ensure_future(self._changed.wait())
+        timeout = max(seconds, MIN_WAIT_S) if seconds is not None else None
         try:
-            await asyncio.wait(
-                {waiting},
-                timeout=max(seconds, LEAST_WAIT_S) if seconds is not None else None,
-            )
+            await asyncio.wait({waiting}, timeout=timeout)
         finally:
             waiting.cancel()
 
     async def _enter(self, *, holds_lease: bool) -> None:
+        may_wait = _may_wait.get() and not holds_lease
         while True:
-            await (
-                self.wait_ready()
-                if _may_wait.get() and not holds_lease
-                else self._ready_soon()
-            )
+            await (self.wait_ready() if may_wait else self._ready_soon())
             await self._queue_for_place(self._queues[not holds_lease])
             if not self.blocked_by:
                 return
             self._give_up()
 
     async def _queue_for_place(self, queue: _Queue) -> None:
-        if (
-            self._in_flight < self._size
-            and not any(self._queues)
-            and self._is_permitted()
-        ):
+        is_first = self._in_flight < self._size and not any(self._queues)
+        if is_first and self._is_permitted():
             self._in_flight += 1
             return
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -412,59 +378,78 @@ class CircuitBreaker:
 
     def _give_up(self) -> None:
         """Free a place that was taken without a call."""
-        self._rates[-1].put_back()
+        self._permits[-1].put_back()
         self._leave()
 
     def _leave(self) -> None:
         self._in_flight -= 1
-        self.admit()
+        self._admit()
+
+    def _admit(self) -> None:
+        """Admit waiting calls, as far as there are places and permits."""
+        for queue in self._queues:
+            while queue and self._in_flight < self._size:
+                if queue[0].done():
+                    queue.popleft()
+                elif self._is_permitted():
+                    self._in_flight += 1
+                    queue.popleft().set_result(None)
+                else:
+                    return
 
     def _is_permitted(self) -> bool:
-        """Take a permit; without one, waiting calls are admitted once there is a
-        permit.
-        """
-        if not (wait_s := self._rates[-1].take()):
+        """Take a permit. Without one, waiting calls are admitted once a block came."""
+        if self._permits[-1].take():
             return True
-        if wait_s < float("inf") and self._next_permit is None:
-            self._next_permit = asyncio.get_running_loop().call_later(
-                max(wait_s, LEAST_WAIT_S), self._permit_came
-            )
+        if self._taking_block is None:
+            self._taking_block = self._in_background(self._take_block())
         return False
 
-    def _permit_came(self) -> None:
-        self._next_permit = None
-        self.admit()
+    async def _take_block(self) -> None:
+        """Take permits for the calls that wait."""
+        try:
+            waiting_calls = sum(map(len, self._queues))
+            block = await self._permits[-1].take_block(waiting_calls)
+            if block.pause_s and self.waits:
+                self._hold_back(block.pause_s)
+            if not block.permits:
+                # two processes that ask at like intervals would starve each other
+                await self._sleep(max(block.wait_s, RETAKE_S * (0.5 + self._luck())))
+        finally:
+            self._taking_block = None
+        self._admit()
+
+    def _in_background(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._background.add(task)
+        task.add_done_callback(self._background.discard)
+        return task
 
     async def _come_back(self) -> None:
         """Probe until the service answers or patience is used up."""
         try:
             while not await self._probes[-1]():
                 self._is_away = True
-                now, ends = self._clock(), self._ends_at()
-                if now >= ends:
+                remaining_s = self._ends_at() - self._clock()
+                if remaining_s <= 0:
                     self._is_over = True
                     return
-                away = now - (self._trouble_since or now)
-                pause = min(MOST_PROBE_S, max(LEAST_PROBE_S, away / 4)) * (
-                    0.75 + self._luck() / 2
-                )
-                self._notify(
-                    self.blocked_by,
-                    pause := min(pause, ends - now),
-                    is_throttled=self._is_throttled,
-                )
-                await self._sleep(pause)
-            self._recover()
+                pause_s = min(remaining_s, self._pause_between_probes())
+                self._notify(self.blocked_by, pause_s, is_throttled=self._is_throttled)
+                await self._sleep(pause_s)
+            self._failures = 0
+            self._trouble_since = None
+            self._is_away = False
+            self._notify_back()
         finally:  # a probe that fails, or whose client left, must not leave the breaker open without a probe
-            self._watch, self._is_away = None, self._is_away and self._is_over
+            self._watch = None
+            self._is_away = self._is_away and self._is_over
             self._changed.set()
 
-    def _recover(self) -> None:
-        self._ever_succeeded, self._failures, self._trouble_since = True, 0, None
-        if self._is_away:
-            self._is_away = False
-            self._size = min(2, self._limit.now)
-        self._notify_back()
+    def _pause_between_probes(self) -> float:
+        away_s = self._clock() - (self._trouble_since or self._clock())
+        pause_s = min(MAX_PROBE_S, max(MIN_PROBE_S, away_s / 4))
+        return pause_s * (0.75 + self._luck() / 2)
 
     def _notify_back(self) -> None:
         if self._has_notified:

@@ -43,7 +43,6 @@ from connectors.xportcn.failures import (
     wait_before_retry,
     what_came,
 )
-from connectors.xportcn.leased_permits import DailyCalls
 from connectors.xportcn.models import EffectAnswer, Nothing, field_of, path_and_query
 from connectors.xportcn.operations import warehouse
 from connectors.xportcn.operations.operation import (
@@ -55,6 +54,7 @@ from connectors.xportcn.operations.operation import (
     Res,
 )
 from connectors.xportcn.overrides import load_overrides, renamed
+from connectors.xportcn.permits import DailyCalls
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.signing import SignatureAuth, new_nonce
 from connectors.xportcn.wire import Bounds, PointInFen
@@ -288,8 +288,8 @@ class XportcnClient:
     ) -> Res | FailedCall:
         started = self.breaker.now()
         result = await self._exchange(call, request, send)
-        seconds = self.breaker.now() - started
         if log.isEnabledFor(logging.DEBUG):
+            seconds = self.breaker.now() - started
             _log(self.overrides[call].operation, seconds, result)
         if isinstance(result, FailedCall):
             self._report(result)
@@ -298,7 +298,7 @@ class XportcnClient:
         if isinstance(judged, FailedCall):
             self._report(judged)
         else:
-            self.breaker.on_success(call.path, seconds)
+            self.breaker.on_success()
         return judged
 
     def _report(self, result: FailedCall) -> None:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from connectors.ledger.records import EffectRecord, OrderRecord, line_of
-from connectors.xportcn.leased_permits import DailyCalls
+from connectors.xportcn.permits import DailyCalls
 from domain.addresses import without_receiver
 from domain.after_sale import Refund, RefundState, standing
 from domain.differences import Finding

@@ -34,7 +34,7 @@ from connectors.snapshots.manifests import require_place
 from connectors.xportcn.breaker import CircuitBreaker, breaker_of
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import NEVER_S, NotSent
-from connectors.xportcn.leased_permits import DailyCalls, leasing
+from connectors.xportcn.permits import DailyCalls, Permits
 from connectors.xportcn.settings import XportcnSettings
 from domain.decisions import FINE, Verdict
 from domain.effects import Claim
@@ -237,11 +237,10 @@ async def open_resources(
             XportcnClient(
                 xportcn, on_send=leave, breaker=breaker, at_once=at_once, calls=calls
             ) as client,
-            leasing(
-                ledger.pace,
-                client.breaker,
-                client=log.owner,
-                limit=xportcn.requests_per_second,
+            client.breaker.at_rate(
+                Permits(
+                    xportcn.requests_per_second, ledger.pace, clock=client.breaker.now
+                )
             ),
         ):
             resources = Resources(

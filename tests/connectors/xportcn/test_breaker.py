@@ -55,7 +55,6 @@ class Service:
 
     breaker: CircuitBreaker
     answers: Callable[[float], str] = lambda _at: "good"
-    takes: Callable[[int], float] = lambda _in_flight: CALL_S
     retry_after_s: float | None = None
     is_there: bool = False
     asked: int = 0
@@ -65,27 +64,26 @@ class Service:
     news: list[BreakerNews] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.breaker.register(self.probe, at_once=self.breaker._limit.most)
+        self.breaker.register(self.probe, at_once=self.breaker._at_once)
         self.breaker.listener = self.news.append
 
     async def probe(self) -> bool:
         self.probed += 1
         return self.is_there or self.answers(now()) != "missed"
 
-    async def call(self, *, holds_lease: bool = False, kind: str = "") -> str:
+    async def call(self, *, holds_lease: bool = False) -> str:
         """One call, as the client makes it."""
         async with self.breaker.passing(holds_lease=holds_lease):
             self.asked += 1
             self.in_flight += 1
             self.most_in_flight = max(self.most_in_flight, self.in_flight)
             try:
-                began = now()
-                await asyncio.sleep(self.takes(self.in_flight))
+                await asyncio.sleep(CALL_S)
             finally:
                 self.in_flight -= 1
             answer = self.answers(now())
             if answer == "good":
-                self.breaker.on_success(kind, now() - began)
+                self.breaker.on_success()
             elif answer == "missed":
                 self.breaker.on_failure("connection refused")
             else:
@@ -349,117 +347,22 @@ def test_a_throttled_minute_costs_few_calls(
     assert seconds < 150
 
 
-@dataclass
-class Load:
-    """Workers that call without end, and how many of their calls were in flight in each
-    tenth of a second.
-    """
+def test_each_throttled_moment_halves_the_calls_at_once_and_a_minute_adds_one() -> None:
+    async def play() -> list[int]:
+        throttled = breaker(at_once=16)
+        sizes = []
+        for _ in range(2):
+            for _ in range(3):  # answers of one moment count once
+                throttled.on_throttled(5.0)
+            sizes.append(throttled.size)
+            await asyncio.sleep(5)
+        for seconds in (50, 10, 30, 30, 3600, 0):
+            await asyncio.sleep(seconds)
+            throttled.on_success()
+            sizes.append(throttled.size)
+        return sizes
 
-    service: Service
-    in_flight: list[int] = field(default_factory=list)
-
-    async def lasts(self, seconds: float, *, workers: int = 100) -> None:
-        working = [
-            asyncio.create_task(self._work(kind))
-            for kind in ("read", "book") * (workers // 2)
-        ]
-        for _ in range(round(seconds * 10)):
-            await asyncio.sleep(0.1)
-            self.in_flight.append(self.service.in_flight)
-        for one in working:
-            one.cancel()
-        await asyncio.gather(*working, return_exceptions=True)
-
-    async def _work(self, kind: str) -> None:
-        while True:
-            await self.service.call(kind=kind)
-
-    def mean(self, since_s: float = 0.0) -> float:
-        counted = self.in_flight[round(since_s * 10) :]
-        return sum(counted) / len(counted)
-
-
-def load_of(takes: Callable[[int], float], *, at_once: int, seconds: float) -> Load:
-    async def play() -> Load:
-        load = Load(
-            Service(CircuitBreaker(at_once=at_once, patience_s=600), takes=takes)
-        )
-        await load.lasts(seconds)
-        return load
-
-    return played(play())
-
-
-@pytest.mark.parametrize("at_once", [2, 4, 16, 32])
-def test_half_of_the_calls_allowed_go_at_first_and_all_within_a_second(
-    at_once: int,
-) -> None:
-    """With 200 ms on every call; more than nine in ten of them over six seconds."""
-    load = load_of(lambda _: 0.2, at_once=at_once, seconds=6)
-    assert load.in_flight[0] == max(min(at_once, 4), at_once // 2)
-    assert load.in_flight[10] == at_once
-    assert load.mean() > 0.9 * at_once
-
-
-def test_fewer_calls_go_while_the_service_gets_slower_by_them() -> None:
-    """It takes 20 at once well and chokes on more: with 32 each took ten times as
-    long.
-    """
-
-    def takes(in_flight: int) -> float:
-        return 0.1 if in_flight <= 20 else 0.1 * (in_flight / 20) ** 5
-
-    assert 16 < load_of(takes, at_once=32, seconds=60).mean(since_s=10) < 28
-
-
-def test_a_service_that_has_become_slower_by_itself_is_asked_by_as_many_as_before() -> (
-    None
-):
-    """After ten seconds every call takes ten times as long, however many there are:
-    that is no reason for fewer.
-    """
-
-    async def play() -> Load:
-        begun = now()
-        load = Load(
-            Service(
-                breaker(at_once=16), takes=lambda _: 0.2 if now() < begun + 10 else 2.0
-            )
-        )
-        await load.lasts(60)
-        return load
-
-    load = played(play())
-    assert min(load.in_flight[100:]) >= 9
-    assert load.mean(since_s=30) == 16
-
-
-@pytest.mark.parametrize(("share", "seconds"), [(0.01, 25.0), (0.1, 2.0)])
-def test_stragglers_do_not_make_it_fewer(share: float, seconds: float) -> None:
-    """One call in a hundred takes 25 seconds, or one in ten two: the others still fill
-    the wire.
-    """
-    luck = random.Random(5)
-    load = load_of(
-        lambda _: seconds if luck.random() < share else 0.2, at_once=16, seconds=60
-    )
-    assert set(load.in_flight[20:]) == {16}
-
-
-def test_a_kind_of_call_that_is_slow_by_nature_does_not_make_it_fewer() -> None:
-    """Batches that take two seconds come to single calls of a tenth: each kind is
-    compared with itself.
-    """
-
-    async def play() -> tuple[int, int]:
-        service = Service(breaker(at_once=16), takes=lambda _: 0.1)
-        await asyncio.gather(*(service.call(kind="read") for _ in range(400)))
-        service.takes = lambda _: 2.0
-        size = service.breaker.size
-        await asyncio.gather(*(service.call(kind="batch") for _ in range(200)))
-        return size, service.breaker.size
-
-    assert played(play()) == (16, 16)
+    assert played(play()) == [8, 4, 4, 5, 5, 6, 7, 7]
 
 
 def test_who_holds_a_lease_gets_a_place_before_those_who_read() -> None:

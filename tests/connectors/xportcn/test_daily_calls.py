@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from connectors.xportcn.errors import NotSent
-from connectors.xportcn.leased_permits import DailyCalls
+from connectors.xportcn.permits import DailyCalls
 
 
 class Day:
