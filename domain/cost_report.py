@@ -74,9 +74,6 @@ class CostSum:
 class CostReport:
     """The orders, their sums by batch, and where they were written. `notes` say what
     was not written, and why.
-
-    Where it `is_news` they are the orders that moved, and all without a sum; `months`
-    are the files of their months.
     """
 
     currency: str
@@ -87,8 +84,6 @@ class CostReport:
     xlsx: str | None = None
     snapshot_id: str | None
     snapshot_root: str
-    is_news: bool = False
-    months: Sequence[str] = ()
 
     @property
     def sums(self) -> list[CostSum]:

@@ -105,8 +105,6 @@ def _lack(base: str, into: str, on: date, rates: list[Rate], upto: int) -> str:
     return f"the newest rate from {base} to {into} for {on} is {pluralize((on - newest).days, 'day')} older, of {newest}"
 
 
-NOT_PAID = "the line is no longer among those that were paid"
-"""The problem of a row whose line is no longer paid; it stays in the table."""
 NO_CURRENCY = "SOURCING_CURRENCY is not set: name the currency of your books there"
 
 

@@ -1,25 +1,26 @@
 """The landed cost of each line of the paid orders: from the snapshot tables to the
-table `landed_costs`.
+table `landed_costs`, computed whole.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import groupby, islice
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import pyarrow as pa
-import pyarrow.compute as pc
-from pyarrow.compute import Expression, field
 
 from connectors.ledger.records import HELD_WITHOUT_REST
 from connectors.snapshots import Snapshots
-from connectors.snapshots.tables import LANDED_COSTS, TABLES
+from connectors.snapshots.reader import arrow_answers
+from connectors.snapshots.rows import RECORDS_AT_ONCE
+from connectors.snapshots.tables import LANDED_COSTS
 from domain.bills import Bill, BillLine, Booking, Quoted, net
-from domain.landed import NOT_PAID, Books, LandedLine, Rate, landed
+from domain.landed import Books, LandedLine, Rate, landed
 from domain.money import Money
 from domain.reason_codes import ReasonCode
 from domain.states import OrderState
@@ -28,10 +29,6 @@ from tasks.engine.retrying import file_task
 from tasks.snapshot import Slices, write
 
 Row = dict[str, Any]
-Parts = Sequence[Sequence[str]]
-"""Orders in parts, each small enough for memory and without a parcel in common with
-another.
-"""
 
 SCHEMA = pa.schema(
     [
@@ -40,168 +37,130 @@ SCHEMA = pa.schema(
         if field.name not in ("snapshot_id", "snapshot_at")
     ]
 )
-IS_PAID = field("problem").is_null() | (field("problem") != NOT_PAID)
-UNKNOWN = "unknown"
-"""In place of a month, of payments without a known day."""
+BY_KEY = [(name, "ascending") for name in LANDED_COSTS.key]
+SNAPSHOT_ID = "landed-costs"
+"""The one snapshot of costs: each computation replaces it."""
 OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
-OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")
-QUOTED = ("goods", "postage", "total")
-OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
-TABLES_OF_COSTS = (
-    "orders",
-    "order_lines",
-    "quotes",
-    "shipments",
-    "refunds",
-    "payments",
+CLOSED_BY_THE_MARKETPLACE = (
+    ReasonCode.CLOSED_AFTER_PAYMENT,
+    ReasonCode.PAID_AND_CLOSED,
+    ReasonCode.PAID_BEFORE_CLOSED,
 )
-"""The tables that costs are made of. Orders come first: nothing that belongs to them is
-older, so none lacks its lines.
-"""
-OF_A_BILL = {
-    *(
-        "order_ref",
-        *OF_THE_ORDER,
-        *OF_THE_LINE,
-        "line_no",
-        "currency",
-        "state",
-        "reason_code",
-        "part",
-    ),
-    *(
-        "paid_at",
-        "booked_at",
-        "paid_minor",
-        "amount_minor",
-        "refunded_minor",
-        "goods_minor",
-        "postage_minor",
-    ),
-    *(
-        "line_count",
-        "total_minor",
-        "fee_minor",
-        "freight_minor",
-        "freight_currency",
-        "tracking_numbers",
-    ),
-}
-"""The columns that costs are made of."""
-CostTables = Mapping[str, Sequence[Row]]
-
-
-def cost_tables(snapshots: Snapshots, refs: Sequence[str]) -> CostTables:
-    """The newest rows of these orders, by table."""
-    columns = {
-        name: [one for one in TABLES[name].columns if one in OF_A_BILL]
-        for name in TABLES_OF_COSTS
-    }
-    return {
-        name: snapshots.arrow(name, None, some, of_orders(refs)).to_pylist()
-        for name, some in columns.items()
-    }
-
-
-def of_orders(refs: Sequence[str]) -> Expression:
-    """Files are in the order of the key, so that their statistics tell which parts have
-    none of a span.
-    """
-    span = (field("order_ref") >= min(refs, default="")) & (
-        field("order_ref") <= max(refs, default="")
-    )
-    return span & field("order_ref").isin(pa.array(refs, pa.string()))
-
-
-@file_task("what orders cost in {currency}")
-async def cost_of(
-    root: Path, books: Books, timezone: str, currency: str, parts: Parts
-) -> list[pa.Table]:
-    """The landed cost of the paid orders of each part; `currency` is for show."""
-
-    def computed() -> list[pa.Table]:
-        return [
-            landed_cost(cost_tables(Snapshots(root), refs), books, timezone)
-            for refs in parts
-        ]
-
-    return await asyncio.to_thread(computed)
-
-
-def landed_cost(tables: CostTables, books: Books, timezone: str) -> pa.Table:
-    """One row a line of each paid order, as the table `landed_costs` has it, in the
-    order of its keys.
-
-    An unknown value is null. Days are those of `timezone`.
-    """
-    orders = [
-        *(row for row in tables["orders"] if row["paid_minor"] > 0),
-        *_lost(tables),
-    ]
-    kept = {name: _by_order(rows) for name, rows in tables.items()}
-    own = {
-        one["order_ref"]: {
-            name: rows.get(one["order_ref"], []) for name, rows in kept.items()
-        }
-        for one in orders
-    }
-    told = {
-        one["order_ref"]: _bill(one, own[one["order_ref"]], ZoneInfo(timezone))
-        for one in orders
-    }
-    costs = sorted(
-        landed(told.values(), books), key=lambda cost: (cost.order_ref, cost.line_no)
-    )
-    about = {order["order_ref"]: order for order in orders}
-    of_line = {
-        (ref, line["line_no"]): line
-        for ref, one in about.items()
-        for line in _lines_of(one, own[ref])
-    }
-    rows = [
-        {
-            **{name: about[cost.order_ref][name] for name in OF_THE_ORDER},
-            **{
-                name: of_line.get((cost.order_ref, cost.line_no), NO_LINE)[name]
-                for name in OF_THE_LINE
-            },
-            **_row(cost, told[cost.order_ref], books.currency),
-        }
-        for cost in costs
-    ]
-    return pa.Table.from_pylist(rows, schema=SCHEMA)
-
-
-def _lines_of(order: Row, own: Mapping[str, Sequence[Row]]) -> Sequence[Row]:
-    """An order's lines without those that it had before its request was changed."""
-    batch, count, lines = order["batch_id"], order["line_count"], own["order_lines"]
-    now = [
-        row
-        for row in lines
-        if row["batch_id"] == batch and (count is None or row["line_no"] <= count)
-    ]
-    return now or lines
-
-
-NO_LINE = dict.fromkeys(OF_THE_LINE)
+OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")
+OF_THE_LINE = ("item_id", "sku_id", "title", "quantity")
+NO_LINE: Row = {**dict.fromkeys(OF_THE_LINE), "line_no": 0, "amount_minor": 0}
 CLOSED = (
     "the marketplace closed it, and whether its money came back is not known: ask for it (sourcing refund), or say how "
     "much did (sourcing resolve ORDER_REF --came-back AMOUNT_CNY)"
 )
-LOST = "the tables tell of its payment, and nothing of the order: see the table rejected_rows"
+
+BILLS = """
+WITH own_lines AS (
+    -- without those that an order had before its request was changed
+    SELECT order_ref, list(line ORDER BY line_no) AS lines
+    FROM orders AS paid JOIN order_lines AS line USING (order_ref)
+    WHERE line.batch_id IS NOT DISTINCT FROM paid.batch_id
+        AND line_no <= coalesce(line_count, line_no)
+    GROUP BY order_ref
+), own_refunds AS (
+    SELECT order_ref, list(refund ORDER BY refund_key) AS refunds
+    FROM refunds AS refund GROUP BY order_ref
+)
+SELECT order_ref, paid.batch_id, paid.marketplace, paid.order_id, shipment_order_id,
+    paid.state, paid.reason_code, paid.currency, paid.paid_minor, freight_minor,
+    freight_currency, lines, refunds,
+    CAST(paid.paid_at AT TIME ZONE $timezone AS DATE) AS paid_on,
+    CAST(paid.booked_at AT TIME ZONE $timezone AS DATE) AS booked_on,
+    quote.currency AS quoted_in, goods_minor, postage_minor, total_minor,
+    fee_minor, parcel.currency AS fee_currency,
+    CASE WHEN len(parcel.tracking_numbers) > 0 THEN parcel.tracking_numbers
+        ELSE paid.tracking_numbers END AS numbers
+FROM orders AS paid
+LEFT JOIN own_lines USING (order_ref)
+LEFT JOIN own_refunds USING (order_ref)
+LEFT JOIN quotes AS quote USING (order_ref)
+LEFT JOIN shipments AS parcel USING (order_ref, shipment_order_id)
+WHERE paid_minor > 0
+ORDER BY order_ref
+"""
+"""A row a paid order, with all that its cost is made of."""
 
 
-def _lost(tables: CostTables) -> list[Row]:
-    """Orders that were paid, and whose own row was rejected."""
-    known, nothing = (
-        {order["order_ref"] for order in tables["orders"]},
-        dict.fromkeys(OF_A_BILL),
+@file_task("what orders cost in {currency}")
+async def cost_of(root: Path, books: Books, timezone: str, currency: str) -> pa.Table:
+    """The landed cost of all paid orders; `currency` is for show."""
+
+    def compute() -> pa.Table:
+        bills = arrow_answers(root, {"bills": BILLS}, {"timezone": timezone})["bills"]
+        return landed_cost(bills, books)
+
+    return await asyncio.to_thread(compute)
+
+
+def landed_cost(bills: pa.Table, books: Books) -> pa.Table:
+    """One row a line of each order of `BILLS`, as the table `landed_costs` has it, in
+    the order of its key.
+
+    An unknown value is null. Python objects are made of one group at a time: of orders
+    that may share a parcel.
+    """
+    first_of = _groups(bills)
+    groups = [first_of.get(ref, ref) for ref in bills["order_ref"].to_pylist()]
+    grouped = bills.append_column("group", pa.array(groups, pa.string())).sort_by(
+        [("group", "ascending"), ("order_ref", "ascending")]
     )
-    lost = [row for row in tables["payments"] if row["order_ref"] not in known]
-    return [
-        {**nothing, **row, "paid_minor": row["amount_minor"], "problem": LOST}
-        for row in lost
-    ]
+    rows = _cost_rows(grouped, books)
+    parts = [SCHEMA.empty_table()]
+    while some_rows := list(islice(rows, RECORDS_AT_ONCE)):
+        parts.append(pa.Table.from_pylist(some_rows, SCHEMA))
+    return pa.concat_tables(parts).sort_by(BY_KEY)
+
+
+def _groups(bills: pa.Table) -> dict[str, str]:
+    """The first order of the group of each order that has a parcel's number in common
+    with another, directly or through a third.
+    """
+    first_of: dict[str, str] = {}
+    order_of: dict[str, str] = {}
+
+    def find_first(ref: str) -> str:
+        while (before := first_of.setdefault(ref, ref)) != ref:
+            first_of[ref] = ref = first_of[before]
+        return ref
+
+    numbers = zip(
+        bills["order_ref"].to_pylist(), bills["numbers"].to_pylist(), strict=True
+    )
+    for ref, of_order in numbers:
+        for number in of_order or ():
+            other = find_first(order_of.setdefault(number, ref))
+            mine = find_first(ref)
+            first_of[max(mine, other)] = min(mine, other)
+    return {ref: find_first(ref) for ref in first_of}
+
+
+def _cost_rows(bills: pa.Table, books: Books) -> Iterator[Row]:
+    orders = (
+        order
+        for batch in bills.to_batches(RECORDS_AT_ONCE)
+        for order in batch.to_pylist()
+    )
+    for _, together in groupby(orders, itemgetter("group")):
+        yield from _rows_of(together, books)
+
+
+def _rows_of(orders: Iterable[Row], books: Books) -> Iterator[Row]:
+    order_of = {order["order_ref"]: order for order in orders}
+    bill_of = {ref: _bill(order) for ref, order in order_of.items()}
+    for cost in landed(bill_of.values(), books):
+        order = order_of[cost.order_ref]
+        lines = {line["line_no"]: line for line in order["lines"] or ()}
+        line = lines.get(cost.line_no, NO_LINE)
+        yield {
+            **{name: order[name] for name in OF_THE_ORDER},
+            **{name: line[name] for name in OF_THE_LINE},
+            **_row(cost, bill_of[cost.order_ref], books.currency),
+        }
 
 
 def _row(cost: LandedLine, bill: Bill, into: str) -> Row:
@@ -212,7 +171,7 @@ def _row(cost: LandedLine, bill: Bill, into: str) -> Row:
     return {
         "order_ref": cost.order_ref,
         "line_no": cost.line_no,
-        "paid_on": _iso(bill.paid_on),
+        "paid_on": bill.paid_on.isoformat() if bill.paid_on else None,
         **{f"{name}_minor": amount for name, amount in cost.paid.items()},
         "currency": bill.currency,
         "freight_currency": cost.freight_currency,
@@ -235,236 +194,82 @@ def _rate_columns(prefix: str, rate: Rate | None) -> Row:
     }
 
 
-def _bill(order: Row, own: Mapping[str, Sequence[Row]], zone: ZoneInfo) -> Bill:
-    """An order's bill, of its own rows by table."""
-    currency, lines, quotes, refunds = (
-        order["currency"],
-        _lines_of(order, own),
-        own["quotes"],
-        own["refunds"],
-    )
-    strange = {row["currency"] for row in (*lines, *quotes, *refunds)} - {currency}
-    problem = (
-        f"it was paid in {currency}, and some of it is shown in {', '.join(sorted(strange))}"
-        if strange
-        else ""
-    )
-    came_back = tuple(
-        (row["part"], row["refunded_minor"]) for row in refunds if row["refunded_minor"]
-    )
-    if (
-        _is_closed(order)
-        and sum(amount for _, amount in came_back) < order["paid_minor"]
-    ):
-        problem = CLOSED
-    ordered, stands = (
-        sorted(lines, key=lambda line: int(line["line_no"])),
-        (order["state"], order["reason_code"]),
+def _bill(order: Row) -> Bill:
+    lines = order["lines"] or [NO_LINE]
+    refunds = [one for one in order["refunds"] or () if one["refunded_minor"]]
+    stands = (order["state"], order["reason_code"])
+    quoted = (
+        Quoted(
+            goods=order["goods_minor"],
+            postage=order["postage_minor"],
+            total=order["total_minor"],
+        )
+        if order["quoted_in"]
+        else None
     )
     return Bill(
         order_ref=order["order_ref"],
-        currency=currency,
+        currency=order["currency"],
         paid=order["paid_minor"],
-        paid_on=_day(order["paid_at"], zone),
+        paid_on=order["paid_on"],
         lines=tuple(
             BillLine(line_no=line["line_no"], goods=line["amount_minor"])
-            for line in ordered
-        )
-        or (BillLine(line_no=0, goods=0),),
-        quoted=next(
-            (
-                Quoted(**{name: one[f"{name}_minor"] for name in QUOTED})
-                for one in quotes
-            ),
-            None,
+            for line in lines
         ),
-        refunds=came_back,
-        booking=_booking(order, own["shipments"], zone),
+        quoted=quoted,
+        refunds=tuple((refund["part"], refund["refunded_minor"]) for refund in refunds),
+        booking=_booking(order),
         is_over=order["state"] in OVER
         or (order["shipment_order_id"] is None and stands == HELD_WITHOUT_REST),
-        problem=order.get("problem")
-        or problem
-        or ("" if lines else "the tables have no line of it"),
+        problem=_problem(order),
     )
 
 
-def _booking(order: Row, shipments: Sequence[Row], zone: ZoneInfo) -> Booking | None:
+def _problem(order: Row) -> str:
+    """Why an order's amounts can't be added up; empty where they can."""
+    rows = [*(order["lines"] or ()), *(order["refunds"] or ())]
+    currencies = {row["currency"] for row in rows} | {order["quoted_in"]}
+    came_back = sum(refund["refunded_minor"] for refund in order["refunds"] or ())
+    is_closed = order["reason_code"] in CLOSED_BY_THE_MARKETPLACE
+    if is_closed and came_back < order["paid_minor"]:
+        return CLOSED
+    if strange := sorted(currencies - {order["currency"], None}):
+        return f"it was paid in {order['currency']}, and some of it is shown in {', '.join(strange)}"
+    return "" if order["lines"] else "the tables have no line of it"
+
+
+def _booking(order: Row) -> Booking | None:
     if not (number := order["shipment_order_id"]):
         return None
-    shipment: Row = next(
-        (row for row in shipments if row["shipment_order_id"] == number), {}
-    )
-    fee = _money(shipment.get("fee_minor"), shipment.get("currency"))
+    fee = _money(order["fee_minor"], order["fee_currency"])
+    chosen = _money(order["freight_minor"], order["freight_currency"])
     return Booking(
         shipment_order_id=number,
-        numbers=frozenset(
-            shipment.get("tracking_numbers") or order["tracking_numbers"]
-        ),
-        fee=fee or _money(order["freight_minor"], order["freight_currency"]),
-        on=_day(order["booked_at"], zone),
+        numbers=frozenset(order["numbers"]),
+        fee=fee or chosen,
+        on=order["booked_on"],
     )
-
-
-def _day(moment: datetime | None, zone: ZoneInfo) -> date | None:
-    return moment.astimezone(zone).date() if moment else None
-
-
-def _is_closed(order: Row) -> bool:
-    codes = (
-        ReasonCode.CLOSED_AFTER_PAYMENT,
-        ReasonCode.PAID_AND_CLOSED,
-        ReasonCode.PAID_BEFORE_CLOSED,
-    )
-    return order["reason_code"] in codes
 
 
 def _money(minor: int | None, currency: str | None) -> Money | None:
     return None if minor is None or currency is None else Money(minor, currency)
 
 
-def _iso(day: date | None) -> str | None:
-    return day.isoformat() if day else None
-
-
-def _by_order(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    found: dict[str, list[Row]] = {}
-    for row in rows:
-        found.setdefault(row["order_ref"], []).append(row)
-    return found
-
-
-def moved(now: pa.Table, before: pa.Table) -> list[Row]:
-    """The rows that differ from the table; a row that is gone comes back as one without
-    a payment.
-    """
-    known, rows = (
-        {_key(row): row for row in some.select(SCHEMA.names).to_pylist()}
-        for some in (before, now)
-    )
-    gone = [
-        _gone(row)
-        for key, row in known.items()
-        if key not in rows and row["problem"] != NOT_PAID
-    ]
-    return [row for key, row in rows.items() if known.get(key) != row] + gone
-
-
-def _key(row: Row) -> tuple[str, int]:
-    return row["order_ref"], row["line_no"]
-
-
-def _gone(row: Row) -> Row:
-    nothing = {
-        name: None if name.startswith("landed_") else 0
-        for name in SCHEMA.names
-        if name.endswith("_minor")
-    }
-    rates = {name: None for name in SCHEMA.names if "rate" in name}
-    return {
-        **row,
-        **nothing,
-        **rates,
-        "freight_currency": None,
-        "problem": NOT_PAID,
-    }
-
-
-def with_stored(
-    root: Path, costs: Sequence[pa.Table], refs: Sequence[str] | None, since: str
-) -> pa.Table:
-    """These costs of some orders, None for all, and those that the table has of all
-    others, in the order of the key.
-
-    With `since` only of orders that were paid on that day or later, or on no known day.
-    """
-    is_paid = field("paid_on").is_null() | (field("paid_on") >= since)
-    stored = [] if refs is None else [_stored(root, is_paid & ~of_orders(refs))]
-    asked = [*stored, *(some.filter(is_paid) for some in costs)]
-    return pa.concat_tables(asked).sort_by(
-        [(name, "ascending") for name in LANDED_COSTS.key]
-    )
-
-
-def _stored(root: Path, where: Expression) -> pa.Table:
-    return Snapshots(root).arrow(
-        LANDED_COSTS.name, columns=SCHEMA.names, where=IS_PAID & where
-    )
-
-
-def moved_or_open(root: Path, snapshot_id: str | None, currency: str) -> pa.Table:
-    """The costs of the orders with a row in this snapshot, and of all without a sum in
-    the books' currency, if any.
-    """
-    of_it = field("snapshot_id") == (snapshot_id or "")
-    moved = (
-        Snapshots(root)
-        .arrow(LANDED_COSTS.name, columns=["order_ref"], where=of_it)["order_ref"]
-        .unique()
-    )
-    where = field("order_ref").isin(moved)
-    return _stored(root, where | field("problem").is_valid() if currency else where)
-
-
-def months(root: Path) -> dict[str, str]:
-    """The months of payments, `unknown` among them, each with a text that changes with
-    its costs.
-    """
-    rows = Snapshots(root).arrow(
-        LANDED_COSTS.name, columns=["paid_on", "snapshot_at"], where=IS_PAID
-    )
-    names = pc.fill_null(pc.utf8_slice_codeunits(rows["paid_on"], 0, 7), UNKNOWN)
-    found = (
-        pa.table([names, rows["snapshot_at"]], ["month", "at"])
-        .group_by("month")
-        .aggregate([("at", "max"), ("at", "count")])
-    )
-    return {
-        row["month"]: f"{row['at_max'].isoformat()} {row['at_count']}"
-        for row in found.to_pylist()
-    }
-
-
-def of_month(root: Path, month: str) -> pa.Table:
-    """The costs of the orders that were paid in a month of `months`."""
-    paid_on = field("paid_on")
-    return _stored(
-        root, paid_on.is_null() if month == UNKNOWN else pc.starts_with(paid_on, month)
-    )
-
-
 async def snapshot_costs(
-    resources: Resources,
-    costs: Sequence[pa.Table],
-    as_of: datetime,
-    parts: Parts,
-    newest: str,
+    resources: Resources, costs: pa.Table, as_of: datetime
 ) -> str | None:
-    """Write the rows of each part that moved since the last write; answers the
-    snapshot's id, None for none.
-
-    They are later than the table's `newest` row, which a clock that was ahead may have
-    dated.
+    """Replace the snapshot of all costs; answers its id, None where they stand so
+    already.
     """
-    snapshots = Snapshots(resources.settings.snapshot_root)
-    at = (
-        max(as_of, datetime.fromisoformat(newest) + timedelta(microseconds=1))
-        if newest
-        else as_of
+    stored = Snapshots(resources.settings.snapshot_root).arrow(
+        LANDED_COSTS.name, columns=SCHEMA.names
     )
-
-    def rows() -> Iterator[dict[str, list[Row]]]:
-        for refs, now in zip(parts, costs, strict=True):
-            if some := moved(
-                now, snapshots.arrow(LANDED_COSTS.name, where=of_orders(refs))
-            ):
-                yield {LANDED_COSTS.name: some}
-
-    if await asyncio.to_thread(next, rows(), None) is None:
+    if stored.sort_by(BY_KEY).equals(costs):
         return None
-    return await write(
-        resources,
-        f"costs-{as_of:%Y%m%dT%H%M%S%f}",
-        Slices(rows),
-        batch_id=None,
-        as_of=at,
+    tables = Slices(
+        lambda: (
+            {LANDED_COSTS.name: batch.to_pylist()}
+            for batch in costs.to_batches(RECORDS_AT_ONCE)
+        )
     )
+    return await write(resources, SNAPSHOT_ID, tables, batch_id=None, as_of=as_of)

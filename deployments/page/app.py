@@ -291,8 +291,8 @@ class Page:
             "buy-from-inbox",
             "sync-tracking",
             "resume-buying" if now.pause else "pause-buying",
+            "compute-costs",
         )
-        filled = {**{name: {} for name in deeds}, "compute-costs": {"news_only": True}}
         of_limit = (
             f"{now.spent} of {limit}"
             if (limit := self.settings.day_limit)
@@ -320,7 +320,10 @@ class Page:
                 "as of": now.at,
             },
             words=[now.pause.notice] if now.pause else (),
-            links=[to("Send a file", "/upload"), *forms_of(server.forms, filled)],
+            links=[
+                to("Send a file", "/upload"),
+                *forms_of(server.forms, {name: {} for name in deeds}),
+            ],
         )
 
     def _waits(

@@ -426,14 +426,6 @@ CsvFile = Annotated[
         "Path on the machine that runs the worker. Empty: exports/ in the data folder",
     ),
 ]
-NewsOnly = Annotated[
-    bool,
-    asked(
-        "Only what has moved",
-        "Show orders whose costs have moved and those without a sum, and write a file for each of their months, as the "
-        "schedule does. Counts without a first day, a file or another currency",
-    ),
-]
 SheetFile = Annotated[str, asked("Sheet", "The same for the XLSX file")]
 ExportedTables = Annotated[
     list[str], asked("Tables", "Such as orders. None: all, or the answer to the query")

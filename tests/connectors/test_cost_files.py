@@ -23,13 +23,14 @@ from connectors.exports import cost_lines
 from connectors.table_files import write_csv, write_xlsx
 from domain.cells import FORMULA
 from domain.landed import Books, Rate, Rates
-from tasks.landed_cost import CostTables, landed_cost
 from tests.running import ROOT
 from tests.tasks.three_orders import (
     EUR,
     IN_FEN_AND_CENTS,
     LANDED,
     SUMS,
+    CostTables,
+    costs_in,
     line,
     order,
     shipment,
@@ -55,14 +56,14 @@ ODD = [
 def csv_rows(
     path: Path, tables: CostTables, books: Books = EUR
 ) -> list[dict[str, str]]:
-    write_csv(path, cost_lines(landed_cost(tables, books, "UTC")))
+    write_csv(path, cost_lines(costs_in(tables, books)))
     return list(csv.DictReader(path.read_text("utf-8-sig").splitlines()))
 
 
 def sheet_rows(
     path: Path, tables: CostTables, books: Books = EUR
 ) -> list[dict[str, Any]]:
-    write_xlsx(path, [cost_lines(landed_cost(tables, books, "UTC"))])
+    write_xlsx(path, [cost_lines(costs_in(tables, books))])
     header, *rows = load_workbook(path).active.iter_rows()  # type: ignore[union-attr]
     return [
         dict(zip([str(cell.value) for cell in header], row, strict=True))
@@ -218,7 +219,7 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_and_nothing_beside_it
 
     monkeypatch.setattr(durable, "sync", full)
     with pytest.raises(OSError, match="No space left"):
-        write(path, cost_lines(landed_cost(three_orders(), EUR, "UTC")))
+        write(path, cost_lines(costs_in(three_orders())))
 
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["costs"]
@@ -227,7 +228,7 @@ def test_a_file_that_can_not_be_written_leaves_the_old_one_and_nothing_beside_it
 def test_a_kill_before_the_rename_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "costs.csv"
     path.write_text("old")
-    parquet.write_table(landed_cost(three_orders(), EUR, "UTC"), tmp_path / "costs")
+    parquet.write_table(costs_in(three_orders()), tmp_path / "costs")
     script = f"""
 import os, signal
 from pathlib import Path

@@ -14,8 +14,8 @@ import pandas as pd
 import pytest
 
 from connectors.snapshots.tables import LANDED_COSTS
-from domain.landed import NOT_PAID, Books, Rate, Rates
-from tasks.landed_cost import LOST, SCHEMA, CostTables, landed_cost, moved
+from domain.landed import Books, Rate, Rates
+from tasks.landed_cost import SCHEMA
 from tests.tasks.three_orders import (
     EUR,
     IN_FEN_AND_CENTS,
@@ -23,7 +23,8 @@ from tests.tasks.three_orders import (
     RATES,
     ROWS,
     SUMS,
-    arrow,
+    CostTables,
+    costs_in,
     line,
     order,
     quote,
@@ -36,7 +37,7 @@ from tests.tasks.three_orders import (
 def costs(
     tables: CostTables, books: Books = EUR, timezone: str = "UTC"
 ) -> pd.DataFrame:
-    found: pd.DataFrame = landed_cost(tables, books, timezone).to_pandas(
+    found: pd.DataFrame = costs_in(tables, books, timezone).to_pandas(
         types_mapper=pd.ArrowDtype
     )
     return found
@@ -411,39 +412,20 @@ def test_what_a_closed_order_does_not_give_back_is_its_cost() -> None:
     ) == {"B-1": "shipping is not booked yet, so what it costs is not known"}
 
 
-def test_a_paid_order_whose_row_was_rejected_is_told_of() -> None:
-    found = costs(three_orders(orders=[], payments=ROWS["payments"][:1]))
-
-    assert found["line_no"].tolist() == [1, 2, 3]
-    assert found["landed_minor"].isna().all()
-    assert problems(found) == {
-        "A-1": f"{LOST}; shipping is not booked yet, so what it costs is not known"
-    }
-
-
-def test_only_what_has_moved_is_written_again() -> None:
-    first = moved(landed_cost(three_orders(), EUR, "UTC"), arrow("landed_costs", []))
-    before = arrow("landed_costs", first)
-    now = landed_cost(
-        three_orders(orders=[*ROWS["orders"][:2]], refunds=[refund("A-2", 999)]),
-        EUR,
-        "UTC",
-    )
-
-    assert len(before) == 6
-    rows = moved(now, before)
-    assert [
-        (row["order_ref"], row["line_no"], row["refunded_minor"], row["problem"])
-        for row in rows
-    ] == [
-        ("A-2", 1, 999, None),
-        ("B-1", 1, 0, NOT_PAID),
-        ("B-1", 2, 0, NOT_PAID),
+def test_orders_share_a_parcel_also_through_a_third() -> None:
+    """A-1 and C-9 have no number in common: A-2 has one with each."""
+    joined = [
+        shipment("A-1", "S-1", 1000, "FAR1"),
+        shipment("A-2", "S-2", 0, "FAR1", "FAR9"),
+        shipment("C-9", "S-9", 0, "FAR9"),
     ]
-    assert (rows[1]["landed_minor"], rows[1]["goods_minor"], rows[1]["rate"]) == (
-        None,
-        0,
-        None,
+    orders = [*ROWS["orders"][:2], order("C-9", 7000, "S-9")]
+    lines = [line("A-1", 1, 3000), line("A-2", 1, 6000), line("C-9", 1, 1000)]
+    found = costs(
+        three_orders(orders=orders, order_lines=lines, shipments=joined, quotes=[])
     )
-    after = arrow("landed_costs", [*first[:3], *rows])
-    assert moved(now, after) == []
+    assert column(found, "freight_minor") == {
+        ("A-1", 1): 300,
+        ("A-2", 1): 600,
+        ("C-9", 1): 100,
+    }

@@ -12,12 +12,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 
 from connectors.snapshots.tables import TABLES
 from domain.landed import Books, Rate, Rates
-from tasks.landed_cost import CostTables
+from tasks.landed_cost import BILLS, landed_cost
 
+CostTables = dict[str, pa.Table]
 PAID = datetime(2026, 11, 2, 23, 30, tzinfo=UTC)  # the 3rd in Berlin
 BOOKED = datetime(2026, 11, 3, 8, tzinfo=UTC)
 DAY = date(2026, 11, 2)
@@ -81,6 +83,7 @@ def line(ref: str, line_no: int, amount: int, **more: Any) -> dict[str, Any]:
     money = {"amount_minor": amount, "currency": "CNY"}
     return {
         "order_ref": ref,
+        "batch_id": "autumn",
         "line_no": line_no,
         "marketplace": "big_major",
         **money,
@@ -118,16 +121,6 @@ def refund(ref: str, amount: int, part: str = "all") -> dict[str, Any]:
     }
 
 
-def payment(ref: str, amount: int) -> dict[str, Any]:
-    return {
-        "order_ref": ref,
-        "marketplace": "big_major",
-        "amount_minor": amount,
-        "currency": "CNY",
-        "paid_at": PAID,
-    }
-
-
 ROWS: dict[str, list[dict[str, Any]]] = {
     "orders": [
         order("A-1", 3588, "S-1"),
@@ -151,7 +144,6 @@ ROWS: dict[str, list[dict[str, Any]]] = {
         shipment("B-1", "S-3", 500, "FAR2"),
     ],
     "refunds": [refund("A-2", 1000)],
-    "payments": [payment("A-1", 3588), payment("A-2", 5800), payment("B-1", 5100)],
 }
 
 # What was paid, in fen: 5.00 of postage and 0.88 of fee over three equal lines leave a
@@ -273,9 +265,13 @@ ORDER_SUMS = {"A-1": 1077, "A-2": 1849, "B-1": 1117}
 
 def three_orders(**changed: Sequence[dict[str, Any]]) -> CostTables:
     """The tables, some of them with other rows."""
-    rows = {**ROWS, **changed}
-    known = {row["order_ref"] for row in rows["orders"]}
-    rows["payments"] = changed.get(
-        "payments", [row for row in ROWS["payments"] if row["order_ref"] in known]
-    )
-    return {name: arrow(name, some).to_pylist() for name, some in rows.items()}
+    return {name: arrow(name, rows) for name, rows in {**ROWS, **changed}.items()}
+
+
+def costs_in(tables: CostTables, books: Books = EUR, timezone: str = "UTC") -> pa.Table:
+    """What the orders of these tables cost."""
+    with duckdb.connect() as connection:
+        for name, rows in tables.items():
+            connection.register(name, rows)
+        bills = connection.sql(BILLS, params={"timezone": timezone}).to_arrow_table()
+    return landed_cost(bills, books)
