@@ -43,10 +43,7 @@ def _try_addresses(*, as_json: bool) -> int:
     done = notifying.try_out(mine)
     if as_json:
         terminal.print_json(
-            [
-                {"addressee": name, "sent": not why, "why": str(why or "")}
-                for name, why in done
-            ]
+            [{"addressee": name, "sent": not why, "why": why} for name, why in done]
         )
     for name, why in () if as_json else done:
         terminal.console.print(

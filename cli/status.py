@@ -60,11 +60,7 @@ def status(
         if order_ref is not None:
             return _show_one(ledger, order_ref)
         orders = ledger.newest(None if every or code else MOST_ORDERS)
-        found = [
-            order
-            for order in orders
-            if code is None or (order.why and order.why.is_one_of([code]))
-        ]
+        found = [order for order in orders if code is None or order.reason_code is code]
         lines = [records.line_of(order) for order in found]
         if reason and not lines:
             terminal.console.print(f"No order has the reason {reason}")

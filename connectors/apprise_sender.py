@@ -14,7 +14,6 @@ from typing import Any
 from pydantic import SecretStr
 
 from connectors.concurrently import within
-from domain.reasons import Reason, ReasonCode, because
 
 LONGEST_S = 30.0
 """The time-out of one address, with redirects and all its recipients."""
@@ -27,7 +26,8 @@ phone.
 MOST_SUBJECT = 150
 SCHEME = re.compile(r"([A-Za-z0-9]{2,32})://\S+")
 _BETWEEN = re.compile(r"[\s,]+(?=[A-Za-z0-9]{2,32}://)")
-LATE = because(ReasonCode.RECIPIENT_LATE)
+REFUSES = "it did not take the message, or can't be reached"
+LATE = "it did not answer in time"
 _CALLS = re.compile(r"@(?=everyone|here|all|channel)|<(?=[!@#]|at\b)", re.IGNORECASE)
 """Texts that a chat takes for a mention of a whole channel, which foreign text must not
 cause.
@@ -72,29 +72,29 @@ def recipients_of(addresses: SecretStr) -> list[Recipient]:
     return found
 
 
-def send(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
+def send(recipient: Recipient, subject: str, body: str, link: str) -> str:
     """Send one message; returns why it was not accepted, without foreign words, or
-    None. Raises nothing.
+    an empty text. Raises nothing.
     """
 
-    def sent() -> Reason | None:
+    def sent() -> str:
         try:
             return _sent(recipient, subject, body, link)
         except Exception as error:  # noqa: BLE001 - its words may quote the address
-            return because(ReasonCode.RECIPIENT_UNUSABLE, failure=type(error).__name__)
+            return f"it can't be used ({type(error).__name__})"
 
     return within(LONGEST_S, sent, late=LATE)
 
 
-def _sent(recipient: Recipient, subject: str, body: str, link: str) -> Reason | None:
+def _sent(recipient: Recipient, subject: str, body: str, link: str) -> str:
     service = _service(recipient)
     if service is None:
-        return because(ReasonCode.RECIPIENT_UNKNOWN)
+        return "apprise does not understand its address: see its page on appriseit.com"
     title, text = fitting(
         subject, body, link, most=service.body_maxlen, title_most=service.title_maxlen
     )
     is_sent = service.notify(body=text, title=title, body_format="text")
-    return None if is_sent else because(ReasonCode.RECIPIENT_REFUSES)
+    return "" if is_sent else REFUSES
 
 
 def is_understood(recipient: Recipient) -> bool:

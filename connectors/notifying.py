@@ -13,7 +13,6 @@ from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.ui_pages import WHAT_WAITS, artifact_page, ui_address
-from domain.reasons import Reason, ReasonCode, because
 
 BEGINS_FOR_S = 60.0
 """No message is begun later; the last one may take `apprise_sender.LONGEST_S`."""
@@ -50,19 +49,19 @@ def send_due(ledger: Ledger, settings: SourcingSettings, *, now: datetime) -> in
     return taken
 
 
-def _send(message: StoredMessage, recipients: Mapping[str, Recipient]) -> Reason | None:
+def _send(message: StoredMessage, recipients: Mapping[str, Recipient]) -> str:
     recipient = recipients.get(message.address)
     if recipient is None:
-        return because(ReasonCode.RECIPIENT_NOT_SET)
+        return "SOURCING_NOTIFY has no such address"
     page = artifact_page(WHAT_WAITS)
     waits = f"All that waits for you: {page}" if page else ""
     links = "\n\n".join(filter(None, (message.link, waits)))
     return send(recipient, message.subject, message.body, links)
 
 
-def try_out(settings: SourcingSettings) -> list[tuple[str, Reason | None]]:
+def try_out(settings: SourcingSettings) -> list[tuple[str, str]]:
     """Send a test message to each recipient; return its name, and why it did not
-    accept it or None.
+    accept it or an empty text.
     """
     recipients = recipients_of(settings.notify)
     subject = "Test message of sourcing"

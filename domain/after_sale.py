@@ -14,7 +14,7 @@ from itertools import chain
 from domain.marketplace import Marketplace
 from domain.money import Money, total_of
 from domain.offers import QuoteLine
-from domain.reasons import Reason, ReasonCode, because, together
+from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.states import OrderState
 from domain.witnessed import LEAST_PART
 
@@ -222,7 +222,7 @@ def judge_cancel(
     if state is OrderState.UNKNOWN:
         return CancelWay.STOP, why
     if not ordered:
-        return CancelWay.STOP, because(ReasonCode.NOTHING_TO_CANCEL)
+        return CancelWay.STOP, nothing_to_cancel()
     if not paid:
         return CancelWay.CANCEL, None
     if state in (
@@ -233,6 +233,11 @@ def judge_cancel(
     ):
         return CancelWay.REFUND, None
     return CancelWay.STOP, past_cancelling(state)
+
+
+def nothing_to_cancel(*, approved: bool = False) -> Reason:
+    """Why an order is not cancelled of which nothing was ordered."""
+    return because(ReasonCode.NOTHING_TO_CANCEL, approved=approved)
 
 
 def past_cancelling(state: str) -> Reason:
@@ -365,7 +370,7 @@ def order_state_after(
     went back, also where some of their price came back without them; else where it was.
     """
     if open_ones := [refund for refund in refunds if refund.state in UNDER_WAY]:
-        return OrderState.REFUNDING, together(map(standing, open_ones))
+        return OrderState.REFUNDING, outranking(map(standing, open_ones))
     paid_back = [refund for refund in refunds if refund.state is R.REFUNDED]
     back = total_of([refund.refunded for refund in paid_back])
     gone = _nearly_all_back(_goods_back(paid_back, above, lines, paid), lines, paid)
@@ -373,15 +378,15 @@ def order_state_after(
         *chain(*(one.lines for one in paid_back if one.kind is RefundKind.RETURN))
     }
     if back.minor and (back >= paid or returned >= {line.line_no for line in lines}):
-        return OrderState.REFUNDED, all_came_back(back, paid)
+        return OrderState.REFUNDED, came_back(back, paid)
     return after_refunding(refunds[-1].state_before, is_booked=is_booked), standing(
         refunds[-1]
     )
 
 
-def all_came_back(back: Money, paid: Money) -> Reason:
-    """Why nothing is left to be done for an order."""
-    return because(ReasonCode.ALL_CAME_BACK, back=back, paid=paid)
+def came_back(back: Money, asked: Money) -> Reason:
+    """What came back of what was asked for, or of all that was paid."""
+    return because(ReasonCode.REFUND_CAME_BACK, back=back, asked=asked)
 
 
 def _paid_for(
@@ -551,21 +556,30 @@ def those_waiting(refunds: Sequence[Refund]) -> list[Refund]:
     return found[::-1]
 
 
+_STEPS = {
+    R.ASKED: "waits for the seller's answer",
+    R.AGREED: "is agreed; the money is on its way",
+    R.RETURNED: "waits until the seller has received its parcel",
+}
 _STANDING = {
     R.ASKING: ReasonCode.REFUND_ASKING,
-    R.ASKED: ReasonCode.REFUND_ASKED,
-    R.AGREED: ReasonCode.REFUND_AGREED,
+    R.ASKED: ReasonCode.REFUND_UNDER_WAY,
+    R.AGREED: ReasonCode.REFUND_UNDER_WAY,
     R.TO_RETURN: ReasonCode.REFUND_TO_RETURN,
-    R.RETURNED: ReasonCode.REFUND_RETURNED,
-    R.REFUNDED: ReasonCode.REFUND_CAME_BACK,
+    R.RETURNED: ReasonCode.REFUND_UNDER_WAY,
     R.REFUSED: ReasonCode.REFUND_REFUSED,
     R.CLOSED: ReasonCode.REFUND_CLOSED,
-    R.DECLINED: ReasonCode.REFUND_DECLINED,
+    R.DECLINED: ReasonCode.REFUND_REFUSED,
 }
 
 
 def standing(refund: Refund) -> Reason:
     """The state of one refund, and what to do about it."""
+    if refund.state is R.REFUNDED:
+        return came_back(refund.refunded, refund.asked)
+    by = "the seller" if refund.state is R.REFUSED else "the service"
+    if refund.state is R.TO_RETURN:
+        by = f"{refund.deadline:%Y-%m-%d %H:%M} UTC" if refund.deadline else ""
     return because(
         _STANDING[refund.state],
         what=f"{refund.kind} of {refund.asked} ({refund.reason})",
@@ -573,8 +587,7 @@ def standing(refund: Refund) -> Reason:
         kind=refund.kind,
         lines=refund.lines_named,
         amount_cny=refund.asked.major,
-        by=f"{refund.deadline:%Y-%m-%d %H:%M} UTC" if refund.deadline else "",
-        number=refund.tracking_number or " ",
-        refunded=refund.refunded,
+        by=by,
+        step=_STEPS.get(refund.state),
         why=refund.refusal or "no reason given",
     )

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from domain.money import Money
-from domain.reasons import Detail, Part, detail
 
 
 def allocate(total: int, weights: Sequence[int]) -> list[int]:
@@ -243,7 +242,7 @@ class Freight:
     amounts: Sequence[int]
     currency: str | None = None
     on: date | None = None
-    problem: Detail | None = None
+    problem: str = ""
 
 
 def freight_of(together: Sequence[Bill]) -> Freight:
@@ -264,7 +263,7 @@ def freight_of(together: Sequence[Bill]) -> Freight:
     if not fees:
         return Freight(amounts=[0] * len(lines))
     if len(bought := {bill.currency for bill in together}) > 1:
-        problem = detail(Part.GOODS_IN_SEVERAL, currencies=sorted(bought))
+        problem = f"its parcel holds goods bought in {', '.join(sorted(bought))}"
         return Freight(amounts=[0] * len(lines), problem=problem)
     days = [bill.booking.on for bill in together if bill.booking and bill.booking.on]
     values = [max(line.goods, 0) for line in lines]
@@ -276,17 +275,18 @@ def freight_of(together: Sequence[Bill]) -> Freight:
     )
 
 
+NOT_BOOKED = "shipping is not booked yet, so what it costs is not known"
+
+
 def _against(
     together: Sequence[Bill], fees: Mapping[str, Money | None], currencies: set[str]
-) -> Detail | None:
+) -> str:
     if not fees:
-        return None if together[0].is_over else detail(Part.FREIGHT_NOT_BOOKED)
+        return "" if together[0].is_over else NOT_BOOKED
     if None in fees.values():
-        return detail(Part.FREIGHT_NOT_SHOWN)
+        return "the warehouse did not show what shipping cost"
     if any(fee.minor < 0 for fee in fees.values() if fee):
-        return detail(Part.FREIGHT_BELOW_ZERO)
-    return (
-        detail(Part.FREIGHT_IN_SEVERAL, currencies=sorted(currencies))
-        if len(currencies) > 1
-        else None
-    )
+        return "what shipping cost is below zero"
+    if len(currencies) > 1:
+        return f"the freight of its parcel was paid in {', '.join(sorted(currencies))}"
+    return ""

@@ -97,6 +97,31 @@ def contradicted(verdict: Contradicted, marketplace: Marketplace) -> Verdict:
     )
 
 
+def unread(what: str, failure: str) -> Reason:
+    """Why nothing is decided: `what` the service did not answer."""
+    return because(ReasonCode.UNREAD, what=what, failure=failure)
+
+
+def refused_by_service(failure: str) -> Reason:
+    """Why an order is not bought that the service refused."""
+    return because(ReasonCode.REFUSED, failure=failure)
+
+
+def refused_after_ordering(done: str, failure: str) -> Reason:
+    """Why an order is not paid, booked or cancelled (`done`): the service refused."""
+    return because(ReasonCode.REFUSED_AFTER_ORDERING, done=done, failure=failure)
+
+
+def closed_unpaid(close_reason: str) -> Reason:
+    """Why an order ended that was never paid."""
+    return because(ReasonCode.CLOSED_UNPAID, why=close_reason)
+
+
+def closed_after_payment(close_reason: str) -> Reason:
+    """Why the money of an order that the marketplace closed is to be asked back."""
+    return because(ReasonCode.CLOSED_AFTER_PAYMENT, why=close_reason)
+
+
 def postponed(why: Reason) -> Verdict:
     return Verdict(state=OrderState.PLANNED, why=why, is_postponed=True)
 
@@ -245,29 +270,26 @@ def judge_quote(
         return contradicted(goods, request.marketplace)
     over = _against_limits(request, lines, quote, lambda amount, most: amount > most)
     if over:
-        return held(because(ReasonCode.PRICE_ABOVE_LIMIT, lines=over))
+        return held(price_above_limit(over))
     unpriced = [
         line.title
         for line in lines
         if line.line_no not in {priced.line_no for priced in quote.lines}
     ]
-    if unpriced:
-        return held(_without_price(request, quote, unpriced, offered(lines, offers)))
     odd = _does_not_add_up(quote)
-    return held(because(ReasonCode.PREVIEW_ADDS_UP_WRONG, odd=odd)) if odd else FINE
+    if unpriced:
+        odd = _without_price(quote, unpriced, offered(lines, offers))
+    if odd:
+        return held(because(ReasonCode.PREVIEW_UNCLEAR, odd=odd))
+    return FINE
 
 
-def _without_price(
-    request: OrderRequest, quote: Quote, unpriced: Sequence[str], offer: Statement
-) -> Reason:
+def _without_price(quote: Quote, unpriced: Sequence[str], offer: Statement) -> str:
     if quote.lines or quote.goods.minor:
-        return because(ReasonCode.NO_PRICE_TOLD, titles=unpriced)
-    at = request.marketplace
-    return because(
-        ReasonCode.NOTHING_TO_COMPARE,
-        marketplace=at,
-        total=quote.total,
-        offer=money_of(offer),
+        return f"it shows no price for {', '.join(unpriced)}"
+    offered = money_of(offer)
+    return (
+        f"it shows {quote.total} in all and no other price; the offer costs {offered}"
     )
 
 
@@ -332,7 +354,7 @@ def _against_limits(
     lines: tuple[OrderLine, ...],
     quote: Quote,
     is_odd: Callable[[Money, Money], bool],
-) -> list[Reason]:
+) -> list[str]:
     """What each line costs whose amount is odd beside as many pieces at their limit."""
     titles = {line.line_no: line.title for line in lines}
     return [
@@ -359,19 +381,19 @@ def _odd_beside_limits(
     ]
 
 
+def price_above_limit(lines: Sequence[str]) -> Reason:
+    """Why an order is not bought with lines above their limits."""
+    return because(ReasonCode.PRICE_ABOVE_LIMIT, lines=lines)
+
+
 def above_limit(
     title: str, price: Money, limit: Money, amount: Money | None = None
-) -> Reason:
+) -> str:
     """What one piece costs beside its limit; `amount`, that of all pieces, where the
     rounded price hides it.
     """
-    return because(
-        ReasonCode.LINE_ABOVE_LIMIT,
-        title=title,
-        price=price,
-        amount=amount,
-        limit=limit,
-    )
+    in_all = f" ({amount} in all)" if amount else ""
+    return f"{title} costs {price} each{in_all}, limit {limit}"
 
 
 def offered(lines: Sequence[OrderLine], offers: Iterable[Offer]) -> Statement:
@@ -415,6 +437,7 @@ def _does_not_add_up(quote: Quote) -> str:
 
 
 NOT_SHOWN = because(ReasonCode.NOT_SHOWN)
+PAYMENT_UNCONFIRMED = because(ReasonCode.PAYMENT_UNCONFIRMED)
 PAID_FOR_NOTHING = because(ReasonCode.PAID_FOR_NOTHING)
 
 
@@ -452,30 +475,11 @@ def judge_paid(shown: ServiceOrder, owed: Money, *, by_us: bool) -> Paid | None:
     return Paid(order=told, ours=Statement(source=Source.LEDGER, value=owed))
 
 
-def unknown_state(shown: ServiceOrder, *, paying: bool = False) -> Reason | None:
-    """Why an unpaid order in a state without a meaning here waits; None for all
-    others.
-    """
-    code = ReasonCode.PAYING_IN_UNKNOWN_STATE if paying else ReasonCode.UNKNOWN_STATE
-    return (
-        because(code, state=_state_word(shown))
-        if shown.status is ServiceStatus.OTHER
-        else None
-    )
-
-
-def still_unknown(shown: ServiceOrder) -> Reason | None:
-    """The note on a paid order in an unknown state; None for all others."""
-    is_unknown = shown.status is ServiceStatus.OTHER
-    return (
-        because(ReasonCode.PAID_IN_UNKNOWN_STATE, state=_state_word(shown))
-        if is_unknown
-        else None
-    )
-
-
-def _state_word(shown: ServiceOrder) -> str:
-    return shown.state_word or "none told"
+def unknown_state(shown: ServiceOrder) -> Reason | None:
+    """Why an order in a state without a meaning here waits; None for all others."""
+    if shown.status is not ServiceStatus.OTHER:
+        return None
+    return because(ReasonCode.UNKNOWN_STATE, state=shown.state_word or "none told")
 
 
 def judge_payment(
@@ -517,8 +521,8 @@ def judge_payment(
 
 def _under_way(shown: ServiceOrder, *, by_us: bool) -> Left | None:
     if shown.status is ServiceStatus.PAYMENT_PENDING:
-        return Left(how=Payment.WAIT, why=because(ReasonCode.PAYMENT_UNCONFIRMED))
-    if by_us and (unknown := unknown_state(shown, paying=True)):
+        return Left(how=Payment.WAIT, why=PAYMENT_UNCONFIRMED)
+    if by_us and (unknown := unknown_state(shown)):
         return Left(how=Payment.WAIT, why=unknown)
     return None
 
@@ -528,7 +532,7 @@ def _against_paying(
 ) -> Contradicted | Left | None:
     why = None
     if shown.status is ServiceStatus.CLOSED:
-        why = because(ReasonCode.CLOSED_UNPAID, why=shown.close_reason)
+        why = closed_unpaid(shown.close_reason)
     elif shown.status is ServiceStatus.PAYMENT_REFUSED:
         why = refused_by_finance(shown)
     elif unknown := unknown_state(shown):
@@ -578,15 +582,18 @@ def judge_booking(shown: ServiceOrder) -> Left | None:
     """
     if shown.status.is_paid or (shown.status is ServiceStatus.OTHER and shown.parcels):
         return None
-    if unknown := still_unknown(shown):
+    if unknown := unknown_state(shown):
         return Left(how=Payment.WAIT, why=unknown)
     if shown.status is ServiceStatus.CLOSED:
-        why = because(
-            ReasonCode.PAID_AND_CLOSED, why=shown.close_reason or "no reason given"
-        )
+        why = closed_after_payment(shown.close_reason)
     else:
-        why = because(ReasonCode.PAID_SHOWN_OTHERWISE, status=shown.status)
+        why = paid_shown_otherwise(shown.status)
     return Left(how=Payment.STOP, why=why)
+
+
+def paid_shown_otherwise(status: str) -> Reason:
+    """Why an order that we paid is not booked: the service shows no such payment."""
+    return because(ReasonCode.PAID_SHOWN_OTHERWISE, status=status)
 
 
 def _in_words(problem: LineProblem, lines: tuple[OrderLine, ...]) -> str:

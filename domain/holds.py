@@ -17,12 +17,12 @@ from domain.decisions import Verdict, held
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderLine
-from domain.reasons import Part, Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.wording import shorten
 
 PAUSED = "buying is paused"
-GOES_ON = Part.AFTER_RESUME.words
+GOES_ON = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
 SOMEBODY = "a person in the Prefect UI"
 LONGEST_NAME, LONGEST_WHY = 120, 200
 
@@ -53,6 +53,11 @@ class Pause:
     def notice(self) -> str:
         """The words as a sentence, and the way on as another."""
         return f"{self.sentence}. {GOES_ON}"
+
+
+def buying_paused(pause: Pause) -> Reason:
+    """Why an order waits while the switch is off."""
+    return because(ReasonCode.BUYING_PAUSED, pause=pause.sentence)
 
 
 def waits_for_approval(*, freight: bool = False) -> Reason:

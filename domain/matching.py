@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Self
 
-from domain.decisions import Verdict, held, postponed, refused
+from domain.decisions import Verdict, held, postponed, refused, unread
 from domain.marketplace import Marketplace
 from domain.offers import Candidate, Offer, OfferSummary
-from domain.reasons import Detail, Part, ReasonCode, because, detail
+from domain.reasons import ReasonCode, because
 
 CANDIDATES = 5
 PLURAL = re.compile(
@@ -35,7 +35,7 @@ class Match:
     candidates: tuple[Candidate, ...] = field(default_factory=tuple)
     item_id: str = ""
     sku_id: str = ""
-    why: Detail | str = ""
+    note: str = ""
     decided_at: datetime | None = None
 
     @property
@@ -73,10 +73,12 @@ class Match:
         candidates, if there are any.
         """
         if self.decided_at is None:
-            return postponed(because(ReasonCode.WORDS_NOT_SEARCHED, why=self.why))
+            return postponed(
+                unread(f"{self.words!r} could not be searched for", self.note)
+            )
         if self.candidates:
-            return held(because(ReasonCode.WORDS_AMBIGUOUS, why=self.why))
-        return refused(because(ReasonCode.WORDS_FOUND_NOTHING, why=self.why))
+            return held(because(ReasonCode.WORDS_AMBIGUOUS, why=self.note))
+        return refused(because(ReasonCode.WORDS_FOUND_NOTHING, why=self.note))
 
     def sold_as(self, offer: Offer | Verdict) -> Self:
         """The match with the SKU, when its offer has just one."""
@@ -89,11 +91,8 @@ class Match:
         """
         if earlier.item_id in ("", self.item_id):
             return self
-        return (
-            replace(self, why=self.why.but(earlier=earlier.item_id))
-            if isinstance(self.why, Detail)
-            else self
-        )
+        note = f"{self.note}; an earlier run had taken {earlier.item_id}"
+        return replace(self, note=note)
 
 
 def choose(
@@ -111,18 +110,18 @@ def choose(
     if not candidates:
         return replace(
             open_match,
-            why=detail(Part.NOTHING_FOUND, marketplace=marketplace, words=words),
+            note=f"nothing on {marketplace} matches {words!r}; a dry run searches anew",
         )
     whole = [one for one in candidates if not missing_words(words, one.title)]
     whole = [
         one for one in whole if not missing_words(words, one.title, plurals=False)
     ] or whole
     if not whole:
-        return replace(open_match, why=_no_title_holds_all(open_match))
+        return replace(open_match, note=_no_title_holds_all(open_match))
     return replace(
         open_match,
         item_id=whole[0].item_id,
-        why=_why(words, len(whole), len(candidates)),
+        note=_why_taken(words, len(whole), len(candidates)),
     )
 
 
@@ -138,25 +137,23 @@ def missing_words(words: str, title: str, *, plurals: bool = True) -> list[str]:
     ]
 
 
-def _why(words: str, whole: int, found: int) -> Detail:
+def _why_taken(words: str, whole: int, found: int) -> str:
     if found == 1:
-        return detail(
-            Part.ONLY_OFFER, one=len(words.split()) == 1, several=len(words.split()) > 1
-        )
+        all_words = "the word" if len(words.split()) == 1 else "all the words"
+        return f"the only offer found; its title holds {all_words}"
+    if whole == 1:
+        return f"the only one of the first {found} offers found whose title holds all the words"
     return (
-        detail(Part.ONLY_TITLE, found=found)
-        if whole == 1
-        else detail(Part.FIRST_TITLE, whole=whole)
+        f"the first of the {whole} offers whose titles hold all the words, as the "
+        "marketplace ranks them"
     )
 
 
-def _no_title_holds_all(match: Match) -> Detail:
+def _no_title_holds_all(match: Match) -> str:
     offers = [f"{one.item_id} ({one.title}, {one.price})" for one in match.candidates]
-    return detail(
-        Part.NO_TITLE_HAS_ALL,
-        marketplace=match.marketplace,
-        words=match.words,
-        offers=offers,
+    return (
+        f"no title on {match.marketplace} holds all of {match.words!r}; put one of these "
+        f"ids in column item: {'; '.join(offers)}"
     )
 
 

@@ -12,8 +12,8 @@ from domain.wording import Actor, ReasonKind, Wording, worded
 # Facts stand in braces. A part in brackets is there when each fact in it is, or the one
 # before its question mark. fmt: off
 AGAIN = (
-    "then [typed?run the command again][deployed?press Retry on the run's page]"
-    "[scheduled?, or wait for the next run of its schedule]"
+    "then [typed?run the command again][deployed?press Retry on the run's page, or "
+    "wait for the next run of its schedule]"
 )
 ASK_CARRIER = "ask the carrier or the seller: sourcing status REFERENCE shows the numbers and the last scans"
 IF_IT_CAME = "if it came back by itself (0: none will): sourcing resolve ORDER_REF --came-back AMOUNT_CNY"
@@ -140,7 +140,6 @@ class ReasonCode(StrEnum):
             "give one of them an order_ref of its own",
         ),
     )
-    WORDS_NOT_SEARCHED = "words_not_searched", waits("{why}")
     WORDS_AMBIGUOUS = (
         "words_ambiguous",
         request("{why}", "put the id that is meant into column item"),
@@ -153,10 +152,6 @@ class ReasonCode(StrEnum):
         "quote_refused",
         request("{problems:; }", "change the lines, or drop them"),
     )
-    PREVIEW_REFUSED = (
-        "preview_refused",
-        request("{failure}", "do what the service says, then run again"),
-    )
     QUOTE_ON_HOLD = (
         "quote_on_hold",
         request(
@@ -165,17 +160,11 @@ class ReasonCode(StrEnum):
             who=OPERATOR,
         ),
     )
-    NO_FREIGHT_TO_COUNTRY = (
-        "no_freight_to_country",
-        request(
-            "no freight service to {country}", "drop the order, or send it elsewhere"
-        ),
-    )
     FREIGHT_SERVICE_UNKNOWN = (
         "freight_service_unknown",
         request(
-            "no freight service {wish!r} to {country}; offered: {offered}",
-            "put one that is offered into column freight",
+            "no freight service[ {wish!r}] to {country}[; offered: {offered}]",
+            "put one that is offered into column freight, or drop the order",
         ),
     )
     PRICE_ABOVE_LIMIT = (
@@ -239,7 +228,7 @@ class ReasonCode(StrEnum):
     NOT_APPROVED = (
         "not_approved",
         choice(
-            "[freight?freight ]not approved[ by {by}][: {note}]",
+            "not approved[ by {by}][: {note}]",
             "run the file again "
             "without --yes, or from the Prefect UI, to be asked anew",
             "run",
@@ -309,8 +298,14 @@ class ReasonCode(StrEnum):
         ),
     )
     # not begun, or left in the middle: a later run goes on
-    NOT_LOOKED_UP = "not_looked_up", waits("not looked up yet: {why}")
-    ASKED_IN_VAIN = "asked_in_vain", waits("{what} ({failure})")
+    UNREAD = (
+        "unread",
+        waits(
+            "{what} ({failure})",
+            "Run again",
+            "run",
+        ),
+    )
     ANSWER_UNUSABLE = (
         "answer_unusable",
         doubt(
@@ -322,54 +317,30 @@ class ReasonCode(StrEnum):
     BUYING_PAUSED = (
         "buying_paused",
         waits(
-            "no {action}: {pause}. It goes on after resume-buying in the Prefect UI, "
-            "or: sourcing resume",
+            "{pause}. It goes on after resume-buying in the Prefect UI, or: sourcing resume",
             "sourcing resume",
             who=MERCHANT,
         ),
     )
-    LEFT_PAUSED = (
-        "left_paused",
-        waits("{left}: {pause}", "sourcing resume", who=MERCHANT),
-    )
-    LEFT_UNFINISHED = "left_unfinished", waits("{left}: {why}")
-    READ_TOO_LONG_AGO = (
-        "read_too_long_ago",
+    LEFT_UNFINISHED = (
+        "left_unfinished",
         waits(
-            "no {action}: no call could be made for so long that what the "
-            "service showed before is too old; nothing was sent. {remedy}",
-            "Run again",
-            "run",
+            "left as it is, since {cause}: run again, or: sourcing finish",
+            "sourcing finish",
         ),
     )
     NOTHING_SENT = (
         "nothing_sent",
-        waits("{failure}; nothing was sent. {remedy}", "Run again", "run"),
+        waits("{failure}; nothing was done. {remedy}", "Run again", "run"),
     )
-    TOO_MANY_ORDERS = (
-        "too_many_orders",
-        waits(
-            "the marketplace takes no more orders of this account now: {failure}; "
-            "nothing was ordered. {remedy}",
-            "Run again later",
-            "run",
-        ),
+    SENT_AGAIN = (
+        "sent_again",
+        waits("no answer: sent once more, since a second one does no harm"),
     )
     ACCOUNT_REFUSED = (
         "account_refused",
         waits("{failure}", "correct the account's settings (XPORTCN_*)", who=OPERATOR),
     )
-    RUN_ENDED = "run_ended", waits("the run ended before it was sent")
-    NEVER_RECEIVED = "never_received", waits("the service never received it")
-    SENT_ONCE_MORE = (
-        "sent_once_more",
-        waits(
-            "no answer, and nothing shows it: sent once more, as the service refuses "
-            "a second one (XPORTCN_BOOKING_REPEATED)"
-        ),
-    )
-    DONE_AGAIN = "done_again", waits("no answer; done again by the next run")
-    FAILED_HARMLESSLY = "failed_harmlessly", waits("{failure}")
     WAITS_FOR_FIRST = (
         "waits_for_first",
         waits(
@@ -416,42 +387,23 @@ class ReasonCode(StrEnum):
     # refusals of the service
     REFUSED = (
         "refused",
-        request("{failure}", "do what the service says, then run again"),
-    )
-    ORDER_REFUSED = (
-        "order_refused",
         request(
-            "not ordered: {failure}", "do as the service says, then run again", "run"
-        ),
-    )
-    PAYMENT_REFUSED = (
-        "payment_refused",
-        money("not paid: {failure}. {remedy}", "Mend that and run again", "run"),
-    )
-    BOOKING_REFUSED = (
-        "booking_refused",
-        money(
-            "paid, not booked: {failure}",
-            "do what the service says, then run again",
+            "refused by the service: {failure}",
+            "do as the service says, then run again",
             "run",
         ),
     )
-    CANCEL_REFUSED = (
-        "cancel_refused",
-        money("not cancelled: {failure}", "look it up in the console", "cancel"),
-    )
-    REFUND_NOT_TAKEN = (
-        "refund_not_taken",
-        money("no {what}: {failure}", OR_ASK, "refund"),
+    REFUSED_AFTER_ORDERING = (
+        "refused_after_ordering",
+        money("not {done}: {failure}. {remedy}", "Mend that and run again", "run"),
     )
     # two readings that can't both be true
     READINGS_DIFFER = (
         "readings_differ",
-        doubt("{both}; {remedy}", "look it up in the console"),
-    )
-    TAKEN_DIFFERS = (
-        "taken_differs",
-        doubt("{both}; {remedy}", "look in the statement of the wallet"),
+        doubt(
+            "{both}; {remedy}",
+            "look it up in the console",
+        ),
     )
     UNITS_DIFFER = (
         "units_differ",
@@ -498,21 +450,12 @@ class ReasonCode(StrEnum):
             command="run",
         ),
     )
-    NO_PRICE_TOLD = (
-        "no_price_told",
-        doubt("no price is shown for {titles}: {remedy}", "look it up there"),
-    )
-    NOTHING_TO_COMPARE = (
-        "nothing_to_compare",
+    PREVIEW_UNCLEAR = (
+        "preview_unclear",
         doubt(
-            "the preview tells a total of {total} and the price of nothing, "
-            "so there is nothing to compare with the offer, which costs {offer}: {remedy}",
-            "compare both with its page at {marketplace}, and send us what it shows",
+            "the preview can't be right: {odd}; {remedy}",
+            "compare it with the page of its offer",
         ),
-    )
-    PREVIEW_ADDS_UP_WRONG = (
-        "preview_adds_up_wrong",
-        doubt("the preview does not add up: {odd}; {remedy}", "look it up there"),
     )
     SHOWN_FOR_NOTHING = (
         "shown_for_nothing",
@@ -542,23 +485,7 @@ class ReasonCode(StrEnum):
         doubt(
             "the service shows it in a state that this program does not know ({state}); "
             "{remedy}",
-            "look it up there",
-        ),
-    )
-    PAYING_IN_UNKNOWN_STATE = (
-        "paying_in_unknown_state",
-        doubt(
-            "a payment was begun, and the service shows it in a "
-            "state that this program does not know ({state}); read again by itself",
-            who=NOBODY,
-        ),
-    )
-    PAID_IN_UNKNOWN_STATE = (
-        "paid_in_unknown_state",
-        doubt(
-            "the service shows it in a state that this program does not "
-            "know ({state}); it is booked once that is known, or a parcel is on its way",
-            who=NOBODY,
+            "it is read again by itself; if that lasts, look it up there",
         ),
     )
     # ownership of an order
@@ -568,10 +495,6 @@ class ReasonCode(StrEnum):
             "the service does not show this order; {remedy}",
             "look it up in the console",
         ),
-    )
-    ORDER_NOT_SHOWN = (
-        "order_not_shown",
-        doubt("the service shows no such order that can be read"),
     )
     NO_REFERENCE_YET = (
         "no_reference_yet",
@@ -603,8 +526,8 @@ class ReasonCode(StrEnum):
         "id_is_anothers",
         doubt(
             "the service names {thing} {id}, which is {owner}'s in this ledger: not "
-            "believed[, and looked for by {by}. Run again]",
-            "run again",
+            "believed[, and looked for by {by}]. {remedy}",
+            "Run again; if it stays, look both up in the console",
             command="run",
         ),
     )
@@ -615,13 +538,6 @@ class ReasonCode(StrEnum):
             "ledger: not believed. {question} Answer with: {answers}",
             "answer with: {answers}",
             "resolve",
-        ),
-    )
-    ID_TAKEN = (
-        "id_taken",
-        doubt(
-            "the service names {thing} {id}, which is {owner}'s in this ledger: {remedy}",
-            "look both up in the console",
         ),
     )
     SEVERAL_ORDERS = (
@@ -682,46 +598,7 @@ class ReasonCode(StrEnum):
             "resolve",
         ),
     )
-    WAS_REFUSED = "was_refused", doubt("refused ({failure})[; {why}]")
-    REFUSED_UNASKED = (
-        "refused_unasked",
-        doubt(
-            "refused ({failure}), and the service could not be asked for the "
-            "order's state"
-        ),
-    )
-    REFUSED_BUT = "refused_but", doubt("refused ({failure}), but {seen}")
-    REFUSED_UNCLEARLY = (
-        "refused_unclearly",
-        doubt("refused ({failure}), which does not say that nothing happened"),
-    )
-    REFUSED_AS_DONE = (
-        "refused_as_done",
-        doubt("refused as done already ({failure}), and not to be found"),
-    )
-    SENT_TOO_OFTEN = (
-        "sent_too_often",
-        doubt("sent {times} times without an answer, it is not sent again by itself"),
-    )
-    NO_WORD = "no_word", doubt("{failure}")
-    NO_WORD_UNASKED = (
-        "no_word_unasked",
-        doubt("{failure}; and the service could not be asked ({error})"),
-    )
-    NOT_TO_BE_ASKED = (
-        "not_to_be_asked",
-        doubt("the service could not be asked what became of it ({failure})"),
-    )
-    UNPROVEN = "unproven", doubt("{seen}")
-    MAY_STILL_ARRIVE = (
-        "may_still_arrive",
-        doubt("it may still arrive until {until}; run again after that"),
-    )
     # paying
-    PAYMENT_ACCEPTED = (
-        "payment_accepted",
-        waits("the service has accepted the payment and not yet confirmed it"),
-    )
     PAYMENT_UNCONFIRMED = (
         "payment_unconfirmed",
         waits("the service has taken the payment and not yet confirmed it"),
@@ -746,18 +623,6 @@ class ReasonCode(StrEnum):
             "look in the console at order {order_id} for the cause, and in the "
             "statement whether {amount} came back; have it paid or cancelled there",
             "status",
-        ),
-    )
-    NOT_READ_TO_PAY = (
-        "not_read_to_pay",
-        waits("not paid: {failure}. {remedy}", "Run again", "run"),
-    )
-    NO_ANSWER_ABOUT = (
-        "no_answer_about",
-        waits(
-            "the service does not answer about the order ({failure}). {remedy}",
-            "Run again",
-            "run",
         ),
     )
     PAID_ELSEWHERE = (
@@ -791,41 +656,19 @@ class ReasonCode(StrEnum):
             "order again under a new order_ref",
         ),
     )
-    CLOSED_BY_MARKETPLACE = (
-        "closed_by_marketplace",
-        request(
-            "the marketplace closed the unpaid order ({why})",
-            "order again under a new order_ref",
-        ),
-    )
     CLOSED_AFTER_PAYMENT = (
         "closed_after_payment",
         money(
-            "the marketplace closed the order after it was paid ({why})",
+            "the marketplace closed the order after it was paid[ ({why})]; {remedy}",
             f"ask for the money back: sourcing refund; {IF_IT_CAME}",
             "refund",
         ),
     )
     # freight and booking
-    PAID_AND_CLOSED = (
-        "paid_and_closed",
-        money(
-            "paid, not booked: the marketplace closed the order ({why})",
-            f"ask for the money back: sourcing refund; {IF_IT_CAME}",
-            "refund",
-        ),
-    )
     PAID_SHOWN_OTHERWISE = (
         "paid_shown_otherwise",
         money(
             "paid, not booked: the service shows the order as {status}; {remedy}",
-            "look it up there",
-        ),
-    )
-    PAID_NOT_SHOWN = (
-        "paid_not_shown",
-        money(
-            "paid, not booked: the service does not show the order; {remedy}",
             "look it up there",
         ),
     )
@@ -838,18 +681,11 @@ class ReasonCode(StrEnum):
             "run",
         ),
     )
-    FREIGHT_UNAPPROVED = (
-        "freight_unapproved",
-        choice(
-            "paid, not booked: freight of {price} was not approved. {remedy}",
-            "Run it without --yes, or from the Prefect UI, to approve it",
-            "run",
-        ),
-    )
     FREIGHT_ROSE = (
         "freight_rose",
         limit(
-            "paid, not booked: freight rose to {price}, approved {approved}. {remedy}",
+            "paid, not booked: freight of {price} is not approved[, {approved} was]. "
+            "{remedy}",
             "Run it without --yes, or from the Prefect UI, to approve it",
             "run",
         ),
@@ -898,8 +734,7 @@ class ReasonCode(StrEnum):
             "refunds",
         ),
     )
-    REFUND_ASKED = "refund_asked", note("{what} waits for the seller's answer")
-    REFUND_AGREED = "refund_agreed", note("{what} is agreed; the money is on its way")
+    REFUND_UNDER_WAY = "refund_under_way", note("{what} {step}")
     REFUND_TO_RETURN = (
         "refund_to_return",
         money(
@@ -910,53 +745,20 @@ class ReasonCode(StrEnum):
             "return",
         ),
     )
-    REFUND_RETURNED = (
-        "refund_returned",
-        note("{what}: the seller has to receive {number}"),
-    )
-    REFUND_CAME_BACK = "refund_came_back", note("{refunded} came back for {what}")
+    REFUND_CAME_BACK = "refund_came_back", note("{back} of {asked} came back")
     REFUND_REFUSED = (
         "refund_refused",
-        money("the seller refused the {what}: {why}", OR_ASK, "refund"),
+        money("{by} refused the {what}: {why}", OR_ASK, "refund"),
     )
     REFUND_CLOSED = "refund_closed", note("the {what} was closed: {why}")
-    REFUND_DECLINED = (
-        "refund_declined",
-        money("the service did not take the {what}: {why}", OR_ASK, "refund"),
-    )
-    ALL_CAME_BACK = "all_came_back", note("{back} of {paid} came back")
     # a person's answers
-    ANSWERED = "answered", note("{by} answered: {answer}")
+    ANSWERED = "answered", note("{by} answered: {answer}[. {then}]")
     REST_IS_LOST = "rest_is_lost", note("{by} answered: {answer}")
-    PAYMENT_DROPPED = (
-        "payment_dropped",
-        note(
-            "{by} answered: {answer}. The service dropped the payment it had "
-            "accepted; {remedy}",
-            "run again to pay",
-            who=MERCHANT,
-            command="run",
-        ),
-    )
     SAID_PAID = (
         "said_paid",
         waits("{by} answered: {answer}; the service shows it as {status} still"),
     )
-    SAID_BOOKED = "said_booked", note("{by} found that it was booked as {shipment}")
-    SAID_NOT_BOOKED = (
-        "said_not_booked",
-        note(
-            "{by} found that it was not booked; {remedy}",
-            "run again to book it",
-            who=MERCHANT,
-            command="run",
-        ),
-    )
     # parts of a reason
-    LINE_ABOVE_LIMIT = (
-        "line_above_limit",
-        other("{title} costs {price} each[ ({amount} in all)], limit {limit}"),
-    )
     # a remedy that was not carried out
     NOT_IN_LEDGER = (
         "not_in_ledger",
@@ -978,20 +780,12 @@ class ReasonCode(StrEnum):
             "cancel",
         ),
     )
-    APPROVED_ALREADY = (
-        "approved_already",
-        other(
-            "nothing was ordered yet, but it is approved: a run or a follow-up "
-            "goes on to order it, whether its lines are still in the file or not. {remedy}",
-            "Drop it: sourcing drop",
-            "drop",
-        ),
-    )
     NOTHING_TO_CANCEL = (
         "nothing_to_cancel",
         other(
-            "nothing was ordered, so there is nothing to cancel: {remedy}",
-            "drop it (sourcing drop), and its lines from the file",
+            "nothing was ordered, so there is nothing to cancel[approved?, but it is approved: the "
+            "sweep goes on to order it]. {remedy}",
+            "Drop it: sourcing drop",
             who=MERCHANT,
             command="drop",
         ),
@@ -1012,12 +806,11 @@ class ReasonCode(StrEnum):
             "refund",
         ),
     )
-    MONEY_NOT_ASKED_BACK = "money_not_asked_back", other("not cancelled: {failure}")
     FREIGHT_STAYS_BOOKED = (
         "freight_stays_booked",
         other("its freight is booked: ask the warehouse to cancel it"),
     )
-    NOT_CANCELLED = "not_cancelled", other("it is not cancelled")
+    NOT_CANCELLED = "not_cancelled", other("not cancelled[: {failure}]")
     WANTED_BACK = (
         "wanted_back",
         note(
@@ -1027,10 +820,6 @@ class ReasonCode(StrEnum):
     )
     EFFECT_NOT_DONE = "effect_not_done", other("{key} is {status}[: {why}]")
     NO_REFUND_NOW = "no_refund_now", other("the marketplace takes no such refund now")
-    REFUND_UNREAD = (
-        "refund_unread",
-        other("refund {refund_id} can't be read ({failure})"),
-    )
     REFUND_NOT_BELIEVED = (
         "refund_not_believed",
         other(
@@ -1039,7 +828,6 @@ class ReasonCode(StrEnum):
             "look it up there",
         ),
     )
-    TRACE_UNREAD = "trace_unread", other("{failure}")
     # parcels
     PARCEL_SILENT = (
         "parcel_silent",
@@ -1065,23 +853,6 @@ class ReasonCode(StrEnum):
             "try it: sourcing notify --test",
             "notify",
         ),
-    )
-    RECIPIENT_LATE = "recipient_late", other("it did not answer in time")
-    RECIPIENT_UNUSABLE = "recipient_unusable", other("it can't be used ({failure})")
-    RECIPIENT_UNKNOWN = (
-        "recipient_unknown",
-        other(
-            "its address is not one that apprise understands: {remedy}",
-            "see its page on appriseit.com",
-        ),
-    )
-    RECIPIENT_NOT_SET = (
-        "recipient_not_set",
-        other("SOURCING_NOTIFY has no such address"),
-    )
-    RECIPIENT_REFUSES = (
-        "recipient_refuses",
-        other("it did not take the message, or can't be reached"),
     )
     RUN_FILE_FAULTY = (
         "run_file_faulty",

@@ -157,7 +157,7 @@ class MatchLine:
             title=taken.title if taken else "",
             price_fen=taken.price.minor if taken else None,
             seller=(taken.seller_name or taken.seller_id) if taken else "",
-            why=str(match.why),
+            why=match.note,
             pin=match.pin,
             candidates=[one.item_id for one in match.candidates],
         )

@@ -12,12 +12,13 @@ from domain.decisions import (
     judge_availability,
     match_sku,
     no_such_item,
+    price_above_limit,
 )
 from domain.matching import Match
 from domain.offers import Candidate, Offer, Problem, price_at
 from domain.orders import OrderLine, OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from domain.reasons import Part, Reason, ReasonCode, because, detail
+from domain.reasons import Reason, ReasonCode, because
 from domain.sku_book import BookRow
 
 ABOUT_AN_ITEM = (
@@ -110,7 +111,8 @@ def spare_matches(
                 candidates=(taken,),
                 item_id=line.item_id,
                 sku_id=line.sku_id,
-                why=detail(Part.SPARE_OFFER, place=own.rank + 1, why=why.get(own.sku)),
+                note=f"number {own.rank + 1} in the SKU book, since the one before can't be "
+                f"bought: {why.get(own.sku) or 'not known why'}",
                 decided_at=at,
             )
     return tuple(matches.values())
@@ -153,7 +155,7 @@ def judge_row(row: BookRow, offer: Offer | None) -> Reason | None:
         price_at(offer, sku, pieces),
     )
     dear = (
-        above_limit(offer.title, price, limit)
+        price_above_limit([above_limit(offer.title, price, limit)])
         if limit is not None and price > limit
         else None
     )

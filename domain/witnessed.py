@@ -288,15 +288,7 @@ def contradiction(verdict: Contradicted, marketplace: Marketplace) -> Reason:
         )
     if verdict.first.source is Source.SEARCH:
         return because(ReasonCode.SEARCH_DIFFERS, both=both, marketplace=marketplace)
-    is_taken = Source.TAKEN in (verdict.first.source, verdict.second.source)
-    return because(
-        ReasonCode.TAKEN_DIFFERS if is_taken else ReasonCode.READINGS_DIFFER, both=both
-    )
-
-
-def unproven(verdict: Open | Contradicted) -> Reason:
-    """Why a reading does not prove that an effect is absent."""
-    return because(ReasonCode.UNPROVEN, seen=words_of(verdict))
+    return because(ReasonCode.READINGS_DIFFER, both=both)
 
 
 def marketplace_held(marketplace: Marketplace, why: str) -> Reason:

@@ -16,7 +16,7 @@ from domain.after_sale import Refund, standing, those_waiting
 from domain.effects import OPEN, EffectStatus
 from domain.marketplace import shortened
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode, because, together
+from domain.reasons import Reason, ReasonCode, because
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
@@ -313,10 +313,14 @@ def artifact_rows(report: AfterSaleReport) -> list[dict[str, str]]:
         _row(line, report, troubles.pop(line.order_ref, [])) for line in report.orders
     ]
     strange = [
-        {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: str(together(t))}
+        {**dict.fromkeys(COLUMNS, ""), "order": ref, NOT_AS_ASKED: _words_of(t)}
         for ref, t in troubles.items()
     ]
     return sorted([*known, *strange], key=lambda row: not row[NOT_AS_ASKED])
+
+
+def _words_of(troubles: Sequence[Reason]) -> str:
+    return "; ".join(map(str, troubles))
 
 
 def _row(
@@ -326,7 +330,7 @@ def _row(
     cells = (
         line.order_ref,
         str(line.state),
-        str(together(troubles) or ""),
+        _words_of(troubles),
         report.did.get(line.order_ref, ""),
         "" if line.reason_code in {why.code for why in troubles} else line.reason,
         "; ".join(str(standing(one)) for one in refunds),

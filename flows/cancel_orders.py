@@ -23,12 +23,13 @@ from domain.after_sale import (
     RefundState,
     is_asked_back,
     judge_cancel,
+    nothing_to_cancel,
     past_cancelling,
     standing,
 )
 from domain.effects import OPEN, SPENDING, Action
 from domain.money import total_of
-from domain.reasons import Reason, ReasonCode, because, together
+from domain.reasons import Reason, ReasonCode, because
 from domain.request_remarks import BadInput
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -199,7 +200,7 @@ def _judge(resources: Resources, order: OrderRecord) -> tuple[CancelWay, Reason 
             order.why,
         )  # several orders for one reference: only a person can say which
     if order.state is OrderState.PLANNED and order.plan_hash is not None:
-        return CancelWay.STOP, because(ReasonCode.APPROVED_ALREADY)
+        return CancelWay.STOP, nothing_to_cancel(approved=True)
     refunds = resources.ledger.refunds.of_orders([order.order_ref])
     return judge_cancel(
         order.state,
@@ -235,10 +236,8 @@ def _notes(
         if one.key not in now
     ]
     if not _is_asked_back(resources, order, [*others, *now.values()]):
-        why = (
-            together(standing(one) for one in others if one.state in UNDER_WAY)
-            or "the marketplace takes no more"
-        )
+        under_way = [str(standing(one)) for one in others if one.state in UNDER_WAY]
+        why = "; ".join(under_way) or "the marketplace takes no more"
         sums = f"{total_of([one.asked for one in asked])} of {order.paid}"
         notes.append(_not_asked_back(f"only {sums} can be asked for now: {why}"))
     return notes
@@ -274,7 +273,7 @@ def _wish(reason: str) -> RefundWish:
 
 
 def _not_asked_back(failure: Exception | str) -> Reason:
-    return because(ReasonCode.MONEY_NOT_ASKED_BACK, failure=str(failure))
+    return NOT_CANCELLED.but(failure=str(failure))
 
 
 def _past_cancelling(shown: Mapping[str, ServiceOrder]) -> dict[str, Reason]:

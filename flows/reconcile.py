@@ -29,7 +29,6 @@ from domain.differences import Finding, FindingKind, ForeignOrder, LedgerOrder, 
 from domain.holds import by_whom, start_of_day
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import Detail, Part, detail
 from domain.reconciliation import (
     CNY,
     Comparison,
@@ -80,6 +79,12 @@ PAYABLE_FOR = timedelta(hours=25)
 NONE_FOREIGN: Mapping[OrderId, str] = {}
 
 
+WALLET_NOT_COMPARED = (
+    "the wallet's statement was not compared: not all orders could be read, or were asked "
+    "for"
+)
+
+
 class Reconciliation:
     """One reconciliation. `troubles` name what could not be read, `not_marked` what is
     no foreign order.
@@ -101,7 +106,7 @@ class Reconciliation:
             self.now - timedelta(days=days), resources.settings.timezone
         )
         self.whole: list[Marketplace] = []
-        self.troubles: list[Detail] = []
+        self.troubles: list[str] = []
         self.not_marked: list[str] = []
 
     @property
@@ -134,7 +139,7 @@ class Reconciliation:
         refunds, unread = await self._unknown_refunds()
         missing, trouble = await note_missing(self.resources, self.since)
         if trouble:
-            self.troubles.append(detail(Part.REFUNDS_NOT_COMPARED, failure=trouble))
+            self.troubles.append(trouble)
         findings = ranked([*unknown_here, *refunds, *([wallet] if wallet else [])])
         report = ReconciliationReport(
             since=self.since.astimezone(ZoneInfo(self.resources.settings.timezone)),
@@ -179,11 +184,8 @@ class Reconciliation:
                     await settle_open(self.resources, chunk)
                 except XportcnError as error:
                     self.troubles.append(
-                        detail(
-                            Part.NOT_SETTLED,
-                            marketplace=marketplace,
-                            failure=error.message,
-                        )
+                        f"{marketplace}: what is open there can't be asked about "
+                        f"({error.message})"
                     )
                 listener.advance("settle", len(chunk))
         still = {
@@ -213,11 +215,12 @@ class Reconciliation:
         if len(failed) == len(listings):
             raise failed[0][1]
         self.troubles += [
-            detail(Part.NOT_LISTED, marketplace=name, failure=error.message)
+            f"{name}: its orders could not be listed ({error.message})"
             for name, error in failed
         ]
         self.troubles += [
-            detail(Part.LIST_LACKS, marketplace=one.marketplace, lacks=FLAWS[one.lacks])
+            f"{one.marketplace}: {FLAWS[one.lacks]}, so what it does not show, missing or "
+            "unknown here, stays open"
             for one in listings
             if one.lacks
         ]
@@ -348,7 +351,7 @@ class Reconciliation:
         the whole sum proves it.
         """
         if self.troubles or set(self.marketplaces) != set(Marketplace):
-            self.troubles.append(detail(Part.WALLET_NOT_COMPARED))
+            self.troubles.append(WALLET_NOT_COMPARED)
             return None
         return finding
 

@@ -25,7 +25,6 @@ from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import Item, Listing, Selection, Way, sources_of
 from domain.marketplace import Marketplace
-from domain.reasons import Detail, Part, detail
 from domain.report import NONE_REJECTED, Rejected
 from domain.request_remarks import BadInput
 from domain.wording import pluralize, shorten
@@ -72,7 +71,7 @@ class CatalogReport:
     changed: int
     unchanged: int
     gone: int
-    troubles: Sequence[Detail]
+    troubles: Sequence[str]
     trouble_count: int
     snapshot_id: str | None
     snapshot_root: str
@@ -193,12 +192,7 @@ class Crawl:
                 )
 
         troubles = [
-            detail(
-                Part.NOT_FETCHED,
-                marketplace=marketplace,
-                item=item_id,
-                failure=str(failure),
-            )
+            f"{marketplace} {item_id}: {failure}"
             for (marketplace, item_id), failure in fetched.failures.items()
         ]
         written_id = snapshot_id if is_written else None

@@ -25,7 +25,7 @@ from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.addresses import without_receiver
 from domain.messages import counted
-from domain.reasons import UNKNOWN_STATES, Reason, ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import TRAVELLING, OrderState
@@ -370,7 +370,7 @@ def _is_followed(order: OrderStanding) -> bool:
     not know.
     """
     return order.state in FOLLOWED or (
-        order.state is OrderState.PAID and order.reason_code in UNKNOWN_STATES
+        order.state is OrderState.PAID and order.reason_code is ReasonCode.UNKNOWN_STATE
     )
 
 

@@ -13,8 +13,8 @@ from connectors.ledger.plans import needing_a_person
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.freight import render
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
-from domain.after_sale import all_came_back
-from domain.decisions import judge_booking
+from domain.after_sale import came_back
+from domain.decisions import judge_booking, paid_shown_otherwise
 from domain.effects import Action
 from domain.money import Money
 from domain.offers import ChosenFreight, FreightService, Quote, choose_freight
@@ -83,7 +83,7 @@ async def _render(
 ) -> ChosenFreight | OrderChange:
     wish, goods = order.request.freight, order.shipped_order(unsent)
     if not goods.lines:
-        return _held(order, all_came_back(order.refunded, order.paid))
+        return _held(order, came_back(order.refunded, order.paid))
     try:
         quote = await render(resources.client, goods)
     except (Misconfigured, ServiceAway):
@@ -127,11 +127,12 @@ def _held(
 def _above_approved(order: OrderRecord, service: FreightService) -> Reason | None:
     price, currency = service.price, order.freight_currency
     if order.freight_approved_minor is None or currency != price.currency:
-        return because(ReasonCode.FREIGHT_UNAPPROVED, price=price)
-    approved = Money(order.freight_approved_minor, currency)
+        approved = None
+    else:
+        approved = Money(order.freight_approved_minor, currency)
     return (
         because(ReasonCode.FREIGHT_ROSE, price=price, approved=approved)
-        if price > approved
+        if approved is None or price > approved
         else None
     )
 
@@ -339,7 +340,7 @@ async def still_to_book(resources: Resources, orders: Orders) -> dict[str, Order
     before the first.
     """
     shown, unread = await read_each(resources, orders.values())
-    gone = because(ReasonCode.PAID_NOT_SHOWN)
+    gone = paid_shown_otherwise("nothing under its id")
     changes = [
         order.stays(unread.get(ref, gone))
         for ref, order in orders.items()

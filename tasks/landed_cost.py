@@ -43,7 +43,6 @@ SNAPSHOT_ID = "landed-costs"
 OVER = (OrderState.CANCELLED, OrderState.REFUNDED)
 CLOSED_BY_THE_MARKETPLACE = (
     ReasonCode.CLOSED_AFTER_PAYMENT,
-    ReasonCode.PAID_AND_CLOSED,
     ReasonCode.PAID_BEFORE_CLOSED,
 )
 OF_THE_ORDER = ("batch_id", "marketplace", "order_id", "shipment_order_id")

@@ -12,7 +12,7 @@ from connectors.ledger.records import OrderChange, OrderRecord, SpendLimits
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from domain.absence import is_as_created
-from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment
+from domain.decisions import NOT_SHOWN, Left, Payment, judge_paid, judge_payment, unread
 from domain.effects import Action, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -24,6 +24,7 @@ from tasks.effects.create_by_reference import in_part
 from tasks.effects.pay import Pay, not_taken, not_taken_and_closed, paid
 from tasks.effects.protocol import perform
 from tasks.effects.reading_orders import (
+    ORDER_UNREAD,
     another_s,
     by_channel,
     is_another_s,
@@ -346,7 +347,7 @@ async def _shown(
         raise_if_it_passes(resources, away)
         return {}, dict.fromkeys(
             (one.order_ref for one in listed),
-            because(ReasonCode.NOT_READ_TO_PAY, failure=away.message),
+            unread(ORDER_UNREAD, away.message),
         )
 
 

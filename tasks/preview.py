@@ -35,6 +35,8 @@ from domain.decisions import (
     order_line,
     postponed,
     refused,
+    refused_by_service,
+    unread,
 )
 from domain.marketplace import Marketplace, sku_in
 from domain.matching import Match
@@ -42,7 +44,7 @@ from domain.money import Money
 from domain.offers import Filters, FreightQuote, Offer, Quote, Sku, choose_freight
 from domain.orders import OrderRequest, RequestLine, SourcingOrder
 from domain.plan import PlannedOrder
-from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail
+from domain.reasons import Reason, ReasonCode, because
 from domain.sku_book import at_next_rank
 from domain.spares import own_skus_alike, spare_matches, without_goods
 from domain.witnessed import Contradicted, Source, Statement, agreed
@@ -63,14 +65,14 @@ Waiting = dict[str, tuple[SourcingOrder, "asyncio.Future[Quote | None]"]]
 NO_MATCHES: Matches = {}
 
 
-def not_looked_up(why: Detail) -> Reason:
+def not_looked_up(why: str) -> Reason:
     """The reason of an order that could not be planned, for the one cause that all
     have.
     """
-    return because(ReasonCode.NOT_LOOKED_UP, why=why)
+    return unread("not looked up yet", why)
 
 
-NOT_ASKED = postponed(not_looked_up(detail(Part.SERVICE_AWAY)))
+NOT_ASKED = postponed(not_looked_up("the service was away"))
 
 log = logging.getLogger("sourcing")
 
@@ -221,9 +223,7 @@ async def _preview(
         raise
     except XportcnError as error:
         if isinstance(error, Refused) and is_understood(error):
-            return plan.with_verdict(
-                refused(because(ReasonCode.PREVIEW_REFUSED, failure=error.message))
-            )
+            return plan.with_verdict(refused(refused_by_service(error.message)))
         return plan.with_verdict(not_read("could not be previewed", error))
 
 
@@ -338,9 +338,7 @@ def _as_matched(verdict: Verdict, match: Match | None) -> Verdict:
 
 def _no_freight(request: OrderRequest, freight: FreightQuote) -> Verdict:
     country = request.receiver.country
-    if not freight.services:
-        return held(because(ReasonCode.NO_FREIGHT_TO_COUNTRY, country=country))
-    wish = request.freight or " "
+    wish = request.freight if freight.services else ""
     return held(
         because(
             ReasonCode.FREIGHT_SERVICE_UNKNOWN,

@@ -22,7 +22,7 @@ from domain.differences import Finding, FindingKind, LedgerOrder, OpenEffect
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import total_of
-from domain.reasons import Detail, Part, ReasonCode, detail
+from domain.reasons import ReasonCode
 from domain.reconciliation import UNSETTLED, Shown
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
@@ -262,7 +262,7 @@ async def unknown_refunds(
 
 async def look_up(
     resources: Resources, wanted: Iterable[tuple[Marketplace, str]]
-) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[Detail]]:
+) -> tuple[dict[tuple[Marketplace, str], ServiceOrder | None], list[str]]:
     """Orders by their ids, None for one that is not there; and what could not be read.
 
     No more than `MOST_LOOKED_UP` of a marketplace are read: some can only be asked for
@@ -284,21 +284,19 @@ async def look_up(
 
 async def _read(
     resources: Resources, marketplace: Marketplace, order_ids: list[str]
-) -> tuple[Mapping[str, ServiceOrder], list[str], list[Detail]]:
+) -> tuple[Mapping[str, ServiceOrder], list[str], list[str]]:
     read, left = order_ids[:MOST_LOOKED_UP], order_ids[MOST_LOOKED_UP:]
     troubles = (
-        [detail(Part.TOO_MANY_TO_READ, marketplace=marketplace, count=len(left))]
+        [f"{marketplace}: {len(left)} more orders were not looked up one by one"]
         if left
         else []
     )
     try:
         return await resources.offerings[marketplace].channel.read(read), read, troubles
     except XportcnError as error:
-        failed = detail(
-            Part.NOT_READ_SINGLY,
-            marketplace=marketplace,
-            count=len(read),
-            failure=error.message,
+        failed = (
+            f"{marketplace}: {len(read)} orders could not be looked up one by one "
+            f"({error.message})"
         )
         return {}, [], [*troubles, failed]
 

@@ -36,7 +36,7 @@ from domain.after_sale import (
 )
 from domain.effects import OPEN, Action, EffectStatus
 from domain.money import Money
-from domain.reasons import Reason, together
+from domain.reasons import Reason, standing_of
 from domain.states import OrderState
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
@@ -449,6 +449,6 @@ async def follow_refunds(refunds: Sequence[Refund], *, label: str) -> dict[str, 
         await restate(resources, order_ref)
     unread: dict[str, Reason] = {}
     for refund, trouble in zip(refunds, troubles, strict=True):
-        if both := together([unread.get(refund.order_ref), trouble]):
+        if both := standing_of(unread.get(refund.order_ref), trouble):
             unread[refund.order_ref] = both
     return unread

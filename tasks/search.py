@@ -15,7 +15,6 @@ from domain.matching import CANDIDATES, Match, choose
 from domain.offers import Offer
 from domain.orders import OrderRequest, RequestLine
 from domain.plan import PlannedOrder
-from domain.reasons import Part, detail
 from tasks.engine.gathering import PartialResults, gather_missing, not_read
 from tasks.engine.resources import Resources, current_resources
 from tasks.engine.retrying import service_task
@@ -140,7 +139,7 @@ async def _match(resources: Resources, marketplace: Marketplace, words: str) -> 
         return Match(
             marketplace=marketplace,
             words=words,
-            why=detail(Part.NOT_SEARCHED, failure=error.message),
+            note=error.message,
         )
     return choose(marketplace, words, hits, resources.clock())
 

@@ -16,11 +16,11 @@ from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.xportcn.errors import Misconfigured, ServiceAway, XportcnError
 from connectors.xportcn.failures import NOT_FOUND
 from domain.addresses import without_receiver
-from domain.decisions import judge_booking
+from domain.decisions import closed_after_payment, closed_unpaid, judge_booking, unread
 from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.messages import Place, UnknownWord
-from domain.reasons import Reason, ReasonCode, because, going_along, together
+from domain.reasons import Reason, ReasonCode, going_along, standing_of
 from domain.service_orders import (
     ServiceOrder,
     ServiceStatus,
@@ -46,7 +46,6 @@ OF_SEVERAL = (
     ReasonCode.REFUND_CAME_BACK,
     ReasonCode.REFUND_REFUSED,
     ReasonCode.REFUND_CLOSED,
-    ReasonCode.REFUND_DECLINED,
 )
 """Why an order is held of which several shipments were shown, also once a refund of it
 is over.
@@ -190,7 +189,7 @@ async def _follow(
             isinstance(error, Misconfigured) and error.code != NOT_FOUND
         ):
             raise
-        return because(ReasonCode.TRACE_UNREAD, failure=error.message)
+        return unread("its parcels can't be read", error.message)
     events[order.order_ref] = scans
     for told in {event.unknown_word for event in scans if event.unknown_word}:
         word = without_receiver(told, order.request.receiver)[:MOST_WORD]
@@ -242,20 +241,19 @@ async def _follow(
 async def _closed(
     resources: Resources, order: OrderRecord, shown: ServiceOrder
 ) -> OrderChange:
-    why = shown.close_reason or "no reason given"
     if order.paid_minor is not None:
-        closed = because(ReasonCode.CLOSED_AFTER_PAYMENT, why=why)
+        closed = closed_after_payment(shown.close_reason)
         return (
             order.stays(order.why) if order.knows_what_came_back else order.held(closed)
         )
-    closed = because(ReasonCode.CLOSED_BY_MARKETPLACE, why=why)
+    closed = closed_unpaid(shown.close_reason)
     money = (await not_taken_and_closed(resources, {order.order_ref: shown})).get(
         order.order_ref
     )
     if (
         order.reason_code is ReasonCode.FINANCE_REFUSED
     ):  # where the money is, a person still has to look
-        money = together([order.why, closed])
+        money = standing_of(order.why, closed)
     if money or order.state is OrderState.UNKNOWN:
         return order.held(money or closed)
     return OrderChange(

@@ -32,7 +32,7 @@ BY_LATER_FACTS = {
         code: {"costs"}
         for code in ("over_order_limit", "over_budget", "over_day_limit")
     },
-    **{code: {"thing", "id", "owner"} for code in ("id_is_anothers", "id_taken")},
+    **{code: {"thing", "id", "owner"} for code in ("id_is_anothers",)},
     "id_is_anothers_asked": {"thing", "id", "owner", "question", "answers"},
     "no_answer_asked": {"question", "answers"},
     **{code: {"what", "old"} for code in ("overtaken", "came_late")},

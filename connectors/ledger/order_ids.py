@@ -120,7 +120,7 @@ class IdOwners:
         if not (taken := self.conflict(change)):
             return change
         return replace(
-            change, state=OrderState.HELD, why=id_taken(**taken), writes=NOTHING
+            change, state=OrderState.HELD, why=misnamed().but(**taken), writes=NOTHING
         )
 
 
@@ -129,11 +129,6 @@ def misnamed(looked_for_by: str = "") -> Reason:
     looked for by instead, if any.
     """
     return because(ReasonCode.ID_IS_ANOTHERS, by=looked_for_by)
-
-
-def id_taken(**taken: str) -> Reason:
-    """Why an id of the service, which is another order's here, is not written down."""
-    return because(ReasonCode.ID_TAKEN, **taken)
 
 
 def _ids(change: OrderChange) -> dict[str, str]:

@@ -29,7 +29,7 @@ from connectors.foreign import clean
 from connectors.ledger.schema import messages
 from connectors.ledger.transactions import LedgerRows, repeating
 from domain.messages import LONGEST_PAUSE, Message, pause_after
-from domain.reasons import Reason, ReasonCode, as_text, because, from_text
+from domain.reasons import Reason, ReasonCode, because
 
 TRIED_FOR = timedelta(days=3)
 LEAST_TRIES = 8
@@ -64,7 +64,7 @@ class StoredMessage:
         return because(
             ReasonCode.MESSAGE_UNDELIVERED,
             addressee=self.address or "SOURCING_NOTIFY",
-            why=from_text(self.failure),
+            why=self.failure,
             over=self.is_given_up,
             goes_on=not self.is_given_up,
         )
@@ -125,7 +125,7 @@ class Outbox(LedgerRows):
         self._do(_of(message).values(sent_at=now, next_try_at=None, failure=""))
 
     @repeating
-    def failed(self, message: StoredMessage, reason: Reason, now: datetime) -> None:
+    def failed(self, message: StoredMessage, reason: str, now: datetime) -> None:
         """Record why a message was not taken. What else is due at its address waits as
         long as this one.
         """
@@ -133,7 +133,7 @@ class Outbox(LedgerRows):
         is_over = now - message.put_at >= TRIED_FOR and message.tries >= LEAST_TRIES
         why = {
             "next_try_at": None if is_over else next_try_at,
-            "failure": as_text(reason),
+            "failure": reason,
         }
         others = update(messages).where(
             messages.c.address == message.address, is_due(now)

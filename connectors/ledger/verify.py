@@ -385,7 +385,7 @@ def _payment(
 
 
 def _was_given(code: ReasonCode, moves: Sequence[Row]) -> bool:
-    return any(one and one.is_one_of([code]) for one in map(_reason, moves))
+    return any(one and one.code is code for one in map(_reason, moves))
 
 
 def _reason(move: Row) -> Reason | None:

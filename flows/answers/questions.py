@@ -246,11 +246,14 @@ class Case:
         *,
         proof: dict[str, Any] | None = None,
         why: Reason | None = None,
+        then: str = "",
         intent: Intent | None = None,
     ) -> ResolutionRecord:
         """The record of the answer."""
         order, kind = self.order, kind_of(effect) if effect else CreateByReference
-        why = why or because(ReasonCode.ANSWERED, by=self.by, answer=self.answer.words)
+        why = why or because(
+            ReasonCode.ANSWERED, by=self.by, answer=self.answer.words, then=then
+        )
         to = state if state is not None and can_move(order.state, state) else None
         return ResolutionRecord(
             order_ref=order.order_ref,

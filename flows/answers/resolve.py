@@ -54,6 +54,8 @@ from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
 from tasks.snapshot import snapshot_moved
 
+BOOK_IT = "Run again to book it"
+
 
 async def resolve(
     resources: Resources, order_ref: str, answer: Resolution, *, by: str
@@ -233,8 +235,9 @@ async def _about_paying(case: Case) -> ResolutionRecord:
     )
     if case.order.state is OrderState.CANCELLED:
         return case.record(accepted, EffectStatus.REFUSED, OrderState.CANCELLED)
-    why = because(ReasonCode.PAYMENT_DROPPED, by=case.by, answer=case.answer.words)
-    return case.record(accepted, EffectStatus.REFUSED, OrderState.HELD, why=why)
+    return case.record(
+        accepted, EffectStatus.REFUSED, OrderState.HELD, then="Run again to pay"
+    )
 
 
 def _paid(
@@ -319,7 +322,6 @@ async def _about_booking(case: Case) -> ResolutionRecord:
         OrderState.BOOKED,
         fact | freight_of(effect) if effect else fact,
         proof={"shipment_order_id": shipment_id, "told_by": case.by},
-        why=because(ReasonCode.SAID_BOOKED, by=case.by, shipment=shipment_id),
     )
     return replace(
         record, question=Book.question(case.order.order_ref, case.order.order_id, "")
@@ -345,11 +347,14 @@ async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionReco
             f"back (sourcing refund {case.order.order_ref})"
         )
     await case.require_absent(effect)
-    why = because(ReasonCode.SAID_NOT_BOOKED, by=case.by)
     if effect.status is not EffectStatus.DONE:
-        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, why=why)
+        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, then=BOOK_IT)
     return case.record(
-        effect, EffectStatus.REFUSED, OrderState.HELD, OrderUpdate.not_booked(), why=why
+        effect,
+        EffectStatus.REFUSED,
+        OrderState.HELD,
+        OrderUpdate.not_booked(),
+        then=BOOK_IT,
     )
 
 

@@ -89,7 +89,6 @@ KINDS: Mapping[str, str] = {
     ReasonCode.WAITS_FOR_APPROVAL: "to approve",
     ReasonCode.REFUND_TO_RETURN: "return to send",
     ReasonCode.REFUND_REFUSED: "refund refused",
-    ReasonCode.REFUND_DECLINED: "refund not taken",
     ReasonCode.REFUND_ASKING: "refund to ask for",
 }
 

@@ -12,9 +12,10 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from domain.effects import OPEN
 from domain.follow_ups import MAX_FOLLOW_UPS, FollowUp, due
+from domain.holds import buying_paused
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.reasons import Detail, Part, Reason, ReasonCode, because, detail, outranking
+from domain.reasons import Reason, ReasonCode, because, outranking
 from domain.report import BatchReport
 from domain.request_remarks import BadInput
 from domain.states import BEGUN, OrderState
@@ -216,16 +217,16 @@ def _asks(effect: EffectRecord, order: OrderRecord) -> bool:
     return not kind.is_worth_asking or (is_asked and not kind.may_show_later)
 
 
-LEFT = {
-    OrderState.PLANNED: Part.NOT_ORDERED,
-    OrderState.ORDERED: Part.NOT_PAID,
-    OrderState.PAYMENT_PENDING: Part.NOT_CONFIRMED,
-    OrderState.PAID: Part.NOT_BOOKED,
-}
-"""How far orders came that a run may leave in the middle."""
+LEFT = (
+    OrderState.PLANNED,
+    OrderState.ORDERED,
+    OrderState.PAYMENT_PENDING,
+    OrderState.PAID,
+)
+"""The states of orders that a run may leave in the middle."""
 
-Cause = tuple[Part | None, str]
-"""Why a run does nothing more, and that as a sentence; None and an empty text while it
+Cause = tuple[str, str]
+"""Why a run does nothing more, in few words and as a sentence; both are empty while it
 may go on.
 """
 
@@ -238,17 +239,17 @@ def cause(resources: Resources) -> Cause:
         resources.done_by,
     )
     if done_by is not None and resources.clock() >= done_by:
-        return Part.TIME_UP, f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
+        return "the time was up", f"It was to be done by {done_by:%Y-%m-%d %H:%M %Z}"
     if not breaker.is_over:
-        return None, ""
+        return "", ""
     waits = f"this run waits no longer (SOURCING_PATIENCE_S is {settings.patience_s:,})"
     if (ready_in_s := breaker.ready_in_s) > 0:
         return (
-            Part.TOO_MANY_CALLS,
+            "the service had too many calls",
             f"The service takes no calls for {ready_in_s:,.0f} s; {waits}",
         )
     return (
-        Part.SERVICE_AWAY,
+        "the service was away",
         f"{breaker.blocked_by[:1].upper()}{breaker.blocked_by[1:]}, and {waits}",
     )
 
@@ -259,25 +260,16 @@ def explain_unfinished(
     """Record what happens next with each of these orders; answers the line for all of
     them, or "".
     """
-    why, states = cause(resources), Counter[str]()
-    goes_on = detail(Part.RUN_AGAIN if why[0] is Part.TIME_UP else Part.GOES_ON)
+    why = cause(resources)
+    states = Counter[str]()
 
     def next_of(order: OrderRecord) -> Reason | None:
         if order.order_ref in postponed and order.plan_hash is None:
-            return _not_planned(order.why, why[0], goes_on)
-        left = detail(LEFT[order.state])
+            return _not_planned(order.why, why[0])
         if resources.paused:
-            paused = because(
-                ReasonCode.LEFT_PAUSED,
-                left=left,
-                pause=resources.paused.words,
-                then=detail(Part.AFTER_RESUME),
-            )
-            return outranking([paused, order.why])
+            return outranking([buying_paused(resources.paused), order.why])
         if why[0]:
-            return because(
-                ReasonCode.LEFT_UNFINISHED, left=left, why=detail(why[0]), then=goes_on
-            )
+            return because(ReasonCode.LEFT_UNFINISHED, cause=why[0])
         return None
 
     for some in chunked(order_refs):
@@ -301,20 +293,14 @@ def in_all(why: Cause, left: Counter[str]) -> str:
     return f"{why[1]}: {pluralize(left.total(), 'order')} {verb} left, {counted(left.elements())}"
 
 
-def with_remedy(plans: Sequence[PlannedOrder], why: Part | None) -> list[PlannedOrder]:
-    """The plans of a dry run; postponed ones with the remedy."""
-    again = detail(Part.RUN_AGAIN)
+def with_cause(plans: Sequence[PlannedOrder], cause: str) -> list[PlannedOrder]:
+    """The plans of a dry run; postponed ones with why the run ended early."""
     return [
-        replace(plan, why=_not_planned(plan.why, why, again))
-        if plan.is_postponed
-        else plan
+        replace(plan, why=_not_planned(plan.why, cause)) if plan.is_postponed else plan
         for plan in plans
     ]
 
 
-def _not_planned(own: Reason | None, cause: Part | None, then: Detail) -> Reason | None:
-    """The order's own reason while the service is there, else the one cause of all,
-    with the remedy `then`.
-    """
-    why = not_looked_up(detail(cause)) if cause else own
-    return why.but(then=then) if why else None
+def _not_planned(own: Reason | None, cause: str) -> Reason | None:
+    """The order's own reason while the service is there, else the one cause of all."""
+    return not_looked_up(cause) if cause else own

@@ -16,7 +16,6 @@ from domain.matching import Match
 from domain.offers import Offer
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.reasons import Part, detail
 from flows.batch.chunks import label_of, work_on_chunks
 from tasks.engine.gathering import OrderQueue, PartialResults
 from tasks.engine.progress import progress
@@ -71,9 +70,7 @@ async def match_requests(
 
     await work_on_chunks(resources, [*items], chunk_size, match)
     unasked = {
-        item: Match(
-            marketplace=item[0], words=item[1], why=detail(Part.NOT_SEARCHED_YET)
-        )
+        item: Match(marketplace=item[0], words=item[1], note="the service was away")
         for item in items
     }
     new = {**unasked, **found}

@@ -44,7 +44,7 @@ from flows.approval.request import (
     not_approved_by,
 )
 from flows.batch.execution import Canaries, execute
-from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_remedy
+from flows.batch.follow_up import LEFT, cause, explain_unfinished, in_all, with_cause
 from flows.batch.parts import buy_in_parts, count_parts
 from flows.batch.plan_sources import PlanSource, summary_of
 from flows.batch.planning import Take
@@ -134,7 +134,7 @@ class BatchRun:
         await self._plan(self._to_plan_again(), self._remember_whole, anew=True)
         why = cause(self.resources)
         made = [self.plans[request.order_ref] for request in work.to_plan]
-        plans = with_remedy(self.within_budget(made), why[0])
+        plans = with_cause(self.within_budget(made), why[0])
         to_ship = await estimate_unbooked(self.resources, work.under_way)
         snapshot_id = await snapshot_plan(self.resources, self.batch_id, plans)
         report = self.report(work, snapshot_id, plans=plans, dry_run=True)

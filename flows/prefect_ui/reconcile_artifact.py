@@ -14,7 +14,6 @@ from prefect.events import Event, Resource
 from connectors.xportcn.wire import CHINA
 from domain.differences import Finding
 from domain.money import Money
-from domain.reasons import Detail
 from domain.reconciliation import PaidSum
 from domain.report import NONE_REJECTED, Rejected, ReportLine
 from domain.wording import first_lines, pluralize
@@ -45,7 +44,7 @@ class ReconciliationReport:
     findings: Sequence[Finding]
     paid: Sequence[PaidSum]
     wallet_out: Money | None
-    troubles: Sequence[Detail]
+    troubles: Sequence[str]
     notes: Sequence[str]
     not_marked: Sequence[str]
     snapshot_id: str

@@ -16,10 +16,11 @@ from connectors.marketplaces.freight import book
 from connectors.marketplaces.refusals import CHECKED
 from connectors.xportcn.errors import Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
+from domain.decisions import refused_after_ordering
 from domain.effects import Action, Claim, ResolutionKind
 from domain.money import Money
 from domain.offers import ChosenFreight
-from domain.reasons import Reason, ReasonCode, because, going_along, together
+from domain.reasons import Reason, ReasonCode, because, going_along, standing_of
 from domain.service_orders import ServiceOrder, Shipment, TrackingEvent
 from domain.states import OrderState
 from domain.witnessed import Booked, Contradicted, Kind, Lack, Open, Source, Statement
@@ -201,7 +202,7 @@ class Book(EffectKind):
         )
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        why = because(ReasonCode.BOOKING_REFUSED, failure=refusal.message)
+        why = refused_after_ordering("booked, though paid", refusal.message)
         return OrderChange(
             order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
         )
@@ -228,7 +229,9 @@ class Book(EffectKind):
         fact = OrderUpdate.booked(
             verdict, shipment=shipment, at=self.resources.clock(), freight=freight
         )
-        why = together([_dearer_than_approved(order, shipment), going_along(order.why)])
+        why = standing_of(
+            _dearer_than_approved(order, shipment), going_along(order.why)
+        )
         return OrderChange(
             order_ref=order.order_ref, state=OrderState.BOOKED, why=why, writes=fact
         )

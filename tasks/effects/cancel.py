@@ -16,12 +16,13 @@ from connectors.marketplaces.refusals import (
 )
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
+from domain.decisions import NOT_SHOWN, refused_after_ordering
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
-from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, not_shown
+from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.effects.pay import not_taken_and_closed
 from tasks.effects.reading_orders import read_orders
 from tasks.effects.refund import after_sale_of
@@ -99,7 +100,7 @@ class Cancel(EffectKind):
         return isinstance(told, ServiceStatus) and told.is_paid
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        why = because(ReasonCode.CANCEL_REFUSED, failure=refusal.message)
+        why = refused_after_ordering("cancelled", refusal.message)
         return OrderChange(
             order_ref=attempt.order.order_ref,
             state=self.state_if_not_done(attempt),
@@ -109,7 +110,7 @@ class Cancel(EffectKind):
 
 def _seen(order_ref: str, shown: ServiceOrder | None, money: Reason | None) -> Sighting:
     if shown is None:
-        return not_shown()
+        return NOT_SHOWN
     if shown.status is not ServiceStatus.CLOSED:
         return OwnRecord(shown=Statement(source=Source.DETAIL, value=shown.status))
     change = OrderChange(order_ref=order_ref, state=OrderState.CANCELLED, why=money)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from connectors.ledger.evidence import account_of, newest_until, oldest_since
+from connectors.ledger.group_commit import nothing_sent
 from connectors.ledger.order_ids import misnamed
 from connectors.ledger.order_update import NOTHING, OrderUpdate
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
@@ -25,6 +26,7 @@ from domain.absence import (
     left_out,
     two_ids,
 )
+from domain.decisions import refused_by_service
 from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.reasons import Reason, ReasonCode, because
@@ -147,11 +149,13 @@ class CreateByReference(EffectKind):
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
         if means_too_many_orders(refusal):
-            later = because(ReasonCode.TOO_MANY_ORDERS, failure=refusal.message)
+            later = nothing_sent(
+                f"the marketplace takes no more orders now: {refusal.message}"
+            )
             return OrderChange(
                 order_ref=attempt.order.order_ref, state=OrderState.PLANNED, why=later
             )
-        why = because(ReasonCode.ORDER_REFUSED, failure=refusal.message)
+        why = refused_by_service(refusal.message)
         return OrderChange(
             order_ref=attempt.order.order_ref, state=OrderState.REFUSED, why=why
         )

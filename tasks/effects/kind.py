@@ -13,6 +13,7 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.marketplaces.refusals import means_no
 from connectors.xportcn.errors import Misconfigured, Refused, Unanswered, XportcnError
 from domain.absence import Unseen
+from domain.decisions import unread
 from domain.effects import Action, Claim, ResolutionKind
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
@@ -187,12 +188,7 @@ ASKS = frozenset({ReasonCode.NO_ANSWER_ASKED, ReasonCode.ID_IS_ANOTHERS_ASKED})
 
 def not_to_be_asked(error: XportcnError) -> Reason:
     """Why a reading can't tell: the service does not answer."""
-    return because(ReasonCode.NOT_TO_BE_ASKED, failure=error.message)
-
-
-def not_shown() -> Reason:
-    """Why a reading can't tell: the order itself is not there, or can't be read."""
-    return because(ReasonCode.ORDER_NOT_SHOWN)
+    return unread("what became of it can't be read", error.message)
 
 
 async def read_back_each(

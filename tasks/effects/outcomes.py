@@ -9,6 +9,7 @@ from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord, Ou
 from connectors.marketplaces.refusals import means_it_exists
 from connectors.xportcn.errors import Misconfigured, Refused, ServiceAway, XportcnError
 from domain.absence import Absent, NotHappened, OwnRecord, Unseen
+from domain.decisions import refused_by_service
 from domain.effects import MOST_DOUBTFUL_SENDS, REPEATS, EffectStatus
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
@@ -26,6 +27,7 @@ from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting
 from tasks.engine.resources import Resources
 
 REFUSED_AS = "refused_as"
+UNCLEAR = "it does not say that nothing happened"
 NOT_READ = Open(kind=Kind.ABSENT, lacks=Lack.READ_BACK)
 Seen = Mapping[str, Sighting] | XportcnError
 
@@ -112,19 +114,13 @@ class Begun:
         """
         failure = refusal.message
         if isinstance(seen, XportcnError):
-            return self._in_doubt(
-                record, refusal, because(ReasonCode.REFUSED_UNASKED, failure=failure)
-            )
+            return self._in_doubt(record, refusal, "the order's state can't be read")
         sighting = seen.get(record.key, NOT_READ)
         if isinstance(sighting, Proof):
             return self.done(record, sighting, failure)
         if isinstance(sighting, Reason | Contradicted) or sighting is NOT_READ:
             what = sighting if isinstance(sighting, Reason) else words_of(sighting)
-            return self._in_doubt(
-                record,
-                refusal,
-                because(ReasonCode.REFUSED_BUT, failure=failure, seen=what),
-            )
+            return self._in_doubt(record, refusal, str(what))
         is_known = self.kind.proves_nothing_happened(
             refusal
         ) or self.resources.never_left(record)
@@ -138,12 +134,9 @@ class Begun:
                 refusal,
                 RefusedForGood(words=no, read_after=_without(record, sighting)),
             )
-        code = (
-            ReasonCode.REFUSED_AS_DONE
-            if means_it_exists(refusal)
-            else ReasonCode.REFUSED_UNCLEARLY
-        )
-        return self._in_doubt(record, refusal, because(code, failure=failure))
+        is_done = means_it_exists(refusal)
+        doubt = "as done already, and it is not to be found" if is_done else UNCLEAR
+        return self._in_doubt(record, refusal, doubt)
 
     def refused(
         self, record: EffectRecord, refusal: Refused, proof: RefusedForGood | Absent
@@ -154,7 +147,7 @@ class Begun:
         if isinstance(proof, Absent) and record.doubtful_sends >= MOST_DOUBTFUL_SENDS:
             return self._sent_too_often(record)
         change = self.kind.when_refused(self.attempt(record), refusal)
-        why = because(ReasonCode.REFUSED, failure=str(refusal))
+        why = refused_by_service(str(refusal))
         return Outcome(
             claim=record.claim,
             status=EffectStatus.REFUSED,
@@ -163,7 +156,7 @@ class Begun:
             proof=proof,
         )
 
-    def _in_doubt(self, record: EffectRecord, refusal: Refused, why: Reason) -> Outcome:
+    def _in_doubt(self, record: EffectRecord, refusal: Refused, why: str) -> Outcome:
         """Refused, which is no proof by itself: kept with its code and words until a
         reading proves it absent.
         """
@@ -171,25 +164,20 @@ class Begun:
             **(record.answer or {}),
             REFUSED_AS: {"code": refusal.code, "words": refusal.message},
         }
-        return replace(
-            self.unknown(record, why, ask=bool(repeats(record))), answer=answer
-        )
+        return self.unknown(replace(record, answer=answer), why)
 
     def _sent_too_often(self, record: EffectRecord) -> Outcome:
-        return self.unknown(
-            record,
-            because(ReasonCode.SENT_TOO_OFTEN, times=record.doubtful_sends),
-            ask=True,
-        )
+        often = f"sent {record.doubtful_sends} times without an answer, it is not sent again by itself"
+        return self.unknown(record, often, ask=True)
 
     def unknown(
-        self, record: EffectRecord, why: Reason | None = None, *, ask: bool = False
+        self, record: EffectRecord, why: str = "", *, ask: bool = False
     ) -> Outcome:
         """It may have happened: never sent again on that alone. `ask` a person where
         nothing else can answer.
         """
         if refusal := refusal_of(record):
-            why = because(ReasonCode.WAS_REFUSED, failure=refusal.message, why=why)
+            why = "; ".join(filter(None, [f"refused ({refusal.message})", why]))
             ask |= bool(repeats(record))
         asks = ask or not self.kind.may_be_repeated
         code = ReasonCode.NO_ANSWER_ASKED if asks else ReasonCode.NO_ANSWER

@@ -13,15 +13,17 @@ from connectors.marketplaces.refusals import MALFORMED, NOT_PAID
 from connectors.xportcn.errors import NotSent, Refused, Unanswered, XportcnError
 from domain.absence import OwnRecord
 from domain.decisions import (
+    NOT_SHOWN,
     PAID_FOR_NOTHING,
+    PAYMENT_UNCONFIRMED,
     judge_paid,
+    refused_after_ordering,
     refused_by_finance,
-    still_unknown,
     unknown_state,
 )
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.money import Money
-from domain.reasons import Reason, ReasonCode, because, together
+from domain.reasons import Reason, ReasonCode, because, standing_of
 from domain.service_orders import ServiceOrder, ServiceStatus
 from domain.states import OrderState
 from domain.witnessed import (
@@ -37,7 +39,7 @@ from domain.witnessed import (
     contradiction,
     money_of,
 )
-from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting, not_shown
+from tasks.effects.kind import Attempt, EffectKind, Proof, Reply, Sighting
 from tasks.effects.reading_orders import read_orders
 from tasks.engine.resources import Resources
 
@@ -181,7 +183,7 @@ class Pay(EffectKind):
         return _may_be_submitted(attempt.effect)
 
     def when_refused(self, attempt: Attempt, refusal: Refused) -> OrderChange | None:
-        why = because(ReasonCode.PAYMENT_REFUSED, failure=refusal.message)
+        why = refused_after_ordering("paid", refusal.message)
         return OrderChange(
             order_ref=attempt.order.order_ref, state=OrderState.HELD, why=why
         )
@@ -240,9 +242,10 @@ def _may_be_submitted(effect: EffectRecord) -> Open:
 
 
 def _accepted(order: OrderRecord) -> Proof:
-    why = because(ReasonCode.PAYMENT_ACCEPTED)
     change = OrderChange(
-        order_ref=order.order_ref, state=OrderState.PAYMENT_PENDING, why=why
+        order_ref=order.order_ref,
+        state=OrderState.PAYMENT_PENDING,
+        why=PAYMENT_UNCONFIRMED,
     )
     return Proof(answer={"accepted": order.order_id}, change=change)
 
@@ -251,7 +254,7 @@ def _seen(attempt: Attempt, shown: ServiceOrder | None) -> Sighting:
     """Only an order that is plainly unpaid shows that no payment arrived so far."""
     order = attempt.order
     if shown is None:
-        return not_shown()
+        return NOT_SHOWN
     if verdict := judge_paid(
         shown, attempt.effect.amount or order.approved, by_us=True
     ):
@@ -311,7 +314,7 @@ def paid(
     return replace(
         change,
         state=OrderState.PAID,
-        why=together([why, counted, still_unknown(shown)]),
+        why=standing_of(why, counted, unknown_state(shown)),
     )
 
 

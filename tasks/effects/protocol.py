@@ -49,7 +49,7 @@ from connectors.xportcn.errors import (
 from connectors.xportcn.failures import is_of_account, not_allowed
 from domain.absence import Harmless, NeverLeft
 from domain.effects import Claim, EffectStatus
-from domain.holds import Pause
+from domain.holds import Pause, buying_paused
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
 from domain.states import OrderState
@@ -256,17 +256,15 @@ async def _leave_for_later(
     """Claim none of these: an earlier reading, of a price say, is too old by now, and
     is to be repeated.
     """
+    words = "no call could be made for so long that what the service showed before is too old"
     if may_try_again(kind.resources):
-        words = "no call could be made for so long that what the service showed before is too old"
         work.again.append(
             TryAgain(
                 f"{words}; {pluralize(len(intents), 'order')} to {kind.action} left"
             )
         )
         return
-    await _keep(
-        kind, intents, because(ReasonCode.READ_TOO_LONG_AGO, action=kind.action)
-    )
+    await _keep(kind, intents, nothing_sent(words))
 
 
 async def _keep(kind: EffectKind, intents: Sequence[Intent], why: Reason) -> None:
@@ -337,12 +335,7 @@ async def _round(
         if claimed.paused:
             resources.heed(claimed.paused)
             chunk.work.paused = claimed.paused
-            why = because(
-                ReasonCode.BUYING_PAUSED,
-                action=chunk.kind.action,
-                pause=claimed.paused.words,
-            )
-            await _keep(chunk.kind, intents, why)
+            await _keep(chunk.kind, intents, buying_paused(claimed.paused))
         won = [
             claimed.won[one.order_ref]
             for one in intents
@@ -547,11 +540,7 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
     if isinstance(reply, Proof):
         return chunk.done(record, reply)
     if chunk.kind.repeatable:
-        return chunk.unsent(
-            record,
-            Harmless(),
-            because(ReasonCode.FAILED_HARMLESSLY, failure=str(reply)),
-        )
+        return chunk.unsent(record, Harmless(), nothing_sent(str(reply)))
     try:
         if isinstance(reply, Refused):
             return chunk.after_refusal(
@@ -562,9 +551,7 @@ async def _concluded(chunk: _Chunk, record: EffectRecord, reply: Reply) -> Outco
         Misconfigured
     ) as error:  # the others of the chunk are on their way and must get their answers
         chunk.work.trouble.append(error)
-        why = because(
-            ReasonCode.NO_WORD_UNASKED, failure=reply.message, error=str(error)
-        )
+        why = f"{reply.message}; and the service could not be asked ({error})"
         return chunk.unknown(record, why)
 
 
@@ -575,4 +562,4 @@ async def _after_silence(
     proof = None if isinstance(seen, XportcnError) else seen.get(record.key)
     if isinstance(proof, Proof):
         return chunk.done(record, proof, error.message)
-    return chunk.unknown(record, because(ReasonCode.NO_WORD, failure=error.message))
+    return chunk.unknown(record, error.message)

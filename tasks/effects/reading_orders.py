@@ -16,10 +16,13 @@ from connectors.xportcn.errors import (
     XportcnError,
 )
 from connectors.xportcn.failures import NOT_FOUND
+from domain.decisions import unread
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus
 from tasks.engine.resources import Resources
+
+ORDER_UNREAD = "the service does not answer about the order"
 
 
 def by_channel(
@@ -85,9 +88,7 @@ async def _read_one(
     except XportcnError as error:
         if _is_about_all(error):
             raise
-        return order.order_ref, because(
-            ReasonCode.NO_ANSWER_ABOUT, failure=error.message
-        )
+        return order.order_ref, unread(ORDER_UNREAD, error.message)
 
 
 def _is_about_all(error: XportcnError) -> bool:

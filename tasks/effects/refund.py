@@ -19,7 +19,6 @@ from domain.absence import OwnRecord
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
 from domain.effects import Action, Claim, ResolutionKind
 from domain.marketplace import Marketplace
-from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
 from tasks.effects.kind import Attempt, EffectKind, Proof, Sighting, read_back_each
@@ -166,15 +165,8 @@ class AskRefund(OnRefund):
             attempt.order.order_ref,
             refund_of(self.resources, attempt.effect),
         )
-        why = because(
-            ReasonCode.REFUND_NOT_TAKEN,
-            what=refund.kind,
-            failure=refusal.message,
-            order_ref=order_ref,
-            kind=refund.kind,
-            lines=refund.lines_named,
-            amount_cny=refund.asked.major,
-        )
+        declined = RefundState.DECLINED
+        why = standing(replace(refund, state=declined, refusal=refusal.message))
         return OrderChange(
             order_ref=order_ref, state=self.state_if_not_done(attempt), why=why
         )

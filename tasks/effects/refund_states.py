@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from connectors.ledger.order_ids import id_taken
+from connectors.ledger.order_ids import misnamed
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
 from connectors.ledger.refunds import is_left_open, taken_above
@@ -24,6 +24,7 @@ from domain.after_sale import (
     ServiceRefund,
     order_state_after,
 )
+from domain.decisions import unread
 from domain.effects import OPEN, Action, EffectStatus
 from domain.messages import Place, UnknownWord
 from domain.reasons import Reason, ReasonCode, because
@@ -58,7 +59,7 @@ async def take_outcome(
     if effect and effect.status is EffectStatus.DONE:
         refund_id = str((effect.answer or {})["refund_id"])
         if other := await asyncio.to_thread(_holder, resources, refund, refund_id):
-            return id_taken(thing="refund", id=refund_id, owner=other)
+            return misnamed().but(thing="refund", id=refund_id, owner=other)
         asked_at = effect.settled_at
         refund = replace(
             refund,
@@ -100,9 +101,7 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
                 UnknownWord(refund.marketplace, Place.REFUND, error.code)
             ].add(refund.order_ref)
         raise_if_it_passes(resources, error)
-        return because(
-            ReasonCode.REFUND_UNREAD, refund_id=refund.refund_id, failure=error.message
-        )
+        return unread(f"refund {refund.refund_id} can't be read", error.message)
     paid = (await asyncio.to_thread(resources.ledger.orders, [refund.order_ref]))[
         refund.order_ref
     ].paid

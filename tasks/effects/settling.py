@@ -9,17 +9,20 @@ from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from connectors.concurrently import run_or_cancel, shield_until_done
+from connectors.ledger.group_commit import nothing_sent
 from connectors.ledger.records import EffectRecord, Outcome
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Unanswered, XportcnError
 from domain.absence import Absent, Harmless, NeverLeft, Unseen
 from domain.reasons import Reason, ReasonCode, because
-from domain.witnessed import Contradicted, Open, Source, unproven
-from tasks.effects.kind import EffectKind, Proof, not_to_be_asked
+from domain.witnessed import Contradicted, Open, Source, words_of
+from tasks.effects.kind import EffectKind, Proof
 from tasks.effects.outcomes import NOT_READ, Begun, Seen, refusal_of
 from tasks.engine.resources import Resources
 
-RUN_ENDED = because(ReasonCode.RUN_ENDED)
+RUN_ENDED = nothing_sent("the run ended before it was sent")
+NEVER_RECEIVED = nothing_sent("the service never received it")
+SENT_AGAIN = because(ReasonCode.SENT_AGAIN)
 
 
 async def settle(kind: EffectKind, order_refs: Collection[str]) -> None:
@@ -83,11 +86,11 @@ def _settled(
     if begun.resources.never_left(record):
         return begun.unsent(record, NeverLeft(by=Source.SEND_LOG), RUN_ENDED)
     if isinstance(seen, XportcnError):
-        return begun.unknown(record, not_to_be_asked(seen))
+        return begun.unknown(record, f"the service can't be asked ({seen.message})")
     if isinstance(sighting, Reason):
-        return begun.unknown(record, sighting)
+        return begun.unknown(record, str(sighting))
     if begun.kind.repeatable:
-        return begun.unsent(record, Harmless(), because(ReasonCode.DONE_AGAIN))
+        return begun.unsent(record, Harmless(), SENT_AGAIN)
     return _not_seen(begun, record, sighting, asked_at)
 
 
@@ -99,25 +102,23 @@ def _not_seen(
 ) -> Outcome:
     if not begun.kind.may_be_repeated:
         return begun.unknown(
-            record, unproven(sighting) if isinstance(sighting, Contradicted) else None
+            record, words_of(sighting) if isinstance(sighting, Contradicted) else ""
         )
     clear_at = clear_from(begun.resources, record)
     if isinstance(sighting, Contradicted):
-        return begun.unknown(record, unproven(sighting), ask=asked_at >= clear_at)
+        return begun.unknown(record, words_of(sighting), ask=asked_at >= clear_at)
     if asked_at < clear_at:  # this process may have been stopped since
         until = f"{clear_at:%Y-%m-%d %H:%M} UTC"
-        return begun.unknown(record, because(ReasonCode.MAY_STILL_ARRIVE, until=until))
+        return begun.unknown(
+            record, f"it may still arrive until {until}; run again after that"
+        )
     if isinstance(sighting, Open):
-        return begun.unknown(record, unproven(sighting), ask=sighting.again_at is None)
+        return begun.unknown(record, words_of(sighting), ask=sighting.again_at is None)
     absent = Absent(unseen=sighting, asked_at=asked_at, clear_at=clear_at)
     if refusal := refusal_of(record):
         return begun.refused(record, refusal, absent)
-    is_proof = begun.kind.absence_proves
-    return begun.unsent(
-        record,
-        absent,
-        because(ReasonCode.NEVER_RECEIVED if is_proof else ReasonCode.SENT_ONCE_MORE),
-    )
+    why = NEVER_RECEIVED if begun.kind.absence_proves else SENT_AGAIN
+    return begun.unsent(record, absent, why)
 
 
 def clear_from(resources: Resources, record: EffectRecord) -> datetime:

@@ -17,7 +17,7 @@ from connectors.xportcn.errors import (
     UnitUnclear,
     XportcnError,
 )
-from domain.decisions import Verdict, held, postponed, unusable
+from domain.decisions import Verdict, held, postponed, unread, unusable
 from domain.reasons import ReasonCode, because
 from tasks.engine.resources import Resources
 from tasks.engine.tries import TryAgain, raise_if_it_passes
@@ -176,9 +176,7 @@ def not_read(what: str, error: XportcnError) -> Verdict:
     if isinstance(error, NotSent | Unanswered) and not isinstance(
         error, ContractMismatch
     ):
-        return postponed(
-            because(ReasonCode.ASKED_IN_VAIN, what=what, failure=error.message)
-        )
+        return postponed(unread(what, error.message))
     if isinstance(error, UnitUnclear):
         field, amount, place = error.field, error.amount, error.place
         return held(

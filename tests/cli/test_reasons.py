@@ -56,7 +56,7 @@ REASONS: dict[str, tuple[Reason, str]] = {
         "sourcing ledger confirm 1688",
     ),
     "G": (
-        because(ReasonCode.PAYMENT_REFUSED, failure="wallet empty"),
+        because(ReasonCode.REFUSED_AFTER_ORDERING, failure="wallet empty"),
         "Mend that and run again",
     ),
     "H": (

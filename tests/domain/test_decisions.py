@@ -571,7 +571,11 @@ def test_a_line_without_a_price_is_held() -> None:
     """A limit can't be kept for a price that nobody told."""
     assert in_words(
         judge_quote(request(Money(900)), (LINE,), replace(quote(), lines=()))
-    ) == held(in_these_words("no price is shown for 杯子: look it up there"))
+    ) == held(
+        in_these_words(
+            "the preview can't be right: it shows no price for 杯子; compare it with the page of its offer"
+        )
+    )
 
 
 @pytest.mark.parametrize(

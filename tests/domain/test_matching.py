@@ -6,13 +6,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from connectors.ledger.schema import from_json, to_json
 from domain.decisions import refused
 from domain.marketplace import Marketplace
 from domain.matching import Match, choose, missing_words
 from domain.money import Money
 from domain.offers import Offer, OfferSummary, Sku
-from domain.reasons import Part, detail
 from tests.verdicts import in_these_words
 
 AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -59,7 +57,7 @@ def test_the_first_title_with_all_the_words_is_taken() -> None:
     )
     assert match.item_id == "600002"
     assert (
-        str(match.why)
+        match.note
         == "the first of the 2 offers whose titles hold all the words, as the marketplace ranks them"
     )
     assert match.decided_at == AT
@@ -78,7 +76,7 @@ def test_the_only_one_with_all_the_words_says_so() -> None:
     """The reason counts what was looked at."""
     match = chosen("red bag", hit("600001", "red bag"), hit("600002", "blue bag"))
     assert (
-        str(match.why)
+        match.note
         == "the only one of the first 2 offers found whose title holds all the words"
     )
 
@@ -86,7 +84,7 @@ def test_the_only_one_with_all_the_words_says_so() -> None:
 def test_a_single_hit_says_so() -> None:
     """There was nothing to choose from."""
     assert (
-        str(chosen("bag", hit("600001", "bag")).why)
+        chosen("bag", hit("600001", "bag")).note
         == "the only offer found; its title holds the word"
     )
 
@@ -99,7 +97,7 @@ def test_no_title_with_all_the_words_takes_none() -> None:
     assert match.item_id == ""
     assert match.taken is None
     assert match.pin == ""
-    assert str(match.why) == (
+    assert match.note == (
         "no title on taobao holds all of 'red bag'; put one of these ids in column item: "
         "600001 (blue bag, 2.50 CNY); 600002 (red box, 1.00 CNY)"
     )
@@ -109,9 +107,7 @@ def test_nothing_found_says_so() -> None:
     """Without hits there are no candidates."""
     match = chosen("red bag")
     assert match.candidates == ()
-    assert (
-        str(match.why) == "nothing on taobao matches 'red bag'; a dry run searches anew"
-    )
+    assert match.note == "nothing on taobao matches 'red bag'; a dry run searches anew"
 
 
 def test_five_candidates_are_kept() -> None:
@@ -174,29 +170,11 @@ def test_the_pin_names_the_sku_when_there_is_just_one() -> None:
     )
 
 
-def test_a_match_that_an_earlier_program_stored_keeps_its_words() -> None:
-    match = from_json(
-        Match,
-        {
-            "marketplace": "taobao",
-            "words": "bag",
-            "item_id": "1",
-            "why": "the only offer found",
-        },
-    )
-    assert match.why == "the only offer found"
-    assert from_json(Match, to_json(chosen("bag", hit("1", "bag")))).why == detail(
-        Part.ONLY_OFFER, one=True
-    )
-
-
 def test_another_choice_than_before_says_so() -> None:
     """A dry run that searches anew must not change its mind in silence."""
     before, now = (
         chosen("bag", hit("600001", "bag")),
         chosen("bag", hit("600002", "bag")),
     )
-    assert str(now.in_place_of(before).why).endswith(
-        "; an earlier run had taken 600001"
-    )
+    assert now.in_place_of(before).note.endswith("; an earlier run had taken 600001")
     assert before.in_place_of(before) == before

@@ -102,8 +102,8 @@ seen: Seen = {record.key: unread for record in found}""",
                 "an effect without an answer passes for one that did not happen",
                 replace(
                     "tasks/effects/protocol.py::_after_silence",
-                    "unknown() NO_WORD",
-                    "chunk.unsent(record, Harmless(), because(ReasonCode.NO_WORD, failure=error.message))",
+                    "unknown()",
+                    "chunk.unsent(record, Harmless(), nothing_sent(error.message))",
                 ),
             ),
             Mutant(

@@ -5,6 +5,7 @@ do; and the reasons it gives.
 from __future__ import annotations
 
 import json
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass, replace
 from types import MappingProxyType
@@ -318,7 +319,7 @@ def reasons_in(told: object) -> Iterator[str]:
         yield str(told)
     elif is_dataclass(told):
         yield from reasons_in([getattr(told, one.name) for one in fields(told)])
-    elif isinstance(told, Mapping | list | tuple):
+    elif isinstance(told, Mapping | list | tuple | deque):
         for one in told.values() if isinstance(told, Mapping) else told:
             yield from reasons_in(one)
 

@@ -79,7 +79,7 @@ def test_the_spare_offer_is_planned_where_the_first_can_t_be_bought(
     assert (str(order.state), creates(scene)) == ("booked", 1)
     (match,) = scene.ledger.matches.of(["R-1"]).values()
     assert (match.words, match.item_id) == ("FERN-1", item)
-    assert str(match.why).startswith(
+    assert match.note.startswith(
         "number 2 in the SKU book, since the one before can't be bought: "
     )
 

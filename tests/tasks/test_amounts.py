@@ -365,8 +365,8 @@ async def test_a_paid_order_in_an_unknown_state_is_paid_with_a_note(
     order = await pay(resources)
     assert (order.state, order.paid_minor) == (OrderState.PAID, 1420)
     assert order.reason == (
-        "the service shows it in a state that this program does not know (waitlogisticstakein); it is booked once that "
-        "is known, or a parcel is on its way"
+        "the service shows it in a state that this program does not know (waitlogisticstakein); it is read again "
+        "by itself; if that lasts, look it up there"
     )
 
 

@@ -22,7 +22,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.errors import Refused, Unanswered
 from domain.absence import Reading
 from domain.after_sale import RefundState
-from domain.decisions import postponed
+from domain.decisions import NOT_SHOWN, postponed
 from domain.effects import EffectStatus
 from domain.marketplace import Marketplace
 from domain.money import Money
@@ -46,7 +46,7 @@ from tasks.book_shipment import (
 )
 from tasks.effects.cancel import ACCEPTED
 from tasks.effects.create_by_reference import CreateByReference
-from tasks.effects.kind import Attempt, Sighting, not_shown
+from tasks.effects.kind import Attempt, Sighting
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform
 from tasks.effects.settling import settle
@@ -168,7 +168,7 @@ async def test_freight_is_booked_up_to_what_was_approved(
     if not chosen:
         after = now(resources)
         assert (after.state, after.freight_minor) == (OrderState.HELD, 501)
-        assert "freight rose to 5.01 USD, approved 5.00 USD" in after.reason
+        assert "freight of 5.01 USD is not approved, 5.00 USD was" in after.reason
 
 
 @pytest.mark.parametrize(
@@ -369,7 +369,7 @@ async def test_a_part_that_came_back_before_the_order_was_closed_is_no_answer_ab
     )
     channel.show("77", ServiceStatus.CLOSED, close_reason="sold out")
     assert await still_to_book(resources, {"A-1": now(resources)}) == {}
-    assert now(resources).reason_code is ReasonCode.PAID_AND_CLOSED
+    assert now(resources).reason_code is ReasonCode.CLOSED_AFTER_PAYMENT
 
 
 async def test_an_order_that_shows_a_shipment_is_not_booked_again(
@@ -758,7 +758,7 @@ def test_the_limit_for_one_order_reaches_the_plan(resources: Resources) -> None:
 
 class Unclear(FakeKind):
     async def read_back(self, attempts: Sequence[Attempt]) -> Mapping[str, Sighting]:
-        return {attempt.effect.key: not_shown() for attempt in attempts}
+        return {attempt.effect.key: NOT_SHOWN for attempt in attempts}
 
 
 async def test_a_refusal_is_not_believed_while_the_service_shows_nothing_clear(

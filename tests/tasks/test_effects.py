@@ -355,7 +355,7 @@ async def test_a_busy_service_leaves_the_order_where_it_was(
     order = await run(resources, service)
     assert (order.state, order.reason) == (
         OrderState.PLANNED,
-        "busy; nothing was sent. Run again",
+        "busy; nothing was done. Run again",
     )
     assert (await run(resources, service)).state is OrderState.ORDERED
 
@@ -386,7 +386,7 @@ async def test_a_refusal_in_unknown_words_is_kept_and_ends_as_refused_once_it_is
     )
     assert (
         order.reason
-        == "no answer to create: refused (何それ), which does not say that nothing happened"
+        == "no answer to create: refused (何それ); it does not say that nothing happened"
     )
     assert (await run(next_run, service)).reason.startswith(
         "no answer to create: refused (何それ); it may still arrive until"
@@ -412,7 +412,7 @@ async def test_a_refusal_in_known_words_is_a_doubt_while_nothing_was_read(
             return {}
 
     order = await run(resources, FakeService(failures=[Refused("no stock")]), Silent)
-    words = "no answer to create: refused (no stock), but the service does not show what would tell"
+    words = "no answer to create: refused (no stock); the service does not show what would tell"
     assert (order.state, order.reason) == (OrderState.UNKNOWN, words)
 
 

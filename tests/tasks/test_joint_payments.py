@@ -163,7 +163,7 @@ async def test_a_dry_wallet_leaves_the_orders_of_one_request_in_doubt_and_no_oth
         channel.show(order_id, ServiceStatus.UNPAID, reference=order_ref)
     later = await pay(resources, "A-3", "A-4")
     assert [(one.state, one.why and one.why.code) for one in later] == [
-        (OrderState.HELD, ReasonCode.PAYMENT_REFUSED)
+        (OrderState.HELD, ReasonCode.REFUSED_AFTER_ORDERING)
     ] * 2
     assert sorted(channel.requests[1:]) == [["79"], ["80"]]
 

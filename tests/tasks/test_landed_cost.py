@@ -346,7 +346,7 @@ B_1 = [order("B-1", 5100, "S-3")]
          "the goods of its lines come to 19.99 CNY, its quote to 50.00 CNY: a line is missing"),
         ({"order_lines": [line("B-1", 1, 6000), line("B-1", 2, -1000)]}, EUR, "an amount of it is below zero"),
         ({"orders": [{**B_1[0], "reason_code": "closed_after_payment", "state": "held"}]}, EUR, CLOSED),
-        ({"orders": [{**B_1[0], "reason_code": "paid_and_closed", "state": "held"}],
+        ({"orders": [{**B_1[0], "reason_code": "closed_after_payment", "state": "held"}],
           "refunds": [refund("B-1", 5000)]}, EUR, CLOSED),
         ({"orders": [order("B-1", 5100, None, reason_code="paid_before_closed", state="cancelled")]}, EUR, CLOSED),
         ({"order_lines": [line("B-1", 1, 5000, currency="USD")]}, EUR,

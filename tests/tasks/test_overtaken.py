@@ -270,7 +270,7 @@ async def test_freight_approved_in_one_currency_is_none_in_another(
         order = resources.ledger.orders(["A-1"])["A-1"]
         assert (order.state, order.reason) == (
             OrderState.HELD,
-            "paid, not booked: freight of 150.00 USD was not approved. Run it without --yes, or from the "
+            "paid, not booked: freight of 150.00 USD is not approved. Run it without --yes, or from the "
             "Prefect UI, to approve it",
         )
 

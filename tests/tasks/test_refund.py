@@ -601,7 +601,7 @@ async def test_who_cancels_what_is_approved_and_not_ordered_yet_hears_that_it_wi
         for one in await dry_run_of(resources, ["A-1", "A-2"], "101")
     }
     assert told == {
-        "A-1": because(ReasonCode.APPROVED_ALREADY),
+        "A-1": because(ReasonCode.NOTHING_TO_CANCEL, approved=True),
         "A-2": because(ReasonCode.NOTHING_TO_CANCEL),
     }
     assert str(told["A-1"]).endswith("Drop it: sourcing drop")
@@ -705,7 +705,10 @@ async def test_an_older_refund_is_not_taken_for_the_new_one(
     service.land(RefundState.CLOSED)
     service.failures = [Refused("REFUND_FEE_INVALID")]
     assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
-    assert order(resources).reason == "no refund: REFUND_FEE_INVALID"
+    assert (
+        order(resources).reason
+        == "the service refused the refund of 5.00 CNY (不想要了): REFUND_FEE_INVALID"
+    )
 
 
 async def test_after_a_refusal_a_new_refund_is_asked_for(

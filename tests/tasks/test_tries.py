@@ -266,7 +266,7 @@ async def test_the_last_try_records_and_returns(resources: Resources) -> None:
     order = resources.ledger.orders(["A-1"])["A-1"]
     assert (order.state, order.reason) == (
         OrderState.PLANNED,
-        "the service is away; nothing was sent. Run again",
+        "the service is away; nothing was done. Run again",
     )
 
 

@@ -14,10 +14,10 @@ import pytest
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderChange
 from domain.decisions import postponed
-from domain.holds import Pause
+from domain.holds import GOES_ON, Pause
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
-from domain.reasons import Part, ReasonCode, because
+from domain.reasons import ReasonCode, because
 from domain.states import OrderState
 from flows.batch import follow_up, run
 from flows.batch.plan_sources import FromRequests
@@ -172,7 +172,7 @@ async def test_an_order_that_always_fails_says_who_plans_it_next(
     assert len(plans.asked) == 2
     assert all("A-2" not in refs for refs in executed)
     left = resources.ledger.orders(["A-2"])["A-2"]
-    words = "could not be previewed (no answer). finish-open goes on with it, or: sourcing finish"
+    words = "could not be previewed (no answer)"
     assert (left.state, left.reason, left.plan_hash) == (
         OrderState.PLANNED,
         words,
@@ -197,8 +197,8 @@ async def test_after_its_time_a_run_tries_nothing_again(
     assert {
         ref: one.reason for ref, one in resources.ledger.orders(["A-1", "A-2"]).items()
     } == {
-        "A-1": "ordered, not paid yet: the time was up. Run again",
-        "A-2": "not looked up yet: the time was up. Run again",
+        "A-1": "left as it is, since the time was up: run again, or: sourcing finish",
+        "A-2": "not looked up yet (the time was up)",
     }
 
 
@@ -212,7 +212,7 @@ async def test_what_a_pause_leaves_goes_on_when_buying_is_resumed(
         left.reason.rpartition(" by mei. ")[2],
         left.plan_hash is not None,
         executed,
-    ) == (Part.AFTER_RESUME.words, True, [])
+    ) == (GOES_ON, True, [])
 
 
 async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
@@ -228,7 +228,7 @@ async def test_a_dry_run_that_could_not_look_up_everything_is_not_fine(
     assert (whole.counts, whole.all_fine) == ({"planned": 2}, True)
     part = await BatchRun(resources, "batch", Plans(fails=2)).plan_only()
     assert (part.counts, part.all_fine) == ({"planned": 2}, False)
-    assert part.plans[1].reason == "could not be previewed (no answer). Run again"
+    assert part.plans[1].reason == "could not be previewed (no answer)"
     assert replace(part, plans=whole.plans).all_fine
 
 
@@ -236,7 +236,7 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     """The pause ends, and the doubt would be forgotten with it."""
     ledger, doubt = (
         resources.ledger,
-        because(ReasonCode.PAYING_IN_UNKNOWN_STATE, state="odd"),
+        because(ReasonCode.UNKNOWN_STATE, state="odd"),
     )
     ledger.start_batch("batch", "file.csv")
     ledger.put_plans([planned("A-1"), planned("A-2")], "batch")
@@ -246,6 +246,6 @@ async def test_a_doubt_stands_before_a_pause(resources: Resources) -> None:
     follow_up.explain_unfinished(resources, ["A-1", "A-2"], ())
     codes = {ref: order.reason_code for ref, order in all_orders(ledger).items()}
     assert codes == {
-        "A-1": ReasonCode.PAYING_IN_UNKNOWN_STATE,
-        "A-2": ReasonCode.LEFT_PAUSED,
+        "A-1": ReasonCode.UNKNOWN_STATE,
+        "A-2": ReasonCode.BUYING_PAUSED,
     }

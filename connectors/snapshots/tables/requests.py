@@ -215,7 +215,7 @@ CANDIDATES = Table(
             source="decision of the run",
             example="the only offer found; its title holds all the words",
             null="never",
-            get=lambda one: str(one.match.why),
+            get=lambda one: one.match.note,
         ),
         "decided_at": moment(
             "When the search was answered. Later runs keep the decision.",

@@ -143,7 +143,7 @@ def bought(ledger: Ledger, order_ref: str) -> None:
         why = (
             in_these_words(SAID)
             if state is OrderState.DELIVERED
-            else because(ReasonCode.PAYMENT_REFUSED, failure=[SAID])
+            else because(ReasonCode.REFUSED_AFTER_ORDERING, failure=[SAID])
         )
         ledger.change(
             [OrderChange(order_ref=order_ref, state=state, why=why, writes=arrived)]

@@ -65,7 +65,7 @@ def test_a_create_that_names_another_s_order_is_unknown(
     assert stands(ledger, "A-2") == (OrderState.UNKNOWN, None, EffectStatus.UNKNOWN)
     assert ledger.orders(["A-2"])["A-2"].reason == (
         "the service names order 77, which is A-1's in this ledger: not believed, and looked for by its own "
-        "reference. Run again"
+        "reference. Run again; if it stays, look both up in the console"
     )
     assert ledger.committed_in("batch") == 200
 

@@ -21,7 +21,6 @@ from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.matching import Match
 from domain.money import Money
-from domain.reasons import Part, detail
 from domain.states import OrderState
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import NEVER_LEFT, intents
@@ -83,7 +82,7 @@ def test_kept_matches_are_kept(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) 
         marketplace=Marketplace.TAOBAO,
         words="canvas bag",
         item_id="600001",
-        why=detail(Part.ONLY_TITLE, found=3),
+        note="the only one",
     )
     ledger.matches.keep({("A-1", "canvas bag"): match})
     assert ledger.matches.of(["A-1"]) == {("A-1", "canvas bag"): match}

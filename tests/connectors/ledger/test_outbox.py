@@ -13,10 +13,9 @@ import pytest
 from connectors.ledger.outbox import put_messages
 from connectors.ledger.store import Ledger
 from domain.messages import Message
-from domain.reasons import ReasonCode, because
 from tests.clock import MovableClock
 
-LATE = because(ReasonCode.RECIPIENT_LATE)
+LATE = "it did not answer in time"
 HOUR_S = 3600.0
 
 

@@ -55,7 +55,7 @@ PLAN = PlannedOrder(
                 Candidate(item_id="72", title="red bag", price=Money(6)),
             ),
             item_id="72",
-            why="its title holds all the words",
+            note="its title holds all the words",
             decided_at=AT,
         ),
     ),

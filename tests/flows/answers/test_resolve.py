@@ -673,7 +673,7 @@ async def test_a_payment_that_the_service_dropped_is_made_again(
     held = await say(resources, ResolutionKind.NOT_PAID)
     assert (held.state, held.reason) == (
         OrderState.HELD,
-        "ann answered: --not-paid. The service dropped the payment it had accepted; run again to pay",
+        "ann answered: --not-paid. Run again to pay",
     )
     next_run.offerings = resources.offerings
     await call_in(next_run, pay_orders, step_of({"A-1": held}), label="1 of 1")
@@ -944,7 +944,7 @@ async def test_a_booking_that_only_a_person_told_of_may_be_taken_back(
         None,
         None,
     )
-    assert back.reason == "ann found that it was not booked; run again to book it"
+    assert back.reason == "ann answered: --not-booked. Run again to book it"
     book = Intent(order_ref="A-1", action=Action.BOOK, amount=Money(1), request_hash="")
     assert (
         next_run.ledger.claim([book], lease=resources.lease).won["A-1"].key

@@ -346,7 +346,7 @@ def test_the_question_tells_what_words_mean() -> None:
             Candidate(item_id="672991141191", title="bowl", price=Money(160)),
         ),
         item_id="672991141190",
-        why="the first title",
+        note="the first title",
     )
     many = [replace(planned(f"A-{n}"), matches=(match,)) for n in range(30)]
     said = described(request_for(batch_id="b", to_buy=many, to_ship=[]))

@@ -538,7 +538,7 @@ def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_
         ),
         (
             RefundState.DECLINED,
-            "the service did not take the return of 13.83 CNY",
+            "the service refused the return of 13.83 CNY",
         ),
     ],
 )
