@@ -182,4 +182,4 @@ def _show(report: after_sale_reporting.AfterSaleReport) -> None:
         terminal.console.print(f"  {ref}: {deed}", markup=False)
     for refund in report.waiting:
         terminal.console.print(f"  {refund.order_ref}: {standing(refund)}")
-    terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)

@@ -50,14 +50,12 @@ def track(
         )
         for file in report.files:
             terminal.console.print(f"For a shop: {file}", soft_wrap=True)
-        terminal.show_snapshot(
-            report.snapshot_id, report.snapshot_root, report.rejected
-        )
+        terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
     for word, count in report.unknown_words.items():
         terminal.warn("not known:", f"{word} ({pluralize(count, 'order')})")
     for trouble in report.troubles:
         terminal.warn("not asked about:", trouble)
-    return NEEDS_A_PERSON if report.troubles or report.rejected else 0
+    return NEEDS_A_PERSON if report.troubles else 0
 
 
 def reconcile(
@@ -147,7 +145,7 @@ def _show_differences(report: reconcile_artifact.ReconciliationReport) -> None:
         f"Since {report.begins}: {reconcile_artifact.summary_of(report)}",
         soft_wrap=True,
     )
-    terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
 def _sums(report: reconcile_artifact.ReconciliationReport) -> table.Table:
@@ -242,13 +240,13 @@ def catalog(
     with as_usage():
         report = running.run_flow(flow)
     terminal.print_json(report.to_json()) if json else _show_catalog(report)
-    return NEEDS_A_PERSON if report.troubles or report.rejected else 0
+    return NEEDS_A_PERSON if report.troubles else 0
 
 
 def _show_catalog(report: sync_catalog.CatalogReport) -> None:
     """What changed, where the snapshot lies, and what could not be fetched."""
     terminal.console.print(report.summary)
-    terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
     for trouble in report.troubles:
         terminal.warn("not fetched:", str(trouble))
     if report.trouble_count > len(report.troubles):

@@ -307,7 +307,7 @@ def print_report(report: BatchReport) -> None:
             terminal.note(told)
     for word, count in report.unknown_words.items():
         terminal.note(f"not known: {word} ({pluralize(count, 'order')})")
-    terminal.show_snapshot(report.snapshot_id, report.snapshot_root, report.rejected)
+    terminal.show_snapshot(report.snapshot_id, report.snapshot_root)
 
 
 def _spent(report: BatchReport) -> str:

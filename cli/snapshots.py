@@ -36,7 +36,6 @@ with lazily():
         damage,
         manifests,
         pruning,
-        rejecting,
     )
     from connectors.xportcn import settings as xportcn
     from tasks import rebuild as rebuilding
@@ -79,21 +78,18 @@ def list_all(*, json: Json = False) -> int:
 
 
 @command(app, "show")
-def show(snapshot_id: Id, *, json: Json = False) -> int:
-    """The files of one snapshot, and the rows that it rejected."""
+def show(snapshot_id: Id, *, json: Json = False) -> None:
+    """The files of one snapshot."""
     root = _root()
     path = manifests.manifest_path(root, snapshot_id)
     if not path.exists():
         raise manifests.SnapshotError(
             f"there is no snapshot {snapshot_id} in {root}: see them with sourcing snapshot ls"
         )
-    manifest, rejected = (
-        manifests.read_manifest(path),
-        rejecting.rejected_in(root, snapshot_id),
-    )
+    manifest = manifests.read_manifest(path)
     if json:
-        terminal.print_json({**loads(manifest.to_json()), "rejected": asdict(rejected)})
-        return NEEDS_A_PERSON if rejected else 0
+        terminal.print_json(loads(manifest.to_json()))
+        return
     batch = f" of batch {manifest.batch_id}" if manifest.batch_id else ""
     title = f"Snapshot {snapshot_id}{batch}, {_when(manifest)}"
     files = table.Table("table", "rows", "bytes", "file", title=title)
@@ -105,15 +101,6 @@ def show(snapshot_id: Id, *, json: Json = False) -> int:
             file.path,
         )
     terminal.console.print(files)
-    if rejected:
-        bad = table.Table(
-            "table", "key", "rule", "what is wrong", title=rejected.counted
-        )
-        for row in rejected.rows[: terminal.MOST_SHOWN]:
-            bad.add_row(row.table, row.key, row.rule, row.message)
-        terminal.console.print(bad)
-        terminal.show_more(rejected.count, 'sourcing sql "select * from rejected_rows"')
-    return NEEDS_A_PERSON if rejected else 0
 
 
 @command(app, "verify")
@@ -249,8 +236,6 @@ def rebuild(
                 f"Dropped what was damaged of {one.snapshot_id}: {what}"
             )
         terminal.console.print(rebuilding.NOT_KNOWN, soft_wrap=True)
-        if done.rejected:
-            terminal.warn("rejected:", done.rejected.words)
     _print_damage(
         done.lost, "not in the ledger, and damaged still (--give-up goes without it):"
     )
@@ -275,11 +260,10 @@ def _question(going: Sequence[manifests.Manifest]) -> str:
 
 
 def _show_listed(whole: Sequence[manifests.Manifest]) -> None:
-    figures = ("tables", "rows", "rejected", "bytes")
+    figures = ("tables", "rows", "bytes")
     rows = []
     for one in whole:
-        bad = sum(file.rows for file in one.files if file.table == "rejected_rows")
-        numbers = (len(one.files), _rows(one), bad, _bytes(one))
+        numbers = (len(one.files), _rows(one), _bytes(one))
         told = (f"{number:,}" if number else "" for number in numbers)
         rows.append((one.snapshot_id, one.batch_id or "", _when(one), *told))
     columns, title = (

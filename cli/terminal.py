@@ -36,7 +36,7 @@ from connectors.settings import SourcingSettings
 from connectors.xportcn.breaker import BreakerNews
 from domain.money import Money
 from domain.reasons import grouped
-from domain.report import NONE_REJECTED, Rejected, ReportLine
+from domain.report import ReportLine
 from domain.states import REACHED_BOOKED, OrderState
 from domain.wording import shorten
 from tasks.engine import progress
@@ -123,16 +123,10 @@ def table_of(
     return table
 
 
-def show_snapshot(
-    snapshot_id: str | None, root: str, rejected: Rejected = NONE_REJECTED
-) -> None:
-    """Print where the snapshot lies, if one was written, and what it left out of its
-    tables.
-    """
+def show_snapshot(snapshot_id: str | None, root: str) -> None:
+    """Print where the snapshot lies, if one was written."""
     if snapshot_id:
         console.print(f"Snapshot {snapshot_id} in {root}", soft_wrap=True)
-    if rejected:
-        note(rejected.words)
 
 
 class _Display(Progress):

@@ -1,10 +1,10 @@
-"""Rows that a snapshot left out of their tables because they can't be right."""
+"""The report of a batch: each order, and what the run did."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -17,80 +17,6 @@ from domain.reasons import NO_ROOM, Explained, ReasonCode
 from domain.request_remarks import Remark
 from domain.sku_book import missing_entries
 from domain.states import NEEDS_A_PERSON, REACHED_BOOKED, OrderState
-from domain.wording import pluralize
-
-LISTED = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RejectedRow:
-    """A row left out: the table and key it would have, the rule that it breaks, and
-    how.
-    """
-
-    table: str
-    key: str
-    rule: str
-    message: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rejected:
-    """How many rows one snapshot rejected, and the first of them; false for none."""
-
-    count: int = 0
-    rows: Sequence[RejectedRow] = ()
-
-    def __bool__(self) -> bool:
-        return self.count > 0
-
-    @property
-    def counted(self) -> str:
-        """`2 rows rejected`."""
-        return f"{pluralize(self.count, 'row')} rejected"
-
-    @property
-    def lines(self) -> list[str]:
-        """`orders A-1 (state): state is 'lost', …`: the first of them, and how many
-        more there are.
-        """
-        told = [
-            f"{row.table} {row.key} ({row.rule}): {row.message}"
-            for row in self.rows[:LISTED]
-        ]
-        more = self.count - len(told)
-        return (
-            [
-                *told,
-                f"and {more:,} more: sourcing snapshot show, or the table rejected_rows",
-            ]
-            if more > 0
-            else told
-        )
-
-    @property
-    def words(self) -> str:
-        """The meaning for a person, and what to do; empty for none."""
-        if not self:
-            return ""
-        return (
-            f"{pluralize(self.count, 'row')} of this snapshot can't be right and went into the table rejected_rows "
-            f"instead; the ledger has everything. {'; '.join(self.lines)}. Once the cause is mended, "
-            "`sourcing snapshot rebuild` or the next run writes them well"
-        )
-
-
-def all_rejected(some: Iterable[Rejected]) -> Rejected:
-    """The rejected rows of several snapshots."""
-    parts = list(some)
-    return Rejected(
-        count=sum(part.count for part in parts),
-        rows=[row for part in parts for row in part.rows],
-    )
-
-
-NONE_REJECTED = Rejected()
-
 
 BATCH_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -173,9 +99,9 @@ class BatchReport:
     `lines_without_limit` counts its lines without a price limit. `next_follow_up` is
     for what may end well without a person, only later. `broken_off` says why a run
     ended before its work did: the service was away, or the time was up; `paused` that
-    it bought nothing, or no more. `rejected` are rows that the snapshot left out of
-    their tables. `questions` are about first payments, for a person with the console;
-    `approval` is the link to the form in which a person approves what waits for that.
+    it bought nothing, or no more. `questions` are about first payments, for a person
+    with the console; `approval` is the link to the form in which a person approves what
+    waits for that.
     `unknown_words` counts the orders of each word of the service without a meaning
     here.
     """
@@ -197,7 +123,6 @@ class BatchReport:
     next_look: FollowUp | None = None
     broken_off: str = ""
     paused: Pause | None = None
-    rejected: Rejected = NONE_REJECTED
     questions: Sequence[str] = ()
     approval: str = ""
     unknown_words: Mapping[str, int] = field(default_factory=dict)
@@ -252,10 +177,10 @@ class BatchReport:
 
     @property
     def all_fine(self) -> bool:
-        """Whether nothing waits for a person: all booked, or all planned in a dry run,
-        and no row rejected.
+        """Whether nothing waits for a person: all booked, or all planned in a dry
+        run.
         """
-        if self.rejected or any(plan.is_postponed for plan in self.plans):
+        if any(plan.is_postponed for plan in self.plans):
             return False
         return self.all_booked or (
             self.dry_run and set(self.counts) <= {*REACHED_BOOKED, OrderState.PLANNED}
@@ -304,7 +229,6 @@ class BatchReport:
             "questions": [*self.questions],
             "approval": self.approval,
             "unknown_words": dict(self.unknown_words),
-            "rejected": asdict(self.rejected),
         }
 
 

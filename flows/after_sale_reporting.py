@@ -11,13 +11,12 @@ from prefect import runtime
 from prefect.states import Completed
 
 from connectors.ledger.records import OrderRecord, line_of
-from connectors.snapshots.rejecting import rejected_in
 from domain.after_sale import Refund, standing, those_waiting
 from domain.effects import OPEN, EffectStatus
 from domain.marketplace import shortened
 from domain.money import Money
 from domain.reasons import Reason, ReasonCode, because
-from domain.report import NONE_REJECTED, Rejected, ReportLine
+from domain.report import ReportLine
 from domain.states import OrderState
 from domain.wording import counted, pluralize
 from flows.prefect_ui.artifacts import (
@@ -76,7 +75,6 @@ class AfterSaleReport:
     troubles: Sequence[Trouble]
     snapshot_id: str | None
     snapshot_root: str
-    rejected: Rejected = NONE_REJECTED
     did: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -88,7 +86,7 @@ class AfterSaleReport:
     def all_fine(self) -> bool:
         """Whether nothing waits for a person."""
         unknown = any(line.state is OrderState.UNKNOWN for line in self.orders)
-        return not (self.waiting or unknown or self.troubles or self.rejected)
+        return not (self.waiting or unknown or self.troubles)
 
     def to_json(self) -> dict[str, Any]:
         """The report that the commands print with `--json`."""
@@ -129,7 +127,6 @@ async def after_sale_report(
         troubles=list(troubles),
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
-        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         did=did,
     )
     for ref, deed in did.items():
@@ -140,8 +137,6 @@ async def after_sale_report(
         run_logger().warning(
             "Waits for you: %s: %s", refund.order_ref, standing(refund)
         )
-    if report.rejected:
-        run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
     await best_effort("the report", _show(report))
     return ended(report)
@@ -276,8 +271,6 @@ def summary_of(report: AfterSaleReport) -> str:
         parts.append(f"{pluralize(len(report.refunds), 'refund')}: {states}{came_back}")
     if report.troubles:
         parts.append(f"{len(report.troubles):,} not as asked")
-    if report.rejected:
-        parts.append(report.rejected.counted)
     return (
         "; ".join(parts) if report.orders else "; ".join(["nothing to do", *parts[1:]])
     )

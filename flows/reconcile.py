@@ -21,7 +21,6 @@ from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.pruning import compact
-from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.rewriting import erase_snapshots
 from connectors.xportcn.errors import ServiceAway, XportcnError
 from domain.absence import SEARCH_BACK_DAYS
@@ -166,8 +165,7 @@ class Reconciliation:
             further={"reconciliation": rows},
             begun=self.now,
         )
-        rejected = rejected_in(self.resources.settings.snapshot_root, snapshot_id)
-        return replace(report, snapshot_id=snapshot_id or "", rejected=rejected)
+        return replace(report, snapshot_id=snapshot_id or "")
 
     async def _settle(self) -> list[str]:
         """Settle open effects by reading; answers the orders that have none open any

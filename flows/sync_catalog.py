@@ -18,14 +18,12 @@ from connectors.concurrently import concurrently
 from connectors.settings import SourcingSettings
 from connectors.snapshots.offer_changes import offer_changes
 from connectors.snapshots.reader import IN_LITTLE, sql
-from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.tables import OFFERS
 from connectors.snapshots.writer import write_snapshot
 from connectors.xportcn.errors import XportcnError
 from connectors.xportcn.settings import XportcnSettings
 from domain.catalogue import Item, Listing, Selection, Way, sources_of
 from domain.marketplace import Marketplace
-from domain.report import NONE_REJECTED, Rejected
 from domain.request_remarks import BadInput
 from domain.wording import pluralize, shorten
 from flows.batch.chunks import chunks_with_progress
@@ -75,7 +73,6 @@ class CatalogReport:
     trouble_count: int
     snapshot_id: str | None
     snapshot_root: str
-    rejected: Rejected = NONE_REJECTED
 
     @property
     def summary(self) -> str:
@@ -210,7 +207,6 @@ class Crawl:
             trouble_count=len(troubles),
             snapshot_id=written_id,
             snapshot_root=str(root.absolute()),
-            rejected=rejected_in(root, written_id),
         )
 
 
@@ -257,7 +253,5 @@ async def _show(report: CatalogReport) -> None:
     words = [f"{', '.join(report.sources) or 'single items'}: {report.summary}"]
     if report.snapshot_id:
         words.append(f"Table offers, snapshot {report.snapshot_id}")
-    if report.rejected:
-        words.append(report.rejected.words)
     await show_table("catalogue", rows, ". ".join(words))
     await rename_run(f"catalogue: {report.summary}")

@@ -20,13 +20,12 @@ from connectors.ledger.overview import OrderStanding, every_open_effect, standin
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.settings import BadSetting
-from connectors.snapshots.rejecting import rejected_in
 from connectors.tracking_files import TrackingFile, write_tracking
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.addresses import without_receiver
 from domain.messages import counted
 from domain.reasons import Reason, ReasonCode, because
-from domain.report import NONE_REJECTED, Rejected, ReportLine
+from domain.report import ReportLine
 from domain.service_orders import GONE_BACK, TraceStatus
 from domain.states import TRAVELLING, OrderState
 from domain.wording import pluralize, shorten
@@ -100,7 +99,6 @@ class TrackReport:
     snapshot_id: str | None
     snapshot_root: str
     orders: Sequence[ReportLine] = field(repr=False)
-    rejected: Rejected = NONE_REJECTED
     unasked: Sequence[str] = ()
     unread: Mapping[str, Reason] = field(default_factory=dict)
     returned: Sequence[str] = ()
@@ -238,7 +236,6 @@ async def track(
         snapshot_id=snapshot_id,
         snapshot_root=str(resources.settings.snapshot_root.absolute()),
         orders=[followed.lines[ref] for ref in orders],
-        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
         unasked=unasked,
         unread=unread,
         returned=sorted({ref for ref, _ in followed.back}),
@@ -360,8 +357,6 @@ def _log(report: TrackReport) -> None:
         run_logger().warning("Not known: %s (%s)", word, pluralize(count, "order"))
     for file in report.files:
         run_logger().info("For a shop: %s", file)
-    if report.rejected:
-        run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
 
 
@@ -435,7 +430,6 @@ def summary_of(report: TrackReport) -> str:
     parts += [f"{len(report.returned):,} on the way back"] if report.returned else []
     parts += [f"{len(report.stuck):,} stuck"] if report.stuck else []
     parts += [f"{len(report.troubles):,} not asked about"] if report.troubles else []
-    parts += [report.rejected.counted] if report.rejected else []
     return f"{pluralize(report.followed, 'order')}: {', '.join(parts)}"
 
 

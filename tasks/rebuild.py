@@ -18,11 +18,9 @@ from connectors.ledger.store import Ledger
 from connectors.snapshots.current import mend
 from connectors.snapshots.damage import Damage, damages
 from connectors.snapshots.manifests import SnapshotDamaged, SnapshotError
-from connectors.snapshots.rejecting import rejected_in
 from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import drop_tables
-from domain.report import NONE_REJECTED, Rejected, all_rejected
 from tasks.engine.resources import Resources
 from tasks.snapshot import ORDERS_A_PART, Slices, snapshot_orders, write
 
@@ -38,7 +36,7 @@ KNOWN = frozenset(
             "shipment_items",
             "outcomes",
         ),
-        *("tracking_events", "refunds", "refund_events", "rejected_rows"),
+        *("tracking_events", "refunds", "refund_events"),
     }
 )
 """Tables whose current rows are all in the ledger; of the others it has the rows of a
@@ -61,12 +59,11 @@ class Rebuilding:
     written: Sequence[str]
     dropped: Sequence[Damage] = ()
     lost: Sequence[Damage] = ()
-    rejected: Rejected = NONE_REJECTED
 
     @property
     def all_fine(self) -> bool:
         """Whether all snapshots are whole again."""
-        return not (self.lost or self.rejected)
+        return not self.lost
 
 
 async def rebuild(
@@ -96,8 +93,7 @@ async def rebuild(
         if batch_id is not None
         else await asyncio.to_thread(_free_of_damage, root, give_up=give_up)
     )
-    rejected = all_rejected(rejected_in(root, name) for name in written)
-    return Rebuilding(written=written, dropped=dropped, lost=lost, rejected=rejected)
+    return Rebuilding(written=written, dropped=dropped, lost=lost)
 
 
 async def _followed(resources: Resources, batch_id: str) -> list[str]:

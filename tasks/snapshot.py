@@ -1,5 +1,4 @@
-"""The rows of the snapshot tables, and some orders written as one Parquet snapshot that
-has the ledger's money.
+"""The rows of the snapshot tables, and some orders written as one Parquet snapshot.
 
 Whatever settles an effect or a refund writes what it moved.
 """
@@ -10,7 +9,6 @@ import asyncio
 from collections.abc import (
     Callable,
     Collection,
-    Iterable,
     Iterator,
     Mapping,
     Sequence,
@@ -29,7 +27,6 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.overview import (
     MOVED_AT,
     ids_of_rows,
-    money_of,
     moved_since,
     state_of_all,
 )
@@ -38,12 +35,7 @@ from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Scan
 from connectors.settings import SourcingSettings
 from connectors.snapshots.frames import Snapshots
-from connectors.snapshots.manifests import (
-    Agreement,
-    SnapshotError,
-    SnapshotSumsDiffer,
-    Sums,
-)
+from connectors.snapshots.manifests import SnapshotError
 from connectors.snapshots.tables.offers import (
     FREIGHT_QUOTES,
     QUOTES,
@@ -60,7 +52,6 @@ from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import write_snapshot
-from domain.money import Money
 from domain.plan import PlannedOrder
 from tasks.engine.resources import Resources
 from tasks.engine.retrying import file_task
@@ -141,58 +132,6 @@ Source = Resources | LedgerAlone
 """A ledger, and the settings that say where its snapshots are."""
 
 
-class LedgerSums:
-    """The cost of a snapshot's orders by the ledger, to be made before their rows are
-    read.
-
-    The sums are compared while the ledger is as it was then: a later move is written by
-    its own run, and a batch that moved is written again. A plain class: Prefect must
-    not walk it.
-    """
-
-    def __init__(
-        self,
-        source: Source,
-        order_refs: Iterable[str],
-        tables: Sequence[str],
-        state: str | None = None,
-    ) -> None:
-        self._source = source
-        self._refs = list(order_refs)
-        self._tables = tables
-        self._state = state or self._now()
-
-    def __call__(self, written: Mapping[str, Sums]) -> None:
-        """Raises `SnapshotSumsDiffer`."""
-        known = money_of(self._source.ledger, self._refs)
-        wrong = [
-            table for table in self._tables if written.get(table, {}) != known[table]
-        ]
-        if wrong and self._now() == self._state:
-            sums = "; ".join(
-                f"{table}: {_words(written.get(table, {}))}, not {_words(known[table])}"
-                for table in wrong
-            )
-            raise SnapshotSumsDiffer(
-                f"a snapshot for {self._source.settings.snapshot_root} adds up to other sums than the ledger "
-                f"{self._source.ledger.shown}, and was not written ({sums}). Nothing is lost: the ledger has "
-                "everything, and the snapshots before still count. Check it with `sourcing ledger verify` and "
-                "`sourcing reconcile`, mend what they find or report it, then run again or `sourcing snapshot rebuild`"
-            )
-
-    def _now(self) -> str:
-        return state_of_all(self._source.ledger, self._refs)[0]
-
-
-def _words(sums: Sums) -> str:
-    return (
-        " and ".join(
-            str(Money(minor, currency)) for currency, minor in sorted(sums.items())
-        )
-        or "nothing"
-    )
-
-
 T = TypeVar("T")
 Tables = Union[Mapping[str, Sequence[Row]], "Slices"]
 
@@ -209,7 +148,6 @@ async def write_tables(
     *,
     batch_id: str | None,
     written_at: datetime,
-    agreement: Agreement | None,
 ) -> None:
     await asyncio.to_thread(
         write_snapshot,
@@ -219,7 +157,6 @@ async def write_tables(
         tables,
         batch_id=batch_id,
         written_at=written_at,
-        agreement=agreement,
     )
 
 
@@ -231,13 +168,9 @@ async def write(
     batch_id: str | None,
     as_of: datetime,
     begun: datetime | None = None,
-    agreement: Agreement | None = None,
 ) -> str:
     """Write or replace one snapshot; answers its id. `begun` gives the date folder, the
     same one for a rerun.
-
-    Rows that can't be right go into `rejected_rows`. Raises `SnapshotSumsDiffer` where
-    `agreement` does: nothing is written then.
 
     The newest row counts, by `as_of`. A run that was slow or stopped between reading
     and writing must not hide what another has written: `as_of` is a moment before the
@@ -251,7 +184,6 @@ async def write(
         tables,
         batch_id=batch_id,
         written_at=as_of,
-        agreement=agreement,
     )
     return snapshot_id
 
@@ -280,7 +212,6 @@ async def snapshot_orders(
     now = await asyncio.to_thread(state)
     for _ in range(MOST_WRITES):
         tables = Slices(partial(_batch_tables, resources.ledger, now[0]))
-        sums = LedgerSums(resources, now[0], ("orders", "payments", "refunds"), now[1])
         as_of = resources.clock()
         await write(
             resources,
@@ -289,7 +220,6 @@ async def snapshot_orders(
             batch_id=batch_id,
             as_of=as_of,
             begun=begun,
-            agreement=sums,
         )
         told, now = now, await asyncio.to_thread(state)
         if told == now:
@@ -422,7 +352,6 @@ async def snapshot_moved(
     told = sorted({*refs, *moved, *(ref for ref, _, _ in scans)})
     if not (told or any(further.values())):
         return None
-    sums = LedgerSums(source, told, ("orders", "refunds"))
     before = {ref: before.get(ref, NO_ROWS) for ref in moved}
     tables = Slices(partial(_tables, ledger, told, before, scans, further))
     ledger.moved -= moved
@@ -436,7 +365,6 @@ async def snapshot_moved(
             batch_id=None,
             as_of=now,
             begun=begun,
-            agreement=sums,
         )
     except BaseException:
         ledger.moved |= moved

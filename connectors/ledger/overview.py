@@ -175,17 +175,6 @@ _SMALL = (
     .where(one_of(orders.c.order_ref, "refs"))
     .order_by(orders.c.order_ref)
 )
-_PAID = (
-    select(orders.c.currency, minor_sum(orders.c.paid_minor).label("minor"))
-    .where(one_of(orders.c.order_ref, "refs"))
-    .group_by(orders.c.currency)
-)
-_REFUNDED = (
-    select(refunds.c.currency, minor_sum(refunds.c.refunded_minor).label("minor"))
-    .where(one_of(refunds.c.order_ref, "refs"))
-    .group_by(refunds.c.currency)
-)
-
 
 MOVED_AT = {
     "orders": orders.c.updated_at,
@@ -379,24 +368,6 @@ def state_of_all(
             told.update(repr(row).encode())
             batches.add(row["batch_id"])
     return told.hexdigest(), batches
-
-
-def money_of(
-    ledger: Transactions, order_refs: Iterable[str]
-) -> dict[str, dict[str, int]]:
-    """Sums of these orders by currency: what was paid, as `orders` and `payments`, and
-    `refunds`.
-    """
-    refs = [*order_refs]
-    paid, refunded = (
-        {
-            currency: minor
-            for currency, minor in ledger.pairs(sums, refs=refs).items()
-            if minor
-        }
-        for sums in (_PAID, _REFUNDED)
-    )
-    return {"orders": paid, "payments": paid, "refunds": refunded}
 
 
 def _order(row: Mapping[str, Any]) -> LedgerOrder:

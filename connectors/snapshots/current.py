@@ -39,7 +39,6 @@ from connectors.snapshots.manifests import (
     locate,
     read_current,
 )
-from connectors.snapshots.rejecting import OF_A_MOMENT, keys_of
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.sources import AHEAD, WORK_MB, connected, rows_in
 from connectors.snapshots.tables import TABLES, Table
@@ -48,6 +47,9 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 KEY, PLACE = "_key", "_place"
+OF_A_MOMENT = ("snapshot_at", "snapshot_id")
+SEPARATOR = "\x1f"
+DIGITS = 20
 VALUE = methodcaller("as_py")
 AT_ONCE = 5_000
 ALONE = {**AHEAD, "use_threads": False}
@@ -56,6 +58,22 @@ own.
 """
 UNSORTED_ROWS = 500_000
 """The rows of a file from which on they keep their old order: sorting takes memory."""
+
+
+def keys_of(rows: pa.RecordBatch | pa.Table, columns: Sequence[str]) -> pa.Array:
+    """One text per row for some columns together: equal where all of them are, and
+    sorted as they are.
+    """
+    parts = [_key_part(rows[name]) for name in columns]
+    return (
+        parts[0] if len(parts) == 1 else pc.binary_join_element_wise(*parts, SEPARATOR)
+    )
+
+
+def _key_part(values: pa.Array) -> pa.Array:
+    if pa.types.is_string(values.type):
+        return pc.fill_null(values, "")
+    return pc.utf8_lpad(pc.cast(pc.cast(values, pa.int64()), pa.string()), DIGITS, "0")
 
 
 class FewRows:

@@ -5,8 +5,7 @@ does.
 from __future__ import annotations
 
 import json
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from datetime import date, datetime
@@ -280,24 +279,3 @@ def verify_file(root: Path, manifest: Manifest, file: SnapshotFile) -> None:
         raise SnapshotDamaged(
             f"{path} of snapshot {manifest.snapshot_id} is not as it was written; {REMEDY}"
         )
-
-
-Sums = Mapping[str, int]
-"""Minor units by currency, without sums of zero."""
-Agreement = Callable[[Mapping[str, Sums]], None]
-"""Checks the sums of a snapshot's tables, with rejected rows, before it counts; raises
-`SnapshotSumsDiffer`.
-"""
-
-
-class SnapshotSumsDiffer(SnapshotError):
-    """A snapshot's amounts differ from the ledger's, so it was not written; the message
-    has both sums.
-    """
-
-
-def sums_of(parts: Iterable[tuple[str, int]]) -> Sums:
-    total: Counter[str] = Counter()
-    for currency, minor in parts:
-        total[currency] += minor
-    return {currency: minor for currency, minor in total.items() if minor}

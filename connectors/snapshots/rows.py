@@ -86,11 +86,8 @@ def _column(
 def _text(value: object) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is not text (ids are text too)")
-    try:
-        value.encode()
-    except UnicodeEncodeError as error:
-        raise ValueError(f"{value!r} holds half a character") from error
-    return str.__str__(value)  # an enum's value, whatever its own `str` says
+    text = str.__str__(value)  # an enum's value, whatever its own `str` says
+    return text.encode(errors="replace").decode()  # no file holds half a character
 
 
 def _texts(value: object) -> list[str]:

@@ -23,7 +23,6 @@ from connectors.snapshots.manifests import (
     HISTORY,
     STATE,
     WORK,
-    Agreement,
     Manifest,
     SnapshotDamaged,
     SnapshotError,
@@ -34,8 +33,7 @@ from connectors.snapshots.manifests import (
     manifest_path,
     read_manifest,
 )
-from connectors.snapshots.rejecting import Staged, Unfit, fitting
-from connectors.snapshots.rows import Growing
+from connectors.snapshots.rows import Growing, to_arrow
 from connectors.snapshots.tables import TABLES, Table
 
 Slices = Iterable[Mapping[str, Sequence[Mapping[str, object]]]]
@@ -52,7 +50,6 @@ def write_snapshot(
     *,
     batch_id: str | None,
     written_at: datetime,
-    agreement: Agreement | None = None,
 ) -> Manifest:
     """Write one snapshot, or replace the one with this id, also if that had other
     tables or another date.
@@ -62,11 +59,9 @@ def write_snapshot(
     reads its folder instead of failing on a missing one. A table too large for memory
     comes as a reader of batches in exactly the table's schema, with these columns and
     one row per key. Tables that are too large together come as slices, one after the
-    other, each with some rows of each table. An impossible row goes into the table
-    `rejected_rows` instead of its own (`rejecting.py`). `agreement` gets the sums of
-    all amounts before the snapshot counts; what it raises leaves everything unchanged.
-    Raises `ValueError` for an id that can't be a file name, an unknown table or a time
-    without zone, and `SnapshotValueError` for a column that its table does not have.
+    other, each with some rows of each table. Raises `ValueError` for an id that can't
+    be a file name, an unknown table or a time without zone, and `SnapshotValueError`
+    for a row that its table can't hold; then everything is as it was.
 
     New files wait in `_work` beside the table folders, since Polars and DuckDB read
     hidden files in them. Those that replace others wait there until the manifest
@@ -80,8 +75,7 @@ def write_snapshot(
         "snapshot_at": written_at,
     }
     place = partial(staged_path, root, snapshot_id)
-    unfit: list[Unfit] = []
-    arrow = partial(_arrow, unfit, envelope)
+    arrow = partial(_arrow, envelope)
     given = [tables] if isinstance(tables, Mapping) else tables
     parts: Iterable[Part] = (
         {name: arrow(_table(name), rows) for name, rows in part.items()}
@@ -97,17 +91,6 @@ def write_snapshot(
         (root / WORK / snapshot_id).mkdir(parents=True, exist_ok=True)
         with staging(root, snapshot_id):
             rows = _write(parts, place)
-            staged = Staged(
-                root,
-                snapshot_id,
-                of_a_batch=batch_id is not None,
-                place=place,
-                rows=rows,
-                unfit=unfit,
-            )
-            rows = staged.checked(envelope)
-            if agreement:
-                agreement(staged.sums)
             files = tuple(
                 finished(place(name), snapshot_id, date, name, count)
                 for name, count in rows.items()
@@ -229,13 +212,12 @@ def staged_path(root: Path, snapshot_id: str, name: str) -> Path:
 
 
 def _arrow(
-    unfit: list[Unfit],
     envelope: Mapping[str, object],
     table: Table,
     rows: Sequence[Mapping[str, object]] | pa.RecordBatchReader,
 ) -> pa.Table | pa.RecordBatchReader:
     if not isinstance(rows, pa.RecordBatchReader):
-        return fitting(table, [{**envelope, **row} for row in rows], unfit)
+        return to_arrow(table, [{**envelope, **row} for row in rows])
     if not rows.schema.equals(table.schema):
         raise ValueError(
             f"the batches for table {table.name} have another schema than the table"

@@ -19,13 +19,12 @@ from connectors.ledger.engine import chunked
 from connectors.ledger.records import OrderRecord, line_of
 from connectors.ledger.store import Ledger
 from connectors.process_locks import deployed_run
-from connectors.snapshots.rejecting import rejected_in
 from domain.follow_ups import merged
 from domain.marketplace import Marketplace
 from domain.messages import counted
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, explained
-from domain.report import BatchReport, MatchLine, ReportLine, all_rejected
+from domain.report import BatchReport, MatchLine, ReportLine
 from domain.request_remarks import Remark
 from domain.states import NEEDS_A_PERSON, OrderState
 from flows.prefect_ui.artifacts import (
@@ -92,7 +91,6 @@ def batch_report(
         paused=resources.paused,
         unknown_words=counted(resources.unknown),
         lines_without_limit=lines_without_limit,
-        rejected=rejected_in(resources.settings.snapshot_root, snapshot_id),
     )
 
 
@@ -110,7 +108,6 @@ def one_report(reports: Sequence[BatchReport], refs: Sequence[str]) -> BatchRepo
         to_ship=[plan for report in reports for plan in report.to_ship],
         lines_without_limit=sum(report.lines_without_limit for report in reports),
         next_look=merged([report.next_look for report in reports if report.next_look]),
-        rejected=all_rejected(report.rejected for report in reports),
         unknown_words={
             word: count
             for report in reports

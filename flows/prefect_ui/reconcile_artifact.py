@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -15,7 +15,7 @@ from connectors.xportcn.wire import CHINA
 from domain.differences import Finding
 from domain.money import Money
 from domain.reconciliation import PaidSum
-from domain.report import NONE_REJECTED, Rejected, ReportLine
+from domain.report import ReportLine
 from domain.wording import first_lines, pluralize
 from flows.prefect_ui.artifacts import show_table, with_what_waits
 from flows.prefect_ui.events import MOST_REFS, send
@@ -49,7 +49,6 @@ class ReconciliationReport:
     not_marked: Sequence[str]
     snapshot_id: str
     snapshot_root: str
-    rejected: Rejected = NONE_REJECTED
 
     @property
     def counts(self) -> dict[str, int]:
@@ -61,7 +60,7 @@ class ReconciliationReport:
         """Whether everything could be read and agrees, and every foreign order was
         recorded.
         """
-        return not (self.findings or self.troubles or self.not_marked or self.rejected)
+        return not (self.findings or self.troubles or self.not_marked)
 
     @property
     def begins(self) -> str:
@@ -104,7 +103,6 @@ class ReconciliationReport:
             "not_marked": list(self.not_marked),
             "snapshot_id": self.snapshot_id,
             "snapshot_root": self.snapshot_root,
-            "rejected": asdict(self.rejected),
         }
 
 
@@ -140,8 +138,6 @@ def summary_of(report: ReconciliationReport) -> str:
         parts.append(f"not read: {'; '.join(map(str, report.troubles))}")
     if report.not_marked:
         parts.append(f"not marked: {'; '.join(report.not_marked)}")
-    if report.rejected:
-        parts.append(report.rejected.counted)
     return "; ".join(parts)
 
 
@@ -162,8 +158,6 @@ async def log_and_show(report: ReconciliationReport) -> None:
         run_logger().warning("Not compared: %s", trouble)
     for words in report.not_marked:
         run_logger().warning("Not marked: %s", words)
-    if report.rejected:
-        run_logger().warning("%s", report.rejected.words)
     run_logger().info("%s", summary_of(report))
     await best_effort("the report", _show(report))
     if not report.all_fine:
@@ -245,7 +239,6 @@ def markdown(report: ReconciliationReport) -> str:
             + sums,
             *(["## To do\n\n" + "\n".join(to_do)] if to_do else []),
             *(["## Not compared\n\n" + "\n".join(told)] if told else []),
-            *([inert(report.rejected.words)] if report.rejected else []),
             f"Snapshot `{report.snapshot_id}` in `{report.snapshot_root}`",
         ]
     )

@@ -154,7 +154,6 @@ def _in_all(report: BatchReport) -> Section:
     text += [f"Question: {question}" for question in report.questions]
     for word, number in report.unknown_words.items():
         text.append(f"Not known: {word} ({number})")
-    text += [report.rejected.words] if report.rejected else []
     if report.snapshot_id:
         text.append(f"Snapshot {report.snapshot_id} in {report.snapshot_root}")
     return Section(heading="In all", text=text, columns=("", "sum"), rows=rows)

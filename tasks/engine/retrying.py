@@ -19,7 +19,6 @@ from prefect.utilities.annotations import quote
 from connectors.foreign import shut
 from connectors.ledger.engine import LedgerUnusable
 from connectors.settings import MissingSetting
-from connectors.snapshots.manifests import SnapshotSumsDiffer
 from connectors.xportcn.breaker import fail_fast
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from tasks.engine.resources import current_resources
@@ -39,9 +38,7 @@ async def _wants_another_try(
 async def _is_passing(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
     """True unless a person must act first."""
     failure = await state.aresult(raise_on_failure=False)
-    return not isinstance(
-        failure, Misconfigured | MissingSetting | LedgerUnusable | SnapshotSumsDiffer
-    )
+    return not isinstance(failure, Misconfigured | MissingSetting | LedgerUnusable)
 
 
 RETRYING: Mapping[str, Any] = {

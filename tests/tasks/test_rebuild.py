@@ -9,7 +9,6 @@ import pytest
 
 from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.marks import Mark
-from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import marks
 from connectors.snapshots.damage import damages
 from connectors.snapshots.manifests import (
@@ -24,8 +23,7 @@ from domain.service_orders import TraceStatus, TrackingEvent
 from tasks.engine.resources import Resources
 from tasks.rebuild import rebuild
 from tasks.snapshot import snapshot_moved, snapshot_orders
-from tests.connectors.ledger.plans import Columns
-from tests.connectors.snapshots.test_rejecting import offer
+from tests.connectors.snapshots.sample import offer
 from tests.tasks.test_snapshot_sums import orders_alone, pay
 
 AT = datetime(2026, 1, 2, tzinfo=UTC)
@@ -170,18 +168,3 @@ async def test_a_batch_that_the_ledger_does_not_know_is_named(
         match="the ledger knows no batch nihgt; without a name all batches are rebuilt",
     ):
         await rebuild(resources, "nihgt")
-
-
-async def test_rows_that_can_not_be_right_are_told(resources: Resources) -> None:
-    pay(resources, "A-1", 700)
-
-    resources.ledger.change(
-        [
-            OrderChange(
-                order_ref="A-1",
-                writes=Columns({"freight_minor": -5, "freight_currency": "USD"}),
-            )
-        ]
-    )
-    done = await rebuild(resources, "batch")
-    assert (done.rejected.count, done.all_fine) == (1, False)

@@ -110,7 +110,7 @@ async def test_a_run_that_was_stopped_while_writing_hides_nothing_newer(
             snapshot_id,
             day,
             Slices(lambda: iter(parts)),
-            **{**options, "agreement": None},
+            **options,
         )
 
     monkeypatch.setattr("tasks.snapshot.write_snapshot", stopped_before)

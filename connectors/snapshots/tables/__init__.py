@@ -18,7 +18,7 @@ from connectors.snapshots.tables.parcels import (
     SHIPMENTS,
     TRACKING_EVENTS,
 )
-from connectors.snapshots.tables.reconciliation import RECONCILIATION, REJECTED_ROWS
+from connectors.snapshots.tables.reconciliation import RECONCILIATION
 from connectors.snapshots.tables.refunds import REFUND_EVENTS, REFUNDS
 from connectors.snapshots.tables.requests import CANDIDATES, REQUESTS
 from connectors.snapshots.tables.table import ENVELOPE, Table
@@ -44,6 +44,5 @@ TABLES: Mapping[str, Table] = {
         CANDIDATES,
         RECONCILIATION,
         LANDED_COSTS,
-        REJECTED_ROWS,
     )
 }

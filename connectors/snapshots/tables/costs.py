@@ -142,5 +142,4 @@ LANDED_COSTS = Table(
             null="there is none",
         ),
     },
-    owners=("orders",),
 )

@@ -108,7 +108,6 @@ OFFERS = Table(
             source="product answer",
             example=28668,
             get="sku.stock",
-            least=0,
         ),
         "min_quantity": count(
             "The fewest that the seller sells of the product, all variants together.",
@@ -116,7 +115,6 @@ OFFERS = Table(
             source="product answer; 1 where it says nothing",
             example=10,
             get="offer.min_quantity",
-            least=1,
         ),
         "active": flag(
             "Whether it is on sale, with the ids that an order needs. False when a crawl no longer finds it.",
@@ -223,7 +221,6 @@ QUOTES = Table(
         "quoted_at": QUOTED_AT,
     },
     each=lambda plan: (plan,) if plan.quote else (),
-    owners=("requests", "orders"),
 )
 FREIGHT_QUOTES = Table(
     "freight_quotes",
@@ -296,5 +293,4 @@ FREIGHT_QUOTES = Table(
     each=lambda order: freight_on_offer(
         order.order_ref, order.freight_quote, order.freight_service
     ),
-    owners=("requests", "orders"),
 )

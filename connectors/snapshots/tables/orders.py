@@ -146,7 +146,6 @@ ORDERS = Table(
             get=lambda order: len(order.lines),
         ),
     },
-    summed="paid_minor",
 )
 ORDER_LINES = Table(
     "order_lines",
@@ -185,7 +184,6 @@ ORDER_LINES = Table(
         **shared("currency", of="unit_price"),
     },
     each=_lines,
-    owners=("orders",),
 )
 PAYMENTS = Table(
     "payments",
@@ -204,8 +202,6 @@ PAYMENTS = Table(
         "paid_at": variant("paid_at", null="the service does not tell when"),
     },
     each=lambda order: () if order.paid_minor is None else (order,),
-    owners=("orders",),
-    summed="amount_minor",
 )
 OUTCOMES = Table(
     "outcomes",
@@ -218,7 +214,6 @@ OUTCOMES = Table(
             source="ledger",
             example=DONE,
             get=lambda order: DONE if order.state in DONE_STATES else order.state,
-            one_of=(*OrderState, DONE),
         ),
         "action": text(
             "What was tried last.",
@@ -249,5 +244,4 @@ OUTCOMES = Table(
             get="updated_at",
         ),
     },
-    owners=("orders",),
 )

@@ -16,7 +16,7 @@ from connectors.snapshots.tables.shared import (
     variant,
 )
 from connectors.snapshots.tables.table import Table, count, or_none, text, texts
-from domain.service_orders import ShipmentItem, TraceStatus
+from domain.service_orders import ShipmentItem
 
 
 class Shipped(NamedTuple):
@@ -97,7 +97,6 @@ SHIPMENTS = Table(
         ),
     },
     each=lambda order: (order,) if order.shipment else (),
-    owners=("orders",),
 )
 SHIPMENT_ITEMS = Table(
     "shipment_items",
@@ -126,7 +125,6 @@ SHIPMENT_ITEMS = Table(
             words="How many travel in it; 0 where the answer does not say.",
             source="booking answer: `itemInfos`",
             get="item.quantity",
-            least=0,
         ),
         "title": variant(
             "title",
@@ -136,8 +134,6 @@ SHIPMENT_ITEMS = Table(
         ),
     },
     each=_items,
-    owners=("shipments", "orders"),
-    by=("order_ref", "shipment_order_id"),
 )
 TRACKING_EVENTS = Table(
     "tracking_events",
@@ -166,7 +162,6 @@ TRACKING_EVENTS = Table(
             "`EXCEPTION`, `REJECTED`, `RETURNED`, `OTHER` (a word not known).",
             source="tracking answer",
             example="TRANSPORT",
-            one_of=TraceStatus,
         ),
         "description": text(
             "The carrier's words. Marked since they may name who signed.",
@@ -183,5 +178,4 @@ TRACKING_EVENTS = Table(
             personal=True,
         ),
     },
-    owners=("orders",),
 )

@@ -14,8 +14,7 @@ from connectors.snapshots.tables.shared import (
     variant,
 )
 from connectors.snapshots.tables.table import Table, count, text
-from domain.differences import Finding, FindingKind
-from domain.marketplace import Marketplace
+from domain.differences import Finding
 
 RUN = "run"
 
@@ -37,14 +36,12 @@ RECONCILIATION = Table(
             "`shipment_missing`, `shipment_differs`, `open_question`.",
             source="comparison of ledger and service",
             example="amount_differs",
-            one_of=(*FindingKind, RUN),
         ),
         "marketplace": variant(
             "marketplace",
             words="Whose order it is (see `orders`). Empty in a `run` row and for the wallet.",
             source="ledger, or the order as the service shows it",
             get=lambda finding: finding.marketplace or "",
-            one_of=(*Marketplace, ""),
         ),
         "order_ref": variant(
             "order_ref",
@@ -81,14 +78,12 @@ RECONCILIATION = Table(
             get=lambda finding: (
                 finding.expected_amount.minor if finding.expected_amount else 0
             ),
-            as_seen=True,
         ),
         "seen_minor": amount(
             "The amount that the service shows. 0: it shows none, or it is not about an amount.",
             source="order as the service shows it; of the wallet what the person answered",
             example=10500,
             get=lambda finding: finding.seen_amount.minor if finding.seen_amount else 0,
-            as_seen=True,
         ),
         "currency": currency_of(
             "both amounts",
@@ -105,56 +100,6 @@ RECONCILIATION = Table(
             unit="differences",
             source="the run",
             example=0,
-        ),
-    },
-)
-
-
-REJECTED_ROWS = Table(
-    "rejected_rows",
-    ("table_name", "row_key", "number"),
-    "One row a row that can't be right: it breaks a rule, and stands here instead of in its own table. A snapshot that "
-    "rejects nothing has no file of it. What was rejected stays here after its cause is mended, unless its very "
-    "snapshot is written again.",
-    {
-        "table_name": text(
-            "The table that the row is left out of.",
-            source="the check of the snapshot",
-            example="order_lines",
-        ),
-        "row_key": text(
-            "The row's key in that table, its parts joined with commas.",
-            source="the rejected row",
-            example="R-1001,2",
-        ),
-        "number": count(
-            "Which of the rejected rows of this table and key it is, from 1: several rows may claim one key.",
-            source="the check of the snapshot",
-            example=1,
-            unit="place, from 1",
-        ),
-        "rule": text(
-            "The first rule that it breaks: value (a column can't hold it), key (another row has that key), amount "
-            "(below zero), currency (an amount of none), quantity (too small), state (an unknown word) or "
-            "reference (what it belongs to is nowhere).",
-            source="the check of the snapshot",
-            example="quantity",
-        ),
-        "message": text(
-            "What is wrong, for each rule that it breaks.",
-            source="the check of the snapshot",
-            example="quantity is 0, and must be 1 or more",
-        ),
-        "order_ref": text(
-            "The order that the row belongs to.",
-            source="the rejected row",
-            example="R-1001",
-            null="the row is of no order, as an offer is",
-        ),
-        "row": text(
-            "The row itself as JSON, without its personal columns.",
-            source="the rejected row",
-            example='{"order_ref": "R-1001", "line_no": 2, "quantity": 0}',
         ),
     },
 )

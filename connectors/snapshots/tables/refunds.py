@@ -12,7 +12,6 @@ from connectors.snapshots.tables.shared import (
     shared,
 )
 from connectors.snapshots.tables.table import Table, count, or_none, text, texts
-from domain.after_sale import RefundKind, RefundState
 
 REFUND_KEY = text(
     "The ledger's key of the refund: order, part and number.",
@@ -52,7 +51,6 @@ REFUNDS = Table(
             "`refund` (money alone) or `return` (goods back for money).",
             source="what was asked for",
             example="refund",
-            one_of=RefundKind,
         ),
         "state": text(
             "Where it stands: `asking` (not known to have reached the service), `asked`, `agreed`, `to_return` (send "
@@ -60,7 +58,6 @@ REFUNDS = Table(
             "money), `declined` (not taken on).",
             source="refund as the service shows it; ledger",
             example="refunded",
-            one_of=RefundState,
         ),
         "reason": text(
             "The reason given, from the service's own list.",
@@ -133,8 +130,6 @@ REFUNDS = Table(
             null="it was never seen to be over",
         ),
     },
-    owners=("orders",),
-    summed="refunded_minor",
 )
 REFUND_EVENTS = Table(
     "refund_events",
@@ -175,6 +170,4 @@ REFUND_EVENTS = Table(
             personal=True,
         ),
     },
-    owners=("refunds",),
-    by=("order_ref", "refund_key"),
 )

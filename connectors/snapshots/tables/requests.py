@@ -225,6 +225,4 @@ CANDIDATES = Table(
         ),
     },
     each=_candidates,
-    owners=("requests",),
-    by=("order_ref", "line_no"),
 )

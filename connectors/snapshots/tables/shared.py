@@ -17,7 +17,6 @@ from connectors.snapshots.tables.table import (
     texts,
 )
 from domain.marketplace import Marketplace
-from domain.states import OrderState
 
 OUR_CLOCK = "UTC, this machine's clock"
 SERVICE_CLOCK = "UTC, the service's clock"
@@ -59,7 +58,6 @@ COLUMNS: Mapping[str, Column] = {
         f"Where it is bought: {', '.join(f'`{one}`' for one in _FIRST)} or `{_LAST}`.",
         source="request file: `marketplace`",
         example="taobao",
-        one_of=Marketplace,
     ),
     "order_id": text(
         "The marketplace's own number of the order.",
@@ -73,7 +71,6 @@ COLUMNS: Mapping[str, Column] = {
         "whether something happened), `cancelled`, `refunding`, `refunded`.",
         source="ledger",
         example="delivered",
-        one_of=OrderState,
     ),
     "reason": text(
         "Why the order is where it is, and what to do about it. May quote the service.",
@@ -146,7 +143,6 @@ COLUMNS: Mapping[str, Column] = {
         unit="pieces",
         source="request file: `quantity`",
         example=2,
-        least=1,
     ),
     "shipment_order_id": text(
         "The warehouse's number of the international shipment.",
@@ -184,7 +180,6 @@ def amount(
     source: str,
     example: int,
     get: str | Getter = "",
-    as_seen: bool = False,
 ) -> Column:
     """An amount of the row, in minor units of its column `currency`."""
     return count(
@@ -193,7 +188,6 @@ def amount(
         source=source,
         example=example,
         get=get,
-        as_seen=as_seen,
     )
 
 

@@ -42,10 +42,7 @@ class Column:
     where a receiver is, and free text, which may have anything.
 
     `get` reads the value from a row's record: a function, or the path of an attribute;
-    the attribute of the column's own name where it is empty. A text must be `one_of`
-    these words where there are any, a number at `least` this. An amount is never below
-    zero and has its currency, unless it is kept `as_seen`: an impossible one is a
-    finding.
+    the attribute of the column's own name where it is empty.
     """
 
     dtype: pa.DataType
@@ -56,9 +53,6 @@ class Column:
     null: str = ""
     personal: bool = False
     get: str | Getter = ""
-    one_of: Iterable[str] = ()
-    least: int | None = None
-    as_seen: bool = False
 
     def getter(self, name: str) -> Getter:
         """The function that reads the value from a row's record."""
@@ -145,9 +139,7 @@ class Table:
     """One table, with columns of its `own` and those of each row's snapshot.
 
     Of rows with the same `key`, the newest snapshot's is the current one. A row is of
-    one record; `each` gives the records of an order, a plan or an offer. A row refers
-    by the columns `by` to a row of one of the tables `owners`. The ledger knows the sum
-    of the column `summed`.
+    one record; `each` gives the records of an order, a plan or an offer.
     """
 
     name: str
@@ -156,9 +148,6 @@ class Table:
     own: Mapping[str, Column]
     _: KW_ONLY
     each: Callable[[Any], Iterable[Any]] = lambda record: (record,)
-    owners: tuple[str, ...] = ()
-    by: tuple[str, ...] = ("order_ref",)
-    summed: str = ""
 
     @cached_property
     def columns(self) -> Mapping[str, Column]:

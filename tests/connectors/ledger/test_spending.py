@@ -19,7 +19,6 @@ from hypothesis import strategies as st
 from sqlalchemy import event, select
 
 from connectors.ledger.order_mover import change_order
-from connectors.ledger.overview import money_of
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome, SpendLimits
 from connectors.ledger.schema import orders
@@ -485,22 +484,6 @@ def test_refunds_that_are_followed_at_once_are_both_summed(
         ledger.refunds.follow(replace(refund("2"), refunded=Money(20)), ())
         first.join()
         assert ledger.orders(["A-1"])["A-1"].refunded_minor == 50
-
-
-def test_what_was_paid_and_came_back_sums_to_whole_fen(ledger: Ledger) -> None:
-    """PostgreSQL sums up `bigint` as `numeric`, which is no amount of money."""
-    create(ledger, "A-1")
-    pay(ledger, "A-1", 100)
-    ledger.refunds.put(refund("1"))
-    ledger.refunds.follow(replace(refund("1"), refunded=Money(30)), ())
-    sums = money_of(ledger, ["A-1", "A-2"])
-    assert sums == {
-        "orders": {"CNY": 100},
-        "payments": {"CNY": 100},
-        "refunds": {"CNY": 30},
-    }
-    assert {type(minor) for table in sums.values() for minor in table.values()} == {int}
-    assert ledger.orders(["A-1"])["A-1"].refunded_minor == 30
 
 
 def test_no_more_comes_back_than_was_paid(ledger: Ledger, url: str) -> None:

@@ -60,6 +60,18 @@ def payment(order_ref: str = "A-1", **changes: object) -> dict[str, object]:
     } | changes
 
 
+def offer(sku_id: str = "1", **changes: object) -> dict[str, object]:
+    ids = {"marketplace": "taobao", "item_id": "item", "sku_id": sku_id}
+    return {
+        **ids,
+        "price_minor": 5,
+        "currency": "CNY",
+        "stock": 0,
+        "min_quantity": 1,
+        "active": True,
+    } | changes
+
+
 def note_size(root: Path, snapshot_id: str, path: Path) -> None:
     """Have the manifest name the size that a file of it was given by hand."""
     manifest_file = manifest_path(root, snapshot_id)

@@ -209,21 +209,6 @@ def test_a_table_that_is_dropped_uncovers_what_was_before_it(tmp_path: Path) -> 
     assert plain(tmp_path) == {"A-1": "paid"}
 
 
-def test_a_row_that_is_rejected_when_its_snapshot_is_written_again_goes(
-    tmp_path: Path,
-) -> None:
-    write(tmp_path, orders=[order("A-1"), order("A-2")])
-    write(
-        tmp_path,
-        orders=[order("A-1"), order("A-2", paid_minor=-1)],
-        at=AT + timedelta(hours=1),
-    )
-    assert plain(tmp_path) == {"A-1": "booked"}
-    write(tmp_path, orders=[order("A-1"), order("A-2")], at=AT + timedelta(hours=2))
-    assert plain(tmp_path) == {"A-1": "booked", "A-2": "booked"}
-    assert len(pd.read_parquet(tmp_path / "rejected_rows")) == 0
-
-
 @pytest.mark.parametrize("damage", ["removed", "cut", "changed"])
 def test_a_damaged_file_is_not_read_and_the_next_write_makes_it_anew(
     tmp_path: Path, damage: str

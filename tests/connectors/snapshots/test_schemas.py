@@ -33,7 +33,6 @@ def test_the_tables_and_their_keys() -> None:
         "candidates": ("order_ref", "line_no", "place"),
         "reconciliation": ("kind", "marketplace", "order_ref", "order_id"),
         "landed_costs": ("order_ref", "line_no"),
-        "rejected_rows": ("table_name", "row_key", "number"),
     }
 
 
