@@ -56,14 +56,16 @@ CLOSED = (
 BILLS = """
 WITH own_lines AS (
     -- without those that an order had before its request was changed
-    SELECT order_ref, list(line ORDER BY line_no) AS lines
+    SELECT order_ref, list(struct_pack(line_no, amount_minor, line.currency, item_id,
+        sku_id, title, quantity) ORDER BY line_no) AS lines
     FROM orders AS paid JOIN order_lines AS line USING (order_ref)
     WHERE line.batch_id IS NOT DISTINCT FROM paid.batch_id
         AND line_no <= coalesce(line_count, line_no)
     GROUP BY order_ref
 ), own_refunds AS (
-    SELECT order_ref, list(refund ORDER BY refund_key) AS refunds
-    FROM refunds AS refund GROUP BY order_ref
+    SELECT order_ref, list(struct_pack(part, refunded_minor, currency)
+        ORDER BY refund_key) AS refunds
+    FROM refunds GROUP BY order_ref
 )
 SELECT order_ref, paid.batch_id, paid.marketplace, paid.order_id, shipment_order_id,
     paid.state, paid.reason_code, paid.currency, paid.paid_minor, freight_minor,
