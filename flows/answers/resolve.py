@@ -1,17 +1,19 @@
-"""Take a person's answer about an order: checked against the service, then recorded
-with what it settles.
+"""A person's answer about an order: one row a kind of answer says which effect it is
+about, and what it must stand up to and makes of the order.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
+from connectors.ledger.order_update import NOTHING as NO_FACTS
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.plans import plan_hash
-from connectors.ledger.records import EffectRecord, Intent, OrderRecord
+from connectors.ledger.records import EffectRecord, Intent, OrderChange, OrderRecord
 from connectors.ledger.resolutions import ResolutionRecord
 from connectors.marketplaces.protocol import ListsRefunds
 from connectors.xportcn.errors import Refused, UnknownRefundState
@@ -31,22 +33,22 @@ from domain.decisions import judge_paid
 from domain.effects import OPEN, Action, EffectStatus, Resolution, ResolutionRefused
 from domain.effects import ResolutionKind as K
 from domain.money import Money
-from domain.reasons import ReasonCode, because
+from domain.reasons import Reason, ReasonCode, because
 from domain.service_orders import ServiceOrder, ServiceStatus, Shipment
 from domain.states import OrderState, can_move
 from domain.witnessed import Amount, Paid, Source, Statement, agreed_taken
 from flows.answers.questions import (
-    Case,
     accepted_payment,
+    booking_by_person,
     is_several,
     may_be_adopted,
-    newest_done,
 )
 from tasks.effects.book import Book, booked, freight_of
-from tasks.effects.create_by_reference import in_part
-from tasks.effects.kind import Proof
+from tasks.effects.create_by_reference import CreateByReference, in_part
+from tasks.effects.kind import Attempt, Proof, Sighting
 from tasks.effects.kinds import kind_of
 from tasks.effects.pay import taken_above_approved
+from tasks.effects.reading_orders import read_orders
 from tasks.effects.refund import AskRefund, after_sale_of, refund_of
 from tasks.effects.refund_states import state_after, take_outcome, withdraw_if_open
 from tasks.effects.settling import clear_from
@@ -54,7 +56,13 @@ from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
 from tasks.snapshot import snapshot_moved
 
+CAME_BACK = "How much of what was paid has come back in all?"
 BOOK_IT = "Run again to book it"
+NOT_PAID_THERE = (
+    ServiceStatus.BUILDING,
+    ServiceStatus.UNPAID,
+    ServiceStatus.PAYMENT_REFUSED,
+)
 
 
 async def resolve(
@@ -65,22 +73,19 @@ async def resolve(
     Raises `ResolutionRefused` for an answer without a question, that comes too early,
     or that the service contradicts.
     """
-    was, record = (
-        order_of(resources, order_ref),
-        await checked_answer(resources, order_ref, answer, by=by),
-    )
+    ledger = resources.ledger
+    order = order_of(resources, order_ref)
+    record = await checked_answer(resources, order_ref, answer, by=by)
     if record.refund and record.change.state is not OrderState.REFUNDED:
         await asyncio.to_thread(withdraw_if_open, resources, order_ref, record.refund)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
-    if not await asyncio.to_thread(
-        resources.ledger.resolutions.record, record, dead_owners=dead
-    ):
+    if not await asyncio.to_thread(ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(
             f"another run has just dealt with it; look again: sourcing status {order_ref}"
         )
     if record.effect and kind_of(record.effect) is AskRefund:
         await take_outcome(resources, refund_of(resources, record.effect), is_over=True)
-    await snapshot_moved(resources, "answered", before={order_ref: was})
+    await snapshot_moved(resources, "answered", before={order_ref: order})
     return order_of(resources, order_ref)
 
 
@@ -88,18 +93,18 @@ async def checked_answer(
     resources: Resources, order_ref: str, answer: Resolution, *, by: str
 ) -> ResolutionRecord:
     """The record of an answer, once the service was read and contradicts nothing.
-    Writes nothing.
-
-    Raises `ResolutionRefused` as `resolve` does, with what was seen.
+    Writes nothing. Raises `ResolutionRefused` as `resolve` does.
     """
-    case = Case(
-        resources,
-        order_of(resources, order_ref),
-        resources.ledger.effects_of([order_ref]),
-        answer,
-        by,
-    )
-    return await _TAKEN_BY[answer.kind](case)
+    order = order_of(resources, order_ref)
+    case = Case(resources, order, resources.ledger.effects_of([order_ref]), answer, by)
+    row = ANSWERS[answer.kind]
+    effect = row.about(case)
+    if effect is None and not row.may_be_unasked(case):
+        raise ResolutionRefused(
+            f"{order_ref} has no {row.what.format(answer.value)} that waits for an answer; "
+            f"see: sourcing resolve {order_ref}"
+        )
+    return await row.take(case, case.free(effect) if effect else None)
 
 
 def order_of(resources: Resources, order_ref: str) -> OrderRecord:
@@ -114,23 +119,143 @@ def order_of(resources: Resources, order_ref: str) -> OrderRecord:
     return order
 
 
-async def _about_creating(case: Case) -> ResolutionRecord:
-    order, effect = case.order, case.open_effect(K.ORDERED)
-    if case.answer.kind is K.NOT_ORDERED:
-        return await case.not_done(effect, "creation")
-    if effect is None and not may_be_adopted(order, case.effects):
-        raise case.nothing_asked("creation")
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The answer of a person (`by`) about an order, with the order's effects."""
+
+    resources: Resources
+    order: OrderRecord
+    effects: Sequence[EffectRecord]
+    answer: Resolution
+    by: str
+
+    def newest_open(self, happened: K) -> EffectRecord | None:
+        """The newest effect without an outcome whose yes is this kind of answer."""
+        asked = [
+            effect
+            for effect in self.effects
+            if effect.status in OPEN and kind_of(effect).happened is happened
+        ]
+        return max(asked, key=lambda effect: effect.attempt, default=None)
+
+    def free(self, effect: EffectRecord) -> EffectRecord:
+        """The effect. Raises `ResolutionRefused` while a living run holds it: it may be
+        about to learn the answer.
+        """
+        ref = self.order.order_ref
+        is_leased = effect.status in OPEN and (
+            effect.lease_until > self.resources.clock()
+        )
+        if is_leased and effect.owner not in self.resources.dead_owners([ref]):
+            raise ResolutionRefused(
+                f"a run is at work on {effect.key} ({effect.owner}) and has it until "
+                f"{effect.lease_until:%Y-%m-%d %H:%M:%S} UTC: let it end, then look again: "
+                f"sourcing resolve {ref}"
+            )
+        return effect
+
+    def contradicted(self, shown: str) -> ResolutionRefused:
+        return ResolutionRefused(
+            f"the service shows the opposite: {shown}. Nothing was written; see: sourcing "
+            f"status {self.order.order_ref}"
+        )
+
+    async def shown(self) -> ServiceOrder | None:
+        """The order as the service shows it now."""
+        orders = await read_orders(self.resources, [self.order])
+        return orders.get(self.order.order_ref)
+
+    async def read_back(self, effect: EffectRecord) -> Sighting | None:
+        """What the service shows of an effect now."""
+        kind = kind_of(effect)(self.resources)
+        return (await kind.read_back([Attempt(self.order, effect)])).get(effect.key)
+
+    def require_clear(self, effect: EffectRecord, clear_at: datetime) -> None:
+        """Raise `ResolutionRefused` when the effect could still arrive later."""
+        if self.resources.clock() < clear_at:
+            raise ResolutionRefused(
+                f"{effect.key} may still arrive until {clear_at:%Y-%m-%d %H:%M:%S} UTC, so "
+                "it is not proven yet that it did not: try again after that"
+            )
+
+    async def require_absent(self, effect: EffectRecord) -> None:
+        """Raise `ResolutionRefused` unless the service shows nothing of an effect that
+        can arrive no more.
+        """
+        self.require_clear(effect, clear_from(self.resources, effect))
+        if isinstance(seen := await self.read_back(effect), Proof):
+            words = ", ".join(f"{name} {value}" for name, value in seen.answer.items())
+            raise self.contradicted(f"it happened ({words}). Run again to record that")
+
+    def record(
+        self,
+        effect: EffectRecord | None,
+        status: EffectStatus,
+        state: OrderState | None,
+        facts: OrderUpdate = NO_FACTS,
+        *,
+        proof: dict[str, Any] | None = None,
+        why: Reason | None = None,
+        then: str = "",
+        question: str = "",
+        intent: Intent | None = None,
+        refund: Refund | None = None,
+    ) -> ResolutionRecord:
+        """The record of the answer."""
+        order, words = self.order, self.answer.words
+        kind = kind_of(effect) if effect else CreateByReference
+        part = effect.part if effect else ""
+        why = why or because(ReasonCode.ANSWERED, by=self.by, answer=words, then=then)
+        to = state if state is not None and can_move(order.state, state) else None
+        return ResolutionRecord(
+            order_ref=order.order_ref,
+            by=self.by,
+            question=question or kind.question(order.order_ref, order.order_id, part),
+            answer=words,
+            status=status,
+            why=why,
+            proof=proof,
+            effect=effect,
+            intent=intent,
+            refund=refund,
+            change=OrderChange(
+                order_ref=order.order_ref,
+                state=to,
+                expected=order.state,
+                why=why,
+                writes=facts,
+            ),
+        )
+
+
+Asked = EffectRecord | None
+
+
+async def _did_not_happen(case: Case, effect: Asked) -> ResolutionRecord:
+    """The order is as it was before the effect, which can happen no more."""
+    assert effect is not None, "nothing else is answered with no"
+    await case.require_absent(effect)
+    kind = kind_of(effect)(case.resources)
+    state = kind.state_if_not_done(Attempt(case.order, effect))
+    return case.record(effect, EffectStatus.UNSENT, state)
+
+
+async def _ordered(case: Case, effect: Asked) -> ResolutionRecord:
+    order, told = case.order, case.answer.amount
     shown = await _require_order(case)
     at = shown.created_at or case.resources.clock()
-    update = OrderUpdate.ordered(order_id=shown.order_id, total=shown.total, at=at)
-    most, intent = order.payable, None
-    told = case.answer.amount
+    facts = OrderUpdate.ordered(order_id=shown.order_id, total=shown.total, at=at)
     if told is None and (why := in_part(order, shown)):
         raise ResolutionRefused(str(why))
-    if order.approved_minor is None or (told is not None and told < order.payable):
+
+    most = order.payable
+    is_lowered = told is not None and told < most
+    if order.approved_minor is None or is_lowered:
         most = _approved_by(case, shown)
-        approved = OrderUpdate.plan_approved(order.plan_hash or plan_hash(order.plan))
-        update |= OrderUpdate.approved(amount=most) | approved
+        plan = OrderUpdate.plan_approved(order.plan_hash or plan_hash(order.plan))
+        facts |= OrderUpdate.approved(amount=most) | plan
+
+    intent = None
     if effect is None and not is_several(case.effects):
         intent = Intent(
             order_ref=order.order_ref,
@@ -138,14 +263,14 @@ async def _about_creating(case: Case) -> ResolutionRecord:
             amount=most,
             request_hash=order.fingerprint,
         )
-    proof = {"order_ids": [shown.order_id], "total": str(shown.total)}
-    state = (
-        OrderState.ORDERED
-        if can_move(order.state, OrderState.ORDERED)
-        else OrderState.HELD
-    )
+    may_be_paid = can_move(order.state, OrderState.ORDERED)
     return case.record(
-        effect, EffectStatus.DONE, state, update, proof=proof, intent=intent
+        effect,
+        EffectStatus.DONE,
+        OrderState.ORDERED if may_be_paid else OrderState.HELD,
+        facts,
+        proof={"order_ids": [shown.order_id], "total": str(shown.total)},
+        intent=intent,
     )
 
 
@@ -154,15 +279,13 @@ async def _require_order(case: Case) -> ServiceOrder:
     other order.
     """
     order, order_id = case.order, case.answer.value
+    ref = order.order_ref
     if not order.lines:
         raise ResolutionRefused(
-            f"{order.order_ref} has no plan to go by: run its request file once more, then answer"
+            f"{ref} has no plan to go by: run its request file once more, then answer"
         )
     for other in case.resources.ledger.orders_with_ids([order_id]).values():
-        if (
-            other.marketplace is order.marketplace
-            and other.order_ref != order.order_ref
-        ):
+        if other.marketplace is order.marketplace and other.order_ref != ref:
             raise ResolutionRefused(
                 f"order {order_id} is {other.order_ref} in this ledger already"
             )
@@ -172,14 +295,12 @@ async def _require_order(case: Case) -> ServiceOrder:
         raise ResolutionRefused(
             f"{order.marketplace} shows no order {order_id}: give the id as the console has it"
         )
-    if shown.names and order.order_ref not in shown.names:
+    if shown.names and ref not in shown.names:
         raise case.contradicted(f"order {order_id} carries reference {shown.names[0]}")
-    since = min(order.recorded_at, shown.created_at or order.recorded_at) - timedelta(
-        days=1
-    )
-    named = (await channel.find([order.order_ref], since=since)).found.get(
-        order.order_ref, []
-    )
+
+    created_at = shown.created_at or order.recorded_at
+    since = min(order.recorded_at, created_at) - timedelta(days=1)
+    named = (await channel.find([ref], since=since)).found.get(ref, [])
     others = [
         one.order_id
         for one in named
@@ -187,7 +308,8 @@ async def _require_order(case: Case) -> ServiceOrder:
     ]
     if others:
         raise ResolutionRefused(
-            f"{order.marketplace} also shows {', '.join(others)} for {order.order_ref}: cancel all others first"
+            f"{order.marketplace} also shows {', '.join(others)} for {ref}: cancel all "
+            "others first"
         )
     return shown
 
@@ -199,58 +321,26 @@ def _approved_by(case: Case, shown: ServiceOrder) -> Money:
     amount = case.answer.amount
     if amount is None:
         raise ResolutionRefused(
-            f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} costs {shown.total}: say how "
-            f"much it may cost with --up-to {shown.total.major}"
+            f"nothing is approved for {case.order.order_ref}, and order {shown.order_id} "
+            f"costs {shown.total}: say how much it may cost with --up-to {shown.total.major}"
         )
     taken = shown.costs if shown.status.is_paid else Money(0)
     if amount < taken:
         raise ResolutionRefused(
-            f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at least"
+            f"order {shown.order_id} is paid with {taken} already: --up-to {taken.major} at "
+            "least"
         )
     return amount
 
 
-async def _about_paying(case: Case) -> ResolutionRecord:
-    effect = case.open_effect(K.PAID)
-    accepted = accepted_payment(case.order, case.effects) if effect is None else None
-    if effect is None and accepted is None:
-        raise case.nothing_asked("payment")
-    order_id, asked_at = case.order.order_id, case.resources.clock()
-    shown = await case.shown()
-    if case.answer.kind is K.PAID:
-        return _paid(case, effect or accepted, shown)
-    if shown and judge_paid(shown, case.order.approved, by_us=True):
-        raise case.contradicted(f"order {order_id} is paid. Run again to record that")
-    if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
-        raise case.contradicted(
-            f"order {order_id} has a payment that is not yet confirmed. Look again later"
-        )
-    if effect is not None:
-        case.require_clear(effect, clear_from(case.resources, effect), asked_at)
-        return case.record(effect, EffectStatus.UNSENT, OrderState.ORDERED)
-    assert accepted is not None
-    settle = timedelta(seconds=case.resources.settings.settle_s)
-    case.require_clear(
-        accepted, (accepted.settled_at or accepted.intent_at) + settle, asked_at
-    )
-    if case.order.state is OrderState.CANCELLED:
-        return case.record(accepted, EffectStatus.REFUSED, OrderState.CANCELLED)
-    return case.record(
-        accepted, EffectStatus.REFUSED, OrderState.HELD, then="Run again to pay"
-    )
-
-
-def _paid(
-    case: Case, effect: EffectRecord | None, shown: ServiceOrder | None
-) -> ResolutionRecord:
+async def _paid(case: Case, effect: Asked) -> ResolutionRecord:
+    assert effect is not None, "a payment is always asked about"
     order, told = case.order, case.answer.amount or Money(0)
-    if shown and shown.status in (
-        ServiceStatus.BUILDING,
-        ServiceStatus.UNPAID,
-        ServiceStatus.PAYMENT_REFUSED,
-    ):
+    shown = await case.shown()
+    proof = {"told_by": case.by}
+    if shown and shown.status in NOT_PAID_THERE:
         debits = case.resources.client.settings.debits_at_once(order.marketplace)
-        if effect is None or effect.status not in OPEN or debits:
+        if effect.status not in OPEN or debits:
             raise case.contradicted(f"order {order.order_id} is {shown.status}")
         waits = because(
             ReasonCode.SAID_PAID,
@@ -258,175 +348,146 @@ def _paid(
             answer=case.answer.words,
             status=shown.status,
         )
-        proof = {"told_by": case.by}
-        return case.record(
-            effect,
-            EffectStatus.DONE,
-            OrderState.PAYMENT_PENDING,
-            proof=proof,
-            why=waits,
-        )
-    if shown and (amount := _shown_as_taken(order, effect, shown)) and amount != told:
+        pending = OrderState.PAYMENT_PENDING
+        return case.record(effect, EffectStatus.DONE, pending, proof=proof, why=waits)
+
+    owed = effect.amount or order.approved
+    amount = _believed_taken(owed, shown)
+    if amount is not None and amount != told:
         raise case.contradicted(
             f"order {order.order_id} is paid with {amount}: answer --paid {amount.major}"
         )
-    owed = effect.amount if effect and effect.amount else order.approved
     verdict = Paid(
         order=Statement(source=Source.PERSON, value=told),
         ours=Statement(source=Source.LEDGER, value=owed),
     )
-    fact, proof = (
-        OrderUpdate.paid(verdict, amount=told, at=shown.paid_at if shown else None),
-        {"told_by": case.by},
-    )
-    if told > order.payable:
-        why = taken_above_approved(order, told)
-        return case.record(
-            effect, EffectStatus.DONE, OrderState.HELD, fact, proof=proof, why=why
-        )
-    return case.record(effect, EffectStatus.DONE, OrderState.PAID, fact, proof=proof)
+    facts = OrderUpdate.paid(verdict, amount=told, at=shown.paid_at if shown else None)
+    why = taken_above_approved(order, told) if told > order.payable else None
+    state = OrderState.HELD if why else OrderState.PAID
+    return case.record(effect, EffectStatus.DONE, state, facts, proof=proof, why=why)
 
 
-def _shown_as_taken(
-    order: OrderRecord, effect: EffectRecord | None, shown: ServiceOrder
-) -> Money | None:
-    """What the service shows as taken, as far as believed; where it contradicts what
-    was owed a person answers.
+def _believed_taken(owed: Money, shown: ServiceOrder | None) -> Money | None:
+    """What the service shows as taken; None where it contradicts what was owed, so that
+    a person answers.
     """
-    owed = (effect and effect.amount) or order.approved
-    if judge_paid(shown, owed, by_us=True) is None or shown.taken is None:
+    if shown is None or judge_paid(shown, owed, by_us=True) is None:
         return None
-    return (
-        shown.taken
-        if isinstance(agreed_taken(owed, shown.taken, is_ours=False), Amount)
-        else None
+    taken = shown.taken
+    is_agreed = taken and isinstance(agreed_taken(owed, taken, is_ours=False), Amount)
+    return taken if is_agreed else None
+
+
+async def _not_paid(case: Case, effect: Asked) -> ResolutionRecord:
+    assert effect is not None, "a payment is always asked about"
+    order = case.order
+    is_open = effect.status in OPEN
+    settle = timedelta(seconds=case.resources.settings.settle_s)
+    clear_at = (effect.settled_at or effect.intent_at) + settle
+    case.require_clear(
+        effect, clear_from(case.resources, effect) if is_open else clear_at
     )
+    shown = await case.shown()
+    if shown and judge_paid(shown, order.approved, by_us=True):
+        raise case.contradicted(
+            f"order {order.order_id} is paid. Run again to record that"
+        )
+    if shown and shown.status is ServiceStatus.PAYMENT_PENDING:
+        raise case.contradicted(
+            f"order {order.order_id} has a payment that is not yet confirmed. Look again "
+            "later"
+        )
+    if is_open:
+        return case.record(effect, EffectStatus.UNSENT, OrderState.ORDERED)
+    if order.state is OrderState.CANCELLED:
+        return case.record(effect, EffectStatus.REFUSED, OrderState.CANCELLED)
+    then = "Run again to pay"
+    return case.record(effect, EffectStatus.REFUSED, OrderState.HELD, then=then)
 
 
-async def _about_booking(case: Case) -> ResolutionRecord:
-    effect, shipment_id = case.open_effect(K.BOOKED), case.answer.value
-    if case.answer.kind is K.NOT_BOOKED:
-        return await _not_booked(case, effect or _booking_by_person(case))
-    if effect is None and case.order.reason_code is not ReasonCode.SEVERAL_SHIPMENTS:
-        raise case.nothing_asked("booking")
+async def _booked(case: Case, effect: Asked) -> ResolutionRecord:
+    order = case.order
     shown = await case.shown()
     shipment = _shipment_named(case, shown.shipments if shown else ())
-    fact = OrderUpdate.booked(
-        booked(case.order, shipment, Source.PERSON),
-        shipment=shipment,
-        at=case.resources.clock(),
-    )
-    record = case.record(
+    at = case.resources.clock()
+    verdict = booked(order, shipment, Source.PERSON)
+    facts = OrderUpdate.booked(verdict, shipment=shipment, at=at)
+    return case.record(
         effect,
         EffectStatus.DONE,
         OrderState.BOOKED,
-        fact | freight_of(effect) if effect else fact,
-        proof={"shipment_order_id": shipment_id, "told_by": case.by},
-    )
-    return replace(
-        record, question=Book.question(case.order.order_ref, case.order.order_id, "")
-    )
-
-
-def _booking_by_person(case: Case) -> EffectRecord | None:
-    """The booking that only a person has answered for, so that a person may take it
-    back.
-    """
-    if case.order.state not in (OrderState.BOOKED, OrderState.HELD):
-        return None
-    last = newest_done(case.effects, Action.BOOK)
-    return last if last and "told_by" in (last.answer or {}) else None
-
-
-async def _not_booked(case: Case, effect: EffectRecord | None) -> ResolutionRecord:
-    if effect is None:
-        raise case.nothing_asked("booking")
-    if case.resources.ledger.forgotten.known([case.order.order_ref]):
-        raise ResolutionRefused(
-            f"the receiver of {case.order.order_ref} was forgotten, so it could not be booked again: ask for the money "
-            f"back (sourcing refund {case.order.order_ref})"
-        )
-    await case.require_absent(effect)
-    if effect.status is not EffectStatus.DONE:
-        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, then=BOOK_IT)
-    return case.record(
-        effect,
-        EffectStatus.REFUSED,
-        OrderState.HELD,
-        OrderUpdate.not_booked(),
-        then=BOOK_IT,
+        facts | freight_of(effect) if effect else facts,
+        proof={"shipment_order_id": case.answer.value, "told_by": case.by},
+        question=Book.question(order.order_ref, order.order_id, ""),
     )
 
 
 def _shipment_named(case: Case, shown: Sequence[Shipment]) -> Shipment:
     """The shipment that a person names: what the service shows of it, else as it was
-    typed.
+    typed. It is no other order's, and neither are its parcels.
     """
-    named, numbers = (
-        case.answer.value,
-        tuple(number.strip() for number in case.answer.tracking if number.strip()),
-    )
+    named = case.answer.value
+    numbers = tuple(filter(None, map(str.strip, case.answer.tracking)))
     if not numbers:
         raise ResolutionRefused(
             "give the tracking number that the warehouse console shows: --tracking NUMBER"
         )
-    _require_nobody_elses(case, named, numbers)
-    if not shown:
-        return Shipment(shipment_order_id=named, tracking_numbers=numbers)
-    found = next(
-        (shipment for shipment in shown if shipment.shipment_order_id == named), None
-    )
-    if found is None:
-        raise case.contradicted(
-            f"shipment {', '.join(one.shipment_order_id for one in shown)}"
-        )
-    if found.tracking_numbers and set(found.tracking_numbers) != set(numbers):
-        raise case.contradicted(
-            f"shipment {named} with {', '.join(found.tracking_numbers)}"
-        )
-    return found if found.tracking_numbers else replace(found, tracking_numbers=numbers)
-
-
-def _require_nobody_elses(
-    case: Case, shipment_order_id: str, numbers: Sequence[str]
-) -> None:
-    """A parcel is in one shipment, and a shipment belongs to one order."""
     since = case.resources.clock() - NUMBERED_ANEW
-    for other in case.resources.ledger.shipment_owners(
-        shipment_order_id, numbers, since=since
-    ):
-        if (ref := other.order_ref) == case.order.order_ref:
+    for other in case.resources.ledger.shipment_owners(named, numbers, since=since):
+        taken = sorted({*numbers} & {*other.tracking_numbers})
+        if other.order_ref == case.order.order_ref:
             continue
-        if other.shipment_order_id == shipment_order_id:
+        if other.shipment_order_id == named:
             raise ResolutionRefused(
-                f"shipment {shipment_order_id} is that of {ref} in this ledger already"
+                f"shipment {named} is that of {other.order_ref} in this ledger already"
             )
-        if taken := set(numbers) & set(other.tracking_numbers):
+        if taken:
             raise ResolutionRefused(
-                f"{', '.join(sorted(taken))} is the parcel of {ref} in this ledger already"
+                f"{', '.join(taken)} is the parcel of {other.order_ref} in this ledger "
+                "already"
             )
+    typed = Shipment(shipment_order_id=named, tracking_numbers=numbers)
+    listed = {shipment.shipment_order_id: shipment for shipment in shown} or {
+        named: typed
+    }
+    if named not in listed:
+        raise case.contradicted(f"shipment {', '.join(listed)}")
+    there = listed[named].tracking_numbers
+    if there and {*there} != {*numbers}:
+        raise case.contradicted(f"shipment {named} with {', '.join(there)}")
+    return replace(listed[named], tracking_numbers=there or numbers)
 
 
-async def _about_cancelling(case: Case) -> ResolutionRecord:
-    effect = case.open_effect(K.CANCELLED)
-    if effect is None or case.answer.kind is K.NOT_CANCELLED:
-        return await case.not_done(effect, "cancellation")
+async def _not_booked(case: Case, effect: Asked) -> ResolutionRecord:
+    assert effect is not None, "a booking is always asked about"
+    ref = case.order.order_ref
+    if case.resources.ledger.forgotten.known([ref]):
+        raise ResolutionRefused(
+            f"the receiver of {ref} was forgotten, so it could not be booked again: ask for "
+            f"the money back (sourcing refund {ref})"
+        )
+    await case.require_absent(effect)
+    if effect.status is not EffectStatus.DONE:
+        return case.record(effect, EffectStatus.UNSENT, OrderState.PAID, then=BOOK_IT)
+    unbooked = OrderUpdate.not_booked()
+    return case.record(
+        effect, EffectStatus.REFUSED, OrderState.HELD, unbooked, then=BOOK_IT
+    )
+
+
+async def _cancelled(case: Case, effect: Asked) -> ResolutionRecord:
     shown = await case.shown()
     if shown and shown.status not in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
         raise case.contradicted(f"order {case.order.order_id} is {shown.status}")
     return case.record(effect, EffectStatus.DONE, OrderState.CANCELLED)
 
 
-async def _about_refunding(case: Case) -> ResolutionRecord:
-    effect, refund_id = case.open_effect(K.REFUND_ASKED), case.answer.value
-    if effect is None or case.answer.kind is K.NOT_REFUNDED:
-        return await case.not_done(effect, "refund")
+async def _refund_asked(case: Case, effect: Asked) -> ResolutionRecord:
+    assert effect is not None, "a refund is always asked about"
+    refund_id = case.answer.value
     refund = refund_of(case.resources, effect)
-    known = [
-        one.refund_id
-        for one in case.resources.ledger.refunds.of_orders([case.order.order_ref])
-    ]
-    if refund_id in [*known, *refund.earlier_refund_ids]:
+    refunds = case.resources.ledger.refunds.of_orders([case.order.order_ref])
+    if refund_id in [*(one.refund_id for one in refunds), *refund.earlier_refund_ids]:
         raise ResolutionRefused(
             f"refund {refund_id} is an earlier one of this order; give the id of the new one"
         )
@@ -436,51 +497,54 @@ async def _about_refunding(case: Case) -> ResolutionRecord:
         raise ResolutionRefused(
             f"the service shows no refund {refund_id} ({error.message})"
         ) from error
-    await case.require_same(effect, refund_id=refund_id)
-    return case.record(
-        effect, EffectStatus.DONE, OrderState.REFUNDING, proof={"refund_id": refund_id}
-    )
+    seen = await case.read_back(effect)
+    if isinstance(seen, Proof) and seen.answer["refund_id"] != refund_id:
+        raise case.contradicted(
+            f"it happened with refund_id {seen.answer['refund_id']}"
+        )
+    proof = {"refund_id": refund_id}
+    return case.record(effect, EffectStatus.DONE, OrderState.REFUNDING, proof=proof)
 
 
-CAME_BACK = "How much of what was paid has come back in all?"
-
-
-async def _about_money_back(case: Case) -> ResolutionRecord:
+async def _came_back(case: Case, _: Asked) -> ResolutionRecord:
     """The answer is the sum in all: given twice, it counts once. What a closed order
     does not give back is lost.
     """
     order, told = case.order, case.answer.amount or NOTHING
     refunds = case.resources.ledger.refunds.of_orders([order.order_ref])
     if order.state is OrderState.REFUNDED and told == order.refunded:
-        return replace(case.record(None, EffectStatus.DONE, None), question=CAME_BACK)
-    if (
-        order.paid_minor is None
-        or order.state not in MAY_ASK
-        or any(one.state in UNDER_WAY for one in refunds)
-    ):
+        return case.record(None, EffectStatus.DONE, None, question=CAME_BACK)
+
+    is_under_way = any(refund.state in UNDER_WAY for refund in refunds)
+    if order.paid_minor is None or order.state not in MAY_ASK or is_under_way:
         raise ResolutionRefused(
-            f"{order.order_ref} is {order.state}: that money came back is told of a paid order, no refund of which is "
-            "under way"
+            f"{order.order_ref} is {order.state}: that money came back is told of a paid "
+            "order, no refund of which is under way"
         )
     if not order.refunded <= told <= order.paid:
         raise ResolutionRefused(
-            f"{told} in all can't have come back of {order.order_ref}: of {order.paid} {order.refunded} has already"
+            f"{told} in all can't have come back of {order.order_ref}: of {order.paid} "
+            f"{order.refunded} has already"
         )
     is_closed = await _is_closed(case, is_all=told >= order.paid)
     await _require_followed(case, refunds)
-    refund = _came_back(order, told - order.refunded, refunds, case.resources.clock())
+    refund = _refund_by_person(case, told - order.refunded, refunds)
     after, why = state_after(order, [*refunds, refund])
     if not told.minor and not is_closed:
         raise case.contradicted(f"order {order.order_id} goes on")
-    is_all = after is OrderState.REFUNDED
-    state = after if is_all else OrderState.HELD if is_closed else None
-    back = OrderUpdate.refunded(amount_minor=told.minor)
-    said = because(ReasonCode.REST_IS_LOST, by=case.by, answer=case.answer.words)
-    record = case.record(
-        None, EffectStatus.DONE, state, back, why=why if is_all else said
-    )
-    return replace(
-        record, question=CAME_BACK, refund=refund if refund.refunded.minor else None
+
+    state: OrderState | None = after
+    if after is not OrderState.REFUNDED:
+        state = OrderState.HELD if is_closed else None
+        why = because(ReasonCode.REST_IS_LOST, by=case.by, answer=case.answer.words)
+    return case.record(
+        None,
+        EffectStatus.DONE,
+        state,
+        OrderUpdate.refunded(amount_minor=told.minor),
+        why=why,
+        question=CAME_BACK,
+        refund=refund if refund.refunded.minor else None,
     )
 
 
@@ -495,20 +559,16 @@ async def _is_closed(case: Case, *, is_all: bool) -> bool:
         case.free(effect)
     if shown is None or shown.status in (ServiceStatus.CLOSED, ServiceStatus.OTHER):
         return shown is None or shown.status is ServiceStatus.CLOSED
-    since, goes_on = (
-        order.ordered_at or order.recorded_at,
-        f"order {order.order_id} is {shown.status}",
-    )
-    if not isinstance(
-        case.resources.offerings[order.marketplace].after_sale, ListsRefunds
-    ):
+
+    goes_on = f"order {order.order_id} is {shown.status}"
+    after_sale = case.resources.offerings[order.marketplace].after_sale
+    if not isinstance(after_sale, ListsRefunds):
         if is_all:
             raise case.contradicted(goes_on)
         return False
-    if all(
-        one.order_ref != order.order_ref
-        for one in await unknown_refunds(case.resources, order.marketplace, since)
-    ):
+    since = order.ordered_at or order.recorded_at
+    elsewhere = await unknown_refunds(case.resources, order.marketplace, since)
+    if order.order_ref not in [finding.order_ref for finding in elsewhere]:
         raise case.contradicted(
             f"{goes_on}, and no refund of it was asked for elsewhere"
         )
@@ -523,29 +583,24 @@ async def _require_followed(case: Case, refunds: Sequence[Refund]) -> None:
     person.
     """
     for refund in (one for one in refunds if one.state in FOLLOWED and one.refund_id):
+        after_sale = after_sale_of(case.resources, refund.marketplace)
         try:
-            shown = await after_sale_of(case.resources, refund.marketplace).read(
-                refund.refund_id
-            )
+            shown = await after_sale.read(refund.refund_id)
         except (Refused, UnknownRefundState):
             continue
         is_believed = max(shown.asked, shown.refunded) <= case.order.paid
-        if is_believed and (shown.state, shown.refunded) != (
-            refund.state,
-            refund.refunded,
-        ):
+        is_known = (shown.state, shown.refunded) == (refund.state, refund.refunded)
+        if is_believed and not is_known:
             raise case.contradicted(
-                f"refund {refund.refund_id} is {shown.state}, {shown.refunded} came back. Follow it first: sourcing "
-                "refunds"
+                f"refund {refund.refund_id} is {shown.state}, {shown.refunded} came back. "
+                "Follow it first: sourcing refunds"
             )
 
 
-def _came_back(
-    order: OrderRecord, back: Money, refunds: Sequence[Refund], at: datetime
-) -> Refund:
-    number = 1 + max(
-        (one.number for one in refunds if one.part == ALL_LINES), default=0
-    )
+def _refund_by_person(case: Case, back: Money, refunds: Sequence[Refund]) -> Refund:
+    order = case.order
+    numbers = [refund.number for refund in refunds if refund.part == ALL_LINES]
+    number = 1 + max(numbers, default=0)
     return Refund(
         key=f"{order.order_ref}:all.{number}",
         order_ref=order.order_ref,
@@ -560,52 +615,120 @@ def _came_back(
         approved=back,
         refunded=back,
         state_before=order.state,
-        settled_at=at,
+        settled_at=case.resources.clock(),
     )
 
 
-async def _about_any(case: Case) -> ResolutionRecord:
+async def _by_key(case: Case, effect: Asked) -> ResolutionRecord:
     """An effect without an answer of its own, named by its key: it moves no order."""
-    found = next(
-        (
-            one
-            for one in case.effects
-            if one.key == case.answer.value and one.status in OPEN
-        ),
-        None,
-    )
-    if found is None:
-        raise case.nothing_asked(f"effect {case.answer.value}")
-    kind = kind_of(found)
+    assert effect is not None, "it is named"
+    kind = kind_of(effect)
     if kind.happened is not K.DONE:
-        yes, no = kind.commands(case.order.order_ref, found.key)
+        yes, no = kind.commands(case.order.order_ref, effect.key)
         raise ResolutionRefused(f"answer with: {yes}, or: {no}")
-    case.free(found)
-    seen, shown = await case.read_back(found), await case.shown()
-    if isinstance(seen, Proof) and case.answer.kind is K.NOT_DONE:
-        raise case.contradicted(f"{found.key} happened. Run again to record that")
-    if isinstance(seen, OwnRecord) and shown and case.answer.kind is K.DONE:
+    if case.answer.kind is K.NOT_DONE:
+        seen = await case.read_back(effect)
+        if isinstance(seen, Proof):
+            raise case.contradicted(f"{effect.key} happened. Run again to record that")
+        case.require_clear(effect, clear_from(case.resources, effect))
+        return case.record(effect, EffectStatus.UNSENT, None)
+
+    seen, shown = await case.read_back(effect), await case.shown()
+    if isinstance(seen, OwnRecord) and shown:
         raise case.contradicted(
-            f"order {shown.order_id} is {shown.status}, and nothing of {found.key} is to be seen"
+            f"order {shown.order_id} is {shown.status}, and nothing of {effect.key} is to "
+            "be seen"
         )
-    if case.answer.kind is K.DONE:
-        return case.record(found, EffectStatus.DONE, None, proof={"told_by": case.by})
-    case.require_clear(found, clear_from(case.resources, found), case.resources.clock())
-    return case.record(found, EffectStatus.UNSENT, None)
+    return case.record(effect, EffectStatus.DONE, None, proof={"told_by": case.by})
 
 
-_TAKEN_BY: Mapping[K, Callable[[Case], Awaitable[ResolutionRecord]]] = {
-    K.ORDERED: _about_creating,
-    K.NOT_ORDERED: _about_creating,
-    K.PAID: _about_paying,
-    K.NOT_PAID: _about_paying,
-    K.BOOKED: _about_booking,
-    K.NOT_BOOKED: _about_booking,
-    K.CANCELLED: _about_cancelling,
-    K.NOT_CANCELLED: _about_cancelling,
-    K.REFUND_ASKED: _about_refunding,
-    K.NOT_REFUNDED: _about_refunding,
-    K.CAME_BACK: _about_money_back,
-    K.DONE: _about_any,
-    K.NOT_DONE: _about_any,
+def _never(_: Case) -> bool:
+    return False
+
+
+def _always(_: Case) -> bool:
+    return True
+
+
+def _may_be_adopted(case: Case) -> bool:
+    return may_be_adopted(case.order, case.effects)
+
+
+def _has_several_shipments(case: Case) -> bool:
+    return case.order.reason_code is ReasonCode.SEVERAL_SHIPMENTS
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One kind of answer: the effect that it is `about`, `what` that is in words, and
+    what takes it. `may_be_unasked`: it needs no effect.
+    """
+
+    what: str
+    about: Callable[[Case], Asked]
+    take: Callable[[Case, Asked], Awaitable[ResolutionRecord]]
+    may_be_unasked: Callable[[Case], bool] = _never
+
+
+def _creation(case: Case) -> Asked:
+    return case.newest_open(K.ORDERED)
+
+
+def _payment(case: Case) -> Asked:
+    return case.newest_open(K.PAID) or accepted_payment(case.order, case.effects)
+
+
+def _booking(case: Case) -> Asked:
+    return case.newest_open(K.BOOKED)
+
+
+def _booking_to_take_back(case: Case) -> Asked:
+    return _booking(case) or booking_by_person(case.order, case.effects)
+
+
+def _cancellation(case: Case) -> Asked:
+    return case.newest_open(K.CANCELLED)
+
+
+def _refund(case: Case) -> Asked:
+    return case.newest_open(K.REFUND_ASKED)
+
+
+def _named(case: Case) -> Asked:
+    named = [one for one in case.effects if one.key == case.answer.value]
+    return next((effect for effect in named if effect.status in OPEN), None)
+
+
+ANSWERS: Mapping[K, Answer] = {
+    K.ORDERED: Answer(
+        what="creation",
+        about=_creation,
+        take=_ordered,
+        may_be_unasked=_may_be_adopted,
+    ),
+    K.NOT_ORDERED: Answer(what="creation", about=_creation, take=_did_not_happen),
+    K.PAID: Answer(what="payment", about=_payment, take=_paid),
+    K.NOT_PAID: Answer(what="payment", about=_payment, take=_not_paid),
+    K.BOOKED: Answer(
+        what="booking",
+        about=_booking,
+        take=_booked,
+        may_be_unasked=_has_several_shipments,
+    ),
+    K.NOT_BOOKED: Answer(
+        what="booking",
+        about=_booking_to_take_back,
+        take=_not_booked,
+    ),
+    K.CANCELLED: Answer(what="cancellation", about=_cancellation, take=_cancelled),
+    K.NOT_CANCELLED: Answer(
+        what="cancellation", about=_cancellation, take=_did_not_happen
+    ),
+    K.REFUND_ASKED: Answer(what="refund", about=_refund, take=_refund_asked),
+    K.NOT_REFUNDED: Answer(what="refund", about=_refund, take=_did_not_happen),
+    K.CAME_BACK: Answer(
+        what="money", about=lambda _: None, take=_came_back, may_be_unasked=_always
+    ),
+    K.DONE: Answer(what="effect {}", about=_named, take=_by_key),
+    K.NOT_DONE: Answer(what="effect {}", about=_named, take=_by_key),
 }
