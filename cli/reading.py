@@ -173,9 +173,7 @@ def _show_finding(finding: Finding) -> None:
     )
     terminal.console.print(head, soft_wrap=True)
     sides = (
-        ("orders", "wallet")
-        if finding.kind is FindingKind.WALLET_DIFFERS
-        else ("ledger", "service")
+        ("orders", "wallet") if finding.marketplace is None else ("ledger", "service")
     )
     grid = table.Table.grid(padding=(0, 2))
     for name, words in zip(

@@ -24,27 +24,12 @@ class FindingKind(StrEnum):
     """How ledger and service differ, the most costly first."""
 
     SEVERAL_ORDERS = "several_orders"  # more than one live order under one reference
-    ORPHAN = "orphan"  # a live or paid order that the ledger doesn't know
-    WALLET_DIFFERS = "wallet_differs"  # the wallet's statement is not the sum of the orders' payments
-    PAYMENT_MISSING = (
-        "payment_missing"  # paid in the ledger, unpaid or closed unpaid at the service
-    )
-    UNRECORDED_PAYMENT = (
-        "unrecorded_payment"  # paid at the service, no payment in the ledger
-    )
-    PAYMENT_DROPPED = (
-        "payment_dropped"  # accepted by the service once, plainly unpaid there now
-    )
-    AMOUNT_DIFFERS = "amount_differs"
-    UNKNOWN_REFUND = (
-        "unknown_refund"  # of an order of ours at the service, not asked by this ledger
-    )
+    ORPHAN = "orphan"  # a live order, or a refund, that the ledger doesn't know
+    PAYMENT_DIFFERS = "payment_differs"  # paid, or accepted, on one side alone
+    AMOUNT_DIFFERS = "amount_differs"  # also of the wallet's statement and all orders
     MISSING = "missing"  # ordered in the ledger, not to be found at the service
     STATE_DIFFERS = "state_differs"  # over on one side, alive on the other
-    SHIPMENT_MISSING = (
-        "shipment_missing"  # booked in the ledger, no shipment on the order
-    )
-    SHIPMENT_DIFFERS = "shipment_differs"
+    SHIPMENT_DIFFERS = "shipment_differs"  # another booking than ours, or none
     OPEN_QUESTION = "open_question"  # an effect whose outcome is not known
 
 
@@ -260,7 +245,7 @@ def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
         if ours.gives_back and theirs.status is ServiceStatus.CLOSED:
             return None
         return _finding(
-            FindingKind.PAYMENT_MISSING,
+            FindingKind.PAYMENT_DIFFERS,
             ours,
             expected=f"{ours.paid} paid",
             seen=standing(theirs),
@@ -269,7 +254,7 @@ def _payment(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
         )
     if ours.paid is None and is_paid(theirs):
         return _finding(
-            FindingKind.UNRECORDED_PAYMENT,
+            FindingKind.PAYMENT_DIFFERS,
             ours,
             expected=f"{ours.state}, not paid",
             seen=standing(theirs),
@@ -298,7 +283,7 @@ def _dropped(ours: LedgerOrder, theirs: ServiceOrder, now: datetime) -> Finding 
         ("is missing", "") if closed else ("left", ", then run its request file again")
     )
     return _finding(
-        FindingKind.PAYMENT_DROPPED,
+        FindingKind.PAYMENT_DIFFERS,
         ours,
         expected="a payment, which the service had accepted",
         seen=standing(theirs),
@@ -390,35 +375,33 @@ def _shipment(ours: LedgerOrder, theirs: ServiceOrder) -> Iterator[Finding]:
         _booking(one.shipment_order_id, one.tracking_numbers)
         for one in theirs.shipments
     )
-    if ours.shipment_order_id and not theirs.shipments:
-        yield _finding(
-            FindingKind.SHIPMENT_MISSING,
-            ours,
-            expected=expected,
-            seen="no shipment on the order",
-            remedy="ask the warehouse for it; don't book again before it says no",
-        )
-    elif theirs.shipments and not _same_shipment(ours, theirs):
-        remedy = "ask the warehouse which one counts, and have the others cancelled"
-        if {one.shipment_order_id for one in theirs.shipments} == {
-            ours.shipment_order_id
-        }:
-            remedy = "tracking takes its new numbers; where they still differ then, ask the warehouse which count"
-        if not ours.shipment_order_id:
-            remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
-        yield _finding(
-            FindingKind.SHIPMENT_DIFFERS,
-            ours,
-            expected=expected,
-            seen=seen,
-            remedy=remedy,
-        )
+    if _same_shipment(ours, theirs):
+        return
+    remedy = "ask the warehouse which one counts, and have the others cancelled"
+    if not theirs.shipments:
+        seen = "no shipment on the order"
+        remedy = "ask the warehouse for it; don't book again before it says no"
+    elif not ours.shipment_order_id:
+        remedy = "run its request file again, which records it; if it was not yours, ask the warehouse"
+    elif {one.shipment_order_id for one in theirs.shipments} == {
+        ours.shipment_order_id
+    }:
+        remedy = "tracking takes its new numbers; where they still differ then, ask the warehouse which count"
+    yield _finding(
+        FindingKind.SHIPMENT_DIFFERS,
+        ours,
+        expected=expected,
+        seen=seen,
+        remedy=remedy,
+    )
 
 
 def _same_shipment(ours: LedgerOrder, theirs: ServiceOrder) -> bool:
     """Numbers that are not shown yet don't contradict those that the booking
     answered.
     """
+    if not theirs.shipments:
+        return not ours.shipment_order_id
     shown = theirs.shipments[0]
     numbers = set(shown.tracking_numbers)
     same_numbers = not numbers or numbers == set(ours.tracking_numbers)

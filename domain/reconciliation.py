@@ -334,7 +334,7 @@ def wallet_finding(sums: Iterable[PaidSum], left: Money) -> Finding | None:
         else "orders are paid that the statement doesn't have: is it of the whole period, and of all payments?"
     )
     return Finding(
-        kind=FindingKind.WALLET_DIFFERS,
+        kind=FindingKind.AMOUNT_DIFFERS,
         expected=f"{paid}, as the orders at the service show it",
         seen=f"{left} left the wallet",
         remedy=remedy,

@@ -237,7 +237,7 @@ async def unknown_refunds(
             unknown[one.order_id].append(one)
     return [
         Finding(
-            kind=FindingKind.UNKNOWN_REFUND,
+            kind=FindingKind.ORPHAN,
             expected="no refund but those that were asked for here",
             seen=shorten(
                 [

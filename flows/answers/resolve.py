@@ -642,14 +642,6 @@ async def _by_key(case: Case, effect: Asked) -> ResolutionRecord:
     return case.record(effect, EffectStatus.DONE, None, proof={"told_by": case.by})
 
 
-def _never(_: Case) -> bool:
-    return False
-
-
-def _always(_: Case) -> bool:
-    return True
-
-
 def _may_be_adopted(case: Case) -> bool:
     return may_be_adopted(case.order, case.effects)
 
@@ -658,40 +650,12 @@ def _has_several_shipments(case: Case) -> bool:
     return case.order.reason_code is ReasonCode.SEVERAL_SHIPMENTS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """One kind of answer: the effect that it is `about`, `what` that is in words, and
-    what takes it. `may_be_unasked`: it needs no effect.
-    """
-
-    what: str
-    about: Callable[[Case], Asked]
-    take: Callable[[Case, Asked], Awaitable[ResolutionRecord]]
-    may_be_unasked: Callable[[Case], bool] = _never
+def _accepted_payment(case: Case) -> Asked:
+    return accepted_payment(case.order, case.effects)
 
 
-def _creation(case: Case) -> Asked:
-    return case.newest_open(K.ORDERED)
-
-
-def _payment(case: Case) -> Asked:
-    return case.newest_open(K.PAID) or accepted_payment(case.order, case.effects)
-
-
-def _booking(case: Case) -> Asked:
-    return case.newest_open(K.BOOKED)
-
-
-def _booking_to_take_back(case: Case) -> Asked:
-    return _booking(case) or booking_by_person(case.order, case.effects)
-
-
-def _cancellation(case: Case) -> Asked:
-    return case.newest_open(K.CANCELLED)
-
-
-def _refund(case: Case) -> Asked:
-    return case.newest_open(K.REFUND_ASKED)
+def _booking_by_person(case: Case) -> Asked:
+    return booking_by_person(case.order, case.effects)
 
 
 def _named(case: Case) -> Asked:
@@ -699,36 +663,46 @@ def _named(case: Case) -> Asked:
     return next((effect for effect in named if effect.status in OPEN), None)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """One kind of answer: the effect that it is about, in words (`what`), and what
+    takes it.
+
+    The effect is the newest open one that is answered with `happened`, `else_about`
+    another. `may_be_unasked`: where it needs none.
+    """
+
+    what: str
+    take: Callable[[Case, Asked], Awaitable[ResolutionRecord]]
+    happened: K = K.DONE
+    else_about: Callable[[Case], Asked] = lambda _: None
+    may_be_unasked: Callable[[Case], bool] = lambda _: False
+
+    def about(self, case: Case) -> Asked:
+        asked = None if self.happened is K.DONE else case.newest_open(self.happened)
+        return asked or self.else_about(case)
+
+
+_CREATION = Answer(what="creation", happened=K.ORDERED, take=_did_not_happen)
+_PAYMENT = Answer(
+    what="payment", happened=K.PAID, take=_paid, else_about=_accepted_payment
+)
+_BOOKING = Answer(what="booking", happened=K.BOOKED, take=_booked)
+_CANCELLATION = Answer(what="cancellation", happened=K.CANCELLED, take=_did_not_happen)
+_REFUND = Answer(what="refund", happened=K.REFUND_ASKED, take=_did_not_happen)
+_ANY = Answer(what="effect {}", take=_by_key, else_about=_named)
 ANSWERS: Mapping[K, Answer] = {
-    K.ORDERED: Answer(
-        what="creation",
-        about=_creation,
-        take=_ordered,
-        may_be_unasked=_may_be_adopted,
-    ),
-    K.NOT_ORDERED: Answer(what="creation", about=_creation, take=_did_not_happen),
-    K.PAID: Answer(what="payment", about=_payment, take=_paid),
-    K.NOT_PAID: Answer(what="payment", about=_payment, take=_not_paid),
-    K.BOOKED: Answer(
-        what="booking",
-        about=_booking,
-        take=_booked,
-        may_be_unasked=_has_several_shipments,
-    ),
-    K.NOT_BOOKED: Answer(
-        what="booking",
-        about=_booking_to_take_back,
-        take=_not_booked,
-    ),
-    K.CANCELLED: Answer(what="cancellation", about=_cancellation, take=_cancelled),
-    K.NOT_CANCELLED: Answer(
-        what="cancellation", about=_cancellation, take=_did_not_happen
-    ),
-    K.REFUND_ASKED: Answer(what="refund", about=_refund, take=_refund_asked),
-    K.NOT_REFUNDED: Answer(what="refund", about=_refund, take=_did_not_happen),
-    K.CAME_BACK: Answer(
-        what="money", about=lambda _: None, take=_came_back, may_be_unasked=_always
-    ),
-    K.DONE: Answer(what="effect {}", about=_named, take=_by_key),
-    K.NOT_DONE: Answer(what="effect {}", about=_named, take=_by_key),
+    K.ORDERED: replace(_CREATION, take=_ordered, may_be_unasked=_may_be_adopted),
+    K.NOT_ORDERED: _CREATION,
+    K.PAID: _PAYMENT,
+    K.NOT_PAID: replace(_PAYMENT, take=_not_paid),
+    K.BOOKED: replace(_BOOKING, may_be_unasked=_has_several_shipments),
+    K.NOT_BOOKED: replace(_BOOKING, take=_not_booked, else_about=_booking_by_person),
+    K.CANCELLED: replace(_CANCELLATION, take=_cancelled),
+    K.NOT_CANCELLED: _CANCELLATION,
+    K.REFUND_ASKED: replace(_REFUND, take=_refund_asked),
+    K.NOT_REFUNDED: _REFUND,
+    K.CAME_BACK: Answer(what="money", take=_came_back, may_be_unasked=lambda _: True),
+    K.DONE: _ANY,
+    K.NOT_DONE: _ANY,
 }

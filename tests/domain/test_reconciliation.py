@@ -235,7 +235,7 @@ def test_a_payment_that_the_service_does_not_show(
     """Unpaid or closed there, paid here: one finding, whatever else differs with it."""
     finding = only([ours(shipment_order_id="", tracking_numbers=())], [shown])
     assert (finding.kind, finding.expected, finding.seen) == (
-        FindingKind.PAYMENT_MISSING,
+        FindingKind.PAYMENT_DIFFERS,
         "12.00 CNY paid",
         seen,
     )
@@ -254,7 +254,7 @@ def test_a_payment_that_the_ledger_does_not_have(
 ) -> None:
     finding = only([unpaid(state=state)], [theirs(shipments=())])
     assert (finding.kind, finding.expected) == (
-        FindingKind.UNRECORDED_PAYMENT,
+        FindingKind.PAYMENT_DIFFERS,
         f"{state}, not paid",
     )
     assert finding.remedy.startswith(remedy)
@@ -266,7 +266,7 @@ def test_an_accepted_payment_that_was_dropped() -> None:
     """
     pending = unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW)
     finding = only([pending], [theirs_unpaid()])
-    assert finding.kind is FindingKind.PAYMENT_DROPPED
+    assert finding.kind is FindingKind.PAYMENT_DIFFERS
     assert "sourcing resolve A-1 --not-paid" in finding.remedy
     waiting = replace(pending, payment_clear_at=NOW + timedelta(seconds=1))
     assert compared([waiting], [theirs_unpaid()]).findings == ()
@@ -290,7 +290,7 @@ def test_an_accepted_payment_of_an_order_that_closed_is_asked_about(
     order = unpaid(state=state, payment_clear_at=NOW + timedelta(seconds=1))
     finding = only([order], [theirs_unpaid(status=ServiceStatus.CLOSED)])
     assert (finding.kind, finding.seen) == (
-        FindingKind.PAYMENT_DROPPED,
+        FindingKind.PAYMENT_DIFFERS,
         "closed unpaid",
     )
     assert finding.remedy == (
@@ -363,7 +363,7 @@ def test_a_refund_under_way_may_look_like_anything() -> None:
         assert compared([ours(state=state)], [closed]).findings == ()
         assert (
             only([ours(state=state)], [theirs_unpaid()]).kind
-            is FindingKind.PAYMENT_MISSING
+            is FindingKind.PAYMENT_DIFFERS
         )
 
 
@@ -428,12 +428,12 @@ def test_a_closed_order_of_which_a_part_is_told_to_have_come_back_is_no_finding(
         (
             unpaid(state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW),
             theirs_unpaid(paid=Money(0)),
-            [FindingKind.PAYMENT_DROPPED],
+            [FindingKind.PAYMENT_DIFFERS],
         ),
         (
             ours(shipment_order_id="", tracking_numbers=()),
             theirs_unpaid(paid=Money(0)),
-            [FindingKind.PAYMENT_MISSING],
+            [FindingKind.PAYMENT_DIFFERS],
         ),
         (ours(), theirs(paid=Money(0)), []),
         (
@@ -464,11 +464,11 @@ def test_what_came_back_may_be_taken_off() -> None:
 
 def test_a_booking_that_the_order_does_not_show() -> None:
     """A finding where other orders show theirs, and where there is no other."""
-    assert only([ours()], [theirs(shipments=())]).kind is FindingKind.SHIPMENT_MISSING
+    assert only([ours()], [theirs(shipments=())]).kind is FindingKind.SHIPMENT_DIFFERS
     finding = only(
         [ours("A-1"), ours("A-2")], [theirs("A-1"), theirs("A-2", shipments=())]
     )
-    assert (finding.kind, finding.order_ref) == (FindingKind.SHIPMENT_MISSING, "A-2")
+    assert (finding.kind, finding.order_ref) == (FindingKind.SHIPMENT_DIFFERS, "A-2")
     assert (finding.expected, finding.seen) == (
         "ship-A-2 (T-A-2)",
         "no shipment on the order",
@@ -622,7 +622,7 @@ def test_the_most_costly_finding_comes_first() -> None:
     assert [finding.kind for finding in compared(ledger, shown).findings] == [
         FindingKind.ORPHAN,
         FindingKind.AMOUNT_DIFFERS,
-        FindingKind.SHIPMENT_MISSING,
+        FindingKind.SHIPMENT_DIFFERS,
     ]
 
 
@@ -732,7 +732,7 @@ def test_the_wallet_against_the_sum() -> None:
     assert more is not None
     assert less is not None
     assert (more.kind, more.seen) == (
-        FindingKind.WALLET_DIFFERS,
+        FindingKind.AMOUNT_DIFFERS,
         "24.00 CNY left the wallet",
     )
     assert more.remedy.startswith("money left without an order that shows it")

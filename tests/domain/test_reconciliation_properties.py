@@ -160,14 +160,14 @@ ON_BOOKED: list[Plant] = [
     lambda o, s: (
         o,
         replace(s, status=ServiceStatus.UNPAID, paid=None),
-        Kind.PAYMENT_MISSING,
+        Kind.PAYMENT_DIFFERS,
     ),
     lambda o, s: (
         o,
         replace(s, status=ServiceStatus.CLOSED, paid=None),
-        Kind.PAYMENT_MISSING,
+        Kind.PAYMENT_DIFFERS,
     ),
-    lambda o, s: (replace(o, paid=None), s, Kind.UNRECORDED_PAYMENT),
+    lambda o, s: (replace(o, paid=None), s, Kind.PAYMENT_DIFFERS),
     lambda o, s: (replace(o, state=OrderState.CANCELLED), s, Kind.STATE_DIFFERS),
     lambda o, s: (o, replace(s, status=ServiceStatus.CLOSED), Kind.STATE_DIFFERS),
     lambda o, s: (o, replace(s, status=ServiceStatus.OTHER), Kind.STATE_DIFFERS),
@@ -194,18 +194,18 @@ ON_SHIPMENTS: list[Plant] = [
         ),
         Kind.SHIPMENT_DIFFERS,
     ),
-    lambda o, s: (o, replace(s, shipments=()), Kind.SHIPMENT_MISSING),
+    lambda o, s: (o, replace(s, shipments=()), Kind.SHIPMENT_DIFFERS),
 ]
 ON_UNPAID: list[Plant] = [
     lambda o, s: (None, s, Kind.ORPHAN),
     lambda o, s: (replace(o, order_id="", ordered_at=None, state=OrderState.PLANNED), s, Kind.ORPHAN),
     lambda o, s: (o, None, Kind.MISSING),
-    lambda o, s: (o, replace(s, status=ServiceStatus.PAID, paid=s.total), Kind.UNRECORDED_PAYMENT),
+    lambda o, s: (o, replace(s, status=ServiceStatus.PAID, paid=s.total), Kind.PAYMENT_DIFFERS),
     lambda o, s: (replace(o, payment_clear_at=None), replace(s, status=ServiceStatus.CLOSED), Kind.STATE_DIFFERS),
-    lambda o, s: (o, replace(s, status=ServiceStatus.CLOSED), Kind.PAYMENT_DROPPED),
+    lambda o, s: (o, replace(s, status=ServiceStatus.CLOSED), Kind.PAYMENT_DIFFERS),
     lambda o, s: (replace(o, state=OrderState.CANCELLED), s, Kind.STATE_DIFFERS),
     lambda o, s: (o, replace(s, total=s.total + Money(1)), Kind.AMOUNT_DIFFERS),
-    lambda o, s: (replace(o, state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW), s, Kind.PAYMENT_DROPPED),
+    lambda o, s: (replace(o, state=OrderState.PAYMENT_PENDING, payment_clear_at=NOW), s, Kind.PAYMENT_DIFFERS),
 ]  # fmt: skip
 
 

@@ -399,7 +399,7 @@ def pay_long_ago(world: World, order_ref: str, age: timedelta) -> None:
     world.ledger.clock = lambda: NOW
 
 
-@pytest.mark.parametrize(("age_s", "found"), [(959, []), (960, ["payment_dropped"])])
+@pytest.mark.parametrize(("age_s", "found"), [(959, []), (960, ["payment_differs"])])
 async def test_an_accepted_payment_that_never_shows(
     world: World, age_s: int, found: list[str]
 ) -> None:
@@ -462,7 +462,7 @@ async def test_the_wallets_statement_is_compared_with_the_sum(world: World) -> N
     world.order("A-1")
     world.taobao.shows(paid("A-1"))
     assert (await world.reconciled(wallet_out=Money(1200))).all_fine
-    assert kinds(await world.reconciled(wallet_out=Money(1300))) == ["wallet_differs"]
+    assert kinds(await world.reconciled(wallet_out=Money(1300))) == ["amount_differs"]
     some = await world.reconciled(
         wallet_out=Money(1300), marketplaces=[Marketplace.TAOBAO]
     )
@@ -605,7 +605,7 @@ async def test_a_refund_that_was_asked_for_elsewhere_is_found(world: World) -> N
     report = await world.reconciled()
     (finding,) = report.findings
     assert (finding.kind, finding.order_ref, finding.seen_amount) == (
-        "unknown_refund",
+        "orphan",
         "A-1",
         Money(1000),
     )

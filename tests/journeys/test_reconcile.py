@@ -69,7 +69,7 @@ def test_what_is_planted_is_found_and_named(merchant: Merchant) -> None:
     merchant.sandbox.advance(5)  # a new order is being built for two seconds
 
     report = merchant.report("reconcile")
-    assert report["counts"] == {"orphan": 1, "payment_missing": 1, "amount_differs": 1}
+    assert report["counts"] == {"orphan": 1, "payment_differs": 1, "amount_differs": 1}
     orphan, unpaid, amount = report["findings"]
     assert (orphan["marketplace"], orphan["order_ref"], orphan["order_id"]) == (
         "1688",
@@ -90,7 +90,7 @@ def test_what_is_planted_is_found_and_named(merchant: Merchant) -> None:
     assert told.exit_code == 3
     assert all(
         words in told.stdout
-        for words in ("orphan", by_hand, "payment missing", "taobao-002", "poizon-000")
+        for words in ("orphan", by_hand, "payment differs", "taobao-002", "poizon-000")
     )
     noted = merchant.sourcing(
         "reconcile", "--not-ours", f"1688:{by_hand}", "--by", "Mei"

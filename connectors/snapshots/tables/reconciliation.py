@@ -31,9 +31,8 @@ RECONCILIATION = Table(
     "from none. A difference that is gone stays as a row of its older snapshot.",
     {
         "kind": text(
-            "`run`, or how they differ: `several_orders`, `orphan`, `wallet_differs`, `payment_missing`, "
-            "`unrecorded_payment`, `payment_dropped`, `amount_differs`, `unknown_refund`, `missing`, `state_differs`, "
-            "`shipment_missing`, `shipment_differs`, `open_question`.",
+            "`run`, or how they differ: `several_orders`, `orphan`, `payment_differs`, "
+            "`amount_differs`, `missing`, `state_differs`, `shipment_differs`, `open_question`.",
             source="comparison of ledger and service",
             example="amount_differs",
         ),
