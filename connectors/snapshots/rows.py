@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 from pyarrow import parquet
@@ -24,7 +24,7 @@ from connectors.snapshots.tables.table import (
 from domain.money import minor_digits
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 
 MAX_INT64 = 2**63 - 1
@@ -45,8 +45,6 @@ class SnapshotValueError(ValueError):
 
     def __init__(self, table: Table, row: int, column: str, problem: str) -> None:
         super().__init__(f"table {table.name}, row {row}, column {column}: {problem}")
-        self.column = column
-        self.problem = problem
 
 
 def to_arrow(table: Table, rows: Sequence[Mapping[str, object]]) -> pa.Table:
@@ -141,14 +139,6 @@ CHECKS: Mapping[pa.DataType, Callable[[object], object]] = {
     FLAG: _flag,
     MOMENT: _moment,
 }
-
-
-def records(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows of a frame, with None for nulls."""
-    rows: list[dict[str, Any]] = pa.Table.from_pandas(
-        frame, preserve_index=False
-    ).to_pylist()
-    return rows
 
 
 class Growing:

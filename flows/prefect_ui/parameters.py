@@ -435,7 +435,7 @@ ExportedQuery = Annotated[
 ]
 ExportedFormat = Annotated[
     ExportFormat,
-    asked("Format", "csv and parquet hold one table, xlsx and sqlite several"),
+    asked("Format", "csv and parquet hold one table, xlsx several"),
 ]
 ExportedFile = Annotated[
     str,
