@@ -38,8 +38,8 @@ STEPS = {
 the wire.
 """
 SHORT = {
-    "connectors.xportcn.breaker.LEAST_PROBE_S": 0.1,
-    "connectors.xportcn.breaker.SHORT_S": 0.1,
+    "connectors.xportcn.breaker.MIN_PROBE_S": 0.1,
+    "connectors.xportcn.breaker.MIN_THROTTLED_S": 0.1,
     "connectors.xportcn.failures.BASE_S": 0.02,
     "tasks.effects.protocol.FIRST_PAUSE_S": 0.02,
     "tasks.effects.protocol.LONGEST_PAUSE_S": 0.3,
@@ -227,8 +227,8 @@ def test_a_run_that_loses_patience_ends_in_order(
     assert {
         order["reason"] for order in report["orders"]
     } <= {  # how far each came before the fall
-        "approved, not ordered yet: the service was away. finish-open goes on with it, or: sourcing finish",
-        "not looked up yet: the service was away. finish-open goes on with it, or: sourcing finish",
+        "left as it is, since the service was away: run again, or: sourcing finish",
+        "not looked up yet (the service was away)",
     }
     assert sandbox.books()["orders"] == []
 

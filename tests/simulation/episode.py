@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Collection, Coroutine, Mapping, Sequence
+from contextlib import suppress
 from contextvars import Context
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -705,8 +706,9 @@ class Episode:
             self.note(f"{process.name} ends")
         except (XportcnError, LedgerUnusable) as error:
             self.note(f"{process.name} gives up: {type(error).__name__}")
-        except Crash:
-            pass
+        except Crash:  # its task was cancelled too, and awaits nothing any more
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(0)
         except asyncio.CancelledError:
             if process.interrupted:
                 self.note(f"{process.name} is interrupted")

@@ -168,7 +168,7 @@ def test_after_four_of_them_the_others_are_held(made: Stage, chunk_size: int) ->
         f"R-{n}": "refused" if n <= 4 else "held" for n in range(1, 7)
     }
     assert (
-        "none of the first 4 orders at taobao could be bought (R-1, R-2, R-3, R-4; the last: not"
+        "none of the first 4 orders at taobao could be bought (R-1, R-2, R-3, R-4; the last: refused by the service: "
         in shop.reason("R-6")
     )
 

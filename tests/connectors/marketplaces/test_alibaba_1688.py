@@ -269,7 +269,7 @@ async def test_a_total_without_any_price_is_nothing_to_compare(
     )
     assert verdict.state is OrderState.HELD
     assert str(verdict.why).startswith(
-        "the preview tells a total of 84.00 CNY and the price of nothing, so there is nothing to compare with the offer"
+        "the preview can't be right: it shows 84.00 CNY in all and no other price; the offer costs 40.00 CNY"
     )
     with pytest.raises(NotSent, match="no price; nothing was ordered"):
         require_approved(alibaba_order.CREATE, quote, Money(8400))
