@@ -20,17 +20,12 @@ from cli.failures import (
 )
 from cli.lazily import lazily
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
-from domain.holds import BALANCE
 from domain.marketplace import Marketplace
-from flows.prefect_ui.remedy_parameters import (
-    AnsweredBy,
-    ConfirmedAt,
-    FirstPaymentOtherwise,
-)
+from flows.prefect_ui.remedy_parameters import FirstPaymentOtherwise
 
 with lazily():
     from cli import status, terminal
-    from connectors.ledger import store
+    from connectors.ledger import marks, send_log, store
     from connectors.xportcn import settings as xportcn
     from deployments import local_server
     from flows.answers import marketplaces, questions
@@ -39,14 +34,13 @@ with lazily():
     from tasks.engine import resources
 
 ASKS = {  # by topic of the question
+    "first payment": "Did the balance fall by exactly that, once, by no other channel, and does the console show these "
+    "goods for your warehouse?",
     "amounts": "Have you looked, and is all as it should be there?",
     "reference": "Does the console show it as ours, with just that?",
     "units": "Have you looked, and are its amounts right?",
     "all known": "Is every order of ours there known to this ledger?",
 }
-EXACTLY = "Did the balance fall by exactly that, once?"
-CHANNEL = "By which channel was it paid, as the console names it?"
-GOODS = "Does the console show these goods for your warehouse?"
 
 
 def resolve(  # noqa: PLR0913 - one option an answer
@@ -123,7 +117,6 @@ def resolve(  # noqa: PLR0913 - one option an answer
     not_done: Annotated[
         str | None, typer.Option(metavar="EFFECT", help="It did not happen.")
     ] = None,
-    by: AnsweredBy = "",
 ) -> int:
     """Answer what only a person can find out about an order; without an answer show
     what is asked.
@@ -133,9 +126,7 @@ def resolve(  # noqa: PLR0913 - one option an answer
     answer = answer_of(answers, tracking or [], up_to)
     try:
         return (
-            _show_questions(order_ref)
-            if answer is None
-            else _take(order_ref, answer, by or terminal.person())
+            _show_questions(order_ref) if answer is None else _take(order_ref, answer)
         )
     except ResolutionRefused as error:
         say(str(error))
@@ -176,7 +167,7 @@ def answer_of(
     return Resolution(kind=kind, value=text, tracking=tuple(tracking), amount=amount)
 
 
-def _take(order_ref: str, answer: Resolution, by: str) -> int:
+def _take(order_ref: str, answer: Resolution) -> int:
     settings = settings_now()
 
     async def run() -> str:
@@ -186,7 +177,9 @@ def _take(order_ref: str, answer: Resolution, by: str) -> int:
             feed = events.EventFeed(
                 opened.ledger, opened.ledger.each_order([order_ref]), without_run=True
             )
-            order = await answering.resolve(opened, order_ref, answer, by=by)
+            order = await answering.resolve(
+                opened, order_ref, answer, by=terminal.person()
+            )
             await feed.emit(
                 [order_ref]
             )  # else an alarm about this very question would still go off
@@ -230,44 +223,35 @@ def _show_questions(order_ref: str) -> int:
 
 
 def confirm(
-    marketplace: ConfirmedAt,
+    marketplace: Annotated[
+        Marketplace | None,
+        typer.Argument(
+            help="Which one you have checked in the console; without it a restored ledger."
+        ),
+    ] = None,
     *,
     yes: Annotated[
         bool, typer.Option("--yes", "-y", help="All is as it should be: don't ask.")
     ] = False,
-    channel: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NAME",
-            help="What the first order was paid by; any other than balance holds it.",
-        ),
-    ] = None,
     otherwise: FirstPaymentOtherwise = "",
-    by: AnsweredBy = "",
 ) -> int:
     """Answer all that is open about a marketplace: its first payment, amounts that
-    differ, orders of unknown origin.
+    differ, orders of unknown origin. Or let a restored ledger buy again.
     """
     with status.open_ledger() as ledger:
         ledger.marks.require_in_use()
+        if marketplace is None:
+            return _confirm_restored(ledger, yes=yes)
         ledger.asks_first = True  # a person who asks is answered, also about what was paid without asking
-        asked = marketplaces.open_about(ledger, marketplace)
-        if not asked:
+        questions = marketplaces.open_about(ledger, marketplace)
+        if not questions:
             say(f"nothing is open about {marketplace}")
             return 0
-        left = 0
-        for question in asked:
-            say(question.words)
-            left += not _answered(
-                ledger,
-                marketplace,
-                question,
-                yes,
-                channel,
-                otherwise,
-                by or terminal.person(),
-            )
-        return COULD_NOT_RUN if left else 0
+        answers = [
+            _answered(ledger, marketplace, question, yes, otherwise)
+            for question in questions
+        ]
+        return 0 if all(answers) else COULD_NOT_RUN
 
 
 def _answered(
@@ -275,40 +259,54 @@ def _answered(
     marketplace: Marketplace,
     question: marketplaces.Question,
     yes: bool,  # noqa: FBT001
-    channel: str | None,
     otherwise: str,
-    by: str,
 ) -> bool:
-    if question.topic is not marketplaces.Topic.FIRST_PAYMENT:
-        if agreed := agrees(ASKS[question.topic], yes=yes):
+    """Ask one question and record its answer; False where it stays open."""
+    say(question.words)
+    is_first_payment = question.topic is marketplaces.Topic.FIRST_PAYMENT
+    differs = otherwise if is_first_payment else ""
+    if not differs and not agrees(ASKS[question.topic], yes=yes):
+        if is_first_payment:
             say(
-                f"confirmed: {marketplaces.answer(ledger, marketplace, question.topic, by=by, about=question.about)}"
+                f"nothing was recorded. If it is otherwise, say how: sourcing confirm {marketplace} --otherwise WORDS"
             )
-        return agreed
-    if not otherwise:
-        if not agrees(EXACTLY, yes=yes):
-            return _left_open(marketplace)
-        channel = channel or (
-            BALANCE if yes else typer.prompt(CHANNEL, default=BALANCE, err=True)
-        )
-        if channel.strip().casefold() != BALANCE:
-            otherwise = f"it was paid by {channel.strip()}"
-        elif not agrees(GOODS, yes=yes):
-            return _left_open(marketplace)
-    told = marketplaces.answer(
+        return False
+    effect = marketplaces.answer(
         ledger,
         marketplace,
         question.topic,
-        by=by,
+        by=terminal.person(),
         about=question.about,
-        otherwise=otherwise,
+        otherwise=differs,
     )
-    say(f"recorded: {told}")
+    say(f"recorded: {effect}")
     return True
 
 
-def _left_open(marketplace: Marketplace) -> bool:
+def _confirm_restored(ledger: store.Ledger, *, yes: bool) -> int:
+    """Let a restored ledger buy again once a person says that it knows everything."""
+    words = ledger.marks.standing().get(marks.Mark.RESTORED)
+    if words is None:
+        say("this ledger waits for no confirmation; about a marketplace name it")
+        return 0
     say(
-        f"nothing was recorded. If it is otherwise, say how: sourcing confirm {marketplace} --otherwise WORDS"
+        f"This ledger {words}. It has forgotten what was dropped, refused, cancelled and answered since; drop and "
+        "refuse that again"
     )
-    return False
+    if not agrees("Is everything that was bought since known to it?", yes=yes):
+        return COULD_NOT_RUN
+    settings = settings_now()
+    last_sent = max(
+        (sent.at for sent in send_log.noted(settings.data_dir / "sends")), default=None
+    )
+    until = ledger.marks.confirm_restored(
+        by=terminal.person(), listed_within=settings.listed_within, last_sent=last_sent
+    )
+    if until is None:
+        say("confirmed: the next run may buy")
+    else:
+        say(
+            f"confirmed: the next run may buy, once it is {until:%Y-%m-%d %H:%M:%S} UTC: what was sent before may be "
+            "missing from a list until then"
+        )
+    return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -20,21 +19,18 @@ from cli.failures import (
     utc_now,
 )
 from cli.lazily import lazily
-from domain.marketplace import Marketplace
-from domain.wording import pluralize, shorten
+from domain.wording import pluralize
 
 with lazily():
-    from cli import status, terminal
+    from cli import terminal
     from connectors.ledger import (
         backup,
         copying,
         engine,
         marks,
         send_log,
-        store,
         verify,
     )
-    from flows.answers import marketplaces
 
 app = typer.Typer(
     help="Back the ledger up, check it, put a backup back, take it elsewhere.",
@@ -42,10 +38,6 @@ app = typer.Typer(
 )
 
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-By = Annotated[
-    str | None,
-    typer.Option(metavar="NAME", help="Who does it; without it user and host."),
-]
 SHOWN_FAULTS = 50
 DAMAGED = "Buy nothing with this file. Keep it as it is and put a backup in its place: sourcing ledger restore FILE"
 NOT_AS_WRITTEN = (
@@ -91,17 +83,14 @@ def restore_ledger(
     file: Annotated[Path, typer.Argument(help="A backup of `sourcing ledger backup`.")],
     *,
     yes: Yes = False,
-    by: By = None,
 ) -> None:
-    """Put a backup in the ledger's place. It buys nothing until `sourcing ledger
-    confirm`.
-    """
+    """Put a backup in the ledger's place. It buys nothing until `sourcing confirm`."""
     settings = settings_now()
     url = settings.ledger_url
     _require_no_run(settings.data_dir, "restore")
     question = f"Put {file} in the place of {engine.shown(url)}? It has forgotten what was bought since."
     _require_yes(question, yes=yes)
-    kept = backup.restore(url, file, now=utc_now(), by=by or terminal.person())
+    kept = backup.restore(url, file, now=utc_now(), by=terminal.person())
     if kept:
         terminal.messages.print(f"What was there is kept as {kept}", soft_wrap=True)
     with engine.reading(url) as connection:
@@ -111,83 +100,10 @@ def restore_ledger(
         "It knows nothing of what was bought, paid or booked after that backup, so it buys nothing now.\n"
         "1. sourcing reconcile        lists what the service has and this ledger does not\n"
         "2. sourcing resolve ORDER …  takes such orders on, one by one\n"
-        "3. sourcing ledger confirm   lets it buy again, once lists show all that was sent before: at "
+        "3. sourcing confirm          lets it buy again, once lists show all that was sent before: at "
         f"{utc_now() + settings.listed_within:%H:%M:%S} UTC",
         highlight=False,
     )
-
-
-@command(app, "confirm")
-def confirm_ledger(
-    marketplace: Annotated[
-        Marketplace | None,
-        typer.Argument(
-            help="That the amounts this marketplace shows are right, where it is held for them; else that every order "
-            "of ours there is known to the ledger, as a plan asked."
-        ),
-    ] = None,
-    *,
-    yes: Yes = False,
-    by: By = None,
-) -> None:
-    """Say that what a restored or new ledger can't know is dealt with: then it may buy
-    again.
-    """
-    confirm = (
-        _confirm_restored
-        if marketplace is None
-        else partial(_confirm_marketplace, marketplace)
-    )
-    with status.open_ledger() as ledger:
-        ledger.marks.require_in_use()
-        say(confirm(ledger, yes=yes, by=by or terminal.person()))
-
-
-def _confirm_marketplace(
-    marketplace: Marketplace, ledger: store.Ledger, *, yes: bool, by: str
-) -> str:
-    held = ledger.holds.standing()
-    if marketplace in held:
-        reasons = shorten([why for why, _ in held[marketplace]], most=10)
-        _require_yes(
-            f"{marketplace} is held. {reasons}. Have you looked, and are its amounts right?",
-            yes=yes,
-        )
-        marketplaces.answer(ledger, marketplace, marketplaces.Topic.AMOUNTS, by=by)
-        return f"confirmed: the next run may order and pay at {marketplace}"
-    _require_yes(
-        f"Is every order of ours at {marketplace} known to this ledger?", yes=yes
-    )
-    marketplaces.answer(ledger, marketplace, marketplaces.Topic.ALL_KNOWN, by=by)
-    return f"confirmed: the next run may buy at {marketplace}"
-
-
-def _confirm_restored(ledger: store.Ledger, *, yes: bool, by: str) -> str:
-    settings = settings_now()
-    words = ledger.marks.standing().get(marks.Mark.RESTORED)
-    if words is None:
-        held = ledger.holds.standing()
-        waiting = ", ".join(f"sourcing ledger confirm {one}" for one in held)
-        return (
-            f"marketplaces are held: {waiting}"
-            if held
-            else "this ledger waits for no confirmation"
-        )
-    forgotten = "It has forgotten what was dropped, refused, cancelled and answered since; drop and refuse that again"
-    _require_yes(
-        f"This ledger {words}. {forgotten}. Is everything that was bought since known to it?",
-        yes=yes,
-    )
-    last_sent = max(
-        (one.at for one in send_log.noted(settings.data_dir / "sends")), default=None
-    )
-    until = ledger.marks.confirm_restored(
-        by=by, listed_within=settings.listed_within, last_sent=last_sent
-    )
-    if until is None:
-        return "confirmed: the next run may buy"
-    at = f"{until:%Y-%m-%d %H:%M:%S} UTC"
-    return f"confirmed: the next run may buy, once it is {at}: what was sent before may be missing from a list until then"
 
 
 def _require_yes(question: str, *, yes: bool) -> None:
@@ -205,7 +121,6 @@ def copy_ledger(
         ),
     ],
     yes: Yes = False,
-    by: By = None,
 ) -> None:
     """Move the ledger to another database; the old one buys nothing any more."""
     settings = settings_now()
@@ -215,7 +130,7 @@ def copy_ledger(
         f"Move {engine.shown(url)} to {target}? The old one will buy nothing any more.",
         yes=yes,
     )
-    _print_rows(copying.move_ledger(url, to, now=utc_now(), by=by or terminal.person()))
+    _print_rows(copying.move_ledger(url, to, now=utc_now(), by=terminal.person()))
     say(
         f"moved. Set SOURCING_LEDGER_URL to {target} for every schedule, with its password"
     )

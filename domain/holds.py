@@ -79,10 +79,6 @@ def why_in_words(words: str) -> str:
     return " ".join(words.split())[:LONGEST_WHY].rstrip(".")
 
 
-BALANCE = "balance"
-"""The pay channel that the limits of going live rely on: the wallet of the account."""
-
-
 def first_goes_alone(first: str, marketplace: Marketplace) -> Reason:
     """Why an order is not begun: no person has looked yet at what the first payment
     there did.

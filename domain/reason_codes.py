@@ -23,7 +23,7 @@ ASK_AGAIN = (
 )
 OR_ASK = f"ask again: {ASK_AGAIN}"
 KEEP_ONE = "Cancel all but one, then: sourcing resolve[ {order_ref}] --ordered ORDER_ID; with all cancelled, any id"
-CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing ledger confirm {marketplace}"
+CHECK = "Nothing is ordered or paid at {marketplace} until it is checked: sourcing confirm {marketplace}"
 
 note, waits, choice, request, limit, doubt, money, other = (
     partial(worded, kind) for kind in ReasonKind
@@ -361,7 +361,7 @@ class ReasonCode(StrEnum):
     )
     MARKETPLACE_HELD = (
         "marketplace_held",
-        doubt("{marketplace} is held ({why}). {remedy}", CHECK, "ledger"),
+        doubt("{marketplace} is held ({why}). {remedy}", CHECK, "confirm"),
     )
     OTHER_CONTENTS = (
         "other_contents",
@@ -408,7 +408,7 @@ class ReasonCode(StrEnum):
     UNITS_DIFFER = (
         "units_differ",
         doubt(
-            "{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "ledger"
+            "{both}. [If {told} means yuan, set {setting}. ]{remedy}", CHECK, "confirm"
         ),
     )
     PRICE_FAR_BELOW_LIMIT = (
@@ -574,10 +574,10 @@ class ReasonCode(StrEnum):
         doubt(
             "{doubt}: one may be this order, bought with another ledger. Look them up in "
             "the console and take ours over (sourcing resolve ORDER_REF --ordered ORDER_ID), then say once that no other "
-            "is ours: sourcing ledger confirm {marketplace}",
+            "is ours: sourcing confirm {marketplace}",
             "take ours over (sourcing resolve ORDER_REF --ordered "
-            "ORDER_ID), then: sourcing ledger confirm {marketplace}",
-            "resolve ledger",
+            "ORDER_ID), then: sourcing confirm {marketplace}",
+            "resolve confirm",
         ),
     )
     OVERTAKEN = (

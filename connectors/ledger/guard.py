@@ -311,7 +311,7 @@ def explain_replaced(
         way = "Put the ledger back as it was, or the newest backup (docs/ledger.md): sourcing ledger restore FILE"
     return (
         f"{replaced}. Nothing more is sent. {journal.summary()}\n{way}. Then sourcing reconcile shows what the service "
-        "has and the ledger does not; sourcing ledger confirm lets a restored ledger buy again."
+        "has and the ledger does not; sourcing confirm lets a restored ledger buy again."
     )
 
 

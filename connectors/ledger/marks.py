@@ -49,7 +49,7 @@ class Note(StrEnum):
 
 REMEDY = {
     Mark.RESTORED: "It has forgotten what was bought after that backup. Run `sourcing reconcile`, deal with what it "
-    "finds, then say so: sourcing ledger confirm. Nothing was sent.",
+    "finds, then say so: sourcing confirm. Nothing was sent.",
     Mark.MOVED: "Set SOURCING_LEDGER_URL to the new one. Nothing was sent.",
     Mark.ARRIVING: "Set SOURCING_LEDGER_URL to the old one and give the same `sourcing ledger copy --to` again: it "
     "finishes the move, or says how to begin anew. Nothing was sent.",

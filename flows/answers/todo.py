@@ -448,7 +448,7 @@ def _of_hold(marketplace: Marketplace, reasons: Sequence[tuple[str, datetime]]) 
         **explained(
             marketplace_held(marketplace, shorten([why for why, _ in reasons]))
         ),
-        commands=[f"sourcing ledger confirm {marketplace}"],
+        commands=[f"sourcing confirm {marketplace}"],
     )
 
 

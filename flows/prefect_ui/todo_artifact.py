@@ -50,9 +50,7 @@ FORMS = {
     "refund": ("request-refund", "ask for the money"),
     "return": ("return-parcel", "name the parcel"),
     "cancel": ("cancel-orders", "cancel it"),
-    **dict.fromkeys(
-        ("confirm", "ledger"), ("confirm-marketplace", "confirm the marketplace")
-    ),
+    "confirm": ("confirm-marketplace", "confirm the marketplace"),
 }
 """The deployment whose form replaces a command, and the text of its link."""
 AGAIN = {"buy-from-file": "change or drop its line, then run it again"}
@@ -265,7 +263,7 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
         return {"batch": one.batch_id, "plan_hash": one.reason_facts.get("plan", "")}
     if word == "cancel":
         return {"order_refs": [one.order_ref]}
-    if word in ("confirm", "ledger"):
+    if word == "confirm":
         return {"marketplace": one.marketplace}
     if word == "run":
         return {

@@ -71,7 +71,7 @@ def ledger(sourcing: Sourcing, empty_ledger: Path) -> Ledger:
 def test_a_first_payment_that_is_right_lets_the_others_go(
     sourcing: Sourcing, ledger: Ledger
 ) -> None:
-    done = sourcing("confirm", "taobao", "--yes", "--by", "mei")
+    done = sourcing("confirm", "taobao", "--yes")
     assert (done.exit_code, done.stderr.splitlines()) == (
         0,
         [ASKED, "sourcing: recorded: its first payment is as it should be"],
@@ -86,7 +86,7 @@ def test_a_first_payment_that_is_right_lets_the_others_go(
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        (("--channel", "先采后付"), "it was paid by 先采后付"),
+        (("--otherwise", "paid by 先采后付"), "paid by 先采后付"),
         (("--otherwise", "two bills"), "two bills"),
     ],
 )
@@ -99,7 +99,7 @@ def test_a_first_payment_that_is_otherwise_holds_the_marketplace(
     assert done.stderr.splitlines()[1:] == [f"sourcing: recorded: {why}"]
     assert list(ledger.holds.standing()) == [TAOBAO]
     done = sourcing("confirm", "taobao", "--yes")
-    assert done.stderr.splitlines()[-1] == "sourcing: confirmed: its amounts are right"
+    assert done.stderr.splitlines()[-1] == "sourcing: recorded: its amounts are right"
     assert ledger.holds.standing() == {}
 
 
@@ -120,10 +120,9 @@ def test_a_run_at_a_terminal_asks_about_a_first_payment_at_once(
     """Only where the person wants to answer now; until then the question stays open."""
     said = [False]
     monkeypatch.setattr("typer.confirm", lambda *_, **__: said.pop(0))
-    monkeypatch.setattr("typer.prompt", lambda *_, **__: "balance")
     ask_about_first_payments()
     assert (said, ledger.first_orders.asked()) == ([], {TAOBAO: "A-1"})
-    said += [True, True, True]
+    said += [True, True]
     ask_about_first_payments()
     assert (said, ledger.first_orders.asked()) == ([], {})
     ask_about_first_payments()
@@ -229,7 +228,7 @@ def test_units_in_doubt_are_asked_about_until_they_are_confirmed(
     assert (
         "sourcing: A-2: a cup costs 0.59 CNY each: less than a twentieth" in done.stderr
     )
-    assert done.stderr.splitlines()[-1] == "sourcing: confirmed: its amounts are right"
+    assert done.stderr.splitlines()[-1] == "sourcing: recorded: its amounts are right"
     assert ledger.marks.units_confirmed(TAOBAO, "")
     assert (
         sourcing("confirm", "taobao").stderr
@@ -247,6 +246,6 @@ def test_orders_of_unknown_origin_are_asked_about_too(
     done = sourcing("confirm", "taobao", "--yes")
     assert (
         done.stderr.splitlines()[-1]
-        == "sourcing: confirmed: every order of ours there is known"
+        == "sourcing: recorded: every order of ours there is known"
     )
     assert ledger.marks.confirmed_at(TAOBAO) is not None

@@ -89,7 +89,7 @@ def moved(sourcing: Sourcing, tmp_path: Path, empty_ledger: Path) -> None:
 @pytest.mark.usefixtures("moved")
 @pytest.mark.parametrize(
     "command",
-    ["drop A-1", "forget A-1 --yes", "confirm taobao", "ledger confirm taobao --yes"],
+    ["drop A-1", "forget A-1 --yes", "confirm taobao", "confirm --yes"],
 )
 def test_what_a_person_says_is_not_written_into_a_ledger_that_was_moved(
     sourcing: Sourcing, command: str

@@ -53,7 +53,7 @@ REASONS: dict[str, tuple[Reason, str]] = {
     ),
     "F": (
         because(ReasonCode.MARKETPLACE_HELD, marketplace="1688", why="?"),
-        "sourcing ledger confirm 1688",
+        "sourcing confirm 1688",
     ),
     "G": (
         because(ReasonCode.REFUSED_AFTER_ORDERING, failure="wallet empty"),

@@ -136,5 +136,5 @@ def test_a_contradiction_names_both_figures_and_the_remedy() -> None:
     assert str(contradiction(verdict, Marketplace.BIG_MAJOR)) == (
         "the offer says 177.01 CNY, and the preview says 1.78 CNY: about a hundred times apart, so one of them is in "
         "another unit (yuan, fen). If the preview means yuan, set XPORTCN_UNITS=big_major.preview=yuan. "
-        "Nothing is ordered or paid at big_major until it is checked: sourcing ledger confirm big_major"
+        "Nothing is ordered or paid at big_major until it is checked: sourcing confirm big_major"
     )

@@ -180,7 +180,7 @@ def old_ledger(marketplace: str, deviation: str) -> Case:
         made.run([wanted])
         made.run(made.orders({marketplace: YOUNGER}, "young-"))
         made.command("ledger", "restore", backup, "--yes")
-        made.command("ledger", "confirm", "--yes")
+        made.command("confirm", "--yes")
         made.proxy.deviation = BY_NAME[deviation]
         before = made.run([wanted])["orders"]
         made.lists_show_all()

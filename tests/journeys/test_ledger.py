@@ -46,7 +46,7 @@ def test_a_restored_backup_buys_nothing_twice(merchant: Merchant) -> None:
     assert "It has forgotten what was bought after that backup" in refused.stderr
     assert merchant.sandbox.books() == books
 
-    confirmed = merchant.sourcing("ledger", "confirm", "--yes", "--by", "ann")
+    confirmed = merchant.sourcing("confirm", "--yes")
     assert (
         confirmed.exit_code,
         "what was sent before may be missing from a list until then"
@@ -122,7 +122,7 @@ def test_a_lost_ledger_buys_nothing(merchant: Merchant) -> None:
         assert "ledger.db knows no order, but the snapshot requests-" in done.stderr
     assert merchant.sandbox.books() == books
     assert merchant.sourcing("ledger", "restore", saved, "--yes").exit_code == 0
-    assert merchant.sourcing("ledger", "confirm", "--yes").exit_code == 0
+    assert merchant.sourcing("confirm", "--yes").exit_code == 0
     assert merchant.report("run", file, "--yes")["counts"] == {"booked": 2}
     assert merchant.sandbox.books() == books
 

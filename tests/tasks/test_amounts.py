@@ -143,7 +143,7 @@ async def test_an_order_told_at_a_hundredth_is_not_paid_nor_is_another_there(
         OrderState.HELD,
         "the ledger says 14.20 CNY, and the order says 0.14 CNY: about a hundred times apart, so one of them is in "
         "another unit (yuan, fen). If the order means yuan, set XPORTCN_UNITS=taobao.orders=yuan. Nothing is ordered "
-        "or paid at taobao until it is checked: sourcing ledger confirm taobao",
+        "or paid at taobao until it is checked: sourcing confirm taobao",
     )
     await pay(resources, "A-2")
     assert (now(resources, "A-2").state, channel.payments) == (OrderState.HELD, [])
@@ -165,7 +165,7 @@ async def test_a_held_marketplace_waits_for_a_person_and_nobody_is_asked_to_buy_
     )
     assert (first.state, first.commands) == (
         OrderState.HELD,
-        ["sourcing ledger confirm taobao"],
+        ["sourcing confirm taobao"],
     )
     assert "the ledger says 14.20 CNY, and the order says 0.14 CNY" in first.reason
     here = planned("A-2", 1420).request

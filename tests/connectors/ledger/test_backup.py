@@ -301,7 +301,7 @@ def test_a_restored_ledger_buys_nothing_until_it_is_confirmed(
         with pytest.raises(
             LedgerUnusable,
             match=r"was restored from b\.db, whose newest entry is of 2026-01-01 12:00:00 UTC\. It has forgotten .*"
-            "Run `sourcing reconcile`, .* sourcing ledger confirm. Nothing was sent",
+            "Run `sourcing reconcile`, .* sourcing confirm. Nothing was sent",
         ):
             restored.claim(intents("A-1"), lease=LEASE)
         assert restored.effects_of(["A-1"]) == []

@@ -60,7 +60,7 @@ def test_a_unit_holds_its_marketplace_for_every_run(
     }
     order = other.orders(["A-2"])["A-2"]
     assert (order.state, WHY in order.reason) == (OrderState.HELD, True)
-    assert order.reason.endswith("until it is checked: sourcing ledger confirm taobao")
+    assert order.reason.endswith("until it is checked: sourcing confirm taobao")
 
 
 @pytest.mark.parametrize("action", [Action.BOOK, Action.CANCEL, Action.REFUND])

@@ -89,9 +89,7 @@ async def test_a_new_ledger_asks_once(
     channel.show("5", ServiceStatus.UNPAID, reference=reference, created_at=clock.now)
     words = await why(resources)
     assert "(5): one may be this order, bought with another ledger" in words
-    assert words.endswith(
-        "say once that no other is ours: sourcing ledger confirm 1688"
-    )
+    assert words.endswith("say once that no other is ours: sourcing confirm 1688")
     resources.ledger.marks.confirm(Marketplace.ALIBABA_1688, by="ann")
     assert await why(resources) == ""
     clock.advance(60)

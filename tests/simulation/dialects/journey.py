@@ -70,7 +70,7 @@ ACCOUNT = XportcnSettings(
 set is as the contract has it.
 """
 AS_SET: Mapping[str, Any] = MappingProxyType({})
-SAYS_SO = ("XPORTCN_", "sourcing confirm", "ledger confirm", "was not as expected")
+SAYS_SO = ("XPORTCN_", "sourcing confirm", "was not as expected")
 """What a reason names that tells an assumption about the service: the setting, or the
 question about it.
 """
