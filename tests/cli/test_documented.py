@@ -122,14 +122,16 @@ def test_prefects_own_command_is_told_where_the_server_of_the_installation_is() 
 
 
 def test_what_a_newcomer_reads_stays_short() -> None:
-    """Words of the README, of architecture and safety, and of all pages that are written
-    by hand; the change log may grow.
-    """
-    written = [path for path in PAGES if path.name not in (*GENERATED, "CHANGELOG.md")]
+    """Words of the pages that are written by hand; the contract has its own measure."""
+    written = [
+        path
+        for path in PAGES
+        if path.name not in GENERATED and path.parent == ROOT / "docs"
+    ]
     words = {
         path.name: len(path.read_text(encoding="utf-8").split()) for path in written
     }
-    assert words["README.md"] <= 1200
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").split()) <= 1200
     assert words["architecture.md"] <= 1200
     assert words["safety.md"] <= 1800
-    assert sum(words.values()) <= 23_450
+    assert sum(words.values()) <= 18_000
