@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cli.failures import NEEDS_A_PERSON, Json, say, settings_now
+from cli.failures import NEEDS_A_PERSON, say, settings_now
 from cli.lazily import lazily
 from domain.holds import GOES_ON
 from flows.prefect_ui.remedy_parameters import AnsweredBy, Why
@@ -12,7 +12,7 @@ with lazily():
     from flows.answers import pausing
 
 
-def pause(*, why: Why = "", by: AnsweredBy = "", json: Json = False) -> int:
+def pause(*, why: Why = "", by: AnsweredBy = "") -> int:
     """Stop everything that buys, in all runs; ends when nothing that was begun before
     can leave any more.
     """
@@ -29,25 +29,15 @@ def pause(*, why: Why = "", by: AnsweredBy = "", json: Json = False) -> int:
             begun = "what was begun before may still leave for a moment"
             say(f"no longer waiting: the pause stands, and {begun}. {GOES_ON}")
             return NEEDS_A_PERSON
-        where = ledger.shown
-    if json:
-        terminal.print_json(paused.to_json())
-    else:
-        lines = (
-            paused.lines
-            if paused.resumed
-            else [*paused.lines, f"Paused in the ledger {where}"]
-        )
-        terminal.console.print("\n".join(lines), soft_wrap=True, highlight=False)
-    return NEEDS_A_PERSON if paused.resumed else 0
+        where = f"Paused in the ledger {ledger.shown}"
+    words = f"{pausing.NOTHING_LEAVES}\n{where}" if paused else pausing.RESUMED
+    terminal.console.print(words, soft_wrap=True, highlight=False)
+    return 0 if paused else NEEDS_A_PERSON
 
 
-def resume(*, by: AnsweredBy = "", json: Json = False) -> None:
+def resume(*, by: AnsweredBy = "") -> None:
     """Allow buying again; what was approved and waits goes on."""
     with status.open_ledger() as ledger:
-        ended, left = pausing.resume(ledger, by=by or terminal.person())
-    if json:
-        terminal.print_json({"resumed": ended is not None, "left": left})
-    else:
-        words = pausing.left_words(ended, left)
-        terminal.console.print(words, soft_wrap=True, highlight=False)
+        ended = ledger.resume_buying(by or terminal.person())
+    words = pausing.resumed_words(ended)
+    terminal.console.print(words, soft_wrap=True, highlight=False)

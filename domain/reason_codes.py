@@ -286,17 +286,6 @@ class ReasonCode(StrEnum):
             "confirm",
         ),
     )
-    DEBIT_PROPOSED = (
-        "debit_proposed",
-        other(
-            "the last {count} payments[ at {marketplaces}] ({refs}), each sent once, "
-            "were seen as paid within a minute of their answer",
-            "if the console shows a bill and less balance for each at "
-            "once, set XPORTCN_PAY_IS[={setting}]: then a payment there without an answer settles itself",
-            who=OPERATOR,
-            command="doctor",
-        ),
-    )
     # not begun, or left in the middle: a later run goes on
     UNREAD = (
         "unread",

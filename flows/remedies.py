@@ -14,7 +14,7 @@ from domain.holds import by_whom
 from domain.request_remarks import BadInput
 from flows.answers.dropping import NOTHING_NAMED, dropped
 from flows.answers.marketplaces import Topic, answer, answered
-from flows.answers.pausing import left_words, pause, resume
+from flows.answers.pausing import NOTHING_LEAVES, RESUMED, pause, resumed_words
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
 from flows.batch.opening import opened, requested_at
@@ -51,10 +51,10 @@ async def pause_buying(why: form.Why = "", said_by: form.AnsweredBy = "") -> str
             notify=log.info,
             requested_at=at,
         )
-    for line in paused.lines:
-        log.info("%s", line)
-    await best_effort("the run's name", rename_run(paused.words))
-    return paused.words
+    words = paused.words if paused else RESUMED
+    log.info("%s", NOTHING_LEAVES if paused else RESUMED)
+    await best_effort("the run's name", rename_run(words))
+    return words
 
 
 @sourcing_flow("resume buying", LedgerUnusable)
@@ -65,16 +65,14 @@ async def resume_buying(said_by: form.AnsweredBy = "") -> str:
     with Ledger(
         SourcingSettings().ledger_url, clock=utc_now, owner="resume-buying"
     ) as ledger:
-        ended, left = resume(
-            ledger, by=said_by, requested_at=await requested_at(utc_now())
-        )
+        ended = ledger.resume_buying(said_by, await requested_at(utc_now()))
         later = ledger.buying_paused()
     if later is not None:
         words = name = (
             f"{later.words}, which was said after this: to resume it, say so again"
         )
     else:
-        words = left_words(ended, left)
+        words = resumed_words(ended)
         name = "buying goes on" if ended else "buying was not paused"
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(name))

@@ -1,26 +1,22 @@
-"""What the ledger's own orders prove: a listing is complete, a ledger was put back, a
-payment is a debit.
-"""
+"""What the ledger's own orders prove: a listing is complete, a ledger was put back."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 
 from connectors.ledger.engine import one_of
-from connectors.ledger.schema import effects, moves, orders
+from connectors.ledger.schema import effects, orders
 from connectors.ledger.send_log import noted
 from connectors.ledger.store import Ledger
 from connectors.ledger.transactions import Transactions
 from domain.absence import EVER, Account, Control, Misread
-from domain.effects import Action, EffectStatus
 from domain.marketplace import Marketplace
 from domain.service_orders import ServiceOrder
-from domain.states import OrderState
 from domain.wording import shorten
 
 MOST_CONTROLS = 3
@@ -119,50 +115,3 @@ def notice_put_back(ledger: Ledger, send_logs: Path) -> None:
             f"where the last line is of {at:%Y-%m-%d %H:%M:%S} UTC",
             by=ledger.owner,
         )
-
-
-AT_ONCE = timedelta(seconds=60)
-LEAST = 3
-MOST_READ = 20
-
-
-def taken_at_once(ledger: Ledger, marketplace: Marketplace) -> list[str]:
-    """The newest orders there whose payment, sent once, was seen as paid within a
-    minute of its answer.
-
-    None for fewer than three of them, and none where one of the newest payments that
-    were answered was not.
-    """
-    refs = _newest(ledger, marketplace)
-    paid = (
-        select(moves.c.order_ref, func.min(moves.c.at).label("at"))
-        .where(moves.c.order_ref.in_(refs), moves.c.new_state == OrderState.PAID)
-        .group_by(moves.c.order_ref)
-    )
-    paid_at = ledger.pairs(paid)
-    answered = [
-        one
-        for one in (ledger.effects_of(refs, Action.PAY) if refs else ())
-        if one.status is EffectStatus.DONE
-        and one.settled_at
-        and "accepted" in (one.answer or {})
-    ]
-    taken = [
-        one.order_ref
-        for one in answered
-        if one.doubtful_sends == 1
-        and one.order_ref in paid_at
-        and one.settled_at
-        and paid_at[one.order_ref] - one.settled_at <= AT_ONCE
-    ]
-    return taken if LEAST <= len(taken) == len(answered) else []
-
-
-def _newest(ledger: Ledger, marketplace: Marketplace) -> list[str]:
-    statement = (
-        select(orders.c.order_ref)
-        .where(orders.c.marketplace == marketplace, orders.c.ordered_at.is_not(None))
-        .order_by(orders.c.ordered_at.desc())
-        .limit(MOST_READ)
-    )
-    return ledger.column(statement)

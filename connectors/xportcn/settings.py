@@ -190,12 +190,9 @@ class XportcnSettings(Settings):
         """
         return units_at(parse_units(self.units), marketplace)
 
-    def pay_is_at(self, marketplace: Marketplace) -> str:
-        """What a payment call of a marketplace is, as far as it is set."""
-        return _payments(self.pay_is).get(marketplace, UNKNOWN)
-
     def debits_at_once(self, marketplace: Marketplace) -> bool:
-        return self.pay_is_at(marketplace) == DEBIT
+        """Whether a payment call of a marketplace is set to take the money."""
+        return _payments(self.pay_is).get(marketplace) == DEBIT
 
     @property
     def ids_of_freight(self) -> str:

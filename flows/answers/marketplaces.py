@@ -6,15 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from connectors.ledger.evidence import taken_at_once
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
-from connectors.xportcn.settings import DEBIT, UNKNOWN, XportcnSettings
+from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
 from domain.holds import differs, first_payment
 from domain.marketplace import Marketplace
 from domain.money import Money
-from domain.reasons import UNITS_IN_DOUBT, Reason, ReasonCode, because
+from domain.reasons import UNITS_IN_DOUBT, Reason, ReasonCode
 from domain.states import OrderState
 from domain.wording import shorten
 
@@ -131,33 +130,6 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
                 marketplace, ref, order.order_id or "", amount, order.lines
             )
     return reasons
-
-
-def proposed_debit(ledger: Ledger, settings: XportcnSettings) -> Reason | None:
-    """What speaks for marketplaces that debit at once, where nothing is set. It changes
-    nothing by itself.
-    """
-    if settings.is_sandbox:
-        return None
-    told = {one: settings.pay_is_at(one) for one in Marketplace}
-    taken = {
-        one: refs
-        for one, word in told.items()
-        if word == UNKNOWN and (refs := taken_at_once(ledger, one))
-    }
-    if not taken:
-        return None
-    told |= dict.fromkeys(taken, DEBIT)
-    refs = [ref for each in taken.values() for ref in each]
-    return because(
-        ReasonCode.DEBIT_PROPOSED,
-        count=len(refs),
-        marketplaces=[*taken],
-        refs=shorten(refs),
-        setting=",".join(
-            f"{one}={word}" for one, word in told.items() if word != UNKNOWN
-        ),
-    )
 
 
 def answer(

@@ -20,7 +20,7 @@ from domain.report import BatchReport
 from domain.request_remarks import BadInput
 from domain.states import BEGUN, OrderState
 from domain.wording import counted, pluralize
-from flows.answers.marketplaces import first_payments, proposed_debit
+from flows.answers.marketplaces import first_payments
 from flows.batch.parts import Part as BatchPart
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
@@ -141,7 +141,6 @@ async def report_follow_up(
         report = replace(report, next_look=look)
     orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
     first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
-    debit = proposed_debit(resources.ledger, resources.client.settings)
     messages = [
         *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
         *of_reasons(
@@ -154,11 +153,6 @@ async def report_follow_up(
         ),
     ]
     questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
-    if debit:
-        messages += of_reasons(
-            "pay-is-debit", "Does a payment debit at once?", {("any payment",): debit}
-        )
-        questions.append(f"{debit}: {debit.remedy}")
     await enqueue(resources.ledger, *messages)
     return replace(report, questions=questions)
 

@@ -12,7 +12,7 @@ import pytest
 
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from flows.answers.pausing import pause
+from flows.answers.pausing import effects_leaving, pause
 from tests.crashes.books import assert_books_are_exact
 from tests.crashes.conftest import in_endurance
 from tests.crashes.light import Job, run, start, states
@@ -64,17 +64,13 @@ def test_nothing_is_bought_after_pause_has_returned(
         pids = [one.pid for one in runs]
         while counts(sandbox)[1] < 2:
             time.sleep(0.02)
-        paused = pause(
-            ledger,
-            SourcingSettings(data_dir=job.folder / "data"),
-            by="mei",
-            why="prices",
-            notify=said.append,
-        )
+        settings = SourcingSettings(data_dir=job.folder / "data")
+        paused = pause(ledger, settings, by="mei", why="prices", notify=said.append)
         bought = counts(sandbox)
         assert [one.ends() for one in runs] == [0, 0]
         assert counts(sandbox) == bought
-        assert (paused.left.to_come, said[0]) == ((), paused.pause.words)
+        assert paused
+        assert (effects_leaving(ledger, settings), said[0]) == ([], paused.words)
         for report in map(job.told, pids):
             waiting = [line for line in report["orders"] if line["state"] != "booked"]
             assert report["paused"]["why"] == "prices"
@@ -84,7 +80,7 @@ def test_nothing_is_bought_after_pause_has_returned(
                 "payment_pending",
                 "paid",
             }
-            assert all(paused.pause.notice in line["reason"] for line in waiting)
+            assert all(paused.notice in line["reason"] for line in waiting)
             assert waiting
         assert {*states(run(job)).values()} != {"booked"}
         assert counts(sandbox) == bought

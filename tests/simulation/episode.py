@@ -35,7 +35,7 @@ from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest, Receiver, RequestLine
 from domain.states import REACHED_BOOKED, OrderState
-from flows.answers.pausing import leaving
+from flows.answers.pausing import effects_leaving
 from sandbox.app import Sandbox
 from sandbox.auth import SignatureCheck
 from sandbox.books import OPENING_FEN
@@ -552,7 +552,7 @@ class Episode:
         self.is_paused = True
         self.note("buying is paused")
         self.misfortune.count("pauses")
-        while leaving(ledger, settings, call_s=0).to_come:  # noqa: ASYNC110 - others write it
+        while effects_leaving(ledger, settings, call_s=0):  # noqa: ASYNC110 - others write it
             await asyncio.sleep(1)
         self.none_leaves = True
         self.note("nothing can leave any more")

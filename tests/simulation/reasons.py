@@ -56,7 +56,6 @@ from tests.simulation.scripts import (
     paid_while_it_is_cancelled,
     paused_after_the_create,
     planned_in_the_ui,
-    propose_debit,
     read_again,
     refusing,
     settle,
@@ -268,7 +267,6 @@ SCENES: Mapping[ReasonCode, Play] = {
     ),
     R.WAITS_FOR_APPROVAL: played(planned_in_the_ui()),
     R.FIRST_GOES_ALONE: bought(at=[TAOBAO] * 2, asks_first=True),
-    R.DEBIT_PROPOSED: played(steps(buy, propose_debit), *[TAOBAO] * 3),
     R.FIRST_PAYMENT: played(steps(buy, ask_about_the_first), TAOBAO, asks_first=True),
     # not begun, or left in the middle
     R.UNREAD: struck(Call.PLAN, None, *[Kind.GARBAGE] * 99),

@@ -10,13 +10,12 @@ from typing import Any
 
 from connectors.ledger.plans import drop
 from connectors.ledger.records import OrderRecord
-from connectors.xportcn.settings import XportcnSettings
 from domain.after_sale import FOLLOWED, RefundKind
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.orders import Component, OwnSku
-from flows.answers.marketplaces import first_payments, proposed_debit
+from flows.answers.marketplaces import first_payments
 from sandbox.books import OPENING_FEN
 from tasks.after_sale import return_parcel
 from tasks.effects.kinds import settle_open
@@ -130,15 +129,6 @@ async def buy(scene: Scene) -> None:
 
 async def ask_about_the_first(scene: Scene) -> None:
     scene.meets(first_payments(scene.ledger))
-
-
-async def propose_debit(scene: Scene) -> None:
-    scene.meets(
-        proposed_debit(
-            scene.ledger,
-            XportcnSettings(base_url="https://service.example/api", pay_is="unknown"),
-        )
-    )
 
 
 async def decline(scene: Scene) -> None:
