@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 
@@ -29,6 +28,7 @@ from connectors.marketplaces.lines import (
     PARTLY_SENT,
     LinesByIds,
     parts_of,
+    priced_line,
     shipments,
     spec_ids,
     status_of,
@@ -39,15 +39,14 @@ from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     ORDER_NOT_FOUND,
     asked_before,
-    code_of,
+    created_orders,
+    naming_problem,
     no_quote,
     not_now,
     payment_answer,
     require_approved,
     settle_payment,
     unless_missing,
-    unsettled,
-    without_own_id,
 )
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -55,8 +54,8 @@ from connectors.xportcn.operations import alibaba_order, big_major
 from connectors.xportcn.wire import china_text
 from domain.effects import Claim
 from domain.marketplace import Marketplace
-from domain.money import Money, per_unit, total_of
-from domain.offers import LineProblem, Quote, QuoteLine
+from domain.money import Money, total_of
+from domain.offers import LineProblem, Quote
 from domain.orders import OrderLine, SourcingOrder
 from domain.service_orders import (
     Goods,
@@ -134,12 +133,8 @@ class BigMajorChannel(AlibabaChannel):
             address_param=address(warehouse),
             cargo_param_list=cargo(order.lines),
         )
-        try:
+        with naming_problem(problem):
             answer = await self._client.effect(big_major.CREATE, request, claim=claim)
-        except Refused as refused:
-            refused = without_own_id(refused)
-            why = problem(refused.code, refused.message)
-            raise replace(refused, code=code_of(refused), problems=(why,)) from refused
         return _created(answer, order.lines)
 
     async def pay(self, claim: Claim, order_id: str) -> None:
@@ -190,11 +185,7 @@ def _quote(
         for item in order.items
     ]
     priced = tuple(
-        QuoteLine(
-            line_no=our.line_no,
-            unit_price=per_unit(item.amount, our.quantity),
-            amount=item.amount,
-        )
+        priced_line(our, item.amount)
         for our, item in told
         if our and item.amount is not None and not item.message
     )
@@ -232,27 +223,16 @@ def _item_problem(our: OrderLine | None, item: big_major.PreviewedItem) -> LineP
 
 
 def _created(answer: big_major.CreateAnswer, lines: tuple[OrderLine, ...]) -> Created:
-    """The new orders. Raises `Refused` only for a clear refusal; anything between is
-    `Unanswered`.
-    """
-    ids = tuple(order.order_id for order in answer.order_list if order.order_id)
-    totals = [
-        order.total_payment
-        for order in answer.order_list
-        if order.total_payment is not None
-    ]
-    failed = failed_words(answer)
-    if (
-        answer.success
-        and ids
-        and not failed
-        and len(ids) == len(totals) == len(answer.order_list)
-    ):
-        return Created(order_ids=ids, total=total_of(totals))
+    """The new orders. Raises `Refused` only for a refusal without an order."""
     if answer.success is False and not answer.order_list:
         raise not_created(big_major.CREATE, answer, lines)
-    words = f"success {answer.success} with order ids {list(ids)}, {len(totals)} amounts and failed lines {failed}"
-    raise unsettled(big_major.CREATE, answer, words)
+    return created_orders(
+        big_major.CREATE,
+        answer,
+        [(order.order_id, order.total_payment) for order in answer.order_list],
+        is_success=answer.success,
+        failed=failed_words(answer),
+    )
 
 
 def _service_order(order: big_major.Order) -> ServiceOrder:

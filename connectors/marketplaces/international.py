@@ -15,6 +15,7 @@ from connectors.marketplaces.lines import (
     LinesByIds,
     distinct,
     domestic,
+    priced_line,
     scans,
     shipments,
     sku_ids,
@@ -32,6 +33,7 @@ from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
     asked_before,
     code_of,
+    created_orders,
     no_quote,
     payment_answer,
     refusal,
@@ -46,7 +48,7 @@ from connectors.xportcn.operations import international
 from connectors.xportcn.wire import china_text, numbers_in
 from domain.effects import Claim
 from domain.marketplace import Marketplace
-from domain.money import Money, per_unit, total_of
+from domain.money import Money, total_of
 from domain.offers import (
     Filters,
     Hits,
@@ -55,7 +57,6 @@ from domain.offers import (
     OfferSummary,
     Problem,
     Quote,
-    QuoteLine,
     Sku,
     VolumePrice,
 )
@@ -243,11 +244,7 @@ def quote(
     if whole.problems:
         return whole
     priced = tuple(
-        QuoteLine(
-            line_no=line.line_no,
-            unit_price=per_unit(amount, line.quantity),
-            amount=amount,
-        )
+        priced_line(line, amount)
         for line in lines
         if (amount := amounts.get(line.line_no)) is not None and amount.currency == CNY
     )
@@ -266,18 +263,14 @@ def created(answer: international.CreateAnswer) -> Created:
     """The new orders; raises `Unanswered` when the answer lacks an id or an amount in
     CNY.
     """
-    totals = [
-        order.total_amount for order in answer.order_list if order.currency == CNY
+    orders = [
+        (order.trade_id, order.total_amount if order.currency == CNY else None)
+        for order in answer.order_list
     ]
-    ids = tuple(order.trade_id for order in answer.order_list if order.trade_id)
-    if (
-        ids
-        and len(ids) == len(totals) == len(answer.order_list)
-        and answer.trade_id in ("", *ids)
-    ):
-        return Created(order_ids=ids, total=total_of(totals))
-    words = f"order ids {[*ids, answer.trade_id]} with {len(totals)} amounts in {CNY}"
-    raise unsettled(international.CREATE, answer, words)
+    is_among_them = answer.trade_id in ("", *(trade_id for trade_id, _ in orders))
+    return created_orders(
+        international.CREATE, answer, orders, is_success=is_among_them
+    )
 
 
 def settle_payment(answer: international.PayAnswer) -> None:

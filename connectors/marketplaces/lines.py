@@ -15,7 +15,7 @@ from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations.operation import Operation
 from connectors.xportcn.operations.warehouse import BookedParcel
 from connectors.xportcn.wire import numbers_in
-from domain.money import Money, total_of
+from domain.money import Money, per_unit, total_of
 from domain.offers import LineProblem, Problem, QuoteLine
 from domain.orders import OrderLine
 from domain.service_orders import (
@@ -105,6 +105,27 @@ def distribution_ids(line: OrderLine) -> LineIds:
     return line.distribution_item_id, line.distribution_sku_id
 
 
+PLAIN_PROBLEMS = {
+    "OUT_OF_STOCK": Problem.OUT_OF_STOCK,
+    "BELOW_MIN_QUANTITY": Problem.BELOW_MIN_QUANTITY,
+    **dict.fromkeys(["ITEM_OFFLINE", "SPU_OFF_SALE", "40401"], Problem.OFFLINE),
+    "SKU_NOT_FOUND": Problem.SKU_UNKNOWN,
+    "SELLER_MISMATCH": Problem.SELLERS_DIFFER,
+    "ADDRESS_INVALID": Problem.ADDRESS_INVALID,
+    "PRICE_CHANGED": Problem.PRICE_CHANGED,
+}
+"""What Taobao's and Poizon's codes say of a line or an order."""
+
+
+def plain_problem(code: str, words: str, line_no: int = 0) -> LineProblem:
+    """The problem of a code that names it in plain words, as Taobao's and Poizon's."""
+    return LineProblem(
+        problem=PLAIN_PROBLEMS.get(code, Problem.OTHER),
+        message=words or code,
+        line_no=line_no,
+    )
+
+
 def unmentioned(
     lines: Iterable[OrderLine], previewed: Iterable[OrderLine | None]
 ) -> tuple[LineProblem, ...]:
@@ -160,6 +181,15 @@ def parts_of(
         raise ContractMismatch(f"{words} (XPORTCN_UNITS)", operation=preview.name)
     postage_left = max(total - priced, Money(0)) if priced.minor else Money(0)
     return {"goods": priced, "postage": postage_left, "total": total}
+
+
+def priced_line(line: OrderLine, amount: Money) -> QuoteLine:
+    """A line that costs so much in all."""
+    return QuoteLine(
+        line_no=line.line_no,
+        unit_price=per_unit(amount, line.quantity),
+        amount=amount,
+    )
 
 
 def other_pieces(line: OrderLine, previewed: int) -> LineProblem:

@@ -14,6 +14,8 @@ from connectors.marketplaces.lines import (
     domestic,
     other_pieces,
     parts_of,
+    plain_problem,
+    priced_line,
     scans,
     shipments,
     sku_ids,
@@ -30,14 +32,14 @@ from connectors.marketplaces.listing import (
 from connectors.marketplaces.protocol import Created, Warehouse
 from connectors.marketplaces.refusals import (
     PRODUCT_NOT_FOUND,
-    code_of,
+    created_orders,
+    naming_problem,
     no_quote,
     over_limit,
     payment_answer,
-    refusal,
+    refused_create,
     settle_payment,
     unless_missing,
-    unsettled,
 )
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -55,7 +57,6 @@ from domain.offers import (
     OfferSummary,
     Problem,
     Quote,
-    QuoteLine,
     Sku,
 )
 from domain.orders import OrderLine, SourcingOrder
@@ -68,17 +69,6 @@ STATUSES = {
     "paid": ServiceStatus.PAID,
     "shipped": ServiceStatus.SHIPPED,
     "closed": ServiceStatus.CLOSED,
-}
-
-PROBLEMS = {
-    "OUT_OF_STOCK": Problem.OUT_OF_STOCK,
-    "BELOW_MIN_QUANTITY": Problem.BELOW_MIN_QUANTITY,
-    "SPU_OFF_SALE": Problem.OFFLINE,
-    "40401": Problem.OFFLINE,
-    "SKU_NOT_FOUND": Problem.SKU_UNKNOWN,
-    "SELLER_MISMATCH": Problem.SELLERS_DIFFER,
-    "ADDRESS_INVALID": Problem.ADDRESS_INVALID,
-    "PRICE_CHANGED": Problem.PRICE_CHANGED,
 }
 
 
@@ -123,14 +113,6 @@ def _sku(sku: poizon.ProductSku) -> Sku:
     )
 
 
-def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(
-        problem=PROBLEMS.get(code, Problem.OTHER),
-        message=words or code,
-        line_no=line_no,
-    )
-
-
 def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     """The quote of all resulting orders together."""
     ours = LinesByIds(lines, sku_ids)
@@ -151,14 +133,12 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
     )
     if preview.success is not True and not problems:
         problems = (
-            problem(
+            plain_problem(
                 preview.error_code, preview.error_message or "refused without a word"
             ),
         )
     priced = tuple(
-        QuoteLine(
-            line_no=our.line_no, unit_price=item.price, amount=item.price * our.quantity
-        )
+        priced_line(our, item.price * our.quantity)
         for our, item in told
         if our and item.price is not None and item.available
     )
@@ -177,7 +157,7 @@ def quote(preview: poizon.Preview, lines: tuple[OrderLine, ...]) -> Quote:
 
 
 def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProblem:
-    return problem(
+    return plain_problem(
         item.error_code,
         item.error_message or "not available",
         our.line_no if our else 0,
@@ -185,32 +165,12 @@ def _item_problem(our: OrderLine | None, item: poizon.PreviewedItem) -> LineProb
 
 
 def created(answer: poizon.CreateAnswer) -> Created:
-    """The new orders. Raises `Refused` only for a refusal without an order,
-    `Unanswered` for anything between.
-    """
-    ids = tuple(
-        order.dist_order_no for order in answer.order_list if order.dist_order_no
-    )
-    totals = [
-        order.total_amount
-        for order in answer.order_list
-        if order.total_amount is not None
-    ]
-    if answer.success and ids and len(ids) == len(totals) == len(answer.order_list):
-        return Created(order_ids=ids, total=total_of(totals))
+    """The new orders. Raises `Refused` only for a refusal without an order."""
     if answer.success is False and not answer.order_list:
-        why = problem(answer.error_code, answer.error_message)
-        raise refusal(
-            poizon.CREATE,
-            answer,
-            answer.error_message,
-            code=answer.error_code,
-            problems=(why,),
-        )
-    words = (
-        f"success {answer.success} with order ids {list(ids)} and {len(totals)} amounts"
-    )
-    raise unsettled(poizon.CREATE, answer, words)
+        problem = plain_problem(answer.error_code, answer.error_message)
+        raise refused_create(poizon.CREATE, answer, problem)
+    orders = [(order.dist_order_no, order.total_amount) for order in answer.order_list]
+    return created_orders(poizon.CREATE, answer, orders, is_success=answer.success)
 
 
 def service_order(order: poizon.Order) -> ServiceOrder:
@@ -270,7 +230,7 @@ class PoizonChannel(FilteredOrders):
         try:
             preview = await self._client.read(poizon.PREVIEW, request)
         except Refused as refused:
-            told = problem(refused.code, refused.message)
+            told = plain_problem(refused.code, refused.message)
             if (
                 told.problem is Problem.OTHER
                 and problem_in(told.message) is None
@@ -299,13 +259,8 @@ class PoizonChannel(FilteredOrders):
             shipping_address=_address(warehouse),
             product_list=tuple(_ordered(line) for line in order.lines),
         )
-        try:
+        with naming_problem(plain_problem):
             answer = await self._client.effect(poizon.CREATE, request, claim=claim)
-        except Refused as refused:
-            problems = (problem(refused.code, refused.message),)
-            raise replace(
-                refused, code=code_of(refused), problems=problems
-            ) from refused
         return created(answer)
 
     async def pay(self, claim: Claim, order_id: str) -> None:

@@ -5,10 +5,12 @@ inside a create.
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Set
+from collections.abc import Awaitable, Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from connectors.marketplaces.protocol import Created, PayOutcome
 from connectors.xportcn.errors import (
     NEVER_S,
     ContractMismatch,
@@ -20,7 +22,7 @@ from connectors.xportcn.failures import ANY_NO, NO_ORDER, NOT_FOUND, problem_in
 from connectors.xportcn.models import CheckedAnswer, EffectAnswer
 from connectors.xportcn.operations import international
 from connectors.xportcn.operations.operation import Call, EffectCall
-from domain.money import Money
+from domain.money import Money, total_of
 from domain.offers import LineProblem, Problem, Quote
 
 CODE_WORD = re.compile(r"[A-Z][A-Z0-9_]+")
@@ -123,6 +125,65 @@ def unsettled(
         operation=call.name,
         request_id=answer.request_id,
         status=200,
+    )
+
+
+def refused_create(
+    call: EffectCall[Any, Any], answer: CheckedAnswer, problem: LineProblem
+) -> Refused:
+    """The error of a create that the answer refuses."""
+    return refusal(
+        call,
+        answer,
+        answer.error_message,
+        code=answer.error_code,
+        problems=(problem,),
+    )
+
+
+def created_orders(
+    call: EffectCall[Any, Any],
+    answer: EffectAnswer,
+    orders: Sequence[tuple[str, Money | None]],
+    *,
+    is_success: bool | None,
+    failed: Sequence[str] = (),
+) -> Created:
+    """The new orders, of ids and amounts. Raises `Unanswered` where one lacks its id
+    or its amount, and where lines failed.
+    """
+    ids = tuple(order_id for order_id, _ in orders if order_id)
+    amounts = [amount for _, amount in orders if amount is not None]
+    is_whole = len(ids) == len(amounts) == len(orders)
+    if is_success and ids and is_whole and not failed:
+        return Created(order_ids=ids, total=total_of(amounts))
+    raise unsettled(
+        call,
+        answer,
+        f"success {is_success} with order ids {list(ids)}, {len(amounts)} amounts "
+        f"and failed lines {list(failed)}",
+    )
+
+
+def joint_outcome(
+    call: EffectCall[Any, Any],
+    answer: EffectAnswer,
+    order_id: str,
+    *,
+    is_paid: bool,
+    failure: tuple[str, str] | None,
+) -> PayOutcome:
+    """The outcome of one order in a payment of several; `Unanswered` when the answer
+    lists it as neither paid nor failed, or as both. A failure is its code and words.
+    """
+    if is_paid and failure is None:
+        return None
+    if failure is not None and not is_paid:
+        code, words = failure
+        return refusal(call, answer, words, code=code)
+    contradiction = "both that it is paid and that it failed" if is_paid else "nothing"
+    return unsettled(
+        call, answer, f"of order {order_id} the answer says {contradiction}"
     )
 
 
@@ -240,6 +301,19 @@ def code_of(refused: Refused) -> str:
         if refused.code == REFUSED_BY_THE_ENVELOPE and CODE_WORD.fullmatch(word)
         else refused.code
     )
+
+
+@contextmanager
+def naming_problem(problem: Callable[[str, str], LineProblem]) -> Iterator[None]:
+    """A create's refusal gets the code to act on, and the marketplace's `problem` of
+    its code and words.
+    """
+    try:
+        yield
+    except Refused as refused:
+        refused = without_own_id(refused)
+        problems = refused.problems or (problem(refused.code, refused.message),)
+        raise replace(refused, code=code_of(refused), problems=problems) from refused
 
 
 async def payment_answer(payment: Awaitable[Answer]) -> Answer:

@@ -31,9 +31,9 @@ from connectors.marketplaces.protocol import (
 )
 from connectors.marketplaces.refusals import (
     ORDER_NOT_FOUND,
+    naming_problem,
     no_quote,
     unless_missing,
-    without_own_id,
 )
 from connectors.xportcn.client import XportcnClient
 from connectors.xportcn.errors import Refused
@@ -142,14 +142,10 @@ class Alibaba1688Channel(AlibabaChannel, PaysMany):
             address_param=address(warehouse),
             cargo_param_list=cargo(order.lines),
         )
-        try:
+        with naming_problem(reading.problem):
             answer = await self._client.effect(
                 alibaba_order.CREATE, request, claim=claim
             )
-        except Refused as refused:
-            refused = without_own_id(refused)
-            problem = reading.problem(refused.code, refused.message)
-            raise replace(refused, problems=(problem,)) from refused
         return reading.created(answer, order.lines)
 
     async def pay_many(

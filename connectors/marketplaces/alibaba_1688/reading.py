@@ -14,6 +14,7 @@ from connectors.marketplaces.lines import (
     domestic,
     oldest_first,
     parts_of,
+    priced_line,
     scan,
     shipments,
     spec_ids,
@@ -26,6 +27,7 @@ from connectors.marketplaces.refusals import (
     ORDER_NOT_EXIST,
     ORDER_NOT_FOUND,
     ORDER_STATUS_ERROR,
+    joint_outcome,
     refusal,
     unsettled,
 )
@@ -34,7 +36,7 @@ from connectors.xportcn.operations import alibaba_batch, alibaba_order, alibaba_
 from connectors.xportcn.operations.operation import EffectCall
 from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
-from domain.money import Money, per_unit, total_of
+from domain.money import Money, total_of
 from domain.offers import (
     NOTHING,
     LineProblem,
@@ -42,7 +44,6 @@ from domain.offers import (
     OfferSummary,
     Problem,
     Quote,
-    QuoteLine,
     Sku,
     VolumePrice,
 )
@@ -171,11 +172,7 @@ def quote(
     if not problems and not preview.results:
         raise _no_sums()
     priced = tuple(
-        QuoteLine(
-            line_no=our.line_no,
-            unit_price=per_unit(cargo.amount, our.quantity),
-            amount=cargo.amount,
-        )
+        priced_line(our, cargo.amount)
         for our, cargo in told
         if our and cargo.amount is not None
     )
@@ -339,22 +336,18 @@ def pay_code(code: str, words: str) -> str:
 
 
 def payment_outcome(answer: alibaba_batch.PayAnswer, order_id: str) -> PayOutcome:
-    """The outcome of one order in a bulk payment; `Unanswered` when the answer lists it
-    as neither or both.
-    """
-    paid = order_id in answer.success_order_ids
-    failure = next(
-        (failed for failed in answer.failed_order_list if failed.order_id == order_id),
-        None,
+    """The outcome of one order in a payment of several."""
+    failures = (
+        (pay_code(failed.error_code, failed.error_message), failed.error_message)
+        for failed in answer.failed_order_list
+        if failed.order_id == order_id
     )
-    if paid and failure is None:
-        return None
-    if failure is not None and not paid:
-        code = pay_code(failure.error_code, failure.error_message)
-        return refusal(alibaba_batch.PAY, answer, failure.error_message, code=code)
-    told = "both that it is paid and that it failed" if paid else "nothing"
-    return unsettled(
-        alibaba_batch.PAY, answer, f"of order {order_id} the answer says {told}"
+    return joint_outcome(
+        alibaba_batch.PAY,
+        answer,
+        order_id,
+        is_paid=order_id in answer.success_order_ids,
+        failure=next(failures, None),
     )
 
 

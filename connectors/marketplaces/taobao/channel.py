@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from connectors.concurrently import concurrently
-from connectors.marketplaces.lines import oldest_first
+from connectors.marketplaces.lines import oldest_first, plain_problem
 from connectors.marketplaces.listing import (
     FilteredOrders,
     OrderPage,
@@ -23,6 +22,7 @@ from connectors.marketplaces.protocol import (
 from connectors.marketplaces.refusals import (
     ORDER_NOT_FOUND,
     PRODUCT_NOT_FOUND,
+    naming_problem,
     no_quote,
     unless_missing,
 )
@@ -85,9 +85,7 @@ class TaobaoChannel(FilteredOrders, PaysMany):
         try:
             rendered = await self._client.read(taobao_order.RENDER, request)
         except Refused as refused:
-            return no_quote(
-                reading.problem(refused.code, refused.message), refused.code
-            )
+            return no_quote(plain_problem(refused.code, refused.message), refused.code)
         return reading.quote(rendered, order.lines)
 
     async def create(
@@ -108,13 +106,10 @@ class TaobaoChannel(FilteredOrders, PaysMany):
                 warehouse, country=COUNTRY[receiver]
             ),
         )
-        try:
+        with naming_problem(plain_problem):
             answer = await self._client.effect(
                 taobao_order.CREATE, request, claim=claim
             )
-        except Refused as refused:
-            problem = reading.problem(refused.code, refused.message)
-            raise replace(refused, problems=(problem,)) from refused
         return reading.created(answer)
 
     async def pay_many(

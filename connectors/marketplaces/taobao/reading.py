@@ -14,6 +14,8 @@ from connectors.marketplaces.lines import (
     domestic,
     other_pieces,
     parts_of,
+    plain_problem,
+    priced_line,
     scan,
     shipments,
     status_of,
@@ -21,19 +23,23 @@ from connectors.marketplaces.lines import (
     unmentioned,
 )
 from connectors.marketplaces.protocol import Created, PayOutcome
-from connectors.marketplaces.refusals import no_quote, refusal, unsettled
+from connectors.marketplaces.refusals import (
+    created_orders,
+    joint_outcome,
+    no_quote,
+    refused_create,
+)
 from connectors.xportcn.errors import ContractMismatch
 from connectors.xportcn.operations import taobao_order, taobao_product
 from connectors.xportcn.wire import numbers_in
 from domain.marketplace import Marketplace
-from domain.money import per_unit, total_of
+from domain.money import total_of
 from domain.offers import (
     LineProblem,
     Offer,
     OfferSummary,
     Problem,
     Quote,
-    QuoteLine,
     Sku,
 )
 from domain.orders import OrderLine
@@ -60,17 +66,6 @@ STATUSES = {
     "10": ServiceStatus.PAID,
     "11": ServiceStatus.SHIPPED,
     "12": ServiceStatus.BUILDING,
-}
-
-PROBLEMS = {
-    "OUT_OF_STOCK": Problem.OUT_OF_STOCK,
-    "BELOW_MIN_QUANTITY": Problem.BELOW_MIN_QUANTITY,
-    "ITEM_OFFLINE": Problem.OFFLINE,
-    "SKU_NOT_FOUND": Problem.SKU_UNKNOWN,
-    "SELLER_MISMATCH": Problem.SELLERS_DIFFER,
-    "ADDRESS_INVALID": Problem.ADDRESS_INVALID,
-    "PRICE_CHANGED": Problem.PRICE_CHANGED,
-    "40401": Problem.OFFLINE,
 }
 
 
@@ -143,14 +138,6 @@ def _sku(sku: taobao_product.ProductSku, distribution_id: str) -> Sku:
     )
 
 
-def problem(code: str, words: str, line_no: int = 0) -> LineProblem:
-    return LineProblem(
-        problem=PROBLEMS.get(code, Problem.OTHER),
-        message=words or code,
-        line_no=line_no,
-    )
-
-
 def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quote:
     """The quote of all parts together: a seller with two depots has two. More than one
     seller is a problem.
@@ -166,7 +153,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
             rendered.error_code,
             rendered.error_message or "refused without a word",
         )
-        return no_quote(problem(code, words), code)
+        return no_quote(plain_problem(code, words), code)
     if not rendered.orders:
         raise ContractMismatch(
             "the preview names no orders",
@@ -206,11 +193,7 @@ def quote(rendered: taobao_order.Rendered, lines: tuple[OrderLine, ...]) -> Quot
             words, operation=taobao_order.RENDER.name, field="totalRealPayPrice"
         )
     priced = tuple(
-        QuoteLine(
-            line_no=our.line_no,
-            unit_price=per_unit(amount, our.quantity),
-            amount=amount,
-        )
+        priced_line(our, amount)
         for our, line in available
         if (amount := line.amount or (line.price and line.price * our.quantity))
     )
@@ -232,62 +215,42 @@ def _line_problem(
     our: OrderLine | None, line: taobao_order.RenderedLine
 ) -> LineProblem:
     words = line.error_message or line.error_code or "not available"
-    return problem(line.error_code, words, our.line_no if our else 0)
+    return plain_problem(line.error_code, words, our.line_no if our else 0)
 
 
 def created(answer: taobao_order.CreateAnswer) -> Created:
-    """The new order. Raises `Refused` or, when the answer contradicts itself or lacks
-    an id, `Unanswered`.
-    """
-    ids = tuple(order.purchase_id for order in answer.order_list)
-    amounts = [
-        order.estimate_amount
-        for order in answer.order_list
-        if order.estimate_amount is not None
-    ]
+    """The new order. Raises `Refused` only for a refusal without an order."""
+    if answer.success is False and not answer.order_list:
+        problem = plain_problem(answer.error_code, answer.error_message)
+        raise refused_create(taobao_order.CREATE, answer, problem)
     failed = [
-        f"{one.order_line_no} {one.error_message or one.error_code}"
-        for one in answer.failed_line_list
+        f"{line.order_line_no} {line.error_message or line.error_code}"
+        for line in answer.failed_line_list
     ]
-    if answer.success and ids and len(amounts) == len(ids) and not failed:
-        return Created(order_ids=ids, total=total_of(amounts))
-    if answer.success is False and not ids:
-        why = problem(answer.error_code, answer.error_message)
-        raise refusal(
-            taobao_order.CREATE,
-            answer,
-            answer.error_message,
-            code=answer.error_code,
-            problems=(why,),
-        )
-    words = f"success {answer.success} with order ids {list(ids)}, {len(amounts)} amounts and failed lines {failed}"
-    raise unsettled(taobao_order.CREATE, answer, words)
+    return created_orders(
+        taobao_order.CREATE,
+        answer,
+        [(order.purchase_id, order.estimate_amount) for order in answer.order_list],
+        is_success=answer.success,
+        failed=failed,
+    )
 
 
 def payment_outcome(answer: taobao_order.PayAnswer, order_id: str) -> PayOutcome:
-    """The outcome of one order; `Unanswered` when the answer lists it as neither or
-    both.
-    """
-    will_pay = order_id in answer.will_pay_purchase_order_ids
-    failure = next(
-        (
-            result
-            for result in answer.pay_failed_results
-            if result.gsp_order_id == order_id
-        ),
-        None,
-    )
-    failed = failure is not None or order_id in answer.pay_failure_purchase_order_ids
-    if will_pay and not failed:
-        return None
-    if failed and not will_pay:
-        words, code = (
-            (failure.error_message, failure.error_code) if failure else ("", "")
-        )
-        return refusal(taobao_order.PAY, answer, words, code=code)
-    told = "both that it will be paid and that it failed" if will_pay else "nothing"
-    return unsettled(
-        taobao_order.PAY, answer, f"of order {order_id} the answer says {told}"
+    """The outcome of one order in a payment of several."""
+    failures = [
+        (result.error_code, result.error_message)
+        for result in answer.pay_failed_results
+        if result.gsp_order_id == order_id
+    ]
+    if order_id in answer.pay_failure_purchase_order_ids:
+        failures.append(("", ""))
+    return joint_outcome(
+        taobao_order.PAY,
+        answer,
+        order_id,
+        is_paid=order_id in answer.will_pay_purchase_order_ids,
+        failure=next(iter(failures), None),
     )
 
 
