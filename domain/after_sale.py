@@ -409,7 +409,7 @@ def _goods_back(
     above: Money,
     lines: Collection[QuoteLine] = (),
     paid: Money = NOTHING,
-) -> dict[tuple[int, ...], list[Money]]:
+) -> dict[tuple[int, ...], Money]:
     """What these refunds, oldest first, bring back for the goods of lines, as they were
     asked for together.
 
@@ -417,7 +417,7 @@ def _goods_back(
     for what was asked, though the seller kept some. Nearly the most that could be asked
     for some of `lines` is their whole part of what was `paid`.
     """
-    back = dict[tuple[int, ...], list[Money]]()
+    back = defaultdict[tuple[int, ...], Money](lambda: NOTHING)
     for refund in refunds:
         goods = refund.refunded if refund.state is R.REFUNDED else refund.asked
         if refund.kind is RefundKind.REFUND:
@@ -425,30 +425,31 @@ def _goods_back(
         elif goods * LEAST_PART >= refund.asked:
             goods = max(goods, refund.asked)
         is_whole = bool(lines) and refund.most.minor > 0 and _is_all(goods, refund.most)
-        over = min(above, goods) if refund.kind is RefundKind.REFUND else NOTHING
-        above, goods = above - over, goods - over
-        back.setdefault(refund.lines, []).append(
+        if refund.kind is RefundKind.REFUND:
+            over = min(above, goods)
+            above, goods = above - over, goods - over
+        back[refund.lines] += (
             _paid_for(refund.lines, lines, paid) if is_whole else goods
         )
     return back
 
 
 def _nearly_all_back(
-    back: Mapping[tuple[int, ...], Sequence[Money]],
-    lines: Collection[QuoteLine],
-    paid: Money,
+    back: Mapping[tuple[int, ...], Money], lines: Collection[QuoteLine], paid: Money
 ) -> set[int]:
     """The lines nearly all of whose price came `back`: for them alone, or for them and
     others of which it had not.
     """
     gone = set[int]()
-    for some in sorted(back, key=len):
-        left = {*some} - gone
-        came = (
-            sums for part, sums in back.items() if left & {*part} and {*some} >= {*part}
-        )
-        if _is_all(total_of([*chain(*came)]), _paid_for(left, lines, paid)):
-            gone |= left
+    for together in sorted(back, key=len):
+        rest = {*together} - gone
+        sums = [
+            goods
+            for part, goods in back.items()
+            if rest & {*part} and {*together} >= {*part}
+        ]
+        if _is_all(total_of(sums), _paid_for(rest, lines, paid)):
+            gone |= rest
     return gone
 
 
@@ -462,11 +463,13 @@ def is_asked_back(
     """Whether nearly all that was paid for the goods is asked back or came back, of all
     lines; a refused sum is not.
     """
-    back = _goods_back(
-        [one for one in refunds if one.state in UNDER_WAY | {R.REFUNDED}], above
+    counted = UNDER_WAY | {R.REFUNDED}
+    back = _goods_back([one for one in refunds if one.state in counted], above)
+    every = {line.line_no for line in lines}
+    is_of_all = {*chain(*back)} >= every
+    return is_of_all and _is_all(
+        total_of([*back.values()]), _paid_for(every, lines, paid)
     )
-    every, total = {line.line_no for line in lines}, total_of([*chain(*back.values())])
-    return {*chain(*back)} >= every and _is_all(total, _paid_for(every, lines, paid))
 
 
 def unsent_lines(
@@ -483,38 +486,15 @@ def unsent_lines(
     is for some of the pieces. What was taken `above` what might be paid comes back
     first: `refunds` are the oldest first.
     """
-    here = [
-        one
-        for one in refunds
-        if one.state is R.REFUNDED and one.state_before is not OrderState.DELIVERED
+    before_delivery = [
+        refund
+        for refund in refunds
+        if refund.state is R.REFUNDED
+        and refund.state_before is not OrderState.DELIVERED
     ]
-    back = _goods_back(here, above, lines, paid)
-    return _nearly_all_back(
-        {some: back[some] for some in back if len(some) < len(lines)}, lines, paid
-    )
-
-
-def leaves_open(
-    refunds: Iterable[Refund], lines: Collection[QuoteLine], paid: Money, above: Money
-) -> bool:
-    """Whether what came back, or is asked for, leaves open if the goods travel: it is
-    most of their price.
-
-    A line travels unless nearly all of its price comes at once. What was taken `above`
-    what may be paid comes first.
-    """
-    back, whole = _goods_back(refunds, above, lines, paid), set[tuple[int, ...]]()
-    for some, sums in back.items():
-        if len(some) < len(lines) and any(
-            _is_all(one, _paid_for(some, lines, paid)) for one in sums
-        ):
-            whole.add(some)
-    parts = [(some, total_of(sums)) for some, sums in back.items() if some not in whole]
-    travel = tuple({line.line_no for line in lines} - {*chain(*whole)})
-    parts += [(travel, total_of([one for _, one in parts]))] if parts else []
-    return not travel or any(
-        one * LEAST_PART >= _paid_for(some, lines, paid) for some, one in parts
-    )
+    back = _goods_back(before_delivery, above, lines, paid)
+    of_some_lines = {part: back[part] for part in back if len(part) < len(lines)}
+    return _nearly_all_back(of_some_lines, lines, paid)
 
 
 def after_refunding(before: OrderState, *, is_booked: bool) -> OrderState:

@@ -13,11 +13,9 @@ from pathlib import Path
 from connectors.concurrently import concurrently
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.refunds import is_left_open
 from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
-    FOLLOWED,
     MAY_ASK,
     UNDER_WAY,
     NothingToAsk,
@@ -81,13 +79,11 @@ async def ask_refund(
     said is not asked for again.
 
     Where the seller refused an earlier refund of the same part, that one is modified.
-    Raises `RefundFault` before anything is sent; where all is wanted back, the order's
-    approval is withdrawn even so. So it is where the sum leaves open what travels: a
-    person says yes to that anew.
+    Raises `RefundFault` before anything is sent. The order's approval is withdrawn even
+    so: a person says yes anew to what travels.
     """
     resources = current_resources()
-    if is_whole := not wish.lines and wish.amount is None:
-        await asyncio.to_thread(take_back, resources.ledger, [order_ref])
+    await asyncio.to_thread(take_back, resources.ledger, [order_ref])
     await settle_open(resources, [order_ref])
     order = resources.ledger.orders([order_ref])[order_ref]
     earlier = resources.ledger.refunds.of_orders([order_ref])
@@ -100,12 +96,6 @@ async def ask_refund(
             await asyncio.to_thread(resources.ledger.refunds.put, refund)
         else:
             await asyncio.to_thread(resources.ledger.refunds.follow, refund, ())
-    wanted = [_modified(refund, request) for refund, request in prepared]
-    anew = {refund.part for refund in wanted}
-    tried = [one for one in earlier if one.state in FOLLOWED and one.part not in anew]
-    came = [refund for refund in earlier if refund.state is RefundState.REFUNDED]
-    if not is_whole and is_left_open(order, [*came, *wanted, *tried]):
-        await asyncio.to_thread(take_back, resources.ledger, [order.order_ref])
     await concurrently(
         prepared,
         lambda pair: _ask(resources, order, *pair),

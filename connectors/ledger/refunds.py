@@ -28,7 +28,6 @@ from domain.after_sale import (
     Refund,
     RefundEvent,
     RefundState,
-    leaves_open,
     unsent_lines,
 )
 from domain.money import Money
@@ -174,15 +173,6 @@ def taken_above(order: OrderRecord) -> Money:
         else order.payable
     )
     return max(order.paid - most, Money(0, order.currency))
-
-
-def is_left_open(order: OrderRecord, refunds: Iterable[Refund]) -> bool:
-    """Whether an order is not booked, and these refunds of it, oldest first, leave open
-    if its goods travel.
-    """
-    return order.shipment is None and leaves_open(
-        refunds, order.priced_lines, order.paid, taken_above(order)
-    )
 
 
 def lines_unsent(refunds: Sequence[Refund], order: OrderRecord) -> frozenset[int]:

@@ -50,7 +50,11 @@ from tasks.effects.kinds import kind_of
 from tasks.effects.pay import taken_above_approved
 from tasks.effects.reading_orders import read_orders
 from tasks.effects.refund import AskRefund, after_sale_of, refund_of
-from tasks.effects.refund_states import state_after, take_outcome, withdraw_if_open
+from tasks.effects.refund_states import (
+    state_after,
+    take_outcome,
+    withdraw_unless_booked,
+)
 from tasks.effects.settling import clear_from
 from tasks.engine.resources import Resources
 from tasks.reconcile import unknown_refunds
@@ -77,7 +81,7 @@ async def resolve(
     order = order_of(resources, order_ref)
     record = await checked_answer(resources, order_ref, answer, by=by)
     if record.refund and record.change.state is not OrderState.REFUNDED:
-        await asyncio.to_thread(withdraw_if_open, resources, order_ref, record.refund)
+        await asyncio.to_thread(withdraw_unless_booked, resources, order_ref)
     dead = await asyncio.to_thread(resources.dead_owners, [order_ref])
     if not await asyncio.to_thread(ledger.resolutions.record, record, dead_owners=dead):
         raise ResolutionRefused(

@@ -12,7 +12,7 @@ from datetime import timedelta
 from connectors.ledger.order_ids import misnamed
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
-from connectors.ledger.refunds import is_left_open, taken_above
+from connectors.ledger.refunds import taken_above
 from connectors.settings import DEPLOYED_PATIENCE_S
 from connectors.xportcn.errors import Misconfigured, UnknownRefundState, XportcnError
 from domain.after_sale import (
@@ -117,12 +117,8 @@ async def read_refund(resources: Resources, refund: Refund) -> Reason | None:
     now = merged(refund, shown)
     if now.state not in FOLLOWED:
         now = replace(now, settled_at=refund.settled_at or resources.clock())
-    if (
-        refund.state not in UNDER_WAY
-        and now.state is RefundState.REFUNDED
-        and refund.refunded != now.refunded
-    ):
-        await asyncio.to_thread(withdraw_if_open, resources, refund.order_ref, now)
+    if refund.refunded != now.refunded:
+        await asyncio.to_thread(withdraw_unless_booked, resources, refund.order_ref)
     await asyncio.to_thread(resources.ledger.refunds.follow, now, shown.events)
     return None
 
@@ -169,21 +165,14 @@ def merged(refund: Refund, shown: ServiceRefund) -> Refund:
     )
 
 
-def withdraw_if_open(resources: Resources, order_ref: str, *now: Refund) -> None:
-    """Withdraw an approval where what came back leaves open if the goods travel: a
-    person says yes to that anew.
+def withdraw_unless_booked(resources: Resources, order_ref: str) -> None:
+    """Withdraw the approval of an order of which money comes back before it is booked:
+    a person says yes anew to what travels.
 
-    What comes back `now` is written afterwards: it is withdrawn twice rather than not
-    at all.
+    The money is written afterwards: the approval is withdrawn twice rather than not at
+    all.
     """
-    order, refunds = (
-        resources.ledger.orders([order_ref])[order_ref],
-        resources.ledger.refunds.of_orders([order_ref]),
-    )
-    newest = {one.key: one for one in (*refunds, *now)}.values()
-    if is_left_open(
-        order, [refund for refund in newest if refund.state is RefundState.REFUNDED]
-    ):
+    if resources.ledger.orders([order_ref])[order_ref].shipment is None:
         take_back(resources.ledger, [order_ref])
 
 
@@ -207,8 +196,6 @@ async def restate(resources: Resources, order_ref: str) -> None:
         or _never_asked(resources, refunds)
     ):
         return
-    if state not in (OrderState.REFUNDING, OrderState.REFUNDED):
-        await asyncio.to_thread(withdraw_if_open, resources, order_ref)
     change = OrderChange(
         order_ref=order_ref, state=state, expected=order.state, why=why
     )

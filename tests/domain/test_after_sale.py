@@ -19,7 +19,6 @@ from domain.after_sale import (
     choose_reason,
     is_asked_back,
     judge_cancel,
-    leaves_open,
     order_state_after,
     part_name,
     require_jpg,
@@ -510,43 +509,6 @@ def test_an_order_is_asked_back_once_all_its_lines_and_nearly_all_their_price_ar
         assert ends == [False, state is RefundState.REFUNDED]
 
 
-@pytest.mark.parametrize(
-    ("came", "is_open"),
-    [
-        ([("all", 400)], False),
-        ([("all", 400), ("all", 100)], True),
-        ([("1", 249)], False),
-        ([("1", 200), ("1", 50)], True),
-        ([("1", 200), ("1", 200), ("1", 100)], True),
-        ([("1", 450)], False),
-        ([("1", 450), ("all", 240)], False),
-        ([("1", 450), ("all", 250)], True),
-        ([("1", 450), ("2", 450)], True),
-        ([("1", 240), ("2", 240), ("all", 20)], True),
-        ([], False),
-    ],
-)
-def test_sums_leave_open_what_travels_unless_each_is_small_or_for_a_whole_line(
-    came: list[tuple[str, int]], *, is_open: bool
-) -> None:
-    """Two lines of 5.00: one that was given back at once and nearly whole is known not
-    to travel.
-    """
-    priced = [
-        QuoteLine(line_no=no, unit_price=Money(500), amount=Money(500)) for no in (1, 2)
-    ]
-    of = {"all": (1, 2), "1": (1,), "2": (2,)}
-    refunds = [
-        refund(RefundState.REFUNDED, part=part, lines=of[part], refunded=Money(fen))
-        for part, fen in came
-    ]
-    asked = [
-        refund(part=part, lines=of[part], goods_amount=Money(fen)) for part, fen in came
-    ]
-    for ones in (refunds, asked):
-        assert leaves_open(ones, priced, Money(1000), NOTHING) is is_open
-
-
 @pytest.mark.parametrize("kind", [*RefundKind])
 @pytest.mark.parametrize(
     ("most", "asked", "back", "is_gone"),
@@ -594,28 +556,17 @@ def test_all_that_can_be_asked_for_a_line_is_its_whole_price_also_where_a_discou
     assert (state is OrderState.REFUNDED) is (is_gone and kind is RefundKind.RETURN)
 
 
-def test_a_line_that_is_asked_back_whole_is_no_part_of_what_travels_and_no_more_money_than_it_is() -> (
-    None
-):
-    """Of two lines of 100.00 a coupon paid 50.00 of the first: at an even share its
-    50.00 are most of 75.00.
-    """
+def test_lines_asked_back_for_less_than_their_price_are_not_asked_back_whole() -> None:
+    """Of two lines of 100.00 a coupon paid 50.00 of the first."""
     lines = [
         QuoteLine(line_no=no, unit_price=Money(10_000), amount=Money(10_000))
         for no in (1, 2)
     ]
-    one, other = (
+    refunds = [
         refund(part=str(no), lines=(no,), goods_amount=Money(fen), most=Money(most))
         for no, fen, most in ((1, 5_000, 5_000), (2, 7_000, 10_000))
-    )
-    assert [
-        leaves_open([replace(one, most=most)], lines, Money(15_000), NOTHING)
-        for most in (NOTHING, one.most)
-    ] == [
-        True,
-        False,
     ]
-    assert not is_asked_back([one, other], lines, paid=Money(15_000), above=NOTHING)
+    assert not is_asked_back(refunds, lines, paid=Money(15_000), above=NOTHING)
 
 
 def test_what_was_not_taken_waits_until_as_much_of_its_lines_is_asked_for_otherwise() -> (

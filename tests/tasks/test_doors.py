@@ -298,7 +298,7 @@ def test_each_remedy_tells_of_each_order_what_it_did_or_why_not(tmp_path: Path) 
 def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(
     tmp_path: Path,
 ) -> None:
-    """3.00 CNY of 10.00 are: its approval falls, the rest is asked for, and while it
+    """3.00 CNY of 10.00 are: its approval falls; the rest is asked for, and while it
     can't be that is told.
     """
     with opened_shop(tmp_path) as shop:
@@ -317,7 +317,7 @@ def test_an_order_of_which_a_part_is_asked_back_is_not_cancelled_by_that(
                 frozenset({Ability.MODIFY}) if number > 1 else frozenset()
             )
             assert ledger.orders([REF])[REF].plan_hash == (
-                None if number > 1 else "hash"
+                None if number > 0 else "hash"
             )
             ledger.owner = f"run {number}"
             ended: Any = asyncio.run(cast(Any, remedy))
