@@ -136,7 +136,10 @@ def todo(
         if not json:
             print_if_paused(ledger)
         found = waiting.to_do(
-            ledger, refused_for=timedelta(days=refused_days), settings=settings_now()
+            ledger,
+            settings_now(),
+            refused_for=timedelta(days=refused_days),
+            begun_for=timedelta(0),
         )
     if json:
         terminal.print_json([one.to_json() for one in found])

@@ -283,15 +283,6 @@ class Inbox:
             ]
         return []
 
-    def file_of(self, batch_id: str, place: Folder) -> Path | None:
-        """The file of a folder that a batch was begun from, whatever it is called
-        there.
-        """
-        there = [one.path for one in self._scan(self.root / place)]
-        return next(
-            (path for path in there if self._note_of(path)[0] == batch_id), None
-        )
-
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was
         mended; empty for a new one.

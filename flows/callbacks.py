@@ -10,11 +10,9 @@ from connectors.ledger.records import OrderRecord
 from connectors.settings import SourcingSettings
 from domain.after_sale import FOLLOWED
 from domain.reasons import ReasonCode
-from domain.states import NEEDS_A_PERSON, OrderState
+from domain.states import OrderState
 from domain.wording import pluralize
 from flows.batch.opening import opened
-from flows.notify.news import of_orders
-from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger, sourcing_flow
 from flows.sync_tracking import track
 from tasks.engine.resources import Resources, utc_now
@@ -49,11 +47,6 @@ async def read_again(
             run_logger().warning("%s: its refund was not read: %s", ref, reason)
 
     await snapshot_moved(resources, "callbacks", before=before)
-    after = await asyncio.to_thread(ledger.orders, unpaid)
-    news = [
-        order for ref, order in after.items() if _needs_a_person(order, unpaid[ref])
-    ]
-    await enqueue(ledger, *of_orders("The service announced changes", news))
     return {before[ref].order_id for ref in report.unasked}
 
 
@@ -63,13 +56,6 @@ def _waits_to_be_paid(order: OrderRecord) -> bool:
     return order.state is OrderState.ORDERED or (
         is_held_unpaid and order.reason_code is ReasonCode.PRICE_ROSE
     )
-
-
-def _needs_a_person(order: OrderRecord, before: OrderRecord) -> bool:
-    """Whether an unpaid order is held now, or its price fell."""
-    is_as_before = (order.state, order.why) == (before.state, before.why)
-    has_fallen = order.reason_code is ReasonCode.PRICE_FELL
-    return not is_as_before and (order.state in NEEDS_A_PERSON or has_fallen)
 
 
 @sourcing_flow("read what messages name")

@@ -23,15 +23,14 @@ from domain.messages import Message
 from domain.money import Money
 from domain.states import OrderState
 from domain.wording import counted, pluralize, shorten
-from flows.answers.todo import ToDo, to_do
-from flows.notify.news import REMIND_AHEAD
+from flows.answers.todo import REMIND_AHEAD, ToDo, to_do
 from flows.notify.outbox import enqueue, send_due
 from flows.prefect_ui.expected_errors import (
     rename_run,
     run_logger,
     sourcing_flow,
 )
-from flows.prefect_ui.todo_artifact import BEGUN_FOR, REFUSED_FOR, what_waits
+from flows.prefect_ui.todo_artifact import what_waits
 from tasks.engine.resources import utc_now
 
 
@@ -83,9 +82,7 @@ def digest(ledger: Ledger, settings: SourcingSettings) -> Message:
     now = ledger.clock()
     last = max(ledger.outbox.causes(DIGEST).values(), default=now - timedelta(days=1))
     since = min(max(last, now - LONGEST), now)  # a clock may have run ahead
-    waits = to_do(
-        ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
-    )
+    waits = to_do(ledger, settings)
     message = digest_of(
         happened(ledger, since), waits, since=since, now=now, timezone=settings.timezone
     )

@@ -197,7 +197,7 @@ async def track(
         if ref in opened or state is OrderState.PAYMENT_PENDING
     ]
     followed, before = _Followed(resources), ledger.orders(unsettled)
-    pending = await _settled(resources, watched, unsettled, followed)
+    await _settled(resources, watched, unsettled, followed)
     orders = [
         ref
         for ref, one in standing_of(ledger, order_refs=watched).items()
@@ -223,7 +223,7 @@ async def track(
         for ref, state in watched.items()
         if ref in followed.before and followed.lines[ref].state is not state
     ]
-    await _notify_parcels(ledger, followed, [line.order_ref for line in moved], pending)
+    await _notify_of_silence(ledger, followed)
     snapshot_id, files = None, list[TrackingFile]()
     if only is None:  # else the caller writes all at once
         files = await _numbers_for_shops(resources)
@@ -255,10 +255,8 @@ async def _settled(
     watched: Collection[str],
     unsettled: Sequence[str],
     followed: _Followed,
-) -> list[str]:
-    """Read what became of open effects and pending payments; answers the orders whose
-    payment was pending.
-    """
+) -> None:
+    """Read what became of open effects and pending payments."""
     with followed.passing_over():
         await settle_open(resources, watched)
     standing = standing_of(resources.ledger, order_refs=unsettled)
@@ -267,7 +265,6 @@ async def _settled(
     ]
     with followed.passing_over(), suppress(ServiceAway):
         await confirm_payments(resources, pending)
-    return pending
 
 
 async def _follow(
@@ -397,12 +394,8 @@ async def _notify_of_scans(ledger: Ledger) -> None:
     )
 
 
-async def _notify_parcels(
-    ledger: Ledger, followed: _Followed, moved: Sequence[str], pending: Sequence[str]
-) -> None:
-    """Notify of stalled parcels, of each once after each scan, of held orders and late
-    payments.
-    """
+async def _notify_of_silence(ledger: Ledger, followed: _Followed) -> None:
+    """Notify of stalled parcels, of each once after each scan."""
     reason = parcel_silent(STALLED_AFTER.days)
     silent: dict[tuple[str, ...], Reason] = {
         (
@@ -411,17 +404,7 @@ async def _notify_parcels(
         ): reason
         for event in followed.silent
     }
-    held = [ref for ref in moved if followed.lines[ref].state is OrderState.HELD]
-    waiting = [
-        order
-        for order in ledger.each_order(dict.fromkeys([*held, *pending]))
-        if order.order_ref in held or order.reason_code is ReasonCode.PAYMENT_NOT_TAKEN
-    ]
-    await enqueue(
-        ledger,
-        *news.of_reasons("stalled", "No news of parcels", silent),
-        *news.of_orders("Orders on their way", waiting),
-    )
+    await enqueue(ledger, *news.of_reasons("stalled", "No news of parcels", silent))
 
 
 def summary_of(report: TrackReport) -> str:

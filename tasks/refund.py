@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,7 +12,6 @@ from pathlib import Path
 from connectors.concurrently import concurrently
 from connectors.ledger.plans import take_back
 from connectors.ledger.records import OrderRecord
-from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import Ability, AfterSale, RefundRequest, Target
 from domain.after_sale import (
     MAY_ASK,
@@ -389,21 +387,6 @@ def _next_part(resources: Resources, refund: Refund) -> str:
         if one.part.startswith(beginning) and one.status is EffectStatus.DONE
     ]
     return f"{beginning}{len(done) + 1}"
-
-
-def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
-    """How often each of these refunds was begun to be asked for, or was modified, by
-    its key.
-    """
-    times = Counter[str]()
-    for one in ledger.effects_of(
-        {refund.order_ref for refund in refunds}, Action.REFUND
-    ):
-        refund, modified, _ = one.part.partition(MODIFY)
-        times[f"{one.order_ref}:{refund}"] += (
-            one.status is EffectStatus.DONE if modified else one.fence
-        )
-    return times
 
 
 def require_after_sale(resources: Resources, order: OrderRecord) -> AfterSale:

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from email import message_from_bytes
 from email.header import decode_header, make_header
 from email.message import Message as Mail
@@ -19,6 +20,9 @@ from aiosmtpd.controller import Controller
 
 from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.store import Ledger
+from domain.messages import Message
+from flows.answers.todo import to_do
+from flows.notify.news import of_waiting
 from tests.http_server import serving
 from tests.running import PATIENCE_S
 
@@ -34,6 +38,17 @@ def taken_messages(ledger: Ledger) -> list[StoredMessage]:
         ledger.outbox.sent(due, now)
         messages.append(due)
     return messages
+
+
+def waiting_messages(ledger: Ledger) -> list[Message]:
+    """The messages of all that waits now, as each flow enqueues them at its end."""
+    return of_waiting(to_do(ledger, begun_for=timedelta(0)))
+
+
+def newly_told(ledger: Ledger) -> list[StoredMessage]:
+    """What is new of all that waits, as one recipient gets it."""
+    ledger.outbox.put(*waiting_messages(ledger))
+    return taken_messages(ledger)
 
 
 @dataclass

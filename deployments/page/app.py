@@ -55,8 +55,6 @@ from flows.answers.todo import ToDo, alike, shared_commands, to_do
 from flows.prefect_ui.markdown import picture, shown_whole
 from flows.prefect_ui.runs import next_start
 from flows.prefect_ui.todo_artifact import (
-    BEGUN_FOR,
-    REFUSED_FOR,
     links_of,
 )
 from flows.report.page import draw, page
@@ -262,14 +260,7 @@ class Page:
             states={state: states[state] for state in OrderState if state in states},
             spent=Money(since[0]),
             chart=draw(Plot(title="Spent a day", bars=bars[::-1])),
-            waits=alike(
-                to_do(
-                    ledger,
-                    refused_for=REFUSED_FOR,
-                    begun_for=BEGUN_FOR,
-                    settings=self.settings,
-                )
-            ),
+            waits=alike(to_do(ledger, self.settings)),
             pause=ledger.buying_paused(),
         )
 

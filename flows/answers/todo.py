@@ -7,13 +7,12 @@ from __future__ import annotations
 import shlex
 from collections import defaultdict
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from connectors.inbox import FaultyFile, Folder, Inbox, faulty_files
+from connectors.inbox import FaultyFile, Folder, faulty_files
 from connectors.ledger.engine import chunked
 from connectors.ledger.outbox import StoredMessage
 from connectors.ledger.overview import every_open_effect
@@ -22,6 +21,7 @@ from connectors.ledger.records import EffectRecord, OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.request_files import READERS
 from connectors.settings import SourcingSettings
+from domain.addresses import without_receiver
 from domain.after_sale import (
     WAITS_FOR_A_PERSON,
     Refund,
@@ -40,6 +40,7 @@ from flows.answers.marketplaces import first_payments
 from flows.answers.questions import OpenQuestion, open_questions
 from tasks.effects.kind import ASKS
 from tasks.effects.kinds import kind_of
+from tasks.effects.refund import times_requested
 
 STUCK = (OrderState.HELD, OrderState.UNKNOWN, *BEGUN)
 NOT_OVER = frozenset(OrderState) - {OrderState.CANCELLED, OrderState.REFUNDED}
@@ -49,12 +50,22 @@ FAULTY = "faulty file"
 ASKED = "question"
 NOT_DELIVERED = "not told"
 MEND = "mend the file in the folder failed, or export it anew and drop that; or take it out of the folder"
-NEXT_NIGHT = "its file is in the inbox: mend it in the folder open; the next run of buy-from-inbox takes it up again"
-DROP_AGAIN = "drop a mended copy of its file into the inbox to try once more"
-LEFT = "{}, which came later, decides all that it shows; else {}"
+NEXT_NIGHT = (
+    "mend its file where it lies in the folder open of the inbox: the next run of "
+    "buy-from-inbox takes it up again; else drop a mended copy into the inbox"
+)
 PASTE = "paste its lines again, mended where the reason says so"
 DECLINED = (ReasonCode.NOT_APPROVED, ReasonCode.WAITS_FOR_APPROVAL)
-AT_ONCE = timedelta(0)
+UNDER_WAY = (OrderState.PLANNED, *BEGUN)
+WAIT_UNDER_WAY = (
+    ReasonCode.PAYMENT_NOT_TAKEN,
+    ReasonCode.NO_REFERENCE_YET,
+    ReasonCode.PRICE_FELL,
+)
+"""The reasons of orders that go on, which a person should know of nevertheless."""
+REFUSED_FOR = timedelta(days=7)
+BEGUN_FOR = timedelta(minutes=5)
+REMIND_AHEAD = timedelta(days=2)
 LEFT_FOR = timedelta(days=1)
 """An approved order of which nothing was begun for so long: a follow-up would have
 come.
@@ -100,8 +111,9 @@ class ToDo(Explained):
 
     `state` is the order's, or names what else it is. `reason` is why it waits,
     `commands` what can be done, the likeliest first, and `advice` what is done without
-    a command. `since` is UTC; `file` is the request file that a run can read again,
-    and as the same batch if it `goes_on`.
+    a command. `since` is UTC; `file` is the request file that a run can read again.
+    `is_left_to_run`: nothing of it needs a person. `turn` tells repetitions apart: a
+    refund that is refused again, or whose deadline is near.
     """
 
     order_ref: str
@@ -111,7 +123,8 @@ class ToDo(Explained):
     commands: Sequence[str] = ()
     advice: str = ""
     file: str = ""
-    goes_on: bool = False
+    is_left_to_run: bool = False
+    turn: str = ""
 
     @property
     def urgency(self) -> int:
@@ -149,10 +162,10 @@ class ToDo(Explained):
 
 def to_do(
     ledger: Ledger,
-    *,
-    refused_for: timedelta,
-    begun_for: timedelta = AT_ONCE,
     settings: SourcingSettings | None = None,
+    *,
+    refused_for: timedelta = REFUSED_FOR,
+    begun_for: timedelta = BEGUN_FOR,
 ) -> list[ToDo]:
     """Everything that waits, the most urgent first, then the oldest.
 
@@ -176,11 +189,10 @@ def to_do(
         and not (order.state in BEGUN and order.updated_at > at_rest)
     }
     sources = ledger.sources_of({order.batch_id for order in waiting.values()})
-    ways = {batch_id: _Way.of(batch_id, source) for batch_id, source in sources.items()}
     effects = _effects_of(ledger, waiting)
     plans = _plans_to_approve(ledger, waiting.values(), settings)
     found = [
-        _of_order(ledger, order, ways.get(order.batch_id, _Way()), effects[ref], plans)
+        _of_order(ledger, order, sources.get(order.batch_id, ""), effects[ref], plans)
         for ref, order in waiting.items()
     ]
     inboxes = settings.inboxes if settings else ()
@@ -230,9 +242,11 @@ def _asked_about(ledger: Ledger) -> Iterator[EffectRecord]:
     """Effects without an answer that are worth a person's time, whatever state their
     order is in.
     """
-    for effect in every_open_effect(ledger):
-        if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking:
-            yield effect
+    yield from filter(_is_worth_asking, every_open_effect(ledger))
+
+
+def _is_worth_asking(effect: EffectRecord) -> bool:
+    return effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking
 
 
 def _left_alone(ledger: Ledger) -> dict[str, OrderRecord]:
@@ -255,57 +269,6 @@ def _effects_of(
     return found
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Way:
-    """How the orders of a batch are taken up again: by a command that reads its file,
-    or as `advice` says.
-    """
-
-    command: str = ""
-    advice: str = PASTE
-    file: str = ""
-    goes_on: bool = False
-
-    @classmethod
-    def of(cls, batch_id: str, source: str) -> _Way:
-        """A file of the inbox is known by its batch: others have its name, and the
-        newest has the last word.
-
-        No command reads a file that left orders to a later one, or beside which one
-        lies that no run has read.
-        """
-        file = Path(source)
-        if file.suffix.lower() not in READERS:
-            return cls()
-        if file.parent.name != Folder.WORKING:
-            return cls(
-                command=f"sourcing run {shlex.quote(source)}", advice="", file=source
-            )
-        lies, is_newest, left = None, False, list[str]()
-        with suppress(OSError):  # moved meanwhile, or not this user's to read
-            if (file.parent.parent / Folder.OPEN).is_dir():
-                inbox = Inbox(file.parent.parent)
-                lies = inbox.file_of(batch_id, Folder.OPEN)
-                there = lies or inbox.file_of(batch_id, Folder.DONE)
-                left = inbox.left_to(there) if there else []
-                later = inbox.later(lies) if lies else {}
-                unread = any(
-                    path.parent == inbox.root and path.suffix.lower() in READERS
-                    for path in later
-                )
-                is_newest = not unread and not any(later.values())
-        if not lies or not is_newest or left:
-            rest = NEXT_NIGHT if lies else DROP_AGAIN
-            return cls(advice=LEFT.format(shorten(left), rest) if left else rest)
-        command = f"sourcing run {shlex.quote(str(lies))} --batch {batch_id}"
-        return cls(
-            command=command,
-            advice=NEXT_NIGHT,
-            file=str(lies),
-            goes_on=True,
-        )
-
-
 def _plans_to_approve(
     ledger: Ledger, orders: Iterable[OrderRecord], settings: SourcingSettings | None
 ) -> dict[str, str]:
@@ -323,7 +286,7 @@ def _is_asked(order: OrderRecord) -> bool:
 def _of_order(
     ledger: Ledger,
     order: OrderRecord,
-    way: _Way,
+    source: str,
     effects: Sequence[EffectRecord],
     plans: Mapping[str, str],
 ) -> ToDo:
@@ -332,23 +295,33 @@ def _of_order(
         if order.state is not OrderState.REFUSED
         else []
     )
-    asked = [command for question in questions for command in question.commands]
-    asked += (
-        [f"sourcing confirm {order.marketplace}"]
-        if order.reason_code is ReasonCode.NO_REFERENCE_YET
-        else []
-    )
+    file = "" if _is_in_inbox(source) or not _is_readable(source) else source
+    commands = [f"sourcing run {shlex.quote(file)}"] if file else []
+    commands += [command for question in questions for command in question.commands]
+    if order.reason_code is ReasonCode.NO_REFERENCE_YET:
+        commands.append(f"sourcing confirm {order.marketplace}")
     told = explained(order.why) | {"reason": _reason(order, questions)}
     if _is_asked(order):
         told["reason_facts"] = {"plan": plans.get(order.batch_id, "")}
+    is_unanswered = any(map(_is_worth_asking, effects))
     return _of(
         order,
         **told,
-        commands=[*([way.command] if way.command else []), *asked],
-        advice=_advice(order, way),
-        file=way.file,
-        goes_on=way.goes_on,
+        commands=commands,
+        advice=_advice(order, source),
+        file=file,
+        is_left_to_run=order.state in UNDER_WAY
+        and order.reason_code not in WAIT_UNDER_WAY
+        and not is_unanswered,
     )
+
+
+def _is_readable(source: str) -> bool:
+    return Path(source).suffix.lower() in READERS
+
+
+def _is_in_inbox(source: str) -> bool:
+    return Path(source).parent.name == Folder.WORKING
 
 
 def _of(order: OrderRecord, **fields: Any) -> ToDo:
@@ -364,13 +337,14 @@ def _of(order: OrderRecord, **fields: Any) -> ToDo:
 
 
 def _reason(order: OrderRecord, questions: Sequence[OpenQuestion]) -> str:
-    said = [order.reason] if order.reason else []
+    """Why an order waits, without its receiver's data."""
+    said = [without_receiver(order.reason, order.request.receiver)]
     for asked in questions:
         if asked.held_until:
             said.append(QUESTION_HELD.format(asked.held_until))
         elif not _asks(order.why, asked):
             said.append(asked.words)
-    return "; ".join(dict.fromkeys(said)) or (
+    return "; ".join(dict.fromkeys(filter(None, said))) or (
         LEFT_ALONE if order.state is OrderState.PLANNED else UNFINISHED
     )
 
@@ -384,19 +358,14 @@ def _asks(why: Reason | None, asked: OpenQuestion) -> bool:
     )
 
 
-def _advice(order: OrderRecord, way: _Way) -> str:
-    if order.reason_code in DECLINED and way.advice in ("", NEXT_NIGHT, DROP_AGAIN):
-        return ""  # a night with a yes given beforehand buys it in no shape: its command asks
+def _advice(order: OrderRecord, source: str) -> str:
     if order.state is OrderState.PLANNED:
         return FINISH.format(order.batch_id)
-    if way.advice == DROP_AGAIN and order.state is not OrderState.REFUSED:
-        return NEXT_NIGHT
-    return (
-        ""
-        if way.advice == PASTE
-        and order.state not in (OrderState.HELD, OrderState.REFUSED)
-        else way.advice
-    )
+    if not _is_readable(source):
+        return PASTE if order.state in (OrderState.HELD, OrderState.REFUSED) else ""
+    # a night with a yes given beforehand does not buy what a person said no to
+    is_declined = order.reason_code in DECLINED
+    return NEXT_NIGHT if _is_in_inbox(source) and not is_declined else ""
 
 
 def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]:
@@ -407,18 +376,28 @@ def _of_refunds(ledger: Ledger, shown_already: Container[str]) -> Iterable[ToDo]
         {refund.order_ref for refund in ledger.refunds.in_states(WAITS_FOR_A_PERSON)}
     )
     orders = {ref: order for ref, order in orders.items() if order.state in NOT_OVER}
-    for refund in those_waiting(ledger.refunds.of_orders(orders)):
+    refunds = those_waiting(ledger.refunds.of_orders(orders))
+    times = times_requested(ledger, refunds)
+    for refund in refunds:
         if (
             refund.state is not RefundState.ASKING
             or refund.order_ref not in shown_already
         ):
-            yield _of_refund(orders[refund.order_ref], refund)
+            ends = refund.deadline
+            is_near = ends and ends - REMIND_AHEAD <= ledger.clock() < ends
+            turn = f"{refund.key}:{ends}:{times[refund.key]}:{is_near or False}"
+            yield _of_refund(orders[refund.order_ref], refund, turn)
 
 
-def _of_refund(order: OrderRecord, refund: Refund) -> ToDo:
+def _of_refund(order: OrderRecord, refund: Refund, turn: str) -> ToDo:
     why = standing(refund)
+    remedy = why.fill(REFUND_REMEDIES[refund.state])
     return _of(
-        order, **explained(why), commands=[why.fill(REFUND_REMEDIES[refund.state])]
+        order,
+        **explained(why),
+        commands=[remedy],
+        turn=turn,
+        is_left_to_run=refund.state is RefundState.ASKING,
     )
 
 

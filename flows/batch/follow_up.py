@@ -13,6 +13,7 @@ from connectors.ledger.store import Ledger
 from domain.effects import OPEN
 from domain.follow_ups import MAX_FOLLOW_UPS, FollowUp, due
 from domain.holds import buying_paused
+from domain.messages import Message
 from domain.orders import OrderRequest
 from domain.plan import PlannedOrder
 from domain.reasons import Reason, ReasonCode, because, outranking
@@ -25,7 +26,7 @@ from flows.batch.parts import Part as BatchPart
 from flows.batch.plan_sources import PlanSource
 from flows.batch.sorting import SortedOrders
 from flows.batch.worked_batch import WorkedBatch
-from flows.notify.news import of_batch, of_reasons, waiting_in
+from flows.notify.news import of_charges
 from flows.notify.outbox import enqueue
 from flows.prefect_ui.expected_errors import run_logger
 from flows.prefect_ui.runs import is_deployed
@@ -139,21 +140,17 @@ async def report_follow_up(
     if look is not None:
         run_logger().info("Batch %s: %s", report.batch_id, look.words)
         report = replace(report, next_look=look)
-    orders = resources.ledger.each_order(line.order_ref for line in waiting_in(report))
-    first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
-    messages = [
-        *of_batch(report, {one.order_ref: one.request.receiver for one in orders}),
-        *of_reasons(
-            "first-payment",
-            "What did the first payment take from the balance?",
-            {
-                (marketplace, str(why.facts["first"])): why
-                for marketplace, why in first.items()
-            },
-        ),
-    ]
-    questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
+    messages = of_charges(report)
+    if look is not None and look.is_over:
+        left = Message(
+            cause=f"left:{report.batch_id}:{look.at:%Y-%m-%dT%H:%M}",
+            subject=f"Batch {report.batch_id}: no run takes up what is left of it",
+            body=f"{look.words}.",
+        )
+        messages.append(left)
     await enqueue(resources.ledger, *messages)
+    first = first_payments(resources.ledger) if resources.ledger.asks_first else {}
+    questions = [f"{why} Answer: {why.remedy}" for why in first.values()]
     return replace(report, questions=questions)
 
 

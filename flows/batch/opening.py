@@ -7,24 +7,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, nullcontext, suppress
 from datetime import datetime, timedelta
 
-from connectors.ledger.overview import every_open_effect, standing_of
-from connectors.ledger.records import EffectRecord
 from connectors.settings import SourcingSettings
 from connectors.xportcn.settings import XportcnSettings
-from domain.effects import EffectStatus
 from domain.follow_ups import as_text, moment_of
-from domain.messages import Message
-from domain.states import NEEDS_A_PERSON
-from flows.answers.todo import NOT_OVER
+from flows.answers.todo import to_do
 from flows.batch.worked_batch import WorkedBatch, worked_on
-from flows.notify.news import REFUND_WAITS, of_calls, of_doubts, of_refund
+from flows.notify.news import of_calls, of_waiting
 from flows.notify.outbox import enqueue, send_due
 from flows.prefect_ui.runs import current_run, retried_at
-from tasks.effects.kinds import kind_of
 from tasks.engine.lost_ledger import require_not_lost
 from tasks.engine.resources import Resources, open_resources, utc_now
 from tasks.engine.retrying import begins_no_task
-from tasks.refund import times_requested
 from tasks.snapshot import snapshot_moved
 
 LEAST = timedelta(seconds=60)
@@ -110,13 +103,9 @@ async def opened(
         words = [
             word.message(order_refs) for word, order_refs in resources.unknown.items()
         ]
-        refunds = await asyncio.to_thread(refund_messages, resources)
+        waits = await asyncio.to_thread(to_do, resources.ledger, begun_for=timedelta(0))
         await enqueue(
-            resources.ledger,
-            *of_doubts(_doubts(resources)),
-            *words,
-            *of_calls(resources.calls),
-            *refunds,
+            resources.ledger, *of_waiting(waits), *words, *of_calls(resources.calls)
         )
         await send_due(resources.ledger, settings, now=resources.clock())
 
@@ -134,36 +123,3 @@ async def moves_written(resources: Resources) -> AsyncIterator[None]:
             await snapshot_moved(resources)
         raise
     await snapshot_moved(resources)
-
-
-def refund_messages(resources: Resources) -> list[Message]:
-    """The messages of refunds that need a person."""
-    ledger, now = resources.ledger, resources.clock()
-    waiting = ledger.refunds.in_states(REFUND_WAITS)
-    times = times_requested(ledger, waiting)
-    orders = standing_of(ledger, order_refs={refund.order_ref for refund in waiting})
-    return [
-        message
-        for refund in waiting
-        if orders[refund.order_ref].state in NOT_OVER
-        for message in of_refund(refund, now, times[refund.key])
-    ]
-
-
-def _doubts(resources: Resources) -> list[EffectRecord]:
-    """Unanswered effects that a reading may settle, of orders that don't wait for a
-    person anyway.
-    """
-    found = [
-        effect
-        for effect in every_open_effect(resources.ledger)
-        if effect.status is EffectStatus.UNKNOWN and kind_of(effect).is_worth_asking
-    ]
-    orders = (
-        resources.ledger.orders({effect.order_ref for effect in found}) if found else {}
-    )
-    return [
-        effect
-        for effect in found
-        if orders[effect.order_ref].state not in NEEDS_A_PERSON
-    ]

@@ -7,103 +7,62 @@ from __future__ import annotations
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
 
-from connectors.ledger.records import EffectRecord, OrderRecord, line_of
+from connectors.ledger.records import OrderRecord
 from connectors.xportcn.permits import DailyCalls
-from domain.addresses import without_receiver
-from domain.after_sale import Refund, RefundState, standing
 from domain.differences import Finding
 from domain.messages import Message, sentences
-from domain.money import Money
-from domain.orders import Receiver
 from domain.reasons import GOES_ALONG, Reason, ReasonCode, grouped
-from domain.report import BatchReport, ReportLine
+from domain.report import BatchReport
 from domain.request_remarks import HEADER_ROW, Fault
-from domain.states import NEEDS_A_PERSON
 from domain.wording import counted, first_lines, pluralize, shorten
+from flows.answers.todo import FAULTY, NOT_DELIVERED, ToDo
 
 MAX_LINES, MAX_LINE_LENGTH, MAX_NAMES = 20, 500, 20
 AND_MORE = "and {more} more"
-REMIND_AHEAD = timedelta(days=2)
-REFUND_WAITS = (RefundState.TO_RETURN, RefundState.REFUSED, RefundState.DECLINED)
-RAISE = "What to do: raise the budget or the day's limit, or wait for the next day, and run the same file again."
 
 
-def of_batch(report: BatchReport, receivers: Mapping[str, Receiver]) -> list[Message]:
-    """Messages of the orders that wait for a person after a run: those beyond a budget,
-    and all others.
+def of_waiting(waits: Iterable[ToDo]) -> list[Message]:
+    """A message for each batch, and each marketplace, with something that waits for a
+    person. Another state, code or fact is notified again.
 
-    Orders that wait for an approval are left out: their plan has a message of its own.
-    `receivers` are those of the waiting orders; the reason of an order without one is
-    left out.
+    Plans that wait for an approval, faulty files and messages that were not delivered
+    have messages of their own.
     """
-    waiting = [
-        replace(line, reason=_nameless(line, receivers)) for line in waiting_in(report)
-    ]
-    beyond = {line.order_ref for line in report.without_room}
-    full = [line for line in waiting if line.order_ref in beyond]
-    rest = [
-        line
-        for line in waiting
-        if line.order_ref not in beyond
-        and line.reason_code is not ReasonCode.WAITS_FOR_APPROVAL
-    ]
-    bought = (
-        f"Bought in this run: {pluralize(report.bought_this_run, 'order')} for "
-        f"{Money(report.spent_this_run_fen)}."
-    )
-    batch = f"Batch {report.batch_id}"
-    left = report.next_look if report.next_look and report.next_look.is_over else None
-    return [
-        *of_lines(batch, rest, bought),
-        *of_lines(f"{batch}, the budget is used up", full, bought, RAISE),
-        *covering(
-            "left",
-            (f"{report.batch_id}:{left.at:%Y-%m-%dT%H:%M}",) if left else (),
-            f"{batch}: no run takes up what is left of it",
-            f"{left.words}." if left else "",
-        ),
-    ]
+    groups = defaultdict[str, list[ToDo]](list)
+    for todo in waits:
+        is_elsewhere = todo.is_left_to_run or todo.state in (FAULTY, NOT_DELIVERED)
+        if not is_elsewhere and todo.reason_code is not ReasonCode.WAITS_FOR_APPROVAL:
+            place = f"Batch {todo.batch_id}" if todo.batch_id else todo.marketplace
+            groups[place].append(todo)
+    messages = []
+    for place, todos in groups.items():
+        most_frequent = sorted(grouped(todos), key=lambda group: -len(group[0]))
+        lines = [_line(alike, words) for alike, words in most_frequent]
+        kinds = counted(todo.kind for todo in todos)
+        causes = [_cause(todo) for todo in todos]
+        messages += covering("waits", causes, f"{place}: {kinds}", *_bounded(lines))
+    return messages
 
 
-def waiting_in(report: BatchReport) -> list[ReportLine]:
-    """The orders that wait for a person, in whatever state; none in a dry run."""
+def _cause(todo: ToDo) -> str:
+    identity = hashlib.sha256(todo.reason.encode()).hexdigest()[:16]
+    if todo.reason_code:
+        identity = Reason(todo.reason_code, todo.reason_facts).digest
+    return f"{todo.order_ref}:{todo.state}:{identity}:{todo.turn}"
+
+
+def of_charges(report: BatchReport) -> list[Message]:
+    """The message of orders that went on, and cost more than was approved."""
+    lines = [line for line in report.orders if line.reason_code in GOES_ALONG]
     if report.dry_run:
         return []
-    late = (ReasonCode.PAYMENT_NOT_TAKEN, ReasonCode.NO_REFERENCE_YET, *GOES_ALONG)
-    return [
-        line
-        for line in report.orders
-        if line.state in NEEDS_A_PERSON or line.reason_code in late
-    ]
-
-
-def of_orders(subject: str, orders: Iterable[OrderRecord]) -> list[Message]:
-    """The message of orders that wait for a person."""
-    lines = []
-    for order in orders:
-        reason = without_receiver(order.reason, order.request.receiver)
-        lines.append(replace(line_of(order), reason=reason))
-    return of_lines(subject, lines)
-
-
-def of_lines(subject: str, lines: Sequence[ReportLine], *notes: str) -> list[Message]:
-    """The message of orders that wait: other states, codes or facts are notified
-    again.
-    """
-    about = [f"{line.order_ref}:{_state(line)}:{_identity(line)}" for line in lines]
-    most_frequent = sorted(grouped(lines), key=lambda group: -len(group[0]))
-    shown = [
-        f"{len(alike):,} {alike[0].state} ({_names(alike)}): {words}"
-        for alike, words in most_frequent
-    ]
-    kinds = counted(
-        str(line.reason_code) if _goes_along(line) else str(line.state)
-        for line in lines
+    return covering(
+        "charged",
+        [f"{line.order_ref}:{line.reason_code}" for line in lines],
+        f"Batch {report.batch_id}: {pluralize(len(lines), 'order')} cost more than approved",
+        *_bounded([f"{line.order_ref}: {line.reason}" for line in lines]),
     )
-    return covering("waits", about, f"{subject}: {kinds}", *_bounded(shown), *notes)
 
 
 def of_reasons(
@@ -121,23 +80,6 @@ def of_reasons(
         [":".join(key) for key in reasons],
         f"{subject}: {shorten([name for name, *_ in reasons])}",
         *_bounded(lines),
-    )
-
-
-def of_refund(refund: Refund, now: datetime, times: int) -> list[Message]:
-    """The message of a refund that waits for a person, and once more two days before
-    its deadline.
-
-    And for each of the `times` that it was asked for: it may have been refused again.
-    """
-    ends = refund.deadline
-    is_near = ends is not None and ends - REMIND_AHEAD <= now < ends
-    key = (refund.key, refund.state, str(ends or ""), str(times), str(is_near))
-    by = f", by {ends:%Y-%m-%d %H:%M} UTC" if ends else ""
-    return of_reasons(
-        "refund",
-        f"A {refund.kind} waits for you{by}",
-        {(refund.order_ref, *key): standing(refund)},
     )
 
 
@@ -200,20 +142,6 @@ def of_findings(findings: Sequence[Finding], summary: str) -> list[Message]:
     )
 
 
-def of_doubts(effects: Sequence[EffectRecord]) -> list[Message]:
-    """The message of unanswered effects, of orders that do not wait for a person
-    anyway.
-    """
-    named = shorten([f"{effect.action} of {effect.order_ref}" for effect in effects])
-    return covering(
-        "unknown",
-        [effect.key for effect in effects],
-        f"No answer to {pluralize(len(effects), 'action')}: {named}",
-        "It is not known yet whether it happened, so it is not done again. Later runs ask the service; what they don't "
-        "find out waits for your answer.",
-    )
-
-
 def of_calls(calls: DailyCalls | None) -> list[Message]:
     """The message that a day's calls to the service are used up, once a day."""
     words = calls.used_up if calls else ""
@@ -247,24 +175,10 @@ def _bounded(lines: Sequence[str]) -> list[str]:
     return first_lines(cut, MAX_LINES, AND_MORE)
 
 
-def _names(lines: Sequence[ReportLine]) -> str:
-    return shorten([line.order_ref for line in lines])
-
-
-def _goes_along(line: ReportLine) -> bool:
-    return line.reason_code in GOES_ALONG
-
-
-def _state(line: ReportLine) -> str:
-    return "" if _goes_along(line) else line.state
-
-
-def _identity(line: ReportLine) -> str:
-    if line.reason_code:
-        return Reason(line.reason_code, line.reason_facts).digest
-    return hashlib.sha256(line.reason.encode()).hexdigest()[:16]
-
-
-def _nameless(line: ReportLine, receivers: Mapping[str, Receiver]) -> str:
-    receiver = receivers.get(line.order_ref)
-    return without_receiver(line.reason, receiver) if receiver else ""
+def _line(alike: Sequence[ToDo], words: str) -> str:
+    """`31 held (A-1, A-2, A-3 and 28 more): no stock. What to do: change its line`."""
+    names = shorten([todo.order_ref for todo in alike])
+    remedy = alike[0].remedy
+    is_said = not remedy or remedy[1:] in words
+    what_to_do = "" if is_said else f". What to do: {remedy}"
+    return f"{len(alike):,} {alike[0].kind} ({names}): {words}{what_to_do}"

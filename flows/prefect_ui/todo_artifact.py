@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import fields
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -36,8 +36,6 @@ from flows.prefect_ui.markdown import inert
 from flows.report.sections import Leads, Link
 
 MOST_ROWS = 1_000
-REFUSED_FOR = timedelta(days=7)
-BEGUN_FOR = timedelta(minutes=5)
 NEVER = datetime.min.replace(tzinfo=UTC)
 BEGIN_HERE = "begin-here"
 MOST_NAMED_IN_A_LINK = 20
@@ -68,9 +66,7 @@ async def refresh(client: PrefectClient, ledger: Ledger) -> bool:
 async def what_waits(client: PrefectClient, ledger: Ledger) -> tuple[str, str]:
     """The artifact's text (Markdown) as it is now, and a summary of it in one line."""
     settings = SourcingSettings()
-    found = await asyncio.to_thread(
-        to_do, ledger, refused_for=REFUSED_FOR, begun_for=BEGUN_FOR, settings=settings
-    )
+    found = await asyncio.to_thread(to_do, ledger, settings)
     forms = {one.name: one.id for one in await client.read_deployments()}
     shown = alike(found)[:MOST_ROWS]
     left = len(found) - sum(len(those) for those, _ in shown)
@@ -266,10 +262,7 @@ def _filled(word: str, one: ToDo) -> dict[str, Any]:
     if word == "confirm":
         return {"marketplace": one.marketplace}
     if word == "run":
-        return {
-            "requests": {"file": one.file},
-            **({"batch": one.batch_id} if one.goes_on else {}),
-        }
+        return {"requests": {"file": one.file}}
     if word == "refund":
         asked = {
             name: fact

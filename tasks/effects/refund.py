@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import re
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence, Set
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from connectors.ledger.records import EffectRecord, OrderChange, OrderRecord
+from connectors.ledger.store import Ledger
 from connectors.marketplaces.protocol import AfterSale, RefundRequest
 from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
 from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
-from domain.effects import Action, Claim, ResolutionKind
+from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 from domain.witnessed import Source, Statement
@@ -260,3 +262,18 @@ class ReturnParcel(OnRefund):
         if shown.state not in ON_ITS_WAY:
             return None
         return Proof(answer={"carrier": shown.company, "number": shown.tracking_number})
+
+
+def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:
+    """How often each of these refunds was begun to be asked for, or was modified, by
+    its key.
+    """
+    times = Counter[str]()
+    for one in ledger.effects_of(
+        {refund.order_ref for refund in refunds}, Action.REFUND
+    ):
+        refund, modified, _ = one.part.partition(MODIFY)
+        times[f"{one.order_ref}:{refund}"] += (
+            one.status is EffectStatus.DONE if modified else one.fence
+        )
+    return times

@@ -11,7 +11,7 @@ import pytest
 
 from domain.marketplace import Marketplace
 from flows.answers.marketplaces import Topic, answered, first_payments
-from flows.answers.todo import AT_ONCE, to_do
+from flows.answers.todo import to_do
 from flows.batch.plan_sources import FromRequests
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
@@ -92,11 +92,7 @@ def test_a_run_that_is_killed_once_it_has_paid_leaves_the_question(made: Stage) 
 
     scene = asking(made, die_then_buy)
     assert (states(scene)[1:], paid(scene)) == (["held", "held"], 1)
-    waits = [
-        one
-        for one in to_do(scene.ledger, refused_for=AT_ONCE)
-        if one.state == "question"
-    ]
+    waits = [one for one in to_do(scene.ledger) if one.state == "question"]
     assert [(one.order_ref, one.commands) for one in waits] == [
         ("taobao", ["sourcing confirm taobao"])
     ]

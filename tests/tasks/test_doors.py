@@ -51,7 +51,7 @@ from flows.after_sale import (
 from flows.answers.dropping import dropped
 from flows.answers.resolve import resolve
 from flows.batch.follow_up import FromLedger
-from flows.batch.opening import moves_written, refund_messages
+from flows.batch.opening import moves_written
 from flows.batch.run import BatchRun
 from flows.callbacks import read_again
 from flows.cancel_orders import cancel_orders, dry_run_of
@@ -65,7 +65,7 @@ from tests.clock import MovableClock
 from tests.domain.test_after_sale import refund
 from tests.everyday import examples
 from tests.flows.plans import planned
-from tests.notified import taken_messages
+from tests.notified import newly_told
 from tests.tasks.conftest import resources_on
 from tests.tasks.test_callback_handling import (
     CountingChannel,
@@ -559,10 +559,9 @@ def test_a_return_that_a_message_of_the_seller_finds_agreed_is_told_once(
         asyncio.run(shop.ask())
         shop.becomes(RefundState.TO_RETURN)
         asyncio.run(by_callback(shop))
-        (told,) = refund_messages(shop.resources)
-        assert told.subject == "A refund waits for you: B-1"
-        shop.resources.ledger.outbox.put(told, *refund_messages(shop.resources))
-        assert len(taken_messages(shop.resources.ledger)) == 1
+        (told,) = newly_told(shop.resources.ledger)
+        assert told.subject == "Batch batch: 1 return to send"
+        assert newly_told(shop.resources.ledger) == []
 
 
 EVENTS: Sequence[Callable[[Shop], object]] = (

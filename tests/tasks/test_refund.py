@@ -47,8 +47,8 @@ from domain.reasons import ReasonCode, because
 from domain.service_orders import Shipment
 from domain.states import OrderState
 from flows.answers.resolve import resolve
+from flows.answers.todo import to_do
 from flows.batch.follow_up import unfinished_of
-from flows.batch.opening import refund_messages
 from flows.cancel_orders import dry_run_of
 from tasks.effects.kinds import settle_open
 from tasks.effects.protocol import perform_alone
@@ -59,7 +59,7 @@ from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
 from tests.domain.test_after_sale import refund
 from tests.flows.plans import planned
-from tests.notified import taken_messages
+from tests.notified import newly_told, waiting_messages
 from tests.tasks.calling import call_in
 
 PRICE = Money(500)
@@ -851,7 +851,11 @@ async def test_a_refund_that_a_run_still_tries_to_ask_for_is_told_as_no_refusal(
             label="A-1",
         )
         (never,) = next_run.ledger.refunds.of_orders(["A-1"])
-        assert (order(next_run).state, never.state, len(refund_messages(next_run))) == (
+        assert (
+            order(next_run).state,
+            never.state,
+            len(waiting_messages(next_run.ledger)),
+        ) == (
             OrderState.PAID,
             state,
             told,
@@ -870,10 +874,8 @@ async def test_a_refund_that_never_left_is_told_once_more_each_time_that_it_is_n
     for failure in (away, away, Refused("REFUND_FEE_INVALID")):
         service.failures = [failure]
         assert await run(resources) == (OrderState.PAID, [RefundState.DECLINED])
-        resources.ledger.outbox.put(*refund_messages(resources))
-        told.append(len(taken_messages(resources.ledger)))
-        resources.ledger.outbox.put(*refund_messages(resources))
-        assert taken_messages(resources.ledger) == []
+        told.append(len(newly_told(resources.ledger)))
+        assert newly_told(resources.ledger) == []
     assert (told, service.asked) == ([1, 1, 1], ["A-1:refund:all.1"] * 3)
 
 
@@ -1075,8 +1077,7 @@ async def test_each_refusal_of_a_refund_that_was_modified_is_told(
             service.refunds["R1"], state=RefundState.REFUSED
         )
         await follow_refunds(resources.ledger.refunds.of_orders(["A-1"]), label="A-1")
-        resources.ledger.outbox.put(*refund_messages(resources))
-        told.append(len(taken_messages(resources.ledger)))
+        told.append(len(newly_told(resources.ledger)))
         await run(resources)
     assert told == [1, 1]
 
@@ -1092,4 +1093,8 @@ def test_all_refunds_that_wait_are_counted_in_one_reading(
         )
     reading = Mock(wraps=resources.ledger.effects_of)
     monkeypatch.setattr(resources.ledger, "effects_of", reading)
-    assert (len(refund_messages(resources)), reading.call_count) == (3, 1)
+    waits = to_do(resources.ledger)
+    assert ([todo.kind for todo in waits], reading.call_count) == (
+        ["refund refused"] * 3,
+        1,
+    )

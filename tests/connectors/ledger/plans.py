@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from connectors.ledger.order_update import OrderUpdate
@@ -10,6 +11,7 @@ from connectors.ledger.records import Intent
 from domain.absence import NeverLeft, NotHappened
 from domain.effects import Action, EffectStatus
 from domain.money import Money
+from domain.orders import Receiver
 from domain.reasons import stored
 from domain.witnessed import RefusedForGood, Source, Statement
 
@@ -22,7 +24,13 @@ def plan(order_ref: str, **columns: Any) -> dict[str, Any]:
         "state": "planned",
         **stored(None),
         "fingerprint": "print",
-        "request": {},
+        "request": {
+            "order_ref": order_ref,
+            "marketplace": "taobao",
+            "receiver": {part.name: "" for part in fields(Receiver)},
+            "freight": "cheapest",
+            "lines": [],
+        },
         "lines": [],
         "offers": [],
         "quote": None,

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import Folder, Inbox, digest
+from connectors.inbox import Folder, Inbox
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import Intent, OrderChange, Outcome
 from connectors.ledger.schema import to_json
@@ -75,7 +75,7 @@ def test_orders_that_are_held_refused_or_begun_are_listed_the_most_urgent_first(
     ordered(resources, "A-1")
     clock.advance(60)
     stands(resources, "A-3", OrderState.REFUSED, "0 in stock")
-    found = to_do(resources.ledger, refused_for=WEEK)
+    found = to_do(resources.ledger, begun_for=timedelta(0))
     again = ["sourcing run 'my orders.csv'"]
     assert [(one.order_ref, one.state, one.reason, one.commands) for one in found] == [
         (
@@ -143,7 +143,7 @@ def test_what_a_person_treats_in_one_go_is_one_group(resources: Resources) -> No
         stands(resources, ref, OrderState.HELD, "not approved")
     for ref in ("B-1", "B-2"):
         ordered(resources, ref)
-    groups = alike(to_do(resources.ledger, refused_for=WEEK))
+    groups = alike(to_do(resources.ledger, begun_for=timedelta(0)))
     assert [(len(those), those[0].state, reason) for those, reason in groups] == [
         (
             2,
@@ -229,130 +229,34 @@ def test_an_outcome_without_an_answer_brings_its_question(
     )
 
 
-def test_a_file_of_the_inbox_is_tried_again_by_the_next_night(
+def test_an_order_of_the_inbox_is_mended_there_and_no_command_reads_its_file(
     resources: Resources,
 ) -> None:
-    """Where it lay while the run worked it lies no more: a command with that path would
-    find nothing.
-    """
+    """Where the file lay while the run worked it lies no more."""
     planned(resources, "/srv/data/inbox/working/a.csv", "A-1")
     stands(resources, "A-1", OrderState.HELD, "over the limit")
-    (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert one.commands == []
-    assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
-
-
-def laid(inbox: Inbox, name: str, content: str, batch: str, place: Folder) -> None:
-    """A file as a night lays it there: with its batch in the result beside it."""
-    path = inbox.root / name
-    path.write_text(content)
-    with inbox.taken(path) as working:
-        assert working
-        at = inbox.came(working).isoformat()
-        inbox.put(
-            working,
-            place,
-            {"batch_id": batch, "first_taken": at, "content": digest(working)},
-            [],
-        )
-
-
-def test_a_file_of_the_inbox_is_named_where_it_lies(
-    resources: Resources, tmp_path: Path
-) -> None:
-    """In `open` while an order is held, of which a night asks nobody but a run of that
-    file does; over in `done`.
-    """
-    planned(resources, f"{tmp_path}/working/a.csv", "A-1")
-    stands(resources, "A-1", OrderState.HELD, "not approved")
-    laid(Inbox(tmp_path), "a.csv", "order_ref\n", BATCH, Folder.OPEN)
-    lies = tmp_path / "open" / "a.csv"
-    (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.file, one.goes_on) == (
-        [f"sourcing run {lies} --batch b-1"],
-        str(lies),
-        True,
-    )
-    assert one.advice.startswith("its file is in the inbox: mend it in the folder open")
+    (one,) = to_do(resources.ledger)
+    assert (one.commands, one.file) == ([], "")
+    assert one.advice.startswith("mend its file where it lies in the folder open")
     declined = because(ReasonCode.NOT_APPROVED, by="mei", note="too dear")
     resources.ledger.change(
         [OrderChange(order_ref="A-1", state=OrderState.HELD, why=declined)]
     )
-    (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.advice) == ([f"sourcing run {lies} --batch b-1"], ""), (
-        "no night buys it, mended or not"
-    )
-    stands(resources, "A-1", OrderState.REFUSED, "sold out")
-    lies.rename(tmp_path / "done" / "a.csv")
-    (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.file) == ([], "")
-    assert (
-        one.advice == "drop a mended copy of its file into the inbox to try once more"
-    )
+    (one,) = to_do(resources.ledger)
+    assert (one.commands, one.advice) == ([], ""), "no night buys it, mended or not"
 
 
-def test_another_file_of_the_same_name_is_never_named(
-    resources: Resources, tmp_path: Path
+def test_the_reason_of_an_order_has_nothing_of_its_receiver(
+    resources: Resources,
 ) -> None:
-    """A shop's export is called the same each day, and the newest has the last word on
-    what an order is.
-    """
-    inbox = Inbox(tmp_path)
-    planned(resources, f"{tmp_path}/working/a.csv", "A-1")
-    stands(resources, "A-1", OrderState.HELD, "not approved")
-    laid(inbox, "a.csv", "order_ref,quantity\nA-1,10\n", "monday", Folder.OPEN)
-    laid(inbox, "a.csv", "order_ref,quantity\nA-1,1\n", BATCH, Folder.OPEN)
-    (newer,) = [path.name for path in (tmp_path / "open").glob("a-????????.csv")]
-    (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert one.commands == [f"sourcing run {tmp_path}/open/{newer} --batch b-1"]
-    resources.ledger.start_batch("monday", f"{tmp_path}/working/a.csv")
-    put_rows(resources.ledger, [plan("M-1", batch_id="monday", lines=[to_json(LINE)])])
-    for state, reason in (
-        (OrderState.HELD, "not approved"),
-        (OrderState.REFUSED, "sold out"),
-    ):
-        stands(resources, "M-1", state, reason)
-        (older,) = [
-            one
-            for one in to_do(resources.ledger, refused_for=WEEK)
-            if one.order_ref == "M-1"
-        ]
-        assert (older.commands, older.file) == ([], "")
-        assert older.advice.startswith(
-            "its file is in the inbox: mend it in the folder open"
-        )
-
-
-def test_no_command_buys_by_a_file_that_left_orders_to_a_later_one(
-    resources: Resources, tmp_path: Path
-) -> None:
-    """Of another name: it may have turned them away, or have another receiver. One that
-    no run read may do so too.
-    """
-    inbox = Inbox(tmp_path)
-    planned(resources, f"{tmp_path}/working/orders-mon.csv", "A-1")
-    stands(resources, "A-1", OrderState.HELD, "over the limit")
-    laid(inbox, "orders-mon.csv", "order_ref\n", BATCH, Folder.OPEN)
-    (tmp_path / "orders-tue.csv").write_text("Order Number\n")
-    (one,) = to_do(resources.ledger, refused_for=WEEK)
-    assert (one.commands, one.file) == ([], "")
-    (tmp_path / "orders-tue.csv").rename(tmp_path / "done/orders-tue.csv")
-    decides = "orders-tue.csv, which came later, decides all that it shows; else "
-    for place, rest in (
-        (Folder.OPEN, "its file is in the inbox"),
-        (Folder.DONE, "drop a mended copy of its file"),
-    ):
-        with inbox.taken(tmp_path / "open/orders-mon.csv") as working:
-            assert working
-            told = {
-                "batch_id": BATCH,
-                "content": digest(working),
-                "left_to": ["orders-tue.csv"],
-            }
-            inbox.put(working, place, told, [])
-        (one,) = to_do(resources.ledger, refused_for=WEEK)
-        assert (one.commands, one.file, one.goes_on) == ([], "", False)
-        assert one.advice.startswith(decides + rest)
+    request = plan("A-1")["request"]
+    receiver = {**request["receiver"], "name": "Jane Doe"}
+    resources.ledger.start_batch(BATCH, "a.csv")
+    row = plan("A-1", batch_id=BATCH, request={**request, "receiver": receiver})
+    put_rows(resources.ledger, [row])
+    stands(resources, "A-1", OrderState.HELD, "no delivery to Jane Doe")
+    (one,) = to_do(resources.ledger)
+    assert one.reason == "no delivery to [receiver_name]"
 
 
 def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(
@@ -361,14 +265,10 @@ def test_an_order_that_a_run_may_be_at_work_on_does_not_wait_yet(
     planned(resources, "a.csv", "A-1")
     ordered(resources, "A-1")
     clock.advance(299)
-    assert (
-        to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)) == []
-    )
+    assert to_do(resources.ledger) == []
     clock.advance(1)
-    assert (
-        len(to_do(resources.ledger, refused_for=WEEK, begun_for=timedelta(minutes=5)))
-        == 1
-    )
+    (one,) = to_do(resources.ledger)
+    assert one.is_left_to_run
 
 
 def test_an_effect_without_an_answer_waits_whatever_state_its_order_is_in(

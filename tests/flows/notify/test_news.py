@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,8 +19,7 @@ from connectors.ledger.records import OrderChange
 from connectors.ledger.schema import to_json
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
-from domain.after_sale import Refund, RefundKind, RefundState
-from domain.follow_ups import FollowUp
+from domain.after_sale import RefundKind, RefundState
 from domain.marketplace import Marketplace
 from domain.messages import CAUSE, Message, Place, UnknownWord
 from domain.money import Money
@@ -31,16 +31,12 @@ from domain.service_orders import Shipment, TraceStatus, TrackingEvent
 from domain.states import OrderState
 from flows.answers.todo import ToDo
 from flows.messages import digest_of, send_digest, to_send_back
-from flows.notify.news import (
-    of_batch,
-    of_faults,
-    of_reasons,
-    of_refund,
-)
+from flows.notify.news import of_charges, of_faults, of_reasons, of_waiting
 from flows.prefect_ui.events import budget_used_up
 from tests.clock import MovableClock
 from tests.connectors.ledger.plans import Columns, plan
-from tests.notified import taken_messages
+from tests.domain.test_after_sale import refund
+from tests.notified import newly_told, taken_messages
 from tests.verdicts import in_these_words
 
 JANE = Receiver(
@@ -66,14 +62,24 @@ def ledger(tmp_path: Path, clock: MovableClock) -> Iterator[Ledger]:
         yield ledger
 
 
-def line(
+def held(
     ref: str,
-    state: OrderState = OrderState.HELD,
+    state: str = OrderState.HELD,
     reason: str = SOLD_OUT,
     code: ReasonCode | None = None,
-) -> ReportLine:
-    return ReportLine(
-        order_ref=ref, marketplace="1688", state=state, reason=reason, reason_code=code
+    batch_id: str = "spring",
+    **fields: Any,
+) -> ToDo:
+    since = datetime(2026, 1, 1, tzinfo=UTC)
+    return ToDo(
+        order_ref=ref,
+        batch_id=batch_id,
+        marketplace="1688",
+        state=state,
+        since=since,
+        reason=reason,
+        reason_code=code,
+        **fields,
     )
 
 
@@ -94,66 +100,67 @@ def told_of(ledger: Ledger, *messages: Message) -> list[str]:
     return [message.subject for message in taken_messages(ledger)]
 
 
-def test_what_was_charged_beyond_the_approved_is_told_though_its_order_goes_on() -> (
-    None
-):
+def test_what_was_charged_beyond_the_approved_is_told_once_though_its_order_goes_on(
+    ledger: Ledger,
+) -> None:
     why = because(
         ReasonCode.FREIGHT_CHARGED_MORE,
         fee=Money(9900, "USD"),
         approved=Money(1500, "USD"),
     )
-    dearer = line("A-1", OrderState.BOOKED, str(why), why.code)
-    (message,) = of_batch(
-        report(dearer, line("A-2", OrderState.BOOKED, "")), {"A-1": JANE}
-    )
-    assert message.subject == "Batch spring: 1 freight charged more"
+
+    def at(state: OrderState) -> list[Message]:
+        dearer = ReportLine(
+            order_ref="A-1",
+            marketplace="1688",
+            state=state,
+            reason=str(why),
+            reason_code=why.code,
+        )
+        others = replace(dearer, order_ref="A-2", reason="", reason_code=None)
+        return of_charges(report(dearer, others))
+
+    (message,) = at(OrderState.BOOKED)
+    assert message.subject == "Batch spring: 1 order cost more than approved"
     assert (
-        "1 booked (A-1): the warehouse charges 99.00 USD, approved was 15.00 USD"
-        in message.body
+        message.body
+        == "A-1: the warehouse charges 99.00 USD, approved was 15.00 USD: ask for the difference"
+    )
+    states = (OrderState.BOOKED, OrderState.IN_WAREHOUSE, OrderState.DELIVERED)
+    assert [len(told_of(ledger, *at(state))) for state in states] == [1, 0, 0]
+
+
+def test_what_waits_is_a_message_for_each_batch_and_marketplace() -> None:
+    at_1688 = held("1688", "question", "did the balance fall?", batch_id="")
+    first, second = of_waiting(
+        [
+            held("A-1"),
+            held("A-2"),
+            held("A-3", OrderState.UNKNOWN, "no answer"),
+            at_1688,
+        ]
+    )
+    assert first.subject == "Batch spring: 2 held, 1 unknown"
+    assert first.body == "2 held (A-1, A-2): no stock\n1 unknown (A-3): no answer"
+    assert (second.subject, second.body) == (
+        "1688: 1 question",
+        "1 question (1688): did the balance fall?",
     )
 
 
-def test_what_waits_after_a_batch_is_told_with_its_reasons() -> None:
-    done = report(
-        line("A-1"),
-        line("A-2"),
-        line("A-3", OrderState.UNKNOWN, "no answer"),
-        line("A-4", OrderState.BOOKED),
+def test_what_is_left_to_a_run_or_told_otherwise_is_in_no_message() -> None:
+    asked = because(ReasonCode.WAITS_FOR_APPROVAL)
+    assert (
+        of_waiting(
+            [
+                held("A-1", OrderState.PAID, "", is_left_to_run=True),
+                held("A-2", reason=str(asked), code=asked.code),
+                held("a.csv", "faulty file"),
+                held("Batch spring: 1 held", "not told"),
+            ]
+        )
+        == []
     )
-    (message,) = of_batch(done, dict.fromkeys(("A-1", "A-2", "A-3"), JANE))
-    assert message.subject == "Batch spring: 2 held, 1 unknown"
-    assert message.body == (
-        "2 held (A-1, A-2): no stock\n1 unknown (A-3): no answer\nBought in this run: 2 orders for 123.00 CNY."
-    )
-
-
-def test_that_the_last_follow_up_left_orders_is_a_message_though_none_of_them_waits() -> (
-    None
-):
-    look = FollowUp(
-        orders=3,
-        batches=("spring",),
-        number=5,
-        at=datetime(2026, 11, 30, 13, 10, tzinfo=UTC),
-    )
-    going_on = report(line("A-1", OrderState.PLANNED, ""))
-    assert of_batch(replace(going_on, next_look=look), {}) == []
-    (message,) = of_batch(replace(going_on, next_look=replace(look, number=6)), {})
-    assert message.subject == "Batch spring: no run takes up what is left of it"
-    assert message.body.endswith("then run the file again.")
-
-
-def test_a_budget_that_is_used_up_is_a_message_of_its_own() -> None:
-    waits, full = of_batch(
-        report(line("A-1"), line("A-2", reason=FULL, code=OVER)),
-        {"A-1": JANE, "A-2": JANE},
-    )
-    assert (waits.subject, full.subject) == (
-        "Batch spring: 1 held",
-        "Batch spring, the budget is used up: 1 held",
-    )
-    assert full.body.splitlines()[0] == f"1 held (A-2): {FULL}"
-    assert "raise the budget" in full.body
 
 
 def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
@@ -180,78 +187,27 @@ def test_unknown_words_are_told_once_a_word(ledger: Ledger) -> None:
     ]
 
 
-def test_a_plan_that_waits_is_told_once() -> None:
-    """Not a second time when the batch ends."""
-    waits = because(ReasonCode.WAITS_FOR_APPROVAL)
-    held = [line(ref, reason=str(waits), code=waits.code) for ref in ("A-1", "A-2")]
-    assert of_batch(report(*held), {}) == []
-    (message,) = of_batch(
-        report(*held, line("A-3", reason="not approved by Mei")), {"A-3": JANE}
-    )
-    assert message.subject == "Batch spring: 1 held"
-
-
-def test_nothing_of_a_receiver_is_told() -> None:
-    quoted = "no delivery to 1 Oak, Valley for Jane Doe, 508-332-6888"
-    (message,) = of_batch(report(line("A-1", reason=quoted)), {"A-1": JANE})
-    assert (
-        "no delivery to [address], [city] for [receiver_name], [receiver_phone]"
-        in message.body
-    )
-    (message,) = of_batch(
-        report(line("A-1", reason=quoted)), {}
-    )  # whose receiver nobody knows
-    assert "Oak" not in message.body
-
-
-def test_a_batch_in_which_nothing_waits_tells_nothing() -> None:
-    assert of_batch(report(line("A-1", OrderState.BOOKED, "")), {}) == []
-    assert of_batch(replace(report(line("A-1")), dry_run=True), {}) == []
-
-
 def test_a_second_run_tells_only_what_is_new(ledger: Ledger) -> None:
-    """As after a crash, and at each of five looks; one order fewer is no news, another
-    reason is.
-    """
+    """As after a crash; one order fewer is no news, another reason is."""
 
-    def run(*lines: ReportLine) -> list[str]:
-        receivers = {one.order_ref: JANE for one in lines}
-        ledger.outbox.put(*of_batch(report(*lines), receivers))
-        return [message.subject for message in taken_messages(ledger)]
+    def run(*todos: ToDo) -> list[str]:
+        return told_of(ledger, *of_waiting(todos))
 
-    assert run(line("A-1"), line("A-2")) == ["Batch spring: 2 held"]
-    assert run(line("A-1"), line("A-2")) == []
-    assert run(line("A-1")) == []
-    assert run(line("A-1", reason="too dear")) == ["Batch spring: 1 held"]
-    assert run(line("A-1"), line("A-3")) == ["Batch spring: 2 held"]
+    assert run(held("A-1"), held("A-2")) == ["Batch spring: 2 held"]
+    assert run(held("A-1"), held("A-2")) == []
+    assert run(held("A-1")) == []
+    assert run(held("A-1", reason="too dear")) == ["Batch spring: 1 held"]
+    assert run(held("A-1"), held("A-3")) == ["Batch spring: 2 held"]
 
 
 def test_an_order_is_news_by_code_and_facts_whatever_the_words(ledger: Ledger) -> None:
     def run(words: str, **facts: object) -> int:
-        coded = line("A-1", reason=words, code=OVER)
-        report_of_one = report(replace(coded, reason_facts=facts))
-        return len(told_of(ledger, *of_batch(report_of_one, {})))
+        todo = held("A-1", reason=words, code=OVER, reason_facts=facts)
+        return len(told_of(ledger, *of_waiting([todo])))
 
     assert run("does not fit the budget", taken=90) == 1
     assert run("reworded by a later version", taken=90) == 0
     assert run("reworded by a later version", taken=95) == 1
-
-
-def test_what_was_charged_beyond_the_approved_is_news_once_on_its_whole_way(
-    ledger: Ledger,
-) -> None:
-    why = because(
-        ReasonCode.FREIGHT_CHARGED_MORE,
-        fee=Money(9900, "USD"),
-        approved=Money(1500, "USD"),
-    )
-    states = (OrderState.BOOKED, OrderState.IN_WAREHOUSE, OrderState.DELIVERED)
-    lines = [
-        replace(line("A-1", state, str(why), why.code), reason_facts=why.facts)
-        for state in states
-    ]
-    messages = [of_batch(report(one), {}) for one in lines]
-    assert [len(told_of(ledger, *one)) for one in messages] == [1, 0, 0]
 
 
 def test_faults_of_rows_are_told_by_their_places_and_those_of_the_file_in_words() -> (
@@ -308,12 +264,12 @@ def test_three_hundred_silent_parcels_are_one_message(ledger: Ledger) -> None:
     ],
 )
 def test_no_words_make_an_order_one_without_room(reason: str) -> None:
-    """Advice to raise the budget comes with the budget's own code alone."""
-    (waits,) = of_batch(report(line("A-1", reason=reason)), {"A-1": JANE})
-    assert "raise the budget" not in waits.body
-    assert budget_used_up("b", report(line("A-1", reason=reason))) == []
-    (full,) = of_batch(report(line("A-1", reason="x", code=OVER)), {})
-    assert "raise the budget" in full.body
+    """The event of a budget comes with the budget's own code alone."""
+    line = ReportLine(
+        order_ref="A-1", marketplace="1688", state=OrderState.HELD, reason=reason
+    )
+    assert budget_used_up("b", report(line)) == []
+    assert budget_used_up("b", report(replace(line, reason_code=OVER))) != []
 
 
 def test_the_digest_sums_what_happened(ledger_url: str, clock: MovableClock) -> None:
@@ -502,59 +458,44 @@ async def test_a_digest_goes_back_to_the_last_one(
     ]
 
 
-def refund(state: RefundState, deadline: datetime | None = None) -> Refund:
-    return Refund(
-        key="R-04:all.1", order_ref="R-04", marketplace=Marketplace.TAOBAO, order_id="71", part="all", number=1,
-        lines=(1,), entry_ids=(), kind=RefundKind.RETURN, state=state, reason_id=101, reason="broken", goods="1",
-        goods_amount=Money(1383), postage=Money(0), approved=Money(0), refunded=Money(0), description="", vouchers=(),
-        earlier_refund_ids=(), state_before=OrderState.BOOKED, deadline=deadline, refusal="not as described",
-    )  # fmt: skip
+def refund_told(
+    ledger: Ledger, state: RefundState, deadline: datetime | None = None
+) -> list[str]:
+    asked = refund(state, reason="broken", refusal="not as described")
+    ledger.refunds.put(replace(asked, kind=RefundKind.RETURN, deadline=deadline))
+    return [f"{one.subject}. {one.body}" for one in newly_told(ledger)]
 
 
 def test_an_agreed_return_is_told_with_its_date_and_again_two_days_before_it_is_over(
-    clock: MovableClock,
+    ledger: Ledger, clock: MovableClock
 ) -> None:
+    ledger.start_batch("batch", "file.csv")
+    put_rows(ledger, [plan("A-1")])
     by = clock() + timedelta(days=7)
-    agreed = refund(RefundState.TO_RETURN, by)
-    (first,) = of_refund(agreed, clock(), 1)
-    assert first.subject == "A return waits for you, by 2026-01-08 12:00 UTC: R-04"
-    assert (
-        "What to do: send the goods back, then: sourcing return R-04 --company CODE --number NUMBER."
-        in first.body
+    (first,) = refund_told(ledger, RefundState.TO_RETURN, by)
+    assert first.startswith("Batch batch: 1 return to send. 1 return to send (A-1): ")
+    assert f"{by:%Y-%m-%d %H:%M} UTC" in first
+    assert first.endswith(
+        "What to do: send the goods back, then: sourcing return A-1 --company CODE "
+        "--number NUMBER"
     )
-    (same,) = of_refund(agreed, clock() + timedelta(days=4), 1)
-    (reminder,) = of_refund(agreed, clock() + timedelta(days=5), 1)
-    (refused,) = of_refund(refund(RefundState.REFUSED), by, 1)
-    assert same.cause == first.cause
-    assert len({first.cause, reminder.cause, refused.cause}) == 3
+    clock.advance(timedelta(days=4).total_seconds())
+    assert newly_told(ledger) == []
+    clock.advance(timedelta(days=1).total_seconds())
+    assert len(newly_told(ledger)) == 1
+    assert newly_told(ledger) == []
 
 
-@pytest.mark.parametrize(
-    ("state", "why"),
-    [
-        (
-            RefundState.REFUSED,
-            "the seller refused the return of 13.83 CNY (broken)",
-        ),
-        (
-            RefundState.DECLINED,
-            "the service refused the return of 13.83 CNY",
-        ),
-    ],
-)
-def test_a_refused_refund_is_told_with_its_reason_and_how_to_ask_again(
-    state: RefundState, why: str, clock: MovableClock
+@pytest.mark.parametrize("state", [RefundState.REFUSED, RefundState.DECLINED])
+def test_a_refused_refund_is_told_with_its_reason(
+    ledger: Ledger, state: RefundState
 ) -> None:
-    (told,) = of_refund(refund(state), clock(), 1)
-    assert told.subject == "A return waits for you: R-04"
-    assert why in told.body.replace("The s", "the s")
-    assert "not as described" in told.body
-    assert (
-        "ask again: sourcing refund R-04 --kind return --amount-cny 13.83 --reason REASON"
-        in told.body
-    )
-    (again,) = of_refund(refund(state), clock(), 2)  # and it was refused once more
-    assert again.cause != told.cause
+    ledger.start_batch("batch", "file.csv")
+    put_rows(ledger, [plan("A-1")])
+    (told,) = refund_told(ledger, state)
+    assert "1 refund refused (A-1): " in told
+    assert "not as described" in told
+    assert "sourcing refund A-1 --kind return" in told
 
 
 def test_the_time_in_which_goods_can_go_back_is_in_the_digest_before_it_is_over(

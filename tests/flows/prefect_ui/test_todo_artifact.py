@@ -97,16 +97,6 @@ def todo(
             "<br>why · `sourcing run a.csv`",
         ),
         (
-            replace(
-                todo("held", "sourcing run a.csv --batch b-1"),
-                file="a.csv",
-                goes_on=True,
-            ),
-            f"held · [run it again]({FORM}?parameters=%7B%22requests%22%3A%20%7B%22file%22%3A%20%22a.csv%22"
-            "%7D%2C%20%22batch%22%3A%20%22b-1%22%7D)"
-            "<br>why · `sourcing run a.csv --batch b-1`",
-        ),
-        (
             todo(
                 "unknown",
                 "sourcing resolve A-1 --paid AMOUNT_CNY",
