@@ -210,7 +210,7 @@ def _snapshots() -> CheckResult:
         manifests.list_snapshots(root)
     except manifests.SnapshotDamaged as error:
         return unwell(
-            found.check, str(error), "see all that is damaged: sourcing snapshot verify"
+            found.check, str(error), "write it again: sourcing snapshot rebuild"
         )
     return found
 

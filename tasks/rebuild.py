@@ -8,16 +8,25 @@ import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
+from connectors.durable import exclusive
 from connectors.ledger.engine import chunked
 from connectors.ledger.marks import refused_for
 from connectors.ledger.overview import every_batch
 from connectors.ledger.store import Ledger
 from connectors.snapshots.current import mend
-from connectors.snapshots.damage import Damage, damages
-from connectors.snapshots.manifests import SnapshotDamaged, SnapshotError
+from connectors.snapshots.manifests import (
+    REMEDY,
+    WORK,
+    SnapshotDamaged,
+    SnapshotError,
+    manifest_paths,
+    read_manifest,
+    verify_file,
+)
 from connectors.snapshots.tables.parcels import TRACKING_EVENTS
 from connectors.snapshots.tables.table import Row
 from connectors.snapshots.writer import drop_tables
@@ -46,6 +55,17 @@ NOT_KNOWN = (
     "Not in the ledger, and so not rebuilt: offers of the catalogue, dry runs, reconciliations, landed costs, and how "
     "orders stood before"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Damage:
+    """One damage of a snapshot. `tables` are those that can't be read; empty for
+    all.
+    """
+
+    snapshot_id: str
+    tables: tuple[str, ...]
+    words: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,12 +139,37 @@ def _free_of_damage(root: Path, *, give_up: bool) -> tuple[list[Damage], list[Da
     """Drop damaged files, most of whose rows have just been written anew, and mend the
     current state; answers those, and those still damaged.
     """
-    found = damages(root)
+    with exclusive(root / WORK):  # no snapshot is replaced meanwhile
+        damages = list(find_damage(root))
     dropped = [
-        one for one in found if give_up or (one.tables and KNOWN.issuperset(one.tables))
+        damage
+        for damage in damages
+        if give_up or (damage.tables and KNOWN.issuperset(damage.tables))
     ]
-    for one in dropped:
-        drop_tables(root, one.snapshot_id, one.tables)
+    for damage in dropped:
+        drop_tables(root, damage.snapshot_id, damage.tables)
     with suppress(SnapshotDamaged):  # by what stays damaged
         mend(root)
-    return dropped, [one for one in found if one not in dropped]
+    return dropped, [damage for damage in damages if damage not in dropped]
+
+
+def find_damage(root: Path) -> Iterator[Damage]:
+    """Compare every file with its manifest."""
+    for path in sorted(manifest_paths(root)):
+        damage = partial(Damage, snapshot_id=path.stem)
+        try:
+            manifest = read_manifest(path)
+        except SnapshotDamaged as error:
+            yield damage(tables=(), words=str(error))
+            continue
+        if manifest.snapshot_id != path.stem:  # its files belong to the other snapshot
+            other = f"is the manifest of snapshot {manifest.snapshot_id}"
+            yield damage(
+                tables=(), words=f"{path} {other}, under another name; {REMEDY}"
+            )
+            continue
+        for file in manifest.files:
+            try:
+                verify_file(root, manifest, file)
+            except SnapshotDamaged as error:
+                yield damage(tables=(file.table,), words=str(error))

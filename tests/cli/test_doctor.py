@@ -120,7 +120,7 @@ def test_a_snapshot_that_keeps_the_others_from_being_merged_is_named(
     [check] = [one for one in answer if one["check"] == "snapshot folder"]
     assert (check["ok"], check["remedy"]) == (
         False,
-        "see all that is damaged: sourcing snapshot verify",
+        "write it again: sourcing snapshot rebuild",
     )
     assert (
         "snapshots/_manifests/batch-1.json is not a readable manifest" in check["found"]

@@ -10,8 +10,8 @@ import pytest
 from typer.testing import CliRunner
 
 from cli.main import app
-from connectors.snapshots.manifests import list_snapshots
-from tests.connectors.snapshots.test_pruning import CURRENT, current, filled
+from tasks.rebuild import find_damage
+from tests.connectors.snapshots.test_pruning import filled
 
 
 @pytest.fixture
@@ -32,25 +32,15 @@ def answered(*words: str) -> tuple[int, dict[str, Any]]:
     return result.exit_code, json.loads(result.stdout)
 
 
-def test_all_are_listed_and_one_is_shown(root: Path) -> None:
+def test_all_are_listed(root: Path) -> None:
     code, words = said("ls")
     assert (code, "4 snapshots, " in words) == (0, True)
     shown = answered("ls")[1]["snapshots"]
     assert (shown[0]["snapshot_id"], shown[0]["tables"]) == ("s-0", {"orders": 3})
-    assert said("show", "s-0")[0] == 0
-    assert answered("show", "s-0")[1]["snapshot_id"] == "s-0"
-    code, words = said("show", "no-such")
-    assert (code, words) == (
-        1,
-        f"sourcing: there is no snapshot no-such in {root}: see them with sourcing snapshot ls",
-    )
 
 
 def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
-    assert answered("verify") == (
-        0,
-        {"whole": ["s-0", "s-1", "s-2", "s-3"], "damaged": [], "unnamed": []},
-    )
+    assert list(find_damage(root)) == []
     file = root / "_history/orders/date=2026-01-02/s-0.parquet"
     content = file.read_bytes()
     file.write_bytes(content[:99] + bytes([content[99] ^ 1]) + content[100:])
@@ -60,47 +50,19 @@ def test_damage_is_named_with_the_remedy_wherever_it_is(root: Path) -> None:
     )
     (root / "_manifests/s-2.json").rename(root / "_manifests/other.json")
     (root / "_history/orders/date=2026-01-05/s-3.parquet").unlink()
-    code, shown = answered("verify")
-    assert (code, shown["whole"]) == (3, [])
-    told = {one["snapshot_id"]: one["words"].split("; ")[0] for one in shown["damaged"]}
-    assert told == {
+    damages = list(find_damage(root))
+    assert {damage.snapshot_id: damage.words.split("; ")[0] for damage in damages} == {
         "other": f"{root}/_manifests/other.json is the manifest of snapshot s-2, under another name",
         "s-0": f"{file} of snapshot s-0 is not as it was written",
         "s-1": f"{manifest} is not a readable manifest (it is not as it was written)",
         "s-3": f"{root}/_history/orders/date=2026-01-05/s-3.parquet of snapshot s-3 is missing",
     }
-    assert all("sourcing snapshot rebuild" in one["words"] for one in shown["damaged"])
+    assert all("sourcing snapshot rebuild" in damage.words for damage in damages)
     code, words = said("ls")
-    assert (code, "s-1.json is not a readable manifest" in words) == (3, True)
-    assert said("verify", "s-0")[0] == 3
+    assert (code, "s-1.json is not a readable manifest" in words) == (1, True)
 
 
-def test_pruning_asks_and_then_keeps_all_current_rows(root: Path) -> None:
-    code, words = said("prune", "--keep", "1")
-    assert (
-        code,
-        "Make one snapshot of the 3 up to 2026-01-02 05:04 UTC" in words,
-        len(list_snapshots(root)),
-    ) == (
-        1,
-        True,
-        4,
-    )
-    code, done = answered("prune", "--keep", "1", "--yes")
-    assert (code, done["dropped"], done["rows"], current(root)) == (
-        0,
-        ["s-0", "s-1", "s-2"],
-        3,
-        CURRENT,
-    )
-    assert said("prune", "--keep", "1") == (0, "Nothing to prune")
-    assert said("prune", "--keep", "1", "--keep-days", "3") == (
-        2,
-        "sourcing: give --keep-days or --keep, not both",
-    )
-
-
-def test_without_a_snapshot_there_is_nothing_to_list_or_prune(
+def test_without_a_snapshot_there_is_nothing_to_list(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
@@ -108,5 +70,3 @@ def test_without_a_snapshot_there_is_nothing_to_list_or_prune(
         0,
         f"No snapshots in {tmp_path}/snapshots yet: a run writes the first",
     )
-    assert said("verify")[0] == 0
-    assert said("prune")[1] == "Nothing to prune: nothing is older than 365 days"
