@@ -18,7 +18,6 @@ from sqlalchemy import (
     Connection,
     Update,
     and_,
-    func,
     or_,
     select,
     update,
@@ -78,13 +77,6 @@ class Outbox(LedgerRows):
         """Enqueue the messages whose causes are new, in one commit."""
         with self._ledger.transaction() as connection:
             put_messages(connection, new, self._ledger.clock())
-
-    @repeating
-    def noted_at(self, cause: str) -> datetime:
-        """When a cause without a message was noted first, which may be now."""
-        with self._ledger.transaction() as connection:
-            _insert(connection, _row(cause, self._ledger.clock()))
-        return self.causes(cause)[cause]
 
     @repeating
     def address(self, names: Collection[str], now: datetime) -> None:
@@ -149,25 +141,6 @@ class Outbox(LedgerRows):
         )
         rows = self._ledger.rows(found.order_by(messages.c.put_at))
         return [StoredMessage(**row) for row in rows]
-
-    def unreached(self, since: datetime) -> list[StoredMessage]:
-        """The newest given-up message of each address that has taken no later one."""
-        reached = self._ledger.pairs(
-            select(messages.c.address, func.max(messages.c.put_at))
-            .where(messages.c.sent_at.is_not(None), messages.c.subject != "")
-            .group_by(messages.c.address)
-        )
-        lost = {
-            message.address: message
-            for message in self.undelivered(since)
-            if message.is_given_up and message.address
-        }
-        return [
-            message
-            for message in lost.values()
-            if message.address not in reached
-            or reached[message.address] < message.put_at
-        ]
 
     def causes(self, prefix: str) -> dict[str, datetime]:
         """The causes that begin so, and when each was enqueued, oldest first."""

@@ -199,7 +199,11 @@ def to_do(
     files = [
         _of_file(one) for inbox in inboxes for one in faulty_files(inbox, since=newest)
     ]
-    unsent = map(_of_message, ledger.outbox.unreached(newest))
+    unsent = [
+        _of_message(message)
+        for message in ledger.outbox.undelivered(newest)
+        if message.is_given_up and message.address
+    ]
     found += [
         _of_hold(place, reasons) for place, reasons in ledger.holds.standing().items()
     ]

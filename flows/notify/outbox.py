@@ -26,7 +26,6 @@ from flows.prefect_ui.runs import current_run, runs_in
 OUR_TAG = "sourcing"
 RUNS_FAILED_WITHIN = timedelta(days=3)
 """Also after that long without a look; what is older is old news."""
-RUNS_READ_FROM = "failed-runs-read-from"
 PAGE_SIZE = 200
 MAX_FAILURE_LENGTH = 500
 NOT_TWICE = "Nothing is bought twice: the ledger knows how far the run came."
@@ -71,11 +70,9 @@ def run_link() -> str:
 async def failed_runs(client: PrefectClient, ledger: Ledger) -> list[Message]:
     """The message of each run of our deployments that has failed or crashed.
 
-    Those since a first call with this ledger, of the last days; messages that were
-    enqueued before are among them.
+    Of the last days; messages that were enqueued before are among them.
     """
-    first = await asyncio.to_thread(ledger.outbox.noted_at, RUNS_READ_FROM)
-    since = max(first, ledger.clock() - RUNS_FAILED_WITHIN)
+    since = ledger.clock() - RUNS_FAILED_WITHIN
     ended = runs_in(StateType.FAILED, StateType.CRASHED, tag=OUR_TAG, ended_since=since)
     messages: list[Message] = []
     offset = 0

@@ -51,16 +51,14 @@ async def run_of(
     return run.id
 
 
-async def test_each_failed_run_since_the_first_look_has_a_message_with_its_link(
+async def test_each_failed_run_has_a_message_with_its_link(
     client: PrefectClient, tmp_path: Path
 ) -> None:
-    """Once, however often one looks; other states and tags, and what was before, have
-    none.
-    """
+    """Once, however often one looks; other states and tags have none."""
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     with Ledger(url, clock=utc_now, owner="test") as ledger:
-        await run_of(client, Failed())
-        assert await failed_runs(client, ledger) == []
+        await enqueue(ledger, *await failed_runs(client, ledger))  # of other tests
+        taken_messages(ledger)
         crashed = await run_of(client, Crashed())
         failed = await run_of(client, Failed(message="no answer"), label="")
         coded = await run_of(
@@ -94,9 +92,9 @@ async def test_faults_of_a_file_quote_no_cell(
 ) -> None:
     url = f"sqlite:///{tmp_path / 'ledger.db'}"
     with Ledger(url, clock=utc_now, owner="test") as ledger:
-        await failed_runs(client, ledger)
         quoting: State[object] = Failed(message="row 2: 'Jane Doe' is no item")
-        await run_of(client, quoting, label=ReasonCode.RUN_FILE_FAULTY)
-        (message,) = await failed_runs(client, ledger)
+        run_id = await run_of(client, quoting, label=ReasonCode.RUN_FILE_FAULTY)
+        messages = await failed_runs(client, ledger)
+    (message,) = [one for one in messages if one.link.endswith(str(run_id))]
     assert "Jane" not in message.body
     assert "the file has faults" in message.body.lower()
