@@ -427,7 +427,7 @@ def _service() -> list[CheckResult]:
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         found = f"{mine.base_url} can't be reached: {words_of(error)}"
         remedy = (
-            _how_to_start_the_sandbox()
+            how_to_start_the_sandbox()
             if mine.is_sandbox
             else "check the network and the address"
         )
@@ -436,7 +436,7 @@ def _service() -> list[CheckResult]:
     return [_clock(mine.base_url, date), _account()]
 
 
-def _how_to_start_the_sandbox() -> str:
+def how_to_start_the_sandbox() -> str:
     """The command, with the books that `make run` left, or the orders of the ledger
     would be missing there.
     """

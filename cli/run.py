@@ -7,7 +7,9 @@ import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
+from socket import create_connection
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -42,9 +44,11 @@ with lazily():
     from rich import console as consoles
     from rich import padding, table, text
 
-    from cli import answers, running, status, terminal
+    from cli import answers, doctor, running, status, terminal
     from connectors import book_file, fetched_files
     from connectors.ledger import engine
+    from connectors.xportcn import errors
+    from connectors.xportcn import settings as xportcn
     from flows import buy_from_file, finish_open
     from flows.answers import marketplaces
     from flows.approval import request, words
@@ -95,12 +99,12 @@ def run(  # noqa: PLR0913 - the options of the main job
     snapshot.
     """
     budget = amount_of("--budget-cny", budget_cny)
-    require_somebody("plan", "--dry-run to look only", is_given=dry_run or yes)
+    path = Path(file)
+    if path.exists() or fetched_files.is_address(file):
+        require_somebody("plan", "--dry-run to look only", is_given=dry_run or yes)
     require_batch_name(batch)
     require_encoding(encoding)
     require_time(done_by)
-
-    path = Path(file)
 
     def read_file() -> None:
         nonlocal path
@@ -108,6 +112,7 @@ def run(  # noqa: PLR0913 - the options of the main job
             path = awaited(fetched_files.fetch_stored(file, settings_now()))
             say(f"fetched and kept as {path}")
         warnings = require_no_faults(path, encoding=encoding, as_json=json)
+        require_sandbox()
         if yes:
             print_warnings(warnings)  # no person is shown a plan before money is spent
 
@@ -150,6 +155,22 @@ def finish(
             terminal.note(trouble)
     is_fine = not report.troubles and all(one.all_fine for one in report.batches)
     return 0 if is_fine else NEEDS_A_PERSON
+
+
+def require_sandbox() -> None:
+    """Raise `ServiceAway` where no sandbox listens at its own address: it is
+    not waited for, a person starts it.
+    """
+    address = urlsplit(xportcn.SANDBOX_URL)
+    if xportcn.XportcnSettings().base_url != xportcn.SANDBOX_URL:
+        return
+    try:
+        create_connection((address.hostname, address.port), timeout=5).close()
+    except ConnectionRefusedError as error:
+        remedy = doctor.how_to_start_the_sandbox()
+        raise errors.ServiceAway(
+            f"no sandbox listens at {xportcn.SANDBOX_URL}: {remedy}"
+        ) from error
 
 
 def require_somebody(what: str, otherwise: str, *, is_given: bool) -> None:

@@ -59,10 +59,11 @@ class FileStore(Store):
 
     def _open(self) -> sqlite3.Connection:
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             database = sqlite3.connect(self._path, timeout=0, isolation_level=None)
-        except sqlite3.OperationalError as error:
+        except (sqlite3.OperationalError, OSError) as error:
             raise StateError(
-                f"cannot open {self._path} ({error}). Check that its folder exists and can be written."
+                f"cannot open {self._path} ({error}). Check that its folder can be written."
             ) from error
         try:
             self._prepare(database)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
+from socket import socket
 
 import pytest
 
@@ -21,6 +23,28 @@ def test_without_a_terminal_a_run_needs_yes(sourcing: Sourcing, tmp_path: Path) 
         "sourcing: there is no terminal to approve the plan at: add --yes, or --dry-run to look only\n",
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_named_before_the_missing_terminal(
+    sourcing: Sourcing,
+) -> None:
+    done = sourcing("run", "no-such.csv")
+    assert (done.exit_code, "no-such.csv" in done.stderr) == (2, True)
+
+
+def test_a_sandbox_that_is_not_started_is_not_waited_for(
+    sourcing: Sourcing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with closing(socket()) as unused:
+        unused.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setattr("connectors.xportcn.settings.SANDBOX_URL", address)
+        monkeypatch.setenv("XPORTCN_BASE_URL", address)
+        done = sourcing("run", EXAMPLE, "--yes")
+    assert (done.exit_code, done.stderr) == (
+        1,
+        f"sourcing: no sandbox listens at {address}: start it with `sourcing sandbox`\n",
+    )
 
 
 @pytest.mark.parametrize(

@@ -155,9 +155,14 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         FileStore(text, 7)
     with pytest.raises(StateError, match="belongs to another program"):
         FileStore(foreign, 7)
-    with pytest.raises(StateError, match="Check that its folder exists"):
-        FileStore(tmp_path / "missing" / "state.db", 7)
+    with pytest.raises(StateError, match="Check that its folder can be written"):
+        FileStore(text / "state.db", 7)
     assert text.read_text().startswith("not a database")
+
+
+def test_the_folder_of_a_state_file_is_made(tmp_path: Path) -> None:
+    FileStore(tmp_path / "data" / "state.db", 7).close()
+    assert (tmp_path / "data" / "state.db").exists()
 
 
 @pytest.mark.parametrize("body", ['{"id": 1}', "{", "[]"])
