@@ -561,33 +561,19 @@ def settle(root: Path, manifest: Manifest) -> None:
             move(aside, root / file.path)
 
 
-def sweep(root: Path, manifests: Sequence[Manifest]) -> int:
-    """Delete what no manifest names: the content of `_work`, and files of our tables;
-    returns their number.
+def sweep(root: Path, manifests: Sequence[Manifest]) -> None:
+    """Delete what no manifest names: the content of `_work`, and files of our tables.
 
     `manifests` are all that count. The caller holds the lock of `_work`, so no writer
     is under way.
     """
     for manifest in manifests:
         settle(root, manifest)
-    for left in (root / WORK).glob("[!.]*"):
-        rmtree(left, ignore_errors=True)
-    unnamed = unnamed_files(root, manifests)
-    for path in unnamed:
-        path.unlink(missing_ok=True)
-        with suppress(OSError):  # the day's folder still has other files
-            path.parent.rmdir()
-    return len(unnamed)
-
-
-def unnamed_files(root: Path, manifests: Sequence[Manifest]) -> list[Path]:
-    """Files of our tables that no manifest names: only readers of plain folders see
-    them.
-    """
+    for folder in (root / WORK).glob("[!.]*"):
+        rmtree(folder, ignore_errors=True)
     named = {root / file.path for manifest in manifests for file in manifest.files}
-    return [
-        path
-        for table in TABLES
-        for path in (root / HISTORY / table).glob("date=*/*.parquet")
-        if path not in named
-    ]
+    for table in TABLES:
+        for path in {*(root / HISTORY / table).glob("date=*/*.parquet")} - named:
+            path.unlink(missing_ok=True)
+            with suppress(OSError):  # the day's folder still has other files
+                path.parent.rmdir()

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from hashlib import sha256
@@ -58,81 +58,14 @@ if TYPE_CHECKING:
     from pyarrow.dataset import Dataset
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Old:
-    """Which snapshots are old: written `before` a time, or all but the newest
-    `keep`.
-    """
-
-    before: datetime | None = None
-    keep: int | None = None
-
-    def among(self, manifests: Sequence[Manifest]) -> list[Manifest]:
-        """The old ones of all snapshots, oldest first; none if there is nothing to
-        gain.
-
-        A snapshot with a table unknown here is left alone: a newer program wrote it.
-        """
-        old = (
-            list(manifests[: max(0, len(manifests) - self.keep)])
-            if self.keep is not None
-            else list(manifests)
-        )
-        if self.before is not None:
-            old = [one for one in old if one.written_at < self.before]
-        old = [one for one in old if all(map(_is_known, one.files))]
-        return [] if len(old) == 1 and old[0].snapshot_id.startswith(PRUNED) else old
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Pruned:
-    """The result: the snapshots that were deleted, and the rows of them that were kept,
-    with their new snapshot.
-
-    `unnamed` files were left by dead writers. `bytes` counts the freed bytes.
-    """
-
-    dropped: Sequence[str]
-    into: str | None
-    rows: int
-    bytes: int
-    unnamed: int
-
-
-def prune(root: Path, old: Old, now: datetime) -> Pruned:
-    """Replace old snapshots by a merged one. Readers see the old ones or the merged
-    one, even after a crash.
-
-    One manifest decides: with it the new snapshot counts and the old ones no longer do.
-    Then they are deleted, by the next pruning if this one dies. Waits for a writer
-    under way. Raises `SnapshotDamaged`; then nothing is deleted.
-    """
-    with exclusive(root / WORK):
-        before = _size(root)
-        unnamed = _end_merges(root)
-        dropped = old.among(list_snapshots(root))
-        snapshot_id = f"{PRUNED}{_stamp(now)}"
-        files = _merged(root, dropped, snapshot_id) if dropped else ()
-        if dropped:
-            _end_merges(root)
-        refresh(root)
-        return Pruned(
-            dropped=[manifest.snapshot_id for manifest in dropped],
-            into=snapshot_id if files else None,
-            rows=sum(file.rows for file in files),
-            bytes=before - _size(root),
-            unnamed=unnamed,
-        )
-
-
 def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
     """Merge the snapshots of each day and of each month that is over; drop the history
     before the last `keep_days`.
 
     Merged days and months have all rows. Readers under way end: what is replaced is
-    deleted by the next call that merges. Each merge waits for a writer under way, and
-    in a crash is as that of `prune`. Returns the ids of the merged ones. Raises
-    `SnapshotError` once all that can be merged is.
+    deleted by the next call that merges. Each merge waits for a writer under way.
+    Readers see the old snapshots or the merged one, even after a crash. Returns the ids
+    of the merged ones. Raises `SnapshotError` once all that can be merged is.
     """
     now, kept = now.astimezone(UTC), timedelta(days=keep_days)
     if not root.is_dir():
@@ -147,7 +80,7 @@ def compact(root: Path, now: datetime, *, keep_days: int) -> list[str]:
         with exclusive(root / WORK):
             try:
                 if all(_stands(root, one) for one in old):
-                    _merged(root, old, snapshot_id)
+                    _merge(root, old, snapshot_id)
                     written.append(snapshot_id)
             except SnapshotError as error:
                 faults.append(error)
@@ -162,7 +95,8 @@ def _due(
     manifests: Sequence[Manifest], now: datetime, kept: timedelta
 ) -> Iterator[tuple[str, Sequence[Manifest]]]:
     """The merges, each with the old snapshots that become one: months, days, then what
-    is old and in neither.
+    is old and in neither. One with a table unknown here is left alone: a newer program
+    wrote it.
 
     So many old snapshots become months first, and the months' newest rows one, by a
     later call: each reads few at once.
@@ -182,9 +116,14 @@ def _due(
             else:
                 single += written
         left = single
-    if old := Old(before=now - kept).among(
-        [one for one in manifests if one.snapshot_id not in taken]
-    ):
+    old = [
+        manifest
+        for manifest in manifests
+        if manifest.snapshot_id not in taken
+        and manifest.written_at < now - kept
+        and all(map(_is_known, manifest.files))
+    ]
+    if old and not (len(old) == 1 and old[0].snapshot_id.startswith(PRUNED)):
         yield f"{PRUNED}{_stamp(now)}", old
 
 
@@ -194,11 +133,11 @@ def _stands(root: Path, manifest: Manifest) -> bool:
     return path.exists() and read_manifest(path) == manifest
 
 
-def _merged(
-    root: Path, old: Sequence[Manifest], snapshot_id: str
-) -> tuple[SnapshotFile, ...]:
+def _merge(root: Path, old: Sequence[Manifest], snapshot_id: str) -> None:
     """Merge the old snapshots into a new one. As of any later time the tables are
     unchanged.
+
+    One manifest decides: with it the new snapshot counts and the old ones no longer do.
     """
     import duckdb
 
@@ -249,7 +188,6 @@ def _merged(
     )
     put_in_place(root, manifest, files)
     follow_merge(root, old, manifest)
-    return files
 
 
 def _write(root: Path, old: Sequence[Manifest], name: str, snapshot_id: str) -> int:
@@ -308,11 +246,9 @@ def _slices(history: Dataset, column: str) -> Iterator[Expression | None]:
         yield (key.is_null() | below) if low is None else (key >= low) & below
 
 
-def _end_merges(root: Path) -> int:
-    """Delete what merges have replaced, and what dead writers left; returns the number
-    of the files of these.
-    """
-    unnamed = sweep(root, [read_manifest(path) for path in manifest_paths(root)])
+def _end_merges(root: Path) -> None:
+    """Delete what merges have replaced, and what dead writers left."""
+    sweep(root, [read_manifest(path) for path in manifest_paths(root)])
     for manifest in list_snapshots(root):
         if manifest.replaces:
             for path in [*replaced_by(root, manifest)]:
@@ -323,7 +259,6 @@ def _end_merges(root: Path) -> int:
             else:  # the old ones had no rows
                 manifest_path(root, manifest.snapshot_id).unlink()
     sweep(root, list_snapshots(root))
-    return unnamed
 
 
 def _stamp(now: datetime) -> str:
@@ -336,7 +271,3 @@ def _is_known(file: SnapshotFile) -> bool:
 
 def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
-
-
-def _size(root: Path) -> int:
-    return sum(path.stat().st_size for path in root.rglob("*") if path.is_file())

@@ -9,7 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from connectors.snapshots.manifests import STATE, Manifest, manifest_path, read_manifest
+from connectors.durable import exclusive
+from connectors.snapshots.current import refresh
+from connectors.snapshots.manifests import (
+    STATE,
+    WORK,
+    Manifest,
+    list_snapshots,
+    manifest_path,
+    read_manifest,
+)
+from connectors.snapshots.pruning import _end_merges, _merge, _stamp
 from connectors.snapshots.tables import TABLES
 from connectors.snapshots.writer import write_snapshot
 
@@ -94,6 +104,19 @@ def write(
     return write_snapshot(
         root, snapshot_id, day, tables, batch_id="batch", written_at=at
     )
+
+
+def prune(root: Path, now: datetime, *, keep: int = 0) -> None:
+    """Merge all but the newest `keep` snapshots as `compact` does with a history that
+    is old, and delete what that replaced.
+    """
+    with exclusive(root / WORK):
+        _end_merges(root)
+        snapshots = list_snapshots(root)
+        if old := snapshots[: max(0, len(snapshots) - keep)]:
+            _merge(root, old, f"pruned-{_stamp(now)}")
+            _end_merges(root)
+        refresh(root)
 
 
 def files_below(root: Path) -> list[str]:

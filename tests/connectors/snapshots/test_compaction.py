@@ -30,10 +30,10 @@ from connectors.snapshots.manifests import (
     manifest_path,
     verify_snapshot,
 )
-from connectors.snapshots.pruning import Old, _due, compact, prune
+from connectors.snapshots.pruning import _due, compact
 from connectors.snapshots.reader import sql
 from connectors.snapshots.writer import write_snapshot
-from tests.connectors.snapshots.sample import order, payment
+from tests.connectors.snapshots.sample import order, payment, prune
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
 
 FIRST = datetime(2026, 1, 28, 6, tzinfo=UTC)
@@ -340,8 +340,8 @@ def test_what_is_merged_is_pruned_too_and_no_file_of_it_counts_as_a_dead_writers
 ) -> None:
     before = by_every_reader(days)[0]
     compact(days, LATER, keep_days=KEPT)
-    done = prune(days, Old(keep=0), LATER)
-    assert (done.unnamed, len(done.dropped), by_every_reader(days)[0]) == (0, 2, before)
+    prune(days, LATER)
+    assert (len(list_snapshots(days)), by_every_reader(days)[0]) == (1, before)
 
 
 @pytest.mark.endurance
@@ -418,7 +418,7 @@ def test_rows_are_merged_some_at_a_time_in_the_order_of_their_keys(
         parquet.read_table(january)["order_ref"].to_pylist()
         == ["A-0"] * 2 + ["A-1"] * 2 + ["A-3"] * 2 + ["A-9"] * 6
     )
-    prune(days, Old(keep=0), LATER + DAY)
+    prune(days, LATER + DAY)
     assert by_every_reader(days)[0] == before[0]
     (pruned,) = days.glob("_history/orders/*/pruned-*.parquet")
     assert parquet.read_table(pruned)["order_ref"].to_pylist() == [

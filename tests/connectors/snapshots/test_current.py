@@ -36,12 +36,11 @@ from connectors.snapshots.manifests import (
     read_current,
     verify_snapshot,
 )
-from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.reader import sql
 from connectors.snapshots.rows import Growing
 from connectors.snapshots.tables import Table
 from connectors.snapshots.writer import drop_tables
-from tests.connectors.snapshots.sample import AT, order, payment, write
+from tests.connectors.snapshots.sample import AT, order, payment, prune, write
 from tests.connectors.snapshots.test_crashes import Killed, killed_at
 from tests.everyday import examples
 
@@ -172,7 +171,7 @@ def test_a_key_stays_in_the_file_of_the_month_in_which_it_was_first_seen(
     write(tmp_path, "c", orders=[order("A-3", state="held")], at=AT + 2 * MONTH)
     assert (tmp_path / "orders/2026-01.parquet").stat().st_ino == before
     assert plain(tmp_path) == {"A-1": "shipped", "A-2": "booked", "A-3": "held"}
-    prune(tmp_path, Old(keep=0), AT + 3 * MONTH)
+    prune(tmp_path, AT + 3 * MONTH)
     (tmp_path / STATE).unlink()
     write(tmp_path, "d", orders=[], at=AT + 3 * MONTH)
     assert files(tmp_path) == {"2026-01": ["A-1", "A-2"], "2026-02": ["A-3"]}

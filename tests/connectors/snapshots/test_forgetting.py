@@ -18,10 +18,9 @@ from connectors.snapshots.manifests import (
     list_snapshots,
     verify_snapshot,
 )
-from connectors.snapshots.pruning import Old, prune
 from connectors.snapshots.rewriting import erase_snapshots, has_order
 from domain.forgetting import Mentions
-from tests.connectors.snapshots.sample import AT, DAY, order, write
+from tests.connectors.snapshots.sample import AT, DAY, order, prune, write
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
 
 WHO = {
@@ -153,7 +152,7 @@ def test_what_is_pruned_or_replaced_meanwhile_is_erased_where_it_went(
         lambda root: listed.pop() if listed else list_snapshots(root),
     )
     assert has_order(tmp_path, "A-1")
-    prune(tmp_path, Old(keep=0), AT + timedelta(days=1))
+    prune(tmp_path, AT + timedelta(days=1))
     listed.append(manifests)
     assert erase_snapshots(tmp_path, {"A-1": MENTIONS}) == [
         f"pruned-{AT + timedelta(days=1):%Y%m%dT%H%M%S%f}"

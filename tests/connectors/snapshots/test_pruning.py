@@ -30,13 +30,21 @@ from connectors.snapshots.manifests import (
     read_manifest,
     verify_snapshot,
 )
-from connectors.snapshots.pruning import Old, prune
+from connectors.snapshots.pruning import compact
 from connectors.snapshots.reader import sql
 from connectors.snapshots.writer import write_snapshot
-from tests.connectors.snapshots.sample import AT, files_below, order, payment, write
+from tests.connectors.snapshots.sample import (
+    AT,
+    files_below,
+    order,
+    payment,
+    prune,
+    write,
+)
 from tests.connectors.snapshots.test_crashes import REPOSITORY, Killed, killed_at
 
 HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
 NOW = AT + 10 * HOUR
 STATES = ("ordered", "paid", "booked", "delivered")
 CURRENT = [("A-1", "delivered", 3), ("A-2", "paid", 1), ("A-3", "booked", 2)]
@@ -69,6 +77,10 @@ def current(root: Path) -> list[tuple[Any, ...]]:
     return sorted(tuple(row.values()) for row in rows)
 
 
+def snapshot_ids(root: Path) -> list[str]:
+    return [snapshot.snapshot_id for snapshot in list_snapshots(root)]
+
+
 def rows_told(root: Path) -> int:
     return sum(
         file.rows for manifest in list_snapshots(root) for file in manifest.files
@@ -78,13 +90,7 @@ def rows_told(root: Path) -> int:
 def test_the_newest_row_of_each_key_survives_in_one_snapshot(tmp_path: Path) -> None:
     filled(tmp_path)
     before = Snapshots(tmp_path).table("orders")
-    done = prune(tmp_path, Old(keep=1), NOW)
-    assert (done.dropped, done.into, done.rows) == (
-        ["s-0", "s-1", "s-2"],
-        "pruned-20260102T130405678901",
-        3,
-    )
-    assert done.bytes > 0
+    prune(tmp_path, NOW, keep=1)
     assert files_below(tmp_path) == [
         "_manifests/pruned-20260102T130405678901.json",
         "_manifests/s-3.json",
@@ -100,7 +106,7 @@ def test_the_newest_row_of_each_key_survives_in_one_snapshot(tmp_path: Path) -> 
 
 def test_as_of_every_later_moment_the_tables_are_what_they_were(tmp_path: Path) -> None:
     filled(tmp_path)
-    prune(tmp_path, Old(before=AT + 1.5 * HOUR), NOW)
+    prune(tmp_path, NOW, keep=2)
     assert sql(tmp_path, HISTORY).rows == (
         ("A-1", "delivered"),
         ("A-1", "paid"),
@@ -120,19 +126,16 @@ def test_what_was_pruned_is_pruned_with_the_next_ones_and_alone_it_stays(
     tmp_path: Path,
 ) -> None:
     filled(tmp_path)
-    prune(tmp_path, Old(keep=2), NOW)
-    assert prune(tmp_path, Old(keep=2), NOW + HOUR).dropped == []
-    done = prune(tmp_path, Old(keep=0), NOW + HOUR)
-    assert done.dropped == ["pruned-20260102T130405678901", "s-2", "s-3"]
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == [
-        "pruned-20260102T140405678901"
-    ]
+    prune(tmp_path, NOW, keep=2)
+    prune(tmp_path, NOW + HOUR)
+    assert compact(tmp_path, AT + 400 * DAY, keep_days=1) == []
+    assert snapshot_ids(tmp_path) == ["pruned-20260102T140405678901"]
     assert sql(tmp_path, BY_HAND).rows == tuple(CURRENT)
 
 
 def test_a_batch_that_is_run_again_counts_again(tmp_path: Path) -> None:
     filled(tmp_path)
-    prune(tmp_path, Old(keep=0), NOW)
+    prune(tmp_path, NOW)
     write(tmp_path, "s-0", at=NOW + HOUR, orders=[order("A-2", state="refunded")])
     assert sql(tmp_path, "select state from orders where order_ref = 'A-2'").rows == (
         ("refunded",),
@@ -141,8 +144,8 @@ def test_a_batch_that_is_run_again_counts_again(tmp_path: Path) -> None:
 
 def test_snapshots_without_rows_leave_nothing(tmp_path: Path) -> None:
     write(tmp_path, "empty", orders=[], payments=[])
-    done = prune(tmp_path, Old(keep=0), NOW)
-    assert (done.dropped, done.into, files_below(tmp_path)) == (["empty"], None, [])
+    prune(tmp_path, NOW)
+    assert files_below(tmp_path) == []
 
 
 def test_a_damaged_snapshot_stops_it_and_nothing_is_gone(tmp_path: Path) -> None:
@@ -152,7 +155,7 @@ def test_a_damaged_snapshot_stops_it_and_nothing_is_gone(tmp_path: Path) -> None
     file.write_bytes(content[:40] + bytes([content[40] ^ 1]) + content[41:])
     before = files_below(tmp_path)
     with pytest.raises(SnapshotDamaged, match="s-0 is not as it was written"):
-        prune(tmp_path, Old(keep=1), NOW)
+        prune(tmp_path, NOW, keep=1)
     assert [
         name for name in files_below(tmp_path) if not name.startswith("_work")
     ] == before
@@ -164,7 +167,10 @@ def test_what_a_newer_program_wrote_is_left_alone(tmp_path: Path) -> None:
     manifest = read_manifest(path)
     unknown = tuple(replace(file, table="unheard-of") for file in manifest.files)
     path.write_bytes(replace(manifest, files=unknown).to_json())
-    assert prune(tmp_path, Old(keep=1), NOW).dropped == ["s-1", "s-2"]
+    compact(tmp_path, AT + 60 * DAY, keep_days=1)
+    assert snapshot_ids(tmp_path) == ["s-0", "of-2026-01-20260303T030405678901"]
+    compact(tmp_path, AT + 61 * DAY, keep_days=1)
+    assert snapshot_ids(tmp_path) == ["s-0", "pruned-20260304T030405678901"]
 
 
 def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(
@@ -179,14 +185,8 @@ def test_what_writers_that_died_left_is_removed_and_what_counts_is_not(
     (tmp_path / "mine.parquet").write_bytes(b"of the merchant")
     with pytest.raises(Killed), killed_at(5):
         tell_again(tmp_path)
-    done = prune(tmp_path, Old(keep=9), NOW)
-    assert (done.unnamed, done.dropped) == (1, [])
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == [
-        "s-0",
-        "s-1",
-        "s-2",
-        "s-3",
-    ]
+    prune(tmp_path, NOW, keep=9)
+    assert snapshot_ids(tmp_path) == ["s-0", "s-1", "s-2", "s-3"]
     assert all(
         verify_snapshot(tmp_path, one.snapshot_id) for one in list_snapshots(tmp_path)
     )
@@ -210,7 +210,7 @@ def test_a_pruning_that_dies_anywhere_leaves_the_old_or_the_new_and_the_next_end
         filled(root)
         try:
             with killed_at(step):
-                prune(root, Old(keep=1), NOW)
+                prune(root, NOW, keep=1)
         except Killed:
             assert (current(root), rows_told(root) in (old, new)) == (CURRENT, True)
             assert [
@@ -219,7 +219,7 @@ def test_a_pruning_that_dies_anywhere_leaves_the_old_or_the_new_and_the_next_end
         else:
             assert step > 20
             break
-        prune(root, Old(keep=1), NOW + HOUR)
+        prune(root, NOW + HOUR, keep=1)
         assert (current(root), rows_told(root), len(files_below(root))) == (
             CURRENT,
             new,
@@ -232,14 +232,13 @@ import os, signal, sys
 from datetime import timedelta
 from pathlib import Path
 from connectors.snapshots import pruning
-from connectors.snapshots.pruning import Old, prune
-from tests.connectors.snapshots.sample import AT
+from tests.connectors.snapshots.sample import AT, prune
 
 def die(*_):
     os.kill(os.getpid(), signal.SIGKILL)
 
 setattr(pruning, sys.argv[2], die)
-prune(Path(sys.argv[1]), Old(keep=1), AT + timedelta(hours=10))
+prune(Path(sys.argv[1]), AT + timedelta(hours=10), keep=1)
 """
 
 
@@ -258,7 +257,7 @@ def test_a_killed_pruning_loses_nothing_and_the_next_one_ends_it(
     )
     assert dead.returncode == -9
     assert (len(list_snapshots(tmp_path)), current(tmp_path)) == (left, CURRENT)
-    prune(tmp_path, Old(keep=1), NOW)
+    prune(tmp_path, NOW, keep=1)
     assert current(tmp_path) == CURRENT
     assert len(files_below(tmp_path)) == 4
 
@@ -284,7 +283,7 @@ def test_readers_and_writers_of_the_same_moment_see_all_current_rows(
             at=AT,
             orders=[order("A-1", state="ordered", paid_minor=0)],
         )
-        prune(tmp_path, Old(keep=1), NOW + number * HOUR)
+        prune(tmp_path, NOW + number * HOUR, keep=1)
         time.sleep(0.1)
     over.set()
     reader.join()
@@ -313,17 +312,14 @@ def test_a_writer_under_way_is_waited_for(tmp_path: Path) -> None:
     )
     writer.start()
     begun.wait(10)
-    pruner = Thread(target=prune, args=(tmp_path, Old(keep=1), NOW))
+    pruner = Thread(target=prune, args=(tmp_path, NOW), kwargs={"keep": 1})
     pruner.start()
     pruner.join(0.2)
     assert pruner.is_alive()
     go_on.set()
     writer.join()
     pruner.join()
-    assert [one.snapshot_id for one in list_snapshots(tmp_path)] == [
-        "pruned-20260102T130405678901",
-        "slow",
-    ]
+    assert snapshot_ids(tmp_path) == ["pruned-20260102T130405678901", "slow"]
     assert len(sql(tmp_path, BY_HAND).rows) == 5
 
 
@@ -345,7 +341,7 @@ def test_no_current_row_is_lost_whatever_is_told_and_kept(
         payments = [payment(ref, amount_minor=hour) for ref in refs]
         write(root, f"s-{hour}", at=AT + hour * HOUR, orders=orders, payments=payments)
     before = everything(root)
-    prune(root, Old(keep=keep), NOW)
+    prune(root, NOW, keep=keep)
     assert everything(root) == before
 
 
