@@ -14,7 +14,6 @@ from connectors.ledger.marks import AS_ASSUMED, Note
 from connectors.marketplaces.freight import estimate
 from connectors.marketplaces.protocol import QuotesMany
 from connectors.marketplaces.refusals import is_understood
-from connectors.units import setting_of
 from connectors.xportcn.errors import (
     Misconfigured,
     Refused,
@@ -22,6 +21,7 @@ from connectors.xportcn.errors import (
     UnitUnclear,
     XportcnError,
 )
+from connectors.xportcn.units import setting_of
 from domain.decisions import (
     FINE,
     Verdict,

@@ -23,7 +23,6 @@ from connectors.crash_points import AFTER_SEND, reach
 from connectors.foreign import LEAST_SECRET, shortened, words_of
 from connectors.once_transport import OnceTransport
 from connectors.settings import MissingSetting
-from connectors.units import Unit, parse_units
 from connectors.xportcn.breaker import CircuitBreaker
 from connectors.xportcn.envelope import Opened, open_envelope, without_the_receiver
 from connectors.xportcn.errors import Misconfigured, NotSent, ServiceAway
@@ -57,7 +56,8 @@ from connectors.xportcn.overrides import load_overrides, renamed
 from connectors.xportcn.permits import DailyCalls
 from connectors.xportcn.settings import XportcnSettings
 from connectors.xportcn.signing import SignatureAuth, new_nonce
-from connectors.xportcn.wire import Bounds, PointInFen
+from connectors.xportcn.units import parse_units
+from connectors.xportcn.wire import Bounds, PointInFen, Unit
 from domain.effects import Claim
 
 PAGES = ("page_no", "page", "start_page", "begin_page")

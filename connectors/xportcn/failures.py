@@ -365,7 +365,7 @@ class FailedCall:
     `words_of` the error.
 
     `field` is where an answer does not fit, `fault` the reason, empty for an answer
-    that was not read at all. With a `place` (see `connectors.units`) the fault is an
+    that was not read at all. With a `place` of the operation the fault is an
     amount whose unit is not clear.
     """
 

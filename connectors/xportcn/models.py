@@ -43,8 +43,14 @@ from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic_core import CoreSchema, ErrorDetails, core_schema
 
-from connectors.units import Unit
-from connectors.xportcn.wire import MOST_TEXT, Count, GivenId, MaybeChinaTime, Reference
+from connectors.xportcn.wire import (
+    MOST_TEXT,
+    Count,
+    GivenId,
+    MaybeChinaTime,
+    Reference,
+    Unit,
+)
 from domain.absence import Misread
 from domain.money import Money
 

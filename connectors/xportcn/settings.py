@@ -20,8 +20,8 @@ from pydantic_settings import (
 
 from connectors.process_locks import deployed_run
 from connectors.settings import ENV_FILE, MissingSetting, Settings, is_loopback
-from connectors.units import parse_units, units_at
 from connectors.xportcn.errors import SettingUnset
+from connectors.xportcn.units import parse_units, units_at
 from domain.marketplace import PICTURE_HOSTS, Marketplace, Pictures
 
 SANDBOX_URL = "http://127.0.0.1:8790"

@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
+from enum import StrEnum
 from html import unescape
 from typing import Annotated
 
@@ -22,7 +23,6 @@ from pydantic import (
     ValidationInfo,
 )
 
-from connectors.units import Unit
 from domain.money import Money
 
 CHINA = timezone(timedelta(hours=8))
@@ -64,6 +64,13 @@ TELEPHONE = re.compile(
 PLAIN_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 POINT = re.compile(r"[.eE]")
 OF_A_DOUBLE = re.compile(r"[0-9]+\.0+")
+
+
+class Unit(StrEnum):
+    """What a number stands for where amounts are in CNY."""
+
+    FEN = "fen"
+    YUAN = "yuan"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

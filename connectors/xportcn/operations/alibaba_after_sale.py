@@ -124,7 +124,11 @@ VOUCHER = GROUP(
     61, "Upload refund receipt", "POST /alibaba/refund/voucher/upload", ASSUMED
 ).read(VoucherRequest, Voucher)
 CREATE = GROUP(
-    62, "Create a refund return request", "POST /alibaba/refund/detail/create", SIBLING
+    62,
+    "Create a refund return request",
+    "POST /alibaba/refund/detail/create",
+    SIBLING,
+    "1688.refunds",
 ).sends(CreateRequest, CreateAnswer, Action.REFUND)
 RETURN = GROUP(
     63, "Buyer submits refund information", "POST /alibaba/refund/goods/return", SIBLING
@@ -140,4 +144,5 @@ REFUND = GROUP(
     "Query the details of the after-sales order",
     "POST /alibaba/refund/info",
     SIBLING,
+    "1688.refunds",
 ).read(RefundRequest, Refund)

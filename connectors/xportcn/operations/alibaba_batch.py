@@ -72,12 +72,14 @@ PREVIEW = GROUP(
     "Preview data before order creation (batch for different merchants)",
     "POST /alibaba/order/create/previewbatch",
     SIBLING,
+    "1688.preview",
 ).read(PreviewRequest, tuple[SellerPreview, ...])
 CREATE = GROUP(
     53,
     "Create an order (different merchants)",
     "POST /alibaba/order/batch/create",
     SIBLING,
+    "1688.create",
 ).sends(CreateRequest, tuple[SellerCreateAnswer, ...], Action.CREATE)
 PAY = GROUP(
     57,

@@ -80,9 +80,9 @@ class CreateRequest(Request, passed_over="shopPromotionId"):
 
 
 GROUP = Group("1688 / Shopping cart")
-LIST = GROUP(69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING).read(
-    Nothing, Cart
-)
+LIST = GROUP(
+    69, "Shopping cart list", "GET /v2/alibaba/cart/list", SIBLING, "1688.cart"
+).read(Nothing, Cart)
 ADD = GROUP(70, "Add shopping cart", "POST /alibaba/cart/add", ASSUMED).sends(
     AddRequest, Id, Action.CALL
 )
@@ -97,7 +97,8 @@ PREVIEW = GROUP(
     "Preview the data interface before creating the order",
     "POST /alibaba/cart/preview/order",
     SIBLING,
+    "1688.preview",
 ).read(PreviewRequest, Preview)
-CREATE = GROUP(74, "Create an order", "POST /alibaba/cart/create/order", SIBLING).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
+CREATE = GROUP(
+    74, "Create an order", "POST /alibaba/cart/create/order", SIBLING, "1688.create"
+).sends(CreateRequest, CreateAnswer, Action.CREATE)

@@ -299,10 +299,11 @@ PREVIEW = GROUP(
     "Preview the data before creating the order",
     "POST /alibaba/order/create/preview",
     SIBLING,
+    "1688.preview",
 ).read(PreviewRequest, Preview)
-CREATE = GROUP(52, "Create an order", "POST /alibaba/order/create", SIBLING).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
+CREATE = GROUP(
+    52, "Create an order", "POST /alibaba/order/create", SIBLING, "1688.create"
+).sends(CreateRequest, CreateAnswer, Action.CREATE)
 CANCEL = GROUP(
     54, "Cancel the order before payment", "POST /alibaba/order/cancel", SIBLING
 ).sends(CancelRequest, bool, Action.CANCEL)
@@ -319,8 +320,8 @@ LOGISTICS = GROUP(
     ASSUMED,
 ).read(OrderRequest, Logistics)
 ORDER_PAGE = GROUP(
-    59, "Order list paging query", "POST /v2/alibaba/order/page", SIBLING
+    59, "Order list paging query", "POST /v2/alibaba/order/page", SIBLING, "1688.orders"
 ).read(OrderPageRequest, OrderPage)
 ORDER_DETAIL = GROUP(
-    None, "details (sibling only)", "POST /alibaba/order/detail", SIBLING
+    None, "details (sibling only)", "POST /alibaba/order/detail", SIBLING, "1688.orders"
 ).read(OrderDetailRequest, Order)

@@ -136,7 +136,11 @@ CATEGORY = GROUP(
     44, "category get", "POST /alibaba/product/category/get", ASSUMED
 ).read(CategoryRequest, tuple[Category, ...])
 DETAIL = GROUP(
-    45, "Product details query", "POST /alibaba/product/detail/get", SIBLING
+    45,
+    "Product details query",
+    "POST /alibaba/product/detail/get",
+    SIBLING,
+    "1688.detail",
 ).read(DetailRequest, Product)
 WANGWANG_URL = GROUP(
     46,
@@ -145,11 +149,19 @@ WANGWANG_URL = GROUP(
     SIBLING,
 ).read(WangwangRequest, str)
 SEARCH = GROUP(
-    47, "Product keyword query", "POST /alibaba/product/keywords/query", SIBLING
+    47,
+    "Product keyword query",
+    "POST /alibaba/product/keywords/query",
+    SIBLING,
+    "1688.search",
 ).read(SearchRequest, PageOf[SearchHit])
 IMAGE_SEARCH = GROUP(
-    48, "Product image search", "POST /alibaba/product/image/query", SIBLING
+    48,
+    "Product image search",
+    "POST /alibaba/product/image/query",
+    SIBLING,
+    "1688.search",
 ).read(ImageSearchRequest, PageOf[SearchHit])
 SHOP_SEARCH = GROUP(
-    49, "Shop search", "POST /alibaba/product/query/selleroffer", SIBLING
+    49, "Shop search", "POST /alibaba/product/query/selleroffer", SIBLING, "1688.search"
 ).read(ShopSearchRequest, PageOf[SearchHit])

@@ -139,28 +139,42 @@ class Order(Response, passed_over="orderNo refundStatus modifyTime sellerOpenId"
 
 GROUP = Group("bigMajor")
 DETAIL = GROUP(
-    85, "1688BigMajorProductDetail", "POST /alibaba/ka/product/detail/get", ASSUMED
+    85,
+    "1688BigMajorProductDetail",
+    "POST /alibaba/ka/product/detail/get",
+    ASSUMED,
+    "big_major.detail",
 ).read(alibaba_product.DetailRequest, alibaba_product.Product)
-ORDER_PAGE = GROUP(86, "Order list", "POST /alibaba/ka/order/page", ASSUMED).read(
-    OrderPageRequest, PageOf[Order]
-)
+ORDER_PAGE = GROUP(
+    86, "Order list", "POST /alibaba/ka/order/page", ASSUMED, "big_major.orders"
+).read(OrderPageRequest, PageOf[Order])
 PREVIEW = GROUP(
     87,
     "Order Preview (The preview interface needs to be called before creating an order)",
     "POST /alibaba/ka/order/create/preview",
     CONFIRMED,
+    "big_major.preview",
 ).read(PreviewRequest, tuple[PreviewedOrder, ...])
-CREATE = GROUP(88, "Create an order", "POST /alibaba/ka/order/create", CONFIRMED).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
+CREATE = GROUP(
+    88,
+    "Create an order",
+    "POST /alibaba/ka/order/create",
+    CONFIRMED,
+    "big_major.create",
+).sends(CreateRequest, CreateAnswer, Action.CREATE)
 ORDER_DETAIL = GROUP(
-    89, "Get order details", "POST /alibaba/ka/order/detail", ASSUMED
+    89,
+    "Get order details",
+    "POST /alibaba/ka/order/detail",
+    ASSUMED,
+    "big_major.orders",
 ).read(OrderRequest, Order)
 SEARCH = GROUP(
     None,
     "AlibabaProductKeywordsQuery (KA only)",
     "POST /alibaba/ka/product/keywords/query",
     CONFIRMED,
+    "big_major.search",
 ).read(alibaba_product.SearchRequest, PageOf[alibaba_product.SearchHit])
 PAY = GROUP(None, "order pay (KA only)", "POST /alibaba/ka/order/pay", CONFIRMED).sends(
     OrderRequest, PayAnswer, Action.PAY

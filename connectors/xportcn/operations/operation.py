@@ -6,14 +6,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, ClassVar, Generic, Literal, TypeVar, cast
 
 from pydantic import TypeAdapter
 
-from connectors.units import PLACE_OF
 from connectors.xportcn.models import Request, is_list
 from connectors.xportcn.wire import Bounds
 from domain.effects import SPENDING, Action
@@ -71,7 +70,8 @@ class Operation:
     `nav` is None for operations that have no row there. `path` may hold names in
     braces, which are fields of the request. `effect` is true for operations that spend,
     promise or cannot be taken back: they are sent once, under a claim. With its models
-    it becomes a `ReadCall`, an `EffectCall` or a `Callback`.
+    it becomes a `ReadCall`, an `EffectCall` or a `Callback`. `place` is a part of one
+    marketplace's calls whose amounts in CNY have one unit; empty for a call without.
     """
 
     group: str
@@ -80,6 +80,7 @@ class Operation:
     method: Method
     path: str
     provenance: Provenance
+    place: str = field(default="", kw_only=True)
 
     effect: ClassVar[bool] = False
 
@@ -105,13 +106,6 @@ class Operation:
             not self.effect
             and not {word.lower() for word in WORD.findall(last)} & WRITES
         )
-
-    @property
-    def place(self) -> str:
-        """The place to which it belongs (`connectors/units.py`); empty for one without
-        amounts in fen or yuan.
-        """
-        return PLACE_OF.get(self.path if self.nav is None else self.nav, "")
 
     @property
     def command(self) -> str:
@@ -203,13 +197,19 @@ class Callback(Operation):
 @dataclass(frozen=True)
 class Group:
     """A group of the service's navigation; called with an operation's number, title,
-    method and path, provenance.
+    method and path, provenance, place.
     """
 
     name: str
 
     def __call__(
-        self, nav: int | None, title: str, call: str, provenance: Provenance
+        self,
+        nav: int | None,
+        title: str,
+        call: str,
+        provenance: Provenance,
+        place: str = "",
     ) -> Operation:
         method, _, path = call.partition(" ")
-        return Operation(self.name, nav, title, cast(Method, method), path, provenance)
+        known = cast(Method, method), path, provenance
+        return Operation(self.name, nav, title, *known, place=place)

@@ -240,21 +240,21 @@ class Order(Response, passed_over="customerOrderNo sellerId modifyTime"):
 
 
 GROUP = Group("Poizon")
-SEARCH = GROUP(91, "keyword serch", "POST /poizon/product/keywordSearch", ASSUMED).read(
-    SearchRequest, PageOf[SearchHit]
-)
-DETAIL = GROUP(92, "product detail", "POST /poizon/product/detail", ASSUMED).read(
-    DetailRequest, Product
-)
-PAY = GROUP(93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED).sends(
-    PayRequest, PayAnswer, Action.PAY
-)
-ORDER_LIST = GROUP(94, "OrderList", "POST /poizon/order/orderList", ASSUMED).read(
-    OrderListRequest, PageOf[Order]
-)
-CREATE = GROUP(95, "CreateOrder", "POST /poizon/order/createOrder", UPSTREAM).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
-PREVIEW = GROUP(96, "OrderPreview", "POST /poizon/order/orderPreview", ASSUMED).read(
-    PreviewRequest, Preview
-)
+SEARCH = GROUP(
+    91, "keyword serch", "POST /poizon/product/keywordSearch", ASSUMED, "poizon.search"
+).read(SearchRequest, PageOf[SearchHit])
+DETAIL = GROUP(
+    92, "product detail", "POST /poizon/product/detail", ASSUMED, "poizon.detail"
+).read(DetailRequest, Product)
+PAY = GROUP(
+    93, "PayOrder", "POST /poizon/order/payOrder", ASSUMED, "poizon.orders"
+).sends(PayRequest, PayAnswer, Action.PAY)
+ORDER_LIST = GROUP(
+    94, "OrderList", "POST /poizon/order/orderList", ASSUMED, "poizon.orders"
+).read(OrderListRequest, PageOf[Order])
+CREATE = GROUP(
+    95, "CreateOrder", "POST /poizon/order/createOrder", UPSTREAM, "poizon.create"
+).sends(CreateRequest, CreateAnswer, Action.CREATE)
+PREVIEW = GROUP(
+    96, "OrderPreview", "POST /poizon/order/orderPreview", ASSUMED, "poizon.preview"
+).read(PreviewRequest, Preview)

@@ -225,12 +225,14 @@ PAGE = GROUP(
     "After-sale single-column table query",
     "POST /open/order/refund/queryList",
     SIBLING,
+    "taobao.refunds",
 ).read(RefundPageRequest, RefundPage)
 RENDER = GROUP(
     26,
     "After-sale order rendering interface",
     "POST /v2/taobao/order/refund/render",
     SIBLING,
+    "taobao.refunds",
 ).read(RenderRequest, Rendered)
 RETURN_RENDER = GROUP(
     27,
@@ -258,7 +260,11 @@ MESSAGE = GROUP(
     SIBLING,
 ).sends(MessageRequest, bool, Action.CALL)
 SUBMIT = GROUP(
-    31, "After-sale order submission", "POST /open/order/refund/submit", ASSUMED
+    31,
+    "After-sale order submission",
+    "POST /open/order/refund/submit",
+    ASSUMED,
+    "taobao.refunds",
 ).sends(SubmitRequest, SubmitAnswer, Action.REFUND)
 MESSAGES = GROUP(
     32,
@@ -267,8 +273,16 @@ MESSAGES = GROUP(
     ASSUMED,
 ).read(MessagePageRequest, MessagePage)
 MODIFY = GROUP(
-    33, "After-sale order modification", "POST /open/order/refund/modify", ASSUMED
+    33,
+    "After-sale order modification",
+    "POST /open/order/refund/modify",
+    ASSUMED,
+    "taobao.refunds",
 ).sends(ModifyRequest, SubmitAnswer, Action.REFUND)
 REFUND = GROUP(
-    34, "After-sale simple query", "GET /v2/taobao/order/refund/query", SIBLING
+    34,
+    "After-sale simple query",
+    "GET /v2/taobao/order/refund/query",
+    SIBLING,
+    "taobao.refunds",
 ).read(RefundRequest, Refund)

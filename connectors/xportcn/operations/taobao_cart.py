@@ -86,12 +86,12 @@ class CreateRequest(PreviewRequest):
 
 
 GROUP = Group("Taobao / Shopping cart")
-LIST = GROUP(38, "Shopping cart list", "GET /open/cart/list", ASSUMED).read(
-    Nothing, Cart
-)
-ADD = GROUP(39, "Add to shopping cart", "POST /open/cart/add", SIBLING).sends(
-    AddRequest, Id, Action.CALL
-)
+LIST = GROUP(
+    38, "Shopping cart list", "GET /open/cart/list", ASSUMED, "taobao.cart"
+).read(Nothing, Cart)
+ADD = GROUP(
+    39, "Add to shopping cart", "POST /open/cart/add", SIBLING, "taobao.cart"
+).sends(AddRequest, Id, Action.CALL)
 DELETE = GROUP(40, "Delete shopping cart item", "POST /open/cart/delete", ASSUMED).read(
     DeleteRequest, bool
 )
@@ -99,8 +99,12 @@ EDIT = GROUP(
     41, "Edit product quantity", "POST /open/cart/edit-quantity", ASSUMED
 ).read(EditRequest, bool)
 PREVIEW = GROUP(
-    42, "Generate order preview", "POST /open/cart/preview/order", ASSUMED
+    42,
+    "Generate order preview",
+    "POST /open/cart/preview/order",
+    ASSUMED,
+    "taobao.preview",
 ).read(PreviewRequest, Rendered)
-CREATE = GROUP(43, "Create order", "POST /open/cart/create/order", SIBLING).sends(
-    CreateRequest, CreateAnswer, Action.CREATE
-)
+CREATE = GROUP(
+    43, "Create order", "POST /open/cart/create/order", SIBLING, "taobao.create"
+).sends(CreateRequest, CreateAnswer, Action.CREATE)

@@ -296,7 +296,11 @@ class Logistics(Response, passed_over="purchaseOrderOuterId"):
 
 GROUP = Group("Taobao / Order")
 ORDER_PAGE = GROUP(
-    10, "purchase order page list", "POST /open/purchase/page", CONFIRMED
+    10,
+    "purchase order page list",
+    "POST /open/purchase/page",
+    CONFIRMED,
+    "taobao.orders",
 ).read(OrderPageRequest, PageOf[PurchaseOrder])
 CANCEL = GROUP(
     11, "purchase order cancel", "POST /open/purchase/cancel", ASSUMED
@@ -304,20 +308,32 @@ CANCEL = GROUP(
 PAY = GROUP(12, "purchase order pay", "POST /open/purchase/pay", ASSUMED).sends(
     PayRequest, PayAnswer, Action.PAY
 )
-RENDER = GROUP(13, "purchase order render", "POST /open/purchase/render", ASSUMED).read(
-    RenderRequest, Rendered
-)
+RENDER = GROUP(
+    13, "purchase order render", "POST /open/purchase/render", ASSUMED, "taobao.preview"
+).read(RenderRequest, Rendered)
 CREATE = GROUP(
-    14, "purchase order create V2", "POST /open/purchase/create/v2", ASSUMED
+    14,
+    "purchase order create V2",
+    "POST /open/purchase/create/v2",
+    ASSUMED,
+    "taobao.create",
 ).sends(CreateRequest, CreateAnswer, Action.CREATE)
 RENDER_V2 = GROUP(
-    15, "purchase order render v2", "POST /open/purchase/render/v2", ASSUMED
+    15,
+    "purchase order render v2",
+    "POST /open/purchase/render/v2",
+    ASSUMED,
+    "taobao.preview",
 ).read(RenderV2Request, Rendered)
 CREATE_V1 = GROUP(
-    16, "purchase order create", "POST /open/purchase/create", ASSUMED
+    16, "purchase order create", "POST /open/purchase/create", ASSUMED, "taobao.create"
 ).sends(CreateRequest, CreateAnswer, Action.CREATE)
 ORDER_DETAIL = GROUP(
-    23, "Get order details based on the order ID", "GET /open/order/detail/get", ASSUMED
+    23,
+    "Get order details based on the order ID",
+    "GET /open/order/detail/get",
+    ASSUMED,
+    "taobao.orders",
 ).read(OrderDetailRequest, PurchaseOrder)
 LOGISTICS = GROUP(
     24, "Get logistics details", "GET /open/order/logistics/detail/get", SIBLING
@@ -376,10 +392,14 @@ class ImLinkRequest(Request):
 
 
 ORDER_LIST = GROUP(
-    17, "Query the order list by page", "GET /open/order/page", ASSUMED
+    17, "Query the order list by page", "GET /open/order/page", ASSUMED, "taobao.orders"
 ).read(OrderListRequest, PageOf[PurchaseOrder])
 PAYMENT_VOUCHER = GROUP(
-    18, "Upload payment voucher", "POST /open/order/voucher/upload", ASSUMED
+    18,
+    "Upload payment voucher",
+    "POST /open/order/voucher/upload",
+    ASSUMED,
+    "taobao.orders",
 ).sends(PaymentVoucherRequest, bool, Action.PAY)
 CANCEL_AT_ONCE = GROUP(19, "Cancel an order", "POST /open/order/cancel", ASSUMED).sends(
     CancelAtOnceRequest, bool, Action.CANCEL

@@ -174,22 +174,46 @@ class Mapping(Response, passed_over="noMpProductItemIds noMpReasonList"):
 
 GROUP = Group("Taobao / Product")
 HOT = GROUP(
-    1, "Taobao Hot product recommendation", "POST /open/product/hot/list", ASSUMED
+    1,
+    "Taobao Hot product recommendation",
+    "POST /open/product/hot/list",
+    ASSUMED,
+    "taobao.search",
 ).read(HotRequest, PageOf[SearchHit])
 SPU_PAGE = GROUP(
-    2, "Taobao Spus list query interface", "POST /open/product/spu/page", ASSUMED
+    2,
+    "Taobao Spus list query interface",
+    "POST /open/product/spu/page",
+    ASSUMED,
+    "taobao.search",
 ).read(SpuPageRequest, PageOf[Spu])
 SPU = GROUP(
-    3, "Taobao Spus Details Query Interface", "GET /open/product/spu/get", ASSUMED
+    3,
+    "Taobao Spus Details Query Interface",
+    "GET /open/product/spu/get",
+    ASSUMED,
+    "taobao.detail",
 ).read(SpuRequest, Product)
 PRODUCT_V2 = GROUP(
-    4, "Taobao Product Detail V2", "GET /v2/taobao/product/get", SIBLING
+    4,
+    "Taobao Product Detail V2",
+    "GET /v2/taobao/product/get",
+    SIBLING,
+    "taobao.detail",
 ).read(MapIdRequest, ProductV2)
 SEARCH = GROUP(
-    5, "Taobao product search API", "POST /open/product/search", ASSUMED
+    5,
+    "Taobao product search API",
+    "POST /open/product/search",
+    ASSUMED,
+    "taobao.search",
 ).read(SearchRequest, PageOf[SearchHit])
 IMAGE_SEARCH = GROUP(
-    6, "Taobao product image search API", "POST /open/product/image/search", ASSUMED
+    6,
+    "Taobao product image search API",
+    "POST /open/product/image/search",
+    ASSUMED,
+    "taobao.search",
 ).read(ImageSearchRequest, PageOf[SearchHit])
 ID_MAPPING = GROUP(
     7,
@@ -198,8 +222,12 @@ ID_MAPPING = GROUP(
     SIBLING,
 ).read(MappingRequest, Mapping)
 PRODUCT = GROUP(
-    8, "Query product by Taobao product ID", "GET /open/product/get", SIBLING
+    8,
+    "Query product by Taobao product ID",
+    "GET /open/product/get",
+    SIBLING,
+    "taobao.detail",
 ).read(ProductRequest, Product)
 INQUIRY = GROUP(
-    9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED
+    9, "Taobao product inquiry", "POST /open/product/inquiry", ASSUMED, "taobao.detail"
 ).read(InquiryRequest, Product)

@@ -10,7 +10,6 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from connectors.settings import BadSetting
-from connectors.units import parse_units
 from connectors.xportcn.models import FittingRows
 from connectors.xportcn.operations import (
     alibaba_order,
@@ -22,6 +21,7 @@ from connectors.xportcn.operations import (
 )
 from connectors.xportcn.operations.operation import Call
 from connectors.xportcn.settings import XportcnSettings
+from connectors.xportcn.units import parse_units
 from connectors.xportcn.wire import Fen, Yuan
 from domain.marketplace import Marketplace
 from tests.connectors.xportcn.models import CALLS, bare, fields_of, metadata

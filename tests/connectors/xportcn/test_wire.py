@@ -14,7 +14,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.units import Unit
 from connectors.xportcn.envelope import read_json
 from connectors.xportcn.models import JsonText, Response, path_and_query
 from connectors.xportcn.operations import (
@@ -32,6 +31,7 @@ from connectors.xportcn.wire import (
     MaybeChinaTime,
     ParcelNumber,
     Reference,
+    Unit,
     UnixMs,
     Yuan,
     china_text,
