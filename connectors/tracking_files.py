@@ -67,7 +67,7 @@ def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingF
     """
     ledger.marks.require_settled()
     sheets = _sheets(settings)
-    due = _due_numbers(settings, ledger, sheets)
+    due = _due_numbers(settings, ledger)
     if not due:
         return []
     with exclusive(settings.data_dir / "exports"):
@@ -78,9 +78,7 @@ def write_tracking(settings: SourcingSettings, ledger: Ledger) -> list[TrackingF
     return [file for file in files if file]
 
 
-def _due_numbers(
-    settings: SourcingSettings, ledger: Ledger, sheets: Mapping[str, Sheet]
-) -> Mapping[str, Due]:
+def _due_numbers(settings: SourcingSettings, ledger: Ledger) -> Mapping[str, Due]:
     """The numbers that each shop lacks."""
     zone = ZoneInfo(settings.timezone)
     due: dict[str, Due] = defaultdict(Due)
@@ -92,14 +90,9 @@ def _due_numbers(
             refunds[refund.order_ref].append(refund)
         for order in ledger.orders(refs).values():
             shop = str(order.shop)
-            is_booking = sheets.get(shop, GENERIC).after == "booking"
             numbers = {(order.order_ref, number) for number in order.tracking_numbers}
             lacking = numbers - exported
-            proven = {
-                number: at
-                for number in lacking
-                if (at := order.booked_at if is_booking else scans.get(number))
-            }
+            proven = {number: scans[number] for number in lacking & scans.keys()}
             parcels = [
                 *_parcels(order, refunds[order.order_ref], proven, zone, ledger.clock())
             ]
@@ -161,7 +154,7 @@ def _write(
         partial(
             carrier_names,
             carriers=carriers_in(settings.data_dir),
-            shop=sheet.carriers or shop,
+            shop=shop,
         )
     )
     numbers = [(one.order_ref, one.number) for one in due.parcels]

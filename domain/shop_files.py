@@ -45,8 +45,8 @@ COLUMNS = [name for name in BY_NAME if name not in IN_THE_BOOK]
 
 
 class Keep(Strict):
-    """A row is kept whose cell in `column` is one of `values`, none of `never`, or
-    filled, or above a number.
+    """A row is kept whose cell in `column` is one of `values`, or filled, or above a
+    number.
 
     A file without the column is faulty, unless it is `optional`. What it turns away is
     so for good where the cell is as one of the patterns in `ends`: as `void`, or as
@@ -56,7 +56,6 @@ class Keep(Strict):
 
     column: str
     values: tuple[str, ...] = ()
-    never: tuple[str, ...] = ()
     filled: bool = False
     above: int | None = None
     optional: bool = False
@@ -68,9 +67,7 @@ class Keep(Strict):
             return plain in {one.casefold() for one in self.values}
         if self.above is not None:
             return cell.isascii() and cell.isdecimal() and int(cell) > self.above
-        return plain not in {one.casefold() for one in self.never} and (
-            bool(cell) or not self.filled
-        )
+        return bool(cell) or not self.filled
 
     def ending(self, cell: str) -> str:
         """How a cell that is turned away ends its order; empty where it does not."""

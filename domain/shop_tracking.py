@@ -40,9 +40,7 @@ class Sheet(Strict):
     of a line of the shop's order.
 
     A file with facts of lines has a row a line; another a row a parcel. `above` are
-    rows above the header, `carriers` names the column of carriers' names where it is
-    not the shop's, `other` stands for a carrier without a name there. A number is
-    written after its first `scan`, or from the `booking` on.
+    rows above the header, `other` stands for a carrier without a name there.
     """
 
     columns: Mapping[str, str] = Field(min_length=1)
@@ -50,9 +48,7 @@ class Sheet(Strict):
     suffix: Literal["csv", "txt"] = "csv"
     above: tuple[tuple[str, ...], ...] = ()
     encoding: str = "utf-8"
-    carriers: str = ""
     other: str = ""
-    after: Literal["scan", "booking"] = "scan"
 
     def model_post_init(self, _context: object) -> None:
         try:

@@ -305,9 +305,9 @@ def test_nothing_is_told_of_an_order_that_left_the_road(
 def test_a_profile_and_carriers_of_one_s_own(
     tmp_path: Path, ledger: Ledger, settings: SourcingSettings
 ) -> None:
-    """Japan's confirmation; told from the booking on."""
+    """Japan's confirmation."""
     shipped = Path(tracking.__file__).parents[1] / "shop_files" / "amazon.toml"
-    above = 'after = "booking"\nencoding = "cp932"\nabove = [["TemplateType=OrderFulfillment", "Version=2011.1102"]]'
+    above = 'encoding = "cp932"\nabove = [["TemplateType=OrderFulfillment", "Version=2011.1102"]]'
     text = shipped.read_text(encoding="utf-8").replace(
         "\n[tracking]\n", f"\n[tracking]\n{above}\n"
     )
@@ -318,7 +318,9 @@ def test_a_profile_and_carriers_of_one_s_own(
     )
     carriers = '[[carrier]]\nname = "Yamato"\nwords = ["ヤマト"]\nnames = { amazon = "ヤマト運輸" }\n'
     (own / "carriers.toml").write_text(carriers, encoding="utf-8")
-    booked(ledger, amazon(tmp_path, {"sku": "FERN-1"}), "A", company="ヤマト")
+    order = amazon(tmp_path, {"sku": "FERN-1"})
+    booked(ledger, order, "A", company="ヤマト")
+    scanned(ledger, order.order_ref, "A")
     (file,) = write_tracking(settings, ledger)
     assert str(file).endswith(".txt: 1 tracking number")
     booked(
@@ -327,6 +329,7 @@ def test_a_profile_and_carriers_of_one_s_own(
         "B",
         company="\U0001f69a",
     )
+    scanned(ledger, "AMZ-2", "B")
     (lossy,) = write_tracking(settings, ledger)
     assert str(lossy).endswith(
         "-2.txt: 1 tracking number; ? stands for what cp932 can't hold"
