@@ -4,8 +4,7 @@ without their witnesses.
 ```
 NotHappened ├── Absent # it could arrive no more when the service was asked, and a
 reading would have shown it: │ ├── Between # two orders of ours in that reading, one
-older, one at its young end │ ├── ToItsEnd # a list read to its empty page, of an
-account that a person confirmed │ └── OwnRecord # the record that would change by it ├──
+older, one at its young end │ └── OwnRecord # the record that would change by it ├──
 NeverLeft # provably not sent └── Harmless # doing it again changes nothing
 ```
 """
@@ -160,24 +159,6 @@ class Between:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToItsEnd:
-    """A list read to its empty page that shows orders, all accounted for; a person
-    confirmed the account.
-    """
-
-    sent: Sent
-    read_at: datetime
-    confirmed_at: datetime
-    accounted: Sequence[str]
-
-    def __post_init__(self) -> None:
-        if not self.accounted or self.read_at < caught_up(self.sent):
-            raise ValueError(
-                f"the list does not show yet whether {self.sent.order_ref} is there"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class OwnRecord:
     """The record that an effect changes, shown unchanged: an order's status or a
     refund."""
@@ -185,7 +166,7 @@ class OwnRecord:
     shown: Statement
 
 
-Unseen = Between | ToItsEnd | OwnRecord
+Unseen = Between | OwnRecord
 """A reading that would show an effect, and does not."""
 
 
@@ -237,7 +218,7 @@ class Account:
 
 def judge_absence(
     sent: Sent, reading: Reading, account: Account, asked_at: datetime
-) -> Between | ToItsEnd | Open | Contradicted:
+) -> Between | Open | Contradicted:
     """What it means that a reading, begun at `asked_at`, does not show what was sent.
 
     A control counts where the reading shows it by its id under its reference, in a
@@ -252,8 +233,6 @@ def judge_absence(
     if unclear := _unclear(reading, account, lambda at: at < sent.at - ZONES_APART):
         return unclear
     older = [control for control in account.controls if sent.is_after(control)]
-    if not older:
-        return _without_a_witness(sent, reading, account, asked_at)
     witnesses = [
         control
         for control in account.controls
@@ -315,40 +294,6 @@ def _young_end(
             kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent)
         )
     return FirstPage(since=covers, read_at=asked_at)
-
-
-def _without_a_witness(
-    sent: Sent, reading: Reading, account: Account, asked_at: datetime
-) -> ToItsEnd | Open:
-    """The ledger knows no older order there: only a list of which every order is
-    accounted for is proof.
-    """
-    listed = {order.order_id for order in reading.listed}
-    rows: list[ServiceOrder | Misread] = [*reading.listed, *reading.misread]
-    unknown = sorted(order.order_id for order in rows if _may_be(order, sent, account))
-    if account.confirmed_at is None or not listed or unknown:
-        return _open(Lack.CONFIRMED_ACCOUNT, *unknown)
-    if not reading.ended:
-        return _open(Lack.EMPTY_PAGE)
-    if asked_at < caught_up(sent):
-        return Open(
-            kind=Kind.ABSENT, lacks=Lack.YOUNGER_ORDER, again_at=caught_up(sent)
-        )
-    return ToItsEnd(
-        sent=sent,
-        read_at=asked_at,
-        confirmed_at=account.confirmed_at,
-        accounted=sorted(listed),
-    )
-
-
-def _may_be(order: ServiceOrder | Misread, sent: Sent, account: Account) -> bool:
-    is_since = order.created_at is None or order.created_at >= sent.at - CLOCKS_APART
-    return (
-        is_since
-        and order.status is not ServiceStatus.CLOSED
-        and order.order_id not in account.accounted
-    )
 
 
 def _places(control: Control, reading: Reading) -> frozenset[ReferenceField]:

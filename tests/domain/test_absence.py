@@ -19,7 +19,6 @@ from domain.absence import (
     OwnRecord,
     Reading,
     Sent,
-    ToItsEnd,
     could_be_ours,
     judge_absence,
 )
@@ -237,56 +236,13 @@ def test_a_row_that_does_not_fit_under_the_reference_may_be_the_order(
     )
 
 
-def test_a_whole_list_proves_nothing_beside_a_row_that_nothing_accounts_for() -> None:
-    account = Account(accounted={"7"}, confirmed_at=NOON)
-    odd: dict[str, Any] = {
-        "lacks": Lack.READABLE_ROWS,
-        "misread": [replace(ODD, names=("a colleague's",))],
-    }
-    assert lack(alone(shown("7"), account=account, **odd)) is Lack.CONFIRMED_ACCOUNT
-    assert isinstance(
-        alone(shown("7"), account=replace(account, accounted={"7", "9"}), **odd),
-        ToItsEnd,
-    )
-
-
-def alone(
-    *orders: ServiceOrder, account: Account, asked_at: datetime = LATER, **values: Any
-) -> object:
-    return judge_absence(SENT, reading(*orders, **values), account, asked_at)
-
-
-def test_without_an_older_order_only_a_whole_list_of_a_confirmed_account_proves() -> (
-    None
-):
-    """A person said that the ledger knows every order of ours there, and every order of
-    the list is accounted for.
+def test_without_an_older_order_of_ours_nothing_proves() -> None:
+    """Nor does a whole list of which every order is accounted for, in a confirmed
+    account.
     """
-    account = Account(controls=(YOUNGER,), accounted={"7"}, confirmed_at=NOON)
-    assert isinstance(alone(shown("7"), account=account), ToItsEnd)
-    assert (
-        lack(alone(shown("7"), account=replace(account, confirmed_at=None)))
-        is Lack.CONFIRMED_ACCOUNT
-    )
-    assert lack(alone(shown("7"), account=account, ended=False)) is Lack.EMPTY_PAGE
-    assert lack(alone(account=account)) is Lack.CONFIRMED_ACCOUNT
-    early = alone(shown("7"), account=account, asked_at=SENT.until)
-    assert isinstance(early, Open)
-    assert early.again_at == LATER
-
-
-@pytest.mark.parametrize("name", ["", "X"])
-def test_an_order_of_that_time_that_nobody_accounts_for_may_be_it(name: str) -> None:
-    """Listed without a reference, or with somebody's; not if it is older, or closed."""
-    account = Account(accounted={"7"}, confirmed_at=NOON)
-    assert (
-        lack(alone(shown("7"), shown("8", name), account=account))
-        is Lack.CONFIRMED_ACCOUNT
-    )
-    before = replace(shown("8", name), created_at=NOON - timedelta(minutes=11))
-    assert isinstance(alone(shown("7"), before, account=account), ToItsEnd)
-    closed = replace(shown("8", name), status=ServiceStatus.CLOSED)
-    assert isinstance(alone(shown("7"), closed, account=account), ToItsEnd)
+    account = Account(controls=(YOUNGER,), accounted={"7", "2"}, confirmed_at=NOON)
+    read = reading(shown("7"), shown("2", "C-2"))
+    assert lack(judge_absence(SENT, read, account, LATER)) is Lack.OLDER_ORDER
 
 
 @pytest.mark.parametrize(
@@ -365,9 +321,6 @@ def test_a_proof_of_absence_can_t_be_made_without_its_witnesses() -> None:
     for older, younger in wrong:
         with pytest.raises(ValueError, match="does not lie between its witnesses"):
             Between(sent=SENT, older=older, younger=younger)
-    for accounted, read_at in [((), LATER), (("7",), SENT.until)]:
-        with pytest.raises(ValueError, match="does not show yet"):
-            ToItsEnd(sent=SENT, read_at=read_at, confirmed_at=NOON, accounted=accounted)
     with pytest.raises(ValueError, match="may still arrive"):
         Absent(unseen=record, asked_at=NOON, clear_at=LATER)
 
