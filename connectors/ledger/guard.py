@@ -4,7 +4,6 @@ journal of what it did.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import tempfile
 from collections.abc import Iterable
@@ -28,7 +27,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from connectors.durable import sync
-from connectors.ledger.engine import LedgerUnusable, shown
+from connectors.ledger.engine import LedgerUnusable, shown, sqlite_file
 from connectors.ledger.marks import Mark, refused_for, require_settled
 from connectors.ledger.records import EffectRecord, Outcome
 from connectors.ledger.schema import effects, marks, switches
@@ -113,9 +112,7 @@ class RunJournal:
 
 
 BESIDE = ("-wal", "-shm")
-HEADER = 100
 GONE = ("does not exist", "no such table")
-IN_WAL_MODE = b"\x02\x02"
 FileId = tuple[int, int]
 """Device and inode of a file."""
 
@@ -135,10 +132,8 @@ class LedgerGuard:
         self.journal = RunJournal()
         self._url = url
         self._engine = engine
-        self._file = _file_of(engine)
+        self._file = sqlite_file(url)
         self._watched: dict[Path, FileId] = {}
-        self._written = (0, 0)
-        self._descriptor: int | None = None
         self._tables: str | None = None
         self._statement = (
             _STATEMENT if engine.dialect.name == "sqlite" else _with_tables()
@@ -191,9 +186,7 @@ class LedgerGuard:
         """Copy a file that lost its name, as far as this run still sees it, into a new
         one; None where it can't be.
         """
-        if self._file is None or (
-            _file_id(self._file) == self._watched[self._file] and self._is_overwritten()
-        ):
+        if self._file is None:
             return None
         folder = (
             self._file.parent
@@ -229,7 +222,6 @@ class LedgerGuard:
         @event.listens_for(self._engine, "connect")
         def remember(_: Any, record: Any) -> None:
             record.info[BESIDE] = _beside(file)
-            self._descriptor = _descriptor_of(self._watched[file])
 
         self._engine.dispose()  # so that every connection is a checked one
 
@@ -248,33 +240,6 @@ class LedgerGuard:
                 raise self._gone(
                     f"has lost its {self._file.name}{suffix}, which was deleted or replaced"
                 )
-        if self._is_overwritten():
-            raise self._gone("was written over by another program")
-
-    def _is_overwritten(self) -> bool:
-        """Whether the file's header shows that a copy was written over it: another
-        mode, or an older state.
-
-        A smaller and newer file is no such copy: forgetting a receiver writes the file
-        anew without its free pages.
-        """
-        assert self._file
-        file_id, descriptor = self._watched[self._file], self._descriptor
-        # Through SQLite's own descriptor: closing one of ours would drop all locks that
-        # SQLite has on the file.
-        with suppress(OSError):
-            if descriptor is None or _identity(os.fstat(descriptor)) != file_id:
-                self._descriptor = descriptor = _descriptor_of(file_id)
-            return descriptor is not None and self._is_older(descriptor)
-        return False
-
-    def _is_older(self, descriptor: int) -> bool:
-        header, size = os.pread(descriptor, HEADER, 0), os.fstat(descriptor).st_size
-        now = (int.from_bytes(header[24:28], "big"), size)
-        if header[18:20] != IN_WAL_MODE or now < self._written:
-            return True
-        self._written = now
-        return False
 
     def _gone(self, what: str) -> LedgerReplaced:
         return LedgerReplaced(
@@ -315,31 +280,10 @@ def explain_replaced(
     )
 
 
-def _file_of(engine: Engine) -> Path | None:
-    database = engine.url.database if engine.dialect.name == "sqlite" else None
-    return Path(database) if database else None
-
-
 def _file_id(path: Path) -> FileId | None:
-    try:
-        return _identity(os.stat(path))
-    except OSError:
-        return None
-
-
-def _identity(found: os.stat_result) -> FileId:
-    return found.st_dev, found.st_ino
-
-
-def _descriptor_of(file_id: FileId) -> int | None:
-    """A descriptor by which this process has a file open; None where the system does
-    not list them.
-    """
     with suppress(OSError):
-        for name in os.listdir("/dev/fd"):
-            with suppress(OSError):
-                if _identity(os.fstat(int(name))) == file_id:
-                    return int(name)
+        found = path.stat()
+        return found.st_dev, found.st_ino
     return None
 
 

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from connectors.ledger.backup import backup
 from connectors.ledger.guard import LedgerReplaced, explain_replaced
 from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange, Outcome
@@ -50,14 +49,11 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def running(folder: Path) -> Iterator[Ledger]:
-    """A run in the middle of a batch; before it the ledger was backed up, raw and by
-    command.
-    """
+    """A run in the middle of a batch; before it the ledger's file was copied."""
     url, clock = f"sqlite:///{folder / 'ledger.db'}", MovableClock()
     with Ledger(url, clock=clock, owner="earlier") as earlier:
         earlier.start_batch("old", "old.csv")
     shutil.copy(folder / "ledger.db", folder.parent / "raw.db")
-    backup(url, folder.parent / "backup.db", clock())
     with Ledger(url, clock=clock, owner="running") as ledger:
         begin(ledger)
         yield ledger
@@ -90,10 +86,6 @@ def log_of_commits_deleted(folder: Path) -> None:
     (folder / "ledger.db-wal").unlink()
 
 
-def backup_copied_over(folder: Path) -> None:
-    shutil.copyfile(folder.parent / "backup.db", folder / "ledger.db")
-
-
 def older_file_copied_over(folder: Path) -> None:
     with closing(sqlite3.connect(folder / "ledger.db")) as other:
         other.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -107,7 +99,6 @@ LOSSES: dict[Callable[[Path], None], str] = {
     folder_replaced: "was replaced by another",
     replaced: "was replaced by another",
     log_of_commits_deleted: "has lost its ledger.db-wal",
-    backup_copied_over: "was written over by another program",
     older_file_copied_over: "no longer has what this run wrote into it",
 }
 
@@ -164,14 +155,6 @@ def test_what_the_run_still_sees_is_saved(
         assert len(all_orders(ledger)) == 60
     if not folder.exists():
         rescued.unlink()
-
-
-def test_a_file_that_was_written_over_is_not_saved(
-    running: Ledger, folder: Path
-) -> None:
-    """What SQLite shows of it is a mixture of two states."""
-    backup_copied_over(folder)
-    assert running.guard.rescue(running.clock()) is None
 
 
 def test_the_account_says_what_was_done_and_how_to_go_on(running: Ledger) -> None:
