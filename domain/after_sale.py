@@ -108,6 +108,18 @@ class RefundAmount:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedParcel:
+    """The parcel that brings goods back: a code of the marketplace's `carriers`, its
+    number; `vouchers` are links.
+    """
+
+    carrier: str
+    number: str
+    note: str = ""
+    vouchers: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RefundEvent:
     """One step or message of a refund as the service lists it. `status` is the
     service's word; `occurred_at` is UTC.

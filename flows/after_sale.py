@@ -14,6 +14,7 @@ from domain.after_sale import (
     RefundKind,
     RefundOption,
     RefundState,
+    ReturnedParcel,
 )
 from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
@@ -152,14 +153,10 @@ async def return_parcel(
         refund = _chosen(resources, order_ref, line, prefer=RefundState.TO_RETURN)
         if only_show:
             return await _parcel_dry_run(resources, order, refund, company, number)
-        await name_parcel(
-            order,
-            refund,
-            company=company,
-            number=number,
-            note=note,
-            vouchers=tuple(vouchers),
+        parcel = ReturnedParcel(
+            carrier=company, number=number, note=note, vouchers=tuple(vouchers)
         )
+        await name_parcel(order, refund, parcel)
         return await _after(resources, refund)
 
 

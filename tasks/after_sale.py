@@ -6,13 +6,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 from connectors.ledger.order_update import OrderUpdate
 from connectors.ledger.records import Intent, OrderChange, OrderRecord
 from connectors.marketplaces.protocol import Carrier
 from connectors.xportcn.errors import ServiceAway
-from domain.after_sale import Refund, RefundFault, RefundState, standing
+from domain.after_sale import (
+    Refund,
+    RefundFault,
+    RefundState,
+    ReturnedParcel,
+    standing,
+)
 from domain.decisions import judge_paid
 from domain.effects import Action
 from domain.reasons import Reason, ReasonCode, because
@@ -124,25 +131,21 @@ def _confirmed(
 
 @service_task("return {refund.key}")
 async def return_parcel(
-    order: OrderRecord,
-    refund: Refund,
-    *,
-    company: str,
-    number: str,
-    note: str = "",
-    vouchers: tuple[str, ...] = (),
+    order: OrderRecord, refund: Refund, parcel: ReturnedParcel
 ) -> None:
-    """Report once which parcel is on its way back. Raises `RefundFault` before anything
-    is sent.
+    """Report once which parcel is on its way back, by its carrier's code or name.
 
-    `company` is the carrier's code or name.
+    Raises `RefundFault` before anything is sent.
     """
     resources = current_resources()
     await settle_open(resources, [order.order_ref])
-    carrier = choose_carrier(await carriers_for(resources, refund), company)
-    kind = ReturnParcel(resources, refund, carrier.code, number, note, vouchers)
+    carrier = choose_carrier(await carriers_for(resources, refund), parcel.carrier)
+    parcel = replace(parcel, carrier=carrier.code)
     await perform_alone(
-        kind, order, f"{carrier.code}/{number}"[:64], part=refund.effect_part
+        ReturnParcel(resources, refund, parcel),
+        order,
+        f"{carrier.code}/{parcel.number}"[:64],
+        part=refund.effect_part,
     )
 
 

@@ -23,6 +23,7 @@ from domain.after_sale import (
     RefundKind,
     RefundOption,
     RefundState,
+    ReturnedParcel,
     ServiceRefund,
 )
 from domain.effects import Claim
@@ -274,14 +275,7 @@ class AfterSale(Protocol):
         """The carriers for the parcel of an agreed return."""
 
     async def send_back(
-        self,
-        claim: Claim,
-        refund_id: str,
-        *,
-        carrier: str,
-        number: str,
-        note: str,
-        vouchers: tuple[str, ...],
+        self, claim: Claim, refund_id: str, parcel: ReturnedParcel
     ) -> None:
         """Name the parcel that brings the goods back."""
 

@@ -18,7 +18,14 @@ from connectors.marketplaces.protocol import AfterSale, RefundRequest
 from connectors.marketplaces.refusals import CHECKED, ORDER_STATUS_ERROR
 from connectors.xportcn.errors import Refused
 from domain.absence import OwnRecord
-from domain.after_sale import UNDER_WAY, Refund, RefundState, after_refunding, standing
+from domain.after_sale import (
+    UNDER_WAY,
+    Refund,
+    RefundState,
+    ReturnedParcel,
+    after_refunding,
+    standing,
+)
 from domain.effects import Action, Claim, EffectStatus, ResolutionKind
 from domain.marketplace import Marketplace
 from domain.states import OrderState
@@ -222,14 +229,9 @@ class ModifyRefund(OnRefund):
 
 @dataclass(frozen=True)
 class ReturnParcel(OnRefund):
-    """Naming the return parcel of a refund. `carrier` is the code of one; `vouchers`
-    are links.
-    """
+    """Naming the return `parcel` of a refund."""
 
-    carrier: str = ""
-    number: str = ""
-    note: str = ""
-    vouchers: tuple[str, ...] = ()
+    parcel: ReturnedParcel | None = None
 
     action: ClassVar[Action] = Action.RETURN
     refusals: ClassVar[Set[str]] = REFUND_REFUSED - {
@@ -245,15 +247,11 @@ class ReturnParcel(OnRefund):
         return rest_of(part) is not None
 
     async def send(self, claim: Claim, order: OrderRecord) -> Proof:
+        assert self.parcel
         await after_sale_of(self.resources, order.marketplace).send_back(
-            claim,
-            self.given.refund_id,
-            carrier=self.carrier,
-            number=self.number,
-            note=self.note,
-            vouchers=self.vouchers,
+            claim, self.given.refund_id, self.parcel
         )
-        return Proof(answer={"carrier": self.carrier, "number": self.number})
+        return _named(self.parcel.carrier, self.parcel.number)
 
     async def seen(self, refund: Refund, attempt: Attempt) -> Proof | None:
         shown = await after_sale_of(self.resources, refund.marketplace).read(
@@ -261,7 +259,11 @@ class ReturnParcel(OnRefund):
         )
         if shown.state not in ON_ITS_WAY:
             return None
-        return Proof(answer={"carrier": shown.company, "number": shown.tracking_number})
+        return _named(shown.company, shown.tracking_number)
+
+
+def _named(carrier: str, number: str) -> Proof:
+    return Proof(answer={"carrier": carrier, "number": number})
 
 
 def times_requested(ledger: Ledger, refunds: Iterable[Refund]) -> Counter[str]:

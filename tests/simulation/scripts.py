@@ -10,7 +10,7 @@ from typing import Any
 
 from connectors.ledger.plans import drop
 from connectors.ledger.records import OrderRecord
-from domain.after_sale import FOLLOWED, RefundKind
+from domain.after_sale import FOLLOWED, RefundKind, ReturnedParcel
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
@@ -78,8 +78,7 @@ async def send_back(scene: Scene) -> None:
         await return_parcel(
             order_of(resources),
             refund,
-            company="SF",
-            number="SF0001",
+            ReturnedParcel(carrier="SF", number="SF0001"),
         )
 
     await scene.does(work)

@@ -37,6 +37,7 @@ from domain.after_sale import (
     RefundKind,
     RefundOption,
     RefundState,
+    ReturnedParcel,
     ServiceRefund,
 )
 from domain.effects import Claim
@@ -193,21 +194,14 @@ class Alibaba1688AfterSale(AfterSale):
         )
 
     async def send_back(
-        self,
-        claim: Claim,
-        refund_id: str,
-        *,
-        carrier: str,
-        number: str,
-        note: str,
-        vouchers: tuple[str, ...],
+        self, claim: Claim, refund_id: str, parcel: ReturnedParcel
     ) -> None:
         request = api.ReturnRequest(
             refund_id=refund_id,
-            logistics_company_no=carrier,
-            freight_bill=number,
-            description=note or None,
-            vouchers=vouchers or None,
+            logistics_company_no=parcel.carrier,
+            freight_bill=parcel.number,
+            description=parcel.note or None,
+            vouchers=parcel.vouchers or None,
         )
         require_true(
             api.RETURN,

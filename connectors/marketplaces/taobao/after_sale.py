@@ -39,6 +39,7 @@ from domain.after_sale import (
     RefundKind,
     RefundOption,
     RefundState,
+    ReturnedParcel,
     ServiceRefund,
 )
 from domain.effects import Claim
@@ -214,21 +215,14 @@ class TaobaoAfterSale(AfterSale):
         )
 
     async def send_back(
-        self,
-        claim: Claim,
-        refund_id: str,
-        *,
-        carrier: str,
-        number: str,
-        note: str,
-        vouchers: tuple[str, ...],
+        self, claim: Claim, refund_id: str, parcel: ReturnedParcel
     ) -> None:
         request = api.ReturnRequest(
             refund_id=refund_id,
-            logistics_company_code=carrier,
-            mail_no=number,
-            return_goods_desc=note or None,
-            refund_images=vouchers or None,
+            logistics_company_code=parcel.carrier,
+            mail_no=parcel.number,
+            return_goods_desc=parcel.note or None,
+            refund_images=parcel.vouchers or None,
         )
         require_true(
             api.RETURN_SUBMIT,
