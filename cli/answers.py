@@ -20,6 +20,7 @@ from cli.failures import (
 )
 from cli.lazily import lazily
 from domain.effects import Resolution, ResolutionKind, ResolutionRefused
+from domain.holds import Topic
 from domain.marketplace import Marketplace
 from flows.prefect_ui.remedy_parameters import FirstPaymentOtherwise
 
@@ -33,13 +34,12 @@ with lazily():
     from flows.prefect_ui import events
     from tasks.engine import resources
 
-ASKS = {  # by topic of the question
-    "first payment": "Did the balance fall by exactly that, once, by no other channel, and does the console show these "
-    "goods for your warehouse?",
-    "amounts": "Have you looked, and is all as it should be there?",
-    "reference": "Does the console show it as ours, with just that?",
-    "units": "Have you looked, and are its amounts right?",
-    "all known": "Is every order of ours there known to this ledger?",
+ASKS = {
+    Topic.FIRST_PAYMENT: "Did the balance fall by exactly that, once, by no other channel, and does the console show "
+    "these goods for your warehouse?",
+    Topic.AMOUNTS: "Have you looked, and is all as it should be there?",
+    Topic.REFERENCE: "Does the console show it as ours, with just that?",
+    Topic.ALL_KNOWN: "Is every order of ours there known to this ledger?",
 }
 
 
@@ -263,7 +263,7 @@ def _answered(
 ) -> bool:
     """Ask one question and record its answer; False where it stays open."""
     say(question.words)
-    is_first_payment = question.topic is marketplaces.Topic.FIRST_PAYMENT
+    is_first_payment = question.topic is Topic.FIRST_PAYMENT
     differs = otherwise if is_first_payment else ""
     if not differs and not agrees(ASKS[question.topic], yes=yes):
         if is_first_payment:
@@ -274,9 +274,8 @@ def _answered(
     effect = marketplaces.answer(
         ledger,
         marketplace,
-        question.topic,
+        question,
         by=terminal.person(),
-        about=question.about,
         otherwise=differs,
     )
     say(f"recorded: {effect}")

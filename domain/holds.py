@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
+from enum import StrEnum
 from zoneinfo import ZoneInfo
 
 from domain.decisions import Verdict, held
@@ -25,6 +26,15 @@ PAUSED = "buying is paused"
 GOES_ON = "It goes on after resume-buying in the Prefect UI, or: sourcing resume"
 SOMEBODY = "a person in the Prefect UI"
 LONGEST_NAME, LONGEST_WHY = 120, 200
+
+
+class Topic(StrEnum):
+    """What a person confirms of a marketplace."""
+
+    AMOUNTS = "its amounts are right"
+    FIRST_PAYMENT = "its first payment is as it should be"
+    REFERENCE = "its order without a reference is ours"
+    ALL_KNOWN = "every order of ours there is known"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

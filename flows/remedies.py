@@ -10,10 +10,10 @@ from connectors.ledger.engine import LedgerUnusable
 from connectors.ledger.store import Ledger
 from connectors.settings import SourcingSettings
 from domain.effects import Resolution, ResolutionRefused
-from domain.holds import by_whom
+from domain.holds import Topic, by_whom
 from domain.request_remarks import BadInput
 from flows.answers.dropping import NOTHING_NAMED, dropped
-from flows.answers.marketplaces import Topic, answer, answered
+from flows.answers.marketplaces import answered
 from flows.answers.pausing import NOTHING_LEAVES, RESUMED, pause, resumed_words
 from flows.answers.questions import open_questions
 from flows.answers.resolve import checked_answer, order_of, resolve
@@ -110,10 +110,7 @@ async def drop_orders(
 @sourcing_flow("confirm {marketplace}", LedgerUnusable)
 async def confirm_marketplace(
     marketplace: form.ConfirmedAt,
-    amounts_are_right: form.AmountsRight = False,  # noqa: FBT002 - a box of a form
-    every_order_is_known: form.AllKnown = False,  # noqa: FBT002 - a box of a form
-    order_without_reference_is_ours: form.NamelessOurs = False,  # noqa: FBT002 - a box of a form
-    first_payment_is_right: form.FirstPaymentRight = False,  # noqa: FBT002 - a box of a form
+    checked: form.Checked = form.NOTHING_CHECKED,
     first_payment_otherwise: form.FirstPaymentOtherwise = "",
     said_by: form.AnsweredBy = "",
 ) -> str:
@@ -127,24 +124,11 @@ async def confirm_marketplace(
         asks_first=True,
     ) as ledger:
         ledger.marks.require_in_use()
-        by, otherwise = by_whom(said_by), first_payment_otherwise.strip()
-        given = {
-            Topic.AMOUNTS: amounts_are_right,
-            Topic.ALL_KNOWN: every_order_is_known,
-        }
-        done = [
-            answer(ledger, marketplace, topic, by=by)
-            for topic, is_given in given.items()
-            if is_given
-        ]
-        words = f"{marketplace}: {', '.join(done) or 'nothing was confirmed'}"
-        if first_payment_is_right or otherwise:
-            first = [Topic.FIRST_PAYMENT]
-            words = f"{words}; {answered(ledger, marketplace, first, by=by, otherwise=otherwise)}"
-        if order_without_reference_is_ours:
-            words = (
-                f"{words}; {answered(ledger, marketplace, [Topic.REFERENCE], by=by)}"
-            )
+        otherwise = first_payment_otherwise.strip()
+        topics = {*checked} | ({Topic.FIRST_PAYMENT} if otherwise else set())
+        words = answered(
+            ledger, marketplace, topics, by=by_whom(said_by), otherwise=otherwise
+        )
     run_logger().info("%s", words)
     await best_effort("the run's name", rename_run(words))
     return words

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from enum import StrEnum
+from collections.abc import Collection
+from typing import NamedTuple
 
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.store import Ledger
 from connectors.xportcn.settings import XportcnSettings
 from domain.effects import Action, EffectStatus
-from domain.holds import differs, first_payment
+from domain.holds import Topic, differs, first_payment
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.reasons import UNITS_IN_DOUBT, Reason, ReasonCode
@@ -20,20 +19,7 @@ from domain.wording import shorten
 MOST_REASONS = 10
 
 
-class Topic(StrEnum):
-    """What a question is about."""
-
-    AMOUNTS = "amounts"  # the marketplace is held
-    UNITS = "units"  # prices that may be in another unit
-    FIRST_PAYMENT = "first payment"
-    REFERENCE = (
-        "reference"  # an order that its create has named shows no reference of ours
-    )
-    ALL_KNOWN = "all known"  # orders of unknown origin stand in its list
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Question:
+class Question(NamedTuple):
     """An open question about a marketplace; `about` is the order that it names, if
     any.
     """
@@ -45,58 +31,43 @@ class Question:
 
 def open_about(ledger: Ledger, marketplace: Marketplace) -> list[Question]:
     """The open questions, in the order in which they are asked."""
-    asked = []
+    asked = list[Question]()
+    held = [
+        order
+        for order in ledger.orders_in([OrderState.HELD]).values()
+        if order.marketplace is marketplace
+    ]
+    in_doubt = [order for order in held if order.reason_code in UNITS_IN_DOUBT]
+    units = XportcnSettings().units_at(marketplace)
     if reasons := ledger.holds.standing().get(marketplace):
         why = shorten([why for why, _ in reasons], most=MOST_REASONS)
-        asked.append(
-            Question(topic=Topic.AMOUNTS, words=f"{marketplace} is held. {why}")
-        )
+        asked.append(Question(Topic.AMOUNTS, f"{marketplace} is held. {why}"))
+    elif in_doubt and not ledger.marks.units_confirmed(marketplace, units):
+        words = f"{in_doubt[0].order_ref}: {in_doubt[0].reason}"
+        asked.append(Question(Topic.AMOUNTS, words, in_doubt[0].order_ref))
     if first := first_payments(ledger).get(marketplace):
-        asked.append(
-            Question(
-                topic=Topic.FIRST_PAYMENT,
-                words=str(first),
-                about=str(first.facts["first"]),
-            )
-        )
-    waiting = (
-        []
-        if marketplace in ledger.marks.nameless()
-        else ledger.orders_in([OrderState.ORDERED]).values()
-    )
+        about = str(first.facts["first"])
+        asked.append(Question(Topic.FIRST_PAYMENT, str(first), about))
     nameless = [
-        one for one in waiting if one.marketplace is marketplace and _is_nameless(one)
+        order
+        for order in ledger.orders_in([OrderState.ORDERED]).values()
+        if order.marketplace is marketplace
+        and order.reason_code is ReasonCode.NO_REFERENCE_YET
+        and marketplace not in ledger.marks.nameless()
     ]
-    asked += [
-        Question(topic=Topic.REFERENCE, words=_nameless(one), about=one.order_ref)
-        for one in nameless[:1]
+    if nameless:
+        words = _nameless(nameless[0])
+        asked.append(Question(Topic.REFERENCE, words, nameless[0].order_ref))
+    doubts = [
+        order.reason for order in held if order.reason_code is ReasonCode.MAY_BE_THERE
     ]
-    held = [
-        one
-        for one in ledger.orders_in([OrderState.HELD]).values()
-        if one.marketplace is marketplace
-    ]
-    priced = [one for one in held if one.reason_code in UNITS_IN_DOUBT]
-    if priced and not ledger.marks.units_confirmed(
-        marketplace, XportcnSettings().units_at(marketplace)
-    ):
-        words = f"{priced[0].order_ref}: {priced[0].reason}"
-        asked.append(
-            Question(topic=Topic.UNITS, words=words, about=priced[0].order_ref)
+    if nameless:
+        doubts.append(
+            f"lists of {marketplace} may have orders of ours without a reference"
         )
-    doubts = [one for one in held if one.reason_code is ReasonCode.MAY_BE_THERE]
-    if doubts or nameless:
-        words = (
-            doubts[0].reason
-            if doubts
-            else f"lists of {marketplace} may have orders of ours without a reference"
-        )
-        asked.append(Question(topic=Topic.ALL_KNOWN, words=words))
+    if doubts:
+        asked.append(Question(Topic.ALL_KNOWN, doubts[0]))
     return asked
-
-
-def _is_nameless(order: OrderRecord) -> bool:
-    return order.reason_code is ReasonCode.NO_REFERENCE_YET
 
 
 def _nameless(order: OrderRecord) -> str:
@@ -135,49 +106,42 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
 def answer(
     ledger: Ledger,
     marketplace: Marketplace,
-    topic: Topic,
+    question: Question,
     *,
     by: str,
-    about: str = "",
     otherwise: str = "",
 ) -> str:
-    """Record an answer, and tell its effect. An answer that is `otherwise` than it
-    should be holds the marketplace.
+    """Record an answer, and tell its effect. A first payment that is `otherwise` than
+    it should be holds the marketplace.
     """
-    if topic in (Topic.AMOUNTS, Topic.UNITS, Topic.FIRST_PAYMENT) and not otherwise:
-        ledger.marks.confirm_units(
-            marketplace, XportcnSettings().units_at(marketplace), by=by
-        )
+    topic, _, about = question
+    is_right = not (otherwise and topic is Topic.FIRST_PAYMENT)
+    if topic in (Topic.AMOUNTS, Topic.FIRST_PAYMENT) and is_right:
+        units = XportcnSettings().units_at(marketplace)
+        ledger.marks.confirm_units(marketplace, units, by=by)
     if topic is Topic.FIRST_PAYMENT:
         ledger.first_orders.answer(marketplace, about, otherwise=otherwise, by=by)
-        if otherwise:
-            return f"{marketplace} is held: {differs(about, otherwise)}"
-        return "its first payment is as it should be"
-    if topic is Topic.AMOUNTS:
+    elif topic is Topic.AMOUNTS:
         ledger.holds.release(marketplace, by=by)
-    if topic in (Topic.AMOUNTS, Topic.UNITS):
-        return "its amounts are right"
-    if topic is Topic.REFERENCE:
+    elif topic is Topic.REFERENCE:
         ledger.marks.confirm_nameless(marketplace, about, by=by)
-        return "orders that are as they were created are paid without a reference"
-    ledger.marks.confirm(marketplace, by=by)
-    return "every order of ours there is known"
+    else:
+        ledger.marks.confirm(marketplace, by=by)
+    return topic if is_right else f"{marketplace} is held: {differs(about, otherwise)}"
 
 
 def answered(
     ledger: Ledger,
     marketplace: Marketplace,
-    topics: Sequence[Topic],
+    topics: Collection[Topic],
     *,
     by: str,
     otherwise: str = "",
 ) -> str:
     """Answer the open questions of these topics, and tell the effects."""
-    asked = [one for one in open_about(ledger, marketplace) if one.topic in topics]
     done = [
-        answer(
-            ledger, marketplace, one.topic, by=by, about=one.about, otherwise=otherwise
-        )
-        for one in asked
+        answer(ledger, marketplace, question, by=by, otherwise=otherwise)
+        for question in open_about(ledger, marketplace)
+        if question.topic in topics
     ]
     return f"{marketplace}: {', '.join(done) or 'nothing of that was asked'}"

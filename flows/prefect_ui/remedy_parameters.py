@@ -16,6 +16,7 @@ from typer import Argument, Option
 
 from domain.after_sale import RefundKind
 from domain.effects import Resolution, ResolutionKind
+from domain.holds import Topic
 from domain.marketplace import Marketplace
 from domain.money import Money, yuan
 from domain.request_remarks import BadInput
@@ -24,6 +25,7 @@ from domain.wording import references_in
 K = ResolutionKind
 NO_TEXTS: list[str] = []
 NO_LINES: list[int] = []
+NOTHING_CHECKED: list[Topic] = []
 CHANGED_MY_MIND = "不想要了"
 
 
@@ -186,33 +188,11 @@ ConfirmedAt = Annotated[
     Marketplace,
     field("Marketplace", "Which one you have checked in the console.", Argument),
 ]
-AmountsRight = Annotated[
-    bool,
+Checked = Annotated[
+    list[Topic],
     field(
-        "Its amounts are right",
-        "It is held since two readings of an amount are a hundred times apart: todo.",
-    ),
-]
-AllKnown = Annotated[
-    bool,
-    field(
-        "Every order of ours there is known",
-        "To the ledger, as a plan of a new one asks.",
-    ),
-]
-NamelessOurs = Annotated[
-    bool,
-    field(
-        "Its order without a reference is ours",
-        "The console shows the order that waits since it shows no reference, with its goods, total and time: todo.",
-    ),
-]
-FirstPaymentRight = Annotated[
-    bool,
-    field(
-        "Its first payment is right",
-        "The balance fell by exactly that, once, no other channel was used, and the console shows the goods for your "
-        "warehouse: todo has order and amount.",
+        "What you have checked",
+        "In the console, as todo asks it. What is not asked, or not named here, stays as it is.",
     ),
 ]
 FirstPaymentOtherwise = Annotated[

@@ -11,6 +11,7 @@ import pytest
 
 from cli.status import open_ledger
 from connectors.ledger.plans import put_rows
+from domain.holds import Topic
 from domain.marketplace import Marketplace
 from domain.states import OrderState
 from flows.remedies import confirm_marketplace, drop_orders
@@ -108,7 +109,7 @@ def test_what_a_person_says_is_not_written_into_a_ledger_that_was_moved(
 async def test_nor_is_what_a_form_says() -> None:
     for form in (
         drop_orders.fn(["A-1"]),
-        confirm_marketplace.fn(Marketplace.TAOBAO, every_order_is_known=True),
+        confirm_marketplace.fn(Marketplace.TAOBAO, [Topic.ALL_KNOWN]),
     ):
         assert MOVED in str(await form)
     with open_ledger() as ledger:

@@ -9,8 +9,9 @@ from random import Random
 
 import pytest
 
+from domain.holds import Topic
 from domain.marketplace import Marketplace
-from flows.answers.marketplaces import Topic, answered
+from flows.answers.marketplaces import answered
 from sandbox.control import books
 from sandbox.dialects.known import dialects_named
 from tests.simulation.episode import (

@@ -9,8 +9,9 @@ from datetime import timedelta
 
 import pytest
 
+from domain.holds import Topic
 from domain.marketplace import Marketplace
-from flows.answers.marketplaces import Topic, answered, first_payments
+from flows.answers.marketplaces import answered, first_payments
 from flows.answers.todo import to_do
 from flows.batch.plan_sources import FromRequests
 from sandbox.control import books

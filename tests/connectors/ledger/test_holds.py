@@ -12,11 +12,12 @@ from connectors.ledger.plans import put_rows
 from connectors.ledger.records import OrderChange
 from connectors.ledger.store import Ledger
 from domain.effects import Action
+from domain.holds import Topic
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.states import OrderState
 from domain.witnessed import Contradicted, Gap, Kind, Source, Statement
-from flows.answers.marketplaces import Topic, answer
+from flows.answers.marketplaces import Question, answer
 from tests.connectors.ledger.plans import intents, plan
 from tests.verdicts import in_these_words
 
@@ -92,11 +93,11 @@ def test_a_person_s_word_lets_it_buy_again(ledger: Ledger, other: Ledger) -> Non
 def test_amounts_and_orders_are_confirmed_apart(ledger: Ledger) -> None:
     contradict(ledger)
     place = Marketplace.TAOBAO
-    assert answer(ledger, place, Topic.AMOUNTS, by="mei") == "its amounts are right"
+    amounts, known = Question(Topic.AMOUNTS, ""), Question(Topic.ALL_KNOWN, "")
+    assert answer(ledger, place, amounts, by="mei") == "its amounts are right"
     assert ledger.marks.confirmed_at(place) is None
     assert (
-        answer(ledger, place, Topic.ALL_KNOWN, by="mei")
-        == "every order of ours there is known"
+        answer(ledger, place, known, by="mei") == "every order of ours there is known"
     )
     assert (ledger.holds.standing(), ledger.marks.confirmed_at(place)) == (
         {},

@@ -17,11 +17,12 @@ from connectors.ledger.plans import plan_hash
 from connectors.xportcn.settings import SANDBOX_ACCOUNT, XportcnSettings
 from domain.after_sale import FOLLOWED
 from domain.effects import Resolution, ResolutionKind
+from domain.holds import Topic
 from domain.marketplace import Marketplace
 from domain.money import Money
 from domain.orders import OrderRequest
 from domain.states import REACHED_BOOKED, OrderState
-from flows.answers.marketplaces import Topic, answer, open_about
+from flows.answers.marketplaces import answer, open_about
 from flows.answers.resolve import resolve
 from flows.approval.request import ApprovalRequest, approver
 from flows.batch.plan_sources import FromRequests
@@ -224,18 +225,9 @@ class Journey(Episode):
                     and f"exactly {taken}," not in question.words
                 ):
                     otherwise = f"the balance fell by {taken}"
-                if question.topic not in (
-                    Topic.AMOUNTS,
-                    Topic.UNITS,
-                ):  # the console shows them a hundredfold
-                    answer(
-                        ledger,
-                        marketplace,
-                        question.topic,
-                        by="mei",
-                        about=question.about,
-                        otherwise=otherwise,
-                    )
+                # the console shows amounts a hundredfold
+                if question.topic is not Topic.AMOUNTS:
+                    answer(ledger, marketplace, question, by="mei", otherwise=otherwise)
 
     async def _says_what_was_paid(self, resources: Resources) -> None:
         """`sourcing resolve`, by the console, where a payment was accepted and is not
