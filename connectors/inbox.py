@@ -7,9 +7,8 @@ end.
     every order is over inbox/failed/orders.csv can't be read, or has faults
 
 A lock on a file of `working/.locks` belongs to one process and ends with it, so two
-runs never work on one file; in it stand the batch of a file that was taken from `open`,
-and when a run first took the file. Local folders only: the moves must be renames, and
-locks work.
+runs never work on one file; in it stands the batch of a file that was taken from
+`open`. Local folders only: the moves must be renames, and locks work.
 """
 
 from __future__ import annotations
@@ -25,14 +24,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from connectors import fetched_files, request_copies
 from connectors.durable import move, put
 from connectors.ledger.engine import sqlite_file
-from connectors.process_locks import is_free
 from connectors.settings import SourcingSettings
 from domain.cells import csv_text, no_formula
 
@@ -97,7 +94,6 @@ class Inbox:
         New and open files must be unchanged for `quiet_s`; hidden and temporary files
         belong to other programs.
         """
-        self._take_back_changed()
         settled = (self.root / Folder.OPEN, self.root)
         groups = [self._scan(folder) for folder in settled]
         if quiet_s and any(
@@ -132,11 +128,9 @@ class Inbox:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 target = self.root / Folder.WORKING / name
                 if path != target:
-                    noted = f"{self.batch_of(path)} {min(self.came(path), datetime.now(UTC)).isoformat()}"
                     lock.truncate(0)
-                    lock.write(
-                        noted
-                    )  # before the file is there: the run may die at any time
+                    # before the file is there: the run may die at any time
+                    lock.write(self.batch_of(path))
                     lock.flush()
                     os.fsync(lock.fileno())
                 path.replace(
@@ -146,15 +140,6 @@ class Inbox:
                 yield None
                 return
             yield target
-
-    def is_taken(self, path: Path) -> bool:
-        """Whether a living process has this file of `working`."""
-        lock = self.locks / f"{path.name}.lock"
-        return (
-            path.parent == self.root / Folder.WORKING
-            and lock.exists()
-            and not is_free(lock, fcntl.LOCK_SH)
-        )
 
     def put(
         self,
@@ -184,128 +169,17 @@ class Inbox:
                 )
         return target
 
-    def name_of(self, path: Path) -> str:
-        """What a file is called without the marks of one to be asked about, of a second
-        one, and of its format.
-        """
-        stem = Path(plain_name(path)).stem
-        with suppress(FileNotFoundError):  # taken by another run
-            for mark in filter(None, (digest(path), self._note_of(path)[0][-8:])):
-                stem = stem.removesuffix(f"-{mark}")
-        return plain_stem(re.sub(f"^({ASKS})+", "", stem.casefold()))
-
-    def came(self, path: Path) -> datetime:
-        """When a run first took a file: a new one came last. Where nothing tells it,
-        when its content was written.
-        """
-        if path.parent == self.root:
-            return datetime.max.replace(tzinfo=UTC)
-        _, first_taken, content = self._note_of(path)
-        if path.parent.name != Folder.OPEN or content in (
-            "",
-            _digest_of(path),
-        ):  # else it was mended there
-            with suppress(ValueError):
-                return datetime.fromisoformat(first_taken)
-        return datetime.fromtimestamp(path.stat().st_mtime, UTC)
-
-    def newer(self, working: Path) -> list[Path]:
-        """The files of its name that came after this one, in that order, also those
-        that were bought from.
-        """
-        return [path for path, is_of_it in self.later(working).items() if is_of_it]
-
-    def later(self, working: Path) -> dict[Path, bool]:
-        """The files that came after this one, in that order, each with whether it is of
-        its name.
-        """
-        name, at, found = (
-            self.name_of(working),
-            self.came(working),
-            dict[Path, tuple[datetime, bool]](),
-        )
-        moving = (
-            "",
-            Folder.WORKING,
-            Folder.OPEN,
-        )  # looked at twice, as other runs go on
-        for folder in (*moving, *moving, Folder.DONE, Folder.FAILED):
-            for path in [one.path for one in self._scan(self.root / folder)]:
-                with suppress(FileNotFoundError):
-                    if self.came(path) > at:
-                        is_of_it = (
-                            name in _plain(path.name.casefold())
-                            and self.name_of(path) == name
-                        )
-                        found[path] = self.came(path), is_of_it
-        return {path: found[path][1] for path in sorted(found, key=found.__getitem__)}
-
-    def superseding(self) -> set[Path]:
-        """What is over and has the last word on orders of a file that still waits, with
-        the results beside it.
-        """
-        waits = [
-            one.path
-            for place in (Folder.OPEN, Folder.WORKING)
-            for one in self._scan(self.root / place)
-        ]
-        over = {
-            path
-            for one in waits
-            for path in self.newer(one)
-            if path.parent.name in (Folder.DONE, Folder.FAILED)
-        }
-        left_to = {
-            name
-            for one in waits
-            for name in self.left_to(self.root / Folder.OPEN / one.name)
-        }
-        over.update(
-            self.root / place / name
-            for place in (Folder.DONE, Folder.FAILED)
-            for name in left_to
-        )
-        return {
-            path.with_name(f"{path.name}{ending}")
-            for path in over
-            for ending in ("", *RESULT)
-        }
-
-    def left_to(self, path: Path) -> list[str]:
-        """The later files to which a file left orders, by the result beside it, which
-        stays when a run takes it.
-        """
-        with suppress(OSError, ValueError, AttributeError, TypeError):
-            return [
-                *json.loads(path.with_name(f"{path.name}{RESULT[0]}").read_bytes()).get(
-                    "left_to", ()
-                )
-            ]
-        return []
-
     def batch_of(self, path: Path) -> str:
         """The batch of a file that lies in `open` or was taken there, also once it was
         mended; empty for a new one.
         """
-        return (
-            self._note_of(path)[0]
-            if path.parent.name in (Folder.WORKING, Folder.OPEN)
-            else ""
-        )
-
-    def _note_of(self, path: Path) -> tuple[str, str, str]:
-        """A file's batch, when it was first taken, and its digest then; empty for what
-        no run laid there.
-        """
-        with suppress(OSError, ValueError, LookupError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, LookupError, TypeError):
             if path.parent == self.root / Folder.WORKING:
-                batch_id, _, first_taken = (
-                    (self.locks / f"{path.name}.lock").read_text().partition(" ")
-                )
-                return batch_id, first_taken, ""
-            result = path.with_name(f"{path.name}{RESULT[0]}")
-            return _noted(result, result.stat().st_mtime_ns)
-        return "", "", ""
+                return (self.locks / f"{path.name}.lock").read_text()
+            if path.parent == self.root / Folder.OPEN:
+                told = path.with_name(f"{path.name}{RESULT[0]}").read_bytes()
+                return str(json.loads(told)["batch_id"] or "")
+        return ""
 
     def give_back(self, working: Path) -> Path:
         """Put a file back where it was taken: it was written to while a run worked on
@@ -313,32 +187,6 @@ class Inbox:
         """
         place = Folder.OPEN if self.batch_of(working) else ""
         return working.replace(self.root / place / self._free_name(working, place))
-
-    def _take_back_changed(self) -> None:
-        """Give back what changed after it failed: its sender wrote on, or a person
-        mended it there.
-
-        A shop's export goes to `open`, with the result that says when it came: what it
-        shows is of that time.
-        """
-        for path in [one.path for one in self._scan(self.root / Folder.FAILED)]:
-            results = [path.with_name(f"{path.name}{ending}") for ending in RESULT]
-            with suppress(
-                OSError, ValueError, LookupError, TypeError
-            ):  # without a result, or taken by another run
-                if (told := json.loads(results[0].read_bytes()))["content"] != digest(
-                    path
-                ):
-                    place = Folder.OPEN if told.get("is_export") else ""
-                    back = self.root / place / self._free_name(path, place)
-                    if place:
-                        put(
-                            back.with_name(f"{back.name}{RESULT[0]}"),
-                            results[0].read_bytes(),
-                        )
-                    path.replace(back)
-                    for result in results:
-                        result.unlink(missing_ok=True)
 
     def _scan(self, folder: Path) -> list[ScannedFile]:
         found = []
@@ -394,17 +242,6 @@ def digest(path: Path) -> str:
     return whole_digest(path)[:8]
 
 
-def _digest_of(path: Path) -> str:
-    """The same, kept: each open file is compared with every other."""
-    stat = path.stat()
-    return _kept_digest(path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
-
-
-@lru_cache(maxsize=10_000)
-def _kept_digest(path: Path, *_: int) -> str:
-    return digest(path)
-
-
 def whole_digest(path: Path) -> str:
     """The hash of a file's content, or of its size and time where this user may not
     read it.
@@ -423,15 +260,6 @@ def plain_name(path: Path) -> str:
     """
     named = Path(os.fsencode(path.name).decode(errors="replace"))
     return _cut(named.stem, LONGEST_STEM) + _cut(named.suffix, LONGEST_SUFFIX)
-
-
-@lru_cache(maxsize=10_000)
-def _noted(result: Path, _modified_ns: int) -> tuple[str, str, str]:
-    told = json.loads(result.read_bytes())
-    content = (
-        "" if told.get("is_export") else str(told.get("content", ""))
-    )  # mended, one shows no newer state
-    return str(told.get("batch_id") or ""), str(told.get("first_taken", "")), content
 
 
 def plain_stem(stem: str) -> str:
@@ -482,21 +310,10 @@ def last_end(settings: SourcingSettings, inbox: Path) -> datetime | None:
 
 
 def delete_old(settings: SourcingSettings, inbox: Path, now: datetime) -> int:
-    """Delete the copies whose days are over; returns their number.
-
-    One that superseded a file stays as long as that one waits, which would be bought
-    from as it was.
-    """
+    """Delete the copies whose days are over; returns their number."""
     before = now - COPIES_KEPT_FOR
-    there = [
-        Inbox(one) for one in (inbox, *settings.inboxes) if (one / Folder.OPEN).is_dir()
-    ]
-    needed = {path for one in there for path in one.superseding()}
-    old = [
-        path
-        for path, since in _copies(settings, inbox).items()
-        if since < before and path not in needed
-    ]
+    copies = _copies(settings, inbox)
+    old = [path for path, since in copies.items() if since < before]
     for path in old:
         path.unlink(missing_ok=True)
     return len(old)

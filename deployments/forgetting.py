@@ -22,7 +22,7 @@ from connectors.callbacks import KEPT_FOR, are_received
 from connectors.crash_points import DURING_FORGET, reach
 from connectors.durable import NotScrubbed, scrub
 from connectors.foreign import prefect_errors, words_of
-from connectors.inbox import RESULT, Folder, Inbox, last_end
+from connectors.inbox import RESULT, Folder, last_end
 from connectors.ledger.engine import sqlite_file
 from connectors.ledger.forgetting import StillNeeded
 from connectors.ledger.send_log import living
@@ -241,13 +241,11 @@ def _unfinished(source: Path, mark: str) -> set[Path]:
         if path.is_file()
     ]
     name = source.stem.removesuffix(f"-{mark}")
-    near = {path for path in found if path.name.startswith(name)}
-    near |= (
-        {path for path in Inbox(source.parent.parent).superseding() if path.is_file()}
-        if found
-        else set()
-    )
-    return {path for path in near if not path.name.endswith(RESULT)}
+    return {
+        path
+        for path in found
+        if path.name.startswith(name) and not path.name.endswith(RESULT)
+    }
 
 
 ENDED = ("COMPLETED", "FAILED", "CANCELLED", "CRASHED")

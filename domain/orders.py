@@ -152,6 +152,11 @@ class OrderRequest:
         }
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
+    @property
+    def limits(self) -> list[Money | None]:
+        """What each line may cost; of own SKUs the SKU book says it."""
+        return [line.max_unit_price for line in self.lines if line.own is None]
+
 
 def marketplaces_of(requests: Iterable[OrderRequest]) -> dict[str, Marketplace]:
     """Each order's marketplace by its reference: all that a run of 100,000 orders keeps

@@ -237,8 +237,8 @@ class ReasonCode(StrEnum):
     NOT_WANTED = (
         "not_wanted",
         note(
-            "not wanted any more, says {by}[: {note}][again?; a later run that asks, and names "
-            "it, plans it anew]"
+            "not wanted any more, says {by}[: {note}]; a later run that asks, and names "
+            "it, plans it anew"
         ),
     )
     NOBODY_TO_ASK = (
@@ -359,6 +359,16 @@ class ReasonCode(StrEnum):
             "{batch}, {state}), which is left as it is. {remedy}",
             "To go on with that order, put the old contents back; "
             "to buy something further, give it a new order_ref",
+        ),
+    )
+    CONTESTED = (
+        "contested",
+        choice(
+            "{file} [gone?shows it as cancelled or sent]"
+            "[other?asks for other contents of it]. {remedy}",
+            "Run the file that is right, without --yes, or drop it: "
+            "sourcing drop {order_ref}",
+            "run",
         ),
     )
     RECEIVER_FORGOTTEN = (

@@ -220,23 +220,20 @@ ONLY_BLANKS = (
 )
 
 
-TO_BUY = "to buy"
-
-
 @dataclass(frozen=True, slots=True)
 class ParsedRequests:
     """The orders of a file in its order, or its faults: a file with any fault gives no
     orders.
 
     `warnings` are what was cleaned or skipped, and what a person should check before
-    anything is bought. `shown` is of each order of a shop's export, also a faulty one:
-    it has a line `TO_BUY`, or is turned away, as `Keep.ends` says.
+    anything is bought. `turned_away` are the orders of a shop's export, also a faulty
+    one, that are over there: `sent` or `void`, as `Keep.ends` says.
     """
 
     orders: tuple[OrderRequest, ...]
     faults: tuple[Fault, ...]
     warnings: tuple[Remark, ...] = ()
-    shown: Mapping[str, str] = field(default_factory=dict)
+    turned_away: Mapping[str, str] = field(default_factory=dict)
 
 
 class RequestTable:

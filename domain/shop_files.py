@@ -17,7 +17,7 @@ from domain.cells import BLANKS, is_date, value_text
 from domain.marketplace import shortened
 from domain.orders import RequestLine, ShopLine
 from domain.request_cells import BY_NAME, IN_THE_BOOK, OWN_SKU, check_cell, read_cell
-from domain.request_files import TO_BUY, ParsedRequests, RequestTable
+from domain.request_files import ParsedRequests, RequestTable
 from domain.request_remarks import HEADER_ROW, TWICE, WHOLE_FILE, Fault
 from domain.shop_tracking import Sheet, Strict
 from domain.wording import pluralize, shorten
@@ -450,12 +450,14 @@ class ShopTable(RequestTable):
             Fault(one.row, profile.shown(one.column), one.message)
             for one in parsed.faults
         ]
-        away = {
-            ref: "" if end == "sums" else end for ref, end in self._turned_away.items()
+        turned_away = {
+            ref: end
+            for ref, end in self._turned_away.items()
+            if ref and end in ("sent", "void") and ref not in self._shop_refs
         }
-        shown = away | dict.fromkeys(self._shop_refs, TO_BUY)
-        shown.pop("", None)
-        return ParsedRequests(tuple(orders), tuple(faults), parsed.warnings, shown)
+        return ParsedRequests(
+            tuple(orders), tuple(faults), parsed.warnings, turned_away
+        )
 
     def _with_shop_lines(self, line: RequestLine) -> RequestLine:
         found = tuple(self._shop_lines.get(line.row, ()))

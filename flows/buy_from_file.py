@@ -12,6 +12,7 @@ from typing import Annotated, Any
 
 from prefect.runtime import flow_run
 
+from connectors.book_file import of_a_night
 from connectors.fetched_files import is_address
 from connectors.ledger.batches import BatchOptions, OpenBatch
 from connectors.ledger.store import Ledger
@@ -23,7 +24,7 @@ from domain.request_remarks import BadInput
 from flows.batch.follow_up import FromLedger, report_follow_up, unfinished_of
 from flows.batch.opening import absolute, opened
 from flows.batch.parts import Part
-from flows.batch.plan_sources import FromRequests, PlanSource, left_to_newer
+from flows.batch.plan_sources import FromRequests, PlanSource
 from flows.batch.question import put_question
 from flows.batch.reporting import ended, notifies_when_stopped, show_outcome
 from flows.batch.request_batches import (
@@ -105,7 +106,6 @@ async def buy_from_file(
         budget=limits.budget,
         done_by=await absolute(limits.done_by),
         encoding=requests.encoding if requests.file else "",
-        left_out=left_to_newer.get(),
     )
     worked = asked_batch(asked, options, settings)
     async with opened(
@@ -115,6 +115,8 @@ async def buy_from_file(
         batch=worked,
     ) as resources:
         source, asked = await _source_of(resources, asked)
+        if of_a_night.get(None) is not None:
+            source.of_batch = worked.batch_id
         report = await _buy(resources, source, worked, options, speed)
         note_missing(report, settings.data_dir)
     answer: BatchReport = ended(report)
@@ -257,9 +259,8 @@ async def _finished(
         report = await _buy(resources, source, worked, stored.options)
     if worked.copy and not resources.breaker.is_over:
         requests = await _read_copy(stored, worked.copy, resources.settings)
-        left_to_newer.set(stored.options.left_out)
         planned, _ = await _source_of(resources, requests)
-        planned.is_continued = True
+        planned.of_batch = stored.batch_id
         report = await _buy(resources, planned, worked, stored.options)
     assert report is not None
     await best_effort(

@@ -3,44 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prefect import tags
-from prefect.exceptions import CancelledRun, Pause
+from prefect.exceptions import CancelledRun
 from prefect.runtime import flow_run
 from prefect.states import Completed
 
-from connectors.book_file import Reading, book_text, of_a_night, reading_by
+from connectors.book_file import book_text, of_a_night, reading_by
 from connectors.foreign import words_of
 from connectors.inbox import ASKS, Folder, Inbox, plain_name, whole_digest
 from connectors.ledger.engine import LedgerUnusable
-from connectors.ledger.plans import THE_SHOP, closed_by_shop, drop
+from connectors.ledger.plans import NOT_THERE, contest
 from connectors.ledger.store import Ledger
-from connectors.request_files import (
-    READERS,
-    UnreadableFile,
-    has_our_header,
-    read_request_file,
-)
+from connectors.request_files import UnreadableFile, read_request_file
 from connectors.settings import MissingSetting, SourcingSettings
-from connectors.shop_files import profiles_in
 from connectors.xportcn.errors import Misconfigured, ServiceAway
 from domain.follow_ups import moment_of
 from domain.money import Money
+from domain.reasons import ReasonCode, because
 from domain.report import BatchReport
-from domain.request_files import TO_BUY
+from domain.request_files import ParsedRequests
 from domain.request_remarks import BadInput, BadRequests, Fault
 from domain.states import REACHED_BOOKED, OrderState
-from domain.wording import ANOTHER_WORKS, counted, pluralize, shorten
+from domain.wording import ANOTHER_WORKS, counted, pluralize
 from flows.batch.opening import absolute
-from flows.batch.plan_sources import left_to_newer
-from flows.batch.request_batches import batch_id_with
+from flows.batch.request_batches import batch_id_with, orders_to_buy
+from flows.batch.sorting import has_other_contents
 from flows.buy_from_file import buy_from_file
-from flows.notify.news import of_faults, of_shown_again
+from flows.notify.news import of_cancelled, of_faults
 from flows.notify.outbox import enqueue
 from flows.prefect_ui import parameters as form
 from flows.prefect_ui.artifacts import artifact_key, show_table, with_what_waits
@@ -62,16 +57,6 @@ OVER = REACHED_BOOKED | {
     OrderState.REFUNDING,
     OrderState.REFUNDED,
 }
-TABLES = (*READERS, ".xls", ".xlsm", ".ods", ".numbers")
-"""Endings of what may be a corrected request file, also an unreadable one; others are
-slips and marks beside it.
-"""
-
-LOOK_AGAIN_S, LOOKS = 1.0, 600
-"""How often is looked whether an earlier process of a run has ended: what it began has
-to be answered first.
-"""
-
 TAKEN_AWAY = (
     "while a run worked on it; what was bought stands in the report of its batch"
 )
@@ -100,28 +85,57 @@ class InboxReport:
     files: Sequence[FileResult]
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a file shows of each order (`ParsedRequests.shown`), if a shop exported it,
-    and if it has faults.
+async def hold_contested(new_files: Sequence[Path]) -> None:
+    """Hold the orders that new files ask for with other contents than an earlier one,
+    or show as over in their shop, and of which nothing was begun. What was begun and is
+    cancelled in the shop is a message.
+
+    An order belongs to the first file that brought it. A later file never makes it go
+    on, but it may stop it.
     """
+    settings = SourcingSettings()
+    reading = await reading_by(settings)
+    with Ledger(settings.ledger_url, clock=utc_now, owner="night") as ledger:
+        for path in new_files:
+            with suppress(UnreadableFile, BadRequests, OSError):  # its own turn says so
+                parsed = await asyncio.to_thread(read_request_file, path, **reading)
+                await _hold_contested(ledger, path.name, parsed)
 
-    orders: Mapping[str, str] = field(default_factory=dict)
-    is_export: bool = False
-    is_faulty: bool = True
 
+async def _hold_contested(ledger: Ledger, file: str, parsed: ParsedRequests) -> None:
+    parts_of_each = ledger.parts.names(order.order_ref for order in parsed.orders)
+    requests = {
+        request.order_ref: request
+        for request in orders_to_buy(ledger, parsed.orders, dry_run=True)
+    }
+    orders = ledger.each_order({*requests}.union(*parts_of_each.values()))
+    contested = {
+        order.order_ref
+        for order in orders
+        if has_other_contents(order, requests.get(order.order_ref))
+    }
 
-@dataclass(frozen=True, slots=True)
-class Left:
-    """The orders that a file leaves to newer ones, in words too, to which, if it waits
-    for one, if it is a shop's.
-    """
+    over: set[str] = set()
+    for whole, parts in ledger.parts.names(parsed.turned_away).items():
+        # a shop may say so of a whole order once a part of ours was sent
+        if parsed.turned_away[whole] != "sent" or not ledger.parts.begun(parts):
+            over |= parts
 
-    orders: Collection[str] = ()
-    words: str = ""
-    to: Sequence[str] = ()
-    waits: bool = False
-    is_export: bool = False
+    stay = contest(
+        ledger,
+        {
+            ref: because(
+                ReasonCode.CONTESTED,
+                order_ref=ref,
+                file=file,
+                gone=ref in over,
+                other=ref not in over,
+            )
+            for ref in contested | over
+        },
+    )
+    begun = sorted(ref for ref in over if stay.get(ref, NOT_THERE) != NOT_THERE)
+    await enqueue(ledger, *of_cancelled(file, begun))
 
 
 class Night:
@@ -137,7 +151,6 @@ class Night:
         self.settings = SourcingSettings()
         self.trouble: list[Exception] = []
         self.broken_off = ""
-        self.shown = dict[tuple[Path, int, int], Shown]()
 
     async def take(self, path: Path) -> FileResult | None:
         """Work on one file; None when another run has it, or when trouble with one file
@@ -145,14 +158,7 @@ class Night:
 
         Once the service was away for too long, or the time is up, the remaining files
         wait for the next run.
-
-        A run that was paused on its page and resumed at once waits until its process of
-        before lets go of its file.
         """
-        for _ in range(LOOKS if flow_run.run_count > 1 else 0):
-            if not self.folder.is_taken(path):
-                break
-            await asyncio.sleep(LOOK_AGAIN_S)
         if any(isinstance(error, STOPS_ALL) for error in self.trouble):
             return None
         if self.broken_off or self._is_late():
@@ -178,20 +184,10 @@ class Night:
         batch_id = self.folder.batch_of(working) or batch_id_with(
             working.stem, content[:8]
         )
-        came = self.folder.came(working)
-        about = dict[str, Any](
-            file=working.name,
-            content=content[:8],
-            batch_id=batch_id,
-            first_taken=came.isoformat(),
-        )
+        about = {"file": working.name, "content": content[:8], "batch_id": batch_id}
         try:
-            left = await self._left_to_newer(working)
-            about |= {"left_to": left.to, "is_export": left.is_export}
-            left_to_newer.set(left.orders)
-            with tags(
-                *flow_run.tags
-            ):  # a batch is found and notified by the tags of its night
+            # a batch is found and notified by the tags of its night
+            with tags(*flow_run.tags):
                 report: BatchReport = await buy_from_file(
                     Requests(file=str(working)),
                     dry_run=False,
@@ -200,177 +196,24 @@ class Night:
                     limits=self.limits,
                     speed=self.speed,
                 )
-            closed = await self._notify_of_closed(report, came, left)
         except (BadRequests, UnreadableFile) as error:
             return await self._back(working, content) or await self._failed(
                 working, error, about
             )
         except CancelledRun:
-            return self._put(
-                working,
-                Folder.OPEN,
-                "its run was cancelled, the next run goes on",
-                about,
-                [],
-            )
+            note = "its run was cancelled, the next run goes on"
+            return self._put(working, Folder.OPEN, note, about, [])
         except EXPECTED as error:
             self.trouble.append(error)
             self.broken_off = (
                 "the service was away" if isinstance(error, ServiceAway) else ""
             )
-            return self._put(
-                working,
-                Folder.OPEN,
-                f"broken off, the next run goes on: {words_of(error)}",
-                about,
-                [],
-            )
+            note = f"broken off, the next run goes on: {words_of(error)}"
+            return self._put(working, Folder.OPEN, note, about, [])
         if back := await self._back(working, content):
             return back
         self.broken_off = report.broken_off.partition(": ")[0]
-        return self._finish(
-            working, report, about, replace(left, words=left.words + closed)
-        )
-
-    async def _left_to_newer(self, working: Path) -> Left:
-        """What a file leaves to newer ones.
-
-        The newest file that shows an order decides all about it: of those of the file's
-        name, and for a shop's export of the exports of any name. What that turns away
-        for good is closed in the ledger. A file waits for one that no run has worked on
-        yet, and for one that failed, as what that wants is not known, until a newer one
-        is read.
-        """
-        if not (later := await asyncio.to_thread(self._later, working)):
-            return Left()
-        reading = await reading_by(self.settings)
-        own = await asyncio.to_thread(self._shown, working, reading)
-        if not (
-            mine := {
-                ref
-                for ref, how in own.orders.items()
-                if how == TO_BUY and not own.is_faulty
-            }
-        ):
-            return Left(is_export=own.is_export)
-        decided, unread = dict[str, tuple[str, str, bool]](), ""
-        for path, is_of_it in later.items():
-            if not (is_of_it or own.is_export):
-                continue
-            try:
-                one = await asyncio.to_thread(self._shown, path, reading)
-            except FileNotFoundError:  # moved by another run
-                return await self._left_to_newer(working)
-            place = path.parent.name
-            fails = place == Folder.FAILED or (one.is_faulty and place != Folder.DONE)
-            if is_of_it:
-                unread = path.name if fails else ""
-            if one.is_export or (is_of_it and not fails):
-                is_read = place in (
-                    Folder.OPEN,
-                    Folder.DONE,
-                    Folder.FAILED,
-                )  # others may still be written to
-                for ref in mine & one.orders.keys():
-                    how = one.orders[ref]
-                    decided[ref] = (
-                        path.name,
-                        how,
-                        is_read and not (fails and how in ("", TO_BUY)),
-                    )
-        ends = {
-            ref: how
-            for ref, (_, how, is_over) in decided.items()
-            if is_over and how not in ("", TO_BUY)
-        }
-        to, by = (sorted({decided[ref][0] for ref in refs}) for refs in (decided, ends))
-        if unread:
-            words = f"; what is not begun waits: {unread}, of the same name, came later and can't be read"
-            return Left(mine, words, to, waits=True, is_export=own.is_export)
-        left = decided.keys() - await asyncio.to_thread(self._close, ends, shorten(by))
-        words = f"; left to what came later: {shorten(to)}" if left else ""
-        waits = not all(is_over for _, _, is_over in decided.values())
-        return Left(left, words, to, waits=waits, is_export=own.is_export)
-
-    def _later(self, working: Path) -> dict[Path, bool]:
-        """The later tables of its name, and where it may be a shop's export those of
-        any name that may be too.
-        """
-        later, shops = self.folder.later(working), profiles_in(self.settings.data_dir)
-        is_ours = bool(later) and has_our_header(working, shops)
-        return {
-            path: is_of_it
-            for path, is_of_it in later.items()
-            if path.suffix.lower() in TABLES
-            and (is_of_it or not (is_ours or has_our_header(path, shops)))
-        }
-
-    def _close(self, ends: Mapping[str, str], file: str) -> set[str]:
-        """Close orders that a file turns away for good; answers those that go on: a
-        part of ours was sent.
-        """
-        if not ends:
-            return set()
-        with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            parts = ledger.parts.names(ends)
-            begun = ledger.parts.begun(set[str]().union(*parts.values()))
-            stay = {
-                ref
-                for ref, some in parts.items()
-                if ends[ref] == "sent" and some & begun
-            }
-            known = ledger.orders(
-                part for ref, some in parts.items() if ref not in stay for part in some
-            )
-            over = [
-                ref
-                for ref, one in known.items()
-                if one.request.shop and not closed_by_shop(one)
-            ]
-            drop(ledger, over, by=THE_SHOP, note=f"{file} turns it away")
-        return stay
-
-    async def _notify_of_closed(
-        self, report: BatchReport, came: datetime, left: Left
-    ) -> str:
-        """Notify once of orders that were closed, and that a file of since then wants:
-        it may be an old export.
-        """
-        if not (
-            cancelled := [
-                one.order_ref
-                for one in report.orders
-                if one.state is OrderState.CANCELLED
-            ]
-        ):
-            return ""
-        with Ledger(self.settings.ledger_url, clock=utc_now, owner="night") as ledger:
-            wholes = ledger.parts.wholes(cancelled)
-            closed = {
-                ref: order
-                for ref, order in ledger.orders(cancelled).items()
-                if closed_by_shop(order)
-                and order.updated_at < came
-                and wholes.get(ref, ref) not in left.orders
-            }
-            await enqueue(ledger, *of_shown_again(closed.values()))
-        return f"; closed before, so not bought: {shorten([*closed])}" if closed else ""
-
-    def _shown(self, path: Path, reading: Reading) -> Shown:
-        stat = path.stat()
-        if (known := (path, stat.st_mtime_ns, stat.st_size)) not in self.shown:
-            try:
-                found = read_request_file(path, **reading)
-            except UnreadableFile:
-                path.stat()  # raises for one that another run has moved
-                return Shown()
-            orders = found.shown or dict.fromkeys(
-                (one.order_ref for one in found.orders), TO_BUY
-            )
-            self.shown[known] = Shown(
-                orders, is_export=bool(found.shown), is_faulty=bool(found.faults)
-            )
-        return self.shown[known]
+        return self._finish(working, report, about)
 
     async def _back(self, working: Path, content: str) -> FileResult | None:
         """The file in the inbox again, where it no longer has the content that was
@@ -378,56 +221,42 @@ class Night:
         """
         if await asyncio.to_thread(whole_digest, working) == content:
             return None
+        note = "written to meanwhile: the next run takes it as it is then"
         back = self.folder.give_back(working)
-        return FileResult(
-            file=back.name,
-            place="",
-            note="written to meanwhile: the next run takes it as it is then",
-        )
+        return FileResult(file=back.name, place="", note=note)
 
     async def _failed(
-        self, working: Path, why: BadRequests | UnreadableFile, about: Mapping[str, Any]
+        self, working: Path, why: BadRequests | UnreadableFile, about: Mapping[str, str]
     ) -> FileResult:
         """Notify before the file is laid aside: a run that dies in between finds it
         again and notifies only once.
         """
-        words, faults = (
-            "can't be read; nothing was bought",
-            [Fault(0, "", str(why).removeprefix(f"{working}: "))],
-        )
+        note = "can't be read; nothing was bought"
+        faults: Sequence[Fault] = [Fault(0, "", str(why).removeprefix(f"{working}: "))]
         if isinstance(why, BadRequests):
-            words, faults = (
-                f"{pluralize(len(why.faults), 'fault')}; nothing was bought",
-                list(why.faults),
-            )
-            shown = await asyncio.to_thread(
-                self._shown, working, await reading_by(self.settings)
-            )
-            about = {**about, "is_export": shown.is_export}
+            faults = why.faults
+            note = f"{pluralize(len(faults), 'fault')}; nothing was bought"
         try:
             with Ledger(
                 self.settings.ledger_url, clock=utc_now, owner="night"
             ) as ledger:
                 await enqueue(
-                    ledger, of_faults(about["file"], about["content"], words, faults)
+                    ledger, of_faults(about["file"], about["content"], note, faults)
                 )
         except LedgerUnusable as error:
             run_logger().warning(
                 "No message goes out about the faults in %s: %s", about["file"], error
             )
-        return self._put(working, Folder.FAILED, words, about, faults)
+        return self._put(working, Folder.FAILED, note, about, faults)
 
     def _finish(
-        self, working: Path, report: BatchReport, about: Mapping[str, Any], left: Left
+        self, working: Path, report: BatchReport, about: Mapping[str, str]
     ) -> FileResult:
-        place = (
-            Folder.OPEN
-            if left.waits or any(line.state not in OVER for line in report.orders)
-            else Folder.DONE
-        )
+        is_over = all(line.state in OVER for line in report.orders)
+        place = Folder.DONE if is_over else Folder.OPEN
         result = {
             **about,
-            "note": note_of(report, place) + left.words,
+            "note": note_of(report, place),
             "place": place,
             **report.to_json(),
         }
@@ -447,7 +276,7 @@ class Night:
         working: Path,
         place: Folder,
         note: str,
-        about: Mapping[str, Any],
+        about: Mapping[str, str],
         faults: Sequence[Fault],
     ) -> FileResult:
         rows = [
@@ -563,11 +392,11 @@ async def buy_from_inbox(
     )
     of_a_night.set({})
     files = list[FileResult]()
+    if new := [path for path in found if path.parent == folder.root]:
+        await hold_contested(new)
     for path in found:
         try:
             result = await run.take(path)
-        except Pause:
-            raise
         except Exception as error:  # noqa: BLE001 - the other files are taken all the same
             trouble.append(error)
         else:

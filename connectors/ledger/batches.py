@@ -4,7 +4,7 @@ sweep looks at one again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,8 +36,7 @@ tell.
 class BatchOptions:
     """What decides about money in a batch, as its run was asked for.
 
-    `left_out` are orders that a newer file decides about; `done_by` has its day
-    (`domain.follow_ups.as_text`).
+    `done_by` has its day (`domain.follow_ups.as_text`).
     """
 
     yes: bool = False
@@ -47,7 +46,6 @@ class BatchOptions:
     approval_limit: Money | None = None
     done_by: str = ""
     encoding: str = ""
-    left_out: Sequence[str] = ()
     asked_by: str = ""
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Executable,
     and_,
     bindparam,
+    case,
     exists,
     func,
     or_,
@@ -35,7 +36,6 @@ from connectors.ledger.records import (
     REASON,
     Approval,
     OrderChange,
-    OrderRecord,
     divided,
     put_receivers,
 )
@@ -193,7 +193,7 @@ def put_rows(
             *connection.scalars(BEGUN, {"refs": planned}),
             *forgotten_in(connection, planned),
         }
-        begun |= {*dropped_since(connection, planned, ledger.since or now)}
+        begun |= {*withdrawn_since(connection, planned, ledger.since or now)}
         again = [row for row in ordered if row["order_ref"] not in begun | new]
         for part in _alike(again):
             connection.execute(_planning(ledger.insert, frozenset(part[0])), part)
@@ -340,86 +340,87 @@ def _planning(insert_into: Callable[..., Any], columns: frozenset[str]) -> Execu
     return statement
 
 
-THE_SHOP = "the shop"
 NOT_THERE = because(ReasonCode.NOT_IN_LEDGER)
 _THESE = one_of(orders.c.order_ref, "refs")
 _IDS = select(orders.c.order_ref, orders.c.order_id).where(_THESE)
-_DROPPED = select(orders.c.order_ref, orders.c.fingerprint).where(
-    _THESE,
+_CONTESTED = and_(
+    orders.c.state == OrderState.HELD, orders.c.reason_code == ReasonCode.CONTESTED
+)
+_DROPPED = and_(
     orders.c.state == OrderState.CANCELLED,
     orders.c.reason_code == ReasonCode.NOT_WANTED,
-    orders.c.updated_at >= bindparam("since"),
+)
+_WITHDRAWN_SINCE = select(orders.c.order_ref).where(
+    _THESE, or_(_DROPPED, _CONTESTED), orders.c.updated_at >= bindparam("since")
 )
 
 
-def closed_by_shop(order: OrderRecord | None) -> bool:
-    """Whether an order was closed as a file of its shop shows it."""
-    return bool(
-        order
-        and order.state is OrderState.CANCELLED
-        and order.why
-        and order.why.facts.get("by") == THE_SHOP
-    )
-
-
 def drop(
-    ledger: Transactions, order_refs: Collection[str], *, by: str, note: str = ""
+    ledger: Transactions, order_refs: Iterable[str], *, by: str, note: str = ""
 ) -> dict[str, Reason]:
     """Close orders of which nothing was begun, approved ones too; answers why not, for
     those that stay as they are.
 
     A run that is at work on such an order can't begin it any more, nor plan it anew; a
-    later run that asks may, unless it was closed `by` `THE_SHOP`.
+    later run that asks may.
     """
+    why = because(ReasonCode.NOT_WANTED, by=by, note=note)
+    return _withdrawn(ledger, dict.fromkeys(order_refs, why), OrderState.CANCELLED, by)
+
+
+def contest(ledger: Transactions, whys: Mapping[str, Reason]) -> dict[str, Reason]:
+    """Hold orders of which nothing was begun, approved ones too, until a run asks a
+    person; answers why not, for those that stay as they are.
+    """
+    return _withdrawn(ledger, whys, OrderState.HELD, "")
+
+
+def _withdrawn(
+    ledger: Transactions, whys: Mapping[str, Reason], state: OrderState, by: str
+) -> dict[str, Reason]:
     stay: dict[str, Reason] = {}
-    for refs in chunked(order_refs):
-        stay |= _drop(ledger, refs, by=by, note=note)
+    for refs in chunked(whys):
+        stay |= _withdraw(ledger, {ref: whys[ref] for ref in refs}, state, by)
     return stay
 
 
 @repeating
-def _drop(
-    ledger: Transactions, refs: Collection[str], *, by: str, note: str
+def _withdraw(
+    ledger: Transactions, whys: Mapping[str, Reason], state: OrderState, by: str
 ) -> Mapping[str, Reason]:
-    stay = dict.fromkeys(refs, NOT_THERE)
+    stay = dict.fromkeys(whys, NOT_THERE)
     with ledger.transaction() as connection:
         require_in_use(connection, ledger.shown)
         # this locks the orders: what another run claims is either seen below or waits
         # for this commit
-        mover = OrderMover(ledger, connection, refs, by=by)
-        begun = {*connection.scalars(BEGUN, {"refs": refs})}
-        for ref, order_id in connection.execute(_IDS, {"refs": refs}):
-            state = mover.state(ref)
-            if state not in NEVER_BEGUN or ref in begun or order_id is not None:
-                stay[ref] = because(ReasonCode.NOT_DROPPED, state=state)
+        mover = OrderMover(ledger, connection, whys, by=by)
+        begun = {*connection.scalars(BEGUN, {"refs": [*whys]})}
+        for ref, order_id in connection.execute(_IDS, {"refs": [*whys]}):
+            before = mover.state(ref)
+            if before not in NEVER_BEGUN or ref in begun or order_id is not None:
+                stay[ref] = because(ReasonCode.NOT_DROPPED, state=before)
                 continue
             del stay[ref]
-            why = mover.why(ref)
-            if state is not OrderState.CANCELLED or THE_SHOP in (
-                by,
-                why and why.facts.get("by"),
-            ):
-                again = by != THE_SHOP
-                why = because(ReasonCode.NOT_WANTED, by=by, note=note, again=again)
+            if before is not OrderState.CANCELLED:
+                writes = OrderUpdate.approval_withdrawn()
                 mover.change(
                     OrderChange(
-                        order_ref=ref,
-                        state=OrderState.CANCELLED,
-                        why=why,
-                        writes=OrderUpdate.approval_withdrawn(),
+                        order_ref=ref, state=state, why=whys[ref], writes=writes
                     )
                 )
         mover.write()
     return stay
 
 
-def dropped_since(
+def withdrawn_since(
     connection: Connection, order_refs: Collection[str], since: datetime
 ) -> Collection[str]:
-    """Those of these orders that were dropped since then: a run that began before
-    neither plans nor holds them.
+    """Those of these orders that were dropped or contested since then: a run that began
+    before neither plans nor holds them.
     """
-    return connection.scalars(_DROPPED, {"refs": order_refs, "since": since}).all()
+    return connection.scalars(
+        _WITHDRAWN_SINCE, {"refs": order_refs, "since": since}
+    ).all()
 
 
 def last_move(*of: Any) -> Any:
@@ -444,13 +445,13 @@ _UNANSWERED = (ReasonCode.NOT_APPROVED, ReasonCode.WAITS_FOR_APPROVAL)
 _LAST_NO = last_move(or_(_LAID_ASIDE, _CODE.in_(_UNANSWERED)))
 _IS_NO = last_move(_A_NO) > _YES
 _DECLINED = select(orders.c.order_ref, _IS_NO).where(_THESE, _YES < _LAST_NO)
-_ASIDE = select(orders.c.order_ref, orders.c.fingerprint).where(
+_ASIDE = select(
+    orders.c.order_ref, case((_CONTESTED, None), else_=orders.c.fingerprint)
+).where(
     _THESE,
     or_(
-        and_(
-            orders.c.state == OrderState.CANCELLED,
-            orders.c.reason_code == ReasonCode.NOT_WANTED,
-        ),
+        _DROPPED,
+        _CONTESTED,
         and_(
             orders.c.state == OrderState.HELD,
             orders.c.reason_code == ReasonCode.NOT_APPROVED,
@@ -470,9 +471,11 @@ _WANTED_BACK = _WITHDRAWN.where(
 )
 
 
-def laid_aside(ledger: Transactions, order_refs: Iterable[str]) -> dict[str, str]:
+def laid_aside(
+    ledger: Transactions, order_refs: Iterable[str]
+) -> dict[str, str | None]:
     """Those that a person dropped or declined or is asked about, and not planned since,
-    each with the fingerprint of its request.
+    each with the fingerprint of its request; None is any request.
 
     They keep their reason.
     """

@@ -21,8 +21,7 @@ from connectors.request_files.json_file import read_json
 from connectors.request_files.parquet_file import read_parquet
 from connectors.request_files.xlsx_file import read_xlsx
 from connectors.shop_files import shipped
-from domain.request_cells import BY_NAME
-from domain.request_files import ParsedRequests, RequestTable, normal_name
+from domain.request_files import ParsedRequests, RequestTable
 from domain.shop_files import Profile, ShopTable, profile_of
 from domain.sku_book import SkuBook
 
@@ -30,7 +29,6 @@ __all__ = [
     "READERS",
     "UnreadableFile",
     "check_encoding",
-    "has_our_header",
     "read_request_file",
     "read_request_text",
 ]
@@ -90,24 +88,6 @@ def read_request_file(
         ) from error
     except Unusable as error:
         raise UnreadableFile(path, str(error)) from error
-
-
-def has_our_header(path: Path, shops: Sequence[Profile]) -> bool:
-    """Whether a text's header has names of a request file alone, so that no shop
-    exported it. Reads no further.
-    """
-    if READERS.get(path.suffix.lower()) is not read_csv:
-        return False
-    try:
-        with path.open("rb") as file:
-            names = _header(file.read(LONGEST_ROW))
-    except OSError:  # its own reading says so
-        return False
-    return (
-        "order_ref" in names
-        and {*map(normal_name, names)} <= {*BY_NAME}
-        and profile_of(names, shops) is None
-    )
 
 
 def read_request_text(

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from connectors.ledger.engine import chunked
@@ -25,13 +24,6 @@ from flows.batch.sorting import (
 from flows.prefect_ui.expected_errors import run_logger
 from tasks.engine.resources import Resources
 from tasks.search import with_matches
-
-left_to_newer: ContextVar[Collection[str]] = ContextVar("left_to_newer", default=())
-"""Orders that a file of the inbox leaves to a newer one of its name, unless they are
-begun.
-
-Beside the parameters of `buy_from_file`, which are the fields of its form.
-"""
 
 
 class StoredPlans(Iterable[PlannedOrder]):
@@ -84,16 +76,16 @@ class PlanSource:
     """The source of a run's plans. `name` is the batch's source in the ledger,
     `warnings` are shown.
 
-    One that `is_continued` by the sweep leaves alone what waits for an answer. One
-    that `is_part` leaves the snapshot of the batch to the run that started it. A
-    source that does not ask (`asks`) goes on with what is approved already, and needs
-    no approval. One that plans nothing has nothing to look up, to keep, to hold or to
-    approve.
+    One `of_batch`, of the inbox or continued by the sweep, leaves alone what waits for
+    an answer, and what another batch brought with other contents. One that `is_part`
+    leaves the snapshot of the batch to the run that started it. A source that does not
+    ask (`asks`) goes on with what is approved already, and needs no approval. One that
+    plans nothing has nothing to look up, to keep, to hold or to approve.
     """
 
     name: str
     asks = True
-    is_continued = False
+    of_batch = ""
     is_part = False
     requests: Sequence[OrderRequest]
     warnings: Sequence[Remark] = ()
@@ -165,18 +157,7 @@ class FromRequests(PlanSource):
         self.warnings = warnings
 
     def sort(self, ledger: Ledger) -> SortedOrders:
-        work = sort_requests(ledger, self.requests)
-        if left := left_to_newer.get():  # parts go by the name of their whole
-            whole, mine = (
-                ledger.parts.wholes(one.order_ref for one in self.requests),
-                {*work.under_way, *work.over},
-            )
-            self.requests = [
-                one
-                for one in self.requests
-                if (ref := one.order_ref) in mine or whole.get(ref, ref) not in left
-            ]
-            work = sort_requests(ledger, self.requests)
+        work = sort_requests(ledger, self.requests, self.of_batch)
         for warning in words_of_forgotten(work.forgotten):
             run_logger().warning(warning)
             self.warnings = [

@@ -164,12 +164,12 @@ class BatchRun:
         begun = ledger.start_batch(self.batch_id, self.source.name)
         await settle_open(self.resources, [*self.asked])
         work = self.source.sort(ledger)
-        if not (ask and is_by_a_person()) or self.source.is_continued:
+        if not (ask and is_by_a_person()) or self.source.of_batch:
             aside = laid_aside(ledger, (one.order_ref for one in work.to_plan))
             work.to_plan = [
                 one
                 for one in work.to_plan
-                if aside.get(one.order_ref) != one.fingerprint
+                if aside.get(one.order_ref, "") not in (None, one.fingerprint)
             ]
         self._remember(self.source.requests)  # without those that it leaves to another
         self.source.requests = ()  # what has no plan yet stays whole until it has one, which is in the ledger

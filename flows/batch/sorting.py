@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from connectors.ledger.engine import chunked
 from connectors.ledger.evidence import account_of, newest_until
-from connectors.ledger.plans import closed_by_shop
 from connectors.ledger.records import OrderRecord
 from connectors.ledger.spending import COUNTS_AS_SPENT
 from connectors.ledger.store import Ledger
@@ -171,13 +170,15 @@ class SortedOrders:
     forgotten: list[str] = field(default_factory=list)
 
 
-def sort_requests(ledger: Ledger, requests: Sequence[OrderRequest]) -> SortedOrders:
+def sort_requests(
+    ledger: Ledger, requests: Sequence[OrderRequest], of_batch: str = ""
+) -> SortedOrders:
     """Sort by what the ledger proves; an order without any live effect may be planned
-    anew.
+    anew, but not `of_batch` with other contents than another one brought.
     """
     work = SortedOrders()
     for some in chunked(requests):
-        _sort(ledger, some, work)
+        _sort(ledger, some, work, of_batch)
     return work
 
 
@@ -194,7 +195,22 @@ def _respelled(ledger: Ledger, new: Collection[str]) -> dict[str, OrderRecord]:
     }
 
 
-def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) -> None:
+def has_other_contents(order: OrderRecord, request: OrderRequest | None) -> bool:
+    """Whether a file asks for something else, or nothing, of an order that neither was
+    dropped nor refused.
+    """
+    if order.state in (OrderState.CANCELLED, OrderState.REFUSED):
+        return False
+    return (
+        request is None
+        or order.fingerprint != request.fingerprint
+        or order.request.limits != request.limits
+    )
+
+
+def _sort(
+    ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders, of_batch: str
+) -> None:
     refs = [request.order_ref for request in requests]
     known = ledger.orders(refs)
     begun = {
@@ -214,12 +230,21 @@ def _sort(ledger: Ledger, requests: Sequence[OrderRequest], work: SortedOrders) 
         order = known.get(request.order_ref)
         if request.order_ref in forgotten:
             _sort_forgotten(work, request, order, forgotten[request.order_ref])
-        elif closed_by_shop(order):
-            work.over.append(request.order_ref)
         elif other := elsewhere.get(request.order_ref):
             work.taken[request.order_ref] = _other_contents(other)
-        elif order is None or request.order_ref in new:
+        elif order is None:
             work.to_plan.append(request)
+        elif request.order_ref in new:
+            is_of_another = of_batch not in ("", order.batch_id)
+            is_contested = order.why and order.why.code is ReasonCode.CONTESTED
+            if (
+                is_of_another
+                and not is_contested
+                and has_other_contents(order, request)
+            ):
+                work.taken[request.order_ref] = _other_contents(order)
+            else:
+                work.to_plan.append(request)
         elif order.fingerprint != request.fingerprint:
             work.taken[request.order_ref] = _other_contents(order)
         elif order.state in OVER:

@@ -5,7 +5,7 @@ and left with the time of the next look.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Collection
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -130,7 +130,6 @@ def options_of(
     budget: Money | None,
     done_by: str,
     encoding: str,
-    left_out: Collection[str],
 ) -> BatchOptions:
     """Return what decides about money in a run that begins now."""
     run = current_run()
@@ -143,7 +142,6 @@ def options_of(
         approval_limit=settings.approval_limit,
         done_by=done_by,
         encoding=encoding,
-        left_out=[*left_out],
         asked_by=by or "",
     )
 

@@ -8,7 +8,6 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from connectors.ledger.records import OrderRecord
 from connectors.xportcn.permits import DailyCalls
 from domain.differences import Finding
 from domain.messages import Message, sentences
@@ -97,8 +96,8 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
     ]
     where = [f"See {shorten(places, MAX_NAMES)}."] if places else []
     remedy = (
-        "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it there, or "
-        "export it anew and drop that into the inbox."
+        "Each fault stands in the result beside the file, in the folder failed of the inbox. Mend it, or export "
+        "it anew, and drop that into the inbox."
     )
     return Message(
         cause=f"faults:{file}:{content}",
@@ -107,21 +106,14 @@ def of_faults(file: str, content: str, note: str, faults: Sequence[Fault]) -> Me
     )
 
 
-def of_shown_again(closed: Iterable[OrderRecord]) -> list[Message]:
-    """The message of orders that are closed as their shop showed them, and that a later
-    file of it has again.
-    """
-    shown = [
-        f"{order.request.shop} {order.request.shop_ref}: {order.why}"
-        for order in closed
-    ]
+def of_cancelled(file: str, order_refs: Sequence[str]) -> list[Message]:
+    """The message of begun orders that their shop cancelled."""
     return covering(
-        "left-out",
-        shown,
-        f"{pluralize(len(shown), 'order')} not bought, though a later file shows them",
-        *_bounded(shown),
-        "What to do: nothing where it was cancelled or sent. Else buy what is left of it "
-        "by a request file of yours, under another order_ref.",
+        "shop-cancelled",
+        order_refs,
+        f"Begun, and cancelled in the shop: {shorten(order_refs)}",
+        f"{file} shows so.",
+        "What to do: sourcing cancel ORDER_REF, or ask for the money: sourcing refund.",
     )
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import Folder, Inbox, digest
+from connectors.inbox import Folder, Inbox
 
 OLD = 1_700_000_000
 
@@ -46,81 +46,6 @@ def test_files_of_dead_runs_come_first_then_open_ones_then_new_ones(
     ]:
         drop(inbox, path, age=age)
     assert waiting(inbox) == ["working/e.csv", "open/d.csv", "c.csv", "b.csv", "a.csv"]
-
-
-@pytest.mark.parametrize(
-    ("first", "second"),
-    [
-        ("a.csv", "A (1).xlsx"),
-        ("orders (2).csv", "ask-orders.json"),
-        ("Bestellungen Mai.csv", "ask-Bestellungen-Mai-{digest}.csv"),
-        ("ask-orders-1a2b3c4d.csv", "orders.csv"),
-        (f"{'long ' * 12}.csv", f"ask-{'long-' * 7}long-{{digest}}.csv"),
-    ],
-)
-def test_one_name_is_written_in_several_ways(
-    inbox: Inbox, first: str, second: str
-) -> None:
-    """By hand and by the page, a second time, in another format, with the start of its
-    hash.
-    """
-    older, newer = drop(inbox, f"open/{first}"), drop(inbox, "new", "y")
-    older.with_name(f"{first}.result.json").write_text(
-        '{"batch_id": "orders-1a2b3c4d"}'
-    )
-    newer = newer.rename(newer.with_name(second.format(digest=digest(newer))))
-    drop(inbox, "other.csv", "z")
-    assert inbox.newer(older) == [newer]
-
-
-def test_files_of_a_name_come_in_the_order_in_which_runs_first_took_them(
-    inbox: Inbox,
-) -> None:
-    """Whatever the times of their contents are, wherever they went since; those that
-    are still to be taken are last.
-    """
-    taken = []
-    for number, place in enumerate(
-        (Folder.OPEN, Folder.FAILED, Folder.DONE, Folder.OPEN)
-    ):
-        with inbox.taken(drop(inbox, "a.csv", str(number), age=number)) as working:
-            assert working
-            came = inbox.came(working)
-            told = {"batch_id": f"a-{digest(working)}", "first_taken": came.isoformat()}
-            taken.append(inbox.put(working, place, told, []))
-    with inbox.taken(taken[0]) as working:  # its run dies
-        assert working == inbox.root / "working/a.csv"
-    assert inbox.newer(inbox.root / "working/a.csv") == taken[1:]
-    with inbox.taken(drop(inbox, "a (1).csv", "dead")) as dead:
-        assert dead
-    new = drop(inbox, "a.csv", "new", age=9)
-    assert inbox.newer(taken[2]) == [taken[3], dead, new]
-    assert inbox.newer(dead) == [new]
-
-
-def test_open_files_of_which_no_run_noted_when_it_took_them_come_by_their_contents(
-    inbox: Inbox,
-) -> None:
-    """As they lie there after an upgrade; what is taken then keeps its place."""
-    first, second = (
-        drop(inbox, "open/a (1).csv", age=9),
-        drop(inbox, "open/a.csv", "y", age=3),
-    )
-    (inbox.root / "open/a (1).csv.result.json").write_text('{"batch_id": "a-1a2b3c4d"}')
-    assert (inbox.newer(first), inbox.newer(second)) == ([second], [])
-    with inbox.taken(first) as working:
-        assert working
-        assert (inbox.newer(working), inbox.batch_of(working)) == (
-            [second],
-            "a-1a2b3c4d",
-        )
-        (inbox.locks / f"{working.name}.lock").write_text(
-            "a-1a2b3c4d"
-        )  # as the earlier version wrote it
-        assert (inbox.newer(working), inbox.batch_of(working)) == (
-            [second],
-            "a-1a2b3c4d",
-        )
 
 
 def test_temporary_files_and_results_are_left_alone(inbox: Inbox) -> None:
@@ -264,24 +189,3 @@ def test_results_leave_the_open_folder_with_their_file(inbox: Inbox) -> None:
         assert working
         inbox.put(working, Folder.DONE, {"note": "fine"}, [])
     assert list((inbox.root / "open").iterdir()) == []
-
-
-def test_a_failed_file_that_changed_since_is_taken_again(inbox: Inbox) -> None:
-    """An upload wrote the rest into it, or a person mended it where it lies; its faults
-    go.
-    """
-    for name in ("a.csv", "b.csv"):
-        with inbox.taken(drop(inbox, name)) as working:
-            assert working
-            inbox.put(
-                working,
-                Folder.FAILED,
-                {"content": digest(working)},
-                [{"fault": "half"}],
-            )
-    drop(inbox, "failed/a.csv", "whole")
-    drop(inbox, "failed/of another program.csv")
-    assert waiting(inbox) == ["a.csv"]
-    assert (inbox.root / "a.csv").read_text() == "whole"
-    kept = ["b.csv", "b.csv.result.csv", "b.csv.result.json", "of another program.csv"]
-    assert sorted(path.name for path in (inbox.root / "failed").iterdir()) == kept

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from connectors.inbox import Folder, Inbox, delete_old, last_end
+from connectors.inbox import delete_old, last_end
 from connectors.settings import SourcingSettings
 
 COPIES = (
@@ -55,60 +55,3 @@ def test_only_what_the_program_set_aside_ends(
         for path in tmp_path.rglob("*")
         if path.is_file()
     } == {*OTHERS}
-
-
-@pytest.mark.parametrize("place", [Folder.DONE, Folder.FAILED])
-def test_what_superseded_a_file_that_waits_stays_until_that_is_over(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: Folder
-) -> None:
-    """Without it the orders of the earlier file would be bought as they were before
-    they were corrected.
-    """
-    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    settings, later = SourcingSettings(), datetime.now(UTC) + timedelta(days=91)
-    inbox, put = Inbox(settings.inbox), list[Path]()
-    for folder in (place, Folder.OPEN, place):
-        (settings.inbox / "a.csv").write_text(f"{len(put)}")
-        with inbox.taken(settings.inbox / "a.csv") as working:
-            assert working
-            put.append(
-                inbox.put(
-                    working,
-                    folder,
-                    {"first_taken": inbox.came(working).isoformat()},
-                    [],
-                )
-            )
-    delete_old(settings, settings.inbox, later)
-    assert [path.exists() for path in put] == [False, True, True]
-    assert inbox.newer(put[1]) == [put[2]]
-    with inbox.taken(put[1]) as working:
-        delete_old(settings, settings.inbox, later)
-        assert put[2].exists()
-        assert working
-        inbox.put(working, Folder.DONE, {}, [])
-    delete_old(settings, settings.inbox, later)
-    assert [path.exists() for path in put] == [False, False, False]
-
-
-def test_what_a_file_left_orders_to_stays_as_long_as_that_file_waits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Under another name. A result whose file was taken away by hand keeps nothing."""
-    monkeypatch.setenv("SOURCING_DATA_DIR", str(tmp_path))
-    settings, later = SourcingSettings(), datetime.now(UTC) + timedelta(days=91)
-    inbox = Inbox(settings.inbox)
-    for name, place in (("tue.csv", Folder.DONE), ("mon.csv", Folder.OPEN)):
-        (settings.inbox / name).write_text(name)
-        with inbox.taken(settings.inbox / name) as working:
-            assert working
-            inbox.put(working, place, {"left_to": ["tue.csv"]}, [])
-    with inbox.taken(
-        settings.inbox / "open/mon.csv"
-    ) as working:  # a run that dies puts nothing back
-        assert working
-    delete_old(settings, settings.inbox, later)
-    assert (settings.inbox / "done/tue.csv").exists()
-    working.unlink()
-    delete_old(settings, settings.inbox, later)
-    assert not (settings.inbox / "done/tue.csv").exists()

@@ -146,12 +146,7 @@ def test_shopify(tmp_path: Path) -> None:
         ("S-1001", "#1001"): [("FERN-1", 3), ("MOSS-1", 3)],
         ("S-1004", "#1004"): [("Fern in a pot", 2)],
     }
-    assert parsed.shown == {
-        "S-1001": "to buy",
-        "S-1002": "",
-        "S-1003": "void",
-        "S-1004": "to buy",
-    }
+    assert parsed.turned_away == {"S-1003": "void"}
     order = parsed.orders[0]
     assert (order.shop, order.receiver.zip, order.receiver.phone) == (
         "shopify",
@@ -460,9 +455,9 @@ def test_an_id_that_a_program_wrote_as_a_number_is_refused_and_still_known(
     """It would be bought a second time. What the file turns away is turned away under
     its own name.
     """
-    for cells, shown in (
-        ({}, "to buy"),
-        ({"Cancelled Time": "07/26/2026 1:00:00 PM"}, "void"),
+    for cells, turned_away in (
+        ({}, {}),
+        ({"Cancelled Time": "07/26/2026 1:00:00 PM"}, {f"TT-{meant}": "void"}),
     ):
         parsed = read(
             tmp_path,
@@ -474,7 +469,8 @@ def test_an_id_that_a_program_wrote_as_a_number_is_refused_and_still_known(
             "Order ID",
             "a program wrote this id as a number; use the shop's file untouched",
         )
-        assert (told in parsed.faults, parsed.shown) == (True, {f"TT-{meant}": shown})
+        assert told in parsed.faults
+        assert parsed.turned_away == turned_away
 
 
 @pytest.mark.parametrize("ref", ["24.001", "12345e67", "1e345678", "3E"])
@@ -484,7 +480,8 @@ def test_an_id_with_points_or_of_hexadecimal_digits_is_none_that_was_rewritten(
     parsed = read(
         tmp_path, "tiktok.csv", text_of(TIKTOK_HEADER, [TIKTOK | {"Order ID": ref}])
     )
-    assert (parsed.faults, parsed.shown) == ((), {f"TT-{ref}": "to buy"})
+    assert (parsed.faults, parsed.turned_away) == ((), {})
+    assert [order.order_ref for order in parsed.orders] == [f"TT-{ref}"]
 
 
 @pytest.mark.parametrize("written", ["456.0", "4,567"])
@@ -605,9 +602,9 @@ def test_a_word_that_is_not_understood_turns_an_order_away_and_ends_none(
     text = text_of(
         [*AMAZON_HEADER, ASKED], [AMAZON | {ASKED: "false"} | {column: cell}], "\t"
     )
-    assert read(tmp_path, "unshipped.txt", text).shown == {
-        "AMZ-503-1234567-1234567": end
-    }
+    turned_away = {"AMZ-503-1234567-1234567": end} if end else {}
+    parsed = read(tmp_path, "unshipped.txt", text)
+    assert (parsed.orders, parsed.turned_away) == ((), turned_away)
 
 
 @pytest.mark.parametrize(
@@ -631,7 +628,9 @@ def test_only_words_that_are_known_end_an_order_of_shopify(
     tmp_path: Path, cells: dict[str, str], end: str
 ) -> None:
     text = text_of(SHOPIFY_HEADER, [SHOPIFY | cells])
-    assert read(tmp_path, "orders.csv", text).shown == {"S-1001": end}
+    parsed = read(tmp_path, "orders.csv", text)
+    turned_away = {"S-1001": end} if end else {}
+    assert (parsed.orders, parsed.turned_away) == ((), turned_away)
 
 
 @pytest.mark.parametrize(
@@ -654,9 +653,9 @@ def test_a_row_of_sums_says_nothing_of_its_order(
     tmp_path: Path, rows: Rows, end: str
 ) -> None:
     """It is as its other rows; where there are none, that is no end."""
-    assert read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows)).shown == {
-        "EBAY-12-34567-89012": end
-    }
+    parsed = read(tmp_path, "ebay.csv", text_of(EBAY_HEADER, rows))
+    turned_away = {"EBAY-12-34567-89012": end} if end else {}
+    assert (parsed.orders, parsed.turned_away) == ((), turned_away)
 
 
 @pytest.mark.parametrize(
@@ -896,9 +895,9 @@ def test_a_date_that_a_spreadsheet_made_of_the_shop_s_ends_the_order_as_that_doe
         ("#N/A", ""),
         (True, ""),
     ):
-        assert [*sheet_of(tmp_path, header, {**row, column: cell}).shown.values()] == [
-            ends
-        ]
+        parsed = sheet_of(tmp_path, header, {**row, column: cell})
+        assert parsed.orders == ()
+        assert [*parsed.turned_away.values()] == [ends] * bool(ends)
 
 
 def test_a_file_with_a_byte_order_mark_is_named_by_its_shop(tmp_path: Path) -> None:

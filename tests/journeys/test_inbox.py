@@ -193,47 +193,33 @@ def test_a_night_that_is_killed_while_it_pays_is_gone_on_with(
 
 
 @pytest.mark.endurance
-def test_what_a_killed_night_has_paid_is_gone_on_with_and_the_rest_left_to_a_corrected_file(
+def test_a_corrected_file_stops_what_is_not_begun_until_a_person_decides(
     merchant: Merchant,
 ) -> None:
-    """The file that was paid from finishes it, and what it alone has; the other orders
-    count as corrected.
-    """
-    begun, second, third = single_line_orders(merchant.sandbox, {"taobao": 3})
-    drop(
-        merchant,
-        "orders.csv",
-        [
-            begun,
-            {**second, "max_unit_price": "0.01"},
-            {**third, "max_unit_price": "0.02"},
-        ],
-    )
-    killed = start_night(merchant, SOURCING_CRASH_AT="kill@after-answer:pay")
-    assert killed.wait(PATIENCE_S) == -signal.SIGKILL
+    """What is begun goes on as its file has it; what was dropped is asked about."""
+    begun, dear = single_line_orders(merchant.sandbox, {"taobao": 2})
+    drop(merchant, "first.csv", [begun, {**dear, "max_unit_price": "0.01"}])
+    (first,) = night(merchant).files
+    assert (first.place, first.counts) == ("open", {"booked": 1, "held": 1})
+    drop(merchant, "corrected.csv", [{**begun, "quantity": 7}, {**dear, "quantity": 2}])
+    for _ in range(2):
+        first, corrected = night(merchant).files
+        assert (first.place, first.counts) == ("open", {"booked": 1, "held": 1})
+        assert corrected.place == "open"
+        assert corrected.counts == {"refused": 1, "held": 1}
+        (held,) = (
+            order["reason_code"]
+            for order in result(merchant, "open/first.csv")["orders"]
+            if order["state"] == "held"
+        )
+        assert held == "contested"
     assert len(merchant.sandbox.books()["payments"]) == 1
-    drop(merchant, "orders.csv", [{**begun, "quantity": 7}, second])
-    dead, corrected = night(merchant).files
-    assert (dead.place, dead.counts) == ("open", {"booked": 1, "held": 1})
-    assert dead.note.endswith(
-        "what orders.csv, of the same name, has too is left to it"
-    )
-    assert (corrected.place, corrected.counts) == ("done", {"refused": 1, "booked": 1})
-    drop(merchant, "orders.csv", [third])
-    told = [(one.place, one.counts) for one in night(merchant).files]
-    assert told == [
-        ("open", {"booked": 2}),
-        ("done", {"booked": 1}),
-    ]  # until its run has worked on the newest
-    assert [(one.place, one.counts) for one in night(merchant).files] == [
-        ("done", {"booked": 3})
-    ]
-    books = merchant.sandbox.books()
-    assert [len(books[kind]) for kind in ("orders", "payments", "shipments")] == [
-        3,
-        3,
-        3,
-    ]
+    merchant.sourcing("drop", str(dear["order_ref"]))
+    first, corrected = night(merchant).files
+    assert (first.place, first.counts) == ("done", {"booked": 1, "cancelled": 1})
+    assert (corrected.place, corrected.counts) == ("open", {"refused": 1, "held": 1})
+    assert "run it without --yes" in str(result(merchant, "open/corrected.csv"))
+    assert len(merchant.sandbox.books()["payments"]) == 1
 
 
 @pytest.mark.endurance

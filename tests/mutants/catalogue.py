@@ -653,7 +653,7 @@ for ref in shown:
                 "a-dropped-order-is-planned-by-the-run-at-work",
                 "a run that began before an order was laid aside plans it anew, and buys it",
                 replace(
-                    "connectors/ledger/plans.py::put_rows", "dropped_since()", "()"
+                    "connectors/ledger/plans.py::put_rows", "withdrawn_since()", "()"
                 ),
                 "tests/connectors/ledger/test_dropping.py::"
                 "test_a_run_at_work_on_it_neither_begins_nor_plans_nor_holds_it",
@@ -661,9 +661,9 @@ for ref in shown:
             Mutant(
                 "what-is-begun-is-dropped",
                 "an order that is on its way is closed in the ledger, and its payment is nowhere expected",
-                never("connectors/ledger/plans.py::_drop", "ref begun"),
+                never("connectors/ledger/plans.py::_withdraw", "ref begun"),
                 "tests/connectors/ledger/test_dropping.py::test_what_is_begun_stays_and_says_what_to_do",
-                also=(never("connectors/ledger/plans.py::_drop", "order_id"),),
+                also=(never("connectors/ledger/plans.py::_withdraw", "order_id"),),
             ),
         ),
     ),

@@ -8,13 +8,14 @@ from contextvars import Context
 from dataclasses import replace
 from typing import Any
 
-from connectors.ledger.plans import drop
+from connectors.ledger.plans import contest, drop
 from connectors.ledger.records import OrderRecord
 from domain.after_sale import FOLLOWED, RefundKind, ReturnedParcel
 from domain.effects import ResolutionKind
 from domain.forgetting import Mentions
 from domain.marketplace import Marketplace
 from domain.orders import Component, OwnSku
+from domain.reasons import ReasonCode, because
 from flows.answers.marketplaces import first_payments
 from sandbox.books import OPENING_FEN
 from tasks.after_sale import return_parcel
@@ -120,6 +121,12 @@ async def lay_aside(scene: Scene) -> None:
             *(order.why for order in scene.ledger.orders(["R-1"]).values()),
         ]
     )
+
+
+async def hold_as_contested(scene: Scene) -> None:
+    why = because(ReasonCode.CONTESTED, order_ref="R-1", file="later.csv", other=True)
+    assert contest(scene.ledger, {"R-1": why}) == {}
+    scene.meets(scene.ledger.orders(["R-1"])["R-1"].why)
 
 
 async def buy(scene: Scene) -> None:

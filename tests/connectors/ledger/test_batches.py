@@ -63,9 +63,7 @@ def is_due(ledger: Ledger, *, is_paused: bool = False, dead: str = "") -> bool:
 
 
 def test_a_batch_keeps_what_decides_about_its_money(ledger: Ledger) -> None:
-    options = BatchOptions(
-        yes=True, budget=Money(50_000), left_out=["A-9"], done_by="2026-12-02 06:00"
-    )
+    options = BatchOptions(yes=True, budget=Money(50_000), done_by="2026-12-02 06:00")
     begin(ledger, options)
     assert night(ledger).options == options
     assert ledger.batches.open() == [night(ledger)]

@@ -12,8 +12,6 @@ import pytest
 from sqlalchemy import update
 
 from connectors.ledger.plans import (
-    THE_SHOP,
-    closed_by_shop,
     declined,
     drop,
     laid_aside,
@@ -90,32 +88,6 @@ def test_a_no_is_told_from_a_question_and_from_what_a_run_could_not_ask(
     for _ in range(2):
         take_back(ledger, refs)
     assert [len(ledger.moves_of(ref)) for ref in refs] == [4, 4, 6]
-
-
-def test_what_its_shop_ended_names_no_run_that_plans_it_anew(ledger: Ledger) -> None:
-    drop(ledger, ["A-1"], by=THE_SHOP, note="it is cancelled")
-    assert (
-        ledger.orders(["A-1"])["A-1"].reason
-        == "not wanted any more, says the shop: it is cancelled"
-    )
-
-
-def test_what_its_shop_closed_counts_so_though_a_person_had_dropped_it(
-    ledger: Ledger,
-) -> None:
-    drop(ledger, ["A-2"], by="mei")
-    refs = ["A-2", "A-3"]
-    drop(ledger, refs, by=THE_SHOP, note="it is on hold")
-    assert all(map(closed_by_shop, ledger.each_order(refs)))
-
-
-def test_what_a_person_drops_after_its_shop_closed_it_is_that_person_s(
-    ledger: Ledger,
-) -> None:
-    drop(ledger, ["A-2"], by=THE_SHOP, note="it is on hold")
-    assert drop(ledger, ["A-2"], by="mei", note="too dear") == {}
-    assert ledger.orders(["A-2"])["A-2"].reason == SAYS
-    assert [*laid_aside(ledger, ["A-2"])] == ["A-2"]
 
 
 def test_what_is_begun_stays_and_says_what_to_do(ledger: Ledger) -> None:

@@ -20,7 +20,6 @@ from domain.reasons import ReasonCode
 from domain.request_remarks import BadRequests
 from domain.sku_book import SkuBook, by_seller, missing_entries
 from domain.spares import without_goods
-from flows.batch.plan_sources import FromRequests, left_to_newer
 from flows.batch.request_batches import orders_to_buy
 from tasks.preview import match_lines
 from tests.connectors.ledger.test_forgetting import ledger
@@ -144,25 +143,6 @@ def test_what_is_new_never_joins_an_order_beside_one_that_was_bought(
         "A-1-b": "A-1",
         "A-1": "A-1",
     }
-
-
-def test_the_part_that_is_begun_stays_with_its_file_when_the_order_is_left_to_a_newer_one(
-    ledger: Ledger,
-) -> None:
-    orders_of = orders_to_buy(ledger, requests(ONE, *LINES), dry_run=False)
-    ledger.put_plans([PlannedOrder(request=one) for one in orders_of], "batch")
-    with ledger.transaction() as connection:
-        connection.execute(
-            update(orders).where(orders.c.order_ref == "A-1-b").values(order_id="77")
-        )
-    source, token = FromRequests(orders_of, "file.csv"), left_to_newer.set({"A-1"})
-    work = source.sort(ledger)
-    left_to_newer.reset(token)
-    assert (
-        [one.order_ref for one in source.requests],
-        work.under_way,
-        work.to_plan,
-    ) == (["A-1-b"], ["A-1-b"], [])
 
 
 def test_an_order_of_two_marketplaces_is_held(ledger: Ledger) -> None:
