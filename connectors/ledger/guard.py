@@ -132,7 +132,7 @@ class LedgerGuard:
         self.journal = RunJournal()
         self._url = url
         self._engine = engine
-        self._file = sqlite_file(url)
+        self._file = sqlite_file(str(engine.url))
         self._watched: dict[Path, FileId] = {}
         self._tables: str | None = None
         self._statement = (

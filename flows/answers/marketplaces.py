@@ -84,10 +84,10 @@ def first_payments(ledger: Ledger) -> dict[Marketplace, Reason]:
     is known.
     """
     asked = ledger.first_orders.asked()
-    orders = ledger.orders(asked.values()) if asked else {}
+    orders = ledger.orders(asked.values())
     paying = {
         one.order_ref: one
-        for one in (ledger.effects_of([*orders], Action.PAY) if orders else ())
+        for one in ledger.effects_of(orders, Action.PAY)
         if one.status is EffectStatus.DONE
     }
     reasons = {}
